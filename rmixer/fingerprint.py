@@ -1,0 +1,69 @@
+"""Where a number came from: hardware, software and code, recorded with every profile and run."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import platform
+import subprocess
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from pydantic import ConfigDict
+
+import rmixer
+from rmixer.files import content_hash
+
+
+@dataclass(frozen=True)
+class Fingerprint:
+    """``hardware`` names the processor, its usable cores and the GPUs; ``commit`` is recorded,
+    never compared; ``training`` is the environment that every training process runs in."""
+
+    __pydantic_config__ = ConfigDict(extra="forbid")
+
+    hardware: str
+    system: str
+    driver: str
+    python: str
+    torch: str
+    rmixer: str
+    commit: str
+    training: str
+
+    @property
+    def hardware_id(self) -> str:
+        """Eight hexadecimal digits that two runs on the same hardware share."""
+        return content_hash(self.hardware, 8)
+
+
+def take_fingerprint(hardware: str, driver: str = "") -> Fingerprint:
+    """The fingerprint of this process's software on ``hardware``."""
+    return Fingerprint(
+        hardware=hardware,
+        system=f"{platform.system()} {platform.release()}",
+        driver=driver,
+        python=platform.python_version(),
+        torch=_version("torch"),
+        rmixer=rmixer.__version__,
+        commit=_commit(),
+        training="OMP_WAIT_POLICY=PASSIVE, affinity and threads set before torch",
+    )
+
+
+def _version(package: str) -> str:
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        return ""
+
+
+@cache
+def _commit() -> str:
+    folder = Path(__file__).resolve().parent
+    try:
+        command = ["git", "-C", str(folder), "rev-parse", "--short=12", "HEAD"]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=5, check=False)
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    return done.stdout.strip() if done.returncode == 0 else ""

@@ -1,0 +1,229 @@
+"""What a training step costs on one machine: the product of stage 1, the input of stage 2."""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+import io
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import ConfigDict, Field
+
+from rmixer.cost_identity import CostIdentity
+from rmixer.errors import InputError
+from rmixer.files import load_json, parse, plain, read_text, write_json, write_text
+from rmixer.fingerprint import Fingerprint
+from rmixer.machine import check_schema
+from rmixer.policies.view import DeviceCost
+
+SCHEMA_VERSION = 1
+Seconds = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+Finite = Annotated[float, Field(allow_inf_nan=False)]
+Bytes = Annotated[int, Field(ge=0)]
+Kind = Literal["cpu", "gpu"]
+JobType = Literal["compute", "memory", "low"]
+PHASES = ("input", "copy", "forward", "backward", "optimizer")
+LANES = ("cpu", "gpu", "link")
+
+
+@dataclass(frozen=True)
+class OperatorCost:
+    """One operator of a step on one lane at one thread count (a row of ``operators.csv``).
+
+    ``forward_index`` is the index of the forward operator that a backward one belongs to, -1
+    where there is none. Times are corrected for the profiler's cost, not scaled.
+    ``gap_before_us`` lies between the lane's previous operator's end and this one's start;
+    ``host_us`` is the host's time to launch the operator when it runs on a GPU, else 0.
+    """
+
+    index: int
+    phase: str
+    module: str
+    operator: str
+    forward_index: int
+    shapes: str
+    flops: int
+    read_bytes: int
+    written_bytes: int
+    lane: str
+    threads: int
+    p10_us: float
+    p50_us: float
+    p90_us: float
+    mean_us: float
+    gap_before_us: float
+    host_us: float
+
+
+@dataclass(frozen=True)
+class StepCost:
+    """A step on one kind of device with one count of host threads, without the profiler.
+
+    ``mean_us`` leaves stalls out (steps over 10 x the median); ``stall_us`` is what they add to
+    a step on average. ``closure`` is (sum of operators + gaps) / mean - 1 by lane, before
+    scaling; ``scale`` what the simulator multiplies operators and gaps by, by lane.
+    ``compute_slowdown[k - 1]`` and ``stream_slowdown[k - 1]`` are this step's mean, in units of
+    its mean alone, while k other cores compute in cache or stream memory (empty where no core
+    is left over); ``pressure`` is how much one such job slows a streaming neighbour, from 0 (as a
+    compute loop does) to 1 (as another stream does). Phases other than training are seconds.
+    """
+
+    __pydantic_config__ = ConfigDict(extra="forbid")
+
+    device: Kind
+    threads: Annotated[int, Field(gt=0)]
+    mean_us: Positive
+    p10_us: Positive
+    p50_us: Positive
+    p90_us: Positive
+    n: Annotated[int, Field(gt=0)]
+    stalls: Annotated[int, Field(ge=0)]
+    stall_us: Seconds
+    closure: dict[str, Finite]
+    scale: dict[str, Positive]
+    profiler_event_us: Finite
+    compute_slowdown: tuple[Positive, ...]
+    stream_slowdown: tuple[Positive, ...]
+    pressure: Seconds
+    build_s: Seconds
+    warmup_s: Seconds
+    evaluate_s: Seconds
+    save_s: Seconds
+
+
+@dataclass(frozen=True)
+class MemoryCost:
+    """Peak memory on one kind of device. On the CPU ``context_bytes`` is an idle worker's
+    resident memory and ``peak_bytes`` the high-water mark of a fresh worker that trained."""
+
+    __pydantic_config__ = ConfigDict(extra="forbid")
+
+    device: Kind
+    parameter_bytes: Bytes
+    gradient_bytes: Bytes
+    optimizer_bytes: Bytes
+    activation_bytes: Bytes
+    context_bytes: Bytes
+    peak_bytes: Annotated[int, Field(gt=0)]
+
+
+@dataclass(frozen=True)
+class ModelProfile:
+    """One cost identity on one machine. ``intensity`` is FLOPs per byte of the operators' byte
+    formulas; ``bandwidth_gbps`` those bytes per second of step, one thread."""
+
+    __pydantic_config__ = ConfigDict(extra="forbid")
+
+    identity: CostIdentity
+    machine: str
+    origin: Literal["measured", "modelled"]
+    steps: Annotated[tuple[StepCost, ...], Field(min_length=1)]
+    memory: Annotated[tuple[MemoryCost, ...], Field(min_length=1)]
+    startup_s: Seconds
+    warmup_steps: Annotated[int, Field(ge=0)]
+    flops: Annotated[int, Field(ge=0)]
+    bytes: Annotated[int, Field(ge=0)]
+    intensity: Seconds
+    bandwidth_gbps: Seconds
+    utilisation: dict[Kind, Seconds]
+    job_type: dict[Kind, JobType]
+    probe_s: Positive
+    fingerprint: Fingerprint
+    schema_version: Literal[1] = SCHEMA_VERSION
+    operators: tuple[OperatorCost, ...] = ()
+
+    @property
+    def key(self) -> str:
+        """The key of the cost identity."""
+        return self.identity.key
+
+    def step(self, kind: str, threads: int) -> StepCost:
+        """The step on one kind of device with ``threads`` host threads."""
+        for cost in self.steps:
+            if cost.device == kind and cost.threads == threads:
+                return cost
+        known = ", ".join(f"{cost.device} with {cost.threads}" for cost in self.steps)
+        found = f"no figures for {kind} with {threads} threads"
+        raise InputError(f"profile {self.key}", "steps", found, f"{known}: profile it again")
+
+    def costs(self) -> Mapping[str, DeviceCost]:
+        """The summary that policies see, by kind of device."""
+        return {
+            memory.device: DeviceCost(
+                peak_bytes=memory.peak_bytes,
+                utilisation=self.utilisation[memory.device],
+                job_type=self.job_type[memory.device],
+                step_s={
+                    step.threads: step.mean_us * 1e-6
+                    for step in self.steps
+                    if step.device == memory.device
+                },
+            )
+            for memory in self.memory
+        }
+
+
+COLUMNS = tuple(field.name for field in dataclasses.fields(OperatorCost))
+_TEXT = ("phase", "module", "operator", "shapes", "lane")
+_WHOLE = ("index", "forward_index", "flops", "read_bytes", "written_bytes", "threads")
+
+
+def write_profile(folder: Path, profile: ModelProfile) -> None:
+    """Write ``operators.csv``, then ``summary.json``: a folder with a summary is complete."""
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(COLUMNS)
+    for cost in profile.operators:
+        values = (getattr(cost, name) for name in COLUMNS)
+        writer.writerow(round(v, 3) if isinstance(v, float) else v for v in values)
+    write_text(folder / "operators.csv", out.getvalue())
+    summary: dict[str, Any] = plain(profile)
+    del summary["operators"]
+    write_json(folder / "summary.json", {"schema_version": SCHEMA_VERSION, **summary})
+
+
+def read_profile(folder: Path) -> ModelProfile:
+    """The profile in ``folder``; raises :class:`InputError` for another schema version, a
+    truncated file, a missing column or an impossible value."""
+    path = folder / "summary.json"
+    data = load_json(path, "profile")
+    check_schema(data, path, SCHEMA_VERSION)
+    profile = parse(data, ModelProfile, path)
+    return dataclasses.replace(profile, operators=_read_operators(folder / "operators.csv"))
+
+
+def _read_operators(path: Path) -> tuple[OperatorCost, ...]:
+    rows = list(csv.reader(io.StringIO(read_text(path, "table of operators"))))
+    header = rows[0] if rows else []
+    missing = [name for name in COLUMNS if name not in header]
+    if missing:
+        raise InputError(path, "line 1", f"no column {', '.join(missing)}", ",".join(COLUMNS))
+    if len(rows) == 1:
+        raise InputError(path, "line 2", "nothing", "at least one operator")
+    return tuple(_operator(header, row, path, line) for line, row in enumerate(rows[1:], 2))
+
+
+def _operator(header: list[str], row: list[str], path: Path, line: int) -> OperatorCost:
+    if len(row) != len(header):
+        found = f"{len(row)} values (the file may be truncated)"
+        raise InputError(path, f"line {line}", found, f"{len(header)} values")
+    cells = dict(zip(header, row, strict=True))
+    values: dict[str, Any] = {}
+    for name in COLUMNS:
+        try:
+            text = cells[name]
+            values[name] = text if name in _TEXT else int(text) if name in _WHOLE else float(text)
+        except ValueError:
+            raise InputError(path, f"line {line}, {name}", repr(cells[name]), "a number") from None
+        if name.endswith("_us") and not (math.isfinite(values[name]) and values[name] >= 0):
+            raise InputError(path, f"line {line}, {name}", values[name], "a finite time >= 0")
+    if values["phase"] not in PHASES:
+        raise InputError(path, f"line {line}, phase", repr(values["phase"]), ", ".join(PHASES))
+    if values["lane"] not in LANES:
+        raise InputError(path, f"line {line}, lane", repr(values["lane"]), ", ".join(LANES))
+    return OperatorCost(**values)

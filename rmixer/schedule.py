@@ -1,0 +1,124 @@
+"""``schedule.json``: who starts where and in which order, as a policy decided it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import ConfigDict, Field
+
+from rmixer.cluster import Booking
+from rmixer.errors import InputError
+from rmixer.files import load_json, parse, write_json
+from rmixer.layout import Layout
+from rmixer.machine import Machine, check_schema
+from rmixer.workload import Workload
+
+SCHEMA_VERSION = 1
+
+
+@dataclass(frozen=True)
+class ScheduledJob:
+    """One dispatch. ``round`` groups what a barrier separates; dynamic policies have one."""
+
+    __pydantic_config__ = ConfigDict(extra="forbid")
+
+    order: Annotated[int, Field(ge=0)]
+    round: Annotated[int, Field(ge=0)]
+    job: str
+    devices: Annotated[tuple[str, ...], Field(min_length=1)]
+    slot: Annotated[int, Field(ge=0)]
+    threads: Annotated[int, Field(gt=0)]
+    placement: str
+    sharing: Literal["process"]
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The settings that the schedule's policy ran with."""
+
+    __pydantic_config__ = ConfigDict(extra="forbid")
+
+    seed: int
+    layout: Layout
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """A schedule of one workload on one machine; ``machine`` is the name of its machine file."""
+
+    __pydantic_config__ = ConfigDict(extra="forbid")
+
+    workload_hash: str
+    machine: str
+    policy: str
+    settings: Settings
+    dispatches: tuple[ScheduledJob, ...]
+    schema_version: Literal[1] = SCHEMA_VERSION
+
+    def check(self, workload: Workload, machine: Machine, where: object) -> None:
+        """Raise :class:`InputError` unless this is a schedule of exactly these jobs for devices
+        and slots that ``machine`` has."""
+        if self.workload_hash != workload.hash:
+            allowed = f"{workload.hash}, the hash of workload {workload.name!r}"
+            raise InputError(where, "workload_hash", repr(self.workload_hash), allowed)
+        known = {device.name for device in machine.devices}
+        slots = {entry.device: entry.slots for entry in self.settings.layout.devices}
+        for index, dispatch in enumerate(self.dispatches):
+            for device in dispatch.devices:
+                if device not in known:
+                    allowed = f"a device of {machine.name}: {', '.join(sorted(known))}"
+                    raise InputError(where, f"dispatches.{index}.devices", repr(device), allowed)
+                if dispatch.slot >= slots.get(device, 0):
+                    allowed = f"a slot below {slots.get(device, 0)} of {device}"
+                    raise InputError(where, f"dispatches.{index}.slot", dispatch.slot, allowed)
+        self.settings.layout.check(machine, where)
+        jobs = sorted(dispatch.job for dispatch in self.dispatches)
+        if jobs != sorted(job.id for job in workload.jobs):
+            odd = sorted(set(jobs) ^ {job.id for job in workload.jobs}) or "a job twice"
+            raise InputError(where, "dispatches", odd, "every job of the workload, once")
+
+
+def schedule_of(
+    workload: Workload,
+    machine: Machine,
+    policy: str,
+    seed: int,
+    layout: Layout,
+    bookings: Iterable[Booking],
+) -> Schedule:
+    """The schedule that a run's bookings make."""
+    threads = {entry.device: entry.threads for entry in layout.devices}
+    return Schedule(
+        workload_hash=workload.hash,
+        machine=machine.name,
+        policy=policy,
+        settings=Settings(seed, layout),
+        dispatches=tuple(
+            ScheduledJob(
+                order=booking.order,
+                round=0,
+                job=booking.job,
+                devices=booking.devices,
+                slot=booking.slot,
+                threads=threads[booking.devices[0]],
+                placement=booking.placement,
+                sharing="process",
+            )
+            for booking in sorted(bookings, key=lambda booking: booking.order)
+        ),
+    )
+
+
+def read_schedule(path: Path) -> Schedule:
+    """The schedule at ``path``; raises :class:`InputError`."""
+    data: Any = load_json(path, "schedule")
+    check_schema(data, path, SCHEMA_VERSION)
+    return parse(data, Schedule, path)
+
+
+def write_schedule(path: Path, schedule: Schedule) -> None:
+    """Write ``schedule.json``."""
+    write_json(path, schedule)
