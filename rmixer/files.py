@@ -43,7 +43,7 @@ def _adapter(kind: Any) -> TypeAdapter[Any]:
 def parse(data: object, kind: type[T], where: object) -> T:
     """``data`` (plain dicts, lists, numbers) as a ``kind``; raises :class:`InputError`."""
     try:
-        return _adapter(kind).validate_python(data, strict=False)  # type: ignore[no-any-return]
+        return _adapter(kind).validate_python(data)  # type: ignore
     except ValidationError as error:
         raise _explain(error, kind, where) from None
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
 from pydantic import ConfigDict, Field
 
@@ -12,7 +12,7 @@ from rmixer.errors import InputError
 from rmixer.files import load_yaml, parse, write_yaml
 from rmixer.fingerprint import Fingerprint
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION: Final = 1
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 PositiveInt = Annotated[int, Field(gt=0)]
 

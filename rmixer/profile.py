@@ -9,7 +9,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal
 
 from pydantic import ConfigDict, Field
 
@@ -20,7 +20,7 @@ from rmixer.fingerprint import Fingerprint
 from rmixer.machine import check_schema
 from rmixer.policies.view import DeviceCost
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION: Final = 1
 Seconds = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Finite = Annotated[float, Field(allow_inf_nan=False)]
