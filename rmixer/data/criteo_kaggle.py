@@ -1,0 +1,162 @@
+"""Criteo Display Advertising Challenge (Kaggle 2014): a click log of 45,840,617 rows.
+
+The raw ``train.txt`` has no header and 40 tab-separated fields: the label, 13 integers, 26
+eight-digit hexadecimal hashes; a missing value is an empty field.
+"""
+
+from __future__ import annotations
+
+import re
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rmixer.data.arrays import Chunk, Chunks, Column
+from rmixer.data.hashing import mix32, mix64, unit_effects
+from rmixer.data.raw_lines import first_file, raw_lines
+from rmixer.data.zipf import zipf_ranks
+from rmixer.errors import InputError
+
+ROWS = 1_000_001
+"""Rows of the one table that all fields share."""
+
+CARDINALITIES = (
+    *(1460, 583, 10_131_227, 2_202_608, 305, 24, 12_517, 633, 3, 93_145, 5683, 8_351_593, 3194),
+    *(27, 14_992, 5_461_306, 10, 5652, 2173, 4, 7_046_547, 18, 15, 286_181, 105, 142_572),
+)
+"""Distinct values of C1 to C26 in the real file, a missing one counted as a value."""
+
+DENSE_LEAST = np.array([0, -3, *[0] * 11])
+DENSE_SPAN = np.array([20, 603, 100, 50, 64_000, 500, 100, 50, 500, 10, 10, 10, 50])
+POSITIVE_RATE = 0.256
+
+COLUMNS = {
+    "dense": Column("float32", "float32", 13),
+    "ids": Column("int32", "int64", 26, ROWS),
+    "label": Column("uint8", "float32"),
+}
+
+_LINE = re.compile(rb"[01](?:\t(?:-?[0-9]{1,18})?){13}(?:\t(?:[0-9A-Fa-f]{8})?){26}")
+_CHUNK = 50_000
+_TWIN_SAMPLES = 220_000
+_TWIN_HELD_OUT = 20_000
+_TWIN_EXPONENT = 1.1
+
+
+def field_ids(values: NDArray[np.uint32], missing: NDArray[np.bool_]) -> NDArray[np.int32]:
+    """The reader's hash: row of the shared table for each value, shapes [n, 26].
+
+    A fixed mix of (field number, value), modulo the rows; a missing value is a value of its own.
+    Values of one field or of two collide as chance has it.
+    """
+    field = np.arange(1, 27, dtype=np.uint64) << np.uint64(33)
+    keys = field | missing.astype(np.uint64) << np.uint64(32) | values.astype(np.uint64)
+    return np.asarray(mix64(keys) % np.uint64(ROWS), dtype=np.int32)
+
+
+def scale_dense(values: NDArray[np.int64], missing: NDArray[np.bool_]) -> NDArray[np.float32]:
+    """Integers, shape [n, 13], less their least and divided by their span; 0 where missing."""
+    scaled = (values - DENSE_LEAST) / DENSE_SPAN
+    return np.where(missing, 0.0, scaled).astype(np.float32)
+
+
+def raw_files(data: Path) -> tuple[Path, ...]:
+    """``data`` itself, or ``train.txt`` or ``train.txt.gz`` in it."""
+    if data.is_dir():
+        return (first_file(data, ("train.txt", "train.txt.gz")),)
+    if data.is_file():
+        return (data,)
+    raise InputError(data, "", "no such file", "train.txt or train.txt.gz, or its folder")
+
+
+def read(data: Path) -> Chunks:
+    """The raw file, plain or gzip; the last tenth of its rows, in time order, is held out."""
+    (path,) = raw_files(data)
+    rows = 0
+    numbered = raw_lines(path)
+    while lines := [line for _, line in islice(numbered, _CHUNK)]:
+        yield _parse(lines, rows, path)
+        rows += len(lines)
+    return rows - max(1, rows // 10)
+
+
+def _parse(lines: list[bytes], before: int, path: Path) -> Chunk:
+    for number, line in enumerate(lines, before + 1):
+        if not _LINE.fullmatch(line):
+            fields = line.count(b"\t") + 1
+            found = f"{fields} fields" if fields != 40 else repr(line[:120].decode("latin-1"))
+            allowed = "a label 0 or 1, 13 integers, 26 times 8 hexadecimal digits, between tabs"
+            raise InputError(path, f"line {number}", found, allowed)
+    cells = [line.split(b"\t") for line in lines]
+    dense = [cell for row in cells for cell in row[1:14]]
+    hexadecimal = b"".join(cell or b"00000000" for row in cells for cell in row[14:])
+    dense_values = np.array([int(cell or b"0") for cell in dense], dtype=np.int64)
+    values = np.frombuffer(bytes.fromhex(hexadecimal.decode()), dtype=">u4")
+    missing = np.array([not cell for row in cells for cell in row[14:]])
+    return {
+        "dense": scale_dense(
+            dense_values.reshape(-1, 13), np.array([not cell for cell in dense]).reshape(-1, 13)
+        ),
+        "ids": field_ids(values.astype(np.uint32).reshape(-1, 26), missing.reshape(-1, 26)),
+        "label": np.array([row[0] == b"1" for row in cells]),
+    }
+
+
+_TWIN_DENSE_MEDIAN = 0.2
+_TWIN_DENSE_SPREAD = 1.2
+_TWIN_DENSE_MISSING = 0.15
+_TWIN_DENSE_WEIGHT = 0.6
+_TWIN_FIELD_WEIGHT = 0.45
+_TWIN_PAIR_WEIGHT = 0.6
+_TWIN_PAIRS = ((6, 9), (14, 20), (17, 23), (5, 22))
+
+
+def twin() -> Chunks:
+    """Synthetic rows at the real cardinalities, the same at every call.
+
+    Each field draws a rank by a Zipf law (exponent 1.1, an assumption: the real exponents are not
+    published), turns it into a 32-bit value by a bijection and passes the reader's hash, so ids
+    collide as in reality. Dense values are log-normal counts, about 15% missing.
+
+    Planted truth: logit = bias + Σ fields 0.45 effect(field, value) + Σ dense ±0.6 log(1 + x)
+    + Σ four pairs 0.6 effect(a) effect(b), with effects fixed by a hash, of mean 0 and variance
+    1; the bias makes 25.6% of the labels positive.
+    """
+    rng = np.random.default_rng(20140623)
+    samples = _TWIN_SAMPLES
+    values = np.empty((samples, 26), dtype=np.uint32)
+    for field, cardinality in enumerate(CARDINALITIES):
+        ranks = zipf_ranks(cardinality, _TWIN_EXPONENT, rng, samples)
+        values[:, field] = mix32(ranks.astype(np.uint32))
+    spread = np.exp(_TWIN_DENSE_SPREAD * rng.standard_normal((samples, 13)))
+    counts = np.floor(spread * _TWIN_DENSE_MEDIAN * DENSE_SPAN).astype(np.int64) + DENSE_LEAST
+    dense = scale_dense(counts, rng.random((samples, 13)) < _TWIN_DENSE_MISSING)
+    logits = _planted(values, dense)
+    bias = _bias_for(logits, POSITIVE_RATE)
+    labels = rng.random(samples) < 1.0 / (1.0 + np.exp(-(logits + bias)))
+    ids = field_ids(values, np.zeros(values.shape, dtype=bool))
+    yield {"dense": dense, "ids": ids, "label": labels}
+    return samples - _TWIN_HELD_OUT
+
+
+def _planted(values: NDArray[np.uint32], dense: NDArray[np.float32]) -> NDArray[np.float64]:
+    keys = (np.arange(1, 27, dtype=np.uint64) << np.uint64(32)) | values.astype(np.uint64)
+    logits = _TWIN_FIELD_WEIGHT * unit_effects(keys, 1).sum(axis=1)
+    signs = np.where(np.arange(13) % 2 == 0, 1.0, -1.0)
+    logits += _TWIN_DENSE_WEIGHT * (np.log1p(np.maximum(dense, 0.0)) * signs).sum(axis=1)
+    for one, other in _TWIN_PAIRS:
+        pair = unit_effects(keys[:, [one - 1, other - 1]], 2)
+        logits += _TWIN_PAIR_WEIGHT * pair.prod(axis=1)
+    return logits
+
+
+def _bias_for(logits: NDArray[np.float64], rate: float) -> float:
+    """The bias with which the mean of the sigmoid is ``rate``, by bisection."""
+    low, high = -30.0, 30.0
+    for _ in range(50):
+        middle = (low + high) / 2
+        mean = float((1.0 / (1.0 + np.exp(-(logits + middle)))).mean())
+        low, high = (middle, high) if mean < rate else (low, middle)
+    return (low + high) / 2

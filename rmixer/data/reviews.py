@@ -1,0 +1,78 @@
+"""From users' reviews in order of time to samples of (history, target, label)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rmixer.data.arrays import Chunks
+
+Ids = NDArray[np.int64]
+_CHUNK = 20_000
+
+
+@dataclass(frozen=True)
+class Reviews:
+    """Reviews of all users, one user after another, each in order of time.
+
+    User u reviewed ``items[first[u]:first[u + 1]]``; item i is in ``category_of[i]``.
+    """
+
+    items: Ids
+    first: Ids
+    category_of: Ids
+
+
+def click_samples(reviews: Reviews, history_max: int, rng: np.random.Generator) -> Chunks:
+    """Samples of the public DIN preparation, by position of the target in its user's n reviews.
+
+    Positions 1 to n - 2 give one positive and one negative training sample each, in random
+    order; position n - 1 gives the held-out pair. A negative is an item drawn uniformly from
+    those the user did not review. The history is all before the target, its newest
+    ``history_max`` items, padded at the end with id 0.
+    """
+    lengths = np.diff(reviews.first)
+    user = np.repeat(np.arange(len(lengths)), lengths)
+    position = np.arange(len(user)) - reviews.first[user]
+    last = lengths[user] - 1
+    training = np.flatnonzero((position >= 1) & (position < last))
+    held_out = np.flatnonzero((position >= 1) & (position == last))
+    negatives = _negatives(reviews, user, rng)
+    for part in (training, held_out):
+        order = rng.permutation(2 * len(part))
+        place, positive = np.concatenate([part, part])[order], order < len(part)
+        for start in range(0, len(order), _CHUNK):
+            at, label = place[start : start + _CHUNK], positive[start : start + _CHUNK]
+            target = np.where(label, reviews.items[at], negatives[at])
+            length = np.minimum(position[at], history_max)
+            slots = np.arange(history_max)
+            source = np.minimum((at - length)[:, None] + slots, len(user) - 1)
+            inside = slots < length[:, None]
+            history = np.where(inside, reviews.items[source], 0)
+            yield {
+                "history_items": history,
+                "history_categories": np.where(inside, reviews.category_of[history], 0),
+                "history_length": length,
+                "target_item": target,
+                "target_category": reviews.category_of[target],
+                "label": label,
+            }
+    return 2 * len(training)
+
+
+def _negatives(reviews: Reviews, user: Ids, rng: np.random.Generator) -> Ids:
+    """For every review an item that its user never reviewed (or, of a user who reviewed them all,
+    any item)."""
+    count = len(reviews.category_of)
+    reviewed = np.unique(user * count + reviews.items)
+    everything = np.bincount(reviewed // count, minlength=len(reviews.first) - 1) >= count
+    drawn = rng.integers(0, count, len(user))
+    again = np.arange(len(user))
+    while again.size:
+        keys = user[again] * count + drawn[again]
+        place = np.minimum(np.searchsorted(reviewed, keys), len(reviewed) - 1)
+        again = again[(reviewed[place] == keys) & ~everything[user[again]]]
+        drawn[again] = rng.integers(0, count, len(again))
+    return drawn

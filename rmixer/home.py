@@ -1,0 +1,11 @@
+"""Where this user's own profiles and prepared data lie."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+
+def home() -> Path:
+    """``$RMIXER_HOME``, by default ``~/.cache/rmixer``; it need not exist yet."""
+    return Path(os.environ.get("RMIXER_HOME") or "~/.cache/rmixer").expanduser()

@@ -1,0 +1,83 @@
+"""Layers that several architectures share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from itertools import pairwise
+
+import torch
+from torch import Tensor, nn
+
+
+def mlp(
+    inputs: int,
+    widths: Sequence[int],
+    activation: Callable[[], nn.Module],
+    activate_last: bool = False,
+) -> nn.Sequential:
+    """Linear layers ``inputs`` -> ``widths``, an activation after each but the last (or after
+    that one too). Weights are Xavier-normal, biases zero."""
+    layers: list[nn.Module] = []
+    for before, after in pairwise((inputs, *widths)):
+        linear = nn.Linear(before, after)
+        nn.init.xavier_normal_(linear.weight)
+        nn.init.zeros_(linear.bias)
+        layers += [linear, activation()]
+    return nn.Sequential(*(layers if activate_last else layers[:-1]))
+
+
+class PairwiseDots(nn.Module):
+    """Dot products of all pairs of different vectors: [B, F, d] -> [B, F (F - 1) / 2], the pairs
+    (i, j), i < j, in order of i, then j."""
+
+    pairs: Tensor
+
+    def __init__(self, vectors: int) -> None:
+        super().__init__()
+        above = torch.triu_indices(vectors, vectors, offset=1)
+        self.register_buffer("pairs", above[0] * vectors + above[1], persistent=False)
+
+    def forward(self, vectors: Tensor) -> Tensor:
+        dots = torch.bmm(vectors, vectors.transpose(1, 2)).flatten(1)
+        return dots.gather(1, self.pairs.expand(len(dots), -1))
+
+
+class SecondOrder(nn.Module):
+    """The factorization machine's Σ_{i<j} <v_i, v_j>: [B, F, d] -> [B], in O(F d) as
+    ½ Σ_k ((Σ_i v_ik)² - Σ_i v_ik²) (Rendle, ICDM 2010)."""
+
+    def forward(self, vectors: Tensor) -> Tensor:
+        of_sum = vectors.sum(1).square().sum(1)
+        return 0.5 * (of_sum - vectors.square().sum((1, 2)))
+
+
+class TargetAttention(nn.Module):
+    """DIN's interest in a history [B, T, d] given a target [B, d]: [B, d].
+
+    Scores are an MLP of [h, t, h - t, h * t]; positions from ``length`` [B] on are masked by
+    -1e9; scores are then scaled by d ** -0.5 and pass a softmax, as configured (the paper sums
+    without normalising). The first layer W = [W_h, W_t, W_d, W_p] is applied as
+    (W_h + W_d) h + (W_t - W_d) t + W_p (h * t): the same function at half the arithmetic, and
+    the input of width 4 d is never built.
+    """
+
+    slots: Tensor
+
+    def __init__(self, dim: int, widths: Sequence[int], history_max: int) -> None:
+        super().__init__()
+        self.score = mlp(4 * dim, widths, nn.Sigmoid)
+        self.scale = dim**-0.5
+        self.register_buffer("slots", torch.arange(history_max), persistent=False)
+
+    def forward(self, history: Tensor, target: Tensor, length: Tensor) -> Tensor:
+        first = self.score[0]
+        of_history, of_target, of_difference, of_product = first.weight.chunk(4, dim=1)
+        hidden = nn.functional.linear(history, of_history + of_difference)
+        hidden = hidden + nn.functional.linear(history * target.unsqueeze(1), of_product)
+        shared = nn.functional.linear(target, of_target - of_difference, first.bias)
+        hidden = hidden + shared.unsqueeze(1)
+        for layer in self.score[1:]:
+            hidden = layer(hidden)
+        scores = hidden.squeeze(2).masked_fill(self.slots >= length.unsqueeze(1), -1e9)
+        weights = torch.softmax(scores * self.scale, dim=1)
+        return torch.bmm(weights.unsqueeze(1), history).squeeze(1)

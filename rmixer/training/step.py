@@ -1,0 +1,147 @@
+"""The training step: built once, timed by the profiler, run by the executor."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn.functional import binary_cross_entropy_with_logits
+
+from rmixer.data.batches import Batches, open_dataset
+from rmixer.training.metrics import auc
+from rmixer.training.row_optimizers import make_row_optimizer
+from rmixer.workload import Job
+
+_DENSE_OPTIMIZERS: dict[str, type[torch.optim.Optimizer]] = {
+    "sgd": torch.optim.SGD,
+    "adagrad": torch.optim.Adagrad,
+    "adam": torch.optim.Adam,
+}
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Mean cross-entropy and AUC over ``samples`` held-out samples."""
+
+    loss: float
+    auc: float
+    samples: int
+
+
+class TrainingStep:
+    """One job's model, optimizers and batches, and one step of training at a time.
+
+    :meth:`run` is the whole step; its five phases can be called one by one in the same order.
+    Shapes never change from step to step, and no value is read back from the device.
+    """
+
+    def __init__(self, job: Job, device: str = "cpu") -> None:
+        entry = job.entry
+        self.job, self.device = job, torch.device(device)
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(job.seed)
+            self.model = entry.load()(entry.config, job.rows_cap)
+        self.model.to(self.device)
+        self.batches = Batches(
+            open_dataset(entry.dataset, job.data), job.batch, job.seed, job.rows_cap
+        )
+        self._dense = [p for p in self.model.parameters() if p.requires_grad]
+        self._optimizer = _DENSE_OPTIMIZERS[job.optimizer](self._dense, lr=job.lr, fused=True)
+        self._row_optimizers = {
+            name: make_row_optimizer(job.optimizer, table.data, job.lr)
+            for name, table in self.model.tables.items()
+        }
+        self._loaded: dict[str, Tensor] = {}
+        self._batch: dict[str, Tensor] = {}
+        self._ids: dict[str, Tensor] = {}
+        self._rows: dict[str, Tensor] = {}
+        self.last_loss: Tensor | None = None
+
+    def run(self) -> None:
+        """One step."""
+        self.load()
+        self.copy()
+        loss = self.forward()
+        self.backward(loss)
+        self.optimize()
+
+    def load(self) -> None:
+        """Phase ``input``: the next batch, from the arrays to tensors of the host."""
+        self._loaded = self.batches.next_batch()
+
+    def copy(self) -> None:
+        """Phase ``copy``: the batch to the device; nothing to do on the CPU."""
+        self._batch = self._to_device(self._loaded)
+
+    def forward(self) -> Tensor:
+        """Phase ``forward``: rows gathered outside autograd, the logits, the mean loss."""
+        self._ids, self._rows = self.model.gather(self._batch)
+        for rows in self._rows.values():
+            rows.requires_grad_()
+        logits = self.model(self._batch, self._rows)
+        loss = binary_cross_entropy_with_logits(logits, self._batch["label"])
+        self.last_loss = loss.detach()
+        return loss
+
+    def backward(self, loss: Tensor) -> None:
+        """Phase ``backward``: gradients of the dense parameters and of the gathered rows."""
+        self._optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+
+    def optimize(self) -> None:
+        """Phase ``optimizer``: all dense parameters, then the rows of each table."""
+        self._optimizer.step()
+        for name, optimizer in self._row_optimizers.items():
+            gradient = self._rows[name].grad
+            assert gradient is not None, f"no gradient for the rows of {name}"
+            optimizer.step(self._ids[name], gradient)
+
+    def loss(self) -> float:
+        """The loss of the last step; waits for the device."""
+        if self.last_loss is None:
+            raise RuntimeError("no step has run yet")
+        return float(self.last_loss)
+
+    @torch.no_grad()
+    def evaluate(self, batches: int) -> Evaluation:
+        """On the first ``batches`` held-out batches; the model is left as it was."""
+        self.model.eval()
+        logits, labels = [], []
+        for loaded in self.batches.held_out(batches):
+            batch = self._to_device(loaded)
+            logits.append(self.model(batch, self.model.gather(batch)[1]).cpu())
+            labels.append(loaded["label"])
+        self.model.train()
+        scores, truth = torch.cat(logits), torch.cat(labels)
+        loss = float(binary_cross_entropy_with_logits(scores, truth))
+        return Evaluation(loss, auc(truth.numpy(), scores.numpy()), len(truth))
+
+    def state_dict(self) -> dict[str, Tensor]:
+        """All weights by name, on the CPU; ``torch.load(..., weights_only=True)`` reads them."""
+        return {name: value.detach().cpu() for name, value in self.model.state_dict().items()}
+
+    def bytes_by_use(self) -> dict[str, int]:
+        """What the step holds between steps, once one has run: ``parameter_bytes`` (buffers
+        included), ``gradient_bytes`` (dense, and of the gathered rows), ``optimizer_bytes``."""
+        if self.last_loss is None:
+            raise RuntimeError("no step has run yet")
+        gradients = [p.grad for p in (*self._dense, *self._rows.values())]
+        state = [value for held in self._optimizer.state.values() for value in held.values()]
+        rows = sum(optimizer.state_bytes for optimizer in self._row_optimizers.values())
+        return {
+            "parameter_bytes": _bytes((*self.model.parameters(), *self.model.buffers())),
+            "gradient_bytes": _bytes(gradients),
+            "optimizer_bytes": _bytes(state) + rows,
+        }
+
+    def _to_device(self, batch: dict[str, Tensor]) -> dict[str, Tensor]:
+        if self.device.type == "cpu":
+            return batch
+        return {name: values.to(self.device) for name, values in batch.items()}
+
+
+def _bytes(values: Iterable[Any]) -> int:
+    return sum(value.nbytes for value in values if isinstance(value, Tensor))
