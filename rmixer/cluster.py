@@ -70,7 +70,6 @@ class Cluster:
             for device in machine.devices
             if device.name in slots
         }
-        self._floor_bytes = dict.fromkeys(self._devices, 0)
         self._bookings: dict[str, Booking] = {}
         self._order = 0
         self._jobs_view = MappingProxyType(self._jobs)

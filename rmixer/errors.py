@@ -15,17 +15,21 @@ class InputError(ValueError):
 
     def __init__(self, where: object, key: str, found: object, allowed: str) -> None:
         self.where, self.key, self.found, self.allowed = str(where), key, found, allowed
-        place = f"{where}: {key}" if key else f"{where}"
-        super().__init__(f"{place}: found {found}; allowed: {allowed}")
+        super().__init__(self.where, key, str(found), allowed)
+
+    def __str__(self) -> str:
+        place = f"{self.where}: {self.key}" if self.key else self.where
+        return f"{place}: found {self.found}; allowed: {self.allowed}"
 
 
-class RunFailed(RuntimeError):
+class RunFailed(RuntimeError):  # noqa: N818 - an outcome
     """The run itself failed (a job failed for good, a goal was missed): exit code 1."""
 
 
 def choice(found: str, names: Iterable[str]) -> str:
     """Text for ``InputError.allowed`` when one of ``names`` was expected, the nearest first."""
     known = sorted(names)
-    nearest = difflib.get_close_matches(found, known, n=1, cutoff=0.5)
-    hint = f"did you mean {nearest[0]!r}? " if nearest else ""
+    by_lower = {name.lower(): name for name in known}
+    nearest = difflib.get_close_matches(found.lower(), by_lower, n=1, cutoff=0.5)
+    hint = f"did you mean {by_lower[nearest[0]]!r}? " if nearest else ""
     return f"{hint}one of {', '.join(known)}"

@@ -12,27 +12,74 @@ import hashlib
 import json
 import math
 import os
+import re
+import types
+import typing
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Annotated, Any, NoReturn, TypeVar
 
 import yaml
-from pydantic import TypeAdapter, ValidationError
+from pydantic import AfterValidator, TypeAdapter, ValidationError
+from pydantic_core import PydanticCustomError
 
-from rmixer.errors import InputError
+from rmixer.errors import InputError, choice
 
 T = TypeVar("T")
 
 _ALLOWED = {
-    "greater_than": "a number > {gt}",
-    "greater_than_equal": "a number >= {ge}",
-    "less_than": "a number < {lt}",
-    "less_than_equal": "a number <= {le}",
+    "greater_than": "{number} > {gt:g}",
+    "greater_than_equal": "{number} >= {ge:g}",
+    "less_than": "{number} < {lt:.10g}",
+    "less_than_equal": "{number} <= {le:.10g}",
     "finite_number": "a finite number",
     "literal_error": "{expected}",
-    "string_pattern_mismatch": "text matching {pattern}",
-    "too_short": "at least {min_length} item(s)",
+    "too_short": "a list of {min_length} or more",
+    "string_too_short": "text that is not empty",
+    "int_type": "a whole number",
+    "float_type": "a number",
+    "bool_type": "true or false",
+    "string_type": "text (put it in quotes)",
+    "tuple_type": "a list",
+    "dict_type": "a mapping of keys to values",
+    "dataclass_type": "a mapping of keys to values",
 }
+_UNKNOWN_KEY = ("extra_forbidden", "unexpected_keyword_argument")
+_EXPONENT = re.compile(r"^[-+]?[0-9][0-9_]*(?:\.[0-9]*)?[eE][-+]?[0-9]+$")
+
+
+def _check_name(text: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}", text):
+        allowed = "up to 100 letters, digits and . _ -, the first a letter or a digit"
+        raise PydanticCustomError("name", allowed)
+    return text
+
+
+Name = Annotated[str, AfterValidator(_check_name)]
+"""Text that may become the name of a file or a folder."""
+
+
+class _Loader(yaml.SafeLoader):
+    """YAML in which ``1e-3`` is a number, as in YAML 1.2, and a key stands once."""
+
+    def compose_mapping_node(self, anchor: Any) -> yaml.MappingNode:
+        node: yaml.MappingNode = super().compose_mapping_node(anchor)
+        seen: set[str] = set()
+        for key, _ in node.value:
+            if isinstance(key, yaml.ScalarNode) and key.value in seen:
+                found = f"the key {key.value!r} a second time"
+                raise yaml.composer.ComposerError(None, None, found, key.start_mark, "once")
+            seen.add(str(key.value))
+        return node
+
+
+class _Dumper(yaml.SafeDumper):
+    """Quotes the text that ``_Loader`` would take for a number."""
+
+
+for _dialect in (_Loader, _Dumper):
+    _dialect.add_implicit_resolver("tag:yaml.org,2002:float", _EXPONENT, list("-+0123456789"))
 
 
 @cache
@@ -41,43 +88,72 @@ def _adapter(kind: Any) -> TypeAdapter[Any]:
 
 
 def parse(data: object, kind: type[T], where: object) -> T:
-    """``data`` (plain dicts, lists, numbers) as a ``kind``; raises :class:`InputError`."""
+    """``data`` (plain dicts, lists, numbers) as a ``kind``; raises :class:`InputError`.
+
+    Nothing is converted: ``true`` and ``"3"`` are no numbers, ``3.0`` is no whole number.
+    """
     try:
-        return _adapter(kind).validate_python(data)  # type: ignore
+        text = json.dumps(data, default=str)
+    except (TypeError, ValueError, RecursionError) as error:
+        found = f"a value that is not plain ({error})"
+        raise InputError(where, "", found, "text, numbers, lists, keys and values") from None
+    try:
+        checked: T = _adapter(typing.cast(Any, kind)).validate_json(text, strict=True)
     except ValidationError as error:
         raise _explain(error, kind, where) from None
+    return checked
 
 
 def _explain(error: ValidationError, kind: Any, where: object) -> InputError:
-    first = error.errors()[0]
-    parts = [str(part) for part in first["loc"] if not _is_type_tag(part)]
-    key, found, context = ".".join(parts), first["input"], first.get("ctx", {})
-    if first["type"] in ("extra_forbidden", "unexpected_keyword_argument"):
-        allowed = "only the keys of its schema"
-        if dataclasses.is_dataclass(kind) and len(parts) == 1:
-            from rmixer.errors import choice
-
-            allowed = choice(parts[0], (field.name for field in dataclasses.fields(kind)))
-        return InputError(where, key, f"an unknown key with value {_short(found)}", allowed)
+    errors = error.errors()
+    # A key that is missing is often there under a wrong name: that is the better message.
+    first = next((e for e in errors if e["type"] in _UNKNOWN_KEY), errors[0])
+    parts = [part for part in first["loc"] if part != "[key]"]
+    key, found = ".".join(map(str, parts)), first["input"]
+    if first["type"] in _UNKNOWN_KEY:
+        names = _keys_at(kind, parts[:-1])
+        allowed = choice(str(parts[-1]), names) if names else "only the keys of its schema"
+        return InputError(where, key, f"an unknown key with value {shown(found)}", allowed)
     if first["type"] in ("missing", "missing_argument"):
-        return InputError(where, key, "nothing", "a value: this key is required")
+        return InputError(where, key, "nothing", "a value (this key is required)")
     allowed = _ALLOWED.get(first["type"], first["msg"][:1].lower() + first["msg"][1:])
-    return InputError(where, key, _short(found), allowed.format(**context))
+    bounds = first.get("ctx", {})
+    whole = all(isinstance(bound, int) for bound in bounds.values())
+    number = "a whole number" if whole else "a number"
+    return InputError(where, key, shown(found), allowed.format(number=number, **bounds))
 
 
-def _is_type_tag(part: object) -> bool:
-    return isinstance(part, str) and any(mark in part for mark in "[]() ")
+def _keys_at(kind: Any, parts: Sequence[str | int]) -> list[str]:
+    """The keys of the dataclass that lies at ``parts`` inside ``kind``."""
+    for part in parts:
+        kind = _without_none(kind)
+        if dataclasses.is_dataclass(kind):
+            kind = typing.get_type_hints(kind)[str(part)]
+        else:
+            arguments = typing.get_args(kind)
+            kind = arguments[-1] if typing.get_origin(kind) is dict else arguments[0]
+    kind = _without_none(kind)
+    return (
+        [field.name for field in dataclasses.fields(kind)] if dataclasses.is_dataclass(kind) else []
+    )
 
 
-def _short(value: object) -> str:
-    text = repr(value)
+def _without_none(kind: Any) -> Any:
+    if typing.get_origin(kind) not in (typing.Union, types.UnionType):
+        return kind
+    return next(inner for inner in typing.get_args(kind) if inner is not type(None))
+
+
+def shown(value: object) -> str:
+    """``value`` as a message shows it, cut where it is long."""
+    text = json.dumps(value) if value is None or isinstance(value, bool) else repr(value)
     return text if len(text) <= 80 else text[:77] + "..."
 
 
 def read_text(path: Path, what: str) -> str:
     """The text of ``path``; a missing or unreadable file is an :class:`InputError`."""
     try:
-        return path.read_text(encoding="utf-8")
+        return path.read_text(encoding="utf-8-sig")
     except FileNotFoundError:
         raise InputError(path, "", "no such file", f"an existing {what}") from None
     except IsADirectoryError:
@@ -86,26 +162,54 @@ def read_text(path: Path, what: str) -> str:
         raise InputError(path, "", "bytes that are not UTF-8 text", f"a {what}") from None
     except OSError as error:
         raise InputError(path, "", error.strerror, f"a readable {what}") from None
+    except ValueError as error:
+        raise InputError(repr(str(path)), "", error, f"the path of a {what}") from None
 
 
 def load_yaml(path: Path, what: str) -> object:
-    """The plain data of a YAML file."""
+    """The plain data of a YAML file; a key that stands twice is an error."""
+    text = read_text(path, what)
+    allowed = f"a {what} in YAML"
     try:
-        return yaml.safe_load(read_text(path, what))
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        line = f"line {mark.line + 1}" if mark else ""
-        problem = getattr(error, "problem", None) or "text that is not YAML"
-        raise InputError(path, line, problem, f"a {what} in YAML") from None
+        return yaml.load(text, Loader=_Loader)
+    except yaml.MarkedYAMLError as error:
+        line = f"line {error.problem_mark.line + 1}" if error.problem_mark else ""
+        if error.note == "once":
+            raise InputError(path, line, error.problem, "every key once") from None
+        said = ", ".join(filter(None, (error.context, error.problem)))
+        raise InputError(path, line, f"text that is not YAML ({said})", allowed) from None
+    except yaml.reader.ReaderError as error:
+        line = f"line {text.count(chr(10), 0, error.position) + 1}"
+        raise InputError(path, line, f"the character {chr(error.character)!r}", allowed) from None
+    except (ValueError, RecursionError) as error:
+        raise InputError(path, "", f"a value that cannot be read ({error})", allowed) from None
 
 
 def load_json(path: Path, what: str) -> object:
-    """The plain data of a JSON file."""
+    """The plain data of a JSON file; a key that stands twice, NaN and Infinity are errors."""
+
+    def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        known: dict[str, Any] = {}
+        for key, value in pairs:
+            if key in known:
+                raise InputError(path, "", f"the key {key!r} a second time", "every key once")
+            known[key] = value
+        return known
+
+    def not_finite(name: str) -> NoReturn:
+        raise InputError(path, "", name, "finite numbers and null")
+
+    text = read_text(path, what)
     try:
-        return json.loads(read_text(path, what))
+        return json.loads(text, object_pairs_hook=once, parse_constant=not_finite)
     except json.JSONDecodeError as error:
         message = f"{error.msg} (the file may be truncated)"
         raise InputError(path, f"line {error.lineno}", message, f"a {what} in JSON") from None
+    except InputError:
+        raise
+    except (ValueError, RecursionError) as error:
+        found = f"a value that cannot be read ({error})"
+        raise InputError(path, "", found, f"a {what} in JSON") from None
 
 
 def plain(value: object) -> Any:
@@ -125,8 +229,12 @@ def write_text(path: Path, text: str) -> None:
     """Write whole or not at all: to a temporary name beside ``path``, then renamed."""
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    temporary.write_text(text, encoding="utf-8")
-    temporary.replace(path)
+    try:
+        temporary.write_text(text, encoding="utf-8")
+        temporary.replace(path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
 
 
 def write_json(path: Path, value: object) -> None:
@@ -136,7 +244,7 @@ def write_json(path: Path, value: object) -> None:
 
 def write_yaml(path: Path, value: object) -> None:
     """``value`` as YAML in the order of its fields, whole or not at all."""
-    write_text(path, yaml.safe_dump(plain(value), sort_keys=False, width=100))
+    write_text(path, yaml.dump(plain(value), Dumper=_Dumper, sort_keys=False, width=100))
 
 
 def content_hash(value: object, length: int = 16) -> str:

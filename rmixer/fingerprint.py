@@ -62,8 +62,10 @@ def _version(package: str) -> str:
 def _commit() -> str:
     folder = Path(__file__).resolve().parent
     try:
-        command = ["git", "-C", str(folder), "rev-parse", "--short=12", "HEAD"]
+        command = ["git", "-C", str(folder), "rev-parse", "--show-prefix", "--short=12", "HEAD"]
         done = subprocess.run(command, capture_output=True, text=True, timeout=5, check=False)
     except (OSError, subprocess.TimeoutExpired):
         return ""
-    return done.stdout.strip() if done.returncode == 0 else ""
+    prefix, _, commit = done.stdout.partition("\n")
+    # Installed inside somebody else's repository, it is their commit, not ours.
+    return commit.strip() if done.returncode == 0 and prefix == "rmixer/" else ""

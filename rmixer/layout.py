@@ -30,7 +30,7 @@ class Layout:
 
     __pydantic_config__ = ConfigDict(extra="forbid")
 
-    devices: tuple[DeviceSlots, ...]
+    devices: Annotated[tuple[DeviceSlots, ...], Field(min_length=1)]
     in_turn: bool = False
 
     def cores(self, machine: Machine, device: str, slot: int) -> tuple[int, ...]:
@@ -49,10 +49,14 @@ class Layout:
     def check(self, machine: Machine, where: object) -> None:
         """Raise :class:`InputError` unless ``machine`` has these devices and cores."""
         known = {device.name for device in machine.devices}
+        named: set[str] = set()
         for entry in self.devices:
             if entry.device not in known:
                 allowed = f"a device of {machine.name}: {', '.join(sorted(known))}"
                 raise InputError(where, "device", repr(entry.device), allowed)
+            if entry.device in named:
+                raise InputError(where, "device", f"{entry.device!r} twice", "each device once")
+            named.add(entry.device)
         wanted = sum(entry.slots * entry.threads for entry in self.devices)
         if not self.in_turn and wanted > len(machine.cores):
             allowed = f"at most the {len(machine.cores)} usable cores"

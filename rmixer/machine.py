@@ -9,7 +9,7 @@ from typing import Annotated, Final, Literal
 from pydantic import ConfigDict, Field
 
 from rmixer.errors import InputError
-from rmixer.files import load_yaml, parse, write_yaml
+from rmixer.files import Name, load_yaml, parse, shown, write_yaml
 from rmixer.fingerprint import Fingerprint
 
 SCHEMA_VERSION: Final = 1
@@ -55,7 +55,7 @@ class Machine:
 
     __pydantic_config__ = ConfigDict(extra="forbid")
 
-    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
+    name: Name
     origin: Literal["measured", "modelled"]
     processor: str
     cores: Annotated[tuple[int, ...], Field(min_length=1)]
@@ -90,6 +90,8 @@ def read_machine(path: Path) -> Machine:
     data = load_yaml(path, "machine file")
     check_schema(data, path, SCHEMA_VERSION)
     machine = parse(data, Machine, path)
+    if len(set(machine.cores)) < len(machine.cores) or min(machine.cores) < 0:
+        raise InputError(path, "cores", list(machine.cores), "the ids of cores, each once")
     for key in ("core_capacity", "bandwidth_gbps", "matmul_gflops"):
         if len(getattr(machine, key)) != len(machine.cores):
             found = f"{len(getattr(machine, key))} values"
@@ -105,8 +107,9 @@ def write_machine(path: Path, machine: Machine) -> None:
 def check_schema(data: object, path: Path, version: int) -> None:
     """Raise :class:`InputError` unless ``data`` is a mapping of this schema version."""
     if not isinstance(data, dict):
-        raise InputError(path, "", type(data).__name__, "a mapping with schema_version")
-    found = data.get("schema_version", "nothing")
-    if found != version:
+        raise InputError(path, "", shown(data), "a mapping with schema_version")
+    found = data.get("schema_version")
+    if found != version or isinstance(found, bool):
+        text = "nothing" if found is None else shown(found)
         allowed = f"{version}, the version this release reads: record it again"
-        raise InputError(path, "schema_version", found, allowed)
+        raise InputError(path, "schema_version", text, allowed)

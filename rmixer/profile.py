@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import dataclasses
 import io
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,8 +13,9 @@ from typing import Annotated, Any, Final, Literal
 from pydantic import ConfigDict, Field
 
 from rmixer.cost_identity import CostIdentity
+from rmixer.csv_rows import CsvRow, read_rows
 from rmixer.errors import InputError
-from rmixer.files import load_json, parse, plain, read_text, write_json, write_text
+from rmixer.files import load_json, parse, plain, write_json, write_text
 from rmixer.fingerprint import Fingerprint
 from rmixer.machine import check_schema
 from rmixer.policies.view import DeviceCost
@@ -169,8 +169,15 @@ class ModelProfile:
 
 
 COLUMNS = tuple(field.name for field in dataclasses.fields(OperatorCost))
-_TEXT = ("phase", "module", "operator", "shapes", "lane")
-_WHOLE = ("index", "forward_index", "flops", "read_bytes", "written_bytes", "threads")
+_WHOLE = {
+    "index": 0,
+    "forward_index": -1,
+    "flops": 0,
+    "read_bytes": 0,
+    "written_bytes": 0,
+    "threads": 1,
+}
+"""The columns of whole numbers, with the least that each may hold."""
 
 
 def write_profile(folder: Path, profile: ModelProfile) -> None:
@@ -194,36 +201,28 @@ def read_profile(folder: Path) -> ModelProfile:
     data = load_json(path, "profile")
     check_schema(data, path, SCHEMA_VERSION)
     profile = parse(data, ModelProfile, path)
+    for key in ("utilisation", "job_type"):
+        for memory in profile.memory:
+            if memory.device not in getattr(profile, key):
+                allowed = "a value (memory has this device)"
+                raise InputError(path, f"{key}.{memory.device}", "nothing", allowed)
     return dataclasses.replace(profile, operators=_read_operators(folder / "operators.csv"))
 
 
 def _read_operators(path: Path) -> tuple[OperatorCost, ...]:
-    rows = list(csv.reader(io.StringIO(read_text(path, "table of operators"))))
-    header = rows[0] if rows else []
-    missing = [name for name in COLUMNS if name not in header]
-    if missing:
-        raise InputError(path, "line 1", f"no column {', '.join(missing)}", ",".join(COLUMNS))
-    if len(rows) == 1:
+    operators = tuple(map(_operator, read_rows(path, "table of operators", COLUMNS)))
+    if not operators:
         raise InputError(path, "line 2", "nothing", "at least one operator")
-    return tuple(_operator(header, row, path, line) for line, row in enumerate(rows[1:], 2))
+    return operators
 
 
-def _operator(header: list[str], row: list[str], path: Path, line: int) -> OperatorCost:
-    if len(row) != len(header):
-        found = f"{len(row)} values (the file may be truncated)"
-        raise InputError(path, f"line {line}", found, f"{len(header)} values")
-    cells = dict(zip(header, row, strict=True))
-    values: dict[str, Any] = {}
+def _operator(row: CsvRow) -> OperatorCost:
+    values: dict[str, Any] = {name: row.cells[name] for name in COLUMNS}
+    values["phase"] = row.one_of("phase", PHASES)
+    values["lane"] = row.one_of("lane", LANES)
+    for name, least in _WHOLE.items():
+        values[name] = row.whole(name, least)
     for name in COLUMNS:
-        try:
-            text = cells[name]
-            values[name] = text if name in _TEXT else int(text) if name in _WHOLE else float(text)
-        except ValueError:
-            raise InputError(path, f"line {line}, {name}", repr(cells[name]), "a number") from None
-        if name.endswith("_us") and not (math.isfinite(values[name]) and values[name] >= 0):
-            raise InputError(path, f"line {line}, {name}", values[name], "a finite time >= 0")
-    if values["phase"] not in PHASES:
-        raise InputError(path, f"line {line}, phase", repr(values["phase"]), ", ".join(PHASES))
-    if values["lane"] not in LANES:
-        raise InputError(path, f"line {line}, lane", repr(values["lane"]), ", ".join(LANES))
+        if name.endswith("_us"):
+            values[name] = row.number(name, least=0)
     return OperatorCost(**values)

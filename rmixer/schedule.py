@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
@@ -10,7 +10,7 @@ from typing import Annotated, Any, Final, Literal
 from pydantic import ConfigDict, Field
 
 from rmixer.cluster import Booking
-from rmixer.errors import InputError
+from rmixer.errors import InputError, choice
 from rmixer.files import load_json, parse, write_json
 from rmixer.layout import Layout
 from rmixer.machine import Machine, check_schema
@@ -65,20 +65,55 @@ class Schedule:
             allowed = f"{workload.hash}, the hash of workload {workload.name!r}"
             raise InputError(where, "workload_hash", repr(self.workload_hash), allowed)
         known = {device.name for device in machine.devices}
-        slots = {entry.device: entry.slots for entry in self.settings.layout.devices}
         for index, dispatch in enumerate(self.dispatches):
             for device in dispatch.devices:
                 if device not in known:
                     allowed = f"a device of {machine.name}: {', '.join(sorted(known))}"
                     raise InputError(where, f"dispatches.{index}.devices", repr(device), allowed)
-                if dispatch.slot >= slots.get(device, 0):
-                    allowed = f"a slot below {slots.get(device, 0)} of {device}"
+        try:
+            self.settings.layout.check(machine, where)
+        except InputError as error:
+            key = f"settings.layout: {error.key}"
+            raise InputError(where, key, error.found, error.allowed) from None
+        self._check_slots(where)
+        self._check_jobs([job.id for job in workload.jobs], where)
+
+    def _check_slots(self, where: object) -> None:
+        layout = {entry.device: entry for entry in self.settings.layout.devices}
+        for index, dispatch in enumerate(self.dispatches):
+            for device in dispatch.devices:
+                place = layout.get(device)
+                if place is None:
+                    allowed = f"a device of settings.layout: {', '.join(layout)}"
+                    raise InputError(where, f"dispatches.{index}.devices", repr(device), allowed)
+                if dispatch.slot >= place.slots:
+                    allowed = f"a slot of {device}: 0 to {place.slots - 1}"
                     raise InputError(where, f"dispatches.{index}.slot", dispatch.slot, allowed)
-        self.settings.layout.check(machine, where)
-        jobs = sorted(dispatch.job for dispatch in self.dispatches)
-        if jobs != sorted(job.id for job in workload.jobs):
-            odd = sorted(set(jobs) ^ {job.id for job in workload.jobs}) or "a job twice"
-            raise InputError(where, "dispatches", odd, "every job of the workload, once")
+                if dispatch.threads != place.threads:
+                    allowed = f"{place.threads}, the threads of a slot of {device}"
+                    raise InputError(
+                        where, f"dispatches.{index}.threads", dispatch.threads, allowed
+                    )
+
+    def _check_jobs(self, jobs: Sequence[str], where: object) -> None:
+        planned: dict[str, int] = {}
+        orders: dict[int, int] = {}
+        for index, dispatch in enumerate(self.dispatches):
+            key = f"dispatches.{index}"
+            if dispatch.job not in jobs:
+                allowed = f"a job of the workload: {choice(dispatch.job, jobs)}"
+                raise InputError(where, f"{key}.job", repr(dispatch.job), allowed)
+            if dispatch.job in planned:
+                found = f"{dispatch.job!r}, as in dispatches.{planned[dispatch.job]}"
+                raise InputError(where, f"{key}.job", found, "every job once")
+            if dispatch.order in orders:
+                found = f"{dispatch.order}, as in dispatches.{orders[dispatch.order]}"
+                raise InputError(where, f"{key}.order", found, "every order once")
+            planned[dispatch.job] = orders[dispatch.order] = index
+        missing = [job for job in jobs if job not in planned]
+        if missing:
+            found = f"nothing for {', '.join(missing)}"
+            raise InputError(where, "dispatches", found, "every job of the workload")
 
 
 def schedule_of(

@@ -38,26 +38,47 @@ class Mix:
         """The same mix with its cores renamed and its members sorted, so that mixes recur.
 
         Only who shares cores with whom matters, not which cores they are. Returns the mix and,
-        for each member of this one, its position in that one.
+        for each member of this one, its position in that one. (Members whose cores overlap only
+        in part may have several canonical forms; all of them say who shares with whom.)
         """
-        groups: dict[tuple[int, ...], list[int]] = {}
-        for index, member in enumerate(self.members):
-            groups.setdefault(member.cores, []).append(index)
-        ordered = sorted(
-            groups.values(),
-            key=lambda group: sorted(_without_cores(self.members[i]) for i in group),
-        )
+        groups = [self._renamed(group) for group in self._sharing_groups()]
+        groups.sort(key=lambda group: [member for _, member in group])
         members: list[Member] = []
         position = [0] * len(self.members)
         next_core = 0
-        for group in ordered:
-            threads = self.members[group[0]].threads
-            cores = tuple(range(next_core, next_core + threads))
-            next_core += threads
-            for index in sorted(group, key=lambda i: _without_cores(self.members[i])):
+        for group in groups:
+            for index, member in group:
                 position[index] = len(members)
-                members.append(replace(self.members[index], cores=cores))
+                cores = tuple(core + next_core for core in member.cores)
+                members.append(replace(member, cores=cores))
+            next_core += len({core for _, member in group for core in member.cores})
         return Mix(tuple(members)), tuple(position)
+
+    def _sharing_groups(self) -> list[list[int]]:
+        """The members by index, those together that share a core, directly or through others."""
+        groups: list[tuple[set[int], list[int]]] = []
+        for index, member in enumerate(self.members):
+            cores, together = set(member.cores), [index]
+            for group in [group for group in groups if group[0] & cores]:
+                groups.remove(group)
+                cores, together = cores | group[0], group[1] + together
+            groups.append((cores, together))
+        return [together for _, together in groups]
+
+    def _renamed(self, group: list[int]) -> list[tuple[int, Member]]:
+        """The members of one group, sorted, with their cores counted from 0."""
+        ordered = sorted(
+            group, key=lambda i: (_without_cores(self.members[i]), sorted(self.members[i].cores))
+        )
+        names: dict[int, int] = {}
+        renamed = []
+        for index in ordered:
+            member = self.members[index]
+            for core in sorted(member.cores):
+                names.setdefault(core, len(names))
+            cores = tuple(sorted(names[core] for core in member.cores))
+            renamed.append((index, replace(member, cores=cores)))
+        return renamed
 
 
 def _without_cores(member: Member) -> tuple[str, str, str, int, str, str]:

@@ -5,13 +5,12 @@ from __future__ import annotations
 import csv
 import dataclasses
 import io
-import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from rmixer.errors import InputError
-from rmixer.files import read_text, write_text
+from rmixer.csv_rows import CsvRow, read_rows
+from rmixer.files import write_text
 
 KINDS = (
     "queued",
@@ -52,7 +51,6 @@ class Interval:
 
 
 COLUMNS = tuple(field.name for field in dataclasses.fields(Interval))
-_TEXT = ("run", "job", "name", "kind", "device", "lane")
 
 
 class Timeline:
@@ -105,16 +103,17 @@ class Timeline:
     @classmethod
     def read_csv(cls, path: Path) -> Timeline:
         """Read ``events.csv``; raises :class:`InputError` with the line that is wrong."""
-        rows = list(csv.reader(io.StringIO(read_text(path, "timeline"))))
-        if not rows or tuple(rows[0]) != COLUMNS:
-            found = ",".join(rows[0]) if rows else "an empty file"
-            raise InputError(path, "line 1", found, ",".join(COLUMNS))
-        return cls(_interval(row, path, number) for number, row in enumerate(rows[1:], start=2))
+        return cls(map(_interval, read_rows(path, "timeline", COLUMNS)))
 
 
-def _order(interval: Interval) -> tuple[float, str, int, str, str]:
-    kind = KINDS.index(interval.kind) if interval.kind in KINDS else len(KINDS)
-    return (round(interval.start_s, 9), interval.job, kind, interval.name, interval.run)
+def _order(interval: Interval) -> tuple[object, ...]:
+    """Start, job and kind, then whatever else tells two intervals apart."""
+    return (
+        round(interval.start_s, 9),
+        interval.job,
+        KINDS.index(interval.kind),
+        *(str(_cell(getattr(interval, name))) for name in COLUMNS),
+    )
 
 
 def _cell(value: object) -> object:
@@ -124,18 +123,17 @@ def _cell(value: object) -> object:
     return "0" if rounded == 0 else f"{rounded:.9f}".rstrip("0").rstrip(".")
 
 
-def _interval(row: list[str], path: Path, number: int) -> Interval:
-    if len(row) != len(COLUMNS):
-        raise InputError(path, f"line {number}", f"{len(row)} values", f"{len(COLUMNS)}")
-    cells = dict(zip(COLUMNS, row, strict=True))
-    try:
-        start, duration, steps = (float(cells[n]) for n in ("start_s", "duration_s", "steps"))
-        attempt, slot = int(cells["attempt"]), int(cells["slot"])
-    except ValueError as error:
-        raise InputError(path, f"line {number}", str(error), "a number") from None
-    if not all(map(math.isfinite, (start, duration, steps))) or duration < 0:
-        raise InputError(path, f"line {number}", f"{start}, {duration}", "finite, duration >= 0")
-    text = {name: cells[name] for name in _TEXT}
+def _interval(row: CsvRow) -> Interval:
     return Interval(
-        attempt=attempt, slot=slot, start_s=start, duration_s=duration, steps=steps, **text
+        run=row.cells["run"],
+        job=row.cells["job"],
+        attempt=row.whole("attempt"),
+        name=row.cells["name"],
+        kind=row.one_of("kind", KINDS),
+        device=row.cells["device"],
+        slot=row.whole("slot"),
+        lane=row.cells["lane"],
+        start_s=row.number("start_s"),
+        duration_s=row.number("duration_s", least=0),
+        steps=row.number("steps", least=0),
     )

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import itertools
+import os
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from pydantic import ConfigDict, Field
 
 from rmixer.errors import InputError, choice
-from rmixer.files import content_hash, load_yaml, parse
-from rmixer.models.registry import ModelEntry, model_entry
+from rmixer.files import Name, content_hash, load_yaml, parse, shown
+from rmixer.models.registry import MODELS, ModelEntry, model_entry
 
 NonNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Rate = Annotated[float, Field(gt=0, allow_inf_nan=False)]
-Count = Annotated[int, Field(gt=0)]
-Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
+Count = Annotated[int, Field(gt=0, le=2**31 - 1)]
+Copies = Annotated[int, Field(gt=0, le=100_000)]
+Seed = Annotated[int, Field(ge=0, le=2**32 - 1)]
 OPTIMIZERS = ("adagrad", "adam", "sgd")
 SYNTHETIC = "synthetic"
 
@@ -53,38 +56,27 @@ class Workload:
 
     @property
     def hash(self) -> str:
-        """The same for the same jobs, wherever the file lies."""
+        """The same for the same name, seed and jobs, wherever the file lies."""
         return content_hash(self)
 
 
 @dataclass(frozen=True)
 class _JobEntry:
-    """A job as the file gives it: the whole schema, also of what later releases will do."""
+    """A job as the file gives it; ``NOT_YET`` names the other keys of the schema."""
 
     __pydantic_config__ = ConfigDict(extra="forbid")
 
     model: str | None = None
-    count: Count = 1
+    count: Copies = 1
     steps: Count | None = None
     batch: Count | None = None
     optimizer: str | None = None
     lr: Rate | None = None
-    seed: Annotated[int, Field(ge=0)] | None = None
+    seed: Seed | None = None
     rows_cap: Count | None = None
     arrival_s: NonNegative = 0.0
-    data: str = SYNTHETIC
+    data: Annotated[str, Field(min_length=1)] = SYNTHETIC
     id: Name | None = None
-    command: str | None = None
-    python: str | None = None
-    epochs: Count | None = None
-    evaluate: dict[str, Any] | None = None
-    save_every_s: Rate | None = None
-    stop: dict[str, Any] | None = None
-    deadline_s: Rate | None = None
-    weight: Rate | None = None
-    priority: int | None = None
-    gpus: Count | None = None
-    precision: Literal["fp32", "bf16", "fp16", "tf32"] | None = None
 
 
 @dataclass(frozen=True)
@@ -93,7 +85,7 @@ class _WorkloadFile:
 
     jobs: Annotated[tuple[dict[str, Any], ...], Field(min_length=1)]
     name: Name | None = None
-    seed: Annotated[int, Field(ge=0)] = 0
+    seed: Seed = 0
 
 
 NOT_YET = (
@@ -117,13 +109,12 @@ def read_workload(path: Path) -> Workload:
     if data is None:
         raise InputError(path, "", "an empty file", "a workload with a list of jobs")
     if not isinstance(data, dict):
-        raise InputError(path, "", f"a {type(data).__name__}", "a mapping with a list of jobs")
+        raise InputError(path, "", shown(data), "a mapping with a list of jobs")
     file = parse(data, _WorkloadFile, path)
     jobs: list[Job] = []
     taken: dict[str, str] = {}
     for position, item in enumerate(file.jobs):
-        for job in _expand(item, position, file.seed, len(jobs), taken, path):
-            jobs.append(job)
+        jobs += _expand(item, position, file.seed, len(jobs), taken, path)
     return Workload(file.name or path.stem, file.seed, tuple(jobs))
 
 
@@ -136,21 +127,23 @@ def _expand(
     path: Path,
 ) -> list[Job]:
     where = f"jobs.{position}"
+    for key in NOT_YET:
+        if key in item:
+            allowed = f"nothing yet: {key!r} is part of the schema, but not supported so far"
+            raise InputError(path, f"{where}.{key}", shown(item[key]), allowed)
     try:
         entry = parse(item, _JobEntry, path)
     except InputError as error:
         key = f"{where}.{error.key}" if error.key else where
         raise InputError(path, key, error.found, error.allowed) from None
-    for key in NOT_YET:
-        if getattr(entry, key) is not None:
-            allowed = "a key of this release: it is part of the schema but not supported yet"
-            raise InputError(path, f"{where}.{key}", repr(item[key]), allowed)
     if entry.model is None:
-        raise InputError(path, f"{where}.model", "nothing", "a model: this key is required")
+        allowed = f"{choice('', MODELS)} (this key is required)"
+        raise InputError(path, f"{where}.model", "nothing", allowed)
     if entry.steps is None:
-        raise InputError(path, f"{where}.steps", "nothing", "a number of steps > 0")
+        allowed = "a whole number > 0 (this key is required)"
+        raise InputError(path, f"{where}.steps", "nothing", allowed)
     if ":" in entry.model:
-        allowed = "a model of `rmixer models`: own models are not supported yet"
+        allowed = f"{choice('', MODELS)} (own models are not supported so far)"
         raise InputError(path, f"{where}.model", repr(entry.model), allowed)
     try:
         facts = model_entry(entry.model)
@@ -172,33 +165,32 @@ def _expand(
         arrival_s=entry.arrival_s,
         data=_data_path(entry.data, path, where),
     )
-    jobs = []
-    for copy in range(entry.count):
-        name = _name(entry, copy, taken, path, where)
-        own_seed = (entry.seed if entry.seed is not None else seed + first) + copy
-        jobs.append(replace(job, id=name, seed=own_seed))
-    return jobs
+    names = _names(entry, taken, path, where)
+    own_seed = entry.seed if entry.seed is not None else seed + first
+    return [replace(job, id=name, seed=own_seed + copy) for copy, name in enumerate(names)]
 
 
 def _data_path(data: str, path: Path, where: str) -> str:
     if data == SYNTHETIC:
         return data
-    found = (path.parent / data).expanduser()
-    if not found.exists():
+    found = path.parent / os.path.expanduser(data)
+    if not os.path.exists(found):
         allowed = f"{SYNTHETIC!r} or the path of the data set's raw files"
         raise InputError(path, f"{where}.data", f"{data!r}, which does not exist", allowed)
     return str(found.resolve())
 
 
-def _name(entry: _JobEntry, copy: int, taken: dict[str, str], path: Path, where: str) -> str:
-    if entry.id is not None:
-        name = entry.id if entry.count == 1 else f"{entry.id}-{copy}"
+def _names(entry: _JobEntry, taken: dict[str, str], path: Path, where: str) -> list[str]:
+    if entry.id is None:
+        free = (f"{entry.model}-{number}" for number in itertools.count())
+        names = list(itertools.islice((n for n in free if n not in taken), entry.count))
+    elif entry.count == 1:
+        names = [entry.id]
+    else:
+        names = [f"{entry.id}-{copy}" for copy in range(entry.count)]
+    for name in names:
         if name in taken:
             allowed = f"an id of its own: {taken[name]} has it already"
             raise InputError(path, f"{where}.id", repr(name), allowed)
-    else:
-        number = sum(1 for other in taken if other.rpartition("-")[0] == entry.model)
-        while (name := f"{entry.model}-{number}") in taken:
-            number += 1
-    taken[name] = where
-    return name
+    taken.update(dict.fromkeys(names, where))
+    return names

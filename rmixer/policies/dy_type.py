@@ -32,7 +32,7 @@ class DyType(Dynamic):
 def most_common_type(view: ClusterView, device: DeviceView) -> str:
     """The most common type among the residents: on a tie, and on an empty device, compute wins
     over memory and memory over low."""
-    count = Counter(
+    count: Counter[str] = Counter(
         view.jobs[resident.job].costs[device.kind].job_type for resident in device.residents
     )
     return max(TYPE_VALUE, key=lambda job_type: (count[job_type], TYPE_VALUE[job_type]))

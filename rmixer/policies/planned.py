@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from rmixer.layout import Layout
 from rmixer.machine import Machine
 from rmixer.policies.base import Policy
-from rmixer.policies.view import ClusterView, Dispatch
+from rmixer.policies.view import ClusterView, Dispatch, JobView
 from rmixer.schedule import Schedule, ScheduledJob
 
 
@@ -30,29 +30,24 @@ class Planned(Policy):
         blocked: set[tuple[str, int]] = set()
         open_round = self._open_round(view)
         for planned in self._ordered:
-            places = {(device, planned.slot) for device in planned.devices}
             job = view.jobs.get(planned.job)
             if job is not None and job.state != "queued":
                 continue
-            ready = job is not None and planned.round <= open_round and not places & blocked
-            if ready and job is not None and self._free(view, planned):
-                if all(view.devices[name].fits(job) for name in planned.devices):
-                    return (
-                        Dispatch(job.id, planned.devices, planned.placement, slot=planned.slot),
-                    )
+            places = {(device, planned.slot) for device in planned.devices}
+            its_turn = planned.round <= open_round and not places & blocked
+            if job is not None and its_turn and self._has_room(view, planned, job):
+                return (Dispatch(job.id, planned.devices, planned.placement, slot=planned.slot),)
             blocked |= places
         return ()
 
     def _open_round(self, view: ClusterView) -> int:
         """The first round that has a job which has not ended."""
-        for planned in sorted(self._ordered, key=lambda dispatch: dispatch.round):
-            job = view.jobs.get(planned.job)
-            if job is None or job.state in ("queued", "running"):
-                return planned.round
-        return 0
+        ended = {job.id for job in view.jobs.values() if job.state in ("done", "failed")}
+        return min((p.round for p in self._ordered if p.job not in ended), default=0)
 
-    def _free(self, view: ClusterView, planned: ScheduledJob) -> bool:
+    def _has_room(self, view: ClusterView, planned: ScheduledJob, job: JobView) -> bool:
+        devices = [view.devices[name] for name in planned.devices]
         return all(
-            planned.slot not in {resident.slot for resident in view.devices[name].residents}
-            for name in planned.devices
+            device.fits(job) and planned.slot not in {r.slot for r in device.residents}
+            for device in devices
         )
