@@ -1,0 +1,49 @@
+"""What can be refused before anything starts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from rmixer.cluster import MEMORY_MARGIN
+from rmixer.cost_identity import cost_identity
+from rmixer.errors import InputError
+from rmixer.layout import Layout
+from rmixer.machine import Machine
+from rmixer.profile import ModelProfile
+from rmixer.workload import Workload
+
+GIB = 1 << 30
+
+
+def check_memory(
+    workload: Workload,
+    profiles: Mapping[str, ModelProfile],
+    machine: Machine,
+    layout: Layout,
+) -> None:
+    """Raise :class:`InputError` for a job without a profile (``profiles`` is by cost identity
+    key), or whose 1.2 x peak is not below the memory of any device of ``layout`` that it has
+    been profiled on."""
+    where = f"workload {workload.name}"
+    used = {entry.device for entry in layout.devices}
+    devices = [device for device in machine.devices if device.name in used]
+    for job in workload.jobs:
+        key = cost_identity(job).key
+        if key not in profiles:
+            raise InputError(where, job.id, f"no profile {key}", "a profiled job: profile it first")
+        peaks = {memory.device: memory.peak_bytes for memory in profiles[key].memory}
+        needs = [
+            (device, MEMORY_MARGIN * peaks[device.kind])
+            for device in devices
+            if device.kind in peaks
+        ]
+        if not needs:
+            names = ", ".join(device.name for device in devices)
+            found = f"a profile without memory figures for {names}"
+            raise InputError(where, job.id, found, "one for a device in use: profile it there")
+        if not any(need < device.memory_bytes for device, need in needs):
+            found = "1.2 x peak memory of " + ", ".join(
+                f"{need / GIB:.2f} GiB on {device.name}" for device, need in needs
+            )
+            memory = ", ".join(f"{d.name} has {d.memory_bytes / GIB:.2f} GiB" for d, _ in needs)
+            raise InputError(where, job.id, found, f"less than a device in use has: {memory}")

@@ -1,0 +1,44 @@
+"""The order of things within one simulated instant."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from simpy import Environment, Event
+from simpy.events import EventPriority
+
+DECIDE = EventPriority(2)
+REFLOW = EventPriority(3)
+RECORD = EventPriority(4)
+"""After all that happens by itself at an instant (SimPy's own priorities are 0 and 1), first the
+policy decides, then rates are computed anew, then what changed is recorded."""
+
+
+class EndOfInstant(Event):
+    """Calls ``act`` at the present time, after every event of a smaller priority."""
+
+    def __init__(self, env: Environment, priority: EventPriority, act: Callable[[], None]) -> None:
+        super().__init__(env)
+        self._ok, self._value = True, None
+        assert self.callbacks is not None
+        self.callbacks.append(lambda _: act())
+        env.schedule(self, priority)
+
+
+class Once:
+    """Asked for any number of times in an instant, ``act`` runs once at its end."""
+
+    def __init__(self, env: Environment, priority: EventPriority, act: Callable[[], Any]) -> None:
+        self._env, self._priority, self._act = env, priority, act
+        self._asked = False
+
+    def ask(self) -> None:
+        """Run ``act`` at the end of this instant."""
+        if not self._asked:
+            self._asked = True
+            EndOfInstant(self._env, self._priority, self._run)
+
+    def _run(self) -> None:
+        self._asked = False
+        self._act()

@@ -1,0 +1,172 @@
+"""The operator level's answer to "how fast do these jobs step together?"."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from math import sqrt
+from statistics import fmean, stdev
+
+from scipy.special import stdtrit
+
+from rmixer.files import content_hash
+from rmixer.machine import Machine
+from rmixer.profile import ModelProfile
+from rmixer.step_times import Member, Mix
+from sim.contention import Background, host_speeds
+from sim.replication import replicate, walks
+from sim.resident import Resident, Residents, device_kind
+
+PRECISION = 0.01
+MIN_REPLICATIONS = 8
+MAX_REPLICATIONS = 128
+
+
+@dataclass(frozen=True)
+class Precision:
+    """What averaging reached: ``half_width`` is the largest over members of half the 95% interval
+    of the member's mean rate, as a fraction of it; 0 where nothing had to be averaged."""
+
+    replications: int
+    half_width: float
+
+
+@dataclass(frozen=True)
+class _Solution:
+    units_s: tuple[float, ...]
+    precision: Precision
+
+
+class OperatorLevel:
+    """:class:`rmixer.step_times.StepTimes` by simulation at the operator level.
+
+    Members on one device are solved together (with those that share cores with them); the others
+    are a background, rounded to 0.1 busy cores and 0.1 streams, so that mixes recur. Start
+    offsets are drawn from ``seed`` and the mix and averaged over until the 95% interval of every
+    rate is within 1%, over 8 to 128 replications. Alone, a member's time is its profile's.
+    Results are remembered for the object's life.
+    """
+
+    def __init__(
+        self, profiles: Mapping[str, ModelProfile], machine: Machine, seed: int = 0
+    ) -> None:
+        self._residents = Residents(profiles, machine)
+        self._cores, self._seed = len(machine.cores), seed
+        self._answers: dict[Mix, tuple[tuple[float, ...], Precision]] = {}
+        self._solutions: dict[tuple[Mix, Background], _Solution] = {}
+
+    def unit_s(self, mix: Mix) -> tuple[float, ...]:
+        """For each member in order: seconds a training step, or the whole other phase, takes it
+        in this company. Raises :class:`InputError` where a profile lacks figures."""
+        return self._answer(mix)[0]
+
+    def precision(self, mix: Mix) -> Precision:
+        """The precision that :meth:`unit_s` reached for ``mix``, the worst over its devices."""
+        return self._answer(mix)[1]
+
+    def _answer(self, mix: Mix) -> tuple[tuple[float, ...], Precision]:
+        if mix not in self._answers:
+            units = [0.0] * len(mix.members)
+            precision = Precision(0, 0.0)
+            residents = [self._residents.resident(member) for member in mix.members]
+            groups = _groups(mix.members)
+            for group in groups:
+                rest = [residents[i] for other in groups if other is not group for i in other]
+                part = _same_names([mix.members[i] for i in group])
+                canonical, position = Mix(part).canonical()
+                solution = self._solve(canonical, self._background(rest, part))
+                for index, at in zip(group, position, strict=True):
+                    units[index] = solution.units_s[at]
+                precision = max(precision, solution.precision, key=lambda p: p.half_width)
+            self._answers[mix] = (tuple(units), precision)
+        return self._answers[mix]
+
+    def _background(self, rest: Sequence[Resident], part: Sequence[Member]) -> Background:
+        own = {core for member in part for core in member.cores}
+        busy = sum(len(r.steady.cores) * r.steady.load for r in rest)
+        pressure = sum(r.steady.pressure * r.steady.load for r in rest)
+        left = max(0, self._cores - len(own))
+        return Background(round(min(busy, left), 1), round(pressure, 1))
+
+    def _solve(self, mix: Mix, background: Background) -> _Solution:
+        key = (mix, background)
+        if key not in self._solutions:
+            self._solutions[key] = self._simulate(mix, background)
+        return self._solutions[key]
+
+    def _simulate(self, mix: Mix, background: Background) -> _Solution:
+        solo_s = [self._residents.unit_s(member) for member in mix.members]
+        if len(solo_s) == 1 and background == Background():
+            return _Solution(tuple(solo_s), Precision(0, 0.0))
+        residents = [self._residents.resident(member) for member in mix.members]
+        if not any(resident.training for resident in residents):
+            speeds = host_speeds([resident.steady for resident in residents], background)
+            precision = Precision(0, 0.0)
+        else:
+            key = content_hash([self._seed, mix, background])
+            speeds, precision = _average(residents, background, key)
+        units = tuple(unit / speed for unit, speed in zip(solo_s, speeds, strict=True))
+        return _Solution(units, precision)
+
+
+def _average(
+    residents: Sequence[Resident], background: Background, key: str
+) -> tuple[list[float], Precision]:
+    """Mean speeds over replications. One walker alone repeats itself exactly: one is enough."""
+    if sum(walks(residents)) == 1:
+        return replicate(residents, background, [0.0] * len(residents)), Precision(1, 0.0)
+    draw = random.Random(int(key, 16))
+    starts = [draw.random() for _ in residents]
+    # Offsets of successive replications fill the unit cube evenly (Kronecker's sequence); the
+    # interval is that of independent draws, so on the safe side.
+    strides = [sqrt(prime) % 1 for prime in _primes(len(residents))]
+    samples: list[list[float]] = []
+    while True:
+        count = len(samples)
+        offsets = [(s + count * d) % 1 for s, d in zip(starts, strides, strict=True)]
+        samples.append(replicate(residents, background, offsets))
+        count += 1
+        if count >= MIN_REPLICATIONS:
+            half_width = max(_half_width(column) for column in zip(*samples, strict=True))
+            if half_width <= PRECISION or count == MAX_REPLICATIONS:
+                means = [fmean(column) for column in zip(*samples, strict=True)]
+                return means, Precision(count, half_width)
+
+
+def _half_width(values: Sequence[float]) -> float:
+    count = len(values)
+    return float(stdtrit(count - 1, 0.975)) * stdev(values) / sqrt(count) / fmean(values)
+
+
+def _primes(count: int) -> list[int]:
+    primes: list[int] = []
+    number = 2
+    while len(primes) < count:
+        if all(number % prime for prime in primes):
+            primes.append(number)
+        number += 1
+    return primes
+
+
+def _groups(members: Sequence[Member]) -> list[list[int]]:
+    """Positions of the members that are solved together: on one device, or on shared cores."""
+    groups: list[tuple[set[object], list[int]]] = []
+    for index, member in enumerate(members):
+        ties: set[object] = {member.device, *member.cores}
+        joined = [group for group in groups if group[0] & ties]
+        groups = [group for group in groups if not group[0] & ties]
+        indices = sorted([index, *(i for _, found in joined for i in found)])
+        groups.append((ties.union(*(found for found, _ in joined)), indices))
+    return [indices for _, indices in groups]
+
+
+def _same_names(members: Sequence[Member]) -> tuple[Member, ...]:
+    """The members with their devices renamed, so that mixes recur on another device."""
+    names: dict[str, str] = {}
+    for member in members:
+        if member.device not in names:
+            kind = device_kind(member.device)
+            number = sum(device_kind(name) == kind for name in names)
+            names[member.device] = f"{kind}:{number}"
+    return tuple(replace(member, device=names[member.device]) for member in members)

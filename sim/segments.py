@@ -1,0 +1,250 @@
+"""A training step as a short list of segments: its operators and gaps, scaled and coalesced."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
+from math import inf
+
+from rmixer.errors import InputError
+from rmixer.profile import ModelProfile, OperatorCost, StepCost
+
+MAX_SEGMENTS = 16
+WEIGHT_MAX = 3.0
+LAUNCH_GAP_US = 1.0
+
+
+@dataclass(frozen=True)
+class Segment:
+    """A stretch of a step on one lane, of one memory weight.
+
+    The host works ``host_s``. On lane ``gpu`` and ``link`` it has launched the first work after
+    ``lead_s`` of that; ``device_s`` is then queued behind the job's earlier device work, but its
+    last ``tail_s`` not before the host's part has ended. With ``waits`` the host then waits until
+    the job's queue is empty. ``weight`` is the host work's bytes per second in units of the
+    step's mean.
+    """
+
+    lane: str
+    host_s: float
+    weight: float = 1.0
+    lead_s: float = 0.0
+    device_s: float = 0.0
+    tail_s: float = 0.0
+    waits: bool = False
+
+
+@dataclass(frozen=True)
+class StepSegments:
+    """A step. ``solo_s`` is its time alone, ``host_s`` and ``gpu_s`` what it keeps its host cores
+    and its GPU busy for."""
+
+    segments: tuple[Segment, ...]
+    solo_s: float
+
+    @property
+    def host_s(self) -> float:
+        """Seconds of host work."""
+        return sum(segment.host_s for segment in self.segments)
+
+    @property
+    def gpu_s(self) -> float:
+        """Seconds of GPU work."""
+        return sum(segment.device_s for segment in self.segments if segment.lane == "gpu")
+
+
+def two_clocks_s(
+    segments: Iterable[Segment], host_slowdown: float = 1.0, device_slowdown: float = 1.0
+) -> float:
+    """The time of one step alone, by two clocks (Lin et al., HiPC 2022): work starts on the
+    device at the later of the device's clock and the launch; the host waits for the device at a
+    read-back and at the step's end; the step is the later clock."""
+    host = device = 0.0
+    for segment in segments:
+        if segment.device_s > 0:
+            first_s = (segment.device_s - segment.tail_s) * device_slowdown
+            device = max(device, host + segment.lead_s * host_slowdown) + first_s
+        host += segment.host_s * host_slowdown
+        if segment.tail_s > 0:
+            device = max(device, host) + segment.tail_s * device_slowdown
+        if segment.waits:
+            host = max(host, device)
+    return max(host, device)
+
+
+@dataclass(frozen=True)
+class _Piece:
+    """Neighbouring operators as a max-plus map of the two clocks: the host's advances by
+    ``host``; the device's becomes max(device + ``device``, host at entry + ``latency``)."""
+
+    lane: str
+    host: float
+    heavy: float
+    """Host time x memory weight."""
+    device: float = 0.0
+    latency: float = -inf
+    lead: float = 0.0
+    last: float = 0.0
+    waits: bool = False
+
+    def then(self, other: _Piece) -> _Piece:
+        launched = self.device > 0
+        return _Piece(
+            lane=other.lane if self.lane == "cpu" else self.lane,
+            host=self.host + other.host,
+            heavy=self.heavy + other.heavy,
+            device=self.device + other.device,
+            latency=max(self.latency + other.device, self.host + other.latency),
+            lead=self.lead if launched else self.host + other.lead,
+            last=other.last if other.device > 0 else 0.0,
+            waits=other.waits,
+        )
+
+    def joins(self, other: _Piece) -> bool:
+        """Whether the two may become one segment: one lane, besides the host's launching."""
+        same = self.lane == other.lane or "cpu" in (self.lane, other.lane)
+        return same and not self.waits
+
+    def loss(self, other: _Piece) -> float:
+        """What merging loses: the spread of memory weights (Ward's criterion) and, where the
+        device takes part, the detail of how the two clocks interleave."""
+        own, its = self.host or 1e-12, other.host or 1e-12
+        spread = (self.heavy / own - other.heavy / its) ** 2 * own * its / (own + its)
+        if self.device > 0 and other.device > 0:
+            left, right = self.host + self.device, other.host + other.device
+            spread += left * right / (left + right)
+        return spread
+
+    def segment(self) -> Segment:
+        weight = self.heavy / self.host if self.host > 0 else 1.0
+        if self.device <= 0:
+            return Segment(self.lane, self.host, weight)
+        tail = self.latency - self.host
+        if self.latency <= (self.lead + self.device) * (1 + 1e-9):  # bound by the device
+            tail = min(tail, self.last)
+        return Segment(
+            lane=self.lane,
+            host_s=self.host,
+            weight=weight,
+            lead_s=self.lead,
+            device_s=self.device,
+            tail_s=min(max(tail, 0.0), self.device),
+            waits=self.waits,
+        )
+
+
+def step_segments(
+    profile: ModelProfile, kind: str, threads: int, limit: int | None = MAX_SEGMENTS
+) -> StepSegments:
+    """The step of ``profile`` on one kind of device with ``threads`` host threads, in at most
+    ``limit`` segments (None: one an operator).
+
+    Operators with their gaps are scaled by ``StepCost.scale``, then all by one factor, so that
+    the step alone takes ``mean_us + stall_us``. On a CPU each has a memory weight, its share of
+    the bytes over its share of the time, at most 3 before the mean is made 1. On a GPU a ``gpu``
+    operator starts at max(the job's queue free + 1 µs, its launch), ``link`` operators outside
+    the phases input and copy are read-backs, for which the host waits. Neighbours are merged
+    where that loses least. Without operators a CPU step is one segment. Raises
+    :class:`InputError` where the profile has no figures.
+    """
+    cost = profile.step(kind, threads)
+    target_s = (cost.mean_us + cost.stall_us) * 1e-6
+    rows = _rows(profile, kind, threads)
+    if not rows and kind == "gpu":
+        found = f"no gpu operators with {threads} threads"
+        raise InputError(f"profile {profile.key}", "operators", found, "at least one")
+    pieces = _host_pieces(rows, cost) if kind == "cpu" else _device_pieces(rows, cost)
+    if sum(piece.host + piece.device for piece in pieces) <= 0:
+        return StepSegments((Segment("cpu", target_s),), target_s)
+    segments = [piece.segment() for piece in _coalesce(pieces, limit)]
+    factor = target_s / two_clocks_s(segments)
+    scaled = tuple(
+        replace(
+            segment,
+            host_s=segment.host_s * factor,
+            lead_s=segment.lead_s * factor,
+            device_s=segment.device_s * factor,
+            tail_s=segment.tail_s * factor,
+        )
+        for segment in segments
+    )
+    return StepSegments(scaled, target_s)
+
+
+def _rows(profile: ModelProfile, kind: str, threads: int) -> list[OperatorCost]:
+    """The operators of the step in order. A GPU step takes the host's own ones too: those that
+    make its input, where the profile also has a CPU step to which the others belong."""
+    rows = [row for row in profile.operators if row.threads == threads]
+    if kind == "cpu":
+        return [row for row in rows if row.lane == "cpu"]
+    shared = any(cost.device == "cpu" and cost.threads == threads for cost in profile.steps)
+    return [row for row in rows if row.lane != "cpu" or not shared or row.phase == "input"]
+
+
+def _host_pieces(rows: Sequence[OperatorCost], cost: StepCost) -> list[_Piece]:
+    """Pieces of host work with memory weights of time-weighted mean 1."""
+    scale = cost.scale.get("cpu", 1.0) * 1e-6
+    times = [(row.mean_us + row.gap_before_us) * scale for row in rows]
+    moved = [row.read_bytes + row.written_bytes for row in rows]
+    total_s, total_bytes = sum(times), sum(moved)
+    heavy = list(times)
+    if total_bytes > 0 and total_s > 0:
+        mean = total_bytes / total_s
+        heavy = [
+            min(count / mean, WEIGHT_MAX * time) for count, time in zip(moved, times, strict=True)
+        ]
+        correction = total_s / sum(heavy) if sum(heavy) > 0 else 1.0
+        heavy = [value * correction for value in heavy]
+    return [_Piece("cpu", *pair) for pair in zip(times, heavy, strict=True)]
+
+
+def _device_pieces(rows: Sequence[OperatorCost], cost: StepCost) -> list[_Piece]:
+    """Pieces of a step on a GPU: each row's gap and host time, then its work on the device."""
+    scale = {lane: cost.scale.get(lane, 1.0) * 1e-6 for lane in ("cpu", "gpu", "link")}
+    gap_s = LAUNCH_GAP_US * 1e-6
+    pieces = []
+    for row in rows:
+        if row.lane == "cpu":
+            host = (row.gap_before_us + row.mean_us) * scale["cpu"]
+            pieces.append(_Piece("cpu", host, host))
+            continue
+        host = (row.gap_before_us + row.host_us) * scale["cpu"]
+        device = row.mean_us * scale[row.lane]
+        pieces.append(
+            _Piece(
+                lane=row.lane,
+                host=host,
+                heavy=host,
+                device=device + gap_s,
+                latency=max(host, gap_s) + device,
+                lead=max(0.0, host - gap_s),
+                last=device,
+                waits=row.lane == "link" and row.phase not in ("input", "copy"),
+            )
+        )
+    return pieces
+
+
+def _coalesce(pieces: Sequence[_Piece], limit: int | None) -> list[_Piece]:
+    """Merge neighbours, the smallest loss first, down to ``limit`` where lanes allow it."""
+    merged = list(pieces)
+    if limit is None:
+        return merged
+    losses = [_loss(left, right) for left, right in pairwise(merged)]
+    while len(merged) > limit:
+        smallest = min(losses)
+        if smallest == inf:
+            break
+        at = losses.index(smallest)
+        merged[at : at + 2] = [merged[at].then(merged[at + 1])]
+        del losses[at]
+        if at > 0:
+            losses[at - 1] = _loss(merged[at - 1], merged[at])
+        if at < len(losses):
+            losses[at] = _loss(merged[at], merged[at + 1])
+    return merged
+
+
+def _loss(left: _Piece, right: _Piece) -> float:
+    return left.loss(right) if left.joins(right) else inf

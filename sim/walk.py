@@ -1,0 +1,40 @@
+"""A schedule walked whole at the operator level, step by step and segment by segment."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from simpy import Environment
+
+from rmixer.machine import Machine
+from rmixer.profile import ModelProfile
+from rmixer.step_times import Member
+from sim.lanes import Lanes, Walker
+from sim.progress import Running
+from sim.resident import Residents
+
+
+class WalkProgress:
+    """Training walks its segments over the machine's lanes; every other phase is one stretch of
+    host work. For short schedules: its cost grows with steps."""
+
+    def __init__(
+        self, env: Environment, profiles: Mapping[str, ModelProfile], machine: Machine
+    ) -> None:
+        self._lanes = Lanes(env)
+        self._residents = Residents(profiles, machine)
+
+    def begin(self, member: Member, amount: float) -> Running:
+        """See :class:`sim.progress.Progress`."""
+        resident = self._residents.resident(member)
+        if resident.training:
+            walker = Walker(self._lanes, resident, steps=amount)
+            return Running(walker.done, walker.made)
+        work_s = amount * self._residents.unit_s(member)
+        activity = self._lanes.host.start(resident.steady, work_s)
+
+        def made() -> float:
+            self._lanes.host.settle()
+            return amount * activity.made / work_s
+
+        return Running(activity.done, made)
