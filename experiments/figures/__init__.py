@@ -1,0 +1,48 @@
+"""Figures of a run, one a file: a function computes what to show, another draws it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from matplotlib.figure import Figure
+
+from experiments.figures.gantt import draw_gantt, gantt_data
+from experiments.figures.job_error import draw_job_errors, job_error_data
+from experiments.figures.operators import draw_operators, operators_data
+from experiments.figures.policies import draw_policies, policies_data
+
+__all__ = [
+    "draw_gantt",
+    "draw_job_errors",
+    "draw_operators",
+    "draw_policies",
+    "gantt_data",
+    "job_error_data",
+    "operators_data",
+    "policies_data",
+    "save_all",
+]
+
+RESOLUTION_DPI = 160
+
+
+def save_all(figures: Mapping[str, Callable[[], Figure]], folder: Path) -> list[str]:
+    """Draw every figure and save it as ``<name>.png`` in ``folder``.
+
+    Figures are given as functions so that one that fails, in computing, drawing or saving, loses
+    no other: its message (``gantt: ValueError: ...``) is returned, and no half-written picture is
+    left.
+    """
+    failures = []
+    for name, draw in figures.items():
+        path = folder / f"{name}.png"
+        half = folder / f".{name}.part.png"
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            draw().savefig(half, dpi=RESOLUTION_DPI)
+            half.replace(path)
+        except Exception as error:
+            failures.append(f"{name}: {type(error).__name__}: {error}")
+            half.unlink(missing_ok=True)
+    return failures

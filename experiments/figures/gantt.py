@@ -1,0 +1,194 @@
+"""The schedule as it was predicted, above the schedule as it was measured."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.patches import Patch
+
+from experiments.figures.style import (
+    INK,
+    Fill,
+    fills,
+    keep_grid,
+    look,
+    new_figure,
+    text_width_in,
+    tint,
+    write_on,
+)
+from experiments.quantities import seconds
+from rmixer.timeline import Timeline
+
+STAGES = {
+    "set-up": ("build", "input", "warmup"),
+    "training": ("train",),
+    "evaluate, save": ("checkpoint", "evaluate", "save"),
+}
+_TINTS = {"set-up": 0.62, "training": 0.0, "evaluate, save": -0.45}
+_STAGE_OF = {kind: stage for stage, kinds in STAGES.items() for kind in kinds}
+_WIDTH_IN, _LABEL_PT = 10.0, 7.5
+
+
+@dataclass(frozen=True)
+class Bar:
+    """One stretch of one job in one stage, in seconds from the run's first dispatch."""
+
+    job: str
+    model: str
+    row: str
+    stage: str
+    start_s: float
+    end_s: float
+
+
+@dataclass(frozen=True)
+class Gantt:
+    """``rows`` from top to bottom are shared by all runs; ``bars`` and ``makespan_s`` by run."""
+
+    rows: tuple[str, ...]
+    models: tuple[str, ...]
+    bars: dict[str, tuple[Bar, ...]]
+    makespan_s: dict[str, float]
+
+
+def gantt_data(timelines: Mapping[str, Timeline], models: Mapping[str, str]) -> Gantt:
+    """Bars of every run; neighbouring intervals of one job, attempt, slot and stage are one bar.
+
+    ``models`` names each job's model. Waiting and the workers' start-up have no bar: time zero is
+    the first interval of another kind, so that predicted and measured begin together.
+    """
+    bars = {run: tuple(_bars(timeline, models)) for run, timeline in timelines.items()}
+    every = [bar for run in bars.values() for bar in run]
+    return Gantt(
+        rows=tuple(sorted({bar.row for bar in every}, key=_row_order)),
+        models=tuple(dict.fromkeys(models[job] for job in models)),
+        bars=bars,
+        makespan_s={run: max((bar.end_s for bar in own), default=0.0) for run, own in bars.items()},
+    )
+
+
+def _bars(timeline: Timeline, models: Mapping[str, str]) -> list[Bar]:
+    shown = [interval for interval in timeline if interval.kind in _STAGE_OF]
+    zero_s = min((interval.start_s for interval in shown), default=0.0)
+    bars: list[Bar] = []
+    last: dict[tuple[str, str, int], int] = {}
+    for interval in shown:
+        row = f"{interval.device} slot {interval.slot}"
+        start_s, end_s = interval.start_s - zero_s, interval.end_s - zero_s
+        stage = _STAGE_OF[interval.kind]
+        key = (interval.job, row, interval.attempt)
+        before = last.get(key)
+        if before is not None and bars[before].stage == stage:
+            start_s = bars[before].start_s
+            bars[before] = Bar(interval.job, models[interval.job], row, stage, start_s, end_s)
+            continue
+        last[key] = len(bars)
+        bars.append(Bar(interval.job, models[interval.job], row, stage, start_s, end_s))
+    return bars
+
+
+def _row_order(row: str) -> tuple[bool, str, int]:
+    device, _, slot = row.partition(" slot ")
+    return (not device.rpartition("/")[2].startswith("gpu"), device, int(slot))
+
+
+def draw_gantt(data: Gantt, title: str = "Schedule") -> Figure:
+    """One panel a run, on one time axis; a bar a job and stage, coloured by model, the job's id
+    in it where it fits (its number where only that does)."""
+    colours = fills(data.models)
+    panels = max(1, len(data.bars))
+    row_in = 0.3 if len(data.rows) > 4 else 0.42
+    height_in = 1.1 + panels * (0.62 + row_in * max(1, len(data.rows)))
+    span_s = max(data.makespan_s.values(), default=0.0) or 1.0
+    with look():
+        figure = new_figure(_WIDTH_IN, height_in)
+        grid = figure.subplots(panels, 1, sharex=True, squeeze=False)
+        for axes, (run, bars) in zip(grid[:, 0], data.bars.items(), strict=False):
+            _draw_run(axes, run, bars, data, colours, span_s)
+        grid[-1, 0].set_xlabel("seconds from the first dispatch")
+        figure.suptitle(title, x=0.01, ha="left", fontsize=12, fontweight="bold")
+        figure.legend(
+            handles=_model_patches(colours),
+            loc="outside lower left",
+            ncols=min(6, max(1, len(colours))),
+            handlelength=1.4,
+        )
+        figure.legend(handles=_stage_patches(), loc="upper right", ncols=3, handlelength=1.4)
+    return figure
+
+
+def _draw_run(
+    axes: Axes,
+    run: str,
+    bars: Sequence[Bar],
+    data: Gantt,
+    colours: Mapping[str, Fill],
+    span_s: float,
+) -> None:
+    place = {row: index for index, row in enumerate(data.rows)}
+    for bar in bars:
+        fill = colours[bar.model]
+        axes.barh(
+            place[bar.row],
+            bar.end_s - bar.start_s,
+            left=bar.start_s,
+            height=0.74,
+            color=tint(fill.colour, _TINTS[bar.stage]),
+            hatch=fill.hatch,
+            edgecolor="white",
+            linewidth=0.5,
+        )
+    for job, model, row, start_s, end_s in _training_spans(bars):
+        label = _fitting(job, (end_s - start_s) / span_s * 0.83 * _WIDTH_IN)
+        write_on(axes, (start_s + end_s) / 2, place[row], label, colours[model].colour, _LABEL_PT)
+    end_s = data.makespan_s[run]
+    axes.axvline(end_s, color=INK, linewidth=1.2, linestyle=(0, (4, 2)))
+    axes.set_title(f"{run}: makespan {seconds(end_s)}{_difference(run, data)}")
+    axes.set_yticks(range(len(data.rows)), data.rows)
+    axes.set_ylim(len(data.rows) - 0.45, -0.55)
+    axes.set_xlim(0, span_s * 1.02)
+    axes.tick_params(axis="y", length=0)
+    axes.tick_params(axis="x", labelbottom=True)
+    axes.spines["left"].set_visible(False)
+    keep_grid(axes, "x")
+
+
+def _training_spans(bars: Sequence[Bar]) -> list[tuple[str, str, str, float, float]]:
+    return [
+        (bar.job, bar.model, bar.row, bar.start_s, bar.end_s)
+        for bar in bars
+        if bar.stage == "training"
+    ]
+
+
+def _fitting(job: str, room_in: float) -> str:
+    """The job's id, or its number within its model, or nothing: the longest that fits."""
+    for text in (job, job.rpartition("-")[2]):
+        if text_width_in(text, _LABEL_PT) + 0.08 <= room_in:
+            return text
+    return ""
+
+
+def _difference(run: str, data: Gantt) -> str:
+    """What the first panel's makespan is off by, in the title of every other."""
+    first, first_s = next(iter(data.makespan_s.items()))
+    if run == first or data.makespan_s[run] <= 0:
+        return ""
+    error = f"{(first_s - data.makespan_s[run]) / data.makespan_s[run]:+.1%}".replace("-", "−")
+    return f" ({first} is off by {error})"
+
+
+def _model_patches(colours: Mapping[str, Fill]) -> list[Patch]:
+    return [
+        Patch(facecolor=fill.colour, hatch=fill.hatch, edgecolor="white", label=model)
+        for model, fill in colours.items()
+    ]
+
+
+def _stage_patches() -> list[Patch]:
+    grey = (0.5, 0.5, 0.5)
+    return [Patch(facecolor=tint(grey, _TINTS[stage]), label=stage) for stage in STAGES]

@@ -1,0 +1,150 @@
+"""How far off the prediction was for each job: step time and completion, with their signs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
+from matplotlib.ticker import FuncFormatter, MaxNLocator
+
+from experiments.comparison import Comparison
+from experiments.figures.style import BAD, FAINT, GOOD, INK, keep_grid, look, new_figure
+from experiments.quantities import percent, signed_percent
+
+_WIDTH_IN = 10.0
+
+
+@dataclass(frozen=True)
+class ErrorPanel:
+    """One kind of error. ``errors`` are signed fractions, None for a job that has none;
+    ``floor`` and ``goal`` are None where there is none."""
+
+    name: str
+    errors: tuple[float | None, ...]
+    mean_size: float | None
+    bias: float | None
+    floor: float | None
+    goal: float | None
+
+
+@dataclass(frozen=True)
+class JobErrors:
+    """``jobs`` from top to bottom; ``states`` what is written where a job has no error."""
+
+    jobs: tuple[str, ...]
+    states: tuple[str, ...]
+    panels: tuple[ErrorPanel, ...]
+
+
+def job_error_data(comparison: Comparison) -> JobErrors:
+    """The errors of step and completion, jobs in the order of the comparison."""
+    floor = comparison.noise_floor
+    completion = tuple(job.completion.error for job in comparison.jobs)
+    known = [error for error in completion if error is not None]
+    return JobErrors(
+        jobs=tuple(job.id for job in comparison.jobs),
+        states=tuple(job.state for job in comparison.jobs),
+        panels=(
+            ErrorPanel(
+                name="median step",
+                errors=tuple(job.step_ms.error for job in comparison.jobs),
+                mean_size=comparison.step_mape,
+                bias=comparison.step_bias,
+                floor=floor.step if floor is not None else None,
+                goal=comparison.verdict.step.goal,
+            ),
+            ErrorPanel(
+                name="completion",
+                errors=completion,
+                mean_size=comparison.completion_mape,
+                bias=sum(known) / len(known) if known else None,
+                floor=floor.completion if floor is not None else None,
+                goal=None,
+            ),
+        ),
+    )
+
+
+def draw_job_errors(data: JobErrors, title: str = "Error of the prediction by job") -> Figure:
+    """A panel for the step and one for completion, a mark a job: right of zero is predicted too
+    long, left too short. The grey band is the noise floor, the dashed lines are the goal."""
+    height_in = 1.75 + 0.24 * max(2, len(data.jobs))
+    with look():
+        figure = new_figure(_WIDTH_IN, height_in)
+        grid = figure.subplots(1, len(data.panels), sharey=True, sharex=True, squeeze=False)
+        for axes, panel in zip(grid[0], data.panels, strict=True):
+            _draw_panel(axes, panel, data)
+        reach = _reach(data)
+        grid[0, 0].set_xlim(-reach, reach)
+        grid[0, 0].set_ylim(len(data.jobs) - 0.4, -0.6)
+        grid[0, 0].set_yticks(range(len(data.jobs)), data.jobs)
+        figure.suptitle(title, x=0.01, ha="left", fontsize=12, fontweight="bold")
+        figure.legend(handles=_legend(data.panels), loc="outside lower left", ncols=4)
+    return figure
+
+
+def _reach(data: JobErrors) -> float:
+    """Half the width of the axis: everything shown, and a little room."""
+    shown = [
+        abs(value)
+        for panel in data.panels
+        for value in (*panel.errors, panel.floor, panel.goal)
+        if value is not None
+    ]
+    return 1.15 * max(shown, default=0.1)
+
+
+def _draw_panel(axes: Axes, panel: ErrorPanel, data: JobErrors) -> None:
+    if panel.floor is not None:
+        axes.axvspan(-panel.floor, panel.floor, color="#dddddd", linewidth=0, zorder=0)
+    if panel.goal is not None:
+        for edge in (-panel.goal, panel.goal):
+            axes.axvline(edge, color=FAINT, linewidth=1.0, linestyle=(0, (4, 3)), zorder=1)
+    axes.axvline(0, color=INK, linewidth=0.9, zorder=2)
+    for place, (error, state) in enumerate(zip(panel.errors, data.states, strict=True)):
+        if error is None:
+            text = state if state != "done" else "not known"
+            axes.text(0, place, f" {text} ", ha="left", va="center", color=BAD, fontstyle="italic")
+            continue
+        colour = _colour(error, panel)
+        axes.plot([0, error], [place, place], color=colour, linewidth=2.2, zorder=3)
+        axes.plot(error, place, "o", color=colour, markersize=6, zorder=4)
+    mean = f"mean size {percent(panel.mean_size)}, bias {signed_percent(panel.bias)}"
+    axes.set_title(f"{panel.name}: {mean}")
+    axes.set_xlabel("(predicted − measured) ÷ measured")
+    axes.xaxis.set_major_locator(MaxNLocator(7, steps=[1, 2, 5, 10], symmetric=True))
+    axes.xaxis.set_major_formatter(FuncFormatter(_axis_percent))
+    axes.tick_params(axis="y", length=0)
+    axes.spines["left"].set_visible(False)
+    keep_grid(axes, "x")
+
+
+def _axis_percent(value: float, _position: int | None = None) -> str:
+    return "0%" if abs(value) < 1e-12 else f"{100 * value:+.3g}%".replace("-", "−")
+
+
+def _colour(error: float, panel: ErrorPanel) -> str:
+    return BAD if panel.goal is not None and abs(error) > panel.goal else GOOD
+
+
+def _legend(panels: Sequence[ErrorPanel]) -> list[Line2D | Patch]:
+    handles: list[Line2D | Patch] = [_mark(GOOD, "a job")]
+    pairs = [(error, panel) for panel in panels for error in panel.errors if error is not None]
+    if any(_colour(error, panel) == BAD for error, panel in pairs):
+        handles.append(_mark(BAD, "a job beyond the goal"))
+    if any(panel.floor is not None for panel in panels):
+        handles.append(Patch(facecolor="#dddddd", label="noise floor (two executions)"))
+    handles += [
+        Line2D([], [], color=FAINT, linestyle=(0, (4, 3)), label=f"goal of {panel.goal:.0%}")
+        for panel in panels
+        if panel.goal is not None
+    ]
+    return handles
+
+
+def _mark(colour: str, label: str) -> Line2D:
+    return Line2D([], [], color=colour, marker="o", linewidth=2.2, markersize=6, label=label)

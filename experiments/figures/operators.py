@@ -1,0 +1,141 @@
+"""Where a training step's time goes: by kind of operator, and by phase."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import seaborn as sns
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.patches import Patch
+from matplotlib.ticker import PercentFormatter
+from matplotlib.transforms import ScaledTranslation
+
+from experiments.figures.style import keep_grid, look, new_figure, text_width_in, write_on
+from experiments.operator_class import CLASSES, GAPS, operator_class
+from experiments.quantities import milliseconds
+from rmixer.profile import PHASES, ModelProfile
+
+_WIDTH_IN, _LABEL_PT = 11.0, 7.0
+_PALETTE = sns.color_palette("colorblind")
+# The same things have the same colour in both panels.
+_COLOURS = {
+    "input and copies": _PALETTE[0],
+    "embedding rows": _PALETTE[1],
+    "matrix products": _PALETTE[2],
+    "moving data": _PALETTE[3],
+    "elementwise": _PALETTE[4],
+    "optimizer": _PALETTE[5],
+    "input": _PALETTE[0],
+    "copy": _PALETTE[6],
+    "forward": _PALETTE[9],
+    "backward": _PALETTE[8],
+    GAPS: (0.83, 0.83, 0.83),
+}
+
+
+@dataclass(frozen=True)
+class Breakdown:
+    """One model on one lane at one thread count: operators and gaps in milliseconds a step, and
+    the share of each class and each phase, which sum to one."""
+
+    label: str
+    total_ms: float
+    by_class: dict[str, float]
+    by_phase: dict[str, float]
+
+
+def operators_data(profiles: Iterable[ModelProfile]) -> list[Breakdown]:
+    """A breakdown for every lane and thread count of every profile, in order."""
+    breakdowns = []
+    for profile in profiles:
+        for lane, threads in dict.fromkeys((c.lane, c.threads) for c in profile.operators):
+            time_us: dict[str, float] = defaultdict(float)
+            phase_us: dict[str, float] = defaultdict(float)
+            for cost in profile.operators:
+                if (cost.lane, cost.threads) != (lane, threads):
+                    continue
+                time_us[operator_class(cost)] += cost.mean_us
+                time_us[GAPS] += cost.gap_before_us
+                phase_us[cost.phase] += cost.mean_us
+                phase_us[GAPS] += cost.gap_before_us
+            total_us = sum(time_us.values())
+            where = "" if lane == "cpu" else f"{lane}, "
+            noun = "thread" if threads == 1 else "threads"
+            identity = profile.identity
+            breakdowns.append(
+                Breakdown(
+                    label=f"{identity.model} b{identity.batch}, {where}{threads} {noun}",
+                    total_ms=total_us / 1e3,
+                    by_class=_shares(time_us, CLASSES, total_us),
+                    by_phase=_shares(phase_us, (*PHASES, GAPS), total_us),
+                )
+            )
+    return breakdowns
+
+
+def _shares(time_us: dict[str, float], names: Sequence[str], total_us: float) -> dict[str, float]:
+    return {name: time_us[name] / total_us for name in names if total_us and time_us[name] > 0}
+
+
+def draw_operators(
+    breakdowns: Sequence[Breakdown], title: str = "Where a training step's time goes"
+) -> Figure:
+    """Two panels of stacked bars, a bar a breakdown: by kind of operator and by phase."""
+    with look():
+        figure = new_figure(_WIDTH_IN, 1.9 + 0.36 * max(1, len(breakdowns)))
+        left, right = figure.subplots(1, 2, sharey=True)
+        kinds, phases = [b.by_class for b in breakdowns], [b.by_phase for b in breakdowns]
+        _draw_stacks(figure, left, "by kind of operator", CLASSES, kinds)
+        _draw_stacks(figure, right, "by phase", (*PHASES, GAPS), phases)
+        labels = [f"{b.label}: {milliseconds(b.total_ms)}" for b in breakdowns]
+        left.set_yticks(range(len(breakdowns)), labels)
+        left.set_ylim(len(breakdowns) - 0.4, -0.6)
+        figure.suptitle(title, x=0.01, ha="left", fontsize=12, fontweight="bold")
+    return figure
+
+
+def _draw_stacks(
+    figure: Figure,
+    axes: Axes,
+    title: str,
+    names: Sequence[str],
+    stacks: Sequence[dict[str, float]],
+) -> None:
+    present = [name for name in names if any(name in stack for stack in stacks)]
+    for place, stack in enumerate(stacks):
+        start = 0.0
+        for name in present:
+            share = stack.get(name, 0.0)
+            axes.barh(
+                place,
+                share,
+                left=start,
+                height=0.72,
+                color=_COLOURS[name],
+                edgecolor="white",
+                linewidth=0.6,
+            )
+            label = f"{share:.0%}"
+            if text_width_in(label, _LABEL_PT) + 0.08 < share * 0.36 * _WIDTH_IN:
+                write_on(axes, start + share / 2, place, label, _COLOURS[name], _LABEL_PT)
+            start += share
+    axes.set_title(title)
+    axes.set_xlim(0, 1)
+    axes.set_xlabel("share of the step")
+    axes.xaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
+    axes.tick_params(axis="y", length=0)
+    axes.spines["left"].set_visible(False)
+    keep_grid(axes, "x")
+    below_axis = ScaledTranslation(0.0, -0.55, figure.dpi_scale_trans)
+    axes.legend(
+        handles=[Patch(facecolor=_COLOURS[name], label=name) for name in present],
+        loc="upper left",
+        bbox_to_anchor=(0.0, 0.0),
+        bbox_transform=axes.transAxes + below_axis,
+        borderaxespad=0.0,
+        ncols=3,
+        handlelength=1.2,
+    )

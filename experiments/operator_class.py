@@ -1,0 +1,45 @@
+"""What kind of work an operator does, for figures and tables that cannot name every operator."""
+
+from __future__ import annotations
+
+import re
+
+from rmixer.profile import OperatorCost
+
+GAPS = "between operators"
+CLASSES = (
+    "input and copies",
+    "embedding rows",
+    "matrix products",
+    "moving data",
+    "elementwise",
+    "optimizer",
+    GAPS,
+)
+
+_ROWS = re.compile(r"embedding\w*|gather\w*|index\w*|scatter\w*|take\w*")
+_PRODUCTS = re.compile(
+    r"(add|b|badd)?(mm|mv|bmm)|linear|matmul|dot|einsum|conv\w*|scaled_dot_product\w*"
+)
+_MOVES = re.compile(
+    r"(alias|as_strided|cat|chunk|clone|contiguous|copy|detach|empty|expand|fill|flatten|full|"
+    r"narrow|new|ones|pad|permute|repeat|reshape|resize|select|slice|split|squeeze|stack|t|to|"
+    r"transpose|tril|triu|unbind|unflatten|unsqueeze|view|zero|zeros|constant_pad)"
+    r"(_(\w+))?"
+)
+
+
+def operator_class(cost: OperatorCost) -> str:
+    """One of ``CLASSES``: by phase for input, copies and the optimizer, else by the operator's
+    name, whether in place (``index_add_``) or not. What matches no list works element by element
+    or reduces."""
+    if cost.phase in ("input", "copy"):
+        return "input and copies"
+    if cost.phase == "optimizer":
+        return "optimizer"
+    name = cost.operator.rpartition("::")[2].strip("_")
+    if _ROWS.fullmatch(name):
+        return "embedding rows"
+    if _PRODUCTS.fullmatch(name):
+        return "matrix products"
+    return "moving data" if _MOVES.fullmatch(name) else "elementwise"

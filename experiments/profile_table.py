@@ -1,0 +1,210 @@
+"""A profile as a reader sees it: the step, its dearest operators, memory and phases."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from rich import box
+from rich.console import Group
+from rich.table import Table
+from rich.text import Text
+
+from experiments.operator_class import GAPS, operator_class
+from experiments.quantities import (
+    ABSENT,
+    count,
+    milliseconds,
+    percent,
+    seconds,
+    signed_percent,
+    size,
+)
+from rmixer.profile import ModelProfile, OperatorCost, StepCost
+
+
+@dataclass(frozen=True)
+class OperatorShare:
+    """All calls of one operator in one phase of a step. ``share`` maps (lane, threads) to its
+    part of that lane's operators and gaps; calls, FLOPs and bytes are of one step."""
+
+    phase: str
+    operator: str
+    kind: str
+    calls: int
+    flops: int
+    bytes: int
+    share: dict[tuple[str, int], float]
+
+
+def operator_shares(profile: ModelProfile) -> list[OperatorShare]:
+    """Operators by phase and name, the largest shares first, and the gaps between them as one."""
+    totals: dict[tuple[str, int], float] = defaultdict(float)
+    grouped: dict[tuple[str, str], list[OperatorCost]] = defaultdict(list)
+    gaps: dict[tuple[str, int], float] = defaultdict(float)
+    for cost in profile.operators:
+        lane = (cost.lane, cost.threads)
+        totals[lane] += cost.mean_us + cost.gap_before_us
+        gaps[lane] += cost.gap_before_us
+        grouped[cost.phase, cost.operator].append(cost)
+    shares = []
+    for (phase, operator), costs in grouped.items():
+        first = [cost for cost in costs if cost.threads == costs[0].threads]
+        spent: dict[tuple[str, int], float] = defaultdict(float)
+        for cost in costs:
+            spent[cost.lane, cost.threads] += cost.mean_us
+        shares.append(
+            OperatorShare(
+                phase=phase,
+                operator=operator.removeprefix("aten::"),
+                kind=operator_class(costs[0]),
+                calls=len(first),
+                flops=sum(cost.flops for cost in first),
+                bytes=sum(cost.read_bytes + cost.written_bytes for cost in first),
+                share=_fractions(spent, totals),
+            )
+        )
+    shares.append(OperatorShare("", GAPS, GAPS, 0, 0, 0, _fractions(gaps, totals)))
+    return sorted(shares, key=lambda share: -sum(share.share.values()))
+
+
+def _fractions(
+    part_us: dict[tuple[str, int], float], whole_us: dict[tuple[str, int], float]
+) -> dict[tuple[str, int], float]:
+    return {lane: part_us[lane] / whole_us[lane] for lane in part_us if whole_us[lane] > 0}
+
+
+def profile_table(profile: ModelProfile, top: int = 12) -> Group:
+    """Tables of one profile: its step by device and threads, its ``top`` operators, its memory,
+    and in words what is left."""
+    identity = profile.identity
+    heading = Text(f"{identity.model}, batch {identity.batch}", style="bold")
+    modelled = ", modelled" if profile.origin == "modelled" else ""
+    heading.append(
+        f" ({identity.optimizer}, {identity.precision}) on {profile.machine}{modelled}",
+        style="default",
+    )
+    return Group(
+        heading,
+        _facts(profile),
+        _step_table(profile),
+        _phase_table(profile),
+        _operator_table(profile, top),
+        _memory_table(profile),
+    )
+
+
+def _facts(profile: ModelProfile) -> Text:
+    kinds = ", ".join(
+        f"{kind}: {profile.job_type[kind]} job, {percent(profile.utilisation[kind])} busy alone"
+        for kind in profile.job_type
+    )
+    return Text(
+        f"{count(profile.flops, 'FLOP')} and {size(profile.bytes)} a step, "
+        f"{profile.intensity:.2f} FLOP/byte, {profile.bandwidth_gbps:.2f} GB/s\n{kinds}\n"
+        f"start-up {seconds(profile.startup_s)}, {profile.warmup_steps} warm-up steps, "
+        f"profile {profile.key}"
+    )
+
+
+def _step_table(profile: ModelProfile) -> Table:
+    table = _table("A step without the profiler")
+    table.add_column("device")
+    for name in ("threads", "median", "10th – 90th percentile", "mean", "stalls", "closure"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for step in profile.steps:
+        table.add_row(
+            step.device,
+            str(step.threads),
+            milliseconds(step.p50_us / 1e3),
+            f"{milliseconds(step.p10_us / 1e3)} – {milliseconds(step.p90_us / 1e3)}",
+            milliseconds(step.mean_us / 1e3),
+            f"{step.stalls} of {step.n}",
+            _closure(step.closure),
+        )
+    return table
+
+
+def _phase_table(profile: ModelProfile) -> Table:
+    table = _table("Other phases, and company")
+    table.add_column("device")
+    names = ("build", "warm-up", "evaluate", "save", "slowed by\ncompute", "slowed by\nstreams")
+    for name in ("threads", *names, "pressure"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for step in profile.steps:
+        table.add_row(
+            step.device,
+            str(step.threads),
+            *(seconds(s) for s in (step.build_s, step.warmup_s, step.evaluate_s, step.save_s)),
+            *(f"{s[-1]:.2f}×" if s else ABSENT for s in _slowdowns(step)),
+            f"{step.pressure:.2f}",
+        )
+    return table
+
+
+def _slowdowns(step: StepCost) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    return step.compute_slowdown, step.stream_slowdown
+
+
+def _closure(closure: dict[str, float]) -> str:
+    if len(closure) == 1:
+        return signed_percent(next(iter(closure.values())))
+    return " ".join(f"{lane} {signed_percent(part)}" for lane, part in closure.items()) or ABSENT
+
+
+def _operator_table(profile: ModelProfile, top: int) -> Table:
+    shares = operator_shares(profile)
+    lanes = sorted({lane for share in shares for lane in share.share})
+    table = _table("Operators of a step")
+    table.add_column("phase", no_wrap=True)
+    table.add_column("operator", no_wrap=True, overflow="ellipsis", max_width=28)
+    table.add_column("calls", justify="right")
+    for lane, threads in lanes:
+        where = "" if lane == "cpu" else f"{lane}, "
+        noun = "thread" if threads == 1 else "threads"
+        table.add_column(f"share\n{where}{threads} {noun}", justify="right", no_wrap=True)
+    table.add_column("work", justify="right", no_wrap=True)
+    table.add_column("bytes", justify="right", no_wrap=True)
+    for share in shares[:top]:
+        table.add_row(
+            share.phase,
+            share.operator,
+            str(share.calls) if share.calls else "",
+            *(percent(share.share.get(lane)) for lane in lanes),
+            count(share.flops, "FLOP") if share.flops else "",
+            size(share.bytes) if share.bytes else "",
+        )
+    if rest := shares[top:]:
+        table.add_row(
+            "",
+            f"{len(rest)} more",
+            str(sum(share.calls for share in rest)),
+            *(percent(sum(share.share.get(lane, 0.0) for share in rest)) for lane in lanes),
+            count(sum(share.flops for share in rest), "FLOP"),
+            size(sum(share.bytes for share in rest)),
+            style="dim",
+        )
+    return table
+
+
+def _memory_table(profile: ModelProfile) -> Table:
+    table = _table("Memory")
+    names = ("device", "parameters", "gradients", "optimizer", "activations", "context", "peak")
+    for name in names:
+        table.add_column(name, justify="left" if name == "device" else "right", no_wrap=True)
+    for memory in profile.memory:
+        parts: Iterable[int] = (
+            memory.parameter_bytes,
+            memory.gradient_bytes,
+            memory.optimizer_bytes,
+            memory.activation_bytes,
+            memory.context_bytes,
+            memory.peak_bytes,
+        )
+        table.add_row(memory.device, *(size(part) for part in parts))
+    return table
+
+
+def _table(title: str) -> Table:
+    return Table(title=title, box=box.SIMPLE_HEAD, title_justify="left", pad_edge=False)

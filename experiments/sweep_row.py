@@ -1,0 +1,45 @@
+"""One configuration of a sweep: what was tried, and what the simulator says of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from pydantic import ConfigDict
+
+
+@dataclass(frozen=True)
+class SweepRow:
+    """A policy on a layout. ``speedup`` is ``sequential``'s predicted makespan over this one;
+    ``level`` the level of the simulator that gave the figures. A configuration that was not
+    simulated has None for every figure and says in ``why`` what pruned it."""
+
+    __pydantic_config__ = ConfigDict(extra="forbid")
+
+    policy: str
+    slots: int
+    threads: int
+    makespan_s: float | None = None
+    speedup: float | None = None
+    mean_completion_s: float | None = None
+    peak_bytes: int | None = None
+    level: str | None = None
+    why: str = ""
+
+    @property
+    def label(self) -> str:
+        """``dyType, 2 slots × 1 thread``: what a reader calls this configuration."""
+        slots = f"{self.slots} slot{'' if self.slots == 1 else 's'}"
+        threads = f"{self.threads} thread{'' if self.threads == 1 else 's'}"
+        return f"{self.policy}, {slots} × {threads}"
+
+
+def ranked(rows: Iterable[SweepRow]) -> list[SweepRow]:
+    """The shortest makespan first, equal ones by mean completion, then as given; what was not
+    simulated comes last."""
+
+    def order(row: SweepRow) -> tuple[bool, float, float]:
+        pruned = row.makespan_s is None
+        return (pruned, row.makespan_s or 0.0, row.mean_completion_s or 0.0)
+
+    return sorted(rows, key=order)
