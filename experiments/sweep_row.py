@@ -4,8 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from pathlib import Path
 
 from pydantic import ConfigDict
+
+from rmixer.files import load_json, parse
+
+SWEEP = "sweep.json"
 
 
 @dataclass(frozen=True)
@@ -32,6 +37,14 @@ class SweepRow:
         slots = f"{self.slots} slot{'' if self.slots == 1 else 's'}"
         threads = f"{self.threads} thread{'' if self.threads == 1 else 's'}"
         return f"{self.policy}, {slots} × {threads}"
+
+
+def read_rows(folder: Path) -> list[SweepRow]:
+    """The ranked rows that a run's folder holds; none where there was no sweep."""
+    path = folder / SWEEP
+    if not path.exists():
+        return []
+    return list(parse(load_json(path, "sweep"), tuple[SweepRow, ...], path))
 
 
 def ranked(rows: Iterable[SweepRow]) -> list[SweepRow]:

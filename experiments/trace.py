@@ -23,9 +23,10 @@ def to_trace(timelines: Mapping[str, Timeline]) -> dict[str, Any]:
     """The trace of runs by name (``predicted``, ``measured``), in the order of the mapping.
 
     Each run is a process with its own clock's zero at the left edge, each slot of a device a
-    thread. Operators have a thread a lane, waiting jobs threads of their own below. Events that
-    would overlap on a thread without lying one inside the other, which viewers cannot draw, go
-    to a further thread of the same name. The same timelines give the same trace.
+    thread. Operators have a thread a lane; jobs that wait are stacked on a thread below, as deep
+    as the queue is long. Events that would overlap on a thread without lying one inside the
+    other, which viewers cannot draw, go to a further thread of the same name. The same timelines
+    give the same trace.
     """
     events: list[Event] = []
     for pid, (run, timeline) in enumerate(timelines.items(), start=1):

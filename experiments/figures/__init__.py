@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -44,5 +45,6 @@ def save_all(figures: Mapping[str, Callable[[], Figure]], folder: Path) -> list[
             half.replace(path)
         except Exception as error:
             failures.append(f"{name}: {type(error).__name__}: {error}")
-            half.unlink(missing_ok=True)
+            with contextlib.suppress(OSError):
+                half.unlink()
     return failures

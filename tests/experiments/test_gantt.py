@@ -1,0 +1,110 @@
+"""The bars of a schedule, and that every kind of schedule can be drawn."""
+
+from __future__ import annotations
+
+import pytest
+from matplotlib.figure import Figure
+from runs import job_names, packed_run
+
+from experiments.figures import draw_gantt, gantt_data
+from experiments.figures.gantt import Bar
+from rmixer.timeline import Interval, Timeline
+
+
+def interval(
+    kind: str, start_s: float, end_s: float, *, job: str = "din-0", slot: int = 0, attempt: int = 1
+) -> Interval:
+    return Interval(
+        "r", job, attempt, "x", kind, "cpu:0", slot, "cpu", start_s, end_s - start_s, 0.0
+    )
+
+
+MODELS = {"din-0": "amazon_din", "din-1": "amazon_din"}
+
+
+def test_stretches_of_one_stage_are_one_bar() -> None:
+    timeline = Timeline(
+        [
+            interval("build", 0.0, 1.0),
+            interval("warmup", 1.0, 1.5),
+            interval("train", 1.5, 4.0),
+            interval("train", 4.0, 6.0),
+            interval("save", 6.0, 6.5),
+        ]
+    )
+    data = gantt_data({"measured": timeline}, MODELS)
+    row = "cpu:0 slot 0"
+    assert data.bars["measured"] == (
+        Bar("din-0", "amazon_din", row, "set-up", 0.0, 1.5),
+        Bar("din-0", "amazon_din", row, "training", 1.5, 6.0),
+        Bar("din-0", "amazon_din", row, "evaluate, save", 6.0, 6.5),
+    )
+    assert data.makespan_s == {"measured": 6.5}
+
+
+def test_training_around_an_evaluation_is_two_bars() -> None:
+    timeline = Timeline(
+        [interval("train", 0, 2), interval("evaluate", 2, 3), interval("train", 3, 5)]
+    )
+    stages = [bar.stage for bar in gantt_data({"r": timeline}, MODELS).bars["r"]]
+    assert stages == ["training", "evaluate, save", "training"]
+
+
+def test_a_second_attempt_is_a_bar_of_its_own() -> None:
+    timeline = Timeline([interval("train", 0, 2), interval("train", 3, 5, attempt=2)])
+    assert len(gantt_data({"r": timeline}, MODELS).bars["r"]) == 2
+
+
+def test_time_begins_with_the_first_dispatch() -> None:
+    measured = Timeline(
+        [interval("startup", 0, 3, job=""), interval("queued", 0, 3), interval("train", 3, 5)]
+    )
+    predicted = Timeline([interval("train", 0, 2)])
+    data = gantt_data({"predicted": predicted, "measured": measured}, MODELS)
+    assert data.bars["predicted"] == data.bars["measured"]
+
+
+def test_rows_are_shared_gpus_first_and_slots_by_number() -> None:
+    slots = [Interval("r", "din-0", 1, "x", "train", "gpu:0", 0, "gpu", 0, 1, 0.0)]
+    slots += [interval("train", 0, 1, slot=slot) for slot in (10, 2)]
+    other = Timeline([interval("train", 0, 1, slot=0)])
+    data = gantt_data({"predicted": Timeline(slots), "measured": other}, MODELS)
+    assert data.rows == ("gpu:0 slot 0", "cpu:0 slot 0", "cpu:0 slot 2", "cpu:0 slot 10")
+
+
+@pytest.mark.parametrize(("jobs", "slots"), [(1, 1), (6, 2), (24, 12)])
+def test_it_draws_a_panel_a_run(jobs: int, slots: int) -> None:
+    names = job_names(jobs)
+    timelines = {
+        run: packed_run(names, slots, run=run, noise=noise)[1]
+        for run, noise in (("predicted", 0.0), ("measured", 0.05))
+    }
+    data = gantt_data(timelines, {name: name.rpartition("-")[0] for name in names})
+    figure = draw_gantt(data)
+    assert isinstance(figure, Figure)
+    figure.canvas.draw()
+    predicted, measured = figure.axes
+    assert predicted.get_position().y0 > measured.get_position().y1
+    assert predicted.get_xlim() == measured.get_xlim()
+    assert len(predicted.patches) == len(data.bars["predicted"]) == 3 * jobs
+    titles = [axes.get_title(loc="left") for axes in figure.axes]
+    assert titles[0].startswith("predicted: makespan")
+    assert "(predicted is off by " in titles[1]
+
+
+def test_ids_are_written_where_they_fit() -> None:
+    timeline = Timeline(
+        [
+            interval("train", 0.0, 96.0),
+            interval("train", 96.0, 99.0, job="din-1"),
+            interval("train", 99.0, 100.0, job="din-0", slot=1),
+        ]
+    )
+    figure = draw_gantt(gantt_data({"predicted": timeline}, MODELS))
+    assert sorted(text.get_text() for text in figure.axes[0].texts) == ["", "1", "din-0"]
+
+
+def test_an_empty_schedule_draws() -> None:
+    figure = draw_gantt(gantt_data({"predicted": Timeline()}, {}))
+    figure.canvas.draw()
+    assert figure.axes[0].get_title(loc="left") == "predicted: makespan 0.00 s"

@@ -1,0 +1,39 @@
+"""The ranked list of a sweep."""
+
+from __future__ import annotations
+
+from rich.console import Console
+from runs import SWEEP
+
+from experiments.sweep_row import SweepRow, ranked
+from experiments.sweep_table import sweep_table
+
+
+def test_the_shortest_makespan_is_first_and_pruned_rows_are_last() -> None:
+    order = ranked(reversed(SWEEP))
+    assert [row.makespan_s for row in order] == [27.9, 28.6, 29.8, 33.0, 41.2, None]
+
+
+def test_equal_makespans_go_by_mean_completion() -> None:
+    rows = [
+        SweepRow("late", 2, 1, makespan_s=10.0, mean_completion_s=8.0),
+        SweepRow("soon", 2, 1, makespan_s=10.0, mean_completion_s=6.0),
+    ]
+    assert [row.policy for row in ranked(rows)] == ["soon", "late"]
+
+
+def test_a_label_says_slots_and_threads() -> None:
+    assert SweepRow("dyType", 1, 2).label == "dyType, 1 slot × 2 threads"
+    assert SweepRow("dyType", 4, 1).label == "dyType, 4 slots × 1 thread"
+
+
+def test_the_table_ranks_and_counts_what_was_not_simulated() -> None:
+    console = Console(width=100, no_color=True)
+    with console.capture() as capture:
+        console.print(sweep_table(SWEEP))
+    text = capture.get()
+    lines = [line.split() for line in text.splitlines()]
+    first = next(line for line in lines if line[:1] == ["1"] and line[1] == "dyType")
+    assert first[2:8] == ["2", "1", "27.9", "s", "1.48×", "19.0"]
+    assert "1 not simulated: slots × threads are more than the 2 cores" in text
+    assert "…" not in text
