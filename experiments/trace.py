@@ -16,6 +16,7 @@ from rmixer.timeline import Interval, Timeline
 
 Event = dict[str, Any]
 Track = tuple[int, str, int, str]
+_ROUNDING_NS = 2
 _SLOTS, _OPERATORS, _QUEUE = 0, 1, 2
 
 
@@ -55,7 +56,7 @@ def _process(pid: int, run: str, timeline: Timeline) -> list[Event]:
             tid += 1
             events.append(_metadata(pid, tid, "thread_name", {"name": _track_name(track)}))
             events.append(_metadata(pid, tid, "thread_sort_index", {"sort_index": tid}))
-            events += (_complete(pid, tid, interval) for interval in row)
+            events += (_complete(pid, tid, *placed) for placed in row.placed)
     return events
 
 
@@ -75,32 +76,39 @@ def _track_name(track: Track) -> str:
     return f"{name} {lane} operators" if group == _OPERATORS else name
 
 
-def _rows(intervals: Iterable[Interval]) -> list[list[Interval]]:
-    """Intervals in rows, each of which holds only disjoint or nested ones; first row that fits."""
-    rows: list[tuple[list[Interval], list[int]]] = []
-    for interval in sorted(intervals, key=lambda i: (_ns(i.start_s), -_ns(i.end_s))):
+class _Row:
+    """Events of one thread: any two of them are disjoint, or one lies inside the other."""
+
+    def __init__(self) -> None:
+        self.placed: list[tuple[int, int, Interval]] = []
+        self._ends: list[int] = []
+
+    def take(self, interval: Interval) -> bool:
+        """Whether the interval has room here, its start being no earlier than any before it; if
+        so, it is placed. One that begins before another's end only because times in files are
+        rounded is moved to that end."""
         start, end = _ns(interval.start_s), _ns(interval.end_s)
-        for row in rows:
-            if _has_room(row[1], start, end):
-                break
-        else:
-            row = ([], [])
-            rows.append(row)
-        row[0].append(interval)
-        row[1].append(end)
-    return [members for members, _ in rows]
+        while self._ends and self._ends[-1] <= start + _ROUNDING_NS:
+            start = max(start, self._ends.pop())
+        end = max(start, end)
+        if self._ends and end > self._ends[-1]:
+            return False
+        self.placed.append((start, end, interval))
+        self._ends.append(end)
+        return True
 
 
-def _has_room(ends: list[int], start: int, end: int) -> bool:
-    """Whether an interval is disjoint from, or inside, what a row still holds at ``start``; the
-    ends passed by then are taken off the stack ``ends``."""
-    while ends and ends[-1] <= start:
-        ends.pop()
-    return not ends or end <= ends[-1]
+def _rows(intervals: Iterable[Interval]) -> list[_Row]:
+    """Intervals in as many rows as they need, each in the first that has room."""
+    rows: list[_Row] = []
+    for interval in sorted(intervals, key=lambda i: (_ns(i.start_s), -_ns(i.end_s))):
+        if not any(row.take(interval) for row in rows):
+            rows.append(_Row())
+            rows[-1].take(interval)
+    return rows
 
 
-def _complete(pid: int, tid: int, interval: Interval) -> Event:
-    start, end = _ns(interval.start_s), _ns(interval.end_s)
+def _complete(pid: int, tid: int, start: int, end: int, interval: Interval) -> Event:
     args: dict[str, Any] = {"job": interval.job, "attempt": interval.attempt}
     if interval.steps > 0:
         args["steps"] = round(interval.steps, 3)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -158,6 +159,19 @@ def test_events_of_a_thread_are_disjoint_or_nested(found: list[tuple[int, int]])
                 disjoint = end <= other_start or other_end <= start
                 inside = start <= other_start and other_end <= end
                 assert disjoint or inside
+
+
+def test_neighbours_stay_on_one_thread_after_a_round_trip_through_a_file(tmp_path: Path) -> None:
+    timeline, now_s = Timeline(), 0.0
+    for index in range(1, 200):
+        timeline.add(interval(now_s, index / 7e4, job=f"j-{index}"))
+        now_s += index / 7e4
+    timeline.write_csv(tmp_path / "events.csv")
+    trace = to_trace({"r": Timeline.read_csv(tmp_path / "events.csv")})
+    assert list(named(trace, "thread_name").values()) == ["cpu:0 slot 0"]
+    events = complete(trace)
+    for before, after in pairwise(events):
+        assert round(before["ts"] * 1e3) + round(before["dur"] * 1e3) <= round(after["ts"] * 1e3)
 
 
 def test_the_file_is_json_and_the_same_every_time(

@@ -72,7 +72,7 @@ def test_rows_are_shared_gpus_first_and_slots_by_number() -> None:
     assert data.rows == ("gpu:0 slot 0", "cpu:0 slot 0", "cpu:0 slot 2", "cpu:0 slot 10")
 
 
-@pytest.mark.parametrize(("jobs", "slots"), [(1, 1), (6, 2), (24, 12)])
+@pytest.mark.parametrize(("jobs", "slots"), [(1, 1), (6, 2), (12, 4)])
 def test_it_draws_a_panel_a_run(jobs: int, slots: int) -> None:
     names = job_names(jobs)
     timelines = {

@@ -35,7 +35,7 @@ def test_of_many_the_best_every_policy_and_what_was_executed_are_shown() -> None
     assert data.left_out == 42 - 8
 
 
-@pytest.mark.parametrize("rows", [SWEEP, MANY, SWEEP[:1], ()])
+@pytest.mark.parametrize("rows", [SWEEP, SWEEP[:1], ()])
 def test_it_draws(rows: tuple[SweepRow, ...]) -> None:
     data = policies_data(rows, {("dyType", 2, 1): (28.4, 29.0)})
     figure = draw_policies(data)
