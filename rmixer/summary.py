@@ -63,8 +63,9 @@ class DeviceSummary:
 class RunSummary:
     """One run of one schedule. ``makespan_s`` lies between the first dispatch and the end of the
     last job, workers being warm; ``startup_s`` is what warming them took before that.
-    ``probe_s`` is the time of a fixed computation on all cores just before the run (None in a
-    simulation), ``origin`` of the profiles measured or modelled."""
+    ``probe_s`` is the time of a fixed computation on all cores, taken just before the run, or, for
+    a prediction, when its profiles were made; ``origin`` of the profiles is measured or modelled.
+    """
 
     __pydantic_config__ = ConfigDict(extra="forbid")
 

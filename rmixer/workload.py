@@ -60,6 +60,12 @@ class Workload:
         return content_hash(self)
 
 
+def job_of(model: str) -> Job:
+    """A job of one step of ``model`` as it is configured; raises :class:`InputError`."""
+    facts = model_entry(model)
+    return Job(f"{model}-0", model, 1, facts.batch, facts.optimizer, facts.lr, seed=0)
+
+
 @dataclass(frozen=True)
 class _JobEntry:
     """A job as the file gives it; ``NOT_YET`` names the other keys of the schema."""

@@ -26,6 +26,12 @@ class Policy(ABC):
     def __init__(self, seed: int = 0) -> None:
         self.seed = seed
 
+    @property
+    def origin(self) -> str:
+        """The name under which a run is filed: for a replayed plan, that of the policy that
+        planned it."""
+        return self.name
+
     def layout(self, machine: Machine, jobs: int, slots: int, threads: int) -> Layout:
         """The slots this policy runs ``jobs`` jobs on; ``slots`` and ``threads`` are the
         settings of a sweep."""

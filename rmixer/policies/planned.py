@@ -23,6 +23,10 @@ class Planned(Policy):
         self._schedule = schedule
         self._ordered = sorted(schedule.dispatches, key=lambda dispatch: dispatch.order)
 
+    @property
+    def origin(self) -> str:
+        return self._schedule.policy
+
     def layout(self, machine: Machine, jobs: int, slots: int, threads: int) -> Layout:
         return self._schedule.settings.layout
 

@@ -1,0 +1,165 @@
+"""Replay of a schedule, by hand-made cases and against the rule written down once more."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from fake_clock import CPU_MIB, FakeJob, Start, machine, run, slots
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from random_runs import Scene, scenes
+
+from rmixer.cluster import Booking, Cluster
+from rmixer.layout import Layout
+from rmixer.policies import make_policy
+from rmixer.policies.planned import Planned
+from rmixer.schedule import Schedule, ScheduledJob, Settings, schedule_of
+from rmixer.workload import Workload
+
+quick = settings(deadline=None, max_examples=60, derandomize=True)
+
+
+def schedule(layout: Layout, *rows: tuple[str, int, int]) -> Schedule:
+    """A schedule of ``(job, slot, round)`` on the CPU, in this order."""
+    dispatches = (
+        ScheduledJob(order, in_round, job, ("cpu:0",), slot, 1, "device", "process")
+        for order, (job, slot, in_round) in enumerate(rows)
+    )
+    return Schedule("", "made-up", "dySequ", Settings(0, layout), tuple(dispatches))
+
+
+def replay(
+    *rows: tuple[str, int, int], jobs: Sequence[FakeJob], cpu_mib: int = CPU_MIB
+) -> list[tuple[int, str, int]]:
+    """What a replay starts on two slots of a CPU: ``(time, job, slot)``."""
+    layout = slots(cpu0=2)
+    starts = run(machine(cpu_mib=cpu_mib), layout, jobs, Planned(schedule(layout, *rows)))
+    return [(start.at_s, start.job, start.slot) for start in starts]
+
+
+def test_a_job_starts_when_its_own_slot_is_free() -> None:
+    jobs = [FakeJob("a", 1, duration_s=5), FakeJob("b", 1, duration_s=1), FakeJob("c", 1)]
+    # Slot 1 is free from 1 on, but c is planned for slot 0.
+    starts = replay(("a", 0, 0), ("b", 1, 0), ("c", 0, 0), jobs=jobs)
+    assert starts == [(0, "a", 0), (0, "b", 1), (5, "c", 0)]
+
+
+def test_the_earlier_orders_of_a_slot_start_first() -> None:
+    jobs = [FakeJob("late", 1, arrival_s=4), FakeJob("next", 1), FakeJob("other", 1)]
+    starts = replay(("late", 0, 0), ("next", 0, 0), ("other", 1, 0), jobs=jobs)
+    assert starts == [(0, "other", 1), (4, "late", 0), (5, "next", 0)]
+
+
+def test_the_order_counts_and_not_the_place_in_the_file() -> None:
+    layout = slots(cpu0=1)
+    plan = schedule(layout, ("a", 0, 0), ("b", 0, 0))
+    plan = replace(plan, dispatches=plan.dispatches[::-1])
+    starts = run(machine(), layout, [FakeJob("a", 1), FakeJob("b", 1)], Planned(plan))
+    assert [start.job for start in starts] == ["a", "b"]
+
+
+def test_a_round_opens_when_every_job_of_the_earlier_ones_has_ended() -> None:
+    jobs = [
+        FakeJob("a", 1, duration_s=1),
+        FakeJob("b", 1, duration_s=6, fails=True),
+        FakeJob("c", 1),
+    ]
+    starts = replay(("a", 0, 0), ("b", 1, 0), ("c", 0, 1), jobs=jobs)
+    assert starts == [(0, "a", 0), (0, "b", 1), (6, "c", 0)]
+
+
+def test_a_round_waits_for_a_job_that_has_not_arrived() -> None:
+    jobs = [FakeJob("late", 1, arrival_s=3), FakeJob("c", 1)]
+    starts = replay(("late", 0, 0), ("c", 1, 1), jobs=jobs)
+    assert starts == [(3, "late", 0), (4, "c", 1)]
+
+
+def test_a_job_waits_until_its_memory_fits() -> None:
+    jobs = [FakeJob("a", 600, duration_s=3), FakeJob("b", 600), FakeJob("c", 100)]
+    starts = replay(("a", 0, 0), ("b", 1, 0), ("c", 0, 0), jobs=jobs, cpu_mib=1000)
+    assert starts == [(0, "a", 0), (3, "b", 1), (3, "c", 0)]
+
+
+def test_it_keeps_the_layout_of_the_schedule() -> None:
+    layout = slots(cpu0=2)
+    policy = Planned(schedule(layout, ("a", 0, 0)))
+    assert policy.fixed_layout
+    assert policy.layout(machine(), 1, slots=9, threads=9) is layout
+
+
+@quick
+@given(data=st.data(), scene=scenes(max_jobs=6))
+def test_a_replay_keeps_to_the_rule(data: st.DataObject, scene: Scene) -> None:
+    places = [(entry.device, slot) for entry in scene.layout.devices for slot in range(entry.slots)]
+    threads = {entry.device: entry.threads for entry in scene.layout.devices}
+    rows = []
+    for order, job in enumerate(data.draw(st.permutations(scene.jobs))):
+        device, slot = data.draw(st.sampled_from(places))
+        in_round = data.draw(st.integers(0, 2))
+        rows.append(
+            ScheduledJob(
+                order, in_round, job.id, (device,), slot, threads[device], "device", "process"
+            )
+        )
+    plan = Schedule("", "made-up", "search", Settings(0, scene.layout), tuple(rows))
+    starts = run(scene.machine, scene.layout, scene.jobs, Planned(plan), scene.used_mib)
+    assert starts == by_the_rule(rows, scene)
+
+
+def by_the_rule(rows: Sequence[ScheduledJob], scene: Scene) -> list[Start]:
+    """At every event the lowest order that may start does so, until none may."""
+    jobs = {job.id: job for job in scene.jobs}
+    memory = {device.name: device.memory_bytes >> 20 for device in scene.machine.devices}
+    slots_of = {entry.device: entry.slots for entry in scene.layout.devices}
+    booked = dict(scene.used_mib)
+    began: dict[str, int] = {}
+    starts: list[Start] = []
+
+    def ends(row: ScheduledJob) -> float:
+        return began[row.job] + jobs[row.job].duration_s if row.job in began else float("inf")
+
+    def may_start(row: ScheduledJob, now: int) -> bool:
+        (device,) = row.devices
+        same_place = [r for r in rows if (r.devices, r.slot) == (row.devices, row.slot)]
+        return (
+            row.job not in began
+            and jobs[row.job].arrival_s <= now
+            and all(r.job in began for r in same_place if r.order < row.order)
+            and all(ends(r) <= now for r in same_place if r.job in began)
+            and all(ends(r) <= now for r in rows if r.round < row.round)
+            and jobs[row.job].peak_mib * 6 // 5 + booked[device] < memory[device]
+        )
+
+    for now in range(6 + 4 * len(rows)):
+        for row in rows:
+            (device,) = row.devices
+            if ends(row) == now:
+                booked[device] -= jobs[row.job].peak_mib * 6 // 5
+                if device.startswith("gpu"):
+                    booked[device] = max(booked[device], 308 * slots_of[device])
+        while ready := [row for row in rows if may_start(row, now)]:
+            first = ready[0]
+            began[first.job] = now
+            booked[first.devices[0]] += jobs[first.job].peak_mib * 6 // 5
+            starts.append(Start(now, first.job, first.devices[0], first.slot))
+    return starts
+
+
+@quick
+@given(
+    scene=scenes(gpus=1, on_cpu=False),
+    policy=st.sampled_from(["dySequ", "dyRand", "dyType", "sequential", "all_at_once"]),
+)
+def test_on_one_device_a_replay_repeats_what_the_policy_did(scene: Scene, policy: str) -> None:
+    layout = make_policy(policy).layout(scene.machine, max(1, len(scene.jobs)), 2, 1)
+    bookings: list[Booking] = []
+
+    def watch(cluster: Cluster, new: Sequence[Booking]) -> None:
+        bookings.extend(new)
+
+    alive = run(scene.machine, layout, scene.jobs, make_policy(policy), scene.used_mib, watch=watch)
+    workload = Workload("made_up", 0, ())
+    plan = schedule_of(workload, scene.machine, policy, 0, layout, reversed(bookings))
+    assert [d.order for d in plan.dispatches] == list(range(len(scene.jobs)))
+    assert run(scene.machine, layout, scene.jobs, Planned(plan), scene.used_mib) == alive

@@ -1,0 +1,67 @@
+"""What changes the key that profiles are filed under, and what does not."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from rmixer.cost_identity import cost_identity, source_hash
+from rmixer.models.registry import MODELS
+from rmixer.workload import Job
+
+JOB = Job("a", "criteo_dlrm", 100, 256, "adam", 0.001, 0)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"id": "b"},
+        {"steps": 7},
+        {"lr": 0.5},
+        {"seed": 9},
+        {"arrival_s": 3.0},
+    ],
+)
+def test_what_belongs_to_the_job_leaves_the_key(change: dict[str, Any]) -> None:
+    assert cost_identity(replace(JOB, **change)).key == cost_identity(JOB).key
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"model": "criteo_deepfm"},
+        {"batch": 512},
+        {"optimizer": "sgd"},
+        {"rows_cap": 1000},
+        {"data": "/data/train.txt"},
+    ],
+)
+def test_what_changes_the_cost_changes_the_key(change: dict[str, Any]) -> None:
+    assert cost_identity(replace(JOB, **change)).key != cost_identity(JOB).key
+
+
+def test_the_key_names_model_and_batch() -> None:
+    assert cost_identity(JOB).key.startswith("criteo_dlrm-b256-")
+    assert len(cost_identity(JOB).key) == len("criteo_dlrm-b256-") + 8
+
+
+def test_the_sources_of_every_model_are_there_and_tell_them_apart() -> None:
+    hashes = {
+        (entry.architecture, entry.dataset): source_hash(entry.architecture, entry.dataset)
+        for entry in MODELS.values()
+    }
+    assert len(set(hashes.values())) == len(hashes)
+
+
+def test_a_changed_source_changes_the_hash(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    read_bytes = Path.read_bytes
+    before = source_hash.__wrapped__("rmixer.models.dlrm:DLRM", "criteo_kaggle")
+
+    def edited(path: Path) -> bytes:
+        return read_bytes(path) + (b"# edited" if path.name == "step.py" else b"")
+
+    monkeypatch.setattr(Path, "read_bytes", edited)
+    assert source_hash.__wrapped__("rmixer.models.dlrm:DLRM", "criteo_kaggle") != before
