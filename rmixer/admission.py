@@ -20,13 +20,15 @@ def check_memory(
     profiles: Mapping[str, ModelProfile],
     machine: Machine,
     layout: Layout,
+    used_bytes: Mapping[str, int] | None = None,
 ) -> None:
     """Raise :class:`InputError` for a job without a profile (``profiles`` is by cost identity
     key), or whose 1.2 x peak is not below the memory of any device of ``layout`` that it has
-    been profiled on."""
+    been profiled on, less ``used_bytes`` that others hold of it."""
     where = f"workload {workload.name}"
-    used = {entry.device for entry in layout.devices}
-    devices = [device for device in machine.devices if device.name in used]
+    held = used_bytes or {}
+    slots = {entry.device for entry in layout.devices}
+    devices = [device for device in machine.devices if device.name in slots]
     for job in workload.jobs:
         key = cost_identity(job).key
         if key not in profiles:
@@ -41,9 +43,10 @@ def check_memory(
             names = ", ".join(device.name for device in devices)
             found = f"a profile without memory figures for {names}"
             raise InputError(where, job.id, found, "one for a device in use: profile it there")
-        if not any(need < device.memory_bytes for device, need in needs):
+        free = {device.name: device.memory_bytes - held.get(device.name, 0) for device in devices}
+        if not any(need < free[device.name] for device, need in needs):
             found = "1.2 x peak memory of " + ", ".join(
                 f"{need / GIB:.2f} GiB on {device.name}" for device, need in needs
             )
-            memory = ", ".join(f"{d.name} has {d.memory_bytes / GIB:.2f} GiB" for d, _ in needs)
-            raise InputError(where, job.id, found, f"less than a device in use has: {memory}")
+            memory = ", ".join(f"{d.name} has {free[d.name] / GIB:.2f} GiB" for d, _ in needs)
+            raise InputError(where, job.id, found, f"less than a device in use has free: {memory}")

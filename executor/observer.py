@@ -1,0 +1,24 @@
+"""Who watches a run: the supervisor tells, the command line draws."""
+
+from __future__ import annotations
+
+from rmixer.cluster import Booking
+
+
+class Observer:
+    """Hears what happens; this one ignores it."""
+
+    def warming(self, workers: int) -> None:
+        """``workers`` worker processes are being started."""
+
+    def started(self, booking: Booking, steps: int) -> None:
+        """A job of ``steps`` steps starts."""
+
+    def phase(self, job: str, phase: str) -> None:
+        """A job enters a phase."""
+
+    def progress(self, job: str, steps: int) -> None:
+        """A job has made ``steps`` steps in all."""
+
+    def ended(self, job: str, state: str, error: str | None) -> None:
+        """A job is done, failed or interrupted."""

@@ -1,0 +1,63 @@
+"""The workers of a run: one for each slot, spawned ahead, pinned and warm."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+from rmixer.layout import Layout
+from rmixer.machine import Machine
+from rmixer.training.process import WorkerProcess
+
+Place = tuple[str, int]
+
+
+class WorkerPool:
+    """One :class:`WorkerProcess` a slot, by (device, slot); replaced when it dies."""
+
+    def __init__(self, machine: Machine, layout: Layout, logs: Path) -> None:
+        self._machine, self._layout, self._logs = machine, layout, logs
+        self._workers: dict[Place, WorkerProcess] = {}
+        self.startup_s = 0.0
+
+    def start(self) -> None:
+        """Spawn all workers together, wait until all are warm, then settle their clocks (a
+        clock settled while others still start would be off)."""
+        begin_s = time.perf_counter()
+        for entry in self._layout.devices:
+            for slot in range(entry.slots):
+                self._workers[entry.device, slot] = self._spawn(entry.device, slot)
+        for worker in self._workers.values():
+            worker.start("rmixer.training.worker:warm", threads=len(worker.cores))
+        for worker in self._workers.values():
+            worker.expect("done", timeout_s=300)
+        for worker in self._workers.values():
+            worker.settle_clock()
+        self.startup_s = time.perf_counter() - begin_s
+
+    def __getitem__(self, place: Place) -> WorkerProcess:
+        return self._workers[place]
+
+    def items(self) -> list[tuple[Place, WorkerProcess]]:
+        """Every place with its worker."""
+        return list(self._workers.items())
+
+    def replace(self, place: Place) -> None:
+        """A fresh, warm worker in place of one that died."""
+        self._workers[place].kill()
+        worker = self._workers[place] = self._spawn(*place)
+        worker.warm_up()
+
+    def stop(self, grace_s: float) -> None:
+        """Ask every worker to stop at its next step, and end all within about ``grace_s``."""
+        for worker in self._workers.values():
+            worker.close_softly()
+        end_s = time.monotonic() + grace_s
+        for worker in self._workers.values():
+            worker.close(max(0.0, end_s - time.monotonic()))
+        self._workers.clear()
+
+    def _spawn(self, device: str, slot: int) -> WorkerProcess:
+        cores = self._layout.cores(self._machine, device, slot)
+        name = f"{device.replace(':', '-').replace('/', '-')}-{slot}.log"
+        return WorkerProcess(cores, self._logs / name)

@@ -1,0 +1,167 @@
+"""Execute a policy or a schedule for real and leave all of it in a run folder."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import numpy as np
+
+from executor.observer import Observer
+from executor.supervisor import ExecutedRun, Supervisor
+from experiments.inputs import Inputs
+from experiments.prediction import step_times_for, write_prediction
+from experiments.run_folder import RunFolder
+from profiles import limits
+from profiles.bubble import probe_machine
+from rmixer.admission import check_memory
+from rmixer.data.prepare import prepare
+from rmixer.errors import InputError
+from rmixer.layout import Layout
+from rmixer.machine import Machine
+from rmixer.policies import Policy, make_policy
+from rmixer.policies.planned import Planned
+from rmixer.profile import ModelProfile
+from rmixer.schedule import Schedule, schedule_of, write_schedule
+from rmixer.step_times import StepTimes
+from rmixer.workload import Workload
+from sim.cluster import simulate
+
+
+def execute(
+    folder: RunFolder,
+    part: str,
+    workload: Workload,
+    profiles: Mapping[str, ModelProfile],
+    machine: Machine,
+    policy: Policy,
+    layout: Layout,
+    *,
+    run: str = "measured",
+    step_times: StepTimes | None = None,
+    observer: Observer | None = None,
+) -> ExecutedRun:
+    """Run ``policy`` on the real clock and write what happened under ``part``: events, summary,
+    step times, the schedule as it came out, and what the jobs saved. An interrupted run is
+    written too."""
+    layout.check(machine, "layout")
+    check_cores(machine)
+    used = {device.name: 0 for device in machine.devices}
+    used["cpu:0"] = limits.used_memory_bytes()
+    check_memory(workload, profiles, machine, layout, used)
+    prepare_data(workload)
+    probe_s = probe_machine(machine.cores)
+    place = folder.path / part
+    supervisor = Supervisor(
+        workload,
+        profiles,
+        machine,
+        policy,
+        layout,
+        place,
+        run=run,
+        step_times=step_times,
+        used_bytes=used,
+        observer=observer,
+    )
+    executed = supervisor.execute(probe_s)
+    _write_steps(place / "steps", executed.step_ends_s)
+    schedule = schedule_of(workload, machine, policy.origin, policy.seed, layout, executed.bookings)
+    write_schedule(place / "executed_schedule.json", schedule)
+    folder.write(part, executed.timeline, executed.summary)
+    return executed
+
+
+def execute_schedule(
+    path: Path,
+    inputs: Inputs,
+    schedule: Schedule,
+    observer: Observer,
+    report: Callable[[str], None],
+) -> tuple[RunFolder, ExecutedRun]:
+    """Predict ``schedule``, then execute it, in a run folder of its own."""
+    settings = {"schedule": schedule, "profiles": sorted(inputs.profiles)}
+    folder = _new_folder(path, inputs, settings, report)
+    write_schedule(folder.path / "schedule.json", schedule)
+    step_times = step_times_for(inputs.profiles, inputs.machine, inputs.workload.seed)
+    layout = schedule.settings.layout
+    return folder, _predict_and_execute(
+        folder, inputs, lambda: Planned(schedule), layout, step_times, observer
+    )
+
+
+def execute_policy(
+    path: Path,
+    inputs: Inputs,
+    policy: str,
+    layout: Layout,
+    observer: Observer,
+    report: Callable[[str], None],
+) -> tuple[RunFolder, ExecutedRun]:
+    """Predict ``policy``, then run it live, in a run folder of its own."""
+    settings = {"policy": policy, "layout": layout, "profiles": sorted(inputs.profiles)}
+    folder = _new_folder(path, inputs, settings, report)
+    step_times = step_times_for(inputs.profiles, inputs.machine, inputs.workload.seed)
+    return folder, _predict_and_execute(
+        folder,
+        inputs,
+        lambda: make_policy(policy, inputs.workload.seed),
+        layout,
+        step_times,
+        observer,
+    )
+
+
+def _new_folder(
+    path: Path, inputs: Inputs, settings: Mapping[str, object], report: Callable[[str], None]
+) -> RunFolder:
+    return RunFolder.create(
+        path, "execute", inputs.workload, inputs.machine, settings, report=report, reuse=False
+    )
+
+
+def _predict_and_execute(
+    folder: RunFolder,
+    inputs: Inputs,
+    fresh_policy: Callable[[], Policy],
+    layout: Layout,
+    step_times: StepTimes,
+    observer: Observer,
+) -> ExecutedRun:
+    """Each run makes a fresh instance of the policy; both read the same step times."""
+    everything = (inputs.workload, inputs.profiles, inputs.machine)
+    predicted = simulate(*everything, fresh_policy(), layout, step_times)
+    write_prediction(folder, "predicted", predicted, inputs.profiles)
+    return execute(
+        folder,
+        ".",
+        *everything,
+        fresh_policy(),
+        layout,
+        step_times=step_times,
+        observer=observer,
+    )
+
+
+def prepare_data(workload: Workload) -> None:
+    """Make the data sets of all jobs ready before any clock runs."""
+    for dataset, data in dict.fromkeys((job.entry.dataset, job.data) for job in workload.jobs):
+        prepare(dataset, data)
+
+
+def check_cores(machine: Machine) -> None:
+    """Raise :class:`InputError` where ``machine`` has cores that this process may not use: a
+    machine that is only simulated here cannot be executed on."""
+    usable = set(limits.usable_cores())
+    missing = [core for core in machine.cores if core not in usable]
+    if missing:
+        found = f"cores {missing}, which this process may not use"
+        allowed = f"a schedule for a machine like this one, with cores {sorted(usable)}"
+        raise InputError(f"machine {machine.name}", "cores", found, allowed)
+
+
+def _write_steps(folder: Path, step_ends_s: Mapping[str, list[float]]) -> None:
+    """``<job>.npy``: the end of each step in seconds of the run."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for job, ends_s in step_ends_s.items():
+        np.save(folder / f"{job}.npy", np.asarray(ends_s))

@@ -1,0 +1,107 @@
+"""What a prediction starts from: the workload, the machine, and the profiles of every job."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from profiles.profiler import profile_job, profiling_seconds
+from profiles.store import Store
+from rmixer.cost_identity import cost_identity
+from rmixer.data.prepare import prepare
+from rmixer.errors import InputError
+from rmixer.layout import Layout
+from rmixer.machine import Machine
+from rmixer.policies import Policy
+from rmixer.profile import ModelProfile
+from rmixer.workload import Job, Workload, read_workload
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """A workload, a machine without the devices that the profiles know nothing of, and the
+    profiles by key."""
+
+    workload: Workload
+    machine: Machine
+    profiles: Mapping[str, ModelProfile]
+
+
+def load_inputs(
+    path: Path, machine: str | None, store: Store, report: Callable[[str], None]
+) -> Inputs:
+    """The inputs of a prediction for the workload file at ``path``."""
+    return inputs_of(read_workload(path), machine, store, report)
+
+
+def inputs_of(
+    workload: Workload, machine: str | None, store: Store, report: Callable[[str], None]
+) -> Inputs:
+    """The inputs of a prediction, from profiles that exist; raises :class:`InputError` where one
+    is missing. ``machine`` is a known machine's name or folder, None for this one."""
+    known = store.machine(machine) if machine else store.this_machine(report)
+    profiles, missing = store.load(workload.jobs, known)
+    if missing:
+        names = ", ".join(cost_identity(job).key for job in missing)
+        allowed = "profiled models: `rmixer profile run --workload` measures what is missing"
+        raise InputError(f"machine {known.name}", "profiles", f"none of {names}", allowed)
+    if known.origin == "modelled":
+        report(f"machine {known.name} is modelled: no figure of it was measured")
+    return Inputs(workload, profiled_devices(known, profiles), profiles)
+
+
+def choose_layout(inputs: Inputs, policy: Policy, slots: int | None, threads: int) -> Layout:
+    """The layout of ``policy`` with ``slots`` slots per device, as many as the cores suffice for
+    unless given; raises :class:`InputError` where they do not suffice."""
+    machine = inputs.machine
+    places = len(machine.gpus) or 1
+    each = slots or max(1, len(machine.cores) // (threads * places))
+    layout = policy.layout(machine, len(inputs.workload.jobs), each, threads)
+    layout.check(machine, "--slots, --threads")
+    return layout
+
+
+def profiled_devices(machine: Machine, profiles: Mapping[str, ModelProfile]) -> Machine:
+    """``machine`` without its GPUs unless every profile has figures for a GPU."""
+    if machine.gpus and not all("gpu" in profile.costs() for profile in profiles.values()):
+        return replace(machine, gpus=())
+    return machine
+
+
+def default_threads(machine: Machine) -> tuple[int, ...]:
+    """One thread, and all cores."""
+    return tuple(sorted({1, len(machine.cores)}))
+
+
+@dataclass(frozen=True)
+class ProfilingPlan:
+    """The jobs whose cost identities have no profile yet, and about how long they take."""
+
+    missing: Sequence[Job]
+    threads: Sequence[int]
+    seconds: float
+
+
+def plan_profiling(
+    workload: Workload, machine: Machine, store: Store, threads: Sequence[int]
+) -> ProfilingPlan:
+    """What is missing for ``workload`` at ``threads``."""
+    _, missing = store.load(workload.jobs, machine, threads)
+    return ProfilingPlan(missing, threads, len(missing) * profiling_seconds(machine, threads))
+
+
+def profile_missing(
+    plan: ProfilingPlan,
+    machine: Machine,
+    store: Store,
+    report: Callable[[str], None],
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> None:
+    """Profile what ``plan`` lists. Each profile is kept as soon as it is made, so that an
+    interrupted call goes on where it was."""
+    for index, job in enumerate(plan.missing):
+        progress(index, len(plan.missing))
+        prepare(job.entry.dataset, job.data)
+        store.save(profile_job(job, machine, plan.threads, report=report))
+    progress(len(plan.missing), len(plan.missing))

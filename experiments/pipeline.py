@@ -1,0 +1,174 @@
+"""All four stages for one workload in one run folder; what is done already is not done again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+
+from executor.observer import Observer
+from experiments.execution import execute
+from experiments.inputs import (
+    Inputs,
+    ProfilingPlan,
+    default_threads,
+    plan_profiling,
+    profile_missing,
+    profiled_devices,
+)
+from experiments.prediction import step_times_for, write_ablations, write_prediction
+from experiments.report import MEASURED, PREDICTED, REPEAT, SEQUENTIAL, SEQUENTIAL_PREDICTED
+from experiments.run_folder import RunFolder
+from experiments.sweep import Sweep, sweep
+from experiments.sweep_row import SWEEP
+from profiles.store import Store
+from rmixer.errors import RunFailed
+from rmixer.files import content_hash, write_json
+from rmixer.policies import make_policy
+from rmixer.policies.planned import Planned
+from rmixer.profile import ModelProfile
+from rmixer.schedule import Schedule, read_schedule, schedule_of, write_schedule
+from rmixer.summary import RunSummary
+from rmixer.workload import Workload
+
+SCHEDULE = "schedule.json"
+SEQUENTIAL_SCHEDULE = "sequential_schedule.json"
+
+
+@dataclass(frozen=True)
+class Voice:
+    """How the stages are heard: lines, the bar of a stage by its title, and somebody to watch an
+    execution of so many jobs."""
+
+    report: Callable[[str], None]
+    bar: Callable[[str], AbstractContextManager[Callable[[int, int], None]]]
+    watch: Callable[[str, int], AbstractContextManager[Observer]]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a run would do: what profiling costs, and, once all is profiled, the sweep."""
+
+    profiling: ProfilingPlan
+    sweep: Sweep | None
+
+
+def plan(workload: Workload, store: Store, voice: Voice) -> Plan:
+    """Predict as far as is known without running a training step."""
+    machine = store.this_machine(voice.report)
+    profiling = plan_profiling(workload, machine, store, default_threads(machine))
+    if profiling.missing:
+        return Plan(profiling, None)
+    return Plan(profiling, _sweep(_inputs(workload, store, voice), voice))
+
+
+def run(workload: Workload, out: Path, store: Store, voice: Voice, *, verify: bool) -> RunFolder:
+    """Profile what is missing, sweep, execute the best schedule; with ``verify`` also execute
+    one job at a time and the best a second time. Raises :class:`RunFailed` when a job fails,
+    after everything is written, and KeyboardInterrupt when interrupted, likewise."""
+    machine = store.this_machine(voice.report)
+    profiling = plan_profiling(workload, machine, store, default_threads(machine))
+    RunFolder.check_target(out)
+    if profiling.missing:
+        voice.report(
+            f"profiling {len(profiling.missing)} model(s), about {profiling.seconds:.0f} s"
+        )
+        with voice.bar("profiling") as progress:
+            profile_missing(profiling, machine, store, voice.report, progress)
+    inputs = _inputs(workload, store, voice)
+    settings = {"profiles": _profile_hashes(inputs.profiles)}
+    folder = RunFolder.create(out, "run", workload, machine, settings, report=voice.report)
+    schedules = _predict(folder, inputs, voice)
+    parts = [(MEASURED, SCHEDULE, "best schedule")]
+    if verify:
+        parts.append((SEQUENTIAL, SEQUENTIAL_SCHEDULE, "one job at a time"))
+        parts.append((REPEAT, SCHEDULE, "best schedule again"))
+    for part, name, title in parts:
+        _execute(folder, inputs, part, schedules[name], title, voice)
+    failed = [
+        f"{part or 'best'}: {job.id}: {job.error}"
+        for part, _, _ in parts
+        for job in _summary(folder, part).jobs
+        if job.state != "done"
+    ]
+    if failed:
+        raise RunFailed(f"{len(failed)} job(s) failed: " + "; ".join(failed))
+    return folder
+
+
+def write_sweep(folder: RunFolder, inputs: Inputs, found: Sweep) -> None:
+    """The ranked rows, the best schedule, its prediction and that of one job at a time."""
+    write_json(folder.path / SWEEP, found.rows)
+    write_schedule(folder.path / SCHEDULE, found.schedule)
+    write_prediction(folder, PREDICTED, found.predicted, inputs.profiles)
+    write_prediction(folder, SEQUENTIAL_PREDICTED, found.sequential, inputs.profiles)
+    policy = make_policy("sequential", inputs.workload.seed)
+    layout = policy.layout(inputs.machine, len(inputs.workload.jobs), 1, 1)
+    schedule = schedule_of(
+        inputs.workload,
+        inputs.machine,
+        policy.name,
+        policy.seed,
+        layout,
+        found.sequential.bookings,
+    )
+    write_schedule(folder.path / SEQUENTIAL_SCHEDULE, schedule)
+    write_ablations(folder, inputs.workload, inputs.profiles, inputs.machine, found.schedule)
+
+
+def _inputs(workload: Workload, store: Store, voice: Voice) -> Inputs:
+    machine = store.this_machine(voice.report)
+    profiles, _ = store.load(workload.jobs, machine)
+    return Inputs(workload, profiled_devices(machine, profiles), profiles)
+
+
+def _sweep(inputs: Inputs, voice: Voice) -> Sweep:
+    step_times = step_times_for(inputs.profiles, inputs.machine, inputs.workload.seed)
+    with voice.bar("sweep") as progress:
+        return sweep(
+            inputs.workload, inputs.profiles, inputs.machine, step_times, progress=progress
+        )
+
+
+def _predict(folder: RunFolder, inputs: Inputs, voice: Voice) -> Mapping[str, Schedule]:
+    """The sweep, unless the folder holds it already."""
+    if not folder.is_done("sweep"):
+        voice.report("sweeping policies in simulation")
+        write_sweep(folder, inputs, _sweep(inputs, voice))
+        folder.mark_done("sweep")
+    return {name: read_schedule(folder.path / name) for name in (SCHEDULE, SEQUENTIAL_SCHEDULE)}
+
+
+def _execute(
+    folder: RunFolder, inputs: Inputs, part: str, schedule: Schedule, title: str, voice: Voice
+) -> None:
+    """Execute ``schedule``, unless the folder holds a whole execution of it."""
+    stage = f"execute {part}"
+    if folder.is_done(stage):
+        return
+    with voice.watch(title, len(inputs.workload.jobs)) as observer:
+        executed = execute(
+            folder,
+            part,
+            inputs.workload,
+            inputs.profiles,
+            inputs.machine,
+            Planned(schedule),
+            schedule.settings.layout,
+            observer=observer,
+        )
+    if executed.interrupted:
+        raise KeyboardInterrupt
+    if all(job.state == "done" for job in executed.summary.jobs):
+        folder.mark_done(stage)
+
+
+def _profile_hashes(profiles: Mapping[str, ModelProfile]) -> dict[str, str]:
+    return {key: content_hash(profile.steps) for key, profile in sorted(profiles.items())}
+
+
+def _summary(folder: RunFolder, part: str) -> RunSummary:
+    found = folder.read(part)
+    assert found is not None
+    return found[1]

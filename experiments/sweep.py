@@ -1,0 +1,127 @@
+"""Try every policy on every cut of the machine, in simulation, and rank what comes out."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from experiments.sweep_row import SweepRow, ranked
+from rmixer.errors import InputError
+from rmixer.layout import Layout
+from rmixer.machine import Machine
+from rmixer.policies import POLICIES, Policy, make_policy
+from rmixer.profile import ModelProfile
+from rmixer.schedule import Schedule, schedule_of
+from rmixer.step_times import StepTimes
+from rmixer.workload import Workload
+from sim.cluster import SimulatedRun, simulate
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A policy on a layout."""
+
+    policy: str
+    slots: int
+    threads: int
+    layout: Layout
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """All rows, ranked, and the best schedule as it was simulated. ``sequential`` is the
+    prediction for one job at a time, what is saved is counted from it."""
+
+    rows: tuple[SweepRow, ...]
+    best: Candidate
+    schedule: Schedule
+    predicted: SimulatedRun
+    sequential: SimulatedRun
+
+
+def candidates(
+    workload: Workload,
+    machine: Machine,
+    policies: Sequence[str],
+    slots: Sequence[int],
+    threads: Sequence[int],
+) -> list[Candidate]:
+    """Policies x slots per device x threads per slot, as far as the cores suffice; a policy that
+    cuts the machine its own way is tried once."""
+    found: dict[tuple[str, Layout], Candidate] = {}
+    for name in policies:
+        policy = make_policy(name, workload.seed)
+        for count in threads:
+            for each in slots:
+                layout = policy.layout(machine, len(workload.jobs), each, count)
+                first = layout.devices[0]
+                wanted = sum(entry.slots * entry.threads for entry in layout.devices)
+                if layout.in_turn or wanted <= len(machine.cores):
+                    candidate = Candidate(name, first.slots, first.threads, layout)
+                    found.setdefault((name, layout), candidate)
+    return list(found.values())
+
+
+def sweep(
+    workload: Workload,
+    profiles: Mapping[str, ModelProfile],
+    machine: Machine,
+    step_times: StepTimes,
+    *,
+    policies: Sequence[str] = tuple(POLICIES),
+    slots: Sequence[int] | None = None,
+    threads: Sequence[int] | None = None,
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> Sweep:
+    """Simulate every candidate. ``slots`` defaults to powers of two and all cores, ``threads`` to
+    the counts that every profile has. ``progress`` hears how many of how many are done."""
+    known = profiled_threads(profiles)
+    for count in threads or ():
+        if count not in known:
+            raise InputError("--threads", "", count, f"profiled: {', '.join(map(str, known))}")
+    cores = len(machine.cores)
+    counts = sorted({1 << i for i in range(cores.bit_length()) if 1 << i <= cores} | {cores})
+    tried = candidates(workload, machine, policies, slots or counts, threads or known)
+    if not tried:
+        found = f"{list(slots or counts)} slots of {list(threads or known)} threads"
+        raise InputError("--slots, --threads", "", found, f"slots x threads <= {cores} cores")
+    sequential_policy = make_policy("sequential", workload.seed)
+    sequential_layout = sequential_policy.layout(machine, len(workload.jobs), 1, cores)
+    sequential = simulate(
+        workload, profiles, machine, sequential_policy, sequential_layout, step_times
+    )
+    runs: list[tuple[Candidate, SimulatedRun]] = []
+    for index, candidate in enumerate(tried):
+        progress(index, len(tried))
+        policy: Policy = make_policy(candidate.policy, workload.seed)
+        run = simulate(workload, profiles, machine, policy, candidate.layout, step_times)
+        runs.append((candidate, run))
+    progress(len(tried), len(tried))
+    rows = {id(run): _row(candidate, run, sequential.summary.makespan_s) for candidate, run in runs}
+    order = ranked(rows.values())
+    best, predicted = next(pair for pair in runs if rows[id(pair[1])] is order[0])
+    schedule = schedule_of(
+        workload, machine, best.policy, workload.seed, best.layout, predicted.bookings
+    )
+    return Sweep(tuple(order), best, schedule, predicted, sequential)
+
+
+def profiled_threads(profiles: Mapping[str, ModelProfile]) -> list[int]:
+    """The thread counts that every profile has."""
+    counts = [{step.threads for step in profile.steps} for profile in profiles.values()]
+    return sorted(set.intersection(*counts)) if counts else []
+
+
+def _row(candidate: Candidate, run: SimulatedRun, sequential_s: float) -> SweepRow:
+    summary = run.summary
+    return SweepRow(
+        policy=candidate.policy,
+        slots=candidate.slots,
+        threads=candidate.threads,
+        makespan_s=summary.makespan_s,
+        speedup=sequential_s / summary.makespan_s,
+        mean_completion_s=statistics.mean(job.end_s for job in summary.jobs),
+        peak_bytes=max(device.peak_bytes for device in summary.devices),
+        level=summary.level,
+    )

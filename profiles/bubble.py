@@ -1,0 +1,111 @@
+"""Bubbles: neighbours of a known kind, one on each of some cores, worked by command.
+
+A *compute* bubble multiplies matrices that stay in its core's own cache; a *stream* bubble
+copies arrays that no cache holds. Beside a job they show how it suffers and how it disturbs
+(Bubble-Up, MICRO 2011); alone they measure the machine.
+"""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Sequence
+from types import TracebackType
+from typing import Literal
+
+import numpy as np
+
+from rmixer.training.process import WorkerProcess
+from rmixer.training.worker import Channel
+
+Work = Literal["compute", "stream"]
+MATRIX = 96
+STREAM_BYTES = 64 << 20
+PROBE_PRODUCTS = 1000
+
+
+def bubble(channel: Channel) -> None:
+    """The worker's task: answer ``run`` (``work``, ``seconds``) with the rate of units a second,
+    ``count`` (``units`` of compute) with the seconds they took, until ``end``."""
+    left = np.ones((MATRIX, MATRIX), np.float32)
+    out = np.empty_like(left)
+    source = np.ones(STREAM_BYTES // 8)
+    target = np.zeros_like(source)
+    while (message := channel.receive())["kind"] != "end":
+        start_s = time.perf_counter()
+        if message["kind"] == "count":
+            for _ in range(message["units"]):
+                np.dot(left, left, out=out)
+            channel.send("counted", seconds=time.perf_counter() - start_s)
+            continue
+        units = 0
+        end_s = start_s + message["seconds"]
+        while (now_s := time.perf_counter()) < end_s:
+            if message["work"] == "compute":
+                np.dot(left, left, out=out)
+            else:
+                np.copyto(target, source)
+            units += 1
+        channel.send("ran", rate=units / (now_s - start_s))
+
+
+class Bubbles:
+    """One bubble process pinned to each of ``cores``, idle until told to run."""
+
+    def __init__(self, cores: Sequence[int]) -> None:
+        self._workers = [WorkerProcess((core,)) for core in cores]
+        for worker in self._workers:
+            worker.start("profiles.bubble:bubble")
+        self.run("compute", 0.05)
+
+    def __len__(self) -> int:
+        return len(self._workers)
+
+    def start(self, work: Work, seconds: float, count: int | None = None) -> None:
+        """Set the first ``count`` bubbles to work; :meth:`rates` collects what they did."""
+        for worker in self._workers[:count]:
+            worker.send("run", work=work, seconds=seconds)
+
+    def rates(self, count: int | None = None) -> list[float]:
+        """Units a second of each bubble that :meth:`start` set to work."""
+        return [self._rate(worker) for worker in self._workers[:count]]
+
+    def _rate(self, worker: WorkerProcess) -> float:
+        return float(worker.receive(60)["rate"])
+
+    def run(self, work: Work, seconds: float, count: int | None = None) -> list[float]:
+        """Start and collect."""
+        self.start(work, seconds, count)
+        return self.rates(count)
+
+    def pair(self, first: Work, second: Work, other: int, seconds: float) -> float:
+        """The rate of the first bubble at ``first`` beside bubble ``other`` at ``second``."""
+        pair = (self._workers[0], self._workers[other])
+        for worker, work in zip(pair, (first, second), strict=True):
+            worker.send("run", work=work, seconds=seconds)
+        rate, _ = (self._rate(worker) for worker in pair)
+        return rate
+
+    def probe(self) -> float:
+        """Seconds that a fixed computation takes on all cores at once, the mean over cores."""
+        for worker in self._workers:
+            worker.send("count", units=PROBE_PRODUCTS)
+        return statistics.mean(worker.receive(60)["seconds"] for worker in self._workers)
+
+    def __enter__(self) -> Bubbles:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        for worker in self._workers:
+            worker.kill()
+
+
+def probe_machine(cores: Sequence[int], repeats: int = 9) -> float:
+    """The median probe time on ``cores``: how fast the machine is just now."""
+    with Bubbles(cores) as bubbles:
+        return statistics.median(bubbles.probe() for _ in range(repeats))

@@ -1,0 +1,103 @@
+"""What this process may use of the machine: affinity and control-group limits applied."""
+
+from __future__ import annotations
+
+import math
+import os
+import platform
+import re
+from pathlib import Path
+
+import psutil
+
+_GROUPS = Path("/sys/fs/cgroup")
+_CPU_FOLDER = Path("/sys/devices/system/cpu")
+
+
+def usable_cores(groups: Path = _GROUPS) -> tuple[int, ...]:
+    """The ids of the cores in this process's affinity mask, no more than its group's quota of
+    processor time covers."""
+    allowed = sorted(os.sched_getaffinity(0))
+    quota = cpu_quota(groups)
+    if quota is None:
+        return tuple(allowed)
+    return tuple(allowed[: max(1, math.floor(quota + 1e-9))])
+
+
+def cpu_quota(groups: Path = _GROUPS) -> float | None:
+    """The smallest quota, in cores, of this process's control groups (version 2 or 1)."""
+    quotas: list[float] = []
+    for folder in _own_groups(groups, ""):
+        words = _read(folder / "cpu.max").split()
+        if len(words) == 2 and words[0] != "max":
+            quotas.append(int(words[0]) / int(words[1]))
+    for folder in _own_groups(groups, "cpu"):
+        quota, period = _number(folder / "cpu.cfs_quota_us"), _number(folder / "cpu.cfs_period_us")
+        if quota and period and quota > 0:
+            quotas.append(quota / period)
+    return min(quotas, default=None)
+
+
+def usable_memory_bytes(groups: Path = _GROUPS) -> int:
+    """Physical memory, or the smallest limit of this process's control groups."""
+    limits = [psutil.virtual_memory().total]
+    for folder in _own_groups(groups, ""):
+        limits.append(_number(folder / "memory.max") or limits[0])
+    for folder in _own_groups(groups, "memory"):
+        limits.append(_number(folder / "memory.limit_in_bytes") or limits[0])
+    return min(limits)
+
+
+def used_memory_bytes() -> int:
+    """Memory in use now: physical memory less what the system says is available."""
+    memory = psutil.virtual_memory()
+    return memory.total - memory.available
+
+
+def processor_name() -> str:
+    """The processor's own name, else the architecture."""
+    found = re.search(r"^model name\s*:\s*(.+)$", _read(Path("/proc/cpuinfo")), re.MULTILINE)
+    return found.group(1).strip() if found else platform.machine()
+
+
+def sockets() -> int:
+    """Physical packages that the system reports, at least one."""
+    ids = {_read(p) for p in _CPU_FOLDER.glob("cpu[0-9]*/topology/physical_package_id")}
+    return max(1, len(ids - {""}))
+
+
+def cache_bytes() -> dict[str, int]:
+    """Sizes of the first usable core's caches: ``L1d``, ``L2``, ``L3``, as far as known."""
+    sizes: dict[str, int] = {}
+    core = min(os.sched_getaffinity(0))
+    for folder in sorted((_CPU_FOLDER / f"cpu{core}" / "cache").glob("index*")):
+        kind, text = _read(folder / "type"), _read(folder / "size")
+        found = re.fullmatch(r"(\d+)([KMG]?)", text)
+        if kind in ("Data", "Unified") and found:
+            name = f"L{_read(folder / 'level')}{'d' if kind == 'Data' else ''}"
+            sizes[name] = int(found[1]) << {"": 0, "K": 10, "M": 20, "G": 30}[found[2]]
+    return sizes
+
+
+def _own_groups(groups: Path, controller: str) -> list[Path]:
+    """This process's control group under ``controller`` and its parents, innermost first."""
+    root = groups / controller if controller else groups
+    for line in _read(Path("/proc/self/cgroup")).splitlines():
+        _, controllers, path = line.split(":", 2)
+        if controller in controllers.split(","):
+            own = root / path.lstrip("/")
+            inside = [own, *own.parents]
+            return [folder for folder in inside if folder == root or root in folder.parents]
+    return [root]
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8").strip()
+    except OSError:
+        return ""
+
+
+def _number(path: Path) -> int | None:
+    text = _read(path)
+    return int(text) if re.fullmatch(r"-?\d+", text) else None

@@ -1,0 +1,123 @@
+"""Measure the machine: what ``machine.yaml`` holds."""
+
+from __future__ import annotations
+
+import re
+import statistics
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from profiles import limits
+from profiles.bubble import STREAM_BYTES, Bubbles
+from rmixer.fingerprint import take_fingerprint
+from rmixer.machine import Gpu, Machine
+from rmixer.training.process import WorkerProcess
+from rmixer.training.worker import Channel
+
+ROUNDS = 5
+BLOCK_S = 0.2
+MATRIX = 1024
+
+
+def measure_machine(name: str | None = None, report: Callable[[str], None] = print) -> Machine:
+    """Measure this machine, as far as this process may use it, in under a minute.
+
+    Core counts are measured at powers of two and at all cores, interleaved over rounds, the
+    median of each kept; counts in between are interpolated. ``report`` hears of each part.
+    """
+    cores = limits.usable_cores()
+    counts = core_counts(len(cores))
+    report(f"{len(cores)} usable cores: compute and memory rates")
+    with Bubbles(cores) as bubbles:
+        compute: dict[int, list[float]] = {k: [] for k in counts}
+        stream: dict[int, list[float]] = {k: [] for k in counts}
+        probes: list[float] = []
+        for _ in range(ROUNDS):
+            for k in counts:
+                compute[k].append(sum(bubbles.run("compute", BLOCK_S, k)))
+                stream[k].append(sum(bubbles.run("stream", BLOCK_S, k)))
+            probes.extend(bubbles.probe() for _ in range(3))
+    # A round's own single core is its yardstick: the machine's speed drifts between rounds.
+    capacity = {
+        k: statistics.median(rate / alone for rate, alone in zip(rates, compute[1], strict=True))
+        for k, rates in compute.items()
+    }
+    copied = {k: statistics.median(rates) * 2 * STREAM_BYTES / 1e9 for k, rates in stream.items()}
+    report("matrix products and worker start-up")
+    starts: list[float] = []
+    for _ in range(2):
+        with WorkerProcess(cores) as worker:
+            starts.append(worker.warm_up())
+            products = worker.call("profiles.measure_machine:matmul_gflops", counts=counts)
+            found: list[dict[str, Any]] = worker.call("profiles.measure_machine:gpus")
+    gpus = tuple(Gpu(**gpu) for gpu in found)
+    memory = limits.usable_memory_bytes()
+    processor = limits.processor_name()
+    hardware = f"{processor}, {len(cores)} cores, {memory >> 30} GiB"
+    hardware += "".join(f", {gpu.name}" for gpu in gpus)
+    fingerprint = take_fingerprint(hardware)
+    slug = re.sub(r"[^a-z0-9]+", "-", processor.lower()).strip("-")[:24].strip("-")
+    return Machine(
+        name=name or f"{slug}-{len(cores)}c-{fingerprint.hardware_id}",
+        origin="measured",
+        processor=processor,
+        cores=cores,
+        sockets=limits.sockets(),
+        cache_bytes=limits.cache_bytes(),
+        memory_bytes=memory,
+        core_capacity=_every_count(capacity, len(cores)),
+        bandwidth_gbps=_every_count(copied, len(cores)),
+        matmul_gflops=_every_count({int(k): v for k, v in products.items()}, len(cores)),
+        worker_startup_s=round(statistics.median(starts), 3),
+        probe_s=round(statistics.median(probes), 6),
+        gpus=gpus,
+        fingerprint=fingerprint,
+    )
+
+
+def core_counts(cores: int) -> list[int]:
+    """Powers of two below ``cores``, and ``cores``."""
+    return sorted({1 << i for i in range(cores.bit_length()) if 1 << i <= cores} | {cores})
+
+
+def _every_count(measured: dict[int, float], cores: int) -> tuple[float, ...]:
+    counts = sorted(measured)
+    values = np.interp(range(1, cores + 1), counts, [measured[k] for k in counts])
+    return tuple(round(float(value), 4) for value in values)
+
+
+def matmul_gflops(channel: Channel, counts: Sequence[int]) -> dict[int, float]:
+    """A worker's task: the rate of a square single-precision product by thread count."""
+    import time
+
+    import torch
+
+    left = torch.ones(MATRIX, MATRIX)
+    rates: dict[int, list[float]] = {k: [] for k in counts}
+    for _ in range(ROUNDS + 1):
+        for k in counts:
+            torch.set_num_threads(k)
+            start_s = time.perf_counter()
+            for _ in range(3):
+                left @ left
+            rates[k].append(3 * 2 * MATRIX**3 / (time.perf_counter() - start_s) / 1e9)
+    return {k: statistics.median(values[1:]) for k, values in rates.items()}
+
+
+def gpus(channel: Channel) -> list[dict[str, Any]]:
+    """A worker's task: the GPUs that torch sees. Their rates are not measured yet."""
+    import torch
+
+    found = []
+    for index in range(torch.cuda.device_count()):
+        facts = torch.cuda.get_device_properties(index)
+        found.append(
+            {
+                "name": facts.name,
+                "memory_bytes": facts.total_memory,
+                "multiprocessors": facts.multi_processor_count,
+            }
+        )
+    return found

@@ -1,0 +1,107 @@
+"""Join what the operators are with how long they took, the profiler's own cost taken out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from profiles.operator_formulas import OperatorWork, operator_work
+from profiles.trace_reading import INPUT_MARK, Called
+from rmixer.errors import RunFailed
+from rmixer.profile import OperatorCost
+
+Times = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class OperatorTimes:
+    """Corrected ``durations_us`` and ``gaps_us`` [steps, operators] of one thread count."""
+
+    calls: Sequence[Called]
+    durations_us: Times
+    gaps_us: Times
+    threads: int
+
+    @property
+    def total_us(self) -> float:
+        """Sum of mean durations and mean gaps: the step as the operators tell it."""
+        return float(self.durations_us.mean(axis=0).sum() + self.gaps_us.mean(axis=0).sum())
+
+    def costs(self, dense_bytes: int) -> list[OperatorCost]:
+        """A row of ``operators.csv`` for each operator; ``dense_bytes`` is the size of all
+        dense parameters."""
+        p10, p50, p90 = np.quantile(self.durations_us, (0.1, 0.5, 0.9), axis=0)
+        mean, gap = self.durations_us.mean(axis=0), self.gaps_us.mean(axis=0)
+        rows = []
+        for index, call in enumerate(self.calls):
+            is_input = call.name == INPUT_MARK
+            work = (
+                OperatorWork(0, 0, 0)
+                if is_input
+                else operator_work(call.name, call.shapes, call.types, dense_bytes)
+            )
+            rows.append(
+                OperatorCost(
+                    index=index,
+                    phase=call.phase,
+                    module=call.module,
+                    operator="input" if is_input else call.name,
+                    forward_index=call.forward_index,
+                    shapes=" ".join("x".join(map(str, s)) for s in call.shapes if s),
+                    flops=work.flops,
+                    read_bytes=work.read_bytes,
+                    written_bytes=work.written_bytes,
+                    lane="cpu",
+                    threads=self.threads,
+                    p10_us=float(p10[index]),
+                    p50_us=float(p50[index]),
+                    p90_us=float(p90[index]),
+                    mean_us=float(mean[index]),
+                    gap_before_us=float(gap[index]),
+                    host_us=0.0,
+                )
+            )
+        return rows
+
+
+def merge_operators(
+    calls: Sequence[Called], profiled: Sequence[dict[str, Any]], event_us: float, threads: int
+) -> OperatorTimes:
+    """The operators ``calls`` with the times of all ``profiled`` blocks.
+
+    Each of the profiler's events costs ``event_us``. Events nested in an operator lengthen it;
+    of its own event half falls inside, and half into the gaps on its two sides; events between
+    operators lengthen the gap.
+    """
+    names = [call.name for call in calls]
+    if any(block["names"] != names for block in profiled):
+        raise RunFailed("the step does not run the same operators every time")
+    durations = np.concatenate([block["durations"] for block in profiled])
+    gaps = np.concatenate([block["gaps"] for block in profiled])
+    nested = profiled[0]["events"] - 0.5
+    between = profiled[0]["events_before"] + 0.5
+    # A stalled machine during one operator says nothing about the operator.
+    totals = (durations + gaps).sum(axis=1)
+    steady = totals <= 10 * np.median(totals)
+    return OperatorTimes(
+        calls=calls,
+        durations_us=np.maximum(0.0, durations[steady] - event_us * nested),
+        gaps_us=np.maximum(0.0, gaps[steady] - event_us * between),
+        threads=threads,
+    )
+
+
+def closure_of(times: OperatorTimes, mean_us: float) -> float:
+    """(operators + gaps) / uninstrumented mean step - 1, before any scaling."""
+    return times.total_us / mean_us - 1.0
+
+
+def total_work(operators: Sequence[OperatorCost], threads: int) -> tuple[int, int]:
+    """FLOPs and bytes of one step."""
+    rows = [cost for cost in operators if cost.threads == threads]
+    flops = sum(cost.flops for cost in rows)
+    return flops, sum(cost.read_bytes + cost.written_bytes for cost in rows)

@@ -1,0 +1,107 @@
+"""Where machines and profiles are kept: the user's own, and those recorded in the repository."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+
+from profiles import limits
+from profiles.measure_machine import measure_machine
+from rmixer.cost_identity import cost_identity
+from rmixer.errors import InputError, choice
+from rmixer.home import home
+from rmixer.machine import Machine, read_machine, write_machine
+from rmixer.profile import ModelProfile, read_profile, write_profile
+from rmixer.workload import Job
+
+RECORDED = Path(__file__).resolve().parent / "recorded"
+
+
+class Store:
+    """Folders of machines, each with ``machine.yaml`` and a folder a profile. What is measured
+    here goes to ``own``; ``recorded`` is only read."""
+
+    def __init__(self, own: Path | None = None, recorded: Path = RECORDED) -> None:
+        self.own = own or home() / "profiles"
+        self.recorded = recorded
+
+    def machines(self) -> dict[str, Path]:
+        """The folders of all known machines by name; one's own shadow the recorded."""
+        found: dict[str, Path] = {}
+        for root in (self.recorded, self.own):
+            found.update({path.parent.name: path.parent for path in root.glob("*/machine.yaml")})
+        return found
+
+    def machine(self, name: str) -> Machine:
+        """A machine by name, or by the path of its ``machine.yaml`` or the folder around it."""
+        path = Path(name)
+        if path.is_dir() and (path / "machine.yaml").exists():
+            return read_machine(path / "machine.yaml")
+        if path.suffix in (".yaml", ".yml"):
+            return read_machine(path)
+        folders = self.machines()
+        if name not in folders:
+            allowed = f"{choice(name, folders)}" if folders else "none yet: run `rmixer machine`"
+            raise InputError("--machine", "", repr(name), allowed)
+        return read_machine(folders[name] / "machine.yaml")
+
+    def save_machine(self, machine: Machine) -> Path:
+        """Keep ``machine`` among one's own."""
+        path = self.own / machine.name / "machine.yaml"
+        write_machine(path, machine)
+        return path
+
+    def this_machine(self, report: Callable[[str], None] = lambda text: None) -> Machine:
+        """The machine this process runs on: kept if its usable cores, memory and processor are
+        as they were, measured otherwise."""
+        cores, memory = limits.usable_cores(), limits.usable_memory_bytes()
+        for folder in self.machines().values():
+            machine = read_machine(folder / "machine.yaml")
+            same = (machine.cores, machine.memory_bytes, machine.processor)
+            if same == (cores, memory, limits.processor_name()) and machine.origin == "measured":
+                return machine
+        machine = measure_machine(report=report)
+        self.save_machine(machine)
+        return machine
+
+    def save(self, profile: ModelProfile) -> Path:
+        """Keep ``profile`` among one's own."""
+        folder = self.own / profile.machine / profile.key
+        write_profile(folder, profile)
+        return folder
+
+    def find(self, machine: str, key: str) -> ModelProfile | None:
+        """The profile of a cost identity on a machine, or None."""
+        for root in (self.own, self.recorded):
+            folder = root / machine / key
+            if (folder / "summary.json").exists():
+                return read_profile(folder)
+        return None
+
+    def load(
+        self, jobs: Iterable[Job], machine: Machine, threads: Sequence[int] = ()
+    ) -> tuple[dict[str, ModelProfile], list[Job]]:
+        """The profiles of ``jobs`` by key, and one job for each that is missing or lacks one of
+        ``threads``."""
+        found: dict[str, ModelProfile] = {}
+        missing: dict[str, Job] = {}
+        for job in jobs:
+            key = cost_identity(job).key
+            if key in found or key in missing:
+                continue
+            profile = self.find(machine.name, key)
+            known = {step.threads for step in profile.steps} if profile else set()
+            if profile is None or not set(threads) <= known:
+                missing[key] = job
+            else:
+                found[key] = profile
+        return found, list(missing.values())
+
+    def profiles(self, machine: str) -> list[ModelProfile]:
+        """All profiles of one machine, by key."""
+        folders: dict[str, Path] = {}
+        for root in (self.recorded, self.own):
+            folders.update(
+                {p.parent.name: p.parent for p in root.glob(f"{machine}/*/summary.json")}
+            )
+        return [read_profile(folders[key]) for key in sorted(folders)]

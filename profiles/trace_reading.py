@@ -1,0 +1,125 @@
+"""From the raw events of PyTorch's profiler to operators in order, and what lies between them.
+
+An operator is an outermost ``aten::`` event, or the marker of the input phase. Everything nested
+in it, and every other event between operators, only adds to what the profiler itself costs.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+INPUT_MARK = "rmixer::input"
+PHASE_MARK = "rmixer::phase::"
+MODULE_MARK = "rmixer::module::"
+
+
+@dataclass
+class Called:
+    """One call of an operator. ``events`` are the profiler's events inside it, itself included;
+    ``events_before`` those between the previous operator's end and this one's start."""
+
+    name: str
+    start_us: float
+    duration_us: float
+    events: int = 1
+    gap_before_us: float = 0.0
+    events_before: int = 0
+    phase: str = ""
+    module: str = ""
+    shapes: tuple[tuple[int, ...], ...] = ()
+    types: tuple[str, ...] = ()
+    forward_index: int = -1
+    sequence: set[int] = field(default_factory=set)
+
+    @property
+    def end_us(self) -> float:
+        """When the call returned."""
+        return self.start_us + self.duration_us
+
+
+def read_calls(events: Iterable[Any]) -> list[Called]:
+    """The operators among ``events`` (Kineto's) of one thread, in order, with phase and module
+    as far as the marks around them say."""
+    spans = sorted(
+        (event for event in events if event.name() != "[memory]"),
+        key=lambda event: (event.start_ns(), -event.duration_ns()),
+    )
+    calls: list[Called] = []
+    open_marks: list[tuple[float, str]] = []
+    node_sequence: tuple[float, int] = (0.0, -1)
+    between = 0
+    for event in spans:
+        name = event.name()
+        start_us, duration_us = event.start_ns() / 1e3, event.duration_ns() / 1e3
+        while open_marks and open_marks[-1][0] <= start_us:
+            open_marks.pop()
+        if calls and start_us < calls[-1].end_us:
+            calls[-1].events += 1
+            calls[-1].sequence.add(event.sequence_nr())
+            continue
+        if name.startswith((PHASE_MARK, MODULE_MARK)):
+            open_marks.append((start_us + duration_us, name))
+            continue
+        if name.endswith(("Backward0", "Backward1")) and not name.startswith("autograd::"):
+            node_sequence = (start_us + duration_us, event.sequence_nr())
+        if not name.startswith("aten::") and name != INPUT_MARK:
+            between += 1
+            continue
+        call = Called(
+            name=name,
+            start_us=start_us,
+            duration_us=duration_us,
+            phase=_innermost(open_marks, PHASE_MARK),
+            module=_innermost(open_marks, MODULE_MARK),
+            shapes=tuple(tuple(shape) for shape in event.shapes()),
+            types=tuple(event.dtypes()),
+            sequence={event.sequence_nr()},
+        )
+        if calls:
+            call.gap_before_us = max(0.0, start_us - calls[-1].end_us)
+        call.events_before, between = between, 0
+        if start_us < node_sequence[0]:
+            call.forward_index = node_sequence[1]
+        calls.append(call)
+    return calls
+
+
+def _innermost(marks: Sequence[tuple[float, str]], prefix: str) -> str:
+    for _, name in reversed(marks):
+        if name.startswith(prefix):
+            return name.removeprefix(prefix)
+    return ""
+
+
+def tie_backward_to_forward(calls: Sequence[Called]) -> None:
+    """Replace each backward operator's sequence number by the index of the forward operator that
+    recorded it (the last one to start with that number), and give it that one's module."""
+    recorded: dict[int, int] = {}
+    for index, call in enumerate(calls):
+        if call.phase == "forward":
+            recorded.update((number, index) for number in call.sequence if number >= 0)
+    for call in calls:
+        number = call.forward_index
+        call.forward_index = recorded.get(number, -1) if call.phase == "backward" else -1
+        if call.forward_index >= 0:
+            call.module = calls[call.forward_index].module
+
+
+def split_steps(calls: Sequence[Called]) -> list[list[Called]]:
+    """The whole steps among ``calls``: from one input mark to the next, the last one left out
+    (what follows it is unknown) and the first too (it pays for the profiler's own start)."""
+    starts = [index for index, call in enumerate(calls) if call.name == INPUT_MARK]
+    return [list(calls[first:last]) for first, last in itertools.pairwise(starts[1:])]
+
+
+def transient_peak_bytes(events: Iterable[Any]) -> int:
+    """The highest running sum of the allocator's own events."""
+    running = peak = 0
+    for event in sorted(events, key=lambda event: event.start_ns()):
+        if event.name() == "[memory]":
+            running += event.nbytes()
+            peak = max(peak, running)
+    return peak

@@ -1,0 +1,91 @@
+"""The command line: one click command per file, each loaded when it is called."""
+
+from __future__ import annotations
+
+import importlib
+import signal
+import sys
+import warnings
+from types import FrameType
+from typing import Any
+
+import click
+
+import rmixer
+from rmixer.errors import InputError, RunFailed
+
+COMMANDS = {
+    "machine": "measure this machine and show it",
+    "models": "list the models",
+    "policies": "list the scheduling policies",
+    "profile": "measure what a model's training step costs",
+    "simulate": "predict a workload under one policy",
+    "sweep": "predict every policy and keep the best schedule",
+    "execute": "train for real by a schedule or a policy",
+    "validate": "compare prediction and measurement of a run",
+    "plot": "draw the figures of a run",
+    "run": "all of it: profile, sweep, execute, compare",
+}
+
+
+class Commands(click.Group):
+    """Imports a command's module only when that command is called: the others' stages, and
+    torch, stay unloaded."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        command: click.Command = importlib.import_module(f"rmixer.cli.{cmd_name}").command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args and args[0] not in COMMANDS and not args[0].startswith("-"):
+            from rmixer.errors import choice
+
+            raise InputError("rmixer", "command", repr(args[0]), choice(args[0], COMMANDS))
+        return super().resolve_command(ctx, args)
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(rmixer.__version__, prog_name="rmixer")
+def rmixer_command() -> None:
+    """Profile recommendation models, simulate how a queue of training jobs runs together,
+    choose the best schedule, train by it, and show how close the prediction was."""
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run the command line and exit: 0 done, 1 the run failed, 2 the input was wrong, 130
+    interrupted. What was wrong is one message, never a traceback."""
+    # A terminated run must end its workers as an interrupted one does.
+    signal.signal(signal.SIGTERM, _interrupt)
+    warnings.filterwarnings("ignore", category=FutureWarning, module="seaborn")
+    try:
+        code: Any = rmixer_command.main(arguments, prog_name="rmixer", standalone_mode=False)
+    except InputError as error:
+        code = _tell(f"error: {error}", 2)
+    except RunFailed as error:
+        code = _tell(f"failed: {error}", 1)
+    except click.ClickException as error:
+        error.show()
+        code = error.exit_code
+    except (KeyboardInterrupt, click.Abort):
+        code = _tell("interrupted", 130)
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+def _tell(text: str, code: int) -> int:
+    print(text, file=sys.stderr)
+    return code
+
+
+def _interrupt(_number: int, _frame: FrameType | None) -> None:
+    raise KeyboardInterrupt

@@ -1,0 +1,5 @@
+"""``python -m rmixer.cli``."""
+
+from rmixer.cli import main
+
+main()

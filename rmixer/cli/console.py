@@ -1,0 +1,32 @@
+"""What the commands print on: answers on standard output, news on standard error."""
+
+from __future__ import annotations
+
+import json
+import sys
+
+from rich.console import Console
+
+from rmixer.files import plain
+
+WIDTH = 100
+
+
+def console() -> Console:
+    """Standard output; 100 columns where it is no terminal, so that tables read the same."""
+    return Console(width=None if sys.stdout.isatty() else WIDTH, highlight=False)
+
+
+def notes() -> Console:
+    """Standard error, for what happens meanwhile."""
+    return Console(stderr=True, highlight=False, soft_wrap=True)
+
+
+def print_json(value: object) -> None:
+    """One JSON document on standard output."""
+    print(json.dumps(plain(value), indent=1))
+
+
+def report(text: str) -> None:
+    """A line about what is going on, on standard error."""
+    notes().print(text, markup=False)

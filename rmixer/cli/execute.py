@@ -1,0 +1,78 @@
+"""``rmixer execute``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from rmixer.errors import InputError, RunFailed
+
+
+@click.command()
+@click.argument("what", metavar="SCHEDULE|WORKLOAD", type=click.Path(path_type=Path))
+@click.option("--policy", help="Run this policy live (with a WORKLOAD).")
+@click.option("--slots", type=click.IntRange(min=1), help="Slots per device; default as fit.")
+@click.option("--threads", type=click.IntRange(min=1), help="Host threads per slot. [default: 1]")
+@click.option(
+    "--workload",
+    type=click.Path(path_type=Path),
+    help="The SCHEDULE's workload; default: that of the run folder it lies in.",
+)
+@click.option("--out", type=click.Path(path_type=Path), help="Default: runs/<workload>-executed.")
+def command(
+    what: Path,
+    policy: str | None,
+    slots: int | None,
+    threads: int | None,
+    workload: Path | None,
+    out: Path | None,
+) -> None:
+    """Train for real: replay a schedule.json, or run a policy live on a workload. Ctrl-C ends it
+    within seconds and keeps what was recorded."""
+    from experiments.execution import execute_policy, execute_schedule
+    from experiments.inputs import choose_layout, inputs_of, load_inputs
+    from experiments.run_folder import RunFolder
+    from profiles.store import Store
+    from rmixer.cli.console import report
+    from rmixer.cli.presenting import present_comparison
+    from rmixer.cli.progress import watch
+    from rmixer.policies import make_policy
+    from rmixer.schedule import read_schedule
+    from rmixer.workload import read_workload
+
+    store = Store()
+    if what.suffix == ".json":
+        for option, value in (("--policy", policy), ("--slots", slots), ("--threads", threads)):
+            if value is not None:
+                raise InputError(option, "", value, "none: the schedule says it already")
+        schedule = read_schedule(what)
+        jobs = read_workload(workload) if workload else RunFolder.open(what.parent).workload
+        inputs = inputs_of(jobs, None, store, report)
+        schedule.check(inputs.workload, inputs.machine, what)
+        if schedule.machine != inputs.machine.name:
+            report(
+                f"warning: {what} was made from the profiles of {schedule.machine}; "
+                f"this is {inputs.machine.name}"
+            )
+        path = out or Path("runs") / f"{jobs.name}-executed"
+        with watch(str(what), len(jobs.jobs)) as observer:
+            folder, executed = execute_schedule(path, inputs, schedule, observer, report)
+    else:
+        if policy is None:
+            raise InputError("rmixer execute", "--policy", "nothing", "a policy for a WORKLOAD")
+        if workload is not None:
+            raise InputError("--workload", "", str(workload), "none: the workload is given")
+        chosen = make_policy(policy, read_workload(what).seed)
+        inputs = load_inputs(what, None, store, report)
+        layout = choose_layout(inputs, chosen, slots, threads or 1)
+        path = out or Path("runs") / f"{inputs.workload.name}-executed"
+        with watch(policy, len(inputs.workload.jobs)) as observer:
+            folder, executed = execute_policy(path, inputs, policy, layout, observer, report)
+    if executed.interrupted:
+        report(f"what was recorded is in {folder.path}")
+        raise KeyboardInterrupt
+    present_comparison(folder)
+    failed = [f"{job.id}: {job.error}" for job in executed.summary.jobs if job.state != "done"]
+    if failed:
+        raise RunFailed(f"{len(failed)} job(s) failed: " + "; ".join(failed))

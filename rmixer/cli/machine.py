@@ -1,0 +1,67 @@
+"""``rmixer machine``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+from rich.table import Table
+
+from rmixer.cli.console import console, print_json, report
+from rmixer.machine import Machine, write_machine
+
+
+@click.command()
+@click.option("--name", help="A name for the machine; the default is made from its hardware.")
+@click.option("--out", type=click.Path(path_type=Path), help="Also write machine.yaml here.")
+@click.option("--again", is_flag=True, help="Measure it even if it is known already.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def command(name: str | None, out: Path | None, again: bool, as_json: bool) -> None:
+    """Measure this machine, as far as this process may use it, and show it."""
+    from profiles.measure_machine import measure_machine
+    from profiles.store import Store
+
+    store = Store()
+    if again or name:
+        machine = measure_machine(name, report)
+        kept = store.save_machine(machine)
+    else:
+        machine = store.this_machine(report)
+        kept = store.machines()[machine.name] / "machine.yaml"
+    if out is not None:
+        write_machine(out, machine)
+    if as_json:
+        print_json(machine)
+        return
+    console().print(machine_table(machine))
+    console().print(f"kept in {kept}", soft_wrap=True)
+
+
+def machine_table(machine: Machine) -> Table:
+    """The machine as rows of what, and how much."""
+    table = Table(title=f"Machine {machine.name} ({machine.origin})", title_justify="left")
+    table.add_column("what")
+    table.add_column("value")
+    caches = ", ".join(f"{name} {size >> 10} KiB" for name, size in machine.cache_bytes.items())
+    rows = {
+        "processor": f"{machine.processor}, {machine.sockets} socket(s)",
+        "usable cores": f"{len(machine.cores)} (ids {', '.join(map(str, machine.cores))})",
+        "caches of a core": caches or "unknown",
+        "usable memory": f"{machine.memory_bytes / 2**30:.1f} GiB",
+        "core capacity (k loops / one)": _by_count(machine.core_capacity, "{:.2f}"),
+        "memory bandwidth, copied": _by_count(machine.bandwidth_gbps, "{:.1f} GB/s"),
+        "matrix products, fp32": _by_count(machine.matmul_gflops, "{:.0f} GFLOP/s"),
+        "worker start-up": f"{machine.worker_startup_s:.2f} s",
+        "probe (fixed work, all cores)": f"{machine.probe_s * 1e3:.1f} ms",
+    }
+    for index, gpu in enumerate(machine.gpus):
+        memory = f"{gpu.memory_bytes / 2**30:.0f} GiB, {gpu.multiprocessors} multiprocessors"
+        rows[f"gpu:{index}"] = f"{gpu.name}, {memory}"
+    for what, value in rows.items():
+        table.add_row(what, value)
+    return table
+
+
+def _by_count(values: tuple[float, ...], form: str) -> str:
+    shown = {k for k in range(1, len(values) + 1) if k & (k - 1) == 0} | {len(values)}
+    return ", ".join(f"{k}: {form.format(values[k - 1])}" for k in sorted(shown))

@@ -1,0 +1,84 @@
+"""What a command shows at its end: plans, predictions, comparisons, figures."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from experiments.comparison import Comparison
+from experiments.pipeline import Plan
+from experiments.quantities import seconds
+from experiments.report import validate_run
+from experiments.run_figures import draw_run
+from experiments.run_folder import RunFolder
+from experiments.sweep import Sweep
+from experiments.sweep_table import sweep_table
+from experiments.table import print_comparison
+from rmixer.cli.console import console, report
+from rmixer.errors import RunFailed
+from rmixer.workload import Workload
+
+
+def present_plan(plan: Plan, workload: Workload) -> None:
+    """What a run would cost and save."""
+    out = console()
+    jobs, steps = len(workload.jobs), sum(job.steps for job in workload.jobs)
+    out.print(f"{workload.name}: {jobs} jobs, {steps} training steps")
+    missing = plan.profiling.missing
+    names = ", ".join(f"{job.model} at batch {job.batch}" for job in missing)
+    cost = f"about {seconds(plan.profiling.seconds)}: {names}" if missing else "nothing, all known"
+    out.print(f"profiling: {cost}")
+    if plan.sweep is None:
+        out.print("predicted finish: known once these are profiled (`rmixer profile run`)")
+        return
+    out.print(sweep_table(plan.sweep.rows))
+    present_saving(plan.sweep)
+
+
+def present_saving(sweep: Sweep) -> None:
+    """The predicted finish of the best schedule beside one job at a time."""
+    best_s = sweep.predicted.summary.makespan_s
+    alone_s = sweep.sequential.summary.makespan_s
+    console().print(
+        f"predicted finish: {seconds(best_s)} with {sweep.best.policy}; one at a time "
+        f"{seconds(alone_s)}: {seconds(alone_s - best_s)} saved, {alone_s / best_s:.2f}x as fast"
+    )
+
+
+def present_comparison(folder: RunFolder) -> Comparison:
+    """Compare, print, draw; a figure that fails loses nothing."""
+    comparison = validate_run(folder)
+    print_comparison(console(), comparison)
+    present_figures(folder)
+    return comparison
+
+
+def present_figures(folder: RunFolder) -> None:
+    """Draw every figure that the run has data for."""
+    drawn, failures = draw_run(folder)
+    for failure in failures:
+        report(f"figure not drawn: {failure}")
+    console().print(f"run folder: {folder.path}", soft_wrap=True)
+    _list("figures", [path.name for path in drawn])
+
+
+def _list(title: str, names: Sequence[str]) -> None:
+    if names:
+        console().print(f"{title}: {', '.join(names)}", soft_wrap=True)
+
+
+def check_max_error(comparison: Comparison, max_error: float | None) -> None:
+    """Raise :class:`RunFailed` where an error exceeds ``max_error``."""
+    if max_error is None:
+        return
+    found = {
+        "steps alone": comparison.solo_step_mape,
+        "steps together": comparison.step_mape,
+        "makespan": comparison.makespan.error,
+    }
+    missed = [
+        f"{name} {abs(error):.1%}"
+        for name, error in found.items()
+        if error is not None and abs(error) > max_error
+    ]
+    if missed:
+        raise RunFailed(f"errors above --max-error {max_error:.0%}: {', '.join(missed)}")

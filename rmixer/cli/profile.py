@@ -1,0 +1,101 @@
+"""``rmixer profile run`` and ``rmixer profile show``."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import click
+
+from rmixer.errors import InputError
+
+
+@click.group()
+def command() -> None:
+    """Measure what a model's training step costs on this machine, and show it."""
+
+
+@command.command()
+@click.argument("models", nargs=-1)
+@click.option("--workload", type=click.Path(path_type=Path), help="Profile its jobs' models.")
+@click.option("--batch", type=click.IntRange(min=1), help="Instead of each model's own batch.")
+@click.option("--threads", help="Thread counts, like 1,2,4. Default: 1 and all cores.")
+@click.option("--again", is_flag=True, help="Profile also what is known already.")
+def run(
+    models: tuple[str, ...],
+    workload: Path | None,
+    batch: int | None,
+    threads: str | None,
+    again: bool,
+) -> None:
+    """Profile MODELS, or the models of a workload: operators, step times, memory, phases, and how
+    each suffers and causes contention. Only what is missing is measured."""
+    from experiments.inputs import ProfilingPlan, default_threads, plan_profiling, profile_missing
+    from profiles.profiler import profiling_seconds
+    from profiles.store import Store
+    from rmixer.cli.console import report
+    from rmixer.cli.numbers import whole_numbers
+    from rmixer.cli.progress import bar
+    from rmixer.cost_identity import cost_identity
+    from rmixer.workload import Workload, job_of, read_workload
+
+    if bool(models) == bool(workload):
+        raise InputError("rmixer profile run", "", "both or neither", "MODELS or --workload")
+    jobs = read_workload(workload).jobs if workload else tuple(job_of(name) for name in models)
+    if batch:
+        jobs = tuple(replace(job, batch=batch) for job in jobs)
+    store = Store()
+    machine = store.this_machine(report)
+    counts = whole_numbers(threads, "--threads", len(machine.cores)) or default_threads(machine)
+    plan = plan_profiling(Workload("profile", 0, jobs), machine, store, counts)
+    if again:
+        unique = {cost_identity(job).key: job for job in jobs}
+        seconds = len(unique) * profiling_seconds(machine, counts)
+        plan = ProfilingPlan(tuple(unique.values()), counts, seconds)
+    if not plan.missing:
+        report("all of them are profiled already (--again measures them anew)")
+        return
+    report(f"profiling {len(plan.missing)} model(s), about {plan.seconds:.0f} s")
+    with bar("profiling") as progress:
+        profile_missing(plan, machine, store, report, progress)
+
+
+@command.command()
+@click.argument("model")
+@click.option("--batch", type=click.IntRange(min=1), help="Default: the model's own batch.")
+@click.option("--machine", help="A known machine, or its folder. Default: this one.")
+@click.option("--top", default=12, type=click.IntRange(min=1), help="How many operators.")
+@click.option("--figure", type=click.Path(path_type=Path), help="Draw the breakdown here (PNG).")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON, every operator included.")
+def show(
+    model: str,
+    batch: int | None,
+    machine: str | None,
+    top: int,
+    figure: Path | None,
+    as_json: bool,
+) -> None:
+    """Show the profile of MODEL: steps, largest operators, memory, phases."""
+    from experiments.figures.operators import draw_operators, operators_data
+    from experiments.profile_table import profile_table
+    from profiles.store import Store
+    from rmixer.cli.console import console, print_json, report
+    from rmixer.cost_identity import cost_identity
+    from rmixer.workload import job_of
+
+    job = job_of(model)
+    job = replace(job, batch=batch or job.batch)
+    store = Store()
+    known = store.machine(machine) if machine else store.this_machine(report)
+    key = cost_identity(job).key
+    profile = store.find(known.name, key)
+    if profile is None:
+        have = ", ".join(found.key for found in store.profiles(known.name)) or "none"
+        allowed = f"one of those profiled on {known.name}: {have} (`rmixer profile run {model}`)"
+        raise InputError("rmixer profile show", "", f"no profile {key}", allowed)
+    if figure:
+        draw_operators(operators_data([profile])).savefig(figure)
+    if as_json:
+        print_json(profile)
+    else:
+        console().print(profile_table(profile, top))

@@ -1,0 +1,80 @@
+"""Progress on a terminal: a bar for a stage, a bar for each running job. Where there is no
+terminal, only a line for each event."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from collections.abc import Callable, Iterator
+
+from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+
+from executor.observer import Observer
+from experiments.pipeline import Voice
+from rmixer.cli.console import notes, report
+from rmixer.cluster import Booking
+
+
+def voice() -> Voice:
+    """How the pipeline is heard on the command line."""
+    return Voice(report=report, bar=bar, watch=watch)
+
+
+@contextlib.contextmanager
+def bar(title: str) -> Iterator[Callable[[int, int], None]]:
+    """A bar that moves with each call (done, total)."""
+    with _progress("{task.completed:.0f}/{task.total}") as bars:
+        task = bars.add_task(title, total=None)
+
+        def move(done: int, total: int) -> None:
+            bars.update(task, completed=done, total=total)
+
+        yield move
+
+
+@contextlib.contextmanager
+def watch(title: str, jobs: int) -> Iterator[Observer]:
+    """Somebody who shows the execution of so many jobs."""
+    with _progress("{task.completed:>6.0f}/{task.total:.0f} {task.fields[phase]:<9}") as bars:
+        yield _Watcher(title, jobs, bars)
+
+
+def _progress(state: str) -> Progress:
+    return Progress(
+        TextColumn("{task.description:<28}"),
+        BarColumn(bar_width=30),
+        TextColumn(state),
+        TimeRemainingColumn(),
+        console=notes(),
+        disable=not sys.stderr.isatty(),
+        transient=True,
+    )
+
+
+class _Watcher(Observer):
+    def __init__(self, title: str, jobs: int, bars: Progress) -> None:
+        self._title, self._jobs, self._done, self._bars = title, jobs, 0, bars
+        self._tasks: dict[str, TaskID] = {}
+
+    def warming(self, workers: int) -> None:
+        self._say(f"executing {self._title}: warming {workers} worker(s)")
+
+    def started(self, booking: Booking, steps: int) -> None:
+        place = f"{booking.devices[0]} slot {booking.slot}, {len(booking.cores)} thread(s)"
+        self._say(f"  {booking.job} started on {place}")
+        self._tasks[booking.job] = self._bars.add_task(booking.job, total=steps, phase="build")
+
+    def phase(self, job: str, phase: str) -> None:
+        self._bars.update(self._tasks[job], phase=phase)
+
+    def progress(self, job: str, steps: int) -> None:
+        self._bars.update(self._tasks[job], completed=steps)
+
+    def ended(self, job: str, state: str, error: str | None) -> None:
+        self._done += 1
+        self._bars.remove_task(self._tasks[job])
+        why = f": {error}" if error else ""
+        self._say(f"  {job} {state}{why} ({self._done} of {self._jobs})")
+
+    def _say(self, text: str) -> None:
+        self._bars.console.print(text, markup=False)

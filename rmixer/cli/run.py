@@ -1,0 +1,41 @@
+"""``rmixer run``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+
+@click.command()
+@click.argument("workload", type=click.Path(path_type=Path))
+@click.option("--out", type=click.Path(path_type=Path), help="Default: runs/<workload>.")
+@click.option("--plan", "only_plan", is_flag=True, help="Say what it would do, run nothing.")
+@click.option(
+    "--verify",
+    is_flag=True,
+    help="Also execute one job at a time, and the best schedule a second time.",
+)
+@click.option(
+    "--max-error",
+    type=click.FloatRange(min=0),
+    help="Fail if an error (steps alone, steps together, makespan) exceeds this fraction.",
+)
+def command(
+    workload: Path, out: Path | None, only_plan: bool, verify: bool, max_error: float | None
+) -> None:
+    """Profile what is missing, sweep policies in simulation, train by the best schedule, and
+    compare prediction and measurement. Stages that are done already are skipped."""
+    from experiments import pipeline
+    from profiles.store import Store
+    from rmixer.cli.presenting import check_max_error, present_comparison, present_plan
+    from rmixer.cli.progress import voice
+    from rmixer.workload import read_workload
+
+    jobs = read_workload(workload)
+    store = Store()
+    if only_plan:
+        present_plan(pipeline.plan(jobs, store, voice()), jobs)
+        return
+    folder = pipeline.run(jobs, out or Path("runs") / jobs.name, store, voice(), verify=verify)
+    check_max_error(present_comparison(folder), max_error)

@@ -1,0 +1,63 @@
+"""``rmixer simulate``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+import click
+
+Level = Literal["auto", "job", "operator"]
+
+
+@click.command()
+@click.argument("workload", type=click.Path(path_type=Path))
+@click.option("--policy", required=True, help="A policy of `rmixer policies`.")
+@click.option("--slots", type=click.IntRange(min=1), help="Slots per device; default as fit.")
+@click.option("--threads", type=click.IntRange(min=1), default=1, help="Host threads per slot.")
+@click.option("--machine", help="A known machine, or its folder. Default: this one.")
+@click.option(
+    "--level",
+    type=click.Choice(["auto", "job", "operator"]),
+    default="auto",
+    help="auto walks operators where stretches are too short for steady rates.",
+)
+@click.option("--out", type=click.Path(path_type=Path), help="Default: runs/<workload>-<policy>.")
+@click.option("--json", "as_json", is_flag=True, help="Print summary.json.")
+def command(
+    workload: Path,
+    policy: str,
+    slots: int | None,
+    threads: int,
+    machine: str | None,
+    level: Level,
+    out: Path | None,
+    as_json: bool,
+) -> None:
+    """Predict WORKLOAD under one policy: events.csv, schedule.json, trace.json, figures."""
+    from experiments.inputs import choose_layout, load_inputs
+    from experiments.prediction import simulate_policy
+    from experiments.run_folder import RunFolder
+    from profiles.store import Store
+    from rmixer.cli.console import console, print_json, report
+    from rmixer.cli.presenting import present_figures
+    from rmixer.policies import make_policy
+    from rmixer.workload import read_workload
+
+    chosen = make_policy(policy, read_workload(workload).seed)
+    inputs = load_inputs(workload, machine, Store(), report)
+    layout = choose_layout(inputs, chosen, slots, threads)
+    path = out or Path("runs") / f"{inputs.workload.name}-{policy}"
+    settings = {"policy": policy, "layout": layout, "level": level}
+    folder = RunFolder.create(
+        path, "simulate", inputs.workload, inputs.machine, settings, report=report
+    )
+    run = simulate_policy(folder, inputs, chosen, layout, level)
+    if as_json:
+        print_json(run.summary)
+        return
+    console().print(
+        f"predicted makespan {run.summary.makespan_s:.2f} s ({run.summary.level} level, "
+        f"{run.summary.origin} profiles of {run.summary.machine})"
+    )
+    present_figures(folder)

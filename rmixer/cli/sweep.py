@@ -1,0 +1,71 @@
+"""``rmixer sweep``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+
+@click.command()
+@click.argument("workload", type=click.Path(path_type=Path))
+@click.option("--policies", help="Names, like dyType,dySequ. Default: all.")
+@click.option("--slots", help="Slots per device to try, like 1,2,4. Default: powers of two.")
+@click.option("--threads", help="Threads per slot to try. Default: what is profiled.")
+@click.option("--machine", help="A known machine, or its folder. Default: this one.")
+@click.option("--out", type=click.Path(path_type=Path), help="Default: runs/<workload>-sweep.")
+@click.option("--json", "as_json", is_flag=True, help="Print the ranked rows as JSON.")
+def command(
+    workload: Path,
+    policies: str | None,
+    slots: str | None,
+    threads: str | None,
+    machine: str | None,
+    out: Path | None,
+    as_json: bool,
+) -> None:
+    """Predict WORKLOAD under policies x slots per device x threads per slot: a ranked table, and
+    schedule.json of the best."""
+    from experiments.inputs import load_inputs
+    from experiments.pipeline import write_sweep
+    from experiments.prediction import step_times_for
+    from experiments.run_folder import RunFolder
+    from experiments.sweep import sweep
+    from experiments.sweep_table import sweep_table
+    from profiles.store import Store
+    from rmixer.cli.console import console, print_json, report
+    from rmixer.cli.numbers import whole_numbers
+    from rmixer.cli.presenting import present_figures, present_saving
+    from rmixer.cli.progress import bar
+    from rmixer.policies import POLICIES, make_policy
+
+    names = tuple(policies.split(",")) if policies else tuple(POLICIES)
+    for name in names:
+        make_policy(name)
+    inputs = load_inputs(workload, machine, Store(), report)
+    cores = len(inputs.machine.cores)
+    slot_counts = whole_numbers(slots, "--slots", 1024)
+    thread_counts = whole_numbers(threads, "--threads", cores)
+    grid = {"policies": names, "slots": slot_counts, "threads": thread_counts}
+    path = out or Path("runs") / f"{inputs.workload.name}-sweep"
+    step_times = step_times_for(inputs.profiles, inputs.machine, inputs.workload.seed)
+    RunFolder.check_target(path)
+    with bar("sweep") as progress:
+        found = sweep(
+            inputs.workload,
+            inputs.profiles,
+            inputs.machine,
+            step_times,
+            policies=names,
+            slots=slot_counts,
+            threads=thread_counts,
+            progress=progress,
+        )
+    folder = RunFolder.create(path, "sweep", inputs.workload, inputs.machine, grid, report=report)
+    write_sweep(folder, inputs, found)
+    if as_json:
+        print_json(found.rows)
+        return
+    console().print(sweep_table(found.rows))
+    present_saving(found)
+    present_figures(folder)

@@ -1,0 +1,186 @@
+"""A worker process as its parent sees it: spawned, pinned, spoken to, and surely ended."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from multiprocessing.connection import Connection
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import rmixer
+from rmixer.errors import RunFailed
+
+Message = dict[str, Any]
+
+
+def training_environment(threads: int) -> dict[str, str]:
+    """The environment of every training process, profiled or executed.
+
+    Passive waiting keeps the threads of one job from spinning on the cores of another.
+    """
+    root = str(Path(rmixer.__file__).resolve().parents[1])
+    path = os.pathsep.join(part for part in (root, os.environ.get("PYTHONPATH", "")) if part)
+    count = str(threads)
+    return {
+        **os.environ,
+        "PYTHONPATH": path,
+        "OMP_NUM_THREADS": count,
+        "MKL_NUM_THREADS": count,
+        "OPENBLAS_NUM_THREADS": count,
+        "OMP_WAIT_POLICY": "PASSIVE",
+        "KMP_BLOCKTIME": "0",
+    }
+
+
+class WorkerProcess:
+    """One spawned worker pinned to ``cores``, with as many threads.
+
+    ``log`` takes what it prints. The process is a session of its own: a Ctrl-C at the terminal
+    reaches only the parent, which then ends its workers in order.
+    """
+
+    def __init__(self, cores: Sequence[int], log: Path | None = None) -> None:
+        self.cores = tuple(cores)
+        self.offset_s = 0.0
+        ours, theirs = socket.socketpair()
+        pinned = ",".join(map(str, cores))
+        command = [sys.executable, "-P", "-m", "rmixer.training.worker"]
+        with contextlib.ExitStack() as stack:
+            stack.enter_context(theirs)
+            output: Any = subprocess.DEVNULL
+            if log is not None:
+                log.parent.mkdir(parents=True, exist_ok=True)
+                output = stack.enter_context(log.open("ab"))
+            self._process = subprocess.Popen(
+                [*command, str(theirs.fileno()), pinned],
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                env=training_environment(len(self.cores)),
+                pass_fds=[theirs.fileno()],
+                start_new_session=True,
+            )
+        self.connection = Connection(ours.detach())
+
+    @property
+    def pid(self) -> int:
+        """The operating system's id of the process."""
+        return self._process.pid
+
+    def start(self, task: str, **arguments: object) -> None:
+        """Start ``module:function``; its answer arrives as a ``done`` or ``failed`` message."""
+        self.send("task", task=task, arguments=arguments)
+
+    def send(self, kind: str, **fields: object) -> None:
+        """Send one message; a worker that has died is an error."""
+        try:
+            self.connection.send({"kind": kind, **fields})
+        except (BrokenPipeError, OSError):
+            raise RunFailed(self.epitaph()) from None
+
+    def receive(self, timeout_s: float | None = None) -> Message:
+        """The worker's next message; :class:`RunFailed` if it died or ``timeout_s`` passed."""
+        try:
+            if timeout_s is not None and not self.connection.poll(timeout_s):
+                raise RunFailed(f"worker {self.pid} did not answer within {timeout_s:.0f} s")
+            message: Message = self.connection.recv()
+        except (EOFError, ConnectionResetError):
+            raise RunFailed(self.epitaph()) from None
+        return message
+
+    def expect(self, kind: str, timeout_s: float | None = None) -> Message:
+        """The next message, which must be of this kind."""
+        message = self.receive(timeout_s)
+        if message["kind"] == "failed":
+            raise RunFailed(message["traceback"])
+        if message["kind"] != kind:
+            raise RunFailed(f"worker {self.pid} sent {message['kind']!r} instead of {kind!r}")
+        return message
+
+    def ask(self, kind: str, *, timeout_s: float | None = None, **fields: object) -> Message:
+        """Send one message to the running task and return what it answers."""
+        self.send(kind, **fields)
+        answer = self.receive(timeout_s)
+        if answer["kind"] == "failed":
+            raise RunFailed(answer["traceback"])
+        return answer
+
+    def call(self, task: str, *, timeout_s: float | None = None, **arguments: object) -> Any:
+        """Run a task to its end and return its answer."""
+        return self.ask("task", task=task, arguments=arguments, timeout_s=timeout_s)["answer"]
+
+    def warm_up(self) -> float:
+        """Import torch and settle the clock; the seconds since this call."""
+        start_s = time.perf_counter()
+        self.call("rmixer.training.worker:warm", threads=len(self.cores), timeout_s=300)
+        self.settle_clock()
+        return time.perf_counter() - start_s
+
+    def settle_clock(self) -> None:
+        """Measure ``offset_s``, which turns the worker's clock into the parent's: no shared
+        clock is assumed. The exchange with the shortest way there and back decides."""
+        shortest_s = float("inf")
+        for _ in range(5):
+            sent_s = time.perf_counter()
+            answer = self.ask("task", task="rmixer.training.worker:clock", arguments={})
+            received_s = time.perf_counter()
+            if received_s - sent_s < shortest_s:
+                shortest_s = received_s - sent_s
+                self.offset_s = (sent_s + received_s) / 2 - answer["at"]
+
+    def epitaph(self) -> str:
+        """How the process ended, in words."""
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._process.wait(timeout=2)
+        code = self._process.returncode
+        if code is None:
+            return f"worker {self.pid} closed its connection"
+        if code < 0:
+            name = signal.Signals(-code).name
+            hint = " (the machine ran out of memory?)" if name == "SIGKILL" else ""
+            return f"worker {self.pid} was killed by {name}{hint}"
+        return f"worker {self.pid} ended with exit code {code}"
+
+    def close_softly(self) -> None:
+        """Ask the running task to stop at its next step, and the process to exit after it."""
+        with contextlib.suppress(RunFailed):
+            self.send("stop")
+            self.send("exit")
+
+    def close(self, grace_s: float = 1.0) -> None:
+        """Ask it to exit, and kill it if it has not within ``grace_s``."""
+        self.close_softly()
+        try:
+            self._process.wait(timeout=grace_s)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        self.connection.close()
+
+    def kill(self) -> None:
+        """End it at once."""
+        self._process.kill()
+        self._process.wait()
+        self.connection.close()
+
+    def __enter__(self) -> WorkerProcess:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if kind is None:
+            self.close()
+        else:
+            self.kill()

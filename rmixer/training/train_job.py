@@ -1,0 +1,82 @@
+"""One job from build to save, as a worker's task: what the executor runs and what is profiled."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any
+
+from rmixer.training.memory import peak_resident_bytes, reset_peak
+from rmixer.training.worker import Channel
+from rmixer.workload import Job
+
+WARMUP_STEPS = 3
+EVALUATION_BATCHES = 20
+REPORT_EVERY_S = 0.5
+
+
+def train_job(channel: Channel, job: dict[str, Any], save_to: str) -> dict[str, Any]:
+    """Train ``job`` and save its ``state_dict`` at ``save_to``.
+
+    Sends ``phase`` at the start of each phase and ``steps`` (the times at which steps ended, by
+    this process's clock) about twice a second. Returns the losses, the AUC, the peak of resident
+    memory and whether it was interrupted; an interrupted job keeps what was reported.
+    """
+    channel.send("phase", phase="build")
+    reset_peak()
+    session = TrainedJob(Job(**job))
+    channel.send("phase", phase="warmup")
+    warmup = min(WARMUP_STEPS, session.job.steps)
+    session.train(channel, warmup)
+    first_loss = session.step.loss()
+    answer: dict[str, Any] = {"first_loss": first_loss, "interrupted": channel.stopping}
+    if session.job.steps > warmup and not channel.stopping:
+        channel.send("phase", phase="train")
+        session.train(channel, session.job.steps - warmup)
+    answer["interrupted"] = channel.stopping
+    if not channel.stopping:
+        channel.send("phase", phase="evaluate")
+        answer |= session.evaluate()
+        channel.send("phase", phase="save")
+        session.save(Path(save_to))
+    answer["peak_bytes"] = peak_resident_bytes()
+    return answer
+
+
+class TrainedJob:
+    """A job in this process: its step, and the phases that are made of it."""
+
+    def __init__(self, job: Job) -> None:
+        from rmixer.training.step import TrainingStep
+
+        self.job = job
+        self.step = TrainingStep(job)
+
+    def train(self, channel: Channel, steps: int) -> None:
+        """``steps`` training steps, reported as they end; stops early when told to."""
+        ends: list[float] = []
+        reported_s = time.perf_counter()
+        for _ in range(steps):
+            self.step.run()
+            now_s = time.perf_counter()
+            ends.append(now_s)
+            if channel.stopping:
+                break
+            if now_s - reported_s >= REPORT_EVERY_S:
+                channel.send("steps", ends=ends)
+                ends, reported_s = [], now_s
+        channel.send("steps", ends=ends)
+
+    def evaluate(self) -> dict[str, float]:
+        """Loss and AUC on held-out batches."""
+        found = self.step.evaluate(EVALUATION_BATCHES)
+        return {"loss": found.loss, "auc": found.auc}
+
+    def save(self, path: Path) -> None:
+        """The plain ``state_dict``, whole or not at all."""
+        import torch
+
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary = path.with_name(f".{path.name}.tmp")
+        torch.save(self.step.state_dict(), temporary)
+        temporary.replace(path)

@@ -1,0 +1,110 @@
+"""The training process itself: ``python -P -m rmixer.training.worker FD CORES``.
+
+It pins itself before anything else is imported, then runs tasks that its parent names, one at
+a time: ``module:function`` called with a :class:`Channel` and plain keyword arguments. Profiler
+and executor share it, so the profiled step runs in the same surroundings as the executed one.
+It ends with its parent, however the parent ends.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+
+if __name__ == "__main__":  # the affinity must be set before torch or numpy count the cores
+    os.sched_setaffinity(0, {int(core) for core in sys.argv[2].split(",")})
+
+import contextlib
+import importlib
+import queue
+import threading
+import time
+import traceback
+from multiprocessing.connection import Connection
+from typing import Any
+
+Message = dict[str, Any]
+
+
+class Channel:
+    """The worker's end: messages in order, and whether it was told to stop."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._inbox: queue.SimpleQueue[Message] = queue.SimpleQueue()
+        self._stop = threading.Event()
+        threading.Thread(target=self._listen, daemon=True).start()
+
+    @property
+    def stopping(self) -> bool:
+        """True once the parent asked the running task to stop at the next step."""
+        return self._stop.is_set()
+
+    def send(self, kind: str, **fields: object) -> None:
+        """Tell the parent something, stamped with this process's own clock."""
+        with contextlib.suppress(BrokenPipeError):
+            self._connection.send({"kind": kind, "at": time.perf_counter(), **fields})
+
+    def receive(self) -> Message:
+        """The parent's next message; blocks. An ``exit`` ends the process, task or not."""
+        message = self._inbox.get()
+        if message["kind"] == "exit":
+            raise SystemExit
+        return message
+
+    def ready_for_next(self) -> None:
+        """Forget a stop that was meant for the task that has ended."""
+        self._stop.clear()
+
+    def _listen(self) -> None:
+        while True:
+            try:
+                message = self._connection.recv()
+            except (EOFError, OSError):
+                os._exit(0)  # the parent is gone: nothing is left to train for
+            if message["kind"] == "stop":
+                self._stop.set()
+            self._inbox.put(message)
+
+
+def serve(channel: Channel) -> None:
+    """Run tasks until told to exit. A task that raises is reported; the worker lives on."""
+    while True:
+        message = channel.receive()
+        if message["kind"] != "task":
+            continue  # a stop that came when the task had already ended
+        channel.ready_for_next()
+        module, _, name = message["task"].partition(":")
+        try:
+            answer = getattr(importlib.import_module(module), name)(channel, **message["arguments"])
+            channel.send("done", answer=answer)
+        except Exception as error:
+            text = "".join(traceback.format_exception(error))
+            short = f"{type(error).__name__}: {error}"
+            channel.send("failed", error=short, traceback=text)
+
+
+def warm(channel: Channel, threads: int) -> Message:
+    """The first task of a training worker: torch imported, its threads up, and the parts that
+    torch loads only at first use (the optimizers' among them) loaded."""
+    import torch
+
+    import rmixer.training.step as _step  # noqa: F401
+
+    torch.set_num_threads(threads)
+    torch.set_num_interop_threads(1)
+    layer = torch.nn.Linear(256, 256)
+    optimizer = torch.optim.Adam(layer.parameters())
+    layer(torch.ones(256, 256)).sum().backward()
+    optimizer.step()
+    return {"torch": torch.__version__, "threads": torch.get_num_threads()}
+
+
+def clock(channel: Channel) -> None:
+    """Answer at once: the time stamp of the answer is what the parent wants."""
+
+
+if __name__ == "__main__":
+    # Tasks import this module by its name: it must be the same module object as this one.
+    sys.modules["rmixer.training.worker"] = sys.modules["__main__"]
+    serve(Channel(Connection(int(sys.argv[1]))))
