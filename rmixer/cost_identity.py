@@ -16,7 +16,11 @@ from rmixer.workload import SYNTHETIC, Job
 _STEP_SOURCES = (
     "models/base.py",
     "models/layers.py",
+    "data/arrays.py",
     "data/batches.py",
+    "data/hashing.py",
+    "data/reviews.py",
+    "data/zipf.py",
     "training/row_optimizers.py",
     "training/step.py",
 )

@@ -115,31 +115,36 @@ def _field(record: dict[str, Any], key: str, kind: type, path: Path, number: int
 _TWIN_USERS = 4430
 _TWIN_FAVOURITES = 3
 _TWIN_LOYALTY = 0.8
+_TWIN_DEMAND_SPREAD = 1.5
+_TWIN_ITEM_EXPONENT = 0.9
 
 
 def twin() -> Chunks:
     """Synthetic reviews of 4,430 users over the real items and categories, always the same.
 
     Reviews per user: 5 + a log-normal tail, mean 8.78 as in the real file, at most 430. Sizes of
-    categories, their popularity and the popularity of items within one follow Zipf laws.
+    categories and the popularity of items within one follow Zipf laws (exponent 0.9); a category
+    is in demand by its size times a log-normal factor.
 
-    Planted truth: each user has three favourite categories, and four reviews of five are of
-    items from them, so that a target is the likelier the more the history has of its category;
-    negatives are uniform, so popular items are positives more often.
+    Planted truth: each user has three favourite categories, drawn by demand, and four reviews of
+    five are of items from them: a target is the likelier the more the history has of its
+    category. Negatives are uniform, so items and categories in demand are positive more often.
     """
     rng = np.random.default_rng(_SEED)
     size, members = _twin_categories(rng)
-    tail = np.floor(np.exp(1.0 + 1.0 * rng.standard_normal(_TWIN_USERS)))
+    tail = np.floor(np.exp(0.98 + 1.0 * rng.standard_normal(_TWIN_USERS)))
     counts = 5 + np.minimum(tail, 425).astype(np.int64)
     first = np.concatenate([[0], np.cumsum(counts)])
     user = np.repeat(np.arange(_TWIN_USERS), counts)
-    favourites = rng.choice(CATEGORIES, (_TWIN_USERS, _TWIN_FAVOURITES), p=size / size.sum())
+    weight = size * np.exp(_TWIN_DEMAND_SPREAD * rng.standard_normal(CATEGORIES))
+    demand = weight / weight.sum()
+    favourites = rng.choice(CATEGORIES, (_TWIN_USERS, _TWIN_FAVOURITES), p=demand)
 
     def draw(user: Ids) -> Ids:
         favourite = favourites[user, rng.integers(0, _TWIN_FAVOURITES, len(user))]
-        anywhere = rng.choice(CATEGORIES, len(user), p=size / size.sum())
+        anywhere = rng.choice(CATEGORIES, len(user), p=demand)
         category = np.where(rng.random(len(user)) < _TWIN_LOYALTY, favourite, anywhere)
-        rank = zipf_ranks(size[category], 0.8, rng, len(user)) - 1
+        rank = zipf_ranks(size[category], _TWIN_ITEM_EXPONENT, rng, len(user)) - 1
         return np.asarray(members[(np.cumsum(size) - size)[category] + rank])
 
     items = draw(user)

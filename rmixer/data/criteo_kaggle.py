@@ -52,7 +52,8 @@ def field_ids(values: NDArray[np.uint32], missing: NDArray[np.bool_]) -> NDArray
     Values of one field or of two collide as chance has it.
     """
     field = np.arange(1, 27, dtype=np.uint64) << np.uint64(33)
-    keys = field | missing.astype(np.uint64) << np.uint64(32) | values.astype(np.uint64)
+    keys: NDArray[np.uint64] = field | values.astype(np.uint64)
+    keys |= missing.astype(np.uint64) << np.uint64(32)
     return np.asarray(mix64(keys) % np.uint64(ROWS), dtype=np.int32)
 
 
@@ -143,7 +144,7 @@ def twin() -> Chunks:
 
 def _planted(values: NDArray[np.uint32], dense: NDArray[np.float32]) -> NDArray[np.float64]:
     keys = (np.arange(1, 27, dtype=np.uint64) << np.uint64(32)) | values.astype(np.uint64)
-    logits = _TWIN_FIELD_WEIGHT * unit_effects(keys, 1).sum(axis=1)
+    logits: NDArray[np.float64] = _TWIN_FIELD_WEIGHT * unit_effects(keys, 1).sum(axis=1)
     signs = np.where(np.arange(13) % 2 == 0, 1.0, -1.0)
     logits += _TWIN_DENSE_WEIGHT * (np.log1p(np.maximum(dense, 0.0)) * signs).sum(axis=1)
     for one, other in _TWIN_PAIRS:

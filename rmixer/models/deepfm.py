@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from rmixer.models.base import RecommendationModel
-from rmixer.models.layers import SecondOrder, mlp
+from rmixer.models.layers import SecondOrder, mlp, relu
 
 INITIAL_STD = 0.05
 
@@ -31,7 +31,7 @@ class DeepFM(RecommendationModel):
         self.dense_weights = nn.Parameter(torch.zeros(dense))
         self.dense_vectors = nn.Parameter(torch.randn(dense, dim) * INITIAL_STD)
         self.second_order = SecondOrder()
-        self.deep = mlp((dense + config["fields"]) * dim, config["mlp"], nn.ReLU)
+        self.deep = mlp((dense + config["fields"]) * dim, config["mlp"], relu)
 
     def table_ids(self, batch: Mapping[str, Tensor]) -> dict[str, Tensor]:
         ids = batch["ids"].flatten()
@@ -43,5 +43,6 @@ class DeepFM(RecommendationModel):
         first = rows["shared_first_order"].view(samples, -1).sum(1) + dense @ self.dense_weights
         embedded = rows["shared"].view(samples, -1, dim)
         vectors = torch.cat([embedded, dense.unsqueeze(2) * self.dense_vectors], dim=1)
-        deep = self.deep(vectors.flatten(1)).squeeze(1)
-        return self.bias + first + self.second_order(vectors) + deep
+        deep: Tensor = self.deep(vectors.flatten(1))
+        second: Tensor = self.second_order(vectors)
+        return self.bias + first + second + deep.squeeze(1)

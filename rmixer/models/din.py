@@ -31,7 +31,7 @@ class DIN(RecommendationModel):
         self.add_table("item_bias", config["items"], 1, 0.0)
         dim = config["item_dim"] + config["category_dim"]
         self.attention = TargetAttention(dim, config["attention_mlp"], config["history_max"])
-        self.projection = mlp(dim, (dim,), nn.Identity)
+        self.projection = nn.Linear(dim, dim)
         self.top = mlp(2 * dim, config["top_mlp"], nn.Sigmoid)
 
     def table_ids(self, batch: Mapping[str, Tensor]) -> dict[str, Tensor]:
@@ -48,5 +48,5 @@ class DIN(RecommendationModel):
         history = both[: samples * slots].view(samples, slots, -1)
         target = both[samples * slots :]
         interest = self.projection(self.attention(history, target, batch["history_length"]))
-        logits = self.top(torch.cat([interest, target], dim=1))
+        logits: Tensor = self.top(torch.cat([interest, target], dim=1))
         return (logits + rows["item_bias"]).squeeze(1)

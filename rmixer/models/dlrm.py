@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from rmixer.models.base import RecommendationModel
-from rmixer.models.layers import PairwiseDots, mlp
+from rmixer.models.layers import PairwiseDots, mlp, relu
 
 INITIAL_STD = 0.1
 
@@ -27,9 +27,9 @@ class DLRM(RecommendationModel):
         if config["bottom_mlp"][-1] != dim:
             raise ValueError("the bottom MLP must end in the embedding dimension")
         self.add_table("shared", config["rows"], dim, INITIAL_STD)
-        self.bottom = mlp(config["dense"], config["bottom_mlp"], nn.ReLU, activate_last=True)
+        self.bottom = mlp(config["dense"], config["bottom_mlp"], relu, activate_last=True)
         self.dots = PairwiseDots(vectors)
-        self.top = mlp(dim + vectors * (vectors - 1) // 2, config["top_mlp"], nn.ReLU)
+        self.top = mlp(dim + vectors * (vectors - 1) // 2, config["top_mlp"], relu)
 
     def table_ids(self, batch: Mapping[str, Tensor]) -> dict[str, Tensor]:
         return {"shared": batch["ids"].flatten()}
@@ -38,4 +38,5 @@ class DLRM(RecommendationModel):
         dense = self.bottom(batch["dense"])
         embedded = rows["shared"].view(len(dense), -1, dense.shape[1])
         dots = self.dots(torch.cat([dense.unsqueeze(1), embedded], dim=1))
-        return self.top(torch.cat([dense, dots], dim=1)).squeeze(1)
+        logits: Tensor = self.top(torch.cat([dense, dots], dim=1))
+        return logits.squeeze(1)

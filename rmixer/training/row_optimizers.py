@@ -45,15 +45,15 @@ class _Summing(RowOptimizer):
 
     def __init__(self, table: Tensor, lr: float) -> None:
         super().__init__(table, lr)
-        self._representative = torch.zeros(len(table), dtype=torch.int64, device=table.device)
-        self._positions = torch.arange(0, device=table.device)
+        self._representative = torch.zeros(len(table), dtype=torch.int32, device=table.device)
+        self._positions = torch.arange(0, dtype=torch.int32, device=table.device)
 
     def _summed(self, ids: Tensor, row_gradients: Tensor) -> Tensor:
         """At every position the sum of the gradients of its id, [n, dim]."""
         if len(self._positions) != len(ids):
-            self._positions = torch.arange(len(ids), device=ids.device)
+            self._positions = torch.arange(len(ids), dtype=torch.int32, device=ids.device)
         self._representative.scatter_(0, ids, self._positions)
-        segments = self._representative.index_select(0, ids)
+        segments = self._representative.index_select(0, ids).long()
         sums = torch.zeros_like(row_gradients)
         sums.scatter_add_(0, _along_rows(segments, sums), row_gradients)
         return sums.index_select(0, segments)
@@ -73,38 +73,37 @@ class RowAdagrad(_Summing):
         gradient = self._summed(ids, row_gradients)
         squares = self._squares.index_select(0, ids).addcmul_(gradient, gradient)
         self._squares.index_copy_(0, ids, squares)
-        change = gradient.div_(squares.sqrt_().add_(self.EPSILON)).mul_(-self.lr)
-        self.table.index_copy_(0, ids, self.table.index_select(0, ids).add_(change))
+        rows = self.table.index_select(0, ids)
+        rows.addcdiv_(gradient, squares.sqrt_().add_(self.EPSILON), value=-self.lr)
+        self.table.index_copy_(0, ids, rows)
 
 
 class RowAdam(_Summing):
     """``torch.optim.SparseAdam``: the moments of a row that is not in the batch stay as they are,
-    and ε is added before the correction of bias.
-
-    Both moments of a row lie side by side, [rows, 2, dim]: one look-up instead of two.
-    """
+    and ε is added before the correction of bias."""
 
     BETAS = (0.9, 0.999)
     EPSILON = 1e-8
 
     def __init__(self, table: Tensor, lr: float) -> None:
         super().__init__(table, lr)
-        self._moments = torch.zeros((len(table), 2, table.shape[1]), device=table.device)
+        self._first, self._second = torch.zeros_like(table), torch.zeros_like(table)
         self._steps = torch.zeros((), dtype=torch.float64, device=table.device)
 
     @torch.no_grad()
     def step(self, ids: Tensor, row_gradients: Tensor) -> None:
         gradient = self._summed(ids, row_gradients)
         first_beta, second_beta = self.BETAS
-        moments = self._moments.index_select(0, ids)
-        first, second = moments.unbind(1)
-        first.lerp_(gradient, 1.0 - first_beta)
-        second.mul_(second_beta).addcmul_(gradient, gradient, value=1.0 - second_beta)
-        self._moments.index_copy_(0, ids, moments)
+        first = self._first.index_select(0, ids).lerp_(gradient, 1.0 - first_beta)
+        second = self._second.index_select(0, ids).mul_(second_beta)
+        second.addcmul_(gradient, gradient, value=1.0 - second_beta)
+        self._first.index_copy_(0, ids, first)
+        self._second.index_copy_(0, ids, second)
         self._steps.add_(1.0)
         size = (1.0 - second_beta**self._steps).sqrt_() / (1.0 - first_beta**self._steps)
-        change = first.div_(second.sqrt_().add_(self.EPSILON)).mul_(size * -self.lr)
-        self.table.index_copy_(0, ids, self.table.index_select(0, ids).add_(change))
+        rows = self.table.index_select(0, ids)
+        rows.addcdiv_(first.mul_(size * -self.lr), second.sqrt_().add_(self.EPSILON))
+        self.table.index_copy_(0, ids, rows)
 
 
 def make_row_optimizer(kind: str, table: Tensor, lr: float) -> RowOptimizer:
