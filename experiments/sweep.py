@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from experiments.sweep_row import SweepRow, ranked
-from rmixer.errors import InputError
+from rmixer.errors import InputError, RunFailed
 from rmixer.layout import Layout
 from rmixer.machine import Machine
 from rmixer.policies import POLICIES, Policy, make_policy
@@ -92,14 +92,22 @@ def sweep(
         workload, profiles, machine, sequential_policy, sequential_layout, step_times
     )
     runs: list[tuple[Candidate, SimulatedRun]] = []
+    failed: list[SweepRow] = []
     for index, candidate in enumerate(tried):
         progress(index, len(tried))
         policy: Policy = make_policy(candidate.policy, workload.seed)
-        run = simulate(workload, profiles, machine, policy, candidate.layout, step_times)
+        try:
+            run = simulate(workload, profiles, machine, policy, candidate.layout, step_times)
+        except RunFailed as error:  # this policy starves a job on this layout; others may not
+            name, slots, count = candidate.policy, candidate.slots, candidate.threads
+            failed.append(SweepRow(name, slots, count, why=str(error)))
+            continue
         runs.append((candidate, run))
     progress(len(tried), len(tried))
     rows = {id(run): _row(candidate, run, sequential.summary.makespan_s) for candidate, run in runs}
-    order = ranked(rows.values())
+    if not rows:
+        raise RunFailed("; ".join(row.why for row in failed))
+    order = ranked([*rows.values(), *failed])
     best, predicted = next(pair for pair in runs if rows[id(pair[1])] is order[0])
     schedule = schedule_of(
         workload, machine, best.policy, workload.seed, best.layout, predicted.bookings

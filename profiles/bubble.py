@@ -90,7 +90,7 @@ class Bubbles:
         """Seconds that a fixed computation takes on all cores at once, the mean over cores."""
         for worker in self._workers:
             worker.send("count", units=PROBE_PRODUCTS)
-        return statistics.mean(worker.receive(60)["seconds"] for worker in self._workers)
+        return statistics.mean(float(w.receive(60)["seconds"]) for w in self._workers)
 
     def __enter__(self) -> Bubbles:
         return self
