@@ -63,7 +63,7 @@ def simulate(
     machine does not have and a job without figures or that fits no device, and
     :class:`rmixer.errors.RunFailed` for a policy that leaves jobs waiting for ever.
     """
-    layout.check(machine, f"layout of {policy.name}")
+    layout.check(machine, f"layout of {policy.origin}")
     check_memory(workload, profiles, machine, layout)
 
     def by_level(progress: Callable[[Environment], Progress], name: str) -> SimulatedRun:
@@ -74,7 +74,7 @@ def simulate(
         return SimulatedRun(
             timeline=recorder.timeline,
             summary=summarise(
-                recorder, bookings, workload, profiles, machine, layout, policy.name, run, name
+                recorder, bookings, workload, profiles, machine, layout, policy.origin, run, name
             ),
             bookings=bookings,
             transient_fraction=recorder.transient_fraction,

@@ -40,13 +40,9 @@ class Background:
 
 
 def demand_of(
-    cost: StepCost,
-    cores: tuple[int, ...],
-    machine: Machine,
-    weight: float = 1.0,
-    load: float = 1.0,
+    cost: StepCost, cores: tuple[int, ...], machine: Machine, load: float = 1.0
 ) -> HostDemand:
-    """The demand of work with a step's sensitivity and pressure. Where no core was left over to
+    """The demand of a mean step, with its sensitivity and pressure. Where no core was left over to
     measure its sensitivity on, both curves are what the machine's core capacity loses."""
     compute, stream = cost.compute_slowdown, cost.stream_slowdown
     if not compute or not stream:
@@ -54,7 +50,7 @@ def demand_of(
         others = range(1, len(machine.core_capacity) - own + 1)
         capacity = tuple(machine.capacity(own) / machine.capacity(own + k) for k in others)
         compute = stream = capacity
-    return HostDemand(cores, compute, stream, cost.pressure, weight, load)
+    return HostDemand(cores, compute, stream, cost.pressure, load=load)
 
 
 def host_speeds(demands: Sequence[HostDemand], background: Background | None = None) -> list[float]:

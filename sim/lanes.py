@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Generator, Sequence
 from math import inf
+from random import Random
 
 from simpy import Environment, Event
 
@@ -77,7 +78,9 @@ class Walker:
     """A SimPy process that makes ``steps`` training steps by walking a resident's segments.
 
     It starts after ``delay_s``; ``done`` fires after its last step, and ``on_step`` is called
-    with the number of steps made after each.
+    with the number of steps made after each. With ``draw`` every step that only the host works at
+    goes round its segments from one that is drawn: real steps vary, so that like jobs started
+    together meet each other in every phase, where like walks would stay side by side for ever.
     """
 
     def __init__(
@@ -87,9 +90,11 @@ class Walker:
         steps: float = inf,
         delay_s: float = 0.0,
         on_step: Callable[[int], None] | None = None,
+        draw: Random | None = None,
     ) -> None:
         self._lanes, self._resident, self._steps = lanes, resident, steps
         self._on_step = on_step
+        self._draw = None if resident.step.gpu_s > 0 else draw
         self._made = 0
         self._host_made_s = 0.0
         self._host_s = resident.step.host_s
@@ -114,15 +119,18 @@ class Walker:
         step = list(zip(self._resident.step.segments, self._resident.segment_demands, strict=True))
         name = self._resident.member.device
         while self._made < self._steps:
-            for segment, demand in step:
+            first = self._draw.randrange(len(step)) if self._draw is not None else 0
+            for segment, demand in step[first:] + step[:first]:
                 if segment.lane == "cpu":
                     yield self._work(demand, segment.host_s)
                     continue
                 server = self._lanes.device(name, segment.lane)
                 yield self._work(demand, segment.lead_s)
                 queue.launch(server, segment.device_s - segment.tail_s)
-                yield self._work(demand, segment.host_s - segment.lead_s)
+                if segment.launch_s > segment.lead_s:
+                    yield self._work(demand, segment.launch_s - segment.lead_s)
                 queue.launch(server, segment.tail_s)
+                yield self._work(demand, segment.host_s - segment.launch_s)
                 if segment.waits and (empty := queue.empty) is not None:
                     self._pause()
                     yield empty

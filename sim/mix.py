@@ -19,7 +19,7 @@ from sim.replication import replicate, walks
 from sim.resident import Resident, Residents, device_kind
 
 PRECISION = 0.01
-MIN_REPLICATIONS = 8
+MIN_REPLICATIONS = 16
 MAX_REPLICATIONS = 128
 
 
@@ -44,7 +44,7 @@ class OperatorLevel:
     Members on one device are solved together (with those that share cores with them); the others
     are a background, rounded to 0.1 busy cores and 0.1 streams, so that mixes recur. Start
     offsets are drawn from ``seed`` and the mix and averaged over until the 95% interval of every
-    rate is within 1%, over 8 to 128 replications. Alone, a member's time is its profile's.
+    rate is within 1%, over 16 to 128 replications. Alone, a member's time is its profile's.
     Results are remembered for the object's life.
     """
 
@@ -78,7 +78,9 @@ class OperatorLevel:
                 solution = self._solve(canonical, self._background(rest, part))
                 for index, at in zip(group, position, strict=True):
                     units[index] = solution.units_s[at]
-                precision = max(precision, solution.precision, key=lambda p: p.half_width)
+                precision = max(
+                    precision, solution.precision, key=lambda p: (p.half_width, p.replications)
+                )
             self._answers[mix] = (tuple(units), precision)
         return self._answers[mix]
 

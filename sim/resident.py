@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 from rmixer.errors import InputError
@@ -12,8 +12,6 @@ from rmixer.profile import ModelProfile, StepCost
 from rmixer.step_times import Member
 from sim.contention import HostDemand, demand_of
 from sim.segments import StepSegments, step_segments
-
-PHASES = ("build", "warmup", "train", "evaluate", "save")
 
 
 def device_kind(device: str) -> str:
@@ -64,6 +62,18 @@ class Resident:
         return min(1.0, self.step.gpu_s / self.step.solo_s) if self.training else 0.0
 
 
+def make_resident(member: Member, cost: StepCost, step: StepSegments, machine: Machine) -> Resident:
+    """The demands of ``member`` whose step is ``step``: warm-up and evaluation ask what a mean
+    training step does, building and saving one core and nothing else."""
+    if member.phase in ("build", "save"):
+        return Resident(member, step, (), HostDemand(member.cores[:1]))
+    load = min(1.0, step.host_s / step.solo_s) if member.phase == "train" else 1.0
+    steady = demand_of(cost, member.cores, machine, load)
+    weights = [segment.weight for segment in step.segments] if member.phase == "train" else []
+    demands = tuple(replace(steady, weight=weight, load=1.0) for weight in weights)
+    return Resident(member, step, demands, steady)
+
+
 class Residents:
     """Makes residents of members, and remembers the segments of each step."""
 
@@ -76,32 +86,9 @@ class Residents:
         return solo_unit_s(step_cost(self._profiles, member), member.phase)
 
     def resident(self, member: Member) -> Resident:
-        """The demands of ``member``: warm-up and evaluation ask what a mean training step does,
-        building and saving one core and nothing else."""
+        """``member`` as a resident; raises :class:`InputError` where figures are missing."""
         cost, kind = step_cost(self._profiles, member), device_kind(member.device)
-        step = self._step(member.identity, kind, member.threads)
-        if member.phase in ("build", "save"):
-            return Resident(member, step, (), HostDemand(member.cores[:1]))
-        if member.phase != "train":
-            return Resident(member, step, (), demand_of(cost, member.cores, self._machine))
-        mean = demand_of(cost, member.cores, self._machine)
-        demands = tuple(
-            HostDemand(
-                mean.cores,
-                mean.compute_slowdown,
-                mean.stream_slowdown,
-                mean.pressure,
-                segment.weight,
-            )
-            for segment in step.segments
-        )
-        load = min(1.0, step.host_s / step.solo_s)
-        steady = demand_of(cost, member.cores, self._machine, load=load)
-        return Resident(member, step, demands, steady)
-
-    def _step(self, identity: str, kind: str, threads: int) -> StepSegments:
-        key = (identity, kind, threads)
+        key = (member.identity, kind, member.threads)
         if key not in self._steps:
-            profile = profile_of(self._profiles, identity)
-            self._steps[key] = step_segments(profile, kind, threads)
-        return self._steps[key]
+            self._steps[key] = step_segments(self._profiles[member.identity], kind, member.threads)
+        return make_resident(member, cost, self._steps[key], self._machine)

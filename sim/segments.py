@@ -9,6 +9,7 @@ from math import inf
 
 from rmixer.errors import InputError
 from rmixer.profile import ModelProfile, OperatorCost, StepCost
+from sim.contention import PRESSURE_MAX
 
 MAX_SEGMENTS = 16
 WEIGHT_MAX = 3.0
@@ -19,20 +20,32 @@ LAUNCH_GAP_US = 1.0
 class Segment:
     """A stretch of a step on one lane, of one memory weight.
 
-    The host works ``host_s``. On lane ``gpu`` and ``link`` it has launched the first work after
-    ``lead_s`` of that; ``device_s`` is then queued behind the job's earlier device work, but its
-    last ``tail_s`` not before the host's part has ended. With ``waits`` the host then waits until
-    the job's queue is empty. ``weight`` is the host work's bytes per second in units of the
-    step's mean.
+    The host works ``host_s``. On lane ``gpu`` and ``link`` it launches ``device_s`` meanwhile, to
+    be queued behind the job's earlier device work: all but the last ``tail_s`` of it after
+    ``lead_s`` of its work, these after ``launch_s``. With ``waits`` the host then waits until the
+    job's queue is empty. ``weight`` is the host work's bytes per second in units of the step's
+    mean.
     """
 
     lane: str
     host_s: float
     weight: float = 1.0
-    lead_s: float = 0.0
     device_s: float = 0.0
+    lead_s: float = 0.0
+    launch_s: float = 0.0
     tail_s: float = 0.0
     waits: bool = False
+
+    def scaled(self, factor: float) -> Segment:
+        """The same with all times multiplied by ``factor``."""
+        return replace(
+            self,
+            host_s=self.host_s * factor,
+            device_s=self.device_s * factor,
+            lead_s=self.lead_s * factor,
+            launch_s=self.launch_s * factor,
+            tail_s=self.tail_s * factor,
+        )
 
 
 @dataclass(frozen=True)
@@ -65,9 +78,9 @@ def two_clocks_s(
         if segment.device_s > 0:
             first_s = (segment.device_s - segment.tail_s) * device_slowdown
             device = max(device, host + segment.lead_s * host_slowdown) + first_s
+            device = max(device, host + segment.launch_s * host_slowdown)
+            device += segment.tail_s * device_slowdown
         host += segment.host_s * host_slowdown
-        if segment.tail_s > 0:
-            device = max(device, host) + segment.tail_s * device_slowdown
         if segment.waits:
             host = max(host, device)
     return max(host, device)
@@ -76,30 +89,39 @@ def two_clocks_s(
 @dataclass(frozen=True)
 class _Piece:
     """Neighbouring operators as a max-plus map of the two clocks: the host's advances by
-    ``host``; the device's becomes max(device + ``device``, host at entry + ``latency``)."""
+    ``host``; the device's becomes max(device's + ``device``, host's at entry + ``launch`` +
+    ``tail``), where the operator launched at ``launch`` begins the longest path. ``lead`` is the
+    first launch, ``moment`` the sum of work times its launch, ``heavy`` that of host time times
+    memory weight."""
 
     lane: str
     host: float
     heavy: float
-    """Host time x memory weight."""
     device: float = 0.0
-    latency: float = -inf
     lead: float = 0.0
-    last: float = 0.0
+    launch: float = 0.0
+    tail: float = 0.0
+    moment: float = 0.0
     waits: bool = False
 
     def then(self, other: _Piece) -> _Piece:
-        launched = self.device > 0
-        return _Piece(
+        merged = replace(
+            self,
             lane=other.lane if self.lane == "cpu" else self.lane,
             host=self.host + other.host,
             heavy=self.heavy + other.heavy,
             device=self.device + other.device,
-            latency=max(self.latency + other.device, self.host + other.latency),
-            lead=self.lead if launched else self.host + other.lead,
-            last=other.last if other.device > 0 else 0.0,
+            moment=self.moment + other.moment + self.host * other.device,
             waits=other.waits,
         )
+        if other.device <= 0:
+            return merged
+        launch = self.host + other.launch
+        if self.device <= 0:
+            return replace(merged, lead=self.host + other.lead, launch=launch, tail=other.tail)
+        if self.launch + self.tail + other.device >= launch + other.tail:
+            return replace(merged, tail=self.tail + other.device)
+        return replace(merged, launch=launch, tail=other.tail)
 
     def joins(self, other: _Piece) -> bool:
         """Whether the two may become one segment: one lane, besides the host's launching."""
@@ -120,17 +142,17 @@ class _Piece:
         weight = self.heavy / self.host if self.host > 0 else 1.0
         if self.device <= 0:
             return Segment(self.lane, self.host, weight)
-        tail = self.latency - self.host
-        if self.latency <= (self.lead + self.device) * (1 + 1e-9):  # bound by the device
-            tail = min(tail, self.last)
+        tail = min(self.tail, self.device)
+        first = self.device - tail
+        lead = self.launch
+        if first > 0:
+            # At the first launch some of it would run ahead of its own; at its mean launch some
+            # would be late: half way between, but never so late that the step takes longer.
+            latest = min(self.launch, self.launch + self.tail - self.device)
+            mean = (self.moment - tail * self.launch) / first
+            lead = max(self.lead, min((self.lead + mean) / 2, latest))
         return Segment(
-            lane=self.lane,
-            host_s=self.host,
-            weight=weight,
-            lead_s=self.lead,
-            device_s=self.device,
-            tail_s=min(max(tail, 0.0), self.device),
-            waits=self.waits,
+            self.lane, self.host, weight, self.device, lead, self.launch, tail, self.waits
         )
 
 
@@ -142,9 +164,9 @@ def step_segments(
 
     Operators with their gaps are scaled by ``StepCost.scale``, then all by one factor, so that
     the step alone takes ``mean_us + stall_us``. On a CPU each has a memory weight, its share of
-    the bytes over its share of the time, at most 3 before the mean is made 1. On a GPU a ``gpu``
-    operator starts at max(the job's queue free + 1 µs, its launch), ``link`` operators outside
-    the phases input and copy are read-backs, for which the host waits. Neighbours are merged
+    the bytes over its share of the time, within bounds. On a GPU a ``gpu`` operator starts at
+    max(the job's queue free + 1 µs, its launch); ``link`` operators outside the phases input and
+    copy are read-backs, for which the host waits. Neighbours are merged
     where that loses least. Without operators a CPU step is one segment. Raises
     :class:`InputError` where the profile has no figures.
     """
@@ -159,16 +181,7 @@ def step_segments(
         return StepSegments((Segment("cpu", target_s),), target_s)
     segments = [piece.segment() for piece in _coalesce(pieces, limit)]
     factor = target_s / two_clocks_s(segments)
-    scaled = tuple(
-        replace(
-            segment,
-            host_s=segment.host_s * factor,
-            lead_s=segment.lead_s * factor,
-            device_s=segment.device_s * factor,
-            tail_s=segment.tail_s * factor,
-        )
-        for segment in segments
-    )
+    scaled = tuple(segment.scaled(factor) for segment in segments)
     return StepSegments(scaled, target_s)
 
 
@@ -187,16 +200,32 @@ def _host_pieces(rows: Sequence[OperatorCost], cost: StepCost) -> list[_Piece]:
     scale = cost.scale.get("cpu", 1.0) * 1e-6
     times = [(row.mean_us + row.gap_before_us) * scale for row in rows]
     moved = [row.read_bytes + row.written_bytes for row in rows]
-    total_s, total_bytes = sum(times), sum(moved)
-    heavy = list(times)
-    if total_bytes > 0 and total_s > 0:
-        mean = total_bytes / total_s
-        heavy = [
-            min(count / mean, WEIGHT_MAX * time) for count, time in zip(moved, times, strict=True)
-        ]
-        correction = total_s / sum(heavy) if sum(heavy) > 0 else 1.0
-        heavy = [value * correction for value in heavy]
+    weights = _memory_weights(times, moved, cost.pressure)
+    heavy = [time * weight for time, weight in zip(times, weights, strict=True)]
     return [_Piece("cpu", *pair) for pair in zip(times, heavy, strict=True)]
+
+
+def _memory_weights(times: Sequence[float], moved: Sequence[int], pressure: float) -> list[float]:
+    """Bytes per second in units of the mean, by time 1 on average. No operator is heavier than
+    3, nor than what with this pressure equals 1.5 streams, for no program outdoes a stream by
+    much: byte formulas count what a cache holds, too. What is cut off is spread evenly over
+    the rest."""
+    total_s, total_bytes = sum(times), sum(moved)
+    if total_s <= 0 or total_bytes <= 0:
+        return [1.0] * len(times)
+    heaviest = max(1.0, min(WEIGHT_MAX, PRESSURE_MAX / pressure if pressure > 0 else WEIGHT_MAX))
+    mean = total_bytes / total_s
+    weights = [
+        count / time / mean if time > 0 else 1.0 for count, time in zip(moved, times, strict=True)
+    ]
+    while True:
+        weights = [min(weight, heaviest) for weight in weights]
+        held = sum(weight * time for weight, time in zip(weights, times, strict=True))
+        room_s = sum(t for w, t in zip(weights, times, strict=True) if w < heaviest)
+        if total_s - held <= 1e-12 * total_s or room_s <= 0:
+            return weights
+        more = (total_s - held) / room_s
+        weights = [w + more if w < heaviest else w for w in weights]
 
 
 def _device_pieces(rows: Sequence[OperatorCost], cost: StepCost) -> list[_Piece]:
@@ -211,17 +240,11 @@ def _device_pieces(rows: Sequence[OperatorCost], cost: StepCost) -> list[_Piece]
             continue
         host = (row.gap_before_us + row.host_us) * scale["cpu"]
         device = row.mean_us * scale[row.lane]
+        launch = max(0.0, host - gap_s)
+        work = device + gap_s
+        waits = row.lane == "link" and row.phase not in ("input", "copy")
         pieces.append(
-            _Piece(
-                lane=row.lane,
-                host=host,
-                heavy=host,
-                device=device + gap_s,
-                latency=max(host, gap_s) + device,
-                lead=max(0.0, host - gap_s),
-                last=device,
-                waits=row.lane == "link" and row.phase not in ("input", "copy"),
-            )
+            _Piece(row.lane, host, host, work, launch, launch, work, work * launch, waits)
         )
     return pieces
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from random import Random
 
 from simpy import Environment
 
+from rmixer.files import content_hash
 from rmixer.machine import Machine
 from rmixer.profile import ModelProfile
 from rmixer.step_times import Member
@@ -16,19 +18,23 @@ from sim.resident import Residents
 
 class WalkProgress:
     """Training walks its segments over the machine's lanes; every other phase is one stretch of
-    host work. For short schedules: its cost grows with steps."""
+    host work. For short schedules: its cost grows with steps. What a walk draws depends only on
+    the member and on how many have begun before it."""
 
     def __init__(
         self, env: Environment, profiles: Mapping[str, ModelProfile], machine: Machine
     ) -> None:
         self._lanes = Lanes(env)
         self._residents = Residents(profiles, machine)
+        self._begun = 0
 
     def begin(self, member: Member, amount: float) -> Running:
         """See :class:`sim.progress.Progress`."""
         resident = self._residents.resident(member)
         if resident.training:
-            walker = Walker(self._lanes, resident, steps=amount)
+            self._begun += 1
+            draw = Random(int(content_hash([member, self._begun]), 16))
+            walker = Walker(self._lanes, resident, steps=amount, draw=draw)
             return Running(walker.done, walker.made)
         work_s = amount * self._residents.unit_s(member)
         activity = self._lanes.host.start(resident.steady, work_s)
