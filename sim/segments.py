@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from itertools import pairwise
-from math import inf
 
 from rmixer.errors import InputError
 from rmixer.profile import ModelProfile, OperatorCost, StepCost
 from sim.contention import PRESSURE_MAX
+from sim.piece import Piece, coalesce
 
 MAX_SEGMENTS = 16
 WEIGHT_MAX = 3.0
@@ -86,76 +85,6 @@ def two_clocks_s(
     return max(host, device)
 
 
-@dataclass(frozen=True)
-class _Piece:
-    """Neighbouring operators as a max-plus map of the two clocks: the host's advances by
-    ``host``; the device's becomes max(device's + ``device``, host's at entry + ``launch`` +
-    ``tail``), where the operator launched at ``launch`` begins the longest path. ``lead`` is the
-    first launch, ``moment`` the sum of work times its launch, ``heavy`` that of host time times
-    memory weight."""
-
-    lane: str
-    host: float
-    heavy: float
-    device: float = 0.0
-    lead: float = 0.0
-    launch: float = 0.0
-    tail: float = 0.0
-    moment: float = 0.0
-    waits: bool = False
-
-    def then(self, other: _Piece) -> _Piece:
-        merged = replace(
-            self,
-            lane=other.lane if self.lane == "cpu" else self.lane,
-            host=self.host + other.host,
-            heavy=self.heavy + other.heavy,
-            device=self.device + other.device,
-            moment=self.moment + other.moment + self.host * other.device,
-            waits=other.waits,
-        )
-        if other.device <= 0:
-            return merged
-        launch = self.host + other.launch
-        if self.device <= 0:
-            return replace(merged, lead=self.host + other.lead, launch=launch, tail=other.tail)
-        if self.launch + self.tail + other.device >= launch + other.tail:
-            return replace(merged, tail=self.tail + other.device)
-        return replace(merged, launch=launch, tail=other.tail)
-
-    def joins(self, other: _Piece) -> bool:
-        """Whether the two may become one segment: one lane, besides the host's launching."""
-        same = self.lane == other.lane or "cpu" in (self.lane, other.lane)
-        return same and not self.waits
-
-    def loss(self, other: _Piece) -> float:
-        """What merging loses: the spread of memory weights (Ward's criterion) and, where the
-        device takes part, the detail of how the two clocks interleave."""
-        own, its = self.host or 1e-12, other.host or 1e-12
-        spread = (self.heavy / own - other.heavy / its) ** 2 * own * its / (own + its)
-        if self.device > 0 and other.device > 0:
-            left, right = self.host + self.device, other.host + other.device
-            spread += left * right / (left + right)
-        return spread
-
-    def segment(self) -> Segment:
-        weight = self.heavy / self.host if self.host > 0 else 1.0
-        if self.device <= 0:
-            return Segment(self.lane, self.host, weight)
-        tail = min(self.tail, self.device)
-        first = self.device - tail
-        lead = self.launch
-        if first > 0:
-            # At the first launch some of it would run ahead of its own; at its mean launch some
-            # would be late: half way between, but never so late that the step takes longer.
-            latest = min(self.launch, self.launch + self.tail - self.device)
-            mean = (self.moment - tail * self.launch) / first
-            lead = max(self.lead, min((self.lead + mean) / 2, latest))
-        return Segment(
-            self.lane, self.host, weight, self.device, lead, self.launch, tail, self.waits
-        )
-
-
 def step_segments(
     profile: ModelProfile, kind: str, threads: int, limit: int | None = MAX_SEGMENTS
 ) -> StepSegments:
@@ -166,9 +95,9 @@ def step_segments(
     the step alone takes ``mean_us + stall_us``. On a CPU each has a memory weight, its share of
     the bytes over its share of the time, within bounds. On a GPU a ``gpu`` operator starts at
     max(the job's queue free + 1 µs, its launch); ``link`` operators outside the phases input and
-    copy are read-backs, for which the host waits. Neighbours are merged
-    where that loses least. Without operators a CPU step is one segment. Raises
-    :class:`InputError` where the profile has no figures.
+    copy are read-backs, for which the host waits. Neighbours are merged where that loses least.
+    Without operators a CPU step is one segment. Raises :class:`InputError` where the profile has
+    no figures.
     """
     cost = profile.step(kind, threads)
     target_s = (cost.mean_us + cost.stall_us) * 1e-6
@@ -179,7 +108,7 @@ def step_segments(
     pieces = _host_pieces(rows, cost) if kind == "cpu" else _device_pieces(rows, cost)
     if sum(piece.host + piece.device for piece in pieces) <= 0:
         return StepSegments((Segment("cpu", target_s),), target_s)
-    segments = [piece.segment() for piece in _coalesce(pieces, limit)]
+    segments = [_segment(piece) for piece in coalesce(pieces, limit)]
     factor = target_s / two_clocks_s(segments)
     scaled = tuple(segment.scaled(factor) for segment in segments)
     return StepSegments(scaled, target_s)
@@ -195,14 +124,14 @@ def _rows(profile: ModelProfile, kind: str, threads: int) -> list[OperatorCost]:
     return [row for row in rows if row.lane != "cpu" or not shared or row.phase == "input"]
 
 
-def _host_pieces(rows: Sequence[OperatorCost], cost: StepCost) -> list[_Piece]:
+def _host_pieces(rows: Sequence[OperatorCost], cost: StepCost) -> list[Piece]:
     """Pieces of host work with memory weights of time-weighted mean 1."""
     scale = cost.scale.get("cpu", 1.0) * 1e-6
     times = [(row.mean_us + row.gap_before_us) * scale for row in rows]
     moved = [row.read_bytes + row.written_bytes for row in rows]
     weights = _memory_weights(times, moved, cost.pressure)
     heavy = [time * weight for time, weight in zip(times, weights, strict=True)]
-    return [_Piece("cpu", *pair) for pair in zip(times, heavy, strict=True)]
+    return [Piece("cpu", *pair) for pair in zip(times, heavy, strict=True)]
 
 
 def _memory_weights(times: Sequence[float], moved: Sequence[int], pressure: float) -> list[float]:
@@ -228,7 +157,7 @@ def _memory_weights(times: Sequence[float], moved: Sequence[int], pressure: floa
         weights = [w + more if w < heaviest else w for w in weights]
 
 
-def _device_pieces(rows: Sequence[OperatorCost], cost: StepCost) -> list[_Piece]:
+def _device_pieces(rows: Sequence[OperatorCost], cost: StepCost) -> list[Piece]:
     """Pieces of a step on a GPU: each row's gap and host time, then its work on the device."""
     scale = {lane: cost.scale.get(lane, 1.0) * 1e-6 for lane in ("cpu", "gpu", "link")}
     gap_s = LAUNCH_GAP_US * 1e-6
@@ -236,38 +165,38 @@ def _device_pieces(rows: Sequence[OperatorCost], cost: StepCost) -> list[_Piece]
     for row in rows:
         if row.lane == "cpu":
             host = (row.gap_before_us + row.mean_us) * scale["cpu"]
-            pieces.append(_Piece("cpu", host, host))
+            pieces.append(Piece("cpu", host, host))
             continue
         host = (row.gap_before_us + row.host_us) * scale["cpu"]
         device = row.mean_us * scale[row.lane]
         launch = max(0.0, host - gap_s)
         work = device + gap_s
         waits = row.lane == "link" and row.phase not in ("input", "copy")
-        pieces.append(
-            _Piece(row.lane, host, host, work, launch, launch, work, work * launch, waits)
-        )
+        pieces.append(Piece(row.lane, host, host, work, launch, launch, work, work * launch, waits))
     return pieces
 
 
-def _coalesce(pieces: Sequence[_Piece], limit: int | None) -> list[_Piece]:
-    """Merge neighbours, the smallest loss first, down to ``limit`` where lanes allow it."""
-    merged = list(pieces)
-    if limit is None:
-        return merged
-    losses = [_loss(left, right) for left, right in pairwise(merged)]
-    while len(merged) > limit:
-        smallest = min(losses)
-        if smallest == inf:
-            break
-        at = losses.index(smallest)
-        merged[at : at + 2] = [merged[at].then(merged[at + 1])]
-        del losses[at]
-        if at > 0:
-            losses[at - 1] = _loss(merged[at - 1], merged[at])
-        if at < len(losses):
-            losses[at] = _loss(merged[at], merged[at + 1])
-    return merged
-
-
-def _loss(left: _Piece, right: _Piece) -> float:
-    return left.loss(right) if left.joins(right) else inf
+def _segment(piece: Piece) -> Segment:
+    """The piece's two clocks with two launches: exact alone, close in company."""
+    weight = piece.heavy / piece.host if piece.host > 0 else 1.0
+    if piece.device <= 0:
+        return Segment(piece.lane, piece.host, weight)
+    tail = min(piece.tail, piece.device)
+    first = piece.device - tail
+    lead = piece.launch
+    if first > 0:
+        # At the first launch some of it would run ahead of its own; at its mean launch some
+        # would be late: half way between, but never so late that the step takes longer.
+        latest = min(piece.launch, piece.launch + piece.tail - piece.device)
+        mean = (piece.moment - tail * piece.launch) / first
+        lead = max(piece.lead, min((piece.lead + mean) / 2, latest))
+    return Segment(
+        lane=piece.lane,
+        host_s=piece.host,
+        weight=weight,
+        device_s=piece.device,
+        lead_s=lead,
+        launch_s=piece.launch,
+        tail_s=tail,
+        waits=piece.waits,
+    )
