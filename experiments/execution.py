@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -42,8 +42,8 @@ def execute(
     observer: Observer | None = None,
 ) -> ExecutedRun:
     """Run ``policy`` on the real clock and write what happened under ``part``: events, summary,
-    step times, the schedule as it came out, and what the jobs saved. An interrupted run is
-    written too."""
+    step times, the schedule as it came out, and what the jobs saved. A run that was
+    interrupted or failed is written too."""
     layout.check(machine, "layout")
     check_cores(machine)
     used = {device.name: 0 for device in machine.devices}
@@ -69,6 +69,8 @@ def execute(
     schedule = schedule_of(workload, machine, policy.origin, policy.seed, layout, executed.bookings)
     write_schedule(place / "executed_schedule.json", schedule)
     folder.write(part, executed.timeline, executed.summary)
+    if executed.failure is not None:
+        raise executed.failure
     return executed
 
 
@@ -160,7 +162,7 @@ def check_cores(machine: Machine) -> None:
         raise InputError(f"machine {machine.name}", "cores", found, allowed)
 
 
-def _write_steps(folder: Path, step_ends_s: Mapping[str, list[float]]) -> None:
+def _write_steps(folder: Path, step_ends_s: Mapping[str, Sequence[float]]) -> None:
     """``<job>.npy``: the end of each step in seconds of the run."""
     folder.mkdir(parents=True, exist_ok=True)
     for job, ends_s in step_ends_s.items():

@@ -10,12 +10,13 @@ from experiments.sweep_row import SweepRow, ranked
 from rmixer.errors import InputError, RunFailed
 from rmixer.layout import Layout
 from rmixer.machine import Machine
-from rmixer.policies import POLICIES, Policy, make_policy
+from rmixer.policies import POLICIES, make_policy
 from rmixer.profile import ModelProfile
 from rmixer.schedule import Schedule, schedule_of
 from rmixer.step_times import StepTimes
+from rmixer.summary import RunSummary
 from rmixer.workload import Workload
-from sim.cluster import SimulatedRun, simulate
+from sim.cluster import Level, SimulatedRun, simulate
 
 
 @dataclass(frozen=True)
@@ -74,8 +75,52 @@ def sweep(
     threads: Sequence[int] | None = None,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> Sweep:
-    """Simulate every candidate. ``slots`` defaults to powers of two and all cores, ``threads`` to
-    the counts that every profile has. ``progress`` hears how many of how many are done."""
+    """Simulate every candidate, all at the job level, so that they are ranked alike; the best is
+    then predicted again at whatever level it needs.
+
+    ``slots`` defaults to powers of two and all cores, ``threads`` to the counts that every profile
+    has. ``progress`` hears how many of how many are done. A candidate whose policy starves a job
+    is left out and says so in its row; raises :class:`RunFailed` if all do.
+    """
+    tried = _grid(workload, profiles, machine, policies, slots, threads)
+
+    def run(candidate: Candidate, level: Level) -> SimulatedRun:
+        policy = make_policy(candidate.policy, workload.seed)
+        everything = (workload, profiles, machine, policy, candidate.layout, step_times)
+        return simulate(*everything, level=level)
+
+    alone = candidates(workload, machine, ("sequential",), (1,), (1,))[0]
+    sequential = run(alone, "auto")
+    rows: list[tuple[SweepRow, Candidate]] = []
+    for index, candidate in enumerate(tried):
+        progress(index, len(tried))
+        try:
+            summary = run(candidate, "job").summary
+        except RunFailed as error:
+            place = (candidate.policy, candidate.slots, candidate.threads)
+            rows.append((SweepRow(*place, why=str(error)), candidate))
+        else:
+            rows.append((_row(candidate, summary, sequential.summary.makespan_s), candidate))
+    progress(len(tried), len(tried))
+    order = ranked(row for row, _ in rows)
+    if order[0].makespan_s is None:
+        raise RunFailed("; ".join(row.why for row in order))
+    best = next(candidate for row, candidate in rows if row is order[0])
+    predicted = run(best, "auto")
+    schedule = schedule_of(
+        workload, machine, best.policy, workload.seed, best.layout, predicted.bookings
+    )
+    return Sweep(tuple(order), best, schedule, predicted, sequential)
+
+
+def _grid(
+    workload: Workload,
+    profiles: Mapping[str, ModelProfile],
+    machine: Machine,
+    policies: Sequence[str],
+    slots: Sequence[int] | None,
+    threads: Sequence[int] | None,
+) -> list[Candidate]:
     known = profiled_threads(profiles)
     for count in threads or ():
         if count not in known:
@@ -86,33 +131,7 @@ def sweep(
     if not tried:
         found = f"{list(slots or counts)} slots of {list(threads or known)} threads"
         raise InputError("--slots, --threads", "", found, f"slots x threads <= {cores} cores")
-    sequential_policy = make_policy("sequential", workload.seed)
-    sequential_layout = sequential_policy.layout(machine, len(workload.jobs), 1, cores)
-    sequential = simulate(
-        workload, profiles, machine, sequential_policy, sequential_layout, step_times
-    )
-    runs: list[tuple[Candidate, SimulatedRun]] = []
-    failed: list[SweepRow] = []
-    for index, candidate in enumerate(tried):
-        progress(index, len(tried))
-        policy: Policy = make_policy(candidate.policy, workload.seed)
-        try:
-            run = simulate(workload, profiles, machine, policy, candidate.layout, step_times)
-        except RunFailed as error:  # this policy starves a job on this layout; others may not
-            name, slots, count = candidate.policy, candidate.slots, candidate.threads
-            failed.append(SweepRow(name, slots, count, why=str(error)))
-            continue
-        runs.append((candidate, run))
-    progress(len(tried), len(tried))
-    rows = {id(run): _row(candidate, run, sequential.summary.makespan_s) for candidate, run in runs}
-    if not rows:
-        raise RunFailed("; ".join(row.why for row in failed))
-    order = ranked([*rows.values(), *failed])
-    best, predicted = next(pair for pair in runs if rows[id(pair[1])] is order[0])
-    schedule = schedule_of(
-        workload, machine, best.policy, workload.seed, best.layout, predicted.bookings
-    )
-    return Sweep(tuple(order), best, schedule, predicted, sequential)
+    return tried
 
 
 def profiled_threads(profiles: Mapping[str, ModelProfile]) -> list[int]:
@@ -121,8 +140,7 @@ def profiled_threads(profiles: Mapping[str, ModelProfile]) -> list[int]:
     return sorted(set.intersection(*counts)) if counts else []
 
 
-def _row(candidate: Candidate, run: SimulatedRun, sequential_s: float) -> SweepRow:
-    summary = run.summary
+def _row(candidate: Candidate, summary: RunSummary, sequential_s: float) -> SweepRow:
     return SweepRow(
         policy=candidate.policy,
         slots=candidate.slots,

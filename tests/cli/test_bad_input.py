@@ -99,9 +99,7 @@ def test_a_job_that_fits_no_device(
     workload: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     profile_for(workload, peak_bytes=7 << 30)
-    message = refused(
-        capsys, "sweep", workload, "--machine", "made-up", "--out", tmp_path / "out"
-    )
+    message = refused(capsys, "sweep", workload, "--machine", "made-up", "--out", tmp_path / "out")
     assert "criteo_dlrm-0" in message
     assert "8.40 GiB" in message  # 1.2 x 7 GiB
     assert "8.00 GiB" in message
@@ -179,7 +177,7 @@ def test_a_schedule_for_another_machine(
     data = json.loads(schedule.read_text())
     data["dispatches"][0]["devices"] = ["gpu:7"]
     schedule.write_text(json.dumps(data))
-    with pytest.raises(InputError, match="gpu:7.*cpu:0"):
+    with pytest.raises(InputError, match=r"gpu:7.*cpu:0"):
         read_schedule(schedule).check(read_workload(workload), make_machine(), schedule)
     schedule.write_text(schedule.read_text()[:100])
     assert "truncated" in refused(capsys, "execute", schedule)
