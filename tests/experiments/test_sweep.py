@@ -1,0 +1,84 @@
+"""The sweep: which cuts of the machine are tried, and that the best by hand comes first."""
+
+from __future__ import annotations
+
+import pytest
+
+from experiments.prediction import replay
+from experiments.sweep import candidates, sweep
+from rmixer.errors import InputError
+from sim import OperatorLevel
+from sim.made_up import (
+    by_key,
+    make_job,
+    make_machine,
+    make_operator,
+    make_profile,
+    make_step,
+    make_workload,
+)
+
+MACHINE = make_machine(cores=2)
+JOBS = make_workload(make_job("a"), make_job("b"), make_job("c"), make_job("d"))
+
+
+def profile(one_thread_us: float, two_threads_us: float) -> dict[str, object]:
+    """Steps that do not slow each other down."""
+    times = {1: one_thread_us, 2: two_threads_us}
+    return by_key(  # type: ignore[return-value]
+        make_profile(
+            steps=[make_step(threads=n, mean_us=us) for n, us in times.items()],
+            operators=[make_operator(us, threads=n) for n, us in times.items()],
+        )
+    )
+
+
+def run_sweep(profiles: object, **grid: object) -> object:
+    step_times = OperatorLevel(profiles, MACHINE)  # type: ignore[arg-type]
+    return sweep(JOBS, profiles, MACHINE, step_times, **grid)  # type: ignore[arg-type]
+
+
+def test_slots_times_threads_stay_within_the_cores() -> None:
+    tried = candidates(JOBS, make_machine(cores=4), ("dyType",), (1, 2, 4), (1, 2, 4))
+    places = {(candidate.slots, candidate.threads) for candidate in tried}
+    assert places == {(1, 1), (2, 1), (4, 1), (1, 2), (2, 2), (1, 4)}
+
+
+def test_a_policy_with_its_own_cut_is_tried_once() -> None:
+    tried = candidates(JOBS, MACHINE, ("sequential", "all_at_once"), (1, 2), (1, 2))
+    assert [(c.policy, c.slots, c.threads) for c in tried] == [
+        ("sequential", 1, 2),
+        ("all_at_once", 4, 1),
+    ]
+
+
+def test_two_slots_win_where_a_second_thread_gains_little() -> None:
+    # 4 jobs x 100 steps: in turn with two threads 4 x 0.8 s, two by two with one thread 2 x 1 s.
+    found = run_sweep(profile(10_000, 8_000))
+    assert found.sequential.summary.makespan_s == pytest.approx(3.2)
+    assert found.predicted.summary.makespan_s == pytest.approx(2.0)
+    assert found.rows[0].speedup == pytest.approx(1.6)
+    assert (found.best.slots, found.best.threads) == (2, 1)
+    assert {d.slot for d in found.schedule.dispatches} == {0, 1}
+
+
+def test_one_slot_wins_where_threads_gain_more_than_company() -> None:
+    # Better than twice as fast with two threads: 4 x 0.4 s beats 2 x 1 s.
+    found = run_sweep(profile(10_000, 4_000))
+    assert found.predicted.summary.makespan_s == pytest.approx(1.6)
+    assert (found.best.slots, found.best.threads) == (1, 2)
+
+
+def test_the_schedule_replays_as_it_was_predicted() -> None:
+    profiles = profile(10_000, 8_000)
+    found = run_sweep(profiles)
+    step_times = OperatorLevel(profiles, MACHINE)  # type: ignore[arg-type]
+    again = replay(JOBS, profiles, MACHINE, found.schedule, step_times)  # type: ignore[arg-type]
+    assert again.timeline.to_csv() == found.predicted.timeline.to_csv()
+
+
+def test_threads_that_were_not_profiled_are_refused() -> None:
+    with pytest.raises(InputError, match="profiled: 1, 2"):
+        run_sweep(profile(10_000, 8_000), threads=[3])
+    with pytest.raises(InputError, match="2 cores"):
+        run_sweep(profile(10_000, 8_000), policies=("dyType",), slots=[2], threads=[2])
