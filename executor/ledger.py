@@ -1,4 +1,4 @@
-"""The memory ledger: what the jobs on each device hold, booked and measured."""
+"""The memory ledger: what the jobs on each device hold, predicted and measured."""
 
 from __future__ import annotations
 
@@ -6,36 +6,33 @@ from collections.abc import Mapping
 
 
 class Ledger:
-    """Keeps the largest sum of the residents' memory at one time, device by device.
+    """Knows who was on each device together, and so the largest sum of their memory.
 
-    A running job counts with what its profile predicts, and from its end with what it was
-    measured to have held.
+    A job counts with what it was measured to have held at its highest, and with what its profile
+    predicts as long as nobody has measured it.
     """
 
     def __init__(self) -> None:
-        self._held: dict[str, dict[str, int]] = {}
-        self._peaks: dict[str, int] = {}
-        self.measured: dict[str, int] = {}
+        self._bytes: dict[str, int] = {}
+        self._residents: dict[str, tuple[str, ...]] = {}
+        self._crowds: dict[str, list[tuple[str, ...]]] = {}
 
     def admit(self, device: str, job: str, predicted_bytes: int) -> None:
         """``job`` starts on ``device``."""
-        self._held.setdefault(device, {})[job] = predicted_bytes
-        self._note(device)
+        self._bytes[job] = predicted_bytes
+        crowd = self._residents[device] = (*self._residents.get(device, ()), job)
+        self._crowds.setdefault(device, []).append(crowd)
 
     def release(self, device: str, job: str, measured_bytes: int | None) -> None:
         """``job`` leaves ``device``, having held ``measured_bytes`` (None if nobody knows)."""
-        held = self._held[device]
+        self._residents[device] = tuple(other for other in self._residents[device] if other != job)
         if measured_bytes is not None:
-            held[job] = measured_bytes
-            self.measured[job] = measured_bytes
-            self._note(device)
-        del held[job]
+            self._bytes[job] = measured_bytes
 
     @property
     def peaks(self) -> Mapping[str, int]:
         """The largest sum on each device so far."""
-        return self._peaks
-
-    def _note(self, device: str) -> None:
-        total = sum(self._held[device].values())
-        self._peaks[device] = max(total, self._peaks.get(device, 0))
+        return {
+            device: max(sum(self._bytes[job] for job in crowd) for crowd in crowds)
+            for device, crowds in self._crowds.items()
+        }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Container
 from pathlib import Path
 
 from rmixer.layout import Layout
@@ -42,11 +43,14 @@ class WorkerPool:
         """Every place with its worker."""
         return list(self._workers.items())
 
-    def replace(self, place: Place) -> None:
-        """A fresh, warm worker in place of one that died."""
-        self._workers[place].kill()
-        worker = self._workers[place] = self._spawn(*place)
-        worker.warm_up()
+    def replace_ended(self, busy: Container[Place]) -> None:
+        """A fresh, warm worker in place of each one that has died, except on ``busy`` places:
+        what those reported last has yet to be read."""
+        for place, worker in self.items():
+            if place not in busy and worker.has_ended:
+                worker.kill()
+                fresh = self._workers[place] = self._spawn(*place)
+                fresh.warm_up()
 
     def stop(self, grace_s: float) -> None:
         """Ask every worker to stop at its next step, and end all within about ``grace_s``."""

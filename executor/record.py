@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from array import array
 from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -26,7 +27,7 @@ class JobRecord:
     threads: int
     start_s: float
     phases: list[tuple[str, float]] = field(default_factory=list)
-    step_ends_s: list[float] = field(default_factory=list)
+    step_ends_s: array[float] = field(default_factory=lambda: array("d"))
     end_s: float = 0.0
     state: Literal["done", "failed", "interrupted"] = "interrupted"
     answer: dict[str, Any] = field(default_factory=dict)
@@ -48,8 +49,8 @@ class JobRecord:
         ends = [end_s for end_s in self.step_ends_s if end_s > span[0]]
         return list(np.diff([span[0], *ends])) if ends else []
 
-    def summary(self, predicted_peak_bytes: int) -> JobSummary:
-        """The job's line of ``summary.json``."""
+    def summary(self, predicted_peak_bytes: int, first_s: float) -> JobSummary:
+        """The job's line of ``summary.json``; ``first_s`` is when the run's first job started."""
         durations = self.train_durations_s()
         steps = step_statistics(durations) if durations else None
         return JobSummary(
@@ -59,8 +60,8 @@ class JobRecord:
             slot=self.booking.slot,
             threads=self.threads,
             attempt=self.booking.attempt,
-            start_s=self.start_s,
-            end_s=self.end_s,
+            start_s=self.start_s - first_s,
+            end_s=self.end_s - first_s,
             steps=len(self.step_ends_s),
             samples=len(self.step_ends_s) * self.job.batch,
             step_ms_p50=steps.p50_s * 1e3 if steps else None,

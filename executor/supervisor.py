@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import contextlib
-import signal
-import threading
+import resource
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from multiprocessing.connection import wait
 from pathlib import Path
 
 import psutil
 
+from executor.interrupts import Interrupts
 from executor.ledger import Ledger
 from executor.observer import Observer
 from executor.pool import Place, WorkerPool
@@ -20,6 +20,7 @@ from executor.record import JobRecord, timeline_of
 from rmixer.cluster import Booking, Cluster
 from rmixer.cost_identity import cost_identity
 from rmixer.errors import RunFailed
+from rmixer.files import write_text
 from rmixer.layout import Layout
 from rmixer.machine import Machine
 from rmixer.policies.base import Policy
@@ -28,21 +29,25 @@ from rmixer.step_times import StepTimes
 from rmixer.summary import DeviceSummary, JobSummary, RunSummary
 from rmixer.timeline import Timeline
 from rmixer.training.process import Message
+from rmixer.training.train_job import unfinished
 from rmixer.workload import Job, Workload
 
 STOP_GRACE_S = 2.0
+EXIT_GRACE_S = 0.5
 
 
 @dataclass(frozen=True)
 class ExecutedRun:
     """What happened: the timeline, its summary, the bookings in order, and the ends of each
-    job's steps in seconds of the run."""
+    job's steps in seconds of the run. ``failure`` is what ended the run early, if not the user:
+    a policy that raised, a worker that would not start."""
 
     timeline: Timeline
     summary: RunSummary
     bookings: tuple[Booking, ...]
-    step_ends_s: Mapping[str, list[float]]
+    step_ends_s: Mapping[str, Sequence[float]]
     interrupted: bool
+    failure: Exception | None = None
 
 
 class Supervisor:
@@ -69,45 +74,55 @@ class Supervisor:
         self._observer = observer or Observer()
         self._pool = WorkerPool(machine, layout, folder / "workers")
         self._ledger = Ledger()
+        self._jobs = {job.id: job for job in workload.jobs}
         self._pending = sorted(workload.jobs, key=lambda job: job.arrival_s)
         self._records: dict[str, JobRecord] = {}
         self._running: dict[Place, JobRecord] = {}
         self._begin_s = 0.0
 
     def execute(self, probe_s: float | None = None) -> ExecutedRun:
-        """Run to the end, or until interrupted; either way no process is left behind and what
-        was recorded is returned."""
-        interrupted = False
+        """Run to the end, or until it is interrupted or fails; either way no process is left
+        behind and what was recorded is returned."""
+        interrupted, failure = False, None
         cpu_s = self._cpu_seconds()
-        try:
+        with Interrupts() as interrupts:
             try:
-                self._observer.warming(sum(entry.slots for entry in self._layout.devices))
-                self._pool.start()
-                cpu_s = self._cpu_seconds()
-                self._begin_s = time.perf_counter()
-                self._loop()
-            except KeyboardInterrupt:
-                interrupted = True
-                with _undisturbed():
-                    self._wind_down()
-            cpu_s = self._cpu_seconds() - cpu_s
-        finally:
-            with _undisturbed():
-                self._pool.stop(0.5 if not self._running else 0.0)
-        return self._executed(interrupted, cpu_s, probe_s)
+                try:
+                    self._observer.warming(sum(entry.slots for entry in self._layout.devices))
+                    self._pool.start()
+                    cpu_s = self._cpu_seconds()
+                    self._begin_s = time.perf_counter()
+                    self._loop(interrupts)
+                except KeyboardInterrupt:
+                    interrupted = True
+                except Exception as error:
+                    failure = error
+                self._wind_down()
+                cpu_s = self._cpu_seconds() - cpu_s
+            finally:
+                self._pool.stop(EXIT_GRACE_S)
+                self._remove_unfinished()
+        return self._executed(interrupted, failure, cpu_s, probe_s)
 
     def _now_s(self) -> float:
         return time.perf_counter() - self._begin_s
 
-    def _loop(self) -> None:
+    def _loop(self, interrupts: Interrupts) -> None:
         while self._pending or self._running or self._cluster.view(0.0).queued:
+            self._pool.replace_ended(self._running)
             now_s = self._now_s()
             while self._pending and self._pending[0].arrival_s <= now_s:
                 self._submit(self._pending.pop(0))
-            for booking in self._cluster.decide(self._policy, now_s):
-                self._start(booking)
-            self._cluster.check_progress(more_to_come=bool(self._pending))
-            self._take_messages(self._until_arrival_s())
+            bookings = self._cluster.decide(self._policy, now_s)
+            for booking in bookings:
+                with interrupts.held():
+                    self._start(booking)
+            if not bookings:
+                self._cluster.check_progress(more_to_come=bool(self._pending))
+            if self._running or not bookings:  # else all that were started are lost already
+                self._wait(self._until_arrival_s())
+            with interrupts.held():
+                self._take_messages()
 
     def _until_arrival_s(self) -> float | None:
         if not self._pending:
@@ -119,7 +134,7 @@ class Supervisor:
         self._cluster.submit(job, identity, self._profiles[identity].costs())
 
     def _start(self, booking: Booking) -> None:
-        job = next(job for job in self._workload.jobs if job.id == booking.job)
+        job = self._jobs[booking.job]
         device = booking.devices[0]
         record = JobRecord(job, booking, self._threads[device], start_s=self._now_s())
         self._records[job.id] = self._running[device, booking.slot] = record
@@ -129,21 +144,26 @@ class Supervisor:
             self._pool[device, booking.slot].start(
                 "rmixer.training.train_job:train_job",
                 job=vars(job),
-                save_to=str(self._folder / "models" / f"{job.id}.pt"),
+                save_to=str(self._model_path(job)),
             )
         except RunFailed as error:
             self._lost((device, booking.slot), str(error))
+
+    def _model_path(self, job: Job) -> Path:
+        return self._folder / "models" / f"{job.id}.pt"
 
     def _predicted_peak(self, job: Job, device: str) -> int:
         costs = self._profiles[cost_identity(job).key].costs()
         return costs[device.partition(":")[0]].peak_bytes
 
-    def _take_messages(self, timeout_s: float | None) -> None:
-        """All messages that have come, at least one unless ``timeout_s`` passes: completions
-        noticed together are all booked before the next decision."""
-        places = {self._pool[place].connection: place for place in self._running}
-        for connection in wait(list(places), timeout_s):
-            place = places[connection]  # type: ignore[index]
+    def _wait(self, timeout_s: float | None) -> None:
+        """Until a message has come, or a worker has died, or ``timeout_s`` has passed."""
+        wait([self._pool[place].connection for place in self._running], timeout_s)
+
+    def _take_messages(self) -> None:
+        """All messages that have come: completions noticed together are all booked before the
+        next decision."""
+        for place in list(self._running):
             while place in self._running and self._pool[place].connection.poll():
                 try:
                     message = self._pool[place].receive()
@@ -167,10 +187,8 @@ class Supervisor:
             self._end(place, message["at"] + to_run_s)
         elif message["kind"] == "failed":
             record.state, record.error = "failed", message["error"]
-            failure = self._folder / "failures" / f"{record.job.id}.txt"
-            failure.parent.mkdir(parents=True, exist_ok=True)
-            failure.write_text(message["traceback"], encoding="utf-8")
             self._end(place, message["at"] + to_run_s)
+            write_text(self._folder / "failures" / f"{record.job.id}.txt", message["traceback"])
 
     def _end(self, place: Place, at_s: float) -> None:
         record = self._running.pop(place)
@@ -180,11 +198,11 @@ class Supervisor:
         self._observer.ended(record.job.id, record.state, record.error)
 
     def _lost(self, place: Place, why: str) -> None:
-        """A worker died: its job has failed, its slot gets a fresh worker."""
+        """A worker died: its job has failed."""
         record = self._running[place]
         record.state, record.error = "failed", why
         self._end(place, self._now_s())
-        self._pool.replace(place)
+        self._pool[place].kill()
 
     def _wind_down(self) -> None:
         """Ask every running job to stop at its next step and take what it still reports."""
@@ -193,28 +211,37 @@ class Supervisor:
                 self._pool[place].send("stop")
         end_s = time.monotonic() + STOP_GRACE_S
         while self._running and (left_s := end_s - time.monotonic()) > 0:
-            places = {self._pool[place].connection: place for place in self._running}
-            for connection in wait(list(places), left_s):
-                place = places[connection]  # type: ignore[index]
-                try:
-                    self._take(place, self._pool[place].receive())
-                except RunFailed:
-                    self._end(place, self._now_s())
+            self._wait(left_s)
+            self._take_messages()
         for place in list(self._running):
             self._end(place, self._now_s())
 
+    def _remove_unfinished(self) -> None:
+        for record in self._records.values():
+            if record.state != "done":
+                unfinished(self._model_path(record.job)).unlink(missing_ok=True)
+
     def _cpu_seconds(self) -> float:
-        total = 0.0
+        """Of all workers so far: those that run, and those that have ended."""
+        ended = resource.getrusage(resource.RUSAGE_CHILDREN)
+        total = ended.ru_utime + ended.ru_stime
         for _, worker in self._pool.items():
             with contextlib.suppress(psutil.Error):
                 times = psutil.Process(worker.pid).cpu_times()
                 total += times.user + times.system
         return total
 
-    def _executed(self, interrupted: bool, cpu_s: float, probe_s: float | None) -> ExecutedRun:
+    def _executed(
+        self,
+        interrupted: bool,
+        failure: Exception | None,
+        cpu_s: float,
+        probe_s: float | None,
+    ) -> ExecutedRun:
         records = list(self._records.values())
-        makespan_s = max((record.end_s for record in records), default=0.0)
-        jobs = tuple(self._summary(job) for job in self._workload.jobs)
+        first_s = min((record.start_s for record in records), default=0.0)
+        makespan_s = max((record.end_s for record in records), default=first_s) - first_s
+        jobs = tuple(self._summary(job, first_s) for job in self._workload.jobs)
         samples = sum(job.samples for job in jobs)
         cores = len(self._machine.cores)
         summary = RunSummary(
@@ -244,12 +271,14 @@ class Supervisor:
             bookings=bookings,
             step_ends_s={record.job.id: record.step_ends_s for record in records},
             interrupted=interrupted,
+            failure=failure,
         )
 
-    def _summary(self, job: Job) -> JobSummary:
+    def _summary(self, job: Job, first_s: float) -> JobSummary:
         if job.id in self._records:
             record = self._records[job.id]
-            return record.summary(self._predicted_peak(job, record.booking.devices[0]))
+            peak_bytes = self._predicted_peak(job, record.booking.devices[0])
+            return record.summary(peak_bytes, first_s)
         return JobSummary(
             id=job.id,
             model=job.model,
@@ -267,16 +296,3 @@ class Supervisor:
             peak_bytes=0,
             state="queued",
         )
-
-
-@contextlib.contextmanager
-def _undisturbed() -> Iterator[None]:
-    """Let no second Ctrl-C interrupt the ending of the workers, which takes seconds at most."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)

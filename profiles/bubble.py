@@ -53,10 +53,16 @@ class Bubbles:
     """One bubble process pinned to each of ``cores``, idle until told to run."""
 
     def __init__(self, cores: Sequence[int]) -> None:
-        self._workers = [WorkerProcess((core,)) for core in cores]
-        for worker in self._workers:
-            worker.start("profiles.bubble:bubble")
-        self.run("compute", 0.05)
+        self._workers: list[WorkerProcess] = []
+        try:
+            for core in cores:
+                self._workers.append(WorkerProcess((core,)))
+            for worker in self._workers:
+                worker.start("profiles.bubble:bubble")
+            self.run("compute", 0.05)
+        except BaseException:
+            self.close()
+            raise
 
     def __len__(self) -> int:
         return len(self._workers)
@@ -71,7 +77,7 @@ class Bubbles:
         return [self._rate(worker) for worker in self._workers[:count]]
 
     def _rate(self, worker: WorkerProcess) -> float:
-        return float(worker.receive(60)["rate"])
+        return float(worker.expect("ran", 60)["rate"])
 
     def run(self, work: Work, seconds: float, count: int | None = None) -> list[float]:
         """Start and collect."""
@@ -90,7 +96,12 @@ class Bubbles:
         """Seconds that a fixed computation takes on all cores at once, the mean over cores."""
         for worker in self._workers:
             worker.send("count", units=PROBE_PRODUCTS)
-        return statistics.mean(float(w.receive(60)["seconds"]) for w in self._workers)
+        return statistics.mean(float(w.expect("counted", 60)["seconds"]) for w in self._workers)
+
+    def close(self) -> None:
+        """End the processes."""
+        for worker in self._workers:
+            worker.kill()
 
     def __enter__(self) -> Bubbles:
         return self
@@ -101,8 +112,7 @@ class Bubbles:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        for worker in self._workers:
-            worker.kill()
+        self.close()
 
 
 def probe_machine(cores: Sequence[int], repeats: int = 9) -> float:

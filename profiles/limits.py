@@ -40,18 +40,31 @@ def cpu_quota(groups: Path = _GROUPS) -> float | None:
 
 def usable_memory_bytes(groups: Path = _GROUPS) -> int:
     """Physical memory, or the smallest limit of this process's control groups."""
-    limits = [psutil.virtual_memory().total]
-    for folder in _own_groups(groups, ""):
-        limits.append(_number(folder / "memory.max") or limits[0])
-    for folder in _own_groups(groups, "memory"):
-        limits.append(_number(folder / "memory.limit_in_bytes") or limits[0])
-    return min(limits)
+    return min([psutil.virtual_memory().total, *(limit for limit, _ in _memory(groups))])
 
 
-def used_memory_bytes() -> int:
-    """Memory in use now: physical memory less what the system says is available."""
-    memory = psutil.virtual_memory()
-    return memory.total - memory.available
+def used_memory_bytes(groups: Path = _GROUPS) -> int:
+    """How much of :func:`usable_memory_bytes` is not free now: of physical memory what the
+    system does not call available, of a control group what it holds but could not drop."""
+    free = [psutil.virtual_memory().available]
+    free += [max(0, limit - used) for limit, used in _memory(groups)]
+    return max(0, usable_memory_bytes(groups) - min(free))
+
+
+def _memory(groups: Path) -> list[tuple[int, int]]:
+    """Limit and use in bytes of each of this process's control groups that has a limit."""
+    found: list[tuple[int, int]] = []
+    for controller, limit, use, dropped in (
+        ("", "memory.max", "memory.current", "inactive_file"),
+        ("memory", "memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file"),
+    ):
+        for folder in _own_groups(groups, controller):
+            limit_bytes = _number(folder / limit)
+            if limit_bytes:
+                cached = re.search(rf"^{dropped} (\d+)$", _read(folder / "memory.stat"), re.M)
+                used = (_number(folder / use) or 0) - (int(cached[1]) if cached else 0)
+                found.append((limit_bytes, max(0, used)))
+    return found
 
 
 def processor_name() -> str:

@@ -75,7 +75,7 @@ def profile_job(
                 worker.send("end")
             found = merge_operators(structure["calls"], blocks.profiled, event_us, count)
             sizes = ready["sizes"]
-            rows = found.costs(sizes["gradient_bytes"])
+            rows = found.costs(ready["dense_bytes"])
             steps.append(_step_cost(blocks, found, phases, event_us, count))
             operators.extend(rows)
             if memory is None:
@@ -115,10 +115,11 @@ def _measure(worker: WorkerProcess, bubbles: Bubbles, spare: int, rounds: int) -
         blocks.plain.append(plain)
         blocks.profiled.append(worker.ask("profiled", steps=PROFILED_STEPS))
         alone_s = step_statistics(plain).mean_s
+        block_s = max(BLOCK_S, 4 * alone_s)
         for k in levels:
-            beside, _ = _beside(worker, bubbles, "compute", k)
+            beside, _ = _beside(worker, bubbles, "compute", k, block_s)
             blocks.compute.setdefault(k, []).append(beside / alone_s)
-            beside, rate = _beside(worker, bubbles, "stream", k)
+            beside, rate = _beside(worker, bubbles, "stream", k, block_s)
             blocks.stream.setdefault(k, []).append(beside / alone_s)
             if k == 1:
                 blocks.pressure.append(_pressure(bubbles, rate))
@@ -126,12 +127,17 @@ def _measure(worker: WorkerProcess, bubbles: Bubbles, spare: int, rounds: int) -
     return blocks
 
 
-def _beside(worker: WorkerProcess, bubbles: Bubbles, work: Any, count: int) -> tuple[float, float]:
-    """The job's mean step in seconds beside ``count`` bubbles, and the rate of the first one."""
-    bubbles.start(work, BLOCK_S, count)
-    # The last step may have outlasted the bubbles.
-    durations = worker.ask("plain", seconds=BLOCK_S)["durations"][:-1]
-    return step_statistics(durations).mean_s, bubbles.rates(count)[0]
+def _beside(
+    worker: WorkerProcess, bubbles: Bubbles, work: Any, count: int, block_s: float
+) -> tuple[float, float]:
+    """The job's mean step in seconds beside ``count`` bubbles that work for ``block_s``, and the
+    rate of the first one."""
+    bubbles.start(work, block_s, count)
+    durations = np.asarray(worker.ask("plain", seconds=block_s)["durations"])
+    # Steps that outlasted the bubbles were alone at the end.
+    within = durations[np.cumsum(durations) <= block_s]
+    steps = step_statistics(within if within.size else durations[:1])
+    return steps.mean_s, bubbles.rates(count)[0]
 
 
 def _pressure(bubbles: Bubbles, beside_job: float) -> float:

@@ -44,7 +44,8 @@ def session(channel: Channel, job: dict[str, Any]) -> None:
     step = TrainingStep(Job(**job))
     for _ in range(3):
         step.run()
-    channel.send("ready", sizes=step.bytes_by_use())
+    dense = sum(p.nbytes for p in step.model.parameters() if p.requires_grad)
+    channel.send("ready", sizes=step.bytes_by_use(), dense_bytes=dense)
     while (message := channel.receive())["kind"] != "end":
         if message["kind"] == "plain":
             channel.send("ran", durations=plain(step, message["seconds"]))

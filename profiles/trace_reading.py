@@ -7,6 +7,7 @@ in it, and every other event between operators, only adds to what the profiler i
 from __future__ import annotations
 
 import itertools
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -14,6 +15,7 @@ from typing import Any
 INPUT_MARK = "rmixer::input"
 PHASE_MARK = "rmixer::phase::"
 MODULE_MARK = "rmixer::module::"
+_BACKWARD_NODE = re.compile(r"\w+Backward\d*")
 
 
 @dataclass
@@ -63,7 +65,7 @@ def read_calls(events: Iterable[Any]) -> list[Called]:
         if name.startswith((PHASE_MARK, MODULE_MARK)):
             open_marks.append((start_us + duration_us, name))
             continue
-        if name.endswith(("Backward0", "Backward1")) and not name.startswith("autograd::"):
+        if _BACKWARD_NODE.fullmatch(name):
             node_sequence = (start_us + duration_us, event.sequence_nr())
         if not name.startswith("aten::") and name != INPUT_MARK:
             between += 1

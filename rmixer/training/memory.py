@@ -5,19 +5,26 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import gc
+import re
+import resource
 from pathlib import Path
+
+import psutil
 
 _STATUS = Path("/proc/self/status")
 
 
 def resident_bytes() -> int:
     """Resident memory now."""
-    return _field("VmRSS")
+    return int(psutil.Process().memory_info().rss)
 
 
 def peak_resident_bytes() -> int:
-    """The high-water mark of resident memory since the process began or was last reset."""
-    return _field("VmHWM")
+    """The high-water mark of resident memory since it was last reset; since the process began
+    where the system keeps no mark that can be reset."""
+    mark = re.search(r"^VmHWM:\s*(\d+) kB$", _STATUS.read_text(encoding="ascii"), re.MULTILINE)
+    kibibytes = int(mark[1]) if mark else resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return kibibytes * 1024
 
 
 def reset_peak() -> None:
@@ -30,11 +37,3 @@ def reset_peak() -> None:
         ctypes.CDLL(None).malloc_trim(0)
     with contextlib.suppress(OSError):
         Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
-
-
-def _field(name: str) -> int:
-    for line in _STATUS.read_text(encoding="ascii").splitlines():
-        key, _, value = line.partition(":")
-        if key == name:
-            return int(value.split()[0]) * 1024
-    raise RuntimeError(f"{_STATUS} has no {name}")

@@ -50,6 +50,7 @@ class WorkerProcess:
     def __init__(self, cores: Sequence[int], log: Path | None = None) -> None:
         self.cores = tuple(cores)
         self.offset_s = 0.0
+        self._log = log
         ours, theirs = socket.socketpair()
         pinned = ",".join(map(str, cores))
         command = [sys.executable, "-P", "-m", "rmixer.training.worker"]
@@ -75,6 +76,11 @@ class WorkerProcess:
         """The operating system's id of the process."""
         return self._process.pid
 
+    @property
+    def has_ended(self) -> bool:
+        """Whether the process is no more."""
+        return self._process.poll() is not None
+
     def start(self, task: str, **arguments: object) -> None:
         """Start ``module:function``; its answer arrives as a ``done`` or ``failed`` message."""
         self.send("task", task=task, arguments=arguments)
@@ -83,7 +89,7 @@ class WorkerProcess:
         """Send one message; a worker that has died is an error."""
         try:
             self.connection.send({"kind": kind, **fields})
-        except (BrokenPipeError, OSError):
+        except OSError:
             raise RunFailed(self.epitaph()) from None
 
     def receive(self, timeout_s: float | None = None) -> Message:
@@ -92,7 +98,7 @@ class WorkerProcess:
             if timeout_s is not None and not self.connection.poll(timeout_s):
                 raise RunFailed(f"worker {self.pid} did not answer within {timeout_s:.0f} s")
             message: Message = self.connection.recv()
-        except (EOFError, ConnectionResetError):
+        except (EOFError, OSError):  # the latter if it died in the middle of a message
             raise RunFailed(self.epitaph()) from None
         return message
 
@@ -147,7 +153,8 @@ class WorkerProcess:
             name = signal.Signals(-code).name
             hint = " (the machine ran out of memory?)" if name == "SIGKILL" else ""
             return f"worker {self.pid} was killed by {name}{hint}"
-        return f"worker {self.pid} ended with exit code {code}"
+        printed = f" (it printed to {self._log})" if self._log else ""
+        return f"worker {self.pid} ended with exit code {code}{printed}"
 
     def close_softly(self) -> None:
         """Ask the running task to stop at its next step, and the process to exit after it."""

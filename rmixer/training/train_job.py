@@ -28,19 +28,24 @@ def train_job(channel: Channel, job: dict[str, Any], save_to: str) -> dict[str, 
     channel.send("phase", phase="warmup")
     warmup = min(WARMUP_STEPS, session.job.steps)
     session.train(channel, warmup)
-    first_loss = session.step.loss()
-    answer: dict[str, Any] = {"first_loss": first_loss, "interrupted": channel.stopping}
+    answer: dict[str, Any] = {"first_loss": session.step.loss()}
     if session.job.steps > warmup and not channel.stopping:
         channel.send("phase", phase="train")
         session.train(channel, session.job.steps - warmup)
+    # Asked once: a stop that comes later finds a job that is all but done.
     answer["interrupted"] = channel.stopping
-    if not channel.stopping:
+    if not answer["interrupted"]:
         channel.send("phase", phase="evaluate")
         answer |= session.evaluate()
         channel.send("phase", phase="save")
         session.save(Path(save_to))
     answer["peak_bytes"] = peak_resident_bytes()
     return answer
+
+
+def unfinished(path: Path) -> Path:
+    """What a save to ``path`` is called until it is whole; a killed worker may leave it."""
+    return path.with_name(f".{path.name}.tmp")
 
 
 class TrainedJob:
@@ -56,16 +61,18 @@ class TrainedJob:
         """``steps`` training steps, reported as they end; stops early when told to."""
         ends: list[float] = []
         reported_s = time.perf_counter()
-        for _ in range(steps):
-            self.step.run()
-            now_s = time.perf_counter()
-            ends.append(now_s)
-            if channel.stopping:
-                break
-            if now_s - reported_s >= REPORT_EVERY_S:
-                channel.send("steps", ends=ends)
-                ends, reported_s = [], now_s
-        channel.send("steps", ends=ends)
+        try:
+            for _ in range(steps):
+                self.step.run()
+                now_s = time.perf_counter()
+                ends.append(now_s)
+                if channel.stopping:
+                    break
+                if now_s - reported_s >= REPORT_EVERY_S:
+                    channel.send("steps", ends=ends)
+                    ends, reported_s = [], now_s
+        finally:  # a step that fails takes none of those before it with it
+            channel.send("steps", ends=ends)
 
     def evaluate(self) -> dict[str, float]:
         """Loss and AUC on held-out batches."""
@@ -77,6 +84,9 @@ class TrainedJob:
         import torch
 
         path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = path.with_name(f".{path.name}.tmp")
-        torch.save(self.step.state_dict(), temporary)
-        temporary.replace(path)
+        temporary = unfinished(path)
+        try:
+            torch.save(self.step.state_dict(), temporary)
+            temporary.replace(path)
+        finally:
+            temporary.unlink(missing_ok=True)

@@ -42,7 +42,7 @@ class Channel:
 
     def send(self, kind: str, **fields: object) -> None:
         """Tell the parent something, stamped with this process's own clock."""
-        with contextlib.suppress(BrokenPipeError):
+        with contextlib.suppress(BrokenPipeError, ConnectionResetError):
             self._connection.send({"kind": kind, "at": time.perf_counter(), **fields})
 
     def receive(self) -> Message:
@@ -52,18 +52,18 @@ class Channel:
             raise SystemExit
         return message
 
-    def ready_for_next(self) -> None:
-        """Forget a stop that was meant for the task that has ended."""
-        self._stop.clear()
-
     def _listen(self) -> None:
         while True:
             try:
                 message = self._connection.recv()
             except (EOFError, OSError):
                 os._exit(0)  # the parent is gone: nothing is left to train for
+            # In the order they were sent: a stop is for the task before it, however late either
+            # of them is looked at.
             if message["kind"] == "stop":
                 self._stop.set()
+            elif message["kind"] == "task":
+                self._stop.clear()
             self._inbox.put(message)
 
 
@@ -73,7 +73,6 @@ def serve(channel: Channel) -> None:
         message = channel.receive()
         if message["kind"] != "task":
             continue  # a stop that came when the task had already ended
-        channel.ready_for_next()
         module, _, name = message["task"].partition(":")
         try:
             answer = getattr(importlib.import_module(module), name)(channel, **message["arguments"])
@@ -107,4 +106,8 @@ def clock(channel: Channel) -> None:
 if __name__ == "__main__":
     # Tasks import this module by its name: it must be the same module object as this one.
     sys.modules["rmixer.training.worker"] = sys.modules["__main__"]
-    serve(Channel(Connection(int(sys.argv[1]))))
+    with contextlib.suppress(SystemExit):
+        serve(Channel(Connection(int(sys.argv[1]))))
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(0)  # torch takes a second to leave in order, and leaves nothing behind without it

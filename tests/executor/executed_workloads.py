@@ -1,0 +1,67 @@
+"""Small real runs: tiny jobs, made-up profiles, this machine's cores."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+from executor.observer import Observer
+from executor.supervisor import ExecutedRun, Supervisor
+from profiles import limits
+from rmixer.cost_identity import cost_identity
+from rmixer.layout import Layout, even_layout
+from rmixer.machine import Machine
+from rmixer.policies import Policy, make_policy
+from rmixer.profile import ModelProfile
+from rmixer.workload import Job, Workload, job_of
+from sim.made_up import make_machine, make_operator, make_profile, make_step
+
+MIB = 1 << 20
+
+
+def tiny(name: str, model: str = "criteo_dlrm", **changes: Any) -> Job:
+    """A job of few rows, few samples and few steps."""
+    small: dict[str, Any] = {"id": name, "rows_cap": 1000, "batch": 16, "steps": 6}
+    return dataclasses.replace(job_of(model), **{**small, **changes})
+
+
+def this_machine() -> Machine:
+    """Made up, but for the cores, the memory and the processor: up to two cores of this one."""
+    cores = limits.usable_cores()[:2]
+    return dataclasses.replace(
+        make_machine(cores=len(cores)),
+        cores=cores,
+        memory_bytes=limits.usable_memory_bytes(),
+        processor=limits.processor_name(),
+    )
+
+
+def profile_of(job: Job, peak_bytes: int = 100 * MIB) -> ModelProfile:
+    """A made-up profile of ``job`` with one thread and with two."""
+    steps = [make_step(threads=threads, mean_us=1000.0) for threads in (1, 2)]
+    operators = [make_operator(1000.0, threads=threads) for threads in (1, 2)]
+    profile = make_profile(job.model, steps, operators, job.batch, peak_bytes)
+    return dataclasses.replace(profile, identity=cost_identity(job))
+
+
+def execute(
+    folder: Path,
+    jobs: list[Job],
+    policy: Policy | str = "dySequ",
+    layout: Layout | None = None,
+    observer: Observer | None = None,
+) -> ExecutedRun:
+    """Run ``jobs`` for real, on two slots of one thread unless told otherwise."""
+    machine = this_machine()
+    chosen = make_policy(policy) if isinstance(policy, str) else policy
+    supervisor = Supervisor(
+        Workload("tiny", 0, tuple(jobs)),
+        {cost_identity(job).key: profile_of(job) for job in jobs},
+        machine,
+        chosen,
+        layout or even_layout(machine, 2, 1),
+        folder,
+        observer=observer,
+    )
+    return supervisor.execute()
