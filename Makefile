@@ -27,7 +27,8 @@ lint: $(VENV)/installed-for-tests
 # torch first, by itself: without an NVIDIA GPU a CPU build, from wherever pip finds one.
 $(VENV)/torch-installed: $(ROOT)/constraints.txt
 	$(PYTHON) -m venv $(VENV) || { echo "python3 -m venv failed: on Debian, apt-get install python3-venv"; exit 1; }
-	if command -v nvidia-smi >/dev/null 2>&1 && nvidia-smi -L >/dev/null 2>&1; then \
+	@echo 'installing torch into $(VENV)'
+	@if command -v nvidia-smi >/dev/null 2>&1 && nvidia-smi -L >/dev/null 2>&1; then \
 	  $(PIP) install -q -c $(ROOT)/constraints.txt torch; \
 	else \
 	  $(PIP) install -q "torch==$(TORCH)+cpu" 2>/dev/null \

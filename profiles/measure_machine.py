@@ -40,8 +40,9 @@ def measure_machine(name: str | None = None, report: Callable[[str], None] = pri
                 stream[k].append(sum(bubbles.run("stream", BLOCK_S, k)))
             probes.extend(bubbles.probe() for _ in range(3))
     # A round's own single core is its yardstick: the machine's speed drifts between rounds.
+    # More than k times one core's rate is that drift too.
     capacity = {
-        k: statistics.median(rate / alone for rate, alone in zip(rates, compute[1], strict=True))
+        k: min(k, statistics.median(r / alone for r, alone in zip(rates, compute[1], strict=True)))
         for k, rates in compute.items()
     }
     copied = {k: statistics.median(rates) * 2 * STREAM_BYTES / 1e9 for k, rates in stream.items()}
