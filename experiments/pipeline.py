@@ -23,13 +23,11 @@ from experiments.run_folder import RunFolder
 from experiments.sweep import Sweep, sweep
 from experiments.sweep_row import SWEEP
 from profiles.store import Store
-from rmixer.errors import RunFailed
 from rmixer.files import content_hash, write_json
 from rmixer.policies import make_policy
 from rmixer.policies.planned import Planned
 from rmixer.profile import ModelProfile
 from rmixer.schedule import Schedule, read_schedule, schedule_of, write_schedule
-from rmixer.summary import RunSummary
 from rmixer.workload import Workload
 
 SCHEDULE = "schedule.json"
@@ -65,8 +63,8 @@ def plan(workload: Workload, store: Store, voice: Voice) -> Plan:
 
 def run(workload: Workload, out: Path, store: Store, voice: Voice, *, verify: bool) -> RunFolder:
     """Profile what is missing, sweep, execute the best schedule; with ``verify`` also execute
-    one job at a time and the best a second time. Raises :class:`RunFailed` when a job fails,
-    after everything is written, and KeyboardInterrupt when interrupted, likewise."""
+    one job at a time and the best a second time, unless a job has failed. Raises KeyboardInterrupt
+    when interrupted, after everything is written."""
     machine = store.this_machine(voice.report)
     profiling = plan_profiling(workload, machine, store, default_threads(machine))
     RunFolder.check_target(out)
@@ -86,15 +84,21 @@ def run(workload: Workload, out: Path, store: Store, voice: Voice, *, verify: bo
         parts.append((REPEAT, SCHEDULE, "best schedule again"))
     for part, name, title in parts:
         _execute(folder, inputs, part, schedules[name], title, voice)
-    failed = [
-        f"{part or 'best'}: {job.id}: {job.error}"
-        for part, _, _ in parts
-        for job in _summary(folder, part).jobs
+        if failed_jobs(folder):
+            break
+    return folder
+
+
+def failed_jobs(folder: RunFolder) -> list[str]:
+    """The jobs of any execution in ``folder`` that did not finish, each with its reason."""
+    runs = {part: folder.read(part) for part in (MEASURED, SEQUENTIAL, REPEAT)}
+    return [
+        f"{job.id} {job.state}: {job.error}"
+        for found in runs.values()
+        if found is not None
+        for job in found[1].jobs
         if job.state != "done"
     ]
-    if failed:
-        raise RunFailed(f"{len(failed)} job(s) failed: " + "; ".join(failed))
-    return folder
 
 
 def write_sweep(folder: RunFolder, inputs: Inputs, found: Sweep) -> None:
@@ -147,6 +151,8 @@ def _execute(
     stage = f"execute {part}"
     if folder.is_done(stage):
         return
+    if (earlier := folder.set_aside(part)) is not None:
+        voice.report(f"kept what an unfinished execution left, in {earlier}")
     with voice.watch(title, len(inputs.workload.jobs)) as observer:
         executed = execute(
             folder,
@@ -166,9 +172,3 @@ def _execute(
 
 def _profile_hashes(profiles: Mapping[str, ModelProfile]) -> dict[str, str]:
     return {key: content_hash(profile.steps) for key, profile in sorted(profiles.items())}
-
-
-def _summary(folder: RunFolder, part: str) -> RunSummary:
-    found = folder.read(part)
-    assert found is not None
-    return found[1]

@@ -18,6 +18,15 @@ from rmixer.workload import Workload
 
 SCHEMA_VERSION = 1
 CONFIG = "config.yaml"
+EXECUTED = (
+    "events.csv",
+    "summary.json",
+    "executed_schedule.json",
+    "steps",
+    "models",
+    "workers",
+    "failures",
+)
 
 
 class RunFolder:
@@ -129,6 +138,19 @@ class RunFolder:
         if not (folder / "summary.json").exists():
             return None
         return Timeline.read_csv(folder / "events.csv"), read_summary(folder / "summary.json")
+
+    def set_aside(self, part: str) -> Path | None:
+        """Move what an execution left under ``part`` to a folder of its own, and return that; None
+        where there is nothing."""
+        place = self.path / part
+        left = [place / name for name in EXECUTED if (place / name).exists()]
+        if not left:
+            return None
+        aside = _free_name(place if part != "." else self.path / "execution")
+        aside.mkdir()
+        for path in left:
+            path.rename(aside / path.name)
+        return aside
 
     def is_done(self, stage: str) -> bool:
         """Whether ``stage`` was finished. Its inputs are those of the folder."""

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import click
 
+from rmixer.errors import RunFailed
+
 
 @click.command()
 @click.argument("workload", type=click.Path(path_type=Path))
@@ -38,4 +40,7 @@ def command(
         present_plan(pipeline.plan(jobs, store, voice()), jobs)
         return
     folder = pipeline.run(jobs, out or Path("runs") / jobs.name, store, voice(), verify=verify)
-    check_max_error(present_comparison(folder), max_error)
+    comparison = present_comparison(folder)
+    if failed := pipeline.failed_jobs(folder):
+        raise RunFailed(f"{len(failed)} job(s) did not finish: {'; '.join(failed)}")
+    check_max_error(comparison, max_error)

@@ -205,17 +205,6 @@ def test_somebody_who_watches_hears_it_in_order(run: ExecutedRun, diary: Diary) 
     assert heard[-1] == ("ended", "dlrm", "done", None)
 
 
-def test_sequential_trains_one_at_a_time_on_all_cores(folder: Path, tmp_path: Path) -> None:
-    machine, policy = this_machine(), make_policy("sequential")
-    jobs = [tiny("first"), tiny("second"), tiny("third")]
-    run = execute(tmp_path, jobs, policy, policy.layout(machine, 3, 2, 1))
-    assert [booking.job for booking in run.bookings] == ["first", "second", "third"]
-    assert {booking.cores for booking in run.bookings} == {machine.cores}
-    assert {job.threads for job in run.summary.jobs} == {len(machine.cores)}
-    for before, after in itertools.pairwise(run.summary.jobs):
-        assert after.start_s >= before.end_s - 1e-3
-
-
 def test_all_at_once_trains_all_together_on_a_core_each(folder: Path, tmp_path: Path) -> None:
     machine, policy = this_machine(), make_policy("all_at_once")
     jobs = [tiny(name, steps=40) for name in ("first", "second", "third")]

@@ -79,3 +79,16 @@ def test_a_run_of_another_schema_is_refused(tmp_path: Path) -> None:
     path.write_text(path.read_text().replace("schema_version: 1", "schema_version: 2", 1))
     with pytest.raises(InputError, match="schema_version"):
         RunFolder.open(tmp_path / "run")
+
+
+def test_an_unfinished_execution_is_set_aside(tmp_path: Path) -> None:
+    folder = create(tmp_path / "run")
+    assert folder.set_aside(".") is None
+    (folder.path / "models").mkdir()
+    (folder.path / "models" / "a.pt").write_text("weights")
+    (folder.path / "schedule.json").write_text("the plan")
+    aside = folder.set_aside(".")
+    assert aside is not None
+    assert (aside / "models" / "a.pt").read_text() == "weights"
+    assert not (folder.path / "models").exists()
+    assert (folder.path / "schedule.json").exists()
