@@ -1,0 +1,133 @@
+"""``rmixer execute`` interrupted: within five seconds, exit code 130, no process left, and what
+was recorded is kept."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import psutil
+import pytest
+from executed_workloads import profile_of, this_machine
+
+from profiles.store import Store
+from rmixer.data.prepare import prepare
+from rmixer.home import home
+from rmixer.timeline import Timeline
+from rmixer.workload import read_workload
+
+WORKLOAD = """
+jobs:
+  - {model: criteo_dlrm, count: 3, steps: 2000000, batch: 16, rows_cap: 1000}
+"""
+
+
+class Command:
+    """One ``rmixer execute`` in a process group of its own, as a terminal would start it."""
+
+    def __init__(self, folder: Path, environment: dict[str, str]) -> None:
+        self.folder = folder / "out"
+        self._errors = folder / "stderr.txt"
+        arguments = ["execute", str(folder / "queue.yaml"), "--policy", "dySequ"]
+        command = [sys.executable, "-m", "rmixer.cli", *arguments, "--out", str(self.folder)]
+        with self._errors.open("w") as errors:
+            self.process = subprocess.Popen(
+                command, env=environment, stderr=errors, stdout=errors, process_group=0
+            )
+
+    @property
+    def printed(self) -> str:
+        return self._errors.read_text()
+
+    def wait_until_printed(self, text: str) -> None:
+        end_s = time.monotonic() + 60
+        while text not in self.printed:
+            assert self.process.poll() is None, self.printed
+            assert time.monotonic() < end_s, self.printed
+            time.sleep(0.02)
+
+    def workers(self) -> list[psutil.Process]:
+        children = psutil.Process(self.process.pid).children(recursive=True)
+        return [child for child in children if "rmixer.training.worker" in child.cmdline()]
+
+    def wait_until_both_train(self) -> None:
+        """Building takes well under this long."""
+        self.wait_until_printed("started on cpu:0 slot 1")
+        time.sleep(1.5)
+
+    def end(self, children: list[psutil.Process]) -> dict[str, Any]:
+        """Check how it ends, from the last signal on; its summary."""
+        assert self.process.wait(timeout=5) == 130, self.printed
+        _, alive = psutil.wait_procs(children, timeout=0.5)
+        assert not alive
+        assert "Traceback" not in self.printed
+        assert self.printed.endswith("interrupted\n")
+        found: dict[str, Any] = json.loads((self.folder / "summary.json").read_text())
+        return found
+
+
+@pytest.fixture
+def command(
+    tmp_path: Path, rmixer_home: None, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Command]:
+    """Three endless jobs on two slots. Its home has this machine and made-up profiles."""
+    (tmp_path / "queue.yaml").write_text(WORKLOAD)
+    prepare("criteo_kaggle", "synthetic")
+    own = tmp_path / "home"
+    own.mkdir()
+    (own / "data").symlink_to(home() / "data")
+    monkeypatch.setenv("RMIXER_HOME", str(own))
+    store, machine = Store(), dataclasses.replace(this_machine(), origin="measured")
+    store.save_machine(machine)
+    job = read_workload(tmp_path / "queue.yaml").jobs[0]
+    store.save(profile_of(job))
+    started = Command(tmp_path, dict(os.environ))
+    yield started
+    started.process.kill()
+    started.process.wait()
+
+
+def check_record(folder: Path, summary: dict[str, Any]) -> None:
+    """Two jobs were at work, the third waited; the files agree on how far they came."""
+    first, second, third = summary["jobs"]
+    assert third["state"] == "queued"
+    timeline = Timeline.read_csv(folder / "events.csv")
+    for job in (first, second):
+        assert job["state"] == "interrupted"
+        assert job["steps"] > 3
+        rows = timeline.select(job=job["id"])
+        assert sum(row.steps for row in rows) == pytest.approx(job["steps"], abs=1e-6)
+        assert len(np.load(folder / "steps" / f"{job['id']}.npy")) == job["steps"]
+    assert not list(folder.glob("models/*"))
+
+
+def test_ctrl_c_at_the_terminal(command: Command) -> None:
+    """It goes to the whole group, impatient people press it twice, and a worker that does not
+    come to the end of its step is killed."""
+    command.wait_until_both_train()
+    workers = command.workers()
+    assert len(workers) == 2
+    workers[0].suspend()
+    os.killpg(command.process.pid, signal.SIGINT)
+    time.sleep(0.02)
+    os.killpg(command.process.pid, signal.SIGINT)
+    check_record(command.folder, command.end(workers))
+
+
+def test_termination_while_the_workers_are_warming(command: Command) -> None:
+    command.wait_until_printed("warming 2 worker(s)")
+    time.sleep(0.3)
+    workers = command.workers()
+    command.process.send_signal(signal.SIGTERM)
+    summary = command.end(workers)
+    assert [job["state"] for job in summary["jobs"]] == ["queued"] * 3
+    assert (command.folder / "events.csv").exists()
