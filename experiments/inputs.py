@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from profiles.measure_machine import MEASURE_MACHINE_S
 from profiles.profiler import profile_job, profiling_seconds
 from profiles.store import Store
 from rmixer.cost_identity import cost_identity
@@ -88,7 +89,19 @@ def plan_profiling(
 ) -> ProfilingPlan:
     """What is missing for ``workload`` at ``threads``."""
     _, missing = store.load(workload.jobs, machine, threads)
-    return ProfilingPlan(missing, threads, len(missing) * profiling_seconds(machine, threads))
+    return ProfilingPlan(
+        missing, threads, len(missing) * profiling_seconds(len(machine.cores), threads)
+    )
+
+
+def plan_from_nothing(workload: Workload, cores: int) -> ProfilingPlan:
+    """What is missing where not even the machine is known: all of it, and the machine."""
+    distinct = {cost_identity(job).key: job for job in workload.jobs}
+    threads = tuple(sorted({1, cores}))
+    each_s = profiling_seconds(cores, threads)
+    return ProfilingPlan(
+        tuple(distinct.values()), threads, MEASURE_MACHINE_S + len(distinct) * each_s
+    )
 
 
 def profile_missing(

@@ -13,6 +13,7 @@ from experiments.inputs import (
     Inputs,
     ProfilingPlan,
     default_threads,
+    plan_from_nothing,
     plan_profiling,
     profile_missing,
     profiled_devices,
@@ -22,6 +23,7 @@ from experiments.report import MEASURED, PREDICTED, REPEAT, SEQUENTIAL, SEQUENTI
 from experiments.run_folder import RunFolder
 from experiments.sweep import Sweep, sweep
 from experiments.sweep_row import SWEEP
+from profiles import limits
 from profiles.store import Store
 from rmixer.files import content_hash, write_json
 from rmixer.policies import make_policy
@@ -53,8 +55,10 @@ class Plan:
 
 
 def plan(workload: Workload, store: Store, voice: Voice) -> Plan:
-    """Predict as far as is known without running a training step."""
-    machine = store.this_machine(voice.report)
+    """Predict as far as is known, without running or measuring anything."""
+    machine = store.known_machine()
+    if machine is None:
+        return Plan(plan_from_nothing(workload, len(limits.usable_cores())), None)
     profiling = plan_profiling(workload, machine, store, default_threads(machine))
     if profiling.missing:
         return Plan(profiling, None)

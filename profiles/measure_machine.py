@@ -19,6 +19,7 @@ from rmixer.training.worker import Channel
 ROUNDS = 5
 BLOCK_S = 0.2
 MATRIX = 1024
+MEASURE_MACHINE_S = 20.0
 
 
 def measure_machine(name: str | None = None, report: Callable[[str], None] = print) -> Machine:

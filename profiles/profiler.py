@@ -26,6 +26,7 @@ ROUNDS = 6
 BLOCK_S = 0.3
 REFERENCE_S = 0.15
 PROFILED_STEPS = 8
+START_AND_PHASES_S = 8.0
 LOW_UTILISATION = 0.1
 
 
@@ -91,13 +92,13 @@ def profile_job(
     return _assemble(job, machine, steps, operators, memory, startups, probe_s)
 
 
-def profiling_seconds(machine: Machine, threads: Sequence[int], rounds: int = ROUNDS) -> float:
-    """About how long :func:`profile_job` takes, from its own plan."""
+def profiling_seconds(cores: int, threads: Sequence[int], rounds: int = ROUNDS) -> float:
+    """About how long :func:`profile_job` takes on a machine of so many cores, from its plan."""
     total_s = 0.0
     for count in threads:
-        levels = len(_levels(len(machine.cores) - count))
+        levels = len(_levels(cores - count))
         round_s = 3 * BLOCK_S + levels * 2 * (BLOCK_S + 0.1) + (2 * REFERENCE_S if levels else 0.0)
-        total_s += machine.worker_startup_s + 6.0 + rounds * round_s
+        total_s += START_AND_PHASES_S + rounds * round_s
     return total_s
 
 

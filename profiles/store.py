@@ -51,17 +51,23 @@ class Store:
         write_machine(path, machine)
         return path
 
-    def this_machine(self, report: Callable[[str], None] = lambda text: None) -> Machine:
-        """The machine this process runs on: kept if its usable cores, memory and processor are
-        as they were, measured otherwise."""
-        cores, memory = limits.usable_cores(), limits.usable_memory_bytes()
+    def known_machine(self) -> Machine | None:
+        """The machine this process runs on, if its usable cores, memory and processor are those of
+        a measured one."""
+        here = (limits.usable_cores(), limits.usable_memory_bytes(), limits.processor_name())
         for folder in self.machines().values():
             machine = read_machine(folder / "machine.yaml")
-            same = (machine.cores, machine.memory_bytes, machine.processor)
-            if same == (cores, memory, limits.processor_name()) and machine.origin == "measured":
+            same = (machine.cores, machine.memory_bytes, machine.processor) == here
+            if same and machine.origin == "measured":
                 return machine
-        machine = measure_machine(report=report)
-        self.save_machine(machine)
+        return None
+
+    def this_machine(self, report: Callable[[str], None] = lambda text: None) -> Machine:
+        """The machine this process runs on, measured and kept if it is not known."""
+        machine = self.known_machine()
+        if machine is None:
+            machine = measure_machine(report=report)
+            self.save_machine(machine)
         return machine
 
     def save(self, profile: ModelProfile) -> Path:

@@ -50,7 +50,7 @@ def run(
     plan = plan_profiling(Workload("profile", 0, jobs), machine, store, counts)
     if again:
         unique = {cost_identity(job).key: job for job in jobs}
-        seconds = len(unique) * profiling_seconds(machine, counts)
+        seconds = len(unique) * profiling_seconds(len(machine.cores), counts)
         plan = ProfilingPlan(tuple(unique.values()), counts, seconds)
     if not plan.missing:
         report("all of them are profiled already (--again measures them anew)")
