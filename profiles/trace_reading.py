@@ -24,7 +24,6 @@ class Called:
     ``events_before`` those between the previous operator's end and this one's start."""
 
     name: str
-    start_us: float
     duration_us: float
     events: int = 1
     gap_before_us: float = 0.0
@@ -36,11 +35,6 @@ class Called:
     forward_index: int = -1
     sequence: set[int] = field(default_factory=set)
 
-    @property
-    def end_us(self) -> float:
-        """When the call returned."""
-        return self.start_us + self.duration_us
-
 
 def read_calls(events: Iterable[Any]) -> list[Called]:
     """The operators among ``events`` (Kineto's) of one thread, in order, with phase and module
@@ -49,47 +43,47 @@ def read_calls(events: Iterable[Any]) -> list[Called]:
         (event for event in events if event.name() != "[memory]"),
         key=lambda event: (event.start_ns(), -event.duration_ns()),
     )
+    # In whole nanoseconds: since 1970 so many have passed that a float has lost the last ones.
     calls: list[Called] = []
-    open_marks: list[tuple[float, str]] = []
-    node_sequence: tuple[float, int] = (0.0, -1)
+    call_end_ns = 0
+    open_marks: list[tuple[int, str]] = []
+    node_end_ns, node_sequence = 0, -1
     between = 0
     for event in spans:
-        name = event.name()
-        start_us, duration_us = event.start_ns() / 1e3, event.duration_ns() / 1e3
-        while open_marks and open_marks[-1][0] <= start_us:
+        name, start_ns = event.name(), event.start_ns()
+        end_ns = start_ns + event.duration_ns()
+        while open_marks and open_marks[-1][0] <= start_ns:
             open_marks.pop()
-        if calls and start_us < calls[-1].end_us:
+        if calls and start_ns < call_end_ns:
             calls[-1].events += 1
             calls[-1].sequence.add(event.sequence_nr())
             continue
         if name.startswith((PHASE_MARK, MODULE_MARK)):
-            open_marks.append((start_us + duration_us, name))
+            open_marks.append((end_ns, name))
             continue
         if _BACKWARD_NODE.fullmatch(name):
-            node_sequence = (start_us + duration_us, event.sequence_nr())
+            node_end_ns, node_sequence = end_ns, event.sequence_nr()
         if not name.startswith("aten::") and name != INPUT_MARK:
             between += 1
             continue
         call = Called(
             name=name,
-            start_us=start_us,
-            duration_us=duration_us,
+            duration_us=event.duration_ns() / 1e3,
+            gap_before_us=(start_ns - call_end_ns) / 1e3 if calls else 0.0,
+            events_before=between,
             phase=_innermost(open_marks, PHASE_MARK),
             module=_innermost(open_marks, MODULE_MARK),
             shapes=tuple(tuple(shape) for shape in event.shapes()),
             types=tuple(event.dtypes()),
+            forward_index=node_sequence if start_ns < node_end_ns else -1,
             sequence={event.sequence_nr()},
         )
-        if calls:
-            call.gap_before_us = max(0.0, start_us - calls[-1].end_us)
-        call.events_before, between = between, 0
-        if start_us < node_sequence[0]:
-            call.forward_index = node_sequence[1]
+        call_end_ns, between = end_ns, 0
         calls.append(call)
     return calls
 
 
-def _innermost(marks: Sequence[tuple[float, str]], prefix: str) -> str:
+def _innermost(marks: Sequence[tuple[int, str]], prefix: str) -> str:
     for _, name in reversed(marks):
         if name.startswith(prefix):
             return name.removeprefix(prefix)
