@@ -24,6 +24,7 @@ class Store:
     def __init__(self, own: Path | None = None, recorded: Path = RECORDED) -> None:
         self.own = own or home() / "profiles"
         self.recorded = recorded
+        self._given: dict[str, Path] = {}
 
     def machines(self) -> dict[str, Path]:
         """The folders of all known machines by name; one's own shadow the recorded."""
@@ -33,12 +34,15 @@ class Store:
         return found
 
     def machine(self, name: str) -> Machine:
-        """A machine by name, or by the path of its ``machine.yaml`` or the folder around it."""
+        """A machine by name, or by the path of its ``machine.yaml`` or the folder around it; the
+        profiles in that folder are then known too."""
         path = Path(name)
         if path.is_dir() and (path / "machine.yaml").exists():
-            return read_machine(path / "machine.yaml")
+            path = path / "machine.yaml"
         if path.suffix in (".yaml", ".yml"):
-            return read_machine(path)
+            machine = read_machine(path)
+            self._given[machine.name] = path.parent
+            return machine
         folders = self.machines()
         if name not in folders:
             allowed = f"{choice(name, folders)}" if folders else "none yet: run `rmixer machine`"
@@ -78,10 +82,9 @@ class Store:
 
     def find(self, machine: str, key: str) -> ModelProfile | None:
         """The profile of a cost identity on a machine, or None."""
-        for root in (self.own, self.recorded):
-            folder = root / machine / key
-            if (folder / "summary.json").exists():
-                return read_profile(folder)
+        for folder in self._folders(machine):
+            if (folder / key / "summary.json").exists():
+                return read_profile(folder / key)
         return None
 
     def load(
@@ -105,9 +108,12 @@ class Store:
 
     def profiles(self, machine: str) -> list[ModelProfile]:
         """All profiles of one machine, by key."""
-        folders: dict[str, Path] = {}
-        for root in (self.recorded, self.own):
-            folders.update(
-                {p.parent.name: p.parent for p in root.glob(f"{machine}/*/summary.json")}
-            )
-        return [read_profile(folders[key]) for key in sorted(folders)]
+        found: dict[str, Path] = {}
+        for folder in reversed(self._folders(machine)):
+            found.update({path.parent.name: path.parent for path in folder.glob("*/summary.json")})
+        return [read_profile(found[key]) for key in sorted(found)]
+
+    def _folders(self, machine: str) -> list[Path]:
+        """Where profiles of ``machine`` may lie, the folder that counts most first."""
+        given = [self._given[machine]] if machine in self._given else []
+        return [*given, self.own / machine, self.recorded / machine]

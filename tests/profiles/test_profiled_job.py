@@ -1,0 +1,158 @@
+"""One real, small profile: not how long things took, but that all is there and adds up."""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+from pathlib import Path
+
+import pytest
+
+from profiles import limits
+from profiles.profiler import profile_job
+from rmixer.cost_identity import cost_identity
+from rmixer.data.prepare import prepare
+from rmixer.machine import Machine
+from rmixer.profile import ModelProfile, OperatorCost, read_profile, write_profile
+from rmixer.training.step import TrainingStep
+from rmixer.workload import job_of
+from sim.made_up import make_machine
+
+BATCH = 16
+JOB = dataclasses.replace(job_of("criteo_dlrm"), rows_cap=1000, batch=BATCH)
+BOTTOM = (13, 512, 256, 64, 16)
+TOP = (27 * 26 // 2 + 16, 512, 256, 1)
+
+
+@pytest.fixture(scope="module")
+def machine() -> Machine:
+    """Made up, but for its cores: up to two of this one's."""
+    cores = limits.usable_cores()[:2]
+    return dataclasses.replace(make_machine(cores=len(cores)), cores=cores)
+
+
+@pytest.fixture(scope="module")
+def profile(machine: Machine, rmixer_home: None) -> ModelProfile:
+    prepare("criteo_kaggle", "synthetic")
+    return profile_job(JOB, machine, threads=(1,), rounds=1)
+
+
+def linear_flops(sizes: tuple[int, ...]) -> int:
+    """Of one forward pass through layers of these sizes."""
+    return sum(2 * BATCH * left * right for left, right in itertools.pairwise(sizes))
+
+
+def of_phase(profile: ModelProfile, phase: str) -> list[OperatorCost]:
+    return [cost for cost in profile.operators if cost.phase == phase]
+
+
+def test_it_says_what_was_profiled_and_where(profile: ModelProfile, machine: Machine) -> None:
+    assert profile.identity == cost_identity(JOB)
+    assert profile.machine == machine.name
+    assert profile.origin == "measured"
+    assert profile.warmup_steps == 3
+    assert [(step.device, step.threads) for step in profile.steps] == [("cpu", 1)]
+    assert set(profile.costs()) == {"cpu"}
+
+
+def test_operators_are_in_order_phase_after_phase(profile: ModelProfile) -> None:
+    """There is nothing to copy on the CPU."""
+    assert [cost.index for cost in profile.operators] == list(range(len(profile.operators)))
+    phases = [phase for phase, _ in itertools.groupby(cost.phase for cost in profile.operators)]
+    assert phases == ["input", "forward", "backward", "optimizer"]
+    assert [cost.operator for cost in of_phase(profile, "input")] == ["input"]
+    assert {(cost.lane, cost.threads, cost.host_us) for cost in profile.operators} == {
+        ("cpu", 1, 0.0)
+    }
+
+
+def test_flops_of_the_layers_are_those_of_their_sizes(profile: ModelProfile) -> None:
+    """Forward 2 x batch x in x out; backward twice that, but the first layer's inputs need no
+    gradient."""
+    forward = sum(c.flops for c in of_phase(profile, "forward") if c.operator == "aten::linear")
+    assert forward == linear_flops(BOTTOM) + linear_flops(TOP)
+    backward = sum(c.flops for c in of_phase(profile, "backward") if c.operator == "aten::mm")
+    assert backward == 2 * forward - linear_flops(BOTTOM[:2])
+
+
+def test_backward_operators_are_tied_to_their_forward_operators(profile: ModelProfile) -> None:
+    for cost in of_phase(profile, "backward"):
+        if cost.forward_index >= 0:
+            forward = profile.operators[cost.forward_index]
+            assert forward.phase == "forward"
+            assert forward.module == cost.module
+    products = {
+        cost.index: cost.module
+        for cost in of_phase(profile, "forward")
+        if cost.operator == "aten::linear"
+    }
+    assert len(products) == len(BOTTOM) + len(TOP) - 2
+    assert all(products.values())
+    tied = [c.forward_index for c in of_phase(profile, "backward") if c.operator == "aten::mm"]
+    assert sorted(tied) == sorted([*products, *products])[1:]  # one only for the first layer
+    others = [c for c in profile.operators if c.phase != "backward"]
+    assert {cost.forward_index for cost in others} == {-1}
+
+
+def test_a_look_up_touches_the_rows_of_the_batch(profile: ModelProfile) -> None:
+    (lookup,) = (
+        cost for cost in of_phase(profile, "forward") if cost.operator == "aten::index_select"
+    )
+    assert lookup.written_bytes == BATCH * 26 * 16 * 4
+
+
+def test_the_optimizer_walks_the_dense_parameters(profile: ModelProfile) -> None:
+    layers = [*itertools.pairwise(BOTTOM), *itertools.pairwise(TOP)]
+    dense = sum(left * right + right for left, right in layers)
+    assert dense == 475_985
+    (fused,) = (c for c in profile.operators if c.operator == "aten::_fused_adam_")
+    assert fused.flops == dense
+    assert (fused.read_bytes, fused.written_bytes) == (16 * dense, 12 * dense)
+
+
+def test_operators_and_gaps_scaled_are_the_mean_step(profile: ModelProfile) -> None:
+    (step,) = profile.steps
+    total_us = sum(cost.mean_us + cost.gap_before_us for cost in profile.operators)
+    assert total_us * step.scale["cpu"] == pytest.approx(step.mean_us + step.stall_us, rel=1e-9)
+    assert step.closure["cpu"] == pytest.approx(total_us / step.mean_us - 1, rel=1e-9, abs=1e-9)
+    for cost in profile.operators:
+        assert 0 <= cost.p10_us <= cost.p50_us <= cost.p90_us
+        assert cost.gap_before_us >= 0
+
+
+def test_memory_is_split_as_the_step_holds_it(profile: ModelProfile, rmixer_home: None) -> None:
+    step = TrainingStep(JOB)
+    step.run()
+    (memory,) = profile.memory
+    held = {name: getattr(memory, name) for name in step.bytes_by_use()}
+    assert held == step.bytes_by_use()
+    assert memory.activation_bytes > BATCH * sum(BOTTOM) * 4
+    assert memory.peak_bytes > memory.context_bytes > sum(held.values())
+
+
+def test_totals_are_those_of_the_operators(profile: ModelProfile) -> None:
+    assert profile.flops == sum(cost.flops for cost in profile.operators)
+    moved = sum(cost.read_bytes + cost.written_bytes for cost in profile.operators)
+    assert profile.bytes == moved
+    assert profile.intensity == profile.flops / moved
+    assert profile.bandwidth_gbps == pytest.approx(moved / profile.steps[0].mean_us / 1e3)
+
+
+def test_neighbours_were_tried_on_the_cores_left_over(
+    profile: ModelProfile, machine: Machine
+) -> None:
+    (step,) = profile.steps
+    assert len(step.compute_slowdown) == len(step.stream_slowdown) == len(machine.cores) - 1
+    assert all(value >= 1 for value in (*step.compute_slowdown, *step.stream_slowdown))
+
+
+def test_it_is_read_back_as_it_was_written(profile: ModelProfile, tmp_path: Path) -> None:
+    """Times of operators to a nanosecond."""
+    write_profile(tmp_path / "first", profile)
+    read = read_profile(tmp_path / "first")
+    assert dataclasses.replace(read, operators=()) == dataclasses.replace(profile, operators=())
+    for mine, theirs in zip(profile.operators, read.operators, strict=True):
+        assert dataclasses.asdict(theirs) == pytest.approx(dataclasses.asdict(mine), abs=5.1e-4)
+    write_profile(tmp_path / "second", read)
+    for name in ("operators.csv", "summary.json"):
+        assert (tmp_path / "first" / name).read_text() == (tmp_path / "second" / name).read_text()

@@ -1,0 +1,168 @@
+"""Where machines and profiles are found, and what is said where they are not."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import pytest
+
+from profiles import limits
+from profiles import store as store_module
+from profiles.store import RECORDED, Store
+from rmixer.errors import InputError
+from rmixer.machine import Machine, write_machine
+from rmixer.profile import ModelProfile, write_profile
+from sim.made_up import make_job, make_machine, make_operator, make_profile, make_step
+
+
+def profile(model: str = "criteo_dlrm", threads: tuple[int, ...] = (1,)) -> ModelProfile:
+    """A made-up profile on the made-up machine."""
+    steps = [make_step(threads=count) for count in threads]
+    return make_profile(model, steps, [make_operator(1.0)])
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    return Store(tmp_path / "own", tmp_path / "recorded")
+
+
+def record(store: Store, machine: Machine, *profiles: ModelProfile) -> None:
+    """What the repository holds of a machine."""
+    write_machine(store.recorded / machine.name / "machine.yaml", machine)
+    for found in profiles:
+        write_profile(store.recorded / machine.name / found.key, found)
+
+
+def test_by_default_ones_own_lie_at_home_and_the_recorded_in_the_repository(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RMIXER_HOME", str(tmp_path))
+    assert Store().own == tmp_path / "profiles"
+    assert Store().recorded == RECORDED == Path(store_module.__file__).parent / "recorded"
+
+
+def test_what_is_kept_is_found_again(store: Store) -> None:
+    made = profile()
+    assert store.find("made-up", made.key) is None
+    store.save_machine(make_machine())
+    assert store.save(made) == store.own / "made-up" / made.key
+    assert store.machine("made-up") == make_machine()
+    assert store.find("made-up", made.key) == made
+    assert store.find("another", made.key) is None
+
+
+def test_ones_own_shadow_the_recorded(store: Store) -> None:
+    recorded = profile()
+    own = dataclasses.replace(recorded, warmup_steps=7)
+    other = profile("amazon_din")
+    record(store, make_machine(), recorded, other)
+    assert store.find("made-up", own.key) == recorded
+    store.save(own)
+    assert store.find("made-up", own.key) == own
+    assert store.profiles("made-up") == [other, own]
+    store.save_machine(make_machine(cores=3))
+    assert len(store.machine("made-up").cores) == 3
+    assert set(store.machines()) == {"made-up"}
+
+
+def test_a_machine_elsewhere_brings_its_profiles(store: Store, tmp_path: Path) -> None:
+    """The folder that a colleague sent."""
+    sent = Store(tmp_path / "sent")
+    folder = sent.save_machine(make_machine(name="theirs")).parent
+    theirs = dataclasses.replace(profile(), machine="theirs")
+    sent.save(theirs)
+    assert store.find("theirs", theirs.key) is None
+    for path in (folder, folder / "machine.yaml"):
+        assert store.machine(str(path)) == make_machine(name="theirs")
+        assert store.find("theirs", theirs.key) == theirs
+        assert store.profiles("theirs") == [theirs]
+
+
+def test_a_profile_that_lacks_a_thread_count_is_missing(store: Store) -> None:
+    store.save(profile("criteo_dlrm", (1, 2)))
+    store.save(profile("criteo_deepfm", (1,)))
+    jobs = [
+        make_job("a", "criteo_dlrm"),
+        make_job("b", "criteo_deepfm"),
+        make_job("c", "amazon_din"),
+        make_job("d", "amazon_din"),
+        make_job("e", "criteo_dlrm"),
+    ]
+    found, missing = store.load(jobs, make_machine(), (1, 2))
+    assert list(found) == [profile("criteo_dlrm").key]
+    assert [job.id for job in missing] == ["b", "c"]
+    found, missing = store.load(jobs, make_machine())
+    assert len(found) == 2
+    assert [job.id for job in missing] == ["c"]
+
+
+def test_an_unknown_machine_is_answered_with_the_nearest(store: Store) -> None:
+    with pytest.raises(InputError, match="none yet: run `rmixer machine`"):
+        store.machine("made-up")
+    store.save_machine(make_machine())
+    with pytest.raises(InputError) as error:
+        store.machine("maed-up")
+    expected = "--machine: found 'maed-up'; allowed: did you mean 'made-up'? one of made-up"
+    assert str(error.value) == expected
+
+
+@pytest.mark.parametrize(("name", "text"), [("summary.json", "{"), ("operators.csv", "index\n0\n")])
+def test_a_corrupted_profile_is_named(store: Store, name: str, text: str) -> None:
+    made = profile()
+    path = store.save(made) / name
+    path.write_text(text)
+    with pytest.raises(InputError) as error:
+        store.load([make_job()], make_machine())
+    assert error.value.where == str(path)
+
+
+def test_a_corrupted_machine_is_named(store: Store) -> None:
+    path = store.save_machine(make_machine())
+    path.write_text("cores: [")
+    with pytest.raises(InputError) as error:
+        store.this_machine()
+    assert error.value.where == str(path)
+
+
+def this() -> Machine:
+    """A machine file as measuring this machine would give it."""
+    return dataclasses.replace(
+        make_machine(cores=len(limits.usable_cores()), name="this"),
+        origin="measured",
+        cores=limits.usable_cores(),
+        memory_bytes=limits.usable_memory_bytes(),
+        processor=limits.processor_name(),
+    )
+
+
+def test_this_machine_is_measured_once(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    measured: list[str] = []
+
+    def measure(report: object) -> Machine:
+        measured.append("once")
+        return this()
+
+    monkeypatch.setattr(store_module, "measure_machine", measure)
+    assert store.known_machine() is None
+    assert store.this_machine() == store.this_machine() == this()
+    assert measured == ["once"]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"memory_bytes": 12345},
+        {"cores": (998, 999)},
+        {"processor": "another"},
+        {"origin": "modelled"},
+    ],
+)
+def test_another_machine_is_not_this_one(store: Store, change: dict[str, object]) -> None:
+    machine = dataclasses.replace(this(), **change)  # type: ignore[arg-type]
+    tables = ("core_capacity", "bandwidth_gbps", "matmul_gflops")
+    count = len(machine.cores)
+    store.save_machine(
+        dataclasses.replace(machine, **dict.fromkeys(tables, (1.0,) * count))  # type: ignore[arg-type]
+    )
+    assert store.known_machine() is None
