@@ -10,13 +10,12 @@ import numpy as np
 import psutil
 import pytest
 import torch
-from executed_workloads import MIB, execute, this_machine, tiny
+from executed_workloads import MIB, execute, tiny
 
 from executor.observer import Observer
 from executor.supervisor import ExecutedRun
 from rmixer.cluster import Booking
 from rmixer.data.prepare import prepare
-from rmixer.policies import make_policy
 from rmixer.timeline import Interval
 from rmixer.training.step import TrainingStep
 
@@ -203,14 +202,3 @@ def test_somebody_who_watches_hears_it_in_order(run: ExecutedRun, diary: Diary) 
     assert [event[2] for event in heard if event[0] == "phase"] == PHASES
     assert [event[2] for event in heard if event[0] == "progress"][-1] == 6
     assert heard[-1] == ("ended", "dlrm", "done", None)
-
-
-def test_all_at_once_trains_all_together_on_a_core_each(folder: Path, tmp_path: Path) -> None:
-    machine, policy = this_machine(), make_policy("all_at_once")
-    jobs = [tiny(name, steps=40) for name in ("first", "second", "third")]
-    run = execute(tmp_path, jobs, policy, policy.layout(machine, 3, 2, 1))
-    assert [job.state for job in run.summary.jobs] == ["done"] * 3
-    assert sorted(job.slot for job in run.summary.jobs) == [0, 1, 2]
-    cores = [booking.cores for booking in run.bookings]
-    assert cores == [(machine.cores[i % len(machine.cores)],) for i in range(3)]
-    assert max(job.start_s for job in run.summary.jobs) < min(j.end_s for j in run.summary.jobs)

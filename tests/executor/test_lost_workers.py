@@ -16,7 +16,7 @@ from executor.observer import Observer
 from executor.supervisor import ExecutedRun
 from rmixer.data.prepare import prepare
 from rmixer.errors import RunFailed
-from rmixer.policies.dy_sequ import DySequ
+from rmixer.policies.all_at_once import AllAtOnce
 from rmixer.policies.sequential import Sequential
 from rmixer.policies.view import ClusterView, Dispatch
 from rmixer.training.train_job import unfinished
@@ -128,7 +128,7 @@ def test_a_job_that_the_policy_forgets_ends_the_run(killed: tuple[ExecutedRun, A
     assert str(run.failure) == "the policy leaves jobs waiting on an idle machine: forgotten"
 
 
-class Faulty(DySequ):
+class Faulty(AllAtOnce):
     """Does well until the first job is done."""
 
     def decide(self, view: ClusterView) -> Sequence[Dispatch]:
@@ -137,14 +137,33 @@ class Faulty(DySequ):
         return super().decide(view)
 
 
-def test_a_policy_that_raises_ends_the_run_and_loses_no_record(tmp_path: Path) -> None:
-    jobs = [tiny("first", steps=60), tiny("second", steps=LONG), tiny("third")]
-    run = execute(tmp_path, jobs, Faulty())
-    assert isinstance(run.failure, ArithmeticError)
-    assert [job.state for job in run.summary.jobs] == ["done", "interrupted", "queued"]
-    assert run.summary.job("second").steps >= 1
-    assert not run.interrupted
+@pytest.fixture(scope="module")
+def broken(tmp_path_factory: pytest.TempPathFactory, data: None) -> ExecutedRun:
+    """Three jobs at once, until the first is done."""
+    jobs = [tiny("first", steps=60), tiny("second", steps=LONG), tiny("third", steps=LONG)]
+    policy = Faulty()
+    layout = policy.layout(this_machine(), 3, 1, 1)
+    run = execute(tmp_path_factory.mktemp("broken"), jobs, policy, layout)
     assert not workers()
+    return run
+
+
+def test_a_policy_that_raises_ends_the_run_and_loses_no_record(broken: ExecutedRun) -> None:
+    assert isinstance(broken.failure, ArithmeticError)
+    assert not broken.interrupted
+    states = [job.state for job in broken.summary.jobs]
+    assert states == ["done", "interrupted", "interrupted"]
+    assert all(job.steps >= 1 for job in broken.summary.jobs)
+
+
+def test_all_at_once_trains_all_together_on_a_core_each(broken: ExecutedRun) -> None:
+    cores = this_machine().cores
+    assert [job.slot for job in broken.summary.jobs] == [0, 1, 2]
+    assert [booking.cores for booking in broken.bookings] == [
+        (cores[slot % len(cores)],) for slot in range(3)
+    ]
+    together_s = min(job.end_s for job in broken.summary.jobs)
+    assert max(job.start_s for job in broken.summary.jobs) < together_s
 
 
 def test_a_worker_that_cannot_start_is_a_failure_with_a_place_to_look(

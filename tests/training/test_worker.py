@@ -88,14 +88,6 @@ def test_a_worker_is_a_session_of_its_own(worker: WorkerProcess) -> None:
     assert seen["parent"] == os.getpid()
 
 
-def test_torch_has_as_many_threads_as_the_worker_has_cores() -> None:
-    cores = tuple(sorted(os.sched_getaffinity(0))[:2])
-    with WorkerProcess(cores) as warm:
-        assert warm.warm_up() > 0
-        assert warm.call("worker_tasks:torch_threads") == (len(cores), 1)
-        assert warm.call("worker_tasks:surroundings")["affinity"] == list(cores)
-
-
 def test_both_clocks_are_one_clock_on_one_machine(worker: WorkerProcess) -> None:
     worker.settle_clock()
     assert abs(worker.offset_s) < 0.02

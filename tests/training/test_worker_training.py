@@ -20,6 +20,7 @@ from rmixer.training.step import TrainingStep
 from rmixer.training.train_job import TrainedJob, train_job, unfinished
 from rmixer.workload import Job, job_of
 
+CORES = tuple(sorted(os.sched_getaffinity(0))[:2])
 TASK = "rmixer.training.train_job:train_job"
 
 
@@ -33,8 +34,11 @@ def tiny(model: str = "criteo_dlrm", **changes: Any) -> Job:
 def worker(rmixer_home: None) -> Iterator[WorkerProcess]:
     for dataset in ("criteo_kaggle", "amazon_electronics"):
         prepare(dataset, "synthetic")
-    with WorkerProcess((min(os.sched_getaffinity(0)),)) as process:
-        process.warm_up()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PYTHONPATH", str(Path(__file__).parent))
+        process = WorkerProcess(CORES)
+    with process:
+        assert process.warm_up() > 0
         yield process
 
 
@@ -53,6 +57,11 @@ def phases(messages: list[Message]) -> list[str]:
 
 def step_ends(messages: list[Message]) -> list[float]:
     return [end for message in messages if message["kind"] == "steps" for end in message["ends"]]
+
+
+def test_torch_has_as_many_threads_as_the_worker_has_cores(worker: WorkerProcess) -> None:
+    assert worker.call("worker_tasks:torch_threads") == (len(CORES), 1)
+    assert worker.call("worker_tasks:surroundings")["affinity"] == list(CORES)
 
 
 @pytest.mark.parametrize("model", ["criteo_dlrm", "criteo_deepfm", "amazon_din"])
