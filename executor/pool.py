@@ -64,4 +64,4 @@ class WorkerPool:
     def _spawn(self, device: str, slot: int) -> WorkerProcess:
         cores = self._layout.cores(self._machine, device, slot)
         name = f"{device.replace(':', '-').replace('/', '-')}-{slot}.log"
-        return WorkerProcess(cores, self._logs / name)
+        return WorkerProcess(cores, self._logs / name, shares_cores=self._layout.in_turn)

@@ -47,7 +47,7 @@ def take_fingerprint(hardware: str, driver: str = "") -> Fingerprint:
         torch=_version("torch"),
         rmixer=rmixer.__version__,
         commit=_commit(),
-        training="OMP_WAIT_POLICY=PASSIVE, affinity and threads set before torch",
+        training="affinity and threads set before torch; passive waiting on shared cores only",
     )
 
 

@@ -19,35 +19,42 @@ import rmixer
 from rmixer.errors import RunFailed
 
 Message = dict[str, Any]
+_WAITING = ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT", "KMP_BLOCKTIME", "OMP_PROC_BIND", "OMP_PLACES")
 
 
-def training_environment(threads: int) -> dict[str, str]:
+def training_environment(threads: int, shares_cores: bool = False) -> dict[str, str]:
     """The environment of every training process, profiled or executed.
 
-    Passive waiting keeps the threads of one job from spinning on the cores of another.
+    Between two parallel stretches the threads of a job that has its cores to itself spin for a
+    moment, as OpenMP does by default: asleep they would wake too late for the next one. Where
+    jobs share cores they sleep at once, so that none spins on the time of another. What the
+    user's shell says of it is left out, or a profile would not tell of an execution.
     """
     root = str(Path(rmixer.__file__).resolve().parents[1])
     path = os.pathsep.join(part for part in (root, os.environ.get("PYTHONPATH", "")) if part)
     count = str(threads)
+    inherited = {name: value for name, value in os.environ.items() if name not in _WAITING}
     return {
-        **os.environ,
+        **inherited,
         "PYTHONPATH": path,
         "OMP_NUM_THREADS": count,
         "MKL_NUM_THREADS": count,
         "OPENBLAS_NUM_THREADS": count,
-        "OMP_WAIT_POLICY": "PASSIVE",
-        "KMP_BLOCKTIME": "0",
+        **({"OMP_WAIT_POLICY": "PASSIVE"} if shares_cores else {}),
     }
 
 
 class WorkerProcess:
     """One spawned worker pinned to ``cores``, with as many threads.
 
-    ``log`` takes what it prints. The process is a session of its own: a Ctrl-C at the terminal
-    reaches only the parent, which then ends its workers in order.
+    ``log`` takes what it prints; ``shares_cores`` says that other workers run on them too. The
+    process is a session of its own: a Ctrl-C at the terminal reaches only the parent, which then
+    ends its workers in order.
     """
 
-    def __init__(self, cores: Sequence[int], log: Path | None = None) -> None:
+    def __init__(
+        self, cores: Sequence[int], log: Path | None = None, *, shares_cores: bool = False
+    ) -> None:
         self.cores = tuple(cores)
         self.offset_s = 0.0
         self._log = log
@@ -65,7 +72,7 @@ class WorkerProcess:
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,
-                env=training_environment(len(self.cores)),
+                env=training_environment(len(self.cores), shares_cores),
                 pass_fds=[theirs.fileno()],
                 start_new_session=True,
             )

@@ -14,7 +14,7 @@ import psutil
 import pytest
 
 from rmixer.errors import RunFailed
-from rmixer.training.process import WorkerProcess
+from rmixer.training.process import WorkerProcess, training_environment
 
 HERE = Path(__file__).parent
 CORE = min(os.sched_getaffinity(0))
@@ -77,8 +77,19 @@ def test_a_worker_is_pinned_before_torch_is_there(worker: WorkerProcess) -> None
     assert seen["pid"] == worker.pid
     assert seen["affinity"] == [CORE]
     assert seen["environment"]["OMP_NUM_THREADS"] == "1"
-    assert seen["environment"]["OMP_WAIT_POLICY"] == "PASSIVE"
     assert not seen["torch imported"]
+
+
+def test_threads_sleep_while_they_wait_on_shared_cores_only(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("OMP_WAIT_POLICY", "ACTIVE")  # of the user's shell
+    monkeypatch.setenv("GOMP_SPINCOUNT", "1")
+    alone, shared = training_environment(2), training_environment(1, shares_cores=True)
+    assert "OMP_WAIT_POLICY" not in alone
+    assert shared["OMP_WAIT_POLICY"] == "PASSIVE"
+    assert "GOMP_SPINCOUNT" not in alone
+    assert (alone["OMP_NUM_THREADS"], shared["OMP_NUM_THREADS"]) == ("2", "1")
 
 
 def test_a_worker_is_a_session_of_its_own(worker: WorkerProcess) -> None:
