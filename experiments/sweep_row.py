@@ -11,6 +11,7 @@ from pydantic import ConfigDict
 from rmixer.files import load_json, parse
 
 SWEEP = "sweep.json"
+PRECISION = 0.01
 
 
 @dataclass(frozen=True)
@@ -48,11 +49,18 @@ def read_rows(folder: Path) -> list[SweepRow]:
 
 
 def ranked(rows: Iterable[SweepRow]) -> list[SweepRow]:
-    """The shortest makespan first, equal ones by mean completion, then as given; what was not
-    simulated comes last."""
+    """The shortest makespan first; what was not simulated comes last.
 
-    def order(row: SweepRow) -> tuple[bool, float, float]:
-        pruned = row.makespan_s is None
-        return (pruned, row.makespan_s or 0.0, row.mean_completion_s or 0.0)
+    Makespans within 1% of the shortest are one and the same to the simulator, whose rates are
+    averaged to that: among these the shortest mean completion comes first.
+    """
+    given = list(rows)
+    shortest_s = min((row.makespan_s for row in given if row.makespan_s is not None), default=0.0)
 
-    return sorted(rows, key=order)
+    def order(row: SweepRow) -> tuple[bool, bool, float, float]:
+        makespan_s, completion_s = row.makespan_s or 0.0, row.mean_completion_s or 0.0
+        if row.makespan_s is not None and makespan_s <= shortest_s * (1 + PRECISION):
+            return (False, False, completion_s, makespan_s)
+        return (row.makespan_s is None, True, makespan_s, completion_s)
+
+    return sorted(given, key=order)

@@ -37,3 +37,13 @@ def test_the_table_ranks_and_counts_what_was_not_simulated() -> None:
     assert first[2:8] == ["2", "1", "27.9", "s", "1.48×", "19.0"]
     assert "1 not simulated: slots × threads are more than the 2 cores" in text
     assert "…" not in text
+
+
+def test_what_the_simulator_cannot_tell_apart_is_ranked_by_mean_completion() -> None:
+    """1% of 100 s: 100.9 s is a tie, 101.1 s is not."""
+    rows = [
+        SweepRow("first", 1, 1, makespan_s=100.0, mean_completion_s=90.0),
+        SweepRow("tie", 2, 1, makespan_s=100.9, mean_completion_s=60.0),
+        SweepRow("behind", 1, 2, makespan_s=101.1, mean_completion_s=10.0),
+    ]
+    assert [row.policy for row in ranked(rows)] == ["tie", "first", "behind"]
