@@ -23,6 +23,7 @@ from experiments.report import MEASURED, PREDICTED, REPEAT, SEQUENTIAL, SEQUENTI
 from experiments.run_folder import RunFolder
 from experiments.sweep import Sweep, sweep
 from experiments.sweep_row import SWEEP
+from experiments.trace import write_trace
 from profiles import limits
 from profiles.store import Store
 from rmixer.files import content_hash, write_json
@@ -106,7 +107,8 @@ def failed_jobs(folder: RunFolder) -> list[str]:
 
 
 def write_sweep(folder: RunFolder, inputs: Inputs, found: Sweep) -> None:
-    """The ranked rows, the best schedule, its prediction and that of one job at a time."""
+    """The ranked rows, the best schedule, its prediction and trace, and the prediction of one job
+    at a time."""
     write_json(folder.path / SWEEP, found.rows)
     write_schedule(folder.path / SCHEDULE, found.schedule)
     write_prediction(folder, PREDICTED, found.predicted, inputs.profiles)
@@ -123,6 +125,7 @@ def write_sweep(folder: RunFolder, inputs: Inputs, found: Sweep) -> None:
     )
     write_schedule(folder.path / SEQUENTIAL_SCHEDULE, schedule)
     write_ablations(folder, inputs.workload, inputs.profiles, inputs.machine, found.schedule)
+    write_trace(folder.path / "trace.json", {"predicted": found.predicted.timeline})
 
 
 def _inputs(workload: Workload, store: Store, voice: Voice) -> Inputs:

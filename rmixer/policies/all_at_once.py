@@ -14,7 +14,6 @@ class AllAtOnce(Policy):
     """Jobs in order of submission, one thread each, host cores and GPUs taken in turn."""
 
     name = "all_at_once"
-    fixed_layout = True
 
     def layout(self, machine: Machine, jobs: int, slots: int, threads: int) -> Layout:
         gpus = [device.name for device in machine.devices if device.kind == "gpu"]

@@ -20,8 +20,6 @@ class Policy(ABC):
     """
 
     name: ClassVar[str]
-    fixed_layout: ClassVar[bool] = False
-    """True for a policy that chooses its own slots and threads: a sweep tries it once."""
 
     def __init__(self, seed: int = 0) -> None:
         self.seed = seed
@@ -34,7 +32,8 @@ class Policy(ABC):
 
     def layout(self, machine: Machine, jobs: int, slots: int, threads: int) -> Layout:
         """The slots this policy runs ``jobs`` jobs on; ``slots`` and ``threads`` are the
-        settings of a sweep."""
+        settings of a sweep. A policy that cuts the machine its own way takes no notice of them,
+        and a sweep then tries it once."""
         return even_layout(machine, slots, threads)
 
     @abstractmethod

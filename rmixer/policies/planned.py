@@ -16,7 +16,6 @@ class Planned(Policy):
     job of the earlier rounds has ended, and its memory fits."""
 
     name = "planned"
-    fixed_layout = True
 
     def __init__(self, schedule: Schedule) -> None:
         super().__init__(schedule.settings.seed)

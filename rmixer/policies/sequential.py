@@ -14,7 +14,6 @@ class Sequential(Policy):
     """Jobs in order of submission, each with all host threads and the first device."""
 
     name = "sequential"
-    fixed_layout = True
 
     def layout(self, machine: Machine, jobs: int, slots: int, threads: int) -> Layout:
         device = machine.devices[0].name

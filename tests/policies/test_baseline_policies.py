@@ -18,7 +18,7 @@ def test_sequential_runs_one_job_at_a_time_in_order_of_submission() -> None:
 
 def test_sequential_uses_all_cores_and_the_first_device() -> None:
     policy = make_policy("sequential")
-    assert policy.fixed_layout
+    assert policy.layout(machine(cores=4), 6, 1, 4) == policy.layout(machine(cores=4), 6, 2, 1)
     assert policy.layout(machine(cores=4), 6, 2, 1) == Layout((DeviceSlots("cpu:0", 1, 4),))
     with_gpus = machine(cores=4, gpu_mib=(8000, 8000))
     assert policy.layout(with_gpus, 6, 2, 1) == Layout((DeviceSlots("gpu:0", 1, 4),))

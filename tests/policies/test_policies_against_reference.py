@@ -36,10 +36,9 @@ class AskedTwice(Policy):
 
 def settle(scene: Scene, policy: str) -> Scene:
     """``scene`` with the policy's own layout where it has one."""
-    chosen = make_policy(policy)
-    if not chosen.fixed_layout:
+    if policy in DYNAMIC:
         return scene
-    layout = chosen.layout(scene.machine, max(1, len(scene.jobs)), 1, 1)
+    layout = make_policy(policy).layout(scene.machine, max(1, len(scene.jobs)), 1, 1)
     used = {entry.device: scene.used_mib.get(entry.device, 0) for entry in layout.devices}
     return Scene(scene.machine, layout, used, scene.jobs)
 
