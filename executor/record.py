@@ -71,7 +71,7 @@ class JobRecord:
             state=self.state,
             first_loss=self.answer.get("first_loss"),
             loss=self.answer.get("loss"),
-            auc=self.answer.get("auc"),
+            quality=self.answer.get("quality", {}),
             error=self.error,
         )
 

@@ -5,25 +5,24 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 from pydantic import ConfigDict
 
+from rmixer.data.registry import dataset_entry
 from rmixer.files import content_hash, plain
+from rmixer.sources import imported_sources
 from rmixer.workload import SYNTHETIC, Job
 
-_STEP_SOURCES = (
-    "models/base.py",
-    "models/layers.py",
-    "data/arrays.py",
-    "data/batches.py",
-    "data/hashing.py",
-    "data/reviews.py",
-    "data/zipf.py",
-    "training/row_optimizers.py",
-    "training/step.py",
+_WITHIN = ("rmixer.models", "rmixer.data", "rmixer.training")
+_STOP = (
+    "rmixer.data.prepare",
+    "rmixer.data.registry",
+    "rmixer.models.corrections",
+    "rmixer.models.entry",
+    "rmixer.models.registry",
 )
+"""What the step's modules import, but what does not change its cost."""
 
 
 @dataclass(frozen=True)
@@ -68,11 +67,11 @@ def cost_identity(job: Job) -> CostIdentity:
 
 @cache
 def source_hash(architecture: str, dataset: str) -> str:
-    """A hash of the sources that build the step of ``architecture`` on ``dataset``."""
-    package = Path(__file__).resolve().parent
-    module = architecture.partition(":")[0].removeprefix("rmixer.").replace(".", "/")
+    """A hash of the sources that build the step of ``architecture`` on ``dataset``: its module,
+    the data set's and the training step's, and all that these import."""
+    reader = dataset_entry(dataset).reader
+    modules = (architecture.partition(":")[0], reader.partition(":")[0], "rmixer.training.step")
     digest = hashlib.blake2b(digest_size=8)
-    for name in (*_STEP_SOURCES, f"{module}.py", f"data/{dataset}.py"):
-        digest.update(name.encode() + b"\0")
-        digest.update((package / name).read_bytes() + b"\0")
+    for path in imported_sources(modules, _WITHIN, _STOP):
+        digest.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
     return digest.hexdigest()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, Literal
 
@@ -19,8 +19,8 @@ class JobSummary:
     """One job. Times count from the first dispatch; ``end_s`` is its completion.
 
     ``step_ms_p50`` and ``step_ms_mean`` are over its training steps after warm-up, the mean with
-    stalls left out; ``stall_s`` is what the left-out stalls add up to. ``loss`` and ``auc`` are
-    of held-out batches after training (None in a simulation).
+    stalls left out; ``stall_s`` is what the left-out stalls add up to. ``loss`` and ``quality``
+    (``auc`` or another, by name) are of held-out batches after training (none in a simulation).
     """
 
     __pydantic_config__ = ConfigDict(extra="forbid")
@@ -42,7 +42,7 @@ class JobSummary:
     state: Literal["done", "failed", "interrupted", "queued"]
     first_loss: float | None = None
     loss: float | None = None
-    auc: float | None = None
+    quality: dict[str, float] = field(default_factory=dict)
     error: str | None = None
 
 

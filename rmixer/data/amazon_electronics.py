@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from rmixer.data.arrays import Chunks, Column
+from rmixer.data.dataset import DataSet, RawReader
 from rmixer.data.raw_lines import first_file, raw_lines
 from rmixer.data.reviews import Ids, Reviews, click_samples
 from rmixer.data.zipf import zipf_ranks
@@ -38,15 +39,25 @@ _META = "meta_Electronics.json"
 _SEED = 20140723
 
 
-def raw_files(data: Path) -> tuple[Path, ...]:
-    """The reviews and the metadata in the folder ``data``."""
-    return tuple(first_file(data, (name, f"{name}.gz")) for name in (_REVIEWS, _META))
+class AmazonElectronics(DataSet):
+    """Histories of items and categories, and a target that was reviewed next or drawn."""
+
+    columns = COLUMNS
+
+    def twin(self) -> Chunks:
+        return _twin()
+
+    def raw_files(self, data: Path) -> tuple[Path, ...]:
+        """The reviews and the metadata in the folder ``data``."""
+        return tuple(first_file(data, (name, f"{name}.gz")) for name in (_REVIEWS, _META))
+
+    def read(self, raw: RawReader) -> Chunks:
+        """Items numbered by their sorted asin, categories by the sorted last leaf of their first
+        list, reviews by user in order of time (in the file's order where equal)."""
+        return _read(raw.data, *raw.files)
 
 
-def read(data: Path) -> Chunks:
-    """The raw files: items numbered by their sorted asin, categories by the sorted last leaf of
-    their first list, reviews by user in order of time (in the file's order where equal)."""
-    reviews_path, meta_path = raw_files(data)
+def _read(data: Path, reviews_path: Path, meta_path: Path) -> Chunks:
     asins: dict[str, int] = {}
     users: dict[str, int] = {}
     rows: list[tuple[int, int, int]] = []
@@ -119,7 +130,7 @@ _TWIN_DEMAND_SPREAD = 1.5
 _TWIN_ITEM_EXPONENT = 0.9
 
 
-def twin() -> Chunks:
+def _twin() -> Chunks:
     """Synthetic reviews of 4,430 users over the real items and categories, always the same.
 
     Reviews per user: 5 + a log-normal tail, mean 8.78 as in the real file, at most 430. Sizes of

@@ -25,12 +25,17 @@ its samples, from the first on, are for training; the others are held out."""
 class Column:
     """One column: ``stored`` is the type on disk, ``loaded`` the one in a batch, ``width`` the
     length of a sample's entry (0: a single number), ``id_rows`` the number of ids, 0 up to
-    ``id_rows`` - 1, if these are ids."""
+    ``id_rows`` - 1, if these are ids: one number for the whole entry, or one for each place."""
 
     stored: str
     loaded: str
     width: int = 0
-    id_rows: int | None = None
+    id_rows: int | tuple[int, ...] | None = None
+
+    @property
+    def most_rows(self) -> int:
+        """The largest number of ids at any place, 0 if these are no ids."""
+        return max(self.id_rows) if isinstance(self.id_rows, tuple) else self.id_rows or 0
 
 
 @dataclass(frozen=True)
@@ -102,13 +107,21 @@ def _append(
     for name, column in columns.items():
         values = chunk[name]
         if column.id_rows is not None and values.size:
-            least, most = int(values.min()), int(values.max())
-            if least < 0 or most >= column.id_rows:
-                raise InputError(
-                    where, name, f"ids {least} to {most}", f"0 to {column.id_rows - 1}"
-                )
+            _check_ids(values, column.id_rows, where, name)
         np.ascontiguousarray(values, dtype=column.stored).tofile(files[name])
     return lengths.pop()
+
+
+def _check_ids(
+    values: NDArray[Any], id_rows: int | tuple[int, ...], where: object, name: str
+) -> None:
+    least, most = values.min(axis=0), values.max(axis=0)
+    wrong = np.atleast_1d((least < 0) | (most >= np.asarray(id_rows)))
+    if wrong.any():
+        place = int(wrong.argmax())
+        rows = id_rows[place] if isinstance(id_rows, tuple) else id_rows
+        found = f"ids {np.atleast_1d(least)[place]} to {np.atleast_1d(most)[place]}"
+        raise InputError(where, name, found, f"0 to {rows - 1}")
 
 
 def _shape(column: Column, rows: int) -> tuple[int, ...]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import torch
@@ -18,10 +18,19 @@ class Batches:
 
     ``seed`` chooses the first; after the last whole batch comes the first again, and a partial
     one is never given. With ``rows_cap``, ids are taken modulo the capped number of rows.
+    ``names`` are the columns to load, all by default.
     """
 
-    def __init__(self, arrays: Arrays, batch: int, seed: int, rows_cap: int | None = None) -> None:
+    def __init__(
+        self,
+        arrays: Arrays,
+        batch: int,
+        seed: int,
+        rows_cap: int | None = None,
+        names: Sequence[str] | None = None,
+    ) -> None:
         self._arrays, self._batch, self._cap = arrays, batch, rows_cap
+        self._names = tuple(arrays.columns) if names is None else tuple(names)
         self._whole = arrays.train_rows // batch
         if self._whole == 0:
             allowed = f"at most the {arrays.train_rows} samples there are for training"
@@ -44,9 +53,10 @@ class Batches:
 
     def _slice(self, start: int, stop: int) -> dict[str, Tensor]:
         batch = {}
-        for name, column in self._arrays.columns.items():
+        for name in self._names:
+            column = self._arrays.columns[name]
             values = self._arrays.values[name][start:stop].astype(column.loaded)
-            if self._cap is not None and column.id_rows is not None and self._cap < column.id_rows:
+            if self._cap is not None and self._cap < column.most_rows:
                 values %= self._cap
             batch[name] = torch.from_numpy(values)
         return batch

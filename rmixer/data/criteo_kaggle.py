@@ -7,15 +7,15 @@ eight-digit hexadecimal hashes; a missing value is an empty field.
 from __future__ import annotations
 
 import re
-from itertools import islice
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from rmixer.data.arrays import Chunk, Chunks, Column
+from rmixer.data.arrays import Chunks, Column
+from rmixer.data.dataset import DataSet, Lines, Parsed, RawReader
 from rmixer.data.hashing import mix32, mix64, unit_effects
-from rmixer.data.raw_lines import first_file, raw_lines
+from rmixer.data.raw_lines import first_file
 from rmixer.data.zipf import zipf_ranks
 from rmixer.errors import InputError
 
@@ -39,7 +39,6 @@ COLUMNS = {
 }
 
 _LINE = re.compile(rb"[01](?:\t(?:-?[0-9]{1,18})?){13}(?:\t(?:[0-9A-Fa-f]{8})?){26}")
-_CHUNK = 50_000
 _TWIN_SAMPLES = 220_000
 _TWIN_HELD_OUT = 20_000
 _TWIN_EXPONENT = 1.1
@@ -63,46 +62,60 @@ def scale_dense(values: NDArray[np.int64], missing: NDArray[np.bool_]) -> NDArra
     return np.where(missing, 0.0, scaled).astype(np.float32)
 
 
-def raw_files(data: Path) -> tuple[Path, ...]:
-    """``data`` itself, or ``train.txt`` or ``train.txt.gz`` in it."""
-    if data.is_dir():
-        return (first_file(data, ("train.txt", "train.txt.gz")),)
-    if data.is_file():
-        return (data,)
-    raise InputError(data, "", "no such file", "train.txt or train.txt.gz, or its folder")
+class CriteoKaggle(DataSet):
+    """13 integers scaled to about 0..1, 26 fields hashed into one table, and the click."""
+
+    columns = COLUMNS
+
+    def twin(self) -> Chunks:
+        return _twin()
+
+    def raw_files(self, data: Path) -> tuple[Path, ...]:
+        """``data`` itself, or ``train.txt`` or ``train.txt.gz`` in it."""
+        if data.is_dir():
+            return (first_file(data, ("train.txt", "train.txt.gz")),)
+        if data.is_file():
+            return (data,)
+        raise InputError(data, "", "no such file", "train.txt or train.txt.gz, or its folder")
+
+    def read(self, raw: RawReader) -> Chunks:
+        """The raw file, plain or gzip; the last tenth of its rows, in time order, is held out."""
+        rows = 0
+        for columns in raw.blocks(raw.files[0], parse_lines):
+            rows += len(columns["label"])
+            yield columns
+        return rows - max(1, rows // 10)
 
 
-def read(data: Path) -> Chunks:
-    """The raw file, plain or gzip; the last tenth of its rows, in time order, is held out."""
-    (path,) = raw_files(data)
-    rows = 0
-    numbered = raw_lines(path)
-    while lines := [line for _, line in islice(numbered, _CHUNK)]:
-        yield _parse(lines, rows, path)
-        rows += len(lines)
-    return rows - max(1, rows // 10)
-
-
-def _parse(lines: list[bytes], before: int, path: Path) -> Chunk:
-    for number, line in enumerate(lines, before + 1):
-        if not _LINE.fullmatch(line):
-            fields = line.count(b"\t") + 1
-            found = f"{fields} fields" if fields != 40 else repr(line[:120].decode("latin-1"))
-            allowed = "a label 0 or 1, 13 integers, 26 times 8 hexadecimal digits, between tabs"
-            raise InputError(path, f"line {number}", found, allowed)
+def parse_lines(lines: Lines) -> Parsed:
+    """Lines of the raw file as columns."""
+    malformed = tuple(
+        (place, _fault(line)) for place, line in enumerate(lines) if not _LINE.fullmatch(line)
+    )
+    if malformed:
+        bad = {place for place, _ in malformed}
+        lines = [line for place, line in enumerate(lines) if place not in bad]
     cells = [line.split(b"\t") for line in lines]
     dense = [cell for row in cells for cell in row[1:14]]
     hexadecimal = b"".join(cell or b"00000000" for row in cells for cell in row[14:])
     dense_values = np.array([int(cell or b"0") for cell in dense], dtype=np.int64)
     values = np.frombuffer(bytes.fromhex(hexadecimal.decode()), dtype=">u4")
-    missing = np.array([not cell for row in cells for cell in row[14:]])
-    return {
-        "dense": scale_dense(
-            dense_values.reshape(-1, 13), np.array([not cell for cell in dense]).reshape(-1, 13)
-        ),
+    missing = np.array([not cell for row in cells for cell in row[14:]], dtype=bool)
+    no_dense = np.array([not cell for cell in dense], dtype=bool)
+    columns = {
+        "dense": scale_dense(dense_values.reshape(-1, 13), no_dense.reshape(-1, 13)),
         "ids": field_ids(values.astype(np.uint32).reshape(-1, 26), missing.reshape(-1, 26)),
-        "label": np.array([row[0] == b"1" for row in cells]),
+        "label": np.array([row[0] == b"1" for row in cells], dtype=bool),
     }
+    return Parsed(columns, malformed)
+
+
+def _fault(line: bytes) -> str:
+    fields = line.count(b"\t") + 1
+    if fields != 40:
+        return f"{fields} fields instead of 40"
+    form = "a label 0 or 1, 13 integers, 26 times 8 hexadecimal digits"
+    return f"{line[:120].decode('latin-1')!r}, not {form}"
 
 
 _TWIN_DENSE_MEDIAN = 0.2
@@ -114,7 +127,7 @@ _TWIN_PAIR_WEIGHT = 0.6
 _TWIN_PAIRS = ((6, 9), (14, 20), (17, 23), (5, 22))
 
 
-def twin() -> Chunks:
+def _twin() -> Chunks:
     """Synthetic rows at the real cardinalities, the same at every call.
 
     Each field draws a rank by a Zipf law (exponent 1.1, an assumption: the real exponents are not

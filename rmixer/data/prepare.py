@@ -3,47 +3,31 @@
 from __future__ import annotations
 
 import hashlib
-import importlib
 import shutil
 import uuid
-from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
-from typing import Protocol, cast
 
-from rmixer.data.arrays import Arrays, Chunks, Column, read_arrays, write_arrays
+from rmixer.data.arrays import Arrays, read_arrays, write_arrays
+from rmixer.data.raw_reader import SequentialReader
+from rmixer.data.registry import dataset_entry
 from rmixer.errors import InputError
 from rmixer.files import content_hash
 from rmixer.home import home
 from rmixer.workload import SYNTHETIC
 
 
-class Dataset(Protocol):
-    """What a module ``rmixer.data.<name>`` offers."""
-
-    COLUMNS: Mapping[str, Column]
-
-    def twin(self) -> Chunks:
-        """Synthetic samples like the real ones: the same at every call."""
-
-    def raw_files(self, data: Path) -> tuple[Path, ...]:
-        """The raw files under ``data``; raises :class:`InputError` if one is missing."""
-
-    def read(self, data: Path) -> Chunks:
-        """The samples of the raw files; raises :class:`InputError` for what is malformed."""
-
-
-def prepare(dataset: str, data: str) -> Path:
-    """The folder that holds ``dataset`` as arrays, made first if it is not there.
+def prepare(name: str, data: str) -> Path:
+    """The folder that holds the data set ``name`` as arrays, made first if it is not there.
 
     ``data`` is ``synthetic`` or a path to raw files. The folder's name has a hash of the sources
     that make it, and of the raw files' names, sizes and times. It is written under another name
     and renamed, so that several may do this at once and none sees half of it.
     """
-    module = cast(Dataset, importlib.import_module(f"rmixer.data.{dataset}"))
-    raw = () if data == SYNTHETIC else module.raw_files(Path(data))
+    dataset = dataset_entry(name).load()
+    raw = () if data == SYNTHETIC else dataset.raw_files(Path(data))
     stats = [(str(path.resolve()), path.stat().st_size, path.stat().st_mtime_ns) for path in raw]
-    folder = home() / "data" / f"{dataset}-{content_hash([_sources(), stats])}"
+    folder = home() / "data" / f"{name}-{content_hash([_sources(), stats])}"
     if folder.is_dir():
         return folder
     unfinished = folder.with_name(f".{folder.name}.{uuid.uuid4().hex[:8]}.tmp")
@@ -53,8 +37,9 @@ def prepare(dataset: str, data: str) -> Path:
         found = f"{folder.parent}: {error.strerror}"
         raise InputError("RMIXER_HOME", "", found, "a folder that can be written") from None
     try:
-        chunks = module.read(Path(data)) if raw else module.twin()
-        write_arrays(unfinished, module.COLUMNS, chunks, data)
+        reader = SequentialReader(Path(data), raw, unfinished)
+        chunks = dataset.read(reader) if raw else dataset.twin()
+        write_arrays(unfinished, dataset.columns, chunks, data)
         try:
             unfinished.rename(folder)
         except OSError:
@@ -65,10 +50,9 @@ def prepare(dataset: str, data: str) -> Path:
     return folder
 
 
-def open_dataset(dataset: str, data: str) -> Arrays:
-    """``dataset`` as memory-mapped arrays, prepared if need be; see :func:`prepare`."""
-    module = cast(Dataset, importlib.import_module(f"rmixer.data.{dataset}"))
-    return read_arrays(prepare(dataset, data), module.COLUMNS)
+def open_dataset(name: str, data: str) -> Arrays:
+    """The data set as memory-mapped arrays, prepared if need be; see :func:`prepare`."""
+    return read_arrays(prepare(name, data), dataset_entry(name).load().columns)
 
 
 @cache

@@ -3,43 +3,71 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from itertools import accumulate
+from typing import Any, ClassVar
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
+from torch.nn.functional import binary_cross_entropy_with_logits
+
+from rmixer.models.metrics import auc
 
 
 class RecommendationModel(nn.Module, ABC):
     """A click model: batches in, one logit per sample out.
 
-    ``tables`` holds the embedding tables, [rows, dim] each. They take no part in autograd: the
-    training step gathers the rows that a batch names, hands them to :meth:`forward` as leaves,
-    and a row-sparse optimizer updates those rows. All other parameters are dense and trained by
-    ``torch.optim``.
+    ``tables`` holds the embedding tables, [rows, dim] each, one for each dimension. They take no
+    part in autograd: the training step gathers the rows that a batch names, hands them to
+    :meth:`loss` as leaves, and a row-sparse optimizer updates those rows. All other parameters
+    are dense and trained by ``torch.optim``.
 
-    To add a model: subclass this in a module of its own; in ``__init__`` call
-    ``super().__init__(config, rows_cap)``, make each table by :meth:`add_table` and the layers
-    as usual; write :meth:`table_ids` and :meth:`forward`; name the class in
-    ``rmixer.models.registry``. Weights come from torch's generator, which the training step seeds.
-    Shapes depend on ``config`` and the batch size alone, and nothing reads a value back to Python
-    (no ``.item()``, boolean index, ``nonzero``, ``unique``), so that a step can be captured in a
-    CUDA graph.
+    To add a model: subclass this in a module of its own; name the columns it reads in
+    ``inputs``; in ``__init__`` call ``super().__init__(config, rows_cap)``, make each table by
+    :meth:`add_table` and the layers as usual; write :meth:`table_ids` and :meth:`forward`; add a
+    configuration to ``rmixer.models.configurations``. A model with another loss or another
+    quality than AUC overrides :meth:`loss`, :meth:`measure` and :meth:`quality`. Weights come
+    from torch's generator, which the training step seeds; dropout is
+    :class:`rmixer.models.dropout.Dropout`. Shapes depend on ``config`` and the batch size alone,
+    and nothing reads a value back to Python (no ``.item()``, boolean index, ``nonzero``,
+    ``unique``), so that a step can be captured in a CUDA graph.
     """
+
+    inputs: ClassVar[tuple[str, ...]]
 
     def __init__(self, config: Mapping[str, Any], rows_cap: int | None = None) -> None:
         super().__init__()
         self.config = dict(config)
         self.rows_cap = rows_cap
         self.tables = nn.ParameterDict()
+        self._dense_tables: list[str] = []
 
-    def add_table(self, name: str, rows: int, dim: int, std: float) -> None:
-        """A table of ``rows`` (at most ``rows_cap``) by ``dim``, normal with deviation ``std``."""
-        rows = rows if self.rows_cap is None else min(rows, self.rows_cap)
-        table = torch.empty(rows, dim)
-        self.tables[name] = nn.Parameter(
-            table.normal_(std=std) if std else table.zero_(), requires_grad=False
-        )
+    def add_table(self, name: str, rows: int | Sequence[int], dim: int, std: float) -> list[int]:
+        """A table by ``dim``, normal with deviation ``std``, for fields of ``rows`` ids each (at
+        most ``rows_cap``) one after another. Returns each field's first row."""
+        lengths = [self.capped(n) for n in ([rows] if isinstance(rows, int) else rows)]
+        self.tables[name] = nn.Parameter(_normal(sum(lengths), dim, std), requires_grad=False)
+        return [0, *accumulate(lengths[:-1])]
+
+    def add_dense_table(self, name: str, rows: int, dim: int, std: float) -> nn.Parameter:
+        """An embedding table as a dense parameter, for one whose every row has a gradient in
+        each step (the output of a softmax over all of it, a handful of positions)."""
+        table = nn.Parameter(_normal(self.capped(rows), dim, std))
+        self.register_parameter(name, table)
+        self._dense_tables.append(name)
+        return table
+
+    def capped(self, rows: int) -> int:
+        """``rows``, or ``rows_cap`` if that is less."""
+        return rows if self.rows_cap is None else min(rows, self.rows_cap)
+
+    def parameter_counts(self) -> tuple[int, int]:
+        """Embedding parameters and all others."""
+        tables = [*self.tables.values(), *(getattr(self, name) for name in self._dense_tables)]
+        embedding = sum(table.numel() for table in tables)
+        return embedding, sum(p.numel() for p in self.parameters()) - embedding
 
     @abstractmethod
     def table_ids(self, batch: Mapping[str, Tensor]) -> dict[str, Tensor]:
@@ -50,7 +78,28 @@ class RecommendationModel(nn.Module, ABC):
         """Logits, shape [B]. ``rows[name]`` is ``tables[name]`` at ``table_ids(batch)[name]``,
         shape [n, dim]."""
 
+    def loss(self, batch: Mapping[str, Tensor], rows: Mapping[str, Tensor]) -> Tensor:
+        """What a training step makes smaller: the mean cross-entropy of the clicks."""
+        return binary_cross_entropy_with_logits(self(batch, rows), batch["label"])
+
+    def measure(self, batch: Mapping[str, Tensor], rows: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """What :meth:`quality` needs to know of a held-out batch: tensors of shape [B]."""
+        return {"logit": self(batch, rows), "label": batch["label"]}
+
+    @staticmethod
+    def quality(measured: Mapping[str, NDArray[np.float32]]) -> dict[str, float]:
+        """``loss`` and other figures of all that :meth:`measure` found, each of shape [samples]:
+        here the mean cross-entropy and the ``auc``."""
+        logits, labels = measured["logit"].astype(np.float64), measured["label"]
+        loss = float((np.logaddexp(0.0, logits) - labels * logits).mean())
+        return {"loss": loss, "auc": auc(labels, logits)}
+
     def gather(self, batch: Mapping[str, Tensor]) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
         """:meth:`table_ids`, and the rows they name as copies outside autograd."""
         ids = self.table_ids(batch)
         return ids, {name: self.tables[name].index_select(0, at) for name, at in ids.items()}
+
+
+def _normal(rows: int, dim: int, std: float) -> Tensor:
+    table = torch.empty(rows, dim)
+    return table.normal_(std=std) if std else table.zero_()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -24,27 +24,34 @@ class DIN(RecommendationModel):
     Padding reads row 0 and gets a gradient of exactly zero.
     """
 
+    inputs: ClassVar = (
+        "history_items",
+        "history_categories",
+        "history_length",
+        "target_item",
+        "target_category",
+        "label",
+    )
+
     def __init__(self, config: Mapping[str, Any], rows_cap: int | None = None) -> None:
         super().__init__(config, rows_cap)
-        self.add_table("item", config["items"], config["item_dim"], INITIAL_STD)
-        self.add_table("category", config["categories"], config["category_dim"], INITIAL_STD)
+        kinds = (config["items"], config["categories"])
+        _, self.first_category = self.add_table("shared", kinds, config["dim"], INITIAL_STD)
         self.add_table("item_bias", config["items"], 1, 0.0)
-        dim = config["item_dim"] + config["category_dim"]
+        dim = 2 * config["dim"]
         self.attention = TargetAttention(dim, config["attention_mlp"], config["history_max"])
         self.projection = nn.Linear(dim, dim)
         self.top = mlp(2 * dim, config["top_mlp"], nn.Sigmoid)
 
     def table_ids(self, batch: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        items, categories = batch["history_items"], batch["history_categories"]
-        return {
-            "item": torch.cat([items.flatten(), batch["target_item"]]),
-            "category": torch.cat([categories.flatten(), batch["target_category"]]),
-            "item_bias": batch["target_item"],
-        }
+        items = [batch["history_items"].flatten(), batch["target_item"]]
+        categories = [batch["history_categories"].flatten(), batch["target_category"]]
+        shared = torch.cat([*items, *(ids + self.first_category for ids in categories)])
+        return {"shared": shared, "item_bias": batch["target_item"]}
 
     def forward(self, batch: Mapping[str, Tensor], rows: Mapping[str, Tensor]) -> Tensor:
         samples, slots = batch["history_items"].shape
-        both = torch.cat([rows["item"], rows["category"]], dim=1)
+        both = torch.cat(rows["shared"].chunk(2), dim=1)
         history = both[: samples * slots].view(samples, slots, -1)
         target = both[samples * slots :]
         interest = self.projection(self.attention(history, target, batch["history_length"]))

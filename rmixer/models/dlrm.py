@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
@@ -20,6 +20,8 @@ class DLRM(RecommendationModel):
 
     All fields share one hashed table. Batches have ``dense`` [B, dense] and ``ids`` [B, fields].
     """
+
+    inputs: ClassVar = ("dense", "ids", "label")
 
     def __init__(self, config: Mapping[str, Any], rows_cap: int | None = None) -> None:
         super().__init__(config, rows_cap)

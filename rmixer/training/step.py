@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
-from torch.nn.functional import binary_cross_entropy_with_logits
 
 from rmixer.data.batches import Batches
 from rmixer.data.prepare import open_dataset
-from rmixer.training.metrics import auc
+from rmixer.models.dropout import seed_dropout
 from rmixer.training.row_optimizers import make_row_optimizer
 from rmixer.workload import Job
 
@@ -21,15 +20,6 @@ _DENSE_OPTIMIZERS: dict[str, Callable[..., torch.optim.Optimizer]] = {
     "adagrad": torch.optim.Adagrad,
     "adam": torch.optim.Adam,
 }
-
-
-@dataclass(frozen=True)
-class Evaluation:
-    """Mean cross-entropy and AUC over ``samples`` held-out samples."""
-
-    loss: float
-    auc: float
-    samples: int
 
 
 class TrainingStep:
@@ -44,11 +34,11 @@ class TrainingStep:
         self.job, self.device = job, torch.device(device)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(job.seed)
-            self.model = entry.load()(entry.config, job.rows_cap)
+            self.model = entry.build(job.rows_cap)
         self.model.to(self.device)
-        self.batches = Batches(
-            open_dataset(entry.dataset, job.data), job.batch, job.seed, job.rows_cap
-        )
+        seed_dropout(self.model, torch.Generator(self.device).manual_seed(job.seed))
+        arrays = open_dataset(entry.dataset, job.data)
+        self.batches = Batches(arrays, job.batch, job.seed, job.rows_cap, self.model.inputs)
         self._dense = [p for p in self.model.parameters() if p.requires_grad]
         # Fused is the fastest on the CPU, and the only kind there that reads no step count back.
         fused = self.device.type == "cpu"
@@ -80,12 +70,11 @@ class TrainingStep:
         self._batch = self._to_device(self._loaded)
 
     def forward(self) -> Tensor:
-        """Phase ``forward``: rows gathered outside autograd, the logits, the mean loss."""
+        """Phase ``forward``: rows gathered outside autograd, and the model's loss."""
         self._ids, self._rows = self.model.gather(self._batch)
         for rows in self._rows.values():
             rows.requires_grad_()
-        logits = self.model(self._batch, self._rows)
-        loss = binary_cross_entropy_with_logits(logits, self._batch["label"])
+        loss = self.model.loss(self._batch, self._rows)
         self.last_loss = loss.detach()
         return loss
 
@@ -109,18 +98,19 @@ class TrainingStep:
         return float(self.last_loss)
 
     @torch.no_grad()
-    def evaluate(self, batches: int) -> Evaluation:
-        """On the first ``batches`` held-out batches; the model is left as it was."""
+    def evaluate(self, batches: int) -> dict[str, float]:
+        """The model's ``quality`` (``loss``, and ``auc`` or another) on the first ``batches``
+        held-out batches; the model is left as it was."""
         self.model.eval()
-        logits, labels = [], []
+        found: dict[str, list[Tensor]] = {}
         for loaded in self.batches.held_out(batches):
             batch = self._to_device(loaded)
-            logits.append(self.model(batch, self.model.gather(batch)[1]).cpu())
-            labels.append(loaded["label"])
+            for name, values in self.model.measure(batch, self.model.gather(batch)[1]).items():
+                found.setdefault(name, []).append(values.cpu())
         self.model.train()
-        scores, truth = torch.cat(logits), torch.cat(labels)
-        loss = float(binary_cross_entropy_with_logits(scores, truth))
-        return Evaluation(loss, auc(truth.numpy(), scores.numpy()), len(truth))
+        return self.model.quality(
+            {name: np.asarray(torch.cat(values)) for name, values in found.items()}
+        )
 
     def state_dict(self) -> dict[str, Tensor]:
         """All weights by name, on the CPU; ``torch.load(..., weights_only=True)`` reads them."""

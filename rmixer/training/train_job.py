@@ -19,7 +19,7 @@ def train_job(channel: Channel, job: dict[str, Any], save_to: str) -> dict[str, 
     """Train ``job`` and save its ``state_dict`` at ``save_to``.
 
     Sends ``phase`` at the start of each phase and ``steps`` (the times at which steps ended, by
-    this process's clock) about twice a second. Returns the losses, the AUC, the peak of resident
+    this process's clock) about twice a second. Returns the losses, the quality, the peak of resident
     memory and whether it was interrupted; an interrupted job keeps what was reported.
     """
     channel.send("phase", phase="build")
@@ -74,10 +74,10 @@ class TrainedJob:
         finally:  # a step that fails takes none of those before it with it
             channel.send("steps", ends=ends)
 
-    def evaluate(self) -> dict[str, float]:
-        """Loss and AUC on held-out batches."""
-        found = self.step.evaluate(EVALUATION_BATCHES)
-        return {"loss": found.loss, "auc": found.auc}
+    def evaluate(self) -> dict[str, Any]:
+        """Loss and quality on held-out batches."""
+        quality = self.step.evaluate(EVALUATION_BATCHES)
+        return {"loss": quality.pop("loss"), "quality": quality}
 
     def save(self, path: Path) -> None:
         """The plain ``state_dict``, whole or not at all."""

@@ -67,7 +67,7 @@ def test_all_four_stages(
     summary = json.loads((out / "summary.json").read_text())
     assert [job["state"] for job in summary["jobs"]] == ["done", "done"]
     assert [job["steps"] for job in summary["jobs"]] == [40, 40]
-    assert all(0 <= job["auc"] <= 1 for job in summary["jobs"])
+    assert all(0 <= job["quality"]["auc"] <= 1 for job in summary["jobs"])
     comparison = json.loads((out / "compare.json").read_text())
     predicted = json.loads((out / "predicted" / "summary.json").read_text())
     measured_s, predicted_s = summary["makespan_s"], predicted["makespan_s"]

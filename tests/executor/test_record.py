@@ -149,7 +149,7 @@ def test_a_job_that_ended_in_its_warm_up() -> None:
 def test_the_summary_of_a_job() -> None:
     """Steps of 1, 1 and 2 seconds after the warm-up; times from the first dispatch on."""
     assert WHOLE.train_durations_s() == [1.0, 1.0, 2.0]
-    answer = {"peak_bytes": 5, "first_loss": 0.7, "loss": 0.6, "auc": 0.5}
+    answer = {"peak_bytes": 5, "first_loss": 0.7, "loss": 0.6, "quality": {"auc": 0.5}}
     summary = dataclasses.replace(WHOLE, answer=answer).summary(
         predicted_peak_bytes=77, first_s=0.125
     )
@@ -158,4 +158,4 @@ def test_the_summary_of_a_job() -> None:
     assert summary.step_ms_mean == pytest.approx(4000 / 3)
     assert summary.stall_s == 0
     assert (summary.steps, summary.samples, summary.peak_bytes) == (4, 64, 5)
-    assert (summary.first_loss, summary.loss, summary.auc) == (0.7, 0.6, 0.5)
+    assert (summary.first_loss, summary.loss, summary.quality) == (0.7, 0.6, {"auc": 0.5})

@@ -13,8 +13,7 @@ CONFIG = {
     "items": 30,
     "categories": 6,
     "history_max": 5,
-    "item_dim": 3,
-    "category_dim": 2,
+    "dim": 3,
     "attention_mlp": (4, 3, 1),
     "top_mlp": (4, 3, 1),
 }
@@ -44,7 +43,7 @@ def test_logits_are_the_configured_formula() -> None:
     model = model_with_large_weights()
     given = batch()
     logits = model(given, model.gather(given)[1])
-    item, category = model.tables["item"], model.tables["category"]
+    item, category = model.tables["shared"].split([30, 6])
     for sample, length in enumerate(LENGTHS):
         place = int(given["target_item"][sample])
         target = torch.cat([item[place], category[int(given["target_category"][sample])]])
@@ -57,7 +56,7 @@ def test_logits_are_the_configured_formula() -> None:
         scores = []
         for h in history:
             x = model.attention.first(torch.cat([h, target, h - target, h * target]))
-            scores.append(float(model.attention.rest(x)) * 5**-0.5)
+            scores.append(float(model.attention.rest(x)) * 6**-0.5)
         total = sum(math.exp(score) for score in scores)
         interest = sum(math.exp(s) / total * h for s, h in zip(scores, history, strict=True))
         top = model.top(torch.cat([model.projection(interest), target]))
@@ -73,11 +72,12 @@ def test_padding_changes_nothing_and_gets_no_gradient() -> None:
     logits = model(given, rows)
     logits.sum().backward()
     padding = (torch.arange(5) >= torch.tensor(LENGTHS).unsqueeze(1)).flatten()
-    assert rows["item"].grad is not None
-    assert rows["item"].grad[:20][padding].abs().max() == 0.0
-    assert rows["item"].grad[:20][~padding].abs().min() > 0.0
+    assert rows["shared"].grad is not None
+    of_history = rows["shared"].grad[:20]
+    assert of_history[padding].abs().max() == 0.0
+    assert of_history[~padding].abs().min() > 0.0
 
     other = dict(given)
     other["history_items"] = given["history_items"] + 7 * padding.view(4, 5)
     torch.testing.assert_close(model(other, model.gather(other)[1]), logits)
-    assert not torch.equal(model.table_ids(other)["item"], ids["item"])
+    assert not torch.equal(model.table_ids(other)["shared"], ids["shared"])

@@ -79,8 +79,8 @@ def test_a_job_goes_through_its_phases_and_saves_what_it_trained(
     assert ends == sorted(ends)
     answer = messages[-1]["answer"]
     assert answer["interrupted"] is False
-    assert all(math.isfinite(answer[key]) for key in ("first_loss", "loss", "auc"))
-    assert 0 <= answer["auc"] <= 1
+    assert all(math.isfinite(answer[key]) for key in ("first_loss", "loss"))
+    assert 0 <= answer["quality"]["auc"] <= 1
 
     fresh = TrainingStep(job).state_dict()
     saved = torch.load(tmp_path / "models" / "job.pt", weights_only=True)
@@ -201,7 +201,7 @@ def test_a_job_is_saved_if_and_only_if_it_was_not_interrupted(
     answer = train_job(heard, vars(tiny()), str(tmp_path / "job.pt"))  # type: ignore[arg-type]
     assert answer["interrupted"] == (stop_in != "evaluate")
     assert (tmp_path / "job.pt").exists() == (not answer["interrupted"])
-    assert ("auc" in answer) == (not answer["interrupted"])
+    assert ("quality" in answer) == (not answer["interrupted"])
 
 
 def test_a_save_that_fails_leaves_nothing_half_written(

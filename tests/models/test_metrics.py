@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rmixer.training.metrics import auc
+from rmixer.models.metrics import auc
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,71 @@
+"""What a data set is: columns, a synthetic twin, and a reader of the public raw files."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from numpy.typing import NDArray
+
+from rmixer.data.arrays import Chunks, Column
+
+Lines = list[bytes]
+ParsedColumns = Mapping[str, NDArray[Any]]
+
+
+@dataclass(frozen=True)
+class Parsed:
+    """What became of some lines of a raw file: ``columns``, arrays of equal length with an entry
+    for each good line, and for each bad one its place among the lines and what is wrong."""
+
+    columns: ParsedColumns
+    malformed: tuple[tuple[int, str], ...] = ()
+
+
+class RawReader(Protocol):
+    """How a data set reads its raw files."""
+
+    data: Path
+    """The path the user gave."""
+    files: tuple[Path, ...]
+    """The raw files that :meth:`DataSet.raw_files` found."""
+
+    def header(self, path: Path) -> bytes:
+        """The first line of ``path``, without its end or a byte-order mark."""
+
+    def blocks(
+        self, path: Path, parse: Callable[[Lines], Parsed], header: bool = False
+    ) -> Iterator[ParsedColumns]:
+        """The columns that ``parse`` makes of the lines of ``path``, block after block in the
+        file's order. ``parse`` must be a function of a module (or a ``functools.partial`` of
+        one): it runs in other processes. With ``header`` the first line is left out. Malformed
+        lines are counted and reported; :class:`InputError` where they are too many."""
+
+    def scratch(self, name: str) -> Path:
+        """An empty folder for intermediate files, removed when the data set is finished."""
+
+    def count(self, name: str, found: int, known: int | None = None) -> None:
+        """A number for the report, such as a cardinality, beside the one that is known of the
+        public file."""
+
+
+class DataSet(ABC):
+    """One data set. A subclass lives in a module of its own and is named, with the settings its
+    constructor takes, in ``rmixer.data.registry``. Needs no torch."""
+
+    columns: Mapping[str, Column]
+
+    @abstractmethod
+    def twin(self) -> Chunks:
+        """Synthetic samples like the real ones: the same at every call."""
+
+    @abstractmethod
+    def raw_files(self, data: Path) -> tuple[Path, ...]:
+        """The raw files under ``data``; raises :class:`InputError` if one is missing."""
+
+    @abstractmethod
+    def read(self, raw: RawReader) -> Chunks:
+        """The samples of the raw files; raises :class:`InputError` for what is malformed."""

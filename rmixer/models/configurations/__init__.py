@@ -1,0 +1,1 @@
+"""The models as configured, a file for each family: data, not code."""
