@@ -12,7 +12,8 @@ from pydantic import ConfigDict, Field
 
 from rmixer.errors import InputError, choice
 from rmixer.files import Name, content_hash, load_yaml, parse, shown
-from rmixer.models.registry import MODELS, ModelEntry, model_entry
+from rmixer.models.entry import ModelEntry
+from rmixer.models.registry import MODELS, model_entry
 
 NonNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Rate = Annotated[float, Field(gt=0, allow_inf_nan=False)]

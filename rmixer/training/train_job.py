@@ -19,8 +19,8 @@ def train_job(channel: Channel, job: dict[str, Any], save_to: str) -> dict[str, 
     """Train ``job`` and save its ``state_dict`` at ``save_to``.
 
     Sends ``phase`` at the start of each phase and ``steps`` (the times at which steps ended, by
-    this process's clock) about twice a second. Returns the losses, the quality, the peak of resident
-    memory and whether it was interrupted; an interrupted job keeps what was reported.
+    this process's clock) about twice a second. Returns the losses, the quality, the peak of
+    resident memory and whether it was interrupted; an interrupted job keeps what was reported.
     """
     channel.send("phase", phase="build")
     reset_peak()
