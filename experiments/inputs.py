@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 from profiles.measure_machine import MEASURE_MACHINE_S
 from profiles.profiler import profile_job, profiling_seconds
@@ -16,7 +15,7 @@ from rmixer.layout import Layout
 from rmixer.machine import Machine
 from rmixer.policies import Policy
 from rmixer.profile import ModelProfile
-from rmixer.workload import Job, Workload, read_workload
+from rmixer.workload import Job, Workload
 
 
 @dataclass(frozen=True)
@@ -27,13 +26,6 @@ class Inputs:
     workload: Workload
     machine: Machine
     profiles: Mapping[str, ModelProfile]
-
-
-def load_inputs(
-    path: Path, machine: str | None, store: Store, report: Callable[[str], None]
-) -> Inputs:
-    """The inputs of a prediction for the workload file at ``path``."""
-    return inputs_of(read_workload(path), machine, store, report)
 
 
 def inputs_of(

@@ -58,7 +58,7 @@ def cost_identity(job: Job) -> CostIdentity:
         config=plain(entry.config),
         batch=job.batch,
         optimizer=job.optimizer,
-        precision="fp32",
+        precision=job.precision,
         rows_cap=job.rows_cap,
         data=f"{entry.dataset}:{data}",
         source=source_hash(entry.architecture, entry.dataset),

@@ -20,7 +20,8 @@ Rate = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Count = Annotated[int, Field(gt=0, le=2**31 - 1)]
 Copies = Annotated[int, Field(gt=0, le=100_000)]
 Seed = Annotated[int, Field(ge=0, le=2**32 - 1)]
-OPTIMIZERS = ("adagrad", "adam", "sgd")
+OPTIMIZERS = ("adagrad", "adam", "adamw", "rowwise_adagrad", "sgd")
+PRECISIONS = ("fp32", "bf16")
 SYNTHETIC = "synthetic"
 
 
@@ -28,7 +29,8 @@ SYNTHETIC = "synthetic"
 class Job:
     """One training job. ``steps`` optimizer steps of ``batch`` samples; ``data`` is
     ``synthetic`` or the path of the data set's raw files; ``rows_cap`` bounds the rows of every
-    embedding table; ``arrival_s`` counts from the start of the run."""
+    embedding table; ``arrival_s`` counts from the start of the run; with ``precision`` ``bf16``
+    matrix products run in bfloat16, while weights and sums stay float32."""
 
     id: str
     model: str
@@ -40,6 +42,7 @@ class Job:
     rows_cap: int | None = None
     arrival_s: float = 0.0
     data: str = SYNTHETIC
+    precision: str = "fp32"
 
     @property
     def entry(self) -> ModelEntry:
@@ -83,6 +86,7 @@ class _JobEntry:
     rows_cap: Count | None = None
     arrival_s: NonNegative = 0.0
     data: Annotated[str, Field(min_length=1)] = SYNTHETIC
+    precision: str = "fp32"
     id: Name | None = None
 
 
@@ -106,7 +110,6 @@ NOT_YET = (
     "weight",
     "priority",
     "gpus",
-    "precision",
 )
 
 
@@ -159,6 +162,9 @@ def _expand(
     optimizer = entry.optimizer or facts.optimizer
     if optimizer not in OPTIMIZERS:
         raise InputError(path, f"{where}.optimizer", repr(optimizer), choice(optimizer, OPTIMIZERS))
+    if entry.precision not in PRECISIONS:
+        allowed = choice(entry.precision, PRECISIONS)
+        raise InputError(path, f"{where}.precision", repr(entry.precision), allowed)
     lr = entry.lr if entry.lr is not None else facts.lr
     job = Job(
         id="",
@@ -171,6 +177,7 @@ def _expand(
         rows_cap=entry.rows_cap,
         arrival_s=entry.arrival_s,
         data=_data_path(entry.data, path, where),
+        precision=entry.precision,
     )
     names = _names(entry, taken, path, where)
     own_seed = entry.seed if entry.seed is not None else seed + first

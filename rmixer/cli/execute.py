@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from rmixer.cli.workloads import shrinking_option, shrunk_workload
 from rmixer.errors import InputError, RunFailed
 
 
@@ -19,6 +20,7 @@ from rmixer.errors import InputError, RunFailed
     type=click.Path(path_type=Path),
     help="The SCHEDULE's workload; default: that of the run folder it lies in.",
 )
+@shrinking_option
 @click.option("--out", type=click.Path(path_type=Path), help="Default: runs/<workload>-executed.")
 def command(
     what: Path,
@@ -26,12 +28,13 @@ def command(
     slots: int | None,
     threads: int | None,
     workload: Path | None,
+    settings: tuple[str, ...],
     out: Path | None,
 ) -> None:
     """Train for real: replay a schedule.json, or run a policy live on a workload. Ctrl-C ends it
     within seconds and keeps what was recorded."""
     from experiments.execution import execute_policy, execute_schedule
-    from experiments.inputs import choose_layout, inputs_of, load_inputs
+    from experiments.inputs import choose_layout, inputs_of
     from experiments.run_folder import RunFolder
     from profiles.store import Store
     from rmixer.cli.console import report
@@ -39,7 +42,6 @@ def command(
     from rmixer.cli.progress import watch
     from rmixer.policies import make_policy
     from rmixer.schedule import read_schedule
-    from rmixer.workload import read_workload
 
     store = Store()
     if what.suffix == ".json":
@@ -47,7 +49,14 @@ def command(
             if value is not None:
                 raise InputError(option, "", value, "none: the schedule says it already")
         schedule = read_schedule(what)
-        jobs = read_workload(workload) if workload else RunFolder.open(what.parent).workload
+        if settings and not workload:
+            allowed = "none without --workload: the run folder has the workload as it was shrunk"
+            raise InputError("--set", "", settings[0], allowed)
+        jobs = (
+            shrunk_workload(workload, settings)
+            if workload
+            else RunFolder.open(what.parent).workload
+        )
         inputs = inputs_of(jobs, None, store, report)
         schedule.check(inputs.workload, inputs.machine, what)
         if schedule.machine != inputs.machine.name:
@@ -63,8 +72,9 @@ def command(
             raise InputError("rmixer execute", "--policy", "nothing", "a policy for a WORKLOAD")
         if workload is not None:
             raise InputError("--workload", "", str(workload), "none: the workload is given")
-        chosen = make_policy(policy, read_workload(what).seed)
-        inputs = load_inputs(what, None, store, report)
+        jobs = shrunk_workload(what, settings)
+        chosen = make_policy(policy, jobs.seed)
+        inputs = inputs_of(jobs, None, store, report)
         layout = choose_layout(inputs, chosen, slots, threads or 1)
         path = out or Path("runs") / f"{inputs.workload.name}-executed"
         with watch(policy, len(inputs.workload.jobs)) as observer:

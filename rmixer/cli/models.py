@@ -2,26 +2,101 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict, dataclass
+
 import click
 from rich.table import Table
 
 from rmixer.cli.console import console, print_json
-from rmixer.models.registry import MODELS
+from rmixer.models.corrections import Correction, corrections_of
+from rmixer.models.entry import ModelEntry
+from rmixer.models.registry import MODELS, model_entry
+
+_OPTIMIZER_STATES = {"sgd": 0, "rowwise_adagrad": 0, "adagrad": 1, "adam": 2, "adamw": 2}
+"""Floats that an optimizer keeps per parameter; row-wise Adagrad's one per row is left out."""
+
+
+@dataclass(frozen=True)
+class ModelSize:
+    """Parameters, and the bytes of weights and optimizer state in single precision."""
+
+    embedding_parameters: int
+    dense_parameters: int
+    weight_bytes: int
+    optimizer_bytes: int
 
 
 @click.command()
+@click.argument("names", nargs=-1)
+@click.option("--rows-cap", type=click.IntRange(min=1), help="Sizes with no longer tables.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def command(as_json: bool) -> None:
-    """List the models with their configuration, data set and paper."""
+def command(names: tuple[str, ...], rows_cap: int | None, as_json: bool) -> None:
+    """List the models with their size, data set and paper; of NAMES also where they depart from
+    the published code, and why."""
+    entries = [model_entry(name) for name in names] if names else list(MODELS.values())
+    sizes = {entry.name: model_size(entry, rows_cap) for entry in entries}
     if as_json:
-        print_json(list(MODELS.values()))
-        return
-    table = Table(title="Models", title_justify="left")
-    for name in ("name", "model", "data set", "batch", "optimizer", "paper"):
-        table.add_column(name, justify="right" if name == "batch" else "left")
-    for entry in MODELS.values():
-        optimizer = f"{entry.optimizer} {entry.lr:g}"
-        table.add_row(
-            entry.name, entry.title, entry.dataset, str(entry.batch), optimizer, entry.paper
+        print_json(
+            [
+                {
+                    **asdict(entry),
+                    **asdict(sizes[entry.name]),
+                    "corrections": corrections_of(entry.name),
+                }
+                for entry in entries
+            ]
         )
-    console().print(table)
+        return
+    console().print(_table(entries, sizes))
+    for entry in entries if names else ():
+        console().print(_corrections(entry.name, corrections_of(entry.name)))
+
+
+def model_size(entry: ModelEntry, rows_cap: int | None) -> ModelSize:
+    """The size of ``entry``, built without memory."""
+    import torch
+
+    with torch.device("meta"):
+        embedding, dense = entry.build(rows_cap).parameter_counts()
+    weights = 4 * (embedding + dense)
+    return ModelSize(embedding, dense, weights, weights * _OPTIMIZER_STATES[entry.optimizer])
+
+
+def _table(entries: list[ModelEntry], sizes: dict[str, ModelSize]) -> Table:
+    table = Table(
+        title="Models",
+        title_justify="left",
+        caption="memory: weights and optimizer state between steps",
+        caption_justify="left",
+    )
+    for name in ("name", "model", "data set"):
+        table.add_column(name)
+    for name in ("embedding", "dense", "memory", "batch"):
+        table.add_column(name, justify="right")
+    for name in ("optimizer", "paper"):
+        table.add_column(name)
+    for entry in entries:
+        size = sizes[entry.name]
+        table.add_row(
+            entry.name,
+            entry.title,
+            entry.dataset,
+            f"{size.embedding_parameters:,}",
+            f"{size.dense_parameters:,}",
+            f"{(size.weight_bytes + size.optimizer_bytes) / 1e6:,.0f} MB",
+            str(entry.batch),
+            f"{entry.optimizer} {entry.lr:g}",
+            entry.paper,
+        )
+    return table
+
+
+def _corrections(name: str, corrections: tuple[Correction, ...]) -> Table:
+    table = Table(title=f"{name}: departures from the published code", title_justify="left")
+    for column in ("published", "ours", "reason"):
+        table.add_column(column)
+    table.add_column("parameters", justify="right")
+    for found in corrections:
+        added = found.embedding + found.dense
+        table.add_row(found.published, found.ours, found.reason, f"{added:+,}" if added else "")
+    return table

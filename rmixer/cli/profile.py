@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from rmixer.cli.workloads import shrinking_option, shrunk_workload
 from rmixer.errors import InputError
 
 
@@ -20,12 +21,14 @@ def command() -> None:
 @click.option("--workload", type=click.Path(path_type=Path), help="Profile its jobs' models.")
 @click.option("--batch", type=click.IntRange(min=1), help="Instead of each model's own batch.")
 @click.option("--threads", help="Thread counts, like 1,2,4. Default: 1 and all cores.")
+@shrinking_option
 @click.option("--again", is_flag=True, help="Profile also what is known already.")
 def run(
     models: tuple[str, ...],
     workload: Path | None,
     batch: int | None,
     threads: str | None,
+    settings: tuple[str, ...],
     again: bool,
 ) -> None:
     """Profile MODELS, or the models of a workload: operators, step times, memory, phases, and how
@@ -37,11 +40,17 @@ def run(
     from rmixer.cli.numbers import whole_numbers
     from rmixer.cli.progress import bar
     from rmixer.cost_identity import cost_identity
-    from rmixer.workload import Workload, job_of, read_workload
+    from rmixer.workload import Workload, job_of
 
     if bool(models) == bool(workload):
         raise InputError("rmixer profile run", "", "both or neither", "MODELS or --workload")
-    jobs = read_workload(workload).jobs if workload else tuple(job_of(name) for name in models)
+    if settings and not workload:
+        raise InputError("--set", "", settings[0], "none without --workload")
+    jobs = (
+        shrunk_workload(workload, settings).jobs
+        if workload
+        else tuple(job_of(name) for name in models)
+    )
     if batch:
         jobs = tuple(replace(job, batch=batch) for job in jobs)
     store = Store()

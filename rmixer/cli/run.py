@@ -6,12 +6,14 @@ from pathlib import Path
 
 import click
 
+from rmixer.cli.workloads import shrinking_option, shrunk_workload
 from rmixer.errors import RunFailed
 
 
 @click.command()
 @click.argument("workload", type=click.Path(path_type=Path))
 @click.option("--out", type=click.Path(path_type=Path), help="Default: runs/<workload>.")
+@shrinking_option
 @click.option("--plan", "only_plan", is_flag=True, help="Say what it would do, run nothing.")
 @click.option(
     "--verify",
@@ -24,7 +26,12 @@ from rmixer.errors import RunFailed
     help="Fail if an error (steps alone, steps together, makespan) exceeds this fraction.",
 )
 def command(
-    workload: Path, out: Path | None, only_plan: bool, verify: bool, max_error: float | None
+    workload: Path,
+    out: Path | None,
+    settings: tuple[str, ...],
+    only_plan: bool,
+    verify: bool,
+    max_error: float | None,
 ) -> None:
     """Profile what is missing, sweep policies in simulation, train by the best schedule, and
     compare prediction and measurement. Stages that are done already are skipped."""
@@ -32,9 +39,8 @@ def command(
     from profiles.store import Store
     from rmixer.cli.presenting import check_max_error, present_comparison, present_plan
     from rmixer.cli.progress import voice
-    from rmixer.workload import read_workload
 
-    jobs = read_workload(workload)
+    jobs = shrunk_workload(workload, settings)
     store = Store()
     if only_plan:
         present_plan(pipeline.plan(jobs, store, voice()), jobs)

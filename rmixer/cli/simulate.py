@@ -7,6 +7,8 @@ from typing import Literal
 
 import click
 
+from rmixer.cli.workloads import shrinking_option, shrunk_workload
+
 Level = Literal["auto", "job", "operator"]
 
 
@@ -23,6 +25,7 @@ Level = Literal["auto", "job", "operator"]
     help="auto walks operators where stretches are too short for steady rates.",
 )
 @click.option("--out", type=click.Path(path_type=Path), help="Default: runs/<workload>-<policy>.")
+@shrinking_option
 @click.option("--json", "as_json", is_flag=True, help="Print summary.json.")
 def command(
     workload: Path,
@@ -32,25 +35,26 @@ def command(
     machine: str | None,
     level: Level,
     out: Path | None,
+    settings: tuple[str, ...],
     as_json: bool,
 ) -> None:
     """Predict WORKLOAD under one policy: events.csv, schedule.json, trace.json, figures."""
-    from experiments.inputs import choose_layout, load_inputs
+    from experiments.inputs import choose_layout, inputs_of
     from experiments.prediction import simulate_policy
     from experiments.run_folder import RunFolder
     from profiles.store import Store
     from rmixer.cli.console import console, print_json, report
     from rmixer.cli.presenting import present_figures
     from rmixer.policies import make_policy
-    from rmixer.workload import read_workload
 
-    chosen = make_policy(policy, read_workload(workload).seed)
-    inputs = load_inputs(workload, machine, Store(), report)
+    jobs = shrunk_workload(workload, settings)
+    chosen = make_policy(policy, jobs.seed)
+    inputs = inputs_of(jobs, machine, Store(), report)
     layout = choose_layout(inputs, chosen, slots, threads)
     path = out or Path("runs") / f"{inputs.workload.name}-{policy}"
-    settings = {"policy": policy, "layout": layout, "level": level}
+    chosen_settings = {"policy": policy, "layout": layout, "level": level}
     folder = RunFolder.create(
-        path, "simulate", inputs.workload, inputs.machine, settings, report=report
+        path, "simulate", inputs.workload, inputs.machine, chosen_settings, report=report
     )
     run = simulate_policy(folder, inputs, chosen, layout, level)
     if as_json:

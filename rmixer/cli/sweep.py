@@ -6,6 +6,8 @@ from pathlib import Path
 
 import click
 
+from rmixer.cli.workloads import shrinking_option, shrunk_workload
+
 
 @click.command()
 @click.argument("workload", type=click.Path(path_type=Path))
@@ -14,6 +16,7 @@ import click
 @click.option("--threads", help="Threads per slot to try. Default: what is profiled.")
 @click.option("--machine", help="A known machine, or its folder. Default: this one.")
 @click.option("--out", type=click.Path(path_type=Path), help="Default: runs/<workload>-sweep.")
+@shrinking_option
 @click.option("--json", "as_json", is_flag=True, help="Print the ranked rows as JSON.")
 def command(
     workload: Path,
@@ -22,11 +25,12 @@ def command(
     threads: str | None,
     machine: str | None,
     out: Path | None,
+    settings: tuple[str, ...],
     as_json: bool,
 ) -> None:
     """Predict WORKLOAD under policies x slots per device x threads per slot: a ranked table, and
     schedule.json of the best."""
-    from experiments.inputs import load_inputs
+    from experiments.inputs import inputs_of
     from experiments.pipeline import write_sweep
     from experiments.prediction import step_times_for
     from experiments.run_folder import RunFolder
@@ -42,7 +46,7 @@ def command(
     names = tuple(policies.split(",")) if policies else tuple(POLICIES)
     for name in names:
         make_policy(name)
-    inputs = load_inputs(workload, machine, Store(), report)
+    inputs = inputs_of(shrunk_workload(workload, settings), machine, Store(), report)
     cores = len(inputs.machine.cores)
     slot_counts = whole_numbers(slots, "--slots", 1024)
     thread_counts = whole_numbers(threads, "--threads", cores)

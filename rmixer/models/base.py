@@ -80,11 +80,11 @@ class RecommendationModel(nn.Module, ABC):
 
     def loss(self, batch: Mapping[str, Tensor], rows: Mapping[str, Tensor]) -> Tensor:
         """What a training step makes smaller: the mean cross-entropy of the clicks."""
-        return binary_cross_entropy_with_logits(self(batch, rows), batch["label"])
+        return binary_cross_entropy_with_logits(self(batch, rows).float(), batch["label"])
 
     def measure(self, batch: Mapping[str, Tensor], rows: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """What :meth:`quality` needs to know of a held-out batch: tensors of shape [B]."""
-        return {"logit": self(batch, rows), "label": batch["label"]}
+        return {"logit": self(batch, rows).float(), "label": batch["label"]}
 
     @staticmethod
     def quality(measured: Mapping[str, NDArray[np.float32]]) -> dict[str, float]:

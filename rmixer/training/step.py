@@ -12,6 +12,7 @@ from torch import Tensor
 from rmixer.data.batches import Batches
 from rmixer.data.prepare import open_dataset
 from rmixer.models.dropout import seed_dropout
+from rmixer.precision import check_precision
 from rmixer.training.row_optimizers import make_row_optimizer
 from rmixer.workload import Job
 
@@ -30,8 +31,10 @@ class TrainingStep:
     """
 
     def __init__(self, job: Job, device: str = "cpu") -> None:
+        check_precision([job])
         entry = job.entry
         self.job, self.device = job, torch.device(device)
+        self._clip_norm = entry.clip_norm
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(job.seed)
             self.model = entry.build(job.rows_cap)
@@ -74,7 +77,8 @@ class TrainingStep:
         self._ids, self._rows = self.model.gather(self._batch)
         for rows in self._rows.values():
             rows.requires_grad_()
-        loss = self.model.loss(self._batch, self._rows)
+        with torch.autocast(self.device.type, torch.bfloat16, self.job.precision == "bf16"):
+            loss = self.model.loss(self._batch, self._rows)
         self.last_loss = loss.detach()
         return loss
 
@@ -85,6 +89,8 @@ class TrainingStep:
 
     def optimize(self) -> None:
         """Phase ``optimizer``: all dense parameters, then the rows of each table."""
+        if self._clip_norm is not None:
+            torch.nn.utils.clip_grad_norm_(self._dense, self._clip_norm, foreach=True)
         self._optimizer.step()
         for name, optimizer in self._row_optimizers.items():
             gradient = self._rows[name].grad
