@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 
 import click
+from rich import box
 from rich.table import Table
 
 from rmixer.cli.console import console, print_json
@@ -66,27 +67,28 @@ def _table(entries: list[ModelEntry], sizes: dict[str, ModelSize]) -> Table:
     table = Table(
         title="Models",
         title_justify="left",
-        caption="memory: weights and optimizer state between steps",
+        caption="embedding, dense: millions of parameters. memory: weights and optimizer state",
         caption_justify="left",
+        box=box.SIMPLE_HEAD,
+        padding=(0, 1, 0, 0),
     )
-    for name in ("name", "model", "data set"):
-        table.add_column(name)
+    for name in ("name", "data set"):
+        table.add_column(name, no_wrap=True)
     for name in ("embedding", "dense", "memory", "batch"):
-        table.add_column(name, justify="right")
-    for name in ("optimizer", "paper"):
-        table.add_column(name)
+        table.add_column(name, justify="right", no_wrap=True)
+    table.add_column("optimizer", no_wrap=True)
+    table.add_column("model")
     for entry in entries:
         size = sizes[entry.name]
         table.add_row(
             entry.name,
-            entry.title,
             entry.dataset,
-            f"{size.embedding_parameters:,}",
-            f"{size.dense_parameters:,}",
+            f"{size.embedding_parameters / 1e6:,.1f}",
+            f"{size.dense_parameters / 1e6:,.2f}",
             f"{(size.weight_bytes + size.optimizer_bytes) / 1e6:,.0f} MB",
             str(entry.batch),
             f"{entry.optimizer} {entry.lr:g}",
-            entry.paper,
+            f"{entry.title}, {entry.paper}",
         )
     return table
 
