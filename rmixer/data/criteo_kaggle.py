@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 
 from rmixer.data.arrays import Chunks, Column
 from rmixer.data.dataset import DataSet, Lines, Parsed, RawReader
-from rmixer.data.hashing import mix32, mix64, unit_effects
+from rmixer.data.hashing import mix64
+from rmixer.data.planted import PlantedTruth, scattered, zipf_fields
 from rmixer.data.raw_lines import first_file
-from rmixer.data.zipf import zipf_ranks
 from rmixer.errors import InputError
 
 ROWS = 1_000_001
@@ -140,37 +140,16 @@ def _twin() -> Chunks:
     """
     rng = np.random.default_rng(20140623)
     samples = _TWIN_SAMPLES
-    values = np.empty((samples, 26), dtype=np.uint32)
-    for field, cardinality in enumerate(CARDINALITIES):
-        ranks = zipf_ranks(cardinality, _TWIN_EXPONENT, rng, samples)
-        values[:, field] = mix32(ranks.astype(np.uint32))
+    values = scattered(zipf_fields(CARDINALITIES, _TWIN_EXPONENT, rng, samples))
     spread = np.exp(_TWIN_DENSE_SPREAD * rng.standard_normal((samples, 13)))
     counts = np.floor(spread * _TWIN_DENSE_MEDIAN * DENSE_SPAN).astype(np.int64) + DENSE_LEAST
     dense = scale_dense(counts, rng.random((samples, 13)) < _TWIN_DENSE_MISSING)
-    logits = _planted(values, dense)
-    bias = _bias_for(logits, POSITIVE_RATE)
-    labels = rng.random(samples) < 1.0 / (1.0 + np.exp(-(logits + bias)))
+    signs = np.where(np.arange(13) % 2 == 0, 1.0, -1.0)
+    truth = PlantedTruth(samples)
+    truth.add_fields(values, _TWIN_FIELD_WEIGHT)
+    truth.add(_TWIN_DENSE_WEIGHT * (np.log1p(np.maximum(dense, 0.0)) * signs).sum(axis=1))
+    truth.add_pairs(values, _TWIN_PAIRS, _TWIN_PAIR_WEIGHT)
+    labels = truth.labels(POSITIVE_RATE, rng)
     ids = field_ids(values, np.zeros(values.shape, dtype=bool))
     yield {"dense": dense, "ids": ids, "label": labels}
     return samples - _TWIN_HELD_OUT
-
-
-def _planted(values: NDArray[np.uint32], dense: NDArray[np.float32]) -> NDArray[np.float64]:
-    keys = (np.arange(1, 27, dtype=np.uint64) << np.uint64(32)) | values.astype(np.uint64)
-    logits: NDArray[np.float64] = _TWIN_FIELD_WEIGHT * unit_effects(keys, 1).sum(axis=1)
-    signs = np.where(np.arange(13) % 2 == 0, 1.0, -1.0)
-    logits += _TWIN_DENSE_WEIGHT * (np.log1p(np.maximum(dense, 0.0)) * signs).sum(axis=1)
-    for one, other in _TWIN_PAIRS:
-        pair = unit_effects(keys[:, [one - 1, other - 1]], 2)
-        logits += _TWIN_PAIR_WEIGHT * pair.prod(axis=1)
-    return logits
-
-
-def _bias_for(logits: NDArray[np.float64], rate: float) -> float:
-    """The bias with which the mean of the sigmoid is ``rate``, by bisection."""
-    low, high = -30.0, 30.0
-    for _ in range(50):
-        middle = (low + high) / 2
-        mean = float((1.0 / (1.0 + np.exp(-(logits + middle)))).mean())
-        low, high = (middle, high) if mean < rate else (low, middle)
-    return (low + high) / 2
