@@ -1,0 +1,104 @@
+"""Whether every model learns its synthetic twin: quality on held-out samples after some steps.
+
+``python -m experiments.bench.learning [--models a,b] [--steps 300] [--out FILE]``. Sizes, batch
+and optimizer as configured; where a model's tables do not fit ``--memory-gb`` they are capped,
+and the table says so. The same seed gives the same figures.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+import click
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+from experiments.bench.step_speed import fitting_cap
+from profiles import limits
+from rmixer.data.prepare import prepare
+from rmixer.files import write_json
+from rmixer.fingerprint import take_fingerprint
+from rmixer.models.registry import MODELS, model_entry
+from rmixer.training.process import WorkerProcess
+from rmixer.training.step import TrainingStep
+from rmixer.training.worker import Channel
+from rmixer.workload import Job, job_of
+
+GOAL_AUC = 0.7
+HELD_OUT_SAMPLES = 10_000
+
+
+@click.command()
+@click.option("--models", help="Names, like criteo_dlrm,rm1. Default: all.")
+@click.option("--steps", type=click.IntRange(1), default=300, show_default=True)
+@click.option("--batch-max", type=click.IntRange(1), default=512, show_default=True)
+@click.option("--memory-gb", type=click.FloatRange(0.1), default=6.0, show_default=True)
+@click.option("--out", type=click.Path(path_type=Path), help="Write the figures here as JSON.")
+def main(
+    models: str | None, steps: int, batch_max: int, memory_gb: float, out: Path | None
+) -> None:
+    """Train each and measure."""
+    entries = [model_entry(name) for name in models.split(",")] if models else MODELS.values()
+    rows: list[dict[str, Any]] = []
+    for entry in entries:
+        prepare(entry.dataset, "synthetic")
+        configured = job_of(entry.name)
+        job = replace(
+            configured,
+            batch=min(configured.batch, batch_max),
+            steps=steps,
+            rows_cap=fitting_cap(entry, 2 * memory_gb * 1e9),
+        )
+        with WorkerProcess(limits.usable_cores()) as worker:
+            worker.warm_up()
+            found = worker.call("experiments.bench.learning:learn", job=asdict(job))
+        rows.append(
+            {"model": entry.name, "batch": job.batch, "steps": steps, "rows_cap": job.rows_cap}
+            | found
+        )
+        click.echo(f"{entry.name}: {found['after']}", err=True)
+        if out:
+            fingerprint = take_fingerprint(limits.processor_name())
+            write_json(out, {"fingerprint": asdict(fingerprint), "models": rows})
+    present(rows)
+
+
+def learn(channel: Channel, job: dict[str, Any]) -> dict[str, Any]:
+    """A worker's task: the quality of ``job``'s model before and after its steps."""
+    given = Job(**job)
+    step = TrainingStep(given)
+    held_out = -(-HELD_OUT_SAMPLES // given.batch)
+    before = step.evaluate(held_out)
+    for _ in range(given.steps):
+        step.run()
+    return {"before": before, "after": step.evaluate(held_out)}
+
+
+def present(rows: list[dict[str, Any]]) -> None:
+    """A line for each model, and which of them miss the goal."""
+    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    table.add_column("model", no_wrap=True)
+    for name in ("batch", "steps", "rows cap", "loss before", "after"):
+        table.add_column(name, justify="right")
+    table.add_column("quality after")
+    for row in rows:
+        quality = {name: value for name, value in row["after"].items() if name != "loss"}
+        table.add_row(
+            row["model"],
+            str(row["batch"]),
+            str(row["steps"]),
+            f"{row['rows_cap']:,}" if row["rows_cap"] else "",
+            f"{row['before']['loss']:.4f}",
+            f"{row['after']['loss']:.4f}",
+            ", ".join(f"{name} {value:.3f}" for name, value in quality.items()),
+        )
+    Console(width=120).print(table)
+    missed = [row["model"] for row in rows if row["after"].get("auc", 1.0) <= GOAL_AUC]
+    click.echo(f"AUC of at most {GOAL_AUC}: {', '.join(missed) or 'none'}")
+
+
+if __name__ == "__main__":
+    main()
