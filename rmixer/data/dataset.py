@@ -42,14 +42,21 @@ class RawReader(Protocol):
         """The columns that ``parse`` makes of the lines of ``path``, block after block in the
         file's order. ``parse`` must be a function of a module (or a ``functools.partial`` of
         one): it runs in other processes. With ``header`` the first line is left out. Malformed
-        lines are counted and reported; :class:`InputError` where they are too many."""
+        lines are counted and reported; :class:`InputError` where they are too many, which for few
+        lines shows at the end, so read on to it.
+
+        A data set that yields these columns on as they are (the same object, the same columns as
+        its own, in their stored types) is made with the least space: what is written is not kept
+        a second time. After an interruption all blocks come again in the same order, but nothing
+        is parsed twice."""
 
     def scratch(self, name: str) -> Path:
-        """An empty folder for intermediate files, removed when the data set is finished."""
+        """An empty folder for intermediate files, removed when the data set is finished. After an
+        interruption it is empty again."""
 
-    def count(self, name: str, found: int, known: int | None = None) -> None:
-        """A number for the report, such as a cardinality, beside the one that is known of the
-        public file."""
+    def count(self, name: str, found: int, known: int | None = None, about: bool = False) -> None:
+        """A number for the report, such as a cardinality, exact or ``about``, beside the one that
+        is known of the public file."""
 
 
 class DataSet(ABC):

@@ -2,51 +2,62 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
-import shutil
-import uuid
 from functools import cache
 from pathlib import Path
 
-from rmixer.data.arrays import Arrays, read_arrays, write_arrays
-from rmixer.data.raw_reader import SequentialReader
+from rmixer.data.arrays import Arrays, read_arrays
+from rmixer.data.making import Making, make_from_files, make_twin
+from rmixer.data.malformed import Limits, check_malformed
+from rmixer.data.preparation import Source, read_preparation
 from rmixer.data.registry import dataset_entry
-from rmixer.errors import InputError
+from rmixer.data.unfinished import finish, making
+from rmixer.errors import InputError, RunFailed
 from rmixer.files import content_hash
 from rmixer.home import home
+from rmixer.sources import imported_sources
 from rmixer.workload import SYNTHETIC
 
+_FORMAT = 1
+"""Of the files in a prepared folder."""
 
-def prepare(name: str, data: str) -> Path:
+_ENGINE = ("rmixer.data.arrays", "rmixer.data.dataset", "rmixer.data.registry")
+"""What data sets import that does not decide what is in them."""
+
+
+def prepare(name: str, data: str, how: Making | None = None) -> Path:
     """The folder that holds the data set ``name`` as arrays, made first if it is not there.
 
     ``data`` is ``synthetic`` or a path to raw files. The folder's name has a hash of the sources
     that make it, and of the raw files' names, sizes and times. It is written under another name
-    and renamed, so that several may do this at once and none sees half of it.
+    and renamed, so that several may do this at once (the others wait) and none sees half of it.
+    What was read when it is interrupted is used by the next call.
+
+    Raises :class:`InputError` for what is wrong in the raw files, and
+    :class:`~rmixer.errors.RunFailed` where the disk is full.
     """
-    dataset = dataset_entry(name).load()
+    how = how or Making()
+    entry = dataset_entry(name)
+    dataset = entry.load()
     raw = () if data == SYNTHETIC else dataset.raw_files(Path(data))
-    stats = [(str(path.resolve()), path.stat().st_size, path.stat().st_mtime_ns) for path in raw]
-    folder = home() / "data" / f"{name}-{content_hash([_sources(), stats])}"
-    if folder.is_dir():
-        return folder
-    unfinished = folder.with_name(f".{folder.name}.{uuid.uuid4().hex[:8]}.tmp")
+    files = {path: Source.of(path) for path in raw}
+    made_of = [_FORMAT, _code(entry.reader), entry.settings, list(files.values())]
+    fingerprint = content_hash(made_of)
+    folder = home() / "data" / f"{name}-{fingerprint}"
     try:
-        unfinished.mkdir(parents=True, exist_ok=True)
+        with making(folder) as unfinished:
+            if unfinished is not None:
+                if files:
+                    make_from_files(name, dataset, data, files, unfinished, how, fingerprint)
+                else:
+                    make_twin(name, dataset, unfinished, fingerprint)
+                finish(unfinished, folder)
+                return folder
     except OSError as error:
-        found = f"{folder.parent}: {error.strerror}"
-        raise InputError("RMIXER_HOME", "", found, "a folder that can be written") from None
-    try:
-        reader = SequentialReader(Path(data), raw, unfinished)
-        chunks = dataset.read(reader) if raw else dataset.twin()
-        write_arrays(unfinished, dataset.columns, chunks, data)
-        try:
-            unfinished.rename(folder)
-        except OSError:
-            if not folder.is_dir():
-                raise
-    finally:
-        shutil.rmtree(unfinished, ignore_errors=True)
+        raise _unwritable(error, folder.parent) from None
+    if how.limits is not None:
+        _check_found(how.limits, folder)
     return folder
 
 
@@ -55,9 +66,25 @@ def open_dataset(name: str, data: str) -> Arrays:
     return read_arrays(prepare(name, data), dataset_entry(name).load().columns)
 
 
+def _check_found(limits: Limits, folder: Path) -> None:
+    found = read_preparation(folder)
+    first = list(found.first_malformed)
+    check_malformed(limits, found.malformed, found.lines, first, f"{found.lines:,} lines")
+
+
+def _unwritable(error: OSError, place: Path) -> Exception:
+    """What a user is told of an operating system's ``error``."""
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        left = "what was read is kept: free some space and call again to go on"
+        return RunFailed(f"the disk of {place} is full; {left}")
+    found = f"{error.filename or place}: {error.strerror or error}"
+    return InputError("RMIXER_HOME", "", found, "a folder that can be written")
+
+
 @cache
-def _sources() -> str:
+def _code(reader: str) -> str:
+    """A hash of the sources that decide what the data set ``reader`` makes."""
     digest = hashlib.blake2b(digest_size=8)
-    for path in sorted(Path(__file__).parent.glob("*.py")):
+    for path in imported_sources([reader.partition(":")[0]], ["rmixer.data"], _ENGINE):
         digest.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
     return digest.hexdigest()

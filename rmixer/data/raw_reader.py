@@ -1,26 +1,77 @@
-"""Reads raw files for a data set, block after block."""
+"""Reads raw files for a data set: parsed in parallel, in order, and never twice."""
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Iterator
-from itertools import islice
+from contextlib import AbstractContextManager, closing, nullcontext
+from dataclasses import dataclass
 from pathlib import Path
 
+from rmixer.data.array_writer import ArrayWriter
+from rmixer.data.block_pool import BlockPool
 from rmixer.data.dataset import Lines, Parsed, ParsedColumns
+from rmixer.data.kept_blocks import BlockFacts, BlockTask, load_block
+from rmixer.data.malformed import Limits, LineCount
+from rmixer.data.preparation import Count
+from rmixer.data.raw_blocks import raw_blocks
 from rmixer.data.raw_lines import raw_lines
 from rmixer.errors import InputError
 
-_BLOCK_LINES = 50_000
+Bar = Callable[[str], AbstractContextManager[Callable[[int, int], None]]]
+"""Shows how far something is: called with a title, it gives what takes (done, total)."""
+
+_MIB = 1 << 20
 
 
-class SequentialReader:
-    """A :class:`rmixer.data.dataset.RawReader` in this process that refuses the first malformed
-    line."""
+def no_bar(title: str) -> AbstractContextManager[Callable[[int, int], None]]:
+    """A :data:`Bar` that shows nothing."""
+    return nullcontext(lambda done, total: None)
 
-    def __init__(self, data: Path, files: tuple[Path, ...], folder: Path) -> None:
-        self.data, self.files, self._folder = data, files, folder
+
+@dataclass(frozen=True)
+class ReadBlock:
+    """The block a data set was given last. ``is_written``: its columns are in the arrays."""
+
+    columns: ParsedColumns
+    place: tuple[int, int]
+    facts: BlockFacts
+    kept: Path
+    is_written: bool
+
+
+class ParallelReader:
+    """A :class:`rmixer.data.dataset.RawReader` that keeps what is parsed in ``folder``.
+
+    What ``writer`` has of an earlier, interrupted preparation is given from its arrays, what was
+    kept is not parsed again.
+    """
+
+    def __init__(
+        self,
+        data: Path,
+        files: tuple[Path, ...],
+        folder: Path,
+        writer: ArrayWriter,
+        pool: BlockPool,
+        limits: Limits,
+        bar: Bar,
+        block_bytes: int,
+    ) -> None:
+        self.data, self.files = data, files
+        self.counts: list[Count] = []
+        self.last: ReadBlock | None = None
+        self.line_counts: list[LineCount] = []
+        self._folder, self._writer, self._pool = folder, writer, pool
+        self._limits, self._bar, self._block_bytes = limits, bar, block_bytes
+        self._blocks = folder / "blocks"
+        self._blocks.mkdir(exist_ok=True)
+        self.resumes = bool(writer.written) or any(self._blocks.iterdir())
+        for left in self._blocks.glob("*.tmp"):
+            left.unlink()
 
     def header(self, path: Path) -> bytes:
+        """See :class:`rmixer.data.dataset.RawReader`; an empty file is an error."""
         for _, line in raw_lines(path):
             return line
         raise InputError(path, "", "an empty file", "a header and lines")
@@ -28,17 +79,59 @@ class SequentialReader:
     def blocks(
         self, path: Path, parse: Callable[[Lines], Parsed], header: bool = False
     ) -> Iterator[ParsedColumns]:
-        numbered = islice(raw_lines(path), int(header), None)
-        while block := list(islice(numbered, _BLOCK_LINES)):
-            parsed = parse([line for _, line in block])
-            for place, what in parsed.malformed[:1]:
-                raise InputError(path, f"line {block[place][0]}", what, "a well-formed line")
-            yield parsed.columns
+        """See :class:`rmixer.data.dataset.RawReader`."""
+        count = LineCount(path, self._limits)
+        call = len(self.line_counts)
+        self.line_counts.append(count)
+        tasks = self._tasks(call, path, parse, header)
+        size = path.stat().st_size
+        with self._bar(f"{path.name} (MiB)") as move, closing(self._pool.in_order(tasks)) as done:
+            for task in done:
+                block = self._outcome(call, task)
+                count.add(block.facts)
+                move(task.block.position // _MIB, max(1, size // _MIB))
+                if block.facts.good:
+                    self.last = block
+                    yield block.columns
+        count.end()
 
     def scratch(self, name: str) -> Path:
+        """See :class:`rmixer.data.dataset.RawReader`."""
         folder = self._folder / f"scratch-{name}"
+        shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir()
         return folder
 
-    def count(self, name: str, found: int, known: int | None = None) -> None:
-        pass
+    def count(self, name: str, found: int, known: int | None = None, about: bool = False) -> None:
+        """See :class:`rmixer.data.dataset.RawReader`."""
+        self.counts.append(Count(name, int(found), known, about))
+
+    def most_malformed(self) -> list[LineCount]:
+        """Of the readings of each file the one in which most lines were malformed."""
+        most: dict[Path, LineCount] = {}
+        for count in self.line_counts:
+            before = most.setdefault(count.path, count)
+            if (count.malformed, count.lines) > (before.malformed, before.lines):
+                most[count.path] = count
+        return list(most.values())
+
+    def _tasks(
+        self, call: int, path: Path, parse: Callable[[Lines], Parsed], header: bool
+    ) -> Iterator[tuple[BlockTask, bool]]:
+        """Every block of ``path``, and whether it is still to be parsed."""
+        for block in raw_blocks(path, self._block_bytes):
+            kept = self._blocks / f"{call}-{block.index}"
+            known = (call, block.index) in self._writer.written
+            needed = not known and load_block(kept, check=True) is None
+            yield BlockTask(block, parse, header, kept), needed
+
+    def _outcome(self, call: int, task: BlockTask) -> ReadBlock:
+        place = (call, task.block.index)
+        written = self._writer.written.get(place)
+        if written is not None:
+            columns = self._writer.left(written)
+            return ReadBlock(columns, place, written.facts, task.kept, True)
+        loaded = load_block(task.kept, check=False)
+        if loaded is None:
+            raise InputError(task.kept, "", "removed meanwhile", "a folder nobody else touches")
+        return ReadBlock(loaded.columns, place, loaded.facts, task.kept, False)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from rmixer.data.arrays import Chunk, Column, read_arrays, write_arrays
+from rmixer.data.array_writer import ArrayWriter, each_chunk
+from rmixer.data.arrays import Chunks, Column, read_arrays
 from rmixer.errors import InputError
 
 COLUMNS = {
@@ -17,10 +18,15 @@ COLUMNS = {
 }
 
 
-def chunks(ids: list[list[list[int]]], train: int) -> Generator[Chunk, None, int]:
+def chunks(ids: list[list[list[int]]], train: int) -> Chunks:
     for part in ids:
         yield {"ids": np.array(part), "label": np.arange(len(part)) % 2}
     return train
+
+
+def write_arrays(folder: Path, columns: Mapping[str, Column], chunks: Chunks, where: str) -> None:
+    with ArrayWriter(folder, columns, where) as writer:
+        writer.finish(each_chunk(chunks, writer.append))
 
 
 def test_chunks_come_back_as_one_array_per_column(tmp_path: Path) -> None:

@@ -1,0 +1,50 @@
+"""Which blocks are in the columns already: a line for each, added once the columns are on disk."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from rmixer.data.kept_blocks import BlockFacts
+
+
+@dataclass(frozen=True)
+class WrittenBlock:
+    """Block ``index`` of the ``call``-th reading of a file: it has become the samples from
+    ``start`` to before ``stop``."""
+
+    call: int
+    index: int
+    start: int
+    stop: int
+    facts: BlockFacts
+
+
+def read_journal(path: Path) -> list[WrittenBlock]:
+    """The blocks in ``path``, up to the first line that the power cut short."""
+    blocks: list[WrittenBlock] = []
+    if not path.is_file():
+        return blocks
+    for line in path.read_bytes().split(b"\n")[:-1]:
+        try:
+            call, index, start, stop, lines, skipped, malformed, first = json.loads(line)
+        except ValueError:
+            break
+        shown = tuple((place, what) for place, what in first)
+        facts = BlockFacts(lines, skipped, malformed, shown)
+        blocks.append(WrittenBlock(call, index, start, stop, facts))
+    return blocks
+
+
+def add_to_journal(path: Path, blocks: list[WrittenBlock]) -> None:
+    """Add ``blocks`` and see them to the disk."""
+    with path.open("ab") as file:
+        for block in blocks:
+            facts = block.facts
+            place = (block.call, block.index, block.start, block.stop)
+            counts = (facts.lines, facts.skipped, facts.malformed, facts.first_malformed)
+            file.write(json.dumps((*place, *counts)).encode() + b"\n")
+        file.flush()
+        os.fsync(file.fileno())

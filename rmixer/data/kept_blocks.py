@@ -1,0 +1,81 @@
+"""Parsed blocks on disk: how they come from a worker, and what an interrupted preparation keeps."""
+
+from __future__ import annotations
+
+import os
+import pickle
+import zlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from rmixer.data.dataset import Lines, Parsed, ParsedColumns
+from rmixer.data.raw_blocks import RawBlock
+
+SHOWN_LINES = 10
+"""Malformed lines that are reported with their numbers."""
+
+_CHECKSUM_BYTES = 4
+
+
+@dataclass(frozen=True)
+class BlockFacts:
+    """``lines`` of the file, ``skipped`` of them (a header); ``malformed`` lines, and the first
+    of those with their place in the block, from 0, and what is wrong."""
+
+    lines: int
+    skipped: int
+    malformed: int
+    first_malformed: tuple[tuple[int, str], ...]
+
+    @property
+    def good(self) -> int:
+        """Lines that were parsed."""
+        return self.lines - self.skipped - self.malformed
+
+
+@dataclass(frozen=True)
+class KeptBlock:
+    """What became of a block; no columns where it has no good line."""
+
+    facts: BlockFacts
+    columns: ParsedColumns
+
+
+@dataclass(frozen=True)
+class BlockTask:
+    """Parse ``block`` and keep the outcome as the file ``kept``."""
+
+    block: RawBlock
+    parse: Callable[[Lines], Parsed]
+    header: bool
+    kept: Path
+
+    def carry_out(self) -> None:
+        """Do so; the file appears whole or not at all."""
+        lines = self.block.lines()
+        skipped = int(self.header and self.block.index == 0 and bool(lines))
+        parsed = self.parse(lines[skipped:]) if len(lines) > skipped else Parsed({})
+        first = tuple((place + skipped, what) for place, what in parsed.malformed[:SHOWN_LINES])
+        facts = BlockFacts(len(lines), skipped, len(parsed.malformed), first)
+        columns = dict(parsed.columns) if facts.good else {}
+        content = pickle.dumps(KeptBlock(facts, columns), protocol=5)
+        unfinished = self.kept.with_name(f"{self.kept.name}.{os.getpid()}.tmp")
+        with unfinished.open("wb") as file:
+            file.write(zlib.crc32(content).to_bytes(_CHECKSUM_BYTES, "big"))
+            file.write(content)
+        unfinished.replace(self.kept)
+
+
+def load_block(path: Path, *, check: bool) -> KeptBlock | None:
+    """The block kept as ``path``; None if there is none or, with ``check``, if the power went
+    before all of it was on the disk."""
+    try:
+        stored = path.read_bytes()
+    except FileNotFoundError:
+        return None
+    checksum, content = stored[:_CHECKSUM_BYTES], memoryview(stored)[_CHECKSUM_BYTES:]
+    if check and (not content or zlib.crc32(content) != int.from_bytes(checksum, "big")):
+        return None
+    block: KeptBlock = pickle.loads(content)
+    return block

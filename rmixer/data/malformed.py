@@ -1,0 +1,78 @@
+"""How many malformed lines are borne, and the count of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from rmixer.data.kept_blocks import SHOWN_LINES, BlockFacts
+from rmixer.errors import InputError
+
+_LINES_FOR_A_SHARE = 10_000
+"""Before so many lines were read a share says little; at the end of the file it always counts."""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """``share`` of a file's lines that may be malformed; with ``strict`` none may."""
+
+    share: float = 0.001
+    strict: bool = False
+
+
+@dataclass(frozen=True)
+class MalformedLine:
+    """A line of a raw file that no sample was made of, and why."""
+
+    file: str
+    line: int
+    what: str
+
+
+class LineCount:
+    """The lines of ``path`` as they are read in order; raises :class:`InputError` as soon as the
+    malformed ones are more than ``limits`` allow."""
+
+    def __init__(self, path: Path, limits: Limits) -> None:
+        self.path, self._limits = path, limits
+        self.lines = self.malformed = 0
+        self.first: list[MalformedLine] = []
+        self._skipped = 0
+
+    def add(self, facts: BlockFacts) -> None:
+        """The next block's lines."""
+        for place, what in facts.first_malformed:
+            if len(self.first) < SHOWN_LINES:
+                number = self.lines + self._skipped + place + 1
+                self.first.append(MalformedLine(str(self.path), number, what))
+        self.lines += facts.lines - facts.skipped
+        self._skipped += facts.skipped
+        self.malformed += facts.malformed
+        if self._limits.strict or self.lines >= _LINES_FOR_A_SHARE:
+            self._check(f"the first {self.lines:,} lines")
+
+    def end(self) -> None:
+        """After the last block: also a small share of a few lines may be too many now. A file
+        without lines is an :class:`InputError`."""
+        if not self.lines + self._skipped:
+            raise InputError(self.path, "", "an empty file", "a file with lines")
+        self._check(f"{self.lines:,} lines")
+
+    def _check(self, of: str) -> None:
+        check_malformed(self._limits, self.malformed, self.lines, self.first, of)
+
+
+def check_malformed(
+    limits: Limits, malformed: int, lines: int, first: list[MalformedLine], of: str
+) -> None:
+    """Raise :class:`InputError`, naming the first of them, if ``limits`` are exceeded."""
+    if not malformed or (not limits.strict and malformed <= limits.share * lines):
+        return
+    line = first[0]
+    if limits.strict:
+        raise InputError(line.file, f"line {line.line}", line.what, "a well-formed line (--strict)")
+    others = ", ".join(str(other.line) for other in first[1:])
+    also = f"; also lines {others}{', …' if malformed > len(first) else ''}" if others else ""
+    found = f"{line.what} ({malformed:,} of {of} malformed, {malformed / lines:.2%}{also})"
+    allowed = f"at most {limits.share:.4g} of all lines malformed (--max-malformed)"
+    raise InputError(line.file, f"line {line.line}", found, allowed)
