@@ -1,22 +1,22 @@
 """Criteo Display Advertising Challenge (Kaggle 2014): a click log of 45,840,617 rows.
 
-The raw ``train.txt`` has no header and 40 tab-separated fields: the label, 13 integers, 26
-eight-digit hexadecimal hashes; a missing value is an empty field.
+The raw file is ``train.txt``, in the format of :mod:`rmixer.data.criteo_lines`.
 """
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from rmixer.data.arrays import Chunks, Column
+from rmixer.data.criteo_lines import criteo_lines
 from rmixer.data.dataset import DataSet, Lines, Parsed, RawReader
 from rmixer.data.hashing import mix64
 from rmixer.data.planted import PlantedTruth, scattered, zipf_fields
 from rmixer.data.raw_lines import first_file
+from rmixer.data.rows_used import RowsUsed
 from rmixer.errors import InputError
 
 ROWS = 1_000_001
@@ -31,6 +31,7 @@ CARDINALITIES = (
 DENSE_LEAST = np.array([0, -3, *[0] * 11])
 DENSE_SPAN = np.array([20, 603, 100, 50, 64_000, 500, 100, 50, 500, 10, 10, 10, 50])
 POSITIVE_RATE = 0.256
+KNOWN_ROWS = 45_840_617
 
 COLUMNS = {
     "dense": Column("float32", "float32", 13),
@@ -38,7 +39,6 @@ COLUMNS = {
     "label": Column("uint8", "float32"),
 }
 
-_LINE = re.compile(rb"[01](?:\t(?:-?[0-9]{1,18})?){13}(?:\t(?:[0-9A-Fa-f]{8})?){26}")
 _TWIN_SAMPLES = 220_000
 _TWIN_HELD_OUT = 20_000
 _TWIN_EXPONENT = 1.1
@@ -72,50 +72,41 @@ class CriteoKaggle(DataSet):
 
     def raw_files(self, data: Path) -> tuple[Path, ...]:
         """``data`` itself, or ``train.txt`` or ``train.txt.gz`` in it."""
-        if data.is_dir():
-            return (first_file(data, ("train.txt", "train.txt.gz")),)
-        if data.is_file():
-            return (data,)
-        raise InputError(data, "", "no such file", "train.txt or train.txt.gz, or its folder")
+        return kaggle_file(data)
 
     def read(self, raw: RawReader) -> Chunks:
         """The raw file, plain or gzip; the last tenth of its rows, in time order, is held out."""
         rows = 0
+        used = [RowsUsed(ROWS) for _ in CARDINALITIES]
         for columns in raw.blocks(raw.files[0], parse_lines):
             rows += len(columns["label"])
+            for field, table in enumerate(used):
+                table.add(columns["ids"][:, field])
             yield columns
+        raw.count("rows", rows, KNOWN_ROWS)
+        for field, (table, known) in enumerate(zip(used, CARDINALITIES, strict=True), 1):
+            raw.count(f"C{field} values", table.values(), known, about=True)
         return rows - max(1, rows // 10)
+
+
+def kaggle_file(data: Path) -> tuple[Path, ...]:
+    """``data`` itself, or ``train.txt`` or ``train.txt.gz`` in it."""
+    if data.is_dir():
+        return (first_file(data, ("train.txt", "train.txt.gz")),)
+    if data.is_file():
+        return (data,)
+    raise InputError(data, "", "no such file", "train.txt or train.txt.gz, or its folder")
 
 
 def parse_lines(lines: Lines) -> Parsed:
     """Lines of the raw file as columns."""
-    malformed = tuple(
-        (place, _fault(line)) for place, line in enumerate(lines) if not _LINE.fullmatch(line)
-    )
-    if malformed:
-        bad = {place for place, _ in malformed}
-        lines = [line for place, line in enumerate(lines) if place not in bad]
-    cells = [line.split(b"\t") for line in lines]
-    dense = [cell for row in cells for cell in row[1:14]]
-    hexadecimal = b"".join(cell or b"00000000" for row in cells for cell in row[14:])
-    dense_values = np.array([int(cell or b"0") for cell in dense], dtype=np.int64)
-    values = np.frombuffer(bytes.fromhex(hexadecimal.decode()), dtype=">u4")
-    missing = np.array([not cell for row in cells for cell in row[14:]], dtype=bool)
-    no_dense = np.array([not cell for cell in dense], dtype=bool)
-    columns = {
-        "dense": scale_dense(dense_values.reshape(-1, 13), no_dense.reshape(-1, 13)),
-        "ids": field_ids(values.astype(np.uint32).reshape(-1, 26), missing.reshape(-1, 26)),
-        "label": np.array([row[0] == b"1" for row in cells], dtype=bool),
+    read = criteo_lines(lines)
+    columns: dict[str, NDArray[np.generic]] = {
+        "dense": scale_dense(read.dense, read.no_dense),
+        "ids": field_ids(read.values.astype(np.uint32), read.no_value),
+        "label": read.label,
     }
-    return Parsed(columns, malformed)
-
-
-def _fault(line: bytes) -> str:
-    fields = line.count(b"\t") + 1
-    if fields != 40:
-        return f"{fields} fields instead of 40"
-    form = "a label 0 or 1, 13 integers, 26 times 8 hexadecimal digits"
-    return f"{line[:120].decode('latin-1')!r}, not {form}"
+    return Parsed(columns, read.malformed)
 
 
 _TWIN_DENSE_MEDIAN = 0.2

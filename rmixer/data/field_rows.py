@@ -1,0 +1,118 @@
+"""From the values of categorical fields to rows of a table for each field.
+
+Fields of few values have a dictionary, in order of appearance in the raw files; fields of many
+are hashed, so that memory does not grow with the file.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rmixer.data.dataset import RawReader
+from rmixer.data.hashing import mix64
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+MOST_IN_A_DICTIONARY = 300_000
+"""Fields of more rows are hashed."""
+
+_COUNTED_BEYOND = 100_000
+"""Values beyond a field's rows that are still told apart, for the report."""
+
+Keys = NDArray[np.int64]
+Ids = NDArray[np.int32]
+
+
+def has_dictionary(rows: int) -> bool:
+    """Whether a field of so many rows has a dictionary."""
+    return rows <= MOST_IN_A_DICTIONARY
+
+
+def appearing(keys: Keys, rows: Sequence[int]) -> dict[str, NDArray[Any]]:
+    """For each field with a dictionary its different ``keys``, shape [n, fields], in the order
+    in which they appear."""
+    import pandas as pd
+
+    return {
+        str(field): pd.unique(np.ascontiguousarray(keys[:, field]))
+        for field, count in enumerate(rows)
+        if has_dictionary(count)
+    }
+
+
+class Dictionaries:
+    """The numbers of the values of each field of at most ``MOST_IN_A_DICTIONARY`` rows."""
+
+    def __init__(self, rows: Sequence[int]) -> None:
+        self._rows = rows
+        self._numbers: dict[int, dict[int, None]] = {
+            field: {} for field, count in enumerate(rows) if has_dictionary(count)
+        }
+
+    def add(self, appeared: Mapping[str, NDArray[Any]]) -> None:
+        """What :func:`appearing` found in the next block."""
+        for field, known in self._numbers.items():
+            if len(known) < self._rows[field] + _COUNTED_BEYOND:
+                known.update(dict.fromkeys(appeared[str(field)].tolist()))
+
+    def save(self, folder: Path) -> Path:
+        """Keep them as a file whose name is a hash of what is in it, for :func:`rows_of`."""
+        arrays = {
+            str(field): np.fromiter(known, dtype=np.int64, count=len(known))[: self._rows[field]]
+            for field, known in self._numbers.items()
+        }
+        digest = hashlib.blake2b(digest_size=8)
+        for name, values in arrays.items():
+            digest.update(name.encode() + b"\0" + values.tobytes())
+        path = folder / f"{digest.hexdigest()}.npz"
+        np.savez(path, **arrays)  # type: ignore[arg-type]
+        return path
+
+    def report(self, raw: RawReader, names: Sequence[str], known: Sequence[int]) -> None:
+        """The number of values of each field, and of those that found no row of their own."""
+        for field, numbers in self._numbers.items():
+            beyond = len(numbers) - self._rows[field]
+            raw.count(f"{names[field]} values", len(numbers), known[field], about=beyond > 0)
+            if beyond > 0:
+                raw.count(f"{names[field]} values beyond its rows", beyond, about=True)
+
+
+def rows_of(keys: Keys, rows: Sequence[int], dictionaries: str) -> Ids:
+    """The row of each of ``keys``, shape [n, fields], by the file that
+    :meth:`Dictionaries.save` left; a value that has none there, by a fixed hash."""
+    indices = _load(dictionaries)
+    ids = np.empty(keys.shape, dtype=np.int32)
+    for field, count in enumerate(rows):
+        column = np.ascontiguousarray(keys[:, field])
+        index = indices.get(str(field))
+        if index is None:
+            ids[:, field] = hashed_rows(column, field, count)
+            continue
+        found = index.get_indexer(column)
+        beyond = found < 0
+        if beyond.any():
+            found[beyond] = hashed_rows(column[beyond], field, count)
+        ids[:, field] = found
+    return ids
+
+
+def hashed_rows(keys: NDArray[np.integer], field: int, rows: int) -> Ids:
+    """A fixed mix of (``field`` from 0, key), modulo ``rows``."""
+    mixed = mix64(np.uint64((field + 1) << 33) ^ keys.astype(np.uint64))
+    return np.asarray(mixed % np.uint64(rows), dtype=np.int32)
+
+
+@lru_cache(maxsize=2)
+def _load(dictionaries: str) -> dict[str, pd.Index]:
+    import pandas as pd
+
+    with np.load(dictionaries) as arrays:
+        return {name: pd.Index(arrays[name]) for name in arrays.files}
