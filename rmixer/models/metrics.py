@@ -24,3 +24,29 @@ def auc(labels: NDArray[Any], scores: NDArray[Any]) -> float:
     mean_rank = np.cumsum(counts) - (counts - 1) / 2.0
     rank_sum = float(mean_rank[place][positive].sum())
     return (rank_sum - positives * (positives + 1) / 2.0) / (positives * negatives)
+
+
+def position_auc(labels: NDArray[Any], scores: NDArray[Any], positions: NDArray[Any]) -> float:
+    """PAUC: the mean of :func:`auc` at each position, weighted by the samples there (Huang et
+    al., SIGIR 2021). All of shape [n]; a position with one class only has none and is left out.
+    """
+    areas, weights = [], []
+    for position in np.unique(positions):
+        here = np.asarray(positions) == position
+        area = auc(np.asarray(labels)[here], np.asarray(scores)[here])
+        if not math.isnan(area):
+            areas.append(area)
+            weights.append(int(here.sum()))
+    return float(np.average(areas, weights=weights)) if areas else math.nan
+
+
+def ranking(ranks: NDArray[Any]) -> dict[str, float]:
+    """``hit_rate_10``, ``ndcg_10`` and ``mrr`` of the ranks [n], from 1, of the one item that is
+    relevant among each sample's candidates (Järvelin and Kekäläinen, TOIS 20(4), 2002)."""
+    found = np.asarray(ranks, dtype=np.float64)
+    hit = found <= 10
+    return {
+        "hit_rate_10": float(hit.mean()),
+        "ndcg_10": float((hit / np.log2(found + 1.0)).mean()),
+        "mrr": float((1.0 / found).mean()),
+    }
