@@ -44,16 +44,16 @@ class Batches:
         self._next = (self._next + 1) % self._whole
         return self._slice(start, start + self._batch)
 
-    def held_out(self, count: int) -> Iterator[dict[str, Tensor]]:
+    def held_out(self, count: int, also: Sequence[str] = ()) -> Iterator[dict[str, Tensor]]:
         """The first ``count`` batches of the held-out part, fewer if it is shorter; its last
-        batch may be partial."""
+        batch may be partial. ``also`` are columns besides those that training loads."""
         first, end = self._arrays.train_rows, self._arrays.rows
         for start in range(first, min(first + count * self._batch, end), self._batch):
-            yield self._slice(start, min(start + self._batch, end))
+            yield self._slice(start, min(start + self._batch, end), also)
 
-    def _slice(self, start: int, stop: int) -> dict[str, Tensor]:
+    def _slice(self, start: int, stop: int, also: Sequence[str] = ()) -> dict[str, Tensor]:
         batch = {}
-        for name in self._names:
+        for name in (*self._names, *also):
             column = self._arrays.columns[name]
             values = self._arrays.values[name][start:stop].astype(column.loaded)
             if self._cap is not None and self._cap < column.most_rows:
