@@ -17,6 +17,7 @@ from rmixer.errors import InputError, RunFailed
 COMMANDS = {
     "machine": "measure this machine and show it",
     "models": "list the models",
+    "data": "make data sets ready for training, and list them",
     "policies": "list the scheduling policies",
     "profile": "measure what a model's training step costs",
     "simulate": "predict a workload under one policy",

@@ -7,7 +7,6 @@ left out: it is different in every row.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
@@ -23,10 +22,10 @@ from rmixer.data.field_rows import (
     has_dictionary,
     hashed_rows,
     rows_of,
+    used_rows,
 )
 from rmixer.data.planted import PlantedTruth, scattered, zipf_fields
 from rmixer.data.raw_lines import first_file
-from rmixer.data.rows_used import RowsUsed
 from rmixer.data.text_table import TextTable
 from rmixer.errors import InputError
 
@@ -91,11 +90,16 @@ class Avazu(DataSet):
         for appeared in raw.blocks(path, parse_values, header=True):
             dictionaries.add(appeared)
         saved = str(dictionaries.save(raw.scratch("dictionaries")))
-        rows_of_days = np.zeros(DAYS, dtype=np.int64)
+        rows_of_days, used = np.zeros(DAYS, dtype=np.int64), used_rows(_ROWS)
         blocks = raw.blocks(path, partial(parse_samples, dictionaries=saved), header=True)
-        yield from _counted(raw, blocks, rows_of_days)
-        dictionaries.report(raw, tuple(CARDINALITIES), _ROWS)
+        for columns in blocks:
+            rows_of_days += _rows_of_days(columns, path, rows_of_days)
+            for field, table in used.items():
+                table.add(columns["ids"][:, field])
+            yield columns
         rows = int(rows_of_days.sum())
+        raw.count("rows", rows, KNOWN_ROWS)
+        dictionaries.report(raw, used, tuple(CARDINALITIES), _ROWS)
         held_out = int(rows_of_days[np.flatnonzero(rows_of_days)[-1]]) if rows else 0
         return rows - (held_out if held_out < rows else max(1, rows // 10))
 
@@ -103,26 +107,18 @@ class Avazu(DataSet):
         return _twin()
 
 
-def _counted(
-    raw: RawReader, blocks: Iterator[ParsedColumns], rows_of_days: NDArray[np.int64]
-) -> Iterator[ParsedColumns]:
-    """``blocks`` as they are, seen to be in order of days and counted by day."""
-    used = {field: RowsUsed(rows) for field, rows in enumerate(_ROWS) if not has_dictionary(rows)}
-    today = 0
-    for columns in blocks:
-        days = np.asarray(columns["ids"][:, _HOUR]) // HOURS
-        back = np.flatnonzero(np.diff(days, prepend=today) < 0)
-        if back.size:
-            found = f"a row of day {FIRST_DAY + int(days[back[0]])} after later ones"
-            raise InputError(raw.files[0], "hour", found, "rows in order of time, as published")
-        today = int(days[-1])
-        rows_of_days += np.bincount(days, minlength=DAYS)
-        for field, table in used.items():
-            table.add(columns["ids"][:, field])
-        yield columns
-    raw.count("rows", int(rows_of_days.sum()), KNOWN_ROWS)
-    for field, table in used.items():
-        raw.count(f"{tuple(CARDINALITIES)[field]} values", table.values(), _ROWS[field], about=True)
+def _rows_of_days(
+    columns: ParsedColumns, path: Path, before: NDArray[np.int64]
+) -> NDArray[np.int64]:
+    """The rows of each day, seen to come in order after those of ``before``."""
+    days = np.asarray(columns["ids"][:, _HOUR]) // HOURS
+    today = np.flatnonzero(before)[-1:]
+    back = np.flatnonzero(np.diff(np.concatenate([today, days])) < 0)
+    if back.size:
+        late = days[back[0] + 1 - len(today)]
+        found = f"a row of day {FIRST_DAY + int(late)} after one of a later day"
+        raise InputError(path, "hour", found, "rows in order of time, as published")
+    return np.bincount(days, minlength=DAYS)
 
 
 def parse_values(lines: Lines) -> Parsed:

@@ -20,10 +20,10 @@ from rmixer.data.field_rows import (
     has_dictionary,
     hashed_rows,
     rows_of,
+    used_rows,
 )
 from rmixer.data.hashing import mix64
 from rmixer.data.planted import PlantedTruth, scattered, zipf_fields
-from rmixer.data.rows_used import RowsUsed
 
 _NAMES = tuple(f"C{field}" for field in range(1, FIELDS + 1))
 _TWIN_SAMPLES = 120_000
@@ -77,11 +77,7 @@ class CriteoTables(DataSet):
         firsts = [
             end - size for end, size in zip(accumulate(self._sizes), self._sizes, strict=True)
         ]
-        used = {
-            field: RowsUsed(rows)
-            for field, rows in enumerate(self._rows)
-            if not has_dictionary(rows)
-        }
+        used = used_rows(self._rows)
         rows_of_files = [0] * len(raw.files)
         for place, path in enumerate(raw.files):
             for columns in raw.blocks(path, parse):
@@ -90,10 +86,7 @@ class CriteoTables(DataSet):
                     table.add(columns["ids"][:, firsts[field]])
                 yield columns
         raw.count("rows", sum(rows_of_files), self._known_rows)
-        dictionaries.report(raw, _NAMES, self._cardinalities)
-        for field, table in used.items():
-            name = f"{_NAMES[field]} values"
-            raw.count(name, table.values(), self._cardinalities[field], about=True)
+        dictionaries.report(raw, used, _NAMES, self._cardinalities)
         return self.train_rows(raw, rows_of_files)
 
     def twin(self) -> Chunks:

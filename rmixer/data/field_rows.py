@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from rmixer.data.dataset import RawReader
 from rmixer.data.hashing import mix64
+from rmixer.data.rows_used import RowsUsed
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -76,13 +77,24 @@ class Dictionaries:
         np.savez(path, **arrays)  # type: ignore[arg-type]
         return path
 
-    def report(self, raw: RawReader, names: Sequence[str], known: Sequence[int]) -> None:
-        """The number of values of each field, and of those that found no row of their own."""
-        for field, numbers in self._numbers.items():
-            beyond = len(numbers) - self._rows[field]
-            raw.count(f"{names[field]} values", len(numbers), known[field], about=beyond > 0)
+    def report(
+        self,
+        raw: RawReader,
+        used: Mapping[int, RowsUsed],
+        names: Sequence[str],
+        known: Sequence[int],
+    ) -> None:
+        """The number of values of each field, of the hashed ones by their ``used`` rows, and of
+        those that found no row of their own."""
+        for field, rows in enumerate(self._rows):
+            name = f"{names[field]} values"
+            if field in used:
+                raw.count(name, used[field].values(), known[field], about=True)
+                continue
+            beyond = len(self._numbers[field]) - rows
+            raw.count(name, rows + beyond, known[field], about=beyond >= _COUNTED_BEYOND)
             if beyond > 0:
-                raw.count(f"{names[field]} values beyond its rows", beyond, about=True)
+                raw.count(f"{name} without a row", beyond, about=beyond >= _COUNTED_BEYOND)
 
 
 def rows_of(keys: Keys, rows: Sequence[int], dictionaries: str) -> Ids:
@@ -102,6 +114,11 @@ def rows_of(keys: Keys, rows: Sequence[int], dictionaries: str) -> Ids:
             found[beyond] = hashed_rows(column[beyond], field, count)
         ids[:, field] = found
     return ids
+
+
+def used_rows(rows: Sequence[int]) -> dict[int, RowsUsed]:
+    """A count of the rows used for each field that is hashed."""
+    return {field: RowsUsed(count) for field, count in enumerate(rows) if not has_dictionary(count)}
 
 
 def hashed_rows(keys: NDArray[np.integer], field: int, rows: int) -> Ids:

@@ -33,7 +33,8 @@ def raw_lines(path: Path) -> Iterator[tuple[int, bytes]]:
     with reading(path, lambda: number), gzip.open(path) if compressed else path.open("rb") as lines:
         for number, line in enumerate(lines, 1):
             start = line.removeprefix(BYTE_ORDER_MARK) if number == 1 else line
-            yield number, start.rstrip(b"\r\n")
+            if start:  # not only a mark
+                yield number, start.rstrip(b"\r\n")
 
 
 def is_gzip(path: Path) -> bool:

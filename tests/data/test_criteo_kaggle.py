@@ -7,19 +7,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from criteo_text import line
 
 from rmixer.data.criteo_kaggle import CARDINALITIES, COLUMNS, ROWS
 from rmixer.data.prepare import open_dataset, prepare
 from rmixer.errors import InputError
-
-
-def line(label: int, dense: dict[int, int], categories: dict[int, str]) -> str:
-    """A line of train.txt; I1 to I13 and C1 to C26 that are not given are missing."""
-    cells = [str(label)]
-    cells += [str(dense[i]) if i in dense else "" for i in range(1, 14)]
-    cells += [categories.get(i, "") for i in range(1, 27)]
-    return "\t".join(cells)
-
 
 LINES = [
     line(1, {1: 20, 2: -3, 5: 64_000}, {1: "68fd1e64", 26: "ffffffff"}),
@@ -51,6 +43,17 @@ def test_a_real_file(tmp_path: Path, compress: bool, end: str) -> None:
     assert ids[2, 0] != ids[0, 0]
 
 
+def test_a_byte_order_mark_and_long_numbers(tmp_path: Path) -> None:
+    lines = [line(1, {1: 123_456_789_012_345_678, 2: -123_456_789}, {}), line(0, {3: -1}, {})]
+    (tmp_path / "train.txt").write_bytes(b"\xef\xbb\xbf" + "\n".join(lines).encode())
+    arrays = open_dataset("criteo_kaggle", str(tmp_path))
+    dense = arrays.values["dense"]
+    assert arrays.values["label"].tolist() == [1, 0]
+    assert dense[0, 0] == np.float32(123_456_789_012_345_678 / 20)
+    assert dense[0, 1] == np.float32((-123_456_789 + 3) / 603)
+    assert dense[1, 2] == np.float32(-0.01), "a value of -1 is not a missing one"
+
+
 def test_the_hash_is_fixed(tmp_path: Path) -> None:
     """SplitMix64 of (field << 33 | missing << 32 | value), by Python's own integers."""
     write(tmp_path, "\n".join(LINES))
@@ -76,6 +79,9 @@ def test_the_hash_is_fixed(tmp_path: Path) -> None:
         LINES[0].replace("-3", "3.5"),
         LINES[0].replace("68fd1e64", "68fd1e6"),
         LINES[0].replace("68fd1e64", "0x68fd1e"),
+        LINES[0].replace("68fd1e64", "68fd1eß"),
+        LINES[0].replace("-3", "\N{ARABIC-INDIC DIGIT THREE}"),
+        LINES[0] + "\t",
         "",
     ],
 )
