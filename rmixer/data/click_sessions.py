@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from rmixer.data.arrays import Chunk, Chunks
+from rmixer.data.arrays import Chunks, Column, shape_of
 from rmixer.data.hashing import mix64
+from rmixer.data.partitions import Partitions
 
 Impressions = Mapping[str, NDArray[Any]]
 """``user``, ``ad``, ``advertiser``, ``position`` (from 0), ``click`` (0 or 1), all of shape [n];
@@ -92,47 +93,28 @@ class Sessions:
         self._carried = {name: values[kept] for name, values in rows.items()}
 
 
-def shuffled(blocks: Iterable[Mapping[str, NDArray[Any]]], folder: Path) -> Chunks:
+def shuffled(
+    blocks: Iterable[Mapping[str, NDArray[Any]]], columns: Mapping[str, Column], folder: Path
+) -> Chunks:
     """The samples of all ``blocks``, in an order that depends on their ``row`` alone: by (key
     modulo 200, key), where the key is a fixed mix of ``row``; the last fifth of the 200 parts is
     held out.
 
     The parts are files in ``folder``: one at a time is in memory.
     """
+    stored = [(name, column.stored, shape_of(column, 0)[1:]) for name, column in columns.items()]
+    record = np.dtype([("key", "uint64", ()), *stored])
     counts = np.zeros(_PARTITIONS, dtype=np.int64)
-    record: np.dtype[Any] | None = None
-    files = [(folder / f"part-{number}").open("wb") for number in range(_PARTITIONS)]
-    try:
+    with Partitions(folder, _PARTITIONS, record) as partitions:
         for block in blocks:
             key = mix64(block["row"])
-            columns = {"key": key, **{name: block[name] for name in block if name != "row"}}
-            record = record or _record(columns)
             part = (key % np.uint64(_PARTITIONS)).astype(np.int64)
-            order = np.argsort(part, kind="stable")
-            packed = np.empty(len(key), dtype=record)
-            for name, values in columns.items():
-                packed[name] = values[order]
-            sizes = np.bincount(part, minlength=_PARTITIONS)
-            for file, of_part in zip(files, np.split(packed, np.cumsum(sizes)[:-1]), strict=True):
-                of_part.tofile(file)
-            counts += sizes
-    finally:
-        for file in files:
-            file.close()
+            partitions.add(part, {**block, "key": key})
+            counts += np.bincount(part, minlength=_PARTITIONS)
     for number in range(_PARTITIONS):
-        path = folder / f"part-{number}"
-        if record is not None:
-            yield from _chunks(np.fromfile(path, dtype=record))
-        path.unlink()
+        samples = partitions.take(number)
+        samples = samples[np.argsort(samples["key"])]
+        for start in range(0, len(samples), _CHUNK):
+            chunk = samples[start : start + _CHUNK]
+            yield {name: chunk[name] for name in columns}
     return int(counts[: _PARTITIONS - _HELD_OUT_PARTITIONS].sum())
-
-
-def _record(columns: Mapping[str, NDArray[Any]]) -> np.dtype[Any]:
-    return np.dtype([(name, values.dtype, values.shape[1:]) for name, values in columns.items()])
-
-
-def _chunks(samples: NDArray[Any]) -> Iterator[Chunk]:
-    samples = samples[np.argsort(samples["key"])]
-    for start in range(0, len(samples), _CHUNK):
-        chunk = samples[start : start + _CHUNK]
-        yield {name: chunk[name] for name in samples.dtype.names or () if name != "key"}

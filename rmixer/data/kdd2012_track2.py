@@ -7,7 +7,6 @@ DescriptionID, UserID.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -21,6 +20,7 @@ from rmixer.data.dataset import DataSet, Lines, Parsed, RawReader
 from rmixer.data.hashing import mix64, unit_effects
 from rmixer.data.numbering import InOrder
 from rmixer.data.raw_lines import first_file
+from rmixer.data.text_table import TextTable
 from rmixer.data.zipf import zipf_ranks
 from rmixer.errors import InputError
 
@@ -44,11 +44,8 @@ COLUMNS = {
     "label": Column("uint8", "float32"),
 }
 
-_LINE = re.compile(
-    rb"([0-9]{1,9})\t[0-9]{1,9}\t[0-9]{1,20}\t([0-9]{1,9})\t([0-9]{1,9})\t[1-3]\t([1-3])\t"
-    rb"(?:[0-9]{1,9}\t){4}([0-9]{1,8})"
-)
-_PARSED = ("click", "ad", "advertiser", "position", "user")
+_FIELDS = 12
+_USED = {"click": 0, "ad": 3, "advertiser": 4, "position": 6, "user": 11}
 
 
 class Kdd2012Track2(DataSet):
@@ -77,26 +74,33 @@ class Kdd2012Track2(DataSet):
         Ads and advertisers are numbered in order of appearance, users are hashed. Samples are
         shuffled by a fixed hash of their line's number, and a fifth of them is held out.
         """
-        return (yield from shuffled(_samples(raw), raw.scratch("shuffled")))
+        return (yield from shuffled(_samples(raw), COLUMNS, raw.scratch("shuffled")))
 
 
 def parse_lines(lines: Lines) -> Parsed:
-    """Lines of the raw file as columns."""
-    found = [_LINE.fullmatch(line) for line in lines]
-    malformed = tuple((at, _fault(lines[at])) for at, match in enumerate(found) if match is None)
-    groups = [match.groups() for match in found if match is not None]
-    values = np.array(groups, dtype="S9").reshape(-1, len(_PARSED)).astype(np.int64)
-    columns: dict[str, NDArray[Any]] = dict(zip(_PARSED, values.T.astype(np.int32), strict=True))
+    """Lines of the raw file as columns; of their fields only those that are used must be right,
+    numbers of up to eight digits."""
+    table = TextTable(lines, b"\t", _FIELDS)
+    columns: dict[str, NDArray[Any]] = {}
+    good = np.ones(len(table.places), dtype=bool)
+    for name, field in _USED.items():
+        cells = table.integers(slice(field, field + 1))
+        good &= (cells.sure & ~cells.missing & (cells.values >= 0))[:, 0]
+        columns[name] = cells.values[:, 0]
+    good &= (columns["position"] >= 1) & (columns["position"] <= POSITIONS)
+    columns = {name: values[good].astype(np.int32) for name, values in columns.items()}
     columns["click"] = columns["click"] > 0
     columns["position"] = (columns["position"] - 1).astype(np.uint8)
-    return Parsed(columns, malformed)
+    malformed = np.setdiff1d(np.arange(len(lines)), table.places[good])
+    return Parsed(columns, tuple((int(place), _fault(lines[place])) for place in malformed))
 
 
 def _fault(line: bytes) -> str:
     fields = line.count(b"\t") + 1
-    if fields != 12:
-        return f"{fields} fields instead of 12"
-    return f"{line[:120].decode('latin-1')!r}, not 12 integers with Depth and Position 1 to 3"
+    if fields != _FIELDS:
+        return f"{fields} fields instead of {_FIELDS}"
+    form = "Click, AdID, AdvertiserID and UserID of up to eight digits and a Position from 1 to 3"
+    return f"{line[:120].decode('latin-1')!r}, not {form}"
 
 
 def _samples(raw: RawReader) -> Iterator[dict[str, NDArray[Any]]]:
@@ -110,19 +114,17 @@ def _samples(raw: RawReader) -> Iterator[dict[str, NDArray[Any]]]:
         seen[columns["user"]] = True
         numbered = {"ad": ads.number(columns["ad"])}
         numbered["advertiser"] = advertisers.number(columns["advertiser"])
-        yield _stored(sessions, {**columns, **numbered})
+        yield _hashed(sessions, {**columns, **numbered})
     raw.count("rows", sessions.rows, KNOWN_ROWS)
     raw.count("users", int(seen[1:].sum()), KNOWN_USERS)
     raw.count("ads", len(ads), KNOWN_ADS)
     raw.count("advertisers", len(advertisers))
 
 
-def _stored(sessions: Sessions, block: Impressions) -> dict[str, NDArray[Any]]:
+def _hashed(sessions: Sessions, block: Impressions) -> dict[str, NDArray[Any]]:
     samples = sessions.samples(block)
     hashed = mix64(samples["user"].astype(np.uint64)) % np.uint64(USERS)
-    samples["user"] = hashed.astype(np.int32)
-    samples["history_length"] = samples["history_length"].astype(np.uint8)
-    return samples
+    return {**samples, "user": hashed.astype(np.int32)}
 
 
 _SEED = 20120601
@@ -151,7 +153,7 @@ def _twin() -> Chunks:
     + 0.3 for each click at this position before, at most four.
     """
     rng = np.random.default_rng(_SEED)
-    samples = _stored(Sessions(POSITIONS, HISTORY_MAX), _twin_impressions(rng))
+    samples = _hashed(Sessions(POSITIONS, HISTORY_MAX), _twin_impressions(rng))
     row = samples.pop("row")
     order = rng.permutation(len(row))
     yield {name: values[order] for name, values in samples.items()}

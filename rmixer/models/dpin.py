@@ -174,7 +174,7 @@ class PositionBlock(nn.Module):
         samples, positions, width = vectors.shape
         projected = self.queries_keys_values(vectors)
         parts = projected.view(samples, positions, 3, self.heads, -1).permute(2, 0, 3, 1, 4)
-        attended = scaled_dot_product_attention(parts[0], parts[1], parts[2])
+        attended = scaled_dot_product_attention(*parts.unbind(0))
         attended = attended.transpose(1, 2).reshape(samples, positions, width)
         vectors = self.norm_1(vectors + self.output(attended))
         normed: Tensor = self.norm_2(vectors + self.feed_forward(vectors))

@@ -10,7 +10,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rmixer.data.arrays import Chunks
+from rmixer.data.arrays import Chunks, Column
 from rmixer.data.click_sessions import Sessions, shuffled
 
 POSITIONS, HISTORY_MAX = 2, 3
@@ -74,6 +74,9 @@ def test_samples_are_those_of_a_walk_through_the_log(log: list[Row], cuts: list[
     assert sessions.rows == len(log)
 
 
+COLUMNS = {"value": Column("int32", "int64")}
+
+
 def all_of(chunks: Chunks) -> tuple[list[int], int]:
     values: list[int] = []
     while True:
@@ -93,7 +96,7 @@ def test_the_order_does_not_depend_on_the_blocks(tmp_path: Path) -> None:
             {"row": number[start : start + size], "value": number[start : start + size]}
             for start in range(0, 5000, size)
         )
-        orders.append(all_of(shuffled(blocks, folder)))
+        orders.append(all_of(shuffled(blocks, COLUMNS, folder)))
         assert not list(folder.iterdir()), "intermediate files are gone"
     assert orders[0] == orders[1]
     values, train_rows = orders[0]
@@ -103,4 +106,4 @@ def test_the_order_does_not_depend_on_the_blocks(tmp_path: Path) -> None:
 
 
 def test_no_samples_at_all(tmp_path: Path) -> None:
-    assert all_of(shuffled([], tmp_path)) == ([], 0)
+    assert all_of(shuffled([], COLUMNS, tmp_path)) == ([], 0)

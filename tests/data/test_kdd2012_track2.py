@@ -100,10 +100,10 @@ def test_the_newest_ten_of_each_position_are_kept(tmp_path: Path) -> None:
     ("bad", "what"),
     [
         (SESSION[0] + "\t1", "13 fields instead of 12"),
-        (SESSION[0].replace("\t3\t1\t", "\t3\t4\t", 1), "not 12 integers"),
-        (SESSION[0].replace("\t300\t", "\t\t"), "not 12 integers"),
-        (SESSION[0].replace("\t300\t", "\t-1\t"), "not 12 integers"),
-        (SESSION[0].replace("\t300\t", "\tä\t"), "not 12 integers"),
+        (SESSION[0].replace("\t3\t1\t", "\t3\t4\t", 1), "not Click, AdID"),
+        (SESSION[0].replace("\t300\t", "\t\t"), "not Click, AdID"),
+        (SESSION[0].replace("\t300\t", "\t-1\t"), "not Click, AdID"),
+        (SESSION[0].replace("\t300\t", "\tä\t"), "not Click, AdID"),
         ("", "1 fields instead of 12"),
     ],
 )
