@@ -46,7 +46,7 @@ def prepare(
     if strict and max_malformed is not None:
         raise InputError("--max-malformed", "", max_malformed, "none beside --strict")
     share = Limits().share if max_malformed is None else max_malformed
-    how = Making(Limits(share, strict), workers, bar)
+    how = Making(Limits(share, strict), workers, bar, report)
     try:
         folder = prepare_dataset(name, path, how)
     except KeyboardInterrupt:

@@ -6,7 +6,7 @@ import json
 import os
 import shutil
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -33,11 +33,13 @@ _MAKING = "making.json"
 @dataclass(frozen=True)
 class Making:
     """How a data set is made where it is not there. ``limits``, where given, also hold for one
-    that is; ``workers`` parse the raw files, by default one for each usable core."""
+    that is; ``workers`` parse the raw files, by default one for each usable core; ``report``
+    takes what a person should know."""
 
     limits: Limits | None = None
     workers: int | None = None
     bar: Bar = no_bar
+    report: Callable[[str], None] = lambda text: None
     block_bytes: int = BLOCK_BYTES
 
 

@@ -46,7 +46,7 @@ def prepare(name: str, data: str, how: Making | None = None) -> Path:
     fingerprint = content_hash(made_of)
     folder = home() / "data" / f"{name}-{fingerprint}"
     try:
-        with making(folder) as unfinished:
+        with making(folder, how.report) as unfinished:
             if unfinished is not None:
                 if files:
                     make_from_files(name, dataset, data, files, unfinished, how, fingerprint)
@@ -81,10 +81,14 @@ def _unwritable(error: OSError, place: Path) -> Exception:
     return InputError("RMIXER_HOME", "", found, "a folder that can be written")
 
 
+def decisive_sources(reader: str) -> tuple[Path, ...]:
+    """The sources that decide what the data set ``reader`` (``module:Class``) makes."""
+    return imported_sources([reader.partition(":")[0]], ["rmixer.data"], _ENGINE)
+
+
 @cache
 def _code(reader: str) -> str:
-    """A hash of the sources that decide what the data set ``reader`` makes."""
     digest = hashlib.blake2b(digest_size=8)
-    for path in imported_sources([reader.partition(":")[0]], ["rmixer.data"], _ENGINE):
+    for path in decisive_sources(reader):
         digest.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
     return digest.hexdigest()

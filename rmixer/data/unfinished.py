@@ -19,9 +19,9 @@ def unfinished_of(folder: Path) -> Path:
 
 
 @contextlib.contextmanager
-def making(folder: Path) -> Iterator[Path | None]:
+def making(folder: Path, report: Callable[[str], None]) -> Iterator[Path | None]:
     """The unfinished folder of ``folder``, held by this process alone; None if another one
-    finished it meanwhile. Whoever comes second waits."""
+    finished it meanwhile. Whoever comes second waits and says so."""
     unfinished = unfinished_of(folder)
     while not folder.is_dir():
         unfinished.mkdir(parents=True, exist_ok=True)
@@ -30,7 +30,11 @@ def making(folder: Path) -> Iterator[Path | None]:
         except FileNotFoundError:  # renamed or removed in between
             continue
         with os.fdopen(handle, "wb") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                report(f"waiting for another process that makes {folder.name}")
+                fcntl.flock(lock, fcntl.LOCK_EX)
             if _is_still(unfinished / _LOCK, lock.fileno()):
                 if folder.is_dir():
                     shutil.rmtree(unfinished)

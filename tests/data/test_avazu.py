@@ -132,7 +132,7 @@ def test_in_blocks_and_compressed(tmp_path: Path) -> None:
     packed.write_bytes(gzip.compress(plain.read_bytes()))
     for path in (plain, packed):
         (tmp_path / "train.csv").touch()
-        folder = prepare("avazu", str(path), Making(workers=2, block_bytes=500))
+        folder = prepare("avazu", str(path), Making(workers=2, block_bytes=4000))
         np.testing.assert_array_equal(np.load(folder / "ids.npy"), whole)
     report = read_preparation(folder)
     assert report.lines == 300, "without the header"

@@ -8,6 +8,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -25,8 +26,9 @@ from rmixer.data.block_pool import BlockPool
 from rmixer.data.making import Making
 from rmixer.data.malformed import Limits
 from rmixer.data.preparation import prepared_folders, read_preparation
-from rmixer.data.prepare import open_dataset, prepare
+from rmixer.data.prepare import decisive_sources, open_dataset, prepare
 from rmixer.data.registry import DATASETS
+from rmixer.data.unfinished import finish, making
 from rmixer.errors import InputError, RunFailed
 from rmixer.workload import SYNTHETIC
 
@@ -193,6 +195,35 @@ def interrupting(title: str) -> Iterator[Callable[[int, int], None]]:
             raise KeyboardInterrupt
 
     yield move
+
+
+def test_who_waits_says_so(home: Path) -> None:
+    """A second caller, while the first one holds the data set."""
+    said: list[str] = []
+    first = making(home / "some-data", said.append)
+    with ThreadPoolExecutor(1) as pool:
+        with first as unfinished:
+            assert unfinished is not None
+            second = pool.submit(lambda: making(home / "some-data", said.append).__enter__())
+            while not said:
+                time.sleep(0.001)
+            assert [found.state for found in prepared_folders(home)] == ["being made"]
+            finish(unfinished, home / "some-data")
+        assert second.result(timeout=60) is None
+    assert said == ["waiting for another process that makes some-data"]
+
+
+def test_editing_the_engine_keeps_what_is_prepared() -> None:
+    """The name of a data set's folder depends on what its own module imports."""
+    engine = {"prepare", "making", "raw_reader", "array_writer", "block_pool", "kept_blocks"}
+    for entry in DATASETS.values():
+        module = entry.reader.partition(":")[0]
+        found = {path.stem for path in decisive_sources(entry.reader)}
+        assert module.rpartition(".")[2] in found
+        assert not found & engine
+    assert {"criteo_lines", "hashing", "planted", "zipf"} <= {
+        path.stem for path in decisive_sources(DATASETS["criteo_kaggle"].reader)
+    }
 
 
 def test_an_interruption_ends_the_workers(home: Path, raw: Path) -> None:
