@@ -15,7 +15,9 @@ from experiments.run_folder import RunFolder
 from profiles import limits
 from profiles.bubble import probe_machine
 from rmixer.admission import check_memory
+from rmixer.data.making import Making
 from rmixer.data.prepare import prepare
+from rmixer.data.raw_reader import Bar, no_bar
 from rmixer.errors import InputError
 from rmixer.layout import Layout
 from rmixer.machine import Machine
@@ -145,10 +147,10 @@ def _predict_and_execute(
     )
 
 
-def prepare_data(workload: Workload) -> None:
+def prepare_data(workload: Workload, bar: Bar = no_bar) -> None:
     """Make the data sets of all jobs ready before any clock runs."""
     for dataset, data in dict.fromkeys((job.entry.dataset, job.data) for job in workload.jobs):
-        prepare(dataset, data)
+        prepare(dataset, data, Making(bar=bar))
 
 
 def check_cores(machine: Machine) -> None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from executor.observer import Observer
-from experiments.execution import execute
+from experiments.execution import execute, prepare_data
 from experiments.inputs import (
     Inputs,
     ProfilingPlan,
@@ -73,6 +73,7 @@ def run(workload: Workload, out: Path, store: Store, voice: Voice, *, verify: bo
     machine = store.this_machine(voice.report)
     profiling = plan_profiling(workload, machine, store, default_threads(machine))
     RunFolder.check_target(out)
+    prepare_data(workload, voice.bar)
     if profiling.missing:
         voice.report(
             f"profiling {len(profiling.missing)} model(s), about {profiling.seconds:.0f} s"

@@ -33,13 +33,13 @@ def command(
 ) -> None:
     """Train for real: replay a schedule.json, or run a policy live on a workload. Ctrl-C ends it
     within seconds and keeps what was recorded."""
-    from experiments.execution import execute_policy, execute_schedule
+    from experiments.execution import execute_policy, execute_schedule, prepare_data
     from experiments.inputs import choose_layout, inputs_of
     from experiments.run_folder import RunFolder
     from profiles.store import Store
     from rmixer.cli.console import report
     from rmixer.cli.presenting import present_comparison
-    from rmixer.cli.progress import watch
+    from rmixer.cli.progress import bar, watch
     from rmixer.policies import make_policy
     from rmixer.schedule import read_schedule
 
@@ -65,6 +65,7 @@ def command(
                 f"this is {inputs.machine.name}"
             )
         path = out or Path("runs") / f"{jobs.name}-executed"
+        prepare_data(inputs.workload, bar)
         with watch(str(what), len(jobs.jobs)) as observer:
             folder, executed = execute_schedule(path, inputs, schedule, observer, report)
     else:
@@ -77,6 +78,7 @@ def command(
         inputs = inputs_of(jobs, None, store, report)
         layout = choose_layout(inputs, chosen, slots, threads or 1)
         path = out or Path("runs") / f"{inputs.workload.name}-executed"
+        prepare_data(inputs.workload, bar)
         with watch(policy, len(inputs.workload.jobs)) as observer:
             folder, executed = execute_policy(path, inputs, policy, layout, observer, report)
     if executed.interrupted:

@@ -33,6 +33,7 @@ def run(
 ) -> None:
     """Profile MODELS, or the models of a workload: operators, step times, memory, phases, and how
     each suffers and causes contention. Only what is missing is measured."""
+    from experiments.execution import prepare_data
     from experiments.inputs import ProfilingPlan, default_threads, plan_profiling, profile_missing
     from profiles.profiler import profiling_seconds
     from profiles.store import Store
@@ -65,6 +66,7 @@ def run(
         report("all of them are profiled already (--again measures them anew)")
         return
     report(f"profiling {len(plan.missing)} model(s), about {plan.seconds:.0f} s")
+    prepare_data(Workload("profile", 0, tuple(plan.missing)), bar)
     with bar("profiling") as progress:
         profile_missing(plan, machine, store, report, progress)
 
