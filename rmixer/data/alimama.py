@@ -30,7 +30,7 @@ from rmixer.data.alimama_lines import (
     parse_profiles,
 )
 from rmixer.data.alimama_twin import twin
-from rmixer.data.arrays import Chunks, Column
+from rmixer.data.arrays import Chunks, Column, shape_of
 from rmixer.data.dataset import DataSet, ParsedColumns, RawReader
 from rmixer.data.hashing import mix64
 from rmixer.data.partitions import Partitions
@@ -71,11 +71,8 @@ _TRAINING_PARTS, _HELD_OUT_PARTS = 128, 24
 _CHUNK = 20_000
 _SAMPLE = np.dtype(
     [
-        ("key", "u8"),
-        *(
-            (name, column.stored, (column.width,) * bool(column.width))
-            for name, column in COLUMNS.items()
-        ),
+        ("key", "u8", ()),
+        *((name, column.stored, shape_of(column, 0)[1:]) for name, column in COLUMNS.items()),
     ]
 )
 

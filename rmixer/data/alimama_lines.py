@@ -173,8 +173,8 @@ def parse_profiles(lines: Lines) -> Parsed:
     """``user`` and the ``levels``, shape [n, 8]."""
     values, malformed = PROFILES.read(lines)
     levels = np.where(values[:, 1:] < LEVELS, values[:, 1:], 0)
-    columns = {"user": values[:, 0].astype(np.int32), "levels": levels.astype(np.uint8)}
-    return Parsed(columns, malformed)
+    user = values[:, 0].astype(np.int32)
+    return Parsed({"user": user, "levels": levels.astype(np.uint8)}, malformed)
 
 
 def parse_behaviours(lines: Lines) -> Parsed:

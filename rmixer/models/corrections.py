@@ -57,6 +57,40 @@ CORRECTIONS: tuple[Correction, ...] = (
         ours="a row like any other",
         reason="hashed ids reach 0",
     ),
+    # DMR on Alibaba's display advertisements
+    Correction(
+        ("alidisplay_dmr",),
+        published="a linear layer of 32 to 12,978 that nothing uses",
+        ours="none",
+        reason="it never gets a gradient",
+        dense=-(32 * 12_978 + 12_978),
+    ),
+    Correction(
+        ("alidisplay_dmr",),
+        published="the output logit passes through a PReLU",
+        ours="it does not",
+        reason="a sigmoid's logit must be free; most are negative, where the slope is 0.1",
+        dense=-1,
+    ),
+    Correction(
+        ("alidisplay_dmr",),
+        published="user vectors at all 50 behaviours, with a slope of PReLU for each",
+        ours="at the newest two, which alone are used, with one slope",
+        reason="the paper's one nonlinearity; 48 of the slopes never get a gradient",
+        dense=-49,
+    ),
+    Correction(
+        ("alidisplay_dmr",),
+        published="prices as they are, up to 10^8",
+        ours="ln(1 + price)",
+        reason="BatchNorm makes all others alike beside one such price",
+    ),
+    Correction(
+        ("alidisplay_dmr",),
+        published="padding counts in the sum of a history",
+        ours="it counts nowhere",
+        reason="the paper's sums are over behaviours",
+    ),
     # DIN on Amazon Electronics
     Correction(
         ("amazon_din",),

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from rmixer.errors import InputError, choice
-from rmixer.models.configurations import amazon, criteo
+from rmixer.models.configurations import alimama, amazon, criteo
 from rmixer.models.entry import ModelEntry
 
-_FAMILIES = (criteo, amazon)
+_FAMILIES = (criteo, amazon, alimama)
 
 MODELS: dict[str, ModelEntry] = {
     entry.name: entry for family in _FAMILIES for entry in family.ENTRIES

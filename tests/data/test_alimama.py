@@ -122,7 +122,7 @@ def test_the_newest_fifty_are_kept_and_any_order_gives_the_same(tmp_path: Path) 
             for late in (0, 2 * DAY_S)
         ),
     ]
-    results = []
+    results: list[Arrays] = []
     for order in (lines, rng.permutation(lines).tolist()):
         folder = tmp_path / str(len(results))
         folder.mkdir()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn.functional import linear
 
 from rmixer.models.dmr import DMR
@@ -59,6 +59,10 @@ def score(unit: BehaviourScores, query: Tensor, item: Tensor) -> Tensor:
     return found[0]
 
 
+def weight(network: nn.Module, name: str) -> Tensor:
+    return network.get_parameter(name)
+
+
 def reference(model: DMR, given: dict[str, Tensor], tables: dict[str, Tensor]) -> Tensor:
     """The loss of a batch, from the tables split by field."""
     of_ids = tables["shared"].split(IDS)
@@ -88,7 +92,7 @@ def reference(model: DMR, given: dict[str, Tensor], tables: dict[str, Tensor]) -
             )
 
         def user(scores: list[Tensor], items: list[Tensor]) -> Tensor:
-            return prelu(model.user[0](pooled(scores, items)), model.user[1].weight)
+            return prelu(model.user[0](pooled(scores, items)), weight(model.user, "1.weight"))
 
         relevance = user(match_scores, items) @ model.match[given["ids"][sample, 2]]
         total = sum(items, torch.zeros(2 * DIM, dtype=torch.float64))
@@ -104,9 +108,9 @@ def reference(model: DMR, given: dict[str, Tensor], tables: dict[str, Tensor]) -
     x = (features - features.mean(0)) / (variance + 1e-3).sqrt() * model.norm.weight
     x = x + model.norm.bias
     for at in (0, 2, 4):
-        x = linear(x, model.top[at].weight, model.top[at].bias)
+        x = linear(x, weight(model.top, f"{at}.weight"), weight(model.top, f"{at}.bias"))
         if at < 4:
-            x = prelu(x, model.top[at + 1].weight)
+            x = prelu(x, weight(model.top, f"{at + 1}.weight"))
     chance = torch.sigmoid(x.squeeze(1))
     clicks = -torch.where(given["label"] > 0, chance, 1 - chance).log().mean()
     return clicks + 0.1 * sum(newest_losses, torch.zeros(())) / len(LENGTHS)
@@ -134,8 +138,10 @@ def test_loss_and_gradients_are_the_formula() -> None:
         # Labels and weights are cast to single precision, as a training step's are.
         torch.testing.assert_close(found[name], parameter.grad, rtol=1e-5, atol=1e-7, msg=name)
     for name, table in tables.items():
+        gradient = rows[name].grad
         assert table.grad is not None
-        summed = torch.zeros_like(table).index_add_(0, ids[name], rows[name].grad)
+        assert gradient is not None
+        summed = torch.zeros_like(table).index_add_(0, ids[name], gradient)
         torch.testing.assert_close(summed, table.grad, rtol=1e-5, atol=1e-7)
 
 
@@ -163,6 +169,7 @@ def test_a_running_mean_moves_by_a_hundredth() -> None:
     model.loss(given, model.gather(given)[1])
     _, rows = model.gather(given)
     of_user = rows["shared"][: len(LENGTHS)].mean(0)
+    assert model.norm.running_mean is not None
     torch.testing.assert_close(model.norm.running_mean[:DIM], 0.01 * of_user)
 
 

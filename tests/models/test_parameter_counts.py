@@ -13,6 +13,7 @@ PUBLISHED = {
     "criteo_deepfm": (10_000_010, 462_132),
     "criteo_dlrm": (16_000_016, 479_478),
     "amazon_din": (12_312_985, 84_674),
+    "alidisplay_dmr": (100_972_864, 886_146),
 }
 """Embedding and dense parameters of the published networks, running statistics apart."""
 
