@@ -35,9 +35,9 @@ def prepare(
 ) -> None:
     """Turn the raw files of data set NAME under PATH into arrays for training, or make its
     synthetic twin. Interrupted, the same command goes on where it was."""
+    from rmixer.cli.bars import bar
     from rmixer.cli.console import console, print_json, report
     from rmixer.cli.data_tables import preparation_table
-    from rmixer.cli.progress import bar
     from rmixer.data.making import Making
     from rmixer.data.malformed import Limits
     from rmixer.data.preparation import read_preparation

@@ -37,9 +37,10 @@ def command(
     from experiments.inputs import choose_layout, inputs_of
     from experiments.run_folder import RunFolder
     from profiles.store import Store
+    from rmixer.cli.bars import bar
     from rmixer.cli.console import report
     from rmixer.cli.presenting import present_comparison
-    from rmixer.cli.progress import bar, watch
+    from rmixer.cli.progress import watch
     from rmixer.policies import make_policy
     from rmixer.schedule import read_schedule
 

@@ -37,9 +37,9 @@ def run(
     from experiments.inputs import ProfilingPlan, default_threads, plan_profiling, profile_missing
     from profiles.profiler import profiling_seconds
     from profiles.store import Store
+    from rmixer.cli.bars import bar
     from rmixer.cli.console import report
     from rmixer.cli.numbers import whole_numbers
-    from rmixer.cli.progress import bar
     from rmixer.cost_identity import cost_identity
     from rmixer.workload import Workload, job_of
 

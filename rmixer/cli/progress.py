@@ -4,14 +4,14 @@ terminal, only a line for each event."""
 from __future__ import annotations
 
 import contextlib
-import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
-from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+from rich.progress import Progress, TaskID
 
 from executor.observer import Observer
 from experiments.pipeline import Voice
-from rmixer.cli.console import notes, report
+from rmixer.cli.bars import bar, progress_bars
+from rmixer.cli.console import report
 from rmixer.cluster import Booking
 
 
@@ -21,34 +21,10 @@ def voice() -> Voice:
 
 
 @contextlib.contextmanager
-def bar(title: str) -> Iterator[Callable[[int, int], None]]:
-    """A bar that moves with each call (done, total)."""
-    with _progress("{task.completed:.0f}/{task.total}") as bars:
-        task = bars.add_task(title, total=None)
-
-        def move(done: int, total: int) -> None:
-            bars.update(task, completed=done, total=total)
-
-        yield move
-
-
-@contextlib.contextmanager
 def watch(title: str, jobs: int) -> Iterator[Observer]:
     """Somebody who shows the execution of so many jobs."""
-    with _progress("{task.completed:>6.0f}/{task.total:.0f} {task.fields[phase]:<9}") as bars:
+    with progress_bars("{task.completed:>6.0f}/{task.total:.0f} {task.fields[phase]:<9}") as bars:
         yield _Watcher(title, jobs, bars)
-
-
-def _progress(state: str) -> Progress:
-    return Progress(
-        TextColumn("{task.description:<28}"),
-        BarColumn(bar_width=30),
-        TextColumn(state),
-        TimeRemainingColumn(),
-        console=notes(),
-        disable=not sys.stderr.isatty(),
-        transient=True,
-    )
 
 
 class _Watcher(Observer):

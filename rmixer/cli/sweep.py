@@ -37,10 +37,10 @@ def command(
     from experiments.sweep import sweep
     from experiments.sweep_table import sweep_table
     from profiles.store import Store
+    from rmixer.cli.bars import bar
     from rmixer.cli.console import console, print_json, report
     from rmixer.cli.numbers import whole_numbers
     from rmixer.cli.presenting import present_figures, present_saving
-    from rmixer.cli.progress import bar
     from rmixer.policies import POLICIES, make_policy
 
     names = tuple(policies.split(",")) if policies else tuple(POLICIES)

@@ -19,7 +19,8 @@ ParsedColumns = Mapping[str, NDArray[Any]]
 @dataclass(frozen=True)
 class Parsed:
     """What became of some lines of a raw file: ``columns``, arrays of equal length with an entry
-    for each good line, and for each bad one its place among the lines and what is wrong."""
+    for each good line (or whatever arrays its reader asked for), and for each bad line its place
+    among the lines and what is wrong."""
 
     columns: ParsedColumns
     malformed: tuple[tuple[int, str], ...] = ()
