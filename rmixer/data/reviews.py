@@ -10,6 +10,10 @@ from numpy.typing import NDArray
 from rmixer.data.arrays import Chunks
 
 Ids = NDArray[np.int64]
+
+DAYS_MAX = 5000
+"""Reviews older than that before the target are as old as that."""
+
 _CHUNK = 20_000
 
 
@@ -17,11 +21,14 @@ _CHUNK = 20_000
 class Reviews:
     """Reviews of all users, one user after another, each in order of time.
 
-    User u reviewed ``items[first[u]:first[u + 1]]``; item i is in ``category_of[i]``.
+    User ``users[u]`` reviewed ``items[first[u]:first[u + 1]]``, on those places of ``days``;
+    item i is in ``category_of[i]``.
     """
 
-    items: Ids
+    users: Ids
     first: Ids
+    items: Ids
+    days: Ids
     category_of: Ids
 
 
@@ -31,7 +38,10 @@ def click_samples(reviews: Reviews, history_max: int, rng: np.random.Generator) 
     Positions 1 to n - 2 give one positive and one negative training sample each, in random
     order; position n - 1 gives the held-out pair. A negative is an item drawn uniformly from
     those the user did not review. The history is all before the target, its newest
-    ``history_max`` items, padded at the end with id 0.
+    ``history_max`` items, padded at the end with 0. ``history_days`` are the days from each to
+    the target's review (or, of a negative, to that in whose place it stands), at most
+    :data:`DAYS_MAX`. ``negative_items`` has beside each review of the history another item, one
+    for all samples, drawn like the negative target.
     """
     lengths = np.diff(reviews.first)
     user = np.repeat(np.arange(len(lengths)), lengths)
@@ -39,21 +49,28 @@ def click_samples(reviews: Reviews, history_max: int, rng: np.random.Generator) 
     last = lengths[user] - 1
     training = np.flatnonzero((position >= 1) & (position < last))
     held_out = np.flatnonzero((position >= 1) & (position == last))
-    negatives = _negatives(reviews, user, rng)
+    targets = _negatives(reviews, user, rng)
+    beside = _negatives(reviews, user, rng)
+    slots = np.arange(history_max)
     for part in (training, held_out):
         order = rng.permutation(2 * len(part))
         place, positive = np.concatenate([part, part])[order], order < len(part)
         for start in range(0, len(order), _CHUNK):
             at, label = place[start : start + _CHUNK], positive[start : start + _CHUNK]
-            target = np.where(label, reviews.items[at], negatives[at])
+            target = np.where(label, reviews.items[at], targets[at])
             length = np.minimum(position[at], history_max)
-            slots = np.arange(history_max)
             source = np.minimum((at - length)[:, None] + slots, len(user) - 1)
             inside = slots < length[:, None]
-            history = np.where(inside, reviews.items[source], 0)
+            days = np.minimum(reviews.days[at][:, None] - reviews.days[source], DAYS_MAX)
             yield {
-                "history_items": history,
-                "history_categories": np.where(inside, reviews.category_of[history], 0),
+                "user": reviews.users[user[at]],
+                "history_items": np.where(inside, reviews.items[source], 0),
+                "history_categories": np.where(
+                    inside, reviews.category_of[reviews.items[source]], 0
+                ),
+                "history_days": np.where(inside, days, 0),
+                "negative_items": np.where(inside, beside[source], 0),
+                "negative_categories": np.where(inside, reviews.category_of[beside[source]], 0),
                 "history_length": length,
                 "target_item": target,
                 "target_category": reviews.category_of[target],
