@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from itertools import accumulate
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 import numpy as np
 import torch
@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits
 
+from rmixer.models.bags import Bags
 from rmixer.models.metrics import auc
 
 
@@ -25,7 +26,8 @@ class RecommendationModel(nn.Module, ABC):
     are dense and trained by ``torch.optim``.
 
     To add a model: subclass this in a module of its own; name the columns it reads in
-    ``inputs``; in ``__init__`` call ``super().__init__(config, rows_cap)``, make each table by
+    ``inputs`` (in ``measured_inputs`` those that :meth:`measure` alone reads); in ``__init__``
+    call ``super().__init__(config, rows_cap)``, make each table by
     :meth:`add_table` and the layers as usual; write :meth:`table_ids` and :meth:`forward`; add a
     configuration to ``rmixer.models.configurations``. A model with another loss or another
     quality than AUC overrides :meth:`loss`, :meth:`measure` and :meth:`quality`. Weights come
@@ -36,18 +38,33 @@ class RecommendationModel(nn.Module, ABC):
     """
 
     inputs: ClassVar[tuple[str, ...]]
+    measured_inputs: ClassVar[tuple[str, ...]] = ()
 
     def __init__(self, config: Mapping[str, Any], rows_cap: int | None = None) -> None:
         super().__init__()
         self.config = dict(config)
         self.rows_cap = rows_cap
         self.tables = nn.ParameterDict()
+        self.bags = nn.ModuleDict()
         self._dense_tables: list[str] = []
 
-    def add_table(self, name: str, rows: int | Sequence[int], dim: int, std: float) -> list[int]:
+    def add_table(
+        self,
+        name: str,
+        rows: int | Sequence[int],
+        dim: int,
+        std: float,
+        bag_sizes: Sequence[int] | None = None,
+    ) -> list[int]:
         """A table by ``dim``, normal with deviation ``std``, for fields of ``rows`` ids each (at
-        most ``rows_cap``) one after another. Returns each field's first row."""
+        most ``rows_cap``) one after another. Returns each field's first row.
+
+        With ``bag_sizes`` each sample has that many ids of each field, and :meth:`gather` gives
+        the sum of their rows, in one operator: see :class:`rmixer.models.bags.Bags`.
+        """
         lengths = [self.capped(n) for n in ([rows] if isinstance(rows, int) else rows)]
+        if bag_sizes is not None:
+            self.bags[name] = Bags(bag_sizes, lengths)
         self.tables[name] = nn.Parameter(_normal(sum(lengths), dim, std), requires_grad=False)
         return [0, *accumulate(lengths[:-1])]
 
@@ -76,7 +93,7 @@ class RecommendationModel(nn.Module, ABC):
     @abstractmethod
     def forward(self, batch: Mapping[str, Tensor], rows: Mapping[str, Tensor]) -> Tensor:
         """Logits, shape [B]. ``rows[name]`` is ``tables[name]`` at ``table_ids(batch)[name]``,
-        shape [n, dim]."""
+        shape [n, dim]; of a table with bags their sums, [samples x fields, dim]."""
 
     def loss(self, batch: Mapping[str, Tensor], rows: Mapping[str, Tensor]) -> Tensor:
         """What a training step makes smaller: the mean cross-entropy of the clicks."""
@@ -95,9 +112,17 @@ class RecommendationModel(nn.Module, ABC):
         return {"loss": loss, "auc": auc(labels, logits)}
 
     def gather(self, batch: Mapping[str, Tensor]) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
-        """:meth:`table_ids`, and the rows they name as copies outside autograd."""
+        """:meth:`table_ids`, and the rows they name (or the sums of bags) outside autograd."""
         ids = self.table_ids(batch)
-        return ids, {name: self.tables[name].index_select(0, at) for name, at in ids.items()}
+        return ids, {name: self._gathered(name, at) for name, at in ids.items()}
+
+    def bags_of(self, name: str) -> Bags | None:
+        """The bags of the table ``name``, if it has any."""
+        return cast(Bags, self.bags[name]) if name in self.bags else None
+
+    def _gathered(self, name: str, ids: Tensor) -> Tensor:
+        table, bags = self.tables[name], self.bags_of(name)
+        return table.index_select(0, ids) if bags is None else bags.pooled(table, ids)
 
 
 def _normal(rows: int, dim: int, std: float) -> Tensor:

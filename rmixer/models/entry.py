@@ -33,6 +33,11 @@ class ModelEntry:
     optimizer_settings: dict[str, float] = field(default_factory=dict)
     clip_norm: float | None = None
 
+    def settings_of(self, optimizer: str) -> dict[str, float]:
+        """The settings to use with ``optimizer``: the configured ones, or none if it is another
+        than the configured."""
+        return self.optimizer_settings if optimizer == self.optimizer else {}
+
     def load(self) -> type[RecommendationModel]:
         """The architecture's class; imports torch."""
         module, _, name = self.architecture.partition(":")

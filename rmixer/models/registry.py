@@ -3,10 +3,19 @@
 from __future__ import annotations
 
 from rmixer.errors import InputError, choice
-from rmixer.models.configurations import alimama, amazon, criteo
+from rmixer.models.configurations import (
+    alimama,
+    amazon,
+    avazu,
+    beauty,
+    criteo,
+    deeprecsys,
+    dlrm_reference,
+    kdd,
+)
 from rmixer.models.entry import ModelEntry
 
-_FAMILIES = (criteo, amazon, alimama)
+_FAMILIES = (criteo, avazu, amazon, kdd, beauty, deeprecsys, dlrm_reference, alimama)
 
 MODELS: dict[str, ModelEntry] = {
     entry.name: entry for family in _FAMILIES for entry in family.ENTRIES

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -13,14 +13,10 @@ from rmixer.data.batches import Batches
 from rmixer.data.prepare import open_dataset
 from rmixer.models.dropout import seed_dropout
 from rmixer.precision import check_precision
+from rmixer.training.bag_gradients import step_bags
+from rmixer.training.dense_optimizers import make_dense_optimizer
 from rmixer.training.row_optimizers import make_row_optimizer
 from rmixer.workload import Job
-
-_DENSE_OPTIMIZERS: dict[str, Callable[..., torch.optim.Optimizer]] = {
-    "sgd": torch.optim.SGD,
-    "adagrad": torch.optim.Adagrad,
-    "adam": torch.optim.Adam,
-}
 
 
 class TrainingStep:
@@ -45,9 +41,10 @@ class TrainingStep:
         self._dense = [p for p in self.model.parameters() if p.requires_grad]
         # Fused is the fastest on the CPU, and the only kind there that reads no step count back.
         fused = self.device.type == "cpu"
-        self._optimizer = _DENSE_OPTIMIZERS[job.optimizer](self._dense, lr=job.lr, fused=fused)
+        kind, settings = job.optimizer, entry.settings_of(job.optimizer)
+        self._optimizer = make_dense_optimizer(kind, self._dense, job.lr, fused, **settings)
         self._row_optimizers = {
-            name: make_row_optimizer(job.optimizer, table.data, job.lr)
+            name: make_row_optimizer(kind, table.data, job.lr, **settings)
             for name, table in self.model.tables.items()
         }
         self._loaded: dict[str, Tensor] = {}
@@ -95,7 +92,11 @@ class TrainingStep:
         for name, optimizer in self._row_optimizers.items():
             gradient = self._rows[name].grad
             assert gradient is not None, f"no gradient for the rows of {name}"
-            optimizer.step(self._ids[name], gradient)
+            bags = self.model.bags_of(name)
+            if bags is None:
+                optimizer.step(self._ids[name], gradient)
+            else:
+                step_bags(optimizer, bags, self._ids[name], gradient)
 
     def loss(self) -> float:
         """The loss of the last step; waits for the device."""
@@ -109,7 +110,7 @@ class TrainingStep:
         held-out batches; the model is left as it was."""
         self.model.eval()
         found: dict[str, list[Tensor]] = {}
-        for loaded in self.batches.held_out(batches):
+        for loaded in self.batches.held_out(batches, self.model.measured_inputs):
             batch = self._to_device(loaded)
             for name, values in self.model.measure(batch, self.model.gather(batch)[1]).items():
                 found.setdefault(name, []).append(values.cpu())
