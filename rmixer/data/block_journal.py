@@ -23,10 +23,12 @@ class WrittenBlock:
 
 
 def read_journal(path: Path) -> list[WrittenBlock]:
-    """The blocks in ``path``, up to the first line that the power cut short."""
+    """The blocks in ``path``, up to the first line that the power cut short; what follows is cut
+    off."""
     blocks: list[WrittenBlock] = []
     if not path.is_file():
         return blocks
+    whole = 0
     for line in path.read_bytes().split(b"\n")[:-1]:
         try:
             call, index, start, stop, lines, skipped, malformed, first = json.loads(line)
@@ -35,6 +37,8 @@ def read_journal(path: Path) -> list[WrittenBlock]:
         shown = tuple((place, what) for place, what in first)
         facts = BlockFacts(lines, skipped, malformed, shown)
         blocks.append(WrittenBlock(call, index, start, stop, facts))
+        whole += len(line) + 1
+    os.truncate(path, whole)
     return blocks
 
 

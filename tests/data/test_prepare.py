@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import gzip
 import os
 import signal
 import subprocess
@@ -27,6 +28,7 @@ from rmixer.data.making import Making
 from rmixer.data.malformed import Limits
 from rmixer.data.preparation import prepared_folders, read_preparation
 from rmixer.data.prepare import decisive_sources, open_dataset, prepare
+from rmixer.data.raw_blocks import raw_blocks
 from rmixer.data.registry import DATASETS
 from rmixer.data.unfinished import finish, making
 from rmixer.errors import InputError, RunFailed
@@ -130,30 +132,40 @@ def call_in_a_process(name: str, raw: Path, before: str = "", **environment: str
     return f"{ended.returncode}\n{ended.stderr}"
 
 
-@pytest.mark.parametrize(("name", "factor"), [("numbers", 1), ("doubled", 2)])
-@pytest.mark.parametrize("checkpoint_bytes", [1, 1 << 20])
+@pytest.mark.parametrize(
+    ("name", "checkpoint_bytes", "packed"),
+    [
+        ("numbers", 1, False),
+        ("numbers", 1, True),
+        ("numbers", 1 << 20, True),
+        ("doubled", 1, False),
+    ],
+)
 def test_killed_in_the_middle_it_goes_on(
     home: Path,
     raw: Path,
     name: str,
-    factor: int,
     checkpoint_bytes: int,
+    packed: bool,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Whatever has reached the columns or only the kept blocks by then, nothing is parsed twice
     and the arrays are those of an undisturbed call."""
     monkeypatch.setenv(PARSED, str(tmp_path / "parsed"))
+    if packed:
+        raw.write_bytes(gzip.compress(raw.read_bytes()))
     small = f"array_writer._CHECKPOINT_BYTES = {checkpoint_bytes}"
     ended = call_in_a_process(name, raw, small, **{KILL_AT: "5"})
     assert ended.startswith(f"-{signal.SIGKILL}\n"), ended
     assert [found.state for found in prepared_folders(home)] == ["unfinished"]
     folder = prepare(name, str(raw), SMALL_BLOCKS)
+    factor = 2 if name == "doubled" else 1
     assert column(folder, "value") == [factor * value for value in EXPECTED]
     assert read_preparation(folder).resumed
     parsed = (tmp_path / "parsed").read_bytes().split()
     # Two blocks may have been on their way when the process died.
-    blocks = -(-raw.stat().st_size // 3000)
+    blocks = len(list(raw_blocks(raw, 3000)))
     assert len(set(parsed)) == blocks
     assert len(parsed) <= blocks + 2
     assert [path.name for path in home.iterdir()] == [folder.name]
