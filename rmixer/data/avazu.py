@@ -55,9 +55,16 @@ _HEADER = (
 _NAMES = tuple(_HEADER.split(","))
 _INTEGERS = (slice(2, 5), slice(14, 24))
 _HASHES = slice(5, 14)
-_LINE = re.compile(
-    rb"[^,]+,[01],[0-9]{8}(?:,-?[0-9]{1,18}){2}(?:,[0-9A-Fa-f]{8}){9}(?:,-?[0-9]{1,18}){10}"
+_INTEGER = (rb"-?[0-9]{1,18}", "an integer")
+_FORMS = (
+    (rb"[^,]+", "the number of a row"),
+    (rb"[01]", "0 or 1"),
+    (rb"[0-9]{8}", "YYMMDDHH"),
+    *(_INTEGER,) * 2,
+    *((rb"[0-9A-Fa-f]{8}", "8 hexadecimal digits"),) * 9,
+    *(_INTEGER,) * 10,
 )
+_LINE = re.compile(b",".join(form for form, _ in _FORMS))
 _ROWS = tuple(CARDINALITIES.values())
 _HOUR = list(CARDINALITIES).index("hour")
 
@@ -181,10 +188,13 @@ def _hours(stamps: NDArray[np.int64]) -> NDArray[np.int64]:
 
 
 def _fault(line: bytes) -> str:
-    fields = line.count(b",") + 1
-    if fields != len(_NAMES):
-        return f"{fields} fields instead of {len(_NAMES)}"
-    return f"{line[:160].decode('latin-1')!r}, not numbers and nine times 8 hexadecimal digits"
+    cells = line.split(b",")
+    if len(cells) != len(_NAMES):
+        return f"{len(cells)} fields instead of {len(_NAMES)}"
+    for name, cell, (form, what) in zip(_NAMES, cells, _FORMS, strict=True):
+        if not re.fullmatch(form, cell):
+            return f"{name} is {cell[:40].decode('latin-1')!r}, not {what}"
+    raise ValueError("a line that is well-formed")
 
 
 _TWIN_SAMPLES = 200_000

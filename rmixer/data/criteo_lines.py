@@ -16,7 +16,12 @@ from rmixer.data.text_table import TextTable
 
 DENSE, FIELDS = 13, 26
 _LABEL, _DENSE, _FIELDS = slice(0, 1), slice(1, 1 + DENSE), slice(1 + DENSE, 1 + DENSE + FIELDS)
-_LINE = re.compile(rb"[01](?:\t(?:-?[0-9]{1,18})?){13}(?:\t(?:[0-9A-Fa-f]{8})?){26}")
+_FORMS = (
+    ("the label", rb"[01]", "0 or 1"),
+    *((f"I{i}", rb"(?:-?[0-9]{1,18})?", "an integer") for i in range(1, DENSE + 1)),
+    *((f"C{i}", rb"(?:[0-9A-Fa-f]{8})?", "8 hexadecimal digits") for i in range(1, FIELDS + 1)),
+)
+_LINE = re.compile(rb"\t".join(form for _, form, _ in _FORMS))
 
 
 @dataclass(frozen=True)
@@ -79,8 +84,10 @@ def _only(read: CriteoLines, rows: NDArray[np.bool_]) -> CriteoLines:
 
 
 def _fault(line: bytes) -> str:
-    fields = line.count(b"\t") + 1
-    if fields != 40:
-        return f"{fields} fields instead of 40"
-    form = "a label 0 or 1, 13 integers, 26 times 8 hexadecimal digits"
-    return f"{line[:120].decode('latin-1')!r}, not {form}"
+    cells = line.split(b"\t")
+    if len(cells) != len(_FORMS):
+        return f"{len(cells)} fields instead of {len(_FORMS)}"
+    for cell, (name, form, what) in zip(cells, _FORMS, strict=True):
+        if not re.fullmatch(form, cell):
+            return f"{name} is {cell[:40].decode('latin-1')!r}, not {what}"
+    raise ValueError("a line that is well-formed")

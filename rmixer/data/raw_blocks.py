@@ -11,6 +11,8 @@ from rmixer.data.raw_lines import BYTE_ORDER_MARK, is_gzip, reading
 from rmixer.errors import InputError
 
 LONGEST_LINE_BYTES = 16 << 20
+_PIECE_BYTES = 1 << 18
+"""What is decompressed at a time: of a truncated file no more than this is lost."""
 
 
 @dataclass(frozen=True)
@@ -80,21 +82,24 @@ def _endless_line(path: Path, at: int) -> InputError:
 
 def _compressed_blocks(path: Path, block_bytes: int) -> Iterator[RawBlock]:
     lines_read = start = index = 0
-    begun = b""
+    pieces: list[bytes] = []
     with (
         reading(path, lambda: lines_read),
         path.open("rb") as file,
         gzip.GzipFile(fileobj=file) as text_file,
     ):
-        while read := text_file.read(block_bytes):
-            whole, newline, rest = (begun + read).rpartition(b"\n")
-            begun = rest
+        while piece := text_file.read(min(block_bytes, _PIECE_BYTES)):
+            lines_read += piece.count(b"\n")
+            pieces.append(piece)
+            if sum(map(len, pieces)) < block_bytes:
+                continue
+            whole, newline, begun = b"".join(pieces).rpartition(b"\n")
             if len(begun) > LONGEST_LINE_BYTES:
                 raise _endless_line(path, start)
+            pieces = [begun]
             if newline:
                 text = whole + newline
                 yield RawBlock(path, index, start, start + len(text), file.tell(), text)
-                lines_read += text.count(b"\n")
                 start, index = start + len(text), index + 1
-        if begun:
-            yield RawBlock(path, index, start, start + len(begun), file.tell(), begun)
+        if rest := b"".join(pieces):
+            yield RawBlock(path, index, start, start + len(rest), file.tell(), rest)

@@ -72,22 +72,22 @@ def test_the_hash_is_fixed(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "bad",
+    ("bad", "why"),
     [
-        LINES[0].rpartition("\t")[0],
-        LINES[0].replace("1\t20", "2\t20"),
-        LINES[0].replace("-3", "3.5"),
-        LINES[0].replace("68fd1e64", "68fd1e6"),
-        LINES[0].replace("68fd1e64", "0x68fd1e"),
-        LINES[0].replace("68fd1e64", "68fd1eß"),
-        LINES[0].replace("-3", "\N{ARABIC-INDIC DIGIT THREE}"),
-        LINES[0] + "\t",
-        "",
+        (LINES[0].rpartition("\t")[0], "39 fields instead of 40"),
+        (LINES[0] + "\t", "41 fields instead of 40"),
+        ("", "1 fields instead of 40"),
+        (LINES[0].replace("1\t20", "2\t20"), "the label is '2', not 0 or 1"),
+        (LINES[0].replace("-3", "3.5"), "I2 is '3.5', not an integer"),
+        (LINES[0].replace("-3", "\N{ARABIC-INDIC DIGIT THREE}"), "I2 is"),
+        (LINES[0].replace("68fd1e64", "68fd1e6"), "C1 is '68fd1e6', not 8 hexadecimal digits"),
+        (LINES[0].replace("68fd1e64", "0x68fd1e"), "C1 is '0x68fd1e'"),
+        (LINES[0].replace("ffffffff", "fffffffß"), "C26 is 'fffffff"),
     ],
 )
-def test_a_malformed_line_is_named(tmp_path: Path, bad: str) -> None:
+def test_a_malformed_line_is_named(tmp_path: Path, bad: str, why: str) -> None:
     path = write(tmp_path, "\n".join([*LINES, bad, LINES[0]]))
-    with pytest.raises(InputError) as caught:
+    with pytest.raises(InputError, match=why) as caught:
         prepare("criteo_kaggle", str(path))
     assert (caught.value.where, caught.value.key) == (str(path), "line 4")
 

@@ -43,8 +43,10 @@ def test_a_truncated_file_names_the_line(tmp_path: Path) -> None:
     path = tmp_path / "raw.gz"
     text = b"".join(b"%d\n" % (number * number) for number in range(100_000))
     path.write_bytes(gzip.compress(text)[:-100])
-    with pytest.raises(InputError, match=r"after line \d+: .*a whole gzip file"):
-        list(raw_blocks(path, 1000))
+    with pytest.raises(InputError, match="a whole gzip file") as caught:
+        list(raw_blocks(path, 1 << 20))
+    line = int(caught.value.key.removeprefix("after line "))
+    assert 50_000 < line < 100_000
 
 
 @pytest.mark.parametrize("packed", [False, True])
