@@ -85,11 +85,15 @@ class TargetAttention(nn.Module):
         self.register_buffer("slots", torch.arange(history_max), persistent=False)
 
     def forward(self, history: Tensor, target: Tensor, length: Tensor) -> Tensor:
+        weights = self.weights(history, target, length)
+        return torch.bmm(weights.unsqueeze(1), history).squeeze(1)
+
+    def weights(self, history: Tensor, target: Tensor, length: Tensor) -> Tensor:
+        """What each position counts, [B, T], of sum 1: exactly 0 from ``length`` on."""
         of_history, of_target, of_difference, of_product = self.first.weight.chunk(4, dim=1)
         hidden = nn.functional.linear(history, of_history + of_difference)
         hidden = hidden + nn.functional.linear(history * target.unsqueeze(1), of_product)
         shared = nn.functional.linear(target, of_target - of_difference, self.first.bias)
         scores = self.rest(hidden + shared.unsqueeze(1)).squeeze(2)
         scores = scores.masked_fill(self.slots >= length.unsqueeze(1), -1e9)
-        weights = torch.softmax(scores * self.scale, dim=1)
-        return torch.bmm(weights.unsqueeze(1), history).squeeze(1)
+        return torch.softmax(scores * self.scale, dim=1)

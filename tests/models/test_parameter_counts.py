@@ -20,6 +20,8 @@ PUBLISHED = {
     "avazu_flen": (1_293_726_944, 48_583),
     "avazu_widedeep": (1_293_726_944, 545_753),
     "amazon_din": (12_312_985, 84_674),
+    "amazon_dien": (16_396_313, 365_378),
+    "amazon_bst": (68_622_240, 1_580_962),
     "kdd_dpin": (11_167_464, 944_609),
     "beauty_bert4rec": (3_494_272, 158_930),
     "alidisplay_dmr": (100_972_864, 886_146),
@@ -82,6 +84,15 @@ def test_dlrm_by_hand() -> None:
     bottom = 13 * 512 + 512 + 512 * 256 + 256 + 256 * 64 + 64 + 64 * 16 + 16
     top = 367 * 512 + 512 + 512 * 256 + 256 + 256 + 1
     assert built("criteo_dlrm").parameter_counts() == (1_000_001 * 16, bottom + top)
+
+
+def test_bst_by_hand() -> None:
+    attention = 4 * 288 * 288 + 3 * 288
+    feed_forward = (288 * 512 + 512) + (512 * 288 + 288)
+    top = (576 * 1024 + 1024) + (1024 * 512 + 512) + (512 * 256 + 256) + 257
+    dense = attention + feed_forward + 2 * 2 * 288 + top
+    tables = (63_001 + 801 + 5_001) * 96 + 192_403 * 288
+    assert built("amazon_bst").parameter_counts() == (tables, dense)
 
 
 def test_din_by_hand() -> None:
