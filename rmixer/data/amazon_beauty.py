@@ -103,10 +103,10 @@ def _columns(
 
 
 _TWIN_USERS = 20_113
-_TWIN_GROUPS = 60
-_TWIN_LOYALTY = 0.9
-_TWIN_FOLLOWS = 0.5
-_TWIN_EXPONENT = 0.9
+_TWIN_GROUPS = 20
+_TWIN_LOYALTY = 0.95
+_TWIN_FOLLOWS = 0.25
+_TWIN_EXPONENT = 1.1
 
 
 def _twin_sequences(rng: np.random.Generator) -> Sequences:
@@ -114,22 +114,21 @@ def _twin_sequences(rng: np.random.Generator) -> Sequences:
     real number of items.
 
     Items per user: 5 + a log-normal tail of mean 3.8, so 8.8 as in the real file, at most 200.
-    Items are in 60 groups, whose sizes and whose popularities within follow Zipf laws (exponent
-    0.9, an assumption).
+    Items are in 20 groups of about the same size, and their popularity within a group follows a
+    Zipf law (exponent 1.1, an assumption).
 
-    Planted truth: a user has a group, and nine items of ten are from it, the others from any. In
-    half of the steps within the group the next item is the one that follows the last by a fixed
-    cycle through the group's items.
+    Planted truth: a user has a group, and 95 items of a hundred are from it, the others from any.
+    In a quarter of the steps within a group the next item is the one that follows the last by a
+    fixed cycle through the group's items.
     """
-    extra = zipf_ranks(_TWIN_GROUPS, _TWIN_EXPONENT, rng, ITEMS - _TWIN_GROUPS) - 1
-    size = 1 + np.bincount(extra, minlength=_TWIN_GROUPS)
+    size = rng.multinomial(ITEMS, np.full(_TWIN_GROUPS, 1.0 / _TWIN_GROUPS))
     begins = np.cumsum(size) - size
     members = 1 + rng.permutation(ITEMS)
     tail = np.floor(np.exp(0.98 + 1.0 * rng.standard_normal(_TWIN_USERS)))
     counts = 5 + np.minimum(tail, 195).astype(np.int64)
-    own = rng.choice(_TWIN_GROUPS, _TWIN_USERS, p=size / ITEMS)
+    own = rng.integers(0, _TWIN_GROUPS, _TWIN_USERS)
     user = np.repeat(np.arange(_TWIN_USERS), counts)
-    anywhere = rng.choice(_TWIN_GROUPS, len(user), p=size / ITEMS)
+    anywhere = rng.integers(0, _TWIN_GROUPS, len(user))
     group = np.where(rng.random(len(user)) < _TWIN_LOYALTY, own[user], anywhere)
     rank = zipf_ranks(size[group], _TWIN_EXPONENT, rng, len(user)) - 1
     follows = rng.random(len(user)) < _TWIN_FOLLOWS

@@ -104,11 +104,8 @@ def _fault(line: bytes) -> str:
 
 
 def _samples(raw: RawReader) -> Iterator[dict[str, NDArray[Any]]]:
-    ads, advertisers, sessions = (
-        InOrder(ADS),
-        InOrder(ADVERTISERS),
-        Sessions(POSITIONS, HISTORY_MAX),
-    )
+    ads, advertisers = InOrder(ADS), InOrder(ADVERTISERS)
+    sessions = Sessions(POSITIONS, HISTORY_MAX)
     seen = np.zeros(10**8, dtype=bool)
     for columns in raw.blocks(raw.files[0], parse_lines):
         seen[columns["user"]] = True

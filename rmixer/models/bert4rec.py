@@ -16,7 +16,7 @@ from rmixer.models.dropout import Dropout
 from rmixer.models.metrics import ranking
 from rmixer.models.tied_softmax import item_logits, masked_cross_entropy
 
-INITIAL_STD = 0.02
+INITIAL_STD = 0.1
 
 
 class BERT4Rec(RecommendationModel):

@@ -130,7 +130,7 @@ def test_the_twin_looks_like_the_real_sequences() -> None:
     assert (ordered[:, 1:] > ordered[:, :-1]).all(), "and all different"
     assert not (candidates == target[:, None]).any()
     counts = np.bincount(v["items"][held_out].ravel(), minlength=ITEMS + 4)[1:MASK]
-    assert np.count_nonzero(counts) > 0.5 * ITEMS
+    assert np.count_nonzero(counts) > 0.4 * ITEMS
     assert np.sort(counts)[::-1][: ITEMS // 100].sum() > 0.1 * counts.sum()
     # Popularity tells the held-out item from candidates as popular as it hardly ever.
     of_target, of_others = counts[target - 1], counts[candidates - 1]
