@@ -20,5 +20,8 @@ class Observer:
     def progress(self, job: str, steps: int) -> None:
         """A job has made ``steps`` steps in all."""
 
+    def failed(self, job: str, traceback: str) -> None:
+        """A job raised an error; it ends."""
+
     def ended(self, job: str, state: str, error: str | None) -> None:
         """A job is done, failed or interrupted."""

@@ -187,6 +187,7 @@ class Supervisor:
             self._end(place, message["at"] + to_run_s)
         elif message["kind"] == "failed":
             record.state, record.error = "failed", message["error"]
+            self._observer.failed(record.job.id, message["traceback"])
             self._end(place, message["at"] + to_run_s)
             write_text(self._folder / "failures" / f"{record.job.id}.txt", message["traceback"])
 
@@ -222,13 +223,14 @@ class Supervisor:
                 unfinished(self._model_path(record.job)).unlink(missing_ok=True)
 
     def _cpu_seconds(self) -> float:
-        """Of all workers so far: those that run, and those that have ended."""
+        """Of all workers so far, those that run and those that have ended, with the data loaders
+        of their finished jobs."""
         ended = resource.getrusage(resource.RUSAGE_CHILDREN)
         total = ended.ru_utime + ended.ru_stime
         for _, worker in self._pool.items():
             with contextlib.suppress(psutil.Error):
                 times = psutil.Process(worker.pid).cpu_times()
-                total += times.user + times.system
+                total += times.user + times.system + times.children_user + times.children_system
         return total
 
     def _executed(

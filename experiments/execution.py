@@ -148,8 +148,10 @@ def _predict_and_execute(
 
 
 def prepare_data(workload: Workload, bar: Bar = no_bar) -> None:
-    """Make the data sets of all jobs ready before any clock runs."""
-    for dataset, data in dict.fromkeys((job.entry.dataset, job.data) for job in workload.jobs):
+    """Make the data sets of all jobs ready before any clock runs, but for a user's own models: what
+    these read is their own."""
+    known = [job for job in workload.jobs if not job.is_own]
+    for dataset, data in dict.fromkeys((job.entry.dataset, job.data) for job in known):
         prepare(dataset, data, Making(bar=bar))
 
 

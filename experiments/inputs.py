@@ -107,6 +107,7 @@ def profile_missing(
     interrupted call goes on where it was."""
     for index, job in enumerate(plan.missing):
         progress(index, len(plan.missing))
-        prepare(job.entry.dataset, job.data)
+        if not job.is_own:
+            prepare(job.entry.dataset, job.data)
         store.save(profile_job(job, machine, plan.threads, report=report))
     progress(len(plan.missing), len(plan.missing))

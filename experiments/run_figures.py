@@ -24,7 +24,7 @@ def draw_run(folder: RunFolder) -> tuple[list[Path], list[str]]:
     workload = folder.workload
     drawings: dict[str, Callable[[], Figure]] = {}
     runs = {part: found for part in (PREDICTED, MEASURED) if (found := folder.read(part))}
-    models = {job.id: job.model for job in workload.jobs}
+    models = {job.id: job.label for job in workload.jobs}
     if runs:
         timelines = {summary.run: timeline for timeline, summary in runs.values()}
         title = f"Schedule of {workload.name}"

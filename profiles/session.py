@@ -21,8 +21,8 @@ from profiles.trace_reading import (
     transient_peak_bytes,
 )
 from rmixer.errors import RunFailed
+from rmixer.training.make_step import Step, make_step
 from rmixer.training.memory import resident_bytes
-from rmixer.training.step import TrainingStep
 from rmixer.training.worker import Channel
 from rmixer.workload import Job
 
@@ -41,10 +41,10 @@ def session(channel: Channel, job: dict[str, Any]) -> None:
     ``profiled`` runs some with it and answers durations and gaps by operator; ``structure``
     answers what the operators are; ``calibrate`` what one event costs the profiler.
     """
-    step = TrainingStep(Job(**job))
+    step = make_step(Job(**job))
     for _ in range(3):
         step.run()
-    dense = sum(p.nbytes for p in step.model.parameters() if p.requires_grad)
+    dense = sum(p.nbytes for p in step.model.parameters() if _is_dense(p))
     channel.send("ready", sizes=step.bytes_by_use(), dense_bytes=dense)
     while (message := channel.receive())["kind"] != "end":
         if message["kind"] == "plain":
@@ -57,7 +57,13 @@ def session(channel: Channel, job: dict[str, Any]) -> None:
             channel.send("ran", event_us=calibrate())
 
 
-def plain(step: TrainingStep, seconds: float) -> list[float]:
+def _is_dense(parameter: nn.Parameter) -> bool:
+    """Whether an optimizer walks all of it; of a sparse table only the rows of the batch."""
+    sparse = parameter.grad is not None and parameter.grad.is_sparse
+    return parameter.requires_grad and not sparse
+
+
+def plain(step: Step, seconds: float) -> list[float]:
     """Durations in seconds of steps run for about ``seconds``, at least three. A step before
     them, not counted, brings the caches back to what they are between steps."""
     begin_s = time.perf_counter()
@@ -73,7 +79,7 @@ def plain(step: TrainingStep, seconds: float) -> list[float]:
     return durations
 
 
-def profiled(step: TrainingStep, steps: int) -> dict[str, Any]:
+def profiled(step: Step, steps: int) -> dict[str, Any]:
     """Durations and gaps [steps, operators] in microseconds as the profiler saw them, with the
     number of its events inside and before each operator."""
     with profile(activities=[ProfilerActivity.CPU]) as observed:
@@ -97,7 +103,7 @@ def profiled(step: TrainingStep, steps: int) -> dict[str, Any]:
     }
 
 
-def structure(step: TrainingStep) -> dict[str, Any]:
+def structure(step: Step) -> dict[str, Any]:
     """The operators of one step: phase, module, shapes and forward operator of each, and the
     highest sum of what the step allocates for itself."""
     with profile(

@@ -11,6 +11,7 @@ from pydantic import ConfigDict
 
 from rmixer.data.registry import dataset_entry
 from rmixer.files import content_hash, plain
+from rmixer.own_module import label_of
 from rmixer.sources import imported_sources
 from rmixer.workload import SYNTHETIC, Job
 
@@ -28,7 +29,10 @@ _STOP = (
 @dataclass(frozen=True)
 class CostIdentity:
     """Architecture, sizes, batch, optimizer kind, precision, data distribution, and a hash of
-    the sources that build the step. Learning rate, seed and steps belong to the job."""
+    the sources that build the step. Learning rate, seed and steps belong to the job.
+
+    Of a user's own model ``architecture`` is its name and ``config`` empty: its source has them.
+    """
 
     __pydantic_config__ = ConfigDict(extra="forbid")
 
@@ -43,25 +47,36 @@ class CostIdentity:
     source: str
 
     @property
+    def label(self) -> str:
+        """The model's name as figures and names of files have it."""
+        return label_of(self.model)
+
+    @property
     def key(self) -> str:
-        """``<model>-b<batch>-<hash8>``, the name of the profile's folder."""
-        return f"{self.model}-b{self.batch}-{content_hash(self, 8)}"
+        """``<label>-b<batch>-<hash8>``, the name of the profile's folder."""
+        return f"{self.label}-b{self.batch}-{content_hash(self, 8)}"
 
 
 def cost_identity(job: Job) -> CostIdentity:
     """The identity of ``job``'s training step."""
-    entry = job.entry
     data = SYNTHETIC if job.data == SYNTHETIC else f"files:{content_hash(job.data, 8)}"
+    if job.is_own:
+        architecture, config, dataset = job.model, {}, "own"
+        source = content_hash([job.source, own_step_hash()])
+    else:
+        entry = job.entry
+        architecture, config, dataset = entry.architecture, plain(entry.config), entry.dataset
+        source = source_hash(architecture, dataset)
     return CostIdentity(
         model=job.model,
-        architecture=entry.architecture,
-        config=plain(entry.config),
+        architecture=architecture,
+        config=config,
         batch=job.batch,
         optimizer=job.optimizer,
         precision=job.precision,
         rows_cap=job.rows_cap,
-        data=f"{entry.dataset}:{data}",
-        source=source_hash(entry.architecture, entry.dataset),
+        data=f"{dataset}:{data}",
+        source=source,
     )
 
 
@@ -70,7 +85,18 @@ def source_hash(architecture: str, dataset: str) -> str:
     """A hash of the sources that build the step of ``architecture`` on ``dataset``: its module,
     the data set's and the training step's, and all that these import."""
     reader = dataset_entry(dataset).reader
-    modules = (architecture.partition(":")[0], reader.partition(":")[0], "rmixer.training.step")
+    return _hash_of(
+        (architecture.partition(":")[0], reader.partition(":")[0], "rmixer.training.step")
+    )
+
+
+@cache
+def own_step_hash() -> str:
+    """A hash of the sources that run the step of a user's own model."""
+    return _hash_of(("rmixer.training.own_step",))
+
+
+def _hash_of(modules: tuple[str, ...]) -> str:
     digest = hashlib.blake2b(digest_size=8)
     for path in imported_sources(modules, _WITHIN, _STOP):
         digest.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")

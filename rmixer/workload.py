@@ -14,6 +14,7 @@ from rmixer.errors import InputError, choice
 from rmixer.files import Name, content_hash, load_yaml, parse, shown
 from rmixer.models.entry import ModelEntry
 from rmixer.models.registry import MODELS, model_entry
+from rmixer.own_module import OwnModule, find_own_model, is_own, label_of
 
 NonNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Rate = Annotated[float, Field(gt=0, allow_inf_nan=False)]
@@ -23,6 +24,8 @@ Seed = Annotated[int, Field(ge=0, le=2**32 - 1)]
 OPTIMIZERS = ("adagrad", "adam", "adamw", "rowwise_adagrad", "sgd")
 PRECISIONS = ("fp32", "bf16")
 SYNTHETIC = "synthetic"
+OWN_BATCH, OWN_OPTIMIZER, OWN_LR = 256, "adam", 0.001
+"""What a user's own model is told where the workload says nothing."""
 
 
 @dataclass(frozen=True)
@@ -30,7 +33,12 @@ class Job:
     """One training job. ``steps`` optimizer steps of ``batch`` samples; ``data`` is
     ``synthetic`` or the path of the data set's raw files; ``rows_cap`` bounds the rows of every
     embedding table; ``arrival_s`` counts from the start of the run; with ``precision`` ``bf16``
-    matrix products run in bfloat16, while weights and sums stay float32."""
+    matrix products run in bfloat16, while weights and sums stay float32.
+
+    ``model`` is a name of the registry or the user's own, ``package.module:function``. Of one's own
+    ``module_root`` is the folder that must be on Python's path and ``source`` a hash of its
+    sources; its ``data`` may be any text.
+    """
 
     id: str
     model: str
@@ -43,6 +51,18 @@ class Job:
     arrival_s: float = 0.0
     data: str = SYNTHETIC
     precision: str = "fp32"
+    module_root: str = ""
+    source: str = ""
+
+    @property
+    def is_own(self) -> bool:
+        """Whether the model is the user's own, which the registry does not know."""
+        return is_own(self.model)
+
+    @property
+    def label(self) -> str:
+        """The model's name as figures and names of files have it."""
+        return label_of(self.model)
 
     @property
     def entry(self) -> ModelEntry:
@@ -65,7 +85,12 @@ class Workload:
 
 
 def job_of(model: str) -> Job:
-    """A job of one step of ``model`` as it is configured; raises :class:`InputError`."""
+    """A job of one step of ``model`` as it is configured; one's own is looked for in the current
+    folder. Raises :class:`InputError`."""
+    if is_own(model):
+        own = find_own_model(model, Path.cwd(), "models", "name")
+        job = Job(f"{label_of(model)}-0", model, 1, OWN_BATCH, OWN_OPTIMIZER, OWN_LR, seed=0)
+        return replace(job, module_root=str(own.root), source=own.source)
     facts = model_entry(model)
     return Job(f"{model}-0", model, 1, facts.batch, facts.optimizer, facts.lr, seed=0)
 
@@ -123,8 +148,9 @@ def read_workload(path: Path) -> Workload:
     file = parse(data, _WorkloadFile, path)
     jobs: list[Job] = []
     taken: dict[str, str] = {}
+    roots: dict[str, Path] = {}
     for position, item in enumerate(file.jobs):
-        jobs += _expand(item, position, file.seed, len(jobs), taken, path)
+        jobs += _expand(item, position, file.seed, len(jobs), taken, roots, path)
     return Workload(file.name or path.stem, file.seed, tuple(jobs))
 
 
@@ -134,6 +160,7 @@ def _expand(
     seed: int,
     first: int,
     taken: dict[str, str],
+    roots: dict[str, Path],
     path: Path,
 ) -> list[Job]:
     where = f"jobs.{position}"
@@ -147,56 +174,81 @@ def _expand(
         key = f"{where}.{error.key}" if error.key else where
         raise InputError(path, key, error.found, error.allowed) from None
     if entry.model is None:
-        allowed = f"{choice('', MODELS)} (this key is required)"
+        allowed = f"{_models('')} (this key is required)"
         raise InputError(path, f"{where}.model", "nothing", allowed)
     if entry.steps is None:
         allowed = "a whole number > 0 (this key is required)"
         raise InputError(path, f"{where}.steps", "nothing", allowed)
-    if ":" in entry.model:
-        allowed = f"{choice('', MODELS)} (own models are not supported so far)"
-        raise InputError(path, f"{where}.model", repr(entry.model), allowed)
-    try:
-        facts = model_entry(entry.model)
-    except InputError as error:
-        raise InputError(path, f"{where}.model", error.found, error.allowed) from None
-    optimizer = entry.optimizer or facts.optimizer
+    own = _own_module(entry.model, roots, path, where) if is_own(entry.model) else None
+    batch, default_optimizer, lr = _defaults(entry.model, path, where)
+    optimizer = entry.optimizer or default_optimizer
     if optimizer not in OPTIMIZERS:
         raise InputError(path, f"{where}.optimizer", repr(optimizer), choice(optimizer, OPTIMIZERS))
     if entry.precision not in PRECISIONS:
         allowed = choice(entry.precision, PRECISIONS)
         raise InputError(path, f"{where}.precision", repr(entry.precision), allowed)
-    lr = entry.lr if entry.lr is not None else facts.lr
     job = Job(
         id="",
         model=entry.model,
         steps=entry.steps,
-        batch=entry.batch or facts.batch,
+        batch=entry.batch or batch,
         optimizer=optimizer,
-        lr=lr,
+        lr=entry.lr if entry.lr is not None else lr,
         seed=0,
         rows_cap=entry.rows_cap,
         arrival_s=entry.arrival_s,
-        data=_data_path(entry.data, path, where),
+        data=_data_path(entry.data, path, where, must_exist=own is None),
         precision=entry.precision,
+        module_root=str(own.root) if own else "",
+        source=own.source if own else "",
     )
     names = _names(entry, taken, path, where)
     own_seed = entry.seed if entry.seed is not None else seed + first
     return [replace(job, id=name, seed=own_seed + copy) for copy, name in enumerate(names)]
 
 
-def _data_path(data: str, path: Path, where: str) -> str:
+def _models(found: str) -> str:
+    return f"{choice(found, MODELS)}, or your own as 'package.module:function'"
+
+
+def _defaults(model: str, path: Path, where: str) -> tuple[int, str, float]:
+    """The batch, optimizer and learning rate of ``model``."""
+    if is_own(model):
+        return OWN_BATCH, OWN_OPTIMIZER, OWN_LR
+    if model not in MODELS:
+        raise InputError(path, f"{where}.model", repr(model), _models(model))
+    facts = MODELS[model]
+    return facts.batch, facts.optimizer, facts.lr
+
+
+def _own_module(model: str, roots: dict[str, Path], path: Path, where: str) -> OwnModule:
+    """The module of ``model``. ``roots`` has the folder of each local module so far: a worker
+    runs one job after the other, and in it a module's name means one module."""
+    key = f"{where}.model"
+    own = find_own_model(model, path.parent, path, key)
+    for name in own.local:
+        if roots.setdefault(name, own.root) != own.root:
+            found = f"{model!r}, whose module {name!r} lies in {own.root}"
+            allowed = f"one module {name!r} in a workload: another job has that of {roots[name]}"
+            raise InputError(path, key, found, allowed)
+    return own
+
+
+def _data_path(data: str, path: Path, where: str, *, must_exist: bool) -> str:
     if data == SYNTHETIC:
         return data
     found = path.parent / os.path.expanduser(data)
-    if not os.path.exists(found):
+    if os.path.exists(found):
+        return str(found.resolve())
+    if must_exist:
         allowed = f"{SYNTHETIC!r} or the path of the data set's raw files"
         raise InputError(path, f"{where}.data", f"{data!r}, which does not exist", allowed)
-    return str(found.resolve())
+    return data
 
 
 def _names(entry: _JobEntry, taken: dict[str, str], path: Path, where: str) -> list[str]:
     if entry.id is None:
-        free = (f"{entry.model}-{number}" for number in itertools.count())
+        free = (f"{label_of(entry.model or '')}-{number}" for number in itertools.count())
         names = list(itertools.islice((n for n in free if n not in taken), entry.count))
     elif entry.count == 1:
         names = [entry.id]

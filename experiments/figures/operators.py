@@ -67,7 +67,7 @@ def operators_data(profiles: Iterable[ModelProfile]) -> list[Breakdown]:
             identity = profile.identity
             breakdowns.append(
                 Breakdown(
-                    label=f"{identity.model} b{identity.batch}, {where}{threads} {noun}",
+                    label=f"{identity.label} b{identity.batch}, {where}{threads} {noun}",
                     total_ms=total_us / 1e3,
                     by_class=_shares(time_us, CLASSES, total_us),
                     by_phase=_shares(phase_us, (*PHASES, GAPS), total_us),

@@ -31,6 +31,7 @@ class _Watcher(Observer):
     def __init__(self, title: str, jobs: int, bars: Progress) -> None:
         self._title, self._jobs, self._done, self._bars = title, jobs, 0, bars
         self._tasks: dict[str, TaskID] = {}
+        self._told: set[str] = set()
 
     def warming(self, workers: int) -> None:
         self._say(f"executing {self._title}: warming {workers} worker(s)")
@@ -45,6 +46,11 @@ class _Watcher(Observer):
 
     def progress(self, job: str, steps: int) -> None:
         self._bars.update(self._tasks[job], completed=steps)
+
+    def failed(self, job: str, traceback: str) -> None:
+        if traceback not in self._told:  # copies of a job fail alike
+            self._told.add(traceback)
+            self._say(f"  {job} raised\n{traceback.rstrip()}")
 
     def ended(self, job: str, state: str, error: str | None) -> None:
         self._done += 1

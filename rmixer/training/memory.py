@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import gc
+import multiprocessing
 import re
 import resource
 from pathlib import Path
@@ -25,6 +26,16 @@ def peak_resident_bytes() -> int:
     mark = re.search(r"^VmHWM:\s*(\d+) kB$", _STATUS.read_text(encoding="ascii"), re.MULTILINE)
     kibibytes = int(mark[1]) if mark else resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return kibibytes * 1024
+
+
+def children_bytes() -> int:
+    """What the living child processes (those of a data loader) hold that is not shared with this
+    one."""
+    total = 0
+    for child in multiprocessing.active_children():
+        with contextlib.suppress(psutil.Error):
+            total += int(psutil.Process(child.pid).memory_full_info().uss)
+    return total
 
 
 def reset_peak() -> None:

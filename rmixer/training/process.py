@@ -172,16 +172,16 @@ class WorkerProcess:
     def close(self, grace_s: float = 1.0) -> None:
         """Ask it to exit, and kill it if it has not within ``grace_s``."""
         self.close_softly()
-        try:
+        with contextlib.suppress(subprocess.TimeoutExpired):
             self._process.wait(timeout=grace_s)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
-        self.connection.close()
+        self.kill()
 
     def kill(self) -> None:
-        """End it at once."""
-        self._process.kill()
+        """End it at once, and the processes that it started (those of a data loader)."""
+        if self.connection.closed:
+            return
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.pid, signal.SIGKILL)
         self._process.wait()
         self.connection.close()
 

@@ -6,7 +6,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from rmixer.training.memory import peak_resident_bytes, reset_peak
+from rmixer.training.memory import children_bytes, peak_resident_bytes, reset_peak
 from rmixer.training.worker import Channel
 from rmixer.workload import Job
 
@@ -20,7 +20,8 @@ def train_job(channel: Channel, job: dict[str, Any], save_to: str) -> dict[str, 
 
     Sends ``phase`` at the start of each phase and ``steps`` (the times at which steps ended, by
     this process's clock) about twice a second. Returns the losses, the quality, the peak of
-    resident memory and whether it was interrupted; an interrupted job keeps what was reported.
+    resident memory (with what the processes of a data loader hold at the end of training) and
+    whether it was interrupted; an interrupted job keeps what was reported.
     """
     channel.send("phase", phase="build")
     reset_peak()
@@ -32,6 +33,7 @@ def train_job(channel: Channel, job: dict[str, Any], save_to: str) -> dict[str, 
     if session.job.steps > warmup and not channel.stopping:
         channel.send("phase", phase="train")
         session.train(channel, session.job.steps - warmup)
+    loaders_bytes = children_bytes()
     # Asked once: a stop that comes later finds a job that is all but done.
     answer["interrupted"] = channel.stopping
     if not answer["interrupted"]:
@@ -39,7 +41,7 @@ def train_job(channel: Channel, job: dict[str, Any], save_to: str) -> dict[str, 
         answer |= session.evaluate()
         channel.send("phase", phase="save")
         session.save(Path(save_to))
-    answer["peak_bytes"] = peak_resident_bytes()
+    answer["peak_bytes"] = peak_resident_bytes() + loaders_bytes
     return answer
 
 
@@ -52,10 +54,10 @@ class TrainedJob:
     """A job in this process: its step, and the phases that are made of it."""
 
     def __init__(self, job: Job) -> None:
-        from rmixer.training.step import TrainingStep
+        from rmixer.training.make_step import make_step
 
         self.job = job
-        self.step = TrainingStep(job)
+        self.step = make_step(job)
 
     def train(self, channel: Channel, steps: int) -> None:
         """``steps`` training steps, reported as they end; stops early when told to."""
@@ -75,9 +77,9 @@ class TrainedJob:
             channel.send("steps", ends=ends)
 
     def evaluate(self) -> dict[str, Any]:
-        """Loss and quality on held-out batches."""
+        """Loss and quality on held-out batches; nothing where a user's own model has none."""
         quality = self.step.evaluate(EVALUATION_BATCHES)
-        return {"loss": quality.pop("loss"), "quality": quality}
+        return {"loss": quality.pop("loss", None), "quality": quality}
 
     def save(self, path: Path) -> None:
         """The plain ``state_dict``, whole or not at all."""

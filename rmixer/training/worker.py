@@ -15,13 +15,15 @@ if __name__ == "__main__":  # the affinity must be set before torch or numpy cou
     os.sched_setaffinity(0, {int(core) for core in sys.argv[2].split(",")})
 
 import contextlib
+import gc
 import importlib
 import queue
 import threading
 import time
-import traceback
 from multiprocessing.connection import Connection
 from typing import Any
+
+from rmixer.training.user_code import explained
 
 Message = dict[str, Any]
 
@@ -33,6 +35,8 @@ class Channel:
         self._connection = connection
         self._inbox: queue.SimpleQueue[Message] = queue.SimpleQueue()
         self._stop = threading.Event()
+        # A data loader's processes must not hold it open: this one's death would go unnoticed.
+        os.register_at_fork(after_in_child=connection.close)
         threading.Thread(target=self._listen, daemon=True).start()
 
     @property
@@ -76,11 +80,13 @@ def serve(channel: Channel) -> None:
         module, _, name = message["task"].partition(":")
         try:
             answer = getattr(importlib.import_module(module), name)(channel, **message["arguments"])
-            channel.send("done", answer=answer)
+            kind, told = "done", {"answer": answer}
         except Exception as error:
-            text = "".join(traceback.format_exception(error))
-            short = f"{type(error).__name__}: {error}"
-            channel.send("failed", error=short, traceback=text)
+            short, text = explained(error)
+            kind, told = "failed", {"error": short, "traceback": text}
+        if kind == "failed":
+            gc.collect()  # what the task held (a data loader's processes) ends with it
+        channel.send(kind, **told)
 
 
 def warm(channel: Channel, threads: int) -> Message:

@@ -41,7 +41,7 @@ def profile_of(job: Job, peak_bytes: int = 100 * MIB) -> ModelProfile:
     """A made-up profile of ``job`` with one thread and with two."""
     steps = [make_step(threads=threads, mean_us=1000.0) for threads in (1, 2)]
     operators = [make_operator(1000.0, threads=threads) for threads in (1, 2)]
-    profile = make_profile(job.model, steps, operators, job.batch, peak_bytes)
+    profile = make_profile("criteo_dlrm", steps, operators, job.batch, peak_bytes)
     return dataclasses.replace(profile, identity=cost_identity(job))
 
 

@@ -137,7 +137,7 @@ def test_a_file_that_is_no_workload(tmp_path: Path, text: str, message: str) -> 
         ("model: Criteo_DLRM, steps: 5", "jobs.1.model", "'Criteo_DLRM'", "mean 'criteo_dlrm'"),
         ("model: resnet, steps: 5", "jobs.1.model", "'resnet'", "^one of amazon_din, "),
         ("model: 3, steps: 5", "jobs.1.model", "3", "text"),
-        ("model: 'a.b:build', steps: 5", "jobs.1.model", "'a.b:build'", "own models are not supp"),
+        ("model: 'a.b:build', steps: 5", "jobs.1.model", "no module 'a.b'", "a/b.py on PYTHONPATH"),
     ],
 )
 def test_a_model_or_steps_that_are_wrong(

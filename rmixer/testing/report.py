@@ -1,0 +1,49 @@
+"""What :func:`rmixer.testing.check_model` saw of a model that passed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class ModelReport:
+    """``losses`` by step; ``parameters`` as numbers; ``memory`` in bytes by use:
+    ``parameter_bytes``, ``gradient_bytes``, ``optimizer_bytes`` and ``activation_bytes`` (what is
+    kept for the backward pass) are the estimate, ``peak_bytes`` is what the allocator counted at
+    most; ``quality`` of held-out batches; ``warnings`` are worth knowing, but forbid nothing."""
+
+    model: str
+    batch: int
+    losses: tuple[float, ...]
+    parameters: int
+    memory: Mapping[str, int]
+    quality: Mapping[str, float]
+    warnings: tuple[str, ...]
+
+    @property
+    def estimated_bytes(self) -> int:
+        """Parameters, gradients, optimizer state and activations together."""
+        return sum(size for use, size in self.memory.items() if use != "peak_bytes")
+
+    def __str__(self) -> str:
+        sizes = {use.removesuffix("_bytes"): _size(size) for use, size in self.memory.items()}
+        peak = sizes.pop("peak")
+        parts = ", ".join(f"{use} {size}" for use, size in sizes.items())
+        quality = ", ".join(f"{name} {value:.4f}" for name, value in self.quality.items())
+        lines = [
+            f"{self.model} at batch {self.batch} can be profiled and trained",
+            f"  losses: {', '.join(f'{loss:.4f}' for loss in self.losses)}; the same again "
+            "with the same seed",
+            f"  parameters: {self.parameters:,}, all of them trained",
+            f"  memory: {_size(self.estimated_bytes)} estimated ({parts}); {peak} measured",
+            f"  held out: {quality or 'nothing to evaluate on'}",
+        ]
+        return "\n".join([*lines, *(f"  note: {warning}" for warning in self.warnings)])
+
+
+def _size(count: int) -> str:
+    for unit, bound in (("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10)):
+        if count >= bound:
+            return f"{count / bound:.1f} {unit}"
+    return f"{count} bytes"

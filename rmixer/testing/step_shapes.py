@@ -1,0 +1,69 @@
+"""Whether every step does the same thing on the same shapes."""
+
+from __future__ import annotations
+
+from rmixer.testing.failures import ChangingOperators
+from rmixer.testing.recording import Call, read_backs, recorded
+from rmixer.training.nested import tensors_in
+from rmixer.training.own_step import OwnStep
+
+_STEPS = 3
+_WHY = (
+    "so that a step could not be captured in a CUDA graph; it trains and is profiled all the same"
+)
+
+
+def check_shapes(step: OwnStep) -> list[str]:
+    """Notes about shapes that change from step to step and values that are read back; raises
+    :class:`ChangingOperators` where the operators themselves change, since then times cannot be
+    told by operator."""
+    batches: list[tuple[tuple[int, ...], ...]] = []
+    steps: list[list[Call]] = []
+    read: dict[str, list[str]] = {}
+    for _ in range(_STEPS):
+        step.load()
+        step.copy()
+        batches.append(tuple(tuple(tensor.shape) for tensor in tensors_in(step.batch)))
+        forward, loss = recorded(step.forward)
+        backward, _ = recorded(lambda loss=loss: step.backward(loss))  # type: ignore[misc]
+        optimizer, _ = recorded(step.optimize)
+        steps.append([*forward, *backward, *optimizer])
+        phases = {"forward": forward, "backward": backward, "optimizer": optimizer}
+        read = {phase: read_backs(calls) for phase, calls in phases.items()}
+    _check_operators(steps, step.job.model)
+    notes = []
+    if len(set(batches)) > 1:
+        notes.append(f"batches change their shapes ({_first_two(batches)}), {_WHY}")
+    elif any(calls != steps[0] for calls in steps):
+        pairs = zip(steps[0], next(calls for calls in steps if calls != steps[0]), strict=True)
+        name = next(one.name for one, other in pairs if one != other)
+        notes.append(f"shapes change from step to step, first in {name}, {_WHY}")
+    for phase, names in read.items():
+        if names:
+            notes.append(f"{phase} reads values back ({', '.join(names)}), {_WHY}")
+    return notes
+
+
+def _check_operators(steps: list[list[Call]], model: str) -> None:
+    names = [[call.name for call in calls] for calls in steps]
+    for other in names[1:]:
+        if other == names[0]:
+            continue
+        pairs = enumerate(zip(names[0], other, strict=False))
+        at = next((i for i, (a, b) in pairs if a != b), min(len(names[0]), len(other)))
+        first, second = (_at(found, at) for found in (names[0], other))
+        raise ChangingOperators(
+            f"{model}: not every step runs the same operators: where one runs {first}, another "
+            f"runs {second}. Then times cannot be told by operator. Let a step not depend on "
+            "values or on its number (torch.where instead of if, a fixed length instead of a loop)"
+        )
+
+
+def _at(names: list[str], index: int) -> str:
+    return names[index] if index < len(names) else "nothing more"
+
+
+def _first_two(batches: list[tuple[tuple[int, ...], ...]]) -> str:
+    one = batches[0]
+    other = next(shapes for shapes in batches if shapes != one)
+    return f"{[list(shape) for shape in one]}, then {[list(shape) for shape in other]}"

@@ -1,0 +1,17 @@
+"""The training step of a job, of whichever kind its model is."""
+
+from __future__ import annotations
+
+from rmixer.training.own_build import load_build
+from rmixer.training.own_step import OwnStep
+from rmixer.training.step import TrainingStep
+from rmixer.workload import Job
+
+Step = TrainingStep | OwnStep
+
+
+def make_step(job: Job, device: str = "cpu") -> Step:
+    """The step of ``job``: of a model of the registry, or of the user's own."""
+    if job.is_own:
+        return OwnStep(job, load_build(job.model, job.module_root, job.source), device)
+    return TrainingStep(job, device)

@@ -1,0 +1,201 @@
+"""The training step of a user's own model, phase by phase as :class:`TrainingStep` has them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator
+from itertools import islice
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from rmixer.errors import RunFailed
+from rmixer.models.metrics import auc
+from rmixer.precision import check_precision
+from rmixer.training.nested import moved, stored_bytes, tensors_in
+from rmixer.training.own_build import Build, build_own_model, optimizers_of
+from rmixer.training.user_code import UserCode
+from rmixer.workload import Job
+
+_END = object()
+
+
+class OwnStep:
+    """One job's own model, and one step of training at a time.
+
+    What the user's code raises is a :class:`~rmixer.training.user_code.UserCodeFailed`; what it
+    returns and should not is a :class:`~rmixer.errors.RunFailed` in words. It uses the generators
+    of the process, which are seeded when it is made: one step at a time in a process.
+    """
+
+    def __init__(self, job: Job, build: Build, device: str = "cpu") -> None:
+        check_precision([job])
+        self.job, self.device = job, torch.device(device)
+        own = build_own_model(build, job)
+        self.model = own.module.to(self.device)
+        self._loss, self._predict, self.held_out = own.loss, own.predict, own.held_out
+        self.optimizers = optimizers_of(own)
+        groups = [group for optimizer in self.optimizers for group in optimizer.param_groups]
+        trained = [parameter for group in groups for parameter in group["params"]]
+        self.parameters = list(dict.fromkeys((*self.model.parameters(), *trained)))
+        self._batches = _Endless(own.batches, job.model)
+        self._loaded: Any = None
+        self.batch: Any = None
+        self.last_loss: Tensor | None = None
+
+    def run(self) -> None:
+        """One step."""
+        self.load()
+        self.copy()
+        loss = self.forward()
+        self.backward(loss)
+        self.optimize()
+
+    def load(self) -> None:
+        """Phase ``input``: the next of the user's batches."""
+        self._loaded = self._batches.next()
+
+    def copy(self) -> None:
+        """Phase ``copy``: the batch to the device; nothing to do on the CPU."""
+        self.batch = self._on_device(self._loaded)
+
+    def forward(self) -> Tensor:
+        """Phase ``forward``: the user's loss."""
+        bf16 = self.job.precision == "bf16"
+        with UserCode(), torch.autocast(self.device.type, torch.bfloat16, bf16):
+            loss = self._loss(self.model, self.batch)
+        self._check_loss(loss)
+        self.last_loss = loss.detach()
+        return loss
+
+    def backward(self, loss: Tensor) -> None:
+        """Phase ``backward``: gradients of all parameters."""
+        for parameter in self.parameters:
+            parameter.grad = None
+        with UserCode():
+            loss.backward()
+
+    def optimize(self) -> None:
+        """Phase ``optimizer``: a step of each of them in turn."""
+        with UserCode():
+            for optimizer in self.optimizers:
+                optimizer.step()
+
+    def loss(self) -> float:
+        """The loss of the last step; waits for the device."""
+        if self.last_loss is None:
+            raise RuntimeError("no step has run yet")
+        return float(self.last_loss)
+
+    @torch.no_grad()
+    def evaluate(self, batches: int) -> dict[str, float]:
+        """The mean ``loss`` over the samples of the first ``batches`` held-out batches, and ``auc``
+        where the user's ``predict`` gives scores; nothing where nothing is held out."""
+        if self.held_out is None:
+            return {}
+        losses: list[tuple[float, int]] = []
+        scored: list[tuple[Tensor, Tensor]] = []
+        training = self.model.training
+        self.model.eval()
+        with UserCode():
+            for loaded in islice(iter(self.held_out), batches):
+                batch = self._on_device(loaded)
+                loss = self._loss(self.model, batch)
+                losses.append((float(loss), samples_of(batch)))
+                if self._predict is not None:
+                    scored.append(self._scores(self._predict(self.model, batch)))
+        self.model.train(training)
+        if not losses:
+            raise RunFailed(f"{self.job.model}: held_out has no batch")
+        values, weights = zip(*losses, strict=True)
+        found = {"loss": float(np.average(values, weights=weights))}
+        if scored:
+            labels, logits = (np.concatenate(part) for part in zip(*scored, strict=True))
+            found["auc"] = auc(labels, logits)
+        return {name: value for name, value in found.items() if not math.isnan(value)}
+
+    def state_dict(self) -> dict[str, Any]:
+        """All weights by name, on the CPU."""
+        return {
+            name: value.detach().cpu() if isinstance(value, Tensor) else value
+            for name, value in self.model.state_dict().items()
+        }
+
+    def bytes_by_use(self) -> dict[str, int]:
+        """What the step holds between steps, once one has run: ``parameter_bytes`` (buffers
+        included), ``gradient_bytes``, ``optimizer_bytes``."""
+        if self.last_loss is None:
+            raise RuntimeError("no step has run yet")
+        return {
+            "parameter_bytes": stored_bytes([*self.parameters, *self.model.buffers()]),
+            "gradient_bytes": stored_bytes([parameter.grad for parameter in self.parameters]),
+            "optimizer_bytes": stored_bytes([list(o.state.values()) for o in self.optimizers]),
+        }
+
+    def _on_device(self, batch: Any) -> Any:
+        return batch if self.device.type == "cpu" else moved(batch, self.device)
+
+    def _check_loss(self, loss: Any) -> None:
+        if isinstance(loss, Tensor) and loss.numel() == 1 and loss.requires_grad:
+            return
+        allowed = "one number, a tensor of shape []"
+        if not isinstance(loss, Tensor):
+            found = f"{type(loss).__name__}, not a tensor"
+        elif loss.numel() != 1:
+            found = f"a tensor of shape {list(loss.shape)} (.mean() makes one number of it)"
+        else:
+            found = "a number without a gradient"
+            allowed = "one that depends on the module's parameters (no .detach(), no no_grad)"
+        raise RunFailed(f"{self.job.model}: loss returned {found}; allowed: {allowed}")
+
+    def _scores(self, predicted: Any) -> tuple[Any, Any]:
+        """Labels and logits as flat arrays."""
+        allowed = "(labels, logits), two tensors of as many numbers"
+        if not isinstance(predicted, (tuple, list)) or len(predicted) != 2:
+            found = f"{type(predicted).__name__}"
+        elif not all(isinstance(part, Tensor) for part in predicted):
+            found = f"({', '.join(type(part).__name__ for part in predicted)})"
+        elif predicted[0].numel() != predicted[1].numel():
+            found = f"tensors of shape {list(predicted[0].shape)} and {list(predicted[1].shape)}"
+        else:
+            labels, logits = (part.detach().float().cpu().flatten() for part in predicted)
+            return labels.numpy(), logits.numpy()
+        raise RunFailed(f"{self.job.model}: predict returned {found}; allowed: {allowed}")
+
+
+class _Endless:
+    """A user's batches, started again whenever they are exhausted."""
+
+    def __init__(self, batches: Iterable[Any], model: str) -> None:
+        self._batches, self._model, self._given = batches, model, 0
+        with UserCode():
+            self._iterator: Iterator[Any] | None = iter(batches)
+
+    def next(self) -> Any:
+        """The next batch."""
+        with UserCode():
+            batch = next(self._iterator, _END) if self._iterator is not None else _END
+            if batch is _END:
+                self._iterator = None  # workers of its own end before others start
+                self._iterator = iter(self._batches)
+                batch = next(self._iterator, _END)
+        if batch is _END:
+            raise RunFailed(self._explained())
+        self._given += 1
+        return batch
+
+    def _explained(self) -> str:
+        if not self._given:
+            return f"{self._model}: batches has no batch (is the data smaller than one?)"
+        return (
+            f"{self._model}: batches ended after {self._given} and had none when started again: "
+            "an iterator gives its batches once. Give what can be started again (a list, a "
+            "DataLoader, an object with __iter__), or an iterator that never ends"
+        )
+
+
+def samples_of(batch: Any) -> int:
+    """How many samples ``batch`` has: the first length of its first tensor that has one."""
+    return next((int(t.shape[0]) for t in tensors_in(batch) if t.dim()), 1)

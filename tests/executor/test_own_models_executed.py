@@ -1,0 +1,110 @@
+"""Users' own models beside one of the registry: who fails, fails alone, and is told why."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+from executed_workloads import execute, this_machine, tiny
+
+from executor.observer import Observer
+from executor.supervisor import ExecutedRun
+from rmixer.data.prepare import prepare
+from rmixer.layout import even_layout
+from rmixer.workload import read_workload
+
+GOOD = """
+import torch
+from rmixer.own_model import OwnModel
+
+def build(job):
+    net = torch.nn.Linear(3, 1)
+    batches = [torch.rand(job.batch, 3) for _ in range(4)]
+    optimizer = torch.optim.SGD(net.parameters(), lr=job.lr)
+    return OwnModel(net, batches, lambda net, batch: net(batch).square().mean(), optimizer)
+"""
+BAD = """
+import good_net
+
+def failing(net, batch):
+    raise LookupError(f"no row in {len(batch)}")
+
+def build(job):
+    from dataclasses import replace
+    return replace(good_net.build(job), loss=failing)
+"""
+
+
+class Listener(Observer):
+    """Keeps the tracebacks."""
+
+    def __init__(self) -> None:
+        self.heard: dict[str, str] = {}
+
+    def failed(self, job: str, traceback: str) -> None:
+        self.heard[job] = traceback
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory, rmixer_home: None) -> Path:
+    prepare("criteo_kaggle", "synthetic")
+    return tmp_path_factory.mktemp("own")
+
+
+@pytest.fixture(scope="module")
+def listener() -> Listener:
+    return Listener()
+
+
+@pytest.fixture(scope="module")
+def run(folder: Path, listener: Listener) -> ExecutedRun:
+    """Four jobs one after the other in one worker."""
+    (folder / "good_net.py").write_text(GOOD)
+    (folder / "bad_net.py").write_text(BAD)
+    path = folder / "queue.yaml"
+    path.write_text(
+        "jobs:\n"
+        "  - {model: 'good_net:build', steps: 20, batch: 8}\n"
+        "  - {model: 'bad_net:build', steps: 20, batch: 8}\n"
+        "  - {model: 'good_net:build', steps: 30, batch: 8}\n"
+    )
+    jobs = [*read_workload(path).jobs, tiny("dlrm")]
+    return execute(folder, jobs, layout=even_layout(this_machine(), 1, 1), observer=listener)
+
+
+def test_the_others_go_on(run: ExecutedRun) -> None:
+    assert run.failure is None
+    states = {job.id: (job.state, job.steps) for job in run.summary.jobs}
+    assert states == {
+        "good_net-0": ("done", 20),
+        "bad_net-0": ("failed", 0),
+        "good_net-1": ("done", 30),
+        "dlrm": ("done", 6),
+    }
+
+
+def test_who_failed_says_so_in_a_line_and_keeps_the_users_traceback(
+    run: ExecutedRun, folder: Path, listener: Listener
+) -> None:
+    assert run.summary.job("bad_net-0").error == "LookupError: no row in 8"
+    text = (folder / "failures" / "bad_net-0.txt").read_text()
+    assert text == (
+        "Traceback (most recent call last):\n"
+        f'  File "{folder / "bad_net.py"}", line 5, in failing\n'
+        '    raise LookupError(f"no row in {len(batch)}")\nLookupError: no row in 8\n'
+    )
+    assert listener.heard == {"bad_net-0": text}
+
+
+def test_what_was_trained_is_saved_and_what_was_not_held_out_not_evaluated(
+    run: ExecutedRun, folder: Path
+) -> None:
+    weights = torch.load(folder / "models" / "good_net-1.pt", weights_only=True)
+    assert {name: tuple(value.shape) for name, value in weights.items()} == {
+        "weight": (1, 3),
+        "bias": (1,),
+    }
+    job = run.summary.job("good_net-0")
+    assert (job.model, job.loss, dict(job.quality)) == ("good_net:build", None, {})
+    assert job.first_loss is not None

@@ -1,0 +1,150 @@
+"""A user's own model in a worker process: its data loader's processes, its errors."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+import torch
+
+from rmixer.errors import RunFailed
+from rmixer.own_module import own_sources, source_hash
+from rmixer.training.process import WorkerProcess
+from rmixer.workload import Job
+
+LOADED = """
+import torch
+from torch import nn
+from torch.utils.data import DataLoader, Dataset
+from rmixer.own_model import OwnModel
+
+class Rows(Dataset):
+    def __init__(self, bad): self.bad, self.ballast = bad, None
+    def __len__(self): return 400
+    def __getitem__(self, index):
+        if self.ballast is None:
+            self.ballast = torch.ones(5_000_000)  # 20 MB for each process of the loader
+        if index == self.bad:
+            raise ValueError(f"row {index} is empty")
+        return torch.tensor([float(index % 2), 1.0]), float(index % 2)
+
+def loss(module, batch):
+    return (module(batch[0]).squeeze(1) - batch[1].float()).square().mean()
+
+def build(job):
+    net = nn.Linear(2, 1)
+    rows = Rows(bad=100 if job.data == "bad" else -1)
+    loader = DataLoader(rows, job.batch, num_workers=2, persistent_workers=True)
+    return OwnModel(net, loader, loss, torch.optim.SGD(net.parameters(), lr=job.lr))
+"""
+
+
+@pytest.fixture(scope="module")
+def worker() -> Iterator[WorkerProcess]:
+    with WorkerProcess((min(os.sched_getaffinity(0)),)) as worker:
+        worker.warm_up()
+        yield worker
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where all of the user's modules lie: a worker takes those of a name from one folder."""
+    return tmp_path_factory.mktemp("modules")
+
+
+def own_job(folder: Path, name: str, text: str, **changes: Any) -> Job:
+    (folder / f"{name}.py").write_text(text)
+    source = source_hash(own_sources(name, folder), folder)
+    job = Job("job", f"{name}:build", 60, 10, "sgd", 0.1, 0, module_root=str(folder), source=source)
+    return replace(job, **changes)
+
+
+def start(worker: WorkerProcess, job: Job, save_to: Path) -> None:
+    worker.start("rmixer.training.train_job:train_job", job=vars(job), save_to=str(save_to))
+
+
+def outcome(worker: WorkerProcess) -> dict[str, Any]:
+    """The last message of the running task."""
+    while (message := worker.receive(60))["kind"] not in ("done", "failed"):
+        pass
+    return message
+
+
+def loaders(worker: WorkerProcess) -> list[psutil.Process]:
+    return psutil.Process(worker.pid).children(recursive=True)
+
+
+def wait_for_loaders(worker: WorkerProcess) -> list[psutil.Process]:
+    end_s = time.monotonic() + 60
+    while len(found := loaders(worker)) < 2 and time.monotonic() < end_s:
+        time.sleep(0.01)
+    return found
+
+
+def test_a_data_loader_with_workers(worker: WorkerProcess, folder: Path, tmp_path: Path) -> None:
+    """60 steps of 10 are one and a half epochs."""
+    start(worker, own_job(folder, "loaded_net", LOADED), tmp_path / "job.pt")
+    message = outcome(worker)
+    assert message["kind"] == "done", message
+    answer = message["answer"]
+    assert answer["loss"] is None
+    assert answer["quality"] == {}
+    assert answer["first_loss"] < 3
+    assert set(torch.load(tmp_path / "job.pt", weights_only=True)) == {"weight", "bias"}
+    assert loaders(worker) == []
+    text = LOADED.replace("num_workers=2, persistent_workers=True", "num_workers=0")
+    alone = replace(own_job(folder, "alone_net", text), steps=4)
+    start(worker, alone, tmp_path / "job.pt")
+    by_itself = outcome(worker)["answer"]["peak_bytes"]
+    assert answer["peak_bytes"] > by_itself + 20_000_000  # two of them, one ballast less
+
+
+def test_an_error_in_a_loaders_process(worker: WorkerProcess, folder: Path, tmp_path: Path) -> None:
+    start(worker, own_job(folder, "loaded_net", LOADED, data="bad"), tmp_path / "job.pt")
+    message = outcome(worker)
+    assert message["error"] == "ValueError: row 100 is empty"
+    assert "in __getitem__" in message["traceback"]
+    assert "own_step.py" not in message["traceback"]
+    assert loaders(worker) == []
+
+
+def test_the_worker_outlives_sys_exit_and_takes_the_next_job(
+    worker: WorkerProcess, folder: Path, tmp_path: Path
+) -> None:
+    start(worker, own_job(folder, "exit_net", "import sys\nsys.exit(3)\nbuild = 1"), tmp_path)
+    assert outcome(worker)["error"] == "SystemExit: 3"
+    start(worker, own_job(folder, "loaded_net", LOADED, steps=3), tmp_path / "job.pt")
+    assert outcome(worker)["kind"] == "done"
+
+
+def test_what_the_users_function_returns_is_told_in_words(
+    worker: WorkerProcess, folder: Path, tmp_path: Path
+) -> None:
+    start(worker, own_job(folder, "none_net", "def build(job): ..."), tmp_path / "job.pt")
+    message = outcome(worker)
+    assert message["error"].startswith("none_net:build returned NoneType; allowed: ")
+    assert message["traceback"] == message["error"] + "\n"
+
+
+@pytest.mark.parametrize("how", ["worker", "parent"])
+def test_a_loaders_processes_end_with_their_worker(folder: Path, tmp_path: Path, how: str) -> None:
+    """However it ends: killed by the system, which is noticed at once, or by its parent."""
+    worker = WorkerProcess((min(os.sched_getaffinity(0)),))
+    try:
+        start(worker, own_job(folder, "loaded_net", LOADED, steps=10**6), tmp_path / "job.pt")
+        processes = wait_for_loaders(worker)
+        assert len(processes) == 2
+        if how == "worker":
+            psutil.Process(worker.pid).kill()
+            with pytest.raises(RunFailed, match="killed by SIGKILL"):
+                outcome(worker)
+    finally:
+        worker.kill()
+    gone, alive = psutil.wait_procs(processes, timeout=30)
+    assert (len(gone), alive) == (2, [])
