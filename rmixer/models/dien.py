@@ -18,9 +18,10 @@ INITIAL_STD = 0.1
 
 class DIEN(RecommendationModel):
     """An item is e = [its row, its category's row]. A GRU over the history gives interests h_t,
-    as wide as an item; attention to the target weighs them; a GRU whose update gate is multiplied
-    by that attention gives the last interest, and the logit is an MLP of that and of the target, plus the target's bias. Sigmoid
-    activations, as in the authors' public code.
+    as wide as an item. They are weighed by attention to the target, the MLP of the authors'
+    public code where the paper is bilinear; a GRU whose update gate is multiplied by the weights
+    gives the last interest. The logit is an MLP of that and of the target, plus the target's
+    bias. Sigmoid activations, as in that code.
 
     The loss has a second part, with ``auxiliary_weight``: each interest is to tell the next item
     of its history from another one, -log σ(h_t · e_{t+1}) - log(1 - σ(h_t · e'_{t+1})), summed
@@ -92,10 +93,9 @@ class DIEN(RecommendationModel):
 
     def _interests(self, history: Tensor) -> Tensor:
         """The states of the last of the GRU's layers, [T, B, 2 dim]."""
-        interests = history
         for layer in self.extraction:
-            interests, _ = layer(interests.transpose(0, 1))
-        return interests
+            history, _ = layer(history.transpose(0, 1))
+        return history
 
     def _logits(
         self,

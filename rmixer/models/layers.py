@@ -80,6 +80,7 @@ class TargetAttention(nn.Module):
     def __init__(self, dim: int, widths: Sequence[int], history_max: int) -> None:
         super().__init__()
         score = mlp(4 * dim, widths, nn.Sigmoid)
+        score[-1].bias = None  # the same for all scores, which a softmax does not feel
         self.first, self.rest = cast(nn.Linear, score[0]), score[1:]
         self.scale = dim**-0.5
         self.register_buffer("slots", torch.arange(history_max), persistent=False)
