@@ -7,6 +7,7 @@ differs are the embedding tables, their gradients (torch's sparse ones) and thei
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from itertools import pairwise
 from typing import Any
 
@@ -26,7 +27,8 @@ _SPARSE = {**_DENSE, "adam": torch.optim.SparseAdam}
 
 
 class FieldEmbeddings(nn.Module):
-    """One table of a model as an ``nn.Embedding`` for each of its fields.
+    """One table of a model as an ``nn.Embedding`` for each of its fields, an ``nn.EmbeddingBag``
+    where ``pooled``.
 
     ``offsets`` [n] are the table's flat ids where every id is 0: places that differ in them are
     of different fields. With ``samples`` they are a row of places for each sample, else one
@@ -34,7 +36,9 @@ class FieldEmbeddings(nn.Module):
     ``split_shared`` each then gets its part of the rows.
     """
 
-    def __init__(self, table: Tensor, offsets: Tensor, samples: int, split_shared: bool) -> None:
+    def __init__(
+        self, table: Tensor, offsets: Tensor, samples: int, pooled: bool, split_shared: bool
+    ) -> None:
         super().__init__()
         places = len(offsets) // samples
         self.by_sample = bool((offsets.view(samples, places) == offsets[:places]).all())
@@ -53,19 +57,26 @@ class FieldEmbeddings(nn.Module):
                 for (start, end), field in zip(pairwise(cuts), fields, strict=True)
             ]
             parts = [table[a:b] for a, b in pairwise([*firsts, len(table)])]
-        self.embeddings = nn.ModuleList(
-            nn.Embedding.from_pretrained(part.clone(), freeze=False, sparse=True) for part in parts
+        kind = (
+            partial(nn.EmbeddingBag.from_pretrained, mode="sum")
+            if pooled
+            else (nn.Embedding.from_pretrained)
         )
-        self.samples = samples
+        self.embeddings = nn.ModuleList(
+            kind(part.clone(), freeze=False, sparse=True) for part in parts
+        )
+        self.samples, self.pooled = samples, pooled
 
     def forward(self, ids: Tensor) -> Tensor:
-        """The rows of the flat ``ids`` [n], [n, dim], in their order."""
+        """The rows of the flat ``ids`` [n], [n, dim], in their order; of bags their sums,
+        [samples x fields, dim]."""
         shaped = ids.view(self.samples, -1) if self.by_sample else ids
         found = []
         for start, end, field, first in self.runs:
             part = shaped[..., start:end] - first
             found.append(self.embeddings[field](part % self.rows))
-        return torch.cat(found, dim=-2).view(-1, found[0].shape[-1])
+        together = torch.stack(found, dim=1) if self.pooled else torch.cat(found, dim=-2)
+        return together.view(-1, found[0].shape[-1])
 
 
 class StraightforwardStep:
@@ -83,7 +94,8 @@ class StraightforwardStep:
         self.embeddings = nn.ModuleDict()
         for name, offsets in self.model.table_ids(probe).items():
             table = self.model.tables[name].data
-            self.embeddings[name] = FieldEmbeddings(table, offsets, job.batch, split_shared)
+            pooled = name in self.model.bags
+            self.embeddings[name] = FieldEmbeddings(table, offsets, job.batch, pooled, split_shared)
         self._optimizers = _optimizers(job, self.model, self.embeddings)
         self._clip_norm = job.entry.clip_norm
         self.last_loss: Tensor | None = None
@@ -107,7 +119,7 @@ class StraightforwardStep:
 def _optimizers(
     job: Job, model: nn.Module, embeddings: nn.ModuleDict
 ) -> Sequence[torch.optim.Optimizer]:
-    settings = job.entry.optimizer_settings if job.optimizer == job.entry.optimizer else {}
+    settings = job.entry.settings_of(job.optimizer)
     names = {"epsilon": "eps", "initial_accumulator": "initial_accumulator_value"}
     known = {names.get(name, name): value for name, value in settings.items()}
     dense = [p for p in model.parameters() if p.requires_grad]

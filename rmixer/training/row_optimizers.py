@@ -1,9 +1,8 @@
 """Optimizers for embedding tables that touch only the rows of the batch.
 
-Repeated ids are summed without a sort and without knowing how many differ, so shapes are static
-and nothing is read back: one position of each id represents it (whichever wrote its number last),
-gradients are added up at the representatives, and every position takes its representative's sum.
-Positions of one id then compute the same new row, and it does not matter which is written last.
+Positions of a batch that name one row are grouped and their gradients added up, without knowing
+how many rows differ, so shapes are static and nothing is read back. Rows are then updated in
+chunks that stay in a cache; a chunk beyond the last row changes nothing, on one row of its own.
 """
 
 from __future__ import annotations
@@ -11,12 +10,15 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import Any, ClassVar
+from typing import Any
 
 import torch
 from torch import Tensor
 
+from rmixer.training.row_groups import RowGroups, group_rows
 from rmixer.training.table_rows import add_to_rows, read_rows, write_rows
+
+CHUNK_BYTES = 1 << 20
 
 _SETTINGS = {
     "sgd": (),
@@ -29,71 +31,76 @@ OPTIMIZER_KINDS = tuple(_SETTINGS)
 
 
 class RowOptimizer(ABC):
-    """Updates ``table`` [rows, dim] in place.
-
-    One with ``idle_at_zero`` leaves a row and its state as they are where the gradient is zero,
-    and has an ``update`` that a step may call for one part of its rows after another.
-    """
-
-    idle_at_zero: ClassVar[bool] = False
+    """Updates ``table`` [rows, dim] in place."""
 
     def __init__(self, table: Tensor, lr: float) -> None:
         self.table, self.lr = table, lr
 
-    @abstractmethod
-    def step(self, ids: Tensor, row_gradients: Tensor) -> None:
-        """One step from the gradients [n, dim] at rows ``ids`` (int64, [n], repeats add up)."""
+    @torch.no_grad()
+    def step(
+        self,
+        ids: Tensor,
+        row_gradients: Tensor,
+        grouped: Callable[[Tensor], RowGroups] = group_rows,
+    ) -> None:
+        """One step from the gradients [n, dim] at rows ``ids`` (int64, [n], repeats add up).
+        ``grouped`` may know the groups of ``ids`` already."""
+        groups = grouped(ids)
+        self.begin_step()
+        self.update(groups, groups.sums(row_gradients.contiguous()))
 
-    def update(self, ids: Tensor, gradient: Tensor) -> None:
-        """The part of a step that is of rows ``ids`` [n], with their whole gradients [n, dim];
-        an id may repeat if its gradient does."""
-        raise NotImplementedError(f"{type(self).__name__} updates all rows of a step at once")
+    def begin_step(self) -> None:  # noqa: B027  most have nothing to count
+        """To be called once in a step, before :meth:`update`."""
+
+    @torch.no_grad()
+    def update(self, groups: RowGroups, gradient: Tensor) -> None:
+        """Update the rows of ``groups`` by their whole gradients [most, dim]. A step may do so
+        for one part of its rows after another."""
+        most, dim = gradient.shape
+        chunk = max(1, CHUNK_BYTES // (4 * dim))
+        position = torch.arange(most, device=gradient.device)
+        for start in range(0, most, chunk):
+            # The last row fills up its chunk with itself; a chunk beyond it has its first place,
+            # an empty group, and is not active.
+            chosen = position[start : start + chunk].clamp(max=groups.last.clamp(min=start))
+            active = (groups.last >= start).to(gradient.dtype)
+            ids = groups.ids.index_select(0, chosen)
+            self._update_rows(ids, read_rows(gradient, chosen), active)
+
+    @abstractmethod
+    def _update_rows(self, ids: Tensor, gradient: Tensor, active: Tensor) -> None:
+        """Update rows ``ids`` [n] by ``gradient`` [n, dim], which may be overwritten; where
+        ``active`` (no dimension) is 0 and not 1 the gradient is 0, and nothing may change."""
 
     @property
     def state_bytes(self) -> int:
-        """What it holds besides the table, scratch included."""
+        """What it holds besides the table."""
         return sum(held.nbytes for held in vars(self).values() if isinstance(held, Tensor)) - (
             self.table.nbytes
         )
 
 
 class RowSGD(RowOptimizer):
-    """row <- row - lr * gradient; as ``torch.optim.SGD`` on a sparse gradient."""
-
-    idle_at_zero = True
+    """row <- row - lr * gradient; as ``torch.optim.SGD`` on a sparse gradient, which adds up in
+    the row itself."""
 
     @torch.no_grad()
-    def step(self, ids: Tensor, row_gradients: Tensor) -> None:
+    def step(
+        self,
+        ids: Tensor,
+        row_gradients: Tensor,
+        grouped: Callable[[Tensor], RowGroups] = group_rows,
+    ) -> None:
+        """One step; needs no groups."""
         add_to_rows(self.table, ids, row_gradients * -self.lr)
 
-    @torch.no_grad()
-    def update(self, ids: Tensor, gradient: Tensor) -> None:
-        write_rows(self.table, ids, read_rows(self.table, ids).add_(gradient, alpha=-self.lr))
+    def _update_rows(self, ids: Tensor, gradient: Tensor, active: Tensor) -> None:
+        rows = read_rows(self.table, ids)
+        write_rows(self.table, ids, rows.add_(gradient, alpha=-self.lr))
 
 
-class _Summing(RowOptimizer):
-    """One that needs each row's whole gradient at once."""
-
-    def __init__(self, table: Tensor, lr: float) -> None:
-        super().__init__(table, lr)
-        self._representative = torch.zeros(len(table), dtype=torch.int32, device=table.device)
-        self._positions = torch.arange(0, dtype=torch.int32, device=table.device)
-
-    def _summed(self, ids: Tensor, row_gradients: Tensor) -> Tensor:
-        """At every position the sum of the gradients of its id, [n, dim], free to overwrite."""
-        if len(self._positions) != len(ids):
-            self._positions = torch.arange(len(ids), dtype=torch.int32, device=ids.device)
-        self._representative.scatter_(0, ids, self._positions)
-        segments = self._representative.index_select(0, ids).long()
-        sums = torch.zeros_like(row_gradients, memory_format=torch.contiguous_format)
-        add_to_rows(sums, segments, row_gradients)
-        return read_rows(sums, segments)
-
-
-class RowAdagrad(_Summing):
+class RowAdagrad(RowOptimizer):
     """``torch.optim.Adagrad`` on a sparse gradient: state += g², row -= lr * g / (√state + ε)."""
-
-    idle_at_zero = True
 
     def __init__(
         self, table: Tensor, lr: float, epsilon: float = 1e-10, initial_accumulator: float = 0.0
@@ -102,12 +109,7 @@ class RowAdagrad(_Summing):
         self.epsilon = epsilon
         self._squares = self._state(table, initial_accumulator)
 
-    @torch.no_grad()
-    def step(self, ids: Tensor, row_gradients: Tensor) -> None:
-        self.update(ids, self._summed(ids, row_gradients))
-
-    @torch.no_grad()
-    def update(self, ids: Tensor, gradient: Tensor) -> None:
+    def _update_rows(self, ids: Tensor, gradient: Tensor, active: Tensor) -> None:
         squares = self._accumulate(read_rows(self._squares, ids), gradient)
         write_rows(self._squares, ids, squares)
         rows = read_rows(self.table, ids)
@@ -132,7 +134,7 @@ class RowwiseAdagrad(RowAdagrad):
         return squares.add_(gradient.square().mean(1, keepdim=True))
 
 
-class RowAdam(_Summing):
+class RowAdam(RowOptimizer):
     """``torch.optim.SparseAdam``: the moments of a row that is not in the batch stay as they are,
     and ε is added before the correction of bias. ``weight_decay`` > 0 first shrinks each row of
     the batch, once, by lr * weight_decay, as ``torch.optim.AdamW`` does with all rows."""
@@ -151,27 +153,28 @@ class RowAdam(_Summing):
         rows, dim = table.shape
         self._moments = torch.zeros(rows, 2 * dim, dtype=table.dtype, device=table.device)
         self._steps = torch.zeros((), dtype=torch.float64, device=table.device)
+        self._size = torch.zeros((), dtype=torch.float64, device=table.device)
 
     @torch.no_grad()
-    def step(self, ids: Tensor, row_gradients: Tensor) -> None:
+    def begin_step(self) -> None:
+        """Count the step, and correct its size for the bias of both moments."""
+        self._steps.add_(1.0)
+        first_bias, second_bias = (1.0 - beta**self._steps for beta in self.betas)
+        self._size.copy_(second_bias.sqrt_().div_(first_bias).mul_(-self.lr))
+
+    def _update_rows(self, ids: Tensor, gradient: Tensor, active: Tensor) -> None:
         dim = self.table.shape[1]
-        gradient = self._summed(ids, row_gradients)
+        first_weight, second_weight = (active * (1.0 - beta) for beta in self.betas)
         moments = read_rows(self._moments, ids)
-        first = moments[:, :dim].lerp(gradient, 1.0 - self.betas[0])
-        second = moments[:, dim:].lerp(gradient.square_(), 1.0 - self.betas[1])
+        first = moments[:, :dim].lerp(gradient, first_weight)
+        second = moments[:, dim:].lerp(gradient.square_(), second_weight)
         write_rows(self._moments[:, :dim], ids, first)
         write_rows(self._moments[:, dim:], ids, second)
         rows = read_rows(self.table, ids)
         if self.weight_decay:
-            rows.mul_(1.0 - self.lr * self.weight_decay)
-        rows.addcdiv_(first.mul_(self._next_size()), second.sqrt_().add_(self.epsilon))
+            rows.mul_(1.0 - active * (self.lr * self.weight_decay))
+        rows.addcdiv_(first.mul_(self._size * active), second.sqrt_().add_(self.epsilon))
         write_rows(self.table, ids, rows)
-
-    def _next_size(self) -> Tensor:
-        """Of this step, with the correction of both moments' bias; counts the step."""
-        self._steps.add_(1.0)
-        first_bias, second_bias = (1.0 - beta**self._steps for beta in self.betas)
-        return second_bias.sqrt_().div_(first_bias).mul_(-self.lr)
 
 
 def make_row_optimizer(kind: str, table: Tensor, lr: float, **settings: Any) -> RowOptimizer:

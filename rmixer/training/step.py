@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
@@ -15,6 +15,7 @@ from rmixer.models.dropout import seed_dropout
 from rmixer.precision import check_precision
 from rmixer.training.bag_gradients import step_bags
 from rmixer.training.dense_optimizers import make_dense_optimizer
+from rmixer.training.row_groups import RowGroups, group_rows
 from rmixer.training.row_optimizers import make_row_optimizer
 from rmixer.workload import Job
 
@@ -89,14 +90,15 @@ class TrainingStep:
         if self._clip_norm is not None:
             torch.nn.utils.clip_grad_norm_(self._dense, self._clip_norm, foreach=True)
         self._optimizer.step()
+        grouped = _remembered(group_rows)  # tables that are read at the same ids share them
         for name, optimizer in self._row_optimizers.items():
-            gradient = self._rows[name].grad
+            gradient, ids = self._rows[name].grad, self._ids[name]
             assert gradient is not None, f"no gradient for the rows of {name}"
             bags = self.model.bags_of(name)
             if bags is None:
-                optimizer.step(self._ids[name], gradient)
+                optimizer.step(ids, gradient, grouped)
             else:
-                step_bags(optimizer, bags, self._ids[name], gradient)
+                step_bags(optimizer, bags, ids, gradient)
 
     def loss(self) -> float:
         """The loss of the last step; waits for the device."""
@@ -141,6 +143,18 @@ class TrainingStep:
         if self.device.type == "cpu":
             return batch
         return {name: values.to(self.device) for name, values in batch.items()}
+
+
+def _remembered(group: Callable[[Tensor], RowGroups]) -> Callable[[Tensor], RowGroups]:
+    """``group`` that answers for one tensor once; tensors are told apart as objects."""
+    known: dict[int, RowGroups] = {}
+
+    def answer(ids: Tensor) -> RowGroups:
+        if id(ids) not in known:
+            known[id(ids)] = group(ids)
+        return known[id(ids)]
+
+    return answer
 
 
 def _bytes(values: Iterable[Any]) -> int:
