@@ -1,6 +1,6 @@
 """Every model's step against the straightforward one and against the machine's own bound.
 
-``python -m experiments.bench.step_speed [--models a,b] [--batches 128,512,2048] [--out FILE]``.
+``python -m experiments.bench.step_speed [--models a,b] [--batch 512] [--out FILE]``.
 One thread, the two steps in turn in one process, medians over rounds. Where a model's tables do
 not fit twice into ``--memory-gb`` they are capped, and the table says so.
 """
@@ -21,7 +21,6 @@ from rich.table import Table
 
 from experiments.bench.timed_steps import TimedSteps
 from profiles import limits
-from rmixer.cli.numbers import whole_numbers
 from rmixer.files import write_json
 from rmixer.fingerprint import take_fingerprint
 from rmixer.models.entry import ModelEntry
@@ -35,14 +34,21 @@ STATES = {"sgd": 1, "rowwise_adagrad": 1, "adagrad": 2, "adam": 3, "adamw": 3}
 
 @click.command()
 @click.option("--models", help="Names, like criteo_dlrm,rm1. Default: all.")
-@click.option("--batches", default="128,512,2048", show_default=True)
+@click.option(
+    "--batch",
+    "batches",
+    type=click.IntRange(1),
+    multiple=True,
+    default=(128, 512, 2048),
+    show_default=True,
+)
 @click.option("--rounds", type=click.IntRange(2), default=5, show_default=True)
 @click.option("--block-s", type=click.FloatRange(0.01), default=0.3, show_default=True)
 @click.option("--memory-gb", type=click.FloatRange(0.1), default=6.0, show_default=True)
 @click.option("--out", type=click.Path(path_type=Path), help="Write the figures here as JSON.")
 def main(
     models: str | None,
-    batches: str,
+    batches: tuple[int, ...],
     rounds: int,
     block_s: float,
     memory_gb: float,
@@ -50,12 +56,11 @@ def main(
 ) -> None:
     """Time the steps."""
     entries = [model_entry(name) for name in models.split(",")] if models else MODELS.values()
-    sizes = whole_numbers(batches, "--batches", 1 << 20) or ()
     core = limits.usable_cores()[:1]
     rows: list[dict[str, Any]] = []
     for entry in entries:
         cap = fitting_cap(entry, memory_gb * 1e9)
-        for batch in sizes:
+        for batch in batches:
             job = replace(job_of(entry.name), batch=batch, rows_cap=cap)
             with WorkerProcess(core) as worker:
                 worker.warm_up()
