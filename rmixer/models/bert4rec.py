@@ -17,6 +17,7 @@ from rmixer.models.metrics import ranking
 from rmixer.models.tied_softmax import item_logits, masked_cross_entropy
 
 INITIAL_STD = 0.1
+POSITION_STD = 0.02
 
 
 class BERT4Rec(RecommendationModel):
@@ -43,7 +44,7 @@ class BERT4Rec(RecommendationModel):
         super().__init__(config, rows_cap)
         width, most = config["hidden"], config["history_max"]
         self.item = self.add_dense_table("item", config["items"], width, INITIAL_STD)
-        self.position = self.add_dense_table("position", most, width, INITIAL_STD)
+        self.position = self.add_dense_table("position", most, width, POSITION_STD)
         self.item_bias = nn.Parameter(torch.zeros(len(self.item)))
         self.norm = nn.LayerNorm(width)
         self.dropout = Dropout(config["embedding_dropout"])

@@ -13,7 +13,7 @@ ENTRIES = (
         dataset="amazon_beauty",
         batch=256,
         optimizer="adamw",
-        lr=0.0001,
+        lr=0.001,
         config={
             "items": 54_546,
             "history_max": 50,
