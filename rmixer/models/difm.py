@@ -8,6 +8,7 @@ from typing import Any, ClassVar, cast
 import torch
 from torch import Tensor, nn
 
+from rmixer.models.attended_factors import attended_factors
 from rmixer.models.base import RecommendationModel
 from rmixer.models.field_table import FieldTable
 from rmixer.models.layers import SecondOrder, mlp, relu
@@ -46,11 +47,9 @@ class VectorWiseFactors(nn.Module):
         forms = forms.transpose(0, 1).reshape(dim, -1)
         sought = (vectors.view(-1, dim) @ forms).view(samples, fields * heads, dim)
         weights = torch.softmax(torch.bmm(sought, vectors.transpose(1, 2)), dim=2)
-        context = torch.bmm(weights, vectors).view(samples * fields, heads, dim)
-        own = vectors.view(-1, 1, dim).expand(-1, heads, -1)
-        both = torch.cat([context, own], dim=2).transpose(0, 1)
-        attended = torch.bmm(both, torch.cat([self.values, self.residual], dim=1)).relu_()
-        factors = torch.bmm(attended.view(heads, samples, -1), self.output).sum(0)
+        context = torch.bmm(weights, vectors).view(samples, fields, heads, dim)
+        first = torch.cat([self.values, self.residual], dim=1)
+        factors = attended_factors(context, vectors, first, self.output)
         return factors + self.bias
 
 

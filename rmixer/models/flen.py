@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
 
 from rmixer.models.base import RecommendationModel
 from rmixer.models.dropout import Dropout
@@ -39,16 +40,39 @@ class GroupInteraction(nn.Module):
         self.dicefactor = Dropout(dropped)
 
     def forward(self, vectors: Tensor) -> Tensor:
-        sums = self._by_group(vectors)
+        sums, squares = _GroupSums.apply(vectors, self.groups)  # type: ignore[no-untyped-call]
         between = sums.index_select(1, self.left) * sums.index_select(1, self.right)
-        within = sums.square() - self._by_group(vectors.square())
-        products = self.dicefactor(torch.cat([between, within], dim=1))
+        products = self.dicefactor(torch.cat([between, sums.square() - squares], dim=1))
         weights = torch.cat([self.between, self.within]).unsqueeze(1)
         pooled: Tensor = (products * weights).sum(1)
         return pooled
 
-    def _by_group(self, vectors: Tensor) -> Tensor:
-        return torch.stack([part.sum(1) for part in vectors.split(self.groups, dim=1)], dim=1)
+
+class _GroupSums(torch.autograd.Function):
+    """Σ v_i and Σ v_i * v_i of each group, [B, groups, d]; their gradients are written in one go
+    over the vectors."""
+
+    @staticmethod
+    def forward(ctx: Any, vectors: Tensor, groups: list[int]) -> tuple[Tensor, Tensor]:
+        ctx.save_for_backward(vectors)
+        ctx.groups = groups
+        shape = (len(vectors), len(groups), vectors.shape[2])
+        sums, squares = vectors.new_empty(shape), vectors.new_empty(shape)
+        for at, part in enumerate(vectors.split(groups, dim=1)):
+            torch.sum(part, dim=1, out=sums[:, at])
+            torch.sum(part.square(), dim=1, out=squares[:, at])
+        return sums, squares
+
+    @staticmethod
+    @once_differentiable  # type: ignore[misc]
+    def backward(ctx: Any, of_sums: Tensor, of_squares: Tensor) -> tuple[Tensor, None]:
+        (vectors,) = ctx.saved_tensors
+        gradient = torch.empty_like(vectors)
+        parts = zip(vectors.split(ctx.groups, 1), gradient.split(ctx.groups, 1), strict=True)
+        for at, (part, of_part) in enumerate(parts):
+            sums, squares = of_sums[:, at : at + 1], of_squares[:, at : at + 1]
+            torch.addcmul(sums, part, squares, value=2.0, out=of_part)
+        return gradient, None
 
 
 class FLEN(RecommendationModel):

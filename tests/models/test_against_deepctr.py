@@ -16,6 +16,7 @@ from deepctr_torch.layers import DNN, CrossNetMix
 from same_weights import Comparison, Tie, tied_fields, tied_linears
 from torch import Tensor, nn
 
+from rmixer.models import attended_factors
 from rmixer.models.dcn import DCN
 from rmixer.models.dcn_v2 import DCNv2
 from rmixer.models.deepfm import DeepFM
@@ -174,9 +175,11 @@ def test_dcn_v2() -> None:
     ours.agrees(model.head(deep(cross(x0))), ties)
 
 
-def test_difm() -> None:
+@pytest.mark.parametrize("chunk", [4, 32])
+def test_difm(chunk: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Our field of dense values is a field of theirs in which sample b has row b. Their factors
-    have no bias, so the layer that computes them gets one."""
+    have no bias, so the layer that computes them gets one. Ours come in chunks of samples."""
+    monkeypatch.setattr(attended_factors, "CHUNK_SAMPLES", chunk)
     heads, head_dim = 3, DIM // 3
     ids, dense = random_batch()
     sizes = {"dense_mlp": (8,), "bit_wise_mlp": (9, 7), "heads": heads, "head_dim": head_dim}
