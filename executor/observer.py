@@ -21,7 +21,7 @@ class Observer:
         """A job has made ``steps`` steps in all."""
 
     def failed(self, job: str, traceback: str) -> None:
-        """A job raised an error; it ends."""
+        """A job ends because its own model failed: what its user is to read."""
 
     def ended(self, job: str, state: str, error: str | None) -> None:
         """A job is done, failed or interrupted."""

@@ -187,7 +187,8 @@ class Supervisor:
             self._end(place, message["at"] + to_run_s)
         elif message["kind"] == "failed":
             record.state, record.error = "failed", message["error"]
-            self._observer.failed(record.job.id, message["traceback"])
+            if record.job.is_own:
+                self._observer.failed(record.job.id, message["traceback"])
             self._end(place, message["at"] + to_run_s)
             write_text(self._folder / "failures" / f"{record.job.id}.txt", message["traceback"])
 

@@ -118,9 +118,11 @@ class OwnStep:
 
     def state_dict(self) -> dict[str, Any]:
         """All weights by name, on the CPU."""
+        with UserCode():
+            weights = self.model.state_dict()
         return {
             name: value.detach().cpu() if isinstance(value, Tensor) else value
-            for name, value in self.model.state_dict().items()
+            for name, value in weights.items()
         }
 
     def bytes_by_use(self) -> dict[str, int]:

@@ -18,6 +18,7 @@ import contextlib
 import gc
 import importlib
 import queue
+import signal
 import threading
 import time
 from multiprocessing.connection import Connection
@@ -61,7 +62,7 @@ class Channel:
             try:
                 message = self._connection.recv()
             except (EOFError, OSError):
-                os._exit(0)  # the parent is gone: nothing is left to train for
+                _end_with_all()  # the parent is gone: nothing is left to train for
             # In the order they were sent: a stop is for the task before it, however late either
             # of them is looked at.
             if message["kind"] == "stop":
@@ -69,6 +70,13 @@ class Channel:
             elif message["kind"] == "task":
                 self._stop.clear()
             self._inbox.put(message)
+
+
+def _end_with_all() -> None:
+    """End at once, with the processes that this one started (those of a data loader)."""
+    if os.getpgrp() == os.getpid():
+        os.killpg(os.getpid(), signal.SIGKILL)
+    os._exit(0)
 
 
 def serve(channel: Channel) -> None:

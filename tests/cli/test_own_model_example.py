@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from calling import call
+from calling import call, refused
 
 from experiments import inputs
 from profiles import limits
@@ -85,6 +85,14 @@ def test_profile_simulate_execute(
     weights = torch.load(out / "models" / "my_ranker-2.pt", weights_only=True)
     assert weights["tables.0.weight"].shape == (5_000, 32)
     assert {path.stem for path in (out / "figures").glob("*.png")} >= {"schedule", "operators"}
+
+
+@pytest.mark.usefixtures("home")
+@pytest.mark.parametrize("command", ["run", "show"])
+def test_a_model_that_is_not_there(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    message = refused(capsys, "profile", command, "no_such_net:build")
+    assert "found no module 'no_such_net'" in message
+    assert "no_such_net.py on PYTHONPATH" in message
 
 
 def test_the_example_passes_the_check(monkeypatch: pytest.MonkeyPatch) -> None:

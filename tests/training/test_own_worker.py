@@ -13,6 +13,7 @@ import psutil
 import pytest
 import torch
 
+from profiles.phases import measure_phases
 from rmixer.errors import RunFailed
 from rmixer.own_module import own_sources, source_hash
 from rmixer.training.process import WorkerProcess
@@ -130,6 +131,19 @@ def test_what_the_users_function_returns_is_told_in_words(
     message = outcome(worker)
     assert message["error"].startswith("none_net:build returned NoneType; allowed: ")
     assert message["traceback"] == message["error"] + "\n"
+
+
+def test_a_profile_that_fails_shows_the_users_traceback(
+    worker: WorkerProcess, folder: Path
+) -> None:
+    job = own_job(folder, "zero_net", "def build(job):\n    return 1 / 0\n")
+    with pytest.raises(RunFailed) as failed:
+        measure_phases(worker, job)
+    assert str(failed.value) == (
+        "profiling zero_net:build failed\nTraceback (most recent call last):\n"
+        f'  File "{folder / "zero_net.py"}", line 2, in build\n    return 1 / 0\n'
+        "           ~~^~~\nZeroDivisionError: division by zero\n"
+    )
 
 
 @pytest.mark.parametrize("how", ["worker", "parent"])
