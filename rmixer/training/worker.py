@@ -102,7 +102,7 @@ def warm(channel: Channel, threads: int) -> Message:
     torch loads only at first use (the optimizers' among them) loaded."""
     import torch
 
-    import rmixer.training.step as _step  # noqa: F401
+    import rmixer.training.make_step as _step  # noqa: F401
 
     torch.set_num_threads(threads)
     torch.set_num_interop_threads(1)
