@@ -31,7 +31,7 @@ _TWIN_HELD_OUT = 10_000
 _TWIN_EXPONENT = 1.1
 _TWIN_DENSE_SPREAD = 1.2
 _TWIN_DENSE_MISSING = 0.15
-_TWIN_DENSE_WEIGHT = 0.2
+_TWIN_DENSE_WEIGHT = 0.4
 _TWIN_FIELD_WEIGHT = 0.45
 _TWIN_PAIR_WEIGHT = 0.6
 _TWIN_PAIRS = ((6, 9), (14, 20), (17, 23), (5, 22))
@@ -97,7 +97,7 @@ class CriteoTables(DataSet):
         their row; the ranks of other fields become 32-bit values by a bijection and pass the
         reader's hash. The integers are log-normal counts, about 15% missing.
 
-        Planted truth: logit = bias + Σ fields 0.45 effect(field, value) + Σ dense ±0.2 log(1 + x)
+        Planted truth: logit = bias + Σ fields 0.45 effect(field, value) + Σ dense ±0.4 log(1 + x)
         + Σ four pairs 0.6 effect(a) effect(b), with effects fixed by a hash, of mean 0 and
         variance 1; the bias gives the real rate of clicks.
         """

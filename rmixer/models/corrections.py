@@ -182,10 +182,10 @@ CORRECTIONS: tuple[Correction, ...] = (
     ),
     Correction(
         ("rm1", "rm2", "rm3", "wnd", "mtwnd"),
-        published="Adagrad at 0.01, as for the other three",
-        ours="Adagrad at 0.001",
+        published="nothing of Adagrad's accumulator",
+        ours="it begins with 0.1, not with 0 as for the other three",
         reason="hundreds of inputs, or the rows of a bag, move together in Adagrad's first steps: "
-        "at 0.01 the loss jumps to 20 and more",
+        "from 0 the loss jumps to 40 and more",
     ),
     Correction(
         ("mtwnd",),
