@@ -65,7 +65,8 @@ def cost_identity(job: Job) -> CostIdentity:
         source = content_hash([job.source, own_step_hash()])
     else:
         entry = job.entry
-        architecture, config, dataset = entry.architecture, plain(entry.config), entry.dataset
+        architecture, dataset = entry.architecture, entry.dataset
+        config = plain({**entry.config, "clip_norm": entry.clip_norm})
         source = source_hash(architecture, dataset)
     return CostIdentity(
         model=job.model,
@@ -82,12 +83,12 @@ def cost_identity(job: Job) -> CostIdentity:
 
 @cache
 def source_hash(architecture: str, dataset: str) -> str:
-    """A hash of the sources that build the step of ``architecture`` on ``dataset``: its module,
-    the data set's and the training step's, and all that these import."""
-    reader = dataset_entry(dataset).reader
-    return _hash_of(
-        (architecture.partition(":")[0], reader.partition(":")[0], "rmixer.training.step")
-    )
+    """A hash of what builds the step of ``architecture`` on ``dataset``: the sources of its
+    module, of the data set's and of the training step, of all that these import, and the data
+    set's settings."""
+    data = dataset_entry(dataset)
+    modules = (architecture.partition(":")[0], data.reader.partition(":")[0])
+    return content_hash([_hash_of((*modules, "rmixer.training.step")), data.settings])
 
 
 @cache

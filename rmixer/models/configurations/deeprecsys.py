@@ -9,7 +9,6 @@ from typing import Any
 
 from rmixer.models.entry import ModelEntry
 
-
 _WIDE = 0.1
 """What Adagrad's accumulator begins with where hundreds of inputs, or the rows of a bag, move
 together in the first steps; TensorFlow's default."""
