@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
 from torch.nn.functional import leaky_relu
 
 from rmixer.models.base import RecommendationModel
@@ -105,17 +106,38 @@ class TargetBlock(nn.Module):
         places, dim = history[0].shape[1:]
         asked = (self.query(target) * self.scale).view(samples, self.heads, -1).transpose(0, 1)
         wanted = torch.bmm(asked, self.key.weight.view(self.heads, -1, width)).transpose(0, 1)
-        own = torch.bmm(wanted, target.unsqueeze(2))
-        scores = torch.bmm(wanted[:, :, :dim], history[0].transpose(1, 2))
-        for at, part in enumerate(history[1:], 1):
-            of_part = wanted[:, :, at * dim : (at + 1) * dim]
-            scores = torch.baddbmm(scores, of_part, part.transpose(1, 2))
-        scores = scores.masked_fill(padding.unsqueeze(1), -1e9)
+        parts = wanted.split(dim, dim=2)
+        of_parts = [dots(few, many) for few, many in zip(parts, history, strict=True)]
+        scores = torch.stack(of_parts).sum(0).masked_fill(padding.unsqueeze(1), -1e9)
+        own = (wanted * target.unsqueeze(1)).sum(2, keepdim=True)
         weights = torch.softmax(torch.cat([scores, own], dim=2), dim=2)
-        of_history, of_target = weights.split([places, 1], dim=2)
+        of_history, of_target = (part.contiguous() for part in weights.split([places, 1], dim=2))
         summed = torch.cat([torch.bmm(of_history, part) for part in history], dim=2)
-        summed = summed + of_target * target.unsqueeze(1)
+        summed = torch.addcmul(summed, of_target, target.unsqueeze(1))
         by_head = self.value.weight.view(self.heads, -1, width).transpose(1, 2)
         values = torch.bmm(summed.transpose(0, 1), by_head).transpose(0, 1).reshape(samples, width)
         found: Tensor = self.output(values + self.value.bias)
         return found
+
+
+def dots(few: Tensor, many: Tensor) -> Tensor:
+    """The dot products of ``few`` [B, m, dim] with ``many`` [B, n, dim], shape [B, m, n]."""
+    found: Tensor = _Dots.apply(few.contiguous(), many)
+    return found
+
+
+class _Dots(torch.autograd.Function):
+    """Autograd's own gradient of ``many`` comes transposed, and adding it to others is slow."""
+
+    @staticmethod
+    def forward(ctx: Any, few: Tensor, many: Tensor) -> Tensor:
+        ctx.save_for_backward(few, many)
+        return torch.bmm(few, many.transpose(1, 2))
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, of_dots: Tensor) -> tuple[Tensor, Tensor]:  # type: ignore[override]
+        few, many = ctx.saved_tensors
+        of_dots = of_dots.to(many.dtype)
+        of_many = torch.bmm(of_dots.transpose(1, 2), few.to(many.dtype))
+        return torch.bmm(of_dots, many).to(few.dtype), of_many

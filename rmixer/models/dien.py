@@ -54,7 +54,7 @@ class DIEN(RecommendationModel):
         self.attention = TargetAttention(dim, config["attention_mlp"], places)
         self.evolution = GRU(dim, dim)
         self.top = mlp(2 * dim, config["top_mlp"], nn.Sigmoid)
-        self.auxiliary_weight = config["auxiliary_weight"]
+        self.auxiliary_weight: float = config["auxiliary_weight"]
         self.register_buffer("slots", torch.arange(places), persistent=False)
 
     def table_ids(self, batch: Mapping[str, Tensor]) -> dict[str, Tensor]:
@@ -93,9 +93,11 @@ class DIEN(RecommendationModel):
 
     def _interests(self, history: Tensor) -> Tensor:
         """The states of the last of the GRU's layers, [T, B, 2 dim]."""
+        interests = history
         for layer in self.extraction:
-            history, _ = layer(history.transpose(0, 1))
-        return history
+            states: tuple[Tensor, Tensor] = layer(interests.transpose(0, 1))
+            interests = states[0]
+        return interests
 
     def _logits(
         self,

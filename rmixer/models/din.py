@@ -51,9 +51,9 @@ class DIN(RecommendationModel):
 
     def forward(self, batch: Mapping[str, Tensor], rows: Mapping[str, Tensor]) -> Tensor:
         samples, slots = batch["history_items"].shape
-        both = torch.cat(rows["shared"].chunk(2), dim=1)
-        history = both[: samples * slots].view(samples, slots, -1)
-        target = both[samples * slots :]
+        parts = rows["shared"].split(2 * [samples * slots, samples])
+        history = torch.cat(parts[::2], dim=1).view(samples, slots, -1)
+        target = torch.cat(parts[1::2], dim=1)
         interest = self.projection(self.attention(history, target, batch["history_length"]))
         logits: Tensor = self.top(torch.cat([interest, target], dim=1))
         return (logits + rows["item_bias"]).squeeze(1)

@@ -86,14 +86,13 @@ class _Recurrence(torch.autograd.Function):
         of_reset.mul_(inner)
         kept = 1.0 - share
 
-        gradients = torch.empty_like(products)
         of_state = torch.empty_like(fresh)
         flowing = of_state.new_zeros(samples, hidden) if of_last is None else of_last
+        gradients = factors  # a step's factors become its gradients, in place
         by_step = list(
             zip(
                 gradients.unbind(0),
                 gradients.view(steps, samples, 3, hidden).unbind(0),
-                factors.view(steps, samples, 3, hidden).unbind(0),
                 kept.unbind(0),
                 of_state.unbind(0),
                 strict=True,
@@ -101,12 +100,12 @@ class _Recurrence(torch.autograd.Function):
         )
         arriving = () if of_states is None else of_states.unbind(0)
         for at in range(steps - 1, -1, -1):
-            gradient, by_part, factor, keep, here = by_step[at]
+            gradient, by_part, keep, here = by_step[at]
             if arriving:
                 torch.add(flowing, arriving[at], out=here)
             else:
                 here.copy_(flowing)
-            torch.mul(here.unsqueeze(1), factor, out=by_part)
+            by_part.mul_(here.unsqueeze(1))
             flowing = torch.addmm(here * keep, gradient, weight)
         flat = gradients.flatten(0, 1)
         of_weight = torch.mm(flat.t(), states[:-1].flatten(0, 1))

@@ -71,8 +71,8 @@ class TargetAttention(nn.Module):
     Scores are an MLP of [h, t, h - t, h * t]; positions from ``length`` [B] on are masked by
     -1e9; scores are then scaled by d ** -0.5 and pass a softmax, as configured (the paper sums
     without normalising). The first layer W = [W_h, W_t, W_d, W_p] is applied as
-    (W_h + W_d) h + (W_t - W_d) t + W_p (h * t): the same function at half the arithmetic, and
-    the input of width 4 d is never built.
+    (W_h + W_d + W_p diag(t)) h + (W_t - W_d) t: the same function at a quarter of the
+    arithmetic, and the input of width 4 d is never built.
     """
 
     slots: Tensor
@@ -80,7 +80,8 @@ class TargetAttention(nn.Module):
     def __init__(self, dim: int, widths: Sequence[int], history_max: int) -> None:
         super().__init__()
         score = mlp(4 * dim, widths, nn.Sigmoid)
-        score[-1].bias = None  # the same for all scores, which a softmax does not feel
+        # The last bias would be the same for all scores, which a softmax does not feel.
+        score[-1].register_parameter("bias", None)
         self.first, self.rest = cast(nn.Linear, score[0]), score[1:]
         self.scale = dim**-0.5
         self.register_buffer("slots", torch.arange(history_max), persistent=False)
@@ -92,9 +93,9 @@ class TargetAttention(nn.Module):
     def weights(self, history: Tensor, target: Tensor, length: Tensor) -> Tensor:
         """What each position counts, [B, T], of sum 1: exactly 0 from ``length`` on."""
         of_history, of_target, of_difference, of_product = self.first.weight.chunk(4, dim=1)
-        hidden = nn.functional.linear(history, of_history + of_difference)
-        hidden = hidden + nn.functional.linear(history * target.unsqueeze(1), of_product)
+        by_sample = torch.addcmul(of_history + of_difference, of_product, target.unsqueeze(1))
         shared = nn.functional.linear(target, of_target - of_difference, self.first.bias)
-        scores = self.rest(hidden + shared.unsqueeze(1)).squeeze(2)
+        hidden = torch.baddbmm(shared.unsqueeze(1), history, by_sample.transpose(1, 2))
+        scores = self.rest(hidden).squeeze(2)
         scores = scores.masked_fill(self.slots >= length.unsqueeze(1), -1e9)
         return torch.softmax(scores * self.scale, dim=1)

@@ -56,7 +56,7 @@ def test_logits_are_the_configured_formula() -> None:
         scores = []
         for h in history:
             x = model.attention.first(torch.cat([h, target, h - target, h * target]))
-            scores.append(float(model.attention.rest(x)) * 6**-0.5)
+            scores.append(model.attention.rest(x).item() * 6**-0.5)
         total = sum(math.exp(score) for score in scores)
         interest = sum(math.exp(s) / total * h for s, h in zip(scores, history, strict=True))
         top = model.top(torch.cat([model.projection(interest), target]))
