@@ -16,7 +16,7 @@ quickstart: $(VENV)/installed
 	cd $(ROOT) && $(BIN)/rmixer run experiments/workloads/quickstart.yaml --verify --max-error 0.25
 
 test: lint
-	cd $(ROOT) && $(BIN)/python -m pytest -q
+	cd $(ROOT) && OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n 2 --dist loadfile
 
 lint: $(VENV)/installed-for-tests
 	cd $(ROOT) && $(BIN)/ruff check .

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 
 import pytest
@@ -9,7 +10,10 @@ import pytest
 
 @pytest.fixture(scope="session", autouse=True)
 def rmixer_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """One folder for the whole session: each synthetic twin is made once."""
+    """One folder for the whole session, whether one process or several run the tests: each
+    synthetic twin is made once."""
+    base = tmp_path_factory.getbasetemp()
+    shared = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("RMIXER_HOME", str(tmp_path_factory.mktemp("rmixer_home")))
+        patch.setenv("RMIXER_HOME", str(shared / "rmixer_home"))
         yield

@@ -12,16 +12,16 @@ from rmixer.workload import Job
 
 
 @pytest.mark.parametrize("model", MODELS)
-def test_the_losses_of_eight_steps_are_the_same(model: str) -> None:
+def test_the_losses_of_five_steps_are_the_same(model: str) -> None:
     entry = model_entry(model)
-    job = Job("job", model, 8, 16, entry.optimizer, entry.lr, seed=0, rows_cap=300)
+    job = Job("job", model, 5, 8, entry.optimizer, entry.lr * 0.1, seed=0, rows_cap=300)
     ours, theirs = TrainingStep(job), StraightforwardStep(job, split_shared=False)
     found, expected = [], []
-    for _ in range(8):
+    for _ in range(5):
         ours.run()
         theirs.run()
         assert theirs.last_loss is not None
         found.append(ours.loss())
         expected.append(float(theirs.last_loss))
     assert found == pytest.approx(expected, rel=2e-4)
-    assert len(set(found)) == 8
+    assert len(set(found)) == 5

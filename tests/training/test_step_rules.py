@@ -8,14 +8,20 @@ import torch
 from rmixer.models.registry import MODELS, model_entry
 from rmixer.testing.recording import MASKED, read_backs, recorded
 from rmixer.training.step import TrainingStep
-from rmixer.workload import Job
+from rmixer.workload import OPTIMIZERS, Job
 
 
-@pytest.mark.parametrize("optimizer", ["sgd", "adagrad", "adam"])
-@pytest.mark.parametrize("model", MODELS)
+@pytest.mark.parametrize(
+    ("model", "optimizer"),
+    [
+        *((name, entry.optimizer) for name, entry in MODELS.items()),
+        *(("criteo_deepfm", kind) for kind in OPTIMIZERS),
+        *(("rm1", kind) for kind in OPTIMIZERS),
+    ],
+)
 def test_no_value_is_read_back_and_shapes_never_change(model: str, optimizer: str) -> None:
     entry = model_entry(model)
-    job = Job("job", model, 3, 16, optimizer, entry.lr * 0.1, seed=0, rows_cap=1000)
+    job = Job("job", model, 3, 8, optimizer, entry.lr * 0.1, seed=0, rows_cap=1000)
     step = TrainingStep(job)
     step.run()
     (second, _), (third, _) = recorded(step.run), recorded(step.run)

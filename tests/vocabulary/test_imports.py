@@ -92,6 +92,7 @@ def test_models_are_built_where_no_gpu_is_visible() -> None:
 from rmixer.models.registry import MODELS
 import torch
 assert not torch.cuda.is_available()
-print([entry.load().__name__ for entry in MODELS.values()])
+with torch.device("meta"):
+    print(all(entry.build().parameter_counts() for entry in MODELS.values()))
 """
-    assert python(code, CUDA_VISIBLE_DEVICES="") == "['DLRM', 'DeepFM', 'DIN']\n"
+    assert python(code, CUDA_VISIBLE_DEVICES="") == "True\n"
