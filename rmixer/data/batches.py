@@ -44,6 +44,12 @@ class Batches:
         self._next = (self._next + 1) % self._whole
         return self._slice(start, start + self._batch)
 
+    def blank(self) -> dict[str, Tensor]:
+        """A batch of the shapes and types of all others, with 0 everywhere."""
+        return {
+            name: torch.zeros_like(values) for name, values in self._slice(0, self._batch).items()
+        }
+
     def held_out(self, count: int, also: Sequence[str] = ()) -> Iterator[dict[str, Tensor]]:
         """The first ``count`` batches of the held-out part, fewer if it is shorter; its last
         batch may be partial. ``also`` are columns besides those that training loads."""

@@ -46,6 +46,7 @@ class RecommendationModel(nn.Module, ABC):
         self.rows_cap = rows_cap
         self.tables = nn.ParameterDict()
         self.bags = nn.ModuleDict()
+        self._fields: dict[str, list[int]] = {}
         self._dense_tables: list[str] = []
 
     def add_table(
@@ -65,6 +66,7 @@ class RecommendationModel(nn.Module, ABC):
         lengths = [self.capped(n) for n in ([rows] if isinstance(rows, int) else rows)]
         if bag_sizes is not None:
             self.bags[name] = Bags(bag_sizes, lengths)
+        self._fields[name] = lengths
         self.tables[name] = nn.Parameter(_normal(sum(lengths), dim, std), requires_grad=False)
         return [0, *accumulate(lengths[:-1])]
 
@@ -88,7 +90,8 @@ class RecommendationModel(nn.Module, ABC):
 
     @abstractmethod
     def table_ids(self, batch: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """For each table the rows that ``batch`` needs: int64, shape [n], repeats allowed."""
+        """For each table the rows that ``batch`` needs: int64, shape [n], repeats allowed; in
+        each place always the same field's, which is its first row plus an id."""
 
     @abstractmethod
     def forward(self, batch: Mapping[str, Tensor], rows: Mapping[str, Tensor]) -> Tensor:
@@ -115,6 +118,17 @@ class RecommendationModel(nn.Module, ABC):
         """:meth:`table_ids`, and the rows they name (or the sums of bags) outside autograd."""
         ids = self.table_ids(batch)
         return ids, {name: self._gathered(name, at) for name, at in ids.items()}
+
+    def most_rows(self, blank: Mapping[str, Tensor]) -> dict[str, int]:
+        """Of each table the most rows that a batch can name, of the shapes of ``blank``, which
+        has 0 everywhere: of a field as many as its places, or as it has."""
+        most = {}
+        for name, first_rows in self.table_ids(blank).items():
+            ends = torch.tensor(list(accumulate(self._fields[name])))
+            fields = torch.bucketize(first_rows, ends, right=True)
+            places = torch.bincount(fields, minlength=len(ends)).tolist()
+            most[name] = sum(map(min, places, self._fields[name]))
+        return most
 
     def bags_of(self, name: str) -> Bags | None:
         """The bags of the table ``name``, if it has any."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
@@ -31,21 +31,18 @@ OPTIMIZER_KINDS = tuple(_SETTINGS)
 
 
 class RowOptimizer(ABC):
-    """Updates ``table`` [rows, dim] in place."""
+    """Updates ``table`` [rows, dim] in place. ``grouped``: its step needs the groups of ids."""
+
+    grouped: ClassVar = True
 
     def __init__(self, table: Tensor, lr: float) -> None:
         self.table, self.lr = table, lr
 
     @torch.no_grad()
-    def step(
-        self,
-        ids: Tensor,
-        row_gradients: Tensor,
-        grouped: Callable[[Tensor], RowGroups] = group_rows,
-    ) -> None:
+    def step(self, ids: Tensor, row_gradients: Tensor, groups: RowGroups | None = None) -> None:
         """One step from the gradients [n, dim] at rows ``ids`` (int64, [n], repeats add up).
-        ``grouped`` may know the groups of ``ids`` already."""
-        groups = grouped(ids)
+        ``groups`` are those of ``ids``, if they are known already."""
+        groups = groups or group_rows(ids)
         self.begin_step()
         self.update(groups, groups.sums(row_gradients.contiguous()))
 
@@ -84,13 +81,10 @@ class RowSGD(RowOptimizer):
     """row <- row - lr * gradient; as ``torch.optim.SGD`` on a sparse gradient, which adds up in
     the row itself."""
 
+    grouped = False
+
     @torch.no_grad()
-    def step(
-        self,
-        ids: Tensor,
-        row_gradients: Tensor,
-        grouped: Callable[[Tensor], RowGroups] = group_rows,
-    ) -> None:
+    def step(self, ids: Tensor, row_gradients: Tensor, groups: RowGroups | None = None) -> None:
         """One step; needs no groups."""
         add_to_rows(self.table, ids, row_gradients * -self.lr)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -35,10 +35,11 @@ class TrainingStep:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(job.seed)
             self.model = entry.build(job.rows_cap)
-        self.model.to(self.device)
-        seed_dropout(self.model, torch.Generator(self.device).manual_seed(job.seed))
         arrays = open_dataset(entry.dataset, job.data)
         self.batches = Batches(arrays, job.batch, job.seed, job.rows_cap, self.model.inputs)
+        self._most_rows = self.model.most_rows(self.batches.blank())
+        self.model.to(self.device)
+        seed_dropout(self.model, torch.Generator(self.device).manual_seed(job.seed))
         self._dense = [p for p in self.model.parameters() if p.requires_grad]
         # Fused is the fastest on the CPU, and the only kind there that reads no step count back.
         fused = self.device.type == "cpu"
@@ -90,13 +91,15 @@ class TrainingStep:
         if self._clip_norm is not None:
             torch.nn.utils.clip_grad_norm_(self._dense, self._clip_norm, foreach=True)
         self._optimizer.step()
-        grouped = _remembered(group_rows)  # tables that are read at the same ids share them
+        groups: dict[int, RowGroups] = {}  # tables that are read at the same ids share them
         for name, optimizer in self._row_optimizers.items():
             gradient, ids = self._rows[name].grad, self._ids[name]
             assert gradient is not None, f"no gradient for the rows of {name}"
             bags = self.model.bags_of(name)
             if bags is None:
-                optimizer.step(ids, gradient, grouped)
+                if optimizer.grouped and id(ids) not in groups:
+                    groups[id(ids)] = group_rows(ids, self._most_rows[name])
+                optimizer.step(ids, gradient, groups.get(id(ids)))
             else:
                 step_bags(optimizer, bags, ids, gradient)
 
@@ -143,18 +146,6 @@ class TrainingStep:
         if self.device.type == "cpu":
             return batch
         return {name: values.to(self.device) for name, values in batch.items()}
-
-
-def _remembered(group: Callable[[Tensor], RowGroups]) -> Callable[[Tensor], RowGroups]:
-    """``group`` that answers for one tensor once; tensors are told apart as objects."""
-    known: dict[int, RowGroups] = {}
-
-    def answer(ids: Tensor) -> RowGroups:
-        if id(ids) not in known:
-            known[id(ids)] = group(ids)
-        return known[id(ids)]
-
-    return answer
 
 
 def _bytes(values: Iterable[Any]) -> int:
