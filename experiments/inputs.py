@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from profiles.batch_prediction import predict_batch
 from profiles.measure_machine import MEASURE_MACHINE_S
 from profiles.profiler import profile_job, profiling_seconds
 from profiles.store import Store
@@ -31,12 +32,24 @@ class Inputs:
 def inputs_of(
     workload: Workload, machine: str | None, store: Store, report: Callable[[str], None]
 ) -> Inputs:
-    """The inputs of a prediction, from profiles that exist; raises :class:`InputError` where one
-    is missing. ``machine`` is a known machine's name or folder, None for this one."""
+    """The inputs of a prediction, from profiles that exist, or that others of the same model
+    predict at its batch; raises :class:`InputError` where one is missing. ``machine`` is a known
+    machine's name or folder, None for this one."""
     known = store.machine(machine) if machine else store.this_machine(report)
-    profiles, missing = store.load(workload.jobs, known)
+    profiles, unknown = store.load(workload.jobs, known)
+    missing = []
+    for job in unknown:
+        identity = cost_identity(job)
+        others = store.other_batches(known.name, identity)
+        if len(others) < 2:
+            missing.append(identity.key)
+            continue
+        predicted = predict_batch(others, identity)
+        sizes = " and ".join(map(str, predicted.predicted_from))
+        report(f"{identity.key}: not profiled, predicted from batches {sizes}")
+        profiles[identity.key] = predicted
     if missing:
-        names = ", ".join(cost_identity(job).key for job in missing)
+        names = ", ".join(missing)
         allowed = "profiled models: `rmixer profile run --workload` measures what is missing"
         raise InputError(f"machine {known.name}", "profiles", f"none of {names}", allowed)
     if known.origin == "modelled":

@@ -6,8 +6,9 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from profiles import limits
+from profiles.batch_prediction import same_but_batch
 from profiles.measure_machine import measure_machine
-from rmixer.cost_identity import cost_identity
+from rmixer.cost_identity import CostIdentity, cost_identity
 from rmixer.errors import InputError, choice
 from rmixer.home import home
 from rmixer.machine import Machine, read_machine, write_machine
@@ -106,12 +107,25 @@ class Store:
                 found[key] = profile
         return found, list(missing.values())
 
+    def other_batches(self, machine: str, identity: CostIdentity) -> list[ModelProfile]:
+        """The profiles on one machine that differ from ``identity`` in their batch alone."""
+        start = f"{identity.label}-b"
+        found = [path for path in self._keys(machine).values() if path.name.startswith(start)]
+        profiles = map(read_profile, found)
+        return [
+            p for p in profiles if p.key != identity.key and same_but_batch(p.identity, identity)
+        ]
+
     def profiles(self, machine: str) -> list[ModelProfile]:
         """All profiles of one machine, by key."""
+        return [read_profile(folder) for folder in self._keys(machine).values()]
+
+    def _keys(self, machine: str) -> dict[str, Path]:
+        """The folder of every profile of ``machine``, by key and in its order."""
         found: dict[str, Path] = {}
         for folder in reversed(self._folders(machine)):
             found.update({path.parent.name: path.parent for path in folder.glob("*/summary.json")})
-        return [read_profile(found[key]) for key in sorted(found)]
+        return dict(sorted(found.items()))
 
     def _folders(self, machine: str) -> list[Path]:
         """Where profiles of ``machine`` may lie, the folder that counts most first."""

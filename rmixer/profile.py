@@ -115,7 +115,8 @@ class MemoryCost:
 @dataclass(frozen=True)
 class ModelProfile:
     """One cost identity on one machine. ``intensity`` is FLOPs per byte of the operators' byte
-    formulas; ``bandwidth_gbps`` those bytes per second of step, one thread."""
+    formulas; ``bandwidth_gbps`` those bytes per second of step, one thread. ``predicted_from``
+    are the batches of the profiles that it was predicted from, if its own was not measured."""
 
     __pydantic_config__ = ConfigDict(extra="forbid")
 
@@ -134,6 +135,7 @@ class ModelProfile:
     job_type: dict[Kind, JobType]
     probe_s: Positive
     fingerprint: Fingerprint
+    predicted_from: tuple[int, ...] = ()
     schema_version: Literal[1] = SCHEMA_VERSION
     operators: tuple[OperatorCost, ...] = ()
 

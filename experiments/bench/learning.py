@@ -2,7 +2,8 @@
 
 ``python -m experiments.bench.learning [--models a,b] [--steps 300] [--out FILE]``. Sizes, batch
 and optimizer as configured; where a model's tables do not fit ``--memory-gb`` they are capped,
-and the table says so. The same seed gives the same figures.
+and the table says so. A model that ranks items stands beside a ranking by how often each was
+asked for in the batches it was trained on. The same seed gives the same figures.
 """
 
 from __future__ import annotations
@@ -12,15 +13,18 @@ from pathlib import Path
 from typing import Any
 
 import click
+import torch
 from rich import box
 from rich.console import Console
 from rich.table import Table
 
 from experiments.bench.step_speed import fitting_cap
 from profiles import limits
-from rmixer.data.prepare import prepare
+from rmixer.data.batches import Batches
+from rmixer.data.prepare import open_dataset, prepare
 from rmixer.files import write_json
 from rmixer.fingerprint import take_fingerprint
+from rmixer.models.metrics import ranking
 from rmixer.models.registry import MODELS, model_entry
 from rmixer.training.process import WorkerProcess
 from rmixer.training.step import TrainingStep
@@ -74,7 +78,30 @@ def learn(channel: Channel, job: dict[str, Any]) -> dict[str, Any]:
     before = step.evaluate(held_out)
     for _ in range(given.steps):
         step.run()
-    return {"before": before, "after": step.evaluate(held_out)}
+    found = {"before": before, "after": step.evaluate(held_out)}
+    if "candidates" in step.model.measured_inputs:
+        found["popularity"] = popularity(given, held_out)
+    return found
+
+
+def popularity(job: Job, held_out: int) -> dict[str, float]:
+    """How well items rank by their number among those masked in the batches of ``job``."""
+    arrays = open_dataset(job.entry.dataset, job.data)
+    names = ("masked_items", "masked_count")
+    batches = Batches(arrays, job.batch, job.seed, job.rows_cap, names)
+    seen = []
+    for _ in range(job.steps):
+        batch = batches.next_batch()
+        used = torch.arange(batch["masked_items"].shape[1]) < batch["masked_count"].unsqueeze(1)
+        seen.append(batch["masked_items"][used])
+    counts = torch.bincount(torch.cat(seen), minlength=job.entry.config["items"])
+    ranks = []
+    for batch in batches.held_out(held_out, ("candidates",)):
+        of_item, of_others = counts[batch["masked_items"][:, :1]], counts[batch["candidates"]]
+        competes = batch["candidates"] != 0
+        above, tied = (of_others > of_item) & competes, (of_others == of_item) & competes
+        ranks.append(1.0 + above.sum(1) + 0.5 * tied.sum(1))
+    return ranking(torch.cat(ranks).numpy())
 
 
 def present(rows: list[dict[str, Any]]) -> None:
@@ -86,6 +113,8 @@ def present(rows: list[dict[str, Any]]) -> None:
     table.add_column("quality after")
     for row in rows:
         quality = {name: value for name, value in row["after"].items() if name != "loss"}
+        if "popularity" in row:
+            quality["by popularity"] = row["popularity"]["hit_rate_10"]
         table.add_row(
             row["model"],
             str(row["batch"]),
@@ -98,6 +127,14 @@ def present(rows: list[dict[str, Any]]) -> None:
     Console(width=120).print(table)
     missed = [row["model"] for row in rows if row["after"].get("auc", 1.0) <= GOAL_AUC]
     click.echo(f"AUC of at most {GOAL_AUC}: {', '.join(missed) or 'none'}")
+    ranks = [row for row in rows if "popularity" in row]
+    behind = [
+        row["model"]
+        for row in ranks
+        if row["after"]["hit_rate_10"] <= row["popularity"]["hit_rate_10"]
+    ]
+    if ranks:
+        click.echo(f"hit rate at 10 not above popularity's: {', '.join(behind) or 'none'}")
 
 
 if __name__ == "__main__":

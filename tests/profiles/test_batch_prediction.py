@@ -1,0 +1,115 @@
+"""A step at a batch that was not profiled, from others that were."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from experiments.inputs import inputs_of
+from profiles.batch_prediction import predict_batch
+from profiles.store import Store
+from rmixer.cost_identity import cost_identity
+from rmixer.errors import InputError
+from rmixer.profile import ModelProfile
+from sim.made_up import (
+    make_job,
+    make_machine,
+    make_operator,
+    make_profile,
+    make_step,
+    make_workload,
+)
+
+FIXED_US, EACH_US = 400.0, 10.0
+
+
+def affine(batch: int, calls: int = 2) -> ModelProfile:
+    """A step of 400 us + 10 us a sample, of which matrix products take 100 us + 6 us a sample in
+    ``calls`` calls, a gap before each of 5 us, and the rest is one look-up of 64 bytes a sample."""
+    step_us = FIXED_US + EACH_US * batch
+    products = (100.0 + 6.0 * batch) / calls
+    rows = [
+        replace(
+            make_operator(products, index=i, gap_before_us=5.0), operator="aten::mm", flops=batch
+        )
+        for i in range(calls)
+    ]
+    look_up_us = step_us - calls * (products + 5.0)
+    rows.append(make_operator(look_up_us, moved_bytes=64 * batch, index=calls))
+    step = make_step(mean_us=step_us, build_s=1.0, compute_slowdown=(1.0 + batch / 1000,))
+    made = make_profile(steps=[step], operators=rows, batch=batch, peak_bytes=1000 + 8 * batch)
+    return replace(made, flops=calls * batch, bytes=64 * batch)
+
+
+@given(
+    low=st.integers(1, 4000),
+    high=st.integers(1, 4000),
+    wanted=st.integers(1, 20_000),
+)
+def test_what_is_linear_in_the_batch_is_predicted_exactly(low: int, high: int, wanted: int) -> None:
+    if len({low, high, wanted}) < 3:
+        return
+    expected = affine(wanted)
+    found = predict_batch([affine(low), affine(high)], expected.identity)
+    assert found.identity == expected.identity
+    assert found.predicted_from == tuple(sorted((low, high)))
+    assert found.steps[0].mean_us == pytest.approx(expected.steps[0].mean_us)
+    assert found.steps[0].build_s == pytest.approx(1.0)
+    assert found.memory[0].peak_bytes == expected.memory[0].peak_bytes
+    assert (found.flops, found.bytes) == (expected.flops, expected.bytes)
+    for cost, like in zip(found.operators, expected.operators, strict=True):
+        assert cost.mean_us == pytest.approx(like.mean_us)
+        assert cost.gap_before_us == pytest.approx(like.gap_before_us)
+        assert (cost.flops, cost.read_bytes) == (like.flops, like.read_bytes)
+
+
+def test_slow_downs_stay_within_what_was_measured() -> None:
+    found = predict_batch([affine(100), affine(300)], affine(900).identity)
+    assert found.steps[0].compute_slowdown == (1.3,)
+    found = predict_batch([affine(100), affine(300)], affine(200).identity)
+    assert found.steps[0].compute_slowdown == pytest.approx((1.2,))
+
+
+def test_the_two_nearest_sizes_are_taken() -> None:
+    known = [affine(batch) for batch in (64, 128, 512, 2048)]
+    for wanted, expected in ((32, (64, 128)), (256, (128, 512)), (9000, (512, 2048))):
+        assert predict_batch(known, affine(wanted).identity).predicted_from == expected
+
+
+def test_the_number_of_calls_may_depend_on_the_batch() -> None:
+    found = predict_batch([affine(100, calls=2), affine(1000, calls=5)], affine(600).identity)
+    products = [cost for cost in found.operators if cost.operator == "aten::mm"]
+    assert len(products) == 5  # as at the nearer size, by ratio
+    assert sum(cost.mean_us for cost in products) == pytest.approx(100.0 + 6.0 * 600)
+
+
+def test_nothing_becomes_less_than_nothing() -> None:
+    slow_start = replace(affine(100), steps=(make_step(mean_us=1000.0),))
+    steep = replace(affine(200), steps=(make_step(mean_us=9000.0),))
+    found = predict_batch([slow_start, steep], affine(50).identity)
+    assert found.steps[0].mean_us == 500.0
+
+
+def test_one_other_size_is_not_enough_and_another_model_does_not_count() -> None:
+    other = make_profile("amazon_din", batch=64)
+    with pytest.raises(ValueError, match="1 other batches"):
+        predict_batch([affine(100), other], affine(200).identity)
+
+
+def test_a_prediction_says_which_profiles_it_rests_on(tmp_path: Path) -> None:
+    store = Store(tmp_path / "own", tmp_path / "recorded")
+    store.save_machine(make_machine())
+    workload = make_workload(make_job(batch=256))
+    store.save(affine(128))
+    said: list[str] = []
+    with pytest.raises(InputError, match="criteo_dlrm-b256"):
+        inputs_of(workload, "made-up", store, said.append)
+    store.save(affine(512))
+    inputs = inputs_of(workload, "made-up", store, said.append)
+    key = cost_identity(make_job(batch=256)).key
+    assert said[0] == f"{key}: not profiled, predicted from batches 128 and 512"
+    assert inputs.profiles[key].steps[0].mean_us == pytest.approx(FIXED_US + EACH_US * 256)
