@@ -15,14 +15,13 @@ from typing import Any
 import click
 import torch
 from rich import box
-from rich.console import Console
 from rich.table import Table
 
-from experiments.bench.step_speed import fitting_cap
+from experiments.bench.step_speed import as_text, fitting_cap
 from profiles import limits
 from rmixer.data.batches import Batches
 from rmixer.data.prepare import open_dataset, prepare
-from rmixer.files import write_json
+from rmixer.files import write_json, write_text
 from rmixer.fingerprint import take_fingerprint
 from rmixer.models.metrics import ranking
 from rmixer.models.registry import MODELS, model_entry
@@ -40,7 +39,11 @@ HELD_OUT_SAMPLES = 10_000
 @click.option("--steps", type=click.IntRange(1), default=300, show_default=True)
 @click.option("--batch-max", type=click.IntRange(1), default=512, show_default=True)
 @click.option("--memory-gb", type=click.FloatRange(0.1), default=6.0, show_default=True)
-@click.option("--out", type=click.Path(path_type=Path), help="Write the figures here as JSON.")
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    help="Write the figures here as JSON, the table as .txt.",
+)
 def main(
     models: str | None, steps: int, batch_max: int, memory_gb: float, out: Path | None
 ) -> None:
@@ -67,7 +70,10 @@ def main(
         if out:
             fingerprint = take_fingerprint(limits.processor_name())
             write_json(out, {"fingerprint": asdict(fingerprint), "models": rows})
-    present(rows)
+    text = present(rows)
+    click.echo(text)
+    if out:
+        write_text(out.with_suffix(".txt"), text + "\n")
 
 
 def learn(channel: Channel, job: dict[str, Any]) -> dict[str, Any]:
@@ -104,7 +110,7 @@ def popularity(job: Job, held_out: int) -> dict[str, float]:
     return ranking(torch.cat(ranks).numpy())
 
 
-def present(rows: list[dict[str, Any]]) -> None:
+def present(rows: list[dict[str, Any]]) -> str:
     """A line for each model, and which of them miss the goal."""
     table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
     table.add_column("model", no_wrap=True)
@@ -124,9 +130,9 @@ def present(rows: list[dict[str, Any]]) -> None:
             f"{row['after']['loss']:.4f}",
             ", ".join(f"{name} {value:.3f}" for name, value in quality.items()),
         )
-    Console(width=120).print(table)
+    lines = [as_text(table, 120)]
     missed = [row["model"] for row in rows if row["after"].get("auc", 1.0) <= GOAL_AUC]
-    click.echo(f"AUC of at most {GOAL_AUC}: {', '.join(missed) or 'none'}")
+    lines.append(f"AUC of at most {GOAL_AUC}: {', '.join(missed) or 'none'}")
     ranks = [row for row in rows if "popularity" in row]
     behind = [
         row["model"]
@@ -134,7 +140,8 @@ def present(rows: list[dict[str, Any]]) -> None:
         if row["after"]["hit_rate_10"] <= row["popularity"]["hit_rate_10"]
     ]
     if ranks:
-        click.echo(f"hit rate at 10 not above popularity's: {', '.join(behind) or 'none'}")
+        lines.append(f"hit rate at 10 not above popularity's: {', '.join(behind) or 'none'}")
+    return "\n".join(lines)
 
 
 if __name__ == "__main__":

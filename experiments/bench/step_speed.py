@@ -7,6 +7,7 @@ not fit twice into ``--memory-gb`` they are capped, and the table says so.
 
 from __future__ import annotations
 
+import io
 import math
 import statistics
 from dataclasses import asdict, replace
@@ -21,7 +22,7 @@ from rich.table import Table
 
 from experiments.bench.timed_steps import TimedSteps
 from profiles import limits
-from rmixer.files import write_json
+from rmixer.files import write_json, write_text
 from rmixer.fingerprint import take_fingerprint
 from rmixer.models.entry import ModelEntry
 from rmixer.models.registry import MODELS, model_entry
@@ -45,7 +46,11 @@ STATES = {"sgd": 1, "rowwise_adagrad": 1, "adagrad": 2, "adam": 3, "adamw": 3}
 @click.option("--rounds", type=click.IntRange(2), default=5, show_default=True)
 @click.option("--block-s", type=click.FloatRange(0.01), default=0.3, show_default=True)
 @click.option("--memory-gb", type=click.FloatRange(0.1), default=6.0, show_default=True)
-@click.option("--out", type=click.Path(path_type=Path), help="Write the figures here as JSON.")
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    help="Write the figures here as JSON, the table as .txt.",
+)
 def main(
     models: str | None,
     batches: tuple[int, ...],
@@ -79,7 +84,10 @@ def main(
             if out:
                 fingerprint = take_fingerprint(limits.processor_name())
                 write_json(out, {"fingerprint": asdict(fingerprint), "steps": rows})
-    present(rows)
+    text = present(rows)
+    click.echo(text)
+    if out:
+        write_text(out.with_suffix(".txt"), text + "\n")
 
 
 def fitting_cap(entry: ModelEntry, most_bytes: float) -> int | None:
@@ -94,7 +102,7 @@ def fitting_cap(entry: ModelEntry, most_bytes: float) -> int | None:
     return caps[-1]
 
 
-def present(rows: list[dict[str, Any]]) -> None:
+def present(rows: list[dict[str, Any]]) -> str:
     """The table, and the goals beside what was found."""
     table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
     table.add_column("model", no_wrap=True)
@@ -115,20 +123,31 @@ def present(rows: list[dict[str, Any]]) -> None:
             f"{row['load_ms'] / row['ours_ms']:.1%}",
         )
         table.add_row(row["model"], *cells)
-    Console(width=110).print(table)
+    lines = [as_text(table, 110)]
     slower = [f"{r['model']} {r['batch']}" for r in rows if r["speedup"] < 1.0 - r["floor"]]
-    click.echo(f"slower than the straightforward step: {', '.join(slower) or 'none'}")
+    lines.append(f"slower than the straightforward step: {', '.join(slower) or 'none'}")
     of_rmixer = [row["speedup"] for row in rows if row["model"].startswith(RMIXER)]
     if of_rmixer:
         mean = math.exp(statistics.fmean(math.log(speedup) for speedup in of_rmixer))
-        click.echo(f"RMixer's models: {mean:.2f}x in the geometric mean (goal: 1.5)")
+        lines.append(f"RMixer's models: {mean:.2f}x in the geometric mean (goal: 1.5)")
     far = {
         row["model"]: row["ours_ms"] / row["bound_ms"]
         for row in rows
         if row["model"].startswith("criteo_") and row["batch"] == 512
     }
     listed = ", ".join(f"{name} {factor:.2f}" for name, factor in far.items())
-    click.echo(f"Criteo models at batch 512, times the bound (goal: 1.5): {listed or 'none timed'}")
+    lines.append(
+        f"Criteo models at batch 512, times the bound (goal: 1.5): {listed or 'none timed'}"
+    )
+    return "\n".join(lines)
+
+
+def as_text(table: Table, width: int) -> str:
+    """``table`` as lines of at most ``width`` characters."""
+    console = Console(width=width, file=io.StringIO())
+    with console.capture() as captured:
+        console.print(table)
+    return captured.get().rstrip()
 
 
 if __name__ == "__main__":

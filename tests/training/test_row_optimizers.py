@@ -14,6 +14,7 @@ from torch import Tensor
 
 from rmixer.training import row_optimizers
 from rmixer.training.row_optimizers import OPTIMIZER_KINDS, make_row_optimizer
+from rmixer.workload import OPTIMIZERS
 
 ROWS, STEPS = 40, 20
 # Rows that no batch names.
@@ -137,6 +138,10 @@ def test_adamw_is_that_of_torch_when_every_batch_names_every_row() -> None:
         reference.step()
     # The two differ in where ε = 1e-8 is added.
     torch.testing.assert_close(ours, theirs.detach(), rtol=1e-5, atol=1e-5)
+
+
+def test_a_workload_may_name_each_kind_and_no_other() -> None:
+    assert sorted(OPTIMIZER_KINDS) == sorted(OPTIMIZERS)
 
 
 def test_adamw_decays_a_row_once_a_step_and_only_rows_of_the_batch() -> None:
