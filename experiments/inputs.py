@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from profiles.batch_prediction import predict_batch
 from profiles.measure_machine import MEASURE_MACHINE_S
 from profiles.profiler import profile_job, profiling_seconds
+from profiles.rounds import Plan
 from profiles.store import Store
 from rmixer.cost_identity import cost_identity
 from rmixer.data.prepare import prepare
@@ -82,21 +83,30 @@ def default_threads(machine: Machine) -> tuple[int, ...]:
 
 @dataclass(frozen=True)
 class ProfilingPlan:
-    """The jobs whose cost identities have no profile yet, and about how long they take."""
+    """The jobs whose cost identities have no profile yet, how each is measured, and about how
+    long that takes."""
 
     missing: Sequence[Job]
     threads: Sequence[int]
     seconds: float
+    plan: Plan = field(default_factory=Plan)
 
 
 def plan_profiling(
-    workload: Workload, machine: Machine, store: Store, threads: Sequence[int]
+    workload: Workload,
+    machine: Machine,
+    store: Store,
+    threads: Sequence[int],
+    plan: Plan | None = None,
+    again: bool = False,
 ) -> ProfilingPlan:
-    """What is missing for ``workload`` at ``threads``."""
-    _, missing = store.load(workload.jobs, machine, threads)
-    return ProfilingPlan(
-        missing, threads, len(missing) * profiling_seconds(len(machine.cores), threads)
-    )
+    """What is missing for ``workload`` at ``threads``; all of it to be taken ``again``."""
+    plan = plan or Plan()
+    _, missing = store.load(workload.jobs, machine, threads, plan.neighbours)
+    if again:
+        missing = list({cost_identity(job).key: job for job in workload.jobs}.values())
+    each_s = profiling_seconds(len(machine.cores), threads, plan)
+    return ProfilingPlan(missing, threads, len(missing) * each_s, plan)
 
 
 def plan_from_nothing(workload: Workload, cores: int) -> ProfilingPlan:
@@ -122,5 +132,5 @@ def profile_missing(
         progress(index, len(plan.missing))
         if not job.is_own:
             prepare(job.entry.dataset, job.data)
-        store.save(profile_job(job, machine, plan.threads, report=report))
+        store.save(profile_job(job, machine, plan.threads, plan.plan, report))
     progress(len(plan.missing), len(plan.missing))

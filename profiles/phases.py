@@ -6,52 +6,79 @@ import dataclasses
 import statistics
 import tempfile
 from dataclasses import dataclass
+from itertools import pairwise, zip_longest
 from pathlib import Path
 
 from rmixer.errors import RunFailed
 from rmixer.training.process import WorkerProcess
+from rmixer.training.train_job import WARMUP_STEPS
 from rmixer.workload import Job
 
 STEPS = 15
-REPEATS = 3
+REPEATS = 2
+REPEATED_S = 3.0
 
 
 @dataclass(frozen=True)
 class PhaseTimes:
-    """Seconds of each phase but training, and the worker's peak of resident memory."""
+    """Seconds of each phase but training, of each of the first steps, and the worker's peak of
+    resident memory."""
 
     build_s: float
-    warmup_s: float
     evaluate_s: float
     save_s: float
+    first_steps_s: tuple[float, ...]
+    peak_bytes: int
+
+
+@dataclass(frozen=True)
+class _Run:
+    phases_s: dict[str, float]
+    steps_s: tuple[float, ...]
     peak_bytes: int
 
 
 def measure_phases(worker: WorkerProcess, job: Job) -> PhaseTimes:
-    """The median of three short runs of ``job`` in a warm worker; the peak of the first."""
-    short = dataclasses.replace(job, steps=STEPS)
+    """The median of short runs of ``job`` in a warm worker, of one where that takes seconds; the
+    peak is the first one's."""
     with tempfile.TemporaryDirectory(prefix="rmixer-") as folder:
-        runs = [_one_run(worker, short, Path(folder) / "model.pt") for _ in range(REPEATS)]
+        path = Path(folder) / "model.pt"
+        runs = [_one_run(worker, dataclasses.replace(job, steps=WARMUP_STEPS), path)]
+        if sum(runs[0].phases_s.values()) * REPEATS < REPEATED_S:
+            longer = dataclasses.replace(job, steps=STEPS)
+            runs += [_one_run(worker, longer, path) for _ in range(REPEATS)]
+    by_step = zip_longest(*(run.steps_s for run in runs))
     return PhaseTimes(
         **{
-            f"{phase}_s": statistics.median(times[phase] for times, _ in runs)
-            for phase in ("build", "warmup", "evaluate", "save")
+            f"{phase}_s": statistics.median(run.phases_s[phase] for run in runs)
+            for phase in ("build", "evaluate", "save")
         },
-        peak_bytes=runs[0][1],
+        first_steps_s=tuple(
+            statistics.median(time for time in times if time is not None) for times in by_step
+        ),
+        peak_bytes=runs[0].peak_bytes,
     )
 
 
-def _one_run(worker: WorkerProcess, job: Job, path: Path) -> tuple[dict[str, float], int]:
+def _one_run(worker: WorkerProcess, job: Job, path: Path) -> _Run:
     worker.start("rmixer.training.train_job:train_job", job=vars(job), save_to=str(path))
-    times: dict[str, float] = {}
-    phase, since_s = "", 0.0
+    begins: list[tuple[str, float]] = []
+    ends: list[float] = []
     while True:
         message = worker.receive(600)
         if message["kind"] == "failed":
             raise RunFailed(f"profiling {job.model} failed\n{message['traceback']}")
-        if message["kind"] in ("phase", "done"):
-            if phase:
-                times[phase] = message["at"] - since_s
-            phase, since_s = message.get("phase", ""), message["at"]
-        if message["kind"] == "done":
-            return times, message["answer"]["peak_bytes"]
+        if message["kind"] == "phase":
+            begins.append((message["phase"], message["at"]))
+        elif message["kind"] == "steps":
+            ends.extend(message["ends"])
+        elif message["kind"] == "done":
+            moments = [at for _, at in begins] + [message["at"]]
+            phases = {
+                phase: end_s - start_s
+                for (phase, _), (start_s, end_s) in zip(begins, pairwise(moments), strict=True)
+            }
+            steps = [
+                end_s - start_s for start_s, end_s in pairwise([dict(begins)["warmup"], *ends])
+            ]
+            return _Run(phases, tuple(steps), message["answer"]["peak_bytes"])

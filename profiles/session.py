@@ -26,7 +26,10 @@ from rmixer.training.memory import resident_bytes
 from rmixer.training.worker import Channel
 from rmixer.workload import Job
 
-CALIBRATION_CALLS = 400
+CALIBRATION_STEPS = 20
+CALIBRATION_PAIRS = 15
+FAST_STEP_S = 0.1
+LEAST_FIRST_STEPS, MOST_FIRST_STEPS, FIRST_STEPS_S = 3, 40, 1.0
 
 
 def idle_bytes(channel: Channel) -> int:
@@ -37,24 +40,37 @@ def idle_bytes(channel: Channel) -> int:
 def session(channel: Channel, job: dict[str, Any]) -> None:
     """The worker's task: answer commands about ``job``'s step until ``end``.
 
-    ``plain`` (``seconds``) runs steps without the profiler and answers their durations;
-    ``profiled`` runs some with it and answers durations and gaps by operator; ``structure``
-    answers what the operators are; ``calibrate`` what one event costs the profiler.
+    ``plain`` (``seconds``) runs steps without the profiler and answers their durations and the
+    time before them;
+    ``profiled`` (``seconds``) runs some with it and answers durations and gaps by operator;
+    ``structure`` answers what the operators are; ``calibrate`` what one event costs the profiler.
     """
     step = make_step(Job(**job))
-    for _ in range(3):
-        step.run()
+    first = first_steps(step)
     dense = sum(p.nbytes for p in step.model.parameters() if _is_dense(p))
-    channel.send("ready", sizes=step.bytes_by_use(), dense_bytes=dense)
+    channel.send("ready", sizes=step.bytes_by_use(), dense_bytes=dense, first_steps_s=first)
     while (message := channel.receive())["kind"] != "end":
         if message["kind"] == "plain":
-            channel.send("ran", durations=plain(step, message["seconds"]))
+            skipped_s, durations = plain(step, message["seconds"])
+            channel.send("ran", skipped_s=skipped_s, durations=durations)
         elif message["kind"] == "profiled":
-            channel.send("ran", **profiled(step, message["steps"]))
+            channel.send("ran", **profiled(step, message["seconds"], min(first)))
         elif message["kind"] == "structure":
             channel.send("ran", **structure(step))
         elif message["kind"] == "calibrate":
             channel.send("ran", event_us=calibrate())
+
+
+def first_steps(step: Step) -> list[float]:
+    """Durations in seconds of the first steps, for a second or so."""
+    durations: list[float] = []
+    while len(durations) < LEAST_FIRST_STEPS or (
+        sum(durations) < FIRST_STEPS_S and len(durations) < MOST_FIRST_STEPS
+    ):
+        start_s = time.perf_counter()
+        step.run()
+        durations.append(time.perf_counter() - start_s)
+    return durations
 
 
 def _is_dense(parameter: nn.Parameter) -> bool:
@@ -63,34 +79,40 @@ def _is_dense(parameter: nn.Parameter) -> bool:
     return parameter.requires_grad and not sparse
 
 
-def plain(step: Step, seconds: float) -> list[float]:
-    """Durations in seconds of steps run for about ``seconds``, at least three. A step before
-    them, not counted, brings the caches back to what they are between steps."""
+def plain(step: Step, seconds: float) -> tuple[float, list[float]]:
+    """Durations in seconds of steps run for about ``seconds``, and the time before them: that of
+    a first one, which brings the caches back to what they are between steps. It counts only where
+    it takes all the time there is."""
     begin_s = time.perf_counter()
     step.run()
     last_s = time.perf_counter()
-    end_s = begin_s + seconds
+    first_s, end_s = last_s - begin_s, begin_s + seconds
     durations: list[float] = []
-    while last_s < end_s or len(durations) < 3:
+    while last_s < end_s:
         step.run()
         now_s = time.perf_counter()
         durations.append(now_s - last_s)
         last_s = now_s
-    return durations
+    return (first_s, durations) if durations else (0.0, [first_s])
 
 
-def profiled(step: Step, steps: int) -> dict[str, Any]:
+def profiled(step: Step, seconds: float, step_s: float) -> dict[str, Any]:
     """Durations and gaps [steps, operators] in microseconds as the profiler saw them, with the
-    number of its events inside and before each operator."""
+    number of its events inside and before each operator, of about ``seconds`` of steps that take
+    ``step_s`` each. A first one, not counted, pays for the profiler's start where that matters."""
+    skipped = int(step_s < FAST_STEP_S)
     with profile(activities=[ProfilerActivity.CPU]) as observed:
-        for _ in range(steps + 2):
+        for _ in range(max(1, round(seconds / step_s)) + skipped):
             with record_function(INPUT_MARK):
                 step.load()
             step.copy()
             loss = step.forward()
             step.backward(loss)
             step.optimize()
-    whole = split_steps(read_calls(observed.profiler.kineto_results.events()))
+        with record_function(INPUT_MARK):  # ends the last step
+            pass
+    calls = read_calls(observed.profiler.kineto_results.events())
+    whole = split_steps(calls)[skipped:]
     names = [call.name for call in whole[0]]
     if any([call.name for call in other] != names for other in whole):
         raise RunFailed("the step does not run the same operators every time")
@@ -148,23 +170,29 @@ def _mark_modules(model: nn.Module) -> list[Any]:
 
 
 def calibrate() -> float:
-    """Microseconds that one event costs the profiler: a loop of a tiny operator with and without
-    it in turn, the median over pairs. It never looks at the step that is to be corrected."""
-    tiny = torch.zeros(1)
+    """Microseconds that one event costs the profiler: the steps of a tiny network, whose events
+    nest as those of any step do, with and without it in turn, the median over pairs. It never
+    looks at the step that is to be corrected."""
+    layers = [nn.Linear(8, 8) for _ in range(4)]
+    network = nn.Sequential(*(part for layer in layers for part in (layer, nn.ReLU())))
+    optimizer = torch.optim.SGD(network.parameters(), lr=0.0, fused=True)
+    samples = torch.zeros(4, 8)
 
     def loop() -> float:
         start_s = time.perf_counter()
-        for _ in range(CALIBRATION_CALLS):
-            tiny.add_(1.0)
+        for _ in range(CALIBRATION_STEPS):
+            optimizer.zero_grad()
+            network(samples).sum().backward()
+            optimizer.step()
         return time.perf_counter() - start_s
 
     loop()
     costs: list[float] = []
-    for _ in range(7):
+    for _ in range(CALIBRATION_PAIRS):
         without_s = loop()
         with profile(activities=[ProfilerActivity.CPU]) as observed:
             loop()
             with_s = loop()
-        events = len(observed.profiler.kineto_results.events()) / (2 * CALIBRATION_CALLS)
-        costs.append((with_s - without_s) / CALIBRATION_CALLS / max(events, 1.0) * 1e6)
-    return float(np.median(costs))
+        events = sum(1 for _ in observed.profiler.kineto_results.events()) / 2
+        costs.append((with_s - without_s) / events * 1e6)
+    return max(0.0, float(np.median(costs)))

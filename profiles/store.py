@@ -89,10 +89,14 @@ class Store:
         return None
 
     def load(
-        self, jobs: Iterable[Job], machine: Machine, threads: Sequence[int] = ()
+        self,
+        jobs: Iterable[Job],
+        machine: Machine,
+        threads: Sequence[int] = (),
+        neighbours: bool = False,
     ) -> tuple[dict[str, ModelProfile], list[Job]]:
         """The profiles of ``jobs`` by key, and one job for each that is missing or lacks one of
-        ``threads``."""
+        ``threads``, or what it does beside ``neighbours`` where a core is left for one."""
         found: dict[str, ModelProfile] = {}
         missing: dict[str, Job] = {}
         for job in jobs:
@@ -100,7 +104,11 @@ class Store:
             if key in found or key in missing:
                 continue
             profile = self.find(machine.name, key)
-            known = {step.threads for step in profile.steps} if profile else set()
+            known = {
+                step.threads
+                for step in (profile.steps if profile else ())
+                if step.compute_slowdown or not neighbours or step.threads >= len(machine.cores)
+            }
             if profile is None or not set(threads) <= known:
                 missing[key] = job
             else:

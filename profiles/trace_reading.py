@@ -105,10 +105,10 @@ def tie_backward_to_forward(calls: Sequence[Called]) -> None:
 
 
 def split_steps(calls: Sequence[Called]) -> list[list[Called]]:
-    """The whole steps among ``calls``: from one input mark to the next, the last one left out
-    (what follows it is unknown) and the first too (it pays for the profiler's own start)."""
+    """The whole steps among ``calls``: from one input mark to the next. What follows the last
+    mark is none."""
     starts = [index for index, call in enumerate(calls) if call.name == INPUT_MARK]
-    return [list(calls[first:last]) for first, last in itertools.pairwise(starts[1:])]
+    return [list(calls[first:last]) for first, last in itertools.pairwise(starts)]
 
 
 def transient_peak_bytes(events: Iterable[Any]) -> int:

@@ -65,12 +65,16 @@ class StepCost:
     """A step on one kind of device with one count of host threads, without the profiler.
 
     ``mean_us`` leaves stalls out (steps over 10 x the median); ``stall_us`` is what they add to
-    a step on average. ``closure`` is (sum of operators + gaps) / mean - 1 by lane, before
-    scaling; ``scale`` what the simulator multiplies operators and gaps by, by lane.
-    ``compute_slowdown[k - 1]`` and ``stream_slowdown[k - 1]`` are this step's mean, in units of
-    its mean alone, while k other cores compute in cache or stream memory (empty where no core
-    is left over); ``pressure`` is how much one such job slows a streaming neighbour, from 0 (as a
-    compute loop does) to 1 (as another stream does). Phases other than training are seconds.
+    a step on average. ``half_width`` is half the 95% interval of the mean by blocks, as a fraction
+    of it; ``repeatability`` how far the means of two workers in turn were apart; ``rounds`` are
+    those that count, ``dropped_rounds`` those in which the machine was slow. ``closure`` is (sum
+    of operators + gaps) / mean - 1 by lane, before scaling; ``scale`` what the simulator
+    multiplies operators and gaps by, by lane. ``compute_slowdown[k - 1]`` and
+    ``stream_slowdown[k - 1]`` are this step's mean, in units of its mean alone, while k other
+    cores compute in cache or stream memory (empty where no core is left over, or it was not
+    measured); ``pressure`` is how much one such job slows a streaming neighbour, from 0 (as a
+    compute loop does) to 1 (as another stream does). Phases other than training are seconds;
+    warm-up is that of the first ``warmup_steps`` of the profile.
     """
 
     __pydantic_config__ = ConfigDict(extra="forbid")
@@ -84,6 +88,10 @@ class StepCost:
     n: Annotated[int, Field(gt=0)]
     stalls: Annotated[int, Field(ge=0)]
     stall_us: Seconds
+    half_width: Seconds
+    repeatability: Seconds
+    rounds: Annotated[int, Field(gt=0)]
+    dropped_rounds: Annotated[int, Field(ge=0)]
     closure: dict[str, Finite]
     scale: dict[str, Positive]
     profiler_event_us: Finite

@@ -19,28 +19,51 @@ def command() -> None:
 @command.command()
 @click.argument("models", nargs=-1)
 @click.option("--workload", type=click.Path(path_type=Path), help="Profile its jobs' models.")
-@click.option("--batch", type=click.IntRange(min=1), help="Instead of each model's own batch.")
+@click.option(
+    "--batch",
+    "batches",
+    type=click.IntRange(min=1),
+    multiple=True,
+    help="Instead of each model's own batch; several, and those between can be predicted.",
+)
 @click.option("--threads", help="Thread counts, like 1,2,4. Default: 1 and all cores.")
+@click.option(
+    "--precision",
+    type=click.FloatRange(0, 1, min_open=True),
+    default=0.02,
+    show_default=True,
+    help="Measure until the mean step is known within this fraction of it,",
+)
+@click.option(
+    "--seconds",
+    type=click.FloatRange(0, min_open=True),
+    default=6.0,
+    show_default=True,
+    help="or for so long in each of two workers a thread count.",
+)
+@click.option("--no-bubbles", is_flag=True, help="Leave out how it does beside other work.")
 @shrinking_option
 @click.option("--again", is_flag=True, help="Profile also what is known already.")
 def run(
     models: tuple[str, ...],
     workload: Path | None,
-    batch: int | None,
+    batches: tuple[int, ...],
     threads: str | None,
+    precision: float,
+    seconds: float,
+    no_bubbles: bool,
     settings: tuple[str, ...],
     again: bool,
 ) -> None:
     """Profile MODELS, or the models of a workload: operators, step times, memory, phases, and how
     each suffers and causes contention. Only what is missing is measured."""
     from experiments.execution import prepare_data
-    from experiments.inputs import ProfilingPlan, default_threads, plan_profiling, profile_missing
-    from profiles.profiler import profiling_seconds
+    from experiments.inputs import default_threads, plan_profiling, profile_missing
+    from profiles.rounds import Plan
     from profiles.store import Store
     from rmixer.cli.bars import bar
     from rmixer.cli.console import report
     from rmixer.cli.numbers import whole_numbers
-    from rmixer.cost_identity import cost_identity
     from rmixer.workload import Workload, job_of
 
     if bool(models) == bool(workload):
@@ -52,16 +75,13 @@ def run(
         if workload
         else tuple(job_of(name) for name in models)
     )
-    if batch:
-        jobs = tuple(replace(job, batch=batch) for job in jobs)
+    if batches:
+        jobs = tuple(replace(job, batch=batch) for job in jobs for batch in batches)
     store = Store()
     machine = store.this_machine(report)
     counts = whole_numbers(threads, "--threads", len(machine.cores)) or default_threads(machine)
-    plan = plan_profiling(Workload("profile", 0, jobs), machine, store, counts)
-    if again:
-        unique = {cost_identity(job).key: job for job in jobs}
-        seconds = len(unique) * profiling_seconds(len(machine.cores), counts)
-        plan = ProfilingPlan(tuple(unique.values()), counts, seconds)
+    measured = Plan(precision=precision, seconds=seconds, neighbours=not no_bubbles)
+    plan = plan_profiling(Workload("profile", 0, jobs), machine, store, counts, measured, again)
     if not plan.missing:
         report("all of them are profiled already (--again measures them anew)")
         return

@@ -14,7 +14,7 @@ from calling import call, refused
 
 from experiments import inputs
 from profiles import limits
-from profiles.profiler import profile_job
+from profiles.rounds import Plan
 from profiles.store import Store
 from rmixer.testing import check_model
 from rmixer.timeline import Timeline
@@ -30,7 +30,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A home with a machine in it that has one of this one's cores and made-up rates."""
     home = tmp_path / "home"
     monkeypatch.setenv("RMIXER_HOME", str(home))
-    monkeypatch.setattr(inputs, "profile_job", partial(profile_job, rounds=1))
+    monkeypatch.setattr(inputs, "Plan", partial(Plan, least_rounds=1, seconds=0.1))
     cores = limits.usable_cores()[:1]
     monkeypatch.setattr(limits, "usable_cores", lambda: cores)
     machine = replace(
@@ -48,7 +48,7 @@ def test_profile_simulate_execute(
 ) -> None:
     workload = EXAMPLE / "workload.yaml"
     shrink = ("--set", "steps_scale=0.1", "--set", "batch_max=256")
-    profiled = call(capsys, "profile", "run", "--workload", workload, *shrink)
+    profiled = call(capsys, "profile", "run", "--workload", workload, "--seconds", "0.1", *shrink)
     assert profiled.code == 0, profiled.err
     (folder,) = (home / "profiles" / "made-up").glob("my_ranker-b256-*")
     assert json.loads((folder / "summary.json").read_text())["identity"]["config"] == {}

@@ -13,7 +13,7 @@ from calling import call
 
 from experiments import inputs
 from profiles import limits
-from profiles.profiler import profile_job
+from profiles.rounds import Plan
 from profiles.store import Store
 from rmixer.timeline import Timeline
 from sim.made_up import make_machine
@@ -35,7 +35,7 @@ def tiny(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The workload, on this machine's cores, its rates made up so that nothing but the models is
     measured."""
     monkeypatch.setenv("RMIXER_HOME", str(home))
-    monkeypatch.setattr(inputs, "profile_job", partial(profile_job, rounds=1))
+    monkeypatch.setattr(inputs, "Plan", partial(Plan, least_rounds=1, seconds=0.1))
     cores = limits.usable_cores()[:2]
     monkeypatch.setattr(limits, "usable_cores", lambda: cores)
     machine = replace(

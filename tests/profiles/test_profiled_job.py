@@ -10,6 +10,7 @@ import pytest
 
 from profiles import limits
 from profiles.profiler import profile_job
+from profiles.rounds import Plan
 from rmixer.cost_identity import cost_identity
 from rmixer.data.prepare import prepare
 from rmixer.machine import Machine
@@ -34,7 +35,7 @@ def machine() -> Machine:
 @pytest.fixture(scope="module")
 def profile(machine: Machine, rmixer_home: None) -> ModelProfile:
     prepare("criteo_kaggle", "synthetic")
-    return profile_job(JOB, machine, threads=(1,), rounds=1)
+    return profile_job(JOB, machine, threads=(1,), plan=Plan(least_rounds=1, seconds=0.1))
 
 
 def linear_flops(sizes: tuple[int, ...]) -> int:
@@ -50,7 +51,7 @@ def test_it_says_what_was_profiled_and_where(profile: ModelProfile, machine: Mac
     assert profile.identity == cost_identity(JOB)
     assert profile.machine == machine.name
     assert profile.origin == "measured"
-    assert profile.warmup_steps == 3
+    assert 0 <= profile.warmup_steps <= 15
     assert [(step.device, step.threads) for step in profile.steps] == [("cpu", 1)]
     assert set(profile.costs()) == {"cpu"}
 

@@ -97,6 +97,21 @@ def test_a_profile_that_lacks_a_thread_count_is_missing(store: Store) -> None:
     assert [job.id for job in missing] == ["c"]
 
 
+def test_a_profile_that_was_not_measured_beside_neighbours_is_missing_where_that_counts(
+    store: Store,
+) -> None:
+    """On two cores a step of two threads has none."""
+    alone = make_profile(
+        steps=[make_step(threads=1), make_step(threads=2)], operators=[make_operator(1.0)]
+    )
+    store.save(alone)
+    assert store.load([make_job()], make_machine(), (1, 2))[1] == []
+    assert store.load([make_job()], make_machine(), (1, 2), neighbours=True)[1] == [make_job()]
+    beside = make_step(threads=1, compute_slowdown=(1.0,), stream_slowdown=(1.1,))
+    store.save(dataclasses.replace(alone, steps=(beside, make_step(threads=2))))
+    assert store.load([make_job()], make_machine(), (1, 2), neighbours=True)[1] == []
+
+
 def test_an_unknown_machine_is_answered_with_the_nearest(store: Store) -> None:
     with pytest.raises(InputError, match="none yet: run `rmixer machine`"):
         store.machine("made-up")

@@ -1,0 +1,62 @@
+"""What a training step is bound by, from its figures alone: compute, memory, or neither.
+
+Two kinds of evidence. The *roofline* (Williams, Waterman, Patterson, CACM 2009) says what the
+step's operators ask for: FLOPs and bytes, against what the machine can do of each. *Bubbles*
+(Bubble-Up, MICRO 2011) say what the step really waits for: how far a neighbour that streams
+memory slows it beyond one that only computes. Bytes of operators are counted as if no cache held
+them, so where the bubbles give a clear answer, theirs counts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rmixer.machine import Machine
+from rmixer.profile import JobType
+
+LOW_UTILISATION = 0.1
+BOUND_BY_MEMORY, NOT_BOUND_BY_MEMORY = 1.10, 1.03
+
+
+def core_balance(machine: Machine) -> float:
+    """FLOPs per byte at which one core of ``machine`` is as long at computing as at moving: the
+    ridge of its roofline."""
+    return machine.matmul_gflops[0] / machine.bandwidth_gbps[0]
+
+
+def core_utilisation(machine: Machine, flops: int, moved_bytes: int, step_s: float) -> float:
+    """How busy a step of one thread keeps a core, from 0 to 1: the larger of its FLOPs a second
+    against matrix products and its bytes a second against a copy."""
+    compute = flops / step_s / (machine.matmul_gflops[0] * 1e9)
+    memory = moved_bytes / step_s / (machine.bandwidth_gbps[0] * 1e9)
+    return min(1.0, max(compute, memory))
+
+
+def memory_sensitivity(
+    compute_slowdown: Sequence[float], stream_slowdown: Sequence[float]
+) -> float | None:
+    """How many times as slow the step is beside streams as beside as many compute loops, with a
+    neighbour on every core that was left over; None where there was none."""
+    if not compute_slowdown or not stream_slowdown:
+        return None
+    return stream_slowdown[-1] / compute_slowdown[-1]
+
+
+def job_type(
+    utilisation: float, intensity: float, balance: float, sensitivity: float | None = None
+) -> JobType:
+    """``low``, ``memory`` or ``compute``.
+
+    1. Low: ``utilisation`` (0 to 1) of its device below 0.1.
+    2. Memory: ``sensitivity`` (see :func:`memory_sensitivity`) of 1.10 or more. Compute: 1.03 or
+       less, which is within what repeated measurements differ by.
+    3. Otherwise, or where no bubble was measured: compute if ``intensity`` (FLOPs per byte) is at
+       least the machine's ``balance``, memory below it.
+    """
+    if utilisation < LOW_UTILISATION:
+        return "low"
+    if sensitivity is not None and sensitivity >= BOUND_BY_MEMORY:
+        return "memory"
+    if sensitivity is not None and sensitivity <= NOT_BOUND_BY_MEMORY:
+        return "compute"
+    return "compute" if intensity >= balance else "memory"

@@ -1,0 +1,104 @@
+"""A job beside bubbles: how it suffers from them, and what it does to one.
+
+One sweep beside growing numbers of computing and of streaming bubbles on the other cores
+(Bubble-Up, MICRO 2011), each in turn with the job alone.
+"""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from profiles.bubble import Bubbles, Work
+from rmixer.step_statistics import step_statistics
+from rmixer.training.process import WorkerProcess
+
+ROUNDS = 5
+BLOCK_S = 0.3
+REFERENCE_S = 0.15
+SWEEP_S = 20.0
+
+
+@dataclass
+class Neighbours:
+    """Ratios of the mean step beside k bubbles to that alone, by kind and k, and ``pressure``, a
+    value of each round."""
+
+    compute: dict[int, list[float]] = field(default_factory=dict)
+    stream: dict[int, list[float]] = field(default_factory=dict)
+    pressures: list[float] = field(default_factory=list)
+
+    @property
+    def pressure(self) -> float:
+        """The median over rounds, at least 0; 0 where no core was left over."""
+        return max(0.0, statistics.median(self.pressures)) if self.pressures else 0.0
+
+
+def measure_neighbours(
+    worker: WorkerProcess, bubbles: Bubbles, spare: int, alone_s: float
+) -> Neighbours:
+    """The sweep of a worker in a profiling session, with ``spare`` cores left for bubbles; about
+    ``alone_s`` a step. Slow steps get fewer rounds, so that it ends in 20 s where one round can.
+    """
+    found = Neighbours()
+    counts = bubble_counts(spare)
+    if not counts:
+        return found
+    block_s = max(BLOCK_S, 2.5 * alone_s)
+    round_s = block_s + len(counts) * 2 * (block_s + 2 * alone_s) + 2 * REFERENCE_S
+    for _ in range(int(min(ROUNDS, max(1.0, SWEEP_S // round_s)))):
+        before_s = step_statistics(worker.ask("plain", seconds=block_s)["durations"]).mean_s
+        for k in counts:
+            beside_s, _ = _beside(worker, bubbles, "compute", k, block_s)
+            found.compute.setdefault(k, []).append(beside_s / before_s)
+            beside_s, rate = _beside(worker, bubbles, "stream", k, block_s)
+            found.stream.setdefault(k, []).append(beside_s / before_s)
+            if k == 1:
+                found.pressures.append(pressure(bubbles, rate))
+    return found
+
+
+def bubble_counts(spare: int) -> list[int]:
+    """The counts of bubbles tried beside a job where ``spare`` cores are left over."""
+    return sorted({1, -(-spare // 2), spare}) if spare else []
+
+
+def _beside(
+    worker: WorkerProcess, bubbles: Bubbles, work: Work, count: int, block_s: float
+) -> tuple[float, float]:
+    """The job's mean step in seconds beside ``count`` bubbles that work for ``block_s``, and the
+    rate of the first one."""
+    bubbles.start(work, block_s, count)
+    answer = worker.ask("plain", seconds=block_s)
+    durations = np.asarray(answer["durations"])
+    # Steps that outlasted the bubbles were alone at the end.
+    within = durations[answer["skipped_s"] + np.cumsum(durations) <= block_s]
+    steps = step_statistics(within if within.size else durations[:1])
+    return steps.mean_s, bubbles.rates(count)[0]
+
+
+def pressure(bubbles: Bubbles, beside_job: float) -> float:
+    """How far the job slowed a stream on another core, from 0 (like a compute loop in its place)
+    to 1 (like another stream in its place). ``beside_job`` is that stream's rate."""
+    last = len(bubbles) - 1
+    like_compute = bubbles.pair("stream", "compute", last, REFERENCE_S)
+    like_stream = bubbles.pair("stream", "stream", last, REFERENCE_S)
+    slowed = 1 / beside_job - 1 / like_compute
+    span = 1 / like_stream - 1 / like_compute
+    if span <= 0.02 / like_compute:  # streams do not disturb each other here: nothing to share
+        return 0.0
+    return slowed / span
+
+
+def by_count(ratios: Mapping[int, Sequence[float]]) -> tuple[float, ...]:
+    """The median slow-down for every count of bubbles up to the largest measured; below 1 is
+    noise and becomes 1, counts in between are interpolated."""
+    if not ratios:
+        return ()
+    counts = sorted(ratios)
+    medians = [max(1.0, statistics.median(ratios[k])) for k in counts]
+    values = np.interp(range(1, counts[-1] + 1), counts, medians)
+    return tuple(round(float(value), 4) for value in values)

@@ -1,0 +1,102 @@
+"""Rounds of blocks: the step without PyTorch's profiler, with it, and without it again.
+
+Each round begins with a probe of the machine; rounds in which it was slow are kept apart. Rounds
+follow until the mean step is known well enough or the time for them is over.
+"""
+
+from __future__ import annotations
+
+import math
+import statistics
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from profiles.bubble import Bubbles
+from profiles.precision import half_width, steady_rounds
+from rmixer.step_statistics import step_statistics
+from rmixer.training.process import WorkerProcess
+
+BLOCK_S = 0.25
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How a step is measured: rounds until half the 95% interval of its mean is at most
+    ``precision`` of it, at least ``least_rounds`` and, unless these take longer, no more than
+    ``seconds`` in each of two workers, one after the other; beside bubbles if ``neighbours``."""
+
+    precision: float = 0.02
+    least_rounds: int = 3
+    seconds: float = 6.0
+    neighbours: bool = True
+
+
+@dataclass
+class Blocks:
+    """What the rounds of one worker gave: a probe, two plain blocks and a profiled one each."""
+
+    probes_s: list[float] = field(default_factory=list)
+    plain: list[list[float]] = field(default_factory=list)
+    profiled: list[dict[str, Any]] = field(default_factory=list)
+    seconds: float = 0.0
+
+    def steady(self) -> Blocks:
+        """Those of the rounds in which the machine was not slow."""
+        kept = steady_rounds(self.probes_s).kept
+        return Blocks(
+            [self.probes_s[i] for i in kept],
+            [self.plain[2 * i + half] for i in kept for half in (0, 1)],
+            [self.profiled[i] for i in kept],
+            self.seconds,
+        )
+
+    @property
+    def mean_s(self) -> float:
+        """The mean step of all plain blocks, stalls apart."""
+        return step_statistics([step for block in self.plain for step in block]).mean_s
+
+    @property
+    def block_means_s(self) -> list[float]:
+        """The mean step of each plain block, stalls apart."""
+        return [step_statistics(block).mean_s for block in self.plain]
+
+
+def measure_rounds(worker: WorkerProcess, bubbles: Bubbles, plan: Plan) -> Blocks:
+    """Rounds of a worker in a profiling session, as ``plan`` has them."""
+    blocks = Blocks()
+    begin_s = time.perf_counter()
+    while not _is_enough(blocks, plan):
+        blocks.probes_s.append(bubbles.probe())
+        blocks.plain.append(worker.ask("plain", seconds=BLOCK_S)["durations"])
+        blocks.profiled.append(worker.ask("profiled", seconds=BLOCK_S))
+        blocks.plain.append(worker.ask("plain", seconds=BLOCK_S)["durations"])
+        blocks.seconds = time.perf_counter() - begin_s
+    return blocks
+
+
+def _is_enough(blocks: Blocks, plan: Plan) -> bool:
+    rounds = len(blocks.probes_s)
+    if rounds < plan.least_rounds:
+        return False
+    another_s = blocks.seconds / rounds
+    if blocks.seconds + another_s > plan.seconds:
+        return True
+    return half_width(blocks.steady().block_means_s) <= plan.precision
+
+
+def together(passes: Sequence[Blocks]) -> Blocks:
+    """The blocks of several workers as one; each worker's probes are compared with its own."""
+    return Blocks(
+        [probe for blocks in passes for probe in blocks.probes_s],
+        [block for blocks in passes for block in blocks.plain],
+        [block for blocks in passes for block in blocks.profiled],
+        math.fsum(blocks.seconds for blocks in passes),
+    )
+
+
+def unlikeness(passes: Sequence[Blocks]) -> float:
+    """How far the largest mean step of any pass is above the smallest, as a fraction of it."""
+    means = [statistics.fmean(blocks.block_means_s) for blocks in passes]
+    return max(means) / min(means) - 1.0

@@ -1,0 +1,27 @@
+"""How many steps a job takes until it is as fast as it stays."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+WINDOW = 3
+TOLERANCE = 0.15
+
+
+def warm_up_steps(durations_s: Sequence[float], settled_s: float) -> int:
+    """How many of the first steps, in order, are slower than the job's settled step.
+
+    Warm-up ends with the last step that begins a window of three whose median is over 15% above
+    ``settled_s``: one slow step later is noise. The very first step is judged by itself, for it
+    alone pays for what is made once.
+    """
+    times = np.asarray(durations_s, dtype=np.float64)
+    limit = (1.0 + TOLERANCE) * settled_s
+    slow = [0] if times.size and times[0] > limit else []
+    windows = range(times.size - WINDOW + 1)
+    slow += [at for at in windows if float(np.median(times[at : at + WINDOW])) > limit]
+    # Of the last slow window the last slow step: the others in it are as fast as the rest.
+    ends = [at + int(np.flatnonzero(times[at : at + WINDOW] > limit)[-1]) + 1 for at in slow]
+    return max(ends, default=0)

@@ -1,0 +1,110 @@
+"""What becomes of the measurements, by hand."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from profiles.assemble import Found, assemble
+from profiles.neighbours import Neighbours
+from profiles.phases import PhaseTimes
+from profiles.rounds import Blocks
+from profiles.trace_reading import INPUT_MARK, Called
+from rmixer.profile import ModelProfile
+from sim.made_up import make_job, make_machine
+
+MS = 1e-3
+EVENT_US = 2.0
+
+
+def profiled(duration_us: float, gap_us: float) -> dict[str, Any]:
+    """Two steps of the input and one product as the profiler saw them, which paid for one event
+    inside each and for one between them."""
+    return {
+        "names": [INPUT_MARK, "aten::mm"],
+        "durations": np.array([[100.0, duration_us + EVENT_US / 2]] * 2),
+        "gaps": np.array([[0.0, gap_us + 1.5 * EVENT_US]] * 2),
+        "events": np.array([1, 1]),
+        "events_before": np.array([0, 1]),
+    }
+
+
+def blocks(step_s: float, probes_s: list[float], duration_us: float = 880.0) -> Blocks:
+    """A round for each probe; a slow probe's steps are slow too."""
+    slow = [probe / min(probes_s) for probe in probes_s]
+    return Blocks(
+        probes_s,
+        [[step_s * factor] * 5 for factor in slow for _ in range(2)],
+        [profiled(duration_us * factor, 20.0) for factor in slow],
+        seconds=3.0,
+    )
+
+
+def found(*passes: Blocks, first_steps_s: tuple[float, ...] = (1 * MS,) * 5) -> Found:
+    sizes = {"parameter_bytes": 8, "gradient_bytes": 4, "optimizer_bytes": 16}
+    calls = [Called(INPUT_MARK, 0.0, phase="input"), Called("aten::mm", 0.0, phase="forward")]
+    calls[1].shapes, calls[1].types = ((10, 20), (20, 30)), ("float", "float")
+    return Found(
+        threads=1,
+        startups_s=[2.0, 4.0],
+        idle_bytes=100,
+        phases=PhaseTimes(0.5, 0.1, 0.2, first_steps_s, 1000),
+        ready={"sizes": sizes, "dense_bytes": 8},
+        structure={"calls": calls, "peak_bytes": 64},
+        event_us=[EVENT_US, EVENT_US],
+        passes=list(passes),
+        neighbours=Neighbours({1: [1.1, 1.3, 1.2]}, {1: [1.5]}, [0.2, 0.6, 0.4]),
+    )
+
+
+def made(*passes: Blocks, **changes: Any) -> ModelProfile:
+    return assemble(make_job(), make_machine(), [found(*passes, **changes)], 0.05)
+
+
+def test_what_the_profiler_costs_is_taken_out() -> None:
+    """Input 100 - 1 us, product 880 us and 20 us before it: 999 of 1000 us."""
+    (step,) = (profile := made(blocks(1 * MS, [0.05] * 3))).steps
+    assert [cost.mean_us for cost in profile.operators] == pytest.approx([99.0, 880.0])
+    assert [cost.gap_before_us for cost in profile.operators] == pytest.approx([0.0, 20.0])
+    assert step.mean_us == pytest.approx(1000.0)
+    assert step.closure == {"cpu": pytest.approx(-0.001)}
+    assert step.scale == {"cpu": pytest.approx(1000 / 999)}
+    assert profile.flops == 2 * 10 * 20 * 30
+
+
+def test_rounds_in_which_the_machine_was_slow_are_counted_and_left_out() -> None:
+    (step,) = (profile := made(blocks(1 * MS, [0.05, 0.15, 0.05]))).steps
+    assert (step.rounds, step.dropped_rounds) == (2, 1)
+    assert step.n == 2 * 2 * 5
+    assert step.mean_us == pytest.approx(1000.0)
+    assert profile.operators[1].mean_us == pytest.approx(880.0)
+
+
+def test_repeatability_is_how_far_two_workers_are_apart() -> None:
+    (step,) = made(blocks(1.00 * MS, [0.05] * 2), blocks(1.04 * MS, [0.07] * 2)).steps
+    assert step.repeatability == pytest.approx(0.04)
+    assert step.rounds == 4  # each worker's probes are compared among themselves
+    assert step.mean_us == pytest.approx(1020.0)
+    assert step.half_width > 0.01
+
+
+def test_neighbours_are_medians_over_rounds() -> None:
+    (step,) = made(blocks(1 * MS, [0.05] * 2)).steps
+    assert (step.compute_slowdown, step.stream_slowdown, step.pressure) == ((1.2,), (1.5,), 0.4)
+
+
+def test_warm_up_is_found() -> None:
+    profile = made(blocks(1 * MS, [0.05] * 2), first_steps_s=(0.5, 0.25, 1 * MS, 1 * MS, 1 * MS))
+    assert profile.warmup_steps == 2
+    assert profile.steps[0].warmup_s == pytest.approx(0.75)
+    assert made(blocks(1 * MS, [0.05] * 2)).warmup_steps == 0
+
+
+def test_memory_and_start_up() -> None:
+    profile = made(blocks(1 * MS, [0.05] * 2))
+    (memory,) = profile.memory
+    assert memory.activation_bytes == 64 - 4
+    assert (memory.context_bytes, memory.peak_bytes) == (100, 1000)
+    assert profile.startup_s == 3.0

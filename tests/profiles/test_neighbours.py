@@ -1,0 +1,92 @@
+"""What a job does beside bubbles, and they beside it, by hand."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from profiles import neighbours
+
+
+class Bubbles:
+    """Streams that run at given rates."""
+
+    def __init__(self, beside_compute: float, beside_stream: float) -> None:
+        self._rates = {"compute": beside_compute, "stream": beside_stream}
+
+    def __len__(self) -> int:
+        return 2
+
+    def pair(self, first: str, second: str, other: int, seconds: float) -> float:
+        assert (first, other) == ("stream", 1)
+        return self._rates[second]
+
+    def start(self, work: str, seconds: float, count: int) -> None:
+        """Begin."""
+
+    def rates(self, count: int) -> list[float]:
+        return [12.0] * count
+
+
+@pytest.mark.parametrize(
+    ("beside_job", "pressure"),
+    [
+        (100.0, 0.0),  # no worse than a compute loop
+        (50.0, 1.0),  # as bad as another stream
+        (1 / 0.015, 0.5),  # 15 ms a unit lie half-way between 10 and 20
+        (25.0, 3.0),
+    ],
+)
+def test_pressure_is_a_share_of_what_another_stream_would_do(
+    beside_job: float, pressure: float
+) -> None:
+    found = neighbours.pressure(Bubbles(100.0, 50.0), beside_job)  # type: ignore[arg-type]
+    assert found == pytest.approx(pressure)
+
+
+def test_where_streams_do_not_disturb_each_other_there_is_no_pressure() -> None:
+    assert neighbours.pressure(Bubbles(100.0, 99.0), 10.0) == 0.0  # type: ignore[arg-type]
+
+
+def test_slow_downs_between_the_counts_that_were_tried_are_interpolated() -> None:
+    """Medians 1.2 and 2.0; below one is noise."""
+    assert neighbours.by_count({1: [1.1, 1.2, 9.0], 3: [2.0]}) == (1.2, 1.6, 2.0)
+    assert neighbours.by_count({1: [0.9], 2: [0.8]}) == (1.0, 1.0)
+    assert neighbours.by_count({}) == ()
+
+
+@pytest.mark.parametrize(
+    ("spare", "levels"), [(0, []), (1, [1]), (2, [1, 2]), (3, [1, 2, 3]), (15, [1, 8, 15])]
+)
+def test_one_neighbour_half_of_them_and_all(spare: int, levels: list[int]) -> None:
+    assert neighbours.bubble_counts(spare) == levels
+
+
+class Answering:
+    """A worker whose steps last as given."""
+
+    def __init__(self, skipped_s: float, durations_s: list[float]) -> None:
+        self._answer = {"skipped_s": skipped_s, "durations": durations_s}
+
+    def ask(self, kind: str, seconds: float) -> dict[str, Any]:
+        return self._answer
+
+
+@pytest.mark.parametrize(
+    ("skipped_s", "durations_s", "mean_s"),
+    [
+        (0.0, [0.3, 0.3, 0.3, 0.3], 0.3),  # the fourth ended 0.2 s after the bubbles
+        (0.0, [0.2, 0.4, 0.9], 0.3),
+        (0.5, [0.2, 0.4, 0.9], 0.2),  # the second ended 0.1 s after them
+        (0.5, [1.5, 1.5, 1.5], 1.5),  # not one ended in time: the first was in company longest
+    ],
+)
+def test_steps_that_outlast_the_bubbles_do_not_count(
+    skipped_s: float, durations_s: list[float], mean_s: float
+) -> None:
+    worker: Any = Answering(skipped_s, durations_s)
+    bubbles: Any = Bubbles(1.0, 1.0)
+    found, rate = neighbours._beside(worker, bubbles, "stream", 1, block_s=1.0)
+    assert found == pytest.approx(mean_s)
+    assert rate == 12.0

@@ -1,0 +1,63 @@
+"""How many rounds are taken, by a worker and bubbles that answer as told."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from profiles import rounds
+from profiles.rounds import Blocks, Plan, measure_rounds, unlikeness
+
+
+class Worker:
+    """Its step takes each of ``steps_s`` in turn, a block of them at a time."""
+
+    def __init__(self, steps_s: Iterator[float]) -> None:
+        self._steps_s = steps_s
+
+    def ask(self, kind: str, seconds: float) -> dict[str, Any]:
+        return {"durations": [next(self._steps_s)] * 4} if kind == "plain" else {}
+
+
+class Bubbles:
+    def probe(self) -> float:
+        return 0.05
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each look at it is half a second later."""
+    ticks = iter(range(10_000))
+    monkeypatch.setattr(rounds.time, "perf_counter", lambda: next(ticks) / 2)
+
+
+def taken(steps_s: list[float], plan: Plan) -> int:
+    worker: Any = Worker(steps_s[at % len(steps_s)] for at in range(10_000))
+    bubbles: Any = Bubbles()
+    return len(measure_rounds(worker, bubbles, plan).probes_s)
+
+
+@pytest.mark.usefixtures("clock")
+def test_a_quiet_machine_needs_the_least() -> None:
+    assert taken([0.01], Plan(least_rounds=3, seconds=60)) == 3
+
+
+@pytest.mark.usefixtures("clock")
+def test_a_noisy_one_is_measured_until_the_mean_is_known() -> None:
+    """Blocks 10% to either side: t x 0.1 / √blocks <= 5% first at 18 (t = 2.11 there)."""
+    assert taken([0.9, 1.1], Plan(precision=0.05, least_rounds=2, seconds=60)) == 9
+
+
+@pytest.mark.usefixtures("clock")
+def test_but_no_longer_than_told() -> None:
+    """A round takes half a second here, by the clock's ticks."""
+    assert taken([0.9, 1.1], Plan(precision=0.001, least_rounds=2, seconds=3)) == 6
+    assert taken([0.9, 1.1], Plan(precision=0.001, least_rounds=4, seconds=1)) == 4
+
+
+def test_unlike_workers() -> None:
+    passes = [Blocks([0.05], [[0.010], [0.012]]), Blocks([0.05], [[0.022], [0.022]])]
+    assert unlikeness(passes) == pytest.approx(1.0)
+    assert unlikeness(passes[:1]) == 0.0
