@@ -18,7 +18,7 @@ from profiles.warm_up import warm_up_steps
 from rmixer.cost_identity import cost_identity
 from rmixer.fingerprint import take_fingerprint
 from rmixer.machine import Machine
-from rmixer.profile import MemoryCost, ModelProfile, OperatorCost, StepCost
+from rmixer.profile import InputCost, MemoryCost, ModelProfile, OperatorCost, StepCost
 from rmixer.step_statistics import step_statistics
 from rmixer.workload import Job
 
@@ -33,6 +33,7 @@ class Found:
     phases: PhaseTimes | None = None
     ready: dict[str, Any] = field(default_factory=dict)
     structure: dict[str, Any] = field(default_factory=dict)
+    input: list[dict[str, Any]] = field(default_factory=list)
     event_us: list[float] = field(default_factory=list)
     passes: list[Blocks] = field(default_factory=list)
     neighbours: Neighbours = field(default_factory=Neighbours)
@@ -63,6 +64,7 @@ def assemble(job: Job, machine: Machine, counts: Sequence[Found], probe_s: float
         utilisation={"cpu": utilisation},
         job_type={"cpu": kind},
         probe_s=probe_s,
+        input=tuple(InputCost(**cost) for cost in counts[0].input),
         fingerprint=take_fingerprint(machine.fingerprint.hardware, machine.fingerprint.driver),
         operators=tuple(operators),
     )

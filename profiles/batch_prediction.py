@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from rmixer.cost_identity import CostIdentity
-from rmixer.profile import MemoryCost, ModelProfile, OperatorCost, StepCost
+from rmixer.profile import InputCost, MemoryCost, ModelProfile, OperatorCost, StepCost
 
 _Key = tuple[str, int, str, str, str]
 _AMOUNTS = ("flops", "read_bytes", "written_bytes")
@@ -84,6 +84,11 @@ def predict_batch(profiles: Iterable[ModelProfile], identity: CostIdentity) -> M
         predicted_from=(sizes[first], sizes[first + 1]),
         steps=steps,
         memory=memory,
+        input=tuple(
+            replace(low, **_inputs(line, low, high))
+            for low, high in zip(line.low.input, line.high.input, strict=False)
+            if low.epoch == high.epoch
+        ),
         flops=flops,
         bytes=moved,
         intensity=flops / moved if moved else 0.0,
@@ -94,6 +99,12 @@ def predict_batch(profiles: Iterable[ModelProfile], identity: CostIdentity) -> M
 
 def _amounts(line: _Line, low: MemoryCost, high: MemoryCost) -> dict[str, Any]:
     return {name: round(_on(line, low, high, name)) for name in _MEMORY}
+
+
+def _inputs(line: _Line, low: InputCost, high: InputCost) -> dict[str, Any]:
+    times = {name: _on(line, low, high, name) for name in ("wait_us", "core_us")}
+    sizes = {name: round(_on(line, low, high, name)) for name in ("batch_bytes", "storage_bytes")}
+    return {**times, **sizes}
 
 
 def _on(line: _Line, low: object, high: object, name: str) -> float:

@@ -121,6 +121,23 @@ class MemoryCost:
 
 
 @dataclass(frozen=True)
+class InputCost:
+    """Batches made one after another with no step between them, in an epoch whose files the
+    system had forgotten (``cold``) or still held. Of one batch: ``wait_us`` until it was there,
+    ``core_us`` of processor time, a data loader's processes included, ``batch_bytes`` of its
+    tensors, ``storage_bytes`` fetched from storage, as far as the system counts them."""
+
+    __pydantic_config__ = ConfigDict(extra="forbid")
+
+    epoch: Literal["cold", "warm"]
+    batches: Annotated[int, Field(gt=0)]
+    wait_us: Seconds
+    core_us: Seconds
+    batch_bytes: Bytes
+    storage_bytes: Bytes
+
+
+@dataclass(frozen=True)
 class ModelProfile:
     """One cost identity on one machine. ``intensity`` is FLOPs per byte of the operators' byte
     formulas; ``bandwidth_gbps`` those bytes per second of step, one thread. ``predicted_from``
@@ -143,6 +160,7 @@ class ModelProfile:
     job_type: dict[Kind, JobType]
     probe_s: Positive
     fingerprint: Fingerprint
+    input: tuple[InputCost, ...] = ()
     predicted_from: tuple[int, ...] = ()
     schema_version: Literal[1] = SCHEMA_VERSION
     operators: tuple[OperatorCost, ...] = ()
@@ -151,6 +169,18 @@ class ModelProfile:
     def key(self) -> str:
         """The key of the cost identity."""
         return self.identity.key
+
+    def input_bound(self, epoch: str, threads: int) -> float | None:
+        """The share of a CPU step of ``threads`` that waits for its input, from 0 to 1: in a warm
+        epoch as the operators have it; in a cold one by what its batches take longer."""
+        rows = [cost for cost in self.operators if (cost.lane, cost.threads) == ("cpu", threads)]
+        total_us = sum(cost.mean_us + cost.gap_before_us for cost in rows)
+        waits = {cost.epoch: cost.wait_us for cost in self.input}
+        if not total_us or epoch not in waits:
+            return None
+        wait_us = sum(cost.mean_us for cost in rows if cost.phase == "input")
+        more_us = max(0.0, waits[epoch] - waits.get("warm", waits[epoch]))
+        return (wait_us + more_us) / (total_us + more_us)
 
     def step(self, kind: str, threads: int) -> StepCost:
         """The step on one kind of device with ``threads`` host threads."""

@@ -9,6 +9,7 @@ import pytest
 
 from profiles.assemble import Found, assemble
 from profiles.neighbours import Neighbours
+from profiles.operator_formulas import OperatorWork
 from profiles.phases import PhaseTimes
 from profiles.rounds import Blocks
 from profiles.trace_reading import INPUT_MARK, Called
@@ -45,13 +46,13 @@ def blocks(step_s: float, probes_s: list[float], duration_us: float = 880.0) -> 
 def found(*passes: Blocks, first_steps_s: tuple[float, ...] = (1 * MS,) * 5) -> Found:
     sizes = {"parameter_bytes": 8, "gradient_bytes": 4, "optimizer_bytes": 16}
     calls = [Called(INPUT_MARK, 0.0, phase="input"), Called("aten::mm", 0.0, phase="forward")]
-    calls[1].shapes, calls[1].types = ((10, 20), (20, 30)), ("float", "float")
+    calls[1].work = OperatorWork(12_000, 3_200, 1_200)
     return Found(
         threads=1,
         startups_s=[2.0, 4.0],
         idle_bytes=100,
         phases=PhaseTimes(0.5, 0.1, 0.2, first_steps_s, 1000),
-        ready={"sizes": sizes, "dense_bytes": 8},
+        ready={"sizes": sizes},
         structure={"calls": calls, "peak_bytes": 64},
         event_us=[EVENT_US, EVENT_US],
         passes=list(passes),
@@ -71,7 +72,7 @@ def test_what_the_profiler_costs_is_taken_out() -> None:
     assert step.mean_us == pytest.approx(1000.0)
     assert step.closure == {"cpu": pytest.approx(-0.001)}
     assert step.scale == {"cpu": pytest.approx(1000 / 999)}
-    assert profile.flops == 2 * 10 * 20 * 30
+    assert (profile.flops, profile.bytes) == (12_000, 4_400)
 
 
 def test_rounds_in_which_the_machine_was_slow_are_counted_and_left_out() -> None:

@@ -14,7 +14,7 @@ from profiles.batch_prediction import predict_batch
 from profiles.store import Store
 from rmixer.cost_identity import cost_identity
 from rmixer.errors import InputError
-from rmixer.profile import ModelProfile
+from rmixer.profile import InputCost, ModelProfile
 from sim.made_up import (
     make_job,
     make_machine,
@@ -42,7 +42,8 @@ def affine(batch: int, calls: int = 2) -> ModelProfile:
     rows.append(make_operator(look_up_us, moved_bytes=64 * batch, index=calls))
     step = make_step(mean_us=step_us, build_s=1.0, compute_slowdown=(1.0 + batch / 1000,))
     made = make_profile(steps=[step], operators=rows, batch=batch, peak_bytes=1000 + 8 * batch)
-    return replace(made, flops=calls * batch, bytes=64 * batch)
+    epoch = InputCost("warm", 10, 5.0 + 0.5 * batch, 1.0 * batch, 8 * batch, 0)
+    return replace(made, flops=calls * batch, bytes=64 * batch, input=(epoch,))
 
 
 @given(
@@ -60,6 +61,8 @@ def test_what_is_linear_in_the_batch_is_predicted_exactly(low: int, high: int, w
     assert found.steps[0].mean_us == pytest.approx(expected.steps[0].mean_us)
     assert found.steps[0].build_s == pytest.approx(1.0)
     assert found.memory[0].peak_bytes == expected.memory[0].peak_bytes
+    assert found.input[0].wait_us == pytest.approx(expected.input[0].wait_us)
+    assert found.input[0].batch_bytes == 8 * wanted
     assert (found.flops, found.bytes) == (expected.flops, expected.bytes)
     for cost, like in zip(found.operators, expected.operators, strict=True):
         assert cost.mean_us == pytest.approx(like.mean_us)

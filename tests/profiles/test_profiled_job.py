@@ -147,6 +147,21 @@ def test_neighbours_were_tried_on_the_cores_left_over(
     assert all(value >= 1 for value in (*step.compute_slowdown, *step.stream_slowdown))
 
 
+def test_input_is_known_apart(profile: ModelProfile) -> None:
+    """Cold and warm; a batch has 13 numbers and a label in single precision, and 26 ids."""
+    cold, warm = profile.input
+    assert (cold.epoch, warm.epoch) == ("cold", "warm")
+    for cost in profile.input:
+        assert cost.wait_us > 0
+        assert cost.core_us > 0
+        assert cost.batch_bytes == BATCH * (13 * 4 + 4 + 26 * 8)
+    waits, cold_waits = (profile.input_bound(epoch, 1) for epoch in ("warm", "cold"))
+    assert waits is not None
+    assert cold_waits is not None
+    assert 0 < waits <= cold_waits < 1
+    assert profile.input_bound("warm", 7) is None
+
+
 def test_it_is_read_back_as_it_was_written(profile: ModelProfile, tmp_path: Path) -> None:
     """Times of operators to a nanosecond."""
     write_profile(tmp_path / "first", profile)
