@@ -1,8 +1,9 @@
-"""FLOPs and bytes of an operator from the shapes of its inputs.
+"""FLOPs and bytes of an operator from the shapes of its arguments.
 
-A product of [m, k] and [k, n] is 2mkn FLOPs; an elementwise operator one FLOP an element. Bytes
-are counted once per tensor touched, as if no cache held them: what the operator asks for, not
-what reaches memory. A look-up or a row update counts the rows that it touches, not the table.
+A product of [m, k] and [k, n] is 2mkn FLOPs; an elementwise operator one FLOP an element, whatever
+it computes. Bytes are counted once per tensor touched, as if no cache held them: what the operator
+asks for, not what reaches memory. A look-up or a row update counts the rows that it touches, not
+the table; an expanded tensor what is stored of it.
 """
 
 from __future__ import annotations
@@ -11,73 +12,18 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-Shape = Sequence[int]
-
-_ITEM_BYTES = {
-    "double": 8,
-    "long int": 8,
-    "int": 4,
-    "float": 4,
-    "c10::BFloat16": 2,
-    "c10::Half": 2,
-    "bool": 1,
-    "unsigned char": 1,
-}
-_ROW_READS = ("aten::index_select", "aten::embedding", "aten::gather")
-_ROW_WRITES = (
-    "aten::index_add_",
-    "aten::index_add",
-    "aten::index_copy_",
-    "aten::scatter_",
-    "aten::scatter_add_",
+from profiles.matrix_products import PRODUCTS, attention_flops, is_attention, product_size
+from profiles.operands import Argument, Operand, tensors_in
+from profiles.operator_names import (
+    CREATIONS,
+    ELEMENTWISE,
+    MOVES,
+    OPTIMIZERS,
+    RANDOM,
+    REDUCTIONS,
+    VIEWS,
 )
-_VIEWS = (
-    "aten::view",
-    "aten::view_as",
-    "aten::reshape",
-    "aten::t",
-    "aten::transpose",
-    "aten::expand",
-    "aten::expand_as",
-    "aten::unsqueeze",
-    "aten::squeeze",
-    "aten::select",
-    "aten::slice",
-    "aten::narrow",
-    "aten::chunk",
-    "aten::detach",
-    "aten::as_strided",
-    "aten::permute",
-    "aten::flatten",
-    "aten::unflatten",
-    "aten::split",
-    "aten::split_with_sizes",
-    "aten::unbind",
-    "aten::alias",
-)
-_ALLOCATIONS = ("aten::empty", "aten::empty_like", "aten::new_empty", "aten::new_empty_strided")
-_FILLS = (
-    "aten::zero_",
-    "aten::fill_",
-    "aten::zeros_like",
-    "aten::ones_like",
-    "aten::full_like",
-)
-_COPIES = ("aten::copy_", "aten::clone")
-_REDUCTIONS = (
-    "aten::sum",
-    "aten::mean",
-    "aten::amax",
-    "aten::max",
-    "aten::min",
-    "aten::binary_cross_entropy_with_logits",
-)
-_OPTIMIZER_READS = {
-    "aten::_fused_sgd_": 2,  # parameter, gradient
-    "aten::_fused_adagrad_": 3,  # and the sum of squares
-    "aten::_fused_adam_": 4,  # and two moments
-}
-"""How many tensors of a parameter's size each reads; it writes all of them but the gradient."""
+from profiles.row_operators import ROW_OPERATORS, row_amounts
 
 
 @dataclass(frozen=True)
@@ -88,69 +34,126 @@ class OperatorWork:
     read_bytes: int
     written_bytes: int
 
+    def __add__(self, other: OperatorWork) -> OperatorWork:
+        return OperatorWork(
+            self.flops + other.flops,
+            self.read_bytes + other.read_bytes,
+            self.written_bytes + other.written_bytes,
+        )
+
+
+NOTHING = OperatorWork(0, 0, 0)
+
 
 def operator_work(
-    name: str, shapes: Sequence[Shape], types: Sequence[str], dense_bytes: int
-) -> OperatorWork:
-    """The work of operator ``name`` (``aten::linear``) on inputs of ``shapes`` and element
-    ``types``. ``dense_bytes`` is the size of all dense parameters, which an optimizer's fused
-    operator walks. Lists of tensors leave no shapes behind: what other operators do with them
-    (``aten::cat``) is not counted, nor are the results of reductions, which are small."""
-    sizes = [math.prod(shape) for shape in shapes]
-    item = [_ITEM_BYTES.get(kind, 4) for kind in types] + [4] * len(shapes)
-    tensors = [n * b for n, b, s in zip(sizes, item, shapes, strict=False) if s]
-    if name in _OPTIMIZER_READS:
-        reads = _OPTIMIZER_READS[name]
-        return OperatorWork(dense_bytes // 4, reads * dense_bytes, (reads - 1) * dense_bytes)
-    if name in _VIEWS or name in _ALLOCATIONS or not tensors:
-        return OperatorWork(0, 0, 0)
-    if name in _FILLS:
-        return OperatorWork(0, 0, tensors[0])
-    if name in _COPIES:
-        return OperatorWork(0, tensors[-1], tensors[-1])
-    product = _product(name, shapes)
-    if product is not None:
-        flops, written = product
-        return OperatorWork(flops, sum(tensors), written * item[0])
-    if name in _ROW_READS or name in _ROW_WRITES:
-        return _rows(name, shapes, item)
-    elements = max(n for n, s in zip(sizes, shapes, strict=True) if s)
-    if name in _REDUCTIONS:
-        return OperatorWork(elements, sum(tensors), 0)
-    written = tensors[0] if name.endswith("_") else max(tensors)
-    return OperatorWork(elements, sum(tensors), written)
+    name: str, arguments: Sequence[Argument], result_bytes: int | None = None
+) -> OperatorWork | None:
+    """The work of operator ``name`` (``aten::mm``) on ``arguments``; None where there is no
+    formula for it.
 
-
-def _product(name: str, shapes: Sequence[Shape]) -> tuple[int, int] | None:
-    """FLOPs and elements written of a matrix product, or None."""
-    if name == "aten::linear" and len(shapes) >= 2 and len(shapes[1]) == 2:
-        rows = math.prod(shapes[0][:-1])
-        out, inner = shapes[1]
-        return 2 * rows * inner * out, rows * out
-    pair: Sequence[Shape] = ()
-    if name in ("aten::mm", "aten::matmul", "aten::bmm"):
-        pair = shapes[:2]
-    elif name in ("aten::addmm", "aten::baddbmm"):
-        pair = shapes[1:3]
-    if len(pair) < 2 or len(pair[0]) < 2 or not pair[1]:
+    ``result_bytes`` is the memory that it took for its result: none in place, or where the last
+    argument is the tensor to write to. Where it is not known (None), the result of a reduction, a
+    sort or a creation is not counted.
+    """
+    plain = name.removeprefix("aten::")
+    if plain.startswith("__"):
+        plain = f"bitwise_{plain.strip('_')}"  # a & b
+    in_place = plain.endswith("_")
+    kind = plain.removesuffix("_").removeprefix("_foreach_")
+    if kind in VIEWS:
+        return NOTHING
+    tensors = list(tensors_in(arguments))
+    if plain in OPTIMIZERS:
+        return _optimizer(plain, arguments)
+    if plain in PRODUCTS:
+        return _product(plain, tensors)
+    if is_attention(plain):
+        written = result_bytes if result_bytes is not None else tensors[0].bytes
+        return OperatorWork(attention_flops(plain, tensors), _bytes(tensors), written)
+    if kind in ROW_OPERATORS:
+        amounts = row_amounts(kind, arguments, in_place, result_bytes)
+        return OperatorWork(*amounts) if amounts else None
+    if kind in CREATIONS:
+        return OperatorWork(0, 0, result_bytes or 0)
+    if not tensors:
         return None
-    left, right = pair
-    rows = math.prod(left[:-1])
-    columns = right[-1] if len(right) > 1 else 1
-    return 2 * rows * left[-1] * columns, rows * columns
+    if kind in ("zero", "fill") or (kind in RANDOM and in_place):
+        return OperatorWork(0, 0, _size(tensors[:1]))
+    if kind == "copy":
+        return OperatorWork(0, _bytes(tensors[1:]), _size(tensors[:1]))
+    if kind in ELEMENTWISE or kind in REDUCTIONS or kind in MOVES:
+        return _pass(kind, arguments, in_place, result_bytes)
+    return None
 
 
-def _rows(name: str, shapes: Sequence[Shape], item: Sequence[int]) -> OperatorWork:
-    """Inputs are a table, an axis and an index, or for ``embedding`` a table and an index."""
-    table, index = shapes[0], shapes[1 if name == "aten::embedding" else 2]
-    count = math.prod(index)
-    # gather and scatter take an index for every element. Ours repeat a short one along an axis:
-    # its own size is not known, and left out.
-    single = name in ("aten::gather", "aten::scatter_", "aten::scatter_add_") and len(index) > 1
-    moved = count * item[0] * (1 if single else math.prod(table[1:]))
-    ids = 0 if single else 8 * count
-    if name in _ROW_READS:
-        return OperatorWork(0, moved + ids, moved)
-    if "add" in name:
-        return OperatorWork(moved // item[0], 2 * moved + ids, moved)
-    return OperatorWork(0, moved + ids, moved)
+def _pass(
+    kind: str, arguments: Sequence[Argument], in_place: bool, result_bytes: int | None
+) -> OperatorWork:
+    """One pass over all that is given."""
+    read = list(tensors_in(arguments))
+    target = list(tensors_in(arguments[:1])) if in_place else []
+    if not in_place and result_bytes == 0 and len(read) > 1 and isinstance(arguments[-1], Operand):
+        target = [read.pop()]
+    if target:
+        written = _size(target)
+    elif result_bytes is not None:
+        written = result_bytes
+    else:
+        written = _result_elements(arguments) * read[0].item_bytes if kind in ELEMENTWISE else 0
+    if kind in ELEMENTWISE:
+        flops = ELEMENTWISE[kind] * _result_elements(arguments)
+    else:
+        flops = REDUCTIONS.get(kind, 0) * _largest(arguments)
+    return OperatorWork(flops, _bytes(read), written)
+
+
+def _result_elements(arguments: Sequence[Argument]) -> int:
+    """Of tensors that are broadcast to one shape; a list has one result for each of its own."""
+    if arguments and isinstance(arguments[0], tuple):
+        return sum(tensor.elements for tensor in arguments[0])
+    sizes: list[int] = []
+    for tensor in tensors_in(arguments):
+        for place, size in enumerate(reversed(tensor.shape)):
+            if place == len(sizes):
+                sizes.append(size)
+            elif sizes[place] == 1:
+                sizes[place] = size
+    return math.prod(sizes)
+
+
+def _largest(arguments: Sequence[Argument]) -> int:
+    if arguments and isinstance(arguments[0], tuple):
+        return sum(tensor.elements for tensor in arguments[0])
+    return max(tensor.elements for tensor in tensors_in(arguments))
+
+
+def _product(name: str, tensors: Sequence[Operand]) -> OperatorWork | None:
+    found = product_size(name, tensors)
+    if found is None:
+        return None
+    flops, elements = found
+    takes = 3 if name.startswith(("add", "badd", "linear")) else 2  # any other is written to
+    return OperatorWork(flops, _bytes(tensors[:takes]), elements * tensors[0].item_bytes)
+
+
+def _optimizer(name: str, arguments: Sequence[Argument]) -> OperatorWork | None:
+    """A fused optimizer reads lists of parameters, gradients and state, and writes all of them but
+    the gradients; counts of steps, a number each, are left out."""
+    lists = [argument for argument in arguments if isinstance(argument, tuple)]
+    if len(lists) < 2:
+        return None
+    parameters, gradients, *state = lists
+    moments = (each for each in state if any(tensor.shape for tensor in each))
+    written = _bytes(parameters) + sum(map(_bytes, moments))
+    flops = OPTIMIZERS[name] * sum(tensor.elements for tensor in parameters)
+    return OperatorWork(flops, written + _bytes(gradients), written)
+
+
+def _bytes(tensors: Sequence[Operand]) -> int:
+    """Bytes in memory."""
+    return sum(tensor.bytes for tensor in tensors)
+
+
+def _size(tensors: Sequence[Operand]) -> int:
+    """Bytes of all elements."""
+    return sum(tensor.elements * tensor.item_bytes for tensor in tensors)

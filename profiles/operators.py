@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from profiles.operator_formulas import OperatorWork, operator_work
+from profiles.operator_formulas import NOTHING
 from profiles.trace_reading import INPUT_MARK, Called
 from rmixer.errors import RunFailed
 from rmixer.profile import OperatorCost
@@ -31,19 +31,14 @@ class OperatorTimes:
         """Sum of mean durations and mean gaps: the step as the operators tell it."""
         return float(self.durations_us.mean(axis=0).sum() + self.gaps_us.mean(axis=0).sum())
 
-    def costs(self, dense_bytes: int) -> list[OperatorCost]:
-        """A row of ``operators.csv`` for each operator; ``dense_bytes`` is the size of all
-        dense parameters."""
+    def costs(self) -> list[OperatorCost]:
+        """A row of ``operators.csv`` for each operator; what was not counted does no work."""
         p10, p50, p90 = np.quantile(self.durations_us, (0.1, 0.5, 0.9), axis=0)
         mean, gap = self.durations_us.mean(axis=0), self.gaps_us.mean(axis=0)
         rows = []
         for index, call in enumerate(self.calls):
             is_input = call.name == INPUT_MARK
-            work = (
-                OperatorWork(0, 0, 0)
-                if is_input
-                else operator_work(call.name, call.shapes, call.types, dense_bytes)
-            )
+            work = call.work or NOTHING
             rows.append(
                 OperatorCost(
                     index=index,
@@ -51,7 +46,7 @@ class OperatorTimes:
                     module=call.module,
                     operator="input" if is_input else call.name,
                     forward_index=call.forward_index,
-                    shapes=" ".join("x".join(map(str, s)) for s in call.shapes if s),
+                    shapes=call.operands,
                     flops=work.flops,
                     read_bytes=work.read_bytes,
                     written_bytes=work.written_bytes,

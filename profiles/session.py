@@ -11,6 +11,7 @@ import torch
 from torch import nn
 from torch.profiler import ProfilerActivity, profile, record_function
 
+from profiles.counted_work import count_work
 from profiles.trace_reading import (
     INPUT_MARK,
     MODULE_MARK,
@@ -47,8 +48,7 @@ def session(channel: Channel, job: dict[str, Any]) -> None:
     """
     step = make_step(Job(**job))
     first = first_steps(step)
-    dense = sum(p.nbytes for p in step.model.parameters() if _is_dense(p))
-    channel.send("ready", sizes=step.bytes_by_use(), dense_bytes=dense, first_steps_s=first)
+    channel.send("ready", sizes=step.bytes_by_use(), first_steps_s=first)
     while (message := channel.receive())["kind"] != "end":
         if message["kind"] == "plain":
             skipped_s, durations = plain(step, message["seconds"])
@@ -71,12 +71,6 @@ def first_steps(step: Step) -> list[float]:
         step.run()
         durations.append(time.perf_counter() - start_s)
     return durations
-
-
-def _is_dense(parameter: nn.Parameter) -> bool:
-    """Whether an optimizer walks all of it; of a sparse table only the rows of the batch."""
-    sparse = parameter.grad is not None and parameter.grad.is_sparse
-    return parameter.requires_grad and not sparse
 
 
 def plain(step: Step, seconds: float) -> tuple[float, list[float]]:
@@ -147,6 +141,7 @@ def structure(step: Step) -> dict[str, Any]:
     events = list(observed.profiler.kineto_results.events())
     calls = read_calls(events)
     tie_backward_to_forward(calls)
+    count_work(calls, observed.profiler.kineto_results.experimental_event_tree())
     return {"calls": calls, "peak_bytes": transient_peak_bytes(events)}
 
 

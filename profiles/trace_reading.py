@@ -12,6 +12,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from profiles.operator_formulas import OperatorWork
+
 INPUT_MARK = "rmixer::input"
 PHASE_MARK = "rmixer::phase::"
 MODULE_MARK = "rmixer::module::"
@@ -21,7 +23,8 @@ _BACKWARD_NODE = re.compile(r"\w+Backward\d*")
 @dataclass
 class Called:
     """One call of an operator. ``events`` are the profiler's events inside it, itself included;
-    ``events_before`` those between the previous operator's end and this one's start."""
+    ``events_before`` those between the previous operator's end and this one's start. ``operands``
+    are the shapes of its tensors in words, and ``work`` what it did, where both were counted."""
 
     name: str
     duration_us: float
@@ -34,6 +37,8 @@ class Called:
     types: tuple[str, ...] = ()
     forward_index: int = -1
     sequence: set[int] = field(default_factory=set)
+    operands: str = ""
+    work: OperatorWork | None = None
 
 
 def read_calls(events: Iterable[Any]) -> list[Called]:

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from profiles.operator_formulas import OperatorWork
 from profiles.operators import OperatorTimes, closure_of, merge_operators, total_work
 from profiles.trace_reading import INPUT_MARK, Called
 from rmixer.errors import RunFailed
@@ -18,8 +19,8 @@ CALLS = [
         20.0,
         phase="forward",
         module="top",
-        shapes=((2, 3), (3, 5), ()),
-        types=("float", "float", "Scalar"),
+        operands="2x3 3x5",
+        work=OperatorWork(60, 84, 40),
     ),
     Called("aten::mm", 30.0, phase="backward", module="top", forward_index=1),
 ]
@@ -86,7 +87,7 @@ def test_closure_is_signed_and_relative_to_the_measured_step() -> None:
 def test_rows_of_the_table() -> None:
     steps = [[float(5 + i), 20.0, 30.0] for i in range(11)]
     times = OperatorTimes(CALLS, np.array(steps), np.full((11, 3), 4.0), threads=2)
-    first, second, third = times.costs(dense_bytes=0)
+    first, second, third = times.costs()
     assert [row.index for row in (first, second, third)] == [0, 1, 2]
     assert (first.operator, first.phase, first.flops) == ("input", "input", 0)
     assert (first.p10_us, first.p50_us, first.p90_us, first.mean_us) == (6.0, 10.0, 14.0, 10.0)
@@ -101,5 +102,5 @@ def test_the_work_of_a_step_is_counted_for_one_thread_count() -> None:
     rows = []
     for threads in (1, 2):
         times = OperatorTimes(CALLS, np.ones((1, 3)), np.zeros((1, 3)), threads)
-        rows += times.costs(dense_bytes=0)
+        rows += times.costs()
     assert total_work(rows, 1) == total_work(rows, 2) == (60, 124)

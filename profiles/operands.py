@@ -1,0 +1,116 @@
+"""What an operator was called with, as PyTorch's profiler recorded it with shapes."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+_TYPE_BYTES = {
+    "double": 8,
+    "float": 4,
+    "c10::BFloat16": 2,
+    "c10::Half": 2,
+    "c10::complex<float>": 8,
+    "c10::complex<double>": 16,
+    "long int": 8,
+    "long": 8,
+    "int": 4,
+    "short int": 2,
+    "short": 2,
+    "signed char": 1,
+    "unsigned char": 1,
+    "bool": 1,
+}
+
+
+@dataclass(frozen=True)
+class Operand:
+    """One tensor. ``stored`` is how many of its elements lie in memory: less than the product of
+    ``shape`` where it is expanded."""
+
+    shape: tuple[int, ...]
+    item_bytes: int
+    stored: int
+
+    @property
+    def elements(self) -> int:
+        """Elements that an operator sees."""
+        return math.prod(self.shape)
+
+    @property
+    def bytes(self) -> int:
+        """Bytes in memory."""
+        return self.stored * self.item_bytes
+
+
+Argument = Operand | tuple[Operand, ...] | float | None
+"""A tensor, a list of tensors, a number, or anything else."""
+
+
+def operand(shape: Sequence[int], item_bytes: int, strides: Sequence[int] = ()) -> Operand:
+    """A tensor of ``shape``; every element is stored where ``strides`` are not known."""
+    stored = math.prod(
+        size for place, size in enumerate(shape) if place >= len(strides) or strides[place]
+    )
+    return Operand(tuple(shape), item_bytes, stored)
+
+
+def recorded_arguments(inputs: Iterable[Any]) -> tuple[Argument, ...]:
+    """The arguments of one operator from the profiler's event tree (``extra_fields.inputs``)."""
+    return tuple(_recorded(value) for value in inputs)
+
+
+def _recorded(value: Any) -> Argument:
+    if isinstance(value, list):
+        return tuple(_tensor(each) for each in value)
+    if hasattr(value, "sizes"):
+        return _tensor(value)
+    return value if isinstance(value, int | float) else None
+
+
+def _tensor(value: Any) -> Operand:
+    item_bytes = torch.empty((), dtype=value.dtype).element_size()
+    return operand(value.sizes, item_bytes, value.strides)
+
+
+def listed_arguments(
+    shapes: Sequence[Sequence[int]], types: Sequence[str]
+) -> tuple[Argument, ...] | None:
+    """The arguments from the lists of a profiler's event: a shape and a type's name (``float``)
+    each, an empty shape and another name for what is no tensor. None where a list of tensors is
+    among them, of which such an event says nothing."""
+    if any(kind in ("TensorList", "GenericList") for kind in types):
+        return None
+    return tuple(
+        operand(shape, _TYPE_BYTES[kind]) if kind in _TYPE_BYTES else None
+        for shape, kind in zip(shapes, types, strict=False)
+    )
+
+
+def tensors_in(arguments: Iterable[Argument]) -> Iterator[Operand]:
+    """All tensors among ``arguments``, those in lists too."""
+    for argument in arguments:
+        if isinstance(argument, Operand):
+            yield argument
+        elif isinstance(argument, tuple):
+            yield from argument
+
+
+def shapes_text(arguments: Iterable[Argument]) -> str:
+    """Shapes as a table of operators has them: ``2x3 [2x3 2x5]``; numbers are left out, and so
+    are tensors of one number."""
+    words = []
+    for argument in arguments:
+        if isinstance(argument, tuple):
+            words.append(f"[{' '.join(_shape_text(each) for each in argument)}]")
+        elif isinstance(argument, Operand) and argument.shape:
+            words.append(_shape_text(argument))
+    return " ".join(words)
+
+
+def _shape_text(tensor: Operand) -> str:
+    return "x".join(map(str, tensor.shape)) or "1"

@@ -1,0 +1,125 @@
+"""Work counted from what operators really call: by hand, and against torch's FLOP counter."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+import torch
+from torch.nn import functional
+from torch.profiler import ProfilerActivity, profile
+from torch.utils.flop_counter import FlopCounterMode, addmm_flop, baddbmm_flop
+
+from profiles.counted_work import CountedOperator, counted_operators
+from profiles.matrix_products import PRODUCTS
+from rmixer.data.prepare import prepare
+from rmixer.models.registry import MODELS
+from rmixer.training.make_step import make_step
+from rmixer.workload import job_of
+
+# Of what happens in place it has no formulas: those of the same out of place.
+IN_PLACE: dict[Any, Any] = {
+    torch.ops.aten.addmm_: addmm_flop.__wrapped__,  # type: ignore[attr-defined]
+    torch.ops.aten.baddbmm_: baddbmm_flop.__wrapped__,  # type: ignore[attr-defined]
+}
+TABLE, IDS = torch.zeros(1000, 16), torch.tensor([3, 1, 2, 3])
+ROW = 4 * 16
+
+
+def counted(run: Callable[[], object]) -> list[CountedOperator]:
+    """The outermost operators of ``run``."""
+    with profile(
+        activities=[ProfilerActivity.CPU], record_shapes=True, profile_memory=True
+    ) as observed:
+        kept = run()
+    del kept
+    return counted_operators(observed.profiler.kineto_results.experimental_event_tree())
+
+
+def amounts(run: Callable[[], object]) -> tuple[int, int, int]:
+    """FLOPs, bytes read and bytes written by the first operator."""
+    work = counted(run)[0].work
+    assert work is not None
+    return work.flops, work.read_bytes, work.written_bytes
+
+
+@pytest.mark.parametrize(
+    ("run", "expected"),
+    [
+        (lambda: TABLE.index_select(0, IDS), (0, 4 * (ROW + 8), 4 * ROW)),
+        (lambda: functional.embedding(IDS, TABLE), (0, 4 * (ROW + 8), 4 * ROW)),
+        (lambda: TABLE[IDS], (0, 4 * ROW, 4 * ROW)),
+        (lambda: torch.cat([TABLE[:2], TABLE[:3]]), (0, 5 * ROW, 5 * ROW)),
+        (lambda: torch.stack([TABLE[0], TABLE[1]]), (0, 2 * ROW, 2 * ROW)),
+        (lambda: TABLE.sum(1), (16_000, 64_000, 4_000)),
+        (lambda: TABLE.softmax(1), (80_000, 64_000, 64_000)),
+        (lambda: TABLE.clone(), (0, 64_000, 64_000)),
+        (lambda: TABLE.to(torch.bfloat16), (0, 64_000, 32_000)),
+        (lambda: torch.zeros_like(TABLE), (0, 0, 64_000)),
+        (lambda: TABLE.t().contiguous(), (0, 64_000, 64_000)),
+        (lambda: TABLE.view(-1), (0, 0, 0)),
+        (lambda: TABLE > TABLE, (16_000, 128_000, 16_000)),
+        # values and places, sorted
+        (lambda: IDS.sort(), (0, 32, 64)),
+        # 5 outputs from 16 inputs, through t() and addmm
+        (
+            lambda: functional.linear(TABLE, TABLE[:5], TABLE[0, :5]),
+            (2 * 1000 * 16 * 5, 64_000 + 5 * ROW + 20, 20_000),
+        ),
+    ],
+)
+def test_by_hand(run: Callable[[], object], expected: tuple[int, int, int]) -> None:
+    found = counted(run)
+    work = [each.work for each in found]
+    assert None not in work
+    total = tuple(
+        sum(getattr(each, name) for each in work)
+        for name in ("flops", "read_bytes", "written_bytes")
+    )
+    assert total == expected
+
+
+def test_a_tensor_to_write_to() -> None:
+    result = torch.empty(1000)
+    assert amounts(lambda: torch.sum(TABLE, 1, out=result)) == (16_000, 64_000, 4_000)
+
+
+def test_lists_have_shapes() -> None:
+    (found,) = counted(lambda: torch.cat([TABLE, TABLE]))
+    assert (found.name, found.shapes) == ("aten::cat", "[1000x16 1000x16]")
+
+
+def test_an_operator_without_a_formula_is_named() -> None:
+    """What it calls besides (here it fills its result first) is no measure of it."""
+    points = torch.rand(30, 4)
+    found = [kernel for each in counted(lambda: torch.pdist(points)) for kernel in each.kernels]
+    assert [kernel.name for kernel in found if kernel.work is None] == ["aten::_pdist_forward"]
+
+
+@pytest.mark.parametrize("model", list(MODELS))
+def test_every_operator_of_every_model(model: str) -> None:
+    """Each has a formula, and matrix products are as many FLOPs as torch counts."""
+    job = replace(job_of(model), batch=8, rows_cap=10_000)
+    prepare(job.entry.dataset, job.data)
+    step = make_step(job)
+    step.run()
+    found = counted(step.run)
+    assert {each.name for each in found if each.work is None} == set()
+    ours: Counter[str] = Counter()
+    for kernel in (kernel for each in found for kernel in each.kernels):
+        name = kernel.name.removeprefix("aten::")
+        if name in PRODUCTS and kernel.work:
+            ours[name] += kernel.work.flops
+    counter = FlopCounterMode(display=False, custom_mapping=IN_PLACE)
+    with counter:
+        step.run()
+    theirs = {
+        str(operator).rpartition(".")[2]: flops
+        for operator, flops in counter.get_flop_counts()["Global"].items()
+    }
+    # It counts products of matrices; those with a vector are ours alone.
+    with_a_vector = ("addmv_", "dot", "mv")
+    assert {name: ours[name] for name in ours if name not in with_a_vector} == theirs
