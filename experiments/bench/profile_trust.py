@@ -1,0 +1,98 @@
+"""How far the profiles of a machine can be trusted: closure, precision, repeatability.
+
+``python -m experiments.bench.profile_trust [--machine NAME] [--out FILE]``. Nothing is measured
+anew: these are figures of the profiles themselves.
+"""
+
+from __future__ import annotations
+
+import statistics
+from pathlib import Path
+from typing import Any
+
+import click
+from rich import box
+from rich.table import Table
+
+from experiments.bench.step_speed import as_text
+from profiles.store import Store
+from rmixer.files import write_json, write_text
+from rmixer.profile import ModelProfile
+
+MEDIAN_GOAL, WORST_GOAL = 0.03, 0.06
+
+
+@click.command()
+@click.option("--machine", help="A known machine, or its folder. Default: this one.")
+@click.option("--out", type=click.Path(path_type=Path), help="Write JSON here, the table as .txt.")
+def main(machine: str | None, out: Path | None) -> None:
+    """Collect and compare with the goals."""
+    store = Store()
+    known = store.machine(machine) if machine else store.this_machine()
+    rows = [row for profile in store.profiles(known.name) for row in rows_of(profile)]
+    if not rows:
+        allowed = "profiled models: `rmixer profile run MODELS`"
+        raise click.UsageError(f"machine {known.name}: no profiles; allowed: {allowed}")
+    text = present(rows)
+    click.echo(text)
+    if out:
+        write_json(out, {"machine": known.name, "profiles": rows})
+        write_text(out.with_suffix(".txt"), text + "\n")
+
+
+def rows_of(profile: ModelProfile) -> list[dict[str, Any]]:
+    """A row for each step and lane that has operators."""
+    return [
+        {
+            "model": profile.identity.model,
+            "batch": profile.identity.batch,
+            "device": step.device,
+            "threads": step.threads,
+            "lane": lane,
+            "mean_ms": step.mean_us / 1e3,
+            "half_width": step.half_width,
+            "repeatability": step.repeatability,
+            "rounds": step.rounds,
+            "dropped_rounds": step.dropped_rounds,
+            "stalls": step.stalls,
+            "closure": closure,
+        }
+        for step in profile.steps
+        for lane, closure in step.closure.items()
+    ]
+
+
+def present(rows: list[dict[str, Any]]) -> str:
+    """The table, and medians and worst over all of it."""
+    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    table.add_column("model", no_wrap=True)
+    for name in ("batch", "lane", "threads", "mean ms", "± 95%", "repeated", "rounds", "closure"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for row in rows:
+        dropped = f" (+{row['dropped_rounds']} slow)" if row["dropped_rounds"] else ""
+        table.add_row(
+            row["model"],
+            str(row["batch"]),
+            row["lane"],
+            str(row["threads"]),
+            f"{row['mean_ms']:.2f}",
+            f"{row['half_width']:.1%}",
+            f"{row['repeatability']:.1%}",
+            f"{row['rounds']}{dropped}",
+            f"{row['closure']:+.1%}",
+        )
+    closures = [abs(row["closure"]) for row in rows]
+    repeated = [row["repeatability"] for row in rows]
+    return "\n".join(
+        (
+            as_text(table, 110),
+            f"closure: median {statistics.median(closures):.1%} (goal {MEDIAN_GOAL:.0%}), worst "
+            f"{max(closures):.1%} (goal {WORST_GOAL:.0%})",
+            f"taken twice: median {statistics.median(repeated):.1%} apart, worst "
+            f"{max(repeated):.1%}",
+        )
+    )
+
+
+if __name__ == "__main__":
+    main()

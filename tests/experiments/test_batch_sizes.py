@@ -1,0 +1,37 @@
+"""The benchmark that leaves batch sizes out, on made-up profiles."""
+
+from __future__ import annotations
+
+import pytest
+
+from experiments.bench.batch_sizes import families, left_out, present
+from rmixer.profile import ModelProfile
+from sim.made_up import make_operator, make_profile, make_step
+
+
+def profile(batch: int, mean_us: float, model: str = "criteo_dlrm") -> ModelProfile:
+    operators = [make_operator(mean_us)]
+    return make_profile(model, [make_step(mean_us=mean_us)], operators, batch)
+
+
+def test_a_family_is_one_model_at_three_batches() -> None:
+    three = [profile(batch, 10.0 * batch) for batch in (512, 64, 128)]
+    two = [profile(batch, 10.0, "amazon_din") for batch in (64, 128)]
+    (found,) = families([*three, *two])
+    assert [member.identity.batch for member in found] == [64, 128, 512]
+
+
+def test_each_is_predicted_from_the_others() -> None:
+    """100 us + 10 us a sample, but for 256 where it takes 10% longer."""
+    family = [
+        profile(batch, (100.0 + 10.0 * batch) * (1.1 if batch == 256 else 1.0))
+        for batch in (64, 128, 256, 512)
+    ]
+    first, _, odd, last = left_out(family)
+    assert (odd["from"], odd["beyond"]) == ([128, 512], False)
+    assert odd["error"] == pytest.approx(1 / 1.1 - 1)
+    assert (first["from"], first["beyond"]) == ([128, 256], True)
+    assert last["beyond"]
+    text = present(left_out(family))
+    assert "between the others" in text
+    assert "1 of 2 within 8%" in text
