@@ -9,7 +9,7 @@ from itertools import chain
 from typing import Any
 
 from profiles.job_type import core_balance, core_utilisation, job_type, memory_sensitivity
-from profiles.neighbours import Neighbours, by_count
+from profiles.neighbours import Neighbours
 from profiles.operators import OperatorTimes, closure_of, merge_operators, total_work
 from profiles.phases import PhaseTimes
 from profiles.precision import half_width
@@ -92,13 +92,14 @@ def _step_cost(found: Found, times: OperatorTimes, blocks: Blocks, warmup_steps:
         closure={"cpu": closure_of(times, mean_us)},
         scale={"cpu": (mean_us + stall_us) / times.total_us},
         profiler_event_us=statistics.median(found.event_us),
-        compute_slowdown=by_count(found.neighbours.compute),
-        stream_slowdown=by_count(found.neighbours.stream),
+        compute_slowdown=found.neighbours.by_count("compute"),
+        stream_slowdown=found.neighbours.by_count("stream"),
         pressure=found.neighbours.pressure,
         build_s=found.phases.build_s,
         warmup_s=sum(found.phases.first_steps_s[:warmup_steps]),
         evaluate_s=found.phases.evaluate_s,
         save_s=found.phases.save_s,
+        sensitivity=found.neighbours.points(),
     )
 
 

@@ -7,15 +7,16 @@ One sweep beside growing numbers of computing and of streaming bubbles on the ot
 from __future__ import annotations
 
 import statistics
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from profiles.bubble import Bubbles, Work
+from rmixer.profile import Sensitivity
 from rmixer.step_statistics import step_statistics
 from rmixer.training.process import WorkerProcess
 
+WORKS: tuple[Work, ...] = ("compute", "stream")
 ROUNDS = 5
 BLOCK_S = 0.3
 REFERENCE_S = 0.15
@@ -24,17 +25,37 @@ SWEEP_S = 20.0
 
 @dataclass
 class Neighbours:
-    """Ratios of the mean step beside k bubbles to that alone, by kind and k, and ``pressure``, a
-    value of each round."""
+    """Ratios of the mean step beside bubbles to that alone, by ``(work, cores, duty)``, and
+    ``pressures``, a value of each round."""
 
-    compute: dict[int, list[float]] = field(default_factory=dict)
-    stream: dict[int, list[float]] = field(default_factory=dict)
+    ratios: dict[tuple[Work, int, float], list[float]] = field(default_factory=dict)
     pressures: list[float] = field(default_factory=list)
 
     @property
     def pressure(self) -> float:
         """The median over rounds, at least 0; 0 where no core was left over."""
         return max(0.0, statistics.median(self.pressures)) if self.pressures else 0.0
+
+    def points(self) -> tuple[Sensitivity, ...]:
+        """The median slow-down at every point of the sweep, as measured."""
+        return tuple(
+            Sensitivity(work, cores, duty, round(statistics.median(ratios), 4))
+            for (work, cores, duty), ratios in self.ratios.items()
+        )
+
+    def by_count(self, work: Work) -> tuple[float, ...]:
+        """The median slow-down for every count of busy bubbles up to the largest measured; below
+        1 is noise and becomes 1, counts in between are interpolated."""
+        medians = {
+            cores: max(1.0, statistics.median(ratios))
+            for (kind, cores, duty), ratios in self.ratios.items()
+            if kind == work and duty == 1.0
+        }
+        if not medians:
+            return ()
+        counts = sorted(medians)
+        values = np.interp(range(1, counts[-1] + 1), counts, [medians[k] for k in counts])
+        return tuple(round(float(value), 4) for value in values)
 
 
 def measure_neighbours(
@@ -44,34 +65,36 @@ def measure_neighbours(
     ``alone_s`` a step. Slow steps get fewer rounds, so that it ends in 20 s where one round can.
     """
     found = Neighbours()
-    counts = bubble_counts(spare)
-    if not counts:
+    levels = bubble_levels(spare)
+    if not levels:
         return found
     block_s = max(BLOCK_S, 2.5 * alone_s)
-    round_s = block_s + len(counts) * 2 * (block_s + 2 * alone_s) + 2 * REFERENCE_S
+    round_s = block_s + len(levels) * 2 * (block_s + 2 * alone_s) + 2 * REFERENCE_S
     for _ in range(int(min(ROUNDS, max(1.0, SWEEP_S // round_s)))):
         before_s = step_statistics(worker.ask("plain", seconds=block_s)["durations"]).mean_s
-        for k in counts:
-            beside_s, _ = _beside(worker, bubbles, "compute", k, block_s)
-            found.compute.setdefault(k, []).append(beside_s / before_s)
-            beside_s, rate = _beside(worker, bubbles, "stream", k, block_s)
-            found.stream.setdefault(k, []).append(beside_s / before_s)
-            if k == 1:
-                found.pressures.append(pressure(bubbles, rate))
+        for level in levels:
+            for work in WORKS:
+                beside_s, rate = _beside(worker, bubbles, work, *level, block_s)
+                found.ratios.setdefault((work, *level), []).append(beside_s / before_s)
+                if work == "stream" and level == (1, 1.0):
+                    found.pressures.append(pressure(bubbles, rate))
     return found
 
 
-def bubble_counts(spare: int) -> list[int]:
-    """The counts of bubbles tried beside a job where ``spare`` cores are left over."""
-    return sorted({1, -(-spare // 2), spare}) if spare else []
+def bubble_levels(spare: int) -> list[tuple[int, float]]:
+    """The counts of bubbles, and the share of the time in which they work, that are tried beside
+    a job where ``spare`` cores are left over: half of one, one, half of them, all."""
+    if not spare:
+        return []
+    return [(1, 0.5), *((count, 1.0) for count in sorted({1, -(-spare // 2), spare}))]
 
 
 def _beside(
-    worker: WorkerProcess, bubbles: Bubbles, work: Work, count: int, block_s: float
+    worker: WorkerProcess, bubbles: Bubbles, work: Work, count: int, duty: float, block_s: float
 ) -> tuple[float, float]:
-    """The job's mean step in seconds beside ``count`` bubbles that work for ``block_s``, and the
-    rate of the first one."""
-    bubbles.start(work, block_s, count)
+    """The job's mean step in seconds beside ``count`` bubbles that work for a share ``duty`` of
+    ``block_s``, and the rate of the first one."""
+    bubbles.start(work, block_s, count, duty)
     answer = worker.ask("plain", seconds=block_s)
     durations = np.asarray(answer["durations"])
     # Steps that outlasted the bubbles were alone at the end.
@@ -91,14 +114,3 @@ def pressure(bubbles: Bubbles, beside_job: float) -> float:
     if span <= 0.02 / like_compute:  # streams do not disturb each other here: nothing to share
         return 0.0
     return slowed / span
-
-
-def by_count(ratios: Mapping[int, Sequence[float]]) -> tuple[float, ...]:
-    """The median slow-down for every count of bubbles up to the largest measured; below 1 is
-    noise and becomes 1, counts in between are interpolated."""
-    if not ratios:
-        return ()
-    counts = sorted(ratios)
-    medians = [max(1.0, statistics.median(ratios[k])) for k in counts]
-    values = np.interp(range(1, counts[-1] + 1), counts, medians)
-    return tuple(round(float(value), 4) for value in values)

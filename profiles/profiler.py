@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 
 from profiles.assemble import Found, assemble
 from profiles.bubble import Bubbles
-from profiles.neighbours import SWEEP_S, bubble_counts, measure_neighbours
+from profiles.neighbours import SWEEP_S, bubble_levels, measure_neighbours
 from profiles.phases import measure_phases
 from profiles.precision import blocks_needed
 from profiles.rounds import Plan, measure_rounds, together
@@ -62,7 +62,7 @@ def profiling_seconds(cores: int, threads: Sequence[int], plan: Plan | None = No
     total_s = 0.0
     for count in threads:
         total_s += START_AND_PHASES_S + PASSES * plan.seconds
-        total_s += SWEEP_S / 2 if plan.neighbours and bubble_counts(cores - count) else 0.0
+        total_s += SWEEP_S / 2 if plan.neighbours and bubble_levels(cores - count) else 0.0
     return total_s
 
 

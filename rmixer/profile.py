@@ -61,6 +61,19 @@ class OperatorCost:
 
 
 @dataclass(frozen=True)
+class Sensitivity:
+    """How many times as long a step takes as alone, while ``cores`` others compute in cache or
+    stream memory for a share ``duty`` of the time: as measured, so noise may be below 1."""
+
+    __pydantic_config__ = ConfigDict(extra="forbid")
+
+    work: Literal["compute", "stream"]
+    cores: Annotated[int, Field(gt=0)]
+    duty: Annotated[float, Field(gt=0, le=1)]
+    slowdown: Positive
+
+
+@dataclass(frozen=True)
 class StepCost:
     """A step on one kind of device with one count of host threads, without the profiler.
 
@@ -72,9 +85,12 @@ class StepCost:
     multiplies operators and gaps by, by lane. ``compute_slowdown[k - 1]`` and
     ``stream_slowdown[k - 1]`` are this step's mean, in units of its mean alone, while k other
     cores compute in cache or stream memory (empty where no core is left over, or it was not
-    measured); ``pressure`` is how much one such job slows a streaming neighbour, from 0 (as a
-    compute loop does) to 1 (as another stream does). Phases other than training are seconds;
-    warm-up is that of the first ``warmup_steps`` of the profile.
+    measured), from ``sensitivity``, all points of the sweep; ``pressure`` is how much one such
+    job slows a streaming neighbour, from 0 (as a compute loop does) to 1 (as another stream does).
+    Phases other than training are seconds;
+    warm-up is that of the first ``warmup_steps`` of the profile. Only of a command job are known
+    ``core_us``, the processor time that all its processes spend on a step, and ``gpu_us``, how
+    long its GPU is busy with one.
     """
 
     __pydantic_config__ = ConfigDict(extra="forbid")
@@ -102,21 +118,25 @@ class StepCost:
     warmup_s: Seconds
     evaluate_s: Seconds
     save_s: Seconds
+    sensitivity: tuple[Sensitivity, ...] = ()
+    core_us: Seconds | None = None
+    gpu_us: Seconds | None = None
 
 
 @dataclass(frozen=True)
 class MemoryCost:
     """Peak memory on one kind of device. On the CPU ``context_bytes`` is an idle worker's
-    resident memory and ``peak_bytes`` the high-water mark of a fresh worker that trained."""
+    resident memory and ``peak_bytes`` the high-water mark of a fresh worker that trained. Of a
+    command job only the peak is known, that of all its processes."""
 
     __pydantic_config__ = ConfigDict(extra="forbid")
 
     device: Kind
-    parameter_bytes: Bytes
-    gradient_bytes: Bytes
-    optimizer_bytes: Bytes
-    activation_bytes: Bytes
-    context_bytes: Bytes
+    parameter_bytes: Bytes | None
+    gradient_bytes: Bytes | None
+    optimizer_bytes: Bytes | None
+    activation_bytes: Bytes | None
+    context_bytes: Bytes | None
     peak_bytes: Annotated[int, Field(gt=0)]
 
 
@@ -141,7 +161,8 @@ class InputCost:
 class ModelProfile:
     """One cost identity on one machine. ``intensity`` is FLOPs per byte of the operators' byte
     formulas; ``bandwidth_gbps`` those bytes per second of step, one thread. ``predicted_from``
-    are the batches of the profiles that it was predicted from, if its own was not measured."""
+    are the batches of the profiles that it was predicted from, if its own was not measured. A
+    command job's operators are unknown: it has none, and no figures that come from them."""
 
     __pydantic_config__ = ConfigDict(extra="forbid")
 
@@ -152,10 +173,10 @@ class ModelProfile:
     memory: Annotated[tuple[MemoryCost, ...], Field(min_length=1)]
     startup_s: Seconds
     warmup_steps: Annotated[int, Field(ge=0)]
-    flops: Annotated[int, Field(ge=0)]
-    bytes: Annotated[int, Field(ge=0)]
-    intensity: Seconds
-    bandwidth_gbps: Seconds
+    flops: Annotated[int, Field(ge=0)] | None
+    bytes: Annotated[int, Field(ge=0)] | None
+    intensity: Seconds | None
+    bandwidth_gbps: Seconds | None
     utilisation: dict[Kind, Seconds]
     job_type: dict[Kind, JobType]
     probe_s: Positive
@@ -246,14 +267,14 @@ def read_profile(folder: Path) -> ModelProfile:
             if memory.device not in getattr(profile, key):
                 allowed = "a value (memory has this device)"
                 raise InputError(path, f"{key}.{memory.device}", "nothing", allowed)
-    return dataclasses.replace(profile, operators=_read_operators(folder / "operators.csv"))
+    operators = _read_operators(folder / "operators.csv")
+    if not operators and not profile.identity.is_program:
+        raise InputError(folder / "operators.csv", "line 2", "nothing", "at least one operator")
+    return dataclasses.replace(profile, operators=operators)
 
 
 def _read_operators(path: Path) -> tuple[OperatorCost, ...]:
-    operators = tuple(map(_operator, read_rows(path, "table of operators", COLUMNS)))
-    if not operators:
-        raise InputError(path, "line 2", "nothing", "at least one operator")
-    return operators
+    return tuple(map(_operator, read_rows(path, "table of operators", COLUMNS)))
 
 
 def _operator(row: CsvRow) -> OperatorCost:

@@ -8,16 +8,22 @@ import numpy as np
 import pytest
 
 from profiles.assemble import Found, assemble
+from profiles.bubble import Work
 from profiles.neighbours import Neighbours
 from profiles.operator_formulas import OperatorWork
 from profiles.phases import PhaseTimes
 from profiles.rounds import Blocks
 from profiles.trace_reading import INPUT_MARK, Called
-from rmixer.profile import ModelProfile
+from rmixer.profile import ModelProfile, Sensitivity
 from sim.made_up import make_job, make_machine
 
 MS = 1e-3
 EVENT_US = 2.0
+RATIOS: dict[tuple[Work, int, float], list[float]] = {
+    ("compute", 1, 0.5): [0.9],
+    ("compute", 1, 1.0): [1.1, 1.3, 1.2],
+    ("stream", 1, 1.0): [1.5],
+}
 
 
 def profiled(duration_us: float, gap_us: float) -> dict[str, Any]:
@@ -56,7 +62,7 @@ def found(*passes: Blocks, first_steps_s: tuple[float, ...] = (1 * MS,) * 5) -> 
         structure={"calls": calls, "peak_bytes": 64},
         event_us=[EVENT_US, EVENT_US],
         passes=list(passes),
-        neighbours=Neighbours({1: [1.1, 1.3, 1.2]}, {1: [1.5]}, [0.2, 0.6, 0.4]),
+        neighbours=Neighbours(RATIOS, [0.2, 0.6, 0.4]),
     )
 
 
@@ -94,6 +100,11 @@ def test_repeatability_is_how_far_two_workers_are_apart() -> None:
 def test_neighbours_are_medians_over_rounds() -> None:
     (step,) = made(blocks(1 * MS, [0.05] * 2)).steps
     assert (step.compute_slowdown, step.stream_slowdown, step.pressure) == ((1.2,), (1.5,), 0.4)
+    assert step.sensitivity == (
+        Sensitivity("compute", 1, 0.5, 0.9),
+        Sensitivity("compute", 1, 1.0, 1.2),
+        Sensitivity("stream", 1, 1.0, 1.5),
+    )
 
 
 def test_warm_up_is_found() -> None:

@@ -34,6 +34,15 @@ def test_each_works_on_a_core_of_its_own_and_ends_with_the_block() -> None:
     assert not [child for child in born if child.is_running()]
 
 
+def test_one_that_rests_half_of_the_time_does_less() -> None:
+    """Far less than two thirds of the work, in any but the worst of luck."""
+    with Bubbles(CORES[:1]) as bubbles:
+        for work in ("compute", "stream"):
+            whole = max(bubbles.run(work, 0.2)[0] for _ in range(3))
+            bubbles.start(work, 0.2, duty=0.25)
+            assert bubbles.rates()[0] < 0.67 * whole
+
+
 def test_a_core_that_is_not_there_leaves_no_bubble_behind() -> None:
     before = set(children())
     with pytest.raises(RunFailed, match="exit code 1"):

@@ -22,7 +22,7 @@ class Bubbles:
         assert (first, other) == ("stream", 1)
         return self._rates[second]
 
-    def start(self, work: str, seconds: float, count: int) -> None:
+    def start(self, work: str, seconds: float, count: int, duty: float) -> None:
         """Begin."""
 
     def rates(self, count: int) -> list[float]:
@@ -50,17 +50,28 @@ def test_where_streams_do_not_disturb_each_other_there_is_no_pressure() -> None:
 
 
 def test_slow_downs_between_the_counts_that_were_tried_are_interpolated() -> None:
-    """Medians 1.2 and 2.0; below one is noise."""
-    assert neighbours.by_count({1: [1.1, 1.2, 9.0], 3: [2.0]}) == (1.2, 1.6, 2.0)
-    assert neighbours.by_count({1: [0.9], 2: [0.8]}) == (1.0, 1.0)
-    assert neighbours.by_count({}) == ()
+    """Medians 1.2 and 2.0; below one is noise. What works half of the time does not count."""
+    found = neighbours.Neighbours(
+        {
+            ("compute", 1, 0.5): [7.0],
+            ("compute", 1, 1.0): [1.1, 1.2, 9.0],
+            ("compute", 3, 1.0): [2.0],
+            ("stream", 1, 1.0): [0.9],
+            ("stream", 2, 1.0): [0.8],
+        }
+    )
+    assert found.by_count("compute") == (1.2, 1.6, 2.0)
+    assert found.by_count("stream") == (1.0, 1.0)
+    assert neighbours.Neighbours().by_count("stream") == ()
 
 
 @pytest.mark.parametrize(
-    ("spare", "levels"), [(0, []), (1, [1]), (2, [1, 2]), (3, [1, 2, 3]), (15, [1, 8, 15])]
+    ("spare", "counts"), [(0, []), (1, [1]), (2, [1, 2]), (3, [1, 2, 3]), (15, [1, 8, 15])]
 )
-def test_one_neighbour_half_of_them_and_all(spare: int, levels: list[int]) -> None:
-    assert neighbours.bubble_counts(spare) == levels
+def test_one_neighbour_half_of_them_and_all(spare: int, counts: list[int]) -> None:
+    """Before them one that works half of the time."""
+    levels = neighbours.bubble_levels(spare)
+    assert levels == ([(1, 0.5), *((count, 1.0) for count in counts)] if counts else [])
 
 
 class Answering:
@@ -87,6 +98,6 @@ def test_steps_that_outlast_the_bubbles_do_not_count(
 ) -> None:
     worker: Any = Answering(skipped_s, durations_s)
     bubbles: Any = Bubbles(1.0, 1.0)
-    found, rate = neighbours._beside(worker, bubbles, "stream", 1, block_s=1.0)
+    found, rate = neighbours._beside(worker, bubbles, "stream", 1, 1.0, block_s=1.0)
     assert found == pytest.approx(mean_s)
     assert rate == 12.0
