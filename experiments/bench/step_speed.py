@@ -2,7 +2,8 @@
 
 ``python -m experiments.bench.step_speed [--models a,b] [--batch 512] [--out FILE]``.
 One thread, the two steps in turn in one process, medians over rounds. Where a model's tables do
-not fit twice into ``--memory-gb`` they are capped, and the table says so.
+not fit twice into ``--memory-gb`` they are capped, and the table says so; it also says whether
+the straightforward step had a plain network (``experiments.bench.plain_networks``) or shares ours.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
+from experiments.bench.straightforward import NetworkKind
 from experiments.bench.timed_steps import TimedSteps
 from profiles import limits
 from rmixer.files import write_json, write_text
@@ -47,6 +49,13 @@ STATES = {"sgd": 1, "rowwise_adagrad": 1, "adagrad": 2, "adam": 3, "adamw": 3}
 @click.option("--block-s", type=click.FloatRange(0.01), default=0.3, show_default=True)
 @click.option("--memory-gb", type=click.FloatRange(0.1), default=6.0, show_default=True)
 @click.option(
+    "--network",
+    type=click.Choice(["plain", "shared"]),
+    default="plain",
+    show_default=True,
+    help="What the straightforward step computes: its own network, or ours.",
+)
+@click.option(
     "--out",
     type=click.Path(path_type=Path),
     help="Write the figures here as JSON, the table as .txt.",
@@ -57,6 +66,7 @@ def main(
     rounds: int,
     block_s: float,
     memory_gb: float,
+    network: NetworkKind,
     out: Path | None,
 ) -> None:
     """Time the steps."""
@@ -74,6 +84,7 @@ def main(
                     job=asdict(job),
                     rounds=rounds,
                     block_s=block_s,
+                    network=network,
                 )
             bound_ms = TimedSteps(**timed).bound_ms
             rows.append(
@@ -106,7 +117,10 @@ def present(rows: list[dict[str, Any]]) -> str:
     """The table, and the goals beside what was found."""
     table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
     table.add_column("model", no_wrap=True)
-    for name in ("batch", "rows cap", "ours ms", "plain ms", "faster", "floor", "bound ms"):
+    for name in ("batch", "rows cap", "ours ms", "theirs ms"):
+        table.add_column(name, justify="right")
+    table.add_column("network")
+    for name in ("faster", "floor", "bound ms"):
         table.add_column(name, justify="right")
     table.add_column("x bound", justify="right")
     table.add_column("load", justify="right")
@@ -116,6 +130,7 @@ def present(rows: list[dict[str, Any]]) -> str:
             f"{row['rows_cap']:,}" if row["rows_cap"] else "",
             f"{row['ours_ms']:.2f}",
             f"{row['straightforward_ms']:.2f}",
+            row["network"],
             f"{row['speedup']:.2f}",
             f"{row['floor']:.1%}",
             f"{row['bound_ms']:.2f}",
@@ -123,7 +138,7 @@ def present(rows: list[dict[str, Any]]) -> str:
             f"{row['load_ms'] / row['ours_ms']:.1%}",
         )
         table.add_row(row["model"], *cells)
-    lines = [as_text(table, 110)]
+    lines = [as_text(table, 120)]
     slower = [f"{r['model']} {r['batch']}" for r in rows if r["speedup"] < 1.0 - r["floor"]]
     lines.append(f"slower than the straightforward step: {', '.join(slower) or 'none'}")
     of_rmixer = [row["speedup"] for row in rows if row["model"].startswith(RMIXER)]

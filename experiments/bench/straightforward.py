@@ -1,7 +1,8 @@
 """The training step as one writes it first: an ``nn.Embedding`` per field, ``torch.optim``.
 
-The network, the weights, the batches and the kinds of optimizers are those of our step; what
-differs are the embedding tables, their gradients (torch's sparse ones) and their optimizers.
+The weights, the batches and the kinds of optimizers are those of our step; what differs are the
+embedding tables, their gradients (torch's sparse ones), their optimizers, and the network where
+:mod:`experiments.bench.plain_networks` has one.
 """
 
 from __future__ import annotations
@@ -9,11 +10,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import partial
 from itertools import pairwise
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
 
+from experiments.bench.plain.network import PlainNetwork
+from experiments.bench.plain_networks import plain_network
+from rmixer.models.base import RecommendationModel
 from rmixer.training.step import TrainingStep
 from rmixer.workload import Job
 
@@ -23,6 +27,7 @@ _DENSE: dict[str, Any] = {
     "adam": torch.optim.Adam,
     "adamw": torch.optim.AdamW,
 }
+NetworkKind = Literal["plain", "shared"]
 _SPARSE = {**_DENSE, "adam": torch.optim.SparseAdam}
 
 
@@ -82,11 +87,12 @@ class FieldEmbeddings(nn.Module):
 class StraightforwardStep:
     """The step of ``job`` without our embedding code; :meth:`run` makes one step.
 
-    Unless ``split_shared``, its losses are those of our step. Row-wise Adagrad, which torch does
-    not have, is not taken.
+    Its network is the plain one, if the model has one and ``network`` is not ``shared``, else
+    our own; :attr:`network_kind` says which. Unless ``split_shared``, its losses are those of our
+    step but for what dropout draws. Row-wise Adagrad, which torch does not have, is not taken.
     """
 
-    def __init__(self, job: Job, split_shared: bool = True) -> None:
+    def __init__(self, job: Job, split_shared: bool = True, network: NetworkKind = "plain") -> None:
         ours = TrainingStep(job)
         self.model, self._batches = ours.model, ours.batches
         probe = {name: torch.zeros_like(v) for name, v in self._batches.next_batch().items()}
@@ -96,7 +102,10 @@ class StraightforwardStep:
             table = self.model.tables[name].data
             pooled = name in self.model.bags
             self.embeddings[name] = FieldEmbeddings(table, offsets, job.batch, pooled, split_shared)
-        self._optimizers = _optimizers(job, self.model, self.embeddings)
+        plain = plain_network(self.model) if network == "plain" else None
+        self.network: PlainNetwork | RecommendationModel = plain or self.model
+        self.network_kind: NetworkKind = "plain" if plain else "shared"
+        self._optimizers = _optimizers(job, self.network, self.embeddings)
         self._clip_norm = job.entry.clip_norm
         self.last_loss: Tensor | None = None
 
@@ -107,22 +116,22 @@ class StraightforwardStep:
             optimizer.zero_grad()
         ids = self.model.table_ids(batch)
         rows = {name: self.embeddings[name](at) for name, at in ids.items()}
-        loss = self.model.loss(batch, rows)
+        loss = self.network.loss(batch, rows)
         loss.backward()
         if self._clip_norm is not None:
-            torch.nn.utils.clip_grad_norm_(self.model.parameters(), self._clip_norm)
+            torch.nn.utils.clip_grad_norm_(self.network.parameters(), self._clip_norm)
         for optimizer in self._optimizers:
             optimizer.step()
         self.last_loss = loss.detach()
 
 
 def _optimizers(
-    job: Job, model: nn.Module, embeddings: nn.ModuleDict
+    job: Job, network: nn.Module, embeddings: nn.ModuleDict
 ) -> Sequence[torch.optim.Optimizer]:
     settings = job.entry.settings_of(job.optimizer)
     names = {"epsilon": "eps", "initial_accumulator": "initial_accumulator_value"}
     known = {names.get(name, name): value for name, value in settings.items()}
-    dense = [p for p in model.parameters() if p.requires_grad]
+    dense = [p for p in network.parameters() if p.requires_grad]
     sparse = list(embeddings.parameters())
     made = [_DENSE[job.optimizer](dense, lr=job.lr, **known)]
     return [*made, _SPARSE[job.optimizer](sparse, lr=job.lr, **known)] if sparse else made

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from experiments.bench.straightforward import StraightforwardStep
+from experiments.bench.straightforward import NetworkKind, StraightforwardStep
 from rmixer.training.step import TrainingStep
 from rmixer.training.worker import Channel
 from rmixer.workload import Job
@@ -28,8 +28,10 @@ class TimedSteps:
     one round; ``floor`` how far two blocks of ours in one round differ. ``flops`` of one step in
     matrix products; ``least_bytes`` that it must move: each weight and state it changes and each
     row of the batch once in and once out, the batch once in. ``gflops`` and ``gbps`` are the
-    machine's, measured between the rounds."""
+    machine's, measured between the rounds. ``network`` says whether theirs was a plain network or
+    shared ours."""
 
+    network: NetworkKind
     ours_ms: float
     straightforward_ms: float
     load_ms: float
@@ -48,11 +50,12 @@ class TimedSteps:
 
 
 def time_steps(
-    channel: Channel, job: dict[str, Any], rounds: int, block_s: float
+    channel: Channel, job: dict[str, Any], rounds: int, block_s: float, network: NetworkKind
 ) -> dict[str, Any]:
-    """:class:`TimedSteps` of ``job`` as a dict, on this worker's threads."""
+    """:class:`TimedSteps` of ``job`` as a dict, on this worker's threads; theirs has a plain
+    network where there is one, or shares ours if ``network`` says so."""
     given = Job(**job)
-    ours, theirs = TrainingStep(given), StraightforwardStep(given)
+    ours, theirs = TrainingStep(given), StraightforwardStep(given, network=network)
     for _ in range(3):
         ours.run()
         theirs.run()
@@ -73,6 +76,7 @@ def time_steps(
     apart = [abs(a / b - 1) for a, b in zip(found["a"], found["b"], strict=True)]
     return vars(
         TimedSteps(
+            network=theirs.network_kind,
             ours_ms=statistics.median(both) * 1e3,
             straightforward_ms=statistics.median(found["theirs"]) * 1e3,
             load_ms=statistics.median(found["load"]) * 1e3,

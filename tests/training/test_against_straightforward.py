@@ -1,21 +1,29 @@
-"""Our step against one of torch's own embeddings and optimizers: the same weights and batches
-give the same losses."""
+"""Our step against one of torch's own embeddings and optimizers, with our network or a plain one:
+the same weights and batches give the same losses."""
 
 from __future__ import annotations
 
 import pytest
 
-from experiments.bench.straightforward import StraightforwardStep
+from experiments.bench.straightforward import NetworkKind, StraightforwardStep
 from rmixer.models.registry import MODELS, model_entry
 from rmixer.training.step import TrainingStep
 from rmixer.workload import Job
 
+# An optimizer of each kind, without dropout, whose draws differ.
+PLAIN = ("amazon_din", "alidisplay_dmr", "dien")
 
-@pytest.mark.parametrize("model", MODELS)
-def test_the_losses_of_five_steps_are_the_same(model: str) -> None:
+
+@pytest.mark.parametrize(
+    ("model", "network"),
+    [*((model, "shared") for model in MODELS), *((model, "plain") for model in PLAIN)],
+)
+def test_the_losses_of_five_steps_are_the_same(model: str, network: NetworkKind) -> None:
     entry = model_entry(model)
     job = Job("job", model, 5, 8, entry.optimizer, entry.lr * 0.1, seed=0, rows_cap=300)
-    ours, theirs = TrainingStep(job), StraightforwardStep(job, split_shared=False)
+    ours = TrainingStep(job)
+    theirs = StraightforwardStep(job, split_shared=False, network=network)
+    assert theirs.network_kind == network
     found, expected = [], []
     for _ in range(5):
         ours.run()

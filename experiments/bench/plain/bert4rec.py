@@ -1,0 +1,77 @@
+"""BERT4Rec as in its paper: torch's encoder, and a softmax over all items (arXiv 1904.06690)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import cross_entropy, gelu, linear
+
+from experiments.bench.plain.network import PlainNetwork
+from rmixer.models.base import RecommendationModel
+
+
+class PlainBERT4Rec(PlainNetwork):
+    """:class:`rmixer.models.bert4rec.BERT4Rec`."""
+
+    def __init__(self, model: RecommendationModel) -> None:
+        super().__init__(model)
+        config = self.config
+        width, items = config["hidden"], model.capped(config["items"])
+        self.item = nn.Embedding(items, width)
+        self.position = nn.Embedding(config["history_max"], width)
+        self.item_bias = nn.Parameter(torch.zeros(items))
+        self.norm = nn.LayerNorm(width)
+        self.dropout = nn.Dropout(config["embedding_dropout"])
+        self.blocks = nn.ModuleList()
+        for _ in range(config["blocks"]):
+            block = nn.TransformerEncoderLayer(
+                width,
+                config["heads"],
+                config["feed_forward"],
+                config["dropout"],
+                activation="gelu",
+                batch_first=True,
+            )
+            # The model drops nothing between the two feed-forward layers.
+            block.dropout = nn.Identity()  # type: ignore[assignment]
+            self.blocks.append(block)
+        self.transform = nn.Linear(width, width)
+        self.transform_norm = nn.LayerNorm(width)
+
+    def logits(self, batch: Mapping[str, Tensor], rows: Mapping[str, Tensor]) -> Tensor:
+        """Logits of all items at the masked places that are used, [n, items]."""
+        places = torch.arange(self.config["history_max"])
+        hidden = self.dropout(self.norm(self.item(batch["items"]) + self.position(places)))
+        padding = places >= batch["length"].unsqueeze(1)
+        for block in self.blocks:
+            hidden = block(hidden, src_key_padding_mask=padding)
+        used = self._used(batch)
+        samples = torch.arange(len(used)).unsqueeze(1).expand_as(used)
+        masked = hidden[samples[used], batch["masked_places"][used]]
+        found = self.transform_norm(gelu(self.transform(masked)))
+        return linear(found, self.item.weight, self.item_bias)
+
+    def loss(self, batch: Mapping[str, Tensor], rows: Mapping[str, Tensor]) -> Tensor:
+        return cross_entropy(self.logits(batch, rows), batch["masked_items"][self._used(batch)])
+
+    def _used(self, batch: Mapping[str, Tensor]) -> Tensor:
+        """Which of the slots are used, [B, slots]."""
+        return torch.arange(self.config["slots"]) < batch["masked_count"].unsqueeze(1)
+
+    def renamed(self, ours: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        names = {
+            ".projections.": ".self_attn.in_proj_",
+            ".output.": ".self_attn.out_proj.",
+            ".widen.": ".linear1.",
+            ".narrow.": ".linear2.",
+            ".norm_1.": ".norm1.",
+            ".norm_2.": ".norm2.",
+        }
+        found = {}
+        for name, value in ours.items():
+            for old, new in names.items():
+                name = name.replace(old, new)
+            found[f"{name}.weight" if name in ("item", "position") else name] = value
+        return found
