@@ -8,16 +8,21 @@ from pathlib import Path
 
 from matplotlib.figure import Figure
 
+from experiments.figures.batch_breakdown import batch_breakdown_data, draw_batch_breakdown
 from experiments.figures.gantt import draw_gantt, gantt_data
 from experiments.figures.job_error import draw_job_errors, job_error_data
 from experiments.figures.operators import draw_operators, operators_data
 from experiments.figures.policies import draw_policies, policies_data
+from experiments.figures.roofline import draw_rooflines
 
 __all__ = [
+    "batch_breakdown_data",
+    "draw_batch_breakdown",
     "draw_gantt",
     "draw_job_errors",
     "draw_operators",
     "draw_policies",
+    "draw_rooflines",
     "gantt_data",
     "job_error_data",
     "operators_data",

@@ -20,8 +20,7 @@ from rmixer.profile import PHASES, ModelProfile
 
 _WIDTH_IN, _LABEL_PT = 11.0, 7.0
 _PALETTE = sns.color_palette("colorblind")
-# The same things have the same colour in both panels.
-_COLOURS = {
+COLOURS = {
     "input and copies": _PALETTE[0],
     "embedding rows": _PALETTE[1],
     "matrix products": _PALETTE[2],
@@ -34,6 +33,7 @@ _COLOURS = {
     "backward": _PALETTE[8],
     GAPS: (0.83, 0.83, 0.83),
 }
+"""Of each class of operators and each phase, in every figure."""
 
 
 @dataclass(frozen=True)
@@ -42,6 +42,9 @@ class Breakdown:
     the share of each class and each phase, which sum to one."""
 
     label: str
+    batch: int
+    lane: str
+    threads: int
     total_ms: float
     by_class: dict[str, float]
     by_phase: dict[str, float]
@@ -62,18 +65,25 @@ def operators_data(profiles: Iterable[ModelProfile]) -> list[Breakdown]:
                 phase_us[cost.phase] += cost.mean_us
                 phase_us[GAPS] += cost.gap_before_us
             total_us = sum(time_us.values())
-            where = "" if lane == "cpu" else f"{lane}, "
-            noun = "thread" if threads == 1 else "threads"
             identity = profile.identity
             breakdowns.append(
                 Breakdown(
-                    label=f"{identity.label} b{identity.batch}, {where}{threads} {noun}",
+                    label=f"{identity.label} b{identity.batch}, {lane_label(lane, threads)}",
+                    batch=identity.batch,
+                    lane=lane,
+                    threads=threads,
                     total_ms=total_us / 1e3,
                     by_class=_shares(time_us, CLASSES, total_us),
                     by_phase=_shares(phase_us, (*PHASES, GAPS), total_us),
                 )
             )
     return breakdowns
+
+
+def lane_label(lane: str, threads: int) -> str:
+    """``2 threads``, ``gpu, 1 thread``: the CPU goes without saying."""
+    where = "" if lane == "cpu" else f"{lane}, "
+    return f"{where}{threads} {'thread' if threads == 1 else 'threads'}"
 
 
 def _shares(time_us: dict[str, float], names: Sequence[str], total_us: float) -> dict[str, float]:
@@ -114,13 +124,13 @@ def _draw_stacks(
                 share,
                 left=start,
                 height=0.72,
-                color=_COLOURS[name],
+                color=COLOURS[name],
                 edgecolor="white",
                 linewidth=0.6,
             )
             label = f"{share:.0%}"
             if text_width_in(label, _LABEL_PT) + 0.08 < share * 0.36 * _WIDTH_IN:
-                write_on(axes, start + share / 2, place, label, _COLOURS[name], _LABEL_PT)
+                write_on(axes, start + share / 2, place, label, COLOURS[name], _LABEL_PT)
             start += share
     axes.set_title(title)
     axes.set_xlim(0, 1)
@@ -131,7 +141,7 @@ def _draw_stacks(
     keep_grid(axes, "x")
     below_axis = ScaledTranslation(0.0, -0.55, figure.dpi_scale_trans)
     axes.legend(
-        handles=[Patch(facecolor=_COLOURS[name], label=name) for name in present],
+        handles=[Patch(facecolor=COLOURS[name], label=name) for name in present],
         loc="upper left",
         bbox_to_anchor=(0.0, 0.0),
         bbox_transform=axes.transAxes + below_axis,

@@ -1,4 +1,4 @@
-"""``rmixer profile run`` and ``rmixer profile show``."""
+"""``rmixer profile`` and its ``run`` and ``show``."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from rmixer.cli.profile_types import types
 from rmixer.cli.workloads import shrinking_option, shrunk_workload
 from rmixer.errors import InputError
 
@@ -14,6 +15,9 @@ from rmixer.errors import InputError
 @click.group()
 def command() -> None:
     """Measure what a model's training step costs on this machine, and show it."""
+
+
+command.add_command(types)
 
 
 @command.command()
@@ -96,18 +100,24 @@ def run(
 @click.option("--batch", type=click.IntRange(min=1), help="Default: the model's own batch.")
 @click.option("--machine", help="A known machine, or its folder. Default: this one.")
 @click.option("--top", default=12, type=click.IntRange(min=1), help="How many operators.")
-@click.option("--figure", type=click.Path(path_type=Path), help="Draw the breakdown here (PNG).")
+@click.option(
+    "--figures",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Draw breakdown.png and roofline.png into this folder.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, every operator included.")
 def show(
     model: str,
     batch: int | None,
     machine: str | None,
     top: int,
-    figure: Path | None,
+    figures: Path | None,
     as_json: bool,
 ) -> None:
-    """Show the profile of MODEL: steps, largest operators, memory, phases."""
-    from experiments.figures.operators import draw_operators, operators_data
+    """Show the profile of MODEL: steps, largest operators, memory, phases. Figures: how its
+    operators share a step, for every batch size that is profiled, and where they lie below the
+    machine's limits."""
+    from experiments.profile_figures import draw_profile
     from experiments.profile_table import profile_table
     from profiles.store import Store
     from rmixer.cli.console import console, print_json, report
@@ -124,8 +134,10 @@ def show(
         have = ", ".join(found.key for found in store.profiles(known.name)) or "none"
         allowed = f"one of those profiled on {known.name}: {have} (`rmixer profile run {model}`)"
         raise InputError("rmixer profile show", "", f"no profile {key}", allowed)
-    if figure:
-        draw_operators(operators_data([profile])).savefig(figure)
+    if figures:
+        others = store.other_batches(known.name, profile.identity)
+        for path in draw_profile(profile, others, known, figures):
+            report(f"drew {path}")
     if as_json:
         print_json(profile)
     else:

@@ -1,0 +1,28 @@
+"""``rmixer profile types``."""
+
+from __future__ import annotations
+
+import click
+
+
+@click.command()
+@click.option("--machine", help="A known machine, or its folder. Default: this one.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def types(machine: str | None, as_json: bool) -> None:
+    """Job type and utilisation of every profile, beside what RMixer takes as given."""
+    from experiments.job_types import type_rows, types_table
+    from profiles.store import Store
+    from rmixer.cli.console import console, print_json, report
+    from rmixer.errors import InputError
+
+    store = Store()
+    known = store.machine(machine) if machine else store.this_machine(report)
+    profiles = store.profiles(known.name)
+    if not profiles:
+        allowed = "profiles (`rmixer profile run MODEL`)"
+        raise InputError("rmixer profile types", "", f"nothing profiled on {known.name}", allowed)
+    rows = type_rows(profiles)
+    if as_json:
+        print_json(rows)
+    else:
+        console().print(types_table(rows, known))
