@@ -25,9 +25,9 @@ from rmixer.workload import job_of, read_workload
 STEPS = 500
 FOLDER = Path(__file__).resolve().parent / "workloads"
 RESPECTS: Mapping[str, tuple[str, Callable[[ModelProfile], float]]] = {
-    "computing": ("GFLOP/s", lambda p: p.flops / p.steps[0].mean_us / 1e3),
+    "computing": ("GFLOP/s", lambda p: (p.flops or 0) / p.steps[0].mean_us / 1e3),
     "memory": ("peak GB", lambda p: p.memory[0].peak_bytes / 1e9),
-    "bandwidth": ("GB/s", lambda p: p.bandwidth_gbps),
+    "bandwidth": ("GB/s", lambda p: p.bandwidth_gbps or 0.0),
 }
 
 
