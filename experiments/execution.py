@@ -14,7 +14,7 @@ from experiments.prediction import step_times_for, write_prediction
 from experiments.run_folder import RunFolder
 from profiles import limits
 from profiles.bubble import probe_machine
-from rmixer.admission import check_memory
+from rmixer.admission import check_executable, check_memory
 from rmixer.data.making import Making
 from rmixer.data.prepare import prepare
 from rmixer.data.raw_reader import Bar, no_bar
@@ -46,6 +46,7 @@ def execute(
     """Run ``policy`` on the real clock and write what happened under ``part``: events, summary,
     step times, the schedule as it came out, and what the jobs saved. A run that was
     interrupted or failed is written too."""
+    check_executable(workload)
     layout.check(machine, "layout")
     check_cores(machine)
     used = {device.name: 0 for device in machine.devices}
@@ -148,9 +149,9 @@ def _predict_and_execute(
 
 
 def prepare_data(workload: Workload, bar: Bar = no_bar) -> None:
-    """Make the data sets of all jobs ready before any clock runs, but for a user's own models: what
-    these read is their own."""
-    known = [job for job in workload.jobs if not job.is_own]
+    """Make the data sets of all jobs ready before any clock runs, but for a user's own models and
+    programs: what these read is their own."""
+    known = [job for job in workload.jobs if job.in_registry]
     for dataset, data in dict.fromkeys((job.entry.dataset, job.data) for job in known):
         prepare(dataset, data, Making(bar=bar))
 

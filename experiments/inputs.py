@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from profiles.batch_prediction import predict_batch
+from profiles.command_profiler import command_seconds, profile_command
 from profiles.measure_machine import MEASURE_MACHINE_S
 from profiles.profiler import profile_job, profiling_seconds
 from profiles.rounds import Plan
@@ -105,18 +106,25 @@ def plan_profiling(
     _, missing = store.load(workload.jobs, machine, threads, plan.neighbours)
     if again:
         missing = list({cost_identity(job).key: job for job in workload.jobs}.values())
-    each_s = profiling_seconds(len(machine.cores), threads, plan)
-    return ProfilingPlan(missing, threads, len(missing) * each_s, plan)
+    return ProfilingPlan(
+        missing, threads, _seconds(missing, len(machine.cores), threads, plan), plan
+    )
 
 
 def plan_from_nothing(workload: Workload, cores: int) -> ProfilingPlan:
     """What is missing where not even the machine is known: all of it, and the machine."""
     distinct = {cost_identity(job).key: job for job in workload.jobs}
     threads = tuple(sorted({1, cores}))
-    each_s = profiling_seconds(cores, threads)
-    return ProfilingPlan(
-        tuple(distinct.values()), threads, MEASURE_MACHINE_S + len(distinct) * each_s
-    )
+    missing = tuple(distinct.values())
+    seconds = MEASURE_MACHINE_S + _seconds(missing, cores, threads, Plan())
+    return ProfilingPlan(missing, threads, seconds)
+
+
+def _seconds(jobs: Sequence[Job], cores: int, threads: Sequence[int], plan: Plan) -> float:
+    """At most how long profiling ``jobs`` takes."""
+    programs = sum(job.command is not None for job in jobs)
+    model_s = profiling_seconds(cores, threads, plan)
+    return (len(jobs) - programs) * model_s + programs * command_seconds(threads, plan)
 
 
 def profile_missing(
@@ -130,7 +138,8 @@ def profile_missing(
     interrupted call goes on where it was."""
     for index, job in enumerate(plan.missing):
         progress(index, len(plan.missing))
-        if not job.is_own:
+        if job.in_registry:
             prepare(job.entry.dataset, job.data)
-        store.save(profile_job(job, machine, plan.threads, plan.plan, report))
+        profile = profile_job if job.command is None else profile_command
+        store.save(profile(job, machine, plan.threads, plan.plan, report))
     progress(len(plan.missing), len(plan.missing))

@@ -90,7 +90,7 @@ def types_table(rows: Sequence[TypeRow], machine: Machine) -> Table:
     for row in rows:
         table.add_row(
             row.model,
-            str(row.batch),
+            str(row.batch) if row.batch else ABSENT,
             row.device,
             row.job_type,
             percent(row.utilisation),

@@ -26,6 +26,7 @@ from experiments.sweep_row import SWEEP
 from experiments.trace import write_trace
 from profiles import limits
 from profiles.store import Store
+from rmixer.admission import check_executable
 from rmixer.files import content_hash, write_json
 from rmixer.policies import make_policy
 from rmixer.policies.planned import Planned
@@ -57,6 +58,7 @@ class Plan:
 
 def plan(workload: Workload, store: Store, voice: Voice) -> Plan:
     """Predict as far as is known, without running or measuring anything."""
+    check_executable(workload)
     machine = store.known_machine()
     if machine is None:
         return Plan(plan_from_nothing(workload, len(limits.usable_cores())), None)
@@ -70,6 +72,7 @@ def run(workload: Workload, out: Path, store: Store, voice: Voice, *, verify: bo
     """Profile what is missing, sweep, execute the best schedule; with ``verify`` also execute
     one job at a time and the best a second time, unless a job has failed. Raises KeyboardInterrupt
     when interrupted, after everything is written."""
+    check_executable(workload)
     machine = store.this_machine(voice.report)
     profiling = plan_profiling(workload, machine, store, default_threads(machine))
     RunFolder.check_target(out)

@@ -80,17 +80,19 @@ def profile_table(profile: ModelProfile, top: int = 12) -> Group:
     and in words what is left."""
     identity = profile.identity
     heading = Text(f"{identity.model}, batch {identity.batch}", style="bold")
+    kind = f"{identity.optimizer}, {identity.precision}"
+    if identity.is_program:
+        heading = Text(identity.architecture, style="bold")
+        versions = {"Python": identity.config["python"], "torch": identity.config["torch"]}
+        kind = ", ".join(f"{name} {version}" for name, version in versions.items() if version)
     modelled = ", modelled" if profile.origin == "modelled" else ""
-    heading.append(
-        f" ({identity.optimizer}, {identity.precision}) on {profile.machine}{modelled}",
-        style="default",
-    )
+    heading.append(f" ({kind}) on {profile.machine}{modelled}", style="default")
     return Group(
         heading,
         _facts(profile),
         _step_table(profile),
         _phase_table(profile),
-        _operator_table(profile, top),
+        _program_table(profile) if identity.is_program else _operator_table(profile, top),
         _memory_table(profile),
     )
 
@@ -101,11 +103,36 @@ def _facts(profile: ModelProfile) -> Text:
         for kind in profile.job_type
     )
     return Text(
-        f"{count(profile.flops, 'FLOP')} and {size(profile.bytes)} a step, "
-        f"{profile.intensity:.2f} FLOP/byte, {profile.bandwidth_gbps:.2f} GB/s\n{kinds}\n"
+        f"{_work(profile)}\n{kinds}\n"
         f"start-up {seconds(profile.startup_s)}, {profile.warmup_steps} warm-up steps, "
         f"profile {profile.key}"
     )
+
+
+def _work(profile: ModelProfile) -> str:
+    if profile.flops is None or profile.intensity is None or profile.bandwidth_gbps is None:
+        return "a command job: its operators are unknown"
+    return (
+        f"{count(profile.flops, 'FLOP')} and {size(profile.bytes)} a step, "
+        f"{profile.intensity:.2f} FLOP/byte, {profile.bandwidth_gbps:.2f} GB/s"
+    )
+
+
+def _program_table(profile: ModelProfile) -> Table:
+    table = _table("What a step uses, in all its processes")
+    table.add_column("device")
+    for name in ("threads", "cores' time", "cores busy", "GPU's time"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for step in profile.steps:
+        busy = None if step.core_us is None else step.core_us / (step.mean_us + step.stall_us)
+        table.add_row(
+            step.device,
+            str(step.threads),
+            milliseconds(None if step.core_us is None else step.core_us / 1e3),
+            ABSENT if busy is None else f"{busy:.2f}",
+            milliseconds(None if step.gpu_us is None else step.gpu_us / 1e3),
+        )
+    return table
 
 
 def _step_table(profile: ModelProfile) -> Table:
@@ -133,10 +160,12 @@ def _phase_table(profile: ModelProfile) -> Table:
     for name in ("threads", *names, "pressure"):
         table.add_column(name, justify="right", no_wrap=True)
     for step in profile.steps:
+        # What a program does after its last step is not seen.
+        after = (None, None) if profile.identity.is_program else (step.evaluate_s, step.save_s)
         table.add_row(
             step.device,
             str(step.threads),
-            *(seconds(s) for s in (step.build_s, step.warmup_s, step.evaluate_s, step.save_s)),
+            *(seconds(s) for s in (step.build_s, step.warmup_s, *after)),
             *(f"{s[-1]:.2f}×" if s else ABSENT for s in _slowdowns(step)),
             f"{step.pressure:.2f}",
         )
@@ -194,7 +223,7 @@ def _memory_table(profile: ModelProfile) -> Table:
     for name in names:
         table.add_column(name, justify="left" if name == "device" else "right", no_wrap=True)
     for memory in profile.memory:
-        parts: Iterable[int] = (
+        parts: Iterable[int | None] = (
             memory.parameter_bytes,
             memory.gradient_bytes,
             memory.optimizer_bytes,

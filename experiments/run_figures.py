@@ -39,7 +39,7 @@ def draw_run(folder: RunFolder) -> tuple[list[Path], list[str]]:
         measured = _measured(folder)
         drawings["policies"] = lambda: figures.draw_policies(figures.policies_data(rows, measured))
     profiles, _ = Store().load(workload.jobs, folder.machine)
-    if profiles:
+    if any(profile.operators for profile in profiles.values()):
         drawings["operators"] = lambda: figures.draw_operators(
             figures.operators_data(profiles.values())
         )

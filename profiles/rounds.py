@@ -25,12 +25,14 @@ BLOCK_S = 0.25
 class Plan:
     """How a step is measured: rounds until half the 95% interval of its mean is at most
     ``precision`` of it, at least ``least_rounds`` and, unless these take longer, no more than
-    ``seconds`` in each of two workers, one after the other; beside bubbles if ``neighbours``."""
+    ``seconds`` in each of two workers, one after the other; beside bubbles if ``neighbours``. A
+    command job's program is run for ``command_seconds`` from its first step on."""
 
     precision: float = 0.02
     least_rounds: int = 3
     seconds: float = 6.0
     neighbours: bool = True
+    command_seconds: float = 30.0
 
 
 @dataclass

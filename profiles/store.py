@@ -128,6 +128,12 @@ class Store:
         """All profiles of one machine, by key."""
         return [read_profile(folder) for folder in self._keys(machine).values()]
 
+    def programs(self, machine: str, name: str) -> list[ModelProfile]:
+        """The profiles on one machine of command jobs whose program, or whose key, is ``name``."""
+        found = [path for key, path in self._keys(machine).items() if key.startswith(name)]
+        profiles = [profile for profile in map(read_profile, found) if profile.identity.is_program]
+        return [profile for profile in profiles if name in (profile.key, profile.identity.model)]
+
     def _keys(self, machine: str) -> dict[str, Path]:
         """The folder of every profile of ``machine``, by key and in its order."""
         found: dict[str, Path] = {}

@@ -15,6 +15,16 @@ from rmixer.workload import Workload
 GIB = 1 << 30
 
 
+def check_executable(workload: Workload) -> None:
+    """Raise :class:`InputError` for a job that can be profiled and simulated, but not yet
+    executed: a command job."""
+    for job in workload.jobs:
+        if job.command is not None:
+            allowed = "models so far: a command job can be profiled and simulated, not yet executed"
+            found = f"the command {job.command.line!r}"
+            raise InputError(f"workload {workload.name}", job.id, found, allowed)
+
+
 def check_memory(
     workload: Workload,
     profiles: Mapping[str, ModelProfile],

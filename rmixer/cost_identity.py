@@ -9,6 +9,7 @@ from typing import Any
 
 from pydantic import ConfigDict
 
+from rmixer.command import Command
 from rmixer.data.registry import dataset_entry
 from rmixer.files import content_hash, plain
 from rmixer.own_module import label_of
@@ -32,6 +33,9 @@ class CostIdentity:
     the sources that build the step. Learning rate, seed and steps belong to the job.
 
     Of a user's own model ``architecture`` is its name and ``config`` empty: its source has them.
+    Of a command job ``architecture`` is its command line, ``config`` has the versions of Python and
+    torch that it runs in and its number of GPUs, and ``source`` is a hash of its program; the
+    rest is unknown, and ``batch`` 0.
     """
 
     __pydantic_config__ = ConfigDict(extra="forbid")
@@ -47,18 +51,28 @@ class CostIdentity:
     source: str
 
     @property
+    def is_program(self) -> bool:
+        """Whether it is that of a command job."""
+        return self.batch == 0
+
+    @property
     def label(self) -> str:
         """The model's name as figures and names of files have it."""
         return label_of(self.model)
 
     @property
     def key(self) -> str:
-        """``<label>-b<batch>-<hash8>``, the name of the profile's folder."""
+        """``<label>-b<batch>-<hash8>``, the name of the profile's folder; of a command job without
+        the batch."""
+        if self.is_program:
+            return f"{self.label}-{content_hash(self, 8)}"
         return f"{self.label}-b{self.batch}-{content_hash(self, 8)}"
 
 
 def cost_identity(job: Job) -> CostIdentity:
     """The identity of ``job``'s training step."""
+    if job.command is not None:
+        return _program_identity(job.model, job.command)
     data = SYNTHETIC if job.data == SYNTHETIC else f"files:{content_hash(job.data, 8)}"
     if job.is_own:
         architecture, config, dataset = job.model, {}, "own"
@@ -78,6 +92,24 @@ def cost_identity(job: Job) -> CostIdentity:
         rows_cap=job.rows_cap,
         data=f"{dataset}:{data}",
         source=source,
+    )
+
+
+def _program_identity(name: str, command: Command) -> CostIdentity:
+    return CostIdentity(
+        model=name,
+        architecture=command.line,
+        config={
+            "python": command.python_version,
+            "torch": command.torch_version,
+            "gpus": command.gpus,
+        },
+        batch=0,
+        optimizer="",
+        precision="",
+        rows_cap=None,
+        data="",
+        source=command.source,
     )
 
 

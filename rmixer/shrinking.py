@@ -12,7 +12,8 @@ from rmixer.workload import Workload
 @dataclass(frozen=True)
 class Shrinking:
     """``steps_scale`` multiplies the steps of every job (at least one is left); ``batch_max``
-    bounds its batch and ``rows_max`` the rows of its embedding tables."""
+    bounds its batch and ``rows_max`` the rows of its embedding tables; of a command job only its
+    steps can be changed."""
 
     steps_scale: float = 1.0
     batch_max: int | None = None
@@ -27,7 +28,7 @@ class Shrinking:
                     job,
                     steps=max(1, round(job.steps * self.steps_scale)),
                     batch=_least(job.batch, self.batch_max) or job.batch,
-                    rows_cap=_least(job.rows_cap, self.rows_max),
+                    rows_cap=None if job.command else _least(job.rows_cap, self.rows_max),
                 )
                 for job in workload.jobs
             ),

@@ -10,6 +10,7 @@ from typing import Annotated, Any
 
 from pydantic import ConfigDict, Field
 
+from rmixer.command import Command, find_command
 from rmixer.errors import InputError, choice
 from rmixer.files import Name, content_hash, load_yaml, parse, shown
 from rmixer.models.entry import ModelEntry
@@ -38,6 +39,9 @@ class Job:
     ``model`` is a name of the registry or the user's own, ``package.module:function``. Of one's own
     ``module_root`` is the folder that must be on Python's path and ``source`` a hash of its
     sources; its ``data`` may be any text.
+
+    Of a command job ``model`` is its program's name and ``command`` the program; what its samples,
+    optimizers and data are only the program knows, and ``batch`` is 0.
     """
 
     id: str
@@ -53,6 +57,12 @@ class Job:
     precision: str = "fp32"
     module_root: str = ""
     source: str = ""
+    command: Command | None = None
+
+    @property
+    def in_registry(self) -> bool:
+        """Whether the registry knows the model."""
+        return self.command is None and not self.is_own
 
     @property
     def is_own(self) -> bool:
@@ -102,6 +112,9 @@ class _JobEntry:
     __pydantic_config__ = ConfigDict(extra="forbid")
 
     model: str | None = None
+    command: str | None = None
+    python: str | None = None
+    gpus: Annotated[int, Field(ge=0)] = 0
     count: Copies = 1
     steps: Count | None = None
     batch: Count | None = None
@@ -125,8 +138,6 @@ class _WorkloadFile:
 
 
 NOT_YET = (
-    "command",
-    "python",
     "epochs",
     "evaluate",
     "save_every_s",
@@ -134,8 +145,11 @@ NOT_YET = (
     "deadline_s",
     "weight",
     "priority",
-    "gpus",
 )
+
+OF_COMMANDS: tuple[str, ...] = ("python", "gpus")
+OF_MODELS: tuple[str, ...] = ("batch", "optimizer", "lr", "seed", "rows_cap", "data", "precision")
+"""What a workload may say of jobs of one kind only."""
 
 
 def read_workload(path: Path) -> Workload:
@@ -173,14 +187,16 @@ def _expand(
     except InputError as error:
         key = f"{where}.{error.key}" if error.key else where
         raise InputError(path, key, error.found, error.allowed) from None
-    if entry.model is None:
-        allowed = f"{_models('')} (this key is required)"
-        raise InputError(path, f"{where}.model", "nothing", allowed)
+    _check_kind(entry, item, path, where)
     if entry.steps is None:
         allowed = "a whole number > 0 (this key is required)"
         raise InputError(path, f"{where}.steps", "nothing", allowed)
-    own = _own_module(entry.model, roots, path, where) if is_own(entry.model) else None
-    batch, default_optimizer, lr = _defaults(entry.model, path, where)
+    if entry.command is not None:
+        job = _command_job(entry, entry.command, entry.steps, path, where)
+        return [replace(job, id=name) for name in _names(entry, job.label, taken, path, where)]
+    model = entry.model or ""
+    own = _own_module(model, roots, path, where) if is_own(model) else None
+    batch, default_optimizer, lr = _defaults(model, path, where)
     optimizer = entry.optimizer or default_optimizer
     if optimizer not in OPTIMIZERS:
         raise InputError(path, f"{where}.optimizer", repr(optimizer), choice(optimizer, OPTIMIZERS))
@@ -189,7 +205,7 @@ def _expand(
         raise InputError(path, f"{where}.precision", repr(entry.precision), allowed)
     job = Job(
         id="",
-        model=entry.model,
+        model=model,
         steps=entry.steps,
         batch=entry.batch or batch,
         optimizer=optimizer,
@@ -202,9 +218,34 @@ def _expand(
         module_root=str(own.root) if own else "",
         source=own.source if own else "",
     )
-    names = _names(entry, taken, path, where)
+    names = _names(entry, job.label, taken, path, where)
     own_seed = entry.seed if entry.seed is not None else seed + first
     return [replace(job, id=name, seed=own_seed + copy) for copy, name in enumerate(names)]
+
+
+def _check_kind(entry: _JobEntry, item: dict[str, Any], path: Path, where: str) -> None:
+    """Raise :class:`InputError` unless ``entry`` is of one kind, with that kind's keys."""
+    if entry.model is None and entry.command is None:
+        allowed = f"{_models('')} (this key is required), or a 'command'"
+        raise InputError(path, f"{where}.model", "nothing", allowed)
+    if entry.model is not None and entry.command is not None:
+        allowed = "nothing beside 'command': a job is a model or a program"
+        raise InputError(path, f"{where}.model", repr(entry.model), allowed)
+    foreign, why = OF_MODELS, "it is for the program's own command line to say"
+    if entry.model is not None:
+        foreign, why = OF_COMMANDS, "it is for a 'command' only"
+    for key in foreign:
+        if key in item:
+            raise InputError(path, f"{where}.{key}", shown(item[key]), f"nothing: {why}")
+    if entry.gpus > 1:
+        allowed = "0 or 1: a program on several GPUs is not supported so far"
+        raise InputError(path, f"{where}.gpus", entry.gpus, allowed)
+
+
+def _command_job(entry: _JobEntry, line: str, steps: int, path: Path, where: str) -> Job:
+    name, command = find_command(line, entry.python, entry.gpus, path.parent, path, where)
+    job = Job("", name, steps, batch=0, optimizer="", lr=0.0, seed=0, command=command)
+    return replace(job, arrival_s=entry.arrival_s)
 
 
 def _models(found: str) -> str:
@@ -246,9 +287,11 @@ def _data_path(data: str, path: Path, where: str, *, must_exist: bool) -> str:
     return data
 
 
-def _names(entry: _JobEntry, taken: dict[str, str], path: Path, where: str) -> list[str]:
+def _names(
+    entry: _JobEntry, label: str, taken: dict[str, str], path: Path, where: str
+) -> list[str]:
     if entry.id is None:
-        free = (f"{label_of(entry.model or '')}-{number}" for number in itertools.count())
+        free = (f"{label}-{number}" for number in itertools.count())
         names = list(itertools.islice((n for n in free if n not in taken), entry.count))
     elif entry.count == 1:
         names = [entry.id]

@@ -96,12 +96,15 @@ def step_segments(
     the bytes over its share of the time, within bounds. On a GPU a ``gpu`` operator starts at
     max(the job's queue free + 1 µs, its launch); ``link`` operators outside the phases input and
     copy are read-backs, for which the host waits. Neighbours are merged where that loses least.
-    Without operators a CPU step is one segment. Raises :class:`InputError` where the profile has
-    no figures.
+    Without operators a CPU step is one segment; on a GPU one segment a lane, where it is known how
+    long a step keeps the GPU busy: the host works, then waits for it. Raises :class:`InputError`
+    where the profile has no figures.
     """
     cost = profile.step(kind, threads)
     target_s = (cost.mean_us + cost.stall_us) * 1e-6
     rows = _rows(profile, kind, threads)
+    if not rows and kind == "gpu" and cost.gpu_us is not None:
+        return _one_a_lane(target_s, min(target_s, cost.gpu_us * 1e-6))
     if not rows and kind == "gpu":
         found = f"no gpu operators with {threads} threads"
         raise InputError(f"profile {profile.key}", "operators", found, "at least one")
@@ -112,6 +115,13 @@ def step_segments(
     factor = target_s / two_clocks_s(segments)
     scaled = tuple(segment.scaled(factor) for segment in segments)
     return StepSegments(scaled, target_s)
+
+
+def _one_a_lane(step_s: float, gpu_s: float) -> StepSegments:
+    host_s = step_s - gpu_s
+    host = Segment("cpu", host_s)
+    device = Segment("gpu", 0.0, device_s=gpu_s, waits=True)
+    return StepSegments(tuple(s for s in (host, device) if s.host_s + s.device_s > 0), step_s)
 
 
 def _rows(profile: ModelProfile, kind: str, threads: int) -> list[OperatorCost]:

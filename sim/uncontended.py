@@ -27,12 +27,13 @@ class Uncontended:
 
 class SumOfOperators(Uncontended):
     """A training step as the sum of its operators' own means: no gaps, not scaled to the step
-    without the profiler, no contention."""
+    without the profiler, no contention. That of a command job, whose operators are unknown, is
+    its step alone."""
 
     def _solo_s(self, member: Member) -> float:
-        if member.phase != "train":
-            return super()._solo_s(member)
         profile = profile_of(self._profiles, member.identity)
+        if member.phase != "train" or profile.identity.is_program:
+            return super()._solo_s(member)
         on_cpu = device_kind(member.device) == "cpu"
         total_us = sum(
             row.mean_us

@@ -37,6 +37,7 @@ def command(
     from experiments.inputs import choose_layout, inputs_of
     from experiments.run_folder import RunFolder
     from profiles.store import Store
+    from rmixer.admission import check_executable
     from rmixer.cli.bars import bar
     from rmixer.cli.console import report
     from rmixer.cli.presenting import present_comparison
@@ -58,6 +59,7 @@ def command(
             if workload
             else RunFolder.open(what.parent).workload
         )
+        check_executable(jobs)
         inputs = inputs_of(jobs, None, store, report)
         schedule.check(inputs.workload, inputs.machine, what)
         if schedule.machine != inputs.machine.name:
@@ -75,6 +77,7 @@ def command(
         if workload is not None:
             raise InputError("--workload", "", str(workload), "none: the workload is given")
         jobs = shrunk_workload(what, settings)
+        check_executable(jobs)
         chosen = make_policy(policy, jobs.seed)
         inputs = inputs_of(jobs, None, store, report)
         layout = choose_layout(inputs, chosen, slots, threads or 1)

@@ -41,9 +41,8 @@ command.add_command(types)
 @click.option(
     "--seconds",
     type=click.FloatRange(0, min_open=True),
-    default=6.0,
-    show_default=True,
-    help="or for so long in each of two workers a thread count.",
+    help="or for so long in each of two workers a thread count (6 unless given). A command job: "
+    "for so long in all a thread count (30).",
 )
 @click.option("--no-bubbles", is_flag=True, help="Leave out how it does beside other work.")
 @shrinking_option
@@ -54,7 +53,7 @@ def run(
     batches: tuple[int, ...],
     threads: str | None,
     precision: float,
-    seconds: float,
+    seconds: float | None,
     no_bubbles: bool,
     settings: tuple[str, ...],
     again: bool,
@@ -80,11 +79,16 @@ def run(
         else tuple(job_of(name) for name in models)
     )
     if batches:
+        if programs := [job.id for job in jobs if job.command]:
+            allowed = "none for a command job: its program decides it"
+            raise InputError("--batch", programs[0], batches[0], allowed)
         jobs = tuple(replace(job, batch=batch) for job in jobs for batch in batches)
     store = Store()
     machine = store.this_machine(report)
     counts = whole_numbers(threads, "--threads", len(machine.cores)) or default_threads(machine)
-    measured = Plan(precision=precision, seconds=seconds, neighbours=not no_bubbles)
+    measured = Plan(precision=precision, neighbours=not no_bubbles)
+    if seconds is not None:
+        measured = replace(measured, seconds=seconds, command_seconds=seconds)
     plan = plan_profiling(Workload("profile", 0, jobs), machine, store, counts, measured, again)
     if not plan.missing:
         report("all of them are profiled already (--again measures them anew)")
@@ -114,22 +118,33 @@ def show(
     figures: Path | None,
     as_json: bool,
 ) -> None:
-    """Show the profile of MODEL: steps, largest operators, memory, phases. Figures: how its
-    operators share a step, for every batch size that is profiled, and where they lie below the
-    machine's limits."""
+    """Show the profile of MODEL (of a command job: its program's name, or its profile's): steps,
+    largest operators, memory, phases. Figures: how its operators share a step, for every batch
+    size that is profiled, and where they lie below the machine's limits."""
     from experiments.profile_figures import draw_profile
     from experiments.profile_table import profile_table
     from profiles.store import Store
     from rmixer.cli.console import console, print_json, report
     from rmixer.cost_identity import cost_identity
+    from rmixer.profile import ModelProfile
     from rmixer.workload import job_of
 
-    job = job_of(model)
-    job = replace(job, batch=batch or job.batch)
     store = Store()
     known = store.machine(machine) if machine else store.this_machine(report)
-    key = cost_identity(job).key
-    profile = store.find(known.name, key)
+    programs = store.programs(known.name, model)
+    if len(programs) > 1:
+        allowed = f"the profile of one: {', '.join(found.key for found in programs)}"
+        raise InputError("rmixer profile show", "", f"{len(programs)} of {model}", allowed)
+    for option, value in (("--batch", batch), ("--figures", figures)):
+        if programs and value:
+            allowed = "none for a command job: its batch and its operators are unknown"
+            raise InputError(option, "", value, allowed)
+    if programs:
+        profile: ModelProfile | None = programs[0]
+    else:
+        job = job_of(model)
+        key = cost_identity(replace(job, batch=batch or job.batch)).key
+        profile = store.find(known.name, key)
     if profile is None:
         have = ", ".join(found.key for found in store.profiles(known.name)) or "none"
         allowed = f"one of those profiled on {known.name}: {have} (`rmixer profile run {model}`)"

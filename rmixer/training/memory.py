@@ -23,9 +23,19 @@ def resident_bytes() -> int:
 def peak_resident_bytes() -> int:
     """The high-water mark of resident memory since it was last reset; since the process began
     where the system keeps no mark that can be reset."""
-    mark = re.search(r"^VmHWM:\s*(\d+) kB$", _STATUS.read_text(encoding="ascii"), re.MULTILINE)
-    kibibytes = int(mark[1]) if mark else resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return kibibytes * 1024
+    mark_bytes = _mark_bytes(_STATUS)
+    return mark_bytes or resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+
+
+def high_water_bytes(pid: int) -> int:
+    """The high-water mark of resident memory of process ``pid``, 0 once it has ended; raises
+    OSError where it is gone."""
+    return _mark_bytes(Path(f"/proc/{pid}/status"))
+
+
+def _mark_bytes(status: Path) -> int:
+    mark = re.search(r"^VmHWM:\s*(\d+) kB$", status.read_text(encoding="utf-8"), re.MULTILINE)
+    return int(mark[1]) * 1024 if mark else 0
 
 
 def children_bytes() -> int:

@@ -1,0 +1,90 @@
+"""How busy a GPU is and what is held of its memory, as the NVIDIA driver says.
+
+The driver's management library is called directly (NVML API reference, "Device Queries"), so that
+nothing has to be installed for it; where it is missing there is no meter.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import threading
+import time
+from types import TracebackType
+
+SAMPLE_S = 0.05
+
+
+class _Utilization(ctypes.Structure):
+    _fields_ = (("gpu", ctypes.c_uint), ("memory", ctypes.c_uint))
+
+
+class _Memory(ctypes.Structure):
+    _fields_ = (
+        ("total", ctypes.c_ulonglong),
+        ("free", ctypes.c_ulonglong),
+        ("used", ctypes.c_ulonglong),
+    )
+
+
+class GpuMeter:
+    """GPU ``index``, looked at twenty times a second while the context is open.
+
+    ``busy_s`` adds up the share of the time in which some kernel ran (NVML's utilisation: that
+    one ran, not how much of the GPU it used), ``peak_bytes`` is the most memory held above what
+    was held at the start.
+    """
+
+    def __init__(self, library: ctypes.CDLL, device: ctypes.c_void_p) -> None:
+        self._library, self._device = library, device
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._watch, daemon=True)
+        self._before_bytes = self._used_bytes()
+        self.busy_s = 0.0
+        self.peak_bytes = 0
+
+    @staticmethod
+    def open(index: int = 0) -> GpuMeter | None:
+        """A meter of GPU ``index``; None where there is no driver or no such GPU."""
+        try:
+            library = ctypes.CDLL("libnvidia-ml.so.1")
+        except OSError:
+            return None
+        device = ctypes.c_void_p()
+        if library.nvmlInit_v2():
+            return None
+        if library.nvmlDeviceGetHandleByIndex_v2(ctypes.c_uint(index), ctypes.byref(device)):
+            library.nvmlShutdown()
+            return None
+        return GpuMeter(library, device)
+
+    def _watch(self) -> None:
+        last_s = time.monotonic()
+        while not self._over.wait(SAMPLE_S):
+            now_s = time.monotonic()
+            self.busy_s += self._busy() * (now_s - last_s)
+            self.peak_bytes = max(self.peak_bytes, self._used_bytes() - self._before_bytes)
+            last_s = now_s
+
+    def _busy(self) -> float:
+        share = _Utilization()
+        self._library.nvmlDeviceGetUtilizationRates(self._device, ctypes.byref(share))
+        return float(share.gpu) / 100.0
+
+    def _used_bytes(self) -> int:
+        memory = _Memory()
+        self._library.nvmlDeviceGetMemoryInfo(self._device, ctypes.byref(memory))
+        return int(memory.used)
+
+    def __enter__(self) -> GpuMeter:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._over.set()
+        self._thread.join()
+        self._library.nvmlShutdown()

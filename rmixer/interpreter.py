@@ -1,0 +1,90 @@
+"""Another environment's Python: where it is, and which versions it has."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from rmixer.errors import InputError
+
+OLDEST = (3, 8)
+"""The oldest Python whose programs' steps can be counted."""
+
+_ANSWER_WITHIN_S = 60
+_QUESTION = """
+import json, sys
+try:
+    from importlib.metadata import version
+    torch = version("torch")
+except Exception:
+    torch = ""
+print(json.dumps([list(sys.version_info[:3]), torch]))
+"""
+
+
+@dataclass(frozen=True)
+class Interpreter:
+    """A Python at ``path`` (as given: the link in a virtual environment says which it is), with its
+    version and that of the torch beside it, empty where there is none."""
+
+    path: str
+    version: str
+    torch: str
+
+
+def find_interpreter(python: str | None, folder: Path, where: object, key: str) -> Interpreter:
+    """The Python named ``python``: a path, relative to ``folder``, or a command on ``PATH``; None
+    for the one that runs this.
+
+    It is run once to say its versions; raises :class:`InputError` (for ``where``, ``key``) where it
+    cannot be, or is older than :data:`OLDEST`.
+    """
+    if python is None:
+        path = sys.executable
+    elif os.sep in python or (folder / python).is_file():
+        path = os.path.abspath(folder / os.path.expanduser(python))
+    else:
+        path = shutil.which(python) or python
+    said = _ask(path)
+    if isinstance(said, str):
+        found = f"{python!r}, which {said}"
+        raise InputError(where, key, found, "a Python interpreter, like env/bin/python")
+    version, torch = said
+    if version < OLDEST:
+        oldest = ".".join(map(str, OLDEST))
+        raise InputError(where, key, f"Python {_dotted(version)}", f"Python {oldest} or later")
+    return Interpreter(path, _dotted(version), torch)
+
+
+@cache
+def _ask(path: str) -> tuple[tuple[int, ...], str] | str:
+    """The versions, or what is wrong. Asked away from the program's folder, where a module of its
+    own might stand for one of Python's."""
+    try:
+        done = subprocess.run(
+            [path, "-c", _QUESTION],
+            cwd=os.sep,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=_ANSWER_WITHIN_S,
+            check=True,
+        )
+        version, torch = json.loads(done.stdout)
+        return tuple(version), torch
+    except FileNotFoundError:
+        return "does not exist"
+    except subprocess.TimeoutExpired:
+        return f"did not answer within {_ANSWER_WITHIN_S} s"
+    except (OSError, subprocess.CalledProcessError, ValueError, TypeError):
+        return "is no Python that can be run"
+
+
+def _dotted(version: tuple[int, ...]) -> str:
+    return ".".join(map(str, version))
