@@ -114,11 +114,11 @@ def _draw_panel(axes: Axes, panel: LanePanel) -> None:
             fontsize=_LABEL_PT,
             color=FAINT,
         )
-    axes.set_title(f"{panel.label} (ms a step above the bars)", pad=14)
+    axes.set_title(panel.label, pad=14)
     axes.set_xticks(range(len(panel.bars)), [str(bar.batch) for bar in panel.bars])
-    axes.set_xlim(-0.6, max(1, len(panel.bars)) - 0.4)
+    axes.set_xlim(-0.6, max(4, len(panel.bars)) - 0.4)  # a lone bar is no wall
     axes.set_ylim(0, 1)
-    axes.set_xlabel("batch")
+    axes.set_xlabel("batch (above each bar: ms a step)")
     axes.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
     axes.tick_params(axis="x", length=0)
     keep_grid(axes, "y")

@@ -10,18 +10,20 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
+from matplotlib.ticker import EngFormatter
 from matplotlib.transforms import ScaledTranslation
 
 from experiments.figures.number_marks import Mark, number_marks
 from experiments.figures.operators import COLOURS, lane_label
 from experiments.figures.style import BAD, FAINT, look, new_figure
 from experiments.operator_class import CLASSES
-from experiments.quantities import percent, size
+from experiments.quantities import percent
 from experiments.roofline import LaneRoofline, OperatorRate
 
 _WIDTH_IN, _ROW_IN = 12.0, 4.6
 _WHOLE_STEP_PT, _LEAST_PT = 49.0, 3.2
-_NAMED, _SHAPES_CHARS, _KEY_PT = 6, 34, 6.5
+_NAMED, _NAME_CHARS, _KEY_PT = 6, 60, 6.5
+_SEEN_SHARE = 0.002
 
 
 @dataclass(frozen=True)
@@ -37,10 +39,12 @@ class _Dot:
 def draw_rooflines(lanes: Sequence[LaneRoofline], title: str) -> Figure:
     """A row a lane and thread count. Left: FLOP/s over FLOPs per byte, with the roof. Right: what
     has no FLOPs, by bytes a second over bytes a call. The area of a dot is its share of the step;
-    the largest are numbered and named below; what is in neither is named there too."""
+    the largest are numbered and named below, and so is what is in neither. Dots of less than
+    0.2% may lie beyond the others: they are drawn at the frame."""
     with look():
         figure = new_figure(_WIDTH_IN, 1.1 + _ROW_IN * max(1, len(lanes)))
-        grid = figure.subplots(max(1, len(lanes)), 2, squeeze=False)
+        logarithmic = {"xscale": "log", "yscale": "log"}
+        grid = figure.subplots(max(1, len(lanes)), 2, squeeze=False, subplot_kw=logarithmic)
         marks: list[tuple[Axes, list[Mark]]] = []
         for (left, right), lane in zip(grid, lanes, strict=False):
             computing = [
@@ -49,10 +53,10 @@ def draw_rooflines(lanes: Sequence[LaneRoofline], title: str) -> Figure:
             moving = [
                 _Dot(rate, rate.moved_bytes / rate.calls, rate.gbps, "GB/s") for rate in lane.moving
             ]
-            marks.append((left, _draw_dots(figure, left, computing, "no operator with FLOPs")))
-            marks.append((right, _draw_dots(figure, right, moving, "no operator without FLOPs")))
-            _draw_roof(left, lane)
-            _draw_bandwidth(right, lane)
+            marks.append((left, _draw_dots(left, computing, _roof(left, lane))))
+            marks.append((right, _draw_dots(right, moving, _bandwidth(right, lane))))
+            _write_key(figure, left, computing, [])
+            _write_key(figure, right, moving, _idle_lines(lane))
         kinds = {rate.kind for lane in lanes for rate in (*lane.computing, *lane.moving)}
         figure.legend(
             handles=[
@@ -89,81 +93,113 @@ def _area_handle(share: float) -> Line2D:
     )
 
 
-def _draw_dots(figure: Figure, axes: Axes, dots: Sequence[_Dot], none: str) -> list[Mark]:
-    """Draw the dots on two logarithmic axes, with the key of the largest below; returns the marks
-    to be numbered."""
-    axes.set_xscale("log")
-    axes.set_yscale("log")
+def _draw_dots(
+    axes: Axes, dots: Sequence[_Dot], limits: Sequence[tuple[float, float]]
+) -> list[Mark]:
+    """Draw the dots, on axes that show them and the points ``limits``; returns the marks of the
+    largest, to be numbered."""
+    seen = [dot for dot in dots if dot.found.share >= _SEEN_SHARE] or dots
+    x_range = _range([dot.x for dot in seen] + [x for x, _ in limits])
+    y_range = _range([dot.y for dot in seen] + [y for _, y in limits])
+    places = [(_within(dot.x, x_range), _within(dot.y, y_range)) for dot in dots]
     axes.scatter(
-        [dot.x for dot in dots],
-        [dot.y for dot in dots],
+        [x for x, _ in places],
+        [y for _, y in places],
         s=[_diameter_pt(dot.found.share) ** 2 for dot in dots],
         c=[COLOURS[dot.found.kind] for dot in dots],
         alpha=0.75,
         edgecolor="white",
         linewidth=0.5,
         zorder=3,
+        clip_on=False,
     )
-    below = ScaledTranslation(0.0, -0.52, figure.dpi_scale_trans)
+    axes.set_xlim(x_range)
+    axes.set_ylim(y_range)
+    return [
+        Mark(str(number), *place, _diameter_pt(dot.found.share), COLOURS[dot.found.kind])
+        for number, (place, dot) in enumerate(
+            zip(places[:_NAMED], dots[:_NAMED], strict=True), start=1
+        )
+    ]
+
+
+def _range(values: Sequence[float]) -> tuple[float, float]:
+    """From half a decade below the smallest value to half a decade above the largest."""
+    return (min(values) / 3, max(values) * 3) if values else (0.1, 10.0)
+
+
+def _within(value: float, bounds: tuple[float, float]) -> float:
+    return min(max(value, bounds[0]), bounds[1])
+
+
+def _roof(axes: Axes, lane: LaneRoofline) -> list[tuple[float, float]]:
+    """Draw the lower of peak and bandwidth × intensity; the limits are in the title. Returns the
+    points that must be seen."""
+    axes.set_xlabel("FLOP/byte")
+    axes.set_ylabel("GFLOP/s")
+    where = lane_label(lane.lane, lane.threads)
+    peak, bandwidth, ridge = lane.peak_gflops, lane.bandwidth_gbps, lane.ridge
+    if peak is None or bandwidth is None or ridge is None:
+        axes.set_title(f"{where}: limits not measured")
+        return []
+    far = 1e6
+    axes.plot([ridge / far, ridge, ridge * far], [peak / far, peak, peak], color=BAD, linewidth=1.4)
+    axes.plot([ridge, ridge], [peak / 3, peak], color=BAD, linewidth=0.8, linestyle=":")
+    axes.set_title(
+        f"{where}: {_short(peak)} GFLOP/s, {_short(bandwidth)} GB/s, "
+        f"ridge at {_short(ridge)} FLOP/byte"
+    )
+    return [(ridge, peak)]
+
+
+def _bandwidth(axes: Axes, lane: LaneRoofline) -> list[tuple[float, float]]:
+    """Draw the measured bandwidth. Returns a point that must be seen."""
+    axes.set_title("without FLOPs: bytes alone")
+    axes.set_xlabel("bytes a call")
+    axes.set_ylabel("GB/s")
+    axes.xaxis.set_major_formatter(EngFormatter("B"))
+    if lane.bandwidth_gbps is None:
+        return []
+    axes.axhline(lane.bandwidth_gbps, color=BAD, linewidth=1.4)
+    return [(rate.moved_bytes / rate.calls, lane.bandwidth_gbps) for rate in lane.moving[:1]]
+
+
+def _write_key(figure: Figure, axes: Axes, dots: Sequence[_Dot], more: Sequence[str]) -> None:
+    """Name the numbered dots below the axes."""
     lines = [_key(number, dot) for number, dot in enumerate(dots[:_NAMED], start=1)]
     if rest := dots[_NAMED:]:
         share = sum(dot.found.share for dot in rest)
-        lines.append(f"   and {len(rest)} more, {percent(share)} of the step")
+        lines.append(f"   {f'and {len(rest)} more':<{_NAME_CHARS}} {percent(share):>6}")
+    below = ScaledTranslation(0.0, -0.52, figure.dpi_scale_trans)
     axes.text(
         0.0,
         0.0,
-        "\n".join(lines or [none]),
+        "\n".join([*(lines or ["   none"]), *more]),
         transform=axes.transAxes + below,
         va="top",
         fontsize=_KEY_PT,
         family="monospace",
     )
-    return [
-        Mark(str(number), dot.x, dot.y, _diameter_pt(dot.found.share), COLOURS[dot.found.kind])
-        for number, dot in enumerate(dots[:_NAMED], start=1)
-    ]
 
 
 def _key(number: int, dot: _Dot) -> str:
     found = dot.found
     calls = f"{found.calls}× " if found.calls > 1 else ""
     name = f"{calls}{found.operator} {found.shapes}"
-    if len(name) > _SHAPES_CHARS + 10:
-        name = f"{name[: _SHAPES_CHARS + 9]}…"
-    return f"{number}  {name:<44} {percent(found.share):>6}  {_short(dot.y)} {dot.unit}"
-
-
-def _draw_roof(axes: Axes, lane: LaneRoofline) -> None:
-    """The lower of peak and bandwidth × intensity; the limits are in the title."""
-    where = lane_label(lane.lane, lane.threads)
-    peak, bandwidth, ridge = lane.peak_gflops, lane.bandwidth_gbps, lane.ridge
-    if peak is None or bandwidth is None or ridge is None:
-        axes.set_title(f"{where}: limits not measured")
-    else:
-        places = [rate.intensity for rate in lane.computing]
-        low, high = min([*places, ridge]) / 2, max([*places, ridge]) * 4
-        axes.plot([low, ridge, high], [low * bandwidth, peak, peak], color=BAD, linewidth=1.4)
-        axes.plot([ridge, ridge], [peak / 3, peak], color=BAD, linewidth=0.8, linestyle=":")
-        axes.set_title(
-            f"{where}: {_short(peak)} GFLOP/s, {_short(bandwidth)} GB/s, "
-            f"ridge at {_short(ridge)} FLOP/byte"
-        )
-    axes.set_xlabel("FLOP/byte")
-    axes.set_ylabel("GFLOP/s")
-
-
-def _draw_bandwidth(axes: Axes, lane: LaneRoofline) -> None:
-    if lane.bandwidth_gbps is not None:
-        axes.axhline(lane.bandwidth_gbps, color=BAD, linewidth=1.4)
-    idle = sum(lane.idle.values())
-    largest = ", ".join(f"{name} {percent(share)}" for name, share in list(lane.idle.items())[:3])
-    axes.set_title(
-        f"without FLOPs. In neither: {percent(idle)} ({largest})" if idle else "without FLOPs"
+    if len(name) > _NAME_CHARS:
+        name = f"{name[: _NAME_CHARS - 1]}…"
+    return (
+        f"{number}  {name:<{_NAME_CHARS}} {percent(found.share):>6}  {_short(dot.y):>6} {dot.unit}"
     )
-    axes.set_xlabel("bytes a call")
-    axes.set_ylabel("GB/s")
-    if lane.moving:
-        axes.xaxis.set_major_formatter(lambda value, _place: size(value))
+
+
+def _idle_lines(lane: LaneRoofline) -> list[str]:
+    """What is in neither panel."""
+    if not lane.idle:
+        return []
+    largest = ", ".join(f"{name} {percent(share)}" for name, share in list(lane.idle.items())[:3])
+    text = f"in neither panel ({largest})"
+    return [f"   {text:<{_NAME_CHARS}} {percent(sum(lane.idle.values())):>6}"]
 
 
 def _short(value: float) -> str:
