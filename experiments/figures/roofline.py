@@ -43,8 +43,8 @@ def draw_rooflines(lanes: Sequence[LaneRoofline], title: str) -> Figure:
     0.2% may lie beyond the others: they are drawn at the frame."""
     with look():
         figure = new_figure(_WIDTH_IN, 1.1 + _ROW_IN * max(1, len(lanes)))
-        logarithmic = {"xscale": "log", "yscale": "log"}
-        grid = figure.subplots(max(1, len(lanes)), 2, squeeze=False, subplot_kw=logarithmic)
+        kind = {"xscale": "log", "yscale": "log", "autoscale_on": False}
+        grid = figure.subplots(max(1, len(lanes)), 2, squeeze=False, subplot_kw=kind)
         marks: list[tuple[Axes, list[Mark]]] = []
         for (left, right), lane in zip(grid, lanes, strict=False):
             computing = [
@@ -197,7 +197,7 @@ def _idle_lines(lane: LaneRoofline) -> list[str]:
     """What is in neither panel."""
     if not lane.idle:
         return []
-    largest = ", ".join(f"{name} {percent(share)}" for name, share in list(lane.idle.items())[:3])
+    largest = ", ".join(f"{name} {percent(share)}" for name, share in list(lane.idle.items())[:2])
     text = f"in neither panel ({largest})"
     return [f"   {text:<{_NAME_CHARS}} {percent(sum(lane.idle.values())):>6}"]
 
