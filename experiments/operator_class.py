@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import re
-
-from rmixer.profile import OperatorCost
+from typing import Protocol
 
 GAPS = "between operators"
 CLASSES = (
@@ -29,7 +28,19 @@ _MOVES = re.compile(
 )
 
 
-def operator_class(cost: OperatorCost) -> str:
+class Classified(Protocol):
+    """What has a phase, None where it is unknown, and an operator's name."""
+
+    @property
+    def phase(self) -> str | None:
+        """One of ``rmixer.profile.PHASES``."""
+
+    @property
+    def operator(self) -> str:
+        """``aten::mm``."""
+
+
+def operator_class(cost: Classified) -> str:
     """One of ``CLASSES``: by phase for input, copies and the optimizer, else by the operator's
     name, whether in place (``index_add_``) or not. What matches no list works element by element
     or reduces."""

@@ -23,7 +23,7 @@ _MADE_OF_OTHERS = frozenset(
 )
 """They have a formula as well, for where nothing is known of what they call."""
 _NOTHING_BUT_CALLS = frozenset(f"aten::{name}" for name in (*MADE_OF_COPIES, *VIEWS))
-_INCIDENTAL = ("aten::copy_", "aten::fill_", "aten::zero_", "aten::arange")
+INCIDENTAL = ("aten::copy_", "aten::fill_", "aten::zero_", "aten::arange")
 """What operators call besides doing their own work."""
 
 
@@ -95,7 +95,7 @@ def _kernels(event: Any) -> Iterator[Kernel]:
         return
     arguments = recorded_arguments(event.extra_fields.inputs)
     work = operator_work(event.name, arguments, _kept_bytes(event))
-    if work is None and any(kernel.name not in _INCIDENTAL for kernel in called):
+    if work is None and any(kernel.name not in INCIDENTAL for kernel in called):
         yield from called
     elif work is None or work != NOTHING:
         yield Kernel(event.name, work)

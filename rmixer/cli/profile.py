@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from rmixer.cli.profile_import import import_trace_command, show_imported
 from rmixer.cli.profile_types import types
 from rmixer.cli.workloads import shrinking_option, shrunk_workload
 from rmixer.errors import InputError
@@ -17,6 +18,7 @@ def command() -> None:
     """Measure what a model's training step costs on this machine, and show it."""
 
 
+command.add_command(import_trace_command)
 command.add_command(types)
 
 
@@ -118,9 +120,10 @@ def show(
     figures: Path | None,
     as_json: bool,
 ) -> None:
-    """Show the profile of MODEL (of a command job: its program's name, or its profile's): steps,
-    largest operators, memory, phases. Figures: how its operators share a step, for every batch
-    size that is profiled, and where they lie below the machine's limits."""
+    """Show the profile of MODEL (of a command job: its program's name, or its profile's; or the
+    name of an imported one): steps, largest operators, memory, phases. Figures: how its operators
+    share a step, for every batch size that is profiled, and where they lie below the machine's
+    limits."""
     from experiments.profile_figures import draw_profile
     from experiments.profile_table import profile_table
     from profiles.store import Store
@@ -129,6 +132,10 @@ def show(
     from rmixer.profile import ModelProfile
     from rmixer.workload import job_of
 
+    if show_imported(
+        model, top, as_json, {"--batch": batch, "--machine": machine, "--figures": figures}
+    ):
+        return
     store = Store()
     known = store.machine(machine) if machine else store.this_machine(report)
     programs = store.programs(known.name, model)

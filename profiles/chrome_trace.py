@@ -1,0 +1,170 @@
+"""The Chrome trace of PyTorch's profiler (``export_chrome_trace``), gzip or not."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import json
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, NoReturn
+
+from profiles.trace_events import (
+    CATEGORIES,
+    DEVICE_WORK,
+    OPERATOR,
+    TraceEvent,
+)
+from rmixer.errors import InputError
+from rmixer.files import shown
+
+_GZIP = b"\x1f\x8b"
+_WHAT = "a Chrome trace that PyTorch's profiler has written"
+
+
+@dataclass(frozen=True)
+class ChromeTrace:
+    """The events in the order of their start. ``hardware`` names the GPUs and ``driver`` the
+    version of their driver, where the trace says so; ``hash`` is of the file as it is."""
+
+    path: Path
+    hash: str
+    events: tuple[TraceEvent, ...]
+    hardware: str | None
+    driver: str | None
+
+
+def read_chrome_trace(path: Path) -> ChromeTrace:
+    """The trace at ``path``; raises :class:`InputError` where it is truncated, is none of the
+    profiler's, or holds a time that cannot be. Times are microseconds in the file, to the
+    nanosecond, and stay exact."""
+    content = _content(path)
+    data = _parsed(path, content)
+    found = data.get("traceEvents") if isinstance(data, dict) else data
+    if not isinstance(found, list):
+        raise InputError(path, "traceEvents", shown(found), f"a list of events: {_WHAT}")
+    events = sorted(_events(path, found), key=lambda event: (event.start_ns, -event.duration_ns))
+    if not any(event.category in (OPERATOR, *DEVICE_WORK) for event in events):
+        names = sorted({str(e.get("cat")) for e in found if isinstance(e, dict) and "cat" in e})
+        text = f"events of the categories {', '.join(names)}" if names else "no operators"
+        raise InputError(path, "traceEvents", text, f"{OPERATOR} or kernel among them: {_WHAT}")
+    top = data if isinstance(data, dict) else {}
+    return ChromeTrace(
+        path=path,
+        hash=hashlib.blake2b(content, digest_size=8).hexdigest(),
+        events=tuple(events),
+        hardware=_hardware(top.get("deviceProperties")),
+        driver=str(top["cuda_driver_version"]) if "cuda_driver_version" in top else None,
+    )
+
+
+def _content(path: Path) -> bytes:
+    try:
+        content = path.read_bytes()
+    except FileNotFoundError:
+        raise InputError(path, "", "no such file", _WHAT) from None
+    except IsADirectoryError:
+        raise InputError(path, "", "a folder", _WHAT) from None
+    except OSError as error:
+        raise InputError(path, "", error.strerror, _WHAT) from None
+    if not content.startswith(_GZIP):
+        return content
+    try:
+        return gzip.decompress(content)
+    except (OSError, EOFError, zlib.error) as error:
+        found = f"a damaged gzip file ({error}; it may be truncated)"
+        raise InputError(path, "", found, _WHAT) from None
+
+
+def _parsed(path: Path, content: bytes) -> Any:
+    def not_finite(name: str) -> NoReturn:
+        raise InputError(path, "", name, "finite numbers")
+
+    try:
+        # As decimal numbers: microseconds since 1970 have no room for nanoseconds in a float.
+        return json.loads(content, parse_float=Decimal, parse_constant=not_finite)
+    except json.JSONDecodeError as error:
+        found = f"{error.msg} (the file may be truncated)"
+        raise InputError(path, f"line {error.lineno}", found, _WHAT) from None
+    except UnicodeDecodeError:
+        raise InputError(path, "", "bytes that are not text", _WHAT) from None
+    except RecursionError:
+        raise InputError(path, "", "lists within lists without end", _WHAT) from None
+
+
+def _events(path: Path, found: list[Any]) -> Iterator[TraceEvent]:
+    for place, item in enumerate(found):
+        if not isinstance(item, dict):
+            raise InputError(path, f"traceEvents.{place}", shown(item), "an event")
+        if item.get("ph") != "X" or item.get("cat") not in CATEGORIES:
+            continue
+        where = f"traceEvents.{place}"
+        name, given = item.get("name"), item.get("args", {})
+        if not isinstance(name, str):
+            raise InputError(path, f"{where}.name", shown(name), "the name of an event")
+        if not isinstance(given, dict):
+            raise InputError(path, f"{where}.args", shown(given), "a mapping of keys to values")
+        category, at = item["cat"], f"{where}.args"
+        shapes, types = _arguments(path, at, given)
+        yield TraceEvent(
+            name=name,
+            category=category,
+            start_ns=_nanoseconds(path, f"{where}.ts ({name})", item.get("ts")),
+            duration_ns=_nanoseconds(path, f"{where}.dur ({name})", item.get("dur")),
+            thread=f"{item.get('pid')}/{item.get('tid')}",
+            correlation=_whole(path, at, given, "correlation", -1),
+            external=_whole(path, at, given, "External id", -1),
+            sequence=_whole(path, at, given, "Sequence number", -1),
+            forward_thread=_whole(path, at, given, "Fwd thread id", 0),
+            shapes=shapes,
+            types=types,
+            device=_whole(path, at, given, "device", 0) if category in DEVICE_WORK else -1,
+        )
+
+
+def _nanoseconds(path: Path, key: str, value: Any) -> int:
+    """A time in microseconds as whole nanoseconds."""
+    usable = isinstance(value, int | Decimal) and not isinstance(value, bool)
+    if not usable or value < 0 or value >= 10**18:
+        found = "nothing" if value is None else str(value) if usable else shown(value)
+        raise InputError(path, key, found, "a number of microseconds >= 0")
+    exact: int = round(value * 1000)
+    return exact
+
+
+def _whole(path: Path, where: str, given: dict[str, Any], key: str, absent: int) -> int:
+    value: Any = given.get(key, absent)
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise InputError(path, f"{where}.{key}", shown(value), "a whole number")
+    return int(value)
+
+
+def _arguments(
+    path: Path, where: str, given: dict[str, Any]
+) -> tuple[tuple[Any, ...] | None, tuple[str, ...] | None]:
+    """Shapes and types of an operator's arguments, where the trace has both."""
+    shapes, types = given.get("Input Dims"), given.get("Input type")
+    if shapes is None or types is None:
+        return None, None
+    if not isinstance(shapes, list) or not isinstance(types, list) or len(shapes) != len(types):
+        raise InputError(path, f"{where}.Input Dims", shown(shapes), "a list as long as Input type")
+    return tuple(_nested(path, where, shape) for shape in shapes), tuple(map(str, types))
+
+
+def _nested(path: Path, where: str, shape: Any) -> Any:
+    """A shape, or the shapes of a list of tensors."""
+    if isinstance(shape, list):
+        return tuple(_nested(path, where, each) for each in shape)
+    if isinstance(shape, bool) or not isinstance(shape, int) or shape < 0:
+        raise InputError(path, f"{where}.Input Dims", shown(shape), "whole numbers >= 0")
+    return shape
+
+
+def _hardware(devices: Any) -> str | None:
+    if not isinstance(devices, list):
+        return None
+    names = [str(each["name"]) for each in devices if isinstance(each, dict) and "name" in each]
+    return ", ".join(names) or None

@@ -1,0 +1,45 @@
+"""Where imported profiles are kept: a folder each under ``$RMIXER_HOME/imported``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from rmixer.errors import InputError, choice
+from rmixer.files import Name, parse
+from rmixer.home import home
+from rmixer.imported_profile import ImportedProfile, read_imported, write_imported
+from rmixer.models.registry import MODELS
+
+
+def save_imported(profile: ImportedProfile) -> Path:
+    """Keep ``profile``, in the place of an earlier one of its name. Raises :class:`InputError`
+    for a name that cannot be a folder's, or is a model's."""
+    name = parse(profile.name, Name, "--name")  # type: ignore[arg-type]
+    if name in MODELS:
+        raise InputError("--name", "", repr(name), "a name that no model of the registry has")
+    folder = _root() / name
+    write_imported(folder, profile)
+    return folder
+
+
+def is_imported(name: str) -> bool:
+    """Whether there is an imported profile of that name."""
+    return name in imported_names()
+
+
+def find_imported(name: str) -> ImportedProfile:
+    """The imported profile ``name``; raises :class:`InputError` where there is none."""
+    known = imported_names()
+    if name not in known:
+        allowed = choice(name, known) if known else "none yet: `rmixer profile import FILE`"
+        raise InputError("imported profile", "", repr(name), allowed)
+    return read_imported(_root() / name)
+
+
+def imported_names() -> list[str]:
+    """The names of all imported profiles."""
+    return sorted(path.parent.name for path in _root().glob("*/summary.json"))
+
+
+def _root() -> Path:
+    return home() / "imported"

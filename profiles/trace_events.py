@@ -1,0 +1,72 @@
+"""One kind of event for everything that PyTorch's profiler records, wherever it was read from.
+
+Categories are those of the profiler's own traces: ``cpu_op``, ``user_annotation``,
+``python_function``; ``cuda_runtime`` and ``cuda_driver`` for calls of the driver; ``kernel``,
+``gpu_memcpy`` and ``gpu_memset`` for what a GPU did.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+OPERATOR, ANNOTATION, PYTHON = "cpu_op", "user_annotation", "python_function"
+DRIVER_CALLS = ("cuda_runtime", "cuda_driver")
+DEVICE_WORK = ("kernel", "gpu_memcpy", "gpu_memset")
+CATEGORIES = frozenset((OPERATOR, ANNOTATION, PYTHON, *DRIVER_CALLS, *DEVICE_WORK))
+
+
+@dataclass(frozen=True, slots=True)
+class TraceEvent:
+    """What was going on from ``start_ns`` on for ``duration_ns``, on a host's ``thread`` or, with
+    a ``device`` of 0 or more, on a stream of that GPU.
+
+    ``correlation`` ties a driver's call to the device's work, ``external`` both to the operator
+    that has the same number; ``sequence`` is the number by which autograd ties a backward node to
+    its operator, and ``forward_thread`` is not 0 on a backward node. -1 means none. ``shapes`` and
+    ``types`` are the operator's arguments, None where they were not recorded.
+    """
+
+    name: str
+    category: str
+    start_ns: int
+    duration_ns: int
+    thread: str
+    correlation: int = -1
+    external: int = -1
+    sequence: int = -1
+    forward_thread: int = 0
+    shapes: tuple[Any, ...] | None = None
+    types: tuple[str, ...] | None = None
+    device: int = -1
+
+    @property
+    def end_ns(self) -> int:
+        """When it was over."""
+        return self.start_ns + self.duration_ns
+
+
+def kineto_events(events: Iterable[Any]) -> Iterator[TraceEvent]:
+    """The events of a profile in this process (``profiler.kineto_results.events()``)."""
+    for event in events:
+        category = event.activity_type()
+        if category not in CATEGORIES:
+            continue
+        on_device, is_operator = category in DEVICE_WORK, category == OPERATOR
+        number, linked = int(event.correlation_id()), int(event.linked_correlation_id())
+        kinds = tuple(event.dtypes()) if is_operator else ()
+        yield TraceEvent(
+            name=event.name(),
+            category=category,
+            start_ns=event.start_ns(),
+            duration_ns=event.duration_ns(),
+            thread=str(event.device_resource_id()),
+            correlation=-1 if is_operator else number,
+            external=number if is_operator else linked or -1,
+            sequence=event.sequence_nr() if is_operator else -1,
+            forward_thread=event.fwd_thread_id() if is_operator else 0,
+            shapes=tuple(map(tuple, event.shapes())) if kinds else None,
+            types=kinds or None,
+            device=event.device_index() if on_device else -1,
+        )

@@ -1,0 +1,106 @@
+"""Where the training steps of a trace begin and end."""
+
+from __future__ import annotations
+
+import itertools
+import re
+from collections import Counter
+from collections.abc import Hashable, Iterable, Sequence
+from dataclasses import dataclass
+
+from profiles.chrome_trace import ChromeTrace
+from profiles.host_calls import HostCall
+from profiles.trace_events import ANNOTATION, OPERATOR, PYTHON, TraceEvent
+from rmixer.errors import InputError
+
+_PROFILER_STEP = re.compile(r"ProfilerStep#\d+")
+_NAMES_SHOWN = 6
+LEAST_REPEATS = 2
+
+
+@dataclass(frozen=True)
+class Steps:
+    """``spans`` of whole steps in nanoseconds, in order, and in words what ``told`` them."""
+
+    spans: tuple[tuple[int, int], ...]
+    told: str
+
+
+def find_steps(trace: ChromeTrace, calls: Sequence[HostCall], marker: str | None) -> Steps:
+    """The steps of ``trace``: the profiler's own marks (``ProfilerStep#3``), each a step; with
+    ``marker`` an event of that name, each step lasting until the next one begins; without either
+    what ``calls`` repeat. Raises :class:`InputError` where there is no whole step."""
+    if marker is not None:
+        return _marked(trace, marker)
+    own = [event for event in trace.events if _is_profiler_step(event)]
+    if own:
+        return Steps(tuple((e.start_ns, e.end_ns) for e in own), "ProfilerStep marks")
+    return _repeated(trace, calls)
+
+
+def _is_profiler_step(event: TraceEvent) -> bool:
+    # Also on GPUs there are marks, but of another category: those of the host count.
+    return event.category in (ANNOTATION, OPERATOR) and bool(_PROFILER_STEP.fullmatch(event.name))
+
+
+def _marked(trace: ChromeTrace, marker: str) -> Steps:
+    hosts = (ANNOTATION, OPERATOR, PYTHON)
+    starts = [e.start_ns for e in trace.events if e.name == marker and e.category in hosts]
+    if len(starts) < 2:
+        found = f"{marker!r} {('never', 'once')[len(starts)]} in {trace.path}"
+        raise InputError("--step-marker", "", found, _candidates(trace))
+    return Steps(tuple(itertools.pairwise(starts)), f"marker {marker}")
+
+
+def _candidates(trace: ChromeTrace) -> str:
+    """Annotations that come several times, for whoever has to name one."""
+    counts = Counter(event.name for event in trace.events if event.category == ANNOTATION)
+    names = [f"{name} ({n} times)" for name, n in counts.most_common(_NAMES_SHOWN) if n > 1]
+    listed = f", such as {', '.join(names)}" if names else ""
+    return f"an event that comes once a step, twice or more{listed}"
+
+
+def _repeated(trace: ChromeTrace, calls: Sequence[HostCall]) -> Steps:
+    """Of operators that repeat up to the end of the trace each step begins after the optimizer's
+    last one or, where there is none, after the last of the backward pass."""
+    first, period = repetition([(call.name, call.thread) for call in calls])
+    if period == 0:
+        found = "neither ProfilerStep marks nor operators that repeat themselves"
+        allowed = f"--step-marker NAME with {_candidates(trace)}"
+        raise InputError(trace.path, "steps", found, allowed)
+    pattern = [call.phase for call in calls[first : first + period]]
+    begin = first + _turn(pattern)
+    starts = [call.start_ns for call in calls[begin::period]]
+    return Steps(tuple(itertools.pairwise(starts)), "repetition")
+
+
+def _turn(phases: Sequence[str | None]) -> int:
+    """Where in a pattern of phases a step begins: after the last of the phase that ends a step,
+    the pattern taken as a circle."""
+    for last in ("optimizer", "backward"):
+        for place, phase in enumerate(phases):
+            following = phases[(place + 1) % len(phases)]
+            if phase == last and following not in ("optimizer", "backward"):
+                return (place + 1) % len(phases)
+    return 0
+
+
+def repetition(items: Iterable[Hashable]) -> tuple[int, int]:
+    """The longest end of ``items`` that repeats a shorter pattern twice or more: where it begins,
+    and the pattern's length, 0 where there is none. The last pattern may be cut off.
+
+    By the prefix function of Knuth, Morris and Pratt (SIAM J. Comput. 6, 1977) of the reversed
+    items: a prefix of n whose longest border is b has the period n - b.
+    """
+    backwards = list(items)[::-1]
+    borders = [0] * len(backwards)
+    best, border = (0, 0), 0
+    for n, item in enumerate(backwards[1:], start=2):
+        while border and item != backwards[border]:
+            border = borders[border - 1]
+        border += item == backwards[border]
+        borders[n - 1] = border
+        if n >= LEAST_REPEATS * (n - border):
+            best = (n, n - border)
+    length, period = best
+    return len(backwards) - length, period

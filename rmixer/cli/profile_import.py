@@ -1,0 +1,98 @@
+"""``rmixer profile import``, and how an imported profile is shown."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import click
+
+from rmixer.errors import InputError
+
+_SIZE = re.compile(r"(\d+(?:\.\d+)?) ?(B|KiB|MiB|GiB|kB|MB|GB)?")
+_UNIT_BYTES = {
+    **{"": 1, "B": 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30},
+    **{"kB": 10**3, "MB": 10**6, "GB": 10**9},
+}
+
+
+@click.command("import")
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--name", help="What to call the profile. Default: as the file.")
+@click.option("--step-marker", help="An event that comes once a step, if nothing else tells.")
+@click.option("--batch", type=click.IntRange(min=1), help="Samples of a step.")
+@click.option("--threads", type=click.IntRange(min=1), help="Host threads that it ran with.")
+@click.option("--peak-memory", help="Most memory that it took on its device, like 2.5GiB.")
+@click.option(
+    "--step-ms",
+    type=click.FloatRange(0, min_open=True),
+    help="Mean milliseconds of a step without the profiler.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print JSON, every operator included.")
+def import_trace_command(
+    file: Path,
+    name: str | None,
+    step_marker: str | None,
+    batch: int | None,
+    threads: int | None,
+    peak_memory: str | None,
+    step_ms: float | None,
+    as_json: bool,
+) -> None:
+    """Make a profile from FILE, a Chrome trace of PyTorch's profiler (gzip or not), without the
+    model: operators on the lanes cpu, gpu and link, and the gaps between them. What a trace cannot
+    tell stays unknown; the other options say what you know of it."""
+    from dataclasses import replace
+
+    from profiles.imported import import_trace, trace_name
+    from profiles.imported_store import save_imported
+    from rmixer.cli.console import report
+
+    profile = import_trace(file, name or trace_name(file), step_marker)
+    profile = replace(
+        profile,
+        batch=batch,
+        threads=threads,
+        peak_bytes=_bytes(peak_memory),
+        step_us=step_ms * 1e3 if step_ms else None,
+    )
+    report(f"kept as {save_imported(profile)}")
+    _print(profile.name, 12, as_json)
+
+
+def show_imported(name: str, top: int, as_json: bool, refused: dict[str, object]) -> bool:
+    """Show the imported profile ``name``, if there is one. It has none of what the options in
+    ``refused`` (by name, None where not given) are about."""
+    from profiles.imported_store import is_imported
+
+    if not is_imported(name):
+        return False
+    for option, value in refused.items():
+        if value is not None:
+            allowed = "none for an imported profile"
+            raise InputError(option, "", value, allowed)
+    _print(name, top, as_json)
+    return True
+
+
+def _print(name: str, top: int, as_json: bool) -> None:
+    from experiments.imported_table import imported_table
+    from profiles.imported_store import find_imported
+    from rmixer.cli.console import console, print_json
+
+    profile = find_imported(name)
+    if as_json:
+        print_json(profile)
+    else:
+        console().print(imported_table(profile, top))
+
+
+def _bytes(text: str | None) -> int | None:
+    """``2.5GiB`` or ``512 MB`` as bytes."""
+    if text is None:
+        return None
+    found = _SIZE.fullmatch(text.strip())
+    size = float(found[1]) * _UNIT_BYTES[found[2] or ""] if found else 0.0
+    if size < 1:
+        raise InputError("--peak-memory", "", repr(text), "a size like 800MiB or 2.5GiB")
+    return round(size)

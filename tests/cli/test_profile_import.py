@@ -1,0 +1,89 @@
+"""``rmixer profile import`` and what is shown of it."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from pathlib import Path
+
+import pytest
+from calling import call, refused
+
+Event = dict[str, object]
+
+
+def step(number: int) -> list[Event]:
+    """A step of 100 us with one operator of 20."""
+    start = 1000.0 + 100.0 * number
+    place: Event = {"ph": "X", "pid": 1, "tid": 1}
+    mark = {**place, "cat": "user_annotation", "name": f"ProfilerStep#{number}"}
+    args = {"Input Dims": [[2, 3], [3, 4]], "Input type": ["float", "float"]}
+    product = {**place, "cat": "cpu_op", "name": "aten::mm", "args": args}
+    return [{**mark, "ts": start, "dur": 100.0}, {**product, "ts": start + 10, "dur": 20.0}]
+
+
+@pytest.fixture
+def trace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A trace, and a home of its own to keep the profile in."""
+    monkeypatch.setenv("RMIXER_HOME", str(tmp_path / "home"))
+    path = tmp_path / "dlrm.pt.trace.json.gz"
+    path.write_bytes(gzip.compress(json.dumps({"traceEvents": [*step(1), *step(2)]}).encode()))
+    return path
+
+
+def test_a_trace_becomes_a_profile_that_can_be_shown(
+    trace: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ended = call(capsys, "profile", "import", trace)
+    assert ended.code == 0, ended.err
+    assert "dlrm, imported from dlrm.pt.trace.json.gz" in ended.out
+    assert "batch unknown, host threads unknown" in ended.out
+    again = call(capsys, "profile", "show", "dlrm")
+    assert (again.code, again.out) == (0, ended.out)
+
+
+def test_what_the_user_knows_is_kept(trace: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    said = ("--name", "mine", "--batch", 64, "--threads", 2, "--step-ms", 0.08)
+    ended = call(capsys, "profile", "import", trace, *said, "--peak-memory", "2.5 GiB", "--json")
+    assert ended.code == 0, ended.err
+    made = json.loads(ended.out)
+    assert (made["batch"], made["threads"], made["step_us"]) == (64, 2, 80.0)
+    assert made["peak_bytes"] == 2.5 * 2**30
+    (product,) = made["operators"]
+    assert (product["operator"], product["mean_us"], product["flops"]) == ("aten::mm", 20.0, 48)
+    shown = call(capsys, "profile", "show", "mine", "--json")
+    assert json.loads(shown.out) == made
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        (("--name", "a/b"), ["--name: found 'a/b'", "letters, digits"]),
+        (("--name", "criteo_dlrm"), ["--name", "no model of the registry"]),
+        (("--peak-memory", "lots"), ["--peak-memory: found 'lots'", "2.5GiB"]),
+        (("--peak-memory", "0B"), ["--peak-memory: found '0B'"]),
+        (("--step-marker", "train"), ["--step-marker: found 'train' never in"]),
+    ],
+)
+def test_options_that_will_not_do(
+    trace: Path, options: tuple[str, ...], told: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    message = refused(capsys, "profile", "import", trace, *options)
+    for part in told:
+        assert part in message
+    assert not (trace.parent / "home" / "imported").exists()
+
+
+def test_a_damaged_trace(trace: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    trace.write_bytes(trace.read_bytes()[:-9])
+    assert "may be truncated" in refused(capsys, "profile", "import", trace)
+    assert "no such file" in refused(capsys, "profile", "import", trace.parent / "none.json")
+
+
+def test_an_imported_profile_has_no_figures_and_no_other_batch(
+    trace: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert call(capsys, "profile", "import", trace).code == 0
+    for option in (("--batch", 3), ("--machine", "this")):
+        message = refused(capsys, "profile", "show", "dlrm", *option)
+        assert f"{option[0]}: found {option[1]}; allowed: none for an imported profile" in message

@@ -1,0 +1,158 @@
+"""Imported profiles as tables: shares of a lane by hand, and what is unknown said to be so."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from rich.console import Console
+
+from experiments.imported_table import host_gaps, imported_table, lane_shares
+from rmixer.imported_profile import ImportedOperator, ImportedProfile
+
+COPY = ImportedOperator(
+    index=0,
+    phase="copy",
+    module="",
+    operator="aten::to",
+    forward_index=-1,
+    shapes="",
+    flops=None,
+    read_bytes=None,
+    written_bytes=None,
+    lane="link",
+    p10_us=8.0,
+    p50_us=8.0,
+    p90_us=8.0,
+    mean_us=8.0,
+    gap_before_us=92.0,
+    host_us=30.0,
+    launches=1,
+    t1_us=10.0,
+    t2_us=10.0,
+    t3_us=9.0,
+    t4_us=11.0,
+    t5_us=0.0,
+    wait_us=0.0,
+)
+LINEAR = replace(
+    COPY,
+    index=1,
+    phase="forward",
+    operator="aten::linear",
+    shapes="8x4 2x4",
+    flops=2_000_000,
+    read_bytes=3 << 20,
+    written_bytes=1 << 20,
+    lane="gpu",
+    mean_us=60.0,
+    gap_before_us=15.0,
+    host_us=40.0,
+    launches=2,
+    t5_us=5.0,
+    wait_us=7.0,
+)
+RELU = replace(LINEAR, index=2, phase=None, operator="aten::relu", mean_us=25.0, gap_before_us=0.0)
+EMPTY = replace(
+    COPY, index=3, operator="aten::empty", phase=None, lane="cpu", mean_us=20.0, host_us=0.0,
+    gap_before_us=3.0, t1_us=3.0, t2_us=None, t3_us=None, t4_us=None, t5_us=None,
+)  # fmt: skip
+PROFILE = ImportedProfile(
+    name="mine",
+    trace="mine.json",
+    trace_hash="0123",
+    device="gpu",
+    hardware=None,
+    driver=None,
+    steps_told="ProfilerStep marks",
+    steps_found=5,
+    steps_used=4,
+    profiled_mean_us=200.0,
+    profiled_p10_us=190.0,
+    profiled_p50_us=200.0,
+    profiled_p90_us=220.0,
+    closure={"cpu": -0.01, "gpu": -0.5},
+    other_operators=6,
+    unclaimed_us=2.5,
+    operators=(COPY, LINEAR, RELU, EMPTY),
+)
+
+
+def shown(profile: ImportedProfile, top: int = 12) -> str:
+    console = Console(width=100, no_color=True)
+    with console.capture() as capture:
+        console.print(imported_table(profile, top))
+    return capture.get()
+
+
+def test_shares_of_each_lane() -> None:
+    """The host: 130 us of work (launching counts as what is launched), 47 us of gaps and waiting.
+    The GPU: 85 us of work, 15 us of gaps."""
+    host, link, gpu = lane_shares(PROFILE)
+    assert (host.lane, host.operators, host.busy_us, host.gaps_us) == ("cpu", 4, 130, 47)
+    assert host.by_class == pytest.approx(
+        {
+            "input and copies": 30 / 177,
+            "matrix products": 40 / 177,
+            "moving data": 20 / 177,
+            "elementwise": 40 / 177,
+            "between operators": 47 / 177,
+        }
+    )
+    assert (link.lane, link.busy_us, link.gaps_us) == ("link", 8, 92)
+    assert (gpu.lane, gpu.operators) == ("gpu", 2)
+    assert gpu.by_class == {
+        "matrix products": 0.6,
+        "elementwise": 0.25,
+        "between operators": 0.15,
+    }
+
+
+def test_the_hosts_gaps_add_up_over_a_step() -> None:
+    assert list(host_gaps(PROFILE).items()) == [
+        ("T1 between operators", 33),
+        ("T2 before the first launch", 30),
+        ("T4 launching", 33),
+        ("T5 between launches", 10),
+        ("T3 after the last launch", 27),
+        ("waiting for the device", 14),
+    ]
+
+
+def test_what_is_unknown_is_said_to_be() -> None:
+    text = shown(PROFILE)
+    for part in (
+        "mine, imported from mine.json",
+        "hardware unknown; batch unknown, host threads unknown",
+        "without the profiler unknown, peak memory unknown",
+        "4.00 MFLOP (2 of 4 operators unknown) and 8.00 MiB (2 of 4 operators unknown) a step",
+        "unknown: sensitivity, pressure",
+        "4 of 5 steps, found by ProfilerStep marks",
+        "left out: 6 operators of other threads",
+        "left out: 0.003 ms a step of device work",
+    ):
+        assert part in text
+    (relu,) = [line for line in text.splitlines() if " relu " in line]
+    assert relu.split()[:2] == ["unknown", "relu"]
+
+
+def test_what_the_user_has_said_is_shown() -> None:
+    said = replace(PROFILE, batch=64, threads=2, peak_bytes=3 << 30, step_us=150.0)
+    text = shown(said)
+    assert "batch 64, host threads 2" in text
+    assert "without the profiler 0.150 ms, peak memory 3.00 GiB" in text
+
+
+def test_a_step_on_the_cpu_has_no_launches() -> None:
+    """Nor any work that is known, where no shapes were recorded."""
+    rows = tuple(replace(EMPTY, index=at, flops=None) for at in range(3))
+    text = shown(replace(PROFILE, device="cpu", operators=rows, closure={"cpu": 0.0}))
+    assert "T4 launching" not in text
+    assert "unknown and unknown a step" in text
+
+
+def test_the_table_fits_100_columns_and_says_how_much_it_leaves_out() -> None:
+    rows = [replace(RELU, index=at, operator=f"aten::{'long' * at}") for at in range(1, 12)]
+    text = shown(replace(PROFILE, operators=tuple(rows)), top=4)
+    assert max(map(len, text.splitlines())) <= 100
+    assert "7 more" in text

@@ -1,0 +1,105 @@
+"""Where steps begin: by marks, by a marker of one's own, by repetition."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+from gpu_trace import event, two_steps, write_trace
+from hypothesis import given
+from hypothesis import strategies as st
+
+from profiles.chrome_trace import read_chrome_trace
+from profiles.host_trace import read_host_trace
+from profiles.trace_steps import Steps, find_steps, repetition
+from rmixer.errors import InputError
+
+US = 1000
+
+
+def found(tmp_path: Path, events: list[dict[str, Any]], marker: str | None = None) -> Steps:
+    trace = read_chrome_trace(write_trace(tmp_path / "trace.json", events))
+    return find_steps(trace, read_host_trace(trace.events).calls, marker)
+
+
+def operators(*names: str, start: float = 0.0) -> list[dict[str, Any]]:
+    """Operators of 6 us every 10 us."""
+    return [
+        event(name, "cpu_op", start + 10.0 * at, start + 10.0 * at + 6.0)
+        for at, name in enumerate(names)
+    ]
+
+
+def test_the_profilers_own_marks_are_whole_steps(tmp_path: Path) -> None:
+    """Those that it draws on the GPU are not counted again."""
+    steps = found(tmp_path, two_steps())
+    assert steps.spans == ((5000 * US, 6000 * US), (6000 * US, 7000 * US))
+    assert steps.told == "ProfilerStep marks"
+
+
+def test_with_a_marker_a_step_lasts_until_the_next_one_begins(tmp_path: Path) -> None:
+    """The last mark begins no whole step. A marker goes before the profiler's own marks."""
+    steps = found(tmp_path, two_steps(), "Optimizer.step#SGD.step")
+    assert steps.spans == ((5300 * US, 6300 * US),)
+    assert steps.told == "marker Optimizer.step#SGD.step"
+
+
+@pytest.mark.parametrize(("marker", "times"), [("train", "never"), ("ProfilerStep#1", "once")])
+def test_a_marker_that_marks_no_step(tmp_path: Path, marker: str, times: str) -> None:
+    with pytest.raises(InputError) as error:
+        found(tmp_path, two_steps(), marker)
+    assert error.value.where == "--step-marker"
+    assert f"{marker!r} {times} in" in str(error.value)
+    assert "such as Optimizer.step#SGD.step (2 times)" in str(error.value)
+
+
+def test_without_marks_steps_are_what_repeats_up_to_the_end(tmp_path: Path) -> None:
+    """What came first, here a warm-up, does not: ``x a a b c | a b c | a b``."""
+    names = ["aten::x", "aten::a", *["aten::a", "aten::b", "aten::c"] * 2, "aten::a", "aten::b"]
+    steps = found(tmp_path, operators(*names))
+    assert steps.told == "repetition"
+    assert steps.spans == ((20 * US, 50 * US), (50 * US, 80 * US))
+
+
+def test_a_repeated_step_begins_after_the_optimizer(tmp_path: Path) -> None:
+    """The trace began in the middle of one."""
+    events: list[dict[str, Any]] = []
+    for at in range(0, 120, 40):
+        events += operators("aten::mm", "aten::add_", "aten::mul_", "aten::cat", start=float(at))
+        events.append(event("Optimizer.step#SGD.step", "user_annotation", at + 9.0, at + 27.0))
+    assert found(tmp_path, events).spans == ((30 * US, 70 * US), (70 * US, 110 * US))
+
+
+def test_where_nothing_tells_the_message_says_what_to_give(tmp_path: Path) -> None:
+    marks = [event("batch", "user_annotation", 20.0 * at, 20.0 * at + 19.0) for at in range(2)]
+    with pytest.raises(InputError) as error:
+        found(tmp_path, [*operators("aten::a", "aten::b", "aten::c"), *marks])
+    message = str(error.value)
+    assert "steps: found neither ProfilerStep marks nor operators that repeat" in message
+    assert "--step-marker NAME" in message
+    assert "batch (2 times)" in message
+
+
+def by_trying(items: Sequence[int]) -> tuple[int, int]:
+    """The longest end with a period that fits twice, the shortest of its periods."""
+    for first in range(len(items)):
+        end = items[first:]
+        for period in range(1, len(end) // 2 + 1):
+            if all(end[at] == end[at + period] for at in range(len(end) - period)):
+                return first, period
+    return len(items), 0
+
+
+@given(st.lists(st.integers(0, 2), max_size=24))
+def test_repetition_is_what_trying_every_length_finds(items: list[int]) -> None:
+    assert repetition(items) == by_trying(items)
+
+
+@given(st.lists(st.integers(0, 3), min_size=1, max_size=6), st.integers(2, 5), st.integers(0, 5))
+def test_a_pattern_is_found_though_it_is_cut_off(pattern: list[int], times: int, more: int) -> None:
+    """Whatever stands before it, here what no pattern has."""
+    first, period = repetition([9, 8, *pattern * times, *pattern[: more % len(pattern)]])
+    assert first == 2
+    assert len(pattern) % period == 0
