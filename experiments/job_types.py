@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -12,17 +13,22 @@ from scipy.stats import spearmanr
 from experiments.quantities import ABSENT, percent
 from experiments.rmixer_constants import RMIXER_CONSTANTS
 from profiles.job_type import core_balance
+from rmixer.cost_identity import CostIdentity, is_present
 from rmixer.machine import Machine
+from rmixer.models.registry import MODELS
 from rmixer.profile import JobType, Kind, ModelProfile
+from rmixer.workload import SYNTHETIC
 
 
 @dataclass(frozen=True)
 class TypeRow:
-    """One profile on one kind of device, with the evidence for its type. ``compute_slowdown`` and
+    """One profile on one kind of device, with the evidence for its type. ``settings`` are those
+    that are not the model's own, in words; ``batch`` is 0 for a program. ``compute_slowdown`` and
     ``stream_slowdown`` are those beside most bubbles, None where no core was left for one;
     figures that nobody has are None too. Utilisations are fractions."""
 
     model: str
+    settings: str
     batch: int
     device: Kind
     job_type: JobType
@@ -35,9 +41,32 @@ class TypeRow:
 
 
 def type_rows(profiles: Iterable[ModelProfile]) -> list[TypeRow]:
-    """A row for each profile and kind of device, by model and batch."""
-    rows = [_row(profile, kind) for profile in profiles for kind in profile.job_type]
+    """A row for each profile and kind of device, by model and batch. Of profiles of one step from
+    sources that changed, those of the present sources are shown, if there are any."""
+    by_step: dict[tuple[object, ...], list[ModelProfile]] = defaultdict(list)
+    for profile in profiles:
+        found = profile.identity
+        by_step[found.model, found.batch, _settings(found)].append(profile)
+    shown = [profile for alike in by_step.values() for profile in _present(alike)]
+    rows = [_row(profile, kind) for profile in shown for kind in profile.job_type]
     return sorted(rows, key=lambda row: (row.model, row.batch, row.device))
+
+
+def _present(profiles: list[ModelProfile]) -> list[ModelProfile]:
+    return [profile for profile in profiles if is_present(profile.identity)] or profiles
+
+
+def _settings(identity: CostIdentity) -> str:
+    """In words, what differs from the model's own settings."""
+    if identity.model not in MODELS:
+        return ""
+    parts = [
+        identity.optimizer if identity.optimizer != MODELS[identity.model].optimizer else "",
+        identity.precision if identity.precision != "fp32" else "",
+        f"rows {identity.rows_cap}" if identity.rows_cap else "",
+        "" if identity.data.endswith(f":{SYNTHETIC}") else "own data",
+    ]
+    return ", ".join(part for part in parts if part)
 
 
 def _row(profile: ModelProfile, kind: Kind) -> TypeRow:
@@ -46,6 +75,7 @@ def _row(profile: ModelProfile, kind: Kind) -> TypeRow:
     beside = [cost for cost in profile.steps if cost.device == kind and cost.stream_slowdown]
     return TypeRow(
         model=profile.identity.label,
+        settings=_settings(profile.identity),
         batch=profile.identity.batch,
         device=kind,
         job_type=profile.job_type[kind],
@@ -82,14 +112,14 @@ def types_table(rows: Sequence[TypeRow], machine: Machine) -> Table:
         box=box.SIMPLE_HEAD,
         padding=(0, 1, 0, 0),
     )
-    table.add_column("model", no_wrap=True)
+    table.add_column("model", overflow="fold")
     names = ("batch", "on", "type", "busy\nalone", "FLOP\n/byte", "slowed by\ncompute")
     for name in (*names, "slowed by\nstreams", "RMixer's\ntype", "\nbusy"):
         words = name in ("on", "type", "RMixer's\ntype")
         table.add_column(name, justify="left" if words else "right", no_wrap=True)
     for row in rows:
         table.add_row(
-            row.model,
+            f"{row.model} ({row.settings})" if row.settings else row.model,
             str(row.batch) if row.batch else ABSENT,
             row.device,
             row.job_type,

@@ -46,9 +46,10 @@ def assemble(job: Job, machine: Machine, counts: Sequence[Found], probe_s: float
     flops, moved = total_work(operators, steps[0].threads)
     step_s = steps[0].mean_us * 1e-6
     intensity = flops / moved if moved else 0.0
-    utilisation = core_utilisation(machine, flops, moved, step_s)
+    threads = steps[0].threads
+    utilisation = core_utilisation(machine, flops, moved, step_s, threads)
     sensitivity = memory_sensitivity(steps[0].compute_slowdown, steps[0].stream_slowdown)
-    kind = job_type(utilisation, intensity, core_balance(machine), sensitivity)
+    kind = job_type(utilisation, intensity, core_balance(machine, threads), sensitivity)
     return ModelProfile(
         identity=cost_identity(job),
         machine=machine.name,

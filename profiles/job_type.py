@@ -18,17 +18,19 @@ LOW_UTILISATION = 0.1
 BOUND_BY_MEMORY, NOT_BOUND_BY_MEMORY = 1.10, 1.03
 
 
-def core_balance(machine: Machine) -> float:
-    """FLOPs per byte at which one core of ``machine`` is as long at computing as at moving: the
-    ridge of its roofline."""
-    return machine.matmul_gflops[0] / machine.bandwidth_gbps[0]
+def core_balance(machine: Machine, threads: int = 1) -> float:
+    """FLOPs per byte at which ``threads`` cores of ``machine`` are as long at computing as at
+    moving: the ridge of their roofline."""
+    return machine.matmul_gflops[threads - 1] / machine.bandwidth_gbps[threads - 1]
 
 
-def core_utilisation(machine: Machine, flops: int, moved_bytes: int, step_s: float) -> float:
-    """How busy a step of one thread keeps a core, from 0 to 1: the larger of its FLOPs a second
-    against matrix products and its bytes a second against a copy."""
-    compute = flops / step_s / (machine.matmul_gflops[0] * 1e9)
-    memory = moved_bytes / step_s / (machine.bandwidth_gbps[0] * 1e9)
+def core_utilisation(
+    machine: Machine, flops: int, moved_bytes: int, step_s: float, threads: int = 1
+) -> float:
+    """How busy a step keeps as many cores as it has ``threads``, from 0 to 1: the larger of its
+    FLOPs a second against matrix products and its bytes a second against a copy."""
+    compute = flops / step_s / (machine.matmul_gflops[threads - 1] * 1e9)
+    memory = moved_bytes / step_s / (machine.bandwidth_gbps[threads - 1] * 1e9)
     return min(1.0, max(compute, memory))
 
 

@@ -12,6 +12,7 @@ from pydantic import ConfigDict
 from rmixer.command import Command
 from rmixer.data.registry import dataset_entry
 from rmixer.files import content_hash, plain
+from rmixer.models.registry import MODELS
 from rmixer.own_module import label_of
 from rmixer.sources import imported_sources
 from rmixer.workload import SYNTHETIC, Job
@@ -121,6 +122,17 @@ def source_hash(architecture: str, dataset: str) -> str:
     data = dataset_entry(dataset)
     modules = (architecture.partition(":")[0], data.reader.partition(":")[0])
     return content_hash([_hash_of((*modules, "rmixer.training.step")), data.settings])
+
+
+def is_present(identity: CostIdentity) -> bool:
+    """Whether ``identity`` is of a model of the library, as its sources are now."""
+    entry = MODELS.get(identity.model)
+    if entry is None:
+        return False
+    return (identity.architecture, identity.source) == (
+        entry.architecture,
+        source_hash(entry.architecture, entry.dataset),
+    )
 
 
 @cache

@@ -12,7 +12,7 @@ from experiments.job_types import agreement, type_rows, types_table
 from experiments.rmixer_constants import RMIXER_CONSTANTS
 from rmixer.models.registry import MODELS
 from rmixer.profile import JobType, ModelProfile
-from sim.made_up import make_machine
+from sim.made_up import make_machine, make_profile
 
 
 def found(model: str, job_type: JobType, utilisation: float, batch: int = 256) -> ModelProfile:
@@ -47,6 +47,21 @@ def test_rows_have_both() -> None:
     assert (din.utilisation, din.rmixer_utilisation) == (0.3, 0.048)
     assert (din.compute_slowdown, din.stream_slowdown) == (1.05, 1.22)
     assert (rm1.rmixer_job_type, rm1.rmixer_utilisation) == (None, None)
+
+
+def test_only_what_is_of_the_present_sources_is_shown_where_there_is_both() -> None:
+    old = found("rm1", "low", 0.05)
+    new = make_profile("rm1", batch=256, job_type="memory")
+    old = replace(old, identity=replace(new.identity, source="00"))
+    assert [row.job_type for row in type_rows([old, new])] == ["memory"]
+    assert [row.job_type for row in type_rows([old])] == ["low"]
+
+
+def test_settings_that_are_not_the_models_own_are_named() -> None:
+    known = make_profile("rm1")
+    other = replace(known.identity, optimizer="sgd", rows_cap=1000, data="rm1:files:00")
+    rows = type_rows([known, replace(known, identity=other)])
+    assert {row.settings for row in rows} == {"", "sgd, rows 1000, own data"}
 
 
 def test_rows_of_one_model_are_by_batch() -> None:

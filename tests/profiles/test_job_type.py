@@ -13,6 +13,7 @@ MACHINE = make_machine()
 def test_balance_is_where_computing_takes_as_long_as_moving() -> None:
     assert (MACHINE.matmul_gflops[0], MACHINE.bandwidth_gbps[0]) == (50.0, 10.0)
     assert core_balance(MACHINE) == 5.0
+    assert core_balance(MACHINE, threads=2) == 100.0 / 10.0
 
 
 @pytest.mark.parametrize(
@@ -28,6 +29,12 @@ def test_utilisation_is_the_larger_share_of_compute_and_bandwidth(
     flops: int, moved_bytes: int, utilisation: float
 ) -> None:
     assert core_utilisation(MACHINE, flops, moved_bytes, 1e-3) == pytest.approx(utilisation)
+
+
+def test_two_threads_have_two_cores_to_keep_busy() -> None:
+    """Which compute twice as much, and here move no more."""
+    assert core_utilisation(MACHINE, 25_000_000, 0, 1e-3, threads=2) == pytest.approx(0.25)
+    assert core_utilisation(MACHINE, 0, 8_000_000, 1e-3, threads=2) == pytest.approx(0.8)
 
 
 def test_sensitivity_is_what_streams_add_to_a_busy_neighbour() -> None:

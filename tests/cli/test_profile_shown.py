@@ -1,0 +1,65 @@
+"""``rmixer profile show --figures`` and ``rmixer profile types``, on made-up profiles."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from calling import call, refused
+
+from profiles.store import Store
+from sim.made_up import make_machine, make_operator, make_profile, make_step
+
+
+@pytest.fixture(autouse=True)
+def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
+    """Of a home of its own with a made-up machine in it."""
+    monkeypatch.setenv("RMIXER_HOME", str(tmp_path / "home"))
+    store = Store()
+    store.save_machine(make_machine())
+    return store
+
+
+def keep(store: Store, model: str, batch: int) -> None:
+    """A profile of a step that multiplies and copies."""
+    costs = [
+        replace(make_operator(90.0 * batch, 1_000_000), operator="aten::mm", flops=10**8),
+        replace(make_operator(10.0 * batch, 1_000_000), operator="aten::cat"),
+    ]
+    steps = [make_step(compute_slowdown=[1.1], stream_slowdown=[1.4])]
+    store.save(make_profile(model, steps, costs, batch))
+
+
+def test_figures_are_drawn_into_a_folder(
+    store: Store, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for batch in (64, 256):
+        keep(store, "criteo_dlrm", batch)
+    folder = tmp_path / "figures"
+    shown = ("profile", "show", "criteo_dlrm", "--machine", "made-up", "--batch", 64)
+    ended = call(capsys, *shown, "--figures", folder)
+    assert ended.code == 0, ended
+    assert sorted(path.name for path in folder.iterdir()) == ["breakdown.png", "roofline.png"]
+    assert "criteo_dlrm, batch 64" in ended.out
+
+
+def test_types_are_shown_beside_rmixers(store: Store, capsys: pytest.CaptureFixture[str]) -> None:
+    keep(store, "amazon_din", 32)
+    keep(store, "rm1", 256)
+    ended = call(capsys, "profile", "types", "--machine", "made-up", "--json")
+    din, rm1 = json.loads(ended.out)
+    assert (din["model"], din["job_type"], din["rmixer_job_type"]) == (
+        "amazon_din",
+        "compute",
+        "low",
+    )
+    assert (din["stream_slowdown"], din["rmixer_utilisation"]) == (1.4, 0.048)
+    assert (rm1["model"], rm1["rmixer_job_type"]) == ("rm1", None)
+    assert "RMixer's" in call(capsys, "profile", "types", "--machine", "made-up").out
+
+
+def test_types_of_nothing(capsys: pytest.CaptureFixture[str]) -> None:
+    message = refused(capsys, "profile", "types", "--machine", "made-up")
+    assert "nothing profiled on made-up" in message
