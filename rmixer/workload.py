@@ -239,7 +239,7 @@ def _check_kind(entry: _JobEntry, item: dict[str, Any], path: Path, where: str) 
             raise InputError(path, f"{where}.{key}", shown(item[key]), f"nothing: {why}")
     if entry.gpus > 1:
         allowed = "0 or 1: a program on several GPUs is not supported so far"
-        raise InputError(path, f"{where}.gpus", entry.gpus, allowed)
+        raise InputError(path, f"{where}.gpus", shown(entry.gpus), allowed)
 
 
 def _command_job(entry: _JobEntry, line: str, steps: int, path: Path, where: str) -> Job:

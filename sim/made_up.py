@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
+from rmixer.command import Command
 from rmixer.cost_identity import cost_identity
 from rmixer.fingerprint import Fingerprint
 from rmixer.machine import Gpu, Machine
@@ -145,6 +146,46 @@ def make_job(
         lr=entry.lr,
         seed=0,
         arrival_s=arrival_s,
+    )
+
+
+def make_command_job(
+    name: str = "program-0",
+    program: str = "train.py",
+    steps: int = 100,
+    gpus: int = 0,
+    arrival_s: float = 0.0,
+) -> Job:
+    """A command job; there is no such program."""
+    command = Command(
+        line=f"python {program}",
+        arguments=(program,),
+        folder="",
+        python="python",
+        python_version="3.11.0",
+        torch_version="2.8.0",
+        source="made up",
+        gpus=gpus,
+    )
+    job = Job(name, program, steps, batch=0, optimizer="", lr=0.0, seed=0, command=command)
+    return replace(job, arrival_s=arrival_s)
+
+
+def make_command_profile(job: Job, *steps: StepCost, peak_bytes: int = GIB) -> ModelProfile:
+    """The profile of the command job ``job``, whose operators nobody knows; ``steps`` are of one
+    kind of device."""
+    known = make_profile(steps=steps, peak_bytes=peak_bytes)
+    return replace(
+        known,
+        identity=cost_identity(job),
+        flops=None,
+        bytes=None,
+        intensity=None,
+        bandwidth_gbps=None,
+        memory=tuple(
+            MemoryCost(memory.device, None, None, None, None, None, memory.peak_bytes)
+            for memory in known.memory
+        ),
     )
 
 

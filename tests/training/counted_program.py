@@ -1,0 +1,216 @@
+"""Ways to train, one after the other: each is announced with the steps that it makes, before and
+after it, and is counted by what watches this program."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import sys
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.utils.data import DataLoader, TensorDataset
+
+WAYS: list[tuple[str, int, Callable[[], None]]] = []
+SAMPLES = torch.ones(8, 4)
+
+
+def way(steps: int) -> Callable[[Callable[[], None]], Callable[[], None]]:
+    """A way to train that makes so many steps."""
+
+    def note(train: Callable[[], None]) -> Callable[[], None]:
+        WAYS.append((train.__name__, steps, train))
+        return train
+
+    return note
+
+
+def sgd(layer: nn.Module, **settings: Any) -> torch.optim.SGD:
+    return torch.optim.SGD(layer.parameters(), lr=0.01, **settings)
+
+
+def back(layer: nn.Module, samples: Tensor = SAMPLES) -> None:
+    layer(samples).sum().backward()
+
+
+class Careful(torch.optim.SGD):
+    """An optimizer of one's own on top of torch's."""
+
+    def step(self, closure: Any = None) -> Any:
+        return super().step(closure)
+
+
+class Around(torch.optim.Optimizer):
+    """An optimizer that has another one make its steps."""
+
+    def __init__(self, inner: torch.optim.Optimizer) -> None:
+        super().__init__(inner.param_groups, {})
+        self.inner = inner
+
+    def step(self, closure: Any = None) -> Any:
+        return self.inner.step(closure)
+
+
+@way(steps=7)
+def one_optimizer() -> None:
+    layer = nn.Linear(4, 1)
+    optimizer = sgd(layer)
+    for _ in range(7):
+        optimizer.zero_grad()
+        back(layer)
+        optimizer.step()
+
+
+@way(steps=5)
+def two_optimizers() -> None:
+    layers = [nn.Linear(4, 4), nn.Linear(4, 1)]
+    optimizers = [sgd(layer) for layer in layers]
+    for _ in range(5):
+        back(nn.Sequential(*layers))
+        for optimizer in optimizers:
+            optimizer.step()
+
+
+@way(steps=12)
+def critic_and_generator() -> None:
+    critic, generator = nn.Linear(4, 1), nn.Linear(4, 1)
+    critics, generators = sgd(critic), sgd(generator)
+    for _ in range(4):
+        for _ in range(3):
+            back(critic)
+            critics.step()
+        back(generator)
+        generators.step()
+
+
+@way(steps=6)
+def scaler_that_skips() -> None:
+    layer = nn.Linear(4, 1)
+    optimizer, scaler = sgd(layer), torch.amp.GradScaler("cpu")
+    for index in range(6):
+        optimizer.zero_grad()
+        factor = float("inf") if index % 2 else 1.0
+        scaler.scale(layer(SAMPLES).sum() * factor).backward()
+        scaler.step(optimizer)
+        scaler.update()
+
+
+@way(steps=4)
+def scaler_and_fused() -> None:
+    layer = nn.Linear(4, 1)
+    optimizer, scaler = sgd(layer, fused=True), torch.amp.GradScaler("cpu")
+    for _ in range(4):
+        scaler.scale(layer(SAMPLES).sum()).backward()
+        scaler.step(optimizer)
+        scaler.update()
+
+
+@way(steps=4)
+def accumulated_gradients() -> None:
+    layer = nn.Linear(4, 1)
+    optimizer = sgd(layer)
+    for index in range(12):
+        back(layer)
+        if index % 3 == 2:
+            optimizer.step()
+
+
+@way(steps=3)
+def closures() -> None:
+    layer = nn.Linear(4, 1)
+    optimizer = torch.optim.LBFGS(layer.parameters(), max_iter=4)
+
+    def closure() -> Tensor:
+        optimizer.zero_grad()
+        loss: Tensor = layer(SAMPLES).square().sum()
+        loss.backward()
+        return loss
+
+    for _ in range(3):
+        optimizer.step(closure)
+
+
+@way(steps=5)
+def subclass_after_its_parent() -> None:
+    layer = nn.Linear(4, 1)
+    sgd(layer)
+    optimizer = Careful(layer.parameters(), lr=0.01)
+    for _ in range(5):
+        back(layer)
+        optimizer.step()
+
+
+@way(steps=3)
+def optimizer_around_another() -> None:
+    layer = nn.Linear(4, 1)
+    optimizer = Around(sgd(layer))
+    for _ in range(3):
+        back(layer)
+        optimizer.step()
+
+
+@way(steps=4)
+def schedule_of_rates() -> None:
+    layer = nn.Linear(4, 1)
+    optimizer = sgd(layer)
+    schedule = torch.optim.lr_scheduler.StepLR(optimizer, 1)
+    for _ in range(4):
+        back(layer)
+        optimizer.step()
+        schedule.step()
+
+
+@way(steps=3)
+def step_that_fails_once() -> None:
+    layer = nn.Linear(4, 1)
+    optimizer = sgd(layer)
+
+    def fails() -> float:
+        raise ArithmeticError
+
+    with contextlib.suppress(ArithmeticError):
+        optimizer.step(fails)
+    for _ in range(3):
+        back(layer)
+        optimizer.step()
+
+
+@way(steps=5)
+def child_that_steps_too() -> None:
+    layer = nn.Linear(4, 1)
+    optimizer = sgd(layer)
+    back(layer)
+    for _ in range(2):
+        optimizer.step()
+    child = os.fork()
+    if not child:
+        optimizer.step()
+        os._exit(0)
+    os.waitpid(child, 0)
+    for _ in range(3):
+        optimizer.step()
+
+
+@way(steps=4)
+def loader_with_a_worker() -> None:
+    layer = nn.Linear(4, 1)
+    optimizer = sgd(layer)
+    for (samples,) in DataLoader(TensorDataset(torch.ones(8, 4)), batch_size=2, num_workers=1):
+        back(layer, samples)
+        optimizer.step()
+
+
+def announced() -> Iterator[dict[str, Any]]:
+    """Every way, run: its name, its steps, and when it began and ended."""
+    for name, steps, train in WAYS:
+        begin_s = time.monotonic()
+        train()
+        yield {"name": name, "steps": steps, "begin_s": begin_s, "end_s": time.monotonic()}
+
+
+if __name__ == "__main__":
+    sys.stdout.write(json.dumps(list(announced())))

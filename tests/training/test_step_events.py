@@ -1,0 +1,54 @@
+"""What counts as a training step, by events written down by hand."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from rmixer.step_hook.sitecustomize import BY_CALL, BY_OPTIMIZER, RECORD
+from rmixer.training.step_events import StepEvent, StepEvents, step_ends
+
+
+def optimizers(names: str, pid: int = 1, start: int = 0) -> list[StepEvent]:
+    """One event a letter, a second apart; the letter says which optimizer."""
+    return [StepEvent(pid, False, ord(name), float(start + at)) for at, name in enumerate(names)]
+
+
+@pytest.mark.parametrize(
+    ("names", "ends_s"),
+    [
+        ("", []),
+        ("AAA", [0, 1, 2]),
+        ("ABABAB", [1, 3, 5]),
+        ("ABCABC", [2, 5]),
+        ("AAABAAAB", [0, 1, 3, 4, 5, 7]),  # a critic three times for each time of its generator
+        ("AABBB", [0, 2, 3, 4]),  # first one part is trained, then another
+        ("ABABA", [1, 3]),  # the last round is under way
+    ],
+)
+def test_a_step_is_a_round_of_optimizers(names: str, ends_s: list[float]) -> None:
+    assert step_ends(optimizers(names)) == ends_s
+
+
+def test_of_a_program_that_says_when_steps_end_its_word_alone_counts() -> None:
+    said = [StepEvent(1, True, 0, at_s) for at_s in (2.5, 5.5)]
+    assert step_ends([*optimizers("ABABAB"), *said]) == [2.5, 5.5]
+
+
+def test_of_several_processes_the_one_that_steps_most_counts() -> None:
+    child = optimizers("AA", pid=2, start=10)
+    assert step_ends([*child, *optimizers("AAA")]) == [0, 1, 2]
+    first, second = optimizers("AAA"), optimizers("AAA", pid=2, start=100)
+    assert step_ends([*first, *second]) == [0, 1, 2]
+
+
+def test_a_record_that_is_half_written_is_read_when_it_is_whole(tmp_path: Path) -> None:
+    path = tmp_path / "steps"
+    events = StepEvents(path)
+    assert events.read() == []
+    first, second = RECORD.pack(7, BY_OPTIMIZER, 5, 1.5), RECORD.pack(7, BY_CALL, 0, 2.5)
+    path.write_bytes(first + second[:10])
+    assert events.read() == [StepEvent(7, False, 5, 1.5)]
+    path.write_bytes(first + second)
+    assert events.read() == [StepEvent(7, False, 5, 1.5), StepEvent(7, True, 0, 2.5)]

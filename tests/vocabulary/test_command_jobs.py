@@ -1,0 +1,194 @@
+"""Command jobs in a workload: what is known of their program, and every way to get one wrong."""
+
+from __future__ import annotations
+
+import platform
+import sys
+import venv
+from dataclasses import replace
+from importlib.metadata import version
+from pathlib import Path
+
+import pytest
+
+from rmixer.admission import check_executable
+from rmixer.cost_identity import cost_identity
+from rmixer.errors import InputError
+from rmixer.files import parse, plain
+from rmixer.shrinking import Shrinking
+from rmixer.workload import Job, Workload, read_workload
+
+MODEL = "{model: criteo_dlrm, steps: 5}"
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A workload's folder with a program, a module beside it, and a package."""
+    (tmp_path / "train.py").write_text("import layers\nprint('never run')\n")
+    (tmp_path / "layers.py").write_text("WIDTH = 3\n")
+    (tmp_path / "tools").mkdir()
+    (tmp_path / "tools" / "__init__.py").write_text("")
+    (tmp_path / "tools" / "fit.py").write_text("from . import data\nimport layers\n")
+    (tmp_path / "tools" / "data.py").write_text("")
+    (tmp_path / "tools" / "__main__.py").write_text("")
+    return tmp_path
+
+
+def read(folder: Path, *jobs: str) -> Workload:
+    path = folder / "queue.yaml"
+    path.write_text("jobs:\n" + "".join(f"  - {job}\n" for job in jobs), encoding="utf-8")
+    return read_workload(path)
+
+
+def job(folder: Path, keys: str) -> Job:
+    (only,) = read(folder, f"{{steps: 5, {keys}}}").jobs
+    return only
+
+
+def test_what_is_known_of_a_program(folder: Path) -> None:
+    found = job(folder, "command: 'python -u train.py --lr 0.1 --name \"a b\"', arrival_s: 2")
+    assert (found.id, found.model, found.steps, found.arrival_s) == ("train.py-0", "train.py", 5, 2)
+    assert (found.batch, found.optimizer, found.rows_cap) == (0, "", None)
+    assert not found.in_registry
+    command = found.command
+    assert command is not None
+    assert command.arguments == ("-u", "train.py", "--lr", "0.1", "--name", "a b")
+    assert (command.python, command.folder) == (sys.executable, str(folder))
+    assert command.python_version == platform.python_version()
+    assert command.torch_version == version("torch")
+
+
+def test_copies_names_and_company(folder: Path) -> None:
+    program = "{command: python train.py, steps: 5, count: 2}"
+    workload = read(folder, program, MODEL, "{command: python3 -m tools.fit, steps: 1, id: mine}")
+    assert [job.id for job in workload.jobs] == [
+        "train.py-0",
+        "train.py-1",
+        "criteo_dlrm-0",
+        "mine",
+    ]
+    assert workload.jobs[3].model == "tools.fit"
+
+
+def test_a_workload_survives_being_written(folder: Path) -> None:
+    workload = read(folder, "{command: python train.py, steps: 5}", MODEL)
+    assert parse(plain(workload), Workload, "config.yaml") == workload
+
+
+def test_the_python_of_another_environment(folder: Path) -> None:
+    venv.create(folder / "env", symlinks=True)
+    command = job(folder, "command: python train.py, python: env/bin/python").command
+    assert command is not None
+    assert command.python == str(folder / "env" / "bin" / "python")
+    assert command.torch_version == ""  # nothing is installed there
+
+
+def test_its_cost_identity_is_its_line_its_sources_and_its_versions(folder: Path) -> None:
+    first = job(folder, "command: python train.py --lr 0.1")
+    identity = cost_identity(first)
+    assert identity.is_program
+    assert identity.architecture == "python train.py --lr 0.1"
+    assert identity.key.startswith("train.py-")
+    assert cost_identity(replace(first, id="other", steps=9)) == identity
+    assert first.command is not None
+    others = [
+        job(folder, "command: python train.py --lr 0.2"),
+        replace(first, command=replace(first.command, python_version="3.8.0")),
+        replace(first, command=replace(first.command, torch_version="2.0.0")),
+        replace(first, command=replace(first.command, gpus=1)),
+    ]
+    keys = {cost_identity(each).key for each in others}
+    assert len(keys | {identity.key}) == 5
+
+
+@pytest.mark.parametrize(
+    ("line", "file", "counts"),
+    [
+        ("python train.py", "train.py", True),
+        ("python train.py", "layers.py", True),
+        ("python train.py", "tools/fit.py", False),
+        ("python -m tools.fit", "tools/fit.py", True),
+        ("python -m tools.fit", "tools/data.py", True),
+        ("python -m tools.fit", "tools/__init__.py", True),
+        ("python -m tools.fit", "layers.py", True),
+        ("python -m tools.fit", "train.py", False),
+        ("python -m tools", "tools/__main__.py", True),
+        ("python -Wignore -X dev -um tools.fit", "tools/fit.py", True),
+    ],
+)
+def test_a_change_of_what_it_imports_is_another_identity(
+    folder: Path, line: str, file: str, counts: bool
+) -> None:
+    before = cost_identity(job(folder, f"command: {line}")).key
+    with (folder / file).open("a") as source:
+        source.write("# changed\n")
+    assert (cost_identity(job(folder, f"command: {line}")).key != before) == counts
+
+
+@pytest.mark.parametrize(
+    ("keys", "key", "found", "allowed"),
+    [
+        ("command: train.py", "command", "'train.py'", "'python program.py ...' or "),
+        ("command: ''", "command", "''", "'python program.py ...' or "),
+        ("command: torchrun train.py", "command", "'torchrun train.py'", "'python program.py"),
+        ("command: python -c pass", "command", "'python -c ", "'python program.py"),
+        ("command: python -I train.py", "command", "'python -I ", "no -I: with it Python does not"),
+        ("command: python -uE train.py", "command", "'python -uE ", "no -E: with it Python"),
+        (
+            'command: "python \'train.py"',
+            "command",
+            '"python \'train.py" (no closing',
+            "words as a",
+        ),
+        ("command: python gone.py", "command", "no program 'gone.py'", "a program in "),
+        ("command: python", "command", "no program ''", "a program in "),
+        ("command: python tools", "command", "no program 'tools'", "a program in "),
+        ("command: python -m gone.fit", "command", "no module 'gone.fit'", "a module in "),
+        ("command: python -m a-b", "command", "no module 'a-b'", "a module in "),
+        ("command: python bad.py", "command", "{}/bad.py, line 1: ", "a program that Python can"),
+        (
+            "command: python train.py, python: gone/python",
+            "python",
+            "'gone/python', which does not",
+            "a",
+        ),
+        ("command: python train.py, python: train.py", "python", "'train.py', which is no P", "a"),
+        ("command: python train.py, gpus: 2", "gpus", "2", "0 or 1: a program on several GPUs is"),
+        ("command: python train.py, gpus: -1", "gpus", "-1", "a whole number >= 0"),
+        (
+            "command: python train.py, batch: 4",
+            "batch",
+            "4",
+            "nothing: it is for the program's own",
+        ),
+        ("command: python train.py, seed: 0", "seed", "0", "nothing: it is for the program's own"),
+        ("command: python train.py, model: a", "model", "'a'", "nothing beside 'command'"),
+        ("model: criteo_dlrm, gpus: 1", "gpus", "1", "nothing: it is for a 'command' only"),
+        ("model: criteo_dlrm, python: p", "python", "'p'", "nothing: it is for a 'command' only"),
+        ("count: 2", "model", "nothing", "one of "),
+    ],
+)
+def test_what_is_refused(folder: Path, keys: str, key: str, found: str, allowed: str) -> None:
+    (folder / "bad.py").write_text("def (\n")
+    with pytest.raises(InputError) as error:
+        job(folder, keys)
+    assert error.value.key == f"jobs.0.{key}"
+    assert error.value.found.startswith(found.replace("{}", str(folder)))
+    assert error.value.allowed.startswith(allowed)
+
+
+def test_only_its_steps_can_be_shrunk(folder: Path) -> None:
+    workload = read(folder, "{command: python train.py, steps: 100}", MODEL)
+    shrunk = Shrinking(steps_scale=0.5, batch_max=8, rows_max=10).apply(workload)
+    assert [(job.steps, job.batch, job.rows_cap) for job in shrunk.jobs] == [
+        (50, 0, None),
+        (2, 8, 10),
+    ]
+    assert cost_identity(shrunk.jobs[0]) == cost_identity(workload.jobs[0])
+
+
+def test_it_cannot_be_executed_yet(folder: Path) -> None:
+    workload = read(folder, MODEL, "{command: python train.py, steps: 5}")
+    with pytest.raises(InputError) as error:
+        check_executable(workload)
+    assert (error.value.key, error.value.found) == ("train.py-0", "the command 'python train.py'")
