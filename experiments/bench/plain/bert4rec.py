@@ -13,7 +13,10 @@ from rmixer.models.base import RecommendationModel
 
 
 class PlainBERT4Rec(PlainNetwork):
-    """:class:`rmixer.models.bert4rec.BERT4Rec`."""
+    """:class:`rmixer.models.bert4rec.BERT4Rec`, whose shapes are fixed and which scores all slots.
+
+    This one picks the used slots of a batch, about half of them, and does half the arithmetic.
+    """
 
     def __init__(self, model: RecommendationModel) -> None:
         super().__init__(model)
