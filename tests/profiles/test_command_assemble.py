@@ -93,6 +93,8 @@ def test_type_and_utilisation() -> None:
     profile = assemble_command(JOB, MACHINE, [made_up_run()], probe_s=0.1)
     assert profile.utilisation == {"cpu": pytest.approx(0.8 / 1.98)}
     assert profile.job_type == {"cpu": "memory"}
+    on_two = assemble_command(JOB, MACHINE, [replace(made_up_run(), threads=2)], probe_s=0.1)
+    assert on_two.utilisation == {"cpu": pytest.approx(0.8 / 1.98 / 2)}
 
 
 def test_on_a_gpu_the_figures_are_the_gpus() -> None:
