@@ -21,6 +21,7 @@ _PAIRS = {
 }
 """At which of its tensors each one's pair begins; what is added to the product comes before."""
 _ATTENTION = "_scaled_dot_product_"
+CONVOLUTIONS = ("convolution", "convolution_backward")
 PRODUCTS = (*_PAIRS, "addmm_", "baddbmm_", "addmv_")
 
 
@@ -33,6 +34,23 @@ def is_attention(name: str) -> bool:
         "efficient_attention",
         "cudnn_attention",
     )
+
+
+def convolution_flops(
+    name: str, tensors: Sequence[Operand], result_bytes: int | None
+) -> int | None:
+    """FLOPs of a convolution with weights [out, in / groups, ...]: every element of its result is
+    a sum of products with the weights of one output; backward, both gradients are as much each.
+    None where the size of the result is not known."""
+    backward = name.endswith("_backward")
+    weights = tensors[1 + backward]
+    if backward:
+        results = 2 * tensors[0].elements
+    elif result_bytes is not None:
+        results = result_bytes // weights.item_bytes
+    else:
+        return None
+    return 2 * results * weights.elements // weights.shape[0]
 
 
 def product_size(name: str, tensors: Sequence[Operand]) -> tuple[int, int] | None:

@@ -12,7 +12,14 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from profiles.matrix_products import PRODUCTS, attention_flops, is_attention, product_size
+from profiles.matrix_products import (
+    CONVOLUTIONS,
+    PRODUCTS,
+    attention_flops,
+    convolution_flops,
+    is_attention,
+    product_size,
+)
 from profiles.operands import Argument, Operand, tensors_in
 from profiles.operator_names import (
     CREATIONS,
@@ -70,6 +77,9 @@ def operator_work(
     if is_attention(plain):
         written = result_bytes if result_bytes is not None else tensors[0].bytes
         return OperatorWork(attention_flops(plain, tensors), _bytes(tensors), written)
+    if plain in CONVOLUTIONS:
+        found = convolution_flops(plain, tensors, result_bytes)
+        return None if found is None else OperatorWork(found, _bytes(tensors), result_bytes or 0)
     if kind in ROW_OPERATORS:
         amounts = row_amounts(kind, arguments, in_place, result_bytes)
         return OperatorWork(*amounts) if amounts else None

@@ -7,7 +7,18 @@ ELEMENTWISE = dict.fromkeys(
         *("abs", "add", "bitwise_and", "bitwise_not", "bitwise_or", "ceil", "clamp", "clamp_max"),
         *("clamp_min", "cos", "div", "elu", "elu_backward", "eq", "erf", "exp", "expm1", "floor"),
         *("floor_divide", "fmod", "ge", "gelu", "gelu_backward", "gt", "hardtanh", "isfinite"),
-        *("hardtanh_backward", "isnan", "le", "leaky_relu", "leaky_relu_backward", "log", "log1p"),
+        *(
+            "hardtanh_backward",
+            "isinf",
+            "isnan",
+            "isneginf",
+            "isposinf",
+            "le",
+            "leaky_relu",
+            "leaky_relu_backward",
+            "log",
+            "log1p",
+        ),
         *("log_sigmoid_backward", "log_sigmoid_forward", "logical_and", "logical_not"),
         *("logical_or", "lt", "maximum", "minimum", "mul", "ne", "neg", "pow", "prelu"),
         *("_prelu_kernel", "_prelu_kernel_backward", "reciprocal", "relu", "remainder", "round"),
@@ -74,7 +85,12 @@ VIEWS = frozenset(
         # Of no bytes: memory is given out, or only asked about.
         *("empty", "empty_like", "empty_strided", "new_empty", "new_empty_strided", "resize"),
         *("item", "_local_scalar_dense", "is_nonzero", "lift_fresh", "promote_types", "set"),
-        *("record_stream", "resolve_conj", "resolve_neg", "result_type"),
+        *("record_stream", "resolve_conj", "resolve_neg", "result_type", "broadcast_tensors"),
+        *("cudnn_is_acceptable", "unsafe_chunk", "unsafe_split", "unsafe_split_with_sizes"),
+        # What a sparse tensor is made of.
+        *("_indices", "_values", "_nnz", "_coalesced", "is_coalesced", "sparse_dim", "dense_dim"),
+        *("_sparse_coo_tensor_with_dims_and_tensors", "_sparse_coo_tensor_unsafe", "indices"),
+        *("_validate_sparse_coo_tensor_args", "sparse_coo_tensor", "values"),
     )
 )
 """They move nothing themselves; what they call may (``contiguous``, ``reshape``)."""
@@ -82,5 +98,6 @@ MADE_OF_COPIES = (
     *("clone", "constant_pad_nd", "full", "full_like", "new_full", "new_ones", "new_zeros"),
     *("ones", "ones_like", "pad", "repeat", "repeat_interleave", "select_backward"),
     *("slice_backward", "to", "_to_copy", "zeros", "zeros_like", "dropout", "embedding_backward"),
+    *("embedding_sparse_backward", "_embedding_bag_sparse_backward", "sparse_mask"),
 )
 """They are as much as the copies and fills that they call."""

@@ -9,13 +9,17 @@ from typing import Any
 
 import pytest
 import torch
+from torch import nn
 from torch.nn import functional
 from torch.profiler import ProfilerActivity, profile
 from torch.utils.flop_counter import FlopCounterMode, addmm_flop, baddbmm_flop
 
-from profiles.counted_work import CountedOperator, counted_operators
+from profiles.counted_work import CountedOperator, count_work, counted_operators
 from profiles.matrix_products import PRODUCTS
+from profiles.operator_formulas import OperatorWork
+from profiles.trace_reading import read_calls
 from rmixer.data.prepare import prepare
+from rmixer.errors import RunFailed
 from rmixer.models.registry import MODELS
 from rmixer.training.make_step import make_step
 from rmixer.workload import job_of
@@ -99,13 +103,63 @@ def test_an_operator_without_a_formula_is_named() -> None:
     assert [kernel.name for kernel in found if kernel.work is None] == ["aten::_pdist_forward"]
 
 
+def test_work_is_given_to_the_calls_of_the_same_profile() -> None:
+    with profile(
+        activities=[ProfilerActivity.CPU], record_shapes=True, profile_memory=True
+    ) as observed:
+        torch.cat([TABLE, TABLE])
+    tree = observed.profiler.kineto_results.experimental_event_tree()
+    calls = read_calls(observed.profiler.kineto_results.events())
+    count_work(calls, tree)
+    (call,) = calls
+    assert (call.operands, call.work) == ("[1000x16 1000x16]", OperatorWork(0, 128_000, 128_000))
+    with pytest.raises(RunFailed, match="different operators"):
+        count_work([*calls, *calls], tree)
+
+
+def test_layers_that_are_not_the_librarys() -> None:
+    """A model of one's own may have them: recurrences, convolutions, sparse gradients."""
+    ids = torch.randint(0, 50, (8, 10))
+    bags, rows = nn.EmbeddingBag(50, 16, sparse=True), nn.Embedding(50, 16)
+    gru, lstm = nn.GRU(16, 16, batch_first=True), nn.LSTM(16, 8, batch_first=True)
+    across, attention = nn.Conv1d(16, 8, 3), nn.TransformerEncoderLayer(16, 2, 32, batch_first=True)
+
+    def run() -> None:
+        histories = attention(rows(ids))
+        last = gru(histories)[0][:, -1] + torch.einsum("bti,bi->bi", histories, bags(ids))
+        found = lstm(histories)[0].sum(1) + across(histories.transpose(1, 2)).amax(2)
+        (found.mean(1) + torch.logsumexp(last, 1)).sum().backward()  # type: ignore[no-untyped-call]
+
+    assert [each.name for each in counted(run) if each.work is None] == []
+
+
+def test_a_convolution_is_as_many_flops_as_torch_counts() -> None:
+    layer, samples = nn.Conv1d(16, 8, 3), torch.rand(2, 16, 9, requires_grad=True)
+
+    def run() -> None:
+        layer(samples).sum().backward()
+
+    ours = {
+        kernel.name.removeprefix("aten::"): kernel.work.flops
+        for each in counted(run)
+        for kernel in each.kernels
+        if kernel.work and kernel.name.startswith("aten::convolution")
+    }
+    with FlopCounterMode(display=False) as counter:
+        run()
+    theirs = counter.get_flop_counts()["Global"]
+    assert ours == {str(operator).rpartition(".")[2]: n for operator, n in theirs.items()}
+
+
 @pytest.mark.parametrize("model", list(MODELS))
 def test_every_operator_of_every_model(model: str) -> None:
     """Each has a formula, and matrix products are as many FLOPs as torch counts."""
     job = replace(job_of(model), batch=8, rows_cap=10_000)
     prepare(job.entry.dataset, job.data)
     step = make_step(job)
-    step.run()
+    counter = FlopCounterMode(display=False, custom_mapping=IN_PLACE)
+    with counter:
+        step.run()
     found = counted(step.run)
     assert {each.name for each in found if each.work is None} == set()
     ours: Counter[str] = Counter()
@@ -113,9 +167,6 @@ def test_every_operator_of_every_model(model: str) -> None:
         name = kernel.name.removeprefix("aten::")
         if name in PRODUCTS and kernel.work:
             ours[name] += kernel.work.flops
-    counter = FlopCounterMode(display=False, custom_mapping=IN_PLACE)
-    with counter:
-        step.run()
     theirs = {
         str(operator).rpartition(".")[2]: flops
         for operator, flops in counter.get_flop_counts()["Global"].items()

@@ -72,6 +72,18 @@ def test_fused_attention_is_two_products_and_five_backward() -> None:
     assert found == (backward, read + 2 * 4 * 4 * 6, read)
 
 
+def test_a_convolution_in_groups() -> None:
+    """Each of 8 outputs at 7 places of 2 samples is a sum over 4 inputs at 3 places."""
+    inputs = [floats(2, 16, 9), floats(8, 4, 3), floats(8)]
+    flops, result = 2 * (2 * 8 * 7) * (4 * 3), 4 * 2 * 8 * 7
+    read = 4 * (2 * 16 * 9 + 8 * 4 * 3 + 8)
+    assert work("convolution", inputs, result) == (flops, read, result)
+    assert work("convolution", inputs) is None
+    backward = work("convolution_backward", [floats(2, 8, 7), *inputs[:2]], 0)
+    assert backward is not None
+    assert backward[0] == 2 * flops
+
+
 ROW = 4 * 16
 TABLE = floats(1_000_000, 16)
 
