@@ -52,9 +52,9 @@ def find_command(
         raise InputError(where, place, repr(line), allowed)
     module, name = _target(words[1:], line, where, place)
     interpreter = find_interpreter(python, folder, where, f"{key}.python")
-    program, root = _find(module, name, folder, where, place)
+    program, root, known_as = _find(module, name, folder, where, place)
     try:
-        source = _source_hash(name if module else _MAIN, program, root)
+        source = _source_hash(known_as, program, root)
     except SyntaxError as error:
         found = f"{error.filename or program}, line {error.lineno}: {error.msg}"
         raise InputError(where, place, found, "a program that Python can read") from None
@@ -99,23 +99,25 @@ def _target(words: Sequence[str], line: str, where: object, key: str) -> tuple[b
     return False, rest[0] if rest else ""
 
 
-def _find(module: bool, name: str, folder: Path, where: object, key: str) -> tuple[Path, Path]:
-    """The program's file, and the folder that Python will put first on its path."""
+def _find(module: bool, name: str, folder: Path, where: object, key: str) -> tuple[Path, Path, str]:
+    """The program's file, the folder that Python will put first on its path, and the module's name
+    there."""
     path: Path | None
     if module:
         valid = all(part.isidentifier() for part in name.split("."))
         path = module_file(name, folder) if valid else None
+        root, known_as = folder, name
         if path is not None and path.name == "__init__.py":
-            path = module_file(f"{name}.{_MAIN}", folder)
-        root = folder
+            known_as = f"{name}.{_MAIN}"
+            path = module_file(known_as, folder)
     else:
         path = folder / name
-        root = path.parent
+        root, known_as = path.parent, _MAIN
     if path is None or not path.is_file():
         what = f"module {name!r}" if module else f"program {name!r}"
         allowed = f"a {'module' if module else 'program'} in {folder.resolve()}"
         raise InputError(where, key, f"no {what}", allowed)
-    return path, root
+    return path, root, known_as
 
 
 def _source_hash(name: str, program: Path, root: Path) -> str:

@@ -15,6 +15,7 @@ class ProcessTree:
     def __init__(self, pid: int) -> None:
         self._root = psutil.Process(pid)
         self._known = {pid: self._root}
+        self._shared: dict[int, int] = {}
         self._cpu_s = 0.0
         self.peak_bytes = 0
 
@@ -23,8 +24,9 @@ class ProcessTree:
         have used so far.
 
         ``peak_bytes`` is the highest sum over those alive at one sample: the first process's own
-        high-water mark, and that of each other less what it shared at the sample (the pages that
-        a fork or a loader has in common with others are in the first one's already).
+        high-water mark, and that of each other less the most that it was seen to share (pages that
+        a fork or a loader has in common with others are in the first one's already), or, where
+        that is more, what it holds alone at the sample.
         """
         self._find_new()
         total_bytes, cpu_s = 0, 0.0
@@ -68,7 +70,11 @@ class ProcessTree:
         if process.pid == self._root.pid:
             return peak_bytes
         held = process.memory_full_info()
-        return max(0, peak_bytes - (held.rss - held.uss))
+        if not held.rss:  # it is being ended, and shares nothing any more
+            return 0
+        shared = max(self._shared.get(process.pid, 0), held.rss - held.uss)
+        self._shared[process.pid] = shared
+        return int(max(held.uss, peak_bytes - shared))
 
 
 def _runs(process: psutil.Process) -> bool:

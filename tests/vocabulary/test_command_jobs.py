@@ -30,7 +30,7 @@ def folder(tmp_path: Path) -> Path:
     (tmp_path / "tools" / "__init__.py").write_text("")
     (tmp_path / "tools" / "fit.py").write_text("from . import data\nimport layers\n")
     (tmp_path / "tools" / "data.py").write_text("")
-    (tmp_path / "tools" / "__main__.py").write_text("")
+    (tmp_path / "tools" / "__main__.py").write_text("from .data import *\n")
     return tmp_path
 
 
@@ -113,6 +113,9 @@ def test_its_cost_identity_is_its_line_its_sources_and_its_versions(folder: Path
         ("python -m tools.fit", "layers.py", True),
         ("python -m tools.fit", "train.py", False),
         ("python -m tools", "tools/__main__.py", True),
+        ("python -m tools", "tools/__init__.py", True),
+        ("python -m tools", "tools/data.py", True),
+        ("python -m tools", "tools/fit.py", False),
         ("python -Wignore -X dev -um tools.fit", "tools/fit.py", True),
     ],
 )
