@@ -13,9 +13,10 @@ from rmixer.models.base import RecommendationModel
 
 
 class PlainBERT4Rec(PlainNetwork):
-    """:class:`rmixer.models.bert4rec.BERT4Rec`, whose shapes are fixed and which scores all slots.
+    """:class:`rmixer.models.bert4rec.BERT4Rec`.
 
-    This one picks the used slots of a batch, about half of them, and does half the arithmetic.
+    All slots are scored and the unused ones ignored, as in the authors' code. Picking the used
+    ones, about half, takes shapes that differ from batch to batch.
     """
 
     def __init__(self, model: RecommendationModel) -> None:
@@ -44,24 +45,20 @@ class PlainBERT4Rec(PlainNetwork):
         self.transform_norm = nn.LayerNorm(width)
 
     def logits(self, batch: Mapping[str, Tensor], rows: Mapping[str, Tensor]) -> Tensor:
-        """Logits of all items at the masked places that are used, [n, items]."""
+        """Logits of all items at all slots, [B, slots, items]."""
         places = torch.arange(self.config["history_max"])
         hidden = self.dropout(self.norm(self.item(batch["items"]) + self.position(places)))
         padding = places >= batch["length"].unsqueeze(1)
         for block in self.blocks:
             hidden = block(hidden, src_key_padding_mask=padding)
-        used = self._used(batch)
-        samples = torch.arange(len(used)).unsqueeze(1).expand_as(used)
-        masked = hidden[samples[used], batch["masked_places"][used]]
+        masked = hidden.take_along_dim(batch["masked_places"].unsqueeze(2), dim=1)
         found = self.transform_norm(gelu(self.transform(masked)))
         return linear(found, self.item.weight, self.item_bias)
 
     def loss(self, batch: Mapping[str, Tensor], rows: Mapping[str, Tensor]) -> Tensor:
-        return cross_entropy(self.logits(batch, rows), batch["masked_items"][self._used(batch)])
-
-    def _used(self, batch: Mapping[str, Tensor]) -> Tensor:
-        """Which of the slots are used, [B, slots]."""
-        return torch.arange(self.config["slots"]) < batch["masked_count"].unsqueeze(1)
+        unused = torch.arange(self.config["slots"]) >= batch["masked_count"].unsqueeze(1)
+        items = batch["masked_items"].masked_fill(unused, -100)
+        return cross_entropy(self.logits(batch, rows).flatten(0, 1), items.flatten())
 
     def renamed(self, ours: Mapping[str, Tensor]) -> dict[str, Tensor]:
         names = {
