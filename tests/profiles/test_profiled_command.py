@@ -109,11 +109,11 @@ def test_a_program_that_is_done_too_early(machine: Machine, tmp_path: Path) -> N
 def test_a_program_that_makes_no_steps(machine: Machine, tmp_path: Path) -> None:
     waits = "import time\nprint('waiting for data', flush=True)\ntime.sleep(600)"
     begin_s = time.monotonic()
-    message = refused(job_of(tmp_path, waits), machine, start_limit_s=1.0)
+    message = refused(job_of(tmp_path, waits), machine, start_limit_s=3.0)
     assert "the program made no step (of an optimizer of torch, nor by rmixer.step())" in message
-    assert " within 1 s; the end of what it printed to " in message
+    assert " within 3 s; the end of what it printed to " in message
     assert "\nwaiting for data\n" in message
-    assert time.monotonic() - begin_s < 60  # nobody waited for the program's own end
+    assert time.monotonic() - begin_s < 300  # nobody waited for the program's own end
 
 
 @pytest.mark.skipif(Path("/dev/nvidiactl").exists(), reason="there is a GPU")
