@@ -9,6 +9,7 @@ from profiles.batch_prediction import predict_batch
 from profiles.command_profiler import command_seconds, profile_command
 from profiles.measure_machine import MEASURE_MACHINE_S
 from profiles.profiler import profile_job, profiling_seconds
+from profiles.provenance import report_provenance
 from profiles.rounds import Plan
 from profiles.store import Store
 from rmixer.cost_identity import cost_identity
@@ -44,7 +45,8 @@ def inputs_of(
         identity = cost_identity(job)
         others = store.other_batches(known.name, identity)
         if len(others) < 2:
-            missing.append(identity.key)
+            stale = store.stale(known.name, identity)
+            missing.append(f"{identity.key} (it {stale})" if stale else identity.key)
             continue
         predicted = predict_batch(others, identity)
         sizes = " and ".join(map(str, predicted.predicted_from))
@@ -54,6 +56,7 @@ def inputs_of(
         names = ", ".join(missing)
         allowed = "profiled models: `rmixer profile run --workload` measures what is missing"
         raise InputError(f"machine {known.name}", "profiles", f"none of {names}", allowed)
+    report_provenance(profiles.values(), known, known == store.known_machine(), report)
     if known.origin == "modelled":
         report(f"machine {known.name} is modelled: no figure of it was measured")
     return Inputs(workload, profiled_devices(known, profiles), profiles)

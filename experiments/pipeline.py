@@ -25,6 +25,7 @@ from experiments.sweep import Sweep, sweep
 from experiments.sweep_row import SWEEP
 from experiments.trace import write_trace
 from profiles import limits
+from profiles.provenance import report_provenance
 from profiles.store import Store
 from rmixer.admission import check_executable
 from rmixer.files import content_hash, write_json
@@ -135,6 +136,7 @@ def write_sweep(folder: RunFolder, inputs: Inputs, found: Sweep) -> None:
 def _inputs(workload: Workload, store: Store, voice: Voice) -> Inputs:
     machine = store.this_machine(voice.report)
     profiles, _ = store.load(workload.jobs, machine)
+    report_provenance(profiles.values(), machine, True, voice.report)
     return Inputs(workload, profiled_devices(machine, profiles), profiles)
 
 

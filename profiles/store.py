@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import fields
 from pathlib import Path
 
 from profiles import limits
@@ -85,7 +86,7 @@ class Store:
         """The profile of a cost identity on a machine, or None."""
         for folder in self._folders(machine):
             if (folder / key / "summary.json").exists():
-                return read_profile(folder / key)
+                return _read(folder / key)
         return None
 
     def load(
@@ -119,19 +120,28 @@ class Store:
         """The profiles on one machine that differ from ``identity`` in their batch alone."""
         start = f"{identity.label}-b"
         found = [path for path in self._keys(machine).values() if path.name.startswith(start)]
-        profiles = map(read_profile, found)
+        profiles = map(_read, found)
         return [
             p for p in profiles if p.key != identity.key and same_but_batch(p.identity, identity)
         ]
 
+    def stale(self, machine: str, identity: CostIdentity) -> str:
+        """In words what sets the profiles of this model and batch on one machine apart from
+        ``identity``, the nearest one's; empty where there is none."""
+        start = identity.key.rpartition("-")[0] + "-"
+        found = [path for path in self._keys(machine).values() if path.name.startswith(start)]
+        others = (_read(path).identity for path in found if path.name != identity.key)
+        same = (other for other in others if other.model == identity.model)
+        return min((_apart(other, identity) for other in same), key=len, default="")
+
     def profiles(self, machine: str) -> list[ModelProfile]:
         """All profiles of one machine, by key."""
-        return [read_profile(folder) for folder in self._keys(machine).values()]
+        return [_read(folder) for folder in self._keys(machine).values()]
 
     def programs(self, machine: str, name: str) -> list[ModelProfile]:
         """The profiles on one machine of command jobs whose program, or whose key, is ``name``."""
         found = [path for key, path in self._keys(machine).items() if key.startswith(name)]
-        profiles = [profile for profile in map(read_profile, found) if profile.identity.is_program]
+        profiles = [profile for profile in map(_read, found) if profile.identity.is_program]
         return [profile for profile in profiles if name in (profile.key, profile.identity.model)]
 
     def _keys(self, machine: str) -> dict[str, Path]:
@@ -145,3 +155,28 @@ class Store:
         """Where profiles of ``machine`` may lie, the folder that counts most first."""
         given = [self._given[machine]] if machine in self._given else []
         return [*given, self.own / machine, self.recorded / machine]
+
+
+def _read(folder: Path) -> ModelProfile:
+    """The profile in ``folder``; raises :class:`InputError` also where it is of another identity
+    than the folder is named for."""
+    profile = read_profile(folder)
+    if profile.key != folder.name:
+        allowed = f"{folder.name}, as its folder is named: remove {folder} and profile it again"
+        raise InputError(folder / "summary.json", "identity", f"that of {profile.key}", allowed)
+    return profile
+
+
+def _apart(old: CostIdentity, now: CostIdentity) -> str:
+    """In words, which fields differ."""
+    differing = [f.name for f in fields(old) if getattr(old, f.name) != getattr(now, f.name)]
+    words = [_OTHER[name] for name in differing if name in _OTHER]
+    settings = [_SETTING.get(name, name) for name in differing if name not in _OTHER]
+    if settings:
+        words.append(f"another {' and '.join(settings)}")
+    return f"was profiled with {' and '.join(words)}"
+
+
+_OTHER = {"source": "other code", "data": "other data"}
+_SETTING = {"config": "configuration", "rows_cap": "cap of rows"}
+"""What the fields of a cost identity are called."""

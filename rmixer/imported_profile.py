@@ -139,7 +139,7 @@ def read_imported(folder: Path) -> ImportedProfile:
     if not rows:
         raise InputError(table, "line 2", "nothing", "at least one operator")
     operators = tuple(_operator(row, profile) for row in rows)
-    check_together(rows, operators)
+    check_together(rows, operators, [0] * len(rows))
     return dataclasses.replace(profile, operators=operators)
 
 

@@ -15,9 +15,18 @@ from pydantic import ConfigDict, Field
 from rmixer.cost_identity import CostIdentity
 from rmixer.csv_rows import CsvRow, read_rows
 from rmixer.errors import InputError
-from rmixer.files import load_json, parse, plain, write_json, write_text
+from rmixer.files import (
+    content_hash,
+    load_json,
+    parse,
+    plain,
+    read_text,
+    write_json,
+    write_text,
+)
 from rmixer.fingerprint import Fingerprint
 from rmixer.machine import check_schema
+from rmixer.operator_checks import check_steps, check_times, check_together, check_within_steps
 from rmixer.policies.view import DeviceCost
 
 SCHEMA_VERSION: Final = 1
@@ -242,7 +251,8 @@ _WHOLE = {
 
 
 def write_profile(folder: Path, profile: ModelProfile) -> None:
-    """Write ``operators.csv``, then ``summary.json``: a folder with a summary is complete."""
+    """Write ``operators.csv``, then ``summary.json``: a folder with a summary is complete. Its
+    ``checksum`` is of all the rest of both."""
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(COLUMNS)
@@ -250,31 +260,43 @@ def write_profile(folder: Path, profile: ModelProfile) -> None:
         values = (getattr(cost, name) for name in COLUMNS)
         writer.writerow(round(v, 3) if isinstance(v, float) else v for v in values)
     write_text(folder / "operators.csv", out.getvalue())
-    summary: dict[str, Any] = plain(profile)
+    summary: dict[str, Any] = {"schema_version": SCHEMA_VERSION, **plain(profile)}
     del summary["operators"]
-    write_json(folder / "summary.json", {"schema_version": SCHEMA_VERSION, **summary})
+    checksum = content_hash([summary, out.getvalue()])
+    write_json(folder / "summary.json", {**summary, "checksum": checksum})
 
 
 def read_profile(folder: Path) -> ModelProfile:
     """The profile in ``folder``; raises :class:`InputError` for another schema version, a
-    truncated file, a missing column or an impossible value."""
+    truncated file, a missing column, an impossible value, or files that were changed since."""
     path = folder / "summary.json"
-    data = load_json(path, "profile")
+    data: Any = load_json(path, "profile")
     check_schema(data, path, SCHEMA_VERSION)
+    checksum = data.pop("checksum", None)
     profile = parse(data, ModelProfile, path)
     for key in ("utilisation", "job_type"):
         for memory in profile.memory:
             if memory.device not in getattr(profile, key):
                 allowed = "a value (memory has this device)"
                 raise InputError(path, f"{key}.{memory.device}", "nothing", allowed)
-    operators = _read_operators(folder / "operators.csv")
-    if not operators and not profile.identity.is_program:
-        raise InputError(folder / "operators.csv", "line 2", "nothing", "at least one operator")
+    check_steps(profile.steps, path)
+    table = folder / "operators.csv"
+    operators = _read_operators(table, profile)
+    if content_hash([data, read_text(table, "table of operators")]) != checksum:
+        found = "nothing" if checksum is None else "one that its files do not have"
+        allowed = f"files as they were written: remove {folder} and profile it again"
+        raise InputError(path, "checksum", found, allowed)
     return dataclasses.replace(profile, operators=operators)
 
 
-def _read_operators(path: Path) -> tuple[OperatorCost, ...]:
-    return tuple(map(_operator, read_rows(path, "table of operators", COLUMNS)))
+def _read_operators(path: Path, profile: ModelProfile) -> tuple[OperatorCost, ...]:
+    rows = list(read_rows(path, "table of operators", COLUMNS))
+    operators = tuple(map(_operator, rows))
+    if not operators and not profile.identity.is_program:
+        raise InputError(path, "line 2", "nothing", "at least one operator")
+    check_together(rows, operators, [cost.threads for cost in operators])
+    check_within_steps(rows, operators, profile.steps)
+    return operators
 
 
 def _operator(row: CsvRow) -> OperatorCost:
@@ -286,4 +308,5 @@ def _operator(row: CsvRow) -> OperatorCost:
     for name in COLUMNS:
         if name.endswith("_us"):
             values[name] = row.number(name, least=0)
+    check_times(row)
     return OperatorCost(**values)

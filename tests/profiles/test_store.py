@@ -19,7 +19,7 @@ from sim.made_up import make_job, make_machine, make_operator, make_profile, mak
 def profile(model: str = "criteo_dlrm", threads: tuple[int, ...] = (1,)) -> ModelProfile:
     """A made-up profile on the made-up machine."""
     steps = [make_step(threads=count) for count in threads]
-    return make_profile(model, steps, [make_operator(1.0)])
+    return make_profile(model, steps, [make_operator(1.0, threads=count) for count in threads])
 
 
 @pytest.fixture
@@ -101,9 +101,7 @@ def test_a_profile_that_was_not_measured_beside_neighbours_is_missing_where_that
     store: Store,
 ) -> None:
     """On two cores a step of two threads has none."""
-    alone = make_profile(
-        steps=[make_step(threads=1), make_step(threads=2)], operators=[make_operator(1.0)]
-    )
+    alone = profile("criteo_dlrm", (1, 2))
     store.save(alone)
     assert store.load([make_job()], make_machine(), (1, 2))[1] == []
     assert store.load([make_job()], make_machine(), (1, 2), neighbours=True)[1] == [make_job()]
@@ -130,6 +128,45 @@ def test_a_corrupted_profile_is_named(store: Store, name: str, text: str) -> Non
     with pytest.raises(InputError) as error:
         store.load([make_job()], make_machine())
     assert error.value.where == str(path)
+
+
+def test_a_profile_in_the_place_of_another_is_refused(store: Store) -> None:
+    """Copied by hand, or its identity edited: it is not what the folder's name promises."""
+    copied = store.save(profile()).with_name(profile("amazon_din").key)
+    write_profile(copied, profile())
+    with pytest.raises(InputError) as error:
+        store.load([make_job(model="amazon_din")], make_machine())
+    assert error.value.where == str(copied / "summary.json")
+    assert f"identity: found that of {profile().key}" in str(error.value)
+    with pytest.raises(InputError, match="identity: found that of"):
+        store.profiles("made-up")
+
+
+def test_a_profile_that_was_edited_is_refused(store: Store) -> None:
+    path = store.save(profile()) / "summary.json"
+    path.write_text(path.read_text().replace('"warmup_steps": 0', '"warmup_steps": 1'))
+    with pytest.raises(InputError, match="checksum: found one that its files do not have"):
+        store.load([make_job()], make_machine())
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"source": "0123"}, "other code"),
+        ({"config": {"rows": 3}, "optimizer": "sgd"}, "another configuration and optimizer"),
+        ({"data": "files:0123"}, "other data"),
+    ],
+)
+def test_what_a_stale_profile_differs_in_is_said(
+    store: Store, change: dict[str, object], words: str
+) -> None:
+    """It is not found under the identity of today, and why is told."""
+    today = profile()
+    assert store.stale("made-up", today.identity) == ""
+    old = dataclasses.replace(today.identity, **change)  # type: ignore[arg-type]
+    store.save(dataclasses.replace(today, identity=old))
+    assert store.find("made-up", today.key) is None
+    assert store.stale("made-up", today.identity) == f"was profiled with {words}"
 
 
 def test_a_corrupted_machine_is_named(store: Store) -> None:

@@ -84,6 +84,14 @@ STEP_DATA: dict[str, Any] = {**vars(STEP), "closure": {"cpu": 0.0}, "scale": {"c
             "steps.0.device: found 'tpu'; allowed: 'cpu'",
         ),
         ({"steps": [{**STEP_DATA, "scale": {"cpu": 0}}]}, "steps.0.scale.cpu: found 0; allowed: a"),
+        (
+            {"steps": [{**STEP_DATA, "p50_us": 1200.0}]},
+            "steps.0.p90_us: found 1100.0; allowed: p10_us <= p50_us <= p90_us",
+        ),
+        (
+            {"steps": [STEP_DATA, STEP_DATA]},
+            "steps.1: found cpu with 1 threads a second time; allowed: each device and thread",
+        ),
         ({"utilisation": {}}, "utilisation.cpu: found nothing; allowed: a value"),
         ({"job_type": {}}, "job_type.cpu: found nothing; allowed: a value"),
         ({"job_type": {"cpu": "fast"}}, "job_type.cpu: found 'fast'; allowed: 'compute', 'memory'"),
@@ -142,6 +150,19 @@ def test_a_missing_column_is_named(tmp_path: Path, column: str) -> None:
         ({"read_bytes": -8}, "line 3, read_bytes: found '-8'; allowed: a whole number >= 0"),
         ({"forward_index": -2}, "line 3, forward_index: found '-2'; allowed: a whole number >= -1"),
         ({"threads": 0}, "line 3, threads: found '0'; allowed: a whole number >= 1"),
+        ({}, "line 3, index: found '0'; allowed: each index once a lane and thread count"),
+        ({"index": 1, "forward_index": 2}, "line 3, forward_index: found '2'; allowed: the index"),
+        ({"threads": 2}, "line 3, threads: found '2'; allowed: a thread count of the summary's st"),
+        ({"p10_us": 100.5}, "line 3, p50_us: found '100.0'; allowed: p10_us <= p50_us <= p90_us"),
+        ({"p90_us": 99.5}, "line 3, p90_us: found '99.5'; allowed: p10_us <= p50_us <= p90_us"),
+        (
+            {"index": 1, "mean_us": 1011.0},
+            "line 3, mean_us: found '1011.0'; allowed: at most the step's 1000.500",
+        ),
+        (
+            {"index": 1, "gap_before_us": 1011.0},
+            "line 3, gap_before_us: found '1011.0'; allowed: at most the step's 1000.500",
+        ),
     ],
 )
 def test_an_impossible_operator_is_named_by_line_and_column(
@@ -151,6 +172,46 @@ def test_an_impossible_operator_is_named_by_line_and_column(
     with pytest.raises(InputError) as error:
         read_profile(tmp_path)
     assert str(error.value).startswith(f"{tmp_path / 'operators.csv'}: {message}")
+
+
+def test_operators_may_add_up_to_more_than_the_step_as_far_as_its_closure_says(
+    tmp_path: Path,
+) -> None:
+    """By 8% here: then one of them alone may take 1080 us of a step of 1000.5."""
+    long = replace(OPERATOR, mean_us=1080.0)
+    write_profile(tmp_path, replace(PROFILE, operators=(long,)))
+    with pytest.raises(InputError, match=r"line 2, mean_us: found .1080.0.; allowed: at most"):
+        read_profile(tmp_path)
+    loose = replace(STEP, closure={"cpu": 0.08})
+    write_profile(tmp_path, replace(PROFILE, steps=(loose,), operators=(long,)))
+    assert read_profile(tmp_path).operators == (long,)
+
+
+def test_a_step_without_operators_is_named(tmp_path: Path) -> None:
+    write_profile(tmp_path, replace(PROFILE, steps=(STEP, replace(STEP, threads=2))))
+    with pytest.raises(InputError, match=r"operators.csv: threads: found no operators with 2 thr"):
+        read_profile(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["summary.json", "operators.csv"])
+def test_a_file_that_was_edited_is_refused(tmp_path: Path, name: str) -> None:
+    """However well it reads: here a time, once in the summary and once in the table."""
+    write_profile(tmp_path, PROFILE)
+    path = tmp_path / name
+    old, new = ("1000.5", "900.5") if name == "summary.json" else ("101.25", "91.25")
+    assert path.read_text().count(old) == 1
+    path.write_text(path.read_text().replace(old, new))
+    with pytest.raises(InputError) as error:
+        read_profile(tmp_path)
+    told = f"{tmp_path / 'summary.json'}: checksum: found one that its files do not have; allowed"
+    assert str(error.value).startswith(told)
+
+
+def test_a_profile_without_a_checksum_is_refused(tmp_path: Path) -> None:
+    path = changed(tmp_path, checksum=...)
+    with pytest.raises(InputError) as error:
+        read_profile(tmp_path)
+    assert str(error.value).startswith(f"{path}: checksum: found nothing; allowed: files as they")
 
 
 def test_a_truncated_table_of_operators(tmp_path: Path) -> None:

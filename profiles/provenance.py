@@ -1,0 +1,43 @@
+"""Whether profiles come from the hardware and the software that they are about to be used for."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable
+
+from rmixer.fingerprint import Fingerprint, take_fingerprint
+from rmixer.machine import Machine
+from rmixer.profile import ModelProfile
+
+HARDWARE = ("hardware", "driver")
+SOFTWARE = ("python", "torch", "rmixer", "training")
+"""What is compared. The commit is not: what changes a step's cost is in its identity."""
+
+
+def differences(recorded: Fingerprint, now: Fingerprint, names: Iterable[str]) -> tuple[str, ...]:
+    """``torch 2.12.0 instead of 2.13.0`` for each of ``names`` that differs; what one of them does
+    not know is not compared."""
+    pairs = ((name, getattr(recorded, name), getattr(now, name)) for name in names)
+    return tuple(f"{name} {old} instead of {new}" for name, old, new in pairs if old and new != old)
+
+
+def report_provenance(
+    profiles: Iterable[ModelProfile],
+    machine: Machine,
+    is_this_one: bool,
+    report: Callable[[str], None],
+) -> None:
+    """Say which ``profiles`` were made on other hardware than ``machine`` has or, where that is the
+    machine in use, by other software than this process runs."""
+    recorded = machine.fingerprint
+    now = take_fingerprint(recorded.hardware, recorded.driver) if is_this_one else recorded
+    names = (*HARDWARE, *SOFTWARE) if is_this_one else HARDWARE
+    by_difference: dict[tuple[str, ...], list[str]] = defaultdict(list)
+    for profile in profiles:
+        if profile.origin == "measured":
+            found = differences(profile.fingerprint, now, names)
+            by_difference[found].append(profile.key)
+    for found, keys in by_difference.items():
+        if found:
+            what = keys[0] if len(keys) == 1 else f"{keys[0]} and {len(keys) - 1} more"
+            report(f"{what}: profiled with {', '.join(found)}")

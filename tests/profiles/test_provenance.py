@@ -1,0 +1,71 @@
+"""Profiles of other hardware or software are used, and it is said."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from profiles.provenance import differences, report_provenance
+from rmixer.fingerprint import take_fingerprint
+from rmixer.machine import Machine
+from rmixer.profile import ModelProfile
+from sim.made_up import make_machine, make_profile
+
+HERE = take_fingerprint("Example CPU", "550.1")
+
+
+def machine() -> Machine:
+    return replace(make_machine(), origin="measured", fingerprint=HERE)
+
+
+def profile(model: str = "criteo_dlrm", **changes: str) -> ModelProfile:
+    made = make_profile(model)
+    return replace(made, origin="measured", fingerprint=replace(HERE, **changes))
+
+
+def said(profiles: list[ModelProfile], is_this_one: bool = True) -> list[str]:
+    lines: list[str] = []
+    report_provenance(profiles, machine(), is_this_one, lines.append)
+    return lines
+
+
+def test_of_the_same_hardware_and_software_nothing_is_said() -> None:
+    """Whatever the commit and the kernel."""
+    assert said([profile(), profile(commit="0123", system="Linux 9")]) == []
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"torch": "1.0"}, f"torch 1.0 instead of {HERE.torch}"),
+        ({"python": "3.9"}, f"python 3.9 instead of {HERE.python}"),
+        ({"hardware": "Other CPU"}, "hardware Other CPU instead of Example CPU"),
+        ({"driver": "1", "training": "x"}, "driver 1 instead of 550.1, training x instead of"),
+    ],
+)
+def test_what_differs_is_said(changes: dict[str, str], words: str) -> None:
+    found = profile(**changes)
+    (line,) = said([found])
+    assert line.startswith(f"{found.key}: profiled with {words}")
+
+
+def test_one_line_for_all_that_differ_alike() -> None:
+    models = ("criteo_dlrm", "criteo_deepfm", "amazon_din")
+    (line,) = said([profile(model, torch="1.0") for model in models])
+    assert line.startswith(f"{profile(models[0]).key} and 2 more: profiled with torch 1.0 instead")
+
+
+def test_of_another_machine_only_the_hardware_is_compared() -> None:
+    """Its software is not this process's."""
+    found = profile(torch="1.0", hardware="Other CPU")
+    (line,) = said([found], is_this_one=False)
+    assert line.endswith("profiled with hardware Other CPU instead of Example CPU")
+
+
+def test_modelled_profiles_come_from_nowhere() -> None:
+    assert said([replace(profile(torch="1.0"), origin="modelled")]) == []
+
+
+def test_what_was_not_recorded_is_not_compared() -> None:
+    assert differences(replace(HERE, driver=""), HERE, ("driver",)) == ()
