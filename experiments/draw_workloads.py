@@ -20,7 +20,8 @@ from profiles.store import Store
 from rmixer.files import write_text
 from rmixer.models.registry import MODELS
 from rmixer.profile import ModelProfile
-from rmixer.workload import job_of, read_workload
+from rmixer.workload import job_of
+from rmixer.workload_file import read_workload
 
 STEPS = 500
 FOLDER = Path(__file__).resolve().parent / "workloads"

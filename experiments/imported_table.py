@@ -99,7 +99,8 @@ def _facts(profile: ImportedProfile) -> Text:
         f"({milliseconds(profile.profiled_p10_us / 1e3)} – "
         f"{milliseconds(profile.profiled_p90_us / 1e3)}), closure {closure}",
         f"without the profiler {_known(profile.step_us, lambda us: milliseconds(us / 1e3))}, "
-        f"peak memory {_known(profile.peak_bytes, size)}",
+        f"peak memory {_known(profile.peak_bytes, size)}, "
+        f"job type {_known(profile.job_type, str)}",
         f"{profile.steps_used} of {profile.steps_found} steps, found by {profile.steps_told}",
         _work(profile.operators),
         f"{UNKNOWN}: {NEVER_KNOWN}",

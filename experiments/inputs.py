@@ -12,7 +12,7 @@ from profiles.profiler import profile_job, profiling_seconds
 from profiles.provenance import report_provenance
 from profiles.rounds import Plan
 from profiles.store import Store
-from rmixer.cost_identity import cost_identity
+from rmixer.cost_identity import CostIdentity, cost_identity
 from rmixer.data.prepare import prepare
 from rmixer.errors import InputError
 from rmixer.layout import Layout
@@ -36,30 +36,59 @@ def inputs_of(
     workload: Workload, machine: str | None, store: Store, report: Callable[[str], None]
 ) -> Inputs:
     """The inputs of a prediction, from profiles that exist, or that others of the same model
-    predict at its batch; raises :class:`InputError` where one is missing. ``machine`` is a known
-    machine's name or folder, None for this one."""
+    predict at its batch; of another machine also from those of other code, for here they cannot be
+    taken anew. Raises :class:`InputError` where one is missing. ``machine`` is a known machine's
+    name or folder, None for this one."""
     known = store.machine(machine) if machine else store.this_machine(report)
+    is_this_one = known == store.known_machine()
     profiles, unknown = store.load(workload.jobs, known)
     missing = []
     for job in unknown:
         identity = cost_identity(job)
-        others = store.other_batches(known.name, identity)
-        if len(others) < 2:
+        found = _predicted(store, known.name, identity, report)
+        if found is None and not is_this_one:
+            found = _of_other_code(store, known.name, identity, report)
+        if found is None:
             stale = store.stale(known.name, identity)
             missing.append(f"{identity.key} (it {stale})" if stale else identity.key)
-            continue
-        predicted = predict_batch(others, identity)
-        sizes = " and ".join(map(str, predicted.predicted_from))
-        report(f"{identity.key}: not profiled, predicted from batches {sizes}")
-        profiles[identity.key] = predicted
+        else:
+            profiles[identity.key] = found
     if missing:
         names = ", ".join(missing)
         allowed = "profiled models: `rmixer profile run --workload` measures what is missing"
         raise InputError(f"machine {known.name}", "profiles", f"none of {names}", allowed)
-    report_provenance(profiles.values(), known, known == store.known_machine(), report)
+    report_provenance(profiles.values(), known, is_this_one, report)
+    for name in sorted({job.profile for job in workload.jobs if job.profile}):
+        report(f"{name} is imported: stalls, pressure and phases but training are left out")
     if known.origin == "modelled":
         report(f"machine {known.name} is modelled: no figure of it was measured")
     return Inputs(workload, profiled_devices(known, profiles), profiles)
+
+
+def _predicted(
+    store: Store, machine: str, identity: CostIdentity, report: Callable[[str], None]
+) -> ModelProfile | None:
+    """What profiles at other batches predict, if there are enough of them."""
+    others = store.other_batches(machine, identity)
+    if len(others) < 2:
+        return None
+    predicted = predict_batch(others, identity)
+    sizes = " and ".join(map(str, predicted.predicted_from))
+    report(f"{identity.key}: not profiled, predicted from batches {sizes}")
+    return predicted
+
+
+def _of_other_code(
+    store: Store, machine: str, identity: CostIdentity, report: Callable[[str], None]
+) -> ModelProfile | None:
+    """The same, measured or predicted, but for the code of the training step."""
+    for source in store.other_sources(machine, identity):
+        older = replace(identity, source=source)
+        found = store.find(machine, older.key) or _predicted(store, machine, older, report)
+        if found is not None:
+            report(f"{older.key}: profiled with other code of the training step than this")
+            return replace(found, identity=identity)
+    return None
 
 
 def choose_layout(inputs: Inputs, policy: Policy, slots: int | None, threads: int) -> Layout:
@@ -108,25 +137,32 @@ def plan_profiling(
     plan = plan or Plan()
     _, missing = store.load(workload.jobs, machine, threads, plan.neighbours)
     if again:
-        missing = list({cost_identity(job).key: job for job in workload.jobs}.values())
-    return ProfilingPlan(
-        missing, threads, _seconds(missing, len(machine.cores), threads, plan), plan
-    )
+        missing = _distinct(workload)
+    on_gpu = bool(machine.gpus)
+    seconds = _seconds(missing, len(machine.cores), threads, plan, on_gpu)
+    return ProfilingPlan(missing, threads, seconds, plan)
 
 
 def plan_from_nothing(workload: Workload, cores: int) -> ProfilingPlan:
     """What is missing where not even the machine is known: all of it, and the machine."""
-    distinct = {cost_identity(job).key: job for job in workload.jobs}
     threads = tuple(sorted({1, cores}))
-    missing = tuple(distinct.values())
+    missing = _distinct(workload)
     seconds = MEASURE_MACHINE_S + _seconds(missing, cores, threads, Plan())
     return ProfilingPlan(missing, threads, seconds)
 
 
-def _seconds(jobs: Sequence[Job], cores: int, threads: Sequence[int], plan: Plan) -> float:
+def _distinct(workload: Workload) -> list[Job]:
+    """One job for each cost identity that can be profiled."""
+    jobs = [job for job in workload.jobs if not job.profile]
+    return list({cost_identity(job).key: job for job in jobs}.values())
+
+
+def _seconds(
+    jobs: Sequence[Job], cores: int, threads: Sequence[int], plan: Plan, on_gpu: bool = False
+) -> float:
     """At most how long profiling ``jobs`` takes."""
     programs = sum(job.command is not None for job in jobs)
-    model_s = profiling_seconds(cores, threads, plan)
+    model_s = profiling_seconds(cores, threads, plan, on_gpu)
     return (len(jobs) - programs) * model_s + programs * command_seconds(threads, plan)
 
 

@@ -50,7 +50,8 @@ def operator_shares(profile: ModelProfile) -> list[OperatorShare]:
         grouped[cost.phase, cost.operator].append(cost)
     shares = []
     for (phase, operator), costs in grouped.items():
-        first = [cost for cost in costs if cost.threads == costs[0].threads]
+        lane = (costs[0].lane, costs[0].threads)
+        first = [cost for cost in costs if (cost.lane, cost.threads) == lane]
         spent: dict[tuple[str, int], float] = defaultdict(float)
         for cost in costs:
             spent[cost.lane, cost.threads] += cost.mean_us
@@ -91,6 +92,7 @@ def profile_table(profile: ModelProfile, top: int = 12) -> Group:
         heading,
         _facts(profile),
         _step_table(profile),
+        _trust_table(profile),
         _phase_table(profile),
         _program_table(profile) if identity.is_program else _operator_table(profile, top),
         _memory_table(profile),
@@ -103,10 +105,18 @@ def _facts(profile: ModelProfile) -> Text:
         for kind in profile.job_type
     )
     return Text(
-        f"{_work(profile)}\n{kinds}\n"
+        f"{_work(profile)}\n{kinds}{_input_bound(profile)}\n"
         f"start-up {seconds(profile.startup_s)}, {profile.warmup_steps} warm-up steps, "
         f"profile {profile.key}"
     )
+
+
+def _input_bound(profile: ModelProfile) -> str:
+    """The shares of the step with the fewest threads that wait for its batch, where known."""
+    threads = profile.steps[0].threads
+    shares = {epoch: profile.input_bound(epoch, threads) for epoch in ("warm", "cold")}
+    known = [f"{percent(share)} ({epoch})" for epoch, share in shares.items() if share is not None]
+    return f"; input-bound: {', '.join(known)}" if known else ""
 
 
 def _work(profile: ModelProfile) -> str:
@@ -138,7 +148,7 @@ def _program_table(profile: ModelProfile) -> Table:
 def _step_table(profile: ModelProfile) -> Table:
     table = _table("A step without the profiler")
     table.add_column("device")
-    for name in ("threads", "median", "10th – 90th percentile", "mean", "stalls", "closure"):
+    for name in ("threads", "median", "10th – 90th percentile", "mean", "stalls"):
         table.add_column(name, justify="right", no_wrap=True)
     for step in profile.steps:
         table.add_row(
@@ -148,6 +158,23 @@ def _step_table(profile: ModelProfile) -> Table:
             f"{milliseconds(step.p10_us / 1e3)} – {milliseconds(step.p90_us / 1e3)}",
             milliseconds(step.mean_us / 1e3),
             f"{step.stalls} of {step.n}",
+        )
+    return table
+
+
+def _trust_table(profile: ModelProfile) -> Table:
+    table = _table("How well that is known")
+    table.add_column("device")
+    for name in ("threads", "± 95%", "two workers", "rounds", "slow, left out", "closure"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for step in profile.steps:
+        table.add_row(
+            step.device,
+            str(step.threads),
+            percent(step.half_width),
+            signed_percent(step.repeatability),
+            str(step.rounds),
+            str(step.dropped_rounds),
             _closure(step.closure),
         )
     return table

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 
 from profiles import limits
 from profiles.batch_prediction import same_but_batch
+from profiles.imported_simulation import simulated_profile
 from profiles.measure_machine import measure_machine
 from rmixer.cost_identity import CostIdentity, cost_identity
 from rmixer.errors import InputError, choice
+from rmixer.files import content_hash
 from rmixer.home import home
+from rmixer.imported_store import find_imported
 from rmixer.machine import Machine, read_machine, write_machine
 from rmixer.profile import ModelProfile, read_profile, write_profile
 from rmixer.workload import Job
@@ -97,20 +101,25 @@ class Store:
         neighbours: bool = False,
     ) -> tuple[dict[str, ModelProfile], list[Job]]:
         """The profiles of ``jobs`` by key, and one job for each that is missing or lacks one of
-        ``threads``, or what it does beside ``neighbours`` where a core is left for one."""
+        ``threads`` on a kind of device, or what it does beside ``neighbours`` where a core is left
+        for one. An imported profile is what it is."""
         found: dict[str, ModelProfile] = {}
         missing: dict[str, Job] = {}
         for job in jobs:
             key = cost_identity(job).key
             if key in found or key in missing:
                 continue
+            if job.profile:
+                found[key] = _imported(job, machine)
+                continue
             profile = self.find(machine.name, key)
             known = {
-                step.threads
+                (step.device, step.threads)
                 for step in (profile.steps if profile else ())
                 if step.compute_slowdown or not neighbours or step.threads >= len(machine.cores)
             }
-            if profile is None or not set(threads) <= known:
+            kinds = _kinds(job, machine)
+            if profile is None or not set(itertools.product(kinds, threads)) <= known:
                 missing[key] = job
             else:
                 found[key] = profile
@@ -124,6 +133,15 @@ class Store:
         return [
             p for p in profiles if p.key != identity.key and same_but_batch(p.identity, identity)
         ]
+
+    def other_sources(self, machine: str, identity: CostIdentity) -> list[str]:
+        """The sources of profiles on one machine that differ from ``identity`` in their code and
+        their batch alone."""
+        start = f"{identity.label}-"
+        found = [path for path in self._keys(machine).values() if path.name.startswith(start)]
+        others = [_read(path).identity for path in found]
+        like = [o for o in others if same_but_batch(replace(o, source=identity.source), identity)]
+        return sorted({other.source for other in like} - {identity.source})
 
     def stale(self, machine: str, identity: CostIdentity) -> str:
         """In words what sets the profiles of this model and batch on one machine apart from
@@ -157,6 +175,13 @@ class Store:
         return [*given, self.own / machine, self.recorded / machine]
 
 
+def _kinds(job: Job, machine: Machine) -> tuple[str, ...]:
+    """What a profile of ``job`` is of: a program runs on one kind of device, a model on each."""
+    if job.command is not None:
+        return ("gpu",) if job.command.gpus else ("cpu",)
+    return ("cpu", "gpu") if machine.gpus else ("cpu",)
+
+
 def _read(folder: Path) -> ModelProfile:
     """The profile in ``folder``; raises :class:`InputError` also where it is of another identity
     than the folder is named for."""
@@ -165,6 +190,15 @@ def _read(folder: Path) -> ModelProfile:
         allowed = f"{folder.name}, as its folder is named: remove {folder} and profile it again"
         raise InputError(folder / "summary.json", "identity", f"that of {profile.key}", allowed)
     return profile
+
+
+def _imported(job: Job, machine: Machine) -> ModelProfile:
+    """The profile that ``job`` names; raises :class:`InputError` where it is another by now."""
+    profile = find_imported(job.profile)
+    if content_hash(profile) != job.source:
+        allowed = "the one that the workload was read with: read it again"
+        raise InputError(f"imported profile {job.profile}", "", "another one by now", allowed)
+    return simulated_profile(profile, cost_identity(job), machine)
 
 
 def _apart(old: CostIdentity, now: CostIdentity) -> str:

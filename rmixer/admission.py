@@ -17,8 +17,12 @@ GIB = 1 << 30
 
 def check_executable(workload: Workload) -> None:
     """Raise :class:`InputError` for a job that can be profiled and simulated, but not yet
-    executed: a command job."""
+    executed: a command job, or one of which there is only an imported profile."""
     for job in workload.jobs:
+        if job.profile:
+            allowed = "models: of an imported profile there is nothing that could be executed"
+            found = f"the imported profile {job.profile!r}"
+            raise InputError(f"workload {workload.name}", job.id, found, allowed)
         if job.command is not None:
             allowed = "models so far: a command job can be profiled and simulated, not yet executed"
             found = f"the command {job.command.line!r}"

@@ -36,7 +36,8 @@ class CostIdentity:
     Of a user's own model ``architecture`` is its name and ``config`` empty: its source has them.
     Of a command job ``architecture`` is its command line, ``config`` has the versions of Python and
     torch that it runs in and its number of GPUs, and ``source`` is a hash of its program; the
-    rest is unknown, and ``batch`` 0.
+    rest is unknown, and ``batch`` 0. Of an imported profile ``source`` is a hash of it, and all
+    else but the batch unknown.
     """
 
     __pydantic_config__ = ConfigDict(extra="forbid")
@@ -74,6 +75,8 @@ def cost_identity(job: Job) -> CostIdentity:
     """The identity of ``job``'s training step."""
     if job.command is not None:
         return _program_identity(job.model, job.command)
+    if job.profile:
+        return _imported_identity(job)
     data = SYNTHETIC if job.data == SYNTHETIC else f"files:{content_hash(job.data, 8)}"
     if job.is_own:
         architecture, config, dataset = job.model, {}, "own"
@@ -111,6 +114,20 @@ def _program_identity(name: str, command: Command) -> CostIdentity:
         rows_cap=None,
         data="",
         source=command.source,
+    )
+
+
+def _imported_identity(job: Job) -> CostIdentity:
+    return CostIdentity(
+        model=job.model,
+        architecture="imported",
+        config={},
+        batch=job.batch,
+        optimizer="",
+        precision="",
+        rows_cap=None,
+        data="",
+        source=job.source,
     )
 
 

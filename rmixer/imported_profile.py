@@ -17,13 +17,15 @@ from pydantic import ConfigDict, Field
 from rmixer.csv_rows import CsvRow, read_rows
 from rmixer.errors import InputError
 from rmixer.files import Name, load_json, parse, plain, write_json, write_text
+from rmixer.lanes import LANES, PHASES
 from rmixer.machine import check_schema
 from rmixer.operator_checks import check_times, check_together
-from rmixer.profile import LANES, PHASES, Bytes, Finite, Kind, Positive, Seconds
 
 SCHEMA_VERSION: Final = 1
 _ROUNDING = 1.001
 Count = Annotated[int, Field(gt=0)]
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+Finite = Annotated[float, Field(allow_inf_nan=False)]
 
 
 @dataclass(frozen=True)
@@ -76,7 +78,8 @@ class ImportedProfile:
     operator launched are left out.
 
     What only the user can say is None unless they did: samples of a ``batch``, host ``threads``,
-    ``peak_bytes`` of memory on the device, ``step_us`` without the profiler.
+    ``peak_bytes`` of memory on the device, ``step_us`` without the profiler, the ``job_type`` that
+    policies see.
     """
 
     __pydantic_config__ = ConfigDict(extra="forbid")
@@ -84,7 +87,7 @@ class ImportedProfile:
     name: Name
     trace: str
     trace_hash: str
-    device: Kind
+    device: Literal["cpu", "gpu"]
     hardware: str | None
     driver: str | None
     steps_told: str
@@ -95,12 +98,13 @@ class ImportedProfile:
     profiled_p50_us: Positive
     profiled_p90_us: Positive
     closure: dict[str, Finite]
-    other_operators: Bytes
-    unclaimed_us: Seconds
+    other_operators: Annotated[int, Field(ge=0)]
+    unclaimed_us: Annotated[float, Field(ge=0, allow_inf_nan=False)]
     batch: Count | None = None
     threads: Count | None = None
     peak_bytes: Count | None = None
     step_us: Positive | None = None
+    job_type: Literal["compute", "memory", "low"] | None = None
     origin: Literal["imported"] = "imported"
     schema_version: Literal[1] = SCHEMA_VERSION
     operators: tuple[ImportedOperator, ...] = ()

@@ -27,8 +27,12 @@ class Shrinking:
                 replace(
                     job,
                     steps=max(1, round(job.steps * self.steps_scale)),
-                    batch=_least(job.batch, self.batch_max) or job.batch,
-                    rows_cap=None if job.command else _least(job.rows_cap, self.rows_max),
+                    batch=job.batch
+                    if job.profile
+                    else _least(job.batch, self.batch_max) or job.batch,
+                    rows_cap=None
+                    if job.command or job.profile
+                    else _least(job.rows_cap, self.rows_max),
                 )
                 for job in workload.jobs
             ),

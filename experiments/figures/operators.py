@@ -16,7 +16,8 @@ from matplotlib.transforms import ScaledTranslation
 from experiments.figures.style import keep_grid, look, new_figure, text_width_in, write_on
 from experiments.operator_class import CLASSES, GAPS, operator_class
 from experiments.quantities import milliseconds
-from rmixer.profile import PHASES, ModelProfile
+from rmixer.lanes import PHASES
+from rmixer.profile import ModelProfile
 
 _WIDTH_IN, _LABEL_PT = 11.0, 7.0
 _PALETTE = sns.color_palette("colorblind")

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Literal
 
 import click
 
 from rmixer.errors import InputError
 
+JobType = Literal["compute", "memory", "low"]
 _SIZE = re.compile(r"(\d+(?:\.\d+)?) ?(B|KiB|MiB|GiB|kB|MB|GB)?")
 _UNIT_BYTES = {
     **{"": 1, "B": 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30},
@@ -28,6 +30,11 @@ _UNIT_BYTES = {
     type=click.FloatRange(0, min_open=True),
     help="Mean milliseconds of a step without the profiler.",
 )
+@click.option(
+    "--job-type",
+    type=click.Choice(["compute", "memory", "low"]),
+    help="What policies take it for: bound by compute, by memory, or by neither.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, every operator included.")
 def import_trace_command(
     file: Path,
@@ -37,6 +44,7 @@ def import_trace_command(
     threads: int | None,
     peak_memory: str | None,
     step_ms: float | None,
+    job_type: JobType | None,
     as_json: bool,
 ) -> None:
     """Make a profile from FILE, a Chrome trace of PyTorch's profiler (gzip or not), without the
@@ -45,8 +53,8 @@ def import_trace_command(
     from dataclasses import replace
 
     from profiles.imported import import_trace, trace_name
-    from profiles.imported_store import save_imported
     from rmixer.cli.console import report
+    from rmixer.imported_store import save_imported
 
     profile = import_trace(file, name or trace_name(file), step_marker)
     profile = replace(
@@ -55,6 +63,7 @@ def import_trace_command(
         threads=threads,
         peak_bytes=_bytes(peak_memory),
         step_us=step_ms * 1e3 if step_ms else None,
+        job_type=job_type,
     )
     report(f"kept as {save_imported(profile)}")
     _print(profile.name, 12, as_json)
@@ -63,7 +72,7 @@ def import_trace_command(
 def show_imported(name: str, top: int, as_json: bool, refused: dict[str, object]) -> bool:
     """Show the imported profile ``name``, if there is one. It has none of what the options in
     ``refused`` (by name, None where not given) are about."""
-    from profiles.imported_store import is_imported
+    from rmixer.imported_store import is_imported
 
     if not is_imported(name):
         return False
@@ -77,8 +86,8 @@ def show_imported(name: str, top: int, as_json: bool, refused: dict[str, object]
 
 def _print(name: str, top: int, as_json: bool) -> None:
     from experiments.imported_table import imported_table
-    from profiles.imported_store import find_imported
     from rmixer.cli.console import console, print_json
+    from rmixer.imported_store import find_imported
 
     profile = find_imported(name)
     if as_json:

@@ -7,7 +7,8 @@ from pathlib import Path
 import click
 
 from rmixer.shrinking import parse_shrinking
-from rmixer.workload import Workload, read_workload
+from rmixer.workload import Workload
+from rmixer.workload_file import read_workload
 
 shrinking_option = click.option(
     "--set",

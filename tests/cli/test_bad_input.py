@@ -11,7 +11,7 @@ from calling import call, refused
 from profiles.store import Store
 from rmixer.errors import InputError
 from rmixer.schedule import read_schedule
-from rmixer.workload import read_workload
+from rmixer.workload_file import read_workload
 from sim.made_up import make_machine, make_operator, make_profile, make_step
 
 WORKLOAD = "jobs:\n  - {model: criteo_dlrm, steps: 10}\n"

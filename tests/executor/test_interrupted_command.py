@@ -23,7 +23,7 @@ from profiles.store import Store
 from rmixer.data.prepare import prepare
 from rmixer.home import home
 from rmixer.timeline import Timeline
-from rmixer.workload import read_workload
+from rmixer.workload_file import read_workload
 
 WORKLOAD = """
 jobs:

@@ -12,7 +12,7 @@ from executor.observer import Observer
 from executor.supervisor import ExecutedRun
 from rmixer.data.prepare import prepare
 from rmixer.layout import even_layout
-from rmixer.workload import read_workload
+from rmixer.workload_file import read_workload
 
 GOOD = """
 import torch

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from experiments.draw_workloads import draw, written
-from rmixer.workload import read_workload
+from rmixer.workload_file import read_workload
 
 MODELS = (
     "criteo_dlrm",

@@ -15,9 +15,9 @@ from torch import nn
 from torch.profiler import ProfilerActivity, profile, schedule
 
 from profiles.imported import import_trace, trace_name
-from profiles.imported_store import find_imported, imported_names, save_imported
 from rmixer.errors import InputError
 from rmixer.imported_profile import COLUMNS, ImportedProfile, read_imported, write_imported
+from rmixer.imported_store import find_imported, imported_names, save_imported
 
 FORWARD = ["aten::embedding", "aten::flatten", "aten::linear", "aten::relu", "aten::linear"]
 STEPS = 3

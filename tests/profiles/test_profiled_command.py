@@ -19,7 +19,8 @@ from rmixer.errors import InputError, RunFailed
 from rmixer.home import home
 from rmixer.machine import Machine
 from rmixer.profile import read_profile, write_profile
-from rmixer.workload import Job, read_workload
+from rmixer.workload import Job
+from rmixer.workload_file import read_workload
 from sim.made_up import make_machine
 
 SLEEP_S = 0.004

@@ -46,8 +46,8 @@ def test_a_quiet_machine_needs_the_least() -> None:
 
 @pytest.mark.usefixtures("clock")
 def test_a_noisy_one_is_measured_until_the_mean_is_known() -> None:
-    """Blocks 10% to either side: t x 0.1 / √blocks <= 5% first at 18 (t = 2.11 there)."""
-    assert taken([0.9, 1.1], Plan(precision=0.05, least_rounds=2, seconds=60)) == 9
+    """Blocks 10% to either side: t x 0.1 / √(blocks - 1) <= 5% first at 20 (t = 2.09 there)."""
+    assert taken([0.9, 1.1], Plan(precision=0.05, least_rounds=2, seconds=60)) == 10
 
 
 @pytest.mark.usefixtures("clock")

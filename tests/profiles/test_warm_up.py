@@ -17,6 +17,7 @@ from profiles.warm_up import warm_up_steps
         ([1.0, 1.0, 9.0, 1.0, 1.0], 0),  # noise
         ([9.0, 1.0, 1.0, 1.0, 9.0, 1.0], 1),
         ([9.0, 1.0, 9.0, 1.0, 1.0, 1.0], 3),  # two slow ones of three are no noise
+        ([9.0, 1.0, 1.0, 1.2, 1.0], 1),  # the first, then noise
         ([1.1, 1.1, 1.1, 1.1], 0),  # within the tolerance
         ([9.0, 9.0], 1),  # too few to judge more than the first
     ],

@@ -16,7 +16,8 @@ from rmixer.cost_identity import cost_identity
 from rmixer.errors import InputError
 from rmixer.files import parse, plain
 from rmixer.shrinking import Shrinking
-from rmixer.workload import Job, Workload, read_workload
+from rmixer.workload import Job, Workload
+from rmixer.workload_file import read_workload
 
 MODEL = "{model: criteo_dlrm, steps: 5}"
 

@@ -68,8 +68,8 @@ STEP_DATA: dict[str, Any] = {**vars(STEP), "closure": {"cpu": 0.0}, "scale": {"c
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"schema_version": 0}, "schema_version: found 0; allowed: 1, the version this release"),
-        ({"schema_version": ...}, "schema_version: found nothing; allowed: 1"),
+        ({"schema_version": 0}, "schema_version: found 0; allowed: 2, the version this release"),
+        ({"schema_version": ...}, "schema_version: found nothing; allowed: 2"),
         ({"steps": []}, "steps: found []; allowed: a list of 1 or more"),
         (
             {"steps": [{**STEP_DATA, "mean_us": -1.0}]},

@@ -8,7 +8,8 @@ import pytest
 
 from rmixer.errors import InputError
 from rmixer.shrinking import parse_shrinking
-from rmixer.workload import Workload, read_workload
+from rmixer.workload import Workload
+from rmixer.workload_file import read_workload
 
 WORKLOADS = Path(__file__).resolve().parents[2] / "experiments" / "workloads"
 

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from rmixer.errors import InputError
-from rmixer.workload import NOT_YET, Workload, read_workload
+from rmixer.workload import Workload
+from rmixer.workload_file import NOT_YET, read_workload
 
 
 def read(folder: Path, text: str) -> Workload:

@@ -10,6 +10,8 @@ from rmixer.home import home
 from rmixer.imported_profile import ImportedProfile, read_imported, write_imported
 from rmixer.models.registry import MODELS
 
+_WHERE = "imported profile"
+
 
 def save_imported(profile: ImportedProfile) -> Path:
     """Keep ``profile``, in the place of an earlier one of its name. Raises :class:`InputError`
@@ -32,7 +34,7 @@ def find_imported(name: str) -> ImportedProfile:
     known = imported_names()
     if name not in known:
         allowed = choice(name, known) if known else "none yet: `rmixer profile import FILE`"
-        raise InputError("imported profile", "", repr(name), allowed)
+        raise InputError(_WHERE, "", repr(name), allowed)
     return read_imported(_root() / name)
 
 
