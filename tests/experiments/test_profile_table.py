@@ -8,7 +8,8 @@ import pytest
 from rich.console import Console
 from runs import OPERATORS, profile
 
-from experiments.profile_table import operator_shares, profile_table
+from experiments.operator_shares import operator_shares
+from experiments.profile_table import profile_table
 
 
 def test_shares_of_all_operators_and_gaps_sum_to_one() -> None:
