@@ -20,12 +20,14 @@ from rmixer.workload import Job
 
 @dataclass
 class JobRecord:
-    """One attempt at one job, in seconds of the run's clock."""
+    """One attempt at one job, in seconds of the run's clock. ``predicted_bytes`` is the peak of its
+    memory by its profile."""
 
     job: Job
     booking: Booking
     threads: int
     start_s: float
+    predicted_bytes: int = 0
     phases: list[tuple[str, float]] = field(default_factory=list)
     step_ends_s: array[float] = field(default_factory=lambda: array("d"))
     end_s: float = 0.0
@@ -49,7 +51,7 @@ class JobRecord:
         ends = [end_s for end_s in self.step_ends_s if end_s > span[0]]
         return list(np.diff([span[0], *ends])) if ends else []
 
-    def summary(self, predicted_peak_bytes: int, first_s: float) -> JobSummary:
+    def summary(self, first_s: float) -> JobSummary:
         """The job's line of ``summary.json``; ``first_s`` is when the run's first job started."""
         durations = self.train_durations_s()
         steps = step_statistics(durations) if durations else None
@@ -67,7 +69,7 @@ class JobRecord:
             step_ms_p50=steps.p50_s * 1e3 if steps else None,
             step_ms_mean=steps.mean_s * 1e3 if steps else None,
             stall_s=steps.stall_s if steps else 0.0,
-            peak_bytes=self.answer.get("peak_bytes", predicted_peak_bytes),
+            peak_bytes=self.answer.get("peak_bytes", self.predicted_bytes),
             state=self.state,
             first_loss=self.answer.get("first_loss"),
             loss=self.answer.get("loss"),

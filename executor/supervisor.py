@@ -14,6 +14,7 @@ import psutil
 
 from executor.interrupts import Interrupts
 from executor.ledger import Ledger
+from executor.measured_summary import measured_summary
 from executor.observer import Observer
 from executor.pool import Place, WorkerPool
 from executor.record import JobRecord, timeline_of
@@ -26,7 +27,7 @@ from rmixer.machine import Machine
 from rmixer.policies.base import Policy
 from rmixer.profile import ModelProfile
 from rmixer.step_times import StepTimes
-from rmixer.summary import DeviceSummary, JobSummary, RunSummary
+from rmixer.summary import RunSummary
 from rmixer.timeline import Timeline
 from rmixer.training.process import Message
 from rmixer.training.train_job import unfinished
@@ -136,9 +137,10 @@ class Supervisor:
     def _start(self, booking: Booking) -> None:
         job = self._jobs[booking.job]
         device = booking.devices[0]
-        record = JobRecord(job, booking, self._threads[device], start_s=self._now_s())
+        predicted_bytes = self._predicted_peak(job, device)
+        record = JobRecord(job, booking, self._threads[device], self._now_s(), predicted_bytes)
         self._records[job.id] = self._running[device, booking.slot] = record
-        self._ledger.admit(device, job.id, self._predicted_peak(job, device))
+        self._ledger.admit(device, job.id, predicted_bytes)
         self._observer.started(booking, job.steps)
         try:
             self._pool[device, booking.slot].start(
@@ -241,32 +243,18 @@ class Supervisor:
         cpu_s: float,
         probe_s: float | None,
     ) -> ExecutedRun:
-        records = list(self._records.values())
-        first_s = min((record.start_s for record in records), default=0.0)
-        makespan_s = max((record.end_s for record in records), default=first_s) - first_s
-        jobs = tuple(self._summary(job, first_s) for job in self._workload.jobs)
-        samples = sum(job.samples for job in jobs)
-        cores = len(self._machine.cores)
-        summary = RunSummary(
-            run=self._run,
-            workload=self._workload.name,
-            machine=self._machine.name,
-            origin="measured",
-            policy=self._policy.origin,
-            makespan_s=makespan_s,
-            samples_per_s=samples / makespan_s if makespan_s else 0.0,
+        summary = measured_summary(
+            self._run,
+            self._workload,
+            self._machine,
+            self._policy.origin,
+            self._records,
             startup_s=self._pool.startup_s,
-            jobs=jobs,
-            devices=tuple(
-                DeviceSummary(
-                    name=device,
-                    busy_fraction=cpu_s / (cores * makespan_s) if makespan_s else 0.0,
-                    peak_bytes=peak_bytes,
-                )
-                for device, peak_bytes in self._ledger.peaks.items()
-            ),
             probe_s=probe_s,
+            peaks=self._ledger.peaks,
+            cpu_s=cpu_s,
         )
+        records = list(self._records.values())
         bookings = tuple(sorted((r.booking for r in records), key=lambda b: b.order))
         return ExecutedRun(
             timeline=timeline_of(records, self._run),
@@ -275,27 +263,4 @@ class Supervisor:
             step_ends_s={record.job.id: record.step_ends_s for record in records},
             interrupted=interrupted,
             failure=failure,
-        )
-
-    def _summary(self, job: Job, first_s: float) -> JobSummary:
-        if job.id in self._records:
-            record = self._records[job.id]
-            peak_bytes = self._predicted_peak(job, record.booking.devices[0])
-            return record.summary(peak_bytes, first_s)
-        return JobSummary(
-            id=job.id,
-            model=job.model,
-            device="",
-            slot=0,
-            threads=0,
-            attempt=0,
-            start_s=0.0,
-            end_s=0.0,
-            steps=0,
-            samples=0,
-            step_ms_p50=None,
-            step_ms_mean=None,
-            stall_s=0.0,
-            peak_bytes=0,
-            state="queued",
         )

@@ -34,6 +34,7 @@ def record(
         booking,
         threads=1,
         start_s=start_s,
+        predicted_bytes=77,
         phases=list(phases),
         step_ends_s=array("d", step_ends_s),
         end_s=end_s,
@@ -129,7 +130,7 @@ def test_an_interrupted_job_ends_where_it_was_ended() -> None:
         state="interrupted",
     )
     assert rows(cut, job="cut")[-1] == ("train", 2.0, 4.5, 2.0)
-    summary = cut.summary(predicted_peak_bytes=77, first_s=0.0)
+    summary = cut.summary(first_s=0.0)
     assert (summary.state, summary.steps, summary.samples) == ("interrupted", 3, 48)
     assert summary.peak_bytes == 77
 
@@ -143,16 +144,14 @@ def test_a_job_that_ended_in_its_warm_up() -> None:
     short = record("short", [("build", 0.0), ("warmup", 1.0), ("evaluate", 2.0)], [1.5], end_s=3.0)
     assert rows(short, job="short")[1] == ("warmup", 1.0, 2.0, 1)
     assert short.train_durations_s() == []
-    assert short.summary(0, 0.0).step_ms_p50 is None
+    assert short.summary(0.0).step_ms_p50 is None
 
 
 def test_the_summary_of_a_job() -> None:
     """Steps of 1, 1 and 2 seconds after the warm-up; times from the first dispatch on."""
     assert WHOLE.train_durations_s() == [1.0, 1.0, 2.0]
     answer = {"peak_bytes": 5, "first_loss": 0.7, "loss": 0.6, "quality": {"auc": 0.5}}
-    summary = dataclasses.replace(WHOLE, answer=answer).summary(
-        predicted_peak_bytes=77, first_s=0.125
-    )
+    summary = dataclasses.replace(WHOLE, answer=answer).summary(first_s=0.125)
     assert (summary.start_s, summary.end_s) == (0.375, 8.375)
     assert summary.step_ms_p50 == 1000.0
     assert summary.step_ms_mean == pytest.approx(4000 / 3)
