@@ -91,6 +91,12 @@ def _of_other_code(
     return None
 
 
+def executed_inputs(workload: Workload, store: Store, report: Callable[[str], None]) -> Inputs:
+    """As :func:`inputs_of`, for an execution on this machine."""
+    inputs = inputs_of(workload, None, store, report)
+    return replace(inputs, machine=trained_devices(inputs.machine))
+
+
 def choose_layout(inputs: Inputs, policy: Policy, slots: int | None, threads: int) -> Layout:
     """The layout of ``policy`` with ``slots`` slots per device, as many as the cores suffice for
     unless given; raises :class:`InputError` where they do not suffice."""
@@ -107,6 +113,12 @@ def profiled_devices(machine: Machine, profiles: Mapping[str, ModelProfile]) -> 
     if machine.gpus and not all("gpu" in profile.costs() for profile in profiles.values()):
         return replace(machine, gpus=())
     return machine
+
+
+def trained_devices(machine: Machine) -> Machine:
+    """``machine`` as jobs can be executed on it: without its GPUs, which can be profiled and
+    simulated, but not yet trained on."""
+    return replace(machine, gpus=())
 
 
 def default_threads(machine: Machine) -> tuple[int, ...]:

@@ -16,7 +16,7 @@ from experiments.inputs import (
     plan_from_nothing,
     plan_profiling,
     profile_missing,
-    profiled_devices,
+    trained_devices,
 )
 from experiments.prediction import step_times_for, write_ablations, write_prediction
 from experiments.report import MEASURED, PREDICTED, REPEAT, SEQUENTIAL, SEQUENTIAL_PREDICTED
@@ -63,6 +63,7 @@ def plan(workload: Workload, store: Store, voice: Voice) -> Plan:
     machine = store.known_machine()
     if machine is None:
         return Plan(plan_from_nothing(workload, len(limits.usable_cores())), None)
+    machine = trained_devices(machine)
     profiling = plan_profiling(workload, machine, store, default_threads(machine))
     if profiling.missing:
         return Plan(profiling, None)
@@ -74,7 +75,7 @@ def run(workload: Workload, out: Path, store: Store, voice: Voice, *, verify: bo
     one job at a time and the best a second time, unless a job has failed. Raises KeyboardInterrupt
     when interrupted, after everything is written."""
     check_executable(workload)
-    machine = store.this_machine(voice.report)
+    machine = trained_devices(store.this_machine(voice.report))
     profiling = plan_profiling(workload, machine, store, default_threads(machine))
     RunFolder.check_target(out)
     prepare_data(workload, voice.bar)
@@ -134,10 +135,10 @@ def write_sweep(folder: RunFolder, inputs: Inputs, found: Sweep) -> None:
 
 
 def _inputs(workload: Workload, store: Store, voice: Voice) -> Inputs:
-    machine = store.this_machine(voice.report)
+    machine = trained_devices(store.this_machine(voice.report))
     profiles, _ = store.load(workload.jobs, machine)
     report_provenance(profiles.values(), machine, True, voice.report)
-    return Inputs(workload, profiled_devices(machine, profiles), profiles)
+    return Inputs(workload, machine, profiles)
 
 
 def _sweep(inputs: Inputs, voice: Voice) -> Sweep:

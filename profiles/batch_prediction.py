@@ -14,11 +14,11 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from rmixer.cost_identity import CostIdentity
-from rmixer.profile import InputCost, MemoryCost, ModelProfile, OperatorCost, StepCost
+from rmixer.profile import HOST_COLUMNS, InputCost, MemoryCost, ModelProfile, OperatorCost, StepCost
 
 _Key = tuple[str, int, str, str, str]
 _AMOUNTS = ("flops", "read_bytes", "written_bytes")
-_TIMES = ("mean_us", "gap_before_us", "host_us")
+_TIMES = ("mean_us", "gap_before_us", "host_us", *HOST_COLUMNS)
 _STEP_TIMES = ("build_s", "warmup_s", "evaluate_s", "save_s", "pressure")
 _MEMORY = tuple(
     field.name for field in dataclasses.fields(MemoryCost) if field.name.endswith("_bytes")

@@ -38,7 +38,7 @@ class GpuMeter:
         self._library, self._device = library, device
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._watch, daemon=True)
-        self._before_bytes = self._used_bytes()
+        self._before_bytes = self.used_bytes()
         self.busy_s = 0.0
         self.peak_bytes = 0
 
@@ -62,7 +62,7 @@ class GpuMeter:
         while not self._over.wait(SAMPLE_S):
             now_s = time.monotonic()
             self.busy_s += self._busy() * (now_s - last_s)
-            self.peak_bytes = max(self.peak_bytes, self._used_bytes() - self._before_bytes)
+            self.peak_bytes = max(self.peak_bytes, self.used_bytes() - self._before_bytes)
             last_s = now_s
 
     def _busy(self) -> float:
@@ -70,7 +70,8 @@ class GpuMeter:
         self._library.nvmlDeviceGetUtilizationRates(self._device, ctypes.byref(share))
         return float(share.gpu) / 100.0
 
-    def _used_bytes(self) -> int:
+    def used_bytes(self) -> int:
+        """All memory that the driver has given out, to whichever process."""
         memory = _Memory()
         self._library.nvmlDeviceGetMemoryInfo(self._device, ctypes.byref(memory))
         return int(memory.used)

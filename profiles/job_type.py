@@ -11,7 +11,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from rmixer.machine import Machine
+from rmixer.errors import InputError
+from rmixer.machine import Gpu, Machine
 from rmixer.profile import JobType
 
 LOW_UTILISATION = 0.1
@@ -22,6 +23,21 @@ def core_balance(machine: Machine, threads: int = 1) -> float:
     """FLOPs per byte at which ``threads`` cores of ``machine`` are as long at computing as at
     moving: the ridge of their roofline."""
     return machine.matmul_gflops[threads - 1] / machine.bandwidth_gbps[threads - 1]
+
+
+def check_gpus(machine: Machine) -> None:
+    """Raise :class:`InputError` where a GPU of ``machine`` was never measured."""
+    for index, gpu in enumerate(machine.gpus):
+        if gpu.matmul_gflops is None or gpu.bandwidth_gbps is None:
+            allowed = "measured rates: `rmixer machine --again`"
+            raise InputError(f"machine {machine.name}", f"gpus.{index}", "no rates", allowed)
+
+
+def gpu_balance(gpu: Gpu) -> float:
+    """The ridge of a GPU's roofline in FLOPs per byte."""
+    assert gpu.matmul_gflops is not None
+    assert gpu.bandwidth_gbps is not None
+    return gpu.matmul_gflops / gpu.bandwidth_gbps
 
 
 def core_utilisation(

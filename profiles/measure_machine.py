@@ -26,7 +26,8 @@ def measure_machine(name: str | None = None, report: Callable[[str], None] = pri
     """Measure this machine, as far as this process may use it, in under a minute.
 
     Core counts are measured at powers of two and at all cores, interleaved over rounds, the
-    median of each kept; counts in between are interpolated. ``report`` hears of each part.
+    median of each kept; counts in between are interpolated. GPUs are measured as
+    :mod:`profiles.gpu_rates` says. ``report`` hears of each part.
     """
     cores = limits.usable_cores()
     counts = core_counts(len(cores))
@@ -47,13 +48,13 @@ def measure_machine(name: str | None = None, report: Callable[[str], None] = pri
         for k, rates in compute.items()
     }
     copied = {k: statistics.median(rates) * 2 * STREAM_BYTES / 1e9 for k, rates in stream.items()}
-    report("matrix products and worker start-up")
+    report("matrix products, GPUs, and worker start-up")
     starts: list[float] = []
     for _ in range(2):
         with WorkerProcess(cores) as worker:
             starts.append(worker.warm_up())
             products = worker.call("profiles.measure_machine:matmul_gflops", counts=counts)
-            found: list[dict[str, Any]] = worker.call("profiles.measure_machine:gpus")
+            found: list[dict[str, Any]] = worker.call("profiles.gpu_rates:gpus")
     gpus = tuple(Gpu(**gpu) for gpu in found)
     memory = limits.usable_memory_bytes()
     processor = limits.processor_name()
@@ -106,20 +107,3 @@ def matmul_gflops(channel: Channel, counts: Sequence[int]) -> dict[int, float]:
                 left @ left
             rates[k].append(3 * 2 * MATRIX**3 / (time.perf_counter() - start_s) / 1e9)
     return {k: statistics.median(values[1:]) for k, values in rates.items()}
-
-
-def gpus(channel: Channel) -> list[dict[str, Any]]:
-    """A worker's task: the GPUs that torch sees. Their rates are not measured yet."""
-    import torch
-
-    found = []
-    for index in range(torch.cuda.device_count()):
-        facts = torch.cuda.get_device_properties(index)
-        found.append(
-            {
-                "name": facts.name,
-                "memory_bytes": facts.total_memory,
-                "multiprocessors": facts.multi_processor_count,
-            }
-        )
-    return found

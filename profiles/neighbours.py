@@ -12,7 +12,8 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from profiles.bubble import Bubbles, Work
-from rmixer.profile import Sensitivity
+from profiles.gpu_bubble import GpuBubble
+from rmixer.profile import Kind, Sensitivity
 from rmixer.step_statistics import step_statistics
 from rmixer.training.process import WorkerProcess
 
@@ -36,10 +37,10 @@ class Neighbours:
         """The median over rounds, at least 0; 0 where no core was left over."""
         return max(0.0, statistics.median(self.pressures)) if self.pressures else 0.0
 
-    def points(self) -> tuple[Sensitivity, ...]:
-        """The median slow-down at every point of the sweep, as measured."""
+    def points(self, device: Kind = "cpu") -> tuple[Sensitivity, ...]:
+        """The median slow-down at every point of the sweep on ``device``, as measured."""
         return tuple(
-            Sensitivity(work, cores, duty, round(statistics.median(ratios), 4))
+            Sensitivity(work, cores, duty, round(statistics.median(ratios), 4), device)
             for (work, cores, duty), ratios in self.ratios.items()
         )
 
@@ -74,10 +75,24 @@ def measure_neighbours(
         before_s = step_statistics(worker.ask("plain", seconds=block_s)["durations"]).mean_s
         for level in levels:
             for work in WORKS:
-                beside_s, rate = _beside(worker, bubbles, work, *level, block_s)
+                beside_s, rate = beside(worker, bubbles, work, *level, block_s)
                 found.ratios.setdefault((work, *level), []).append(beside_s / before_s)
                 if work == "stream" and level == (1, 1.0):
                     found.pressures.append(pressure(bubbles, rate))
+    return found
+
+
+def measure_gpu_neighbours(worker: WorkerProcess, bubble: GpuBubble, alone_s: float) -> Neighbours:
+    """The sweep beside a ``bubble`` on the same GPU, each time in turn with the job alone."""
+    found = Neighbours()
+    levels = bubble.levels()
+    block_s = max(BLOCK_S, 2.5 * alone_s)
+    round_s = block_s + len(levels) * (block_s + 2 * alone_s)
+    for _ in range(int(min(ROUNDS, max(1.0, SWEEP_S // round_s)))):
+        before_s = step_statistics(worker.ask("plain", seconds=block_s)["durations"]).mean_s
+        for level in levels:
+            beside_s, _ = beside(worker, bubble, *level, block_s)
+            found.ratios.setdefault(level, []).append(beside_s / before_s)
     return found
 
 
@@ -89,8 +104,13 @@ def bubble_levels(spare: int) -> list[tuple[int, float]]:
     return [(1, 0.5), *((count, 1.0) for count in sorted({1, -(-spare // 2), spare}))]
 
 
-def _beside(
-    worker: WorkerProcess, bubbles: Bubbles, work: Work, count: int, duty: float, block_s: float
+def beside(
+    worker: WorkerProcess,
+    bubbles: Bubbles | GpuBubble,
+    work: Work,
+    count: int,
+    duty: float,
+    block_s: float,
 ) -> tuple[float, float]:
     """The job's mean step in seconds beside ``count`` bubbles that work for a share ``duty`` of
     ``block_s``, and the rate of the first one."""

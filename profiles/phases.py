@@ -22,7 +22,7 @@ REPEATED_S = 3.0
 @dataclass(frozen=True)
 class PhaseTimes:
     """Seconds of each phase but training, of each of the first steps, and the worker's peak of
-    resident memory."""
+    resident memory, on a GPU of what torch's allocator took of it."""
 
     build_s: float
     evaluate_s: float
@@ -38,15 +38,15 @@ class _Run:
     peak_bytes: int
 
 
-def measure_phases(worker: WorkerProcess, job: Job) -> PhaseTimes:
-    """The median of short runs of ``job`` in a warm worker, of one where that takes seconds; the
-    peak is the first one's."""
+def measure_phases(worker: WorkerProcess, job: Job, device: str = "cpu") -> PhaseTimes:
+    """The median of short runs of ``job`` on ``device`` in a warm worker, of one where that takes
+    seconds; the peak is the first one's."""
     with tempfile.TemporaryDirectory(prefix="rmixer-") as folder:
         path = Path(folder) / "model.pt"
-        runs = [_one_run(worker, dataclasses.replace(job, steps=WARMUP_STEPS), path)]
+        runs = [_one_run(worker, dataclasses.replace(job, steps=WARMUP_STEPS), path, device)]
         if sum(runs[0].phases_s.values()) * REPEATS < REPEATED_S:
             longer = dataclasses.replace(job, steps=STEPS)
-            runs += [_one_run(worker, longer, path) for _ in range(REPEATS)]
+            runs += [_one_run(worker, longer, path, device) for _ in range(REPEATS)]
     by_step = zip_longest(*(run.steps_s for run in runs))
     return PhaseTimes(
         **{
@@ -60,8 +60,9 @@ def measure_phases(worker: WorkerProcess, job: Job) -> PhaseTimes:
     )
 
 
-def _one_run(worker: WorkerProcess, job: Job, path: Path) -> _Run:
-    worker.start("rmixer.training.train_job:train_job", job=vars(job), save_to=str(path))
+def _one_run(worker: WorkerProcess, job: Job, path: Path, device: str) -> _Run:
+    told = {"job": vars(job), "save_to": str(path), "device": device}
+    worker.start("rmixer.training.train_job:train_job", **told)
     begins: list[tuple[str, float]] = []
     ends: list[float] = []
     while True:
@@ -81,4 +82,6 @@ def _one_run(worker: WorkerProcess, job: Job, path: Path) -> _Run:
             steps = [
                 end_s - start_s for start_s, end_s in pairwise([dict(begins)["warmup"], *ends])
             ]
-            return _Run(phases, tuple(steps), message["answer"]["peak_bytes"])
+            answer = message["answer"]
+            peak_bytes = answer["peak_bytes" if device == "cpu" else "gpu_bytes"]
+            return _Run(phases, tuple(steps), peak_bytes)

@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import itertools
 import statistics
 from collections.abc import Callable, Sequence
 
 from profiles.assemble import Found, assemble
 from profiles.bubble import Bubbles
-from profiles.neighbours import SWEEP_S, bubble_levels, measure_neighbours
+from profiles.gpu_bubble import GpuBubble
+from profiles.job_type import check_gpus
+from profiles.neighbours import (
+    SWEEP_S,
+    bubble_levels,
+    measure_gpu_neighbours,
+    measure_neighbours,
+)
 from profiles.phases import measure_phases
 from profiles.precision import blocks_needed
 from profiles.rounds import Plan, measure_rounds, together
@@ -17,7 +25,8 @@ from rmixer.training.process import WorkerProcess
 from rmixer.workload import Job
 
 PASSES = 2
-START_AND_PHASES_S = 12.0
+START_AND_PHASES_S, GPU_START_S = 12.0, 15.0
+GPU = "cuda:0"
 _MEASURE_INPUT = "profiles.input_cost:measure_input"
 
 
@@ -28,19 +37,23 @@ def profile_job(
     plan: Plan | None = None,
     report: Callable[[str], None] = lambda text: None,
 ) -> ModelProfile:
-    """The profile of ``job``'s cost identity on this machine, at each count of ``threads``.
+    """The profile of ``job``'s cost identity on this machine, at each count of ``threads``: on its
+    CPU and, where there are GPUs, on the first of them.
 
     Each count is taken twice, in a fresh worker on the first cores each time: what the two say
     differently is the profile's ``repeatability``. ``report`` hears where the machine was too
     noisy for the precision that ``plan`` wants.
     """
     plan = plan or Plan()
+    check_gpus(machine)
     counts: list[Found] = []
+    devices = ("cpu", GPU) if machine.gpus else ("cpu",)
     with Bubbles(tuple(reversed(machine.cores))) as bubbles:
         probe_s = statistics.median(bubbles.probe() for _ in range(9))
-        for count in threads:
-            report(f"{job.model}, batch {job.batch}, {count} thread(s)")
-            found = Found(count)
+        for device, count in itertools.product(devices, threads):
+            where = "" if device == "cpu" else ", on the GPU"
+            report(f"{job.model}, batch {job.batch}, {count} thread(s){where}")
+            found = Found(count, device)
             spare = len(machine.cores) - count
             for number in range(PASSES):
                 with WorkerProcess(machine.cores[:count]) as worker:
@@ -48,6 +61,12 @@ def profile_job(
                     if number == 1 and not counts:
                         found.input = worker.call(_MEASURE_INPUT, job=vars(job))
                     _one_pass(worker, bubbles, job, spare, plan, found)
+                    if number == 0 and device == GPU and spare and plan.neighbours:
+                        alone_s = found.passes[0].mean_s
+                        sms = machine.gpus[0].multiprocessors
+                        with GpuBubble(GPU, sms, machine.cores[-1]) as bubble:
+                            found.on_gpu = measure_gpu_neighbours(worker, bubble, alone_s)
+                    worker.send("end")
             counts.append(found)
     profile = assemble(job, machine, counts, probe_s)
     for found, step in zip(counts, profile.steps, strict=True):
@@ -56,26 +75,30 @@ def profile_job(
     return profile
 
 
-def profiling_seconds(cores: int, threads: Sequence[int], plan: Plan | None = None) -> float:
+def profiling_seconds(
+    cores: int, threads: Sequence[int], plan: Plan | None = None, on_gpu: bool = False
+) -> float:
     """At most how long :func:`profile_job` takes for a step that is not slow."""
     plan = plan or Plan()
     total_s = 0.0
     for count in threads:
-        total_s += START_AND_PHASES_S + PASSES * plan.seconds
-        total_s += SWEEP_S / 2 if plan.neighbours and bubble_levels(cores - count) else 0.0
+        sweep_s = SWEEP_S / 2 if plan.neighbours and bubble_levels(cores - count) else 0.0
+        each_s = START_AND_PHASES_S + PASSES * plan.seconds + sweep_s
+        total_s += each_s + (each_s + GPU_START_S + sweep_s if on_gpu else 0.0)
     return total_s
 
 
 def _one_pass(
     worker: WorkerProcess, bubbles: Bubbles, job: Job, spare: int, plan: Plan, found: Found
 ) -> None:
-    """One worker's life; what is needed only once is taken in the first."""
+    """What one worker is asked; what is needed only once is asked of the first."""
     found.startups_s.append(worker.warm_up())
     is_first = found.phases is None
     if is_first:
-        found.idle_bytes = worker.call("profiles.session:idle_bytes")
-        found.phases = measure_phases(worker, job)
-    found.ready = worker.ask("task", task="profiles.session:session", arguments={"job": vars(job)})
+        found.idle_bytes = worker.call("profiles.session:idle_bytes", device=found.device)
+        found.phases = measure_phases(worker, job, found.device)
+    arguments = {"job": vars(job), "device": found.device}
+    found.ready = worker.ask("task", task="profiles.session:session", arguments=arguments)
     if is_first:
         found.structure = worker.ask("structure")
     found.event_us.append(worker.ask("calibrate")["event_us"])
@@ -83,7 +106,6 @@ def _one_pass(
     if is_first and plan.neighbours:
         alone_s = found.passes[0].mean_s
         found.neighbours = measure_neighbours(worker, bubbles, spare, alone_s)
-    worker.send("end")
 
 
 def _too_noisy(found: Found, step: StepCost, plan: Plan) -> str:

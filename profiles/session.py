@@ -12,6 +12,8 @@ from torch import nn
 from torch.profiler import ProfilerActivity, profile, record_function
 
 from profiles.counted_work import count_work
+from profiles.step_clock import Clock, clock_of
+from profiles.trace_events import CATEGORIES, DEVICE_WORK
 from profiles.trace_reading import (
     INPUT_MARK,
     MODULE_MARK,
@@ -27,41 +29,47 @@ from rmixer.training.memory import resident_bytes
 from rmixer.training.worker import Channel
 from rmixer.workload import Job
 
+ON_HOST = CATEGORIES - set(DEVICE_WORK)
 CALIBRATION_STEPS = 20
 CALIBRATION_PAIRS = 15
 FAST_STEP_S = 0.1
 LEAST_FIRST_STEPS, MOST_FIRST_STEPS, FIRST_STEPS_S = 3, 40, 1.0
 
 
-def idle_bytes(channel: Channel) -> int:
-    """A worker's task: the resident memory of a worker without a job."""
-    return resident_bytes()
+def idle_bytes(channel: Channel, device: str) -> int:
+    """A worker's task: the memory of a worker without a job, resident or on a GPU its context."""
+    if device == "cpu":
+        return resident_bytes()
+    from profiles.gpu_session import context_bytes
+
+    return context_bytes(device)
 
 
-def session(channel: Channel, job: dict[str, Any]) -> None:
-    """The worker's task: answer commands about ``job``'s step until ``end``.
+def session(channel: Channel, job: dict[str, Any], device: str) -> None:
+    """The worker's task: answer commands about ``job``'s step on ``device`` until ``end``.
 
     ``plain`` (``seconds``) runs steps without the profiler and answers their durations and the
     time before them;
     ``profiled`` (``seconds``) runs some with it and answers durations and gaps by operator;
     ``structure`` answers what the operators are; ``calibrate`` what one event costs the profiler.
     """
-    step = make_step(Job(**job))
-    first = first_steps(step)
+    step = make_step(Job(**job), device)
+    clock = clock_of(step.device)
+    first = first_steps(step, clock)
     channel.send("ready", sizes=step.bytes_by_use(), first_steps_s=first)
     while (message := channel.receive())["kind"] != "end":
         if message["kind"] == "plain":
-            skipped_s, durations = plain(step, message["seconds"])
+            skipped_s, durations = plain(step, message["seconds"], clock)
             channel.send("ran", skipped_s=skipped_s, durations=durations)
         elif message["kind"] == "profiled":
             channel.send("ran", **profiled(step, message["seconds"], min(first)))
         elif message["kind"] == "structure":
             channel.send("ran", **structure(step))
         elif message["kind"] == "calibrate":
-            channel.send("ran", event_us=calibrate())
+            channel.send("ran", event_us=calibrate(clock, step.device))
 
 
-def first_steps(step: Step) -> list[float]:
+def first_steps(step: Step, clock: Clock) -> list[float]:
     """Durations in seconds of the first steps, for a second or so."""
     durations: list[float] = []
     while len(durations) < LEAST_FIRST_STEPS or (
@@ -69,24 +77,24 @@ def first_steps(step: Step) -> list[float]:
     ):
         start_s = time.perf_counter()
         step.run()
+        clock.settle()
         durations.append(time.perf_counter() - start_s)
     return durations
 
 
-def plain(step: Step, seconds: float) -> tuple[float, list[float]]:
-    """Durations in seconds of steps run for about ``seconds``, and the time before them: that of
-    a first one, which brings the caches back to what they are between steps. It counts only where
-    it takes all the time there is."""
+def plain(step: Step, seconds: float, clock: Clock) -> tuple[float, list[float]]:
+    """Durations in seconds by ``clock`` of steps run for about ``seconds``, and the time before
+    them: that of a first one, which brings the caches back to what they are between steps. It
+    counts only where it takes all the time there is."""
     begin_s = time.perf_counter()
     step.run()
-    last_s = time.perf_counter()
+    clock.settle()
+    last_s = clock.tick()
     first_s, end_s = last_s - begin_s, begin_s + seconds
-    durations: list[float] = []
     while last_s < end_s:
         step.run()
-        now_s = time.perf_counter()
-        durations.append(now_s - last_s)
-        last_s = now_s
+        last_s = clock.tick()
+    durations = clock.durations_s()
     return (first_s, durations) if durations else (0.0, [first_s])
 
 
@@ -94,17 +102,14 @@ def profiled(step: Step, seconds: float, step_s: float) -> dict[str, Any]:
     """Durations and gaps [steps, operators] in microseconds as the profiler saw them, with the
     number of its events inside and before each operator, of about ``seconds`` of steps that take
     ``step_s`` each. A first one, not counted, pays for the profiler's start where that matters."""
+    steps = max(1, round(seconds / step_s))
+    if step.device.type != "cpu":
+        from profiles.gpu_session import profiled_on_gpu
+
+        return profiled_on_gpu(lambda: _marked_steps(step, steps + 1))
     skipped = int(step_s < FAST_STEP_S)
     with profile(activities=[ProfilerActivity.CPU]) as observed:
-        for _ in range(max(1, round(seconds / step_s)) + skipped):
-            with record_function(INPUT_MARK):
-                step.load()
-            step.copy()
-            loss = step.forward()
-            step.backward(loss)
-            step.optimize()
-        with record_function(INPUT_MARK):  # ends the last step
-            pass
+        _marked_steps(step, steps + skipped)
     calls = read_calls(observed.profiler.kineto_results.events())
     whole = split_steps(calls)[skipped:]
     names = [call.name for call in whole[0]]
@@ -117,6 +122,18 @@ def profiled(step: Step, seconds: float, step_s: float) -> dict[str, Any]:
         "events": np.array([call.events for call in whole[0]]),
         "events_before": np.array([call.events_before for call in whole[0]]),
     }
+
+
+def _marked_steps(step: Step, steps: int) -> None:
+    for _ in range(steps):
+        with record_function(INPUT_MARK):
+            step.load()
+        step.copy()
+        loss = step.forward()
+        step.backward(loss)
+        step.optimize()
+    with record_function(INPUT_MARK):  # ends the last step
+        pass
 
 
 def structure(step: Step) -> dict[str, Any]:
@@ -142,7 +159,11 @@ def structure(step: Step) -> dict[str, Any]:
     calls = read_calls(events)
     tie_backward_to_forward(calls)
     count_work(calls, observed.profiler.kineto_results.experimental_event_tree())
-    return {"calls": calls, "peak_bytes": transient_peak_bytes(events)}
+    if step.device.type == "cpu":
+        return {"calls": calls, "peak_bytes": transient_peak_bytes(events)}
+    from profiles.gpu_session import step_bytes
+
+    return {"calls": calls, "peak_bytes": step_bytes(step, step.run)}
 
 
 def _mark_modules(model: nn.Module) -> list[Any]:
@@ -164,14 +185,15 @@ def _mark_modules(model: nn.Module) -> list[Any]:
     return hooks
 
 
-def calibrate() -> float:
-    """Microseconds that one event costs the profiler: the steps of a tiny network, whose events
-    nest as those of any step do, with and without it in turn, the median over pairs. It never
-    looks at the step that is to be corrected."""
+def calibrate(clock: Clock, device: torch.device) -> float:
+    """Microseconds that one event costs the profiler on the host: the steps of a tiny network,
+    whose events nest as those of any step do, with and without it in turn, the median over pairs.
+    On a GPU the host is what takes all of their time. It never looks at the step that is to be
+    corrected."""
     layers = [nn.Linear(8, 8) for _ in range(4)]
-    network = nn.Sequential(*(part for layer in layers for part in (layer, nn.ReLU())))
+    network = nn.Sequential(*(part for layer in layers for part in (layer, nn.ReLU()))).to(device)
     optimizer = torch.optim.SGD(network.parameters(), lr=0.0, fused=True)
-    samples = torch.zeros(4, 8)
+    samples = torch.zeros(4, 8, device=device)
 
     def loop() -> float:
         start_s = time.perf_counter()
@@ -179,15 +201,19 @@ def calibrate() -> float:
             optimizer.zero_grad()
             network(samples).sum().backward()
             optimizer.step()
+        clock.settle()
         return time.perf_counter() - start_s
 
+    activities = [ProfilerActivity.CPU]
+    activities += [ProfilerActivity.CUDA] if device.type == "cuda" else []
     loop()
     costs: list[float] = []
     for _ in range(CALIBRATION_PAIRS):
         without_s = loop()
-        with profile(activities=[ProfilerActivity.CPU]) as observed:
+        with profile(activities=activities) as observed:
             loop()
             with_s = loop()
-        events = sum(1 for _ in observed.profiler.kineto_results.events()) / 2
+        found = observed.profiler.kineto_results.events()
+        events = sum(1 for event in found if event.activity_type() in ON_HOST) / 2
         costs.append((with_s - without_s) / events * 1e6)
     return max(0.0, float(np.median(costs)))

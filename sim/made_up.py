@@ -64,6 +64,7 @@ def make_operator(
     phase: str = "forward",
     threads: int = 1,
     index: int = 0,
+    t1_us: float = 0.0,
 ) -> OperatorCost:
     """One row of a step, of no particular operator."""
     return OperatorCost(
@@ -84,6 +85,7 @@ def make_operator(
         mean_us=mean_us,
         gap_before_us=gap_before_us,
         host_us=host_us,
+        t1_us=t1_us,
     )
 
 

@@ -168,7 +168,8 @@ def _memory_weights(times: Sequence[float], moved: Sequence[int], pressure: floa
 
 
 def _device_pieces(rows: Sequence[OperatorCost], cost: StepCost) -> list[Piece]:
-    """Pieces of a step on a GPU: each row's gap and host time, then its work on the device."""
+    """Pieces of a step on a GPU: the host's time since the row before and for it, then its work on
+    the device."""
     scale = {lane: cost.scale.get(lane, 1.0) * 1e-6 for lane in ("cpu", "gpu", "link")}
     gap_s = LAUNCH_GAP_US * 1e-6
     pieces = []
@@ -177,7 +178,7 @@ def _device_pieces(rows: Sequence[OperatorCost], cost: StepCost) -> list[Piece]:
             host = (row.gap_before_us + row.mean_us) * scale["cpu"]
             pieces.append(Piece("cpu", host, host))
             continue
-        host = (row.gap_before_us + row.host_us) * scale["cpu"]
+        host = (row.t1_us + row.host_us) * scale["cpu"]
         device = row.mean_us * scale[row.lane]
         launch = max(0.0, host - gap_s)
         work = device + gap_s

@@ -34,7 +34,7 @@ def command(
     """Train for real: replay a schedule.json, or run a policy live on a workload. Ctrl-C ends it
     within seconds and keeps what was recorded."""
     from experiments.execution import execute_policy, execute_schedule, prepare_data
-    from experiments.inputs import choose_layout, inputs_of
+    from experiments.inputs import choose_layout, executed_inputs
     from experiments.run_folder import RunFolder
     from profiles.store import Store
     from rmixer.admission import check_executable
@@ -60,7 +60,7 @@ def command(
             else RunFolder.open(what.parent).workload
         )
         check_executable(jobs)
-        inputs = inputs_of(jobs, None, store, report)
+        inputs = executed_inputs(jobs, store, report)
         schedule.check(inputs.workload, inputs.machine, what)
         if schedule.machine != inputs.machine.name:
             report(
@@ -79,7 +79,7 @@ def command(
         jobs = shrunk_workload(what, settings)
         check_executable(jobs)
         chosen = make_policy(policy, jobs.seed)
-        inputs = inputs_of(jobs, None, store, report)
+        inputs = executed_inputs(jobs, store, report)
         layout = choose_layout(inputs, chosen, slots, threads or 1)
         path = out or Path("runs") / f"{inputs.workload.name}-executed"
         prepare_data(inputs.workload, bar)

@@ -57,6 +57,16 @@ def machine_table(machine: Machine) -> Table:
     for index, gpu in enumerate(machine.gpus):
         memory = f"{gpu.memory_bytes / 2**30:.0f} GiB, {gpu.multiprocessors} multiprocessors"
         rows[f"gpu:{index}"] = f"{gpu.name}, {memory}"
+        rates = {
+            "matrix products, fp32": (gpu.matmul_gflops, "GFLOP/s"),
+            "memory bandwidth, copied": (gpu.bandwidth_gbps, "GB/s"),
+            "link": (gpu.link_gbps, "GB/s"),
+            "launch of a kernel": (gpu.launch_us, "µs"),
+        }
+        known = {what: rate for what, rate in rates.items() if rate[0] is not None}
+        rows |= {
+            f"gpu:{index} {what}": f"{value:.4g} {unit}" for what, (value, unit) in known.items()
+        }
     for what, value in rows.items():
         table.add_row(what, value)
     return table

@@ -15,17 +15,20 @@ EVALUATION_BATCHES = 20
 REPORT_EVERY_S = 0.5
 
 
-def train_job(channel: Channel, job: dict[str, Any], save_to: str) -> dict[str, Any]:
-    """Train ``job`` and save its ``state_dict`` at ``save_to``.
+def train_job(
+    channel: Channel, job: dict[str, Any], save_to: str, device: str = "cpu"
+) -> dict[str, Any]:
+    """Train ``job`` on ``device`` and save its ``state_dict`` at ``save_to``.
 
     Sends ``phase`` at the start of each phase and ``steps`` (the times at which steps ended, by
     this process's clock) about twice a second. Returns the losses, the quality, the peak of
     resident memory (with what the processes of a data loader hold at the end of training) and
-    whether it was interrupted; an interrupted job keeps what was reported.
+    whether it was interrupted; an interrupted job keeps what was reported. On a GPU ``gpu_bytes``
+    is the most that torch's allocator took of it since the process began.
     """
     channel.send("phase", phase="build")
     reset_peak()
-    session = TrainedJob(Job(**job))
+    session = TrainedJob(Job(**job), device)
     channel.send("phase", phase="warmup")
     warmup = min(WARMUP_STEPS, session.job.steps)
     session.train(channel, warmup)
@@ -42,6 +45,10 @@ def train_job(channel: Channel, job: dict[str, Any], save_to: str) -> dict[str, 
         channel.send("phase", phase="save")
         session.save(Path(save_to))
     answer["peak_bytes"] = peak_resident_bytes() + loaders_bytes
+    if session.step.device.type == "cuda":
+        import torch
+
+        answer["gpu_bytes"] = torch.cuda.max_memory_reserved(session.step.device)
     return answer
 
 
@@ -53,11 +60,11 @@ def unfinished(path: Path) -> Path:
 class TrainedJob:
     """A job in this process: its step, and the phases that are made of it."""
 
-    def __init__(self, job: Job) -> None:
+    def __init__(self, job: Job, device: str = "cpu") -> None:
         from rmixer.training.make_step import make_step
 
         self.job = job
-        self.step = make_step(job)
+        self.step = make_step(job, device)
 
     def train(self, channel: Channel, steps: int) -> None:
         """``steps`` training steps, reported as they end; stops early when told to."""

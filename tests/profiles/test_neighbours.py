@@ -98,6 +98,6 @@ def test_steps_that_outlast_the_bubbles_do_not_count(
 ) -> None:
     worker: Any = Answering(skipped_s, durations_s)
     bubbles: Any = Bubbles(1.0, 1.0)
-    found, rate = neighbours._beside(worker, bubbles, "stream", 1, 1.0, block_s=1.0)
+    found, rate = neighbours.beside(worker, bubbles, "stream", 1, 1.0, block_s=1.0)
     assert found == pytest.approx(mean_s)
     assert rate == 12.0

@@ -38,7 +38,7 @@ def gpu(operators: Sequence[OperatorCost], mean_us: float) -> ModelProfile:
 
 
 def kernel(device_us: float, host_us: float, gap_us: float = 0.0) -> OperatorCost:
-    return make_operator(device_us, lane="gpu", host_us=host_us, gap_before_us=gap_us)
+    return make_operator(device_us, lane="gpu", host_us=host_us, t1_us=gap_us)
 
 
 def test_a_step_alone_takes_its_mean_and_its_stalls():

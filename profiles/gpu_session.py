@@ -1,0 +1,48 @@
+"""What a profiling session asks of a GPU: PyTorch's profiler with its device's activities, and the
+memory that the allocator and the driver hold."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch.profiler import ProfilerActivity, profile
+
+from profiles.device_steps import device_steps
+from profiles.gpu_meter import GpuMeter
+from profiles.trace_events import kineto_events
+from rmixer.training.make_step import Step
+
+
+def context_bytes(device: str) -> int:
+    """What the driver holds of a GPU for this process before it has any tensor. To be asked first:
+    this brings the context up."""
+    meter = GpuMeter.open(torch.device(device).index or 0)
+    before = meter.used_bytes() if meter else 0
+    torch.ones(1, device=device).add_(1)
+    torch.cuda.synchronize(device)
+    free, total = torch.cuda.mem_get_info(device)
+    held = meter.used_bytes() if meter else total - free
+    return max(0, held - before - torch.cuda.memory_reserved(device))
+
+
+def profiled_on_gpu(run: Callable[[], None]) -> dict[str, Any]:
+    """The steps of ``run`` but the first, as :func:`~profiles.device_steps.device_steps` has them;
+    the first pays for the start of the profiler and of its device's activities."""
+    with profile(activities=[ProfilerActivity.CPU, ProfilerActivity.CUDA]) as observed:
+        run()
+        torch.cuda.synchronize()
+    events = observed.profiler.kineto_results.events()
+    return device_steps(list(kineto_events(events)), skipped=1)
+
+
+def step_bytes(step: Step, run: Callable[[], None]) -> int:
+    """The most that torch's allocator gave out during ``run``, a step, beyond parameters and the
+    optimizer's state."""
+    torch.cuda.reset_peak_memory_stats(step.device)
+    run()
+    torch.cuda.synchronize(step.device)
+    sizes = step.bytes_by_use()
+    held = sizes["parameter_bytes"] + sizes["optimizer_bytes"]
+    return max(0, torch.cuda.max_memory_allocated(step.device) - held)
