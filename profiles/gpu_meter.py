@@ -12,6 +12,27 @@ import time
 from types import TracebackType
 
 SAMPLE_S = 0.05
+LONGEST_VERSION = 80
+
+
+def driver_version() -> str:
+    """The version of the NVIDIA driver, empty where there is none."""
+    library = _started_library()
+    if library is None:
+        return ""
+    text = ctypes.create_string_buffer(LONGEST_VERSION)
+    unknown = library.nvmlSystemGetDriverVersion(text, ctypes.c_uint(LONGEST_VERSION))
+    library.nvmlShutdown()
+    return "" if unknown else text.value.decode()
+
+
+def _started_library() -> ctypes.CDLL | None:
+    """The driver's management library, None where it is missing or does not start."""
+    try:
+        library = ctypes.CDLL("libnvidia-ml.so.1")
+    except OSError:
+        return None
+    return None if library.nvmlInit_v2() else library
 
 
 class _Utilization(ctypes.Structure):
@@ -45,13 +66,10 @@ class GpuMeter:
     @staticmethod
     def open(index: int = 0) -> GpuMeter | None:
         """A meter of GPU ``index``; None where there is no driver or no such GPU."""
-        try:
-            library = ctypes.CDLL("libnvidia-ml.so.1")
-        except OSError:
+        library = _started_library()
+        if library is None:
             return None
         device = ctypes.c_void_p()
-        if library.nvmlInit_v2():
-            return None
         if library.nvmlDeviceGetHandleByIndex_v2(ctypes.c_uint(index), ctypes.byref(device)):
             library.nvmlShutdown()
             return None

@@ -11,6 +11,7 @@ import numpy as np
 
 from profiles import limits
 from profiles.bubble import STREAM_BYTES, Bubbles
+from profiles.gpu_meter import driver_version
 from rmixer.fingerprint import take_fingerprint
 from rmixer.machine import Gpu, Machine
 from rmixer.training.process import WorkerProcess
@@ -60,7 +61,7 @@ def measure_machine(name: str | None = None, report: Callable[[str], None] = pri
     processor = limits.processor_name()
     hardware = f"{processor}, {len(cores)} cores, {memory >> 30} GiB"
     hardware += "".join(f", {gpu.name}" for gpu in gpus)
-    fingerprint = take_fingerprint(hardware)
+    fingerprint = take_fingerprint(hardware, driver_version())
     slug = re.sub(r"[^a-z0-9]+", "-", processor.lower()).strip("-")[:24].strip("-")
     return Machine(
         name=name or f"{slug}-{len(cores)}c-{fingerprint.hardware_id}",
