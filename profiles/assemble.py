@@ -8,9 +8,22 @@ from dataclasses import dataclass, field
 from itertools import chain
 from typing import Any
 
-from profiles.job_type import core_balance, core_utilisation, job_type, memory_sensitivity
+from profiles.device_times import DeviceTimes, merge_device
+from profiles.job_type import (
+    core_balance,
+    core_utilisation,
+    gpu_balance,
+    job_type,
+    memory_sensitivity,
+)
 from profiles.neighbours import Neighbours
-from profiles.operators import OperatorTimes, closure_of, merge_operators, total_work
+from profiles.operators import (
+    OperatorTimes,
+    closure_of,
+    leftover_of,
+    merge_operators,
+    total_work,
+)
 from profiles.phases import PhaseTimes
 from profiles.precision import half_width
 from profiles.rounds import Blocks, together, unlikeness
@@ -18,16 +31,25 @@ from profiles.warm_up import warm_up_steps
 from rmixer.cost_identity import cost_identity
 from rmixer.fingerprint import take_fingerprint
 from rmixer.machine import Machine
-from rmixer.profile import InputCost, MemoryCost, ModelProfile, OperatorCost, StepCost
+from rmixer.profile import (
+    InputCost,
+    JobType,
+    Kind,
+    MemoryCost,
+    ModelProfile,
+    OperatorCost,
+    StepCost,
+)
 from rmixer.step_statistics import step_statistics
 from rmixer.workload import Job
 
 
 @dataclass
 class Found:
-    """What was found of one thread count, over its passes."""
+    """What was found of one thread count on one ``device`` as torch names it, over its passes."""
 
     threads: int
+    device: str = "cpu"
     startups_s: list[float] = field(default_factory=list)
     idle_bytes: int = 0
     phases: PhaseTimes | None = None
@@ -37,33 +59,42 @@ class Found:
     event_us: list[float] = field(default_factory=list)
     passes: list[Blocks] = field(default_factory=list)
     neighbours: Neighbours = field(default_factory=Neighbours)
+    on_gpu: Neighbours = field(default_factory=Neighbours)
+
+    @property
+    def kind(self) -> Kind:
+        """Of the device."""
+        return "cpu" if self.device == "cpu" else "gpu"
 
 
 def assemble(job: Job, machine: Machine, counts: Sequence[Found], probe_s: float) -> ModelProfile:
-    """The profile of ``job`` from what was found at each thread count."""
+    """The profile of ``job`` from what was found at each thread count, first on the CPU."""
     warmup_steps = _warmup_steps(counts)
     steps, operators = _of_steps(counts, warmup_steps)
-    flops, moved = total_work(operators, steps[0].threads)
+    on_cpu = [cost for cost in operators if cost.lane == "cpu"]
+    flops, moved = total_work(on_cpu, steps[0].threads)
     step_s = steps[0].mean_us * 1e-6
     intensity = flops / moved if moved else 0.0
     threads = steps[0].threads
     utilisation = core_utilisation(machine, flops, moved, step_s, threads)
     sensitivity = memory_sensitivity(steps[0].compute_slowdown, steps[0].stream_slowdown)
     kind = job_type(utilisation, intensity, core_balance(machine, threads), sensitivity)
+    on_gpu = next((step for step in steps if step.device == "gpu"), None)
+    busy, gpu_kind = _on_gpu(on_gpu, operators, machine) if on_gpu else ({}, {})
     return ModelProfile(
         identity=cost_identity(job),
         machine=machine.name,
         origin="measured",
         steps=tuple(steps),
-        memory=(_memory_cost(counts[0]),),
+        memory=tuple(_memory_cost(found) for found in _first_of_each_kind(counts)),
         startup_s=statistics.median(chain.from_iterable(found.startups_s for found in counts)),
         warmup_steps=warmup_steps,
         flops=flops,
         bytes=moved,
         intensity=intensity,
         bandwidth_gbps=moved / step_s / 1e9,
-        utilisation={"cpu": utilisation},
-        job_type={"cpu": kind},
+        utilisation={"cpu": utilisation, **busy},
+        job_type={"cpu": kind, **gpu_kind},
         probe_s=probe_s,
         input=tuple(InputCost(**cost) for cost in counts[0].input),
         fingerprint=take_fingerprint(machine.fingerprint.hardware, machine.fingerprint.driver),
@@ -71,13 +102,28 @@ def assemble(job: Job, machine: Machine, counts: Sequence[Found], probe_s: float
     )
 
 
-def _step_cost(found: Found, times: OperatorTimes, blocks: Blocks, warmup_steps: int) -> StepCost:
+def _on_gpu(
+    step: StepCost, operators: Sequence[OperatorCost], machine: Machine
+) -> tuple[dict[Kind, float], dict[Kind, JobType]]:
+    """The share of ``step`` in which the GPU works on operators, and the type of the job on it. By
+    the roofline alone: processes that take turns are slowed by any neighbour alike."""
+    rows = [cost for cost in operators if cost.lane == "gpu" and cost.threads == step.threads]
+    busy = min(1.0, sum(cost.mean_us for cost in rows) / step.mean_us)
+    flops, moved = total_work(rows, step.threads)
+    intensity = flops / moved if moved else 0.0
+    return {"gpu": busy}, {"gpu": job_type(busy, intensity, gpu_balance(machine.gpus[0]))}
+
+
+def _step_cost(
+    found: Found, times: OperatorTimes | DeviceTimes, blocks: Blocks, warmup_steps: int
+) -> StepCost:
     assert found.phases is not None
     step = step_statistics(list(chain.from_iterable(blocks.plain)))
     mean_us = step.mean_s * 1e6
     stall_us = step.stall_s / step.n * 1e6
+    noise = half_width(blocks.block_means_s)
     return StepCost(
-        device="cpu",
+        device=found.kind,
         threads=found.threads,
         mean_us=mean_us,
         p10_us=step.p10_s * 1e6,
@@ -86,12 +132,12 @@ def _step_cost(found: Found, times: OperatorTimes, blocks: Blocks, warmup_steps:
         n=step.n,
         stalls=step.stalls,
         stall_us=stall_us,
-        half_width=half_width(blocks.block_means_s),
+        half_width=noise,
         repeatability=unlikeness(found.passes),
         rounds=len(blocks.probes_s),
         dropped_rounds=sum(len(p.probes_s) for p in found.passes) - len(blocks.probes_s),
-        closure={"cpu": closure_of(times, mean_us)},
-        scale={"cpu": (mean_us + stall_us) / times.total_us},
+        closure={lane: closure_of(part, mean_us) for lane, part in times.lanes.items()},
+        scale={lane: (mean_us + stall_us) / part.total_us for lane, part in times.lanes.items()},
         profiler_event_us=statistics.median(found.event_us),
         compute_slowdown=found.neighbours.by_count("compute"),
         stream_slowdown=found.neighbours.by_count("stream"),
@@ -100,18 +146,26 @@ def _step_cost(found: Found, times: OperatorTimes, blocks: Blocks, warmup_steps:
         warmup_s=sum(found.phases.first_steps_s[:warmup_steps]),
         evaluate_s=found.phases.evaluate_s,
         save_s=found.phases.save_s,
-        sensitivity=found.neighbours.points(),
+        sensitivity=found.neighbours.points() + found.on_gpu.points("gpu"),
+        leftover={lane: leftover_of(part, mean_us, noise) for lane, part in times.lanes.items()},
     )
+
+
+def _first_of_each_kind(counts: Sequence[Found]) -> list[Found]:
+    kinds = dict.fromkeys(found.kind for found in counts)
+    return [next(found for found in counts if found.kind == kind) for kind in kinds]
 
 
 def _memory_cost(found: Found) -> MemoryCost:
     assert found.phases is not None
     sizes = found.ready["sizes"]
+    # The peak of resident memory has it already.
+    beyond_bytes = found.idle_bytes if found.kind == "gpu" else 0
     return MemoryCost(
-        device="cpu",
+        device=found.kind,
         activation_bytes=max(0, found.structure["peak_bytes"] - sizes["gradient_bytes"]),
         context_bytes=found.idle_bytes,
-        peak_bytes=found.phases.peak_bytes,
+        peak_bytes=found.phases.peak_bytes + beyond_bytes,
         **sizes,
     )
 
@@ -134,7 +188,8 @@ def _of_steps(
     for found in counts:
         blocks = together([one.steady() for one in found.passes])
         event_us = statistics.median(found.event_us)
-        times = merge_operators(found.structure["calls"], blocks.profiled, event_us, found.threads)
+        merge = merge_operators if found.kind == "cpu" else merge_device
+        times = merge(found.structure["calls"], blocks.profiled, event_us, found.threads)
         operators.extend(times.costs())
         steps.append(_step_cost(found, times, blocks, warmup_steps))
     return steps, operators

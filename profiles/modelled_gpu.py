@@ -92,7 +92,7 @@ def two_clocks_us(
     host = sum(row.mean_us for row in host_rows if row.phase == "input")
     free = busy = 0.0
     for row in device_rows:
-        host += row.gap_before_us + row.host_us
+        host += row.t1_us + row.host_us
         free = max(free + KERNEL_GAP_US, host) + row.mean_us
         busy += row.mean_us if row.lane == "gpu" else 0.0
     return max(host, free), busy
@@ -153,6 +153,7 @@ def _gpu_step(cpu: StepCost, step_us: float) -> StepCost:
         dropped_rounds=0,
         closure={},
         scale={},
+        leftover={},
     )
 
 

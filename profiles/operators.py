@@ -12,24 +12,40 @@ from numpy.typing import NDArray
 from profiles.operator_formulas import NOTHING
 from profiles.trace_reading import INPUT_MARK, Called
 from rmixer.errors import RunFailed
-from rmixer.profile import OperatorCost
+from rmixer.profile import Leftover, OperatorCost
 
 Times = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
+class LaneSum:
+    """A step as one lane tells it: operators and gaps, ``clipped_us`` of them because none is let
+    fall below 0."""
+
+    total_us: float
+    clipped_us: float = 0.0
+
+
+@dataclass(frozen=True)
 class OperatorTimes:
-    """Corrected ``durations_us`` and ``gaps_us`` [steps, operators] of one thread count."""
+    """Corrected ``durations_us`` and ``gaps_us`` [steps, operators] of one thread count.
+    ``clipped_us`` is what a step of them is longer by because none is below 0."""
 
     calls: Sequence[Called]
     durations_us: Times
     gaps_us: Times
     threads: int
+    clipped_us: float = 0.0
 
     @property
     def total_us(self) -> float:
         """Sum of mean durations and mean gaps: the step as the operators tell it."""
         return float(self.durations_us.mean(axis=0).sum() + self.gaps_us.mean(axis=0).sum())
+
+    @property
+    def lanes(self) -> dict[str, LaneSum]:
+        """The step by lane: there is only the host's."""
+        return {"cpu": LaneSum(self.total_us, self.clipped_us)}
 
     def costs(self) -> list[OperatorCost]:
         """A row of ``operators.csv`` for each operator; what was not counted does no work."""
@@ -82,17 +98,27 @@ def merge_operators(
     # A stalled machine during one operator says nothing about the operator.
     totals = (durations + gaps).sum(axis=1)
     steady = totals <= 10 * np.median(totals)
+    durations = durations[steady] - event_us * nested
+    gaps = gaps[steady] - event_us * between
+    negative = np.minimum(durations, 0.0).sum(axis=1) + np.minimum(gaps, 0.0).sum(axis=1)
     return OperatorTimes(
         calls=calls,
-        durations_us=np.maximum(0.0, durations[steady] - event_us * nested),
-        gaps_us=np.maximum(0.0, gaps[steady] - event_us * between),
+        durations_us=np.maximum(0.0, durations),
+        gaps_us=np.maximum(0.0, gaps),
         threads=threads,
+        clipped_us=-float(negative.mean()),
     )
 
 
-def closure_of(times: OperatorTimes, mean_us: float) -> float:
+def closure_of(times: OperatorTimes | LaneSum, mean_us: float) -> float:
     """(operators + gaps) / uninstrumented mean step - 1, before any scaling."""
     return times.total_us / mean_us - 1.0
+
+
+def leftover_of(times: OperatorTimes | LaneSum, mean_us: float, noise: float) -> Leftover:
+    """What sets the operators and gaps apart from a mean step known within ``noise`` of it."""
+    profiler_us = times.total_us - times.clipped_us - mean_us
+    return Leftover(times.clipped_us, profiler_us, noise * mean_us)
 
 
 def total_work(operators: Sequence[OperatorCost], threads: int) -> tuple[int, int]:

@@ -6,7 +6,7 @@ import csv
 import dataclasses
 import io
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 
@@ -25,19 +25,18 @@ from rmixer.files import (
     write_text,
 )
 from rmixer.fingerprint import Fingerprint
+from rmixer.lanes import LANES, PHASES
 from rmixer.machine import check_schema
 from rmixer.operator_checks import check_steps, check_times, check_together, check_within_steps
 from rmixer.policies.view import DeviceCost
 
-SCHEMA_VERSION: Final = 1
+SCHEMA_VERSION: Final = 2
 Seconds = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Finite = Annotated[float, Field(allow_inf_nan=False)]
 Bytes = Annotated[int, Field(ge=0)]
 Kind = Literal["cpu", "gpu"]
 JobType = Literal["compute", "memory", "low"]
-PHASES = ("input", "copy", "forward", "backward", "optimizer")
-LANES = ("cpu", "gpu", "link")
 
 
 @dataclass(frozen=True)
@@ -47,7 +46,10 @@ class OperatorCost:
     ``forward_index`` is the index of the forward operator that a backward one belongs to, -1
     where there is none. Times are corrected for the profiler's cost, not scaled.
     ``gap_before_us`` lies between the lane's previous operator's end and this one's start;
-    ``host_us`` is the host's time to launch the operator when it runs on a GPU, else 0.
+    ``host_us`` is the host's time to launch the operator when it runs on a GPU, else 0. It is the
+    sum of ``t2_us`` to ``t5_us`` where these are known: before its first launch, after its last,
+    in the launches, between them. ``t1_us`` is the host's time since it had launched the operator
+    before, and ``wait_us`` how long it waited for the device since then.
     """
 
     index: int
@@ -67,12 +69,19 @@ class OperatorCost:
     mean_us: float
     gap_before_us: float
     host_us: float
+    t1_us: float = 0.0
+    t2_us: float = 0.0
+    t3_us: float = 0.0
+    t4_us: float = 0.0
+    t5_us: float = 0.0
+    wait_us: float = 0.0
 
 
 @dataclass(frozen=True)
 class Sensitivity:
     """How many times as long a step takes as alone, while ``cores`` others compute in cache or
-    stream memory for a share ``duty`` of the time: as measured, so noise may be below 1."""
+    stream memory for a share ``duty`` of the time: as measured, so noise may be below 1. On a
+    ``gpu`` they are its multiprocessors."""
 
     __pydantic_config__ = ConfigDict(extra="forbid")
 
@@ -80,26 +89,40 @@ class Sensitivity:
     cores: Annotated[int, Field(gt=0)]
     duty: Annotated[float, Field(gt=0, le=1)]
     slowdown: Positive
+    device: Kind = "cpu"
+
+
+@dataclass(frozen=True)
+class Leftover:
+    """Why the operators and gaps of a lane do not add up to the step, in microseconds of a step.
+    They are longer by ``clipped_us`` because none was let fall below 0, and by ``profiler_us``
+    because the profiler cost more than what was taken out for it (less, where it is negative), or
+    the machine was slower in the blocks with it; the step itself is known within ``noise_us``."""
+
+    __pydantic_config__ = ConfigDict(extra="forbid")
+
+    clipped_us: Seconds
+    profiler_us: Finite
+    noise_us: Seconds
 
 
 @dataclass(frozen=True)
 class StepCost:
     """A step on one kind of device with one count of host threads, without the profiler.
 
-    ``mean_us`` leaves stalls out (steps over 10 x the median); ``stall_us`` is what they add to
-    a step on average. ``half_width`` is half the 95% interval of the mean by blocks, as a fraction
-    of it; ``repeatability`` how far the means of two workers in turn were apart; ``rounds`` are
-    those that count, ``dropped_rounds`` those in which the machine was slow. ``closure`` is (sum
-    of operators + gaps) / mean - 1 by lane, before scaling; ``scale`` what the simulator
-    multiplies operators and gaps by, by lane. ``compute_slowdown[k - 1]`` and
-    ``stream_slowdown[k - 1]`` are this step's mean, in units of its mean alone, while k other
-    cores compute in cache or stream memory (empty where no core is left over, or it was not
-    measured), from ``sensitivity``, all points of the sweep; ``pressure`` is how much one such
-    job slows a streaming neighbour, from 0 (as a compute loop does) to 1 (as another stream does).
-    Phases other than training are seconds;
-    warm-up is that of the first ``warmup_steps`` of the profile. Only of a command job are known
-    ``core_us``, the processor time that all its processes spend on a step, and ``gpu_us``, how
-    long its GPU is busy with one.
+    ``mean_us`` leaves stalls out (steps over 10 x the median); ``stall_us`` is what they add to a
+    step on average. ``half_width`` is half the 95% interval of the mean by blocks, as a fraction of
+    it; ``repeatability`` how far the means of two workers in turn were apart; ``rounds`` are those
+    that count, ``dropped_rounds`` those in which the machine was slow. ``closure`` is (sum of
+    operators + gaps) / mean - 1 by lane, before scaling, and ``leftover`` says what that comes
+    from; ``scale`` is what the simulator multiplies operators and gaps by, by lane.
+    ``compute_slowdown[k - 1]`` and ``stream_slowdown[k - 1]`` are this step's mean, in units of its
+    mean alone, while k other cores compute in cache or stream memory (empty where no core is left
+    over, or it was not measured), from ``sensitivity``, all points of the sweep; ``pressure`` is
+    how much one such job slows a streaming neighbour, from 0 (as a compute loop does) to 1 (as
+    another stream does). Phases other than training are seconds; warm-up is that of the first
+    ``warmup_steps`` of the profile. Only of a command job are known ``core_us``, the processor time
+    that all its processes spend on a step, and ``gpu_us``, how long its GPU is busy with one.
     """
 
     __pydantic_config__ = ConfigDict(extra="forbid")
@@ -130,13 +153,16 @@ class StepCost:
     sensitivity: tuple[Sensitivity, ...] = ()
     core_us: Seconds | None = None
     gpu_us: Seconds | None = None
+    leftover: dict[str, Leftover] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class MemoryCost:
     """Peak memory on one kind of device. On the CPU ``context_bytes`` is an idle worker's
-    resident memory and ``peak_bytes`` the high-water mark of a fresh worker that trained. Of a
-    command job only the peak is known, that of all its processes."""
+    resident memory and ``peak_bytes`` the high-water mark of a fresh worker that trained. On a GPU
+    the context is what the driver gives a process without tensors, and the peak with it all that
+    torch's allocator took of the driver. Of a command job only the peak is known, that of all its
+    processes."""
 
     __pydantic_config__ = ConfigDict(extra="forbid")
 
@@ -192,7 +218,7 @@ class ModelProfile:
     fingerprint: Fingerprint
     input: tuple[InputCost, ...] = ()
     predicted_from: tuple[int, ...] = ()
-    schema_version: Literal[1] = SCHEMA_VERSION
+    schema_version: Literal[2] = SCHEMA_VERSION
     operators: tuple[OperatorCost, ...] = ()
 
     @property
@@ -238,7 +264,10 @@ class ModelProfile:
         }
 
 
-COLUMNS = tuple(field.name for field in dataclasses.fields(OperatorCost))
+_FIELDS = tuple(field.name for field in dataclasses.fields(OperatorCost))
+HOST_COLUMNS = ("t1_us", "t2_us", "t3_us", "t4_us", "t5_us", "wait_us")
+"""They follow the others where a profile has a GPU's operators."""
+COLUMNS = tuple(name for name in _FIELDS if name not in HOST_COLUMNS)
 _WHOLE = {
     "index": 0,
     "forward_index": -1,
@@ -255,9 +284,10 @@ def write_profile(folder: Path, profile: ModelProfile) -> None:
     ``checksum`` is of all the rest of both."""
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(COLUMNS)
+    columns = _FIELDS if any(c.lane != "cpu" for c in profile.operators) else COLUMNS
+    writer.writerow(columns)
     for cost in profile.operators:
-        values = (getattr(cost, name) for name in COLUMNS)
+        values = (getattr(cost, name) for name in columns)
         writer.writerow(round(v, 3) if isinstance(v, float) else v for v in values)
     write_text(folder / "operators.csv", out.getvalue())
     summary: dict[str, Any] = {"schema_version": SCHEMA_VERSION, **plain(profile)}
@@ -305,8 +335,8 @@ def _operator(row: CsvRow) -> OperatorCost:
     values["lane"] = row.one_of("lane", LANES)
     for name, least in _WHOLE.items():
         values[name] = row.whole(name, least)
-    for name in COLUMNS:
-        if name.endswith("_us"):
+    for name in _FIELDS:
+        if name.endswith("_us") and name in row.cells:
             values[name] = row.number(name, least=0)
     check_times(row)
     return OperatorCost(**values)

@@ -8,9 +8,16 @@ import numpy as np
 import pytest
 
 from profiles.operator_formulas import OperatorWork
-from profiles.operators import OperatorTimes, closure_of, merge_operators, total_work
+from profiles.operators import (
+    OperatorTimes,
+    closure_of,
+    leftover_of,
+    merge_operators,
+    total_work,
+)
 from profiles.trace_reading import INPUT_MARK, Called
 from rmixer.errors import RunFailed
+from rmixer.profile import Leftover
 
 CALLS = [
     Called(INPUT_MARK, 5.0, phase="input"),
@@ -82,6 +89,18 @@ def test_closure_is_signed_and_relative_to_the_measured_step() -> None:
     assert closure_of(times, 79.0) == 0
     assert closure_of(times, 79.0 / 1.25) == pytest.approx(0.25)
     assert closure_of(times, 158.0) == pytest.approx(-0.5)
+
+
+def test_what_closure_leaves_has_its_name() -> None:
+    """A step of 79 us that the profiler did not lengthen: at 2 us each, nine events too many were
+    taken out. At 10 us the first two operators, the input's gap and the two others would be 0, -5,
+    5, -17 and -9 us, the last 15: 31 us are not let fall."""
+    assert leftover_of(merge_operators(CALLS, [ONE], 2.0, 1), 79.0, 0.1) == Leftover(0, -18, 7.9)
+    times = merge_operators(CALLS, [ONE], event_us=10.0, threads=1)
+    assert times.total_us == 5 + 15
+    left = leftover_of(times, 79.0, 0.0)
+    assert (left.clipped_us, left.profiler_us) == (31, -90)
+    assert times.total_us == 79 + left.clipped_us + left.profiler_us
 
 
 def test_rows_of_the_table() -> None:
