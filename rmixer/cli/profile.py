@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from rmixer.cli.profile_import import import_trace_command, show_imported
+from rmixer.cli.profile_memory import memory
 from rmixer.cli.profile_types import types
 from rmixer.cli.workloads import shrinking_option, shrunk_workload
 from rmixer.errors import InputError
@@ -19,6 +20,7 @@ def command() -> None:
 
 
 command.add_command(import_trace_command)
+command.add_command(memory)
 command.add_command(types)
 
 

@@ -119,16 +119,20 @@ class RecommendationModel(nn.Module, ABC):
         ids = self.table_ids(batch)
         return ids, {name: self._gathered(name, at) for name, at in ids.items()}
 
-    def most_rows(self, blank: Mapping[str, Tensor]) -> dict[str, int]:
-        """Of each table the most rows that a batch can name, of the shapes of ``blank``, which
-        has 0 everywhere: of a field as many as its places, or as it has."""
-        most = {}
+    def field_places(self, blank: Mapping[str, Tensor]) -> dict[str, list[int]]:
+        """Of each table how many places of a batch each of its fields has, in batches of the shapes
+        of ``blank``, which has 0 everywhere."""
+        found = {}
         for name, first_rows in self.table_ids(blank).items():
             ends = torch.tensor(list(accumulate(self._fields[name])))
             fields = torch.bucketize(first_rows, ends, right=True)
-            places = torch.bincount(fields, minlength=len(ends)).tolist()
-            most[name] = sum(map(min, places, self._fields[name]))
-        return most
+            found[name] = torch.bincount(fields, minlength=len(ends)).tolist()
+        return found
+
+    def most_rows(self, places: Mapping[str, Sequence[int]]) -> dict[str, int]:
+        """Of each table the most rows that a batch with these :meth:`field_places` can name: of a
+        field as many as its places, or as it has."""
+        return {name: sum(map(min, counts, self._fields[name])) for name, counts in places.items()}
 
     def bags_of(self, name: str) -> Bags | None:
         """The bags of the table ``name``, if it has any."""

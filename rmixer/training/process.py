@@ -23,9 +23,11 @@ _WAITING = ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT", "KMP_BLOCKTIME", "OMP_PROC_BIND
 _KEPT_MEMORY = {
     "MALLOC_MMAP_THRESHOLD_": str(4 << 30),
     "MALLOC_TRIM_THRESHOLD_": str(4 << 30),
+    "GLIBC_TUNABLES": "glibc.malloc.tcache_count=0:glibc.malloc.mxfast=0",
 }
 """Lets glibc keep what a step frees for the next one. Otherwise it gives large buffers back to the
-system, and at large batches a step's time is mostly page faults."""
+system, and at large batches a step's time is mostly page faults. Small pieces it joins at once:
+kept apart they lie between large ones, which then fit less and less, and the heap grows."""
 
 
 def training_environment(threads: int, shares_cores: bool = False) -> dict[str, str]:

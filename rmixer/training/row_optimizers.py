@@ -70,11 +70,10 @@ class RowOptimizer(ABC):
         ``active`` (no dimension) is 0 and not 1 the gradient is 0, and nothing may change."""
 
     @property
-    def state_bytes(self) -> int:
+    def state(self) -> list[Tensor]:
         """What it holds besides the table."""
-        return sum(held.nbytes for held in vars(self).values() if isinstance(held, Tensor)) - (
-            self.table.nbytes
-        )
+        held = (value for name, value in vars(self).items() if name != "table")
+        return [value for value in held if isinstance(value, Tensor)]
 
 
 class RowSGD(RowOptimizer):

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,15 @@ from rmixer.training.row_optimizers import make_row_optimizer
 from rmixer.workload import Job
 
 
+@dataclass(frozen=True)
+class Substitute:
+    """What a step is built from where a job's data and the values of tensors are not at hand:
+    ``batches``, and of each table the places that its fields have in one."""
+
+    batches: Batches
+    places: Mapping[str, Sequence[int]]
+
+
 class TrainingStep:
     """One job's model, optimizers and batches, and one step of training at a time.
 
@@ -27,7 +37,7 @@ class TrainingStep:
     Shapes never change from step to step, and no value is read back from the device.
     """
 
-    def __init__(self, job: Job, device: str = "cpu") -> None:
+    def __init__(self, job: Job, device: str = "cpu", substitute: Substitute | None = None) -> None:
         check_precision([job])
         entry = job.entry
         self.job, self.device = job, torch.device(device)
@@ -35,10 +45,15 @@ class TrainingStep:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(job.seed)
             self.model = entry.build(job.rows_cap)
-        arrays = open_dataset(entry.dataset, job.data)
-        self.batches = Batches(arrays, job.batch, job.seed, job.rows_cap, self.model.inputs)
-        self._most_rows = self.model.most_rows(self.batches.blank())
-        self.model.to(self.device)
+        if substitute is None:
+            arrays = open_dataset(entry.dataset, job.data)
+            self.batches = Batches(arrays, job.batch, job.seed, job.rows_cap, self.model.inputs)
+            places: Mapping[str, Sequence[int]] = self.model.field_places(self.batches.blank())
+        else:
+            self.batches, places = substitute.batches, substitute.places
+        self._most_rows = self.model.most_rows(places)
+        if self.device.type != "cpu":
+            self.model.to(self.device)
         seed_dropout(self.model, torch.Generator(self.device).manual_seed(job.seed))
         self._dense = [p for p in self.model.parameters() if p.requires_grad]
         # Fused is the fastest on the CPU, and the only kind there that reads no step count back.
@@ -128,19 +143,29 @@ class TrainingStep:
         """All weights by name, on the CPU; ``torch.load(..., weights_only=True)`` reads them."""
         return {name: value.detach().cpu() for name, value in self.model.state_dict().items()}
 
+    def leaves(self) -> list[Tensor]:
+        """What the backward pass gives gradients: the dense parameters, and the rows that the last
+        forward pass gathered."""
+        return [*self._dense, *self._rows.values()]
+
+    def tensors_by_use(self) -> dict[str, list[Any]]:
+        """What the step holds between steps: ``parameter`` (buffers included), ``gradient`` (of
+        the :meth:`leaves`), ``optimizer`` (the state of both kinds). Not all are tensors."""
+        state = [value for held in self._optimizer.state.values() for value in held.values()]
+        of_rows = [
+            value for optimizer in self._row_optimizers.values() for value in optimizer.state
+        ]
+        return {
+            "parameter": [*self.model.parameters(), *self.model.buffers()],
+            "gradient": [leaf.grad for leaf in self.leaves()],
+            "optimizer": state + of_rows,
+        }
+
     def bytes_by_use(self) -> dict[str, int]:
-        """What the step holds between steps, once one has run: ``parameter_bytes`` (buffers
-        included), ``gradient_bytes`` (dense, and of the gathered rows), ``optimizer_bytes``."""
+        """The bytes of :meth:`tensors_by_use` (``parameter_bytes`` ...), once a step has run."""
         if self.last_loss is None:
             raise RuntimeError("no step has run yet")
-        gradients = [p.grad for p in (*self._dense, *self._rows.values())]
-        state = [value for held in self._optimizer.state.values() for value in held.values()]
-        rows = sum(optimizer.state_bytes for optimizer in self._row_optimizers.values())
-        return {
-            "parameter_bytes": _bytes((*self.model.parameters(), *self.model.buffers())),
-            "gradient_bytes": _bytes(gradients),
-            "optimizer_bytes": _bytes(state) + rows,
-        }
+        return {f"{use}_bytes": _bytes(held) for use, held in self.tensors_by_use().items()}
 
     def _to_device(self, batch: dict[str, Tensor]) -> dict[str, Tensor]:
         if self.device.type == "cpu":

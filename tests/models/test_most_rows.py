@@ -25,15 +25,18 @@ def test_a_field_has_no_more_than_its_places_and_its_rows() -> None:
     days = min(500, model.config["days"])
     places = 3 * 20 + 3
     expected = {"shared": places + places + min(places, days), "user": 3}
-    assert model.most_rows(blank(20, 3)) == expected
-    assert model.most_rows(blank(20, 600)) == {"shared": 500 + 500 + days, "user": 500}
+    assert model.most_rows(model.field_places(blank(20, 3))) == expected
+    assert model.most_rows(model.field_places(blank(20, 600))) == {
+        "shared": 500 + 500 + days,
+        "user": 500,
+    }
 
 
 @pytest.mark.parametrize("model", MODELS)
 def test_no_batch_names_more(model: str) -> None:
     entry = model_entry(model)
     step = TrainingStep(Job("job", model, 5, 64, entry.optimizer, entry.lr, seed=0, rows_cap=30))
-    most = step.model.most_rows(step.batches.blank())
+    most = step.model.most_rows(step.model.field_places(step.batches.blank()))
     assert set(most) == set(step.model.tables)
     for _ in range(3):
         for name, ids in step.model.table_ids(step.batches.next_batch()).items():

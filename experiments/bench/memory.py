@@ -1,0 +1,82 @@
+"""Predicted memory of every model against measured, at three batch sizes.
+
+``python -m experiments.bench.memory [--models a,b] [--batch 32] [--out FILE]``. Tables are capped
+where they would not fit; every model and batch runs in fresh workers of one thread.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, replace
+from pathlib import Path
+
+import click
+
+from experiments.bench.step_speed import fitting_cap
+from experiments.figures import save_all
+from experiments.figures.memory import draw_memory
+from experiments.memory_table import MemoryRow, memory_table
+from profiles import limits
+from profiles.memory_measurement import (
+    measure_context_bytes,
+    measure_resident_bytes,
+    measure_tensor_bytes,
+)
+from profiles.memory_prediction import predict_memory
+from rmixer.cli.console import console
+from rmixer.files import write_json, write_text
+from rmixer.fingerprint import take_fingerprint
+from rmixer.models.registry import MODELS, model_entry
+from rmixer.workload import job_of
+
+
+@click.command()
+@click.option("--models", help="Names, like criteo_dlrm,rm1. Default: all.")
+@click.option(
+    "--batch",
+    "batches",
+    type=click.IntRange(1),
+    multiple=True,
+    default=(32, 128, 512),
+    show_default=True,
+)
+@click.option("--memory-gb", type=click.FloatRange(0.1), default=6.0, show_default=True)
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    help="Write JSON here, the table as .txt and the figure as .png.",
+)
+def main(models: str | None, batches: tuple[int, ...], memory_gb: float, out: Path | None) -> None:
+    """Predict, run, compare."""
+    entries = [model_entry(name) for name in models.split(",")] if models else MODELS.values()
+    core = limits.usable_cores()[0]
+    context_bytes = measure_context_bytes(core)
+    rows: list[MemoryRow] = []
+    for entry in entries:
+        cap = fitting_cap(entry, memory_gb * 1e9)
+        for batch in batches:
+            job = replace(job_of(entry.name), batch=batch, rows_cap=cap)
+            row = MemoryRow(
+                entry.name,
+                batch,
+                cap,
+                predict_memory(job),
+                context_bytes,
+                measure_tensor_bytes(job, core),
+                measure_resident_bytes(job, core),
+            )
+            rows.append(row)
+            click.echo(f"{entry.name} {batch}: {row.tensor_error:+.2%}", err=True)
+    shown = console()
+    with shown.capture() as captured:
+        shown.print(memory_table(rows))
+    click.echo(captured.get())
+    if out:
+        fingerprint = asdict(take_fingerprint(limits.processor_name()))
+        found = [row.as_dict() for row in rows]
+        write_json(out, {"fingerprint": fingerprint, "memory": found})
+        write_text(out.with_suffix(".txt"), captured.get())
+        save_all({out.stem: lambda: draw_memory(rows)}, out.parent)
+
+
+if __name__ == "__main__":
+    main()

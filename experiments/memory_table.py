@@ -1,0 +1,106 @@
+"""Predicted memory beside measured, as a table."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from rich import box
+from rich.console import Group
+from rich.table import Table
+from rich.text import Text
+
+from experiments.quantities import ABSENT, percent, signed_percent, size
+from profiles.memory_prediction import PredictedMemory
+
+_SPLIT = ("parameters", "gradients", "optimizer", "activations", "input", "tensors", "worker")
+_MEASURED = ("tensors", "measured", "error", "worker", "measured", "error")
+
+
+@dataclass(frozen=True)
+class MemoryRow:
+    """One model and batch on the CPU. ``context_bytes`` is a worker's own; ``measured_*`` are None
+    where nothing was run. Tensors are compared with the allocator's events, the rest with the
+    high-water mark of a fresh worker."""
+
+    model: str
+    batch: int
+    rows_cap: int | None
+    predicted: PredictedMemory
+    context_bytes: int
+    measured_tensor_bytes: int | None = None
+    measured_resident_bytes: int | None = None
+
+    @property
+    def resident_bytes(self) -> int:
+        """The predicted peak of a fresh worker."""
+        return self.context_bytes + self.predicted.grown_bytes
+
+    @property
+    def tensor_error(self) -> float | None:
+        """Predicted over measured tensors, - 1."""
+        return _error(self.predicted.tensor_bytes, self.measured_tensor_bytes)
+
+    @property
+    def resident_error(self) -> float | None:
+        """Predicted over measured resident memory, - 1."""
+        return _error(self.resident_bytes, self.measured_resident_bytes)
+
+    def as_dict(self) -> dict[str, Any]:
+        """All of it, derived figures included."""
+        derived = ("resident_bytes", "tensor_error", "resident_error")
+        found = {**asdict(self), **{name: getattr(self, name) for name in derived}}
+        found["predicted"]["tensor_bytes"] = self.predicted.tensor_bytes
+        return found
+
+
+def _error(predicted: int, measured: int | None) -> float | None:
+    return None if measured is None else predicted / measured - 1.0
+
+
+def memory_table(rows: Sequence[MemoryRow]) -> Group:
+    """A row for each of ``rows``; errors, and these in words, where something was measured."""
+    measured = any(row.measured_tensor_bytes is not None for row in rows)
+    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    table.add_column("model", no_wrap=True)
+    for name in ("batch", *(_MEASURED if measured else _SPLIT)):
+        table.add_column(name, justify="right", no_wrap=True)
+    for row in rows:
+        table.add_row(row.model, str(row.batch), *(_errors(row) if measured else _parts(row)))
+    said = summary(rows) if measured else f"worker: with {size(rows[0].context_bytes)} of its own"
+    return Group(table, Text(said))
+
+
+def _parts(row: MemoryRow) -> list[str]:
+    found = row.predicted
+    parts = (found.parameter_bytes, found.gradient_bytes, found.optimizer_bytes)
+    rest = (found.activation_bytes, found.input_bytes, found.tensor_bytes, row.resident_bytes)
+    return [size(part) for part in (*parts, *rest)]
+
+
+def _errors(row: MemoryRow) -> list[str]:
+    return [
+        size(row.predicted.tensor_bytes),
+        size(row.measured_tensor_bytes),
+        _precise(row.tensor_error),
+        size(row.resident_bytes),
+        size(row.measured_resident_bytes),
+        signed_percent(row.resident_error),
+    ]
+
+
+def _precise(fraction: float | None) -> str:
+    return ABSENT if fraction is None else f"{fraction:+.2%}".replace("-", "−")
+
+
+def summary(rows: Sequence[MemoryRow]) -> str:
+    """Mean and largest size of both errors."""
+    lines = []
+    for name, attribute in (("tensors", "tensor_error"), ("worker", "resident_error")):
+        errors = [abs(found) for row in rows if (found := getattr(row, attribute)) is not None]
+        if errors:
+            mean = f"{statistics.fmean(errors):.2%}"
+            lines.append(f"{name}: mean error {mean}, largest {percent(max(errors))}")
+    return "\n".join(lines)

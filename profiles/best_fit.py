@@ -1,0 +1,81 @@
+"""How far a heap grows under blocks that come and go: glibc's way with large ones."""
+
+from __future__ import annotations
+
+from bisect import bisect_left, insort
+
+ALIGNMENT = 64
+"""Of torch's tensors on the CPU."""
+_HEADER, _UNIT, _LEAST = 16, 16, 32
+
+
+class BestFit:
+    """A heap that gives each block the smallest free stretch that holds it, and grows where none
+    does; free neighbours are joined, and a free end is given back. ``peak_bytes`` is the furthest
+    that it reached.
+
+    A block is taken with room for its alignment, and what remains on either side is free again (as
+    glibc's ``posix_memalign`` does), so that a block's own place may be too small for the next
+    one of its size.
+    """
+
+    def __init__(self) -> None:
+        self.peak_bytes = 0
+        self._end = 0
+        self._free: list[tuple[int, int]] = []  # sizes and starts, in order
+        self._size_at: dict[int, int] = {}
+        self._size_before: dict[int, int] = {}
+        self._held: dict[int, int] = {}
+
+    def allocate(self, size: int) -> int:
+        """The start of a new block of ``size`` bytes, to be freed by it; -1 for an empty one."""
+        if size == 0:
+            return -1
+        needed = -(-(size + _HEADER) // _UNIT) * _UNIT
+        begin, stretch = self._take(needed + ALIGNMENT + _LEAST)
+        start = -(-(begin + _HEADER) // ALIGNMENT) * ALIGNMENT - _HEADER
+        if 0 < start - begin < _LEAST:
+            start += ALIGNMENT
+        self._release(begin, start - begin)
+        rest = begin + stretch - start - needed
+        if rest < _LEAST:
+            needed, rest = needed + rest, 0
+        self._release(start + needed, rest)
+        self._held[start] = needed
+        return start
+
+    def free(self, start: int) -> None:
+        """Free the block that :meth:`allocate` put there."""
+        if start >= 0:
+            self._release(start, self._held.pop(start))
+
+    def _take(self, size: int) -> tuple[int, int]:
+        """The start and the size of a stretch that is free no more."""
+        place = bisect_left(self._free, (size, 0))
+        if place < len(self._free):
+            found, start = self._free[place]
+            self._forget(start, found)
+            return start, found
+        start = self._end
+        self._end += size
+        self.peak_bytes = max(self.peak_bytes, self._end)
+        return start, size
+
+    def _release(self, start: int, size: int) -> None:
+        if size == 0:
+            return
+        if before := self._size_before.get(start):
+            self._forget(start - before, before)
+            start, size = start - before, size + before
+        if after := self._size_at.get(start + size):
+            self._forget(start + size, after)
+            size += after
+        if start + size == self._end:
+            self._end = start
+        else:
+            insort(self._free, (size, start))
+            self._size_at[start] = self._size_before[start + size] = size
+
+    def _forget(self, start: int, size: int) -> None:
+        del self._free[bisect_left(self._free, (size, start))]
+        del self._size_at[start], self._size_before[start + size]

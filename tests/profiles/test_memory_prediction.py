@@ -1,0 +1,156 @@
+"""Memory before the run: by hand, and against the allocator's own events."""
+
+from __future__ import annotations
+
+import gc
+from dataclasses import replace
+
+import pytest
+import torch
+from torch import nn
+from torch._subclasses.fake_tensor import FakeTensorMode
+from torch.profiler import ProfilerActivity, profile
+
+from profiles.best_fit import ALIGNMENT, BestFit
+from profiles.memory_measurement import tensor_bytes
+from profiles.memory_prediction import PredictedMemory, predict_memory
+from profiles.storage_watch import StorageWatch
+from profiles.trace_reading import transient_peak_bytes
+from rmixer.errors import InputError
+from rmixer.models.registry import MODELS
+from rmixer.training.step import TrainingStep
+from rmixer.training.worker import Channel
+from rmixer.workload import Job, job_of
+from sim.made_up import make_command_job
+
+
+def small(model: str, batch: int = 16, rows_cap: int | None = 1000) -> Job:
+    return replace(job_of(model), batch=batch, rows_cap=rows_cap)
+
+
+def test_a_layer_and_its_optimizer_by_hand() -> None:
+    """A layer of 3 x 2 weights and 2 more, a batch of 4. When gradients have come, there are
+    32 bytes each of weights, gradients and, later, of each of two moments."""
+    watch = StorageWatch("weights")
+    with FakeTensorMode(), watch:
+        layer = nn.Linear(3, 2)
+        assert watch.held == {"weights": 4 * (6 + 2)}
+        watch.use = "batch"
+        batch = torch.empty(4, 3)
+        assert watch.held["batch"] == 4 * 12
+        watch.use = "step"
+        loss = layer(batch).sum()
+        assert watch.held["step"] == 4  # the layer's result is needed no more, the sum is
+        loss.backward()  # type: ignore[no-untyped-call]
+        watch.belong([parameter.grad for parameter in layer.parameters()], "gradients")
+        assert watch.held["gradients"] == 32
+        del loss, batch
+        gc.collect()
+        assert watch.held["step"] == watch.held["batch"] == 0
+    assert watch.peak["weights"] == 32
+
+
+def test_views_share_their_storage() -> None:
+    watch = StorageWatch("all")
+    with FakeTensorMode(), watch:
+        whole = torch.empty(8, 4)
+        parts = [whole[0], whole.view(32), whole.t()]
+        assert watch.held["all"] == 128
+        del whole
+        assert watch.held["all"] == 128
+        del parts
+        assert watch.held["all"] == 0
+
+
+@pytest.mark.parametrize(
+    ("model", "optimizer"),
+    [
+        *((name, MODELS[name].optimizer) for name in ("criteo_dlrm", "amazon_bst", "kdd_dpin")),
+        *((name, MODELS[name].optimizer) for name in ("beauty_bert4rec", "alidisplay_dmr", "rm1")),
+        ("criteo_deepfm", "adam"),
+        ("criteo_deepfm", "rowwise_adagrad"),
+        ("criteo_deepfm", "sgd"),
+    ],
+)
+def test_tensors_as_the_allocator_counts_them(model: str, optimizer: str) -> None:
+    job = replace(small(model), optimizer=optimizer)
+    measured = tensor_bytes(_no_channel(), vars(job))
+    assert predict_memory(job).tensor_bytes == pytest.approx(measured, rel=0.005)
+
+
+def _no_channel() -> Channel:
+    """What a task is given that does not use it."""
+    return None  # type: ignore[return-value]
+
+
+def test_what_lives_on_is_as_the_step_counts_it() -> None:
+    job = small("criteo_dlrm")
+    step = TrainingStep(job)
+    step.run()
+    found, held = predict_memory(job), step.bytes_by_use()
+    assert found.parameter_bytes == held["parameter_bytes"]
+    assert found.optimizer_bytes == held["optimizer_bytes"]
+    assert 0 < found.gradient_bytes <= held["gradient_bytes"]
+    assert found.input_bytes == sum(part.nbytes for part in step.batches.blank().values())
+
+
+def test_tables_are_never_made() -> None:
+    """Not even one of these 97 GB."""
+    with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as observed:
+        found = predict_memory(small("mlperf_dlrm", batch=8, rows_cap=None))
+    assert found.parameter_bytes > 90e9
+    assert transient_peak_bytes(observed.profiler.kineto_results.events()) < 100e6
+
+
+def test_the_batch_costs_activations_and_input_alone() -> None:
+    few, many = (predict_memory(small("criteo_dlrm", batch, 10)) for batch in (64, 1024))
+    assert many.parameter_bytes == few.parameter_bytes
+    assert many.input_bytes == 16 * few.input_bytes
+    assert many.activation_bytes > few.activation_bytes
+    assert many.grown_bytes > few.grown_bytes > few.tensor_bytes
+
+
+def test_other_jobs_are_measured_not_predicted() -> None:
+    with pytest.raises(InputError, match="rmixer profile run"):
+        predict_memory(make_command_job())
+
+
+def test_parts_add_up() -> None:
+    assert PredictedMemory(1, 2, 4, 8, 16, heap_bytes=40, data_bytes=2).tensor_bytes == 31
+
+
+def test_a_heap_takes_the_smallest_stretch_that_holds_a_block() -> None:
+    """Three blocks with small ones between them; the first and the last are freed. What fits into
+    both goes into the smaller one, and what fits into neither makes the heap grow."""
+    heap = BestFit()
+    large, _, small_one, _ = (heap.allocate(size) for size in (10_000, 100, 5_000, 100))
+    grown = heap.peak_bytes
+    heap.free(large)
+    heap.free(small_one)
+    assert heap.allocate(4_000) == small_one
+    assert heap.allocate(4_000) <= large + ALIGNMENT
+    assert heap.peak_bytes == grown
+    heap.allocate(9_000)
+    assert heap.peak_bytes > grown + 9_000
+
+
+def test_free_neighbours_become_one_and_a_free_end_is_given_back() -> None:
+    heap = BestFit()
+    blocks = [heap.allocate(1_000) for _ in range(4)]
+    grown = heap.peak_bytes
+    for place in (1, 0, 2, 3):
+        heap.free(blocks[place])
+    heap.allocate(grown - 200)
+    assert heap.peak_bytes == grown
+    assert heap.allocate(0) == -1
+
+
+def test_a_blocks_own_place_may_be_too_small_for_the_next_of_its_size() -> None:
+    """Its alignment is not certain beforehand."""
+    heap = BestFit()
+    first = heap.allocate(64_000)
+    heap.allocate(64)
+    heap.free(first)
+    assert heap.allocate(64_000) == first  # with what lay free on its sides
+    grown = heap.peak_bytes
+    assert grown < 2 * 64_000
