@@ -11,7 +11,7 @@ from pathlib import Path
 
 import click
 
-from experiments.bench.step_speed import fitting_cap
+from experiments.bench.step_speed import as_text, fitting_cap
 from experiments.figures import save_all
 from experiments.figures.memory import draw_memory
 from experiments.memory_table import MemoryRow, memory_table
@@ -22,7 +22,6 @@ from profiles.memory_measurement import (
     measure_tensor_bytes,
 )
 from profiles.memory_prediction import predict_memory
-from rmixer.cli.console import console
 from rmixer.files import write_json, write_text
 from rmixer.fingerprint import take_fingerprint
 from rmixer.models.registry import MODELS, model_entry
@@ -66,15 +65,13 @@ def main(models: str | None, batches: tuple[int, ...], memory_gb: float, out: Pa
             )
             rows.append(row)
             click.echo(f"{entry.name} {batch}: {row.tensor_error:+.2%}", err=True)
-    shown = console()
-    with shown.capture() as captured:
-        shown.print(memory_table(rows))
-    click.echo(captured.get())
+    text = as_text(memory_table(rows), 100)
+    click.echo(text)
     if out:
         fingerprint = asdict(take_fingerprint(limits.processor_name()))
         found = [row.as_dict() for row in rows]
         write_json(out, {"fingerprint": fingerprint, "memory": found})
-        write_text(out.with_suffix(".txt"), captured.get())
+        write_text(out.with_suffix(".txt"), text + "\n")
         save_all({out.stem: lambda: draw_memory(rows)}, out.parent)
 
 

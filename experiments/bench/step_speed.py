@@ -18,7 +18,7 @@ from typing import Any
 import click
 import torch
 from rich import box
-from rich.console import Console
+from rich.console import Console, RenderableType
 from rich.table import Table
 
 from experiments.bench.straightforward import NetworkKind
@@ -165,7 +165,7 @@ def _mean_speedup(rows: list[dict[str, Any]]) -> float:
     return math.exp(statistics.fmean(math.log(row["speedup"]) for row in rows))
 
 
-def as_text(table: Table, width: int) -> str:
+def as_text(table: RenderableType, width: int) -> str:
     """``table`` as lines of at most ``width`` characters."""
     console = Console(width=width, file=io.StringIO())
     with console.capture() as captured:
