@@ -65,7 +65,7 @@ def datasets_table(entries: Iterable[DataSetEntry]) -> Table:
     """What can be prepared."""
     table = _table("Data sets", "rmixer data prepare NAME PATH, or NAME synthetic")
     table.add_column("what")
-    table.add_column("raw files")
+    table.add_column("raw files", overflow="fold")
     for entry in entries:
         table.add_row(entry.name, escape(entry.title), escape(entry.source))
     return table
