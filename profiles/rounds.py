@@ -15,7 +15,7 @@ from typing import Any
 
 from profiles.bubble import Bubbles
 from profiles.precision import half_width, steady_rounds
-from rmixer.step_statistics import step_statistics
+from rmixer.step_statistics import stall_limit_s, step_statistics
 from rmixer.training.process import WorkerProcess
 
 BLOCK_S = 0.25
@@ -61,8 +61,10 @@ class Blocks:
 
     @property
     def block_means_s(self) -> list[float]:
-        """The mean step of each plain block, stalls apart."""
-        return [step_statistics(block).mean_s for block in self.plain]
+        """The mean step of each plain block; stalls are apart, of which a block may consist."""
+        limit_s = stall_limit_s([step for block in self.plain for step in block])
+        steady = ([step for step in block if step <= limit_s] for block in self.plain)
+        return [statistics.fmean(block) for block in steady if block]
 
 
 def measure_rounds(worker: WorkerProcess, bubbles: Bubbles, plan: Plan) -> Blocks:

@@ -30,13 +30,18 @@ class StepStatistics:
         return self.n * self.mean_s + self.stall_s
 
 
+def stall_limit_s(durations_s: Sequence[float] | NDArray[np.float64]) -> float:
+    """Above it a step is a stall: 10 x the median."""
+    return STALL_FACTOR * float(np.median(np.asarray(durations_s, dtype=np.float64)))
+
+
 def step_statistics(durations_s: Sequence[float] | NDArray[np.float64]) -> StepStatistics:
     """The statistics of at least one step time in seconds."""
     times = np.asarray(durations_s, dtype=np.float64)
     if times.size == 0:
         raise ValueError("no steps to summarise")
     p10, p50, p90 = np.quantile(times, (0.1, 0.5, 0.9))
-    stalled = times > STALL_FACTOR * p50
+    stalled = times > stall_limit_s(times)
     mean = float(times[~stalled].mean())
     return StepStatistics(
         n=int(times.size),

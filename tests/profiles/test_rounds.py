@@ -57,6 +57,12 @@ def test_but_no_longer_than_told() -> None:
     assert taken([0.9, 1.1], Plan(precision=0.001, least_rounds=4, seconds=1)) == 4
 
 
+def test_stalls_say_nothing_about_precision() -> None:
+    """Not even where all of a short block is one."""
+    blocks = Blocks([0.05], [[0.010] * 5, [0.010, 0.5, 0.012], [0.4, 0.6]])
+    assert blocks.block_means_s == pytest.approx([0.010, 0.011])
+
+
 def test_unlike_workers() -> None:
     passes = [Blocks([0.05], [[0.010], [0.012]]), Blocks([0.05], [[0.022], [0.022]])]
     assert unlikeness(passes) == pytest.approx(1.0)
