@@ -13,7 +13,7 @@ import click
 from profiles.modelled_gpu import ModelledGpu, modelled_machine, modelled_profile
 from profiles.store import RECORDED, Store
 from rmixer.machine import write_machine
-from rmixer.profile import write_profile
+from rmixer.profile_files import write_profile
 
 
 @click.command()

@@ -17,7 +17,8 @@ from rmixer.files import content_hash
 from rmixer.home import home
 from rmixer.imported_store import find_imported
 from rmixer.machine import Machine, read_machine, write_machine
-from rmixer.profile import ModelProfile, read_profile, write_profile
+from rmixer.profile import ModelProfile
+from rmixer.profile_files import read_profile, write_profile
 from rmixer.workload import Job
 
 RECORDED = Path(__file__).resolve().parent / "recorded"

@@ -2,32 +2,15 @@
 
 from __future__ import annotations
 
-import csv
-import dataclasses
-import io
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Final, Literal
 
 from pydantic import ConfigDict, Field
 
 from rmixer.cost_identity import CostIdentity
-from rmixer.csv_rows import CsvRow, read_rows
 from rmixer.errors import InputError
-from rmixer.files import (
-    content_hash,
-    load_json,
-    parse,
-    plain,
-    read_text,
-    write_json,
-    write_text,
-)
 from rmixer.fingerprint import Fingerprint
-from rmixer.lanes import LANES, PHASES
-from rmixer.machine import check_schema
-from rmixer.operator_checks import check_steps, check_times, check_together, check_within_steps
 from rmixer.policies.view import DeviceCost
 
 SCHEMA_VERSION: Final = 2
@@ -37,6 +20,8 @@ Finite = Annotated[float, Field(allow_inf_nan=False)]
 Bytes = Annotated[int, Field(ge=0)]
 Kind = Literal["cpu", "gpu"]
 JobType = Literal["compute", "memory", "low"]
+HOST_COLUMNS = ("t1_us", "t2_us", "t3_us", "t4_us", "t5_us", "wait_us")
+"""What a row has of the host's time where a profile has a GPU's operators."""
 
 
 @dataclass(frozen=True)
@@ -262,81 +247,3 @@ class ModelProfile:
             )
             for memory in self.memory
         }
-
-
-_FIELDS = tuple(field.name for field in dataclasses.fields(OperatorCost))
-HOST_COLUMNS = ("t1_us", "t2_us", "t3_us", "t4_us", "t5_us", "wait_us")
-"""They follow the others where a profile has a GPU's operators."""
-COLUMNS = tuple(name for name in _FIELDS if name not in HOST_COLUMNS)
-_WHOLE = {
-    "index": 0,
-    "forward_index": -1,
-    "flops": 0,
-    "read_bytes": 0,
-    "written_bytes": 0,
-    "threads": 1,
-}
-"""The columns of whole numbers, with the least that each may hold."""
-
-
-def write_profile(folder: Path, profile: ModelProfile) -> None:
-    """Write ``operators.csv``, then ``summary.json``: a folder with a summary is complete. Its
-    ``checksum`` is of all the rest of both."""
-    out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\n")
-    columns = _FIELDS if any(c.lane != "cpu" for c in profile.operators) else COLUMNS
-    writer.writerow(columns)
-    for cost in profile.operators:
-        values = (getattr(cost, name) for name in columns)
-        writer.writerow(round(v, 3) if isinstance(v, float) else v for v in values)
-    write_text(folder / "operators.csv", out.getvalue())
-    summary: dict[str, Any] = {"schema_version": SCHEMA_VERSION, **plain(profile)}
-    del summary["operators"]
-    checksum = content_hash([summary, out.getvalue()])
-    write_json(folder / "summary.json", {**summary, "checksum": checksum})
-
-
-def read_profile(folder: Path) -> ModelProfile:
-    """The profile in ``folder``; raises :class:`InputError` for another schema version, a
-    truncated file, a missing column, an impossible value, or files that were changed since."""
-    path = folder / "summary.json"
-    data: Any = load_json(path, "profile")
-    check_schema(data, path, SCHEMA_VERSION)
-    checksum = data.pop("checksum", None)
-    profile = parse(data, ModelProfile, path)
-    for key in ("utilisation", "job_type"):
-        for memory in profile.memory:
-            if memory.device not in getattr(profile, key):
-                allowed = "a value (memory has this device)"
-                raise InputError(path, f"{key}.{memory.device}", "nothing", allowed)
-    check_steps(profile.steps, path)
-    table = folder / "operators.csv"
-    operators = _read_operators(table, profile)
-    if content_hash([data, read_text(table, "table of operators")]) != checksum:
-        found = "nothing" if checksum is None else "one that its files do not have"
-        allowed = f"files as they were written: remove {folder} and profile it again"
-        raise InputError(path, "checksum", found, allowed)
-    return dataclasses.replace(profile, operators=operators)
-
-
-def _read_operators(path: Path, profile: ModelProfile) -> tuple[OperatorCost, ...]:
-    rows = list(read_rows(path, "table of operators", COLUMNS))
-    operators = tuple(map(_operator, rows))
-    if not operators and not profile.identity.is_program:
-        raise InputError(path, "line 2", "nothing", "at least one operator")
-    check_together(rows, operators, [cost.threads for cost in operators])
-    check_within_steps(rows, operators, profile.steps)
-    return operators
-
-
-def _operator(row: CsvRow) -> OperatorCost:
-    values: dict[str, Any] = {name: row.cells[name] for name in COLUMNS}
-    values["phase"] = row.one_of("phase", PHASES)
-    values["lane"] = row.one_of("lane", LANES)
-    for name, least in _WHOLE.items():
-        values[name] = row.whole(name, least)
-    for name in _FIELDS:
-        if name.endswith("_us") and name in row.cells:
-            values[name] = row.number(name, least=0)
-    check_times(row)
-    return OperatorCost(**values)

@@ -15,7 +15,8 @@ import click
 from rmixer.layout import even_layout
 from rmixer.machine import Machine, read_machine
 from rmixer.policies import make_policy
-from rmixer.profile import ModelProfile, read_profile
+from rmixer.profile import ModelProfile
+from rmixer.profile_files import read_profile
 from sim import OperatorLevel, simulate
 from sim.made_up import (
     by_key,

@@ -20,7 +20,8 @@ from profiles.store import Store
 from profiles.trace_reading import INPUT_MARK, Called
 from rmixer.errors import InputError
 from rmixer.machine import Gpu
-from rmixer.profile import ModelProfile, Sensitivity, read_profile, write_profile
+from rmixer.profile import ModelProfile, Sensitivity
+from rmixer.profile_files import read_profile, write_profile
 from sim.made_up import make_job, make_machine, make_operator, make_profile, make_step
 from sim.segments import step_segments
 

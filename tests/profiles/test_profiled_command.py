@@ -18,7 +18,7 @@ from rmixer.cost_identity import cost_identity
 from rmixer.errors import InputError, RunFailed
 from rmixer.home import home
 from rmixer.machine import Machine
-from rmixer.profile import read_profile, write_profile
+from rmixer.profile_files import read_profile, write_profile
 from rmixer.workload import Job
 from rmixer.workload_file import read_workload
 from sim.made_up import make_machine

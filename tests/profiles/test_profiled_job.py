@@ -14,7 +14,8 @@ from profiles.rounds import Plan
 from rmixer.cost_identity import cost_identity
 from rmixer.data.prepare import prepare
 from rmixer.machine import Machine
-from rmixer.profile import ModelProfile, OperatorCost, read_profile, write_profile
+from rmixer.profile import ModelProfile, OperatorCost
+from rmixer.profile_files import read_profile, write_profile
 from rmixer.training.step import TrainingStep
 from rmixer.workload import job_of
 from sim.made_up import make_machine

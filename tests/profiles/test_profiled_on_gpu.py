@@ -17,7 +17,8 @@ from profiles.profiler import profile_job
 from profiles.rounds import Plan
 from rmixer.data.prepare import prepare
 from rmixer.machine import Gpu
-from rmixer.profile import ModelProfile, read_profile, write_profile
+from rmixer.profile import ModelProfile
+from rmixer.profile_files import read_profile, write_profile
 from rmixer.workload import job_of
 from sim.made_up import make_machine
 from sim.segments import step_segments

@@ -12,7 +12,8 @@ from profiles import store as store_module
 from profiles.store import RECORDED, Store
 from rmixer.errors import InputError
 from rmixer.machine import Machine, write_machine
-from rmixer.profile import ModelProfile, write_profile
+from rmixer.profile import ModelProfile
+from rmixer.profile_files import write_profile
 from sim.made_up import make_job, make_machine, make_operator, make_profile, make_step
 
 
