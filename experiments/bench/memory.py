@@ -65,12 +65,13 @@ def main(models: str | None, batches: tuple[int, ...], memory_gb: float, out: Pa
             )
             rows.append(row)
             click.echo(f"{entry.name} {batch}: {row.tensor_error:+.2%}", err=True)
+            if out:
+                fingerprint = asdict(take_fingerprint(limits.processor_name()))
+                found = [row.as_dict() for row in rows]
+                write_json(out, {"fingerprint": fingerprint, "memory": found})
     text = as_text(memory_table(rows), 100)
     click.echo(text)
     if out:
-        fingerprint = asdict(take_fingerprint(limits.processor_name()))
-        found = [row.as_dict() for row in rows]
-        write_json(out, {"fingerprint": fingerprint, "memory": found})
         write_text(out.with_suffix(".txt"), text + "\n")
         save_all({out.stem: lambda: draw_memory(rows)}, out.parent)
 
