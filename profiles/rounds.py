@@ -1,6 +1,7 @@
 """Rounds of blocks: the step without PyTorch's profiler, with it, and without it again.
 
-Each round begins with a probe of the machine; rounds in which it was slow are kept apart. Rounds
+Each round begins and ends with a probe of the machine; rounds in which it was slow at either end
+are kept apart. Rounds
 follow until the mean step is known well enough or the time for them is over.
 """
 
@@ -37,7 +38,8 @@ class Plan:
 
 @dataclass
 class Blocks:
-    """What the rounds of one worker gave: a probe, two plain blocks and a profiled one each."""
+    """What the rounds of one worker gave: the slower of two probes, two plain blocks and a profiled
+    one each."""
 
     probes_s: list[float] = field(default_factory=list)
     plain: list[list[float]] = field(default_factory=list)
@@ -72,10 +74,11 @@ def measure_rounds(worker: WorkerProcess, bubbles: Bubbles, plan: Plan) -> Block
     blocks = Blocks()
     begin_s = time.perf_counter()
     while not _is_enough(blocks, plan):
-        blocks.probes_s.append(bubbles.probe())
+        before_s = bubbles.probe()
         blocks.plain.append(worker.ask("plain", seconds=BLOCK_S)["durations"])
         blocks.profiled.append(worker.ask("profiled", seconds=BLOCK_S))
         blocks.plain.append(worker.ask("plain", seconds=BLOCK_S)["durations"])
+        blocks.probes_s.append(max(before_s, bubbles.probe()))
         blocks.seconds = time.perf_counter() - begin_s
     return blocks
 

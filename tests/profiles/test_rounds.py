@@ -57,6 +57,22 @@ def test_but_no_longer_than_told() -> None:
     assert taken([0.9, 1.1], Plan(precision=0.001, least_rounds=4, seconds=1)) == 4
 
 
+@pytest.mark.usefixtures("clock")
+def test_a_round_counts_only_where_the_machine_was_quick_at_both_ends() -> None:
+    """The third round ends, and the fourth begins, on a slow machine."""
+    probes_s = iter([0.05, 0.05, 0.05, 0.05, 0.05, 0.09, 0.09, 0.05, *[0.05] * 4])
+
+    class Slow(Bubbles):
+        def probe(self) -> float:
+            return next(probes_s)
+
+    worker: Any = Worker(iter([0.01] * 99))
+    bubbles: Any = Slow()
+    blocks = measure_rounds(worker, bubbles, Plan(least_rounds=6, seconds=60))
+    assert blocks.probes_s == [0.05, 0.05, 0.09, 0.09, 0.05, 0.05]
+    assert len(blocks.steady().plain) == 2 * 4
+
+
 def test_stalls_say_nothing_about_precision() -> None:
     """Not even where all of a short block is one."""
     blocks = Blocks([0.05], [[0.010] * 5, [0.010, 0.5, 0.012], [0.4, 0.6]])
