@@ -1,8 +1,7 @@
 """Rounds of blocks: the step without PyTorch's profiler, with it, and without it again.
 
 Each round begins and ends with a probe of the machine; rounds in which it was slow at either end
-are kept apart. Rounds
-follow until the mean step is known well enough or the time for them is over.
+are kept apart. Rounds follow until the mean step is known well enough or their time is over.
 """
 
 from __future__ import annotations
