@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -143,7 +144,7 @@ def _step_cost(
         stream_slowdown=found.neighbours.by_count("stream"),
         pressure=found.neighbours.pressure,
         build_s=found.phases.build_s,
-        warmup_s=sum(found.phases.first_steps_s[:warmup_steps]),
+        warmup_s=math.fsum(found.phases.first_steps_s[:warmup_steps]),
         evaluate_s=found.phases.evaluate_s,
         save_s=found.phases.save_s,
         sensitivity=found.neighbours.points() + found.on_gpu.points("gpu"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from rmixer.cli.numbers import FiniteRange
 from rmixer.errors import InputError
 
 
@@ -18,7 +19,7 @@ def command() -> None:
 @click.option("--strict", is_flag=True, help="Stop at the first malformed line.")
 @click.option(
     "--max-malformed",
-    type=click.FloatRange(0.0, 1.0),
+    type=FiniteRange(0.0, 1.0),
     help="Stop when more than this share of a file's lines is malformed. [default: 0.001]",
 )
 @click.option(

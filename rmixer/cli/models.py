@@ -77,7 +77,7 @@ def _table(entries: list[ModelEntry], sizes: dict[str, ModelSize]) -> Table:
     for name in ("embedding", "dense", "memory", "batch"):
         table.add_column(name, justify="right", no_wrap=True)
     table.add_column("optimizer", no_wrap=True)
-    table.add_column("model")
+    table.add_column("model, paper")
     for entry in entries:
         size = sizes[entry.name]
         table.add_row(

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from rmixer.cli.numbers import FiniteRange, whole_numbers
 from rmixer.cli.profile_import import import_trace_command, show_imported
 from rmixer.cli.profile_memory import memory
 from rmixer.cli.profile_types import types
@@ -37,14 +38,14 @@ command.add_command(types)
 @click.option("--threads", help="Thread counts, like 1,2,4. Default: 1 and all cores.")
 @click.option(
     "--precision",
-    type=click.FloatRange(0, 1, min_open=True),
+    type=FiniteRange(0, 1, min_open=True),
     default=0.02,
     show_default=True,
     help="Measure until the mean step is known within this fraction of it,",
 )
 @click.option(
     "--seconds",
-    type=click.FloatRange(0, min_open=True),
+    type=FiniteRange(0, min_open=True),
     help="or for so long in each of two workers a thread count (6 unless given). A command job: "
     "for so long in all a thread count (30).",
 )
@@ -70,7 +71,6 @@ def run(
     from profiles.store import Store
     from rmixer.cli.bars import bar
     from rmixer.cli.console import report
-    from rmixer.cli.numbers import whole_numbers
     from rmixer.workload import Workload, job_of
 
     if bool(models) == bool(workload):

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from rmixer.cli.numbers import FiniteRange
 from rmixer.cli.workloads import shrinking_option, shrunk_workload
 from rmixer.errors import RunFailed
 
@@ -22,7 +23,7 @@ from rmixer.errors import RunFailed
 )
 @click.option(
     "--max-error",
-    type=click.FloatRange(min=0),
+    type=FiniteRange(min=0),
     help="Fail if an error (steps alone, steps together, makespan) exceeds this fraction.",
 )
 def command(

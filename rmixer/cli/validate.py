@@ -6,12 +6,14 @@ from pathlib import Path
 
 import click
 
+from rmixer.cli.numbers import FiniteRange
+
 
 @click.command()
 @click.argument("run", type=click.Path(path_type=Path))
 @click.option(
     "--max-error",
-    type=click.FloatRange(min=0),
+    type=FiniteRange(min=0),
     help="Fail if an error (steps alone, steps together, makespan) exceeds this fraction.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print compare.json.")

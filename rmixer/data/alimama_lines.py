@@ -111,7 +111,7 @@ ADS = LineForm(
         "campaign_id": _MAYBE,
         "customer": _MAYBE,
         "brand": _MAYBE,
-        "price": r"(?:[0-9]{1,12}(?:\.[0-9]{0,9})?|NULL|)",
+        "price": r"(?:[0-9]{1,12}(?:\.[0-9]{0,9})?(?:[eE][+-]?[0-9]{1,2})?|NULL|)",
     },
     {},
 )

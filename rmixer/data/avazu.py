@@ -105,9 +105,11 @@ class Avazu(DataSet):
                 table.add(columns["ids"][:, field])
             yield columns
         rows = int(rows_of_days.sum())
+        if not rows:
+            raise InputError(path, "line 2", "nothing", "samples after the header")
         raw.count("rows", rows, KNOWN_ROWS)
         dictionaries.report(raw, used, tuple(CARDINALITIES), _ROWS)
-        held_out = int(rows_of_days[np.flatnonzero(rows_of_days)[-1]]) if rows else 0
+        held_out = int(rows_of_days[np.flatnonzero(rows_of_days)[-1]])
         return rows - (held_out if held_out < rows else max(1, rows // 10))
 
     def twin(self) -> Chunks:

@@ -11,7 +11,7 @@ from rmixer.data.raw_lines import BYTE_ORDER_MARK, is_gzip, reading
 from rmixer.errors import InputError
 
 LONGEST_LINE_BYTES = 16 << 20
-_PIECE_BYTES = 1 << 18
+_PIECE_BYTES = 1 << 14
 """What is decompressed at a time: of a truncated file no more than this is lost."""
 
 
@@ -81,7 +81,7 @@ def _endless_line(path: Path, at: int) -> InputError:
 
 
 def _compressed_blocks(path: Path, block_bytes: int) -> Iterator[RawBlock]:
-    lines_read = start = index = 0
+    lines_read = start = index = held = 0
     pieces: list[bytes] = []
     with (
         reading(path, lambda: lines_read),
@@ -91,12 +91,13 @@ def _compressed_blocks(path: Path, block_bytes: int) -> Iterator[RawBlock]:
         while piece := text_file.read(min(block_bytes, _PIECE_BYTES)):
             lines_read += piece.count(b"\n")
             pieces.append(piece)
-            if sum(map(len, pieces)) < block_bytes:
+            held += len(piece)
+            if held < block_bytes:
                 continue
             whole, newline, begun = b"".join(pieces).rpartition(b"\n")
             if len(begun) > LONGEST_LINE_BYTES:
                 raise _endless_line(path, start)
-            pieces = [begun]
+            pieces, held = [begun], len(begun)
             if newline:
                 text = whole + newline
                 yield RawBlock(path, index, start, start + len(text), file.tell(), text)

@@ -18,6 +18,8 @@ def first_file(folder: Path, names: Sequence[str]) -> Path:
     for name in names:
         if (folder / name).is_file():
             return folder / name
+    if folder.is_file():
+        raise InputError(folder, "", "a file", f"its folder, with {' or '.join(names)}")
     raise InputError(folder, "", f"no file {names[0]}", f"a folder with {' or '.join(names)}")
 
 

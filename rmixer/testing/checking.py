@@ -22,7 +22,7 @@ from rmixer.testing.failures import (
 from rmixer.testing.report import ModelReport
 from rmixer.testing.step_memory import allocated
 from rmixer.testing.step_shapes import check_shapes
-from rmixer.testing.training_check import train
+from rmixer.testing.training_check import check_batch, train
 from rmixer.training.own_build import Build
 from rmixer.training.own_step import OwnStep
 from rmixer.training.user_code import UserCodeFailed, users_frames
@@ -77,6 +77,7 @@ def _report(build: Build, job: Job) -> ModelReport:
     step = OwnStep(job, build)
     trained = train(step)
     warnings = [*_check_repeats(build, job, trained.losses), *check_shapes(step)]
+    _check_other_batch(build, job)
     quality = step.evaluate(_HELD_OUT_BATCHES)
     memory = {**step.bytes_by_use(), "activation_bytes": trained.activation_bytes}
     held = memory["parameter_bytes"] + memory["optimizer_bytes"]
@@ -88,6 +89,7 @@ def _report(build: Build, job: Job) -> ModelReport:
         batch=job.batch,
         losses=tuple(trained.losses),
         parameters=sum(parameter.numel() for parameter in step.parameters),
+        trained_parameters=sum(p.numel() for p in step.parameters if p.requires_grad),
         memory={**memory, "peak_bytes": held + peak},
         quality=quality,
         warnings=(),
@@ -126,6 +128,14 @@ def _explain_repeat(job: Job, first: int, one: float, other: float) -> str:
         f"{one:.6f} and {other:.6f}; {where}. Draw from torch, numpy.random or random, which are "
         "seeded before build is called, or give generators of your own job.seed"
     )
+
+
+def _check_other_batch(build: Build, job: Job) -> None:
+    """A size of batches that ``build`` has from elsewhere may be ``job.batch`` by chance."""
+    step = OwnStep(replace(job, batch=max(1, job.batch // 2) if job.batch > 1 else 2), build)
+    step.load()
+    step.copy()
+    check_batch(step, 1)
 
 
 def _losses(build: Build, job: Job) -> list[float]:

@@ -8,15 +8,17 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class ModelReport:
-    """``losses`` by step; ``parameters`` as numbers; ``memory`` in bytes by use:
-    ``parameter_bytes``, ``gradient_bytes``, ``optimizer_bytes`` and ``activation_bytes`` (what is
-    kept for the backward pass) are the estimate, ``peak_bytes`` is what the allocator counted at
-    most; ``quality`` of held-out batches; ``warnings`` are worth knowing, but forbid nothing."""
+    """``losses`` by step; the numbers of ``parameters`` and of those that are trained; ``memory``
+    in bytes by use: ``parameter_bytes``, ``gradient_bytes``, ``optimizer_bytes`` and
+    ``activation_bytes`` (what is kept for the backward pass) are the estimate, ``peak_bytes`` is
+    what the allocator counted at most; ``quality`` of held-out batches; ``warnings`` are worth
+    knowing, but forbid nothing."""
 
     model: str
     batch: int
     losses: tuple[float, ...]
     parameters: int
+    trained_parameters: int
     memory: Mapping[str, int]
     quality: Mapping[str, float]
     warnings: tuple[str, ...]
@@ -25,6 +27,10 @@ class ModelReport:
     def estimated_bytes(self) -> int:
         """Parameters, gradients, optimizer state and activations together."""
         return sum(size for use, size in self.memory.items() if use != "peak_bytes")
+
+    def _trained(self) -> str:
+        frozen = self.parameters - self.trained_parameters
+        return f"{self.trained_parameters:,} of them trained" if frozen else "all of them trained"
 
     def __str__(self) -> str:
         sizes = {use.removesuffix("_bytes"): _size(size) for use, size in self.memory.items()}
@@ -35,7 +41,7 @@ class ModelReport:
             f"{self.model} at batch {self.batch} can be profiled and trained",
             f"  losses: {', '.join(f'{loss:.4f}' for loss in self.losses)}; the same again "
             "with the same seed",
-            f"  parameters: {self.parameters:,}, all of them trained",
+            f"  parameters: {self.parameters:,}, {self._trained()}",
             f"  memory: {_size(self.estimated_bytes)} estimated ({parts}); {peak} measured",
             f"  held out: {quality or 'nothing to evaluate on'}",
         ]

@@ -37,7 +37,7 @@ def train(step: OwnStep) -> Trained:
     for number in range(1, step.job.steps + 1):
         step.load()
         step.copy()
-        _check_batch(step, number)
+        check_batch(step, number)
         loss, kept = forward_counted(step)
         activation_bytes = max(activation_bytes, kept)
         losses.append(step.loss())
@@ -65,7 +65,8 @@ def train(step: OwnStep) -> Trained:
     return Trained(losses, activation_bytes)
 
 
-def _check_batch(step: OwnStep, number: int) -> None:
+def check_batch(step: OwnStep, number: int) -> None:
+    """Raises :class:`~rmixer.testing.WrongBatch` unless ``step``'s batch is of ``job.batch``."""
     tensors = list(tensors_in(step.batch))
     if not tensors:
         kind = type(step.batch).__name__

@@ -163,7 +163,10 @@ class OwnStep:
             found = f"tensors of shape {list(predicted[0].shape)} and {list(predicted[1].shape)}"
         else:
             labels, logits = (part.detach().float().cpu().flatten() for part in predicted)
-            return labels.numpy(), logits.numpy()
+            strange = labels[(labels != 0) & (labels != 1)]
+            if not strange.numel():
+                return labels.numpy(), logits.numpy()
+            found, allowed = f"a label {float(strange[0]):g}", "labels that are 0 or 1"
         raise RunFailed(f"{self.job.model}: predict returned {found}; allowed: {allowed}")
 
 

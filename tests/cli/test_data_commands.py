@@ -75,6 +75,12 @@ def test_wrong_input(
     assert found in refused(capsys, "data", "prepare", *arguments)
 
 
+def test_nan_is_no_limit(capsys: pytest.CaptureFixture[str], raw: Path) -> None:
+    ended = call(capsys, "data", "prepare", "criteo_kaggle", raw, "--max-malformed", "nan")
+    assert ended.code == 2
+    assert "--max-malformed': nan is not a finite number" in ended.err
+
+
 def test_list_shows_what_is_there(capsys: pytest.CaptureFixture[str], raw: Path) -> None:
     assert "Prepared data" not in call(capsys, "data", "list").out
     call(capsys, "data", "prepare", "criteo_kaggle", raw)

@@ -159,7 +159,7 @@ def test_samples_are_shuffled_not_sorted(tmp_path: Path) -> None:
         ("raw_sample.csv", 2, f"1,{BEFORE},1,430548_1007,1", "5 fields instead of 6"),
         ("raw_sample.csv", 3, f"1,{BEFORE},1,430548_1008,1,0", "pid is '430548_1008'"),
         ("ad_feature.csv", 2, "x,6406,83237,1,95471,170.0", "adgroup_id is 'x'"),
-        ("ad_feature.csv", 4, "2,6406,83237,1,95471,1e3", "price is '1e3'"),
+        ("ad_feature.csv", 4, "2,6406,83237,1,95471,1e", "price is '1e'"),
         ("user_profile.csv", 3, "é,1,2,2,6,,3,0,", "userid is"),
         ("behavior_log.csv", 5, f"1,{BEFORE},click,1,1", "btag is 'click'"),
         ("behavior_log.csv", 9, "", "1 fields instead of 5"),
@@ -189,6 +189,11 @@ def test_good_lines_beside_a_malformed_one_are_read() -> None:
         "brand": [3, 0],
     }
     assert len(parse_behaviours([b"?"]).columns["user"]) == 0
+
+
+def test_prices_with_exponents() -> None:
+    prices = parse_ads([b"3,1,1,1,5,1.0E8", b"4,1,1,1,5,2.5e-1"]).columns["price"].tolist()
+    assert prices == pytest.approx([math.log(1 + 1e8), math.log(1.25)])
 
 
 def test_empty_fields_next_to_each_other() -> None:

@@ -115,6 +115,12 @@ def test_another_header_is_refused(tmp_path: Path) -> None:
         prepare("avazu", str(tmp_path))
 
 
+def test_no_sample_after_the_header_is_refused(tmp_path: Path) -> None:
+    write(tmp_path)
+    with pytest.raises(InputError, match="line 2: found nothing; allowed: samples"):
+        prepare("avazu", str(tmp_path))
+
+
 def test_rows_out_of_order_are_refused(tmp_path: Path) -> None:
     write(tmp_path, row(hour="14102200"), row(hour="14102123"))
     with pytest.raises(InputError, match=r"a row of day 141021 after one of a later day"):

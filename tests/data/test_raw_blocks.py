@@ -49,6 +49,14 @@ def test_a_truncated_file_names_the_line(tmp_path: Path) -> None:
     assert 50_000 < line < 100_000
 
 
+def test_a_small_truncated_file_names_a_line_nearby(tmp_path: Path) -> None:
+    path = tmp_path / "raw.gz"
+    path.write_bytes(gzip.compress(b"".join(b"%099d\n" % number for number in range(1000)))[:-4])
+    with pytest.raises(InputError, match="a whole gzip file") as caught:
+        list(raw_blocks(path, 1 << 20))
+    assert 800 < int(caught.value.key.removeprefix("after line ")) <= 1000
+
+
 @pytest.mark.parametrize("packed", [False, True])
 def test_a_file_without_lines_is_not_read_into_memory(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, packed: bool

@@ -187,6 +187,17 @@ class Grown(nn.Sequential):
         self.register_buffer("count", torch.zeros(Grown.made))
 
 
+def test_frozen_parameters_are_told_apart() -> None:
+    def frozen(job: Job) -> OwnModel:
+        own = build(job)
+        next(iter(own.module.parameters())).requires_grad_(False)
+        return own
+
+    report = check_model(frozen)
+    assert (report.parameters, report.trained_parameters) == (49, 49 - 4 * 8)
+    assert "49, 17 of them trained" in str(report)
+
+
 @pytest.mark.parametrize(
     ("make", "failure", "words"),
     [
@@ -203,6 +214,11 @@ class Grown(nn.Sequential):
             but(batches=lambda j, o: DataLoader(rows(80), j.batch)),
             WrongBatch,
             ["batch 3 have 16 rows", "drop_last=True"],
+        ),
+        (
+            but(batches=lambda j, o: DataLoader(rows(256), 32)),
+            WrongBatch,
+            ["job.batch is 16", "batch 1 have 32 rows"],
         ),
         (but(batches=lambda j, o: ["text"]), WrongBatch, ["is a str without tensors"]),
         (
@@ -276,11 +292,14 @@ def test_copies_with_other_seeds_that_train_the_same_model() -> None:
 
 
 class Ragged:
-    """Offsets of 32 samples, and as many values as there happen to be."""
+    """Offsets of so many samples, and as many values as there happen to be."""
+
+    def __init__(self, samples: int) -> None:
+        self.samples = samples
 
     def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
         while True:
-            lengths = torch.randint(1, 5, (32,))
+            lengths = torch.randint(1, 5, (self.samples,))
             offsets = torch.cat((torch.zeros(1, dtype=torch.long), lengths.cumsum(0)))
             yield torch.randint(10, (int(lengths.sum()),)), offsets
 
@@ -293,7 +312,7 @@ def test_shapes_that_change_and_values_that_are_read_back_are_notes() -> None:
             value: Tensor = module(*batch).square().mean()
             return value * value.item()
 
-        return OwnModel(bags, Ragged(), mean, torch.optim.SGD(bags.parameters(), lr=0.1))
+        return OwnModel(bags, Ragged(job.batch), mean, torch.optim.SGD(bags.parameters(), lr=0.1))
 
     shapes, forward = check_model(ragged).warnings
     assert shapes.startswith("batches change their shapes ([[")

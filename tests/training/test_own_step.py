@@ -268,6 +268,7 @@ def test_a_loss_that_is_no_loss(value: Any, message: str) -> None:
         (lambda m, b: b[1], "Tensor; allowed"),
         (lambda m, b: (1, 2), r"\(int, int\); allowed"),
         (lambda m, b: (b[1], m(b[0])[:3]), r"tensors of shape \[8\] and \[3\]"),
+        (lambda m, b: (b[1] + 2, m(b[0])), "a label [23]; allowed: labels that are 0 or 1"),
     ],
 )
 def test_predictions_that_are_none(predicted: Any, message: str) -> None:
