@@ -64,10 +64,10 @@ class Store:
 
     def known_machine(self) -> Machine | None:
         """The machine this process runs on, if its usable cores, memory and processor are those of
-        a measured one."""
+        one of one's own. A recorded one may be of the same make, and is yet another."""
         here = (limits.usable_cores(), limits.usable_memory_bytes(), limits.processor_name())
-        for folder in self.machines().values():
-            machine = read_machine(folder / "machine.yaml")
+        for path in sorted(self.own.glob("*/machine.yaml")):
+            machine = read_machine(path)
             same = (machine.cores, machine.memory_bytes, machine.processor) == here
             if same and machine.origin == "measured":
                 return machine

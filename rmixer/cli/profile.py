@@ -152,8 +152,15 @@ def show(
         profile: ModelProfile | None = programs[0]
     else:
         job = job_of(model)
-        key = cost_identity(replace(job, batch=batch or job.batch)).key
+        identity = cost_identity(replace(job, batch=batch or job.batch))
+        key = identity.key
         profile = store.find(known.name, key)
+        if profile is None and machine:  # of this one it can be taken anew
+            sources = store.other_sources(known.name, identity)
+            older = (store.find(known.name, replace(identity, source=s).key) for s in sources)
+            profile = next((found for found in older if found), None)
+            if profile:
+                report(f"{profile.key}: profiled with other code of the training step than this")
     if profile is None:
         have = ", ".join(found.key for found in store.profiles(known.name)) or "none"
         allowed = f"one of those profiled on {known.name}: {have} (`rmixer profile run {model}`)"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -63,3 +64,16 @@ def test_types_are_shown_beside_rmixers(store: Store, capsys: pytest.CaptureFixt
 def test_types_of_nothing(capsys: pytest.CaptureFixture[str]) -> None:
     message = refused(capsys, "profile", "types", "--machine", "made-up")
     assert "nothing profiled on made-up" in message
+
+
+def test_of_another_machine_a_profile_by_older_code_is_shown_and_said(
+    store: Store, capsys: pytest.CaptureFixture[str]
+) -> None:
+    keep(store, "criteo_dlrm", 64)
+    (made,) = store.profiles("made-up")
+    shutil.rmtree(store.own / "made-up" / made.key)
+    older = replace(made, identity=replace(made.identity, source="0123"))
+    store.save(older)
+    ended = call(capsys, "profile", "show", "criteo_dlrm", "--machine", "made-up", "--batch", 64)
+    assert (ended.code, "criteo_dlrm, batch 64" in ended.out) == (0, True)
+    assert f"{older.key}: profiled with other code" in ended.err

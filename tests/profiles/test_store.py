@@ -202,6 +202,13 @@ def test_this_machine_is_measured_once(store: Store, monkeypatch: pytest.MonkeyP
     assert measured == ["once"]
 
 
+def test_a_recorded_machine_of_the_same_make_is_not_this_one(store: Store) -> None:
+    record(store, this(), profile())
+    assert store.known_machine() is None
+    store.save_machine(this())
+    assert store.known_machine() == this()
+
+
 @pytest.mark.parametrize(
     "change",
     [

@@ -1,0 +1,41 @@
+"""Profiles that are kept in the repository under a name of their own."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from experiments.record_machine import record
+from profiles.store import Store
+from rmixer.cost_identity import cost_identity
+from rmixer.errors import InputError
+from rmixer.profile import ModelProfile
+from rmixer.workload import job_of
+from sim.made_up import make_machine, make_operator, make_profile
+
+
+def present() -> ModelProfile:
+    """As if ``criteo_dlrm`` had just been profiled."""
+    made = make_profile(operators=[make_operator(1.0)])
+    return replace(made, identity=cost_identity(job_of("criteo_dlrm")), origin="measured")
+
+
+def test_what_was_recorded_is_another_machine_with_the_same_figures(tmp_path: Path) -> None:
+    older = replace(present().identity, source="another")
+    profiles = [
+        present(),
+        replace(present(), identity=older),
+        replace(present(), origin="modelled"),
+    ]
+    assert record(make_machine(), profiles, "kept", tmp_path / "recorded") == 1
+    store = Store(tmp_path / "own", tmp_path / "recorded")
+    assert store.machine("kept") == make_machine(name="kept")
+    assert store.profiles("kept") == [replace(present(), machine="kept")]
+
+
+def test_nothing_to_record_is_said(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="machine made-up: profiles: found none to keep"):
+        record(make_machine(), [], "kept", tmp_path)
+    assert not any(tmp_path.iterdir())
