@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -19,7 +19,7 @@ from rmixer.profile import HOST_COLUMNS, InputCost, MemoryCost, ModelProfile, Op
 _Key = tuple[str, int, str, str, str]
 _AMOUNTS = ("flops", "read_bytes", "written_bytes")
 _TIMES = ("mean_us", "gap_before_us", "host_us", *HOST_COLUMNS)
-_STEP_TIMES = ("build_s", "warmup_s", "evaluate_s", "save_s", "pressure")
+_STEP_TIMES = ("build_s", "warmup_s", "evaluate_s", "save_s")
 _MEMORY = tuple(
     field.name for field in dataclasses.fields(MemoryCost) if field.name.endswith("_bytes")
 )
@@ -121,18 +121,24 @@ def _steps(line: _Line) -> Iterable[StepCost]:
         high, near = others[at], nearest[at]
         times = ("mean_us", "p10_us", "p50_us", "p90_us", "stall_us", *_STEP_TIMES)
         found: dict[str, Any] = {name: _on(line, low, high, name) for name in times}
-        yield replace(
-            near,
-            **found,
-            compute_slowdown=_between(line, low.compute_slowdown, high.compute_slowdown),
-            stream_slowdown=_between(line, low.stream_slowdown, high.stream_slowdown),
-        )
+        yield replace(near, **found, **_beside_others(line, low, high))
 
 
-def _between(line: _Line, low: Sequence[float], high: Sequence[float]) -> tuple[float, ...]:
-    """Slow-downs never leave the range that was measured."""
+def _beside_others(line: _Line, low: StepCost, high: StepCost) -> dict[str, Any]:
+    """Slow-downs and pressure never leave the range that was measured. A profile without bubbles
+    knows none, and the other's are taken as they are."""
+    if not low.compute_slowdown or not high.compute_slowdown:
+        low = high = low if low.compute_slowdown else high
     share = min(1.0, max(0.0, line.share))
-    return tuple(a + (b - a) * share for a, b in zip(low, high, strict=False))
+
+    def between(a: float, b: float) -> float:
+        return a + (b - a) * share
+
+    return {
+        "compute_slowdown": tuple(map(between, low.compute_slowdown, high.compute_slowdown)),
+        "stream_slowdown": tuple(map(between, low.stream_slowdown, high.stream_slowdown)),
+        "pressure": between(low.pressure, high.pressure),
+    }
 
 
 def _operators(line: _Line) -> Iterable[OperatorCost]:

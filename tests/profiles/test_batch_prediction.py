@@ -40,7 +40,9 @@ def affine(batch: int, calls: int = 2) -> ModelProfile:
     ]
     look_up_us = step_us - calls * (products + 5.0)
     rows.append(make_operator(look_up_us, moved_bytes=64 * batch, index=calls))
-    step = make_step(mean_us=step_us, build_s=1.0, compute_slowdown=(1.0 + batch / 1000,))
+    step = make_step(
+        mean_us=step_us, build_s=1.0, compute_slowdown=(1.0 + batch / 1000,), pressure=batch / 1000
+    )
     made = make_profile(steps=[step], operators=rows, batch=batch, peak_bytes=1000 + 8 * batch)
     epoch = InputCost("warm", 10, 5.0 + 0.5 * batch, 1.0 * batch, 8 * batch, 0)
     return replace(made, flops=calls * batch, bytes=64 * batch, input=(epoch,))
@@ -72,9 +74,17 @@ def test_what_is_linear_in_the_batch_is_predicted_exactly(low: int, high: int, w
 
 def test_slow_downs_stay_within_what_was_measured() -> None:
     found = predict_batch([affine(100), affine(300)], affine(900).identity)
-    assert found.steps[0].compute_slowdown == (1.3,)
+    assert (found.steps[0].compute_slowdown, found.steps[0].pressure) == ((1.3,), 0.3)
     found = predict_batch([affine(100), affine(300)], affine(200).identity)
     assert found.steps[0].compute_slowdown == pytest.approx((1.2,))
+    assert found.steps[0].pressure == pytest.approx(0.2)
+
+
+def test_slow_downs_come_from_the_profile_that_has_them() -> None:
+    without = affine(100)
+    step = replace(without.steps[0], compute_slowdown=(), stream_slowdown=(), pressure=0.0)
+    found = predict_batch([replace(without, steps=(step,)), affine(300)], affine(200).identity)
+    assert (found.steps[0].compute_slowdown, found.steps[0].pressure) == ((1.3,), 0.3)
 
 
 def test_the_two_nearest_sizes_are_taken() -> None:
