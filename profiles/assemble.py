@@ -51,7 +51,6 @@ class Found:
 
     threads: int
     device: str = "cpu"
-    startups_s: list[float] = field(default_factory=list)
     idle_bytes: int = 0
     phases: PhaseTimes | None = None
     ready: dict[str, Any] = field(default_factory=dict)
@@ -88,7 +87,7 @@ def assemble(job: Job, machine: Machine, counts: Sequence[Found], probe_s: float
         origin="measured",
         steps=tuple(steps),
         memory=tuple(_memory_cost(found) for found in _first_of_each_kind(counts)),
-        startup_s=statistics.median(chain.from_iterable(found.startups_s for found in counts)),
+        startup_s=machine.worker_startup_s,
         warmup_steps=warmup_steps,
         flops=flops,
         bytes=moved,

@@ -30,7 +30,7 @@ class Plan:
 
     precision: float = 0.02
     least_rounds: int = 3
-    seconds: float = 6.0
+    seconds: float = 3.0
     neighbours: bool = True
     command_seconds: float = 30.0
 

@@ -3,7 +3,9 @@ profiler as the parent commands. The step is the executor's own; nothing of this
 
 from __future__ import annotations
 
+import itertools
 import time
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -31,7 +33,7 @@ from rmixer.workload import Job
 
 ON_HOST = CATEGORIES - set(DEVICE_WORK)
 CALIBRATION_STEPS = 20
-CALIBRATION_PAIRS = 15
+CALIBRATION_PAIRS = 8
 FAST_STEP_S = 0.1
 LEAST_FIRST_STEPS, MOST_FIRST_STEPS, FIRST_STEPS_S = 3, 40, 1.0
 
@@ -186,34 +188,49 @@ def _mark_modules(model: nn.Module) -> list[Any]:
 
 
 def calibrate(clock: Clock, device: torch.device) -> float:
-    """Microseconds that one event costs the profiler on the host: the steps of a tiny network,
-    whose events nest as those of any step do, with and without it in turn, the median over pairs.
-    On a GPU the host is what takes all of their time. It never looks at the step that is to be
-    corrected."""
-    layers = [nn.Linear(8, 8) for _ in range(4)]
-    network = nn.Sequential(*(part for layer in layers for part in (layer, nn.ReLU()))).to(device)
-    optimizer = torch.optim.SGD(network.parameters(), lr=0.0, fused=True)
-    samples = torch.zeros(4, 8, device=device)
+    """Microseconds that one event costs the profiler on the host: (median step with it - median
+    step without) / events of a step, of a small recommender's steps with and without it in turn. It
+    never looks at the step that is to be corrected. Its tables and layers are larger than the
+    caches, for where a loop stays inside them an event costs half as much as in a real step."""
+    step = _small_recommender(device)
 
-    def loop() -> float:
-        start_s = time.perf_counter()
+    def loop() -> list[float]:
+        durations = []
         for _ in range(CALIBRATION_STEPS):
-            optimizer.zero_grad()
-            network(samples).sum().backward()
-            optimizer.step()
+            start_s = time.perf_counter()
+            step()
+            durations.append(time.perf_counter() - start_s)
         clock.settle()
-        return time.perf_counter() - start_s
+        return durations
 
     activities = [ProfilerActivity.CPU]
     activities += [ProfilerActivity.CUDA] if device.type == "cuda" else []
     loop()
-    costs: list[float] = []
+    without_s: list[float] = []
+    with_s: list[float] = []
     for _ in range(CALIBRATION_PAIRS):
-        without_s = loop()
+        without_s += loop()
         with profile(activities=activities) as observed:
             loop()
-            with_s = loop()
-        found = observed.profiler.kineto_results.events()
-        events = sum(1 for event in found if event.activity_type() in ON_HOST) / 2
-        costs.append((with_s - without_s) / events * 1e6)
-    return max(0.0, float(np.median(costs)))
+            with_s += loop()
+    found = observed.profiler.kineto_results.events()
+    events = sum(1 for event in found if event.activity_type() in ON_HOST) / 2 / CALIBRATION_STEPS
+    return max(0.0, float(np.median(with_s) - np.median(without_s)) / events * 1e6)
+
+
+def _small_recommender(device: torch.device) -> Callable[[], None]:
+    """A step of 26 look-ups a sample in a table of 64 MB and three layers on them."""
+    table = torch.ones(1_000_000, 16, device=device)
+    ids = [torch.randint(len(table), (256 * 26,), device=device) for _ in range(16)]
+    layers = (nn.Linear(416, 64), nn.ReLU(), nn.Linear(64, 32), nn.ReLU(), nn.Linear(32, 1))
+    network = nn.Sequential(*layers).to(device)
+    optimizer = torch.optim.SGD(network.parameters(), lr=0.0, fused=True)
+    batches = itertools.cycle(ids)
+
+    def step() -> None:
+        rows = table.index_select(0, next(batches)).requires_grad_()
+        optimizer.zero_grad()
+        network(rows.view(256, 416)).sum().backward()
+        optimizer.step()
+
+    return step

@@ -55,7 +55,6 @@ def found(*passes: Blocks, first_steps_s: tuple[float, ...] = (1 * MS,) * 5) -> 
     calls[1].work = OperatorWork(12_000, 3_200, 1_200)
     return Found(
         threads=1,
-        startups_s=[2.0, 4.0],
         idle_bytes=100,
         phases=PhaseTimes(0.5, 0.1, 0.2, first_steps_s, 1000),
         ready={"sizes": sizes},
@@ -119,4 +118,4 @@ def test_memory_and_start_up() -> None:
     (memory,) = profile.memory
     assert memory.activation_bytes == 64 - 4
     assert (memory.context_bytes, memory.peak_bytes) == (100, 1000)
-    assert profile.startup_s == 3.0
+    assert profile.startup_s == 2.0

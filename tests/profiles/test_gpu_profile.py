@@ -43,7 +43,6 @@ def on_cpu() -> Found:
     }
     return Found(
         threads=1,
-        startups_s=[2.0],
         idle_bytes=100,
         phases=PhaseTimes(0.5, 0.1, 0.2, (1e-3,) * 5, 1000),
         ready={"sizes": SIZES},
@@ -59,7 +58,6 @@ def on_gpu(folder: Path) -> Found:
     return Found(
         threads=1,
         device="cuda:0",
-        startups_s=[2.0],
         idle_bytes=500,
         phases=PhaseTimes(0.6, 0.1, 0.2, (STEP_S,) * 5, 2000),
         ready={"sizes": SIZES},
@@ -168,5 +166,5 @@ def test_rates_of_a_gpu_must_be_known_before() -> None:
 def test_a_gpu_takes_its_time_too() -> None:
     """As long as the CPU, a second sweep, and its start; without spare cores there is no sweep."""
     plan = Plan(seconds=6.0)
-    assert profiling_seconds(2, (1,), plan, on_gpu=True) == 2 * (12 + 12 + 10) + 10 + 15
-    assert profiling_seconds(2, (2,), plan, on_gpu=True) == 2 * (12 + 12) + 15
+    assert profiling_seconds(2, (1,), plan, on_gpu=True) == 2 * (11 + 12 + 10) + 10 + 15
+    assert profiling_seconds(2, (2,), plan, on_gpu=True) == 2 * (11 + 12) + 15
