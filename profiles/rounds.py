@@ -29,7 +29,7 @@ class Plan:
     command job's program is run for ``command_seconds`` from its first step on."""
 
     precision: float = 0.02
-    least_rounds: int = 3
+    least_rounds: int = 2
     seconds: float = 3.0
     neighbours: bool = True
     command_seconds: float = 30.0

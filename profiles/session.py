@@ -33,9 +33,9 @@ from rmixer.workload import Job
 
 ON_HOST = CATEGORIES - set(DEVICE_WORK)
 CALIBRATION_STEPS = 20
-CALIBRATION_PAIRS = 8
+CALIBRATION_PAIRS = 4
 FAST_STEP_S = 0.1
-LEAST_FIRST_STEPS, MOST_FIRST_STEPS, FIRST_STEPS_S = 3, 40, 1.0
+LEAST_FIRST_STEPS, MOST_FIRST_STEPS, FIRST_STEPS_S = 3, 40, 0.4
 
 
 def idle_bytes(channel: Channel, device: str) -> int:
@@ -72,7 +72,7 @@ def session(channel: Channel, job: dict[str, Any], device: str) -> None:
 
 
 def first_steps(step: Step, clock: Clock) -> list[float]:
-    """Durations in seconds of the first steps, for a second or so."""
+    """Durations in seconds of the first steps, for half a second or so."""
     durations: list[float] = []
     while len(durations) < LEAST_FIRST_STEPS or (
         sum(durations) < FIRST_STEPS_S and len(durations) < MOST_FIRST_STEPS
