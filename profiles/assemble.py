@@ -115,7 +115,11 @@ def _on_gpu(
 
 
 def _step_cost(
-    found: Found, times: OperatorTimes | DeviceTimes, blocks: Blocks, warmup_steps: int
+    found: Found,
+    times: OperatorTimes | DeviceTimes,
+    blocks: Blocks,
+    event_us: float,
+    warmup_steps: int,
 ) -> StepCost:
     assert found.phases is not None
     step = step_statistics(list(chain.from_iterable(blocks.plain)))
@@ -138,7 +142,7 @@ def _step_cost(
         dropped_rounds=sum(len(p.probes_s) for p in found.passes) - len(blocks.probes_s),
         closure={lane: closure_of(part, mean_us) for lane, part in times.lanes.items()},
         scale={lane: (mean_us + stall_us) / part.total_us for lane, part in times.lanes.items()},
-        profiler_event_us=statistics.median(found.event_us),
+        profiler_event_us=event_us,
         compute_slowdown=found.neighbours.by_count("compute"),
         stream_slowdown=found.neighbours.by_count("stream"),
         pressure=found.neighbours.pressure,
@@ -187,9 +191,16 @@ def _of_steps(
     operators: list[OperatorCost] = []
     for found in counts:
         blocks = together([one.steady() for one in found.passes])
-        event_us = statistics.median(found.event_us)
+        event_us = _event_us(counts, found.kind)
         merge = merge_operators if found.kind == "cpu" else merge_device
         times = merge(found.structure["calls"], blocks.profiled, event_us, found.threads)
         operators.extend(times.costs())
-        steps.append(_step_cost(found, times, blocks, warmup_steps))
+        steps.append(_step_cost(found, times, blocks, event_us, warmup_steps))
     return steps, operators
+
+
+def _event_us(counts: Sequence[Found], kind: Kind) -> float:
+    """The median over all rounds at all thread counts: it is the host's cost, which threads do not
+    share."""
+    found = [cost for each in counts if each.kind == kind for cost in each.event_us]
+    return max(0.0, statistics.median(found))

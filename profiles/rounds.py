@@ -38,12 +38,13 @@ class Plan:
 @dataclass
 class Blocks:
     """What the rounds of one worker gave: the slower of two probes, two plain blocks and a profiled
-    one each."""
+    one each, and what an event cost the profiler at that time."""
 
     probes_s: list[float] = field(default_factory=list)
     plain: list[list[float]] = field(default_factory=list)
     profiled: list[dict[str, Any]] = field(default_factory=list)
     seconds: float = 0.0
+    event_us: list[float] = field(default_factory=list)
 
     def steady(self) -> Blocks:
         """Those of the rounds in which the machine was not slow."""
@@ -77,6 +78,7 @@ def measure_rounds(worker: WorkerProcess, bubbles: Bubbles, plan: Plan) -> Block
         blocks.plain.append(worker.ask("plain", seconds=BLOCK_S)["durations"])
         blocks.profiled.append(worker.ask("profiled", seconds=BLOCK_S))
         blocks.plain.append(worker.ask("plain", seconds=BLOCK_S)["durations"])
+        blocks.event_us.append(worker.ask("calibrate")["event_us"])
         blocks.probes_s.append(max(before_s, bubbles.probe()))
         blocks.seconds = time.perf_counter() - begin_s
     return blocks

@@ -3,19 +3,16 @@ profiler as the parent commands. The step is the executor's own; nothing of this
 
 from __future__ import annotations
 
-import itertools
 import time
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-import torch
 from torch import nn
 from torch.profiler import ProfilerActivity, profile, record_function
 
 from profiles.counted_work import count_work
+from profiles.event_cost import EventCost
 from profiles.step_clock import Clock, clock_of
-from profiles.trace_events import CATEGORIES, DEVICE_WORK
 from profiles.trace_reading import (
     INPUT_MARK,
     MODULE_MARK,
@@ -31,9 +28,6 @@ from rmixer.training.memory import resident_bytes
 from rmixer.training.worker import Channel
 from rmixer.workload import Job
 
-ON_HOST = CATEGORIES - set(DEVICE_WORK)
-CALIBRATION_STEPS = 20
-CALIBRATION_PAIRS = 4
 FAST_STEP_S = 0.1
 LEAST_FIRST_STEPS, MOST_FIRST_STEPS, FIRST_STEPS_S = 3, 40, 0.4
 
@@ -58,6 +52,7 @@ def session(channel: Channel, job: dict[str, Any], device: str) -> None:
     step = make_step(Job(**job), device)
     clock = clock_of(step.device)
     first = first_steps(step, clock)
+    cost = EventCost(step.device, clock)
     channel.send("ready", sizes=step.bytes_by_use(), first_steps_s=first)
     while (message := channel.receive())["kind"] != "end":
         if message["kind"] == "plain":
@@ -68,7 +63,7 @@ def session(channel: Channel, job: dict[str, Any], device: str) -> None:
         elif message["kind"] == "structure":
             channel.send("ran", **structure(step))
         elif message["kind"] == "calibrate":
-            channel.send("ran", event_us=calibrate(clock, step.device))
+            channel.send("ran", event_us=cost.event_us())
 
 
 def first_steps(step: Step, clock: Clock) -> list[float]:
@@ -185,52 +180,3 @@ def _mark_modules(model: nn.Module) -> list[Any]:
         hooks.append(module.register_forward_pre_hook(enter))
         hooks.append(module.register_forward_hook(leave))
     return hooks
-
-
-def calibrate(clock: Clock, device: torch.device) -> float:
-    """Microseconds that one event costs the profiler on the host: (median step with it - median
-    step without) / events of a step, of a small recommender's steps with and without it in turn. It
-    never looks at the step that is to be corrected. Its tables and layers are larger than the
-    caches, for where a loop stays inside them an event costs half as much as in a real step."""
-    step = _small_recommender(device)
-
-    def loop() -> list[float]:
-        durations = []
-        for _ in range(CALIBRATION_STEPS):
-            start_s = time.perf_counter()
-            step()
-            durations.append(time.perf_counter() - start_s)
-        clock.settle()
-        return durations
-
-    activities = [ProfilerActivity.CPU]
-    activities += [ProfilerActivity.CUDA] if device.type == "cuda" else []
-    loop()
-    without_s: list[float] = []
-    with_s: list[float] = []
-    for _ in range(CALIBRATION_PAIRS):
-        without_s += loop()
-        with profile(activities=activities) as observed:
-            loop()
-            with_s += loop()
-    found = observed.profiler.kineto_results.events()
-    events = sum(1 for event in found if event.activity_type() in ON_HOST) / 2 / CALIBRATION_STEPS
-    return max(0.0, float(np.median(with_s) - np.median(without_s)) / events * 1e6)
-
-
-def _small_recommender(device: torch.device) -> Callable[[], None]:
-    """A step of 26 look-ups a sample in a table of 64 MB and three layers on them."""
-    table = torch.ones(1_000_000, 16, device=device)
-    ids = [torch.randint(len(table), (256 * 26,), device=device) for _ in range(16)]
-    layers = (nn.Linear(416, 64), nn.ReLU(), nn.Linear(64, 32), nn.ReLU(), nn.Linear(32, 1))
-    network = nn.Sequential(*layers).to(device)
-    optimizer = torch.optim.SGD(network.parameters(), lr=0.0, fused=True)
-    batches = itertools.cycle(ids)
-
-    def step() -> None:
-        rows = table.index_select(0, next(batches)).requires_grad_()
-        optimizer.zero_grad()
-        network(rows.view(256, 416)).sum().backward()
-        optimizer.step()
-
-    return step
