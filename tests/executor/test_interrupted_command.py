@@ -24,7 +24,7 @@ from rmixer.home import home
 from rmixer.timeline import Timeline
 from rmixer.workload_file import read_workload
 
-_PATIENCE_S = 30
+_PATIENCE_S = 120
 """With an idle core it is over within five seconds; tests share theirs."""
 
 WORKLOAD = """
