@@ -56,7 +56,6 @@ class Found:
     ready: dict[str, Any] = field(default_factory=dict)
     structure: dict[str, Any] = field(default_factory=dict)
     input: list[dict[str, Any]] = field(default_factory=list)
-    event_us: list[float] = field(default_factory=list)
     passes: list[Blocks] = field(default_factory=list)
     neighbours: Neighbours = field(default_factory=Neighbours)
     on_gpu: Neighbours = field(default_factory=Neighbours)
@@ -200,7 +199,7 @@ def _of_steps(
 
 
 def _event_us(counts: Sequence[Found], kind: Kind) -> float:
-    """The median over all rounds at all thread counts: it is the host's cost, which threads do not
-    share."""
-    found = [cost for each in counts if each.kind == kind for cost in each.event_us]
-    return max(0.0, statistics.median(found))
+    """The median over the rounds that count, at all thread counts: it is the host's cost, which
+    threads do not share."""
+    passes = [one.steady() for found in counts if found.kind == kind for one in found.passes]
+    return max(0.0, statistics.median(together(passes).event_us))

@@ -122,7 +122,6 @@ def _one_pass(
     if is_first:
         found.structure = worker.ask("structure")
     found.passes.append(measure_rounds(worker, bubbles, plan))
-    found.event_us += found.passes[-1].event_us
     if is_first and plan.neighbours:
         alone_s = found.passes[0].mean_s
         found.neighbours = measure_neighbours(worker, bubbles, spare, alone_s)

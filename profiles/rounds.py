@@ -54,6 +54,7 @@ class Blocks:
             [self.plain[2 * i + half] for i in kept for half in (0, 1)],
             [self.profiled[i] for i in kept],
             self.seconds,
+            [self.event_us[i] for i in kept],
         )
 
     @property
@@ -101,6 +102,7 @@ def together(passes: Sequence[Blocks]) -> Blocks:
         [block for blocks in passes for block in blocks.plain],
         [block for blocks in passes for block in blocks.profiled],
         math.fsum(blocks.seconds for blocks in passes),
+        [cost for blocks in passes for cost in blocks.event_us],
     )
 
 

@@ -46,6 +46,7 @@ def blocks(step_s: float, probes_s: list[float], duration_us: float = 880.0) -> 
         [[step_s * factor] * 5 for factor in slow for _ in range(2)],
         [profiled(duration_us * factor, 20.0) for factor in slow],
         seconds=3.0,
+        event_us=[EVENT_US * factor for factor in slow],
     )
 
 
@@ -59,7 +60,6 @@ def found(*passes: Blocks, first_steps_s: tuple[float, ...] = (1 * MS,) * 5) -> 
         phases=PhaseTimes(0.5, 0.1, 0.2, first_steps_s, 1000),
         ready={"sizes": sizes},
         structure={"calls": calls, "peak_bytes": 64},
-        event_us=[EVENT_US, EVENT_US],
         passes=list(passes),
         neighbours=Neighbours(RATIOS, [0.2, 0.6, 0.4]),
     )

@@ -47,8 +47,7 @@ def on_cpu() -> Found:
         phases=PhaseTimes(0.5, 0.1, 0.2, (1e-3,) * 5, 1000),
         ready={"sizes": SIZES},
         structure={"calls": CPU_CALLS, "peak_bytes": 64},
-        event_us=[0.0],
-        passes=[Blocks([0.05] * 2, [[1e-3] * 5] * 4, [block] * 2)],
+        passes=[Blocks([0.05] * 2, [[1e-3] * 5] * 4, [block] * 2, event_us=[0.0] * 2)],
     )
 
 
@@ -62,8 +61,7 @@ def on_gpu(folder: Path) -> Found:
         phases=PhaseTimes(0.6, 0.1, 0.2, (STEP_S,) * 5, 2000),
         ready={"sizes": SIZES},
         structure={"calls": CALLS, "peak_bytes": 44},
-        event_us=[2.0],
-        passes=[Blocks([0.05] * 2, [[STEP_S] * 5] * 4, [block] * 2)],
+        passes=[Blocks([0.05] * 2, [[STEP_S] * 5] * 4, [block] * 2, event_us=[2.0] * 2)],
         on_gpu=Neighbours({("compute", 25, 1.0): [1.9], ("stream", 100, 0.5): [1.2, 1.6, 1.4]}),
     )
 
