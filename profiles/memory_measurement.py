@@ -3,13 +3,12 @@ its process by the system's mark."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
-import torch
-from torch import nn
 from torch.profiler import ProfilerActivity, profile
 
-from profiles.memory_prediction import STEPS
+from profiles.memory_prediction import STEPS, blank_substitute
 from profiles.phases import measure_phases
 from profiles.trace_reading import transient_peak_bytes
 from rmixer.data.prepare import prepare
@@ -17,7 +16,7 @@ from rmixer.training.memory import reset_peak, resident_bytes
 from rmixer.training.process import WorkerProcess
 from rmixer.training.step import TrainingStep
 from rmixer.training.worker import Channel
-from rmixer.workload import Job
+from rmixer.workload import Job, job_of
 
 
 def measure_tensor_bytes(job: Job, core: int) -> int:
@@ -39,7 +38,8 @@ def measure_resident_bytes(job: Job, core: int) -> int:
 
 
 def measure_context_bytes(core: int) -> int:
-    """The resident memory of a worker that has trained something tiny and holds nothing of it."""
+    """The resident memory of a worker that has trained and evaluated DLRM with tiny tables and
+    holds nothing of it: the libraries' code that this has used, and what they keep."""
     with WorkerProcess((core,)) as worker:
         worker.warm_up()
         return int(worker.call("profiles.memory_measurement:context_bytes"))
@@ -58,11 +58,11 @@ def tensor_bytes(channel: Channel, job: dict[str, Any]) -> int:
 
 def context_bytes(channel: Channel) -> int:
     """A worker's task: see :func:`measure_context_bytes`."""
-    layer = nn.Linear(8, 8)
-    optimizer = torch.optim.Adam(layer.parameters(), fused=True)
-    for _ in range(3):
-        optimizer.zero_grad()
-        layer(torch.ones(4, 8)).relu().sum().backward()
-        optimizer.step()
+    job = replace(job_of("criteo_dlrm"), batch=512, rows_cap=100)
+    step = TrainingStep(job, substitute=blank_substitute(job))
+    for _ in range(STEPS):
+        step.run()
+    step.evaluate(1)
+    del step
     reset_peak()
     return resident_bytes()

@@ -3,7 +3,7 @@ have shapes and types but no values, and every storage's life followed."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,6 +16,7 @@ from rmixer.data.arrays import Arrays, Column, shape_of
 from rmixer.data.batches import Batches
 from rmixer.data.registry import dataset_entry
 from rmixer.errors import InputError
+from rmixer.models.base import RecommendationModel
 from rmixer.training.step import Substitute, TrainingStep
 from rmixer.training.train_job import EVALUATION_BATCHES, WARMUP_STEPS
 from rmixer.workload import Job
@@ -63,10 +64,7 @@ def predict_memory(job: Job) -> PredictedMemory:
         allowed = "a model of the registry: `rmixer profile run` measures other jobs"
         raise InputError("memory", "model", repr(job.model), allowed)
     fake, watch = FakeTensorMode(), StorageWatch(_OPTIMIZER)
-    arrays = _blank_arrays(job)
-    # So small that it can be real: the places of a batch do not depend on the rows there are.
-    twin = job.entry.build(rows_cap=1)
-    places = twin.field_places(Batches(arrays, job.batch, 0, 1, twin.inputs).blank())
+    arrays, twin, places = _blank(job)
     batches = _FakeBatches(arrays, job, twin.inputs, fake, watch)
     with fake, watch:
         step = TrainingStep(job, substitute=Substitute(batches, places))
@@ -84,6 +82,22 @@ def predict_memory(job: Job) -> PredictedMemory:
         heap_bytes=watch.heap.peak_bytes,
         data_bytes=sum(_mapped_bytes(arrays.columns[name], job.batch) for name in names),
     )
+
+
+def blank_substitute(job: Job) -> Substitute:
+    """What the step of ``job``, a model of the registry, is built from without its data: a batch of
+    its shapes, all of it 0."""
+    arrays, twin, places = _blank(job)
+    return Substitute(Batches(arrays, job.batch, 0, job.rows_cap, twin.inputs), places)
+
+
+def _blank(job: Job) -> tuple[Arrays, RecommendationModel, Mapping[str, Sequence[int]]]:
+    """Arrays of the data set's shapes; ``job``'s model, so small that it can be real; and the places
+    of a batch in its tables, which do not depend on the rows there are."""
+    arrays = _blank_arrays(job)
+    twin = job.entry.build(rows_cap=1)
+    places = twin.field_places(Batches(arrays, job.batch, 0, 1, twin.inputs).blank())
+    return arrays, twin, places
 
 
 class _FakeBatches(Batches):

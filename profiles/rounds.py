@@ -18,7 +18,7 @@ from profiles.precision import half_width, steady_rounds
 from rmixer.step_statistics import stall_limit_s, step_statistics
 from rmixer.training.process import WorkerProcess
 
-BLOCK_S = 0.25
+BLOCK_S = 0.1
 
 
 @dataclass(frozen=True)
@@ -76,9 +76,9 @@ def measure_rounds(worker: WorkerProcess, bubbles: Bubbles, plan: Plan) -> Block
     begin_s = time.perf_counter()
     while not _is_enough(blocks, plan):
         before_s = bubbles.probe()
-        blocks.plain.append(worker.ask("plain", seconds=BLOCK_S)["durations"])
+        blocks.plain.append(worker.ask("block", seconds=BLOCK_S)["durations"])
         blocks.profiled.append(worker.ask("profiled", seconds=BLOCK_S))
-        blocks.plain.append(worker.ask("plain", seconds=BLOCK_S)["durations"])
+        blocks.plain.append(worker.ask("block", seconds=BLOCK_S)["durations"])
         blocks.event_us.append(worker.ask("calibrate")["event_us"])
         blocks.probes_s.append(max(before_s, bubbles.probe()))
         blocks.seconds = time.perf_counter() - begin_s

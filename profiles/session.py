@@ -46,7 +46,9 @@ def session(channel: Channel, job: dict[str, Any], device: str) -> None:
 
     ``plain`` (``seconds``) runs steps without the profiler and answers their durations and the
     time before them;
-    ``profiled`` (``seconds``) runs some with it and answers durations and gaps by operator;
+    ``block`` (``seconds``) runs as many as the fastest of the first would have been in that time
+    and answers their durations; ``profiled`` (``seconds``) as many with the profiler, and answers
+    durations and gaps by operator;
     ``structure`` answers what the operators are; ``calibrate`` what one event costs the profiler.
     """
     step = make_step(Job(**job), device)
@@ -58,6 +60,8 @@ def session(channel: Channel, job: dict[str, Any], device: str) -> None:
         if message["kind"] == "plain":
             skipped_s, durations = plain(step, message["seconds"], clock)
             channel.send("ran", skipped_s=skipped_s, durations=durations)
+        elif message["kind"] == "block":
+            channel.send("ran", durations=block(step, message["seconds"], min(first), clock))
         elif message["kind"] == "profiled":
             channel.send("ran", **profiled(step, message["seconds"], min(first)))
         elif message["kind"] == "structure":
@@ -95,16 +99,38 @@ def plain(step: Step, seconds: float, clock: Clock) -> tuple[float, list[float]]
     return (first_s, durations) if durations else (0.0, [first_s])
 
 
+def block(step: Step, seconds: float, step_s: float, clock: Clock) -> list[float]:
+    """Durations in seconds of steps without the profiler, in number those of :func:`profiled`: of
+    as much time each, a slow moment would have fewer steps here than there."""
+    for _ in range(_skipped(step_s)):
+        step.run()
+    clock.settle()
+    clock.tick()
+    for _ in range(_steps(seconds, step_s)):
+        step.run()
+        clock.tick()
+    return clock.durations_s()
+
+
+def _steps(seconds: float, step_s: float) -> int:
+    return max(1, round(seconds / step_s))
+
+
+def _skipped(step_s: float) -> int:
+    """Whether a first step is not counted: it brings back the caches and pays for the profiler's
+    start, which matters little where steps are slow."""
+    return int(step_s < FAST_STEP_S)
+
+
 def profiled(step: Step, seconds: float, step_s: float) -> dict[str, Any]:
     """Durations and gaps [steps, operators] in microseconds as the profiler saw them, with the
     number of its events inside and before each operator, of about ``seconds`` of steps that take
-    ``step_s`` each. A first one, not counted, pays for the profiler's start where that matters."""
-    steps = max(1, round(seconds / step_s))
+    ``step_s`` each."""
+    steps, skipped = _steps(seconds, step_s), _skipped(step_s)
     if step.device.type != "cpu":
         from profiles.gpu_session import profiled_on_gpu
 
         return profiled_on_gpu(lambda: _marked_steps(step, steps + 1))
-    skipped = int(step_s < FAST_STEP_S)
     with profile(activities=[ProfilerActivity.CPU]) as observed:
         _marked_steps(step, steps + skipped)
     calls = read_calls(observed.profiler.kineto_results.events())

@@ -12,6 +12,9 @@ from torch.utils._pytree import tree_leaves
 
 from profiles.best_fit import BestFit
 
+OBJECTS_BYTES = 400
+"""Of a tensor's own objects and its part of the graph, made after its data and beside them."""
+
 
 class StorageWatch(TorchDispatchMode):
     """While it is active, the bytes that tensors hold: ``held`` now and ``peak`` when they were the
@@ -64,10 +67,11 @@ class StorageWatch(TorchDispatchMode):
         key, size = id(storage), storage.nbytes()
         if key in self._known:
             return
-        place = self.heap.allocate(size)
+        places = self.heap.allocate(size), self.heap.allocate(OBJECTS_BYTES)
 
         def ended(_: object) -> None:
-            self.heap.free(place)
+            for place in places:
+                self.heap.free(place)
             self.held[self._use_of.pop(key)] -= size
             self._total -= size
             del self._known[key]

@@ -88,4 +88,5 @@ def _loss_and_gradients(
             of_items.addmm_(error.t(), weighted[part])
         else:
             of_items += torch.mm(error.t(), weighted[part])
+        del logits, error  # the next rows' take their place
     return loss, of_vectors.mul_(weights.unsqueeze(1)), of_items, of_bias

@@ -20,7 +20,7 @@ class Worker:
     def ask(self, kind: str, seconds: float = 0.0) -> dict[str, Any]:
         if kind == "calibrate":
             return {"event_us": 1.5}
-        return {"durations": [next(self._steps_s)] * 4} if kind == "plain" else {}
+        return {"durations": [next(self._steps_s)] * 4} if kind == "block" else {}
 
 
 class Bubbles:
