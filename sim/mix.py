@@ -5,9 +5,10 @@ from __future__ import annotations
 import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from math import sqrt
+from math import log2, sqrt
 from statistics import fmean, stdev
 
+import numpy as np
 from scipy.special import stdtrit
 
 from rmixer.files import content_hash
@@ -15,12 +16,14 @@ from rmixer.machine import Machine
 from rmixer.profile import ModelProfile
 from rmixer.step_times import Member, Mix
 from sim.contention import Background, host_speeds
-from sim.replication import replicate, walks
+from sim.ensemble import replicate, walks
 from sim.resident import Resident, Residents, device_kind
+from sim.segments import MAX_SEGMENTS
 
 PRECISION = 0.01
-MIN_REPLICATIONS = 16
-MAX_REPLICATIONS = 128
+REPLICATIONS = 64
+MAX_REPLICATIONS = 256
+LEAST_SEGMENTS = 4
 
 
 @dataclass(frozen=True)
@@ -41,10 +44,11 @@ class _Solution:
 class OperatorLevel:
     """:class:`rmixer.step_times.StepTimes` by simulation at the operator level.
 
-    Members on one device are solved together (with those that share cores with them); the others
-    are a background, rounded to 0.1 busy cores and 0.1 streams, so that mixes recur. Start
+    Members on one device are solved together (with those that share cores with them); the others,
+    and members in other phases where several train, are a background, rounded to 0.1 busy cores
+    and 0.1 streams or 0.05 a busy core, so that mixes recur. Start
     offsets are drawn from ``seed`` and the mix and averaged over until the 95% interval of every
-    rate is within 1%, over 16 to 128 replications. Alone, a member's time is its profile's.
+    rate is within 1%, over 64 to 256 replications. Alone, a member's time is its profile's.
     Results are remembered for the object's life.
     """
 
@@ -75,7 +79,7 @@ class OperatorLevel:
                 rest = [residents[i] for other in groups if other is not group for i in other]
                 part = _same_names([mix.members[i] for i in group])
                 canonical, position = Mix(part).canonical()
-                solution = self._solve(canonical, self._background(rest, part))
+                solution = self._solve(canonical, self._background(rest, part, Background()))
                 for index, at in zip(group, position, strict=True):
                     units[index] = solution.units_s[at]
                 precision = max(
@@ -84,12 +88,17 @@ class OperatorLevel:
             self._answers[mix] = (tuple(units), precision)
         return self._answers[mix]
 
-    def _background(self, rest: Sequence[Resident], part: Sequence[Member]) -> Background:
+    def _background(
+        self, rest: Sequence[Resident], part: Sequence[Member], known: Background
+    ) -> Background:
+        """What ``part`` feels of ``rest``, on top of what is ``known``."""
         own = {core for member in part for core in member.cores}
-        busy = sum(len(r.steady.cores) * r.steady.load for r in rest)
-        pressure = sum(r.steady.pressure * r.steady.load for r in rest)
+        busy = known.busy_cores + sum(len(r.steady.cores) * r.steady.load for r in rest)
+        pressure = known.pressure + sum(r.steady.pressure * r.steady.load for r in rest)
         left = max(0, self._cores - len(own))
-        return Background(round(min(busy, left), 1), round(pressure, 1))
+        # What counts is the pressure a core: beside many, a tenth of a stream is nothing.
+        streams = max(0.1, 0.05 * min(busy, left))
+        return Background(round(min(busy, left), 1), round(round(pressure / streams) * streams, 3))
 
     def _solve(self, mix: Mix, background: Background) -> _Solution:
         key = (mix, background)
@@ -104,12 +113,60 @@ class OperatorLevel:
         residents = [self._residents.resident(member) for member in mix.members]
         if not any(resident.training for resident in residents):
             speeds = host_speeds([resident.steady for resident in residents], background)
-            precision = Precision(0, 0.0)
-        else:
-            key = content_hash([self._seed, mix, background])
-            speeds, precision = _average(residents, background, key)
-        units = tuple(unit / speed for unit, speed in zip(solo_s, speeds, strict=True))
-        return _Solution(units, precision)
+            return _solution(solo_s, speeds, Precision(0, 0.0))
+        apart = _bystanders(residents)
+        if apart:
+            return self._beside(mix, residents, apart, background)
+        key = content_hash([self._seed, mix, background])
+        return _solution(solo_s, *_average(self._coarser(residents), background, key))
+
+    def _coarser(self, residents: Sequence[Resident]) -> list[Resident]:
+        """Steps that the slowest's outlasts several times in fewer segments: about as many in its
+        time, but no fewer than 4, for what company does to them is averaged over several."""
+        slowest_s = max(r.step.solo_s for r in residents if r.training)
+        coarse = []
+        for each in residents:
+            ratio = slowest_s / each.step.solo_s if each.training else 1.0
+            limit = max(LEAST_SEGMENTS, MAX_SEGMENTS >> int(log2(max(1.0, ratio))))
+            coarse.append(self._residents.resident(each.member, limit))
+        return coarse
+
+    def _beside(
+        self, mix: Mix, residents: Sequence[Resident], apart: set[int], background: Background
+    ) -> _Solution:
+        """The members ``apart`` are a background of the others, and feel their mean demand."""
+        inside = [index for index in range(len(residents)) if index not in apart]
+        part = [mix.members[index] for index in inside]
+        canonical, position = Mix(tuple(part)).canonical()
+        rest = [residents[index] for index in apart]
+        solution = self._solve(canonical, self._background(rest, part, background))
+        speeds = host_speeds([resident.steady for resident in residents], background)
+        units = [
+            self._residents.unit_s(member) / speed
+            for member, speed in zip(mix.members, speeds, strict=True)
+        ]
+        for index, at in zip(inside, position, strict=True):
+            units[index] = solution.units_s[at]
+        return _Solution(tuple(units), solution.precision)
+
+
+def _solution(solo_s: Sequence[float], speeds: Sequence[float], precision: Precision) -> _Solution:
+    return _Solution(
+        tuple(unit / speed for unit, speed in zip(solo_s, speeds, strict=True)), precision
+    )
+
+
+def _bystanders(residents: Sequence[Resident]) -> set[int]:
+    """Members in another phase than training that share no core with one that trains, where
+    several walk: without them, mixes recur much more often."""
+    if sum(walks(residents)) < 2:
+        return set()
+    taken = {core for r in residents if r.training for core in r.member.cores}
+    return {
+        index
+        for index, r in enumerate(residents)
+        if not r.training and not taken & set(r.member.cores)
+    }
 
 
 def _average(
@@ -117,23 +174,22 @@ def _average(
 ) -> tuple[list[float], Precision]:
     """Mean speeds over replications. One walker alone repeats itself exactly: one is enough."""
     if sum(walks(residents)) == 1:
-        return replicate(residents, background, [0.0] * len(residents)), Precision(1, 0.0)
+        alone = replicate(residents, background, np.zeros((len(residents), 1)))
+        return alone[:, 0].tolist(), Precision(1, 0.0)
     draw = random.Random(int(key, 16))
-    starts = [draw.random() for _ in residents]
+    starts = np.array([[draw.random()] for _ in residents])
     # Offsets of successive replications fill the unit cube evenly (Kronecker's sequence); the
     # interval is that of independent draws, so on the safe side.
-    strides = [sqrt(prime) % 1 for prime in _primes(len(residents))]
-    samples: list[list[float]] = []
+    strides = np.array([[sqrt(prime) % 1] for prime in _primes(len(residents))])
+    samples = np.empty((len(residents), 0))
     while True:
-        count = len(samples)
-        offsets = [(s + count * d) % 1 for s, d in zip(starts, strides, strict=True)]
-        samples.append(replicate(residents, background, offsets))
-        count += 1
-        if count >= MIN_REPLICATIONS:
-            half_width = max(_half_width(column) for column in zip(*samples, strict=True))
-            if half_width <= PRECISION or count == MAX_REPLICATIONS:
-                means = [fmean(column) for column in zip(*samples, strict=True)]
-                return means, Precision(count, half_width)
+        numbers = np.arange(samples.shape[1], samples.shape[1] + REPLICATIONS)
+        more = replicate(residents, background, (starts + numbers * strides) % 1)
+        samples = np.concatenate([samples, more], axis=1)
+        count = samples.shape[1]
+        half_width = max(_half_width(row.tolist()) for row in samples)
+        if half_width <= PRECISION or count >= MAX_REPLICATIONS:
+            return [fmean(row.tolist()) for row in samples], Precision(count, half_width)
 
 
 def _half_width(values: Sequence[float]) -> float:

@@ -11,7 +11,7 @@ from rmixer.machine import Machine
 from rmixer.profile import ModelProfile, StepCost
 from rmixer.step_times import Member
 from sim.contention import HostDemand, demand_of
-from sim.segments import StepSegments, step_segments
+from sim.segments import MAX_SEGMENTS, StepSegments, step_segments
 
 
 def device_kind(device: str) -> str:
@@ -79,16 +79,18 @@ class Residents:
 
     def __init__(self, profiles: Mapping[str, ModelProfile], machine: Machine) -> None:
         self._profiles, self._machine = profiles, machine
-        self._steps: dict[tuple[str, str, int], StepSegments] = {}
+        self._steps: dict[tuple[str, str, int, int], StepSegments] = {}
 
     def unit_s(self, member: Member) -> float:
         """The member's unit alone."""
         return solo_unit_s(step_cost(self._profiles, member), member.phase)
 
-    def resident(self, member: Member) -> Resident:
-        """``member`` as a resident; raises :class:`InputError` where figures are missing."""
+    def resident(self, member: Member, limit: int = MAX_SEGMENTS) -> Resident:
+        """``member`` as a resident with at most ``limit`` segments a step; raises
+        :class:`InputError` where figures are missing."""
         cost, kind = step_cost(self._profiles, member), device_kind(member.device)
-        key = (member.identity, kind, member.threads)
+        key = (member.identity, kind, member.threads, limit)
         if key not in self._steps:
-            self._steps[key] = step_segments(self._profiles[member.identity], kind, member.threads)
+            profile = self._profiles[member.identity]
+            self._steps[key] = step_segments(profile, kind, member.threads, limit)
         return make_resident(member, cost, self._steps[key], self._machine)

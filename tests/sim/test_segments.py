@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from statistics import fmean
 
+import numpy as np
 import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
@@ -13,8 +14,8 @@ from rmixer.errors import InputError
 from rmixer.profile import ModelProfile, OperatorCost
 from rmixer.step_times import Member
 from sim.contention import Background
+from sim.ensemble import replicate
 from sim.made_up import make_machine, make_operator, make_profile, make_step
-from sim.replication import replicate
 from sim.resident import make_resident
 from sim.segments import step_segments, two_clocks_s
 
@@ -174,9 +175,8 @@ def speeds(profile: ModelProfile, kind: str, limit: int | None) -> list[float]:
         make_resident(Member(profile.key, "train", f"{kind}:0", (core,)), cost, step, machine)
         for core in range(2)
     ]
-    offsets = [(0.0, (index + 0.5) / 24) for index in range(24)]
-    runs = [replicate(pair, Background(), offset) for offset in offsets]
-    return [fmean(column) for column in zip(*runs, strict=True)]
+    offsets = np.array([[0.0] * 24, [(index + 0.5) / 24 for index in range(24)]])
+    return [fmean(row) for row in replicate(pair, Background(), offsets).tolist()]
 
 
 @given(operators=st.lists(rows, min_size=20, max_size=100))

@@ -1,0 +1,92 @@
+"""The contention model of :mod:`sim.contention` for many replications of one mix at once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from sim.contention import PRESSURE_MAX, Background, HostDemand
+from sim.program import Floats
+
+
+class HostRates:
+    """:func:`sim.contention.host_speeds` where only loads and weights change.
+
+    Sums over members and cores run along the first axes of arrays, one row after the other, so
+    that they give the same bits on any machine.
+    """
+
+    def __init__(self, demands: Sequence[HostDemand], background: Background) -> None:
+        cores = sorted({core for demand in demands for core in demand.cores})
+        self._background = background
+        self._on = np.array([[float(core in d.cores) for core in cores] for d in demands])
+        self._apart = bool((self._on.sum(axis=0) <= 1).all())
+        own = self._on.sum(axis=1)
+        self._own = own[:, None]
+        # What share of the cores of j is outside of those of i, at [j, i].
+        common = np.array([[(a * b).sum() for b in self._on] for a in self._on])
+        self._outside = (own[:, None] - common) / own[:, None]
+        self._pressure = np.array([[demand.pressure] for demand in demands])
+        compute = [demand.compute_slowdown for demand in demands]
+        stream = [demand.stream_slowdown for demand in demands]
+        self._curves = _Curves(compute, stream)
+
+    def speeds(self, loads: Floats, weights: Floats) -> Floats:
+        """The speed of each member's host work, in units of its speed alone; ``loads`` (0 where
+        one has no host work), ``weights`` and the answer are [members, replications]."""
+        if self._apart:
+            share: Floats | float = 1.0
+            held = loads * self._own
+            busy = held.sum(axis=0) - held
+            pressing = self._pressure * weights * loads
+            pressure = pressing.sum(axis=0) - pressing
+        else:
+            share, busy = self._shared(loads)
+            pressing = self._pressure * weights * loads * share
+            pressure = (self._outside[:, :, None] * pressing[:, None, :]).sum(axis=0)
+        busy = np.maximum(busy + self._background.busy_cores, 0.0)
+        pressure = pressure + self._background.pressure
+        compute, stream = self._curves.at(busy)
+        streaming = np.minimum(np.maximum(pressure / np.maximum(busy, 1e-9), 0.0), PRESSURE_MAX)
+        slowdown = np.maximum(1.0, compute + streaming * (stream - compute) * weights)
+        return np.asarray(share / slowdown)
+
+    def _shared(self, loads: Floats) -> tuple[Floats, Floats]:
+        """The share of each member of its fullest core, and how many other cores are busy."""
+        on = self._on[:, :, None]
+        by_core = on * loads[:, None, :]
+        of_core = by_core.sum(axis=0)
+        share = 1.0 / (1.0 + ((of_core - by_core) * on).max(axis=1))
+        filled = np.minimum(1.0, of_core)
+        others = (1.0 - self._on).T[:, :, None] * filled[:, None, :]
+        return share, others.sum(axis=0)
+
+
+class _Curves:
+    """Slow-downs beside k other cores that compute or stream, by straight lines between whole k; 1
+    at k = 0, and constant beyond the last."""
+
+    def __init__(
+        self, compute: Sequence[Sequence[float]], stream: Sequence[Sequence[float]]
+    ) -> None:
+        self._last = max(1, *(len(curve) for curve in [*compute, *stream]))
+        self._tables = [
+            np.array([self._padded(curve) for curve in curves]).ravel()
+            for curves in (compute, stream)
+        ]
+        self._row = np.arange(len(compute))[:, None] * (self._last + 2)
+
+    def _padded(self, curve: Sequence[float]) -> list[float]:
+        row = [1.0, *curve]
+        return row + [row[-1]] * (self._last + 2 - len(row))
+
+    def at(self, k: Floats) -> tuple[Floats, Floats]:
+        """Both for each member (a row of ``k``)."""
+        bounded = np.minimum(k, self._last)
+        below = bounded.astype(np.int64)
+        place, beyond = below + self._row, bounded - below
+        compute, stream = (
+            table[place] + beyond * (table[place + 1] - table[place]) for table in self._tables
+        )
+        return compute, stream

@@ -1,0 +1,66 @@
+"""The steps of several walkers as tables of numbers, for walking many replications at once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sim.resident import Resident
+
+Floats = NDArray[np.float64]
+Whole = NDArray[np.int64]
+Flags = NDArray[np.bool_]
+
+LANES = ("gpu", "link")
+Instruction = tuple[float, float, tuple[tuple[int, float], ...], bool]
+"""Host work in seconds, its memory weight, what is launched after it as (lane, seconds), and
+whether the host then waits until the job's queue is empty."""
+
+
+class Programs:
+    """What :class:`sim.lanes.Walker` does in one step, for each of several walkers.
+
+    All tables have a row a walker and are flat: entry ``i`` of row ``w`` is at ``w * width + i``.
+    Instruction ``i`` takes ``work`` of weight ``weight``, after ``before`` seconds of the step's
+    host work; then ``launches`` pieces of device work are queued, and with ``waits`` the host
+    waits for them all. ``length`` instructions make a step, after which it waits anyway. Piece
+    ``j`` of a step is ``amount`` seconds on ``lane``, at ``w * depth + j``.
+    """
+
+    def __init__(self, residents: Sequence[Resident]) -> None:
+        steps = [_instructions(resident) for resident in residents]
+        pieces = [[piece for *_, launched, _ in step for piece in launched] for step in steps]
+        self.length: Whole = np.array([len(step) for step in steps])
+        self.width = int(self.length.max()) + 1
+        self.depth = max(len(row) for row in pieces) + 1
+        work = [[each[0] for each in step] for step in steps]
+        self.work = _table(work, self.width, 0.0)
+        self.before = _table([[0.0, *np.cumsum(row)] for row in work], self.width, 0.0)
+        self.weight = _table([[each[1] for each in step] for step in steps], self.width, 0.0)
+        self.launches = _table([[len(each[2]) for each in step] for step in steps], self.width, 0)
+        self.waits = _table([[each[3] for each in step] for step in steps], self.width, False)
+        self.lane = _table([[lane for lane, _ in row] for row in pieces], self.depth, -1)
+        self.amount = _table([[work_s for _, work_s in row] for row in pieces], self.depth, 0.0)
+
+
+def _instructions(resident: Resident) -> list[Instruction]:
+    step: list[Instruction] = []
+    for segment in resident.step.segments:
+        if segment.lane == "cpu":
+            step.append((segment.host_s, segment.weight, (), False))
+            continue
+        lane, weight = LANES.index(segment.lane), segment.weight
+        pieces = (segment.device_s - segment.tail_s, segment.tail_s)
+        first, last = (((lane, work_s),) if work_s > 0 else () for work_s in pieces)
+        between_s = max(0.0, segment.launch_s - segment.lead_s)
+        step.append((segment.lead_s, weight, first, False))
+        step.append((between_s, weight, last, False))
+        step.append((max(0.0, segment.host_s - segment.launch_s), weight, (), segment.waits))
+    return [each for each in step if each[0] > 0 or each[2] or each[3]]
+
+
+def _table(rows: Sequence[Sequence[Any]], width: int, filler: Any) -> NDArray[Any]:
+    return np.array([[*row, *[filler] * (width - len(row))] for row in rows]).ravel()

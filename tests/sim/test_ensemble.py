@@ -1,0 +1,173 @@
+"""Many replications at once against one SimPy process a member."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pytest
+from hypothesis import Phase, given, settings
+from hypothesis import strategies as st
+from simpy import Environment
+
+from rmixer.profile import ModelProfile
+from rmixer.step_times import Member
+from sim.contention import Background, HostDemand, host_speeds
+from sim.ensemble import MEASURED_STEPS, replicate, walks
+from sim.host_rates import HostRates
+from sim.lanes import Lanes, Walker
+from sim.made_up import by_key, make_machine, make_operator, make_profile, make_step
+from sim.resident import Resident, Residents
+from sim.segments import two_clocks_s
+
+CORES = 4
+
+
+def one_by_one(
+    residents: Sequence[Resident], background: Background, offsets: Sequence[float]
+) -> list[float]:
+    """One replication as the definition has it, by SimPy."""
+    env = Environment()
+    lanes = Lanes(env, background)
+    walking = walks(residents)
+    slowest = max(
+        (index for index, walk in enumerate(walking) if walk),
+        key=lambda index: residents[index].step.solo_s,
+    )
+    finished = env.event()
+    snapshots: list[tuple[float, list[float]]] = []
+
+    def on_step(made: int) -> None:
+        if made == 1 or made == 1 + MEASURED_STEPS:
+            snapshots.append((env.now, [meter.made() for meter in meters]))
+        if made == 1 + MEASURED_STEPS:
+            finished.succeed()
+
+    meters: list[Walker | MeanDemand] = []
+    for index, resident in enumerate(residents):
+        if walking[index]:
+            delay_s = offsets[index] * resident.step.solo_s
+            tell = on_step if index == slowest else None
+            meters.append(Walker(lanes, resident, delay_s=delay_s, on_step=tell))
+        else:
+            meters.append(MeanDemand(lanes, resident))
+    env.run(until=finished)
+    (start_s, before), (end_s, after) = snapshots
+    speeds = []
+    for resident, meter, first, last in zip(residents, meters, before, after, strict=True):
+        speed = (last - first) / (end_s - start_s)
+        speeds.append(speed * resident.step.solo_s if isinstance(meter, Walker) else speed)
+    return speeds
+
+
+class MeanDemand:
+    """Endless work on the host and, by its load, on its GPU."""
+
+    def __init__(self, lanes: Lanes, resident: Resident) -> None:
+        self._lanes, self._resident = lanes, resident
+        self._host = lanes.host.start(resident.steady)
+        self._gpu = None
+        if resident.gpu_load > 0:
+            self._server = lanes.device(resident.member.device, "gpu")
+            self._gpu = self._server.start(resident.gpu_load)
+
+    def made(self) -> float:
+        self._lanes.host.settle()
+        elapsed_s, host = self._lanes.env.now, self._host.made
+        if not self._resident.training:
+            return host
+        device = elapsed_s
+        if self._gpu is not None:
+            self._server.settle()
+            device = self._gpu.made
+        step = self._resident.step
+        return (
+            elapsed_s
+            * step.solo_s
+            / two_clocks_s(step.segments, elapsed_s / host, elapsed_s / device)
+        )
+
+
+micros = st.floats(5.0, 400.0)
+slowdowns = st.lists(st.floats(1.0, 2.0), min_size=CORES - 1, max_size=CORES - 1).map(tuple)
+
+
+@st.composite
+def profiles(draw: st.DrawFn, model: str) -> ModelProfile:
+    """Steps on both devices, a hundredth as long for some."""
+    factor = draw(st.sampled_from([1.0, 1.0, 0.3, 0.01]))
+    curves = {
+        "compute_slowdown": draw(slowdowns),
+        "stream_slowdown": draw(slowdowns),
+        "pressure": draw(st.floats(0.0, 1.2)),
+        "build_s": 1.0,
+    }
+    host = [
+        make_operator(draw(micros) * factor, draw(st.integers(0, 1000)))
+        for _ in range(draw(st.integers(1, 4)))
+    ]
+    kernels = [
+        make_operator(
+            draw(micros) * factor,
+            lane=draw(st.sampled_from(["gpu", "gpu", "link"])),
+            phase=draw(st.sampled_from(["forward", "input"])),
+            host_us=draw(micros) * factor,
+        )
+        for _ in range(draw(st.integers(1, 5)))
+    ]
+    kernels.append(make_operator(draw(micros) * factor, lane="gpu", host_us=1.0))
+    steps = [
+        make_step(device, mean_us=draw(micros) * 10 * factor, **curves) for device in ("cpu", "gpu")
+    ]
+    return make_profile(model, steps, [*host, *kernels])
+
+
+@st.composite
+def mixes(draw: st.DrawFn) -> list[Resident]:
+    known = [draw(profiles(model)) for model in ("criteo_dlrm", "amazon_din", "criteo_dcn")]
+    residents = Residents(by_key(*known), make_machine(CORES, gpus=2))
+    members = [
+        Member(
+            draw(st.sampled_from(known)).key,
+            "train" if index == 0 else draw(st.sampled_from(["train", "train", "build"])),
+            draw(st.sampled_from(["cpu:0", "gpu:0", "gpu:0", "gpu:1"])),
+            (draw(st.integers(0, CORES - 1)),),
+        )
+        for index in range(draw(st.integers(2, 5)))
+    ]
+    return [residents.resident(member) for member in members]
+
+
+@given(mixes(), st.integers(0, 99), st.floats(0.0, 2.0), st.floats(0.0, 1.0))
+@settings(max_examples=30, deadline=None, derandomize=True, phases=[Phase.generate])
+def test_all_at_once_is_one_by_one(
+    residents: list[Resident], seed: int, busy_cores: float, pressure: float
+) -> None:
+    background = Background(busy_cores, pressure)
+    offsets = np.random.default_rng(seed).random((len(residents), 3))
+    together = replicate(residents, background, offsets)
+    for column in range(3):
+        alone = one_by_one(residents, background, offsets[:, column].tolist())
+        assert together[:, column].tolist() == pytest.approx(alone, rel=1e-4)
+
+
+demands = st.builds(
+    HostDemand,
+    cores=st.sets(st.integers(0, CORES), min_size=1, max_size=3).map(sorted).map(tuple),
+    compute_slowdown=st.one_of(st.just(()), slowdowns),
+    stream_slowdown=slowdowns,
+    pressure=st.floats(0.0, 1.5),
+    weight=st.floats(0.0, 3.0),
+    load=st.floats(0.01, 1.0),
+)
+
+
+@given(st.lists(demands, min_size=1, max_size=5), st.floats(0.0, 2.0), st.floats(0.0, 1.0))
+def test_rates_are_those_of_the_contention_model(
+    members: list[HostDemand], busy_cores: float, pressure: float
+) -> None:
+    background = Background(busy_cores, pressure)
+    loads = np.array([[member.load] for member in members])
+    weights = np.array([[member.weight] for member in members])
+    found = HostRates(members, background).speeds(loads, weights)
+    assert found[:, 0].tolist() == pytest.approx(host_speeds(members, background), rel=1e-9)
