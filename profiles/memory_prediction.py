@@ -92,7 +92,7 @@ def blank_substitute(job: Job) -> Substitute:
 
 
 def _blank(job: Job) -> tuple[Arrays, RecommendationModel, Mapping[str, Sequence[int]]]:
-    """Arrays of the data set's shapes; ``job``'s model, so small that it can be real; and the places
+    """Arrays of the data set's shapes; ``job``'s model, so small that it is real; and the places
     of a batch in its tables, which do not depend on the rows there are."""
     arrays = _blank_arrays(job)
     twin = job.entry.build(rows_cap=1)

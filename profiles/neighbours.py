@@ -22,6 +22,7 @@ ROUNDS = 5
 BLOCK_S = 0.3
 REFERENCE_S = 0.15
 SWEEP_S = 20.0
+LONGEST_SLOWDOWN = 2.2
 
 
 @dataclass
@@ -59,23 +60,42 @@ class Neighbours:
         return tuple(round(float(value), 4) for value in values)
 
 
+@dataclass(frozen=True)
+class Blocks:
+    """How a sweep uses its time: in each of ``rounds`` bubbles work for ``bubble_s`` at a time, and
+    the job is asked for ``steps_s`` of steps meanwhile."""
+
+    rounds: int
+    bubble_s: float
+    steps_s: float
+
+    @staticmethod
+    def of(alone_s: float, blocks: int) -> Blocks:
+        """For ``blocks`` of bubbles a round, and one without, of steps that take ``alone_s``. Where
+        a round of a few steps each took over 20 s, it is one step each."""
+        block_s = max(BLOCK_S, 2.5 * alone_s)
+        round_s = block_s + blocks * (block_s + 2 * alone_s) + 2 * REFERENCE_S
+        if round_s > SWEEP_S:
+            return Blocks(1, LONGEST_SLOWDOWN * alone_s, alone_s / 2)
+        return Blocks(int(min(ROUNDS, SWEEP_S // round_s)), block_s, block_s)
+
+
 def measure_neighbours(
     worker: WorkerProcess, bubbles: Bubbles, spare: int, alone_s: float
 ) -> Neighbours:
     """The sweep of a worker in a profiling session, with ``spare`` cores left for bubbles; about
-    ``alone_s`` a step. Slow steps get fewer rounds, so that it ends in 20 s where one round can.
-    """
+    ``alone_s`` a step. Slow steps get fewer rounds and then shorter blocks, so that it ends in
+    20 s where one step each can."""
     found = Neighbours()
     levels = bubble_levels(spare)
     if not levels:
         return found
-    block_s = max(BLOCK_S, 2.5 * alone_s)
-    round_s = block_s + len(levels) * 2 * (block_s + 2 * alone_s) + 2 * REFERENCE_S
-    for _ in range(int(min(ROUNDS, max(1.0, SWEEP_S // round_s)))):
-        before_s = step_statistics(worker.ask("plain", seconds=block_s)["durations"]).mean_s
+    blocks = Blocks.of(alone_s, len(levels) * len(WORKS))
+    for _ in range(blocks.rounds):
+        before_s = step_statistics(worker.ask("plain", seconds=blocks.steps_s)["durations"]).mean_s
         for level in levels:
             for work in WORKS:
-                beside_s, rate = beside(worker, bubbles, work, *level, block_s)
+                beside_s, rate = beside(worker, bubbles, work, *level, blocks)
                 found.ratios.setdefault((work, *level), []).append(beside_s / before_s)
                 if work == "stream" and level == (1, 1.0):
                     found.pressures.append(pressure(bubbles, rate))
@@ -86,12 +106,11 @@ def measure_gpu_neighbours(worker: WorkerProcess, bubble: GpuBubble, alone_s: fl
     """The sweep beside a ``bubble`` on the same GPU, each time in turn with the job alone."""
     found = Neighbours()
     levels = bubble.levels()
-    block_s = max(BLOCK_S, 2.5 * alone_s)
-    round_s = block_s + len(levels) * (block_s + 2 * alone_s)
-    for _ in range(int(min(ROUNDS, max(1.0, SWEEP_S // round_s)))):
-        before_s = step_statistics(worker.ask("plain", seconds=block_s)["durations"]).mean_s
+    blocks = Blocks.of(alone_s, len(levels))
+    for _ in range(blocks.rounds):
+        before_s = step_statistics(worker.ask("plain", seconds=blocks.steps_s)["durations"]).mean_s
         for level in levels:
-            beside_s, _ = beside(worker, bubble, *level, block_s)
+            beside_s, _ = beside(worker, bubble, *level, blocks)
             found.ratios.setdefault(level, []).append(beside_s / before_s)
     return found
 
@@ -110,15 +129,15 @@ def beside(
     work: Work,
     count: int,
     duty: float,
-    block_s: float,
+    blocks: Blocks,
 ) -> tuple[float, float]:
     """The job's mean step in seconds beside ``count`` bubbles that work for a share ``duty`` of
-    ``block_s``, and the rate of the first one."""
-    bubbles.start(work, block_s, count, duty)
-    answer = worker.ask("plain", seconds=block_s)
+    the time, and the rate of the first one."""
+    bubbles.start(work, blocks.bubble_s, count, duty)
+    answer = worker.ask("plain", seconds=blocks.steps_s)
     durations = np.asarray(answer["durations"])
     # Steps that outlasted the bubbles were alone at the end.
-    within = durations[answer["skipped_s"] + np.cumsum(durations) <= block_s]
+    within = durations[answer["skipped_s"] + np.cumsum(durations) <= blocks.bubble_s]
     steps = step_statistics(within if within.size else durations[:1])
     return steps.mean_s, bubbles.rates(count)[0]
 

@@ -98,6 +98,25 @@ def test_steps_that_outlast_the_bubbles_do_not_count(
 ) -> None:
     worker: Any = Answering(skipped_s, durations_s)
     bubbles: Any = Bubbles(1.0, 1.0)
-    found, rate = neighbours.beside(worker, bubbles, "stream", 1, 1.0, block_s=1.0)
+    blocks = neighbours.Blocks(rounds=1, bubble_s=1.0, steps_s=1.0)
+    found, rate = neighbours.beside(worker, bubbles, "stream", 1, 1.0, blocks)
     assert found == pytest.approx(mean_s)
     assert rate == 12.0
+
+
+@pytest.mark.parametrize(
+    ("alone_s", "rounds"), [(0.001, 5), (0.1, 5), (0.5, 1), (0.9, 1), (1.4, 1), (2.0, 1)]
+)
+def test_a_sweep_of_four_blocks_ends_in_twenty_seconds(alone_s: float, rounds: int) -> None:
+    """Each takes as long as its bubbles or, where its steps outlast these, two steps more."""
+    blocks = neighbours.Blocks.of(alone_s, 4)
+    more_s = 2 * alone_s if blocks.steps_s == blocks.bubble_s else 0.0
+    assert blocks.rounds == rounds
+    assert blocks.rounds * (blocks.steps_s + 4 * (blocks.bubble_s + more_s) + 0.3) <= 20
+
+
+def test_where_steps_are_slow_a_block_is_one_that_its_bubbles_outlast() -> None:
+    """Even at twice its time alone."""
+    blocks = neighbours.Blocks.of(1.5, 4)
+    assert blocks.steps_s < 1.5
+    assert blocks.bubble_s > 2 * 1.5
