@@ -71,17 +71,17 @@ def run(
     from profiles.store import Store
     from rmixer.cli.bars import bar
     from rmixer.cli.console import report
+    from rmixer.shrinking import parse_shrinking
     from rmixer.workload import Workload, job_of
 
     if bool(models) == bool(workload):
-        raise InputError("rmixer profile run", "", "both or neither", "MODELS or --workload")
-    if settings and not workload:
-        raise InputError("--set", "", settings[0], "none without --workload")
-    jobs = (
-        shrunk_workload(workload, settings).jobs
-        if workload
-        else tuple(job_of(name) for name in models)
-    )
+        found = "both" if workload else "neither"
+        raise InputError("rmixer profile run", "", found, "MODELS or --workload")
+    if workload:
+        jobs = shrunk_workload(workload, settings).jobs
+    else:
+        alone = Workload("profile", 0, tuple(job_of(name) for name in models))
+        jobs = parse_shrinking(settings).apply(alone).jobs
     if batches:
         if programs := [job.id for job in jobs if job.command]:
             allowed = "none for a command job: its program decides it"
@@ -122,7 +122,7 @@ def show(
     figures: Path | None,
     as_json: bool,
 ) -> None:
-    """Show the profile of MODEL (of a command job: its program's name, or its profile's; or the
+    """Show the profile of MODEL (or that of this name; of a command job: its program's name; or the
     name of an imported one): steps, largest operators, memory, phases. Figures: how its operators
     share a step, for every batch size that is profiled, and where they lie below the machine's
     limits."""
@@ -130,16 +130,17 @@ def show(
     from experiments.profile_table import profile_table
     from profiles.store import Store
     from rmixer.cli.console import console, print_json, report
-    from rmixer.cost_identity import cost_identity
-    from rmixer.profile import ModelProfile
-    from rmixer.workload import job_of
+    from rmixer.cli.profile_choice import profile_of_model
 
     if show_imported(
         model, top, as_json, {"--batch": batch, "--machine": machine, "--figures": figures}
     ):
         return
     store = Store()
-    known = store.machine(machine) if machine else store.this_machine(report)
+    known = store.machine(machine) if machine else store.known_machine()
+    if known is None:
+        allowed = "`rmixer profile run MODEL` first, or --machine NAME"
+        raise InputError("rmixer profile show", "", "nothing profiled on this machine", allowed)
     programs = store.programs(known.name, model)
     if len(programs) > 1:
         allowed = f"the profile of one: {', '.join(found.key for found in programs)}"
@@ -148,23 +149,11 @@ def show(
         if programs and value:
             allowed = "none for a command job: its batch and its operators are unknown"
             raise InputError(option, "", value, allowed)
-    if programs:
-        profile: ModelProfile | None = programs[0]
-    else:
-        job = job_of(model)
-        identity = cost_identity(replace(job, batch=batch or job.batch))
-        key = identity.key
-        profile = store.find(known.name, key)
-        if profile is None and machine:  # of this one it can be taken anew
-            sources = store.other_sources(known.name, identity)
-            older = (store.find(known.name, replace(identity, source=s).key) for s in sources)
-            profile = next((found for found in older if found), None)
-            if profile:
-                report(f"{profile.key}: profiled with other code of the training step than this")
-    if profile is None:
-        have = ", ".join(found.key for found in store.profiles(known.name)) or "none"
-        allowed = f"one of those profiled on {known.name}: {have} (`rmixer profile run {model}`)"
-        raise InputError("rmixer profile show", "", f"no profile {key}", allowed)
+    profile = (
+        programs[0]
+        if programs
+        else profile_of_model(store, known.name, model, batch, other_code=bool(machine))
+    )
     if figures:
         others = store.other_batches(known.name, profile.identity)
         for path in draw_profile(profile, others, known, figures):

@@ -77,3 +77,34 @@ def test_of_another_machine_a_profile_by_older_code_is_shown_and_said(
     ended = call(capsys, "profile", "show", "criteo_dlrm", "--machine", "made-up", "--batch", 64)
     assert (ended.code, "criteo_dlrm, batch 64" in ended.out) == (0, True)
     assert f"{older.key}: profiled with other code" in ended.err
+
+
+def test_a_model_s_only_profile_is_shown_and_what_sets_it_apart_is_said(
+    store: Store, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Its tables were cut; of two, neither is chosen, and each can be named."""
+    made = make_profile("dlrm_kaggle", None, [make_operator(8_000.0)], batch=64)
+    cut = [replace(made, identity=replace(made.identity, rows_cap=rows)) for rows in (100, 200)]
+    store.save(cut[0])
+    show = ("profile", "show", "--machine", "made-up")
+    ended = call(capsys, *show, "dlrm_kaggle")
+    assert ended.code == 0
+    assert f"{cut[0].key}: the only profile of dlrm_kaggle" in ended.err
+    assert "another cap of rows" in ended.err
+    store.save(cut[1])
+    message = refused(capsys, *show, "dlrm_kaggle")
+    assert all(profile.key in message for profile in cut)
+    assert "dlrm_kaggle, batch 64" in call(capsys, *show, cut[1].key).out
+
+
+def test_showing_measures_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("RMIXER_HOME", str(tmp_path / "empty"))
+    assert "nothing profiled on this machine" in refused(capsys, "profile", "show", "criteo_dlrm")
+    assert not (tmp_path / "empty").exists()
+
+
+def test_rows_of_named_models_can_be_cut(capsys: pytest.CaptureFixture[str]) -> None:
+    """A key that there is not is refused before anything is measured."""
+    refused(capsys, "profile", "run", "criteo_dlrm", "--set", "rows_most=5")

@@ -1,0 +1,45 @@
+"""Which profile of a model a user means."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from profiles.store import Store
+from rmixer.cli.console import report
+from rmixer.cost_identity import cost_identity
+from rmixer.errors import InputError
+from rmixer.profile import ModelProfile
+from rmixer.workload import job_of
+
+
+def profile_of_model(
+    store: Store, machine: str, model: str, batch: int | None, other_code: bool
+) -> ModelProfile:
+    """The profile on ``machine`` whose name is ``model``; else that of this model as it is by
+    default, with ``batch`` if given, with ``other_code`` also by older code; else the only one that
+    there is of it. The last two are said. Raises :class:`InputError`."""
+    named = None if "/" in model else store.find(machine, model)
+    if named and batch in (None, named.identity.batch):
+        return named
+    job = job_of(model)
+    identity = cost_identity(replace(job, batch=batch or job.batch))
+    if known := store.find(machine, identity.key):
+        return known
+    if other_code:  # of this machine it can be taken anew
+        sources = store.other_sources(machine, identity)
+        older = (store.find(machine, replace(identity, source=s).key) for s in sources)
+        if found := next((each for each in older if each), None):
+            report(f"{found.key}: profiled with other code of the training step than this")
+            return found
+    of_model = [p for p in store.profiles(machine) if p.identity.model == model]
+    alike = [p for p in of_model if p.identity.batch == identity.batch or batch is None]
+    if len(alike) == 1:
+        (only,) = alike
+        apart = store.stale(machine, replace(identity, batch=only.identity.batch))
+        report(
+            f"{only.key}: the only profile of {model}; it {apart or 'was taken at another batch'}"
+        )
+        return only
+    have = ", ".join(found.key for found in of_model) or "none"
+    allowed = f"one of those of {model} on {machine}: {have} (`rmixer profile run {model}`)"
+    raise InputError("rmixer profile show", "", f"no profile {identity.key}", allowed)
