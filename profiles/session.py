@@ -28,7 +28,7 @@ from rmixer.training.memory import resident_bytes
 from rmixer.training.worker import Channel
 from rmixer.workload import Job
 
-FAST_STEP_S = 0.1
+FAST_STEP_S = 0.3
 LEAST_FIRST_STEPS, MOST_FIRST_STEPS, FIRST_STEPS_S = 3, 40, 0.4
 
 
@@ -149,14 +149,18 @@ def profiled(step: Step, seconds: float, step_s: float) -> dict[str, Any]:
 
 def _marked_steps(step: Step, steps: int) -> None:
     for _ in range(steps):
-        with record_function(INPUT_MARK):
-            step.load()
-        step.copy()
-        loss = step.forward()
-        step.backward(loss)
-        step.optimize()
+        _marked_step(step)
     with record_function(INPUT_MARK):  # ends the last step
         pass
+
+
+def _marked_step(step: Step) -> None:
+    with record_function(INPUT_MARK):
+        step.load()
+    step.copy()
+    loss = step.forward()
+    step.backward(loss)
+    step.optimize()
 
 
 def structure(step: Step) -> dict[str, Any]:

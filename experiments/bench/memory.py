@@ -1,13 +1,16 @@
 """Predicted memory of every model against measured, at three batch sizes.
 
 ``python -m experiments.bench.memory [--models a,b] [--batch 32] [--out FILE]``. Tables are capped
-where they would not fit; every model and batch runs in fresh workers of one thread.
+where they would not fit; every model and batch runs in fresh workers of one thread, one on each
+core at a time.
 """
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, replace
 from pathlib import Path
+from queue import SimpleQueue
 
 import click
 
@@ -25,7 +28,7 @@ from profiles.memory_prediction import predict_memory
 from rmixer.files import write_json, write_text
 from rmixer.fingerprint import take_fingerprint
 from rmixer.models.registry import MODELS, model_entry
-from rmixer.workload import job_of
+from rmixer.workload import Job, job_of
 
 
 @click.command()
@@ -47,28 +50,34 @@ from rmixer.workload import job_of
 def main(models: str | None, batches: tuple[int, ...], memory_gb: float, out: Path | None) -> None:
     """Predict, run, compare."""
     entries = [model_entry(name) for name in models.split(",")] if models else MODELS.values()
-    core = limits.usable_cores()[0]
-    context_bytes = measure_context_bytes(core)
-    rows: list[MemoryRow] = []
+    jobs = []
     for entry in entries:
         cap = fitting_cap(entry, memory_gb * 1e9)
-        for batch in batches:
-            job = replace(job_of(entry.name), batch=batch, rows_cap=cap)
-            row = MemoryRow(
-                entry.name,
-                batch,
-                cap,
-                predict_memory(job),
-                context_bytes,
-                measure_tensor_bytes(job, core),
-                measure_resident_bytes(job, core),
-            )
-            rows.append(row)
-            click.echo(f"{entry.name} {batch}: {row.tensor_error:+.2%}", err=True)
+        jobs += [replace(job_of(entry.name), batch=batch, rows_cap=cap) for batch in batches]
+    cores: SimpleQueue[int] = SimpleQueue()
+    for core in limits.usable_cores():
+        cores.put(core)
+    context_bytes = measure_context_bytes(limits.usable_cores()[0])
+
+    def measured(job: Job) -> tuple[int, int]:
+        core = cores.get()
+        try:
+            return measure_tensor_bytes(job, core), measure_resident_bytes(job, core)
+        finally:
+            cores.put(core)
+
+    rows: list[MemoryRow] = []
+    with ThreadPoolExecutor(cores.qsize()) as pool:
+        running = [pool.submit(measured, job) for job in jobs]
+        for job, found in zip(jobs, running, strict=True):
+            predicted = predict_memory(job)
+            known = (job.model, job.batch, job.rows_cap, predicted, context_bytes)
+            rows.append(MemoryRow(*known, *found.result()))
+            click.echo(f"{job.model} {job.batch}: {rows[-1].tensor_error:+.2%}", err=True)
             if out:
                 fingerprint = asdict(take_fingerprint(limits.processor_name()))
-                found = [row.as_dict() for row in rows]
-                write_json(out, {"fingerprint": fingerprint, "memory": found})
+                written = [row.as_dict() for row in rows]
+                write_json(out, {"fingerprint": fingerprint, "memory": written})
     text = as_text(memory_table(rows), 100)
     click.echo(text)
     if out:
