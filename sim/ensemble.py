@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from sim.contention import Background
 from sim.host_rates import HostRates
@@ -73,23 +74,43 @@ class _Ensemble:
         self._steady_made = np.zeros((2, len(self._steady), self._count))
 
     def speeds(self) -> Floats:
-        """Walk until the slowest has made its steps in every replication."""
-        marks = (1, 1 + MEASURED_STEPS)
-        found = [np.full((self._members + 1, self._count), np.nan) for _ in marks]
-        slowest = slice(self._slowest * self._count, (self._slowest + 1) * self._count)
-        pending = [np.ones(self._count, dtype=bool) for _ in marks]
-        while pending[-1].any():
+        """Walk until the slowest has made its steps in every replication. A walker's speed is by
+        its own whole steps within that time; by what it has made where there is none."""
+        size = (len(self._walkers), self._count)
+        found = [np.full((self._members + 1, self._count), np.nan) for _ in (0, 1)]
+        waiting = [np.ones(self._count, dtype=bool) for _ in (0, 1)]
+        made, counted = np.zeros(size, dtype=np.int64), np.full(size, -1)
+        first_s, last_s = np.zeros(size), np.zeros(size)
+        while waiting[1].any():
             self._settle()
-            for mark, snapshot, missing in zip(marks, found, pending, strict=True):
-                reached = missing & (self._made[slowest] >= mark)
-                if reached.any():
-                    snapshot[:, reached] = self._snapshot()[:, reached]
-                    missing &= ~reached
+            now_made = self._made.reshape(size)
+            self._mark(found[0], waiting[0], now_made[self._slowest] >= 1)
+            ended = (now_made > made) & ~waiting[0] & waiting[1]
+            if ended.any():
+                now_s = np.broadcast_to(self._now, size)
+                first_s = np.where(ended & (counted < 0), now_s, first_s)
+                last_s = np.where(ended, now_s, last_s)
+                counted = np.where(
+                    ended, np.where(counted < 0, 0, counted + now_made - made), counted
+                )
+            made = now_made.copy()
+            self._mark(found[1], waiting[1], now_made[self._slowest] >= 1 + MEASURED_STEPS)
             self._advance()
-        first, last = found
-        speeds = (last[:-1] - first[:-1]) / (last[-1] - first[-1])
-        speeds[: len(self._walkers)] *= self._solo_s
-        return np.asarray(speeds)
+        start, end = found
+        speeds = np.asarray((end[:-1] - start[:-1]) / (end[-1] - start[-1]))
+        whole = counted > 0
+        rate = np.where(whole, counted / np.where(whole, last_s - first_s, 1.0), speeds[: size[0]])
+        speeds[: size[0]] = rate * self._solo_s
+        return speeds
+
+    def _mark(
+        self, snapshot: Floats, waiting: NDArray[np.bool_], reached: NDArray[np.bool_]
+    ) -> None:
+        """Take ``snapshot`` where it is still ``waiting``, and its moment is ``reached``."""
+        now = waiting & reached
+        if now.any():
+            snapshot[:, now] = self._snapshot()[:, now]
+            waiting &= ~now
 
     def _settle(self) -> None:
         """Everything that happens at once: work that is done, waits that are over."""
