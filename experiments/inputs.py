@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import chain
 
 from profiles.batch_prediction import predict_batch
 from profiles.command_profiler import command_seconds, profile_command
 from profiles.measure_machine import MEASURE_MACHINE_S
-from profiles.profiler import profile_job, profiling_seconds
+from profiles.profiler import profile_jobs, profiling_seconds
 from profiles.provenance import report_provenance
 from profiles.rounds import Plan
 from profiles.store import Store
@@ -187,10 +188,16 @@ def profile_missing(
 ) -> None:
     """Profile what ``plan`` lists. Each profile is kept as soon as it is made, so that an
     interrupted call goes on where it was."""
-    for index, job in enumerate(plan.missing):
-        progress(index, len(plan.missing))
+    jobs = [job for job in plan.missing if job.command is None]
+    programs = [job for job in plan.missing if job.command is not None]
+    for job in jobs:
         if job.in_registry:
             prepare(job.entry.dataset, job.data)
-        profile = profile_job if job.command is None else profile_command
-        store.save(profile(job, machine, plan.threads, plan.plan, report))
-    progress(len(plan.missing), len(plan.missing))
+    profiles = chain(
+        profile_jobs(jobs, machine, plan.threads, plan.plan, report) if jobs else (),
+        (profile_command(job, machine, plan.threads, plan.plan, report) for job in programs),
+    )
+    progress(0, len(plan.missing))
+    for done, profile in enumerate(profiles, start=1):
+        store.save(profile)
+        progress(done, len(plan.missing))

@@ -7,6 +7,7 @@ copies arrays that no cache holds. Beside a job they show how it suffers and how
 
 from __future__ import annotations
 
+import copy
 import statistics
 import time
 from collections.abc import Sequence
@@ -70,6 +71,14 @@ class Bubbles:
 
     def __len__(self) -> int:
         return len(self._workers)
+
+    def facing(self, cores: Sequence[int]) -> Bubbles:
+        """The same processes in another order, from the last core on, and those on ``cores``, where
+        a job is, after all others. They stay this one's to end."""
+        turned = copy.copy(self)
+        from_last = self._workers[::-1]
+        turned._workers = sorted(from_last, key=lambda worker: worker.cores[0] in cores)
+        return turned
 
     def start(
         self, work: Work, seconds: float, count: int | None = None, duty: float = 1.0

@@ -19,9 +19,9 @@ from rmixer.training.process import WorkerProcess
 
 WORKS: tuple[Work, ...] = ("compute", "stream")
 ROUNDS = 5
-BLOCK_S = 0.3
+BLOCK_S, LEAST_BLOCK_S = 0.3, 0.1
 REFERENCE_S = 0.15
-SWEEP_S = 20.0
+FULL_SWEEP_S = 20.0
 LONGEST_SLOWDOWN = 2.2
 
 
@@ -70,27 +70,31 @@ class Blocks:
     steps_s: float
 
     @staticmethod
-    def of(alone_s: float, blocks: int) -> Blocks:
-        """For ``blocks`` of bubbles a round, and one without, of steps that take ``alone_s``. Where
-        a round of a few steps each took over 20 s, it is one step each."""
-        block_s = max(BLOCK_S, 2.5 * alone_s)
+    def of(alone_s: float, blocks: int, sweep_s: float = FULL_SWEEP_S) -> Blocks:
+        """For ``blocks`` of bubbles a round, and one without, of steps that take ``alone_s``, in
+        ``sweep_s``. Where a round of a few steps each took longer, it is one step each."""
+        block_s = max(min(BLOCK_S, BLOCK_S * sweep_s / FULL_SWEEP_S), LEAST_BLOCK_S, 2.5 * alone_s)
         round_s = block_s + blocks * (block_s + 2 * alone_s) + 2 * REFERENCE_S
-        if round_s > SWEEP_S:
+        if round_s > sweep_s:
             return Blocks(1, LONGEST_SLOWDOWN * alone_s, alone_s / 2)
-        return Blocks(int(min(ROUNDS, SWEEP_S // round_s)), block_s, block_s)
+        return Blocks(int(min(ROUNDS, sweep_s // round_s)), block_s, block_s)
 
 
 def measure_neighbours(
-    worker: WorkerProcess, bubbles: Bubbles, spare: int, alone_s: float
+    worker: WorkerProcess,
+    bubbles: Bubbles,
+    spare: int,
+    alone_s: float,
+    sweep_s: float = FULL_SWEEP_S,
 ) -> Neighbours:
     """The sweep of a worker in a profiling session, with ``spare`` cores left for bubbles; about
     ``alone_s`` a step. Slow steps get fewer rounds and then shorter blocks, so that it ends in
-    20 s where one step each can."""
+    ``sweep_s`` where one step each can."""
     found = Neighbours()
     levels = bubble_levels(spare)
     if not levels:
         return found
-    blocks = Blocks.of(alone_s, len(levels) * len(WORKS))
+    blocks = Blocks.of(alone_s, len(levels) * len(WORKS), sweep_s)
     for _ in range(blocks.rounds):
         before_s = step_statistics(worker.ask("plain", seconds=blocks.steps_s)["durations"]).mean_s
         for level in levels:
@@ -102,11 +106,13 @@ def measure_neighbours(
     return found
 
 
-def measure_gpu_neighbours(worker: WorkerProcess, bubble: GpuBubble, alone_s: float) -> Neighbours:
+def measure_gpu_neighbours(
+    worker: WorkerProcess, bubble: GpuBubble, alone_s: float, sweep_s: float = FULL_SWEEP_S
+) -> Neighbours:
     """The sweep beside a ``bubble`` on the same GPU, each time in turn with the job alone."""
     found = Neighbours()
     levels = bubble.levels()
-    blocks = Blocks.of(alone_s, len(levels))
+    blocks = Blocks.of(alone_s, len(levels), sweep_s)
     for _ in range(blocks.rounds):
         before_s = step_statistics(worker.ask("plain", seconds=blocks.steps_s)["durations"]).mean_s
         for level in levels:

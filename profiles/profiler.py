@@ -1,77 +1,74 @@
-"""Profile one cost identity on this machine: what goes where, in which order, and how often."""
+"""Profile cost identities on this machine: what goes where, in which order, and how often."""
 
 from __future__ import annotations
 
-import contextlib
-import itertools
 import statistics
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 
 from profiles.assemble import Found, assemble
 from profiles.bubble import Bubbles
-from profiles.gpu_bubble import GpuBubble
+from profiles.crew import GPU, PASSES, Crew, Staff
 from profiles.job_type import check_gpus
-from profiles.neighbours import (
-    SWEEP_S,
-    bubble_levels,
-    measure_gpu_neighbours,
-    measure_neighbours,
-)
+from profiles.neighbours import bubble_levels, measure_gpu_neighbours, measure_neighbours
 from profiles.phases import measure_phases
 from profiles.precision import blocks_needed
 from profiles.rounds import Plan, measure_rounds, together
+from rmixer.errors import RunFailed
 from rmixer.machine import Machine
 from rmixer.profile import ModelProfile, StepCost
 from rmixer.training.process import WorkerProcess
 from rmixer.workload import Job
 
-PASSES = 2
 START_AND_PHASES_S, GPU_START_S = 11.0, 15.0
-GPU = "cuda:0"
 _MEASURE_INPUT = "profiles.input_cost:measure_input"
+_NO_MEMORY = "OutOfMemoryError"
 
 
-def profile_job(
-    job: Job,
+def profile_jobs(
+    jobs: Sequence[Job],
     machine: Machine,
     threads: Sequence[int],
     plan: Plan | None = None,
     report: Callable[[str], None] = lambda text: None,
-) -> ModelProfile:
-    """The profile of ``job``'s cost identity on this machine, at each count of ``threads``: on its
-    CPU and, where there are GPUs, on the first of them.
+) -> Iterator[ModelProfile]:
+    """The profile of each job's cost identity on this machine, at each count of ``threads``: on its
+    CPU and, where there are GPUs, on the first of them, unless it does not fit there.
 
-    Each count is taken twice, in a fresh worker on the first cores each time: what the two say
-    differently is the profile's ``repeatability``. ``report`` hears where the machine was too
-    noisy for the precision that ``plan`` wants.
+    Each count is taken twice, in a fresh worker each time, on other cores where there are more:
+    what the two say differently is the profile's ``repeatability``. ``report`` hears where the
+    machine was too noisy for the precision that ``plan`` wants.
     """
     plan = plan or Plan()
     check_gpus(machine)
+    with Crew(machine, threads) as crew:
+        for index, job in enumerate(jobs):
+            with crew.fresh(len(jobs) - index) as staff:
+                yield _profile(job, machine, crew, staff, plan, report)
+
+
+def _profile(
+    job: Job,
+    machine: Machine,
+    crew: Crew,
+    staff: Staff,
+    plan: Plan,
+    report: Callable[[str], None],
+) -> ModelProfile:
+    probe_s = statistics.median(crew.bubbles.probe() for _ in range(9))
     counts: list[Found] = []
-    devices = ("cpu", GPU) if machine.gpus else ("cpu",)
-    with Bubbles(tuple(reversed(machine.cores))) as bubbles:
-        probe_s = statistics.median(bubbles.probe() for _ in range(9))
-        for device in devices:
-            with _warm_workers(machine, threads) as workers:
-                for count, fresh in zip(threads, workers, strict=True):
-                    where = "" if device == "cpu" else ", on the GPU"
-                    report(f"{job.model}, batch {job.batch}, {count} thread(s){where}")
-                    found = Found(count, device)
-                    spare = len(machine.cores) - count
-                    for number, worker in enumerate(fresh):
-                        # The first worker's files would be in the system's cache, and mapped.
-                        if number == 1 and not counts:
-                            found.input = worker.call(_MEASURE_INPUT, job=vars(job))
-                        _one_pass(worker, bubbles, job, spare, plan, found)
-                        if number == 0 and device == GPU and spare and plan.neighbours:
-                            alone_s = found.passes[0].mean_s
-                            sms = machine.gpus[0].multiprocessors
-                            with GpuBubble(GPU, sms, machine.cores[-1]) as bubble:
-                                found.on_gpu = measure_gpu_neighbours(worker, bubble, alone_s)
-                        worker.send("end")
-                        worker.close()
-                    counts.append(found)
+    for (device, count), fresh in staff.items():
+        where = "" if device == "cpu" else ", on the GPU"
+        report(f"{job.model}, batch {job.batch}, {count} thread(s){where}")
+        try:
+            found = Found(count, device)
+            _at_count(job, crew, fresh, len(machine.cores) - count, plan, found, not counts)
+            counts.append(found)
+        except RunFailed as error:
+            if device == "cpu" or _NO_MEMORY not in str(error):
+                raise
+            report(f"{job.model}, batch {job.batch}, does not fit the GPU: on the CPU alone")
+            counts = [found for found in counts if found.kind == "cpu"]
+            break
     profile = assemble(job, machine, counts, probe_s)
     for found, step in zip(counts, profile.steps, strict=True):
         if step.half_width > plan.precision:
@@ -79,31 +76,39 @@ def profile_job(
     return profile
 
 
-@contextlib.contextmanager
-def _warm_workers(
-    machine: Machine, threads: Sequence[int]
-) -> Iterator[tuple[tuple[WorkerProcess, ...], ...]]:
-    """Workers for every pass of every count of ``threads``. They start side by side, which takes
-    less time, and wait without work until it is their turn."""
-    with contextlib.ExitStack() as ending:
-        workers = tuple(
-            tuple(ending.enter_context(WorkerProcess(machine.cores[:count])) for _ in range(PASSES))
-            for count in threads
-        )
-        everyone = list(itertools.chain.from_iterable(workers))
-        with ThreadPoolExecutor(len(everyone)) as pool:
-            list(pool.map(WorkerProcess.warm_up, everyone))
-        yield workers
+def _at_count(
+    job: Job,
+    crew: Crew,
+    fresh: Sequence[WorkerProcess],
+    spare: int,
+    plan: Plan,
+    found: Found,
+    with_input: bool,
+) -> None:
+    """All that is measured at one count of threads on one device."""
+    for number, worker in enumerate(fresh):
+        # The first worker's files would be in the system's cache, and mapped.
+        if number == 1 and with_input:
+            found.input = worker.call(_MEASURE_INPUT, job=vars(job))
+        _one_pass(worker, crew.bubbles.facing(worker.cores), job, spare, plan, found)
+        if number == 0 and found.device == GPU and spare and plan.neighbours:
+            alone_s = found.passes[0].mean_s
+            found.on_gpu = measure_gpu_neighbours(
+                worker, crew.gpu_bubble(), alone_s, plan.sweep_seconds
+            )
+        worker.send("end")
+        worker.close()
 
 
 def profiling_seconds(
     cores: int, threads: Sequence[int], plan: Plan | None = None, on_gpu: bool = False
 ) -> float:
-    """At most how long :func:`profile_job` takes for a step that is not slow."""
+    """At most how long :func:`profile_jobs` takes for a step that is not slow."""
     plan = plan or Plan()
     total_s = 0.0
     for count in threads:
-        sweep_s = SWEEP_S / 2 if plan.neighbours and bubble_levels(cores - count) else 0.0
+        swept = plan.neighbours and bubble_levels(cores - count)
+        sweep_s = plan.sweep_seconds / 2 if swept else 0.0
         each_s = START_AND_PHASES_S + PASSES * plan.seconds + sweep_s
         total_s += each_s + (each_s + GPU_START_S + sweep_s if on_gpu else 0.0)
     return total_s
@@ -124,7 +129,7 @@ def _one_pass(
     found.passes.append(measure_rounds(worker, bubbles, plan))
     if is_first and plan.neighbours:
         alone_s = found.passes[0].mean_s
-        found.neighbours = measure_neighbours(worker, bubbles, spare, alone_s)
+        found.neighbours = measure_neighbours(worker, bubbles, spare, alone_s, plan.sweep_seconds)
 
 
 def _too_noisy(found: Found, step: StepCost, plan: Plan) -> str:

@@ -25,13 +25,15 @@ BLOCK_S = 0.1
 class Plan:
     """How a step is measured: rounds until half the 95% interval of its mean is at most
     ``precision`` of it, at least ``least_rounds`` and, unless these take longer, no more than
-    ``seconds`` in each of two workers, one after the other; beside bubbles if ``neighbours``. A
-    command job's program is run for ``command_seconds`` from its first step on."""
+    ``seconds`` in each of two workers, one after the other; beside bubbles if ``neighbours``, for
+    up to ``sweep_seconds`` a sweep. A command job's program is run for ``command_seconds`` from its
+    first step on."""
 
     precision: float = 0.02
     least_rounds: int = 2
     seconds: float = 3.0
     neighbours: bool = True
+    sweep_seconds: float = 20.0
     command_seconds: float = 30.0
 
 

@@ -3,6 +3,7 @@ profiler as the parent commands. The step is the executor's own; nothing of this
 
 from __future__ import annotations
 
+import gc
 import time
 from typing import Any
 
@@ -55,8 +56,14 @@ def session(channel: Channel, job: dict[str, Any], device: str) -> None:
     clock = clock_of(step.device)
     first = first_steps(step, clock)
     cost = EventCost(step.device, clock)
+    gc.collect()
+    gc.freeze()
+    profiled(step, 0.0, min(first))  # takes the memory of the profiler's events
     channel.send("ready", sizes=step.bytes_by_use(), first_steps_s=first)
     while (message := channel.receive())["kind"] != "end":
+        # The profiler's events lie in cycles: left to the collector, they would go during a later
+        # block, and the one before it would take new memory.
+        gc.collect()
         if message["kind"] == "plain":
             skipped_s, durations = plain(step, message["seconds"], clock)
             channel.send("ran", skipped_s=skipped_s, durations=durations)
@@ -102,8 +109,7 @@ def plain(step: Step, seconds: float, clock: Clock) -> tuple[float, list[float]]
 def block(step: Step, seconds: float, step_s: float, clock: Clock) -> list[float]:
     """Durations in seconds of steps without the profiler, in number those of :func:`profiled`: of
     as much time each, a slow moment would have fewer steps here than there."""
-    for _ in range(_skipped(step_s)):
-        step.run()
+    step.run()  # after a pause the first one brings back caches and memory
     clock.settle()
     clock.tick()
     for _ in range(_steps(seconds, step_s)):
@@ -116,25 +122,19 @@ def _steps(seconds: float, step_s: float) -> int:
     return max(1, round(seconds / step_s))
 
 
-def _skipped(step_s: float) -> int:
-    """Whether a first step is not counted: it brings back the caches and pays for the profiler's
-    start, which matters little where steps are slow."""
-    return int(step_s < FAST_STEP_S)
-
-
 def profiled(step: Step, seconds: float, step_s: float) -> dict[str, Any]:
     """Durations and gaps [steps, operators] in microseconds as the profiler saw them, with the
     number of its events inside and before each operator, of about ``seconds`` of steps that take
-    ``step_s`` each."""
-    steps, skipped = _steps(seconds, step_s), _skipped(step_s)
+    ``step_s`` each. A first one, which pays for the profiler's start, is not counted."""
+    steps = _steps(seconds, step_s)
     if step.device.type != "cpu":
         from profiles.gpu_session import profiled_on_gpu
 
         return profiled_on_gpu(lambda: _marked_steps(step, steps + 1))
     with profile(activities=[ProfilerActivity.CPU]) as observed:
-        _marked_steps(step, steps + skipped)
+        _marked_steps(step, steps + 1)
     calls = read_calls(observed.profiler.kineto_results.events())
-    whole = split_steps(calls)[skipped:]
+    whole = split_steps(calls)[1:]
     names = [call.name for call in whole[0]]
     if any([call.name for call in other] != names for other in whole):
         raise RunFailed("the step does not run the same operators every time")

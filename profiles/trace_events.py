@@ -2,11 +2,13 @@
 
 Categories are those of the profiler's own traces: ``cpu_op``, ``user_annotation``,
 ``python_function``; ``cuda_runtime`` and ``cuda_driver`` for calls of the driver; ``kernel``,
-``gpu_memcpy`` and ``gpu_memset`` for what a GPU did.
+``gpu_memcpy`` and ``gpu_memset`` for what a GPU did. An event in a process bears its category
+from torch 2.12 on; before, it follows from the name and the device.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -15,6 +17,20 @@ OPERATOR, ANNOTATION, PYTHON = "cpu_op", "user_annotation", "python_function"
 DRIVER_CALLS = ("cuda_runtime", "cuda_driver")
 DEVICE_WORK = ("kernel", "gpu_memcpy", "gpu_memset")
 CATEGORIES = frozenset((OPERATOR, ANNOTATION, PYTHON, *DRIVER_CALLS, *DEVICE_WORK))
+_RUNTIME, _DRIVER = re.compile(r"(cuda|hip)[A-Z]\w*"), re.compile(r"cu[A-Z]\w*")
+_OF_PROFILER = frozenset(
+    (
+        "Activity Buffer Request",
+        "Buffer Flush",
+        "Command Buffer Full",
+        "Instrumentation",
+        "Lazy Function Loading",
+        "Resource",
+        "Runtime Triggered Module Loading",
+    )
+)
+"""What the profiler did itself, by kineto's names."""
+_SYNCHRONIZATION = re.compile(r"(Context|Stream|Event) .*(Sync|Wait).*|Unknown Sync")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,10 +63,34 @@ class TraceEvent:
         return self.start_ns + self.duration_ns
 
 
+def category_of(event: Any) -> str:
+    """The category of an event of a profile in this process, empty where it is none of
+    :data:`CATEGORIES` in torch before 2.12."""
+    if hasattr(event, "activity_type"):
+        return str(event.activity_type())
+    name = event.name()
+    if event.device_type().name != "CPU":
+        return "" if event.is_user_annotation() else _work_of_a_device(name)
+    if event.is_user_annotation():
+        return ANNOTATION
+    if _RUNTIME.fullmatch(name):
+        return DRIVER_CALLS[0]
+    if _DRIVER.fullmatch(name):
+        return DRIVER_CALLS[1]
+    return "" if name in _OF_PROFILER or name == "[memory]" else OPERATOR
+
+
+def _work_of_a_device(name: str) -> str:
+    for start, category in (("Memcpy", "gpu_memcpy"), ("Memset", "gpu_memset")):
+        if name.startswith(start):
+            return category
+    return "" if _SYNCHRONIZATION.fullmatch(name) else "kernel"
+
+
 def kineto_events(events: Iterable[Any]) -> Iterator[TraceEvent]:
     """The events of a profile in this process (``profiler.kineto_results.events()``)."""
     for event in events:
-        category = event.activity_type()
+        category = category_of(event)
         if category not in CATEGORIES:
             continue
         on_device, is_operator = category in DEVICE_WORK, category == OPERATOR

@@ -49,6 +49,13 @@ command.add_command(types)
     help="or for so long in each of two workers a thread count (3 unless given). A command job: "
     "for so long in all a thread count (30).",
 )
+@click.option(
+    "--sweep-seconds",
+    type=FiniteRange(0, min_open=True),
+    default=20.0,
+    show_default=True,
+    help="How long a sweep beside other work may take.",
+)
 @click.option("--no-bubbles", is_flag=True, help="Leave out how it does beside other work.")
 @shrinking_option
 @click.option("--again", is_flag=True, help="Profile also what is known already.")
@@ -59,6 +66,7 @@ def run(
     threads: str | None,
     precision: float,
     seconds: float | None,
+    sweep_seconds: float,
     no_bubbles: bool,
     settings: tuple[str, ...],
     again: bool,
@@ -90,7 +98,7 @@ def run(
     store = Store()
     machine = store.this_machine(report)
     counts = whole_numbers(threads, "--threads", len(machine.cores)) or default_threads(machine)
-    measured = Plan(precision=precision, neighbours=not no_bubbles)
+    measured = Plan(precision=precision, neighbours=not no_bubbles, sweep_seconds=sweep_seconds)
     if seconds is not None:
         measured = replace(measured, seconds=seconds, command_seconds=seconds)
     plan = plan_profiling(Workload("profile", 0, jobs), machine, store, counts, measured, again)

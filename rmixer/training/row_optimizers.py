@@ -1,8 +1,9 @@
 """Optimizers for embedding tables that touch only the rows of the batch.
 
 Positions of a batch that name one row are grouped and their gradients added up, without knowing
-how many rows differ, so shapes are static and nothing is read back. Rows are then updated in
-chunks that stay in a cache; a chunk beyond the last row changes nothing, on one row of its own.
+how many rows differ, so shapes are static and nothing is read back. On the CPU rows are then
+updated in chunks that stay in a cache; a chunk beyond the last row changes nothing, on one row of
+its own. On a GPU, where each chunk would cost a dozen launches, all are one chunk.
 """
 
 from __future__ import annotations
@@ -54,7 +55,7 @@ class RowOptimizer(ABC):
         """Update the rows of ``groups`` by their whole gradients [most, dim]. A step may do so
         for one part of its rows after another."""
         most, dim = gradient.shape
-        chunk = max(1, CHUNK_BYTES // (4 * dim))
+        chunk = max(1, CHUNK_BYTES // (4 * dim) if gradient.device.type == "cpu" else most)
         position = torch.arange(most, device=gradient.device)
         for start in range(0, most, chunk):
             # The last row fills up its chunk with itself; a chunk beyond it has its first place,

@@ -120,3 +120,11 @@ def test_where_steps_are_slow_a_block_is_one_that_its_bubbles_outlast() -> None:
     blocks = neighbours.Blocks.of(1.5, 4)
     assert blocks.steps_s < 1.5
     assert blocks.bubble_s > 2 * 1.5
+
+
+def test_a_shorter_sweep_has_shorter_blocks_and_fewer_rounds() -> None:
+    """Of eight levels: 9 blocks of 0.1 s, and two references of 0.15 s each."""
+    assert neighbours.Blocks.of(0.001, 8, sweep_s=5.0) == neighbours.Blocks(4, 0.1, 0.1)
+    assert neighbours.Blocks.of(0.001, 8) == neighbours.Blocks(5, 0.3, 0.3)
+    slow = neighbours.Blocks.of(0.5, 8, sweep_s=5.0)
+    assert (slow.rounds, slow.steps_s) == (1, 0.25)

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from profiles import limits
-from profiles.profiler import profile_job
+from profiles.profiler import profile_jobs
 from profiles.rounds import Plan
 from rmixer.cost_identity import cost_identity
 from rmixer.data.prepare import prepare
@@ -36,7 +36,8 @@ def machine() -> Machine:
 @pytest.fixture(scope="module")
 def profile(machine: Machine, rmixer_home: None) -> ModelProfile:
     prepare("criteo_kaggle", "synthetic")
-    return profile_job(JOB, machine, threads=(1,), plan=Plan(least_rounds=1, seconds=0.1))
+    (found,) = profile_jobs([JOB], machine, threads=(1,), plan=Plan(least_rounds=1, seconds=0.1))
+    return found
 
 
 def linear_flops(sizes: tuple[int, ...]) -> int:

@@ -13,7 +13,7 @@ import torch
 
 from profiles import limits
 from profiles.gpu_rates import gpus
-from profiles.profiler import profile_job
+from profiles.profiler import profile_jobs
 from profiles.rounds import Plan
 from rmixer.data.prepare import prepare
 from rmixer.machine import Gpu
@@ -37,7 +37,8 @@ def profile(rmixer_home: None) -> ModelProfile:
     (found, *_) = gpus(None)  # type: ignore[arg-type]
     machine = make_machine(cores=len(cores))
     machine = dataclasses.replace(machine, cores=cores, gpus=(Gpu(**found),))
-    return profile_job(JOB, machine, threads=(1,), plan=Plan(seconds=2.0))
+    (profiled,) = profile_jobs([JOB], machine, threads=(1,), plan=Plan(seconds=2.0))
+    return profiled
 
 
 def test_every_lane_closes(profile: ModelProfile) -> None:

@@ -1,0 +1,101 @@
+"""The processes that profile a queue of jobs: bubbles, and for each job fresh workers.
+
+A worker takes seconds to start, most of them the work of one core. So workers start side by side,
+on cores of their own as far as there are enough, where many are left over those of the next jobs
+too; and wait without work until it is their turn.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections import deque
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from types import TracebackType
+
+from profiles.bubble import Bubbles
+from profiles.gpu_bubble import GpuBubble
+from rmixer.machine import Machine
+from rmixer.training.process import WorkerProcess
+
+PASSES = 2
+GPU = "cuda:0"
+MOST_AHEAD = 4
+
+Staff = dict[tuple[str, int], tuple[WorkerProcess, ...]]
+"""A worker for each pass, by the device as torch names it and the count of threads."""
+
+
+class Crew:
+    """For profiles at each count of ``threads`` on the CPU of ``machine`` and, where there are
+    GPUs, on the first of them. ``bubbles`` are on all its cores."""
+
+    def __init__(self, machine: Machine, threads: Sequence[int]) -> None:
+        self._machine = machine
+        self._places = places(machine, threads)
+        self._ready: deque[tuple[Staff, contextlib.ExitStack]] = deque()
+        self._ending = contextlib.ExitStack()
+        self._gpu_bubble: GpuBubble | None = None
+        self.bubbles = self._ending.enter_context(Bubbles(machine.cores))
+
+    @contextlib.contextmanager
+    def fresh(self, jobs: int) -> Iterator[Staff]:
+        """Warm workers for one job; ``jobs``, it included, are still to come. They have ended when
+        the context is left."""
+        if not self._ready:
+            workers = PASSES * len(self._places)
+            at_once = min(MOST_AHEAD, len(self._machine.cores) // workers, jobs)
+            self._start(max(1, at_once))
+        staff, ending = self._ready.popleft()
+        with ending:
+            yield staff
+
+    def gpu_bubble(self) -> GpuBubble:
+        """The bubble on the GPU, its host thread on the last core; started when first asked for."""
+        if self._gpu_bubble is None:
+            sms, core = self._machine.gpus[0].multiprocessors, self._machine.cores[-1]
+            self._gpu_bubble = self._ending.enter_context(GpuBubble(GPU, sms, core))
+        return self._gpu_bubble
+
+    def _start(self, jobs: int) -> None:
+        everyone: list[WorkerProcess] = []
+        for _ in range(jobs):
+            staff: Staff = {}
+            ending = self._ending.enter_context(contextlib.ExitStack())
+            for place, cores in self._places.items():
+                staff[place] = tuple(ending.enter_context(WorkerProcess(each)) for each in cores)
+                everyone += staff[place]
+            self._ready.append((staff, ending))
+        with ThreadPoolExecutor(len(everyone)) as pool:
+            list(pool.map(WorkerProcess.warm_up, everyone))
+
+    def __enter__(self) -> Crew:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._ending.__exit__(kind, error, trace)
+
+
+def places(
+    machine: Machine, threads: Sequence[int]
+) -> dict[tuple[str, int], tuple[tuple[int, ...], ...]]:
+    """The cores of each pass's worker, by device and count of threads: one worker's after the
+    other's, so that as few as can be share one. Where there are GPUs, the last core is left to the
+    bubble there by all that do not need it."""
+    found: dict[tuple[str, int], tuple[tuple[int, ...], ...]] = {}
+    place = 0
+    for device in ("cpu", GPU) if machine.gpus else ("cpu",):
+        for count in threads:
+            spared = int(bool(machine.gpus) and count < len(machine.cores))
+            cores = machine.cores[: len(machine.cores) - spared]
+            passes = []
+            for _ in range(PASSES):
+                passes.append(tuple(sorted(cores[(place + i) % len(cores)] for i in range(count))))
+                place += count
+            found[device, count] = tuple(passes)
+    return found
