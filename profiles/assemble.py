@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import statistics
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
 from typing import Any
@@ -66,10 +66,17 @@ class Found:
         return "cpu" if self.device == "cpu" else "gpu"
 
 
-def assemble(job: Job, machine: Machine, counts: Sequence[Found], probe_s: float) -> ModelProfile:
-    """The profile of ``job`` from what was found at each thread count, first on the CPU."""
+def assemble(
+    job: Job,
+    machine: Machine,
+    counts: Sequence[Found],
+    probe_s: float,
+    earlier: Mapping[Kind, Sequence[float]] | None = None,
+) -> ModelProfile:
+    """The profile of ``job`` from what was found at each thread count, first on the CPU.
+    ``earlier`` are :func:`event_costs` of jobs before it on this machine, by device."""
     warmup_steps = _warmup_steps(counts)
-    steps, operators = _of_steps(counts, warmup_steps)
+    steps, operators = _of_steps(counts, warmup_steps, earlier or {})
     on_cpu = [cost for cost in operators if cost.lane == "cpu"]
     flops, moved = total_work(on_cpu, steps[0].threads)
     step_s = steps[0].mean_us * 1e-6
@@ -183,14 +190,15 @@ def _warmup_steps(counts: Sequence[Found]) -> int:
 
 
 def _of_steps(
-    counts: Sequence[Found], warmup_steps: int
+    counts: Sequence[Found], warmup_steps: int, earlier: Mapping[Kind, Sequence[float]]
 ) -> tuple[list[StepCost], list[OperatorCost]]:
     """The step at each thread count, and all operators."""
     steps: list[StepCost] = []
     operators: list[OperatorCost] = []
     for found in counts:
         blocks = together([one.steady() for one in found.passes])
-        event_us = _event_us(counts, found.kind)
+        costs = [*earlier.get(found.kind, ()), *event_costs(counts, found.kind)]
+        event_us = max(0.0, statistics.median(costs))
         merge = merge_operators if found.kind == "cpu" else merge_device
         times = merge(found.structure["calls"], blocks.profiled, event_us, found.threads)
         operators.extend(times.costs())
@@ -198,8 +206,8 @@ def _of_steps(
     return steps, operators
 
 
-def _event_us(counts: Sequence[Found], kind: Kind) -> float:
-    """The median over the rounds that count, at all thread counts: it is the host's cost, which
-    threads do not share."""
+def event_costs(counts: Sequence[Found], kind: Kind) -> list[float]:
+    """What an event cost the profiler in each round that counts, at all thread counts: it is the
+    host's cost, which threads do not share, nor does it depend on the job."""
     passes = [one.steady() for found in counts if found.kind == kind for one in found.passes]
-    return max(0.0, statistics.median(together(passes).event_us))
+    return together(passes).event_us

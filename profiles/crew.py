@@ -16,6 +16,7 @@ from types import TracebackType
 from profiles.bubble import Bubbles
 from profiles.gpu_bubble import GpuBubble
 from rmixer.machine import Machine
+from rmixer.profile import Kind
 from rmixer.training.process import WorkerProcess
 
 PASSES = 2
@@ -28,7 +29,8 @@ Staff = dict[tuple[str, int], tuple[WorkerProcess, ...]]
 
 class Crew:
     """For profiles at each count of ``threads`` on the CPU of ``machine`` and, where there are
-    GPUs, on the first of them. ``bubbles`` are on all its cores."""
+    GPUs, on the first of them. ``bubbles`` are on all its cores; ``event_us`` is what an event cost
+    the profiler in the rounds so far, by device."""
 
     def __init__(self, machine: Machine, threads: Sequence[int]) -> None:
         self._machine = machine
@@ -36,6 +38,7 @@ class Crew:
         self._ready: deque[tuple[Staff, contextlib.ExitStack]] = deque()
         self._ending = contextlib.ExitStack()
         self._gpu_bubble: GpuBubble | None = None
+        self.event_us: dict[Kind, list[float]] = {"cpu": [], "gpu": []}
         self.bubbles = self._ending.enter_context(Bubbles(machine.cores))
 
     @contextlib.contextmanager

@@ -5,7 +5,7 @@ from __future__ import annotations
 import statistics
 from collections.abc import Callable, Iterator, Sequence
 
-from profiles.assemble import Found, assemble
+from profiles.assemble import Found, assemble, event_costs
 from profiles.bubble import Bubbles
 from profiles.crew import GPU, PASSES, Crew, Staff
 from profiles.job_type import check_gpus
@@ -69,7 +69,9 @@ def _profile(
             report(f"{job.model}, batch {job.batch}, does not fit the GPU: on the CPU alone")
             counts = [found for found in counts if found.kind == "cpu"]
             break
-    profile = assemble(job, machine, counts, probe_s)
+    profile = assemble(job, machine, counts, probe_s, crew.event_us)
+    for kind, known in crew.event_us.items():
+        known.extend(event_costs(counts, kind))
     for found, step in zip(counts, profile.steps, strict=True):
         if step.half_width > plan.precision:
             report(_too_noisy(found, step, plan))

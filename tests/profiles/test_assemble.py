@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from profiles.assemble import Found, assemble
+from profiles.assemble import Found, assemble, event_costs
 from profiles.bubble import Work
 from profiles.neighbours import Neighbours
 from profiles.operator_formulas import OperatorWork
@@ -78,6 +78,17 @@ def test_what_the_profiler_costs_is_taken_out() -> None:
     assert step.closure == {"cpu": pytest.approx(-0.001)}
     assert step.scale == {"cpu": pytest.approx(1000 / 999)}
     assert (profile.flops, profile.bytes) == (12_000, 4_400)
+
+
+def test_what_an_event_cost_in_earlier_jobs_counts_as_well() -> None:
+    """The median of 1, 1 and 1 us in its own rounds, and of 3, 3, 3 and 2 before, is 2: of the
+    product's nested events and a half they take twice as much."""
+    counts = [found(blocks(1 * MS, [0.05] * 3))]
+    assert event_costs(counts, "cpu") == [EVENT_US] * 3
+    earlier: Any = {"cpu": [3 * EVENT_US] * 3 + [2 * EVENT_US], "gpu": [100.0]}
+    profile = assemble(make_job(), make_machine(), counts, 0.05, earlier)
+    assert profile.steps[0].profiler_event_us == 2 * EVENT_US
+    assert event_costs(counts, "gpu") == []
 
 
 def test_rounds_in_which_the_machine_was_slow_are_counted_and_left_out() -> None:
