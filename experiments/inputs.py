@@ -15,7 +15,7 @@ from profiles.rounds import Plan
 from profiles.store import Store
 from rmixer.cost_identity import CostIdentity, cost_identity
 from rmixer.data.prepare import prepare
-from rmixer.errors import InputError
+from rmixer.errors import InputError, RunFailed
 from rmixer.layout import Layout
 from rmixer.machine import Machine
 from rmixer.policies import Policy
@@ -187,7 +187,8 @@ def profile_missing(
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> None:
     """Profile what ``plan`` lists. Each profile is kept as soon as it is made, so that an
-    interrupted call goes on where it was."""
+    interrupted call goes on where it was. A job that fails keeps no other from being profiled;
+    raises :class:`RunFailed` after the last."""
     jobs = [job for job in plan.missing if job.command is None]
     programs = [job for job in plan.missing if job.command is not None]
     for job in jobs:
@@ -195,9 +196,25 @@ def profile_missing(
             prepare(job.entry.dataset, job.data)
     profiles = chain(
         profile_jobs(jobs, machine, plan.threads, plan.plan, report) if jobs else (),
-        (profile_command(job, machine, plan.threads, plan.plan, report) for job in programs),
+        (_profiled_program(job, machine, plan, report) for job in programs),
     )
+    failed = []
     progress(0, len(plan.missing))
-    for done, profile in enumerate(profiles, start=1):
-        store.save(profile)
+    for done, (job, found) in enumerate(zip(jobs + programs, profiles, strict=True), start=1):
+        if isinstance(found, RunFailed):
+            report(f"{job.id}: {found}")
+            failed.append(job.id)
+        else:
+            store.save(found)
         progress(done, len(plan.missing))
+    if failed:
+        raise RunFailed(f"not profiled: {', '.join(failed)} (of {len(plan.missing)}); see above")
+
+
+def _profiled_program(
+    job: Job, machine: Machine, plan: ProfilingPlan, report: Callable[[str], None]
+) -> ModelProfile | RunFailed:
+    try:
+        return profile_command(job, machine, plan.threads, plan.plan, report)
+    except RunFailed as failure:
+        return failure

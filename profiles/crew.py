@@ -70,7 +70,12 @@ class Crew:
                 everyone += staff[place]
             self._ready.append((staff, ending))
         with ThreadPoolExecutor(len(everyone)) as pool:
-            list(pool.map(WorkerProcess.warm_up, everyone))
+            try:
+                list(pool.map(WorkerProcess.warm_up, everyone))
+            except BaseException:  # interrupted: the pool would wait for them
+                for worker in everyone:
+                    worker.kill()
+                raise
 
     def __enter__(self) -> Crew:
         return self

@@ -12,7 +12,7 @@ from profiles.job_type import check_gpus
 from profiles.neighbours import bubble_levels, measure_gpu_neighbours, measure_neighbours
 from profiles.phases import measure_phases
 from profiles.precision import blocks_needed
-from profiles.rounds import Plan, measure_rounds, together
+from profiles.rounds import BLOCK_S, Plan, measure_rounds, together
 from rmixer.errors import RunFailed
 from rmixer.machine import Machine
 from rmixer.profile import ModelProfile, StepCost
@@ -30,9 +30,10 @@ def profile_jobs(
     threads: Sequence[int],
     plan: Plan | None = None,
     report: Callable[[str], None] = lambda text: None,
-) -> Iterator[ModelProfile]:
+) -> Iterator[ModelProfile | RunFailed]:
     """The profile of each job's cost identity on this machine, at each count of ``threads``: on its
-    CPU and, where there are GPUs, on the first of them, unless it does not fit there.
+    CPU and, where there are GPUs, on the first of them, unless it does not fit there. A job that
+    fails has its failure instead, and those after it are profiled all the same.
 
     Each count is taken twice, in a fresh worker each time, on other cores where there are more:
     what the two say differently is the profile's ``repeatability``. ``report`` hears where the
@@ -42,8 +43,13 @@ def profile_jobs(
     check_gpus(machine)
     with Crew(machine, threads) as crew:
         for index, job in enumerate(jobs):
+            found: ModelProfile | RunFailed
             with crew.fresh(len(jobs) - index) as staff:
-                yield _profile(job, machine, crew, staff, plan, report)
+                try:
+                    found = _profile(job, machine, crew, staff, plan, report)
+                except RunFailed as failure:
+                    found = failure
+            yield found
 
 
 def _profile(
@@ -124,14 +130,14 @@ def _one_pass(
     if is_first:
         found.idle_bytes = worker.call("profiles.session:idle_bytes", device=found.device)
         found.phases = measure_phases(worker, job, found.device)
-    arguments = {"job": vars(job), "device": found.device}
+    arguments = {"job": vars(job), "device": found.device, "block_s": BLOCK_S}
     found.ready = worker.ask("task", task="profiles.session:session", arguments=arguments)
-    if is_first:
-        found.structure = worker.ask("structure")
     found.passes.append(measure_rounds(worker, bubbles, plan))
     if is_first and plan.neighbours:
         alone_s = found.passes[0].mean_s
         found.neighbours = measure_neighbours(worker, bubbles, spare, alone_s, plan.sweep_seconds)
+    if is_first:  # afterwards, for it leaves the heap in disorder
+        found.structure = worker.ask("structure")
 
 
 def _too_noisy(found: Found, step: StepCost, plan: Plan) -> str:

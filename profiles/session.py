@@ -42,8 +42,9 @@ def idle_bytes(channel: Channel, device: str) -> int:
     return context_bytes(device)
 
 
-def session(channel: Channel, job: dict[str, Any], device: str) -> None:
-    """The worker's task: answer commands about ``job``'s step on ``device`` until ``end``.
+def session(channel: Channel, job: dict[str, Any], device: str, block_s: float) -> None:
+    """The worker's task: answer commands about ``job``'s step on ``device`` until ``end``, after a
+    first round of blocks of ``block_s`` that is not counted.
 
     ``plain`` (``seconds``) runs steps without the profiler and answers their durations and the
     time before them;
@@ -58,7 +59,10 @@ def session(channel: Channel, job: dict[str, Any], device: str) -> None:
     cost = EventCost(step.device, clock)
     gc.collect()
     gc.freeze()
-    profiled(step, 0.0, min(first))  # takes the memory of the profiler's events
+    # With the profiler's events between them, a step's tensors lie elsewhere in the heap, which
+    # grows to hold both.
+    profiled(step, block_s, min(first))
+    cost.event_us()
     channel.send("ready", sizes=step.bytes_by_use(), first_steps_s=first)
     while (message := channel.receive())["kind"] != "end":
         # The profiler's events lie in cycles: left to the collector, they would go during a later

@@ -37,6 +37,7 @@ def machine() -> Machine:
 def profile(machine: Machine, rmixer_home: None) -> ModelProfile:
     prepare("criteo_kaggle", "synthetic")
     (found,) = profile_jobs([JOB], machine, threads=(1,), plan=Plan(least_rounds=1, seconds=0.1))
+    assert isinstance(found, ModelProfile), found
     return found
 
 

@@ -38,6 +38,7 @@ def profile(rmixer_home: None) -> ModelProfile:
     machine = make_machine(cores=len(cores))
     machine = dataclasses.replace(machine, cores=cores, gpus=(Gpu(**found),))
     (profiled,) = profile_jobs([JOB], machine, threads=(1,), plan=Plan(seconds=2.0))
+    assert isinstance(profiled, ModelProfile), profiled
     return profiled
 
 

@@ -78,7 +78,9 @@ def outcome(worker: WorkerProcess) -> dict[str, Any]:
 
 
 def loaders(worker: WorkerProcess) -> list[psutil.Process]:
-    return psutil.Process(worker.pid).children(recursive=True)
+    """Those that still work: one that has ended may not have been asked yet how."""
+    found = psutil.Process(worker.pid).children(recursive=True)
+    return [process for process in found if process.status() != psutil.STATUS_ZOMBIE]
 
 
 def wait_for_loaders(worker: WorkerProcess) -> list[psutil.Process]:
