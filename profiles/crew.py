@@ -34,7 +34,7 @@ class Crew:
 
     def __init__(self, machine: Machine, threads: Sequence[int]) -> None:
         self._machine = machine
-        self._places = places(machine, threads)
+        self._threads = threads
         self._ready: deque[tuple[Staff, contextlib.ExitStack]] = deque()
         self._ending = contextlib.ExitStack()
         self._gpu_bubble: GpuBubble | None = None
@@ -46,7 +46,7 @@ class Crew:
         """Warm workers for one job; ``jobs``, it included, are still to come. They have ended when
         the context is left."""
         if not self._ready:
-            workers = PASSES * len(self._places)
+            workers = PASSES * len(places(self._machine, self._threads))
             at_once = min(MOST_AHEAD, len(self._machine.cores) // workers, jobs)
             self._start(max(1, at_once))
         staff, ending = self._ready.popleft()
@@ -62,10 +62,10 @@ class Crew:
 
     def _start(self, jobs: int) -> None:
         everyone: list[WorkerProcess] = []
-        for _ in range(jobs):
+        for number in range(jobs):
             staff: Staff = {}
             ending = self._ending.enter_context(contextlib.ExitStack())
-            for place, cores in self._places.items():
+            for place, cores in places(self._machine, self._threads, number).items():
                 staff[place] = tuple(ending.enter_context(WorkerProcess(each)) for each in cores)
                 everyone += staff[place]
             self._ready.append((staff, ending))
@@ -90,20 +90,23 @@ class Crew:
 
 
 def places(
-    machine: Machine, threads: Sequence[int]
+    machine: Machine, threads: Sequence[int], number: int = 0
 ) -> dict[tuple[str, int], tuple[tuple[int, ...], ...]]:
-    """The cores of each pass's worker, by device and count of threads: one worker's after the
-    other's, so that as few as can be share one. Where there are GPUs, the last core is left to the
-    bubble there by all that do not need it."""
+    """The cores of each pass's worker, by device and count of threads, of the job with this
+    ``number`` among those whose workers start together: one worker's after the other's, so that as
+    few as can be share one. Where there are GPUs, the last core is left to the bubble there by all
+    that do not need it."""
+    devices = ("cpu", GPU) if machine.gpus else ("cpu",)
     found: dict[tuple[str, int], tuple[tuple[int, ...], ...]] = {}
-    place = 0
-    for device in ("cpu", GPU) if machine.gpus else ("cpu",):
+    partly = [count for count in threads if count < len(machine.cores)]
+    place = number * PASSES * len(devices) * sum(partly)
+    for device in devices:
         for count in threads:
-            spared = int(bool(machine.gpus) and count < len(machine.cores))
+            spared = int(bool(machine.gpus) and count in partly)
             cores = machine.cores[: len(machine.cores) - spared]
             passes = []
             for _ in range(PASSES):
                 passes.append(tuple(sorted(cores[(place + i) % len(cores)] for i in range(count))))
-                place += count
+                place += count if count in partly else 0
             found[device, count] = tuple(passes)
     return found

@@ -38,11 +38,11 @@ def profiled_on_gpu(run: Callable[[], None]) -> dict[str, Any]:
 
 
 def step_bytes(step: Step, run: Callable[[], None]) -> int:
-    """The most that torch's allocator gave out during ``run``, a step, beyond parameters and the
-    optimizer's state."""
+    """The most that torch's allocator gave out during ``run``, a step, beyond what it had before,
+    and the gradients among that."""
+    before = torch.cuda.memory_allocated(step.device)
     torch.cuda.reset_peak_memory_stats(step.device)
     run()
     torch.cuda.synchronize(step.device)
-    sizes = step.bytes_by_use()
-    held = sizes["parameter_bytes"] + sizes["optimizer_bytes"]
-    return max(0, torch.cuda.max_memory_allocated(step.device) - held)
+    most = torch.cuda.max_memory_allocated(step.device)
+    return most - before + step.bytes_by_use()["gradient_bytes"]

@@ -97,14 +97,20 @@ def present(rows: list[dict[str, Any]]) -> str:
             f"{row['repeatability']:.1%}",
         )
     lines = [as_text(table, 110)]
-    for name, chosen in (("between", False), ("beyond", True)):
-        errors = [abs(row["error"]) for row in rows if row["beyond"] is chosen]
-        if errors:
-            within = sum(error <= GOAL for error in errors)
-            lines.append(
-                f"{name} the others: median error {statistics.median(errors):.1%}, worst "
-                f"{max(errors):.1%}, {within} of {len(errors)} within {GOAL:.0%}"
-            )
+    for threads in sorted({row["threads"] for row in rows}):
+        for name, chosen in (("between", False), ("beyond", True)):
+            errors = [
+                abs(row["error"])
+                for row in rows
+                if row["beyond"] is chosen and row["threads"] == threads
+            ]
+            if errors:
+                within = sum(error <= GOAL for error in errors)
+                lines.append(
+                    f"{threads} thread(s), {name} the others: median error "
+                    f"{statistics.median(errors):.1%}, worst {max(errors):.1%}, {within} of "
+                    f"{len(errors)} within {GOAL:.0%}"
+                )
     return "\n".join(lines)
 
 

@@ -55,7 +55,10 @@ def draw_rooflines(lanes: Sequence[LaneRoofline], title: str) -> Figure:
             ]
             marks.append((left, _draw_dots(left, computing, _roof(left, lane))))
             marks.append((right, _draw_dots(right, moving, _bandwidth(right, lane))))
-            _write_key(figure, left, computing, [])
+            if computing:
+                _write_key(figure, left, computing, [])
+            else:  # a link
+                left.set_axis_off()
             _write_key(figure, right, moving, _idle_lines(lane))
         kinds = {rate.kind for lane in lanes for rate in (*lane.computing, *lane.moving)}
         figure.legend(
@@ -140,7 +143,7 @@ def _roof(axes: Axes, lane: LaneRoofline) -> list[tuple[float, float]]:
     where = lane_label(lane.lane, lane.threads)
     peak, bandwidth, ridge = lane.peak_gflops, lane.bandwidth_gbps, lane.ridge
     if peak is None or bandwidth is None or ridge is None:
-        axes.set_title(f"{where}: limits not measured")
+        axes.set_title(where if not lane.computing else f"{where}: limits not measured")
         return []
     far = 1e6
     axes.plot([ridge / far, ridge, ridge * far], [peak / far, peak, peak], color=BAD, linewidth=1.4)

@@ -38,6 +38,15 @@ def test_beside_a_gpu_the_last_core_is_left_to_the_bubble_there() -> None:
     assert only == (0,)
 
 
+def test_workers_that_start_together_are_on_other_cores_again() -> None:
+    """Three jobs of four workers each on twelve of the cores, and a fourth on the first again."""
+    machine = make_machine(cores=13, gpus=1)
+    found = [places(machine, (1, 13), number) for number in range(4)]
+    alone = [core for each in found[:3] for at in ("cpu", GPU) for (core,) in each[at, 1]]
+    assert sorted(alone) == list(range(12))
+    assert found[3] == found[0]
+
+
 def test_bubbles_face_a_job_from_the_last_core_on_and_take_its_own_last() -> None:
     bubbles = Bubbles.__new__(Bubbles)
     bubbles._workers = [_On(core) for core in range(5)]  # type: ignore[misc]

@@ -56,7 +56,7 @@ def test_memory_has_a_context_and_what_the_step_holds(profile: ModelProfile) -> 
     assert gpu.parameter_bytes == cpu.parameter_bytes
     assert gpu.context_bytes is not None
     assert 50 << 20 < gpu.context_bytes < 4 << 30
-    parts = (gpu.parameter_bytes, gpu.optimizer_bytes, gpu.activation_bytes, gpu.context_bytes)
+    parts = (gpu.parameter_bytes, gpu.gradient_bytes, gpu.optimizer_bytes, gpu.context_bytes)
     assert gpu.peak_bytes >= sum(part or 0 for part in parts)
 
 
