@@ -28,7 +28,7 @@ def a_batch(entry: ModelEntry, model: RecommendationModel) -> dict[str, Tensor]:
     arrays = open_dataset(entry.dataset, "synthetic")
     drawn = Batches(arrays, DRAWN, 1, ROWS_CAP, model.inputs).next_batch()
     lengths = [values.view(DRAWN, -1).sum(1) for name, values in drawn.items() if "length" in name]
-    order = torch.argsort(lengths[0]) if lengths else torch.arange(DRAWN)
+    order = torch.argsort(lengths[0], stable=True) if lengths else torch.arange(DRAWN)
     chosen = order[torch.linspace(0, DRAWN - 1, SAMPLES).long()]
     return {name: values[chosen] for name, values in drawn.items()}
 
