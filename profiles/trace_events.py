@@ -2,8 +2,8 @@
 
 Categories are those of the profiler's own traces: ``cpu_op``, ``user_annotation``,
 ``python_function``; ``cuda_runtime`` and ``cuda_driver`` for calls of the driver; ``kernel``,
-``gpu_memcpy`` and ``gpu_memset`` for what a GPU did. An event in a process bears its category
-from torch 2.12 on; before, it follows from the name and the device.
+``gpu_memcpy`` and ``gpu_memset`` for what a GPU did. In a process
+torch 2.13 says of each event what it is, 2.11 did not: then it follows from the name and the device.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ class TraceEvent:
 
 def category_of(event: Any) -> str:
     """The category of an event of a profile in this process, empty where it is none of
-    :data:`CATEGORIES` in torch before 2.12."""
+    :data:`CATEGORIES` and torch does not say so."""
     if hasattr(event, "activity_type"):
         return str(event.activity_type())
     name = event.name()
