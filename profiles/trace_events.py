@@ -2,8 +2,8 @@
 
 Categories are those of the profiler's own traces: ``cpu_op``, ``user_annotation``,
 ``python_function``; ``cuda_runtime`` and ``cuda_driver`` for calls of the driver; ``kernel``,
-``gpu_memcpy`` and ``gpu_memset`` for what a GPU did. In a process torch 2.13 says of each event what
-it is; 2.11 did not, and then it follows from the name and the device.
+``gpu_memcpy`` and ``gpu_memset`` for what a GPU did. In a process torch 2.13 says of each event
+what it is; 2.11 did not, and then it follows from the name and the device.
 """
 
 from __future__ import annotations
