@@ -74,7 +74,8 @@ def _predicted(
     if len(others) < 2:
         return None
     predicted = predict_batch(others, identity)
-    sizes = " and ".join(map(str, predicted.predicted_from))
+    *first, last = map(str, predicted.predicted_from)
+    sizes = f"{', '.join(first)} and {last}"
     report(f"{identity.key}: not profiled, predicted from batches {sizes}")
     return predicted
 

@@ -27,7 +27,7 @@ from profiles.operators import (
 )
 from profiles.phases import PhaseTimes
 from profiles.precision import half_width
-from profiles.rounds import Blocks, together, unlikeness
+from profiles.rounds import Blocks, steady_together, together, unlikeness
 from profiles.warm_up import warm_up_steps
 from rmixer.cost_identity import cost_identity
 from rmixer.fingerprint import take_fingerprint
@@ -57,6 +57,7 @@ class Found:
     structure: dict[str, Any] = field(default_factory=dict)
     input: list[dict[str, Any]] = field(default_factory=list)
     passes: list[Blocks] = field(default_factory=list)
+    fastest_exchange_us: float = math.inf
     neighbours: Neighbours = field(default_factory=Neighbours)
     on_gpu: Neighbours = field(default_factory=Neighbours)
 
@@ -143,7 +144,7 @@ def _step_cost(
         stalls=step.stalls,
         stall_us=stall_us,
         half_width=noise,
-        repeatability=unlikeness(found.passes),
+        repeatability=unlikeness(found.passes, found.fastest_exchange_us),
         rounds=len(blocks.probes_s),
         dropped_rounds=sum(len(p.probes_s) for p in found.passes) - len(blocks.probes_s),
         closure={lane: closure_of(part, mean_us) for lane, part in times.lanes.items()},
@@ -158,6 +159,7 @@ def _step_cost(
         save_s=found.phases.save_s,
         sensitivity=found.neighbours.points() + found.on_gpu.points("gpu"),
         leftover={lane: leftover_of(part, mean_us, noise) for lane, part in times.lanes.items()},
+        exchange_us=statistics.median(blocks.exchanges_us or [0.0]),
     )
 
 
@@ -196,7 +198,7 @@ def _of_steps(
     steps: list[StepCost] = []
     operators: list[OperatorCost] = []
     for found in counts:
-        blocks = together([one.steady() for one in found.passes])
+        blocks = steady_together(found.passes, found.fastest_exchange_us)
         costs = [*earlier.get(found.kind, ()), *event_costs(counts, found.kind)]
         event_us = max(0.0, statistics.median(costs))
         merge = merge_operators if found.kind == "cpu" else merge_device

@@ -1,37 +1,49 @@
 """The batch as a variable: a step at a batch size that was not profiled, from others that were.
 
-What a step costs grows with the batch as ``fixed + each × batch`` as long as caches hold what
-they held, so times, bytes and FLOPs are taken linear between two profiled sizes, and beyond them
-along the line through the two nearest. Each operator is predicted by itself.
+Times follow :class:`BatchCurve` through all sizes that were profiled; FLOPs, bytes and memory are
+taken linear between two of them, and beyond them along the line through the two nearest. Each
+kind of operator in each module is predicted by itself.
 """
 
 from __future__ import annotations
 
 import dataclasses
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from profiles.batch_curve import BatchCurve
 from rmixer.cost_identity import CostIdentity
 from rmixer.profile import HOST_COLUMNS, InputCost, MemoryCost, ModelProfile, OperatorCost, StepCost
 
 _Key = tuple[str, int, str, str, str]
 _AMOUNTS = ("flops", "read_bytes", "written_bytes")
 _TIMES = ("mean_us", "gap_before_us", "host_us", *HOST_COLUMNS)
-_STEP_TIMES = ("build_s", "warmup_s", "evaluate_s", "save_s")
+_STEP_TIMES = ("mean_us", "p10_us", "p50_us", "p90_us", "stall_us")
+_PHASE_TIMES = ("build_s", "warmup_s", "evaluate_s", "save_s")
 _MEMORY = tuple(
     field.name for field in dataclasses.fields(MemoryCost) if field.name.endswith("_bytes")
 )
 
 
 @dataclass(frozen=True)
-class _Line:
-    """Through two profiles of the batches ``low`` < ``high``; ``at`` is the wanted batch."""
+class _Known:
+    """Profiles by ascending batch, of which those from ``first`` on lie on either side of the
+    wanted batch ``at``, or are the two nearest."""
 
-    low: ModelProfile
-    high: ModelProfile
+    profiles: Sequence[ModelProfile]
+    first: int
     at: int
+    curve: BatchCurve
+
+    @property
+    def low(self) -> ModelProfile:
+        return self.profiles[self.first]
+
+    @property
+    def high(self) -> ModelProfile:
+        return self.profiles[self.first + 1]
 
     @property
     def share(self) -> float:
@@ -40,12 +52,19 @@ class _Line:
         return (self.at - first) / (last - first)
 
     @property
-    def nearest(self) -> ModelProfile:
-        """The profile whose batch is nearest by ratio: its order of operators is taken."""
+    def nearest(self) -> int:
+        """The place of the profile whose batch is nearest by ratio: its order of operators is
+        taken."""
         first, last = self.low.identity.batch, self.high.identity.batch
-        return self.low if self.at * self.at < first * last else self.high
+        return self.first if self.at * self.at < first * last else self.first + 1
 
-    def value(self, low: float, high: float) -> float:
+    def time(self, values: Sequence[float]) -> float:
+        """On the curve of ``values``, one of each profile; there is none where some are 0."""
+        if min(values) > 0:
+            return self.curve.value(values)
+        return self.amount(values[self.first], values[self.first + 1])
+
+    def amount(self, low: float, high: float) -> float:
         """On the line from ``low`` to ``high``, and never below nothing: what the line would
         have below a part of the smaller size is in proportion to the batch."""
         found = low + (high - low) * self.share
@@ -62,74 +81,88 @@ def predict_batch(profiles: Iterable[ModelProfile], identity: CostIdentity) -> M
     """The profile of ``identity`` from ``profiles`` of the same but other batches, of one
     machine: two at least, else :class:`ValueError`. Its ``predicted_from`` names their batches.
     """
-    known = {p.identity.batch: p for p in profiles if same_but_batch(p.identity, identity)}
-    known.pop(identity.batch, None)
-    if len(known) < 2:
-        raise ValueError(f"{len(known)} other batches of {identity.key} are profiled, not two")
-    sizes = sorted(known)
-    above = next((i for i, size in enumerate(sizes) if size > identity.batch), len(sizes))
-    first = min(max(above - 1, 0), len(sizes) - 2)
-    line = _Line(known[sizes[first]], known[sizes[first + 1]], identity.batch)
-    steps = tuple(_steps(line))
+    others = {p.identity.batch: p for p in profiles if same_but_batch(p.identity, identity)}
+    others.pop(identity.batch, None)
+    if len(others) < 2:
+        raise ValueError(f"{len(others)} other batches of {identity.key} are profiled, not two")
+    known = _known(others, identity.batch)
+    nearest = known.profiles[known.nearest]
+    steps = tuple(_steps(known))
     memory = tuple(
-        replace(low, **_amounts(line, low, high))
-        for low in line.low.memory
-        for high in line.high.memory
+        replace(low, **_amounts(known, low, high))
+        for low in known.low.memory
+        for high in known.high.memory
         if low.device == high.device
     )
-    flops, moved = (round(_on(line, line.low, line.high, name)) for name in ("flops", "bytes"))
+    flops, moved = (round(_on(known, known.low, known.high, name)) for name in ("flops", "bytes"))
     return replace(
-        line.nearest,
+        nearest,
         identity=identity,
-        predicted_from=(sizes[first], sizes[first + 1]),
+        predicted_from=tuple(profile.identity.batch for profile in known.profiles),
         steps=steps,
         memory=memory,
         input=tuple(
-            replace(low, **_inputs(line, low, high))
-            for low, high in zip(line.low.input, line.high.input, strict=False)
+            replace(low, **_inputs(known, low, high))
+            for low, high in zip(known.low.input, known.high.input, strict=False)
             if low.epoch == high.epoch
         ),
         flops=flops,
         bytes=moved,
         intensity=flops / moved if moved else 0.0,
         bandwidth_gbps=moved / steps[0].mean_us * 1e-3,
-        operators=tuple(_operators(line)),
+        operators=tuple(_operators(known)),
     )
 
 
-def _amounts(line: _Line, low: MemoryCost, high: MemoryCost) -> dict[str, Any]:
-    return {name: round(_on(line, low, high, name)) for name in _MEMORY}
+def _known(others: dict[int, ModelProfile], at: int) -> _Known:
+    """Of the two around ``at``, and of those others that have all thread counts that both have."""
+    sizes = sorted(others)
+    above = next((i for i, size in enumerate(sizes) if size > at), len(sizes))
+    first = min(max(above - 1, 0), len(sizes) - 2)
+    low, high = sizes[first], sizes[first + 1]
+    wanted = _places(others[low]) & _places(others[high])
+    used = [s for s in sizes if s in (low, high) or wanted <= _places(others[s])]
+    profiles = [others[size] for size in used]
+    return _Known(profiles, used.index(low), at, BatchCurve(used, at))
 
 
-def _inputs(line: _Line, low: InputCost, high: InputCost) -> dict[str, Any]:
-    times = {name: _on(line, low, high, name) for name in ("wait_us", "core_us")}
-    sizes = {name: round(_on(line, low, high, name)) for name in ("batch_bytes", "storage_bytes")}
+def _places(profile: ModelProfile) -> set[tuple[str, int]]:
+    return {(cost.device, cost.threads) for cost in profile.steps}
+
+
+def _amounts(known: _Known, low: MemoryCost, high: MemoryCost) -> dict[str, Any]:
+    return {name: round(_on(known, low, high, name)) for name in _MEMORY}
+
+
+def _inputs(known: _Known, low: InputCost, high: InputCost) -> dict[str, Any]:
+    times = {name: _on(known, low, high, name) for name in ("wait_us", "core_us")}
+    sizes = {name: round(_on(known, low, high, name)) for name in ("batch_bytes", "storage_bytes")}
     return {**times, **sizes}
 
 
-def _on(line: _Line, low: object, high: object, name: str) -> float:
-    return line.value(getattr(low, name), getattr(high, name))
+def _on(known: _Known, low: object, high: object, name: str) -> float:
+    return known.amount(getattr(low, name), getattr(high, name))
 
 
-def _steps(line: _Line) -> Iterable[StepCost]:
-    others = {(cost.device, cost.threads): cost for cost in line.high.steps}
-    nearest = {(cost.device, cost.threads): cost for cost in line.nearest.steps}
-    for low in line.low.steps:
-        at = (low.device, low.threads)
-        if at not in others:
+def _steps(known: _Known) -> Iterable[StepCost]:
+    by_place = [{(cost.device, cost.threads): cost for cost in p.steps} for p in known.profiles]
+    for place, low in by_place[known.first].items():
+        if any(place not in costs for costs in by_place):
             continue
-        high, near = others[at], nearest[at]
-        times = ("mean_us", "p10_us", "p50_us", "p90_us", "stall_us", *_STEP_TIMES)
-        found: dict[str, Any] = {name: _on(line, low, high, name) for name in times}
-        yield replace(near, **found, **_beside_others(line, low, high))
+        costs = [each[place] for each in by_place]
+        high, near = costs[known.first + 1], costs[known.nearest]
+        found: dict[str, Any] = {name: _on(known, low, high, name) for name in _PHASE_TIMES}
+        for name in _STEP_TIMES:
+            found[name] = known.time([getattr(cost, name) for cost in costs])
+        yield replace(near, **found, **_beside_others(known, low, high))
 
 
-def _beside_others(line: _Line, low: StepCost, high: StepCost) -> dict[str, Any]:
+def _beside_others(known: _Known, low: StepCost, high: StepCost) -> dict[str, Any]:
     """Slow-downs and pressure never leave the range that was measured. A profile without bubbles
     knows none, and the other's are taken as they are."""
     if not low.compute_slowdown or not high.compute_slowdown:
         low = high = low if low.compute_slowdown else high
-    share = min(1.0, max(0.0, line.share))
+    share = min(1.0, max(0.0, known.share))
 
     def between(a: float, b: float) -> float:
         return a + (b - a) * share
@@ -141,22 +174,33 @@ def _beside_others(line: _Line, low: StepCost, high: StepCost) -> dict[str, Any]
     }
 
 
-def _operators(line: _Line) -> Iterable[OperatorCost]:
+def _operators(known: _Known) -> Iterable[OperatorCost]:
     """The nearest profile's operators, each in proportion to what all of its kind in its module
     come to. The number of calls may depend on the batch, so there is no pairing one by one."""
-    low, high = _sums(line.low), _sums(line.high)
-    for cost in line.nearest.operators:
+    sums = [_sums(profile) for profile in known.profiles]
+    factors: dict[_Key, dict[str, float]] = {}
+    for cost in known.profiles[known.nearest].operators:
         key = _key(cost)
-        near = (low if line.nearest is line.low else high)[key]
-        factor = {
-            name: line.value(low[key][name], high[key][name]) / near[name] if near[name] else 1.0
-            for name in near
-        }
+        if key not in factors:
+            factors[key] = dict(_factors(known, [each[key] for each in sums]))
+        factor = factors[key]
         scaled: dict[str, Any] = {name: getattr(cost, name) * factor[name] for name in factor}
         quantiles = ("p10_us", "p50_us", "p90_us")
         scaled.update({name: getattr(cost, name) * factor["mean_us"] for name in quantiles})
         whole = {name: round(scaled.pop(name)) for name in _AMOUNTS}
         yield replace(cost, shapes="", **whole, **scaled)
+
+
+def _factors(known: _Known, sums: Sequence[dict[str, float]]) -> Iterable[tuple[str, float]]:
+    """What to multiply the nearest profile's figures of one kind of operator by."""
+    for name, near in sums[known.nearest].items():
+        if not near:
+            yield name, 1.0
+        elif name in _AMOUNTS:
+            low, high = sums[known.first][name], sums[known.first + 1][name]
+            yield name, known.amount(low, high) / near
+        else:
+            yield name, known.time([each[name] for each in sums]) / near
 
 
 def _key(cost: OperatorCost) -> _Key:

@@ -30,7 +30,8 @@ Staff = dict[tuple[str, int], tuple[WorkerProcess, ...]]
 class Crew:
     """For profiles at each count of ``threads`` on the CPU of ``machine`` and, where there are
     GPUs, on the first of them. ``bubbles`` are on all its cores; ``event_us`` is what an event cost
-    the profiler in the rounds so far, by device."""
+    the profiler in the rounds so far, by device, ``exchange_us`` the fastest exchange between
+    cores, by count of threads."""
 
     def __init__(self, machine: Machine, threads: Sequence[int]) -> None:
         self._machine = machine
@@ -39,6 +40,7 @@ class Crew:
         self._ending = contextlib.ExitStack()
         self._gpu_bubble: GpuBubble | None = None
         self.event_us: dict[Kind, list[float]] = {"cpu": [], "gpu": []}
+        self.exchange_us = dict(enumerate(machine.exchange_us, start=1))
         self.bubbles = self._ending.enter_context(Bubbles(machine.cores))
 
     @contextlib.contextmanager

@@ -51,9 +51,11 @@ def measure_machine(name: str | None = None, report: Callable[[str], None] = pri
     copied = {k: statistics.median(rates) * 2 * STREAM_BYTES / 1e9 for k, rates in stream.items()}
     report("matrix products, GPUs, and worker start-up")
     starts: list[float] = []
+    exchanges: list[dict[int, float]] = []
     for _ in range(2):
         with WorkerProcess(cores) as worker:
             starts.append(worker.warm_up())
+            exchanges.append(worker.call("profiles.core_exchange:fastest_exchanges", counts=counts))
             products = worker.call("profiles.measure_machine:matmul_gflops", counts=counts)
             found: list[dict[str, Any]] = worker.call("profiles.gpu_rates:gpus")
     gpus = tuple(Gpu(**gpu) for gpu in found)
@@ -78,6 +80,7 @@ def measure_machine(name: str | None = None, report: Callable[[str], None] = pri
         probe_s=round(statistics.median(probes), 6),
         gpus=gpus,
         fingerprint=fingerprint,
+        exchange_us=_every_count({k: min(e[k] for e in exchanges) for k in counts}, len(cores)),
     )
 
 

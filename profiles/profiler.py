@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import math
 import statistics
 from collections.abc import Callable, Iterator, Sequence
 
 from profiles.assemble import Found, assemble, event_costs
-from profiles.bubble import Bubbles
 from profiles.crew import GPU, PASSES, Crew, Staff
 from profiles.job_type import check_gpus
 from profiles.neighbours import bubble_levels, measure_gpu_neighbours, measure_neighbours
 from profiles.phases import measure_phases
-from profiles.precision import blocks_needed
-from profiles.rounds import BLOCK_S, Plan, measure_rounds, together
+from profiles.precision import PROBE_FACTOR, blocks_needed
+from profiles.rounds import (
+    BLOCK_S,
+    Plan,
+    fastest_exchange_us,
+    measure_rounds,
+    steady_together,
+)
 from rmixer.errors import RunFailed
 from rmixer.machine import Machine
 from rmixer.profile import ModelProfile, StepCost
@@ -37,7 +43,8 @@ def profile_jobs(
 
     Each count is taken twice, in a fresh worker each time, on other cores where there are more:
     what the two say differently is the profile's ``repeatability``. ``report`` hears where the
-    machine was too noisy for the precision that ``plan`` wants.
+    machine was too noisy for the precision that ``plan`` wants, or its cores exchanged data slowly
+    all the while.
     """
     plan = plan or Plan()
     check_gpus(machine)
@@ -79,6 +86,8 @@ def _profile(
     for kind, known in crew.event_us.items():
         known.extend(event_costs(counts, kind))
     for found, step in zip(counts, profile.steps, strict=True):
+        if step.exchange_us > PROBE_FACTOR * found.fastest_exchange_us:
+            report(_far_apart(found, step))
         if step.half_width > plan.precision:
             report(_too_noisy(found, step, plan))
     return profile
@@ -98,7 +107,7 @@ def _at_count(
         # The first worker's files would be in the system's cache, and mapped.
         if number == 1 and with_input:
             found.input = worker.call(_MEASURE_INPUT, job=vars(job))
-        _one_pass(worker, crew.bubbles.facing(worker.cores), job, spare, plan, found)
+        _one_pass(worker, crew, job, spare, plan, found)
         if number == 0 and found.device == GPU and spare and plan.neighbours:
             alone_s = found.passes[0].mean_s
             found.on_gpu = measure_gpu_neighbours(
@@ -123,16 +132,20 @@ def profiling_seconds(
 
 
 def _one_pass(
-    worker: WorkerProcess, bubbles: Bubbles, job: Job, spare: int, plan: Plan, found: Found
+    worker: WorkerProcess, crew: Crew, job: Job, spare: int, plan: Plan, found: Found
 ) -> None:
     """What one worker is asked; what is needed only once is asked of the first."""
+    bubbles = crew.bubbles.facing(worker.cores)
+    known_us = crew.exchange_us.get(found.threads, math.inf)
     is_first = found.phases is None
     if is_first:
         found.idle_bytes = worker.call("profiles.session:idle_bytes", device=found.device)
         found.phases = measure_phases(worker, job, found.device)
     arguments = {"job": vars(job), "device": found.device, "block_s": BLOCK_S}
     found.ready = worker.ask("task", task="profiles.session:session", arguments=arguments)
-    found.passes.append(measure_rounds(worker, bubbles, plan))
+    found.passes.append(measure_rounds(worker, bubbles, plan, known_us))
+    found.fastest_exchange_us = fastest_exchange_us(found.passes, known_us)
+    crew.exchange_us[found.threads] = found.fastest_exchange_us
     if is_first and plan.neighbours:
         alone_s = found.passes[0].mean_s
         found.neighbours = measure_neighbours(worker, bubbles, spare, alone_s, plan.sweep_seconds)
@@ -140,9 +153,19 @@ def _one_pass(
         found.structure = worker.ask("structure")
 
 
+def _far_apart(found: Found, step: StepCost) -> str:
+    """In words that the cores were slower together than they can be."""
+    ratio = step.exchange_us / found.fastest_exchange_us
+    return (
+        f"the cores of this machine were far apart: with {step.threads} threads they took "
+        f"{ratio:.1f} times as long to exchange data as they can, and a step takes longer then; "
+        "profile it again (`--again`)"
+    )
+
+
 def _too_noisy(found: Found, step: StepCost, plan: Plan) -> str:
     """In words how far from precise a step is, and what it would take."""
-    means = together([blocks.steady() for blocks in found.passes]).block_means_s
+    means = steady_together(found.passes, found.fastest_exchange_us).block_means_s
     rounds_s = sum(blocks.seconds for blocks in found.passes)
     each_s = rounds_s / sum(len(blocks.plain) for blocks in found.passes)
     needed_s = blocks_needed(means, plan.precision) * each_s / PASSES

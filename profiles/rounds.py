@@ -1,7 +1,8 @@
 """Rounds of blocks: the step without PyTorch's profiler, with it, and without it again.
 
-Each round begins and ends with a probe of the machine; rounds in which it was slow at either end
-are kept apart. Rounds follow until the mean step is known well enough or their time is over.
+Each round begins and ends with a probe of the machine and, where the step has several threads, of
+how fast their cores exchange data; rounds in which either was slow at either end are kept apart.
+Rounds follow until the mean step is known well enough or their time is over.
 """
 
 from __future__ import annotations
@@ -13,12 +14,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
+
 from profiles.bubble import Bubbles
-from profiles.precision import half_width, steady_rounds
+from profiles.precision import PROBE_FACTOR, PROBE_QUANTILE, half_width, steady_rounds
 from rmixer.step_statistics import stall_limit_s, step_statistics
 from rmixer.training.process import WorkerProcess
 
 BLOCK_S = 0.1
+PATIENCE = 2.0
+"""For cores that exchange slowly: times the seconds that a worker's rounds have."""
+LEAST_STEADY = 2
 
 
 @dataclass(frozen=True)
@@ -40,23 +46,28 @@ class Plan:
 @dataclass
 class Blocks:
     """What the rounds of one worker gave: the slower of two probes, two plain blocks and a profiled
-    one each, and what an event cost the profiler at that time."""
+    one each, what an event cost the profiler at that time, and the slower of two exchanges between
+    its threads."""
 
     probes_s: list[float] = field(default_factory=list)
     plain: list[list[float]] = field(default_factory=list)
     profiled: list[dict[str, Any]] = field(default_factory=list)
     seconds: float = 0.0
     event_us: list[float] = field(default_factory=list)
+    exchanges_us: list[float] = field(default_factory=list)
 
-    def steady(self) -> Blocks:
-        """Those of the rounds in which the machine was not slow."""
-        kept = steady_rounds(self.probes_s).kept
+    def steady(self, slowest_exchange_us: float = math.inf) -> Blocks:
+        """Those of the rounds in which the machine was not slow, by its probes and where no
+        exchange took longer than told."""
+        slow = {i for i, each_us in enumerate(self.exchanges_us) if each_us > slowest_exchange_us}
+        kept = [i for i in steady_rounds(self.probes_s).kept if i not in slow]
         return Blocks(
             [self.probes_s[i] for i in kept],
             [self.plain[2 * i + half] for i in kept for half in (0, 1)],
             [self.profiled[i] for i in kept],
             self.seconds,
             [self.event_us[i] for i in kept],
+            [self.exchanges_us[i] for i in kept] if self.exchanges_us else [],
         )
 
     @property
@@ -72,29 +83,62 @@ class Blocks:
         return [statistics.fmean(block) for block in steady if block]
 
 
-def measure_rounds(worker: WorkerProcess, bubbles: Bubbles, plan: Plan) -> Blocks:
-    """Rounds of a worker in a profiling session, as ``plan`` has them."""
+def measure_rounds(
+    worker: WorkerProcess, bubbles: Bubbles, plan: Plan, fastest_exchange_us: float = math.inf
+) -> Blocks:
+    """Rounds of a worker in a profiling session, as ``plan`` has them; up to twice as long where
+    its cores exchange slowly, against the fastest exchange known of this count of threads."""
     blocks = Blocks()
     begin_s = time.perf_counter()
-    while not _is_enough(blocks, plan):
-        before_s = bubbles.probe()
+    while not _is_enough(blocks, plan, fastest_exchange_us):
+        before_s, before_us = bubbles.probe(), worker.ask("exchange")["exchange_us"]
         blocks.plain.append(worker.ask("block", seconds=BLOCK_S)["durations"])
         blocks.profiled.append(worker.ask("profiled", seconds=BLOCK_S))
         blocks.plain.append(worker.ask("block", seconds=BLOCK_S)["durations"])
         blocks.event_us.append(worker.ask("calibrate")["event_us"])
+        blocks.exchanges_us.append(max(before_us, worker.ask("exchange")["exchange_us"]))
         blocks.probes_s.append(max(before_s, bubbles.probe()))
         blocks.seconds = time.perf_counter() - begin_s
     return blocks
 
 
-def _is_enough(blocks: Blocks, plan: Plan) -> bool:
+def _is_enough(blocks: Blocks, plan: Plan, fastest_exchange_us: float) -> bool:
     rounds = len(blocks.probes_s)
     if rounds < plan.least_rounds:
         return False
     another_s = blocks.seconds / rounds
+    limit_us = slowest_exchange_us([blocks], fastest_exchange_us)
+    if sum(each_us <= limit_us for each_us in blocks.exchanges_us) < plan.least_rounds:
+        return blocks.seconds + another_s > PATIENCE * plan.seconds
     if blocks.seconds + another_s > plan.seconds:
         return True
-    return half_width(blocks.steady().block_means_s) <= plan.precision
+    return half_width(blocks.steady(limit_us).block_means_s) <= plan.precision
+
+
+def fastest_exchange_us(passes: Sequence[Blocks], known_us: float = math.inf) -> float:
+    """The fastest of ``known_us`` and, of each pass, the 5th percentile of its exchanges;
+    infinite where there is none."""
+    quantiles = [
+        float(np.quantile(blocks.exchanges_us, PROBE_QUANTILE))
+        for blocks in passes
+        if blocks.exchanges_us
+    ]
+    return min([known_us, *quantiles])
+
+
+def slowest_exchange_us(passes: Sequence[Blocks], known_us: float = math.inf) -> float:
+    """Above it the cores exchange slowly: 1.25 x :func:`fastest_exchange_us`."""
+    return PROBE_FACTOR * fastest_exchange_us(passes, known_us)
+
+
+def steady_together(passes: Sequence[Blocks], known_us: float = math.inf) -> Blocks:
+    """The rounds that count, of all passes: cores that exchange slowly would make a mean of two
+    speeds. Where hardly any round was spared, those in which they did count too."""
+    limit_us = slowest_exchange_us(passes, known_us)
+    steady = together([blocks.steady(limit_us) for blocks in passes])
+    if len(steady.probes_s) >= LEAST_STEADY:
+        return steady
+    return together([blocks.steady() for blocks in passes])
 
 
 def together(passes: Sequence[Blocks]) -> Blocks:
@@ -105,10 +149,15 @@ def together(passes: Sequence[Blocks]) -> Blocks:
         [block for blocks in passes for block in blocks.profiled],
         math.fsum(blocks.seconds for blocks in passes),
         [cost for blocks in passes for cost in blocks.event_us],
+        [each_us for blocks in passes for each_us in blocks.exchanges_us],
     )
 
 
-def unlikeness(passes: Sequence[Blocks]) -> float:
-    """How far the largest mean step of any pass is above the smallest, as a fraction of it."""
-    means = [statistics.fmean(blocks.block_means_s) for blocks in passes]
+def unlikeness(passes: Sequence[Blocks], known_us: float = math.inf) -> float:
+    """How far the largest mean step of any pass is above the smallest, as a fraction of it: of
+    all their rounds, but of those with fast exchange alone where every pass has some."""
+    limit_us = slowest_exchange_us(passes, known_us)
+    steady = [blocks.steady(limit_us) for blocks in passes]
+    compared = steady if all(blocks.plain for blocks in steady) else passes
+    means = [statistics.fmean(blocks.block_means_s) for blocks in compared]
     return max(means) / min(means) - 1.0

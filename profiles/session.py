@@ -11,6 +11,7 @@ import numpy as np
 from torch import nn
 from torch.profiler import ProfilerActivity, profile, record_function
 
+from profiles.core_exchange import CoreExchange
 from profiles.counted_work import count_work
 from profiles.event_cost import EventCost
 from profiles.step_clock import Clock, clock_of
@@ -51,12 +52,13 @@ def session(channel: Channel, job: dict[str, Any], device: str, block_s: float) 
     ``block`` (``seconds``) runs as many as the fastest of the first would have been in that time
     and answers their durations; ``profiled`` (``seconds``) as many with the profiler, and answers
     durations and gaps by operator;
-    ``structure`` answers what the operators are; ``calibrate`` what one event costs the profiler.
+    ``structure`` answers what the operators are; ``calibrate`` what one event costs the profiler;
+    ``exchange`` how fast its threads take over each other's data.
     """
     step = make_step(Job(**job), device)
     clock = clock_of(step.device)
     first = first_steps(step, clock)
-    cost = EventCost(step.device, clock)
+    cost, exchange = EventCost(step.device, clock), CoreExchange()
     gc.collect()
     gc.freeze()
     # With the profiler's events between them, a step's tensors lie elsewhere in the heap, which
@@ -79,6 +81,8 @@ def session(channel: Channel, job: dict[str, Any], device: str, block_s: float) 
             channel.send("ran", **structure(step))
         elif message["kind"] == "calibrate":
             channel.send("ran", event_us=cost.event_us())
+        elif message["kind"] == "exchange":
+            channel.send("ran", exchange_us=exchange.microseconds())
 
 
 def first_steps(step: Step, clock: Clock) -> list[float]:

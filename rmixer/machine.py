@@ -14,6 +14,7 @@ from rmixer.fingerprint import Fingerprint
 
 SCHEMA_VERSION: Final = 1
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 PositiveInt = Annotated[int, Field(gt=0)]
 
 
@@ -50,7 +51,9 @@ class Machine:
     indexed by core count hold the figure for k cores at ``[k - 1]``: ``core_capacity`` is the
     compute done by k loops at once, in units of one loop alone; ``bandwidth_gbps`` what k cores
     together copy, counting bytes read and written; ``matmul_gflops`` the single-precision
-    matrix-product rate of k threads. ``origin`` is ``modelled`` when nothing was measured.
+    matrix-product rate of k threads; ``exchange_us`` how long k threads on cores of their own take
+    at best to exchange 128 KiB each, 0 for one, empty where it was not measured. ``origin`` is
+    ``modelled`` when nothing was measured.
     """
 
     __pydantic_config__ = ConfigDict(extra="forbid")
@@ -69,6 +72,7 @@ class Machine:
     probe_s: Positive
     gpus: tuple[Gpu, ...]
     fingerprint: Fingerprint
+    exchange_us: tuple[NotNegative, ...] = ()
     schema_version: Literal[1] = SCHEMA_VERSION
 
     @property
@@ -92,7 +96,8 @@ def read_machine(path: Path) -> Machine:
     machine = parse(data, Machine, path)
     if len(set(machine.cores)) < len(machine.cores) or min(machine.cores) < 0:
         raise InputError(path, "cores", list(machine.cores), "the ids of cores, each once")
-    for key in ("core_capacity", "bandwidth_gbps", "matmul_gflops"):
+    tables = ["core_capacity", "bandwidth_gbps", "matmul_gflops"]
+    for key in [*tables, "exchange_us"] if machine.exchange_us else tables:
         if len(getattr(machine, key)) != len(machine.cores):
             found = f"{len(getattr(machine, key))} values"
             raise InputError(path, key, found, f"one for each of {len(machine.cores)} core counts")

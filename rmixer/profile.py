@@ -98,9 +98,10 @@ class StepCost:
     ``mean_us`` leaves stalls out (steps over 10 x the median); ``stall_us`` is what they add to a
     step on average. ``half_width`` is half the 95% interval of the mean by blocks, as a fraction of
     it; ``repeatability`` how far the means of two workers in turn were apart; ``rounds`` are those
-    that count, ``dropped_rounds`` those in which the machine was slow. ``closure`` is (sum of
-    operators + gaps) / mean - 1 by lane, before scaling, and ``leftover`` says what that comes
-    from; ``scale`` is what the simulator multiplies operators and gaps by, by lane.
+    that count, ``dropped_rounds`` those in which the machine was slow; ``exchange_us`` how long its
+    cores took in the former to exchange a fixed amount of data, 0 with one thread. ``closure`` is
+    (sum of operators + gaps) / mean - 1 by lane, before scaling, and ``leftover`` says what that
+    comes from; ``scale`` is what the simulator multiplies operators and gaps by, by lane.
     ``compute_slowdown[k - 1]`` and ``stream_slowdown[k - 1]`` are this step's mean, in units of its
     mean alone, while k other cores compute in cache or stream memory (empty where no core is left
     over, or it was not measured), from ``sensitivity``, all points of the sweep; ``pressure`` is
@@ -139,6 +140,7 @@ class StepCost:
     core_us: Seconds | None = None
     gpu_us: Seconds | None = None
     leftover: dict[str, Leftover] = field(default_factory=dict)
+    exchange_us: Seconds = 0.0
 
 
 @dataclass(frozen=True)

@@ -60,15 +60,15 @@ def left_out(family: list[ModelProfile]) -> list[dict[str, Any]]:
     for profile in family:
         others = [other for other in family if other is not profile]
         predicted = predict_batch(others, profile.identity)
-        low, high = predicted.predicted_from
+        known = predicted.predicted_from
         batch = profile.identity.batch
         for cost in predicted.steps:
             measured = profile.step(cost.device, cost.threads)
             row = {
                 "model": profile.identity.model,
                 "batch": batch,
-                "from": [low, high],
-                "beyond": not low < batch < high,
+                "from": list(known),
+                "beyond": not min(known) < batch < max(known),
                 "threads": cost.threads,
                 "predicted_ms": cost.mean_us / 1e3,
                 "measured_ms": measured.mean_us / 1e3,
@@ -89,7 +89,7 @@ def present(rows: list[dict[str, Any]]) -> str:
         table.add_row(
             row["model"],
             str(row["batch"]) + (" (beyond)" if row["beyond"] else ""),
-            " and ".join(map(str, row["from"])),
+            " ".join(map(str, row["from"])),
             str(row["threads"]),
             f"{row['predicted_ms']:.2f}",
             f"{row['measured_ms']:.2f}",

@@ -51,6 +51,7 @@ def machine_table(machine: Machine) -> Table:
         "core capacity (k loops / one)": _by_count(machine.core_capacity, "{:.2f}"),
         "memory bandwidth, copied": _by_count(machine.bandwidth_gbps, "{:.1f} GB/s"),
         "matrix products, fp32": _by_count(machine.matmul_gflops, "{:.0f} GFLOP/s"),
+        "exchange between cores": _by_count(machine.exchange_us, "{:.0f} µs"),
         "worker start-up": f"{machine.worker_startup_s:.2f} s",
         "probe (fixed work, all cores)": f"{machine.probe_s * 1e3:.1f} ms",
     }
@@ -73,5 +74,7 @@ def machine_table(machine: Machine) -> Table:
 
 
 def _by_count(values: tuple[float, ...], form: str) -> str:
+    if not values:
+        return "unknown"
     shown = {k for k in range(1, len(values) + 1) if k & (k - 1) == 0} | {len(values)}
     return ", ".join(f"{k}: {form.format(values[k - 1])}" for k in sorted(shown))

@@ -2,24 +2,38 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from profiles import rounds
-from profiles.rounds import Blocks, Plan, measure_rounds, unlikeness
+from profiles.rounds import (
+    Blocks,
+    Plan,
+    fastest_exchange_us,
+    measure_rounds,
+    steady_together,
+    unlikeness,
+)
 
 
 class Worker:
-    """Its step takes each of ``steps_s`` in turn, a block of them at a time."""
+    """Its step takes each of ``steps_s`` in turn, a block of them at a time, and an exchange
+    between its cores each of ``exchanges_us``."""
 
-    def __init__(self, steps_s: Iterator[float]) -> None:
+    def __init__(
+        self, steps_s: Iterator[float], exchanges_us: Iterator[float] | None = None
+    ) -> None:
         self._steps_s = steps_s
+        self._exchanges_us = exchanges_us or itertools.repeat(0.0)
 
     def ask(self, kind: str, seconds: float = 0.0) -> dict[str, Any]:
         if kind == "calibrate":
             return {"event_us": 1.5}
+        if kind == "exchange":
+            return {"exchange_us": next(self._exchanges_us)}
         return {"durations": [next(self._steps_s)] * 4} if kind == "block" else {}
 
 
@@ -82,6 +96,50 @@ def test_stalls_say_nothing_about_precision() -> None:
 
 
 def test_unlike_workers() -> None:
-    passes = [Blocks([0.05], [[0.010], [0.012]]), Blocks([0.05], [[0.022], [0.022]])]
+    passes = [
+        Blocks([0.05], [[0.010], [0.012]], [{}], 1.0, [1.0]),
+        Blocks([0.05], [[0.022], [0.022]], [{}], 1.0, [1.0]),
+    ]
     assert unlikeness(passes) == pytest.approx(1.0)
     assert unlikeness(passes[:1]) == 0.0
+
+
+def exchanging(exchanges_us: list[float], plan: Plan, known_us: float) -> Blocks:
+    """Rounds of a quiet machine whose exchanges at a round's ends are ``exchanges_us`` in turn, the
+    last of them from then on."""
+    told = itertools.chain(exchanges_us, itertools.repeat(exchanges_us[-1]))
+    worker: Any = Worker(itertools.repeat(0.01), told)
+    bubbles: Any = Bubbles()
+    return measure_rounds(worker, bubbles, plan, known_us)
+
+
+@pytest.mark.usefixtures("clock")
+def test_a_round_counts_only_where_the_cores_were_near_at_both_ends() -> None:
+    blocks = exchanging([40, 41, 40, 70, 70, 41, 40, 40], Plan(least_rounds=4), 39.0)
+    assert blocks.exchanges_us == [41, 70, 70, 40, 40, 40]  # until there were four
+    assert len(steady_together([blocks], 39.0).probes_s) == 4
+
+
+@pytest.mark.usefixtures("clock")
+def test_cores_far_apart_are_waited_for_twice_as_long_and_no_longer() -> None:
+    """A round takes half a second: six in three seconds."""
+    plan = Plan(precision=0.001, least_rounds=2, seconds=3)
+    assert len(exchanging([70], plan, known_us=40.0).probes_s) == 12
+    assert len(exchanging([70] * 16 + [40], plan, known_us=40.0).probes_s) == 10
+
+
+def test_where_they_were_far_apart_all_the_while_that_counts() -> None:
+    near = Blocks([0.05] * 2, [[0.010]] * 4, [{}] * 2, 1.0, [1.0] * 2, [40.0, 41.0])
+    far = Blocks([0.05] * 2, [[0.014]] * 4, [{}] * 2, 1.0, [1.0] * 2, [70.0, 72.0])
+    assert fastest_exchange_us([near, far]) == pytest.approx(40.05)
+    assert steady_together([near, far]).block_means_s == [0.010] * 4
+    assert steady_together([far], 40.0).block_means_s == [0.014] * 4
+    assert unlikeness([near, far]) == pytest.approx(0.4)  # what was taken twice, far or near
+
+
+def test_repeated_are_the_rounds_in_which_they_were_near() -> None:
+    one = Blocks([0.05] * 2, [[0.010]] * 2 + [[0.014]] * 2, [{}] * 2, 1.0, [1.0] * 2, [40.0, 70.0])
+    other = Blocks(
+        [0.05] * 2, [[0.014]] * 2 + [[0.011]] * 2, [{}] * 2, 1.0, [1.0] * 2, [70.0, 40.0]
+    )
+    assert unlikeness([one, other]) == pytest.approx(0.1)
