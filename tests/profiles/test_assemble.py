@@ -12,6 +12,7 @@ from profiles.bubble import Work
 from profiles.neighbours import Neighbours
 from profiles.operator_formulas import OperatorWork
 from profiles.phases import PhaseTimes
+from profiles.profiler import _far_apart
 from profiles.rounds import Blocks
 from profiles.trace_reading import INPUT_MARK, Called
 from rmixer.profile import ModelProfile, Sensitivity
@@ -97,6 +98,27 @@ def test_rounds_in_which_the_machine_was_slow_are_counted_and_left_out() -> None
     assert step.n == 2 * 2 * 5
     assert step.mean_us == pytest.approx(1000.0)
     assert profile.operators[1].mean_us == pytest.approx(880.0)
+
+
+def test_rounds_in_which_the_cores_were_far_apart_are_left_out_too() -> None:
+    """In the first worker's last round and all of the second one's a step took 1.4 times as long."""
+    near, far = blocks(1 * MS, [0.05] * 3), blocks(1.4 * MS, [0.05] * 2)
+    near.plain[4:] = [[1.4 * MS] * 5] * 2
+    near.exchanges_us, far.exchanges_us = [40.0, 42.0, 70.0], [70.0, 71.0]
+    (step,) = made(near, far).steps
+    assert (step.rounds, step.dropped_rounds, step.exchange_us) == (2, 3, 41.0)
+    assert step.mean_us == pytest.approx(1000.0)
+    assert step.repeatability == pytest.approx(1.4 / (3.4 / 3) - 1)  # all of both, for one has none
+
+
+def test_cores_that_were_far_apart_all_the_while_are_told() -> None:
+    far = blocks(1.4 * MS, [0.05] * 2)
+    far.exchanges_us = [70.0, 74.0]
+    measured = found(far)
+    measured.fastest_exchange_us = 40.0
+    (step,) = assemble(make_job(), make_machine(), [measured], 0.05).steps
+    assert (step.rounds, step.exchange_us) == (2, 72.0)
+    assert "took 1.8 times as long to exchange data" in _far_apart(measured, step)
 
 
 def test_repeatability_is_how_far_two_workers_are_apart() -> None:

@@ -60,6 +60,8 @@ def written(tmp_path: Path, **changes: Any) -> Path:
         ({"cores": [0, 0, 1, 2]}, "cores: found [0, 0, 1, 2]; allowed: the ids of cores, each"),
         ({"cores": [0, 1]}, "core_capacity: found 4 values; allowed: one for each of 2 core"),
         ({"bandwidth_gbps": [1.0]}, "bandwidth_gbps: found 1 values; allowed: one for each of 4"),
+        ({"exchange_us": [0.0, 40.0]}, "exchange_us: found 2 values; allowed: one for each of 4"),
+        ({"exchange_us": [0, 40, -1, 50]}, "exchange_us.2: found -1; allowed: a number"),
         ({"memory_bytes": 0}, "memory_bytes: found 0; allowed: a whole number > 0"),
         ({"memory_bytes": "8 GB"}, "memory_bytes: found '8 GB'; allowed: a whole number"),
         ({"probe_s": float("nan")}, "probe_s: found null; allowed: a number"),
