@@ -101,7 +101,7 @@ def test_rounds_in_which_the_machine_was_slow_are_counted_and_left_out() -> None
 
 
 def test_rounds_in_which_the_cores_were_far_apart_are_left_out_too() -> None:
-    """In the first worker's last round and all of the second one's a step took 1.4 times as long."""
+    """A step took 1.4 times as long in the first worker's last round and all of the second's."""
     near, far = blocks(1 * MS, [0.05] * 3), blocks(1.4 * MS, [0.05] * 2)
     near.plain[4:] = [[1.4 * MS] * 5] * 2
     near.exchanges_us, far.exchanges_us = [40.0, 42.0, 70.0], [70.0, 71.0]
