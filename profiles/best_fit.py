@@ -1,12 +1,10 @@
-"""How far a heap grows under blocks that come and go: glibc's way with large ones."""
+"""How far a heap grows under blocks that come and go: glibc's way."""
 
 from __future__ import annotations
 
 from bisect import bisect_left, insort
 
-ALIGNMENT = 64
-"""Of torch's tensors on the CPU."""
-_HEADER, _UNIT, _LEAST = 16, 16, 32
+_HEADER, _OWN_HEADER, _UNIT, _LEAST = 16, 8, 16, 32
 
 
 class BestFit:
@@ -14,9 +12,9 @@ class BestFit:
     does; free neighbours are joined, and a free end is given back. ``peak_bytes`` is the furthest
     that it reached.
 
-    A block is taken with room for its alignment, and what remains on either side is free again (as
-    glibc's ``posix_memalign`` does), so that a block's own place may be too small for the next
-    one of its size.
+    A block that is to be aligned more than others is taken with room for that, and what remains on
+    either side is free again (as glibc's ``posix_memalign`` does): small blocks then come to lie
+    there, and its own place is too small for the next one of its size.
     """
 
     def __init__(self) -> None:
@@ -27,15 +25,14 @@ class BestFit:
         self._size_before: dict[int, int] = {}
         self._held: dict[int, int] = {}
 
-    def allocate(self, size: int) -> int:
-        """The start of a new block of ``size`` bytes, to be freed by it; -1 for an empty one."""
-        if size == 0:
-            return -1
-        needed = -(-(size + _HEADER) // _UNIT) * _UNIT
-        begin, stretch = self._take(needed + ALIGNMENT + _LEAST)
-        start = -(-(begin + _HEADER) // ALIGNMENT) * ALIGNMENT - _HEADER
+    def allocate(self, size: int, alignment: int = _UNIT) -> int:
+        """The start of a new block of ``size`` bytes, to be freed by it."""
+        needed = max(_LEAST, -(-(size + _OWN_HEADER) // _UNIT) * _UNIT)
+        room = alignment + _LEAST if alignment > _UNIT else 0
+        begin, stretch = self._take(needed + room)
+        start = -(-(begin + _HEADER) // alignment) * alignment - _HEADER
         if 0 < start - begin < _LEAST:
-            start += ALIGNMENT
+            start += alignment
         self._release(begin, start - begin)
         rest = begin + stretch - start - needed
         if rest < _LEAST:
@@ -46,8 +43,7 @@ class BestFit:
 
     def free(self, start: int) -> None:
         """Free the block that :meth:`allocate` put there."""
-        if start >= 0:
-            self._release(start, self._held.pop(start))
+        self._release(start, self._held.pop(start))
 
     def _take(self, size: int) -> tuple[int, int]:
         """The start and the size of a stretch that is free no more."""

@@ -8,9 +8,9 @@ from typing import Any
 
 from torch.profiler import ProfilerActivity, profile
 
-from profiles.memory_prediction import STEPS, blank_substitute
 from profiles.phases import measure_phases
 from profiles.trace_reading import transient_peak_bytes
+from profiles.watched_step import STEPS, blank_substitute
 from rmixer.data.prepare import prepare
 from rmixer.training.memory import reset_peak, resident_bytes
 from rmixer.training.process import WorkerProcess

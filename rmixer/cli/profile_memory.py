@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import click
+
+from rmixer.errors import InputError
+
+if TYPE_CHECKING:
+    from rmixer.workload import Job
 
 
 @click.command()
@@ -17,17 +24,41 @@ import click
     help="Instead of each model's own batch; several.",
 )
 @click.option("--rows-cap", type=click.IntRange(min=1), help="At most so many rows a table.")
-@click.option("--measure", is_flag=True, help="Run a few steps of each as well, and compare.")
+@click.option("--device", type=click.Choice(["cpu", "gpu"]), default="cpu", show_default=True)
+@click.option(
+    "--machine",
+    help="A known machine, or its folder, whose GPU is meant. Default: this one.",
+)
+@click.option("--measure", is_flag=True, help="Run a few steps of each on the CPU, and compare.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def memory(
     models: tuple[str, ...],
     batches: tuple[int, ...],
     rows_cap: int | None,
+    device: str,
+    machine: str | None,
     measure: bool,
     as_json: bool,
 ) -> None:
-    """Predict the peak memory of MODELS (all of the registry by default) on the CPU, without
-    their data and without running them."""
+    """Predict the peak memory of MODELS (all of the registry by default) on the CPU or a GPU,
+    without their data and without running them. The GPU need not be there."""
+    from rmixer.models.registry import MODELS
+    from rmixer.workload import job_of
+
+    jobs = [replace(job_of(name), rows_cap=rows_cap) for name in models or MODELS]
+    jobs = [replace(job, batch=batch) for job in jobs for batch in batches or (job.batch,)]
+    if device == "cpu":
+        if machine is not None:
+            raise InputError("--machine", "", repr(machine), "only with --device gpu")
+        _on_cpu(jobs, measure, as_json)
+    elif measure:
+        allowed = "--device cpu: `rmixer profile run` measures a GPU's memory"
+        raise InputError("--measure", "", "--device gpu", allowed)
+    else:
+        _on_gpu(jobs, machine, as_json)
+
+
+def _on_cpu(jobs: Sequence[Job], measure: bool, as_json: bool) -> None:
     from experiments.memory_table import MemoryRow, memory_table
     from profiles import limits
     from profiles.memory_measurement import (
@@ -37,17 +68,13 @@ def memory(
     )
     from profiles.memory_prediction import predict_memory
     from rmixer.cli.console import console, print_json, report
-    from rmixer.models.registry import MODELS
-    from rmixer.workload import job_of
 
     core = limits.usable_cores()[0]
-    jobs = [replace(job_of(name), rows_cap=rows_cap) for name in models or MODELS]
-    jobs = [replace(job, batch=batch) for job in jobs for batch in batches or (job.batch,)]
     rows = []
     context_bytes = measure_context_bytes(core)
     for job in jobs:
         report(f"{job.model}, batch {job.batch}")
-        row = MemoryRow(job.model, job.batch, rows_cap, predict_memory(job), context_bytes)
+        row = MemoryRow(job.model, job.batch, job.rows_cap, predict_memory(job), context_bytes)
         if measure:
             row = replace(
                 row,
@@ -59,3 +86,22 @@ def memory(
         print_json([row.as_dict() for row in rows])
     else:
         console().print(memory_table(rows))
+
+
+def _on_gpu(jobs: Sequence[Job], machine: str | None, as_json: bool) -> None:
+    from experiments.gpu_memory_table import GpuMemoryRow, gpu_memory_table
+    from profiles.gpu_memory_prediction import predict_gpu_memory
+    from profiles.known_gpu import known_gpu
+    from profiles.store import Store
+    from rmixer.cli.console import console, print_json, report
+
+    gpu = known_gpu(Store(), machine)
+    rows = []
+    for job in jobs:
+        report(f"{job.model}, batch {job.batch}")
+        predicted = predict_gpu_memory(job, gpu.name)
+        rows.append(GpuMemoryRow(job.model, job.batch, job.rows_cap, gpu, predicted))
+    if as_json:
+        print_json([row.as_dict() for row in rows])
+    else:
+        console().print(gpu_memory_table(rows))

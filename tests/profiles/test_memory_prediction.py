@@ -11,10 +11,11 @@ from torch import nn
 from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.profiler import ProfilerActivity, profile
 
-from profiles.best_fit import ALIGNMENT, BestFit
+from profiles.best_fit import BestFit
 from profiles.memory_measurement import tensor_bytes
 from profiles.memory_prediction import PredictedMemory, predict_memory
 from profiles.storage_watch import StorageWatch
+from profiles.tensor_heap import ALIGNMENT, TensorHeap
 from profiles.trace_reading import transient_peak_bytes
 from rmixer.errors import InputError
 from rmixer.models.registry import MODELS
@@ -31,7 +32,7 @@ def small(model: str, batch: int = 16, rows_cap: int | None = 1000) -> Job:
 def test_a_layer_and_its_optimizer_by_hand() -> None:
     """A layer of 3 x 2 weights and 2 more, a batch of 4. When gradients have come, there are
     32 bytes each of weights, gradients and, later, of each of two moments."""
-    watch = StorageWatch("weights")
+    watch = StorageWatch("weights", TensorHeap())
     with FakeTensorMode(), watch:
         layer = nn.Linear(3, 2)
         assert watch.held == {"weights": 4 * (6 + 2)}
@@ -51,7 +52,7 @@ def test_a_layer_and_its_optimizer_by_hand() -> None:
 
 
 def test_views_share_their_storage() -> None:
-    watch = StorageWatch("all")
+    watch = StorageWatch("all", TensorHeap())
     with FakeTensorMode(), watch:
         whole = torch.empty(8, 4)
         parts = [whole[0], whole.view(32), whole.t()]
@@ -138,19 +139,35 @@ def test_free_neighbours_become_one_and_a_free_end_is_given_back() -> None:
     heap = BestFit()
     blocks = [heap.allocate(1_000) for _ in range(4)]
     grown = heap.peak_bytes
+    assert grown == 4 * (1_000 + 8)  # each with its size before it
     for place in (1, 0, 2, 3):
         heap.free(blocks[place])
-    heap.allocate(grown - 200)
+    heap.allocate(grown - 8)
     assert heap.peak_bytes == grown
-    assert heap.allocate(0) == -1
 
 
-def test_a_blocks_own_place_may_be_too_small_for_the_next_of_its_size() -> None:
-    """Its alignment is not certain beforehand."""
-    heap = BestFit()
-    first = heap.allocate(64_000)
-    heap.allocate(64)
-    heap.free(first)
-    assert heap.allocate(64_000) == first  # with what lay free on its sides
+def test_a_small_block_beside_an_aligned_one_leaves_its_place_too_small() -> None:
+    """The place has room for any alignment; what that leaves free beside the block is taken."""
+    places = []
+    for small in (False, True):
+        heap = BestFit()
+        first = heap.allocate(64_000, ALIGNMENT)
+        if small:
+            heap.allocate(16)
+        heap.allocate(64_000, ALIGNMENT)
+        heap.free(first)
+        places.append(heap.allocate(64_000, ALIGNMENT) - first)
+    assert places[0] == 0
+    assert places[1] > 64_000
+
+
+def test_a_heap_of_tensors_has_their_objects_too() -> None:
+    heap = TensorHeap()
+    places = [heap.allocate(1 << 20) for _ in range(3)]
+    assert 3 << 20 < heap.peak_bytes < (3 << 20) + 3 * 1024
+    for place in places:
+        heap.free(place)
     grown = heap.peak_bytes
-    assert grown < 2 * 64_000
+    heap.allocate(0)
+    heap.allocate(3 << 20)
+    assert heap.peak_bytes < grown + 1024

@@ -1,0 +1,79 @@
+"""Predicted memory on a GPU against what was recorded on one, nothing run.
+
+``python -m experiments.bench.gpu_memory [--machine h100-16c] [--out FILE]``. Every profile of the
+machine that was measured on its GPU is predicted anew, the context taken from the profile.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import click
+
+from experiments.bench.step_speed import as_text
+from experiments.gpu_memory_table import GpuMemoryRow, recorded_table
+from profiles.gpu_memory_prediction import predict_gpu_memory
+from profiles.known_gpu import KnownGpu, known_gpu
+from profiles.store import Store
+from rmixer.errors import InputError
+from rmixer.files import write_json, write_text
+from rmixer.models.registry import MODELS
+from rmixer.workload import job_of
+
+
+@click.command()
+@click.option("--machine", default="h100-16c", show_default=True, help="A known machine.")
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    help="Write JSON here and the table as .txt.",
+)
+def main(machine: str, out: Path | None) -> None:
+    """Predict, look up, compare."""
+    try:
+        rows = recorded_rows(Store(), machine)
+    except InputError as error:
+        raise click.UsageError(str(error)) from None
+    text = as_text(recorded_table(rows), 100)
+    click.echo(text)
+    if out:
+        write_json(out, {"machine": machine, "memory": [row.as_dict() for row in rows]})
+        write_text(out.with_suffix(".txt"), text + "\n")
+
+
+def recorded_rows(store: Store, machine: str) -> list[GpuMemoryRow]:
+    """A row for each profile of ``machine`` that was measured on its GPU, of a model of the
+    registry. Raises :class:`InputError` where there is none."""
+    gpu = known_gpu(store, machine)
+    rows = []
+    for profile in store.profiles(store.machine(machine).name):
+        identity = profile.identity
+        found = [memory for memory in profile.memory if memory.device == "gpu"]
+        if not found or profile.origin != "measured" or identity.model not in MODELS:
+            continue
+        job = replace(
+            job_of(identity.model),
+            batch=identity.batch,
+            rows_cap=identity.rows_cap,
+            optimizer=identity.optimizer,
+            precision=identity.precision,
+        )
+        rows.append(
+            GpuMemoryRow(
+                job.model,
+                job.batch,
+                job.rows_cap,
+                KnownGpu(gpu.name, found[0].context_bytes),
+                predict_gpu_memory(job, gpu.name),
+                found[0].peak_bytes,
+            )
+        )
+    if not rows:
+        allowed = "a machine with profiles that were measured on its GPU"
+        raise InputError("--machine", "", repr(machine), allowed)
+    return rows
+
+
+if __name__ == "__main__":
+    main()

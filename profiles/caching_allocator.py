@@ -1,0 +1,99 @@
+"""What torch's allocator takes of a GPU's driver for blocks that come and go.
+
+The rules are those of PyTorch's ``c10/cuda/CUDACachingAllocator.cpp`` for one stream, with its
+default settings and as long as the GPU has memory left.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left, insort
+
+BLOCK_BYTES = 512
+SMALL_BYTES, SMALL_SEGMENT_BYTES = 1 << 20, 2 << 20
+"""Blocks of up to 1 MiB are cut from segments of 2 MiB,"""
+MIDDLE_BYTES, MIDDLE_SEGMENT_BYTES = 10 << 20, 20 << 20
+"""those under 10 MiB from segments of 20 MiB,"""
+LARGE_UNIT_BYTES = 2 << 20
+"""others have one of their own, in whole 2 MiB."""
+
+_Place = tuple[int, int]
+"""A segment, and where in it a block begins."""
+
+
+class CachingAllocator:
+    """Blocks in segments, which the allocator keeps; ``peak_bytes`` is the most that was given out
+    in blocks (``torch.cuda.max_memory_allocated``), ``reserved_bytes`` what was taken of the driver
+    (``max_memory_reserved``).
+
+    A block is cut from the smallest free one of its pool, small or large, that holds it; the rest
+    stays with it where that is under 512 bytes, of a large one up to 1 MiB. Free neighbours within
+    a segment are joined.
+    """
+
+    def __init__(self) -> None:
+        self.peak_bytes = self.reserved_bytes = 0
+        self._given = self._segments = 0
+        self._free: dict[bool, list[tuple[int, _Place]]] = {True: [], False: []}
+        self._size_at: dict[_Place, int] = {}
+        self._size_before: dict[_Place, int] = {}
+        self._held: dict[_Place, tuple[int, bool]] = {}
+
+    def allocate(self, size: int) -> _Place | None:
+        """A new block of ``size`` bytes, to be freed by its place; None for an empty one."""
+        if size == 0:
+            return None
+        needed = -(-size // BLOCK_BYTES) * BLOCK_BYTES
+        small = needed <= SMALL_BYTES
+        place, found = self._take(needed, small)
+        rest = found - needed
+        if rest >= BLOCK_BYTES if small else rest > SMALL_BYTES:
+            self._release((place[0], place[1] + needed), rest, small)
+            found = needed
+        self._held[place] = found, small
+        self._given += found
+        self.peak_bytes = max(self.peak_bytes, self._given)
+        return place
+
+    def free(self, place: _Place | None) -> None:
+        """Free the block that :meth:`allocate` put there."""
+        if place is not None:
+            size, small = self._held.pop(place)
+            self._given -= size
+            self._release(place, size, small)
+
+    def _take(self, size: int, small: bool) -> tuple[_Place, int]:
+        free = self._free[small]
+        at = bisect_left(free, (size, (0, 0)))
+        if at < len(free):
+            found, place = free[at]
+            self._forget(place, found, small)
+            return place, found
+        segment = segment_bytes(size)
+        self.reserved_bytes += segment
+        self._segments += 1
+        return (self._segments, 0), segment
+
+    def _release(self, place: _Place, size: int, small: bool) -> None:
+        segment, start = place
+        if before := self._size_before.get(place):
+            self._forget((segment, start - before), before, small)
+            start, size = start - before, size + before
+        if after := self._size_at.get((segment, start + size)):
+            self._forget((segment, start + size), after, small)
+            size += after
+        insort(self._free[small], (size, (segment, start)))
+        self._size_at[segment, start] = self._size_before[segment, start + size] = size
+
+    def _forget(self, place: _Place, size: int, small: bool) -> None:
+        free = self._free[small]
+        del free[bisect_left(free, (size, place))]
+        del self._size_at[place], self._size_before[place[0], place[1] + size]
+
+
+def segment_bytes(size: int) -> int:
+    """What is taken of the driver for a block of ``size`` bytes where none is free."""
+    if size <= SMALL_BYTES:
+        return SMALL_SEGMENT_BYTES
+    if size < MIDDLE_BYTES:
+        return MIDDLE_SEGMENT_BYTES
+    return -(-size // LARGE_UNIT_BYTES) * LARGE_UNIT_BYTES

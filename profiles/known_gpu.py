@@ -1,0 +1,42 @@
+"""What is known of a GPU ahead of a run: its name, and what a context of the driver takes on it."""
+
+from __future__ import annotations
+
+import statistics
+from dataclasses import dataclass
+
+from profiles.store import Store
+from rmixer.errors import InputError
+from rmixer.machine import Machine
+
+
+@dataclass(frozen=True)
+class KnownGpu:
+    """``name`` as the driver has it and ``context_bytes`` of a process without tensors, None where
+    nobody said or measured it."""
+
+    name: str | None = None
+    context_bytes: int | None = None
+
+
+def known_gpu(store: Store, machine: str | None) -> KnownGpu:
+    """The first GPU of the known machine of this name (of the machine at hand for None, where it is
+    known and has one), and the median context of the profiles that were measured on it. Raises
+    :class:`InputError` for a machine without a GPU."""
+    found = store.known_machine() if machine is None else store.machine(machine)
+    if found is None or (machine is None and not found.gpus):
+        return KnownGpu()
+    if not found.gpus:
+        raise InputError("--machine", "", repr(machine), "a machine with a GPU")
+    return KnownGpu(found.gpus[0].name, _context_bytes(store, found))
+
+
+def _context_bytes(store: Store, machine: Machine) -> int | None:
+    measured = [
+        memory.context_bytes
+        for profile in store.profiles(machine.name)
+        if profile.origin == "measured"
+        for memory in profile.memory
+        if memory.device == "gpu" and memory.context_bytes is not None
+    ]
+    return int(statistics.median(measured)) if measured else None

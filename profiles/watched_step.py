@@ -1,0 +1,87 @@
+"""A step whose tensors have no values, built and run while its storages are watched."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from profiles.storage_watch import StorageWatch
+from rmixer.data.arrays import Arrays, shape_of
+from rmixer.data.batches import Batches
+from rmixer.data.registry import dataset_entry
+from rmixer.models.base import RecommendationModel
+from rmixer.training.step import Substitute, TrainingStep
+from rmixer.workload import Job
+
+STEPS = 3
+"""The optimizer's state appears in the first, and the last one's activations beside it."""
+PARAMETERS, GRADIENTS, OPTIMIZER = "parameters", "gradients", "optimizer"
+ACTIVATIONS, INPUT = "activations", "input"
+
+
+def blank(job: Job) -> tuple[Arrays, RecommendationModel, Mapping[str, Sequence[int]]]:
+    """Arrays of the data set's shapes; ``job``'s model, so small that it is real; and the places
+    of a batch in its tables, which do not depend on the rows there are."""
+    arrays = _blank_arrays(job)
+    twin = job.entry.build(rows_cap=1)
+    places = twin.field_places(Batches(arrays, job.batch, 0, 1, twin.inputs).blank())
+    return arrays, twin, places
+
+
+def blank_substitute(job: Job) -> Substitute:
+    """What the step of ``job``, a model of the registry, is built from without its data: a batch of
+    its shapes, all of it 0."""
+    arrays, twin, places = blank(job)
+    return Substitute(Batches(arrays, job.batch, 0, job.rows_cap, twin.inputs), places)
+
+
+def _blank_arrays(job: Job) -> Arrays:
+    """A batch to train on and one held out, of the data set's shapes; all values are one zero."""
+    columns = dataset_entry(job.entry.dataset).load().columns
+    values = {
+        name: np.broadcast_to(np.zeros((), column.stored), shape_of(column, 2 * job.batch))
+        for name, column in columns.items()
+    }
+    return Arrays(columns, values, train_rows=job.batch)
+
+
+def watch_training(job: Job, device: str, substitute: Substitute, watch: StorageWatch) -> None:
+    """Build the step of ``job`` on ``device``, run :data:`STEPS` and evaluate, while ``watch``,
+    which is active, is told what each tensor is for."""
+    step = TrainingStep(job, device, substitute)
+    watch.belong(step.tensors_by_use()["parameter"], PARAMETERS)
+    for _ in range(STEPS):
+        _run(step, watch)
+    _evaluate(step, watch)
+
+
+def _run(step: TrainingStep, watch: StorageWatch) -> None:
+    """One step; what lives on is told apart as soon as it is there."""
+    watch.use = INPUT
+    step.load()
+    step.copy()
+    watch.use = ACTIVATIONS
+    loss = step.forward()
+
+    def accumulated(leaf: Tensor) -> None:
+        watch.belong(leaf.grad, GRADIENTS)
+
+    hooks = [leaf.register_post_accumulate_grad_hook(accumulated) for leaf in step.leaves()]
+    step.backward(loss)
+    for hook in hooks:
+        hook.remove()
+    del loss
+    step.optimize()
+    watch.belong(step.tensors_by_use()["optimizer"], OPTIMIZER)
+
+
+@torch.no_grad()
+def _evaluate(step: TrainingStep, watch: StorageWatch) -> None:
+    """What :meth:`TrainingStep.evaluate` does with one batch."""
+    step.model.eval()
+    for loaded in step.batches.held_out(1, step.model.measured_inputs):
+        batch = {name: values.to(step.device) for name, values in loaded.items()}
+        step.model.measure(batch, step.model.gather(batch)[1])
