@@ -78,26 +78,40 @@ def host_speeds(demands: Sequence[HostDemand], background: Background | None = N
     """
     background = background or Background()
     loads: dict[int, float] = {}
-    for demand in demands:
+    on: dict[int, list[int]] = {}
+    for index, demand in enumerate(demands):
         for core in demand.cores:
             loads[core] = loads.get(core, 0.0) + demand.load
+            on.setdefault(core, []).append(index)
     shares = [
-        min(1 / (1 + loads[core] - demand.load) for core in demand.cores) for demand in demands
+        min([1 / (1 + loads[core] - demand.load) for core in demand.cores]) for demand in demands
+    ]
+    filled = [min(1.0, load) for load in loads.values()]
+    place = {core: at for at, core in enumerate(loads)}
+    # What each presses on those with whom it shares no core, which are nearly all.
+    pressing = [
+        _pressing(demand, share, len(demand.cores))
+        for demand, share in zip(demands, shares, strict=True)
     ]
     speeds = []
+    # What a member does not feel is left out, not taken off a total, which would round otherwise.
     for index, demand in enumerate(demands):
-        own = set(demand.cores)
-        busy, pressure = background.busy_cores, background.pressure
-        for core, load in loads.items():
-            if core not in own:
-                busy += min(1.0, load)
-        for other_index, other in enumerate(demands):
-            outside = sum(core not in own for core in other.cores)
-            if other_index != index and outside:
-                part = shares[other_index] * outside / len(other.cores)
-                pressure += other.pressure * other.weight * other.load * part
-        speeds.append(shares[index] / slowdown(demand, busy, pressure))
+        busy, felt = filled.copy(), pressing.copy()
+        for core in demand.cores:
+            busy[place[core]] = 0.0
+            for other in on[core]:
+                outside = sum([its not in demand.cores for its in demands[other].cores])
+                felt[other] = _pressing(demands[other], shares[other], outside)
+        busy_cores = sum(busy, background.busy_cores)
+        pressure = sum(felt, background.pressure)
+        speeds.append(shares[index] / slowdown(demand, busy_cores, pressure))
     return speeds
+
+
+def _pressing(demand: HostDemand, share: float, outside: int) -> float:
+    """The streams that ``demand`` equals on those of its cores that are ``outside``."""
+    part = share * outside / len(demand.cores)
+    return demand.pressure * demand.weight * demand.load * part
 
 
 def slowdown(demand: HostDemand, busy_cores: float, pressure: float) -> float:

@@ -70,8 +70,9 @@ def make_resident(member: Member, cost: StepCost, step: StepSegments, machine: M
     load = min(1.0, step.host_s / step.solo_s) if member.phase == "train" else 1.0
     steady = demand_of(cost, member.cores, machine, load)
     weights = [segment.weight for segment in step.segments] if member.phase == "train" else []
-    demands = tuple(replace(steady, weight=weight, load=1.0) for weight in weights)
-    return Resident(member, step, demands, steady)
+    # Like segments share one demand, for speeds are remembered by the demands' identities.
+    by_weight = {weight: replace(steady, weight=weight, load=1.0) for weight in weights}
+    return Resident(member, step, tuple(by_weight[weight] for weight in weights), steady)
 
 
 class Residents:

@@ -84,6 +84,12 @@ def test_a_mean_demand_counts_by_its_load():
     assert (full, half) == (pytest.approx(2 / 3), pytest.approx(1 / 2))
 
 
+def test_one_that_asks_for_nothing_changes_nobody_s_speed():
+    apart = [job(0, pressure=0.7), job(1, 2, pressure=0.3, weight=2.0), job(3, load=0.4)]
+    absent = HostDemand((0, 1, 2, 3), load=0.0)
+    assert host_speeds([*apart, absent])[:-1] == pytest.approx(host_speeds(apart), rel=1e-12)
+
+
 def test_without_curves_the_machine_says_what_busy_cores_cost():
     machine = make_machine(cores=3, core_capacity=(1.0, 1.6, 1.8))
     one = demand_of(make_step(), (0,), machine)
