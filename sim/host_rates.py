@@ -9,6 +9,8 @@ import numpy as np
 from sim.contention import PRESSURE_MAX, Background, HostDemand
 from sim.program import Floats
 
+MOST_WALKERS = 16
+
 
 class HostRates:
     """:func:`sim.contention.host_speeds` where only loads and weights change.
@@ -35,22 +37,32 @@ class HostRates:
     def speeds(self, loads: Floats, weights: Floats) -> Floats:
         """The speed of each member's host work, in units of its speed alone; ``loads`` (0 where
         one has no host work), ``weights`` and the answer are [members, replications]."""
+        pressing = self._pressure * weights
+        pressing *= loads
         if self._apart:
             share: Floats | float = 1.0
             held = loads * self._own
-            busy = held.sum(axis=0) - held
-            pressing = self._pressure * weights * loads
-            pressure = pressing.sum(axis=0) - pressing
+            busy = np.add.reduce(held, axis=0) - held
+            pressure = np.add.reduce(pressing, axis=0) - pressing
         else:
             share, busy = self._shared(loads)
-            pressing = self._pressure * weights * loads * share
+            pressing *= share
             pressure = (self._outside[:, :, None] * pressing[:, None, :]).sum(axis=0)
-        busy = np.maximum(busy + self._background.busy_cores, 0.0)
-        pressure = pressure + self._background.pressure
+        busy += self._background.busy_cores
+        np.maximum(busy, 0.0, out=busy)
+        pressure += self._background.pressure
         compute, stream = self._curves.at(busy)
-        streaming = np.minimum(np.maximum(pressure / np.maximum(busy, 1e-9), 0.0), PRESSURE_MAX)
-        slowdown = np.maximum(1.0, compute + streaming * (stream - compute) * weights)
-        return np.asarray(share / slowdown)
+        np.maximum(busy, 1e-9, out=busy)
+        pressure /= busy
+        np.maximum(pressure, 0.0, out=pressure)
+        np.minimum(pressure, PRESSURE_MAX, out=pressure)
+        # The slow-down: compute + streaming * (stream - compute) * weights, at least 1.
+        stream -= compute
+        pressure *= stream
+        pressure *= weights
+        compute += pressure
+        np.maximum(1.0, compute, out=compute)
+        return np.asarray(share / compute)
 
     def _shared(self, loads: Floats) -> tuple[Floats, Floats]:
         """The share of each member of its fullest core, and how many other cores are busy."""
@@ -63,6 +75,23 @@ class HostRates:
         return share, others.sum(axis=0)
 
 
+class Patterns:
+    """The speeds of ``host`` for every pattern of ``walkers`` that work, beside members that ask
+    for ``loads``, all work having weight 1: looked up, where their number is small."""
+
+    def __init__(self, host: HostRates, walkers: int, loads: Sequence[float]) -> None:
+        self._bits = 2.0 ** np.arange(walkers)
+        pattern = np.arange(1 << walkers)
+        working = [(pattern >> bit & 1).astype(float) for bit in range(walkers)]
+        present = np.array([*working, *(np.full(pattern.size, load) for load in loads)])
+        self._speeds = host.speeds(present, np.ones_like(present))
+
+    def speeds(self, loads: Floats) -> Floats:
+        """As :meth:`HostRates.speeds` where walkers' ``loads`` are 0 or 1."""
+        pattern = (self._bits @ loads[: self._bits.size]).astype(np.int64)
+        return self._speeds.take(pattern, axis=1)
+
+
 class _Curves:
     """Slow-downs beside k other cores that compute or stream, by straight lines between whole k; 1
     at k = 0, and constant beyond the last."""
@@ -71,10 +100,10 @@ class _Curves:
         self, compute: Sequence[Sequence[float]], stream: Sequence[Sequence[float]]
     ) -> None:
         self._last = max(1, *(len(curve) for curve in [*compute, *stream]))
-        self._tables = [
-            np.array([self._padded(curve) for curve in curves]).ravel()
-            for curves in (compute, stream)
-        ]
+        self._tables = []
+        for curves in (compute, stream):
+            table = np.array([self._padded(curve) for curve in curves]).ravel()
+            self._tables.append((table, np.append(table[1:] - table[:-1], 0.0)))
         self._row = np.arange(len(compute))[:, None] * (self._last + 2)
 
     def _padded(self, curve: Sequence[float]) -> list[float]:
@@ -85,8 +114,9 @@ class _Curves:
         """Both for each member (a row of ``k``)."""
         bounded = np.minimum(k, self._last)
         below = bounded.astype(np.int64)
-        place, beyond = below + self._row, bounded - below
+        place = below + self._row
+        beyond = bounded - below
         compute, stream = (
-            table[place] + beyond * (table[place + 1] - table[place]) for table in self._tables
+            table.take(place) + beyond * rise.take(place) for table, rise in self._tables
         )
         return compute, stream

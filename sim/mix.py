@@ -17,6 +17,7 @@ from rmixer.profile import ModelProfile
 from rmixer.step_times import Member, Mix
 from sim.contention import Background, host_speeds
 from sim.ensemble import replicate, walks
+from sim.program import Floats
 from sim.resident import Resident, Residents, device_kind
 from sim.segments import MAX_SEGMENTS
 
@@ -181,15 +182,20 @@ def _average(
     # Offsets of successive replications fill the unit cube evenly (Kronecker's sequence); the
     # interval is that of independent draws, so on the safe side.
     strides = np.array([[sqrt(prime) % 1] for prime in _primes(len(residents))])
-    samples = np.empty((len(residents), 0))
-    while True:
-        numbers = np.arange(samples.shape[1], samples.shape[1] + REPLICATIONS)
-        more = replicate(residents, background, (starts + numbers * strides) % 1)
-        samples = np.concatenate([samples, more], axis=1)
-        count = samples.shape[1]
-        half_width = max(_half_width(row.tolist()) for row in samples)
-        if half_width <= PRECISION or count >= MAX_REPLICATIONS:
-            return [fmean(row.tolist()) for row in samples], Precision(count, half_width)
+
+    def sample(first: int, last: int) -> Floats:
+        return replicate(residents, background, (starts + np.arange(first, last) * strides) % 1)
+
+    samples = sample(0, REPLICATIONS)
+    for count in range(REPLICATIONS, MAX_REPLICATIONS + 1, REPLICATIONS):
+        if count > samples.shape[1]:
+            # All that may still be needed, for many at once cost little more than a few.
+            samples = np.concatenate([samples, sample(count - REPLICATIONS, MAX_REPLICATIONS)], 1)
+        used = [row[:count].tolist() for row in samples]
+        half_width = max(_half_width(row) for row in used)
+        if half_width <= PRECISION:
+            break
+    return [fmean(row) for row in used], Precision(count, half_width)
 
 
 def _half_width(values: Sequence[float]) -> float:

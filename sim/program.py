@@ -25,24 +25,30 @@ class Programs:
 
     All tables have a row a walker and are flat: entry ``i`` of row ``w`` is at ``w * width + i``.
     Instruction ``i`` takes ``work`` of weight ``weight``, after ``before`` seconds of the step's
-    host work; then ``launches`` pieces of device work are queued, and with ``waits`` the host
-    waits for them all. ``length`` instructions make a step, after which it waits anyway. Piece
-    ``j`` of a step is ``amount`` seconds on ``lane``, at ``w * depth + j``.
+    host work; then ``launches`` pieces of device work are queued, and where it ``stops`` the host
+    waits for them all, as after the last of a step; the place after that is ``at_end``. Piece
+    ``j`` of a step is ``amount`` seconds at ``w * depth + j``, ``on[l]`` being 1 where it is on
+    lane ``l``. Steps are ``even`` where all of their work has weight 1.
     """
 
     def __init__(self, residents: Sequence[Resident]) -> None:
         steps = [_instructions(resident) for resident in residents]
         pieces = [[piece for *_, launched, _ in step for piece in launched] for step in steps]
-        self.length: Whole = np.array([len(step) for step in steps])
-        self.width = int(self.length.max()) + 1
+        self.width = max(len(step) for step in steps) + 1
         self.depth = max(len(row) for row in pieces) + 1
         work = [[each[0] for each in step] for step in steps]
         self.work = _table(work, self.width, 0.0)
         self.before = _table([[0.0, *np.cumsum(row)] for row in work], self.width, 0.0)
         self.weight = _table([[each[1] for each in step] for step in steps], self.width, 0.0)
+        self.even = all(each[1] == 1.0 for step in steps for each in step)
         self.launches = _table([[len(each[2]) for each in step] for step in steps], self.width, 0)
-        self.waits = _table([[each[3] for each in step] for step in steps], self.width, False)
-        self.lane = _table([[lane for lane, _ in row] for row in pieces], self.depth, -1)
+        waits = [[each[3] for each in step[:-1]] for step in steps]
+        self.stops = _table([[*row, True] for row in waits], self.width, False)
+        at_end = [[False] * len(step) + [True] for step in steps]
+        self.at_end = _table(at_end, self.width, False)
+        lane = _table([[lane for lane, _ in row] for row in pieces], self.depth, -1)
+        # Without copies in it one lane is enough.
+        self.on = [(lane == i).astype(float) for i in range(max(1, int(lane.max()) + 1))]
         self.amount = _table([[work_s for _, work_s in row] for row in pieces], self.depth, 0.0)
 
 

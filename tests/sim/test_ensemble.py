@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
+from itertools import product
 
 import numpy as np
 import pytest
@@ -15,7 +17,7 @@ from rmixer.profile import ModelProfile
 from rmixer.step_times import Member
 from sim.contention import Background, HostDemand, host_speeds
 from sim.ensemble import MEASURED_STEPS, replicate, walks
-from sim.host_rates import HostRates
+from sim.host_rates import HostRates, Patterns
 from sim.lanes import Lanes, Walker
 from sim.made_up import by_key, make_machine, make_operator, make_profile, make_step
 from sim.resident import Resident, Residents
@@ -158,6 +160,15 @@ def test_all_at_once_is_one_by_one(
         assert together[:, column].tolist() == pytest.approx(alone, rel=1e-4)
 
 
+@given(mixes(), st.integers(0, 99))
+@settings(max_examples=10, deadline=None, derandomize=True, phases=[Phase.generate])
+def test_a_replication_is_the_same_in_any_company(residents: list[Resident], seed: int) -> None:
+    offsets = np.random.default_rng(seed).random((len(residents), 5))
+    together = replicate(residents, Background(), offsets)
+    apart = [replicate(residents, Background(), part) for part in (offsets[:, :2], offsets[:, 2:])]
+    assert together.tolist() == np.concatenate(apart, axis=1).tolist()
+
+
 demands = st.builds(
     HostDemand,
     cores=st.sets(st.integers(0, CORES), min_size=1, max_size=3).map(sorted).map(tuple),
@@ -178,3 +189,23 @@ def test_rates_are_those_of_the_contention_model(
     weights = np.array([[member.weight] for member in members])
     found = HostRates(members, background).speeds(loads, weights)
     assert found[:, 0].tolist() == pytest.approx(host_speeds(members, background), rel=1e-9)
+
+
+@given(st.lists(demands, min_size=1, max_size=5), st.integers(1, 5), st.floats(0.0, 2.0))
+def test_looked_up_rates_are_those_of_the_contention_model(
+    members: list[HostDemand], walkers: int, busy_cores: float
+) -> None:
+    walkers, background = min(walkers, len(members)), Background(busy_cores, 0.5)
+    even = [replace(member, weight=1.0) for member in members]
+    steady = [member.load for member in even[walkers:]]
+    patterns = Patterns(HostRates(even, background), walkers, steady)
+    for working in product([0.0, 1.0], repeat=walkers):
+        loads = [*working, *steady]
+        found = patterns.speeds(np.array(loads)[:, None])[:, 0]
+        there = [
+            (index, replace(member, load=load))
+            for index, (member, load) in enumerate(zip(even, loads, strict=True))
+            if load > 0
+        ]
+        wanted = host_speeds([member for _, member in there], background)
+        assert [found[index] for index, _ in there] == pytest.approx(wanted, rel=1e-9)
