@@ -20,6 +20,7 @@ from rmixer.summary import RunSummary
 from rmixer.timeline import Timeline
 from rmixer.workload import Job, Workload
 from sim.instant import DECIDE, Once
+from sim.mean_demand import MeanDemand
 from sim.mix import OperatorLevel
 from sim.progress import MixProgress, Progress
 from sim.recorder import Recorder
@@ -28,6 +29,7 @@ from sim.simulated_summary import summarise
 from sim.walk import WalkProgress
 
 TRANSIENT_SHARE = 0.05
+CLEARLY = 2.0
 Level = Literal["auto", "job", "operator"]
 
 
@@ -58,7 +60,8 @@ def simulate(
     Level ``job`` advances each phase by its time in the present mix, which ``step_times`` gives;
     ``operator`` walks every step of every job over the machine's lanes, whatever ``step_times``
     says. ``auto`` is the former, and the latter where transients exceed 5% of the makespan and
-    ``step_times`` is an :class:`OperatorLevel`. Workers are warm: their start-up is in
+    ``step_times`` is an :class:`OperatorLevel`: where rough step times already show twice as
+    much, no mix is solved first. Workers are warm: their start-up is in
     ``summary.startup_s``, not in the timeline. Raises :class:`InputError` for a layout that the
     machine does not have and a job without figures or that fits no device, and
     :class:`rmixer.errors.RunFailed` for a policy that leaves jobs waiting for ever.
@@ -83,13 +86,18 @@ def simulate(
     def walked() -> SimulatedRun:
         return by_level(lambda env: WalkProgress(env, profiles, machine), "operator")
 
+    def by_mixes(times: StepTimes) -> SimulatedRun:
+        return by_level(lambda env: MixProgress(env, times), "job")
+
     if level == "operator":
         return walked()
-    simulated = by_level(lambda env: MixProgress(env, step_times), "job")
-    steady = simulated.transient_fraction <= TRANSIENT_SHARE
-    if level == "job" or steady or not isinstance(step_times, OperatorLevel):
-        return simulated
-    return walked()
+    if level == "job" or not isinstance(step_times, OperatorLevel):
+        return by_mixes(step_times)
+    rough = by_mixes(MeanDemand(profiles, machine))
+    if rough.transient_fraction > CLEARLY * TRANSIENT_SHARE:
+        return walked()
+    simulated = by_mixes(step_times)
+    return simulated if simulated.transient_fraction <= TRANSIENT_SHARE else walked()
 
 
 class _Clock:

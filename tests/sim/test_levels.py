@@ -112,3 +112,18 @@ def test_short_schedules_are_walked_and_long_ones_are_not(steps: int, level: str
     assert result.summary.level == level
     # Without a contention model there is nothing that walking could add.
     assert simulate(*arguments, Uncontended(profiles())).summary.level == "job"
+
+
+def test_where_transients_are_plain_no_mix_is_solved_before_the_walk():
+    class NeverAsked(OperatorLevel):
+        def unit_s(self, mix):
+            raise AssertionError(f"solved {mix}")
+
+    def run(level: str):
+        jobs = [make_job("a", "amazon_din", steps=60), make_job("b", "criteo_dlrm", steps=60)]
+        layout, times = LAYOUTS["one thread each"], NeverAsked(profiles(), MACHINE)
+        policy = make_policy("dySequ")
+        arguments = (make_workload(*jobs), profiles(), MACHINE, policy, layout, times)
+        return simulate(*arguments, level=level)
+
+    assert run("auto").summary == run("operator").summary
