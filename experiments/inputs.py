@@ -106,8 +106,16 @@ def choose_layout(inputs: Inputs, policy: Policy, slots: int | None, threads: in
     places = len(machine.gpus) or 1
     each = slots or max(1, len(machine.cores) // (threads * places))
     layout = policy.layout(machine, len(inputs.workload.jobs), each, threads)
+    if any(entry.threads != threads for entry in layout.devices):
+        layout = layout.profiled(profiled_threads(inputs.profiles))
     layout.check(machine, "--slots, --threads")
     return layout
+
+
+def profiled_threads(profiles: Mapping[str, ModelProfile]) -> list[int]:
+    """The thread counts that every profile has."""
+    counts = [{step.threads for step in profile.steps} for profile in profiles.values()]
+    return sorted(set.intersection(*counts)) if counts else []
 
 
 def profiled_devices(machine: Machine, profiles: Mapping[str, ModelProfile]) -> Machine:

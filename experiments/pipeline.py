@@ -120,13 +120,12 @@ def write_sweep(folder: RunFolder, inputs: Inputs, found: Sweep) -> None:
     write_prediction(folder, PREDICTED, found.predicted, inputs.profiles)
     write_prediction(folder, SEQUENTIAL_PREDICTED, found.sequential, inputs.profiles)
     policy = make_policy("sequential", inputs.workload.seed)
-    layout = policy.layout(inputs.machine, len(inputs.workload.jobs), 1, 1)
     schedule = schedule_of(
         inputs.workload,
         inputs.machine,
         policy.name,
         policy.seed,
-        layout,
+        found.sequential_layout,
         found.sequential.bookings,
     )
     write_schedule(folder.path / SEQUENTIAL_SCHEDULE, schedule)

@@ -6,6 +6,7 @@ import statistics
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+from experiments.inputs import profiled_threads
 from experiments.sweep_row import SweepRow, ranked
 from rmixer.errors import InputError, RunFailed
 from rmixer.layout import Layout
@@ -32,13 +33,14 @@ class Candidate:
 @dataclass(frozen=True)
 class Sweep:
     """All rows, ranked, and the best schedule as it was simulated. ``sequential`` is the
-    prediction for one job at a time, what is saved is counted from it."""
+    prediction for one job at a time on ``sequential_layout``, what is saved is counted from it."""
 
     rows: tuple[SweepRow, ...]
     best: Candidate
     schedule: Schedule
     predicted: SimulatedRun
     sequential: SimulatedRun
+    sequential_layout: Layout
 
 
 def candidates(
@@ -47,15 +49,16 @@ def candidates(
     policies: Sequence[str],
     slots: Sequence[int],
     threads: Sequence[int],
+    known: Sequence[int],
 ) -> list[Candidate]:
     """Policies x slots per device x threads per slot, as far as the cores suffice; a policy that
-    cuts the machine its own way is tried once."""
+    cuts the machine its own way is tried once, with counts of threads that are ``known``."""
     found: dict[tuple[str, Layout], Candidate] = {}
     for name in policies:
         policy = make_policy(name, workload.seed)
         for count in threads:
             for each in slots:
-                layout = policy.layout(machine, len(workload.jobs), each, count)
+                layout = policy.layout(machine, len(workload.jobs), each, count).profiled(known)
                 first = layout.devices[0]
                 wanted = sum(entry.slots * entry.threads for entry in layout.devices)
                 if layout.in_turn or wanted <= len(machine.cores):
@@ -89,7 +92,8 @@ def sweep(
         everything = (workload, profiles, machine, policy, candidate.layout, step_times)
         return simulate(*everything, level=level)
 
-    alone = candidates(workload, machine, ("sequential",), (1,), (1,))[0]
+    known = profiled_threads(profiles)
+    alone = candidates(workload, machine, ("sequential",), (1,), (1,), known)[0]
     sequential = run(alone, "auto")
     rows: list[tuple[SweepRow, Candidate]] = []
     for index, candidate in enumerate(tried):
@@ -110,7 +114,7 @@ def sweep(
     schedule = schedule_of(
         workload, machine, best.policy, workload.seed, best.layout, predicted.bookings
     )
-    return Sweep(tuple(order), best, schedule, predicted, sequential)
+    return Sweep(tuple(order), best, schedule, predicted, sequential, alone.layout)
 
 
 def _grid(
@@ -127,17 +131,11 @@ def _grid(
             raise InputError("--threads", "", count, f"profiled: {', '.join(map(str, known))}")
     cores = len(machine.cores)
     counts = sorted({1 << i for i in range(cores.bit_length()) if 1 << i <= cores} | {cores})
-    tried = candidates(workload, machine, policies, slots or counts, threads or known)
+    tried = candidates(workload, machine, policies, slots or counts, threads or known, known)
     if not tried:
         found = f"{list(slots or counts)} slots of {list(threads or known)} threads"
         raise InputError("--slots, --threads", "", found, f"slots x threads <= {cores} cores")
     return tried
-
-
-def profiled_threads(profiles: Mapping[str, ModelProfile]) -> list[int]:
-    """The thread counts that every profile has."""
-    counts = [{step.threads for step in profile.steps} for profile in profiles.values()]
-    return sorted(set.intersection(*counts)) if counts else []
 
 
 def _row(candidate: Candidate, summary: RunSummary, sequential_s: float) -> SweepRow:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Collection
+from dataclasses import dataclass, replace
 from typing import Annotated, Literal
 
 from pydantic import ConfigDict, Field
@@ -45,6 +46,20 @@ class Layout:
             raise KeyError(device)
         count = len(machine.cores)
         return tuple(sorted({machine.cores[(first + i) % count] for i in range(entry.threads)}))
+
+    def profiled(self, known: Collection[int]) -> Layout:
+        """The same slots, each with as many of its threads as the most of the ``known`` counts that
+        it has room for, on the first of its cores; with all where there is no such count."""
+        return replace(
+            self,
+            devices=tuple(
+                replace(
+                    entry,
+                    threads=max((k for k in known if k <= entry.threads), default=entry.threads),
+                )
+                for entry in self.devices
+            ),
+        )
 
     def check(self, machine: Machine, where: object) -> None:
         """Raise :class:`InputError` unless ``machine`` has these devices and cores."""

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import pytest
 
+from experiments.inputs import Inputs, choose_layout
 from experiments.prediction import replay
 from experiments.sweep import candidates, sweep
 from rmixer.errors import InputError
+from rmixer.layout import DeviceSlots, Layout
+from rmixer.policies import make_policy
 from sim import OperatorLevel
 from sim.made_up import (
     by_key,
@@ -39,17 +42,28 @@ def run_sweep(profiles: object, **grid: object) -> object:
 
 
 def test_slots_times_threads_stay_within_the_cores() -> None:
-    tried = candidates(JOBS, make_machine(cores=4), ("dyType",), (1, 2, 4), (1, 2, 4))
+    tried = candidates(JOBS, make_machine(cores=4), ("dyType",), (1, 2, 4), (1, 2, 4), (1, 2, 4))
     places = {(candidate.slots, candidate.threads) for candidate in tried}
     assert places == {(1, 1), (2, 1), (4, 1), (1, 2), (2, 2), (1, 4)}
 
 
 def test_a_policy_with_its_own_cut_is_tried_once() -> None:
-    tried = candidates(JOBS, MACHINE, ("sequential", "all_at_once"), (1, 2), (1, 2))
+    tried = candidates(JOBS, MACHINE, ("sequential", "all_at_once"), (1, 2), (1, 2), (1, 2))
     assert [(c.policy, c.slots, c.threads) for c in tried] == [
         ("sequential", 1, 2),
         ("all_at_once", 4, 1),
     ]
+
+
+def test_where_all_cores_were_not_profiled_one_at_a_time_has_the_most_that_were() -> None:
+    """A machine with a GPU is often profiled with one host thread alone."""
+    profiles = by_key(make_profile())
+    one_thread = Layout((DeviceSlots("cpu:0", slots=1, threads=1),))
+    inputs = Inputs(JOBS, MACHINE, profiles)
+    assert choose_layout(inputs, make_policy("sequential"), None, 1) == one_thread
+    found = run_sweep(profiles, policies=("sequential", "dyType"))
+    assert found.sequential_layout == one_thread
+    assert found.sequential.summary.makespan_s == pytest.approx(4 * 100 * 0.010)
 
 
 def test_two_slots_win_where_a_second_thread_gains_little() -> None:
