@@ -31,8 +31,11 @@ RECORD = struct.Struct("<IIQd")
 """The process, whether an optimizer or a call, the optimizer's number, and the monotonic clock in
 seconds."""
 
-_file: list[int] = []
+_path = os.environ.get("RMIXER_STEPS_FILE", "")
+_file: list[tuple[int, int, int]] = []
+"""Its descriptor, device and inode, once it is open."""
 _running: dict[int, FrameType] = {}
+"""By optimizer, the frame of its step; not of one that another optimizer's step has called."""
 _steps: dict[int, int] = {}
 
 
@@ -43,10 +46,22 @@ def called() -> None:
 
 def _append(kind: int, optimizer: int) -> None:
     with contextlib.suppress(OSError):
-        if not _file:
-            path = os.environ["RMIXER_STEPS_FILE"]
-            _file.append(os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600))
-        os.write(_file[0], RECORD.pack(os.getpid(), kind, optimizer, time.monotonic()))
+        if not _is_open():
+            descriptor = os.open(_path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+            _file[:] = [(descriptor, *_place(descriptor))]
+        os.write(_file[0][0], RECORD.pack(os.getpid(), kind, optimizer, time.monotonic()))
+
+
+def _is_open() -> bool:
+    """A program may close all descriptors, and then get this number for a file of its own."""
+    with contextlib.suppress(OSError):
+        return bool(_file) and _place(_file[0][0]) == _file[0][1:]
+    return False
+
+
+def _place(descriptor: int) -> tuple[int, int]:
+    found = os.fstat(descriptor)
+    return found.st_dev, found.st_ino
 
 
 def _stepped(optimizer: object) -> None:
@@ -55,15 +70,20 @@ def _stepped(optimizer: object) -> None:
     _append(BY_OPTIMIZER, number)
 
 
+def _within_a_step(frame: FrameType | None) -> bool:
+    """Whether ``frame`` was called, at any depth, by an optimizer's step."""
+    steps = set(_running.values())
+    while frame is not None and frame not in steps:
+        frame = frame.f_back
+    return frame is not None
+
+
 def _begins(optimizer: object, args: object, kwargs: object) -> None:
-    """Before an optimizer's step. Of a subclass that calls its parent's step torch announces both:
-    only the outer one is remembered. One that was left by an exception is forgotten here."""
+    """Before an optimizer's step. Of a subclass that calls its parent's step, and of an optimizer
+    around another one, torch announces both: only the outer one is remembered. One that was left
+    by an exception is forgotten here."""
     frame = sys._getframe(1)
-    outer = _running.get(id(optimizer))
-    above = frame.f_back if outer is not None else None
-    while above is not None and above is not outer:
-        above = above.f_back
-    if above is None:
+    if not _within_a_step(frame.f_back):
         _running[id(optimizer)] = frame
 
 
@@ -91,7 +111,7 @@ def _watch_scaler(module: ModuleType) -> None:
     def step(self: object, optimizer: object, *args: Any, **kwargs: Any) -> Any:
         before = _steps.get(id(optimizer), 0)
         result = original(self, optimizer, *args, **kwargs)
-        if _steps.get(id(optimizer), 0) == before:
+        if _steps.get(id(optimizer), 0) == before and not _within_a_step(sys._getframe(1)):
             _stepped(optimizer)
         return result
 
@@ -154,7 +174,7 @@ def _run_the_other() -> None:
 
 
 if __name__ == "sitecustomize":
-    if os.environ.get("RMIXER_STEPS_FILE"):
+    if _path:
         sys.modules["_rmixer_step_hook"] = sys.modules[__name__]
         sys.meta_path.insert(0, _Watch())  # type: ignore[arg-type]
         sys.meta_path.append(_StandIn())  # type: ignore[arg-type]

@@ -153,6 +153,23 @@ def optimizer_around_another() -> None:
         optimizer.step()
 
 
+class Twice(Around):
+    """One that has the other make two."""
+
+    def step(self, closure: Any = None) -> Any:
+        self.inner.step()
+        return super().step(closure)
+
+
+@way(steps=3)
+def optimizer_that_has_another_step_twice() -> None:
+    layer = nn.Linear(4, 1)
+    optimizer = Twice(sgd(layer))
+    for _ in range(3):
+        back(layer)
+        optimizer.step()
+
+
 @way(steps=4)
 def schedule_of_rates() -> None:
     layer = nn.Linear(4, 1)

@@ -86,6 +86,29 @@ def test_a_program_elsewhere_says_when_its_steps_end(elsewhere: Path, tmp_path: 
     assert len(step_ends(events)) == 3
 
 
+CLOSES = """
+import os
+import rmixer
+rmixer.step()
+os.environ.clear()
+os.closerange(3, 64)
+with open("own", "wb", buffering=0) as own:
+    rmixer.step()
+    rmixer.step()
+print(os.path.getsize("own"))
+"""
+
+
+def test_a_program_that_closes_all_files_and_clears_its_environment(
+    elsewhere: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its next file has the number that the file of steps had: nothing else is written there."""
+    monkeypatch.chdir(tmp_path)
+    printed, events = run(str(elsewhere), "-c", CLOSES, steps=tmp_path / "steps")
+    assert printed == "0\n"
+    assert len(step_ends(events)) == 3
+
+
 def test_without_rmixer_around_it_the_same_program_runs_unwatched(
     elsewhere: Path, tmp_path: Path
 ) -> None:
