@@ -180,7 +180,8 @@ def _operator_table(profile: ImportedProfile, lane: str, top: int) -> Table:
     total_us = sum(row.mean_us + row.gap_before_us for row in rows)
     ordered = sorted(grouped.items(), key=lambda item: -_busy_us(item[1]))
     for (phase, operator), found in ordered[:top]:
-        table.add_row(phase, operator, *_cells(found, total_us))
+        # Names of kernels have brackets, which are no markup.
+        table.add_row(phase, Text(operator), *_cells(found, total_us))
     if rest := [row for _, found in ordered[top:] for row in found]:
         table.add_row("", f"{len(ordered) - top} more", *_cells(rest, total_us), style="dim")
     return table

@@ -93,21 +93,27 @@ def _parsed(path: Path, content: bytes) -> Any:
         raise InputError(path, "", "bytes that are not text", _WHAT) from None
     except RecursionError:
         raise InputError(path, "", "lists within lists without end", _WHAT) from None
+    except InputError:
+        raise
+    except (ValueError, ArithmeticError):
+        raise InputError(path, "", "a number that is too long to be read", _WHAT) from None
 
 
 def _events(path: Path, found: list[Any]) -> Iterator[TraceEvent]:
     for place, item in enumerate(found):
         if not isinstance(item, dict):
             raise InputError(path, f"traceEvents.{place}", shown(item), "an event")
-        if item.get("ph") != "X" or item.get("cat") not in CATEGORIES:
+        where, category = f"traceEvents.{place}", item.get("cat", "")
+        if not isinstance(category, str):
+            raise InputError(path, f"{where}.cat", shown(category), "the name of a category")
+        if item.get("ph") != "X" or category not in CATEGORIES:
             continue
-        where = f"traceEvents.{place}"
         name, given = item.get("name"), item.get("args", {})
         if not isinstance(name, str):
             raise InputError(path, f"{where}.name", shown(name), "the name of an event")
         if not isinstance(given, dict):
             raise InputError(path, f"{where}.args", shown(given), "a mapping of keys to values")
-        category, at = item["cat"], f"{where}.args"
+        at = f"{where}.args"
         shapes, types = _arguments(path, at, given)
         yield TraceEvent(
             name=name,
@@ -151,16 +157,24 @@ def _arguments(
         return None, None
     if not isinstance(shapes, list) or not isinstance(types, list) or len(shapes) != len(types):
         raise InputError(path, f"{where}.Input Dims", shown(shapes), "a list as long as Input type")
-    return tuple(_nested(path, where, shape) for shape in shapes), tuple(map(str, types))
+    return tuple(_shapes(path, where, shape) for shape in shapes), tuple(map(str, types))
 
 
-def _nested(path: Path, where: str, shape: Any) -> Any:
+def _shapes(path: Path, where: str, shape: Any) -> tuple[Any, ...]:
     """A shape, or the shapes of a list of tensors."""
-    if isinstance(shape, list):
-        return tuple(_nested(path, where, each) for each in shape)
-    if isinstance(shape, bool) or not isinstance(shape, int) or shape < 0:
-        raise InputError(path, f"{where}.Input Dims", shown(shape), "whole numbers >= 0")
-    return shape
+    if isinstance(shape, list) and shape and isinstance(shape[0], list):
+        return tuple(_shape(path, where, each) for each in shape)
+    return _shape(path, where, shape)
+
+
+def _shape(path: Path, where: str, shape: Any) -> tuple[int, ...]:
+    key = f"{where}.Input Dims"
+    if not isinstance(shape, list):
+        raise InputError(path, key, shown(shape), "a list of whole numbers")
+    for size in shape:
+        if isinstance(size, bool) or not isinstance(size, int) or size < 0:
+            raise InputError(path, key, shown(size), "whole numbers >= 0")
+    return tuple(shape)
 
 
 def _hardware(devices: Any) -> str | None:

@@ -14,6 +14,7 @@ from profiles.chrome_trace import read_chrome_trace
 from profiles.host_calls import HostCall
 from profiles.host_trace import HostTrace, read_host_trace, tie
 from profiles.lane_rows import LaneRow, Lanes
+from profiles.trace_checks import check_nesting, check_steps
 from profiles.trace_reading import INPUT_MARK
 from profiles.trace_steps import Steps, find_steps
 from profiles.trace_work import recorded_shapes, recorded_work
@@ -33,12 +34,15 @@ def import_trace(path: Path, name: str, marker: str | None = None) -> ImportedPr
     times, or in which no step is found.
     """
     trace = read_chrome_trace(path)
+    check_nesting(trace)
     host = read_host_trace(trace.events)
     steps = find_steps(trace, host.calls, marker)
+    check_steps(trace, steps, host.calls)
     by_step = _by_step(path, host, steps)
-    common, _ = Counter(map(_signature, by_step)).most_common(1)[0]
+    common, _ = Counter(_signature(rows) for rows in by_step if rows).most_common(1)[0]
     used = [place for place, rows in enumerate(by_step) if _signature(rows) == common]
     rows = [by_step[place] for place in used]
+    _check_one_gpu(path, rows[0])
     spans_us = np.diff(np.array([steps.spans[place] for place in used]))[:, 0] / _NS_IN_US
     p10, p50, p90 = np.quantile(spans_us, (0.1, 0.5, 0.9))
     begin, end = steps.spans[0][0], steps.spans[-1][1]
@@ -75,6 +79,13 @@ def _by_step(path: Path, host: HostTrace, steps: Steps) -> list[list[LaneRow]]:
         found = f"{len(steps.spans)} steps by {steps.told} without operators"
         raise InputError(path, "steps", found, "steps in which operators were recorded")
     return by_step
+
+
+def _check_one_gpu(path: Path, rows: Sequence[LaneRow]) -> None:
+    devices = sorted({row.device for row in rows if row.lane != "cpu"})
+    if len(devices) > 1:
+        found = f"work on GPUs {', '.join(map(str, devices))} in a step"
+        raise InputError(path, "traceEvents", found, "a step on one GPU: lanes are those of one")
 
 
 def _split(calls: Sequence[HostCall], steps: Steps) -> list[list[HostCall]]:

@@ -54,7 +54,7 @@ class Store:
         if name not in folders:
             allowed = f"{choice(name, folders)}" if folders else "none yet: run `rmixer machine`"
             raise InputError("--machine", "", repr(name), allowed)
-        return read_machine(folders[name] / "machine.yaml")
+        return _read_machine(folders[name] / "machine.yaml")
 
     def save_machine(self, machine: Machine) -> Path:
         """Keep ``machine`` among one's own."""
@@ -67,7 +67,7 @@ class Store:
         one of one's own. A recorded one may be of the same make, and is yet another."""
         here = (limits.usable_cores(), limits.usable_memory_bytes(), limits.processor_name())
         for path in sorted(self.own.glob("*/machine.yaml")):
-            machine = read_machine(path)
+            machine = _read_machine(path)
             same = (machine.cores, machine.memory_bytes, machine.processor) == here
             if same and machine.origin == "measured":
                 return machine
@@ -174,6 +174,16 @@ class Store:
         """Where profiles of ``machine`` may lie, the folder that counts most first."""
         given = [self._given[machine]] if machine in self._given else []
         return [*given, self.own / machine, self.recorded / machine]
+
+
+def _read_machine(path: Path) -> Machine:
+    """The machine at ``path`` in a store; raises :class:`InputError` also where it has another name
+    than its folder: its profiles would be looked for elsewhere."""
+    machine = read_machine(path)
+    if machine.name != path.parent.name:
+        allowed = f"{path.parent.name!r}, its folder's name"
+        raise InputError(path, "name", repr(machine.name), allowed)
+    return machine
 
 
 def _kinds(job: Job, machine: Machine) -> tuple[str, ...]:

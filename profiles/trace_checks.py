@@ -41,6 +41,12 @@ def check_steps(trace: ChromeTrace, steps: Steps, calls: Sequence[HostCall]) -> 
         if after[0] < before[1] - _ROUNDED_NS:
             found = f"one that begins at {_us(after[0])}, before step {place} ends ({steps.told})"
             raise InputError(trace.path, f"step {place + 1}", found, "steps one after another")
+    for begin_ns, end_ns in spans:
+        if end_ns <= begin_ns:
+            found = f"a step of no length ({steps.told})"
+            raise InputError(
+                trace.path, f"a step at {_us(begin_ns)}", found, "steps that take time"
+            )
     place = 0
     for call in calls:
         while place < len(spans) and call.start_ns >= spans[place][1]:

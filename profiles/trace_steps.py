@@ -62,16 +62,30 @@ def _candidates(trace: ChromeTrace) -> str:
 
 def _repeated(trace: ChromeTrace, calls: Sequence[HostCall]) -> Steps:
     """Of operators that repeat up to the end of the trace each step begins after the optimizer's
-    last one or, where there is none, after the last of the backward pass."""
-    first, period = repetition([(call.name, call.thread) for call in calls])
-    if period == 0:
+    last one or, where there is none, after the last of the backward pass.
+
+    The input's are looked at last: those of a data loader with processes come as its batches do,
+    whichever step is under way. What repeats without a backward pass or an optimizer that the trace
+    has is less than a step (an optimizer's operators, one a parameter) or none (an evaluation)."""
+    places = [place for place, call in enumerate(calls) if call.phase != "input"]
+    kept = [calls[place] for place in places]
+    first, period = repetition([(call.name, call.thread) for call in kept])
+    of_training = {call.phase for call in kept} & {"backward", "optimizer"}
+    if period == 0 or not of_training <= {call.phase for call in kept[first : first + period]}:
         found = "neither ProfilerStep marks nor operators that repeat themselves"
         allowed = f"--step-marker NAME with {_candidates(trace)}"
         raise InputError(trace.path, "steps", found, allowed)
-    pattern = [call.phase for call in calls[first : first + period]]
+    pattern = [call.phase for call in kept[first : first + period]]
     begin = first + _turn(pattern)
-    starts = [call.start_ns for call in calls[begin::period]]
+    starts = [_with_input(calls, place).start_ns for place in places[begin::period]]
     return Steps(tuple(itertools.pairwise(starts)), "repetition")
+
+
+def _with_input(calls: Sequence[HostCall], place: int) -> HostCall:
+    """The first of the input's operators that come straight before the one at ``place``, if any."""
+    while place and calls[place - 1].phase == "input":
+        place -= 1
+    return calls[place]
 
 
 def _turn(phases: Sequence[str | None]) -> int:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from profiles.counted_work import INCIDENTAL
 from profiles.host_calls import Node, is_operator
 from profiles.operands import Argument, listed_arguments, operand, shapes_text
-from profiles.operator_formulas import operator_work
+from profiles.operator_formulas import OperatorWork, operator_work
 from profiles.operator_names import CREATIONS, MADE_OF_COPIES, MOVES, REDUCTIONS
 
 _RESULT_UNKNOWN = frozenset((*CREATIONS, *MOVES, *REDUCTIONS))
@@ -53,13 +53,22 @@ def recorded_work(node: Node) -> KnownWork:
     called = _called(node.children)
     if kind in MADE_OF_COPIES:
         return _together(called)
-    work = operator_work(event.name, arguments) if arguments is not None else None
+    work = _by_formula(event.name, arguments) if arguments is not None else None
     if work is None:
         own = any(child.event.name not in INCIDENTAL for child in called)
         together = _together(called)
         return together if own and together != _NOTHING else KnownWork()
     known = kind not in _RESULT_UNKNOWN or name.endswith("_")
     return KnownWork(work.flops, work.read_bytes, work.written_bytes if known else None)
+
+
+def _by_formula(name: str, arguments: Sequence[Argument]) -> OperatorWork | None:
+    """None also where the formula is not of such arguments: a library's own operator of this name,
+    or one of another version of torch."""
+    try:
+        return operator_work(name, arguments)
+    except (IndexError, TypeError, ValueError, AttributeError, ZeroDivisionError):
+        return None
 
 
 def _called(nodes: Iterable[Node]) -> list[Node]:

@@ -75,6 +75,10 @@ def main(arguments: list[str] | None = None) -> None:
         code = _tell(f"error: {error}", 2)
     except RunFailed as error:
         code = _tell(f"failed: {error}", 1)
+    except OSError as error:
+        if error.filename is None:  # of no file, so nothing that a user could put right
+            raise
+        code = _tell(f"failed: {error.filename}: {error.strerror}", 1)
     except click.ClickException as error:
         error.show()
         code = error.exit_code

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 from rich.table import Table
 
 from rmixer.cli.console import console, print_json, report
+from rmixer.errors import InputError
+from rmixer.files import Name, parse
 from rmixer.machine import Machine, write_machine
+
+if TYPE_CHECKING:
+    from profiles.store import Store
 
 
 @click.command()
@@ -22,6 +28,8 @@ def command(name: str | None, out: Path | None, again: bool, as_json: bool) -> N
     from profiles.store import Store
 
     store = Store()
+    if name is not None:
+        _check_name(name, store)
     if again or name:
         machine = measure_machine(name, report)
         kept = store.save_machine(machine)
@@ -35,6 +43,14 @@ def command(name: str | None, out: Path | None, again: bool, as_json: bool) -> N
         return
     console().print(machine_table(machine))
     console().print(f"kept in {kept}", soft_wrap=True)
+
+
+def _check_name(name: str, store: Store) -> None:
+    """Raise :class:`InputError` for a name that cannot be a folder's, and for a recorded machine's:
+    its profiles would be taken for those of this one."""
+    parse(name, Name, "--name")  # type: ignore[arg-type]
+    if (store.recorded / name / "machine.yaml").exists():
+        raise InputError("--name", "", repr(name), "a name that no recorded machine has")
 
 
 def machine_table(machine: Machine) -> Table:

@@ -8,9 +8,11 @@ from typing import Literal
 
 import click
 
+from rmixer.cli.numbers import FiniteRange
 from rmixer.errors import InputError
 
 JobType = Literal["compute", "memory", "low"]
+_MOST_STEP_MS, _MOST_BYTES = 1e9, 1 << 60
 _SIZE = re.compile(r"(\d+(?:\.\d+)?) ?(B|KiB|MiB|GiB|kB|MB|GB)?")
 _UNIT_BYTES = {
     **{"": 1, "B": 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30},
@@ -27,7 +29,7 @@ _UNIT_BYTES = {
 @click.option("--peak-memory", help="Most memory that it took on its device, like 2.5GiB.")
 @click.option(
     "--step-ms",
-    type=click.FloatRange(0, min_open=True),
+    type=FiniteRange(0, _MOST_STEP_MS, min_open=True),
     help="Mean milliseconds of a step without the profiler.",
 )
 @click.option(
@@ -102,6 +104,6 @@ def _bytes(text: str | None) -> int | None:
         return None
     found = _SIZE.fullmatch(text.strip())
     size = float(found[1]) * _UNIT_BYTES[found[2] or ""] if found else 0.0
-    if size < 1:
+    if not 1 <= size <= _MOST_BYTES:
         raise InputError("--peak-memory", "", repr(text), "a size like 800MiB or 2.5GiB")
     return round(size)

@@ -88,6 +88,27 @@ def test_unknown_policy_and_machine(workload: Path, capsys: pytest.CaptureFixtur
     assert "did you mean 'made-up'" in message
 
 
+@pytest.mark.parametrize("name", ["../x", "a/b", "..", "", "epyc-2c"])
+def test_names_that_this_machine_cannot_have(
+    name: str, home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = sorted(home.parent.rglob("*"))
+    assert f"--name: found {name!r}" in refused(capsys, "machine", "--name", name)
+    assert sorted(home.parent.rglob("*")) == before
+
+
+def test_a_home_that_cannot_be_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("RMIXER_HOME", str(tmp_path / "file"))
+    monkeypatch.setattr("profiles.measure_machine.measure_machine", lambda *_: make_machine())
+    ended = call(capsys, "machine", "--name", "mine")
+    folder = tmp_path / "file" / "profiles" / "made-up"
+    assert (ended.code, ended.out) == (1, "")
+    assert ended.err == f"failed: {folder}: Not a directory\n"
+
+
 @pytest.mark.usefixtures("home")
 def test_a_job_without_a_profile(workload: Path, capsys: pytest.CaptureFixture[str]) -> None:
     message = refused(capsys, "sweep", workload, "--machine", "made-up")

@@ -62,6 +62,7 @@ def test_what_the_user_knows_is_kept(trace: Path, capsys: pytest.CaptureFixture[
         (("--name", "criteo_dlrm"), ["--name", "no model of the registry"]),
         (("--peak-memory", "lots"), ["--peak-memory: found 'lots'", "2.5GiB"]),
         (("--peak-memory", "0B"), ["--peak-memory: found '0B'"]),
+        (("--peak-memory", f"{'9' * 400}GB"), ["--peak-memory: found '9999", "2.5GiB"]),
         (("--step-marker", "train"), ["--step-marker: found 'train' never in"]),
     ],
 )
@@ -71,6 +72,16 @@ def test_options_that_will_not_do(
     message = refused(capsys, "profile", "import", trace, *options)
     for part in told:
         assert part in message
+    assert not (trace.parent / "home" / "imported").exists()
+
+
+@pytest.mark.parametrize("step_ms", ["nan", "inf", "1e300", "0"])
+def test_a_step_as_long_as_none(
+    trace: Path, step_ms: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ended = call(capsys, "profile", "import", trace, "--step-ms", step_ms)
+    assert (ended.code, ended.out) == (2, "")
+    assert "Invalid value for '--step-ms'" in ended.err
     assert not (trace.parent / "home" / "imported").exists()
 
 

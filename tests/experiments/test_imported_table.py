@@ -156,3 +156,8 @@ def test_the_table_fits_100_columns_and_says_how_much_it_leaves_out() -> None:
     text = shown(replace(PROFILE, operators=tuple(rows)), top=4)
     assert max(map(len, text.splitlines())) <= 100
     assert "7 more" in text
+
+
+def test_the_brackets_in_the_name_of_a_kernel_are_shown() -> None:
+    name = "kernel<[lambda][/int]>"
+    assert name in shown(replace(PROFILE, operators=(replace(LINEAR, operator=name),)))

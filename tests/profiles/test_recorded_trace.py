@@ -86,6 +86,7 @@ def changed(**changes: Any) -> dict[str, Any]:
         (changed(dur=True), "traceEvents.1.dur (aten::mm): found true; allowed: a number of micr"),
         (changed(dur=1e300), "traceEvents.1.dur (aten::mm): found 1E+300; allowed: a number of m"),
         (changed(dur=float("nan")), "found NaN; allowed: finite numbers"),
+        (changed(cat=["cpu_op"]), "traceEvents.1.cat: found ['cpu_op']; allowed: the name of a c"),
         (changed(name=7), "traceEvents.1.name: found 7; allowed: the name of an event"),
         (changed(args=[1]), "traceEvents.1.args: found [1]; allowed: a mapping"),
         (
@@ -99,6 +100,14 @@ def changed(**changes: Any) -> dict[str, Any]:
         (
             changed(args={"Input Dims": [[-1]], "Input type": ["float"]}),
             "traceEvents.1.args.Input Dims: found -1; allowed: whole numbers >= 0",
+        ),
+        (
+            changed(args={"Input Dims": [[[2], 3]], "Input type": ["TensorList"]}),
+            "traceEvents.1.args.Input Dims: found 3; allowed: a list of whole numbers",
+        ),
+        (
+            changed(args={"Input Dims": [3], "Input type": ["float"]}),
+            "traceEvents.1.args.Input Dims: found 3; allowed: a list of whole numbers",
         ),
         (5, "traceEvents.1: found 5; allowed: an event"),
     ],
@@ -118,6 +127,8 @@ def test_an_impossible_event_is_named(tmp_path: Path, broken: Any, message: str)
         (b'["\xff"]', "found bytes that are not text"),
         (gzip.compress(b"{}" * 1000, mtime=0)[:-10], "found a damaged gzip file"),
         (b'{"events": []}', "traceEvents: found null; allowed: a list of events"),
+        (b"[" + b"7" * 5000 + b"]", "found a number that is too long to be read"),
+        (b"[1e" + b"9" * 20 + b"]", "found a number that is too long to be read"),
         (b"7", "traceEvents: found 7; allowed: a list of events"),
         (b"[]", "traceEvents: found no operators; allowed: cpu_op or kernel among them"),
         (

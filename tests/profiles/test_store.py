@@ -189,6 +189,17 @@ def this() -> Machine:
     )
 
 
+def test_a_machine_in_the_folder_of_another_is_refused(store: Store) -> None:
+    place = store.save_machine(make_machine())
+    write_machine(place, dataclasses.replace(make_machine(), name="other"))
+    message = f"{place}: name: found 'other'; allowed: 'made-up', its folder's name"
+    for look in (store.known_machine, lambda: store.machine("made-up")):
+        with pytest.raises(InputError) as error:
+            look()
+        assert str(error.value) == message
+    assert store.machine(str(place.parent)).name == "other"
+
+
 def test_this_machine_is_measured_once(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     measured: list[str] = []
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -70,6 +71,35 @@ def test_a_repeated_step_begins_after_the_optimizer(tmp_path: Path) -> None:
         events += operators("aten::mm", "aten::add_", "aten::mul_", "aten::cat", start=float(at))
         events.append(event("Optimizer.step#SGD.step", "user_annotation", at + 9.0, at + 27.0))
     assert found(tmp_path, events).spans == ((30 * US, 70 * US), (70 * US, 110 * US))
+
+
+def trained(*input_operators: int) -> list[dict[str, Any]]:
+    """A step for each of ``input_operators``, how many of those it has, every 100 us: then the
+    forward pass, the backward pass, and the optimizer's operators, one a parameter."""
+    events: list[dict[str, Any]] = []
+    for number, count in enumerate(input_operators):
+        at = 100.0 * number
+        loading = operators(*["aten::set_"] * count, start=at)
+        events += [*loading, event("enumerate(DataLoader)#next", "user_annotation", at, at + 49.0)]
+        events += operators("aten::mm", start=at + 50.0)
+        node = "autograd::engine::evaluate_function: MmBackward0"
+        events.append(event(node, "cpu_op", at + 59.0, at + 67.0))
+        events += operators("aten::mm", "aten::add_", "aten::add_", start=at + 60.0)
+        mark = event("Optimizer.step#SGD.step", "user_annotation", at + 69.0, at + 88.0)
+        events.append(mark)
+    return events
+
+
+def test_the_input_of_a_loader_with_processes_comes_as_it_comes(tmp_path: Path) -> None:
+    """It is the step's that follows, however much there is: all steps but these repeat."""
+    steps = found(tmp_path, trained(2, 4, 0, 2, 0))
+    starts = [0, 100, 250, 300, 450]
+    assert steps.spans == tuple((a * US, b * US) for a, b in itertools.pairwise(starts))
+
+
+def test_an_optimizer_that_does_the_same_for_each_parameter_makes_no_steps(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="nor operators that repeat themselves"):
+        found(tmp_path, trained(2))
 
 
 def test_where_nothing_tells_the_message_says_what_to_give(tmp_path: Path) -> None:
