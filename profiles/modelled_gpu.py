@@ -51,6 +51,7 @@ def modelled_machine(measured: Machine, name: str, cores: int, gpu: ModelledGpu)
         core_capacity=tuple(float(k) for k in counts),
         bandwidth_gbps=tuple(min(each_gbps * k, HOST_BANDWIDTH_GBPS) for k in counts),
         matmul_gflops=tuple(measured.matmul_gflops[0] * k for k in counts),
+        exchange_us=(),
         gpus=(
             Gpu(
                 name=gpu.name,

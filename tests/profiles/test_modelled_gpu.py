@@ -75,8 +75,10 @@ def machine() -> Machine:
 
 
 def test_it_says_that_it_is_modelled_and_can_be_simulated() -> None:
-    made = modelled_machine(make_machine(), "modelled-gpu", 4, GPU)
+    exchanging = replace(make_machine(cores=2), exchange_us=(0.0, 40.0))
+    made = modelled_machine(exchanging, "modelled-gpu", 4, GPU)
     assert made.origin == "modelled"
+    assert made.exchange_us == ()  # nobody measured that of four cores
     assert (len(made.cores), made.gpus[0].matmul_gflops) == (4, 1000.0)
     assert made.bandwidth_gbps == (10.0, 20.0, 30.0, 40.0)
     found = modelled_profile(measured(), made, GPU)
