@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM during a run: heard once, and never in the middle of something."""
+"""Ctrl-C, SIGTERM and SIGHUP during a run: heard once, and never in the middle of something."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from types import FrameType, TracebackType
 
 
 class Interrupts:
-    """Inside ``with Interrupts() as interrupts``, the first of the two signals raises
+    """Inside ``with Interrupts() as interrupts``, the first of these signals raises
     :class:`KeyboardInterrupt` in the main thread; inside ``with interrupts.held()`` it waits
     until that block is left. All later ones are ignored: the run is ending already.
 
@@ -42,7 +42,7 @@ class Interrupts:
 
     def __enter__(self) -> Interrupts:
         if threading.current_thread() is threading.main_thread():
-            for number in (signal.SIGINT, signal.SIGTERM):
+            for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
                 before = signal.getsignal(number)
                 if callable(before):
                     self._before[number] = before

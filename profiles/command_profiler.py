@@ -12,6 +12,7 @@ from profiles.bubble import Bubbles
 from profiles.command_assemble import assemble_command
 from profiles.command_run import CommandRun, measure_run
 from profiles.gpu_meter import GpuMeter
+from profiles.left_behind import end_left_behind
 from profiles.rounds import Plan
 from rmixer.command import Command
 from rmixer.cost_identity import cost_identity
@@ -83,7 +84,10 @@ def _one_run(
         if meter is not None:
             stack.enter_context(meter)
         folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="rmixer-"))
-        process = CommandProcess(command, machine.cores[:count], log, Path(folder) / "steps")
+        steps_file = Path(folder) / "steps"
+        # After the process was stopped, or where a second Ctrl-C cut that short.
+        stack.callback(end_left_behind, steps_file)
+        process = CommandProcess(command, machine.cores[:count], log, steps_file)
         stack.enter_context(process)
         return measure_run(
             process, bubbles, meter, count, spare, plan.command_seconds, start_limit_s

@@ -66,8 +66,11 @@ def rmixer_command() -> None:
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line and exit: 0 done, 1 the run failed, 2 the input was wrong, 130
     interrupted. What was wrong is one message, never a traceback."""
-    # A terminated run must end its workers as an interrupted one does.
+    # A terminated run must end its workers as an interrupted one does, and so must one whose
+    # terminal is closed, unless it is to outlive that (nohup).
     signal.signal(signal.SIGTERM, _interrupt)
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
+        signal.signal(signal.SIGHUP, _interrupt)
     warnings.filterwarnings("ignore", category=FutureWarning, module="seaborn")
     try:
         code: Any = rmixer_command.main(arguments, prog_name="rmixer", standalone_mode=False)

@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM: heard once, never in the middle of something."""
+"""Ctrl-C, SIGTERM and SIGHUP: heard once, never in the middle of something."""
 
 from __future__ import annotations
 
@@ -11,16 +11,20 @@ import pytest
 from executor.interrupts import Interrupts
 
 
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
 def raise_interrupt(_number: int, _frame: object) -> None:
-    """What the command line installs for SIGTERM."""
+    """What the command line installs for the last two."""
     raise KeyboardInterrupt
 
 
 @pytest.fixture(autouse=True)
 def handlers() -> Iterator[None]:
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    before = {number: signal.getsignal(number) for number in SIGNALS}
     signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGTERM, raise_interrupt)
+    signal.signal(signal.SIGHUP, raise_interrupt)
     yield
     for number, handler in before.items():
         signal.signal(number, handler)
@@ -31,13 +35,13 @@ def send(number: signal.Signals) -> None:
     signal.raise_signal(number)
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", SIGNALS)
 def test_the_first_is_raised_and_the_others_are_ignored(number: signal.Signals) -> None:
     with Interrupts():
         with pytest.raises(KeyboardInterrupt):
             send(number)
-        send(signal.SIGINT)
-        send(signal.SIGTERM)
+        for later in SIGNALS:
+            send(later)
 
 
 def test_what_is_held_is_done_whole() -> None:

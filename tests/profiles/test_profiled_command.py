@@ -3,6 +3,7 @@ those that cannot be profiled."""
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import os
 import time
@@ -82,6 +83,28 @@ def test_a_program_that_says_when_its_steps_end(machine: Machine, tmp_path: Path
     word, _, pid = log.read_text().splitlines()[0].partition(" ")
     assert word == "process"
     assert not psutil.pid_exists(int(pid))
+
+
+ORPHAN = """
+import subprocess, sys
+sleeper = [sys.executable, "-c", "import time; time.sleep(600)"]
+start = f"import subprocess; print(subprocess.Popen({sleeper}, start_new_session=True).pid)"
+subprocess.run([sys.executable, "-c", start], check=True)
+"""
+
+
+@pytest.mark.parametrize("ends", ["", "\nraise SystemExit(3)"])
+def test_what_a_program_left_to_itself_ends_with_it(
+    ends: str, machine: Machine, tmp_path: Path
+) -> None:
+    """Its parent was gone before anybody looked, and it is in a session of its own."""
+    job = job_of(tmp_path, ORPHAN + ends + NUMPY)
+    with pytest.raises(RunFailed) if ends else contextlib.nullcontext():
+        profile_command(job, machine, (1,), QUICK)
+    log = home() / "logs" / f"{cost_identity(job).key}-1-threads.log"
+    pid = int(log.read_text().split()[0])
+    gone = not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
+    assert gone
 
 
 def refused(job: Job, machine: Machine, start_limit_s: float = 60.0) -> str:
