@@ -10,7 +10,6 @@ import pytest
 
 from executor.interrupts import Interrupts
 
-
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
