@@ -15,6 +15,7 @@ import psutil
 
 _VARIABLE = "RMIXER_STEPS_FILE"
 _PASSES = 20
+"""Each finds what was started while the one before killed: a few are enough."""
 
 
 def end_left_behind(steps_file: Path) -> None:
@@ -31,6 +32,8 @@ def end_left_behind(steps_file: Path) -> None:
 
 
 def _of_program(steps_file: str) -> Iterator[psutil.Process]:
+    """Those that still run. One that is no more but in its parent's books has nothing to end, and
+    of another user's the environment cannot be read: it is none of ours."""
     for process in psutil.process_iter():
         with contextlib.suppress(psutil.Error, OSError):
             runs = process.status() != psutil.STATUS_ZOMBIE
