@@ -76,7 +76,10 @@ def _predicted(
     predicted = predict_batch(others, identity)
     *first, last = map(str, predicted.predicted_from)
     sizes = f"{', '.join(first)} and {last}"
-    report(f"{identity.key}: not profiled, predicted from batches {sizes}")
+    known = predicted.predicted_from
+    beyond = max(identity.batch / max(known), min(known) / identity.batch)
+    far = f", which it is {beyond:.3g} times beyond" if beyond > 1 else ""
+    report(f"{identity.key}: not profiled, predicted from batches {sizes}{far}")
     return predicted
 
 
@@ -106,7 +109,7 @@ def choose_layout(inputs: Inputs, policy: Policy, slots: int | None, threads: in
     places = len(machine.gpus) or 1
     each = slots or max(1, len(machine.cores) // (threads * places))
     layout = policy.layout(machine, len(inputs.workload.jobs), each, threads)
-    if any(entry.threads != threads for entry in layout.devices):
+    if any(entry.threads != threads for entry in layout.devices):  # the policy's own cut
         layout = layout.profiled(profiled_threads(inputs.profiles))
     layout.check(machine, "--slots, --threads")
     return layout

@@ -15,15 +15,7 @@ from profiles.caching_allocator import CachingAllocator
 from profiles.matrix_workspace import is_product, workspace_bytes
 from profiles.memory_prediction import check_predictable
 from profiles.storage_watch import StorageWatch
-from profiles.watched_step import (
-    ACTIVATIONS,
-    GRADIENTS,
-    INPUT,
-    OPTIMIZER,
-    PARAMETERS,
-    blank_substitute,
-    watch_training,
-)
+from profiles.watched_step import OPTIMIZER, blank_substitute, peak_by_use, watch_training
 from rmixer.errors import InputError
 from rmixer.workload import Job
 
@@ -62,11 +54,7 @@ def predict_gpu_memory(job: Job, gpu_name: str | None = None) -> PredictedGpuMem
     with absent_gpu(), _GpuWatch(allocator, size) as watch:
         watch_training(job, STAND_IN, substitute, watch)
     return PredictedGpuMemory(
-        parameter_bytes=watch.peak.get(PARAMETERS, 0),
-        gradient_bytes=watch.peak.get(GRADIENTS, 0),
-        optimizer_bytes=watch.peak.get(OPTIMIZER, 0),
-        activation_bytes=watch.peak.get(ACTIVATIONS, 0),
-        input_bytes=watch.peak.get(INPUT, 0),
+        **peak_by_use(watch),
         workspace_bytes=watch.peak.get(WORKSPACES, 0),
         allocated_bytes=allocator.peak_bytes,
         reserved_bytes=allocator.reserved_bytes,

@@ -12,15 +12,7 @@ from torch._subclasses.fake_tensor import FakeTensorMode
 
 from profiles.storage_watch import StorageWatch
 from profiles.tensor_heap import TensorHeap
-from profiles.watched_step import (
-    ACTIVATIONS,
-    GRADIENTS,
-    INPUT,
-    OPTIMIZER,
-    PARAMETERS,
-    blank,
-    watch_training,
-)
+from profiles.watched_step import INPUT, OPTIMIZER, blank, peak_by_use, watch_training
 from rmixer.data.arrays import Arrays, Column
 from rmixer.data.batches import Batches
 from rmixer.errors import InputError
@@ -72,11 +64,7 @@ def predict_memory(job: Job) -> PredictedMemory:
         watch_training(job, "cpu", Substitute(batches, places), watch)
     names = (*twin.inputs, *twin.measured_inputs)
     return PredictedMemory(
-        parameter_bytes=watch.peak.get(PARAMETERS, 0),
-        gradient_bytes=watch.peak.get(GRADIENTS, 0),
-        optimizer_bytes=watch.peak.get(OPTIMIZER, 0),
-        activation_bytes=watch.peak.get(ACTIVATIONS, 0),
-        input_bytes=watch.peak.get(INPUT, 0),
+        **peak_by_use(watch),
         heap_bytes=heap.peak_bytes,
         data_bytes=sum(_mapped_bytes(arrays.columns[name], job.batch) for name in names),
     )

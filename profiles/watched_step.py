@@ -12,6 +12,7 @@ from profiles.storage_watch import StorageWatch
 from rmixer.data.arrays import Arrays, shape_of
 from rmixer.data.batches import Batches
 from rmixer.data.registry import dataset_entry
+from rmixer.errors import InputError
 from rmixer.models.base import RecommendationModel
 from rmixer.training.step import Substitute, TrainingStep
 from rmixer.workload import Job
@@ -20,15 +21,27 @@ STEPS = 3
 """The optimizer's state appears in the first, and the last one's activations beside it."""
 PARAMETERS, GRADIENTS, OPTIMIZER = "parameters", "gradients", "optimizer"
 ACTIVATIONS, INPUT = "activations", "input"
+_PARTS = {
+    "parameter_bytes": PARAMETERS,
+    "gradient_bytes": GRADIENTS,
+    "optimizer_bytes": OPTIMIZER,
+    "activation_bytes": ACTIVATIONS,
+    "input_bytes": INPUT,
+}
 
 
 def blank(job: Job) -> tuple[Arrays, RecommendationModel, Mapping[str, Sequence[int]]]:
     """Arrays of the data set's shapes; ``job``'s model, so small that it is real; and the places
-    of a batch in its tables, which do not depend on the rows there are."""
+    of a batch in its tables, which do not depend on the rows there are. Raises
+    :class:`InputError` for a batch that this machine cannot even hold the input of."""
     arrays = _blank_arrays(job)
     twin = job.entry.build(rows_cap=1)
-    places = twin.field_places(Batches(arrays, job.batch, 0, 1, twin.inputs).blank())
-    return arrays, twin, places
+    try:
+        batch = Batches(arrays, job.batch, 0, 1, twin.inputs).blank()
+    except MemoryError:
+        allowed = "a batch whose input fits this machine's memory"
+        raise InputError("memory", "batch", job.batch, allowed) from None
+    return arrays, twin, twin.field_places(batch)
 
 
 def blank_substitute(job: Job) -> Substitute:
@@ -56,6 +69,11 @@ def watch_training(job: Job, device: str, substitute: Substitute, watch: Storage
     for _ in range(STEPS):
         _run(step, watch)
     _evaluate(step, watch)
+
+
+def peak_by_use(watch: StorageWatch) -> dict[str, int]:
+    """Bytes of each use when all together were the most, as a prediction names them."""
+    return {name: watch.peak.get(use, 0) for name, use in _PARTS.items()}
 
 
 def _run(step: TrainingStep, watch: StorageWatch) -> None:

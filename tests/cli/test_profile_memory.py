@@ -27,6 +27,8 @@ def test_a_gpu_of_a_recorded_machine(capsys: pytest.CaptureFixture[str]) -> None
         (("--device", "gpu", "--machine", "h100-17c"), ["did you mean 'h100-16c'"]),
         (("--device", "gpu", "--measure"), ["--measure", "rmixer profile run"]),
         (("--machine", "h100-16c"), ["--machine", "--device gpu"]),
+        (("--batch", "999999999999"), ["batch: found 999999999999", "fits this machine's memory"]),
+        (("--batch", "999999999999", "--device", "gpu"), ["fits this machine's memory"]),
     ],
 )
 def test_bad_input(

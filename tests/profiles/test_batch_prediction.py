@@ -139,3 +139,6 @@ def test_a_prediction_says_which_profiles_it_rests_on(tmp_path: Path) -> None:
     key = cost_identity(make_job(batch=256)).key
     assert said[0] == f"{key}: not profiled, predicted from batches 128 and 512"
     assert inputs.profiles[key].steps[0].mean_us == pytest.approx(FIXED_US + EACH_US * 256)
+    for batch, times in ((2048, "4"), (32, "4")):
+        inputs_of(make_workload(make_job(batch=batch)), "made-up", store, said.append)
+        assert said[-1].endswith(f"from batches 128 and 512, which it is {times} times beyond")
