@@ -63,7 +63,7 @@ def _error(predicted: int, measured: int | None) -> float | None:
 def memory_table(rows: Sequence[MemoryRow]) -> Group:
     """A row for each of ``rows``; errors, and these in words, where something was measured."""
     measured = any(row.measured_tensor_bytes is not None for row in rows)
-    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    table = Table(box=box.SIMPLE_HEAD, padding=0)  # so that all columns fit into 100 characters
     table.add_column("model", no_wrap=True)
     for name in ("batch", *(_MEASURED if measured else _SPLIT)):
         table.add_column(name, justify="right", no_wrap=True)
