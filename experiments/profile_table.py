@@ -80,7 +80,7 @@ def _program_table(profile: ModelProfile) -> Table:
     for name in ("threads", "cores' time", "cores busy", "GPU's time"):
         table.add_column(name, justify="right", no_wrap=True)
     for step in profile.steps:
-        busy = None if step.core_us is None else step.core_us / (step.mean_us + step.stall_us)
+        busy = None if step.core_us is None else step.core_us / step.expected_us
         table.add_row(
             step.device,
             str(step.threads),

@@ -132,6 +132,8 @@ def _step_cost(
     step = step_statistics(list(chain.from_iterable(blocks.plain)))
     mean_us = step.mean_s * 1e6
     stall_us = step.stall_s / step.n * 1e6
+    apart_us = max(0.0, together([p.steady() for p in found.passes]).mean_s * 1e6 - mean_us)
+    whole_us = mean_us + stall_us + apart_us
     noise = half_width(blocks.block_means_s)
     return StepCost(
         device=found.kind,
@@ -148,7 +150,7 @@ def _step_cost(
         rounds=len(blocks.probes_s),
         dropped_rounds=sum(len(p.probes_s) for p in found.passes) - len(blocks.probes_s),
         closure={lane: closure_of(part, mean_us) for lane, part in times.lanes.items()},
-        scale={lane: (mean_us + stall_us) / part.total_us for lane, part in times.lanes.items()},
+        scale={lane: whole_us / part.total_us for lane, part in times.lanes.items()},
         profiler_event_us=event_us,
         compute_slowdown=found.neighbours.by_count("compute"),
         stream_slowdown=found.neighbours.by_count("stream"),
@@ -160,6 +162,7 @@ def _step_cost(
         sensitivity=found.neighbours.points() + found.on_gpu.points("gpu"),
         leftover={lane: leftover_of(part, mean_us, noise) for lane, part in times.lanes.items()},
         exchange_us=statistics.median(blocks.exchanges_us or [0.0]),
+        apart_us=apart_us,
     )
 
 

@@ -11,6 +11,7 @@ import dataclasses
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from statistics import fmean
 from typing import Any
 
 from profiles.batch_curve import BatchCurve
@@ -154,6 +155,8 @@ def _steps(known: _Known) -> Iterable[StepCost]:
         found: dict[str, Any] = {name: _on(known, low, high, name) for name in _PHASE_TIMES}
         for name in _STEP_TIMES:
             found[name] = known.time([getattr(cost, name) for cost in costs])
+        apart = fmean(cost.apart_us / cost.mean_us for cost in costs)
+        found["apart_us"] = apart * found["mean_us"]
         yield replace(near, **found, **_beside_others(known, low, high))
 
 

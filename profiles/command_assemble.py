@@ -38,7 +38,7 @@ def assemble_command(
     steps = [_step_cost(run, kind, warmup) for run in runs]
     busy_us = steps[0].gpu_us if kind == "gpu" else steps[0].core_us
     places = 1 if kind == "gpu" else steps[0].threads
-    whole_us = steps[0].mean_us + steps[0].stall_us
+    whole_us = steps[0].expected_us
     utilisation = min(1.0, (busy_us or 0.0) / (places * whole_us))
     sensitivity = memory_sensitivity(steps[0].compute_slowdown, steps[0].stream_slowdown)
     return ModelProfile(

@@ -155,6 +155,8 @@ def _gpu_step(cpu: StepCost, step_us: float) -> StepCost:
         closure={},
         scale={},
         leftover={},
+        exchange_us=0.0,
+        apart_us=0.0,
     )
 
 

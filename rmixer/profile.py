@@ -95,8 +95,9 @@ class Leftover:
 class StepCost:
     """A step on one kind of device with one count of host threads, without the profiler.
 
-    ``mean_us`` leaves stalls out (steps over 10 x the median); ``stall_us`` is what they add to a
-    step on average. ``half_width`` is half the 95% interval of the mean by blocks, as a fraction of
+    ``mean_us`` leaves stalls out (steps over 10 x the median), and rounds in which its cores
+    exchanged data slowly; ``stall_us`` and ``apart_us`` are what these add to a step on average.
+    ``half_width`` is half the 95% interval of the mean by blocks, as a fraction of
     it; ``repeatability`` how far the means of two workers in turn were apart; ``rounds`` are those
     that count, ``dropped_rounds`` those in which the machine was slow; ``exchange_us`` how long its
     cores took in the former to exchange a fixed amount of data, 0 with one thread. ``closure`` is
@@ -141,6 +142,12 @@ class StepCost:
     gpu_us: Seconds | None = None
     leftover: dict[str, Leftover] = field(default_factory=dict)
     exchange_us: Seconds = 0.0
+    apart_us: Seconds = 0.0
+
+    @property
+    def expected_us(self) -> float:
+        """A step on average, all that happens to it included."""
+        return self.mean_us + self.stall_us + self.apart_us
 
 
 @dataclass(frozen=True)

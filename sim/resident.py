@@ -37,7 +37,7 @@ def step_cost(profiles: Mapping[str, ModelProfile], member: Member) -> StepCost:
 def solo_unit_s(cost: StepCost, phase: str) -> float:
     """Seconds of a training step with its share of stalls, or of the whole of another phase."""
     if phase == "train":
-        return (cost.mean_us + cost.stall_us) * 1e-6
+        return cost.expected_us * 1e-6
     return float(getattr(cost, f"{phase}_s"))
 
 

@@ -92,7 +92,7 @@ def step_segments(
     ``limit`` segments (None: one an operator).
 
     Operators with their gaps are scaled by ``StepCost.scale``, then all by one factor, so that
-    the step alone takes ``mean_us + stall_us``. On a CPU each has a memory weight, its share of
+    the step alone takes ``expected_us``. On a CPU each has a memory weight, its share of
     the bytes over its share of the time, within bounds. On a GPU a ``gpu`` operator starts at
     max(the job's queue free + 1 µs, its launch); ``link`` operators outside the phases input and
     copy are read-backs, for which the host waits. Neighbours are merged where that loses least.
@@ -101,7 +101,7 @@ def step_segments(
     where the profile has no figures.
     """
     cost = profile.step(kind, threads)
-    target_s = (cost.mean_us + cost.stall_us) * 1e-6
+    target_s = cost.expected_us * 1e-6
     rows = _rows(profile, kind, threads)
     if not rows and kind == "gpu" and cost.gpu_us is not None:
         return _one_a_lane(target_s, min(target_s, cost.gpu_us * 1e-6))
