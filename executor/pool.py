@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
+import resource
 import time
 from collections.abc import Container
 from pathlib import Path
 
+import psutil
+
+from rmixer.errors import RunFailed
 from rmixer.layout import Layout
 from rmixer.machine import Machine
 from rmixer.training.process import WorkerProcess
 
 Place = tuple[str, int]
+EXCHANGE, EXCHANGE_LIMIT_S = "profiles.core_exchange:exchange", 10.0
 
 
 class WorkerPool:
@@ -39,18 +45,38 @@ class WorkerPool:
     def __getitem__(self, place: Place) -> WorkerProcess:
         return self._workers[place]
 
-    def items(self) -> list[tuple[Place, WorkerProcess]]:
-        """Every place with its worker."""
-        return list(self._workers.items())
+    def exchange_us(self, place: Place) -> tuple[float, ...]:
+        """How long the threads of the idle worker there now take to exchange data; nothing where
+        it has one thread or shares its cores. Raises :class:`RunFailed` where it has died or does
+        not answer; it is no more then."""
+        worker = self._workers[place]
+        if len(worker.cores) == 1 or self._layout.in_turn:
+            return ()
+        try:
+            return (worker.call(EXCHANGE, timeout_s=EXCHANGE_LIMIT_S),)
+        except RunFailed:
+            worker.kill()
+            raise
 
     def replace_ended(self, busy: Container[Place]) -> None:
         """A fresh, warm worker in place of each one that has died, except on ``busy`` places:
         what those reported last has yet to be read."""
-        for place, worker in self.items():
+        for place, worker in list(self._workers.items()):
             if place not in busy and worker.has_ended:
                 worker.kill()
                 fresh = self._workers[place] = self._spawn(*place)
                 fresh.warm_up()
+
+    def cpu_seconds(self) -> float:
+        """Of all workers so far, those that run and those that have ended, with the data loaders
+        of their finished jobs."""
+        ended = resource.getrusage(resource.RUSAGE_CHILDREN)
+        total = ended.ru_utime + ended.ru_stime
+        for worker in self._workers.values():
+            with contextlib.suppress(psutil.Error):
+                times = psutil.Process(worker.pid).cpu_times()
+                total += times.user + times.system + times.children_user + times.children_system
+        return total
 
     def stop(self, grace_s: float) -> None:
         """Ask every worker to stop at its next step, and end all within about ``grace_s``."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import statistics
 from array import array
 from bisect import bisect_right
 from collections.abc import Iterable, Sequence
@@ -21,7 +22,7 @@ from rmixer.workload import Job
 @dataclass
 class JobRecord:
     """One attempt at one job, in seconds of the run's clock. ``predicted_bytes`` is the peak of its
-    memory by its profile."""
+    memory by its profile; ``exchanges_us`` are those between its cores, before it and after."""
 
     job: Job
     booking: Booking
@@ -34,6 +35,7 @@ class JobRecord:
     state: Literal["done", "failed", "interrupted"] = "interrupted"
     answer: dict[str, Any] = field(default_factory=dict)
     error: str | None = None
+    exchanges_us: list[float] = field(default_factory=list)
 
     def span(self, phase: str) -> tuple[float, float] | None:
         """From when to when the job was in ``phase``."""
@@ -75,6 +77,7 @@ class JobRecord:
             loss=self.answer.get("loss"),
             quality=self.answer.get("quality", {}),
             error=self.error,
+            exchange_us=statistics.fmean(self.exchanges_us) if self.exchanges_us else None,
         )
 
 

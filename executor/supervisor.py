@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-import resource
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from multiprocessing.connection import wait
 from pathlib import Path
-
-import psutil
 
 from executor.interrupts import Interrupts
 from executor.ledger import Ledger
@@ -85,13 +82,13 @@ class Supervisor:
         """Run to the end, or until it is interrupted or fails; either way no process is left
         behind and what was recorded is returned."""
         interrupted, failure = False, None
-        cpu_s = self._cpu_seconds()
+        cpu_s = self._pool.cpu_seconds()
         with Interrupts() as interrupts:
             try:
                 try:
                     self._observer.warming(sum(entry.slots for entry in self._layout.devices))
                     self._pool.start()
-                    cpu_s = self._cpu_seconds()
+                    cpu_s = self._pool.cpu_seconds()
                     self._begin_s = time.perf_counter()
                     self._loop(interrupts)
                 except KeyboardInterrupt:
@@ -99,7 +96,7 @@ class Supervisor:
                 except Exception as error:
                     failure = error
                 self._wind_down()
-                cpu_s = self._cpu_seconds() - cpu_s
+                cpu_s = self._pool.cpu_seconds() - cpu_s
             finally:
                 self._pool.stop(EXIT_GRACE_S)
                 self._remove_unfinished()
@@ -142,14 +139,16 @@ class Supervisor:
         self._records[job.id] = self._running[device, booking.slot] = record
         self._ledger.admit(device, job.id, predicted_bytes)
         self._observer.started(booking, job.steps)
+        place = (device, booking.slot)
         try:
-            self._pool[device, booking.slot].start(
+            record.exchanges_us.extend(self._pool.exchange_us(place))
+            self._pool[place].start(
                 "rmixer.training.train_job:train_job",
                 job=vars(job),
                 save_to=str(self._model_path(job)),
             )
         except RunFailed as error:
-            self._lost((device, booking.slot), str(error))
+            self._lost(place, str(error))
 
     def _model_path(self, job: Job) -> Path:
         return self._folder / "models" / f"{job.id}.pt"
@@ -187,6 +186,8 @@ class Supervisor:
             record.answer = message["answer"]
             record.state = "interrupted" if record.answer["interrupted"] else "done"
             self._end(place, message["at"] + to_run_s)
+            with contextlib.suppress(RunFailed):  # one that has died since is replaced
+                record.exchanges_us.extend(self._pool.exchange_us(place))
         elif message["kind"] == "failed":
             record.state, record.error = "failed", message["error"]
             if record.job.is_own:
@@ -224,17 +225,6 @@ class Supervisor:
         for record in self._records.values():
             if record.state != "done":
                 unfinished(self._model_path(record.job)).unlink(missing_ok=True)
-
-    def _cpu_seconds(self) -> float:
-        """Of all workers so far, those that run and those that have ended, with the data loaders
-        of their finished jobs."""
-        ended = resource.getrusage(resource.RUSAGE_CHILDREN)
-        total = ended.ru_utime + ended.ru_stime
-        for _, worker in self._pool.items():
-            with contextlib.suppress(psutil.Error):
-                times = psutil.Process(worker.pid).cpu_times()
-                total += times.user + times.system + times.children_user + times.children_system
-        return total
 
     def _executed(
         self,

@@ -12,13 +12,13 @@ from experiments.comparison import (
     JobComparison,
     MemoryPair,
     NoiseFloor,
-    ProbeDrift,
     Speedup,
     StepPair,
     TimePair,
     read_comparison,
     write_comparison,
 )
+from experiments.machine_drift import exchange_drift, probe_drift
 from experiments.verdict import (
     Goals,
     Judgement,
@@ -84,7 +84,7 @@ def compare(
         completion_mape=_mean_size(completion),
         solo_step_mape=_mean_size(solo) if solo is not None else None,
         noise_floor=floor,
-        probe_drift=_probe_drift(profile_probe_s, measured.probe_s),
+        probe_drift=probe_drift(profile_probe_s, measured.probe_s),
         ablations={
             name: Ablation(
                 step_mape=_mean_size(_step_errors(run, measured)),
@@ -95,6 +95,9 @@ def compare(
         },
         speedup=_speedup(predicted, measured, sequential_predicted, sequential),
         verdict=_verdict(predicted, measured, repeat, step, solo, floor, goals or Goals()),
+        exchange_drift=exchange_drift(
+            (predicted, measured), (predicted, repeat), (sequential_predicted, sequential)
+        ),
     )
 
 
@@ -156,12 +159,6 @@ def _noise_floor(measured: RunSummary, repeat: RunSummary) -> NoiseFloor:
         completion=_mean_size(_completion_errors(measured, repeat)),
         makespan=abs(makespan) if makespan is not None else None,
     )
-
-
-def _probe_drift(profiled_s: float | None, measured_s: float | None) -> ProbeDrift | None:
-    if not profiled_s or measured_s is None:
-        return None
-    return ProbeDrift(profiled_s, measured_s, measured_s / profiled_s)
 
 
 def _speedup(

@@ -89,6 +89,21 @@ class ProbeDrift:
 
 
 @dataclass(frozen=True)
+class ExchangeDrift:
+    """How long the threads of jobs with several took to exchange a fixed amount of data, in the
+    mean of ``jobs`` of the measured runs, of the schedule and one at a time: when they were
+    profiled, and around the runs. ``ratio`` over 1 means that their cores were farther from each
+    other than in the rounds of which their profiles tell."""
+
+    __pydantic_config__ = ConfigDict(extra="forbid")
+
+    jobs: int
+    profiled_us: float
+    measured_us: float
+    ratio: float
+
+
+@dataclass(frozen=True)
 class Ablation:
     """The errors of the same schedule predicted by less than the whole model."""
 
@@ -142,6 +157,7 @@ class Comparison:
     ablations: dict[str, Ablation]
     speedup: Speedup | None
     verdict: Verdict
+    exchange_drift: ExchangeDrift | None = None
     schema_version: Literal[1] = SCHEMA_VERSION
 
 

@@ -111,7 +111,7 @@ def _step_table(profile: ModelProfile) -> Table:
 def _trust_table(profile: ModelProfile) -> Table:
     table = _table("How well that is known")
     table.add_column("device")
-    for name in ("threads", "± 95%", "two workers", "rounds", "slow, left out", "closure"):
+    for name in ("threads", "± 95%", "two workers", "rounds", "left out", "far cores", "closure"):
         table.add_column(name, justify="right", no_wrap=True)
     for step in profile.steps:
         table.add_row(
@@ -121,6 +121,7 @@ def _trust_table(profile: ModelProfile) -> Table:
             signed_percent(step.repeatability),
             str(step.rounds),
             str(step.dropped_rounds),
+            signed_percent(step.apart_us / step.mean_us if step.exchange_us else None),
             _closure(step.closure),
         )
     return table

@@ -7,7 +7,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from experiments.comparison import Comparison, JobComparison, Speedup
+from experiments.comparison import Comparison, ExchangeDrift, JobComparison, Speedup
 from experiments.quantities import ABSENT, milliseconds, percent, seconds, signed_percent
 from experiments.verdict import Judgement
 
@@ -150,9 +150,19 @@ def _summary_lines(comparison: Comparison) -> list[tuple[str, str]]:
         pace = "slower" if ratio >= 1 else "faster"
         text = f"{abs(ratio - 1):.1%} {pace} than when it was profiled, by a fixed computation"
         lines.append(("this machine", text))
+    if comparison.exchange_drift is not None:
+        lines.append(("between its cores", _exchange_words(comparison.exchange_drift)))
     if comparison.speedup is not None:
         lines.append(("against one at a time", _speedup_words(comparison.speedup)))
     return lines
+
+
+def _exchange_words(drift: ExchangeDrift) -> str:
+    pace = "longer" if drift.ratio >= 1 else "shorter"
+    return (
+        f"data took {abs(drift.ratio - 1):.1%} {pace} than when it was profiled, around "
+        f"{drift.jobs} job(s) with several threads"
+    )
 
 
 def _speedup_words(speedup: Speedup) -> str:

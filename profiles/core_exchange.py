@@ -48,6 +48,11 @@ class CoreExchange:
         torch.add(self._other.t(), 1.0, out=self._one)
 
 
+def exchange(channel: Channel) -> float:
+    """A worker's task: microseconds of an exchange between as many threads as it has."""
+    return CoreExchange().microseconds()
+
+
 def fastest_exchanges(channel: Channel, counts: Sequence[int]) -> dict[int, float]:
     """A worker's task: microseconds of an exchange by count of threads, the 5th percentile of
     many, in turn."""

@@ -29,6 +29,8 @@ from rmixer.workload import Job
 START_AND_PHASES_S, GPU_START_S = 11.0, 15.0
 _MEASURE_INPUT = "profiles.input_cost:measure_input"
 _NO_MEMORY = "OutOfMemoryError"
+WORST_CLOSURE, WORST_REPEATABILITY = 0.06, 0.15
+"""Beyond them a profile is not what it should be, whatever its step's interval says."""
 
 
 def profile_jobs(
@@ -89,6 +91,8 @@ def _profile(
     for found, step in zip(counts, profile.steps, strict=True):
         if step.exchange_us > PROBE_FACTOR * found.fastest_exchange_us:
             report(_far_apart(found, step))
+        if words := disturbed(step):
+            report(words)
         if step.half_width > plan.precision:
             report(_too_noisy(found, step, plan))
     return profile
@@ -165,6 +169,22 @@ def _far_apart(found: Found, step: StepCost) -> str:
     )
 
 
+def disturbed(step: StepCost) -> str:
+    """In words that the machine was not the same throughout, as the step itself shows; nothing
+    where it does not."""
+    where = f"with {step.threads} thread(s)" + (" on the GPU" if step.device == "gpu" else "")
+    again = "the machine was not the same throughout; profile it again (`--again`)"
+    lane, closure = max(step.closure.items(), key=lambda item: abs(item[1]), default=("", 0.0))
+    if abs(closure) > WORST_CLOSURE:
+        return (
+            f"{where} operators and gaps on lane {lane} add up to {1 + closure:.0%} of the step: "
+            f"{again}"
+        )
+    if step.repeatability > WORST_REPEATABILITY:
+        return f"{where} one worker took {step.repeatability:.0%} longer than the other: {again}"
+    return ""
+
+
 def _too_noisy(found: Found, step: StepCost, plan: Plan) -> str:
     """In words how far from precise a step is, and what it would take."""
     means = steady_together(found.passes, found.fastest_exchange_us).block_means_s
@@ -173,6 +193,6 @@ def _too_noisy(found: Found, step: StepCost, plan: Plan) -> str:
     needed_s = blocks_needed(means, plan.precision) * each_s / PASSES
     return (
         f"this machine is noisy: the mean step with {step.threads} thread(s) is known within "
-        f"{step.half_width:.1%}, not {plan.precision:.1%}, after {rounds_s:.0f} s; that would "
+        f"{step.half_width:.2%}, not {plan.precision:.2%}, after {rounds_s:.0f} s; that would "
         f"take about {needed_s * PASSES:.0f} s (`--seconds {needed_s:.0f}`)"
     )

@@ -1,8 +1,8 @@
 """Rounds of blocks: the step without PyTorch's profiler, with it, and without it again.
 
 Each round begins and ends with a probe of the machine and, where the step has several threads, of
-how fast their cores exchange data; rounds in which either was slow at either end are kept apart.
-Rounds follow until the mean step is known well enough or their time is over.
+how fast their cores exchange data; rounds in which either was slow at either end are kept apart, and
+so are those whose blocks show that the machine changed in between. Rounds follow until the mean step is known well enough or their time is over.
 """
 
 from __future__ import annotations
@@ -17,14 +17,20 @@ from typing import Any
 import numpy as np
 
 from profiles.bubble import Bubbles
-from profiles.precision import PROBE_FACTOR, PROBE_QUANTILE, half_width, steady_rounds
+from profiles.precision import (
+    LEAST_STEADY,
+    PROBE_FACTOR,
+    PROBE_QUANTILE,
+    half_width,
+    steady_rounds,
+    unchanged_rounds,
+)
 from rmixer.step_statistics import stall_limit_s, step_statistics
 from rmixer.training.process import WorkerProcess
 
 BLOCK_S = 0.1
 PATIENCE = 2.0
-"""For cores that exchange slowly: times the seconds that a worker's rounds have."""
-LEAST_STEADY = 2
+"""For a machine that is not steady: times the seconds that a worker's rounds have."""
 
 
 @dataclass(frozen=True)
@@ -58,9 +64,10 @@ class Blocks:
 
     def steady(self, slowest_exchange_us: float = math.inf) -> Blocks:
         """Those of the rounds in which the machine was not slow, by its probes and where no
-        exchange took longer than told."""
+        exchange took longer than told, and did not change, by the round's own blocks."""
         slow = {i for i, each_us in enumerate(self.exchanges_us) if each_us > slowest_exchange_us}
-        kept = [i for i in steady_rounds(self.probes_s).kept if i not in slow]
+        quick = [i for i in steady_rounds(self.probes_s).kept if i not in slow]
+        kept = [quick[i] for i in unchanged_rounds([self._three_means_s(i) for i in quick])]
         return Blocks(
             [self.probes_s[i] for i in kept],
             [self.plain[2 * i + half] for i in kept for half in (0, 1)],
@@ -69,6 +76,17 @@ class Blocks:
             [self.event_us[i] for i in kept],
             [self.exchanges_us[i] for i in kept] if self.exchanges_us else [],
         )
+
+    def _three_means_s(self, index: int) -> tuple[float, float, float]:
+        """The mean step in each block of a round, the profiled one in the middle, stalls apart. A
+        GPU's, whose profiled steps wait for the host, are taken to be as the others."""
+        before_s, after_s = (
+            step_statistics(self.plain[2 * index + half]).mean_s for half in (0, 1)
+        )
+        if "durations" not in (block := self.profiled[index]):
+            return before_s, (before_s + after_s) / 2, after_s
+        totals_us = (block["durations"] + block["gaps"]).sum(axis=1)
+        return before_s, step_statistics(totals_us).mean_s * 1e-6, after_s
 
     @property
     def mean_s(self) -> float:
@@ -87,7 +105,8 @@ def measure_rounds(
     worker: WorkerProcess, bubbles: Bubbles, plan: Plan, fastest_exchange_us: float = math.inf
 ) -> Blocks:
     """Rounds of a worker in a profiling session, as ``plan`` has them; up to twice as long where
-    its cores exchange slowly, against the fastest exchange known of this count of threads."""
+    too few of them count: the machine is not steady, or its cores exchange slowly, against the
+    fastest exchange known of this count of threads."""
     blocks = Blocks()
     begin_s = time.perf_counter()
     while not _is_enough(blocks, plan, fastest_exchange_us):
@@ -107,12 +126,12 @@ def _is_enough(blocks: Blocks, plan: Plan, fastest_exchange_us: float) -> bool:
     if rounds < plan.least_rounds:
         return False
     another_s = blocks.seconds / rounds
-    limit_us = slowest_exchange_us([blocks], fastest_exchange_us)
-    if sum(each_us <= limit_us for each_us in blocks.exchanges_us) < plan.least_rounds:
+    steady = blocks.steady(slowest_exchange_us([blocks], fastest_exchange_us))
+    if len(steady.probes_s) < plan.least_rounds:
         return blocks.seconds + another_s > PATIENCE * plan.seconds
     if blocks.seconds + another_s > plan.seconds:
         return True
-    return half_width(blocks.steady(limit_us).block_means_s) <= plan.precision
+    return half_width(steady.block_means_s) <= plan.precision
 
 
 def fastest_exchange_us(passes: Sequence[Blocks], known_us: float = math.inf) -> float:

@@ -64,9 +64,11 @@ class Store:
 
     def known_machine(self) -> Machine | None:
         """The machine this process runs on, if its usable cores, memory and processor are those of
-        one of one's own. A recorded one may be of the same make, and is yet another."""
+        one of one's own, of several the one that was measured last. A recorded one may be of the
+        same make, and is yet another."""
         here = (limits.usable_cores(), limits.usable_memory_bytes(), limits.processor_name())
-        for path in sorted(self.own.glob("*/machine.yaml")):
+        paths = sorted(self.own.glob("*/machine.yaml"))
+        for path in sorted(paths, key=lambda path: path.stat().st_mtime, reverse=True):
             machine = _read_machine(path)
             same = (machine.cores, machine.memory_bytes, machine.processor) == here
             if same and machine.origin == "measured":

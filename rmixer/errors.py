@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable
+
+LONGEST_WORD = 400
 
 
 class InputError(ValueError):
@@ -19,11 +22,21 @@ class InputError(ValueError):
 
     def __str__(self) -> str:
         place = f"{self.where}: {self.key}" if self.key else self.where
-        return f"{place}: found {self.found}; allowed: {self.allowed}"
+        return f"{place}: found {_shortened(self.found)}; allowed: {self.allowed}"
 
 
 class RunFailed(RuntimeError):  # noqa: N818 - an outcome
     """The run itself failed (a job failed for good, a goal was missed): exit code 1."""
+
+
+def _shortened(text: object) -> str:
+    """The same, but of words too long for a message (a number of thousands of digits) both ends."""
+    return re.sub(rf"\S{{{LONGEST_WORD + 1},}}", _both_ends, str(text))
+
+
+def _both_ends(found: re.Match[str]) -> str:
+    word = found[0]
+    return f"{word[:20]}…{word[-20:]} ({len(word)} characters)"
 
 
 def choice(found: str, names: Iterable[str]) -> str:

@@ -19,7 +19,10 @@ class JobSummary:
     """One job. Times count from the first dispatch; ``end_s`` is its completion.
 
     ``step_ms_p50`` and ``step_ms_mean`` are over its training steps after warm-up, the mean with
-    stalls left out; ``stall_s`` is what the left-out stalls add up to. ``loss`` and ``quality``
+    stalls left out; ``stall_s`` is what the left-out stalls add up to. ``exchange_us`` is how long
+    the threads of a job that has several, on cores of its own, took to exchange a fixed amount of
+    data: the mean of just before it and just after, or, in a prediction, when it was profiled
+    (None where they were not asked). ``loss`` and ``quality``
     (``auc`` or another, by name) are of held-out batches after training (none in a simulation).
     """
 
@@ -44,6 +47,7 @@ class JobSummary:
     loss: float | None = None
     quality: dict[str, float] = field(default_factory=dict)
     error: str | None = None
+    exchange_us: float | None = None
 
 
 @dataclass(frozen=True)

@@ -85,7 +85,7 @@ def _job(
     device = booking.devices[0]
     cost = profile.step(device_kind(device), len(booking.cores))
     # A simulated step carries its share of stalls; a measured mean and median leave them out.
-    without_stalls_us = cost.mean_us + cost.apart_us
+    without_stalls = 1.0 - cost.stall_us / cost.expected_us
     steps = sum(row.steps for row in rows)
     mean_s = sum(row.duration_s for row in rows) / steps if steps > 0 else None
     median_s = _median_step_s(rows) if steps > 0 else None
@@ -102,10 +102,11 @@ def _job(
         steps=job.steps,
         samples=job.steps * job.batch,
         step_ms_p50=None if median_s is None else median_s * 1e3 * cost.p50_us / cost.expected_us,
-        step_ms_mean=None if mean_s is None else mean_s * 1e3 * without_stalls_us / cost.expected_us,
+        step_ms_mean=None if mean_s is None else mean_s * 1e3 * without_stalls,
         stall_s=cost.stall_us * 1e-6 * steps,
         peak_bytes=peaks[device_kind(device)],
         state="done",
+        exchange_us=cost.exchange_us or None,
     )
 
 

@@ -55,11 +55,16 @@ class Gantt:
     makespan_s: dict[str, float]
 
 
-def gantt_data(timelines: Mapping[str, Timeline], models: Mapping[str, str]) -> Gantt:
+def gantt_data(
+    timelines: Mapping[str, Timeline],
+    models: Mapping[str, str],
+    makespan_s: Mapping[str, float] | None = None,
+) -> Gantt:
     """Bars of every run; neighbouring intervals of one job, attempt, slot and stage are one bar.
 
     ``models`` names each job's model. Waiting and the workers' start-up have no bar: time zero is
     the first interval of another kind, so that predicted and measured begin together.
+    ``makespan_s`` is by run as its summary has it; else it is the end of the last bar.
     """
     bars = {run: tuple(_bars(timeline, models)) for run, timeline in timelines.items()}
     every = [bar for run in bars.values() for bar in run]
@@ -67,7 +72,10 @@ def gantt_data(timelines: Mapping[str, Timeline], models: Mapping[str, str]) -> 
         rows=tuple(sorted({bar.row for bar in every}, key=_row_order)),
         models=tuple(dict.fromkeys(models[job] for job in models)),
         bars=bars,
-        makespan_s={run: max((bar.end_s for bar in own), default=0.0) for run, own in bars.items()},
+        makespan_s={
+            run: (makespan_s or {}).get(run, max((bar.end_s for bar in own), default=0.0))
+            for run, own in bars.items()
+        },
     )
 
 

@@ -5,23 +5,51 @@ from __future__ import annotations
 import contextlib
 import sys
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 
 from rich.markup import escape
-from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, Progress, Task, TextColumn, TimeRemainingColumn
+from rich.text import Text
 
 from rmixer.cli.console import notes
 
 
 @contextlib.contextmanager
-def bar(title: str) -> Iterator[Callable[[int, int], None]]:
-    """A bar that moves with each call (done, total)."""
+def bar(title: str, about_s: float | None = None) -> Iterator[Callable[[int, int], None]]:
+    """A bar that moves with each call (done, total). Where the whole takes some ``about_s``, the
+    time left is told from the start."""
     with progress_bars("{task.completed:.0f}/{task.total}") as bars:
-        task = bars.add_task(escape(title), total=None)
+        task = bars.add_task(escape(title), total=None, about_s=about_s, done_s=0.0)
 
         def move(done: int, total: int) -> None:
-            bars.update(task, completed=done, total=total)
+            done_s = bars.tasks[0].elapsed or 0.0
+            bars.update(task, completed=done, total=total, done_s=done_s)
 
         yield move
+
+
+class _TimeLeft(TimeRemainingColumn):
+    """The time left, of few and long units too."""
+
+    max_refresh = 0.0
+
+    def render(self, task: Task) -> Text:
+        about_s = task.fields.get("about_s")
+        if about_s is None or not task.total:
+            return super().render(task)
+        left_s = time_left_s(
+            about_s, task.completed, task.total, task.fields["done_s"], task.elapsed or 0.0
+        )
+        return Text(str(timedelta(seconds=round(left_s))), style="progress.remaining")
+
+
+def time_left_s(
+    about_s: float, done: float, total: float, done_s: float, elapsed_s: float
+) -> float:
+    """By how long the units that are ``done`` took, the last of them ``done_s`` after the start;
+    before that, by how long the whole is expected to take."""
+    each_s = done_s / done if done else about_s / total
+    return max(0.0, (total - done) * each_s - (elapsed_s - done_s))
 
 
 def progress_bars(state: str) -> Progress:
@@ -30,7 +58,7 @@ def progress_bars(state: str) -> Progress:
         TextColumn("{task.description:<28}"),
         BarColumn(bar_width=30),
         TextColumn(state),
-        TimeRemainingColumn(),
+        _TimeLeft(),
         console=notes(),
         disable=not sys.stderr.isatty(),
         transient=True,

@@ -107,7 +107,7 @@ def run(
         return
     report(f"profiling {len(plan.missing)} model(s), about {plan.seconds:.0f} s")
     prepare_data(Workload("profile", 0, tuple(plan.missing)), bar)
-    with bar("profiling") as progress:
+    with bar("profiling", plan.seconds) as progress:
         profile_missing(plan, machine, store, report, progress)
 
 

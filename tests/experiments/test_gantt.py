@@ -40,6 +40,9 @@ def test_stretches_of_one_stage_are_one_bar() -> None:
         Bar("din-0", "amazon_din", row, "evaluate, save", 6.0, 6.5),
     )
     assert data.makespan_s == {"measured": 6.5}
+    assert (
+        gantt_data({"measured": timeline}, MODELS, {"measured": 6.6}).makespan_s["measured"] == 6.6
+    )
 
 
 def test_training_around_an_evaluation_is_two_bars() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,7 @@ from profiles.bubble import Work
 from profiles.neighbours import Neighbours
 from profiles.operator_formulas import OperatorWork
 from profiles.phases import PhaseTimes
-from profiles.profiler import _far_apart
+from profiles.profiler import _far_apart, disturbed
 from profiles.rounds import Blocks
 from profiles.trace_reading import INPUT_MARK, Called
 from rmixer.profile import ModelProfile, Sensitivity
@@ -104,10 +105,14 @@ def test_rounds_in_which_the_cores_were_far_apart_are_left_out_too() -> None:
     """A step took 1.4 times as long in the first worker's last round and all of the second's."""
     near, far = blocks(1 * MS, [0.05] * 3), blocks(1.4 * MS, [0.05] * 2)
     near.plain[4:] = [[1.4 * MS] * 5] * 2
+    near.profiled[2] = profiled(880.0 + 0.4 * 1004, 20.0)
     near.exchanges_us, far.exchanges_us = [40.0, 42.0, 70.0], [70.0, 71.0]
     (step,) = made(near, far).steps
     assert (step.rounds, step.dropped_rounds, step.exchange_us) == (2, 3, 41.0)
     assert step.mean_us == pytest.approx(1000.0)
+    assert step.apart_us == pytest.approx(0.6 * 400)  # 30 of 50 steps
+    assert step.expected_us == pytest.approx(1240.0)
+    assert step.scale["cpu"] == pytest.approx(1240 / 999)
     assert step.repeatability == pytest.approx(1.4 / (3.4 / 3) - 1)  # all of both, for one has none
 
 
@@ -117,8 +122,18 @@ def test_cores_that_were_far_apart_all_the_while_are_told() -> None:
     measured = found(far)
     measured.fastest_exchange_us = 40.0
     (step,) = assemble(make_job(), make_machine(), [measured], 0.05).steps
-    assert (step.rounds, step.exchange_us) == (2, 72.0)
+    assert (step.rounds, step.exchange_us, step.apart_us) == (2, 72.0, 0.0)
     assert "took 1.8 times as long to exchange data" in _far_apart(measured, step)
+
+
+def test_a_profile_of_a_machine_that_changed_is_told() -> None:
+    (step,) = made(blocks(1 * MS, [0.05] * 2, 780.0), blocks(1.1 * MS, [0.05] * 2, 780.0)).steps
+    assert "operators and gaps on lane cpu add up to 86% of the step" in disturbed(step)
+    (step,) = made(blocks(1 * MS, [0.05] * 3), blocks(1.04 * MS, [0.05] * 3)).steps
+    assert disturbed(step) == ""
+    apart = replace(step, repeatability=0.3)
+    assert "1 thread(s) one worker took 30% longer than the other" in disturbed(apart)
+    assert disturbed(replace(step, closure={})) == ""
 
 
 def test_repeatability_is_how_far_two_workers_are_apart() -> None:

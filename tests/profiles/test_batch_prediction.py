@@ -113,6 +113,17 @@ def test_the_number_of_calls_may_depend_on_the_batch() -> None:
     assert sum(cost.mean_us for cost in products) == pytest.approx(100.0 + 6.0 * 600)
 
 
+def test_far_cores_add_the_same_share_to_a_step_of_any_size() -> None:
+    """What was seen at each size is chance: 10% and 30% make 20%."""
+
+    def apart(batch: int, share: float) -> ModelProfile:
+        step = make_step(mean_us=1000.0, apart_us=1000.0 * share)
+        return replace(affine(batch), steps=(step,))
+
+    found = predict_batch([apart(100, 0.1), apart(200, 0.3)], affine(150).identity)
+    assert found.steps[0].apart_us == pytest.approx(200.0)
+
+
 def test_nothing_becomes_less_than_nothing() -> None:
     slow_start = replace(affine(100), steps=(make_step(mean_us=1000.0),))
     steep = replace(affine(200), steps=(make_step(mean_us=9000.0),))

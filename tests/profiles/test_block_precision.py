@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from profiles.precision import blocks_needed, half_width, steady_rounds
+from profiles.precision import blocks_needed, half_width, steady_rounds, unchanged_rounds
 
 
 def test_by_hand() -> None:
@@ -42,3 +42,15 @@ def test_rounds_of_a_stalled_machine_are_kept_apart() -> None:
     found = steady_rounds(probes_s)
     assert (found.kept, found.dropped) == ((0, 1, 2, 4), 2)
     assert steady_rounds([0.05]).kept == (0,)
+
+
+def test_rounds_in_which_the_machine_changed_are_kept_apart() -> None:
+    """The middle usually takes twice as long. It may be 1.25 times off, and so may the others."""
+    means = [(1.0, 2.0, 1.0), (1.0, 2.4, 1.0), (1.0, 2.6, 1.0), (1.0, 2.0, 1.3), (1.0, 2.0, 1.1)]
+    assert unchanged_rounds(means) == (0, 1, 4)
+
+
+def test_but_not_where_hardly_any_would_be_left() -> None:
+    assert unchanged_rounds([(1.0, 1.0, 2.0), (1.0, 1.0, 1.0)]) == (0, 1)
+    assert unchanged_rounds([(1.0, 1.0, 2.0)]) == (0,)
+    assert unchanged_rounds([]) == ()

@@ -6,6 +6,7 @@ import itertools
 from collections.abc import Iterator
 from typing import Any
 
+import numpy as np
 import pytest
 
 from profiles import rounds
@@ -84,9 +85,31 @@ def test_a_round_counts_only_where_the_machine_was_quick_at_both_ends() -> None:
 
     worker: Any = Worker(iter([0.01] * 99))
     bubbles: Any = Slow()
-    blocks = measure_rounds(worker, bubbles, Plan(least_rounds=6, seconds=60))
+    blocks = measure_rounds(worker, bubbles, Plan(least_rounds=4, seconds=60))
     assert blocks.probes_s == [0.05, 0.05, 0.09, 0.09, 0.05, 0.05]
     assert len(blocks.steady().plain) == 2 * 4
+
+
+@pytest.mark.usefixtures("clock")
+def test_nor_one_in_which_the_machine_changed() -> None:
+    """The first round's second block is 1.3 times as slow as its first, the second's 1.2 times."""
+    steps_s = iter([0.010, 0.013, 0.010, 0.012, *[0.010] * 99])
+    worker: Any = Worker(steps_s)
+    bubbles: Any = Bubbles()
+    blocks = measure_rounds(worker, bubbles, Plan(precision=0.5, least_rounds=3, seconds=60))
+    assert len(blocks.probes_s) == 4
+    assert blocks.steady().plain == [[each_s] * 4 for each_s in (0.010, 0.012, *[0.010] * 4)]
+
+
+def test_the_profiled_block_is_compared_by_what_it_usually_takes() -> None:
+    """Twice as long as the others, but three times in the second round."""
+    totals_us = [20e3, 30e3, 20e3, 20e3]
+    profiled = [
+        {"durations": np.full((5, 2), total / 2 - 5), "gaps": np.full((5, 2), 5.0)}
+        for total in totals_us
+    ]
+    blocks = Blocks([0.05] * 4, [[0.010] * 5] * 8, profiled, 1.0, [1.0, 2.0, 3.0, 4.0])
+    assert blocks.steady().event_us == [1.0, 3.0, 4.0]
 
 
 def test_stalls_say_nothing_about_precision() -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import os
+import time
 from pathlib import Path
 
 import pytest
@@ -211,6 +213,14 @@ def test_this_machine_is_measured_once(store: Store, monkeypatch: pytest.MonkeyP
     assert store.known_machine() is None
     assert store.this_machine() == store.this_machine() == this()
     assert measured == ["once"]
+
+
+def test_of_several_names_for_this_machine_the_one_measured_last_counts(store: Store) -> None:
+    for age_s, name in ((30, "aaa"), (10, "mmm"), (20, "zzz")):
+        place = store.save_machine(dataclasses.replace(this(), name=name))
+        then_s = time.time() - age_s
+        os.utime(place, (then_s, then_s))
+    assert store.known_machine() == dataclasses.replace(this(), name="mmm")
 
 
 def test_a_recorded_machine_of_the_same_make_is_not_this_one(store: Store) -> None:

@@ -50,6 +50,12 @@ def test_a_step_alone_takes_its_mean_and_its_stalls():
     assert [segment.host_s for segment in step.segments] == pytest.approx([12e-6, 30e-6])
 
 
+def test_and_what_far_cores_add_to_it():
+    step = make_step(mean_us=40, stall_us=2, apart_us=8)
+    profile = make_profile(steps=[step], operators=[make_operator(40)])
+    assert step_segments(profile, "cpu", 1).solo_s == pytest.approx(50e-6)
+
+
 def test_weight_is_share_of_bytes_over_share_of_time():
     # 1/4 of the bytes in 1/2 of the time, 3/4 in the other half.
     operators = [make_operator(20, moved_bytes=100), make_operator(20, moved_bytes=300)]

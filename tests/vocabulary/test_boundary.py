@@ -111,6 +111,15 @@ def test_the_nearest_name_is_found_whatever_its_case() -> None:
     assert choice("zzz", ["b", "a"]) == "one of a, b"
 
 
+def test_a_word_of_thousands_of_characters_is_shortened() -> None:
+    """Many words are not: they may be the names of what is missing."""
+    error = InputError("--batch", "", "9" * 5000, "less")
+    digits = "9" * 20
+    assert str(error) == f"--batch: found {digits}…{digits} (5000 characters); allowed: less"
+    names = ", ".join(f"criteo_dlrm-{i}" for i in range(200))
+    assert names in str(InputError("w.yaml", "", names, "none"))
+
+
 def test_an_error_can_cross_processes() -> None:
     error = InputError("w.yaml", "jobs.2.batch", 0, "a whole number > 0")
     again = pickle.loads(pickle.dumps(error))
