@@ -27,7 +27,7 @@ from profiles.operators import (
 )
 from profiles.phases import PhaseTimes
 from profiles.precision import half_width
-from profiles.rounds import Blocks, steady_together, together, unlikeness
+from profiles.rounds import Blocks, apart_s, steady_together, together, unlikeness
 from profiles.warm_up import warm_up_steps
 from rmixer.cost_identity import cost_identity
 from rmixer.fingerprint import take_fingerprint
@@ -132,7 +132,7 @@ def _step_cost(
     step = step_statistics(list(chain.from_iterable(blocks.plain)))
     mean_us = step.mean_s * 1e6
     stall_us = step.stall_s / step.n * 1e6
-    apart_us = max(0.0, together([p.steady() for p in found.passes]).mean_s * 1e6 - mean_us)
+    apart_us = apart_s(found.passes, found.fastest_exchange_us) * 1e6
     whole_us = mean_us + stall_us + apart_us
     noise = half_width(blocks.block_means_s)
     return StepCost(
@@ -214,5 +214,5 @@ def _of_steps(
 def event_costs(counts: Sequence[Found], kind: Kind) -> list[float]:
     """What an event cost the profiler in each round that counts, at all thread counts: it is the
     host's cost, which threads do not share, nor does it depend on the job."""
-    passes = [one.steady() for found in counts if found.kind == kind for one in found.passes]
+    passes = [one.quick() for found in counts if found.kind == kind for one in found.passes]
     return together(passes).event_us

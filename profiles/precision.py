@@ -10,7 +10,6 @@ import numpy as np
 from scipy import stats
 
 PROBE_QUANTILE, PROBE_FACTOR = 0.05, 1.25
-LEAST_STEADY = 2
 
 
 def half_width(means: Sequence[float]) -> float:
@@ -53,12 +52,10 @@ def steady_rounds(probes_s: Sequence[float]) -> Rounds:
 def unchanged_rounds(means: Sequence[tuple[float, float, float]]) -> tuple[int, ...]:
     """The rounds of three blocks in which the machine was the same all the while, by their mean
     steps: the middle one, which has the profiler, in units of what that usually takes (its ratio to
-    the mean of the others, the median over rounds), the three are at most 1.25 x apart. All, where
-    that would leave hardly any."""
+    the mean of the others, the median over rounds), the three are at most 1.25 x apart."""
     usual = float(np.median([2 * middle / (first + last) for first, middle, last in means] or [1]))
-    kept = tuple(
+    return tuple(
         index
         for index, (first, middle, last) in enumerate(means)
         if max(first, middle / usual, last) <= PROBE_FACTOR * min(first, middle / usual, last)
     )
-    return kept if len(kept) >= LEAST_STEADY else tuple(range(len(means)))

@@ -1,8 +1,9 @@
 """Rounds of blocks: the step without PyTorch's profiler, with it, and without it again.
 
 Each round begins and ends with a probe of the machine and, where the step has several threads, of
-how fast their cores exchange data; rounds in which either was slow at either end are kept apart, and
-so are those whose blocks show that the machine changed in between. Rounds follow until the mean step is known well enough or their time is over.
+how fast their cores exchange data. Rounds in which either was slow at either end are kept apart,
+and so are those whose blocks show that the machine changed in between. Rounds follow until the mean
+step is known well enough or their time is over.
 """
 
 from __future__ import annotations
@@ -18,7 +19,6 @@ import numpy as np
 
 from profiles.bubble import Bubbles
 from profiles.precision import (
-    LEAST_STEADY,
     PROBE_FACTOR,
     PROBE_QUANTILE,
     half_width,
@@ -31,6 +31,7 @@ from rmixer.training.process import WorkerProcess
 BLOCK_S = 0.1
 PATIENCE = 2.0
 """For a machine that is not steady: times the seconds that a worker's rounds have."""
+LEAST_STEADY = 2
 
 
 @dataclass(frozen=True)
@@ -62,12 +63,18 @@ class Blocks:
     event_us: list[float] = field(default_factory=list)
     exchanges_us: list[float] = field(default_factory=list)
 
-    def steady(self, slowest_exchange_us: float = math.inf) -> Blocks:
-        """Those of the rounds in which the machine was not slow, by its probes and where no
-        exchange took longer than told, and did not change, by the round's own blocks."""
+    def quick(self, slowest_exchange_us: float = math.inf) -> Blocks:
+        """Those of the rounds in which the machine was not slow, by its probes, and no exchange
+        took longer than told."""
         slow = {i for i, each_us in enumerate(self.exchanges_us) if each_us > slowest_exchange_us}
-        quick = [i for i in steady_rounds(self.probes_s).kept if i not in slow]
-        kept = [quick[i] for i in unchanged_rounds([self._three_means_s(i) for i in quick])]
+        return self._only([i for i in steady_rounds(self.probes_s).kept if i not in slow])
+
+    def unchanged(self) -> Blocks:
+        """Those of the rounds in which the machine did not change, by their own blocks."""
+        means = [self._three_means_s(i) for i in range(len(self.probes_s))]
+        return self._only(unchanged_rounds(means))
+
+    def _only(self, kept: Sequence[int]) -> Blocks:
         return Blocks(
             [self.probes_s[i] for i in kept],
             [self.plain[2 * i + half] for i in kept for half in (0, 1)],
@@ -102,14 +109,19 @@ class Blocks:
 
 
 def measure_rounds(
-    worker: WorkerProcess, bubbles: Bubbles, plan: Plan, fastest_exchange_us: float = math.inf
+    worker: WorkerProcess,
+    bubbles: Bubbles,
+    plan: Plan,
+    fastest_exchange_us: float = math.inf,
+    earlier: Sequence[Blocks] = (),
 ) -> Blocks:
-    """Rounds of a worker in a profiling session, as ``plan`` has them; up to twice as long where
-    too few of them count: the machine is not steady, or its cores exchange slowly, against the
-    fastest exchange known of this count of threads."""
+    """Rounds of a worker in a profiling session, as ``plan`` has them, those of ``earlier`` workers
+    included in what is known; up to twice as long where too few of its own count: the machine is
+    not steady, or its cores exchange slowly, against the fastest exchange known of this count of
+    threads."""
     blocks = Blocks()
     begin_s = time.perf_counter()
-    while not _is_enough(blocks, plan, fastest_exchange_us):
+    while not _is_enough(blocks, plan, fastest_exchange_us, earlier):
         before_s, before_us = bubbles.probe(), worker.ask("exchange")["exchange_us"]
         blocks.plain.append(worker.ask("block", seconds=BLOCK_S)["durations"])
         blocks.profiled.append(worker.ask("profiled", seconds=BLOCK_S))
@@ -121,17 +133,20 @@ def measure_rounds(
     return blocks
 
 
-def _is_enough(blocks: Blocks, plan: Plan, fastest_exchange_us: float) -> bool:
+def _is_enough(
+    blocks: Blocks, plan: Plan, fastest_exchange_us: float, earlier: Sequence[Blocks]
+) -> bool:
     rounds = len(blocks.probes_s)
     if rounds < plan.least_rounds:
         return False
     another_s = blocks.seconds / rounds
-    steady = blocks.steady(slowest_exchange_us([blocks], fastest_exchange_us))
-    if len(steady.probes_s) < plan.least_rounds:
+    limit_us = slowest_exchange_us([blocks], fastest_exchange_us)
+    if len(blocks.quick(limit_us).unchanged().probes_s) < plan.least_rounds:
         return blocks.seconds + another_s > PATIENCE * plan.seconds
     if blocks.seconds + another_s > plan.seconds:
         return True
-    return half_width(steady.block_means_s) <= plan.precision
+    together_so_far = steady_together([*earlier, blocks], fastest_exchange_us)
+    return half_width(together_so_far.block_means_s) <= plan.precision
 
 
 def fastest_exchange_us(passes: Sequence[Blocks], known_us: float = math.inf) -> float:
@@ -152,12 +167,26 @@ def slowest_exchange_us(passes: Sequence[Blocks], known_us: float = math.inf) ->
 
 def steady_together(passes: Sequence[Blocks], known_us: float = math.inf) -> Blocks:
     """The rounds that count, of all passes: cores that exchange slowly would make a mean of two
-    speeds. Where hardly any round was spared, those in which they did count too."""
+    speeds. Where hardly any round was spared, those in which the machine changed count too, and
+    where hardly any then, those in which they did exchange slowly."""
     limit_us = slowest_exchange_us(passes, known_us)
-    steady = together([blocks.steady(limit_us) for blocks in passes])
-    if len(steady.probes_s) >= LEAST_STEADY:
-        return steady
-    return together([blocks.steady() for blocks in passes])
+    quick = [blocks.quick(limit_us) for blocks in passes]
+    for found in ([blocks.unchanged() for blocks in quick], quick):
+        steady = together(found)
+        if len(steady.probes_s) >= LEAST_STEADY:
+            return steady
+    return together([blocks.quick() for blocks in passes])
+
+
+def apart_s(passes: Sequence[Blocks], known_us: float = math.inf) -> float:
+    """What rounds in which the cores exchanged slowly add to the mean step; nothing where they
+    count."""
+    limit_us = slowest_exchange_us(passes, known_us)
+    near = together([blocks.quick(limit_us).unchanged() for blocks in passes])
+    every = together([blocks.quick().unchanged() for blocks in passes])
+    if len(near.probes_s) < LEAST_STEADY:
+        return 0.0
+    return max(0.0, every.mean_s - near.mean_s)
 
 
 def together(passes: Sequence[Blocks]) -> Blocks:
@@ -176,7 +205,7 @@ def unlikeness(passes: Sequence[Blocks], known_us: float = math.inf) -> float:
     """How far the largest mean step of any pass is above the smallest, as a fraction of it: of
     all their rounds, but of those with fast exchange alone where every pass has some."""
     limit_us = slowest_exchange_us(passes, known_us)
-    steady = [blocks.steady(limit_us) for blocks in passes]
+    steady = [blocks.quick(limit_us).unchanged() for blocks in passes]
     compared = steady if all(blocks.plain for blocks in steady) else passes
     means = [statistics.fmean(blocks.block_means_s) for blocks in compared]
     return max(means) / min(means) - 1.0

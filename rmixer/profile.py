@@ -97,16 +97,16 @@ class StepCost:
 
     ``mean_us`` leaves stalls out (steps over 10 x the median), and rounds in which its cores
     exchanged data slowly; ``stall_us`` and ``apart_us`` are what these add to a step on average.
-    ``half_width`` is half the 95% interval of the mean by blocks, as a fraction of
-    it; ``repeatability`` how far the means of two workers in turn were apart; ``rounds`` are those
-    that count, ``dropped_rounds`` those in which the machine was slow; ``exchange_us`` how long its
-    cores took in the former to exchange a fixed amount of data, 0 with one thread. ``closure`` is
-    (sum of operators + gaps) / mean - 1 by lane, before scaling, and ``leftover`` says what that
-    comes from; ``scale`` is what the simulator multiplies operators and gaps by, by lane.
-    ``compute_slowdown[k - 1]`` and ``stream_slowdown[k - 1]`` are this step's mean, in units of its
-    mean alone, while k other cores compute in cache or stream memory (empty where no core is left
-    over, or it was not measured), from ``sensitivity``, all points of the sweep; ``pressure`` is
-    how much one such job slows a streaming neighbour, from 0 (as a compute loop does) to 1 (as
+    ``half_width`` is half the 95% interval of the mean by blocks, as a fraction of it;
+    ``repeatability`` how far the means of two workers in turn were apart; ``rounds`` are those that
+    count, ``dropped_rounds`` those in which the machine was slow or changed; ``exchange_us`` how
+    long its cores took in the former to exchange a fixed amount of data, 0 with one thread.
+    ``closure`` is (sum of operators + gaps) / mean - 1 by lane, before scaling, and ``leftover``
+    says what that comes from; ``scale`` is what the simulator multiplies operators and gaps by, by
+    lane. ``compute_slowdown[k - 1]`` and ``stream_slowdown[k - 1]`` are this step's mean, in units
+    of its mean alone, while k other cores compute in cache or stream memory (empty where no core is
+    left over, or it was not measured), from ``sensitivity``, all points of the sweep; ``pressure``
+    is how much one such job slows a streaming neighbour, from 0 (as a compute loop does) to 1 (as
     another stream does). Phases other than training are seconds; warm-up is that of the first
     ``warmup_steps`` of the profile. Only of a command job are known ``core_us``, the processor time
     that all its processes spend on a step, and ``gpu_us``, how long its GPU is busy with one.

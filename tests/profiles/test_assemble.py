@@ -133,6 +133,7 @@ def test_a_profile_of_a_machine_that_changed_is_told() -> None:
     assert disturbed(step) == ""
     apart = replace(step, repeatability=0.3)
     assert "1 thread(s) one worker took 30% longer than the other" in disturbed(apart)
+    assert disturbed(replace(apart, apart_us=200.0)) == ""
     assert disturbed(replace(step, closure={})) == ""
 
 

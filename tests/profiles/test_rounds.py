@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from profiles import rounds
 from profiles.rounds import (
     Blocks,
     Plan,
+    apart_s,
     fastest_exchange_us,
     measure_rounds,
     steady_together,
@@ -68,6 +70,20 @@ def test_a_noisy_one_is_measured_until_the_mean_is_known() -> None:
 
 
 @pytest.mark.usefixtures("clock")
+def test_what_an_earlier_worker_said_is_part_of_what_is_known() -> None:
+    """Its own blocks are all alike, but 10% longer than the other's: half the interval of four and
+    four blocks is 4.3% of their mean, of four and six 3.5%."""
+    plan = Plan(precision=0.05, least_rounds=2, seconds=60)
+    slower: Any = Worker(itertools.repeat(0.011))
+    bubbles: Any = Bubbles()
+    first = Blocks([0.05] * 2, [[0.010] * 4] * 4, [{}] * 2, 1.0, [1.5] * 2, [0.0] * 2)
+    assert len(measure_rounds(slower, bubbles, plan).probes_s) == 2
+    assert len(measure_rounds(slower, bubbles, plan, earlier=[first]).probes_s) == 2
+    precise = replace(plan, precision=0.04)
+    assert len(measure_rounds(slower, bubbles, precise, earlier=[first]).probes_s) == 3
+
+
+@pytest.mark.usefixtures("clock")
 def test_but_no_longer_than_told() -> None:
     """A round takes half a second here, by the clock's ticks."""
     assert taken([0.9, 1.1], Plan(precision=0.001, least_rounds=2, seconds=3)) == 6
@@ -87,7 +103,7 @@ def test_a_round_counts_only_where_the_machine_was_quick_at_both_ends() -> None:
     bubbles: Any = Slow()
     blocks = measure_rounds(worker, bubbles, Plan(least_rounds=4, seconds=60))
     assert blocks.probes_s == [0.05, 0.05, 0.09, 0.09, 0.05, 0.05]
-    assert len(blocks.steady().plain) == 2 * 4
+    assert len(blocks.quick().plain) == 2 * 4
 
 
 @pytest.mark.usefixtures("clock")
@@ -98,7 +114,7 @@ def test_nor_one_in_which_the_machine_changed() -> None:
     bubbles: Any = Bubbles()
     blocks = measure_rounds(worker, bubbles, Plan(precision=0.5, least_rounds=3, seconds=60))
     assert len(blocks.probes_s) == 4
-    assert blocks.steady().plain == [[each_s] * 4 for each_s in (0.010, 0.012, *[0.010] * 4)]
+    assert blocks.unchanged().plain == [[each_s] * 4 for each_s in (0.010, 0.012, *[0.010] * 4)]
 
 
 def test_the_profiled_block_is_compared_by_what_it_usually_takes() -> None:
@@ -109,7 +125,7 @@ def test_the_profiled_block_is_compared_by_what_it_usually_takes() -> None:
         for total in totals_us
     ]
     blocks = Blocks([0.05] * 4, [[0.010] * 5] * 8, profiled, 1.0, [1.0, 2.0, 3.0, 4.0])
-    assert blocks.steady().event_us == [1.0, 3.0, 4.0]
+    assert blocks.unchanged().event_us == [1.0, 3.0, 4.0]
 
 
 def test_stalls_say_nothing_about_precision() -> None:
@@ -166,3 +182,25 @@ def test_repeated_are_the_rounds_in_which_they_were_near() -> None:
         [0.05] * 2, [[0.014]] * 2 + [[0.011]] * 2, [{}] * 2, 1.0, [1.0] * 2, [70.0, 40.0]
     )
     assert unlikeness([one, other]) == pytest.approx(0.1)
+
+
+def test_where_all_rounds_changed_they_count() -> None:
+    """And so they do where all that did not were of cores far apart."""
+    halves = [[0.010], [0.020]] * 2
+    changed = Blocks([0.05] * 2, halves, [{}] * 2, 1.0, [1.0] * 2, [40.0, 41.0])
+    assert changed.unchanged().plain == []
+    assert steady_together([changed]).plain == halves
+    assert apart_s([changed]) == 0.0
+    far = Blocks([0.05] * 2, [[0.014]] * 4, [{}] * 2, 1.0, [1.0] * 2, [70.0, 72.0])
+    assert steady_together([changed, far]).plain == halves
+    assert steady_together([far], 40.0).plain == [[0.014]] * 4
+
+
+def test_what_far_cores_add() -> None:
+    """Half of the steps took 14 ms instead of 10. A machine that only changed adds nothing."""
+    near = Blocks([0.05] * 2, [[0.010]] * 4, [{}] * 2, 1.0, [1.0] * 2, [40.0, 41.0])
+    far = Blocks([0.05] * 2, [[0.014]] * 4, [{}] * 2, 1.0, [1.0] * 2, [70.0, 72.0])
+    assert apart_s([near, far]) == pytest.approx(0.002)
+    assert apart_s([near]) == apart_s([far], 40.0) == 0.0
+    changing = Blocks([0.05] * 3, [[0.010]] * 5 + [[0.020]], [{}] * 3, 1.0, [1.0] * 3, [0.0] * 3)
+    assert apart_s([changing]) == 0.0
