@@ -1,37 +1,51 @@
 """Makes the modelled GPU machine from the profiles of a measured CPU machine.
 
-``python -m experiments.model_gpu_machine [--machine NAME] [--cores 16] [--out FOLDER]`` writes
-``machine.yaml`` and a profile for each of that machine's.
+``python -m experiments.model_gpu_machine [--machine NAME] [--cores 16] [--without MODEL]
+[--out FOLDER]`` writes ``machine.yaml`` and a profile for each of that machine's.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
 
 from profiles.modelled_gpu import ModelledGpu, modelled_machine, modelled_profile
 from profiles.store import RECORDED, Store
+from rmixer.errors import choice
 from rmixer.machine import write_machine
+from rmixer.profile import ModelProfile
 from rmixer.profile_files import write_profile
 
 
 @click.command()
 @click.option("--machine", help="A known machine, or its folder. Default: this one.")
 @click.option("--cores", type=click.IntRange(1), default=16, show_default=True)
+@click.option("--without", multiple=True, metavar="MODEL", help="Leave its profiles out.")
 @click.option("--out", type=click.Path(path_type=Path), default=RECORDED, help="A folder.")
-def main(machine: str | None, cores: int, out: Path) -> None:
+def main(machine: str | None, cores: int, without: tuple[str, ...], out: Path) -> None:
     """Make and write."""
     store = Store()
     measured = store.machine(machine) if machine else store.this_machine()
     gpu = ModelledGpu()
     made = modelled_machine(measured, f"modelled-gpu-{cores}c", cores, gpu)
     write_machine(out / made.name / "machine.yaml", made)
-    profiles = store.profiles(measured.name)
+    known = store.profiles(measured.name)
+    check_models(without, known)
+    profiles = [profile for profile in known if profile.identity.model not in without]
     for profile in profiles:
         modelled = modelled_profile(profile, made, gpu)
         write_profile(out / made.name / modelled.key, modelled)
     click.echo(f"{len(profiles)} modelled profiles of {made.name} under {out}")
+
+
+def check_models(without: Sequence[str], known: Sequence[ModelProfile]) -> None:
+    """Raise :class:`click.UsageError` for a name in ``without`` of which nothing is ``known``."""
+    models = {profile.identity.model for profile in known}
+    for name in without:
+        if name not in models:
+            raise click.UsageError(f"--without: found {name!r}; allowed: {choice(name, models)}")
 
 
 if __name__ == "__main__":

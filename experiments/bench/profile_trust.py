@@ -56,6 +56,7 @@ def rows_of(profile: ModelProfile) -> list[dict[str, Any]]:
             "rounds": step.rounds,
             "dropped_rounds": step.dropped_rounds,
             "stalls": step.stalls,
+            "apart": step.apart_us / step.mean_us,
             "closure": closure,
         }
         for step in profile.steps
@@ -68,10 +69,11 @@ def present(rows: list[dict[str, Any]]) -> str:
     are known well enough to tell it."""
     table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
     table.add_column("model", no_wrap=True)
-    for name in ("batch", "lane", "threads", "mean ms", "± 95%", "repeated", "rounds", "closure"):
+    numbers = ("batch", "lane", "threads", "mean ms", "± 95%", "repeated", "rounds", "far cores")
+    for name in (*numbers, "closure"):
         table.add_column(name, justify="right", no_wrap=True)
     for row in rows:
-        dropped = f" (+{row['dropped_rounds']} slow)" if row["dropped_rounds"] else ""
+        dropped = f" (+{row['dropped_rounds']} out)" if row["dropped_rounds"] else ""
         table.add_row(
             row["model"],
             str(row["batch"]),
@@ -81,6 +83,7 @@ def present(rows: list[dict[str, Any]]) -> str:
             f"{row['half_width']:.1%}",
             f"{row['repeatability']:.1%}",
             f"{row['rounds']}{dropped}",
+            f"{row['apart']:+.1%}" if row["apart"] else "",
             f"{row['closure']:+.1%}",
         )
     known = [row for row in rows if row["half_width"] <= MEDIAN_GOAL]
