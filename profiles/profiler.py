@@ -131,7 +131,7 @@ def profiling_seconds(
     for count in threads:
         swept = plan.neighbours and bubble_levels(cores - count)
         sweep_s = plan.sweep_seconds / 2 if swept else 0.0
-        rounds_s = PASSES * plan.seconds * (PATIENCE if count > 1 else 1.0)
+        rounds_s = PASSES * plan.seconds * PATIENCE
         each_s = START_AND_PHASES_S + rounds_s + sweep_s
         total_s += each_s + (each_s + GPU_START_S + sweep_s if on_gpu else 0.0)
     return total_s
