@@ -43,13 +43,22 @@ class Crew:
         self.exchange_us = dict(enumerate(machine.exchange_us, start=1))
         self.bubbles = self._ending.enter_context(Bubbles(machine.cores))
 
+    @property
+    def places(self) -> Sequence[tuple[str, int]]:
+        """Where a job is measured: on which device, with how many threads."""
+        return tuple(places(self._machine, self._threads))
+
+    @property
+    def workers(self) -> int:
+        """Of one job."""
+        return PASSES * len(self.places)
+
     @contextlib.contextmanager
     def fresh(self, jobs: int) -> Iterator[Staff]:
         """Warm workers for one job; ``jobs``, it included, are still to come. They have ended when
         the context is left."""
         if not self._ready:
-            workers = PASSES * len(places(self._machine, self._threads))
-            at_once = min(MOST_AHEAD, len(self._machine.cores) // workers, jobs)
+            at_once = min(MOST_AHEAD, len(self._machine.cores) // self.workers, jobs)
             self._start(max(1, at_once))
         staff, ending = self._ready.popleft()
         with ending:

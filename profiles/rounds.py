@@ -25,6 +25,7 @@ from profiles.precision import (
     steady_rounds,
     unchanged_rounds,
 )
+from rmixer.errors import RunFailed
 from rmixer.step_statistics import stall_limit_s, step_statistics
 from rmixer.training.process import WorkerProcess
 
@@ -108,45 +109,79 @@ class Blocks:
         return [statistics.fmean(block) for block in steady if block]
 
 
-def measure_rounds(
-    worker: WorkerProcess,
-    bubbles: Bubbles,
-    plan: Plan,
-    fastest_exchange_us: float = math.inf,
-    earlier: Sequence[Blocks] = (),
-) -> Blocks:
-    """Rounds of a worker in a profiling session, as ``plan`` has them, those of ``earlier`` workers
-    included in what is known; up to twice as long where too few of its own count: the machine is
-    not steady, or its cores exchange slowly, against the fastest exchange known of this count of
-    threads."""
-    blocks = Blocks()
-    begin_s = time.perf_counter()
-    while not _is_enough(blocks, plan, fastest_exchange_us, earlier):
-        before_s, before_us = bubbles.probe(), worker.ask("exchange")["exchange_us"]
-        blocks.plain.append(worker.ask("block", seconds=BLOCK_S)["durations"])
-        blocks.profiled.append(worker.ask("profiled", seconds=BLOCK_S))
-        blocks.plain.append(worker.ask("block", seconds=BLOCK_S)["durations"])
-        blocks.event_us.append(worker.ask("calibrate")["event_us"])
-        blocks.exchanges_us.append(max(before_us, worker.ask("exchange")["exchange_us"]))
-        blocks.probes_s.append(max(before_s, bubbles.probe()))
-        blocks.seconds = time.perf_counter() - begin_s
-    return blocks
+class Rounds:
+    """The rounds of one worker in a profiling session, as ``plan`` has them: until the mean step is
+    known, those of ``earlier`` workers included; up to twice as long where too few of its own
+    count: the machine is not steady, or its cores exchange slowly, against the fastest exchange
+    known of this count of threads. A worker that fails has no more: ``failure`` says how."""
+
+    def __init__(
+        self,
+        worker: WorkerProcess,
+        bubbles: Bubbles,
+        plan: Plan,
+        fastest_exchange_us: float = math.inf,
+        earlier: Sequence[Blocks] = (),
+    ) -> None:
+        self.blocks = Blocks()
+        self.failure: RunFailed | None = None
+        self._worker, self._bubbles, self._plan = worker, bubbles, plan
+        self._fastest_us, self._earlier = fastest_exchange_us, earlier
+
+    def another(self) -> None:
+        """Take one more."""
+        begin_s = time.perf_counter()
+        try:
+            self._take()
+        except RunFailed as failure:
+            self.failure = failure
+        self.blocks.seconds += time.perf_counter() - begin_s
+
+    def _take(self) -> None:
+        blocks, ask = self.blocks, self._worker.ask
+        before_s, before_us = self._bubbles.probe(), ask("exchange")["exchange_us"]
+        blocks.plain.append(ask("block", seconds=BLOCK_S)["durations"])
+        blocks.profiled.append(ask("profiled", seconds=BLOCK_S))
+        blocks.plain.append(ask("block", seconds=BLOCK_S)["durations"])
+        blocks.event_us.append(ask("calibrate")["event_us"])
+        blocks.exchanges_us.append(max(before_us, ask("exchange")["exchange_us"]))
+        blocks.probes_s.append(max(before_s, self._bubbles.probe()))
+
+    @property
+    def have_time(self) -> bool:
+        """Whether there may be another."""
+        if self.failure:
+            return False
+        if (rounds := len(self.blocks.probes_s)) < self._plan.least_rounds:
+            return True
+        seconds = self._plan.seconds * (1.0 if self._enough_count else PATIENCE)
+        return self.blocks.seconds * (rounds + 1) / rounds <= seconds
+
+    @property
+    def are_enough(self) -> bool:
+        """Whether there need be no more: the step is known, or the time is over."""
+        if not self.have_time:
+            return True
+        if not self._enough_count:
+            return False
+        together_so_far = steady_together([*self._earlier, self.blocks], self._fastest_us)
+        return half_width(together_so_far.block_means_s) <= self._plan.precision
+
+    @property
+    def _enough_count(self) -> bool:
+        if len(self.blocks.probes_s) < self._plan.least_rounds:
+            return False
+        limit_us = slowest_exchange_us([self.blocks], self._fastest_us)
+        return len(self.blocks.quick(limit_us).unchanged().probes_s) >= self._plan.least_rounds
 
 
-def _is_enough(
-    blocks: Blocks, plan: Plan, fastest_exchange_us: float, earlier: Sequence[Blocks]
-) -> bool:
-    rounds = len(blocks.probes_s)
-    if rounds < plan.least_rounds:
-        return False
-    another_s = blocks.seconds / rounds
-    limit_us = slowest_exchange_us([blocks], fastest_exchange_us)
-    if len(blocks.quick(limit_us).unchanged().probes_s) < plan.least_rounds:
-        return blocks.seconds + another_s > PATIENCE * plan.seconds
-    if blocks.seconds + another_s > plan.seconds:
-        return True
-    together_so_far = steady_together([*earlier, blocks], fastest_exchange_us)
-    return half_width(together_so_far.block_means_s) <= plan.precision
+def measure_in_turn(workers: Sequence[Rounds]) -> None:
+    """A round of each worker after another until all have enough, so that a machine which is
+    faster in one minute than in the next is so for all of them."""
+    while not all(rounds.are_enough for rounds in workers):
+        for rounds in workers:
+            if rounds.have_time:
+                rounds.another()
 
 
 def fastest_exchange_us(passes: Sequence[Blocks], known_us: float = math.inf) -> float:

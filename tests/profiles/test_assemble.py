@@ -13,8 +13,8 @@ from profiles.bubble import Work
 from profiles.neighbours import Neighbours
 from profiles.operator_formulas import OperatorWork
 from profiles.phases import PhaseTimes
-from profiles.profiler import _far_apart, disturbed
 from profiles.rounds import Blocks
+from profiles.subject import _far_apart, disturbed
 from profiles.trace_reading import INPUT_MARK, Called
 from rmixer.profile import ModelProfile, Sensitivity
 from sim.made_up import make_job, make_machine

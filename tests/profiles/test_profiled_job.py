@@ -36,7 +36,8 @@ def machine() -> Machine:
 @pytest.fixture(scope="module")
 def profile(machine: Machine, rmixer_home: None) -> ModelProfile:
     prepare("criteo_kaggle", "synthetic")
-    (found,) = profile_jobs([JOB], machine, threads=(1,), plan=Plan(least_rounds=1, seconds=0.1))
+    plan = Plan(least_rounds=1, seconds=0.1)
+    (found,) = profile_jobs([JOB], machine, threads=(1,), plan=plan)
     assert isinstance(found, ModelProfile), found
     return found
 

@@ -14,12 +14,14 @@ from profiles import rounds
 from profiles.rounds import (
     Blocks,
     Plan,
+    Rounds,
     apart_s,
     fastest_exchange_us,
-    measure_rounds,
+    measure_in_turn,
     steady_together,
     unlikeness,
 )
+from rmixer.errors import RunFailed
 
 
 class Worker:
@@ -41,8 +43,17 @@ class Worker:
 
 
 class Bubbles:
+    """Of a steady machine."""
+
     def probe(self) -> float:
         return 0.05
+
+
+def measure_rounds(worker: Any, bubbles: Any, *told: Any, **more: Any) -> Blocks:
+    """Those of one worker, with none beside it."""
+    rounds = Rounds(worker, bubbles, *told, **more)
+    measure_in_turn([rounds])
+    return rounds.blocks
 
 
 @pytest.fixture
@@ -204,3 +215,70 @@ def test_what_far_cores_add() -> None:
     assert apart_s([near]) == apart_s([far], 40.0) == 0.0
     changing = Blocks([0.05] * 3, [[0.010]] * 5 + [[0.020]], [{}] * 3, 1.0, [1.0] * 3, [0.0] * 3)
     assert apart_s([changing]) == 0.0
+
+
+class Told(Worker):
+    """Also writes down whose round it is."""
+
+    def __init__(self, name: str, steps_s: Iterator[float], told: list[str]) -> None:
+        super().__init__(steps_s)
+        self._name, self._told = name, told
+
+    def ask(self, kind: str, seconds: float = 0.0) -> dict[str, Any]:
+        if kind == "profiled":
+            self._told.append(self._name)
+        return super().ask(kind, seconds)
+
+
+class Failing(Told):
+    """Fails in its second round."""
+
+    def ask(self, kind: str, seconds: float = 0.0) -> dict[str, Any]:
+        if kind == "profiled" and self._told.count(self._name):
+            raise RunFailed("killed")
+        return super().ask(kind, seconds)
+
+
+@pytest.mark.usefixtures("clock")
+def test_several_workers_take_turns_until_all_have_enough() -> None:
+    """The quiet one would need two rounds, the noisy one ten."""
+    told: list[str] = []
+    workers: Any = [
+        Told("quiet", itertools.repeat(0.01), told),
+        Told("noisy", itertools.cycle([0.9, 1.1]), told),
+    ]
+    bubbles: Any = Bubbles()
+    plan = Plan(precision=0.05, least_rounds=2, seconds=60)
+    several = [Rounds(worker, bubbles, plan) for worker in workers]
+    measure_in_turn(several)
+    assert told == ["quiet", "noisy"] * 10
+    assert [len(rounds.blocks.plain) for rounds in several] == [20, 20]
+
+
+@pytest.mark.usefixtures("clock")
+def test_but_each_no_longer_than_its_own_time() -> None:
+    """Half a second a round, three seconds each, whoever else takes how long."""
+    told: list[str] = []
+    workers: Any = [Told(name, itertools.cycle([0.9, 1.1]), told) for name in "abc"]
+    bubbles: Any = Bubbles()
+    plan = Plan(precision=0.001, least_rounds=2, seconds=3)
+    measure_in_turn([Rounds(worker, bubbles, plan) for worker in workers])
+    assert told == ["a", "b", "c"] * 6
+
+
+@pytest.mark.usefixtures("clock")
+def test_one_that_fails_keeps_no_other_from_its_rounds() -> None:
+    told: list[str] = []
+    workers: Any = [
+        Failing("fails", itertools.repeat(0.01), told),
+        Told("goes on", itertools.repeat(0.01), told),
+    ]
+    bubbles: Any = Bubbles()
+    failed, other = (
+        Rounds(worker, bubbles, Plan(least_rounds=3, seconds=60)) for worker in workers
+    )
+    measure_in_turn([failed, other])
+    assert "killed" in str(failed.failure)
+    assert told == ["fails", "goes on", "goes on", "goes on"]
+    assert other.failure is None
+    assert other.are_enough

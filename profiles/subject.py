@@ -1,0 +1,180 @@
+"""A job on its way to its profile: what its workers are asked, and what was found so far."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import statistics
+from collections.abc import Callable, Iterator
+
+from profiles.assemble import Found, assemble, event_costs
+from profiles.crew import GPU, Crew, Staff
+from profiles.neighbours import measure_gpu_neighbours, measure_neighbours
+from profiles.phases import measure_phases
+from profiles.precision import PROBE_FACTOR, blocks_needed
+from profiles.rounds import BLOCK_S, Plan, Rounds, fastest_exchange_us, steady_together
+from rmixer.errors import RunFailed
+from rmixer.machine import Machine
+from rmixer.profile import ModelProfile, StepCost
+from rmixer.training.process import WorkerProcess
+from rmixer.workload import Job
+
+_MEASURE_INPUT = "profiles.input_cost:measure_input"
+_NO_MEMORY = "OutOfMemoryError"
+WORST_CLOSURE, WORST_REPEATABILITY = 0.06, 0.15
+"""Beyond them a profile is not what it should be, whatever its step's interval says."""
+
+
+class Subject:
+    """``job`` with the workers of its ``staff``, one for each pass at each place. At a place, and
+    in each pass, it is made :meth:`ready`, its rounds are taken, and it is :meth:`done`. After a
+    failure nothing is asked any more."""
+
+    def __init__(
+        self,
+        job: Job,
+        staff: Staff,
+        machine: Machine,
+        crew: Crew,
+        plan: Plan,
+        report: Callable[[str], None],
+    ) -> None:
+        self.job = job
+        self._staff, self._machine, self._crew = staff, machine, crew
+        self._plan, self._report = plan, report
+        self._counts: list[Found] = []
+        self._failure: RunFailed | None = None
+        self._fits_gpu = True
+        self._probe_s = statistics.median(crew.bubbles.probe() for _ in range(9))
+
+    def ready(self, place: tuple[str, int], number: int) -> Rounds | None:
+        """The rounds, none yet, of the worker of pass ``number`` at ``place``, in a session; none
+        where it failed. What is needed only once is asked of the first."""
+        device, threads = place
+        if self._failure or (device == GPU and not self._fits_gpu):
+            return None
+        if number == 0:
+            self._counts.append(Found(threads, device))
+        with self._failing():
+            return self._ready(self._staff[place][number], number, self._counts[-1])
+        return None
+
+    def _ready(self, worker: WorkerProcess, number: int, found: Found) -> Rounds:
+        job = vars(self.job)
+        # The first worker's files would be in the system's cache, and mapped.
+        if number == 1 and found is self._counts[0]:
+            found.input = worker.call(_MEASURE_INPUT, job=job)
+        if number == 0:
+            found.idle_bytes = worker.call("profiles.session:idle_bytes", device=found.device)
+            found.phases = measure_phases(worker, self.job, found.device)
+        arguments = {"job": job, "device": found.device, "block_s": BLOCK_S}
+        found.ready = worker.ask("task", task="profiles.session:session", arguments=arguments)
+        bubbles = self._crew.bubbles.facing(worker.cores)
+        return Rounds(worker, bubbles, self._plan, self._known_us(found), found.passes)
+
+    def done(self, place: tuple[str, int], number: int, rounds: Rounds) -> None:
+        """Keep the ``rounds`` of that worker, ask it for the rest, and end it."""
+        with self._failing():
+            if rounds.failure:
+                raise rounds.failure
+            worker, found = self._staff[place][number], self._counts[-1]
+            known_us = self._known_us(found)
+            found.passes.append(rounds.blocks)
+            found.fastest_exchange_us = fastest_exchange_us(found.passes, known_us)
+            self._crew.exchange_us[found.threads] = found.fastest_exchange_us
+            if number == 0:
+                self._ask_once(worker, found)
+            worker.send("end")
+            worker.close()
+
+    def _ask_once(self, worker: WorkerProcess, found: Found) -> None:
+        spare = len(self._machine.cores) - found.threads
+        alone_s, sweep_s = found.passes[0].mean_s, self._plan.sweep_seconds
+        if self._plan.neighbours:
+            bubbles = self._crew.bubbles.facing(worker.cores)
+            found.neighbours = measure_neighbours(worker, bubbles, spare, alone_s, sweep_s)
+        # At the end, for it leaves the heap in disorder.
+        found.structure = worker.ask("structure")
+        if self._plan.neighbours and spare and found.device == GPU:
+            bubble = self._crew.gpu_bubble()
+            found.on_gpu = measure_gpu_neighbours(worker, bubble, alone_s, sweep_s)
+
+    def _known_us(self, found: Found) -> float:
+        return self._crew.exchange_us.get(found.threads, math.inf)
+
+    @contextlib.contextmanager
+    def _failing(self) -> Iterator[None]:
+        """What does not fit the GPU is profiled on the CPU alone."""
+        try:
+            yield
+        except RunFailed as failure:
+            if self._counts[-1].device != GPU or _NO_MEMORY not in str(failure):
+                self._failure = failure
+                return
+            job = self.job
+            self._report(f"{job.model}, batch {job.batch}, does not fit the GPU: on the CPU alone")
+            self._counts = [found for found in self._counts if found.kind == "cpu"]
+            self._fits_gpu = False
+
+    def result(self) -> ModelProfile | RunFailed:
+        """The profile, or how it failed. Says what is wrong with it."""
+        counts, event_us = self._counts, self._crew.event_us
+        try:
+            if self._failure:
+                raise self._failure
+            profile = assemble(self.job, self._machine, counts, self._probe_s, event_us)
+        except RunFailed as failure:
+            return failure
+        for kind, known in event_us.items():
+            known.extend(event_costs(counts, kind))
+        for found, step in zip(counts, profile.steps, strict=True):
+            for words in self._wrong_with(found, step):
+                self._report(f"{self.job.model}, batch {self.job.batch}: {words}")
+        return profile
+
+    def _wrong_with(self, found: Found, step: StepCost) -> Iterator[str]:
+        if step.exchange_us > PROBE_FACTOR * found.fastest_exchange_us:
+            yield _far_apart(found, step)
+        if words := disturbed(step):
+            yield words
+        if step.half_width > self._plan.precision:
+            yield _too_noisy(found, step, self._plan)
+
+
+def _far_apart(found: Found, step: StepCost) -> str:
+    """In words that the cores were slower together than they can be."""
+    ratio = step.exchange_us / found.fastest_exchange_us
+    return (
+        f"the cores of this machine were far apart: with {step.threads} threads they took "
+        f"{ratio:.1f} times as long to exchange data as they can, and a step takes longer then; "
+        "profile it again (`--again`)"
+    )
+
+
+def disturbed(step: StepCost) -> str:
+    """In words that the machine was not the same throughout, as the step itself shows; nothing
+    where it does not."""
+    where = f"with {step.threads} thread(s)" + (" on the GPU" if step.device == "gpu" else "")
+    again = "the machine was not the same throughout; profile it again (`--again`)"
+    lane, closure = max(step.closure.items(), key=lambda item: abs(item[1]), default=("", 0.0))
+    if abs(closure) > WORST_CLOSURE:
+        return (
+            f"{where} operators and gaps on lane {lane} add up to {1 + closure:.0%} of the step: "
+            f"{again}"
+        )
+    if step.repeatability > WORST_REPEATABILITY and not step.apart_us:  # else that is known
+        return f"{where} one worker took {step.repeatability:.0%} longer than the other: {again}"
+    return ""
+
+
+def _too_noisy(found: Found, step: StepCost, plan: Plan) -> str:
+    """In words how far from precise a step is, and what it would take."""
+    means = steady_together(found.passes, found.fastest_exchange_us).block_means_s
+    rounds_s = sum(blocks.seconds for blocks in found.passes)
+    each_s = rounds_s / sum(len(blocks.plain) for blocks in found.passes)
+    needed_s = blocks_needed(means, plan.precision) * each_s / len(found.passes)
+    return (
+        f"this machine is noisy: the mean step with {step.threads} thread(s) is known within "
+        f"{step.half_width:.2%}, not {plan.precision:.2%}, after {rounds_s:.0f} s; that would "
+        f"take about {needed_s * len(found.passes):.0f} s (`--seconds {needed_s:.0f}`)"
+    )

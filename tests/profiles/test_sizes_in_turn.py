@@ -1,0 +1,53 @@
+"""Which sizes are measured together: those of one model, as many as the memory holds."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from itertools import chain
+
+from profiles.memory_prediction import predict_memory
+from profiles.sizes_in_turn import IDLE_BYTES, MOST_IN_TURN, SHARE, sizes_in_turn
+from rmixer.machine import Machine
+from rmixer.workload import Job, job_of
+from sim.made_up import make_machine
+
+MACHINE = replace(make_machine(cores=2), memory_bytes=64 << 30)
+
+
+def sized(model: str, *batches: int) -> list[Job]:
+    return [replace(job_of(model), batch=batch, rows_cap=100) for batch in batches]
+
+
+def found(jobs: list[Job], machine: Machine = MACHINE) -> list[list[tuple[str, int]]]:
+    together = list(sizes_in_turn(jobs, machine, 4))
+    assert list(chain.from_iterable(together)) == jobs
+    return [[(job.model, job.batch) for job in sizes] for sizes in together]
+
+
+def test_sizes_of_one_model_are_together_and_models_are_not() -> None:
+    jobs = sized("criteo_dlrm", 8, 16) + sized("criteo_dcn", 8) + sized("criteo_flen", 8, 4)
+    assert found(jobs) == [
+        [("criteo_dlrm", 8), ("criteo_dlrm", 16)],
+        [("criteo_dcn", 8)],
+        [("criteo_flen", 8), ("criteo_flen", 4)],
+    ]
+
+
+def test_another_configuration_is_another_model() -> None:
+    (one,) = sized("criteo_dlrm", 8)
+    other = replace(one, batch=16, optimizer="sgd")
+    assert found([one, other]) == [[("criteo_dlrm", 8)], [("criteo_dlrm", 16)]]
+
+
+def test_no_more_than_the_memory_holds() -> None:
+    """Room for two of the largest, with the idle workers of each."""
+    jobs = sized("criteo_dlrm", 64, 8, 16, 32, 128)
+    each_bytes = predict_memory(jobs[-1]).grown_bytes + 4 * IDLE_BYTES
+    small = replace(MACHINE, memory_bytes=int(2.5 * each_bytes / SHARE))
+    assert [len(sizes) for sizes in found(jobs, small)] == [2, 2, 1]
+    assert [len(sizes) for sizes in found(jobs, replace(MACHINE, memory_bytes=1))] == [1] * 5
+
+
+def test_nor_more_than_a_few() -> None:
+    jobs = sized("criteo_dlrm", *range(1, MOST_IN_TURN + 3))
+    assert [len(sizes) for sizes in found(jobs)] == [MOST_IN_TURN, 2]
