@@ -69,14 +69,15 @@ def present(rows: list[dict[str, Any]]) -> str:
     are known well enough to tell it."""
     table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
     table.add_column("model", no_wrap=True)
-    numbers = ("batch", "lane", "threads", "mean ms", "± 95%", "repeated", "rounds", "far cores")
-    for name in (*numbers, "closure"):
+    where = ("batch", "device", "lane", "threads")
+    for name in (*where, "mean ms", "± 95%", "repeated", "rounds", "far cores", "closure"):
         table.add_column(name, justify="right", no_wrap=True)
     for row in rows:
         dropped = f" (+{row['dropped_rounds']} out)" if row["dropped_rounds"] else ""
         table.add_row(
             row["model"],
             str(row["batch"]),
+            row["device"],
             row["lane"],
             str(row["threads"]),
             f"{row['mean_ms']:.2f}",
