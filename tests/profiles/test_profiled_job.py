@@ -13,6 +13,7 @@ from profiles.profiler import profile_jobs
 from profiles.rounds import Plan
 from rmixer.cost_identity import cost_identity
 from rmixer.data.prepare import prepare
+from rmixer.errors import RunFailed
 from rmixer.machine import Machine
 from rmixer.profile import ModelProfile, OperatorCost
 from rmixer.profile_files import read_profile, write_profile
@@ -176,3 +177,24 @@ def test_it_is_read_back_as_it_was_written(profile: ModelProfile, tmp_path: Path
     write_profile(tmp_path / "second", read)
     for name in ("operators.csv", "summary.json"):
         assert (tmp_path / "first" / name).read_text() == (tmp_path / "second" / name).read_text()
+
+
+def test_sizes_in_turn_are_what_they_are_and_one_that_fails_costs_no_other(
+    machine: Machine, rmixer_home: None
+) -> None:
+    """No batch is of no samples."""
+    prepare("criteo_kaggle", "synthetic")
+    jobs = [dataclasses.replace(JOB, batch=batch) for batch in (BATCH, 0, 8 * BATCH)]
+    told: list[str] = []
+    plan = Plan(least_rounds=1, seconds=0.1, neighbours=False)
+    small, failed, large = profile_jobs(jobs, machine, (1,), plan, told.append)
+    assert isinstance(failed, RunFailed)
+    assert isinstance(small, ModelProfile)
+    assert isinstance(large, ModelProfile)
+    for job, found in ((jobs[0], small), (jobs[2], large)):
+        assert found.identity == cost_identity(job)
+        assert found.steps[0].rounds >= 1
+        (linear, *_) = (cost for cost in found.operators if cost.operator == "aten::linear")
+        assert linear.flops == 2 * job.batch * BOTTOM[0] * BOTTOM[1]
+    assert told[0] == f"criteo_dlrm, batch {BATCH}, 0, {8 * BATCH}, 1 thread(s)"
+    assert all(words.startswith("criteo_dlrm, batch ") for words in told)
