@@ -23,7 +23,8 @@ _MEASURED = ("tensors", "measured", "error", "worker", "measured", "error")
 class MemoryRow:
     """One model and batch on the CPU. ``context_bytes`` is a worker's own; ``measured_*`` are None
     where nothing was run. Tensors are compared with the allocator's events, the rest with the
-    high-water mark of a fresh worker."""
+    high-water mark of a fresh worker: the median of several, ``workers_bytes``, for memory that
+    is given back and taken again lies differently each time."""
 
     model: str
     batch: int
@@ -31,7 +32,12 @@ class MemoryRow:
     predicted: PredictedMemory
     context_bytes: int
     measured_tensor_bytes: int | None = None
-    measured_resident_bytes: int | None = None
+    workers_bytes: tuple[int, ...] = ()
+
+    @property
+    def measured_resident_bytes(self) -> int | None:
+        """The median of the workers."""
+        return round(statistics.median(self.workers_bytes)) if self.workers_bytes else None
 
     @property
     def resident_bytes(self) -> int:
@@ -48,9 +54,15 @@ class MemoryRow:
         """Predicted over measured resident memory, - 1."""
         return _error(self.resident_bytes, self.measured_resident_bytes)
 
+    @property
+    def any_worker_error(self) -> float | None:
+        """The largest of any one worker, in size."""
+        errors = [self.resident_bytes / found - 1.0 for found in self.workers_bytes]
+        return max(errors, key=abs, default=None)
+
     def as_dict(self) -> dict[str, Any]:
         """All of it, derived figures included."""
-        derived = ("resident_bytes", "tensor_error", "resident_error")
+        derived = ("resident_bytes", "measured_resident_bytes", "tensor_error", "resident_error")
         found = {**asdict(self), **{name: getattr(self, name) for name in derived}}
         found["predicted"]["tensor_bytes"] = self.predicted.tensor_bytes
         return found
@@ -96,11 +108,14 @@ def _precise(fraction: float | None) -> str:
 
 
 def summary(rows: Sequence[MemoryRow]) -> str:
-    """Mean and largest size of both errors."""
+    """Mean and largest size of both errors, and the largest of any one worker."""
     lines = []
     for name, attribute in (("tensors", "tensor_error"), ("worker", "resident_error")):
         errors = [abs(found) for row in rows if (found := getattr(row, attribute)) is not None]
         if errors:
             mean = f"{statistics.fmean(errors):.2%}"
             lines.append(f"{name}: mean error {mean}, largest {percent(max(errors))}")
+    if any(len(row.workers_bytes) > 1 for row in rows):
+        largest = max(abs(row.any_worker_error or 0.0) for row in rows)
+        lines[-1] += f" (each the median of several; of any one {percent(largest)})"
     return "\n".join(lines)

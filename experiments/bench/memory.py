@@ -2,7 +2,7 @@
 
 ``python -m experiments.bench.memory [--models a,b] [--batch 32] [--out FILE]``. Tables are capped
 where they would not fit; every model and batch runs in fresh workers of one thread, one on each
-core at a time.
+core at a time, for its resident memory in three, of which the median counts.
 """
 
 from __future__ import annotations
@@ -29,6 +29,8 @@ from rmixer.files import write_json, write_text
 from rmixer.fingerprint import take_fingerprint
 from rmixer.models.registry import MODELS, model_entry
 from rmixer.workload import Job, job_of
+
+WORKERS = 3
 
 
 @click.command()
@@ -59,10 +61,11 @@ def main(models: str | None, batches: tuple[int, ...], memory_gb: float, out: Pa
         cores.put(core)
     context_bytes = measure_context_bytes(limits.usable_cores()[0])
 
-    def measured(job: Job) -> tuple[int, int]:
+    def measured(job: Job) -> tuple[int, tuple[int, ...]]:
         core = cores.get()
         try:
-            return measure_tensor_bytes(job, core), measure_resident_bytes(job, core)
+            workers = tuple(measure_resident_bytes(job, core) for _ in range(WORKERS))
+            return measure_tensor_bytes(job, core), workers
         finally:
             cores.put(core)
 

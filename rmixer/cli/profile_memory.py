@@ -79,7 +79,7 @@ def _on_cpu(jobs: Sequence[Job], measure: bool, as_json: bool) -> None:
             row = replace(
                 row,
                 measured_tensor_bytes=measure_tensor_bytes(job, core),
-                measured_resident_bytes=measure_resident_bytes(job, core),
+                workers_bytes=(measure_resident_bytes(job, core),),
             )
         rows.append(row)
     if as_json:
