@@ -27,7 +27,9 @@ def known_gpu(store: Store, machine: str | None) -> KnownGpu:
     if found is None or (machine is None and not found.gpus):
         return KnownGpu()
     if not found.gpus:
-        raise InputError("--machine", "", repr(machine), "a machine with a GPU")
+        machines = map(store.machine, store.machines())
+        names = ", ".join(sorted(known.name for known in machines if known.gpus))
+        raise InputError("--machine", "", repr(machine), f"a machine with a GPU: {names}")
     return KnownGpu(found.gpus[0].name, _context_bytes(store, found))
 
 

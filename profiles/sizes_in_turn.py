@@ -12,6 +12,7 @@ from itertools import groupby
 
 from profiles.memory_prediction import predict_memory
 from rmixer.cost_identity import cost_identity
+from rmixer.errors import InputError
 from rmixer.machine import Machine
 from rmixer.workload import Job
 
@@ -37,5 +38,8 @@ def _at_most(sizes: Sequence[Job], machine: Machine, workers: int) -> int:
     largest = max(sizes, key=lambda job: job.batch)
     if len(sizes) == 1 or not largest.in_registry:
         return 1
-    each_bytes = predict_memory(largest).grown_bytes + workers * IDLE_BYTES
+    try:
+        each_bytes = predict_memory(largest).grown_bytes + workers * IDLE_BYTES
+    except InputError:  # not even its input fits: it will fail by itself
+        return 1
     return max(1, min(MOST_IN_TURN, int(SHARE * machine.memory_bytes) // each_bytes))

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from profiles.limits import usable_memory_bytes
 from profiles.storage_watch import StorageWatch
 from rmixer.data.arrays import Arrays, shape_of
 from rmixer.data.batches import Batches
@@ -17,6 +19,9 @@ from rmixer.models.base import RecommendationModel
 from rmixer.training.step import Substitute, TrainingStep
 from rmixer.workload import Job
 
+INPUT_SHARE = 0.25
+"""Of the memory: a batch is held up to three times. Beyond it the system would end this process, or
+another."""
 STEPS = 3
 """The optimizer's state appears in the first, and the last one's activations beside it."""
 PARAMETERS, GRADIENTS, OPTIMIZER = "parameters", "gradients", "optimizer"
@@ -36,12 +41,19 @@ def blank(job: Job) -> tuple[Arrays, RecommendationModel, Mapping[str, Sequence[
     :class:`InputError` for a batch that this machine cannot even hold the input of."""
     arrays = _blank_arrays(job)
     twin = job.entry.build(rows_cap=1)
-    try:
-        batch = Batches(arrays, job.batch, 0, 1, twin.inputs).blank()
-    except MemoryError:
-        allowed = "a batch whose input fits this machine's memory"
-        raise InputError("memory", "batch", job.batch, allowed) from None
+    if _input_bytes(arrays, twin.inputs) > INPUT_SHARE * usable_memory_bytes():
+        allowed = "a batch whose input fits a quarter of this machine's memory"
+        raise InputError("memory", "batch", job.batch, allowed)
+    batch = Batches(arrays, job.batch, 0, 1, twin.inputs).blank()
     return arrays, twin, twin.field_places(batch)
+
+
+def _input_bytes(arrays: Arrays, names: Sequence[str]) -> int:
+    """Of a batch of ``arrays``, which have two."""
+    columns = [arrays.columns[name] for name in names]
+    return sum(
+        np.dtype(c.loaded).itemsize * math.prod(shape_of(c, arrays.train_rows)) for c in columns
+    )
 
 
 def blank_substitute(job: Job) -> Substitute:

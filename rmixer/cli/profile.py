@@ -83,8 +83,8 @@ def run(
     from rmixer.workload import Workload, job_of
 
     if bool(models) == bool(workload):
-        found = "both" if workload else "neither"
-        raise InputError("rmixer profile run", "", found, "MODELS or --workload")
+        found = "MODELS and --workload" if workload else "neither MODELS nor --workload"
+        raise InputError("rmixer profile run", "", found, "one of the two")
     if workload:
         jobs = shrunk_workload(workload, settings).jobs
     else:

@@ -36,9 +36,9 @@ def profile_of_model(
     if len(alike) == 1:
         (only,) = alike
         apart = store.stale(machine, replace(identity, batch=only.identity.batch))
-        report(
-            f"{only.key}: the only profile of {model}; it {apart or 'was taken at another batch'}"
-        )
+        at = f" at batch {batch}" if batch else ""
+        which = apart or "was taken at another batch"
+        report(f"{only.key}: the only profile of {model}{at}; it {which}")
         return only
     have = ", ".join(found.key for found in of_model) or "none"
     allowed = f"one of those of {model} on {machine}: {have} (`rmixer profile run {model}`)"

@@ -45,8 +45,9 @@ def memory(
     from rmixer.models.registry import MODELS
     from rmixer.workload import job_of
 
-    jobs = [replace(job_of(name), rows_cap=rows_cap) for name in models or MODELS]
-    jobs = [replace(job, batch=batch) for job in jobs for batch in batches or (job.batch,)]
+    jobs = [replace(job_of(name), rows_cap=rows_cap) for name in dict.fromkeys(models or MODELS)]
+    sizes = dict.fromkeys(batches)
+    jobs = [replace(job, batch=batch) for job in jobs for batch in sizes or (job.batch,)]
     if device == "cpu":
         if machine is not None:
             raise InputError("--machine", "", repr(machine), "only with --device gpu")

@@ -23,12 +23,18 @@ def test_a_gpu_of_a_recorded_machine(capsys: pytest.CaptureFixture[str]) -> None
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
-        (("--device", "gpu", "--machine", "epyc-2c"), ["epyc-2c", "a machine with a GPU"]),
+        (
+            ("--device", "gpu", "--machine", "epyc-2c"),
+            ["epyc-2c", "a machine with a GPU: h100-16c, modelled-gpu-16c"],
+        ),
         (("--device", "gpu", "--machine", "h100-17c"), ["did you mean 'h100-16c'"]),
         (("--device", "gpu", "--measure"), ["--measure", "rmixer profile run"]),
         (("--machine", "h100-16c"), ["--machine", "--device gpu"]),
-        (("--batch", "999999999999"), ["batch: found 999999999999", "fits this machine's memory"]),
-        (("--batch", "999999999999", "--device", "gpu"), ["fits this machine's memory"]),
+        (
+            ("--batch", "999999999999"),
+            ["batch: found 999999999999", "a quarter of this machine's memory"],
+        ),
+        (("--batch", "999999999999", "--device", "gpu"), ["a quarter of this machine's memory"]),
     ],
 )
 def test_bad_input(

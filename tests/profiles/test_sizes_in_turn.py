@@ -48,6 +48,11 @@ def test_no_more_than_the_memory_holds() -> None:
     assert [len(sizes) for sizes in found(jobs, replace(MACHINE, memory_bytes=1))] == [1] * 5
 
 
+def test_beside_one_that_cannot_be_held_each_is_alone() -> None:
+    """It fails by itself, and the others are profiled."""
+    assert [len(sizes) for sizes in found(sized("criteo_dlrm", 8, 10**11, 16))] == [1, 1, 1]
+
+
 def test_nor_more_than_a_few() -> None:
     jobs = sized("criteo_dlrm", *range(1, MOST_IN_TURN + 3))
     assert [len(sizes) for sizes in found(jobs)] == [MOST_IN_TURN, 2]
