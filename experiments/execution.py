@@ -16,7 +16,7 @@ from profiles import limits
 from profiles.bubble import probe_machine
 from rmixer.admission import check_executable, check_memory
 from rmixer.data.making import Making
-from rmixer.data.prepare import prepare
+from rmixer.data.prepare import open_dataset, prepare
 from rmixer.data.raw_reader import Bar, no_bar
 from rmixer.errors import InputError
 from rmixer.layout import Layout
@@ -150,10 +150,16 @@ def _predict_and_execute(
 
 def prepare_data(workload: Workload, bar: Bar = no_bar) -> None:
     """Make the data sets of all jobs ready before any clock runs, but for a user's own models and
-    programs: what these read is their own."""
+    programs: what these read is their own. Raises :class:`InputError` for a job whose batch is
+    larger than its data."""
     known = [job for job in workload.jobs if job.in_registry]
     for dataset, data in dict.fromkeys((job.entry.dataset, job.data) for job in known):
         prepare(dataset, data, Making(bar=bar))
+        samples = open_dataset(dataset, data).train_rows
+        for job in known:
+            if (job.entry.dataset, job.data) == (dataset, data) and job.batch > samples:
+                allowed = f"at most the {samples} samples of {dataset} that there are for training"
+                raise InputError(f"job {job.id}", "batch", job.batch, allowed)
 
 
 def check_cores(machine: Machine) -> None:
