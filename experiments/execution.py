@@ -153,13 +153,14 @@ def prepare_data(workload: Workload, bar: Bar = no_bar) -> None:
     programs: what these read is their own. Raises :class:`InputError` for a job whose batch is
     larger than its data."""
     known = [job for job in workload.jobs if job.in_registry]
+    samples = {}
     for dataset, data in dict.fromkeys((job.entry.dataset, job.data) for job in known):
         prepare(dataset, data, Making(bar=bar))
-        samples = open_dataset(dataset, data).train_rows
-        for job in known:
-            if (job.entry.dataset, job.data) == (dataset, data) and job.batch > samples:
-                allowed = f"at most the {samples} samples of {dataset} that there are for training"
-                raise InputError(f"job {job.id}", "batch", job.batch, allowed)
+        samples[dataset, data] = open_dataset(dataset, data).train_rows
+    for job in known:
+        if job.batch > (most := samples[job.entry.dataset, job.data]):
+            allowed = f"at most the {most} samples of {job.entry.dataset} to train on"
+            raise InputError(f"job {job.id}", "batch", job.batch, allowed)
 
 
 def check_cores(machine: Machine) -> None:

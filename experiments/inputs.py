@@ -14,7 +14,6 @@ from profiles.provenance import report_provenance
 from profiles.rounds import Plan
 from profiles.store import Store
 from rmixer.cost_identity import CostIdentity, cost_identity
-from rmixer.data.prepare import prepare
 from rmixer.errors import InputError, RunFailed
 from rmixer.layout import Layout
 from rmixer.machine import Machine
@@ -198,14 +197,11 @@ def profile_missing(
     report: Callable[[str], None],
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> None:
-    """Profile what ``plan`` lists. Each profile is kept as soon as it is made, so that an
-    interrupted call goes on where it was. A job that fails keeps no other from being profiled;
-    raises :class:`RunFailed` after the last."""
+    """Profile what ``plan`` lists, their data being prepared. Each profile is kept as soon as it is
+    made, so that an interrupted call goes on where it was. A job that fails keeps no other from
+    being profiled; raises :class:`RunFailed` after the last."""
     jobs = [job for job in plan.missing if job.command is None]
     programs = [job for job in plan.missing if job.command is not None]
-    for job in jobs:
-        if job.in_registry:
-            prepare(job.entry.dataset, job.data)
     profiles = chain(
         profile_jobs(jobs, machine, plan.threads, plan.plan, report) if jobs else (),
         (_profiled_program(job, machine, plan, report) for job in programs),

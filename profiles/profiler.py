@@ -56,7 +56,8 @@ def _measure(subjects: Sequence[Subject], crew: Crew, report: Callable[[str], No
     """All that is measured of ``subjects``, place by place; on a GPU, whose memory they might not
     share, one after the other."""
     for device, threads in crew.places:
-        for together in [subjects] if device == "cpu" else [[subject] for subject in subjects]:
+        left = [subject for subject in subjects if subject.goes_on(device)]
+        for together in [left] if left and device == "cpu" else [[each] for each in left]:
             batches = ", ".join(str(subject.job.batch) for subject in together)
             where = "" if device == "cpu" else ", on the GPU"
             report(f"{together[0].job.model}, batch {batches}, {threads} thread(s){where}")

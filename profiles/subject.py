@@ -47,11 +47,15 @@ class Subject:
         self._fits_gpu = True
         self._probe_s = statistics.median(crew.bubbles.probe() for _ in range(9))
 
+    def goes_on(self, device: str) -> bool:
+        """Whether there is anything to measure on ``device`` still."""
+        return self._failure is None and (device != GPU or self._fits_gpu)
+
     def ready(self, place: tuple[str, int], number: int) -> Rounds | None:
         """The rounds, none yet, of the worker of pass ``number`` at ``place``, in a session; none
         where it failed. What is needed only once is asked of the first."""
         device, threads = place
-        if self._failure or (device == GPU and not self._fits_gpu):
+        if not self.goes_on(device):
             return None
         if number == 0:
             self._counts.append(Found(threads, device))

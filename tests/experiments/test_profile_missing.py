@@ -30,7 +30,6 @@ def test_those_after_it_are_profiled_and_kept_and_the_call_fails(
         yield made
 
     monkeypatch.setattr(inputs, "profile_jobs", profile_jobs)
-    monkeypatch.setattr(inputs, "prepare", lambda *_: None)
     store, said, seen = Store(), [], []
     with pytest.raises(RunFailed, match=r"^not profiled: a \(of 2\)"):
         profile_missing(
