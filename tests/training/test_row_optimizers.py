@@ -31,15 +31,19 @@ PATTERNS: dict[str, Callable[[Tensor], Tensor]] = {
     "skewed": torch.square,
 }
 
+EXACT = 1 << 19
+
 
 def batches(n: int, dim: int, pattern: str, seed: int) -> list[tuple[Tensor, Tensor]]:
-    """Ids [n] and gradients [n, dim] of each step, as small as those of a mean loss."""
+    """Ids [n] and gradients [n, dim] of each step, as small as those of a mean loss: multiples of
+    2^-19, whose sums are the same in any order."""
     random = torch.Generator().manual_seed(seed)
     steps = []
     for _ in range(STEPS):
         uniform = PATTERNS[pattern](torch.rand(n, generator=random))
         ids = (uniform * (ROWS - UNUSED)).long()
-        steps.append((ids, torch.randn(n, dim, generator=random) / 8))
+        gradients = (torch.randn(n, dim, generator=random) * EXACT / 8).round() / EXACT
+        steps.append((ids, gradients))
     return steps
 
 
