@@ -8,8 +8,9 @@ from itertools import chain
 
 from profiles.batch_prediction import predict_batch
 from profiles.command_profiler import command_seconds, profile_command
+from profiles.duration import profiling_seconds
 from profiles.measure_machine import MEASURE_MACHINE_S
-from profiles.profiler import profile_jobs, profiling_seconds
+from profiles.profiler import profile_jobs
 from profiles.provenance import report_provenance
 from profiles.rounds import Plan
 from profiles.store import Store

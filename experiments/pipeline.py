@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 from executor.observer import Observer
 from experiments.execution import execute, prepare_data
@@ -39,13 +40,21 @@ SCHEDULE = "schedule.json"
 SEQUENTIAL_SCHEDULE = "sequential_schedule.json"
 
 
+class Bar(Protocol):
+    """Makes the bar of a stage, which moves with each call (done, total), from its title and, where
+    that is known, from about how long the stage takes."""
+
+    def __call__(
+        self, title: str, about_s: float | None = None
+    ) -> AbstractContextManager[Callable[[int, int], None]]: ...
+
+
 @dataclass(frozen=True)
 class Voice:
-    """How the stages are heard: lines, the bar of a stage by its title, and somebody to watch an
-    execution of so many jobs."""
+    """How the stages are heard: lines, bars, and somebody to watch an execution of so many jobs."""
 
     report: Callable[[str], None]
-    bar: Callable[[str], AbstractContextManager[Callable[[int, int], None]]]
+    bar: Bar
     watch: Callable[[str, int], AbstractContextManager[Observer]]
 
 
@@ -83,7 +92,7 @@ def run(workload: Workload, out: Path, store: Store, voice: Voice, *, verify: bo
         voice.report(
             f"profiling {len(profiling.missing)} model(s), about {profiling.seconds:.0f} s"
         )
-        with voice.bar("profiling") as progress:
+        with voice.bar("profiling", profiling.seconds) as progress:
             profile_missing(profiling, machine, store, voice.report, progress)
     inputs = _inputs(workload, store, voice)
     settings = {"profiles": _profile_hashes(inputs.profiles)}

@@ -7,16 +7,13 @@ from collections.abc import Callable, Iterator, Sequence
 
 from profiles.crew import PASSES, Crew
 from profiles.job_type import check_gpus
-from profiles.neighbours import bubble_levels
-from profiles.rounds import PATIENCE, Plan, measure_in_turn
+from profiles.rounds import Plan, measure_in_turn
 from profiles.sizes_in_turn import sizes_in_turn
 from profiles.subject import Subject
 from rmixer.errors import RunFailed
 from rmixer.machine import Machine
 from rmixer.profile import ModelProfile
 from rmixer.workload import Job
-
-START_AND_PHASES_S, GPU_START_S = 11.0, 15.0
 
 
 def profile_jobs(
@@ -71,18 +68,3 @@ def _one_pass(subjects: Sequence[Subject], place: tuple[str, int], number: int) 
     measure_in_turn([rounds for _, rounds in ready])
     for subject, rounds in ready:
         subject.done(place, number, rounds)
-
-
-def profiling_seconds(
-    cores: int, threads: Sequence[int], plan: Plan | None = None, on_gpu: bool = False
-) -> float:
-    """At most how long :func:`profile_jobs` takes for a step that is not slow."""
-    plan = plan or Plan()
-    total_s = 0.0
-    for count in threads:
-        swept = plan.neighbours and bubble_levels(cores - count)
-        sweep_s = plan.sweep_seconds / 2 if swept else 0.0
-        rounds_s = PASSES * plan.seconds * PATIENCE
-        each_s = START_AND_PHASES_S + rounds_s + sweep_s
-        total_s += each_s + (each_s + GPU_START_S + sweep_s if on_gpu else 0.0)
-    return total_s

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 
 from profiles.assemble import Found, assemble, event_costs
 from profiles.crew import GPU, Crew, Staff
+from profiles.duration import slow_step_seconds
 from profiles.neighbours import measure_gpu_neighbours, measure_neighbours
 from profiles.phases import measure_phases
 from profiles.precision import PROBE_FACTOR, blocks_needed
@@ -73,6 +74,8 @@ class Subject:
             found.phases = measure_phases(worker, self.job, found.device)
         arguments = {"job": job, "device": found.device, "block_s": BLOCK_S}
         found.ready = worker.ask("task", task="profiles.session:session", arguments=arguments)
+        if number == 0:
+            self._tell_if_slow(found)
         bubbles = self._crew.bubbles.facing(worker.cores)
         return Rounds(worker, bubbles, self._plan, self._known_us(found), found.passes)
 
@@ -102,6 +105,15 @@ class Subject:
         if self._plan.neighbours and spare and found.device == GPU:
             bubble = self._crew.gpu_bubble()
             found.on_gpu = measure_gpu_neighbours(worker, bubble, alone_s, sweep_s)
+
+    def _tell_if_slow(self, found: Found) -> None:
+        step_s = min(found.ready["first_steps_s"])
+        spare = len(self._machine.cores) - found.threads
+        if needed_s := slow_step_seconds(step_s, spare, self._plan):
+            self._report(
+                f"{self.job.model}, batch {self.job.batch}: a step takes {step_s:.1f} s, all of "
+                f"them with {found.threads} thread(s) about {needed_s:.0f} s from now"
+            )
 
     def _known_us(self, found: Found) -> float:
         return self._crew.exchange_us.get(found.threads, math.inf)

@@ -82,9 +82,12 @@ def main(arguments: list[str] | None = None) -> None:
         if error.filename is None:  # of no file, so nothing that a user could put right
             raise
         code = _tell(f"failed: {error.filename}: {error.strerror}", 1)
-    except click.ClickException as error:
+    except click.exceptions.NoArgsIsHelpError as error:
         error.show()
         code = error.exit_code
+    except click.UsageError as error:
+        command = error.ctx.command_path if error.ctx else "rmixer"
+        code = _tell(f"error: {command}: {error.format_message()}", error.exit_code)
     except (KeyboardInterrupt, click.Abort):
         code = _tell("interrupted", 130)
     sys.exit(code if isinstance(code, int) else 0)

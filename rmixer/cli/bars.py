@@ -40,7 +40,9 @@ class _TimeLeft(TimeRemainingColumn):
         left_s = time_left_s(
             about_s, task.completed, task.total, task.fields["done_s"], task.elapsed or 0.0
         )
-        return Text(str(timedelta(seconds=round(left_s))), style="progress.remaining")
+        # Past what was expected nothing is known, least of all that it will be over at once.
+        shown = str(timedelta(seconds=round(left_s))) if left_s else "-:--:--"
+        return Text(shown, style="progress.remaining")
 
 
 def time_left_s(

@@ -151,7 +151,8 @@ def show(
         raise InputError("rmixer profile show", "", "nothing profiled on this machine", allowed)
     programs = store.programs(known.name, model)
     if len(programs) > 1:
-        allowed = f"the profile of one: {', '.join(found.key for found in programs)}"
+        each = "; ".join(f"{found.key} ({found.identity.architecture})" for found in programs)
+        allowed = f"the profile of one: {each}"
         raise InputError("rmixer profile show", "", f"{len(programs)} of {model}", allowed)
     for option, value in (("--batch", batch), ("--figures", figures)):
         if programs and value:

@@ -220,3 +220,26 @@ def test_a_simulation_cannot_be_validated(
     ended = call(capsys, "simulate", workload, *arguments)
     assert ended.code == 0, ended.err
     assert "not executed" in refused(capsys, "validate", out)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (("profile", "run", "--batch", "many"), "rmixer profile run: Invalid value for '--batch'"),
+        (("profile", "run", "--bacth", "5"), "rmixer profile run: No such option"),
+        (("simulate",), "rmixer simulate: Missing argument 'WORKLOAD'"),
+        (("profile", "shwo"), "rmixer profile: No such command 'shwo'"),
+        (("--all",), "rmixer: No such option"),
+    ],
+)
+def test_what_no_command_understands_is_one_line(
+    arguments: tuple[str, ...], told: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    message = refused(capsys, *arguments)
+    assert message.startswith(f"error: {told}")
+    assert message.count("\n") == 1
+
+
+def test_a_group_without_a_command_shows_its_help(capsys: pytest.CaptureFixture[str]) -> None:
+    ended = call(capsys, "profile")
+    assert (ended.code, "Commands:" in ended.err) == (2, True)

@@ -32,3 +32,14 @@ def test_a_terminal_shows_it_from_the_start(monkeypatch: pytest.MonkeyPatch) -> 
     written: str = console.file.getvalue()  # type: ignore[attr-defined]
     assert "0/15" in written
     assert "1:02:05" in written
+
+
+def test_past_what_was_expected_it_is_unknown(monkeypatch: pytest.MonkeyPatch) -> None:
+    console = Console(file=io.StringIO(), force_terminal=True, width=100, no_color=True)
+    monkeypatch.setattr(bars, "notes", lambda: console)
+    monkeypatch.setattr(bars.sys.stderr, "isatty", lambda: True, raising=False)
+    with bar("profiling", 1e-9) as move:
+        move(0, 15)
+    written: str = console.file.getvalue()  # type: ignore[attr-defined]
+    assert "0:00:00" not in written
+    assert "-:--:--" in written

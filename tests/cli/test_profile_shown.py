@@ -108,3 +108,23 @@ def test_showing_measures_nothing(
 def test_rows_of_named_models_can_be_cut(capsys: pytest.CaptureFixture[str]) -> None:
     """A key that there is not is refused before anything is measured."""
     refused(capsys, "profile", "run", "criteo_dlrm", "--set", "rows_most=5")
+
+
+def test_of_a_program_called_in_two_ways_each_is_told(
+    store: Store, capsys: pytest.CaptureFixture[str]
+) -> None:
+    keep(store, "criteo_dlrm", 64)
+    (made,) = store.profiles("made-up")
+    keys = []
+    for line in ("python train.py --epochs 1", "python train.py --epochs 2"):
+        program = {"model": "train.py", "architecture": line, "batch": 0}
+        versions = {"python": "3.11", "torch": "2.13", "gpus": 0}
+        identity = replace(made.identity, **program, config=versions)
+        store.save(replace(made, identity=identity))
+        keys.append(replace(made, identity=identity).key)
+    message = refused(capsys, "profile", "show", "train.py", "--machine", "made-up")
+    assert "2 of train.py" in message
+    for key, epochs in zip(keys, (1, 2), strict=True):
+        assert f"{key} (python train.py --epochs {epochs})" in message
+    ended = call(capsys, "profile", "show", keys[1], "--machine", "made-up")
+    assert ended.code == 0, ended

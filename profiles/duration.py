@@ -1,0 +1,47 @@
+"""How long profiling takes: before anything is known of a job, and once its step is."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from profiles.crew import PASSES
+from profiles.neighbours import LONGEST_SLOWDOWN, WORKS, bubble_levels
+from profiles.rounds import PATIENCE, Plan
+from profiles.session import LEAST_FIRST_STEPS
+
+START_AND_PHASES_S, GPU_START_S = 11.0, 15.0
+ROUND_STEPS = 6
+"""At least: three blocks of one step, each after one that is not counted."""
+READY_STEPS = LEAST_FIRST_STEPS + 2
+STRUCTURE_STEPS = 1
+
+
+def profiling_seconds(
+    cores: int, threads: Sequence[int], plan: Plan, on_gpu: bool = False
+) -> float:
+    """At most how long a job takes whose step is not slow, at all counts of ``threads``."""
+    total_s = 0.0
+    for count in threads:
+        sweep_s = _sweep_seconds(cores - count, plan)
+        each_s = _count_seconds(cores - count, plan)
+        total_s += each_s + (each_s + GPU_START_S + sweep_s if on_gpu else 0.0)
+    return total_s
+
+
+def slow_step_seconds(step_s: float, spare: int, plan: Plan) -> float | None:
+    """About how long one count of threads, which leaves ``spare`` cores, takes from when its first
+    worker is ready, where steps of ``step_s`` make it longer than :func:`profiling_seconds` has
+    it: no block is less than a step. Else None."""
+    steps: float = PASSES * plan.least_rounds * ROUND_STEPS + (PASSES - 1) * READY_STEPS
+    if plan.neighbours and (levels := bubble_levels(spare)):
+        steps += 1 + len(levels) * len(WORKS) * LONGEST_SLOWDOWN
+    seconds = (steps + STRUCTURE_STEPS) * step_s
+    return seconds if seconds > _count_seconds(spare, plan) else None
+
+
+def _count_seconds(spare: int, plan: Plan) -> float:
+    return START_AND_PHASES_S + PASSES * plan.seconds * PATIENCE + _sweep_seconds(spare, plan)
+
+
+def _sweep_seconds(spare: int, plan: Plan) -> float:
+    return plan.sweep_seconds / 2 if plan.neighbours and bubble_levels(spare) else 0.0
