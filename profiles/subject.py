@@ -111,8 +111,8 @@ class Subject:
         spare = len(self._machine.cores) - found.threads
         if needed_s := slow_step_seconds(step_s, spare, self._plan):
             self._report(
-                f"{self.job.model}, batch {self.job.batch}: a step takes {step_s:.1f} s, all of "
-                f"them with {found.threads} thread(s) about {needed_s:.0f} s from now"
+                f"{self.job.model}, batch {self.job.batch}: a step takes {step_s:.1f} s, so with "
+                f"{found.threads} thread(s) this takes about {needed_s:.0f} s more"
             )
 
     def _known_us(self, found: Found) -> float:
