@@ -28,6 +28,7 @@ from profiles.operators import (
 from profiles.phases import PhaseTimes
 from profiles.precision import half_width
 from profiles.rounds import Blocks, apart_s, steady_together, together, unlikeness
+from profiles.typical_rounds import typical_profiled
 from profiles.warm_up import warm_up_steps
 from rmixer.cost_identity import cost_identity
 from rmixer.fingerprint import take_fingerprint
@@ -204,8 +205,12 @@ def _of_steps(
         blocks = steady_together(found.passes, found.fastest_exchange_us)
         costs = [*earlier.get(found.kind, ()), *event_costs(counts, found.kind)]
         event_us = max(0.0, statistics.median(costs))
-        merge = merge_operators if found.kind == "cpu" else merge_device
-        times = merge(found.structure["calls"], blocks.profiled, event_us, found.threads)
+        times: OperatorTimes | DeviceTimes
+        if found.kind == "cpu":
+            profiled = typical_profiled(blocks)
+            times = merge_operators(found.structure["calls"], profiled, event_us, found.threads)
+        else:
+            times = merge_device(found.structure["calls"], blocks.profiled, event_us, found.threads)
         operators.extend(times.costs())
         steps.append(_step_cost(found, times, blocks, event_us, warmup_steps))
     return steps, operators

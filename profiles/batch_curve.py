@@ -4,8 +4,8 @@ A step does a fixed part, a part for each sample, and a part that grows more slo
 and loops over threads use a processor better the more rows they have. So a time is taken as
 ``fixed + slow x sqrt(batch) + each x batch``, no term negative (Lawson and Hanson, Solving Least
 Squares Problems, chapter 23), the relative errors least; two sizes do not tell the middle term.
-What such a curve leaves, caches that no longer hold a layer for one, is taken over between the
-sizes, and fades out beyond them.
+What such a curve leaves, caches that no longer hold a layer for one, is interpolated between the
+sizes, and beyond them stays what it is at the last one.
 """
 
 from __future__ import annotations
@@ -15,9 +15,6 @@ from collections.abc import Sequence
 
 import numpy as np
 from scipy.optimize import nnls
-
-FADING = 0.5
-"""What is left of the last size's remainder at twice or half its batch."""
 
 
 class BatchCurve:
@@ -29,13 +26,11 @@ class BatchCurve:
         self._at_terms = np.power(float(at), powers)
         self._places = np.log(np.asarray(batches, dtype=np.float64))
         self._place = math.log(at)
-        beyond = max(self._places[0] - self._place, self._place - self._places[-1], 0.0)
-        self._left = FADING ** (beyond / math.log(2.0))
 
     def value(self, values: Sequence[float]) -> float:
         """What is measured as ``values`` at the sizes, all above 0, at the wanted one."""
         measured = np.asarray(values, dtype=np.float64)
         weights, _ = nnls(self._terms / measured[:, None], np.ones(len(measured)))
         remainders = np.log(measured / (self._terms @ weights))
-        remainder = self._left * float(np.interp(self._place, self._places, remainders))
+        remainder = float(np.interp(self._place, self._places, remainders))
         return float(self._at_terms @ weights) * math.exp(remainder)

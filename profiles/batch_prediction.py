@@ -2,25 +2,25 @@
 
 Times follow :class:`BatchCurve` through all sizes that were profiled; FLOPs, bytes and memory are
 taken linear between two of them, and beyond them along the line through the two nearest. Each
-kind of operator in each module is predicted by itself.
+kind of operator in each module is predicted by itself. A step on the CPU is told twice: by a curve
+of its own, and by what its operators and gaps come to, each of which bends at a size of its own.
+Their errors are hardly related, so the geometric mean of the two is taken.
 """
 
 from __future__ import annotations
 
 import dataclasses
-from collections import defaultdict
-from collections.abc import Iterable, Sequence
+import math
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from statistics import fmean
 from typing import Any
 
 from profiles.batch_curve import BatchCurve
+from profiles.operator_sums import AMOUNTS, Kind, Sums, kind_of, of_cpu_step, sum_by_kind
 from rmixer.cost_identity import CostIdentity
-from rmixer.profile import HOST_COLUMNS, InputCost, MemoryCost, ModelProfile, OperatorCost, StepCost
+from rmixer.profile import InputCost, MemoryCost, ModelProfile, OperatorCost, StepCost
 
-_Key = tuple[str, int, str, str, str]
-_AMOUNTS = ("flops", "read_bytes", "written_bytes")
-_TIMES = ("mean_us", "gap_before_us", "host_us", *HOST_COLUMNS)
 _STEP_TIMES = ("mean_us", "p10_us", "p50_us", "p90_us", "stall_us")
 _PHASE_TIMES = ("build_s", "warmup_s", "evaluate_s", "save_s")
 _MEMORY = tuple(
@@ -88,7 +88,8 @@ def predict_batch(profiles: Iterable[ModelProfile], identity: CostIdentity) -> M
         raise ValueError(f"{len(others)} other batches of {identity.key} are profiled, not two")
     known = _known(others, identity.batch)
     nearest = known.profiles[known.nearest]
-    steps = tuple(_steps(known))
+    sums = [sum_by_kind(profile) for profile in known.profiles]
+    steps = tuple(_steps(known, sums))
     memory = tuple(
         replace(low, **_amounts(known, low, high))
         for low in known.low.memory
@@ -111,7 +112,7 @@ def predict_batch(profiles: Iterable[ModelProfile], identity: CostIdentity) -> M
         bytes=moved,
         intensity=flops / moved if moved else 0.0,
         bandwidth_gbps=moved / steps[0].mean_us * 1e-3,
-        operators=tuple(_operators(known)),
+        operators=tuple(_operators(known, sums)),
     )
 
 
@@ -145,7 +146,7 @@ def _on(known: _Known, low: object, high: object, name: str) -> float:
     return known.amount(getattr(low, name), getattr(high, name))
 
 
-def _steps(known: _Known) -> Iterable[StepCost]:
+def _steps(known: _Known, sums: Sequence[Sums]) -> Iterable[StepCost]:
     by_place = [{(cost.device, cost.threads): cost for cost in p.steps} for p in known.profiles]
     for place, low in by_place[known.first].items():
         if any(place not in costs for costs in by_place):
@@ -155,9 +156,34 @@ def _steps(known: _Known) -> Iterable[StepCost]:
         found: dict[str, Any] = {name: _on(known, low, high, name) for name in _PHASE_TIMES}
         for name in _STEP_TIMES:
             found[name] = known.time([getattr(cost, name) for cost in costs])
+        if low.device == "cpu":
+            added_us = _added_up(known, sums, low.threads, [cost.mean_us for cost in costs])
+            to_both = math.sqrt(added_us / found["mean_us"]) if added_us else 1.0
+            found.update({name: found[name] * to_both for name in _STEP_TIMES})
         apart = fmean(cost.apart_us / cost.mean_us for cost in costs)
         found["apart_us"] = apart * found["mean_us"]
         yield replace(near, **found, **_beside_others(known, low, high))
+
+
+def _added_up(
+    known: _Known, sums: Sequence[Sums], threads: int, steps_us: Sequence[float]
+) -> float:
+    """The step on the CPU in microseconds as its operators and all their gaps tell it, 0 where a
+    profile has none. Each profile's come to its step but for its closure, so their sum is taken
+    times what they lack in the mean."""
+    of_step = [of_cpu_step(each, threads) for each in sums]
+    gaps_us = [math.fsum(at["gap_before_us"] for at in each.values()) for each in of_step]
+    added_us = [
+        gap_us + math.fsum(at["mean_us"] for at in each.values())
+        for gap_us, each in zip(gaps_us, of_step, strict=True)
+    ]
+    if not all(added_us):
+        return 0.0
+    parts = [known.time(gaps_us)]
+    for kind in set().union(*of_step):
+        parts.append(known.time([each[kind]["mean_us"] for each in sums]))
+    lacking = fmean(step / added for step, added in zip(steps_us, added_us, strict=True))
+    return math.fsum(parts) * lacking
 
 
 def _beside_others(known: _Known, low: StepCost, high: StepCost) -> dict[str, Any]:
@@ -177,43 +203,29 @@ def _beside_others(known: _Known, low: StepCost, high: StepCost) -> dict[str, An
     }
 
 
-def _operators(known: _Known) -> Iterable[OperatorCost]:
+def _operators(known: _Known, sums: Sequence[Sums]) -> Iterable[OperatorCost]:
     """The nearest profile's operators, each in proportion to what all of its kind in its module
     come to. The number of calls may depend on the batch, so there is no pairing one by one."""
-    sums = [_sums(profile) for profile in known.profiles]
-    factors: dict[_Key, dict[str, float]] = {}
+    factors: dict[Kind, dict[str, float]] = {}
     for cost in known.profiles[known.nearest].operators:
-        key = _key(cost)
-        if key not in factors:
-            factors[key] = dict(_factors(known, [each[key] for each in sums]))
-        factor = factors[key]
+        kind = kind_of(cost)
+        if kind not in factors:
+            factors[kind] = dict(_factors(known, [each[kind] for each in sums]))
+        factor = factors[kind]
         scaled: dict[str, Any] = {name: getattr(cost, name) * factor[name] for name in factor}
         quantiles = ("p10_us", "p50_us", "p90_us")
         scaled.update({name: getattr(cost, name) * factor["mean_us"] for name in quantiles})
-        whole = {name: round(scaled.pop(name)) for name in _AMOUNTS}
+        whole = {name: round(scaled.pop(name)) for name in AMOUNTS}
         yield replace(cost, shapes="", **whole, **scaled)
 
 
-def _factors(known: _Known, sums: Sequence[dict[str, float]]) -> Iterable[tuple[str, float]]:
+def _factors(known: _Known, sums: Sequence[Mapping[str, float]]) -> Iterable[tuple[str, float]]:
     """What to multiply the nearest profile's figures of one kind of operator by."""
     for name, near in sums[known.nearest].items():
         if not near:
             yield name, 1.0
-        elif name in _AMOUNTS:
+        elif name in AMOUNTS:
             low, high = sums[known.first][name], sums[known.first + 1][name]
             yield name, known.amount(low, high) / near
         else:
             yield name, known.time([each[name] for each in sums]) / near
-
-
-def _key(cost: OperatorCost) -> _Key:
-    return cost.lane, cost.threads, cost.phase, cost.module, cost.operator
-
-
-def _sums(profile: ModelProfile) -> dict[_Key, dict[str, float]]:
-    sums: dict[_Key, dict[str, float]] = defaultdict(lambda: dict.fromkeys(_AMOUNTS + _TIMES, 0.0))
-    for cost in profile.operators:
-        at = sums[_key(cost)]
-        for name in at:
-            at[name] += getattr(cost, name)
-    return sums

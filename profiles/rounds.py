@@ -72,8 +72,7 @@ class Blocks:
 
     def unchanged(self) -> Blocks:
         """Those of the rounds in which the machine did not change, by their own blocks."""
-        means = [self._three_means_s(i) for i in range(len(self.probes_s))]
-        return self._only(unchanged_rounds(means))
+        return self._only(unchanged_rounds(self.three_means_s))
 
     def _only(self, kept: Sequence[int]) -> Blocks:
         return Blocks(
@@ -85,9 +84,13 @@ class Blocks:
             [self.exchanges_us[i] for i in kept] if self.exchanges_us else [],
         )
 
+    @property
+    def three_means_s(self) -> list[tuple[float, float, float]]:
+        """The mean step in each block of every round, the profiled one in the middle, stalls apart.
+        A GPU's, whose profiled steps wait for the host, are taken to be as the others."""
+        return [self._three_means_s(index) for index in range(len(self.probes_s))]
+
     def _three_means_s(self, index: int) -> tuple[float, float, float]:
-        """The mean step in each block of a round, the profiled one in the middle, stalls apart. A
-        GPU's, whose profiled steps wait for the host, are taken to be as the others."""
         before_s, after_s = (
             step_statistics(self.plain[2 * index + half]).mean_s for half in (0, 1)
         )

@@ -35,16 +35,18 @@ def test_a_time_is_finite_and_above_nothing(values: list[float], at: int) -> Non
     assert 0.0 < BatchCurve(SIZES, at).value(values) < math.inf
 
 
-def test_what_the_curve_leaves_fades_out_beyond_the_last_size() -> None:
+def test_what_the_curve_leaves_stays_beyond_the_last_size() -> None:
     """All sizes take 2 us a sample, the last one 10% more: by least relative squares the curve is
-    2 us x (3 + 1/1.1) / (3 + 1/1.21) a sample. At twice the last size half of what it leaves there
-    is left, at four times a quarter."""
+    2 us x (3 + 1/1.1) / (3 + 1/1.21) a sample, of which beyond each end stays what it leaves
+    there."""
     values = [2.0 * size for size in SIZES[:3]] + [2.2 * SIZES[3]]
     exact = [1.0, 1.0, 1.0, 1 / 1.1]
     each = 2.0 * sum(exact) / sum(weight * weight for weight in exact)
-    for times, left in ((2, 0.5), (4, 0.25)):
-        found = BatchCurve(SIZES, times * SIZES[3]).value(values)
-        assert found == pytest.approx(each * times * SIZES[3] * (2.2 / each) ** left)
+    assert each != pytest.approx(2.0)
+    for times in (2, 4):
+        assert BatchCurve(SIZES, times * SIZES[3]).value(values) == pytest.approx(times * values[3])
+    assert BatchCurve(SIZES, SIZES[0] // 2).value(values) == pytest.approx(values[0] / 2)
+    assert BatchCurve(SIZES, 181).value(values) == pytest.approx(2.0 * 181)
 
 
 def test_two_sizes_make_a_line() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from pathlib import Path
 
@@ -121,13 +122,43 @@ def test_far_cores_add_the_same_share_to_a_step_of_any_size() -> None:
         return replace(affine(batch), steps=(step,))
 
     found = predict_batch([apart(100, 0.1), apart(200, 0.3)], affine(150).identity)
-    assert found.steps[0].apart_us == pytest.approx(200.0)
+    assert found.steps[0].apart_us == pytest.approx(0.2 * found.steps[0].mean_us)
+
+
+def test_a_step_is_the_mean_of_its_own_curve_and_of_its_operators() -> None:
+    """At 100 and 200 samples one operator takes 50 us each time, the other 50 us and 150 us, which
+    no line without a negative part goes through: beyond 200 it is in proportion to the batch. So at
+    400 they are 50 us and 300 us; the step's own line has 400 us. All steps are 10% more than their
+    operators."""
+
+    def bent(batch: int, other_us: float) -> ModelProfile:
+        rows = [make_operator(50.0), replace(make_operator(other_us, index=1), operator="aten::mm")]
+        step = make_step(mean_us=1.1 * (50.0 + other_us))
+        return replace(affine(batch), steps=(step,), operators=tuple(rows))
+
+    found = predict_batch([bent(100, 50.0), bent(200, 150.0)], affine(400).identity)
+    assert found.steps[0].mean_us == pytest.approx(1.1 * math.sqrt(400.0 * 350.0))
+    assert [cost.mean_us for cost in found.operators] == pytest.approx([50.0, 300.0])
+
+
+def test_a_gpu_step_is_not_the_sum_of_the_hosts_operators() -> None:
+    """Its lanes work side by side."""
+
+    def on_gpu(batch: int, host_us: float) -> ModelProfile:
+        steps = (make_step("gpu", mean_us=10.0 * batch),)
+        return replace(affine(batch), steps=steps, operators=(make_operator(host_us),))
+
+    found = predict_batch([on_gpu(100, 50.0), on_gpu(200, 50.0)], affine(400).identity)
+    assert found.steps[0].mean_us == pytest.approx(4000.0)
 
 
 def test_nothing_becomes_less_than_nothing() -> None:
-    slow_start = replace(affine(100), steps=(make_step(mean_us=1000.0),))
-    steep = replace(affine(200), steps=(make_step(mean_us=9000.0),))
-    found = predict_batch([slow_start, steep], affine(50).identity)
+
+    def of_one(batch: int, step_us: float) -> ModelProfile:
+        steps, rows = (make_step(mean_us=step_us),), (make_operator(step_us),)
+        return replace(affine(batch), steps=steps, operators=rows)
+
+    found = predict_batch([of_one(100, 1000.0), of_one(200, 9000.0)], affine(50).identity)
     assert 250.0 < found.steps[0].mean_us < 1000.0
 
 
