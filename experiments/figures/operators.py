@@ -20,6 +20,8 @@ from rmixer.lanes import PHASES
 from rmixer.profile import ModelProfile
 
 _WIDTH_IN, _LABEL_PT = 11.0, 7.0
+MOST_IDLE = 0.99
+"""A link that is idle for longer than this share of a step has nothing to show."""
 _PALETTE = sns.color_palette("colorblind")
 COLOURS = {
     "input and copies": _PALETTE[0],
@@ -52,7 +54,8 @@ class Breakdown:
 
 
 def operators_data(profiles: Iterable[ModelProfile]) -> list[Breakdown]:
-    """A breakdown for every lane and thread count of every profile, in order."""
+    """A breakdown for every lane and thread count of every profile, in order, but for links that
+    hardly do anything."""
     breakdowns = []
     for profile in profiles:
         for lane, threads in dict.fromkeys((c.lane, c.threads) for c in profile.operators):
@@ -66,6 +69,8 @@ def operators_data(profiles: Iterable[ModelProfile]) -> list[Breakdown]:
                 phase_us[cost.phase] += cost.mean_us
                 phase_us[GAPS] += cost.gap_before_us
             total_us = sum(time_us.values())
+            if lane == "link" and time_us[GAPS] > MOST_IDLE * total_us:
+                continue
             identity = profile.identity
             breakdowns.append(
                 Breakdown(

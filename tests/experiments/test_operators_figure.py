@@ -53,6 +53,16 @@ def test_lanes_other_than_the_cpu_are_named() -> None:
     assert found.label == "criteo_dlrm b256, gpu, 1 thread"
 
 
+@pytest.mark.parametrize(("copied_us", "lanes"), [(5.0, ["cpu"]), (500.0, ["cpu", "link"])])
+def test_a_link_that_hardly_does_anything_is_left_out(copied_us: float, lanes: list[str]) -> None:
+    first = profile(threads=(1,)).operators[0]
+    costs = (
+        first,
+        replace(first, lane="link", operator="aten::copy_", mean_us=copied_us, gap_before_us=995.0),
+    )
+    assert [b.lane for b in operators_data([replace(profile(), operators=costs)])] == lanes
+
+
 @pytest.mark.parametrize("models", [MODELS, MODELS[:1], ()])
 def test_it_draws_two_panels(models: tuple[str, ...]) -> None:
     figure = draw_operators(operators_data([profile(model) for model in models]))
