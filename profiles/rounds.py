@@ -68,13 +68,14 @@ class Blocks:
         """Those of the rounds in which the machine was not slow, by its probes, and no exchange
         took longer than told."""
         slow = {i for i, each_us in enumerate(self.exchanges_us) if each_us > slowest_exchange_us}
-        return self._only([i for i in steady_rounds(self.probes_s).kept if i not in slow])
+        return self.only([i for i in steady_rounds(self.probes_s).kept if i not in slow])
 
     def unchanged(self) -> Blocks:
         """Those of the rounds in which the machine did not change, by their own blocks."""
-        return self._only(unchanged_rounds(self.three_means_s))
+        return self.only(unchanged_rounds(self.three_means_s))
 
-    def _only(self, kept: Sequence[int]) -> Blocks:
+    def only(self, kept: Sequence[int]) -> Blocks:
+        """The rounds at these places."""
         return Blocks(
             [self.probes_s[i] for i in kept],
             [self.plain[2 * i + half] for i in kept for half in (0, 1)],
