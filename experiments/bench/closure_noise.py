@@ -26,7 +26,6 @@ from profiles.operators import closure_of, merge_operators
 from profiles.rounds import BLOCK_S, Blocks, Plan, Rounds, steady_together
 from profiles.store import Store
 from profiles.typical_rounds import typical_profiled
-from rmixer.cli.bars import bar
 from rmixer.files import write_json, write_text
 from rmixer.machine import Machine
 from rmixer.workload import Job, Workload, job_of
@@ -44,7 +43,7 @@ def main(models: Sequence[str], threads: int, seconds: float, out: Path | None) 
     """Measure, draw, compare."""
     machine = Store().this_machine()
     jobs = tuple(map(job_of, models))
-    prepare_data(Workload("bench", SEED, jobs), bar)
+    prepare_data(Workload("bench", SEED, jobs))
     rows = [
         row
         for job in jobs
