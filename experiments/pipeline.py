@@ -1,4 +1,4 @@
-"""All four stages for one workload in one run folder; what is done already is not done again."""
+"""All stages for one workload in one run folder; what is done already is not done again."""
 
 from __future__ import annotations
 

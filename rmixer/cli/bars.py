@@ -41,7 +41,8 @@ class _TimeLeft(TimeRemainingColumn):
             about_s, task.completed, task.total, task.fields["done_s"], task.elapsed or 0.0
         )
         # Past what was expected nothing is known, least of all that it will be over at once.
-        shown = str(timedelta(seconds=round(left_s))) if left_s else "-:--:--"
+        known = left_s > 0 or task.completed >= task.total
+        shown = str(timedelta(seconds=round(left_s))) if known else "-:--:--"
         return Text(shown, style="progress.remaining")
 
 

@@ -43,3 +43,6 @@ def test_past_what_was_expected_it_is_unknown(monkeypatch: pytest.MonkeyPatch) -
     written: str = console.file.getvalue()  # type: ignore[attr-defined]
     assert "0:00:00" not in written
     assert "-:--:--" in written
+    with bar("profiling", 1e-9) as move:
+        move(15, 15)
+    assert "0:00:00" in console.file.getvalue()  # type: ignore[attr-defined]

@@ -180,9 +180,10 @@ def test_it_is_read_back_as_it_was_written(profile: ModelProfile, tmp_path: Path
 
 
 def test_sizes_in_turn_are_what_they_are_and_one_that_fails_costs_no_other(
-    machine: Machine, rmixer_home: None
+    machine: Machine, rmixer_home: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """No batch is of no samples."""
+    """No batch is of no samples. Steps are taken to be slow, and told to be."""
+    monkeypatch.setattr("profiles.subject.slow_step_seconds", lambda step_s, spare, plan: 70.0)
     prepare("criteo_kaggle", "synthetic")
     jobs = [dataclasses.replace(JOB, batch=batch) for batch in (BATCH, 0, 8 * BATCH)]
     told: list[str] = []
@@ -198,3 +199,7 @@ def test_sizes_in_turn_are_what_they_are_and_one_that_fails_costs_no_other(
         assert linear.flops == 2 * job.batch * BOTTOM[0] * BOTTOM[1]
     assert told[0] == f"criteo_dlrm, batch {BATCH}, 0, {8 * BATCH}, 1 thread(s)"
     assert all(words.startswith("criteo_dlrm, batch ") for words in told)
+    slow = [
+        words for words in told if words.endswith("with 1 thread(s) this takes about 70 s more")
+    ]
+    assert len(slow) == 2
