@@ -51,6 +51,11 @@ def used_memory_bytes(groups: Path = _GROUPS) -> int:
     return max(0, usable_memory_bytes(groups) - min(free))
 
 
+def free_memory_bytes(groups: Path = _GROUPS) -> int:
+    """What of :func:`usable_memory_bytes` can be taken now."""
+    return usable_memory_bytes(groups) - used_memory_bytes(groups)
+
+
 def _memory(groups: Path) -> list[tuple[int, int]]:
     """Limit and use in bytes of each of this process's control groups that has a limit."""
     found: list[tuple[int, int]] = []

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 from profiles.crew import PASSES, Crew
 from profiles.job_type import check_gpus
+from profiles.limits import free_memory_bytes
 from profiles.rounds import Plan, measure_in_turn
 from profiles.sizes_in_turn import sizes_in_turn
 from profiles.subject import Subject
@@ -37,7 +38,7 @@ def profile_jobs(
     check_gpus(machine)
     left = len(jobs)
     with Crew(machine, threads) as crew:
-        for sizes in sizes_in_turn(jobs, machine, crew.workers):
+        for sizes in sizes_in_turn(jobs, crew.workers, free_memory_bytes()):
             with contextlib.ExitStack() as ending:
                 subjects = []
                 for job in sizes:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 
 import click
 from rich import box
@@ -12,19 +12,7 @@ from rmixer.cli.console import console, print_json
 from rmixer.models.corrections import Correction, corrections_of
 from rmixer.models.entry import ModelEntry
 from rmixer.models.registry import MODELS, model_entry
-
-_OPTIMIZER_STATES = {"sgd": 0, "rowwise_adagrad": 0, "adagrad": 1, "adam": 2, "adamw": 2}
-"""Floats that an optimizer keeps per parameter; row-wise Adagrad's one per row is left out."""
-
-
-@dataclass(frozen=True)
-class ModelSize:
-    """Parameters, and the bytes of weights and optimizer state in single precision."""
-
-    embedding_parameters: int
-    dense_parameters: int
-    weight_bytes: int
-    optimizer_bytes: int
+from rmixer.models.size import ModelSize, model_size
 
 
 @click.command()
@@ -53,16 +41,6 @@ def command(names: tuple[str, ...], rows_cap: int | None, as_json: bool) -> None
         console().print(_corrections(entry.name, corrections_of(entry.name)))
 
 
-def model_size(entry: ModelEntry, rows_cap: int | None) -> ModelSize:
-    """The size of ``entry``, built without memory."""
-    import torch
-
-    with torch.device("meta"):
-        embedding, dense = entry.build(rows_cap).parameter_counts()
-    weights = 4 * (embedding + dense)
-    return ModelSize(embedding, dense, weights, weights * _OPTIMIZER_STATES[entry.optimizer])
-
-
 def _table(entries: list[ModelEntry], sizes: dict[str, ModelSize]) -> Table:
     table = Table(
         title="Models",
@@ -85,7 +63,7 @@ def _table(entries: list[ModelEntry], sizes: dict[str, ModelSize]) -> Table:
             entry.dataset,
             f"{size.embedding_parameters / 1e6:,.1f}",
             f"{size.dense_parameters / 1e6:,.2f}",
-            f"{(size.weight_bytes + size.optimizer_bytes) / 1e6:,.0f} MB",
+            f"{size.kept_bytes / 1e6:,.0f} MB",
             str(entry.batch),
             f"{entry.optimizer} {entry.lr:g}",
             f"{entry.title}, {entry.paper}",

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from calling import call, refused
 
+from profiles import memory_room
 from profiles.store import Store
 from rmixer.errors import InputError
 from rmixer.schedule import read_schedule
@@ -126,6 +127,29 @@ def test_a_job_that_fits_no_device(
     assert "8.40 GiB" in message  # 1.2 x 7 GiB
     assert "8.00 GiB" in message
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.usefixtures("home")
+@pytest.mark.parametrize("known", [True, False])
+def test_a_model_that_the_free_memory_does_not_hold(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    *,
+    known: bool,
+) -> None:
+    """Whether this machine is known or not: before anything is measured or written."""
+    monkeypatch.setattr(memory_room, "free_memory_bytes", lambda: 8 << 30)
+    monkeypatch.setattr(Store, "known_machine", lambda _: make_machine() if known else None)
+    path, out = tmp_path / "queue.yaml", tmp_path / "out"
+    path.write_text("jobs:\n  - {model: mlperf_dlrm_dcnv2, steps: 10}\n")
+    message = refused(capsys, "run", path, "--plan", "--out", out)
+    assert "mlperf_dlrm_dcnv2, batch 8192: memory: found 194.8 GiB" in message
+    assert "8.0 GiB" in message
+    if known:
+        assert message == refused(capsys, "run", path, "--out", out)
+        assert message == refused(capsys, "profile", "run", "mlperf_dlrm_dcnv2")
+    assert not out.exists()
 
 
 @pytest.mark.usefixtures("home")

@@ -103,6 +103,7 @@ def test_a_limited_group_is_as_full_as_it_is_itself(own_group: Path) -> None:
         memory__stat=f"anon 1\ninactive_file {GIB // 8}\nactive_file 7",
     )
     assert limits.used_memory_bytes(own_group) == GIB // 2 - GIB // 8
+    assert limits.free_memory_bytes(own_group) == GIB // 4 + GIB // 8
 
 
 def test_a_limited_group_of_version_1(own_group: Path) -> None:

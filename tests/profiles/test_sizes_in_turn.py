@@ -5,21 +5,19 @@ from __future__ import annotations
 from dataclasses import replace
 from itertools import chain
 
-from profiles.memory_prediction import predict_memory
-from profiles.sizes_in_turn import IDLE_BYTES, MOST_IN_TURN, SHARE, sizes_in_turn
-from rmixer.machine import Machine
+from profiles.memory_room import needed_bytes
+from profiles.sizes_in_turn import MOST_IN_TURN, SHARE, sizes_in_turn
 from rmixer.workload import Job, job_of
-from sim.made_up import make_machine
 
-MACHINE = replace(make_machine(cores=2), memory_bytes=64 << 30)
+WORKERS = 4
 
 
 def sized(model: str, *batches: int) -> list[Job]:
     return [replace(job_of(model), batch=batch, rows_cap=100) for batch in batches]
 
 
-def found(jobs: list[Job], machine: Machine = MACHINE) -> list[list[tuple[str, int]]]:
-    together = list(sizes_in_turn(jobs, machine, 4))
+def found(jobs: list[Job], free_bytes: int = 64 << 30) -> list[list[tuple[str, int]]]:
+    together = list(sizes_in_turn(jobs, WORKERS, free_bytes))
     assert list(chain.from_iterable(together)) == jobs
     return [[(job.model, job.batch) for job in sizes] for sizes in together]
 
@@ -42,10 +40,9 @@ def test_another_configuration_is_another_model() -> None:
 def test_no_more_than_the_memory_holds() -> None:
     """Room for two of the largest, with the idle workers of each."""
     jobs = sized("criteo_dlrm", 64, 8, 16, 32, 128)
-    each_bytes = predict_memory(jobs[-1]).grown_bytes + 4 * IDLE_BYTES
-    small = replace(MACHINE, memory_bytes=int(2.5 * each_bytes / SHARE))
-    assert [len(sizes) for sizes in found(jobs, small)] == [2, 2, 1]
-    assert [len(sizes) for sizes in found(jobs, replace(MACHINE, memory_bytes=1))] == [1] * 5
+    each_bytes = needed_bytes(jobs[-1], WORKERS)
+    assert [len(sizes) for sizes in found(jobs, int(2.5 * each_bytes / SHARE))] == [2, 2, 1]
+    assert [len(sizes) for sizes in found(jobs, 1)] == [1] * 5
 
 
 def test_beside_one_that_cannot_be_held_each_is_alone() -> None:

@@ -1,0 +1,54 @@
+"""Whether jobs fit the memory that is free on this machine, told before one is started: what does
+not fit ends by the system's hand, and that may be another program's end."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from profiles.crew import PASSES
+from profiles.limits import free_memory_bytes
+from profiles.memory_prediction import predict_memory
+from rmixer.errors import InputError
+from rmixer.models.size import model_size
+from rmixer.workload import Job
+
+IDLE_BYTES = 300 << 20
+"""Of a worker without a job, at most."""
+MOST_BESIDE_BYTES = 2 << 30
+"""Over weights and optimizer state at its own batch, of any model of the registry (1.9 GiB)."""
+GIB = 1 << 30
+
+
+def needed_bytes(job: Job, workers: int) -> int:
+    """What ``job``, a model of the registry, takes by prediction with ``workers``, one of which
+    holds it."""
+    return predict_memory(job).grown_bytes + workers * IDLE_BYTES
+
+
+def check_room(jobs: Sequence[Job], threads: Sequence[int], report: Callable[[str], None]) -> None:
+    """Raise :class:`InputError` for one of ``jobs`` to be profiled at ``threads`` that needs more
+    than all free memory. Models outside of the registry and programs cannot be told before they
+    run. ``report`` hears of each that is not told by its size alone, which takes seconds."""
+    free_bytes = free_memory_bytes()
+    for job in jobs:
+        if job.in_registry:
+            _check(job, PASSES * len(threads), free_bytes, report)
+
+
+def _check(job: Job, workers: int, free_bytes: int, report: Callable[[str], None]) -> None:
+    kept_bytes = model_size(job.entry, job.rows_cap, job.optimizer).kept_bytes
+    idle_bytes = workers * IDLE_BYTES
+    if kept_bytes + idle_bytes > free_bytes:
+        found = f"{kept_bytes / GIB:.1f} GiB of weights and optimizer state"
+        _refuse(job, found, free_bytes, "`rows_cap` in a workload shortens its tables")
+    if job.batch <= job.entry.batch and kept_bytes + MOST_BESIDE_BYTES + idle_bytes <= free_bytes:
+        return
+    report(f"{job.model}, batch {job.batch}: predicting its memory")
+    if (needed := needed_bytes(job, workers)) > free_bytes:
+        found = f"{needed / GIB:.1f} GiB by prediction"
+        _refuse(job, found, free_bytes, "a smaller batch or `rows_cap` needs less")
+
+
+def _refuse(job: Job, found: str, free_bytes: int, remedy: str) -> None:
+    allowed = f"up to {free_bytes / GIB:.1f} GiB, which are free here ({remedy})"
+    raise InputError(f"{job.model}, batch {job.batch}", "memory", found, allowed)
