@@ -50,9 +50,10 @@ class Launch:
 class HostCall:
     """One operator. ``phase`` is None as long as nothing tells it; ``node`` is the sequence number
     of the backward node around it and ``forward_thread`` the thread whose number that is;
-    ``sequence`` are the numbers recorded inside it; ``launches`` are in
-    order, waits among them; ``work`` has what the device did for it without a known launch;
-    ``waited_ns`` is how long the host waited for the device since the operator before."""
+    ``sequence`` are the numbers recorded inside it, and of custom functions around it;
+    ``launches`` are in order, waits among them; ``work`` has what the device did for it without a
+    known launch; ``waited_ns`` is how long the host waited for the device since the operator
+    before."""
 
     name: str
     start_ns: int
@@ -72,12 +73,14 @@ class HostCall:
 
 @dataclass(frozen=True)
 class _Around:
-    """What the events around an operator say."""
+    """What the events around an operator say. ``functions`` are the numbers of custom functions of
+    autograd, whose own operators have none."""
 
     phase: str | None = None
     module: str = ""
     node: int = -1
     forward_thread: int = 0
+    functions: frozenset[int] = frozenset()
 
 
 def thread_calls(
@@ -166,6 +169,8 @@ def _inner(event: TraceEvent, around: _Around) -> _Around:
         for start, phase in _PHASES.items():
             if name.startswith(start):
                 return replace(around, phase=phase)
+    if event.category == OPERATOR and event.sequence >= 0:
+        return replace(around, functions=around.functions | {event.sequence})
     return around
 
 
@@ -185,7 +190,8 @@ def _call(node: Node, around: _Around, work: Mapping[int, Sequence[TraceEvent]])
         module=around.module,
         node=around.node,
         forward_thread=around.forward_thread,
-        sequence=frozenset(n.event.sequence for n in node.below() if n.event.sequence >= 0),
+        sequence=around.functions
+        | {n.event.sequence for n in node.below() if n.event.sequence >= 0},
         launches=launches,
     )
 

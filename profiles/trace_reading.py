@@ -24,7 +24,9 @@ _BACKWARD_NODE = re.compile(r"\w+Backward\d*")
 class Called:
     """One call of an operator. ``events`` are the profiler's events inside it, itself included;
     ``events_before`` those between the previous operator's end and this one's start. ``operands``
-    are the shapes of its tensors in words, and ``work`` what it did, where both were counted."""
+    are the shapes of its tensors in words, and ``work`` what it did, where both were counted.
+    ``sequence`` are autograd's numbers of what it is or is part of: of the events inside it, and of
+    a custom function around it, whose own operators have none."""
 
     name: str
     duration_us: float
@@ -52,6 +54,7 @@ def read_calls(events: Iterable[Any]) -> list[Called]:
     calls: list[Called] = []
     call_end_ns = 0
     open_marks: list[tuple[int, str]] = []
+    open_functions: list[tuple[int, int]] = []
     node_end_ns, node_sequence = 0, -1
     between = 0
     for event in spans:
@@ -59,6 +62,8 @@ def read_calls(events: Iterable[Any]) -> list[Called]:
         end_ns = start_ns + event.duration_ns()
         while open_marks and open_marks[-1][0] <= start_ns:
             open_marks.pop()
+        while open_functions and open_functions[-1][0] <= start_ns:
+            open_functions.pop()
         if calls and start_ns < call_end_ns:
             calls[-1].events += 1
             calls[-1].sequence.add(event.sequence_nr())
@@ -70,6 +75,8 @@ def read_calls(events: Iterable[Any]) -> list[Called]:
             node_end_ns, node_sequence = end_ns, event.sequence_nr()
         if not name.startswith("aten::") and name != INPUT_MARK:
             between += 1
+            if event.sequence_nr() >= 0:
+                open_functions.append((end_ns, event.sequence_nr()))
             continue
         call = Called(
             name=name,
@@ -81,7 +88,7 @@ def read_calls(events: Iterable[Any]) -> list[Called]:
             shapes=tuple(tuple(shape) for shape in event.shapes()),
             types=tuple(event.dtypes()),
             forward_index=node_sequence if start_ns < node_end_ns else -1,
-            sequence={event.sequence_nr()},
+            sequence={event.sequence_nr(), *(number for _, number in open_functions)},
         )
         call_end_ns, between = end_ns, 0
         calls.append(call)
