@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import resource
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -26,6 +27,8 @@ from rmixer.workload import Job
 
 EPOCH_S = 0.5
 MOST_BATCHES = 200
+_INPUT_BLOCK_BYTES = 512
+"""Linux counts what a process has read from storage so, once it has ended."""
 
 
 def measure_input(channel: Channel, job: dict[str, Any]) -> list[dict[str, Any]]:
@@ -75,36 +78,38 @@ def _of_own(job: Job) -> Callable[[], Any]:
 def _epoch(load: Callable[[], Any], most: int) -> dict[str, Any]:
     """The mean over up to ``most`` batches, or about half a second of them."""
     held = batches = 0
-    children_s, storage = _children_seconds(), _storage_bytes()
+    others_s, storage = _others_seconds(), _storage_bytes()
     begin_s, own_s = time.perf_counter(), time.process_time()
     while batches < most and (not batches or time.perf_counter() - begin_s < EPOCH_S):
         held += stored_bytes(load())
         batches += 1
     wait_s, own_s = time.perf_counter() - begin_s, time.process_time() - own_s
-    core_s = own_s + _children_seconds() - children_s
     return {
         "batches": batches,
         "wait_us": wait_s / batches * 1e6,
-        "core_us": core_s / batches * 1e6,
+        "core_us": (own_s + max(0.0, _others_seconds() - others_s)) / batches * 1e6,
         "batch_bytes": held // batches,
-        "storage_bytes": (_storage_bytes() - storage) // batches,
+        "storage_bytes": max(0, _storage_bytes() - storage) // batches,
     }
 
 
-def _children_seconds() -> float:
-    """Processor time of a data loader's processes."""
-    total = 0.0
+def _others_seconds() -> float:
+    """Processor time of a data loader's processes: of those that live, and of those that have
+    ended, as they do when the data begin again."""
+    ended = resource.getrusage(resource.RUSAGE_CHILDREN)
+    total = ended.ru_utime + ended.ru_stime
     for child in psutil.Process().children(recursive=True):
         with contextlib.suppress(psutil.Error):
             times = child.cpu_times()
-            total += times.user + times.system
+            total += times.user + times.system + times.children_user + times.children_system
     return total
 
 
 def _storage_bytes() -> int:
-    """What this process and its children have fetched from storage, as far as the system says."""
+    """What this process and its children, ended ones too, have fetched from storage, as far as the
+    system says."""
     process = psutil.Process()
-    total = 0
+    total = resource.getrusage(resource.RUSAGE_CHILDREN).ru_inblock * _INPUT_BLOCK_BYTES
     for one in (process, *process.children(recursive=True)):
         with contextlib.suppress(psutil.Error, AttributeError):
             total += one.io_counters().read_bytes

@@ -11,6 +11,7 @@ from profiles import limits
 from profiles.batch_prediction import same_but_batch
 from profiles.imported_simulation import simulated_profile
 from profiles.measure_machine import measure_machine
+from profiles.other_places import with_other_places
 from rmixer.cost_identity import CostIdentity, cost_identity
 from rmixer.errors import InputError, choice
 from rmixer.files import content_hash
@@ -84,9 +85,14 @@ class Store:
         return machine
 
     def save(self, profile: ModelProfile) -> Path:
-        """Keep ``profile`` among one's own."""
+        """Keep ``profile`` among one's own, with what is known there of its cost identity on other
+        kinds of devices and at other counts of threads."""
         folder = self.own / profile.machine / profile.key
-        write_profile(folder, profile)
+        try:
+            known = _read(folder) if (folder / "summary.json").exists() else None
+        except InputError:  # it was damaged, or is of another version
+            known = None
+        write_profile(folder, with_other_places(profile, known))
         return folder
 
     def find(self, machine: str, key: str) -> ModelProfile | None:
