@@ -210,11 +210,13 @@ def profile_missing(
     failed = []
     progress(0, len(plan.missing))
     for done, (job, found) in enumerate(zip(jobs + programs, profiles, strict=True), start=1):
-        if isinstance(found, RunFailed):
-            report(f"{job.id}: {found}")
-            failed.append(job.id)
-        else:
+        try:
+            if isinstance(found, RunFailed):
+                raise found
             store.save(found)
+        except (RunFailed, InputError) as failure:  # the latter: what was measured cannot be
+            report(f"{job.id}: {failure}")
+            failed.append(job.id)
         progress(done, len(plan.missing))
     if failed:
         raise RunFailed(f"not profiled: {', '.join(failed)} (of {len(plan.missing)}); see above")

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from itertools import chain
 from typing import Any
 
+from profiles.counted_rounds import Blocks, apart_s, steady_together, together, unlikeness
 from profiles.device_times import DeviceTimes, merge_device
 from profiles.job_type import (
     core_balance,
@@ -27,7 +28,6 @@ from profiles.operators import (
 )
 from profiles.phases import PhaseTimes
 from profiles.precision import half_width
-from profiles.rounds import Blocks, apart_s, steady_together, together, unlikeness
 from profiles.typical_rounds import typical_profiled
 from profiles.warm_up import warm_up_steps
 from rmixer.cost_identity import cost_identity

@@ -34,7 +34,7 @@ def blocks_needed(means: Sequence[float], wanted: float) -> int:
 
 
 @dataclass(frozen=True)
-class Rounds:
+class SteadyRounds:
     """Which rounds count. ``kept`` are those in which the machine was as fast as it can be, by
     a probe in each: not slower than 1.25 x the 5th percentile of all probes."""
 
@@ -42,11 +42,11 @@ class Rounds:
     dropped: int
 
 
-def steady_rounds(probes_s: Sequence[float]) -> Rounds:
+def steady_rounds(probes_s: Sequence[float]) -> SteadyRounds:
     """The rounds that a stalled or throttled machine did not spoil."""
     limit = PROBE_FACTOR * float(np.quantile(probes_s, PROBE_QUANTILE))
     kept = tuple(index for index, probe in enumerate(probes_s) if probe <= limit)
-    return Rounds(kept, len(probes_s) - len(kept))
+    return SteadyRounds(kept, len(probes_s) - len(kept))
 
 
 def unchanged_rounds(means: Sequence[tuple[float, float, float]]) -> tuple[int, ...]:

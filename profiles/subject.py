@@ -8,12 +8,13 @@ import statistics
 from collections.abc import Callable, Iterator
 
 from profiles.assemble import Found, assemble, event_costs
+from profiles.counted_rounds import fastest_exchange_us, steady_together
 from profiles.crew import GPU, Crew, Staff
 from profiles.duration import slow_step_seconds
 from profiles.neighbours import measure_gpu_neighbours, measure_neighbours
 from profiles.phases import measure_phases
 from profiles.precision import PROBE_FACTOR, blocks_needed
-from profiles.rounds import BLOCK_S, Plan, Rounds, fastest_exchange_us, steady_together
+from profiles.rounds import BLOCK_S, Plan, Rounds
 from rmixer.errors import RunFailed
 from rmixer.machine import Machine
 from rmixer.profile import ModelProfile, StepCost

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from profiles.rounds import Blocks
+from profiles.counted_rounds import Blocks
 
 
 def typical_profiled(blocks: Blocks) -> list[dict[str, Any]]:

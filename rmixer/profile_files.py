@@ -39,7 +39,8 @@ _WHOLE = {
 
 def write_profile(folder: Path, profile: ModelProfile) -> None:
     """Write ``operators.csv``, then ``summary.json``: a folder with a summary is complete. Its
-    ``checksum`` is of all the rest of both."""
+    ``checksum`` is of all the rest of both. Raises :class:`InputError`, and writes nothing, where
+    the summary could not be read again."""
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     columns = _FIELDS if any(c.lane != "cpu" for c in profile.operators) else COLUMNS
@@ -47,9 +48,10 @@ def write_profile(folder: Path, profile: ModelProfile) -> None:
     for cost in profile.operators:
         values = (getattr(cost, name) for name in columns)
         writer.writerow(round(v, 3) if isinstance(v, float) else v for v in values)
-    write_text(folder / "operators.csv", out.getvalue())
     summary: dict[str, Any] = {"schema_version": SCHEMA_VERSION, **plain(profile)}
     del summary["operators"]
+    parse(summary, ModelProfile, folder / "summary.json")
+    write_text(folder / "operators.csv", out.getvalue())
     checksum = content_hash([summary, out.getvalue()])
     write_json(folder / "summary.json", {**summary, "checksum": checksum})
 

@@ -21,9 +21,10 @@ from rich.table import Table
 
 from experiments.bench.step_speed import as_text
 from experiments.execution import prepare_data
+from profiles.counted_rounds import Blocks, steady_together
 from profiles.crew import Crew
 from profiles.operators import closure_of, merge_operators
-from profiles.rounds import BLOCK_S, Blocks, Plan, Rounds, steady_together
+from profiles.rounds import BLOCK_S, Plan, Rounds
 from profiles.store import Store
 from profiles.typical_rounds import typical_profiled
 from rmixer.files import write_json, write_text

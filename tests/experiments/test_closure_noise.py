@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from experiments.bench.closure_noise import DRAWS, STRETCHES, drawn, present
-from profiles.rounds import Blocks
+from profiles.counted_rounds import Blocks
 from profiles.trace_reading import Called
 from rmixer.workload import job_of
 

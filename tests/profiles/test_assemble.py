@@ -10,10 +10,10 @@ import pytest
 
 from profiles.assemble import Found, assemble, event_costs
 from profiles.bubble import Work
+from profiles.counted_rounds import Blocks
 from profiles.neighbours import Neighbours
 from profiles.operator_formulas import OperatorWork
 from profiles.phases import PhaseTimes
-from profiles.rounds import Blocks
 from profiles.subject import _far_apart, disturbed
 from profiles.trace_reading import INPUT_MARK, Called
 from rmixer.profile import ModelProfile, Sensitivity

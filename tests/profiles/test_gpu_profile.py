@@ -10,12 +10,13 @@ import pytest
 from gpu_steps import CALLS, marked_steps
 
 from profiles.assemble import Found, assemble
+from profiles.counted_rounds import Blocks
 from profiles.device_steps import device_steps
 from profiles.duration import profiling_seconds
 from profiles.job_type import check_gpus
 from profiles.neighbours import Neighbours
 from profiles.phases import PhaseTimes
-from profiles.rounds import Blocks, Plan
+from profiles.rounds import Plan
 from profiles.store import Store
 from profiles.trace_reading import INPUT_MARK, Called
 from rmixer.errors import InputError

@@ -11,16 +11,14 @@ import numpy as np
 import pytest
 
 from profiles import rounds
-from profiles.rounds import (
+from profiles.counted_rounds import (
     Blocks,
-    Plan,
-    Rounds,
     apart_s,
     fastest_exchange_us,
-    measure_in_turn,
     steady_together,
     unlikeness,
 )
+from profiles.rounds import Plan, Rounds, measure_in_turn
 from rmixer.errors import RunFailed
 
 

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from profiles.counted_rounds import Blocks
 from profiles.operators import closure_of, merge_operators
-from profiles.rounds import Blocks
 from profiles.trace_reading import Called
 from profiles.typical_rounds import typical_profiled
 
