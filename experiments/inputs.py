@@ -46,9 +46,9 @@ def inputs_of(
     missing = []
     for job in unknown:
         identity = cost_identity(job)
-        found = _predicted(store, known.name, identity, report)
+        found = _predicted(store, known, identity, report)
         if found is None and not is_this_one:
-            found = _of_other_code(store, known.name, identity, report)
+            found = _of_other_code(store, known, identity, report)
         if found is None:
             stale = store.stale(known.name, identity)
             missing.append(f"{identity.key} (it {stale})" if stale else identity.key)
@@ -67,13 +67,14 @@ def inputs_of(
 
 
 def _predicted(
-    store: Store, machine: str, identity: CostIdentity, report: Callable[[str], None]
+    store: Store, machine: Machine, identity: CostIdentity, report: Callable[[str], None]
 ) -> ModelProfile | None:
     """What profiles at other batches predict, if there are enough of them."""
-    others = store.other_batches(machine, identity)
-    if len(others) < 2:
+    others = store.other_batches(machine.name, identity)
+    try:
+        predicted = predict_batch(others, identity, machine)
+    except ValueError:
         return None
-    predicted = predict_batch(others, identity)
     *first, last = map(str, predicted.predicted_from)
     sizes = f"{', '.join(first)} and {last}"
     known = predicted.predicted_from
@@ -84,12 +85,12 @@ def _predicted(
 
 
 def _of_other_code(
-    store: Store, machine: str, identity: CostIdentity, report: Callable[[str], None]
+    store: Store, machine: Machine, identity: CostIdentity, report: Callable[[str], None]
 ) -> ModelProfile | None:
     """The same, measured or predicted, but for the code of the training step."""
-    for source in store.other_sources(machine, identity):
+    for source in store.other_sources(machine.name, identity):
         older = replace(identity, source=source)
-        found = store.find(machine, older.key) or _predicted(store, machine, older, report)
+        found = store.find(machine.name, older.key) or _predicted(store, machine, older, report)
         if found is not None:
             report(f"{older.key}: profiled with other code of the training step than this")
             return replace(found, identity=identity)

@@ -11,21 +11,10 @@ from typing import Any
 
 from profiles.counted_rounds import Blocks, apart_s, steady_together, together, unlikeness
 from profiles.device_times import DeviceTimes, merge_device
-from profiles.job_type import (
-    core_balance,
-    core_utilisation,
-    gpu_balance,
-    job_type,
-    memory_sensitivity,
-)
+from profiles.gpu_meter import driver_version
+from profiles.job_type import demands
 from profiles.neighbours import Neighbours
-from profiles.operators import (
-    OperatorTimes,
-    closure_of,
-    leftover_of,
-    merge_operators,
-    total_work,
-)
+from profiles.operators import OperatorTimes, closure_of, leftover_of, merge_operators
 from profiles.phases import PhaseTimes
 from profiles.precision import half_width
 from profiles.typical_rounds import typical_profiled
@@ -35,7 +24,6 @@ from rmixer.fingerprint import take_fingerprint
 from rmixer.machine import Machine
 from rmixer.profile import (
     InputCost,
-    JobType,
     Kind,
     MemoryCost,
     ModelProfile,
@@ -79,16 +67,8 @@ def assemble(
     ``earlier`` are :func:`event_costs` of jobs before it on this machine, by device."""
     warmup_steps = _warmup_steps(counts)
     steps, operators = _of_steps(counts, warmup_steps, earlier or {})
-    on_cpu = [cost for cost in operators if cost.lane == "cpu"]
-    flops, moved = total_work(on_cpu, steps[0].threads)
-    step_s = steps[0].mean_us * 1e-6
-    intensity = flops / moved if moved else 0.0
-    threads = steps[0].threads
-    utilisation = core_utilisation(machine, flops, moved, step_s, threads)
-    sensitivity = memory_sensitivity(steps[0].compute_slowdown, steps[0].stream_slowdown)
-    kind = job_type(utilisation, intensity, core_balance(machine, threads), sensitivity)
-    on_gpu = next((step for step in steps if step.device == "gpu"), None)
-    busy, gpu_kind = _on_gpu(on_gpu, operators, machine) if on_gpu else ({}, {})
+    asked = demands(machine, steps, operators)
+    flops, moved = asked.flops, asked.moved_bytes
     return ModelProfile(
         identity=cost_identity(job),
         machine=machine.name,
@@ -99,27 +79,15 @@ def assemble(
         warmup_steps=warmup_steps,
         flops=flops,
         bytes=moved,
-        intensity=intensity,
-        bandwidth_gbps=moved / step_s / 1e9,
-        utilisation={"cpu": utilisation, **busy},
-        job_type={"cpu": kind, **gpu_kind},
+        intensity=flops / moved if moved else 0.0,
+        bandwidth_gbps=moved / steps[0].mean_us * 1e-3,
+        utilisation=asked.utilisation,
+        job_type=asked.job_type,
         probe_s=probe_s,
         input=tuple(InputCost(**cost) for cost in counts[0].input),
-        fingerprint=take_fingerprint(machine.fingerprint.hardware, machine.fingerprint.driver),
+        fingerprint=take_fingerprint(machine.fingerprint.hardware, driver_version()),
         operators=tuple(operators),
     )
-
-
-def _on_gpu(
-    step: StepCost, operators: Sequence[OperatorCost], machine: Machine
-) -> tuple[dict[Kind, float], dict[Kind, JobType]]:
-    """The share of ``step`` in which the GPU works on operators, and the type of the job on it. By
-    the roofline alone: processes that take turns are slowed by any neighbour alike."""
-    rows = [cost for cost in operators if cost.lane == "gpu" and cost.threads == step.threads]
-    busy = min(1.0, sum(cost.mean_us for cost in rows) / step.mean_us)
-    flops, moved = total_work(rows, step.threads)
-    intensity = flops / moved if moved else 0.0
-    return {"gpu": busy}, {"gpu": job_type(busy, intensity, gpu_balance(machine.gpus[0]))}
 
 
 def _step_cost(

@@ -11,14 +11,17 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from statistics import fmean
 from typing import Any
 
 from profiles.batch_curve import BatchCurve
+from profiles.job_type import demands
 from profiles.operator_sums import AMOUNTS, Kind, Sums, kind_of, of_cpu_step, sum_by_kind
 from rmixer.cost_identity import CostIdentity
+from rmixer.machine import Machine
 from rmixer.profile import InputCost, MemoryCost, ModelProfile, OperatorCost, StepCost
 
 _STEP_TIMES = ("mean_us", "p10_us", "p50_us", "p90_us", "stall_us")
@@ -78,9 +81,13 @@ def same_but_batch(one: CostIdentity, other: CostIdentity) -> bool:
     return replace(one, batch=other.batch) == other
 
 
-def predict_batch(profiles: Iterable[ModelProfile], identity: CostIdentity) -> ModelProfile:
+def predict_batch(
+    profiles: Iterable[ModelProfile], identity: CostIdentity, machine: Machine
+) -> ModelProfile:
     """The profile of ``identity`` from ``profiles`` of the same but other batches, of one
-    machine: two at least, else :class:`ValueError`. Its ``predicted_from`` names their batches.
+    ``machine``: two at least that have a device and a count of threads in common, else
+    :class:`ValueError`. Its ``predicted_from`` names their batches. How precisely a step is known,
+    and how many of how many rounds, are the nearest one's.
     """
     others = {p.identity.batch: p for p in profiles if same_but_batch(p.identity, identity)}
     others.pop(identity.batch, None)
@@ -90,6 +97,8 @@ def predict_batch(profiles: Iterable[ModelProfile], identity: CostIdentity) -> M
     nearest = known.profiles[known.nearest]
     sums = [sum_by_kind(profile) for profile in known.profiles]
     steps = tuple(_steps(known, sums))
+    operators = tuple(_operators(known, sums))
+    asked = demands(machine, steps, operators)
     memory = tuple(
         replace(low, **_amounts(known, low, high))
         for low in known.low.memory
@@ -112,13 +121,20 @@ def predict_batch(profiles: Iterable[ModelProfile], identity: CostIdentity) -> M
         bytes=moved,
         intensity=flops / moved if moved else 0.0,
         bandwidth_gbps=moved / steps[0].mean_us * 1e-3,
-        operators=tuple(_operators(known, sums)),
+        utilisation=asked.utilisation,
+        job_type=asked.job_type,
+        operators=operators,
     )
 
 
 def _known(others: dict[int, ModelProfile], at: int) -> _Known:
-    """Of the two around ``at``, and of those others that have all thread counts that both have."""
-    sizes = sorted(others)
+    """Of the two around ``at``, and of those others that have all thread counts that both have;
+    only of those that were measured where most were, or where the fewest threads do the work."""
+    counts = Counter(place for profile in others.values() for place in _places(profile))
+    usual = min(counts, key=lambda place: (-counts[place], place))
+    sizes = sorted(size for size, profile in others.items() if usual in _places(profile))
+    if len(sizes) < 2:
+        raise ValueError(f"no two of batches {sorted(others)} are profiled in the same place")
     above = next((i for i, size in enumerate(sizes) if size > at), len(sizes))
     first = min(max(above - 1, 0), len(sizes) - 2)
     low, high = sizes[first], sizes[first + 1]
@@ -162,7 +178,8 @@ def _steps(known: _Known, sums: Sequence[Sums]) -> Iterable[StepCost]:
             found.update({name: found[name] * to_both for name in _STEP_TIMES})
         apart = fmean(cost.apart_us / cost.mean_us for cost in costs)
         found["apart_us"] = apart * found["mean_us"]
-        yield replace(near, **found, **_beside_others(known, low, high))
+        found.update(closure={}, leftover={}, **_beside_others(known, low, high))
+        yield replace(near, **found)
 
 
 def _added_up(

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from profiles.command_run import CommandRun
+from profiles.gpu_meter import driver_version
 from profiles.job_type import core_balance, job_type, memory_sensitivity
 from profiles.precision import half_width
 from profiles.warm_up import warm_up_steps
@@ -39,7 +40,8 @@ def assemble_command(
     busy_us = steps[0].gpu_us if kind == "gpu" else steps[0].core_us
     places = 1 if kind == "gpu" else steps[0].threads
     whole_us = steps[0].expected_us
-    utilisation = min(1.0, (busy_us or 0.0) / (places * whole_us))
+    # Where nothing tells how busy the device is, it may be all the while.
+    utilisation = 1.0 if busy_us is None else min(1.0, busy_us / (places * whole_us))
     sensitivity = memory_sensitivity(steps[0].compute_slowdown, steps[0].stream_slowdown)
     return ModelProfile(
         identity=cost_identity(job),
@@ -57,7 +59,7 @@ def assemble_command(
         # Its operators would decide where bubbles do not: without them it counts as compute.
         job_type={kind: job_type(utilisation, math.inf, core_balance(machine), sensitivity)},
         probe_s=probe_s,
-        fingerprint=take_fingerprint(machine.fingerprint.hardware, machine.fingerprint.driver),
+        fingerprint=take_fingerprint(machine.fingerprint.hardware, driver_version()),
     )
 
 
@@ -92,6 +94,7 @@ def _step_cost(run: CommandRun, kind: Kind, warmup: int) -> StepCost:
     alone = [block for block in run.blocks if block.beside is None]
     seconds = math.fsum(block.seconds for block in alone)
     gpu_s = [block.gpu_s for block in alone if block.gpu_s is not None]
+    is_metered = len(gpu_s) == len(alone)
     neighbours = run.neighbours()
     # The first step's time that cannot be seen is taken to be a settled step's, both here and in
     # what is left for building.
@@ -122,7 +125,7 @@ def _step_cost(run: CommandRun, kind: Kind, warmup: int) -> StepCost:
         save_s=0.0,
         sensitivity=neighbours.points(),
         core_us=math.fsum(block.core_s for block in alone) / seconds * whole_s * 1e6,
-        gpu_us=math.fsum(gpu_s) / seconds * whole_s * 1e6 if gpu_s else None,
+        gpu_us=math.fsum(gpu_s) / seconds * whole_s * 1e6 if is_metered else None,
     )
 
 

@@ -29,7 +29,7 @@ LONGER_S = 0.2
 @dataclass(frozen=True)
 class Block:
     """A stretch of the clock, from ``begin_s`` to ``end_s``. ``core_s`` and ``gpu_s`` are what the
-    program used in it, ``gpu_s`` None without a meter; ``beside`` the kind, number and duty of
+    program used in it, ``gpu_s`` None where nothing tells; ``beside`` the kind, number and duty of
     the bubbles meanwhile, None alone."""
 
     round: int
@@ -147,12 +147,13 @@ def _rounds(
     block_s = max(least_s, (left_s / rounds - pauses_s) / parts)
 
     def block(index: int, beside: tuple[Work, int, float] | None = None) -> None:
-        begin_core_s, begin_gpu_s = process.tree.sample(), meter.busy_s if meter else 0.0
+        begin_core_s, begin_gpu_s = process.tree.sample(), meter.busy_s if meter else None
         begin_s = time.monotonic()
         _let_pass(process, block_s)
         stop_s = time.monotonic()
         core_s = process.tree.sample() - begin_core_s
-        gpu_s = meter.busy_s - begin_gpu_s if meter else None
+        end_gpu_s = meter.busy_s if meter else None
+        gpu_s = None if end_gpu_s is None or begin_gpu_s is None else end_gpu_s - begin_gpu_s
         run.blocks.append(Block(index, begin_s, stop_s, beside, core_s, gpu_s))
 
     for index in range(rounds):

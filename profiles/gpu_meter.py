@@ -7,6 +7,7 @@ nothing has to be installed for it; where it is missing there is no meter.
 from __future__ import annotations
 
 import ctypes
+import os
 import threading
 import time
 from types import TracebackType
@@ -48,11 +49,11 @@ class _Memory(ctypes.Structure):
 
 
 class GpuMeter:
-    """GPU ``index``, looked at twenty times a second while the context is open.
+    """A GPU, looked at twenty times a second while the context is open.
 
     ``busy_s`` adds up the share of the time in which some kernel ran (NVML's utilisation: that
-    one ran, not how much of the GPU it used), ``peak_bytes`` is the most memory held above what
-    was held at the start.
+    one ran, not how much of the GPU it used), None where the driver does not say; ``peak_bytes`` is
+    the most memory held above what was held at the start.
     """
 
     def __init__(self, library: ctypes.CDLL, device: ctypes.c_void_p) -> None:
@@ -60,17 +61,18 @@ class GpuMeter:
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._watch, daemon=True)
         self._before_bytes = self.used_bytes()
-        self.busy_s = 0.0
+        self.busy_s: float | None = 0.0
         self.peak_bytes = 0
 
     @staticmethod
     def open(index: int = 0) -> GpuMeter | None:
-        """A meter of GPU ``index``; None where there is no driver or no such GPU."""
+        """A meter of what CUDA calls GPU ``index``; None where there is no driver, no such GPU, or
+        none of whose memory it tells."""
         library = _started_library()
         if library is None:
             return None
-        device = ctypes.c_void_p()
-        if library.nvmlDeviceGetHandleByIndex_v2(ctypes.c_uint(index), ctypes.byref(device)):
+        device, memory = ctypes.c_void_p(), _Memory()
+        if _find(library, index, device) or _ask_memory(library, device, memory):
             library.nvmlShutdown()
             return None
         return GpuMeter(library, device)
@@ -79,19 +81,21 @@ class GpuMeter:
         last_s = time.monotonic()
         while not self._over.wait(SAMPLE_S):
             now_s = time.monotonic()
-            self.busy_s += self._busy() * (now_s - last_s)
+            share = self._busy()
+            if self.busy_s is not None:
+                self.busy_s = None if share is None else self.busy_s + share * (now_s - last_s)
             self.peak_bytes = max(self.peak_bytes, self.used_bytes() - self._before_bytes)
             last_s = now_s
 
-    def _busy(self) -> float:
+    def _busy(self) -> float | None:
         share = _Utilization()
-        self._library.nvmlDeviceGetUtilizationRates(self._device, ctypes.byref(share))
-        return float(share.gpu) / 100.0
+        unknown = self._library.nvmlDeviceGetUtilizationRates(self._device, ctypes.byref(share))
+        return None if unknown else float(share.gpu) / 100.0
 
     def used_bytes(self) -> int:
         """All memory that the driver has given out, to whichever process."""
         memory = _Memory()
-        self._library.nvmlDeviceGetMemoryInfo(self._device, ctypes.byref(memory))
+        _ask_memory(self._library, self._device, memory)
         return int(memory.used)
 
     def __enter__(self) -> GpuMeter:
@@ -106,4 +110,31 @@ class GpuMeter:
     ) -> None:
         self._over.set()
         self._thread.join()
+        self.close()
+
+    def close(self) -> None:
+        """Leave the driver alone."""
         self._library.nvmlShutdown()
+
+
+def _find(library: ctypes.CDLL, index: int, device: ctypes.c_void_p) -> int:
+    """Make ``device`` NVML's handle of what CUDA calls GPU ``index``; other than 0 where there is
+    none. Without ``CUDA_VISIBLE_DEVICES`` both number them alike where they are of one make."""
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+    name = str(index)
+    if visible is not None:
+        names = [each.strip() for each in visible.split(",")]
+        if index >= len(names) or not names[index]:
+            return 1
+        name = names[index]
+    if name.isdecimal():
+        found = library.nvmlDeviceGetHandleByIndex_v2(
+            ctypes.c_uint(int(name)), ctypes.byref(device)
+        )
+    else:  # GPU-<uuid> or MIG-<uuid>
+        found = library.nvmlDeviceGetHandleByUUID(name.encode(), ctypes.byref(device))
+    return int(found)
+
+
+def _ask_memory(library: ctypes.CDLL, device: ctypes.c_void_p, memory: _Memory) -> int:
+    return int(library.nvmlDeviceGetMemoryInfo(device, ctypes.byref(memory)))

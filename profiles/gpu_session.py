@@ -24,6 +24,8 @@ def context_bytes(device: str) -> int:
     torch.cuda.synchronize(device)
     free, total = torch.cuda.mem_get_info(device)
     held = meter.used_bytes() if meter else total - free
+    if meter:
+        meter.close()
     return max(0, held - before - torch.cuda.memory_reserved(device))
 
 

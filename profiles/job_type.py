@@ -10,10 +10,12 @@ them, so where the bubbles give a clear answer, theirs counts.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
+from profiles.operators import total_work
 from rmixer.errors import InputError
 from rmixer.machine import Gpu, Machine
-from rmixer.profile import JobType
+from rmixer.profile import JobType, Kind, OperatorCost, StepCost
 
 LOW_UTILISATION = 0.1
 BOUND_BY_MEMORY, NOT_BOUND_BY_MEMORY = 1.10, 1.03
@@ -78,3 +80,40 @@ def job_type(
     if sensitivity is not None and sensitivity <= NOT_BOUND_BY_MEMORY:
         return "compute"
     return "compute" if intensity >= balance else "memory"
+
+
+@dataclass(frozen=True)
+class Demands:
+    """What a step asks for, the one with the fewest threads: FLOPs and bytes of its operators on
+    the CPU, and by kind of device how busy it keeps that and what it is bound by there."""
+
+    flops: int
+    moved_bytes: int
+    utilisation: dict[Kind, float]
+    job_type: dict[Kind, JobType]
+
+
+def demands(
+    machine: Machine, steps: Sequence[StepCost], operators: Sequence[OperatorCost]
+) -> Demands:
+    """Of ``steps``, those on the CPU first and with fewer threads before others, and their
+    ``operators``. Raises :class:`InputError` where one is on a GPU that was never measured."""
+    first, threads = steps[0], steps[0].threads
+    flops, moved = total_work([cost for cost in operators if cost.lane == "cpu"], threads)
+    busy = core_utilisation(machine, flops, moved, first.mean_us * 1e-6, threads)
+    sensitivity = memory_sensitivity(first.compute_slowdown, first.stream_slowdown)
+    kind = job_type(busy, _intensity(flops, moved), core_balance(machine, threads), sensitivity)
+    found = Demands(flops, moved, {"cpu": busy}, {"cpu": kind})
+    if on_gpu := next((step for step in steps if step.device == "gpu"), None):
+        check_gpus(machine)
+        # By the roofline alone: processes that take turns are slowed by any neighbour alike.
+        rows = [cost for cost in operators if (cost.lane, cost.threads) == ("gpu", on_gpu.threads)]
+        share = min(1.0, sum(cost.mean_us for cost in rows) / on_gpu.mean_us)
+        intensity = _intensity(*total_work(rows, on_gpu.threads))
+        found.utilisation["gpu"] = share
+        found.job_type["gpu"] = job_type(share, intensity, gpu_balance(machine.gpus[0]))
+    return found
+
+
+def _intensity(flops: int, moved_bytes: int) -> float:
+    return flops / moved_bytes if moved_bytes else 0.0

@@ -9,6 +9,7 @@ import re
 from pathlib import Path
 
 import psutil
+import torch
 
 _GROUPS = Path("/sys/fs/cgroup")
 _CPU_FOLDER = Path("/sys/devices/system/cpu")
@@ -70,6 +71,11 @@ def _memory(groups: Path) -> list[tuple[int, int]]:
                 used = (_number(folder / use) or 0) - (int(cached[1]) if cached else 0)
                 found.append((limit_bytes, max(0, used)))
     return found
+
+
+def usable_gpus() -> int:
+    """How many GPUs this process sees; asking leaves them untouched."""
+    return torch.cuda.device_count()
 
 
 def processor_name() -> str:

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from profiles.crew import PASSES
-from profiles.limits import free_memory_bytes
+from profiles.limits import free_memory_bytes, usable_gpus
 from profiles.memory_prediction import predict_memory
 from rmixer.errors import InputError
 from rmixer.models.size import model_size
@@ -30,9 +30,10 @@ def check_room(jobs: Sequence[Job], threads: Sequence[int], report: Callable[[st
     than all free memory. Models outside of the registry and programs cannot be told before they
     run. ``report`` hears of each that is not told by its size alone, which takes seconds."""
     free_bytes = free_memory_bytes()
+    workers = PASSES * len(threads) * (2 if usable_gpus() else 1)
     for job in jobs:
         if job.in_registry:
-            _check(job, PASSES * len(threads), free_bytes, report)
+            _check(job, workers, free_bytes, report)
 
 
 def _check(job: Job, workers: int, free_bytes: int, report: Callable[[str], None]) -> None:

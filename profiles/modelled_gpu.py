@@ -102,10 +102,14 @@ def two_clocks_us(
 def _on_gpu(
     rows: Sequence[OperatorCost], measured: ModelProfile, gpu: ModelledGpu
 ) -> Iterable[OperatorCost]:
-    """The copy of the batch, then every operator but the input."""
+    """The copy of the batch, then every operator but the input; views launch nothing."""
     batch_bytes = measured.input[0].batch_bytes if measured.input else 0
     copy_us = max(gpu.kernel_us, batch_bytes / gpu.link_gbps / 1e3)
-    work = [row for row in rows if row.phase not in ("input", "copy")]
+    work = [
+        row
+        for row in rows
+        if row.phase not in ("input", "copy") and (row.flops or row.read_bytes or row.written_bytes)
+    ]
     first = replace(
         rows[0], phase="copy", module="", operator="copy", forward_index=-1, shapes="", flops=0
     )
@@ -115,8 +119,6 @@ def _on_gpu(
     for place, row in enumerate(work, start=1):
         moved = row.read_bytes + row.written_bytes
         roofline_us = max(row.flops / gpu.gflops, moved / gpu.bandwidth_gbps) / 1e3
-        if not row.flops and not moved:  # views launch nothing
-            continue
         tied = replace(row, forward_index=index_of.get(row.forward_index, -1))
         yield _timed(tied, "gpu", max(gpu.kernel_us, roofline_us), gpu, place)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterable
 
+from profiles.gpu_meter import driver_version
 from rmixer.fingerprint import Fingerprint, take_fingerprint
 from rmixer.machine import Machine
 from rmixer.profile import ModelProfile
@@ -18,7 +19,8 @@ def differences(recorded: Fingerprint, now: Fingerprint, names: Iterable[str]) -
     """``torch 2.12.0 instead of 2.13.0`` for each of ``names`` that differs; what one of them does
     not know is not compared."""
     pairs = ((name, getattr(recorded, name), getattr(now, name)) for name in names)
-    return tuple(f"{name} {old} instead of {new}" for name, old, new in pairs if old and new != old)
+    known = ((name, old, new) for name, old, new in pairs if old and new)
+    return tuple(f"{name} {old} instead of {new}" for name, old, new in known if new != old)
 
 
 def report_provenance(
@@ -30,7 +32,7 @@ def report_provenance(
     """Say which ``profiles`` were made on other hardware than ``machine`` has or, where that is the
     machine in use, by other software than this process runs."""
     recorded = machine.fingerprint
-    now = take_fingerprint(recorded.hardware, recorded.driver) if is_this_one else recorded
+    now = take_fingerprint(recorded.hardware, driver_version()) if is_this_one else recorded
     names = (*HARDWARE, *SOFTWARE) if is_this_one else HARDWARE
     by_difference: dict[tuple[str, ...], list[str]] = defaultdict(list)
     for profile in profiles:

@@ -64,15 +64,20 @@ class Store:
         return path
 
     def known_machine(self) -> Machine | None:
-        """The machine this process runs on, if its usable cores, memory and processor are those of
-        one of one's own, of several the one that was measured last. A recorded one may be of the
-        same make, and is yet another."""
-        here = (limits.usable_cores(), limits.usable_memory_bytes(), limits.processor_name())
+        """The machine this process runs on, if its usable cores, memory, processor and number of
+        GPUs are those of one of one's own, of several the one that was measured last. A recorded
+        one may be of the same make, and is yet another."""
+        here = (
+            limits.usable_cores(),
+            limits.usable_memory_bytes(),
+            limits.processor_name(),
+            limits.usable_gpus(),
+        )
         paths = sorted(self.own.glob("*/machine.yaml"))
         for path in sorted(paths, key=lambda path: path.stat().st_mtime, reverse=True):
             machine = _read_machine(path)
-            same = (machine.cores, machine.memory_bytes, machine.processor) == here
-            if same and machine.origin == "measured":
+            its = (machine.cores, machine.memory_bytes, machine.processor, len(machine.gpus))
+            if its == here and machine.origin == "measured":
                 return machine
         return None
 
@@ -110,8 +115,8 @@ class Store:
         neighbours: bool = False,
     ) -> tuple[dict[str, ModelProfile], list[Job]]:
         """The profiles of ``jobs`` by key, and one job for each that is missing or lacks one of
-        ``threads`` on a kind of device, or what it does beside ``neighbours`` where a core is left
-        for one. An imported profile is what it is."""
+        ``threads`` on a kind of device that holds it, or what it does beside ``neighbours`` where a
+        core is left for one. An imported profile is what it is."""
         found: dict[str, ModelProfile] = {}
         missing: dict[str, Job] = {}
         for job in jobs:
@@ -127,8 +132,8 @@ class Store:
                 for step in (profile.steps if profile else ())
                 if step.compute_slowdown or not neighbours or step.threads >= len(machine.cores)
             }
-            kinds = _kinds(job, machine)
-            if profile is None or not set(itertools.product(kinds, threads)) <= known:
+            held = set(_kinds(job, machine)) - set(profile.does_not_fit if profile else ())
+            if profile is None or not set(itertools.product(held, threads)) <= known:
                 missing[key] = job
             else:
                 found[key] = profile

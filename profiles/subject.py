@@ -5,7 +5,8 @@ from __future__ import annotations
 import contextlib
 import math
 import statistics
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 
 from profiles.assemble import Found, assemble, event_costs
 from profiles.counted_rounds import fastest_exchange_us, steady_together
@@ -127,11 +128,19 @@ class Subject:
         except RunFailed as failure:
             if self._counts[-1].device != GPU or _NO_MEMORY not in str(failure):
                 self._failure = failure
+                self._end_workers(self._staff)
                 return
             job = self.job
             self._report(f"{job.model}, batch {job.batch}, does not fit the GPU: on the CPU alone")
             self._counts = [found for found in self._counts if found.kind == "cpu"]
             self._fits_gpu = False
+            self._end_workers(place for place in self._staff if place[0] == GPU)
+
+    def _end_workers(self, places: Iterable[tuple[str, int]]) -> None:
+        """They would hold what they have until all sizes in turn are done."""
+        for place in places:
+            for worker in self._staff[place]:
+                worker.kill()
 
     def result(self) -> ModelProfile | RunFailed:
         """The profile, or how it failed. Says what is wrong with it."""
@@ -140,6 +149,7 @@ class Subject:
             if self._failure:
                 raise self._failure
             profile = assemble(self.job, self._machine, counts, self._probe_s, event_us)
+            profile = replace(profile, does_not_fit=() if self._fits_gpu else ("gpu",))
         except RunFailed as failure:
             return failure
         for kind, known in event_us.items():
@@ -188,7 +198,7 @@ def _too_noisy(found: Found, step: StepCost, plan: Plan) -> str:
     """In words how far from precise a step is, and what it would take."""
     means = steady_together(found.passes, found.fastest_exchange_us).block_means_s
     rounds_s = sum(blocks.seconds for blocks in found.passes)
-    each_s = rounds_s / sum(len(blocks.plain) for blocks in found.passes)
+    each_s = rounds_s / len(means)  # with the time of rounds that do not count
     needed_s = blocks_needed(means, plan.precision) * each_s / len(found.passes)
     return (
         f"this machine is noisy: the mean step with {step.threads} thread(s) is known within "

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -89,18 +89,18 @@ def check_times(row: CsvRow) -> None:
 
 
 def check_together(
-    rows: Sequence[CsvRow], operators: Sequence[OperatorRow], threads: Sequence[int]
+    rows: Sequence[CsvRow], operators: Sequence[OperatorRow], steps: Sequence[Hashable]
 ) -> None:
-    """Raise :class:`InputError` for an index that stands twice on one lane (of one of ``threads``,
-    given by row), or for a forward operator that there is none of."""
-    known = {(each.index, count) for each, count in zip(operators, threads, strict=True)}
-    seen: set[tuple[str, int, int]] = set()
-    for row, each, count in zip(rows, operators, threads, strict=True):
-        place = each.lane, each.index, count
+    """Raise :class:`InputError` for an index that stands twice on one lane, or for a forward
+    operator that there is none of, in one of ``steps``, given by row."""
+    known = {(each.index, step) for each, step in zip(operators, steps, strict=True)}
+    seen: set[tuple[str, int, Hashable]] = set()
+    for row, each, step in zip(rows, operators, steps, strict=True):
+        place = each.lane, each.index, step
         if place in seen:
             raise row.wrong("index", "each index once a lane and thread count")
         seen.add(place)
-        if each.forward_index >= 0 and (each.forward_index, count) not in known:
+        if each.forward_index >= 0 and (each.forward_index, step) not in known:
             raise row.wrong("forward_index", "the index of an operator, or -1 for none")
 
 

@@ -190,8 +190,9 @@ class InputCost:
 class ModelProfile:
     """One cost identity on one machine. ``intensity`` is FLOPs per byte of the operators' byte
     formulas; ``bandwidth_gbps`` those bytes per second of step, one thread. ``predicted_from``
-    are the batches of the profiles that it was predicted from, if its own was not measured. A
-    command job's operators are unknown: it has none, and no figures that come from them."""
+    are the batches of the profiles that it was predicted from, if its own was not measured;
+    ``does_not_fit`` are the kinds of devices whose memory did not hold it. A command job's
+    operators are unknown: it has none, and no figures that come from them."""
 
     __pydantic_config__ = ConfigDict(extra="forbid")
 
@@ -212,6 +213,7 @@ class ModelProfile:
     fingerprint: Fingerprint
     input: tuple[InputCost, ...] = ()
     predicted_from: tuple[int, ...] = ()
+    does_not_fit: tuple[Kind, ...] = ()
     schema_version: Literal[2] = SCHEMA_VERSION
     operators: tuple[OperatorCost, ...] = ()
 

@@ -84,7 +84,7 @@ def _read_operators(path: Path, profile: ModelProfile) -> tuple[OperatorCost, ..
     operators = tuple(map(_operator, rows))
     if not operators and not profile.identity.is_program:
         raise InputError(path, "line 2", "nothing", "at least one operator")
-    check_together(rows, operators, [cost.threads for cost in operators])
+    check_together(rows, operators, [(cost.threads, cost.lane == "cpu") for cost in operators])
     check_within_steps(rows, operators, profile.steps)
     return operators
 

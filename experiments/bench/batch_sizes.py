@@ -18,6 +18,7 @@ from experiments.bench.step_speed import as_text
 from profiles.batch_prediction import predict_batch, same_but_batch
 from profiles.store import Store
 from rmixer.files import write_json, write_text
+from rmixer.machine import Machine
 from rmixer.profile import ModelProfile
 
 GOAL = 0.08
@@ -30,7 +31,8 @@ def main(machine: str | None, out: Path | None) -> None:
     """Leave out, predict, compare."""
     store = Store()
     known = store.machine(machine) if machine else store.this_machine()
-    rows = [row for family in families(store.profiles(known.name)) for row in left_out(family)]
+    found = families(store.profiles(known.name))
+    rows = [row for family in found for row in left_out(family, known)]
     if not rows:
         allowed = "one model at three batches: `rmixer profile run MODEL --batch B1 --batch B2 ...`"
         raise click.UsageError(f"machine {known.name}: no profiles; allowed: {allowed}")
@@ -54,12 +56,12 @@ def families(profiles: list[ModelProfile]) -> list[list[ModelProfile]]:
     return [family for family in found if len(family) > 2]
 
 
-def left_out(family: list[ModelProfile]) -> list[dict[str, Any]]:
+def left_out(family: list[ModelProfile], machine: Machine) -> list[dict[str, Any]]:
     """A row for each member and thread count; ``error`` is (predicted - measured) / measured."""
     rows = []
     for profile in family:
         others = [other for other in family if other is not profile]
-        predicted = predict_batch(others, profile.identity)
+        predicted = predict_batch(others, profile.identity, machine)
         known = predicted.predicted_from
         batch = profile.identity.batch
         for cost in predicted.steps:

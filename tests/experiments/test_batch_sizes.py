@@ -6,7 +6,7 @@ import pytest
 
 from experiments.bench.batch_sizes import families, left_out, present
 from rmixer.profile import ModelProfile
-from sim.made_up import make_operator, make_profile, make_step
+from sim.made_up import make_machine, make_operator, make_profile, make_step
 
 
 def profile(batch: int, mean_us: float, model: str = "criteo_dlrm") -> ModelProfile:
@@ -27,11 +27,11 @@ def test_each_is_predicted_from_the_others() -> None:
         profile(batch, (100.0 + 10.0 * batch) * (1.1 if batch == 256 else 1.0))
         for batch in (64, 128, 256, 512)
     ]
-    first, _, odd, last = left_out(family)
+    first, _, odd, last = left_out(family, make_machine())
     assert (odd["from"], odd["beyond"]) == ([64, 128, 512], False)
     assert odd["error"] == pytest.approx(1 / 1.1 - 1)
     assert (first["from"], first["beyond"]) == ([128, 256, 512], True)
     assert last["beyond"]
-    text = present(left_out(family))
+    text = present(left_out(family, make_machine()))
     assert "between the others" in text
     assert "1 of 2 within 8%" in text

@@ -26,6 +26,7 @@ from sim.made_up import (
 )
 
 FIXED_US, EACH_US = 400.0, 10.0
+MACHINE = make_machine()
 
 
 def affine(batch: int, calls: int = 2) -> ModelProfile:
@@ -58,7 +59,7 @@ def test_what_is_linear_in_the_batch_is_predicted_exactly(low: int, high: int, w
     if len({low, high, wanted}) < 3:
         return
     expected = affine(wanted)
-    found = predict_batch([affine(low), affine(high)], expected.identity)
+    found = predict_batch([affine(low), affine(high)], expected.identity, MACHINE)
     assert found.identity == expected.identity
     assert found.predicted_from == tuple(sorted((low, high)))
     assert found.steps[0].mean_us == pytest.approx(expected.steps[0].mean_us)
@@ -74,9 +75,9 @@ def test_what_is_linear_in_the_batch_is_predicted_exactly(low: int, high: int, w
 
 
 def test_slow_downs_stay_within_what_was_measured() -> None:
-    found = predict_batch([affine(100), affine(300)], affine(900).identity)
+    found = predict_batch([affine(100), affine(300)], affine(900).identity, MACHINE)
     assert (found.steps[0].compute_slowdown, found.steps[0].pressure) == ((1.3,), 0.3)
-    found = predict_batch([affine(100), affine(300)], affine(200).identity)
+    found = predict_batch([affine(100), affine(300)], affine(200).identity, MACHINE)
     assert found.steps[0].compute_slowdown == pytest.approx((1.2,))
     assert found.steps[0].pressure == pytest.approx(0.2)
 
@@ -84,7 +85,9 @@ def test_slow_downs_stay_within_what_was_measured() -> None:
 def test_slow_downs_come_from_the_profile_that_has_them() -> None:
     without = affine(100)
     step = replace(without.steps[0], compute_slowdown=(), stream_slowdown=(), pressure=0.0)
-    found = predict_batch([replace(without, steps=(step,)), affine(300)], affine(200).identity)
+    found = predict_batch(
+        [replace(without, steps=(step,)), affine(300)], affine(200).identity, MACHINE
+    )
     assert (found.steps[0].compute_slowdown, found.steps[0].pressure) == ((1.3,), 0.3)
 
 
@@ -92,7 +95,7 @@ def test_all_other_sizes_are_taken() -> None:
     """But its own, if it is among them."""
     known = [affine(batch) for batch in (2048, 64, 512, 128)]
     for wanted, expected in ((32, (64, 128, 512, 2048)), (512, (64, 128, 2048))):
-        found = predict_batch(known, affine(wanted).identity)
+        found = predict_batch(known, affine(wanted).identity, MACHINE)
         assert found.predicted_from == expected
         assert found.steps[0].mean_us == pytest.approx(FIXED_US + EACH_US * wanted)
 
@@ -102,13 +105,15 @@ def test_a_size_without_one_of_the_thread_counts_of_its_neighbours_is_left_out()
     both = [
         replace(affine(batch), steps=(make_step(), make_step(threads=2))) for batch in (64, 128)
     ]
-    found = predict_batch([*both, affine(512)], affine(96).identity)
+    found = predict_batch([*both, affine(512)], affine(96).identity, MACHINE)
     assert found.predicted_from == (64, 128)
     assert [step.threads for step in found.steps] == [1, 2]
 
 
 def test_the_number_of_calls_may_depend_on_the_batch() -> None:
-    found = predict_batch([affine(100, calls=2), affine(1000, calls=5)], affine(600).identity)
+    found = predict_batch(
+        [affine(100, calls=2), affine(1000, calls=5)], affine(600).identity, MACHINE
+    )
     products = [cost for cost in found.operators if cost.operator == "aten::mm"]
     assert len(products) == 5  # as at the nearer size, by ratio
     assert sum(cost.mean_us for cost in products) == pytest.approx(100.0 + 6.0 * 600)
@@ -121,7 +126,7 @@ def test_far_cores_add_the_same_share_to_a_step_of_any_size() -> None:
         step = make_step(mean_us=1000.0, apart_us=1000.0 * share)
         return replace(affine(batch), steps=(step,))
 
-    found = predict_batch([apart(100, 0.1), apart(200, 0.3)], affine(150).identity)
+    found = predict_batch([apart(100, 0.1), apart(200, 0.3)], affine(150).identity, MACHINE)
     assert found.steps[0].apart_us == pytest.approx(0.2 * found.steps[0].mean_us)
 
 
@@ -136,7 +141,7 @@ def test_a_step_is_the_mean_of_its_own_curve_and_of_its_operators() -> None:
         step = make_step(mean_us=1.1 * (50.0 + other_us))
         return replace(affine(batch), steps=(step,), operators=tuple(rows))
 
-    found = predict_batch([bent(100, 50.0), bent(200, 150.0)], affine(400).identity)
+    found = predict_batch([bent(100, 50.0), bent(200, 150.0)], affine(400).identity, MACHINE)
     assert found.steps[0].mean_us == pytest.approx(1.1 * math.sqrt(400.0 * 350.0))
     assert [cost.mean_us for cost in found.operators] == pytest.approx([50.0, 300.0])
 
@@ -145,11 +150,49 @@ def test_a_gpu_step_is_not_the_sum_of_the_hosts_operators() -> None:
     """Its lanes work side by side."""
 
     def on_gpu(batch: int, host_us: float) -> ModelProfile:
-        steps = (make_step("gpu", mean_us=10.0 * batch),)
-        return replace(affine(batch), steps=steps, operators=(make_operator(host_us),))
+        steps = (make_step(mean_us=20.0 * batch), make_step("gpu", mean_us=10.0 * batch))
+        rows = (make_operator(host_us), make_operator(8.0 * batch, lane="gpu"))
+        return replace(affine(batch), steps=steps, operators=rows)
 
-    found = predict_batch([on_gpu(100, 50.0), on_gpu(200, 50.0)], affine(400).identity)
-    assert found.steps[0].mean_us == pytest.approx(4000.0)
+    gpu = replace(make_machine(gpus=1).gpus[0], matmul_gflops=1000.0, bandwidth_gbps=100.0)
+    machine = replace(MACHINE, gpus=(gpu,))
+    found = predict_batch([on_gpu(100, 50.0), on_gpu(200, 50.0)], affine(400).identity, machine)
+    assert found.steps[1].mean_us == pytest.approx(4000.0)
+    assert found.utilisation["gpu"] == pytest.approx(0.8)
+
+
+def test_what_a_step_is_bound_by_is_of_its_own_figures() -> None:
+    """Each sample moves 64 bytes in 10 us, 6.4 MB/s, of which the machine here has 8; what is fixed
+    moves nothing. From 0.79 of that at 400 samples to 0.40 at 40."""
+    slow = replace(MACHINE, bandwidth_gbps=(0.008, 0.008), matmul_gflops=(1e6, 1e6))
+    for wanted in (40, 400):
+        expected = affine(wanted)
+        found = predict_batch([affine(100), affine(1000)], expected.identity, slow)
+        rate = 64 * wanted / expected.steps[0].mean_us * 1e-3
+        assert found.utilisation == {"cpu": pytest.approx(rate / 0.008, rel=1e-3)}
+        assert found.job_type == {"cpu": "memory"}
+    fast = predict_batch([affine(100), affine(1000)], affine(40).identity, MACHINE)
+    assert fast.job_type == {"cpu": "low"}
+
+
+def test_sizes_that_were_never_measured_in_the_same_place_tell_nothing(tmp_path: Path) -> None:
+    one, two = affine(128), affine(512)
+    two = replace(
+        two,
+        steps=(replace(two.steps[0], threads=2),),
+        operators=tuple(replace(row, threads=2) for row in two.operators),
+    )
+    with pytest.raises(ValueError, match=r"no two of batches \[128, 512\]"):
+        predict_batch([one, two], affine(256).identity, MACHINE)
+    store, workload = Store(tmp_path, tmp_path), make_workload(make_job(batch=256))
+    store.save_machine(MACHINE)
+    for profile in (one, two):
+        store.save(profile)
+    with pytest.raises(InputError, match="none of criteo_dlrm-b256"):
+        inputs_of(workload, "made-up", store, lambda _: None)
+    found = predict_batch([one, two, affine(1024)], affine(256).identity, MACHINE)
+    assert found.predicted_from == (128, 1024)
+    assert [step.threads for step in found.steps] == [1]
 
 
 def test_nothing_becomes_less_than_nothing() -> None:
@@ -158,14 +201,14 @@ def test_nothing_becomes_less_than_nothing() -> None:
         steps, rows = (make_step(mean_us=step_us),), (make_operator(step_us),)
         return replace(affine(batch), steps=steps, operators=rows)
 
-    found = predict_batch([of_one(100, 1000.0), of_one(200, 9000.0)], affine(50).identity)
+    found = predict_batch([of_one(100, 1000.0), of_one(200, 9000.0)], affine(50).identity, MACHINE)
     assert 250.0 < found.steps[0].mean_us < 1000.0
 
 
 def test_one_other_size_is_not_enough_and_another_model_does_not_count() -> None:
     other = make_profile("amazon_din", batch=64)
     with pytest.raises(ValueError, match="1 other batches"):
-        predict_batch([affine(100), other], affine(200).identity)
+        predict_batch([affine(100), other], affine(200).identity, MACHINE)
 
 
 def test_a_prediction_says_which_profiles_it_rests_on(tmp_path: Path) -> None:
