@@ -13,6 +13,7 @@ from scipy.stats import spearmanr
 from experiments.quantities import ABSENT, percent
 from experiments.rmixer_constants import RMIXER_CONSTANTS
 from profiles.job_type import core_balance
+from profiles.operators import total_work
 from rmixer.cost_identity import CostIdentity, is_present
 from rmixer.machine import Machine
 from rmixer.models.registry import MODELS
@@ -80,12 +81,21 @@ def _row(profile: ModelProfile, kind: Kind) -> TypeRow:
         device=kind,
         job_type=profile.job_type[kind],
         utilisation=profile.utilisation[kind],
-        intensity=profile.intensity,
+        intensity=profile.intensity if kind == "cpu" else _gpu_intensity(profile),
         compute_slowdown=beside[0].compute_slowdown[-1] if beside else None,
         stream_slowdown=beside[0].stream_slowdown[-1] if beside else None,
         rmixer_job_type=given.job_type if given else None,
         rmixer_utilisation=given.utilisation if given else None,
     )
+
+
+def _gpu_intensity(profile: ModelProfile) -> float | None:
+    """FLOPs per byte of the operators on the GPU, with as few host threads as there are; None where
+    nobody knows them."""
+    rows = [cost for cost in profile.operators if cost.lane == "gpu"]
+    fewest = min((cost.threads for cost in rows), default=0)
+    flops, moved = total_work(rows, fewest)
+    return flops / moved if moved else None
 
 
 def agreement(rows: Sequence[TypeRow]) -> str:

@@ -54,7 +54,7 @@ command.add_command(types)
     type=FiniteRange(0, min_open=True),
     default=20.0,
     show_default=True,
-    help="How long a sweep beside other work may take.",
+    help="How long a model's sweep beside other work may take; a program's is within --seconds.",
 )
 @click.option("--no-bubbles", is_flag=True, help="Leave out how it does beside other work.")
 @shrinking_option

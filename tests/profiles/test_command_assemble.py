@@ -107,6 +107,14 @@ def test_on_a_gpu_the_figures_are_the_gpus() -> None:
     assert profile.utilisation == {"gpu": pytest.approx(0.6 / 1.98)}
 
 
+def test_a_gpu_of_which_nothing_tells_how_busy_it_is_may_be_busy_all_the_while() -> None:
+    assert JOB.command is not None
+    job = replace(JOB, command=replace(JOB.command, gpus=1))
+    profile = assemble_command(job, MACHINE, [made_up_run(gpu_s=None)], probe_s=0.1)
+    assert profile.steps[0].gpu_us is None
+    assert profile.utilisation == {"gpu": 1.0}
+
+
 def test_the_peak_is_that_of_the_largest_run() -> None:
     runs = [made_up_run(), replace(made_up_run(), threads=2, peak_bytes=900)]
     profile = assemble_command(JOB, MACHINE, runs, probe_s=0.1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import time
 from typing import Any
 
 import pytest
@@ -12,10 +13,11 @@ from profiles.gpu_meter import GpuMeter, driver_version
 
 
 class Library:
-    """One GPU of which 3000 bytes are in use; a call that fails answers other than 0."""
+    """Two GPUs, of whose memory 3000 and 3001 bytes are in use; a call that fails answers other
+    than 0, as those named in ``silent`` do."""
 
-    def __init__(self, starts: bool = True) -> None:
-        self._starts, self.is_open = starts, False
+    def __init__(self, starts: bool = True, silent: tuple[str, ...] = ()) -> None:
+        self._starts, self._silent, self.is_open = starts, silent, False
 
     def nvmlInit_v2(self) -> int:  # noqa: N802
         self.is_open = self._starts
@@ -30,15 +32,26 @@ class Library:
         text.value = b"580.65.06"
         return 0
 
-    def nvmlDeviceGetHandleByIndex_v2(self, index: ctypes.c_uint, device: object) -> int:  # noqa: N802
-        return int(index.value != 0)
+    def nvmlDeviceGetHandleByIndex_v2(self, index: ctypes.c_uint, device: Any) -> int:  # noqa: N802
+        device._obj.value = 100 + index.value
+        return int(index.value > 1)
 
-    def nvmlDeviceGetMemoryInfo(self, device: object, memory: Any) -> int:  # noqa: N802
-        memory._obj.used = 3000
-        return 0
+    def nvmlDeviceGetHandleByUUID(self, name: bytes, device: Any) -> int:  # noqa: N802
+        device._obj.value = 101
+        return int(name != b"GPU-5a0c")
+
+    def nvmlDeviceGetMemoryInfo(self, device: ctypes.c_void_p, memory: Any) -> int:  # noqa: N802
+        memory._obj.used = 2900 + (device.value or 0)
+        return int("memory" in self._silent)
+
+    def nvmlDeviceGetUtilizationRates(self, device: object, share: Any) -> int:  # noqa: N802
+        share._obj.gpu = 40
+        return int("utilisation" in self._silent)
 
 
 def given(monkeypatch: pytest.MonkeyPatch, library: Library | None) -> None:
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+
     def load(name: str) -> Library:
         if library is None:
             raise OSError(name)
@@ -55,8 +68,40 @@ def test_a_driver_has_a_version_and_gpus_by_number(monkeypatch: pytest.MonkeyPat
     meter = GpuMeter.open(0)
     assert meter is not None
     assert meter.used_bytes() == 3000
-    assert GpuMeter.open(1) is None
+    assert GpuMeter.open(2) is None
     assert not library.is_open
+
+
+@pytest.mark.parametrize(
+    ("visible", "used"),
+    [
+        ("1", [3001, None]),
+        ("1,0", [3001, 3000]),
+        ("GPU-5a0c, 0", [3001, 3000]),
+        ("GPU-none", [None, None]),
+        ("", [None, None]),
+        ("7", [None, None]),
+    ],
+)
+def test_a_gpu_is_the_one_that_cuda_calls_so(
+    monkeypatch: pytest.MonkeyPatch, visible: str, used: list[int | None]
+) -> None:
+    given(monkeypatch, Library())
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
+    meters = [GpuMeter.open(index) for index in (0, 1)]
+    assert [meter.used_bytes() if meter else None for meter in meters] == used
+
+
+def test_what_the_driver_does_not_say_is_unknown(monkeypatch: pytest.MonkeyPatch) -> None:
+    given(monkeypatch, Library(silent=("memory",)))
+    assert GpuMeter.open() is None
+    for silent in ((), ("utilisation",)):
+        given(monkeypatch, Library(silent=silent))
+        meter = GpuMeter.open()
+        assert meter is not None
+        with meter:
+            time.sleep(4 * gpu_meter.SAMPLE_S)
+        assert meter.busy_s is None if silent else meter.busy_s > 0
 
 
 @pytest.mark.parametrize("library", [None, Library(starts=False)])

@@ -156,6 +156,14 @@ def test_a_model_of_which_the_gpus_step_is_unknown_is_missing(tmp_path: Path) ->
     assert store.load([job], MACHINE, (1,))[1] == []
 
 
+def test_one_that_the_gpu_does_not_hold_is_known_without(tmp_path: Path) -> None:
+    store, job = Store(own=tmp_path, recorded=tmp_path / "none"), make_job()
+    alone = make_profile(operators=[make_operator(1.0)])
+    store.save(replace(alone, does_not_fit=("gpu",)))
+    assert store.load([job], MACHINE, (1,))[1] == []
+    assert store.load([job], MACHINE, (1, 2))[1] == [job]
+
+
 def test_rates_of_a_gpu_must_be_known_before() -> None:
     check_gpus(MACHINE)
     with pytest.raises(InputError, match=r"gpus\.0: found no rates; .*machine --again"):

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from unittest import mock
 
 import pytest
 
+from profiles import provenance
 from profiles.provenance import differences, report_provenance
 from rmixer.fingerprint import take_fingerprint
 from rmixer.machine import Machine
@@ -24,15 +26,26 @@ def profile(model: str = "criteo_dlrm", **changes: str) -> ModelProfile:
     return replace(made, origin="measured", fingerprint=replace(HERE, **changes))
 
 
-def said(profiles: list[ModelProfile], is_this_one: bool = True) -> list[str]:
+def said(
+    profiles: list[ModelProfile], is_this_one: bool = True, driver: str = HERE.driver
+) -> list[str]:
+    """With ``driver`` installed here now."""
     lines: list[str] = []
-    report_provenance(profiles, machine(), is_this_one, lines.append)
+    with mock.patch.object(provenance, "driver_version", return_value=driver):
+        report_provenance(profiles, machine(), is_this_one, lines.append)
     return lines
 
 
 def test_of_the_same_hardware_and_software_nothing_is_said() -> None:
     """Whatever the commit and the kernel."""
     assert said([profile(), profile(commit="0123", system="Linux 9")]) == []
+
+
+def test_the_driver_is_the_one_that_is_installed_now() -> None:
+    """Not the one of the day the machine was measured; one that nothing tells is not compared."""
+    (line,) = said([profile()], driver="560.2")
+    assert "driver 550.1 instead of 560.2" in line
+    assert said([profile()], driver="") == []
 
 
 @pytest.mark.parametrize(

@@ -205,6 +205,14 @@ def test_where_all_rounds_changed_they_count() -> None:
     assert steady_together([far], 40.0).plain == [[0.014]] * 4
 
 
+def test_what_far_cores_add_where_all_rounds_changed() -> None:
+    """Steps of 10 and 14 ms in the blocks of each, and 2 ms more where the cores were far apart."""
+    near = Blocks([0.01] * 3, [[0.010], [0.014]] * 3, [{}] * 3, 1.0, [1.0] * 3, [40.0] * 3)
+    far = Blocks([0.01] * 3, [[0.012], [0.016]] * 3, [{}] * 3, 1.0, [1.0] * 3, [70.0] * 3)
+    assert steady_together([near, far]).mean_s == pytest.approx(0.012)
+    assert apart_s([near, far]) == pytest.approx(0.001)
+
+
 def test_what_far_cores_add() -> None:
     """Half of the steps took 14 ms instead of 10. A machine that only changed adds nothing."""
     near = Blocks([0.05] * 2, [[0.010]] * 4, [{}] * 2, 1.0, [1.0] * 2, [40.0, 41.0])

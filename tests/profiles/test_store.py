@@ -188,7 +188,22 @@ def this() -> Machine:
         cores=limits.usable_cores(),
         memory_bytes=limits.usable_memory_bytes(),
         processor=limits.processor_name(),
+        gpus=make_machine(gpus=limits.usable_gpus()).gpus,
     )
+
+
+def test_with_other_gpus_it_is_another_machine(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One was taken out, or is hidden; or one came."""
+    gpus = make_machine(gpus=1).gpus
+    store.save_machine(dataclasses.replace(this(), gpus=gpus))
+    monkeypatch.setattr(limits, "usable_gpus", lambda: 0)
+    assert store.known_machine() is None
+    monkeypatch.setattr(limits, "usable_gpus", lambda: 1)
+    known = store.known_machine()
+    assert known is not None
+    assert known.gpus == gpus
 
 
 def test_a_machine_in_the_folder_of_another_is_refused(store: Store) -> None:
