@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import itertools
+import re
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
+from statistics import fmean
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +19,7 @@ from profiles.lane_rows import LaneRow, Lanes
 from profiles.trace_checks import check_nesting, check_steps
 from profiles.trace_reading import INPUT_MARK
 from profiles.trace_steps import Steps, find_steps
-from profiles.trace_work import recorded_shapes, recorded_work
+from profiles.trace_work import KnownWork, recorded_shapes, recorded_work
 from rmixer.errors import InputError
 from rmixer.imported_profile import ImportedOperator, ImportedProfile
 
@@ -72,9 +74,9 @@ def _by_step(path: Path, host: HostTrace, steps: Steps) -> list[list[LaneRow]]:
     """The rows of each step that has any."""
     lanes = Lanes(steps.spans[0][0])
     by_step: list[list[LaneRow]] = []
-    for calls in _split(host.calls, steps):
+    for calls, span in zip(_split(host.calls, steps), steps.spans, strict=True):
         tie(calls, host.main)
-        by_step.append([row for call in calls for row in lanes.rows(call)])
+        by_step.append(lanes.step(calls, *span))
     if not any(by_step):
         found = f"{len(steps.spans)} steps by {steps.told} without operators"
         raise InputError(path, "steps", found, "steps in which operators were recorded")
@@ -121,7 +123,10 @@ def _operator(index: int, same: Sequence[LaneRow]) -> ImportedOperator:
     first = same[0]
     call = first.call
     on_device = first.lane != "cpu"
-    work = recorded_work(call.tree)
+    shapes = {recorded_shapes(row.call.tree) for row in same}
+    works = {recorded_work(row.call.tree) for row in same}
+    # Where steps differ in them, none is that of the mean step.
+    work = works.pop() if len(works) == 1 else KnownWork()
     busy_us = _times(same, "busy_ns")
     p10, p50, p90 = np.quantile(busy_us, (0.1, 0.5, 0.9))
     gaps = {f"t{n}_us": _mean_us(same, f"t{n}_ns") if on_device else None for n in range(2, 6)}
@@ -131,7 +136,7 @@ def _operator(index: int, same: Sequence[LaneRow]) -> ImportedOperator:
         module=call.module,
         operator="input" if call.name == INPUT_MARK else call.name,
         forward_index=call.forward_index,
-        shapes=recorded_shapes(call.tree),
+        shapes=shapes.pop() if len(shapes) == 1 else "",
         flops=work.flops,
         read_bytes=work.read_bytes,
         written_bytes=work.written_bytes,
@@ -142,7 +147,7 @@ def _operator(index: int, same: Sequence[LaneRow]) -> ImportedOperator:
         mean_us=float(busy_us.mean()),
         gap_before_us=_mean_us(same, "gap_before_ns"),
         host_us=_mean_us(same, "host_ns"),
-        launches=first.launches,
+        launches=round(fmean(row.launches for row in same)),
         t1_us=_mean_us(same, "t1_ns"),
         wait_us=_mean_us(same, "wait_ns"),
         **gaps,
@@ -174,5 +179,5 @@ def _closure(steps: Sequence[Sequence[LaneRow]], step_us: float) -> dict[str, fl
 
 
 def trace_name(path: Path) -> str:
-    """A profile's name from a file's: ``dlrm`` of ``dlrm.pt.trace.json.gz``."""
-    return path.name.partition(".")[0]
+    """A profile's name from a file's: ``dlrm.17`` of ``dlrm.17.pt.trace.json.gz``."""
+    return re.sub(r"(\.pt)?(\.trace)?(\.json)?(\.gz)?$", "", path.name)

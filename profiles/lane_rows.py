@@ -69,6 +69,22 @@ class Lanes:
         self._host_ns = start_ns
         self._ends: dict[tuple[str, int], int] = {}
 
+    def step(self, calls: Sequence[HostCall], begin_ns: int, end_ns: int) -> list[LaneRow]:
+        """The rows of a step that may stand by itself: its lanes are idle from its beginning to
+        their first work and, counted there too, as if a step like it came before, from their last
+        work to its end. Devices may still be at work on what was before."""
+        self._start_ns = begin_ns
+        host_end_ns = max((call.end_ns for call in calls), default=end_ns)
+        self._host_ns = begin_ns - max(0, end_ns - host_end_ns)
+        rows = [row for call in calls for row in self.rows(call)]
+        first: dict[tuple[str, int], LaneRow] = {}
+        for row in rows:
+            first.setdefault((row.lane, row.device), row)
+        for place, last_end_ns in self._ends.items():
+            if place in first:
+                first[place].gap_before_ns += max(0, end_ns - last_end_ns)
+        return rows
+
     def rows(self, call: HostCall) -> list[LaneRow]:
         """A row for each lane that ``call`` worked on: the host's where it made no device work."""
         first_gap = max(0, call.start_ns - self._host_ns - call.waited_ns)
@@ -88,7 +104,7 @@ class Lanes:
 
     def _take(self, row: LaneRow, event: TraceEvent) -> None:
         """Kernels may overlap: a gap counts from the latest end so far."""
-        end = self._ends.get((row.lane, row.device), self._start_ns)
+        end = max(self._start_ns, self._ends.get((row.lane, row.device), self._start_ns))
         row.busy_ns += event.duration_ns
         row.brings = row.brings and _TO_DEVICE in event.name
         row.gap_before_ns += max(0, event.start_ns - end)

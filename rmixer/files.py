@@ -212,6 +212,14 @@ def load_json(path: Path, what: str) -> object:
         raise InputError(path, "", found, f"a {what} in JSON") from None
 
 
+def check_checksum(path: Path, content: object, checksum: object, remedy: str) -> None:
+    """Raise :class:`InputError` unless ``checksum``, which stands in the file at ``path``, is the
+    :func:`content_hash` of ``content``."""
+    if content_hash(content) != checksum:
+        found = "nothing" if checksum is None else "one that its files do not have"
+        raise InputError(path, "checksum", found, f"files as they were written: {remedy}")
+
+
 def plain(value: object) -> Any:
     """A dataclass (nested) as dicts, lists and numbers, ready for JSON or YAML."""
     if dataclasses.is_dataclass(value) and not isinstance(value, type):

@@ -8,6 +8,7 @@ from __future__ import annotations
 import csv
 import dataclasses
 import io
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
@@ -16,7 +17,17 @@ from pydantic import ConfigDict, Field
 
 from rmixer.csv_rows import CsvRow, read_rows
 from rmixer.errors import InputError
-from rmixer.files import Name, load_json, parse, plain, write_json, write_text
+from rmixer.files import (
+    Name,
+    check_checksum,
+    content_hash,
+    load_json,
+    parse,
+    plain,
+    read_text,
+    write_json,
+    write_text,
+)
 from rmixer.lanes import LANES, PHASES
 from rmixer.machine import check_schema
 from rmixer.operator_checks import check_times, check_together
@@ -117,7 +128,8 @@ _TIMES_OR_UNKNOWN = ("t2_us", "t3_us", "t4_us", "t5_us")
 
 
 def write_imported(folder: Path, profile: ImportedProfile) -> None:
-    """Write ``operators.csv``, unknown cells empty, then ``summary.json``, unknown values null."""
+    """Write ``operators.csv``, unknown cells empty, then ``summary.json``, unknown values null; its
+    ``checksum`` is of all the rest of both."""
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(COLUMNS)
@@ -125,16 +137,19 @@ def write_imported(folder: Path, profile: ImportedProfile) -> None:
         values = (getattr(row, name) for name in COLUMNS)
         writer.writerow(round(v, 3) if isinstance(v, float) else v for v in values)
     write_text(folder / "operators.csv", out.getvalue())
-    summary: dict[str, Any] = plain(profile)
+    summary: dict[str, Any] = {"schema_version": SCHEMA_VERSION, **plain(profile)}
     del summary["operators"]
-    write_json(folder / "summary.json", {"schema_version": SCHEMA_VERSION, **summary})
+    checksum = content_hash([summary, out.getvalue()])
+    write_json(folder / "summary.json", {**summary, "checksum": checksum})
 
 
 def read_imported(folder: Path) -> ImportedProfile:
-    """The imported profile in ``folder``; raises :class:`InputError` for what is impossible."""
+    """The imported profile in ``folder``; raises :class:`InputError` for what is impossible, or was
+    changed since it was written."""
     path = folder / "summary.json"
-    data = load_json(path, "imported profile")
+    data: Any = load_json(path, "imported profile")
     check_schema(data, path, SCHEMA_VERSION)
+    checksum = data.pop("checksum", None)
     profile = parse(data, ImportedProfile, path)
     if profile.name != folder.name:
         raise InputError(path, "name", repr(profile.name), f"{folder.name!r}, its folder's name")
@@ -144,6 +159,9 @@ def read_imported(folder: Path) -> ImportedProfile:
         raise InputError(table, "line 2", "nothing", "at least one operator")
     operators = tuple(_operator(row, profile) for row in rows)
     check_together(rows, operators, [0] * len(rows))
+    check_checksum(
+        path, [data, read_text(table, "table of operators")], checksum, "import it again"
+    )
     return dataclasses.replace(profile, operators=operators)
 
 
@@ -160,7 +178,8 @@ def _operator(row: CsvRow, profile: ImportedProfile) -> ImportedOperator:
             known = row.cells[name] or name not in _TIMES_OR_UNKNOWN
             values[name] = row.number(name, least=0) if known else None
     check_times(row)
-    if values["lane"] == "cpu" and values["mean_us"] > profile.profiled_mean_us * _ROUNDING:
-        longest = f"at most the step's {profile.profiled_mean_us:.3f}"
-        raise row.wrong("mean_us", longest)
+    longest_us = profile.profiled_mean_us * _ROUNDING if values["lane"] == "cpu" else math.inf
+    for name in ("mean_us", "gap_before_us"):
+        if values[name] > longest_us:
+            raise row.wrong(name, f"at most the step's {profile.profiled_mean_us:.3f}")
     return ImportedOperator(**values)

@@ -11,6 +11,7 @@ from typing import Any
 from rmixer.csv_rows import CsvRow, read_rows
 from rmixer.errors import InputError
 from rmixer.files import (
+    check_checksum,
     content_hash,
     load_json,
     parse,
@@ -72,10 +73,8 @@ def read_profile(folder: Path) -> ModelProfile:
     check_steps(profile.steps, path)
     table = folder / "operators.csv"
     operators = _read_operators(table, profile)
-    if content_hash([data, read_text(table, "table of operators")]) != checksum:
-        found = "nothing" if checksum is None else "one that its files do not have"
-        allowed = f"files as they were written: remove {folder} and profile it again"
-        raise InputError(path, "checksum", found, allowed)
+    content = [data, read_text(table, "table of operators")]
+    check_checksum(path, content, checksum, f"remove {folder} and profile it again")
     return dataclasses.replace(profile, operators=operators)
 
 

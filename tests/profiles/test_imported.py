@@ -208,11 +208,29 @@ def test_an_impossible_row_is_named(tmp_path: Path, cells: dict[str, object], me
 def test_on_the_host_no_operator_is_longer_than_the_step(tmp_path: Path) -> None:
     """On a GPU it may be: the host runs ahead."""
     folder = kept(tmp_path)
-    times = dict.fromkeys(("p50_us", "p90_us", "mean_us"), 1001.5)
-    write_cells(folder, 3, times)
-    assert read_imported(folder).operators[1].mean_us == 1001.5
-    write_cells(folder, 5, times)
+    profile = read_imported(folder)
+    rows = list(profile.operators)
+    assert (rows[1].lane, rows[3].lane) == ("gpu", "cpu")
+    for place in (1, 3):
+        rows[place] = replace(rows[place], p50_us=1001.5, p90_us=1001.5, mean_us=1001.5)
+        write_imported(folder, replace(profile, operators=tuple(rows)))
+        if place == 1:
+            assert read_imported(folder).operators[1].mean_us == 1001.5
     with pytest.raises(InputError, match=r"line 5, mean_us: found '1001.5'; allowed: at most the"):
+        read_imported(folder)
+
+
+@pytest.mark.parametrize("file", ["operators.csv", "summary.json"])
+def test_files_that_were_edited_or_are_another_s_are_refused(tmp_path: Path, file: str) -> None:
+    """By a number that could be as well."""
+    folder = kept(tmp_path)
+    path = folder / file
+    text = path.read_text()
+    path.write_text(text.replace("cpu,", "gpu,", 1) if file == "operators.csv" else text)
+    if file == "summary.json":
+        summary = json.loads(text)
+        path.write_text(json.dumps({**summary, "profiled_mean_us": 1001.0}))
+    with pytest.raises(InputError, match="checksum: found one that its files do not have"):
         read_imported(folder)
 
 
@@ -240,7 +258,7 @@ def test_an_impossible_summary_is_named(
 
 @pytest.mark.parametrize(
     ("file", "name"),
-    [("a/dlrm.pt.trace.json.gz", "dlrm"), ("host_42.1700.json", "host_42"), ("mine", "mine")],
+    [("a/dlrm.pt.trace.json.gz", "dlrm"), ("host_42.1700.json", "host_42.1700"), ("mine", "mine")],
 )
 def test_a_profile_is_called_as_its_file(file: str, name: str) -> None:
     assert trace_name(Path(file)) == name

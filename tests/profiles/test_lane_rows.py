@@ -54,14 +54,15 @@ def test_a_backward_operator_on_a_thread_of_its_own_is_tied_to_its_forward_one(
 
 
 def test_the_five_gaps(tmp_path: Path) -> None:
-    """Also between a launch and the host's waiting, which itself is in none of them."""
+    """Also between a launch and the host's waiting, which itself is in none of them; before the
+    first operator there is what follows the last one."""
     profile = imported(tmp_path, [*step(1, 0.0)])
     found = {
         row.operator: (row.t1_us, row.t2_us, row.t3_us, row.t4_us, row.t5_us, row.wait_us)
         for row in profile.operators
     }
     assert found == {
-        "aten::to": (10, 10, 10, 10, 0, 0),
+        "aten::to": (10 + 1000 - 330, 10, 10, 10, 0, 0),
         "aten::linear": (10, 10, 14, 5 + 6, 5, 0),
         "aten::item": (10, 5, 2 + 45, 5, 0, 3),
         "aten::empty": (20, None, None, None, None, 0),
@@ -73,14 +74,13 @@ def test_the_five_gaps(tmp_path: Path) -> None:
 
 
 def test_time_on_each_lane_and_the_gaps_before(tmp_path: Path) -> None:
-    """Kernels of one operator add up; the second step's ``bias`` took 10 us more. The first work
-    of the second step comes 692 us after the copy back and 736 us after the last kernel."""
+    """Kernels of one operator add up; the second step's ``bias`` took 10 us more. Each lane is idle
+    to its first work, and from its last work to the end of the step."""
     profile = imported(tmp_path, two_steps())
     times = {row.operator: (row.mean_us, row.gap_before_us) for row in profile.operators}
-    link_us, gpu_us = 1025 - 113, 1066 - 330
     assert times == {
-        "aten::to": (8, (25 + link_us) / 2),
-        "aten::linear": (30 + 5, (66 + gpu_us) / 2 + 1),
+        "aten::to": (8, 25 + 1000 - 113),
+        "aten::linear": (30 + 5, 66 + 1 + 1000 - 330),
         "aten::item": (2, 111 - 33),
         "aten::empty": (5, 20),
         "aten::mm": (30, (215 - 97 + 215 - 107) / 2),
@@ -92,9 +92,27 @@ def test_time_on_each_lane_and_the_gaps_before(tmp_path: Path) -> None:
 
 
 def test_closure_of_the_host_counts_waiting_and_that_of_the_gpu_its_gaps(tmp_path: Path) -> None:
-    """One step: the host's clock runs to 330 us of 1000, and so does the device's."""
+    """They are all there is of a step, but that the device ends what it has begun: 50 us later in
+    a step whose last kernel ends at 1050."""
     profile = imported(tmp_path, step(1, 0.0))
-    assert profile.closure == pytest.approx({"cpu": 0.33 - 1, "gpu": 0.33 - 1})
+    assert profile.closure == pytest.approx({"cpu": 0, "gpu": 0})
+    late = [event("aten::a", "cpu_op", 0.0, 10.0), launch(1.0, 2.0, 1), kernel(20.0, 1050.0, 1)]
+    profile = imported(tmp_path, one_step(*late))
+    assert profile.closure == pytest.approx({"gpu": 0.05})
+
+
+def test_what_lies_between_steps_and_in_others_is_in_none(tmp_path: Path) -> None:
+    """A pause of half a second after the first, and one step of other operators before the last."""
+    apart = [*step(1, 0.0), *step(2, 501_000.0), *step(4, 504_000.0)]
+    other = [
+        event("ProfilerStep#3", "user_annotation", 502_000.0, 503_000.0),
+        event("aten::save", "cpu_op", 502_100.0, 502_900.0),
+    ]
+    alone, found = imported(tmp_path, step(1, 0.0)), imported(tmp_path, [*apart, *other])
+    assert (found.steps_found, found.steps_used) == (4, 3)
+    for row, like in zip(found.operators, alone.operators, strict=True):
+        assert (row.gap_before_us, row.t1_us) == (like.gap_before_us, like.t1_us)
+    assert found.closure == pytest.approx({"cpu": 0, "gpu": 0})
 
 
 def test_what_the_trace_tells_of_hardware_and_work(tmp_path: Path) -> None:
@@ -124,7 +142,8 @@ def test_an_operator_on_two_lanes_has_a_row_on_each(tmp_path: Path) -> None:
     )
     link, gpu = profile.operators
     assert (link.index, gpu.index) == (0, 0)
-    assert (link.lane, link.t1_us, link.t2_us, link.t4_us, link.host_us) == ("link", 10, 2, 3, 5)
+    assert (link.lane, link.t2_us, link.t4_us, link.host_us) == ("link", 2, 3, 5)
+    assert link.t1_us == 10 + 1000 - 30
     assert link.phase == "copy"
     assert (gpu.lane, gpu.t1_us, gpu.t5_us, gpu.t4_us, gpu.t3_us) == ("gpu", 0, 4, 5, 6)
     assert (gpu.host_us, gpu.phase) == (15, None)
@@ -201,7 +220,7 @@ def test_kernels_that_overlap_leave_no_gap_between_them(tmp_path: Path) -> None:
             kernel(65.0, 70.0, 3),
         ),
     )
-    assert [row.gap_before_us for row in profile.operators] == [20, 0, 5]
+    assert [row.gap_before_us for row in profile.operators] == [20 + 1000 - 70, 0, 5]
 
 
 def test_other_threads_are_left_out_and_counted(tmp_path: Path) -> None:
