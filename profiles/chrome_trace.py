@@ -113,6 +113,8 @@ def _events(path: Path, found: list[Any]) -> Iterator[TraceEvent]:
             raise InputError(path, f"{where}.name", shown(name), "the name of an event")
         if not isinstance(given, dict):
             raise InputError(path, f"{where}.args", shown(given), "a mapping of keys to values")
+        if not name.isprintable() and not _is_text(name):
+            raise InputError(path, f"{where}.name", ascii(name), "text")
         at = f"{where}.args"
         shapes, types = _arguments(path, at, given)
         yield TraceEvent(
@@ -127,7 +129,7 @@ def _events(path: Path, found: list[Any]) -> Iterator[TraceEvent]:
             forward_thread=_whole(path, at, given, "Fwd thread id", 0),
             shapes=shapes,
             types=types,
-            device=_whole(path, at, given, "device", 0) if category in DEVICE_WORK else -1,
+            device=_device(path, at, given) if category in DEVICE_WORK else -1,
         )
 
 
@@ -146,6 +148,22 @@ def _whole(path: Path, where: str, given: dict[str, Any], key: str, absent: int)
     if isinstance(value, bool) or not isinstance(value, int):
         raise InputError(path, f"{where}.{key}", shown(value), "a whole number")
     return int(value)
+
+
+def _device(path: Path, where: str, given: dict[str, Any]) -> int:
+    device = _whole(path, where, given, "device", 0)
+    if device < 0:
+        raise InputError(path, f"{where}.device", device, "a whole number >= 0")
+    return device
+
+
+def _is_text(name: str) -> bool:
+    """Whether it can be written: half of a surrogate pair cannot."""
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _arguments(

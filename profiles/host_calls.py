@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, replace
 
 from profiles.trace_events import ANNOTATION, DRIVER_CALLS, OPERATOR, PYTHON, TraceEvent
 from profiles.trace_reading import INPUT_MARK, MODULE_MARK, PHASE_MARK
+from rmixer.lanes import PHASES
 
 _NAMESPACE = re.compile(r"[A-Za-z_]\w*::")
 _AUTOGRAD = ("autograd::", "torch::autograd::")
@@ -151,7 +152,7 @@ def _inside(node: Node) -> bool:
 
 def _inner(event: TraceEvent, around: _Around) -> _Around:
     name = event.name
-    if name.startswith(PHASE_MARK):
+    if name.startswith(PHASE_MARK) and name.removeprefix(PHASE_MARK) in PHASES:
         return replace(around, phase=name.removeprefix(PHASE_MARK))
     if name.startswith(MODULE_MARK):
         return replace(around, module=name.removeprefix(MODULE_MARK))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Sequence, Set
 from dataclasses import dataclass
 
 from profiles.host_calls import HostCall, thread_calls
@@ -12,7 +12,7 @@ from profiles.trace_events import DEVICE_WORK, OPERATOR, TraceEvent
 
 @dataclass(frozen=True)
 class HostTrace:
-    """Operators of the ``main`` thread and of those that run autograd's nodes, by time.
+    """Operators of the ``main`` thread and of those that run autograd's nodes for it, by time.
     ``other_operators`` were called by other threads, and ``unclaimed`` is device work that no
     operator of these threads launched: both are left out."""
 
@@ -37,7 +37,11 @@ def read_host_trace(events: Sequence[TraceEvent]) -> HostTrace:
             work[event.correlation].append(event)
     by_thread = {thread: thread_calls(found, work) for thread, found in hosts.items()}
     main = _main_thread(by_thread)
-    training = {thread for thread, found in hosts.items() if thread == main or _runs_nodes(found)}
+    training = {
+        thread
+        for thread, found in hosts.items()
+        if thread == main or (_runs_nodes(found) and _runs_only_nodes(by_thread[thread]))
+    }
     calls = sorted(
         (call for thread in training for call in by_thread[thread]),
         key=lambda call: (call.start_ns, call.end_ns),
@@ -62,6 +66,12 @@ def _runs_nodes(events: Iterable[TraceEvent]) -> bool:
     return any(
         event.category == OPERATOR and event.name.startswith("autograd::engine") for event in events
     )
+
+
+def _runs_only_nodes(calls: Iterable[HostCall]) -> bool:
+    """Whether all of a thread's operators are of backward passes: else it trains something of its
+    own."""
+    return all(call.phase == "backward" for call in calls)
 
 
 def _claim(calls: Iterable[HostCall], done: Sequence[TraceEvent]) -> list[TraceEvent]:
@@ -92,22 +102,40 @@ def tie(calls: Sequence[HostCall], main: str) -> None:
 
     A forward operator is one whose sequence number a backward node of this step bears: the last
     to start with it. What lies between the first and the last of them on the ``main`` thread is
-    forward, too; before and after nothing tells. Autograd counts the operators of each thread
-    apart: where several threads had a forward pass, the numbers of most nodes are the main one's.
+    forward, too; before and after nothing tells. Inside an optimizer, which calls both passes
+    where it was given a closure, that is so up to the next backward pass. Autograd counts the
+    operators of each thread apart: where several threads had a forward pass, the numbers of most
+    nodes are the main one's.
     """
     wanted = _numbers_of_main(calls)
     recorded: dict[int, int] = {}
     for index, call in enumerate(calls):
-        if call.phase in (None, "forward") and call.thread == main:
+        if call.phase != "backward" and call.thread == main:
             recorded.update((number, index) for number in call.sequence & wanted)
     for call in calls:
         if call.phase == "backward" and call.node in recorded:
             call.forward_index = recorded[call.node]
             call.module = calls[call.forward_index].module
     found = recorded.values()
+    _leave_optimizers(calls, set(found), main)
     for index in range(min(found), max(found) + 1) if found else ():
         if calls[index].phase is None and calls[index].thread == main:
             calls[index].phase = "forward"
+
+
+def _leave_optimizers(calls: Sequence[HostCall], forward: Set[int], main: str) -> None:
+    """Make forward what lies in an optimizer from the first to the last of the ``forward``
+    operators before a backward pass."""
+    between: list[HostCall] | None = None
+    for index, call in enumerate(calls):
+        if call.phase == "backward":
+            between = None
+        elif call.thread == main and index in forward:
+            for each in (*(between or ()), call):
+                each.phase = "forward" if each.phase == "optimizer" else each.phase
+            between = []
+        elif call.thread == main and between is not None:
+            between.append(call)
 
 
 def _numbers_of_main(calls: Iterable[HostCall]) -> set[int]:

@@ -16,7 +16,7 @@ from profiles.chrome_trace import read_chrome_trace
 from profiles.host_calls import HostCall
 from profiles.host_trace import HostTrace, read_host_trace, tie
 from profiles.lane_rows import LaneRow, Lanes
-from profiles.trace_checks import check_nesting, check_steps
+from profiles.trace_checks import check_launches, check_nesting, check_steps
 from profiles.trace_reading import INPUT_MARK
 from profiles.trace_steps import Steps, find_steps
 from profiles.trace_work import KnownWork, recorded_shapes, recorded_work
@@ -37,6 +37,7 @@ def import_trace(path: Path, name: str, marker: str | None = None) -> ImportedPr
     """
     trace = read_chrome_trace(path)
     check_nesting(trace)
+    check_launches(trace)
     host = read_host_trace(trace.events)
     steps = find_steps(trace, host.calls, marker)
     check_steps(trace, steps, host.calls)

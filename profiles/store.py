@@ -209,7 +209,13 @@ def _kinds(job: Job, machine: Machine) -> tuple[str, ...]:
 def _read(folder: Path) -> ModelProfile:
     """The profile in ``folder``; raises :class:`InputError` also where it is of another identity
     than the folder is named for."""
-    profile = read_profile(folder)
+    try:
+        profile = read_profile(folder)
+    except InputError as error:
+        if error.key != "schema_version":
+            raise
+        allowed = f"{error.allowed.partition(':')[0]}: remove {folder} and profile it again"
+        raise InputError(error.where, error.key, error.found, allowed) from None
     if profile.key != folder.name:
         allowed = f"{folder.name}, as its folder is named: remove {folder} and profile it again"
         raise InputError(folder / "summary.json", "identity", f"that of {profile.key}", allowed)

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from profiles.chrome_trace import ChromeTrace
 from profiles.host_calls import HostCall, is_operator
-from profiles.trace_events import TraceEvent
+from profiles.trace_events import DEVICE_WORK, DRIVER_CALLS, TraceEvent
 from profiles.trace_steps import Steps
 from rmixer.errors import InputError
 
@@ -31,6 +31,21 @@ def check_nesting(trace: ChromeTrace) -> None:
                 found = f"an end after that of {_named(around[-1])}, inside which it begins"
                 raise InputError(trace.path, _named(event), found, "operators apart or nested")
             around.append(event)
+
+
+def check_launches(trace: ChromeTrace) -> None:
+    """Raise :class:`InputError` where two calls of the driver launched the same work: a correlation
+    is of one call, and of those inside it."""
+    working = {event.correlation for event in trace.events if event.category in DEVICE_WORK}
+    working -= {-1, 0}
+    launches: dict[int, TraceEvent] = {}
+    for event in trace.events:
+        if event.category not in DRIVER_CALLS or event.correlation not in working:
+            continue
+        other = launches.setdefault(event.correlation, event)
+        if event.start_ns >= other.end_ns > other.start_ns:
+            found = f"correlation {event.correlation}, which {_named(other)} has"
+            raise InputError(trace.path, _named(event), found, "one of its own")
 
 
 def check_steps(trace: ChromeTrace, steps: Steps, calls: Sequence[HostCall]) -> None:

@@ -64,6 +64,9 @@ def _repeated(trace: ChromeTrace, calls: Sequence[HostCall]) -> Steps:
     """Of operators that repeat up to the end of the trace each step begins after the optimizer's
     last one or, where there is none, after the last of the backward pass.
 
+    A trace without a backward pass or an optimizer repeats no training step: a model's layers are
+    as much alike as its steps are.
+
     The input's are looked at last: those of a data loader with processes come as its batches do,
     whichever step is under way. What repeats without a backward pass or an optimizer that the trace
     has is less than a step (an optimizer's operators, one a parameter) or none (an evaluation)."""
@@ -71,8 +74,10 @@ def _repeated(trace: ChromeTrace, calls: Sequence[HostCall]) -> Steps:
     kept = [calls[place] for place in places]
     first, period = repetition([(call.name, call.thread) for call in kept])
     of_training = {call.phase for call in kept} & {"backward", "optimizer"}
-    if period == 0 or not of_training <= {call.phase for call in kept[first : first + period]}:
-        found = "neither ProfilerStep marks nor operators that repeat themselves"
+    if not (period and of_training) or not of_training <= {
+        call.phase for call in kept[first : first + period]
+    }:
+        found = "neither ProfilerStep marks nor training steps that repeat themselves"
         allowed = f"--step-marker NAME with {_candidates(trace)}"
         raise InputError(trace.path, "steps", found, allowed)
     pattern = [call.phase for call in kept[first : first + period]]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from pathlib import Path
 
 from rmixer.errors import InputError, choice
@@ -15,10 +16,17 @@ _WHERE = "imported profile"
 
 def save_imported(profile: ImportedProfile) -> Path:
     """Keep ``profile``, in the place of an earlier one of its name. Raises :class:`InputError`
-    for a name that cannot be a folder's, or is a model's."""
+    for a name that cannot be a folder's, or is a model's, and where it could not be read again."""
     name = parse(profile.name, Name, "--name")  # type: ignore[arg-type]
     if name in MODELS:
         raise InputError("--name", "", repr(name), "a name that no model of the registry has")
+    with tempfile.TemporaryDirectory(prefix="rmixer-") as trial:
+        write_imported(Path(trial) / name, profile)
+        try:
+            read_imported(Path(trial) / name)
+        except InputError as error:
+            where, row = profile.trace, Path(error.where).name
+            raise InputError(where, f"{row}, {error.key}", error.found, error.allowed) from None
     folder = _root() / name
     write_imported(folder, profile)
     return folder

@@ -56,7 +56,7 @@ def import_trace_command(
 
     from profiles.imported import import_trace, trace_name
     from rmixer.cli.console import report
-    from rmixer.imported_store import save_imported
+    from rmixer.imported_store import is_imported, save_imported
 
     profile = import_trace(file, name or trace_name(file), step_marker)
     profile = replace(
@@ -67,7 +67,8 @@ def import_trace_command(
         step_us=step_ms * 1e3 if step_ms else None,
         job_type=job_type,
     )
-    report(f"kept as {save_imported(profile)}")
+    instead = ", in place of an earlier one of that name" if is_imported(profile.name) else ""
+    report(f"kept as {save_imported(profile)}{instead}")
     _print(profile.name, 12, as_json)
 
 

@@ -12,6 +12,8 @@ from torch.profiler import ProfilerActivity, profile, record_function, schedule
 from profiles.imported import import_trace
 from profiles.trace_reading import PHASE_MARK, read_calls, tie_backward_to_forward
 
+NAMES = ("aten::linear", "aten::exp", "aten::cos", "aten::sin", "aten::_fused_sgd_", "aten::dot")
+
 
 class _Doubled(torch.autograd.Function):
     """Exponential, then twice that; backward a product and a difference."""
@@ -46,6 +48,35 @@ def test_operators_of_its_backward_belong_to_the_last_of_its_forward() -> None:
     assert tied["aten::sinh"] == tied["aten::atan2"] == "aten::mul"
     assert tied["aten::sin"] == "aten::cos"
     assert tied["aten::mm"] == "aten::linear"
+
+
+def test_a_closure_s_passes_are_no_optimizer(tmp_path: Path) -> None:
+    """SGD that calls both passes itself, and LBFGS, which does so several times a step."""
+    layer, batch, path = nn.Linear(3, 2), torch.ones(4, 3), tmp_path / "trace.json"
+    plain = torch.optim.SGD(layer.parameters(), lr=0.01, fused=True)
+    again = torch.optim.LBFGS(layer.parameters(), max_iter=3)
+
+    def closure() -> Tensor:
+        plain.zero_grad()
+        loss = torch.cos(torch.exp(layer(batch))).sum()
+        loss.backward()
+        return loss
+
+    for optimizer in (plain, again):
+        plan = schedule(wait=0, warmup=1, active=2, repeat=1)
+        with profile(activities=[ProfilerActivity.CPU], schedule=plan) as observed:
+            for _ in range(3):
+                optimizer.step(closure)  # type: ignore[arg-type]
+                observed.step()
+        observed.export_chrome_trace(str(path))
+        rows = import_trace(path, "closure").operators
+        phases = {name: {row.phase for row in rows if row.operator == name} for name in NAMES}
+        assert phases["aten::linear"] == phases["aten::exp"] == phases["aten::cos"] == {"forward"}
+        assert phases["aten::sin"] == {"backward"}
+        update = "aten::_fused_sgd_" if optimizer is plain else "aten::dot"
+        assert phases[update] == {"optimizer"}
+        tied = {row.operator: rows[row.forward_index] for row in rows if row.forward_index >= 0}
+        assert tied["aten::sin"].operator == "aten::cos"
 
 
 def test_so_they_do_in_a_trace(tmp_path: Path) -> None:

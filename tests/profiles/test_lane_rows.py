@@ -9,6 +9,7 @@ import pytest
 from gpu_trace import MAIN, STEP_US, event, step, two_steps, write_trace
 
 from profiles.imported import import_trace
+from rmixer.errors import InputError
 from rmixer.imported_profile import ImportedProfile
 
 
@@ -149,6 +150,18 @@ def test_an_operator_on_two_lanes_has_a_row_on_each(tmp_path: Path) -> None:
     assert (gpu.host_us, gpu.phase) == (15, None)
 
 
+def test_a_call_of_the_driver_has_a_correlation_of_its_own(tmp_path: Path) -> None:
+    """Else the work of one would be counted twice; what launches nothing, or lies inside of what
+    does, may share one."""
+    events = [event("aten::a", "cpu_op", 0.0, 30.0), launch(1.0, 9.0, 1), kernel(20.0, 60.0, 1)]
+    events.append(event("cuLaunchKernelEx", "cuda_driver", 2.0, 8.0, correlation=1))
+    wait = event("cudaEventQuery", "cuda_runtime", 12.0, 13.0, correlation=2)
+    (row,) = imported(tmp_path, one_step(*events, wait, wait)).operators
+    assert (row.mean_us, row.launches) == (40, 1)
+    with pytest.raises(InputError, match=r"cudaLaunchKernel at 11\.000: found correlation 1, wh"):
+        imported(tmp_path, one_step(*events, launch(11.0, 12.0, 1)))
+
+
 def test_a_launch_outside_of_operators_is_one(tmp_path: Path) -> None:
     """By its kernel's name, or where one call started several, as a captured graph does, by the
     call's own. A wait outside of operators is no gap."""
@@ -229,6 +242,19 @@ def test_other_threads_are_left_out_and_counted(tmp_path: Path) -> None:
     profile = imported(tmp_path, [*step(1, 0.0), *loading])
     assert profile.other_operators == 3
     assert "aten::stack" not in {row.operator for row in profile.operators}
+
+
+def test_a_thread_that_trains_something_else_is_one_of_them(tmp_path: Path) -> None:
+    """It runs autograd's nodes as well, and not only these; its operators end when they like."""
+    other = [
+        event("aten::mm", "cpu_op", 100.0, 110.0, tid=99),
+        event("autograd::engine::evaluate_function: MmBackward0", "cpu_op", 120.0, 180.0, tid=99),
+        event("aten::bmm", "cpu_op", 130.0, 170.0, tid=99),
+        event("aten::cat", "cpu_op", 900.0, 1100.0, tid=99),
+    ]
+    profile = imported(tmp_path, [*step(1, 0.0), *other])
+    assert profile.other_operators == 3
+    assert profile.operators == imported(tmp_path, step(1, 0.0)).operators
 
 
 def test_fused_kernels_and_functions_of_ones_own(tmp_path: Path) -> None:

@@ -109,6 +109,11 @@ def changed(**changes: Any) -> dict[str, Any]:
             changed(args={"Input Dims": [3], "Input type": ["float"]}),
             "traceEvents.1.args.Input Dims: found 3; allowed: a list of whole numbers",
         ),
+        (
+            changed(cat="kernel", args={"device": -1}),
+            "traceEvents.1.args.device: found -1; allowed: a whole number >= 0",
+        ),
+        (changed(name="half\ud800"), "traceEvents.1.name: found 'half\\ud800'; allowed: text"),
         (5, "traceEvents.1: found 5; allowed: an event"),
     ],
 )

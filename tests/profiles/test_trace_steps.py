@@ -59,9 +59,16 @@ def test_a_marker_that_marks_no_step(tmp_path: Path, marker: str, times: str) ->
 def test_without_marks_steps_are_what_repeats_up_to_the_end(tmp_path: Path) -> None:
     """What came first, here a warm-up, does not: ``x a a b c | a b c | a b``."""
     names = ["aten::x", "aten::a", *["aten::a", "aten::b", "aten::c"] * 2, "aten::a", "aten::b"]
-    steps = found(tmp_path, operators(*names))
+    third = [event("Optimizer.step#A", "user_annotation", at, at + 9.0) for at in (39.0, 69.0)]
+    steps = found(tmp_path, [*operators(*names), *third])
     assert steps.told == "repetition"
     assert steps.spans == ((20 * US, 50 * US), (50 * US, 80 * US))
+
+
+def test_layers_of_a_forward_pass_are_no_steps(tmp_path: Path) -> None:
+    """One of five alike, or five of one: nothing tells."""
+    with pytest.raises(InputError, match="nor training steps that repeat themselves"):
+        found(tmp_path, operators(*["aten::linear", "aten::relu"] * 5))
 
 
 def test_a_repeated_step_begins_after_the_optimizer(tmp_path: Path) -> None:
@@ -98,7 +105,7 @@ def test_the_input_of_a_loader_with_processes_comes_as_it_comes(tmp_path: Path) 
 
 
 def test_an_optimizer_that_does_the_same_for_each_parameter_makes_no_steps(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="nor operators that repeat themselves"):
+    with pytest.raises(InputError, match="nor training steps that repeat themselves"):
         found(tmp_path, trained(2))
 
 
@@ -107,7 +114,7 @@ def test_where_nothing_tells_the_message_says_what_to_give(tmp_path: Path) -> No
     with pytest.raises(InputError) as error:
         found(tmp_path, [*operators("aten::a", "aten::b", "aten::c"), *marks])
     message = str(error.value)
-    assert "steps: found neither ProfilerStep marks nor operators that repeat" in message
+    assert "steps: found neither ProfilerStep marks nor training steps that repeat" in message
     assert "--step-marker NAME" in message
     assert "batch (2 times)" in message
 
