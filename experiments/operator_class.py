@@ -18,7 +18,8 @@ CLASSES = (
 
 _ROWS = re.compile(r"embedding\w*|gather\w*|index\w*|scatter\w*|take\w*")
 _PRODUCTS = re.compile(
-    r"(add|b|badd)?(mm|mv|bmm)|linear|matmul|dot|einsum|conv\w*|scaled_dot_product\w*"
+    r"(add|b|badd)?(mm|mv|bmm)|linear|matmul|dot|einsum|conv\w*|"
+    r"scaled_dot_product\w*|gru\w*|lstm\w*|rnn\w*"
 )
 _MOVES = re.compile(
     r"(alias|as_strided|cat|chunk|clone|contiguous|copy|detach|empty|expand|fill|flatten|full|"
@@ -33,7 +34,7 @@ class Classified(Protocol):
 
     @property
     def phase(self) -> str | None:
-        """One of ``rmixer.profile.PHASES``."""
+        """One of ``rmixer.lanes.PHASES``."""
 
     @property
     def operator(self) -> str:

@@ -114,6 +114,9 @@ def _trust_table(profile: ModelProfile) -> Table:
     for name in ("threads", "± 95%", "two workers", "rounds", "left out", "far cores", "closure"):
         table.add_column(name, justify="right", no_wrap=True)
     for step in profile.steps:
+        if profile.origin == "modelled" and step.device == "gpu":
+            table.add_row(step.device, str(step.threads), *(ABSENT,) * 6)
+            continue
         table.add_row(
             step.device,
             str(step.threads),
@@ -141,7 +144,7 @@ def _phase_table(profile: ModelProfile) -> Table:
             str(step.threads),
             *(seconds(s) for s in (step.build_s, step.warmup_s, *after)),
             *(f"{s[-1]:.2f}×" if s else ABSENT for s in _slowdowns(step)),
-            f"{step.pressure:.2f}",
+            f"{step.pressure:.2f}" if any(_slowdowns(step)) else ABSENT,
         )
     return table
 
@@ -153,7 +156,7 @@ def _slowdowns(step: StepCost) -> tuple[tuple[float, ...], tuple[float, ...]]:
 def _closure(closure: dict[str, float]) -> str:
     if len(closure) == 1:
         return signed_percent(next(iter(closure.values())))
-    return " ".join(f"{lane} {signed_percent(part)}" for lane, part in closure.items()) or ABSENT
+    return "\n".join(f"{lane} {signed_percent(part)}" for lane, part in closure.items()) or ABSENT
 
 
 def _operator_table(profile: ModelProfile, top: int) -> Table:

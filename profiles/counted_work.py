@@ -11,15 +11,14 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from profiles.operands import recorded_arguments, shapes_text
+from profiles.operands import recorded_arguments, shapes_text, tensors_in
 from profiles.operator_formulas import NOTHING, OperatorWork, operator_work
 from profiles.operator_names import MADE_OF_COPIES, VIEWS
 from profiles.trace_reading import INPUT_MARK, Called
 from rmixer.errors import RunFailed
 
 _MADE_OF_OTHERS = frozenset(
-    f"aten::{name}"
-    for name in ("linear", "matmul", "mv", "embedding", "embedding_bag", "_embedding_bag")
+    f"aten::{name}" for name in ("linear", "matmul", "mv", "embedding", "embedding_bag")
 )
 """They have a formula as well, for where nothing is known of what they call."""
 _NOTHING_BUT_CALLS = frozenset(f"aten::{name}" for name in (*MADE_OF_COPIES, *VIEWS))
@@ -94,7 +93,9 @@ def _kernels(event: Any) -> Iterator[Kernel]:
         yield from called
         return
     arguments = recorded_arguments(event.extra_fields.inputs)
-    work = operator_work(event.name, arguments, _kept_bytes(event))
+    # How much of a sparse tensor there is its shape does not tell.
+    unknown = any(tensor.sparse for tensor in tensors_in(arguments))
+    work = None if unknown else operator_work(event.name, arguments, _kept_bytes(event))
     if work is None and any(kernel.name not in INCIDENTAL for kernel in called):
         yield from called
     elif work is None or work != NOTHING:

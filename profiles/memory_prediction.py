@@ -10,12 +10,14 @@ import numpy as np
 from torch import Tensor
 from torch._subclasses.fake_tensor import FakeTensorMode
 
+from profiles.data_size import known_samples
 from profiles.storage_watch import StorageWatch
 from profiles.tensor_heap import TensorHeap
 from profiles.watched_step import INPUT, OPTIMIZER, blank, peak_by_use, watch_training
 from rmixer.data.arrays import Arrays, Column
 from rmixer.data.batches import Batches
 from rmixer.errors import InputError
+from rmixer.models.size import check_batch
 from rmixer.training.step import Substitute
 from rmixer.training.train_job import EVALUATION_BATCHES, WARMUP_STEPS
 from rmixer.workload import Job
@@ -63,18 +65,21 @@ def predict_memory(job: Job) -> PredictedMemory:
     with fake, watch:
         watch_training(job, "cpu", Substitute(batches, places), watch)
     names = (*twin.inputs, *twin.measured_inputs)
+    read = _samples_read(job)
     return PredictedMemory(
         **peak_by_use(watch),
         heap_bytes=heap.peak_bytes,
-        data_bytes=sum(_mapped_bytes(arrays.columns[name], job.batch) for name in names),
+        data_bytes=sum(_mapped_bytes(arrays.columns[name], read) for name in names),
     )
 
 
 def check_predictable(job: Job) -> None:
-    """Raise :class:`InputError` unless ``job`` is of a model of the registry."""
+    """Raise :class:`InputError` unless ``job`` is of a model of the registry, with a batch that it
+    can be trained with."""
     if not job.in_registry:
         allowed = "a model of the registry: `rmixer profile run` measures other jobs"
         raise InputError("memory", "model", repr(job.model), allowed)
+    check_batch(job.entry, job.batch)
 
 
 class _FakeBatches(Batches):
@@ -100,8 +105,16 @@ class _FakeBatches(Batches):
         return faked
 
 
-def _mapped_bytes(column: Column, batch: int) -> int:
-    """Of one column what a short run maps: the samples of the first steps and of the evaluation,
-    and with each of these two stretches what the system maps around it."""
+def _samples_read(job: Job) -> int:
+    """By a short run: those of the first steps and of the evaluation, as many as there are."""
+    trained, evaluated = WARMUP_STEPS * job.batch, EVALUATION_BATCHES * job.batch
+    if samples := known_samples(job):
+        trained, evaluated = min(trained, samples.train), min(evaluated, samples.held_out)
+    return trained + evaluated
+
+
+def _mapped_bytes(column: Column, samples: int) -> int:
+    """Of one column what a run maps that reads so many ``samples``, those to train on and those
+    held out, and with each of these two stretches what the system maps around it."""
     each_bytes = np.dtype(column.stored).itemsize * max(1, column.width)
-    return each_bytes * batch * (WARMUP_STEPS + EVALUATION_BATCHES) + 2 * MAPPED_AROUND_BYTES
+    return each_bytes * samples + 2 * MAPPED_AROUND_BYTES

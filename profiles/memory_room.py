@@ -6,10 +6,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from profiles.crew import PASSES
+from profiles.data_size import known_samples
 from profiles.limits import free_memory_bytes, usable_gpus
 from profiles.memory_prediction import predict_memory
 from rmixer.errors import InputError
-from rmixer.models.size import model_size
+from rmixer.models.size import check_batch, model_size
 from rmixer.workload import Job
 
 IDLE_BYTES = 300 << 20
@@ -27,8 +28,9 @@ def needed_bytes(job: Job, workers: int) -> int:
 
 def check_room(jobs: Sequence[Job], threads: Sequence[int], report: Callable[[str], None]) -> None:
     """Raise :class:`InputError` for one of ``jobs`` to be profiled at ``threads`` that needs more
-    than all free memory. Models outside of the registry and programs cannot be told before they
-    run. ``report`` hears of each that is not told by its size alone, which takes seconds."""
+    than all free memory, or whose batch is too small for it or, where that is known, larger than
+    its data. Models outside of the registry and programs cannot be told before they run.
+    ``report`` hears of each that is not told by its size alone, which takes seconds."""
     free_bytes = free_memory_bytes()
     workers = PASSES * len(threads) * (2 if usable_gpus() else 1)
     for job in jobs:
@@ -37,6 +39,11 @@ def check_room(jobs: Sequence[Job], threads: Sequence[int], report: Callable[[st
 
 
 def _check(job: Job, workers: int, free_bytes: int, report: Callable[[str], None]) -> None:
+    check_batch(job.entry, job.batch)
+    samples = known_samples(job)
+    if samples and job.batch > samples.train:
+        allowed = f"at most the {samples.train} samples of {job.entry.dataset} to train on"
+        raise InputError(f"job {job.id}", "batch", job.batch, allowed)
     kept_bytes = model_size(job.entry, job.rows_cap, job.optimizer).kept_bytes
     idle_bytes = workers * IDLE_BYTES
     if kept_bytes + idle_bytes > free_bytes:

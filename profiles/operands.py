@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -30,11 +30,12 @@ _TYPE_BYTES = {
 @dataclass(frozen=True)
 class Operand:
     """One tensor. ``stored`` is how many of its elements lie in memory: less than the product of
-    ``shape`` where it is expanded."""
+    ``shape`` where it is expanded, and not known where it is ``sparse``."""
 
     shape: tuple[int, ...]
     item_bytes: int
     stored: int
+    sparse: bool = False
 
     @property
     def elements(self) -> int:
@@ -74,7 +75,8 @@ def _recorded(value: Any) -> Argument:
 
 def _tensor(value: Any) -> Operand:
     item_bytes = torch.empty((), dtype=value.dtype).element_size()
-    return operand(value.sizes, item_bytes, value.strides)
+    found = operand(value.sizes, item_bytes, value.strides)
+    return found if value.layout == torch.strided else replace(found, sparse=True)
 
 
 def listed_arguments(

@@ -63,7 +63,7 @@ REDUCTIONS |= {
     "native_batch_norm_backward": 9,  # normalise 2, two sums 3, and the gradient 4
     "native_layer_norm_backward": 13,  # the sums over both axes, so 3 more, and the scale
 }
-MOVES = ("flip", "roll", "sort", "topk", "tril", "triu", "bincount", "cat", "complex")
+MOVES = ("flip", "nonzero", "roll", "sort", "topk", "tril", "triu", "bincount", "cat", "complex")
 """They read all they are given and write their result, sorting as if in one pass."""
 RANDOM = ("bernoulli", "exponential", "normal", "random", "uniform")
 """Fill their tensor in place."""

@@ -3,6 +3,8 @@ profiler as the parent commands. The step is the executor's own; nothing of this
 
 from __future__ import annotations
 
+import contextlib
+import ctypes
 import gc
 import time
 from typing import Any
@@ -55,6 +57,7 @@ def session(channel: Channel, job: dict[str, Any], device: str, block_s: float) 
     ``structure`` answers what the operators are; ``calibrate`` what one event costs the profiler;
     ``exchange`` how fast its threads take over each other's data.
     """
+    _give_back()
     step = make_step(Job(**job), device)
     clock = clock_of(step.device)
     first = first_steps(step, clock)
@@ -83,6 +86,14 @@ def session(channel: Channel, job: dict[str, Any], device: str, block_s: float) 
             channel.send("ran", event_us=cost.event_us())
         elif message["kind"] == "exchange":
             channel.send("ran", exchange_us=exchange.microseconds())
+
+
+def _give_back() -> None:
+    """Give what the heap holds free back to the system, where this is glibc's: a worker keeps the
+    memory of the phases it was asked for before, and tables of gigabytes may not fit the holes."""
+    gc.collect()
+    with contextlib.suppress(AttributeError):
+        ctypes.CDLL(None).malloc_trim(0)
 
 
 def first_steps(step: Step, clock: Clock) -> list[float]:

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from profiles.data_size import known_samples
 from profiles.limits import usable_memory_bytes
 from profiles.storage_watch import StorageWatch
 from rmixer.data.arrays import Arrays, shape_of
@@ -64,10 +65,13 @@ def blank_substitute(job: Job) -> Substitute:
 
 
 def _blank_arrays(job: Job) -> Arrays:
-    """A batch to train on and one held out, of the data set's shapes; all values are one zero."""
+    """A batch to train on and one held out, no larger than that part of the data, of the data set's
+    shapes; all values are one zero."""
     columns = dataset_entry(job.entry.dataset).load().columns
+    samples = known_samples(job)
+    rows = job.batch + (min(job.batch, samples.held_out) if samples else job.batch)
     values = {
-        name: np.broadcast_to(np.zeros((), column.stored), shape_of(column, 2 * job.batch))
+        name: np.broadcast_to(np.zeros((), column.stored), shape_of(column, rows))
         for name, column in columns.items()
     }
     return Arrays(columns, values, train_rows=job.batch)

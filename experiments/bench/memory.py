@@ -2,15 +2,18 @@
 
 ``python -m experiments.bench.memory [--models a,b] [--batch 32] [--out FILE]``. Tables are capped
 where they would not fit; every model and batch runs in fresh workers of one thread, one on each
-core at a time, for its resident memory in three, of which the median counts.
+core at a time, for its resident memory in three, of which the median counts. With ``--measured``
+what an earlier call measured is predicted anew, and nothing is run.
 """
 
 from __future__ import annotations
 
+import json
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, replace
 from pathlib import Path
 from queue import SimpleQueue
+from typing import Any
 
 import click
 
@@ -45,12 +48,45 @@ WORKERS = 3
 )
 @click.option("--memory-gb", type=click.FloatRange(0.1), default=6.0, show_default=True)
 @click.option(
+    "--measured",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help="The JSON of an earlier call: predict its cases anew.",
+)
+@click.option(
     "--out",
     type=click.Path(path_type=Path),
     help="Write JSON here, the table as .txt and the figure as .png.",
 )
-def main(models: str | None, batches: tuple[int, ...], memory_gb: float, out: Path | None) -> None:
+def main(
+    models: str | None,
+    batches: tuple[int, ...],
+    memory_gb: float,
+    measured: Path | None,
+    out: Path | None,
+) -> None:
     """Predict, run, compare."""
+    if measured:
+        before = json.loads(measured.read_text(encoding="utf-8"))
+        _show([_predicted_anew(row) for row in before["memory"]], before["fingerprint"], out)
+    else:
+        fingerprint = asdict(take_fingerprint(limits.processor_name()))
+        _show(_run(models, batches, memory_gb), fingerprint, out)
+
+
+def _predicted_anew(row: dict[str, Any]) -> MemoryRow:
+    job = replace(job_of(row["model"]), batch=row["batch"], rows_cap=row["rows_cap"])
+    return MemoryRow(
+        job.model,
+        job.batch,
+        job.rows_cap,
+        predict_memory(job),
+        row["context_bytes"],
+        row["measured_tensor_bytes"],
+        tuple(row["workers_bytes"]),
+    )
+
+
+def _run(models: str | None, batches: tuple[int, ...], memory_gb: float) -> list[MemoryRow]:
     entries = [model_entry(name) for name in models.split(",")] if models else MODELS.values()
     jobs = []
     for entry in entries:
@@ -77,13 +113,15 @@ def main(models: str | None, batches: tuple[int, ...], memory_gb: float, out: Pa
             known = (job.model, job.batch, job.rows_cap, predicted, context_bytes)
             rows.append(MemoryRow(*known, *found.result()))
             click.echo(f"{job.model} {job.batch}: {rows[-1].tensor_error:+.2%}", err=True)
-            if out:
-                fingerprint = asdict(take_fingerprint(limits.processor_name()))
-                written = [row.as_dict() for row in rows]
-                write_json(out, {"fingerprint": fingerprint, "memory": written})
+    return rows
+
+
+def _show(rows: list[MemoryRow], fingerprint: dict[str, Any], out: Path | None) -> None:
     text = as_text(memory_table(rows), 100)
     click.echo(text)
     if out:
+        written = [row.as_dict() for row in rows]
+        write_json(out, {"fingerprint": fingerprint, "memory": written})
         write_text(out.with_suffix(".txt"), text + "\n")
         save_all({out.stem: lambda: draw_memory(rows)}, out.parent)
 

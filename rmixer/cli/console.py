@@ -14,12 +14,12 @@ WIDTH = 100
 
 def console() -> Console:
     """Standard output; 100 columns where it is no terminal, so that tables read the same."""
-    return Console(width=None if sys.stdout.isatty() else WIDTH, highlight=False)
+    return Console(width=None if sys.stdout.isatty() else WIDTH, highlight=False, emoji=False)
 
 
 def notes() -> Console:
     """Standard error, for what happens meanwhile."""
-    return Console(stderr=True, highlight=False, soft_wrap=True)
+    return Console(stderr=True, highlight=False, soft_wrap=True, emoji=False)
 
 
 def print_json(value: object) -> None:

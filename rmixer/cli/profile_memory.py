@@ -42,12 +42,15 @@ def memory(
 ) -> None:
     """Predict the peak memory of MODELS (all of the registry by default) on the CPU or a GPU,
     without their data and without running them. The GPU need not be there."""
+    from profiles.memory_prediction import check_predictable
     from rmixer.models.registry import MODELS
     from rmixer.workload import job_of
 
     jobs = [replace(job_of(name), rows_cap=rows_cap) for name in dict.fromkeys(models or MODELS)]
     sizes = dict.fromkeys(batches)
     jobs = [replace(job, batch=batch) for job in jobs for batch in sizes or (job.batch,)]
+    for job in jobs:
+        check_predictable(job)
     if device == "cpu":
         if machine is not None:
             raise InputError("--machine", "", repr(machine), "only with --device gpu")

@@ -1,10 +1,15 @@
-"""How large a model is, without its memory."""
+"""How large a model is, and how small its batch may be, without its memory."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
+from rmixer.errors import InputError
 from rmixer.models.entry import ModelEntry
+
+if TYPE_CHECKING:
+    from rmixer.models.base import RecommendationModel
 
 _OPTIMIZER_STATES = {"sgd": 0, "rowwise_adagrad": 0, "adagrad": 1, "adam": 2, "adamw": 2}
 """Floats that an optimizer keeps per parameter; row-wise Adagrad's one per row is left out."""
@@ -30,10 +35,25 @@ def model_size(
 ) -> ModelSize:
     """The size of ``entry`` with tables of at most ``rows_cap`` rows and with ``optimizer``, its
     own unless given. Imports torch."""
-    import torch
-
-    with torch.device("meta"):
-        embedding, dense = entry.build(rows_cap).parameter_counts()
+    embedding, dense = _weightless(entry, rows_cap).parameter_counts()
     weights = 4 * (embedding + dense)
     states = _OPTIMIZER_STATES[optimizer or entry.optimizer]
     return ModelSize(embedding, dense, weights, weights * states)
+
+
+def check_batch(entry: ModelEntry, batch: int) -> None:
+    """Raise :class:`InputError` where ``batch`` is too small to train on: a normalisation over it
+    takes two samples. Imports torch."""
+    from torch.nn.modules.batchnorm import _BatchNorm
+
+    layers = _weightless(entry, 1).modules() if batch == 1 else ()
+    if any(isinstance(layer, _BatchNorm) for layer in layers):
+        allowed = "two samples or more: it normalises over the batch"
+        raise InputError(entry.name, "batch", batch, allowed)
+
+
+def _weightless(entry: ModelEntry, rows_cap: int | None) -> RecommendationModel:
+    import torch
+
+    with torch.device("meta"):
+        return entry.build(rows_cap)

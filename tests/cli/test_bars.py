@@ -9,6 +9,7 @@ from rich.console import Console
 
 from rmixer.cli import bars
 from rmixer.cli.bars import bar, time_left_s
+from rmixer.cli.console import report
 
 
 def test_before_the_first_is_done_it_is_what_was_told() -> None:
@@ -46,3 +47,9 @@ def test_past_what_was_expected_it_is_unknown(monkeypatch: pytest.MonkeyPatch) -
     with bar("profiling", 1e-9) as move:
         move(15, 15)
     assert "0:00:00" in console.file.getvalue()  # type: ignore[attr-defined]
+
+
+def test_what_is_told_is_told_as_it_is(capsys: pytest.CaptureFixture[str]) -> None:
+    """``:x:`` is no picture and ``[red]`` no colour."""
+    report("own:x: has [red] 3")
+    assert capsys.readouterr().err == "own:x: has [red] 3\n"

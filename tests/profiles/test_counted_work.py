@@ -133,6 +133,35 @@ def test_layers_that_are_not_the_librarys() -> None:
     assert [each.name for each in counted(run) if each.work is None] == []
 
 
+@pytest.mark.parametrize("mode", ["sum", "mean", "max"])
+def test_bags_of_ids_are_their_rows_added_up(mode: str) -> None:
+    """100 ids in 10 bags, rows of 16 floats: an addition for each number of each id's row, and
+    likewise backwards, where the whole table's gradient is made first."""
+    bags = nn.EmbeddingBag(5000, 16, mode=mode)
+    ids, begins = torch.randint(0, 5000, (100,)), torch.arange(0, 100, 10)
+
+    def run() -> None:
+        bags(ids, begins).sum().backward()
+
+    found = {each.name: each.work for each in counted(run)}
+    row = 4 * 16
+    read = 100 * row + 8 * (100 + 10)
+    assert found["aten::embedding_bag"] == OperatorWork(1600, read, 10 * row)
+    backward = found["aten::_embedding_bag_backward"]
+    assert backward is not None
+    assert 5000 * row <= backward.written_bytes < 5000 * row + 400 * row
+    if mode != "max":
+        assert 1600 <= backward.flops < 2000
+
+
+def test_of_a_sparse_tensor_nobody_knows_how_much_there_is() -> None:
+    """Not what its shape says: 10 rows of 5000."""
+    rows = torch.sparse_coo_tensor(torch.arange(10)[None], torch.ones(10, 16), (5000, 16))
+    table = torch.zeros(5000, 16)
+    (added,) = [each for each in counted(lambda: table.add_(rows)) if each.name == "aten::add_"]
+    assert added.work is None
+
+
 def test_a_convolution_is_as_many_flops_as_torch_counts() -> None:
     layer, samples = nn.Conv1d(16, 8, 3), torch.rand(2, 16, 9, requires_grad=True)
 
