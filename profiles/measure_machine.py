@@ -52,12 +52,13 @@ def measure_machine(name: str | None = None, report: Callable[[str], None] = pri
     report("matrix products, GPUs, and worker start-up")
     starts: list[float] = []
     exchanges: list[dict[int, float]] = []
-    for _ in range(2):
+    for is_last in (False, True):
         with WorkerProcess(cores) as worker:
             starts.append(worker.warm_up())
             exchanges.append(worker.call("profiles.core_exchange:fastest_exchanges", counts=counts))
-            products = worker.call("profiles.measure_machine:matmul_gflops", counts=counts)
-            found: list[dict[str, Any]] = worker.call("profiles.gpu_rates:gpus")
+            if is_last:
+                products = worker.call("profiles.measure_machine:matmul_gflops", counts=counts)
+                found: list[dict[str, Any]] = worker.call("profiles.gpu_rates:gpus")
     gpus = tuple(Gpu(**gpu) for gpu in found)
     memory = limits.usable_memory_bytes()
     processor = limits.processor_name()

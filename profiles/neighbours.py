@@ -61,7 +61,7 @@ class Neighbours:
 
 
 @dataclass(frozen=True)
-class Blocks:
+class SweepBlocks:
     """How a sweep uses its time: in each of ``rounds`` bubbles work for ``bubble_s`` at a time, and
     the job is asked for ``steps_s`` of steps meanwhile."""
 
@@ -70,14 +70,14 @@ class Blocks:
     steps_s: float
 
     @staticmethod
-    def of(alone_s: float, blocks: int, sweep_s: float = FULL_SWEEP_S) -> Blocks:
+    def of(alone_s: float, blocks: int, sweep_s: float = FULL_SWEEP_S) -> SweepBlocks:
         """For ``blocks`` of bubbles a round, and one without, of steps that take ``alone_s``, in
         ``sweep_s``. Where a round of a few steps each took longer, it is one step each."""
         block_s = max(min(BLOCK_S, BLOCK_S * sweep_s / FULL_SWEEP_S), LEAST_BLOCK_S, 2.5 * alone_s)
         round_s = block_s + blocks * (block_s + 2 * alone_s) + 2 * REFERENCE_S
         if round_s > sweep_s:
-            return Blocks(1, LONGEST_SLOWDOWN * alone_s, alone_s / 2)
-        return Blocks(int(min(ROUNDS, sweep_s // round_s)), block_s, block_s)
+            return SweepBlocks(1, LONGEST_SLOWDOWN * alone_s, alone_s / 2)
+        return SweepBlocks(int(min(ROUNDS, sweep_s // round_s)), block_s, block_s)
 
 
 def measure_neighbours(
@@ -94,7 +94,7 @@ def measure_neighbours(
     levels = bubble_levels(spare)
     if not levels:
         return found
-    blocks = Blocks.of(alone_s, len(levels) * len(WORKS), sweep_s)
+    blocks = SweepBlocks.of(alone_s, len(levels) * len(WORKS), sweep_s)
     for _ in range(blocks.rounds):
         before_s = step_statistics(worker.ask("plain", seconds=blocks.steps_s)["durations"]).mean_s
         for level in levels:
@@ -112,7 +112,7 @@ def measure_gpu_neighbours(
     """The sweep beside a ``bubble`` on the same GPU, each time in turn with the job alone."""
     found = Neighbours()
     levels = bubble.levels()
-    blocks = Blocks.of(alone_s, len(levels), sweep_s)
+    blocks = SweepBlocks.of(alone_s, len(levels), sweep_s)
     for _ in range(blocks.rounds):
         before_s = step_statistics(worker.ask("plain", seconds=blocks.steps_s)["durations"]).mean_s
         for level in levels:
@@ -135,7 +135,7 @@ def beside(
     work: Work,
     count: int,
     duty: float,
-    blocks: Blocks,
+    blocks: SweepBlocks,
 ) -> tuple[float, float]:
     """The job's mean step in seconds beside ``count`` bubbles that work for a share ``duty`` of
     the time, and the rate of the first one."""

@@ -14,7 +14,7 @@ from rmixer.fingerprint import Fingerprint
 from rmixer.policies.view import DeviceCost
 
 SCHEMA_VERSION: Final = 2
-Seconds = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+NonNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Finite = Annotated[float, Field(allow_inf_nan=False)]
 Bytes = Annotated[int, Field(ge=0)]
@@ -86,9 +86,9 @@ class Leftover:
 
     __pydantic_config__ = ConfigDict(extra="forbid")
 
-    clipped_us: Seconds
+    clipped_us: NonNegative
     profiler_us: Finite
-    noise_us: Seconds
+    noise_us: NonNegative
 
 
 @dataclass(frozen=True)
@@ -122,9 +122,9 @@ class StepCost:
     p90_us: Positive
     n: Annotated[int, Field(gt=0)]
     stalls: Annotated[int, Field(ge=0)]
-    stall_us: Seconds
-    half_width: Seconds
-    repeatability: Seconds
+    stall_us: NonNegative
+    half_width: NonNegative
+    repeatability: NonNegative
     rounds: Annotated[int, Field(gt=0)]
     dropped_rounds: Annotated[int, Field(ge=0)]
     closure: dict[str, Finite]
@@ -132,17 +132,17 @@ class StepCost:
     profiler_event_us: Finite
     compute_slowdown: tuple[Positive, ...]
     stream_slowdown: tuple[Positive, ...]
-    pressure: Seconds
-    build_s: Seconds
-    warmup_s: Seconds
-    evaluate_s: Seconds
-    save_s: Seconds
+    pressure: NonNegative
+    build_s: NonNegative
+    warmup_s: NonNegative
+    evaluate_s: NonNegative
+    save_s: NonNegative
     sensitivity: tuple[Sensitivity, ...] = ()
-    core_us: Seconds | None = None
-    gpu_us: Seconds | None = None
+    core_us: NonNegative | None = None
+    gpu_us: NonNegative | None = None
     leftover: dict[str, Leftover] = field(default_factory=dict)
-    exchange_us: Seconds = 0.0
-    apart_us: Seconds = 0.0
+    exchange_us: NonNegative = 0.0
+    apart_us: NonNegative = 0.0
 
     @property
     def expected_us(self) -> float:
@@ -180,8 +180,8 @@ class InputCost:
 
     epoch: Literal["cold", "warm"]
     batches: Annotated[int, Field(gt=0)]
-    wait_us: Seconds
-    core_us: Seconds
+    wait_us: NonNegative
+    core_us: NonNegative
     batch_bytes: Bytes
     storage_bytes: Bytes
 
@@ -201,13 +201,13 @@ class ModelProfile:
     origin: Literal["measured", "modelled"]
     steps: Annotated[tuple[StepCost, ...], Field(min_length=1)]
     memory: Annotated[tuple[MemoryCost, ...], Field(min_length=1)]
-    startup_s: Seconds
+    startup_s: NonNegative
     warmup_steps: Annotated[int, Field(ge=0)]
     flops: Annotated[int, Field(ge=0)] | None
     bytes: Annotated[int, Field(ge=0)] | None
-    intensity: Seconds | None
-    bandwidth_gbps: Seconds | None
-    utilisation: dict[Kind, Seconds]
+    intensity: NonNegative | None
+    bandwidth_gbps: NonNegative | None
+    utilisation: dict[Kind, NonNegative]
     job_type: dict[Kind, JobType]
     probe_s: Positive
     fingerprint: Fingerprint
