@@ -26,7 +26,7 @@ from experiments.sweep import Sweep, sweep
 from experiments.sweep_row import SWEEP
 from experiments.trace import write_trace
 from profiles import limits
-from profiles.memory_room import check_room
+from profiles.feasible import check_feasible
 from profiles.provenance import report_provenance
 from profiles.store import Store
 from rmixer.admission import check_executable
@@ -73,11 +73,11 @@ def plan(workload: Workload, store: Store, voice: Voice) -> Plan:
     machine = store.known_machine()
     if machine is None:
         profiling = plan_from_nothing(workload, len(limits.usable_cores()))
-        check_room(profiling.missing, profiling.threads, voice.report)
+        check_feasible(profiling.missing, profiling.threads, voice.report)
         return Plan(profiling, None)
     machine = trained_devices(machine)
     profiling = plan_profiling(workload, machine, store, default_threads(machine))
-    check_room(profiling.missing, profiling.threads, voice.report)
+    check_feasible(profiling.missing, profiling.threads, voice.report)
     if profiling.missing:
         return Plan(profiling, None)
     return Plan(profiling, _sweep(_inputs(workload, store, voice), voice))
@@ -90,7 +90,7 @@ def run(workload: Workload, out: Path, store: Store, voice: Voice, *, verify: bo
     check_executable(workload)
     machine = trained_devices(store.this_machine(voice.report))
     profiling = plan_profiling(workload, machine, store, default_threads(machine))
-    check_room(profiling.missing, profiling.threads, voice.report)
+    check_feasible(profiling.missing, profiling.threads, voice.report)
     RunFolder.check_target(out)
     prepare_data(workload, voice.bar)
     if profiling.missing:

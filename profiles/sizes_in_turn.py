@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import groupby
 
-from profiles.memory_room import needed_bytes
+from profiles.feasible import needed_bytes
 from rmixer.cost_identity import cost_identity
 from rmixer.errors import InputError
 from rmixer.workload import Job

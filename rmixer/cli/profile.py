@@ -75,7 +75,7 @@ def run(
     each suffers and causes contention. Only what is missing is measured."""
     from experiments.execution import prepare_data
     from experiments.inputs import default_threads, plan_profiling, profile_missing
-    from profiles.memory_room import check_room
+    from profiles.feasible import check_feasible
     from profiles.rounds import Plan
     from profiles.store import Store
     from rmixer.cli.bars import bar
@@ -106,7 +106,7 @@ def run(
     if not plan.missing:
         report("all of them are profiled already (--again measures them anew)")
         return
-    check_room(plan.missing, counts, report)
+    check_feasible(plan.missing, counts, report)
     report(f"profiling {len(plan.missing)} model(s), about {plan.seconds:.0f} s")
     prepare_data(Workload("profile", 0, tuple(plan.missing)), bar)
     with bar("profiling", plan.seconds) as progress:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from itertools import chain
 
-from profiles.memory_room import needed_bytes
+from profiles.feasible import needed_bytes
 from profiles.sizes_in_turn import MOST_IN_TURN, SHARE, sizes_in_turn
 from rmixer.workload import Job, job_of
 

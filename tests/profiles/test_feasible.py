@@ -7,10 +7,10 @@ from unittest import mock
 
 import pytest
 
-from profiles import memory_room
+from profiles import feasible
 from profiles.data_size import Samples, known_samples
+from profiles.feasible import IDLE_BYTES, MOST_BESIDE_BYTES, check_feasible, needed_bytes
 from profiles.memory_prediction import predict_memory
-from profiles.memory_room import IDLE_BYTES, MOST_BESIDE_BYTES, check_room, needed_bytes
 from rmixer.data.arrays import Chunks
 from rmixer.data.registry import dataset_entry
 from rmixer.errors import InputError
@@ -26,8 +26,8 @@ THREADS, WORKERS = (1, 2), 4
 
 def said(jobs: list[Job], free_bytes: int) -> list[str]:
     lines: list[str] = []
-    with mock.patch.object(memory_room, "free_memory_bytes", return_value=free_bytes):
-        check_room(jobs, THREADS, lines.append)
+    with mock.patch.object(feasible, "free_memory_bytes", return_value=free_bytes):
+        check_feasible(jobs, THREADS, lines.append)
     return lines
 
 
@@ -56,7 +56,7 @@ def test_a_large_batch_is_predicted_and_refused_from_the_first_byte_too_many() -
 
 
 def test_where_there_is_plenty_own_batches_are_not_predicted() -> None:
-    with mock.patch.object(memory_room, "needed_bytes", side_effect=AssertionError):
+    with mock.patch.object(feasible, "needed_bytes", side_effect=AssertionError):
         assert said([SMALL, job_of("criteo_dcn2")], 64 << 30) == []
 
 

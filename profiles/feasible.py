@@ -1,5 +1,5 @@
-"""Whether jobs fit the memory that is free on this machine, told before one is started: what does
-not fit ends by the system's hand, and that may be another program's end."""
+"""Whether jobs can be profiled here, told before one is started: what does not fit the memory ends
+by the system's hand, or another program does."""
 
 from __future__ import annotations
 
@@ -26,7 +26,9 @@ def needed_bytes(job: Job, workers: int) -> int:
     return predict_memory(job).grown_bytes + workers * IDLE_BYTES
 
 
-def check_room(jobs: Sequence[Job], threads: Sequence[int], report: Callable[[str], None]) -> None:
+def check_feasible(
+    jobs: Sequence[Job], threads: Sequence[int], report: Callable[[str], None]
+) -> None:
     """Raise :class:`InputError` for one of ``jobs`` to be profiled at ``threads`` that needs more
     than all free memory, or whose batch is too small for it or, where that is known, larger than
     its data. Models outside of the registry and programs cannot be told before they run.
