@@ -98,7 +98,7 @@ def test_steps_that_outlast_the_bubbles_do_not_count(
 ) -> None:
     worker: Any = Answering(skipped_s, durations_s)
     bubbles: Any = Bubbles(1.0, 1.0)
-    blocks = neighbours.Blocks(rounds=1, bubble_s=1.0, steps_s=1.0)
+    blocks = neighbours.SweepBlocks(rounds=1, bubble_s=1.0, steps_s=1.0)
     found, rate = neighbours.beside(worker, bubbles, "stream", 1, 1.0, blocks)
     assert found == pytest.approx(mean_s)
     assert rate == 12.0
@@ -109,7 +109,7 @@ def test_steps_that_outlast_the_bubbles_do_not_count(
 )
 def test_a_sweep_of_four_blocks_ends_in_twenty_seconds(alone_s: float, rounds: int) -> None:
     """Each takes as long as its bubbles or, where its steps outlast these, two steps more."""
-    blocks = neighbours.Blocks.of(alone_s, 4)
+    blocks = neighbours.SweepBlocks.of(alone_s, 4)
     more_s = 2 * alone_s if blocks.steps_s == blocks.bubble_s else 0.0
     assert blocks.rounds == rounds
     assert blocks.rounds * (blocks.steps_s + 4 * (blocks.bubble_s + more_s) + 0.3) <= 20
@@ -117,14 +117,14 @@ def test_a_sweep_of_four_blocks_ends_in_twenty_seconds(alone_s: float, rounds: i
 
 def test_where_steps_are_slow_a_block_is_one_that_its_bubbles_outlast() -> None:
     """Even at twice its time alone."""
-    blocks = neighbours.Blocks.of(1.5, 4)
+    blocks = neighbours.SweepBlocks.of(1.5, 4)
     assert blocks.steps_s < 1.5
     assert blocks.bubble_s > 2 * 1.5
 
 
 def test_a_shorter_sweep_has_shorter_blocks_and_fewer_rounds() -> None:
     """Of eight levels: 9 blocks of 0.1 s, and two references of 0.15 s each."""
-    assert neighbours.Blocks.of(0.001, 8, sweep_s=5.0) == neighbours.Blocks(4, 0.1, 0.1)
-    assert neighbours.Blocks.of(0.001, 8) == neighbours.Blocks(5, 0.3, 0.3)
-    slow = neighbours.Blocks.of(0.5, 8, sweep_s=5.0)
+    assert neighbours.SweepBlocks.of(0.001, 8, sweep_s=5.0) == neighbours.SweepBlocks(4, 0.1, 0.1)
+    assert neighbours.SweepBlocks.of(0.001, 8) == neighbours.SweepBlocks(5, 0.3, 0.3)
+    slow = neighbours.SweepBlocks.of(0.5, 8, sweep_s=5.0)
     assert (slow.rounds, slow.steps_s) == (1, 0.25)
