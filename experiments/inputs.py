@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import chain
 
-from profiles.batch_prediction import predict_batch
+from profiles.batch_prediction import TooFewSizesError, predict_batch
 from profiles.command_profiler import command_seconds, profile_command
 from profiles.duration import profiling_seconds
 from profiles.measure_machine import MEASURE_MACHINE_S
@@ -73,7 +73,7 @@ def _predicted(
     others = store.other_batches(machine.name, identity)
     try:
         predicted = predict_batch(others, identity, machine)
-    except ValueError:
+    except TooFewSizesError:
         return None
     *first, last = map(str, predicted.predicted_from)
     sizes = f"{', '.join(first)} and {last}"

@@ -31,6 +31,10 @@ _MEMORY = tuple(
 )
 
 
+class TooFewSizesError(ValueError):
+    """There are no two other batches to predict one from."""
+
+
 @dataclass(frozen=True)
 class _Known:
     """Profiles by ascending batch, of which those from ``first`` on lie on either side of the
@@ -86,13 +90,15 @@ def predict_batch(
 ) -> ModelProfile:
     """The profile of ``identity`` from ``profiles`` of the same but other batches, of one
     ``machine``: two at least that have a device and a count of threads in common, else
-    :class:`ValueError`. Its ``predicted_from`` names their batches. How precisely a step is known,
-    and how many of how many rounds, are the nearest one's.
+    :class:`TooFewSizesError`. Its ``predicted_from`` names their batches. How precisely a step is
+    known, and how many of how many rounds, are the nearest one's.
     """
     others = {p.identity.batch: p for p in profiles if same_but_batch(p.identity, identity)}
     others.pop(identity.batch, None)
     if len(others) < 2:
-        raise ValueError(f"{len(others)} other batches of {identity.key} are profiled, not two")
+        raise TooFewSizesError(
+            f"{len(others)} other batches of {identity.key} are profiled, not two"
+        )
     known = _known(others, identity.batch)
     nearest = known.profiles[known.nearest]
     sums = [sum_by_kind(profile) for profile in known.profiles]
@@ -134,7 +140,7 @@ def _known(others: dict[int, ModelProfile], at: int) -> _Known:
     usual = min(counts, key=lambda place: (-counts[place], place))
     sizes = sorted(size for size, profile in others.items() if usual in _places(profile))
     if len(sizes) < 2:
-        raise ValueError(f"no two of batches {sorted(others)} are profiled in the same place")
+        raise TooFewSizesError(f"no two of batches {sorted(others)} are profiled in the same place")
     above = next((i for i, size in enumerate(sizes) if size > at), len(sizes))
     first = min(max(above - 1, 0), len(sizes) - 2)
     low, high = sizes[first], sizes[first + 1]

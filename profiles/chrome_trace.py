@@ -113,7 +113,7 @@ def _events(path: Path, found: list[Any]) -> Iterator[TraceEvent]:
             raise InputError(path, f"{where}.name", shown(name), "the name of an event")
         if not isinstance(given, dict):
             raise InputError(path, f"{where}.args", shown(given), "a mapping of keys to values")
-        if not name.isprintable() and not _is_text(name):
+        if not _is_text(name):
             raise InputError(path, f"{where}.name", ascii(name), "text")
         at = f"{where}.args"
         shapes, types = _arguments(path, at, given)

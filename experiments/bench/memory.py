@@ -67,10 +67,15 @@ def main(
     """Predict, run, compare."""
     if measured:
         before = json.loads(measured.read_text(encoding="utf-8"))
-        _show([_predicted_anew(row) for row in before["memory"]], before["fingerprint"], out)
+        rows = [_predicted_anew(row) for row in before["memory"]]
+        _write(rows, before["fingerprint"], out)
     else:
-        fingerprint = asdict(take_fingerprint(limits.processor_name()))
-        _show(_run(models, batches, memory_gb), fingerprint, out)
+        rows = _run(models, batches, memory_gb, out)
+    text = as_text(memory_table(rows), 100)
+    click.echo(text)
+    if out:
+        write_text(out.with_suffix(".txt"), text + "\n")
+        save_all({out.stem: lambda: draw_memory(rows)}, out.parent)
 
 
 def _predicted_anew(row: dict[str, Any]) -> MemoryRow:
@@ -86,7 +91,10 @@ def _predicted_anew(row: dict[str, Any]) -> MemoryRow:
     )
 
 
-def _run(models: str | None, batches: tuple[int, ...], memory_gb: float) -> list[MemoryRow]:
+def _run(
+    models: str | None, batches: tuple[int, ...], memory_gb: float, out: Path | None
+) -> list[MemoryRow]:
+    """What is measured is written at once: all of it takes half an hour."""
     entries = [model_entry(name) for name in models.split(",")] if models else MODELS.values()
     jobs = []
     for entry in entries:
@@ -113,17 +121,14 @@ def _run(models: str | None, batches: tuple[int, ...], memory_gb: float) -> list
             known = (job.model, job.batch, job.rows_cap, predicted, context_bytes)
             rows.append(MemoryRow(*known, *found.result()))
             click.echo(f"{job.model} {job.batch}: {rows[-1].tensor_error:+.2%}", err=True)
+            _write(rows, asdict(take_fingerprint(limits.processor_name())), out)
     return rows
 
 
-def _show(rows: list[MemoryRow], fingerprint: dict[str, Any], out: Path | None) -> None:
-    text = as_text(memory_table(rows), 100)
-    click.echo(text)
+def _write(rows: list[MemoryRow], fingerprint: dict[str, Any], out: Path | None) -> None:
     if out:
         written = [row.as_dict() for row in rows]
         write_json(out, {"fingerprint": fingerprint, "memory": written})
-        write_text(out.with_suffix(".txt"), text + "\n")
-        save_all({out.stem: lambda: draw_memory(rows)}, out.parent)
 
 
 if __name__ == "__main__":

@@ -175,6 +175,19 @@ def test_what_a_step_is_bound_by_is_of_its_own_figures() -> None:
     assert fast.job_type == {"cpu": "low"}
 
 
+def test_a_gpu_without_rates_is_named_and_not_taken_for_too_few_sizes(tmp_path: Path) -> None:
+    store, machine = Store(tmp_path, tmp_path), make_machine(gpus=1)
+    store.save_machine(machine)
+    for batch in (128, 512):
+        both = (make_step(mean_us=20.0 * batch), make_step("gpu", mean_us=10.0 * batch))
+        rows = (make_operator(20.0 * batch), make_operator(8.0 * batch, lane="gpu"))
+        memory = [replace(affine(batch).memory[0], device=kind) for kind in ("cpu", "gpu")]
+        made = make_profile(steps=both, operators=rows, batch=batch)
+        store.save(replace(made, memory=tuple(memory)))
+    with pytest.raises(InputError, match=r"gpus\.0: found no rates"):
+        inputs_of(make_workload(make_job(batch=256)), "made-up", store, lambda _: None)
+
+
 def test_sizes_that_were_never_measured_in_the_same_place_tell_nothing(tmp_path: Path) -> None:
     one, two = affine(128), affine(512)
     two = replace(
