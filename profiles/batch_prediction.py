@@ -4,7 +4,8 @@ Times follow :class:`BatchCurve` through all sizes that were profiled; FLOPs, by
 taken linear between two of them, and beyond them along the line through the two nearest. Each
 kind of operator in each module is predicted by itself. A step on the CPU is told twice: by a curve
 of its own, and by what its operators and gaps come to, each of which bends at a size of its own.
-Their errors are hardly related, so the geometric mean of the two is taken.
+Their errors are hardly related, so the geometric mean of the two is taken. What is known to change
+at a border (:mod:`profiles.sorted_alike`) is made alike before.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from typing import Any
 from profiles.batch_curve import BatchCurve
 from profiles.job_type import demands
 from profiles.operator_sums import AMOUNTS, Kind, Sums, kind_of, of_cpu_step, sum_by_kind
+from profiles.sorted_alike import sorted_alike
 from rmixer.cost_identity import CostIdentity
 from rmixer.machine import Machine
 from rmixer.profile import InputCost, MemoryCost, ModelProfile, OperatorCost, StepCost
@@ -100,6 +102,7 @@ def predict_batch(
             f"{len(others)} other batches of {identity.key} are profiled, not two"
         )
     known = _known(others, identity.batch)
+    known = replace(known, profiles=sorted_alike(known.profiles, identity.batch, machine))
     nearest = known.profiles[known.nearest]
     sums = [sum_by_kind(profile) for profile in known.profiles]
     steps = tuple(_steps(known, sums))

@@ -52,8 +52,9 @@ class Machine:
     compute done by k loops at once, in units of one loop alone; ``bandwidth_gbps`` what k cores
     together copy, counting bytes read and written; ``matmul_gflops`` the single-precision
     matrix-product rate of k threads; ``exchange_us`` how long k threads on cores of their own take
-    at best to exchange 128 KiB each, 0 for one, empty where it was not measured. ``origin`` is
-    ``modelled`` when nothing was measured.
+    at best to exchange 128 KiB each, 0 for one, empty where it was not measured. So are
+    ``merge_sort_ns`` and ``radix_sort_ns``, what k threads take for an id as they sort 16384 of
+    them by merging and 65536 by their digits. ``origin`` is ``modelled`` when nothing was measured.
     """
 
     __pydantic_config__ = ConfigDict(extra="forbid")
@@ -73,6 +74,8 @@ class Machine:
     gpus: tuple[Gpu, ...]
     fingerprint: Fingerprint
     exchange_us: tuple[NotNegative, ...] = ()
+    merge_sort_ns: tuple[Positive, ...] = ()
+    radix_sort_ns: tuple[Positive, ...] = ()
     schema_version: Literal[1] = SCHEMA_VERSION
 
     @property
@@ -96,8 +99,9 @@ def read_machine(path: Path) -> Machine:
     machine = parse(data, Machine, path)
     if len(set(machine.cores)) < len(machine.cores) or min(machine.cores) < 0:
         raise InputError(path, "cores", list(machine.cores), "the ids of cores, each once")
-    tables = ["core_capacity", "bandwidth_gbps", "matmul_gflops"]
-    for key in [*tables, "exchange_us"] if machine.exchange_us else tables:
+    may_lack = ("exchange_us", "merge_sort_ns", "radix_sort_ns")
+    tables = [key for key in may_lack if getattr(machine, key)]
+    for key in ("core_capacity", "bandwidth_gbps", "matmul_gflops", *tables):
         if len(getattr(machine, key)) != len(machine.cores):
             found = f"{len(getattr(machine, key))} values"
             raise InputError(path, key, found, f"one for each of {len(machine.cores)} core counts")
