@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import sys
 import weakref
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Protocol
 
+import torch
 from torch import Tensor, UntypedStorage
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 from profiles.operator_temporaries import temporary_bytes
+
+_WRAPPERS = ("torch._compile", "torch._dynamo.")
+"""Of a mode's own method, which keep the compiler away from it."""
 
 
 class Allocator(Protocol):
@@ -28,7 +33,10 @@ class StorageWatch(TorchDispatchMode):
     now and ``peak`` when they were the most, by use. ``allocator`` is told to put them somewhere.
 
     A storage belongs to ``use`` as that is when it is made, until :meth:`belong` says otherwise.
-    Views share their storage. What an operator allocates and frees within itself is seen as far as
+    Views share their storage. Where several gradients of one tensor come together, autograd adds to
+    one of them in place if nothing else needs it; to a mode it shows a sum beside both. Such a sum
+    is not counted before the next operator: if one of the two has ended by then, it lies there
+    (torch/csrc/autograd/input_buffer.cpp, ``can_accumulate_inplace``). What an operator allocates and frees within itself is seen as far as
     :func:`~profiles.operator_temporaries.temporary_bytes` knows it.
     """
 
@@ -41,6 +49,7 @@ class StorageWatch(TorchDispatchMode):
         self._total = self._peak_total = 0
         self._known: dict[int, tuple[weakref.ref[UntypedStorage], int]] = {}
         self._use_of: dict[int, str] = {}
+        self._sum: tuple[UntypedStorage, set[int]] | None = None
 
     def __torch_dispatch__(
         self,
@@ -50,7 +59,14 @@ class StorageWatch(TorchDispatchMode):
         kwargs: dict[str, Any] | None = None,
     ) -> Any:
         """Call ``func``, and look at the tensors that it returns and at what it needed beside."""
+        if func.namespace == "prim":  # asks for a device
+            return func(*args, **(kwargs or {}))
+        self._end_sum()
         returned = func(*args, **(kwargs or {}))
+        if func is torch.ops.aten.add.Tensor and _called_by_engine() and self._here(returned):
+            gradients = {id(each.untyped_storage()) for each in self._here(args)}
+            self._sum = returned.untyped_storage(), gradients
+            return returned
         self.see(returned)
         if sizes := temporary_bytes(func, args):
             self._pass_by(sizes)
@@ -58,6 +74,7 @@ class StorageWatch(TorchDispatchMode):
 
     def see(self, tensors: Any) -> None:
         """Count the storages of all ``tensors``, nested in any way, that are not known."""
+        self._end_sum()
         for tensor in self._here(tensors):
             self._count(tensor.untyped_storage())
 
@@ -91,17 +108,32 @@ class StorageWatch(TorchDispatchMode):
         key, size = id(storage), storage.nbytes()
         if key in self._known:
             return
-        places = self._allocator.allocate(size)
+        self._follow(storage, self._allocator.allocate(size), self.use)
+        self._add(size, self.use)
+
+    def _follow(self, storage: UntypedStorage, places: Any, use: str) -> None:
+        """Free ``places`` when ``storage``, held for ``use``, ends."""
+        key, size = id(storage), storage.nbytes()
 
         def ended(_: object) -> None:
-            self._allocator.free(places)
-            self.held[self._use_of.pop(key)] -= size
-            self._total -= size
+            held_for = self._use_of.pop(key)
             del self._known[key]
+            if self._sum and key in self._sum[1] and self._sum[0].nbytes() == size:
+                (added, _), self._sum = self._sum, None
+                self._follow(added, places, held_for)
+                return
+            self._allocator.free(places)
+            self.held[held_for] -= size
+            self._total -= size
 
         self._known[key] = weakref.ref(storage, ended), size
-        self._use_of[key] = self.use
-        self._add(size, self.use)
+        self._use_of[key] = use
+
+    def _end_sum(self) -> None:
+        """The last sum of gradients, if both are still there, is counted."""
+        if self._sum:
+            (added, _), self._sum = self._sum, None
+            self._count(added)
 
     def _add(self, size: int, use: str) -> None:
         self.held[use] = self.held.get(use, 0) + size
@@ -114,3 +146,11 @@ class StorageWatch(TorchDispatchMode):
             self._peak_total, self.peak = self._total + passing, dict(self.held)
             if passing:
                 self.peak = {**self.held, self.use: self.held.get(self.use, 0) + passing}
+
+
+def _called_by_engine() -> bool:
+    """Whether autograd's engine called the operator that a mode is given, and no one's function."""
+    frame = sys._getframe(2)
+    while frame.f_back and frame.f_globals["__name__"].startswith(_WRAPPERS):
+        frame = frame.f_back
+    return frame.f_code.co_name == "_engine_run_backward"
