@@ -183,8 +183,8 @@ def _marked_step(step: Step) -> None:
 
 
 def structure(step: Step) -> dict[str, Any]:
-    """The operators of one step: phase, module, shapes and forward operator of each, and the
-    highest sum of what the step allocates for itself."""
+    """The operators of one step: phase, module, shapes and forward operator of each, the highest
+    sum of what the step allocates for itself, and its loss."""
     with profile(
         activities=[ProfilerActivity.CPU], record_shapes=True, profile_memory=True
     ) as observed:
@@ -205,11 +205,12 @@ def structure(step: Step) -> dict[str, Any]:
     calls = read_calls(events)
     tie_backward_to_forward(calls)
     count_work(calls, observed.profiler.kineto_results.experimental_event_tree())
+    found = {"calls": calls, "loss": float(loss.detach())}
     if step.device.type == "cpu":
-        return {"calls": calls, "peak_bytes": transient_peak_bytes(events)}
+        return {**found, "peak_bytes": transient_peak_bytes(events)}
     from profiles.gpu_session import step_bytes
 
-    return {"calls": calls, "peak_bytes": step_bytes(step, step.run)}
+    return {**found, "peak_bytes": step_bytes(step, step.run)}
 
 
 def _mark_modules(model: nn.Module) -> list[Any]:

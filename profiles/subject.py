@@ -154,9 +154,15 @@ class Subject:
             return failure
         for kind, known in event_us.items():
             known.extend(event_costs(counts, kind))
-        for found, step in zip(counts, profile.steps, strict=True):
-            for words in self._wrong_with(found, step):
-                self._report(f"{self.job.model}, batch {self.job.batch}: {words}")
+        wrong = [
+            words
+            for found, step in zip(counts, profile.steps, strict=True)
+            for words in self._wrong_with(found, step)
+        ]
+        if lost := [loss for f in counts if not math.isfinite(loss := f.structure["loss"])]:
+            wrong.append(f"its loss came to {lost[0]}: the times are right, but it does not learn")
+        for words in wrong:
+            self._report(f"{self.job.model}, batch {self.job.batch}: {words}")
         return profile
 
     def _wrong_with(self, found: Found, step: StepCost) -> Iterator[str]:

@@ -182,10 +182,12 @@ def test_it_is_read_back_as_it_was_written(profile: ModelProfile, tmp_path: Path
 def test_sizes_in_turn_are_what_they_are_and_one_that_fails_costs_no_other(
     machine: Machine, rmixer_home: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """No batch is of no samples. Steps are taken to be slow, and told to be."""
+    """No batch is of no samples. Steps are taken to be slow, and told to be. One's rate of learning
+    is beyond all measure."""
     monkeypatch.setattr("profiles.subject.slow_step_seconds", lambda step_s, spare, plan: 70.0)
     prepare("criteo_kaggle", "synthetic")
     jobs = [dataclasses.replace(JOB, batch=batch) for batch in (BATCH, 0, 8 * BATCH)]
+    jobs[2] = dataclasses.replace(jobs[2], lr=1e30)
     told: list[str] = []
     plan = Plan(least_rounds=1, seconds=0.1, neighbours=False)
     small, failed, large = profile_jobs(jobs, machine, (1,), plan, told.append)
@@ -203,3 +205,5 @@ def test_sizes_in_turn_are_what_they_are_and_one_that_fails_costs_no_other(
         words for words in told if words.endswith("with 1 thread(s) this takes about 70 s more")
     ]
     assert len(slow) == 2
+    (lost,) = (words for words in told if "its loss came to" in words)
+    assert lost.startswith(f"criteo_dlrm, batch {8 * BATCH}: its loss came to ")

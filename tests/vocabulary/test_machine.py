@@ -64,6 +64,8 @@ def written(tmp_path: Path, **changes: Any) -> Path:
         ({"exchange_us": [0, 40, -1, 50]}, "exchange_us.2: found -1; allowed: a number"),
         ({"radix_sort_ns": [7.0]}, "radix_sort_ns: found 1 values; allowed: one for each of 4"),
         ({"merge_sort_ns": [0, 1, 1, 1]}, "merge_sort_ns.0: found 0; allowed: a number > 0"),
+        ({"core_capacity": [0.9, 1, 1, 1]}, "core_capacity.0: found 0.9; allowed: 1: what one"),
+        ({"core_capacity": [1, 2, 3.1, 4]}, "core_capacity.2: found 3.1; allowed: at most 3"),
         ({"memory_bytes": 0}, "memory_bytes: found 0; allowed: a whole number > 0"),
         ({"memory_bytes": "8 GB"}, "memory_bytes: found '8 GB'; allowed: a whole number"),
         ({"probe_s": float("nan")}, "probe_s: found null; allowed: a number"),
