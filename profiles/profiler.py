@@ -9,7 +9,7 @@ from profiles.crew import PASSES, Crew
 from profiles.job_type import check_gpus
 from profiles.limits import free_memory_bytes
 from profiles.rounds import Plan, measure_in_turn
-from profiles.sizes_in_turn import sizes_in_turn
+from profiles.sizes_together import sizes_together
 from profiles.subject import Subject
 from rmixer.errors import RunFailed
 from rmixer.machine import Machine
@@ -30,37 +30,45 @@ def profile_jobs(
 
     Each count is taken twice, in a fresh worker each time, on other cores where there are more:
     what the two say differently is the profile's ``repeatability``. Batch sizes of one model that
-    follow each other are taken together, a round of each in turn. ``report`` hears where the
-    machine was too noisy for the precision that ``plan`` wants, or its cores exchanged data slowly
-    all the while.
+    follow each other are taken together: a round of each in turn where the memory holds them, else
+    part by part, and the second workers in the opposite order. ``report`` hears where the machine
+    was too noisy for the precision that ``plan`` wants, or its cores exchanged data slowly all the
+    while.
     """
     plan = plan or Plan()
     check_gpus(machine)
     left = len(jobs)
     with Crew(machine, threads) as crew:
-        for sizes in sizes_in_turn(jobs, crew.workers, free_memory_bytes()):
+        for parts in sizes_together(jobs, crew.workers, free_memory_bytes()):
             with contextlib.ExitStack() as ending:
-                subjects = []
-                for job in sizes:
-                    staff = ending.enter_context(crew.fresh(left))
-                    subjects.append(Subject(job, staff, machine, crew, plan, report))
-                    left -= 1
+                subjects: list[list[Subject]] = []
+                for part in parts:
+                    subjects.append([])
+                    for job in part:
+                        staff = ending.enter_context(crew.fresh(left))
+                        subjects[-1].append(Subject(job, staff, machine, crew, plan, report))
+                        left -= 1
                 _measure(subjects, crew, report)
-                results = [subject.result() for subject in subjects]
+                results = [subject.result() for part in subjects for subject in part]
             yield from results
 
 
-def _measure(subjects: Sequence[Subject], crew: Crew, report: Callable[[str], None]) -> None:
-    """All that is measured of ``subjects``, place by place; on a GPU, whose memory they might not
-    share, one after the other."""
+def _measure(parts: Sequence[Sequence[Subject]], crew: Crew, report: Callable[[str], None]) -> None:
+    """All that is measured of the subjects, place by place; on a GPU, whose memory they might not
+    share, one after the other. The second pass is in the opposite order: what the machine gains or
+    loses as time goes by, all gain or lose."""
     for device, threads in crew.places:
-        left = [subject for subject in subjects if subject.goes_on(device)]
-        for together in [left] if left and device == "cpu" else [[each] for each in left]:
-            batches = ", ".join(str(subject.job.batch) for subject in together)
+        left = [[each for each in part if each.goes_on(device)] for part in parts]
+        everyone = [subject for part in left for subject in part]
+        if device != "cpu":
+            left = [[subject] for subject in everyone]
+        if everyone:
+            batches = ", ".join(str(subject.job.batch) for subject in everyone)
             where = "" if device == "cpu" else ", on the GPU"
-            report(f"{together[0].job.model}, batch {batches}, {threads} thread(s){where}")
-            for number in range(PASSES):
-                _one_pass(together, (device, threads), number)
+            report(f"{everyone[0].job.model}, batch {batches}, {threads} thread(s){where}")
+        for number in range(PASSES):
+            for part in left if number % 2 == 0 else reversed(left):
+                _one_pass(part, (device, threads), number)
 
 
 def _one_pass(subjects: Sequence[Subject], place: tuple[str, int], number: int) -> None:

@@ -36,7 +36,8 @@ class StorageWatch(TorchDispatchMode):
     Views share their storage. Where several gradients of one tensor come together, autograd adds to
     one of them in place if nothing else needs it; to a mode it shows a sum beside both. Such a sum
     is not counted before the next operator: if one of the two has ended by then, it lies there
-    (torch/csrc/autograd/input_buffer.cpp, ``can_accumulate_inplace``). What an operator allocates and frees within itself is seen as far as
+    (torch/csrc/autograd/input_buffer.cpp, ``can_accumulate_inplace``). What an operator allocates
+    and frees within itself is seen as far as
     :func:`~profiles.operator_temporaries.temporary_bytes` knows it.
     """
 

@@ -137,7 +137,7 @@ class Subject:
             self._end_workers(place for place in self._staff if place[0] == GPU)
 
     def _end_workers(self, places: Iterable[tuple[str, int]]) -> None:
-        """They would hold what they have until all sizes in turn are done."""
+        """They would hold what they have until all sizes together are done."""
         for place in places:
             for worker in self._staff[place]:
                 worker.kill()

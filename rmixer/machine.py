@@ -107,7 +107,9 @@ def read_machine(path: Path) -> Machine:
             raise InputError(path, key, found, f"one for each of {len(machine.cores)} core counts")
     for k, capacity in enumerate(machine.core_capacity, start=1):
         if capacity > k or (k == 1 and capacity < 1):
-            allowed = "1: what one core does alone" if k == 1 else f"at most {k}: as many times that"
+            allowed = (
+                "1: what one core does alone" if k == 1 else f"at most {k}: as many times that"
+            )
             raise InputError(path, f"core_capacity.{k - 1}", shown(capacity), allowed)
     return machine
 
