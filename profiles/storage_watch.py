@@ -151,7 +151,10 @@ class StorageWatch(TorchDispatchMode):
 
 def _called_by_engine() -> bool:
     """Whether autograd's engine called the operator that a mode is given, and no one's function."""
-    frame = sys._getframe(2)
-    while frame.f_back and frame.f_globals["__name__"].startswith(_WRAPPERS):
+    frame = sys._getframe(1)
+    while frame.f_back and (
+        frame.f_code.co_name == "__torch_dispatch__"
+        or frame.f_globals["__name__"].startswith(_WRAPPERS)
+    ):
         frame = frame.f_back
     return frame.f_code.co_name == "_engine_run_backward"

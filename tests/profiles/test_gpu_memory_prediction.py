@@ -11,11 +11,13 @@ import torch
 from experiments.bench.gpu_memory import recorded_rows
 from experiments.gpu_memory_table import GpuMemoryRow, sources
 from profiles.absent_gpu import STAND_IN, absent_gpu
-from profiles.gpu_memory_prediction import predict_gpu_memory
+from profiles.caching_allocator import CachingAllocator
+from profiles.gpu_memory_prediction import _GpuWatch, predict_gpu_memory
 from profiles.known_gpu import KnownGpu, known_gpu
 from profiles.matrix_workspace import workspace_bytes
 from profiles.memory_prediction import predict_memory
 from profiles.store import Store
+from profiles.watched_step import peak_by_use
 from rmixer.errors import InputError
 from rmixer.models.registry import MODELS
 from rmixer.profile import MemoryCost
@@ -143,6 +145,19 @@ def test_torch_is_left_as_it_was() -> None:
 )
 def test_workspaces(name: str | None, settings: str | None, size: int) -> None:
     assert workspace_bytes(name, settings) == size
+
+
+@pytest.mark.parametrize(("ways", "at_once"), [(1, 1), (2, 2), (4, 2)])
+def test_gradients_of_one_tensor_are_added_in_place(ways: int, at_once: int) -> None:
+    size = 4 * 10_000 * 16
+    allocator = CachingAllocator()
+    with absent_gpu(), _GpuWatch(allocator, 0) as watch:
+        weights = torch.nn.Parameter(torch.empty(10_000, 16, device=STAND_IN))
+        rows = torch.zeros(4, dtype=torch.long, device=STAND_IN)
+        looked_up = [torch.nn.functional.embedding(rows, weights).sum() for _ in range(ways)]
+        torch.stack(looked_up).sum().backward()  # type: ignore[no-untyped-call]
+    assert peak_by_use(watch)["optimizer_bytes"] == pytest.approx(size * (1 + at_once), abs=2048)
+    assert allocator.peak_bytes == pytest.approx(size * (1 + at_once), abs=16384)
 
 
 def test_other_jobs_are_refused() -> None:
