@@ -9,6 +9,7 @@ from typing import Any, Protocol
 
 import torch
 from torch import Tensor, UntypedStorage
+from torch._prims_common import is_non_overlapping_and_dense_or_false
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
@@ -33,11 +34,12 @@ class StorageWatch(TorchDispatchMode):
     now and ``peak`` when they were the most, by use. ``allocator`` is told to put them somewhere.
 
     A storage belongs to ``use`` as that is when it is made, until :meth:`belong` says otherwise.
-    Views share their storage. Where several gradients of one tensor come together, autograd adds to
-    one of them in place if nothing else needs it; to a mode it shows a sum beside both. Such a sum
-    is not counted before the next operator: if one of the two has ended by then, it lies there
-    (torch/csrc/autograd/input_buffer.cpp, ``can_accumulate_inplace``). What an operator allocates
-    and frees within itself is seen as far as
+    Views share their storage. Where a second gradient of a tensor comes, autograd adds it to the
+    first in place if nothing else needs that; to a mode it shows a sum beside both. Such a sum is
+    not counted at once: if the first ends before anything else happens, the sum lies in its place
+    (torch/csrc/autograd/input_buffer.cpp, ``can_accumulate_inplace``). The few sums within torch's
+    own derivatives, as of ``var_mean``, cannot be told from these. What an operator allocates and
+    frees within itself is seen as far as
     :func:`~profiles.operator_temporaries.temporary_bytes` knows it.
     """
 
@@ -50,7 +52,7 @@ class StorageWatch(TorchDispatchMode):
         self._total = self._peak_total = 0
         self._known: dict[int, tuple[weakref.ref[UntypedStorage], int]] = {}
         self._use_of: dict[int, str] = {}
-        self._sum: tuple[UntypedStorage, set[int]] | None = None
+        self._sum: tuple[UntypedStorage, int] | None = None
 
     def __torch_dispatch__(
         self,
@@ -64,9 +66,8 @@ class StorageWatch(TorchDispatchMode):
             return func(*args, **(kwargs or {}))
         self._end_sum()
         returned = func(*args, **(kwargs or {}))
-        if func is torch.ops.aten.add.Tensor and _called_by_engine() and self._here(returned):
-            gradients = {id(each.untyped_storage()) for each in self._here(args)}
-            self._sum = returned.untyped_storage(), gradients
+        if self._here(returned) and _is_sum_of_gradients(func) and _can_be_added_to(args[0]):
+            self._sum = returned.untyped_storage(), id(args[0].untyped_storage())
             return returned
         self.see(returned)
         if sizes := temporary_bytes(func, args):
@@ -117,9 +118,11 @@ class StorageWatch(TorchDispatchMode):
         key, size = id(storage), storage.nbytes()
 
         def ended(_: object) -> None:
+            if self._sum and (key != self._sum[1] or self._sum[0].nbytes() != size):
+                self._end_sum()
             held_for = self._use_of.pop(key)
             del self._known[key]
-            if self._sum and key in self._sum[1] and self._sum[0].nbytes() == size:
+            if self._sum:
                 (added, _), self._sum = self._sum, None
                 self._follow(added, places, held_for)
                 return
@@ -131,7 +134,7 @@ class StorageWatch(TorchDispatchMode):
         self._use_of[key] = use
 
     def _end_sum(self) -> None:
-        """The last sum of gradients, if both are still there, is counted."""
+        """The last sum of gradients, if it lies beside both, is counted."""
         if self._sum:
             (added, _), self._sum = self._sum, None
             self._count(added)
@@ -149,8 +152,17 @@ class StorageWatch(TorchDispatchMode):
                 self.peak = {**self.held, self.use: self.held.get(self.use, 0) + passing}
 
 
-def _called_by_engine() -> bool:
-    """Whether autograd's engine called the operator that a mode is given, and no one's function."""
+def _can_be_added_to(gradient: Tensor) -> bool:
+    """What autograd asks of a gradient, but that nothing else needs it."""
+    dense = is_non_overlapping_and_dense_or_false(gradient)
+    return not torch.is_grad_enabled() and not gradient._is_view() and dense
+
+
+def _is_sum_of_gradients(func: Any) -> bool:
+    """Whether ``func``, which a mode is given, adds, and autograd's engine called it, not a
+    function of someone's."""
+    if func is not torch.ops.aten.add.Tensor:
+        return False
     frame = sys._getframe(1)
     while frame.f_back and (
         frame.f_code.co_name == "__torch_dispatch__"
