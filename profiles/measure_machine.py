@@ -58,7 +58,7 @@ def measure_machine(name: str | None = None, report: Callable[[str], None] = pri
             exchanges.append(worker.call("profiles.core_exchange:fastest_exchanges", counts=counts))
             if is_last:
                 products = worker.call("profiles.measure_machine:matmul_gflops", counts=counts)
-                sorts = worker.call("profiles.sort_rates:sort_rates", counts=counts)
+                sorts = worker.call("profiles.sort_rates:radix_sort_ns", counts=counts)
                 found: list[dict[str, Any]] = worker.call("profiles.gpu_rates:gpus")
     gpus = tuple(Gpu(**gpu) for gpu in found)
     memory = limits.usable_memory_bytes()
@@ -83,8 +83,7 @@ def measure_machine(name: str | None = None, report: Callable[[str], None] = pri
         gpus=gpus,
         fingerprint=fingerprint,
         exchange_us=_every_count({k: min(e[k] for e in exchanges) for k in counts}, len(cores)),
-        merge_sort_ns=_every_count({int(k): ns for k, (ns, _) in sorts.items()}, len(cores)),
-        radix_sort_ns=_every_count({int(k): ns for k, (_, ns) in sorts.items()}, len(cores)),
+        radix_sort_ns=_every_count({int(k): ns for k, ns in sorts.items()}, len(cores)),
     )
 
 

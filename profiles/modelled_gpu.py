@@ -52,7 +52,6 @@ def modelled_machine(measured: Machine, name: str, cores: int, gpu: ModelledGpu)
         bandwidth_gbps=tuple(min(each_gbps * k, HOST_BANDWIDTH_GBPS) for k in counts),
         matmul_gflops=tuple(measured.matmul_gflops[0] * k for k in counts),
         exchange_us=(),
-        merge_sort_ns=(),
         radix_sort_ns=(),
         gpus=(
             Gpu(

@@ -3,8 +3,9 @@
 An optimizer that adds up rows sorts the ids of a batch, and torch sorts few and many in ways that
 cost apart (:mod:`profiles.sort_rates`): a curve through batches on both sides of the border tells
 neither. So what the batches on the other side took is replaced, in their operators and in their
-steps, by what the wanted batch's way takes for as many ids: by a curve through those that went
-that way, else, by one or none, in proportion to the ids, with the machine's own rates.
+steps, by what the wanted batch's way takes for as many ids: by a curve through those that went that
+way; from a single one, by its time an id; from none, by digits at the machine's rate. How long
+merging takes is the ids' own affair, and where no batch tells it nothing is replaced.
 """
 
 from __future__ import annotations
@@ -15,27 +16,28 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from profiles.batch_curve import BatchCurve
-from profiles.sort_rates import MERGED, RADIX_LEAST
+from profiles.sort_rates import RADIX_LEAST
 from rmixer.machine import Machine
+from rmixer.models.registry import MODELS
 from rmixer.profile import ModelProfile, OperatorCost, StepCost
 
 _Sort = tuple[int, int]
-"""The thread count and the index of an operator of the step on the CPU."""
-_STEP_TIMES = ("mean_us", "p10_us", "p50_us", "p90_us")
-_OPERATOR_TIMES = ("mean_us", "p10_us", "p50_us", "p90_us")
+"""The thread count of a step on the CPU, and how many of its sorts come before."""
+_TIMES = ("mean_us", "p10_us", "p50_us", "p90_us")
 
 
 def sorted_alike(
     profiles: Sequence[ModelProfile], at: int, machine: Machine
 ) -> Sequence[ModelProfile]:
-    """``profiles`` by ascending batch, each with the sorts of a step at batch ``at``. They are
-    given back as they are where their sorts are not the same ones, or no machine's rates tell."""
-    sorts = [_sorts(profile) for profile in profiles]
-    if not sorts[0] or any(each.keys() != sorts[0].keys() for each in sorts):
+    """``profiles`` by ascending batch, two at least, each with the sorts of a step at batch ``at``.
+    Sorts that not all of them have stay as they are, and so do those of models outside of the
+    registry, of which it is not known that they sort ids."""
+    if profiles[0].identity.model not in MODELS:
         return profiles
+    sorts = [_sorts(profile) for profile in profiles]
     batches = [profile.identity.batch for profile in profiles]
     changed: list[dict[_Sort, float]] = [{} for _ in profiles]
-    for sort in sorts[0]:
+    for sort in sorted(set(sorts[0]).intersection(*sorts[1:])):
         rows = [each[sort] for each in sorts]
         for place, took_us in _other_way(rows, batches, at, machine).items():
             changed[place][sort] = took_us
@@ -43,16 +45,14 @@ def sorted_alike(
 
 
 def _sorts(profile: ModelProfile) -> Mapping[_Sort, OperatorCost]:
-    """The sorts of ids, by thread count and by how many came before: only an optimizer's keys are
-    known to be integers."""
     found: dict[_Sort, OperatorCost] = {}
-    seen: dict[int, int] = {}
+    before: dict[int, int] = {}
     for row in sorted(profile.operators, key=lambda row: row.index):
-        if row.lane != "cpu" or row.phase != "optimizer" or row.operator != "aten::sort":
-            continue
-        if _ids(row):
-            seen[row.threads] = place = seen.get(row.threads, -1) + 1
-            found[row.threads, place] = row
+        if (row.lane, row.phase, row.operator) == ("cpu", "optimizer", "aten::sort"):
+            place = before.get(row.threads, 0)
+            before[row.threads] = place + 1
+            if _ids(row) and row.mean_us > 0:
+                found[row.threads, place] = row
     return found
 
 
@@ -67,59 +67,56 @@ def _other_way(
     """The microseconds to take instead for those of ``rows``, one sort at all ``batches``, that
     were not sorted as it is at ``at``, by place; none where that is not known."""
     counts = [_ids(row) for row in rows]
-    nearest = min(range(len(rows)), key=lambda i: abs(math.log(batches[i] / at)))
-    by_digits = counts[nearest] * at / batches[nearest] >= RADIX_LEAST
+    by_digits = _on_line(batches, counts, at) >= RADIX_LEAST
     alike = [i for i, count in enumerate(counts) if (count >= RADIX_LEAST) == by_digits]
     others = [i for i in range(len(rows)) if i not in alike]
     if len(alike) > 1:
         known = [batches[i] for i in alike], [rows[i].mean_us for i in alike]
         return {i: BatchCurve(known[0], batches[i]).value(known[1]) for i in others}
-    each_us = _each_us(rows, counts, alike, by_digits, machine)
-    return {} if each_us is None else {i: each_us * _work(counts[i], by_digits) for i in others}
+    if alike:
+        (one,) = alike
+        each_us = rows[one].mean_us / _work(counts[one], by_digits)
+    elif by_digits and rows[0].threads <= len(machine.radix_sort_ns):
+        each_us = machine.radix_sort_ns[rows[0].threads - 1] / 1e3
+    else:
+        return {}
+    return {i: each_us * _work(counts[i], by_digits) for i in others}
 
 
-def _each_us(
-    rows: Sequence[OperatorCost],
-    counts: Sequence[int],
-    alike: Sequence[int],
-    by_digits: bool,
-    machine: Machine,
-) -> float | None:
-    """Of one id as :func:`_work` counts them: by the one batch that tells, else by the machine."""
-    for i in alike:
-        return rows[i].mean_us / _work(counts[i], by_digits)
-    rates = machine.radix_sort_ns if by_digits else machine.merge_sort_ns
-    return rates[rows[0].threads - 1] / 1e3 if rows[0].threads <= len(rates) else None
+def _on_line(batches: Sequence[int], counts: Sequence[int], at: int) -> float:
+    """How many ids there are at ``at``, on the line through the two nearest ``batches``."""
+    one, other = sorted(range(len(batches)), key=lambda i: abs(math.log(batches[i] / at)))[:2]
+    each = (counts[other] - counts[one]) / (batches[other] - batches[one])
+    return counts[one] + each * (at - batches[one])
 
 
 def _work(count: int, by_digits: bool) -> float:
-    """As many ids by their digits, or merged in as many rounds as half of 32768 are."""
-    return float(count) if by_digits else count * math.log2(max(2, count)) / math.log2(MERGED)
+    """What sorting takes in proportion to: n by digits, n log n by merging."""
+    return float(count) if by_digits else count * math.log2(max(2, count))
 
 
 def _with(
     profile: ModelProfile, sorts: Mapping[_Sort, OperatorCost], took_us: Mapping[_Sort, float]
 ) -> ModelProfile:
-    """``profile`` with other times of some of its ``sorts``, and steps that differ by as much."""
-    if not took_us:
-        return profile
-    new = {id(sorts[sort]): us / sorts[sort].mean_us for sort, us in took_us.items()}
-    added: dict[int, float] = {}
+    """``profile`` with other times of some of its ``sorts``, and steps that differ by as much; as
+    it is where a step would have nothing left."""
+    factor = {id(sorts[sort]): us / sorts[sort].mean_us for sort, us in took_us.items()}
+    added_us: dict[int, float] = {}
     for (threads, place), us in took_us.items():
-        added[threads] = added.get(threads, 0.0) + us - sorts[threads, place].mean_us
-    return replace(
-        profile,
-        operators=tuple(_scaled(row, new.get(id(row), 1.0)) for row in profile.operators),
-        steps=tuple(_longer(cost, added.get(cost.threads, 0.0)) for cost in profile.steps),
-    )
+        added_us[threads] = added_us.get(threads, 0.0) + us - sorts[threads, place].mean_us
+    steps = [_longer(cost, added_us.get(cost.threads, 0.0)) for cost in profile.steps]
+    if not took_us or min(cost.mean_us for cost in steps) <= 0.0:
+        return profile
+    rows = [_times(row, factor.get(id(row), 1.0)) for row in profile.operators]
+    return replace(profile, operators=tuple(rows), steps=tuple(steps))
 
 
-def _scaled(row: OperatorCost, factor: float) -> OperatorCost:
-    return replace(row, **{name: getattr(row, name) * factor for name in _OPERATOR_TIMES})
+def _times(row: OperatorCost, factor: float) -> OperatorCost:
+    return replace(row, **{name: getattr(row, name) * factor for name in _TIMES})
 
 
 def _longer(cost: StepCost, by_us: float) -> StepCost:
-    if cost.device != "cpu":
+    if cost.device != "cpu" or not cost.mean_us:
         return cost
-    factor = max(0.0, 1.0 + by_us / cost.mean_us)
-    return replace(cost, **{name: getattr(cost, name) * factor for name in _STEP_TIMES})
+    factor = 1.0 + by_us / cost.mean_us
+    return replace(cost, **{name: getattr(cost, name) * factor for name in _TIMES})

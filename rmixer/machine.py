@@ -52,9 +52,9 @@ class Machine:
     compute done by k loops at once, in units of one loop alone; ``bandwidth_gbps`` what k cores
     together copy, counting bytes read and written; ``matmul_gflops`` the single-precision
     matrix-product rate of k threads; ``exchange_us`` how long k threads on cores of their own take
-    at best to exchange 128 KiB each, 0 for one, empty where it was not measured. So are
-    ``merge_sort_ns`` and ``radix_sort_ns``, what k threads take for an id as they sort 16384 of
-    them by merging and 65536 by their digits. ``origin`` is ``modelled`` when nothing was measured.
+    at best to exchange 128 KiB each, 0 for one; ``radix_sort_ns`` what they take for an id as they
+    sort 65536 of them. Both are empty where they were not measured. ``origin`` is ``modelled`` when
+    nothing was measured.
     """
 
     __pydantic_config__ = ConfigDict(extra="forbid")
@@ -74,7 +74,6 @@ class Machine:
     gpus: tuple[Gpu, ...]
     fingerprint: Fingerprint
     exchange_us: tuple[NotNegative, ...] = ()
-    merge_sort_ns: tuple[Positive, ...] = ()
     radix_sort_ns: tuple[Positive, ...] = ()
     schema_version: Literal[1] = SCHEMA_VERSION
 
@@ -99,7 +98,7 @@ def read_machine(path: Path) -> Machine:
     machine = parse(data, Machine, path)
     if len(set(machine.cores)) < len(machine.cores) or min(machine.cores) < 0:
         raise InputError(path, "cores", list(machine.cores), "the ids of cores, each once")
-    may_lack = ("exchange_us", "merge_sort_ns", "radix_sort_ns")
+    may_lack = ("exchange_us", "radix_sort_ns")
     tables = [key for key in may_lack if getattr(machine, key)]
     for key in ("core_capacity", "bandwidth_gbps", "matmul_gflops", *tables):
         if len(getattr(machine, key)) != len(machine.cores):
@@ -107,9 +106,8 @@ def read_machine(path: Path) -> Machine:
             raise InputError(path, key, found, f"one for each of {len(machine.cores)} core counts")
     for k, capacity in enumerate(machine.core_capacity, start=1):
         if capacity > k or (k == 1 and capacity < 1):
-            allowed = (
-                "1: what one core does alone" if k == 1 else f"at most {k}: as many times that"
-            )
+            most = f"at most {k}: as many times what one core does" if k > 1 else "1: what it does"
+            allowed = f"{most} alone (`rmixer machine --again` measures it)"
             raise InputError(path, f"core_capacity.{k - 1}", shown(capacity), allowed)
     return machine
 
