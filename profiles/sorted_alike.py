@@ -30,18 +30,29 @@ def sorted_alike(
     profiles: Sequence[ModelProfile], at: int, machine: Machine
 ) -> Sequence[ModelProfile]:
     """``profiles`` by ascending batch, two at least, each with the sorts of a step at batch ``at``.
-    Sorts that not all of them have stay as they are, and so do those of models outside of the
-    registry, of which it is not known that they sort ids."""
+    Where a step sorts once for each so many samples, not as often at each batch, none is another's
+    counterpart and all stay as they are; so do those of models outside of the registry, of which it
+    is not known that they sort ids."""
     if profiles[0].identity.model not in MODELS:
         return profiles
     sorts = [_sorts(profile) for profile in profiles]
     batches = [profile.identity.batch for profile in profiles]
     changed: list[dict[_Sort, float]] = [{} for _ in profiles]
-    for sort in sorted(set(sorts[0]).intersection(*sorts[1:])):
+    for sort in _in_all(sorts):
         rows = [each[sort] for each in sorts]
         for place, took_us in _other_way(rows, batches, at, machine).items():
             changed[place][sort] = took_us
     return [_with(*each) for each in zip(profiles, sorts, changed, strict=True)]
+
+
+def _in_all(sorts: Sequence[Mapping[_Sort, OperatorCost]]) -> list[_Sort]:
+    """Those of the thread counts with which all profiles sort equally often."""
+    found: list[_Sort] = []
+    for threads in {threads for threads, _ in sorts[0]}:
+        places = [{place for each, place in of_one if each == threads} for of_one in sorts]
+        if all(each == places[0] for each in places):
+            found += [(threads, place) for place in sorted(places[0])]
+    return found
 
 
 def _sorts(profile: ModelProfile) -> Mapping[_Sort, OperatorCost]:

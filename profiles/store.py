@@ -42,8 +42,9 @@ class Store:
         return found
 
     def machine(self, name: str) -> Machine:
-        """A machine by name, or by the path of its ``machine.yaml`` or the folder around it; the
-        profiles in that folder are then known too."""
+        """A machine by name, or by the path of its ``machine.yaml`` or the folder around it. The
+        profiles in that folder are then the ones that are known; if there are none, those of its
+        name are."""
         path = Path(name)
         if path.is_dir() and (path / "machine.yaml").exists():
             path = path / "machine.yaml"
@@ -185,8 +186,10 @@ class Store:
 
     def _folders(self, machine: str) -> list[Path]:
         """Where profiles of ``machine`` may lie, the folder that counts most first."""
-        given = [self._given[machine]] if machine in self._given else []
-        return [*given, self.own / machine, self.recorded / machine]
+        given = self._given.get(machine)
+        if given and any(given.glob("*/summary.json")):
+            return [given]
+        return [self.own / machine, self.recorded / machine]
 
 
 def _read_machine(path: Path) -> Machine:

@@ -77,13 +77,27 @@ def _repeated(trace: ChromeTrace, calls: Sequence[HostCall]) -> Steps:
     if not (period and of_training) or not of_training <= {
         call.phase for call in kept[first : first + period]
     }:
-        found = "neither ProfilerStep marks nor training steps that repeat themselves"
+        found = "neither ProfilerStep marks nor training steps that repeat themselves up to its end"
         allowed = f"--step-marker NAME with {_candidates(trace)}"
         raise InputError(trace.path, "steps", found, allowed)
     pattern = [call.phase for call in kept[first : first + period]]
     begin = first + _turn(pattern)
     starts = [_with_input(calls, place).start_ns for place in places[begin::period]]
-    return Steps(tuple(itertools.pairwise(starts)), "repetition")
+    told = "repetition"
+    if first > period:
+        told += f", which begins after {first / len(kept):.0%} of the operators"
+    if (rounds := _rounds(pattern)) > 1:
+        told += f"; each has {rounds} rounds of an optimizer: if one is a step, say so by "
+        told += "`--step-marker Optimizer.step#...`"
+    return Steps(tuple(itertools.pairwise(starts)), told)
+
+
+def _rounds(phases: Sequence[str | None]) -> int:
+    """How often an optimizer begins in a pattern of phases, the pattern taken as a circle."""
+    return sum(
+        phase == "optimizer" and phases[place - 1] != "optimizer"
+        for place, phase in enumerate(phases)
+    )
 
 
 def _with_input(calls: Sequence[HostCall], place: int) -> HostCall:

@@ -43,6 +43,7 @@ def command(
     from experiments.prediction import simulate_policy
     from experiments.run_folder import RunFolder
     from profiles.store import Store
+    from rmixer.admission import check_memory
     from rmixer.cli.console import console, print_json, report
     from rmixer.cli.presenting import present_figures
     from rmixer.policies import make_policy
@@ -51,6 +52,7 @@ def command(
     chosen = make_policy(policy, jobs.seed)
     inputs = inputs_of(jobs, machine, Store(), report)
     layout = choose_layout(inputs, chosen, slots, threads)
+    check_memory(inputs.workload, inputs.profiles, inputs.machine, layout)
     path = out or Path("runs") / f"{inputs.workload.name}-{policy}"
     chosen_settings = {"policy": policy, "layout": layout, "level": level}
     folder = RunFolder.create(

@@ -130,6 +130,21 @@ def test_a_job_that_fits_no_device(
 
 
 @pytest.mark.usefixtures("home")
+def test_a_simulation_that_is_refused_leaves_the_earlier_one(
+    workload: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    profile_for(workload)
+    simulated = ("simulate", workload, "--policy", "dyRand", "--machine", "made-up")
+    assert call(capsys, *simulated, "--out", tmp_path / "out").code == 0
+    before = (tmp_path / "out" / "summary.json").read_bytes()
+    profile_for(workload, peak_bytes=7 << 30)
+    message = refused(capsys, *simulated, "--slots", 1, "--out", tmp_path / "out")
+    assert "8.40 GiB" in message
+    assert (tmp_path / "out" / "summary.json").read_bytes() == before
+    assert not (tmp_path / "out.old-1").exists()
+
+
+@pytest.mark.usefixtures("home")
 @pytest.mark.parametrize("known", [True, False])
 def test_a_model_that_the_free_memory_does_not_hold(
     tmp_path: Path,

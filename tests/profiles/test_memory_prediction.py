@@ -98,8 +98,8 @@ USES: dict[str, tuple[Callable[[torch.Tensor], torch.Tensor], int | None]] = {
     "in a layer, twice": (_layer_twice, 4),
     "looked up, then summed": (lambda weights: _looked_up(weights, 1) + weights.sum(), None),
     "summed, then looked up": (lambda weights: weights.sum() + _looked_up(weights, 1), None),
-    "squared sums last": (lambda w: (w.sum() ** 2 - (w * w).sum()), None),
-    "squared sums first": (lambda w: ((w * w).sum() - w.sum() ** 2), None),
+    "squared sums last": (lambda w: w.sum() ** 2 - (w * w).sum(), None),
+    "squared sums first": (lambda w: (w * w).sum() - w.sum() ** 2, None),
     "normalised": (_normalised_beside, None),
 }
 
@@ -116,7 +116,7 @@ def test_gradients_of_one_tensor_are_added_up_as_autograd_does(name: str) -> Non
     with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as observed:
         use(nn.Parameter(torch.empty(1000, 1000))).backward()  # type: ignore[no-untyped-call]
     measured = transient_peak_bytes(observed.profiler.kineto_results.events())
-    assert predicted == pytest.approx(measured, rel=0.003)  # a look-up's gradient is laid out: 16 KB
+    assert predicted == pytest.approx(measured, rel=0.003)  # 16 KB: a look-up's gradient laid out
     if at_once:
         assert predicted == pytest.approx(at_once * 4_000_000, rel=0.01)
 

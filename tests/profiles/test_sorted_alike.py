@@ -112,6 +112,8 @@ def test_only_what_is_known_to_sort_ids_is_changed() -> None:
     changed = sorted_alike([one, fewer], 4096, MACHINE)
     assert changed[0].steps[0] != one.steps[0]
     assert changed[0].steps[1] == one.steps[1]
+    twice = replace(other, operators=(*other.operators, replace(other.operators[-1], index=2)))
+    assert sorted_alike([one, twice], 4096, MACHINE)[0].steps[1] == one.steps[1]
 
 
 def test_a_sort_of_as_many_ids_at_every_batch_stays_what_it_is() -> None:

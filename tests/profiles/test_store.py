@@ -82,6 +82,24 @@ def test_a_machine_elsewhere_brings_its_profiles(store: Store, tmp_path: Path) -
         assert store.profiles("theirs") == [theirs]
 
 
+def test_a_folder_that_is_given_is_not_filled_up_with_ones_own(
+    store: Store, tmp_path: Path
+) -> None:
+    """A copy from which a profile was taken away lacks it, though another of its name has it; one
+    without profiles means those of its name."""
+    store.save_machine(make_machine())
+    ones_own, other = profile(), profile("amazon_din")
+    store.save(ones_own)
+    store.save(other)
+    copy = Store(tmp_path / "copy")
+    folder = copy.save_machine(make_machine()).parent
+    store.machine(str(folder))
+    assert store.find("made-up", ones_own.key) == ones_own
+    copy.save(other)
+    assert store.find("made-up", ones_own.key) is None
+    assert store.profiles("made-up") == [other]
+
+
 def test_a_profile_that_lacks_a_thread_count_is_missing(store: Store) -> None:
     store.save(profile("criteo_dlrm", (1, 2)))
     store.save(profile("criteo_deepfm", (1,)))

@@ -104,6 +104,20 @@ def test_the_input_of_a_loader_with_processes_comes_as_it_comes(tmp_path: Path) 
     assert steps.spans == tuple((a * US, b * US) for a, b in itertools.pairwise(starts))
 
 
+def test_what_is_not_repeated_and_what_may_be_several_steps_is_told(tmp_path: Path) -> None:
+    """A step in the middle that is not like the others, after which 12 of 29 operators come; and
+    steps of which every second one is followed by something else: what repeats is two of them."""
+    odd = trained(0, 0, 0, 0, 0, 0, 0)
+    odd += operators("aten::cat", start=395.0)
+    assert found(tmp_path, odd).told == "repetition, which begins after 59% of the operators"
+    logged = trained(0, 0, 0, 0, 0, 0)
+    for start in (195.0, 395.0, 595.0):
+        logged += operators("aten::cat", start=start)
+    steps = found(tmp_path, logged)
+    assert steps.spans == ((150 * US, 350 * US), (350 * US, 550 * US))
+    assert "; each has 2 rounds of an optimizer: if one is a step, say so" in steps.told
+
+
 def test_an_optimizer_that_does_the_same_for_each_parameter_makes_no_steps(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="nor training steps that repeat themselves"):
         found(tmp_path, trained(2))
