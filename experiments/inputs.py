@@ -9,6 +9,7 @@ from itertools import chain
 from profiles.batch_prediction import TooFewSizesError, predict_batch
 from profiles.command_profiler import command_seconds, profile_command
 from profiles.duration import profiling_seconds
+from profiles.feasible import check_samples
 from profiles.measure_machine import MEASURE_MACHINE_S
 from profiles.profiler import profile_jobs
 from profiles.provenance import report_provenance
@@ -40,6 +41,9 @@ def inputs_of(
     predict at its batch; of another machine also from those of other code, for here they cannot be
     taken anew. Raises :class:`InputError` where one is missing. ``machine`` is a known machine's
     name or folder, None for this one."""
+    for job in workload.jobs:
+        if job.in_registry:
+            check_samples(job)
     known = store.machine(machine) if machine else store.this_machine(report)
     is_this_one = known == store.known_machine()
     profiles, unknown = store.load(workload.jobs, known)

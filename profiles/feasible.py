@@ -41,11 +41,7 @@ def check_feasible(
 
 
 def _check(job: Job, workers: int, free_bytes: int, report: Callable[[str], None]) -> None:
-    check_batch(job.entry, job.batch)
-    samples = known_samples(job)
-    if samples and job.batch > samples.train:
-        allowed = f"at most the {samples.train} samples of {job.entry.dataset} to train on"
-        raise InputError(f"job {job.id}", "batch", job.batch, allowed)
+    check_samples(job)
     kept_bytes = model_size(job.entry, job.rows_cap, job.optimizer).kept_bytes
     idle_bytes = workers * IDLE_BYTES
     if kept_bytes + idle_bytes > free_bytes:
@@ -57,6 +53,16 @@ def _check(job: Job, workers: int, free_bytes: int, report: Callable[[str], None
     if (needed := needed_bytes(job, workers)) > free_bytes:
         found = f"{needed / GIB:.1f} GiB by prediction"
         _refuse(job, found, free_bytes, "a smaller batch or `rows_cap` needs less")
+
+
+def check_samples(job: Job) -> None:
+    """Raise :class:`InputError` where the batch of ``job``, a model of the registry, is too small
+    for it or, as far as that is known, larger than its data."""
+    check_batch(job.entry, job.batch)
+    samples = known_samples(job)
+    if samples and job.batch > samples.train:
+        allowed = f"at most the {samples.train} samples of {job.entry.dataset} to train on"
+        raise InputError(f"job {job.id}", "batch", job.batch, allowed)
 
 
 def _refuse(job: Job, found: str, free_bytes: int, remedy: str) -> None:
