@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import math
+import re
 import statistics
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
@@ -24,6 +25,7 @@ from rmixer.workload import Job
 
 _MEASURE_INPUT = "profiles.input_cost:measure_input"
 _NO_MEMORY = "OutOfMemoryError"
+_NO_HOST_MEMORY = re.compile(r"you tried to allocate (\d+) bytes|^(?:\w+\.)*\w*MemoryError\b", re.M)
 WORST_CLOSURE, WORST_REPEATABILITY = 0.06, 0.15
 """Beyond them a profile is not what it should be, whatever its step's interval says."""
 
@@ -127,7 +129,7 @@ class Subject:
             yield
         except RunFailed as failure:
             if self._counts[-1].device != GPU or _NO_MEMORY not in str(failure):
-                self._failure = failure
+                self._failure = _without_memory(self.job, failure)
                 self._end_workers(self._staff)
                 return
             job = self.job
@@ -181,6 +183,19 @@ def _far_apart(found: Found, step: StepCost) -> str:
         f"the cores of this machine were far apart: with {step.threads} threads they took "
         f"{ratio:.1f} times as long to exchange data as they can, and a step takes longer then; "
         "profile it again (`--again`)"
+    )
+
+
+def _without_memory(job: Job, failure: RunFailed) -> RunFailed:
+    """``failure``, in a line where the system refused memory, as with a limit on addresses that is
+    not a control group's."""
+    found = _NO_HOST_MEMORY.search(str(failure))
+    if not found:
+        return failure
+    asked = f"{int(found[1]) / (1 << 30):.1f} GiB" if found[1] else "memory"
+    return RunFailed(
+        f"{job.model}, batch {job.batch}: the system refused it {asked} more "
+        "(limits: `ulimit -a`); a smaller batch or `rows_cap` needs less"
     )
 
 
