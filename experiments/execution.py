@@ -46,12 +46,7 @@ def execute(
     """Run ``policy`` on the real clock and write what happened under ``part``: events, summary,
     step times, the schedule as it came out, and what the jobs saved. A run that was
     interrupted or failed is written too."""
-    check_executable(workload)
-    layout.check(machine, "layout")
-    check_cores(machine)
-    used = {device.name: 0 for device in machine.devices}
-    used["cpu:0"] = limits.used_memory_bytes()
-    check_memory(workload, profiles, machine, layout, used)
+    used = _check(workload, profiles, machine, layout)
     prepare_data(workload)
     probe_s = probe_machine(machine.cores)
     place = folder.path / part
@@ -77,6 +72,20 @@ def execute(
     return executed
 
 
+def _check(
+    workload: Workload, profiles: Mapping[str, ModelProfile], machine: Machine, layout: Layout
+) -> Mapping[str, int]:
+    """Raise :class:`InputError` unless the jobs can be executed now; what others hold of each
+    device's memory."""
+    check_executable(workload)
+    layout.check(machine, "layout")
+    check_cores(machine)
+    used = {device.name: 0 for device in machine.devices}
+    used["cpu:0"] = limits.used_memory_bytes()
+    check_memory(workload, profiles, machine, layout, used)
+    return used
+
+
 def execute_schedule(
     path: Path,
     inputs: Inputs,
@@ -86,10 +95,10 @@ def execute_schedule(
 ) -> tuple[RunFolder, ExecutedRun]:
     """Predict ``schedule``, then execute it, in a run folder of its own."""
     settings = {"schedule": schedule, "profiles": sorted(inputs.profiles)}
-    folder = _new_folder(path, inputs, settings, report)
+    layout = schedule.settings.layout
+    folder = _new_folder(path, inputs, layout, settings, report)
     write_schedule(folder.path / "schedule.json", schedule)
     step_times = step_times_for(inputs.profiles, inputs.machine, inputs.workload.seed)
-    layout = schedule.settings.layout
     return folder, _predict_and_execute(
         folder, inputs, lambda: Planned(schedule), layout, step_times, observer
     )
@@ -105,7 +114,7 @@ def execute_policy(
 ) -> tuple[RunFolder, ExecutedRun]:
     """Predict ``policy``, then run it live, in a run folder of its own."""
     settings = {"policy": policy, "layout": layout, "profiles": sorted(inputs.profiles)}
-    folder = _new_folder(path, inputs, settings, report)
+    folder = _new_folder(path, inputs, layout, settings, report)
     step_times = step_times_for(inputs.profiles, inputs.machine, inputs.workload.seed)
     return folder, _predict_and_execute(
         folder,
@@ -118,8 +127,14 @@ def execute_policy(
 
 
 def _new_folder(
-    path: Path, inputs: Inputs, settings: Mapping[str, object], report: Callable[[str], None]
+    path: Path,
+    inputs: Inputs,
+    layout: Layout,
+    settings: Mapping[str, object],
+    report: Callable[[str], None],
 ) -> RunFolder:
+    """What cannot be executed leaves an earlier run where it is."""
+    _check(inputs.workload, inputs.profiles, inputs.machine, layout)
     return RunFolder.create(
         path, "execute", inputs.workload, inputs.machine, settings, report=report, reuse=False
     )

@@ -6,9 +6,14 @@ from pathlib import Path
 
 import pytest
 
+from executor.observer import Observer
+from experiments.execution import execute_policy
+from experiments.inputs import Inputs
 from experiments.run_folder import RunFolder
+from rmixer.cost_identity import cost_identity
 from rmixer.errors import InputError
-from sim.made_up import make_job, make_machine, make_workload
+from rmixer.layout import DeviceSlots, Layout
+from sim.made_up import make_job, make_machine, make_profile, make_workload
 
 WORKLOAD = make_workload(make_job("a"), make_job("b"))
 MACHINE = make_machine()
@@ -33,6 +38,21 @@ def test_its_inputs_read_back(tmp_path: Path) -> None:
     assert folder.workload == WORKLOAD
     assert folder.workload.hash == WORKLOAD.hash
     assert folder.machine == MACHINE
+
+
+def test_an_execution_that_is_refused_leaves_the_earlier_run(tmp_path: Path) -> None:
+    """No job fits a machine of no memory; the run before it is another one's."""
+    create(tmp_path / "run")
+    machine = make_machine(cores=1, memory_bytes=1)
+    job = make_job("a")
+    profile = make_profile(job.model, batch=job.batch)
+    inputs = Inputs(make_workload(job), machine, {cost_identity(job).key: profile})
+    layout = Layout((DeviceSlots("cpu:0", 1, 1),))
+    said: list[str] = []
+    with pytest.raises(InputError, match="peak memory of"):
+        execute_policy(tmp_path / "run", inputs, "dySequ", layout, Observer(), said.append)
+    assert said == []
+    assert RunFolder.open(tmp_path / "run").workload == WORKLOAD
 
 
 def test_the_same_inputs_go_on(tmp_path: Path) -> None:
