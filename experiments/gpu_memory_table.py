@@ -88,7 +88,12 @@ def sources(gpu: KnownGpu) -> str:
         )
     else:
         lines.append(f"peak: reserved + a context of {size(gpu.context_bytes)} as measured there")
-    return "\n".join([*lines, "not seen: most of what a kernel allocates for itself"])
+    return "\n".join(
+        [
+            *lines,
+            "not seen: what kernels allocate for themselves, but for sums, attention and sorting",
+        ]
+    )
 
 
 def recorded_table(rows: Sequence[GpuMemoryRow]) -> Group:

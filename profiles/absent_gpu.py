@@ -12,6 +12,7 @@ import torch
 from torch.optim import optimizer
 from torch.utils import _foreach_utils
 
+from profiles.gpu_attention import FusedAttention
 from rmixer.models.base import RecommendationModel
 from rmixer.models.entry import ModelEntry
 
@@ -24,8 +25,8 @@ def absent_gpu() -> Iterator[None]:
     driver is asked: it works in a torch without CUDA, and brings up no context in one with it.
 
     Tensors of several parameters are worked on at once, as torch does on GPUs alone. Random numbers
-    are never drawn, so that a generator of the CPU does. There is no mixed precision: it is the
-    caller's to refuse.
+    are never drawn, so that a generator of the CPU does. Attention is fused. There is no mixed
+    precision: it is the caller's to refuse.
     """
     supported = "_get_foreach_kernels_supported_devices"
     with ExitStack() as stack:
@@ -35,6 +36,7 @@ def absent_gpu() -> Iterator[None]:
         stack.enter_context(patch.object(torch, "autocast", _Autocast))
         stack.enter_context(patch.object(torch, "is_autocast_enabled", _is_autocast_enabled))
         stack.enter_context(patch.object(ModelEntry, "build", _build))
+        stack.enter_context(FusedAttention())
         yield
 
 

@@ -6,12 +6,15 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import torch
 
 from profiles.absent_gpu import STAND_IN, absent_gpu
 from profiles.caching_allocator import CachingAllocator
+from profiles.gpu_temporaries import gpu_temporary_bytes
+from profiles.known_gpu import UNKNOWN_GPU, KnownGpu
 from profiles.matrix_workspace import is_product, workspace_bytes
 from profiles.memory_prediction import check_predictable
 from profiles.storage_watch import StorageWatch
@@ -39,19 +42,20 @@ class PredictedGpuMemory:
     reserved_bytes: int
 
 
-def predict_gpu_memory(job: Job, gpu_name: str | None = None) -> PredictedGpuMemory:
+def predict_gpu_memory(job: Job, gpu: KnownGpu = UNKNOWN_GPU) -> PredictedGpuMemory:
     """The memory of ``job``, a model of the registry in single precision, in training and
-    evaluation. The GPU's name decides on the matrix library's workspace: see
-    :func:`~profiles.matrix_workspace.workspace_bytes`. Raises :class:`InputError` for other jobs.
+    evaluation on ``gpu``. Its name decides on the matrix library's workspace
+    (:func:`~profiles.matrix_workspace.workspace_bytes`), its multiprocessors on how sums are
+    divided. Raises :class:`InputError` for other jobs.
     """
     check_predictable(job)
     if job.precision != "fp32":
         allowed = "fp32: which tensors a GPU's mixed precision makes is not predicted"
         raise InputError("memory", "precision", repr(job.precision), allowed)
     allocator = CachingAllocator()
-    size = workspace_bytes(gpu_name, os.environ.get("CUBLAS_WORKSPACE_CONFIG"))
+    size = workspace_bytes(gpu.name, os.environ.get("CUBLAS_WORKSPACE_CONFIG"))
     substitute = blank_substitute(job)
-    with absent_gpu(), _GpuWatch(allocator, size) as watch:
+    with absent_gpu(), _GpuWatch(allocator, size, gpu.multiprocessors) as watch:
         watch_training(job, STAND_IN, substitute, watch)
     return PredictedGpuMemory(
         **peak_by_use(watch),
@@ -65,8 +69,11 @@ class _GpuWatch(StorageWatch):
     """A watch of the stand-in. The matrix library has a handle for each thread, and autograd runs
     a GPU's backward pass in one of its own."""
 
-    def __init__(self, allocator: CachingAllocator, workspace_bytes: int) -> None:
-        super().__init__(OPTIMIZER, allocator, STAND_IN)
+    def __init__(
+        self, allocator: CachingAllocator, workspace_bytes: int, multiprocessors: int | None = None
+    ) -> None:
+        temporaries = partial(gpu_temporary_bytes, multiprocessors=multiprocessors)
+        super().__init__(OPTIMIZER, allocator, STAND_IN, temporaries)
         self._workspace_bytes = workspace_bytes
         self._backward_has_one: set[bool] = set()
 

@@ -1,4 +1,5 @@
-"""What is known of a GPU ahead of a run: its name, and what a context of the driver takes on it."""
+"""What is known of a GPU ahead of a run: its name, its multiprocessors, and what a context of the
+driver takes on it."""
 
 from __future__ import annotations
 
@@ -12,11 +13,15 @@ from rmixer.machine import Machine
 
 @dataclass(frozen=True)
 class KnownGpu:
-    """``name`` as the driver has it and ``context_bytes`` of a process without tensors, None where
-    nobody said or measured it."""
+    """``name`` as the driver has it, ``context_bytes`` of a process without tensors, and the count
+    of ``multiprocessors``; None where nobody said or measured it."""
 
     name: str | None = None
     context_bytes: int | None = None
+    multiprocessors: int | None = None
+
+
+UNKNOWN_GPU = KnownGpu()
 
 
 def known_gpu(store: Store, machine: str | None) -> KnownGpu:
@@ -25,12 +30,13 @@ def known_gpu(store: Store, machine: str | None) -> KnownGpu:
     :class:`InputError` for a machine without a GPU."""
     found = store.known_machine() if machine is None else store.machine(machine)
     if found is None or (machine is None and not found.gpus):
-        return KnownGpu()
+        return UNKNOWN_GPU
     if not found.gpus:
         machines = map(store.machine, store.machines())
         names = ", ".join(sorted(known.name for known in machines if known.gpus))
         raise InputError("--machine", "", repr(machine), f"a machine with a GPU: {names}")
-    return KnownGpu(found.gpus[0].name, _context_bytes(store, found))
+    gpu = found.gpus[0]
+    return KnownGpu(gpu.name, _context_bytes(store, found), gpu.multiprocessors)
 
 
 def _context_bytes(store: Store, machine: Machine) -> int | None:

@@ -1,4 +1,5 @@
-"""What an operator allocates and frees within itself: fake tensors show only what it returns."""
+"""What an operator allocates and frees within itself on the CPU: fake tensors show only what it
+returns."""
 
 from __future__ import annotations
 
@@ -6,7 +7,6 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
-from torch import Tensor
 
 from profiles.sort_rates import RADIX_LEAST
 
@@ -25,21 +25,17 @@ def temporary_bytes(operator: Any, arguments: tuple[Any, ...]) -> tuple[int, ...
     of the library's models that takes over 400 KB at a batch of 512, but for the backward of layer
     normalisation, at most 1 MB.
     """
-    tensor = arguments[0] if arguments else None
-    if not isinstance(tensor, Tensor):
-        return ()
-    formulas = _FORMULAS if tensor.device.type == "cpu" else _ON_ANY_DEVICE
-    formula = formulas.get(operator.overloadpacket)
+    formula = _FORMULAS.get(operator.overloadpacket)
     return () if formula is None else formula(arguments)
 
 
-def _shifted(arguments: tuple[Any, ...]) -> tuple[int, ...]:
-    """``exp(x - max)`` as large as x (ReduceOps.cpp, ``logsumexp_out_impl``)."""
+def shifted(arguments: tuple[Any, ...]) -> tuple[int, ...]:
+    """Of ``logsumexp``, ``exp(x - max)`` as large as x (ReduceOps.cpp, ``logsumexp_out_impl``)."""
     return (arguments[0].nbytes,)
 
 
-def _as_sums(arguments: tuple[Any, ...]) -> tuple[int, ...]:
-    """Narrower integers as the int64 that their sum has (ReduceOps.cpp)."""
+def as_sums(arguments: tuple[Any, ...]) -> tuple[int, ...]:
+    """Of a sum, narrower integers as the int64 that their sum has (ReduceOps.cpp)."""
     kind = arguments[0].dtype
     narrower = not kind.is_floating_point and kind.itemsize < _INT64_BYTES
     return (arguments[0].numel() * _INT64_BYTES,) if narrower else ()
@@ -76,13 +72,10 @@ def _as_the_input(arguments: tuple[Any, ...]) -> tuple[int, ...]:
     return (values.nbytes,) if gradient.is_contiguous() else ()
 
 
-_ON_ANY_DEVICE: Mapping[Any, _Formula] = {
-    torch.ops.aten.logsumexp: _shifted,
-    torch.ops.aten.sum: _as_sums,
-    torch.ops.aten.cumsum: _as_sums,
-}
 _FORMULAS: Mapping[Any, _Formula] = {
-    **_ON_ANY_DEVICE,
+    torch.ops.aten.logsumexp: shifted,
+    torch.ops.aten.sum: as_sums,
+    torch.ops.aten.cumsum: as_sums,
     torch.ops.aten.sort: _keys_and_places,
     torch.ops.aten.native_batch_norm_backward: _as_the_input,
     torch.ops.aten.scatter_add_: _rows_in_order,

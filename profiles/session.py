@@ -206,6 +206,7 @@ def structure(step: Step) -> dict[str, Any]:
     tie_backward_to_forward(calls)
     count_work(calls, observed.profiler.kineto_results.experimental_event_tree())
     found = {"calls": calls, "loss": float(loss.detach())}
+    del loss  # it holds the rows that the step gathered, and their gradients
     if step.device.type == "cpu":
         return {**found, "peak_bytes": transient_peak_bytes(events)}
     from profiles.gpu_session import step_bytes

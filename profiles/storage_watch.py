@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import weakref
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Protocol
 
 import torch
@@ -39,16 +39,21 @@ class StorageWatch(TorchDispatchMode):
     not counted at once: if the first ends before anything else happens, the sum lies in its place
     (torch/csrc/autograd/input_buffer.cpp, ``can_accumulate_inplace``). The few sums within torch's
     own derivatives, as of ``var_mean``, cannot be told from these. What an operator allocates and
-    frees within itself is seen as far as
-    :func:`~profiles.operator_temporaries.temporary_bytes` knows it.
+    frees within itself is seen as far as ``temporaries`` knows it of operator and arguments.
     """
 
-    def __init__(self, use: str, allocator: Allocator, device: str = "cpu") -> None:
+    def __init__(
+        self,
+        use: str,
+        allocator: Allocator,
+        device: str = "cpu",
+        temporaries: Callable[[Any, tuple[Any, ...]], tuple[int, ...]] = temporary_bytes,
+    ) -> None:
         super().__init__()
         self.use = use
         self.held: dict[str, int] = {use: 0}
         self.peak: Mapping[str, int] = {}
-        self._allocator, self._device = allocator, device
+        self._allocator, self._device, self._temporaries = allocator, device, temporaries
         self._total = self._peak_total = 0
         self._known: dict[int, tuple[weakref.ref[UntypedStorage], int]] = {}
         self._use_of: dict[int, str] = {}
@@ -70,7 +75,7 @@ class StorageWatch(TorchDispatchMode):
             self._sum = returned.untyped_storage(), id(args[0].untyped_storage())
             return returned
         self.see(returned)
-        if sizes := temporary_bytes(func, args):
+        if self._here(args[:1]) and (sizes := self._temporaries(func, args)):
             self._pass_by(sizes)
         return returned
 

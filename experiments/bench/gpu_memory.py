@@ -14,7 +14,7 @@ import click
 from experiments.bench.step_speed import as_text
 from experiments.gpu_memory_table import GpuMemoryRow, recorded_table
 from profiles.gpu_memory_prediction import predict_gpu_memory
-from profiles.known_gpu import KnownGpu, known_gpu
+from profiles.known_gpu import known_gpu
 from profiles.store import Store
 from rmixer.errors import InputError
 from rmixer.files import write_json, write_text
@@ -64,8 +64,8 @@ def recorded_rows(store: Store, machine: str) -> list[GpuMemoryRow]:
                 job.model,
                 job.batch,
                 job.rows_cap,
-                KnownGpu(gpu.name, found[0].context_bytes),
-                predict_gpu_memory(job, gpu.name),
+                replace(gpu, context_bytes=found[0].context_bytes),
+                predict_gpu_memory(job, gpu),
                 found[0].peak_bytes,
             )
         )

@@ -103,7 +103,7 @@ def _on_gpu(jobs: Sequence[Job], machine: str | None, as_json: bool) -> None:
     rows = []
     for job in jobs:
         report(f"{job.model}, batch {job.batch}")
-        predicted = predict_gpu_memory(job, gpu.name)
+        predicted = predict_gpu_memory(job, gpu)
         rows.append(GpuMemoryRow(job.model, job.batch, job.rows_cap, gpu, predicted))
     if as_json:
         print_json([row.as_dict() for row in rows])

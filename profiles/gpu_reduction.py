@@ -1,0 +1,120 @@
+"""What a sum, mean, maximum or norm on an NVIDIA GPU stages in its memory.
+
+One that is divided among several thread blocks for each result keeps their parts in a buffer of
+torch's allocator: often larger than its input, where a few columns of many rows are added, as for
+the gradient of a bias. The rules are those of PyTorch's ``aten/src/ATen/native/cuda/Reduce.cuh``
+(``setReduceConfig``) and, for the order of dimensions, ``aten/src/ATen/TensorIterator.cpp``.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from torch import Tensor
+
+UNKNOWN_MULTIPROCESSORS = 108
+"""An A100's."""
+THREADS_PER_MULTIPROCESSOR = 2048
+"""On data-centre GPUs since Pascal, 1536 on most others; it decides only where inputs are large."""
+_WARP, _MOST_THREADS = 32, 512
+_MOST_VALUES, _LEAST_VALUES = 256, 16
+"""A thread adds, before blocks share the work of a result, and after."""
+_VECTOR = 4
+_COUNTER_BYTES = 4
+
+
+@dataclass(frozen=True)
+class _Dims:
+    """Dimensions as they are worked through: reduced ones first, from the smallest stride on, then
+    the others from the last, which is the results' order; neighbours that make one run joined.
+    Strides are in elements."""
+
+    sizes: tuple[int, ...]
+    strides: tuple[int, ...]
+    reduced: int
+
+
+def staging_bytes(
+    values: Tensor, dims: Collection[int], multiprocessors: int | None = None
+) -> tuple[int, ...]:
+    """Bytes of the buffers in which ``values`` is reduced over ``dims`` (all for none): what its
+    blocks have found, and a counter for each group of them; none where each result is one
+    block's. Tensors of 2^31 elements and more, which are divided first, are taken as a whole.
+    """
+    reduced = {dim % values.dim() for dim in dims} if values.dim() else set()
+    reduced = reduced or set(range(values.dim()))
+    if values.numel() == 0:
+        return ()
+    results = math.prod(size for dim, size in enumerate(values.shape) if dim not in reduced)
+    per_result = values.numel() // results
+    ordered = _in_order(values, reduced)
+    along_rows = ordered.reduced == len(ordered.sizes) or (
+        ordered.strides[0] < ordered.strides[ordered.reduced]
+    )
+    vector = _results_at_once(values, ordered, along_rows)
+    wide, high = (per_result, results) if along_rows else (results // vector, per_result)
+    if along_rows and wide >= 128 and ordered.reduced == 1 and ordered.strides[:1] == (1,):
+        wide //= _VECTOR
+    width, height = _block(wide, high, _MOST_THREADS // vector)
+    values_each = _divided(per_result, width if along_rows else 1)
+    if values_each < min(height * 16, _MOST_VALUES):
+        return ()  # rows of a block have results of their own
+    values_each = _divided(per_result, height * (width if along_rows else 1))
+    groups = _divided(results // vector, 1 if along_rows else width)
+    at_once = (multiprocessors or UNKNOWN_MULTIPROCESSORS) * (
+        THREADS_PER_MULTIPROCESSOR // (width * height)
+    )
+    if values_each < _MOST_VALUES or groups > at_once:
+        return ()
+    blocks = min(_divided(at_once, groups), _divided(values_each, _LEAST_VALUES))
+    blocks = max(blocks, _divided(values_each, _MOST_VALUES))
+    if blocks == 1:
+        return ()
+    element = max(values.element_size(), 4)  # narrower ones are added as float
+    staged = element * results * blocks * (1 if along_rows else width * vector)
+    return staged, _COUNTER_BYTES * groups
+
+
+def _block(wide: int, high: int, threads: int) -> tuple[int, int]:
+    """Width and height of a block of at most ``threads``, powers of two."""
+    widest, highest = (min(_power_of_two(size), threads) for size in (wide, high))
+    height = min(highest, threads // min(widest, _WARP))
+    return min(widest, threads // height), height
+
+
+def _results_at_once(values: Tensor, ordered: _Dims, along_rows: bool) -> int:
+    """How many neighbouring results a thread has: as many, up to 4, as everything is a multiple
+    of."""
+    at = ordered.reduced
+    if along_rows or ordered.strides[at] != 1:
+        return 1
+    others = (stride for dim, stride in enumerate(ordered.strides) if dim != at)
+    return math.gcd(_VECTOR, int(values.storage_offset()), ordered.sizes[at], *others)
+
+
+def _in_order(values: Tensor, reduced: Collection[int]) -> _Dims:
+    shape, strides = values.shape, values.stride()
+    order = sorted(reduced, key=lambda dim: (strides[dim], -dim))
+    order += [dim for dim in range(values.dim() - 1, -1, -1) if dim not in reduced]
+    runs: list[tuple[int, int, bool]] = []
+    for dim in order:
+        size, stride, goes = shape[dim], strides[dim], dim in reduced
+        if size == 1:
+            continue
+        if runs and runs[-1][2] == goes and runs[-1][0] * runs[-1][1] == stride:
+            size, stride = runs[-1][0] * size, runs[-1][1]
+            runs.pop()
+        runs.append((size, stride, goes))
+    sizes, in_elements, _ = zip(*runs, strict=True) if runs else ((), (), ())
+    return _Dims(tuple(sizes), tuple(in_elements), sum(goes for *_, goes in runs))
+
+
+def _power_of_two(count: int) -> int:
+    """The largest that is not above ``count``, at least 1."""
+    return 1 << (max(count, 1).bit_length() - 1)
+
+
+def _divided(count: int, by: int) -> int:
+    return -(-count // by)
