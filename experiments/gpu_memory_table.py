@@ -12,6 +12,7 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
+from experiments.memory_table import too_large
 from experiments.quantities import ABSENT, percent, signed_percent, size
 from profiles.gpu_memory_prediction import PredictedGpuMemory
 from profiles.known_gpu import KnownGpu
@@ -66,7 +67,7 @@ class GpuMemoryRow:
 
 def gpu_memory_table(rows: Sequence[GpuMemoryRow]) -> Group:
     """A row for each of ``rows``, of one GPU, and in words what of it is known from where; what a
-    step needs beside what lives on is one column."""
+    step needs beside what lives on is one column. What the GPU's memory cannot hold is named."""
     table = _table(_SPLIT)
     for row in rows:
         found = row.predicted
@@ -74,7 +75,13 @@ def gpu_memory_table(rows: Sequence[GpuMemoryRow]) -> Group:
         parts = (found.parameter_bytes, found.optimizer_bytes, step_bytes, found.workspace_bytes)
         totals = (found.allocated_bytes, found.reserved_bytes, row.peak_bytes)
         table.add_row(row.model, str(row.batch), *(size(part) for part in (*parts, *totals)))
-    return Group(table, Text(sources(rows[0].gpu)))
+    said = [sources(rows[0].gpu)]
+    if (usable_bytes := rows[0].gpu.memory_bytes) is not None:
+        needed = [
+            (row.model, row.batch, row.peak_bytes or row.predicted.reserved_bytes) for row in rows
+        ]
+        said += too_large(needed, usable_bytes)
+    return Group(table, Text("\n".join(said)))
 
 
 def sources(gpu: KnownGpu) -> str:

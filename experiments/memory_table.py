@@ -72,8 +72,9 @@ def _error(predicted: int, measured: int | None) -> float | None:
     return None if measured is None else predicted / measured - 1.0
 
 
-def memory_table(rows: Sequence[MemoryRow]) -> Group:
-    """A row for each of ``rows``; errors, and these in words, where something was measured."""
+def memory_table(rows: Sequence[MemoryRow], usable_bytes: int | None = None) -> Group:
+    """A row for each of ``rows``; errors, and these in words, where something was measured. Workers
+    that need more than the ``usable_bytes`` of a machine, where they are given, are named."""
     measured = any(row.measured_tensor_bytes is not None for row in rows)
     table = Table(box=box.SIMPLE_HEAD, padding=0)  # so that all columns fit into 100 characters
     table.add_column("model", no_wrap=True)
@@ -81,8 +82,22 @@ def memory_table(rows: Sequence[MemoryRow]) -> Group:
         table.add_column(name, justify="right", no_wrap=True)
     for row in rows:
         table.add_row(row.model, str(row.batch), *(_errors(row) if measured else _parts(row)))
-    said = summary(rows) if measured else f"worker: with {size(rows[0].context_bytes)} of its own"
-    return Group(table, Text(said))
+    said = [summary(rows) if measured else f"worker: with {size(rows[0].context_bytes)} of its own"]
+    if usable_bytes is not None:
+        said += too_large(
+            [(row.model, row.batch, row.resident_bytes) for row in rows], usable_bytes
+        )
+    return Group(table, Text("\n".join(said)))
+
+
+def too_large(needed: Sequence[tuple[str, int, int | None]], usable_bytes: int) -> list[str]:
+    """In words, which models at which batch need more bytes than are usable; none if none does."""
+    names = [
+        f"{model} at {batch} ({size(found)})"
+        for model, batch, found in needed
+        if found is not None and found > usable_bytes
+    ]
+    return [f"more than the {size(usable_bytes)} there are: {', '.join(names)}"] if names else []
 
 
 def _parts(row: MemoryRow) -> list[str]:

@@ -11,10 +11,14 @@ from pathlib import Path
 
 import click
 
+from profiles.gpu_memory_prediction import PredictedGpuMemory, predict_gpu_memory
+from profiles.known_gpu import KnownGpu
 from profiles.modelled_gpu import ModelledGpu, modelled_machine, modelled_profile
 from profiles.store import RECORDED, Store
+from rmixer.cost_identity import job_with
 from rmixer.errors import choice
 from rmixer.machine import write_machine
+from rmixer.models.registry import MODELS
 from rmixer.profile import ModelProfile
 from rmixer.profile_files import write_profile
 
@@ -35,9 +39,19 @@ def main(machine: str | None, cores: int, without: tuple[str, ...], out: Path) -
     check_models(without, known)
     profiles = [profile for profile in known if profile.identity.model not in without]
     for profile in profiles:
-        modelled = modelled_profile(profile, made, gpu)
+        modelled = modelled_profile(profile, made, gpu, predicted_memory(profile, gpu))
         write_profile(out / made.name / modelled.key, modelled)
     click.echo(f"{len(profiles)} modelled profiles of {made.name} under {out}")
+
+
+def predicted_memory(profile: ModelProfile, gpu: ModelledGpu) -> PredictedGpuMemory | None:
+    """Of the step of ``profile`` on ``gpu``; None where it cannot be predicted: a model outside of
+    the registry, mixed precision."""
+    identity = profile.identity
+    if identity.model not in MODELS or identity.precision != "fp32":
+        return None
+    of_gpu = KnownGpu(gpu.name, gpu.context_bytes, gpu.multiprocessors, gpu.memory_bytes)
+    return predict_gpu_memory(job_with(identity), of_gpu)
 
 
 def check_models(without: Sequence[str], known: Sequence[ModelProfile]) -> None:

@@ -1,5 +1,5 @@
-"""What is known of a GPU ahead of a run: its name, its multiprocessors, and what a context of the
-driver takes on it."""
+"""What is known of a GPU ahead of a run: its name, multiprocessors and memory, and what a context
+of the driver takes of that."""
 
 from __future__ import annotations
 
@@ -13,12 +13,13 @@ from rmixer.machine import Machine
 
 @dataclass(frozen=True)
 class KnownGpu:
-    """``name`` as the driver has it, ``context_bytes`` of a process without tensors, and the count
-    of ``multiprocessors``; None where nobody said or measured it."""
+    """``name`` as the driver has it, ``context_bytes`` of a process without tensors, the count of
+    ``multiprocessors`` and all ``memory_bytes``; None where nobody said or measured it."""
 
     name: str | None = None
     context_bytes: int | None = None
     multiprocessors: int | None = None
+    memory_bytes: int | None = None
 
 
 UNKNOWN_GPU = KnownGpu()
@@ -36,7 +37,8 @@ def known_gpu(store: Store, machine: str | None) -> KnownGpu:
         names = ", ".join(sorted(known.name for known in machines if known.gpus))
         raise InputError("--machine", "", repr(machine), f"a machine with a GPU: {names}")
     gpu = found.gpus[0]
-    return KnownGpu(gpu.name, _context_bytes(store, found), gpu.multiprocessors)
+    context_bytes = _context_bytes(store, found)
+    return KnownGpu(gpu.name, context_bytes, gpu.multiprocessors, gpu.memory_bytes)
 
 
 def _context_bytes(store: Store, machine: Machine) -> int | None:

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
+from profiles.gpu_memory_prediction import PredictedGpuMemory
 from rmixer.machine import Gpu, Machine
 from rmixer.profile import MemoryCost, ModelProfile, OperatorCost, StepCost
 
@@ -68,8 +69,14 @@ def modelled_machine(measured: Machine, name: str, cores: int, gpu: ModelledGpu)
     )
 
 
-def modelled_profile(measured: ModelProfile, machine: Machine, gpu: ModelledGpu) -> ModelProfile:
-    """``measured`` (one CPU thread of it) with a step on ``gpu`` besides the one on the CPU."""
+def modelled_profile(
+    measured: ModelProfile,
+    machine: Machine,
+    gpu: ModelledGpu,
+    predicted: PredictedGpuMemory | None = None,
+) -> ModelProfile:
+    """``measured`` (one CPU thread of it) with a step on ``gpu`` besides the one on the CPU.
+    ``predicted`` is the step's memory there, as on the CPU where it cannot be predicted."""
     cpu = measured.step("cpu", 1)
     rows = [row for row in measured.operators if (row.lane, row.threads) == ("cpu", 1)]
     device = list(_on_gpu(rows, measured, gpu))
@@ -79,7 +86,7 @@ def modelled_profile(measured: ModelProfile, machine: Machine, gpu: ModelledGpu)
         machine=machine.name,
         origin="modelled",
         steps=(cpu, _gpu_step(cpu, step_us)),
-        memory=(_of("cpu", measured), _gpu_memory(_of("cpu", measured), gpu)),
+        memory=(_of("cpu", measured), _gpu_memory(_of("cpu", measured), gpu, predicted)),
         utilisation={**measured.utilisation, "gpu": min(1.0, busy_us / step_us)},
         job_type={**measured.job_type, "gpu": measured.job_type["cpu"]},
         operators=(*rows, *device),
@@ -167,12 +174,20 @@ def _of(kind: str, profile: ModelProfile) -> MemoryCost:
     return next(memory for memory in profile.memory if memory.device == kind)
 
 
-def _gpu_memory(cpu: MemoryCost, gpu: ModelledGpu) -> MemoryCost:
-    parts = (cpu.parameter_bytes, cpu.gradient_bytes, cpu.optimizer_bytes, cpu.activation_bytes)
-    held = sum(part for part in parts if part is not None)
+def _gpu_memory(
+    cpu: MemoryCost, gpu: ModelledGpu, predicted: PredictedGpuMemory | None
+) -> MemoryCost:
+    if predicted is None:
+        parts = (cpu.parameter_bytes, cpu.gradient_bytes, cpu.optimizer_bytes, cpu.activation_bytes)
+        held = sum(part for part in parts if part is not None)
+        context, peak = gpu.context_bytes, held + gpu.context_bytes
+        return replace(cpu, device="gpu", context_bytes=context, peak_bytes=peak)
+    of_step = predicted.gradient_bytes + predicted.activation_bytes + predicted.input_bytes
     return replace(
         cpu,
         device="gpu",
+        optimizer_bytes=predicted.optimizer_bytes,
+        activation_bytes=max(0, of_step - (cpu.gradient_bytes or 0)),
         context_bytes=gpu.context_bytes,
-        peak_bytes=held + gpu.context_bytes,
+        peak_bytes=predicted.reserved_bytes + gpu.context_bytes,
     )

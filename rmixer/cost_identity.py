@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
 
@@ -15,7 +15,7 @@ from rmixer.files import content_hash, plain
 from rmixer.models.registry import MODELS
 from rmixer.own_module import label_of
 from rmixer.sources import imported_sources
-from rmixer.workload import SYNTHETIC, Job
+from rmixer.workload import SYNTHETIC, Job, job_of
 
 _WITHIN = ("rmixer.models", "rmixer.data", "rmixer.training")
 _STOP = (
@@ -96,6 +96,18 @@ def cost_identity(job: Job) -> CostIdentity:
         rows_cap=job.rows_cap,
         data=f"{dataset}:{data}",
         source=source,
+    )
+
+
+def job_with(identity: CostIdentity) -> Job:
+    """A job of one step that has ``identity``, of a model of the registry, on synthetic data.
+    Raises :class:`InputError` for other models."""
+    return replace(
+        job_of(identity.model),
+        batch=identity.batch,
+        rows_cap=identity.rows_cap,
+        optimizer=identity.optimizer,
+        precision=identity.precision,
     )
 
 

@@ -16,10 +16,10 @@ from experiments.gpu_memory_table import GpuMemoryRow, recorded_table
 from profiles.gpu_memory_prediction import predict_gpu_memory
 from profiles.known_gpu import known_gpu
 from profiles.store import Store
+from rmixer.cost_identity import job_with
 from rmixer.errors import InputError
 from rmixer.files import write_json, write_text
 from rmixer.models.registry import MODELS
-from rmixer.workload import job_of
 
 
 @click.command()
@@ -52,13 +52,7 @@ def recorded_rows(store: Store, machine: str) -> list[GpuMemoryRow]:
         found = [memory for memory in profile.memory if memory.device == "gpu"]
         if not found or profile.origin != "measured" or identity.model not in MODELS:
             continue
-        job = replace(
-            job_of(identity.model),
-            batch=identity.batch,
-            rows_cap=identity.rows_cap,
-            optimizer=identity.optimizer,
-            precision=identity.precision,
-        )
+        job = job_with(identity)
         rows.append(
             GpuMemoryRow(
                 job.model,

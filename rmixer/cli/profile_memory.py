@@ -64,6 +64,7 @@ def memory(
 
 def _on_cpu(jobs: Sequence[Job], measure: bool, as_json: bool) -> None:
     from experiments.memory_table import MemoryRow, memory_table
+    from experiments.quantities import size
     from profiles import limits
     from profiles.memory_measurement import (
         measure_context_bytes,
@@ -79,7 +80,13 @@ def _on_cpu(jobs: Sequence[Job], measure: bool, as_json: bool) -> None:
     for job in jobs:
         report(f"{job.model}, batch {job.batch}")
         row = MemoryRow(job.model, job.batch, job.rows_cap, predict_memory(job), context_bytes)
-        if measure:
+        free_bytes = limits.free_memory_bytes()
+        if measure and row.resident_bytes > free_bytes:
+            needed, free = size(row.resident_bytes), size(free_bytes)
+            report(
+                f"{job.model}, batch {job.batch}, is not measured: {needed}, and {free} are free"
+            )
+        elif measure:
             row = replace(
                 row,
                 measured_tensor_bytes=measure_tensor_bytes(job, core),
@@ -89,7 +96,7 @@ def _on_cpu(jobs: Sequence[Job], measure: bool, as_json: bool) -> None:
     if as_json:
         print_json([row.as_dict() for row in rows])
     else:
-        console().print(memory_table(rows))
+        console().print(memory_table(rows, limits.usable_memory_bytes()))
 
 
 def _on_gpu(jobs: Sequence[Job], machine: str | None, as_json: bool) -> None:

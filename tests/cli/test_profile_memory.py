@@ -7,6 +7,8 @@ import json
 import pytest
 from calling import call, refused
 
+from profiles import limits, memory_measurement
+
 
 def test_a_gpu_of_a_recorded_machine(capsys: pytest.CaptureFixture[str]) -> None:
     where = ("--device", "gpu", "--machine", "h100-16c", "--rows-cap", "1000")
@@ -42,3 +44,27 @@ def test_bad_input(
 ) -> None:
     message = refused(capsys, "profile", "memory", "ncf", *arguments)
     assert all(part in message for part in told), message
+
+
+def test_what_the_memory_cannot_hold_is_named(capsys: pytest.CaptureFixture[str]) -> None:
+    gpu = ("--device", "gpu", "--machine", "h100-16c")
+    shown = call(capsys, "profile", "memory", "mlperf_dlrm", "ncf", "--batch", "64", *gpu)
+    assert shown.code == 0
+    assert "more than the 79.2 GiB there are: mlperf_dlrm at 64 (" in shown.out
+
+
+def test_what_does_not_fit_is_not_measured(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def measured(*_: object) -> None:
+        raise AssertionError("a worker was to be started")
+
+    monkeypatch.setattr(limits, "free_memory_bytes", lambda: 1000)
+    monkeypatch.setattr(limits, "usable_memory_bytes", lambda: 3 << 20)
+    monkeypatch.setattr(memory_measurement, "measure_tensor_bytes", measured)
+    monkeypatch.setattr(memory_measurement, "measure_context_bytes", lambda _: 100 << 20)
+    small = ("--rows-cap", "100", "--batch", "16", "--measure")
+    ended = call(capsys, "profile", "memory", "ncf", *small)
+    assert ended.code == 0
+    assert "ncf, batch 16, is not measured: 102 MiB, and 1000 B are free" in ended.err
+    assert "more than the 3.00 MiB there are: ncf at 16 (102 MiB)" in ended.out

@@ -6,7 +6,9 @@ from dataclasses import replace
 
 import pytest
 
+from experiments.model_gpu_machine import predicted_memory
 from profiles.modelled_gpu import ModelledGpu, modelled_machine, modelled_profile, two_clocks_us
+from profiles.store import Store
 from rmixer.machine import Machine
 from rmixer.profile import InputCost, ModelProfile, OperatorCost
 from sim.made_up import make_job, make_machine, make_operator, make_profile, make_step
@@ -87,3 +89,22 @@ def test_it_says_that_it_is_modelled_and_can_be_simulated() -> None:
     segments = step_segments(found, "gpu", 1)
     assert segments.solo_s == pytest.approx(90e-6)
     assert segments.gpu_s == pytest.approx(52e-6, rel=0.1)
+
+
+def test_memory_is_predicted_where_it_can_be() -> None:
+    """DIFM works on chunks on the CPU, on a GPU on all of its batch at once."""
+    (profile,) = [
+        found for found in Store().profiles("epyc-2c") if found.key.startswith("criteo_difm-b512")
+    ]
+    gpu = ModelledGpu()
+    predicted = predicted_memory(profile, gpu)
+    assert predicted is not None
+    here, there = modelled_profile(profile, machine(), gpu, predicted).memory
+    assert there.parameter_bytes == here.parameter_bytes
+    assert there.peak_bytes == predicted.reserved_bytes + gpu.context_bytes
+    assert (there.activation_bytes or 0) > 2 * (here.activation_bytes or 0)
+
+
+def test_memory_of_others_is_as_on_the_cpu() -> None:
+    own = replace(measured(), identity=replace(measured().identity, model="mine:Model"))
+    assert predicted_memory(own, GPU) is None

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from rmixer.cost_identity import cost_identity, source_hash
+from rmixer.cost_identity import cost_identity, job_with, source_hash
 from rmixer.models.registry import MODELS
-from rmixer.workload import Job
+from rmixer.workload import Job, job_of
 
 JOB = Job("a", "criteo_dlrm", 100, 256, "adam", 0.001, 0)
 
@@ -65,3 +65,9 @@ def test_a_changed_source_changes_the_hash(tmp_path: Path, monkeypatch: pytest.M
 
     monkeypatch.setattr(Path, "read_bytes", edited)
     assert source_hash.__wrapped__("rmixer.models.dlrm:DLRM", "criteo_kaggle") != before
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_a_job_is_found_again_by_its_identity(model: str) -> None:
+    job = replace(job_of(model), batch=17, rows_cap=100, precision="bf16")
+    assert cost_identity(job_with(cost_identity(job))) == cost_identity(job)
