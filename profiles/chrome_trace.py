@@ -5,13 +5,15 @@ from __future__ import annotations
 import gzip
 import hashlib
 import json
+import sys
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, NoReturn
 
+from profiles.listed_json import read_listed
 from profiles.trace_events import (
     CATEGORIES,
     DEVICE_WORK,
@@ -21,6 +23,8 @@ from profiles.trace_events import (
 from rmixer.errors import InputError
 from rmixer.files import shown
 
+_Arguments = tuple[tuple[Any, ...] | None, tuple[str, ...] | None]
+"""Shapes and types."""
 _GZIP = b"\x1f\x8b"
 _WHAT = "a Chrome trace that PyTorch's profiler has written"
 
@@ -42,20 +46,24 @@ def read_chrome_trace(path: Path) -> ChromeTrace:
     profiler's, or holds a time that cannot be. Times are microseconds in the file, to the
     nanosecond, and stay exact."""
     content = _content(path)
-    data = _parsed(path, content)
-    found = data.get("traceEvents") if isinstance(data, dict) else data
-    if not isinstance(found, list):
-        raise InputError(path, "traceEvents", shown(found), f"a list of events: {_WHAT}")
-    events = sorted(_events(path, found), key=lambda event: (event.start_ns, -event.duration_ns))
-    if not any(event.category in (OPERATOR, *DEVICE_WORK) for event in events):
-        names = sorted({str(e.get("cat")) for e in found if isinstance(e, dict) and "cat" in e})
-        text = f"events of the categories {', '.join(names)}" if names else "no operators"
+    hash_of_file = hashlib.blake2b(content, digest_size=8).hexdigest()
+    text = _text(path, content)
+    del content  # as large
+    events = _Events(path)
+    data = _parsed(path, text, events.add)
+    listed = data.get("traceEvents") if isinstance(data, dict) else data
+    if not isinstance(listed, list):
+        raise InputError(path, "traceEvents", shown(listed), f"a list of events: {_WHAT}")
+    found = sorted(events.found, key=lambda event: (event.start_ns, -event.duration_ns))
+    if not any(event.category in (OPERATOR, *DEVICE_WORK) for event in found):
+        names = ", ".join(sorted(events.categories))
+        text = f"events of the categories {names}" if names else "no operators"
         raise InputError(path, "traceEvents", text, f"{OPERATOR} or kernel among them: {_WHAT}")
     top = data if isinstance(data, dict) else {}
     return ChromeTrace(
         path=path,
-        hash=hashlib.blake2b(content, digest_size=8).hexdigest(),
-        events=tuple(events),
+        hash=hash_of_file,
+        events=tuple(found),
         hardware=_hardware(top.get("deviceProperties")),
         driver=str(top["cuda_driver_version"]) if "cuda_driver_version" in top else None,
     )
@@ -79,18 +87,26 @@ def _content(path: Path) -> bytes:
         raise InputError(path, "", found, _WHAT) from None
 
 
-def _parsed(path: Path, content: bytes) -> Any:
+def _text(path: Path, content: bytes) -> str:
+    try:
+        return content.decode(json.detect_encoding(content), "surrogatepass")
+    except UnicodeDecodeError:
+        raise InputError(path, "", "bytes that are not text", _WHAT) from None
+
+
+def _parsed(path: Path, text: str, take: Callable[[Any], None]) -> Any:
+    """The document but for its events, which ``take`` is given."""
+
     def not_finite(name: str) -> NoReturn:
         raise InputError(path, "", name, "finite numbers")
 
     try:
         # As decimal numbers: microseconds since 1970 have no room for nanoseconds in a float.
-        return json.loads(content, parse_float=Decimal, parse_constant=not_finite)
+        decoder = json.JSONDecoder(parse_float=Decimal, parse_constant=not_finite)
+        return read_listed(text, "traceEvents", take, decoder)
     except json.JSONDecodeError as error:
         found = f"{error.msg} (the file may be truncated)"
         raise InputError(path, f"line {error.lineno}", found, _WHAT) from None
-    except UnicodeDecodeError:
-        raise InputError(path, "", "bytes that are not text", _WHAT) from None
     except RecursionError:
         raise InputError(path, "", "lists within lists without end", _WHAT) from None
     except InputError:
@@ -99,16 +115,32 @@ def _parsed(path: Path, content: bytes) -> Any:
         raise InputError(path, "", "a number that is too long to be read", _WHAT) from None
 
 
-def _events(path: Path, found: list[Any]) -> Iterator[TraceEvent]:
-    for place, item in enumerate(found):
+class _Events:
+    """Those that matter, ``found`` among all that are added, and the ``categories`` of all. Names
+    and shapes come again in every step, and are kept once."""
+
+    def __init__(self, path: Path) -> None:
+        self.found: list[TraceEvent] = []
+        self.categories: set[str] = set()
+        self._path, self._added = path, 0
+        self._arguments: dict[_Arguments, _Arguments] = {}
+
+    def add(self, item: Any) -> None:
+        """The next event as JSON has it. Raises :class:`InputError`."""
+        path, where = self._path, f"traceEvents.{self._added}"
+        self._added += 1
         if not isinstance(item, dict):
-            raise InputError(path, f"traceEvents.{place}", shown(item), "an event")
-        where, category = f"traceEvents.{place}", item.get("cat", "")
+            raise InputError(path, where, shown(item), "an event")
+        category = item.get("cat", "")
         if not isinstance(category, str):
             raise InputError(path, f"{where}.cat", shown(category), "the name of a category")
-        if item.get("ph") != "X" or category not in CATEGORIES:
-            continue
-        name, given = item.get("name"), item.get("args", {})
+        if "cat" in item:
+            self.categories.add(category)
+        if item.get("ph") == "X" and category in CATEGORIES:
+            self.found.append(self._event(where, category, item))
+
+    def _event(self, where: str, category: str, item: dict[str, Any]) -> TraceEvent:
+        path, name, given = self._path, item.get("name"), item.get("args", {})
         if not isinstance(name, str):
             raise InputError(path, f"{where}.name", shown(name), "the name of an event")
         if not isinstance(given, dict):
@@ -116,13 +148,14 @@ def _events(path: Path, found: list[Any]) -> Iterator[TraceEvent]:
         if not _is_text(name):
             raise InputError(path, f"{where}.name", ascii(name), "text")
         at = f"{where}.args"
-        shapes, types = _arguments(path, at, given)
-        yield TraceEvent(
-            name=name,
-            category=category,
+        arguments = _arguments(path, at, given)
+        shapes, types = self._arguments.setdefault(arguments, arguments)
+        return TraceEvent(
+            name=sys.intern(name),
+            category=sys.intern(category),
             start_ns=_nanoseconds(path, f"{where}.ts ({name})", item.get("ts")),
             duration_ns=_nanoseconds(path, f"{where}.dur ({name})", item.get("dur")),
-            thread=f"{item.get('pid')}/{item.get('tid')}",
+            thread=sys.intern(f"{item.get('pid')}/{item.get('tid')}"),
             correlation=_whole(path, at, given, "correlation", -1),
             external=_whole(path, at, given, "External id", -1),
             sequence=_whole(path, at, given, "Sequence number", -1),
@@ -166,9 +199,7 @@ def _is_text(name: str) -> bool:
     return True
 
 
-def _arguments(
-    path: Path, where: str, given: dict[str, Any]
-) -> tuple[tuple[Any, ...] | None, tuple[str, ...] | None]:
+def _arguments(path: Path, where: str, given: dict[str, Any]) -> _Arguments:
     """Shapes and types of an operator's arguments, where the trace has both."""
     shapes, types = given.get("Input Dims"), given.get("Input type")
     if shapes is None or types is None:

@@ -1,0 +1,86 @@
+"""A JSON document most of which is one list, whose elements are not kept: as objects they are six
+times as large as the text."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from typing import Any
+
+_SPACE = re.compile(r"[ \t\n\r]*")
+
+
+def read_listed(text: str, key: str, take: Callable[[Any], None], decoder: json.JSONDecoder) -> Any:
+    """The document ``text``. Each element of the list under ``key`` of its outermost object, or of
+    itself where it is a list, is given to ``take`` in turn, and an empty list stands in its place;
+    where the key comes twice, both lists are taken. Raises :class:`json.JSONDecodeError`."""
+    start = _after_space(text, 0)
+    if text[start : start + 1] == "[":
+        found: Any = []
+        end = _each(text, start, take, decoder)
+    elif text[start : start + 1] == "{":
+        found, end = _object(text, start, key, take, decoder)
+    else:
+        found, end = decoder.raw_decode(text, start)
+    end = _after_space(text, end)
+    if end != len(text):
+        raise json.JSONDecodeError("Extra data", text, end)
+    return found
+
+
+def _object(
+    text: str, start: int, key: str, take: Callable[[Any], None], decoder: json.JSONDecoder
+) -> tuple[dict[str, Any], int]:
+    found: dict[str, Any] = {}
+
+    def member(at: int) -> int:
+        name, at = _name(text, at, decoder)
+        if name == key and text[at : at + 1] == "[":
+            found[name] = []
+            return _each(text, at, take, decoder)
+        found[name], at = decoder.raw_decode(text, at)
+        return at
+
+    return found, _members(text, start, "}", member)
+
+
+def _each(text: str, start: int, take: Callable[[Any], None], decoder: json.JSONDecoder) -> int:
+    def element(at: int) -> int:
+        value, at = decoder.raw_decode(text, at)
+        take(value)
+        return at
+
+    return _members(text, start, "]", element)
+
+
+def _members(text: str, start: int, closing: str, read: Callable[[int], int]) -> int:
+    """Past the list or object at ``start``; ``read`` is given where a member begins, and says where
+    it ends."""
+    at = _after_space(text, start + 1)
+    if text[at : at + 1] == closing:
+        return at + 1
+    while True:
+        at = _after_space(text, read(at))
+        if text[at : at + 1] == closing:
+            return at + 1
+        if text[at : at + 1] != ",":
+            raise json.JSONDecodeError("Expecting ',' delimiter", text, at)
+        at = _after_space(text, at + 1)
+
+
+def _name(text: str, at: int, decoder: json.JSONDecoder) -> tuple[str, int]:
+    """A member's name, and where its value begins."""
+    if text[at : at + 1] != '"':
+        raise json.JSONDecodeError("Expecting property name enclosed in double quotes", text, at)
+    name, at = decoder.raw_decode(text, at)
+    at = _after_space(text, at)
+    if text[at : at + 1] != ":":
+        raise json.JSONDecodeError("Expecting ':' delimiter", text, at)
+    return name, _after_space(text, at + 1)
+
+
+def _after_space(text: str, at: int) -> int:
+    found = _SPACE.match(text, at)
+    assert found is not None, "it matches nothing too"
+    return found.end()
