@@ -20,9 +20,10 @@ _LOCK_BYTES = 16
 
 
 class FusedAttention(TorchFunctionMode):
-    """While it is active, attention on the stand-in for a GPU runs the operators that it does on
-    one: without mask, dropout or causality, which no model of the library asks for; others stay
-    as they are (aten/src/ATen/native/transformers/cuda/sdp_utils.cpp)."""
+    """While it is active, attention that a model on the stand-in for a GPU asks for runs the
+    operators that it does on one: without mask, dropout or causality, which no model of the library
+    asks for. Others stay as they are, and so does what torch asks for within functions of its own,
+    as ``nn.MultiheadAttention`` does (aten/src/ATen/native/transformers/cuda/sdp_utils.cpp)."""
 
     def __torch_function__(
         self,
@@ -32,15 +33,41 @@ class FusedAttention(TorchFunctionMode):
         kwargs: dict[str, Any] | None = None,
     ) -> Any:
         """Call ``func``, or the fused operator in its place."""
-        if func is scaled_dot_product_attention and not kwargs and _is_fused(args):
-            trained = torch.is_grad_enabled() and any(tensor.requires_grad for tensor in args)
-            return _FUSED(*args, None, trained)[0]
+        if func is scaled_dot_product_attention:
+            fused = _fused(*args, **(kwargs or {}))
+            if fused is not None:
+                return fused
         return func(*args, **(kwargs or {}))
 
 
-def _is_fused(tensors: tuple[Any, ...]) -> bool:
-    return len(tensors) == 3 and all(
-        tensor.dim() == 4 and tensor.is_meta and tensor.shape[3] % _ALIGNED == 0
+def _fused(
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    attn_mask: Tensor | None = None,
+    dropout_p: float = 0.0,
+    is_causal: bool = False,
+    scale: float | None = None,
+    enable_gqa: bool = False,
+) -> Tensor | None:
+    """What the fused operator returns, None where a GPU would not take it."""
+    tensors = (query, key, value)
+    if attn_mask is not None or dropout_p or is_causal or enable_gqa or not _fit(tensors):
+        return None
+    trained = torch.is_grad_enabled() and any(tensor.requires_grad for tensor in tensors)
+    attended: Tensor = _FUSED(query, key, value, None, trained, scale=scale)[0]
+    return attended
+
+
+def _fit(tensors: tuple[Tensor, ...]) -> bool:
+    return all(
+        tensor.is_meta
+        and tensor.dim() == 4
+        and tensor.shape[:2] == tensors[0].shape[:2]
+        and tensor.dtype == torch.float32
+        and tensor.numel() > 0
+        and tensor.stride(3) == 1
+        and tensor.shape[3] % _ALIGNED == 0
         for tensor in tensors
     )
 
@@ -49,7 +76,7 @@ def backward_bytes(query: Tensor, value: Tensor) -> tuple[int, int]:
     """Bytes of the backward pass's buffers for ``query`` and ``value``, [batch, heads, length,
     width]: a number for each query, and the gradients of blocks of queries with a lock for each
     (``attention_backward.cu`` and ``mem_eff_attention/kernel_backward.h``, ``workspace_size``).
-    Blocks have 64 queries, of heads wider than 64 twice as many.
+    Blocks have 64 queries, of heads wider than 64 twice as many (before Ampere 64 too).
     """
     batch, heads, length, width = query.shape
     rows = _NARROW if max(width, value.shape[3]) <= _NARROW else 2 * _NARROW

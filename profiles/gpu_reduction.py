@@ -17,7 +17,8 @@ from torch import Tensor
 UNKNOWN_MULTIPROCESSORS = 108
 """An A100's."""
 THREADS_PER_MULTIPROCESSOR = 2048
-"""On data-centre GPUs since Pascal, 1536 on most others; it decides only where inputs are large."""
+"""An A100's, H100's or B200's; a T4's are 1024, most others' 1536. It decides only where inputs are
+large."""
 _WARP, _MOST_THREADS = 32, 512
 _MOST_VALUES, _LEAST_VALUES = 256, 16
 """A thread adds, before blocks share the work of a result, and after."""
@@ -29,7 +30,7 @@ _COUNTER_BYTES = 4
 class _Dims:
     """Dimensions as they are worked through: reduced ones first, from the smallest stride on, then
     the others from the last, which is the results' order; neighbours that make one run joined.
-    Strides are in elements."""
+    Expanded ones, of stride 0, stay where they were. Strides are in elements."""
 
     sizes: tuple[int, ...]
     strides: tuple[int, ...]
@@ -37,11 +38,15 @@ class _Dims:
 
 
 def staging_bytes(
-    values: Tensor, dims: Collection[int], multiprocessors: int | None = None
+    values: Tensor,
+    dims: Collection[int],
+    multiprocessors: int | None = None,
+    kept_bytes: int | None = None,
 ) -> tuple[int, ...]:
     """Bytes of the buffers in which ``values`` is reduced over ``dims`` (all for none): what its
-    blocks have found, and a counter for each group of them; none where each result is one
-    block's. Tensors of 2^31 elements and more, which are divided first, are taken as a whole.
+    blocks have found, ``kept_bytes`` each (as an element has them unless given), and a counter for
+    each group of them; none where each result is one block's. An input of more than 2 GiB, which is
+    divided first, is taken as a whole, and told as up to twice as much.
     """
     reduced = {dim % values.dim() for dim in dims} if values.dim() else set()
     reduced = reduced or set(range(values.dim()))
@@ -72,8 +77,12 @@ def staging_bytes(
     blocks = max(blocks, _divided(values_each, _MOST_VALUES))
     if blocks == 1:
         return ()
-    element = max(values.element_size(), 4)  # narrower ones are added as float
-    staged = element * results * blocks * (1 if along_rows else width * vector)
+    staged = (
+        (kept_bytes or values.element_size())
+        * results
+        * blocks
+        * (1 if along_rows else width * vector)
+    )
     return staged, _COUNTER_BYTES * groups
 
 
@@ -96,8 +105,16 @@ def _results_at_once(values: Tensor, ordered: _Dims, along_rows: bool) -> int:
 
 def _in_order(values: Tensor, reduced: Collection[int]) -> _Dims:
     shape, strides = values.shape, values.stride()
-    order = sorted(reduced, key=lambda dim: (strides[dim], -dim))
-    order += [dim for dim in range(values.dim() - 1, -1, -1) if dim not in reduced]
+    order = list(range(values.dim() - 1, -1, -1))
+    for start in range(1, len(order)):
+        at = start
+        for before in range(start - 1, -1, -1):
+            goes_after = _goes_after(values, reduced, order[before], order[at])
+            if goes_after:
+                order[before], order[at] = order[at], order[before]
+                at = before
+            elif goes_after is False:
+                break
     runs: list[tuple[int, int, bool]] = []
     for dim in order:
         size, stride, goes = shape[dim], strides[dim], dim in reduced
@@ -109,6 +126,20 @@ def _in_order(values: Tensor, reduced: Collection[int]) -> _Dims:
         runs.append((size, stride, goes))
     sizes, in_elements, _ = zip(*runs, strict=True) if runs else ((), (), ())
     return _Dims(tuple(sizes), tuple(in_elements), sum(goes for *_, goes in runs))
+
+
+def _goes_after(values: Tensor, reduced: Collection[int], first: int, second: int) -> bool | None:
+    """Whether dimension ``first`` goes after ``second``; None where neither need."""
+    if (first in reduced) != (second in reduced):
+        return second in reduced
+    if first not in reduced:
+        return first < second
+    stride, other = values.stride(first), values.stride(second)
+    if stride == 0 or other == 0:
+        return None
+    if stride != other:
+        return stride > other
+    return True if values.shape[first] > values.shape[second] else None
 
 
 def _power_of_two(count: int) -> int:

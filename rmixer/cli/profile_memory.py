@@ -93,10 +93,11 @@ def _on_cpu(jobs: Sequence[Job], measure: bool, as_json: bool) -> None:
                 workers_bytes=(measure_resident_bytes(job, core),),
             )
         rows.append(row)
+    usable_bytes = limits.usable_memory_bytes()
     if as_json:
-        print_json([row.as_dict() for row in rows])
+        print_json([{**row.as_dict(), "usable_bytes": usable_bytes} for row in rows])
     else:
-        console().print(memory_table(rows, limits.usable_memory_bytes()))
+        console().print(memory_table(rows, usable_bytes))
 
 
 def _on_gpu(jobs: Sequence[Job], machine: str | None, as_json: bool) -> None:

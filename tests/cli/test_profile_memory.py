@@ -68,3 +68,6 @@ def test_what_does_not_fit_is_not_measured(
     assert ended.code == 0
     assert "ncf, batch 16, is not measured: 102 MiB, and 1000 B are free" in ended.err
     assert "more than the 3.00 MiB there are: ncf at 16 (102 MiB)" in ended.out
+    (row,) = json.loads(call(capsys, "profile", "memory", "ncf", *small, "--json").out)
+    assert row["usable_bytes"] == 3 << 20 < row["resident_bytes"]
+    assert row["measured_resident_bytes"] is None

@@ -15,7 +15,10 @@ from torch.nn.functional import scaled_dot_product_attention
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from profiles.absent_gpu import STAND_IN, absent_gpu
-from profiles.gpu_attention import backward_bytes
+from profiles.caching_allocator import CachingAllocator
+from profiles.gpu_attention import FUSED_BACKWARD, backward_bytes
+from profiles.gpu_memory_prediction import _GpuWatch
+from profiles.gpu_temporaries import gpu_temporary_bytes
 from profiles.store import RECORDED
 from profiles.watched_step import blank_substitute
 from rmixer.training.step import TrainingStep
@@ -68,8 +71,35 @@ def test_what_a_gpu_does_not_fuse_is_not() -> None:
     assert operators(heads(), dropout_p=0.5)["bmm"] == 2
     mask = torch.ones(3, 3, dtype=torch.bool, device=STAND_IN)
     assert operators(heads(), attn_mask=mask)["bmm"] == 2
+    assert operators(heads(), is_causal=True)["bmm"] == 2
+    doubles = [tensor.double() for tensor in heads()]
+    assert operators(doubles)["bmm"] == 2
+    one, *others = heads()
+    assert operators([one[:1], *others])["bmm"] == 2
     on_host = operators(heads(device="cpu"))
     assert on_host["_scaled_dot_product_efficient_attention"] == 0
+
+
+def test_names_and_defaults_change_nothing() -> None:
+    query, key, value = heads()
+    names = {"query": query, "key": key, "value": value}
+    for others in ({}, {"attn_mask": None, "dropout_p": 0.0, "is_causal": False, "scale": 0.5}):
+        found = operators([], **names, **others)
+        assert found["_scaled_dot_product_efficient_attention"] == 1
+
+
+def test_what_is_kept_for_the_backward_pass() -> None:
+    """A number for each query, of 32 at least, where there will be one."""
+
+    def kept(requires_grad: bool, enabled: bool = True) -> int:
+        tensors = [tensor.detach().requires_grad_(requires_grad) for tensor in heads()]
+        allocator = CachingAllocator()
+        with absent_gpu(), torch.set_grad_enabled(enabled), _GpuWatch(allocator, 0) as watch:
+            scaled_dot_product_attention(*tensors)
+        return int(sum(watch.peak.values()))
+
+    assert kept(True) - kept(False) == 8 * 2 * 32 * 4
+    assert kept(True, enabled=False) == kept(False)
 
 
 def test_afterwards_it_is_as_before() -> None:
@@ -86,6 +116,18 @@ def test_buffers_of_the_backward_pass() -> None:
     assert backward_bytes(query, value) == (512 * 2 * 3 * 4, 512 * 2 * (16 + 64 * 64 * 4))
     wide = torch.empty(1, 1, 200, 96, device=STAND_IN)
     assert backward_bytes(wide, wide) == (200 * 4, 2 * 2 * (16 + 128 * 64 * 4))
+    narrow = torch.empty(1, 1, 300, 32, device=STAND_IN)
+    assert backward_bytes(narrow, wide) == (300 * 4, 3 * (16 + 128 * 64 * 4))
+
+
+def test_the_backward_pass_asks_for_its_own_query_and_value() -> None:
+    query, key, value = (torch.ones(1, 1, length, 32, device=STAND_IN) for length in (200, 7, 7))
+    value = value.repeat(1, 1, 1, 3)
+    arguments = (query, query, key, value, None, query)
+    found = gpu_temporary_bytes(FUSED_BACKWARD.default, arguments, None)
+    assert found == backward_bytes(query, value)
+    assert found != backward_bytes(key, value)
+    assert found != backward_bytes(query, key)
 
 
 def test_dpin_calls_it_as_often_as_on_a_recorded_gpu() -> None:

@@ -10,6 +10,7 @@ import torch
 
 from experiments.bench.gpu_memory import recorded_rows
 from experiments.gpu_memory_table import GpuMemoryRow, sources
+from profiles import gpu_memory_prediction
 from profiles.absent_gpu import STAND_IN, absent_gpu
 from profiles.caching_allocator import CachingAllocator
 from profiles.gpu_memory_prediction import _GpuWatch, predict_gpu_memory
@@ -62,8 +63,8 @@ def test_what_the_driver_gave_out_on_a_recorded_gpu(rows: list[GpuMemoryRow]) ->
     """Without the context, which was measured and is no prediction."""
     errors = {row.model: abs(row.reserved_error or 0.0) for row in rows}
     assert len(errors) == 16
-    assert statistics.fmean(errors.values()) < 0.0125
-    assert max(errors.values()) < 0.055
+    assert statistics.fmean(errors.values()) < 0.003
+    assert max(errors.values()) < 0.02
 
 
 def test_what_the_allocator_gave_out_on_a_recorded_gpu(
@@ -77,7 +78,7 @@ def test_what_the_allocator_gave_out_on_a_recorded_gpu(
         parts = (found.parameter_bytes, found.gradient_bytes, found.optimizer_bytes)
         held = sum(part or 0 for part in (*parts, found.activation_bytes))
         beside = -OLD_CALIBRATION_BYTES if row.model in OLD else row.predicted.workspace_bytes
-        near = pytest.approx(held + beside, rel=0.055)
+        near = pytest.approx(held + beside, rel=0.045 if row.model in OLD else 0.02)
         assert row.predicted.allocated_bytes == near, row.model
 
 
@@ -158,6 +159,20 @@ def test_gradients_of_one_tensor_are_added_in_place(ways: int, at_once: int) -> 
     assert allocator.peak_bytes == pytest.approx(size * (1 + at_once), abs=16384)
 
 
+def test_sums_are_divided_among_the_multiprocessors_of_the_gpu(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked: set[int | None] = set()
+
+    def none(operator: object, arguments: object, multiprocessors: int | None) -> tuple[int, ...]:
+        asked.add(multiprocessors)
+        return ()
+
+    monkeypatch.setattr(gpu_memory_prediction, "gpu_temporary_bytes", none)
+    predict_gpu_memory(small("ncf"), KnownGpu(multiprocessors=7))
+    assert asked == {7}
+
+
 def test_other_jobs_are_refused() -> None:
     with pytest.raises(InputError, match="rmixer profile run"):
         predict_gpu_memory(make_command_job())
@@ -171,6 +186,7 @@ def test_a_context_is_measured_or_unknown() -> None:
     assert known.name is not None
     assert "H100" in known.name
     assert known.context_bytes == 645464064
+    assert (known.multiprocessors, known.memory_bytes) == (132, 85017493504)
     assert "measured" in sources(known)
     assert known_gpu(store, "modelled-gpu-16c").context_bytes is None
     assert "unknown" in sources(KnownGpu())

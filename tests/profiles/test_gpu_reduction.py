@@ -52,6 +52,41 @@ def test_columns_in_memory_are_rows_turned() -> None:
     assert staging_bytes(on_gpu(384, 3200).t(), [0], H100) == ()
 
 
+@pytest.mark.parametrize(
+    ("values", "dims", "expected"),
+    [
+        # The base's address allows two columns at once, or a row's length does.
+        (on_gpu(3200 * 384 + 2)[2:].view(3200, 384), [0], (2457600, 24)),
+        (on_gpu(3200, 386)[:, :384], [0], (2457600, 24)),
+        # Rows of 10^6 numbers, each added by several blocks; turned, as columns.
+        (on_gpu(4, 1_000_000), [1], (1968, 16)),
+        (on_gpu(1_000_000, 4).t(), [1], (31296, 4)),
+        # Expanded over samples: as if they were there, and where they are.
+        (on_gpu(100, 384).expand(3200, 100, 384), [0, 1], (138412032, 12)),
+        (on_gpu(100, 384).expand(32, 100, 384), [0, 1], (9830400, 12)),
+    ],
+)
+def test_others_worked_out_from_the_source(
+    values: Tensor, dims: list[int], expected: tuple[int, ...]
+) -> None:
+    """By a second reading of the source, not this one's."""
+    assert staging_bytes(values, dims, H100) == expected
+
+
+def test_expanded_dimensions_among_others() -> None:
+    """Likewise. Orders in which an expanded dimension stands between two that change places."""
+    strided = torch.empty(1, device="meta").as_strided((10000, 2, 128, 1, 2), (0, 256, 2, 2, 1))
+    assert staging_bytes(strided, [-3, -5], 1) == (2560, 4)
+    strided = torch.empty(1, device="meta").as_strided((128, 12, 6, 1024), (0, 1, 12288, 12))
+    assert staging_bytes(strided, [0, 2, 3], 20) == (61440, 8)
+
+
+def test_a_maximum_is_kept_as_narrow_as_it_is() -> None:
+    narrow = on_gpu(3200, 384, dtype=torch.bfloat16)
+    assert staging_bytes(narrow, [0], H100) == (4915200, 12)
+    assert staging_bytes(narrow, [0], H100, kept_bytes=4) == (9830400, 12)
+
+
 def test_integers_are_twice_as_wide() -> None:
     staged, counters = staging_bytes(on_gpu(3200, 384, dtype=torch.int64), [0], H100)
     assert (staged, counters) == (8 * 384 * 50 * 4 * 32, 4 * 3)

@@ -101,6 +101,10 @@ def test_memory_is_predicted_where_it_can_be() -> None:
     assert predicted is not None
     here, there = modelled_profile(profile, machine(), gpu, predicted).memory
     assert there.parameter_bytes == here.parameter_bytes
+    assert there.gradient_bytes == here.gradient_bytes
+    assert there.optimizer_bytes == predicted.optimizer_bytes
+    of_step = predicted.gradient_bytes + predicted.activation_bytes + predicted.input_bytes
+    assert (there.gradient_bytes or 0) + (there.activation_bytes or 0) == of_step
     assert there.peak_bytes == predicted.reserved_bytes + gpu.context_bytes
     assert (there.activation_bytes or 0) > 2 * (here.activation_bytes or 0)
 
@@ -108,3 +112,5 @@ def test_memory_is_predicted_where_it_can_be() -> None:
 def test_memory_of_others_is_as_on_the_cpu() -> None:
     own = replace(measured(), identity=replace(measured().identity, model="mine:Model"))
     assert predicted_memory(own, GPU) is None
+    mixed = replace(Store().profiles("epyc-2c")[0].identity, precision="bf16")
+    assert predicted_memory(replace(measured(), identity=mixed), GPU) is None
