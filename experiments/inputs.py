@@ -8,6 +8,7 @@ from itertools import chain
 
 from profiles.batch_prediction import TooFewSizesError, predict_batch
 from profiles.command_profiler import command_seconds, profile_command
+from profiles.disturbance import report_disturbed
 from profiles.duration import profiling_seconds
 from profiles.feasible import check_samples
 from profiles.measure_machine import MEASURE_MACHINE_S
@@ -63,6 +64,7 @@ def inputs_of(
         allowed = "profiled models: `rmixer profile run --workload` measures what is missing"
         raise InputError(f"machine {known.name}", "profiles", f"none of {names}", allowed)
     report_provenance(profiles.values(), known, is_this_one, report)
+    report_disturbed(profiles.values(), report)
     for name in sorted({job.profile for job in workload.jobs if job.profile}):
         report(f"{name} is imported: stalls, pressure and phases but training are left out")
     if known.origin == "modelled":

@@ -26,6 +26,7 @@ from experiments.sweep import Sweep, sweep
 from experiments.sweep_row import SWEEP
 from experiments.trace import write_trace
 from profiles import limits
+from profiles.disturbance import report_disturbed
 from profiles.feasible import check_feasible
 from profiles.provenance import report_provenance
 from profiles.store import Store
@@ -151,6 +152,7 @@ def _inputs(workload: Workload, store: Store, voice: Voice) -> Inputs:
     machine = trained_devices(store.this_machine(voice.report))
     profiles, _ = store.load(workload.jobs, machine)
     report_provenance(profiles.values(), machine, True, voice.report)
+    report_disturbed(profiles.values(), voice.report)
     return Inputs(workload, machine, profiles)
 
 

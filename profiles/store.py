@@ -95,7 +95,8 @@ class Store:
         kinds of devices and at other counts of threads."""
         folder = self.own / profile.machine / profile.key
         try:
-            known = _read(folder) if (folder / "summary.json").exists() else None
+            there = (folder / "summary.json").exists()
+            known = _read(folder, profile.machine) if there else None
         except InputError:  # it was damaged, or is of another version
             known = None
         write_profile(folder, with_other_places(profile, known))
@@ -105,7 +106,7 @@ class Store:
         """The profile of a cost identity on a machine, or None."""
         for folder in self._folders(machine):
             if (folder / key / "summary.json").exists():
-                return _read(folder / key)
+                return _read(folder / key, machine)
         return None
 
     def load(
@@ -144,7 +145,7 @@ class Store:
         """The profiles on one machine that differ from ``identity`` in their batch alone."""
         start = f"{identity.label}-b"
         found = [path for path in self._keys(machine).values() if path.name.startswith(start)]
-        profiles = map(_read, found)
+        profiles = (_read(path, machine) for path in found)
         return [
             p for p in profiles if p.key != identity.key and same_but_batch(p.identity, identity)
         ]
@@ -154,7 +155,7 @@ class Store:
         their batch alone."""
         start = f"{identity.label}-"
         found = [path for path in self._keys(machine).values() if path.name.startswith(start)]
-        others = [_read(path).identity for path in found]
+        others = [_read(path, machine).identity for path in found]
         like = [o for o in others if same_but_batch(replace(o, source=identity.source), identity)]
         return sorted({other.source for other in like} - {identity.source})
 
@@ -163,18 +164,19 @@ class Store:
         ``identity``, the nearest one's; empty where there is none."""
         start = identity.key.rpartition("-")[0] + "-"
         found = [path for path in self._keys(machine).values() if path.name.startswith(start)]
-        others = (_read(path).identity for path in found if path.name != identity.key)
+        others = (_read(p, machine).identity for p in found if p.name != identity.key)
         same = (other for other in others if other.model == identity.model)
         return min((_apart(other, identity) for other in same), key=len, default="")
 
     def profiles(self, machine: str) -> list[ModelProfile]:
         """All profiles of one machine, by key."""
-        return [_read(folder) for folder in self._keys(machine).values()]
+        return [_read(folder, machine) for folder in self._keys(machine).values()]
 
     def programs(self, machine: str, name: str) -> list[ModelProfile]:
         """The profiles on one machine of command jobs whose program, or whose key, is ``name``."""
         found = [path for key, path in self._keys(machine).items() if key.startswith(name)]
-        profiles = [profile for profile in map(_read, found) if profile.identity.is_program]
+        read = (_read(path, machine) for path in found)
+        profiles = [profile for profile in read if profile.identity.is_program]
         return [profile for profile in profiles if name in (profile.key, profile.identity.model)]
 
     def _keys(self, machine: str) -> dict[str, Path]:
@@ -209,9 +211,9 @@ def _kinds(job: Job, machine: Machine) -> tuple[str, ...]:
     return ("cpu", "gpu") if machine.gpus else ("cpu",)
 
 
-def _read(folder: Path) -> ModelProfile:
+def _read(folder: Path, machine: str) -> ModelProfile:
     """The profile in ``folder``; raises :class:`InputError` also where it is of another identity
-    than the folder is named for."""
+    than the folder is named for, or of another machine."""
     try:
         profile = read_profile(folder)
     except InputError as error:
@@ -222,6 +224,9 @@ def _read(folder: Path) -> ModelProfile:
     if profile.key != folder.name:
         allowed = f"{folder.name}, as its folder is named: remove {folder} and profile it again"
         raise InputError(folder / "summary.json", "identity", f"that of {profile.key}", allowed)
+    if profile.machine != machine:
+        allowed = f"{machine}, among whose profiles it lies: remove {folder}"
+        raise InputError(folder / "summary.json", "machine", profile.machine, allowed)
     return profile
 
 

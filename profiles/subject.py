@@ -12,6 +12,7 @@ from dataclasses import replace
 from profiles.assemble import Found, assemble, event_costs
 from profiles.counted_rounds import fastest_exchange_us, steady_together
 from profiles.crew import GPU, Crew, Staff
+from profiles.disturbance import disturbed
 from profiles.duration import slow_step_seconds
 from profiles.neighbours import measure_gpu_neighbours, measure_neighbours
 from profiles.phases import measure_phases
@@ -23,11 +24,10 @@ from rmixer.profile import ModelProfile, StepCost
 from rmixer.training.process import WorkerProcess
 from rmixer.workload import Job
 
+_AGAIN = "profile it again (`--again`)"
 _MEASURE_INPUT = "profiles.input_cost:measure_input"
 _NO_MEMORY = "OutOfMemoryError"
 _NO_HOST_MEMORY = re.compile(r"you tried to allocate (\d+) bytes|^(?:\w+\.)*\w*MemoryError\b", re.M)
-WORST_CLOSURE, WORST_REPEATABILITY = 0.06, 0.15
-"""Beyond them a profile is not what it should be, whatever its step's interval says."""
 
 
 class Subject:
@@ -171,7 +171,7 @@ class Subject:
         if step.exchange_us > PROBE_FACTOR * found.fastest_exchange_us:
             yield _far_apart(found, step)
         if words := disturbed(step):
-            yield words
+            yield f"{words}: the machine was not the same throughout; {_AGAIN}"
         if step.half_width > self._plan.precision:
             yield _too_noisy(found, step, self._plan)
 
@@ -182,7 +182,7 @@ def _far_apart(found: Found, step: StepCost) -> str:
     return (
         f"the cores of this machine were far apart: with {step.threads} threads they took "
         f"{ratio:.1f} times as long to exchange data as they can, and a step takes longer then; "
-        "profile it again (`--again`)"
+        f"{_AGAIN}"
     )
 
 
@@ -197,22 +197,6 @@ def _without_memory(job: Job, failure: RunFailed) -> RunFailed:
         f"{job.model}, batch {job.batch}: the system refused it {asked} more "
         "(limits: `ulimit -a`); a smaller batch or `rows_cap` needs less"
     )
-
-
-def disturbed(step: StepCost) -> str:
-    """In words that the machine was not the same throughout, as the step itself shows; nothing
-    where it does not."""
-    where = f"with {step.threads} thread(s)" + (" on the GPU" if step.device == "gpu" else "")
-    again = "the machine was not the same throughout; profile it again (`--again`)"
-    lane, closure = max(step.closure.items(), key=lambda item: abs(item[1]), default=("", 0.0))
-    if abs(closure) > WORST_CLOSURE:
-        return (
-            f"{where} operators and gaps on lane {lane} add up to {1 + closure:.0%} of the step: "
-            f"{again}"
-        )
-    if step.repeatability > WORST_REPEATABILITY and not step.apart_us:  # else that is known
-        return f"{where} one worker took {step.repeatability:.0%} longer than the other: {again}"
-    return ""
 
 
 def _too_noisy(found: Found, step: StepCost, plan: Plan) -> str:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import importlib
+import io
 import signal
 import sys
 import warnings
@@ -14,6 +16,8 @@ import click
 import rmixer
 from rmixer.errors import InputError, RunFailed
 
+_FULL = (errno.ENOSPC, errno.EDQUOT)
+"""No room on a disk; what was written to is not said."""
 COMMANDS = {
     "machine": "measure this machine and show it",
     "models": "list the models",
@@ -72,6 +76,9 @@ def main(arguments: list[str] | None = None) -> None:
     if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
         signal.signal(signal.SIGHUP, _interrupt)
     warnings.filterwarnings("ignore", category=FutureWarning, module="seaborn")
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # what its encoding lacks is a question mark
+            stream.reconfigure(errors="replace")
     try:
         code: Any = rmixer_command.main(arguments, prog_name="rmixer", standalone_mode=False)
     except InputError as error:
@@ -79,9 +86,10 @@ def main(arguments: list[str] | None = None) -> None:
     except RunFailed as error:
         code = _tell(f"failed: {error}", 1)
     except OSError as error:
-        if error.filename is None:  # of no file, so nothing that a user could put right
+        if error.filename is None and error.errno not in _FULL:  # nothing a user could put right
             raise
-        code = _tell(f"failed: {error.filename}: {error.strerror}", 1)
+        where = "" if error.filename is None else f"{error.filename}: "
+        code = _tell(f"failed: {where}{error.strerror}", 1)
     except click.exceptions.NoArgsIsHelpError as error:
         error.show()
         code = error.exit_code

@@ -75,7 +75,9 @@ def run(
     each suffers and causes contention. Only what is missing is measured."""
     from experiments.execution import prepare_data
     from experiments.inputs import default_threads, plan_profiling, profile_missing
+    from profiles.disturbance import report_disturbed
     from profiles.feasible import check_feasible
+    from profiles.provenance import report_provenance
     from profiles.rounds import Plan
     from profiles.store import Store
     from rmixer.cli.bars import bar
@@ -103,6 +105,10 @@ def run(
     if seconds is not None:
         measured = replace(measured, seconds=seconds, command_seconds=seconds)
     plan = plan_profiling(Workload("profile", 0, jobs), machine, store, counts, measured, again)
+    if not again:
+        known, _ = store.load(jobs, machine, counts, measured.neighbours)
+        report_provenance(known.values(), machine, True, report)
+        report_disturbed(known.values(), report)
     if not plan.missing:
         report("all of them are profiled already (--again measures them anew)")
         return
@@ -138,6 +144,7 @@ def show(
     limits."""
     from experiments.profile_figures import draw_profile
     from experiments.profile_table import profile_table
+    from profiles.provenance import report_provenance
     from profiles.store import Store
     from rmixer.cli.console import console, print_json, report
     from rmixer.cli.profile_choice import profile_of_model
@@ -165,6 +172,7 @@ def show(
         if programs
         else profile_of_model(store, known.name, model, batch, other_code=bool(machine))
     )
+    report_provenance([profile], known, machine is None, report)
     if figures:
         others = store.other_batches(known.name, profile.identity)
         for path in draw_profile(profile, others, known, figures):

@@ -11,9 +11,12 @@ import click
 def types(machine: str | None, as_json: bool) -> None:
     """Job type and utilisation of every profile, beside what RMixer takes as given."""
     from experiments.job_types import type_rows, types_table
+    from profiles.provenance import report_provenance
     from profiles.store import Store
     from rmixer.cli.console import console, print_json, report
+    from rmixer.cost_identity import is_present
     from rmixer.errors import InputError
+    from rmixer.models.registry import MODELS
 
     store = Store()
     known = store.machine(machine) if machine else store.this_machine(report)
@@ -21,6 +24,11 @@ def types(machine: str | None, as_json: bool) -> None:
     if not profiles:
         allowed = "profiles (`rmixer profile run MODEL`)"
         raise InputError("rmixer profile types", "", f"nothing profiled on {known.name}", allowed)
+    report_provenance(profiles, known, machine is None, report)
+    older = [p.key for p in profiles if p.identity.model in MODELS and not is_present(p.identity)]
+    if older:
+        what = older[0] if len(older) == 1 else f"{older[0]} and {len(older) - 1} more"
+        report(f"{what}: profiled with other code of the training step than this")
     rows = type_rows(profiles)
     if as_json:
         print_json(rows)

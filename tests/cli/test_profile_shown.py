@@ -10,7 +10,9 @@ from pathlib import Path
 import pytest
 from calling import call, refused
 
+from profiles import provenance
 from profiles.store import Store
+from rmixer.profile import ModelProfile
 from sim.made_up import make_machine, make_operator, make_profile, make_step
 
 
@@ -128,3 +130,53 @@ def test_of_a_program_called_in_two_ways_each_is_told(
         assert f"{key} (python train.py --epochs {epochs})" in message
     ended = call(capsys, "profile", "show", keys[1], "--machine", "made-up")
     assert ended.code == 0, ended
+
+
+def other_torch(store: Store, model: str, batch: int) -> ModelProfile:
+    """A profile as an older torch measured it."""
+    made = make_profile(model, [make_step()], [make_operator(8_000.0, 1_000_000)], batch)
+    fingerprint = replace(made.fingerprint, hardware="Example CPU", torch="1.0")
+    profile = replace(made, origin="measured", fingerprint=fingerprint)
+    store.save(profile)
+    return profile
+
+
+def test_what_other_software_measured_is_shown_and_said(
+    store: Store, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = replace(make_machine().fingerprint, hardware="Example CPU", torch="9.9")
+    machine = replace(make_machine(), fingerprint=now)
+    monkeypatch.setattr(Store, "this_machine", lambda *_: machine)
+    monkeypatch.setattr(Store, "known_machine", lambda *_: machine)
+    monkeypatch.setattr(provenance, "take_fingerprint", lambda *_: now)
+    key = other_torch(store, "ncf", 16).key
+    words = f"{key}: profiled with torch 1.0 instead of 9.9"
+    assert words in call(capsys, "profile", "show", "ncf", "--batch", 16).err
+    assert words in call(capsys, "profile", "types").err
+    run = ("profile", "run", "ncf", "--batch", 16, "--threads", 1, "--no-bubbles")
+    ended = call(capsys, *run)
+    assert (ended.code, ended.err.splitlines()) == (
+        0,
+        [words, "all of them are profiled already (--again measures them anew)"],
+    )
+
+
+def test_types_say_what_other_code_measured(
+    store: Store, capsys: pytest.CaptureFixture[str]
+) -> None:
+    made = make_profile("ncf", [make_step()], [make_operator(8_000.0, 1_000_000)], 16)
+    older = replace(made, identity=replace(made.identity, source="0" * 16))
+    store.save(older)
+    told = call(capsys, "profile", "types", "--machine", "made-up").err
+    assert f"{older.key}: profiled with other code" in told
+
+
+def test_a_profile_among_another_machines_is_refused(
+    store: Store, capsys: pytest.CaptureFixture[str]
+) -> None:
+    keep(store, "ncf", 16)
+    store.save_machine(replace(make_machine(), name="other"))
+    (folder,) = (store.own / "made-up").glob("ncf-*")
+    shutil.copytree(folder, store.own / "other" / folder.name)
+    told = refused(capsys, "profile", "types", "--machine", "other")
+    assert "machine: found made-up; allowed: other, among whose profiles it lies" in told

@@ -11,13 +11,14 @@ import pytest
 from profiles.assemble import Found, assemble, event_costs
 from profiles.bubble import Work
 from profiles.counted_rounds import Blocks
+from profiles.disturbance import disturbed, report_disturbed
 from profiles.neighbours import Neighbours
 from profiles.operator_formulas import OperatorWork
 from profiles.phases import PhaseTimes
-from profiles.subject import _far_apart, disturbed
+from profiles.subject import _far_apart
 from profiles.trace_reading import INPUT_MARK, Called
 from rmixer.profile import ModelProfile, Sensitivity
-from sim.made_up import make_job, make_machine
+from sim.made_up import make_job, make_machine, make_profile
 
 MS = 1e-3
 EVENT_US = 2.0
@@ -135,6 +136,21 @@ def test_a_profile_of_a_machine_that_changed_is_told() -> None:
     assert "1 thread(s) one worker took 30% longer than the other" in disturbed(apart)
     assert disturbed(replace(apart, apart_us=200.0)) == ""
     assert disturbed(replace(step, closure={})) == ""
+
+
+def test_such_a_profile_is_named_when_it_is_used() -> None:
+    good = replace(make_profile("ncf"), origin="measured")
+    bad = [
+        replace(good, steps=(replace(good.steps[0], closure={"cpu": closure}),), machine=name)
+        for name, closure in (("a", -0.35), ("b", 0.01))
+    ]
+    lines: list[str] = []
+    report_disturbed([good, *bad], lines.append)
+    (line,) = lines
+    assert line.startswith(f"{good.key}: profiled while the machine was not the same throughout")
+    assert "add up to 65% of the step" in line
+    report_disturbed([replace(bad[0], origin="modelled"), good], lines.append)
+    assert len(lines) == 1
 
 
 def test_repeatability_is_how_far_two_workers_are_apart() -> None:
