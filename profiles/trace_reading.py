@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import itertools
 import re
+from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -18,6 +19,9 @@ INPUT_MARK = "rmixer::input"
 PHASE_MARK = "rmixer::phase::"
 MODULE_MARK = "rmixer::module::"
 _BACKWARD_NODE = re.compile(r"\w+Backward\d*")
+_EVALUATED = "autograd::engine::evaluate_function: "
+"""Around each backward node, what the engine does with its gradients included: that of a bias is
+summed up there."""
 
 
 @dataclass
@@ -55,7 +59,8 @@ def read_calls(events: Iterable[Any]) -> list[Called]:
     call_end_ns = 0
     open_marks: list[tuple[int, str]] = []
     open_functions: list[tuple[int, int]] = []
-    node_end_ns, node_sequence = 0, -1
+    evaluated_end_ns = node_end_ns = 0
+    node_sequence = -1
     between = 0
     for event in spans:
         name, start_ns = event.name(), event.start_ns()
@@ -71,8 +76,11 @@ def read_calls(events: Iterable[Any]) -> list[Called]:
         if name.startswith((PHASE_MARK, MODULE_MARK)):
             open_marks.append((end_ns, name))
             continue
-        if _BACKWARD_NODE.fullmatch(name):
-            node_end_ns, node_sequence = end_ns, event.sequence_nr()
+        if name.startswith(_EVALUATED):
+            evaluated_end_ns = node_end_ns = end_ns
+            node_sequence = event.sequence_nr()
+        elif _BACKWARD_NODE.fullmatch(name):
+            node_end_ns, node_sequence = max(end_ns, evaluated_end_ns), event.sequence_nr()
         if not name.startswith("aten::") and name != INPUT_MARK:
             between += 1
             if event.sequence_nr() >= 0:
@@ -104,14 +112,19 @@ def _innermost(marks: Sequence[tuple[int, str]], prefix: str) -> str:
 
 def tie_backward_to_forward(calls: Sequence[Called]) -> None:
     """Replace each backward operator's sequence number by the index of the forward operator that
-    recorded it (the last one to start with that number), and give it that one's module."""
+    recorded it (the last one to start with that number, or else with the one next below: work in
+    place on a view records several; what the backward pass records has higher ones), and give it
+    that one's module."""
     recorded: dict[int, int] = {}
     for index, call in enumerate(calls):
         if call.phase == "forward":
             recorded.update((number, index) for number in call.sequence if number >= 0)
+    numbers = sorted(recorded)
     for call in calls:
-        number = call.forward_index
-        call.forward_index = recorded.get(number, -1) if call.phase == "backward" else -1
+        number = call.forward_index if call.phase == "backward" else -1
+        below = bisect_right(numbers, number)
+        known = number in recorded or 0 < below < len(numbers)
+        call.forward_index = recorded[numbers[below - 1]] if known else -1
         if call.forward_index >= 0:
             call.module = calls[call.forward_index].module
 

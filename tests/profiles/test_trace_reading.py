@@ -9,8 +9,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from torch.profiler import ProfilerActivity, profile, record_function
 
 from profiles.trace_reading import (
     INPUT_MARK,
@@ -165,7 +167,7 @@ def test_backward_operators_belong_to_the_forward_operator_of_their_node() -> No
         ("aten::threshold_backward", 2, ""),
         ("aten::mm", 1, "top.0"),
         ("aten::mm", 1, "top.0"),
-        ("aten::sum", -1, ""),
+        ("aten::sum", 1, "top.0"),
         ("aten::mul", 1, "top.0"),
         ("aten::detach", -1, ""),
     ]
@@ -210,3 +212,26 @@ def test_the_peak_is_the_highest_running_sum_of_the_allocator() -> None:
     events = [Event("[memory]", at, bytes=size) for at, size in enumerate(sizes)]
     assert transient_peak_bytes(events[::-1]) == 250
     assert transient_peak_bytes([Event("aten::add", 0, 10)]) == 0
+
+
+def test_a_real_backward_pass_is_tied_but_for_its_ends() -> None:
+    """A bias's gradient is summed outside its node; what is done in place on a view records several
+    numbers. The first gradient comes from no operator, and handing them over is of none."""
+    layer, values = torch.nn.Linear(4, 4), torch.ones(2, 3, 4)
+    with profile(activities=[ProfilerActivity.CPU], record_shapes=True) as observed:
+        with record_function(PHASE_MARK + "forward"):
+            loss = torch.relu_(layer(values)).sum()
+        with record_function(PHASE_MARK + "backward"):
+            loss.backward()
+    calls = read_calls(observed.profiler.kineto_results.events())
+    tie_backward_to_forward(calls)
+    backward = [call for call in calls if call.phase == "backward"]
+    tied = {
+        (call.name, calls[call.forward_index].name) for call in backward if call.forward_index >= 0
+    }
+    assert ("aten::mm", "aten::linear") in tied
+    assert ("aten::sum", "aten::linear") in tied
+    assert ("aten::new_zeros", "aten::relu_") in tied
+    assert ("aten::clone", "aten::relu_") in tied
+    untied = {call.name for call in backward if call.forward_index < 0}
+    assert untied <= {"aten::ones_like", "aten::detach", "aten::new_empty_strided", "aten::copy_"}
