@@ -2,27 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from itertools import chain
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 
 from profiles.batch_prediction import TooFewSizesError, predict_batch
-from profiles.command_profiler import command_seconds, profile_command
 from profiles.disturbance import report_disturbed
-from profiles.duration import profiling_seconds
 from profiles.feasible import check_samples
-from profiles.measure_machine import MEASURE_MACHINE_S
-from profiles.profiler import profile_jobs
 from profiles.provenance import report_provenance
-from profiles.rounds import Plan
 from profiles.store import Store
 from rmixer.cost_identity import CostIdentity, cost_identity
-from rmixer.errors import InputError, RunFailed
+from rmixer.errors import InputError
 from rmixer.layout import Layout
 from rmixer.machine import Machine
 from rmixer.policies import Policy
 from rmixer.profile import ModelProfile
-from rmixer.workload import Job, Workload
+from rmixer.workload import Workload
 
 
 @dataclass(frozen=True)
@@ -139,100 +133,3 @@ def trained_devices(machine: Machine) -> Machine:
     """``machine`` as jobs can be executed on it: without its GPUs, which can be profiled and
     simulated, but not yet trained on."""
     return replace(machine, gpus=())
-
-
-def default_threads(machine: Machine) -> tuple[int, ...]:
-    """One thread, and all cores."""
-    return tuple(sorted({1, len(machine.cores)}))
-
-
-@dataclass(frozen=True)
-class ProfilingPlan:
-    """The jobs whose cost identities have no profile yet, how each is measured, and about how
-    long that takes."""
-
-    missing: Sequence[Job]
-    threads: Sequence[int]
-    seconds: float
-    plan: Plan = field(default_factory=Plan)
-
-
-def plan_profiling(
-    workload: Workload,
-    machine: Machine,
-    store: Store,
-    threads: Sequence[int],
-    plan: Plan | None = None,
-    again: bool = False,
-) -> ProfilingPlan:
-    """What is missing for ``workload`` at ``threads``; all of it to be taken ``again``."""
-    plan = plan or Plan()
-    _, missing = store.load(workload.jobs, machine, threads, plan.neighbours)
-    if again:
-        missing = _distinct(workload)
-    on_gpu = bool(machine.gpus)
-    seconds = _seconds(missing, len(machine.cores), threads, plan, on_gpu)
-    return ProfilingPlan(missing, threads, seconds, plan)
-
-
-def plan_from_nothing(workload: Workload, cores: int) -> ProfilingPlan:
-    """What is missing where not even the machine is known: all of it, and the machine."""
-    threads = tuple(sorted({1, cores}))
-    missing = _distinct(workload)
-    seconds = MEASURE_MACHINE_S + _seconds(missing, cores, threads, Plan())
-    return ProfilingPlan(missing, threads, seconds)
-
-
-def _distinct(workload: Workload) -> list[Job]:
-    """One job for each cost identity that can be profiled."""
-    jobs = [job for job in workload.jobs if not job.profile]
-    return list({cost_identity(job).key: job for job in jobs}.values())
-
-
-def _seconds(
-    jobs: Sequence[Job], cores: int, threads: Sequence[int], plan: Plan, on_gpu: bool = False
-) -> float:
-    """At most how long profiling ``jobs`` takes."""
-    programs = sum(job.command is not None for job in jobs)
-    model_s = profiling_seconds(cores, threads, plan, on_gpu)
-    return (len(jobs) - programs) * model_s + programs * command_seconds(threads, plan)
-
-
-def profile_missing(
-    plan: ProfilingPlan,
-    machine: Machine,
-    store: Store,
-    report: Callable[[str], None],
-    progress: Callable[[int, int], None] = lambda done, total: None,
-) -> None:
-    """Profile what ``plan`` lists, their data being prepared. Each profile is kept as soon as it is
-    made, so that an interrupted call goes on where it was. A job that fails keeps no other from
-    being profiled; raises :class:`RunFailed` after the last."""
-    jobs = [job for job in plan.missing if job.command is None]
-    programs = [job for job in plan.missing if job.command is not None]
-    profiles = chain(
-        profile_jobs(jobs, machine, plan.threads, plan.plan, report) if jobs else (),
-        (_profiled_program(job, machine, plan, report) for job in programs),
-    )
-    failed = []
-    progress(0, len(plan.missing))
-    for done, (job, found) in enumerate(zip(jobs + programs, profiles, strict=True), start=1):
-        try:
-            if isinstance(found, RunFailed):
-                raise found
-            store.save(found)
-        except (RunFailed, InputError) as failure:  # the latter: what was measured cannot be
-            report(f"{job.id}: {failure}")
-            failed.append(job.id)
-        progress(done, len(plan.missing))
-    if failed:
-        raise RunFailed(f"not profiled: {', '.join(failed)} (of {len(plan.missing)}); see above")
-
-
-def _profiled_program(
-    job: Job, machine: Machine, plan: ProfilingPlan, report: Callable[[str], None]
-) -> ModelProfile | RunFailed:
-    try:
-        return profile_command(job, machine, plan.threads, plan.plan, report)
-    except RunFailed as failure:
-        return failure

@@ -10,16 +10,15 @@ from typing import Protocol
 
 from executor.observer import Observer
 from experiments.execution import execute, prepare_data
-from experiments.inputs import (
-    Inputs,
+from experiments.inputs import Inputs, trained_devices
+from experiments.prediction import step_times_for, write_ablations, write_prediction
+from experiments.profiling_plan import (
     ProfilingPlan,
     default_threads,
     plan_from_nothing,
     plan_profiling,
     profile_missing,
-    trained_devices,
 )
-from experiments.prediction import step_times_for, write_ablations, write_prediction
 from experiments.report import MEASURED, PREDICTED, REPEAT, SEQUENTIAL, SEQUENTIAL_PREDICTED
 from experiments.run_folder import RunFolder
 from experiments.sweep import Sweep, sweep
@@ -74,11 +73,11 @@ def plan(workload: Workload, store: Store, voice: Voice) -> Plan:
     machine = store.known_machine()
     if machine is None:
         profiling = plan_from_nothing(workload, len(limits.usable_cores()))
-        check_feasible(profiling.missing, profiling.threads, voice.report)
+        check_feasible(profiling.parts, voice.report)
         return Plan(profiling, None)
     machine = trained_devices(machine)
     profiling = plan_profiling(workload, machine, store, default_threads(machine))
-    check_feasible(profiling.missing, profiling.threads, voice.report)
+    check_feasible(profiling.parts, voice.report)
     if profiling.missing:
         return Plan(profiling, None)
     return Plan(profiling, _sweep(_inputs(workload, store, voice), voice))
@@ -91,7 +90,7 @@ def run(workload: Workload, out: Path, store: Store, voice: Voice, *, verify: bo
     check_executable(workload)
     machine = trained_devices(store.this_machine(voice.report))
     profiling = plan_profiling(workload, machine, store, default_threads(machine))
-    check_feasible(profiling.missing, profiling.threads, voice.report)
+    check_feasible(profiling.parts, voice.report)
     RunFolder.check_target(out)
     prepare_data(workload, voice.bar)
     if profiling.missing:

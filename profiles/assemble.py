@@ -132,6 +132,7 @@ def _step_cost(
         leftover={lane: leftover_of(part, mean_us, noise) for lane, part in times.lanes.items()},
         exchange_us=statistics.median(blocks.exchanges_us or [0.0]),
         apart_us=apart_us,
+        waited=max(found.phases.waited, *blocks.waited or [0.0]),
     )
 
 

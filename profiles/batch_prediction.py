@@ -187,6 +187,7 @@ def _steps(known: _Known, sums: Sequence[Sums]) -> Iterable[StepCost]:
             found.update({name: found[name] * to_both for name in _STEP_TIMES})
         apart = fmean(cost.apart_us / cost.mean_us for cost in costs)
         found["apart_us"] = apart * found["mean_us"]
+        found["waited"] = max(cost.waited for cost in costs)
         found.update(closure={}, leftover={}, **_beside_others(known, low, high))
         yield replace(near, **found)
 

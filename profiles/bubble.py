@@ -16,6 +16,7 @@ from typing import Literal
 
 import numpy as np
 
+from profiles.kept_waiting import MOST_WAITED, Waiting
 from rmixer.training.process import WorkerProcess
 from rmixer.training.worker import Channel
 
@@ -23,6 +24,7 @@ Work = Literal["compute", "stream"]
 MATRIX = 96
 STREAM_BYTES = 64 << 20
 PROBE_PRODUCTS = 1000
+LOOK_S = 0.3
 
 
 def bubble(channel: Channel) -> None:
@@ -113,6 +115,14 @@ class Bubbles:
         for worker in self._workers:
             worker.send("count", units=PROBE_PRODUCTS)
         return statistics.mean(float(w.expect("counted", 60)["seconds"]) for w in self._workers)
+
+    def taken(self) -> dict[int, float]:
+        """The share of each core's time that others have, in a look of a moment; of those cores of
+        which they have hardly any nothing."""
+        waiting = {worker.cores[0]: Waiting(worker) for worker in self._workers}
+        self.run("compute", LOOK_S)
+        shares = {core: each.share() for core, each in waiting.items()}
+        return {core: share for core, share in sorted(shares.items()) if share > MOST_WAITED}
 
     def close(self) -> None:
         """End the processes."""

@@ -1,5 +1,5 @@
-"""What rounds of blocks gave, and which of them count: not those in which the machine was slow, its
-cores exchanged data slowly, or either changed in between."""
+"""What rounds of blocks gave, and which of them count: not those in which others had its cores, the
+machine was slow, its cores exchanged data slowly, or either changed in between."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from profiles.kept_waiting import MOST_WAITED
 from profiles.precision import PROBE_FACTOR, PROBE_QUANTILE, steady_rounds, unchanged_rounds
 from rmixer.step_statistics import stall_limit_s, step_statistics
 
@@ -20,8 +21,8 @@ LEAST_STEADY = 2
 @dataclass
 class Blocks:
     """What the rounds of one worker gave: the slower of two probes, two plain blocks and a profiled
-    one each, what an event cost the profiler at that time, and the slower of two exchanges between
-    its threads."""
+    one each, what an event cost the profiler at that time, the slower of two exchanges between its
+    threads, and for which share of the time of its cores it waited for them."""
 
     probes_s: list[float] = field(default_factory=list)
     plain: list[list[float]] = field(default_factory=list)
@@ -29,6 +30,12 @@ class Blocks:
     seconds: float = 0.0
     event_us: list[float] = field(default_factory=list)
     exchanges_us: list[float] = field(default_factory=list)
+    waited: list[float] = field(default_factory=list)
+
+    def undisturbed(self) -> Blocks:
+        """Those of the rounds in which it hardly waited for its cores."""
+        often = {i for i, share in enumerate(self.waited) if share > MOST_WAITED}
+        return self.only([i for i in range(len(self.probes_s)) if i not in often])
 
     def quick(self, slowest_exchange_us: float = math.inf) -> Blocks:
         """Those of the rounds in which the machine was not slow, by its probes, and no exchange
@@ -49,6 +56,7 @@ class Blocks:
             self.seconds,
             [self.event_us[i] for i in kept],
             [self.exchanges_us[i] for i in kept] if self.exchanges_us else [],
+            [self.waited[i] for i in kept] if self.waited else [],
         )
 
     @property
@@ -98,7 +106,8 @@ def slowest_exchange_us(passes: Sequence[Blocks], known_us: float = math.inf) ->
 def steady_together(passes: Sequence[Blocks], known_us: float = math.inf) -> Blocks:
     """The rounds that count, of all passes: cores that exchange slowly would make a mean of two
     speeds. Where hardly any round was spared, those in which the machine changed count too, and
-    where hardly any then, those in which they did exchange slowly."""
+    where hardly any then, those in which they did exchange slowly; and those in which others had
+    the cores where hardly any was without."""
     return _near_and_all(passes, known_us)[0]
 
 
@@ -112,6 +121,7 @@ def apart_s(passes: Sequence[Blocks], known_us: float = math.inf) -> float:
 def _near_and_all(passes: Sequence[Blocks], known_us: float) -> tuple[Blocks, Blocks]:
     """The rounds that count, and they with those like them in which the cores exchanged slowly."""
     limit_us = slowest_exchange_us(passes, known_us)
+    passes = _undisturbed(passes)
     near, everywhere = [b.quick(limit_us) for b in passes], [b.quick() for b in passes]
     unchanged = together([blocks.unchanged() for blocks in near])
     if len(unchanged.probes_s) >= LEAST_STEADY:
@@ -119,6 +129,13 @@ def _near_and_all(passes: Sequence[Blocks], known_us: float) -> tuple[Blocks, Bl
     whole = together(everywhere)
     steady = together(near)
     return (steady if len(steady.probes_s) >= LEAST_STEADY else whole), whole
+
+
+def _undisturbed(passes: Sequence[Blocks]) -> Sequence[Blocks]:
+    """Each with the rounds in which it had its cores to itself; as they are, where these are hardly
+    any."""
+    kept = [blocks.undisturbed() for blocks in passes]
+    return kept if len(together(kept).probes_s) >= LEAST_STEADY else passes
 
 
 def together(passes: Sequence[Blocks]) -> Blocks:
@@ -130,6 +147,7 @@ def together(passes: Sequence[Blocks]) -> Blocks:
         math.fsum(blocks.seconds for blocks in passes),
         [cost for blocks in passes for cost in blocks.event_us],
         [each_us for blocks in passes for each_us in blocks.exchanges_us],
+        [share for blocks in passes for share in blocks.waited],
     )
 
 
@@ -137,7 +155,7 @@ def unlikeness(passes: Sequence[Blocks], known_us: float = math.inf) -> float:
     """How far the largest mean step of any pass is above the smallest, as a fraction of it: of
     all their rounds, but of those with fast exchange alone where every pass has some."""
     limit_us = slowest_exchange_us(passes, known_us)
-    steady = [blocks.quick(limit_us).unchanged() for blocks in passes]
+    steady = [blocks.undisturbed().quick(limit_us).unchanged() for blocks in passes]
     compared = steady if all(blocks.plain for blocks in steady) else passes
     means = [statistics.fmean(blocks.block_means_s) for blocks in compared]
     return max(means) / min(means) - 1.0

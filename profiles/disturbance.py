@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
+from profiles.kept_waiting import MOST_WAITED
 from rmixer.profile import ModelProfile, StepCost
 
 WORST_CLOSURE, WORST_REPEATABILITY = 0.06, 0.15
@@ -13,6 +14,8 @@ WORST_CLOSURE, WORST_REPEATABILITY = 0.06, 0.15
 def disturbed(step: StepCost) -> str:
     """In words what ``step`` shows of it; nothing where it does not."""
     where = f"with {step.threads} thread(s)" + (" on the GPU" if step.device == "gpu" else "")
+    if step.waited > MOST_WAITED:
+        return f"{where} it waited {step.waited:.0%} of the time for its cores, which others had"
     lane, closure = max(step.closure.items(), key=lambda item: abs(item[1]), default=("", 0.0))
     if abs(closure) > WORST_CLOSURE:
         return f"{where} operators and gaps on lane {lane} add up to {1 + closure:.0%} of the step"

@@ -6,10 +6,14 @@ from collections.abc import Sequence
 
 from profiles.crew import PASSES
 from profiles.neighbours import LONGEST_SLOWDOWN, WORKS, bubble_levels
+from profiles.phases import MEASURED_STEPS
 from profiles.rounds import PATIENCE, Plan
 from profiles.session import LEAST_FIRST_STEPS
+from rmixer.training.train_job import EVALUATION_BATCHES, WARMUP_STEPS
 
 START_AND_PHASES_S, GPU_START_S = 11.0, 15.0
+PHASES_STEPS = MEASURED_STEPS - WARMUP_STEPS + EVALUATION_BATCHES // 2
+"""After those by which a step is known; a batch is evaluated in about half a step."""
 ROUND_STEPS = 6
 """At least: three blocks of one step, each after one that is not counted."""
 READY_STEPS = LEAST_FIRST_STEPS + 2
@@ -30,9 +34,9 @@ def profiling_seconds(
 
 def slow_step_seconds(step_s: float, spare: int, plan: Plan) -> float | None:
     """About how long one count of threads, which leaves ``spare`` cores, takes from when its first
-    worker is ready, where steps of ``step_s`` make it longer than :func:`profiling_seconds` has
-    it: no block is less than a step. Else None."""
-    steps: float = PASSES * plan.least_rounds * ROUND_STEPS + (PASSES - 1) * READY_STEPS
+    worker has warmed up, where steps of ``step_s`` make it longer than :func:`profiling_seconds`
+    has it: no block is less than a step. Else None."""
+    steps: float = PHASES_STEPS + PASSES * (plan.least_rounds * ROUND_STEPS + READY_STEPS)
     if plan.neighbours and (levels := bubble_levels(spare)):
         steps += 1 + len(levels) * len(WORKS) * LONGEST_SLOWDOWN
     seconds = (steps + STRUCTURE_STEPS) * step_s

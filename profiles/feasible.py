@@ -9,35 +9,41 @@ from profiles.crew import PASSES
 from profiles.data_size import known_samples
 from profiles.limits import free_memory_bytes, usable_gpus
 from profiles.memory_prediction import predict_memory
+from rmixer.cluster import MEMORY_MARGIN
 from rmixer.errors import InputError
 from rmixer.models.size import check_batch, model_size
 from rmixer.workload import Job
 
 IDLE_BYTES = 300 << 20
 """Of a worker without a job, at most."""
-MOST_BESIDE_BYTES = 2 << 30
-"""Over weights and optimizer state at its own batch, of any model of the registry (1.9 GiB)."""
+MOST_BESIDE_BYTES = 3 << 30
+"""Over weights and optimizer state at its own batch, of any model of the registry (2.6 GiB)."""
 GIB = 1 << 30
 
 
 def needed_bytes(job: Job, workers: int) -> int:
-    """What ``job``, a model of the registry, takes by prediction with ``workers``, one of which
-    holds it."""
-    return predict_memory(job).grown_bytes + workers * IDLE_BYTES
+    """What ``job``, a model of the registry, takes at most by prediction with ``workers``, one of
+    which holds it. What lies free between tensors is a matter of chance, and PyTorch's profiler
+    moves them about: of all but what is kept from step to step there is a fifth more."""
+    found = predict_memory(job)
+    kept_bytes = found.parameter_bytes + found.optimizer_bytes
+    passing_bytes = found.grown_bytes - kept_bytes
+    return kept_bytes + round(MEMORY_MARGIN * passing_bytes) + workers * IDLE_BYTES
 
 
 def check_feasible(
-    jobs: Sequence[Job], threads: Sequence[int], report: Callable[[str], None]
+    parts: Sequence[tuple[Job, Sequence[int]]], report: Callable[[str], None]
 ) -> None:
-    """Raise :class:`InputError` for one of ``jobs`` to be profiled at ``threads`` that needs more
-    than all free memory, or whose batch is too small for it or, where that is known, larger than
-    its data. Models outside of the registry and programs cannot be told before they run.
-    ``report`` hears of each that is not told by its size alone, which takes seconds."""
+    """Raise :class:`InputError` for a job of ``parts``, each with the counts of threads at which it
+    is to be profiled, that needs more than all free memory, or whose batch is too small for it or,
+    where that is known, larger than its data. Models outside of the registry and programs cannot be
+    told before they run. ``report`` hears of each that is not told by its size alone, which takes
+    seconds."""
     free_bytes = free_memory_bytes()
-    workers = PASSES * len(threads) * (2 if usable_gpus() else 1)
-    for job in jobs:
+    kinds = 2 if usable_gpus() else 1
+    for job, threads in parts:
         if job.in_registry:
-            _check(job, workers, free_bytes, report)
+            _check(job, PASSES * len(threads) * kinds, free_bytes, report)
 
 
 def _check(job: Job, workers: int, free_bytes: int, report: Callable[[str], None]) -> None:

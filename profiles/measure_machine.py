@@ -12,6 +12,7 @@ import numpy as np
 from profiles import limits
 from profiles.bubble import STREAM_BYTES, Bubbles
 from profiles.gpu_meter import driver_version
+from profiles.kept_waiting import taken_in_words
 from rmixer.fingerprint import take_fingerprint
 from rmixer.machine import Gpu, Machine
 from rmixer.training.process import WorkerProcess
@@ -42,6 +43,9 @@ def measure_machine(name: str | None = None, report: Callable[[str], None] = pri
                 compute[k].append(sum(bubbles.run("compute", BLOCK_S, k)))
                 stream[k].append(sum(bubbles.run("stream", BLOCK_S, k)))
             probes.extend(bubbles.probe() for _ in range(3))
+        taken = bubbles.taken()
+    if words := taken_in_words(taken):
+        report(f"{words}; then `rmixer machine --again`")
     # A round's own single core is its yardstick: the machine's speed drifts between rounds.
     # More than k times one core's rate is that drift too.
     capacity = {

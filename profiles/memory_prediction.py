@@ -11,15 +11,16 @@ from torch import Tensor
 from torch._subclasses.fake_tensor import FakeTensorMode
 
 from profiles.data_size import known_samples
+from profiles.phases import MEASURED_STEPS
+from profiles.repeated_steps import RepeatedSteps
 from profiles.storage_watch import StorageWatch
-from profiles.tensor_heap import TensorHeap
 from profiles.watched_step import INPUT, OPTIMIZER, blank, peak_by_use, watch_training
 from rmixer.data.arrays import Arrays, Column
 from rmixer.data.batches import Batches
 from rmixer.errors import InputError
 from rmixer.models.size import check_batch
 from rmixer.training.step import Substitute
-from rmixer.training.train_job import EVALUATION_BATCHES, WARMUP_STEPS
+from rmixer.training.train_job import EVALUATION_BATCHES
 from rmixer.workload import Job
 
 MAPPED_AROUND_BYTES = 1 << 16
@@ -30,9 +31,9 @@ MAPPED_AROUND_BYTES = 1 << 16
 class PredictedMemory:
     """The tensors of a job on the CPU when they are the most, by use: ``parameter_bytes`` (buffers
     included), ``gradient_bytes``, ``optimizer_bytes``, ``activation_bytes`` (all that a step makes
-    for itself, gathered rows included), ``input_bytes`` of batches. A worker grows by
+    for itself, gathered rows included), ``input_bytes`` of batches. A worker grows in a long run by
     ``heap_bytes``: the same, and what lies free between them; ``data_bytes`` of prepared data are
-    mapped and read by a short run."""
+    mapped and read by as short a one as is measured."""
 
     parameter_bytes: int
     gradient_bytes: int
@@ -58,12 +59,12 @@ def predict_memory(job: Job) -> PredictedMemory:
     """The memory of ``job``, a model of the registry, in training and evaluation; its data is not
     looked at. Raises :class:`InputError` for other jobs."""
     check_predictable(job)
-    heap = TensorHeap()
+    heap = RepeatedSteps()
     fake, watch = FakeTensorMode(), StorageWatch(OPTIMIZER, heap)
     arrays, twin, places = blank(job)
     batches = _FakeBatches(arrays, job, twin.inputs, fake, watch)
     with fake, watch:
-        watch_training(job, "cpu", Substitute(batches, places), watch)
+        watch_training(job, "cpu", Substitute(batches, places), watch, heap)
     names = (*twin.inputs, *twin.measured_inputs)
     read = _samples_read(job)
     return PredictedMemory(
@@ -106,8 +107,8 @@ class _FakeBatches(Batches):
 
 
 def _samples_read(job: Job) -> int:
-    """By a short run: those of the first steps and of the evaluation, as many as there are."""
-    trained, evaluated = WARMUP_STEPS * job.batch, EVALUATION_BATCHES * job.batch
+    """By the steps that are measured and the evaluation, as many as there are."""
+    trained, evaluated = MEASURED_STEPS * job.batch, EVALUATION_BATCHES * job.batch
     if samples := known_samples(job):
         trained, evaluated = min(trained, samples.train), min(evaluated, samples.held_out)
     return trained + evaluated

@@ -5,30 +5,35 @@ from __future__ import annotations
 import dataclasses
 import statistics
 import tempfile
+from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import pairwise, zip_longest
 from pathlib import Path
 
+from profiles.kept_waiting import MOST_WAITED, Waiting
 from rmixer.errors import RunFailed
 from rmixer.training.process import WorkerProcess
 from rmixer.training.train_job import WARMUP_STEPS
 from rmixer.workload import Job
 
-STEPS = 15
+MEASURED_STEPS = 20
+"""By then the memory has grown nearly as far as it does (:mod:`profiles.repeated_steps`)."""
 REPEATS = 2
-REPEATED_S = 3.0
+REPEATED_S = 5.0
 
 
 @dataclass(frozen=True)
 class PhaseTimes:
     """Seconds of each phase but training, of each of the first steps, and the worker's peak of
-    resident memory, on a GPU of what torch's allocator took of it."""
+    resident memory, on a GPU of what torch's allocator took of it; and for which share of the time
+    of its cores it waited for them."""
 
     build_s: float
     evaluate_s: float
     save_s: float
     first_steps_s: tuple[float, ...]
     peak_bytes: int
+    waited: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -36,17 +41,26 @@ class _Run:
     phases_s: dict[str, float]
     steps_s: tuple[float, ...]
     peak_bytes: int
+    waited: float
 
 
-def measure_phases(worker: WorkerProcess, job: Job, device: str = "cpu") -> PhaseTimes:
+def measure_phases(
+    worker: WorkerProcess,
+    job: Job,
+    device: str = "cpu",
+    hear_step_s: Callable[[float], None] = lambda step_s: None,
+) -> PhaseTimes:
     """The median of short runs of ``job`` on ``device`` in a warm worker, of one where that takes
-    seconds; the peak is the first one's."""
+    seconds, and of those in which it had its cores to itself where there are any; the peak is the
+    highest. ``hear_step_s`` hears early how long a step takes."""
+    job = dataclasses.replace(job, steps=MEASURED_STEPS)
     with tempfile.TemporaryDirectory(prefix="rmixer-") as folder:
         path = Path(folder) / "model.pt"
-        runs = [_one_run(worker, dataclasses.replace(job, steps=WARMUP_STEPS), path, device)]
+        runs = [_one_run(worker, job, path, device, hear_step_s)]
         if sum(runs[0].phases_s.values()) * REPEATS < REPEATED_S:
-            longer = dataclasses.replace(job, steps=STEPS)
-            runs += [_one_run(worker, longer, path, device) for _ in range(REPEATS)]
+            runs += [_one_run(worker, job, path, device) for _ in range(REPEATS)]
+    peak_bytes = max(run.peak_bytes for run in runs)
+    runs = [run for run in runs if run.waited <= MOST_WAITED] or runs
     by_step = zip_longest(*(run.steps_s for run in runs))
     return PhaseTimes(
         **{
@@ -56,12 +70,20 @@ def measure_phases(worker: WorkerProcess, job: Job, device: str = "cpu") -> Phas
         first_steps_s=tuple(
             statistics.median(time for time in times if time is not None) for times in by_step
         ),
-        peak_bytes=runs[0].peak_bytes,
+        peak_bytes=peak_bytes,
+        waited=max(run.waited for run in runs),
     )
 
 
-def _one_run(worker: WorkerProcess, job: Job, path: Path, device: str) -> _Run:
+def _one_run(
+    worker: WorkerProcess,
+    job: Job,
+    path: Path,
+    device: str,
+    hear_step_s: Callable[[float], None] | None = None,
+) -> _Run:
     told = {"job": vars(job), "save_to": str(path), "device": device}
+    waiting = Waiting(worker)
     worker.start("rmixer.training.train_job:train_job", **told)
     begins: list[tuple[str, float]] = []
     ends: list[float] = []
@@ -73,6 +95,9 @@ def _one_run(worker: WorkerProcess, job: Job, path: Path, device: str) -> _Run:
             begins.append((message["phase"], message["at"]))
         elif message["kind"] == "steps":
             ends.extend(message["ends"])
+            if hear_step_s and len(ends) >= WARMUP_STEPS:
+                hear_step_s(min(end_s - start_s for start_s, end_s in pairwise(ends)))
+                hear_step_s = None
         elif message["kind"] == "done":
             moments = [at for _, at in begins] + [message["at"]]
             phases = {
@@ -84,4 +109,4 @@ def _one_run(worker: WorkerProcess, job: Job, path: Path, device: str) -> _Run:
             ]
             answer = message["answer"]
             peak_bytes = answer["peak_bytes" if device == "cpu" else "gpu_bytes"]
-            return _Run(phases, tuple(steps), peak_bytes)
+            return _Run(phases, tuple(steps), peak_bytes, waiting.share())

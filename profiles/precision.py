@@ -44,6 +44,8 @@ class SteadyRounds:
 
 def steady_rounds(probes_s: Sequence[float]) -> SteadyRounds:
     """The rounds that a stalled or throttled machine did not spoil."""
+    if not probes_s:
+        return SteadyRounds((), 0)
     limit = PROBE_FACTOR * float(np.quantile(probes_s, PROBE_QUANTILE))
     kept = tuple(index for index, probe in enumerate(probes_s) if probe <= limit)
     return SteadyRounds(kept, len(probes_s) - len(kept))

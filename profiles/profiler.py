@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 from profiles.crew import PASSES, Crew
 from profiles.job_type import check_gpus
+from profiles.kept_waiting import taken_in_words
 from profiles.limits import free_memory_bytes
 from profiles.rounds import Plan, measure_in_turn
 from profiles.sizes_together import sizes_together
@@ -31,14 +32,16 @@ def profile_jobs(
     Each count is taken twice, in a fresh worker each time, on other cores where there are more:
     what the two say differently is the profile's ``repeatability``. Batch sizes of one model that
     follow each other are taken together: a round of each in turn where the memory holds them, else
-    part by part, and the second workers in the opposite order. ``report`` hears where the machine
-    was too noisy for the precision that ``plan`` wants, or its cores exchanged data slowly all the
-    while.
+    part by part, and the second workers in the opposite order. ``report`` hears where other
+    programs have the cores, where the machine was too noisy for the precision that ``plan`` wants,
+    or its cores exchanged data slowly all the while.
     """
     plan = plan or Plan()
     check_gpus(machine)
     left = len(jobs)
     with Crew(machine, threads) as crew:
+        if words := taken_in_words(crew.bubbles.taken()):
+            report(words)
         for parts in sizes_together(jobs, crew.workers, free_memory_bytes()):
             with contextlib.ExitStack() as ending:
                 subjects: list[list[Subject]] = []

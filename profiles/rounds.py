@@ -2,8 +2,9 @@
 
 Each round begins and ends with a probe of the machine and, where the step has several threads, of
 how fast their cores exchange data. Rounds in which either was slow at either end are kept apart,
-and so are those whose blocks show that the machine changed in between. Rounds follow until the mean
-step is known well enough or their time is over.
+and so are those whose blocks show that the machine changed in between, and those in which the
+worker's threads waited for their cores. Rounds follow until the mean step is known well enough or
+their time is over.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from dataclasses import dataclass
 
 from profiles.bubble import Bubbles
 from profiles.counted_rounds import Blocks, slowest_exchange_us, steady_together
+from profiles.kept_waiting import Waiting
 from profiles.precision import half_width
 from rmixer.errors import RunFailed
 from rmixer.training.process import WorkerProcess
@@ -71,9 +73,11 @@ class Rounds:
     def _take(self) -> None:
         blocks, ask = self.blocks, self._worker.ask
         before_s, before_us = self._bubbles.probe(), ask("exchange")["exchange_us"]
+        waiting = Waiting(self._worker)
         blocks.plain.append(ask("block", seconds=BLOCK_S)["durations"])
         blocks.profiled.append(ask("profiled", seconds=BLOCK_S))
         blocks.plain.append(ask("block", seconds=BLOCK_S)["durations"])
+        blocks.waited.append(waiting.share())
         blocks.event_us.append(ask("calibrate")["event_us"])
         blocks.exchanges_us.append(max(before_us, ask("exchange")["exchange_us"]))
         blocks.probes_s.append(max(before_s, self._bubbles.probe()))
@@ -103,7 +107,8 @@ class Rounds:
         if len(self.blocks.probes_s) < self._plan.least_rounds:
             return False
         limit_us = slowest_exchange_us([self.blocks], self._fastest_us)
-        return len(self.blocks.quick(limit_us).unchanged().probes_s) >= self._plan.least_rounds
+        counted = self.blocks.undisturbed().quick(limit_us).unchanged()
+        return len(counted.probes_s) >= self._plan.least_rounds
 
 
 def measure_in_turn(workers: Sequence[Rounds]) -> None:

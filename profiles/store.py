@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import fields, replace
 from pathlib import Path
@@ -10,6 +9,7 @@ from pathlib import Path
 from profiles import limits
 from profiles.batch_prediction import same_but_batch
 from profiles.imported_simulation import simulated_profile
+from profiles.lacking_counts import lacking_counts
 from profiles.measure_machine import measure_machine
 from profiles.other_places import with_other_places
 from rmixer.cost_identity import CostIdentity, cost_identity
@@ -129,13 +129,7 @@ class Store:
                 found[key] = _imported(job, machine)
                 continue
             profile = self.find(machine.name, key)
-            known = {
-                (step.device, step.threads)
-                for step in (profile.steps if profile else ())
-                if step.compute_slowdown or not neighbours or step.threads >= len(machine.cores)
-            }
-            held = set(_kinds(job, machine)) - set(profile.does_not_fit if profile else ())
-            if profile is None or not set(itertools.product(held, threads)) <= known:
+            if profile is None or lacking_counts(profile, job, machine, threads, neighbours):
                 missing[key] = job
             else:
                 found[key] = profile
@@ -202,13 +196,6 @@ def _read_machine(path: Path) -> Machine:
         allowed = f"{path.parent.name!r}, its folder's name"
         raise InputError(path, "name", repr(machine.name), allowed)
     return machine
-
-
-def _kinds(job: Job, machine: Machine) -> tuple[str, ...]:
-    """What a profile of ``job`` is of: a program runs on one kind of device, a model on each."""
-    if job.command is not None:
-        return ("gpu",) if job.command.gpus else ("cpu",)
-    return ("cpu", "gpu") if machine.gpus else ("cpu",)
 
 
 def _read(folder: Path, machine: str) -> ModelProfile:

@@ -8,12 +8,14 @@ import re
 import statistics
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
+from functools import partial
 
 from profiles.assemble import Found, assemble, event_costs
 from profiles.counted_rounds import fastest_exchange_us, steady_together
 from profiles.crew import GPU, Crew, Staff
 from profiles.disturbance import disturbed
 from profiles.duration import slow_step_seconds
+from profiles.kept_waiting import MOST_WAITED
 from profiles.neighbours import measure_gpu_neighbours, measure_neighbours
 from profiles.phases import measure_phases
 from profiles.precision import PROBE_FACTOR, blocks_needed
@@ -75,11 +77,11 @@ class Subject:
             found.input = worker.call(_MEASURE_INPUT, job=job)
         if number == 0:
             found.idle_bytes = worker.call("profiles.session:idle_bytes", device=found.device)
-            found.phases = measure_phases(worker, self.job, found.device)
+            found.phases = measure_phases(
+                worker, self.job, found.device, partial(self._tell_if_slow, found.threads)
+            )
         arguments = {"job": job, "device": found.device, "block_s": BLOCK_S}
         found.ready = worker.ask("task", task="profiles.session:session", arguments=arguments)
-        if number == 0:
-            self._tell_if_slow(found)
         bubbles = self._crew.bubbles.facing(worker.cores)
         return Rounds(worker, bubbles, self._plan, self._known_us(found), found.passes)
 
@@ -110,13 +112,12 @@ class Subject:
             bubble = self._crew.gpu_bubble()
             found.on_gpu = measure_gpu_neighbours(worker, bubble, alone_s, sweep_s)
 
-    def _tell_if_slow(self, found: Found) -> None:
-        step_s = min(found.ready["first_steps_s"])
-        spare = len(self._machine.cores) - found.threads
+    def _tell_if_slow(self, threads: int, step_s: float) -> None:
+        spare = len(self._machine.cores) - threads
         if needed_s := slow_step_seconds(step_s, spare, self._plan):
             self._report(
                 f"{self.job.model}, batch {self.job.batch}: a step takes {step_s:.1f} s, so with "
-                f"{found.threads} thread(s) this takes about {needed_s:.0f} s more"
+                f"{threads} thread(s) this takes about {needed_s:.0f} s more"
             )
 
     def _known_us(self, found: Found) -> float:
@@ -168,12 +169,25 @@ class Subject:
         return profile
 
     def _wrong_with(self, found: Found, step: StepCost) -> Iterator[str]:
+        if words := _others_had_its_cores(found, step):
+            yield f"{words}: end what else runs on this machine, and {_AGAIN}"
+            return  # the rest comes from that
         if step.exchange_us > PROBE_FACTOR * found.fastest_exchange_us:
             yield _far_apart(found, step)
         if words := disturbed(step):
             yield f"{words}: the machine was not the same throughout; {_AGAIN}"
         if step.half_width > self._plan.precision:
             yield _too_noisy(found, step, self._plan)
+
+
+def _others_had_its_cores(found: Found, step: StepCost) -> str:
+    """In words that they had, as far as it matters; nothing where it does not."""
+    if step.waited > MOST_WAITED:
+        return disturbed(step)
+    if all(blocks.undisturbed().plain for blocks in found.passes):
+        return ""
+    where = f"with {step.threads} thread(s)"
+    return f"{where} others had the cores of one of its two workers, which is left out"
 
 
 def _far_apart(found: Found, step: StepCost) -> str:

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from profiles.data_size import known_samples
 from profiles.limits import usable_memory_bytes
+from profiles.repeated_steps import RepeatedSteps
 from profiles.storage_watch import StorageWatch
 from rmixer.data.arrays import Arrays, shape_of
 from rmixer.data.batches import Batches
@@ -24,7 +25,10 @@ INPUT_SHARE = 0.25
 """Of the memory: a batch is held up to three times. Beyond it the system would end this process, or
 another."""
 STEPS = 3
-"""The optimizer's state appears in the first, and the last one's activations beside it."""
+"""The optimizer's state appears in the first, and the second one's activations beside it; the third
+is like all that follow."""
+EVALUATED = 3
+"""Batches: the second is there beside what is left of the first, and the third is like the rest."""
 PARAMETERS, GRADIENTS, OPTIMIZER = "parameters", "gradients", "optimizer"
 ACTIVATIONS, INPUT = "activations", "input"
 _PARTS = {
@@ -65,11 +69,11 @@ def blank_substitute(job: Job) -> Substitute:
 
 
 def _blank_arrays(job: Job) -> Arrays:
-    """A batch to train on and one held out, no larger than that part of the data, of the data set's
-    shapes; all values are one zero."""
+    """A batch to train on and :data:`EVALUATED` held out, no more than that part of the data has,
+    of the data set's shapes; all values are one zero."""
     columns = dataset_entry(job.entry.dataset).load().columns
-    samples = known_samples(job)
-    rows = job.batch + (min(job.batch, samples.held_out) if samples else job.batch)
+    samples, held_out = known_samples(job), EVALUATED * job.batch
+    rows = job.batch + (min(held_out, samples.held_out) if samples else held_out)
     values = {
         name: np.broadcast_to(np.zeros((), column.stored), shape_of(column, rows))
         for name, column in columns.items()
@@ -77,13 +81,24 @@ def _blank_arrays(job: Job) -> Arrays:
     return Arrays(columns, values, train_rows=job.batch)
 
 
-def watch_training(job: Job, device: str, substitute: Substitute, watch: StorageWatch) -> None:
+def watch_training(
+    job: Job,
+    device: str,
+    substitute: Substitute,
+    watch: StorageWatch,
+    heap: RepeatedSteps | None = None,
+) -> None:
     """Build the step of ``job`` on ``device``, run :data:`STEPS` and evaluate, while ``watch``,
-    which is active, is told what each tensor is for."""
+    which is active, is told what each tensor is for. ``heap``, where the tensors are put, goes on
+    between."""
     step = TrainingStep(job, device, substitute)
     watch.belong(step.tensors_by_use()["parameter"], PARAMETERS)
     for _ in range(STEPS):
+        if heap:
+            heap.step_begins()
         _run(step, watch)
+    if heap:
+        heap.go_on()
     _evaluate(step, watch)
 
 
@@ -114,8 +129,11 @@ def _run(step: TrainingStep, watch: StorageWatch) -> None:
 
 @torch.no_grad()
 def _evaluate(step: TrainingStep, watch: StorageWatch) -> None:
-    """What :meth:`TrainingStep.evaluate` does with one batch."""
+    """What :meth:`TrainingStep.evaluate` does with its first batches."""
     step.model.eval()
-    for loaded in step.batches.held_out(1, step.model.measured_inputs):
+    found: list[Tensor] = []
+    for loaded in step.batches.held_out(EVALUATED, step.model.measured_inputs):
         batch = {name: values.to(step.device) for name, values in loaded.items()}
-        step.model.measure(batch, step.model.gather(batch)[1])
+        measured = step.model.measure(batch, step.model.gather(batch)[1])
+        if step.device.type == "cpu":  # of another device copies are kept, on the host
+            found.extend(measured.values())

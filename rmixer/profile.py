@@ -108,7 +108,9 @@ class StepCost:
     left over, or it was not measured), from ``sensitivity``, all points of the sweep; ``pressure``
     is how much one such job slows a streaming neighbour, from 0 (as a compute loop does) to 1 (as
     another stream does). Phases other than training are seconds; warm-up is that of the first
-    ``warmup_steps`` of the profile. Only of a command job are known ``core_us``, the processor time
+    ``warmup_steps`` of the profile. ``waited`` is for which share of the time of its cores it was
+    ready and others had them, in the rounds that count or in its phases, whichever is more; 0 also
+    where the system does not tell. Only of a command job are known ``core_us``, the processor time
     that all its processes spend on a step, and ``gpu_us``, how long its GPU is busy with one.
     """
 
@@ -143,6 +145,7 @@ class StepCost:
     leftover: dict[str, Leftover] = field(default_factory=dict)
     exchange_us: NonNegative = 0.0
     apart_us: NonNegative = 0.0
+    waited: Annotated[float, Field(ge=0, le=1)] = 0.0
 
     @property
     def expected_us(self) -> float:

@@ -74,7 +74,7 @@ def run(
     """Profile MODELS, or the models of a workload: operators, step times, memory, phases, and how
     each suffers and causes contention. Only what is missing is measured."""
     from experiments.execution import prepare_data
-    from experiments.inputs import default_threads, plan_profiling, profile_missing
+    from experiments.profiling_plan import default_threads, plan_profiling, profile_missing
     from profiles.disturbance import report_disturbed
     from profiles.feasible import check_feasible
     from profiles.provenance import report_provenance
@@ -109,11 +109,11 @@ def run(
         known, _ = store.load(jobs, machine, counts, measured.neighbours)
         report_provenance(known.values(), machine, True, report)
         report_disturbed(known.values(), report)
-    if not plan.missing:
+    if not plan.parts:
         report("all of them are profiled already (--again measures them anew)")
         return
-    check_feasible(plan.missing, counts, report)
-    report(f"profiling {len(plan.missing)} model(s), about {plan.seconds:.0f} s")
+    check_feasible(plan.parts, report)
+    report(f"profiling {len(plan.parts)} model(s), about {plan.seconds:.0f} s")
     prepare_data(Workload("profile", 0, tuple(plan.missing)), bar)
     with bar("profiling", plan.seconds) as progress:
         profile_missing(plan, machine, store, report, progress)

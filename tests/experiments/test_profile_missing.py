@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from experiments import inputs
-from experiments.inputs import ProfilingPlan, profile_missing
+from experiments import profiling_plan
+from experiments.profiling_plan import ProfilingPlan, plan_profiling, profile_missing
+from profiles.rounds import Plan
 from profiles.store import Store
 from rmixer.errors import RunFailed
 from rmixer.profile import ModelProfile
-from rmixer.workload import Job
-from sim.made_up import make_job, make_machine, make_operator, make_profile
+from rmixer.workload import Job, Workload
+from sim.made_up import make_job, make_machine, make_operator, make_profile, make_step
 
 
 def test_those_after_it_are_profiled_and_kept_and_the_call_fails(
@@ -29,11 +31,11 @@ def test_those_after_it_are_profiled_and_kept_and_the_call_fails(
         yield RunFailed("worker 7 was killed by SIGKILL")
         yield made
 
-    monkeypatch.setattr(inputs, "profile_jobs", profile_jobs)
+    monkeypatch.setattr(profiling_plan, "profile_jobs", profile_jobs)
     store, said, seen = Store(), [], []
     with pytest.raises(RunFailed, match=r"^not profiled: a \(of 2\)"):
         profile_missing(
-            ProfilingPlan([first, second], (1,), 1.0),
+            ProfilingPlan([(first, (1,)), (second, (1,))], 1.0),
             make_machine(),
             store,
             said.append,
@@ -42,3 +44,36 @@ def test_those_after_it_are_profiled_and_kept_and_the_call_fails(
     assert said == ["a: worker 7 was killed by SIGKILL"]
     assert seen == [(0, 2), (1, 2), (2, 2)]
     assert [profile.key for profile in store.profiles("made-up")] == [made.key]
+
+
+def test_only_the_counts_of_threads_that_are_missing_are_measured(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One job is known with one thread, one not at all, one wholly; those alike are measured
+    together, in their order."""
+    monkeypatch.setenv("RMIXER_HOME", str(tmp_path))
+    machine, store = make_machine(cores=2), Store()
+    jobs = [make_job(f"j{batch}", batch=batch) for batch in (16, 32, 64, 128)]
+    workload = Workload("profile", 0, tuple(jobs))
+    for job, threads in ((jobs[0], 1), (jobs[3], 1), (jobs[3], 2)):
+        steps, operators = [make_step(threads=threads)], [make_operator(8_000.0, threads=threads)]
+        made = make_profile("criteo_dlrm", steps, operators, batch=job.batch)
+        store.save(replace(made, machine=machine.name))
+    plan = Plan(neighbours=False)
+    needed = plan_profiling(workload, machine, store, (1, 2), plan)
+    assert needed.parts == [(jobs[0], (2,)), (jobs[1], (1, 2)), (jobs[2], (1, 2))]
+    again = plan_profiling(workload, machine, store, (1, 2), plan, again=True)
+    assert again.parts == [(job, (1, 2)) for job in jobs]
+    assert again.seconds == pytest.approx(8 / 5 * needed.seconds)
+    asked: list[tuple[list[int], tuple[int, ...]]] = []
+
+    def profile_jobs(
+        jobs: Sequence[Job], machine: Any, threads: tuple[int, ...], *_: Any
+    ) -> Iterator[RunFailed]:
+        asked.append(([job.batch for job in jobs], threads))
+        return (RunFailed("not today") for _ in jobs)
+
+    monkeypatch.setattr(profiling_plan, "profile_jobs", profile_jobs)
+    with pytest.raises(RunFailed, match=r"j16, j32, j64 \(of 3\)"):
+        profile_missing(needed, machine, store, lambda words: None)
+    assert asked == [([16], (2,)), ([32, 64], (1, 2))]

@@ -15,7 +15,7 @@ from profiles.disturbance import disturbed, report_disturbed
 from profiles.neighbours import Neighbours
 from profiles.operator_formulas import OperatorWork
 from profiles.phases import PhaseTimes
-from profiles.subject import _far_apart
+from profiles.subject import _far_apart, _others_had_its_cores
 from profiles.trace_reading import INPUT_MARK, Called
 from rmixer.profile import ModelProfile, Sensitivity
 from sim.made_up import make_job, make_machine, make_profile
@@ -125,6 +125,28 @@ def test_cores_that_were_far_apart_all_the_while_are_told() -> None:
     (step,) = assemble(make_job(), make_machine(), [measured], 0.05).steps
     assert (step.rounds, step.exchange_us, step.apart_us) == (2, 72.0, 0.0)
     assert "took 1.8 times as long to exchange data" in _far_apart(measured, step)
+
+
+def test_others_that_had_the_cores_are_told() -> None:
+    """All the while; in one worker's rounds, and the other's count; in the phases alone; not in
+    one round of three."""
+    alone, shared = blocks(1 * MS, [0.05] * 3), blocks(1.9 * MS, [0.05] * 2)
+    alone.waited, shared.waited = [0.0, 0.3, 0.01], [0.48, 0.46]
+    (step,) = made(shared).steps
+    assert (step.waited, step.rounds, step.dropped_rounds) == (0.48, 2, 0)
+    said = "with 1 thread(s) it waited 48% of the time for its cores, which others had"
+    assert disturbed(step) == _others_had_its_cores(found(shared), step) == said
+    (step,) = made(alone, shared).steps
+    assert (step.waited, step.rounds, step.dropped_rounds) == (0.01, 2, 3)
+    said = _others_had_its_cores(found(alone, shared), step)
+    assert said.startswith("with 1 thread(s) others had the cores of one of its two workers")
+    (step,) = made(alone).steps
+    assert _others_had_its_cores(found(alone), step) == disturbed(step) == ""
+    measured = found(alone)
+    assert measured.phases
+    measured.phases = replace(measured.phases, waited=0.2)
+    (step,) = assemble(make_job(), make_machine(), [measured], 0.05).steps
+    assert "it waited 20% of the time" in _others_had_its_cores(measured, step)
 
 
 def test_a_profile_of_a_machine_that_changed_is_told() -> None:

@@ -23,6 +23,7 @@ class _Crew:
     """One CPU thread, and the GPU where there is one."""
 
     workers = 2
+    bubbles = SimpleNamespace(taken=dict)
 
     def __init__(self, machine: Any, threads: Sequence[int]) -> None:
         self.places = [("cpu", 1), *((GPU, 1) for _ in machine.gpus)]

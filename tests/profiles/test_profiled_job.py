@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from profiles import limits
+from profiles.phases import MEASURED_STEPS
 from profiles.profiler import profile_jobs
 from profiles.rounds import Plan
 from rmixer.cost_identity import cost_identity
@@ -56,7 +57,7 @@ def test_it_says_what_was_profiled_and_where(profile: ModelProfile, machine: Mac
     assert profile.identity == cost_identity(JOB)
     assert profile.machine == machine.name
     assert profile.origin == "measured"
-    assert 0 <= profile.warmup_steps <= 15
+    assert 0 <= profile.warmup_steps <= MEASURED_STEPS
     assert [(step.device, step.threads) for step in profile.steps] == [("cpu", 1)]
     assert set(profile.costs()) == {"cpu"}
 
@@ -199,6 +200,8 @@ def test_sizes_in_turn_are_what_they_are_and_one_that_fails_costs_no_other(
         assert found.steps[0].rounds >= 1
         (linear, *_) = (cost for cost in found.operators if cost.operator == "aten::linear")
         assert linear.flops == 2 * job.batch * BOTTOM[0] * BOTTOM[1]
+    if told[0].startswith("other programs have "):  # as where tests run side by side
+        del told[0]
     assert told[0] == f"criteo_dlrm, batch {BATCH}, 0, {8 * BATCH}, 1 thread(s)"
     assert all(words.startswith("criteo_dlrm, batch ") for words in told)
     slow = [

@@ -24,13 +24,18 @@ from rmixer.errors import RunFailed
 
 class Worker:
     """Its step takes each of ``steps_s`` in turn, a block of them at a time, and an exchange
-    between its cores each of ``exchanges_us``."""
+    between its cores each of ``exchanges_us``; for each share of ``waited`` in turn it waits for
+    them in a round."""
 
     def __init__(
-        self, steps_s: Iterator[float], exchanges_us: Iterator[float] | None = None
+        self,
+        steps_s: Iterator[float],
+        exchanges_us: Iterator[float] | None = None,
+        waited: Iterator[float] | None = None,
     ) -> None:
         self._steps_s = steps_s
         self._exchanges_us = exchanges_us or itertools.repeat(0.0)
+        self.waited = waited or itertools.repeat(0.0)
 
     def ask(self, kind: str, seconds: float = 0.0) -> dict[str, Any]:
         if kind == "calibrate":
@@ -45,6 +50,21 @@ class Bubbles:
 
     def probe(self) -> float:
         return 0.05
+
+
+class Waiting:
+    """As told by a worker."""
+
+    def __init__(self, worker: Worker) -> None:
+        self._worker = worker
+
+    def share(self) -> float:
+        return next(self._worker.waited)
+
+
+@pytest.fixture(autouse=True)
+def told_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rounds, "Waiting", Waiting)
 
 
 def measure_rounds(worker: Any, bubbles: Any, *told: Any, **more: Any) -> Blocks:
@@ -135,6 +155,26 @@ def test_the_profiled_block_is_compared_by_what_it_usually_takes() -> None:
     ]
     blocks = Blocks([0.05] * 4, [[0.010] * 5] * 8, profiled, 1.0, [1.0, 2.0, 3.0, 4.0])
     assert blocks.unchanged().event_us == [1.0, 3.0, 4.0]
+
+
+@pytest.mark.usefixtures("clock")
+def test_nor_one_in_which_it_waited_for_its_cores() -> None:
+    """For 5% of the time it may."""
+    worker: Any = Worker(itertools.repeat(0.01), waited=iter([0.05, 0.06, 0.5, *[0.0] * 99]))
+    bubbles: Any = Bubbles()
+    blocks = measure_rounds(worker, bubbles, Plan(least_rounds=3, seconds=60))
+    assert blocks.waited == [0.05, 0.06, 0.5, 0.0, 0.0]
+    assert blocks.undisturbed().waited == steady_together([blocks]).waited == [0.05, 0.0, 0.0]
+
+
+def test_where_it_waited_all_the_while_that_counts() -> None:
+    """And where one worker did, what the other says."""
+    alone = Blocks([0.05] * 2, [[0.010]] * 4, [{}] * 2, 1.0, [1.0] * 2, waited=[0.0, 0.01])
+    shared = Blocks([0.05] * 2, [[0.019]] * 4, [{}] * 2, 1.0, [1.0] * 2, waited=[0.5, 0.4])
+    assert steady_together([shared]).block_means_s == [0.019] * 4
+    assert steady_together([alone, shared]).block_means_s == [0.010] * 4
+    assert apart_s([alone, shared]) == 0.0
+    assert unlikeness([alone, shared]) == pytest.approx(0.9)
 
 
 def test_stalls_say_nothing_about_precision() -> None:

@@ -1,0 +1,130 @@
+"""What is to be profiled before a workload can be predicted, and its profiling."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import groupby
+
+from profiles.command_profiler import command_seconds, profile_command
+from profiles.duration import profiling_seconds
+from profiles.lacking_counts import lacking_counts
+from profiles.measure_machine import MEASURE_MACHINE_S
+from profiles.profiler import profile_jobs
+from profiles.rounds import Plan
+from profiles.store import Store
+from rmixer.cost_identity import cost_identity
+from rmixer.errors import InputError, RunFailed
+from rmixer.machine import Machine
+from rmixer.profile import ModelProfile
+from rmixer.workload import Job, Workload
+
+Part = tuple[Job, tuple[int, ...]]
+"""A job, and the counts of threads at which it is measured."""
+
+
+def default_threads(machine: Machine) -> tuple[int, ...]:
+    """One thread, and all cores."""
+    return tuple(sorted({1, len(machine.cores)}))
+
+
+@dataclass(frozen=True)
+class ProfilingPlan:
+    """A job for each cost identity that has no profile yet, or lacks counts of threads, with
+    these; how each is measured; and about how long that takes."""
+
+    parts: Sequence[Part]
+    seconds: float
+    plan: Plan = field(default_factory=Plan)
+
+    @property
+    def missing(self) -> tuple[Job, ...]:
+        """The jobs."""
+        return tuple(job for job, _ in self.parts)
+
+
+def plan_profiling(
+    workload: Workload,
+    machine: Machine,
+    store: Store,
+    threads: Sequence[int],
+    plan: Plan | None = None,
+    again: bool = False,
+) -> ProfilingPlan:
+    """What is missing for ``workload`` at ``threads``; all of it to be taken ``again``."""
+    plan, parts = plan or Plan(), []
+    for job in _distinct(workload):
+        known = None if again else store.find(machine.name, cost_identity(job).key)
+        if lacking := lacking_counts(known, job, machine, threads, plan.neighbours):
+            parts.append((job, lacking))
+    seconds = _seconds(parts, len(machine.cores), plan, bool(machine.gpus))
+    return ProfilingPlan(parts, seconds, plan)
+
+
+def plan_from_nothing(workload: Workload, cores: int) -> ProfilingPlan:
+    """What is missing where not even the machine is known: all of it, and the machine."""
+    threads = tuple(sorted({1, cores}))
+    parts = [(job, threads) for job in _distinct(workload)]
+    return ProfilingPlan(parts, MEASURE_MACHINE_S + _seconds(parts, cores, Plan()))
+
+
+def _distinct(workload: Workload) -> list[Job]:
+    """One job for each cost identity that can be profiled."""
+    jobs = [job for job in workload.jobs if not job.profile]
+    return list({cost_identity(job).key: job for job in jobs}.values())
+
+
+def _seconds(parts: Sequence[Part], cores: int, plan: Plan, on_gpu: bool = False) -> float:
+    """At most how long profiling ``parts`` takes."""
+    return sum(
+        profiling_seconds(cores, threads, plan, on_gpu)
+        if job.command is None
+        else command_seconds(threads, plan)
+        for job, threads in parts
+    )
+
+
+def profile_missing(
+    plan: ProfilingPlan,
+    machine: Machine,
+    store: Store,
+    report: Callable[[str], None],
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> None:
+    """Profile what ``plan`` lists, their data being prepared. Each profile is kept as soon as it is
+    made, so that an interrupted call goes on where it was. A job that fails keeps no other from
+    being profiled; raises :class:`RunFailed` after the last."""
+    models = [part for part in plan.parts if part[0].command is None]
+    programs = [part for part in plan.parts if part[0].command is not None]
+    failed = []
+    progress(0, len(plan.parts))
+    found = _profiles(models, programs, machine, plan.plan, report)
+    for done, (job, result) in enumerate(found, start=1):
+        try:
+            if isinstance(result, RunFailed):
+                raise result
+            store.save(result)
+        except (RunFailed, InputError) as failure:  # the latter: what was measured cannot be
+            report(f"{job.id}: {failure}")
+            failed.append(job.id)
+        progress(done, len(plan.parts))
+    if failed:
+        raise RunFailed(f"not profiled: {', '.join(failed)} (of {len(plan.parts)}); see above")
+
+
+def _profiles(
+    models: Sequence[Part],
+    programs: Sequence[Part],
+    machine: Machine,
+    plan: Plan,
+    report: Callable[[str], None],
+) -> Iterator[tuple[Job, ModelProfile | RunFailed]]:
+    for threads, alike in groupby(models, key=lambda part: part[1]):
+        jobs = [job for job, _ in alike]
+        yield from zip(jobs, profile_jobs(jobs, machine, threads, plan, report), strict=True)
+    for job, threads in programs:
+        try:
+            result: ModelProfile | RunFailed = profile_command(job, machine, threads, plan, report)
+        except RunFailed as failure:
+            result = failure
+        yield job, result

@@ -1,0 +1,66 @@
+"""How long the threads of a process were ready to run while others had its cores."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+import psutil
+
+from rmixer.training.process import WorkerProcess
+
+MOST_WAITED = 0.05
+"""Of the time of its cores, for a measurement to tell of them alone."""
+_PROC = Path("/proc")
+
+
+def waited_s(pid: int, proc: Path = _PROC) -> float:
+    """Seconds that the threads of process ``pid`` have waited for a core, all together; 0 where the
+    system does not count them (Linux does, as the second number of each thread's ``schedstat``)."""
+    total_ns = 0
+    for file in proc.glob(f"{pid}/task/*/schedstat"):
+        with contextlib.suppress(OSError, IndexError, ValueError):  # a thread that has just ended
+            total_ns += int(file.read_text(encoding="ascii").split()[1])
+    return total_ns * 1e-9
+
+
+def processor_s(pid: int) -> float:
+    """Seconds of processor time of process ``pid`` and of those that it started (those of a data
+    loader), as long as they live or it has waited for their end."""
+    total_s = 0.0
+    with contextlib.suppress(psutil.Error):
+        process = psutil.Process(pid)
+        total_s += sum(process.cpu_times()[:4])
+        for child in process.children(recursive=True):
+            with contextlib.suppress(psutil.Error):
+                total_s += sum(child.cpu_times()[:4])
+    return total_s
+
+
+class Waiting:
+    """From when it is made: which :meth:`share` of the time of its cores ``worker`` waited for
+    others."""
+
+    def __init__(self, worker: WorkerProcess) -> None:
+        self._worker = worker
+        self._begin_s = time.perf_counter()
+        self._waited_s, self._used_s = waited_s(worker.pid), processor_s(worker.pid)
+
+    def share(self) -> float:
+        """So far. Where it waited for processes of its own, the cores were not others': no more
+        than what these left of the time."""
+        pid = self._worker.pid
+        passed_s = (time.perf_counter() - self._begin_s) * len(self._worker.cores)
+        waited = (waited_s(pid) - self._waited_s) / passed_s
+        left = 1.0 - (processor_s(pid) - self._used_s) / passed_s
+        return max(0.0, min(waited, left))
+
+
+def taken_in_words(taken: Mapping[int, float]) -> str:
+    """Of which cores others have which share; nothing where there are none."""
+    if not taken:
+        return ""
+    each = ", ".join(f"{share:.0%} of core {core}" for core, share in taken.items())
+    return f"other programs have {each}: end them first, or what is measured tells of them too"
