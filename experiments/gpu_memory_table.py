@@ -9,13 +9,13 @@ from typing import Any
 
 from rich import box
 from rich.console import Group
-from rich.table import Table
 from rich.text import Text
 
 from experiments.memory_table import too_large
 from experiments.quantities import ABSENT, percent, signed_percent, size
 from profiles.gpu_memory_prediction import PredictedGpuMemory
 from profiles.known_gpu import KnownGpu
+from rmixer.tables import NumberTable
 
 _SPLIT = ("parameters", "optimizer", "step", "workspaces", "allocated", "reserved", "peak")
 _RECORDED = ("reserved", "recorded", "error", "peak", "recorded", "error")
@@ -131,8 +131,8 @@ def summary(rows: Sequence[GpuMemoryRow]) -> str:
     return "\n".join(lines)
 
 
-def _table(columns: Sequence[str]) -> Table:
-    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
+def _table(columns: Sequence[str]) -> NumberTable:
+    table = NumberTable(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
     table.add_column("model", no_wrap=True)
     for name in ("batch", *columns):
         table.add_column(name, justify="right", no_wrap=True)

@@ -10,12 +10,12 @@ from typing import TypeVar
 
 from rich import box
 from rich.console import Group
-from rich.table import Table
 from rich.text import Text
 
 from experiments.operator_class import CLASSES, GAPS, operator_class
 from experiments.quantities import count, milliseconds, percent, signed_percent, size
 from rmixer.imported_profile import ImportedOperator, ImportedProfile
+from rmixer.tables import NumberTable
 
 T = TypeVar("T")
 UNKNOWN = "unknown"
@@ -77,7 +77,7 @@ def host_gaps(profile: ImportedProfile) -> dict[str, float]:
 
 def imported_table(profile: ImportedProfile, top: int = 12) -> Group:
     """Tables of one imported profile and its ``top`` operators by lane."""
-    parts: list[Text | Table] = [
+    parts: list[Text | NumberTable] = [
         Text(f"{profile.name}, imported from {profile.trace}", style="bold"),
         _facts(profile),
         _lane_table(profile),
@@ -140,7 +140,7 @@ def _total(values: Sequence[int | None], write: Callable[[int], str]) -> str:
     return f"{write(sum(known))}{rest}"
 
 
-def _lane_table(profile: ImportedProfile) -> Table:
+def _lane_table(profile: ImportedProfile) -> NumberTable:
     table = _table("Lanes of a step")
     table.add_column("")
     shares = lane_shares(profile)
@@ -155,7 +155,7 @@ def _lane_table(profile: ImportedProfile) -> Table:
     return table
 
 
-def _gap_table(profile: ImportedProfile) -> Table:
+def _gap_table(profile: ImportedProfile) -> NumberTable:
     table = _table("The host's time beside its own operators")
     table.add_column("gap")
     for name in ("a step", "share of the step"):
@@ -166,7 +166,7 @@ def _gap_table(profile: ImportedProfile) -> Table:
     return table
 
 
-def _operator_table(profile: ImportedProfile, lane: str, top: int) -> Table:
+def _operator_table(profile: ImportedProfile, lane: str, top: int) -> NumberTable:
     """Operators by phase and name, the dearest first."""
     grouped: dict[tuple[str, str], list[ImportedOperator]] = defaultdict(list)
     rows = [row for row in profile.operators if row.lane == lane]
@@ -208,5 +208,5 @@ def _short(values: Sequence[int | None], write: Callable[[int], str]) -> str:
     return write(sum(known)) if len(known) == len(values) else UNKNOWN
 
 
-def _table(title: str) -> Table:
-    return Table(title=title, box=box.SIMPLE_HEAD, title_justify="left", pad_edge=False)
+def _table(title: str) -> NumberTable:
+    return NumberTable(title=title, box=box.SIMPLE_HEAD, title_justify="left", pad_edge=False)

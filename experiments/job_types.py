@@ -7,7 +7,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from rich import box
-from rich.table import Table
 from scipy.stats import spearmanr
 
 from experiments.quantities import ABSENT, percent
@@ -18,6 +17,7 @@ from rmixer.cost_identity import CostIdentity, is_present
 from rmixer.machine import Machine
 from rmixer.models.registry import MODELS
 from rmixer.profile import JobType, Kind, ModelProfile
+from rmixer.tables import NumberTable
 from rmixer.workload import SYNTHETIC
 
 
@@ -112,9 +112,9 @@ def agreement(rows: Sequence[TypeRow]) -> str:
     return text
 
 
-def types_table(rows: Sequence[TypeRow], machine: Machine) -> Table:
+def types_table(rows: Sequence[TypeRow], machine: Machine) -> NumberTable:
     """The rows, RMixer's figures to the right, and below it what the types are judged by."""
-    table = Table(
+    table = NumberTable(
         title=f"Job types on {machine.name}",
         title_justify="left",
         caption=f"{agreement(rows)}\nmachine balance {core_balance(machine):.1f} FLOP/byte a core",

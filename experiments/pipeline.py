@@ -31,6 +31,7 @@ from profiles.provenance import report_provenance
 from profiles.store import Store
 from rmixer.admission import check_executable
 from rmixer.files import content_hash, write_json
+from rmixer.home import check_home
 from rmixer.policies import make_policy
 from rmixer.policies.planned import Planned
 from rmixer.profile import ModelProfile
@@ -91,6 +92,8 @@ def run(workload: Workload, out: Path, store: Store, voice: Voice, *, verify: bo
     machine = trained_devices(store.this_machine(voice.report))
     profiling = plan_profiling(workload, machine, store, default_threads(machine))
     check_feasible(profiling.parts, voice.report)
+    if profiling.parts:
+        check_home()
     RunFolder.check_target(out)
     prepare_data(workload, voice.bar)
     if profiling.missing:

@@ -6,7 +6,6 @@ from collections.abc import Iterable
 
 from rich import box
 from rich.console import Group
-from rich.table import Table
 from rich.text import Text
 
 from experiments.operator_shares import operator_shares
@@ -20,6 +19,7 @@ from experiments.quantities import (
     size,
 )
 from rmixer.profile import ModelProfile, StepCost
+from rmixer.tables import NumberTable
 
 
 def profile_table(profile: ModelProfile, top: int = 12) -> Group:
@@ -74,7 +74,7 @@ def _work(profile: ModelProfile) -> str:
     )
 
 
-def _program_table(profile: ModelProfile) -> Table:
+def _program_table(profile: ModelProfile) -> NumberTable:
     table = _table("What a step uses, in all its processes")
     table.add_column("device")
     for name in ("threads", "cores' time", "cores busy", "GPU's time"):
@@ -91,7 +91,7 @@ def _program_table(profile: ModelProfile) -> Table:
     return table
 
 
-def _step_table(profile: ModelProfile) -> Table:
+def _step_table(profile: ModelProfile) -> NumberTable:
     table = _table("A step without the profiler")
     table.add_column("device")
     for name in ("threads", "median", "10th – 90th percentile", "mean", "stalls"):
@@ -108,7 +108,7 @@ def _step_table(profile: ModelProfile) -> Table:
     return table
 
 
-def _trust_table(profile: ModelProfile) -> Table:
+def _trust_table(profile: ModelProfile) -> NumberTable:
     table = _table("How well that is known")
     table.add_column("device")
     for name in ("threads", "± 95%", "two workers", "rounds", "left out", "far cores", "closure"):
@@ -130,7 +130,7 @@ def _trust_table(profile: ModelProfile) -> Table:
     return table
 
 
-def _phase_table(profile: ModelProfile) -> Table:
+def _phase_table(profile: ModelProfile) -> NumberTable:
     table = _table("Other phases, and company")
     table.add_column("device")
     names = ("build", "warm-up", "evaluate", "save", "slowed by\ncompute", "slowed by\nstreams")
@@ -159,7 +159,7 @@ def _closure(closure: dict[str, float]) -> str:
     return "\n".join(f"{lane} {signed_percent(part)}" for lane, part in closure.items()) or ABSENT
 
 
-def _operator_table(profile: ModelProfile, top: int) -> Table:
+def _operator_table(profile: ModelProfile, top: int) -> NumberTable:
     shares = operator_shares(profile)
     lanes = sorted({lane for share in shares for lane in share.share})
     table = _table("Operators of a step")
@@ -194,7 +194,7 @@ def _operator_table(profile: ModelProfile, top: int) -> Table:
     return table
 
 
-def _memory_table(profile: ModelProfile) -> Table:
+def _memory_table(profile: ModelProfile) -> NumberTable:
     table = _table("Memory")
     names = ("device", "parameters", "gradients", "optimizer", "activations", "context", "peak")
     for name in names:
@@ -212,5 +212,5 @@ def _memory_table(profile: ModelProfile) -> Table:
     return table
 
 
-def _table(title: str) -> Table:
-    return Table(title=title, box=box.SIMPLE_HEAD, title_justify="left", pad_edge=False)
+def _table(title: str) -> NumberTable:
+    return NumberTable(title=title, box=box.SIMPLE_HEAD, title_justify="left", pad_edge=False)

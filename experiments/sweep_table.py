@@ -6,15 +6,17 @@ from collections import Counter
 from collections.abc import Iterable
 
 from rich import box
-from rich.table import Table
 
 from experiments.quantities import ABSENT, seconds, size
 from experiments.sweep_row import SweepRow, ranked
+from rmixer.tables import NumberTable
 
 
-def sweep_table(rows: Iterable[SweepRow], title: str = "Predicted schedules, best first") -> Table:
+def sweep_table(
+    rows: Iterable[SweepRow], title: str = "Predicted schedules, best first"
+) -> NumberTable:
     """A row a configuration that was simulated; the caption counts the others by reason."""
-    table = Table(
+    table = NumberTable(
         title=title,
         box=box.SIMPLE_HEAD,
         title_justify="left",

@@ -10,6 +10,7 @@ from rich.text import Text
 from experiments.comparison import Comparison, ExchangeDrift, JobComparison, Speedup
 from experiments.quantities import ABSENT, milliseconds, percent, seconds, signed_percent
 from experiments.verdict import Judgement
+from rmixer.tables import NumberTable
 
 ABLATION_LABELS = {
     "sum_of_operators": "operators added up",
@@ -30,14 +31,14 @@ def print_comparison(console: Console, comparison: Comparison) -> None:
     console.print(summary_table(comparison))
 
 
-def comparison_table(comparison: Comparison) -> Table:
+def comparison_table(comparison: Comparison) -> NumberTable:
     """A row a job: median step and completion, predicted and measured, with the signed error."""
     modelled = "; modelled profiles" if comparison.origin == "modelled" else ""
     title = (
         f"{comparison.workload} by {comparison.policy} on {comparison.machine}: "
         f"predicted and measured{modelled}"
     )
-    table = Table(title=title, box=box.SIMPLE_HEAD, title_justify="left", pad_edge=False)
+    table = NumberTable(title=title, box=box.SIMPLE_HEAD, title_justify="left", pad_edge=False)
     table.add_column("job", no_wrap=True, overflow="ellipsis", max_width=28)
     for name in ("step\npredicted", "\nmeasured", "\nerror"):
         table.add_column(name, justify="right", no_wrap=True)
@@ -73,11 +74,11 @@ def _job_row(job: JobComparison) -> list[str]:
     ]
 
 
-def verdict_table(comparison: Comparison) -> Table:
+def verdict_table(comparison: Comparison) -> NumberTable:
     """A row an error that has a goal: its size, its interval, the noise floor, the goal, and
     the verdict."""
     verdict = comparison.verdict
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    table = NumberTable(box=box.SIMPLE_HEAD, pad_edge=False)
     table.add_column("error", no_wrap=True)
     for name in ("found", "95% interval", "noise floor", "goal"):
         table.add_column(name, justify="right", no_wrap=True)

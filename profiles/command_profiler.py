@@ -13,6 +13,7 @@ from profiles.command_assemble import assemble_command
 from profiles.command_run import CommandRun, measure_run
 from profiles.gpu_meter import GpuMeter
 from profiles.left_behind import end_left_behind
+from profiles.program_log import within_bounds
 from profiles.rounds import Plan
 from rmixer.command import Command
 from rmixer.cost_identity import cost_identity
@@ -38,7 +39,8 @@ def profile_command(
     """The profile of the command job ``job`` on this machine at each count of ``threads``, from
     one run of its program each, about ``plan.command_seconds`` long from its first step on.
 
-    Its output goes to a file below ``logs`` in RMixer's own folder. Raises :class:`RunFailed`
+    Its output goes to a file below ``logs`` in RMixer's own folder, the end of it where it is
+    much. Raises :class:`RunFailed`
     where the program fails, makes no step within ``start_limit_s``, or ends too early, and
     :class:`InputError` where it wants a GPU that is not there.
     """
@@ -85,6 +87,7 @@ def _one_run(
             stack.enter_context(meter)
         folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="rmixer-"))
         steps_file = Path(folder) / "steps"
+        stack.enter_context(within_bounds(log))
         # After the process was stopped, or where a second Ctrl-C cut that short.
         stack.callback(end_left_behind, steps_file)
         process = CommandProcess(command, machine.cores[:count], log, steps_file)

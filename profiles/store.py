@@ -15,7 +15,7 @@ from profiles.other_places import with_other_places
 from rmixer.cost_identity import CostIdentity, cost_identity
 from rmixer.errors import InputError, choice
 from rmixer.files import content_hash
-from rmixer.home import home
+from rmixer.home import check_home, home
 from rmixer.imported_store import find_imported
 from rmixer.machine import Machine, read_machine, write_machine
 from rmixer.profile import ModelProfile
@@ -86,6 +86,7 @@ class Store:
         """The machine this process runs on, measured and kept if it is not known."""
         machine = self.known_machine()
         if machine is None:
+            check_home()
             machine = measure_machine(report=report)
             self.save_machine(machine)
         return machine

@@ -5,7 +5,14 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from rmixer.writable import check_writable
+
 
 def home() -> Path:
     """``$RMIXER_HOME``, by default ``~/.cache/rmixer``; it need not exist yet."""
     return Path(os.environ.get("RMIXER_HOME") or "~/.cache/rmixer").expanduser()
+
+
+def check_home() -> None:
+    """Raise :class:`InputError` unless what takes long to measure can be kept there."""
+    check_writable("$RMIXER_HOME", home())

@@ -108,7 +108,7 @@ def _draw_panel(axes: Axes, panel: LanePanel) -> None:
         axes.text(
             place,
             1.015,
-            milliseconds(bar.total_ms).removesuffix(" ms"),
+            milliseconds(bar.step_ms).removesuffix(" ms"),
             ha="center",
             va="bottom",
             fontsize=_LABEL_PT,

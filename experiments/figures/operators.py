@@ -17,7 +17,7 @@ from experiments.figures.style import keep_grid, look, new_figure, text_width_in
 from experiments.operator_class import CLASSES, GAPS, operator_class
 from experiments.quantities import milliseconds
 from rmixer.lanes import PHASES
-from rmixer.profile import ModelProfile
+from rmixer.profile import Kind, ModelProfile
 
 _WIDTH_IN, _LABEL_PT = 11.0, 7.0
 MOST_IDLE = 0.99
@@ -41,14 +41,15 @@ COLOURS = {
 
 @dataclass(frozen=True)
 class Breakdown:
-    """One model on one lane at one thread count: operators and gaps in milliseconds a step, and
-    the share of each class and each phase, which sum to one."""
+    """One model on one lane at one thread count: the mean step without the profiler in
+    milliseconds, and the share of each class and each phase in the sum of operators and gaps, which
+    sum to one."""
 
     label: str
     batch: int
     lane: str
     threads: int
-    total_ms: float
+    step_ms: float
     by_class: dict[str, float]
     by_phase: dict[str, float]
 
@@ -58,6 +59,7 @@ def operators_data(profiles: Iterable[ModelProfile]) -> list[Breakdown]:
     hardly do anything."""
     breakdowns = []
     for profile in profiles:
+        steps_us = {(step.device, step.threads): step.mean_us for step in profile.steps}
         for lane, threads in dict.fromkeys((c.lane, c.threads) for c in profile.operators):
             time_us: dict[str, float] = defaultdict(float)
             phase_us: dict[str, float] = defaultdict(float)
@@ -72,13 +74,14 @@ def operators_data(profiles: Iterable[ModelProfile]) -> list[Breakdown]:
             if lane == "link" and time_us[GAPS] > MOST_IDLE * total_us:
                 continue
             identity = profile.identity
+            device: Kind = "cpu" if lane == "cpu" else "gpu"
             breakdowns.append(
                 Breakdown(
                     label=f"{identity.label} b{identity.batch}, {lane_label(lane, threads)}",
                     batch=identity.batch,
                     lane=lane,
                     threads=threads,
-                    total_ms=total_us / 1e3,
+                    step_ms=steps_us.get((device, threads), total_us) / 1e3,
                     by_class=_shares(time_us, CLASSES, total_us),
                     by_phase=_shares(phase_us, (*PHASES, GAPS), total_us),
                 )
@@ -106,7 +109,7 @@ def draw_operators(
         kinds, phases = [b.by_class for b in breakdowns], [b.by_phase for b in breakdowns]
         _draw_stacks(figure, left, "by kind of operator", CLASSES, kinds)
         _draw_stacks(figure, right, "by phase", (*PHASES, GAPS), phases)
-        labels = [f"{b.label}: {milliseconds(b.total_ms)}" for b in breakdowns]
+        labels = [f"{b.label}: {milliseconds(b.step_ms)}" for b in breakdowns]
         left.set_yticks(range(len(breakdowns)), labels)
         left.set_ylim(len(breakdowns) - 0.4, -0.6)
         figure.suptitle(title, x=0.01, ha="left", fontsize=12, fontweight="bold")

@@ -11,6 +11,7 @@ from rich.table import Table
 from rmixer.cli.console import console, print_json, report
 from rmixer.errors import InputError
 from rmixer.files import Name, parse
+from rmixer.home import check_home
 from rmixer.machine import Machine, write_machine
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ def command(name: str | None, out: Path | None, again: bool, as_json: bool) -> N
     if name is not None:
         _check_name(name, store)
     if again or name:
+        check_home()
         machine = measure_machine(name, report)
         kept = store.save_machine(machine)
     else:

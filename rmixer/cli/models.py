@@ -13,6 +13,7 @@ from rmixer.models.corrections import Correction, corrections_of
 from rmixer.models.entry import ModelEntry
 from rmixer.models.registry import MODELS, model_entry
 from rmixer.models.size import ModelSize, model_size
+from rmixer.tables import NumberTable
 
 
 @click.command()
@@ -41,8 +42,8 @@ def command(names: tuple[str, ...], rows_cap: int | None, as_json: bool) -> None
         console().print(_corrections(entry.name, corrections_of(entry.name)))
 
 
-def _table(entries: list[ModelEntry], sizes: dict[str, ModelSize]) -> Table:
-    table = Table(
+def _table(entries: list[ModelEntry], sizes: dict[str, ModelSize]) -> NumberTable:
+    table = NumberTable(
         title="Models",
         title_justify="left",
         caption="embedding, dense: millions of parameters. memory: weights and optimizer state",

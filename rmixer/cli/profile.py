@@ -82,6 +82,7 @@ def run(
     from profiles.store import Store
     from rmixer.cli.bars import bar
     from rmixer.cli.console import report
+    from rmixer.home import check_home
     from rmixer.shrinking import parse_shrinking
     from rmixer.workload import Workload, job_of
 
@@ -112,6 +113,7 @@ def run(
     if not plan.parts:
         report("all of them are profiled already (--again measures them anew)")
         return
+    check_home()
     check_feasible(plan.parts, report)
     report(f"profiling {len(plan.parts)} model(s), about {plan.seconds:.0f} s")
     prepare_data(Workload("profile", 0, tuple(plan.missing)), bar)
@@ -148,6 +150,7 @@ def show(
     from profiles.store import Store
     from rmixer.cli.console import console, print_json, report
     from rmixer.cli.profile_choice import profile_of_model
+    from rmixer.writable import check_writable
 
     if show_imported(
         model, top, as_json, {"--batch": batch, "--machine": machine, "--figures": figures}
@@ -174,6 +177,7 @@ def show(
     )
     report_provenance([profile], known, machine is None, report)
     if figures:
+        check_writable("--figures", figures)
         others = store.other_batches(known.name, profile.identity)
         for path in draw_profile(profile, others, known, figures):
             report(f"drew {path}")

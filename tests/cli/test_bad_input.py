@@ -105,9 +105,9 @@ def test_a_home_that_cannot_be_written(
     monkeypatch.setenv("RMIXER_HOME", str(tmp_path / "file"))
     monkeypatch.setattr("profiles.measure_machine.measure_machine", lambda *_: make_machine())
     ended = call(capsys, "machine", "--name", "mine")
-    folder = tmp_path / "file" / "profiles" / "made-up"
-    assert (ended.code, ended.out) == (1, "")
-    assert ended.err == f"failed: {folder}: Not a directory\n"
+    assert (ended.code, ended.out) == (2, "")
+    found = f"{tmp_path / 'file'}: File exists"
+    assert ended.err == f"error: $RMIXER_HOME: found {found}; allowed: a folder to write to\n"
 
 
 @pytest.mark.usefixtures("home")
@@ -282,3 +282,19 @@ def test_what_no_command_understands_is_one_line(
 def test_a_group_without_a_command_shows_its_help(capsys: pytest.CaptureFixture[str]) -> None:
     ended = call(capsys, "profile")
     assert (ended.code, "Commands:" in ended.err) == (2, True)
+
+
+@pytest.mark.parametrize(
+    "command", [["machine"], ["machine", "--again"], ["profile", "run", "criteo_dlrm"]]
+)
+def test_a_home_that_cannot_be_written_is_told_before_anything_is_measured(
+    command: list[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("RMIXER_HOME", str(tmp_path / "file" / "home"))
+    message = refused(capsys, *command)
+    found = f"{tmp_path / 'file' / 'home'}: Not a directory"
+    assert message == f"error: $RMIXER_HOME: found {found}; allowed: a folder to write to\n"

@@ -63,6 +63,17 @@ def test_types_are_shown_beside_rmixers(store: Store, capsys: pytest.CaptureFixt
     assert "RMixer's" in call(capsys, "profile", "types", "--machine", "made-up").out
 
 
+def test_figures_that_cannot_be_written_are_told_first(
+    store: Store, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    keep(store, "criteo_dlrm", 64)
+    (tmp_path / "file").touch()
+    shown = ("profile", "show", "criteo_dlrm", "--machine", "made-up")
+    message = refused(capsys, *shown, "--figures", tmp_path / "file" / "figures")
+    assert message.startswith("error: --figures: found ")
+    assert "Not a directory" in message
+
+
 def test_types_of_nothing(capsys: pytest.CaptureFixture[str]) -> None:
     message = refused(capsys, "profile", "types", "--machine", "made-up")
     assert "nothing profiled on made-up" in message

@@ -18,9 +18,11 @@ def test_shares_by_hand() -> None:
         replace(second, phase="forward", operator="aten::mm", mean_us=600.0, gap_before_us=50.0),
         replace(third, phase="optimizer", operator="aten::mul_", mean_us=200.0, gap_before_us=50.0),
     )
-    (found,) = operators_data([replace(profile(), operators=costs)])
+    known = profile(threads=(1,))
+    step = replace(known.steps[0], mean_us=1_040.0)
+    (found,) = operators_data([replace(known, steps=(step,), operators=costs)])
     assert found.label == "criteo_dlrm b256, 1 thread"
-    assert found.total_ms == pytest.approx(1.0)
+    assert found.step_ms == pytest.approx(1.04)  # by itself, not the sum of its operators
     assert found.by_class == {
         "input and copies": pytest.approx(0.1),
         "matrix products": pytest.approx(0.6),
