@@ -163,9 +163,20 @@ class Store:
         same = (other for other in others if other.model == identity.model)
         return min((_apart(other, identity) for other in same), key=len, default="")
 
-    def profiles(self, machine: str) -> list[ModelProfile]:
-        """All profiles of one machine, by key."""
-        return [_read(folder, machine) for folder in self._keys(machine).values()]
+    def profiles(
+        self, machine: str, report: Callable[[str], None] | None = None
+    ) -> list[ModelProfile]:
+        """All profiles of one machine, by key. Raises :class:`InputError` for one that cannot be
+        read; if there is a ``report``, that hears of it instead, and it is left out."""
+        found = []
+        for folder in self._keys(machine).values():
+            try:
+                found.append(_read(folder, machine))
+            except InputError as error:
+                if report is None:
+                    raise
+                report(f"left out: {error}")
+        return found
 
     def programs(self, machine: str, name: str) -> list[ModelProfile]:
         """The profiles on one machine of command jobs whose program, or whose key, is ``name``."""
@@ -205,9 +216,12 @@ def _read(folder: Path, machine: str) -> ModelProfile:
     try:
         profile = read_profile(folder)
     except InputError as error:
-        if error.key != "schema_version":
-            raise
-        allowed = f"{error.allowed.partition(':')[0]}: remove {folder} and profile it again"
+        remedy = f"remove {folder} and profile it again"
+        allowed = error.allowed
+        if error.key == "schema_version":
+            allowed = allowed.partition(":")[0]
+        if remedy not in allowed:
+            allowed = f"{allowed}: {remedy}"
         raise InputError(error.where, error.key, error.found, allowed) from None
     if profile.key != folder.name:
         allowed = f"{folder.name}, as its folder is named: remove {folder} and profile it again"

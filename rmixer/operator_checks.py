@@ -12,6 +12,8 @@ from rmixer.errors import InputError
 
 _QUANTILES = ("p10_us", "p50_us", "p90_us")
 _ROUNDING = 1.01
+MOST_A_SECOND = 1e18
+"""FLOPs or bytes: what no processor does with one operator."""
 
 
 class OperatorRow(Protocol):
@@ -20,6 +22,10 @@ class OperatorRow(Protocol):
     @property
     def index(self) -> int:
         """Which operator of the step."""
+
+    @property
+    def phase(self) -> str | None:
+        """One of ``rmixer.lanes.PHASES``, None where it is unknown."""
 
     @property
     def forward_index(self) -> int:
@@ -88,20 +94,34 @@ def check_times(row: CsvRow) -> None:
             raise row.wrong(higher, " <= ".join(_QUANTILES))
 
 
+def check_work(row: CsvRow) -> None:
+    """Raise :class:`InputError` where ``row`` has more FLOPs or bytes than could be done in its
+    time; one that takes none for as long as the file can say has any."""
+    least_s = max(row.number("mean_us"), 1e-3) * 1e-6
+    for name in ("flops", "read_bytes", "written_bytes"):
+        if row.whole(name, 0) > MOST_A_SECOND * least_s:
+            raise row.wrong(name, f"at most {MOST_A_SECOND:g} for each second of mean_us")
+
+
 def check_together(
     rows: Sequence[CsvRow], operators: Sequence[OperatorRow], steps: Sequence[Hashable]
 ) -> None:
-    """Raise :class:`InputError` for an index that stands twice on one lane, or for a forward
-    operator that there is none of, in one of ``steps``, given by row."""
-    known = {(each.index, step) for each, step in zip(operators, steps, strict=True)}
+    """Raise :class:`InputError` for an index that stands twice on one lane, for an operator that is
+    not a backward one and has a forward operator, or for one of these that there is none of, in
+    one of ``steps``, given by row."""
+    phases = {(each.index, step): each.phase for each, step in zip(operators, steps, strict=True)}
     seen: set[tuple[str, int, Hashable]] = set()
     for row, each, step in zip(rows, operators, steps, strict=True):
         place = each.lane, each.index, step
         if place in seen:
             raise row.wrong("index", "each index once a lane and thread count")
         seen.add(place)
-        if each.forward_index >= 0 and (each.forward_index, step) not in known:
-            raise row.wrong("forward_index", "the index of an operator, or -1 for none")
+        if each.forward_index < 0:
+            continue
+        if each.phase not in ("backward", None):
+            raise row.wrong("forward_index", f"-1: the phase is {each.phase}, not backward")
+        if phases.get((each.forward_index, step), "") not in ("forward", None):
+            raise row.wrong("forward_index", "the index of a forward operator, or -1 for none")
 
 
 def check_within_steps(

@@ -22,8 +22,15 @@ from rmixer.files import (
 )
 from rmixer.lanes import LANES, PHASES
 from rmixer.machine import check_schema
-from rmixer.operator_checks import check_steps, check_times, check_together, check_within_steps
+from rmixer.operator_checks import (
+    check_steps,
+    check_times,
+    check_together,
+    check_within_steps,
+    check_work,
+)
 from rmixer.profile import HOST_COLUMNS, SCHEMA_VERSION, ModelProfile, OperatorCost
+from rmixer.profile_checks import check_summary, check_work_together
 
 _FIELDS = tuple(field.name for field in dataclasses.fields(OperatorCost))
 COLUMNS = tuple(name for name in _FIELDS if name not in HOST_COLUMNS)
@@ -65,11 +72,7 @@ def read_profile(folder: Path) -> ModelProfile:
     check_schema(data, path, SCHEMA_VERSION)
     checksum = data.pop("checksum", None)
     profile = parse(data, ModelProfile, path)
-    for key in ("utilisation", "job_type"):
-        for memory in profile.memory:
-            if memory.device not in getattr(profile, key):
-                allowed = "a value (memory has this device)"
-                raise InputError(path, f"{key}.{memory.device}", "nothing", allowed)
+    check_summary(profile, path)
     check_steps(profile.steps, path)
     table = folder / "operators.csv"
     operators = _read_operators(table, profile)
@@ -85,6 +88,7 @@ def _read_operators(path: Path, profile: ModelProfile) -> tuple[OperatorCost, ..
         raise InputError(path, "line 2", "nothing", "at least one operator")
     check_together(rows, operators, [(cost.threads, cost.lane == "cpu") for cost in operators])
     check_within_steps(rows, operators, profile.steps)
+    check_work_together(operators, profile, path)
     return operators
 
 
@@ -98,4 +102,5 @@ def _operator(row: CsvRow) -> OperatorCost:
         if name.endswith("_us") and name in row.cells:
             values[name] = row.number(name, least=0)
     check_times(row)
+    check_work(row)
     return OperatorCost(**values)

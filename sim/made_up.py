@@ -207,6 +207,8 @@ def make_profile(
     unless ``steps`` says otherwise. Devices are those of its steps."""
     costs = tuple(steps or (make_step(),))
     kinds: dict[Kind, None] = {cost.device: None for cost in costs}
+    first = ("cpu", costs[0].threads)
+    counted = [each for each in operators if (each.lane, each.threads) == first]
     memory = MemoryCost("cpu", 0, 0, 0, 0, 0, peak_bytes)
     return ModelProfile(
         identity=cost_identity(make_job(model=model, batch=batch)),
@@ -216,8 +218,8 @@ def make_profile(
         memory=tuple(replace(memory, device=kind) for kind in kinds),
         startup_s=2.0,
         warmup_steps=warmup_steps,
-        flops=0,
-        bytes=0,
+        flops=sum(each.flops for each in counted),
+        bytes=sum(each.read_bytes + each.written_bytes for each in counted),
         intensity=0.0,
         bandwidth_gbps=0.0,
         utilisation={kind: (utilisation or {}).get(kind, 0.5) for kind in kinds},

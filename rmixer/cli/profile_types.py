@@ -20,7 +20,7 @@ def types(machine: str | None, as_json: bool) -> None:
 
     store = Store()
     known = store.machine(machine) if machine else store.this_machine(report)
-    profiles = store.profiles(known.name)
+    profiles = store.profiles(known.name, report)
     if not profiles:
         allowed = "profiles (`rmixer profile run MODEL`)"
         raise InputError("rmixer profile types", "", f"nothing profiled on {known.name}", allowed)

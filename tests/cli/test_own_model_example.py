@@ -12,7 +12,7 @@ import pytest
 import torch
 from calling import call, refused
 
-from experiments import inputs
+from experiments import profiling_plan
 from profiles import limits
 from profiles.rounds import Plan
 from profiles.store import Store
@@ -30,7 +30,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A home with a machine in it that has one of this one's cores and made-up rates."""
     home = tmp_path / "home"
     monkeypatch.setenv("RMIXER_HOME", str(home))
-    monkeypatch.setattr(inputs, "Plan", partial(Plan, least_rounds=1, seconds=0.1))
+    monkeypatch.setattr(profiling_plan, "Plan", partial(Plan, least_rounds=1, seconds=0.1))
     cores = limits.usable_cores()[:1]
     monkeypatch.setattr(limits, "usable_cores", lambda: cores)
     machine = replace(

@@ -70,8 +70,21 @@ def test_figures_that_cannot_be_written_are_told_first(
     (tmp_path / "file").touch()
     shown = ("profile", "show", "criteo_dlrm", "--machine", "made-up")
     message = refused(capsys, *shown, "--figures", tmp_path / "file" / "figures")
-    assert message.startswith("error: --figures: found ")
+    assert "error: --figures: found " in message
     assert "Not a directory" in message
+
+
+def test_types_of_all_but_what_is_damaged(
+    store: Store, capsys: pytest.CaptureFixture[str]
+) -> None:
+    keep(store, "amazon_din", 32)
+    keep(store, "rm1", 256)
+    (damaged,) = (store.own / "made-up").glob("rm1-*")
+    (damaged / "operators.csv").write_text("")
+    ended = call(capsys, "profile", "types", "--machine", "made-up", "--json")
+    assert [row["model"] for row in json.loads(ended.out)] == ["amazon_din"]
+    assert ended.err.count(f"left out: {damaged / 'operators.csv'}: ") == 1
+    assert f"remove {damaged} and profile it again" in ended.err
 
 
 def test_types_of_nothing(capsys: pytest.CaptureFixture[str]) -> None:

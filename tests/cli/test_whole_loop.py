@@ -11,7 +11,7 @@ import pytest
 import torch
 from calling import call
 
-from experiments import inputs
+from experiments import profiling_plan
 from profiles import limits
 from profiles.rounds import Plan
 from profiles.store import Store
@@ -35,7 +35,7 @@ def tiny(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The workload, on this machine's cores, its rates made up so that nothing but the models is
     measured."""
     monkeypatch.setenv("RMIXER_HOME", str(home))
-    monkeypatch.setattr(inputs, "Plan", partial(Plan, least_rounds=1, seconds=0.1))
+    monkeypatch.setattr(profiling_plan, "Plan", partial(Plan, least_rounds=1, seconds=0.1))
     cores = limits.usable_cores()[:2]
     monkeypatch.setattr(limits, "usable_cores", lambda: cores)
     machine = replace(

@@ -13,7 +13,7 @@ from experiments import profiling_plan
 from experiments.profiling_plan import ProfilingPlan, plan_profiling, profile_missing
 from profiles.rounds import Plan
 from profiles.store import Store
-from rmixer.errors import RunFailed
+from rmixer.errors import InputError, RunFailed
 from rmixer.profile import ModelProfile
 from rmixer.workload import Job, Workload
 from sim.made_up import make_job, make_machine, make_operator, make_profile, make_step
@@ -64,6 +64,11 @@ def test_only_the_counts_of_threads_that_are_missing_are_measured(
     assert needed.parts == [(jobs[0], (2,)), (jobs[1], (1, 2)), (jobs[2], (1, 2))]
     again = plan_profiling(workload, machine, store, (1, 2), plan, again=True)
     assert again.parts == [(job, (1, 2)) for job in jobs]
+    for summary in store.own.rglob("summary.json"):
+        summary.write_text("{")
+    with pytest.raises(InputError, match=r"truncated.*: remove .* and profile it again$"):
+        plan_profiling(workload, machine, store, (1, 2), plan)
+    assert plan_profiling(workload, machine, store, (1, 2), plan, again=True) == again
     assert again.seconds == pytest.approx(8 / 5 * needed.seconds)
     asked: list[tuple[list[int], tuple[int, ...]]] = []
 

@@ -194,7 +194,10 @@ def write_cells(folder: Path, line: int, cells: dict[str, object]) -> None:
         ({"gap_before_us": ""}, "line 3, gap_before_us: found ''; allowed: a finite number >= 0"),
         ({"p10_us": 36}, "line 3, p50_us: found '35.0'; allowed: p10_us <= p50_us <= p90_us"),
         ({"index": 0, "lane": "link"}, "line 3, index: found '0'; allowed: each index once a lane"),
-        ({"forward_index": 9}, "line 3, forward_index: found '9'; allowed: the index of an oper"),
+        (
+            {"phase": "backward", "forward_index": 9},
+            "line 3, forward_index: found '9'; allowed: the index of a forward operator",
+        ),
     ],
 )
 def test_an_impossible_row_is_named(tmp_path: Path, cells: dict[str, object], message: str) -> None:

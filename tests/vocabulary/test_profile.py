@@ -17,7 +17,7 @@ from rmixer.profile_files import COLUMNS, read_profile, write_profile
 
 def test_a_profile_is_read_as_it_was_written(tmp_path: Path) -> None:
     operators = (OPERATOR, replace(OPERATOR, index=1, phase="backward", forward_index=0))
-    profile = replace(PROFILE, operators=operators)
+    profile = replace(PROFILE, operators=operators, flops=2 * 67108864, bytes=2 * 3072)
     write_profile(tmp_path, profile)
     again = read_profile(tmp_path)
     assert again == profile
@@ -93,6 +93,25 @@ STEP_DATA: dict[str, Any] = {**vars(STEP), "closure": {"cpu": 0.0}, "scale": {"c
             {"steps": [STEP_DATA, STEP_DATA]},
             "steps.1: found cpu with 1 threads a second time; allowed: each device and thread",
         ),
+        ({"utilisation": {"cpu": 1.1}}, "utilisation.cpu: found 1.1; allowed: a share, from 0 to"),
+        (
+            {"steps": [{**STEP_DATA, "mean_us": 800.0}]},
+            "steps.0.mean_us: found 800.0; allowed: 846.535 to 9999.000, by its quantiles",
+        ),
+        (
+            {"steps": [{**STEP_DATA, "mean_us": 11_000.0}]},
+            "steps.0.mean_us: found 11000.0; allowed: 846.535 to 9999.000, by its quantiles",
+        ),
+        (
+            {"steps": [{**STEP_DATA, "stream_slowdown": [1.1, 0.1]}]},
+            "steps.0.stream_slowdown.1: found 0.1; allowed: 1 or more",
+        ),
+        (
+            {"memory": [{**vars(PROFILE.memory[0]), "peak_bytes": 900}]},
+            "memory.0.peak_bytes: found 900; allowed: at least context_bytes, 1000",
+        ),
+        ({"flops": 10}, "flops: found 10; allowed: 67108864, the sum over the table of operators"),
+        ({"bytes": 10}, "bytes: found 10; allowed: 3072, the sum over the table of operators"),
         ({"utilisation": {}}, "utilisation.cpu: found nothing; allowed: a value"),
         ({"job_type": {}}, "job_type.cpu: found nothing; allowed: a value"),
         ({"job_type": {"cpu": "fast"}}, "job_type.cpu: found 'fast'; allowed: 'compute', 'memory'"),
@@ -152,7 +171,21 @@ def test_a_missing_column_is_named(tmp_path: Path, column: str) -> None:
         ({"forward_index": -2}, "line 3, forward_index: found '-2'; allowed: a whole number >= -1"),
         ({"threads": 0}, "line 3, threads: found '0'; allowed: a whole number >= 1"),
         ({}, "line 3, index: found '0'; allowed: each index once a lane and thread count"),
-        ({"index": 1, "forward_index": 2}, "line 3, forward_index: found '2'; allowed: the index"),
+        (
+            {"index": 1, "phase": "backward", "forward_index": 2},
+            "line 3, forward_index: found '2'; allowed: the index of a forward operator",
+        ),
+        (
+            {"index": 1, "phase": "backward", "forward_index": 1},
+            "line 3, forward_index: found '1'; allowed: the index of a forward operator",
+        ),
+        (
+            {"index": 1, "phase": "optimizer", "forward_index": 0},
+            "line 3, forward_index: found '0'; allowed: -1: the phase is optimizer, not backward",
+        ),
+        ({"flops": 10**15}, "line 3, flops: found '1000000000000000'; allowed: at most 1e+18 for"),
+        ({"written_bytes": 10**30}, "line 3, written_bytes: found '1000000000000000000000000000000"),
+        ({"mean_us": 0.0, "flops": 10**10}, "line 3, flops: found '10000000000'; allowed: at most"),
         ({"threads": 2}, "line 3, threads: found '2'; allowed: a thread count of the summary's st"),
         ({"p10_us": 100.5}, "line 3, p50_us: found '100.0'; allowed: p10_us <= p50_us <= p90_us"),
         ({"p90_us": 99.5}, "line 3, p90_us: found '99.5'; allowed: p10_us <= p50_us <= p90_us"),

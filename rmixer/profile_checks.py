@@ -1,0 +1,68 @@
+"""What no summary of a profile can hold, however well each value reads by itself."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from rmixer.errors import InputError
+from rmixer.profile import MemoryCost, ModelProfile, OperatorCost, StepCost
+from rmixer.step_statistics import STALL_FACTOR
+
+_ROUNDING = 1.01
+_ABOVE_P10 = 0.9
+"""Of all steps at least so many take p10 or longer, so their mean is at least so much of it."""
+
+
+def check_summary(profile: ModelProfile, path: Path) -> None:
+    """Raise :class:`InputError` where the summary at ``path`` has a device without its figures, a
+    share above 1, a step whose mean its own quantiles rule out, or that is faster beside others
+    than alone, or a peak below what an idle worker has."""
+    for key in ("utilisation", "job_type"):
+        for memory in profile.memory:
+            if memory.device not in getattr(profile, key):
+                allowed = "a value (memory has this device)"
+                raise InputError(path, f"{key}.{memory.device}", "nothing", allowed)
+    for kind, share in profile.utilisation.items():
+        if share > 1:
+            raise InputError(path, f"utilisation.{kind}", share, "a share, from 0 to 1")
+    for place, step in enumerate(profile.steps):
+        _check_step(step, f"steps.{place}", path)
+    for place, memory in enumerate(profile.memory):
+        _check_memory(memory, f"memory.{place}", path)
+
+
+def _check_step(step: StepCost, where: str, path: Path) -> None:
+    least_us = _ABOVE_P10 * step.p10_us / _ROUNDING
+    most_us = STALL_FACTOR * step.p50_us * _ROUNDING
+    if not least_us <= step.mean_us <= most_us:
+        allowed = f"{least_us:.3f} to {most_us:.3f}, by its quantiles"
+        raise InputError(path, f"{where}.mean_us", step.mean_us, allowed)
+    for name in ("compute_slowdown", "stream_slowdown"):
+        for count, slowdown in enumerate(getattr(step, name)):
+            if slowdown < 1:
+                raise InputError(path, f"{where}.{name}.{count}", slowdown, "1 or more")
+
+
+def _check_memory(memory: MemoryCost, where: str, path: Path) -> None:
+    context_bytes = memory.context_bytes or 0
+    if memory.peak_bytes * _ROUNDING < context_bytes:
+        allowed = f"at least context_bytes, {context_bytes}"
+        raise InputError(path, f"{where}.peak_bytes", memory.peak_bytes, allowed)
+
+
+def check_work_together(
+    operators: Sequence[OperatorCost], profile: ModelProfile, path: Path
+) -> None:
+    """Raise :class:`InputError` where FLOPs and bytes of the summary are not those of its table at
+    ``path``: of the operators on the CPU at the summary's first count of threads."""
+    threads = profile.steps[0].threads
+    rows = [each for each in operators if (each.lane, each.threads) == ("cpu", threads)]
+    sums = {
+        "flops": sum(each.flops for each in rows),
+        "bytes": sum(each.read_bytes + each.written_bytes for each in rows),
+    }
+    for name, total in sums.items():
+        if rows and getattr(profile, name) != total:
+            found, where = getattr(profile, name), path.with_name("summary.json")
+            raise InputError(where, name, found, f"{total}, the sum over the table of operators")
