@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import hashlib
 import json
+import math
 import sys
 import zlib
 from collections.abc import Callable
@@ -13,6 +14,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any, NoReturn
 
+from profiles.event_names import is_text, printable
 from profiles.listed_json import read_listed
 from profiles.trace_events import (
     CATEGORIES,
@@ -26,6 +28,7 @@ from rmixer.files import shown
 _Arguments = tuple[tuple[Any, ...] | None, tuple[str, ...] | None]
 """Shapes and types."""
 _GZIP = b"\x1f\x8b"
+_MOST_ELEMENTS = 1 << 50
 _WHAT = "a Chrome trace that PyTorch's profiler has written"
 
 
@@ -65,7 +68,7 @@ def read_chrome_trace(path: Path) -> ChromeTrace:
         hash=hash_of_file,
         events=tuple(found),
         hardware=_hardware(top.get("deviceProperties")),
-        driver=str(top["cuda_driver_version"]) if "cuda_driver_version" in top else None,
+        driver=printable(str(top["cuda_driver_version"])) if "cuda_driver_version" in top else None,
     )
 
 
@@ -145,8 +148,9 @@ class _Events:
             raise InputError(path, f"{where}.name", shown(name), "the name of an event")
         if not isinstance(given, dict):
             raise InputError(path, f"{where}.args", shown(given), "a mapping of keys to values")
-        if not _is_text(name):
+        if not is_text(name):
             raise InputError(path, f"{where}.name", ascii(name), "text")
+        name = printable(name)
         at = f"{where}.args"
         arguments = _arguments(path, at, given)
         shapes, types = self._arguments.setdefault(arguments, arguments)
@@ -190,15 +194,6 @@ def _device(path: Path, where: str, given: dict[str, Any]) -> int:
     return device
 
 
-def _is_text(name: str) -> bool:
-    """Whether it can be written: half of a surrogate pair cannot."""
-    try:
-        name.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
-
-
 def _arguments(path: Path, where: str, given: dict[str, Any]) -> _Arguments:
     """Shapes and types of an operator's arguments, where the trace has both."""
     shapes, types = given.get("Input Dims"), given.get("Input type")
@@ -223,11 +218,17 @@ def _shape(path: Path, where: str, shape: Any) -> tuple[int, ...]:
     for size in shape:
         if isinstance(size, bool) or not isinstance(size, int) or size < 0:
             raise InputError(path, key, shown(size), "whole numbers >= 0")
+    if math.prod(max(1, size) for size in shape) > _MOST_ELEMENTS:
+        raise InputError(path, key, shown(shape), "a tensor of up to 2^50 elements")
     return tuple(shape)
 
 
 def _hardware(devices: Any) -> str | None:
     if not isinstance(devices, list):
         return None
-    names = [str(each["name"]) for each in devices if isinstance(each, dict) and "name" in each]
+    names = [
+        printable(str(each["name"]))
+        for each in devices
+        if isinstance(each, dict) and "name" in each
+    ]
     return ", ".join(names) or None

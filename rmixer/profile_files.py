@@ -58,10 +58,12 @@ def write_profile(folder: Path, profile: ModelProfile) -> None:
         writer.writerow(round(v, 3) if isinstance(v, float) else v for v in values)
     summary: dict[str, Any] = {"schema_version": SCHEMA_VERSION, **plain(profile)}
     del summary["operators"]
-    parse(summary, ModelProfile, folder / "summary.json")
+    path = folder / "summary.json"
+    check_summary(parse(summary, ModelProfile, path), path)
+    check_steps(profile.steps, path)
     write_text(folder / "operators.csv", out.getvalue())
     checksum = content_hash([summary, out.getvalue()])
-    write_json(folder / "summary.json", {**summary, "checksum": checksum})
+    write_json(path, {**summary, "checksum": checksum})
 
 
 def read_profile(folder: Path) -> ModelProfile:
@@ -88,7 +90,7 @@ def _read_operators(path: Path, profile: ModelProfile) -> tuple[OperatorCost, ..
         raise InputError(path, "line 2", "nothing", "at least one operator")
     check_together(rows, operators, [(cost.threads, cost.lane == "cpu") for cost in operators])
     check_within_steps(rows, operators, profile.steps)
-    check_work_together(operators, profile, path)
+    check_work_together(operators, profile, path.with_name("summary.json"))
     return operators
 
 

@@ -74,9 +74,7 @@ def test_figures_that_cannot_be_written_are_told_first(
     assert "Not a directory" in message
 
 
-def test_types_of_all_but_what_is_damaged(
-    store: Store, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_types_of_all_but_what_is_damaged(store: Store, capsys: pytest.CaptureFixture[str]) -> None:
     keep(store, "amazon_din", 32)
     keep(store, "rm1", 256)
     (damaged,) = (store.own / "made-up").glob("rm1-*")

@@ -76,6 +76,17 @@ def changed(**changes: Any) -> dict[str, Any]:
     return {key: value for key, value in made.items() if value is not ...}
 
 
+def test_what_a_terminal_would_obey_is_written_out(tmp_path: Path) -> None:
+    name = "my\x1b[2J layer\r\u202e\u00e9"
+    events = [event(name, "cpu_op", 0.0, 1.0), event("\x07", "cpu_op", 2.0, -1.0)]
+    path = write_trace(tmp_path / "t.json", events[:1])
+    (found,) = read_chrome_trace(path).events
+    assert found.name == "my\\x1b[2J layer\\r\\u202e\u00e9"
+    with pytest.raises(InputError) as error:
+        read_chrome_trace(write_trace(tmp_path / "t.json", events))
+    assert r"dur (\x07): found -3.0" in str(error.value)
+
+
 @pytest.mark.parametrize(
     ("broken", "message"),
     [
@@ -112,6 +123,14 @@ def changed(**changes: Any) -> dict[str, Any]:
         (
             changed(cat="kernel", args={"device": -1}),
             "traceEvents.1.args.device: found -1; allowed: a whole number >= 0",
+        ),
+        (
+            changed(args={"Input Dims": [[2, 10**30]], "Input type": ["float"]}),
+            "traceEvents.1.args.Input Dims: found [2, 1000000000000000000000000000000]; allowed: ",
+        ),
+        (
+            changed(args={"Input Dims": [[[1 << 25, 1 << 26]]], "Input type": ["TensorList"]}),
+            "traceEvents.1.args.Input Dims: found [33554432, 67108864]; allowed: a tensor of up to",
         ),
         (changed(name="half\ud800"), "traceEvents.1.name: found 'half\\ud800'; allowed: text"),
         (5, "traceEvents.1: found 5; allowed: an event"),

@@ -184,7 +184,10 @@ def test_a_missing_column_is_named(tmp_path: Path, column: str) -> None:
             "line 3, forward_index: found '0'; allowed: -1: the phase is optimizer, not backward",
         ),
         ({"flops": 10**15}, "line 3, flops: found '1000000000000000'; allowed: at most 1e+18 for"),
-        ({"written_bytes": 10**30}, "line 3, written_bytes: found '1000000000000000000000000000000"),
+        (
+            {"written_bytes": 10**30},
+            "line 3, written_bytes: found '1000000000000000000000000000000",
+        ),
         ({"mean_us": 0.0, "flops": 10**10}, "line 3, flops: found '10000000000'; allowed: at most"),
         ({"threads": 2}, "line 3, threads: found '2'; allowed: a thread count of the summary's st"),
         ({"p10_us": 100.5}, "line 3, p50_us: found '100.0'; allowed: p10_us <= p50_us <= p90_us"),
