@@ -111,7 +111,8 @@ def _step_table(profile: ModelProfile) -> NumberTable:
 def _trust_table(profile: ModelProfile) -> NumberTable:
     table = _table("How well that is known")
     table.add_column("device")
-    for name in ("threads", "± 95%", "two workers", "rounds", "left out", "far cores", "closure"):
+    twice = "two halves" if profile.identity.is_program else "two workers"
+    for name in ("threads", "± 95%", twice, "rounds", "left out", "far cores", "closure"):
         table.add_column(name, justify="right", no_wrap=True)
     for step in profile.steps:
         if profile.origin == "modelled" and step.device == "gpu":

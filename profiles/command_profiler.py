@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import statistics
 import tempfile
 from collections.abc import Callable, Sequence
@@ -98,8 +99,9 @@ def _one_run(
 
 
 def _too_noisy(step: StepCost, plan: Plan) -> str:
-    needed_s = plan.command_seconds * (step.half_width / plan.precision) ** 2
+    needed_s = math.ceil(plan.command_seconds * (step.half_width / plan.precision) ** 2)
+    longer_s = max(needed_s, math.floor(plan.command_seconds) + 1)
     return (
-        f"the mean step with {step.threads} thread(s) is known within {step.half_width:.1%}, not "
-        f"{plan.precision:.1%}: that would take about {needed_s:.0f} s (`--seconds {needed_s:.0f}`)"
+        f"the mean step with {step.threads} thread(s) is known within {step.half_width:.2%}, not "
+        f"{plan.precision:.2%}: that would take about {longer_s} s (`--seconds {longer_s}`)"
     )

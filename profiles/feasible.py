@@ -36,12 +36,15 @@ def check_feasible(
 ) -> None:
     """Raise :class:`InputError` for a job of ``parts``, each with the counts of threads at which it
     is to be profiled, that needs more than all free memory, or whose batch is too small for it or,
-    where that is known, larger than its data. Models outside of the registry and programs cannot be
-    told before they run. ``report`` hears of each that is not told by its size alone, which takes
-    seconds."""
+    where that is known, larger than its data; and for a program that wants a GPU where there is
+    none. Models outside of the registry and programs cannot be told more of before they run.
+    ``report`` hears of each that is not told by its size alone, which takes seconds."""
     free_bytes = free_memory_bytes()
     kinds = 2 if usable_gpus() else 1
     for job, threads in parts:
+        if job.command is not None and job.command.gpus > usable_gpus():
+            allowed = "0: there is no NVIDIA GPU here"
+            raise InputError(f"job {job.id}", "gpus", job.command.gpus, allowed)
         if job.in_registry:
             _check(job, PASSES * len(threads) * kinds, free_bytes, report)
 

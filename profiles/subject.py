@@ -219,8 +219,9 @@ def _too_noisy(found: Found, step: StepCost, plan: Plan) -> str:
     rounds_s = sum(blocks.seconds for blocks in found.passes)
     each_s = rounds_s / len(means)  # with the time of rounds that do not count
     needed_s = blocks_needed(means, plan.precision) * each_s / len(found.passes)
+    longer_s = max(math.ceil(needed_s), math.floor(plan.seconds) + 1)
     return (
         f"this machine is noisy: the mean step with {step.threads} thread(s) is known within "
         f"{step.half_width:.2%}, not {plan.precision:.2%}, after {rounds_s:.0f} s; that would "
-        f"take about {needed_s * len(found.passes):.0f} s (`--seconds {needed_s:.0f}`)"
+        f"take about {longer_s * len(found.passes):.0f} s (`--seconds {longer_s}`)"
     )

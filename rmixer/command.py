@@ -17,6 +17,8 @@ _PYTHON = re.compile(r"python(3(\.\d+)?)?")
 _FORM = "'python program.py ...' or 'python -m module ...'"
 _WITH_VALUE, _BLINDING = "WX", "EIS"
 _MAIN = "__main__"
+_QUOTED = re.compile(r"""\\.|'[^']*'|"(?:\\.|[^"\\])*\"""", re.DOTALL)
+_FOR_A_SHELL = re.compile(r"[|&;<>]+")
 
 
 @dataclass(frozen=True)
@@ -74,10 +76,14 @@ def find_command(
 def _words(line: str, where: object, key: str) -> list[str]:
     """The words of ``line`` as a shell has them; there is no shell that would do more."""
     try:
-        return shlex.split(line)
+        words = shlex.split(line)
     except ValueError as error:
         message = str(error).lower()
         raise InputError(where, key, f"{line!r} ({message})", "words as a shell has them") from None
+    if for_a_shell := _FOR_A_SHELL.search(_QUOTED.sub("", line)):
+        allowed = f"one program, and no {for_a_shell[0]!r}, for no shell sees it (else quote it)"
+        raise InputError(where, key, repr(line), allowed)
+    return words
 
 
 def _target(words: Sequence[str], line: str, where: object, key: str) -> tuple[bool, str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import platform
 import sys
 import venv
@@ -57,6 +58,13 @@ def test_what_is_known_of_a_program(folder: Path) -> None:
     assert (command.python, command.folder) == (sys.executable, str(folder))
     assert command.python_version == platform.python_version()
     assert command.torch_version == version("torch")
+
+
+def test_what_is_quoted_is_an_argument_whatever_a_shell_would_make_of_it(folder: Path) -> None:
+    line = r"""python train.py 'a|b' --rate="x>'y'" it\'s \; "q\"&" """
+    command = job(folder, f"command: {json.dumps(line)}").command
+    assert command is not None
+    assert command.arguments == ("train.py", "a|b", "--rate=x>'y'", "it's", ";", 'q"&')
 
 
 def test_copies_names_and_company(folder: Path) -> None:
@@ -138,6 +146,9 @@ def test_a_change_of_what_it_imports_is_another_identity(
         ("command: python -c pass", "command", "'python -c ", "'python program.py"),
         ("command: python -I train.py", "command", "'python -I ", "no -I: with it Python does not"),
         ("command: python -uE train.py", "command", "'python -uE ", "no -E: with it Python"),
+        ("command: python train.py | tee log", "command", "'python train.py | ", "one program, and no '|', for"),
+        ("command: python train.py 2>&1", "command", "'python train.py 2>&1'", "one program, and no '>&'"),
+        ("command: python train.py&&ls", "command", "'python train.py&&ls'", "one program, and no '&&'"),
         (
             'command: "python \'train.py"',
             "command",
