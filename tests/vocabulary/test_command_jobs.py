@@ -146,9 +146,24 @@ def test_a_change_of_what_it_imports_is_another_identity(
         ("command: python -c pass", "command", "'python -c ", "'python program.py"),
         ("command: python -I train.py", "command", "'python -I ", "no -I: with it Python does not"),
         ("command: python -uE train.py", "command", "'python -uE ", "no -E: with it Python"),
-        ("command: python train.py | tee log", "command", "'python train.py | ", "one program, and no '|', for"),
-        ("command: python train.py 2>&1", "command", "'python train.py 2>&1'", "one program, and no '>&'"),
-        ("command: python train.py&&ls", "command", "'python train.py&&ls'", "one program, and no '&&'"),
+        (
+            "command: python train.py | tee log",
+            "command",
+            "'python train.py | ",
+            "one program, and no '|",
+        ),
+        (
+            "command: python train.py 2>&1",
+            "command",
+            "'python train.py 2>",
+            "one program, and no '>",
+        ),
+        (
+            "command: python train.py&&ls",
+            "command",
+            "'python train.py&&",
+            "one program, and no '&&",
+        ),
         (
             'command: "python \'train.py"',
             "command",
