@@ -25,14 +25,19 @@ def disturbed(step: StepCost) -> str:
 
 
 def report_disturbed(profiles: Iterable[ModelProfile], report: Callable[[str], None]) -> None:
-    """Say of which measured ``profiles`` a step is, in words of the first."""
+    """Say of which measured ``profiles`` a step is, in words of the first, of its step that waited
+    most for its cores."""
     found = {
         profile.key: words
         for profile in profiles
         if profile.origin == "measured"
-        if (words := next((said for step in profile.steps if (said := disturbed(step))), ""))
+        if (words := next(filter(None, map(disturbed, _most_waiting_first(profile))), ""))
     }
     if found:
         key, words = next(iter(found.items()))
         what = key if len(found) == 1 else f"{key} and {len(found) - 1} more"
         report(f"{what}: profiled while the machine was not the same throughout ({words})")
+
+
+def _most_waiting_first(profile: ModelProfile) -> list[StepCost]:
+    return sorted(profile.steps, key=lambda step: -step.waited)

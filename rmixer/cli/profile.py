@@ -146,6 +146,7 @@ def show(
     limits."""
     from experiments.profile_figures import draw_profile
     from experiments.profile_table import profile_table
+    from profiles.disturbance import report_disturbed
     from profiles.provenance import report_provenance
     from profiles.store import Store
     from rmixer.cli.console import console, print_json, report
@@ -176,6 +177,7 @@ def show(
         else profile_of_model(store, known.name, model, batch, other_code=bool(machine))
     )
     report_provenance([profile], known, machine is None, report)
+    report_disturbed([profile], report)
     if figures:
         check_writable("--figures", figures)
         others = store.other_batches(known.name, profile.identity)

@@ -11,6 +11,7 @@ import click
 def types(machine: str | None, as_json: bool) -> None:
     """Job type and utilisation of every profile, beside what RMixer takes as given."""
     from experiments.job_types import type_rows, types_table
+    from profiles.disturbance import report_disturbed
     from profiles.provenance import report_provenance
     from profiles.store import Store
     from rmixer.cli.console import console, print_json, report
@@ -25,6 +26,7 @@ def types(machine: str | None, as_json: bool) -> None:
         allowed = "profiles (`rmixer profile run MODEL`)"
         raise InputError("rmixer profile types", "", f"nothing profiled on {known.name}", allowed)
     report_provenance(profiles, known, machine is None, report)
+    report_disturbed(profiles, report)
     older = [p.key for p in profiles if p.identity.model in MODELS and not is_present(p.identity)]
     if older:
         what = older[0] if len(older) == 1 else f"{older[0]} and {len(older) - 1} more"

@@ -173,6 +173,9 @@ def test_such_a_profile_is_named_when_it_is_used() -> None:
     assert "add up to 65% of the step" in line
     report_disturbed([replace(bad[0], origin="modelled"), good], lines.append)
     assert len(lines) == 1
+    waiting = replace(good.steps[0], threads=2, waited=0.5)
+    report_disturbed([replace(bad[0], steps=(*bad[0].steps, waiting))], lines.append)
+    assert "with 2 thread(s) it waited 50% of the time" in lines[1]
 
 
 def test_repeatability_is_how_far_two_workers_are_apart() -> None:
