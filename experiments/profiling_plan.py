@@ -8,13 +8,16 @@ from itertools import groupby
 
 from profiles.command_profiler import command_seconds, profile_command
 from profiles.duration import profiling_seconds
+from profiles.gpu_meter import driver_version
 from profiles.lacking_counts import lacking_counts
 from profiles.measure_machine import MEASURE_MACHINE_S
 from profiles.profiler import profile_jobs
+from profiles.provenance import HARDWARE, SOFTWARE, differences
 from profiles.rounds import Plan
 from profiles.store import Store
 from rmixer.cost_identity import cost_identity
 from rmixer.errors import InputError, RunFailed
+from rmixer.fingerprint import take_fingerprint
 from rmixer.machine import Machine
 from rmixer.profile import ModelProfile
 from rmixer.workload import Job, Workload
@@ -53,10 +56,13 @@ def plan_profiling(
 ) -> ProfilingPlan:
     """What is missing for ``workload`` at ``threads``; all of it to be taken ``again``."""
     plan, parts = plan or Plan(), []
+    here = take_fingerprint(machine.fingerprint.hardware, driver_version())
     for job in _distinct(workload):
         known = None if again else store.find(machine.name, cost_identity(job).key)
-        if lacking := lacking_counts(known, job, machine, threads, plan.neighbours):
-            parts.append((job, lacking))
+        lacking = lacking_counts(known, job, machine, threads, plan.neighbours)
+        if lacking:  # what other software measured is not kept beside what this one does
+            together = known and not differences(known.fingerprint, here, (*HARDWARE, *SOFTWARE))
+            parts.append((job, lacking if together else tuple(threads)))
     seconds = _seconds(parts, len(machine.cores), plan, bool(machine.gpus))
     return ProfilingPlan(parts, seconds, plan)
 

@@ -103,7 +103,7 @@ def _step_cost(
     stall_us = step.stall_s / step.n * 1e6
     apart_us = apart_s(found.passes, found.fastest_exchange_us) * 1e6
     whole_us = mean_us + stall_us + apart_us
-    noise = half_width(blocks.block_means_s)
+    noise = min(1.0, half_width(blocks.block_means_s))
     return StepCost(
         device=found.kind,
         threads=found.threads,

@@ -121,21 +121,23 @@ def apart_s(passes: Sequence[Blocks], known_us: float = math.inf) -> float:
 def _near_and_all(passes: Sequence[Blocks], known_us: float) -> tuple[Blocks, Blocks]:
     """The rounds that count, and they with those like them in which the cores exchanged slowly."""
     limit_us = slowest_exchange_us(passes, known_us)
-    passes = _undisturbed(passes)
+    passes = _undisturbed(passes, limit_us)
     near, everywhere = [b.quick(limit_us) for b in passes], [b.quick() for b in passes]
-    unchanged = together([blocks.unchanged() for blocks in near])
+    unchanged, whole = together([blocks.unchanged() for blocks in near]), together(everywhere)
     if len(unchanged.probes_s) >= LEAST_STEADY:
-        return unchanged, together([blocks.unchanged() for blocks in everywhere])
-    whole = together(everywhere)
+        like_them = together([blocks.unchanged() for blocks in everywhere])
+        more = len(like_them.probes_s) >= len(unchanged.probes_s)  # stalls can be all of a block
+        return unchanged, like_them if more else whole
     steady = together(near)
     return (steady if len(steady.probes_s) >= LEAST_STEADY else whole), whole
 
 
-def _undisturbed(passes: Sequence[Blocks]) -> Sequence[Blocks]:
-    """Each with the rounds in which it had its cores to itself; as they are, where these are hardly
-    any."""
+def _undisturbed(passes: Sequence[Blocks], limit_us: float) -> Sequence[Blocks]:
+    """Each with the rounds in which it had its cores to itself; as they are, where hardly any of
+    these would count."""
     kept = [blocks.undisturbed() for blocks in passes]
-    return kept if len(together(kept).probes_s) >= LEAST_STEADY else passes
+    quick = together([blocks.quick(limit_us) for blocks in kept])
+    return kept if len(quick.probes_s) >= LEAST_STEADY else passes
 
 
 def together(passes: Sequence[Blocks]) -> Blocks:

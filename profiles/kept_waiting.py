@@ -49,13 +49,13 @@ class Waiting:
         self._waited_s, self._used_s = waited_s(worker.pid), processor_s(worker.pid)
 
     def share(self) -> float:
-        """So far. Where it waited for processes of its own, the cores were not others': no more
-        than what these left of the time."""
+        """So far, at most 1. Where it waited for processes of its own, the cores were not others':
+        no more than what these left of the time."""
         pid = self._worker.pid
         passed_s = (time.perf_counter() - self._begin_s) * len(self._worker.cores)
         waited = (waited_s(pid) - self._waited_s) / passed_s
         left = 1.0 - (processor_s(pid) - self._used_s) / passed_s
-        return max(0.0, min(waited, left))
+        return max(0.0, min(waited, left, 1.0))
 
 
 def taken_in_words(taken: Mapping[int, float]) -> str:

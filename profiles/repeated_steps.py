@@ -55,7 +55,7 @@ class RepeatedSteps:
         born = {number: order for order, number in enumerate(_made(step))}
         inherited = {number: order for order, number in enumerate(_made(before))}
         freed = [number for number, size in step if size is None]
-        alike = _sizes(before) == _sizes(step)
+        alike = _sizes(before) == _sizes(step) and _passing(before) == _passing(step)
         if not (alike and all(number in born or number in inherited for number in freed)):
             return
         left = {born[number]: number for number in born if number in self._places}
@@ -80,3 +80,9 @@ def _made(step: list[tuple[int, int | None]]) -> list[int]:
 
 def _sizes(step: list[tuple[int, int | None]]) -> list[int]:
     return [size for _, size in step if size is not None]
+
+
+def _passing(step: list[tuple[int, int | None]]) -> set[int]:
+    """Which of its blocks, by their order, it frees itself; the others it leaves."""
+    freed = {number for number, size in step if size is None}
+    return {order for order, number in enumerate(_made(step)) if number in freed}

@@ -96,7 +96,7 @@ def check_times(row: CsvRow) -> None:
 
 def check_work(row: CsvRow) -> None:
     """Raise :class:`InputError` where ``row`` has more FLOPs or bytes than could be done in its
-    time; one that takes none for as long as the file can say has any."""
+    time, which is taken to be a nanosecond at least: no shorter one can stand in the file."""
     least_s = max(row.number("mean_us"), 1e-3) * 1e-6
     for name in ("flops", "read_bytes", "written_bytes"):
         if row.whole(name, 0) > MOST_A_SECOND * least_s:

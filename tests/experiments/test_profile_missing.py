@@ -14,6 +14,7 @@ from experiments.profiling_plan import ProfilingPlan, plan_profiling, profile_mi
 from profiles.rounds import Plan
 from profiles.store import Store
 from rmixer.errors import InputError, RunFailed
+from rmixer.fingerprint import take_fingerprint
 from rmixer.profile import ModelProfile
 from rmixer.workload import Job, Workload
 from sim.made_up import make_job, make_machine, make_operator, make_profile, make_step
@@ -53,17 +54,21 @@ def test_only_the_counts_of_threads_that_are_missing_are_measured(
     together, in their order."""
     monkeypatch.setenv("RMIXER_HOME", str(tmp_path))
     machine, store = make_machine(cores=2), Store()
+    here = take_fingerprint(machine.fingerprint.hardware)
     jobs = [make_job(f"j{batch}", batch=batch) for batch in (16, 32, 64, 128)]
     workload = Workload("profile", 0, tuple(jobs))
     for job, threads in ((jobs[0], 1), (jobs[3], 1), (jobs[3], 2)):
         steps, operators = [make_step(threads=threads)], [make_operator(8_000.0, threads=threads)]
         made = make_profile("criteo_dlrm", steps, operators, batch=job.batch)
-        store.save(replace(made, machine=machine.name))
+        store.save(replace(made, machine=machine.name, fingerprint=here))
     plan = Plan(neighbours=False)
     needed = plan_profiling(workload, machine, store, (1, 2), plan)
     assert needed.parts == [(jobs[0], (2,)), (jobs[1], (1, 2)), (jobs[2], (1, 2))]
     again = plan_profiling(workload, machine, store, (1, 2), plan, again=True)
     assert again.parts == [(job, (1, 2)) for job in jobs]
+    (known,) = (p for p in store.profiles(machine.name) if p.identity.batch == 16)
+    store.save(replace(known, fingerprint=replace(here, torch="1.0")))
+    assert plan_profiling(workload, machine, store, (1, 2), plan).parts[0] == (jobs[0], (1, 2))
     for summary in store.own.rglob("summary.json"):
         summary.write_text("{")
     with pytest.raises(InputError, match=r"truncated.*: remove .* and profile it again$"):

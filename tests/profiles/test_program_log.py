@@ -12,35 +12,57 @@ import pytest
 from profiles import program_log
 from profiles.program_log import within_bounds
 
-ENDLESS = "import sys\nn = 0\nwhile True:\n    n += 1\n    print('line', n)"
+ENDLESS = "n = 0\nwhile True:\n    n += 1\n    print('line', n)"
+BURST = "for n in range(200_000):\n    print('line', n)"
 
 
 @pytest.fixture(autouse=True)
 def small_bounds(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(program_log, "MOST_BYTES", 1 << 20)
-    monkeypatch.setattr(program_log, "KEPT_BYTES", 1 << 12)
+    monkeypatch.setattr(program_log, "KEPT_BYTES", 1 << 13)
     monkeypatch.setattr(program_log, "LOOK_S", 0.01)
 
 
-def test_a_program_that_prints_without_end_leaves_the_end(tmp_path: Path) -> None:
+def check_end(log: Path, printed: int) -> list[int]:
+    """That the file says how much is left out, and goes on with whole lines; their numbers."""
+    first, *lines = log.read_text().splitlines()
+    left_out = int(first.split()[2])
+    assert first == f"[the first {left_out} bytes are left out]"
+    assert left_out + log.stat().st_size - len(first) - 1 == printed
+    assert log.stat().st_size < 1 << 14
+    numbers = [int(line.split()[1]) for line in lines[1:-1]]  # the others may be cut
+    assert numbers == list(range(numbers[0], numbers[0] + len(numbers)))
+    assert [path.name for path in log.parent.iterdir()] == [log.name]
+    return numbers
+
+
+@pytest.mark.parametrize("mode", ["wb", "ab"])
+def test_a_program_that_prints_without_end_leaves_the_end(tmp_path: Path, mode: str) -> None:
     log = tmp_path / "program.log"
-    with within_bounds(log), log.open("wb") as output:
+    with within_bounds(log), log.open(mode) as output:
         with subprocess.Popen([sys.executable, "-c", ENDLESS], stdout=output) as program:
             most_taken = 0
-            while log.stat().st_size < 64 << 20:
+            while log.stat().st_size < 16 << 20:
                 most_taken = max(most_taken, log.stat().st_blocks * 512)
                 time.sleep(0.01)
             program.kill()
         printed = log.stat().st_size
-    assert most_taken < 48 << 20  # it looks every now and then, and a busy machine late
-    first, *lines = log.read_text().splitlines()
-    assert log.stat().st_size < 1 << 13
-    left_out = int(first.split()[2])
-    assert first == f"[the first {left_out} bytes are left out]"
-    assert left_out + log.stat().st_size - len(first) - 1 == printed
-    numbers = [int(line.split()[1]) for line in lines[1:-1]]  # whole ones
-    assert numbers == list(range(numbers[0], numbers[0] + len(numbers)))
-    assert [path.name for path in tmp_path.iterdir()] == ["program.log"]
+    assert most_taken < 12 << 20  # it looks every now and then, and a busy machine late
+    check_end(log, printed)
+
+
+def test_the_end_of_a_burst_is_kept_whether_it_was_seen_or_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As of a program that prints much, and then fails."""
+    for look_s, silent_s in ((0.01, 0.3), (60.0, 0.0)):
+        monkeypatch.setattr(program_log, "LOOK_S", look_s)
+        log = tmp_path / "program.log"
+        with within_bounds(log), log.open("wb") as output:
+            subprocess.run([sys.executable, "-c", BURST], stdout=output, check=True)
+            time.sleep(silent_s)
+            printed = log.stat().st_size
+        assert check_end(log, printed)[-1] == 199_998
 
 
 def test_one_that_prints_little_keeps_all(tmp_path: Path) -> None:

@@ -92,6 +92,28 @@ def test_a_step_that_frees_what_is_older_is_not_repeated() -> None:
     assert heap.peak_bytes == before
 
 
+def test_steps_that_free_their_blocks_in_other_steps_are_not_repeated() -> None:
+    """As where the collector of reference cycles comes by: the last step frees what the one before
+    it left, and its own; or leaves what that one freed."""
+    for earlier, later in ((False, True), (True, False)):
+        heap = RepeatedSteps()
+        heap.step_begins()
+        heap.free(heap.allocate(1 << 20))
+        heap.step_begins()
+        left = heap.allocate(1 << 20)
+        if earlier:
+            heap.free(left)
+        heap.step_begins()
+        last = heap.allocate(1 << 20)
+        if not earlier:
+            heap.free(left)
+        if later:
+            heap.free(last)
+        before = heap.peak_bytes
+        heap.go_on()
+        assert heap.peak_bytes == before
+
+
 def test_what_every_step_leaves_behind_is_left_behind_a_hundred_times() -> None:
     heap = RepeatedSteps()
     for _ in range(3):

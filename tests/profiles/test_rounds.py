@@ -177,6 +177,21 @@ def test_where_it_waited_all_the_while_that_counts() -> None:
     assert unlikeness([alone, shared]) == pytest.approx(0.9)
 
 
+def test_nor_is_a_single_round_left_where_others_would_count() -> None:
+    """The other worker's second round was slow by its probe: what is left would be one."""
+    waiting = Blocks([0.05] * 2, [[0.012]] * 4, [{}] * 2, 1.0, [1.0] * 2, waited=[0.3, 0.3])
+    slow = Blocks([0.05, 0.1], [[0.010]] * 4, [{}] * 2, 1.0, [1.0] * 2, waited=[0.0, 0.0])
+    assert steady_together([waiting, slow]).waited == [0.3, 0.3, 0.0]
+
+
+def test_workers_are_compared_by_rounds_in_which_they_had_their_cores() -> None:
+    one = Blocks([0.05] * 2, [[0.010]] * 4, [{}] * 2, 1.0, [1.0] * 2, waited=[0.0, 0.0])
+    other = Blocks(
+        [0.05] * 2, [[0.011]] * 2 + [[0.030]] * 2, [{}] * 2, 1.0, [1.0] * 2, waited=[0.0, 0.5]
+    )
+    assert unlikeness([one, other]) == pytest.approx(0.1)
+
+
 def test_stalls_say_nothing_about_precision() -> None:
     """Not even where all of a short block is one."""
     blocks = Blocks([0.05], [[0.010] * 5, [0.010, 0.5, 0.012], [0.4, 0.6]])

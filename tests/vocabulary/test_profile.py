@@ -95,12 +95,12 @@ STEP_DATA: dict[str, Any] = {**vars(STEP), "closure": {"cpu": 0.0}, "scale": {"c
         ),
         ({"utilisation": {"cpu": 1.1}}, "utilisation.cpu: found 1.1; allowed: a share, from 0 to"),
         (
-            {"steps": [{**STEP_DATA, "mean_us": 800.0}]},
-            "steps.0.mean_us: found 800.0; allowed: 846.535 to 9999.000, by its quantiles",
+            {"steps": [{**STEP_DATA, "mean_us": 700.0}]},
+            "steps.0.mean_us: found 700.0; allowed: 752.475 to 9999.000, by its quantiles",
         ),
         (
             {"steps": [{**STEP_DATA, "mean_us": 11_000.0}]},
-            "steps.0.mean_us: found 11000.0; allowed: 846.535 to 9999.000, by its quantiles",
+            "steps.0.mean_us: found 11000.0; allowed: 752.475 to 9999.000, by its quantiles",
         ),
         (
             {"steps": [{**STEP_DATA, "stream_slowdown": [1.1, 0.1]}]},
