@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import fields, replace
+from dataclasses import replace
 from pathlib import Path
 
 from profiles import limits
+from profiles.apart import apart_in_words
 from profiles.batch_prediction import same_but_batch
 from profiles.imported_simulation import simulated_profile
 from profiles.lacking_counts import lacking_counts
@@ -161,7 +162,7 @@ class Store:
         found = [path for path in self._keys(machine).values() if path.name.startswith(start)]
         others = (_read(p, machine).identity for p in found if p.name != identity.key)
         same = (other for other in others if other.model == identity.model)
-        return min((_apart(other, identity) for other in same), key=len, default="")
+        return min((apart_in_words(other, identity) for other in same), key=len, default="")
 
     def profiles(
         self, machine: str, report: Callable[[str], None] | None = None
@@ -239,18 +240,3 @@ def _imported(job: Job, machine: Machine) -> ModelProfile:
         allowed = "the one that the workload was read with: read it again"
         raise InputError(f"imported profile {job.profile}", "", "another one by now", allowed)
     return simulated_profile(profile, cost_identity(job), machine)
-
-
-def _apart(old: CostIdentity, now: CostIdentity) -> str:
-    """In words, which fields differ."""
-    differing = [f.name for f in fields(old) if getattr(old, f.name) != getattr(now, f.name)]
-    words = [_OTHER[name] for name in differing if name in _OTHER]
-    settings = [_SETTING.get(name, name) for name in differing if name not in _OTHER]
-    if settings:
-        words.append(f"another {' and '.join(settings)}")
-    return f"was profiled with {' and '.join(words)}"
-
-
-_OTHER = {"source": "other code", "data": "other data"}
-_SETTING = {"config": "configuration", "rows_cap": "cap of rows"}
-"""What the fields of a cost identity are called."""

@@ -91,6 +91,13 @@ def test_slow_downs_come_from_the_profile_that_has_them() -> None:
     assert (found.steps[0].compute_slowdown, found.steps[0].pressure) == ((1.3,), 0.3)
 
 
+def test_a_size_that_waited_for_its_cores_makes_what_is_predicted_from_it_doubtful() -> None:
+    quiet, waited = affine(100), affine(200)
+    waited = replace(waited, steps=(replace(waited.steps[0], waited=0.3),))
+    found = predict_batch([quiet, waited], affine(110).identity, MACHINE)
+    assert found.steps[0].waited == 0.3
+
+
 def test_all_other_sizes_are_taken() -> None:
     """But its own, if it is among them."""
     known = [affine(batch) for batch in (2048, 64, 512, 128)]

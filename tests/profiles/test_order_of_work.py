@@ -80,6 +80,14 @@ def test_second_workers_are_asked_in_the_opposite_order(monkeypatch: pytest.Monk
     assert rest == f"{there} {back}".split()
 
 
+def test_programs_that_have_the_cores_are_told_before_all_else(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(_Crew, "bubbles", SimpleNamespace(taken=lambda: {1: 0.5}))
+    said, *_ = asked(monkeypatch, gpus=0)
+    assert said.startswith("other programs have 50% of core 1: ")
+
+
 def test_on_a_gpu_each_is_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     """And one that does not fit there is left out."""
     told = asked(monkeypatch, gpus=1, unfit=2)
