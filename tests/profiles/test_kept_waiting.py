@@ -80,7 +80,7 @@ def test_a_worker_that_has_a_third_of_its_core_waits_for_two() -> None:
     with WorkerProcess((core,)) as worker, core_taken(core):
         waiting = Waiting(worker)
         worker.call("tests.profiles.test_kept_waiting:loop", seconds=1.0)
-        assert waiting.share() > 0.4
+        assert waiting.share() > 0.3
 
 
 @needs_schedstat
@@ -96,7 +96,7 @@ def test_it_does_not_wait_for_its_own() -> None:
         share, waited = waiting.share(), waited_s(worker.pid) - before_s
         passed_s = time.perf_counter() - begin_s
         used = processor_s(worker.pid) / passed_s
-    assert waited / passed_s > 0.2  # it did wait
+    assert waited / passed_s > 0.1  # it did wait
     assert share <= max(0.0, 1.05 - used)
 
 
@@ -106,7 +106,7 @@ def test_bubbles_find_the_core_that_others_have() -> None:
     with Bubbles((core,)) as bubbles, core_taken(core):
         taken = bubbles.taken()
     assert list(taken) == [core]
-    assert taken[core] > 0.4
+    assert taken[core] > 0.15
 
 
 def test_what_is_taken_in_words() -> None:
