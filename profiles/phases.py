@@ -19,7 +19,7 @@ from rmixer.workload import Job
 MEASURED_STEPS = 20
 """By then the memory has grown nearly as far as it does (:mod:`profiles.repeated_steps`)."""
 REPEATS = 2
-REPEATED_S = 5.0
+REPEATED_S = 3.0
 
 
 @dataclass(frozen=True)
@@ -49,14 +49,16 @@ def measure_phases(
     job: Job,
     device: str = "cpu",
     hear_step_s: Callable[[float], None] = lambda step_s: None,
+    first_steps: int = MEASURED_STEPS,
 ) -> PhaseTimes:
     """The median of short runs of ``job`` on ``device`` in a warm worker, of one where that takes
     seconds, and of those in which it had its cores to itself where there are any; the peak is the
-    highest. ``hear_step_s`` hears early how long a step takes."""
-    job = dataclasses.replace(job, steps=MEASURED_STEPS)
+    highest. ``hear_step_s`` hears early how long a step takes. The first run has ``first_steps``,
+    fewer where the peak is not needed."""
+    first, job = (dataclasses.replace(job, steps=n) for n in (first_steps, MEASURED_STEPS))
     with tempfile.TemporaryDirectory(prefix="rmixer-") as folder:
         path = Path(folder) / "model.pt"
-        runs = [_one_run(worker, job, path, device, hear_step_s)]
+        runs = [_one_run(worker, first, path, device, hear_step_s)]
         if sum(runs[0].phases_s.values()) * REPEATS < REPEATED_S:
             runs += [_one_run(worker, job, path, device) for _ in range(REPEATS)]
     peak_bytes = max(run.peak_bytes for run in runs)

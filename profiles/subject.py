@@ -17,13 +17,14 @@ from profiles.disturbance import disturbed
 from profiles.duration import slow_step_seconds
 from profiles.kept_waiting import MOST_WAITED
 from profiles.neighbours import measure_gpu_neighbours, measure_neighbours
-from profiles.phases import measure_phases
+from profiles.phases import MEASURED_STEPS, measure_phases
 from profiles.precision import PROBE_FACTOR, blocks_needed
 from profiles.rounds import BLOCK_S, Plan, Rounds
 from rmixer.errors import RunFailed
 from rmixer.machine import Machine
 from rmixer.profile import ModelProfile, StepCost
 from rmixer.training.process import WorkerProcess
+from rmixer.training.train_job import WARMUP_STEPS
 from rmixer.workload import Job
 
 _AGAIN = "profile it again (`--again`)"
@@ -77,8 +78,13 @@ class Subject:
             found.input = worker.call(_MEASURE_INPUT, job=job)
         if number == 0:
             found.idle_bytes = worker.call("profiles.session:idle_bytes", device=found.device)
+            known = any(each.kind == found.kind for each in self._counts[:-1])  # its memory
             found.phases = measure_phases(
-                worker, self.job, found.device, partial(self._tell_if_slow, found.threads)
+                worker,
+                self.job,
+                found.device,
+                partial(self._tell_if_slow, found.threads),
+                WARMUP_STEPS if known else MEASURED_STEPS,
             )
         arguments = {"job": job, "device": found.device, "block_s": BLOCK_S}
         found.ready = worker.ask("task", task="profiles.session:session", arguments=arguments)

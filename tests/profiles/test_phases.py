@@ -81,7 +81,7 @@ def test_a_quick_job_is_run_three_times() -> None:
 
 def test_a_slow_one_once() -> None:
     found, worker = measured([(0.1, 100, 0.0)])
-    assert len(worker.steps) == 1
+    assert worker.steps == [MEASURED_STEPS]
     assert found.evaluate_s == pytest.approx(1.0)
 
 
@@ -98,6 +98,12 @@ def test_how_long_a_step_takes_is_heard_once_and_before_the_rest() -> None:
     heard: list[float] = []
     measure_phases(worker, make_job(), "cpu", heard.append)
     assert heard == pytest.approx([0.01])
+
+
+def test_where_the_peak_is_known_the_first_run_is_shorter() -> None:
+    worker: Any = Worker([(0.01, 100, 0.0)] * 3)
+    measure_phases(worker, make_job(), first_steps=3)
+    assert worker.steps == [3, MEASURED_STEPS, MEASURED_STEPS]
 
 
 def test_on_a_gpu_the_peak_is_that_of_its_memory() -> None:
