@@ -6,13 +6,13 @@ from collections.abc import Sequence
 
 from profiles.crew import PASSES
 from profiles.neighbours import LONGEST_SLOWDOWN, WORKS, bubble_levels
-from profiles.phases import MEASURED_STEPS
+from profiles.phases import FIRST_STEPS
 from profiles.rounds import PATIENCE, Plan
 from profiles.session import LEAST_FIRST_STEPS
 from rmixer.training.train_job import EVALUATION_BATCHES, WARMUP_STEPS
 
 START_AND_PHASES_S, GPU_START_S = 11.0, 15.0
-PHASES_STEPS = MEASURED_STEPS - WARMUP_STEPS + EVALUATION_BATCHES // 2
+PHASES_STEPS = FIRST_STEPS - WARMUP_STEPS + EVALUATION_BATCHES // 2
 """After those by which a step is known; a batch is evaluated in about half a step."""
 ROUND_STEPS = 6
 """At least: three blocks of one step, each after one that is not counted."""

@@ -8,7 +8,7 @@ from typing import Any
 
 from torch.profiler import ProfilerActivity, profile
 
-from profiles.phases import measure_phases
+from profiles.phases import MEASURED_STEPS, measure_phases
 from profiles.trace_reading import transient_peak_bytes
 from profiles.watched_step import STEPS, blank_substitute
 from rmixer.data.prepare import prepare
@@ -29,12 +29,12 @@ def measure_tensor_bytes(job: Job, core: int) -> int:
 
 
 def measure_resident_bytes(job: Job, core: int) -> int:
-    """The high-water mark of a fresh worker that runs ``job`` for a few steps, as the executor
-    would; what the profile has as the peak."""
+    """The high-water mark of a fresh worker that runs ``job`` for twenty steps or more, as the
+    executor would; the profile's peak is of fewer where they are slow."""
     prepare(job.entry.dataset, job.data)
     with WorkerProcess((core,)) as worker:
         worker.warm_up()
-        return measure_phases(worker, job).peak_bytes
+        return measure_phases(worker, job, first_steps=MEASURED_STEPS).peak_bytes
 
 
 def measure_context_bytes(core: int) -> int:

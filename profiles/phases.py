@@ -17,7 +17,9 @@ from rmixer.training.train_job import WARMUP_STEPS
 from rmixer.workload import Job
 
 MEASURED_STEPS = 20
-"""By then the memory has grown nearly as far as it does (:mod:`profiles.repeated_steps`)."""
+"""By then the memory has grown nearly as far as it does (:mod:`profiles.repeated_steps`),"""
+FIRST_STEPS = 12
+"""by then most of the way, which is what slow steps have time for."""
 REPEATS = 2
 REPEATED_S = 3.0
 
@@ -49,12 +51,12 @@ def measure_phases(
     job: Job,
     device: str = "cpu",
     hear_step_s: Callable[[float], None] = lambda step_s: None,
-    first_steps: int = MEASURED_STEPS,
+    first_steps: int = FIRST_STEPS,
 ) -> PhaseTimes:
     """The median of short runs of ``job`` on ``device`` in a warm worker, of one where that takes
     seconds, and of those in which it had its cores to itself where there are any; the peak is the
-    highest. ``hear_step_s`` hears early how long a step takes. The first run has ``first_steps``,
-    fewer where the peak is not needed."""
+    highest. ``hear_step_s`` hears early how long a step takes. The first run has ``first_steps``:
+    few where the peak is not needed, many where nothing else is."""
     first, job = (dataclasses.replace(job, steps=n) for n in (first_steps, MEASURED_STEPS))
     with tempfile.TemporaryDirectory(prefix="rmixer-") as folder:
         path = Path(folder) / "model.pt"

@@ -17,7 +17,7 @@ from profiles.disturbance import disturbed
 from profiles.duration import slow_step_seconds
 from profiles.kept_waiting import MOST_WAITED
 from profiles.neighbours import measure_gpu_neighbours, measure_neighbours
-from profiles.phases import MEASURED_STEPS, measure_phases
+from profiles.phases import FIRST_STEPS, measure_phases
 from profiles.precision import PROBE_FACTOR, blocks_needed
 from profiles.rounds import BLOCK_S, Plan, Rounds
 from rmixer.errors import RunFailed
@@ -84,7 +84,7 @@ class Subject:
                 self.job,
                 found.device,
                 partial(self._tell_if_slow, found.threads),
-                WARMUP_STEPS if known else MEASURED_STEPS,
+                WARMUP_STEPS if known else FIRST_STEPS,
             )
         arguments = {"job": job, "device": found.device, "block_s": BLOCK_S}
         found.ready = worker.ask("task", task="profiles.session:session", arguments=arguments)

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from profiles import phases
-from profiles.phases import MEASURED_STEPS, measure_phases
+from profiles.phases import FIRST_STEPS, MEASURED_STEPS, measure_phases
 from rmixer.errors import RunFailed
 from sim.made_up import make_job
 
@@ -73,7 +73,7 @@ def measured(runs: list[Told], device: str = "cpu") -> tuple[phases.PhaseTimes, 
 def test_a_quick_job_is_run_three_times() -> None:
     """The median of each, and the highest peak."""
     found, worker = measured([(0.01, 100, 0.0), (0.03, 130, 0.0), (0.02, 120, 0.0)])
-    assert worker.steps == [MEASURED_STEPS] * 3
+    assert worker.steps == [FIRST_STEPS, MEASURED_STEPS, MEASURED_STEPS]
     assert [found.build_s, found.evaluate_s, found.save_s] == pytest.approx([0.2] * 3)
     assert found.first_steps_s == pytest.approx([0.02] * MEASURED_STEPS)
     assert (found.peak_bytes, found.waited) == (130, 0.0)
@@ -81,7 +81,7 @@ def test_a_quick_job_is_run_three_times() -> None:
 
 def test_a_slow_one_once() -> None:
     found, worker = measured([(0.1, 100, 0.0)])
-    assert worker.steps == [MEASURED_STEPS]
+    assert worker.steps == [FIRST_STEPS]
     assert found.evaluate_s == pytest.approx(1.0)
 
 
