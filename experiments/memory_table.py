@@ -76,9 +76,7 @@ def memory_table(rows: Sequence[MemoryRow], usable_bytes: int | None = None) -> 
     """A row for each of ``rows``; errors, and these in words, where something was measured. Workers
     that need more than the ``usable_bytes`` of a machine, where they are given, are named."""
     measured = any(row.measured_tensor_bytes is not None for row in rows)
-    table = NumberTable(
-        box=box.SIMPLE_HEAD, padding=0
-    )  # so that all columns fit into 100 characters
+    table = NumberTable(box=box.SIMPLE_HEAD, padding=0)  # all columns fit into 100 characters
     table.add_column("model", no_wrap=True)
     for name in ("batch", *(_MEASURED if measured else _SPLIT)):
         table.add_column(name, justify="right", no_wrap=True)

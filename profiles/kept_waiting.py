@@ -7,9 +7,8 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 
-import psutil
-
 from rmixer.training.process import WorkerProcess
+from rmixer.training.process_tree import ProcessTree
 
 MOST_WAITED = 0.05
 """Of the time of its cores, for a measurement to tell of them alone."""
@@ -26,35 +25,21 @@ def waited_s(pid: int, proc: Path = _PROC) -> float:
     return total_ns * 1e-9
 
 
-def processor_s(pid: int) -> float:
-    """Seconds of processor time of process ``pid`` and of those that it started (those of a data
-    loader), as long as they live or it has waited for their end."""
-    total_s = 0.0
-    with contextlib.suppress(psutil.Error):
-        process = psutil.Process(pid)
-        total_s += sum(process.cpu_times()[:4])
-        for child in process.children(recursive=True):
-            with contextlib.suppress(psutil.Error):
-                total_s += sum(child.cpu_times()[:4])
-    return total_s
-
-
 class Waiting:
     """From when it is made: which :meth:`share` of the time of its cores ``worker`` waited for
     others."""
 
     def __init__(self, worker: WorkerProcess) -> None:
-        self._worker = worker
+        self._worker, self._tree = worker, ProcessTree(worker.pid)
         self._begin_s = time.perf_counter()
-        self._waited_s, self._used_s = waited_s(worker.pid), processor_s(worker.pid)
+        self._waited_s, self._used_s = waited_s(worker.pid), self._tree.sample()
 
     def share(self) -> float:
         """So far, at most 1. Where it waited for processes of its own, the cores were not others':
         no more than what these left of the time."""
-        pid = self._worker.pid
         passed_s = (time.perf_counter() - self._begin_s) * len(self._worker.cores)
-        waited = (waited_s(pid) - self._waited_s) / passed_s
-        left = 1.0 - (processor_s(pid) - self._used_s) / passed_s
+        waited = (waited_s(self._worker.pid) - self._waited_s) / passed_s
+        left = 1.0 - (self._tree.sample() - self._used_s) / passed_s
         return max(0.0, min(waited, left, 1.0))
 
 
