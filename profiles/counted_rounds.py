@@ -12,7 +12,12 @@ from typing import Any
 import numpy as np
 
 from profiles.kept_waiting import MOST_WAITED
-from profiles.precision import PROBE_FACTOR, PROBE_QUANTILE, steady_rounds, unchanged_rounds
+from profiles.steady_rounds import (
+    PROBE_FACTOR,
+    PROBE_QUANTILE,
+    steady_rounds,
+    unchanged_rounds,
+)
 from rmixer.step_statistics import stall_limit_s, step_statistics
 
 LEAST_STEADY = 2
@@ -21,8 +26,8 @@ LEAST_STEADY = 2
 @dataclass
 class Blocks:
     """What the rounds of one worker gave: the slower of two probes, two plain blocks and a profiled
-    one each, what an event cost the profiler at that time, the slower of two exchanges between its
-    threads, and for which share of the time of its cores it waited for them."""
+    one each, what an event cost the profiler when it was last asked, the slower of two exchanges
+    between its threads, and for which share of the time of its cores it waited for them."""
 
     probes_s: list[float] = field(default_factory=list)
     plain: list[list[float]] = field(default_factory=list)

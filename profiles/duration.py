@@ -14,9 +14,9 @@ from rmixer.training.train_job import EVALUATION_BATCHES, WARMUP_STEPS
 START_AND_PHASES_S, GPU_START_S = 11.0, 15.0
 PHASES_STEPS = FIRST_STEPS - WARMUP_STEPS + EVALUATION_BATCHES // 2
 """After those by which a step is known; a batch is evaluated in about half a step."""
-ROUND_STEPS = 6
-"""At least: three blocks of one step, each after one that is not counted."""
-READY_STEPS = LEAST_FIRST_STEPS + 2
+ROUND_STEPS = 3
+"""Of steps that are long: three blocks of one."""
+READY_STEPS = LEAST_FIRST_STEPS + 1
 STRUCTURE_STEPS = 1
 
 

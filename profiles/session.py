@@ -32,8 +32,9 @@ from rmixer.training.memory import resident_bytes
 from rmixer.training.worker import Channel
 from rmixer.workload import Job
 
-FAST_STEP_S = 0.3
 LEAST_FIRST_STEPS, MOST_FIRST_STEPS, FIRST_STEPS_S = 3, 40, 0.4
+LONG_STEP_S = 0.25
+"""Of one that takes longer, what it spends to bring the caches back is not seen."""
 
 
 def idle_bytes(channel: Channel, device: str) -> int:
@@ -128,13 +129,19 @@ def plain(step: Step, seconds: float, clock: Clock) -> tuple[float, list[float]]
 def block(step: Step, seconds: float, step_s: float, clock: Clock) -> list[float]:
     """Durations in seconds of steps without the profiler, in number those of :func:`profiled`: of
     as much time each, a slow moment would have fewer steps here than there."""
-    step.run()  # after a pause the first one brings back caches and memory
+    for _ in range(_uncounted(step_s)):
+        step.run()
     clock.settle()
     clock.tick()
     for _ in range(_steps(seconds, step_s)):
         step.run()
         clock.tick()
     return clock.durations_s()
+
+
+def _uncounted(step_s: float) -> int:
+    """Steps before those that count: after a pause the first one brings back caches and memory."""
+    return int(step_s < LONG_STEP_S)
 
 
 def _steps(seconds: float, step_s: float) -> int:
@@ -144,16 +151,18 @@ def _steps(seconds: float, step_s: float) -> int:
 def profiled(step: Step, seconds: float, step_s: float) -> dict[str, Any]:
     """Durations and gaps [steps, operators] in microseconds as the profiler saw them, with the
     number of its events inside and before each operator, of about ``seconds`` of steps that take
-    ``step_s`` each. A first one, which pays for the profiler's start, is not counted."""
+    ``step_s`` each. A first one, which pays for the profiler's start too, is not counted, unless
+    steps are long on a CPU."""
     steps = _steps(seconds, step_s)
     if step.device.type != "cpu":
         from profiles.gpu_session import profiled_on_gpu
 
         return profiled_on_gpu(lambda: _marked_steps(step, steps + 1))
+    uncounted = _uncounted(step_s)
     with profile(activities=[ProfilerActivity.CPU]) as observed:
-        _marked_steps(step, steps + 1)
+        _marked_steps(step, uncounted + steps)
     calls = read_calls(observed.profiler.kineto_results.events())
-    whole = split_steps(calls)[1:]
+    whole = split_steps(calls)[uncounted:]
     names = [call.name for call in whole[0]]
     if any([call.name for call in other] != names for other in whole):
         raise RunFailed("the step does not run the same operators every time")

@@ -18,8 +18,9 @@ from profiles.duration import slow_step_seconds
 from profiles.kept_waiting import MOST_WAITED
 from profiles.neighbours import measure_gpu_neighbours, measure_neighbours
 from profiles.phases import FIRST_STEPS, measure_phases
-from profiles.precision import PROBE_FACTOR, blocks_needed
+from profiles.precision import blocks_needed
 from profiles.rounds import BLOCK_S, Plan, Rounds
+from profiles.steady_rounds import PROBE_FACTOR
 from rmixer.errors import RunFailed
 from rmixer.machine import Machine
 from rmixer.profile import ModelProfile, StepCost

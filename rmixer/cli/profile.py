@@ -46,7 +46,7 @@ command.add_command(types)
 @click.option(
     "--seconds",
     type=FiniteRange(0, min_open=True),
-    help="or for so long in each of two workers a thread count (3 unless given). A command job: "
+    help="or for so long in each of two workers a thread count (2.5 unless given). A command job: "
     "for so long in all a thread count (30).",
 )
 @click.option(

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from profiles.precision import blocks_needed, half_width, steady_rounds, unchanged_rounds
+from profiles.precision import blocks_needed, half_width
+from profiles.steady_rounds import steady_rounds, unchanged_rounds
 
 
 def test_by_hand() -> None:
