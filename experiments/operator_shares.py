@@ -6,7 +6,8 @@ from collections import defaultdict
 from dataclasses import dataclass
 
 from experiments.operator_class import GAPS, operator_class
-from rmixer.profile import ModelProfile, OperatorCost
+from rmixer.operator_cost import OperatorCost
+from rmixer.profile import ModelProfile
 
 
 @dataclass(frozen=True)

@@ -145,9 +145,14 @@ def _phase_table(profile: ModelProfile) -> NumberTable:
             str(step.threads),
             *(seconds(s) for s in (step.build_s, step.warmup_s, *after)),
             *(f"{s[-1]:.2f}×" if s else ABSENT for s in _slowdowns(step)),
-            f"{step.pressure:.2f}" if any(_slowdowns(step)) else ABSENT,
+            _pressure(step),
         )
     return table
+
+
+def _pressure(step: StepCost) -> str:
+    known = step.pressure is not None and any(_slowdowns(step))
+    return f"{step.pressure:.2f}" if known else ABSENT
 
 
 def _slowdowns(step: StepCost) -> tuple[tuple[float, ...], tuple[float, ...]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
+from typing import NamedTuple
 
 from profiles.command_profiler import command_seconds, profile_command
 from profiles.duration import profiling_seconds
@@ -22,8 +23,12 @@ from rmixer.machine import Machine
 from rmixer.profile import ModelProfile
 from rmixer.workload import Job, Workload
 
-Part = tuple[Job, tuple[int, ...]]
-"""A job, and the counts of threads at which it is measured."""
+
+class Part(NamedTuple):
+    """A job, and the counts of ``threads`` at which it is measured."""
+
+    job: Job
+    threads: tuple[int, ...]
 
 
 def default_threads(machine: Machine) -> tuple[int, ...]:
@@ -43,7 +48,7 @@ class ProfilingPlan:
     @property
     def missing(self) -> tuple[Job, ...]:
         """The jobs."""
-        return tuple(job for job, _ in self.parts)
+        return tuple(part.job for part in self.parts)
 
 
 def plan_profiling(
@@ -62,7 +67,7 @@ def plan_profiling(
         lacking = lacking_counts(known, job, machine, threads, plan.neighbours)
         if lacking:  # what other software measured is not kept beside what this one does
             together = known and not differences(known.fingerprint, here, (*HARDWARE, *SOFTWARE))
-            parts.append((job, lacking if together else tuple(threads)))
+            parts.append(Part(job, lacking if together else tuple(threads)))
     seconds = _seconds(parts, len(machine.cores), plan, bool(machine.gpus))
     return ProfilingPlan(parts, seconds, plan)
 
@@ -70,7 +75,7 @@ def plan_profiling(
 def plan_from_nothing(workload: Workload, cores: int) -> ProfilingPlan:
     """What is missing where not even the machine is known: all of it, and the machine."""
     threads = tuple(sorted({1, cores}))
-    parts = [(job, threads) for job in _distinct(workload)]
+    parts = [Part(job, threads) for job in _distinct(workload)]
     return ProfilingPlan(parts, MEASURE_MACHINE_S + _seconds(parts, cores, Plan()))
 
 
@@ -100,8 +105,8 @@ def profile_missing(
     """Profile what ``plan`` lists, their data being prepared. Each profile is kept as soon as it is
     made, so that an interrupted call goes on where it was. A job that fails keeps no other from
     being profiled; raises :class:`RunFailed` after the last."""
-    models = [part for part in plan.parts if part[0].command is None]
-    programs = [part for part in plan.parts if part[0].command is not None]
+    models = [part for part in plan.parts if part.job.command is None]
+    programs = [part for part in plan.parts if part.job.command is not None]
     failed = []
     progress(0, len(plan.parts))
     found = _profiles(models, programs, machine, plan.plan, report)
@@ -125,8 +130,8 @@ def _profiles(
     plan: Plan,
     report: Callable[[str], None],
 ) -> Iterator[tuple[Job, ModelProfile | RunFailed]]:
-    for threads, alike in groupby(models, key=lambda part: part[1]):
-        jobs = [job for job, _ in alike]
+    for threads, alike in groupby(models, key=lambda part: part.threads):
+        jobs = [part.job for part in alike]
         yield from zip(jobs, profile_jobs(jobs, machine, threads, plan, report), strict=True)
     for job, threads in programs:
         try:

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 
 from experiments.operator_class import GAPS, operator_class
 from rmixer.machine import Machine
-from rmixer.profile import ModelProfile, OperatorCost
+from rmixer.operator_cost import OperatorCost
+from rmixer.profile import ModelProfile
 
 
 @dataclass(frozen=True)

@@ -22,14 +22,8 @@ from profiles.warm_up import warm_up_steps
 from rmixer.cost_identity import cost_identity
 from rmixer.fingerprint import take_fingerprint
 from rmixer.machine import Machine
-from rmixer.profile import (
-    InputCost,
-    Kind,
-    MemoryCost,
-    ModelProfile,
-    OperatorCost,
-    StepCost,
-)
+from rmixer.operator_cost import OperatorCost
+from rmixer.profile import InputCost, Kind, MemoryCost, ModelProfile, StepCost
 from rmixer.step_statistics import step_statistics
 from rmixer.workload import Job
 

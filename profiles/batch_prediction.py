@@ -1,9 +1,10 @@
 """The batch as a variable: a step at a batch size that was not profiled, from others that were.
 
-Times follow :class:`BatchCurve` through all sizes that were profiled; FLOPs, bytes and memory are
-taken linear between two of them, and beyond them along the line through the two nearest. Each
-kind of operator in each module is predicted by itself. A step on the CPU is told twice: by a curve
-of its own, and by what its operators and gaps come to, each of which bends at a size of its own.
+Times follow :class:`~profiles.batch_curve.BatchCurve` through all sizes that were profiled; FLOPs,
+bytes and memory are taken linear between two of them, and beyond them along the line through the
+two nearest. Each kind of operator in each module is predicted by itself. A step on the CPU is told
+twice: by a curve of its own, and by what its operators and gaps come to, each of which bends at a
+size of its own.
 Their errors are hardly related, so the geometric mean of the two is taken. What is known to change
 at a border (:mod:`profiles.sorted_alike`) is made alike before.
 """
@@ -12,74 +13,25 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from statistics import fmean
 from typing import Any
 
-from profiles.batch_curve import BatchCurve
 from profiles.job_type import demands
+from profiles.known_sizes import KnownSizes, TooFewSizesError, known_sizes
 from profiles.operator_sums import AMOUNTS, Kind, Sums, kind_of, of_cpu_step, sum_by_kind
 from profiles.sorted_alike import sorted_alike
 from rmixer.cost_identity import CostIdentity
 from rmixer.machine import Machine
-from rmixer.profile import InputCost, MemoryCost, ModelProfile, OperatorCost, StepCost
+from rmixer.operator_cost import OperatorCost
+from rmixer.profile import InputCost, MemoryCost, ModelProfile, StepCost
 
 _STEP_TIMES = ("mean_us", "p10_us", "p50_us", "p90_us", "stall_us")
 _PHASE_TIMES = ("build_s", "warmup_s", "evaluate_s", "save_s")
 _MEMORY = tuple(
     field.name for field in dataclasses.fields(MemoryCost) if field.name.endswith("_bytes")
 )
-
-
-class TooFewSizesError(ValueError):
-    """There are no two other batches to predict one from."""
-
-
-@dataclass(frozen=True)
-class _Known:
-    """Profiles by ascending batch, of which those from ``first`` on lie on either side of the
-    wanted batch ``at``, or are the two nearest."""
-
-    profiles: Sequence[ModelProfile]
-    first: int
-    at: int
-    curve: BatchCurve
-
-    @property
-    def low(self) -> ModelProfile:
-        return self.profiles[self.first]
-
-    @property
-    def high(self) -> ModelProfile:
-        return self.profiles[self.first + 1]
-
-    @property
-    def share(self) -> float:
-        """How far from low to high the wanted batch lies; below 0 or above 1 beyond them."""
-        first, last = self.low.identity.batch, self.high.identity.batch
-        return (self.at - first) / (last - first)
-
-    @property
-    def nearest(self) -> int:
-        """The place of the profile whose batch is nearest by ratio: its order of operators is
-        taken."""
-        first, last = self.low.identity.batch, self.high.identity.batch
-        return self.first if self.at * self.at < first * last else self.first + 1
-
-    def time(self, values: Sequence[float]) -> float:
-        """On the curve of ``values``, one of each profile; there is none where some are 0."""
-        if min(values) > 0:
-            return self.curve.value(values)
-        return self.amount(values[self.first], values[self.first + 1])
-
-    def amount(self, low: float, high: float) -> float:
-        """On the line from ``low`` to ``high``, and never below nothing: what the line would
-        have below a part of the smaller size is in proportion to the batch."""
-        found = low + (high - low) * self.share
-        least = min(low, high) * min(1.0, self.at / self.low.identity.batch)
-        return max(found, least) if self.share < 0 else max(0.0, found)
 
 
 def same_but_batch(one: CostIdentity, other: CostIdentity) -> bool:
@@ -101,7 +53,7 @@ def predict_batch(
         raise TooFewSizesError(
             f"{len(others)} other batches of {identity.key} are profiled, not two"
         )
-    known = _known(others, identity.batch)
+    known = known_sizes(others, identity.batch)
     known = replace(known, profiles=sorted_alike(known.profiles, identity.batch, machine))
     nearest = known.profiles[known.nearest]
     sums = [sum_by_kind(profile) for profile in known.profiles]
@@ -136,42 +88,21 @@ def predict_batch(
     )
 
 
-def _known(others: dict[int, ModelProfile], at: int) -> _Known:
-    """Of the two around ``at``, and of those others that have all thread counts that both have;
-    only of those that were measured where most were, or where the fewest threads do the work."""
-    counts = Counter(place for profile in others.values() for place in _places(profile))
-    usual = min(counts, key=lambda place: (-counts[place], place))
-    sizes = sorted(size for size, profile in others.items() if usual in _places(profile))
-    if len(sizes) < 2:
-        raise TooFewSizesError(f"no two of batches {sorted(others)} are profiled in the same place")
-    above = next((i for i, size in enumerate(sizes) if size > at), len(sizes))
-    first = min(max(above - 1, 0), len(sizes) - 2)
-    low, high = sizes[first], sizes[first + 1]
-    wanted = _places(others[low]) & _places(others[high])
-    used = [s for s in sizes if s in (low, high) or wanted <= _places(others[s])]
-    profiles = [others[size] for size in used]
-    return _Known(profiles, used.index(low), at, BatchCurve(used, at))
-
-
-def _places(profile: ModelProfile) -> set[tuple[str, int]]:
-    return {(cost.device, cost.threads) for cost in profile.steps}
-
-
-def _amounts(known: _Known, low: MemoryCost, high: MemoryCost) -> dict[str, Any]:
+def _amounts(known: KnownSizes, low: MemoryCost, high: MemoryCost) -> dict[str, Any]:
     return {name: round(_on(known, low, high, name)) for name in _MEMORY}
 
 
-def _inputs(known: _Known, low: InputCost, high: InputCost) -> dict[str, Any]:
+def _inputs(known: KnownSizes, low: InputCost, high: InputCost) -> dict[str, Any]:
     times = {name: _on(known, low, high, name) for name in ("wait_us", "core_us")}
     sizes = {name: round(_on(known, low, high, name)) for name in ("batch_bytes", "storage_bytes")}
     return {**times, **sizes}
 
 
-def _on(known: _Known, low: object, high: object, name: str) -> float:
+def _on(known: KnownSizes, low: object, high: object, name: str) -> float:
     return known.amount(getattr(low, name), getattr(high, name))
 
 
-def _steps(known: _Known, sums: Sequence[Sums]) -> Iterable[StepCost]:
+def _steps(known: KnownSizes, sums: Sequence[Sums]) -> Iterable[StepCost]:
     by_place = [{(cost.device, cost.threads): cost for cost in p.steps} for p in known.profiles]
     for place, low in by_place[known.first].items():
         if any(place not in costs for costs in by_place):
@@ -193,7 +124,7 @@ def _steps(known: _Known, sums: Sequence[Sums]) -> Iterable[StepCost]:
 
 
 def _added_up(
-    known: _Known, sums: Sequence[Sums], threads: int, steps_us: Sequence[float]
+    known: KnownSizes, sums: Sequence[Sums], threads: int, steps_us: Sequence[float]
 ) -> float:
     """The step on the CPU in microseconds as its operators and all their gaps tell it, 0 where a
     profile has none. Each profile's come to its step but for its closure, so their sum is taken
@@ -213,7 +144,7 @@ def _added_up(
     return math.fsum(parts) * lacking
 
 
-def _beside_others(known: _Known, low: StepCost, high: StepCost) -> dict[str, Any]:
+def _beside_others(known: KnownSizes, low: StepCost, high: StepCost) -> dict[str, Any]:
     """Slow-downs and pressure never leave the range that was measured. A profile without bubbles
     knows none, and the other's are taken as they are."""
     if not low.compute_slowdown or not high.compute_slowdown:
@@ -223,14 +154,17 @@ def _beside_others(known: _Known, low: StepCost, high: StepCost) -> dict[str, An
     def between(a: float, b: float) -> float:
         return a + (b - a) * share
 
+    pressure = None
+    if low.pressure is not None and high.pressure is not None:
+        pressure = between(low.pressure, high.pressure)
     return {
         "compute_slowdown": tuple(map(between, low.compute_slowdown, high.compute_slowdown)),
         "stream_slowdown": tuple(map(between, low.stream_slowdown, high.stream_slowdown)),
-        "pressure": between(low.pressure, high.pressure),
+        "pressure": pressure,
     }
 
 
-def _operators(known: _Known, sums: Sequence[Sums]) -> Iterable[OperatorCost]:
+def _operators(known: KnownSizes, sums: Sequence[Sums]) -> Iterable[OperatorCost]:
     """The nearest profile's operators, each in proportion to what all of its kind in its module
     come to. The number of calls may depend on the batch, so there is no pairing one by one."""
     factors: dict[Kind, dict[str, float]] = {}
@@ -246,7 +180,7 @@ def _operators(known: _Known, sums: Sequence[Sums]) -> Iterable[OperatorCost]:
         yield replace(cost, shapes="", **whole, **scaled)
 
 
-def _factors(known: _Known, sums: Sequence[Mapping[str, float]]) -> Iterable[tuple[str, float]]:
+def _factors(known: KnownSizes, sums: Sequence[Mapping[str, float]]) -> Iterable[tuple[str, float]]:
     """What to multiply the nearest profile's figures of one kind of operator by."""
     for name, near in sums[known.nearest].items():
         if not near:

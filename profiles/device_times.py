@@ -19,7 +19,7 @@ from profiles.operators import LaneSum, Times
 from profiles.trace_reading import INPUT_MARK, Called
 from rmixer.errors import RunFailed
 from rmixer.lanes import PHASES
-from rmixer.profile import OperatorCost
+from rmixer.operator_cost import OperatorCost
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from profiles.rounds import PATIENCE, Plan
 from profiles.session import LEAST_FIRST_STEPS
 from rmixer.training.train_job import EVALUATION_BATCHES, WARMUP_STEPS
 
-START_AND_PHASES_S, GPU_START_S = 11.0, 15.0
+START_AND_PHASES_S, GPU_START_S = 9.0, 15.0
 PHASES_STEPS = FIRST_STEPS - WARMUP_STEPS + EVALUATION_BATCHES // 2
 """After those by which a step is known; a batch is evaluated in about half a step."""
 ROUND_STEPS = 3

@@ -10,7 +10,8 @@ from rmixer.errors import InputError
 from rmixer.fingerprint import Fingerprint
 from rmixer.imported_profile import ImportedOperator, ImportedProfile
 from rmixer.machine import Machine
-from rmixer.profile import JobType, MemoryCost, ModelProfile, OperatorCost, StepCost
+from rmixer.operator_cost import OperatorCost
+from rmixer.profile import JobType, MemoryCost, ModelProfile, StepCost
 
 _OPTIONS = {
     "batch": "--batch",
@@ -64,7 +65,7 @@ def simulated_profile(
                 profiler_event_us=0.0,
                 compute_slowdown=(),
                 stream_slowdown=(),
-                pressure=0.0,
+                pressure=None,
                 build_s=0.0,
                 warmup_s=0.0,
                 evaluate_s=0.0,

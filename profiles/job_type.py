@@ -15,7 +15,8 @@ from dataclasses import dataclass
 from profiles.operators import total_work
 from rmixer.errors import InputError
 from rmixer.machine import Gpu, Machine
-from rmixer.profile import JobType, Kind, OperatorCost, StepCost
+from rmixer.operator_cost import OperatorCost
+from rmixer.profile import JobType, Kind, StepCost
 
 LOW_UTILISATION = 0.1
 BOUND_BY_MEMORY, NOT_BOUND_BY_MEMORY = 1.10, 1.03

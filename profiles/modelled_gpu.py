@@ -13,7 +13,8 @@ from dataclasses import dataclass, replace
 
 from profiles.gpu_memory_prediction import PredictedGpuMemory
 from rmixer.machine import Gpu, Machine
-from rmixer.profile import MemoryCost, ModelProfile, OperatorCost, StepCost
+from rmixer.operator_cost import OperatorCost
+from rmixer.profile import MemoryCost, ModelProfile, StepCost
 
 GIB = 1 << 30
 HOST_BANDWIDTH_GBPS = 200.0

@@ -34,9 +34,9 @@ class Neighbours:
     pressures: list[float] = field(default_factory=list)
 
     @property
-    def pressure(self) -> float:
-        """The median over rounds, at least 0; 0 where no core was left over."""
-        return max(0.0, statistics.median(self.pressures)) if self.pressures else 0.0
+    def pressure(self) -> float | None:
+        """The median over rounds, at least 0; None where it was not measured."""
+        return max(0.0, statistics.median(self.pressures)) if self.pressures else None
 
     def points(self, device: Kind = "cpu") -> tuple[Sensitivity, ...]:
         """The median slow-down at every point of the sweep on ``device``, as measured."""

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping
 
-from rmixer.profile import HOST_COLUMNS, ModelProfile, OperatorCost
+from rmixer.operator_cost import HOST_COLUMNS, OperatorCost
+from rmixer.profile import ModelProfile
 
 Kind = tuple[str, int, str, str, str]
 """Lane, thread count, phase, module and operator."""

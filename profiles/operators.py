@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from profiles.operator_formulas import NOTHING
 from profiles.trace_reading import INPUT_MARK, Called
 from rmixer.errors import RunFailed
-from rmixer.profile import Leftover, OperatorCost
+from rmixer.operator_cost import OperatorCost
+from rmixer.profile import Leftover
 
 Times = NDArray[np.float64]
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from profiles.provenance import HARDWARE, SOFTWARE, differences
-from rmixer.profile import Kind, MemoryCost, ModelProfile, OperatorCost, StepCost
+from rmixer.operator_cost import OperatorCost
+from rmixer.profile import Kind, MemoryCost, ModelProfile, StepCost
 
 Place = tuple[Kind, int]
 """A kind of device, and a count of host threads."""

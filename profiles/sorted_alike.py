@@ -19,7 +19,8 @@ from profiles.batch_curve import BatchCurve
 from profiles.sort_rates import RADIX_LEAST
 from rmixer.machine import Machine
 from rmixer.models.registry import MODELS
-from rmixer.profile import ModelProfile, OperatorCost, StepCost
+from rmixer.operator_cost import OperatorCost
+from rmixer.profile import ModelProfile, StepCost
 
 _Sort = tuple[int, int]
 """The thread count of a step on the CPU, and how many of its sorts come before."""

@@ -11,6 +11,7 @@ from pydantic import ConfigDict, Field
 from rmixer.cost_identity import CostIdentity
 from rmixer.errors import InputError
 from rmixer.fingerprint import Fingerprint
+from rmixer.operator_cost import OperatorCost
 from rmixer.policies.view import DeviceCost
 
 SCHEMA_VERSION: Final = 2
@@ -20,46 +21,6 @@ Finite = Annotated[float, Field(allow_inf_nan=False)]
 Bytes = Annotated[int, Field(ge=0)]
 Kind = Literal["cpu", "gpu"]
 JobType = Literal["compute", "memory", "low"]
-HOST_COLUMNS = ("t1_us", "t2_us", "t3_us", "t4_us", "t5_us", "wait_us")
-"""What a row has of the host's time where a profile has a GPU's operators."""
-
-
-@dataclass(frozen=True)
-class OperatorCost:
-    """One operator of a step on one lane at one thread count (a row of ``operators.csv``).
-
-    ``forward_index`` is the index of the forward operator that a backward one belongs to, -1
-    where there is none. Times are corrected for the profiler's cost, not scaled.
-    ``gap_before_us`` lies between the lane's previous operator's end and this one's start;
-    ``host_us`` is the host's time to launch the operator when it runs on a GPU, else 0. It is the
-    sum of ``t2_us`` to ``t5_us`` where these are known: before its first launch, after its last,
-    in the launches, between them. ``t1_us`` is the host's time since it had launched the operator
-    before, and ``wait_us`` how long it waited for the device since then.
-    """
-
-    index: int
-    phase: str
-    module: str
-    operator: str
-    forward_index: int
-    shapes: str
-    flops: int
-    read_bytes: int
-    written_bytes: int
-    lane: str
-    threads: int
-    p10_us: float
-    p50_us: float
-    p90_us: float
-    mean_us: float
-    gap_before_us: float
-    host_us: float
-    t1_us: float = 0.0
-    t2_us: float = 0.0
-    t3_us: float = 0.0
-    t4_us: float = 0.0
-    t5_us: float = 0.0
-    wait_us: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -107,11 +68,12 @@ class StepCost:
     of its mean alone, while k other cores compute in cache or stream memory (empty where no core is
     left over, or it was not measured), from ``sensitivity``, all points of the sweep; ``pressure``
     is how much one such job slows a streaming neighbour, from 0 (as a compute loop does) to 1 (as
-    another stream does). Phases other than training are seconds; warm-up is that of the first
-    ``warmup_steps`` of the profile. ``waited`` is for which share of the time of its cores it was
-    ready and others had them, in the rounds that count or in its phases, whichever is more; 0 also
-    where the system does not tell. Only of a command job are known ``core_us``, the processor time
-    that all its processes spend on a step, and ``gpu_us``, how long its GPU is busy with one.
+    another stream does), None where they are empty. Phases other than training are seconds;
+    warm-up is that of the first ``warmup_steps`` of the profile. ``waited`` is for which share of
+    the time of its cores it was ready and others had them, in the rounds that count or in its
+    phases, whichever is more; 0 also where the system does not tell. Only of a command job are
+    known ``core_us``, the processor time that all its processes spend on a step, and ``gpu_us``,
+    how long its GPU is busy with one.
     """
 
     __pydantic_config__ = ConfigDict(extra="forbid")
@@ -134,7 +96,7 @@ class StepCost:
     profiler_event_us: Finite
     compute_slowdown: tuple[Positive, ...]
     stream_slowdown: tuple[Positive, ...]
-    pressure: NonNegative
+    pressure: NonNegative | None
     build_s: NonNegative
     warmup_s: NonNegative
     evaluate_s: NonNegative

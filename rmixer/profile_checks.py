@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from rmixer.errors import InputError
-from rmixer.profile import MemoryCost, ModelProfile, OperatorCost, StepCost
+from rmixer.operator_cost import OperatorCost
+from rmixer.profile import MemoryCost, ModelProfile, StepCost
 from rmixer.step_statistics import STALL_FACTOR
 
 _ROUNDING = 1.01

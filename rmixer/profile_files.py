@@ -29,7 +29,8 @@ from rmixer.operator_checks import (
     check_within_steps,
     check_work,
 )
-from rmixer.profile import HOST_COLUMNS, SCHEMA_VERSION, ModelProfile, OperatorCost
+from rmixer.operator_cost import HOST_COLUMNS, OperatorCost
+from rmixer.profile import SCHEMA_VERSION, ModelProfile
 from rmixer.profile_checks import check_summary, check_work_together
 
 _FIELDS = tuple(field.name for field in dataclasses.fields(OperatorCost))

@@ -43,14 +43,15 @@ def demand_of(
     cost: StepCost, cores: tuple[int, ...], machine: Machine, load: float = 1.0
 ) -> HostDemand:
     """The demand of a mean step, with its sensitivity and pressure. Where no core was left over to
-    measure its sensitivity on, both curves are what the machine's core capacity loses."""
+    measure its sensitivity on, both curves are what the machine's core capacity loses, and of its
+    pressure nothing is known: it is taken to be none."""
     compute, stream = cost.compute_slowdown, cost.stream_slowdown
     if not compute or not stream:
         own = len(cores)
         others = range(1, len(machine.core_capacity) - own + 1)
         capacity = tuple(machine.capacity(own) / machine.capacity(own + k) for k in others)
         compute = stream = capacity
-    return HostDemand(cores, compute, stream, cost.pressure, load=load)
+    return HostDemand(cores, compute, stream, cost.pressure or 0.0, load=load)
 
 
 def host_speeds(demands: Sequence[HostDemand], background: Background | None = None) -> list[float]:

@@ -11,7 +11,8 @@ from rmixer.cost_identity import cost_identity
 from rmixer.fingerprint import Fingerprint
 from rmixer.machine import Gpu, Machine
 from rmixer.models.registry import model_entry
-from rmixer.profile import JobType, Kind, MemoryCost, ModelProfile, OperatorCost, StepCost
+from rmixer.operator_cost import OperatorCost
+from rmixer.profile import JobType, Kind, MemoryCost, ModelProfile, StepCost
 from rmixer.workload import Job, Workload
 
 GIB = 1 << 30

@@ -6,7 +6,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from rmixer.errors import InputError
-from rmixer.profile import ModelProfile, OperatorCost, StepCost
+from rmixer.operator_cost import OperatorCost
+from rmixer.profile import ModelProfile, StepCost
 from sim.contention import PRESSURE_MAX
 from sim.piece import Piece, coalesce
 
@@ -139,7 +140,7 @@ def _host_pieces(rows: Sequence[OperatorCost], cost: StepCost) -> list[Piece]:
     scale = cost.scale.get("cpu", 1.0) * 1e-6
     times = [(row.mean_us + row.gap_before_us) * scale for row in rows]
     moved = [row.read_bytes + row.written_bytes for row in rows]
-    weights = _memory_weights(times, moved, cost.pressure)
+    weights = _memory_weights(times, moved, cost.pressure or 0.0)
     heavy = [time * weight for time, weight in zip(times, weights, strict=True)]
     return [Piece("cpu", *pair) for pair in zip(times, heavy, strict=True)]
 

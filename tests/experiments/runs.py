@@ -9,7 +9,8 @@ from dataclasses import replace
 from experiments.sweep_row import SweepRow
 from rmixer.cost_identity import CostIdentity
 from rmixer.fingerprint import Fingerprint
-from rmixer.profile import MemoryCost, ModelProfile, OperatorCost, StepCost
+from rmixer.operator_cost import OperatorCost
+from rmixer.profile import MemoryCost, ModelProfile, StepCost
 from rmixer.summary import DeviceSummary, JobSummary, RunSummary
 from rmixer.timeline import Interval, Timeline
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from experiments import profiling_plan
-from experiments.profiling_plan import ProfilingPlan, plan_profiling, profile_missing
+from experiments.profiling_plan import Part, ProfilingPlan, plan_profiling, profile_missing
 from profiles.rounds import Plan
 from profiles.store import Store
 from rmixer.errors import InputError, RunFailed
@@ -36,7 +36,7 @@ def test_those_after_it_are_profiled_and_kept_and_the_call_fails(
     store, said, seen = Store(), [], []
     with pytest.raises(RunFailed, match=r"^not profiled: a \(of 2\)"):
         profile_missing(
-            ProfilingPlan([(first, (1,)), (second, (1,))], 1.0),
+            ProfilingPlan([Part(first, (1,)), Part(second, (1,))], 1.0),
             make_machine(),
             store,
             said.append,

@@ -84,7 +84,7 @@ def test_slow_downs_stay_within_what_was_measured() -> None:
 
 def test_slow_downs_come_from_the_profile_that_has_them() -> None:
     without = affine(100)
-    step = replace(without.steps[0], compute_slowdown=(), stream_slowdown=(), pressure=0.0)
+    step = replace(without.steps[0], compute_slowdown=(), stream_slowdown=(), pressure=None)
     found = predict_batch(
         [replace(without, steps=(step,)), affine(300)], affine(200).identity, MACHINE
     )

@@ -173,5 +173,5 @@ def test_rates_of_a_gpu_must_be_known_before() -> None:
 def test_a_gpu_takes_its_time_too() -> None:
     """As long as the CPU, a second sweep, and its start; without spare cores there is no sweep."""
     plan = Plan(seconds=6.0)
-    assert profiling_seconds(2, (1,), plan, on_gpu=True) == 2 * (11 + 24 + 10) + 10 + 15
-    assert profiling_seconds(2, (2,), plan, on_gpu=True) == 2 * (11 + 24) + 15
+    assert profiling_seconds(2, (1,), plan, on_gpu=True) == 2 * (9 + 24 + 10) + 10 + 15
+    assert profiling_seconds(2, (2,), plan, on_gpu=True) == 2 * (9 + 24) + 15

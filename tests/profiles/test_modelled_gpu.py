@@ -10,7 +10,8 @@ from experiments.model_gpu_machine import predicted_memory
 from profiles.modelled_gpu import ModelledGpu, modelled_machine, modelled_profile, two_clocks_us
 from profiles.store import Store
 from rmixer.machine import Machine
-from rmixer.profile import InputCost, ModelProfile, OperatorCost
+from rmixer.operator_cost import OperatorCost
+from rmixer.profile import InputCost, ModelProfile
 from sim.made_up import make_job, make_machine, make_operator, make_profile, make_step
 from sim.segments import step_segments
 

@@ -16,7 +16,8 @@ from rmixer.cost_identity import cost_identity
 from rmixer.data.prepare import prepare
 from rmixer.errors import RunFailed
 from rmixer.machine import Machine
-from rmixer.profile import ModelProfile, OperatorCost
+from rmixer.operator_cost import OperatorCost
+from rmixer.profile import ModelProfile
 from rmixer.profile_files import read_profile, write_profile
 from rmixer.training.step import TrainingStep
 from rmixer.workload import job_of

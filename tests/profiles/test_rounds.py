@@ -36,10 +36,11 @@ class Worker:
         self._steps_s = steps_s
         self._exchanges_us = exchanges_us or itertools.repeat(0.0)
         self.waited = waited or itertools.repeat(0.0)
+        self._events_us = itertools.count(1.0)
 
     def ask(self, kind: str, seconds: float = 0.0) -> dict[str, Any]:
         if kind == "calibrate":
-            return {"event_us": 1.5}
+            return {"event_us": next(self._events_us)}
         if kind == "exchange":
             return {"exchange_us": next(self._exchanges_us)}
         return {"durations": [next(self._steps_s)] * 4} if kind == "block" else {}
@@ -90,6 +91,14 @@ def taken(steps_s: list[float], plan: Plan) -> int:
 @pytest.mark.usefixtures("clock")
 def test_a_quiet_machine_needs_the_least() -> None:
     assert taken([0.01], Plan(least_rounds=3, seconds=60)) == 3
+
+
+@pytest.mark.usefixtures("clock")
+def test_what_an_event_costs_is_asked_in_every_third_round() -> None:
+    worker: Any = Worker(itertools.repeat(0.01))
+    bubbles: Any = Bubbles()
+    blocks = measure_rounds(worker, bubbles, Plan(least_rounds=5, seconds=60))
+    assert blocks.event_us == [1.0, 1.0, 1.0, 2.0, 2.0]
 
 
 @pytest.mark.usefixtures("clock")

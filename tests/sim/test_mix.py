@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from rmixer.errors import InputError
-from rmixer.profile import ModelProfile, OperatorCost
+from rmixer.operator_cost import OperatorCost
+from rmixer.profile import ModelProfile
 from rmixer.step_times import Member, Mix
 from sim import OperatorLevel
 from sim.made_up import by_key, make_machine, make_operator, make_profile, make_step

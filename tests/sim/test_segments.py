@@ -11,7 +11,8 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from rmixer.errors import InputError
-from rmixer.profile import ModelProfile, OperatorCost
+from rmixer.operator_cost import OperatorCost
+from rmixer.profile import ModelProfile
 from rmixer.step_times import Member
 from sim.contention import Background
 from sim.ensemble import replicate

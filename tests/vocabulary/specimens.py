@@ -5,7 +5,8 @@ from __future__ import annotations
 from rmixer.cost_identity import CostIdentity
 from rmixer.fingerprint import Fingerprint
 from rmixer.machine import Gpu, Machine
-from rmixer.profile import MemoryCost, ModelProfile, OperatorCost, StepCost
+from rmixer.operator_cost import OperatorCost
+from rmixer.profile import MemoryCost, ModelProfile, StepCost
 
 FINGERPRINT = Fingerprint(
     hardware="Example CPU, 4 cores",
