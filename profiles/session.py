@@ -32,7 +32,7 @@ from rmixer.training.memory import resident_bytes
 from rmixer.training.worker import Channel
 from rmixer.workload import Job
 
-LEAST_FIRST_STEPS, MOST_FIRST_STEPS, FIRST_STEPS_S = 3, 40, 0.4
+LEAST_FIRST_STEPS, MOST_FIRST_STEPS, FIRST_STEPS_S = 2, 40, 0.4
 LONG_STEP_S = 0.25
 """Of one that takes longer, what it spends to bring the caches back is not seen."""
 
@@ -69,7 +69,7 @@ def session(channel: Channel, job: dict[str, Any], device: str, block_s: float) 
     # grows to hold both.
     profiled(step, block_s, min(first))
     cost.event_us()
-    channel.send("ready", sizes=step.bytes_by_use(), first_steps_s=first)
+    channel.send("ready", sizes=step.bytes_by_use())
     while (message := channel.receive())["kind"] != "end":
         # The profiler's events lie in cycles: left to the collector, they would go during a later
         # block, and the one before it would take new memory.

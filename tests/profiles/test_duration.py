@@ -22,13 +22,13 @@ def test_a_step_that_is_not_slow_is_not_told() -> None:
 
 def test_a_slow_step_has_its_least_number_of_steps() -> None:
     """9 more for the phases, and half of 20 evaluated batches; in each of two workers two rounds
-    of three blocks of one step, their first three, and one beside the profiler; one for the
+    of three blocks of one step, their first two, and one beside the profiler; one for the
     structure."""
-    assert slow_step_seconds(9.0, 0, Plan(least_rounds=2)) == 9 * (19 + 12 + 8 + 1)
+    assert slow_step_seconds(9.0, 0, Plan(least_rounds=2)) == 9 * (19 + 12 + 6 + 1)
 
 
 def test_its_sweep_is_one_step_at_each_level() -> None:
     """One alone; beside half a bubble and a whole one, of two kinds, up to 2.2 times as long."""
     told = slow_step_seconds(9.0, 1, Plan(least_rounds=2))
-    assert told == pytest.approx(9 * (40 + 1 + 4 * 2.2))
-    assert slow_step_seconds(9.0, 1, Plan(least_rounds=2, neighbours=False)) == 9 * 40
+    assert told == pytest.approx(9 * (38 + 1 + 4 * 2.2))
+    assert slow_step_seconds(9.0, 1, Plan(least_rounds=2, neighbours=False)) == 9 * 38
