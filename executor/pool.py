@@ -16,7 +16,7 @@ from rmixer.machine import Machine
 from rmixer.training.process import WorkerProcess
 
 Place = tuple[str, int]
-EXCHANGE, EXCHANGE_LIMIT_S = "profiles.core_exchange:exchange", 10.0
+EXCHANGE, EXCHANGE_LIMIT_S = "profiles.machines.core_exchange:exchange", 10.0
 
 
 class WorkerPool:

@@ -12,8 +12,8 @@ from executor.supervisor import ExecutedRun, Supervisor
 from experiments.inputs import Inputs
 from experiments.prediction import step_times_for, write_prediction
 from experiments.run_folder import RunFolder
-from profiles import limits
-from profiles.bubble import probe_machine
+from profiles.machines import limits
+from profiles.machines.bubble import probe_machine
 from rmixer.admission import check_executable, check_memory
 from rmixer.data.making import Making
 from rmixer.data.prepare import open_dataset, prepare

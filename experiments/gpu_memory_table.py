@@ -13,8 +13,8 @@ from rich.text import Text
 
 from experiments.memory_table import too_large
 from experiments.quantities import ABSENT, percent, signed_percent, size
-from profiles.gpu_memory_prediction import PredictedGpuMemory
-from profiles.known_gpu import KnownGpu
+from profiles.memory.gpu_memory_prediction import PredictedGpuMemory
+from profiles.memory.known_gpu import KnownGpu
 from rmixer.tables import NumberTable
 
 _SPLIT = ("parameters", "optimizer", "step", "workspaces", "allocated", "reserved", "peak")

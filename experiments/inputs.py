@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
-from profiles.batch_prediction import predict_batch
+from profiles.batches.batch_prediction import predict_batch
+from profiles.batches.known_sizes import TooFewSizesError
 from profiles.disturbance import report_disturbed
-from profiles.feasible import check_samples
-from profiles.known_sizes import TooFewSizesError
+from profiles.memory.feasible import check_samples
 from profiles.provenance import report_provenance
 from profiles.store import Store
 from rmixer.cost_identity import CostIdentity, cost_identity

@@ -12,7 +12,7 @@ from rich.console import Group
 from rich.text import Text
 
 from experiments.quantities import ABSENT, percent, signed_percent, size
-from profiles.memory_prediction import PredictedMemory
+from profiles.memory.memory_prediction import PredictedMemory
 from rmixer.tables import NumberTable
 
 _SPLIT = ("parameters", "gradients", "optimizer", "activations", "input", "tensors", "worker")

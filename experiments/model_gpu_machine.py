@@ -11,8 +11,8 @@ from pathlib import Path
 
 import click
 
-from profiles.gpu_memory_prediction import PredictedGpuMemory, predict_gpu_memory
-from profiles.known_gpu import KnownGpu
+from profiles.memory.gpu_memory_prediction import PredictedGpuMemory, predict_gpu_memory
+from profiles.memory.known_gpu import KnownGpu
 from profiles.modelled_gpu import ModelledGpu, modelled_machine, modelled_profile
 from profiles.store import RECORDED, Store
 from rmixer.cost_identity import job_with

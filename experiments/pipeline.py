@@ -24,9 +24,9 @@ from experiments.run_folder import RunFolder
 from experiments.sweep import Sweep, sweep
 from experiments.sweep_row import SWEEP
 from experiments.trace import write_trace
-from profiles import limits
 from profiles.disturbance import report_disturbed
-from profiles.feasible import check_feasible
+from profiles.machines import limits
+from profiles.memory.feasible import check_feasible
 from profiles.provenance import report_provenance
 from profiles.store import Store
 from rmixer.admission import check_executable

@@ -7,12 +7,12 @@ from dataclasses import dataclass, field
 from itertools import groupby
 from typing import NamedTuple
 
-from profiles.command_profiler import command_seconds, profile_command
 from profiles.duration import profiling_seconds
-from profiles.gpu_meter import driver_version
 from profiles.lacking_counts import lacking_counts
-from profiles.measure_machine import MEASURE_MACHINE_S
+from profiles.machines.gpu_meter import driver_version
+from profiles.machines.measure_machine import MEASURE_MACHINE_S
 from profiles.profiler import profile_jobs
+from profiles.programs.command_profiler import command_seconds, profile_command
 from profiles.provenance import HARDWARE, SOFTWARE, differences
 from profiles.rounds import Plan
 from profiles.store import Store

@@ -11,8 +11,8 @@ from typing import Any
 
 from profiles.counted_rounds import Blocks, apart_s, steady_together, together, unlikeness
 from profiles.device_times import DeviceTimes, merge_device
-from profiles.gpu_meter import driver_version
 from profiles.job_type import demands
+from profiles.machines.gpu_meter import driver_version
 from profiles.neighbours import Neighbours
 from profiles.operators import OperatorTimes, closure_of, leftover_of, merge_operators
 from profiles.phases import PhaseTimes

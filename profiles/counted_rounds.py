@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from profiles.kept_waiting import MOST_WAITED
+from profiles.machines.kept_waiting import MOST_WAITED
 from profiles.steady_rounds import (
     PROBE_FACTOR,
     PROBE_QUANTILE,

@@ -13,8 +13,8 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from types import TracebackType
 
-from profiles.bubble import Bubbles
-from profiles.gpu_bubble import GpuBubble
+from profiles.machines.bubble import Bubbles
+from profiles.machines.gpu_bubble import GpuBubble
 from rmixer.machine import Machine
 from rmixer.profile import Kind
 from rmixer.training.process import WorkerProcess

@@ -12,11 +12,11 @@ from typing import Any
 
 import numpy as np
 
-from profiles.device_steps import TIMES
 from profiles.modelled_gpu import KERNEL_GAP_US
-from profiles.operator_formulas import NOTHING, OperatorWork
 from profiles.operators import LaneSum, Times
 from profiles.trace_reading import INPUT_MARK, Called
+from profiles.traces.device_steps import TIMES
+from profiles.work.operator_formulas import NOTHING, OperatorWork
 from rmixer.errors import RunFailed
 from rmixer.lanes import PHASES
 from rmixer.operator_cost import OperatorCost

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-from profiles.kept_waiting import MOST_WAITED
+from profiles.machines.kept_waiting import MOST_WAITED
 from rmixer.profile import ModelProfile, StepCost
 
 WORST_CLOSURE, WORST_REPEATABILITY = 0.06, 0.15

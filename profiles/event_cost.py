@@ -15,7 +15,7 @@ from torch import nn
 from torch.profiler import ProfilerActivity, profile
 
 from profiles.step_clock import Clock
-from profiles.trace_events import CATEGORIES, DEVICE_WORK, category_of
+from profiles.traces.trace_events import CATEGORIES, DEVICE_WORK, category_of
 
 SKIPPED, PASSES = 3, 25
 LAYERS, DEEP, ROWS, WIDTH = 200, 8, 1024, 32

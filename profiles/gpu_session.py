@@ -9,9 +9,9 @@ from typing import Any
 import torch
 from torch.profiler import ProfilerActivity, profile
 
-from profiles.device_steps import device_steps
-from profiles.gpu_meter import GpuMeter
-from profiles.trace_events import kineto_events
+from profiles.machines.gpu_meter import GpuMeter
+from profiles.traces.device_steps import device_steps
+from profiles.traces.trace_events import kineto_events
 from rmixer.training.make_step import Step
 
 
@@ -30,8 +30,8 @@ def context_bytes(device: str) -> int:
 
 
 def profiled_on_gpu(run: Callable[[], None]) -> dict[str, Any]:
-    """The steps of ``run`` but the first, as :func:`~profiles.device_steps.device_steps` has them;
-    the first pays for the start of the profiler and of its device's activities."""
+    """The steps of ``run`` but the first, which pays for the start of the profiler and of its
+    device's activities, as :func:`~profiles.traces.device_steps.device_steps` has them."""
     with profile(activities=[ProfilerActivity.CPU, ProfilerActivity.CUDA]) as observed:
         run()
         torch.cuda.synchronize()

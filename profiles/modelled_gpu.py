@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from profiles.gpu_memory_prediction import PredictedGpuMemory
+from profiles.memory.gpu_memory_prediction import PredictedGpuMemory
 from rmixer.machine import Gpu, Machine
 from rmixer.operator_cost import OperatorCost
 from rmixer.profile import MemoryCost, ModelProfile, StepCost

@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from profiles.bubble import Bubbles, Work
-from profiles.gpu_bubble import GpuBubble
+from profiles.machines.bubble import Bubbles, Work
+from profiles.machines.gpu_bubble import GpuBubble
 from rmixer.profile import Kind, Sensitivity
 from rmixer.step_statistics import step_statistics
 from rmixer.training.process import WorkerProcess

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from profiles.operator_formulas import NOTHING
 from profiles.trace_reading import INPUT_MARK, Called
+from profiles.work.operator_formulas import NOTHING
 from rmixer.errors import RunFailed
 from rmixer.operator_cost import OperatorCost
 from rmixer.profile import Leftover

@@ -10,14 +10,14 @@ from dataclasses import dataclass
 from itertools import pairwise, zip_longest
 from pathlib import Path
 
-from profiles.kept_waiting import MOST_WAITED, Waiting
+from profiles.machines.kept_waiting import MOST_WAITED, Waiting
 from rmixer.errors import RunFailed
 from rmixer.training.process import WorkerProcess
 from rmixer.training.train_job import WARMUP_STEPS
 from rmixer.workload import Job
 
 MEASURED_STEPS = 20
-"""By then the memory has grown nearly as far as it does (:mod:`profiles.repeated_steps`),"""
+"""By then the memory has grown nearly as far as it does (:mod:`profiles.memory.repeated_steps`),"""
 FIRST_STEPS = 12
 """by then most of the way, which is what slow steps have time for."""
 REPEATS = 2

@@ -5,12 +5,12 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Iterator, Sequence
 
+from profiles.batches.sizes_together import sizes_together
 from profiles.crew import PASSES, Crew
 from profiles.job_type import check_gpus
-from profiles.kept_waiting import taken_in_words
-from profiles.limits import free_memory_bytes
+from profiles.machines.kept_waiting import taken_in_words
+from profiles.machines.limits import free_memory_bytes
 from profiles.rounds import Plan, measure_in_turn
-from profiles.sizes_together import sizes_together
 from profiles.subject import Subject
 from rmixer.errors import RunFailed
 from rmixer.machine import Machine

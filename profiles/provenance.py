@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterable
 
-from profiles.gpu_meter import driver_version
+from profiles.machines.gpu_meter import driver_version
 from rmixer.fingerprint import Fingerprint, take_fingerprint
 from rmixer.machine import Machine
 from rmixer.profile import ModelProfile

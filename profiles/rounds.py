@@ -14,9 +14,9 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from profiles.bubble import Bubbles
 from profiles.counted_rounds import Blocks, slowest_exchange_us, steady_together
-from profiles.kept_waiting import Waiting
+from profiles.machines.bubble import Bubbles
+from profiles.machines.kept_waiting import Waiting
 from profiles.precision import half_width
 from rmixer.errors import RunFailed
 from rmixer.training.process import WorkerProcess

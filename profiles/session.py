@@ -13,9 +13,8 @@ import numpy as np
 from torch import nn
 from torch.profiler import ProfilerActivity, profile, record_function
 
-from profiles.core_exchange import CoreExchange
-from profiles.counted_work import count_work
 from profiles.event_cost import EventCost
+from profiles.machines.core_exchange import CoreExchange
 from profiles.step_clock import Clock, clock_of
 from profiles.trace_reading import (
     INPUT_MARK,
@@ -26,6 +25,7 @@ from profiles.trace_reading import (
     tie_backward_to_forward,
     transient_peak_bytes,
 )
+from profiles.work.counted_work import count_work
 from rmixer.errors import RunFailed
 from rmixer.training.make_step import Step, make_step
 from rmixer.training.memory import resident_bytes

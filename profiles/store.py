@@ -6,13 +6,13 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from profiles import limits
 from profiles.apart import apart_in_words
-from profiles.batch_prediction import same_but_batch
-from profiles.imported_simulation import simulated_profile
+from profiles.batches.batch_prediction import same_but_batch
 from profiles.lacking_counts import lacking_counts
-from profiles.measure_machine import measure_machine
+from profiles.machines import limits
+from profiles.machines.measure_machine import measure_machine
 from profiles.other_places import with_other_places
+from profiles.traces.imported_simulation import simulated_profile
 from rmixer.cost_identity import CostIdentity, cost_identity
 from rmixer.errors import InputError, choice
 from rmixer.files import content_hash

@@ -15,7 +15,7 @@ from profiles.counted_rounds import fastest_exchange_us, steady_together
 from profiles.crew import GPU, Crew, Staff
 from profiles.disturbance import disturbed
 from profiles.duration import slow_step_seconds
-from profiles.kept_waiting import MOST_WAITED
+from profiles.machines.kept_waiting import MOST_WAITED
 from profiles.neighbours import measure_gpu_neighbours, measure_neighbours
 from profiles.phases import FIRST_STEPS, measure_phases
 from profiles.precision import blocks_needed

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from profiles.operator_formulas import OperatorWork
+from profiles.work.operator_formulas import OperatorWork
 
 INPUT_MARK = "rmixer::input"
 PHASE_MARK = "rmixer::phase::"

@@ -15,7 +15,7 @@ from rich import box
 from rich.table import Table
 
 from experiments.bench.step_speed import as_text
-from profiles.batch_prediction import predict_batch, same_but_batch
+from profiles.batches.batch_prediction import predict_batch, same_but_batch
 from profiles.store import Store
 from rmixer.files import write_json, write_text
 from rmixer.machine import Machine

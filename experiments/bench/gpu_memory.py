@@ -13,8 +13,8 @@ import click
 
 from experiments.bench.step_speed import as_text
 from experiments.gpu_memory_table import GpuMemoryRow, recorded_table
-from profiles.gpu_memory_prediction import predict_gpu_memory
-from profiles.known_gpu import known_gpu
+from profiles.memory.gpu_memory_prediction import predict_gpu_memory
+from profiles.memory.known_gpu import known_gpu
 from profiles.store import Store
 from rmixer.cost_identity import job_with
 from rmixer.errors import InputError

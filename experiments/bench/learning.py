@@ -18,7 +18,7 @@ from rich import box
 from rich.table import Table
 
 from experiments.bench.step_speed import as_text, fitting_cap
-from profiles import limits
+from profiles.machines import limits
 from rmixer.data.batches import Batches
 from rmixer.data.prepare import open_dataset, prepare
 from rmixer.files import write_json, write_text

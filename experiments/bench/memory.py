@@ -21,13 +21,13 @@ from experiments.bench.step_speed import as_text, fitting_cap
 from experiments.figures import save_all
 from experiments.figures.memory import draw_memory
 from experiments.memory_table import MemoryRow, memory_table
-from profiles import limits
-from profiles.memory_measurement import (
+from profiles.machines import limits
+from profiles.memory.memory_measurement import (
     measure_context_bytes,
     measure_resident_bytes,
     measure_tensor_bytes,
 )
-from profiles.memory_prediction import predict_memory
+from profiles.memory.memory_prediction import predict_memory
 from rmixer.files import write_json, write_text
 from rmixer.fingerprint import take_fingerprint
 from rmixer.models.registry import MODELS, model_entry

@@ -23,7 +23,7 @@ from rich.table import Table
 
 from experiments.bench.straightforward import NetworkKind
 from experiments.bench.timed_steps import TimedSteps
-from profiles import limits
+from profiles.machines import limits
 from rmixer.files import write_json, write_text
 from rmixer.fingerprint import take_fingerprint
 from rmixer.models.entry import ModelEntry

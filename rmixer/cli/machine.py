@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def command(name: str | None, out: Path | None, again: bool, as_json: bool) -> None:
     """Measure this machine, as far as this process may use it, and show it."""
-    from profiles.measure_machine import measure_machine
+    from profiles.machines.measure_machine import measure_machine
     from profiles.store import Store
 
     store = Store()

@@ -76,7 +76,7 @@ def run(
     from experiments.execution import prepare_data
     from experiments.profiling_plan import default_threads, plan_profiling, profile_missing
     from profiles.disturbance import report_disturbed
-    from profiles.feasible import check_feasible
+    from profiles.memory.feasible import check_feasible
     from profiles.provenance import report_provenance
     from profiles.rounds import Plan
     from profiles.store import Store

@@ -54,7 +54,7 @@ def import_trace_command(
     tell stays unknown; the other options say what you know of it."""
     from dataclasses import replace
 
-    from profiles.imported import import_trace, trace_name
+    from profiles.traces.imported import import_trace, trace_name
     from rmixer.cli.console import report
     from rmixer.imported_store import is_imported, save_imported
 

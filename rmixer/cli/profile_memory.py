@@ -42,7 +42,7 @@ def memory(
 ) -> None:
     """Predict the peak memory of MODELS (all of the registry by default) on the CPU or a GPU,
     without their data and without running them. The GPU need not be there."""
-    from profiles.memory_prediction import check_predictable
+    from profiles.memory.memory_prediction import check_predictable
     from rmixer.models.registry import MODELS
     from rmixer.workload import job_of
 
@@ -65,13 +65,13 @@ def memory(
 def _on_cpu(jobs: Sequence[Job], measure: bool, as_json: bool) -> None:
     from experiments.memory_table import MemoryRow, memory_table
     from experiments.quantities import size
-    from profiles import limits
-    from profiles.memory_measurement import (
+    from profiles.machines import limits
+    from profiles.memory.memory_measurement import (
         measure_context_bytes,
         measure_resident_bytes,
         measure_tensor_bytes,
     )
-    from profiles.memory_prediction import predict_memory
+    from profiles.memory.memory_prediction import predict_memory
     from rmixer.cli.console import console, print_json, report
 
     core = limits.usable_cores()[0]
@@ -102,8 +102,8 @@ def _on_cpu(jobs: Sequence[Job], measure: bool, as_json: bool) -> None:
 
 def _on_gpu(jobs: Sequence[Job], machine: str | None, as_json: bool) -> None:
     from experiments.gpu_memory_table import GpuMemoryRow, gpu_memory_table
-    from profiles.gpu_memory_prediction import predict_gpu_memory
-    from profiles.known_gpu import known_gpu
+    from profiles.memory.gpu_memory_prediction import predict_gpu_memory
+    from profiles.memory.known_gpu import known_gpu
     from profiles.store import Store
     from rmixer.cli.console import console, print_json, report
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from calling import call, refused
 
-from profiles import feasible
+from profiles.memory import feasible
 from profiles.store import Store
 from rmixer.errors import InputError
 from rmixer.schedule import read_schedule
@@ -103,7 +103,9 @@ def test_a_home_that_cannot_be_written(
 ) -> None:
     (tmp_path / "file").touch()
     monkeypatch.setenv("RMIXER_HOME", str(tmp_path / "file"))
-    monkeypatch.setattr("profiles.measure_machine.measure_machine", lambda *_: make_machine())
+    monkeypatch.setattr(
+        "profiles.machines.measure_machine.measure_machine", lambda *_: make_machine()
+    )
     ended = call(capsys, "machine", "--name", "mine")
     assert (ended.code, ended.out) == (2, "")
     found = f"{tmp_path / 'file'}: File exists"

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from calling import call, refused
 
-from profiles import limits
+from profiles.machines import limits
 from profiles.store import Store
 from sim.made_up import make_machine, make_operator, make_profile
 

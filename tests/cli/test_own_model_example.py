@@ -13,7 +13,7 @@ import torch
 from calling import call, refused
 
 from experiments import profiling_plan
-from profiles import limits
+from profiles.machines import limits
 from profiles.rounds import Plan
 from profiles.store import Store
 from rmixer.testing import check_model

@@ -7,7 +7,8 @@ import json
 import pytest
 from calling import call, refused
 
-from profiles import limits, memory_measurement
+from profiles.machines import limits
+from profiles.memory import memory_measurement
 
 
 def test_a_gpu_of_a_recorded_machine(capsys: pytest.CaptureFixture[str]) -> None:

@@ -12,7 +12,7 @@ import torch
 from calling import call
 
 from experiments import profiling_plan
-from profiles import limits
+from profiles.machines import limits
 from profiles.rounds import Plan
 from profiles.store import Store
 from rmixer.timeline import Timeline

@@ -8,7 +8,7 @@ from typing import Any
 
 from executor.observer import Observer
 from executor.supervisor import ExecutedRun, Supervisor
-from profiles import limits
+from profiles.machines import limits
 from rmixer.cost_identity import cost_identity
 from rmixer.layout import Layout, even_layout
 from rmixer.machine import Machine

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from experiments.memory_table import MemoryRow, summary
-from profiles.memory_prediction import PredictedMemory
+from profiles.memory.memory_prediction import PredictedMemory
 
 PREDICTED = PredictedMemory(40, 10, 20, 20, 10, heap_bytes=150, data_bytes=50)
 

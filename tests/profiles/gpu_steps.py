@@ -14,10 +14,10 @@ from pathlib import Path
 
 from gpu_trace import MAIN, STEP_US, event, step, write_trace
 
-from profiles.chrome_trace import read_chrome_trace
-from profiles.operator_formulas import OperatorWork
-from profiles.trace_events import TraceEvent
 from profiles.trace_reading import INPUT_MARK, Called
+from profiles.traces.chrome_trace import read_chrome_trace
+from profiles.traces.trace_events import TraceEvent
+from profiles.work.operator_formulas import OperatorWork
 
 LINEAR, MM = OperatorWork(128, 168, 64), OperatorWork(64, 80, 32)
 CALLS = [

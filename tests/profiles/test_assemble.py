@@ -9,14 +9,14 @@ import numpy as np
 import pytest
 
 from profiles.assemble import Found, assemble, event_costs
-from profiles.bubble import Work
 from profiles.counted_rounds import Blocks
 from profiles.disturbance import disturbed, report_disturbed
+from profiles.machines.bubble import Work
 from profiles.neighbours import Neighbours
-from profiles.operator_formulas import OperatorWork
 from profiles.phases import PhaseTimes
 from profiles.subject import _far_apart, _others_had_its_cores
 from profiles.trace_reading import INPUT_MARK, Called
+from profiles.work.operator_formulas import OperatorWork
 from rmixer.profile import ModelProfile, Sensitivity
 from sim.made_up import make_job, make_machine, make_profile
 

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from experiments.inputs import inputs_of
-from profiles.batch_prediction import predict_batch
+from profiles.batches.batch_prediction import predict_batch
 from profiles.store import Store
 from rmixer.cost_identity import cost_identity
 from rmixer.errors import InputError

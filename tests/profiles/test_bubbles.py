@@ -5,9 +5,9 @@ from __future__ import annotations
 import psutil
 import pytest
 
-from profiles import limits
-from profiles.bubble import Bubbles, probe_machine
-from profiles.measure_machine import _every_count
+from profiles.machines import limits
+from profiles.machines.bubble import Bubbles, probe_machine
+from profiles.machines.measure_machine import _every_count
 from rmixer.errors import RunFailed
 
 CORES = limits.usable_cores()[:2]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from profiles.caching_allocator import CachingAllocator, segment_bytes
+from profiles.memory.caching_allocator import CachingAllocator, segment_bytes
 
 KIB, MIB = 1 << 10, 1 << 20
 

@@ -7,8 +7,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from profiles.command_assemble import assemble_command
-from profiles.command_run import Block, CommandRun
+from profiles.programs.command_assemble import assemble_command
+from profiles.programs.command_run import Block, CommandRun
 from rmixer.errors import RunFailed
 from sim.made_up import make_command_job, make_machine
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import torch
 
-from profiles.core_exchange import ELEMENTS_PER_THREAD, CoreExchange, fastest_exchanges
+from profiles.machines.core_exchange import ELEMENTS_PER_THREAD, CoreExchange, fastest_exchanges
 
 
 def test_one_thread_exchanges_with_nobody() -> None:

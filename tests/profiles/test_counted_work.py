@@ -14,10 +14,10 @@ from torch.nn import functional
 from torch.profiler import ProfilerActivity, profile
 from torch.utils.flop_counter import FlopCounterMode, addmm_flop, baddbmm_flop
 
-from profiles.counted_work import CountedOperator, count_work, counted_operators
-from profiles.matrix_products import PRODUCTS
-from profiles.operator_formulas import OperatorWork
 from profiles.trace_reading import read_calls
+from profiles.work.counted_work import CountedOperator, count_work, counted_operators
+from profiles.work.matrix_products import PRODUCTS
+from profiles.work.operator_formulas import OperatorWork
 from rmixer.data.prepare import prepare
 from rmixer.errors import RunFailed
 from rmixer.models.registry import MODELS

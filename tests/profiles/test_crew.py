@@ -7,9 +7,9 @@ from dataclasses import replace
 import psutil
 import pytest
 
-from profiles import limits
-from profiles.bubble import Bubbles
 from profiles.crew import GPU, PASSES, Crew, places
+from profiles.machines import limits
+from profiles.machines.bubble import Bubbles
 from sim.made_up import make_machine
 
 

@@ -9,8 +9,8 @@ import torch
 from torch import Tensor, nn
 from torch.profiler import ProfilerActivity, profile, record_function, schedule
 
-from profiles.imported import import_trace
 from profiles.trace_reading import PHASE_MARK, read_calls, tie_backward_to_forward
+from profiles.traces.imported import import_trace
 
 NAMES = ("aten::linear", "aten::exp", "aten::cos", "aten::sin", "aten::_fused_sgd_", "aten::dot")
 

@@ -12,11 +12,11 @@ from gpu_steps import CALLS, MM, marked_steps
 from gpu_trace import event, write_trace
 from torch.profiler import ProfilerActivity, profile, record_function
 
-from profiles.chrome_trace import read_chrome_trace
-from profiles.device_steps import device_steps
 from profiles.device_times import DeviceTimes, merge_device
-from profiles.trace_events import kineto_events
 from profiles.trace_reading import INPUT_MARK, Called, read_calls, split_steps
+from profiles.traces.chrome_trace import read_chrome_trace
+from profiles.traces.device_steps import device_steps
+from profiles.traces.trace_events import kineto_events
 from rmixer.errors import RunFailed
 
 ROWS = [(0, "cpu"), (1, "link"), (2, "gpu"), (3, "link"), (4, "cpu"), (5, "gpu"), (6, "gpu")]

@@ -13,9 +13,9 @@ from typing import Any
 import torch
 from torch.profiler import ProfilerActivity, profile, record_function
 
-from profiles.chrome_trace import read_chrome_trace
-from profiles.device_steps import device_steps
-from profiles.trace_events import CATEGORIES, category_of
+from profiles.traces.chrome_trace import read_chrome_trace
+from profiles.traces.device_steps import device_steps
+from profiles.traces.trace_events import CATEGORIES, category_of
 
 TRACE = Path(__file__).parent / "traces" / "criteo_dlrm_h100.json.gz"
 ON_GPU = ("kernel", "gpu_memcpy", "gpu_memset", "gpu_user_annotation")

@@ -7,10 +7,10 @@ from unittest import mock
 
 import pytest
 
-from profiles import feasible
-from profiles.data_size import Samples, known_samples
-from profiles.feasible import IDLE_BYTES, MOST_BESIDE_BYTES, check_feasible, needed_bytes
-from profiles.memory_prediction import predict_memory
+from profiles.memory import feasible
+from profiles.memory.data_size import Samples, known_samples
+from profiles.memory.feasible import IDLE_BYTES, MOST_BESIDE_BYTES, check_feasible, needed_bytes
+from profiles.memory.memory_prediction import predict_memory
 from rmixer.data.arrays import Chunks
 from rmixer.data.registry import dataset_entry
 from rmixer.errors import InputError

@@ -14,13 +14,13 @@ from torch import Tensor
 from torch.nn.functional import scaled_dot_product_attention
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from profiles.absent_gpu import STAND_IN, absent_gpu
-from profiles.caching_allocator import CachingAllocator
-from profiles.gpu_attention import FUSED_BACKWARD, backward_bytes
-from profiles.gpu_memory_prediction import _GpuWatch
-from profiles.gpu_temporaries import gpu_temporary_bytes
+from profiles.memory.absent_gpu import STAND_IN, absent_gpu
+from profiles.memory.caching_allocator import CachingAllocator
+from profiles.memory.gpu_attention import FUSED_BACKWARD, backward_bytes
+from profiles.memory.gpu_memory_prediction import _GpuWatch
+from profiles.memory.gpu_temporaries import gpu_temporary_bytes
+from profiles.memory.watched_step import blank_substitute
 from profiles.store import RECORDED
-from profiles.watched_step import blank_substitute
 from rmixer.training.step import TrainingStep
 from rmixer.workload import job_of
 

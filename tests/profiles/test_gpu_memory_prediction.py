@@ -10,15 +10,15 @@ import torch
 
 from experiments.bench.gpu_memory import recorded_rows
 from experiments.gpu_memory_table import GpuMemoryRow, sources
-from profiles import gpu_memory_prediction
-from profiles.absent_gpu import STAND_IN, absent_gpu
-from profiles.caching_allocator import CachingAllocator
-from profiles.gpu_memory_prediction import _GpuWatch, predict_gpu_memory
-from profiles.known_gpu import KnownGpu, known_gpu
-from profiles.matrix_workspace import workspace_bytes
-from profiles.memory_prediction import predict_memory
+from profiles.memory import gpu_memory_prediction
+from profiles.memory.absent_gpu import STAND_IN, absent_gpu
+from profiles.memory.caching_allocator import CachingAllocator
+from profiles.memory.gpu_memory_prediction import _GpuWatch, predict_gpu_memory
+from profiles.memory.known_gpu import KnownGpu, known_gpu
+from profiles.memory.matrix_workspace import workspace_bytes
+from profiles.memory.memory_prediction import predict_memory
+from profiles.memory.watched_step import peak_by_use
 from profiles.store import Store
-from profiles.watched_step import peak_by_use
 from rmixer.errors import InputError
 from rmixer.models.registry import MODELS
 from rmixer.profile import MemoryCost

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from profiles import gpu_meter
-from profiles.gpu_meter import GpuMeter, driver_version
+from profiles.machines import gpu_meter
+from profiles.machines.gpu_meter import GpuMeter, driver_version
 
 
 class Library:

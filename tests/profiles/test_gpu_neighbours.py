@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from profiles.gpu_bubble import gpu_levels
+from profiles.machines.gpu_bubble import gpu_levels
 from profiles.neighbours import measure_gpu_neighbours
 from rmixer.profile import Sensitivity
 

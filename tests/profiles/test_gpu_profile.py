@@ -11,7 +11,6 @@ from gpu_steps import CALLS, marked_steps
 
 from profiles.assemble import Found, assemble
 from profiles.counted_rounds import Blocks
-from profiles.device_steps import device_steps
 from profiles.duration import profiling_seconds
 from profiles.job_type import check_gpus
 from profiles.neighbours import Neighbours
@@ -19,6 +18,7 @@ from profiles.phases import PhaseTimes
 from profiles.rounds import Plan
 from profiles.store import Store
 from profiles.trace_reading import INPUT_MARK, Called
+from profiles.traces.device_steps import device_steps
 from rmixer.errors import InputError
 from rmixer.machine import Gpu
 from rmixer.profile import ModelProfile, Sensitivity

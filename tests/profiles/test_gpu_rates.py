@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from profiles.gpu_rates import COPIED_BYTES, LINKED_BYTES, MATRIX, gpu_rates, gpus
+from profiles.machines.gpu_rates import COPIED_BYTES, LINKED_BYTES, MATRIX, gpu_rates, gpus
 
 
 def test_rates_are_work_by_time() -> None:

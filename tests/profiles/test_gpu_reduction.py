@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
-from profiles.gpu_reduction import staging_bytes
+from profiles.memory.gpu_reduction import staging_bytes
 
 H100 = 132
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from profiles.caching_allocator import CachingAllocator
-from profiles.gpu_memory_prediction import _GpuWatch
-from profiles.gpu_temporaries import gpu_temporary_bytes
+from profiles.memory.caching_allocator import CachingAllocator
+from profiles.memory.gpu_memory_prediction import _GpuWatch
+from profiles.memory.gpu_temporaries import gpu_temporary_bytes
 
 aten = torch.ops.aten
 H100 = 132

@@ -14,7 +14,7 @@ from gpu_trace import event, two_steps, write_trace
 from torch import nn
 from torch.profiler import ProfilerActivity, profile, schedule
 
-from profiles.imported import import_trace, trace_name
+from profiles.traces.imported import import_trace, trace_name
 from rmixer.errors import InputError
 from rmixer.imported_profile import COLUMNS, ImportedProfile, read_imported, write_imported
 from rmixer.imported_store import find_imported, imported_names, save_imported

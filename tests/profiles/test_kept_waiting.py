@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from profiles.bubble import Bubbles
-from profiles.kept_waiting import MOST_WAITED, Waiting, taken_in_words, waited_s
+from profiles.machines.bubble import Bubbles
+from profiles.machines.kept_waiting import MOST_WAITED, Waiting, taken_in_words, waited_s
 from rmixer.training.process import WorkerProcess
 from rmixer.training.process_tree import ProcessTree
 from rmixer.training.worker import Channel

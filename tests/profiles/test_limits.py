@@ -8,8 +8,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from profiles import limits
-from profiles.measure_machine import core_counts
+from profiles.machines import limits
+from profiles.machines.measure_machine import core_counts
 
 GIB = 1 << 30
 ALLOWED = tuple(sorted(os.sched_getaffinity(0)))

@@ -12,11 +12,11 @@ from torch import nn
 from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.profiler import ProfilerActivity, profile
 
-from profiles.best_fit import BestFit
-from profiles.memory_measurement import tensor_bytes
-from profiles.memory_prediction import PredictedMemory, predict_memory
-from profiles.storage_watch import StorageWatch
-from profiles.tensor_heap import ALIGNMENT, TensorHeap
+from profiles.memory.best_fit import BestFit
+from profiles.memory.memory_measurement import tensor_bytes
+from profiles.memory.memory_prediction import PredictedMemory, predict_memory
+from profiles.memory.storage_watch import StorageWatch
+from profiles.memory.tensor_heap import ALIGNMENT, TensorHeap
 from profiles.trace_reading import transient_peak_bytes
 from rmixer.errors import InputError
 from rmixer.models.registry import MODELS

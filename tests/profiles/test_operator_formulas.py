@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 import pytest
 
-from profiles.operands import Argument, listed_arguments, operand, shapes_text
-from profiles.operator_formulas import operator_work
+from profiles.work.operands import Argument, listed_arguments, operand, shapes_text
+from profiles.work.operator_formulas import operator_work
 
 
 def floats(*shape: int) -> Argument:

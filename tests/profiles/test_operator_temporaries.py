@@ -12,9 +12,9 @@ import torch
 from torch import Tensor
 from torch._subclasses.fake_tensor import FakeTensorMode
 
-from profiles.operator_temporaries import temporary_bytes
-from profiles.storage_watch import StorageWatch
-from profiles.tensor_heap import TensorHeap
+from profiles.memory.operator_temporaries import temporary_bytes
+from profiles.memory.storage_watch import StorageWatch
+from profiles.memory.tensor_heap import TensorHeap
 from rmixer.training.memory import peak_resident_bytes, reset_peak, resident_bytes
 
 MIB = 1 << 20

@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 import pytest
 
-from profiles.operator_formulas import OperatorWork
 from profiles.operators import (
     OperatorTimes,
     closure_of,
@@ -16,6 +15,7 @@ from profiles.operators import (
     total_work,
 )
 from profiles.trace_reading import INPUT_MARK, Called
+from profiles.work.operator_formulas import OperatorWork
 from rmixer.errors import RunFailed
 from rmixer.profile import Leftover
 

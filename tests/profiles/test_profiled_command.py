@@ -12,8 +12,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from profiles import limits
-from profiles.command_profiler import profile_command
+from profiles.machines import limits
+from profiles.programs.command_profiler import profile_command
 from profiles.rounds import Plan
 from rmixer.cost_identity import cost_identity
 from rmixer.errors import InputError, RunFailed

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from profiles import limits
+from profiles.machines import limits
 from profiles.phases import MEASURED_STEPS
 from profiles.profiler import profile_jobs
 from profiles.rounds import Plan

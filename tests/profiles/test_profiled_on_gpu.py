@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from profiles import limits
-from profiles.gpu_rates import gpus
+from profiles.machines import limits
+from profiles.machines.gpu_rates import gpus
 from profiles.profiler import profile_jobs
 from profiles.rounds import Plan
 from rmixer.data.prepare import prepare

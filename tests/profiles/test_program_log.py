@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from profiles import program_log
-from profiles.program_log import within_bounds
+from profiles.programs import program_log
+from profiles.programs.program_log import within_bounds
 
 ENDLESS = "n = 0\nwhile True:\n    n += 1\n    print('line', n)"
 BURST = "for n in range(200_000):\n    print('line', n)"

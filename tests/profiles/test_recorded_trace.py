@@ -13,8 +13,8 @@ import torch
 from gpu_trace import event, write_trace
 from torch.profiler import ProfilerActivity, profile, record_function
 
-from profiles.chrome_trace import read_chrome_trace
-from profiles.trace_events import TraceEvent, kineto_events
+from profiles.traces.chrome_trace import read_chrome_trace
+from profiles.traces.trace_events import TraceEvent, kineto_events
 from rmixer.errors import InputError
 
 

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from profiles import repeated_steps
-from profiles.memory_prediction import predict_memory
-from profiles.repeated_steps import LONG_RUN_STEPS, RepeatedSteps
-from profiles.tensor_heap import TensorHeap
+from profiles.memory import repeated_steps
+from profiles.memory.memory_prediction import predict_memory
+from profiles.memory.repeated_steps import LONG_RUN_STEPS, RepeatedSteps
+from profiles.memory.tensor_heap import TensorHeap
 from rmixer.workload import job_of
 
 Heap = RepeatedSteps | TensorHeap

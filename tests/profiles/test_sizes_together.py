@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from itertools import chain
 
-from profiles.feasible import IDLE_BYTES
-from profiles.memory_prediction import predict_memory
-from profiles.sizes_together import MOST_TOGETHER, SHARE, sizes_together
+from profiles.batches.sizes_together import MOST_TOGETHER, SHARE, sizes_together
+from profiles.memory.feasible import IDLE_BYTES
+from profiles.memory.memory_prediction import predict_memory
 from rmixer.workload import Job, job_of
 
 WORKERS = 4

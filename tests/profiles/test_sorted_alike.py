@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 import torch
 
-from profiles.batch_prediction import predict_batch
-from profiles.sort_rates import RADIX_LEAST, radix_sort_ns
-from profiles.sorted_alike import sorted_alike
+from profiles.batches.batch_prediction import predict_batch
+from profiles.batches.sorted_alike import sorted_alike
+from profiles.machines.sort_rates import RADIX_LEAST, radix_sort_ns
 from rmixer.machine import Machine
 from rmixer.profile import ModelProfile
 from sim.made_up import make_machine, make_operator, make_profile, make_step

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from profiles import limits
 from profiles import store as store_module
+from profiles.machines import limits
 from profiles.store import RECORDED, Store
 from rmixer.errors import InputError
 from rmixer.machine import Machine, write_machine

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from gpu_trace import event, two_steps, write_trace
 
-from profiles.imported import import_trace
+from profiles.traces.imported import import_trace
 from rmixer.errors import InputError
 from rmixer.imported_profile import ImportedProfile
 

@@ -12,9 +12,9 @@ from gpu_trace import event, two_steps, write_trace
 from hypothesis import given
 from hypothesis import strategies as st
 
-from profiles.chrome_trace import read_chrome_trace
-from profiles.host_trace import read_host_trace
-from profiles.trace_steps import Steps, find_steps, repetition
+from profiles.traces.chrome_trace import read_chrome_trace
+from profiles.traces.host_trace import read_host_trace
+from profiles.traces.trace_steps import Steps, find_steps, repetition
 from rmixer.errors import InputError
 
 US = 1000

@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from profiles.device_steps import device_steps
 from profiles.device_times import merge_device
-from profiles.trace_events import TraceEvent
 from profiles.trace_reading import INPUT_MARK, Called
+from profiles.traces.device_steps import device_steps
+from profiles.traces.trace_events import TraceEvent
 
 KERNELS, GAP_US, LAUNCH_US = 40, 1.0, 4.0
 

@@ -14,7 +14,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from profiles import limits
+from profiles.machines import limits
 from rmixer.command import Command
 from rmixer.training.command_process import CommandProcess
 

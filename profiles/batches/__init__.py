@@ -1,0 +1,1 @@
+"""The batch as a variable: sizes measured together, and a size predicted from others."""

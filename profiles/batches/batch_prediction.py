@@ -1,0 +1,191 @@
+"""The batch as a variable: a step at a batch size that was not profiled, from others that were.
+
+Times follow :class:`~profiles.batches.batch_curve.BatchCurve` through all sizes that were profiled;
+FLOPs, bytes and memory are taken linear between two of them, and beyond them along the line through
+the two nearest. Each kind of operator in each module is predicted by itself. A step on the CPU is
+told twice: by a curve of its own, and by what its operators and gaps come to, each of which bends
+at a size of its own. Their errors are hardly related, so the geometric mean of the two is taken.
+What is known to change at a border (:mod:`profiles.batches.sorted_alike`) is made alike before.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from statistics import fmean
+from typing import Any
+
+from profiles.batches.known_sizes import KnownSizes, TooFewSizesError, known_sizes
+from profiles.batches.sorted_alike import sorted_alike
+from profiles.job_type import demands
+from profiles.operator_sums import AMOUNTS, Kind, Sums, kind_of, of_cpu_step, sum_by_kind
+from rmixer.cost_identity import CostIdentity
+from rmixer.machine import Machine
+from rmixer.operator_cost import OperatorCost
+from rmixer.profile import InputCost, MemoryCost, ModelProfile, StepCost
+
+_STEP_TIMES = ("mean_us", "p10_us", "p50_us", "p90_us", "stall_us")
+_PHASE_TIMES = ("build_s", "warmup_s", "evaluate_s", "save_s")
+_MEMORY = tuple(
+    field.name for field in dataclasses.fields(MemoryCost) if field.name.endswith("_bytes")
+)
+
+
+def same_but_batch(one: CostIdentity, other: CostIdentity) -> bool:
+    """Whether two cost identities differ in their batch at most."""
+    return replace(one, batch=other.batch) == other
+
+
+def predict_batch(
+    profiles: Iterable[ModelProfile], identity: CostIdentity, machine: Machine
+) -> ModelProfile:
+    """The profile of ``identity`` from ``profiles`` of the same but other batches, of one
+    ``machine``: two at least that have a device and a count of threads in common, else
+    :class:`TooFewSizesError`. Its ``predicted_from`` names their batches. How precisely a step is
+    known, and how many of how many rounds, are the nearest one's.
+    """
+    others = {p.identity.batch: p for p in profiles if same_but_batch(p.identity, identity)}
+    others.pop(identity.batch, None)
+    if len(others) < 2:
+        raise TooFewSizesError(
+            f"{len(others)} other batches of {identity.key} are profiled, not two"
+        )
+    known = known_sizes(others, identity.batch)
+    known = replace(known, profiles=sorted_alike(known.profiles, identity.batch, machine))
+    nearest = known.profiles[known.nearest]
+    sums = [sum_by_kind(profile) for profile in known.profiles]
+    steps = tuple(_steps(known, sums))
+    operators = tuple(_operators(known, sums))
+    asked = demands(machine, steps, operators)
+    memory = tuple(
+        replace(low, **_amounts(known, low, high))
+        for low in known.low.memory
+        for high in known.high.memory
+        if low.device == high.device
+    )
+    flops, moved = (round(_on(known, known.low, known.high, name)) for name in ("flops", "bytes"))
+    return replace(
+        nearest,
+        identity=identity,
+        predicted_from=tuple(profile.identity.batch for profile in known.profiles),
+        steps=steps,
+        memory=memory,
+        input=tuple(
+            replace(low, **_inputs(known, low, high))
+            for low, high in zip(known.low.input, known.high.input, strict=False)
+            if low.epoch == high.epoch
+        ),
+        flops=flops,
+        bytes=moved,
+        intensity=flops / moved if moved else 0.0,
+        bandwidth_gbps=moved / steps[0].mean_us * 1e-3,
+        utilisation=asked.utilisation,
+        job_type=asked.job_type,
+        operators=operators,
+    )
+
+
+def _amounts(known: KnownSizes, low: MemoryCost, high: MemoryCost) -> dict[str, Any]:
+    return {name: round(_on(known, low, high, name)) for name in _MEMORY}
+
+
+def _inputs(known: KnownSizes, low: InputCost, high: InputCost) -> dict[str, Any]:
+    times = {name: _on(known, low, high, name) for name in ("wait_us", "core_us")}
+    sizes = {name: round(_on(known, low, high, name)) for name in ("batch_bytes", "storage_bytes")}
+    return {**times, **sizes}
+
+
+def _on(known: KnownSizes, low: object, high: object, name: str) -> float:
+    return known.amount(getattr(low, name), getattr(high, name))
+
+
+def _steps(known: KnownSizes, sums: Sequence[Sums]) -> Iterable[StepCost]:
+    by_place = [{(cost.device, cost.threads): cost for cost in p.steps} for p in known.profiles]
+    for place, low in by_place[known.first].items():
+        if any(place not in costs for costs in by_place):
+            continue
+        costs = [each[place] for each in by_place]
+        high, near = costs[known.first + 1], costs[known.nearest]
+        found: dict[str, Any] = {name: _on(known, low, high, name) for name in _PHASE_TIMES}
+        for name in _STEP_TIMES:
+            found[name] = known.time([getattr(cost, name) for cost in costs])
+        if low.device == "cpu":
+            added_us = _added_up(known, sums, low.threads, [cost.mean_us for cost in costs])
+            to_both = math.sqrt(added_us / found["mean_us"]) if added_us else 1.0
+            found.update({name: found[name] * to_both for name in _STEP_TIMES})
+        apart = fmean(cost.apart_us / cost.mean_us for cost in costs)
+        found["apart_us"] = apart * found["mean_us"]
+        found["waited"] = max(cost.waited for cost in costs)
+        found.update(closure={}, leftover={}, **_beside_others(known, low, high))
+        yield replace(near, **found)
+
+
+def _added_up(
+    known: KnownSizes, sums: Sequence[Sums], threads: int, steps_us: Sequence[float]
+) -> float:
+    """The step on the CPU in microseconds as its operators and all their gaps tell it, 0 where a
+    profile has none. Each profile's come to its step but for its closure, so their sum is taken
+    times what they lack in the mean."""
+    of_step = [of_cpu_step(each, threads) for each in sums]
+    gaps_us = [math.fsum(at["gap_before_us"] for at in each.values()) for each in of_step]
+    added_us = [
+        gap_us + math.fsum(at["mean_us"] for at in each.values())
+        for gap_us, each in zip(gaps_us, of_step, strict=True)
+    ]
+    if not all(added_us):
+        return 0.0
+    parts = [known.time(gaps_us)]
+    for kind in set().union(*of_step):
+        parts.append(known.time([each[kind]["mean_us"] for each in sums]))
+    lacking = fmean(step / added for step, added in zip(steps_us, added_us, strict=True))
+    return math.fsum(parts) * lacking
+
+
+def _beside_others(known: KnownSizes, low: StepCost, high: StepCost) -> dict[str, Any]:
+    """Slow-downs and pressure never leave the range that was measured. A profile without bubbles
+    knows none, and the other's are taken as they are."""
+    if not low.compute_slowdown or not high.compute_slowdown:
+        low = high = low if low.compute_slowdown else high
+    share = min(1.0, max(0.0, known.share))
+
+    def between(a: float, b: float) -> float:
+        return a + (b - a) * share
+
+    pressure = None
+    if low.pressure is not None and high.pressure is not None:
+        pressure = between(low.pressure, high.pressure)
+    return {
+        "compute_slowdown": tuple(map(between, low.compute_slowdown, high.compute_slowdown)),
+        "stream_slowdown": tuple(map(between, low.stream_slowdown, high.stream_slowdown)),
+        "pressure": pressure,
+    }
+
+
+def _operators(known: KnownSizes, sums: Sequence[Sums]) -> Iterable[OperatorCost]:
+    """The nearest profile's operators, each in proportion to what all of its kind in its module
+    come to. The number of calls may depend on the batch, so there is no pairing one by one."""
+    factors: dict[Kind, dict[str, float]] = {}
+    for cost in known.profiles[known.nearest].operators:
+        kind = kind_of(cost)
+        if kind not in factors:
+            factors[kind] = dict(_factors(known, [each[kind] for each in sums]))
+        factor = factors[kind]
+        scaled: dict[str, Any] = {name: getattr(cost, name) * factor[name] for name in factor}
+        quantiles = ("p10_us", "p50_us", "p90_us")
+        scaled.update({name: getattr(cost, name) * factor["mean_us"] for name in quantiles})
+        whole = {name: round(scaled.pop(name)) for name in AMOUNTS}
+        yield replace(cost, shapes="", **whole, **scaled)
+
+
+def _factors(known: KnownSizes, sums: Sequence[Mapping[str, float]]) -> Iterable[tuple[str, float]]:
+    """What to multiply the nearest profile's figures of one kind of operator by."""
+    for name, near in sums[known.nearest].items():
+        if not near:
+            yield name, 1.0
+        elif name in AMOUNTS:
+            low, high = sums[known.first][name], sums[known.first + 1][name]
+            yield name, known.amount(low, high) / near
+        else:
+            yield name, known.time([each[name] for each in sums]) / near

@@ -1,0 +1,147 @@
+"""Bubbles: neighbours of a known kind, one on each of some cores, worked by command.
+
+A *compute* bubble multiplies matrices that stay in its core's own cache; a *stream* bubble
+copies arrays that no cache holds. Beside a job they show how it suffers and how it disturbs
+(Bubble-Up, MICRO 2011); alone they measure the machine.
+"""
+
+from __future__ import annotations
+
+import copy
+import statistics
+import time
+from collections.abc import Sequence
+from types import TracebackType
+from typing import Literal
+
+import numpy as np
+
+from profiles.machines.kept_waiting import MOST_WAITED, Waiting
+from rmixer.training.process import WorkerProcess
+from rmixer.training.worker import Channel
+
+Work = Literal["compute", "stream"]
+MATRIX = 96
+STREAM_BYTES = 64 << 20
+PROBE_PRODUCTS = 1000
+LOOK_S = 0.3
+
+
+def bubble(channel: Channel) -> None:
+    """The worker's task: answer ``run`` (``work``, ``seconds``, and ``duty``, the share of the time
+    in which to work, in turn with sleep) with the rate of units a second, ``count`` (``units`` of
+    compute) with the seconds they took, until ``end``."""
+    left = np.ones((MATRIX, MATRIX), np.float32)
+    out = np.empty_like(left)
+    source = np.ones(STREAM_BYTES // 8)
+    target = np.zeros_like(source)
+    while (message := channel.receive())["kind"] != "end":
+        start_s = time.perf_counter()
+        if message["kind"] == "count":
+            for _ in range(message["units"]):
+                np.dot(left, left, out=out)
+            channel.send("counted", seconds=time.perf_counter() - start_s)
+            continue
+        units = 0
+        end_s = start_s + message["seconds"]
+        rest = 1.0 / message["duty"] - 1.0
+        while (now_s := time.perf_counter()) < end_s:
+            if message["work"] == "compute":
+                np.dot(left, left, out=out)
+            else:
+                np.copyto(target, source)
+            units += 1
+            if rest:
+                time.sleep(rest * (time.perf_counter() - now_s))
+        channel.send("ran", rate=units / (now_s - start_s))
+
+
+class Bubbles:
+    """One bubble process pinned to each of ``cores``, idle until told to run."""
+
+    def __init__(self, cores: Sequence[int]) -> None:
+        self._workers: list[WorkerProcess] = []
+        try:
+            for core in cores:
+                self._workers.append(WorkerProcess((core,)))
+            for worker in self._workers:
+                worker.start("profiles.machines.bubble:bubble")
+            self.run("compute", 0.05)
+        except BaseException:
+            self.close()
+            raise
+
+    def __len__(self) -> int:
+        return len(self._workers)
+
+    def facing(self, cores: Sequence[int]) -> Bubbles:
+        """The same processes in another order, from the last core on, and those on ``cores``, where
+        a job is, after all others. They stay this one's to end."""
+        turned = copy.copy(self)
+        from_last = self._workers[::-1]
+        turned._workers = sorted(from_last, key=lambda worker: worker.cores[0] in cores)
+        return turned
+
+    def start(
+        self, work: Work, seconds: float, count: int | None = None, duty: float = 1.0
+    ) -> None:
+        """Set the first ``count`` bubbles to work, for a share ``duty`` of the time;
+        :meth:`rates` collects what they did."""
+        for worker in self._workers[:count]:
+            worker.send("run", work=work, seconds=seconds, duty=duty)
+
+    def rates(self, count: int | None = None) -> list[float]:
+        """Units a second of each bubble that :meth:`start` set to work."""
+        return [self._rate(worker) for worker in self._workers[:count]]
+
+    def _rate(self, worker: WorkerProcess) -> float:
+        return float(worker.expect("ran", 60)["rate"])
+
+    def run(self, work: Work, seconds: float, count: int | None = None) -> list[float]:
+        """Start and collect."""
+        self.start(work, seconds, count)
+        return self.rates(count)
+
+    def pair(self, first: Work, second: Work, other: int, seconds: float) -> float:
+        """The rate of the first bubble at ``first`` beside bubble ``other`` at ``second``."""
+        pair = (self._workers[0], self._workers[other])
+        for worker, work in zip(pair, (first, second), strict=True):
+            worker.send("run", work=work, seconds=seconds, duty=1.0)
+        rate, _ = (self._rate(worker) for worker in pair)
+        return rate
+
+    def probe(self) -> float:
+        """Seconds that a fixed computation takes on all cores at once, the mean over cores."""
+        for worker in self._workers:
+            worker.send("count", units=PROBE_PRODUCTS)
+        return statistics.mean(float(w.expect("counted", 60)["seconds"]) for w in self._workers)
+
+    def taken(self) -> dict[int, float]:
+        """The share of each core's time that others have, in a look of a moment; of those cores of
+        which they have hardly any nothing."""
+        waiting = {worker.cores[0]: Waiting(worker) for worker in self._workers}
+        self.run("compute", LOOK_S)
+        shares = {core: each.share() for core, each in waiting.items()}
+        return {core: share for core, share in sorted(shares.items()) if share > MOST_WAITED}
+
+    def close(self) -> None:
+        """End the processes."""
+        for worker in self._workers:
+            worker.kill()
+
+    def __enter__(self) -> Bubbles:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+def probe_machine(cores: Sequence[int], repeats: int = 9) -> float:
+    """The median probe time on ``cores``: how fast the machine is just now."""
+    with Bubbles(cores) as bubbles:
+        return statistics.median(bubbles.probe() for _ in range(repeats))

@@ -1,0 +1,93 @@
+"""Peak memory of a job's training on a GPU, without one: the step's own code on a stand-in for it,
+and torch's allocator as its rules say."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import torch
+
+from profiles.memory.absent_gpu import STAND_IN, absent_gpu
+from profiles.memory.caching_allocator import CachingAllocator
+from profiles.memory.gpu_temporaries import gpu_temporary_bytes
+from profiles.memory.known_gpu import UNKNOWN_GPU, KnownGpu
+from profiles.memory.matrix_workspace import is_product, workspace_bytes
+from profiles.memory.memory_prediction import check_predictable
+from profiles.memory.storage_watch import StorageWatch
+from profiles.memory.watched_step import OPTIMIZER, blank_substitute, peak_by_use, watch_training
+from rmixer.errors import InputError
+from rmixer.workload import Job
+
+WORKSPACES = "workspaces"
+
+
+@dataclass(frozen=True)
+class PredictedGpuMemory:
+    """The memory of a job on a GPU when it is the most, by use as in
+    :class:`~profiles.memory.memory_prediction.PredictedMemory`, and ``workspace_bytes`` of the
+    matrix library. ``allocated_bytes`` is all of it in the blocks of torch's allocator,
+    ``reserved_bytes`` what that takes of the driver; the context is not in it."""
+
+    parameter_bytes: int
+    gradient_bytes: int
+    optimizer_bytes: int
+    activation_bytes: int
+    input_bytes: int
+    workspace_bytes: int
+    allocated_bytes: int
+    reserved_bytes: int
+
+
+def predict_gpu_memory(job: Job, gpu: KnownGpu = UNKNOWN_GPU) -> PredictedGpuMemory:
+    """The memory of ``job``, a model of the registry in single precision, in training and
+    evaluation on ``gpu``. Its name decides on the matrix library's workspace
+    (:func:`~profiles.memory.matrix_workspace.workspace_bytes`), its multiprocessors on how sums are
+    divided. Raises :class:`InputError` for other jobs.
+    """
+    check_predictable(job)
+    if job.precision != "fp32":
+        allowed = "fp32: which tensors a GPU's mixed precision makes is not predicted"
+        raise InputError("memory", "precision", repr(job.precision), allowed)
+    allocator = CachingAllocator()
+    size = workspace_bytes(gpu.name, os.environ.get("CUBLAS_WORKSPACE_CONFIG"))
+    substitute = blank_substitute(job)
+    with absent_gpu(), _GpuWatch(allocator, size, gpu.multiprocessors) as watch:
+        watch_training(job, STAND_IN, substitute, watch)
+    return PredictedGpuMemory(
+        **peak_by_use(watch),
+        workspace_bytes=watch.peak.get(WORKSPACES, 0),
+        allocated_bytes=allocator.peak_bytes,
+        reserved_bytes=allocator.reserved_bytes,
+    )
+
+
+class _GpuWatch(StorageWatch):
+    """A watch of the stand-in. The matrix library has a handle for each thread, and autograd runs
+    a GPU's backward pass in one of its own."""
+
+    def __init__(
+        self, allocator: CachingAllocator, workspace_bytes: int, multiprocessors: int | None = None
+    ) -> None:
+        temporaries = partial(gpu_temporary_bytes, multiprocessors=multiprocessors)
+        super().__init__(OPTIMIZER, allocator, STAND_IN, temporaries)
+        self._workspace_bytes = workspace_bytes
+        self._backward_has_one: set[bool] = set()
+
+    def __torch_dispatch__(
+        self,
+        func: Callable[..., Any],
+        types: Iterable[type],
+        args: tuple[Any, ...] = (),
+        kwargs: dict[str, Any] | None = None,
+    ) -> Any:
+        """As the watch does, and for a product see that its thread has a workspace."""
+        returned = super().__torch_dispatch__(func, types, args, kwargs)
+        backward = torch._C._current_graph_task_id() != -1
+        if is_product(func) and backward not in self._backward_has_one:
+            self._backward_has_one.add(backward)
+            self.hold(self._workspace_bytes, WORKSPACES)
+        return returned

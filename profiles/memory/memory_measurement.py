@@ -1,0 +1,68 @@
+"""Peak memory of a job's training as it is: of its tensors by the allocator's own events, and of
+its process by the system's mark."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from torch.profiler import ProfilerActivity, profile
+
+from profiles.memory.watched_step import STEPS, blank_substitute
+from profiles.phases import MEASURED_STEPS, measure_phases
+from profiles.trace_reading import transient_peak_bytes
+from rmixer.data.prepare import prepare
+from rmixer.training.memory import reset_peak, resident_bytes
+from rmixer.training.process import WorkerProcess
+from rmixer.training.step import TrainingStep
+from rmixer.training.worker import Channel
+from rmixer.workload import Job, job_of
+
+
+def measure_tensor_bytes(job: Job, core: int) -> int:
+    """The most bytes that tensors of ``job`` hold, from the making of its model on, over a few
+    steps and an evaluation. Batches are arrays, not torch's own, and are counted by their size.
+    """
+    prepare(job.entry.dataset, job.data)
+    with WorkerProcess((core,)) as worker:
+        return int(worker.call("profiles.memory.memory_measurement:tensor_bytes", job=vars(job)))
+
+
+def measure_resident_bytes(job: Job, core: int) -> int:
+    """The high-water mark of a fresh worker that runs ``job`` for twenty steps or more, as the
+    executor would; the profile's peak is of fewer where they are slow."""
+    prepare(job.entry.dataset, job.data)
+    with WorkerProcess((core,)) as worker:
+        worker.warm_up()
+        return measure_phases(worker, job, first_steps=MEASURED_STEPS).peak_bytes
+
+
+def measure_context_bytes(core: int) -> int:
+    """The resident memory of a worker that has trained and evaluated DLRM with tiny tables and
+    holds nothing of it: the libraries' code that this has used, and what they keep."""
+    with WorkerProcess((core,)) as worker:
+        worker.warm_up()
+        return int(worker.call("profiles.memory.memory_measurement:context_bytes"))
+
+
+def tensor_bytes(channel: Channel, job: dict[str, Any]) -> int:
+    """A worker's task: see :func:`measure_tensor_bytes`."""
+    with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as observed:
+        step = TrainingStep(Job(**job))
+        for _ in range(STEPS):
+            step.run()
+        step.evaluate(1)
+    own = transient_peak_bytes(observed.profiler.kineto_results.events())
+    return own + sum(values.nbytes for values in step.batches.blank().values())
+
+
+def context_bytes(channel: Channel) -> int:
+    """A worker's task: see :func:`measure_context_bytes`."""
+    job = replace(job_of("criteo_dlrm"), batch=512, rows_cap=100)
+    step = TrainingStep(job, substitute=blank_substitute(job))
+    for _ in range(STEPS):
+        step.run()
+    step.evaluate(1)
+    del step
+    reset_peak()
+    return resident_bytes()

@@ -1,0 +1,107 @@
+"""Profile a command job: its program run alone for a while at each thread count."""
+
+from __future__ import annotations
+
+import math
+import statistics
+import tempfile
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+
+from profiles.machines.bubble import Bubbles
+from profiles.machines.gpu_meter import GpuMeter
+from profiles.programs.command_assemble import assemble_command
+from profiles.programs.command_run import CommandRun, measure_run
+from profiles.programs.left_behind import end_left_behind
+from profiles.programs.program_log import within_bounds
+from profiles.rounds import Plan
+from rmixer.command import Command
+from rmixer.cost_identity import cost_identity
+from rmixer.errors import InputError, RunFailed
+from rmixer.home import home
+from rmixer.machine import Machine
+from rmixer.profile import ModelProfile, StepCost
+from rmixer.training.command_process import CommandProcess
+from rmixer.workload import Job
+
+START_LIMIT_S = 300.0
+START_AND_END_S = 10.0
+
+
+def profile_command(
+    job: Job,
+    machine: Machine,
+    threads: Sequence[int],
+    plan: Plan,
+    report: Callable[[str], None] = lambda text: None,
+    start_limit_s: float = START_LIMIT_S,
+) -> ModelProfile:
+    """The profile of the command job ``job`` on this machine at each count of ``threads``, from
+    one run of its program each, about ``plan.command_seconds`` long from its first step on.
+
+    Its output goes to a file below ``logs`` in RMixer's own folder, the end of it where it is
+    much. Raises :class:`RunFailed`
+    where the program fails, makes no step within ``start_limit_s``, or ends too early, and
+    :class:`InputError` where it wants a GPU that is not there.
+    """
+    assert job.command is not None
+    command, identity = job.command, cost_identity(job)
+    runs: list[CommandRun] = []
+    try:
+        with Bubbles(tuple(reversed(machine.cores))) as bubbles:
+            probe_s = statistics.median(bubbles.probe() for _ in range(9))
+            for count in threads:
+                report(f"{command.line}, {count} thread(s)")
+                log = home() / "logs" / f"{identity.key}-{count}-threads.log"
+                runs.append(_one_run(command, machine, bubbles, count, plan, log, start_limit_s))
+        profile = assemble_command(job, machine, runs, probe_s)
+    except RunFailed as failure:
+        raise RunFailed(f"profiling {command.line!r}: {failure}") from None
+    for step in profile.steps:
+        if step.half_width > plan.precision:
+            report(_too_noisy(step, plan))
+    return profile
+
+
+def command_seconds(threads: Sequence[int], plan: Plan) -> float:
+    """About how long :func:`profile_command` takes."""
+    return len(threads) * (START_AND_END_S + plan.command_seconds)
+
+
+def _one_run(
+    command: Command,
+    machine: Machine,
+    bubbles: Bubbles,
+    count: int,
+    plan: Plan,
+    log: Path,
+    start_limit_s: float,
+) -> CommandRun:
+    spare = len(machine.cores) - count if plan.neighbours else 0
+    with ExitStack() as stack:
+        meter = GpuMeter.open() if command.gpus else None
+        if command.gpus and meter is None:
+            allowed = "0: there is no NVIDIA GPU here"
+            raise InputError(repr(command.line), "gpus", command.gpus, allowed)
+        if meter is not None:
+            stack.enter_context(meter)
+        folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="rmixer-"))
+        steps_file = Path(folder) / "steps"
+        stack.enter_context(within_bounds(log))
+        # After the process was stopped, or where a second Ctrl-C cut that short.
+        stack.callback(end_left_behind, steps_file)
+        process = CommandProcess(command, machine.cores[:count], log, steps_file)
+        stack.enter_context(process)
+        return measure_run(
+            process, bubbles, meter, count, spare, plan.command_seconds, start_limit_s
+        )
+
+
+def _too_noisy(step: StepCost, plan: Plan) -> str:
+    needed_s = math.ceil(plan.command_seconds * (step.half_width / plan.precision) ** 2)
+    longer_s = max(needed_s, math.floor(plan.command_seconds) + 1)
+    return (
+        f"the mean step with {step.threads} thread(s) is known within {step.half_width:.2%}, not "
+        f"{plan.precision:.2%}: that would take about {longer_s} s (`--seconds {longer_s}`)"
+    )

@@ -1,0 +1,234 @@
+"""The Chrome trace of PyTorch's profiler (``export_chrome_trace``), gzip or not."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import json
+import math
+import sys
+import zlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, NoReturn
+
+from profiles.traces.event_names import is_text, printable
+from profiles.traces.listed_json import read_listed
+from profiles.traces.trace_events import (
+    CATEGORIES,
+    DEVICE_WORK,
+    OPERATOR,
+    TraceEvent,
+)
+from rmixer.errors import InputError
+from rmixer.files import shown
+
+_Arguments = tuple[tuple[Any, ...] | None, tuple[str, ...] | None]
+"""Shapes and types."""
+_GZIP = b"\x1f\x8b"
+_MOST_ELEMENTS = 1 << 50
+_WHAT = "a Chrome trace that PyTorch's profiler has written"
+
+
+@dataclass(frozen=True)
+class ChromeTrace:
+    """The events in the order of their start. ``hardware`` names the GPUs and ``driver`` the
+    version of their driver, where the trace says so; ``hash`` is of the file as it is."""
+
+    path: Path
+    hash: str
+    events: tuple[TraceEvent, ...]
+    hardware: str | None
+    driver: str | None
+
+
+def read_chrome_trace(path: Path) -> ChromeTrace:
+    """The trace at ``path``; raises :class:`InputError` where it is truncated, is none of the
+    profiler's, or holds a time that cannot be. Times are microseconds in the file, to the
+    nanosecond, and stay exact."""
+    content = _content(path)
+    hash_of_file = hashlib.blake2b(content, digest_size=8).hexdigest()
+    text = _text(path, content)
+    del content  # as large
+    events = _Events(path)
+    data = _parsed(path, text, events.add)
+    listed = data.get("traceEvents") if isinstance(data, dict) else data
+    if not isinstance(listed, list):
+        raise InputError(path, "traceEvents", shown(listed), f"a list of events: {_WHAT}")
+    found = sorted(events.found, key=lambda event: (event.start_ns, -event.duration_ns))
+    if not any(event.category in (OPERATOR, *DEVICE_WORK) for event in found):
+        names = ", ".join(sorted(events.categories))
+        text = f"events of the categories {names}" if names else "no operators"
+        raise InputError(path, "traceEvents", text, f"{OPERATOR} or kernel among them: {_WHAT}")
+    top = data if isinstance(data, dict) else {}
+    return ChromeTrace(
+        path=path,
+        hash=hash_of_file,
+        events=tuple(found),
+        hardware=_hardware(top.get("deviceProperties")),
+        driver=printable(str(top["cuda_driver_version"])) if "cuda_driver_version" in top else None,
+    )
+
+
+def _content(path: Path) -> bytes:
+    try:
+        content = path.read_bytes()
+    except FileNotFoundError:
+        raise InputError(path, "", "no such file", _WHAT) from None
+    except IsADirectoryError:
+        raise InputError(path, "", "a folder", _WHAT) from None
+    except OSError as error:
+        raise InputError(path, "", error.strerror, _WHAT) from None
+    if not content.startswith(_GZIP):
+        return content
+    try:
+        return gzip.decompress(content)
+    except (OSError, EOFError, zlib.error) as error:
+        found = f"a damaged gzip file ({error}; it may be truncated)"
+        raise InputError(path, "", found, _WHAT) from None
+
+
+def _text(path: Path, content: bytes) -> str:
+    try:
+        return content.decode(json.detect_encoding(content), "surrogatepass")
+    except UnicodeDecodeError:
+        raise InputError(path, "", "bytes that are not text", _WHAT) from None
+
+
+def _parsed(path: Path, text: str, take: Callable[[Any], None]) -> Any:
+    """The document but for its events, which ``take`` is given."""
+
+    def not_finite(name: str) -> NoReturn:
+        raise InputError(path, "", name, "finite numbers")
+
+    try:
+        # As decimal numbers: microseconds since 1970 have no room for nanoseconds in a float.
+        decoder = json.JSONDecoder(parse_float=Decimal, parse_constant=not_finite)
+        return read_listed(text, "traceEvents", take, decoder)
+    except json.JSONDecodeError as error:
+        found = f"{error.msg} (the file may be truncated)"
+        raise InputError(path, f"line {error.lineno}", found, _WHAT) from None
+    except RecursionError:
+        raise InputError(path, "", "lists within lists without end", _WHAT) from None
+    except InputError:
+        raise
+    except (ValueError, ArithmeticError):
+        raise InputError(path, "", "a number that is too long to be read", _WHAT) from None
+
+
+class _Events:
+    """Those that matter, ``found`` among all that are added, and the ``categories`` of all. Names
+    and shapes come again in every step, and are kept once."""
+
+    def __init__(self, path: Path) -> None:
+        self.found: list[TraceEvent] = []
+        self.categories: set[str] = set()
+        self._path, self._added = path, 0
+        self._arguments: dict[_Arguments, _Arguments] = {}
+
+    def add(self, item: Any) -> None:
+        """The next event as JSON has it. Raises :class:`InputError`."""
+        path, where = self._path, f"traceEvents.{self._added}"
+        self._added += 1
+        if not isinstance(item, dict):
+            raise InputError(path, where, shown(item), "an event")
+        category = item.get("cat", "")
+        if not isinstance(category, str):
+            raise InputError(path, f"{where}.cat", shown(category), "the name of a category")
+        if "cat" in item:
+            self.categories.add(category)
+        if item.get("ph") == "X" and category in CATEGORIES:
+            self.found.append(self._event(where, category, item))
+
+    def _event(self, where: str, category: str, item: dict[str, Any]) -> TraceEvent:
+        path, name, given = self._path, item.get("name"), item.get("args", {})
+        if not isinstance(name, str):
+            raise InputError(path, f"{where}.name", shown(name), "the name of an event")
+        if not isinstance(given, dict):
+            raise InputError(path, f"{where}.args", shown(given), "a mapping of keys to values")
+        if not is_text(name):
+            raise InputError(path, f"{where}.name", ascii(name), "text")
+        name = printable(name)
+        at = f"{where}.args"
+        arguments = _arguments(path, at, given)
+        shapes, types = self._arguments.setdefault(arguments, arguments)
+        return TraceEvent(
+            name=sys.intern(name),
+            category=sys.intern(category),
+            start_ns=_nanoseconds(path, f"{where}.ts ({name})", item.get("ts")),
+            duration_ns=_nanoseconds(path, f"{where}.dur ({name})", item.get("dur")),
+            thread=sys.intern(f"{item.get('pid')}/{item.get('tid')}"),
+            correlation=_whole(path, at, given, "correlation", -1),
+            external=_whole(path, at, given, "External id", -1),
+            sequence=_whole(path, at, given, "Sequence number", -1),
+            forward_thread=_whole(path, at, given, "Fwd thread id", 0),
+            shapes=shapes,
+            types=types,
+            device=_device(path, at, given) if category in DEVICE_WORK else -1,
+        )
+
+
+def _nanoseconds(path: Path, key: str, value: Any) -> int:
+    """A time in microseconds as whole nanoseconds."""
+    usable = isinstance(value, int | Decimal) and not isinstance(value, bool)
+    if not usable or value < 0 or value >= 10**18:
+        found = "nothing" if value is None else str(value) if usable else shown(value)
+        raise InputError(path, key, found, "a number of microseconds >= 0")
+    exact: int = round(value * 1000)
+    return exact
+
+
+def _whole(path: Path, where: str, given: dict[str, Any], key: str, absent: int) -> int:
+    value: Any = given.get(key, absent)
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise InputError(path, f"{where}.{key}", shown(value), "a whole number")
+    return int(value)
+
+
+def _device(path: Path, where: str, given: dict[str, Any]) -> int:
+    device = _whole(path, where, given, "device", 0)
+    if device < 0:
+        raise InputError(path, f"{where}.device", device, "a whole number >= 0")
+    return device
+
+
+def _arguments(path: Path, where: str, given: dict[str, Any]) -> _Arguments:
+    """Shapes and types of an operator's arguments, where the trace has both."""
+    shapes, types = given.get("Input Dims"), given.get("Input type")
+    if shapes is None or types is None:
+        return None, None
+    if not isinstance(shapes, list) or not isinstance(types, list) or len(shapes) != len(types):
+        raise InputError(path, f"{where}.Input Dims", shown(shapes), "a list as long as Input type")
+    return tuple(_shapes(path, where, shape) for shape in shapes), tuple(map(str, types))
+
+
+def _shapes(path: Path, where: str, shape: Any) -> tuple[Any, ...]:
+    """A shape, or the shapes of a list of tensors."""
+    if isinstance(shape, list) and shape and isinstance(shape[0], list):
+        return tuple(_shape(path, where, each) for each in shape)
+    return _shape(path, where, shape)
+
+
+def _shape(path: Path, where: str, shape: Any) -> tuple[int, ...]:
+    key = f"{where}.Input Dims"
+    if not isinstance(shape, list):
+        raise InputError(path, key, shown(shape), "a list of whole numbers")
+    for size in shape:
+        if isinstance(size, bool) or not isinstance(size, int) or size < 0:
+            raise InputError(path, key, shown(size), "whole numbers >= 0")
+    if math.prod(max(1, size) for size in shape) > _MOST_ELEMENTS:
+        raise InputError(path, key, shown(shape), "a tensor of up to 2^50 elements")
+    return tuple(shape)
+
+
+def _hardware(devices: Any) -> str | None:
+    if not isinstance(devices, list):
+        return None
+    names = [
+        printable(str(each["name"]))
+        for each in devices
+        if isinstance(each, dict) and "name" in each
+    ]
+    return ", ".join(names) or None

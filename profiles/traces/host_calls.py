@@ -1,0 +1,207 @@
+"""Which operators the host called, in what phase, and what each launched on a GPU.
+
+An operator is an outermost event that bears a name with a namespace (``aten::mm``), the mark of
+the input phase, an event without such a name in which there is no operator (a fused kernel's), or
+a launch outside of all operators. Autograd's own events, annotations and modules lie around
+operators and say what they belong to.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from profiles.trace_reading import INPUT_MARK, MODULE_MARK, PHASE_MARK
+from profiles.traces.trace_events import ANNOTATION, DRIVER_CALLS, OPERATOR, PYTHON, TraceEvent
+from rmixer.lanes import PHASES
+
+_NAMESPACE = re.compile(r"[A-Za-z_]\w*::")
+_AUTOGRAD = ("autograd::", "torch::autograd::")
+_BACKWARD_NODE = re.compile(r"\w+Backward\d*")
+_MODULE = "nn.Module: "
+_PHASES = {"Optimizer.": "optimizer", "enumerate(DataLoader)": "input"}
+"""Annotations that PyTorch makes by itself, by how they begin."""
+SYNCHRONIZE = "Synchronize"
+
+
+@dataclass
+class Node:
+    """An event and those inside it, in order."""
+
+    event: TraceEvent
+    children: list[Node] = field(default_factory=list)
+
+    def below(self) -> Iterator[Node]:
+        """This node and all inside it."""
+        yield self
+        for child in self.children:
+            yield from child.below()
+
+
+@dataclass(frozen=True)
+class Launch:
+    """A call of the driver that made the device work, or waited for it (``work`` is empty)."""
+
+    call: TraceEvent
+    work: tuple[TraceEvent, ...]
+
+
+@dataclass
+class HostCall:
+    """One operator. ``phase`` is None as long as nothing tells it; ``node`` is the sequence number
+    of the backward node around it and ``forward_thread`` the thread whose number that is;
+    ``sequence`` are the numbers recorded inside it, and of custom functions around it;
+    ``launches`` are in order, waits among them; ``work`` has what the device did for it without a
+    known launch; ``waited_ns`` is how long the host waited for the device since the operator
+    before."""
+
+    name: str
+    start_ns: int
+    end_ns: int
+    thread: str
+    tree: Node
+    phase: str | None = None
+    module: str = ""
+    node: int = -1
+    forward_thread: int = 0
+    sequence: frozenset[int] = frozenset()
+    launches: tuple[Launch, ...] = ()
+    work: tuple[TraceEvent, ...] = ()
+    waited_ns: int = 0
+    forward_index: int = -1
+
+
+@dataclass(frozen=True)
+class _Around:
+    """What the events around an operator say. ``functions`` are the numbers of custom functions of
+    autograd, whose own operators have none."""
+
+    phase: str | None = None
+    module: str = ""
+    node: int = -1
+    forward_thread: int = 0
+    functions: frozenset[int] = frozenset()
+
+
+def thread_calls(
+    events: Iterable[TraceEvent], work: Mapping[int, Sequence[TraceEvent]]
+) -> list[HostCall]:
+    """The operators of one host thread, whose ``events`` these are; ``work`` is what devices did,
+    by correlation."""
+    calls: list[HostCall] = []
+    pending = 0
+    for call, waited_ns in _walk(_forest(events), _Around(), work):
+        pending += waited_ns
+        if call is not None:
+            calls.append(replace(call, waited_ns=pending))
+            pending = 0
+    return calls
+
+
+def _forest(events: Iterable[TraceEvent]) -> list[Node]:
+    """Events as trees, by time; of those that begin together the longest is outside."""
+    kept = (e for e in events if e.category != PYTHON or e.name.startswith(_MODULE))
+    top: list[Node] = []
+    open_nodes: list[Node] = []
+    for event in sorted(kept, key=lambda event: (event.start_ns, -event.duration_ns)):
+        while open_nodes and open_nodes[-1].event.end_ns <= event.start_ns:
+            open_nodes.pop()
+        node = Node(event)
+        (open_nodes[-1].children if open_nodes else top).append(node)
+        open_nodes.append(node)
+    return top
+
+
+def _walk(
+    nodes: Iterable[Node], around: _Around, work: Mapping[int, Sequence[TraceEvent]]
+) -> Iterator[tuple[HostCall | None, int]]:
+    """Operators in order, and (without one) nanoseconds that the host waited between them."""
+    for node in nodes:
+        event = node.event
+        if is_operator(event) or (_may_be_one(event) and not any(map(_inside, node.children))):
+            yield _call(node, around, work), 0
+        elif event.category in DRIVER_CALLS:
+            if event.correlation in work:
+                yield _call(node, around, work), 0
+            elif SYNCHRONIZE in event.name:
+                yield None, event.duration_ns
+        else:
+            yield from _walk(node.children, _inner(event, around), work)
+
+
+def is_operator(event: TraceEvent) -> bool:
+    """Whether an event bears the name of an operator."""
+    if event.name == INPUT_MARK:
+        return True
+    named = event.category == OPERATOR and _NAMESPACE.match(event.name)
+    return bool(named) and not event.name.startswith(_AUTOGRAD)
+
+
+def _may_be_one(event: TraceEvent) -> bool:
+    """Whether it is an operator if there is none inside it."""
+    bookkeeping = event.name.startswith((*_AUTOGRAD, *_PHASES)) or "#" in event.name
+    return (
+        event.category == OPERATOR and not bookkeeping and not _BACKWARD_NODE.fullmatch(event.name)
+    )
+
+
+def _inside(node: Node) -> bool:
+    return any(is_operator(each.event) for each in node.below())
+
+
+def _inner(event: TraceEvent, around: _Around) -> _Around:
+    name = event.name
+    if name.startswith(PHASE_MARK) and name.removeprefix(PHASE_MARK) in PHASES:
+        return replace(around, phase=name.removeprefix(PHASE_MARK))
+    if name.startswith(MODULE_MARK):
+        return replace(around, module=name.removeprefix(MODULE_MARK))
+    if event.category == PYTHON:
+        inner = name.removeprefix(_MODULE)
+        return replace(around, module=f"{around.module}.{inner}" if around.module else inner)
+    if event.category == OPERATOR and (
+        name.startswith("autograd::engine") or _BACKWARD_NODE.fullmatch(name)
+    ):
+        if event.sequence < 0:
+            return replace(around, phase="backward")
+        number, thread = event.sequence, event.forward_thread
+        return replace(around, phase="backward", node=number, forward_thread=thread)
+    if event.category in (ANNOTATION, OPERATOR):
+        for start, phase in _PHASES.items():
+            if name.startswith(start):
+                return replace(around, phase=phase)
+    if event.category == OPERATOR and event.sequence >= 0:
+        return replace(around, functions=around.functions | {event.sequence})
+    return around
+
+
+def _call(node: Node, around: _Around, work: Mapping[int, Sequence[TraceEvent]]) -> HostCall:
+    event = node.event
+    launches = tuple(_launches([node], work))
+    name = event.name
+    if event.category in DRIVER_CALLS and len(launches[0].work) == 1:
+        name = launches[0].work[0].name
+    return HostCall(
+        name=name,
+        start_ns=event.start_ns,
+        end_ns=event.end_ns,
+        thread=event.thread,
+        tree=node,
+        phase="input" if name == INPUT_MARK else around.phase,
+        module=around.module,
+        node=around.node,
+        forward_thread=around.forward_thread,
+        sequence=around.functions
+        | {n.event.sequence for n in node.below() if n.event.sequence >= 0},
+        launches=launches,
+    )
+
+
+def _launches(nodes: Iterable[Node], work: Mapping[int, Sequence[TraceEvent]]) -> Iterator[Launch]:
+    for node in nodes:
+        event = node.event
+        done = work.get(event.correlation, ()) if event.category in DRIVER_CALLS else ()
+        if done or (event.category in DRIVER_CALLS and SYNCHRONIZE in event.name):
+            yield Launch(event, tuple(done))
+        else:
+            yield from _launches(node.children, work)

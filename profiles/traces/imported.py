@@ -1,0 +1,184 @@
+"""A profile from a trace that someone has recorded elsewhere, without the model."""
+
+from __future__ import annotations
+
+import itertools
+import re
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from statistics import fmean
+
+import numpy as np
+from numpy.typing import NDArray
+
+from profiles.trace_reading import INPUT_MARK
+from profiles.traces.chrome_trace import read_chrome_trace
+from profiles.traces.host_calls import HostCall
+from profiles.traces.host_trace import HostTrace, read_host_trace, tie
+from profiles.traces.lane_rows import LaneRow, Lanes
+from profiles.traces.trace_checks import check_launches, check_nesting, check_steps
+from profiles.traces.trace_steps import Steps, find_steps
+from profiles.traces.trace_work import KnownWork, recorded_shapes, recorded_work
+from rmixer.errors import InputError
+from rmixer.imported_profile import ImportedOperator, ImportedProfile
+
+Times = NDArray[np.float64]
+_NS_IN_US = 1e3
+
+
+def import_trace(path: Path, name: str, marker: str | None = None) -> ImportedProfile:
+    """The profile ``name`` from the Chrome trace at ``path``, its steps found as
+    :func:`profiles.traces.trace_steps.find_steps` says.
+
+    Steps that do not run the operators that most steps run (an evaluation, a first step) are left
+    out and counted. Raises :class:`InputError` for a trace that is damaged, holds impossible
+    times, or in which no step is found.
+    """
+    trace = read_chrome_trace(path)
+    check_nesting(trace)
+    check_launches(trace)
+    host = read_host_trace(trace.events)
+    steps = find_steps(trace, host.calls, marker)
+    check_steps(trace, steps, host.calls)
+    by_step = _by_step(path, host, steps)
+    common, _ = Counter(_signature(rows) for rows in by_step if rows).most_common(1)[0]
+    used = [place for place, rows in enumerate(by_step) if _signature(rows) == common]
+    rows = [by_step[place] for place in used]
+    _check_one_gpu(path, rows[0])
+    spans_us = np.diff(np.array([steps.spans[place] for place in used]))[:, 0] / _NS_IN_US
+    p10, p50, p90 = np.quantile(spans_us, (0.1, 0.5, 0.9))
+    begin, end = steps.spans[0][0], steps.spans[-1][1]
+    unclaimed_ns = sum(e.duration_ns for e in host.unclaimed if begin <= e.start_ns < end)
+    return ImportedProfile(
+        name=name,
+        trace=path.name,
+        trace_hash=trace.hash,
+        device="gpu" if any(row.lane != "cpu" for row in rows[0]) else "cpu",
+        hardware=trace.hardware,
+        driver=trace.driver,
+        steps_told=steps.told,
+        steps_found=len(steps.spans),
+        steps_used=len(used),
+        profiled_mean_us=float(spans_us.mean()),
+        profiled_p10_us=float(p10),
+        profiled_p50_us=float(p50),
+        profiled_p90_us=float(p90),
+        closure=_closure(rows, float(spans_us.mean())),
+        other_operators=host.other_operators,
+        unclaimed_us=unclaimed_ns / _NS_IN_US / len(steps.spans),
+        operators=tuple(_operators(rows)),
+    )
+
+
+def _by_step(path: Path, host: HostTrace, steps: Steps) -> list[list[LaneRow]]:
+    """The rows of each step that has any."""
+    lanes = Lanes(steps.spans[0][0])
+    by_step: list[list[LaneRow]] = []
+    for calls, span in zip(_split(host.calls, steps), steps.spans, strict=True):
+        tie(calls, host.main)
+        by_step.append(lanes.step(calls, *span))
+    if not any(by_step):
+        found = f"{len(steps.spans)} steps by {steps.told} without operators"
+        raise InputError(path, "steps", found, "steps in which operators were recorded")
+    return by_step
+
+
+def _check_one_gpu(path: Path, rows: Sequence[LaneRow]) -> None:
+    devices = sorted({row.device for row in rows if row.lane != "cpu"})
+    if len(devices) > 1:
+        found = f"work on GPUs {', '.join(map(str, devices))} in a step"
+        raise InputError(path, "traceEvents", found, "a step on one GPU: lanes are those of one")
+
+
+def _split(calls: Sequence[HostCall], steps: Steps) -> list[list[HostCall]]:
+    """The operators that begin in each step, by time."""
+    split: list[list[HostCall]] = [[] for _ in steps.spans]
+    place = 0
+    for call in calls:
+        while place < len(steps.spans) and call.start_ns >= steps.spans[place][1]:
+            place += 1
+        if place < len(steps.spans) and call.start_ns >= steps.spans[place][0]:
+            split[place].append(call)
+    return split
+
+
+def _signature(rows: Sequence[LaneRow]) -> tuple[tuple[str, str, int], ...]:
+    return tuple((row.call.name, row.lane, row.device) for row in rows)
+
+
+def _operators(steps: Sequence[Sequence[LaneRow]]) -> list[ImportedOperator]:
+    """A row for each of the first step's, its times over all steps."""
+    index = -1
+    before: HostCall | None = None
+    found: list[ImportedOperator] = []
+    for same in zip(*steps, strict=True):
+        row = same[0]
+        index += row.call is not before
+        before = row.call
+        found.append(_operator(index, same))
+    return found
+
+
+def _operator(index: int, same: Sequence[LaneRow]) -> ImportedOperator:
+    first = same[0]
+    call = first.call
+    on_device = first.lane != "cpu"
+    shapes = {recorded_shapes(row.call.tree) for row in same}
+    works = {recorded_work(row.call.tree) for row in same}
+    # Where steps differ in them, none is that of the mean step.
+    work = works.pop() if len(works) == 1 else KnownWork()
+    busy_us = _times(same, "busy_ns")
+    p10, p50, p90 = np.quantile(busy_us, (0.1, 0.5, 0.9))
+    gaps = {f"t{n}_us": _mean_us(same, f"t{n}_ns") if on_device else None for n in range(2, 6)}
+    return ImportedOperator(
+        index=index,
+        phase=first.phase,
+        module=call.module,
+        operator="input" if call.name == INPUT_MARK else call.name,
+        forward_index=call.forward_index,
+        shapes=shapes.pop() if len(shapes) == 1 else "",
+        flops=work.flops,
+        read_bytes=work.read_bytes,
+        written_bytes=work.written_bytes,
+        lane=first.lane,
+        p10_us=float(p10),
+        p50_us=float(p50),
+        p90_us=float(p90),
+        mean_us=float(busy_us.mean()),
+        gap_before_us=_mean_us(same, "gap_before_ns"),
+        host_us=_mean_us(same, "host_ns"),
+        launches=round(fmean(row.launches for row in same)),
+        t1_us=_mean_us(same, "t1_ns"),
+        wait_us=_mean_us(same, "wait_ns"),
+        **gaps,
+    )
+
+
+def _times(same: Sequence[LaneRow], name: str) -> Times:
+    return np.array([getattr(row, name) for row in same]) / _NS_IN_US
+
+
+def _mean_us(same: Sequence[LaneRow], name: str) -> float:
+    return float(_times(same, name).mean())
+
+
+def _closure(steps: Sequence[Sequence[LaneRow]], step_us: float) -> dict[str, float]:
+    """The host's clock, on which waiting counts, and each device lane's own."""
+    closure = {}
+    rows = list(itertools.chain.from_iterable(steps))
+    for lane in ("cpu", "gpu"):
+        of_lane = [row for row in rows if row.lane == lane]
+        if lane == "cpu":
+            total_ns = sum(row.host_ns + row.t1_ns + row.wait_ns for row in rows)
+            total_ns += sum(row.busy_ns for row in of_lane)
+        else:
+            total_ns = sum(row.busy_ns + row.gap_before_ns for row in of_lane)
+        if of_lane:
+            closure[lane] = total_ns / _NS_IN_US / len(steps) / step_us - 1.0
+    return closure
+
+
+def trace_name(path: Path) -> str:
+    """A profile's name from a file's: ``dlrm.17`` of ``dlrm.17.pt.trace.json.gz``."""
+    return re.sub(r"(\.pt)?(\.trace)?(\.json)?(\.gz)?$", "", path.name)

@@ -1,0 +1,146 @@
+"""An imported profile as the simulator takes profiles, where what it needs has been said."""
+
+from __future__ import annotations
+
+from typing import cast
+
+from profiles.traces.trace_work import known_sum
+from rmixer.cost_identity import CostIdentity
+from rmixer.errors import InputError
+from rmixer.fingerprint import Fingerprint
+from rmixer.imported_profile import ImportedOperator, ImportedProfile
+from rmixer.machine import Machine
+from rmixer.operator_cost import OperatorCost
+from rmixer.profile import JobType, MemoryCost, ModelProfile, StepCost
+
+_OPTIONS = {
+    "batch": "--batch",
+    "threads": "--threads",
+    "peak_bytes": "--peak-memory",
+    "step_us": "--step-ms",
+    "job_type": "--job-type",
+}
+"""What a simulation needs and no trace tells, and the option that says it."""
+UNKNOWN_PHASE = "unknown"
+
+
+def simulated_profile(
+    imported: ImportedProfile, identity: CostIdentity, machine: Machine
+) -> ModelProfile:
+    """``imported`` under ``identity`` for simulations on ``machine``; raises :class:`InputError`
+    that names all that is missing.
+
+    Its operators and gaps are brought to the step without the profiler: of a GPU's only the host's
+    part, for the profiler slows the host. Where the bytes of an operator are unknown, all count
+    as equally heavy on memory. Phases other than training take no time, and there are no stalls
+    and no pressure. Its origin is ``modelled``: it was not measured on this machine.
+    """
+    _check(imported)
+    threads, step_us = cast(int, imported.threads), cast(float, imported.step_us)
+    kind = imported.device
+    scale = step_us / imported.profiled_mean_us
+    flops = known_sum(row.flops for row in imported.operators)
+    total = known_sum(_moved(row) for row in imported.operators)
+    return ModelProfile(
+        identity=identity,
+        machine=machine.name,
+        origin="modelled",
+        steps=(
+            StepCost(
+                device=kind,
+                threads=threads,
+                mean_us=step_us,
+                p10_us=imported.profiled_p10_us * scale,
+                p50_us=imported.profiled_p50_us * scale,
+                p90_us=imported.profiled_p90_us * scale,
+                n=imported.steps_used,
+                stalls=0,
+                stall_us=0.0,
+                half_width=0.0,
+                repeatability=0.0,
+                rounds=1,
+                dropped_rounds=0,
+                closure={},
+                scale={"cpu": min(1.0, scale)} if kind == "gpu" else {},
+                profiler_event_us=0.0,
+                compute_slowdown=(),
+                stream_slowdown=(),
+                pressure=None,
+                build_s=0.0,
+                warmup_s=0.0,
+                evaluate_s=0.0,
+                save_s=0.0,
+            ),
+        ),
+        memory=(MemoryCost(kind, *(None,) * 5, cast(int, imported.peak_bytes)),),
+        startup_s=machine.worker_startup_s,
+        warmup_steps=0,
+        flops=flops,
+        bytes=total,
+        intensity=flops / total if flops is not None and total else None,
+        bandwidth_gbps=total / step_us * 1e-3 if total is not None else None,
+        utilisation={kind: _busy(imported, step_us)},
+        job_type={kind: cast(JobType, imported.job_type)},
+        probe_s=machine.probe_s,
+        fingerprint=_fingerprint(imported),
+        operators=tuple(_operator(row, threads, total is not None) for row in imported.operators),
+    )
+
+
+def _check(imported: ImportedProfile) -> None:
+    """Raise :class:`InputError` for all at once that nobody has said."""
+    missing = [option for name, option in _OPTIONS.items() if getattr(imported, name) is None]
+    if missing:
+        found = f"unknown {', '.join(option.removeprefix('--') for option in missing)}"
+        allowed = f"said to be known: `rmixer profile import FILE {' ... '.join(missing)} ...`"
+        raise InputError(f"imported profile {imported.name}", "simulation", found, allowed)
+
+
+def _moved(row: ImportedOperator) -> int | None:
+    if row.read_bytes is None or row.written_bytes is None:
+        return None
+    return row.read_bytes + row.written_bytes
+
+
+def _busy(imported: ImportedProfile, step_us: float) -> float:
+    """The share of a step that its device works on operators: of a GPU's own time, which the
+    profiler does not lengthen, or of the host's."""
+    busy_us = sum(row.mean_us for row in imported.operators if row.lane == imported.device)
+    whole_us = step_us if imported.device == "gpu" else imported.profiled_mean_us
+    return min(1.0, busy_us / whole_us)
+
+
+def _operator(row: ImportedOperator, threads: int, with_bytes: bool) -> OperatorCost:
+    return OperatorCost(
+        index=row.index,
+        phase=row.phase or UNKNOWN_PHASE,
+        module=row.module,
+        operator=row.operator,
+        forward_index=row.forward_index,
+        shapes=row.shapes,
+        flops=row.flops or 0,
+        read_bytes=(row.read_bytes or 0) if with_bytes else 0,
+        written_bytes=(row.written_bytes or 0) if with_bytes else 0,
+        lane=row.lane,
+        threads=threads,
+        p10_us=row.p10_us,
+        p50_us=row.p50_us,
+        p90_us=row.p90_us,
+        mean_us=row.mean_us,
+        gap_before_us=row.t1_us if row.lane == "cpu" else row.gap_before_us,
+        host_us=row.host_us,
+        t1_us=row.t1_us,
+    )
+
+
+def _fingerprint(imported: ImportedProfile) -> Fingerprint:
+    return Fingerprint(
+        hardware=imported.hardware or "",
+        system="",
+        driver=imported.driver or "",
+        python="",
+        torch="",
+        rmixer="",
+        commit="",
+        training="",
+    )

@@ -1,0 +1,139 @@
+"""Where the training steps of a trace begin and end."""
+
+from __future__ import annotations
+
+import itertools
+import re
+from collections import Counter
+from collections.abc import Hashable, Iterable, Sequence
+from dataclasses import dataclass
+
+from profiles.traces.chrome_trace import ChromeTrace
+from profiles.traces.host_calls import HostCall
+from profiles.traces.trace_events import ANNOTATION, OPERATOR, PYTHON, TraceEvent
+from rmixer.errors import InputError
+
+_PROFILER_STEP = re.compile(r"ProfilerStep#\d+")
+_NAMES_SHOWN = 6
+LEAST_REPEATS = 2
+
+
+@dataclass(frozen=True)
+class Steps:
+    """``spans`` of whole steps in nanoseconds, in order, and in words what ``told`` them."""
+
+    spans: tuple[tuple[int, int], ...]
+    told: str
+
+
+def find_steps(trace: ChromeTrace, calls: Sequence[HostCall], marker: str | None) -> Steps:
+    """The steps of ``trace``: the profiler's own marks (``ProfilerStep#3``), each a step; with
+    ``marker`` an event of that name, each step lasting until the next one begins; without either
+    what ``calls`` repeat. Raises :class:`InputError` where there is no whole step."""
+    if marker is not None:
+        return _marked(trace, marker)
+    own = [event for event in trace.events if _is_profiler_step(event)]
+    if own:
+        return Steps(tuple((e.start_ns, e.end_ns) for e in own), "ProfilerStep marks")
+    return _repeated(trace, calls)
+
+
+def _is_profiler_step(event: TraceEvent) -> bool:
+    # Also on GPUs there are marks, but of another category: those of the host count.
+    return event.category in (ANNOTATION, OPERATOR) and bool(_PROFILER_STEP.fullmatch(event.name))
+
+
+def _marked(trace: ChromeTrace, marker: str) -> Steps:
+    hosts = (ANNOTATION, OPERATOR, PYTHON)
+    starts = [e.start_ns for e in trace.events if e.name == marker and e.category in hosts]
+    if len(starts) < 2:
+        found = f"{marker!r} {('never', 'once')[len(starts)]} in {trace.path}"
+        raise InputError("--step-marker", "", found, _candidates(trace))
+    return Steps(tuple(itertools.pairwise(starts)), f"marker {marker}")
+
+
+def _candidates(trace: ChromeTrace) -> str:
+    """Annotations that come several times, for whoever has to name one."""
+    counts = Counter(event.name for event in trace.events if event.category == ANNOTATION)
+    names = [f"{name} ({n} times)" for name, n in counts.most_common(_NAMES_SHOWN) if n > 1]
+    listed = f", such as {', '.join(names)}" if names else ""
+    return f"an event that comes once a step, twice or more{listed}"
+
+
+def _repeated(trace: ChromeTrace, calls: Sequence[HostCall]) -> Steps:
+    """Of operators that repeat up to the end of the trace each step begins after the optimizer's
+    last one or, where there is none, after the last of the backward pass.
+
+    A trace without a backward pass or an optimizer repeats no training step: a model's layers are
+    as much alike as its steps are.
+
+    The input's are looked at last: those of a data loader with processes come as its batches do,
+    whichever step is under way. What repeats without a backward pass or an optimizer that the trace
+    has is less than a step (an optimizer's operators, one a parameter) or none (an evaluation)."""
+    places = [place for place, call in enumerate(calls) if call.phase != "input"]
+    kept = [calls[place] for place in places]
+    first, period = repetition([(call.name, call.thread) for call in kept])
+    of_training = {call.phase for call in kept} & {"backward", "optimizer"}
+    if not (period and of_training) or not of_training <= {
+        call.phase for call in kept[first : first + period]
+    }:
+        found = "neither ProfilerStep marks nor training steps that repeat themselves up to its end"
+        allowed = f"--step-marker NAME with {_candidates(trace)}"
+        raise InputError(trace.path, "steps", found, allowed)
+    pattern = [call.phase for call in kept[first : first + period]]
+    begin = first + _turn(pattern)
+    starts = [_with_input(calls, place).start_ns for place in places[begin::period]]
+    told = "repetition"
+    if first > period:
+        told += f", which begins after {first / len(kept):.0%} of the operators"
+    if (rounds := _rounds(pattern)) > 1:
+        told += f"; each has {rounds} rounds of an optimizer: if one is a step, say so by "
+        told += "`--step-marker Optimizer.step#...`"
+    return Steps(tuple(itertools.pairwise(starts)), told)
+
+
+def _rounds(phases: Sequence[str | None]) -> int:
+    """How often an optimizer begins in a pattern of phases, the pattern taken as a circle."""
+    return sum(
+        phase == "optimizer" and phases[place - 1] != "optimizer"
+        for place, phase in enumerate(phases)
+    )
+
+
+def _with_input(calls: Sequence[HostCall], place: int) -> HostCall:
+    """The first of the input's operators that come straight before the one at ``place``, if any."""
+    while place and calls[place - 1].phase == "input":
+        place -= 1
+    return calls[place]
+
+
+def _turn(phases: Sequence[str | None]) -> int:
+    """Where in a pattern of phases a step begins: after the last of the phase that ends a step,
+    the pattern taken as a circle."""
+    for last in ("optimizer", "backward"):
+        for place, phase in enumerate(phases):
+            following = phases[(place + 1) % len(phases)]
+            if phase == last and following not in ("optimizer", "backward"):
+                return (place + 1) % len(phases)
+    return 0
+
+
+def repetition(items: Iterable[Hashable]) -> tuple[int, int]:
+    """The longest end of ``items`` that repeats a shorter pattern twice or more: where it begins,
+    and the pattern's length, 0 where there is none. The last pattern may be cut off.
+
+    By the prefix function of Knuth, Morris and Pratt (SIAM J. Comput. 6, 1977) of the reversed
+    items: a prefix of n whose longest border is b has the period n - b.
+    """
+    backwards = list(items)[::-1]
+    borders = [0] * len(backwards)
+    best, border = (0, 0), 0
+    for n, item in enumerate(backwards[1:], start=2):
+        while border and item != backwards[border]:
+            border = borders[border - 1]
+        border += item == backwards[border]
+        borders[n - 1] = border
+        if n >= LEAST_REPEATS * (n - border):
+            best = (n, n - border)
+    length, period = best
+    return len(backwards) - length, period

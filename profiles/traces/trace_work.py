@@ -1,0 +1,98 @@
+"""Shapes and work of an operator, as far as a trace tells them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from profiles.traces.host_calls import Node, is_operator
+from profiles.work.counted_work import INCIDENTAL
+from profiles.work.operands import Argument, listed_arguments, operand, shapes_text
+from profiles.work.operator_formulas import OperatorWork, operator_work
+from profiles.work.operator_names import CREATIONS, MADE_OF_COPIES, MOVES, REDUCTIONS
+
+_RESULT_UNKNOWN = frozenset((*CREATIONS, *MOVES, *REDUCTIONS))
+"""Their result's size is not in their arguments' shapes."""
+
+
+@dataclass(frozen=True)
+class KnownWork:
+    """What one call of an operator does; None is what the trace does not tell."""
+
+    flops: int | None = None
+    read_bytes: int | None = None
+    written_bytes: int | None = None
+
+
+_NOTHING = KnownWork(0, 0, 0)
+
+
+def recorded_shapes(node: Node) -> str:
+    """The shapes of the arguments in words, as far as the trace has them."""
+    return shapes_text(tuple(map(_sized, node.event.shapes or ())))
+
+
+def _sized(shape: Any) -> Argument:
+    """A tensor or a list of tensors of which nothing but the shape is known."""
+    if shape and isinstance(shape[0], tuple):
+        return tuple(operand(each, 0) for each in shape)
+    return operand(shape, 0)
+
+
+def recorded_work(node: Node) -> KnownWork:
+    """What the operator at ``node`` did, by the formula for it or, where there is none, by those
+    for the operators that it called. A trace tells nothing without shapes, and of a list of
+    tensors not of what type they are."""
+    event = node.event
+    if event.shapes is None or event.types is None:
+        return KnownWork()
+    arguments = listed_arguments(event.shapes, event.types)
+    name = event.name.removeprefix("aten::")
+    kind = name.removesuffix("_").removeprefix("_foreach_")
+    called = _called(node.children)
+    if kind in MADE_OF_COPIES:
+        return _together(called)
+    work = _by_formula(event.name, arguments) if arguments is not None else None
+    if work is None:
+        own = any(child.event.name not in INCIDENTAL for child in called)
+        together = _together(called)
+        return together if own and together != _NOTHING else KnownWork()
+    known = kind not in _RESULT_UNKNOWN or name.endswith("_")
+    return KnownWork(work.flops, work.read_bytes, work.written_bytes if known else None)
+
+
+def _by_formula(name: str, arguments: Sequence[Argument]) -> OperatorWork | None:
+    """None also where the formula is not of such arguments: a library's own operator of this name,
+    or one of another version of torch."""
+    try:
+        return operator_work(name, arguments)
+    except (IndexError, TypeError, ValueError, AttributeError, ZeroDivisionError):
+        return None
+
+
+def _called(nodes: Iterable[Node]) -> list[Node]:
+    """The operators that are called directly, in order."""
+    found: list[Node] = []
+    for node in nodes:
+        found += [node] if is_operator(node.event) else _called(node.children)
+    return found
+
+
+def _together(nodes: Iterable[Node]) -> KnownWork:
+    works = [recorded_work(node) for node in nodes]
+    return KnownWork(
+        known_sum(work.flops for work in works),
+        known_sum(work.read_bytes for work in works),
+        known_sum(work.written_bytes for work in works),
+    )
+
+
+def known_sum(values: Iterable[int | None]) -> int | None:
+    """The sum, None as soon as one of ``values`` is not known."""
+    total = 0
+    for value in values:
+        if value is None:
+            return None
+        total += value
+    return total
