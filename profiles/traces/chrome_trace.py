@@ -5,7 +5,6 @@ from __future__ import annotations
 import gzip
 import hashlib
 import json
-import math
 import sys
 import zlib
 from collections.abc import Callable
@@ -14,6 +13,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any, NoReturn
 
+from profiles.traces.event_arguments import Arguments, recorded_arguments
 from profiles.traces.event_names import is_text, printable
 from profiles.traces.listed_json import read_listed
 from profiles.traces.trace_events import (
@@ -25,10 +25,7 @@ from profiles.traces.trace_events import (
 from rmixer.errors import InputError
 from rmixer.files import shown
 
-_Arguments = tuple[tuple[Any, ...] | None, tuple[str, ...] | None]
-"""Shapes and types."""
 _GZIP = b"\x1f\x8b"
-_MOST_ELEMENTS = 1 << 50
 _WHAT = "a Chrome trace that PyTorch's profiler has written"
 
 
@@ -126,7 +123,7 @@ class _Events:
         self.found: list[TraceEvent] = []
         self.categories: set[str] = set()
         self._path, self._added = path, 0
-        self._arguments: dict[_Arguments, _Arguments] = {}
+        self._arguments: dict[Arguments, Arguments] = {}
 
     def add(self, item: Any) -> None:
         """The next event as JSON has it. Raises :class:`InputError`."""
@@ -139,7 +136,12 @@ class _Events:
             raise InputError(path, f"{where}.cat", shown(category), "the name of a category")
         if "cat" in item:
             self.categories.add(category)
-        if item.get("ph") == "X" and category in CATEGORIES:
+        if category not in CATEGORIES:
+            return
+        if (kind := item.get("ph")) in ("B", "E"):
+            allowed = f"X, an event with its duration: {_WHAT}"
+            raise InputError(path, f"{where}.ph", shown(kind), allowed)
+        if kind == "X":
             self.found.append(self._event(where, category, item))
 
     def _event(self, where: str, category: str, item: dict[str, Any]) -> TraceEvent:
@@ -152,8 +154,8 @@ class _Events:
             raise InputError(path, f"{where}.name", ascii(name), "text")
         name = printable(name)
         at = f"{where}.args"
-        arguments = _arguments(path, at, given)
-        shapes, types = self._arguments.setdefault(arguments, arguments)
+        found = recorded_arguments(path, at, given)
+        arguments = self._arguments.setdefault(found, found)
         return TraceEvent(
             name=sys.intern(name),
             category=sys.intern(category),
@@ -164,8 +166,10 @@ class _Events:
             external=_whole(path, at, given, "External id", -1),
             sequence=_whole(path, at, given, "Sequence number", -1),
             forward_thread=_whole(path, at, given, "Fwd thread id", 0),
-            shapes=shapes,
-            types=types,
+            shapes=arguments.shapes,
+            types=arguments.types,
+            strides=arguments.strides,
+            values=arguments.values,
             device=_device(path, at, given) if category in DEVICE_WORK else -1,
         )
 
@@ -192,35 +196,6 @@ def _device(path: Path, where: str, given: dict[str, Any]) -> int:
     if device < 0:
         raise InputError(path, f"{where}.device", device, "a whole number >= 0")
     return device
-
-
-def _arguments(path: Path, where: str, given: dict[str, Any]) -> _Arguments:
-    """Shapes and types of an operator's arguments, where the trace has both."""
-    shapes, types = given.get("Input Dims"), given.get("Input type")
-    if shapes is None or types is None:
-        return None, None
-    if not isinstance(shapes, list) or not isinstance(types, list) or len(shapes) != len(types):
-        raise InputError(path, f"{where}.Input Dims", shown(shapes), "a list as long as Input type")
-    return tuple(_shapes(path, where, shape) for shape in shapes), tuple(map(str, types))
-
-
-def _shapes(path: Path, where: str, shape: Any) -> tuple[Any, ...]:
-    """A shape, or the shapes of a list of tensors."""
-    if isinstance(shape, list) and shape and isinstance(shape[0], list):
-        return tuple(_shape(path, where, each) for each in shape)
-    return _shape(path, where, shape)
-
-
-def _shape(path: Path, where: str, shape: Any) -> tuple[int, ...]:
-    key = f"{where}.Input Dims"
-    if not isinstance(shape, list):
-        raise InputError(path, key, shown(shape), "a list of whole numbers")
-    for size in shape:
-        if isinstance(size, bool) or not isinstance(size, int) or size < 0:
-            raise InputError(path, key, shown(size), "whole numbers >= 0")
-    if math.prod(max(1, size) for size in shape) > _MOST_ELEMENTS:
-        raise InputError(path, key, shown(shape), "a tensor of up to 2^50 elements")
-    return tuple(shape)
 
 
 def _hardware(devices: Any) -> str | None:

@@ -35,6 +35,14 @@ def import_trace(path: Path, name: str, marker: str | None = None) -> ImportedPr
     out and counted. Raises :class:`InputError` for a trace that is damaged, holds impossible
     times, or in which no step is found.
     """
+    try:
+        return _imported(path, name, marker)
+    except RecursionError:
+        found, allowed = "hundreds of events within each other", "as operators call each other"
+        raise InputError(path, "traceEvents", found, allowed) from None
+
+
+def _imported(path: Path, name: str, marker: str | None) -> ImportedProfile:
     trace = read_chrome_trace(path)
     check_nesting(trace)
     check_launches(trace)
@@ -45,6 +53,7 @@ def import_trace(path: Path, name: str, marker: str | None = None) -> ImportedPr
     common, _ = Counter(_signature(rows) for rows in by_step if rows).most_common(1)[0]
     used = [place for place, rows in enumerate(by_step) if _signature(rows) == common]
     rows = [by_step[place] for place in used]
+    others = [rows for place, rows in enumerate(by_step) if rows and place not in set(used)]
     _check_one_gpu(path, rows[0])
     spans_us = np.diff(np.array([steps.spans[place] for place in used]))[:, 0] / _NS_IN_US
     p10, p50, p90 = np.quantile(spans_us, (0.1, 0.5, 0.9))
@@ -57,7 +66,7 @@ def import_trace(path: Path, name: str, marker: str | None = None) -> ImportedPr
         device="gpu" if any(row.lane != "cpu" for row in rows[0]) else "cpu",
         hardware=trace.hardware,
         driver=trace.driver,
-        steps_told=steps.told,
+        steps_told=steps.told + _said_of(others, rows),
         steps_found=len(steps.spans),
         steps_used=len(used),
         profiled_mean_us=float(spans_us.mean()),
@@ -82,6 +91,20 @@ def _by_step(path: Path, host: HostTrace, steps: Steps) -> list[list[LaneRow]]:
         found = f"{len(steps.spans)} steps by {steps.told} without operators"
         raise InputError(path, "steps", found, "steps in which operators were recorded")
     return by_step
+
+
+def _said_of(others: Sequence[Sequence[LaneRow]], used: Sequence[Sequence[LaneRow]]) -> str:
+    """In words where the steps that are left out may be the training's as well."""
+
+    def has_optimizer(rows: Sequence[LaneRow]) -> bool:
+        return any(row.call.phase == "optimizer" for row in rows)
+
+    if any(map(has_optimizer, others)) and not has_optimizer(used[0]):
+        return (
+            "; others have an optimizer, these have none: where gradients are accumulated, say "
+            "what a step is by `--step-marker Optimizer.step#...`"
+        )
+    return "; as many others ran other operators" if len(others) >= len(used) else ""
 
 
 def _check_one_gpu(path: Path, rows: Sequence[LaneRow]) -> None:

@@ -13,6 +13,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from profiles.work.operands import Flags
+
 OPERATOR, ANNOTATION, PYTHON = "cpu_op", "user_annotation", "python_function"
 DRIVER_CALLS = ("cuda_runtime", "cuda_driver")
 DEVICE_WORK = ("kernel", "gpu_memcpy", "gpu_memset")
@@ -41,7 +43,8 @@ class TraceEvent:
     ``correlation`` ties a driver's call to the device's work, ``external`` both to the operator
     that has the same number; ``sequence`` is the number by which autograd ties a backward node to
     its operator, and ``forward_thread`` is not 0 on a backward node. -1 means none. ``shapes`` and
-    ``types`` are the operator's arguments, None where they were not recorded.
+    ``types`` are the operator's arguments, with ``strides`` of tensors and ``values`` of numbers;
+    None where they were not recorded.
     """
 
     name: str
@@ -55,6 +58,8 @@ class TraceEvent:
     forward_thread: int = 0
     shapes: tuple[Any, ...] | None = None
     types: tuple[str, ...] | None = None
+    strides: tuple[Any, ...] | None = None
+    values: tuple[float | Flags | None, ...] | None = None
     device: int = -1
 
     @property

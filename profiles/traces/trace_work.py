@@ -7,13 +7,27 @@ from dataclasses import dataclass
 from typing import Any
 
 from profiles.traces.host_calls import Node, is_operator
-from profiles.work.counted_work import INCIDENTAL
-from profiles.work.operands import Argument, listed_arguments, operand, shapes_text
+from profiles.work.counted_work import INCIDENTAL, MADE_OF_OTHERS
+from profiles.work.matrix_products import CONVOLUTIONS, RECURRENT
+from profiles.work.native_kernels import has_own_kernel
+from profiles.work.operands import Argument, listed_arguments, operand, shapes_text, tensors_in
 from profiles.work.operator_formulas import OperatorWork, operator_work
-from profiles.work.operator_names import CREATIONS, MADE_OF_COPIES, MOVES, REDUCTIONS
+from profiles.work.operator_names import (
+    COMPARISONS,
+    CREATIONS,
+    ELEMENTWISE,
+    MADE_OF_COPIES,
+    MOVES,
+    REDUCTIONS,
+    VIEWS,
+)
+from profiles.work.row_operators import TABLE_GRADIENTS
 
-_RESULT_UNKNOWN = frozenset((*CREATIONS, *MOVES, *REDUCTIONS))
-"""Their result's size is not in their arguments' shapes."""
+_RESULT_UNKNOWN = frozenset(
+    (*CREATIONS, *MOVES, *REDUCTIONS, *CONVOLUTIONS, *RECURRENT, *TABLE_GRADIENTS, "where")
+)
+"""Their result's size is not in their arguments' shapes and types."""
+_NOTHING_BUT_CALLS = frozenset((*MADE_OF_COPIES, *VIEWS))
 
 
 @dataclass(frozen=True)
@@ -23,6 +37,11 @@ class KnownWork:
     flops: int | None = None
     read_bytes: int | None = None
     written_bytes: int | None = None
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether all of it is known."""
+        return None not in (self.flops, self.read_bytes, self.written_bytes)
 
 
 _NOTHING = KnownWork(0, 0, 0)
@@ -47,19 +66,35 @@ def recorded_work(node: Node) -> KnownWork:
     event = node.event
     if event.shapes is None or event.types is None:
         return KnownWork()
-    arguments = listed_arguments(event.shapes, event.types)
+    arguments = listed_arguments(event.shapes, event.types, event.strides, event.values)
     name = event.name.removeprefix("aten::")
     kind = name.removesuffix("_").removeprefix("_foreach_")
     called = _called(node.children)
-    if kind in MADE_OF_COPIES:
-        return _together(called)
-    work = _by_formula(event.name, arguments) if arguments is not None else None
+    together = _together(called)
+    if kind in _NOTHING_BUT_CALLS:
+        return together
+    if event.name in MADE_OF_OTHERS and called and together.is_whole:
+        return together
+    if arguments is None or any(tensor.sparse for tensor in tensors_in(arguments)):
+        work = None  # how much of a sparse tensor there is its shape does not tell
+    else:
+        work = _by_formula(event.name, arguments)
     if work is None:
-        own = any(child.event.name not in INCIDENTAL for child in called)
-        together = _together(called)
-        return together if own and together != _NOTHING else KnownWork()
-    known = kind not in _RESULT_UNKNOWN or name.endswith("_")
-    return KnownWork(work.flops, work.read_bytes, work.written_bytes if known else None)
+        calls = any(child.event.name not in INCIDENTAL for child in called)
+        is_known = calls and together != _NOTHING and not has_own_kernel(event.name)
+        return together if is_known else KnownWork()
+    told = name.endswith("_") or not (
+        kind in _RESULT_UNKNOWN or _is_of_mixed(kind, arguments or ())
+    )
+    return KnownWork(work.flops, work.read_bytes, work.written_bytes if told else None)
+
+
+def _is_of_mixed(kind: str, arguments: Sequence[Argument]) -> bool:
+    """Whether an elementwise operator's tensors are of several types, which one becomes another's
+    by rules of their own; numbers do not count."""
+    if kind not in ELEMENTWISE or kind in COMPARISONS:
+        return False
+    return len({tensor.item_bytes for tensor in tensors_in(arguments) if tensor.shape}) > 1
 
 
 def _by_formula(name: str, arguments: Sequence[Argument]) -> OperatorWork | None:

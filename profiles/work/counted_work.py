@@ -1,8 +1,8 @@
 """The work of each operator of a step, counted from what it really called.
 
-An operator that has no formula of its own is as much as what it calls: ``aten::softmax`` is
-``aten::_softmax``. The profiler's tree of events has that nesting, the shapes of lists of tensors,
-and how much memory each took.
+An operator that has no formula of its own is as much as what it calls, unless it has a kernel of
+its own: ``aten::softmax`` is ``aten::_softmax``. The profiler's tree of events has that nesting,
+the shapes of lists of tensors, and how much memory each took.
 """
 
 from __future__ import annotations
@@ -12,12 +12,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from profiles.trace_reading import INPUT_MARK, Called
+from profiles.work.native_kernels import has_own_kernel
 from profiles.work.operands import recorded_arguments, shapes_text, tensors_in
 from profiles.work.operator_formulas import NOTHING, OperatorWork, operator_work
 from profiles.work.operator_names import MADE_OF_COPIES, VIEWS
 from rmixer.errors import RunFailed
 
-_MADE_OF_OTHERS = frozenset(
+MADE_OF_OTHERS = frozenset(
     f"aten::{name}" for name in ("linear", "matmul", "mv", "embedding", "embedding_bag")
 )
 """They have a formula as well, for where nothing is known of what they call."""
@@ -89,14 +90,15 @@ def _outermost(events: Iterable[Any]) -> Iterator[Any]:
 def _kernels(event: Any) -> Iterator[Kernel]:
     """The operators that ``event`` is counted by: itself, or those it calls."""
     called = [kernel for each in _outermost(event.children) for kernel in _kernels(each)]
-    if event.name in _NOTHING_BUT_CALLS or (event.name in _MADE_OF_OTHERS and called):
+    if event.name in _NOTHING_BUT_CALLS or (event.name in MADE_OF_OTHERS and called):
         yield from called
         return
     arguments = recorded_arguments(event.extra_fields.inputs)
     # How much of a sparse tensor there is its shape does not tell.
     unknown = any(tensor.sparse for tensor in tensors_in(arguments))
     work = None if unknown else operator_work(event.name, arguments, _kept_bytes(event))
-    if work is None and any(kernel.name not in INCIDENTAL for kernel in called):
+    calls = any(kernel.name not in INCIDENTAL for kernel in called)
+    if work is None and calls and not has_own_kernel(event.name):
         yield from called
     elif work is None or work != NOTHING:
         yield Kernel(event.name, work)

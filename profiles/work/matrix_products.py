@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Sequence
 
-from profiles.work.operands import Operand
+from profiles.work.operands import Argument, Flags, Operand, tensors_in
 
 _PAIRS = {
     "mm": 0,
@@ -22,6 +23,9 @@ _PAIRS = {
 """At which of its tensors each one's pair begins; what is added to the product comes before."""
 _ATTENTION = "_scaled_dot_product_"
 CONVOLUTIONS = ("convolution", "convolution_backward")
+_TRANSPOSED = 6
+"""The place of this argument; one further for the backward pass."""
+RECURRENT = ("mkldnn_rnn_layer", "mkldnn_rnn_layer_backward")
 PRODUCTS = (*_PAIRS, "addmm_", "baddbmm_", "addmv_")
 
 
@@ -37,20 +41,39 @@ def is_attention(name: str) -> bool:
 
 
 def convolution_flops(
-    name: str, tensors: Sequence[Operand], result_bytes: int | None
+    name: str, arguments: Sequence[Argument], result_bytes: int | None
 ) -> int | None:
     """FLOPs of a convolution with weights [out, in / groups, ...]: every element of its result is
-    a sum of products with the weights of one output; backward, both gradients are as much each.
-    None where the size of the result is not known."""
+    a sum of products with the weights of one output; of a transposed one, whose weights are
+    [in, out / groups, ...], every element of its input takes part in as many. Backward, the
+    gradients of input and weights are as much each; both are made where it is not known which.
+    None where the size of the result is not known, or whether it is transposed."""
     backward = name.endswith("_backward")
+    tensors = list(tensors_in(arguments))
     weights = tensors[1 + backward]
-    if backward:
-        results = 2 * tensors[0].elements
+    transposed = arguments[_TRANSPOSED + backward]
+    if not isinstance(transposed, int):
+        return None
+    if transposed:
+        pixels = tensors[backward].elements
+    elif backward:
+        pixels = tensors[0].elements
     elif result_bytes is not None:
-        results = result_bytes // weights.item_bytes
+        pixels = result_bytes // weights.item_bytes
     else:
         return None
-    return 2 * results * weights.elements // weights.shape[0]
+    once = 2 * pixels * weights.elements // weights.shape[0]
+    wanted = arguments[-1]
+    gradients = sum(wanted.values[:2]) if isinstance(wanted, Flags) else 2
+    return once * gradients if backward else once
+
+
+def recurrent_flops(name: str, tensors: Sequence[Operand]) -> int:
+    """FLOPs of the matrix products of one LSTM layer in one direction over inputs [t, b, in] with
+    weights [4 h, in] and [4 h, h]; backward twice as many, for gradients of values and weights."""
+    inputs, *weights = tensors[:3]
+    once = 2 * inputs.elements // inputs.shape[-1] * sum(each.elements for each in weights)
+    return 2 * once if name.endswith("_backward") else once
 
 
 def product_size(name: str, tensors: Sequence[Operand]) -> tuple[int, int] | None:
@@ -62,9 +85,19 @@ def product_size(name: str, tensors: Sequence[Operand]) -> tuple[int, int] | Non
     left, right = tensors[first].shape, tensors[first + 1].shape
     if not left or not right:
         return None
-    rows, inner = math.prod(left[:-1]), left[-1]
+    if name == "matmul" and len(right) > 2:
+        batch = math.prod(_broadcast(left[:-2], right[:-2]))
+        rows, inner = batch * (left[-2] if len(left) > 1 else 1), left[-1]
+    else:
+        rows, inner = math.prod(left[:-1]), left[-1]
     columns = right[0] if name == "linear" else right[-1] if len(right) > 1 else 1
     return 2 * rows * inner * columns, rows * columns
+
+
+def _broadcast(one: Sequence[int], other: Sequence[int]) -> list[int]:
+    """The shape of two that are broadcast to each other."""
+    pairs = itertools.zip_longest(reversed(one), reversed(other), fillvalue=1)
+    return [b if a == 1 else a for a, b in pairs]
 
 
 def attention_flops(name: str, tensors: Sequence[Operand]) -> int:

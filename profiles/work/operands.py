@@ -24,6 +24,10 @@ _TYPE_BYTES = {
     "signed char": 1,
     "unsigned char": 1,
     "bool": 1,
+    "c10::Float8_e4m3fn": 1,
+    "c10::Float8_e4m3fnuz": 1,
+    "c10::Float8_e5m2": 1,
+    "c10::Float8_e5m2fnuz": 1,
 }
 
 
@@ -48,8 +52,15 @@ class Operand:
         return self.stored * self.item_bytes
 
 
-Argument = Operand | tuple[Operand, ...] | float | None
-"""A tensor, a list of tensors, a number, or anything else."""
+@dataclass(frozen=True)
+class Flags:
+    """A list of yes and no."""
+
+    values: tuple[bool, ...]
+
+
+Argument = Operand | tuple[Operand, ...] | Flags | float | None
+"""A tensor, a list of tensors, a list of yes and no, a number, or anything else."""
 
 
 def operand(shape: Sequence[int], item_bytes: int, strides: Sequence[int] = ()) -> Operand:
@@ -80,17 +91,30 @@ def _tensor(value: Any) -> Operand:
 
 
 def listed_arguments(
-    shapes: Sequence[Sequence[int]], types: Sequence[str]
+    shapes: Sequence[Sequence[int]],
+    types: Sequence[str],
+    strides: Sequence[Sequence[int]] | None = None,
+    values: Sequence[float | Flags | None] | None = None,
 ) -> tuple[Argument, ...] | None:
     """The arguments from the lists of a profiler's event: a shape and a type's name (``float``)
-    each, an empty shape and another name for what is no tensor. None where a list of tensors is
-    among them, of which such an event says nothing."""
+    each, an empty shape and another name for what is no tensor; with ``strides``, where they are
+    known, which a sparse tensor has none of, and ``values`` of numbers. None where a list of
+    tensors is among them, of which such an event says nothing, or a tensor of a type that has no
+    known size."""
     if any(kind in ("TensorList", "GenericList") for kind in types):
         return None
-    return tuple(
-        operand(shape, _TYPE_BYTES[kind]) if kind in _TYPE_BYTES else None
-        for shape, kind in zip(shapes, types, strict=False)
-    )
+    found: list[Argument] = []
+    for place, (shape, kind) in enumerate(zip(shapes, types, strict=False)):
+        if kind in _TYPE_BYTES:
+            steps = strides[place] if strides is not None else ()
+            tensor = operand(shape, _TYPE_BYTES[kind], steps)
+            is_sparse = strides is not None and len(steps) != len(shape)
+            found.append(replace(tensor, sparse=True) if is_sparse else tensor)
+        elif shape:
+            return None
+        else:
+            found.append(values[place] if values is not None else None)
+    return tuple(found)
 
 
 def tensors_in(arguments: Iterable[Argument]) -> Iterator[Operand]:

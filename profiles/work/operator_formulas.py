@@ -15,13 +15,16 @@ from dataclasses import dataclass
 from profiles.work.matrix_products import (
     CONVOLUTIONS,
     PRODUCTS,
+    RECURRENT,
     attention_flops,
     convolution_flops,
     is_attention,
     product_size,
+    recurrent_flops,
 )
 from profiles.work.operands import Argument, Operand, tensors_in
 from profiles.work.operator_names import (
+    COMPARISONS,
     CREATIONS,
     ELEMENTWISE,
     MOVES,
@@ -78,8 +81,10 @@ def operator_work(
         written = result_bytes if result_bytes is not None else tensors[0].bytes
         return OperatorWork(attention_flops(plain, tensors), _bytes(tensors), written)
     if plain in CONVOLUTIONS:
-        found = convolution_flops(plain, tensors, result_bytes)
+        found = convolution_flops(plain, arguments, result_bytes)
         return None if found is None else OperatorWork(found, _bytes(tensors), result_bytes or 0)
+    if plain in RECURRENT:
+        return OperatorWork(recurrent_flops(plain, tensors), _bytes(tensors), result_bytes or 0)
     if kind in ROW_OPERATORS:
         amounts = row_amounts(kind, arguments, in_place, result_bytes)
         return OperatorWork(*amounts) if amounts else None
@@ -109,12 +114,20 @@ def _pass(
     elif result_bytes is not None:
         written = result_bytes
     else:
-        written = _result_elements(arguments) * read[0].item_bytes if kind in ELEMENTWISE else 0
+        item_bytes = _item_bytes(kind, read) if kind in ELEMENTWISE else 0
+        written = _result_elements(arguments) * item_bytes
     if kind in ELEMENTWISE:
         flops = ELEMENTWISE[kind] * _result_elements(arguments)
     else:
         flops = REDUCTIONS.get(kind, 0) * _largest(arguments)
     return OperatorWork(flops, _bytes(read), written)
+
+
+def _item_bytes(kind: str, read: Sequence[Operand]) -> int:
+    """Of the result of an elementwise operator, where its tensors are of one type, or numbers."""
+    if kind in COMPARISONS:
+        return 1
+    return read[1 if kind == "where" and len(read) > 1 else 0].item_bytes
 
 
 def _result_elements(arguments: Sequence[Argument]) -> int:

@@ -38,6 +38,13 @@ ELEMENTWISE |= {
     "masked_fill": 0,
     "where": 0,
 }
+COMPARISONS = frozenset(
+    (
+        *("eq", "ge", "gt", "le", "lt", "ne", "isfinite", "isinf", "isnan", "isneginf"),
+        *("isposinf", "logical_and", "logical_not", "logical_or"),
+    )
+)
+"""Their result is yes or no, a byte each."""
 REDUCTIONS = dict.fromkeys(
     (
         *("all", "amax", "amin", "any", "argmax", "argmin", "count_nonzero", "cumsum", "max"),

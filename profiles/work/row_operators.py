@@ -11,11 +11,11 @@ Amounts = tuple[int, int, int]
 _BY_ROW = ("index_add", "index_copy", "index_fill")
 _BY_ELEMENT = ("scatter", "scatter_add", "scatter_reduce")
 _BAGS = ("embedding_bag", "_embedding_bag", "_embedding_bag_forward_only")
-_TABLE_GRADIENTS = ("embedding_dense_backward", "_embedding_bag_dense_backward")
+TABLE_GRADIENTS = ("embedding_dense_backward", "_embedding_bag_dense_backward")
 ROW_OPERATORS = frozenset(
     (
         *("index_select", "embedding", "gather", "index", "index_put", "_index_put_impl"),
-        *(*_TABLE_GRADIENTS, *_BY_ROW, *_BY_ELEMENT, *_BAGS),
+        *(*TABLE_GRADIENTS, *_BY_ROW, *_BY_ELEMENT, *_BAGS),
     )
 )
 
@@ -34,13 +34,15 @@ def row_amounts(
         return None
     if kind in ("embedding", *_BAGS):
         return _bags(kind, tensors)
-    if kind in _TABLE_GRADIENTS:
+    if kind in TABLE_GRADIENTS:
         gradient, ids = tensors[:2]
         added = ids.elements * gradient.shape[-1]  # a bag's row for each of its ids
         moved = added * gradient.item_bytes
         zeroed = result_bytes or 0  # all of the table's gradient
         return added, 2 * moved + ids.bytes, zeroed + moved
     table, index = tensors[:2]
+    if kind in ("index_select", *_BY_ROW) and not isinstance(arguments[1], int | float):
+        return None
     axis = int(arguments[1]) if isinstance(arguments[1], int | float) else 0
     row = table.elements // table.shape[axis] if table.shape and table.shape[axis] else 1
     moved = table.item_bytes * index.elements * (row if kind in ("index_select", *_BY_ROW) else 1)

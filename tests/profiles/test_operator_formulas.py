@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from profiles.work.operands import Argument, listed_arguments, operand, shapes_text
+from profiles.work.operands import Argument, Flags, listed_arguments, operand, shapes_text
 from profiles.work.operator_formulas import operator_work
 
 
@@ -74,14 +74,51 @@ def test_fused_attention_is_two_products_and_five_backward() -> None:
 
 def test_a_convolution_in_groups() -> None:
     """Each of 8 outputs at 7 places of 2 samples is a sum over 4 inputs at 3 places."""
-    inputs = [floats(2, 16, 9), floats(8, 4, 3), floats(8)]
+    inputs = [floats(2, 16, 9), floats(8, 4, 3), floats(8), None, None, None, False]
     flops, result = 2 * (2 * 8 * 7) * (4 * 3), 4 * 2 * 8 * 7
     read = 4 * (2 * 16 * 9 + 8 * 4 * 3 + 8)
     assert work("convolution", inputs, result) == (flops, read, result)
     assert work("convolution", inputs) is None
-    backward = work("convolution_backward", [floats(2, 8, 7), *inputs[:2]], 0)
+    given = [floats(2, 8, 7), *inputs[:2], None, None, None, None, False]
+    backward = work("convolution_backward", given, 0)
     assert backward is not None
     assert backward[0] == 2 * flops
+    of_weights = work("convolution_backward", [*given, Flags((False, True, True))], 0)
+    assert of_weights is not None
+    assert of_weights[0] == flops
+    assert work("convolution", [*inputs[:6], None], result) is None
+
+
+def test_a_transposed_convolution() -> None:
+    """Each of 16 x 25 pixels of 4 samples goes to 3 x 3 places of 4 outputs: 230,400 FLOPs, as
+    torch's FlopCounterMode counts it."""
+    inputs = [floats(4, 16, 5, 5), floats(16, 4, 3, 3), floats(4), None, None, None, True]
+    result = 4 * 4 * 4 * 7 * 7
+    forward = work("convolution", inputs, result)
+    assert forward is not None
+    assert forward[0] == 2 * 4 * 16 * 25 * 4 * 9
+    given = [floats(4, 4, 7, 7), *inputs[:2], None, None, None, None, True]
+    backward = work("convolution_backward", given, 0)
+    assert backward is not None
+    assert backward[0] == 2 * forward[0] == 230_400
+
+
+def test_a_product_of_matrices_that_are_broadcast() -> None:
+    """[6, 5] x [7, 5, 4] is seven products of [6, 5] x [5, 4]."""
+    assert work("matmul", [floats(6, 5), floats(7, 5, 4)]) == (1680, 4 * (30 + 140), 672)
+    found = work("matmul", [floats(2, 1, 6, 5), floats(7, 5, 4)])
+    assert found == (2 * 1680, 4 * (60 + 140), 2 * 672)
+    assert work("matmul", [floats(5), floats(7, 5, 4)]) == (7 * 40, 4 * (5 + 140), 4 * 28)
+
+
+def test_a_recurrent_layer_is_its_gates_products() -> None:
+    """Of 40 samples of 8, and 16 numbers handed on, to 64: forward, and twice that back."""
+    given = [floats(10, 4, 8), floats(64, 8), floats(64, 16), floats(64), floats(64)]
+    forward = work("mkldnn_rnn_layer", given, 0)
+    backward = work("mkldnn_rnn_layer_backward", given, 0)
+    assert forward is not None
+    assert backward is not None
+    assert (forward[0], backward[0]) == (2 * 40 * 64 * 24, 245_760)
 
 
 ROW = 4 * 16
