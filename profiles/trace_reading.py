@@ -9,7 +9,7 @@ from __future__ import annotations
 import itertools
 import re
 from bisect import bisect_right
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -138,9 +138,17 @@ def split_steps(calls: Sequence[Called]) -> list[list[Called]]:
 
 def transient_peak_bytes(events: Iterable[Any]) -> int:
     """The highest running sum of the allocator's own events."""
-    running = peak = 0
-    for event in sorted(events, key=lambda event: event.start_ns()):
+    return highest_sum(allocations(events))
+
+
+def allocations(events: Iterable[Any]) -> Iterator[tuple[int, int]]:
+    """When, and how many bytes, the allocator gave (or took back, where negative)."""
+    for event in events:
         if event.name() == "[memory]":
-            running += event.nbytes()
-            peak = max(peak, running)
-    return peak
+            yield event.start_ns(), event.nbytes()
+
+
+def highest_sum(changes: Iterable[tuple[int, int]]) -> int:
+    """The highest running sum of bytes, each with its time."""
+    sizes = (size for _, size in sorted(changes, key=lambda change: change[0]))
+    return max(itertools.accumulate(sizes, initial=0))

@@ -3,14 +3,20 @@ its process by the system's mark."""
 
 from __future__ import annotations
 
+import contextlib
+import time
+import weakref
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
+import torch
+from numpy.typing import NDArray
 from torch.profiler import ProfilerActivity, profile
 
-from profiles.memory.watched_step import STEPS, blank_substitute
+from profiles.memory.watched_step import EVALUATED, STEPS, blank_substitute
 from profiles.phases import MEASURED_STEPS, measure_phases
-from profiles.trace_reading import transient_peak_bytes
+from profiles.trace_reading import allocations, highest_sum
 from rmixer.data.prepare import prepare
 from rmixer.training.memory import reset_peak, resident_bytes
 from rmixer.training.process import WorkerProcess
@@ -21,7 +27,7 @@ from rmixer.workload import Job, job_of
 
 def measure_tensor_bytes(job: Job, core: int) -> int:
     """The most bytes that tensors of ``job`` hold, from the making of its model on, over a few
-    steps and an evaluation. Batches are arrays, not torch's own, and are counted by their size.
+    steps and an evaluation, the arrays of batches among them.
     """
     prepare(job.entry.dataset, job.data)
     with WorkerProcess((core,)) as worker:
@@ -47,13 +53,34 @@ def measure_context_bytes(core: int) -> int:
 
 def tensor_bytes(channel: Channel, job: dict[str, Any]) -> int:
     """A worker's task: see :func:`measure_tensor_bytes`."""
-    with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as observed:
+    changes: list[tuple[int, int]] = []
+    with (
+        profile(activities=[ProfilerActivity.CPU], profile_memory=True) as observed,
+        _arrays_noted(changes),
+    ):
         step = TrainingStep(Job(**job))
         for _ in range(STEPS):
             step.run()
-        step.evaluate(1)
-    own = transient_peak_bytes(observed.profiler.kineto_results.events())
-    return own + sum(values.nbytes for values in step.batches.blank().values())
+        step.evaluate(EVALUATED)
+    return highest_sum([*allocations(observed.profiler.kineto_results.events()), *changes])
+
+
+@contextlib.contextmanager
+def _arrays_noted(changes: list[tuple[int, int]]) -> Iterator[None]:
+    """Meanwhile ``changes`` get when (nanoseconds since 1970, as the profiler has it) and by how
+    many bytes the arrays grow or shrink that tensors are made of: they are not torch's own."""
+    from_numpy = torch.from_numpy
+
+    def noted(array: NDArray[Any]) -> torch.Tensor:
+        changes.append((time.time_ns(), array.nbytes))
+        weakref.finalize(array, lambda size: changes.append((time.time_ns(), -size)), array.nbytes)
+        return from_numpy(array)
+
+    torch.from_numpy = noted  # type: ignore[assignment]
+    try:
+        yield
+    finally:
+        torch.from_numpy = from_numpy
 
 
 def context_bytes(channel: Channel) -> int:

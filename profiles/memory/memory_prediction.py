@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from torch import Tensor
 from torch._subclasses.fake_tensor import FakeTensorMode
+from torch.utils._python_dispatch import _disable_current_modes
 
 from profiles.memory.data_size import known_samples
 from profiles.memory.repeated_steps import RepeatedSteps
@@ -98,7 +99,8 @@ class _FakeBatches(Batches):
         self._fake, self._watch = fake, watch
 
     def _slice(self, start: int, stop: int, also: Sequence[str] = ()) -> dict[str, Tensor]:
-        batch = super()._slice(start, stop, also)
+        with _disable_current_modes():  # else each would be counted, and its fake besides
+            batch = super()._slice(start, stop, also)
         faked: dict[str, Tensor] = {}
         for name, values in batch.items():
             faked[name] = self._fake.from_tensor(values)
