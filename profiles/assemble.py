@@ -180,7 +180,12 @@ def _of_steps(
 
 
 def event_costs(counts: Sequence[Found], kind: Kind) -> list[float]:
-    """What an event cost the profiler in each round that counts, at all thread counts: it is the
-    host's cost, which threads do not share, nor does it depend on the job."""
-    passes = [one.quick() for found in counts if found.kind == kind for one in found.passes]
-    return together(passes).event_us
+    """What an event cost the profiler in each round that counts, or where it was asked in none of
+    these, in all; at all thread counts: it is the host's cost, which threads do not share, nor does
+    it depend on the job."""
+    passes = [one for found in counts if found.kind == kind for one in found.passes]
+    return _asked([one.quick() for one in passes]) or _asked(passes)
+
+
+def _asked(passes: Sequence[Blocks]) -> list[float]:
+    return [cost for cost in together(passes).event_us if cost is not None]

@@ -26,14 +26,14 @@ LEAST_STEADY = 2
 @dataclass
 class Blocks:
     """What the rounds of one worker gave: the slower of two probes, two plain blocks and a profiled
-    one each, what an event cost the profiler when it was last asked, the slower of two exchanges
-    between its threads, and for which share of the time of its cores it waited for them."""
+    one each, what an event cost the profiler at that time where it was asked, the slower of two
+    exchanges between its threads, and for which share of its cores' time it waited for them."""
 
     probes_s: list[float] = field(default_factory=list)
     plain: list[list[float]] = field(default_factory=list)
     profiled: list[dict[str, Any]] = field(default_factory=list)
     seconds: float = 0.0
-    event_us: list[float] = field(default_factory=list)
+    event_us: list[float | None] = field(default_factory=list)
     exchanges_us: list[float] = field(default_factory=list)
     waited: list[float] = field(default_factory=list)
 

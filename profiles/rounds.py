@@ -62,7 +62,6 @@ class Rounds:
         self.failure: RunFailed | None = None
         self._worker, self._bubbles, self._plan = worker, bubbles, plan
         self._fastest_us, self._earlier = fastest_exchange_us, earlier
-        self._event_us = 0.0
 
     def another(self) -> None:
         """Take one more."""
@@ -81,9 +80,8 @@ class Rounds:
         blocks.profiled.append(ask("profiled", seconds=BLOCK_S))
         blocks.plain.append(ask("block", seconds=BLOCK_S)["durations"])
         blocks.waited.append(waiting.share())
-        if len(blocks.event_us) % CALIBRATED_EVERY == 0:
-            self._event_us = ask("calibrate")["event_us"]
-        blocks.event_us.append(self._event_us)
+        is_due = len(blocks.event_us) % CALIBRATED_EVERY == 0
+        blocks.event_us.append(ask("calibrate")["event_us"] if is_due else None)
         blocks.exchanges_us.append(max(before_us, ask("exchange")["exchange_us"]))
         blocks.probes_s.append(max(before_s, self._bubbles.probe()))
 

@@ -129,7 +129,7 @@ def plain(step: Step, seconds: float, clock: Clock) -> tuple[float, list[float]]
 def block(step: Step, seconds: float, step_s: float, clock: Clock) -> list[float]:
     """Durations in seconds of steps without the profiler, in number those of :func:`profiled`: of
     as much time each, a slow moment would have fewer steps here than there."""
-    for _ in range(_uncounted(step_s)):
+    for _ in range(_uncounted(step, step_s)):
         step.run()
     clock.settle()
     clock.tick()
@@ -139,9 +139,9 @@ def block(step: Step, seconds: float, step_s: float, clock: Clock) -> list[float
     return clock.durations_s()
 
 
-def _uncounted(step_s: float) -> int:
+def _uncounted(step: Step, step_s: float) -> int:
     """Steps before those that count: after a pause the first one brings back caches and memory."""
-    return int(step_s < LONG_STEP_S)
+    return int(step.device.type != "cpu" or step_s < LONG_STEP_S)
 
 
 def _steps(seconds: float, step_s: float) -> int:
@@ -158,7 +158,7 @@ def profiled(step: Step, seconds: float, step_s: float) -> dict[str, Any]:
         from profiles.gpu_session import profiled_on_gpu
 
         return profiled_on_gpu(lambda: _marked_steps(step, steps + 1))
-    uncounted = _uncounted(step_s)
+    uncounted = _uncounted(step, step_s)
     with profile(activities=[ProfilerActivity.CPU]) as observed:
         _marked_steps(step, uncounted + steps)
     calls = read_calls(observed.profiler.kineto_results.events())

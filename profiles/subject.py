@@ -21,6 +21,7 @@ from profiles.phases import FIRST_STEPS, measure_phases
 from profiles.precision import blocks_needed
 from profiles.rounds import BLOCK_S, Plan, Rounds
 from profiles.steady_rounds import PROBE_FACTOR
+from profiles.work.uncounted import uncounted_in_words
 from rmixer.errors import RunFailed
 from rmixer.machine import Machine
 from rmixer.profile import ModelProfile, StepCost
@@ -169,6 +170,8 @@ class Subject:
             for found, step in zip(counts, profile.steps, strict=True)
             for words in self._wrong_with(found, step)
         ]
+        if words := uncounted_in_words(counts[0].structure["calls"], profile.operators):
+            wrong.append(words)
         if lost := [loss for f in counts if not math.isfinite(loss := f.structure["loss"])]:
             wrong.append(f"its loss came to {lost[0]}: the times are right, but it does not learn")
         for words in wrong:

@@ -81,7 +81,7 @@ def drawn(
 ) -> list[dict[str, Any]]:
     """A row for each length of a stretch: closures by both ways, over all draws."""
     chance, taken = random.Random(SEED), len(blocks.probes_s)
-    event_us = max(0.0, statistics.median(blocks.event_us))
+    event_us = max(0.0, statistics.median(cost for cost in blocks.event_us if cost is not None))
     rows = []
     for length in STRETCHES:
         closures: dict[str, list[float]] = {"all": [], "middle third": []}

@@ -83,12 +83,18 @@ def test_slow_downs_stay_within_what_was_measured() -> None:
 
 
 def test_slow_downs_come_from_the_profile_that_has_them() -> None:
-    without = affine(100)
-    step = replace(without.steps[0], compute_slowdown=(), stream_slowdown=(), pressure=None)
-    found = predict_batch(
-        [replace(without, steps=(step,)), affine(300)], affine(200).identity, MACHINE
-    )
+    found = predict_batch([_alone(affine(100)), affine(300)], affine(200).identity, MACHINE)
     assert (found.steps[0].compute_slowdown, found.steps[0].pressure) == ((1.3,), 0.3)
+
+
+def test_of_sizes_without_bubbles_no_pressure_is_known() -> None:
+    found = predict_batch([_alone(affine(100)), _alone(affine(300))], affine(200).identity, MACHINE)
+    assert (found.steps[0].compute_slowdown, found.steps[0].pressure) == ((), None)
+
+
+def _alone(profile: ModelProfile) -> ModelProfile:
+    step = replace(profile.steps[0], compute_slowdown=(), stream_slowdown=(), pressure=None)
+    return replace(profile, steps=(step,))
 
 
 def test_a_size_that_waited_for_its_cores_makes_what_is_predicted_from_it_doubtful() -> None:

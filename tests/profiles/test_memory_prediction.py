@@ -17,6 +17,7 @@ from profiles.memory.memory_measurement import tensor_bytes
 from profiles.memory.memory_prediction import PredictedMemory, predict_memory
 from profiles.memory.storage_watch import StorageWatch
 from profiles.memory.tensor_heap import ALIGNMENT, TensorHeap
+from profiles.memory.watched_step import blank_substitute
 from profiles.trace_reading import transient_peak_bytes
 from rmixer.errors import InputError
 from rmixer.models.registry import MODELS
@@ -143,6 +144,17 @@ def test_tensors_as_the_allocator_counts_them(model: str, optimizer: str) -> Non
     job = replace(small(model), optimizer=optimizer)
     measured = tensor_bytes(_no_channel(), vars(job))
     assert predict_memory(job).tensor_bytes == pytest.approx(measured, rel=0.005)
+
+
+@pytest.mark.parametrize("model", ["rm2", "rm3"])
+def test_a_batch_that_outweighs_the_tables_is_there_twice(model: str) -> None:
+    """The next is made while the last is still held. Arrays are not the allocator's."""
+    job = replace(job_of(model), batch=500, rows_cap=100)
+    predicted = predict_memory(job)
+    columns = TrainingStep(job, substitute=blank_substitute(job)).batches.blank().values()
+    assert predicted.input_bytes >= 2 * sum(values.nbytes for values in columns)
+    measured = tensor_bytes(_no_channel(), vars(job))
+    assert predicted.tensor_bytes == pytest.approx(measured, rel=0.005)
 
 
 def _no_channel() -> Channel:

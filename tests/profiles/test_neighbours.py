@@ -45,6 +45,12 @@ def test_pressure_is_a_share_of_what_another_stream_would_do(
     assert found == pytest.approx(pressure)
 
 
+def test_pressure_that_was_not_measured_is_none() -> None:
+    assert neighbours.Neighbours().pressure is None
+    assert neighbours.Neighbours(pressures=[-0.1, -0.3, 0.2]).pressure == 0.0
+    assert neighbours.Neighbours(pressures=[0.1, 0.5, 0.2]).pressure == 0.2
+
+
 def test_where_streams_do_not_disturb_each_other_there_is_no_pressure() -> None:
     assert neighbours.pressure(Bubbles(100.0, 99.0), 10.0) == 0.0  # type: ignore[arg-type]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import time
 
 import pytest
 import torch
@@ -16,16 +17,19 @@ CPU = torch.device("cpu")
 
 
 class CountedStep:
-    """A product, forward and backward; ``runs`` counts its batches."""
+    """A product, forward and backward; ``runs`` counts its batches, the first of which takes
+    ``first_s``."""
 
     device = CPU
 
-    def __init__(self) -> None:
-        self.runs = 0
+    def __init__(self, first_s: float = 0.0) -> None:
+        self.runs, self._first_s = 0, first_s
         self._weights = torch.ones(4, 4, requires_grad=True)
 
     def load(self) -> None:
         self.runs += 1
+        if self.runs == 1:
+            time.sleep(self._first_s)
 
     def copy(self) -> None:
         pass
@@ -53,11 +57,13 @@ class CountedStep:
 def test_a_block_begins_with_a_step_that_does_not_count_unless_steps_are_long(
     step_s: float, counted: int, run: int
 ) -> None:
-    plain, observed = CountedStep(), CountedStep()
+    plain, observed = CountedStep(), CountedStep(first_s=0.02)
     assert len(block(plain, 0.1, step_s, clock_of(CPU))) == counted  # type: ignore[arg-type]
     found = profiled(observed, 0.1, step_s)  # type: ignore[arg-type]
     assert found["durations"].shape == found["gaps"].shape == (counted, len(found["names"]))
     assert plain.runs == observed.runs == run
+    slow = found["durations"].sum(axis=1) > 0.02e6
+    assert slow.sum() == counted + 1 - run  # the one before those that count is not among them
 
 
 def test_what_a_worker_needs_for_its_session_adds_nothing_to_its_memory() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from statistics import fmean
 
 import numpy as np
@@ -119,6 +120,14 @@ def test_the_host_waits_at_a_read_back():
     step = step_segments(gpu(operators, mean_us=141), "gpu", 1)
     assert step.host_s == pytest.approx(25e-6)
     assert [segment.lane for segment in step.segments] == ["gpu", "link", "gpu"]
+
+
+def test_a_step_whose_pressure_is_not_known_has_segments_too():
+    profile = cpu([make_operator(10, 300), make_operator(30, 100)], mean_us=40)
+    steps = [replace(profile.steps[0], stream_slowdown=(), pressure=None)]
+    unknown = replace(profile, steps=tuple(steps))
+    none = replace(profile, steps=(replace(profile.steps[0], pressure=0.0),))
+    assert step_segments(unknown, "cpu", 1) == step_segments(none, "cpu", 1)
 
 
 def test_the_host_does_not_wait_for_a_copy_to_the_device():
