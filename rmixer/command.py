@@ -80,6 +80,8 @@ def _words(line: str, where: object, key: str) -> list[str]:
     except ValueError as error:
         message = str(error).lower()
         raise InputError(where, key, f"{line!r} ({message})", "words as a shell has them") from None
+    if "\0" in line:
+        raise InputError(where, key, repr(line), "words without a null character")
     if for_a_shell := _FOR_A_SHELL.search(_QUOTED.sub("", line)):
         allowed = f"one program, and no {for_a_shell[0]!r}, for no shell sees it (else quote it)"
         raise InputError(where, key, repr(line), allowed)
@@ -117,13 +119,20 @@ def _find(module: bool, name: str, folder: Path, where: object, key: str) -> tup
             known_as = f"{name}.{_MAIN}"
             path = module_file(known_as, folder)
     else:
-        path = folder / name
+        path = (folder / name).resolve()  # Python looks beside the file that a link leads to
         root, known_as = path.parent, _MAIN
-    if path is None or not path.is_file():
+    if path is None or not _is_file(path):
         what = f"module {name!r}" if module else f"program {name!r}"
         allowed = f"a {'module' if module else 'program'} in {folder.resolve()}"
         raise InputError(where, key, f"no {what}", allowed)
     return path, root, known_as
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:  # a name that is too long
+        return False
 
 
 def _source_hash(name: str, program: Path, root: Path) -> str:

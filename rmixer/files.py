@@ -181,7 +181,7 @@ def load_yaml(path: Path, what: str) -> object:
     except yaml.reader.ReaderError as error:
         line = f"line {text.count(chr(10), 0, error.position) + 1}"
         raise InputError(path, line, f"the character {chr(error.character)!r}", allowed) from None
-    except (ValueError, RecursionError) as error:
+    except (ValueError, RecursionError, KeyError, AttributeError, TypeError) as error:
         raise InputError(path, "", f"a value that cannot be read ({error})", allowed) from None
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from rmixer.errors import InputError
 from rmixer.writable import check_writable
 
 
@@ -16,3 +17,6 @@ def home() -> Path:
 def check_home() -> None:
     """Raise :class:`InputError` unless what takes long to measure can be kept there."""
     check_writable("$RMIXER_HOME", home())
+    for name in ("profiles", "logs"):
+        if (path := home() / name).exists() and not path.is_dir():
+            raise InputError("$RMIXER_HOME", "", f"the file {path}", "a folder of that name")

@@ -47,7 +47,7 @@ def follow(modules: Sequence[str], file_of: Callable[[str], Path | None]) -> tup
 def module_file(name: str, root: Path) -> Path | None:
     """The source of module ``name`` below the folder ``root``, if there is one."""
     place = root.joinpath(*name.split("."))
-    for path in (place.with_suffix(".py"), place / "__init__.py"):
+    for path in (place / "__init__.py", place.with_suffix(".py")):  # as Python looks for them
         if path.is_file():
             return path
     return None
@@ -66,9 +66,14 @@ def _is_module(name: str) -> bool:
 
 
 def _imports(name: str, path: Path) -> Iterator[str]:
-    """The modules that the source of module ``name`` names in imports, wherever they stand."""
+    """The modules that the source of module ``name`` names in imports, wherever they stand; of a
+    package also those of its ``__all__``, which ``import *`` imports."""
     package = name.split(".") if path.name == "__init__.py" else name.split(".")[:-1]
     for node in ast.walk(parsed(path)):
+        if path.name == "__init__.py":
+            yield from (f"{name}.{each}" for each in _listed(node))
+        if isinstance(node, ast.Call):
+            yield from _called_for(node)
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
@@ -76,3 +81,31 @@ def _imports(name: str, path: Path) -> Iterator[str]:
             base = ".".join([*above, *([node.module] if node.module else [])])
             yield base
             yield from (f"{base}.{alias.name}" for alias in node.names)
+
+
+def _listed(node: ast.AST) -> Iterator[str]:
+    """The names that an assignment gives to ``__all__``, as far as they are written there."""
+    if isinstance(node, ast.Assign):
+        targets: list[ast.expr] = node.targets
+    elif isinstance(node, ast.AugAssign | ast.AnnAssign):
+        targets = [node.target]
+    else:
+        return
+    if node.value and any(isinstance(each, ast.Name) and each.id == "__all__" for each in targets):
+        yield from _words_in(node.value)
+
+
+def _called_for(call: ast.Call) -> Iterator[str]:
+    """The module that ``importlib.import_module`` or ``__import__`` is called for, if its name is
+    written there."""
+    function = call.func
+    name = function.attr if isinstance(function, ast.Attribute) else getattr(function, "id", "")
+    first = call.args[0] if call.args else None
+    if name in ("import_module", "__import__") and isinstance(first, ast.Constant):
+        yield str(first.value)
+
+
+def _words_in(value: ast.expr) -> Iterator[str]:
+    for node in ast.walk(value):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str):
+            yield node.value

@@ -13,6 +13,7 @@ from rmixer.errors import InputError
 from rmixer.files import Name, parse
 from rmixer.home import check_home
 from rmixer.machine import Machine, write_machine
+from rmixer.writable import check_writable
 
 if TYPE_CHECKING:
     from profiles.store import Store
@@ -29,6 +30,10 @@ def command(name: str | None, out: Path | None, again: bool, as_json: bool) -> N
     from profiles.store import Store
 
     store = Store()
+    if out is not None:
+        if out.is_dir():
+            raise InputError("--out", "", f"the folder {out}", "a file to write to")
+        check_writable("--out", out.resolve().parent)
     if name is not None:
         _check_name(name, store)
     if again or name:

@@ -9,6 +9,9 @@ import click
 
 from rmixer.errors import InputError
 
+LARGEST_COUNT = 2**31 - 1
+"""Of samples, as in a workload."""
+
 
 class FiniteRange(click.FloatRange):
     """A range of numbers without nan, which compares with no bound, and without infinity."""

@@ -207,6 +207,42 @@ def test_what_is_refused(folder: Path, keys: str, key: str, found: str, allowed:
     assert error.value.allowed.startswith(allowed)
 
 
+@pytest.mark.parametrize(
+    ("files", "imported"),
+    [
+        ({"main.py": "import help", "help/__init__.py": "", "help.py": ""}, "help/__init__.py"),
+        (
+            {
+                "main.py": "from nets import *",
+                "nets/__init__.py": "__all__ = ['a']",
+                "nets/a.py": "",
+            },
+            "nets/a.py",
+        ),
+        (
+            {"main.py": "import importlib\nimportlib.import_module('late')", "late.py": ""},
+            "late.py",
+        ),
+        ({"main.py": "__import__('late')", "late.py": ""}, "late.py"),
+        ({"main.py": None, "far/main.py": "import near", "far/near.py": ""}, "far/near.py"),
+    ],
+)
+def test_what_it_imports_in_less_usual_ways(
+    tmp_path: Path, files: dict[str, str | None], imported: str
+) -> None:
+    """A package before a module of its name, ``__all__``, a name that is called for, and beside
+    the file that a link leads to."""
+    for name, text in files.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        if text is None:
+            (tmp_path / name).symlink_to("far/main.py")
+        else:
+            (tmp_path / name).write_text(text)
+    before = cost_identity(job(tmp_path, "command: python main.py"))
+    (tmp_path / imported).write_text("# changed\n")
+    assert cost_identity(job(tmp_path, "command: python main.py")) != before
+
+
 def test_only_its_steps_can_be_shrunk(folder: Path) -> None:
     workload = read(folder, "{command: python train.py, steps: 100}", MODEL)
     shrunk = Shrinking(steps_scale=0.5, batch_max=8, rows_max=10).apply(workload)
