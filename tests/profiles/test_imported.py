@@ -143,6 +143,55 @@ def test_steps_that_run_other_operators_are_left_out_and_counted(tmp_path: Path)
     assert mm.p50_us == 22
 
 
+def marked_steps(*optimized: bool, other: str = "aten::mm") -> list[dict[str, Any]]:
+    """Marks each millisecond; a step has an optimizer or, in turn, ``other``."""
+    events = []
+    for at, has_optimizer in enumerate(optimized):
+        begin = 1000.0 * at
+        events.append(event(f"ProfilerStep#{at}", "user_annotation", begin, begin + 1000.0))
+        events.append(event("aten::mm", "cpu_op", begin + 100.0, begin + 300.0))
+        if has_optimizer:
+            name = "Optimizer.step#SGD.step"
+            events.append(event(name, "user_annotation", begin + 500.0, begin + 700.0))
+        name = "aten::add_" if has_optimizer else other
+        events.append(event(name, "cpu_op", begin + 550.0, begin + 650.0))
+    return events
+
+
+def test_an_optimizer_in_steps_that_are_left_out_is_told(tmp_path: Path) -> None:
+    """Marks around each part of a step whose gradients are accumulated: more have none."""
+    path = tmp_path / "trace.json"
+    accumulated = marked_steps(False, True, False, True, False)
+    found = import_trace(write_trace(path, accumulated), "a")
+    assert (found.steps_used, found.steps_found) == (3, 5)
+    assert "others have an optimizer, these have none" in found.steps_told
+    alike = import_trace(write_trace(path, marked_steps(True, True, True)), "a")
+    assert alike.steps_told == "ProfilerStep marks"
+
+
+def test_that_as_many_steps_are_of_another_kind_is_told(tmp_path: Path) -> None:
+    path = write_trace(tmp_path / "trace.json", marked_steps(True, False, True, False))
+    found = import_trace(path, "a")
+    assert found.steps_used == 2
+    assert "as many others ran other operators" in found.steps_told
+
+
+def test_events_whose_beginning_and_end_are_apart_are_refused(tmp_path: Path) -> None:
+    events = marked_steps(True, True)
+    events[1]["ph"] = "B"
+    with pytest.raises(InputError, match=r"traceEvents\.\d+\.ph: found 'B'; allowed: X"):
+        import_trace(write_trace(tmp_path / "trace.json", events), "a")
+
+
+def test_thousands_of_events_within_each_other_are_refused(tmp_path: Path) -> None:
+    nested = [
+        event("aten::mm", "cpu_op", 100.0 + at * 0.01, 900.0 - at * 0.01) for at in range(5000)
+    ]
+    events = [event("ProfilerStep#1", "user_annotation", 0.0, 1000.0), *nested]
+    with pytest.raises(InputError, match="events within each other"):
+        import_trace(write_trace(tmp_path / "trace.json", events), "a")
+
+
 def test_marks_around_nothing(tmp_path: Path) -> None:
     events = [
         event("ProfilerStep#1", "user_annotation", 0.0, 10.0),
