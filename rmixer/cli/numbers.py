@@ -9,8 +9,8 @@ import click
 
 from rmixer.errors import InputError
 
-LARGEST_COUNT = 2**31 - 1
-"""Of samples, as in a workload."""
+LARGEST_BATCH = 10**12
+"""Samples: what no memory holds is refused by what it needs, and more cannot be counted with."""
 
 
 class FiniteRange(click.FloatRange):

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from rmixer.cli.numbers import LARGEST_COUNT, FiniteRange, whole_numbers
+from rmixer.cli.numbers import LARGEST_BATCH, FiniteRange, whole_numbers
 from rmixer.cli.profile_import import import_trace_command, show_imported
 from rmixer.cli.profile_memory import memory
 from rmixer.cli.profile_types import types
@@ -31,7 +31,7 @@ command.add_command(types)
 @click.option(
     "--batch",
     "batches",
-    type=click.IntRange(min=1, max=LARGEST_COUNT),
+    type=click.IntRange(min=1, max=LARGEST_BATCH),
     multiple=True,
     help="Instead of each model's own batch; several, and those between can be predicted.",
 )

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from rmixer.cli.numbers import LARGEST_COUNT
+from rmixer.cli.numbers import LARGEST_BATCH
 from rmixer.errors import InputError
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 @click.option(
     "--batch",
     "batches",
-    type=click.IntRange(min=1, max=LARGEST_COUNT),
+    type=click.IntRange(min=1, max=LARGEST_BATCH),
     multiple=True,
     help="Instead of each model's own batch; several.",
 )

@@ -37,6 +37,7 @@ def test_a_gpu_of_a_recorded_machine(capsys: pytest.CaptureFixture[str]) -> None
             ("--batch", "999999999999"),
             ["batch: found 999999999999", "a quarter of this machine's memory"],
         ),
+        (("--batch", "99999999999999999999"), ["--batch", "1<=x<=1000000000000"]),
         (("--batch", "999999999999", "--device", "gpu"), ["a quarter of this machine's memory"]),
     ],
 )
