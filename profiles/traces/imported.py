@@ -53,7 +53,7 @@ def _imported(path: Path, name: str, marker: str | None) -> ImportedProfile:
     common, _ = Counter(_signature(rows) for rows in by_step if rows).most_common(1)[0]
     used = [place for place, rows in enumerate(by_step) if _signature(rows) == common]
     rows = [by_step[place] for place in used]
-    others = [rows for place, rows in enumerate(by_step) if rows and place not in set(used)]
+    others = [rows for rows in by_step if rows and _signature(rows) != common]
     _check_one_gpu(path, rows[0])
     spans_us = np.diff(np.array([steps.spans[place] for place in used]))[:, 0] / _NS_IN_US
     p10, p50, p90 = np.quantile(spans_us, (0.1, 0.5, 0.9))
