@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 from rich import box
 from rich.console import Group
 from rich.text import Text
 
-from experiments.memory_table import too_large
+from experiments.memory_table import job_name, too_large, with_job
 from experiments.quantities import ABSENT, percent, signed_percent, size
 from profiles.memory.gpu_memory_prediction import PredictedGpuMemory
 from profiles.memory.known_gpu import KnownGpu
 from rmixer.tables import NumberTable
+from rmixer.workload import Job
 
 _SPLIT = ("parameters", "optimizer", "step", "workspaces", "allocated", "reserved", "peak")
 _RECORDED = ("reserved", "recorded", "error", "peak", "recorded", "error")
@@ -23,12 +24,10 @@ _RECORDED = ("reserved", "recorded", "error", "peak", "recorded", "error")
 
 @dataclass(frozen=True)
 class GpuMemoryRow:
-    """One model and batch on ``gpu``. ``recorded_peak_bytes``, its context included, is None where
+    """One job on ``gpu``. ``recorded_peak_bytes``, its context included, is None where
     no profile is beside."""
 
-    model: str
-    batch: int
-    rows_cap: int | None
+    job: Job
     gpu: KnownGpu
     predicted: PredictedGpuMemory
     recorded_peak_bytes: int | None = None
@@ -61,8 +60,7 @@ class GpuMemoryRow:
 
     def as_dict(self) -> dict[str, Any]:
         """All of it, derived figures included."""
-        derived = ("peak_bytes", "reserved_error", "peak_error")
-        return {**asdict(self), **{name: getattr(self, name) for name in derived}}
+        return with_job(self, ("peak_bytes", "reserved_error", "peak_error"))
 
 
 def gpu_memory_table(rows: Sequence[GpuMemoryRow]) -> Group:
@@ -74,12 +72,12 @@ def gpu_memory_table(rows: Sequence[GpuMemoryRow]) -> Group:
         step_bytes = found.gradient_bytes + found.activation_bytes + found.input_bytes
         parts = (found.parameter_bytes, found.optimizer_bytes, step_bytes, found.workspace_bytes)
         totals = (found.allocated_bytes, found.reserved_bytes, row.peak_bytes)
-        table.add_row(row.model, str(row.batch), *(size(part) for part in (*parts, *totals)))
+        table.add_row(
+            job_name(row.job), str(row.job.batch), *(size(part) for part in (*parts, *totals))
+        )
     said = [sources(rows[0].gpu)]
     if (usable_bytes := rows[0].gpu.memory_bytes) is not None:
-        needed = [
-            (row.model, row.batch, row.peak_bytes or row.predicted.reserved_bytes) for row in rows
-        ]
+        needed = [(row.job, row.peak_bytes or row.predicted.reserved_bytes) for row in rows]
         said += too_large(needed, usable_bytes)
     return Group(table, Text("\n".join(said)))
 
@@ -110,8 +108,8 @@ def recorded_table(rows: Sequence[GpuMemoryRow]) -> Group:
         reserved = (row.predicted.reserved_bytes, row.recorded_reserved_bytes)
         peak = (row.peak_bytes, row.recorded_peak_bytes)
         table.add_row(
-            row.model,
-            str(row.batch),
+            job_name(row.job),
+            str(row.job.batch),
             *(size(part) for part in reserved),
             _precise(row.reserved_error),
             *(size(part) for part in peak),

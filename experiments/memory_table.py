@@ -5,7 +5,7 @@ from __future__ import annotations
 import statistics
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from rich import box
 from rich.console import Group
@@ -14,6 +14,7 @@ from rich.text import Text
 from experiments.quantities import ABSENT, percent, signed_percent, size
 from profiles.memory.memory_prediction import PredictedMemory
 from rmixer.tables import NumberTable
+from rmixer.workload import Job
 
 _SPLIT = ("parameters", "gradients", "optimizer", "activations", "input", "tensors", "worker")
 _MEASURED = ("tensors", "measured", "error", "worker", "measured", "error")
@@ -21,14 +22,12 @@ _MEASURED = ("tensors", "measured", "error", "worker", "measured", "error")
 
 @dataclass(frozen=True)
 class MemoryRow:
-    """One model and batch on the CPU. ``context_bytes`` is a worker's own; ``measured_*`` are None
+    """One job on the CPU. ``context_bytes`` is a worker's own; ``measured_*`` are None
     where nothing was run. Tensors are compared with the allocator's events, the rest with the
     high-water mark of a fresh worker: the median of several, ``workers_bytes``, for memory that
     is given back and taken again lies differently each time."""
 
-    model: str
-    batch: int
-    rows_cap: int | None
+    job: Job
     predicted: PredictedMemory
     context_bytes: int
     measured_tensor_bytes: int | None = None
@@ -63,9 +62,39 @@ class MemoryRow:
     def as_dict(self) -> dict[str, Any]:
         """All of it, derived figures included."""
         derived = ("resident_bytes", "measured_resident_bytes", "tensor_error", "resident_error")
-        found = {**asdict(self), **{name: getattr(self, name) for name in derived}}
+        found = with_job(self, derived)
         found["predicted"]["tensor_bytes"] = self.predicted.tensor_bytes
         return found
+
+
+class MemoryFacts(NamedTuple):
+    """What of a job decides its memory."""
+
+    model: str
+    batch: int
+    rows_cap: int | None
+    optimizer: str
+    precision: str
+
+
+def job_facts(job: Job) -> MemoryFacts:
+    """Those of ``job``."""
+    return MemoryFacts(job.model, job.batch, job.rows_cap, job.optimizer, job.precision)
+
+
+def with_job(row: Any, derived: Sequence[str]) -> dict[str, Any]:
+    """What decides the memory of ``row.job``, and the other fields and ``derived`` figures of
+    ``row``, a dataclass."""
+    figures = {name: value for name, value in asdict(row).items() if name != "job"}
+    return {**job_facts(row.job)._asdict(), **figures, **{k: getattr(row, k) for k in derived}}
+
+
+def job_name(job: Job) -> str:
+    """The model of ``job``, with its optimizer and precision where they are not the model's own
+    and fp32."""
+    apart = [job.optimizer] if job.optimizer != job.entry.optimizer else []
+    apart += [job.precision] if job.precision != "fp32" else []
+    return f"{job.model} ({', '.join(apart)})" if apart else job.model
 
 
 def _error(predicted: int, measured: int | None) -> float | None:
@@ -81,20 +110,27 @@ def memory_table(rows: Sequence[MemoryRow], usable_bytes: int | None = None) -> 
     for name in ("batch", *(_MEASURED if measured else _SPLIT)):
         table.add_column(name, justify="right", no_wrap=True)
     for row in rows:
-        table.add_row(row.model, str(row.batch), *(_errors(row) if measured else _parts(row)))
-    said = [summary(rows) if measured else f"worker: with {size(rows[0].context_bytes)} of its own"]
+        parts = _errors(row) if measured else _parts(row)
+        table.add_row(job_name(row.job), str(row.job.batch), *parts)
+    said = [summary(rows) if measured else f"worker: with {_contexts(rows)} of its own"]
     if usable_bytes is not None:
-        said += too_large(
-            [(row.model, row.batch, row.resident_bytes) for row in rows], usable_bytes
-        )
+        said += too_large([(row.job, row.resident_bytes) for row in rows], usable_bytes)
     return Group(table, Text("\n".join(said)))
 
 
-def too_large(needed: Sequence[tuple[str, int, int | None]], usable_bytes: int) -> list[str]:
-    """In words, which models at which batch need more bytes than are usable; none if none does."""
+def _contexts(rows: Sequence[MemoryRow]) -> str:
+    """A worker's own memory in each precision."""
+    found = {row.job.precision: size(row.context_bytes) for row in rows}
+    if len(found) == 1:
+        return next(iter(found.values()))
+    return ", ".join(f"{own} ({precision})" for precision, own in found.items())
+
+
+def too_large(needed: Sequence[tuple[Job, int | None]], usable_bytes: int) -> list[str]:
+    """In words, which jobs at which batch need more bytes than are usable; none if none does."""
     names = [
-        f"{model} at {batch} ({size(found)})"
-        for model, batch, found in needed
+        f"{job_name(job)} at {job.batch} ({size(found)})"
+        for job, found in needed
         if found is not None and found > usable_bytes
     ]
     return [f"more than the {size(usable_bytes)} there are: {', '.join(names)}"] if names else []

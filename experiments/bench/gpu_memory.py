@@ -55,9 +55,7 @@ def recorded_rows(store: Store, machine: str) -> list[GpuMemoryRow]:
         job = job_with(identity)
         rows.append(
             GpuMemoryRow(
-                job.model,
-                job.batch,
-                job.rows_cap,
+                job,
                 replace(gpu, context_bytes=found[0].context_bytes),
                 predict_gpu_memory(job, gpu),
                 found[0].peak_bytes,

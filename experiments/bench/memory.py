@@ -1,14 +1,15 @@
 """Predicted memory of every model against measured, at three batch sizes.
 
-``python -m experiments.bench.memory [--models a,b] [--batch 32] [--out FILE]``. Tables are capped
-where they would not fit; every model and batch runs in fresh workers of one thread, one on each
-core at a time, for its resident memory in three, of which the median counts. With ``--measured``
-what an earlier call measured is predicted anew, and nothing is run.
+``python -m experiments.bench.memory [--models a,b] [--batch 32] [--precision bf16] [--out FILE]``.
+Tables are capped where they would not fit; every model and batch runs in fresh workers of one
+thread, one on each core at a time, for its resident memory in three, of which the median counts.
+With ``--measured`` what an earlier call measured is predicted anew, and nothing is run.
 """
 
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -31,7 +32,7 @@ from profiles.memory.memory_prediction import predict_memory
 from rmixer.files import write_json, write_text
 from rmixer.fingerprint import take_fingerprint
 from rmixer.models.registry import MODELS, model_entry
-from rmixer.workload import Job, job_of
+from rmixer.workload import PRECISIONS, Job, job_of
 
 WORKERS = 3
 
@@ -46,6 +47,7 @@ WORKERS = 3
     default=(32, 128, 512),
     show_default=True,
 )
+@click.option("--precision", type=click.Choice(PRECISIONS), default="fp32", show_default=True)
 @click.option("--memory-gb", type=click.FloatRange(0.1), default=6.0, show_default=True)
 @click.option(
     "--measured",
@@ -60,6 +62,7 @@ WORKERS = 3
 def main(
     models: str | None,
     batches: tuple[int, ...],
+    precision: str,
     memory_gb: float,
     measured: Path | None,
     out: Path | None,
@@ -70,7 +73,7 @@ def main(
         rows = [_predicted_anew(row) for row in before["memory"]]
         _write(rows, before["fingerprint"], out)
     else:
-        rows = _run(models, batches, memory_gb, out)
+        rows = _run(_jobs(models, batches, precision, memory_gb), out)
     text = as_text(memory_table(rows), 100)
     click.echo(text)
     if out:
@@ -79,11 +82,10 @@ def main(
 
 
 def _predicted_anew(row: dict[str, Any]) -> MemoryRow:
-    job = replace(job_of(row["model"]), batch=row["batch"], rows_cap=row["rows_cap"])
+    changed = {key: row[key] for key in ("batch", "rows_cap", "optimizer", "precision")}
+    job = replace(job_of(row["model"]), **changed)
     return MemoryRow(
-        job.model,
-        job.batch,
-        job.rows_cap,
+        job,
         predict_memory(job),
         row["context_bytes"],
         row["measured_tensor_bytes"],
@@ -91,19 +93,24 @@ def _predicted_anew(row: dict[str, Any]) -> MemoryRow:
     )
 
 
-def _run(
-    models: str | None, batches: tuple[int, ...], memory_gb: float, out: Path | None
-) -> list[MemoryRow]:
-    """What is measured is written at once: all of it takes half an hour."""
+def _jobs(
+    models: str | None, batches: tuple[int, ...], precision: str, memory_gb: float
+) -> list[Job]:
     entries = [model_entry(name) for name in models.split(",")] if models else MODELS.values()
     jobs = []
     for entry in entries:
+        job = replace(job_of(entry.name), precision=precision)
         cap = fitting_cap(entry, memory_gb * 1e9)
-        jobs += [replace(job_of(entry.name), batch=batch, rows_cap=cap) for batch in batches]
+        jobs += [replace(job, batch=batch, rows_cap=cap) for batch in batches]
+    return jobs
+
+
+def _run(jobs: Sequence[Job], out: Path | None) -> list[MemoryRow]:
+    """What is measured is written at once: all of it takes half an hour."""
     cores: SimpleQueue[int] = SimpleQueue()
     for core in limits.usable_cores():
         cores.put(core)
-    context_bytes = measure_context_bytes(limits.usable_cores()[0])
+    context_bytes = measure_context_bytes(limits.usable_cores()[0], jobs[0].precision)
 
     def measured(job: Job) -> tuple[int, tuple[int, ...]]:
         core = cores.get()
@@ -118,8 +125,7 @@ def _run(
         running = [pool.submit(measured, job) for job in jobs]
         for job, found in zip(jobs, running, strict=True):
             predicted = predict_memory(job)
-            known = (job.model, job.batch, job.rows_cap, predicted, context_bytes)
-            rows.append(MemoryRow(*known, *found.result()))
+            rows.append(MemoryRow(job, predicted, context_bytes, *found.result()))
             click.echo(f"{job.model} {job.batch}: {rows[-1].tensor_error:+.2%}", err=True)
             _write(rows, asdict(take_fingerprint(limits.processor_name())), out)
     return rows

@@ -40,8 +40,8 @@ def _draw(
     line = np.array([min(values) / 1.3, max(values) * 1.3])
     axes.fill_between(line, line * (1 - goal), line * (1 + goal), color=FAINT, alpha=0.25, lw=0)
     axes.plot(line, line, color=INK, linewidth=0.8)
-    smallest = min(row.batch for _, _, row in known)
-    areas = [14.0 + 10.0 * float(np.log2(row.batch / smallest)) for _, _, row in known]
+    smallest = min(row.job.batch for _, _, row in known)
+    areas = [14.0 + 10.0 * float(np.log2(row.job.batch / smallest)) for _, _, row in known]
     axes.scatter([m for _, m, _ in known], [p for p, _, _ in known], s=areas, color=GOOD, alpha=0.6)
     axes.set_xscale("log", base=2)
     axes.set_yscale("log", base=2)

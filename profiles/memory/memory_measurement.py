@@ -43,12 +43,14 @@ def measure_resident_bytes(job: Job, core: int) -> int:
         return measure_phases(worker, job, first_steps=MEASURED_STEPS).peak_bytes
 
 
-def measure_context_bytes(core: int) -> int:
-    """The resident memory of a worker that has trained and evaluated DLRM with tiny tables and
-    holds nothing of it: the libraries' code that this has used, and what they keep."""
+def measure_context_bytes(core: int, precision: str = "fp32") -> int:
+    """The resident memory of a worker that has trained and evaluated DLRM with tiny tables in
+    ``precision`` and holds nothing of it: the libraries' code that this has used or made, which for
+    another arithmetic is another, and what they keep."""
+    task = "profiles.memory.memory_measurement:context_bytes"
     with WorkerProcess((core,)) as worker:
         worker.warm_up()
-        return int(worker.call("profiles.memory.memory_measurement:context_bytes"))
+        return int(worker.call(task, precision=precision))
 
 
 def tensor_bytes(channel: Channel, job: dict[str, Any]) -> int:
@@ -83,9 +85,9 @@ def _arrays_noted(changes: list[tuple[int, int]]) -> Iterator[None]:
         torch.from_numpy = from_numpy
 
 
-def context_bytes(channel: Channel) -> int:
+def context_bytes(channel: Channel, precision: str) -> int:
     """A worker's task: see :func:`measure_context_bytes`."""
-    job = replace(job_of("criteo_dlrm"), batch=512, rows_cap=100)
+    job = replace(job_of("criteo_dlrm"), batch=512, rows_cap=100, precision=precision)
     step = TrainingStep(job, substitute=blank_substitute(job))
     for _ in range(STEPS):
         step.run()

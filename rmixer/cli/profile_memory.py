@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -18,11 +19,16 @@ if TYPE_CHECKING:
 @click.command()
 @click.argument("models", nargs=-1)
 @click.option(
+    "--workload",
+    type=click.Path(path_type=Path),
+    help="Instead of MODELS its jobs, with their own optimizers and precisions.",
+)
+@click.option(
     "--batch",
     "batches",
     type=click.IntRange(min=1, max=LARGEST_BATCH),
     multiple=True,
-    help="Instead of each model's own batch; several.",
+    help="Instead of each one's own batch; several.",
 )
 @click.option("--rows-cap", type=click.IntRange(min=1), help="At most so many rows a table.")
 @click.option("--device", type=click.Choice(["cpu", "gpu"]), default="cpu", show_default=True)
@@ -34,6 +40,7 @@ if TYPE_CHECKING:
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def memory(
     models: tuple[str, ...],
+    workload: Path | None,
     batches: tuple[int, ...],
     rows_cap: int | None,
     device: str,
@@ -41,15 +48,22 @@ def memory(
     measure: bool,
     as_json: bool,
 ) -> None:
-    """Predict the peak memory of MODELS (all of the registry by default) on the CPU or a GPU,
-    without their data and without running them. The GPU need not be there."""
+    """Predict the peak memory of MODELS (all of the registry by default), or of the jobs of a
+    workload, on the CPU or a GPU, without their data and without running them. The GPU need not be
+    there."""
+    from experiments.memory_table import job_facts
     from profiles.memory.memory_prediction import check_predictable
     from rmixer.models.registry import MODELS
     from rmixer.workload import job_of
 
-    jobs = [replace(job_of(name), rows_cap=rows_cap) for name in dict.fromkeys(models or MODELS)]
+    if models and workload:
+        raise InputError("rmixer profile memory", "", "MODELS and --workload", "one of the two")
+    jobs = _of_workload(workload, device) if workload else [job_of(m) for m in models or MODELS]
     sizes = dict.fromkeys(batches)
+    if rows_cap is not None:
+        jobs = [replace(job, rows_cap=min(rows_cap, job.rows_cap or rows_cap)) for job in jobs]
     jobs = [replace(job, batch=batch) for job in jobs for batch in sizes or (job.batch,)]
+    jobs = list({job_facts(job): job for job in jobs}.values())
     for job in jobs:
         check_predictable(job)
     if device == "cpu":
@@ -63,8 +77,26 @@ def memory(
         _on_gpu(jobs, machine, as_json)
 
 
+def _of_workload(path: Path, device: str) -> Sequence[Job]:
+    """Those of its jobs that can be predicted; of the others it is said why not."""
+    from rmixer.cli.console import report
+    from rmixer.workload_file import read_workload
+
+    jobs = []
+    for job in read_workload(path).jobs:
+        if not job.in_registry:
+            report(f"{job.id} is left out: its memory is measured, by `rmixer profile run`")
+        elif device == "gpu" and job.precision != "fp32":
+            report(f"{job.id} is left out: on a GPU {job.precision} is not predicted")
+        else:
+            jobs.append(job)
+    if not jobs:
+        raise InputError(path, "jobs", "none that can be predicted", "models of the registry")
+    return jobs
+
+
 def _on_cpu(jobs: Sequence[Job], measure: bool, as_json: bool) -> None:
-    from experiments.memory_table import MemoryRow, memory_table
+    from experiments.memory_table import MemoryRow, job_name, memory_table
     from experiments.quantities import size
     from profiles.machines import limits
     from profiles.memory.memory_measurement import (
@@ -74,19 +106,20 @@ def _on_cpu(jobs: Sequence[Job], measure: bool, as_json: bool) -> None:
     )
     from profiles.memory.memory_prediction import predict_memory
     from rmixer.cli.console import console, print_json, report
+    from rmixer.precision import check_precision
 
     core = limits.usable_cores()[0]
     rows = []
-    context_bytes = measure_context_bytes(core)
+    check_precision(jobs)
+    own_bytes = {kind: measure_context_bytes(core, kind) for kind in {j.precision for j in jobs}}
     for job in jobs:
-        report(f"{job.model}, batch {job.batch}")
-        row = MemoryRow(job.model, job.batch, job.rows_cap, predict_memory(job), context_bytes)
+        report(f"{job_name(job)}, batch {job.batch}")
+        row = MemoryRow(job, predict_memory(job), own_bytes[job.precision])
         free_bytes = limits.free_memory_bytes()
         if measure and row.resident_bytes > free_bytes:
             needed, free = size(row.resident_bytes), size(free_bytes)
-            report(
-                f"{job.model}, batch {job.batch}, is not measured: {needed}, and {free} are free"
-            )
+            name = f"{job_name(job)}, batch {job.batch}"
+            report(f"{name}, is not measured: {needed}, and {free} are free")
         elif measure:
             row = replace(
                 row,
@@ -103,6 +136,7 @@ def _on_cpu(jobs: Sequence[Job], measure: bool, as_json: bool) -> None:
 
 def _on_gpu(jobs: Sequence[Job], machine: str | None, as_json: bool) -> None:
     from experiments.gpu_memory_table import GpuMemoryRow, gpu_memory_table
+    from experiments.memory_table import job_name
     from profiles.memory.gpu_memory_prediction import predict_gpu_memory
     from profiles.memory.known_gpu import known_gpu
     from profiles.store import Store
@@ -111,9 +145,8 @@ def _on_gpu(jobs: Sequence[Job], machine: str | None, as_json: bool) -> None:
     gpu = known_gpu(Store(), machine)
     rows = []
     for job in jobs:
-        report(f"{job.model}, batch {job.batch}")
-        predicted = predict_gpu_memory(job, gpu)
-        rows.append(GpuMemoryRow(job.model, job.batch, job.rows_cap, gpu, predicted))
+        report(f"{job_name(job)}, batch {job.batch}")
+        rows.append(GpuMemoryRow(job, gpu, predict_gpu_memory(job, gpu)))
     if as_json:
         print_json([row.as_dict() for row in rows])
     else:

@@ -76,7 +76,7 @@ class BERT4Rec(RecommendationModel):
     def loss(self, batch: Mapping[str, Tensor], rows: Mapping[str, Tensor]) -> Tensor:
         """The mean cross-entropy of the masked items."""
         found = self._at_slots(batch, batch["masked_places"]).flatten(0, 1)
-        used = (self.slots < batch["masked_count"].unsqueeze(1)).to(found.dtype)
+        used = (self.slots < batch["masked_count"].unsqueeze(1)).to(self.item_bias.dtype)
         weights = (used / used.sum()).flatten()
         items = batch["masked_items"].flatten()
         return masked_cross_entropy(found, self.item, self.item_bias, items, weights)

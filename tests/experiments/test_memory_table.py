@@ -6,13 +6,14 @@ import pytest
 
 from experiments.memory_table import MemoryRow, summary
 from profiles.memory.memory_prediction import PredictedMemory
+from rmixer.workload import job_of
 
 PREDICTED = PredictedMemory(40, 10, 20, 20, 10, heap_bytes=150, data_bytes=50)
 
 
 def row(*workers: int, tensors: int | None = 100) -> MemoryRow:
     """100 bytes of tensors, a worker of 1000 with 800 of its own."""
-    return MemoryRow("criteo_dlrm", 32, None, PREDICTED, 800, tensors, workers)
+    return MemoryRow(job_of("criteo_dlrm"), PREDICTED, 800, tensors, workers)
 
 
 def test_the_median_of_the_workers_is_compared() -> None:

@@ -61,7 +61,7 @@ def _default_workspace(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_what_the_driver_gave_out_on_a_recorded_gpu(rows: list[GpuMemoryRow]) -> None:
     """Without the context, which was measured and is no prediction."""
-    errors = {row.model: abs(row.reserved_error or 0.0) for row in rows}
+    errors = {row.job.model: abs(row.reserved_error or 0.0) for row in rows}
     assert len(errors) == 16
     assert statistics.fmean(errors.values()) < 0.003
     assert max(errors.values()) < 0.02
@@ -74,12 +74,12 @@ def test_what_the_allocator_gave_out_on_a_recorded_gpu(
     optimizer's state and workspaces. The first eight models' hold the workspaces, and the old
     calibration, which is taken off."""
     for row in rows:
-        found = recorded[row.model]
+        found = recorded[row.job.model]
         parts = (found.parameter_bytes, found.gradient_bytes, found.optimizer_bytes)
         held = sum(part or 0 for part in (*parts, found.activation_bytes))
-        beside = -OLD_CALIBRATION_BYTES if row.model in OLD else row.predicted.workspace_bytes
-        near = pytest.approx(held + beside, rel=0.045 if row.model in OLD else 0.02)
-        assert row.predicted.allocated_bytes == near, row.model
+        beside = -OLD_CALIBRATION_BYTES if row.job.model in OLD else row.predicted.workspace_bytes
+        near = pytest.approx(held + beside, rel=0.045 if row.job.model in OLD else 0.02)
+        assert row.predicted.allocated_bytes == near, row.job.model
 
 
 def test_what_lives_on_is_as_recorded(
@@ -87,7 +87,7 @@ def test_what_lives_on_is_as_recorded(
 ) -> None:
     """But for the optimizer's counts of steps, which are on the host."""
     for row in rows:
-        found = recorded[row.model]
+        found = recorded[row.job.model]
         assert row.predicted.parameter_bytes == found.parameter_bytes
         assert row.predicted.optimizer_bytes == pytest.approx(found.optimizer_bytes, abs=200)
 
@@ -196,7 +196,7 @@ def test_a_context_is_measured_or_unknown() -> None:
 
 def test_a_peak_needs_a_context() -> None:
     predicted = predict_gpu_memory(small("ncf"))
-    row = GpuMemoryRow("ncf", 16, 1000, KnownGpu("A100", None), predicted)
+    row = GpuMemoryRow(small("ncf"), KnownGpu("A100", None), predicted)
     assert row.peak_bytes is None
     with_context = replace(row, gpu=KnownGpu("A100", 400 * MIB))
     assert with_context.peak_bytes == 400 * MIB + predicted.reserved_bytes

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,8 +10,9 @@ import torch
 
 from rmixer import precision
 from rmixer.errors import InputError
+from rmixer.models.registry import MODELS
 from rmixer.training.step import TrainingStep
-from rmixer.workload import Job
+from rmixer.workload import Job, job_of
 
 JOB = Job("job", "criteo_dlrm", 20, 32, "adam", 0.001, 0, rows_cap=1000)
 BF16 = Job("job", "criteo_dlrm", 20, 32, "adam", 0.001, 0, rows_cap=1000, precision="bf16")
@@ -50,3 +52,17 @@ def test_it_learns_nearly_as_in_single_precision(monkeypatch: pytest.MonkeyPatch
     assert half.loss() != full.loss()
     assert half.evaluate(10)["loss"] == pytest.approx(full.evaluate(10)["loss"], rel=0.05)
     assert all(value.dtype is not torch.bfloat16 for value in half.state_dict().values())
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_every_model_trains_in_mixed_precision(model: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its loss is that of single precision but for rounding, before and after a step."""
+    monkeypatch.setattr(precision, "cpu_has_bf16", lambda: True)
+    job = replace(job_of(model), batch=16, rows_cap=100)
+    full, half = TrainingStep(job), TrainingStep(replace(job, precision="bf16"))
+    for _ in range(2):
+        full.run()
+        half.run()
+        assert half.loss() == pytest.approx(full.loss(), rel=0.05, abs=0.01)
+    assert half.evaluate(1)["loss"] == pytest.approx(full.evaluate(1)["loss"], rel=0.05, abs=0.01)
+    assert all(values.isfinite().all() for values in half.state_dict().values())
