@@ -8,16 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
 import numpy as np
 
 from profiles.modelled_gpu import KERNEL_GAP_US
 from profiles.operators import LaneSum, Times
+from profiles.same_operators import check_same_operators
 from profiles.trace_reading import INPUT_MARK, Called
 from profiles.traces.device_steps import TIMES
 from profiles.work.operator_formulas import NOTHING, OperatorWork
-from rmixer.errors import RunFailed
 from rmixer.lanes import PHASES
 from rmixer.operator_cost import OperatorCost
 
@@ -168,8 +169,8 @@ def merge_device(
     the host is quicker by and the GPU is not, the host waits longer, where it waits at all.
     """
     first = profiled[0]
-    if any((b["rows"], b["names"]) != (first["rows"], first["names"]) for b in profiled):
-        raise RunFailed("the step does not run the same operators every time")
+    for block in profiled:
+        check_same_operators(_by_lane(first), _by_lane(block))
     raw = {name: np.concatenate([b["times"][name] for b in profiled]) for name in TIMES}
     own, on_gpu = (np.array([at == lane for _, at in first["rows"]]) for lane in ("cpu", "gpu"))
     # A stalled machine during one operator says nothing about the operator.
@@ -207,12 +208,19 @@ def _ratio(part: Times, whole: Times) -> Times:
     return np.divide(part, whole, out=np.zeros_like(whole), where=whole > 0)
 
 
+def _by_lane(block: dict[str, Any]) -> list[str]:
+    """What each row of ``block`` runs, and where."""
+    return [
+        f"{'+'.join(block['names'][place]) or 'a launch'} ({lane}, operator {place})"
+        for place, lane in block["rows"]
+    ]
+
+
 def _operations(
     calls: Sequence[Called], operators: Sequence[str], names: Sequence[Sequence[str]]
 ) -> list[Operation]:
     """The structure's ``calls`` by the operator that each is, or lies in."""
-    if [name for each in names for name in each] != [call.name for call in calls]:
-        raise RunFailed("the step does not run the same operators every time")
+    check_same_operators([call.name for call in calls], list(chain.from_iterable(names)))
     found: list[Operation] = []
     taken, phase = 0, PHASES[0]
     for name, each in zip(operators, names, strict=True):

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from profiles.same_operators import check_same_operators
 from profiles.trace_reading import INPUT_MARK, Called
 from profiles.work.operator_formulas import NOTHING
-from rmixer.errors import RunFailed
 from rmixer.operator_cost import OperatorCost
 from rmixer.profile import Leftover
 
@@ -90,8 +90,8 @@ def merge_operators(
     operators lengthen the gap.
     """
     names = [call.name for call in calls]
-    if any(block["names"] != names for block in profiled):
-        raise RunFailed("the step does not run the same operators every time")
+    for block in profiled:
+        check_same_operators(names, block["names"])
     durations = np.concatenate([block["durations"] for block in profiled])
     gaps = np.concatenate([block["gaps"] for block in profiled])
     nested = profiled[0]["events"] - 0.5

@@ -13,12 +13,12 @@ from typing import Any
 
 import numpy as np
 
+from profiles.same_operators import check_same_operators
 from profiles.trace_reading import INPUT_MARK
 from profiles.traces.host_calls import HostCall, Node
 from profiles.traces.host_trace import read_host_trace
 from profiles.traces.lane_rows import LaneRow, Lanes, lane_of
 from profiles.traces.trace_events import DEVICE_WORK, TraceEvent
-from rmixer.errors import RunFailed
 
 TIMES = ("busy", "gap_before", "host", "t1", "t2", "t3", "t4", "t5", "wait")
 """Of a :class:`~profiles.traces.lane_rows.LaneRow`, here in microseconds."""
@@ -47,8 +47,8 @@ def device_steps(events: Sequence[TraceEvent], skipped: int = 0) -> dict[str, An
         counts.append([each for rows in by_step[-1] for each in count.counts(rows)])
     by_step, counts = by_step[skipped:], counts[skipped:]
     signature = _signature(by_step[0])
-    if any(_signature(step) != signature for step in by_step):
-        raise RunFailed("the step does not run the same operators every time")
+    for step in by_step:
+        check_same_operators(signature, _signature(step))
     flat = [[row for rows in step for row in rows] for step in by_step]
     inside, before, between = np.array(counts[0], dtype=np.float64).T
     return {
@@ -76,8 +76,8 @@ def outermost_names(node: Node) -> Iterator[str]:
             yield from outermost_names(child)
 
 
-def _signature(step: Sequence[Sequence[LaneRow]]) -> list[tuple[str, str]]:
-    return [(row.call.name, row.lane) for rows in step for row in rows]
+def _signature(step: Sequence[Sequence[LaneRow]]) -> list[str]:
+    return [f"{row.call.name} ({row.lane})" for rows in step for row in rows]
 
 
 class _HostEvents:

@@ -7,7 +7,8 @@ from rmixer.testing.recording import Call, read_backs, recorded
 from rmixer.training.nested import tensors_in
 from rmixer.training.own_step import OwnStep
 
-_STEPS = 3
+_STEPS = 20
+"""Of small batches; a profile sees hundreds of steps."""
 _WHY = (
     "so that a step could not be captured in a CUDA graph; it trains and is profiled all the same"
 )

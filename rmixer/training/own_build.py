@@ -102,6 +102,11 @@ def _first_wrong(own: OwnModel) -> tuple[str, str] | None:
         return "module", "a torch.nn.Module"
     if not any(parameter.requires_grad for parameter in own.module.parameters()):
         return "module", "a torch.nn.Module with parameters that require a gradient"
+    if any(values.is_meta for values in (*own.module.parameters(), *own.module.buffers())):
+        return "module", (
+            "a torch.nn.Module whose parameters and buffers have values: some of this one's are on "
+            "the meta device (`module.to_empty(device='cpu')`, and initialise them)"
+        )
     if not isinstance(own.batches, Iterable):
         return "batches", "an iterable of batches: a list, a DataLoader, an object with __iter__"
     if not callable(own.loss):

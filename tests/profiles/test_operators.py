@@ -80,7 +80,8 @@ def test_a_step_in_which_the_machine_stalled_is_left_out() -> None:
 
 def test_a_step_that_changes_is_refused() -> None:
     other = {**ONE, "names": ["rmixer::input", "aten::mm", "aten::bmm"]}
-    with pytest.raises(RunFailed, match="same operators every time"):
+    told = "same operators every time: where one runs aten::mm, another runs aten::bmm"
+    with pytest.raises(RunFailed, match=told):
         merge_operators(CALLS, [ONE, other], event_us=0.0, threads=1)
 
 

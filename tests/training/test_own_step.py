@@ -223,6 +223,7 @@ def test_batches_that_cannot_be_started_again() -> None:
     [
         ({"module": "net"}, "module of OwnModel: found str; allowed: a torch.nn.Module"),
         ({"module": nn.ReLU()}, "found ReLU; allowed: a torch.nn.Module with parameters that"),
+        ({"module": nn.Linear(2, 1, device="meta")}, "some of this one's are on the meta device"),
         ({"batches": 3}, "batches of OwnModel: found int; allowed: an iterable of batches"),
         ({"loss": None}, r"loss of OwnModel: found None; allowed: a function of \(module, batch\)"),
         (
