@@ -18,6 +18,7 @@ import os
 import struct
 import sys
 import time
+import weakref
 from importlib.machinery import ModuleSpec, PathFinder
 from importlib.util import module_from_spec
 from types import FrameType, ModuleType
@@ -27,9 +28,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 BY_OPTIMIZER, BY_CALL = 1, 2
-RECORD = struct.Struct("<IIQd")
-"""The process, whether an optimizer or a call, the optimizer's number, and the monotonic clock in
-seconds."""
+RECORD = struct.Struct("<IIQQd")
+"""The process, whether an optimizer or a call, the optimizer's number, where its first parameter
+lies (0: nobody knows), and the monotonic clock in seconds."""
 
 _path = os.environ.get("RMIXER_STEPS_FILE", "")
 _file: list[tuple[int, int, int]] = []
@@ -37,19 +38,24 @@ _file: list[tuple[int, int, int]] = []
 _running: dict[int, FrameType] = {}
 """By optimizer, the frame of its step; not of one that another optimizer's step has called."""
 _steps: dict[int, int] = {}
+_numbers: dict[int, tuple[weakref.ref[object], int]] = {}
+"""By where an optimizer lies: it, as long as it is there, and its number."""
+_next = [1]
 
 
 def called() -> None:
     """The program said ``rmixer.step()``."""
-    _append(BY_CALL, 0)
+    _append(BY_CALL, 0, 0)
 
 
-def _append(kind: int, optimizer: int) -> None:
+def _append(kind: int, optimizer: int, parameter: int) -> None:
     with contextlib.suppress(OSError):
         if not _is_open():
             descriptor = os.open(_path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
             _file[:] = [(descriptor, *_place(descriptor))]
-        os.write(_file[0][0], RECORD.pack(os.getpid(), kind, optimizer, time.monotonic()))
+        os.write(
+            _file[0][0], RECORD.pack(os.getpid(), kind, optimizer, parameter, time.monotonic())
+        )
 
 
 def _is_open() -> bool:
@@ -65,9 +71,24 @@ def _place(descriptor: int) -> tuple[int, int]:
 
 
 def _stepped(optimizer: object) -> None:
-    number = id(optimizer)
-    _steps[number] = _steps.get(number, 0) + 1
-    _append(BY_OPTIMIZER, number)
+    _steps[id(optimizer)] = _steps.get(id(optimizer), 0) + 1
+    parameter = 0
+    with contextlib.suppress(Exception):  # a wrapper may have other groups, or none
+        parameter = id(optimizer.param_groups[0]["params"][0])  # type: ignore[attr-defined]
+    _append(BY_OPTIMIZER, _number(optimizer), parameter)
+
+
+def _number(optimizer: object) -> int:
+    """In the order of their first steps, so that one is not taken for another that lay there."""
+    known, number = _numbers.get(id(optimizer), (None, 0))
+    if known is None or known() is not optimizer:
+        try:
+            _numbers[id(optimizer)] = weakref.ref(optimizer), _next[0]
+        except TypeError:  # nothing can be told of when it ends
+            return id(optimizer)
+        number = _next[0]
+        _next[0] += 1
+    return number
 
 
 def _within_a_step(frame: FrameType | None) -> bool:

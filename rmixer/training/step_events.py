@@ -13,11 +13,13 @@ from rmixer.step_hook.sitecustomize import BY_CALL, RECORD
 @dataclass(frozen=True)
 class StepEvent:
     """An optimizer made a step, or (``called``) the program said ``rmixer.step()``, in process
-    ``pid`` at ``at_s`` of the machine's monotonic clock. ``optimizer`` tells optimizers apart."""
+    ``pid`` at ``at_s`` of the machine's monotonic clock. ``optimizer`` tells optimizers apart, and
+    ``parameter`` their first parameters; 0 where that is not known."""
 
     pid: int
     called: bool
     optimizer: int
+    parameter: int
     at_s: float
 
 
@@ -39,8 +41,8 @@ class StepEvents:
             return self._events
         whole = len(data) - len(data) % RECORD.size
         self._read_bytes += whole
-        for pid, kind, optimizer, at_s in RECORD.iter_unpack(data[:whole]):
-            self._events.append(StepEvent(pid, kind == BY_CALL, optimizer, at_s))
+        for pid, kind, optimizer, parameter, at_s in RECORD.iter_unpack(data[:whole]):
+            self._events.append(StepEvent(pid, kind == BY_CALL, optimizer, parameter, at_s))
         return self._events
 
 
@@ -51,7 +53,8 @@ def step_ends(events: Iterable[StepEvent]) -> list[float]:
     2. Otherwise a step is a *round* of its optimizers: it ends with the last optimizer that steps
        before one of them steps again. Two optimizers in turn make one step together, a critic
        that is trained five times for each time of its generator makes five. The round that is
-       under way counts once it has as many optimizers as the one before.
+       under way counts once it has as many optimizers as the one before. An optimizer that
+       begins with the parameter of another one, which never steps again, is the same made anew.
     3. Of several processes that step, the one with most of these events counts, the first
        of equals: data parallel processes make the same steps together.
     """
@@ -66,13 +69,30 @@ def step_ends(events: Iterable[StepEvent]) -> list[float]:
 
 
 def _rounds(events: Sequence[StepEvent]) -> list[float]:
+    first_of = _made_anew(events)
     ends: list[float] = []
     stepped: set[int] = set()
     before, last_s = 0, 0.0
     for event in events:
-        if event.optimizer in stepped:
+        optimizer = first_of[event.optimizer]
+        if optimizer in stepped:
             ends.append(last_s)
             before, stepped = len(stepped), set()
-        stepped.add(event.optimizer)
+        stepped.add(optimizer)
         last_s = event.at_s
     return [*ends, last_s] if len(stepped) >= before else ends
+
+
+def _made_anew(events: Sequence[StepEvent]) -> dict[int, int]:
+    """By optimizer, the first one that it continues: itself, if it continues none."""
+    last = {event.optimizer: place for place, event in enumerate(events)}
+    first_of: dict[int, int] = {}
+    latest: dict[int, int] = {}
+    for place, event in enumerate(events):
+        if event.optimizer in first_of:
+            continue
+        older = latest.get(event.parameter, event.optimizer) if event.parameter else event.optimizer
+        continues = last[older] < place
+        first_of[event.optimizer] = first_of[older] if continues else event.optimizer
+        latest[event.parameter] = event.optimizer
+    return first_of

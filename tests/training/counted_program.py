@@ -181,6 +181,37 @@ def schedule_of_rates() -> None:
         schedule.step()
 
 
+@way(steps=5)
+def made_anew_for_each_step() -> None:
+    layer = nn.Linear(4, 1)
+    for _ in range(5):
+        optimizer = sgd(layer)
+        back(layer)
+        optimizer.step()
+
+
+@way(steps=9)
+def made_anew_after_three_steps() -> None:
+    layer = nn.Linear(4, 1)
+    for _ in range(3):
+        optimizer = sgd(layer)
+        schedule = torch.optim.lr_scheduler.StepLR(optimizer, 1)
+        for _ in range(3):
+            back(layer)
+            optimizer.step()
+            schedule.step()
+
+
+@way(steps=4)
+def two_made_anew_for_each_step() -> None:
+    layers = [nn.Linear(4, 4), nn.Linear(4, 1)]
+    for _ in range(4):
+        optimizers = [sgd(layer) for layer in layers]
+        back(nn.Sequential(*layers))
+        for optimizer in optimizers:
+            optimizer.step()
+
+
 @way(steps=3)
 def step_that_fails_once() -> None:
     layer = nn.Linear(4, 1)

@@ -11,8 +11,9 @@ from rmixer.training.step_events import StepEvent, StepEvents, step_ends
 
 
 def optimizers(names: str, pid: int = 1, start: int = 0) -> list[StepEvent]:
-    """One event a letter, a second apart; the letter says which optimizer."""
-    return [StepEvent(pid, False, ord(name), float(start + at)) for at, name in enumerate(names)]
+    """One event a letter, a second apart; the letter says which optimizer. Their parameters are
+    unknown."""
+    return [StepEvent(pid, False, ord(name), 0, float(start + at)) for at, name in enumerate(names)]
 
 
 @pytest.mark.parametrize(
@@ -31,8 +32,29 @@ def test_a_step_is_a_round_of_optimizers(names: str, ends_s: list[float]) -> Non
     assert step_ends(optimizers(names)) == ends_s
 
 
+@pytest.mark.parametrize(
+    ("names", "parameters", "ends_s"),
+    [
+        ("AABBCC", "111111", [0, 1, 2, 3, 4, 5]),  # made anew after every second step
+        ("ABCD", "1111", [0, 1, 2, 3]),  # and after each
+        ("ABCDEF", "121212", [1, 3, 5]),  # two of them, each made anew for each step
+        ("ABABCBCB", "12121212", [1, 3, 5, 7]),  # one of two is made anew
+        ("ABABAB", "111111", [1, 3, 5]),  # two that share a parameter
+        ("AABBB", "11222", [0, 2, 3, 4]),  # another part is trained
+    ],
+)
+def test_an_optimizer_made_anew_is_the_one_before(
+    names: str, parameters: str, ends_s: list[float]
+) -> None:
+    events = [
+        StepEvent(1, False, ord(name), int(parameter), float(at))
+        for at, (name, parameter) in enumerate(zip(names, parameters, strict=True))
+    ]
+    assert step_ends(events) == ends_s
+
+
 def test_of_a_program_that_says_when_steps_end_its_word_alone_counts() -> None:
-    said = [StepEvent(1, True, 0, at_s) for at_s in (2.5, 5.5)]
+    said = [StepEvent(1, True, 0, 0, at_s) for at_s in (2.5, 5.5)]
     assert step_ends([*optimizers("ABABAB"), *said]) == [2.5, 5.5]
 
 
@@ -47,8 +69,8 @@ def test_a_record_that_is_half_written_is_read_when_it_is_whole(tmp_path: Path) 
     path = tmp_path / "steps"
     events = StepEvents(path)
     assert events.read() == []
-    first, second = RECORD.pack(7, BY_OPTIMIZER, 5, 1.5), RECORD.pack(7, BY_CALL, 0, 2.5)
+    first, second = RECORD.pack(7, BY_OPTIMIZER, 5, 9, 1.5), RECORD.pack(7, BY_CALL, 0, 0, 2.5)
     path.write_bytes(first + second[:10])
-    assert events.read() == [StepEvent(7, False, 5, 1.5)]
+    assert events.read() == [StepEvent(7, False, 5, 9, 1.5)]
     path.write_bytes(first + second)
-    assert events.read() == [StepEvent(7, False, 5, 1.5), StepEvent(7, True, 0, 2.5)]
+    assert events.read() == [StepEvent(7, False, 5, 9, 1.5), StepEvent(7, True, 0, 0, 2.5)]
