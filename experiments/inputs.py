@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from profiles.batches.batch_prediction import predict_batch
 from profiles.batches.known_sizes import TooFewSizesError
+from profiles.batches.left_out import each_left_out
 from profiles.disturbance import report_disturbed
 from profiles.memory.feasible import check_samples
 from profiles.provenance import report_provenance
@@ -81,8 +82,21 @@ def _predicted(
     known = predicted.predicted_from
     beyond = max(identity.batch / max(known), min(known) / identity.batch)
     far = f", which it is {beyond:.3g} times beyond" if beyond > 1 else ""
-    report(f"{identity.key}: not profiled, predicted from batches {sizes}{far}")
+    error = _expected_error([p for p in others if p.identity.batch in known], machine)
+    expected = ""
+    if error is not None:
+        expected = f"; each of these is predicted within {error:.1%} from the others"
+    report(f"{identity.key}: not profiled, predicted from batches {sizes}{far}{expected}")
     return predicted
+
+
+def _expected_error(profiles: Sequence[ModelProfile], machine: Machine) -> float | None:
+    """The largest error of ``profiles`` of one model, each as the others predict it; None where
+    they are too few to tell."""
+    try:
+        return max((abs(each.error) for each in each_left_out(profiles, machine)), default=None)
+    except TooFewSizesError:
+        return None
 
 
 def _of_other_code(

@@ -7,6 +7,7 @@ the machine has profiles of three batches or more. Nothing is measured anew.
 from __future__ import annotations
 
 import statistics
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,13 +16,15 @@ from rich import box
 from rich.table import Table
 
 from experiments.bench.step_speed import as_text
-from profiles.batches.batch_prediction import predict_batch, same_but_batch
+from profiles.batches.batch_prediction import same_but_batch
+from profiles.batches.left_out import LeftOut, each_left_out, left_out
 from profiles.store import Store
 from rmixer.files import write_json, write_text
 from rmixer.machine import Machine
 from rmixer.profile import ModelProfile
 
 GOAL = 0.08
+_PLACES = ("", " (beyond)", " (two beyond)")
 
 
 @click.command()
@@ -32,7 +35,7 @@ def main(machine: str | None, out: Path | None) -> None:
     store = Store()
     known = store.machine(machine) if machine else store.this_machine()
     found = families(store.profiles(known.name))
-    rows = [row for family in found for row in left_out(family, known)]
+    rows = [row for family in found for row in compared(family, known)]
     if not rows:
         allowed = "one model at three batches: `rmixer profile run MODEL --batch B1 --batch B2 ...`"
         raise click.UsageError(f"machine {known.name}: no profiles; allowed: {allowed}")
@@ -56,29 +59,35 @@ def families(profiles: list[ModelProfile]) -> list[list[ModelProfile]]:
     return [family for family in found if len(family) > 2]
 
 
-def left_out(family: list[ModelProfile], machine: Machine) -> list[dict[str, Any]]:
-    """A row for each member and thread count; ``error`` is (predicted - measured) / measured."""
-    rows = []
-    for profile in family:
-        others = [other for other in family if other is not profile]
-        predicted = predict_batch(others, profile.identity, machine)
-        known = predicted.predicted_from
-        batch = profile.identity.batch
-        for cost in predicted.steps:
-            measured = profile.step(cost.device, cost.threads)
-            row = {
-                "model": profile.identity.model,
-                "batch": batch,
-                "from": list(known),
-                "beyond": not min(known) < batch < max(known),
-                "threads": cost.threads,
-                "predicted_ms": cost.mean_us / 1e3,
-                "measured_ms": measured.mean_us / 1e3,
-                "error": cost.mean_us / measured.mean_us - 1.0,
-                "repeatability": measured.repeatability,
-            }
-            rows.append(row)
-    return rows
+def compared(family: Sequence[ModelProfile], machine: Machine) -> list[dict[str, Any]]:
+    """A row for each member and count of threads, from all others; of a family of four or more also
+    the first and the last without the one beside it."""
+    found = list(each_left_out(family, machine))
+    if len(family) > 3:
+        found += [*left_out(family[0], family[2:], machine)]
+        found += [*left_out(family[-1], family[:-2], machine)]
+    beside = {family[0].identity.batch: family[1], family[-1].identity.batch: family[-2]}
+    return [
+        {
+            "model": each.profile.identity.model,
+            "batch": each.profile.identity.batch,
+            "from": list(each.known),
+            "beyond": _beyond(each, beside),
+            "threads": each.predicted.threads,
+            "predicted_ms": each.predicted.mean_us / 1e3,
+            "measured_ms": each.measured.mean_us / 1e3,
+            "error": each.error,
+            "repeatability": each.measured.repeatability,
+        }
+        for each in found
+    ]
+
+
+def _beyond(row: LeftOut, beside: Mapping[int, ModelProfile]) -> int:
+    """How many of the profiled sizes away from those that it is predicted from, 0 between them."""
+    if not row.beyond:
+        return 0
+    return 1 if beside[row.profile.identity.batch].identity.batch in row.known else 2
 
 
 def present(rows: list[dict[str, Any]]) -> str:
@@ -90,7 +99,7 @@ def present(rows: list[dict[str, Any]]) -> str:
     for row in rows:
         table.add_row(
             row["model"],
-            str(row["batch"]) + (" (beyond)" if row["beyond"] else ""),
+            f"{row['batch']}{_PLACES[row['beyond']]}",
             " ".join(map(str, row["from"])),
             str(row["threads"]),
             f"{row['predicted_ms']:.2f}",
@@ -100,18 +109,13 @@ def present(rows: list[dict[str, Any]]) -> str:
         )
     lines = [as_text(table, 110)]
     for threads in sorted({row["threads"] for row in rows}):
-        for name, chosen in (("between", False), ("beyond", True)):
-            errors = [
-                abs(row["error"])
-                for row in rows
-                if row["beyond"] is chosen and row["threads"] == threads
-            ]
-            if errors:
+        for beyond, name in enumerate(("between the others", "beyond them", "two sizes beyond")):
+            chosen = [row for row in rows if (row["beyond"], row["threads"]) == (beyond, threads)]
+            if errors := [abs(row["error"]) for row in chosen]:
                 within = sum(error <= GOAL for error in errors)
                 lines.append(
-                    f"{threads} thread(s), {name} the others: median error "
-                    f"{statistics.median(errors):.1%}, worst {max(errors):.1%}, {within} of "
-                    f"{len(errors)} within {GOAL:.0%}"
+                    f"{threads} thread(s), {name}: median error {statistics.median(errors):.1%}, "
+                    f"worst {max(errors):.1%}, {within} of {len(errors)} within {GOAL:.0%}"
                 )
     return "\n".join(lines)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from experiments.bench.batch_sizes import families, left_out, present
+from experiments.bench.batch_sizes import compared, families, present
 from rmixer.profile import ModelProfile
 from sim.made_up import make_machine, make_operator, make_profile, make_step
 
@@ -27,11 +27,14 @@ def test_each_is_predicted_from_the_others() -> None:
         profile(batch, (100.0 + 10.0 * batch) * (1.1 if batch == 256 else 1.0))
         for batch in (64, 128, 256, 512)
     ]
-    first, _, odd, last = left_out(family, make_machine())
-    assert (odd["from"], odd["beyond"]) == ([64, 128, 512], False)
+    first, _, odd, last, far_below, far_above = compared(family, make_machine())
+    assert (odd["from"], odd["beyond"]) == ([64, 128, 512], 0)
     assert odd["error"] == pytest.approx(1 / 1.1 - 1)
-    assert (first["from"], first["beyond"]) == ([128, 256, 512], True)
-    assert last["beyond"]
-    text = present(left_out(family, make_machine()))
-    assert "between the others" in text
-    assert "1 of 2 within 8%" in text
+    assert (first["from"], first["beyond"]) == ([128, 256, 512], 1)
+    assert last["beyond"] == 1
+    assert (far_below["batch"], far_below["from"], far_below["beyond"]) == (64, [256, 512], 2)
+    assert (far_above["batch"], far_above["from"], far_above["beyond"]) == (512, [64, 128], 2)
+    assert far_above["error"] == pytest.approx(0.0)
+    text = present(compared(family, make_machine()))
+    assert "1 of 2 within 8%" in text.split("between the others")[1]
+    assert "two sizes beyond" in text

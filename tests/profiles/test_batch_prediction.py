@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from experiments.inputs import inputs_of
 from profiles.batches.batch_prediction import predict_batch
+from profiles.batches.left_out import each_left_out
 from profiles.store import Store
 from rmixer.cost_identity import cost_identity
 from rmixer.errors import InputError
@@ -263,3 +264,21 @@ def test_a_prediction_says_which_profiles_it_rests_on(tmp_path: Path) -> None:
         far = f"predicted from batches 128 and 512, which it is {times} times beyond"
         assert any(line.endswith(far) for line in said)
         said.clear()
+
+
+def test_a_prediction_says_how_well_its_sizes_predict_each_other(tmp_path: Path) -> None:
+    """128 takes a tenth longer than the line through the others, so that these predict it 1/11
+    too short."""
+    store = Store(tmp_path / "own", tmp_path / "recorded")
+    store.save_machine(make_machine())
+    longer = affine(128)
+    steps = tuple(replace(step, mean_us=1.1 * step.mean_us) for step in longer.steps)
+    for profile in (affine(64), replace(longer, steps=steps), affine(256)):
+        store.save(profile)
+    said: list[str] = []
+    inputs_of(make_workload(make_job(batch=512)), "made-up", store, said.append)
+    (line,) = [each for each in said if "each of these" in each]
+    told = float(line.split("within ")[1].split("%")[0])
+    assert told >= 100 / 11 - 0.05
+    worst = max(abs(each.error) for each in each_left_out(store.profiles("made-up"), MACHINE))
+    assert told == pytest.approx(100 * worst, abs=0.05)

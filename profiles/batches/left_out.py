@@ -1,0 +1,49 @@
+"""How well sizes that were profiled are predicted from the others: the error that can be expected
+of a size that was not."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+from profiles.batches.batch_prediction import predict_batch
+from rmixer.machine import Machine
+from rmixer.profile import ModelProfile, StepCost
+
+
+class LeftOut(NamedTuple):
+    """A step of ``profile`` as it was ``measured``, and as profiles of the sizes ``known`` predict
+    it."""
+
+    profile: ModelProfile
+    known: tuple[int, ...]
+    predicted: StepCost
+    measured: StepCost
+
+    @property
+    def error(self) -> float:
+        """(predicted - measured) / measured."""
+        return self.predicted.mean_us / self.measured.mean_us - 1.0
+
+    @property
+    def beyond(self) -> bool:
+        """Whether the size is not between the others."""
+        return not min(self.known) < self.profile.identity.batch < max(self.known)
+
+
+def left_out(
+    profile: ModelProfile, others: Sequence[ModelProfile], machine: Machine
+) -> Iterator[LeftOut]:
+    """Each step of ``profile``, as ``others`` of the same model predict it. Raises
+    :class:`~profiles.batches.known_sizes.TooFewSizesError` where they are too few."""
+    predicted = predict_batch(others, profile.identity, machine)
+    measured = {(cost.device, cost.threads): cost for cost in profile.steps}
+    for cost in predicted.steps:
+        if (place := (cost.device, cost.threads)) in measured:
+            yield LeftOut(profile, predicted.predicted_from, cost, measured[place])
+
+
+def each_left_out(profiles: Sequence[ModelProfile], machine: Machine) -> Iterator[LeftOut]:
+    """Each of ``profiles`` as the others predict it; raises as :func:`left_out`."""
+    for profile in profiles:
+        yield from left_out(profile, [o for o in profiles if o is not profile], machine)
