@@ -55,8 +55,12 @@ def check_memory(
         ]
         if not needs:
             names = ", ".join(device.name for device in devices)
-            found = f"a profile without memory figures for {names}"
-            raise InputError(where, job.id, found, "one for a device in use: profile it there")
+            known = " and ".join(sorted(peaks)) or "no device"
+            found = f"a profile of {known}, without memory figures for {names}"
+            remedy = (
+                "a machine with its device (`--machine`)" if job.profile else "profile it there"
+            )
+            raise InputError(where, job.id, found, f"one for a device in use: {remedy}")
         free = {device.name: device.memory_bytes - held.get(device.name, 0) for device in devices}
         if not any(need < free[device.name] for device, need in needs):
             found = "1.2 x peak memory of " + ", ".join(

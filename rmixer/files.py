@@ -16,6 +16,7 @@ import re
 import types
 import typing
 from collections.abc import Sequence
+from decimal import Decimal
 from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, NoReturn, TypeVar
@@ -146,7 +147,10 @@ def _without_none(kind: Any) -> Any:
 
 def shown(value: object) -> str:
     """``value`` as a message shows it, cut where it is long."""
-    text = json.dumps(value) if value is None or isinstance(value, bool) else repr(value)
+    if value is None or isinstance(value, bool):
+        text = json.dumps(value)
+    else:
+        text = str(value) if isinstance(value, Decimal) else repr(value)
     return text if len(text) <= 80 else text[:77] + "..."
 
 

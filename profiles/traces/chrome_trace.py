@@ -5,13 +5,14 @@ from __future__ import annotations
 import gzip
 import hashlib
 import json
+import math
 import sys
 import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 from profiles.traces.event_arguments import Arguments, recorded_arguments
 from profiles.traces.event_names import is_text, printable
@@ -96,13 +97,10 @@ def _text(path: Path, content: bytes) -> str:
 
 def _parsed(path: Path, text: str, take: Callable[[Any], None]) -> Any:
     """The document but for its events, which ``take`` is given."""
-
-    def not_finite(name: str) -> NoReturn:
-        raise InputError(path, "", name, "finite numbers")
-
     try:
-        # As decimal numbers: microseconds since 1970 have no room for nanoseconds in a float.
-        decoder = json.JSONDecoder(parse_float=Decimal, parse_constant=not_finite)
+        # As decimal numbers: microseconds since 1970 have no room for nanoseconds in a float. What
+        # is not finite is told where it matters, with its event.
+        decoder = json.JSONDecoder(parse_float=Decimal, parse_constant=Decimal)
         return read_listed(text, "traceEvents", take, decoder)
     except json.JSONDecodeError as error:
         found = f"{error.msg} (the file may be truncated)"
@@ -177,7 +175,7 @@ class _Events:
 def _nanoseconds(path: Path, key: str, value: Any) -> int:
     """A time in microseconds as whole nanoseconds."""
     usable = isinstance(value, int | Decimal) and not isinstance(value, bool)
-    if not usable or value < 0 or value >= 10**18:
+    if not usable or not math.isfinite(value) or value < 0 or value >= 10**18:
         found = "nothing" if value is None else str(value) if usable else shown(value)
         raise InputError(path, key, found, "a number of microseconds >= 0")
     exact: int = round(value * 1000)

@@ -17,7 +17,7 @@ from profiles.traces.chrome_trace import read_chrome_trace
 from profiles.traces.host_calls import HostCall
 from profiles.traces.host_trace import HostTrace, read_host_trace, tie
 from profiles.traces.lane_rows import LaneRow, Lanes
-from profiles.traces.trace_checks import check_launches, check_nesting, check_steps
+from profiles.traces.trace_checks import check_launches, check_nesting, check_once, check_steps
 from profiles.traces.trace_steps import Steps, find_steps
 from profiles.traces.trace_work import KnownWork, recorded_shapes, recorded_work
 from rmixer.errors import InputError
@@ -46,6 +46,7 @@ def _imported(path: Path, name: str, marker: str | None) -> ImportedProfile:
     trace = read_chrome_trace(path)
     check_nesting(trace)
     check_launches(trace)
+    check_once(trace)
     host = read_host_trace(trace.events)
     steps = find_steps(trace, host.calls, marker)
     check_steps(trace, steps, host.calls)

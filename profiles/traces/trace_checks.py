@@ -48,6 +48,20 @@ def check_launches(trace: ChromeTrace) -> None:
             raise InputError(trace.path, _named(event), found, "one of its own")
 
 
+def check_once(trace: ChromeTrace) -> None:
+    """Raise :class:`InputError` for work of a GPU that is there twice: of the same launch, stream,
+    name and times."""
+    seen: set[tuple[int, str, str, int, int]] = set()
+    for event in trace.events:
+        if event.category not in DEVICE_WORK or event.correlation < 1 or not event.duration_ns:
+            continue
+        times = (event.start_ns, event.duration_ns)
+        work = (event.correlation, event.thread, event.name, *times)
+        if work in seen:
+            raise InputError(trace.path, _named(event), "the same event twice", "each event once")
+        seen.add(work)
+
+
 def check_steps(trace: ChromeTrace, steps: Steps, calls: Sequence[HostCall]) -> None:
     """Raise :class:`InputError` for steps that overlap, and for an operator among ``calls`` that
     goes on after the step in which it begins."""

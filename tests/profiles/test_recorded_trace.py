@@ -98,7 +98,12 @@ def test_what_a_terminal_would_obey_is_written_out(tmp_path: Path) -> None:
         (changed(dur="long"), "traceEvents.1.dur (aten::mm): found 'long'; allowed: a number of "),
         (changed(dur=True), "traceEvents.1.dur (aten::mm): found true; allowed: a number of micr"),
         (changed(dur=1e300), "traceEvents.1.dur (aten::mm): found 1E+300; allowed: a number of m"),
-        (changed(dur=float("nan")), "found NaN; allowed: finite numbers"),
+        (changed(dur=float("nan")), "traceEvents.1.dur (aten::mm): found NaN; allowed: a number "),
+        (changed(ts=float("-inf")), "traceEvents.1.ts (aten::mm): found -Infinity; allowed: a nu"),
+        (
+            changed(args={"Sequence number": float("inf")}),
+            "traceEvents.1.args.Sequence number: found Infinity; allowed: a whole number",
+        ),
         (changed(cat=["cpu_op"]), "traceEvents.1.cat: found ['cpu_op']; allowed: the name of a c"),
         (changed(name=7), "traceEvents.1.name: found 7; allowed: the name of an event"),
         (changed(args=[1]), "traceEvents.1.args: found [1]; allowed: a mapping"),

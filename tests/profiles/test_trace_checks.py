@@ -85,3 +85,12 @@ def test_arguments_that_an_operator_cannot_have_tell_nothing_of_its_work(tmp_pat
     steps = [{**each, "args": one} if each["name"] == "aten::mm" else each for each in STEPS]
     (product,) = {row.operator: row for row in imported(tmp_path, steps).operators}.values()
     assert (product.shapes, product.flops, product.read_bytes) == ("2x3", None, None)
+
+
+def test_work_of_a_gpu_that_is_there_twice(tmp_path: Path) -> None:
+    events = two_steps()
+    (kernel, *_) = [each for each in events if each["cat"] == "kernel"]
+    with pytest.raises(InputError, match="the same event twice; allowed: each event once"):
+        imported(tmp_path, [*events, dict(kernel)])
+    other = {**kernel, "tid": "another stream"}
+    imported(tmp_path, [*events, other])

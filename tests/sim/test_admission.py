@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from rmixer.admission import check_memory
+from rmixer.cost_identity import cost_identity
 from rmixer.errors import InputError
 from rmixer.layout import even_layout
 from sim.made_up import GIB, by_key, make_job, make_machine, make_profile, make_step, make_workload
@@ -45,5 +48,16 @@ def test_a_job_without_a_profile_or_one_for_the_device():
     layout = even_layout(machine, 1, 1)
     with pytest.raises(InputError, match=r"job-0.*no profile criteo_dlrm-b256-"):
         check_memory(make_workload(make_job()), {}, machine, layout)
-    with pytest.raises(InputError, match=r"job-0.*without memory figures for gpu:0"):
+    told = r"job-0.*a profile of cpu, without memory figures for gpu:0.*profile it there"
+    with pytest.raises(InputError, match=told):
         check_memory(make_workload(make_job()), by_key(make_profile()), machine, layout)
+
+
+def test_an_imported_profile_of_a_device_that_is_not_there():
+    job = replace(make_job(), model="traced", profile="traced", source="0")
+    imported = replace(make_profile(), identity=cost_identity(job))
+    machine = make_machine(gpus=1)
+    with pytest.raises(InputError, match=r"a profile of cpu, .*for gpu:0.*`--machine`"):
+        check_memory(
+            make_workload(job), {imported.key: imported}, machine, even_layout(machine, 1, 1)
+        )
