@@ -93,10 +93,7 @@ def _predicted(
 def _expected_error(profiles: Sequence[ModelProfile], machine: Machine) -> float | None:
     """The largest error of ``profiles`` of one model, each as the others predict it; None where
     they are too few to tell."""
-    try:
-        return max((abs(each.error) for each in each_left_out(profiles, machine)), default=None)
-    except TooFewSizesError:
-        return None
+    return max((abs(each.error) for each in each_left_out(profiles, machine)), default=None)
 
 
 def _of_other_code(

@@ -7,15 +7,11 @@ from itertools import zip_longest
 
 from rmixer.errors import RunFailed
 
-_NOTHING = "nothing more"
-
 
 def check_same_operators(names: Sequence[str], others: Sequence[str]) -> None:
     """Raise :class:`RunFailed`, which names the first operators that differ, unless two steps run
     the same."""
-    if names == others:
-        return
-    pairs = zip_longest(names, others, fillvalue=_NOTHING)
-    found = next((pair for pair in pairs if pair[0] != pair[1]), None)
-    where = f": where one runs {found[0]}, another runs {found[1]}" if found else ""
-    raise RunFailed(f"the step does not run the same operators every time{where}")
+    for one, another in zip_longest(names, others, fillvalue="nothing more"):
+        if one != another:
+            where = f"where one runs {one}, another runs {another}"
+            raise RunFailed(f"the step does not run the same operators every time: {where}")

@@ -7,7 +7,7 @@ the machine has profiles of three batches or more. Nothing is measured anew.
 from __future__ import annotations
 
 import statistics
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -66,13 +66,12 @@ def compared(family: Sequence[ModelProfile], machine: Machine) -> list[dict[str,
     if len(family) > 3:
         found += [*left_out(family[0], family[2:], machine)]
         found += [*left_out(family[-1], family[:-2], machine)]
-    beside = {family[0].identity.batch: family[1], family[-1].identity.batch: family[-2]}
     return [
         {
             "model": each.profile.identity.model,
             "batch": each.profile.identity.batch,
             "from": list(each.known),
-            "beyond": _beyond(each, beside),
+            "beyond": _beyond(each, [member.identity.batch for member in family]),
             "threads": each.predicted.threads,
             "predicted_ms": each.predicted.mean_us / 1e3,
             "measured_ms": each.measured.mean_us / 1e3,
@@ -83,11 +82,11 @@ def compared(family: Sequence[ModelProfile], machine: Machine) -> list[dict[str,
     ]
 
 
-def _beyond(row: LeftOut, beside: Mapping[int, ModelProfile]) -> int:
-    """How many of the profiled sizes away from those that it is predicted from, 0 between them."""
-    if not row.beyond:
-        return 0
-    return 1 if beside[row.profile.identity.batch].identity.batch in row.known else 2
+def _beyond(row: LeftOut, batches: Sequence[int]) -> int:
+    """How many of the profiled ``batches`` away from those that it is predicted from, 2 for more, 0
+    between them."""
+    batch, low, high = row.profile.identity.batch, min(row.known), max(row.known)
+    return min(2, sum(batch <= each < low or high < each <= batch for each in batches))
 
 
 def present(rows: list[dict[str, Any]]) -> str:

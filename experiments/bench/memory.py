@@ -82,7 +82,8 @@ def main(
 
 
 def _predicted_anew(row: dict[str, Any]) -> MemoryRow:
-    changed = {key: row[key] for key in ("batch", "rows_cap", "optimizer", "precision")}
+    told = ("batch", "rows_cap", "optimizer", "precision")
+    changed = {key: row[key] for key in told if key in row}
     job = replace(job_of(row["model"]), **changed)
     return MemoryRow(
         job,

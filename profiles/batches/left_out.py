@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from profiles.batches.batch_prediction import predict_batch
+from profiles.batches.known_sizes import TooFewSizesError
 from rmixer.machine import Machine
 from rmixer.profile import ModelProfile, StepCost
 
@@ -25,18 +26,16 @@ class LeftOut(NamedTuple):
         """(predicted - measured) / measured."""
         return self.predicted.mean_us / self.measured.mean_us - 1.0
 
-    @property
-    def beyond(self) -> bool:
-        """Whether the size is not between the others."""
-        return not min(self.known) < self.profile.identity.batch < max(self.known)
-
 
 def left_out(
     profile: ModelProfile, others: Sequence[ModelProfile], machine: Machine
 ) -> Iterator[LeftOut]:
-    """Each step of ``profile``, as ``others`` of the same model predict it. Raises
-    :class:`~profiles.batches.known_sizes.TooFewSizesError` where they are too few."""
-    predicted = predict_batch(others, profile.identity, machine)
+    """Each step of ``profile``, as ``others`` of the same model predict it; none where they are too
+    few."""
+    try:
+        predicted = predict_batch(others, profile.identity, machine)
+    except TooFewSizesError:
+        return
     measured = {(cost.device, cost.threads): cost for cost in profile.steps}
     for cost in predicted.steps:
         if (place := (cost.device, cost.threads)) in measured:
@@ -44,6 +43,6 @@ def left_out(
 
 
 def each_left_out(profiles: Sequence[ModelProfile], machine: Machine) -> Iterator[LeftOut]:
-    """Each of ``profiles`` as the others predict it; raises as :func:`left_out`."""
+    """Each of ``profiles`` as the others predict it."""
     for profile in profiles:
         yield from left_out(profile, [o for o in profiles if o is not profile], machine)

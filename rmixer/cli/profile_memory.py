@@ -84,14 +84,17 @@ def _of_workload(path: Path, device: str) -> Sequence[Job]:
 
     jobs = []
     for job in read_workload(path).jobs:
-        if not job.in_registry:
+        if job.profile:
+            report(f"{job.id} is left out: its imported profile says its memory, or nobody does")
+        elif not job.in_registry:
             report(f"{job.id} is left out: its memory is measured, by `rmixer profile run`")
         elif device == "gpu" and job.precision != "fp32":
             report(f"{job.id} is left out: on a GPU {job.precision} is not predicted")
         else:
             jobs.append(job)
     if not jobs:
-        raise InputError(path, "jobs", "none that can be predicted", "models of the registry")
+        allowed = "models of the registry, on a GPU in fp32"
+        raise InputError(path, "jobs", "none that can be predicted", allowed)
     return jobs
 
 

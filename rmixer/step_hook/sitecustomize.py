@@ -29,8 +29,10 @@ if TYPE_CHECKING:
 
 BY_OPTIMIZER, BY_CALL = 1, 2
 RECORD = struct.Struct("<IIQQd")
-"""The process, whether an optimizer or a call, the optimizer's number, where its first parameter
-lies (0: nobody knows), and the monotonic clock in seconds."""
+"""The process, whether an optimizer or a call, the optimizer's number, one that all with its
+parameters have (0: they are unknown), and the monotonic clock in seconds."""
+
+_LARGEST, _MOST = (1 << 64) - 1, 1000
 
 _path = os.environ.get("RMIXER_STEPS_FILE", "")
 _file: list[tuple[int, int, int]] = []
@@ -38,9 +40,36 @@ _file: list[tuple[int, int, int]] = []
 _running: dict[int, FrameType] = {}
 """By optimizer, the frame of its step; not of one that another optimizer's step has called."""
 _steps: dict[int, int] = {}
-_numbers: dict[int, tuple[weakref.ref[object], int]] = {}
-"""By where an optimizer lies: it, as long as it is there, and its number."""
-_next = [1]
+
+
+class _Numbers:
+    """Counts objects as they are first seen. Where one has ended another may lie, which gets a
+    number of its own."""
+
+    def __init__(self) -> None:
+        self._known: dict[int, tuple[weakref.ref[object], int]] = {}
+        self._next = 1
+
+    def of(self, thing: object) -> int:
+        """The number of ``thing``."""
+        place = id(thing)
+        known, number = self._known.get(place, (None, 0))
+        if known is not None and known() is thing:
+            return number
+        try:
+            self._known[place] = weakref.ref(thing, lambda _: self._forget(place)), self._next
+        except TypeError:  # nobody can tell when it ends
+            return place
+        self._next += 1
+        return self._next - 1
+
+    def _forget(self, place: int) -> None:
+        self._known.pop(place, None)
+
+
+_optimizers, _parameters = _Numbers(), _Numbers()
+_parameters_of: dict[int, int] = {}
+"""By an optimizer's number, what tells its parameters, as they were at its first step."""
 
 
 def called() -> None:
@@ -48,13 +77,13 @@ def called() -> None:
     _append(BY_CALL, 0, 0)
 
 
-def _append(kind: int, optimizer: int, parameter: int) -> None:
+def _append(kind: int, optimizer: int, parameters: int) -> None:
     with contextlib.suppress(OSError):
         if not _is_open():
             descriptor = os.open(_path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
             _file[:] = [(descriptor, *_place(descriptor))]
         os.write(
-            _file[0][0], RECORD.pack(os.getpid(), kind, optimizer, parameter, time.monotonic())
+            _file[0][0], RECORD.pack(os.getpid(), kind, optimizer, parameters, time.monotonic())
         )
 
 
@@ -72,23 +101,20 @@ def _place(descriptor: int) -> tuple[int, int]:
 
 def _stepped(optimizer: object) -> None:
     _steps[id(optimizer)] = _steps.get(id(optimizer), 0) + 1
-    parameter = 0
-    with contextlib.suppress(Exception):  # a wrapper may have other groups, or none
-        parameter = id(optimizer.param_groups[0]["params"][0])  # type: ignore[attr-defined]
-    _append(BY_OPTIMIZER, _number(optimizer), parameter)
+    number = _optimizers.of(optimizer)
+    if number not in _parameters_of:
+        if len(_parameters_of) == _MOST:
+            _parameters_of.clear()
+        _parameters_of[number] = _told_by_parameters(optimizer)
+    _append(BY_OPTIMIZER, number, _parameters_of[number])
 
 
-def _number(optimizer: object) -> int:
-    """In the order of their first steps, so that one is not taken for another that lay there."""
-    known, number = _numbers.get(id(optimizer), (None, 0))
-    if known is None or known() is not optimizer:
-        try:
-            _numbers[id(optimizer)] = weakref.ref(optimizer), _next[0]
-        except TypeError:  # nothing can be told of when it ends
-            return id(optimizer)
-        number = _next[0]
-        _next[0] += 1
-    return number
+def _told_by_parameters(optimizer: Any) -> int:
+    try:
+        parameters = [each for group in optimizer.param_groups for each in group["params"]]
+        return hash(tuple(map(_parameters.of, parameters))) % _LARGEST + 1
+    except Exception:  # what stands in for an optimizer may have other groups, or none
+        return 0
 
 
 def _within_a_step(frame: FrameType | None) -> bool:

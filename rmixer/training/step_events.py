@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,12 +14,12 @@ from rmixer.step_hook.sitecustomize import BY_CALL, RECORD
 class StepEvent:
     """An optimizer made a step, or (``called``) the program said ``rmixer.step()``, in process
     ``pid`` at ``at_s`` of the machine's monotonic clock. ``optimizer`` tells optimizers apart, and
-    ``parameter`` their first parameters; 0 where that is not known."""
+    ``parameters`` what they train; 0 where that is not known."""
 
     pid: int
     called: bool
     optimizer: int
-    parameter: int
+    parameters: int
     at_s: float
 
 
@@ -41,8 +41,8 @@ class StepEvents:
             return self._events
         whole = len(data) - len(data) % RECORD.size
         self._read_bytes += whole
-        for pid, kind, optimizer, parameter, at_s in RECORD.iter_unpack(data[:whole]):
-            self._events.append(StepEvent(pid, kind == BY_CALL, optimizer, parameter, at_s))
+        for pid, kind, optimizer, parameters, at_s in RECORD.iter_unpack(data[:whole]):
+            self._events.append(StepEvent(pid, kind == BY_CALL, optimizer, parameters, at_s))
         return self._events
 
 
@@ -53,8 +53,9 @@ def step_ends(events: Iterable[StepEvent]) -> list[float]:
     2. Otherwise a step is a *round* of its optimizers: it ends with the last optimizer that steps
        before one of them steps again. Two optimizers in turn make one step together, a critic
        that is trained five times for each time of its generator makes five. The round that is
-       under way counts once it has as many optimizers as the one before. An optimizer that
-       begins with the parameter of another one, which never steps again, is the same made anew.
+       under way counts once it has as many optimizers as the one before. An optimizer
+       continues one that never steps again, as if both were one, where both have the same
+       parameters, or each of them makes two steps or more.
     3. Of several processes that step, the one with most of these events counts, the first
        of equals: data parallel processes make the same steps together.
     """
@@ -69,7 +70,7 @@ def step_ends(events: Iterable[StepEvent]) -> list[float]:
 
 
 def _rounds(events: Sequence[StepEvent]) -> list[float]:
-    first_of = _made_anew(events)
+    first_of = _continued(events)
     ends: list[float] = []
     stepped: set[int] = set()
     before, last_s = 0, 0.0
@@ -83,16 +84,34 @@ def _rounds(events: Sequence[StepEvent]) -> list[float]:
     return [*ends, last_s] if len(stepped) >= before else ends
 
 
-def _made_anew(events: Sequence[StepEvent]) -> dict[int, int]:
-    """By optimizer, the first one that it continues: itself, if it continues none."""
-    last = {event.optimizer: place for place, event in enumerate(events)}
-    first_of: dict[int, int] = {}
-    latest: dict[int, int] = {}
+def _continued(events: Sequence[StepEvent]) -> dict[int, int]:
+    """By optimizer, the first one of those that it continues one after the other; itself, if it
+    continues none. Of several that ended before it began it is the one that ended first."""
+    began: dict[int, int] = {}
+    ended: dict[int, int] = {}
     for place, event in enumerate(events):
-        if event.optimizer in first_of:
-            continue
-        older = latest.get(event.parameter, event.optimizer) if event.parameter else event.optimizer
-        continues = last[older] < place
-        first_of[event.optimizer] = first_of[older] if continues else event.optimizer
-        latest[event.parameter] = event.optimizer
+        began.setdefault(event.optimizer, place)
+        ended[event.optimizer] = place
+    steps = Counter(event.optimizer for event in events)
+    alike: dict[int, list[int]] = defaultdict(list)
+    longer: list[int] = []
+    first_of: dict[int, int] = {}
+    for optimizer, place in began.items():
+        mine = alike[events[place].parameters] if events[place].parameters else []
+        older = _first_ended(mine, ended, place)
+        if older is None and steps[optimizer] > 1:
+            older = _first_ended(longer, ended, place)
+        first_of[optimizer] = optimizer if older is None else first_of[older]
+        if older is not None:
+            alike[events[began[older]].parameters].remove(older)
+            if steps[older] > 1:
+                longer.remove(older)
+        alike[events[place].parameters].append(optimizer)
+        if steps[optimizer] > 1:
+            longer.append(optimizer)
     return first_of
+
+
+def _first_ended(optimizers: Sequence[int], ended: Mapping[int, int], before: int) -> int | None:
+    found = [each for each in optimizers if ended[each] < before]
+    return min(found, key=ended.__getitem__, default=None)

@@ -212,6 +212,39 @@ def two_made_anew_for_each_step() -> None:
             optimizer.step()
 
 
+@way(steps=4)
+def two_with_a_part_in_common_made_anew() -> None:
+    table, heads = nn.Linear(4, 4), [nn.Linear(4, 1) for _ in range(2)]
+    for _ in range(4):
+        for optimizer in [sgd(nn.Sequential(table, head)) for head in heads]:
+            back(nn.Sequential(table, heads[0]))
+            optimizer.step()
+
+
+def fold() -> None:
+    layer = nn.Linear(4, 1)
+    optimizer = sgd(layer)
+    for _ in range(3):
+        back(layer)
+        optimizer.step()
+
+
+@way(steps=15)
+def model_made_anew_for_each_fold() -> None:
+    for _ in range(5):
+        fold()
+
+
+@way(steps=6)
+def more_and_more_of_it() -> None:
+    layers = [nn.Linear(4, 4), nn.Linear(4, 4), nn.Linear(4, 1)]
+    for first in (2, 1, 0):
+        optimizer = sgd(nn.Sequential(*layers[first:]))
+        for _ in range(2):
+            back(nn.Sequential(*layers))
+            optimizer.step()
+
+
 @way(steps=3)
 def step_that_fails_once() -> None:
     layer = nn.Linear(4, 1)

@@ -24,7 +24,11 @@ def optimizers(names: str, pid: int = 1, start: int = 0) -> list[StepEvent]:
         ("ABABAB", [1, 3, 5]),
         ("ABCABC", [2, 5]),
         ("AAABAAAB", [0, 1, 3, 4, 5, 7]),  # a critic three times for each time of its generator
-        ("AABBB", [0, 2, 3, 4]),  # first one part is trained, then another
+        ("AABBB", [0, 1, 2, 3, 4]),  # first one part is trained, then another
+        ("AAABBBCC", [0, 1, 2, 3, 4, 5, 6, 7]),
+        ("AABCBC", [0, 1, 3, 5]),  # then two together
+        ("ABABCDCD", [1, 3, 5, 7]),  # two parts, then two others
+        ("ABC", [2]),  # whether these are parts of one step, only a second one would tell
         ("ABABA", [1, 3]),  # the last round is under way
     ],
 )
@@ -39,8 +43,10 @@ def test_a_step_is_a_round_of_optimizers(names: str, ends_s: list[float]) -> Non
         ("ABCD", "1111", [0, 1, 2, 3]),  # and after each
         ("ABCDEF", "121212", [1, 3, 5]),  # two of them, each made anew for each step
         ("ABABCBCB", "12121212", [1, 3, 5, 7]),  # one of two is made anew
-        ("ABABAB", "111111", [1, 3, 5]),  # two that share a parameter
-        ("AABBB", "11222", [0, 2, 3, 4]),  # another part is trained
+        ("ABABCBCB", "11111111", [1, 3, 5, 7]),  # of two that train the same
+        ("ABABAB", "111111", [1, 3, 5]),  # two that train the same
+        ("ABABCDCD", "11111111", [1, 3, 5, 7]),  # both of which are made anew
+        ("ABACADAE", "11111111", [1, 3, 5, 7]),  # one stays, one is made anew for each step
     ],
 )
 def test_an_optimizer_made_anew_is_the_one_before(
