@@ -38,3 +38,14 @@ def test_each_is_predicted_from_the_others() -> None:
     text = present(compared(family, make_machine()))
     assert "1 of 2 within 8%" in text.split("between the others")[1]
     assert "two sizes beyond" in text
+
+
+def test_sizes_without_a_common_count_of_threads_tell_nothing() -> None:
+    def with_threads(batch: int, *threads: int) -> ModelProfile:
+        steps = [make_step(threads=count, mean_us=10.0 * batch) for count in threads]
+        return make_profile("ncf", steps, [make_operator(10.0 * batch)], batch)
+
+    counts = {64: (1,), 128: (1,), 256: (1, 2), 512: (2,)}
+    rows = compared([with_threads(batch, *each) for batch, each in counts.items()], make_machine())
+    assert {(row["batch"], row["beyond"], row["threads"]) for row in rows} >= {(64, 1, 1)}
+    assert all(row["threads"] in counts[row["batch"]] for row in rows)
