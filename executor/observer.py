@@ -20,6 +20,10 @@ class Observer:
     def progress(self, job: str, steps: int) -> None:
         """A job has made ``steps`` steps in all."""
 
+    def not_finite(self, job: str, text: str, on_nan: str) -> None:
+        """A job's loss is NaN or infinite, as ``text`` says; it fails for it (``on_nan`` is
+        ``stop``) or goes on (``go_on``)."""
+
     def failed(self, job: str, traceback: str) -> None:
         """A job ends because its own model failed: what its user is to read."""
 

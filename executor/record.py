@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 import statistics
 from array import array
 from bisect import bisect_right
@@ -35,6 +36,7 @@ class JobRecord:
     state: Literal["done", "failed", "interrupted"] = "interrupted"
     answer: dict[str, Any] = field(default_factory=dict)
     error: str | None = None
+    nan_step: int | None = None
     exchanges_us: list[float] = field(default_factory=list)
 
     def span(self, phase: str) -> tuple[float, float] | None:
@@ -73,12 +75,19 @@ class JobRecord:
             stall_s=steps.stall_s if steps else 0.0,
             peak_bytes=self.answer.get("peak_bytes", self.predicted_bytes),
             state=self.state,
-            first_loss=self.answer.get("first_loss"),
-            loss=self.answer.get("loss"),
-            quality=self.answer.get("quality", {}),
+            first_loss=_finite(self.answer.get("first_loss")),
+            loss=_finite(self.answer.get("loss")),
+            quality={
+                name: _finite(value) for name, value in self.answer.get("quality", {}).items()
+            },
             error=self.error,
+            nan_step=self.nan_step,
             exchange_us=statistics.fmean(self.exchanges_us) if self.exchanges_us else None,
         )
+
+
+def _finite(value: float | None) -> float | None:
+    return value if value is not None and math.isfinite(value) else None
 
 
 def timeline_of(records: Sequence[JobRecord], run: str) -> Timeline:

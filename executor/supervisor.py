@@ -188,9 +188,12 @@ class Supervisor:
             self._end(place, message["at"] + to_run_s)
             with contextlib.suppress(RunFailed):  # one that has died since is replaced
                 record.exchanges_us.extend(self._pool.exchange_us(place))
+        elif message["kind"] == "not_finite":
+            record.nan_step = message["step"]
+            self._observer.not_finite(record.job.id, message["text"], record.job.on_nan)
         elif message["kind"] == "failed":
             record.state, record.error = "failed", message["error"]
-            if record.job.is_own:
+            if record.job.is_own and message["traceback"].rstrip() != message["error"]:
                 self._observer.failed(record.job.id, message["traceback"])
             self._end(place, message["at"] + to_run_s)
             write_text(self._folder / "failures" / f"{record.job.id}.txt", message["traceback"])

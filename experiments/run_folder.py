@@ -53,7 +53,7 @@ class RunFolder:
         lies there is moved aside, never overwritten. Raises :class:`InputError` where ``path``
         is something else or cannot be written.
         """
-        config = {
+        config: dict[str, Any] = {
             "schema_version": SCHEMA_VERSION,
             "command": command,
             "workload_hash": workload.hash,
@@ -64,7 +64,7 @@ class RunFolder:
         cls.check_target(path)
         if (path / CONFIG).exists():
             known = load_yaml(path / CONFIG, "run configuration")
-            if reuse and content_hash(known) == content_hash(config):
+            if reuse and _inputs_hash(known) == _inputs_hash(config):
                 return cls(path)
             aside = _free_name(path)
             path.rename(aside)
@@ -163,6 +163,11 @@ class RunFolder:
     def _stages(self) -> list[str]:
         path = self.path / "stages.json"
         return parse(load_json(path, "list of stages"), list[str], path) if path.exists() else []
+
+
+def _inputs_hash(config: Mapping[str, Any]) -> str:
+    """Of the inputs of a run; the workload counts by its own hash."""
+    return content_hash({name: value for name, value in config.items() if name != "workload"})
 
 
 def _free_name(path: Path) -> Path:

@@ -12,6 +12,7 @@ from profiles.lacking_counts import lacking_counts
 from profiles.machines import limits
 from profiles.machines.measure_machine import measure_machine
 from profiles.other_places import with_other_places
+from profiles.rekeying import rekey_machine, rekey_own
 from profiles.traces.imported_simulation import simulated_profile
 from rmixer.cost_identity import CostIdentity, cost_identity
 from rmixer.errors import InputError, choice
@@ -34,6 +35,7 @@ class Store:
         self.own = own or home() / "profiles"
         self.recorded = recorded
         self._given: dict[str, Path] = {}
+        self._rekeyed: set[str] = set()
 
     def machines(self) -> dict[str, Path]:
         """The folders of all known machines by name; one's own shadow the recorded."""
@@ -130,6 +132,8 @@ class Store:
             if job.profile:
                 found[key] = _imported(job, machine)
                 continue
+            if job.is_own:
+                rekey_own(self.own / machine.name, job)
             profile = self.find(machine.name, key)
             if profile is None or lacking_counts(profile, job, machine, threads, neighbours):
                 missing[key] = job
@@ -198,6 +202,9 @@ class Store:
         given = self._given.get(machine)
         if given and any(given.glob("*/summary.json")):
             return [given]
+        if machine not in self._rekeyed:
+            self._rekeyed.add(machine)
+            rekey_machine(self.own / machine)
         return [self.own / machine, self.recorded / machine]
 
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass, replace
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 from pydantic import ConfigDict
@@ -14,7 +14,8 @@ from rmixer.data.registry import dataset_entry
 from rmixer.files import content_hash, plain
 from rmixer.models.registry import MODELS
 from rmixer.own_module import label_of
-from rmixer.sources import imported_sources
+from rmixer.source_digest import SourceDigests
+from rmixer.sources import ROOT, our_files
 from rmixer.workload import SYNTHETIC, Job, job_of
 
 _WITHIN = ("rmixer.models", "rmixer.data", "rmixer.training")
@@ -23,6 +24,7 @@ _STOP = (
     "rmixer.data.registry",
     "rmixer.models.corrections",
     "rmixer.models.entry",
+    "rmixer.models.metrics",
     "rmixer.models.registry",
 )
 """What the step's modules import, but what does not change its cost."""
@@ -145,12 +147,19 @@ def _imported_identity(job: Job) -> CostIdentity:
 
 @cache
 def source_hash(architecture: str, dataset: str) -> str:
-    """A hash of what builds the step of ``architecture`` on ``dataset``: the sources of its
-    module, of the data set's and of the training step, of all that these import, and the data
-    set's settings."""
-    data = dataset_entry(dataset)
-    modules = (architecture.partition(":")[0], data.reader.partition(":")[0])
-    return content_hash([_hash_of((*modules, "rmixer.training.step")), data.settings])
+    """A hash of what builds the step of ``architecture`` on ``dataset``: the code of its module,
+    of the data set's and of the training step, of all that these import, and the data set's
+    settings. Comments, docstrings and moved modules leave it as it is
+    (:mod:`rmixer.source_digest`)."""
+    digest = step_digest(architecture, dataset, ROOT)
+    return content_hash([digest, dataset_entry(dataset).settings])
+
+
+def step_digest(architecture: str, dataset: str, root: Path) -> str:
+    """The digest of the code alone that builds the step, as it lies below ``root``."""
+    reader = dataset_entry(dataset).reader
+    modules = (architecture.partition(":")[0], reader.partition(":")[0], "rmixer.training.step")
+    return _digests(root).of(modules)
 
 
 def is_present(identity: CostIdentity) -> bool:
@@ -167,11 +176,9 @@ def is_present(identity: CostIdentity) -> bool:
 @cache
 def own_step_hash() -> str:
     """A hash of the sources that run the step of a user's own model."""
-    return _hash_of(("rmixer.training.own_step",))
+    return _digests(ROOT).of(("rmixer.training.own_step",))
 
 
-def _hash_of(modules: tuple[str, ...]) -> str:
-    digest = hashlib.blake2b(digest_size=8)
-    for path in imported_sources(modules, _WITHIN, _STOP):
-        digest.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
-    return digest.hexdigest()
+@cache
+def _digests(root: Path) -> SourceDigests:
+    return SourceDigests(our_files(_WITHIN, _STOP, root))

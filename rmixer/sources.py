@@ -6,23 +6,29 @@ import ast
 from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path
 
-_ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def our_files(
+    within: Sequence[str], stop: Collection[str] = (), root: Path = ROOT
+) -> Callable[[str], Path | None]:
+    """A function from the name of one of our modules to its file below ``root``. It knows only
+    modules below one of the packages ``within``, and none in ``stop``."""
+
+    def file_of(name: str) -> Path | None:
+        if name in stop or not any(name.startswith(f"{package}.") for package in within):
+            return None
+        return module_file(name, root)
+
+    return file_of
 
 
 def imported_sources(
     modules: Sequence[str], within: Sequence[str], stop: Collection[str] = ()
 ) -> tuple[Path, ...]:
-    """The files of our ``modules`` and of all that they import, at any depth, sorted.
-
-    Only modules below one of the packages ``within`` are followed, and none in ``stop``.
-    """
-
-    def ours(name: str) -> Path | None:
-        if name in stop or not any(name.startswith(f"{package}.") for package in within):
-            return None
-        return module_file(name, _ROOT)
-
-    return follow(modules, ours)
+    """The files of our ``modules`` and of all that they import, at any depth, sorted; ``within``
+    and ``stop`` as in :func:`our_files`."""
+    return follow(modules, our_files(within, stop))
 
 
 def follow(modules: Sequence[str], file_of: Callable[[str], Path | None]) -> tuple[Path, ...]:
@@ -71,9 +77,9 @@ def _imports(name: str, path: Path) -> Iterator[str]:
     package = name.split(".") if path.name == "__init__.py" else name.split(".")[:-1]
     for node in ast.walk(parsed(path)):
         if path.name == "__init__.py":
-            yield from (f"{name}.{each}" for each in _listed(node))
+            yield from (f"{name}.{each}" for each in listed(node))
         if isinstance(node, ast.Call):
-            yield from _called_for(node)
+            yield from called_for(node)
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
@@ -83,7 +89,7 @@ def _imports(name: str, path: Path) -> Iterator[str]:
             yield from (f"{base}.{alias.name}" for alias in node.names)
 
 
-def _listed(node: ast.AST) -> Iterator[str]:
+def listed(node: ast.AST) -> Iterator[str]:
     """The names that an assignment gives to ``__all__``, as far as they are written there."""
     if isinstance(node, ast.Assign):
         targets: list[ast.expr] = node.targets
@@ -95,7 +101,7 @@ def _listed(node: ast.AST) -> Iterator[str]:
         yield from _words_in(node.value)
 
 
-def _called_for(call: ast.Call) -> Iterator[str]:
+def called_for(call: ast.Call) -> Iterator[str]:
     """The module that ``importlib.import_module`` or ``__import__`` is called for, if its name is
     written there."""
     function = call.func

@@ -23,7 +23,9 @@ class JobSummary:
     the threads of a job that has several, on cores of its own, took to exchange a fixed amount of
     data: the mean of just before it and just after, or, in a prediction, when it was profiled
     (None where they were not asked). ``loss`` and ``quality``
-    (``auc`` or another, by name) are of held-out batches after training (none in a simulation).
+    (``auc`` or another, by name) are of held-out batches after training (none in a simulation);
+    None is a figure that is not a finite number. ``nan_step`` is the first step whose loss was NaN
+    or infinite, if there was one.
     """
 
     __pydantic_config__ = ConfigDict(extra="forbid")
@@ -45,9 +47,10 @@ class JobSummary:
     state: Literal["done", "failed", "interrupted", "queued"]
     first_loss: float | None = None
     loss: float | None = None
-    quality: dict[str, float] = field(default_factory=dict)
+    quality: dict[str, float | None] = field(default_factory=dict)
     error: str | None = None
     exchange_us: float | None = None
+    nan_step: int | None = None
 
 
 @dataclass(frozen=True)

@@ -6,13 +6,17 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from rmixer.command import Command
-from rmixer.files import content_hash
+from rmixer.files import content_hash, plain
 from rmixer.models.entry import ModelEntry
 from rmixer.models.registry import model_entry
 from rmixer.own_module import find_own_model, is_own, label_of
 
 OPTIMIZERS = ("adagrad", "adam", "adamw", "rowwise_adagrad", "sgd")
 PRECISIONS = ("fp32", "bf16")
+ON_NAN = ("stop", "go_on")
+_LATER_KEYS = {"on_nan": "stop"}
+"""Keys that came when schedules had been written already. At their defaults they are no part of a
+workload's hash, so that those schedules stay valid."""
 SYNTHETIC = "synthetic"
 OWN_BATCH, OWN_OPTIMIZER, OWN_LR = 256, "adam", 0.001
 """What a user's own model is told where the workload says nothing."""
@@ -23,7 +27,8 @@ class Job:
     """One training job. ``steps`` optimizer steps of ``batch`` samples; ``data`` is
     ``synthetic`` or the path of the data set's raw files; ``rows_cap`` bounds the rows of every
     embedding table; ``arrival_s`` counts from the start of the run; with ``precision`` ``bf16``
-    matrix products run in bfloat16, while weights and sums stay float32.
+    matrix products run in bfloat16, while weights and sums stay float32. ``on_nan`` says what
+    happens if the loss is NaN or infinite: ``stop`` ends the job as failed, ``go_on`` trains on.
 
     ``model`` is a name of the registry or the user's own, ``package.module:function``. Of one's own
     ``module_root`` is the folder that must be on Python's path and ``source`` a hash of its
@@ -51,6 +56,7 @@ class Job:
     source: str = ""
     command: Command | None = None
     profile: str = ""
+    on_nan: str = "stop"
 
     @property
     def in_registry(self) -> bool:
@@ -84,7 +90,12 @@ class Workload:
     @property
     def hash(self) -> str:
         """The same for the same name, seed and jobs, wherever the file lies."""
-        return content_hash(self)
+        content = plain(self)
+        for job in content["jobs"]:
+            for name, default in _LATER_KEYS.items():
+                if job[name] == default:
+                    del job[name]
+        return content_hash(content)
 
 
 def job_of(model: str) -> Job:

@@ -17,6 +17,7 @@ from rmixer.imported_store import find_imported
 from rmixer.models.registry import MODELS
 from rmixer.own_module import OwnModule, find_own_model, is_own
 from rmixer.workload import (
+    ON_NAN,
     OPTIMIZERS,
     OWN_BATCH,
     OWN_LR,
@@ -55,6 +56,7 @@ class _JobEntry:
     arrival_s: NonNegative = 0.0
     data: Annotated[str, Field(min_length=1)] = SYNTHETIC
     precision: str = "fp32"
+    on_nan: str = "stop"
     id: Name | None = None
 
 
@@ -78,7 +80,16 @@ NOT_YET = (
 )
 
 OF_COMMANDS: tuple[str, ...] = ("python", "gpus")
-OF_MODELS: tuple[str, ...] = ("batch", "optimizer", "lr", "seed", "rows_cap", "data", "precision")
+OF_MODELS: tuple[str, ...] = (
+    "batch",
+    "optimizer",
+    "lr",
+    "seed",
+    "rows_cap",
+    "data",
+    "precision",
+    "on_nan",
+)
 """What a workload may say of jobs of one kind only."""
 
 
@@ -136,6 +147,9 @@ def _expand(
     if entry.precision not in PRECISIONS:
         allowed = choice(entry.precision, PRECISIONS)
         raise InputError(path, f"{where}.precision", repr(entry.precision), allowed)
+    if entry.on_nan not in ON_NAN:
+        allowed = choice(entry.on_nan, ON_NAN)
+        raise InputError(path, f"{where}.on_nan", repr(entry.on_nan), allowed)
     job = Job(
         id="",
         model=model,
@@ -148,6 +162,7 @@ def _expand(
         arrival_s=entry.arrival_s,
         data=_data_path(entry.data, path, where, must_exist=own is None),
         precision=entry.precision,
+        on_nan=entry.on_nan,
         module_root=str(own.root) if own else "",
         source=own.source if own else "",
     )

@@ -47,6 +47,10 @@ class _Watcher(Observer):
     def progress(self, job: str, steps: int) -> None:
         self._bars.update(self._tasks[job], completed=steps)
 
+    def not_finite(self, job: str, text: str, on_nan: str) -> None:
+        if on_nan == "go_on":  # if it stops, the line of its end says why
+            self._say(f"  warning: {job}: {text}; it goes on (on_nan: go_on)")
+
     def failed(self, job: str, traceback: str) -> None:
         if traceback not in self._told:  # copies of a job fail alike
             self._told.add(traceback)

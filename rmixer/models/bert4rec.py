@@ -83,14 +83,16 @@ class BERT4Rec(RecommendationModel):
 
     def measure(self, batch: Mapping[str, Tensor], rows: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """The ``loss`` of each sample's first masked item, and its ``rank`` among the candidates
-        and itself, from 1, a tie counting half."""
+        and itself, from 1, a tie counting half; NaN if one of their scores is."""
         found = self._at_slots(batch, batch["masked_places"][:, :1])
         item = batch["masked_items"][:, :1]
         logits = item_logits(found.squeeze(1), self.item, self.item_bias)
         score, others = logits.gather(1, item), logits.gather(1, batch["candidates"])
         competes = batch["candidates"] != 0
         above = (competes & (others > score)).sum(1) + 0.5 * (competes & (others == score)).sum(1)
-        return {"loss": logits.logsumexp(1) - score.squeeze(1), "rank": 1.0 + above}
+        unknown = score.isnan().squeeze(1) | (competes & others.isnan()).any(1)
+        rank = (1.0 + above).masked_fill(unknown, torch.nan)
+        return {"loss": logits.logsumexp(1) - score.squeeze(1), "rank": rank}
 
     @staticmethod
     def quality(measured: Mapping[str, NDArray[np.float32]]) -> dict[str, float]:

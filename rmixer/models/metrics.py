@@ -1,4 +1,8 @@
-"""How good a model's scores are."""
+"""How good a model's scores are.
+
+A score, label or rank that is not a number makes every figure here NaN: a comparison with NaN is
+false, so it would count as the best or the worst answer.
+"""
 
 from __future__ import annotations
 
@@ -13,8 +17,11 @@ def auc(labels: NDArray[Any], scores: NDArray[Any]) -> float:
     """The share of (positive, negative) pairs that ``scores`` puts in order, a tie counting half.
 
     Both of shape [n], labels 0 or 1. By ranks (Mann and Whitney, 1947), tied scores sharing the
-    mean of theirs, in O(n log n). Not a number if one of the classes is absent.
+    mean of theirs, in O(n log n). NaN if one of the classes is absent, or if a label or a score is
+    NaN.
     """
+    if _has_nan(labels, scores):
+        return math.nan
     positive = np.asarray(labels) > 0.5
     positives = int(positive.sum())
     negatives = positive.size - positives
@@ -29,7 +36,10 @@ def auc(labels: NDArray[Any], scores: NDArray[Any]) -> float:
 def position_auc(labels: NDArray[Any], scores: NDArray[Any], positions: NDArray[Any]) -> float:
     """PAUC: the mean of :func:`auc` at each position, weighted by the samples there (Huang et
     al., SIGIR 2021). All of shape [n]; a position with one class only has none and is left out.
+    NaN if no position has both classes, or if a label, a score or a position is NaN.
     """
+    if _has_nan(labels, scores, positions):
+        return math.nan
     areas, weights = [], []
     for position in np.unique(positions):
         here = np.asarray(positions) == position
@@ -42,11 +52,18 @@ def position_auc(labels: NDArray[Any], scores: NDArray[Any], positions: NDArray[
 
 def ranking(ranks: NDArray[Any]) -> dict[str, float]:
     """``hit_rate_10``, ``ndcg_10`` and ``mrr`` of the ranks [n], from 1, of the one item that is
-    relevant among each sample's candidates (Järvelin and Kekäläinen, TOIS 20(4), 2002)."""
+    relevant among each sample's candidates (Järvelin and Kekäläinen, TOIS 20(4), 2002). All are
+    NaN if a rank is, or if there is none."""
     found = np.asarray(ranks, dtype=np.float64)
+    if found.size == 0 or _has_nan(found):
+        return dict.fromkeys(("hit_rate_10", "ndcg_10", "mrr"), math.nan)
     hit = found <= 10
     return {
         "hit_rate_10": float(hit.mean()),
         "ndcg_10": float((hit / np.log2(found + 1.0)).mean()),
         "mrr": float((1.0 / found).mean()),
     }
+
+
+def _has_nan(*arrays: NDArray[Any]) -> bool:
+    return any(bool(np.isnan(np.asarray(array, dtype=np.float64)).any()) for array in arrays)

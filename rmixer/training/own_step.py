@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import Any
@@ -114,7 +113,7 @@ class OwnStep:
         if scored:
             labels, logits = (np.concatenate(part) for part in zip(*scored, strict=True))
             found["auc"] = auc(labels, logits)
-        return {name: value for name, value in found.items() if not math.isnan(value)}
+        return found
 
     def state_dict(self) -> dict[str, Any]:
         """All weights by name, on the CPU."""

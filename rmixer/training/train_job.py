@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import math
 import time
 from pathlib import Path
 from typing import Any
 
+from rmixer.errors import RunFailed
+from rmixer.training.loss_watch import LossWatch
 from rmixer.training.memory import children_bytes, peak_resident_bytes, reset_peak
 from rmixer.training.worker import Channel
 from rmixer.workload import Job
@@ -20,11 +23,12 @@ def train_job(
 ) -> dict[str, Any]:
     """Train ``job`` on ``device`` and save its ``state_dict`` at ``save_to``.
 
-    Sends ``phase`` at the start of each phase and ``steps`` (the times at which steps ended, by
-    this process's clock) about twice a second. Returns the losses, the quality, the peak of
-    resident memory (with what the processes of a data loader hold at the end of training) and
-    whether it was interrupted; an interrupted job keeps what was reported. On a GPU ``gpu_bytes``
-    is the most that torch's allocator took of it since the process began.
+    Sends ``phase`` at the start of each phase, ``steps`` (the times at which steps ended, by this
+    process's clock) about twice a second, and ``not_finite`` once if a loss is NaN or infinite:
+    with ``on_nan: stop`` it also raises :class:`RunFailed`. Returns the losses, the quality, the
+    peak of resident memory (with what the processes of a data loader hold at the end of training)
+    and whether it was interrupted; an interrupted job keeps what was reported. On a GPU
+    ``gpu_bytes`` is the most that torch's allocator took of it since the process began.
     """
     channel.send("phase", phase="build")
     reset_peak()
@@ -44,6 +48,7 @@ def train_job(
         answer |= session.evaluate()
         channel.send("phase", phase="save")
         session.save(Path(save_to))
+        session.check_held_out(channel, answer["loss"])
     answer["peak_bytes"] = peak_resident_bytes() + loaders_bytes
     if session.step.device.type == "cuda":
         import torch
@@ -65,9 +70,12 @@ class TrainedJob:
 
         self.job = job
         self.step = make_step(job, device)
+        self._steps = 0
+        self._losses = LossWatch()
 
     def train(self, channel: Channel, steps: int) -> None:
-        """``steps`` training steps, reported as they end; stops early when told to."""
+        """Make ``steps`` training steps and report them as they end. Stops early if the parent asks
+        for it. Raises :class:`RunFailed` if a loss is not finite and the job stops at that."""
         ends: list[float] = []
         reported_s = time.perf_counter()
         try:
@@ -75,16 +83,39 @@ class TrainedJob:
                 self.step.run()
                 now_s = time.perf_counter()
                 ends.append(now_s)
+                self._steps += 1
+                if self._losses.see(self._steps, self.step.last_loss):
+                    self._tell_not_finite(channel)
                 if channel.stopping:
                     break
                 if now_s - reported_s >= REPORT_EVERY_S:
                     channel.send("steps", ends=ends)
                     ends, reported_s = [], now_s
+                    if self._losses.check():
+                        self._tell_not_finite(channel)
+            if self._losses.check():
+                self._tell_not_finite(channel)
         finally:  # a step that fails takes none of those before it with it
             channel.send("steps", ends=ends)
 
+    def check_held_out(self, channel: Channel, loss: float | None) -> None:
+        """The same for ``loss`` on held-out data, after the weights were saved."""
+        if loss is None or math.isfinite(loss) or self._losses.first is not None:
+            return
+        self._losses.first = self._steps, loss
+        self._tell_not_finite(channel, "the loss on held-out data")
+
+    def _tell_not_finite(self, channel: Channel, what: str = "the loss") -> None:
+        assert self._losses.first is not None
+        step, loss = self._losses.first
+        text = f"{what} is {loss} at step {step} of {self.job.steps}"
+        channel.send("not_finite", step=step, text=text)
+        if self.job.on_nan == "stop":
+            raise RunFailed(text)
+
     def evaluate(self) -> dict[str, Any]:
-        """Loss and quality on held-out batches; nothing where a user's own model has none."""
+        """``loss`` and ``quality`` on held-out batches; ``loss`` is None and ``quality`` empty if a
+        user's own model holds none out."""
         quality = self.step.evaluate(EVALUATION_BATCHES)
         return {"loss": quality.pop("loss", None), "quality": quality}
 

@@ -198,3 +198,20 @@ def test_a_cap_below_the_number_of_places_still_works() -> None:
     capped = ("items", "masked_items", "candidates")
     given = {name: values % 5 if name in capped else values for name, values in given.items()}
     assert model(given, {}).shape == (3, 3, 5)
+
+
+@pytest.mark.parametrize("place", ["target", "candidate", "padding"])
+def test_a_score_that_is_not_a_number_has_no_rank(place: str) -> None:
+    """A comparison with NaN is false: the rank would be the best there is."""
+    model, inputs = model_with_large_weights(), batch()
+    before = model.measure(inputs, {})["rank"]
+    item = {
+        "target": int(inputs["masked_items"][1, 0]),
+        "candidate": int(inputs["candidates"][1, 1]),
+        "padding": 0,
+    }[place]
+    model.item_bias.data[item] = torch.nan
+    rank = model.measure(inputs, {})["rank"]
+    assert rank[1].isnan() == (place != "padding")
+    if place == "padding":
+        assert torch.equal(rank, before)

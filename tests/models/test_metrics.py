@@ -30,6 +30,24 @@ def test_one_class_alone_has_none() -> None:
     assert math.isnan(auc(np.ones(3), np.arange(3)))
 
 
+@pytest.mark.parametrize(
+    ("labels", "scores"),
+    [
+        ([0, 1, 0, 1], [0.1, math.nan, 0.3, 0.4]),
+        ([0, 1, 0, 1], [math.nan, 0.2, 0.3, 0.4]),
+        ([0, 1, math.nan, 1], [0.1, 0.2, 0.3, 0.4]),
+        ([0, 1], [math.nan, math.nan]),
+    ],
+)
+def test_what_is_not_a_number_makes_it_none(labels: list[float], scores: list[float]) -> None:
+    assert math.isnan(auc(labels, scores))
+    assert math.isnan(auc(np.array(labels), np.array(scores)))
+
+
+def test_infinite_scores_are_in_order() -> None:
+    assert auc(np.array([0, 1, 0, 1]), np.array([-math.inf, math.inf, 0.0, 1.0])) == 1.0
+
+
 @given(st.lists(st.tuples(st.booleans(), st.integers(0, 5)), min_size=2, max_size=40))
 def test_equals_counting_pairs(samples: list[tuple[bool, int]]) -> None:
     positives = [score for label, score in samples if label]

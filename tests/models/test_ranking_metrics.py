@@ -35,6 +35,26 @@ def test_pauc_equals_counting_pairs(samples: list[tuple[bool, int, int]]) -> Non
         assert math.isnan(found)
 
 
+@pytest.mark.parametrize("place", [0, 3])
+@pytest.mark.parametrize("which", ["labels", "scores", "positions"])
+def test_pauc_of_what_is_not_a_number_is_none(which: str, place: int) -> None:
+    samples = {
+        "labels": np.array([0.0, 1.0, 0.0, 1.0]),
+        "scores": np.array([0.1, 0.2, 0.3, 0.4]),
+        "positions": np.array([0.0, 0.0, 1.0, 1.0]),
+    }
+    assert position_auc(**samples) == 1.0
+    samples[which][place] = math.nan
+    assert math.isnan(position_auc(**samples))
+
+
+@pytest.mark.parametrize("ranks", [[1.0, math.nan], []])
+def test_ranks_that_are_not_numbers_make_none(ranks: list[float]) -> None:
+    found = ranking(np.array(ranks))
+    assert set(found) == {"hit_rate_10", "ndcg_10", "mrr"}
+    assert all(math.isnan(value) for value in found.values())
+
+
 def test_ranking_by_hand() -> None:
     found = ranking(np.array([1.0, 3.0, 10.0, 10.5, 101.0]))
     assert found["hit_rate_10"] == pytest.approx(3 / 5)

@@ -88,6 +88,15 @@ def test_the_hash_does_not_depend_on_where_the_file_lies_but_on_what_it_says(
     assert here.hash != read(tmp_path, job("model: criteo_dlrm, steps: 6")).hash
 
 
+def test_a_key_of_a_later_release_leaves_the_hash_at_its_default(tmp_path: Path) -> None:
+    """Written down: schedules that hold this hash stay valid."""
+    text = "name: q\njobs: [{model: amazon_din, steps: 5}]"
+    before = read(tmp_path, text).hash
+    assert before == "63bb365f035e97cc"
+    assert read(tmp_path, text.replace("5}", "5, on_nan: stop}")).hash == before
+    assert read(tmp_path, text.replace("5}", "5, on_nan: go_on}")).hash != before
+
+
 def test_data_is_looked_up_beside_the_workload(tmp_path: Path) -> None:
     (tmp_path / "train.txt").write_text("")
     keys = "model: criteo_dlrm, steps: 5, data: train.txt"
@@ -199,6 +208,7 @@ def test_a_number_of_things_is_a_whole_number_above_zero(
         ("data", "nowhere", "'synthetic' or the path of the data set's raw files"),
         ("data", '"a\\0b"', "'synthetic' or the path of the data set's raw files"),
         ("optimizer", "adamax", "did you mean 'adam'? one of adagrad, adam, adamw, "),
+        ("on_nan", "go on", "did you mean 'go_on'? one of go_on, stop"),
         ("precision", "fp16", "did you mean 'bf16'? one of bf16, fp32"),
         ("batchs", "3", "did you mean 'batch'? one of arrival_s, batch, command, count, data, "),
     ],

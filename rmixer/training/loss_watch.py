@@ -1,0 +1,43 @@
+"""Finds the first training step whose loss is not a finite number."""
+
+from __future__ import annotations
+
+import math
+
+from torch import Tensor
+
+
+class LossWatch:
+    """Looks at the loss of every step, each with its number from 1.
+
+    On the CPU a loss is read at once. Reading it on a GPU would make the host wait for every step,
+    so there the losses are kept and read together by :meth:`check`.
+    """
+
+    def __init__(self) -> None:
+        self.first: tuple[int, float] | None = None
+        """The first step whose loss is NaN or infinite, and that loss; None if there is none."""
+        self._unread: list[tuple[int, Tensor]] = []
+
+    def see(self, step: int, loss: Tensor | None) -> bool:
+        """Whether ``loss`` of ``step`` is known to be the first that is not finite."""
+        if loss is None or self.first is not None:
+            return False
+        if loss.device.type != "cpu":
+            self._unread.append((step, loss))
+            return False
+        value = float(loss)
+        if not math.isfinite(value):
+            self.first = step, value
+        return self.first is not None
+
+    def check(self) -> bool:
+        """Read the losses that are still unread; whether one of them is the first that is not
+        finite."""
+        unread, self._unread = self._unread, []
+        for step, loss in unread:
+            value = float(loss)
+            if self.first is None and not math.isfinite(value):
+                self.first = step, value
+                return True
+        return False
