@@ -25,6 +25,7 @@ from experiments.verdict import (
     Verdict,
     judge_executions,
     judge_jobs,
+    not_alone,
     overall_word,
     unfinished,
 )
@@ -66,6 +67,8 @@ def compare(
         if sequential_predicted is not None and sequential is not None
         else None
     )
+    executions = [run for run in (measured, repeat, sequential) if run is not None]
+    shared_with = tuple(dict.fromkeys(who for run in executions for who in run.shared_with))
     return Comparison(
         workload=measured.workload,
         machine=measured.machine,
@@ -94,7 +97,10 @@ def compare(
             for name, run in (ablations or {}).items()
         },
         speedup=_speedup(predicted, measured, sequential_predicted, sequential),
-        verdict=_verdict(predicted, measured, repeat, step, solo, floor, goals or Goals()),
+        verdict=_verdict(
+            predicted, measured, repeat, step, solo, floor, goals or Goals(), shared_with
+        ),
+        shared_with=shared_with,
         exchange_drift=exchange_drift(
             (predicted, measured), (predicted, repeat), (sequential_predicted, sequential)
         ),
@@ -190,12 +196,16 @@ def _verdict(
     solo: Sequence[float] | None,
     floor: NoiseFloor | None,
     goals: Goals,
+    shared_with: Sequence[str],
 ) -> Verdict:
     step_floor = floor.step if floor is not None else None
     # Jobs one at a time are executed once: the floor of the same steps in company stands in.
     alone = judge_jobs(solo, goals.solo_step, step_floor) if solo is not None else None
     together = judge_jobs(step, goals.step, step_floor)
     makespan = _judge_makespan(predicted, measured, repeat, floor, goals.makespan)
+    if shared_with:
+        alone = not_alone(alone, shared_with) if alone is not None else None
+        together, makespan = not_alone(together, shared_with), not_alone(makespan, shared_with)
     return Verdict(overall_word([alone, together, makespan]), alone, together, makespan)
 
 

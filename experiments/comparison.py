@@ -135,7 +135,8 @@ class Comparison:
     ``step_mape`` and ``completion_mape`` are unweighted means of the error's size over completed
     jobs; ``step_p95`` is the 95th percentile of that size over jobs (linear between ranks),
     ``step_max`` the largest, ``step_bias`` the signed mean. ``solo_step_mape`` is of the jobs
-    run one at a time. ``origin`` is of the profiles that the prediction rests on.
+    run one at a time. ``origin`` is of the profiles that the prediction rests on. ``shared_with``
+    names other runs that used the same cores during one of the executions.
     """
 
     __pydantic_config__ = ConfigDict(extra="forbid")
@@ -158,6 +159,7 @@ class Comparison:
     speedup: Speedup | None
     verdict: Verdict
     exchange_drift: ExchangeDrift | None = None
+    shared_with: tuple[str, ...] = ()
     schema_version: Literal[1] = SCHEMA_VERSION
 
 

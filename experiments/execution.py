@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,7 @@ from experiments.run_folder import RunFolder
 from profiles.machines import limits
 from profiles.machines.bubble import probe_machine
 from rmixer.admission import check_executable, check_memory
+from rmixer.core_lock import CoreLock
 from rmixer.data.making import Making
 from rmixer.data.prepare import open_dataset, prepare
 from rmixer.data.raw_reader import Bar, no_bar
@@ -42,10 +44,14 @@ def execute(
     run: str = "measured",
     step_times: StepTimes | None = None,
     observer: Observer | None = None,
+    lock: CoreLock | None = None,
 ) -> ExecutedRun:
     """Run ``policy`` on the real clock and write what happened under ``part``: events, summary,
     step times, the schedule as it came out, and what the jobs saved. A run that was
-    interrupted or failed is written too."""
+    interrupted or failed is written too. ``lock`` is taken first: it waits for other runs on the
+    same cores."""
+    if lock is not None:
+        lock.take()
     used = _check(workload, profiles, machine, layout)
     prepare_data(workload)
     probe_s = probe_machine(machine.cores)
@@ -63,6 +69,9 @@ def execute(
         observer=observer,
     )
     executed = supervisor.execute(probe_s)
+    if lock is not None:
+        summary = replace(executed.summary, shared_with=lock.shared_with)
+        executed = replace(executed, summary=summary)
     _write_steps(place / "steps", executed.step_ends_s)
     schedule = schedule_of(workload, machine, policy.origin, policy.seed, layout, executed.bookings)
     write_schedule(place / "executed_schedule.json", schedule)
@@ -92,15 +101,17 @@ def execute_schedule(
     schedule: Schedule,
     observer: Observer,
     report: Callable[[str], None],
+    lock: CoreLock,
 ) -> tuple[RunFolder, ExecutedRun]:
     """Predict ``schedule``, then execute it, in a run folder of its own."""
+    lock.take()
     settings = {"schedule": schedule, "profiles": sorted(inputs.profiles)}
     layout = schedule.settings.layout
     folder = _new_folder(path, inputs, layout, settings, report)
     write_schedule(folder.path / "schedule.json", schedule)
     step_times = step_times_for(inputs.profiles, inputs.machine, inputs.workload.seed)
     return folder, _predict_and_execute(
-        folder, inputs, lambda: Planned(schedule), layout, step_times, observer
+        folder, inputs, lambda: Planned(schedule), layout, step_times, observer, lock
     )
 
 
@@ -111,8 +122,10 @@ def execute_policy(
     layout: Layout,
     observer: Observer,
     report: Callable[[str], None],
+    lock: CoreLock,
 ) -> tuple[RunFolder, ExecutedRun]:
     """Predict ``policy``, then run it live, in a run folder of its own."""
+    lock.take()
     settings = {"policy": policy, "layout": layout, "profiles": sorted(inputs.profiles)}
     folder = _new_folder(path, inputs, layout, settings, report)
     step_times = step_times_for(inputs.profiles, inputs.machine, inputs.workload.seed)
@@ -123,6 +136,7 @@ def execute_policy(
         layout,
         step_times,
         observer,
+        lock,
     )
 
 
@@ -147,11 +161,12 @@ def _predict_and_execute(
     layout: Layout,
     step_times: StepTimes,
     observer: Observer,
+    lock: CoreLock,
 ) -> ExecutedRun:
     """Each run makes a fresh instance of the policy; both read the same step times."""
     everything = (inputs.workload, inputs.profiles, inputs.machine)
     predicted = simulate(*everything, fresh_policy(), layout, step_times)
-    write_prediction(folder, "predicted", predicted, inputs.profiles)
+    write_prediction(folder, "predicted", predicted, inputs.profiles, lock.shared_with)
     return execute(
         folder,
         ".",
@@ -160,6 +175,7 @@ def _predict_and_execute(
         layout,
         step_times=step_times,
         observer=observer,
+        lock=lock,
     )
 
 

@@ -30,6 +30,7 @@ from profiles.memory.feasible import check_feasible
 from profiles.provenance import report_provenance
 from profiles.store import Store
 from rmixer.admission import check_executable
+from rmixer.core_lock import CoreLock
 from rmixer.files import content_hash, write_json
 from rmixer.home import check_home
 from rmixer.policies import make_policy
@@ -84,11 +85,16 @@ def plan(workload: Workload, store: Store, voice: Voice) -> Plan:
     return Plan(profiling, _sweep(_inputs(workload, store, voice), voice))
 
 
-def run(workload: Workload, out: Path, store: Store, voice: Voice, *, verify: bool) -> RunFolder:
+def run(
+    workload: Workload, out: Path, store: Store, voice: Voice, lock: CoreLock, *, verify: bool
+) -> RunFolder:
     """Profile what is missing, sweep, execute the best schedule; with ``verify`` also execute
-    one job at a time and the best a second time, unless a job has failed. Raises KeyboardInterrupt
-    when interrupted, after everything is written."""
+    one job at a time and the best a second time, unless a job has failed. ``lock`` is taken before
+    anything is measured or executed. Raises KeyboardInterrupt when interrupted, after everything is
+    written."""
     check_executable(workload)
+    if store.known_machine() is None:
+        lock.take()
     machine = trained_devices(store.this_machine(voice.report))
     profiling = plan_profiling(workload, machine, store, default_threads(machine))
     check_feasible(profiling.parts, voice.report)
@@ -97,6 +103,7 @@ def run(workload: Workload, out: Path, store: Store, voice: Voice, *, verify: bo
     RunFolder.check_target(out)
     prepare_data(workload, voice.bar)
     if profiling.missing:
+        lock.take()
         voice.report(
             f"profiling {len(profiling.missing)} model(s), about {profiling.seconds:.0f} s"
         )
@@ -105,13 +112,13 @@ def run(workload: Workload, out: Path, store: Store, voice: Voice, *, verify: bo
     inputs = _inputs(workload, store, voice)
     settings = {"profiles": _profile_hashes(inputs.profiles)}
     folder = RunFolder.create(out, "run", workload, machine, settings, report=voice.report)
-    schedules = _predict(folder, inputs, voice)
+    schedules = _predict(folder, inputs, voice, lock)
     parts = [(MEASURED, SCHEDULE, "best schedule")]
     if verify:
         parts.append((SEQUENTIAL, SEQUENTIAL_SCHEDULE, "one job at a time"))
         parts.append((REPEAT, SCHEDULE, "best schedule again"))
     for part, name, title in parts:
-        _execute(folder, inputs, part, schedules[name], title, voice)
+        _execute(folder, inputs, part, schedules[name], title, voice, lock)
         if failed_jobs(folder):
             break
     return folder
@@ -129,13 +136,15 @@ def failed_jobs(folder: RunFolder) -> list[str]:
     ]
 
 
-def write_sweep(folder: RunFolder, inputs: Inputs, found: Sweep) -> None:
-    """The ranked rows, the best schedule, its prediction and trace, and the prediction of one job
-    at a time."""
+def write_sweep(
+    folder: RunFolder, inputs: Inputs, found: Sweep, shared_with: tuple[str, ...] = ()
+) -> None:
+    """Write the ranked rows, the best schedule, its prediction and trace, and the prediction of one
+    job at a time. ``shared_with`` names other runs on the same cores."""
     write_json(folder.path / SWEEP, found.rows)
     write_schedule(folder.path / SCHEDULE, found.schedule)
-    write_prediction(folder, PREDICTED, found.predicted, inputs.profiles)
-    write_prediction(folder, SEQUENTIAL_PREDICTED, found.sequential, inputs.profiles)
+    write_prediction(folder, PREDICTED, found.predicted, inputs.profiles, shared_with)
+    write_prediction(folder, SEQUENTIAL_PREDICTED, found.sequential, inputs.profiles, shared_with)
     policy = make_policy("sequential", inputs.workload.seed)
     schedule = schedule_of(
         inputs.workload,
@@ -166,17 +175,25 @@ def _sweep(inputs: Inputs, voice: Voice) -> Sweep:
         )
 
 
-def _predict(folder: RunFolder, inputs: Inputs, voice: Voice) -> Mapping[str, Schedule]:
-    """The sweep, unless the folder holds it already."""
+def _predict(
+    folder: RunFolder, inputs: Inputs, voice: Voice, lock: CoreLock
+) -> Mapping[str, Schedule]:
+    """The schedules of the sweep, which is made unless the folder holds it already."""
     if not folder.is_done("sweep"):
         voice.report("sweeping policies in simulation")
-        write_sweep(folder, inputs, _sweep(inputs, voice))
+        write_sweep(folder, inputs, _sweep(inputs, voice), lock.shared_with)
         folder.mark_done("sweep")
     return {name: read_schedule(folder.path / name) for name in (SCHEDULE, SEQUENTIAL_SCHEDULE)}
 
 
 def _execute(
-    folder: RunFolder, inputs: Inputs, part: str, schedule: Schedule, title: str, voice: Voice
+    folder: RunFolder,
+    inputs: Inputs,
+    part: str,
+    schedule: Schedule,
+    title: str,
+    voice: Voice,
+    lock: CoreLock,
 ) -> None:
     """Execute ``schedule``, unless the folder holds a whole execution of it."""
     stage = f"execute {part}"
@@ -194,6 +211,7 @@ def _execute(
             Planned(schedule),
             schedule.settings.layout,
             observer=observer,
+            lock=lock,
         )
     if executed.interrupted:
         raise KeyboardInterrupt

@@ -74,10 +74,13 @@ def write_prediction(
     part: str,
     predicted: SimulatedRun,
     profiles: Mapping[str, ModelProfile],
+    shared_with: tuple[str, ...] = (),
 ) -> None:
-    """Write a prediction under ``part``, with the probe time of the profiles it rests on."""
+    """Write a prediction under ``part``, with the probe time of the profiles it rests on.
+    ``shared_with`` names other runs on the same cores, of which the prediction knows nothing."""
     probe_s = statistics.median(profile.probe_s for profile in profiles.values())
-    folder.write(part, predicted.timeline, replace(predicted.summary, probe_s=probe_s))
+    summary = replace(predicted.summary, probe_s=probe_s, shared_with=shared_with)
+    folder.write(part, predicted.timeline, summary)
 
 
 def write_ablations(

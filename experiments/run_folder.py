@@ -53,7 +53,7 @@ class RunFolder:
         lies there is moved aside, never overwritten. Raises :class:`InputError` where ``path``
         is something else or cannot be written.
         """
-        config: dict[str, Any] = {
+        config = {
             "schema_version": SCHEMA_VERSION,
             "command": command,
             "workload_hash": workload.hash,
@@ -63,7 +63,7 @@ class RunFolder:
         }
         cls.check_target(path)
         if (path / CONFIG).exists():
-            known = load_yaml(path / CONFIG, "run configuration")
+            known: Any = load_yaml(path / CONFIG, "run configuration")
             if reuse and _inputs_hash(known) == _inputs_hash(config):
                 return cls(path)
             aside = _free_name(path)

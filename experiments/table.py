@@ -153,6 +153,9 @@ def _summary_lines(comparison: Comparison) -> list[tuple[str, str]]:
         lines.append(("this machine", text))
     if comparison.exchange_drift is not None:
         lines.append(("between its cores", _exchange_words(comparison.exchange_drift)))
+    if comparison.shared_with:
+        others = ", ".join(comparison.shared_with)
+        lines.append(("shared machine", f"{others} used the same cores meanwhile"))
     if comparison.speedup is not None:
         lines.append(("against one at a time", _speedup_words(comparison.speedup)))
     return lines

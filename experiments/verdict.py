@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -131,6 +131,13 @@ def judge_executions(errors: Sequence[float], goal: float, floor: float | None) 
 def unfinished(goal: float, value: float | None, floor: float | None, why: str) -> Judgement:
     """The judgement of an error that stands for another amount of work than was predicted."""
     return Judgement(goal, value, None, None, floor, None, None, "undecided", why)
+
+
+def not_alone(judgement: Judgement, shared_with: Sequence[str]) -> Judgement:
+    """``judgement`` of a run that shared its cores with others: it says nothing about the
+    prediction, which does not know them."""
+    why = f"{', '.join(shared_with)} used the same cores"
+    return replace(judgement, needed=None, needed_of=None, verdict="not measurable here", why=why)
 
 
 def _judge(

@@ -72,6 +72,8 @@ class RunSummary:
     last job, workers being warm; ``startup_s`` is what warming them took before that.
     ``probe_s`` is the time of a fixed computation on all cores, taken just before the run, or, for
     a prediction, when its profiles were made; ``origin`` of the profiles is measured or modelled.
+    ``shared_with`` names other runs that used the same cores meanwhile (``--share-machine``): the
+    times are then not those of this run alone.
     """
 
     __pydantic_config__ = ConfigDict(extra="forbid")
@@ -87,6 +89,7 @@ class RunSummary:
     jobs: tuple[JobSummary, ...]
     devices: tuple[DeviceSummary, ...]
     probe_s: float | None = None
+    shared_with: tuple[str, ...] = ()
     level: str | None = None
     schema_version: Literal[1] = SCHEMA_VERSION
 

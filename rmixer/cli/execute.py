@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from rmixer.cli.locks import locked, sharing_option
 from rmixer.cli.workloads import shrinking_option, shrunk_workload
 from rmixer.errors import InputError, RunFailed
 
@@ -21,6 +22,7 @@ from rmixer.errors import InputError, RunFailed
     help="The SCHEDULE's workload; default: that of the run folder it lies in.",
 )
 @shrinking_option
+@sharing_option
 @click.option("--out", type=click.Path(path_type=Path), help="Default: runs/<workload>-executed.")
 def command(
     what: Path,
@@ -29,6 +31,7 @@ def command(
     threads: int | None,
     workload: Path | None,
     settings: tuple[str, ...],
+    share_machine: bool,
     out: Path | None,
 ) -> None:
     """Train for real: replay a schedule.json, or run a policy live on a workload. Ctrl-C ends it
@@ -69,8 +72,8 @@ def command(
             )
         path = out or Path("runs") / f"{jobs.name}-executed"
         prepare_data(inputs.workload, bar)
-        with watch(str(what), len(jobs.jobs)) as observer:
-            folder, executed = execute_schedule(path, inputs, schedule, observer, report)
+        with locked(path, share_machine) as lock, watch(str(what), len(jobs.jobs)) as observer:
+            folder, executed = execute_schedule(path, inputs, schedule, observer, report, lock)
     else:
         if policy is None:
             raise InputError("rmixer execute", "--policy", "nothing", "a policy for a WORKLOAD")
@@ -83,8 +86,8 @@ def command(
         layout = choose_layout(inputs, chosen, slots, threads or 1)
         path = out or Path("runs") / f"{inputs.workload.name}-executed"
         prepare_data(inputs.workload, bar)
-        with watch(policy, len(inputs.workload.jobs)) as observer:
-            folder, executed = execute_policy(path, inputs, policy, layout, observer, report)
+        with locked(path, share_machine) as lock, watch(policy, len(jobs.jobs)) as observer:
+            folder, executed = execute_policy(path, inputs, policy, layout, observer, report, lock)
     if executed.interrupted:
         report(f"what was recorded is in {folder.path}")
         raise KeyboardInterrupt

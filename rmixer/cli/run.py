@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from rmixer.cli.locks import locked, sharing_option
 from rmixer.cli.numbers import FiniteRange
 from rmixer.cli.workloads import shrinking_option, shrunk_workload
 from rmixer.errors import RunFailed
@@ -15,6 +16,7 @@ from rmixer.errors import RunFailed
 @click.argument("workload", type=click.Path(path_type=Path))
 @click.option("--out", type=click.Path(path_type=Path), help="Default: runs/<workload>.")
 @shrinking_option
+@sharing_option
 @click.option("--plan", "only_plan", is_flag=True, help="Say what it would do, run nothing.")
 @click.option(
     "--verify",
@@ -30,6 +32,7 @@ def command(
     workload: Path,
     out: Path | None,
     settings: tuple[str, ...],
+    share_machine: bool,
     only_plan: bool,
     verify: bool,
     max_error: float | None,
@@ -46,7 +49,9 @@ def command(
     if only_plan:
         present_plan(pipeline.plan(jobs, store, voice()), jobs)
         return
-    folder = pipeline.run(jobs, out or Path("runs") / jobs.name, store, voice(), verify=verify)
+    path = out or Path("runs") / jobs.name
+    with locked(path, share_machine) as lock:
+        folder = pipeline.run(jobs, path, store, voice(), lock, verify=verify)
     comparison = present_comparison(folder)
     if failed := pipeline.failed_jobs(folder):
         raise RunFailed(f"{len(failed)} job(s) did not finish: {'; '.join(failed)}")

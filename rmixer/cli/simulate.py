@@ -46,6 +46,7 @@ def command(
     from rmixer.admission import check_memory
     from rmixer.cli.console import console, print_json, report
     from rmixer.cli.presenting import present_figures
+    from rmixer.folder_lock import hold_folder
     from rmixer.policies import make_policy
 
     jobs = shrunk_workload(workload, settings)
@@ -55,10 +56,11 @@ def command(
     check_memory(inputs.workload, inputs.profiles, inputs.machine, layout)
     path = out or Path("runs") / f"{inputs.workload.name}-{policy}"
     chosen_settings = {"policy": policy, "layout": layout, "level": level}
-    folder = RunFolder.create(
-        path, "simulate", inputs.workload, inputs.machine, chosen_settings, report=report
-    )
-    run = simulate_policy(folder, inputs, chosen, layout, level)
+    with hold_folder(path):
+        folder = RunFolder.create(
+            path, "simulate", inputs.workload, inputs.machine, chosen_settings, report=report
+        )
+        run = simulate_policy(folder, inputs, chosen, layout, level)
     if as_json:
         print_json(run.summary)
         return

@@ -41,6 +41,7 @@ def command(
     from rmixer.cli.console import console, print_json, report
     from rmixer.cli.numbers import whole_numbers
     from rmixer.cli.presenting import present_figures, present_saving
+    from rmixer.folder_lock import hold_folder
     from rmixer.policies import POLICIES, make_policy
 
     names = tuple(policies.split(",")) if policies else tuple(POLICIES)
@@ -65,8 +66,11 @@ def command(
             threads=thread_counts,
             progress=progress,
         )
-    folder = RunFolder.create(path, "sweep", inputs.workload, inputs.machine, grid, report=report)
-    write_sweep(folder, inputs, found)
+    with hold_folder(path):
+        folder = RunFolder.create(
+            path, "sweep", inputs.workload, inputs.machine, grid, report=report
+        )
+        write_sweep(folder, inputs, found)
     if as_json:
         print_json(found.rows)
         return

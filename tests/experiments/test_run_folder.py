@@ -10,6 +10,7 @@ from executor.observer import Observer
 from experiments.execution import execute_policy
 from experiments.inputs import Inputs
 from experiments.run_folder import RunFolder
+from rmixer.core_lock import CoreLock
 from rmixer.cost_identity import cost_identity
 from rmixer.errors import InputError
 from rmixer.layout import DeviceSlots, Layout
@@ -49,8 +50,9 @@ def test_an_execution_that_is_refused_leaves_the_earlier_run(tmp_path: Path) -> 
     inputs = Inputs(make_workload(job), machine, {cost_identity(job).key: profile})
     layout = Layout((DeviceSlots("cpu:0", 1, 1),))
     said: list[str] = []
+    lock = CoreLock([], said.append)
     with pytest.raises(InputError, match="peak memory of"):
-        execute_policy(tmp_path / "run", inputs, "dySequ", layout, Observer(), said.append)
+        execute_policy(tmp_path / "run", inputs, "dySequ", layout, Observer(), said.append, lock)
     assert said == []
     assert RunFolder.open(tmp_path / "run").workload == WORKLOAD
 

@@ -11,9 +11,9 @@ import pytest
 from profiles import rekeying
 from profiles.rekeying import rekey_machine, rekey_own, rekey_profile
 from profiles.store import RECORDED, Store
-from rmixer.cost_identity import cost_identity, is_present, own_step_hash
+from rmixer.cost_identity import CostIdentity, cost_identity, is_present, own_step_hash
 from rmixer.errors import InputError
-from rmixer.files import content_hash
+from rmixer.files import content_hash, parse
 from rmixer.former_sources import former_sources, formerly
 from rmixer.profile import ModelProfile
 from rmixer.profile_files import read_profile, write_profile
@@ -42,8 +42,11 @@ def test_the_models_codes_are_in_the_table() -> None:
 
 
 def test_every_recorded_profile_is_of_the_present_code() -> None:
-    for machine in (MACHINE, "modelled-gpu-16c"):
-        assert all(is_present(profile.identity) for profile in Store().profiles(machine))
+    paths = sorted(RECORDED.glob("*/*/summary.json"))
+    for path in paths:
+        identity = parse(json.loads(path.read_text())["identity"], CostIdentity, path)
+        assert is_present(identity), path
+        assert identity.key == path.parent.name
 
 
 def test_a_users_profile_is_filed_again_on_first_use(tmp_path: Path) -> None:

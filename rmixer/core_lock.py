@@ -1,0 +1,209 @@
+"""One run at a time on a core: others that want to measure or train on it wait.
+
+Two executions on the same cores would slow each other down, and neither would be what was
+predicted. A run therefore holds a lock on each core that it may use. The lock is a listening socket
+in the abstract namespace of Linux, ``rmixer-core-3``. It ends with its process, however that ends.
+It leaves no file. It counts for all users of the machine (or of the container). Whoever connects to
+it learns from the system which process holds it.
+
+A run that is told to share (``--share-machine``) does not wait. It says so to those who hold the
+cores, so that both runs are marked, and holds a second kind of socket, ``rmixer-core-3-shared-0``
+and so on, for which later runs wait.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import pwd
+import select
+import socket
+import struct
+import textwrap
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from types import TracebackType
+
+from rmixer.errors import RunFailed
+
+SCOPE = "RMIXER_LOCK"
+"""The environment variable that sets runs apart: those with different values do not see each other
+(the tests of this package use it)."""
+_SHARERS = 16
+_LOOK_AGAIN_S = 5.0
+
+
+class CoreLock:
+    """The lock on ``cores``; within ``with`` it can be taken, at its end it is released.
+
+    ``share`` says not to wait for others. ``report`` is called with a line if it has to wait.
+    """
+
+    def __init__(
+        self, cores: Sequence[int], report: Callable[[str], None], *, share: bool = False
+    ) -> None:
+        self._cores, self._report, self._share = tuple(sorted(cores)), report, share
+        self._held: list[socket.socket] = []
+        self._met: dict[int, str] = {}
+        self._taken = False
+
+    def take(self) -> None:
+        """Return once no other run uses one of the cores (at once if sharing). Once taken it stays
+        taken."""
+        if self._taken:
+            return
+        if self._share:
+            self._join()
+        else:
+            self._wait()
+        self._taken = True
+
+    @property
+    def shared_with(self) -> tuple[str, ...]:
+        """Who has used the same cores since the lock was taken, in words."""
+        for lock in self._held:
+            with contextlib.suppress(BlockingIOError):
+                while True:
+                    other, _ = lock.accept()
+                    with other:
+                        self._hear(other)
+        return tuple(self._met.values())
+
+    def _hear(self, other: socket.socket) -> None:
+        """Remember who is behind the connection ``other`` if it shares; others only looked."""
+        other.setblocking(False)
+        with contextlib.suppress(OSError):
+            if said := other.recv(4096).decode(errors="replace"):
+                self._meet(other, said)
+
+    def _meet(self, connection: socket.socket, words: str = "") -> None:
+        pid = _peer(connection)
+        if pid != os.getpid():
+            self._met.setdefault(pid, words or _words(pid))
+
+    def _wait(self) -> None:
+        said = ""
+        while True:
+            blocked = self._take_all()
+            if blocked is None:
+                return
+            with blocked:
+                who = _words(_peer(blocked))
+                if who != said:
+                    shown = ", ".join(map(str, self._cores))
+                    allowed = "waiting until it ends (--share-machine starts at once)"
+                    self._report(f"core(s) {shown}: {who} uses them: {allowed}")
+                    said = who
+                # Its end closes the connection; what shares a name may end without.
+                select.select([blocked], [], [], _LOOK_AGAIN_S)
+
+    def _take_all(self) -> socket.socket | None:
+        """Take every core, or none and return a connection to who has one of them."""
+        for core in self._cores:
+            # First hold, then look: of two runs that do this at once, one sees the other.
+            while (held := _listen(_name(core))) is None:
+                if (found := next(_connected([_name(core)]), None)) is not None:
+                    self.release()
+                    return found
+            self._held.append(held)
+            if (found := next(_connected(_shared_names(core)), None)) is not None:
+                self.release()
+                return found
+        return None
+
+    def _join(self) -> None:
+        """Hold a place among those that share each core, and say so to all others there."""
+        for core in self._cores:
+            ours = next(filter(None, map(_listen, _shared_names(core))), None)
+            if ours is not None:
+                self._held.append(ours)
+            for connection in _connected([_name(core), *_shared_names(core)]):
+                with connection, contextlib.suppress(OSError):
+                    self._meet(connection)
+                    connection.send(_words(os.getpid()).encode()[:4096])
+
+    def release(self) -> None:
+        """Let others have the cores."""
+        for held in self._held:
+            held.close()
+        self._held.clear()
+        self._taken = False
+
+    def __enter__(self) -> CoreLock:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.release()
+
+
+def _name(core: int) -> str:
+    scope = os.environ.get(SCOPE, "")
+    return f"\0rmixer{f'-{scope}' if scope else ''}-core-{core}"
+
+
+def _shared_names(core: int) -> list[str]:
+    return [f"{_name(core)}-shared-{number}" for number in range(_SHARERS)]
+
+
+def _listen(name: str) -> socket.socket | None:
+    """A socket that holds ``name``, or None if another one does. Raises :class:`RunFailed` where
+    the system has no such sockets."""
+    held = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        held.bind(name)
+    except OSError as error:
+        held.close()
+        if error.errno != errno.EADDRINUSE:
+            raise RunFailed(f"cannot lock the cores of this machine: {error.strerror}") from None
+        return None
+    held.listen(64)
+    held.setblocking(False)
+    return held
+
+
+def _connected(names: Sequence[str]) -> Iterator[socket.socket]:
+    """A connection to each of ``names`` that is held."""
+    for name in names:
+        connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        connection.settimeout(1.0)
+        try:
+            connection.connect(name)
+        except OSError:
+            connection.close()
+        else:
+            yield connection
+
+
+def _peer(connection: socket.socket) -> int:
+    """The process that listens at the other end."""
+    size = struct.calcsize("3i")
+    raw = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, size)
+    return int(struct.unpack("3i", raw)[0])
+
+
+def _words(pid: int) -> str:
+    """The process as its user knows it: its command line."""
+    try:
+        parts = Path(f"/proc/{pid}/cmdline").read_bytes().decode(errors="replace").split("\0")
+    except OSError:  # it has ended, or is another user's on a machine that hides these
+        return f"process {pid}"
+    ours = ("rmixer", "rmixer.cli")
+    start = next((index for index, part in enumerate(parts) if Path(part).name in ours), None)
+    line = " ".join(parts if start is None else ["rmixer", *parts[start + 1 :]])
+    line = textwrap.shorten(line, 120, placeholder=" …")
+    return f"`{line}` (process {pid}{_of_user(pid)})" if line else f"process {pid}"
+
+
+def _of_user(pid: int) -> str:
+    """Whose it is, if not this user's."""
+    with contextlib.suppress(OSError, KeyError):
+        owner = os.stat(f"/proc/{pid}").st_uid
+        if owner != os.getuid():
+            return f" of {pwd.getpwuid(owner).pw_name}"
+    return ""
