@@ -1,4 +1,5 @@
-"""What every test finds: a home of its own, so that no test reads or fills the user's."""
+"""What every test finds: a home of its own, so that no test reads or fills the user's, and locks of
+its own, so that none waits for a run of the user's."""
 
 from __future__ import annotations
 
@@ -22,6 +23,7 @@ def rmixer_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     shared = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("RMIXER_HOME", str(shared / "rmixer_home"))
+        patch.setenv("RMIXER_LOCK", f"tests-{os.getpid()}")
         yield
 
 

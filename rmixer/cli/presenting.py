@@ -7,12 +7,13 @@ from collections.abc import Sequence
 from experiments.comparison import Comparison
 from experiments.pipeline import Plan
 from experiments.quantities import seconds
-from experiments.report import validate_run
+from experiments.report import MEASURED, validate_run
 from experiments.run_figures import draw_run
 from experiments.run_folder import RunFolder
 from experiments.sweep import Sweep
 from experiments.sweep_table import sweep_table
 from experiments.table import print_comparison
+from experiments.trained_table import print_trained
 from rmixer.cli.console import console, report
 from rmixer.errors import RunFailed
 from rmixer.workload import Workload
@@ -45,8 +46,10 @@ def present_saving(sweep: Sweep) -> None:
 
 
 def present_comparison(folder: RunFolder) -> Comparison:
-    """Compare, print, draw; a figure that fails loses nothing."""
+    """Print what was trained, compare, print, draw; a figure that fails loses nothing."""
     comparison = validate_run(folder)
+    if (measured := folder.read(MEASURED)) is not None:
+        print_trained(console(), measured[1], folder.workload, folder.path)
     print_comparison(console(), comparison)
     present_figures(folder)
     return comparison
