@@ -28,14 +28,15 @@ from rmixer.files import (
     write_json,
     write_text,
 )
-from rmixer.lanes import LANES, PHASES
+from rmixer.lanes import COMMUNICATION, LANES, PHASES
 from rmixer.machine import check_schema
 from rmixer.operator_checks import check_times, check_together
 
-SCHEMA_VERSION: Final = 1
+SCHEMA_VERSION: Final = 2
 _ROUNDING = 1.001
 Count = Annotated[int, Field(gt=0)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Finite = Annotated[float, Field(allow_inf_nan=False)]
 
 
@@ -82,11 +83,15 @@ class ImportedOperator:
 @dataclass(frozen=True)
 class ImportedProfile:
     """A step as a trace has it. ``trace`` is the file's name and ``trace_hash`` of its content.
-    ``steps_told`` says what the steps were found by; ``steps_used`` of ``steps_found`` ran the same
-    operators, the others are left out. ``profiled_*_us`` is the step with the profiler.
+    ``steps_told`` says what the steps were found by; ``steps_used`` of ``steps_found`` trained
+    alike, the others are left out. ``profiled_*_us`` is the step with the profiler.
     ``closure`` is (operators + gaps) / that step - 1, of the lane that the host works on and of the
-    GPU's. ``other_operators`` of other threads and ``unclaimed_us`` a step of device work that no
-    operator launched are left out.
+    GPU's. ``outside_nodes`` operators a step are called outside of autograd's nodes by threads that
+    run these.
+
+    Left out are ``other_operators`` of the trace that other threads call, ``other_us`` a step, and
+    ``unclaimed_us`` a step of device work that no row holds: ``left_out_share`` of all device work,
+    from 0 to 1, the most of it by name in ``left_out`` in microseconds a step.
 
     What only the user can say is None unless they did: samples of a ``batch``, host ``threads``,
     ``peak_bytes`` of memory on the device, ``step_us`` without the profiler, the ``job_type`` that
@@ -110,14 +115,18 @@ class ImportedProfile:
     profiled_p90_us: Positive
     closure: dict[str, Finite]
     other_operators: Annotated[int, Field(ge=0)]
-    unclaimed_us: Annotated[float, Field(ge=0, allow_inf_nan=False)]
+    unclaimed_us: NotNegative
     batch: Count | None = None
     threads: Count | None = None
     peak_bytes: Count | None = None
     step_us: Positive | None = None
     job_type: Literal["compute", "memory", "low"] | None = None
+    outside_nodes: NotNegative = 0.0
+    other_us: NotNegative = 0.0
+    left_out_share: Annotated[float, Field(ge=0, le=1)] = 0.0
+    left_out: dict[str, NotNegative] = dataclasses.field(default_factory=dict)
     origin: Literal["imported"] = "imported"
-    schema_version: Literal[1] = SCHEMA_VERSION
+    schema_version: Literal[2] = SCHEMA_VERSION
     operators: tuple[ImportedOperator, ...] = ()
 
 
@@ -148,7 +157,7 @@ def read_imported(folder: Path) -> ImportedProfile:
     changed since it was written."""
     path = folder / "summary.json"
     data: Any = load_json(path, "imported profile")
-    check_schema(data, path, SCHEMA_VERSION)
+    check_schema(data, path, SCHEMA_VERSION, "import the trace again")
     checksum = data.pop("checksum", None)
     profile = parse(data, ImportedProfile, path)
     if profile.name != folder.name:
@@ -167,7 +176,8 @@ def read_imported(folder: Path) -> ImportedProfile:
 
 def _operator(row: CsvRow, profile: ImportedProfile) -> ImportedOperator:
     values: dict[str, Any] = {name: row.cells[name] for name in COLUMNS}
-    values["phase"] = row.one_of("phase", PHASES) if row.cells["phase"] else None
+    phases = (*PHASES, COMMUNICATION)
+    values["phase"] = row.one_of("phase", phases) if row.cells["phase"] else None
     values["lane"] = row.one_of("lane", LANES)
     for name, least in _WHOLE.items():
         values[name] = row.whole(name, least)

@@ -117,12 +117,13 @@ def write_machine(path: Path, machine: Machine) -> None:
     write_yaml(path, machine)
 
 
-def check_schema(data: object, path: Path, version: int) -> None:
-    """Raise :class:`InputError` unless ``data`` is a mapping of this schema version."""
+def check_schema(data: object, path: Path, version: int, again: str = "record it again") -> None:
+    """Raise :class:`InputError` unless ``data`` is a mapping of this schema version; ``again`` says
+    what to do about another one."""
     if not isinstance(data, dict):
         raise InputError(path, "", shown(data), "a mapping with schema_version")
     found = data.get("schema_version")
     if found != version or isinstance(found, bool):
         text = "nothing" if found is None else shown(found)
-        allowed = f"{version}, the version this release reads: record it again"
+        allowed = f"{version}, the version this release reads: {again}"
         raise InputError(path, "schema_version", text, allowed)

@@ -13,16 +13,22 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from profiles.trace_reading import INPUT_MARK, MODULE_MARK, PHASE_MARK
+from profiles.traces.communication import is_communication, may_go_on
 from profiles.traces.trace_events import ANNOTATION, DRIVER_CALLS, OPERATOR, PYTHON, TraceEvent
 from rmixer.lanes import PHASES
 
 _NAMESPACE = re.compile(r"[A-Za-z_]\w*::")
 _AUTOGRAD = ("autograd::", "torch::autograd::")
+_ENGINE = "autograd::engine"
 _BACKWARD_NODE = re.compile(r"\w+Backward\d*")
 _MODULE = "nn.Module: "
 _PHASES = {"Optimizer.": "optimizer", "enumerate(DataLoader)": "input"}
 """Annotations that PyTorch makes by itself, by how they begin."""
 SYNCHRONIZE = "Synchronize"
+_COPIES = frozenset(
+    f"aten::{name}"
+    for name in ("to", "_to_copy", "copy_", "pin_memory", "_pin_memory", "is_pinned")
+)
 
 
 @dataclass
@@ -49,12 +55,16 @@ class Launch:
 
 @dataclass
 class HostCall:
-    """One operator. ``phase`` is None as long as nothing tells it; ``node`` is the sequence number
-    of the backward node around it and ``forward_thread`` the thread whose number that is;
+    """One operator. ``phase`` is None as long as nothing tells it; ``in_node`` says that it lies in
+    a node of autograd, ``node`` is the sequence number of that and ``forward_thread`` the thread
+    whose number that is; ``communicates`` says that it is communication, by its name or by that of
+    an event around it; ``outside_nodes`` that a thread which runs autograd's nodes for another one
+    called it outside of them;
     ``sequence`` are the numbers recorded inside it, and of custom functions around it;
     ``launches`` are in order, waits among them; ``work`` has what the device did for it without a
     known launch; ``waited_ns`` is how long the host waited for the device since the operator
-    before."""
+    before. ``forward`` is a backward operator's forward one, and ``recorded`` says that it is that
+    of some."""
 
     name: str
     start_ns: int
@@ -63,13 +73,17 @@ class HostCall:
     tree: Node
     phase: str | None = None
     module: str = ""
+    in_node: bool = False
     node: int = -1
     forward_thread: int = 0
+    communicates: bool = False
+    outside_nodes: bool = False
     sequence: frozenset[int] = frozenset()
     launches: tuple[Launch, ...] = ()
     work: tuple[TraceEvent, ...] = ()
     waited_ns: int = 0
-    forward_index: int = -1
+    forward: HostCall | None = None
+    recorded: bool = False
 
 
 @dataclass(frozen=True)
@@ -79,8 +93,10 @@ class _Around:
 
     phase: str | None = None
     module: str = ""
+    in_node: bool = False
     node: int = -1
     forward_thread: int = 0
+    communicates: bool = False
     functions: frozenset[int] = frozenset()
 
 
@@ -100,17 +116,30 @@ def thread_calls(
 
 
 def _forest(events: Iterable[TraceEvent]) -> list[Node]:
-    """Events as trees, by time; of those that begin together the longest is outside."""
+    """Events as trees, by time; of those that begin together the longest is outside. What may go
+    on by itself lies around nothing that ends later, and stays inside what ends earlier."""
     kept = (e for e in events if e.category != PYTHON or e.name.startswith(_MODULE))
     top: list[Node] = []
     open_nodes: list[Node] = []
     for event in sorted(kept, key=lambda event: (event.start_ns, -event.duration_ns)):
-        while open_nodes and open_nodes[-1].event.end_ns <= event.start_ns:
+        while open_nodes and (
+            open_nodes[-1].event.end_ns <= event.start_ns
+            or (
+                _goes_on_after(event, open_nodes[-1].event) and may_go_on(open_nodes[-1].event.name)
+            )
+        ):
             open_nodes.pop()
         node = Node(event)
         (open_nodes[-1].children if open_nodes else top).append(node)
-        open_nodes.append(node)
+        if not (
+            open_nodes and may_go_on(event.name) and _goes_on_after(event, open_nodes[-1].event)
+        ):
+            open_nodes.append(node)
     return top
+
+
+def _goes_on_after(event: TraceEvent, around: TraceEvent) -> bool:
+    return event.end_ns > around.end_ns
 
 
 def _walk(
@@ -138,6 +167,20 @@ def is_operator(event: TraceEvent) -> bool:
     return bool(named) and not event.name.startswith(_AUTOGRAD)
 
 
+def is_node(event: TraceEvent) -> bool:
+    """Whether it is a node of autograd's, or all that its engine does for one."""
+    return event.category == OPERATOR and (
+        event.name.startswith(_ENGINE) or bool(_BACKWARD_NODE.fullmatch(event.name))
+    )
+
+
+def brings_input(call: HostCall) -> bool:
+    """Whether it is of the input, or may bring it to where it is needed: a copy of no known
+    phase."""
+    unknown = call.phase is None and not call.communicates
+    return call.phase == "input" or (unknown and call.name in _COPIES)
+
+
 def _may_be_one(event: TraceEvent) -> bool:
     """Whether it is an operator if there is none inside it."""
     bookkeeping = event.name.startswith((*_AUTOGRAD, *_PHASES)) or "#" in event.name
@@ -157,19 +200,19 @@ def _inner(event: TraceEvent, around: _Around) -> _Around:
     if name.startswith(MODULE_MARK):
         return replace(around, module=name.removeprefix(MODULE_MARK))
     if event.category == PYTHON:
-        inner = name.removeprefix(_MODULE)
-        return replace(around, module=f"{around.module}.{inner}" if around.module else inner)
-    if event.category == OPERATOR and (
-        name.startswith("autograd::engine") or _BACKWARD_NODE.fullmatch(name)
-    ):
+        module = name.removeprefix(_MODULE)
+        return replace(around, module=f"{around.module}.{module}" if around.module else module)
+    if is_node(event):
+        inner = replace(around, phase="backward", in_node=True)
         if event.sequence < 0:
-            return replace(around, phase="backward")
-        number, thread = event.sequence, event.forward_thread
-        return replace(around, phase="backward", node=number, forward_thread=thread)
+            return inner
+        return replace(inner, node=event.sequence, forward_thread=event.forward_thread)
     if event.category in (ANNOTATION, OPERATOR):
         for start, phase in _PHASES.items():
             if name.startswith(start):
                 return replace(around, phase=phase)
+        if is_communication(name):
+            around = replace(around, communicates=True)
     if event.category == OPERATOR and event.sequence >= 0:
         return replace(around, functions=around.functions | {event.sequence})
     return around
@@ -189,8 +232,10 @@ def _call(node: Node, around: _Around, work: Mapping[int, Sequence[TraceEvent]])
         tree=node,
         phase="input" if name == INPUT_MARK else around.phase,
         module=around.module,
+        in_node=around.in_node,
         node=around.node,
         forward_thread=around.forward_thread,
+        communicates=around.communicates or is_communication(name),
         sequence=around.functions
         | {n.event.sequence for n in node.below() if n.event.sequence >= 0},
         launches=launches,

@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence, Set
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
 
-from profiles.traces.host_calls import HostCall, thread_calls
-from profiles.traces.trace_events import DEVICE_WORK, OPERATOR, TraceEvent
+from profiles.traces.host_calls import HostCall, is_node, thread_calls
+from profiles.traces.trace_events import DEVICE_WORK, OPERATOR, TraceEvent, is_profiler_step
+from profiles.traces.training_threads import backward_threads, main_thread
+from rmixer.lanes import COMMUNICATION
 
 
 @dataclass(frozen=True)
 class HostTrace:
     """Operators of the ``main`` thread and of those that run autograd's nodes for it, by time.
-    ``other_operators`` were called by other threads, and ``unclaimed`` is device work that no
-    operator of these threads launched: both are left out."""
+    ``others`` were called by other threads, and ``unclaimed`` is device work that no operator of
+    these threads launched: both are left out."""
 
     calls: tuple[HostCall, ...]
     main: str
-    other_operators: int
+    others: tuple[HostCall, ...]
     unclaimed: tuple[TraceEvent, ...]
 
 
@@ -36,42 +38,21 @@ def read_host_trace(events: Sequence[TraceEvent]) -> HostTrace:
         elif event.correlation > 0:
             work[event.correlation].append(event)
     by_thread = {thread: thread_calls(found, work) for thread, found in hosts.items()}
-    main = _main_thread(by_thread)
-    training = {
-        thread
-        for thread, found in hosts.items()
-        if thread == main or (_runs_nodes(found) and _runs_only_nodes(by_thread[thread]))
-    }
-    calls = sorted(
-        (call for thread in training for call in by_thread[thread]),
-        key=lambda call: (call.start_ns, call.end_ns),
-    )
+    marked = {event.thread for event in events if is_profiler_step(event)}
+    nodes = {thread: {e.sequence for e in found if is_node(e)} for thread, found in hosts.items()}
+    main = main_thread(by_thread, nodes, marked)
+    training = {main, *backward_threads(by_thread, nodes, main)}
+    for thread in training - {main}:
+        for call in by_thread[thread]:
+            call.outside_nodes = not call.in_node
+    calls, others = _by_time(by_thread, training), _by_time(by_thread, by_thread.keys() - training)
     unclaimed = _claim(calls, [e for e in events if e.category in DEVICE_WORK])
-    others = sum(len(found) for thread, found in by_thread.items() if thread not in training)
-    return HostTrace(tuple(calls), main, others, tuple(unclaimed))
+    return HostTrace(tuple(calls), main, tuple(others), tuple(unclaimed))
 
 
-def _main_thread(by_thread: dict[str, list[HostCall]]) -> str:
-    """The one that calls most operators outside of autograd's nodes, the optimizer's before all
-    others."""
-
-    def weight(thread: str) -> tuple[int, int, str]:
-        phases = Counter(call.phase for call in by_thread[thread])
-        return phases["optimizer"], phases.total() - phases["backward"], thread
-
-    return max(by_thread, key=weight, default="")
-
-
-def _runs_nodes(events: Iterable[TraceEvent]) -> bool:
-    return any(
-        event.category == OPERATOR and event.name.startswith("autograd::engine") for event in events
-    )
-
-
-def _runs_only_nodes(calls: Iterable[HostCall]) -> bool:
-    """Whether all of a thread's operators are of backward passes: else it trains something of its
-    own."""
-    return all(call.phase == "backward" for call in calls)
+def _by_time(by_thread: Mapping[str, Sequence[HostCall]], threads: Set[str]) -> list[HostCall]:
+    calls = (call for thread in threads for call in by_thread.get(thread, ()))
+    return sorted(calls, key=lambda call: (call.start_ns, call.end_ns))
 
 
 def _claim(calls: Iterable[HostCall], done: Sequence[TraceEvent]) -> list[TraceEvent]:
@@ -98,7 +79,7 @@ def _claim(calls: Iterable[HostCall], done: Sequence[TraceEvent]) -> list[TraceE
 
 def tie(calls: Sequence[HostCall], main: str) -> None:
     """Give the operators of one step the phases that follow from each other, and each backward
-    one the index and the module of its forward operator.
+    one its forward operator and the module of that.
 
     A forward operator is one whose sequence number a backward node of this step bears: the last
     to start with it. What lies between the first and the last of them on the ``main`` thread is
@@ -110,17 +91,21 @@ def tie(calls: Sequence[HostCall], main: str) -> None:
     wanted = _numbers_of_main(calls)
     recorded: dict[int, int] = {}
     for index, call in enumerate(calls):
-        if call.phase != "backward" and call.thread == main:
+        if call.phase not in ("backward", "input") and call.thread == main:
             recorded.update((number, index) for number in call.sequence & wanted)
     for call in calls:
         if call.phase == "backward" and call.node in recorded:
-            call.forward_index = recorded[call.node]
-            call.module = calls[call.forward_index].module
+            call.forward = calls[recorded[call.node]]
+            call.forward.recorded = True
+            call.module = call.forward.module
     found = recorded.values()
     _leave_optimizers(calls, set(found), main)
     for index in range(min(found), max(found) + 1) if found else ():
         if calls[index].phase is None and calls[index].thread == main:
             calls[index].phase = "forward"
+    for call in calls:
+        if call.phase is None and call.communicates:
+            call.phase = COMMUNICATION
 
 
 def _leave_optimizers(calls: Sequence[HostCall], forward: Set[int], main: str) -> None:

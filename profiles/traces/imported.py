@@ -5,9 +5,8 @@ from __future__ import annotations
 import itertools
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from statistics import fmean
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +16,8 @@ from profiles.traces.chrome_trace import read_chrome_trace
 from profiles.traces.host_calls import HostCall
 from profiles.traces.host_trace import HostTrace, read_host_trace, tie
 from profiles.traces.lane_rows import LaneRow, Lanes
+from profiles.traces.left_out import check_left_out, left_out
+from profiles.traces.mean_step import Column, Signature, columns, training_of
 from profiles.traces.trace_checks import check_launches, check_nesting, check_once, check_steps
 from profiles.traces.trace_steps import Steps, find_steps
 from profiles.traces.trace_work import KnownWork, recorded_shapes, recorded_work
@@ -27,22 +28,26 @@ Times = NDArray[np.float64]
 _NS_IN_US = 1e3
 
 
-def import_trace(path: Path, name: str, marker: str | None = None) -> ImportedProfile:
+def import_trace(
+    path: Path, name: str, marker: str | None = None, partial: bool = False
+) -> ImportedProfile:
     """The profile ``name`` from the Chrome trace at ``path``, its steps found as
     :func:`profiles.traces.trace_steps.find_steps` says.
 
-    Steps that do not run the operators that most steps run (an evaluation, a first step) are left
-    out and counted. Raises :class:`InputError` for a trace that is damaged, holds impossible
-    times, or in which no step is found.
+    Steps that do not train as most steps do (an evaluation, a first step) are left out and
+    counted. Of an operator that not all others call as often, as those of the input, the rows hold
+    the means over all of them. Raises :class:`InputError` for a trace that is damaged, holds
+    impossible times, or in which no step is found, and, unless a ``partial`` profile will do, where
+    much of the devices' work would be in no row.
     """
     try:
-        return _imported(path, name, marker)
+        return _imported(path, name, marker, partial)
     except RecursionError:
         found, allowed = "hundreds of events within each other", "as operators call each other"
         raise InputError(path, "traceEvents", found, allowed) from None
 
 
-def _imported(path: Path, name: str, marker: str | None) -> ImportedProfile:
+def _imported(path: Path, name: str, marker: str | None, partial: bool) -> ImportedProfile:
     trace = read_chrome_trace(path)
     check_nesting(trace)
     check_launches(trace)
@@ -51,20 +56,24 @@ def _imported(path: Path, name: str, marker: str | None) -> ImportedProfile:
     steps = find_steps(trace, host.calls, marker)
     check_steps(trace, steps, host.calls)
     by_step = _by_step(path, host, steps)
-    common, _ = Counter(_signature(rows) for rows in by_step if rows).most_common(1)[0]
-    used = [place for place, rows in enumerate(by_step) if _signature(rows) == common]
+    training = [training_of(rows, host.main) for rows in by_step]
+    common = _most_common(training)
+    used = [at for at, rows in enumerate(by_step) if rows and training[at] == common]
     rows = [by_step[place] for place in used]
-    others = [rows for rows in by_step if rows and _signature(rows) != common]
-    _check_one_gpu(path, rows[0])
-    spans_us = np.diff(np.array([steps.spans[place] for place in used]))[:, 0] / _NS_IN_US
+    others = [rows for at, rows in enumerate(by_step) if rows and training[at] != common]
+    every = list(itertools.chain.from_iterable(rows))
+    _check_one_gpu(path, every)
+    used_spans = [steps.spans[place] for place in used]
+    missed = left_out(trace.events, host, steps.spans, used_spans, rows)
+    if not partial:
+        check_left_out(path, missed)
+    spans_us = np.diff(np.array(used_spans))[:, 0] / _NS_IN_US
     p10, p50, p90 = np.quantile(spans_us, (0.1, 0.5, 0.9))
-    begin, end = steps.spans[0][0], steps.spans[-1][1]
-    unclaimed_ns = sum(e.duration_ns for e in host.unclaimed if begin <= e.start_ns < end)
     return ImportedProfile(
         name=name,
         trace=path.name,
         trace_hash=trace.hash,
-        device="gpu" if any(row.lane != "cpu" for row in rows[0]) else "cpu",
+        device="gpu" if any(row.lane != "cpu" for row in every) else "cpu",
         hardware=trace.hardware,
         driver=trace.driver,
         steps_told=steps.told + _said_of(others, rows),
@@ -75,10 +84,20 @@ def _imported(path: Path, name: str, marker: str | None) -> ImportedProfile:
         profiled_p50_us=float(p50),
         profiled_p90_us=float(p90),
         closure=_closure(rows, float(spans_us.mean())),
-        other_operators=host.other_operators,
-        unclaimed_us=unclaimed_ns / _NS_IN_US / len(steps.spans),
-        operators=tuple(_operators(rows)),
+        other_operators=len(host.others),
+        other_us=missed.others_us,
+        outside_nodes=len({id(row.call) for row in every if row.call.outside_nodes}) / len(used),
+        unclaimed_us=missed.device_us,
+        left_out_share=missed.share,
+        left_out=missed.names,
+        operators=tuple(_operators(columns(rows, host.main))),
     )
+
+
+def _most_common(training: Sequence[Signature]) -> Signature:
+    """What most steps train. Steps that train nothing are none, unless all are."""
+    counts = Counter(filter(None, training))
+    return counts.most_common(1)[0][0] if counts else ()
 
 
 def _by_step(path: Path, host: HostTrace, steps: Steps) -> list[list[LaneRow]]:
@@ -127,64 +146,62 @@ def _split(calls: Sequence[HostCall], steps: Steps) -> list[list[HostCall]]:
     return split
 
 
-def _signature(rows: Sequence[LaneRow]) -> tuple[tuple[str, str, int], ...]:
-    return tuple((row.call.name, row.lane, row.device) for row in rows)
+def _operators(found: Sequence[Column]) -> list[ImportedOperator]:
+    """A row for each column, its times over all steps."""
+    index: dict[int, int] = {}
+    for place, (_, same) in enumerate(itertools.groupby(found, key=lambda each: id(each.call))):
+        index.update((id(row.call), place) for column in same for row in column.known)
+    return [_operator(index, column) for column in found]
 
 
-def _operators(steps: Sequence[Sequence[LaneRow]]) -> list[ImportedOperator]:
-    """A row for each of the first step's, its times over all steps."""
-    index = -1
-    before: HostCall | None = None
-    found: list[ImportedOperator] = []
-    for same in zip(*steps, strict=True):
-        row = same[0]
-        index += row.call is not before
-        before = row.call
-        found.append(_operator(index, same))
-    return found
-
-
-def _operator(index: int, same: Sequence[LaneRow]) -> ImportedOperator:
-    first = same[0]
-    call = first.call
+def _operator(index: Mapping[int, int], column: Column) -> ImportedOperator:
+    """Steps without the operator count: it takes no time in them, and does nothing."""
+    call, known = column.call, column.known
+    first = known[0]
     on_device = first.lane != "cpu"
-    shapes = {recorded_shapes(row.call.tree) for row in same}
-    works = {recorded_work(row.call.tree) for row in same}
+    shapes = {recorded_shapes(row.call.tree) for row in known}
+    works = {recorded_work(row.call.tree) for row in known}
     # Where steps differ in them, none is that of the mean step.
     work = works.pop() if len(works) == 1 else KnownWork()
-    busy_us = _times(same, "busy_ns")
+    often = len(known) / len(column.rows)
+    busy_us = _times(column, "busy_ns")
     p10, p50, p90 = np.quantile(busy_us, (0.1, 0.5, 0.9))
-    gaps = {f"t{n}_us": _mean_us(same, f"t{n}_ns") if on_device else None for n in range(2, 6)}
+    gaps = {f"t{n}_us": _mean_us(column, f"t{n}_ns") if on_device else None for n in range(2, 6)}
     return ImportedOperator(
-        index=index,
+        index=index[id(call)],
         phase=first.phase,
         module=call.module,
         operator="input" if call.name == INPUT_MARK else call.name,
-        forward_index=call.forward_index,
+        forward_index=index.get(id(call.forward), -1),
         shapes=shapes.pop() if len(shapes) == 1 else "",
-        flops=work.flops,
-        read_bytes=work.read_bytes,
-        written_bytes=work.written_bytes,
+        flops=_in_mean(work.flops, often),
+        read_bytes=_in_mean(work.read_bytes, often),
+        written_bytes=_in_mean(work.written_bytes, often),
         lane=first.lane,
         p10_us=float(p10),
         p50_us=float(p50),
         p90_us=float(p90),
         mean_us=float(busy_us.mean()),
-        gap_before_us=_mean_us(same, "gap_before_ns"),
-        host_us=_mean_us(same, "host_ns"),
-        launches=round(fmean(row.launches for row in same)),
-        t1_us=_mean_us(same, "t1_ns"),
-        wait_us=_mean_us(same, "wait_ns"),
+        gap_before_us=_mean_us(column, "gap_before_ns"),
+        host_us=_mean_us(column, "host_ns"),
+        launches=round(sum(row.launches for row in known) / len(column.rows)),
+        t1_us=_mean_us(column, "t1_ns"),
+        wait_us=_mean_us(column, "wait_ns"),
         **gaps,
     )
 
 
-def _times(same: Sequence[LaneRow], name: str) -> Times:
-    return np.array([getattr(row, name) for row in same]) / _NS_IN_US
+def _in_mean(amount: int | None, often: float) -> int | None:
+    """An operator's ``amount`` in the mean step, if it is called in that share of steps."""
+    return None if amount is None else round(amount * often)
 
 
-def _mean_us(same: Sequence[LaneRow], name: str) -> float:
-    return float(_times(same, name).mean())
+def _times(column: Column, name: str) -> Times:
+    return np.array([getattr(row, name) if row else 0 for row in column.rows]) / _NS_IN_US
+
+
+def _mean_us(column: Column, name: str) -> float:
+    return float(_times(column, name).mean())
 
 
 def _closure(steps: Sequence[Sequence[LaneRow]], step_us: float) -> dict[str, float]:

@@ -43,10 +43,9 @@ class LaneRow:
     @property
     def phase(self) -> str | None:
         """The operator's, and ``copy`` for what brings data to a device outside of the backward
-        pass and the optimizer."""
-        if self.call.phase in (None, "forward") and self.lane == "link" and self.brings:
-            return "copy"
-        return self.call.phase
+        pass and the optimizer, unless a node of autograd's belongs to it."""
+        is_plain = self.call.phase in (None, "forward") and not self.call.recorded
+        return "copy" if is_plain and self.lane == "link" and self.brings else self.call.phase
 
 
 def work_of(call: HostCall) -> list[TraceEvent]:

@@ -32,6 +32,7 @@ _OF_PROFILER = frozenset(
     )
 )
 """What the profiler did itself, by kineto's names."""
+_PROFILER_STEP = re.compile(r"ProfilerStep#\d+")
 _SYNCHRONIZATION = re.compile(r"(Context|Stream|Event) .*(Sync|Wait).*|Unknown Sync")
 
 
@@ -66,6 +67,12 @@ class TraceEvent:
     def end_ns(self) -> int:
         """When it was over."""
         return self.start_ns + self.duration_ns
+
+
+def is_profiler_step(event: TraceEvent) -> bool:
+    """Whether it is the profiler's own mark of a step on the host. There are marks on GPUs as well,
+    of another category."""
+    return event.category in (ANNOTATION, OPERATOR) and bool(_PROFILER_STEP.fullmatch(event.name))
 
 
 def category_of(event: Any) -> str:

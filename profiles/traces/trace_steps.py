@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import itertools
-import re
 from collections import Counter
 from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass
 
 from profiles.traces.chrome_trace import ChromeTrace
-from profiles.traces.host_calls import HostCall
-from profiles.traces.trace_events import ANNOTATION, OPERATOR, PYTHON, TraceEvent
+from profiles.traces.host_calls import HostCall, brings_input
+from profiles.traces.trace_events import ANNOTATION, OPERATOR, PYTHON, is_profiler_step
 from rmixer.errors import InputError
 
-_PROFILER_STEP = re.compile(r"ProfilerStep#\d+")
 _NAMES_SHOWN = 6
 LEAST_REPEATS = 2
 
@@ -32,15 +30,10 @@ def find_steps(trace: ChromeTrace, calls: Sequence[HostCall], marker: str | None
     what ``calls`` repeat. Raises :class:`InputError` where there is no whole step."""
     if marker is not None:
         return _marked(trace, marker)
-    own = [event for event in trace.events if _is_profiler_step(event)]
+    own = [event for event in trace.events if is_profiler_step(event)]
     if own:
         return Steps(tuple((e.start_ns, e.end_ns) for e in own), "ProfilerStep marks")
     return _repeated(trace, calls)
-
-
-def _is_profiler_step(event: TraceEvent) -> bool:
-    # Also on GPUs there are marks, but of another category: those of the host count.
-    return event.category in (ANNOTATION, OPERATOR) and bool(_PROFILER_STEP.fullmatch(event.name))
 
 
 def _marked(trace: ChromeTrace, marker: str) -> Steps:
@@ -67,10 +60,13 @@ def _repeated(trace: ChromeTrace, calls: Sequence[HostCall]) -> Steps:
     A trace without a backward pass or an optimizer repeats no training step: a model's layers are
     as much alike as its steps are.
 
-    The input's are looked at last: those of a data loader with processes come as its batches do,
-    whichever step is under way. What repeats without a backward pass or an optimizer that the trace
+    The input's are looked at last, and so are copies of it: those of a data loader with processes
+    come as its batches do, whichever step is under way. So do those outside of autograd's nodes on
+    the threads that run these. What repeats without a backward pass or an optimizer that the trace
     has is less than a step (an optimizer's operators, one a parameter) or none (an evaluation)."""
-    places = [place for place, call in enumerate(calls) if call.phase != "input"]
+    places = [
+        place for place, call in enumerate(calls) if not (brings_input(call) or call.outside_nodes)
+    ]
     kept = [calls[place] for place in places]
     first, period = repetition([(call.name, call.thread) for call in kept])
     of_training = {call.phase for call in kept} & {"backward", "optimizer"}
@@ -102,7 +98,7 @@ def _rounds(phases: Sequence[str | None]) -> int:
 
 def _with_input(calls: Sequence[HostCall], place: int) -> HostCall:
     """The first of the input's operators that come straight before the one at ``place``, if any."""
-    while place and calls[place - 1].phase == "input":
+    while place and brings_input(calls[place - 1]):
         place -= 1
     return calls[place]
 
