@@ -105,12 +105,25 @@ def _facts(profile: ImportedProfile) -> Text:
         _work(profile.operators),
         f"{UNKNOWN}: {NEVER_KNOWN}",
     ]
+    if profile.outside_nodes:
+        lines.append(f"{profile.outside_nodes:.3g} operators a step outside of autograd's nodes")
+    lines += _left_out(profile)
+    return Text("\n".join(lines))
+
+
+def _left_out(profile: ImportedProfile) -> list[str]:
+    """In words what no row holds; of a GPU's work also if that is nothing."""
+    found = []
     if profile.other_operators:
-        lines.append(f"left out: {profile.other_operators} operators of other threads")
+        time = f", {milliseconds(profile.other_us / 1e3)} a step" if profile.other_us else ""
+        found.append(f"left out: {profile.other_operators} operators of other threads{time}")
     if profile.unclaimed_us:
         lost = milliseconds(profile.unclaimed_us / 1e3)
-        lines.append(f"left out: {lost} a step of device work that no operator launched")
-    return Text("\n".join(lines))
+        share = percent(profile.left_out_share)
+        found.append(f"left out: {lost} a step of device work ({share} of it) in no operator's row")
+    elif profile.device == "gpu":
+        found.append("left out: no device work")
+    return found
 
 
 def _known(value: T | None, write: Callable[[T], str]) -> str:

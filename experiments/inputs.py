@@ -12,8 +12,10 @@ from profiles.disturbance import report_disturbed
 from profiles.memory.feasible import check_samples
 from profiles.provenance import report_provenance
 from profiles.store import Store
+from profiles.traces.left_out import warnings_of
 from rmixer.cost_identity import CostIdentity, cost_identity
 from rmixer.errors import InputError
+from rmixer.imported_store import find_imported
 from rmixer.layout import Layout
 from rmixer.machine import Machine
 from rmixer.policies import Policy
@@ -63,6 +65,8 @@ def inputs_of(
     report_disturbed(profiles.values(), report)
     for name in sorted({job.profile for job in workload.jobs if job.profile}):
         report(f"{name} is imported: stalls, pressure and phases but training are left out")
+        for text in warnings_of(find_imported(name)):
+            report(text)
     if known.origin == "modelled":
         report(f"machine {known.name} is modelled: no figure of it was measured")
     return Inputs(workload, profiled_devices(known, profiles), profiles)

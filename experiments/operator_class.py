@@ -5,6 +5,9 @@ from __future__ import annotations
 import re
 from typing import Protocol
 
+from profiles.traces.communication import is_communication
+from rmixer.lanes import COMMUNICATION
+
 GAPS = "between operators"
 CLASSES = (
     "input and copies",
@@ -13,6 +16,7 @@ CLASSES = (
     "moving data",
     "elementwise",
     "optimizer",
+    COMMUNICATION,
     GAPS,
 )
 
@@ -34,7 +38,7 @@ class Classified(Protocol):
 
     @property
     def phase(self) -> str | None:
-        """One of ``rmixer.lanes.PHASES``."""
+        """One of ``rmixer.lanes.PHASES``, or of an imported step's other ones."""
 
     @property
     def operator(self) -> str:
@@ -42,13 +46,15 @@ class Classified(Protocol):
 
 
 def operator_class(cost: Classified) -> str:
-    """One of ``CLASSES``: by phase for input, copies and the optimizer, else by the operator's
-    name, whether in place (``index_add_``) or not. What matches no list works element by element
-    or reduces."""
+    """One of ``CLASSES``: by phase for input, copies, the optimizer and communication outside of
+    the passes, else by the operator's name, whether in place (``index_add_``) or not. What matches
+    no list works element by element or reduces."""
     if cost.phase in ("input", "copy"):
         return "input and copies"
     if cost.phase == "optimizer":
         return "optimizer"
+    if cost.phase == COMMUNICATION or is_communication(cost.operator):
+        return COMMUNICATION
     name = cost.operator.rpartition("::")[2].strip("_")
     if _ROWS.fullmatch(name):
         return "embedding rows"

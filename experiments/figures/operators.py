@@ -16,7 +16,7 @@ from matplotlib.transforms import ScaledTranslation
 from experiments.figures.style import keep_grid, look, new_figure, text_width_in, write_on
 from experiments.operator_class import CLASSES, GAPS, operator_class
 from experiments.quantities import milliseconds
-from rmixer.lanes import PHASES
+from rmixer.lanes import COMMUNICATION, PHASES, UNKNOWN_PHASE
 from rmixer.profile import Kind, ModelProfile
 
 _WIDTH_IN, _LABEL_PT = 11.0, 7.0
@@ -34,9 +34,12 @@ COLOURS = {
     "copy": _PALETTE[6],
     "forward": _PALETTE[9],
     "backward": _PALETTE[8],
+    COMMUNICATION: _PALETTE[7],
+    UNKNOWN_PHASE: (0.6, 0.6, 0.6),
     GAPS: (0.83, 0.83, 0.83),
 }
 """Of each class of operators and each phase, in every figure."""
+_PHASES = (*PHASES, COMMUNICATION, UNKNOWN_PHASE, GAPS)
 
 
 @dataclass(frozen=True)
@@ -83,7 +86,7 @@ def operators_data(profiles: Iterable[ModelProfile]) -> list[Breakdown]:
                     threads=threads,
                     step_ms=steps_us.get((device, threads), total_us) / 1e3,
                     by_class=_shares(time_us, CLASSES, total_us),
-                    by_phase=_shares(phase_us, (*PHASES, GAPS), total_us),
+                    by_phase=_shares(phase_us, _PHASES, total_us),
                 )
             )
     return breakdowns
@@ -108,7 +111,7 @@ def draw_operators(
         left, right = figure.subplots(1, 2, sharey=True)
         kinds, phases = [b.by_class for b in breakdowns], [b.by_phase for b in breakdowns]
         _draw_stacks(figure, left, "by kind of operator", CLASSES, kinds)
-        _draw_stacks(figure, right, "by phase", (*PHASES, GAPS), phases)
+        _draw_stacks(figure, right, "by phase", _PHASES, phases)
         labels = [f"{b.label}: {milliseconds(b.step_ms)}" for b in breakdowns]
         left.set_yticks(range(len(breakdowns)), labels)
         left.set_ylim(len(breakdowns) - 0.4, -0.6)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 _COMMUNICATES = re.compile(
-    r"(_?c10d\w*|symm_mem|ProcessGroup\w*)::"
+    r"(_?c10d\w*|fsdp|symm_mem|ProcessGroup\w*)::"
     r"|torch(\.|::)distributed\b[\w.:]*::"
     r"|FSDP::(all_gather|reduce_scatter|all_reduce|post_backward_reduce)"
     r"|## ?(all2all|alltoall|all_gather|reduce_scatter|all_reduce)"

@@ -15,7 +15,8 @@ import numpy as np
 
 from profiles.same_operators import check_same_operators
 from profiles.trace_reading import INPUT_MARK
-from profiles.traces.host_calls import HostCall, Node
+from profiles.traces.event_tree import Node
+from profiles.traces.host_calls import HostCall
 from profiles.traces.host_trace import read_host_trace
 from profiles.traces.lane_rows import LaneRow, Lanes, lane_of
 from profiles.traces.trace_events import DEVICE_WORK, TraceEvent

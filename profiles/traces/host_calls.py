@@ -10,10 +10,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 from profiles.trace_reading import INPUT_MARK, MODULE_MARK, PHASE_MARK
-from profiles.traces.communication import is_communication, may_go_on
+from profiles.traces.communication import is_communication
+from profiles.traces.event_tree import MODULE, Node, event_trees
 from profiles.traces.trace_events import ANNOTATION, DRIVER_CALLS, OPERATOR, PYTHON, TraceEvent
 from rmixer.lanes import PHASES
 
@@ -21,7 +22,6 @@ _NAMESPACE = re.compile(r"[A-Za-z_]\w*::")
 _AUTOGRAD = ("autograd::", "torch::autograd::")
 _ENGINE = "autograd::engine"
 _BACKWARD_NODE = re.compile(r"\w+Backward\d*")
-_MODULE = "nn.Module: "
 _PHASES = {"Optimizer.": "optimizer", "enumerate(DataLoader)": "input"}
 """Annotations that PyTorch makes by itself, by how they begin."""
 SYNCHRONIZE = "Synchronize"
@@ -29,20 +29,6 @@ _COPIES = frozenset(
     f"aten::{name}"
     for name in ("to", "_to_copy", "copy_", "pin_memory", "_pin_memory", "is_pinned")
 )
-
-
-@dataclass
-class Node:
-    """An event and those inside it, in order."""
-
-    event: TraceEvent
-    children: list[Node] = field(default_factory=list)
-
-    def below(self) -> Iterator[Node]:
-        """This node and all inside it."""
-        yield self
-        for child in self.children:
-            yield from child.below()
 
 
 @dataclass(frozen=True)
@@ -107,39 +93,12 @@ def thread_calls(
     by correlation."""
     calls: list[HostCall] = []
     pending = 0
-    for call, waited_ns in _walk(_forest(events), _Around(), work):
+    for call, waited_ns in _walk(event_trees(events), _Around(), work):
         pending += waited_ns
         if call is not None:
             calls.append(replace(call, waited_ns=pending))
             pending = 0
     return calls
-
-
-def _forest(events: Iterable[TraceEvent]) -> list[Node]:
-    """Events as trees, by time; of those that begin together the longest is outside. What may go
-    on by itself lies around nothing that ends later, and stays inside what ends earlier."""
-    kept = (e for e in events if e.category != PYTHON or e.name.startswith(_MODULE))
-    top: list[Node] = []
-    open_nodes: list[Node] = []
-    for event in sorted(kept, key=lambda event: (event.start_ns, -event.duration_ns)):
-        while open_nodes and (
-            open_nodes[-1].event.end_ns <= event.start_ns
-            or (
-                _goes_on_after(event, open_nodes[-1].event) and may_go_on(open_nodes[-1].event.name)
-            )
-        ):
-            open_nodes.pop()
-        node = Node(event)
-        (open_nodes[-1].children if open_nodes else top).append(node)
-        if not (
-            open_nodes and may_go_on(event.name) and _goes_on_after(event, open_nodes[-1].event)
-        ):
-            open_nodes.append(node)
-    return top
-
-
-def _goes_on_after(event: TraceEvent, around: TraceEvent) -> bool:
-    return event.end_ns > around.end_ns
 
 
 def _walk(
@@ -200,7 +159,7 @@ def _inner(event: TraceEvent, around: _Around) -> _Around:
     if name.startswith(MODULE_MARK):
         return replace(around, module=name.removeprefix(MODULE_MARK))
     if event.category == PYTHON:
-        module = name.removeprefix(_MODULE)
+        module = name.removeprefix(MODULE)
         return replace(around, module=f"{around.module}.{module}" if around.module else module)
     if is_node(event):
         inner = replace(around, phase="backward", in_node=True)

@@ -149,15 +149,17 @@ def _split(calls: Sequence[HostCall], steps: Steps) -> list[list[HostCall]]:
 def _operators(found: Sequence[Column]) -> list[ImportedOperator]:
     """A row for each column, its times over all steps."""
     index: dict[int, int] = {}
-    for place, (_, same) in enumerate(itertools.groupby(found, key=lambda each: id(each.call))):
+    for place, (_, same) in enumerate(
+        itertools.groupby(found, key=lambda each: id(each.typical.call))
+    ):
         index.update((id(row.call), place) for column in same for row in column.known)
     return [_operator(index, column) for column in found]
 
 
 def _operator(index: Mapping[int, int], column: Column) -> ImportedOperator:
     """Steps without the operator count: it takes no time in them, and does nothing."""
-    call, known = column.call, column.known
-    first = known[0]
+    first, known = column.typical, column.known
+    call = first.call
     on_device = first.lane != "cpu"
     shapes = {recorded_shapes(row.call.tree) for row in known}
     works = {recorded_work(row.call.tree) for row in known}

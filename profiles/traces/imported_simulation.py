@@ -9,6 +9,7 @@ from rmixer.cost_identity import CostIdentity
 from rmixer.errors import InputError
 from rmixer.fingerprint import Fingerprint
 from rmixer.imported_profile import ImportedOperator, ImportedProfile
+from rmixer.lanes import UNKNOWN_PHASE
 from rmixer.machine import Machine
 from rmixer.operator_cost import OperatorCost
 from rmixer.profile import JobType, MemoryCost, ModelProfile, StepCost
@@ -21,7 +22,6 @@ _OPTIONS = {
     "job_type": "--job-type",
 }
 """What a simulation needs and no trace tells, and the option that says it."""
-UNKNOWN_PHASE = "unknown"
 
 
 def simulated_profile(

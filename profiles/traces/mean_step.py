@@ -43,9 +43,10 @@ class _Unit:
 
 @dataclass
 class Column:
-    """The rows of one operator on one lane, one for each step, None where a step has none."""
+    """The rows of one operator on one lane, one for each step, None where a step has none. What is
+    not in the mean of them (phase, module) is that of the ``typical`` one."""
 
-    call: HostCall
+    typical: LaneRow
     rows: list[LaneRow | None]
 
     @property
@@ -87,7 +88,7 @@ def _columns(units: dict[int, _Unit], steps: int) -> Iterator[Column]:
     first = next(iter(units.values()))
     for lane in range(len(first.rows)):
         rows = [units[place].rows[lane] if place in units else None for place in range(steps)]
-        yield Column(first.call, rows)
+        yield Column(first.rows[lane], rows)
 
 
 def _units(rows: Sequence[LaneRow], main: str) -> Iterator[_Unit]:

@@ -6,7 +6,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from profiles.traces.host_calls import Node, is_operator
+from profiles.traces.event_tree import Node
+from profiles.traces.host_calls import is_operator
 from profiles.work.counted_work import INCIDENTAL, MADE_OF_OTHERS
 from profiles.work.matrix_products import CONVOLUTIONS, RECURRENT
 from profiles.work.native_kernels import has_own_kernel

@@ -32,13 +32,13 @@ def backward_threads(by_thread: Calls, nodes: Nodes, main: str) -> set[str]:
     nodes, or more of whose nodes belong to operators of ``main`` than to their own. Both may call
     operators outside of nodes (a reducer's copies).
 
-    A thread that trains something of its own runs the nodes of its own operators. Where nodes have
-    no numbers, the one that runs most of them runs those of ``main``, unless ``main`` or a thread
-    that is known to work for it runs some.
+    A thread that trains something of its own runs the nodes of its own operators. Where no numbers
+    tell whose nodes they are, the one that runs most of them runs those of ``main``, unless
+    ``main`` or a thread that is known to work for it runs some.
     """
     mains = _recorded(call for call in by_thread.get(main, ()) if not call.in_node)
     found: set[str] = set()
-    unnumbered: dict[str, int] = {}
+    untold: dict[str, int] = {}
     for thread, calls in by_thread.items():
         if thread == main or not nodes[thread]:
             continue
@@ -46,10 +46,10 @@ def backward_threads(by_thread: Calls, nodes: Nodes, main: str) -> set[str]:
         numbers = nodes[thread] - {_NO_NUMBER}
         if all(call.in_node for call in calls) or len(numbers & mains) > len(numbers & own):
             found.add(thread)
-        elif not numbers:
-            unnumbered[thread] = sum(call.in_node for call in calls)
-    if unnumbered and not found and not nodes[main]:
-        found.add(max(unnumbered, key=unnumbered.__getitem__))
+        elif not numbers & own:
+            untold[thread] = sum(call.in_node for call in calls)
+    if untold and not found and not nodes[main]:
+        found.add(max(untold, key=untold.__getitem__))
     return found
 
 

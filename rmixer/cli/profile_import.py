@@ -37,6 +37,9 @@ _UNIT_BYTES = {
     type=click.Choice(["compute", "memory", "low"]),
     help="What policies take it for: bound by compute, by memory, or by neither.",
 )
+@click.option(
+    "--partial", is_flag=True, help="Import also if over 20% of the devices' work is left out."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, every operator included.")
 def import_trace_command(
     file: Path,
@@ -47,6 +50,7 @@ def import_trace_command(
     peak_memory: str | None,
     step_ms: float | None,
     job_type: JobType | None,
+    partial: bool,
     as_json: bool,
 ) -> None:
     """Make a profile from FILE, a Chrome trace of PyTorch's profiler (gzip or not), without the
@@ -55,10 +59,11 @@ def import_trace_command(
     from dataclasses import replace
 
     from profiles.traces.imported import import_trace, trace_name
+    from profiles.traces.left_out import warnings_of
     from rmixer.cli.console import report
     from rmixer.imported_store import is_imported, save_imported
 
-    profile = import_trace(file, name or trace_name(file), step_marker)
+    profile = import_trace(file, name or trace_name(file), step_marker, partial)
     profile = replace(
         profile,
         batch=batch,
@@ -69,6 +74,8 @@ def import_trace_command(
     )
     instead = ", in place of an earlier one of that name" if is_imported(profile.name) else ""
     report(f"kept as {save_imported(profile)}{instead}")
+    for text in warnings_of(profile):
+        report(f"warning: {text}")
     _print(profile.name, 12, as_json)
 
 

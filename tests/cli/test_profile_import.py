@@ -91,6 +91,72 @@ def test_a_damaged_trace(trace: Path, capsys: pytest.CaptureFixture[str]) -> Non
     assert "no such file" in refused(capsys, "profile", "import", trace.parent / "none.json")
 
 
+def on_a_gpu(folder: Path, held: int, missed: int) -> Path:
+    """A step of 100 us whose operator keeps the GPU busy for ``held``; ``missed`` is of none."""
+    device: Event = {"ph": "X", "cat": "kernel", "pid": 0, "tid": 7}
+    call: Event = {"ph": "X", "cat": "cuda_runtime", "name": "cudaLaunchKernel", "pid": 1, "tid": 1}
+    events = [
+        *step(1),
+        {**call, "ts": 1112.0, "dur": 2.0, "args": {"correlation": 1}},
+        {**device, "name": "gemm", "ts": 1115.0, "dur": held, "args": {"correlation": 1}},
+        {**device, "name": "gather", "ts": 1160.0, "dur": missed, "args": {"correlation": 2}},
+    ]
+    path = folder / "gpu.json"
+    path.write_text(json.dumps({"traceEvents": events}))
+    return path
+
+
+@pytest.mark.parametrize(
+    ("held", "missed", "warned", "told"),
+    [
+        (30, 0, "", "left out: no device work"),
+        (97, 3, "", "left out: 0.003 ms a step of device work (3.0% of it)"),
+        (27, 3, "warning: gpu: 10.0% of the device's work, 0.003 ms a step (gather 0.003 ms)", ""),
+    ],
+)
+def test_device_work_that_is_left_out_is_told(
+    trace: Path, held: int, missed: int, warned: str, told: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ended = call(capsys, "profile", "import", on_a_gpu(trace.parent, held, missed))
+    assert ended.code == 0, ended.err
+    assert warned in ended.err
+    assert bool(warned) == ("warning" in ended.err)
+    assert told in ended.out
+    again = call(capsys, "profile", "show", "gpu", "--json")
+    assert json.loads(again.out)["left_out_share"] == missed / (held + missed)
+
+
+def test_a_profile_of_a_part_has_to_be_asked_for(
+    trace: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = on_a_gpu(trace.parent, 21, 9)
+    message = refused(capsys, "profile", "import", path)
+    assert "found 30.0% of the device's work" in message
+    assert "or `--partial`" in message
+    assert not (trace.parent / "home" / "imported").exists()
+    ended = call(capsys, "profile", "import", path, "--partial")
+    assert ended.code == 0, ended.err
+    assert "warning: gpu: 30.0% of the device's work" in ended.err
+    assert "left out: 0.009 ms a step of device work (30.0% of it)" in ended.out
+
+
+def test_a_profile_that_an_earlier_release_kept(
+    trace: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It may lack a backward pass, so it is not read."""
+    assert call(capsys, "profile", "import", trace).code == 0
+    path = trace.parent / "home" / "imported" / "dlrm" / "summary.json"
+    kept = json.loads(path.read_text())
+    for key in ("outside_nodes", "other_us", "left_out_share", "left_out"):
+        del kept[key]
+    path.write_text(json.dumps({**kept, "schema_version": 1}))
+    message = refused(capsys, "profile", "show", "dlrm")
+    assert "schema_version: found 1; allowed: 2, the version this release reads" in message
+    assert "import the trace again" in message
+    assert call(capsys, "profile", "import", trace).code == 0
+    assert call(capsys, "profile", "show", "dlrm").code == 0
+
+
 def test_an_imported_profile_has_no_figures_and_no_other_batch(
     trace: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

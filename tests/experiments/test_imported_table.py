@@ -136,6 +136,25 @@ def test_what_is_unknown_is_said_to_be() -> None:
     assert relu.split()[:2] == ["unknown", "relu"]
 
 
+def test_what_lies_outside_of_nodes_and_is_left_out_is_shown() -> None:
+    """Communication is a class of its own, also inside of a pass."""
+    reduce = replace(LINEAR, operator="c10d::allreduce_", phase="communication")
+    gather = replace(LINEAR, index=2, operator="c10d::_allgather_base_", phase="backward")
+    found = replace(
+        PROFILE, operators=(reduce, gather), outside_nodes=1.5, left_out_share=0.02, other_us=40.0
+    )
+    text = shown(found)
+    for part in (
+        "1.5 operators a step outside of autograd's nodes",
+        "left out: 6 operators of other threads, 0.040 ms a step",
+        "left out: 0.003 ms a step of device work (2.0% of it)",
+        "communication c10d::allreduce_",
+    ):
+        assert part in text
+    assert lane_shares(found)[1].by_class["communication"] == pytest.approx(120 / 150)
+    assert "left out: no device work" in shown(replace(PROFILE, unclaimed_us=0.0))
+
+
 def test_what_the_user_has_said_is_shown() -> None:
     said = replace(PROFILE, batch=64, threads=2, peak_bytes=3 << 30, step_us=150.0)
     text = shown(said)

@@ -37,6 +37,21 @@ def test_shares_by_hand() -> None:
     }
 
 
+def test_phases_of_an_imported_step_are_drawn() -> None:
+    """What no phase holds, and what is communication, are parts of the bar."""
+    costs = tuple(
+        replace(cost, phase=phase, operator="aten::mm", mean_us=100.0, gap_before_us=0.0)
+        for cost, phase in zip(
+            profile(threads=(1,)).operators, ("forward", "communication", "unknown"), strict=False
+        )
+    )
+    found = operators_data([replace(profile(threads=(1,)), operators=costs)])
+    third = pytest.approx(1 / 3)
+    assert found[0].by_phase == {"forward": third, "communication": third, "unknown": third}
+    assert found[0].by_class["communication"] == third
+    assert isinstance(draw_operators(found), Figure)
+
+
 def test_a_bar_for_every_model_and_thread_count() -> None:
     found = operators_data([profile(model, threads=(1, 2)) for model in MODELS])
     assert [b.label for b in found[:2]] == [

@@ -149,6 +149,23 @@ def test_on_a_gpu_the_host_is_brought_to_the_time_without_the_profiler(home: Pat
     assert profile.bytes is profile.flops is profile.intensity is None
 
 
+def test_communication_and_unknown_phases_are_time_of_the_step(home: Path) -> None:
+    """A GPU that works 5 ms of 8 in a known phase works 8 with 3 of others."""
+    known = row(0, "gpu", 5_000.0, 300.0, 200.0)
+    others = (
+        replace(row(1, "gpu", 2_000.0, 10.0, 0.0), phase="communication"),
+        row(2, "gpu", 1_000.0, 10.0, 0.0),
+    )
+    save_imported(imported("gpu", known, *others))
+    workload = read(home, "profile: theirs, steps: 5")
+    (profile,) = Store().load(workload.jobs, MACHINE)[0].values()
+    assert profile.utilisation == {"gpu": pytest.approx(1.0)}
+    assert [cost.phase for cost in profile.operators] == ["unknown", "communication", "unknown"]
+    step = step_segments(profile, "gpu", 1)
+    assert step.solo_s == pytest.approx(0.008)
+    assert step.gpu_s == pytest.approx(0.008, rel=0.05)
+
+
 def test_what_nobody_has_said_is_named_all_at_once(home: Path) -> None:
     save_imported(replace(ON_CPU, threads=None, peak_bytes=None, job_type=None))
     workload = read(home, "profile: theirs, steps: 5")
