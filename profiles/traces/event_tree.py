@@ -14,10 +14,12 @@ MODULE = "nn.Module: "
 
 @dataclass
 class Node:
-    """An event and those inside it, in order."""
+    """An event and those inside it, in order. ``goes_on`` says that it lasts beyond the event in
+    which it begins, or beyond the beginning of one that ends after it."""
 
     event: TraceEvent
     children: list[Node] = field(default_factory=list)
+    goes_on: bool = False
 
     def below(self) -> Iterator[Node]:
         """This node and all inside it."""
@@ -34,15 +36,21 @@ def event_trees(events: Iterable[TraceEvent]) -> list[Node]:
     top: list[Node] = []
     around: list[Node] = []
     for event in sorted(kept, key=lambda event: (event.start_ns, -event.duration_ns)):
-        while around and _is_over(around[-1].event, event):
-            around.pop()
         node = Node(event)
+        while around and (around[-1].event.end_ns <= event.start_ns or _goes_on(around[-1], node)):
+            around.pop()
         (around[-1].children if around else top).append(node)
-        if not (around and may_go_on(event.name) and event.end_ns > around[-1].event.end_ns):
+        node.goes_on = bool(around) and may_go_on(event.name) and _ends_later(node, around[-1])
+        if not node.goes_on:
             around.append(node)
     return top
 
 
-def _is_over(event: TraceEvent, later: TraceEvent) -> bool:
-    """Whether ``event`` is not around ``later``."""
-    return event.end_ns <= later.start_ns or (may_go_on(event.name) and event.end_ns < later.end_ns)
+def _goes_on(node: Node, later: Node) -> bool:
+    """Whether ``node`` ends while ``later`` is under way; it is marked then."""
+    node.goes_on = node.goes_on or (may_go_on(node.event.name) and _ends_later(later, node))
+    return node.goes_on
+
+
+def _ends_later(one: Node, other: Node) -> bool:
+    return one.event.end_ns > other.event.end_ns

@@ -107,7 +107,9 @@ def _walk(
     """Operators in order, and (without one) nanoseconds that the host waited between them."""
     for node in nodes:
         event = node.event
-        if is_operator(event) or (_may_be_one(event) and not any(map(_inside, node.children))):
+        if node.goes_on:  # it waits for other processes, whatever the host does
+            yield from _walk(node.children, around, work)
+        elif is_operator(event) or (_may_be_one(event) and not any(map(_inside, node.children))):
             yield _call(node, around, work), 0
         elif event.category in DRIVER_CALLS:
             if event.correlation in work:

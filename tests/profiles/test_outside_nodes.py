@@ -134,12 +134,24 @@ def test_communication_is_told_by_its_name(tmp_path: Path, around: Event) -> Non
     }
 
 
-def test_a_wait_for_others_that_goes_on_by_itself_is_around_nothing(tmp_path: Path) -> None:
-    """It begins inside the node, and ends after the optimizer has begun."""
-    reduces = event("gloo:all_reduce", "cpu_op", 70.0, 240.0, SECOND)
-    found = imported(tmp_path, steps(reduces, COPY))
-    assert ("aten::copy_", None) in phases(found)
-    assert ("aten::mm", "backward") in phases(found)
+@pytest.mark.parametrize(("begin", "end"), [(70.0, 240.0), (65.0, 500.0), (110.0, 240.0)])
+def test_a_wait_for_others_that_goes_on_by_itself_is_no_work(
+    tmp_path: Path, begin: float, end: float
+) -> None:
+    """It begins inside a node or after it, and ends inside the optimizer, or after the step: it is
+    around nothing."""
+    reduces = event("gloo:all_reduce", "cpu_op", begin, end, SECOND)
+    late = event("aten::mul", "cpu_op", 235.0, 250.0, SECOND)
+    found = imported(tmp_path, steps(reduces, COPY, late))
+    without = imported(tmp_path, steps(COPY, late))
+    assert found.operators == without.operators
+
+
+def test_one_that_does_not_go_on_is_an_operator(tmp_path: Path) -> None:
+    reduces = event("gloo:all_reduce", "cpu_op", 122.0, 126.0, SECOND)
+    found = imported(tmp_path, steps(reduces))
+    assert ("gloo:all_reduce", "communication") in phases(found)
+    assert found.operators[2].mean_us == 4
 
 
 def test_kernels_launched_outside_of_nodes_are_work_of_the_step(tmp_path: Path) -> None:
