@@ -46,13 +46,14 @@ class ImportedOperator:
 
     Rows of one operator have one ``index``; ``forward_index`` is that of the forward operator that
     a backward one belongs to, -1 where there is none or nothing tells.
-    Times are as the profiler saw them, its own cost included. ``mean_us`` is the time on the lane;
-    ``gap_before_us`` lies between the end of the lane's work before and this one's start. Of an
-    operator on ``gpu`` or ``link`` ``host_us`` is the host's time for it, in which ``t2_us`` passes
-    before its first of ``launches``, ``t4_us`` in them, ``t5_us`` between them and ``t3_us`` after
-    the last. ``t1_us`` is the host's time between the operator before and this one, in the first
-    row of each operator; ``wait_us`` how long the host waited for the device, which is in none of
-    the others.
+    ``phase`` is one of ``rmixer.lanes.PHASES``, ``communication``, or None.
+    Times are as the profiler saw them, its own cost included; a step without the operator counts
+    as 0. ``mean_us`` is the time on the lane; ``gap_before_us`` lies between the end of the lane's
+    work before and this one's start. Of an operator on ``gpu`` or ``link`` ``host_us`` is the
+    host's time for it, in which ``t2_us`` passes before its first of ``launches``, ``t4_us`` in
+    them, ``t5_us`` between them and ``t3_us`` after the last. ``t1_us`` is the host's time between
+    the operator before and this one, in the first row of each operator; ``wait_us`` how long the
+    host waited for the device, which is in none of the others.
     """
 
     index: int

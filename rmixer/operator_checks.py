@@ -25,7 +25,7 @@ class OperatorRow(Protocol):
 
     @property
     def phase(self) -> str | None:
-        """One of ``rmixer.lanes.PHASES``, None where it is unknown."""
+        """One of ``rmixer.lanes.PHASES`` or ``communication``, None if it is unknown."""
 
     @property
     def forward_index(self) -> int:

@@ -107,9 +107,11 @@ def _is_within(at_ns: int, spans: Sequence[Span]) -> bool:
 def check_left_out(path: Path, found: LeftOut) -> None:
     """Raise :class:`InputError` where more device work is left out than a profile may lack."""
     if found.share > MOST:
-        told = f"{_device_work(found.share, found.device_us, found.names)} that no row would hold"
+        held_by_none = (
+            f"{_device_work(found.share, found.device_us, found.names)} that no row would hold"
+        )
         allowed = f"at most {MOST:.0%} left out, or `--partial` to import the rest all the same"
-        raise InputError(path, "traceEvents", told, allowed)
+        raise InputError(path, "traceEvents", held_by_none, allowed)
 
 
 def warnings_of(profile: ImportedProfile) -> list[str]:

@@ -2,8 +2,8 @@
 together.
 
 Steps train alike if they call the same operators on the same lanes, thread by thread, but for what
-comes as it comes: the input, copies of it, and what runs outside of autograd's nodes on the threads
-that run these. Of such operators each step has as many as it has.
+varies: the input, copies of it, and what runs outside of autograd's nodes on the threads that run
+these. Of such operators each step may have its own number.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ _PASSES = ("forward", "backward")
 @dataclass(frozen=True)
 class _Unit:
     """The rows of one operator in one step; ``on_main`` says that the main thread called it, and
-    ``comes`` that steps may differ in it."""
+    ``varies`` that steps may differ in it."""
 
     rows: tuple[LaneRow, ...]
     on_main: bool
-    comes: bool
+    varies: bool
 
     @property
     def call(self) -> HostCall:
@@ -57,14 +57,14 @@ class Column:
 
 def training_of(rows: Sequence[LaneRow], main: str) -> Signature:
     """What steps that train alike have in common, of a step's ``rows``, thread by thread."""
-    units = [unit for unit in _units(rows, main) if not unit.comes]
+    units = [unit for unit in _units(rows, main) if not unit.varies]
     units.sort(key=lambda unit: not unit.on_main)
     return tuple((unit.on_main, *place) for unit in units for place in unit.places)
 
 
 def columns(steps: Sequence[Sequence[LaneRow]], main: str) -> list[Column]:
-    """The rows of ``steps`` that train alike, side by side, in the order of the step with most
-    rows. What that one has not follows what it follows in the first step that has it."""
+    """The rows of ``steps`` that train alike, operator by operator, in the order of the step with
+    most rows. What that step lacks comes after what it follows in the first step that has it."""
     fullest = max(range(len(steps)), key=lambda place: len(steps[place]))
     found: dict[tuple[object, ...], tuple[tuple[int, int], dict[int, _Unit]]] = {}
     numbers = itertools.count(1)
@@ -100,8 +100,8 @@ def _units(rows: Sequence[LaneRow], main: str) -> Iterator[_Unit]:
         call = of_call[0].call
         on_main = call.thread == main
         copies = all(row.phase in ("input", "copy") for row in of_call)
-        comes = copies or call.outside_nodes or (on_main and not within and brings_input(call))
-        yield _Unit(of_call, on_main, comes)
+        varies = copies or call.outside_nodes or (on_main and not within and brings_input(call))
+        yield _Unit(of_call, on_main, varies)
         if call.phase in _PASSES:
             within = True
         elif call.phase == "optimizer":
@@ -115,7 +115,7 @@ def _keyed(units: Iterator[_Unit]) -> Iterator[tuple[tuple[object, ...], _Unit]]
     seen: Counter[tuple[object, ...]] = Counter()
     for unit in units:
         where = (unit.on_main, since[unit.on_main])
-        if unit.comes:
+        if unit.varies:
             like = (*where, unit.places)
             seen[like] += 1
             yield (*like, seen[like]), unit

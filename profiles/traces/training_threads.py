@@ -38,7 +38,7 @@ def backward_threads(by_thread: Calls, nodes: Nodes, main: str) -> set[str]:
     """
     mains = _recorded(call for call in by_thread.get(main, ()) if not call.in_node)
     found: set[str] = set()
-    untold: dict[str, int] = {}
+    unclear: dict[str, int] = {}
     for thread, calls in by_thread.items():
         if thread == main or not nodes[thread]:
             continue
@@ -47,9 +47,9 @@ def backward_threads(by_thread: Calls, nodes: Nodes, main: str) -> set[str]:
         if all(call.in_node for call in calls) or len(numbers & mains) > len(numbers & own):
             found.add(thread)
         elif not numbers & own:
-            untold[thread] = sum(call.in_node for call in calls)
-    if untold and not found and not nodes[main]:
-        found.add(max(untold, key=untold.__getitem__))
+            unclear[thread] = sum(call.in_node for call in calls)
+    if unclear and not found and not nodes[main]:
+        found.add(max(unclear, key=unclear.__getitem__))
     return found
 
 

@@ -107,21 +107,26 @@ def on_a_gpu(folder: Path, held: int, missed: int) -> Path:
 
 
 @pytest.mark.parametrize(
-    ("held", "missed", "warned", "told"),
+    ("held", "missed", "warned", "printed"),
     [
         (30, 0, "", "left out: no device work"),
         (97, 3, "", "left out: 0.003 ms a step of device work (3.0% of it)"),
         (27, 3, "warning: gpu: 10.0% of the device's work, 0.003 ms a step (gather 0.003 ms)", ""),
     ],
 )
-def test_device_work_that_is_left_out_is_told(
-    trace: Path, held: int, missed: int, warned: str, told: str, capsys: pytest.CaptureFixture[str]
+def test_device_work_that_is_left_out_is_shown(
+    trace: Path,
+    held: int,
+    missed: int,
+    warned: str,
+    printed: str,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     ended = call(capsys, "profile", "import", on_a_gpu(trace.parent, held, missed))
     assert ended.code == 0, ended.err
     assert warned in ended.err
     assert bool(warned) == ("warning" in ended.err)
-    assert told in ended.out
+    assert printed in ended.out
     again = call(capsys, "profile", "show", "gpu", "--json")
     assert json.loads(again.out)["left_out_share"] == missed / (held + missed)
 

@@ -100,7 +100,7 @@ def test_quantiles_are_over_all_steps(tmp_path: Path) -> None:
     assert empty.p90_us == pytest.approx(0.4 * 0.6)
 
 
-def test_different_amounts_of_input_are_laid_side_by_side(tmp_path: Path) -> None:
+def test_different_amounts_of_input_are_matched(tmp_path: Path) -> None:
     """The k-th of a name with the k-th: one, two, three and no batches."""
     trace = Trace()
     for count in (1, 2, 3, 0):

@@ -66,16 +66,16 @@ def imported(tmp_path: Path, events: list[Event], partial: bool = False) -> Impo
 def test_the_share_of_device_work_that_is_left_out(
     tmp_path: Path, held: float, missed: float, share: float, warned: bool, launched: bool
 ) -> None:
-    """Beyond 5% it is told, with what it is; to 20% it is imported all the same."""
+    """Beyond 5% a warning says what it is; up to 20% it is imported all the same."""
     found = imported(tmp_path, steps(held, missed, launched))
     assert found.left_out_share == share
     assert found.unclaimed_us == pytest.approx(missed)
     assert found.left_out == ({"gather": pytest.approx(missed)} if missed else {})
-    told = [text for text in warnings_of(found) if "device's work" in text]
-    assert bool(told) == warned
+    warnings = [text for text in warnings_of(found) if "device's work" in text]
+    assert bool(warnings) == warned
     if warned:
         expected = f"t: {share:.1%} of the device's work, {missed / 1e3:.3f} ms a step (gather "
-        assert told[0].startswith(expected)
+        assert warnings[0].startswith(expected)
     assert imported(tmp_path, steps(held, missed, launched), partial=True) == found
 
 
@@ -133,9 +133,9 @@ def test_what_the_device_still_does_of_before_is_no_loss(tmp_path: Path) -> None
     assert imported(tmp_path, events).left_out_share == 0
 
 
-def test_operators_of_other_threads_are_told_where_they_take_long(tmp_path: Path) -> None:
+def test_a_warning_names_operators_of_other_threads_that_take_long(tmp_path: Path) -> None:
     """49 and 51 us of a step of 1000."""
-    for lasts, told in ((49.0, False), (51.0, True)):
+    for lasts, warned in ((49.0, False), (51.0, True)):
         loading = [
             event("aten::stack", "cpu_op", at + 100.0, at + 100.0 + lasts, THREAD)
             for at in (0.0, STEP_US, 2 * STEP_US)
@@ -143,4 +143,4 @@ def test_operators_of_other_threads_are_told_where_they_take_long(tmp_path: Path
         found = imported(tmp_path, [*steps(100.0, 0.0), *loading])
         assert (found.other_operators, found.other_us) == (3, pytest.approx(lasts))
         expected = ["t: 0.051 ms a step (5% of it) of operators of other threads are left out"]
-        assert warnings_of(found) == (expected if told else [])
+        assert warnings_of(found) == (expected if warned else [])

@@ -114,7 +114,7 @@ def test_it_may_come_in_some_steps_alone_and_end_after_them(tmp_path: Path) -> N
     ],
     ids=lambda each: str(each["name"]),
 )
-def test_communication_is_told_by_its_name(tmp_path: Path, around: Event) -> None:
+def test_communication_is_known_by_its_name(tmp_path: Path, around: Event) -> None:
     """Or by that of what is around it, but not inside of a node, whose operators are backward."""
     found = imported(tmp_path, steps(around, COPY))
     assert found.operators[2].phase == "communication"
