@@ -63,6 +63,15 @@ def test_a_cap_folds_ids_and_nothing_else() -> None:
         assert torch.equal(folded["length"], plain["length"])
 
 
+def test_ids_of_the_largest_tables_stay_what_they_are() -> None:
+    """Single precision would count them by twos, and from 2**25 on by fours."""
+    ids = np.array([2**24 + 1, 2**25 + 3, 39_999_999, 2**24 - 1], dtype=np.int32)
+    arrays = Arrays({"ids": Column("int32", "int64", id_rows=40_000_000)}, {"ids": ids}, 4)
+    assert Batches(arrays, 4, 0).next_batch()["ids"].tolist() == ids.tolist()
+    capped = Batches(arrays, 4, 0, rows_cap=30_000_000).next_batch()["ids"].tolist()
+    assert capped == [16_777_217, 3_554_435, 9_999_999, 16_777_215]
+
+
 def test_held_out_samples_are_never_trained_on() -> None:
     lengths = [b["length"].tolist() for b in Batches(ARRAYS, 4, 0).held_out(10)]
     assert lengths == [[18, 19, 20, 21], [22, 23, 24]]

@@ -87,16 +87,26 @@ def critic_and_generator() -> None:
         generators.step()
 
 
-@way(steps=6)
-def scaler_that_skips() -> None:
+def overflow_every_other_time(**settings: Any) -> None:
+    """Six steps; the scaler leaves out what three of them would change."""
     layer = nn.Linear(4, 1)
-    optimizer, scaler = sgd(layer), torch.amp.GradScaler("cpu")
+    optimizer, scaler = sgd(layer, **settings), torch.amp.GradScaler("cpu")
     for index in range(6):
         optimizer.zero_grad()
         factor = float("inf") if index % 2 else 1.0
         scaler.scale(layer(SAMPLES).sum() * factor).backward()
         scaler.step(optimizer)
         scaler.update()
+
+
+@way(steps=6)
+def scaler_that_skips() -> None:
+    overflow_every_other_time()
+
+
+@way(steps=6)
+def scaler_that_skips_and_fused() -> None:
+    overflow_every_other_time(fused=True)
 
 
 @way(steps=4)

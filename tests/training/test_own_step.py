@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 from collections.abc import Iterator
 from dataclasses import replace
@@ -186,6 +187,18 @@ def test_bf16_is_for_the_loss(monkeypatch: pytest.MonkeyPatch) -> None:
         job = replace(JOB, precision=precision)
         OwnStep(job, lambda job: replace(build(job), loss=watched)).run()
     assert seen == [torch.bfloat16, torch.float32]
+
+
+def test_bf16_reads_the_weights_as_the_last_step_left_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Autocast keeps what it has cast until its block ends. With no weights every logit is 0."""
+    monkeypatch.setattr("rmixer.precision.cpu_has_bf16", lambda: True)
+    step = OwnStep(replace(JOB, precision="bf16"), build)
+    step.run()
+    with torch.no_grad():
+        for weights in step.model.parameters():
+            weights.zero_()
+    step.run()
+    assert step.loss() == pytest.approx(math.log(2))
 
 
 class Endless:
