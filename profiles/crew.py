@@ -15,6 +15,7 @@ from types import TracebackType
 
 from profiles.machines.bubble import Bubbles
 from profiles.machines.gpu_bubble import GpuBubble
+from rmixer.errors import RunFailed
 from rmixer.machine import Machine
 from rmixer.profile import Kind
 from rmixer.training.process import WorkerProcess
@@ -23,7 +24,10 @@ PASSES = 2
 GPU = "cuda:0"
 MOST_AHEAD = 4
 
-Staff = dict[tuple[str, int], tuple[WorkerProcess, ...]]
+ANSWER_WITHIN_S = 600.0
+"""A worker that is silent for longer hangs."""
+
+Staff = dict[tuple[str, int], list[WorkerProcess]]
 """A worker for each pass, by the device as torch names it and the count of threads."""
 
 
@@ -64,9 +68,21 @@ class Crew:
         with ending:
             yield staff
 
+    def living(self, staff: Staff, place: tuple[str, int], number: int) -> WorkerProcess:
+        """The worker of pass ``number`` at ``place``, whose turn it is. Where it has ended while it
+        waited, a fresh one in its place: what takes too much memory is not always what the system
+        ends."""
+        worker = staff[place][number]
+        if worker.has_ended:
+            worker.kill()
+            worker = staff[place][number] = _worker(worker.cores)
+            self._ending.callback(worker.kill)
+            worker.warm_up()
+        return worker
+
     def gpu_bubble(self) -> GpuBubble:
         """The bubble on the GPU, its host thread on the last core; started when first asked for."""
-        if self._gpu_bubble is None:
+        if self._gpu_bubble is None or self._gpu_bubble.has_ended:
             sms, core = self._machine.gpus[0].multiprocessors, self._machine.cores[-1]
             self._gpu_bubble = self._ending.enter_context(GpuBubble(GPU, sms, core))
         return self._gpu_bubble
@@ -77,12 +93,12 @@ class Crew:
             staff: Staff = {}
             ending = self._ending.enter_context(contextlib.ExitStack())
             for place, cores in places(self._machine, self._threads, number).items():
-                staff[place] = tuple(ending.enter_context(WorkerProcess(each)) for each in cores)
+                staff[place] = [ending.enter_context(_worker(each)) for each in cores]
                 everyone += staff[place]
             self._ready.append((staff, ending))
         with ThreadPoolExecutor(len(everyone)) as pool:
             try:
-                list(pool.map(WorkerProcess.warm_up, everyone))
+                list(pool.map(_warm_up, everyone))
             except BaseException:  # interrupted: the pool would wait for them
                 for worker in everyone:
                     worker.kill()
@@ -98,6 +114,18 @@ class Crew:
         trace: TracebackType | None,
     ) -> None:
         self._ending.__exit__(kind, error, trace)
+
+
+def _worker(cores: Sequence[int]) -> WorkerProcess:
+    return WorkerProcess(cores, answer_within_s=ANSWER_WITHIN_S)
+
+
+def _warm_up(worker: WorkerProcess) -> None:
+    """One that fails ends; when it is its turn it is tried again."""
+    try:
+        worker.warm_up()
+    except RunFailed:
+        worker.kill()
 
 
 def places(

@@ -6,6 +6,7 @@ One sweep beside growing numbers of computing and of streaming bubbles on the ot
 
 from __future__ import annotations
 
+import contextlib
 import statistics
 from dataclasses import dataclass, field
 
@@ -13,6 +14,7 @@ import numpy as np
 
 from profiles.machines.bubble import Bubbles, Work
 from profiles.machines.gpu_bubble import GpuBubble
+from rmixer.errors import RunFailed
 from rmixer.profile import Kind, Sensitivity
 from rmixer.step_statistics import step_statistics
 from rmixer.training.process import WorkerProcess
@@ -140,7 +142,12 @@ def beside(
     """The job's mean step in seconds beside ``count`` bubbles that work for a share ``duty`` of
     the time, and the rate of the first one."""
     bubbles.start(work, blocks.bubble_s, count, duty)
-    answer = worker.ask("plain", seconds=blocks.steps_s)
+    try:
+        answer = worker.ask("plain", seconds=blocks.steps_s)
+    except RunFailed:  # they are idle again before anything else is measured
+        with contextlib.suppress(RunFailed):
+            bubbles.rates(count)
+        raise
     durations = np.asarray(answer["durations"])
     # Steps that outlasted the bubbles were alone at the end.
     within = durations[answer["skipped_s"] + np.cumsum(durations) <= blocks.bubble_s]

@@ -11,8 +11,7 @@ from itertools import pairwise, zip_longest
 from pathlib import Path
 
 from profiles.machines.kept_waiting import MOST_WAITED, Waiting
-from rmixer.errors import RunFailed
-from rmixer.training.process import WorkerProcess
+from rmixer.training.process import TaskFailed, WorkerProcess
 from rmixer.training.train_job import WARMUP_STEPS
 from rmixer.workload import Job
 
@@ -92,9 +91,9 @@ def _one_run(
     begins: list[tuple[str, float]] = []
     ends: list[float] = []
     while True:
-        message = worker.receive(600)
+        message = worker.answer(600)
         if message["kind"] == "failed":
-            raise RunFailed(f"profiling {job.model} failed\n{message['traceback']}")
+            raise TaskFailed.of(message)
         if message["kind"] == "phase":
             begins.append((message["phase"], message["at"]))
         elif message["kind"] == "steps":

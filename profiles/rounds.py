@@ -19,7 +19,7 @@ from profiles.machines.bubble import Bubbles
 from profiles.machines.kept_waiting import Waiting
 from profiles.precision import half_width
 from rmixer.errors import RunFailed
-from rmixer.training.process import WorkerProcess
+from rmixer.training.process import WorkerProcess, as_failure
 
 BLOCK_S = 0.1
 CALIBRATED_EVERY = 3
@@ -68,8 +68,8 @@ class Rounds:
         begin_s = time.perf_counter()
         try:
             self._take()
-        except RunFailed as failure:
-            self.failure = failure
+        except Exception as error:  # whatever it was, it is this worker's alone
+            self.failure = as_failure(error)
         self.blocks.seconds += time.perf_counter() - begin_s
 
     def _take(self) -> None:

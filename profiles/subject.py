@@ -25,7 +25,7 @@ from profiles.work.uncounted import uncounted_in_words
 from rmixer.errors import RunFailed
 from rmixer.machine import Machine
 from rmixer.profile import ModelProfile, StepCost
-from rmixer.training.process import WorkerProcess
+from rmixer.training.process import WorkerProcess, as_failure
 from rmixer.training.train_job import WARMUP_STEPS
 from rmixer.workload import Job
 
@@ -55,7 +55,9 @@ class Subject:
         self._counts: list[Found] = []
         self._failure: RunFailed | None = None
         self._fits_gpu = True
-        self._probe_s = statistics.median(crew.bubbles.probe() for _ in range(9))
+        self._probe_s = 0.0
+        with self._failing():
+            self._probe_s = statistics.median(crew.bubbles.probe() for _ in range(9))
 
     def goes_on(self, device: str) -> bool:
         """Whether there is anything to measure on ``device`` still."""
@@ -70,7 +72,8 @@ class Subject:
         if number == 0:
             self._counts.append(Found(threads, device))
         with self._failing():
-            return self._ready(self._staff[place][number], number, self._counts[-1])
+            worker = self._crew.living(self._staff, place, number)
+            return self._ready(worker, number, self._counts[-1])
         return None
 
     def _ready(self, worker: WorkerProcess, number: int, found: Found) -> Rounds:
@@ -133,11 +136,13 @@ class Subject:
 
     @contextlib.contextmanager
     def _failing(self) -> Iterator[None]:
-        """What does not fit the GPU is profiled on the CPU alone."""
+        """Whatever is raised fails this job alone. What does not fit the GPU is profiled on the CPU
+        alone."""
         try:
             yield
-        except RunFailed as failure:
-            if self._counts[-1].device != GPU or _NO_MEMORY not in str(failure):
+        except Exception as error:
+            failure, device = as_failure(error), self._counts[-1].device if self._counts else "cpu"
+            if device != GPU or _NO_MEMORY not in str(failure):
                 self._failure = _without_memory(self.job, failure)
                 self._end_workers(self._staff)
                 return
@@ -161,8 +166,8 @@ class Subject:
                 raise self._failure
             profile = assemble(self.job, self._machine, counts, self._probe_s, event_us)
             profile = replace(profile, does_not_fit=() if self._fits_gpu else ("gpu",))
-        except RunFailed as failure:
-            return failure
+        except Exception as error:
+            return as_failure(error)
         for kind, known in event_us.items():
             known.extend(event_costs(counts, kind))
         wrong = [

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 LONGEST_WORD = 400
 
@@ -25,8 +25,31 @@ class InputError(ValueError):
         return f"{place}: found {_shortened(self.found)}; allowed: {self.allowed}"
 
 
+class InputErrors(InputError):  # noqa: N818 - several of them
+    """Several things that are wrong at once: the message has a line for each."""
+
+    def __init__(self, errors: Sequence[InputError]) -> None:
+        first = errors[0]
+        super().__init__(first.where, first.key, first.found, first.allowed)
+        self.errors = tuple(errors)
+
+    def __str__(self) -> str:
+        return "\n".join(map(str, self.errors))
+
+
+def refuse(errors: Sequence[InputError]) -> None:
+    """Raise all of ``errors`` as one :class:`InputError`; nothing where there are none."""
+    if errors:
+        raise errors[0] if len(errors) == 1 else InputErrors(errors)
+
+
 class RunFailed(RuntimeError):  # noqa: N818 - an outcome
     """The run itself failed (a job failed for good, a goal was missed): exit code 1."""
+
+    @property
+    def reason(self) -> str:
+        """Why, in a line."""
+        return str(self).partition("\n")[0]
 
 
 def _shortened(text: object) -> str:

@@ -17,7 +17,8 @@ from typing import Literal
 import numpy as np
 
 from profiles.machines.kept_waiting import MOST_WAITED, Waiting
-from rmixer.training.process import WorkerProcess
+from rmixer.errors import RunFailed
+from rmixer.training.process import Message, WorkerProcess
 from rmixer.training.worker import Channel
 
 Work = Literal["compute", "stream"]
@@ -25,6 +26,7 @@ MATRIX = 96
 STREAM_BYTES = 64 << 20
 PROBE_PRODUCTS = 1000
 LOOK_S = 0.3
+ANSWER_WITHIN_S = 60.0
 
 
 def bubble(channel: Channel) -> None:
@@ -56,16 +58,45 @@ def bubble(channel: Channel) -> None:
         channel.send("ran", rate=units / (now_s - start_s))
 
 
+class _Bubble:
+    """One such process, pinned to a core. One that has ended, or that did not answer, is started
+    anew when it is needed next: the system may end any process where memory is short."""
+
+    def __init__(self, core: int) -> None:
+        self.cores = (core,)
+        self.worker = WorkerProcess(self.cores)
+
+    def start(self) -> None:
+        self.worker.start("profiles.machines.bubble:bubble")
+
+    def send(self, kind: str, **fields: object) -> None:
+        if self.worker.has_ended:
+            self.worker.kill()
+            self.worker = WorkerProcess(self.cores)
+            self.start()
+        self.worker.send(kind, **fields)
+
+    def answer(self, kind: str) -> Message:
+        """To what was sent last."""
+        try:
+            return self.worker.expect(kind, ANSWER_WITHIN_S)
+        except RunFailed as failure:
+            self.worker.kill()
+            why = f"the neighbour on core {self.cores[0]} failed: {failure.reason}"
+            raise RunFailed(why) from None
+
+
 class Bubbles:
-    """One bubble process pinned to each of ``cores``, idle until told to run."""
+    """One bubble process pinned to each of ``cores``, idle until told to run. After a failure the
+    next question is answered as if there had been none."""
 
     def __init__(self, cores: Sequence[int]) -> None:
-        self._workers: list[WorkerProcess] = []
+        self._workers: list[_Bubble] = []
         try:
             for core in cores:
-                self._workers.append(WorkerProcess((core,)))
+                self._workers.append(_Bubble(core))
             for worker in self._workers:
-                worker.start("profiles.machines.bubble:bubble")
+                worker.start()
             self.run("compute", 0.05)
         except BaseException:
             self.close()
@@ -94,8 +125,8 @@ class Bubbles:
         """Units a second of each bubble that :meth:`start` set to work."""
         return [self._rate(worker) for worker in self._workers[:count]]
 
-    def _rate(self, worker: WorkerProcess) -> float:
-        return float(worker.expect("ran", 60)["rate"])
+    def _rate(self, worker: _Bubble) -> float:
+        return float(worker.answer("ran")["rate"])
 
     def run(self, work: Work, seconds: float, count: int | None = None) -> list[float]:
         """Start and collect."""
@@ -114,20 +145,20 @@ class Bubbles:
         """Seconds that a fixed computation takes on all cores at once, the mean over cores."""
         for worker in self._workers:
             worker.send("count", units=PROBE_PRODUCTS)
-        return statistics.mean(float(w.expect("counted", 60)["seconds"]) for w in self._workers)
+        return statistics.mean(float(w.answer("counted")["seconds"]) for w in self._workers)
 
     def taken(self) -> dict[int, float]:
         """The share of each core's time that others have, in a look of a moment; of those cores of
         which they have hardly any nothing."""
-        waiting = {worker.cores[0]: Waiting(worker) for worker in self._workers}
+        waiting = {each.cores[0]: Waiting(each.worker) for each in self._workers}
         self.run("compute", LOOK_S)
         shares = {core: each.share() for core, each in waiting.items()}
         return {core: share for core, share in sorted(shares.items()) if share > MOST_WAITED}
 
     def close(self) -> None:
         """End the processes."""
-        for worker in self._workers:
-            worker.kill()
+        for each in self._workers:
+            each.worker.kill()
 
     def __enter__(self) -> Bubbles:
         return self

@@ -13,7 +13,8 @@ from __future__ import annotations
 import time
 from types import TracebackType
 
-from profiles.machines.bubble import Work
+from profiles.machines.bubble import ANSWER_WITHIN_S, Work
+from rmixer.errors import RunFailed
 from rmixer.training.process import WorkerProcess
 from rmixer.training.worker import Channel
 
@@ -73,8 +74,17 @@ class GpuBubble:
         self._worker.send("run", work=work, seconds=seconds, count=count, duty=duty)
 
     def rates(self, count: int) -> list[float]:
-        """Units a second, as one bubble."""
-        return [float(self._worker.expect("ran", 60)["rate"])]
+        """Units a second, as one bubble. One that fails, or does not answer, is ended."""
+        try:
+            return [float(self._worker.expect("ran", ANSWER_WITHIN_S)["rate"])]
+        except RunFailed as failure:
+            self.close()
+            raise RunFailed(f"the neighbour on the GPU failed: {failure.reason}") from None
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether the process is no more."""
+        return self._worker.has_ended
 
     def close(self) -> None:
         """End the process."""

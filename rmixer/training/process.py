@@ -17,6 +17,7 @@ from typing import Any
 
 import rmixer
 from rmixer.errors import RunFailed
+from rmixer.training.user_code import explained
 
 Message = dict[str, Any]
 _WAITING = ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT", "KMP_BLOCKTIME", "OMP_PROC_BIND", "OMP_PLACES")
@@ -28,6 +29,29 @@ _KEPT_MEMORY = {
 """Lets glibc keep what a step frees for the next one. Otherwise it gives large buffers back to the
 system, and at large batches a step's time is mostly page faults. Small pieces it joins at once:
 kept apart they lie between large ones, which then fit less and less, and the heap grows."""
+
+
+class TaskFailed(RunFailed):
+    """A worker's task raised: ``reason`` says what in a line, the text says it at length."""
+
+    def __init__(self, reason: str, text: str) -> None:
+        super().__init__(text)
+        self._reason = reason
+
+    @property
+    def reason(self) -> str:
+        """What was raised, in a line."""
+        return self._reason
+
+    @classmethod
+    def of(cls, message: Message) -> TaskFailed:
+        """From a worker's ``failed``."""
+        return cls(message["error"], message["traceback"])
+
+
+def as_failure(error: Exception) -> RunFailed:
+    """``error`` as the failure of what was done when it was raised."""
+    return error if isinstance(error, RunFailed) else TaskFailed(*explained(error))
 
 
 def training_environment(threads: int, shares_cores: bool = False) -> dict[str, str]:
@@ -56,17 +80,24 @@ def training_environment(threads: int, shares_cores: bool = False) -> dict[str, 
 class WorkerProcess:
     """One spawned worker pinned to ``cores``, with as many threads.
 
-    ``log`` takes what it prints; ``shares_cores`` says that other workers run on them too. The
+    ``log`` takes what it prints; ``shares_cores`` says that other workers run on them too;
+    ``answer_within_s`` bounds the wait for every answer that is asked for without a limit. The
     process is a session of its own: a Ctrl-C at the terminal reaches only the parent, which then
     ends its workers in order.
     """
 
     def __init__(
-        self, cores: Sequence[int], log: Path | None = None, *, shares_cores: bool = False
+        self,
+        cores: Sequence[int],
+        log: Path | None = None,
+        *,
+        shares_cores: bool = False,
+        answer_within_s: float | None = None,
     ) -> None:
         self.cores = tuple(cores)
         self.offset_s = 0.0
-        self._log = log
+        self._log, self._answer_within_s = log, answer_within_s
+        self._sent = self._task = 0
         ours, theirs = socket.socketpair()
         pinned = ",".join(map(str, cores))
         command = [sys.executable, "-P", "-m", "rmixer.training.worker"]
@@ -103,8 +134,11 @@ class WorkerProcess:
 
     def send(self, kind: str, **fields: object) -> None:
         """Send one message; a worker that has died is an error."""
+        self._sent += 1
+        if kind == "task":
+            self._task = self._sent
         try:
-            self.connection.send({"kind": kind, **fields})
+            self.connection.send({"kind": kind, "question": self._sent, **fields})
         except OSError:
             raise RunFailed(self.epitaph()) from None
 
@@ -118,11 +152,20 @@ class WorkerProcess:
             raise RunFailed(self.epitaph()) from None
         return message
 
+    def answer(self, timeout_s: float | None = None) -> Message:
+        """The next message that answers what was sent last, or says that the running task has
+        ended. What answers earlier questions is dropped: whoever asked gave up on it."""
+        limit_s = self._answer_within_s if timeout_s is None else timeout_s
+        while (message := self.receive(limit_s))["question"] != self._sent:
+            if message["kind"] in ("done", "failed") and message["question"] >= self._task:
+                break
+        return message
+
     def expect(self, kind: str, timeout_s: float | None = None) -> Message:
-        """The next message, which must be of this kind."""
-        message = self.receive(timeout_s)
+        """The answer to what was sent last, which must be of this kind."""
+        message = self.answer(timeout_s)
         if message["kind"] == "failed":
-            raise RunFailed(message["traceback"])
+            raise TaskFailed.of(message)
         if message["kind"] != kind:
             raise RunFailed(f"worker {self.pid} sent {message['kind']!r} instead of {kind!r}")
         return message
@@ -130,10 +173,12 @@ class WorkerProcess:
     def ask(self, kind: str, *, timeout_s: float | None = None, **fields: object) -> Message:
         """Send one message to the running task and return what it answers."""
         self.send(kind, **fields)
-        answer = self.receive(timeout_s)
-        if answer["kind"] == "failed":
-            raise RunFailed(answer["traceback"])
-        return answer
+        message = self.answer(timeout_s)
+        if message["kind"] == "failed":
+            raise TaskFailed.of(message)
+        if message["kind"] == "done" and kind != "task":
+            raise RunFailed(f"worker {self.pid} had ended its task when it was asked for {kind!r}")
+        return message
 
     def call(self, task: str, *, timeout_s: float | None = None, **arguments: object) -> Any:
         """Run a task to its end and return its answer."""

@@ -27,15 +27,18 @@ from typing import Any
 from rmixer.training.user_code import explained
 
 Message = dict[str, Any]
+_NO_TASK = "no task is running that could answer"
 
 
 class Channel:
-    """The worker's end: messages in order, and whether it was told to stop."""
+    """The worker's end: messages in order, and whether it was told to stop. What it sends carries
+    the number of the message that it received last, by which the parent knows what it answers."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
         self._inbox: queue.SimpleQueue[Message] = queue.SimpleQueue()
         self._stop = threading.Event()
+        self._question = 0
         # A data loader's processes must not hold it open: this one's death would go unnoticed.
         os.register_at_fork(after_in_child=connection.close)
         threading.Thread(target=self._listen, daemon=True).start()
@@ -48,11 +51,13 @@ class Channel:
     def send(self, kind: str, **fields: object) -> None:
         """Tell the parent something, stamped with this process's own clock."""
         with contextlib.suppress(BrokenPipeError, ConnectionResetError):
-            self._connection.send({"kind": kind, "at": time.perf_counter(), **fields})
+            stamp = {"at": time.perf_counter(), "question": self._question}
+            self._connection.send({"kind": kind, **stamp, **fields})
 
     def receive(self) -> Message:
         """The parent's next message; blocks. An ``exit`` ends the process, task or not."""
         message = self._inbox.get()
+        self._question = message["question"]
         if message["kind"] == "exit":
             raise SystemExit
         return message
@@ -83,8 +88,11 @@ def serve(channel: Channel) -> None:
     """Run tasks until told to exit. A task that raises is reported; the worker lives on."""
     while True:
         message = channel.receive()
+        if message["kind"] in ("stop", "end"):
+            continue  # it came when the task had already ended
         if message["kind"] != "task":
-            continue  # a stop that came when the task had already ended
+            channel.send("failed", error=_NO_TASK, traceback=f"{_NO_TASK}\n")
+            continue
         module, _, name = message["task"].partition(":")
         try:
             answer = getattr(importlib.import_module(module), name)(channel, **message["arguments"])

@@ -49,7 +49,7 @@ class Worker:
             ]
         )
 
-    def receive(self, timeout_s: float) -> dict[str, Any]:
+    def answer(self, timeout_s: float) -> dict[str, Any]:
         return next(self._messages)
 
 
@@ -114,6 +114,8 @@ def test_on_a_gpu_the_peak_is_that_of_its_memory() -> None:
 def test_a_job_that_fails_says_where() -> None:
     worker: Any = Worker([])
     worker.start = lambda *args, **more: None
-    worker.receive = lambda timeout_s: {"kind": "failed", "traceback": "its own words"}
-    with pytest.raises(RunFailed, match="its own words"):
+    told = {"kind": "failed", "error": "its reason", "traceback": "its own words"}
+    worker.answer = lambda timeout_s: told
+    with pytest.raises(RunFailed, match="its own words") as failed:
         measure_phases(worker, make_job())
+    assert failed.value.reason == "its reason"

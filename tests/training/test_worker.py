@@ -14,7 +14,7 @@ import psutil
 import pytest
 
 from rmixer.errors import RunFailed
-from rmixer.training.process import WorkerProcess, training_environment
+from rmixer.training.process import TaskFailed, WorkerProcess, training_environment
 
 HERE = Path(__file__).parent
 CORE = min(os.sched_getaffinity(0))
@@ -131,7 +131,7 @@ def test_full_pipes_in_both_directions_do_not_lock(worker: WorkerProcess) -> Non
     size = 4 << 20
     worker.start("worker_tasks:exchange", size=size)
     worker.send("load", content=bytes(size))
-    assert len(worker.expect("load", 10)["content"]) == size
+    assert len(worker.receive(10)["content"]) == size
     assert worker.expect("done", 10)["answer"] == size
 
 
@@ -145,6 +145,37 @@ def test_an_unexpected_message_is_an_error(worker: WorkerProcess) -> None:
     worker.start("worker_tasks:double", number=1)
     with pytest.raises(RunFailed, match="sent 'done' instead of 'counted'"):
         worker.expect("counted", 10)
+
+
+def test_an_answer_that_comes_too_late_is_not_that_of_the_next_question(
+    worker: WorkerProcess,
+) -> None:
+    with pytest.raises(RunFailed, match="did not answer"):
+        worker.call("worker_tasks:sleep", seconds=0.05, timeout_s=0.001)
+    assert worker.call("worker_tasks:double", number=21) == 42
+    worker.start("worker_tasks:fail", text="nobody reads this")
+    worker.start("worker_tasks:double", number=4)
+    assert worker.expect("done", 10)["answer"] == 8
+
+
+def test_who_asks_a_task_that_has_ended_is_not_left_waiting(worker: WorkerProcess) -> None:
+    worker.start("worker_tasks:fail", text="no such luck")
+    with pytest.raises(TaskFailed, match="no such luck\n") as failed:
+        worker.ask("run", timeout_s=10)
+    assert failed.value.reason == "ValueError: no such luck"
+    with pytest.raises(RunFailed, match="no task is running"):
+        worker.ask("run", timeout_s=10)
+    worker.start("worker_tasks:double", number=1)
+    with pytest.raises(RunFailed, match="had ended its task when it was asked for 'run'"):
+        worker.ask("run", timeout_s=10)
+    assert worker.call("worker_tasks:double", number=4) == 8
+
+
+def test_a_worker_may_have_a_limit_for_all_its_answers() -> None:
+    with WorkerProcess((CORE,), answer_within_s=0.01) as process:
+        with pytest.raises(RunFailed, match="did not answer within 0 s"):
+            process.call("worker_tasks:sleep", seconds=60)
+        process.kill()
 
 
 def test_exit_is_orderly() -> None:
