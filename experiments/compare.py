@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -51,13 +52,21 @@ def compare(
     ``sequential`` and its prediction are the same jobs one at a time, ``repeat`` a second
     execution of the schedule, ``ablations`` the schedule predicted again by less than the whole
     model, ``profile_probe_s`` the probe's time when the profiles were made. What is not given
-    leaves its figures None. Raises :class:`InputError` where two runs hold different jobs.
+    leaves its figures None. A job that was left out of the run has no figures. Raises
+    :class:`InputError` where two runs hold different jobs.
     """
+    everyone = measured.jobs
+    measured = replace(measured, jobs=tuple(job for job in everyone if not job.was_left_out))
     others = (predicted, sequential_predicted, sequential, repeat, *(ablations or {}).values())
     for other in others:
         if other is not None:
             _check_same_jobs(measured, other)
-    jobs = tuple(_compare_job(predicted.job(job.id), job) for job in measured.jobs)
+    jobs = tuple(
+        JobComparison.left_out(job.id, job.model, job.state)
+        if job.was_left_out
+        else _compare_job(predicted.job(job.id), job)
+        for job in everyone
+    )
     step = _errors(pair.step_ms.error for pair in jobs)
     completion = _errors(pair.completion.error for pair in jobs)
     sizes = [abs(error) for error in step]

@@ -63,6 +63,12 @@ class JobComparison:
     step_ms: StepPair
     peak_bytes: MemoryPair
 
+    @classmethod
+    def left_out(cls, job: str, model: str, state: str) -> JobComparison:
+        """Of a job that the run was without: there are no figures of it."""
+        times, step, memory = TimePair(None, None, None), StepPair(None, None, None), (0, 0, None)
+        return cls(job, model, state, times, step, MemoryPair(*memory))
+
 
 @dataclass(frozen=True)
 class NoiseFloor:

@@ -17,13 +17,14 @@ from experiments.profiling_plan import (
     default_threads,
     plan_from_nothing,
     plan_profiling,
-    profile_missing,
+    profile_each,
 )
 from experiments.report import MEASURED, PREDICTED, REPEAT, SEQUENTIAL, SEQUENTIAL_PREDICTED
 from experiments.run_folder import RunFolder
 from experiments.sweep import Sweep, sweep
 from experiments.sweep_row import SWEEP
 from experiments.trace import write_trace
+from experiments.unprofiled import Unprofiled
 from profiles.disturbance import report_disturbed
 from profiles.machines import limits
 from profiles.memory.feasible import check_feasible
@@ -90,8 +91,9 @@ def run(
 ) -> RunFolder:
     """Profile what is missing, sweep, execute the best schedule; with ``verify`` also execute
     one job at a time and the best a second time, unless a job has failed. ``lock`` is taken before
-    anything is measured or executed. Raises KeyboardInterrupt when interrupted, after everything is
-    written."""
+    anything is measured or executed. Jobs that cannot be profiled are left out, and are failed jobs
+    of the first execution's summary; raises :class:`~rmixer.errors.RunFailed` if no other is left.
+    Raises KeyboardInterrupt when interrupted, after everything is written."""
     check_executable(workload)
     if store.known_machine() is None:
         lock.take()
@@ -102,15 +104,18 @@ def run(
         check_home()
     RunFolder.check_target(out)
     prepare_data(workload, voice.bar)
+    unprofiled = Unprofiled(workload, {})
     if profiling.missing:
         lock.take()
         voice.report(
             f"profiling {len(profiling.missing)} model(s), about {profiling.seconds:.0f} s"
         )
         with voice.bar("profiling", profiling.seconds) as progress:
-            profile_missing(profiling, machine, store, voice.report, progress)
+            failures = profile_each(profiling, machine, store, voice.report, progress)
+        unprofiled = Unprofiled(workload, failures)
+        workload = unprofiled.rest()
     inputs = _inputs(workload, store, voice)
-    settings = {"profiles": _profile_hashes(inputs.profiles)}
+    settings = {"profiles": _profile_hashes(inputs.profiles), **unprofiled.settings()}
     folder = RunFolder.create(out, "run", workload, machine, settings, report=voice.report)
     schedules = _predict(folder, inputs, voice, lock)
     parts = [(MEASURED, SCHEDULE, "best schedule")]
@@ -118,8 +123,12 @@ def run(
         parts.append((SEQUENTIAL, SEQUENTIAL_SCHEDULE, "one job at a time"))
         parts.append((REPEAT, SCHEDULE, "best schedule again"))
     for part, name, title in parts:
-        _execute(folder, inputs, part, schedules[name], title, voice, lock)
-        if failed_jobs(folder):
+        try:
+            _execute(folder, inputs, part, schedules[name], title, voice, lock)
+        finally:
+            if part == MEASURED:
+                unprofiled.write(folder, part)
+        if not folder.is_done(f"execute {part}"):
             break
     return folder
 

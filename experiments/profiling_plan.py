@@ -21,6 +21,7 @@ from rmixer.errors import InputError, RunFailed
 from rmixer.fingerprint import take_fingerprint
 from rmixer.machine import Machine
 from rmixer.profile import ModelProfile
+from rmixer.training.process import as_failure
 from rmixer.workload import Job, Workload
 
 
@@ -102,12 +103,26 @@ def profile_missing(
     report: Callable[[str], None],
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> None:
+    """As :func:`profile_each`; raises :class:`RunFailed` after the last if one has failed."""
+    failed = profile_each(plan, machine, store, report, progress)
+    names = [job.id for job in plan.missing if cost_identity(job).key in failed]
+    if names:
+        raise RunFailed(f"not profiled: {', '.join(names)} (of {len(plan.parts)}); see above")
+
+
+def profile_each(
+    plan: ProfilingPlan,
+    machine: Machine,
+    store: Store,
+    report: Callable[[str], None],
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> dict[str, RunFailed]:
     """Profile what ``plan`` lists, their data being prepared. Each profile is kept as soon as it is
     made, so that an interrupted call goes on where it was. A job that fails keeps no other from
-    being profiled; raises :class:`RunFailed` after the last."""
+    being profiled: ``report`` hears of it, and the failures are returned by cost identity key."""
     models = [part for part in plan.parts if part.job.command is None]
     programs = [part for part in plan.parts if part.job.command is not None]
-    failed = []
+    failed: dict[str, RunFailed] = {}
     progress(0, len(plan.parts))
     found = _profiles(models, programs, machine, plan.plan, report)
     for done, (job, result) in enumerate(found, start=1):
@@ -115,12 +130,14 @@ def profile_missing(
             if isinstance(result, RunFailed):
                 raise result
             store.save(result)
-        except (RunFailed, InputError) as failure:  # the latter: what was measured cannot be
-            report(f"{job.id}: {failure}")
-            failed.append(job.id)
+        except (RunFailed, InputError) as error:  # the latter: what was measured cannot be
+            failure = as_failure(error)
+            whole = str(failure).rstrip()
+            at_length = "" if whole == failure.reason else f"\n{whole}"
+            report(f"{job.id}: {failure.reason}{at_length}")
+            failed[cost_identity(job).key] = failure
         progress(done, len(plan.parts))
-    if failed:
-        raise RunFailed(f"not profiled: {', '.join(failed)} (of {len(plan.parts)}); see above")
+    return failed
 
 
 def _profiles(
@@ -132,10 +149,23 @@ def _profiles(
 ) -> Iterator[tuple[Job, ModelProfile | RunFailed]]:
     for threads, alike in groupby(models, key=lambda part: part.threads):
         jobs = [part.job for part in alike]
-        yield from zip(jobs, profile_jobs(jobs, machine, threads, plan, report), strict=True)
+        found = profile_jobs(jobs, machine, threads, plan, report)
+        yield from zip(jobs, _as_many(found, len(jobs)), strict=True)
     for job, threads in programs:
         try:
             result: ModelProfile | RunFailed = profile_command(job, machine, threads, plan, report)
-        except RunFailed as failure:
-            result = failure
+        except Exception as error:
+            result = as_failure(error)
         yield job, result
+
+
+def _as_many(
+    found: Iterator[ModelProfile | RunFailed], count: int
+) -> Iterator[ModelProfile | RunFailed]:
+    """``count`` results: where the profiler itself fails, that is the failure of the rest."""
+    try:
+        for result in found:
+            count -= 1
+            yield result
+    except RunFailed as failure:
+        yield from [failure] * count

@@ -52,6 +52,11 @@ class JobSummary:
     exchange_us: float | None = None
     nan_step: int | None = None
 
+    @property
+    def was_left_out(self) -> bool:
+        """Whether it failed before the run, so that the run was of the other jobs."""
+        return self.state == "failed" and self.attempt == 0
+
 
 @dataclass(frozen=True)
 class DeviceSummary:
