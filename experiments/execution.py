@@ -52,7 +52,7 @@ def execute(
     same cores."""
     if lock is not None:
         lock.take()
-    used = _check(workload, profiles, machine, layout)
+    used = check_execution(workload, profiles, machine, layout)
     prepare_data(workload)
     probe_s = probe_machine(machine.cores)
     place = folder.path / part
@@ -81,7 +81,7 @@ def execute(
     return executed
 
 
-def _check(
+def check_execution(
     workload: Workload, profiles: Mapping[str, ModelProfile], machine: Machine, layout: Layout
 ) -> Mapping[str, int]:
     """Raise :class:`InputError` unless the jobs can be executed now; what others hold of each
@@ -148,7 +148,7 @@ def _new_folder(
     report: Callable[[str], None],
 ) -> RunFolder:
     """What cannot be executed leaves an earlier run where it is."""
-    _check(inputs.workload, inputs.profiles, inputs.machine, layout)
+    check_execution(inputs.workload, inputs.profiles, inputs.machine, layout)
     return RunFolder.create(
         path, "execute", inputs.workload, inputs.machine, settings, report=report, reuse=False
     )

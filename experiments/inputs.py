@@ -9,14 +9,17 @@ from profiles.batches.batch_prediction import predict_batch
 from profiles.batches.known_sizes import TooFewSizesError
 from profiles.batches.left_out import each_left_out
 from profiles.disturbance import report_disturbed
+from profiles.door import check_machine_can
+from profiles.machines import limits
 from profiles.memory.feasible import check_samples
 from profiles.provenance import report_provenance
 from profiles.store import Store
 from profiles.traces.left_out import warnings_of
+from rmixer.admission import check_memory
 from rmixer.cost_identity import CostIdentity, cost_identity
 from rmixer.errors import InputError
 from rmixer.imported_store import find_imported
-from rmixer.layout import Layout
+from rmixer.layout import Layout, even_layout
 from rmixer.machine import Machine
 from rmixer.policies import Policy
 from rmixer.profile import ModelProfile
@@ -39,7 +42,9 @@ def inputs_of(
     """The inputs of a prediction, from profiles that exist, or that others of the same model
     predict at its batch; of another machine also from those of other code, for here they cannot be
     taken anew. Raises :class:`InputError` where one is missing. ``machine`` is a known machine's
-    name or folder, None for this one."""
+    name or folder, None for this one: then also for a job that it cannot do."""
+    if machine is None:
+        check_machine_can(workload.jobs)
     for job in workload.jobs:
         if job.in_registry:
             check_samples(job)
@@ -117,6 +122,16 @@ def executed_inputs(workload: Workload, store: Store, report: Callable[[str], No
     """As :func:`inputs_of`, for an execution on this machine."""
     inputs = inputs_of(workload, None, store, report)
     return replace(inputs, machine=trained_devices(inputs.machine))
+
+
+def check_free_memory(
+    workload: Workload, profiles: Mapping[str, ModelProfile], machine: Machine
+) -> None:
+    """Raise :class:`InputError` for a job of ``workload``, as far as it is profiled, that does not
+    fit what is free now of the memory of ``machine``, which is this one."""
+    known = tuple(job for job in workload.jobs if cost_identity(job).key in profiles)
+    used = {"cpu:0": limits.used_memory_bytes()}
+    check_memory(replace(workload, jobs=known), profiles, machine, even_layout(machine, 1, 1), used)
 
 
 def choose_layout(inputs: Inputs, policy: Policy, slots: int | None, threads: int) -> Layout:

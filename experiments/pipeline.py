@@ -10,7 +10,7 @@ from typing import Protocol
 
 from executor.observer import Observer
 from experiments.execution import execute, prepare_data
-from experiments.inputs import Inputs, trained_devices
+from experiments.inputs import Inputs, check_free_memory, trained_devices
 from experiments.prediction import step_times_for, write_ablations, write_prediction
 from experiments.profiling_plan import (
     ProfilingPlan,
@@ -26,14 +26,15 @@ from experiments.sweep_row import SWEEP
 from experiments.trace import write_trace
 from experiments.unprofiled import Unprofiled
 from profiles.disturbance import report_disturbed
+from profiles.door import check_training
 from profiles.machines import limits
-from profiles.memory.feasible import check_feasible
 from profiles.provenance import report_provenance
 from profiles.store import Store
 from rmixer.admission import check_executable
 from rmixer.core_lock import CoreLock
 from rmixer.files import content_hash, write_json
 from rmixer.home import check_home
+from rmixer.machine import Machine
 from rmixer.policies import make_policy
 from rmixer.policies.planned import Planned
 from rmixer.profile import ModelProfile
@@ -72,18 +73,34 @@ class Plan:
 
 def plan(workload: Workload, store: Store, voice: Voice) -> Plan:
     """Predict as far as is known, without running or measuring anything."""
+    profiling, machine = _checked(workload, store, voice)
+    if machine is not None:
+        _check_free_memory(workload, store, machine)
+    if machine is None or profiling.missing:
+        return Plan(profiling, None)
+    return Plan(profiling, _sweep(_inputs(workload, store, voice), voice))
+
+
+def _checked(
+    workload: Workload, store: Store, voice: Voice
+) -> tuple[ProfilingPlan, Machine | None]:
+    """What is to be profiled, and the machine where it is known. Raises :class:`InputError` for
+    what cannot be profiled or trained here, before anything is measured."""
     check_executable(workload)
     machine = store.known_machine()
     if machine is None:
         profiling = plan_from_nothing(workload, len(limits.usable_cores()))
-        check_feasible(profiling.parts, voice.report)
-        return Plan(profiling, None)
+        check_training(workload.jobs, profiling.parts, voice.report)
+        return profiling, None
     machine = trained_devices(machine)
     profiling = plan_profiling(workload, machine, store, default_threads(machine))
-    check_feasible(profiling.parts, voice.report)
-    if profiling.missing:
-        return Plan(profiling, None)
-    return Plan(profiling, _sweep(_inputs(workload, store, voice), voice))
+    check_training(workload.jobs, profiling.parts, voice.report)
+    return profiling, machine
+
+
+def _check_free_memory(workload: Workload, store: Store, machine: Machine) -> None:
+    profiles, _ = store.load(workload.jobs, machine)
+    check_free_memory(workload, profiles, machine)
 
 
 def run(
@@ -94,19 +111,18 @@ def run(
     anything is measured or executed. Jobs that cannot be profiled are left out, and are failed jobs
     of the first execution's summary; raises :class:`~rmixer.errors.RunFailed` if no other is left.
     Raises KeyboardInterrupt when interrupted, after everything is written."""
-    check_executable(workload)
-    if store.known_machine() is None:
-        lock.take()
-    machine = trained_devices(store.this_machine(voice.report))
-    profiling = plan_profiling(workload, machine, store, default_threads(machine))
-    check_feasible(profiling.parts, voice.report)
+    profiling, known = _checked(workload, store, voice)
+    RunFolder.check_target(out)
     if profiling.parts:
         check_home()
-    RunFolder.check_target(out)
+        lock.take()  # before it looks at the memory that is free, and before it measures
+    machine = known or trained_devices(store.this_machine(voice.report))
+    if known is None:
+        profiling = plan_profiling(workload, machine, store, default_threads(machine))
     prepare_data(workload, voice.bar)
     unprofiled = Unprofiled(workload, {})
     if profiling.missing:
-        lock.take()
+        _check_free_memory(workload, store, machine)
         voice.report(
             f"profiling {len(profiling.missing)} model(s), about {profiling.seconds:.0f} s"
         )
@@ -114,6 +130,9 @@ def run(
             failures = profile_each(profiling, machine, store, voice.report, progress)
         unprofiled = Unprofiled(workload, failures)
         workload = unprofiled.rest()
+    if unprofiled.jobs:
+        names = ", ".join(job.id for job in unprofiled.jobs)
+        voice.report(f"going on without {names}, which could not be profiled")
     inputs = _inputs(workload, store, voice)
     settings = {"profiles": _profile_hashes(inputs.profiles), **unprofiled.settings()}
     folder = RunFolder.create(out, "run", workload, machine, settings, report=voice.report)

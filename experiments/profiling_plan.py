@@ -51,6 +51,11 @@ class ProfilingPlan:
         """The jobs."""
         return tuple(part.job for part in self.parts)
 
+    def among(self, jobs: Sequence[Job]) -> tuple[Job, ...]:
+        """Those of ``jobs`` that have the cost identities of these, copies included."""
+        keys = {cost_identity(job).key for job in self.missing}
+        return tuple(job for job in jobs if cost_identity(job).key in keys)
+
 
 def plan_profiling(
     workload: Workload,
@@ -73,17 +78,22 @@ def plan_profiling(
     return ProfilingPlan(parts, seconds, plan)
 
 
-def plan_from_nothing(workload: Workload, cores: int) -> ProfilingPlan:
+def plan_from_nothing(
+    workload: Workload, cores: int, threads: Sequence[int] | None = None
+) -> ProfilingPlan:
     """What is missing where not even the machine is known: all of it, and the machine."""
-    threads = tuple(sorted({1, cores}))
+    threads = tuple(threads or sorted({1, cores}))
     parts = [Part(job, threads) for job in _distinct(workload)]
     return ProfilingPlan(parts, MEASURE_MACHINE_S + _seconds(parts, cores, Plan()))
 
 
 def _distinct(workload: Workload) -> list[Job]:
-    """One job for each cost identity that can be profiled."""
-    jobs = [job for job in workload.jobs if not job.profile]
-    return list({cost_identity(job).key: job for job in jobs}.values())
+    """The first job of each cost identity that can be profiled."""
+    found: dict[str, Job] = {}
+    for job in workload.jobs:
+        if not job.profile:
+            found.setdefault(cost_identity(job).key, job)
+    return list(found.values())
 
 
 def _seconds(parts: Sequence[Part], cores: int, plan: Plan, on_gpu: bool = False) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 import shlex
 from collections.abc import Sequence
@@ -11,7 +12,7 @@ from pathlib import Path
 from rmixer.errors import InputError
 from rmixer.files import content_hash
 from rmixer.interpreter import find_interpreter
-from rmixer.sources import follow, module_file
+from rmixer.sources import follow, module_file, parsed
 
 _PYTHON = re.compile(r"python(3(\.\d+)?)?")
 _FORM = "'python program.py ...' or 'python -m module ...'"
@@ -60,6 +61,10 @@ def find_command(
     except SyntaxError as error:
         found = f"{error.filename or program}, line {error.lineno}: {error.msg}"
         raise InputError(where, place, found, "a program that Python can read") from None
+    if not interpreter.has_torch and module_file("torch", root) is None and _needs_torch(program):
+        found = f"{interpreter.path}, which has no torch"
+        allowed = f"a Python with the torch that {name} imports, like env/bin/python"
+        raise InputError(where, f"{key}.python", found, allowed)
     command = Command(
         line=line,
         arguments=tuple(words[1:]),
@@ -144,6 +149,17 @@ def _source_hash(name: str, program: Path, root: Path) -> str:
 
     files = follow((name,), local)
     return content_hash([[str(path.relative_to(root)), path.read_bytes().hex()] for path in files])
+
+
+def _needs_torch(program: Path) -> bool:
+    """Whether it always imports torch: outside of any function, ``try`` or ``if``."""
+    imported: list[str | None] = []
+    for node in parsed(program).body:
+        if isinstance(node, ast.Import):
+            imported += [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom) and not node.level:
+            imported.append(node.module)
+    return any((name or "").partition(".")[0] == "torch" for name in imported)
 
 
 def _short(name: str) -> str:

@@ -24,18 +24,24 @@ try:
     torch = version("torch")
 except Exception:
     torch = ""
-print(json.dumps([list(sys.version_info[:3]), torch]))
+try:
+    from importlib.util import find_spec
+    has_torch = find_spec("torch") is not None
+except Exception:
+    has_torch = bool(torch)
+print(json.dumps([list(sys.version_info[:3]), torch, has_torch]))
 """
 
 
 @dataclass(frozen=True)
 class Interpreter:
     """A Python at ``path`` (as given: the link in a virtual environment says which it is), with its
-    version and that of the torch beside it, empty where there is none."""
+    version and that of the torch beside it, empty where there is none or one without a version."""
 
     path: str
     version: str
     torch: str
+    has_torch: bool
 
 
 def find_interpreter(python: str | None, folder: Path, where: object, key: str) -> Interpreter:
@@ -55,15 +61,15 @@ def find_interpreter(python: str | None, folder: Path, where: object, key: str) 
     if isinstance(said, str):
         found = f"{python!r}, which {said}"
         raise InputError(where, key, found, "a Python interpreter, like env/bin/python")
-    version, torch = said
+    version, torch, has_torch = said
     if version < OLDEST:
         oldest = ".".join(map(str, OLDEST))
         raise InputError(where, key, f"Python {_dotted(version)}", f"Python {oldest} or later")
-    return Interpreter(path, _dotted(version), torch)
+    return Interpreter(path, _dotted(version), torch, has_torch)
 
 
 @cache
-def _ask(path: str) -> tuple[tuple[int, ...], str] | str:
+def _ask(path: str) -> tuple[tuple[int, ...], str, bool] | str:
     """The versions, or what is wrong. Asked away from the program's folder, where a module of its
     own might stand for one of Python's."""
     try:
@@ -76,8 +82,8 @@ def _ask(path: str) -> tuple[tuple[int, ...], str] | str:
             timeout=_ANSWER_WITHIN_S,
             check=True,
         )
-        version, torch = json.loads(done.stdout)
-        return tuple(version), torch
+        version, torch, has_torch = json.loads(done.stdout)
+        return tuple(version), torch, has_torch
     except FileNotFoundError:
         return "does not exist"
     except subprocess.TimeoutExpired:

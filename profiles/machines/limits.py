@@ -11,13 +11,18 @@ from pathlib import Path
 import psutil
 import torch
 
+from rmixer.errors import InputError
+
 _GROUPS = Path("/sys/fs/cgroup")
 _CPU_FOLDER = Path("/sys/devices/system/cpu")
 
 
 def usable_cores(groups: Path = _GROUPS) -> tuple[int, ...]:
     """The ids of the cores in this process's affinity mask, no more than its group's quota of
-    processor time covers."""
+    processor time covers. Raises :class:`InputError` on a system that knows no such mask."""
+    if not hasattr(os, "sched_getaffinity"):
+        need = "Linux: a process has to know which cores it may use, and to choose among them"
+        raise InputError("this system", "", platform.system(), need)
     allowed = sorted(os.sched_getaffinity(0))
     quota = cpu_quota(groups)
     if quota is None:

@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 
+from rmixer.data.preparation import read_preparation
+from rmixer.data.prepare import prepared_folder
 from rmixer.data.registry import dataset_entry
 from rmixer.data.synthetic_clicks import SyntheticClicks
 from rmixer.workload import SYNTHETIC, Job
+
+LEAST_SAMPLES = 10_000
+"""That the training data of any other model's twin has."""
 
 
 @dataclass(frozen=True)
@@ -25,3 +31,28 @@ def known_samples(job: Job) -> Samples | None:
         return None
     held_out = dataset.samples // 8
     return Samples(dataset.samples - held_out, held_out)
+
+
+def most_batch(job: Job) -> int | None:
+    """The samples to train on of the data of ``job``, a model of the registry, where its batch may
+    be larger: of data that are made, and of a twin that is not. None of others. Raises
+    :class:`~rmixer.errors.InputError` for raw files that are missing or cannot be read."""
+    folder = prepared_folder(job.entry.dataset, job.data)
+    if known := known_samples(job):
+        return known.train
+    if folder.is_dir():
+        return read_preparation(folder).train_rows
+    if job.data == SYNTHETIC and job.batch > LEAST_SAMPLES:
+        return _twin_samples(job.entry.dataset)
+    return None
+
+
+@cache
+def _twin_samples(dataset: str) -> int:
+    """As its making tells at its end."""
+    chunks = dataset_entry(dataset).load().twin()
+    while True:
+        try:
+            next(chunks)
+        except StopIteration as end:
+            return int(end.value)

@@ -36,15 +36,12 @@ def check_feasible(
 ) -> None:
     """Raise :class:`InputError` for a job of ``parts``, each with the counts of threads at which it
     is to be profiled, that needs more than all free memory, or whose batch is too small for it or,
-    where that is known, larger than its data; and for a program that wants a GPU where there is
-    none. Models outside of the registry and programs cannot be told more of before they run.
+    where that is known, larger than its data. Of models outside of the registry and of programs
+    this cannot be told before they run.
     ``report`` hears of each that is not told by its size alone, which takes seconds."""
     free_bytes = free_memory_bytes()
     kinds = 2 if usable_gpus() else 1
     for job, threads in parts:
-        if job.command is not None and job.command.gpus > usable_gpus():
-            allowed = "0: there is no NVIDIA GPU here"
-            raise InputError(f"job {job.id}", "gpus", job.command.gpus, allowed)
         if job.in_registry:
             _check(job, PASSES * len(threads) * kinds, free_bytes, report)
 
@@ -76,4 +73,5 @@ def check_samples(job: Job) -> None:
 
 def _refuse(job: Job, found: str, free_bytes: int, remedy: str) -> None:
     allowed = f"up to {free_bytes / GIB:.1f} GiB, which are free here ({remedy})"
-    raise InputError(f"{job.model}, batch {job.batch}", "memory", found, allowed)
+    where = f"job {job.id}: {job.model}, batch {job.batch}"
+    raise InputError(where, "memory", found, allowed)

@@ -36,9 +36,15 @@ def command(
 ) -> None:
     """Train for real: replay a schedule.json, or run a policy live on a workload. Ctrl-C ends it
     within seconds and keeps what was recorded."""
-    from experiments.execution import execute_policy, execute_schedule, prepare_data
+    from experiments.execution import (
+        check_execution,
+        execute_policy,
+        execute_schedule,
+        prepare_data,
+    )
     from experiments.inputs import choose_layout, executed_inputs
     from experiments.run_folder import RunFolder
+    from profiles.door import check_training
     from profiles.store import Store
     from rmixer.admission import check_executable
     from rmixer.cli.bars import bar
@@ -62,7 +68,10 @@ def command(
             if workload
             else RunFolder.open(what.parent).workload
         )
+        path = out or Path("runs") / f"{jobs.name}-executed"
         check_executable(jobs)
+        check_training(jobs.jobs, (), report)
+        RunFolder.check_target(path)
         inputs = executed_inputs(jobs, store, report)
         schedule.check(inputs.workload, inputs.machine, what)
         if schedule.machine != inputs.machine.name:
@@ -70,7 +79,8 @@ def command(
                 f"warning: {what} was made from the profiles of {schedule.machine}; "
                 f"this is {inputs.machine.name}"
             )
-        path = out or Path("runs") / f"{jobs.name}-executed"
+        layout = schedule.settings.layout
+        check_execution(inputs.workload, inputs.profiles, inputs.machine, layout)
         prepare_data(inputs.workload, bar)
         with locked(path, share_machine) as lock, watch(str(what), len(jobs.jobs)) as observer:
             folder, executed = execute_schedule(path, inputs, schedule, observer, report, lock)
@@ -80,11 +90,14 @@ def command(
         if workload is not None:
             raise InputError("--workload", "", str(workload), "none: the workload is given")
         jobs = shrunk_workload(what, settings)
-        check_executable(jobs)
+        path = out or Path("runs") / f"{jobs.name}-executed"
         chosen = make_policy(policy, jobs.seed)
+        check_executable(jobs)
+        check_training(jobs.jobs, (), report)
+        RunFolder.check_target(path)
         inputs = executed_inputs(jobs, store, report)
         layout = choose_layout(inputs, chosen, slots, threads or 1)
-        path = out or Path("runs") / f"{inputs.workload.name}-executed"
+        check_execution(inputs.workload, inputs.profiles, inputs.machine, layout)
         prepare_data(inputs.workload, bar)
         with locked(path, share_machine) as lock, watch(policy, len(jobs.jobs)) as observer:
             folder, executed = execute_policy(path, inputs, policy, layout, observer, report, lock)

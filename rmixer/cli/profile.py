@@ -74,9 +74,15 @@ def run(
     """Profile MODELS, or the models of a workload: operators, step times, memory, phases, and how
     each suffers and causes contention. Only what is missing is measured."""
     from experiments.execution import prepare_data
-    from experiments.profiling_plan import default_threads, plan_profiling, profile_missing
+    from experiments.profiling_plan import (
+        default_threads,
+        plan_from_nothing,
+        plan_profiling,
+        profile_missing,
+    )
     from profiles.disturbance import report_disturbed
-    from profiles.memory.feasible import check_feasible
+    from profiles.door import check_training
+    from profiles.machines import limits
     from profiles.provenance import report_provenance
     from profiles.rounds import Plan
     from profiles.store import Store
@@ -100,8 +106,14 @@ def run(
             raise InputError("--batch", programs[0], batches[0], allowed)
         jobs = tuple(replace(job, batch=batch) for job in jobs for batch in batches)
     store = Store()
-    machine = store.this_machine(report)
-    counts = whole_numbers(threads, "--threads", len(machine.cores)) or default_threads(machine)
+    known_before = store.known_machine()
+    cores = len(known_before.cores if known_before else limits.usable_cores())
+    counts = whole_numbers(threads, "--threads", cores)
+    if known_before is None:
+        from_nothing = plan_from_nothing(Workload("profile", 0, jobs), cores, counts)
+        check_training(from_nothing.among(jobs), from_nothing.parts, report)
+    machine = known_before or store.this_machine(report)
+    counts = counts or default_threads(machine)
     measured = Plan(precision=precision, neighbours=not no_bubbles, sweep_seconds=sweep_seconds)
     if seconds is not None:
         measured = replace(measured, seconds=seconds, command_seconds=seconds)
@@ -114,7 +126,8 @@ def run(
         report("all of them are profiled already (--again measures them anew)")
         return
     check_home()
-    check_feasible(plan.parts, report)
+    if known_before:
+        check_training(plan.among(jobs), plan.parts, report)
     report(f"profiling {len(plan.parts)} model(s), about {plan.seconds:.0f} s")
     prepare_data(Workload("profile", 0, tuple(plan.missing)), bar)
     with bar("profiling", plan.seconds) as progress:

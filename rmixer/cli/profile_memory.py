@@ -101,6 +101,7 @@ def _of_workload(path: Path, device: str) -> Sequence[Job]:
 def _on_cpu(jobs: Sequence[Job], measure: bool, as_json: bool) -> None:
     from experiments.memory_table import MemoryRow, job_name, memory_table
     from experiments.quantities import size
+    from profiles.door import check_data, check_machine_can
     from profiles.machines import limits
     from profiles.memory.memory_measurement import (
         measure_context_bytes,
@@ -109,11 +110,12 @@ def _on_cpu(jobs: Sequence[Job], measure: bool, as_json: bool) -> None:
     )
     from profiles.memory.memory_prediction import predict_memory
     from rmixer.cli.console import console, print_json, report
-    from rmixer.precision import check_precision
 
     core = limits.usable_cores()[0]
     rows = []
-    check_precision(jobs)
+    check_machine_can(jobs)
+    if measure:
+        check_data(jobs)
     own_bytes = {kind: measure_context_bytes(core, kind) for kind in {j.precision for j in jobs}}
     for job in jobs:
         report(f"{job_name(job)}, batch {job.batch}")

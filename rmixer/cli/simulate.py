@@ -51,10 +51,11 @@ def command(
 
     jobs = shrunk_workload(workload, settings)
     chosen = make_policy(policy, jobs.seed)
+    path = out or Path("runs") / f"{jobs.name}-{policy}"
+    RunFolder.check_target(path)
     inputs = inputs_of(jobs, machine, Store(), report)
     layout = choose_layout(inputs, chosen, slots, threads)
     check_memory(inputs.workload, inputs.profiles, inputs.machine, layout)
-    path = out or Path("runs") / f"{inputs.workload.name}-{policy}"
     chosen_settings = {"policy": policy, "layout": layout, "level": level}
     with hold_folder(path):
         folder = RunFolder.create(

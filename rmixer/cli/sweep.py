@@ -47,14 +47,15 @@ def command(
     names = tuple(policies.split(",")) if policies else tuple(POLICIES)
     for name in names:
         make_policy(name)
-    inputs = inputs_of(shrunk_workload(workload, settings), machine, Store(), report)
+    jobs = shrunk_workload(workload, settings)
+    path = out or Path("runs") / f"{jobs.name}-sweep"
+    RunFolder.check_target(path)
+    inputs = inputs_of(jobs, machine, Store(), report)
     cores = len(inputs.machine.cores)
     slot_counts = whole_numbers(slots, "--slots", 1024)
     thread_counts = whole_numbers(threads, "--threads", cores)
     grid = {"policies": names, "slots": slot_counts, "threads": thread_counts}
-    path = out or Path("runs") / f"{inputs.workload.name}-sweep"
     step_times = step_times_for(inputs.profiles, inputs.machine, inputs.workload.seed)
-    RunFolder.check_target(path)
     with bar("sweep") as progress:
         found = sweep(
             inputs.workload,

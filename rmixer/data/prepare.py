@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import hashlib
+import os
 from functools import cache
 from pathlib import Path
 
@@ -38,13 +39,9 @@ def prepare(name: str, data: str, how: Making | None = None) -> Path:
     :class:`~rmixer.errors.RunFailed` where the disk is full.
     """
     how = how or Making()
-    entry = dataset_entry(name)
-    dataset = entry.load()
-    raw = () if data == SYNTHETIC else dataset.raw_files(Path(data))
-    files = {path: Source.of(path) for path in raw}
-    made_of = [_FORMAT, _code(entry.reader), entry.settings, list(files.values())]
-    fingerprint = content_hash(made_of)
-    folder = home() / "data" / f"{name}-{fingerprint}"
+    dataset = dataset_entry(name).load()
+    files, fingerprint = _made_of(name, data)
+    folder = _folder(name, fingerprint)
     try:
         with making(folder, how.report) as unfinished:
             if unfinished is not None:
@@ -59,6 +56,29 @@ def prepare(name: str, data: str, how: Making | None = None) -> Path:
     if how.limits is not None:
         _check_found(how.limits, folder)
     return folder
+
+
+def prepared_folder(name: str, data: str) -> Path:
+    """Where :func:`prepare` keeps that data set, whether it is there yet or not; raises
+    :class:`InputError` for a raw file that is missing or cannot be read."""
+    files, fingerprint = _made_of(name, data)
+    for path in files:
+        if not os.access(path, os.R_OK):
+            raise InputError(path, "", "a file that cannot be read", "one that this user may read")
+    return _folder(name, fingerprint)
+
+
+def _made_of(name: str, data: str) -> tuple[dict[Path, Source], str]:
+    """The raw files, and the fingerprint of all that decides what is made of them."""
+    entry = dataset_entry(name)
+    raw = () if data == SYNTHETIC else entry.load().raw_files(Path(data))
+    files = {path: Source.of(path) for path in raw}
+    made_of = [_FORMAT, _code(entry.reader), entry.settings, list(files.values())]
+    return files, content_hash(made_of)
+
+
+def _folder(name: str, fingerprint: str) -> Path:
+    return home() / "data" / f"{name}-{fingerprint}"
 
 
 def open_dataset(name: str, data: str) -> Arrays:

@@ -63,19 +63,6 @@ def test_where_there_is_plenty_own_batches_are_not_predicted() -> None:
         assert said([SMALL, job_of("criteo_dcn2")], 64 << 30) == []
 
 
-def test_a_program_that_wants_a_gpu_is_refused_where_there_is_none() -> None:
-    wants = make_command_job()
-    assert wants.command
-    wants = replace(wants, command=replace(wants.command, gpus=1))
-    with (
-        mock.patch.object(feasible, "usable_gpus", return_value=0),
-        pytest.raises(InputError, match=rf"job {wants.id}: gpus: found 1; allowed: 0: there is no"),
-    ):
-        said([wants], 1 << 40)
-    with mock.patch.object(feasible, "usable_gpus", return_value=1):
-        assert said([wants], 1 << 40) == []
-
-
 def test_what_cannot_be_predicted_is_let_through() -> None:
     own = replace(SMALL, model="package.module:build")
     assert said([make_command_job(), own], 1) == []
