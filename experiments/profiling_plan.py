@@ -143,8 +143,8 @@ def profile_each(
         except (RunFailed, InputError) as error:  # the latter: what was measured cannot be
             failure = as_failure(error)
             whole = str(failure).rstrip()
-            at_length = "" if whole == failure.reason else f"\n{whole}"
-            report(f"{job.id}: {failure.reason}{at_length}")
+            at_length = whole if whole.startswith(failure.reason) else f"{failure.reason}\n{whole}"
+            report(f"{job.id}: {at_length}")
             failed[cost_identity(job).key] = failure
         progress(done, len(plan.parts))
     return failed

@@ -17,14 +17,37 @@ from rmixer.data.prepare import prepare
 from rmixer.errors import RunFailed
 from rmixer.machine import Machine
 from rmixer.operator_cost import OperatorCost
+from rmixer.own_module import find_own_model
 from rmixer.profile import ModelProfile
 from rmixer.profile_files import read_profile, write_profile
 from rmixer.training.step import TrainingStep
-from rmixer.workload import job_of
+from rmixer.workload import Job, job_of
 from sim.made_up import make_machine
 
 BATCH = 16
 JOB = dataclasses.replace(job_of("criteo_dlrm"), rows_cap=1000, batch=BATCH)
+FAILS_BESIDE_OTHERS = """
+import sys
+import torch
+from rmixer.own_model import OwnModel
+
+blocks = []
+
+def loss(net, batch):
+    frame = sys._getframe()
+    while frame is not None and frame.f_code.co_name != "plain":
+        frame = frame.f_back
+    if frame is not None and frame not in blocks:
+        blocks.append(frame)  # of the first it is known how long it takes alone
+    if len(blocks) == 2:
+        raise LookupError("not beside anybody")
+    return net(batch).square().mean()
+
+def build(job):
+    net = torch.nn.Linear(3, 1)
+    batches = [torch.rand(job.batch, 3)]
+    return OwnModel(net, batches, loss, torch.optim.SGD(net.parameters(), lr=job.lr))
+"""
 BOTTOM = (13, 512, 256, 64, 16)
 TOP = (27 * 26 // 2 + 16, 512, 256, 1)
 
@@ -37,12 +60,36 @@ def machine() -> Machine:
 
 
 @pytest.fixture(scope="module")
-def profile(machine: Machine, rmixer_home: None) -> ModelProfile:
+def both(
+    machine: Machine, rmixer_home: None, tmp_path_factory: pytest.TempPathFactory
+) -> list[ModelProfile | RunFailed]:
+    """A model that fails beside a neighbour, where a core is left for one, and after it the job."""
+    folder = tmp_path_factory.mktemp("own")
+    (folder / "beside_net.py").write_text(FAILS_BESIDE_OTHERS)
+    own = find_own_model("beside_net:build", folder, folder, "model")
+    root = {"module_root": str(own.root), "source": own.source}
+    fails = Job("own", "beside_net:build", 20, BATCH, "sgd", 0.1, seed=0, **root)
     prepare("criteo_kaggle", "synthetic")
     plan = Plan(least_rounds=1, seconds=0.1)
-    (found,) = profile_jobs([JOB], machine, threads=(1,), plan=plan)
-    assert isinstance(found, ModelProfile), found
-    return found
+    return list(profile_jobs([fails, JOB], machine, threads=(1,), plan=plan))
+
+
+@pytest.fixture(scope="module")
+def profile(both: list[ModelProfile | RunFailed]) -> ModelProfile:
+    assert isinstance(both[1], ModelProfile), both[1]
+    return both[1]
+
+
+def test_one_that_failed_while_neighbours_worked_costs_no_other(
+    both: list[ModelProfile | RunFailed], profile: ModelProfile, machine: Machine
+) -> None:
+    if len(machine.cores) < 2:
+        pytest.skip("no core is left for a neighbour")
+    failed = both[0]
+    assert isinstance(failed, RunFailed)
+    assert failed.reason == "LookupError: not beside anybody"
+    assert "beside_net.py" in str(failed)
+    assert profile.steps[0].compute_slowdown
 
 
 def linear_flops(sizes: tuple[int, ...]) -> int:

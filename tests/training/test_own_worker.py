@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import psutil
@@ -14,9 +15,10 @@ import pytest
 import torch
 
 from profiles.phases import measure_phases
+from profiles.rounds import Plan, Rounds, measure_in_turn
 from rmixer.errors import RunFailed
 from rmixer.own_module import own_sources, source_hash
-from rmixer.training.process import WorkerProcess
+from rmixer.training.process import TaskFailed, WorkerProcess
 from rmixer.workload import Job
 
 LOADED = """
@@ -43,6 +45,44 @@ def build(job):
     rows = Rows(bad=100 if job.data == "bad" else -1)
     loader = DataLoader(rows, job.batch, num_workers=2, persistent_workers=True)
     return OwnModel(net, loader, loss, torch.optim.SGD(net.parameters(), lr=job.lr))
+"""
+FAILING = """
+import sys
+import torch
+from rmixer.own_model import OwnModel
+
+class Backward(torch.autograd.Function):
+    @staticmethod
+    def forward(context, value, fails): context.fails = fails; return value.clone()
+    @staticmethod
+    def backward(context, gradient): fail_in("backward", context.fails); return gradient, None
+
+class Optimizer(torch.optim.SGD):
+    def step(self): fail_in("optimizer", self.fails); super().step()
+
+def fail_in(phase, fails):
+    if phase == fails:
+        raise LookupError(f"in {phase}")
+
+def build(job):
+    fails, steps = job.data, []
+    fail_in("build", fails)
+
+    def loss(net, batch):
+        steps.append(batch)
+        fail_in(f"step {len(steps)}", fails)
+        if fails == "exit":
+            sys.exit("without a word")
+        return Backward.apply(net(batch).square().mean(), fails)
+
+    def held_out():
+        fail_in("evaluation", fails)
+        yield torch.rand(job.batch, 3)
+
+    net = torch.nn.Linear(3, 1)
+    optimizer = Optimizer(net.parameters(), lr=job.lr)
+    optimizer.fails = fails
+    return OwnModel(net, [torch.rand(job.batch, 3)], loss, optimizer, held_out())
 """
 
 
@@ -147,6 +187,37 @@ def test_a_profile_that_fails_shows_the_users_traceback(
         "           ~~^~~\nZeroDivisionError: division by zero\n"
     )
     assert failed.value.reason == "ZeroDivisionError: division by zero"
+
+
+@pytest.mark.parametrize(
+    "phase", ["build", "step 1", "step 11", "backward", "optimizer", "evaluation", "exit"]
+)
+def test_in_whatever_phase_one_fails_the_next_question_gets_its_own_answer(
+    worker: WorkerProcess, folder: Path, phase: str
+) -> None:
+    job = own_job(folder, "failing_net", FAILING, data=phase)
+    with pytest.raises(TaskFailed) as failed:
+        measure_phases(worker, job)
+    said = "SystemExit: without a word" if phase == "exit" else f"LookupError: in {phase}"
+    assert failed.value.reason == said
+    assert worker.call("profiles.session:idle_bytes", device="cpu") > 1 << 20
+
+
+def test_a_step_that_fails_between_two_questions_fails_its_rounds_alone(
+    worker: WorkerProcess, folder: Path
+) -> None:
+    """What is asked of the session afterwards is answered too, by an error."""
+    job = own_job(folder, "failing_net", FAILING, data="step 200")
+    arguments = {"job": vars(job), "device": "cpu", "block_s": 0.001}
+    worker.ask("task", task="profiles.session:session", arguments=arguments)
+    bubbles: Any = SimpleNamespace(probe=lambda: 0.001)
+    rounds = Rounds(worker, bubbles, Plan(least_rounds=50, seconds=60.0))
+    measure_in_turn([rounds])
+    assert rounds.failure
+    assert rounds.failure.reason == "LookupError: in step 200"
+    rounds.another()
+    assert str(rounds.failure) == "no task is running that could answer\n"
+    assert worker.call("profiles.session:idle_bytes", device="cpu") > 1 << 20
 
 
 @pytest.mark.parametrize("how", ["worker", "parent"])

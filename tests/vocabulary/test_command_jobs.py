@@ -90,6 +90,16 @@ def test_the_python_of_another_environment(folder: Path) -> None:
     assert command is not None
     assert command.python == str(folder / "env" / "bin" / "python")
     assert command.torch_version == ""  # nothing is installed there
+    guarded = "try:\n    import torch\nexcept ImportError:\n    torch = None\n"
+    for program, needs in (("import torch.nn as nn\n", True), (guarded, False)):
+        (folder / "train.py").write_text(program)
+        if not needs:
+            assert job(folder, "command: python train.py, python: env/bin/python").command
+            continue
+        with pytest.raises(
+            InputError, match=r"jobs\.0\.python: found .*/env/bin/python, which has"
+        ):
+            job(folder, "command: python train.py, python: env/bin/python")
 
 
 def test_its_cost_identity_is_its_line_its_sources_and_its_versions(folder: Path) -> None:
