@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from fake_runs import job_names, packed_run
 from hypothesis import given
 from hypothesis import strategies as st
-from runs import job_names, packed_run
 
 from experiments.trace import to_trace, write_trace
 from rmixer.timeline import Interval, Timeline

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from fake_runs import GIB, fail, job, summary
 from hypothesis import given
 from hypothesis import strategies as st
-from runs import GIB, fail, job, summary
 
 from experiments.compare import compare, relative_error
 from experiments.verdict import Goals

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
-from runs import job_names, packed_run
+from fake_runs import job_names, packed_run
 
 from experiments.compare import compare
 from experiments.comparison import Comparison, read_comparison, write_comparison

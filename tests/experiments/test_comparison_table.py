@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from fake_runs import fail, job_names, packed_run, summary
 from rich.console import Console
-from runs import fail, job_names, packed_run, summary
 
 from experiments.compare import compare
 from experiments.comparison import Comparison

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
+from fake_runs import job_names, packed_run
 from matplotlib.figure import Figure
-from runs import job_names, packed_run
 
 from experiments.figures import draw_gantt, gantt_data
 from experiments.figures.gantt import Bar

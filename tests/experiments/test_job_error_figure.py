@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
+from fake_runs import fail, job, job_names, packed_run, summary
 from matplotlib.figure import Figure
-from runs import fail, job, job_names, packed_run, summary
 
 from experiments.compare import compare
 from experiments.comparison import Comparison

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from fake_runs import profile
 from rich.console import Console
-from runs import profile
 
 from experiments.job_types import agreement, type_rows, types_table
 from experiments.rmixer_constants import RMIXER_CONSTANTS

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from fake_runs import job, summary
 from rich.console import Console
-from runs import job, summary
 
 from experiments.compare import compare
 from experiments.machine_drift import exchange_drift

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from runs import profile
+from fake_runs import profile
 
 from experiments.operator_class import operator_class
 

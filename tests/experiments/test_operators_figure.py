@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from fake_runs import MODELS, profile
 from matplotlib.figure import Figure
-from runs import MODELS, profile
 
 from experiments.figures import draw_operators, operators_data
 

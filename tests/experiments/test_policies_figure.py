@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
+from fake_runs import SWEEP
 from matplotlib.figure import Figure
-from runs import SWEEP
 
 from experiments.figures import draw_policies, policies_data
 from experiments.sweep_row import SweepRow

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from fake_runs import OPERATORS, profile
 from rich.console import Console
-from runs import OPERATORS, profile
 
 from experiments.operator_shares import operator_shares
 from experiments.profile_table import profile_table

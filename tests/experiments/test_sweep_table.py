@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from fake_runs import SWEEP
 from rich.console import Console
-from runs import SWEEP
 
 from experiments.sweep_row import SweepRow, ranked
 from experiments.sweep_table import sweep_table
