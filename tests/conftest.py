@@ -1,5 +1,5 @@
-"""What every test finds: a home of its own, so that no test reads or fills the user's, and locks of
-its own, so that none waits for a run of the user's."""
+"""What every test finds: a home and locks of its own, so that no test reads or fills the user's home
+or waits for the user's runs; how many examples property tests try; and which tests begin."""
 
 from __future__ import annotations
 
@@ -10,9 +10,25 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import settings
 
-# A busy machine is no mistake, and what fails once should fail again.
-settings.register_profile("repeatable", deadline=None, derandomize=True)
+# A busy machine is no mistake, and what fails once should fail again. ``make test-all`` looks
+# further, elsewhere each time: its seed is printed, and ``make test-all SEED=...`` repeats it.
+settings.register_profile("repeatable", deadline=None, derandomize=True, max_examples=20)
+settings.register_profile("thorough", deadline=None, max_examples=200, print_blob=True)
 settings.load_profile("repeatable")
+
+LONGEST_FIRST = (
+    "tests/cli/test_whole_loop.py",
+    "tests/profiles/test_profiled_job.py",
+    "tests/training/test_training_step.py",
+)
+"""The files that take longest: two processes that share the tests by files are then done at about
+the same time. (``pytest --durations=0`` says how long each test takes.)"""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Longest files first; within a file, and all others, in their usual order."""
+    place = {name: number for number, name in enumerate(LONGEST_FIRST)}
+    items.sort(key=lambda item: place.get(item.nodeid.partition("::")[0], len(place)))
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -25,6 +41,15 @@ def rmixer_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         patch.setenv("RMIXER_HOME", str(shared / "rmixer_home"))
         patch.setenv("RMIXER_LOCK", f"tests-{os.getpid()}")
         yield
+
+
+@pytest.fixture(params=[1, pytest.param(2, marks=pytest.mark.thorough)], ids="passes {}".format)
+def passes(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> int:
+    """How many fresh workers a profile measures each step in. One takes half the time of two, and
+    will do where only what is done with the profile is tested."""
+    for module in ("crew", "profiler"):
+        monkeypatch.setattr(f"profiles.{module}.PASSES", request.param)
+    return int(request.param)
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -25,17 +25,18 @@ jobs:
 """
 
 
-@pytest.fixture(scope="module")
-def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("home")
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    return tmp_path / "home"
 
 
 @pytest.fixture
-def tiny(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def tiny(home: Path, tmp_path: Path, passes: int, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The workload, on this machine's cores, its rates made up so that nothing but the models is
     measured."""
     monkeypatch.setenv("RMIXER_HOME", str(home))
-    monkeypatch.setattr(profiling_plan, "Plan", partial(Plan, least_rounds=1, seconds=0.1))
+    quick = partial(Plan, least_rounds=1, seconds=0.1, sweep_seconds=2.0)
+    monkeypatch.setattr(profiling_plan, "Plan", quick)
     cores = limits.usable_cores()[:2]
     monkeypatch.setattr(limits, "usable_cores", lambda: cores)
     machine = replace(

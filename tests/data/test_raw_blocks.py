@@ -6,7 +6,7 @@ import gzip
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from rmixer.data import raw_blocks as module
@@ -17,7 +17,6 @@ from rmixer.errors import InputError
 TEXTS = st.lists(st.sampled_from([b"a", b"\n", b"\r\n", b"bcd", b"\xef\xbb\xbf", b"\xff"]))
 
 
-@settings(max_examples=150, deadline=None)
 @given(TEXTS, st.integers(1, 9), st.booleans())
 def test_blocks_have_the_lines_of_the_file(
     tmp_path_factory: pytest.TempPathFactory, parts: list[bytes], size: int, packed: bool

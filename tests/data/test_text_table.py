@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 import numpy as np
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from rmixer.data.text_table import TextTable
@@ -21,7 +21,6 @@ def lines_of(rows: list[tuple[str, str]]) -> list[bytes]:
     return ["\t".join(row).encode("latin-1") for row in rows]
 
 
-@settings(max_examples=150, deadline=None)
 @given(st.lists(st.tuples(NUMBERS | NEAR_DIGITS | ANYTHING, NUMBERS | NEAR_DIGITS), max_size=5))
 def test_integers(rows: list[tuple[str, str]]) -> None:
     cells = TextTable(lines_of(rows), b"\t", 2).integers(slice(0, 2))
@@ -35,7 +34,6 @@ def test_integers(rows: list[tuple[str, str]]) -> None:
                 assert cells.values[place] == int(text or 0)
 
 
-@settings(max_examples=150, deadline=None)
 @given(st.lists(st.tuples(HASHES | NEAR_HEXADECIMAL, ANYTHING | HASHES), max_size=5))
 def test_hexadecimals(rows: list[tuple[str, str]]) -> None:
     cells = TextTable(lines_of(rows), b"\t", 2).hexadecimals(slice(0, 2))

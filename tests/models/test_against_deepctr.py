@@ -8,11 +8,8 @@ from __future__ import annotations
 
 from typing import Any
 
-import deepctr_torch.models as deepctr
 import pytest
 import torch
-from deepctr_torch.inputs import DenseFeat, SparseFeat
-from deepctr_torch.layers import DNN, CrossNetMix
 from same_weights import Comparison, Tie, tied_fields, tied_linears
 from torch import Tensor, nn
 
@@ -26,10 +23,20 @@ from rmixer.models.wide_deep import CategoricalWideDeep, WideDeep
 SAMPLES, DENSE, DIM = 9, 3, 6
 ROWS, FIRST = (5, 8, 4, 7), (0, 5, 13, 17)
 HASHED = {"dense": DENSE, "fields": len(ROWS), "rows": sum(ROWS), "embedding_dim": DIM}
-FIELDS = [SparseFeat(f"C{number}", rows, DIM) for number, rows in enumerate(ROWS, 1)]
-VALUES = DenseFeat("dense", DENSE)
 PLAIN: dict[str, Any] = {"task": "regression", "l2_reg_embedding": 0.0, "l2_reg_dnn": 0.0}
 LINEAR: dict[str, Any] = {**PLAIN, "l2_reg_linear": 0.0}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def imported() -> None:
+    """DeepCTR-Torch, when it is first needed: it takes seconds to import."""
+    global DNN, FIELDS, VALUES, CrossNetMix, SparseFeat, deepctr
+    import deepctr_torch.models as deepctr
+    from deepctr_torch.inputs import DenseFeat, SparseFeat
+    from deepctr_torch.layers import DNN, CrossNetMix
+
+    FIELDS = [SparseFeat(f"C{number}", rows, DIM) for number, rows in enumerate(ROWS, 1)]
+    VALUES = DenseFeat("dense", DENSE)
 
 
 @pytest.fixture(autouse=True)

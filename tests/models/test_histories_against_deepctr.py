@@ -11,8 +11,6 @@ from typing import Any
 
 import pytest
 import torch
-from deepctr_torch import models as their_models
-from deepctr_torch.inputs import SparseFeat, VarLenSparseFeat
 from same_weights import Comparison, Tie, tied_fields, tied_linears
 from torch import Tensor, nn
 
@@ -32,13 +30,6 @@ CONFIG: dict[str, Any] = {
 }
 NAMES = ("item", "category")
 ROWS = (ITEMS, CATEGORIES)
-TARGETS = [SparseFeat(name, rows, DIM) for name, rows in zip(NAMES, ROWS, strict=True)]
-HISTORIES = [
-    VarLenSparseFeat(
-        SparseFeat(f"hist_{name}", rows, DIM, embedding_name=name), PLACES, length_name="length"
-    )
-    for name, rows in zip(NAMES, ROWS, strict=True)
-]
 PLAIN: dict[str, Any] = {
     "dnn_hidden_units": (8, 4),
     "dnn_activation": "sigmoid",
@@ -47,6 +38,22 @@ PLAIN: dict[str, Any] = {
     "l2_reg_embedding": 0.0,
     "task": "regression",
 }
+
+
+@pytest.fixture(scope="module", autouse=True)
+def imported() -> None:
+    """DeepCTR-Torch, when it is first needed: it takes seconds to import."""
+    global HISTORIES, TARGETS, their_models
+    from deepctr_torch import models as their_models
+    from deepctr_torch.inputs import SparseFeat, VarLenSparseFeat
+
+    TARGETS = [SparseFeat(name, rows, DIM) for name, rows in zip(NAMES, ROWS, strict=True)]
+    HISTORIES = [
+        VarLenSparseFeat(
+            SparseFeat(f"hist_{name}", rows, DIM, embedding_name=name), PLACES, length_name="length"
+        )
+        for name, rows in zip(NAMES, ROWS, strict=True)
+    ]
 
 
 @pytest.fixture(autouse=True)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from fake_clock import CPU_MIB, FakeJob, Start, machine, run, slots
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from random_runs import Scene, scenes
 
@@ -16,8 +16,6 @@ from rmixer.policies import make_policy
 from rmixer.policies.planned import Planned
 from rmixer.schedule import Schedule, ScheduledJob, Settings, schedule_of
 from rmixer.workload import Workload
-
-quick = settings(deadline=None, max_examples=60, derandomize=True)
 
 
 def schedule(layout: Layout, *rows: tuple[str, int, int]) -> Schedule:
@@ -88,7 +86,6 @@ def test_it_keeps_the_layout_of_the_schedule() -> None:
     assert policy.layout(machine(), 5, slots=1, threads=1) is layout
 
 
-@quick
 @given(data=st.data(), scene=scenes(max_jobs=6))
 def test_a_replay_keeps_to_the_rule(data: st.DataObject, scene: Scene) -> None:
     places = [(entry.device, slot) for entry in scene.layout.devices for slot in range(entry.slots)]
@@ -146,7 +143,6 @@ def by_the_rule(rows: Sequence[ScheduledJob], scene: Scene) -> list[Start]:
     return starts
 
 
-@quick
 @given(
     scene=scenes(gpus=1, on_cpu=False),
     policy=st.sampled_from(["dySequ", "dyRand", "dyType", "sequential", "all_at_once"]),

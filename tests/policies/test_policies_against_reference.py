@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import pytest
 from fake_clock import MIB, FakeJob, machine, order, run, slots
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from random_runs import Scene, scenes
 from reference_policies import play
@@ -15,7 +15,6 @@ from rmixer.cluster import Booking, Cluster
 from rmixer.policies import ClusterView, Dispatch, Policy, make_policy
 
 DYNAMIC = ("dySequ", "dyRand", "dyType")
-quick = settings(deadline=None, max_examples=60, derandomize=True)
 
 
 class AskedTwice(Policy):
@@ -48,7 +47,6 @@ def play_for_real(scene: Scene, policy: Policy, **more: object) -> list[object]:
 
 
 @pytest.mark.parametrize("policy", [*DYNAMIC, "sequential", "all_at_once"])
-@quick
 @given(scene=scenes(), seed=st.integers(0, 3))
 def test_a_policy_decides_as_the_reference(policy: str, scene: Scene, seed: int) -> None:
     scene = settle(scene, policy)
@@ -63,7 +61,6 @@ def drawn_order(jobs: Sequence[FakeJob], seed: int) -> list[str]:
 
 
 @pytest.mark.parametrize("policy", [*DYNAMIC, "sequential", "all_at_once"])
-@quick
 @given(scene=scenes())
 def test_no_job_is_lost_or_run_twice_and_no_limit_is_passed(policy: str, scene: Scene) -> None:
     scene = settle(scene, policy)

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 import torch
+from code_paths import EVERY_MODEL
 from torch import nn
 from torch.nn import functional
 from torch.profiler import ProfilerActivity, profile
@@ -20,7 +21,6 @@ from profiles.work.matrix_products import PRODUCTS
 from profiles.work.operator_formulas import OperatorWork
 from rmixer.data.prepare import prepare
 from rmixer.errors import RunFailed
-from rmixer.models.registry import MODELS
 from rmixer.training.make_step import make_step
 from rmixer.workload import job_of
 
@@ -180,7 +180,7 @@ def test_a_convolution_is_as_many_flops_as_torch_counts() -> None:
     assert ours == {str(operator).rpartition(".")[2]: n for operator, n in theirs.items()}
 
 
-@pytest.mark.parametrize("model", list(MODELS))
+@pytest.mark.parametrize("model", EVERY_MODEL)
 def test_every_operator_of_every_model(model: str) -> None:
     """Each has a formula, and matrix products are as many FLOPs as torch counts."""
     job = replace(job_of(model), batch=8, rows_cap=10_000)

@@ -12,6 +12,7 @@ import pytest
 from profiles.crew import GPU, PASSES, Crew, places
 from profiles.machines import limits
 from profiles.machines.bubble import Bubbles
+from rmixer.training.process import WorkerProcess
 from sim.made_up import make_machine
 
 
@@ -68,7 +69,11 @@ def crew() -> Crew:
     return Crew(replace(make_machine(cores=1), cores=cores), threads=(1,))
 
 
-def test_fresh_workers_for_each_job_and_none_afterwards(crew: Crew) -> None:
+def test_fresh_workers_for_each_job_and_none_afterwards(
+    crew: Crew, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Cold ones, which are there at once: that they are warmed is in every profile."""
+    monkeypatch.setattr(WorkerProcess, "warm_up", lambda worker: None)
     with crew:
         ids: set[int] = set()
         for left in (2, 1):

@@ -68,7 +68,14 @@ def test_what_cannot_be_predicted_is_let_through() -> None:
     assert said([make_command_job(), own], 1) == []
 
 
-@pytest.mark.parametrize("model", ["mlperf_dlrm_dcnv2", "criteo_difm", "beauty_bert4rec"])
+@pytest.mark.parametrize(
+    "model",
+    [
+        "beauty_bert4rec",
+        pytest.param("mlperf_dlrm_dcnv2", marks=pytest.mark.every_model),
+        pytest.param("criteo_difm", marks=pytest.mark.every_model),
+    ],
+)
 def test_no_model_takes_much_beside_its_tables(model: str) -> None:
     """The three that take the most."""
     job = replace(job_of(model), rows_cap=1000)

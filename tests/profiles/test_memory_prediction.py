@@ -146,7 +146,7 @@ def test_tensors_as_the_allocator_counts_them(model: str, optimizer: str) -> Non
     assert predict_memory(job).tensor_bytes == pytest.approx(measured, rel=0.005)
 
 
-@pytest.mark.parametrize("model", ["rm2", "rm3"])
+@pytest.mark.parametrize("model", [pytest.param("rm2", marks=pytest.mark.every_model), "rm3"])
 def test_a_batch_that_outweighs_the_tables_is_there_twice(model: str) -> None:
     """The next is made while the last is still held. Arrays are not the allocator's."""
     job = replace(job_of(model), batch=500, rows_cap=100)

@@ -70,7 +70,7 @@ def both(
     root = {"module_root": str(own.root), "source": own.source}
     fails = Job("own", "beside_net:build", 20, BATCH, "sgd", 0.1, seed=0, **root)
     prepare("criteo_kaggle", "synthetic")
-    plan = Plan(least_rounds=1, seconds=0.1)
+    plan = Plan(least_rounds=1, seconds=0.1, sweep_seconds=2.0)
     return list(profile_jobs([fails, JOB], machine, threads=(1,), plan=plan))
 
 
@@ -228,6 +228,7 @@ def test_it_is_read_back_as_it_was_written(profile: ModelProfile, tmp_path: Path
         assert (tmp_path / "first" / name).read_text() == (tmp_path / "second" / name).read_text()
 
 
+@pytest.mark.usefixtures("passes")
 def test_sizes_in_turn_are_what_they_are_and_one_that_fails_costs_no_other(
     machine: Machine, rmixer_home: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -148,7 +148,7 @@ def mixes(draw: st.DrawFn) -> list[Resident]:
 
 
 @given(mixes(), st.integers(0, 99), st.floats(0.0, 2.0), st.floats(0.0, 1.0))
-@settings(max_examples=30, deadline=None, derandomize=True, phases=[Phase.generate])
+@settings(phases=[Phase.generate])
 def test_all_at_once_is_one_by_one(
     residents: list[Resident], seed: int, busy_cores: float, pressure: float
 ) -> None:
@@ -161,7 +161,7 @@ def test_all_at_once_is_one_by_one(
 
 
 @given(mixes(), st.integers(0, 99))
-@settings(max_examples=10, deadline=None, derandomize=True, phases=[Phase.generate])
+@settings(max_examples=settings().max_examples // 2, phases=[Phase.generate])
 def test_a_replication_is_the_same_in_any_company(residents: list[Resident], seed: int) -> None:
     offsets = np.random.default_rng(seed).random((len(residents), 5))
     together = replicate(residents, Background(), offsets)

@@ -7,7 +7,7 @@ from functools import cache
 from itertools import pairwise
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from quickstart_like import MODELS, profiles
 
@@ -50,7 +50,6 @@ def workloads(draw: st.DrawFn) -> Workload:
 
 
 @given(workload=workloads(), name=st.sampled_from(sorted(POLICIES)), seed=st.integers(0, 3))
-@settings(max_examples=60, deadline=None)
 def test_every_schedule_keeps_the_rules(workload: Workload, name: str, seed: int):
     policy = make_policy(name, seed)
     layout = policy.layout(MACHINE, len(workload.jobs), 2, 1)

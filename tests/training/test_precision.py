@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 import torch
+from code_paths import EVERY_MODEL
 
 from rmixer import precision
 from rmixer.errors import InputError
-from rmixer.models.registry import MODELS
 from rmixer.training.step import TrainingStep
 from rmixer.workload import Job, job_of
 
@@ -85,7 +85,7 @@ def test_a_row_gets_the_whole_of_its_gradient(monkeypatch: pytest.MonkeyPatch) -
     torch.testing.assert_close(moved.double(), expected, rtol=1e-4, atol=1e-7)
 
 
-@pytest.mark.parametrize("model", MODELS)
+@pytest.mark.parametrize("model", EVERY_MODEL)
 def test_every_model_trains_in_mixed_precision(model: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Its loss is that of single precision but for rounding, before and after a step."""
     monkeypatch.setattr(precision, "cpu_has_bf16", lambda: True)

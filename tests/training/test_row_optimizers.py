@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
@@ -61,7 +61,6 @@ def sparse_torch(
     return theirs.detach()
 
 
-@settings(max_examples=25, deadline=None)
 @given(
     kind=st.sampled_from(sorted(REFERENCE)),
     # Odd, even, multiples of four: rows are copied as elements of 4, 8 and 16 bytes.

@@ -7,10 +7,11 @@ import math
 
 import pytest
 import torch
+from code_paths import EVERY_MODEL
 
 from rmixer.errors import InputError
 from rmixer.models.metrics import auc
-from rmixer.models.registry import MODELS, model_entry
+from rmixer.models.registry import model_entry
 from rmixer.training.step import TrainingStep
 from rmixer.workload import Job
 
@@ -42,7 +43,7 @@ def share_of_clicks(step: TrainingStep) -> float:
     return float(torch.stack(labels).mean())
 
 
-@pytest.mark.parametrize("model", MODELS)
+@pytest.mark.parametrize("model", EVERY_MODEL)
 def test_twenty_steps_lower_the_loss(model: str) -> None:
     step = TrainingStep(small_job(model))
     before = step.evaluate(30)
@@ -55,7 +56,7 @@ def test_twenty_steps_lower_the_loss(model: str) -> None:
         assert after["auc"] > before["auc"]
 
 
-@pytest.mark.parametrize("model", MODELS)
+@pytest.mark.parametrize("model", EVERY_MODEL)
 def test_the_same_seed_gives_the_same_losses_and_another_does_not(model: str) -> None:
     torch.manual_seed(99)
     first = losses(TrainingStep(small_job(model)), 4)
@@ -64,7 +65,7 @@ def test_the_same_seed_gives_the_same_losses_and_another_does_not(model: str) ->
     assert losses(TrainingStep(small_job(model, seed=1)), 4) != first
 
 
-@pytest.mark.parametrize("model", MODELS)
+@pytest.mark.parametrize("model", EVERY_MODEL)
 def test_gradients_reach_every_dense_parameter_and_every_table(model: str) -> None:
     step = TrainingStep(small_job(model))
     before = {name: value.clone() for name, value in step.state_dict().items()}

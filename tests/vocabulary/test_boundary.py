@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 
 import pytest
 import yaml
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ConfigDict, Field
 
@@ -27,8 +27,6 @@ from rmixer.files import (
     write_text,
     write_yaml,
 )
-
-quick = settings(deadline=None, max_examples=100, derandomize=True)
 
 
 @dataclass(frozen=True)
@@ -204,7 +202,6 @@ trees = st.recursive(
 )
 
 
-@quick
 @given(data=trees)
 def test_what_is_written_is_read_back(
     tmp_path_factory: pytest.TempPathFactory, data: object
@@ -218,7 +215,6 @@ def test_what_is_written_is_read_back(
 
 
 @given(value=st.floats(min_value=0.5, allow_infinity=False))
-@quick
 def test_numbers_pass_the_boundary_exactly(value: float) -> None:
     assert parse({"size": 1, "rate": value}, Leaf, "f").rate == value
 

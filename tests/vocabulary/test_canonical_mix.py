@@ -5,12 +5,10 @@ from __future__ import annotations
 import random
 from itertools import combinations
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from rmixer.step_times import Member, Mix
-
-quick = settings(deadline=None, max_examples=200, derandomize=True)
 
 members = st.builds(
     Member,
@@ -56,7 +54,6 @@ def test_an_empty_mix() -> None:
     assert Mix(()).canonical() == (Mix(()), ())
 
 
-@quick
 @given(found=mixes)
 def test_positions_lead_back_to_the_members(found: Mix) -> None:
     canonical, position = found.canonical()
@@ -73,7 +70,6 @@ def test_positions_lead_back_to_the_members(found: Mix) -> None:
         assert there.threads == member.threads
 
 
-@quick
 @given(found=st.lists(st.lists(st.integers(0, 6), unique=True, max_size=3), max_size=6))
 def test_who_shares_how_many_cores_with_whom_is_kept(found: list[list[int]]) -> None:
     before = mix(*(tuple(sorted(cores)) for cores in found))
@@ -83,7 +79,6 @@ def test_who_shares_how_many_cores_with_whom_is_kept(found: list[list[int]]) -> 
         assert shared(a, b) == shared(c, d)
 
 
-@quick
 @given(found=mixes, shuffle=st.randoms(use_true_random=False))
 def test_neither_order_nor_core_numbers_change_the_form(found: Mix, shuffle: random.Random) -> None:
     names = list(range(20))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from specimens import MACHINE
 
@@ -50,7 +50,6 @@ def test_an_even_layout_uses_the_gpus_or_else_the_cpu() -> None:
     ),
     cores=st.integers(1, 30),
 )
-@settings(deadline=None, derandomize=True)
 def test_no_core_has_two_slots_where_the_layout_passes(
     entries: tuple[DeviceSlots, ...], cores: int
 ) -> None:

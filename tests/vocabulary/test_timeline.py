@@ -6,7 +6,7 @@ import random
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from rmixer.errors import InputError
@@ -80,7 +80,6 @@ intervals = st.builds(
 
 
 @given(rows=st.lists(intervals, max_size=6), shuffle=st.randoms(use_true_random=False))
-@settings(deadline=None, max_examples=100, derandomize=True)
 def test_the_bytes_do_not_depend_on_the_order_of_recording_nor_on_a_round_trip(
     tmp_path_factory: pytest.TempPathFactory, rows: list[Interval], shuffle: random.Random
 ) -> None:
