@@ -14,6 +14,8 @@ import pytest
 from calling import call, refused
 
 ROW = "1\t5" + "\t" * 12 + "\t68fd1e64" + "\t" * 25
+ROWS = 600_000
+"""Seven blocks, of which a process reads one at a time."""
 
 
 @pytest.fixture(autouse=True)
@@ -99,7 +101,7 @@ def test_interrupted_it_can_be_called_again(
     capsys: pytest.CaptureFixture[str], raw: Path, home: Path
 ) -> None:
     """A real Ctrl-C while several processes read a file of many blocks."""
-    raw.write_text(f"{ROW}\n" * 1_000_000)
+    raw.write_text(f"{ROW}\n" * ROWS)
     command = [sys.executable, "-m", "rmixer.cli", "data", "prepare", "criteo_kaggle", str(raw)]
     running = subprocess.Popen([*command, "--workers", "2"], stderr=subprocess.PIPE, text=True)
     while not list(home.glob(".*/blocks/0-*")):
@@ -115,4 +117,4 @@ def test_interrupted_it_can_be_called_again(
     wanted = ("data", "prepare", "criteo_kaggle", raw, "--workers", "2", "--json")
     report = json.loads(call(capsys, *wanted).out)["preparation"]
     assert report["resumed"]
-    assert report["rows"] == 1_000_000
+    assert report["rows"] == ROWS

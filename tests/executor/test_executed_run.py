@@ -158,7 +158,7 @@ def test_a_train_phase_is_cut_where_the_company_changes(run: ExecutedRun) -> Non
 
 
 def test_a_job_waits_from_its_arrival_to_its_start(run: ExecutedRun, first_s: float) -> None:
-    assert first_s < 0.1
+    assert first_s < ARRIVAL_S
     for name, arrival_s in (("late", ARRIVAL_S), ("short", 0.0), ("dlrm", 0.0)):
         (waited,) = run.timeline.select(kind="queued", job=name)
         assert waited.start_s == arrival_s

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ctypes
-import time
+import threading
 from typing import Any
 
 import pytest
@@ -18,6 +18,7 @@ class Library:
 
     def __init__(self, starts: bool = True, silent: tuple[str, ...] = ()) -> None:
         self._starts, self._silent, self.is_open = starts, silent, False
+        self.looks = threading.Semaphore(0)
 
     def nvmlInit_v2(self) -> int:  # noqa: N802
         self.is_open = self._starts
@@ -46,6 +47,7 @@ class Library:
 
     def nvmlDeviceGetUtilizationRates(self, device: object, share: Any) -> int:  # noqa: N802
         share._obj.gpu = 40
+        self.looks.release()
         return int("utilisation" in self._silent)
 
 
@@ -96,11 +98,13 @@ def test_what_the_driver_does_not_say_is_unknown(monkeypatch: pytest.MonkeyPatch
     given(monkeypatch, Library(silent=("memory",)))
     assert GpuMeter.open() is None
     for silent in ((), ("utilisation",)):
-        given(monkeypatch, Library(silent=silent))
+        library = Library(silent=silent)
+        given(monkeypatch, library)
         meter = GpuMeter.open()
         assert meter is not None
         with meter:
-            time.sleep(4 * gpu_meter.SAMPLE_S)
+            for _ in range(2):  # the first is taken into account when the second comes
+                assert library.looks.acquire(timeout=60)
         assert meter.busy_s is None if silent else meter.busy_s > 0
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import math
 import os
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -141,7 +140,6 @@ def test_a_stopped_job_reports_what_it_did_and_saves_nothing(
     messages = [worker.receive(60)]
     while messages[-1].get("phase") != "train":
         messages.append(worker.receive(60))
-    time.sleep(0.05)
     worker.send("stop")
     while messages[-1]["kind"] != "done":
         messages.append(worker.receive(60))
