@@ -1,35 +1,48 @@
 # make quickstart   install, then profile, sweep, execute and compare six small jobs
 # make test         install what the tests need, then check style, types, imports, behaviour
-# Both work from any directory with make -C, and again at once a second time.
+# make test-all     the same with every model, more examples and all that takes long
+# All work from any directory with make -C, and again at once a second time. What a command leaves
+# here (runs/, build/, ...) changes no check. SEED=... repeats what test-all drew.
 
-ROOT := $(patsubst %/,%,$(dir $(abspath $(lastword $(MAKEFILE_LIST)))))
 PYTHON ?= python3
-VENV := $(ROOT)/.venv
+VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
-TORCH := $(shell sed -n 's/^torch==//p' $(ROOT)/constraints.txt)
+TORCH = $(shell sed -n 's/^torch==//p' constraints.txt)
 CPU_INDEX := https://download.pytorch.org/whl/cpu
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n 2 --dist loadfile --no-loadscope-reorder
 
-.PHONY: quickstart test lint clean
+# Paths are relative, so that the folder's own may have spaces in it.
+ifeq ($(wildcard constraints.txt),)
+$(error run it in the folder of RMixer, or with make -C FOLDER)
+endif
+
+.PHONY: quickstart test test-all lint clean
 
 quickstart: $(VENV)/installed
-	cd $(ROOT) && $(BIN)/rmixer run experiments/workloads/quickstart.yaml --verify --max-error 0.25
+	$(BIN)/rmixer run experiments/workloads/quickstart.yaml --verify --max-error 0.25
 
 test: lint
-	cd $(ROOT) && OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n 2 --dist loadfile
+	$(PYTEST)
+
+test-all: lint
+	@begin_s=$$(date +%s); seed=$(or $(SEED),$$begin_s); \
+	$(PYTEST) -m '' --hypothesis-profile thorough --hypothesis-seed $$seed; status=$$?; \
+	echo "all tests took $$(($$(date +%s) - begin_s)) s; SEED=$$seed draws the same examples"; \
+	exit $$status
 
 lint: $(VENV)/installed-for-tests
-	cd $(ROOT) && $(BIN)/ruff check .
-	cd $(ROOT) && $(BIN)/ruff format --check .
-	cd $(ROOT) && $(BIN)/mypy
-	cd $(ROOT) && $(BIN)/lint-imports
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
 
 # torch first, by itself: without an NVIDIA GPU a CPU build, from wherever pip finds one.
-$(VENV)/torch-installed: $(ROOT)/constraints.txt
+$(VENV)/torch-installed: constraints.txt
 	$(PYTHON) -m venv $(VENV) || { echo "python3 -m venv failed: on Debian, apt-get install python3-venv"; exit 1; }
 	@echo 'installing torch into $(VENV)'
 	@if command -v nvidia-smi >/dev/null 2>&1 && nvidia-smi -L >/dev/null 2>&1; then \
-	  $(PIP) install -q -c $(ROOT)/constraints.txt torch; \
+	  $(PIP) install -q -c constraints.txt torch; \
 	else \
 	  $(PIP) install -q "torch==$(TORCH)+cpu" 2>/dev/null \
 	  || $(PIP) install -q --index-url $(CPU_INDEX) "torch==$(TORCH)" \
@@ -37,13 +50,13 @@ $(VENV)/torch-installed: $(ROOT)/constraints.txt
 	fi
 	touch $@
 
-$(VENV)/installed: $(VENV)/torch-installed $(ROOT)/setup.cfg
-	$(PIP) install -q -c $(ROOT)/constraints.txt -e $(ROOT)
+$(VENV)/installed: $(VENV)/torch-installed setup.cfg
+	$(PIP) install -q -c constraints.txt -e .
 	touch $@
 
 $(VENV)/installed-for-tests: $(VENV)/installed
-	$(PIP) install -q -c $(ROOT)/constraints.txt -e "$(ROOT)[test]"
+	$(PIP) install -q -c constraints.txt -e ".[test]"
 	touch $@
 
 clean:
-	rm -rf $(VENV) $(ROOT)/*.egg-info
+	rm -rf $(VENV) *.egg-info

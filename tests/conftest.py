@@ -19,7 +19,21 @@ settings.load_profile("repeatable")
 LONGEST_FIRST = (
     "tests/cli/test_whole_loop.py",
     "tests/profiles/test_profiled_job.py",
+    "tests/training/test_worker_training.py",
+    "tests/executor/test_lost_workers.py",
+    "tests/profiles/test_gpu_memory_prediction.py",
+    "tests/executor/test_pool.py",
     "tests/training/test_training_step.py",
+    "tests/executor/test_interrupted_command.py",
+    "tests/cli/test_own_model_example.py",
+    "tests/profiles/test_memory_prediction.py",
+    "tests/training/test_own_worker.py",
+    "tests/cli/test_profile_memory.py",
+    "tests/profiles/test_profiled_command.py",
+    "tests/executor/test_executed_run.py",
+    "tests/profiles/test_modelled_gpu.py",
+    "tests/cli/test_data_commands.py",
+    "tests/data/test_prepare.py",
 )
 """The files that take longest: two processes that share the tests by files are then done at about
 the same time. (``pytest --durations=0`` says how long each test takes.)"""

@@ -47,6 +47,15 @@ def test_a_folder_imports_only_what_lies_below_it(folder: str) -> None:
             assert not (first == "rmixer" and rest.split(".")[0] == "cli"), f"{path} imports {name}"
 
 
+def test_no_module_of_the_tests_has_the_name_of_something_else() -> None:
+    """They are imported by their bare names: of two with one name, or where a command leaves a
+    folder of that name in the root, it would depend on the order of folders which one is meant."""
+    left_in_the_root = {"runs", "build", "dist", "data", "figures", "logs", "models", "profiles"}
+    names = [path.stem for path in (ROOT / "tests").rglob("*.py") if path.stem != "conftest"]
+    assert len(set(names)) == len(names)
+    assert not (left_in_the_root | {*BELOW}) & set(names)
+
+
 def python(code: str, **environment: str) -> str:
     done = subprocess.run(
         [sys.executable, "-c", code],
