@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from rmixer.errors import InputError
+from rmixer.models.built_sizes import BUILT_SIZES, BuiltSize
 from rmixer.models.entry import ModelEntry
+from rmixer.models.registry import MODELS
 
 if TYPE_CHECKING:
     from rmixer.models.base import RecommendationModel
@@ -34,8 +36,13 @@ def model_size(
     entry: ModelEntry, rows_cap: int | None = None, optimizer: str | None = None
 ) -> ModelSize:
     """The size of ``entry`` with tables of at most ``rows_cap`` rows and with ``optimizer``, its
-    own unless given. Imports torch."""
-    embedding, dense = _weightless(entry, rows_cap).parameter_counts()
+    own unless given. Imports torch for capped tables, and for a model that is not the registry's.
+    """
+    if rows_cap is None:
+        found = _known(entry) or built_size(entry)
+        embedding, dense = found.embedding_parameters, found.dense_parameters
+    else:
+        embedding, dense = _weightless(entry, rows_cap).parameter_counts()
     weights = 4 * (embedding + dense)
     states = _OPTIMIZER_STATES[optimizer or entry.optimizer]
     return ModelSize(embedding, dense, weights, weights * states)
@@ -43,13 +50,23 @@ def model_size(
 
 def check_batch(entry: ModelEntry, batch: int) -> None:
     """Raise :class:`InputError` where ``batch`` is too small to train on: a normalisation over it
-    takes two samples. Imports torch."""
-    from torch.nn.modules.batchnorm import _BatchNorm
-
-    layers = _weightless(entry, 1).modules() if batch == 1 else ()
-    if any(isinstance(layer, _BatchNorm) for layer in layers):
+    takes two samples."""
+    if batch == 1 and (_known(entry) or built_size(entry)).normalises:
         allowed = "two samples or more: it normalises over the batch"
         raise InputError(entry.name, "batch", batch, allowed)
+
+
+def built_size(entry: ModelEntry) -> BuiltSize:
+    """The size of ``entry`` as it is when built. Imports torch."""
+    from torch.nn.modules.batchnorm import _BatchNorm
+
+    model = _weightless(entry, None)
+    normalises = any(isinstance(layer, _BatchNorm) for layer in model.modules())
+    return BuiltSize(*model.parameter_counts(), normalises)
+
+
+def _known(entry: ModelEntry) -> BuiltSize | None:
+    return BUILT_SIZES.get(entry.name) if MODELS.get(entry.name) == entry else None
 
 
 def _weightless(entry: ModelEntry, rows_cap: int | None) -> RecommendationModel:

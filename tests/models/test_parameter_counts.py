@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
 
+from rmixer.errors import InputError
 from rmixer.models.base import RecommendationModel
+from rmixer.models.built_sizes import BUILT_SIZES
 from rmixer.models.corrections import CORRECTIONS, corrections_of
 from rmixer.models.registry import MODELS, model_entry
+from rmixer.models.size import built_size, check_batch, model_size
 
 PUBLISHED = {
     "criteo_deepfm": (10_000_010, 462_132),
@@ -54,6 +59,21 @@ def test_counts_are_the_published_ones_but_for_the_listed_corrections(name: str)
     embedding += sum(correction.embedding for correction in listed)
     dense += sum(correction.dense for correction in listed)
     assert built(name).parameter_counts() == (embedding, dense)
+
+
+def test_sizes_told_without_torch_are_those_of_the_models_as_built() -> None:
+    assert {name: built_size(entry) for name, entry in MODELS.items()} == BUILT_SIZES
+
+
+def test_a_model_that_the_registry_does_not_have_is_built_for_its_size() -> None:
+    own = replace(
+        model_entry("criteo_dlrm"), config={**model_entry("criteo_dlrm").config, "rows": 7}
+    )
+    assert model_size(own).embedding_parameters == 7 * 16
+    assert model_size(model_entry("criteo_dlrm")).embedding_parameters == 1_000_001 * 16
+    normalising = replace(model_entry("criteo_flen"), name="own_flen")
+    with pytest.raises(InputError, match="two samples or more"):
+        check_batch(normalising, 1)
 
 
 def test_corrections_name_models_and_say_why() -> None:
