@@ -11,7 +11,7 @@ from profiles.batches.left_out import each_left_out
 from profiles.disturbance import report_disturbed
 from profiles.door import check_machine_can
 from profiles.machines import limits
-from profiles.memory.feasible import check_samples
+from profiles.memory.job_checks import check_samples
 from profiles.provenance import report_provenance
 from profiles.store import Store
 from profiles.traces.left_out import warnings_of

@@ -7,7 +7,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from rich import box
-from scipy.stats import spearmanr
 
 from experiments.quantities import ABSENT, percent
 from experiments.rmixer_constants import RMIXER_CONSTANTS
@@ -108,6 +107,8 @@ def agreement(rows: Sequence[TypeRow]) -> str:
     ours = [row.utilisation for row in both]
     theirs = [row.rmixer_utilisation or 0.0 for row in both]
     if len(set(ours)) > 2 and len(set(theirs)) > 2:
+        from scipy.stats import spearmanr  # here: its import takes most of a second
+
         text += f"; rank correlation of utilisations {spearmanr(ours, theirs).statistic:+.2f}"
     return text
 

@@ -5,16 +5,18 @@ from __future__ import annotations
 import statistics
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from rich import box
 from rich.console import Group
 from rich.text import Text
 
 from experiments.quantities import ABSENT, percent, signed_percent, size
-from profiles.memory.memory_prediction import PredictedMemory
 from rmixer.tables import NumberTable
 from rmixer.workload import Job
+
+if TYPE_CHECKING:  # with torch
+    from profiles.memory.memory_prediction import PredictedMemory
 
 _SPLIT = ("parameters", "gradients", "optimizer", "activations", "input", "tensors", "worker")
 _MEASURED = ("tensors", "measured", "error", "worker", "measured", "error")

@@ -11,7 +11,6 @@ from profiles.duration import profiling_seconds
 from profiles.lacking_counts import lacking_counts
 from profiles.machines.gpu_meter import driver_version
 from profiles.machines.measure_machine import MEASURE_MACHINE_S
-from profiles.profiler import profile_jobs
 from profiles.programs.command_profiler import command_seconds, profile_command
 from profiles.provenance import HARDWARE, SOFTWARE, differences
 from profiles.rounds import Plan
@@ -157,6 +156,9 @@ def _profiles(
     plan: Plan,
     report: Callable[[str], None],
 ) -> Iterator[tuple[Job, ModelProfile | RunFailed]]:
+    # Here, for it imports torch, and often nothing is missing.
+    from profiles.profiler import profile_jobs
+
     for threads, alike in groupby(models, key=lambda part: part.threads):
         jobs = [part.job for part in alike]
         found = profile_jobs(jobs, machine, threads, plan, report)

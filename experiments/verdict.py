@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 import numpy as np
 from pydantic import ConfigDict
-from scipy import stats
+from scipy.special import ndtr, stdtrit
 
 Word = Literal["pass", "fail", "undecided", "not measurable here"]
 Unit = Literal["jobs", "executions"]
@@ -91,8 +91,8 @@ def bootstrap_interval(values: Sequence[float], seed: int = 0) -> tuple[float, f
     sample = np.asarray(values, dtype=float)
     drawn = np.random.default_rng(seed).integers(0, count, size=(RESAMPLES, count))
     means = sample[drawn].mean(axis=1)
-    student = stats.t.ppf((1 - CONFIDENCE) / 2, count - 1) * math.sqrt(count / (count - 1))
-    tail = float(stats.norm.cdf(student))
+    student = float(stdtrit(count - 1, (1 - CONFIDENCE) / 2)) * math.sqrt(count / (count - 1))
+    tail = float(ndtr(student))
     low, high = np.quantile(means, [tail, 1 - tail])
     return float(low), float(high)
 
@@ -109,7 +109,7 @@ def executions_interval(errors: Sequence[float]) -> tuple[float, float] | None:
     if count < 2:
         return None
     sample = np.asarray(errors, dtype=float)
-    student = float(stats.t.ppf((1 + CONFIDENCE) / 2, count - 1))
+    student = float(stdtrit(count - 1, (1 + CONFIDENCE) / 2))
     half = student * float(sample.std(ddof=1)) / math.sqrt(count)
     low, high = float(sample.mean()) - half, float(sample.mean()) + half
     return (0.0 if low <= 0 <= high else min(abs(low), abs(high))), max(abs(low), abs(high))
@@ -186,7 +186,7 @@ def _needed(half: float, margin: float, count: int) -> int | None:
     counts = np.arange(count + 1, count + MOST_NEEDED + 1)
 
     def width(n: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
-        return np.asarray(stats.t.ppf((1 + CONFIDENCE) / 2, n - 1) / np.sqrt(n))
+        return np.asarray(stdtrit(n - 1, (1 + CONFIDENCE) / 2) / np.sqrt(n))
 
     enough = counts[half * width(counts) / width(np.array(count)) <= margin]
     return int(enough[0]) - count if enough.size else None

@@ -8,7 +8,7 @@ from profiles.crew import PASSES
 from profiles.neighbours import LONGEST_SLOWDOWN, WORKS, bubble_levels
 from profiles.phases import FIRST_STEPS
 from profiles.rounds import PATIENCE, Plan
-from profiles.session import LEAST_FIRST_STEPS
+from profiles.warm_up import LEAST_FIRST_STEPS
 from rmixer.training.train_job import EVALUATION_BATCHES, WARMUP_STEPS
 
 START_AND_PHASES_S, GPU_START_S = 9.0, 15.0

@@ -27,13 +27,14 @@ from profiles.trace_reading import (
     tie_backward_to_forward,
     transient_peak_bytes,
 )
+from profiles.warm_up import LEAST_FIRST_STEPS
 from profiles.work.counted_work import count_work
 from rmixer.training.make_step import Step, make_step
 from rmixer.training.memory import resident_bytes
 from rmixer.training.worker import Channel
 from rmixer.workload import Job
 
-LEAST_FIRST_STEPS, MOST_FIRST_STEPS, FIRST_STEPS_S = 2, 40, 0.4
+MOST_FIRST_STEPS, FIRST_STEPS_S = 40, 0.4
 LONG_STEP_S = 0.25
 """Of one that takes longer, what it spends to bring the caches back is not seen."""
 

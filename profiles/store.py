@@ -14,6 +14,7 @@ from profiles.machines.measure_machine import measure_machine
 from profiles.other_places import with_other_places
 from profiles.rekeying import rekey_machine, rekey_own
 from profiles.traces.imported_simulation import simulated_profile
+from rmixer.core_lock import CoreLock
 from rmixer.cost_identity import CostIdentity, cost_identity
 from rmixer.errors import InputError, choice
 from rmixer.files import content_hash
@@ -90,7 +91,9 @@ class Store:
         machine = self.known_machine()
         if machine is None:
             check_home()
-            machine = measure_machine(report=report)
+            with CoreLock(limits.usable_cores(), report) as lock:
+                lock.take()
+                machine = measure_machine(report=report)
             self.save_machine(machine)
         return machine
 

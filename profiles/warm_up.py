@@ -6,6 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
+LEAST_FIRST_STEPS = 2
+"""A worker that profiles runs at least so many steps before one is counted."""
 WINDOW = 3
 TOLERANCE = 0.15
 

@@ -24,6 +24,7 @@ import textwrap
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
+from typing import ClassVar
 
 from rmixer.errors import RunFailed
 
@@ -40,24 +41,25 @@ class CoreLock:
     ``share`` says not to wait for others. ``report`` is called with a line if it has to wait.
     """
 
+    _taken_here: ClassVar[CoreLock | None] = None
+
     def __init__(
         self, cores: Sequence[int], report: Callable[[str], None], *, share: bool = False
     ) -> None:
         self._cores, self._report, self._share = tuple(sorted(cores)), report, share
         self._held: list[socket.socket] = []
         self._met: dict[int, str] = {}
-        self._taken = False
 
     def take(self) -> None:
         """Return once no other run uses one of the cores (at once if sharing). Once taken it stays
-        taken."""
-        if self._taken:
+        taken. Inside another lock that this process has taken it does nothing."""
+        if CoreLock._taken_here is not None:
             return
         if self._share:
             self._join()
         else:
             self._wait()
-        self._taken = True
+        CoreLock._taken_here = self
 
     @property
     def shared_with(self) -> tuple[str, ...]:
@@ -128,7 +130,8 @@ class CoreLock:
         for held in self._held:
             held.close()
         self._held.clear()
-        self._taken = False
+        if CoreLock._taken_here is self:
+            CoreLock._taken_here = None
 
     def __enter__(self) -> CoreLock:
         return self

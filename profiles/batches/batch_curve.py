@@ -14,7 +14,6 @@ import math
 from collections.abc import Sequence
 
 import numpy as np
-from scipy.optimize import nnls
 
 
 class BatchCurve:
@@ -29,6 +28,8 @@ class BatchCurve:
 
     def value(self, values: Sequence[float]) -> float:
         """What is measured as ``values`` at the sizes, all above 0, at the wanted one."""
+        from scipy.optimize import nnls  # here: most commands read profiles and fit no curve
+
         measured = np.asarray(values, dtype=np.float64)
         weights, _ = nnls(self._terms / measured[:, None], np.ones(len(measured)))
         remainders = np.log(measured / (self._terms @ weights))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import math
 import os
 import platform
@@ -9,7 +10,6 @@ import re
 from pathlib import Path
 
 import psutil
-import torch
 
 from rmixer.errors import InputError
 
@@ -80,7 +80,20 @@ def _memory(groups: Path) -> list[tuple[int, int]]:
 
 def usable_gpus() -> int:
     """How many GPUs this process sees; asking leaves them untouched."""
+    if not _has_gpu_driver():  # torch takes seconds to import, and would find none either
+        return 0
+    import torch
+
     return torch.cuda.device_count()
+
+
+def _has_gpu_driver() -> bool:
+    """Whether there is what torch reaches GPUs through: CUDA's driver, or AMD's in the kernel."""
+    try:
+        ctypes.CDLL("libcuda.so.1")
+    except OSError:
+        return Path("/dev/kfd").exists()
+    return True
 
 
 def processor_name() -> str:

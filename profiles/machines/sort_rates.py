@@ -12,8 +12,6 @@ import statistics
 import time
 from collections.abc import Sequence
 
-import torch
-
 from rmixer.training.worker import Channel
 
 RADIX_LEAST = 32768
@@ -31,6 +29,8 @@ def radix_sort_ns(channel: Channel, counts: Sequence[int]) -> dict[int, float]:
 
     The ids are those of 4 million rows of which few are asked for often, as recommenders ask; like
     a step's they are in no cache: 64 MiB are written just before."""
+    import torch  # not above: the rest of this file is for processes that need no torch
+
     numbers = torch.Generator().manual_seed(0)
     others = torch.zeros(_FLUSHED_BYTES // 4)
     found: dict[int, list[float]] = {k: [] for k in counts}

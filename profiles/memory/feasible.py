@@ -7,11 +7,10 @@ from collections.abc import Callable, Sequence
 
 from profiles.crew import PASSES
 from profiles.machines.limits import free_memory_bytes, usable_gpus
-from profiles.memory.data_size import known_samples
-from profiles.memory.memory_prediction import predict_memory
+from profiles.memory.job_checks import check_samples
 from rmixer.cluster import MEMORY_MARGIN
 from rmixer.errors import InputError
-from rmixer.models.size import check_batch, model_size
+from rmixer.models.size import model_size
 from rmixer.workload import Job
 
 IDLE_BYTES = 300 << 20
@@ -25,6 +24,8 @@ def needed_bytes(job: Job, workers: int) -> int:
     """What ``job``, a model of the registry, takes at most by prediction with ``workers``, one of
     which holds it. What lies free between tensors is a matter of chance, and PyTorch's profiler
     moves them about: of all but what is kept from step to step there is a fifth more."""
+    from profiles.memory.memory_prediction import predict_memory  # here: it imports torch
+
     found = predict_memory(job)
     kept_bytes = found.parameter_bytes + found.optimizer_bytes
     passing_bytes = found.grown_bytes - kept_bytes
@@ -59,16 +60,6 @@ def _check(job: Job, workers: int, free_bytes: int, report: Callable[[str], None
     if (needed := needed_bytes(job, workers)) > free_bytes:
         found = f"{needed / GIB:.1f} GiB by prediction"
         _refuse(job, found, free_bytes, "a smaller batch or `rows_cap` needs less")
-
-
-def check_samples(job: Job) -> None:
-    """Raise :class:`InputError` where the batch of ``job``, a model of the registry, is too small
-    for it or, as far as that is known, larger than its data."""
-    check_batch(job.entry, job.batch)
-    samples = known_samples(job)
-    if samples and job.batch > samples.train:
-        allowed = f"at most the {samples.train} samples of {job.entry.dataset} to train on"
-        raise InputError(f"job {job.id}", "batch", job.batch, allowed)
 
 
 def _refuse(job: Job, found: str, free_bytes: int, remedy: str) -> None:

@@ -12,14 +12,13 @@ from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.utils._python_dispatch import _disable_current_modes
 
 from profiles.memory.data_size import known_samples
+from profiles.memory.job_checks import check_predictable
 from profiles.memory.repeated_steps import RepeatedSteps
 from profiles.memory.storage_watch import StorageWatch
 from profiles.memory.watched_step import INPUT, OPTIMIZER, blank, peak_by_use, watch_training
 from profiles.phases import MEASURED_STEPS
 from rmixer.data.arrays import Arrays, Column
 from rmixer.data.batches import Batches
-from rmixer.errors import InputError
-from rmixer.models.size import check_batch
 from rmixer.training.step import Substitute
 from rmixer.training.train_job import EVALUATION_BATCHES
 from rmixer.workload import Job
@@ -73,15 +72,6 @@ def predict_memory(job: Job) -> PredictedMemory:
         heap_bytes=heap.peak_bytes,
         data_bytes=sum(_mapped_bytes(arrays.columns[name], read) for name in names),
     )
-
-
-def check_predictable(job: Job) -> None:
-    """Raise :class:`InputError` unless ``job`` is of a model of the registry, with a batch that it
-    can be trained with."""
-    if not job.in_registry:
-        allowed = "a model of the registry: `rmixer profile run` measures other jobs"
-        raise InputError("memory", "model", repr(job.model), allowed)
-    check_batch(job.entry, job.batch)
 
 
 class _FakeBatches(Batches):

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from functools import cache
 
-import torch
-
 _ALL_IT_IS = "CompositeImplicitAutograd"
 _ALL_IT_DOES = "CompositeExplicitAutograd"
 _OF_A_PROCESSOR = ("CPU", "CUDA", "MkldnnCPU")
@@ -20,6 +18,8 @@ def has_own_kernel(name: str) -> bool:
     and nobody can tell."""
     if name in _BY_ANOTHER:
         return False
+    import torch  # not above: what is known without asking torch is known without importing it
+
     namespace, _, plain = name.partition("::")
     packet = getattr(torch.ops.aten, plain, None) if namespace == "aten" and plain else None
     if packet is None:
@@ -41,5 +41,7 @@ def _is_native(name: str, overload: str) -> bool:
 
 
 def _has(full: str, key: str) -> bool:
+    import torch
+
     has_kernel = torch._C._dispatch_has_kernel_for_dispatch_key  # type: ignore[attr-defined]
     return bool(has_kernel(full, key))

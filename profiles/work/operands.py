@@ -7,8 +7,6 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-import torch
-
 _TYPE_BYTES = {
     "double": 8,
     "float": 4,
@@ -85,6 +83,8 @@ def _recorded(value: Any) -> Argument:
 
 
 def _tensor(value: Any) -> Operand:
+    import torch  # here, where tensors are at hand; the formulas are read without it
+
     item_bytes = torch.empty((), dtype=value.dtype).element_size()
     found = operand(value.sizes, item_bytes, value.strides)
     return found if value.layout == torch.strided else replace(found, sparse=True)

@@ -9,6 +9,7 @@ import click
 from rmixer.cli.locks import locked, sharing_option
 from rmixer.cli.workloads import shrinking_option, shrunk_workload
 from rmixer.errors import InputError, RunFailed
+from rmixer.workload import Workload
 
 
 @click.command()
@@ -36,6 +37,29 @@ def command(
 ) -> None:
     """Train for real: replay a schedule.json, or run a policy live on a workload. Ctrl-C ends it
     within seconds and keeps what was recorded."""
+    from rmixer.admission import check_executable
+    from rmixer.policies import make_policy
+    from rmixer.schedule import read_schedule
+
+    schedule = None
+    if what.suffix == ".json":
+        for option, value in (("--policy", policy), ("--slots", slots), ("--threads", threads)):
+            if value is not None:
+                raise InputError(option, "", value, "none: the schedule says it already")
+        schedule = read_schedule(what)
+        if settings and not workload:
+            allowed = "none without --workload: the run folder has the workload as it was shrunk"
+            raise InputError("--set", "", settings[0], allowed)
+        jobs = shrunk_workload(workload, settings) if workload else _workload_beside(what)
+    else:
+        if policy is None:
+            raise InputError("rmixer execute", "--policy", "nothing", "a policy for a WORKLOAD")
+        if workload is not None:
+            raise InputError("--workload", "", str(workload), "none: the workload is given")
+        jobs = shrunk_workload(what, settings)
+    check_executable(jobs)
+    chosen = make_policy(policy, jobs.seed) if policy else None
+
     from experiments.execution import (
         check_execution,
         execute_policy,
@@ -46,33 +70,16 @@ def command(
     from experiments.run_folder import RunFolder
     from profiles.door import check_training
     from profiles.store import Store
-    from rmixer.admission import check_executable
     from rmixer.cli.bars import bar
     from rmixer.cli.console import report
     from rmixer.cli.presenting import present_comparison
     from rmixer.cli.progress import watch
-    from rmixer.policies import make_policy
-    from rmixer.schedule import read_schedule
 
-    store = Store()
-    if what.suffix == ".json":
-        for option, value in (("--policy", policy), ("--slots", slots), ("--threads", threads)):
-            if value is not None:
-                raise InputError(option, "", value, "none: the schedule says it already")
-        schedule = read_schedule(what)
-        if settings and not workload:
-            allowed = "none without --workload: the run folder has the workload as it was shrunk"
-            raise InputError("--set", "", settings[0], allowed)
-        jobs = (
-            shrunk_workload(workload, settings)
-            if workload
-            else RunFolder.open(what.parent).workload
-        )
-        path = out or Path("runs") / f"{jobs.name}-executed"
-        check_executable(jobs)
-        check_training(jobs.jobs, (), report)
-        RunFolder.check_target(path)
-        inputs = executed_inputs(jobs, store, report)
+    path = out or Path("runs") / f"{jobs.name}-executed"
+    check_training(jobs.jobs, (), report)
+    RunFolder.check_target(path)
+    inputs = executed_inputs(jobs, Store(), report)
+    if schedule is not None:
         schedule.check(inputs.workload, inputs.machine, what)
         if schedule.machine != inputs.machine.name:
             report(
@@ -80,27 +87,21 @@ def command(
                 f"this is {inputs.machine.name}"
             )
         layout = schedule.settings.layout
-        check_execution(inputs.workload, inputs.profiles, inputs.machine, layout)
-        prepare_data(inputs.workload, bar)
-        with locked(path, share_machine) as lock, watch(str(what), len(jobs.jobs)) as observer:
-            folder, executed = execute_schedule(path, inputs, schedule, observer, report, lock)
     else:
-        if policy is None:
-            raise InputError("rmixer execute", "--policy", "nothing", "a policy for a WORKLOAD")
-        if workload is not None:
-            raise InputError("--workload", "", str(workload), "none: the workload is given")
-        jobs = shrunk_workload(what, settings)
-        path = out or Path("runs") / f"{jobs.name}-executed"
-        chosen = make_policy(policy, jobs.seed)
-        check_executable(jobs)
-        check_training(jobs.jobs, (), report)
-        RunFolder.check_target(path)
-        inputs = executed_inputs(jobs, store, report)
+        assert chosen is not None
         layout = choose_layout(inputs, chosen, slots, threads or 1)
+    with locked(path, share_machine) as lock:
+        lock.take()  # before it looks at the memory that is free
         check_execution(inputs.workload, inputs.profiles, inputs.machine, layout)
         prepare_data(inputs.workload, bar)
-        with locked(path, share_machine) as lock, watch(policy, len(jobs.jobs)) as observer:
-            folder, executed = execute_policy(path, inputs, policy, layout, observer, report, lock)
+        with watch(policy or str(what), len(jobs.jobs)) as observer:
+            if schedule is not None:
+                folder, executed = execute_schedule(path, inputs, schedule, observer, report, lock)
+            else:
+                assert policy is not None
+                folder, executed = execute_policy(
+                    path, inputs, policy, layout, observer, report, lock
+                )
     if executed.interrupted:
         report(f"what was recorded is in {folder.path}")
         raise KeyboardInterrupt
@@ -108,3 +109,10 @@ def command(
     failed = [f"{job.id}: {job.error}" for job in executed.summary.jobs if job.state != "done"]
     if failed:
         raise RunFailed(f"{len(failed)} job(s) failed: " + "; ".join(failed))
+
+
+def _workload_beside(schedule: Path) -> Workload:
+    """That of the run folder in which ``schedule`` lies."""
+    from experiments.run_folder import RunFolder
+
+    return RunFolder.open(schedule.parent).workload

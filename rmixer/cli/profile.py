@@ -11,7 +11,7 @@ from rmixer.cli.numbers import LARGEST_BATCH, FiniteRange, whole_numbers
 from rmixer.cli.profile_import import import_trace_command, show_imported
 from rmixer.cli.profile_memory import memory
 from rmixer.cli.profile_types import types
-from rmixer.cli.workloads import shrinking_option, shrunk_workload
+from rmixer.cli.workloads import check_batches, shrinking_option
 from rmixer.errors import InputError
 
 
@@ -73,6 +73,26 @@ def run(
 ) -> None:
     """Profile MODELS, or the models of a workload: operators, step times, memory, phases, and how
     each suffers and causes contention. Only what is missing is measured."""
+    from rmixer.shrinking import parse_shrinking
+    from rmixer.workload import Workload, job_of
+    from rmixer.workload_file import read_workload
+
+    if bool(models) == bool(workload):
+        found = "MODELS and --workload" if workload else "neither MODELS nor --workload"
+        raise InputError("rmixer profile run", "", found, "one of the two")
+    shrinking = parse_shrinking(settings)
+    if workload:
+        wanted = read_workload(workload)
+    else:
+        wanted = Workload("profile", 0, tuple(job_of(name) for name in models))
+    jobs = shrinking.apply(wanted).jobs
+    if batches:
+        if programs := [job.id for job in jobs if job.command]:
+            allowed = "none for a command job: its program decides it"
+            raise InputError("--batch", programs[0], batches[0], allowed)
+        jobs = tuple(replace(job, batch=batch) for job in jobs for batch in batches)
+    check_batches(jobs)
+
     from experiments.execution import prepare_data
     from experiments.profiling_plan import (
         default_threads,
@@ -89,22 +109,7 @@ def run(
     from rmixer.cli.bars import bar
     from rmixer.cli.console import report
     from rmixer.home import check_home
-    from rmixer.shrinking import parse_shrinking
-    from rmixer.workload import Workload, job_of
 
-    if bool(models) == bool(workload):
-        found = "MODELS and --workload" if workload else "neither MODELS nor --workload"
-        raise InputError("rmixer profile run", "", found, "one of the two")
-    if workload:
-        jobs = shrunk_workload(workload, settings).jobs
-    else:
-        alone = Workload("profile", 0, tuple(job_of(name) for name in models))
-        jobs = parse_shrinking(settings).apply(alone).jobs
-    if batches:
-        if programs := [job.id for job in jobs if job.command]:
-            allowed = "none for a command job: its program decides it"
-            raise InputError("--batch", programs[0], batches[0], allowed)
-        jobs = tuple(replace(job, batch=batch) for job in jobs for batch in batches)
     store = Store()
     known_before = store.known_machine()
     cores = len(known_before.cores if known_before else limits.usable_cores())
@@ -157,7 +162,6 @@ def show(
     name of an imported one): steps, largest operators, memory, phases. Figures: how its operators
     share a step, for every batch size that is profiled, and where they lie below the machine's
     limits."""
-    from experiments.profile_figures import draw_profile
     from experiments.profile_table import profile_table
     from profiles.disturbance import report_disturbed
     from profiles.provenance import report_provenance
@@ -192,6 +196,8 @@ def show(
     report_provenance([profile], known, machine is None, report)
     report_disturbed([profile], report)
     if figures:
+        from experiments.profile_figures import draw_profile
+
         check_writable("--figures", figures)
         others = store.other_batches(known.name, profile.identity)
         for path in draw_profile(profile, others, known, figures):

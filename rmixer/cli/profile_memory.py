@@ -52,7 +52,7 @@ def memory(
     workload, on the CPU or a GPU, without their data and without running them. The GPU need not be
     there."""
     from experiments.memory_table import job_facts
-    from profiles.memory.memory_prediction import check_predictable
+    from profiles.memory.job_checks import check_predictable
     from rmixer.models.registry import MODELS
     from rmixer.workload import job_of
 

@@ -39,12 +39,16 @@ def command(
 ) -> None:
     """Profile what is missing, sweep policies in simulation, train by the best schedule, and
     compare prediction and measurement. Stages that are done already are skipped."""
+    from rmixer.admission import check_executable
+
+    jobs = shrunk_workload(workload, settings)
+    check_executable(jobs)
+
     from experiments import pipeline
     from profiles.store import Store
     from rmixer.cli.presenting import check_max_error, present_comparison, present_plan
     from rmixer.cli.progress import voice
 
-    jobs = shrunk_workload(workload, settings)
     store = Store()
     if only_plan:
         present_plan(pipeline.plan(jobs, store, voice()), jobs)

@@ -39,6 +39,11 @@ def command(
     as_json: bool,
 ) -> None:
     """Predict WORKLOAD under one policy: events.csv, schedule.json, trace.json, figures."""
+    from rmixer.policies import make_policy
+
+    jobs = shrunk_workload(workload, settings)
+    chosen = make_policy(policy, jobs.seed)
+
     from experiments.inputs import choose_layout, inputs_of
     from experiments.prediction import simulate_policy
     from experiments.run_folder import RunFolder
@@ -47,10 +52,7 @@ def command(
     from rmixer.cli.console import console, print_json, report
     from rmixer.cli.presenting import present_figures
     from rmixer.folder_lock import hold_folder
-    from rmixer.policies import make_policy
 
-    jobs = shrunk_workload(workload, settings)
-    chosen = make_policy(policy, jobs.seed)
     path = out or Path("runs") / f"{jobs.name}-{policy}"
     RunFolder.check_target(path)
     inputs = inputs_of(jobs, machine, Store(), report)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from rmixer.cli.numbers import whole_numbers
 from rmixer.cli.workloads import shrinking_option, shrunk_workload
 
 
@@ -30,6 +31,14 @@ def command(
 ) -> None:
     """Predict WORKLOAD under policies x slots per device x threads per slot: a ranked table, and
     schedule.json of the best."""
+    from rmixer.policies import POLICIES, make_policy
+
+    names = tuple(policies.split(",")) if policies else tuple(POLICIES)
+    for name in names:
+        make_policy(name)
+    slot_counts = whole_numbers(slots, "--slots", 1024)
+    jobs = shrunk_workload(workload, settings)
+
     from experiments.inputs import inputs_of
     from experiments.pipeline import write_sweep
     from experiments.prediction import step_times_for
@@ -39,20 +48,13 @@ def command(
     from profiles.store import Store
     from rmixer.cli.bars import bar
     from rmixer.cli.console import console, print_json, report
-    from rmixer.cli.numbers import whole_numbers
     from rmixer.cli.presenting import present_figures, present_saving
     from rmixer.folder_lock import hold_folder
-    from rmixer.policies import POLICIES, make_policy
 
-    names = tuple(policies.split(",")) if policies else tuple(POLICIES)
-    for name in names:
-        make_policy(name)
-    jobs = shrunk_workload(workload, settings)
     path = out or Path("runs") / f"{jobs.name}-sweep"
     RunFolder.check_target(path)
     inputs = inputs_of(jobs, machine, Store(), report)
     cores = len(inputs.machine.cores)
-    slot_counts = whole_numbers(slots, "--slots", 1024)
     thread_counts = whole_numbers(threads, "--threads", cores)
     grid = {"policies": names, "slots": slot_counts, "threads": thread_counts}
     step_times = step_times_for(inputs.profiles, inputs.machine, inputs.workload.seed)

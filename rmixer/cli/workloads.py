@@ -1,13 +1,17 @@
-"""The workload that a command works on, shrunk as its ``--set`` options say."""
+"""The workload that a command works on, shrunk as its ``--set`` options say.
+
+A command reads it before it imports a stage, which takes seconds: a mistake in the file is told at
+once."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
 import click
 
 from rmixer.shrinking import parse_shrinking
-from rmixer.workload import Workload
+from rmixer.workload import Job, Workload
 from rmixer.workload_file import read_workload
 
 shrinking_option = click.option(
@@ -22,4 +26,16 @@ shrinking_option = click.option(
 def shrunk_workload(path: Path, settings: tuple[str, ...]) -> Workload:
     """The workload file at ``path`` after ``settings``; raises :class:`InputError`."""
     shrinking = parse_shrinking(settings)
-    return shrinking.apply(read_workload(path))
+    workload = shrinking.apply(read_workload(path))
+    check_batches(workload.jobs)
+    return workload
+
+
+def check_batches(jobs: Iterable[Job]) -> None:
+    """Raise :class:`InputError` for one of ``jobs`` whose batch its model, or its data as far as
+    these are known, cannot be trained with."""
+    from profiles.memory.job_checks import check_samples
+
+    for job in jobs:
+        if job.in_registry:
+            check_samples(job)

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from experiments import profiling_plan
 from experiments.profiling_plan import Part, ProfilingPlan, plan_profiling, profile_missing
+from profiles import profiler
 from profiles.rounds import Plan
 from profiles.store import Store
 from rmixer.errors import InputError, RunFailed
@@ -32,7 +32,7 @@ def test_those_after_it_are_profiled_and_kept_and_the_call_fails(
         yield RunFailed("worker 7 was killed by SIGKILL")
         yield made
 
-    monkeypatch.setattr(profiling_plan, "profile_jobs", profile_jobs)
+    monkeypatch.setattr(profiler, "profile_jobs", profile_jobs)
     store, said, seen = Store(), [], []
     with pytest.raises(RunFailed, match=r"^not profiled: a \(of 2\)"):
         profile_missing(
@@ -83,7 +83,7 @@ def test_only_the_counts_of_threads_that_are_missing_are_measured(
         asked.append(([job.batch for job in jobs], threads))
         return (RunFailed("not today") for _ in jobs)
 
-    monkeypatch.setattr(profiling_plan, "profile_jobs", profile_jobs)
+    monkeypatch.setattr(profiler, "profile_jobs", profile_jobs)
     with pytest.raises(RunFailed, match=r"j16, j32, j64 \(of 3\)"):
         profile_missing(needed, machine, store, lambda words: None)
     assert asked == [([16], (2,)), ([32, 64], (1, 2))]
