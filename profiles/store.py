@@ -111,10 +111,13 @@ class Store:
 
     def find(self, machine: str, key: str) -> ModelProfile | None:
         """The profile of a cost identity on a machine, or None."""
-        for folder in self._folders(machine):
-            if (folder / key / "summary.json").exists():
-                return _read(folder / key, machine)
-        return None
+        folder = self.folder_of(machine, key)
+        return None if folder is None else _read(folder, machine)
+
+    def folder_of(self, machine: str, key: str) -> Path | None:
+        """The folder of that profile, or None."""
+        folders = (folder / key for folder in self._folders(machine))
+        return next((found for found in folders if (found / "summary.json").exists()), None)
 
     def load(
         self,
@@ -188,7 +191,8 @@ class Store:
 
     def programs(self, machine: str, name: str) -> list[ModelProfile]:
         """The profiles on one machine of command jobs whose program, or whose key, is ``name``."""
-        found = [path for key, path in self._keys(machine).items() if key.startswith(name)]
+        keys = self._keys(machine)
+        found = [keys[key] for key in keys if name in (key, key.rpartition("-")[0])]
         read = (_read(path, machine) for path in found)
         profiles = [profile for profile in read if profile.identity.is_program]
         return [profile for profile in profiles if name in (profile.key, profile.identity.model)]

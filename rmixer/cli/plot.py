@@ -14,4 +14,4 @@ def command(run: Path) -> None:
     from experiments.run_folder import RunFolder
     from rmixer.cli.presenting import present_figures
 
-    present_figures(RunFolder.open(run))
+    present_figures(RunFolder.open(run), again=True)

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from experiments.comparison import Comparison
-from experiments.pipeline import Plan
+from experiments.drawn_figures import figures_of
 from experiments.quantities import seconds
 from experiments.report import MEASURED, validate_run
-from experiments.run_figures import draw_run
 from experiments.run_folder import RunFolder
-from experiments.sweep import Sweep
 from experiments.sweep_table import sweep_table
 from experiments.table import print_comparison
 from experiments.trained_table import print_trained
 from rmixer.cli.console import console, report
 from rmixer.errors import RunFailed
 from rmixer.workload import Workload
+
+if TYPE_CHECKING:  # with all stages
+    from experiments.pipeline import Plan
+    from experiments.sweep import Sweep
 
 
 def present_plan(plan: Plan, workload: Workload) -> None:
@@ -55,9 +58,9 @@ def present_comparison(folder: RunFolder) -> Comparison:
     return comparison
 
 
-def present_figures(folder: RunFolder) -> None:
-    """Draw every figure that the run has data for."""
-    drawn, failures = draw_run(folder)
+def present_figures(folder: RunFolder, *, again: bool = False) -> None:
+    """Draw every figure that the run has data for; those of the same data only ``again``."""
+    drawn, failures = figures_of(folder, again=again)
     for failure in failures:
         report(f"figure not drawn: {failure}")
     console().print(f"run folder: {folder.path}", soft_wrap=True)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -51,6 +53,29 @@ def tiny(home: Path, tmp_path: Path, passes: int, monkeypatch: pytest.MonkeyPatc
     return path
 
 
+def in_a_fresh_process(*commands: list[str]) -> str:
+    """The exit code of each of ``commands``, one after the other on the same cores, and what is
+    imported by then of what takes longest."""
+    torch_too = [] if limits.usable_gpus() else ["torch"]  # which counts GPUs where there are any
+    code = f"""
+import contextlib, io, os, sys
+from rmixer.cli import main
+
+os.sched_setaffinity(0, {limits.usable_cores()!r})
+found = []
+for arguments in {commands!r}:
+    with contextlib.redirect_stdout(io.StringIO()):
+        try:
+            main(arguments)
+        except SystemExit as ended:
+            heavy = ["matplotlib", "seaborn", "pandas", "scipy.stats", *{torch_too!r}]
+            found.append([ended.code, [name for name in heavy if name in sys.modules]])
+print(*found)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    return done.stdout.strip()
+
+
 def test_all_four_stages(
     tiny: Path, home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -88,12 +113,17 @@ def test_all_four_stages(
     pictures = {path.stem for path in (out / "figures").glob("*.png")}
     assert pictures == {"schedule", "job_error", "policies", "operators"}
 
-    # Done stages are not done again: the second call measures nothing and says the same.
-    before = (out / "events.csv").stat().st_mtime_ns
+    # Done stages are not done again: the second call measures and draws nothing and says the same.
+    kept = [out / "events.csv", *(out / "figures").glob("*.png")]
+    before = [path.stat().st_mtime_ns for path in kept]
     again = call(capsys, "run", tiny, "--verify", "--out", out)
     assert again.code == 0
     assert again.out == ended.out
-    assert (out / "events.csv").stat().st_mtime_ns == before
+    assert [path.stat().st_mtime_ns for path in kept] == before
+    shown = in_a_fresh_process(
+        ["machine"], ["run", str(tiny), "--verify", "--out", str(out)], ["validate", str(out)]
+    )
+    assert shown == "[0, []] [0, []] [0, []]", "trains and draws nothing, so needs none of it"
 
     planned = call(capsys, "run", tiny, "--plan")
     assert "nothing, all known" in planned.out
