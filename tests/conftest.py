@@ -1,5 +1,5 @@
-"""What every test finds: a home and locks of its own, so that no test reads or fills the user's home
-or waits for the user's runs; how many examples property tests try; and which tests begin."""
+"""What every test finds: a home and locks of its own, so that no test fills the user's home or waits
+for the user's runs; how many examples property tests try; and which tests begin."""
 
 from __future__ import annotations
 
