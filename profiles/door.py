@@ -13,6 +13,7 @@ from profiles.machines import limits
 from profiles.memory.data_size import most_batch
 from profiles.memory.feasible import check_feasible
 from rmixer.errors import InputError, RunFailed, refuse
+from rmixer.models.size import check_batch
 from rmixer.precision import check_precision
 from rmixer.training.process import TaskFailed, WorkerProcess
 from rmixer.training.worker import Channel
@@ -28,6 +29,12 @@ def check_machine_can(jobs: Iterable[Job]) -> None:
     """Raise :class:`InputError` for jobs whose arithmetic this machine's CPU does not have, and for
     programs that want more GPUs than there are."""
     refuse(_together(_incapable(jobs)))
+
+
+def check_jobs(jobs: Sequence[Job]) -> None:
+    """Raise :class:`InputError` for all of ``jobs`` that this machine cannot train whatever is free
+    of it: by their arithmetic, their GPUs, their data or their batch."""
+    refuse(_together([*_incapable(jobs), *_without_data(jobs)]))
 
 
 def check_data(jobs: Iterable[Job]) -> None:
@@ -88,6 +95,11 @@ def _incapable(jobs: Iterable[Job]) -> Iterator[Fault]:
 def _without_data(jobs: Iterable[Job]) -> Iterator[Fault]:
     for job in jobs:
         if not job.in_registry:
+            continue
+        try:
+            check_batch(job.entry, job.batch)
+        except InputError as error:
+            yield job, error.key, error.found, error.allowed
             continue
         try:
             most = most_batch(job)

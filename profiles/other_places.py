@@ -35,8 +35,10 @@ def with_other_places(new: ModelProfile, old: ModelProfile | None) -> ModelProfi
     operators = [*new.operators, *(cost for cost in old.operators if _place_of(cost) in kept)]
     fewest = {kind: _with_fewest(kind, new, old) for kind, _ in measured | kept}
     main = fewest["cpu"] if "cpu" in fewest else next(iter(fewest.values()))
+    others = dict.fromkeys((*new.fingerprint.shared_with, *old.fingerprint.shared_with))
     return replace(
         new,
+        fingerprint=replace(new.fingerprint, shared_with=tuple(others)),
         steps=tuple(sorted(steps, key=_place)),
         operators=tuple(sorted(operators, key=_place_of)),
         memory=tuple(_larger_memory(kind, new, old) for kind in sorted(fewest)),

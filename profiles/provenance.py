@@ -29,8 +29,11 @@ def report_provenance(
     is_this_one: bool,
     report: Callable[[str], None],
 ) -> None:
-    """Say which ``profiles`` were made on other hardware than ``machine`` has or, where that is the
-    machine in use, by other software than this process runs."""
+    """Say which ``profiles`` were made on other hardware than ``machine`` has or, if that is the
+    machine in use, by other software than this process runs; and what was measured while other runs
+    used the same cores."""
+    profiles = list(profiles)
+    _report_shared(profiles, machine, report)
     recorded = machine.fingerprint
     now = take_fingerprint(recorded.hardware, driver_version()) if is_this_one else recorded
     names = (*HARDWARE, *SOFTWARE) if is_this_one else HARDWARE
@@ -43,3 +46,13 @@ def report_provenance(
         if found:
             what = keys[0] if len(keys) == 1 else f"{keys[0]} and {len(keys) - 1} more"
             report(f"{what}: profiled with {', '.join(found)}")
+
+
+def _report_shared(
+    profiles: Iterable[ModelProfile], machine: Machine, report: Callable[[str], None]
+) -> None:
+    marks = {f"machine {machine.name}": (machine.fingerprint, "rmixer machine")}
+    marks |= {profile.key: (profile.fingerprint, "rmixer profile run") for profile in profiles}
+    for what, (fingerprint, command) in marks.items():
+        if others := ", ".join(fingerprint.shared_with):
+            report(f"{what}: measured while {others} used the same cores (`{command} --again`)")

@@ -145,6 +145,12 @@ class CoreLock:
         self.release()
 
 
+def sharing() -> tuple[str, ...]:
+    """Who has used the same cores since this process took its lock; empty without one."""
+    lock = CoreLock._taken_here
+    return lock.shared_with if lock is not None else ()
+
+
 def _name(core: int) -> str:
     scope = os.environ.get(SCOPE, "")
     return f"\0rmixer{f'-{scope}' if scope else ''}-core-{core}"

@@ -12,13 +12,15 @@ from pathlib import Path
 from pydantic import ConfigDict
 
 import rmixer
+from rmixer.core_lock import sharing
 from rmixer.files import content_hash
 
 
 @dataclass(frozen=True)
 class Fingerprint:
     """``hardware`` names the processor, its usable cores and the GPUs; ``commit`` is recorded,
-    never compared; ``training`` is the environment that every training process runs in."""
+    never compared; ``training`` is the environment that every training process runs in;
+    ``shared_with`` names other runs that used the same cores at that time."""
 
     __pydantic_config__ = ConfigDict(extra="forbid")
 
@@ -30,6 +32,7 @@ class Fingerprint:
     rmixer: str
     commit: str
     training: str
+    shared_with: tuple[str, ...] = ()
 
     @property
     def hardware_id(self) -> str:
@@ -48,6 +51,7 @@ def take_fingerprint(hardware: str, driver: str = "") -> Fingerprint:
         rmixer=rmixer.__version__,
         commit=_commit(),
         training="affinity and threads set before torch; passive waiting on shared cores only",
+        shared_with=sharing(),
     )
 
 

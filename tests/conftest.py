@@ -1,5 +1,5 @@
-"""What every test finds: a home and locks of its own, so that no test fills the user's home or waits
-for the user's runs; how many examples property tests try; and which tests begin."""
+"""What every test finds: a home and locks of its own, so that it leaves the user's home alone and
+waits for no run of the user's; how many examples property tests try; and which tests begin."""
 
 from __future__ import annotations
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from rmixer.cli.locks import locked, sharing_option
-from rmixer.cli.workloads import shrinking_option, shrunk_workload
+from rmixer.cli.workloads import shrinking_option, trained_workload
 from rmixer.errors import InputError, RunFailed
 from rmixer.workload import Workload
 
@@ -50,13 +50,13 @@ def command(
         if settings and not workload:
             allowed = "none without --workload: the run folder has the workload as it was shrunk"
             raise InputError("--set", "", settings[0], allowed)
-        jobs = shrunk_workload(workload, settings) if workload else _workload_beside(what)
+        jobs = trained_workload(workload, settings) if workload else _workload_beside(what)
     else:
         if policy is None:
             raise InputError("rmixer execute", "--policy", "nothing", "a policy for a WORKLOAD")
         if workload is not None:
             raise InputError("--workload", "", str(workload), "none: the workload is given")
-        jobs = shrunk_workload(what, settings)
+        jobs = trained_workload(what, settings)
     check_executable(jobs)
     chosen = make_policy(policy, jobs.seed) if policy else None
 

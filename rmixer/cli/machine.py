@@ -9,6 +9,7 @@ import click
 from rich.table import Table
 
 from rmixer.cli.console import console, print_json, report
+from rmixer.cli.locks import core_lock
 from rmixer.errors import InputError
 from rmixer.files import Name, parse
 from rmixer.home import check_home
@@ -38,7 +39,9 @@ def command(name: str | None, out: Path | None, again: bool, as_json: bool) -> N
         _check_name(name, store)
     if again or name:
         check_home()
-        machine = measure_machine(name, report)
+        with core_lock(share=False) as lock:
+            lock.take()
+            machine = measure_machine(name, report)
         kept = store.save_machine(machine)
     else:
         machine = store.this_machine(report)

@@ -7,11 +7,12 @@ from pathlib import Path
 
 import click
 
+from rmixer.cli.locks import core_lock, sharing_option
 from rmixer.cli.numbers import LARGEST_BATCH, FiniteRange, whole_numbers
 from rmixer.cli.profile_import import import_trace_command, show_imported
 from rmixer.cli.profile_memory import memory
 from rmixer.cli.profile_types import types
-from rmixer.cli.workloads import check_batches, shrinking_option
+from rmixer.cli.workloads import shrinking_option
 from rmixer.errors import InputError
 
 
@@ -59,6 +60,7 @@ command.add_command(types)
 @click.option("--no-bubbles", is_flag=True, help="Leave out how it does beside other work.")
 @shrinking_option
 @click.option("--again", is_flag=True, help="Profile also what is known already.")
+@sharing_option
 def run(
     models: tuple[str, ...],
     workload: Path | None,
@@ -70,9 +72,11 @@ def run(
     no_bubbles: bool,
     settings: tuple[str, ...],
     again: bool,
+    share_machine: bool,
 ) -> None:
     """Profile MODELS, or the models of a workload: operators, step times, memory, phases, and how
     each suffers and causes contention. Only what is missing is measured."""
+    from profiles.door import check_jobs
     from rmixer.shrinking import parse_shrinking
     from rmixer.workload import Workload, job_of
     from rmixer.workload_file import read_workload
@@ -91,7 +95,7 @@ def run(
             allowed = "none for a command job: its program decides it"
             raise InputError("--batch", programs[0], batches[0], allowed)
         jobs = tuple(replace(job, batch=batch) for job in jobs for batch in batches)
-    check_batches(jobs)
+    check_jobs(jobs)
 
     from experiments.execution import prepare_data
     from experiments.profiling_plan import (
@@ -110,33 +114,36 @@ def run(
     from rmixer.cli.console import report
     from rmixer.home import check_home
 
-    store = Store()
-    known_before = store.known_machine()
-    cores = len(known_before.cores if known_before else limits.usable_cores())
-    counts = whole_numbers(threads, "--threads", cores)
-    if known_before is None:
-        from_nothing = plan_from_nothing(Workload("profile", 0, jobs), cores, counts)
-        check_training(from_nothing.among(jobs), from_nothing.parts, report)
-    machine = known_before or store.this_machine(report)
-    counts = counts or default_threads(machine)
-    measured = Plan(precision=precision, neighbours=not no_bubbles, sweep_seconds=sweep_seconds)
-    if seconds is not None:
-        measured = replace(measured, seconds=seconds, command_seconds=seconds)
-    plan = plan_profiling(Workload("profile", 0, jobs), machine, store, counts, measured, again)
-    if not again:
-        known, _ = store.load(jobs, machine, counts, measured.neighbours)
-        report_provenance(known.values(), machine, True, report)
-        report_disturbed(known.values(), report)
-    if not plan.parts:
-        report("all of them are profiled already (--again measures them anew)")
-        return
-    check_home()
-    if known_before:
-        check_training(plan.among(jobs), plan.parts, report)
-    report(f"profiling {len(plan.parts)} model(s), about {plan.seconds:.0f} s")
-    prepare_data(Workload("profile", 0, tuple(plan.missing)), bar)
-    with bar("profiling", plan.seconds) as progress:
-        profile_missing(plan, machine, store, report, progress)
+    with core_lock(share_machine) as lock:
+        store = Store()
+        known_before = store.known_machine()
+        cores = len(known_before.cores if known_before else limits.usable_cores())
+        counts = whole_numbers(threads, "--threads", cores)
+        if known_before is None:
+            from_nothing = plan_from_nothing(Workload("profile", 0, jobs), cores, counts)
+            check_training(from_nothing.among(jobs), from_nothing.parts, report)
+            lock.take()
+        machine = known_before or store.this_machine(report)
+        counts = counts or default_threads(machine)
+        measured = Plan(precision=precision, neighbours=not no_bubbles, sweep_seconds=sweep_seconds)
+        if seconds is not None:
+            measured = replace(measured, seconds=seconds, command_seconds=seconds)
+        plan = plan_profiling(Workload("profile", 0, jobs), machine, store, counts, measured, again)
+        if not again:
+            known, _ = store.load(jobs, machine, counts, measured.neighbours)
+            report_provenance(known.values(), machine, True, report)
+            report_disturbed(known.values(), report)
+        if not plan.parts:
+            report("all of them are profiled already (--again measures them anew)")
+            return
+        check_home()
+        lock.take()  # before it looks at the memory that is free
+        if known_before:
+            check_training(plan.among(jobs), plan.parts, report)
+        report(f"profiling {len(plan.parts)} model(s), about {plan.seconds:.0f} s")
+        prepare_data(Workload("profile", 0, tuple(plan.missing)), bar)
+        with bar("profiling", plan.seconds) as progress:
+            profile_missing(plan, machine, store, report, progress)
 
 
 @command.command()

@@ -8,7 +8,7 @@ import click
 
 from rmixer.cli.locks import locked, sharing_option
 from rmixer.cli.numbers import FiniteRange
-from rmixer.cli.workloads import shrinking_option, shrunk_workload
+from rmixer.cli.workloads import shrinking_option, trained_workload
 from rmixer.errors import RunFailed
 
 
@@ -41,7 +41,7 @@ def command(
     compare prediction and measurement. Stages that are done already are skipped."""
     from rmixer.admission import check_executable
 
-    jobs = shrunk_workload(workload, settings)
+    jobs = trained_workload(workload, settings)
     check_executable(jobs)
 
     from experiments import pipeline

@@ -1,7 +1,8 @@
 """The workload that a command works on, shrunk as its ``--set`` options say.
 
-A command reads it before it imports a stage, which takes seconds: a mistake in the file is told at
-once."""
+A command reads it before it imports a stage, which takes seconds: a mistake in the file is reported
+at once.
+"""
 
 from __future__ import annotations
 
@@ -24,11 +25,26 @@ shrinking_option = click.option(
 
 
 def shrunk_workload(path: Path, settings: tuple[str, ...]) -> Workload:
-    """The workload file at ``path`` after ``settings``; raises :class:`InputError`."""
-    shrinking = parse_shrinking(settings)
-    workload = shrinking.apply(read_workload(path))
+    """The workload file at ``path`` after ``settings``, to be simulated on any machine; raises
+    :class:`InputError`."""
+    workload = _shrunk(path, settings)
     check_batches(workload.jobs)
     return workload
+
+
+def trained_workload(path: Path, settings: tuple[str, ...]) -> Workload:
+    """The same, to be trained on this machine: raises :class:`InputError` also for all jobs that it
+    cannot train."""
+    from profiles.door import check_jobs
+
+    workload = _shrunk(path, settings)
+    check_jobs(workload.jobs)
+    return workload
+
+
+def _shrunk(path: Path, settings: tuple[str, ...]) -> Workload:
+    shrinking = parse_shrinking(settings)
+    return shrinking.apply(read_workload(path))
 
 
 def check_batches(jobs: Iterable[Job]) -> None:

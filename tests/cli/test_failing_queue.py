@@ -12,9 +12,8 @@ from typing import Any
 import pytest
 from calling import Ended, call
 
-from experiments import profiling_plan
 from experiments.run_folder import RunFolder
-from profiles import door
+from profiles import door, profiler
 from profiles.machines import limits
 from profiles.store import Store
 from rmixer.cost_identity import cost_identity
@@ -78,7 +77,7 @@ def profiled(monkeypatch: pytest.MonkeyPatch, bad: RunFailed, worse: RunFailed) 
             good = replace(made, identity=cost_identity(job))
             yield {"bad_net": bad, "worse_net": worse}.get(job.label, good)
 
-    monkeypatch.setattr(profiling_plan, "profile_jobs", profile_jobs)
+    monkeypatch.setattr(profiler, "profile_jobs", profile_jobs)
 
 
 def run(place: Path, capsys: pytest.CaptureFixture[str]) -> Ended:
@@ -144,7 +143,7 @@ def test_where_the_profiler_itself_fails_it_is_the_failure_of_all_that_are_left(
         yield RunFailed("its own")
         raise RunFailed("no process can be started")
 
-    monkeypatch.setattr(profiling_plan, "profile_jobs", profile_jobs)
+    monkeypatch.setattr(profiler, "profile_jobs", profile_jobs)
     ended = run(place, capsys)
     assert ended.code == 1
     assert ended.err.splitlines()[-1] == (

@@ -82,3 +82,17 @@ def test_modelled_profiles_come_from_nowhere() -> None:
 
 def test_what_was_not_recorded_is_not_compared() -> None:
     assert differences(replace(HERE, driver=""), HERE, ("driver",)) == ()
+
+
+def test_what_was_measured_on_a_shared_machine_says_so() -> None:
+    other = "`rmixer run b.yaml` (process 7)"
+    shared = replace(HERE, shared_with=(other,))
+    machine = replace(make_machine(), fingerprint=shared)
+    profile = replace(make_profile("criteo_dlrm"), fingerprint=shared)
+    said: list[str] = []
+    report_provenance(iter([profile, make_profile("amazon_din")]), machine, False, said.append)
+    assert [line for line in said if "measured while" in line] == [
+        f"machine {machine.name}: measured while {other} used the same cores "
+        "(`rmixer machine --again`)",
+        f"{profile.key}: measured while {other} used the same cores (`rmixer profile run --again`)",
+    ]

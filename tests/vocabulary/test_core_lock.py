@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -11,10 +12,12 @@ import pytest
 
 from rmixer import core_lock
 from rmixer.core_lock import CoreLock
+from rmixer.fingerprint import take_fingerprint
 
 HOLD = """
 import sys
 from rmixer.core_lock import CoreLock
+from rmixer.fingerprint import take_fingerprint
 cores = [int(core) for core in sys.argv[1].split(",")]
 with CoreLock(cores, lambda text: print(text, flush=True), share=sys.argv[2] == "share") as lock:
     lock.take()
@@ -116,7 +119,7 @@ def test_who_shares_does_not_wait_and_both_know() -> None:
             (found,) = lock.shared_with
             assert f"(process {first.process.pid})" in found
         first.go_on()
-        assert "pytest" in first.line()
+        assert f"(process {os.getpid()})" in first.line()
 
 
 def test_one_who_shares_with_nobody_knows_that_too() -> None:
@@ -159,3 +162,15 @@ def test_a_command_line_is_named_as_its_user_knows_it(
     found: Callable[[object], bytes] = lambda _: line  # noqa: E731
     monkeypatch.setattr("pathlib.Path.read_bytes", found)
     assert core_lock._words(1).startswith(right)
+
+
+def test_what_is_measured_within_a_lock_knows_who_shares() -> None:
+    assert core_lock.sharing() == ()
+    with other("0") as first:
+        assert first.line() == "taken"
+        with CoreLock([0], quietly, share=True) as lock:
+            lock.take()
+            with CoreLock([0], quietly) as inner:  # a measurement inside a run waits for nobody
+                inner.take()
+            assert str(first.process.pid) in str(take_fingerprint("x").shared_with)
+    assert take_fingerprint("x").shared_with == ()
