@@ -108,7 +108,7 @@ def test_interrupted_it_can_be_called_again(
         assert running.poll() is None
         time.sleep(0.01)
     os.kill(running.pid, signal.SIGINT)
-    _, said = running.communicate(timeout=120)
+    _, said = running.communicate(timeout=300)
     assert running.returncode == 130
     assert "what was read is kept: the same command goes on with it" in said
     assert "Traceback" not in said

@@ -31,7 +31,7 @@ def run(python: str, *arguments: str, steps: Path) -> tuple[str, list[StepEvent]
         capture_output=True,
         text=True,
         check=False,
-        timeout=120,
+        timeout=300,
     )
     assert done.returncode == 0, done.stderr
     return done.stdout, list(StepEvents(steps).read())

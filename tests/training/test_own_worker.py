@@ -112,7 +112,7 @@ def start(worker: WorkerProcess, job: Job, save_to: Path) -> None:
 
 def outcome(worker: WorkerProcess) -> dict[str, Any]:
     """The last message of the running task."""
-    while (message := worker.receive(60))["kind"] not in ("done", "failed"):
+    while (message := worker.receive(300))["kind"] not in ("done", "failed"):
         pass
     return message
 
@@ -124,7 +124,7 @@ def loaders(worker: WorkerProcess) -> list[psutil.Process]:
 
 
 def wait_for_loaders(worker: WorkerProcess) -> list[psutil.Process]:
-    end_s = time.monotonic() + 60
+    end_s = time.monotonic() + 300
     while len(found := loaders(worker)) < 2 and time.monotonic() < end_s:
         time.sleep(0.01)
     return found
@@ -234,5 +234,5 @@ def test_a_loaders_processes_end_with_their_worker(folder: Path, tmp_path: Path,
                 outcome(worker)
     finally:
         worker.kill()
-    gone, alive = psutil.wait_procs(processes, timeout=30)
+    gone, alive = psutil.wait_procs(processes, timeout=300)
     assert (len(gone), alive) == (2, [])

@@ -44,9 +44,9 @@ def worker(rmixer_home: None) -> Iterator[WorkerProcess]:
 def run(worker: WorkerProcess, job: Job, path: Path) -> list[Message]:
     """All messages of a job."""
     worker.start(TASK, job=vars(job), save_to=str(path))
-    messages = [worker.receive(60)]
+    messages = [worker.receive(300)]
     while messages[-1]["kind"] not in ("done", "failed"):
-        messages.append(worker.receive(60))
+        messages.append(worker.receive(300))
     return messages
 
 
@@ -137,12 +137,12 @@ def test_a_stopped_job_reports_what_it_did_and_saves_nothing(
     worker: WorkerProcess, tmp_path: Path
 ) -> None:
     worker.start(TASK, job=vars(tiny(steps=10**6)), save_to=str(tmp_path / "job.pt"))
-    messages = [worker.receive(60)]
+    messages = [worker.receive(300)]
     while messages[-1].get("phase") != "train":
-        messages.append(worker.receive(60))
+        messages.append(worker.receive(300))
     worker.send("stop")
     while messages[-1]["kind"] != "done":
-        messages.append(worker.receive(60))
+        messages.append(worker.receive(300))
     assert messages[-1]["answer"]["interrupted"] is True
     assert 3 < len(step_ends(messages)) < 10**6
     assert phases(messages) == ["build", "warmup", "train"]
