@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from calling import Ended, call
 
+from experiments import profiling_plan
 from experiments.run_folder import RunFolder
 from profiles import door, profiler
 from profiles.machines import limits
