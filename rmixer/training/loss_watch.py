@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+from typing import TYPE_CHECKING
 
-from torch import Tensor
+if TYPE_CHECKING:  # the supervisor, which imports this too, needs no torch
+    from torch import Tensor
 
 
 class LossWatch:
