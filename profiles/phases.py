@@ -56,6 +56,8 @@ def measure_phases(
     seconds, and of those in which it had its cores to itself where there are any; the peak is the
     highest. ``hear_step_s`` hears early how long a step takes. The first run has ``first_steps``:
     few where the peak is not needed, many where nothing else is."""
+    # What phases cost is known even of a job that learns nothing.
+    job = dataclasses.replace(job, on_nan="go_on")
     first, job = (dataclasses.replace(job, steps=n) for n in (first_steps, MEASURED_STEPS))
     with tempfile.TemporaryDirectory(prefix="rmixer-") as folder:
         path = Path(folder) / "model.pt"

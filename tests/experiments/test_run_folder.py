@@ -50,8 +50,8 @@ def test_an_execution_that_is_refused_leaves_the_earlier_run(tmp_path: Path) -> 
     inputs = Inputs(make_workload(job), machine, {cost_identity(job).key: profile})
     layout = Layout((DeviceSlots("cpu:0", 1, 1),))
     said: list[str] = []
-    lock = CoreLock([], said.append)
-    with pytest.raises(InputError, match="peak memory of"):
+    refused = pytest.raises(InputError, match="peak memory of")
+    with refused, CoreLock([], said.append) as lock:
         execute_policy(tmp_path / "run", inputs, "dySequ", layout, Observer(), said.append, lock)
     assert said == []
     assert RunFolder.open(tmp_path / "run").workload == WORKLOAD
