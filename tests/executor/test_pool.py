@@ -13,8 +13,10 @@ from executor.pool import WorkerPool
 from rmixer.data.prepare import prepare
 from rmixer.errors import RunFailed
 from rmixer.layout import DeviceSlots, Layout
+from rmixer.training.process import WorkerProcess
 
 PLACE = ("cpu:0", 0)
+CLOCK = "rmixer.training.worker:clock"
 BOTH = Layout((DeviceSlots("cpu:0", 1, 2),))
 ALONE = Layout((DeviceSlots("cpu:0", 1, 1),))
 SHARED = Layout((DeviceSlots("cpu:0", 1, 2),), in_turn=True)
@@ -32,7 +34,21 @@ def pool(layout: Layout, folder: Path) -> Iterator[WorkerPool]:
         workers.stop(0.5)
 
 
+@pytest.fixture
+def cold(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Workers are there at once and not warm: they import torch when a task needs it."""
+    start = WorkerProcess.start
+
+    def started(worker: WorkerProcess, task: str, **arguments: object) -> None:
+        is_warm_up = task == "rmixer.training.worker:warm"
+        start(worker, CLOCK if is_warm_up else task, **({} if is_warm_up else arguments))
+
+    monkeypatch.setattr(WorkerProcess, "start", started)
+    monkeypatch.setattr(WorkerProcess, "warm_up", WorkerProcess.settle_clock)
+
+
 @two_cores
+@pytest.mark.usefixtures("cold")
 def test_threads_on_cores_of_their_own_exchange_data(tmp_path: Path) -> None:
     with pool(BOTH, tmp_path) as workers:
         (taken_us,) = workers.exchange_us(PLACE)
@@ -44,6 +60,7 @@ def test_threads_on_cores_of_their_own_exchange_data(tmp_path: Path) -> None:
         assert len(workers.exchange_us(PLACE)) == 1
 
 
+@pytest.mark.usefixtures("cold")
 @pytest.mark.parametrize("layout", [ALONE, pytest.param(SHARED, marks=two_cores)])
 def test_one_thread_or_shared_cores_are_not_asked(layout: Layout, tmp_path: Path) -> None:
     with pool(layout, tmp_path) as workers:

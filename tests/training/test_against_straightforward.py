@@ -4,6 +4,7 @@ the same weights and batches give the same losses."""
 from __future__ import annotations
 
 import pytest
+from code_paths import CODE_PATHS
 
 from experiments.bench.straightforward import NetworkKind, StraightforwardStep
 from rmixer.models.registry import MODELS, model_entry
@@ -16,7 +17,15 @@ PLAIN = ("amazon_din", "alidisplay_dmr", "dien")
 
 @pytest.mark.parametrize(
     ("model", "network"),
-    [*((model, "shared") for model in MODELS), *((model, "plain") for model in PLAIN)],
+    [
+        *((model, "shared") for model in CODE_PATHS),
+        *((model, "plain") for model in PLAIN),
+        *(
+            pytest.param(model, "shared", marks=pytest.mark.every_model)
+            for model in MODELS
+            if model not in CODE_PATHS
+        ),
+    ],
 )
 def test_the_losses_of_five_steps_are_the_same(model: str, network: NetworkKind) -> None:
     entry = model_entry(model)
