@@ -20,7 +20,7 @@ endif
 .PHONY: quickstart test test-all lint clean
 
 quickstart: $(VENV)/installed
-	$(BIN)/rmixer run experiments/workloads/quickstart.yaml --verify --max-error 0.25
+	$(BIN)/rmixer run experiments/workloads/quickstart.yaml --verify
 
 test: lint
 	$(PYTEST)
