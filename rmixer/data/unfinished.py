@@ -24,7 +24,12 @@ def making(folder: Path, report: Callable[[str], None]) -> Iterator[Path | None]
     finished it meanwhile. Whoever comes second waits and says so."""
     unfinished = unfinished_of(folder)
     while not folder.is_dir():
-        unfinished.mkdir(parents=True, exist_ok=True)
+        try:
+            unfinished.mkdir(parents=True, exist_ok=True)
+        except FileExistsError:  # also if it was there and is renamed by now
+            if unfinished.is_file():
+                raise
+            continue
         try:
             handle = os.open(unfinished / _LOCK, os.O_RDWR | os.O_CREAT, 0o644)
         except FileNotFoundError:  # renamed or removed in between

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numbers_data
 import numpy as np
@@ -78,6 +79,24 @@ def test_many_at_once(home: Path) -> None:
     (folder,) = folders
     assert [path.name for path in home.iterdir()] == [folder.name]
     assert open_dataset("numbers", SYNTHETIC).rows == 3
+
+
+def test_a_folder_that_another_process_renames_meanwhile_is_no_error(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """``mkdir(exist_ok=True)`` raises where what existed is gone when it looks what it is."""
+    mkdir, left = Path.mkdir, [1, 2]
+
+    def racing(path: Path, *arguments: Any, **options: Any) -> None:
+        if left and path.name.endswith(".unfinished"):
+            left.pop()
+            raise FileExistsError(errno.EEXIST, "File exists", str(path))
+        mkdir(path, *arguments, **options)
+
+    monkeypatch.setattr(Path, "mkdir", racing)
+    (folder,) = (prepare("numbers", SYNTHETIC), *home.iterdir())[1:]
+    assert not left
+    assert folder.name.startswith("numbers-")
 
 
 def failing_twin(self: Numbers) -> Chunks:
