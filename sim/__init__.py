@@ -1,8 +1,8 @@
 """Stage 2: the simulator. What a schedule would do, from what its steps cost."""
 
-from sim.cluster import Level, SimulatedRun, simulate
-from sim.mix import OperatorLevel, Precision
-from sim.uncontended import Recorded, SumOfOperators, Uncontended
+from sim.job_level.simulate import Level, SimulatedRun, simulate
+from sim.operator_level.operator_level import OperatorLevel, Precision
+from sim.simple_step_times.uncontended import Recorded, SumOfOperators, Uncontended
 
 __all__ = [
     "Level",

@@ -18,20 +18,20 @@ settings.load_profile("repeatable")
 
 LONGEST_FIRST = (
     "tests/cli/test_whole_loop.py",
-    "tests/profiles/test_profiled_job.py",
+    "tests/profiles/profiler/test_profiled_job.py",
     "tests/training/test_worker_training.py",
     "tests/executor/test_lost_workers.py",
-    "tests/profiles/test_gpu_memory_prediction.py",
+    "tests/profiles/memory/test_gpu_memory_prediction.py",
     "tests/executor/test_pool.py",
     "tests/training/test_training_step.py",
     "tests/executor/test_interrupted_command.py",
     "tests/cli/test_own_model_example.py",
-    "tests/profiles/test_memory_prediction.py",
+    "tests/profiles/memory/test_memory_prediction.py",
     "tests/training/test_own_worker.py",
     "tests/cli/test_profile_memory.py",
-    "tests/profiles/test_profiled_command.py",
+    "tests/profiles/programs/test_profiled_command.py",
     "tests/executor/test_executed_run.py",
-    "tests/profiles/test_modelled_gpu.py",
+    "tests/profiles/profiler/test_modelled_gpu.py",
     "tests/cli/test_data_commands.py",
     "tests/data/test_prepare.py",
 )
@@ -61,8 +61,8 @@ def rmixer_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 def passes(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> int:
     """How many fresh workers a profile measures each step in. One takes half the time of two, and
     will do where only what is done with the profile is tested."""
-    for module in ("crew", "profiler"):
-        monkeypatch.setattr(f"profiles.{module}.PASSES", request.param)
+    for module in ("crew", "profile_jobs"):
+        monkeypatch.setattr(f"profiles.profiler.{module}.PASSES", request.param)
     return int(request.param)
 
 

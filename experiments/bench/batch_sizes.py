@@ -18,10 +18,10 @@ from rich.table import Table
 from experiments.bench.step_speed import as_text
 from profiles.batches.batch_prediction import same_but_batch
 from profiles.batches.left_out import LeftOut, each_left_out, left_out
-from profiles.store import Store
-from rmixer.files import write_json, write_text
-from rmixer.machine import Machine
-from rmixer.profile import ModelProfile
+from profiles.stored.store import Store
+from rmixer.files.typed_files import write_json, write_text
+from rmixer.hardware.machine import Machine
+from rmixer.profile.profile import ModelProfile
 
 GOAL = 0.08
 _PLACES = ("", " (beyond)", " (two beyond)")

@@ -20,16 +20,16 @@ from rich import box
 from rich.table import Table
 
 from experiments.bench.step_speed import as_text
-from experiments.execution import prepare_data
-from profiles.counted_rounds import Blocks, steady_together
-from profiles.crew import Crew
-from profiles.operators import closure_of, merge_operators
-from profiles.rounds import BLOCK_S, Plan, Rounds
-from profiles.store import Store
-from profiles.typical_rounds import typical_profiled
-from rmixer.files import write_json, write_text
-from rmixer.machine import Machine
-from rmixer.workload import Job, Workload, job_of
+from experiments.stages.execution import prepare_data
+from profiles.assembling.operator_times import closure_of, merge_operators
+from profiles.measurements.blocks import Blocks, steady_together
+from profiles.measurements.middle_third import typical_profiled
+from profiles.measurements.rounds import BLOCK_S, Plan, Rounds
+from profiles.profiler.crew import Crew
+from profiles.stored.store import Store
+from rmixer.files.typed_files import write_json, write_text
+from rmixer.hardware.machine import Machine
+from rmixer.workload.workload import Job, Workload, job_of
 
 GOAL, DRAWS, SEED = 0.06, 400, 0
 STRETCHES = (4, 8)
@@ -64,7 +64,7 @@ def measured(
     with Crew(machine, (threads,)) as crew, crew.fresh(1) as staff:
         worker = staff["cpu", threads][0]
         arguments = {"job": vars(job), "device": "cpu", "block_s": BLOCK_S}
-        worker.ask("task", task="profiles.session:session", arguments=arguments)
+        worker.ask("task", task="profiles.in_worker.session:session", arguments=arguments)
         plan = Plan(precision=0.0, least_rounds=2 * STRETCHES[-1], seconds=seconds)
         rounds = Rounds(worker, crew.bubbles.facing(worker.cores), plan)
         while rounds.have_time:

@@ -12,14 +12,14 @@ from pathlib import Path
 import click
 
 from experiments.bench.step_speed import as_text
-from experiments.gpu_memory_table import GpuMemoryRow, recorded_table
+from experiments.tables.gpu_memory_table import GpuMemoryRow, recorded_table
 from profiles.memory.gpu_memory_prediction import predict_gpu_memory
 from profiles.memory.known_gpu import known_gpu
-from profiles.store import Store
-from rmixer.cost_identity import job_with
+from profiles.stored.store import Store
 from rmixer.errors import InputError
-from rmixer.files import write_json, write_text
+from rmixer.files.typed_files import write_json, write_text
 from rmixer.models.registry import MODELS
+from rmixer.workload.cost_identity import job_with
 
 
 @click.command()

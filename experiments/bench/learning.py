@@ -21,14 +21,14 @@ from experiments.bench.step_speed import as_text, fitting_cap
 from profiles.machines import limits
 from rmixer.data.batches import Batches
 from rmixer.data.prepare import open_dataset, prepare
-from rmixer.files import write_json, write_text
-from rmixer.fingerprint import take_fingerprint
+from rmixer.files.typed_files import write_json, write_text
+from rmixer.hardware.fingerprint import take_fingerprint
 from rmixer.models.metrics import ranking
 from rmixer.models.registry import MODELS, model_entry
 from rmixer.training.process import WorkerProcess
 from rmixer.training.step import TrainingStep
 from rmixer.training.worker import Channel
-from rmixer.workload import Job, job_of
+from rmixer.workload.workload import Job, job_of
 
 GOAL_AUC = 0.7
 HELD_OUT_SAMPLES = 10_000

@@ -21,7 +21,7 @@ import click
 from experiments.bench.step_speed import as_text, fitting_cap
 from experiments.figures import save_all
 from experiments.figures.memory import draw_memory
-from experiments.memory_table import MemoryRow, memory_table
+from experiments.tables.memory_table import MemoryRow, memory_table
 from profiles.machines import limits
 from profiles.memory.memory_measurement import (
     measure_context_bytes,
@@ -29,10 +29,10 @@ from profiles.memory.memory_measurement import (
     measure_tensor_bytes,
 )
 from profiles.memory.memory_prediction import predict_memory
-from rmixer.files import write_json, write_text
-from rmixer.fingerprint import take_fingerprint
+from rmixer.files.typed_files import write_json, write_text
+from rmixer.hardware.fingerprint import take_fingerprint
 from rmixer.models.registry import MODELS, model_entry
-from rmixer.workload import PRECISIONS, Job, job_of
+from rmixer.workload.workload import PRECISIONS, Job, job_of
 
 WORKERS = 3
 

@@ -16,9 +16,9 @@ from rich import box
 from rich.table import Table
 
 from experiments.bench.step_speed import as_text
-from profiles.store import Store
-from rmixer.files import write_json, write_text
-from rmixer.profile import ModelProfile
+from profiles.stored.store import Store
+from rmixer.files.typed_files import write_json, write_text
+from rmixer.profile.profile import ModelProfile
 
 MEDIAN_GOAL, WORST_GOAL = 0.03, 0.06
 

@@ -12,13 +12,12 @@ from pathlib import Path
 
 import click
 
-from rmixer.layout import even_layout
-from rmixer.machine import Machine, read_machine
+from rmixer.hardware.machine import Machine, read_machine
 from rmixer.policies import make_policy
-from rmixer.profile import ModelProfile
-from rmixer.profile_files import read_profile
-from sim import OperatorLevel, simulate
-from sim.made_up import (
+from rmixer.profile.profile import ModelProfile
+from rmixer.profile.profile_files import read_profile
+from rmixer.scheduling.layout import even_layout
+from rmixer.testing.made_up import (
     by_key,
     make_job,
     make_machine,
@@ -27,6 +26,7 @@ from sim.made_up import (
     make_step,
     make_workload,
 )
+from sim import OperatorLevel, simulate
 
 STEPS = {"criteo_dlrm": 400, "criteo_deepfm": 600, "amazon_din": 1500}
 GOAL_MS = 20.0

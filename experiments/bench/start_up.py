@@ -28,12 +28,12 @@ from rich import box
 from rich.table import Table
 
 from experiments.bench.step_speed import as_text
-from experiments.run_folder import RunFolder
+from experiments.run_files.run_folder import RunFolder
 from profiles.machines import limits
 from rmixer.errors import InputError, RunFailed
-from rmixer.files import write_json, write_text, write_yaml
-from rmixer.fingerprint import take_fingerprint
-from rmixer.workload import Workload
+from rmixer.files.typed_files import write_json, write_text, write_yaml
+from rmixer.hardware.fingerprint import take_fingerprint
+from rmixer.workload.workload import Workload
 
 ROOT = Path(__file__).resolve().parents[2]
 SAY_GOAL_S, SHOW_GOAL_S = 0.5, 2.0

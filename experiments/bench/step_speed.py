@@ -24,12 +24,12 @@ from rich.table import Table
 from experiments.bench.straightforward import NetworkKind
 from experiments.bench.timed_steps import TimedSteps
 from profiles.machines import limits
-from rmixer.files import write_json, write_text
-from rmixer.fingerprint import take_fingerprint
+from rmixer.files.typed_files import write_json, write_text
+from rmixer.hardware.fingerprint import take_fingerprint
 from rmixer.models.entry import ModelEntry
 from rmixer.models.registry import MODELS, model_entry
 from rmixer.training.process import WorkerProcess
-from rmixer.workload import job_of
+from rmixer.workload.workload import job_of
 
 RMIXER = ("criteo_", "avazu_", "amazon_", "alidisplay_", "kdd_", "beauty_")
 STATES = {"sgd": 1, "rowwise_adagrad": 1, "adagrad": 2, "adam": 3, "adamw": 3}

@@ -19,7 +19,7 @@ from experiments.bench.plain.network import PlainNetwork
 from experiments.bench.plain_networks import plain_network
 from rmixer.models.base import RecommendationModel
 from rmixer.training.step import TrainingStep
-from rmixer.workload import Job
+from rmixer.workload.workload import Job
 
 _DENSE: dict[str, Any] = {
     "sgd": torch.optim.SGD,

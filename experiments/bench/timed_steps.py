@@ -14,7 +14,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from experiments.bench.straightforward import NetworkKind, StraightforwardStep
 from rmixer.training.step import TrainingStep
 from rmixer.training.worker import Channel
-from rmixer.workload import Job
+from rmixer.workload.workload import Job
 
 MATRIX = 1024
 COPIED_BYTES = 1 << 28

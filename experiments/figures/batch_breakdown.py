@@ -24,9 +24,9 @@ from experiments.figures.style import (
     text_width_in,
     write_on,
 )
-from experiments.operator_class import CLASSES
-from experiments.quantities import milliseconds
-from rmixer.profile import ModelProfile
+from experiments.operators.operator_class import CLASSES
+from rmixer.display.quantities import milliseconds
+from rmixer.profile.profile import ModelProfile
 
 _BAR_IN, _LABEL_PT, _PANEL_HEIGHT_IN, _PANELS_A_ROW = 0.62, 7.0, 2.9, 3
 _BAR_WIDTH = 0.82

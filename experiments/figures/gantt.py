@@ -20,8 +20,8 @@ from experiments.figures.style import (
     tint,
     write_on,
 )
-from experiments.quantities import seconds
-from rmixer.timeline import Timeline
+from rmixer.display.quantities import seconds
+from rmixer.run_record.timeline import Timeline
 
 STAGES = {
     "set-up": ("build", "input", "warmup"),

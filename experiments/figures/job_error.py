@@ -11,9 +11,9 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-from experiments.comparison import Comparison
 from experiments.figures.style import BAD, FAINT, GOOD, INK, keep_grid, look, new_figure
-from experiments.quantities import percent, signed_percent
+from experiments.validation.comparison import Comparison
+from rmixer.display.quantities import percent, signed_percent
 
 _WIDTH_IN = 10.0
 

@@ -10,8 +10,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter
 
 from experiments.figures.style import FAINT, GOOD, INK, look, new_figure
-from experiments.memory_table import MemoryRow
-from experiments.quantities import percent, size
+from experiments.tables.memory_table import MemoryRow
+from rmixer.display.quantities import percent, size
 
 TENSORS_WORST, WORKER_WORST = 0.055, 0.10
 """The goals that the bands show."""

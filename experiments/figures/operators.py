@@ -14,10 +14,10 @@ from matplotlib.ticker import PercentFormatter
 from matplotlib.transforms import ScaledTranslation
 
 from experiments.figures.style import keep_grid, look, new_figure, text_width_in, write_on
-from experiments.operator_class import CLASSES, GAPS, operator_class
-from experiments.quantities import milliseconds
-from rmixer.lanes import COMMUNICATION, PHASES, UNKNOWN_PHASE
-from rmixer.profile import Kind, ModelProfile
+from experiments.operators.operator_class import CLASSES, GAPS, operator_class
+from rmixer.display.quantities import milliseconds
+from rmixer.operators.lanes import COMMUNICATION, PHASES, UNKNOWN_PHASE
+from rmixer.profile.profile import Kind, ModelProfile
 
 _WIDTH_IN, _LABEL_PT = 11.0, 7.0
 MOST_IDLE = 0.99

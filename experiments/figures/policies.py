@@ -20,8 +20,8 @@ from experiments.figures.style import (
     new_figure,
     text_width_in,
 )
-from experiments.quantities import seconds
-from experiments.sweep_row import SweepRow, ranked
+from experiments.run_files.sweep_file import SweepRow, ranked
+from rmixer.display.quantities import seconds
 
 _WIDTH_IN, _GAP = 10.0, 0.016
 Configuration = tuple[str, int, int]

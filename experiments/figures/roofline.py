@@ -16,9 +16,9 @@ from matplotlib.transforms import ScaledTranslation
 from experiments.figures.number_marks import Mark, number_marks
 from experiments.figures.operators import COLOURS, lane_label
 from experiments.figures.style import BAD, FAINT, look, new_figure
-from experiments.operator_class import CLASSES
-from experiments.quantities import percent
-from experiments.roofline import LaneRoofline, OperatorRate
+from experiments.operators.operator_class import CLASSES
+from experiments.operators.roofline import LaneRoofline, OperatorRate
+from rmixer.display.quantities import percent
 
 _WIDTH_IN, _ROW_IN = 12.0, 4.6
 _WHOLE_STEP_PT, _LEAST_PT = 49.0, 3.2

@@ -17,14 +17,14 @@ from dataclasses import replace
 from statistics import fmean
 from typing import Any
 
+from profiles.assembling.job_type import demands
 from profiles.batches.known_sizes import KnownSizes, TooFewSizesError, known_sizes
+from profiles.batches.operator_sums import AMOUNTS, Kind, Sums, kind_of, of_cpu_step, sum_by_kind
 from profiles.batches.sorted_alike import sorted_alike
-from profiles.job_type import demands
-from profiles.operator_sums import AMOUNTS, Kind, Sums, kind_of, of_cpu_step, sum_by_kind
-from rmixer.cost_identity import CostIdentity
-from rmixer.machine import Machine
-from rmixer.operator_cost import OperatorCost
-from rmixer.profile import InputCost, MemoryCost, ModelProfile, StepCost
+from rmixer.hardware.machine import Machine
+from rmixer.operators.operator_cost import OperatorCost
+from rmixer.profile.profile import InputCost, MemoryCost, ModelProfile, StepCost
+from rmixer.workload.cost_identity import CostIdentity
 
 _STEP_TIMES = ("mean_us", "p10_us", "p50_us", "p90_us", "stall_us")
 _PHASE_TIMES = ("build_s", "warmup_s", "evaluate_s", "save_s")

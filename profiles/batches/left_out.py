@@ -8,8 +8,8 @@ from typing import NamedTuple
 
 from profiles.batches.batch_prediction import predict_batch
 from profiles.batches.known_sizes import TooFewSizesError
-from rmixer.machine import Machine
-from rmixer.profile import ModelProfile, StepCost
+from rmixer.hardware.machine import Machine
+from rmixer.profile.profile import ModelProfile, StepCost
 
 
 class LeftOut(NamedTuple):

@@ -17,10 +17,10 @@ from dataclasses import replace
 
 from profiles.batches.batch_curve import BatchCurve
 from profiles.machines.sort_rates import RADIX_LEAST
-from rmixer.machine import Machine
+from rmixer.hardware.machine import Machine
 from rmixer.models.registry import MODELS
-from rmixer.operator_cost import OperatorCost
-from rmixer.profile import ModelProfile, StepCost
+from rmixer.operators.operator_cost import OperatorCost
+from rmixer.profile.profile import ModelProfile, StepCost
 
 _Sort = tuple[int, int]
 """The thread count of a step on the CPU, and how many of its sorts come before."""

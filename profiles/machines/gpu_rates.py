@@ -18,6 +18,8 @@ LAUNCHES = 500
 REPEATS = 9
 Timer = Callable[[Callable[[], object]], float]
 
+KERNEL_GAP_US = 1.0
+
 
 def gpus(channel: Channel) -> list[dict[str, Any]]:
     """A worker's task: the GPUs that torch sees, with their rates."""

@@ -13,8 +13,8 @@ from profiles.machines import limits
 from profiles.machines.bubble import STREAM_BYTES, Bubbles
 from profiles.machines.gpu_meter import driver_version
 from profiles.machines.kept_waiting import taken_in_words
-from rmixer.fingerprint import take_fingerprint
-from rmixer.machine import Gpu, Machine
+from rmixer.hardware.fingerprint import take_fingerprint
+from rmixer.hardware.machine import Gpu, Machine
 from rmixer.training.process import WorkerProcess
 from rmixer.training.worker import Channel
 

@@ -7,9 +7,9 @@ from functools import cache
 
 from rmixer.data.preparation import read_preparation
 from rmixer.data.prepare import prepared_folder
-from rmixer.data.registry import dataset_entry
+from rmixer.data.registry import SYNTHETIC, dataset_entry
 from rmixer.data.synthetic_clicks import SyntheticClicks
-from rmixer.workload import SYNTHETIC, Job
+from rmixer.workload.workload import Job
 
 LEAST_SAMPLES = 10_000
 """That the training data of any other model's twin has."""

@@ -20,7 +20,7 @@ from profiles.memory.matrix_workspace import is_product, workspace_bytes
 from profiles.memory.storage_watch import StorageWatch
 from profiles.memory.watched_step import OPTIMIZER, blank_substitute, peak_by_use, watch_training
 from rmixer.errors import InputError
-from rmixer.workload import Job
+from rmixer.workload.workload import Job
 
 WORKSPACES = "workspaces"
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 from profiles.memory.data_size import known_samples
 from rmixer.errors import InputError
 from rmixer.models.size import check_batch
-from rmixer.workload import Job
+from rmixer.workload.workload import Job
 
 
 def check_samples(job: Job) -> None:

@@ -6,9 +6,9 @@ from __future__ import annotations
 import statistics
 from dataclasses import dataclass
 
-from profiles.store import Store
+from profiles.stored.store import Store
 from rmixer.errors import InputError
-from rmixer.machine import Machine
+from rmixer.hardware.machine import Machine
 
 
 @dataclass(frozen=True)

@@ -14,15 +14,15 @@ import torch
 from numpy.typing import NDArray
 from torch.profiler import ProfilerActivity, profile
 
+from profiles.measurements.phases import MEASURED_STEPS, measure_phases
 from profiles.memory.watched_step import EVALUATED, STEPS, blank_substitute
-from profiles.phases import MEASURED_STEPS, measure_phases
-from profiles.trace_reading import allocations, highest_sum
+from profiles.traces.profiler_events import allocations, highest_sum
 from rmixer.data.prepare import prepare
 from rmixer.training.memory import reset_peak, resident_bytes
 from rmixer.training.process import WorkerProcess
 from rmixer.training.step import TrainingStep
 from rmixer.training.worker import Channel
-from rmixer.workload import Job, job_of
+from rmixer.workload.workload import Job, job_of
 
 
 def measure_tensor_bytes(job: Job, core: int) -> int:

@@ -11,17 +11,17 @@ from torch import Tensor
 from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.utils._python_dispatch import _disable_current_modes
 
+from profiles.measurements.phases import MEASURED_STEPS
 from profiles.memory.data_size import known_samples
 from profiles.memory.job_checks import check_predictable
 from profiles.memory.repeated_steps import RepeatedSteps
 from profiles.memory.storage_watch import StorageWatch
 from profiles.memory.watched_step import INPUT, OPTIMIZER, blank, peak_by_use, watch_training
-from profiles.phases import MEASURED_STEPS
 from rmixer.data.arrays import Arrays, Column
 from rmixer.data.batches import Batches
 from rmixer.training.step import Substitute
 from rmixer.training.train_job import EVALUATION_BATCHES
-from rmixer.workload import Job
+from rmixer.workload.workload import Job
 
 MAPPED_AROUND_BYTES = 1 << 16
 """What Linux maps of a file, where it has it, when one of its pages is first read."""

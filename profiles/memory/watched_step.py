@@ -19,7 +19,7 @@ from rmixer.data.registry import dataset_entry
 from rmixer.errors import InputError
 from rmixer.models.base import RecommendationModel
 from rmixer.training.step import Substitute, TrainingStep
-from rmixer.workload import Job
+from rmixer.workload.workload import Job
 
 INPUT_SHARE = 0.25
 """Of the memory: a batch is held up to three times. Beyond it the system would end this process, or

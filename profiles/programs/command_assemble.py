@@ -10,18 +10,18 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from profiles.job_type import core_balance, job_type, memory_sensitivity
+from profiles.assembling.job_type import core_balance, job_type, memory_sensitivity
 from profiles.machines.gpu_meter import driver_version
-from profiles.precision import half_width
+from profiles.measurements.interval import half_width
+from profiles.measurements.warm_up import warm_up_steps
 from profiles.programs.command_run import CommandRun
-from profiles.warm_up import warm_up_steps
-from rmixer.cost_identity import cost_identity
 from rmixer.errors import RunFailed
-from rmixer.fingerprint import take_fingerprint
-from rmixer.machine import Machine
-from rmixer.profile import Kind, MemoryCost, ModelProfile, StepCost
-from rmixer.step_statistics import step_statistics
-from rmixer.workload import Job
+from rmixer.hardware.fingerprint import take_fingerprint
+from rmixer.hardware.machine import Machine
+from rmixer.profile.profile import Kind, MemoryCost, ModelProfile, StepCost
+from rmixer.profile.step_statistics import step_statistics
+from rmixer.workload.cost_identity import cost_identity
+from rmixer.workload.workload import Job
 
 MOST_FIRST_STEPS = 40
 

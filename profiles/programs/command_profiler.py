@@ -11,19 +11,19 @@ from pathlib import Path
 
 from profiles.machines.bubble import Bubbles
 from profiles.machines.gpu_meter import GpuMeter
+from profiles.measurements.rounds import Plan
 from profiles.programs.command_assemble import assemble_command
 from profiles.programs.command_run import CommandRun, measure_run
 from profiles.programs.left_behind import end_left_behind
 from profiles.programs.program_log import within_bounds
-from profiles.rounds import Plan
-from rmixer.command import Command
-from rmixer.cost_identity import cost_identity
 from rmixer.errors import InputError, RunFailed
-from rmixer.home import home
-from rmixer.machine import Machine
-from rmixer.profile import ModelProfile, StepCost
+from rmixer.files.home import home
+from rmixer.hardware.machine import Machine
+from rmixer.profile.profile import ModelProfile, StepCost
 from rmixer.training.command_process import CommandProcess
-from rmixer.workload import Job
+from rmixer.user_code.command import Command
+from rmixer.workload.cost_identity import cost_identity
+from rmixer.workload.workload import Job
 
 START_LIMIT_S = 300.0
 START_AND_END_S = 10.0

@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 
 from profiles.machines.bubble import Bubbles, Work
 from profiles.machines.gpu_meter import GpuMeter
-from profiles.neighbours import REFERENCE_S, WORKS, Neighbours, bubble_levels, pressure
+from profiles.measurements.neighbours import REFERENCE_S, WORKS, Neighbours, bubble_levels, pressure
 from rmixer.errors import RunFailed
-from rmixer.step_statistics import step_statistics
+from rmixer.profile.step_statistics import step_statistics
 from rmixer.training.command_process import CommandProcess
 
 ROUNDS = 5

@@ -24,7 +24,7 @@ from profiles.traces.trace_events import (
     TraceEvent,
 )
 from rmixer.errors import InputError
-from rmixer.files import shown
+from rmixer.files.typed_files import shown
 
 _GZIP = b"\x1f\x8b"
 _WHAT = "a Chrome trace that PyTorch's profiler has written"

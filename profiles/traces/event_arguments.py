@@ -9,7 +9,7 @@ from typing import Any
 
 from profiles.work.operands import Flags
 from rmixer.errors import InputError
-from rmixer.files import shown
+from rmixer.files.typed_files import shown
 
 _MOST_ELEMENTS = 1 << 50
 _WORDS = {"True": True, "False": False}

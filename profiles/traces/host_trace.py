@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from profiles.traces.host_calls import HostCall, is_node, thread_calls
 from profiles.traces.trace_events import DEVICE_WORK, OPERATOR, TraceEvent, is_profiler_step
 from profiles.traces.training_threads import backward_threads, main_thread
-from rmixer.lanes import COMMUNICATION
+from rmixer.operators.lanes import COMMUNICATION
 
 
 @dataclass(frozen=True)

@@ -11,18 +11,18 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from profiles.trace_reading import INPUT_MARK
 from profiles.traces.chrome_trace import read_chrome_trace
 from profiles.traces.host_calls import HostCall
 from profiles.traces.host_trace import HostTrace, read_host_trace, tie
 from profiles.traces.lane_rows import LaneRow, Lanes
 from profiles.traces.left_out import check_left_out, left_out
 from profiles.traces.mean_step import Column, Signature, columns, training_of
+from profiles.traces.profiler_events import INPUT_MARK
 from profiles.traces.trace_checks import check_launches, check_nesting, check_once, check_steps
 from profiles.traces.trace_steps import Steps, find_steps
 from profiles.traces.trace_work import KnownWork, recorded_shapes, recorded_work
 from rmixer.errors import InputError
-from rmixer.imported_profile import ImportedOperator, ImportedProfile
+from rmixer.imported.imported_profile import ImportedOperator, ImportedProfile
 
 Times = NDArray[np.float64]
 _NS_IN_US = 1e3

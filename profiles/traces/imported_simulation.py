@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import cast
 
 from profiles.traces.trace_work import known_sum
-from rmixer.cost_identity import CostIdentity
 from rmixer.errors import InputError
-from rmixer.fingerprint import Fingerprint
-from rmixer.imported_profile import ImportedOperator, ImportedProfile
-from rmixer.lanes import UNKNOWN_PHASE
-from rmixer.machine import Machine
-from rmixer.operator_cost import OperatorCost
-from rmixer.profile import JobType, MemoryCost, ModelProfile, StepCost
+from rmixer.hardware.fingerprint import Fingerprint
+from rmixer.hardware.machine import Machine
+from rmixer.imported.imported_profile import ImportedOperator, ImportedProfile
+from rmixer.operators.lanes import UNKNOWN_PHASE
+from rmixer.operators.operator_cost import OperatorCost
+from rmixer.profile.profile import JobType, MemoryCost, ModelProfile, StepCost
+from rmixer.workload.cost_identity import CostIdentity
 
 _OPTIONS = {
     "batch": "--batch",

@@ -14,7 +14,7 @@ from profiles.traces.host_trace import HostTrace
 from profiles.traces.lane_rows import LaneRow, work_of
 from profiles.traces.trace_events import DEVICE_WORK, DRIVER_CALLS, TraceEvent
 from rmixer.errors import InputError
-from rmixer.imported_profile import ImportedProfile
+from rmixer.imported.imported_profile import ImportedProfile
 
 MOST_SILENT, MOST = 0.05, 0.20
 """Shares of the work of devices that are left out without a warning, and without ``--partial``."""

@@ -6,9 +6,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from profiles.traces.counted_work import INCIDENTAL, MADE_OF_OTHERS
 from profiles.traces.event_tree import Node
 from profiles.traces.host_calls import is_operator
-from profiles.work.counted_work import INCIDENTAL, MADE_OF_OTHERS
 from profiles.work.matrix_products import CONVOLUTIONS, RECURRENT
 from profiles.work.native_kernels import has_own_kernel
 from profiles.work.operands import Argument, listed_arguments, operand, shapes_text, tensors_in

@@ -7,7 +7,7 @@ import sys
 
 from rich.console import Console
 
-from rmixer.files import plain
+from rmixer.files.typed_files import plain
 
 WIDTH = 100
 

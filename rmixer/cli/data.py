@@ -39,7 +39,7 @@ def prepare(
     from rmixer.cli.bars import bar
     from rmixer.cli.console import console, print_json, report
     from rmixer.cli.data_tables import preparation_table
-    from rmixer.data.making import Making
+    from rmixer.data.make_dataset import Making
     from rmixer.data.malformed import Limits
     from rmixer.data.preparation import read_preparation
     from rmixer.data.prepare import prepare as prepare_dataset
@@ -68,7 +68,7 @@ def list_command(as_json: bool) -> None:
     from rmixer.cli.data_tables import datasets_table, prepared_table
     from rmixer.data.preparation import prepared_folders
     from rmixer.data.registry import DATASETS
-    from rmixer.home import home
+    from rmixer.files.home import home
 
     place = home() / "data"
     prepared = list(prepared_folders(place))

@@ -9,7 +9,7 @@ import click
 from rmixer.cli.locks import locked, sharing_option
 from rmixer.cli.workloads import shrinking_option, trained_workload
 from rmixer.errors import InputError, RunFailed
-from rmixer.workload import Workload
+from rmixer.workload.workload import Workload
 
 
 @click.command()
@@ -37,9 +37,9 @@ def command(
 ) -> None:
     """Train for real: replay a schedule.json, or run a policy live on a workload. Ctrl-C ends it
     within seconds and keeps what was recorded."""
-    from rmixer.admission import check_executable
     from rmixer.policies import make_policy
-    from rmixer.schedule import read_schedule
+    from rmixer.scheduling.admission import check_executable
+    from rmixer.scheduling.schedule import read_schedule
 
     schedule = None
     if what.suffix == ".json":
@@ -60,16 +60,16 @@ def command(
     check_executable(jobs)
     chosen = make_policy(policy, jobs.seed) if policy else None
 
-    from experiments.execution import (
+    from experiments.run_files.run_folder import RunFolder
+    from experiments.stages.execution import (
         check_execution,
         execute_policy,
         execute_schedule,
         prepare_data,
     )
-    from experiments.inputs import choose_layout, executed_inputs
-    from experiments.run_folder import RunFolder
-    from profiles.door import check_training
-    from profiles.store import Store
+    from experiments.stages.inputs import choose_layout, executed_inputs
+    from profiles.profiler.door import check_training
+    from profiles.stored.store import Store
     from rmixer.cli.bars import bar
     from rmixer.cli.console import report
     from rmixer.cli.presenting import present_comparison
@@ -113,6 +113,6 @@ def command(
 
 def _workload_beside(schedule: Path) -> Workload:
     """That of the run folder in which ``schedule`` lies."""
-    from experiments.run_folder import RunFolder
+    from experiments.run_files.run_folder import RunFolder
 
     return RunFolder.open(schedule.parent).workload

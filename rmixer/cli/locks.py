@@ -10,8 +10,8 @@ from pathlib import Path
 import click
 
 from rmixer.cli.console import report
-from rmixer.core_lock import CoreLock
-from rmixer.folder_lock import hold_folder
+from rmixer.files.folder_lock import hold_folder
+from rmixer.hardware.core_lock import CoreLock
 
 sharing_option = click.option(
     "--share-machine",

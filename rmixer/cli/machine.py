@@ -11,13 +11,13 @@ from rich.table import Table
 from rmixer.cli.console import console, print_json, report
 from rmixer.cli.locks import core_lock
 from rmixer.errors import InputError
-from rmixer.files import Name, parse
-from rmixer.home import check_home
-from rmixer.machine import Machine, write_machine
-from rmixer.writable import check_writable
+from rmixer.files.home import check_home
+from rmixer.files.typed_files import Name, parse
+from rmixer.files.writable import check_writable
+from rmixer.hardware.machine import Machine, write_machine
 
 if TYPE_CHECKING:
-    from profiles.store import Store
+    from profiles.stored.store import Store
 
 
 @click.command()
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 def command(name: str | None, out: Path | None, again: bool, as_json: bool) -> None:
     """Measure this machine, as far as this process may use it, and show it."""
     from profiles.machines.measure_machine import measure_machine
-    from profiles.store import Store
+    from profiles.stored.store import Store
 
     store = Store()
     if out is not None:

@@ -9,11 +9,11 @@ from rich import box
 from rich.table import Table
 
 from rmixer.cli.console import console, print_json
+from rmixer.display.tables import NumberTable
 from rmixer.models.corrections import Correction, corrections_of
 from rmixer.models.entry import ModelEntry
 from rmixer.models.registry import MODELS, model_entry
 from rmixer.models.size import ModelSize, model_size
-from rmixer.tables import NumberTable
 
 
 @click.command()

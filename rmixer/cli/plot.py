@@ -11,7 +11,7 @@ import click
 @click.argument("run", type=click.Path(path_type=Path))
 def command(run: Path) -> None:
     """Draw the figures of the run in the folder RUN, those it has data for."""
-    from experiments.run_folder import RunFolder
+    from experiments.run_files.run_folder import RunFolder
     from rmixer.cli.presenting import present_figures
 
     present_figures(RunFolder.open(run), again=True)

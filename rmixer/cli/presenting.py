@@ -5,21 +5,21 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from experiments.comparison import Comparison
-from experiments.drawn_figures import figures_of
-from experiments.quantities import seconds
-from experiments.report import MEASURED, validate_run
-from experiments.run_folder import RunFolder
-from experiments.sweep_table import sweep_table
-from experiments.table import print_comparison
-from experiments.trained_table import print_trained
+from experiments.run_files.run_folder import MEASURED, RunFolder
+from experiments.stages.drawn_figures import figures_of
+from experiments.stages.report import validate_run
+from experiments.tables.comparison_table import print_comparison
+from experiments.tables.sweep_table import sweep_table
+from experiments.tables.trained_table import print_trained
+from experiments.validation.comparison import Comparison
 from rmixer.cli.console import console, report
+from rmixer.display.quantities import seconds
 from rmixer.errors import RunFailed
-from rmixer.workload import Workload
+from rmixer.workload.workload import Workload
 
 if TYPE_CHECKING:  # with all stages
-    from experiments.pipeline import Plan
-    from experiments.sweep import Sweep
+    from experiments.stages.pipeline import Plan
+    from experiments.stages.sweep import Sweep
 
 
 def present_plan(plan: Plan, workload: Workload) -> None:

@@ -76,10 +76,10 @@ def run(
 ) -> None:
     """Profile MODELS, or the models of a workload: operators, step times, memory, phases, and how
     each suffers and causes contention. Only what is missing is measured."""
-    from profiles.door import check_jobs
-    from rmixer.shrinking import parse_shrinking
-    from rmixer.workload import Workload, job_of
-    from rmixer.workload_file import read_workload
+    from profiles.profiler.door import check_jobs
+    from rmixer.workload.shrinking import parse_shrinking
+    from rmixer.workload.workload import Workload, job_of
+    from rmixer.workload.workload_file import read_workload
 
     if bool(models) == bool(workload):
         found = "MODELS and --workload" if workload else "neither MODELS nor --workload"
@@ -97,22 +97,22 @@ def run(
         jobs = tuple(replace(job, batch=batch) for job in jobs for batch in batches)
     check_jobs(jobs)
 
-    from experiments.execution import prepare_data
-    from experiments.profiling_plan import (
+    from experiments.stages.execution import prepare_data
+    from experiments.stages.profiling import (
         default_threads,
         plan_from_nothing,
         plan_profiling,
         profile_missing,
     )
-    from profiles.disturbance import report_disturbed
-    from profiles.door import check_training
+    from profiles.assembling.disturbance import report_disturbed
     from profiles.machines import limits
-    from profiles.provenance import report_provenance
-    from profiles.rounds import Plan
-    from profiles.store import Store
+    from profiles.measurements.rounds import Plan
+    from profiles.profiler.door import check_training
+    from profiles.stored.provenance import report_provenance
+    from profiles.stored.store import Store
     from rmixer.cli.bars import bar
     from rmixer.cli.console import report
-    from rmixer.home import check_home
+    from rmixer.files.home import check_home
 
     with core_lock(share_machine) as lock:
         store = Store()
@@ -169,13 +169,13 @@ def show(
     name of an imported one): steps, largest operators, memory, phases. Figures: how its operators
     share a step, for every batch size that is profiled, and where they lie below the machine's
     limits."""
-    from experiments.profile_table import profile_table
-    from profiles.disturbance import report_disturbed
-    from profiles.provenance import report_provenance
-    from profiles.store import Store
+    from experiments.tables.profile_table import profile_table
+    from profiles.assembling.disturbance import report_disturbed
+    from profiles.stored.provenance import report_provenance
+    from profiles.stored.store import Store
     from rmixer.cli.console import console, print_json, report
     from rmixer.cli.profile_choice import profile_of_model
-    from rmixer.writable import check_writable
+    from rmixer.files.writable import check_writable
 
     if show_imported(
         model, top, as_json, {"--batch": batch, "--machine": machine, "--figures": figures}
@@ -203,7 +203,7 @@ def show(
     report_provenance([profile], known, machine is None, report)
     report_disturbed([profile], report)
     if figures:
-        from experiments.profile_figures import draw_profile
+        from experiments.figures.profile_figures import draw_profile
 
         check_writable("--figures", figures)
         others = store.other_batches(known.name, profile.identity)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from profiles.store import Store
+from profiles.stored.store import Store
 from rmixer.cli.console import report
-from rmixer.cost_identity import cost_identity
 from rmixer.errors import InputError
-from rmixer.profile import ModelProfile
-from rmixer.workload import job_of
+from rmixer.profile.profile import ModelProfile
+from rmixer.workload.cost_identity import cost_identity
+from rmixer.workload.workload import job_of
 
 
 def profile_of_model(

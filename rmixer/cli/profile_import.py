@@ -61,7 +61,7 @@ def import_trace_command(
     from profiles.traces.imported import import_trace, trace_name
     from profiles.traces.left_out import warnings_of
     from rmixer.cli.console import report
-    from rmixer.imported_store import is_imported, save_imported
+    from rmixer.imported.imported_store import is_imported, save_imported
 
     profile = import_trace(file, name or trace_name(file), step_marker, partial)
     profile = replace(
@@ -82,7 +82,7 @@ def import_trace_command(
 def show_imported(name: str, top: int, as_json: bool, refused: dict[str, object]) -> bool:
     """Show the imported profile ``name``, if there is one. It has none of what the options in
     ``refused`` (by name, None where not given) are about."""
-    from rmixer.imported_store import is_imported
+    from rmixer.imported.imported_store import is_imported
 
     if not is_imported(name):
         return False
@@ -95,9 +95,9 @@ def show_imported(name: str, top: int, as_json: bool, refused: dict[str, object]
 
 
 def _print(name: str, top: int, as_json: bool) -> None:
-    from experiments.imported_table import imported_table
+    from experiments.tables.imported_table import imported_table
     from rmixer.cli.console import console, print_json
-    from rmixer.imported_store import find_imported
+    from rmixer.imported.imported_store import find_imported
 
     profile = find_imported(name)
     if as_json:

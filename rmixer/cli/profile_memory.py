@@ -13,7 +13,7 @@ from rmixer.cli.numbers import LARGEST_BATCH
 from rmixer.errors import InputError
 
 if TYPE_CHECKING:
-    from rmixer.workload import Job
+    from rmixer.workload.workload import Job
 
 
 @click.command()
@@ -51,10 +51,10 @@ def memory(
     """Predict the peak memory of MODELS (all of the registry by default), or of the jobs of a
     workload, on the CPU or a GPU, without their data and without running them. The GPU need not be
     there."""
-    from experiments.memory_table import job_facts
+    from experiments.tables.memory_table import job_facts
     from profiles.memory.job_checks import check_predictable
     from rmixer.models.registry import MODELS
-    from rmixer.workload import job_of
+    from rmixer.workload.workload import job_of
 
     if models and workload:
         raise InputError("rmixer profile memory", "", "MODELS and --workload", "one of the two")
@@ -80,7 +80,7 @@ def memory(
 def _of_workload(path: Path, device: str) -> Sequence[Job]:
     """Those of its jobs that can be predicted; of the others it is said why not."""
     from rmixer.cli.console import report
-    from rmixer.workload_file import read_workload
+    from rmixer.workload.workload_file import read_workload
 
     jobs = []
     for job in read_workload(path).jobs:
@@ -99,9 +99,7 @@ def _of_workload(path: Path, device: str) -> Sequence[Job]:
 
 
 def _on_cpu(jobs: Sequence[Job], measure: bool, as_json: bool) -> None:
-    from experiments.memory_table import MemoryRow, job_name, memory_table
-    from experiments.quantities import size
-    from profiles.door import check_data, check_machine_can
+    from experiments.tables.memory_table import MemoryRow, job_name, memory_table
     from profiles.machines import limits
     from profiles.memory.memory_measurement import (
         measure_context_bytes,
@@ -109,7 +107,9 @@ def _on_cpu(jobs: Sequence[Job], measure: bool, as_json: bool) -> None:
         measure_tensor_bytes,
     )
     from profiles.memory.memory_prediction import predict_memory
+    from profiles.profiler.door import check_data, check_machine_can
     from rmixer.cli.console import console, print_json, report
+    from rmixer.display.quantities import size
 
     core = limits.usable_cores()[0]
     rows = []
@@ -140,11 +140,11 @@ def _on_cpu(jobs: Sequence[Job], measure: bool, as_json: bool) -> None:
 
 
 def _on_gpu(jobs: Sequence[Job], machine: str | None, as_json: bool) -> None:
-    from experiments.gpu_memory_table import GpuMemoryRow, gpu_memory_table
-    from experiments.memory_table import job_name
+    from experiments.tables.gpu_memory_table import GpuMemoryRow, gpu_memory_table
+    from experiments.tables.memory_table import job_name
     from profiles.memory.gpu_memory_prediction import predict_gpu_memory
     from profiles.memory.known_gpu import known_gpu
-    from profiles.store import Store
+    from profiles.stored.store import Store
     from rmixer.cli.console import console, print_json, report
 
     gpu = known_gpu(Store(), machine)

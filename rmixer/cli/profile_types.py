@@ -10,14 +10,14 @@ import click
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def types(machine: str | None, as_json: bool) -> None:
     """Job type and utilisation of every profile, beside what RMixer takes as given."""
-    from experiments.job_types import type_rows, types_table
-    from profiles.disturbance import report_disturbed
-    from profiles.provenance import report_provenance
-    from profiles.store import Store
+    from experiments.tables.job_types import type_rows, types_table
+    from profiles.assembling.disturbance import report_disturbed
+    from profiles.stored.provenance import report_provenance
+    from profiles.stored.store import Store
     from rmixer.cli.console import console, print_json, report
-    from rmixer.cost_identity import is_present
     from rmixer.errors import InputError
     from rmixer.models.registry import MODELS
+    from rmixer.workload.cost_identity import is_present
 
     store = Store()
     known = store.machine(machine) if machine else store.this_machine(report)

@@ -8,11 +8,11 @@ from collections.abc import Iterator
 
 from rich.progress import Progress, TaskID
 
-from executor.observer import Observer
-from experiments.pipeline import Voice
+from executor.supervision.observer import Observer
+from experiments.stages.pipeline import Voice
 from rmixer.cli.bars import bar, progress_bars
 from rmixer.cli.console import report
-from rmixer.cluster import Booking
+from rmixer.scheduling.cluster import Booking
 
 
 def voice() -> Voice:

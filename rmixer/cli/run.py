@@ -39,13 +39,13 @@ def command(
 ) -> None:
     """Profile what is missing, sweep policies in simulation, train by the best schedule, and
     compare prediction and measurement. Stages that are done already are skipped."""
-    from rmixer.admission import check_executable
+    from rmixer.scheduling.admission import check_executable
 
     jobs = trained_workload(workload, settings)
     check_executable(jobs)
 
-    from experiments import pipeline
-    from profiles.store import Store
+    from experiments.stages import pipeline
+    from profiles.stored.store import Store
     from rmixer.cli.presenting import check_max_error, present_comparison, present_plan
     from rmixer.cli.progress import voice
 

@@ -44,14 +44,14 @@ def command(
     jobs = shrunk_workload(workload, settings)
     chosen = make_policy(policy, jobs.seed)
 
-    from experiments.inputs import choose_layout, inputs_of
-    from experiments.prediction import simulate_policy
-    from experiments.run_folder import RunFolder
-    from profiles.store import Store
-    from rmixer.admission import check_memory
+    from experiments.run_files.run_folder import RunFolder
+    from experiments.stages.inputs import choose_layout, inputs_of
+    from experiments.stages.prediction import simulate_policy
+    from profiles.stored.store import Store
     from rmixer.cli.console import console, print_json, report
     from rmixer.cli.presenting import present_figures
-    from rmixer.folder_lock import hold_folder
+    from rmixer.files.folder_lock import hold_folder
+    from rmixer.scheduling.admission import check_memory
 
     path = out or Path("runs") / f"{jobs.name}-{policy}"
     RunFolder.check_target(path)

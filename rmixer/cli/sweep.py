@@ -39,17 +39,17 @@ def command(
     slot_counts = whole_numbers(slots, "--slots", 1024)
     jobs = shrunk_workload(workload, settings)
 
-    from experiments.inputs import inputs_of
-    from experiments.pipeline import write_sweep
-    from experiments.prediction import step_times_for
-    from experiments.run_folder import RunFolder
-    from experiments.sweep import sweep
-    from experiments.sweep_table import sweep_table
-    from profiles.store import Store
+    from experiments.run_files.run_folder import RunFolder
+    from experiments.stages.inputs import inputs_of
+    from experiments.stages.pipeline import write_sweep
+    from experiments.stages.prediction import step_times_for
+    from experiments.stages.sweep import sweep
+    from experiments.tables.sweep_table import sweep_table
+    from profiles.stored.store import Store
     from rmixer.cli.bars import bar
     from rmixer.cli.console import console, print_json, report
     from rmixer.cli.presenting import present_figures, present_saving
-    from rmixer.folder_lock import hold_folder
+    from rmixer.files.folder_lock import hold_folder
 
     path = out or Path("runs") / f"{jobs.name}-sweep"
     RunFolder.check_target(path)

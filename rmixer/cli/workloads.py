@@ -11,9 +11,9 @@ from pathlib import Path
 
 import click
 
-from rmixer.shrinking import parse_shrinking
-from rmixer.workload import Job, Workload
-from rmixer.workload_file import read_workload
+from rmixer.workload.shrinking import parse_shrinking
+from rmixer.workload.workload import Job, Workload
+from rmixer.workload.workload_file import read_workload
 
 shrinking_option = click.option(
     "--set",
@@ -35,7 +35,7 @@ def shrunk_workload(path: Path, settings: tuple[str, ...]) -> Workload:
 def trained_workload(path: Path, settings: tuple[str, ...]) -> Workload:
     """The same, to be trained on this machine: raises :class:`InputError` also for all jobs that it
     cannot train."""
-    from profiles.door import check_jobs
+    from profiles.profiler.door import check_jobs
 
     workload = _shrunk(path, settings)
     check_jobs(workload.jobs)

@@ -18,7 +18,7 @@ from rmixer.data.block_journal import WrittenBlock, add_to_journal, read_journal
 from rmixer.data.dataset import ParsedColumns
 from rmixer.data.kept_blocks import BlockFacts
 from rmixer.errors import InputError
-from rmixer.files import write_json
+from rmixer.files.typed_files import write_json
 
 JOURNAL = "written_blocks.jsonl"
 _CHECKPOINT_BYTES = 128 << 20

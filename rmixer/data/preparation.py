@@ -9,7 +9,7 @@ from pathlib import Path
 from rmixer.data.malformed import MalformedLine
 from rmixer.data.unfinished import SUFFIX, is_being_made
 from rmixer.errors import InputError
-from rmixer.files import load_json, parse
+from rmixer.files.typed_files import load_json, parse
 
 PREPARATION = "preparation.json"
 

@@ -9,16 +9,15 @@ from functools import cache
 from pathlib import Path
 
 from rmixer.data.arrays import Arrays, read_arrays
-from rmixer.data.making import Making, make_from_files, make_twin
+from rmixer.data.make_dataset import Making, make_from_files, make_twin
 from rmixer.data.malformed import Limits, check_malformed
 from rmixer.data.preparation import Source, read_preparation
-from rmixer.data.registry import dataset_entry
+from rmixer.data.registry import SYNTHETIC, dataset_entry
 from rmixer.data.unfinished import finish, making
 from rmixer.errors import InputError, RunFailed
-from rmixer.files import content_hash
-from rmixer.home import home
-from rmixer.sources import imported_sources
-from rmixer.workload import SYNTHETIC
+from rmixer.files.home import home
+from rmixer.files.typed_files import content_hash
+from rmixer.user_code.sources import imported_sources
 
 _FORMAT = 1
 """Of the files in a prepared folder."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rmixer.data.criteo_terabyte_shapes import (
     MULTI_HOT,
@@ -12,9 +12,14 @@ from rmixer.data.criteo_terabyte_shapes import (
     ROWS_40M,
     ROWS_MULTI_HOT,
 )
-from rmixer.data.dataset import DataSet
 from rmixer.data.deeprecsys_shapes import SHAPES
 from rmixer.errors import InputError, choice
+
+if TYPE_CHECKING:
+    from rmixer.data.dataset import DataSet
+
+SYNTHETIC = "synthetic"
+"""The ``data`` of a job that trains on data made up in the shape of the real."""
 
 
 @dataclass(frozen=True)

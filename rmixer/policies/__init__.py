@@ -1,15 +1,9 @@
 """Scheduling policies, one a file; the same object decides in simulation and for real."""
 
-from rmixer.policies.base import Policy
 from rmixer.policies.registry import POLICIES, make_policy
-from rmixer.policies.view import (
-    ClusterView,
-    DeviceCost,
-    DeviceView,
-    Dispatch,
-    JobView,
-    Resident,
-)
+from rmixer.profile.device_cost import DeviceCost
+from rmixer.scheduling.policy import Policy
+from rmixer.scheduling.view import ClusterView, DeviceView, Dispatch, JobView, Resident
 
 __all__ = [
     "POLICIES",

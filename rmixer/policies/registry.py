@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from rmixer.errors import InputError, choice
-from rmixer.policies.all_at_once import AllAtOnce
-from rmixer.policies.base import Policy
-from rmixer.policies.device_rules import DEVICE_RULES
-from rmixer.policies.dy_rand import DyRand
-from rmixer.policies.dy_sequ import DySequ
-from rmixer.policies.dy_type import DyType
-from rmixer.policies.dynamic import Dynamic
-from rmixer.policies.sequential import Sequential
+from rmixer.policies.baselines.all_at_once import AllAtOnce
+from rmixer.policies.baselines.sequential import Sequential
+from rmixer.policies.rmixer.device_rules import DEVICE_RULES
+from rmixer.policies.rmixer.dy_rand import DyRand
+from rmixer.policies.rmixer.dy_sequ import DySequ
+from rmixer.policies.rmixer.dy_type import DyType
+from rmixer.policies.rmixer.dynamic import Dynamic
+from rmixer.scheduling.policy import Policy
 
 POLICIES: dict[str, type[Policy]] = {
     policy.name: policy for policy in (Sequential, AllAtOnce, DySequ, DyRand, DyType)

@@ -11,6 +11,7 @@ from dataclasses import replace
 import numpy as np
 import torch
 
+from rmixer.data.registry import SYNTHETIC
 from rmixer.errors import RunFailed
 from rmixer.testing.failures import (
     CheckFailed,
@@ -26,7 +27,7 @@ from rmixer.testing.training_check import check_batch, train
 from rmixer.training.own_build import Build
 from rmixer.training.own_step import OwnStep
 from rmixer.training.user_code import UserCodeFailed, users_frames
-from rmixer.workload import OWN_LR, OWN_OPTIMIZER, SYNTHETIC, Job
+from rmixer.workload.workload import OWN_LR, OWN_OPTIMIZER, Job
 
 _MEMORY_STEPS = 4
 _HELD_OUT_BATCHES = 2

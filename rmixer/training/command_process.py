@@ -13,10 +13,10 @@ from pathlib import Path
 from types import TracebackType
 
 import rmixer.step_hook
-from rmixer.command import Command
 from rmixer.training.process import training_environment
 from rmixer.training.process_tree import ProcessTree
 from rmixer.training.step_events import StepEvents, step_ends
+from rmixer.user_code.command import Command
 
 INTERRUPT_GRACE_S, TERMINATE_GRACE_S, LEFT_GRACE_S = 5.0, 3.0, 1.0
 SAMPLE_S = 0.25

@@ -5,7 +5,7 @@ from __future__ import annotations
 from rmixer.training.own_build import load_build
 from rmixer.training.own_step import OwnStep
 from rmixer.training.step import TrainingStep
-from rmixer.workload import Job
+from rmixer.workload.workload import Job
 
 Step = TrainingStep | OwnStep
 

@@ -17,9 +17,9 @@ from torch import nn
 
 from rmixer.errors import RunFailed
 from rmixer.own_model import OwnModel
-from rmixer.own_module import own_sources, source_hash
 from rmixer.training.user_code import UserCode
-from rmixer.workload import Job
+from rmixer.user_code.own_module import own_sources, source_hash
+from rmixer.workload.workload import Job
 
 Build = Callable[[Job], OwnModel]
 

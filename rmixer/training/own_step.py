@@ -12,11 +12,11 @@ from torch import Tensor
 
 from rmixer.errors import RunFailed
 from rmixer.models.metrics import auc
-from rmixer.precision import check_precision
 from rmixer.training.nested import moved, stored_bytes, tensors_in
 from rmixer.training.own_build import Build, build_own_model, optimizers_of
+from rmixer.training.precision import check_precision
 from rmixer.training.user_code import UserCode
-from rmixer.workload import Job
+from rmixer.workload.workload import Job
 
 _END = object()
 

@@ -13,12 +13,12 @@ from torch import Tensor
 from rmixer.data.batches import Batches
 from rmixer.data.prepare import open_dataset
 from rmixer.models.dropout import seed_dropout
-from rmixer.precision import check_precision
 from rmixer.training.bag_gradients import step_bags
 from rmixer.training.dense_optimizers import make_dense_optimizer
+from rmixer.training.precision import check_precision
 from rmixer.training.row_groups import RowGroups, group_rows
 from rmixer.training.row_optimizers import make_row_optimizer
-from rmixer.workload import Job
+from rmixer.workload.workload import Job
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from rmixer.errors import RunFailed
 from rmixer.training.loss_watch import LossWatch
 from rmixer.training.memory import children_bytes, peak_resident_bytes, reset_peak
 from rmixer.training.worker import Channel
-from rmixer.workload import Job
+from rmixer.workload.workload import Job
 
 WARMUP_STEPS = 3
 EVALUATION_BATCHES = 20

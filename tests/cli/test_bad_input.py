@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 from calling import call, refused
 
-from profiles.memory import feasible
-from profiles.store import Store
+from profiles.profiler import feasible
+from profiles.stored.store import Store
 from rmixer.errors import InputError
-from rmixer.schedule import read_schedule
-from rmixer.workload_file import read_workload
-from sim.made_up import make_machine, make_operator, make_profile, make_step
+from rmixer.scheduling.schedule import read_schedule
+from rmixer.testing.made_up import make_machine, make_operator, make_profile, make_step
+from rmixer.workload.workload_file import read_workload
 
 WORKLOAD = "jobs:\n  - {model: criteo_dlrm, steps: 10}\n"
 

@@ -10,8 +10,8 @@ import pytest
 from calling import call, refused
 
 from profiles.machines import limits
-from profiles.store import Store
-from sim.made_up import make_machine, make_operator, make_profile
+from profiles.stored.store import Store
+from rmixer.testing.made_up import make_machine, make_operator, make_profile
 
 ROOT = Path(__file__).resolve().parents[2]
 EXAMPLE = ROOT / "experiments" / "examples" / "command_job"

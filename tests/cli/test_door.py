@@ -9,17 +9,17 @@ from typing import Any
 import pytest
 from calling import call, refused
 
-from profiles import store as profile_store
 from profiles.machines import limits
-from profiles.store import Store
-from rmixer.cost_identity import cost_identity
+from profiles.stored import store as profile_store
+from profiles.stored.store import Store
 from rmixer.errors import InputError
-from rmixer.home import home
-from rmixer.layout import even_layout
+from rmixer.files.home import home
 from rmixer.policies import make_policy
-from rmixer.schedule import schedule_of, write_schedule
-from rmixer.workload_file import read_workload
-from sim.made_up import make_machine, make_operator, make_profile, make_step
+from rmixer.scheduling.layout import even_layout
+from rmixer.scheduling.schedule import schedule_of, write_schedule
+from rmixer.testing.made_up import make_machine, make_operator, make_profile, make_step
+from rmixer.workload.cost_identity import cost_identity
+from rmixer.workload.workload_file import read_workload
 
 HERE = ("run", "run --plan", "profile run", "execute policy", "execute schedule")
 """What trains, or is to train, on this machine."""
@@ -35,7 +35,7 @@ def nothing_is_measured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
 
     monkeypatch.setenv("RMIXER_HOME", str(tmp_path / "home"))
     monkeypatch.setattr(profile_store, "measure_machine", measured)
-    monkeypatch.setattr("rmixer.precision.cpu_has_bf16", lambda: False)
+    monkeypatch.setattr("rmixer.training.precision.cpu_has_bf16", lambda: False)
     monkeypatch.chdir(tmp_path)
 
 

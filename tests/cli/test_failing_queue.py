@@ -12,19 +12,20 @@ from typing import Any
 import pytest
 from calling import Ended, call
 
-from experiments import profiling_plan
-from experiments.run_folder import RunFolder
-from profiles import door, profiler
+from experiments.run_files.run_folder import RunFolder
+from experiments.stages import profiling as profiling_plan
 from profiles.machines import limits
-from profiles.store import Store
-from rmixer.cost_identity import cost_identity
+from profiles.profiler import door
+from profiles.profiler import profile_jobs as profiler
+from profiles.stored.store import Store
 from rmixer.errors import RunFailed
-from rmixer.profile import ModelProfile
-from rmixer.schedule import read_schedule
+from rmixer.profile.profile import ModelProfile
+from rmixer.scheduling.schedule import read_schedule
+from rmixer.testing.made_up import make_machine, make_operator, make_profile, make_step
 from rmixer.training.process import TaskFailed
-from rmixer.workload import Job
-from rmixer.workload_file import read_workload
-from sim.made_up import make_machine, make_operator, make_profile, make_step
+from rmixer.workload.cost_identity import cost_identity
+from rmixer.workload.workload import Job
+from rmixer.workload.workload_file import read_workload
 
 NET = """
 import torch

@@ -99,7 +99,7 @@ def test_a_workload_has_optimizers_and_precisions(
     mixed: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     own = {"fp32": 100 << 20, "bf16": 200 << 20}
-    monkeypatch.setattr("rmixer.precision.cpu_has_bf16", lambda: True)
+    monkeypatch.setattr("rmixer.training.precision.cpu_has_bf16", lambda: True)
     monkeypatch.setattr(memory_measurement, "measure_context_bytes", lambda _, kind: own[kind])
     ended = call(capsys, "profile", "memory", "--workload", str(mixed), "--json")
     adagrad, sgd, mixed_precision = json.loads(ended.out)

@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 from calling import call, refused
 
-from profiles import provenance
-from profiles.store import Store
-from rmixer.profile import ModelProfile
-from sim.made_up import make_machine, make_operator, make_profile, make_step
+from profiles.stored import provenance
+from profiles.stored.store import Store
+from rmixer.profile.profile import ModelProfile
+from rmixer.testing.made_up import make_machine, make_operator, make_profile, make_step
 
 
 @pytest.fixture(autouse=True)

@@ -13,12 +13,12 @@ import pytest
 import torch
 from calling import call
 
-from experiments import profiling_plan
+from experiments.stages import profiling as profiling_plan
 from profiles.machines import limits
-from profiles.rounds import Plan
-from profiles.store import Store
-from rmixer.timeline import Timeline
-from sim.made_up import make_machine
+from profiles.measurements.rounds import Plan
+from profiles.stored.store import Store
+from rmixer.run_record.timeline import Timeline
+from rmixer.testing.made_up import make_machine
 
 WORKLOAD = """
 name: tiny

@@ -25,15 +25,14 @@ from numbers_data import KILL_AT, PARSED, Numbers, numbers, write_numbers
 from rmixer.data.array_writer import ArrayWriter
 from rmixer.data.arrays import Chunks
 from rmixer.data.block_pool import BlockPool
-from rmixer.data.making import Making
+from rmixer.data.make_dataset import Making
 from rmixer.data.malformed import Limits
 from rmixer.data.preparation import prepared_folders, read_preparation
 from rmixer.data.prepare import decisive_sources, open_dataset, prepare
 from rmixer.data.raw_blocks import raw_blocks
-from rmixer.data.registry import DATASETS
+from rmixer.data.registry import DATASETS, SYNTHETIC
 from rmixer.data.unfinished import finish, making
 from rmixer.errors import InputError, RunFailed
-from rmixer.workload import SYNTHETIC
 
 SMALL_BLOCKS = Making(workers=2, block_bytes=3000)
 LINES = 3000
@@ -137,7 +136,7 @@ def call_in_a_process(name: str, raw: Path, before: str = "", **environment: str
     """A program that prepares in small blocks, as another process."""
     code = (
         "from pathlib import Path; import numbers_data; from rmixer.data import registry, prepare\n"
-        "from rmixer.data import array_writer; from rmixer.data.making import Making\n"
+        "from rmixer.data import array_writer; from rmixer.data.make_dataset import Making\n"
         f"registry.DATASETS[{name!r}] = numbers_data.numbers({name!r}, **{SETTINGS[name]})\n"
         f"{before}\n"
         f"prepare.prepare({name!r}, {str(raw)!r}, Making(workers=2, block_bytes=3000))\n"

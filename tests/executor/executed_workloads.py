@@ -6,16 +6,16 @@ import dataclasses
 from pathlib import Path
 from typing import Any
 
-from executor.observer import Observer
-from executor.supervisor import ExecutedRun, Supervisor
+from executor.supervision.observer import Observer
+from executor.supervision.supervisor import ExecutedRun, Supervisor
 from profiles.machines import limits
-from rmixer.cost_identity import cost_identity
-from rmixer.layout import Layout, even_layout
-from rmixer.machine import Machine
+from rmixer.hardware.machine import Machine
 from rmixer.policies import Policy, make_policy
-from rmixer.profile import ModelProfile
-from rmixer.workload import Job, Workload, job_of
-from sim.made_up import make_machine, make_operator, make_profile, make_step
+from rmixer.profile.profile import ModelProfile
+from rmixer.scheduling.layout import Layout, even_layout
+from rmixer.testing.made_up import make_machine, make_operator, make_profile, make_step
+from rmixer.workload.cost_identity import cost_identity
+from rmixer.workload.workload import Job, Workload, job_of
 
 MIB = 1 << 20
 

@@ -12,11 +12,11 @@ import pytest
 import torch
 from executed_workloads import MIB, execute, tiny
 
-from executor.observer import Observer
-from executor.supervisor import ExecutedRun
-from rmixer.cluster import Booking
+from executor.supervision.observer import Observer
+from executor.supervision.supervisor import ExecutedRun
 from rmixer.data.prepare import prepare
-from rmixer.timeline import Interval
+from rmixer.run_record.timeline import Interval
+from rmixer.scheduling.cluster import Booking
 from rmixer.training.step import TrainingStep
 
 ARRIVAL_S = 1.0

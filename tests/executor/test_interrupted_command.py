@@ -19,11 +19,11 @@ import psutil
 import pytest
 from executed_workloads import profile_of, this_machine
 
-from profiles.store import Store
+from profiles.stored.store import Store
 from rmixer.data.prepare import prepare
-from rmixer.home import home
-from rmixer.timeline import Timeline
-from rmixer.workload_file import read_workload
+from rmixer.files.home import home
+from rmixer.run_record.timeline import Timeline
+from rmixer.workload.workload_file import read_workload
 
 _PATIENCE_S = 300
 """With an idle core all is over within seconds; tests share theirs, and nobody waits for longer

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from executor.interrupts import Interrupts
+from executor.supervision.interrupts import Interrupts
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 

@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 from executed_workloads import execute, this_machine, tiny
 
-from executor.observer import Observer
-from executor.supervisor import ExecutedRun
+from executor.supervision.observer import Observer
+from executor.supervision.supervisor import ExecutedRun
 from rmixer.data.prepare import prepare
-from rmixer.layout import even_layout
-from rmixer.summary import JobSummary, read_summary, write_summary
-from rmixer.workload_file import read_workload
+from rmixer.run_record.run_summary import JobSummary, read_summary, write_summary
+from rmixer.scheduling.layout import even_layout
+from rmixer.workload.workload_file import read_workload
 
 NET = """
 import itertools

@@ -12,13 +12,13 @@ import psutil
 import pytest
 from executed_workloads import execute, this_machine, tiny
 
-from executor.observer import Observer
-from executor.supervisor import ExecutedRun
+from executor.supervision.observer import Observer
+from executor.supervision.supervisor import ExecutedRun
 from rmixer.data.prepare import prepare
 from rmixer.errors import RunFailed
-from rmixer.policies.all_at_once import AllAtOnce
-from rmixer.policies.sequential import Sequential
-from rmixer.policies.view import ClusterView, Dispatch
+from rmixer.policies.baselines.all_at_once import AllAtOnce
+from rmixer.policies.baselines.sequential import Sequential
+from rmixer.scheduling.view import ClusterView, Dispatch
 from rmixer.training.train_job import unfinished
 
 LONG = 10**6

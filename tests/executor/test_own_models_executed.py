@@ -8,11 +8,11 @@ import pytest
 import torch
 from executed_workloads import execute, this_machine, tiny
 
-from executor.observer import Observer
-from executor.supervisor import ExecutedRun
+from executor.supervision.observer import Observer
+from executor.supervision.supervisor import ExecutedRun
 from rmixer.data.prepare import prepare
-from rmixer.layout import even_layout
-from rmixer.workload_file import read_workload
+from rmixer.scheduling.layout import even_layout
+from rmixer.workload.workload_file import read_workload
 
 GOOD = """
 import torch

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 from executed_workloads import execute, this_machine, tiny
 
-from executor.pool import WorkerPool
+from executor.workers.pool import WorkerPool
 from rmixer.data.prepare import prepare
 from rmixer.errors import RunFailed
-from rmixer.layout import DeviceSlots, Layout
+from rmixer.scheduling.layout import DeviceSlots, Layout
 from rmixer.training.process import WorkerProcess
 
 PLACE = ("cpu:0", 0)

@@ -6,13 +6,13 @@ import random
 from collections.abc import Sequence
 from dataclasses import replace
 
-from experiments.sweep_row import SweepRow
-from rmixer.cost_identity import CostIdentity
-from rmixer.fingerprint import Fingerprint
-from rmixer.operator_cost import OperatorCost
-from rmixer.profile import MemoryCost, ModelProfile, StepCost
-from rmixer.summary import DeviceSummary, JobSummary, RunSummary
-from rmixer.timeline import Interval, Timeline
+from experiments.run_files.sweep_file import SweepRow
+from rmixer.hardware.fingerprint import Fingerprint
+from rmixer.operators.operator_cost import OperatorCost
+from rmixer.profile.profile import MemoryCost, ModelProfile, StepCost
+from rmixer.run_record.run_summary import DeviceSummary, JobSummary, RunSummary
+from rmixer.run_record.timeline import Interval, Timeline
+from rmixer.workload.cost_identity import CostIdentity
 
 GIB = 2**30
 MODELS = ("criteo_dlrm", "criteo_deepfm", "amazon_din")

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from experiments.bench.batch_sizes import compared, families, present
-from rmixer.profile import ModelProfile
-from sim.made_up import make_machine, make_operator, make_profile, make_step
+from rmixer.profile.profile import ModelProfile
+from rmixer.testing.made_up import make_machine, make_operator, make_profile, make_step
 
 
 def profile(batch: int, mean_us: float, model: str = "criteo_dlrm") -> ModelProfile:

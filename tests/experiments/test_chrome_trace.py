@@ -13,8 +13,8 @@ from fake_runs import job_names, packed_run
 from hypothesis import given
 from hypothesis import strategies as st
 
-from experiments.trace import to_trace, write_trace
-from rmixer.timeline import Interval, Timeline
+from experiments.run_files.chrome_trace import to_trace, write_trace
+from rmixer.run_record.timeline import Interval, Timeline
 
 Event = dict[str, Any]
 

@@ -7,9 +7,9 @@ import pytest
 
 from experiments.bench import closure_noise
 from experiments.bench.closure_noise import STRETCHES, drawn, present
-from profiles.counted_rounds import Blocks
-from profiles.trace_reading import Called
-from rmixer.workload import job_of
+from profiles.measurements.blocks import Blocks
+from profiles.traces.profiler_events import Called
+from rmixer.workload.workload import job_of
 
 DRAWS = 40
 

@@ -9,8 +9,8 @@ from fake_runs import GIB, fail, job, summary
 from hypothesis import given
 from hypothesis import strategies as st
 
-from experiments.compare import compare, relative_error
-from experiments.verdict import Goals
+from experiments.validation.compare import compare, relative_error
+from experiments.validation.verdict import Goals
 from rmixer.errors import InputError
 
 # Two jobs; predicted over measured: steps 4.4/4 and 9/10, completions 9/10 and 22/20.

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from fake_runs import job_names, packed_run
 
-from experiments.compare import compare
-from experiments.comparison import Comparison, read_comparison, write_comparison
+from experiments.validation.compare import compare
+from experiments.validation.comparison import Comparison, read_comparison, write_comparison
 from rmixer.errors import InputError
 
 

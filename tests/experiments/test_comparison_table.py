@@ -7,9 +7,9 @@ from dataclasses import replace
 from fake_runs import fail, job_names, packed_run, summary
 from rich.console import Console
 
-from experiments.compare import compare
-from experiments.comparison import Comparison
-from experiments.table import print_comparison
+from experiments.tables.comparison_table import print_comparison
+from experiments.validation.compare import compare
+from experiments.validation.comparison import Comparison
 
 NAMES = job_names(6)
 PREDICTED, _ = packed_run(NAMES, 2, run="predicted")

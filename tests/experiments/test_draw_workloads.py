@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from experiments.draw_workloads import draw, written
-from rmixer.workload_file import read_workload
+from experiments.tools.draw_workloads import draw, written
+from rmixer.workload.workload_file import read_workload
 
 MODELS = (
     "criteo_dlrm",

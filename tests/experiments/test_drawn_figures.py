@@ -8,14 +8,21 @@ from pathlib import Path
 
 import pytest
 
-from experiments import drawn_figures, run_figures
-from experiments.drawn_figures import figures_of
-from experiments.run_folder import RunFolder
-from profiles.store import Store
-from rmixer.cost_identity import cost_identity
-from rmixer.files import write_json
-from rmixer.profile import ModelProfile
-from sim.made_up import make_job, make_machine, make_operator, make_profile, make_workload
+from experiments.figures import run_figures
+from experiments.run_files.run_folder import RunFolder
+from experiments.stages import drawn_figures
+from experiments.stages.drawn_figures import figures_of
+from profiles.stored.store import Store
+from rmixer.files.typed_files import write_json
+from rmixer.profile.profile import ModelProfile
+from rmixer.testing.made_up import (
+    make_job,
+    make_machine,
+    make_operator,
+    make_profile,
+    make_workload,
+)
+from rmixer.workload.cost_identity import cost_identity
 
 JOB = make_job("a", "criteo_dlrm", batch=32)
 MACHINE = make_machine()
@@ -29,7 +36,7 @@ class Artist:
         self.failing: list[str] = []
 
     def draw(self, folder: RunFolder) -> tuple[list[Path], list[str]]:
-        """As :func:`experiments.run_figures.draw_run`."""
+        """As :func:`experiments.figures.run_figures.draw_run`."""
         self.times += 1
         paths = [folder.path / "figures" / f"{name}.png" for name in ("schedule", "policies")]
         for path in paths:

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 
 from experiments.figures import draw_gantt, gantt_data
 from experiments.figures.gantt import Bar
-from rmixer.timeline import Interval, Timeline
+from rmixer.run_record.timeline import Interval, Timeline
 
 
 def interval(

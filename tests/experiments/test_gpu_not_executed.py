@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from experiments.inputs import executed_inputs, inputs_of
-from experiments.pipeline import Voice, plan
-from profiles.store import Store
-from sim.made_up import (
+from experiments.stages.inputs import executed_inputs, inputs_of
+from experiments.stages.pipeline import Voice, plan
+from profiles.stored.store import Store
+from rmixer.testing.made_up import (
     make_job,
     make_machine,
     make_operator,

@@ -7,8 +7,8 @@ from dataclasses import replace
 import pytest
 from rich.console import Console
 
-from experiments.imported_table import host_gaps, imported_table, lane_shares
-from rmixer.imported_profile import ImportedOperator, ImportedProfile
+from experiments.tables.imported_table import host_gaps, imported_table, lane_shares
+from rmixer.imported.imported_profile import ImportedOperator, ImportedProfile
 
 COPY = ImportedOperator(
     index=0,

@@ -6,9 +6,9 @@ import pytest
 from fake_runs import fail, job, job_names, packed_run, summary
 from matplotlib.figure import Figure
 
-from experiments.compare import compare
-from experiments.comparison import Comparison
 from experiments.figures import draw_job_errors, job_error_data
+from experiments.validation.compare import compare
+from experiments.validation.comparison import Comparison
 
 
 def comparison(jobs: int, *, repeated: bool = True, failed: bool = False) -> Comparison:

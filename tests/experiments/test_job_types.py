@@ -8,11 +8,11 @@ import pytest
 from fake_runs import profile
 from rich.console import Console
 
-from experiments.job_types import agreement, type_rows, types_table
-from experiments.rmixer_constants import RMIXER_CONSTANTS
+from experiments.tables.job_types import agreement, type_rows, types_table
+from experiments.tables.rmixer_constants import RMIXER_CONSTANTS
 from rmixer.models.registry import MODELS
-from rmixer.profile import JobType, ModelProfile
-from sim.made_up import make_machine, make_profile
+from rmixer.profile.profile import JobType, ModelProfile
+from rmixer.testing.made_up import make_machine, make_profile
 
 
 def found(model: str, job_type: JobType, utilisation: float, batch: int = 256) -> ModelProfile:

@@ -8,10 +8,10 @@ import pytest
 from fake_runs import job, summary
 from rich.console import Console
 
-from experiments.compare import compare
-from experiments.machine_drift import exchange_drift
-from experiments.table import summary_table
-from rmixer.summary import RunSummary
+from experiments.tables.comparison_table import summary_table
+from experiments.validation.compare import compare
+from experiments.validation.machine_drift import exchange_drift
+from rmixer.run_record.run_summary import RunSummary
 
 
 def run(name: str, *exchanges_us: float | None) -> RunSummary:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from experiments.memory_table import MemoryRow, summary
+from experiments.tables.memory_table import MemoryRow, summary
 from profiles.memory.memory_prediction import PredictedMemory
-from rmixer.workload import job_of
+from rmixer.workload.workload import job_of
 
 PREDICTED = PredictedMemory(40, 10, 20, 20, 10, heap_bytes=150, data_bytes=50)
 

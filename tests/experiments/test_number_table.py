@@ -8,7 +8,7 @@ import pytest
 from rich import box
 from rich.console import Console
 
-from rmixer.tables import NumberTable
+from rmixer.display.tables import NumberTable
 
 COLUMNS = ("parameters", "gradients", "optimizer", "activations", "input", "tensors", "worker")
 VALUES = ("62.9 MiB", "2.22 MiB", "126 MiB", "3.61 MiB", "66.0 KiB", "194 MiB", "521 MiB")

@@ -7,13 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from experiments.inputs import Inputs, inputs_of
-from profiles.store import Store
-from rmixer.cost_identity import cost_identity
+from experiments.stages.inputs import Inputs, inputs_of
+from profiles.stored.store import Store
 from rmixer.errors import InputError
-from rmixer.machine import Machine
-from rmixer.profile import ModelProfile
-from sim.made_up import (
+from rmixer.hardware.machine import Machine
+from rmixer.profile.profile import ModelProfile
+from rmixer.testing.made_up import (
     make_job,
     make_machine,
     make_operator,
@@ -21,6 +20,7 @@ from sim.made_up import (
     make_step,
     make_workload,
 )
+from rmixer.workload.cost_identity import cost_identity
 
 JOB = make_job(batch=256)
 IDENTITY = cost_identity(JOB)

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 from fake_runs import profile
 
-from experiments.operator_class import operator_class
+from experiments.operators.operator_class import operator_class
 
 COST = profile(threads=(1,)).operators[0]
 

@@ -7,7 +7,7 @@ from fake_runs import SWEEP
 from matplotlib.figure import Figure
 
 from experiments.figures import draw_policies, policies_data
-from experiments.sweep_row import SweepRow
+from experiments.run_files.sweep_file import SweepRow
 
 MANY = [SweepRow("dyType", slots, 1, makespan_s=float(slots)) for slots in range(1, 41)]
 MANY += [

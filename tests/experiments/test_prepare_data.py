@@ -6,10 +6,10 @@ from dataclasses import replace
 
 import pytest
 
-from experiments.execution import prepare_data
+from experiments.stages.execution import prepare_data
 from rmixer.data.prepare import open_dataset
 from rmixer.errors import InputError
-from rmixer.workload import Workload, job_of
+from rmixer.workload.workload import Workload, job_of
 
 
 @pytest.mark.usefixtures("rmixer_home")

@@ -9,15 +9,15 @@ from typing import Any
 
 import pytest
 
-from experiments.profiling_plan import Part, ProfilingPlan, plan_profiling, profile_missing
-from profiles import profiler
-from profiles.rounds import Plan
-from profiles.store import Store
+from experiments.stages.profiling import Part, ProfilingPlan, plan_profiling, profile_missing
+from profiles.measurements.rounds import Plan
+from profiles.profiler import profile_jobs as profiler
+from profiles.stored.store import Store
 from rmixer.errors import InputError, RunFailed
-from rmixer.fingerprint import take_fingerprint
-from rmixer.profile import ModelProfile
-from rmixer.workload import Job, Workload
-from sim.made_up import make_job, make_machine, make_operator, make_profile, make_step
+from rmixer.hardware.fingerprint import take_fingerprint
+from rmixer.profile.profile import ModelProfile
+from rmixer.testing.made_up import make_job, make_machine, make_operator, make_profile, make_step
+from rmixer.workload.workload import Job, Workload
 
 
 def test_those_after_it_are_profiled_and_kept_and_the_call_fails(

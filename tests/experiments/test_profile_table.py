@@ -8,8 +8,8 @@ import pytest
 from fake_runs import OPERATORS, profile
 from rich.console import Console
 
-from experiments.operator_shares import operator_shares
-from experiments.profile_table import profile_table
+from experiments.operators.operator_shares import operator_shares
+from experiments.tables.profile_table import profile_table
 
 
 def test_shares_of_all_operators_and_gaps_sum_to_one() -> None:

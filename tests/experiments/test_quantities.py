@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from experiments.quantities import count, milliseconds, percent, seconds, signed_percent, size
+from rmixer.display.quantities import count, milliseconds, percent, seconds, signed_percent, size
 
 
 @pytest.mark.parametrize(

@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from experiments.record_machine import record
-from profiles.store import Store
-from rmixer.cost_identity import cost_identity
+from experiments.tools.record_machine import record
+from profiles.stored.store import Store
 from rmixer.errors import InputError
-from rmixer.profile import ModelProfile
-from rmixer.workload import job_of
-from sim.made_up import make_machine, make_operator, make_profile
+from rmixer.profile.profile import ModelProfile
+from rmixer.testing.made_up import make_machine, make_operator, make_profile
+from rmixer.workload.cost_identity import cost_identity
+from rmixer.workload.workload import job_of
 
 
 def present() -> ModelProfile:

@@ -8,10 +8,10 @@ import pytest
 from fake_runs import profile
 
 from experiments.figures import draw_rooflines
-from experiments.roofline import rooflines
-from rmixer.machine import Gpu
-from rmixer.profile import ModelProfile
-from sim.made_up import make_machine, make_operator
+from experiments.operators.roofline import rooflines
+from rmixer.hardware.machine import Gpu
+from rmixer.profile.profile import ModelProfile
+from rmixer.testing.made_up import make_machine, make_operator
 
 # One core: 50 GFLOP/s and 10 GB/s, so a ridge at 5 FLOP/byte. Two: 100 GFLOP/s and 10 GB/s.
 MACHINE = make_machine()

@@ -6,15 +6,15 @@ from pathlib import Path
 
 import pytest
 
-from executor.observer import Observer
-from experiments.execution import execute_policy
-from experiments.inputs import Inputs
-from experiments.run_folder import RunFolder
-from rmixer.core_lock import CoreLock
-from rmixer.cost_identity import cost_identity
+from executor.supervision.observer import Observer
+from experiments.run_files.run_folder import RunFolder
+from experiments.stages.execution import execute_policy
+from experiments.stages.inputs import Inputs
 from rmixer.errors import InputError
-from rmixer.layout import DeviceSlots, Layout
-from sim.made_up import make_job, make_machine, make_profile, make_workload
+from rmixer.hardware.core_lock import CoreLock
+from rmixer.scheduling.layout import DeviceSlots, Layout
+from rmixer.testing.made_up import make_job, make_machine, make_profile, make_workload
+from rmixer.workload.cost_identity import cost_identity
 
 WORKLOAD = make_workload(make_job("a"), make_job("b"))
 MACHINE = make_machine()

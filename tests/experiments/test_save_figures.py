@@ -43,7 +43,9 @@ def test_no_display_and_no_torch_are_needed() -> None:
     """With a back end that needs a display set from outside, nothing opens one."""
     program = (
         "import sys\n"
-        "from experiments import compare, profile_table, sweep_table, table, trace\n"
+        "from experiments.tables import comparison_table, profile_table, sweep_table\n"
+        "from experiments.run_files import chrome_trace\n"
+        "from experiments.validation import compare\n"
         "from experiments.figures import draw_policies, policies_data\n"
         "draw_policies(policies_data([])).canvas.draw()\n"
         "assert 'torch' not in sys.modules\n"

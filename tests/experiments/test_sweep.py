@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from experiments.inputs import Inputs, choose_layout
-from experiments.prediction import replay
-from experiments.sweep import candidates, sweep
+from experiments.stages.inputs import Inputs, choose_layout
+from experiments.stages.prediction import replay
+from experiments.stages.sweep import candidates, sweep
 from rmixer.errors import InputError
-from rmixer.layout import DeviceSlots, Layout
 from rmixer.policies import make_policy
-from sim import OperatorLevel
-from sim.made_up import (
+from rmixer.scheduling.layout import DeviceSlots, Layout
+from rmixer.testing.made_up import (
     by_key,
     make_job,
     make_machine,
@@ -20,6 +19,7 @@ from sim.made_up import (
     make_step,
     make_workload,
 )
+from sim import OperatorLevel
 
 MACHINE = make_machine(cores=2)
 JOBS = make_workload(make_job("a"), make_job("b"), make_job("c"), make_job("d"))

@@ -5,8 +5,8 @@ from __future__ import annotations
 from fake_runs import SWEEP
 from rich.console import Console
 
-from experiments.sweep_row import SweepRow, ranked
-from experiments.sweep_table import sweep_table
+from experiments.run_files.sweep_file import SweepRow, ranked
+from experiments.tables.sweep_table import sweep_table
 
 
 def test_the_shortest_makespan_is_first_and_pruned_rows_are_last() -> None:

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from experiments.trained_table import print_trained, trained_jobs
-from rmixer.summary import JobSummary, RunSummary
-from sim.made_up import make_job, make_workload
+from experiments.tables.trained_table import print_trained, trained_jobs
+from rmixer.run_record.run_summary import JobSummary, RunSummary
+from rmixer.testing.made_up import make_job, make_workload
 
 
 def ended(name: str, model: str = "criteo_dlrm", **changes: Any) -> JobSummary:

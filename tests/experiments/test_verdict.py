@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from experiments.verdict import (
+from experiments.validation.verdict import (
     bootstrap_interval,
     executions_interval,
     judge_executions,

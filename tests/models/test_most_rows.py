@@ -8,7 +8,7 @@ from torch import Tensor
 
 from rmixer.models.registry import MODELS, model_entry
 from rmixer.training.step import TrainingStep
-from rmixer.workload import Job
+from rmixer.workload.workload import Job
 
 
 def blank(history: int, samples: int) -> dict[str, Tensor]:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from rmixer.cluster import Booking, Cluster
-from rmixer.fingerprint import Fingerprint
-from rmixer.layout import DeviceSlots, Layout
-from rmixer.machine import Gpu, Machine
+from rmixer.hardware.fingerprint import Fingerprint
+from rmixer.hardware.machine import Gpu, Machine
 from rmixer.policies import DeviceCost, Policy
-from rmixer.workload import Job
+from rmixer.scheduling.cluster import Booking, Cluster
+from rmixer.scheduling.layout import DeviceSlots, Layout
+from rmixer.workload.workload import Job
 
 MIB = 1 << 20
 CPU_MIB = 16_000

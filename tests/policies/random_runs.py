@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from fake_clock import FakeJob, machine
 from hypothesis import strategies as st
 
-from rmixer.layout import DeviceSlots, Layout
-from rmixer.machine import Machine
+from rmixer.hardware.machine import Machine
+from rmixer.scheduling.layout import DeviceSlots, Layout
 
 
 @dataclass(frozen=True)

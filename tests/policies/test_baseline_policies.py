@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from fake_clock import FakeJob, machine, order, run
 
-from rmixer.layout import DeviceSlots, Layout
 from rmixer.policies import make_policy
+from rmixer.scheduling.layout import DeviceSlots, Layout
 
 
 def test_sequential_runs_one_job_at_a_time_in_order_of_submission() -> None:

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 import pytest
 from fake_clock import MIB, FakeJob, machine, slots, submit
 
-from rmixer.cluster import Cluster
 from rmixer.errors import RunFailed
-from rmixer.layout import DeviceSlots, Layout
 from rmixer.policies import ClusterView, Dispatch, Policy, make_policy
+from rmixer.scheduling.cluster import Cluster
+from rmixer.scheduling.layout import DeviceSlots, Layout
 
 
 class Answers(Policy):

@@ -7,8 +7,8 @@ from dataclasses import replace
 import pytest
 from fake_clock import MIB, FakeJob, Start, machine, order, run, slots, submit
 
-from rmixer.cluster import Cluster
 from rmixer.policies import make_policy
+from rmixer.scheduling.cluster import Cluster
 
 ONE_SLOT = slots(cpu0=1)
 

@@ -10,12 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from random_runs import Scene, scenes
 
-from rmixer.cluster import Booking, Cluster
-from rmixer.layout import Layout
 from rmixer.policies import make_policy
-from rmixer.policies.planned import Planned
-from rmixer.schedule import Schedule, ScheduledJob, Settings, schedule_of
-from rmixer.workload import Workload
+from rmixer.policies.baselines.planned import Planned
+from rmixer.scheduling.cluster import Booking, Cluster
+from rmixer.scheduling.layout import Layout
+from rmixer.scheduling.schedule import Schedule, ScheduledJob, Settings, schedule_of
+from rmixer.workload.workload import Workload
 
 
 def schedule(layout: Layout, *rows: tuple[str, int, int]) -> Schedule:

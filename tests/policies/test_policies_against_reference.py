@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from random_runs import Scene, scenes
 from reference_policies import play
 
-from rmixer.cluster import Booking, Cluster
 from rmixer.policies import ClusterView, Dispatch, Policy, make_policy
+from rmixer.scheduling.cluster import Booking, Cluster
 
 DYNAMIC = ("dySequ", "dyRand", "dyType")
 

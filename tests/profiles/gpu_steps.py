@@ -14,8 +14,8 @@ from pathlib import Path
 
 from gpu_trace import MAIN, STEP_US, event, step, write_trace
 
-from profiles.trace_reading import INPUT_MARK, Called
 from profiles.traces.chrome_trace import read_chrome_trace
+from profiles.traces.profiler_events import INPUT_MARK, Called
 from profiles.traces.trace_events import TraceEvent
 from profiles.work.operator_formulas import OperatorWork
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import random
 
-from rmixer.profile import ModelProfile
-from sim.made_up import GIB, by_key, make_operator, make_profile, make_step
+from rmixer.profile.profile import ModelProfile
+from rmixer.testing.made_up import GIB, by_key, make_operator, make_profile, make_step
 
 MODELS = {"criteo_dlrm": 20_000.0, "criteo_deepfm": 9_000.0, "amazon_din": 3_000.0}
 

@@ -6,11 +6,19 @@ from dataclasses import replace
 
 import pytest
 
-from rmixer.admission import check_memory
-from rmixer.cost_identity import cost_identity
 from rmixer.errors import InputError
-from rmixer.layout import even_layout
-from sim.made_up import GIB, by_key, make_job, make_machine, make_profile, make_step, make_workload
+from rmixer.scheduling.admission import check_memory
+from rmixer.scheduling.layout import even_layout
+from rmixer.testing.made_up import (
+    GIB,
+    by_key,
+    make_job,
+    make_machine,
+    make_profile,
+    make_step,
+    make_workload,
+)
+from rmixer.workload.cost_identity import cost_identity
 
 WORKLOAD = make_workload(make_job("small", "amazon_din"), make_job("large", "criteo_dlrm"))
 

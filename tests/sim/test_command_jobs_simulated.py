@@ -6,13 +6,11 @@ from dataclasses import replace
 
 import pytest
 
-from rmixer.layout import DeviceSlots, Layout
 from rmixer.policies import make_policy
-from rmixer.profile import ModelProfile
-from rmixer.step_times import Member, Mix
-from rmixer.workload import Job
-from sim.cluster import Level, simulate
-from sim.made_up import (
+from rmixer.profile.profile import ModelProfile
+from rmixer.scheduling.layout import DeviceSlots, Layout
+from rmixer.scheduling.step_times import Member, Mix
+from rmixer.testing.made_up import (
     by_key,
     make_command_job,
     make_command_profile,
@@ -22,9 +20,11 @@ from sim.made_up import (
     make_step,
     make_workload,
 )
-from sim.mix import OperatorLevel
-from sim.segments import step_segments
-from sim.uncontended import SumOfOperators
+from rmixer.workload.workload import Job
+from sim.demand.segments import step_segments
+from sim.job_level.simulate import Level, simulate
+from sim.operator_level.operator_level import OperatorLevel
+from sim.simple_step_times.uncontended import SumOfOperators
 
 MODEL = make_job("model", steps=300)
 PROGRAM = make_command_job("program", steps=100)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from sim.contention import Background, HostDemand, demand_of, host_speeds, slowdown
-from sim.made_up import make_machine, make_step
+from rmixer.testing.made_up import make_machine, make_step
+from sim.demand.contention import Background, HostDemand, demand_of, host_speeds, slowdown
 
 COMPUTE, STREAM = (1.1, 1.3, 1.4), (1.5, 2.0, 3.0)
 

@@ -12,10 +12,10 @@ ROOT = Path(__file__).resolve().parents[2]
 PROGRAM = """
 import sys
 from quickstart_like import MODELS, profiles
-from rmixer.layout import even_layout
+from rmixer.scheduling.layout import even_layout
 from rmixer.policies import make_policy
 from sim import OperatorLevel, simulate
-from sim.made_up import make_job, make_machine, make_workload
+from rmixer.testing.made_up import make_job, make_machine, make_workload
 
 made, machine = profiles(), make_machine(2)
 jobs = [make_job(f"job-{i}", model, steps=150) for i, model in enumerate([*MODELS] * 2)]

@@ -13,15 +13,15 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 from simpy import Environment
 
-from rmixer.profile import ModelProfile
-from rmixer.step_times import Member
-from sim.contention import Background, HostDemand, host_speeds
-from sim.ensemble import MEASURED_STEPS, replicate, walks
-from sim.host_rates import HostRates, Patterns
-from sim.lanes import Lanes, Walker
-from sim.made_up import by_key, make_machine, make_operator, make_profile, make_step
-from sim.resident import Resident, Residents
-from sim.segments import two_clocks_s
+from rmixer.profile.profile import ModelProfile
+from rmixer.scheduling.step_times import Member
+from rmixer.testing.made_up import by_key, make_machine, make_operator, make_profile, make_step
+from sim.demand.contention import Background, HostDemand, host_speeds
+from sim.demand.resident import Resident, Residents
+from sim.demand.segments import two_clocks_s
+from sim.operator_level.ensemble import MEASURED_STEPS, replicate, walks
+from sim.operator_level.host_rates import HostRates, Patterns
+from sim.operator_level.lanes import Lanes, Walker
 
 CORES = 4
 

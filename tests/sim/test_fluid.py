@@ -9,7 +9,7 @@ from math import sqrt
 import pytest
 from simpy import Environment
 
-from sim.fluid import FluidServer
+from sim.clock.fluid import FluidServer
 
 
 def equal_shares(demands: Sequence[object]) -> list[float]:

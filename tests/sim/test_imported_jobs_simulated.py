@@ -7,21 +7,21 @@ from pathlib import Path
 
 import pytest
 
-from profiles.store import Store
-from rmixer.admission import check_executable
-from rmixer.cost_identity import cost_identity
+from profiles.stored.store import Store
 from rmixer.errors import InputError
-from rmixer.imported_profile import ImportedOperator, ImportedProfile
-from rmixer.imported_store import save_imported
-from rmixer.layout import DeviceSlots, Layout
+from rmixer.imported.imported_profile import ImportedOperator, ImportedProfile
+from rmixer.imported.imported_store import save_imported
 from rmixer.policies import make_policy
-from rmixer.shrinking import Shrinking
-from rmixer.workload import Workload
-from rmixer.workload_file import read_workload
-from sim.cluster import simulate
-from sim.made_up import make_machine
-from sim.mix import OperatorLevel
-from sim.segments import step_segments
+from rmixer.scheduling.admission import check_executable
+from rmixer.scheduling.layout import DeviceSlots, Layout
+from rmixer.testing.made_up import make_machine
+from rmixer.workload.cost_identity import cost_identity
+from rmixer.workload.shrinking import Shrinking
+from rmixer.workload.workload import Workload
+from rmixer.workload.workload_file import read_workload
+from sim.demand.segments import step_segments
+from sim.job_level.simulate import simulate
+from sim.operator_level.operator_level import OperatorLevel
 
 MACHINE = make_machine(cores=2, gpus=1)
 

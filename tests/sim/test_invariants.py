@@ -11,13 +11,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from quickstart_like import MODELS, profiles
 
-from rmixer.cluster import MEMORY_MARGIN
 from rmixer.policies import POLICIES, make_policy
-from rmixer.policies.planned import Planned
-from rmixer.schedule import schedule_of
-from rmixer.workload import Workload
+from rmixer.policies.baselines.planned import Planned
+from rmixer.scheduling.cluster import MEMORY_MARGIN
+from rmixer.scheduling.schedule import schedule_of
+from rmixer.testing.made_up import GIB, make_job, make_machine, make_workload
+from rmixer.workload.workload import Workload
 from sim import OperatorLevel, simulate
-from sim.made_up import GIB, make_job, make_machine, make_workload
 
 # Peaks are 1, 2 and 3 GiB: two of the largest do not fit beside each other.
 MACHINE = make_machine(cores=2, memory_bytes=7 * GIB)

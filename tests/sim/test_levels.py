@@ -8,10 +8,10 @@ from functools import cache
 import pytest
 from quickstart_like import MODELS, profiles
 
-from rmixer.layout import DeviceSlots, Layout, even_layout
 from rmixer.policies import make_policy
+from rmixer.scheduling.layout import DeviceSlots, Layout, even_layout
+from rmixer.testing.made_up import make_job, make_machine, make_workload
 from sim import OperatorLevel, Uncontended, simulate
-from sim.made_up import make_job, make_machine, make_workload
 
 MACHINE = make_machine(2)
 GPU_MACHINE = make_machine(2, gpus=1)

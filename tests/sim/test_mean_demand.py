@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 from quickstart_like import MODELS, profiles
 
-from rmixer.step_times import Member, Mix
+from rmixer.scheduling.step_times import Member, Mix
+from rmixer.testing.made_up import by_key, make_machine, make_operator, make_profile, make_step
 from sim import OperatorLevel
-from sim.contention import demand_of, host_speeds
-from sim.made_up import by_key, make_machine, make_operator, make_profile, make_step
-from sim.mean_demand import MeanDemand
+from sim.demand.contention import demand_of, host_speeds
+from sim.simple_step_times.mean_demand import MeanDemand
 
 CURVES = {"compute_slowdown": (1.2, 1.4), "stream_slowdown": (1.6, 2.2), "pressure": 0.5}
 

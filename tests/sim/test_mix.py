@@ -5,12 +5,12 @@ from __future__ import annotations
 import pytest
 
 from rmixer.errors import InputError
-from rmixer.operator_cost import OperatorCost
-from rmixer.profile import ModelProfile
-from rmixer.step_times import Member, Mix
+from rmixer.operators.operator_cost import OperatorCost
+from rmixer.profile.profile import ModelProfile
+from rmixer.scheduling.step_times import Member, Mix
+from rmixer.testing.made_up import by_key, make_machine, make_operator, make_profile, make_step
 from sim import OperatorLevel
-from sim.made_up import by_key, make_machine, make_operator, make_profile, make_step
-from sim.mix import PRECISION
+from sim.operator_level.operator_level import PRECISION
 
 STREAMING = {"compute_slowdown": (1.0,), "stream_slowdown": (2.0,), "pressure": 1.0}
 COMPUTING = {"compute_slowdown": (1.0,), "stream_slowdown": (1.0,), "pressure": 0.0}

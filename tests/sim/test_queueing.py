@@ -7,10 +7,17 @@ from math import sqrt
 
 import pytest
 
-from rmixer.layout import even_layout
 from rmixer.policies import make_policy
+from rmixer.scheduling.layout import even_layout
+from rmixer.testing.made_up import (
+    by_key,
+    make_job,
+    make_machine,
+    make_profile,
+    make_step,
+    make_workload,
+)
 from sim import Uncontended, simulate
-from sim.made_up import by_key, make_job, make_machine, make_profile, make_step, make_workload
 
 
 def test_mean_waiting_time_of_m_m_1():

@@ -12,14 +12,14 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from rmixer.errors import InputError
-from rmixer.operator_cost import OperatorCost
-from rmixer.profile import ModelProfile
-from rmixer.step_times import Member
-from sim.contention import Background
-from sim.ensemble import replicate
-from sim.made_up import make_machine, make_operator, make_profile, make_step
-from sim.resident import make_resident
-from sim.segments import step_segments, two_clocks_s
+from rmixer.operators.operator_cost import OperatorCost
+from rmixer.profile.profile import ModelProfile
+from rmixer.scheduling.step_times import Member
+from rmixer.testing.made_up import make_machine, make_operator, make_profile, make_step
+from sim.demand.contention import Background
+from sim.demand.resident import make_resident
+from sim.demand.segments import step_segments, two_clocks_s
+from sim.operator_level.ensemble import replicate
 
 
 def cpu(operators: Sequence[OperatorCost], mean_us: float, stall_us: float = 0.0) -> ModelProfile:

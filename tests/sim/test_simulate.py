@@ -7,11 +7,10 @@ from dataclasses import replace
 import pytest
 
 from rmixer.errors import InputError, RunFailed
-from rmixer.layout import DeviceSlots, Layout, even_layout
 from rmixer.policies import Policy, make_policy
-from rmixer.step_times import Member, Mix
-from sim import OperatorLevel, Recorded, Uncontended, simulate
-from sim.made_up import (
+from rmixer.scheduling.layout import DeviceSlots, Layout, even_layout
+from rmixer.scheduling.step_times import Member, Mix
+from rmixer.testing.made_up import (
     GIB,
     by_key,
     make_job,
@@ -21,6 +20,7 @@ from sim.made_up import (
     make_step,
     make_workload,
 )
+from sim import OperatorLevel, Recorded, Uncontended, simulate
 
 STEP = make_step(
     mean_us=10_000, stall_us=100, build_s=1.0, warmup_s=0.5, evaluate_s=0.25, save_s=0.125

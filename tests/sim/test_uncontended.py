@@ -7,9 +7,9 @@ from dataclasses import replace
 import pytest
 
 from rmixer.errors import InputError
-from rmixer.step_times import Member, Mix
+from rmixer.scheduling.step_times import Member, Mix
+from rmixer.testing.made_up import by_key, make_operator, make_profile, make_step
 from sim import Recorded, SumOfOperators, Uncontended
-from sim.made_up import by_key, make_operator, make_profile, make_step
 
 OPERATORS = [
     make_operator(300, gap_before_us=100),

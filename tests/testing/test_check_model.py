@@ -28,7 +28,7 @@ from rmixer.testing import (
     WrongReturn,
     check_model,
 )
-from rmixer.workload import Job
+from rmixer.workload.workload import Job
 
 Make = Callable[[Job], OwnModel]
 

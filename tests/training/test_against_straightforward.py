@@ -9,7 +9,7 @@ from code_paths import CODE_PATHS
 from experiments.bench.straightforward import NetworkKind, StraightforwardStep
 from rmixer.models.registry import MODELS, model_entry
 from rmixer.training.step import TrainingStep
-from rmixer.workload import Job
+from rmixer.workload.workload import Job
 
 # An optimizer of each kind, without dropout, whose draws differ.
 PLAIN = ("amazon_din", "alidisplay_dmr", "dien")

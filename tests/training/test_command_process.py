@@ -15,8 +15,8 @@ import psutil
 import pytest
 
 from profiles.machines import limits
-from rmixer.command import Command
 from rmixer.training.command_process import CommandProcess
+from rmixer.user_code.command import Command
 
 MIB = 1 << 20
 STEPS = """
@@ -182,7 +182,7 @@ def test_it_ends_with_its_parent(tmp_path: Path) -> None:
     parent = f"""
 import os, signal, time
 from pathlib import Path
-from rmixer.command import Command
+from rmixer.user_code.command import Command
 from rmixer.training.command_process import CommandProcess
 program = ("-c", "import time; print('ready', flush=True); time.sleep(600)")
 command = Command("", program, ".", {sys.executable!r}, "", "", "")

@@ -13,10 +13,10 @@ from typing import Any
 import pytest
 from counted_program import WAYS
 
-from rmixer.command import Command
 from rmixer.step_hook import sitecustomize
 from rmixer.training.command_process import command_environment
 from rmixer.training.step_events import StepEvent, StepEvents, step_ends
+from rmixer.user_code.command import Command
 
 HERE = Path(__file__).parent
 NAMES = [name for name, _, _ in WAYS]

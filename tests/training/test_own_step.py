@@ -17,13 +17,13 @@ from torch.utils.data import DataLoader, TensorDataset
 
 from rmixer.errors import RunFailed
 from rmixer.own_model import OwnModel
-from rmixer.own_module import own_sources, source_hash
 from rmixer.training.make_step import make_step
 from rmixer.training.own_build import load_build
 from rmixer.training.own_step import OwnStep
 from rmixer.training.step import TrainingStep
 from rmixer.training.user_code import UserCodeFailed
-from rmixer.workload import Job, job_of
+from rmixer.user_code.own_module import own_sources, source_hash
+from rmixer.workload.workload import Job, job_of
 
 JOB = Job("job", "my_net:build", steps=9, batch=4, optimizer="adam", lr=0.05, seed=3)
 
@@ -176,7 +176,7 @@ def test_memory_by_use() -> None:
 
 
 def test_bf16_is_for_the_loss(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("rmixer.precision.cpu_has_bf16", lambda: True)
+    monkeypatch.setattr("rmixer.training.precision.cpu_has_bf16", lambda: True)
     seen: list[torch.dtype] = []
 
     def watched(module: nn.Module, batch: Any) -> Tensor:
@@ -191,7 +191,7 @@ def test_bf16_is_for_the_loss(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_bf16_reads_the_weights_as_the_last_step_left_them(monkeypatch: pytest.MonkeyPatch) -> None:
     """Autocast keeps what it has cast until its block ends. With no weights every logit is 0."""
-    monkeypatch.setattr("rmixer.precision.cpu_has_bf16", lambda: True)
+    monkeypatch.setattr("rmixer.training.precision.cpu_has_bf16", lambda: True)
     step = OwnStep(replace(JOB, precision="bf16"), build)
     step.run()
     with torch.no_grad():

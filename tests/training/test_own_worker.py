@@ -14,12 +14,12 @@ import psutil
 import pytest
 import torch
 
-from profiles.phases import measure_phases
-from profiles.rounds import Plan, Rounds, measure_in_turn
+from profiles.measurements.phases import measure_phases
+from profiles.measurements.rounds import Plan, Rounds, measure_in_turn
 from rmixer.errors import RunFailed
-from rmixer.own_module import own_sources, source_hash
 from rmixer.training.process import TaskFailed, WorkerProcess
-from rmixer.workload import Job
+from rmixer.user_code.own_module import own_sources, source_hash
+from rmixer.workload.workload import Job
 
 LOADED = """
 import torch
@@ -200,7 +200,7 @@ def test_in_whatever_phase_one_fails_the_next_question_gets_its_own_answer(
         measure_phases(worker, job)
     said = "SystemExit: without a word" if phase == "exit" else f"LookupError: in {phase}"
     assert failed.value.reason == said
-    assert worker.call("profiles.session:idle_bytes", device="cpu") > 1 << 20
+    assert worker.call("profiles.in_worker.session:idle_bytes", device="cpu") > 1 << 20
 
 
 def test_a_step_that_fails_between_two_questions_fails_its_rounds_alone(
@@ -209,7 +209,7 @@ def test_a_step_that_fails_between_two_questions_fails_its_rounds_alone(
     """What is asked of the session afterwards is answered too, by an error."""
     job = own_job(folder, "failing_net", FAILING, data="step 200")
     arguments = {"job": vars(job), "device": "cpu", "block_s": 0.001}
-    worker.ask("task", task="profiles.session:session", arguments=arguments)
+    worker.ask("task", task="profiles.in_worker.session:session", arguments=arguments)
     bubbles: Any = SimpleNamespace(probe=lambda: 0.001)
     rounds = Rounds(worker, bubbles, Plan(least_rounds=50, seconds=60.0))
     measure_in_turn([rounds])
@@ -217,7 +217,7 @@ def test_a_step_that_fails_between_two_questions_fails_its_rounds_alone(
     assert rounds.failure.reason == "LookupError: in step 200"
     rounds.another()
     assert str(rounds.failure) == "no task is running that could answer\n"
-    assert worker.call("profiles.session:idle_bytes", device="cpu") > 1 << 20
+    assert worker.call("profiles.in_worker.session:idle_bytes", device="cpu") > 1 << 20
 
 
 @pytest.mark.parametrize("how", ["worker", "parent"])

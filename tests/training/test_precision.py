@@ -10,10 +10,10 @@ import pytest
 import torch
 from code_paths import EVERY_MODEL
 
-from rmixer import precision
 from rmixer.errors import InputError
+from rmixer.training import precision
 from rmixer.training.step import TrainingStep
-from rmixer.workload import Job, job_of
+from rmixer.workload.workload import Job, job_of
 
 JOB = Job("job", "criteo_dlrm", 20, 32, "adam", 0.001, 0, rows_cap=1000)
 BF16 = Job("job", "criteo_dlrm", 20, 32, "adam", 0.001, 0, rows_cap=1000, precision="bf16")

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from rmixer.training import row_optimizers
 from rmixer.training.row_optimizers import OPTIMIZER_KINDS, make_row_optimizer
-from rmixer.workload import OPTIMIZERS
+from rmixer.workload.workload import OPTIMIZERS
 
 ROWS, STEPS = 40, 20
 # Rows that no batch names.

@@ -8,7 +8,7 @@ import torch
 from rmixer.models.registry import MODELS, model_entry
 from rmixer.testing.recording import MASKED, read_backs, recorded
 from rmixer.training.step import TrainingStep
-from rmixer.workload import OPTIMIZERS, Job
+from rmixer.workload.workload import OPTIMIZERS, Job
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from rmixer.errors import InputError
 from rmixer.models.metrics import auc
 from rmixer.models.registry import model_entry
 from rmixer.training.step import TrainingStep
-from rmixer.workload import Job
+from rmixer.workload.workload import Job
 
 
 def small_job(model: str, optimizer: str | None = None, seed: int = 0) -> Job:

@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 
 from rmixer.errors import RunFailed
-from rmixer.own_module import own_sources, source_hash
 from rmixer.training.own_build import load_build
 from rmixer.training.own_step import OwnStep
 from rmixer.training.user_code import UserCode, UserCodeFailed, explained
-from rmixer.workload import Job
+from rmixer.user_code.own_module import own_sources, source_hash
+from rmixer.workload.workload import Job
 
 HEAD = "Traceback (most recent call last):\n"
 

@@ -17,7 +17,7 @@ from rmixer.training import memory
 from rmixer.training.process import Message, WorkerProcess
 from rmixer.training.step import TrainingStep
 from rmixer.training.train_job import TrainedJob, train_job, unfinished
-from rmixer.workload import Job, job_of
+from rmixer.workload.workload import Job, job_of
 
 CORES = tuple(sorted(os.sched_getaffinity(0))[:2])
 TASK = "rmixer.training.train_job:train_job"

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from rmixer.cost_identity import CostIdentity
-from rmixer.fingerprint import Fingerprint
-from rmixer.machine import Gpu, Machine
-from rmixer.operator_cost import OperatorCost
-from rmixer.profile import MemoryCost, ModelProfile, StepCost
+from rmixer.hardware.fingerprint import Fingerprint
+from rmixer.hardware.machine import Gpu, Machine
+from rmixer.operators.operator_cost import OperatorCost
+from rmixer.profile.profile import MemoryCost, ModelProfile, StepCost
+from rmixer.workload.cost_identity import CostIdentity
 
 FINGERPRINT = Fingerprint(
     hardware="Example CPU, 4 cores",

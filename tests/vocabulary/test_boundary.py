@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from pydantic import ConfigDict, Field
 
 from rmixer.errors import InputError, choice
-from rmixer.files import (
+from rmixer.files.typed_files import (
     Name,
     content_hash,
     load_json,

@@ -8,7 +8,7 @@ from itertools import combinations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rmixer.step_times import Member, Mix
+from rmixer.scheduling.step_times import Member, Mix
 
 members = st.builds(
     Member,

@@ -12,13 +12,13 @@ from pathlib import Path
 
 import pytest
 
-from rmixer.admission import check_executable
-from rmixer.cost_identity import cost_identity
 from rmixer.errors import InputError
-from rmixer.files import parse, plain
-from rmixer.shrinking import Shrinking
-from rmixer.workload import Job, Workload
-from rmixer.workload_file import read_workload
+from rmixer.files.typed_files import parse, plain
+from rmixer.scheduling.admission import check_executable
+from rmixer.workload.cost_identity import cost_identity
+from rmixer.workload.shrinking import Shrinking
+from rmixer.workload.workload import Job, Workload
+from rmixer.workload.workload_file import read_workload
 
 MODEL = "{model: criteo_dlrm, steps: 5}"
 

@@ -10,14 +10,14 @@ from contextlib import contextmanager
 
 import pytest
 
-from rmixer import core_lock
-from rmixer.core_lock import CoreLock
-from rmixer.fingerprint import take_fingerprint
+from rmixer.hardware import core_lock
+from rmixer.hardware.core_lock import CoreLock
+from rmixer.hardware.fingerprint import take_fingerprint
 
 HOLD = """
 import sys
-from rmixer.core_lock import CoreLock
-from rmixer.fingerprint import take_fingerprint
+from rmixer.hardware.core_lock import CoreLock
+from rmixer.hardware.fingerprint import take_fingerprint
 cores = [int(core) for core in sys.argv[1].split(",")]
 with CoreLock(cores, lambda text: print(text, flush=True), share=sys.argv[2] == "share") as lock:
     lock.take()

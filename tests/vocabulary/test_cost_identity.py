@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from rmixer.cost_identity import cost_identity, job_with, source_hash
 from rmixer.models.registry import MODELS
-from rmixer.workload import Job, job_of
+from rmixer.workload.cost_identity import cost_identity, job_with, source_hash
+from rmixer.workload.workload import Job, job_of
 
 JOB = Job("a", "criteo_dlrm", 100, 256, "adam", 0.001, 0)
 

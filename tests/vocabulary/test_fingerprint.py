@@ -7,8 +7,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from rmixer import fingerprint
-from rmixer.fingerprint import take_fingerprint
+from rmixer.hardware import fingerprint
+from rmixer.hardware.fingerprint import take_fingerprint
 
 
 def test_a_fingerprint_names_this_software() -> None:

@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 
 from rmixer.errors import InputError
-from rmixer.folder_lock import hold_folder
+from rmixer.files.folder_lock import hold_folder
 
 HOLD = """
 import sys
 from pathlib import Path
-from rmixer.folder_lock import hold_folder
+from rmixer.files.folder_lock import hold_folder
 with hold_folder(Path(sys.argv[1])):
     print("held", flush=True)
     sys.stdin.readline()

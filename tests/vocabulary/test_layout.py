@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from specimens import MACHINE
 
 from rmixer.errors import InputError
-from rmixer.layout import DeviceSlots, Layout, even_layout
+from rmixer.scheduling.layout import DeviceSlots, Layout, even_layout
 
 CPU_ONLY = replace(MACHINE, gpus=())
 

@@ -11,8 +11,8 @@ import yaml
 from specimens import MACHINE
 
 from rmixer.errors import InputError
-from rmixer.files import write_yaml
-from rmixer.machine import Device, read_machine, write_machine
+from rmixer.files.typed_files import write_yaml
+from rmixer.hardware.machine import Device, read_machine, write_machine
 
 
 def test_a_machine_is_read_as_it_was_written(tmp_path: Path) -> None:

@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from rmixer.cost_identity import cost_identity
 from rmixer.errors import InputError
-from rmixer.files import Name, parse, plain
-from rmixer.workload import Workload, job_of
-from rmixer.workload_file import read_workload
+from rmixer.files.typed_files import Name, parse, plain
+from rmixer.workload.cost_identity import cost_identity
+from rmixer.workload.workload import Workload, job_of
+from rmixer.workload.workload_file import read_workload
 
 ROOT = Path(__file__).resolve().parents[2]
 BUILD = "def build(job):\n    return None\n"
@@ -82,7 +82,8 @@ def test_one_module_of_a_name_in_a_workload(
 def test_a_workload_is_read_without_torch(tmp_path: Path) -> None:
     read(tmp_path, "model: 'my_net:build', steps: 1")
     code = (
-        "import sys; from pathlib import Path; from rmixer.workload_file import read_workload;"
+        "import sys; from pathlib import Path\n"
+        "from rmixer.workload.workload_file import read_workload\n"
         f"read_workload(Path({str(tmp_path / 'queue.yaml')!r}));"
         "print([name for name in ('torch', 'my_net') if name in sys.modules])"
     )

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from rmixer.errors import InputError
-from rmixer.files import Name, parse
-from rmixer.own_module import find_own_model, label_of
+from rmixer.files.typed_files import Name, parse
+from rmixer.user_code.own_module import find_own_model, label_of
 
 BUILD = "def build(job):\n    return None\n"
 

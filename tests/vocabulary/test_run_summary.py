@@ -8,7 +8,13 @@ from pathlib import Path
 import pytest
 
 from rmixer.errors import InputError
-from rmixer.summary import DeviceSummary, JobSummary, RunSummary, read_summary, write_summary
+from rmixer.run_record.run_summary import (
+    DeviceSummary,
+    JobSummary,
+    RunSummary,
+    read_summary,
+    write_summary,
+)
 
 JOB = JobSummary(
     id="a",

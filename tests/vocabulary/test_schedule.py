@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 from specimens import MACHINE
 
-from rmixer.cluster import Booking
 from rmixer.errors import InputError
-from rmixer.layout import DeviceSlots, Layout
-from rmixer.schedule import ScheduledJob, read_schedule, schedule_of, write_schedule
-from rmixer.workload import Job, Workload
+from rmixer.scheduling.cluster import Booking
+from rmixer.scheduling.layout import DeviceSlots, Layout
+from rmixer.scheduling.schedule import ScheduledJob, read_schedule, schedule_of, write_schedule
+from rmixer.workload.workload import Job, Workload
 
 JOBS = tuple(Job(name, "amazon_din", 10, 32, "sgd", 0.85, 0) for name in ("a", "b", "c"))
 WORKLOAD = Workload("queue", 0, JOBS)

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from rmixer.errors import InputError
-from rmixer.shrinking import parse_shrinking
-from rmixer.workload import Workload
-from rmixer.workload_file import read_workload
+from rmixer.workload.shrinking import parse_shrinking
+from rmixer.workload.workload import Workload
+from rmixer.workload.workload_file import read_workload
 
 WORKLOADS = Path(__file__).resolve().parents[2] / "experiments" / "workloads"
 

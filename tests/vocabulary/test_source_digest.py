@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from rmixer.source_digest import SourceDigests
-from rmixer.sources import module_file, our_files
+from rmixer.user_code.source_digest import SourceDigests
+from rmixer.user_code.sources import module_file, our_files
 
 BASE = {
     "step": """

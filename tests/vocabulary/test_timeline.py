@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rmixer.errors import InputError
-from rmixer.timeline import COLUMNS, KINDS, Interval, Timeline
+from rmixer.run_record.timeline import COLUMNS, KINDS, Interval, Timeline
 
 HEADER = "run,job,attempt,name,kind,device,slot,lane,start_s,duration_s,steps\n"
 TRAIN = Interval("measured", "a", 1, "criteo_dlrm", "train", "cpu:0", 0, "cpu", 1.0, 2.5, 100.0)

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from rmixer.errors import InputError
-from rmixer.workload import Workload
-from rmixer.workload_file import NOT_YET, read_workload
+from rmixer.workload.workload import Workload
+from rmixer.workload.workload_file import NOT_YET, read_workload
 
 
 def read(folder: Path, text: str) -> Workload:

@@ -1,0 +1,150 @@
+"""What was seen of one job, and the timeline that the records of a run make."""
+
+from __future__ import annotations
+
+import itertools
+import math
+import statistics
+from array import array
+from bisect import bisect_right
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+
+from rmixer.profile.step_statistics import step_statistics
+from rmixer.run_record.run_summary import JobSummary
+from rmixer.run_record.timeline import Interval, Timeline
+from rmixer.scheduling.cluster import Booking
+from rmixer.workload.workload import Job
+
+
+@dataclass
+class JobRecord:
+    """One attempt at one job, in seconds of the run's clock. ``predicted_bytes`` is the peak of its
+    memory by its profile; ``exchanges_us`` are those between its cores, before it and after."""
+
+    job: Job
+    booking: Booking
+    threads: int
+    start_s: float
+    predicted_bytes: int = 0
+    phases: list[tuple[str, float]] = field(default_factory=list)
+    step_ends_s: array[float] = field(default_factory=lambda: array("d"))
+    end_s: float = 0.0
+    state: Literal["done", "failed", "interrupted"] = "interrupted"
+    answer: dict[str, Any] = field(default_factory=dict)
+    error: str | None = None
+    nan_step: int | None = None
+    exchanges_us: list[float] = field(default_factory=list)
+
+    def span(self, phase: str) -> tuple[float, float] | None:
+        """From when to when the job was in ``phase``."""
+        for index, (name, start_s) in enumerate(self.phases):
+            if name == phase:
+                following = self.phases[index + 1 :]
+                return start_s, following[0][1] if following else self.end_s
+        return None
+
+    def train_durations_s(self) -> list[float]:
+        """Durations of the training steps after warm-up."""
+        span = self.span("train")
+        if span is None:
+            return []
+        ends = [end_s for end_s in self.step_ends_s if end_s > span[0]]
+        return list(np.diff([span[0], *ends])) if ends else []
+
+    def summary(self, first_s: float) -> JobSummary:
+        """The job's line of ``summary.json``; ``first_s`` is when the run's first job started."""
+        durations = self.train_durations_s()
+        steps = step_statistics(durations) if durations else None
+        return JobSummary(
+            id=self.job.id,
+            model=self.job.model,
+            device=self.booking.devices[0],
+            slot=self.booking.slot,
+            threads=self.threads,
+            attempt=self.booking.attempt,
+            start_s=self.start_s - first_s,
+            end_s=self.end_s - first_s,
+            steps=len(self.step_ends_s),
+            samples=len(self.step_ends_s) * self.job.batch,
+            step_ms_p50=steps.p50_s * 1e3 if steps else None,
+            step_ms_mean=steps.mean_s * 1e3 if steps else None,
+            stall_s=steps.stall_s if steps else 0.0,
+            peak_bytes=self.answer.get("peak_bytes", self.predicted_bytes),
+            state=self.state,
+            first_loss=_finite(self.answer.get("first_loss")),
+            loss=_finite(self.answer.get("loss")),
+            quality={
+                name: _finite(value) for name, value in self.answer.get("quality", {}).items()
+            },
+            error=self.error,
+            nan_step=self.nan_step,
+            exchange_us=statistics.fmean(self.exchanges_us) if self.exchanges_us else None,
+        )
+
+
+def _finite(value: float | None) -> float | None:
+    return value if value is not None and math.isfinite(value) else None
+
+
+def timeline_of(records: Sequence[JobRecord], run: str) -> Timeline:
+    """The rows of all records; a ``train`` phase is cut wherever another job changes phase."""
+    changes = sorted(
+        (at_s, record.job.id)
+        for record in records
+        for at_s in (*(start_s for _, start_s in record.phases), record.end_s)
+    )
+    return Timeline(row for record in records for row in _rows(record, changes, run))
+
+
+def _rows(record: JobRecord, changes: Sequence[tuple[float, str]], run: str) -> Iterable[Interval]:
+    def row(kind: str, start_s: float, end_s: float, steps: float = 0.0) -> Interval:
+        return Interval(
+            run=run,
+            job=record.job.id,
+            attempt=record.booking.attempt,
+            name=record.job.model,
+            kind=kind,
+            device=record.booking.devices[0],
+            slot=record.booking.slot,
+            lane="cpu" if record.booking.devices[0].startswith("cpu") else "gpu",
+            start_s=start_s,
+            duration_s=end_s - start_s,
+            steps=steps,
+        )
+
+    if record.start_s > record.job.arrival_s:
+        yield row("queued", record.job.arrival_s, record.start_s)
+    for phase, _ in record.phases:
+        start_s, end_s = record.span(phase) or (0.0, 0.0)
+        if phase == "warmup":
+            yield row(phase, start_s, end_s, bisect_right(record.step_ends_s, end_s))
+        elif phase == "train":
+            cuts = [at for at, who in changes if start_s < at < end_s and who != record.job.id]
+            edges = [start_s, *sorted(set(cuts)), end_s]
+            for left_s, right_s in itertools.pairwise(edges):
+                yield row(phase, left_s, right_s, _steps_between(record, left_s, right_s))
+        else:
+            yield row(phase, start_s, end_s)
+
+
+def _steps_between(record: JobRecord, left_s: float, right_s: float) -> float:
+    """Steps made between two moments, the one under way counted by its share."""
+    return _steps_until(record, right_s) - _steps_until(record, left_s)
+
+
+def _steps_until(record: JobRecord, at_s: float) -> float:
+    ends = record.step_ends_s
+    done = bisect_right(ends, at_s)
+    if done == len(ends):
+        return float(done)
+    since_s = ends[done - 1] if done else (record.phases[0][1] if record.phases else at_s)
+    span = record.span("train")
+    if span and since_s < span[0]:
+        since_s = span[0]
+    length_s = ends[done] - since_s
+    part = (at_s - since_s) / length_s if length_s > 0 and at_s > since_s else 0.0
+    return done + part

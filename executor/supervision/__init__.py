@@ -1,0 +1,1 @@
+"""The supervisor that drives a policy on the real clock, and what it listens to."""

@@ -1,0 +1,36 @@
+"""The figures of a profile: where its steps go at every batch size, and the machine's limits."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from experiments import figures
+from experiments.operators.roofline import rooflines
+from rmixer.errors import RunFailed
+from rmixer.hardware.machine import Machine
+from rmixer.profile.profile import ModelProfile
+
+
+def draw_profile(
+    profile: ModelProfile, others: Iterable[ModelProfile], machine: Machine, folder: Path
+) -> list[Path]:
+    """Draw ``breakdown.png`` (``profile`` and ``others``, which differ from it in their batch
+    alone) and ``roofline.png`` into ``folder``; raises :class:`RunFailed` where one cannot be."""
+    label = f"{profile.identity.label} on {profile.machine}"
+    panels = figures.batch_breakdown_data([profile, *others])
+    lanes = rooflines(profile, machine)
+    failures = figures.save_all(
+        {
+            "breakdown": lambda: figures.draw_batch_breakdown(
+                panels, f"Where a step of {label} goes"
+            ),
+            "roofline": lambda: figures.draw_rooflines(
+                lanes, f"Operators of {label}, batch {profile.identity.batch}"
+            ),
+        },
+        folder,
+    )
+    if failures:
+        raise RunFailed("; ".join(failures))
+    return [folder / "breakdown.png", folder / "roofline.png"]

@@ -1,0 +1,62 @@
+"""The figures of a run folder: those that it has data for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from matplotlib.figure import Figure
+
+from experiments import figures
+from experiments.run_files.run_folder import MEASURED, PREDICTED, REPEAT, SEQUENTIAL, RunFolder
+from experiments.run_files.sweep_file import read_rows
+from experiments.validation.comparison import read_comparison
+from profiles.stored.store import Store
+from rmixer.scheduling.schedule import read_schedule
+
+
+def draw_run(folder: RunFolder) -> tuple[list[Path], list[str]]:
+    """Draw into ``figures/``: the schedule, the errors by job, the policies, the operators.
+
+    Returns the pictures drawn and the messages of those that failed.
+    """
+    workload = folder.workload
+    drawings: dict[str, Callable[[], Figure]] = {}
+    runs = {part: found for part in (PREDICTED, MEASURED) if (found := folder.read(part))}
+    models = {job.id: job.label for job in workload.jobs}
+    if runs:
+        timelines = {summary.run: timeline for timeline, summary in runs.values()}
+        makespans_s = {summary.run: summary.makespan_s for _, summary in runs.values()}
+        title = f"Schedule of {workload.name}"
+        drawings["schedule"] = lambda: figures.draw_gantt(
+            figures.gantt_data(timelines, models, makespans_s), title
+        )
+    if (folder.path / "compare.json").exists():
+        comparison = read_comparison(folder.path / "compare.json")
+        drawings["job_error"] = lambda: figures.draw_job_errors(figures.job_error_data(comparison))
+    rows = read_rows(folder.path)
+    if rows:
+        measured = _measured(folder)
+        drawings["policies"] = lambda: figures.draw_policies(figures.policies_data(rows, measured))
+    profiles, _ = Store().load(workload.jobs, folder.machine)
+    if any(profile.operators for profile in profiles.values()):
+        drawings["operators"] = lambda: figures.draw_operators(
+            figures.operators_data(profiles.values())
+        )
+    target = folder.path / "figures"
+    failures = figures.save_all(drawings, target)
+    return [path for name in drawings if (path := target / f"{name}.png").exists()], failures
+
+
+def _measured(folder: RunFolder) -> dict[tuple[str, int, int], tuple[float, ...]]:
+    """Measured makespans by policy, slots and threads, as the executed schedules name them."""
+    found: dict[tuple[str, int, int], tuple[float, ...]] = {}
+    for part in (MEASURED, REPEAT, SEQUENTIAL):
+        run = folder.read(part)
+        path = folder.path / part / "executed_schedule.json"
+        if run and run[1].run == "measured" and path.exists():
+            schedule = read_schedule(path)
+            slots = schedule.settings.layout.devices[0]
+            key = (schedule.policy, slots.slots, slots.threads)
+            found[key] = (*found.get(key, ()), run[1].makespan_s)
+    return found

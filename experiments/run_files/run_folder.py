@@ -1,0 +1,188 @@
+"""The folder of a run: what belongs in it, what is in it already, and what must not be lost."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from rmixer.errors import InputError
+from rmixer.files.typed_files import (
+    content_hash,
+    load_json,
+    load_yaml,
+    parse,
+    plain,
+    write_json,
+    write_yaml,
+)
+from rmixer.hardware.fingerprint import take_fingerprint
+from rmixer.hardware.machine import Machine, check_schema
+from rmixer.run_record.run_summary import RunSummary, read_summary, write_summary
+from rmixer.run_record.timeline import Timeline
+from rmixer.workload.workload import Workload
+
+SCHEMA_VERSION = 1
+CONFIG = "config.yaml"
+MEASURED, PREDICTED, REPEAT = ".", "predicted", "repeat"
+SEQUENTIAL, SEQUENTIAL_PREDICTED = "sequential", "sequential_predicted"
+"""Where in a run folder each execution and prediction lies."""
+EXECUTED = (
+    "events.csv",
+    "summary.json",
+    "executed_schedule.json",
+    "steps",
+    "models",
+    "workers",
+    "failures",
+)
+
+
+class RunFolder:
+    """One run's folder. ``config.yaml`` in it marks it as one and holds every input."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    @classmethod
+    def create(
+        cls,
+        path: Path,
+        command: str,
+        workload: Workload,
+        machine: Machine,
+        settings: Mapping[str, object],
+        *,
+        report: Callable[[str], None],
+        reuse: bool = True,
+    ) -> RunFolder:
+        """Open ``path`` for a run with these inputs.
+
+        A run with the same inputs is gone on with where ``reuse`` is set; any other run that
+        lies there is moved aside, never overwritten. Raises :class:`InputError` where ``path``
+        is something else or cannot be written.
+        """
+        config = {
+            "schema_version": SCHEMA_VERSION,
+            "command": command,
+            "workload_hash": workload.hash,
+            "workload": plain(workload),
+            "machine": plain(machine),
+            "settings": plain(dict(settings)),
+        }
+        cls.check_target(path)
+        if (path / CONFIG).exists():
+            known: Any = load_yaml(path / CONFIG, "run configuration")
+            if reuse and _inputs_hash(known) == _inputs_hash(config):
+                return cls(path)
+            aside = _free_name(path)
+            path.rename(aside)
+            report(f"moved the earlier run in {path} to {aside}")
+        path.mkdir(parents=True, exist_ok=True)
+        write_yaml(path / CONFIG, config)
+        fingerprint = take_fingerprint(machine.fingerprint.hardware, machine.fingerprint.driver)
+        write_json(path / "fingerprint.json", fingerprint)
+        return cls(path)
+
+    @classmethod
+    def open(cls, path: Path) -> RunFolder:
+        """The run in ``path``; raises :class:`InputError` where there is none."""
+        if not path.exists():
+            raise InputError(path, "", "no such folder", "the folder of a run")
+        cls.check(path, empty_is_fine=False)
+        return cls(path)
+
+    @classmethod
+    def check_target(cls, path: Path) -> None:
+        """Raise :class:`InputError` unless a run may be written to ``path``: a new or an empty
+        folder, or one that holds a run."""
+        if path.exists():
+            cls.check(path, empty_is_fine=True)
+        parent = next(folder for folder in (path, *path.absolute().parents) if folder.exists())
+        if not parent.is_dir() or not os.access(parent, os.W_OK | os.X_OK):
+            found = f"{parent}, which cannot be written"
+            raise InputError(path, "--out", found, "a folder to write to")
+        try:
+            with tempfile.TemporaryFile(dir=parent):
+                pass
+        except OSError as error:
+            found = f"{parent}: {error.strerror}"
+            raise InputError(path, "--out", found, "a folder to write to") from None
+
+    @staticmethod
+    def check(path: Path, *, empty_is_fine: bool) -> None:
+        """Raise :class:`InputError` unless ``path`` is the folder of a run."""
+        if not path.is_dir():
+            raise InputError(path, "", "a file", "the folder of a run")
+        if (path / CONFIG).exists():
+            check_schema(load_yaml(path / CONFIG, "run configuration"), path / CONFIG, 1)
+        elif not empty_is_fine or any(path.iterdir()):
+            raise InputError(path, "", f"a folder without {CONFIG}", "the folder of a run")
+
+    @property
+    def workload(self) -> Workload:
+        """The workload that was run."""
+        return parse(self._config("workload"), Workload, self.path / CONFIG)
+
+    @property
+    def machine(self) -> Machine:
+        """The machine it was run on, or simulated for."""
+        return parse(self._config("machine"), Machine, self.path / CONFIG)
+
+    def _config(self, key: str) -> Any:
+        config: Any = load_yaml(self.path / CONFIG, "run configuration")
+        if key not in config:
+            raise InputError(self.path / CONFIG, key, "nothing", "a value: this key is required")
+        return config[key]
+
+    def write(self, part: str, timeline: Timeline, summary: RunSummary) -> None:
+        """Write one run of the schedule under ``part`` (``.`` for the run itself)."""
+        folder = self.path / part
+        timeline.write_csv(folder / "events.csv")
+        write_summary(folder / "summary.json", summary)
+
+    def read(self, part: str) -> tuple[Timeline, RunSummary] | None:
+        """One run of the schedule, or None where it has not been run."""
+        folder = self.path / part
+        if not (folder / "summary.json").exists():
+            return None
+        return Timeline.read_csv(folder / "events.csv"), read_summary(folder / "summary.json")
+
+    def set_aside(self, part: str) -> Path | None:
+        """Move what an execution left under ``part`` to a folder of its own, and return that; None
+        where there is nothing."""
+        place = self.path / part
+        left = [place / name for name in EXECUTED if (place / name).exists()]
+        if not left:
+            return None
+        aside = _free_name(place if part != "." else self.path / "execution")
+        aside.mkdir()
+        for path in left:
+            path.rename(aside / path.name)
+        return aside
+
+    def is_done(self, stage: str) -> bool:
+        """Whether ``stage`` was finished. Its inputs are those of the folder."""
+        return stage in self._stages()
+
+    def mark_done(self, stage: str) -> None:
+        """Remember that ``stage`` is finished."""
+        write_json(self.path / "stages.json", [*self._stages(), stage])
+
+    def _stages(self) -> list[str]:
+        path = self.path / "stages.json"
+        return parse(load_json(path, "list of stages"), list[str], path) if path.exists() else []
+
+
+def _inputs_hash(config: Mapping[str, Any]) -> str:
+    """Of the inputs of a run; the workload counts by its own hash."""
+    return content_hash({name: value for name, value in config.items() if name != "workload"})
+
+
+def _free_name(path: Path) -> Path:
+    number = 1
+    while (aside := path.with_name(f"{path.name}.old-{number}")).exists():
+        number += 1
+    return aside

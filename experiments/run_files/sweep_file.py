@@ -1,0 +1,66 @@
+"""One configuration of a sweep: what was tried, and what the simulator says of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydantic import ConfigDict
+
+from rmixer.files.typed_files import load_json, parse
+
+SWEEP = "sweep.json"
+PRECISION = 0.01
+
+
+@dataclass(frozen=True)
+class SweepRow:
+    """A policy on a layout. ``speedup`` is ``sequential``'s predicted makespan over this one;
+    ``level`` the level of the simulator that gave the figures. A configuration that was not
+    simulated has None for every figure and says in ``why`` what pruned it."""
+
+    __pydantic_config__ = ConfigDict(extra="forbid")
+
+    policy: str
+    slots: int
+    threads: int
+    makespan_s: float | None = None
+    speedup: float | None = None
+    mean_completion_s: float | None = None
+    peak_bytes: int | None = None
+    level: str | None = None
+    why: str = ""
+
+    @property
+    def label(self) -> str:
+        """``dyType, 2 slots × 1 thread``: what a reader calls this configuration."""
+        slots = f"{self.slots} slot{'' if self.slots == 1 else 's'}"
+        threads = f"{self.threads} thread{'' if self.threads == 1 else 's'}"
+        return f"{self.policy}, {slots} × {threads}"
+
+
+def read_rows(folder: Path) -> list[SweepRow]:
+    """The ranked rows that a run's folder holds; none where there was no sweep."""
+    path = folder / SWEEP
+    if not path.exists():
+        return []
+    return list(parse(load_json(path, "sweep"), tuple[SweepRow, ...], path))
+
+
+def ranked(rows: Iterable[SweepRow]) -> list[SweepRow]:
+    """The shortest makespan first; what was not simulated comes last.
+
+    Makespans within 1% of the shortest are one and the same to the simulator, whose rates are
+    averaged to that: among these the shortest mean completion comes first.
+    """
+    given = list(rows)
+    shortest_s = min((row.makespan_s for row in given if row.makespan_s is not None), default=0.0)
+
+    def order(row: SweepRow) -> tuple[bool, bool, float, float]:
+        makespan_s, completion_s = row.makespan_s or 0.0, row.mean_completion_s or 0.0
+        if row.makespan_s is not None and makespan_s <= shortest_s * (1 + PRECISION):
+            return (False, False, completion_s, makespan_s)
+        return (row.makespan_s is None, True, makespan_s, completion_s)
+
+    return sorted(given, key=order)

@@ -1,0 +1,166 @@
+"""What a prediction starts from: the workload, the machine, and the profiles of every job."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from profiles.assembling.disturbance import report_disturbed
+from profiles.batches.batch_prediction import predict_batch
+from profiles.batches.known_sizes import TooFewSizesError
+from profiles.batches.left_out import each_left_out
+from profiles.machines import limits
+from profiles.memory.job_checks import check_samples
+from profiles.profiler.door import check_machine_can
+from profiles.stored.provenance import report_provenance
+from profiles.stored.store import Store
+from profiles.traces.left_out import warnings_of
+from rmixer.errors import InputError
+from rmixer.hardware.machine import Machine
+from rmixer.imported.imported_store import find_imported
+from rmixer.policies import Policy
+from rmixer.profile.profile import ModelProfile
+from rmixer.scheduling.admission import check_memory
+from rmixer.scheduling.layout import Layout, even_layout
+from rmixer.workload.cost_identity import CostIdentity, cost_identity
+from rmixer.workload.workload import Workload
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """A workload, a machine without the devices that the profiles know nothing of, and the
+    profiles by key."""
+
+    workload: Workload
+    machine: Machine
+    profiles: Mapping[str, ModelProfile]
+
+
+def inputs_of(
+    workload: Workload, machine: str | None, store: Store, report: Callable[[str], None]
+) -> Inputs:
+    """The inputs of a prediction, from profiles that exist, or that others of the same model
+    predict at its batch; of another machine also from those of other code, for here they cannot be
+    taken anew. Raises :class:`InputError` where one is missing. ``machine`` is a known machine's
+    name or folder, None for this one: then also for a job that it cannot do."""
+    if machine is None:
+        check_machine_can(workload.jobs)
+    for job in workload.jobs:
+        if job.in_registry:
+            check_samples(job)
+    known = store.machine(machine) if machine else store.this_machine(report)
+    is_this_one = known == store.known_machine()
+    profiles, unknown = store.load(workload.jobs, known)
+    missing = []
+    for job in unknown:
+        identity = cost_identity(job)
+        found = _predicted(store, known, identity, report)
+        if found is None and not is_this_one:
+            found = _of_other_code(store, known, identity, report)
+        if found is None:
+            stale = store.stale(known.name, identity)
+            missing.append(f"{identity.key} (it {stale})" if stale else identity.key)
+        else:
+            profiles[identity.key] = found
+    if missing:
+        names = ", ".join(missing)
+        allowed = "profiled models: `rmixer profile run --workload` measures what is missing"
+        raise InputError(f"machine {known.name}", "profiles", f"none of {names}", allowed)
+    report_provenance(profiles.values(), known, is_this_one, report)
+    report_disturbed(profiles.values(), report)
+    for name in sorted({job.profile for job in workload.jobs if job.profile}):
+        report(f"{name} is imported: stalls, pressure and phases but training are left out")
+        for text in warnings_of(find_imported(name)):
+            report(text)
+    if known.origin == "modelled":
+        report(f"machine {known.name} is modelled: no figure of it was measured")
+    return Inputs(workload, profiled_devices(known, profiles), profiles)
+
+
+def _predicted(
+    store: Store, machine: Machine, identity: CostIdentity, report: Callable[[str], None]
+) -> ModelProfile | None:
+    """What profiles at other batches predict, if there are enough of them."""
+    others = store.other_batches(machine.name, identity)
+    try:
+        predicted = predict_batch(others, identity, machine)
+    except TooFewSizesError:
+        return None
+    *first, last = map(str, predicted.predicted_from)
+    sizes = f"{', '.join(first)} and {last}"
+    known = predicted.predicted_from
+    beyond = max(identity.batch / max(known), min(known) / identity.batch)
+    far = f", which it is {beyond:.3g} times beyond" if beyond > 1 else ""
+    error = _expected_error([p for p in others if p.identity.batch in known], machine)
+    expected = ""
+    if error is not None:
+        expected = f"; each of these is predicted within {error:.1%} from the others"
+    report(f"{identity.key}: not profiled, predicted from batches {sizes}{far}{expected}")
+    return predicted
+
+
+def _expected_error(profiles: Sequence[ModelProfile], machine: Machine) -> float | None:
+    """The largest error of ``profiles`` of one model, each as the others predict it; None where
+    they are too few to tell."""
+    return max((abs(each.error) for each in each_left_out(profiles, machine)), default=None)
+
+
+def _of_other_code(
+    store: Store, machine: Machine, identity: CostIdentity, report: Callable[[str], None]
+) -> ModelProfile | None:
+    """The same, measured or predicted, but for the code of the training step."""
+    for source in store.other_sources(machine.name, identity):
+        older = replace(identity, source=source)
+        found = store.find(machine.name, older.key) or _predicted(store, machine, older, report)
+        if found is not None:
+            report(f"{older.key}: profiled with other code of the training step than this")
+            return replace(found, identity=identity)
+    return None
+
+
+def executed_inputs(workload: Workload, store: Store, report: Callable[[str], None]) -> Inputs:
+    """As :func:`inputs_of`, for an execution on this machine."""
+    inputs = inputs_of(workload, None, store, report)
+    return replace(inputs, machine=trained_devices(inputs.machine))
+
+
+def check_free_memory(
+    workload: Workload, profiles: Mapping[str, ModelProfile], machine: Machine
+) -> None:
+    """Raise :class:`InputError` for a job of ``workload``, as far as it is profiled, that does not
+    fit what is free now of the memory of ``machine``, which is this one."""
+    known = tuple(job for job in workload.jobs if cost_identity(job).key in profiles)
+    used = {"cpu:0": limits.used_memory_bytes()}
+    check_memory(replace(workload, jobs=known), profiles, machine, even_layout(machine, 1, 1), used)
+
+
+def choose_layout(inputs: Inputs, policy: Policy, slots: int | None, threads: int) -> Layout:
+    """The layout of ``policy`` with ``slots`` slots per device, as many as the cores suffice for
+    unless given; raises :class:`InputError` where they do not suffice."""
+    machine = inputs.machine
+    places = len(machine.gpus) or 1
+    each = slots or max(1, len(machine.cores) // (threads * places))
+    layout = policy.layout(machine, len(inputs.workload.jobs), each, threads)
+    if any(entry.threads != threads for entry in layout.devices):  # the policy's own cut
+        layout = layout.profiled(profiled_threads(inputs.profiles))
+    layout.check(machine, "--slots, --threads")
+    return layout
+
+
+def profiled_threads(profiles: Mapping[str, ModelProfile]) -> list[int]:
+    """The thread counts that every profile has."""
+    counts = [{step.threads for step in profile.steps} for profile in profiles.values()]
+    return sorted(set.intersection(*counts)) if counts else []
+
+
+def profiled_devices(machine: Machine, profiles: Mapping[str, ModelProfile]) -> Machine:
+    """``machine`` without its GPUs unless every profile has figures for a GPU."""
+    if machine.gpus and not all("gpu" in profile.costs() for profile in profiles.values()):
+        return replace(machine, gpus=())
+    return machine
+
+
+def trained_devices(machine: Machine) -> Machine:
+    """``machine`` as jobs can be executed on it: without its GPUs, which can be profiled and
+    simulated, but not yet trained on."""
+    return replace(machine, gpus=())

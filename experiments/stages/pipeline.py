@@ -1,0 +1,257 @@
+"""All stages for one workload in one run folder; what is done already is not done again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from executor.supervision.observer import Observer
+from experiments.run_files.chrome_trace import write_trace
+from experiments.run_files.run_folder import (
+    MEASURED,
+    PREDICTED,
+    REPEAT,
+    SEQUENTIAL,
+    SEQUENTIAL_PREDICTED,
+    RunFolder,
+)
+from experiments.run_files.sweep_file import SWEEP
+from experiments.stages.execution import execute, prepare_data
+from experiments.stages.inputs import Inputs, check_free_memory, trained_devices
+from experiments.stages.prediction import step_times_for, write_ablations, write_prediction
+from experiments.stages.profiling import (
+    ProfilingPlan,
+    default_threads,
+    plan_from_nothing,
+    plan_profiling,
+    profile_each,
+)
+from experiments.stages.sweep import Sweep, sweep
+from experiments.stages.unprofiled import Unprofiled
+from profiles.assembling.disturbance import report_disturbed
+from profiles.machines import limits
+from profiles.profiler.door import check_training
+from profiles.stored.provenance import report_provenance
+from profiles.stored.store import Store
+from rmixer.files.home import check_home
+from rmixer.files.typed_files import content_hash, write_json
+from rmixer.hardware.core_lock import CoreLock
+from rmixer.hardware.machine import Machine
+from rmixer.policies import make_policy
+from rmixer.policies.baselines.planned import Planned
+from rmixer.profile.profile import ModelProfile
+from rmixer.scheduling.admission import check_executable
+from rmixer.scheduling.schedule import Schedule, read_schedule, schedule_of, write_schedule
+from rmixer.workload.workload import Workload
+
+SCHEDULE = "schedule.json"
+SEQUENTIAL_SCHEDULE = "sequential_schedule.json"
+
+
+class Bar(Protocol):
+    """Makes the bar of a stage, which moves with each call (done, total), from its title and, where
+    that is known, from about how long the stage takes."""
+
+    def __call__(
+        self, title: str, about_s: float | None = None
+    ) -> AbstractContextManager[Callable[[int, int], None]]: ...
+
+
+@dataclass(frozen=True)
+class Voice:
+    """How the stages are heard: lines, bars, and somebody to watch an execution of so many jobs."""
+
+    report: Callable[[str], None]
+    bar: Bar
+    watch: Callable[[str, int], AbstractContextManager[Observer]]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a run would do: what profiling costs, and, once all is profiled, the sweep."""
+
+    profiling: ProfilingPlan
+    sweep: Sweep | None
+
+
+def plan(workload: Workload, store: Store, voice: Voice) -> Plan:
+    """Predict as far as is known, without running or measuring anything."""
+    profiling, machine = _checked(workload, store, voice)
+    if machine is not None:
+        _check_free_memory(workload, store, machine)
+    if machine is None or profiling.missing:
+        return Plan(profiling, None)
+    return Plan(profiling, _sweep(_inputs(workload, store, voice), voice))
+
+
+def _checked(
+    workload: Workload, store: Store, voice: Voice
+) -> tuple[ProfilingPlan, Machine | None]:
+    """What is to be profiled, and the machine where it is known. Raises :class:`InputError` for
+    what cannot be profiled or trained here, before anything is measured."""
+    check_executable(workload)
+    machine = store.known_machine()
+    if machine is None:
+        profiling = plan_from_nothing(workload, len(limits.usable_cores()))
+        check_training(workload.jobs, profiling.parts, voice.report)
+        return profiling, None
+    machine = trained_devices(machine)
+    profiling = plan_profiling(workload, machine, store, default_threads(machine))
+    check_training(workload.jobs, profiling.parts, voice.report)
+    return profiling, machine
+
+
+def _check_free_memory(workload: Workload, store: Store, machine: Machine) -> None:
+    profiles, _ = store.load(workload.jobs, machine)
+    check_free_memory(workload, profiles, machine)
+
+
+def run(
+    workload: Workload, out: Path, store: Store, voice: Voice, lock: CoreLock, *, verify: bool
+) -> RunFolder:
+    """Profile what is missing, sweep, execute the best schedule; with ``verify`` also execute
+    one job at a time and the best a second time, unless a job has failed. ``lock`` is taken before
+    anything is measured or executed. Jobs that cannot be profiled are left out, and are failed jobs
+    of the first execution's summary; raises :class:`~rmixer.errors.RunFailed` if no other is left.
+    Raises KeyboardInterrupt when interrupted, after everything is written."""
+    profiling, known = _checked(workload, store, voice)
+    RunFolder.check_target(out)
+    if profiling.parts:
+        check_home()
+        lock.take()  # before it looks at the memory that is free, and before it measures
+    machine = known or trained_devices(store.this_machine(voice.report))
+    if known is None:
+        profiling = plan_profiling(workload, machine, store, default_threads(machine))
+    prepare_data(workload, voice.bar)
+    unprofiled = Unprofiled(workload, {})
+    if profiling.missing:
+        _check_free_memory(workload, store, machine)
+        voice.report(
+            f"profiling {len(profiling.missing)} model(s), about {profiling.seconds:.0f} s"
+        )
+        with voice.bar("profiling", profiling.seconds) as progress:
+            failures = profile_each(profiling, machine, store, voice.report, progress)
+        unprofiled = Unprofiled(workload, failures)
+        workload = unprofiled.rest()
+    if unprofiled.jobs:
+        names = ", ".join(job.id for job in unprofiled.jobs)
+        voice.report(f"going on without {names}, which could not be profiled")
+    inputs = _inputs(workload, store, voice)
+    settings = {"profiles": _profile_hashes(inputs.profiles), **unprofiled.settings()}
+    folder = RunFolder.create(out, "run", workload, machine, settings, report=voice.report)
+    schedules = _predict(folder, inputs, voice, lock)
+    parts = [(MEASURED, SCHEDULE, "best schedule")]
+    if verify:
+        parts.append((SEQUENTIAL, SEQUENTIAL_SCHEDULE, "one job at a time"))
+        parts.append((REPEAT, SCHEDULE, "best schedule again"))
+    for part, name, title in parts:
+        try:
+            _execute(folder, inputs, part, schedules[name], title, voice, lock)
+        finally:
+            if part == MEASURED:
+                unprofiled.write(folder, part)
+        if not folder.is_done(f"execute {part}"):
+            break
+    return folder
+
+
+def failed_jobs(folder: RunFolder) -> list[str]:
+    """The jobs of any execution in ``folder`` that did not finish, each with its reason."""
+    runs = {part: folder.read(part) for part in (MEASURED, SEQUENTIAL, REPEAT)}
+    return [
+        f"{job.id} {job.state}: {job.error}"
+        for found in runs.values()
+        if found is not None
+        for job in found[1].jobs
+        if job.state != "done"
+    ]
+
+
+def write_sweep(
+    folder: RunFolder, inputs: Inputs, found: Sweep, shared_with: tuple[str, ...] = ()
+) -> None:
+    """Write the ranked rows, the best schedule, its prediction and trace, and the prediction of one
+    job at a time. ``shared_with`` names other runs on the same cores."""
+    write_json(folder.path / SWEEP, found.rows)
+    write_schedule(folder.path / SCHEDULE, found.schedule)
+    write_prediction(folder, PREDICTED, found.predicted, inputs.profiles, shared_with)
+    write_prediction(folder, SEQUENTIAL_PREDICTED, found.sequential, inputs.profiles, shared_with)
+    policy = make_policy("sequential", inputs.workload.seed)
+    schedule = schedule_of(
+        inputs.workload,
+        inputs.machine,
+        policy.name,
+        policy.seed,
+        found.sequential_layout,
+        found.sequential.bookings,
+    )
+    write_schedule(folder.path / SEQUENTIAL_SCHEDULE, schedule)
+    write_ablations(folder, inputs.workload, inputs.profiles, inputs.machine, found.schedule)
+    write_trace(folder.path / "trace.json", {"predicted": found.predicted.timeline})
+
+
+def _inputs(workload: Workload, store: Store, voice: Voice) -> Inputs:
+    machine = trained_devices(store.this_machine(voice.report))
+    profiles, _ = store.load(workload.jobs, machine)
+    report_provenance(profiles.values(), machine, True, voice.report)
+    report_disturbed(profiles.values(), voice.report)
+    return Inputs(workload, machine, profiles)
+
+
+def _sweep(inputs: Inputs, voice: Voice) -> Sweep:
+    step_times = step_times_for(inputs.profiles, inputs.machine, inputs.workload.seed)
+    with voice.bar("sweep") as progress:
+        return sweep(
+            inputs.workload, inputs.profiles, inputs.machine, step_times, progress=progress
+        )
+
+
+def _predict(
+    folder: RunFolder, inputs: Inputs, voice: Voice, lock: CoreLock
+) -> Mapping[str, Schedule]:
+    """The schedules of the sweep, which is made unless the folder holds it already."""
+    if not folder.is_done("sweep"):
+        voice.report("sweeping policies in simulation")
+        write_sweep(folder, inputs, _sweep(inputs, voice), lock.shared_with)
+        folder.mark_done("sweep")
+    return {name: read_schedule(folder.path / name) for name in (SCHEDULE, SEQUENTIAL_SCHEDULE)}
+
+
+def _execute(
+    folder: RunFolder,
+    inputs: Inputs,
+    part: str,
+    schedule: Schedule,
+    title: str,
+    voice: Voice,
+    lock: CoreLock,
+) -> None:
+    """Execute ``schedule``, unless the folder holds a whole execution of it."""
+    stage = f"execute {part}"
+    if folder.is_done(stage):
+        return
+    if (earlier := folder.set_aside(part)) is not None:
+        voice.report(f"kept what an unfinished execution left, in {earlier}")
+    with voice.watch(title, len(inputs.workload.jobs)) as observer:
+        executed = execute(
+            folder,
+            part,
+            inputs.workload,
+            inputs.profiles,
+            inputs.machine,
+            Planned(schedule),
+            schedule.settings.layout,
+            observer=observer,
+            lock=lock,
+        )
+    if executed.interrupted:
+        raise KeyboardInterrupt
+    if all(job.state == "done" for job in executed.summary.jobs):
+        folder.mark_done(stage)
+
+
+def _profile_hashes(profiles: Mapping[str, ModelProfile]) -> dict[str, str]:
+    return {key: content_hash(profile.steps) for key, profile in sorted(profiles.items())}

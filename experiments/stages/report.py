@@ -1,0 +1,49 @@
+"""What a run folder tells: the comparison, the trace and the figures, data before pictures."""
+
+from __future__ import annotations
+
+from experiments.run_files.chrome_trace import write_trace
+from experiments.run_files.run_folder import (
+    MEASURED,
+    PREDICTED,
+    REPEAT,
+    SEQUENTIAL,
+    SEQUENTIAL_PREDICTED,
+    RunFolder,
+)
+from experiments.validation.compare import compare
+from experiments.validation.comparison import Comparison, write_comparison
+from experiments.validation.verdict import Goals
+from rmixer.errors import InputError
+from rmixer.run_record.run_summary import RunSummary
+
+ABLATIONS = ("no_contention", "sum_of_operators")
+
+
+def validate_run(folder: RunFolder, goals: Goals | None = None) -> Comparison:
+    """Compare what ``folder`` holds and write ``compare.json`` and ``trace.json``; raises
+    :class:`InputError` unless it holds a schedule predicted and executed."""
+    measured, predicted = folder.read(MEASURED), folder.read(PREDICTED)
+    if measured is None or measured[1].run != "measured" or predicted is None:
+        found = "a run that was not executed" if measured else "no summary.json of a run"
+        allowed = "a run with a prediction and an execution (`rmixer run` or `rmixer execute`)"
+        raise InputError(folder.path, "", found, allowed)
+    ablations = {name: _summary(folder, f"ablations/{name}") for name in ABLATIONS}
+    comparison = compare(
+        predicted[1],
+        measured[1],
+        sequential_predicted=_summary(folder, SEQUENTIAL_PREDICTED),
+        sequential=_summary(folder, SEQUENTIAL),
+        repeat=_summary(folder, REPEAT),
+        ablations={name: run for name, run in ablations.items() if run is not None},
+        goals=goals,
+        profile_probe_s=predicted[1].probe_s,
+    )
+    write_comparison(folder.path / "compare.json", comparison)
+    write_trace(folder.path / "trace.json", {"predicted": predicted[0], "measured": measured[0]})
+    return comparison
+
+
+def _summary(folder: RunFolder, part: str) -> RunSummary | None:
+    found = folder.read(part)
+    return found[1] if found else None

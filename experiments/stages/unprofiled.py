@@ -1,0 +1,81 @@
+"""The jobs of a run that could not be profiled: the run is of the others, and says so of these."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from experiments.run_files.run_folder import RunFolder
+from rmixer.errors import RunFailed
+from rmixer.files.typed_files import write_text
+from rmixer.run_record.run_summary import JobSummary
+from rmixer.workload.cost_identity import cost_identity
+from rmixer.workload.workload import Job, Workload
+
+
+@dataclass(frozen=True)
+class Unprofiled:
+    """The jobs of ``workload`` whose cost identity is among the keys of ``failures``."""
+
+    workload: Workload
+    failures: Mapping[str, RunFailed]
+
+    @property
+    def jobs(self) -> tuple[Job, ...]:
+        """These jobs, copies included."""
+        return tuple(job for job in self.workload.jobs if cost_identity(job).key in self.failures)
+
+    def rest(self) -> Workload:
+        """The workload without them; raises :class:`RunFailed` with all reasons where no job is
+        left."""
+        lost = {job.id for job in self.jobs}
+        left = tuple(job for job in self.workload.jobs if job.id not in lost)
+        if not left:
+            reasons = "; ".join(f"{job.id}: {self._why(job)}" for job in self.jobs)
+            raise RunFailed(f"no job of {self.workload.name} could be profiled: {reasons}")
+        return replace(self.workload, jobs=left)
+
+    def settings(self) -> dict[str, object]:
+        """What decides the run, for its ``config.yaml``. How they failed is not part of it: where
+        they fail again, the run is the same."""
+        keys = {job.id: cost_identity(job).key for job in self.jobs}
+        return {"not_profiled": keys} if keys else {}
+
+    def write(self, folder: RunFolder, part: str) -> None:
+        """Add them to the summary of ``part`` as failed, in order of submission, and what they
+        raised to ``failures/``; nothing where there is no summary."""
+        found = folder.read(part)
+        if not self.jobs or found is None:
+            return
+        timeline, summary = found
+        failed = {job.id: self._summary(job) for job in self.jobs}
+        executed = {job.id: job for job in summary.jobs if job.id not in failed}
+        every = {**executed, **failed}
+        jobs = tuple(every[job.id] for job in self.workload.jobs if job.id in every)
+        folder.write(part, timeline, replace(summary, jobs=jobs))
+        for job in self.jobs:
+            text = str(self.failures[cost_identity(job).key]).rstrip()
+            write_text(folder.path / part / "failures" / f"{job.id}.txt", f"{text}\n")
+
+    def _why(self, job: Job) -> str:
+        return f"not profiled: {self.failures[cost_identity(job).key].reason}"
+
+    def _summary(self, job: Job) -> JobSummary:
+        return JobSummary(
+            id=job.id,
+            model=job.model,
+            device="",
+            slot=0,
+            threads=0,
+            attempt=0,
+            start_s=0.0,
+            end_s=0.0,
+            steps=0,
+            samples=0,
+            step_ms_p50=None,
+            step_ms_mean=None,
+            stall_s=0.0,
+            peak_bytes=0,
+            state="failed",
+            error=self._why(job),
+        )

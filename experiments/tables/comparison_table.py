@@ -1,0 +1,181 @@
+"""The comparison as a reader sees it: a table of jobs, and below it what it comes to."""
+
+from __future__ import annotations
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from experiments.validation.comparison import Comparison, ExchangeDrift, JobComparison, Speedup
+from experiments.validation.verdict import Judgement
+from rmixer.display.quantities import ABSENT, milliseconds, percent, seconds, signed_percent
+from rmixer.display.tables import NumberTable
+
+ABLATION_LABELS = {
+    "sum_of_operators": "operators added up",
+    "no_contention": "contention ignored",
+}
+_COLOURS = {
+    "pass": "green",
+    "fail": "red",
+    "undecided": "yellow",
+    "not measurable here": "yellow",
+}
+
+
+def print_comparison(console: Console, comparison: Comparison) -> None:
+    """Print the table of jobs, the table of verdicts, and the summary below them."""
+    console.print(comparison_table(comparison))
+    console.print(verdict_table(comparison))
+    console.print(summary_table(comparison))
+
+
+def comparison_table(comparison: Comparison) -> NumberTable:
+    """A row a job: median step and completion, predicted and measured, with the signed error."""
+    modelled = "; modelled profiles" if comparison.origin == "modelled" else ""
+    title = (
+        f"{comparison.workload} by {comparison.policy} on {comparison.machine}: "
+        f"predicted and measured{modelled}"
+    )
+    table = NumberTable(title=title, box=box.SIMPLE_HEAD, title_justify="left", pad_edge=False)
+    table.add_column("job", no_wrap=True, overflow="ellipsis", max_width=28)
+    for name in ("step\npredicted", "\nmeasured", "\nerror"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for name in ("completion\npredicted", "\nmeasured", "\nerror"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for job in comparison.jobs:
+        table.add_row(*_job_row(job))
+    table.add_section()
+    makespan = comparison.makespan
+    table.add_row(
+        "makespan",
+        "",
+        "",
+        "",
+        seconds(makespan.predicted_s),
+        seconds(makespan.measured_s),
+        signed_percent(makespan.error),
+        style="bold",
+    )
+    return table
+
+
+def _job_row(job: JobComparison) -> list[str]:
+    done = job.state == "done"
+    return [
+        job.id,
+        milliseconds(job.step_ms.predicted_ms),
+        milliseconds(job.step_ms.measured_ms),
+        signed_percent(job.step_ms.error),
+        seconds(job.completion.predicted_s),
+        seconds(job.completion.measured_s) if done else job.state,
+        signed_percent(job.completion.error),
+    ]
+
+
+def verdict_table(comparison: Comparison) -> NumberTable:
+    """A row an error that has a goal: its size, its interval, the noise floor, the goal, and
+    the verdict."""
+    verdict = comparison.verdict
+    table = NumberTable(box=box.SIMPLE_HEAD, pad_edge=False)
+    table.add_column("error", no_wrap=True)
+    for name in ("found", "95% interval", "noise floor", "goal"):
+        table.add_column(name, justify="right", no_wrap=True)
+    table.add_column("verdict", no_wrap=True)
+    for name, judgement in _judgements(comparison):
+        table.add_row(
+            name,
+            percent(judgement.value),
+            _span(judgement.low, judgement.high),
+            percent(judgement.floor),
+            f"{judgement.goal:.0%}",
+            Text(judgement.verdict, style=_COLOURS[judgement.verdict]),
+        )
+    table.add_section()
+    overall = Text(verdict.overall, style=f"bold {_COLOURS[verdict.overall]}")
+    table.add_row("all", "", "", "", "", overall)
+    return table
+
+
+def _judgements(comparison: Comparison) -> list[tuple[str, Judgement]]:
+    verdict = comparison.verdict
+    named = (
+        ("step alone (mean over jobs)", verdict.solo_step),
+        ("step together (mean over jobs)", verdict.step),
+        ("makespan", verdict.makespan),
+    )
+    return [(name, judgement) for name, judgement in named if judgement is not None]
+
+
+def _span(low: float | None, high: float | None) -> str:
+    return ABSENT if low is None else f"{percent(low)} – {percent(high)}"
+
+
+def summary_table(comparison: Comparison) -> Table:
+    """In words: the reasons of verdicts other than pass, the spread of the errors, what less
+    than the whole model would have said, and the gain over one job at a time."""
+    table = Table.grid(padding=(0, 2))
+    table.add_column(no_wrap=True)
+    table.add_column(overflow="fold")
+    for name, text in _summary_lines(comparison):
+        table.add_row(name, text)
+    return table
+
+
+def _summary_lines(comparison: Comparison) -> list[tuple[str, str]]:
+    lines = [
+        (f"{judgement.verdict}: {name.partition(' (')[0]}", judgement.why)
+        for name, judgement in _judgements(comparison)
+        if judgement.verdict != "pass"
+    ]
+    if left := [job.id for job in comparison.jobs if job.state != "done"]:
+        lines.append(("left out of the means", f"not completed: {', '.join(left)}"))
+    spread = (
+        f"95th percentile {percent(comparison.step_p95)}, largest "
+        f"{percent(comparison.step_max)}, bias {signed_percent(comparison.step_bias)}"
+    )
+    lines.append(("step errors", spread))
+    floor = comparison.noise_floor
+    noise = f"; noise floor {percent(floor.completion)}" if floor is not None else ""
+    lines.append(("completion errors", f"mean {percent(comparison.completion_mape)}{noise}"))
+    for name, ablation in comparison.ablations.items():
+        text = (
+            f"step {percent(ablation.step_mape)}, completion "
+            f"{percent(ablation.completion_mape)}, makespan "
+            f"{signed_percent(ablation.makespan_error)}"
+        )
+        lines.append((ABLATION_LABELS.get(name, name.replace("_", " ")), text))
+    if comparison.probe_drift is not None:
+        ratio = comparison.probe_drift.ratio
+        pace = "slower" if ratio >= 1 else "faster"
+        text = f"{abs(ratio - 1):.1%} {pace} than when it was profiled, by a fixed computation"
+        lines.append(("this machine", text))
+    if comparison.exchange_drift is not None:
+        lines.append(("between its cores", _exchange_words(comparison.exchange_drift)))
+    if comparison.shared_with:
+        others = ", ".join(comparison.shared_with)
+        lines.append(("shared machine", f"{others} used the same cores meanwhile"))
+    if comparison.speedup is not None:
+        lines.append(("against one at a time", _speedup_words(comparison.speedup)))
+    return lines
+
+
+def _exchange_words(drift: ExchangeDrift) -> str:
+    pace = "longer" if drift.ratio >= 1 else "shorter"
+    return (
+        f"data took {abs(drift.ratio - 1):.1%} {pace} than when it was profiled, around "
+        f"{drift.jobs} job(s) with several threads"
+    )
+
+
+def _speedup_words(speedup: Speedup) -> str:
+    if speedup.factor is None:
+        return "not known: not every job was completed"
+    predicted = ""
+    if speedup.predicted_factor is not None:
+        predicted = f"; predicted {speedup.predicted_factor:.2f} times"
+    return (
+        f"{speedup.factor:.2f} times as fast: {seconds(speedup.best_s)} instead of "
+        f"{seconds(speedup.sequential_s)}{predicted}"
+    )

@@ -1,0 +1,149 @@
+"""Measured job types and utilisations beside those that RMixer takes as given."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from rich import box
+
+from experiments.tables.rmixer_constants import RMIXER_CONSTANTS
+from profiles.assembling.job_type import core_balance
+from profiles.assembling.operator_times import total_work
+from rmixer.data.registry import SYNTHETIC
+from rmixer.display.quantities import ABSENT, percent
+from rmixer.display.tables import NumberTable
+from rmixer.hardware.machine import Machine
+from rmixer.models.registry import MODELS
+from rmixer.profile.profile import JobType, Kind, ModelProfile
+from rmixer.workload.cost_identity import CostIdentity, is_present
+
+
+@dataclass(frozen=True)
+class TypeRow:
+    """One profile on one kind of device, with the evidence for its type. ``settings`` are those
+    that are not the model's own, in words; ``batch`` is 0 for a program. ``compute_slowdown`` and
+    ``stream_slowdown`` are those beside most bubbles, None where no core was left for one;
+    figures that nobody has are None too. Utilisations are fractions."""
+
+    model: str
+    settings: str
+    batch: int
+    device: Kind
+    job_type: JobType
+    utilisation: float
+    intensity: float | None
+    compute_slowdown: float | None
+    stream_slowdown: float | None
+    rmixer_job_type: JobType | None
+    rmixer_utilisation: float | None
+
+
+def type_rows(profiles: Iterable[ModelProfile]) -> list[TypeRow]:
+    """A row for each profile and kind of device, by model and batch. Of profiles of one step from
+    sources that changed, those of the present sources are shown, if there are any."""
+    by_step: dict[tuple[object, ...], list[ModelProfile]] = defaultdict(list)
+    for profile in profiles:
+        found = profile.identity
+        by_step[found.model, found.batch, _settings(found)].append(profile)
+    shown = [profile for alike in by_step.values() for profile in _present(alike)]
+    rows = [_row(profile, kind) for profile in shown for kind in profile.job_type]
+    return sorted(rows, key=lambda row: (row.model, row.batch, row.device))
+
+
+def _present(profiles: list[ModelProfile]) -> list[ModelProfile]:
+    return [profile for profile in profiles if is_present(profile.identity)] or profiles
+
+
+def _settings(identity: CostIdentity) -> str:
+    """In words, what differs from the model's own settings."""
+    if identity.model not in MODELS:
+        return ""
+    parts = [
+        identity.optimizer if identity.optimizer != MODELS[identity.model].optimizer else "",
+        identity.precision if identity.precision != "fp32" else "",
+        f"rows {identity.rows_cap}" if identity.rows_cap else "",
+        "" if identity.data.endswith(f":{SYNTHETIC}") else "own data",
+    ]
+    return ", ".join(part for part in parts if part)
+
+
+def _row(profile: ModelProfile, kind: Kind) -> TypeRow:
+    model = profile.identity.model
+    given = RMIXER_CONSTANTS.get(model)
+    beside = [cost for cost in profile.steps if cost.device == kind and cost.stream_slowdown]
+    return TypeRow(
+        model=profile.identity.label,
+        settings=_settings(profile.identity),
+        batch=profile.identity.batch,
+        device=kind,
+        job_type=profile.job_type[kind],
+        utilisation=profile.utilisation[kind],
+        intensity=profile.intensity if kind == "cpu" else _gpu_intensity(profile),
+        compute_slowdown=beside[0].compute_slowdown[-1] if beside else None,
+        stream_slowdown=beside[0].stream_slowdown[-1] if beside else None,
+        rmixer_job_type=given.job_type if given else None,
+        rmixer_utilisation=given.utilisation if given else None,
+    )
+
+
+def _gpu_intensity(profile: ModelProfile) -> float | None:
+    """FLOPs per byte of the operators on the GPU, with as few host threads as there are; None where
+    nobody knows them."""
+    rows = [cost for cost in profile.operators if cost.lane == "gpu"]
+    fewest = min((cost.threads for cost in rows), default=0)
+    flops, moved = total_work(rows, fewest)
+    return flops / moved if moved else None
+
+
+def agreement(rows: Sequence[TypeRow]) -> str:
+    """In words: how many types are RMixer's, and Spearman's rank correlation of utilisations."""
+    both = [row for row in rows if row.rmixer_job_type]
+    if not both:
+        return "RMixer has figures for none of them"
+    same = sum(row.job_type == row.rmixer_job_type for row in both)
+    text = f"{same} of {len(both)} types are RMixer's"
+    ours = [row.utilisation for row in both]
+    theirs = [row.rmixer_utilisation or 0.0 for row in both]
+    if len(set(ours)) > 2 and len(set(theirs)) > 2:
+        from scipy.stats import spearmanr  # here: its import takes most of a second
+
+        text += f"; rank correlation of utilisations {spearmanr(ours, theirs).statistic:+.2f}"
+    return text
+
+
+def types_table(rows: Sequence[TypeRow], machine: Machine) -> NumberTable:
+    """The rows, RMixer's figures to the right, and below it what the types are judged by."""
+    table = NumberTable(
+        title=f"Job types on {machine.name}",
+        title_justify="left",
+        caption=f"{agreement(rows)}\nmachine balance {core_balance(machine):.1f} FLOP/byte a core",
+        caption_justify="left",
+        box=box.SIMPLE_HEAD,
+        padding=(0, 1, 0, 0),
+    )
+    table.add_column("model", overflow="fold")
+    names = ("batch", "on", "type", "busy\nalone", "FLOP\n/byte", "slowed by\ncompute")
+    for name in (*names, "slowed by\nstreams", "RMixer's\ntype", "\nbusy"):
+        words = name in ("on", "type", "RMixer's\ntype")
+        table.add_column(name, justify="left" if words else "right", no_wrap=True)
+    for row in rows:
+        table.add_row(
+            f"{row.model} ({row.settings})" if row.settings else row.model,
+            str(row.batch) if row.batch else ABSENT,
+            row.device,
+            row.job_type,
+            percent(row.utilisation),
+            ABSENT if row.intensity is None else f"{row.intensity:.2f}",
+            _times(row.compute_slowdown),
+            _times(row.stream_slowdown),
+            row.rmixer_job_type or ABSENT,
+            percent(row.rmixer_utilisation),
+            style=None if row.rmixer_job_type in (None, row.job_type) else "yellow",
+        )
+    return table
+
+
+def _times(slowdown: float | None) -> str:
+    return ABSENT if slowdown is None else f"{slowdown:.2f}×"

@@ -1,0 +1,222 @@
+"""A profile as a reader sees it: the step, its dearest operators, memory and phases."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from rich import box
+from rich.console import Group
+from rich.text import Text
+
+from experiments.operators.operator_shares import operator_shares
+from rmixer.display.quantities import (
+    ABSENT,
+    count,
+    milliseconds,
+    percent,
+    seconds,
+    signed_percent,
+    size,
+)
+from rmixer.display.tables import NumberTable
+from rmixer.profile.profile import ModelProfile, StepCost
+
+
+def profile_table(profile: ModelProfile, top: int = 12) -> Group:
+    """Tables of one profile: its step by device and threads, its ``top`` operators, its memory,
+    and in words what is left."""
+    identity = profile.identity
+    heading = Text(f"{identity.model}, batch {identity.batch}", style="bold")
+    kind = f"{identity.optimizer}, {identity.precision}"
+    if identity.is_program:
+        heading = Text(identity.architecture, style="bold")
+        versions = {"Python": identity.config["python"], "torch": identity.config["torch"]}
+        kind = ", ".join(f"{name} {version}" for name, version in versions.items() if version)
+    modelled = ", modelled" if profile.origin == "modelled" else ""
+    heading.append(f" ({kind}) on {profile.machine}{modelled}", style="default")
+    return Group(
+        heading,
+        _facts(profile),
+        _step_table(profile),
+        _trust_table(profile),
+        _phase_table(profile),
+        _program_table(profile) if identity.is_program else _operator_table(profile, top),
+        _memory_table(profile),
+    )
+
+
+def _facts(profile: ModelProfile) -> Text:
+    kinds = ", ".join(
+        f"{kind}: {profile.job_type[kind]} job, {percent(profile.utilisation[kind])} busy alone"
+        for kind in profile.job_type
+    )
+    return Text(
+        f"{_work(profile)}\n{kinds}{_input_bound(profile)}\n"
+        f"start-up {seconds(profile.startup_s)}, {profile.warmup_steps} warm-up steps, "
+        f"profile {profile.key}"
+    )
+
+
+def _input_bound(profile: ModelProfile) -> str:
+    """The shares of the step with the fewest threads that wait for its batch, where known."""
+    threads = profile.steps[0].threads
+    shares = {epoch: profile.input_bound(epoch, threads) for epoch in ("warm", "cold")}
+    known = [f"{percent(share)} ({epoch})" for epoch, share in shares.items() if share is not None]
+    return f"; input-bound: {', '.join(known)}" if known else ""
+
+
+def _work(profile: ModelProfile) -> str:
+    if profile.flops is None or profile.intensity is None or profile.bandwidth_gbps is None:
+        return "a command job: its operators are unknown"
+    return (
+        f"{count(profile.flops, 'FLOP')} and {size(profile.bytes)} a step, "
+        f"{profile.intensity:.2f} FLOP/byte, {profile.bandwidth_gbps:.2f} GB/s"
+    )
+
+
+def _program_table(profile: ModelProfile) -> NumberTable:
+    table = _table("What a step uses, in all its processes")
+    table.add_column("device")
+    for name in ("threads", "cores' time", "cores busy", "GPU's time"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for step in profile.steps:
+        busy = None if step.core_us is None else step.core_us / step.expected_us
+        table.add_row(
+            step.device,
+            str(step.threads),
+            milliseconds(None if step.core_us is None else step.core_us / 1e3),
+            ABSENT if busy is None else f"{busy:.2f}",
+            milliseconds(None if step.gpu_us is None else step.gpu_us / 1e3),
+        )
+    return table
+
+
+def _step_table(profile: ModelProfile) -> NumberTable:
+    table = _table("A step without the profiler")
+    table.add_column("device")
+    for name in ("threads", "median", "10th – 90th percentile", "mean", "stalls"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for step in profile.steps:
+        table.add_row(
+            step.device,
+            str(step.threads),
+            milliseconds(step.p50_us / 1e3),
+            f"{milliseconds(step.p10_us / 1e3)} – {milliseconds(step.p90_us / 1e3)}",
+            milliseconds(step.mean_us / 1e3),
+            f"{step.stalls} of {step.n}",
+        )
+    return table
+
+
+def _trust_table(profile: ModelProfile) -> NumberTable:
+    table = _table("How well that is known")
+    table.add_column("device")
+    twice = "two halves" if profile.identity.is_program else "two workers"
+    for name in ("threads", "± 95%", twice, "rounds", "left out", "far cores", "closure"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for step in profile.steps:
+        if profile.origin == "modelled" and step.device == "gpu":
+            table.add_row(step.device, str(step.threads), *(ABSENT,) * 6)
+            continue
+        table.add_row(
+            step.device,
+            str(step.threads),
+            percent(step.half_width),
+            signed_percent(step.repeatability),
+            str(step.rounds),
+            str(step.dropped_rounds),
+            signed_percent(step.apart_us / step.mean_us if step.exchange_us else None),
+            _closure(step.closure),
+        )
+    return table
+
+
+def _phase_table(profile: ModelProfile) -> NumberTable:
+    table = _table("Other phases, and company")
+    table.add_column("device")
+    names = ("build", "warm-up", "evaluate", "save", "slowed by\ncompute", "slowed by\nstreams")
+    for name in ("threads", *names, "pressure"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for step in profile.steps:
+        # What a program does after its last step is not seen.
+        after = (None, None) if profile.identity.is_program else (step.evaluate_s, step.save_s)
+        table.add_row(
+            step.device,
+            str(step.threads),
+            *(seconds(s) for s in (step.build_s, step.warmup_s, *after)),
+            *(f"{s[-1]:.2f}×" if s else ABSENT for s in _slowdowns(step)),
+            _pressure(step),
+        )
+    return table
+
+
+def _pressure(step: StepCost) -> str:
+    known = step.pressure is not None and any(_slowdowns(step))
+    return f"{step.pressure:.2f}" if known else ABSENT
+
+
+def _slowdowns(step: StepCost) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    return step.compute_slowdown, step.stream_slowdown
+
+
+def _closure(closure: dict[str, float]) -> str:
+    if len(closure) == 1:
+        return signed_percent(next(iter(closure.values())))
+    return "\n".join(f"{lane} {signed_percent(part)}" for lane, part in closure.items()) or ABSENT
+
+
+def _operator_table(profile: ModelProfile, top: int) -> NumberTable:
+    shares = operator_shares(profile)
+    lanes = sorted({lane for share in shares for lane in share.share})
+    table = _table("Operators of a step")
+    table.add_column("phase", no_wrap=True)
+    table.add_column("operator", no_wrap=True, overflow="ellipsis", max_width=28)
+    table.add_column("calls", justify="right")
+    for lane, threads in lanes:
+        where = "" if lane == "cpu" else f"{lane}, "
+        noun = "thread" if threads == 1 else "threads"
+        table.add_column(f"share\n{where}{threads} {noun}", justify="right", no_wrap=True)
+    table.add_column("work", justify="right", no_wrap=True)
+    table.add_column("bytes", justify="right", no_wrap=True)
+    for share in shares[:top]:
+        table.add_row(
+            share.phase,
+            share.operator,
+            str(share.calls) if share.calls else "",
+            *(percent(share.share.get(lane)) for lane in lanes),
+            count(share.flops, "FLOP") if share.flops else "",
+            size(share.bytes) if share.bytes else "",
+        )
+    if rest := shares[top:]:
+        table.add_row(
+            "",
+            f"{len(rest)} more",
+            str(sum(share.calls for share in rest)),
+            *(percent(sum(share.share.get(lane, 0.0) for share in rest)) for lane in lanes),
+            count(sum(share.flops for share in rest), "FLOP"),
+            size(sum(share.bytes for share in rest)),
+            style="dim",
+        )
+    return table
+
+
+def _memory_table(profile: ModelProfile) -> NumberTable:
+    table = _table("Memory")
+    names = ("device", "parameters", "gradients", "optimizer", "activations", "context", "peak")
+    for name in names:
+        table.add_column(name, justify="left" if name == "device" else "right", no_wrap=True)
+    for memory in profile.memory:
+        parts: Iterable[int | None] = (
+            memory.parameter_bytes,
+            memory.gradient_bytes,
+            memory.optimizer_bytes,
+            memory.activation_bytes,
+            memory.context_bytes,
+            memory.peak_bytes,
+        )
+        table.add_row(memory.device, *(size(part) for part in parts))
+    return table
+
+
+def _table(title: str) -> NumberTable:
+    return NumberTable(title=title, box=box.SIMPLE_HEAD, title_justify="left", pad_edge=False)

@@ -1,0 +1,155 @@
+"""What a run trained: how good each job became, and where its weights are."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich import box
+from rich.console import Console
+
+from rmixer.display.quantities import ABSENT, seconds
+from rmixer.display.tables import NumberTable
+from rmixer.run_record.run_summary import JobSummary, RunSummary
+from rmixer.workload.workload import Job, Workload
+
+METRICS = {"auc": "AUC", "ndcg_10": "NDCG@10", "pauc": "PAUC", "hit_rate_10": "HR@10", "mrr": "MRR"}
+"""How metrics are called, those by which jobs are ranked first. More is better, of all of them."""
+_SETTINGS = ("optimizer", "lr", "batch", "steps", "precision", "rows_cap", "data")
+
+
+@dataclass(frozen=True)
+class TrainedJob:
+    """A job that was trained, or tried.
+
+    ``rank`` is its place among the jobs of its model, from 1, by ``metric``, or by the loss if it
+    has no metric; None if it has neither or did not end well. ``settings`` says what differs
+    between the jobs of its model. ``time_s`` is from its start to its end.
+    """
+
+    summary: JobSummary
+    rank: int | None
+    metric: tuple[str, float] | None
+    settings: str
+    time_s: float
+    samples_per_s: float
+
+
+def trained_jobs(summary: RunSummary, workload: Workload) -> list[TrainedJob]:
+    """The jobs of an execution by model, in order of the workload, the best of each model first,
+    those without a rank last."""
+    jobs = {job.id: job for job in workload.jobs}
+    by_model: dict[str, list[JobSummary]] = {}
+    for job in summary.jobs:
+        by_model.setdefault(job.model, []).append(job)
+    found: list[TrainedJob] = []
+    for alike in by_model.values():
+        settings = _differences([jobs[job.id] for job in alike if job.id in jobs])
+        ranked = sorted((job for job in alike if _merit(job) is not None), key=_order)
+        unranked = [job for job in alike if _merit(job) is None]
+        for place, job in enumerate([*ranked, *unranked], 1):
+            rank = place if place <= len(ranked) else None
+            found.append(_trained(job, rank, settings.get(job.id, "")))
+    return found
+
+
+def print_trained(console: Console, summary: RunSummary, workload: Workload, folder: Path) -> None:
+    """Print a row a job of the execution in ``folder``, below them where the weights are, and why
+    jobs failed."""
+    rows = trained_jobs(summary, workload)
+    console.print(trained_table(summary, rows))
+    for line in _below(rows, folder):
+        console.print(line, soft_wrap=True, markup=False)
+    console.print()
+
+
+def trained_table(summary: RunSummary, rows: Sequence[TrainedJob]) -> NumberTable:
+    """A row a job of the execution ``summary``, a section a model."""
+    title = (
+        f"{summary.workload}: what was trained, in {seconds(summary.makespan_s)} "
+        f"({summary.samples_per_s:,.0f} samples/s)"
+    )
+    table = NumberTable(
+        title=title,
+        box=box.SIMPLE_HEAD,
+        title_justify="left",
+        pad_edge=False,
+    )
+    table.add_column("job", no_wrap=True, overflow="ellipsis", max_width=28)
+    table.add_column("rank", justify="right", no_wrap=True)
+    with_settings = any(row.settings for row in rows)
+    if with_settings:
+        table.add_column("settings", overflow="fold")
+    for name in ("loss", "metric", "samples/s", "time"):
+        table.add_column(name, justify="right", no_wrap=True)
+    model = rows[0].summary.model if rows else ""
+    for row in rows:
+        if row.summary.model != model:
+            table.add_section()
+            model = row.summary.model
+        table.add_row(*_cells(row, with_settings), style="bold" if row.rank == 1 else None)
+    return table
+
+
+def _cells(row: TrainedJob, with_settings: bool) -> list[str]:
+    job = row.summary
+    metric = ABSENT
+    if row.metric is not None:
+        name, value = row.metric
+        metric = f"{METRICS.get(name, name)} {value:.4f}"
+    return [
+        job.id,
+        str(row.rank) if row.rank is not None else ABSENT,
+        *([row.settings] if with_settings else []),
+        f"{job.loss:.4f}" if job.loss is not None else ABSENT,
+        metric,
+        f"{row.samples_per_s:,.0f}" if job.state == "done" else ABSENT,
+        seconds(row.time_s) if job.state == "done" else job.state,
+    ]
+
+
+def _below(rows: Sequence[TrainedJob], folder: Path) -> list[str]:
+    lines = []
+    if any((folder / "models" / f"{row.summary.id}.pt").exists() for row in rows):
+        lines.append(f"weights: {folder / 'models'}/<job>.pt")
+    for row in rows:
+        job = row.summary
+        if job.state != "done":
+            lines.append(f"{job.id} {job.state}{f': {job.error}' if job.error else ''}")
+        elif job.nan_step is not None:
+            lines.append(f"{job.id}: its loss was NaN or infinite at step {job.nan_step}")
+    return lines
+
+
+def _trained(job: JobSummary, rank: int | None, settings: str) -> TrainedJob:
+    time_s = job.end_s - job.start_s
+    per_s = job.samples / time_s if time_s > 0 else 0.0
+    return TrainedJob(job, rank, _metric(job), settings, time_s, per_s)
+
+
+def _metric(job: JobSummary) -> tuple[str, float] | None:
+    """The metric that ranks ``job``: a known one, or else its first."""
+    names = [name for name in METRICS if name in job.quality] or list(job.quality)
+    for name in names:
+        if (value := job.quality[name]) is not None:
+            return name, value
+    return None
+
+
+def _merit(job: JobSummary) -> float | None:
+    """How good ``job`` is, more is better; None if that is unknown."""
+    if job.state != "done" or job.loss is None:
+        return None
+    metric = _metric(job)
+    return metric[1] if metric is not None else -job.loss
+
+
+def _order(job: JobSummary) -> tuple[float, float]:
+    return -(_merit(job) or 0.0), job.loss or 0.0
+
+
+def _differences(jobs: Sequence[Job]) -> Mapping[str, str]:
+    """By id, the settings in which these jobs of one model differ."""
+    varied = [name for name in _SETTINGS if len({getattr(job, name) for job in jobs}) > 1]
+    return {job.id: ", ".join(f"{name} {getattr(job, name)}" for name in varied) for job in jobs}

@@ -1,0 +1,1 @@
+"""Commands for people who maintain this repository: `python -m experiments.tools.NAME`."""

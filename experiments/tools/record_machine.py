@@ -1,0 +1,50 @@
+"""Keeps a machine's profiles in the repository, where anyone can simulate with them.
+
+``python -m experiments.tools.record_machine NAME [--machine NAME] [--out FOLDER]`` copies the
+machine's figures, and its profiles of the library's models as their code is now, to
+``FOLDER/NAME``. The name is a new one, so that nobody whose machine is of the same make takes them
+for their own.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import click
+
+from profiles.stored.store import RECORDED, Store
+from rmixer.errors import InputError
+from rmixer.hardware.machine import Machine, write_machine
+from rmixer.profile.profile import ModelProfile
+from rmixer.profile.profile_files import write_profile
+from rmixer.workload.cost_identity import is_present
+
+
+@click.command()
+@click.argument("name")
+@click.option("--machine", help="A known machine, or its folder. Default: this one.")
+@click.option("--out", type=click.Path(path_type=Path), default=RECORDED, help="A folder.")
+def main(name: str, machine: str | None, out: Path) -> None:
+    """Copy and say how many."""
+    store = Store()
+    known = store.machine(machine) if machine else store.this_machine()
+    count = record(known, store.profiles(known.name), name, out)
+    click.echo(f"{count} profiles of {name} under {out}")
+
+
+def record(machine: Machine, profiles: list[ModelProfile], name: str, out: Path) -> int:
+    """Write ``machine`` and those of its ``profiles`` that are measured and of present code, as of
+    ``name``, below ``out``; returns how many. Raises :class:`InputError` if there are none."""
+    kept = [p for p in profiles if p.origin == "measured" and is_present(p.identity)]
+    if not kept:
+        allowed = "profiles of the library's models: `rmixer profile run MODELS`"
+        raise InputError(f"machine {machine.name}", "profiles", "none to keep", allowed)
+    write_machine(out / name / "machine.yaml", replace(machine, name=name))
+    for profile in kept:
+        write_profile(out / name / profile.key, replace(profile, machine=name))
+    return len(kept)
+
+
+if __name__ == "__main__":
+    main()

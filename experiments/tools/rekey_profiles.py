@@ -1,0 +1,97 @@
+"""Files the recorded profiles under the present hash of the code that builds their step.
+
+``python -m experiments.tools.rekey_profiles --before COMMIT`` is for a change that gives that code
+another hash, but leaves the operators of its steps as they are: another way to hash, or a change of
+what is done between steps. It checks out ``COMMIT``, the last one before the change, lets that code
+say its hashes, and compares:
+
+- a profile is filed again only if its hash is the one that the code of ``COMMIT`` has (proof that
+  it was recorded with that code);
+- the code of ``COMMIT``, hashed as today, must be the code of today. Models for which it is not are
+  named, and refused unless ``--same-step MODULE`` vouches for each of their modules.
+
+The pairs of hashes go to ``rmixer/workload/former_sources.json``, by which users' profiles follow.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import click
+
+from profiles.stored.rekeying import rekey_machine
+from profiles.stored.store import RECORDED
+from rmixer.errors import InputError
+from rmixer.files.typed_files import load_json, write_json
+from rmixer.models.registry import MODELS
+from rmixer.workload.cost_identity import own_step_hash, source_hash, step_digest
+from rmixer.workload.former_sources import KINDS, PATH, former_sources
+
+_ROOT = RECORDED.parents[1]
+_ASK = """
+import json, sys
+from rmixer.workload.cost_identity import own_step_hash, source_hash
+pairs = json.loads(sys.argv[1])
+print(json.dumps([[source_hash(*pair) for pair in pairs], own_step_hash()]))
+"""
+
+
+@click.command()
+@click.option("--before", required=True, metavar="COMMIT", help="The last one with the old hash.")
+@click.option("--same-step", multiple=True, metavar="MODULE", help="Whose step is still the same.")
+def main(before: str, same_step: tuple[str, ...]) -> None:
+    """Write the table, rekey the recorded profiles and say how many."""
+    with tempfile.TemporaryDirectory() as folder:
+        old = Path(folder)
+        archive = subprocess.run(
+            ["git", "-C", _ROOT, "archive", before, "rmixer"], check=True, stdout=subprocess.PIPE
+        )
+        subprocess.run(["tar", "-x", "-C", folder], input=archive.stdout, check=True)
+        table = former_pairs(old, set(same_step))
+    write_json(PATH, _joined(table))
+    former_sources.cache_clear()
+    for machine in sorted(path.parent for path in RECORDED.glob("*/machine.yaml")):
+        click.echo(f"{machine.name}: {rekey_machine(machine)} profiles filed again")
+
+
+def former_pairs(old: Path, same_step: set[str]) -> dict[str, dict[str, str]]:
+    """By kind of code: the present hash for each hash that the code below ``old`` has. Raises
+    :class:`InputError` if a step's code is another one and its module is not in ``same_step``."""
+    pairs = sorted({(entry.architecture, entry.dataset) for entry in MODELS.values()})
+    asked = subprocess.run(
+        [sys.executable, "-P", "-c", _ASK, json.dumps(pairs)],
+        env={"PYTHONPATH": str(old)},
+        check=True,
+        stdout=subprocess.PIPE,
+    )
+    former, own = json.loads(asked.stdout)
+    for architecture, dataset in pairs:
+        module = architecture.partition(":")[0]
+        then, now = (step_digest(architecture, dataset, root) for root in (old, _ROOT))
+        if then != now and module not in same_step:
+            allowed = f"the code of today, or --same-step {module}"
+            raise InputError(architecture, "", "another code", allowed)
+    now_hashes = [source_hash(*pair) for pair in pairs]
+    return {
+        "models": {a: b for a, b in zip(former, now_hashes, strict=True) if a != b},
+        "own": {own: own_step_hash()} if own != own_step_hash() else {},
+    }
+
+
+def _joined(table: dict[str, dict[str, str]]) -> dict[str, dict[str, str]]:
+    """``table`` and what the file has already; its hashes lead to the present ones too."""
+    known: Any = load_json(PATH, "table of former sources") if PATH.exists() else {}
+    joined = {}
+    for kind in KINDS:
+        earlier = {a: table[kind].get(b, b) for a, b in known.get(kind, {}).items()}
+        joined[kind] = dict(sorted({**earlier, **table[kind]}.items()))
+    return joined
+
+
+if __name__ == "__main__":
+    main()

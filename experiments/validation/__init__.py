@@ -1,0 +1,1 @@
+"""Predicted against measured: errors, noise floor, verdict."""

@@ -1,0 +1,255 @@
+"""Predicted against measured: the formulas behind every number of ``compare.json``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from experiments.validation.comparison import (
+    Ablation,
+    Comparison,
+    JobComparison,
+    MemoryPair,
+    NoiseFloor,
+    Speedup,
+    StepPair,
+    TimePair,
+    read_comparison,
+    write_comparison,
+)
+from experiments.validation.machine_drift import exchange_drift, probe_drift
+from experiments.validation.verdict import (
+    Goals,
+    Judgement,
+    Verdict,
+    judge_executions,
+    judge_jobs,
+    not_alone,
+    overall_word,
+    unfinished,
+)
+from rmixer.errors import InputError
+from rmixer.run_record.run_summary import JobSummary, RunSummary
+
+__all__ = ["Comparison", "compare", "read_comparison", "relative_error", "write_comparison"]
+
+
+def compare(
+    predicted: RunSummary,
+    measured: RunSummary,
+    *,
+    sequential_predicted: RunSummary | None = None,
+    sequential: RunSummary | None = None,
+    repeat: RunSummary | None = None,
+    ablations: Mapping[str, RunSummary] | None = None,
+    goals: Goals | None = None,
+    profile_probe_s: float | None = None,
+) -> Comparison:
+    """Compare one schedule's prediction with its first execution.
+
+    ``sequential`` and its prediction are the same jobs one at a time, ``repeat`` a second
+    execution of the schedule, ``ablations`` the schedule predicted again by less than the whole
+    model, ``profile_probe_s`` the probe's time when the profiles were made. What is not given
+    leaves its figures None. A job that was left out of the run has no figures. Raises
+    :class:`InputError` where two runs hold different jobs.
+    """
+    everyone = measured.jobs
+    measured = replace(measured, jobs=tuple(job for job in everyone if not job.was_left_out))
+    others = (predicted, sequential_predicted, sequential, repeat, *(ablations or {}).values())
+    for other in others:
+        if other is not None:
+            _check_same_jobs(measured, other)
+    jobs = tuple(
+        JobComparison.left_out(job.id, job.model, job.state)
+        if job.was_left_out
+        else _compare_job(predicted.job(job.id), job)
+        for job in everyone
+    )
+    step = _errors(pair.step_ms.error for pair in jobs)
+    completion = _errors(pair.completion.error for pair in jobs)
+    sizes = [abs(error) for error in step]
+    floor = _noise_floor(measured, repeat) if repeat is not None else None
+    solo = (
+        _step_errors(sequential_predicted, sequential)
+        if sequential_predicted is not None and sequential is not None
+        else None
+    )
+    executions = [run for run in (measured, repeat, sequential) if run is not None]
+    shared_with = tuple(dict.fromkeys(who for run in executions for who in run.shared_with))
+    return Comparison(
+        workload=measured.workload,
+        machine=measured.machine,
+        origin=predicted.origin,
+        policy=measured.policy,
+        makespan=TimePair(
+            predicted.makespan_s,
+            measured.makespan_s,
+            relative_error(predicted.makespan_s, measured.makespan_s),
+        ),
+        jobs=jobs,
+        step_mape=_mean(sizes),
+        step_p95=float(np.quantile(sizes, 0.95)) if sizes else None,
+        step_max=max(sizes, default=None),
+        step_bias=_mean(step),
+        completion_mape=_mean_size(completion),
+        solo_step_mape=_mean_size(solo) if solo is not None else None,
+        noise_floor=floor,
+        probe_drift=probe_drift(profile_probe_s, measured.probe_s),
+        ablations={
+            name: Ablation(
+                step_mape=_mean_size(_step_errors(run, measured)),
+                completion_mape=_mean_size(_completion_errors(run, measured)),
+                makespan_error=relative_error(run.makespan_s, measured.makespan_s),
+            )
+            for name, run in (ablations or {}).items()
+        },
+        speedup=_speedup(predicted, measured, sequential_predicted, sequential),
+        verdict=_verdict(
+            predicted, measured, repeat, step, solo, floor, goals or Goals(), shared_with
+        ),
+        shared_with=shared_with,
+        exchange_drift=exchange_drift(
+            (predicted, measured), (predicted, repeat), (sequential_predicted, sequential)
+        ),
+    )
+
+
+def relative_error(predicted: float | None, measured: float | None) -> float | None:
+    """(predicted - measured) / measured; None where a side is missing or nothing was measured."""
+    if predicted is None or not measured:
+        return None
+    return (predicted - measured) / measured
+
+
+def _compare_job(predicted: JobSummary, measured: JobSummary) -> JobComparison:
+    completed = _completed(predicted, measured)
+    return JobComparison(
+        id=measured.id,
+        model=measured.model,
+        state=measured.state,
+        completion=TimePair(
+            predicted.end_s,
+            measured.end_s,
+            relative_error(predicted.end_s, measured.end_s) if completed else None,
+        ),
+        step_ms=StepPair(
+            predicted.step_ms_p50,
+            measured.step_ms_p50,
+            relative_error(predicted.step_ms_p50, measured.step_ms_p50) if completed else None,
+        ),
+        peak_bytes=MemoryPair(
+            predicted.peak_bytes,
+            measured.peak_bytes,
+            relative_error(predicted.peak_bytes, measured.peak_bytes) if completed else None,
+        ),
+    )
+
+
+def _completed(*sides: JobSummary) -> bool:
+    return all(job.state == "done" for job in sides)
+
+
+def _all_completed(run: RunSummary) -> bool:
+    return _completed(*run.jobs)
+
+
+def _step_errors(predicted: RunSummary, measured: RunSummary) -> list[float]:
+    pairs = (_compare_job(predicted.job(job.id), job) for job in measured.jobs)
+    return _errors(pair.step_ms.error for pair in pairs)
+
+
+def _completion_errors(predicted: RunSummary, measured: RunSummary) -> list[float]:
+    pairs = (_compare_job(predicted.job(job.id), job) for job in measured.jobs)
+    return _errors(pair.completion.error for pair in pairs)
+
+
+def _noise_floor(measured: RunSummary, repeat: RunSummary) -> NoiseFloor:
+    makespan = None
+    if _all_completed(measured) and _all_completed(repeat):
+        makespan = relative_error(measured.makespan_s, repeat.makespan_s)
+    return NoiseFloor(
+        step=_mean_size(_step_errors(measured, repeat)),
+        completion=_mean_size(_completion_errors(measured, repeat)),
+        makespan=abs(makespan) if makespan is not None else None,
+    )
+
+
+def _speedup(
+    predicted: RunSummary,
+    measured: RunSummary,
+    sequential_predicted: RunSummary | None,
+    sequential: RunSummary | None,
+) -> Speedup | None:
+    if sequential is None:
+        return None
+    finished = _all_completed(sequential) and _all_completed(measured) and measured.makespan_s > 0
+    return Speedup(
+        sequential_s=sequential.makespan_s,
+        best_s=measured.makespan_s,
+        factor=sequential.makespan_s / measured.makespan_s if finished else None,
+        predicted_factor=(
+            sequential_predicted.makespan_s / predicted.makespan_s
+            if sequential_predicted is not None and predicted.makespan_s > 0
+            else None
+        ),
+    )
+
+
+def _verdict(
+    predicted: RunSummary,
+    measured: RunSummary,
+    repeat: RunSummary | None,
+    step: Sequence[float],
+    solo: Sequence[float] | None,
+    floor: NoiseFloor | None,
+    goals: Goals,
+    shared_with: Sequence[str],
+) -> Verdict:
+    step_floor = floor.step if floor is not None else None
+    # Jobs one at a time are executed once: the floor of the same steps in company stands in.
+    alone = judge_jobs(solo, goals.solo_step, step_floor) if solo is not None else None
+    together = judge_jobs(step, goals.step, step_floor)
+    makespan = _judge_makespan(predicted, measured, repeat, floor, goals.makespan)
+    if shared_with:
+        alone = not_alone(alone, shared_with) if alone is not None else None
+        together, makespan = not_alone(together, shared_with), not_alone(makespan, shared_with)
+    return Verdict(overall_word([alone, together, makespan]), alone, together, makespan)
+
+
+def _judge_makespan(
+    predicted: RunSummary,
+    measured: RunSummary,
+    repeat: RunSummary | None,
+    floor: NoiseFloor | None,
+    goal: float,
+) -> Judgement:
+    makespan_floor = floor.makespan if floor is not None else None
+    executions = [run for run in (measured, repeat) if run is not None]
+    errors = _errors(relative_error(predicted.makespan_s, run.makespan_s) for run in executions)
+    left = sum(job.state != "done" for run in executions for job in run.jobs)
+    if left:
+        noun = "job was" if left == 1 else "jobs were"
+        why = f"{left} {noun} not completed, so the makespan is of other work than predicted"
+        return unfinished(goal, abs(errors[0]) if errors else None, makespan_floor, why)
+    return judge_executions(errors, goal, makespan_floor)
+
+
+def _check_same_jobs(one: RunSummary, other: RunSummary) -> None:
+    odd = {job.id for job in one.jobs} ^ {job.id for job in other.jobs}
+    if odd:
+        found = f"{', '.join(sorted(odd))} in only one of {one.run!r} and {other.run!r}"
+        raise InputError(f"run {other.run}", "jobs", found, "the same jobs in every run compared")
+
+
+def _errors(found: Iterable[float | None]) -> list[float]:
+    return [error for error in found if error is not None]
+
+
+def _mean(values: Sequence[float]) -> float | None:
+    return sum(values) / len(values) if values else None
+
+
+def _mean_size(errors: Sequence[float]) -> float | None:
+    return _mean([abs(error) for error in errors])

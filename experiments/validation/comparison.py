@@ -1,0 +1,181 @@
+"""``compare.json``: predicted and measured side by side. Every error is a signed fraction,
+(predicted - measured) / measured; every other figure says its unit."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, Literal
+
+from pydantic import ConfigDict
+
+from experiments.validation.verdict import Verdict
+from rmixer.files.typed_files import load_json, parse, write_json
+from rmixer.hardware.machine import check_schema
+
+SCHEMA_VERSION: Final = 1
+
+
+@dataclass(frozen=True)
+class TimePair:
+    """Seconds. ``error`` is None where one side is missing or the job was not completed."""
+
+    __pydantic_config__ = ConfigDict(extra="forbid")
+
+    predicted_s: float | None
+    measured_s: float | None
+    error: float | None
+
+
+@dataclass(frozen=True)
+class StepPair:
+    """Median time of a training step in milliseconds."""
+
+    __pydantic_config__ = ConfigDict(extra="forbid")
+
+    predicted_ms: float | None
+    measured_ms: float | None
+    error: float | None
+
+
+@dataclass(frozen=True)
+class MemoryPair:
+    """Peak memory of a job in bytes."""
+
+    __pydantic_config__ = ConfigDict(extra="forbid")
+
+    predicted_bytes: int
+    measured_bytes: int
+    error: float | None
+
+
+@dataclass(frozen=True)
+class JobComparison:
+    """One job. ``state`` is its state in the measured run; errors of a job that was not
+    completed in both runs are None, and no mean holds them."""
+
+    __pydantic_config__ = ConfigDict(extra="forbid")
+
+    id: str
+    model: str
+    state: str
+    completion: TimePair
+    step_ms: StepPair
+    peak_bytes: MemoryPair
+
+    @classmethod
+    def left_out(cls, job: str, model: str, state: str) -> JobComparison:
+        """Of a job that the run was without: there are no figures of it."""
+        times, step, memory = TimePair(None, None, None), StepPair(None, None, None), (0, 0, None)
+        return cls(job, model, state, times, step, MemoryPair(*memory))
+
+
+@dataclass(frozen=True)
+class NoiseFloor:
+    """The formulas of the errors between two executions of one schedule: the first in the place
+    of the prediction, the second in that of the measurement. All are sizes, not signed."""
+
+    __pydantic_config__ = ConfigDict(extra="forbid")
+
+    step: float | None
+    completion: float | None
+    makespan: float | None
+
+
+@dataclass(frozen=True)
+class ProbeDrift:
+    """A fixed computation on all cores, timed when the profiles were made and just before the
+    measured run. ``ratio`` over 1 means that the machine was slower than it was profiled."""
+
+    __pydantic_config__ = ConfigDict(extra="forbid")
+
+    profiled_s: float
+    measured_s: float
+    ratio: float
+
+
+@dataclass(frozen=True)
+class ExchangeDrift:
+    """How long the threads of jobs with several took to exchange a fixed amount of data, in the
+    mean of ``jobs`` of the measured runs, of the schedule and one at a time: when they were
+    profiled, and around the runs. ``ratio`` over 1 means that their cores were farther from each
+    other than in the rounds of which their profiles tell."""
+
+    __pydantic_config__ = ConfigDict(extra="forbid")
+
+    jobs: int
+    profiled_us: float
+    measured_us: float
+    ratio: float
+
+
+@dataclass(frozen=True)
+class Ablation:
+    """The errors of the same schedule predicted by less than the whole model."""
+
+    __pydantic_config__ = ConfigDict(extra="forbid")
+
+    step_mape: float | None
+    completion_mape: float | None
+    makespan_error: float | None
+
+
+@dataclass(frozen=True)
+class Speedup:
+    """The chosen schedule against one job at a time, both executed. ``factor`` is
+    ``sequential_s / best_s``, None unless both completed every job; ``predicted_factor`` is the
+    same of the two predictions."""
+
+    __pydantic_config__ = ConfigDict(extra="forbid")
+
+    sequential_s: float
+    best_s: float
+    factor: float | None
+    predicted_factor: float | None
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """One schedule, predicted and measured.
+
+    ``step_mape`` and ``completion_mape`` are unweighted means of the error's size over completed
+    jobs; ``step_p95`` is the 95th percentile of that size over jobs (linear between ranks),
+    ``step_max`` the largest, ``step_bias`` the signed mean. ``solo_step_mape`` is of the jobs
+    run one at a time. ``origin`` is of the profiles that the prediction rests on. ``shared_with``
+    names other runs that used the same cores during one of the executions.
+    """
+
+    __pydantic_config__ = ConfigDict(extra="forbid")
+
+    workload: str
+    machine: str
+    origin: Literal["measured", "modelled"]
+    policy: str
+    makespan: TimePair
+    jobs: tuple[JobComparison, ...]
+    step_mape: float | None
+    step_p95: float | None
+    step_max: float | None
+    step_bias: float | None
+    completion_mape: float | None
+    solo_step_mape: float | None
+    noise_floor: NoiseFloor | None
+    probe_drift: ProbeDrift | None
+    ablations: dict[str, Ablation]
+    speedup: Speedup | None
+    verdict: Verdict
+    exchange_drift: ExchangeDrift | None = None
+    shared_with: tuple[str, ...] = ()
+    schema_version: Literal[1] = SCHEMA_VERSION
+
+
+def write_comparison(path: Path, comparison: Comparison) -> None:
+    """Write ``compare.json`` whole or not at all."""
+    write_json(path, comparison)
+
+
+def read_comparison(path: Path) -> Comparison:
+    """The comparison at ``path``; raises :class:`rmixer.errors.InputError`."""
+    data: Any = load_json(path, "comparison")
+    check_schema(data, path, SCHEMA_VERSION)
+    return parse(data, Comparison, path)

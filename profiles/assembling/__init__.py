@@ -1,0 +1,1 @@
+"""From the measurements of workers to a profile: operators, gaps, closure, job type."""

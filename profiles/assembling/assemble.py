@@ -1,0 +1,196 @@
+"""From what was measured of a job at each thread count to its profile."""
+
+from __future__ import annotations
+
+import math
+import statistics
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import chain
+from typing import Any
+
+from profiles.assembling.gpu_operator_times import DeviceTimes, merge_device
+from profiles.assembling.job_type import demands
+from profiles.assembling.operator_times import (
+    OperatorTimes,
+    closure_of,
+    leftover_of,
+    merge_operators,
+)
+from profiles.machines.gpu_meter import driver_version
+from profiles.measurements.blocks import Blocks, apart_s, steady_together, together, unlikeness
+from profiles.measurements.interval import half_width
+from profiles.measurements.middle_third import typical_profiled
+from profiles.measurements.neighbours import Neighbours
+from profiles.measurements.phases import PhaseTimes
+from profiles.measurements.warm_up import warm_up_steps
+from rmixer.hardware.fingerprint import take_fingerprint
+from rmixer.hardware.machine import Machine
+from rmixer.operators.operator_cost import OperatorCost
+from rmixer.profile.profile import InputCost, Kind, MemoryCost, ModelProfile, StepCost
+from rmixer.profile.step_statistics import step_statistics
+from rmixer.workload.cost_identity import cost_identity
+from rmixer.workload.workload import Job
+
+
+@dataclass
+class Found:
+    """What was found of one thread count on one ``device`` as torch names it, over its passes."""
+
+    threads: int
+    device: str = "cpu"
+    idle_bytes: int = 0
+    phases: PhaseTimes | None = None
+    ready: dict[str, Any] = field(default_factory=dict)
+    structure: dict[str, Any] = field(default_factory=dict)
+    input: list[dict[str, Any]] = field(default_factory=list)
+    passes: list[Blocks] = field(default_factory=list)
+    fastest_exchange_us: float = math.inf
+    neighbours: Neighbours = field(default_factory=Neighbours)
+    on_gpu: Neighbours = field(default_factory=Neighbours)
+
+    @property
+    def kind(self) -> Kind:
+        """Of the device."""
+        return "cpu" if self.device == "cpu" else "gpu"
+
+
+def assemble(
+    job: Job,
+    machine: Machine,
+    counts: Sequence[Found],
+    probe_s: float,
+    earlier: Mapping[Kind, Sequence[float]] | None = None,
+) -> ModelProfile:
+    """The profile of ``job`` from what was found at each thread count, first on the CPU.
+    ``earlier`` are :func:`event_costs` of jobs before it on this machine, by device."""
+    warmup_steps = _warmup_steps(counts)
+    steps, operators = _of_steps(counts, warmup_steps, earlier or {})
+    asked = demands(machine, steps, operators)
+    flops, moved = asked.flops, asked.moved_bytes
+    return ModelProfile(
+        identity=cost_identity(job),
+        machine=machine.name,
+        origin="measured",
+        steps=tuple(steps),
+        memory=tuple(_memory_cost(found) for found in _first_of_each_kind(counts)),
+        startup_s=machine.worker_startup_s,
+        warmup_steps=warmup_steps,
+        flops=flops,
+        bytes=moved,
+        intensity=flops / moved if moved else 0.0,
+        bandwidth_gbps=moved / steps[0].mean_us * 1e-3,
+        utilisation=asked.utilisation,
+        job_type=asked.job_type,
+        probe_s=probe_s,
+        input=tuple(InputCost(**cost) for cost in counts[0].input),
+        fingerprint=take_fingerprint(machine.fingerprint.hardware, driver_version()),
+        operators=tuple(operators),
+    )
+
+
+def _step_cost(
+    found: Found,
+    times: OperatorTimes | DeviceTimes,
+    blocks: Blocks,
+    event_us: float,
+    warmup_steps: int,
+) -> StepCost:
+    assert found.phases is not None
+    step = step_statistics(list(chain.from_iterable(blocks.plain)))
+    mean_us = step.mean_s * 1e6
+    stall_us = step.stall_s / step.n * 1e6
+    apart_us = apart_s(found.passes, found.fastest_exchange_us) * 1e6
+    whole_us = mean_us + stall_us + apart_us
+    noise = min(1.0, half_width(blocks.block_means_s))
+    return StepCost(
+        device=found.kind,
+        threads=found.threads,
+        mean_us=mean_us,
+        p10_us=step.p10_s * 1e6,
+        p50_us=step.p50_s * 1e6,
+        p90_us=step.p90_s * 1e6,
+        n=step.n,
+        stalls=step.stalls,
+        stall_us=stall_us,
+        half_width=noise,
+        repeatability=unlikeness(found.passes, found.fastest_exchange_us),
+        rounds=len(blocks.probes_s),
+        dropped_rounds=sum(len(p.probes_s) for p in found.passes) - len(blocks.probes_s),
+        closure={lane: closure_of(part, mean_us) for lane, part in times.lanes.items()},
+        scale={lane: whole_us / part.total_us for lane, part in times.lanes.items()},
+        profiler_event_us=event_us,
+        compute_slowdown=found.neighbours.by_count("compute"),
+        stream_slowdown=found.neighbours.by_count("stream"),
+        pressure=found.neighbours.pressure,
+        build_s=found.phases.build_s,
+        warmup_s=math.fsum(found.phases.first_steps_s[:warmup_steps]),
+        evaluate_s=found.phases.evaluate_s,
+        save_s=found.phases.save_s,
+        sensitivity=found.neighbours.points() + found.on_gpu.points("gpu"),
+        leftover={lane: leftover_of(part, mean_us, noise) for lane, part in times.lanes.items()},
+        exchange_us=statistics.median(blocks.exchanges_us or [0.0]),
+        apart_us=apart_us,
+        waited=max(found.phases.waited, *blocks.waited or [0.0]),
+    )
+
+
+def _first_of_each_kind(counts: Sequence[Found]) -> list[Found]:
+    kinds = dict.fromkeys(found.kind for found in counts)
+    return [next(found for found in counts if found.kind == kind) for kind in kinds]
+
+
+def _memory_cost(found: Found) -> MemoryCost:
+    assert found.phases is not None
+    sizes = found.ready["sizes"]
+    # The peak of resident memory has it already.
+    beyond_bytes = found.idle_bytes if found.kind == "gpu" else 0
+    return MemoryCost(
+        device=found.kind,
+        activation_bytes=max(0, found.structure["peak_bytes"] - sizes["gradient_bytes"]),
+        context_bytes=found.idle_bytes,
+        peak_bytes=found.phases.peak_bytes + beyond_bytes,
+        **sizes,
+    )
+
+
+def _warmup_steps(counts: Sequence[Found]) -> int:
+    """The longest warm-up at any thread count."""
+    return max(
+        warm_up_steps(found.phases.first_steps_s, found.passes[0].mean_s)
+        for found in counts
+        if found.phases is not None
+    )
+
+
+def _of_steps(
+    counts: Sequence[Found], warmup_steps: int, earlier: Mapping[Kind, Sequence[float]]
+) -> tuple[list[StepCost], list[OperatorCost]]:
+    """The step at each thread count, and all operators."""
+    steps: list[StepCost] = []
+    operators: list[OperatorCost] = []
+    for found in counts:
+        blocks = steady_together(found.passes, found.fastest_exchange_us)
+        costs = [*earlier.get(found.kind, ()), *event_costs(counts, found.kind)]
+        event_us = max(0.0, statistics.median(costs))
+        times: OperatorTimes | DeviceTimes
+        if found.kind == "cpu":
+            profiled = typical_profiled(blocks)
+            times = merge_operators(found.structure["calls"], profiled, event_us, found.threads)
+        else:
+            times = merge_device(found.structure["calls"], blocks.profiled, event_us, found.threads)
+        operators.extend(times.costs())
+        steps.append(_step_cost(found, times, blocks, event_us, warmup_steps))
+    return steps, operators
+
+
+def event_costs(counts: Sequence[Found], kind: Kind) -> list[float]:
+    """What an event cost the profiler in each round that counts, or where it was asked in none of
+    these, in all; at all thread counts: it is the host's cost, which threads do not share, nor does
+    it depend on the job."""
+    passes = [one for found in counts if found.kind == kind for one in found.passes]
+    return _asked([one.quick() for one in passes]) or _asked(passes)
+
+
+def _asked(passes: Sequence[Blocks]) -> list[float]:
+    return [cost for cost in together(passes).event_us if cost is not None]

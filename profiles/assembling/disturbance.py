@@ -1,0 +1,43 @@
+"""What a measured step itself shows of a machine that was not the same throughout."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+from profiles.machines.kept_waiting import MOST_WAITED
+from rmixer.profile.profile import ModelProfile, StepCost
+
+WORST_CLOSURE, WORST_REPEATABILITY = 0.06, 0.15
+"""Beyond them a profile is not what it should be, whatever its step's interval says."""
+
+
+def disturbed(step: StepCost) -> str:
+    """In words what ``step`` shows of it; nothing where it does not."""
+    where = f"with {step.threads} thread(s)" + (" on the GPU" if step.device == "gpu" else "")
+    if step.waited > MOST_WAITED:
+        return f"{where} it waited {step.waited:.0%} of the time for its cores, which others had"
+    lane, closure = max(step.closure.items(), key=lambda item: abs(item[1]), default=("", 0.0))
+    if abs(closure) > WORST_CLOSURE:
+        return f"{where} operators and gaps on lane {lane} add up to {1 + closure:.0%} of the step"
+    if step.repeatability > WORST_REPEATABILITY and not step.apart_us:  # else that is known
+        return f"{where} one worker took {step.repeatability:.0%} longer than the other"
+    return ""
+
+
+def report_disturbed(profiles: Iterable[ModelProfile], report: Callable[[str], None]) -> None:
+    """Say of which measured ``profiles`` a step is, in words of the first, of its step that waited
+    most for its cores."""
+    found = {
+        profile.key: words
+        for profile in profiles
+        if profile.origin == "measured"
+        if (words := next(filter(None, map(disturbed, _most_waiting_first(profile))), ""))
+    }
+    if found:
+        key, words = next(iter(found.items()))
+        what = key if len(found) == 1 else f"{key} and {len(found) - 1} more"
+        report(f"{what}: profiled while the machine was not the same throughout ({words})")
+
+
+def _most_waiting_first(profile: ModelProfile) -> list[StepCost]:
+    return sorted(profile.steps, key=lambda step: -step.waited)

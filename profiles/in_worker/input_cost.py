@@ -1,0 +1,116 @@
+"""What a job's input costs by itself, in a cold epoch and in a warm one.
+
+A worker's task: batches are made one after another with no step between them. Cold means that the
+prepared files were dropped from the system's cache first; warm, that the same batches were made
+just before. The cost of a user's own batches is known warm only, for where they come from is not.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import resource
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from rmixer.data.batches import Batches
+from rmixer.data.prepare import open_dataset, prepare
+from rmixer.models.registry import model_entry
+from rmixer.training.make_step import make_step
+from rmixer.training.nested import stored_bytes
+from rmixer.training.worker import Channel
+from rmixer.workload.workload import Job
+
+EPOCH_S = 0.5
+MOST_BATCHES = 200
+_INPUT_BLOCK_BYTES = 512
+"""Linux counts what a process has read from storage so, once it has ended."""
+
+
+def measure_input(channel: Channel, job: dict[str, Any]) -> list[dict[str, Any]]:
+    """``wait_us``, ``core_us``, ``batch_bytes`` and ``storage_bytes`` of a batch, by ``epoch``."""
+    given = Job(**job)
+    if given.is_own:
+        load = _of_own(given)
+        return [{"epoch": "warm", **_epoch(load, MOST_BATCHES)}]
+    folder = prepare(given.entry.dataset, given.data)
+    for path in folder.glob("*.npy"):
+        drop_from_cache(path)
+    cold = _epoch(_of_arrays(given), MOST_BATCHES)
+    warm = _epoch(_of_arrays(given), cold["batches"])
+    return [{"epoch": "cold", **cold}, {"epoch": "warm", **warm}]
+
+
+def drop_from_cache(path: Path) -> None:
+    """Ask the system to forget what it holds of a file that is not mapped; a file that was just
+    written is stored first."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fdatasync(descriptor)
+        os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
+    finally:
+        os.close(descriptor)
+
+
+def _of_arrays(job: Job) -> Callable[[], Any]:
+    arrays = open_dataset(job.entry.dataset, job.data)
+    names = model_entry(job.model).build(1).inputs
+    return Batches(arrays, job.batch, job.seed, job.rows_cap, names).next_batch
+
+
+def _of_own(job: Job) -> Callable[[], Any]:
+    step: Any = make_step(job)
+
+    def load() -> Any:
+        step.load()
+        step.copy()
+        return step.batch
+
+    for _ in range(3):
+        load()
+    return load
+
+
+def _epoch(load: Callable[[], Any], most: int) -> dict[str, Any]:
+    """The mean over up to ``most`` batches, or about half a second of them."""
+    held = batches = 0
+    others_s, storage = _others_seconds(), _storage_bytes()
+    begin_s, own_s = time.perf_counter(), time.process_time()
+    while batches < most and (not batches or time.perf_counter() - begin_s < EPOCH_S):
+        held += stored_bytes(load())
+        batches += 1
+    wait_s, own_s = time.perf_counter() - begin_s, time.process_time() - own_s
+    return {
+        "batches": batches,
+        "wait_us": wait_s / batches * 1e6,
+        "core_us": (own_s + max(0.0, _others_seconds() - others_s)) / batches * 1e6,
+        "batch_bytes": held // batches,
+        "storage_bytes": max(0, _storage_bytes() - storage) // batches,
+    }
+
+
+def _others_seconds() -> float:
+    """Processor time of a data loader's processes: of those that live, and of those that have
+    ended, as they do when the data begin again."""
+    ended = resource.getrusage(resource.RUSAGE_CHILDREN)
+    total = ended.ru_utime + ended.ru_stime
+    for child in psutil.Process().children(recursive=True):
+        with contextlib.suppress(psutil.Error):
+            times = child.cpu_times()
+            total += times.user + times.system + times.children_user + times.children_system
+    return total
+
+
+def _storage_bytes() -> int:
+    """What this process and its children, ended ones too, have fetched from storage, as far as the
+    system says."""
+    process = psutil.Process()
+    total = resource.getrusage(resource.RUSAGE_CHILDREN).ru_inblock * _INPUT_BLOCK_BYTES
+    for one in (process, *process.children(recursive=True)):
+        with contextlib.suppress(psutil.Error, AttributeError):
+            total += one.io_counters().read_bytes
+    return total

@@ -1,0 +1,117 @@
+"""A job of a few steps run exactly as the executor runs it, for what its phases cost."""
+
+from __future__ import annotations
+
+import dataclasses
+import statistics
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import pairwise, zip_longest
+from pathlib import Path
+
+from profiles.machines.kept_waiting import MOST_WAITED, Waiting
+from rmixer.training.process import TaskFailed, WorkerProcess
+from rmixer.training.train_job import WARMUP_STEPS
+from rmixer.workload.workload import Job
+
+MEASURED_STEPS = 20
+"""By then the memory has grown nearly as far as it does (:mod:`profiles.memory.repeated_steps`),"""
+FIRST_STEPS = 12
+"""by then most of the way, which is what slow steps have time for."""
+REPEATS = 2
+REPEATED_S = 3.0
+
+
+@dataclass(frozen=True)
+class PhaseTimes:
+    """Seconds of each phase but training, of each of the first steps, and the worker's peak of
+    resident memory, on a GPU of what torch's allocator took of it; and for which share of the time
+    of its cores it waited for them."""
+
+    build_s: float
+    evaluate_s: float
+    save_s: float
+    first_steps_s: tuple[float, ...]
+    peak_bytes: int
+    waited: float = 0.0
+
+
+@dataclass(frozen=True)
+class _Run:
+    phases_s: dict[str, float]
+    steps_s: tuple[float, ...]
+    peak_bytes: int
+    waited: float
+
+
+def measure_phases(
+    worker: WorkerProcess,
+    job: Job,
+    device: str = "cpu",
+    hear_step_s: Callable[[float], None] = lambda step_s: None,
+    first_steps: int = FIRST_STEPS,
+) -> PhaseTimes:
+    """The median of short runs of ``job`` on ``device`` in a warm worker, of one where that takes
+    seconds, and of those in which it had its cores to itself where there are any; the peak is the
+    highest. ``hear_step_s`` hears early how long a step takes. The first run has ``first_steps``:
+    few where the peak is not needed, many where nothing else is."""
+    # What phases cost is known even of a job that learns nothing.
+    job = dataclasses.replace(job, on_nan="go_on")
+    first, job = (dataclasses.replace(job, steps=n) for n in (first_steps, MEASURED_STEPS))
+    with tempfile.TemporaryDirectory(prefix="rmixer-") as folder:
+        path = Path(folder) / "model.pt"
+        runs = [_one_run(worker, first, path, device, hear_step_s)]
+        if sum(runs[0].phases_s.values()) * REPEATS < REPEATED_S:
+            runs += [_one_run(worker, job, path, device) for _ in range(REPEATS)]
+    peak_bytes = max(run.peak_bytes for run in runs)
+    runs = [run for run in runs if run.waited <= MOST_WAITED] or runs
+    by_step = zip_longest(*(run.steps_s for run in runs))
+    return PhaseTimes(
+        **{
+            f"{phase}_s": statistics.median(run.phases_s[phase] for run in runs)
+            for phase in ("build", "evaluate", "save")
+        },
+        first_steps_s=tuple(
+            statistics.median(time for time in times if time is not None) for times in by_step
+        ),
+        peak_bytes=peak_bytes,
+        waited=max(run.waited for run in runs),
+    )
+
+
+def _one_run(
+    worker: WorkerProcess,
+    job: Job,
+    path: Path,
+    device: str,
+    hear_step_s: Callable[[float], None] | None = None,
+) -> _Run:
+    told = {"job": vars(job), "save_to": str(path), "device": device}
+    waiting = Waiting(worker)
+    worker.start("rmixer.training.train_job:train_job", **told)
+    begins: list[tuple[str, float]] = []
+    ends: list[float] = []
+    while True:
+        message = worker.answer(600)
+        if message["kind"] == "failed":
+            raise TaskFailed.of(message)
+        if message["kind"] == "phase":
+            begins.append((message["phase"], message["at"]))
+        elif message["kind"] == "steps":
+            ends.extend(message["ends"])
+            if hear_step_s and len(ends) >= WARMUP_STEPS:
+                hear_step_s(min(end_s - start_s for start_s, end_s in pairwise(ends)))
+                hear_step_s = None
+        elif message["kind"] == "done":
+            moments = [at for _, at in begins] + [message["at"]]
+            phases = {
+                phase: end_s - start_s
+                for (phase, _), (start_s, end_s) in zip(begins, pairwise(moments), strict=True)
+            }
+            steps = [
+                end_s - start_s for start_s, end_s in pairwise([dict(begins)["warmup"], *ends])
+            ]
+            answer = message["answer"]
+            peak_bytes = answer["peak_bytes" if device == "cpu" else "gpu_bytes"]
+            return _Run(phases, tuple(steps), peak_bytes, waiting.share())

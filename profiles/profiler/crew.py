@@ -1,0 +1,151 @@
+"""The processes that profile a queue of jobs: bubbles, and for each job fresh workers.
+
+A worker takes seconds to start, most of them the work of one core. So workers start side by side,
+on cores of their own as far as there are enough, where many are left over those of the next jobs
+too; and wait without work until it is their turn.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections import deque
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from types import TracebackType
+
+from profiles.machines.bubble import Bubbles
+from profiles.machines.gpu_bubble import GpuBubble
+from rmixer.errors import RunFailed
+from rmixer.hardware.machine import Machine
+from rmixer.profile.profile import Kind
+from rmixer.training.process import WorkerProcess
+
+PASSES = 2
+GPU = "cuda:0"
+MOST_AHEAD = 4
+
+ANSWER_WITHIN_S = 600.0
+"""A worker that is silent for longer hangs."""
+
+Staff = dict[tuple[str, int], list[WorkerProcess]]
+"""A worker for each pass, by the device as torch names it and the count of threads."""
+
+
+class Crew:
+    """For profiles at each count of ``threads`` on the CPU of ``machine`` and, where there are
+    GPUs, on the first of them. ``bubbles`` are on all its cores; ``event_us`` is what an event cost
+    the profiler in the rounds so far, by device, ``exchange_us`` the fastest exchange between
+    cores, by count of threads."""
+
+    def __init__(self, machine: Machine, threads: Sequence[int]) -> None:
+        self._machine = machine
+        self._threads = threads
+        self._ready: deque[tuple[Staff, contextlib.ExitStack]] = deque()
+        self._ending = contextlib.ExitStack()
+        self._gpu_bubble: GpuBubble | None = None
+        self.event_us: dict[Kind, list[float]] = {"cpu": [], "gpu": []}
+        self.exchange_us = dict(enumerate(machine.exchange_us, start=1))
+        self.bubbles = self._ending.enter_context(Bubbles(machine.cores))
+
+    @property
+    def places(self) -> Sequence[tuple[str, int]]:
+        """Where a job is measured: on which device, with how many threads."""
+        return tuple(places(self._machine, self._threads))
+
+    @property
+    def workers(self) -> int:
+        """Of one job."""
+        return PASSES * len(self.places)
+
+    @contextlib.contextmanager
+    def fresh(self, jobs: int) -> Iterator[Staff]:
+        """Warm workers for one job; ``jobs``, it included, are still to come. They have ended when
+        the context is left."""
+        if not self._ready:
+            at_once = min(MOST_AHEAD, len(self._machine.cores) // self.workers, jobs)
+            self._start(max(1, at_once))
+        staff, ending = self._ready.popleft()
+        with ending:
+            yield staff
+
+    def living(self, staff: Staff, place: tuple[str, int], number: int) -> WorkerProcess:
+        """The worker of pass ``number`` at ``place``, whose turn it is. Where it has ended while it
+        waited, a fresh one in its place: what takes too much memory is not always what the system
+        ends."""
+        worker = staff[place][number]
+        if worker.has_ended:
+            worker.kill()
+            worker = staff[place][number] = _worker(worker.cores)
+            self._ending.callback(worker.kill)
+            worker.warm_up()
+        return worker
+
+    def gpu_bubble(self) -> GpuBubble:
+        """The bubble on the GPU, its host thread on the last core; started when first asked for."""
+        if self._gpu_bubble is None or self._gpu_bubble.has_ended:
+            sms, core = self._machine.gpus[0].multiprocessors, self._machine.cores[-1]
+            self._gpu_bubble = self._ending.enter_context(GpuBubble(GPU, sms, core))
+        return self._gpu_bubble
+
+    def _start(self, jobs: int) -> None:
+        everyone: list[WorkerProcess] = []
+        for number in range(jobs):
+            staff: Staff = {}
+            ending = self._ending.enter_context(contextlib.ExitStack())
+            for place, cores in places(self._machine, self._threads, number).items():
+                staff[place] = [ending.enter_context(_worker(each)) for each in cores]
+                everyone += staff[place]
+            self._ready.append((staff, ending))
+        with ThreadPoolExecutor(len(everyone)) as pool:
+            try:
+                list(pool.map(_warm_up, everyone))
+            except BaseException:  # interrupted: the pool would wait for them
+                for worker in everyone:
+                    worker.kill()
+                raise
+
+    def __enter__(self) -> Crew:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._ending.__exit__(kind, error, trace)
+
+
+def _worker(cores: Sequence[int]) -> WorkerProcess:
+    return WorkerProcess(cores, answer_within_s=ANSWER_WITHIN_S)
+
+
+def _warm_up(worker: WorkerProcess) -> None:
+    """One that fails ends; when it is its turn it is tried again."""
+    try:
+        worker.warm_up()
+    except RunFailed:
+        worker.kill()
+
+
+def places(
+    machine: Machine, threads: Sequence[int], number: int = 0
+) -> dict[tuple[str, int], tuple[tuple[int, ...], ...]]:
+    """The cores of each pass's worker, by device and count of threads, of the job with this
+    ``number`` among those whose workers start together: one worker's after the other's, so that as
+    few as can be share one. Where there are GPUs, the last core is left to the bubble there by all
+    that do not need it."""
+    devices = ("cpu", GPU) if machine.gpus else ("cpu",)
+    found: dict[tuple[str, int], tuple[tuple[int, ...], ...]] = {}
+    partly = [count for count in threads if count < len(machine.cores)]
+    place = number * PASSES * len(devices) * sum(partly)
+    for device in devices:
+        for count in threads:
+            spared = int(bool(machine.gpus) and count in partly)
+            cores = machine.cores[: len(machine.cores) - spared]
+            passes = []
+            for _ in range(PASSES):
+                passes.append(tuple(sorted(cores[(place + i) % len(cores)] for i in range(count))))
+                place += count if count in partly else 0
+            found[device, count] = tuple(passes)
+    return found

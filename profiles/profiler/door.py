@@ -1,0 +1,158 @@
+"""What jobs ask for and this machine cannot do, known before anything is measured or run.
+
+Each check finds all that is wrong, and one message says it. What only shows while a job runs (an
+error in a model's own code, memory that a program takes) fails that job alone.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Sequence
+
+from profiles.machines import limits
+from profiles.memory.data_size import most_batch
+from profiles.profiler.feasible import check_feasible
+from rmixer.errors import InputError, RunFailed, refuse
+from rmixer.models.size import check_batch
+from rmixer.training.precision import check_precision
+from rmixer.training.process import TaskFailed, WorkerProcess
+from rmixer.training.worker import Channel
+from rmixer.workload.workload import Job
+
+IMPORT_WITHIN_S = 60.0
+"""A module that takes longer to import is let through: it may read data."""
+MOST_NAMED = 5
+_LINE = re.compile(r'^  File "(.+)", line (\d+)', re.M)
+
+
+def check_machine_can(jobs: Iterable[Job]) -> None:
+    """Raise :class:`InputError` for jobs whose arithmetic this machine's CPU does not have, and for
+    programs that want more GPUs than there are."""
+    refuse(_together(_incapable(jobs)))
+
+
+def check_jobs(jobs: Sequence[Job]) -> None:
+    """Raise :class:`InputError` for all of ``jobs`` that this machine cannot train whatever is free
+    of it: by their arithmetic, their GPUs, their data or their batch."""
+    refuse(_together([*_incapable(jobs), *_without_data(jobs)]))
+
+
+def check_data(jobs: Iterable[Job]) -> None:
+    """Raise :class:`InputError` for models of the registry whose raw files are missing or cannot be
+    read, or whose batch is larger than their data, as far as these are made."""
+    refuse(_together(_without_data(jobs)))
+
+
+def check_training(
+    jobs: Sequence[Job],
+    parts: Sequence[tuple[Job, Sequence[int]]],
+    report: Callable[[str], None],
+) -> None:
+    """Raise :class:`InputError` for all of ``jobs`` that cannot be trained here, and for those of
+    ``parts`` that cannot be profiled at their counts of threads: by the memory that is free (see
+    :func:`~profiles.profiler.feasible.check_feasible`), or because their module does not import."""
+    faults = [*_incapable(jobs), *_without_data(jobs)]
+    found, faulty = _together(faults), {job.id for job, *_ in faults}
+    for job, threads in parts:
+        try:
+            if job.id not in faulty:
+                check_feasible([(job, threads)], report)
+        except InputError as error:
+            found.append(error)
+    refuse(found)
+    refuse(_together(_not_importable([job for job, _ in parts])))
+
+
+Fault = tuple[Job, str, object, str]
+"""A job, the key of it that is wrong, what was found there, and what is allowed."""
+
+
+def _together(faults: Iterable[Fault]) -> list[InputError]:
+    """An error for each thing that is wrong, which names all jobs that have it."""
+    alike: dict[tuple[str, str, str], list[str]] = {}
+    for job, key, found, allowed in faults:
+        alike.setdefault((key, str(found), allowed), []).append(job.id)
+    return [InputError(_named(ids), *what) for what, ids in alike.items()]
+
+
+def _named(ids: Sequence[str]) -> str:
+    if len(ids) == 1:
+        return f"job {ids[0]}"
+    more = len(ids) - MOST_NAMED
+    return f"jobs {', '.join(ids[:MOST_NAMED])}" + (f" and {more} more" if more > 0 else "")
+
+
+def _incapable(jobs: Iterable[Job]) -> Iterator[Fault]:
+    for job in jobs:
+        try:
+            check_precision([job])
+        except InputError as error:
+            yield job, error.key, error.found, error.allowed
+        if job.command is not None and job.command.gpus > limits.usable_gpus():
+            yield job, "gpus", job.command.gpus, "0: there is no NVIDIA GPU here"
+
+
+def _without_data(jobs: Iterable[Job]) -> Iterator[Fault]:
+    for job in jobs:
+        if not job.in_registry:
+            continue
+        try:
+            check_batch(job.entry, job.batch)
+        except InputError as error:
+            yield job, error.key, error.found, error.allowed
+            continue
+        try:
+            most = most_batch(job)
+        except InputError as error:
+            yield job, "data", f"{error.found} ({error.where})", error.allowed
+            continue
+        if most is not None and job.batch > most:
+            allowed = f"at most the {most} samples of {job.entry.dataset} to train on"
+            yield job, "batch", job.batch, allowed
+
+
+def _not_importable(jobs: Iterable[Job]) -> Iterator[Fault]:
+    """Own models whose module fails to import, or has no such function."""
+    own = [job for job in jobs if job.is_own]
+    failures = _import_failures({_module(job) for job in own})
+    for job in own:
+        if why := failures[_module(job)]:
+            allowed = "a module that can be imported, with a function of that name"
+            yield job, "model", f"{job.model!r}, which fails: {why}", allowed
+
+
+def _module(job: Job) -> tuple[str, str, str]:
+    return job.model, job.module_root, job.source
+
+
+def _import_failures(modules: Iterable[tuple[str, str, str]]) -> dict[tuple[str, str, str], str]:
+    """In words how the import of each fails in a worker, which is what trains it; nothing where it
+    does not."""
+    found: dict[tuple[str, str, str], str] = {}
+    left = sorted(modules)
+    while left:
+        with WorkerProcess(limits.usable_cores()[:1], answer_within_s=IMPORT_WITHIN_S) as worker:
+            while left and not worker.has_ended:
+                module = left.pop()
+                found[module] = _import_failure(worker, *module)
+    return found
+
+
+def _import_failure(worker: WorkerProcess, model: str, root: str, source: str) -> str:
+    try:
+        worker.call("profiles.profiler.door:import_build", model=model, root=root, source=source)
+    except TaskFailed as failure:
+        lines = _LINE.findall(str(failure))
+        return failure.reason + (f" ({lines[-1][0]}, line {lines[-1][1]})" if lines else "")
+    except RunFailed as failure:  # it has ended its process, or is not done yet
+        is_slow = not worker.has_ended
+        worker.kill()
+        return "" if is_slow else failure.reason
+    return ""
+
+
+def import_build(channel: Channel, model: str, root: str, source: str) -> None:
+    """A worker's task: import the module of an own model and find its function."""
+    from rmixer.training.own_build import load_build
+
+    load_build(model, root, source)

@@ -1,0 +1,51 @@
+"""How long profiling takes: before anything is known of a job, and once its step is."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from profiles.measurements.neighbours import LONGEST_SLOWDOWN, WORKS, bubble_levels
+from profiles.measurements.phases import FIRST_STEPS
+from profiles.measurements.rounds import PATIENCE, Plan
+from profiles.measurements.warm_up import LEAST_FIRST_STEPS
+from profiles.profiler.crew import PASSES
+from rmixer.training.train_job import EVALUATION_BATCHES, WARMUP_STEPS
+
+START_AND_PHASES_S, GPU_START_S = 9.0, 15.0
+PHASES_STEPS = FIRST_STEPS - WARMUP_STEPS + EVALUATION_BATCHES // 2
+"""After those by which a step is known; a batch is evaluated in about half a step."""
+ROUND_STEPS = 3
+"""Of steps that are long: three blocks of one."""
+READY_STEPS = LEAST_FIRST_STEPS + 1
+STRUCTURE_STEPS = 1
+
+
+def profiling_seconds(
+    cores: int, threads: Sequence[int], plan: Plan, on_gpu: bool = False
+) -> float:
+    """At most how long a job takes whose step is not slow, at all counts of ``threads``."""
+    total_s = 0.0
+    for count in threads:
+        sweep_s = _sweep_seconds(cores - count, plan)
+        each_s = _count_seconds(cores - count, plan)
+        total_s += each_s + (each_s + GPU_START_S + sweep_s if on_gpu else 0.0)
+    return total_s
+
+
+def slow_step_seconds(step_s: float, spare: int, plan: Plan) -> float | None:
+    """About how long one count of threads, which leaves ``spare`` cores, takes from when its first
+    worker has warmed up, where steps of ``step_s`` make it longer than :func:`profiling_seconds`
+    has it: no block is less than a step. Else None."""
+    steps: float = PHASES_STEPS + PASSES * (plan.least_rounds * ROUND_STEPS + READY_STEPS)
+    if plan.neighbours and (levels := bubble_levels(spare)):
+        steps += 1 + len(levels) * len(WORKS) * LONGEST_SLOWDOWN
+    seconds = (steps + STRUCTURE_STEPS) * step_s
+    return seconds if seconds > _count_seconds(spare, plan) else None
+
+
+def _count_seconds(spare: int, plan: Plan) -> float:
+    return START_AND_PHASES_S + PASSES * plan.seconds * PATIENCE + _sweep_seconds(spare, plan)
+
+
+def _sweep_seconds(spare: int, plan: Plan) -> float:
+    return plan.sweep_seconds / 2 if plan.neighbours and bubble_levels(spare) else 0.0

@@ -1,0 +1,246 @@
+"""A job on its way to its profile: what its workers are asked, and what was found so far."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import re
+import statistics
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
+from functools import partial
+
+from profiles.assembling.assemble import Found, assemble, event_costs
+from profiles.assembling.disturbance import disturbed
+from profiles.machines.kept_waiting import MOST_WAITED
+from profiles.machines.steadiness import PROBE_FACTOR
+from profiles.measurements.blocks import fastest_exchange_us, steady_together
+from profiles.measurements.interval import blocks_needed
+from profiles.measurements.neighbours import measure_gpu_neighbours, measure_neighbours
+from profiles.measurements.phases import FIRST_STEPS, measure_phases
+from profiles.measurements.rounds import BLOCK_S, Plan, Rounds
+from profiles.profiler.crew import GPU, Crew, Staff
+from profiles.profiler.duration import slow_step_seconds
+from profiles.traces.uncounted_work import uncounted_in_words
+from rmixer.errors import RunFailed
+from rmixer.hardware.machine import Machine
+from rmixer.profile.profile import ModelProfile, StepCost
+from rmixer.training.process import WorkerProcess, as_failure
+from rmixer.training.train_job import WARMUP_STEPS
+from rmixer.workload.workload import Job
+
+_AGAIN = "profile it again (`--again`)"
+_MEASURE_INPUT = "profiles.in_worker.input_cost:measure_input"
+_NO_MEMORY = "OutOfMemoryError"
+_NO_HOST_MEMORY = re.compile(r"you tried to allocate (\d+) bytes|^(?:\w+\.)*\w*MemoryError\b", re.M)
+
+
+class Subject:
+    """``job`` with the workers of its ``staff``, one for each pass at each place. At a place, and
+    in each pass, it is made :meth:`ready`, its rounds are taken, and it is :meth:`done`. After a
+    failure nothing is asked any more."""
+
+    def __init__(
+        self,
+        job: Job,
+        staff: Staff,
+        machine: Machine,
+        crew: Crew,
+        plan: Plan,
+        report: Callable[[str], None],
+    ) -> None:
+        self.job = job
+        self._staff, self._machine, self._crew = staff, machine, crew
+        self._plan, self._report = plan, report
+        self._counts: list[Found] = []
+        self._failure: RunFailed | None = None
+        self._fits_gpu = True
+        self._probe_s = 0.0
+        with self._failing():
+            self._probe_s = statistics.median(crew.bubbles.probe() for _ in range(9))
+
+    def goes_on(self, device: str) -> bool:
+        """Whether there is anything to measure on ``device`` still."""
+        return self._failure is None and (device != GPU or self._fits_gpu)
+
+    def ready(self, place: tuple[str, int], number: int) -> Rounds | None:
+        """The rounds, none yet, of the worker of pass ``number`` at ``place``, in a session; none
+        where it failed. What is needed only once is asked of the first."""
+        device, threads = place
+        if not self.goes_on(device):
+            return None
+        if number == 0:
+            self._counts.append(Found(threads, device))
+        with self._failing():
+            worker = self._crew.living(self._staff, place, number)
+            return self._ready(worker, number, self._counts[-1])
+        return None
+
+    def _ready(self, worker: WorkerProcess, number: int, found: Found) -> Rounds:
+        job = vars(self.job)
+        # The first worker's files would be in the system's cache, and mapped.
+        if number == 1 and found is self._counts[0]:
+            found.input = worker.call(_MEASURE_INPUT, job=job)
+        if number == 0:
+            found.idle_bytes = worker.call(
+                "profiles.in_worker.session:idle_bytes", device=found.device
+            )
+            known = any(each.kind == found.kind for each in self._counts[:-1])  # its memory
+            found.phases = measure_phases(
+                worker,
+                self.job,
+                found.device,
+                partial(self._tell_if_slow, found.threads),
+                WARMUP_STEPS if known else FIRST_STEPS,
+            )
+        arguments = {"job": job, "device": found.device, "block_s": BLOCK_S}
+        found.ready = worker.ask(
+            "task", task="profiles.in_worker.session:session", arguments=arguments
+        )
+        bubbles = self._crew.bubbles.facing(worker.cores)
+        return Rounds(worker, bubbles, self._plan, self._known_us(found), found.passes)
+
+    def done(self, place: tuple[str, int], number: int, rounds: Rounds) -> None:
+        """Keep the ``rounds`` of that worker, ask it for the rest, and end it."""
+        with self._failing():
+            if rounds.failure:
+                raise rounds.failure
+            worker, found = self._staff[place][number], self._counts[-1]
+            known_us = self._known_us(found)
+            found.passes.append(rounds.blocks)
+            found.fastest_exchange_us = fastest_exchange_us(found.passes, known_us)
+            self._crew.exchange_us[found.threads] = found.fastest_exchange_us
+            if number == 0:
+                self._ask_once(worker, found)
+            worker.send("end")
+            worker.close()
+
+    def _ask_once(self, worker: WorkerProcess, found: Found) -> None:
+        spare = len(self._machine.cores) - found.threads
+        alone_s, sweep_s = found.passes[0].mean_s, self._plan.sweep_seconds
+        if self._plan.neighbours:
+            bubbles = self._crew.bubbles.facing(worker.cores)
+            found.neighbours = measure_neighbours(worker, bubbles, spare, alone_s, sweep_s)
+        # At the end, for it leaves the heap in disorder.
+        found.structure = worker.ask("structure")
+        if self._plan.neighbours and spare and found.device == GPU:
+            bubble = self._crew.gpu_bubble()
+            found.on_gpu = measure_gpu_neighbours(worker, bubble, alone_s, sweep_s)
+
+    def _tell_if_slow(self, threads: int, step_s: float) -> None:
+        spare = len(self._machine.cores) - threads
+        if needed_s := slow_step_seconds(step_s, spare, self._plan):
+            self._report(
+                f"{self.job.model}, batch {self.job.batch}: a step takes {step_s:.1f} s, so with "
+                f"{threads} thread(s) this takes about {needed_s:.0f} s more"
+            )
+
+    def _known_us(self, found: Found) -> float:
+        return self._crew.exchange_us.get(found.threads, math.inf)
+
+    @contextlib.contextmanager
+    def _failing(self) -> Iterator[None]:
+        """Whatever is raised fails this job alone. What does not fit the GPU is profiled on the CPU
+        alone."""
+        try:
+            yield
+        except Exception as error:
+            failure, device = as_failure(error), self._counts[-1].device if self._counts else "cpu"
+            if device != GPU or _NO_MEMORY not in str(failure):
+                self._failure = _without_memory(self.job, failure)
+                self._end_workers(self._staff)
+                return
+            job = self.job
+            self._report(f"{job.model}, batch {job.batch}, does not fit the GPU: on the CPU alone")
+            self._counts = [found for found in self._counts if found.kind == "cpu"]
+            self._fits_gpu = False
+            self._end_workers(place for place in self._staff if place[0] == GPU)
+
+    def _end_workers(self, places: Iterable[tuple[str, int]]) -> None:
+        """They would hold what they have until all sizes together are done."""
+        for place in places:
+            for worker in self._staff[place]:
+                worker.kill()
+
+    def result(self) -> ModelProfile | RunFailed:
+        """The profile, or how it failed. Says what is wrong with it."""
+        counts, event_us = self._counts, self._crew.event_us
+        try:
+            if self._failure:
+                raise self._failure
+            profile = assemble(self.job, self._machine, counts, self._probe_s, event_us)
+            profile = replace(profile, does_not_fit=() if self._fits_gpu else ("gpu",))
+        except Exception as error:
+            return as_failure(error)
+        for kind, known in event_us.items():
+            known.extend(event_costs(counts, kind))
+        wrong = [
+            words
+            for found, step in zip(counts, profile.steps, strict=True)
+            for words in self._wrong_with(found, step)
+        ]
+        if words := uncounted_in_words(counts[0].structure["calls"], profile.operators):
+            wrong.append(words)
+        if lost := [loss for f in counts if not math.isfinite(loss := f.structure["loss"])]:
+            wrong.append(f"its loss came to {lost[0]}: the times are right, but it does not learn")
+        for words in wrong:
+            self._report(f"{self.job.model}, batch {self.job.batch}: {words}")
+        return profile
+
+    def _wrong_with(self, found: Found, step: StepCost) -> Iterator[str]:
+        if words := _others_had_its_cores(found, step):
+            yield f"{words}: end what else runs on this machine, and {_AGAIN}"
+            return  # the rest comes from that
+        if step.exchange_us > PROBE_FACTOR * found.fastest_exchange_us:
+            yield _far_apart(found, step)
+        if words := disturbed(step):
+            yield f"{words}: the machine was not the same throughout; {_AGAIN}"
+        if step.half_width > self._plan.precision:
+            yield _too_noisy(found, step, self._plan)
+
+
+def _others_had_its_cores(found: Found, step: StepCost) -> str:
+    """In words that they had, as far as it matters; nothing where it does not."""
+    if step.waited > MOST_WAITED:
+        return disturbed(step)
+    if all(blocks.undisturbed().plain for blocks in found.passes):
+        return ""
+    where = f"with {step.threads} thread(s)"
+    return f"{where} others had the cores of one of its two workers, which is left out"
+
+
+def _far_apart(found: Found, step: StepCost) -> str:
+    """In words that the cores were slower together than they can be."""
+    ratio = step.exchange_us / found.fastest_exchange_us
+    return (
+        f"the cores of this machine were far apart: with {step.threads} threads they took "
+        f"{ratio:.1f} times as long to exchange data as they can, and a step takes longer then; "
+        f"{_AGAIN}"
+    )
+
+
+def _without_memory(job: Job, failure: RunFailed) -> RunFailed:
+    """``failure``, in a line where the system refused memory, as with a limit on addresses that is
+    not a control group's."""
+    found = _NO_HOST_MEMORY.search(str(failure))
+    if not found:
+        return failure
+    asked = f"{int(found[1]) / (1 << 30):.1f} GiB" if found[1] else "memory"
+    return RunFailed(
+        f"{job.model}, batch {job.batch}: the system refused it {asked} more "
+        "(limits: `ulimit -a`); a smaller batch or `rows_cap` needs less"
+    )
+
+
+def _too_noisy(found: Found, step: StepCost, plan: Plan) -> str:
+    """In words how far from precise a step is, and what it would take."""
+    means = steady_together(found.passes, found.fastest_exchange_us).block_means_s
+    rounds_s = sum(blocks.seconds for blocks in found.passes)
+    each_s = rounds_s / len(means)  # with the time of rounds that do not count
+    needed_s = blocks_needed(means, plan.precision) * each_s / len(found.passes)
+    longer_s = max(math.ceil(needed_s), math.floor(plan.seconds) + 1)
+    return (
+        f"this machine is noisy: the mean step with {step.threads} thread(s) is known within "
+        f"{step.half_width:.2%}, not {plan.precision:.2%}, after {rounds_s:.0f} s; that would "
+        f"take about {longer_s * len(found.passes):.0f} s (`--seconds {longer_s}`)"
+    )

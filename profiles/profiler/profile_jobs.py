@@ -1,0 +1,82 @@
+"""Profile cost identities on this machine: what goes where, in which order, and how often."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator, Sequence
+
+from profiles.assembling.job_type import check_gpus
+from profiles.machines.kept_waiting import taken_in_words
+from profiles.machines.limits import free_memory_bytes
+from profiles.measurements.rounds import Plan, measure_in_turn
+from profiles.profiler.crew import PASSES, Crew
+from profiles.profiler.job_in_profiling import Subject
+from profiles.profiler.sizes_together import sizes_together
+from rmixer.errors import RunFailed
+from rmixer.hardware.machine import Machine
+from rmixer.profile.profile import ModelProfile
+from rmixer.workload.workload import Job
+
+
+def profile_jobs(
+    jobs: Sequence[Job],
+    machine: Machine,
+    threads: Sequence[int],
+    plan: Plan | None = None,
+    report: Callable[[str], None] = lambda text: None,
+) -> Iterator[ModelProfile | RunFailed]:
+    """The profile of each job's cost identity on this machine, at each count of ``threads``: on its
+    CPU and, where there are GPUs, on the first of them, unless it does not fit there. A job that
+    fails has its failure instead, and those after it are profiled all the same.
+
+    Each count is taken twice, in a fresh worker each time, on other cores where there are more:
+    what the two say differently is the profile's ``repeatability``. Batch sizes of one model that
+    follow each other are taken together: a round of each in turn where the memory holds them, else
+    part by part, and the second workers in the opposite order. ``report`` hears where other
+    programs have the cores, where the machine was too noisy for the precision that ``plan`` wants,
+    or its cores exchanged data slowly all the while.
+    """
+    plan = plan or Plan()
+    check_gpus(machine)
+    left = len(jobs)
+    with Crew(machine, threads) as crew:
+        if words := taken_in_words(crew.bubbles.taken()):
+            report(words)
+        for parts in sizes_together(jobs, crew.workers, free_memory_bytes()):
+            with contextlib.ExitStack() as ending:
+                subjects: list[list[Subject]] = []
+                for part in parts:
+                    subjects.append([])
+                    for job in part:
+                        staff = ending.enter_context(crew.fresh(left))
+                        subjects[-1].append(Subject(job, staff, machine, crew, plan, report))
+                        left -= 1
+                _measure(subjects, crew, report)
+                results = [subject.result() for part in subjects for subject in part]
+            yield from results
+
+
+def _measure(parts: Sequence[Sequence[Subject]], crew: Crew, report: Callable[[str], None]) -> None:
+    """All that is measured of the subjects, place by place; on a GPU, whose memory they might not
+    share, one after the other. The second pass is in the opposite order: what the machine gains or
+    loses as time goes by, all gain or lose."""
+    for device, threads in crew.places:
+        left = [[each for each in part if each.goes_on(device)] for part in parts]
+        everyone = [subject for part in left for subject in part]
+        if device != "cpu":
+            left = [[subject] for subject in everyone]
+        if everyone:
+            batches = ", ".join(str(subject.job.batch) for subject in everyone)
+            where = "" if device == "cpu" else ", on the GPU"
+            report(f"{everyone[0].job.model}, batch {batches}, {threads} thread(s){where}")
+        for number in range(PASSES):
+            for part in left if number % 2 == 0 else reversed(left):
+                _one_pass(part, (device, threads), number)
+
+
+def _one_pass(subjects: Sequence[Subject], place: tuple[str, int], number: int) -> None:
+    begun = [(subject, subject.ready(place, number)) for subject in subjects]
+    ready = [(subject, rounds) for subject, rounds in begun if rounds]
+    measure_in_turn([rounds for _, rounds in ready])
+    for subject, rounds in ready:
+        subject.done(place, number, rounds)

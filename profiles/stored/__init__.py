@@ -1,0 +1,1 @@
+"""The store of profiles: found, merged, compared with what is wanted."""

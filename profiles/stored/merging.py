@@ -1,0 +1,80 @@
+"""What is known of a cost identity elsewhere than it was measured now."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from profiles.stored.provenance import HARDWARE, SOFTWARE, differences
+from rmixer.operators.operator_cost import OperatorCost
+from rmixer.profile.profile import Kind, MemoryCost, ModelProfile, StepCost
+
+Place = tuple[Kind, int]
+"""A kind of device, and a count of host threads."""
+
+
+def with_other_places(new: ModelProfile, old: ModelProfile | None) -> ModelProfile:
+    """``new``, and what ``old``, of the same cost identity, has of kinds of devices and counts of
+    threads that ``new`` was not measured on; without these where hardware or software were others.
+
+    What a profile has once is that of ``new``; but of figures by the fewest threads that of the one
+    that has these, and of memory the larger.
+    """
+    if old is None or differences(old.fingerprint, new.fingerprint, (*HARDWARE, *SOFTWARE)):
+        return new
+    measured = {_place(step) for step in new.steps}
+    kept = {_place(step) for step in old.steps} - measured
+    if not kept:
+        return new
+    warmup_steps = max(new.warmup_steps, old.warmup_steps)
+    steps = [_warmed_up(step, warmup_steps - new.warmup_steps) for step in new.steps]
+    steps += [
+        _warmed_up(step, warmup_steps - old.warmup_steps)
+        for step in old.steps
+        if _place(step) in kept
+    ]
+    operators = [*new.operators, *(cost for cost in old.operators if _place_of(cost) in kept)]
+    fewest = {kind: _with_fewest(kind, new, old) for kind, _ in measured | kept}
+    main = fewest["cpu"] if "cpu" in fewest else next(iter(fewest.values()))
+    others = dict.fromkeys((*new.fingerprint.shared_with, *old.fingerprint.shared_with))
+    return replace(
+        new,
+        fingerprint=replace(new.fingerprint, shared_with=tuple(others)),
+        steps=tuple(sorted(steps, key=_place)),
+        operators=tuple(sorted(operators, key=_place_of)),
+        memory=tuple(_larger_memory(kind, new, old) for kind in sorted(fewest)),
+        warmup_steps=warmup_steps,
+        flops=main.flops,
+        bytes=main.bytes,
+        intensity=main.intensity,
+        bandwidth_gbps=main.bandwidth_gbps,
+        utilisation={kind: fewest[kind].utilisation[kind] for kind in sorted(fewest)},
+        job_type={kind: fewest[kind].job_type[kind] for kind in sorted(fewest)},
+    )
+
+
+def _place(step: StepCost) -> Place:
+    return step.device, step.threads
+
+
+def _place_of(cost: OperatorCost) -> Place:
+    """Of the step that an operator is of: the rows of a GPU's step are on its lane and the link."""
+    return "cpu" if cost.lane == "cpu" else "gpu", cost.threads
+
+
+def _warmed_up(step: StepCost, more: int) -> StepCost:
+    """With so many ``more`` of its first steps in the warm-up, as long as any."""
+    return replace(step, warmup_s=step.warmup_s + more * step.mean_us * 1e-6)
+
+
+def _with_fewest(kind: str, new: ModelProfile, old: ModelProfile) -> ModelProfile:
+    """The one whose step on ``kind`` has the fewest threads, of equals ``new``."""
+
+    def threads(profile: ModelProfile) -> float:
+        return min((s.threads for s in profile.steps if s.device == kind), default=float("inf"))
+
+    return min((new, old), key=threads)
+
+
+def _larger_memory(kind: str, new: ModelProfile, old: ModelProfile) -> MemoryCost:
+    known = [cost for profile in (new, old) for cost in profile.memory if cost.device == kind]
+    return max(known, key=lambda cost: cost.peak_bytes)

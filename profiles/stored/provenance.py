@@ -1,0 +1,58 @@
+"""Whether profiles come from the hardware and the software that they are about to be used for."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable
+
+from profiles.machines.gpu_meter import driver_version
+from rmixer.hardware.fingerprint import Fingerprint, take_fingerprint
+from rmixer.hardware.machine import Machine
+from rmixer.profile.profile import ModelProfile
+
+HARDWARE = ("hardware", "driver")
+SOFTWARE = ("python", "torch", "rmixer", "training")
+"""What is compared. The commit is not: what changes a step's cost is in its identity."""
+
+
+def differences(recorded: Fingerprint, now: Fingerprint, names: Iterable[str]) -> tuple[str, ...]:
+    """``torch 2.12.0 instead of 2.13.0`` for each of ``names`` that differs; what one of them does
+    not know is not compared."""
+    pairs = ((name, getattr(recorded, name), getattr(now, name)) for name in names)
+    known = ((name, old, new) for name, old, new in pairs if old and new)
+    return tuple(f"{name} {old} instead of {new}" for name, old, new in known if new != old)
+
+
+def report_provenance(
+    profiles: Iterable[ModelProfile],
+    machine: Machine,
+    is_this_one: bool,
+    report: Callable[[str], None],
+) -> None:
+    """Say which ``profiles`` were made on other hardware than ``machine`` has or, if that is the
+    machine in use, by other software than this process runs; and what was measured while other runs
+    used the same cores."""
+    profiles = list(profiles)
+    _report_shared(profiles, machine, report)
+    recorded = machine.fingerprint
+    now = take_fingerprint(recorded.hardware, driver_version()) if is_this_one else recorded
+    names = (*HARDWARE, *SOFTWARE) if is_this_one else HARDWARE
+    by_difference: dict[tuple[str, ...], list[str]] = defaultdict(list)
+    for profile in profiles:
+        if profile.origin == "measured":
+            found = differences(profile.fingerprint, now, names)
+            by_difference[found].append(profile.key)
+    for found, keys in by_difference.items():
+        if found:
+            what = keys[0] if len(keys) == 1 else f"{keys[0]} and {len(keys) - 1} more"
+            report(f"{what}: profiled with {', '.join(found)}")
+
+
+def _report_shared(
+    profiles: Iterable[ModelProfile], machine: Machine, report: Callable[[str], None]
+) -> None:
+    marks = {f"machine {machine.name}": (machine.fingerprint, "rmixer machine")}
+    marks |= {profile.key: (profile.fingerprint, "rmixer profile run") for profile in profiles}
+    for what, (fingerprint, command) in marks.items():
+        if others := ", ".join(fingerprint.shared_with):
+            report(f"{what}: measured while {others} used the same cores (`{command} --again`)")

@@ -1,0 +1,77 @@
+"""Files profiles under the present hash of their code if they lie under a former one.
+
+The hash is part of a profile's cost identity, and so of its folder's name. Only the identity, the
+name and the checksum change.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import shutil
+import tempfile
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from rmixer.errors import InputError
+from rmixer.files.typed_files import (
+    check_checksum,
+    content_hash,
+    load_json,
+    parse,
+    read_text,
+    write_json,
+)
+from rmixer.workload.cost_identity import CostIdentity, cost_identity, own_step_hash
+from rmixer.workload.former_sources import former_sources, formerly
+from rmixer.workload.workload import Job
+
+_SOURCE = re.compile(r'"source": "([0-9a-f]{16})"')
+
+
+def rekey_machine(folder: Path) -> int:
+    """Rekey all profiles of the library's models in a machine's ``folder`` that have a former hash;
+    returns how many. One that is damaged or cannot be written stays where it is."""
+    known = former_sources()["models"]
+    count = 0
+    for path in sorted(folder.glob("*/summary.json")):
+        with contextlib.suppress(OSError, UnicodeDecodeError, InputError):
+            found = _SOURCE.search(path.read_text(encoding="utf-8"))
+            if found and found[1] in known:
+                rekey_profile(path.parent, known[found[1]])
+                count += 1
+    return count
+
+
+def rekey_own(folder: Path, job: Job) -> None:
+    """The same for the profile of a user's own model. A hash of both codes is all that it has, so
+    only one that has the user's code can tell."""
+    identity = cost_identity(job)
+    for old in formerly(own_step_hash(), "own"):
+        former = replace(identity, source=content_hash([job.source, old]))
+        if (folder / former.key / "summary.json").exists():
+            with contextlib.suppress(OSError, InputError):
+                rekey_profile(folder / former.key, identity.source)
+
+
+def rekey_profile(folder: Path, source: str) -> Path:
+    """Move the profile in ``folder`` to where its code's hash ``source`` puts it, and return that;
+    a profile that is there already stays, and so does this one. Raises :class:`InputError` for a
+    profile that was changed since it was written."""
+    path = folder / "summary.json"
+    data: Any = load_json(path, "profile")
+    table = read_text(folder / "operators.csv", "table of operators")
+    checksum = data.pop("checksum", None)
+    check_checksum(path, [data, table], checksum, f"remove {folder} and profile it again")
+    data["identity"]["source"] = source
+    target = folder.with_name(parse(data["identity"], CostIdentity, path).key)
+    if target.exists():
+        return target
+    with tempfile.TemporaryDirectory(prefix=".rekeyed-", dir=folder.parent) as whole:
+        fresh = Path(whole) / target.name
+        shutil.copytree(folder, fresh)
+        write_json(fresh / "summary.json", {**data, "checksum": content_hash([data, table])})
+        fresh.rename(target)
+    shutil.rmtree(folder)
+    return target

@@ -1,0 +1,256 @@
+"""Where machines and profiles are kept: the user's own, and those recorded in the repository."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from profiles.batches.batch_prediction import same_but_batch
+from profiles.machines import limits
+from profiles.machines.measure_machine import measure_machine
+from profiles.stored.identity_differences import apart_in_words
+from profiles.stored.merging import with_other_places
+from profiles.stored.missing_thread_counts import lacking_counts
+from profiles.stored.rekeying import rekey_machine, rekey_own
+from profiles.traces.imported_simulation import simulated_profile
+from rmixer.errors import InputError, choice
+from rmixer.files.home import check_home, home
+from rmixer.files.typed_files import content_hash
+from rmixer.hardware.core_lock import CoreLock
+from rmixer.hardware.machine import Machine, read_machine, write_machine
+from rmixer.imported.imported_store import find_imported
+from rmixer.profile.profile import ModelProfile
+from rmixer.profile.profile_files import read_profile, write_profile
+from rmixer.workload.cost_identity import CostIdentity, cost_identity
+from rmixer.workload.workload import Job
+
+RECORDED = Path(__file__).resolve().parents[1] / "recorded"
+
+
+class Store:
+    """Folders of machines, each with ``machine.yaml`` and a folder a profile. What is measured
+    here goes to ``own``; ``recorded`` is only read."""
+
+    def __init__(self, own: Path | None = None, recorded: Path = RECORDED) -> None:
+        self.own = own or home() / "profiles"
+        self.recorded = recorded
+        self._given: dict[str, Path] = {}
+        self._rekeyed: set[str] = set()
+
+    def machines(self) -> dict[str, Path]:
+        """The folders of all known machines by name; one's own shadow the recorded."""
+        found: dict[str, Path] = {}
+        for root in (self.recorded, self.own):
+            found.update({path.parent.name: path.parent for path in root.glob("*/machine.yaml")})
+        return found
+
+    def machine(self, name: str) -> Machine:
+        """A machine by name, or by the path of its ``machine.yaml`` or the folder around it. The
+        profiles in that folder are then the ones that are known; if there are none, those of its
+        name are."""
+        path = Path(name)
+        if path.is_dir() and (path / "machine.yaml").exists():
+            path = path / "machine.yaml"
+        if path.suffix in (".yaml", ".yml"):
+            machine = read_machine(path)
+            self._given[machine.name] = path.parent
+            return machine
+        folders = self.machines()
+        if name not in folders:
+            allowed = f"{choice(name, folders)}" if folders else "none yet: run `rmixer machine`"
+            raise InputError("--machine", "", repr(name), allowed)
+        return _read_machine(folders[name] / "machine.yaml")
+
+    def save_machine(self, machine: Machine) -> Path:
+        """Keep ``machine`` among one's own."""
+        path = self.own / machine.name / "machine.yaml"
+        write_machine(path, machine)
+        return path
+
+    def known_machine(self) -> Machine | None:
+        """The machine this process runs on, if its usable cores, memory, processor and number of
+        GPUs are those of one of one's own, of several the one that was measured last. A recorded
+        one may be of the same make, and is yet another."""
+        here = (
+            limits.usable_cores(),
+            limits.usable_memory_bytes(),
+            limits.processor_name(),
+            limits.usable_gpus(),
+        )
+        paths = sorted(self.own.glob("*/machine.yaml"))
+        for path in sorted(paths, key=lambda path: path.stat().st_mtime, reverse=True):
+            machine = _read_machine(path)
+            its = (machine.cores, machine.memory_bytes, machine.processor, len(machine.gpus))
+            if its == here and machine.origin == "measured":
+                return machine
+        return None
+
+    def this_machine(self, report: Callable[[str], None] = lambda text: None) -> Machine:
+        """The machine this process runs on, measured and kept if it is not known."""
+        machine = self.known_machine()
+        if machine is None:
+            check_home()
+            with CoreLock(limits.usable_cores(), report) as lock:
+                lock.take()
+                machine = measure_machine(report=report)
+            self.save_machine(machine)
+        return machine
+
+    def save(self, profile: ModelProfile) -> Path:
+        """Keep ``profile`` among one's own, with what is known there of its cost identity on other
+        kinds of devices and at other counts of threads."""
+        folder = self.own / profile.machine / profile.key
+        try:
+            there = (folder / "summary.json").exists()
+            known = _read(folder, profile.machine) if there else None
+        except InputError:  # it was damaged, or is of another version
+            known = None
+        write_profile(folder, with_other_places(profile, known))
+        return folder
+
+    def find(self, machine: str, key: str) -> ModelProfile | None:
+        """The profile of a cost identity on a machine, or None."""
+        folder = self.folder_of(machine, key)
+        return None if folder is None else _read(folder, machine)
+
+    def folder_of(self, machine: str, key: str) -> Path | None:
+        """The folder of that profile, or None."""
+        folders = (folder / key for folder in self._folders(machine))
+        return next((found for found in folders if (found / "summary.json").exists()), None)
+
+    def load(
+        self,
+        jobs: Iterable[Job],
+        machine: Machine,
+        threads: Sequence[int] = (),
+        neighbours: bool = False,
+    ) -> tuple[dict[str, ModelProfile], list[Job]]:
+        """The profiles of ``jobs`` by key, and one job for each that is missing or lacks one of
+        ``threads`` on a kind of device that holds it, or what it does beside ``neighbours`` where a
+        core is left for one. An imported profile is what it is."""
+        found: dict[str, ModelProfile] = {}
+        missing: dict[str, Job] = {}
+        for job in jobs:
+            key = cost_identity(job).key
+            if key in found or key in missing:
+                continue
+            if job.profile:
+                found[key] = _imported(job, machine)
+                continue
+            if job.is_own:
+                rekey_own(self.own / machine.name, job)
+            profile = self.find(machine.name, key)
+            if profile is None or lacking_counts(profile, job, machine, threads, neighbours):
+                missing[key] = job
+            else:
+                found[key] = profile
+        return found, list(missing.values())
+
+    def other_batches(self, machine: str, identity: CostIdentity) -> list[ModelProfile]:
+        """The profiles on one machine that differ from ``identity`` in their batch alone."""
+        start = f"{identity.label}-b"
+        found = [path for path in self._keys(machine).values() if path.name.startswith(start)]
+        profiles = (_read(path, machine) for path in found)
+        return [
+            p for p in profiles if p.key != identity.key and same_but_batch(p.identity, identity)
+        ]
+
+    def other_sources(self, machine: str, identity: CostIdentity) -> list[str]:
+        """The sources of profiles on one machine that differ from ``identity`` in their code and
+        their batch alone."""
+        start = f"{identity.label}-"
+        found = [path for path in self._keys(machine).values() if path.name.startswith(start)]
+        others = [_read(path, machine).identity for path in found]
+        like = [o for o in others if same_but_batch(replace(o, source=identity.source), identity)]
+        return sorted({other.source for other in like} - {identity.source})
+
+    def stale(self, machine: str, identity: CostIdentity) -> str:
+        """In words what sets the profiles of this model and batch on one machine apart from
+        ``identity``, the nearest one's; empty where there is none."""
+        start = identity.key.rpartition("-")[0] + "-"
+        found = [path for path in self._keys(machine).values() if path.name.startswith(start)]
+        others = (_read(p, machine).identity for p in found if p.name != identity.key)
+        same = (other for other in others if other.model == identity.model)
+        return min((apart_in_words(other, identity) for other in same), key=len, default="")
+
+    def profiles(
+        self, machine: str, report: Callable[[str], None] | None = None
+    ) -> list[ModelProfile]:
+        """All profiles of one machine, by key. Raises :class:`InputError` for one that cannot be
+        read; if there is a ``report``, that hears of it instead, and it is left out."""
+        found = []
+        for folder in self._keys(machine).values():
+            try:
+                found.append(_read(folder, machine))
+            except InputError as error:
+                if report is None:
+                    raise
+                report(f"left out: {error}")
+        return found
+
+    def programs(self, machine: str, name: str) -> list[ModelProfile]:
+        """The profiles on one machine of command jobs whose program, or whose key, is ``name``."""
+        keys = self._keys(machine)
+        found = [keys[key] for key in keys if name in (key, key.rpartition("-")[0])]
+        read = (_read(path, machine) for path in found)
+        profiles = [profile for profile in read if profile.identity.is_program]
+        return [profile for profile in profiles if name in (profile.key, profile.identity.model)]
+
+    def _keys(self, machine: str) -> dict[str, Path]:
+        """The folder of every profile of ``machine``, by key and in its order."""
+        found: dict[str, Path] = {}
+        for folder in reversed(self._folders(machine)):
+            found.update({path.parent.name: path.parent for path in folder.glob("*/summary.json")})
+        return dict(sorted(found.items()))
+
+    def _folders(self, machine: str) -> list[Path]:
+        """Where profiles of ``machine`` may lie, the folder that counts most first."""
+        given = self._given.get(machine)
+        if given and any(given.glob("*/summary.json")):
+            return [given]
+        if machine not in self._rekeyed:
+            self._rekeyed.add(machine)
+            rekey_machine(self.own / machine)
+        return [self.own / machine, self.recorded / machine]
+
+
+def _read_machine(path: Path) -> Machine:
+    """The machine at ``path`` in a store; raises :class:`InputError` also where it has another name
+    than its folder: its profiles would be looked for elsewhere."""
+    machine = read_machine(path)
+    if machine.name != path.parent.name:
+        allowed = f"{path.parent.name!r}, its folder's name"
+        raise InputError(path, "name", repr(machine.name), allowed)
+    return machine
+
+
+def _read(folder: Path, machine: str) -> ModelProfile:
+    """The profile in ``folder``; raises :class:`InputError` also where it is of another identity
+    than the folder is named for, or of another machine."""
+    try:
+        profile = read_profile(folder)
+    except InputError as error:
+        remedy = f"remove {folder} and profile it again"
+        allowed = error.allowed
+        if error.key == "schema_version":
+            allowed = allowed.partition(":")[0]
+        if remedy not in allowed:
+            allowed = f"{allowed}: {remedy}"
+        raise InputError(error.where, error.key, error.found, allowed) from None
+    if profile.key != folder.name:
+        allowed = f"{folder.name}, as its folder is named: remove {folder} and profile it again"
+        raise InputError(folder / "summary.json", "identity", f"that of {profile.key}", allowed)
+    if profile.machine != machine:
+        allowed = f"{machine}, among whose profiles it lies: remove {folder}"
+        raise InputError(folder / "summary.json", "machine", profile.machine, allowed)
+    return profile
+
+
+def _imported(job: Job, machine: Machine) -> ModelProfile:
+    """The profile that ``job`` names; raises :class:`InputError` where it is another by now."""
+    profile = find_imported(job.profile)
+    if content_hash(profile) != job.source:
+        allowed = "the one that the workload was read with: read it again"
+        raise InputError(f"imported profile {job.profile}", "", "another one by now", allowed)
+    return simulated_profile(profile, cost_identity(job), machine)

@@ -1,0 +1,1 @@
+"""Quantities and tables as people read them."""

@@ -1,0 +1,78 @@
+"""Reading a CSV file row by row, with messages that name the line."""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from rmixer.errors import InputError
+from rmixer.files.typed_files import read_text
+
+
+@dataclass(frozen=True)
+class CsvRow:
+    """One row by column; ``line`` counts from 1, the header's line."""
+
+    path: Path
+    line: int
+    cells: dict[str, str]
+
+    def number(self, column: str, least: float = -math.inf) -> float:
+        """The finite number in ``column``; raises :class:`InputError` below ``least``."""
+        try:
+            value = float(self.cells[column])
+        except ValueError:
+            value = math.nan
+        if math.isfinite(value) and value >= least:
+            return value
+        raise self.wrong(column, "a finite number" + _at_least(least))
+
+    def whole(self, column: str, least: float = -math.inf) -> int:
+        """The whole number in ``column``; raises :class:`InputError` below ``least``."""
+        allowed = "a whole number" + _at_least(least)
+        try:
+            value = int(self.cells[column])
+        except ValueError:
+            raise self.wrong(column, allowed) from None
+        if value < least:
+            raise self.wrong(column, allowed)
+        return value
+
+    def one_of(self, column: str, names: Sequence[str]) -> str:
+        """The text in ``column``; raises :class:`InputError` unless it is one of ``names``."""
+        if self.cells[column] not in names:
+            raise self.wrong(column, f"one of {', '.join(names)}")
+        return self.cells[column]
+
+    def wrong(self, column: str, allowed: str) -> InputError:
+        """The error that says what is wrong with ``column``."""
+        found = repr(self.cells[column])
+        return InputError(self.path, f"line {self.line}, {column}", found, allowed)
+
+
+def read_rows(path: Path, what: str, columns: Sequence[str]) -> Iterator[CsvRow]:
+    """The rows of a CSV file that has ``columns``; raises :class:`InputError` where it is
+    truncated, lacks a column or is no CSV."""
+    reader = csv.reader(io.StringIO(read_text(path, what)), strict=True)
+    try:
+        header = next(reader, [])
+        missing = [name for name in columns if name not in header]
+        if missing:
+            found = f"no column {', '.join(missing)}" if header else "an empty file"
+            raise InputError(path, "line 1", found, f"the columns {', '.join(columns)}")
+        for row in reader:
+            if len(row) != len(header):
+                found = f"{len(row)} values (the file may be truncated)"
+                raise InputError(path, f"line {reader.line_num}", found, f"{len(header)} values")
+            yield CsvRow(path, reader.line_num, dict(zip(header, row, strict=True)))
+    except csv.Error as error:
+        found = f"text that is not CSV ({error})"
+        raise InputError(path, f"line {reader.line_num}", found, f"a {what} in CSV") from None
+
+
+def _at_least(least: float) -> str:
+    return f" >= {least:g}" if math.isfinite(least) else ""

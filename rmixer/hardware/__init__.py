@@ -1,0 +1,1 @@
+"""The machine, its fingerprint, and the lock on its cores."""

@@ -1,0 +1,129 @@
+"""What the hardware is, as far as this process may use it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Final, Literal
+
+from pydantic import ConfigDict, Field
+
+from rmixer.errors import InputError
+from rmixer.files.typed_files import Name, load_yaml, parse, shown, write_yaml
+from rmixer.hardware.fingerprint import Fingerprint
+
+SCHEMA_VERSION: Final = 1
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+PositiveInt = Annotated[int, Field(gt=0)]
+
+
+@dataclass(frozen=True)
+class Device:
+    """One place where a job's tensors live: ``cpu:0``, ``gpu:0``, … with its usable memory."""
+
+    name: str
+    kind: Literal["cpu", "gpu"]
+    memory_bytes: int
+
+
+@dataclass(frozen=True)
+class Gpu:
+    """One GPU. ``launch_us`` is the host's time to launch an empty kernel; bandwidths are
+    measured; a figure that was not measured is None."""
+
+    __pydantic_config__ = ConfigDict(extra="forbid")
+
+    name: str
+    memory_bytes: PositiveInt
+    multiprocessors: PositiveInt
+    bandwidth_gbps: Positive | None = None
+    link_gbps: Positive | None = None
+    launch_us: Positive | None = None
+    matmul_gflops: Positive | None = None
+
+
+@dataclass(frozen=True)
+class Machine:
+    """One machine.
+
+    ``cores`` are the ids of the usable cores (affinity and cgroup limits applied). Tuples
+    indexed by core count hold the figure for k cores at ``[k - 1]``: ``core_capacity`` is the
+    compute done by k loops at once, in units of one loop alone; ``bandwidth_gbps`` what k cores
+    together copy, counting bytes read and written; ``matmul_gflops`` the single-precision
+    matrix-product rate of k threads; ``exchange_us`` how long k threads on cores of their own take
+    at best to exchange 128 KiB each, 0 for one; ``radix_sort_ns`` what they take for an id as they
+    sort 65536 of them. Both are empty where they were not measured. ``origin`` is ``modelled`` when
+    nothing was measured.
+    """
+
+    __pydantic_config__ = ConfigDict(extra="forbid")
+
+    name: Name
+    origin: Literal["measured", "modelled"]
+    processor: str
+    cores: Annotated[tuple[int, ...], Field(min_length=1)]
+    sockets: PositiveInt
+    cache_bytes: dict[str, int]
+    memory_bytes: PositiveInt
+    core_capacity: tuple[Positive, ...]
+    bandwidth_gbps: tuple[Positive, ...]
+    matmul_gflops: tuple[Positive, ...]
+    worker_startup_s: Positive
+    probe_s: Positive
+    gpus: tuple[Gpu, ...]
+    fingerprint: Fingerprint
+    exchange_us: tuple[NotNegative, ...] = ()
+    radix_sort_ns: tuple[Positive, ...] = ()
+    schema_version: Literal[1] = SCHEMA_VERSION
+
+    @property
+    def devices(self) -> tuple[Device, ...]:
+        """GPUs first, then the CPU: the order in which policies look at them."""
+        gpus = (Device(f"gpu:{i}", "gpu", gpu.memory_bytes) for i, gpu in enumerate(self.gpus))
+        return (*gpus, Device("cpu:0", "cpu", self.memory_bytes))
+
+    def capacity(self, busy_cores: int) -> float:
+        """Speed of one core while ``busy_cores`` are busy, 1.0 when it is alone."""
+        if busy_cores <= 1 or not self.core_capacity:
+            return 1.0
+        k = min(busy_cores, len(self.core_capacity))
+        return min(1.0, self.core_capacity[k - 1] / k)
+
+
+def read_machine(path: Path) -> Machine:
+    """The machine file at ``path``; raises :class:`InputError`."""
+    data = load_yaml(path, "machine file")
+    check_schema(data, path, SCHEMA_VERSION)
+    machine = parse(data, Machine, path)
+    if len(set(machine.cores)) < len(machine.cores) or min(machine.cores) < 0:
+        raise InputError(path, "cores", list(machine.cores), "the ids of cores, each once")
+    may_lack = ("exchange_us", "radix_sort_ns")
+    tables = [key for key in may_lack if getattr(machine, key)]
+    for key in ("core_capacity", "bandwidth_gbps", "matmul_gflops", *tables):
+        if len(getattr(machine, key)) != len(machine.cores):
+            found = f"{len(getattr(machine, key))} values"
+            raise InputError(path, key, found, f"one for each of {len(machine.cores)} core counts")
+    for k, capacity in enumerate(machine.core_capacity, start=1):
+        if capacity > k or (k == 1 and capacity < 1):
+            most = f"at most {k}: as many times what one core does" if k > 1 else "1: what it does"
+            allowed = f"{most} alone (`rmixer machine --again` measures it)"
+            raise InputError(path, f"core_capacity.{k - 1}", shown(capacity), allowed)
+    return machine
+
+
+def write_machine(path: Path, machine: Machine) -> None:
+    """Write ``machine`` as YAML."""
+    write_yaml(path, machine)
+
+
+def check_schema(data: object, path: Path, version: int, again: str = "record it again") -> None:
+    """Raise :class:`InputError` unless ``data`` is a mapping of this schema version; ``again`` says
+    what to do about another one."""
+    if not isinstance(data, dict):
+        raise InputError(path, "", shown(data), "a mapping with schema_version")
+    found = data.get("schema_version")
+    if found != version or isinstance(found, bool):
+        text = "nothing" if found is None else shown(found)
+        allowed = f"{version}, the version this release reads: {again}"
+        raise InputError(path, "schema_version", text, allowed)

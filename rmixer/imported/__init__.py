@@ -1,0 +1,1 @@
+"""Profiles that come from a trace alone."""

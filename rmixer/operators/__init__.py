@@ -1,0 +1,1 @@
+"""What one operator of a step costs, and which values are possible."""

@@ -1,0 +1,1 @@
+"""RMixer's policies: a device rule, then an order of the queue."""

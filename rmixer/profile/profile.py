@@ -1,0 +1,225 @@
+"""What a training step costs on one machine: the product of stage 1, the input of stage 2."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Annotated, Final, Literal
+
+from pydantic import ConfigDict, Field
+
+from rmixer.errors import InputError
+from rmixer.hardware.fingerprint import Fingerprint
+from rmixer.operators.operator_cost import OperatorCost
+from rmixer.profile.device_cost import DeviceCost
+from rmixer.workload.cost_identity import CostIdentity
+
+SCHEMA_VERSION: Final = 2
+NonNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+Finite = Annotated[float, Field(allow_inf_nan=False)]
+Bytes = Annotated[int, Field(ge=0)]
+Kind = Literal["cpu", "gpu"]
+JobType = Literal["compute", "memory", "low"]
+
+
+@dataclass(frozen=True)
+class Sensitivity:
+    """How many times as long a step takes as alone, while ``cores`` others compute in cache or
+    stream memory for a share ``duty`` of the time: as measured, so noise may be below 1. On a
+    ``gpu`` they are its multiprocessors."""
+
+    __pydantic_config__ = ConfigDict(extra="forbid")
+
+    work: Literal["compute", "stream"]
+    cores: Annotated[int, Field(gt=0)]
+    duty: Annotated[float, Field(gt=0, le=1)]
+    slowdown: Positive
+    device: Kind = "cpu"
+
+
+@dataclass(frozen=True)
+class Leftover:
+    """Why the operators and gaps of a lane do not add up to the step, in microseconds of a step.
+    They are longer by ``clipped_us`` because none was let fall below 0, and by ``profiler_us``
+    because the profiler cost more than what was taken out for it (less, where it is negative), or
+    the machine was slower in the blocks with it; the step itself is known within ``noise_us``."""
+
+    __pydantic_config__ = ConfigDict(extra="forbid")
+
+    clipped_us: NonNegative
+    profiler_us: Finite
+    noise_us: NonNegative
+
+
+@dataclass(frozen=True)
+class StepCost:
+    """A step on one kind of device with one count of host threads, without the profiler.
+
+    ``mean_us`` leaves stalls out (steps over 10 x the median), and rounds in which its cores
+    exchanged data slowly; ``stall_us`` and ``apart_us`` are what these add to a step on average.
+    ``half_width`` is half the 95% interval of the mean by blocks, as a fraction of it;
+    ``repeatability`` how far the means of two workers in turn were apart; ``rounds`` are those that
+    count, ``dropped_rounds`` those in which the machine was slow or changed; ``exchange_us`` how
+    long its cores took in the former to exchange a fixed amount of data, 0 with one thread.
+    ``closure`` is (sum of operators + gaps) / mean - 1 by lane, before scaling, and ``leftover``
+    says what that comes from; ``scale`` is what the simulator multiplies operators and gaps by, by
+    lane. ``compute_slowdown[k - 1]`` and ``stream_slowdown[k - 1]`` are this step's mean, in units
+    of its mean alone, while k other cores compute in cache or stream memory (empty where no core is
+    left over, or it was not measured), from ``sensitivity``, all points of the sweep; ``pressure``
+    is how much one such job slows a streaming neighbour, from 0 (as a compute loop does) to 1 (as
+    another stream does), None where they are empty. Phases other than training are seconds;
+    warm-up is that of the first ``warmup_steps`` of the profile. ``waited`` is for which share of
+    the time of its cores it was ready and others had them, in the rounds that count or in its
+    phases, whichever is more; 0 also where the system does not tell. Only of a command job are
+    known ``core_us``, the processor time that all its processes spend on a step, and ``gpu_us``,
+    how long its GPU is busy with one.
+    """
+
+    __pydantic_config__ = ConfigDict(extra="forbid")
+
+    device: Kind
+    threads: Annotated[int, Field(gt=0)]
+    mean_us: Positive
+    p10_us: Positive
+    p50_us: Positive
+    p90_us: Positive
+    n: Annotated[int, Field(gt=0)]
+    stalls: Annotated[int, Field(ge=0)]
+    stall_us: NonNegative
+    half_width: NonNegative
+    repeatability: NonNegative
+    rounds: Annotated[int, Field(gt=0)]
+    dropped_rounds: Annotated[int, Field(ge=0)]
+    closure: dict[str, Finite]
+    scale: dict[str, Positive]
+    profiler_event_us: Finite
+    compute_slowdown: tuple[Positive, ...]
+    stream_slowdown: tuple[Positive, ...]
+    pressure: NonNegative | None
+    build_s: NonNegative
+    warmup_s: NonNegative
+    evaluate_s: NonNegative
+    save_s: NonNegative
+    sensitivity: tuple[Sensitivity, ...] = ()
+    core_us: NonNegative | None = None
+    gpu_us: NonNegative | None = None
+    leftover: dict[str, Leftover] = field(default_factory=dict)
+    exchange_us: NonNegative = 0.0
+    apart_us: NonNegative = 0.0
+    waited: Annotated[float, Field(ge=0, le=1)] = 0.0
+
+    @property
+    def expected_us(self) -> float:
+        """A step on average, all that happens to it included."""
+        return self.mean_us + self.stall_us + self.apart_us
+
+
+@dataclass(frozen=True)
+class MemoryCost:
+    """Peak memory on one kind of device. On the CPU ``context_bytes`` is an idle worker's
+    resident memory and ``peak_bytes`` the high-water mark of a fresh worker that trained. On a GPU
+    the context is what the driver gives a process without tensors, and the peak with it all that
+    torch's allocator took of the driver. Of a command job only the peak is known, that of all its
+    processes."""
+
+    __pydantic_config__ = ConfigDict(extra="forbid")
+
+    device: Kind
+    parameter_bytes: Bytes | None
+    gradient_bytes: Bytes | None
+    optimizer_bytes: Bytes | None
+    activation_bytes: Bytes | None
+    context_bytes: Bytes | None
+    peak_bytes: Annotated[int, Field(gt=0)]
+
+
+@dataclass(frozen=True)
+class InputCost:
+    """Batches made one after another with no step between them, in an epoch whose files the
+    system had forgotten (``cold``) or still held. Of one batch: ``wait_us`` until it was there,
+    ``core_us`` of processor time, a data loader's processes included, ``batch_bytes`` of its
+    tensors, ``storage_bytes`` fetched from storage, as far as the system counts them."""
+
+    __pydantic_config__ = ConfigDict(extra="forbid")
+
+    epoch: Literal["cold", "warm"]
+    batches: Annotated[int, Field(gt=0)]
+    wait_us: NonNegative
+    core_us: NonNegative
+    batch_bytes: Bytes
+    storage_bytes: Bytes
+
+
+@dataclass(frozen=True)
+class ModelProfile:
+    """One cost identity on one machine. ``intensity`` is FLOPs per byte of the operators' byte
+    formulas; ``bandwidth_gbps`` those bytes per second of step, one thread. ``predicted_from``
+    are the batches of the profiles that it was predicted from, if its own was not measured;
+    ``does_not_fit`` are the kinds of devices whose memory did not hold it. A command job's
+    operators are unknown: it has none, and no figures that come from them."""
+
+    __pydantic_config__ = ConfigDict(extra="forbid")
+
+    identity: CostIdentity
+    machine: str
+    origin: Literal["measured", "modelled"]
+    steps: Annotated[tuple[StepCost, ...], Field(min_length=1)]
+    memory: Annotated[tuple[MemoryCost, ...], Field(min_length=1)]
+    startup_s: NonNegative
+    warmup_steps: Annotated[int, Field(ge=0)]
+    flops: Annotated[int, Field(ge=0)] | None
+    bytes: Annotated[int, Field(ge=0)] | None
+    intensity: NonNegative | None
+    bandwidth_gbps: NonNegative | None
+    utilisation: dict[Kind, NonNegative]
+    job_type: dict[Kind, JobType]
+    probe_s: Positive
+    fingerprint: Fingerprint
+    input: tuple[InputCost, ...] = ()
+    predicted_from: tuple[int, ...] = ()
+    does_not_fit: tuple[Kind, ...] = ()
+    schema_version: Literal[2] = SCHEMA_VERSION
+    operators: tuple[OperatorCost, ...] = ()
+
+    @property
+    def key(self) -> str:
+        """The key of the cost identity."""
+        return self.identity.key
+
+    def input_bound(self, epoch: str, threads: int) -> float | None:
+        """The share of a CPU step of ``threads`` that waits for its input, from 0 to 1: in a warm
+        epoch as the operators have it; in a cold one by what its batches take longer."""
+        rows = [cost for cost in self.operators if (cost.lane, cost.threads) == ("cpu", threads)]
+        total_us = sum(cost.mean_us + cost.gap_before_us for cost in rows)
+        waits = {cost.epoch: cost.wait_us for cost in self.input}
+        if not total_us or epoch not in waits:
+            return None
+        wait_us = sum(cost.mean_us for cost in rows if cost.phase == "input")
+        more_us = max(0.0, waits[epoch] - waits.get("warm", waits[epoch]))
+        return (wait_us + more_us) / (total_us + more_us)
+
+    def step(self, kind: str, threads: int) -> StepCost:
+        """The step on one kind of device with ``threads`` host threads."""
+        for cost in self.steps:
+            if cost.device == kind and cost.threads == threads:
+                return cost
+        known = ", ".join(f"{cost.device} with {cost.threads}" for cost in self.steps)
+        found = f"no figures for {kind} with {threads} threads"
+        raise InputError(f"profile {self.key}", "steps", found, f"{known}: profile it again")
+
+    def costs(self) -> Mapping[str, DeviceCost]:
+        """The summary that policies see, by kind of device."""
+        return {
+            memory.device: DeviceCost(
+                peak_bytes=memory.peak_bytes,
+                utilisation=self.utilisation[memory.device],
+                job_type=self.job_type[memory.device],
+                step_s={
+                    step.threads: step.mean_us * 1e-6
+                    for step in self.steps
+                    if step.device == memory.device
+                },
+            )
+            for memory in self.memory
+        }

@@ -1,0 +1,1 @@
+"""What a run leaves, on either clock: intervals on a timeline, and a summary."""

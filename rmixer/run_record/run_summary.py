@@ -1,0 +1,115 @@
+"""``summary.json`` of a run, simulated or measured: the same fields from either clock."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final, Literal
+
+from pydantic import ConfigDict
+
+from rmixer.files.typed_files import load_json, parse, write_json
+from rmixer.hardware.machine import check_schema
+
+SCHEMA_VERSION: Final = 1
+
+
+@dataclass(frozen=True)
+class JobSummary:
+    """One job. Times count from the first dispatch; ``end_s`` is its completion.
+
+    ``step_ms_p50`` and ``step_ms_mean`` are over its training steps after warm-up, the mean with
+    stalls left out; ``stall_s`` is what the left-out stalls add up to. ``exchange_us`` is how long
+    the threads of a job that has several, on cores of its own, took to exchange a fixed amount of
+    data: the mean of just before it and just after, or, in a prediction, when it was profiled
+    (None where they were not asked). ``loss`` and ``quality``
+    (``auc`` or another, by name) are of held-out batches after training (none in a simulation);
+    None is a figure that is not a finite number. ``nan_step`` is the first step whose loss was NaN
+    or infinite, if there was one.
+    """
+
+    __pydantic_config__ = ConfigDict(extra="forbid")
+
+    id: str
+    model: str
+    device: str
+    slot: int
+    threads: int
+    attempt: int
+    start_s: float
+    end_s: float
+    steps: int
+    samples: int
+    step_ms_p50: float | None
+    step_ms_mean: float | None
+    stall_s: float
+    peak_bytes: int
+    state: Literal["done", "failed", "interrupted", "queued"]
+    first_loss: float | None = None
+    loss: float | None = None
+    quality: dict[str, float | None] = field(default_factory=dict)
+    error: str | None = None
+    exchange_us: float | None = None
+    nan_step: int | None = None
+
+    @property
+    def was_left_out(self) -> bool:
+        """Whether it failed before the run, so that the run was of the other jobs."""
+        return self.state == "failed" and self.attempt == 0
+
+
+@dataclass(frozen=True)
+class DeviceSummary:
+    """One device. ``busy_fraction`` of the CPU is core-seconds used over cores x makespan; of a
+    GPU the share of the makespan in which it computes. ``peak_bytes`` is the largest sum of its
+    residents' memory at one time."""
+
+    __pydantic_config__ = ConfigDict(extra="forbid")
+
+    name: str
+    busy_fraction: float
+    peak_bytes: int
+
+
+@dataclass(frozen=True)
+class RunSummary:
+    """One run of one schedule. ``makespan_s`` lies between the first dispatch and the end of the
+    last job, workers being warm; ``startup_s`` is what warming them took before that.
+    ``probe_s`` is the time of a fixed computation on all cores, taken just before the run, or, for
+    a prediction, when its profiles were made; ``origin`` of the profiles is measured or modelled.
+    ``shared_with`` names other runs that used the same cores meanwhile (``--share-machine``): the
+    times are then not those of this run alone.
+    """
+
+    __pydantic_config__ = ConfigDict(extra="forbid")
+
+    run: str
+    workload: str
+    machine: str
+    origin: Literal["measured", "modelled"]
+    policy: str
+    makespan_s: float
+    samples_per_s: float
+    startup_s: float
+    jobs: tuple[JobSummary, ...]
+    devices: tuple[DeviceSummary, ...]
+    probe_s: float | None = None
+    shared_with: tuple[str, ...] = ()
+    level: str | None = None
+    schema_version: Literal[1] = SCHEMA_VERSION
+
+    def job(self, name: str) -> JobSummary:
+        """The job with this id."""
+        return next(job for job in self.jobs if job.id == name)
+
+
+def write_summary(path: Path, summary: RunSummary) -> None:
+    """Write ``summary.json``."""
+    write_json(path, summary)
+
+
+def read_summary(path: Path) -> RunSummary:
+    """The summary at ``path``; raises :class:`InputError`."""
+    data: Any = load_json(path, "run summary")
+    check_schema(data, path, SCHEMA_VERSION)
+    return parse(data, RunSummary, path)

@@ -1,0 +1,1 @@
+"""What a policy sees and answers: the view, bookings, layouts, schedules, step times."""

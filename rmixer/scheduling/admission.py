@@ -1,0 +1,70 @@
+"""What can be refused before anything starts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from rmixer.errors import InputError
+from rmixer.hardware.machine import Machine
+from rmixer.profile.profile import ModelProfile
+from rmixer.scheduling.cluster import MEMORY_MARGIN
+from rmixer.scheduling.layout import Layout
+from rmixer.workload.cost_identity import cost_identity
+from rmixer.workload.workload import Workload
+
+GIB = 1 << 30
+
+
+def check_executable(workload: Workload) -> None:
+    """Raise :class:`InputError` for a job that can be profiled and simulated, but not yet
+    executed: a command job, or one of which there is only an imported profile."""
+    for job in workload.jobs:
+        if job.profile:
+            allowed = "models: of an imported profile there is nothing that could be executed"
+            found = f"the imported profile {job.profile!r}"
+            raise InputError(f"workload {workload.name}", job.id, found, allowed)
+        if job.command is not None:
+            allowed = "models so far: a command job can be profiled and simulated, not yet executed"
+            found = f"the command {job.command.line!r}"
+            raise InputError(f"workload {workload.name}", job.id, found, allowed)
+
+
+def check_memory(
+    workload: Workload,
+    profiles: Mapping[str, ModelProfile],
+    machine: Machine,
+    layout: Layout,
+    used_bytes: Mapping[str, int] | None = None,
+) -> None:
+    """Raise :class:`InputError` for a job without a profile (``profiles`` is by cost identity
+    key), or whose 1.2 x peak is not below the memory of any device of ``layout`` that it has
+    been profiled on, less ``used_bytes`` that others hold of it."""
+    where = f"workload {workload.name}"
+    held = used_bytes or {}
+    slots = {entry.device for entry in layout.devices}
+    devices = [device for device in machine.devices if device.name in slots]
+    for job in workload.jobs:
+        key = cost_identity(job).key
+        if key not in profiles:
+            raise InputError(where, job.id, f"no profile {key}", "a profiled job: profile it first")
+        peaks = {memory.device: memory.peak_bytes for memory in profiles[key].memory}
+        needs = [
+            (device, MEMORY_MARGIN * peaks[device.kind])
+            for device in devices
+            if device.kind in peaks
+        ]
+        if not needs:
+            names = ", ".join(device.name for device in devices)
+            known = " and ".join(sorted(peaks)) or "no device"
+            found = f"a profile of {known}, without memory figures for {names}"
+            remedy = (
+                "a machine with its device (`--machine`)" if job.profile else "profile it there"
+            )
+            raise InputError(where, job.id, found, f"one for a device in use: {remedy}")
+        free = {device.name: device.memory_bytes - held.get(device.name, 0) for device in devices}
+        if not any(need < free[device.name] for device, need in needs):
+            found = "1.2 x peak memory of " + ", ".join(
+                f"{need / GIB:.2f} GiB on {device.name}" for device, need in needs
+            )
+            memory = ", ".join(f"{d.name} has {free[d.name] / GIB:.2f} GiB" for d, _ in needs)
+            raise InputError(where, job.id, found, f"less than a device in use has free: {memory}")

@@ -1,0 +1,175 @@
+"""The books of a run: who waits, who runs where, what is booked. Both clocks keep them here."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from types import MappingProxyType
+
+from rmixer.errors import RunFailed
+from rmixer.hardware.machine import Machine
+from rmixer.profile.device_cost import DeviceCost
+from rmixer.scheduling.layout import Layout
+from rmixer.scheduling.policy import Policy
+from rmixer.scheduling.step_times import StepTimes
+from rmixer.scheduling.view import MIB, ClusterView, DeviceView, Dispatch, JobView, Resident
+from rmixer.workload.workload import Job
+
+MEMORY_MARGIN = 1.2
+GPU_WORKER_BYTES = 308 * MIB
+
+
+@dataclass(frozen=True)
+class Booking:
+    """A dispatch that was carried out: with its slot, its host cores and its order."""
+
+    order: int
+    job: str
+    devices: tuple[str, ...]
+    slot: int
+    cores: tuple[int, ...]
+    placement: str
+    tag: str
+    attempt: int
+    booked_bytes: int
+
+
+class Cluster:
+    """Jobs and devices of one run. ``used_bytes`` is the memory in use on each device before the
+    run starts."""
+
+    def __init__(
+        self,
+        machine: Machine,
+        layout: Layout,
+        step_times: StepTimes | None = None,
+        used_bytes: Mapping[str, int] | None = None,
+    ) -> None:
+        self.machine, self.layout, self._step_times = machine, layout, step_times
+        used = used_bytes or {}
+        slots = {entry.device: entry.slots for entry in layout.devices}
+        self._jobs: dict[str, JobView] = {}
+        self._queued: dict[str, JobView] = {}
+        self._devices = {
+            device.name: DeviceView(
+                name=device.name,
+                kind=device.kind,
+                memory_bytes=device.memory_bytes,
+                slots=slots[device.name],
+                booked_bytes=used.get(device.name, 0),
+                booked_utilisation=0.0,
+                residents=(),
+            )
+            for device in machine.devices
+            if device.name in slots
+        }
+        self._bookings: dict[str, Booking] = {}
+        self._order = 0
+        self._jobs_view = MappingProxyType(self._jobs)
+        self._queued_view = MappingProxyType(self._queued)
+        self._devices_view = MappingProxyType(self._devices)
+
+    @property
+    def running(self) -> Mapping[str, Booking]:
+        """The bookings of the jobs that run now."""
+        return MappingProxyType(self._bookings)
+
+    def view(self, now_s: float) -> ClusterView:
+        """What a policy sees now; live, so valid until the next change."""
+        return ClusterView(
+            now_s, self._jobs_view, self._queued_view, self._devices_view, self._step_times
+        )
+
+    def submit(self, job: Job, identity: str, costs: Mapping[str, DeviceCost]) -> None:
+        """A job has arrived."""
+        view = JobView(
+            id=job.id,
+            model=job.model,
+            order=len(self._jobs),
+            steps=job.steps,
+            arrival_s=job.arrival_s,
+            state="queued",
+            attempts=0,
+            costs=MappingProxyType(dict(costs)),
+            identity=identity,
+        )
+        self._jobs[job.id] = self._queued[job.id] = view
+
+    def decide(self, policy: Policy, now_s: float) -> list[Booking]:
+        """Ask until the policy has no more to start; every answer is booked before the next."""
+        bookings: list[Booking] = []
+        while dispatches := policy.decide(self.view(now_s)):
+            bookings.extend(self._book(dispatch) for dispatch in dispatches)
+        return bookings
+
+    def finish(self, job: str, *, failed: bool = False) -> None:
+        """The job has left its devices."""
+        booking = self._bookings.pop(job)
+        view = replace(self._jobs[job], state="failed" if failed else "done")
+        self._jobs[job] = view
+        for name in booking.devices:
+            device = self._devices[name]
+            cost = view.costs[device.kind]
+            residents = tuple(r for r in device.residents if r.job != job)
+            booked = device.booked_bytes - booking.booked_bytes
+            if device.kind == "gpu":
+                booked = max(booked, GPU_WORKER_BYTES * device.slots)
+            self._devices[name] = replace(
+                device,
+                residents=residents,
+                booked_bytes=booked,
+                booked_utilisation=(
+                    device.booked_utilisation - cost.utilisation if residents else 0.0
+                ),
+            )
+
+    def check_progress(self, more_to_come: bool) -> None:
+        """Raise :class:`RunFailed` where jobs wait and no event can ever start them."""
+        if self._queued and not self._bookings and not more_to_come:
+            names = ", ".join(self._queued)
+            raise RunFailed(f"the policy leaves jobs waiting on an idle machine: {names}")
+
+    def _book(self, dispatch: Dispatch) -> Booking:
+        job = self._queued.get(dispatch.job)
+        if job is None:
+            raise RunFailed(f"the policy started {dispatch.job!r}, which is not in the queue")
+        devices = [self._devices.get(name) for name in dispatch.devices]
+        if not devices or None in devices:
+            raise RunFailed(f"the policy sent {job.id!r} to {dispatch.devices}: no such device")
+        slots = []
+        for device in devices:
+            assert device is not None
+            if not device.fits(job):
+                raise RunFailed(f"the policy sent {job.id!r} to {device.name}: it does not fit")
+            taken = {resident.slot for resident in device.residents}
+            free = [slot for slot in range(device.slots) if slot not in taken]
+            slots.append(free[0] if dispatch.slot is None else dispatch.slot)
+            if slots[-1] not in free:
+                raise RunFailed(f"the policy sent {job.id!r} to slot {slots[-1]}: it is not free")
+        booked = 0
+        for device, slot in zip(devices, slots, strict=True):
+            assert device is not None
+            cost = job.costs[device.kind]
+            booked = round(MEMORY_MARGIN * cost.peak_bytes)
+            self._devices[device.name] = replace(
+                device,
+                booked_bytes=device.booked_bytes + booked,
+                booked_utilisation=device.booked_utilisation + cost.utilisation,
+                residents=(*device.residents, Resident(job.id, slot, dispatch.tag)),
+            )
+        del self._queued[job.id]
+        self._jobs[job.id] = replace(job, state="running", attempts=job.attempts + 1)
+        booking = Booking(
+            order=self._order,
+            job=job.id,
+            devices=dispatch.devices,
+            slot=slots[0],
+            cores=self.layout.cores(self.machine, dispatch.devices[0], slots[0]),
+            placement=dispatch.placement,
+            tag=dispatch.tag,
+            attempt=job.attempts + 1,
+            booked_bytes=booked,
+        )
+        self._order += 1
+        self._bookings[job.id] = booking
+        return booking

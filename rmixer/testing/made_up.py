@@ -1,0 +1,241 @@
+"""Made-up machines, profiles and workloads: for tests, benchmarks and examples, where measured
+ones would be in the way. Every figure is an argument; none claims to be true of anything."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from rmixer.hardware.fingerprint import Fingerprint
+from rmixer.hardware.machine import Gpu, Machine
+from rmixer.models.registry import model_entry
+from rmixer.operators.operator_cost import OperatorCost
+from rmixer.profile.profile import JobType, Kind, MemoryCost, ModelProfile, StepCost
+from rmixer.user_code.command import Command
+from rmixer.workload.cost_identity import cost_identity
+from rmixer.workload.workload import Job, Workload
+
+GIB = 1 << 30
+FINGERPRINT = Fingerprint(
+    hardware="made up",
+    system="",
+    driver="",
+    python="",
+    torch="",
+    rmixer="",
+    commit="",
+    training="",
+)
+
+
+def make_machine(
+    cores: int = 2,
+    gpus: int = 0,
+    memory_bytes: int = 8 * GIB,
+    gpu_memory_bytes: int = 16 * GIB,
+    core_capacity: Sequence[float] | None = None,
+    name: str = "made-up",
+) -> Machine:
+    """A machine of ``cores`` cores that do not slow each other down unless told."""
+    counts = range(1, cores + 1)
+    return Machine(
+        name=name,
+        origin="modelled",
+        processor="made up",
+        cores=tuple(range(cores)),
+        sockets=1,
+        cache_bytes={},
+        memory_bytes=memory_bytes,
+        core_capacity=tuple(core_capacity or map(float, counts)),
+        bandwidth_gbps=tuple(10.0 for _ in counts),
+        matmul_gflops=tuple(50.0 * k for k in counts),
+        worker_startup_s=2.0,
+        probe_s=0.05,
+        gpus=tuple(Gpu(f"made up {i}", gpu_memory_bytes, 100) for i in range(gpus)),
+        fingerprint=FINGERPRINT,
+    )
+
+
+def make_operator(
+    mean_us: float,
+    moved_bytes: int = 0,
+    gap_before_us: float = 0.0,
+    host_us: float = 0.0,
+    lane: str = "cpu",
+    phase: str = "forward",
+    threads: int = 1,
+    index: int = 0,
+    t1_us: float = 0.0,
+) -> OperatorCost:
+    """One row of a step, of no particular operator."""
+    return OperatorCost(
+        index=index,
+        phase=phase,
+        module="made_up",
+        operator="made_up",
+        forward_index=-1,
+        shapes="",
+        flops=0,
+        read_bytes=moved_bytes,
+        written_bytes=0,
+        lane=lane,
+        threads=threads,
+        p10_us=mean_us,
+        p50_us=mean_us,
+        p90_us=mean_us,
+        mean_us=mean_us,
+        gap_before_us=gap_before_us,
+        host_us=host_us,
+        t1_us=t1_us,
+    )
+
+
+def make_step(
+    device: Kind = "cpu",
+    threads: int = 1,
+    mean_us: float = 10_000.0,
+    stall_us: float = 0.0,
+    apart_us: float = 0.0,
+    compute_slowdown: Sequence[float] = (),
+    stream_slowdown: Sequence[float] = (),
+    pressure: float = 0.0,
+    build_s: float = 0.0,
+    warmup_s: float = 0.0,
+    evaluate_s: float = 0.0,
+    save_s: float = 0.0,
+) -> StepCost:
+    """What one step costs; it takes as long at its median as at its mean."""
+    return StepCost(
+        device=device,
+        threads=threads,
+        mean_us=mean_us,
+        p10_us=mean_us,
+        p50_us=mean_us,
+        p90_us=mean_us,
+        n=100,
+        stalls=0,
+        stall_us=stall_us,
+        apart_us=apart_us,
+        half_width=0.0,
+        repeatability=0.0,
+        rounds=10,
+        dropped_rounds=0,
+        closure={},
+        scale={},
+        profiler_event_us=0.0,
+        compute_slowdown=tuple(compute_slowdown),
+        stream_slowdown=tuple(stream_slowdown),
+        pressure=pressure,
+        build_s=build_s,
+        warmup_s=warmup_s,
+        evaluate_s=evaluate_s,
+        save_s=save_s,
+    )
+
+
+def make_job(
+    name: str = "job-0",
+    model: str = "criteo_dlrm",
+    steps: int = 100,
+    batch: int | None = None,
+    arrival_s: float = 0.0,
+) -> Job:
+    """A job of a model in the registry, with its defaults."""
+    entry = model_entry(model)
+    return Job(
+        id=name,
+        model=model,
+        steps=steps,
+        batch=batch or entry.batch,
+        optimizer=entry.optimizer,
+        lr=entry.lr,
+        seed=0,
+        arrival_s=arrival_s,
+    )
+
+
+def make_command_job(
+    name: str = "program-0",
+    program: str = "train.py",
+    steps: int = 100,
+    gpus: int = 0,
+    arrival_s: float = 0.0,
+) -> Job:
+    """A command job; there is no such program."""
+    command = Command(
+        line=f"python {program}",
+        arguments=(program,),
+        folder="",
+        python="python",
+        python_version="3.11.0",
+        torch_version="2.8.0",
+        source="made up",
+        gpus=gpus,
+    )
+    job = Job(name, program, steps, batch=0, optimizer="", lr=0.0, seed=0, command=command)
+    return replace(job, arrival_s=arrival_s)
+
+
+def make_command_profile(job: Job, *steps: StepCost, peak_bytes: int = GIB) -> ModelProfile:
+    """The profile of the command job ``job``, whose operators nobody knows; ``steps`` are of one
+    kind of device."""
+    known = make_profile(steps=steps, peak_bytes=peak_bytes)
+    return replace(
+        known,
+        identity=cost_identity(job),
+        flops=None,
+        bytes=None,
+        intensity=None,
+        bandwidth_gbps=None,
+        memory=tuple(
+            MemoryCost(memory.device, None, None, None, None, None, memory.peak_bytes)
+            for memory in known.memory
+        ),
+    )
+
+
+def make_profile(
+    model: str = "criteo_dlrm",
+    steps: Sequence[StepCost] | None = None,
+    operators: Sequence[OperatorCost] = (),
+    batch: int | None = None,
+    peak_bytes: int = GIB,
+    warmup_steps: int = 0,
+    utilisation: Mapping[Kind, float] | None = None,
+    job_type: JobType = "compute",
+) -> ModelProfile:
+    """A profile of ``make_job(model=model, batch=batch)``'s step; one of 10 ms with one thread
+    unless ``steps`` says otherwise. Devices are those of its steps."""
+    costs = tuple(steps or (make_step(),))
+    kinds: dict[Kind, None] = {cost.device: None for cost in costs}
+    first = ("cpu", costs[0].threads)
+    counted = [each for each in operators if (each.lane, each.threads) == first]
+    memory = MemoryCost("cpu", 0, 0, 0, 0, 0, peak_bytes)
+    return ModelProfile(
+        identity=cost_identity(make_job(model=model, batch=batch)),
+        machine="made-up",
+        origin="modelled",
+        steps=costs,
+        memory=tuple(replace(memory, device=kind) for kind in kinds),
+        startup_s=2.0,
+        warmup_steps=warmup_steps,
+        flops=sum(each.flops for each in counted),
+        bytes=sum(each.read_bytes + each.written_bytes for each in counted),
+        intensity=0.0,
+        bandwidth_gbps=0.0,
+        utilisation={kind: (utilisation or {}).get(kind, 0.5) for kind in kinds},
+        job_type=dict.fromkeys(kinds, job_type),
+        probe_s=0.05,
+        fingerprint=FINGERPRINT,
+        operators=tuple(operators),
+    )
+
+
+def make_workload(*jobs: Job, name: str = "made-up") -> Workload:
+    """A workload of these jobs."""
+    return Workload(name, 0, jobs)
+
+
+def by_key(*profiles: ModelProfile) -> dict[str, ModelProfile]:
+    """The profiles as the simulator takes them: by the key of their cost identity."""
+    return {profile.key: profile for profile in profiles}

@@ -1,0 +1,1 @@
+"""A user's own modules and programs: found, hashed, run with care."""

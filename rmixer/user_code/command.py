@@ -1,0 +1,166 @@
+"""A command job's program: an existing training program, looked at without running it."""
+
+from __future__ import annotations
+
+import ast
+import re
+import shlex
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from rmixer.errors import InputError
+from rmixer.files.typed_files import content_hash
+from rmixer.user_code.interpreter import find_interpreter
+from rmixer.user_code.sources import follow, module_file, parsed
+
+_PYTHON = re.compile(r"python(3(\.\d+)?)?")
+_FORM = "'python program.py ...' or 'python -m module ...'"
+_WITH_VALUE, _BLINDING = "WX", "EIS"
+_MAIN = "__main__"
+_QUOTED = re.compile(r"""\\.|'[^']*'|"(?:\\.|[^"\\])*\"""", re.DOTALL)
+_FOR_A_SHELL = re.compile(r"[|&;<>]+")
+
+
+@dataclass(frozen=True)
+class Command:
+    """``line`` is the command as the workload has it; what is run is the interpreter ``python`` (of
+    ``python_version``, beside torch ``torch_version``) with ``arguments`` in ``folder``. ``source``
+    is a hash of the program and of the modules beside it that it imports. ``gpus`` is how many it
+    may see."""
+
+    line: str
+    arguments: tuple[str, ...]
+    folder: str
+    python: str
+    python_version: str
+    torch_version: str
+    source: str
+    gpus: int = 0
+
+
+def find_command(
+    line: str, python: str | None, gpus: int, folder: Path, where: object, key: str
+) -> tuple[str, Command]:
+    """A short name for the program of ``line``, and what there is to know of it. Paths count from
+    ``folder``, in which it is run by the interpreter ``python`` (None: this one).
+
+    Raises :class:`InputError` (for ``where`` and keys below ``key``) where there is no such
+    program or interpreter, where its steps could not be counted, or where it is no Python.
+    """
+    place = f"{key}.command"
+    words = _words(line, where, place)
+    if not words or not _PYTHON.fullmatch(words[0]):
+        allowed = f"{_FORM}; which Python is said by the key 'python'"
+        raise InputError(where, place, repr(line), allowed)
+    module, name = _target(words[1:], line, where, place)
+    interpreter = find_interpreter(python, folder, where, f"{key}.python")
+    program, root, known_as = _find(module, name, folder, where, place)
+    try:
+        source = _source_hash(known_as, program, root)
+    except SyntaxError as error:
+        found = f"{error.filename or program}, line {error.lineno}: {error.msg}"
+        raise InputError(where, place, found, "a program that Python can read") from None
+    if not interpreter.has_torch and module_file("torch", root) is None and _needs_torch(program):
+        found = f"{interpreter.path}, which has no torch"
+        allowed = f"a Python with the torch that {name} imports, like env/bin/python"
+        raise InputError(where, f"{key}.python", found, allowed)
+    command = Command(
+        line=line,
+        arguments=tuple(words[1:]),
+        folder=str(folder.resolve()),
+        python=interpreter.path,
+        python_version=interpreter.version,
+        torch_version=interpreter.torch,
+        source=source,
+        gpus=gpus,
+    )
+    return _short(name if module else Path(name).name), command
+
+
+def _words(line: str, where: object, key: str) -> list[str]:
+    """The words of ``line`` as a shell has them; there is no shell that would do more."""
+    try:
+        words = shlex.split(line)
+    except ValueError as error:
+        message = str(error).lower()
+        raise InputError(where, key, f"{line!r} ({message})", "words as a shell has them") from None
+    if "\0" in line:
+        raise InputError(where, key, repr(line), "words without a null character")
+    if for_a_shell := _FOR_A_SHELL.search(_QUOTED.sub("", line)):
+        allowed = f"one program, and no {for_a_shell[0]!r}, for no shell sees it (else quote it)"
+        raise InputError(where, key, repr(line), allowed)
+    return words
+
+
+def _target(words: Sequence[str], line: str, where: object, key: str) -> tuple[bool, str]:
+    """Whether the interpreter is given a module rather than a file, and its name."""
+    rest = list(words)
+    while rest and rest[0].startswith("-"):
+        option = rest.pop(0)
+        for at, letter in enumerate(option[1:], start=2):
+            if letter in _BLINDING:
+                allowed = f"no -{letter}: with it Python does not look at what counts the steps"
+                raise InputError(where, key, repr(line), allowed)
+            if letter in "c-":
+                raise InputError(where, key, repr(line), _FORM)
+            if letter in f"m{_WITH_VALUE}":
+                value = option[at:] or (rest.pop(0) if rest else "")
+                if letter == "m":
+                    return True, value
+                break
+    return False, rest[0] if rest else ""
+
+
+def _find(module: bool, name: str, folder: Path, where: object, key: str) -> tuple[Path, Path, str]:
+    """The program's file, the folder that Python will put first on its path, and the module's name
+    there."""
+    path: Path | None
+    if module:
+        valid = all(part.isidentifier() for part in name.split("."))
+        path = module_file(name, folder) if valid else None
+        root, known_as = folder, name
+        if path is not None and path.name == "__init__.py":
+            known_as = f"{name}.{_MAIN}"
+            path = module_file(known_as, folder)
+    else:
+        path = (folder / name).resolve()  # Python looks beside the file that a link leads to
+        root, known_as = path.parent, _MAIN
+    if path is None or not _is_file(path):
+        what = f"module {name!r}" if module else f"program {name!r}"
+        allowed = f"a {'module' if module else 'program'} in {folder.resolve()}"
+        raise InputError(where, key, f"no {what}", allowed)
+    return path, root, known_as
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:  # a name that is too long
+        return False
+
+
+def _source_hash(name: str, program: Path, root: Path) -> str:
+    """A hash of the names under ``root`` and the contents of ``program`` and of the modules there
+    that it imports, at any depth: on its path they come before installed ones."""
+
+    def local(module: str) -> Path | None:
+        return program if module == name else module_file(module, root)
+
+    files = follow((name,), local)
+    return content_hash([[str(path.relative_to(root)), path.read_bytes().hex()] for path in files])
+
+
+def _needs_torch(program: Path) -> bool:
+    """Whether it always imports torch: outside of any function, ``try`` or ``if``."""
+    imported: list[str | None] = []
+    for node in parsed(program).body:
+        if isinstance(node, ast.Import):
+            imported += [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom) and not node.level:
+            imported.append(node.module)
+    return any((name or "").partition(".")[0] == "torch" for name in imported)
+
+
+def _short(name: str) -> str:
+    return re.sub(r"[^A-Za-z0-9_.-]+", "-", name).lstrip("-_.")[:60] or "program"

@@ -1,0 +1,109 @@
+"""What is to be trained: jobs with every default resolved."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from rmixer.data.registry import SYNTHETIC
+from rmixer.files.typed_files import content_hash, plain
+from rmixer.models.entry import ModelEntry
+from rmixer.models.registry import model_entry
+from rmixer.user_code.command import Command
+from rmixer.user_code.own_module import find_own_model, is_own, label_of
+
+OPTIMIZERS = ("adagrad", "adam", "adamw", "rowwise_adagrad", "sgd")
+PRECISIONS = ("fp32", "bf16")
+ON_NAN = ("stop", "go_on")
+_LATER_KEYS = {"on_nan": "stop"}
+"""Keys that came when schedules had been written already. At their defaults they are no part of a
+workload's hash, so that those schedules stay valid."""
+OWN_BATCH, OWN_OPTIMIZER, OWN_LR = 256, "adam", 0.001
+"""What a user's own model is told where the workload says nothing."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """One training job. ``steps`` optimizer steps of ``batch`` samples; ``data`` is
+    ``synthetic`` or the path of the data set's raw files; ``rows_cap`` bounds the rows of every
+    embedding table; ``arrival_s`` counts from the start of the run; with ``precision`` ``bf16``
+    matrix products run in bfloat16, while weights and sums stay float32. ``on_nan`` says what
+    happens if the loss is NaN or infinite: ``stop`` ends the job as failed, ``go_on`` trains on.
+
+    ``model`` is a name of the registry or the user's own, ``package.module:function``. Of one's own
+    ``module_root`` is the folder that must be on Python's path and ``source`` a hash of its
+    sources; its ``data`` may be any text.
+
+    Of a command job ``model`` is its program's name and ``command`` the program; what its samples,
+    optimizers and data are only the program knows, and ``batch`` is 0.
+
+    Of a job that only its imported profile is known of, ``profile`` is the profile's name and
+    ``source`` a hash of it; ``batch`` is 0 where that does not say it.
+    """
+
+    id: str
+    model: str
+    steps: int
+    batch: int
+    optimizer: str
+    lr: float
+    seed: int
+    rows_cap: int | None = None
+    arrival_s: float = 0.0
+    data: str = SYNTHETIC
+    precision: str = "fp32"
+    module_root: str = ""
+    source: str = ""
+    command: Command | None = None
+    profile: str = ""
+    on_nan: str = "stop"
+
+    @property
+    def in_registry(self) -> bool:
+        """Whether the registry knows the model."""
+        return self.command is None and not self.is_own and not self.profile
+
+    @property
+    def is_own(self) -> bool:
+        """Whether the model is the user's own, which the registry does not know."""
+        return is_own(self.model)
+
+    @property
+    def label(self) -> str:
+        """The model's name as figures and names of files have it."""
+        return label_of(self.model)
+
+    @property
+    def entry(self) -> ModelEntry:
+        """The registry's facts about the model."""
+        return model_entry(self.model)
+
+
+@dataclass(frozen=True)
+class Workload:
+    """A named queue of jobs, in order of submission."""
+
+    name: str
+    seed: int
+    jobs: tuple[Job, ...]
+
+    @property
+    def hash(self) -> str:
+        """The same for the same name, seed and jobs, wherever the file lies."""
+        content = plain(self)
+        for job in content["jobs"]:
+            for name, default in _LATER_KEYS.items():
+                if job[name] == default:
+                    del job[name]
+        return content_hash(content)
+
+
+def job_of(model: str) -> Job:
+    """A job of one step of ``model`` as it is configured; one's own is looked for in the current
+    folder. Raises :class:`InputError`."""
+    if is_own(model):
+        own = find_own_model(model, Path.cwd(), "models", "name")
+        job = Job(f"{label_of(model)}-0", model, 1, OWN_BATCH, OWN_OPTIMIZER, OWN_LR, seed=0)
+        return replace(job, module_root=str(own.root), source=own.source)
+    facts = model_entry(model)
+    return Job(f"{model}-0", model, 1, facts.batch, facts.optimizer, facts.lr, seed=0)

@@ -1,0 +1,1 @@
+"""Progress between events, and what happens at one instant."""

@@ -1,0 +1,49 @@
+"""How a job's phases get on in company: the one thing in which the two levels differ."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from simpy import Environment, Event
+
+from rmixer.scheduling.step_times import Member, Mix, StepTimes
+from sim.clock.fluid import Activity, FluidServer
+
+
+@dataclass(frozen=True)
+class Running:
+    """A phase under way: ``done`` fires at its end, ``made()`` is how much of it is done now."""
+
+    done: Event
+    made: Callable[[], float]
+
+
+class Progress(Protocol):
+    """Runs phases on a simulated clock."""
+
+    def begin(self, member: Member, amount: float) -> Running:
+        """Start ``amount`` training steps, or that share of the whole of another phase."""
+        ...
+
+
+class MixProgress:
+    """Between two changes of the mix each phase advances by elapsed time over its unit in it;
+    fractions of a step are carried over."""
+
+    def __init__(self, env: Environment, step_times: StepTimes) -> None:
+        self._step_times = step_times
+        self._server: FluidServer[Member] = FluidServer(env, self._rates)
+
+    def begin(self, member: Member, amount: float) -> Running:
+        """See :class:`Progress`."""
+        activity = self._server.start(member, amount)
+        return Running(activity.done, lambda: self._made(activity))
+
+    def _made(self, activity: Activity[Member]) -> float:
+        self._server.settle()
+        return activity.made
+
+    def _rates(self, members: Sequence[Member]) -> list[float]:
+        return [1.0 / unit for unit in self._step_times.unit_s(Mix(tuple(members)))]

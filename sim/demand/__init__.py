@@ -1,0 +1,1 @@
+"""What a job asks of cores, memory and links, segment by segment."""

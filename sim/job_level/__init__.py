@@ -1,0 +1,1 @@
+"""The simulator of whole schedules: arrivals, dispatch, phases, completion."""

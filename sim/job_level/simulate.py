@@ -1,0 +1,183 @@
+"""The job level: a workload under a policy on a simulated clock, by the same books as for real."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from simpy import Environment, Event
+
+from rmixer.hardware.machine import Machine
+from rmixer.profile.profile import ModelProfile
+from rmixer.run_record.run_summary import RunSummary
+from rmixer.run_record.timeline import Timeline
+from rmixer.scheduling.admission import check_memory
+from rmixer.scheduling.cluster import Booking, Cluster
+from rmixer.scheduling.layout import Layout
+from rmixer.scheduling.policy import Policy
+from rmixer.scheduling.step_times import Member, StepTimes
+from rmixer.workload.cost_identity import cost_identity
+from rmixer.workload.workload import Job, Workload
+from sim.clock.end_of_instant import DECIDE, Once
+from sim.clock.progress import MixProgress, Progress
+from sim.demand.resident import device_kind, solo_unit_s
+from sim.job_level.recorder import Recorder
+from sim.job_level.simulated_summary import summarise
+from sim.operator_level.operator_level import OperatorLevel
+from sim.operator_level.walk import WalkProgress
+from sim.simple_step_times.mean_demand import MeanDemand
+
+TRANSIENT_SHARE = 0.05
+CLEARLY = 2.0
+Level = Literal["auto", "job", "operator"]
+
+
+@dataclass(frozen=True)
+class SimulatedRun:
+    """What would happen. ``transient_fraction`` is the share of the makespan in which a resident
+    in company makes fewer than 20 steps before the mix changes."""
+
+    timeline: Timeline
+    summary: RunSummary
+    bookings: tuple[Booking, ...]
+    transient_fraction: float
+
+
+def simulate(
+    workload: Workload,
+    profiles: Mapping[str, ModelProfile],
+    machine: Machine,
+    policy: Policy,
+    layout: Layout,
+    step_times: StepTimes,
+    run: str = "predicted",
+    level: Level = "auto",
+) -> SimulatedRun:
+    """Run ``workload`` by ``policy`` on the slots of ``layout``; ``profiles`` is by cost identity
+    key.
+
+    Level ``job`` advances each phase by its time in the present mix, which ``step_times`` gives;
+    ``operator`` walks every step of every job over the machine's lanes, whatever ``step_times``
+    says. ``auto`` is the former, and the latter where transients exceed 5% of the makespan and
+    ``step_times`` is an :class:`OperatorLevel`: where rough step times already show twice as
+    much, no mix is solved first. Workers are warm: their start-up is in
+    ``summary.startup_s``, not in the timeline. Raises :class:`InputError` for a layout that the
+    machine does not have and a job without figures or that fits no device, and
+    :class:`rmixer.errors.RunFailed` for a policy that leaves jobs waiting for ever.
+    """
+    layout.check(machine, f"layout of {policy.origin}")
+    check_memory(workload, profiles, machine, layout)
+
+    def by_level(progress: Callable[[Environment], Progress], name: str) -> SimulatedRun:
+        env = Environment()
+        clock = _Clock(env, workload, profiles, policy, machine, layout, step_times)
+        recorder = clock.go(progress(env), run)
+        bookings = tuple(clock.bookings)
+        return SimulatedRun(
+            timeline=recorder.timeline,
+            summary=summarise(
+                recorder, bookings, workload, profiles, machine, layout, policy.origin, run, name
+            ),
+            bookings=bookings,
+            transient_fraction=recorder.transient_fraction,
+        )
+
+    def walked() -> SimulatedRun:
+        return by_level(lambda env: WalkProgress(env, profiles, machine), "operator")
+
+    def by_mixes(times: StepTimes) -> SimulatedRun:
+        return by_level(lambda env: MixProgress(env, times), "job")
+
+    if level == "operator":
+        return walked()
+    if level == "job" or not isinstance(step_times, OperatorLevel):
+        return by_mixes(step_times)
+    rough = by_mixes(MeanDemand(profiles, machine))
+    if rough.transient_fraction > CLEARLY * TRANSIENT_SHARE:
+        return walked()
+    simulated = by_mixes(step_times)
+    return simulated if simulated.transient_fraction <= TRANSIENT_SHARE else walked()
+
+
+class _Clock:
+    """Arrivals, decisions and the jobs' phases on SimPy's clock."""
+
+    def __init__(
+        self,
+        env: Environment,
+        workload: Workload,
+        profiles: Mapping[str, ModelProfile],
+        policy: Policy,
+        machine: Machine,
+        layout: Layout,
+        step_times: StepTimes,
+    ) -> None:
+        self._env, self._policy = env, policy
+        self._cluster = Cluster(machine, layout, step_times)
+        self._sharing = {entry.device: entry.sharing for entry in layout.devices}
+        self._jobs = {job.id: job for job in workload.jobs}
+        self._profiles = {job.id: profiles[cost_identity(job).key] for job in workload.jobs}
+        self._to_come = self._to_end = len(workload.jobs)
+        self._finished = env.event()
+        self._decision = Once(env, DECIDE, self._decide)
+        self.bookings: list[Booking] = []
+
+    def go(self, progress: Progress, run: str) -> Recorder:
+        """Run to the end of the last job."""
+        self._progress = progress
+        self._recorder = Recorder(self._env, run)
+        # The sort is stable: jobs that arrive together keep the order of submission.
+        for job in sorted(self._jobs.values(), key=lambda job: job.arrival_s):
+            self._env.process(self._arrival(job))
+        self._env.run(until=self._finished)
+        self._recorder.close()
+        return self._recorder
+
+    def _arrival(self, job: Job) -> Generator[Event, None, None]:
+        yield self._env.timeout(job.arrival_s)
+        profile = self._profiles[job.id]
+        self._cluster.submit(job, profile.key, profile.costs())
+        self._to_come -= 1
+        self._decision.ask()
+
+    def _decide(self) -> None:
+        for booking in self._cluster.decide(self._policy, self._env.now):
+            self.bookings.append(booking)
+            self._env.process(self._run_job(self._jobs[booking.job], booking))
+        self._cluster.check_progress(more_to_come=self._to_come > 0)
+
+    def _run_job(self, job: Job, booking: Booking) -> Generator[Event, None, None]:
+        profile, device = self._profiles[job.id], booking.devices[0]
+        cost = profile.step(device_kind(device), len(booking.cores))
+        self._recorder.queued(job, booking)
+        warmup = min(profile.warmup_steps, job.steps)
+        whole_warmup = warmup / profile.warmup_steps if warmup else 0.0
+        phases = (
+            ("build", 1.0, 0),
+            ("warmup", whole_warmup, warmup),
+            ("train", float(job.steps - warmup), job.steps - warmup),
+            ("evaluate", 1.0, 0),
+            ("save", 1.0, 0),
+        )
+        for phase, amount, steps in phases:
+            if amount <= 0 or solo_unit_s(cost, phase) <= 0:
+                continue
+            member = Member(
+                identity=profile.key,
+                phase=phase,
+                device=device,
+                cores=booking.cores,
+                placement=booking.placement,
+                sharing=self._sharing[device],
+            )
+            running = self._progress.begin(member, amount)
+            self._recorder.begin(job, booking, member, running, steps)
+            yield running.done
+            self._recorder.end(job.id)
+        self._cluster.finish(job.id)
+        self._to_end -= 1
+        if self._to_end:
+            self._decision.ask()
+        else:
+            self._finished.succeed()

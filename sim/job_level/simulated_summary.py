@@ -1,0 +1,154 @@
+"""The summary of a simulated run, by the same definitions as a measured one's."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Literal
+
+from rmixer.hardware.machine import Machine
+from rmixer.profile.profile import ModelProfile
+from rmixer.run_record.run_summary import DeviceSummary, JobSummary, RunSummary
+from rmixer.run_record.timeline import Interval
+from rmixer.scheduling.cluster import Booking
+from rmixer.scheduling.layout import Layout
+from rmixer.workload.cost_identity import cost_identity
+from rmixer.workload.workload import Job, Workload
+from sim.demand.resident import device_kind
+from sim.job_level.recorder import Recorder
+
+
+def summarise(
+    recorder: Recorder,
+    bookings: Sequence[Booking],
+    workload: Workload,
+    profiles: Mapping[str, ModelProfile],
+    machine: Machine,
+    layout: Layout,
+    policy: str,
+    run: str,
+    level: str,
+) -> RunSummary:
+    """What ``recorder`` saw of a run in which every job was done.
+
+    ``startup_s`` is the machine's worker start-up, times slots over cores where slots outnumber
+    cores: starting a worker keeps a core busy, and all are started together.
+    """
+    profile_of = {job.id: profiles[cost_identity(job).key] for job in workload.jobs}
+    booked = {booking.job: booking for booking in bookings}
+    rows: dict[str, list[Interval]] = {job.id: [] for job in workload.jobs}
+    for row in recorder.timeline:
+        if row.kind == "train":
+            rows[row.job].append(row)
+    begin_s = min(recorder.starts_s.values())
+    jobs = tuple(
+        _job(job, booked[job.id], profile_of[job.id], rows[job.id], recorder, begin_s)
+        for job in workload.jobs
+    )
+    makespan_s = max(job.end_s for job in jobs)
+    busy_s = _gpu_busy_s(jobs, profile_of)
+    busy_s["cpu:0"] = recorder.busy_core_s / len(machine.cores)
+    used = {entry.device for entry in layout.devices}
+    slots = sum(entry.slots for entry in layout.devices)
+    return RunSummary(
+        run=run,
+        workload=workload.name,
+        machine=machine.name,
+        origin=_origin(machine, profile_of),
+        policy=policy,
+        makespan_s=makespan_s,
+        samples_per_s=sum(job.samples for job in jobs) / makespan_s if makespan_s > 0 else 0.0,
+        startup_s=machine.worker_startup_s * max(1.0, slots / len(machine.cores)),
+        jobs=jobs,
+        devices=tuple(
+            DeviceSummary(
+                name=device.name,
+                busy_fraction=(
+                    min(1.0, busy_s.get(device.name, 0.0) / makespan_s) if makespan_s > 0 else 0.0
+                ),
+                peak_bytes=_peak_bytes([job for job in jobs if job.device == device.name]),
+            )
+            for device in machine.devices
+            if device.name in used or device.kind == "cpu"
+        ),
+        level=level,
+    )
+
+
+def _job(
+    job: Job,
+    booking: Booking,
+    profile: ModelProfile,
+    rows: Sequence[Interval],
+    recorder: Recorder,
+    begin_s: float,
+) -> JobSummary:
+    device = booking.devices[0]
+    cost = profile.step(device_kind(device), len(booking.cores))
+    # A simulated step carries its share of stalls; a measured mean and median leave them out.
+    without_stalls = 1.0 - cost.stall_us / cost.expected_us
+    steps = sum(row.steps for row in rows)
+    mean_s = sum(row.duration_s for row in rows) / steps if steps > 0 else None
+    median_s = _median_step_s(rows) if steps > 0 else None
+    peaks: dict[str, int] = {memory.device: memory.peak_bytes for memory in profile.memory}
+    return JobSummary(
+        id=job.id,
+        model=job.model,
+        device=device,
+        slot=booking.slot,
+        threads=len(booking.cores),
+        attempt=booking.attempt,
+        start_s=recorder.starts_s[job.id] - begin_s,
+        end_s=recorder.ends_s[job.id] - begin_s,
+        steps=job.steps,
+        samples=job.steps * job.batch,
+        step_ms_p50=None if median_s is None else median_s * 1e3 * cost.p50_us / cost.expected_us,
+        step_ms_mean=None if mean_s is None else mean_s * 1e3 * without_stalls,
+        stall_s=cost.stall_us * 1e-6 * steps,
+        peak_bytes=peaks[device_kind(device)],
+        state="done",
+        exchange_us=cost.exchange_us or None,
+    )
+
+
+def _median_step_s(rows: Sequence[Interval]) -> float:
+    """The median over steps of the mean step time of the stretch they were made in."""
+    stretches = sorted((row.duration_s / row.steps, row.steps) for row in rows if row.steps > 0)
+    half = sum(steps for _, steps in stretches) / 2
+    for step_s, steps in stretches:
+        half -= steps
+        if half <= 0:
+            return step_s
+    return stretches[-1][0]
+
+
+def _gpu_busy_s(
+    jobs: Sequence[JobSummary], profile_of: Mapping[str, ModelProfile]
+) -> dict[str, float]:
+    """Seconds in which each GPU computes: a step's time alone times the busy share of it."""
+    busy: dict[str, float] = {}
+    for job in jobs:
+        if device_kind(job.device) == "gpu":
+            profile = profile_of[job.id]
+            step_s = profile.step("gpu", job.threads).mean_us * 1e-6
+            added = job.steps * step_s * profile.utilisation["gpu"]
+            busy[job.device] = busy.get(job.device, 0.0) + added
+    return busy
+
+
+def _peak_bytes(jobs: Sequence[JobSummary]) -> int:
+    """The largest sum of the memory of jobs that run at one time; a job that ends as another
+    starts has left."""
+    changes = [(job.start_s, 1, job.peak_bytes) for job in jobs]
+    changes += [(job.end_s, 0, -job.peak_bytes) for job in jobs]
+    peak = now = 0
+    for _, _, change in sorted(changes):
+        now += change
+        peak = max(peak, now)
+    return peak
+
+
+def _origin(
+    machine: Machine, profile_of: Mapping[str, ModelProfile]
+) -> Literal["measured", "modelled"]:
+    origins = [machine.origin, *(profile.origin for profile in profile_of.values())]
+    return "modelled" if "modelled" in origins else "measured"

@@ -1,0 +1,1 @@
+"""The simulator of one mix: its members walk their operators under contention."""

@@ -1,0 +1,212 @@
+"""The walk of one mix's segments, many replications at once: their state, and what happens next."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from sim.demand.contention import Background
+from sim.demand.resident import Resident
+from sim.demand.segments import two_clocks_s
+from sim.operator_level.gpu_rates import GpuRates
+from sim.operator_level.host_rates import MOST_WALKERS, HostRates, Patterns
+from sim.operator_level.instruction_tables import Flags, Floats, Programs, Whole
+
+
+@dataclass(frozen=True)
+class _Flat:
+    """Arrays of walkers, seen flat."""
+
+    loads: Floats
+    weights: Floats
+    left_s: Floats
+    queued_s: Floats
+    on: list[Floats]
+    begun: Flags
+    made: Whole
+
+
+class Replications:
+    """Walkers first, then the members ``steady`` of mean demand; each replication has its own
+    clock, ``now_s``, and walker ``i`` begins after ``delays_s[i, r]``.
+
+    State of walkers is [walkers, replications]; ``made`` is the steps made. A walker works, waits
+    (for its queue), or has not begun. Times left are infinite where nothing is done: of the
+    host's work while it waits, of the queue's head while it is empty. What happens changes few
+    walkers, so it is booked by their places in the flat arrays.
+    """
+
+    def __init__(
+        self,
+        walkers: Sequence[Resident],
+        steady: Sequence[Resident],
+        background: Background,
+        delays_s: Floats,
+    ) -> None:
+        shape = delays_s.shape
+        self._walkers, self._steady = walkers, steady
+        self._programs = programs = Programs(walkers)
+        self._host = HostRates([r.steady for r in [*walkers, *steady]], background)
+        loads = [r.steady.load for r in steady]
+        known = programs.even and len(walkers) <= MOST_WALKERS
+        self._patterns = Patterns(self._host, len(walkers), loads) if known else None
+        self._gpus = GpuRates(walkers, steady)
+        row = np.repeat(np.arange(shape[0]), shape[1])
+        self._first, self._first_piece = row * programs.width, row * programs.depth
+        self._at = self._first.copy()
+        self._head, self._tail = self._first_piece.copy(), self._first_piece.copy()
+        self._begun = np.zeros(shape, dtype=bool)
+        self._left_s = delays_s.copy()
+        self._queued_s = np.full(shape, np.inf)
+        self._on = np.zeros((len(programs.on), *shape))
+        self._loads = np.array([0.0] * len(walkers) + loads)[:, None].repeat(shape[1], axis=1)
+        self._weights = np.ones(self._loads.shape)
+        self._steady_made_s = np.zeros((2, len(steady), shape[1]))
+        self._all_begun = False
+        self.made = np.zeros(shape, dtype=np.int64)
+        self.now_s = np.zeros(shape[1])
+        self._flat = _Flat(
+            self._loads.ravel(),
+            self._weights.ravel(),
+            self._left_s.ravel(),
+            self._queued_s.ravel(),
+            [on.ravel() for on in self._on],
+            self._begun.ravel(),
+            self.made.ravel(),
+        )
+        self._settle((self._left_s <= 0).ravel().nonzero()[0], row[:0])
+
+    def advance(self) -> Whole:
+        """To the next thing that happens in each replication. Returns who ended a step, as places
+        in the flat ``made``."""
+        walkers = len(self._walkers)
+        rates = self._rates()
+        speed = rates[:walkers]
+        if not self._all_begun:
+            speed = np.where(self._begun, speed, 1.0)
+            self._all_begun = bool(self._begun.all())
+        host_s = self._left_s / speed
+        steady_slices: Floats | float = 1.0
+        if self._gpus.idle:
+            elapsed_s = np.minimum.reduce(host_s, axis=0)
+        else:
+            slices, steady_slices = self._gpus.speeds(self._on)
+            device_s = self._queued_s / slices
+            elapsed_s = np.minimum.reduce(np.minimum(host_s, device_s), axis=0)
+        # Work that rounding alone keeps apart ends together.
+        limit_s = elapsed_s + 1e-12 + 1e-15 * self.now_s
+        self._left_s -= speed * elapsed_s
+        over = self._first[:0]
+        if not self._gpus.idle:
+            self._queued_s -= slices * elapsed_s
+            over = self._end_pieces((device_s <= limit_s).ravel().nonzero()[0])
+        if self._steady:
+            self._steady_made_s[0] += rates[walkers:] * elapsed_s
+            self._steady_made_s[1] += steady_slices * elapsed_s
+        self.now_s += elapsed_s
+        return self._settle((host_s <= limit_s).ravel().nonzero()[0], over)
+
+    def _rates(self) -> Floats:
+        """The speed of each member's host work."""
+        if self._patterns is not None:
+            return self._patterns.speeds(self._loads)
+        return self._host.speeds(self._loads, self._weights)
+
+    def _end_pieces(self, which: Whole) -> Whole:
+        """The heads of these queues are done. Returns whose wait is over."""
+        head = self._head[which] + 1
+        self._head[which] = head
+        empty = head == self._tail[which]
+        self._serve(which, head)
+        emptied = which[empty]
+        self._flat.queued_s[emptied] = np.inf
+        for on in self._flat.on:
+            on[emptied] = 0.0
+        return np.asarray(emptied[self._flat.loads[emptied] == 0.0])
+
+    def _serve(self, which: Whole, head: Whole) -> None:
+        """The piece at ``head`` is next in each of these queues."""
+        self._flat.queued_s[which] = self._programs.amount[head]
+        for on, table in zip(self._flat.on, self._programs.on, strict=True):
+            on[which] = table[head]
+
+    def _settle(self, done: Whole, over: Whole) -> Whole:
+        """Everything that happens at once: host work that is ``done``, waits that are ``over``,
+        and what follows from them in no time. Returns who ended a step."""
+        programs, flat = self._programs, self._flat
+        ended = [done[:0]]
+        while done.size or over.size:
+            starting, stopped = [over], done[:0]
+            if done.size and not self._all_begun:
+                fresh = ~flat.begun[done]
+                starting.append(done[fresh])
+                flat.begun[done] = True
+                done = done[~fresh]
+            if done.size:
+                at = self._at[done]
+                self._at[done] = at + 1
+                if not self._gpus.idle:
+                    self._launch(done, programs.launches[at])
+                stops = programs.stops[at]
+                stopped = done[stops]
+                starting.append(done[~stops])
+                flat.loads[stopped], flat.left_s[stopped] = 0.0, np.inf
+            if over.size:
+                at_end = over[programs.at_end[self._at[over]]]
+                flat.made[at_end] += 1
+                self._at[at_end] = self._first[at_end]
+                self._head[at_end] = self._tail[at_end] = self._first_piece[at_end]
+                ended.append(at_end)
+            begin = np.concatenate(starting)
+            work_s = self._begin(begin)
+            done = begin[work_s <= 0]
+            over = stopped[self._head[stopped] == self._tail[stopped]]
+        return np.concatenate(ended)
+
+    def _begin(self, which: Whole) -> Floats:
+        """Begin the instruction that is next; returns its work."""
+        at = self._at[which]
+        work_s = self._programs.work[at]
+        self._flat.loads[which] = 1.0
+        self._flat.left_s[which] = work_s
+        if not self._programs.even:
+            self._flat.weights[which] = self._programs.weight[at]
+        return work_s
+
+    def _launch(self, which: Whole, pieces: Whole) -> None:
+        """Queue the next ``pieces`` of each."""
+        some = pieces.nonzero()[0]
+        which = which[some]
+        head, tail = self._head[which], self._tail[which]
+        self._tail[which] = tail + pieces[some]
+        idle = head == tail
+        self._serve(which[idle], head[idle])
+
+    def snapshot(self, columns: Whole) -> Floats:
+        """What each member has made in some replications, and the time, as [members + 1,
+        ``columns``]. The step under way counts by the share of its host work done."""
+        programs = self._programs
+        at = self._at.reshape(self.made.shape)[:, columns]
+        working = self._loads[: len(self._walkers), columns] > 0
+        done_s = np.where(working, programs.work[at] - self._left_s[:, columns], 0.0)
+        host_s = np.array([[max(r.step.host_s, 1e-300)] for r in self._walkers])
+        made = self.made[:, columns] + np.minimum(1.0, (programs.before[at] + done_s) / host_s)
+        rows, now_s = [*made], self.now_s[columns]
+        for resident, host, device in zip(self._steady, *self._steady_made_s, strict=True):
+            rows.append(_steady_made(resident, now_s, host[columns], device[columns]))
+        return np.array([*rows, now_s])
+
+
+def _steady_made(resident: Resident, now: Floats, host: Floats, device: Floats) -> Floats:
+    """Seconds of a mean demand's work alone made so far: host and GPU slow down each its part of
+    the step, and the two clocks say what the step makes of it."""
+    if not resident.training:
+        return host
+    step = resident.step
+    slow = [
+        two_clocks_s(step.segments, time_s / on_host, time_s / on_device)
+        for time_s, on_host, on_device in zip(now, host, device, strict=True)
+    ]
+    return np.asarray(now * step.solo_s / np.array(slow))

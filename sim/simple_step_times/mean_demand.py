@@ -1,0 +1,56 @@
+"""Step times by mean demand alone: rough and quick, to judge a schedule before mixes are solved."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from rmixer.hardware.machine import Machine
+from rmixer.profile.profile import ModelProfile
+from rmixer.scheduling.step_times import Mix
+from sim.demand.contention import host_speeds, sliced_speeds
+from sim.demand.resident import Resident, Residents
+from sim.demand.segments import two_clocks_s
+
+ROUNDS = 8
+
+
+class MeanDemand:
+    """:class:`rmixer.scheduling.step_times.StepTimes` in which each member feels the others' mean
+    demand on the host and on its GPU, whatever their segments do to each other."""
+
+    def __init__(self, profiles: Mapping[str, ModelProfile], machine: Machine) -> None:
+        self._residents = Residents(profiles, machine)
+
+    def unit_s(self, mix: Mix) -> tuple[float, ...]:
+        """For each member its step or other phase, host and GPU each slowed by its company.
+        Raises :class:`InputError` where a profile lacks figures."""
+        residents = [self._residents.resident(member) for member in mix.members]
+        speeds = host_speeds([resident.steady for resident in residents])
+        units = [
+            self._residents.unit_s(resident.member) / speed
+            for resident, speed in zip(residents, speeds, strict=True)
+        ]
+        on_gpu = [index for index, resident in enumerate(residents) if resident.gpu_load > 0]
+        for device in sorted({residents[i].member.device for i in on_gpu}):
+            here = [i for i in on_gpu if residents[i].member.device == device]
+            found = _on_gpu([residents[i] for i in here], [speeds[i] for i in here])
+            for index, unit_s in zip(here, found, strict=True):
+                units[index] = unit_s
+        return tuple(units)
+
+
+def _on_gpu(residents: Sequence[Resident], host: Sequence[float]) -> list[float]:
+    """Step times on one GPU. A slowed queue is longer in use, and slows the others the more: from
+    each one's load alone that is followed some rounds."""
+    loads = [resident.gpu_load for resident in residents]
+    for _ in range(ROUNDS):
+        slices = sliced_speeds(loads)
+        units = [
+            two_clocks_s(resident.step.segments, 1 / on_host, 1 / on_device)
+            for resident, on_host, on_device in zip(residents, host, slices, strict=True)
+        ]
+        loads = [
+            min(1.0, resident.step.gpu_s / on_device / unit_s)
+            for resident, on_device, unit_s in zip(residents, slices, units, strict=True)
+        ]
+    return units
