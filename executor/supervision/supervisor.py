@@ -26,6 +26,7 @@ from rmixer.scheduling.layout import Layout
 from rmixer.scheduling.policy import Policy
 from rmixer.scheduling.step_times import StepTimes
 from rmixer.training.process import Message
+from rmixer.training.tasks import TRAIN_JOB
 from rmixer.training.train_job import unfinished
 from rmixer.workload.cost_identity import cost_identity
 from rmixer.workload.workload import Job, Workload
@@ -143,7 +144,7 @@ class Supervisor:
         try:
             record.exchanges_us.extend(self._pool.exchange_us(place))
             self._pool[place].start(
-                "rmixer.training.train_job:train_job",
+                TRAIN_JOB,
                 job=vars(job),
                 save_to=str(self._model_path(job)),
             )

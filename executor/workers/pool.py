@@ -10,13 +10,15 @@ from pathlib import Path
 
 import psutil
 
+from profiles.machines.tasks import EXCHANGE
 from rmixer.errors import RunFailed
 from rmixer.hardware.machine import Machine
 from rmixer.scheduling.layout import Layout
 from rmixer.training.process import WorkerProcess
+from rmixer.training.tasks import WARM
 
 Place = tuple[str, int]
-EXCHANGE, EXCHANGE_LIMIT_S = "profiles.machines.core_exchange:exchange", 10.0
+EXCHANGE_LIMIT_S = 10.0
 
 
 class WorkerPool:
@@ -35,7 +37,7 @@ class WorkerPool:
             for slot in range(entry.slots):
                 self._workers[entry.device, slot] = self._spawn(entry.device, slot)
         for worker in self._workers.values():
-            worker.start("rmixer.training.worker:warm", threads=len(worker.cores))
+            worker.start(WARM, threads=len(worker.cores))
         for worker in self._workers.values():
             worker.expect("done", timeout_s=300)
         for worker in self._workers.values():

@@ -22,6 +22,7 @@ from rich.table import Table
 from experiments.bench.step_speed import as_text
 from experiments.stages.execution import prepare_data
 from profiles.assembling.operator_times import closure_of, merge_operators
+from profiles.in_worker.tasks import SESSION
 from profiles.measurements.blocks import Blocks, steady_together
 from profiles.measurements.middle_third import typical_profiled
 from profiles.measurements.rounds import BLOCK_S, Plan, Rounds
@@ -64,7 +65,7 @@ def measured(
     with Crew(machine, (threads,)) as crew, crew.fresh(1) as staff:
         worker = staff["cpu", threads][0]
         arguments = {"job": vars(job), "device": "cpu", "block_s": BLOCK_S}
-        worker.ask("task", task="profiles.in_worker.session:session", arguments=arguments)
+        worker.ask("task", task=SESSION, arguments=arguments)
         plan = Plan(precision=0.0, least_rounds=2 * STRETCHES[-1], seconds=seconds)
         rounds = Rounds(worker, crew.bubbles.facing(worker.cores), plan)
         while rounds.have_time:

@@ -18,6 +18,7 @@ from rich import box
 from rich.table import Table
 
 from experiments.bench.step_speed import as_text, fitting_cap
+from experiments.bench.tasks import LEARN
 from profiles.machines import limits
 from rmixer.data.batches import Batches
 from rmixer.data.prepare import open_dataset, prepare
@@ -61,7 +62,7 @@ def main(
         )
         with WorkerProcess(limits.usable_cores()) as worker:
             worker.warm_up()
-            found = worker.call("experiments.bench.learning:learn", job=asdict(job))
+            found = worker.call(LEARN, job=asdict(job))
         rows.append(
             {"model": entry.name, "batch": job.batch, "steps": steps, "rows_cap": job.rows_cap}
             | found

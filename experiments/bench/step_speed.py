@@ -22,6 +22,7 @@ from rich.console import Console, RenderableType
 from rich.table import Table
 
 from experiments.bench.straightforward import NetworkKind
+from experiments.bench.tasks import TIME_STEPS
 from experiments.bench.timed_steps import TimedSteps
 from profiles.machines import limits
 from rmixer.files.typed_files import write_json, write_text
@@ -80,7 +81,7 @@ def main(
             with WorkerProcess(core) as worker:
                 worker.warm_up()
                 timed = worker.call(
-                    "experiments.bench.timed_steps:time_steps",
+                    TIME_STEPS,
                     job=asdict(job),
                     rounds=rounds,
                     block_s=block_s,

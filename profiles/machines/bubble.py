@@ -17,6 +17,7 @@ from typing import Literal
 import numpy as np
 
 from profiles.machines.kept_waiting import MOST_WAITED, Waiting
+from profiles.machines.tasks import BUBBLE
 from rmixer.errors import RunFailed
 from rmixer.training.process import Message, WorkerProcess
 from rmixer.training.worker import Channel
@@ -67,7 +68,7 @@ class _Bubble:
         self.worker = WorkerProcess(self.cores)
 
     def start(self) -> None:
-        self.worker.start("profiles.machines.bubble:bubble")
+        self.worker.start(BUBBLE)
 
     def send(self, kind: str, **fields: object) -> None:
         if self.worker.has_ended:

@@ -14,6 +14,7 @@ import time
 from types import TracebackType
 
 from profiles.machines.bubble import ANSWER_WITHIN_S, Work
+from profiles.machines.tasks import GPU_BUBBLE
 from rmixer.errors import RunFailed
 from rmixer.training.process import WorkerProcess
 from rmixer.training.worker import Channel
@@ -57,7 +58,7 @@ class GpuBubble:
         self._multiprocessors = multiprocessors
         self._worker = WorkerProcess((core,))
         try:
-            self._worker.start("profiles.machines.gpu_bubble:gpu_bubble", device=device)
+            self._worker.start(GPU_BUBBLE, device=device)
             self.start("compute", 0.05, multiprocessors, 1.0)  # brings its context up
             self.rates(1)
         except BaseException:

@@ -13,6 +13,7 @@ from profiles.machines import limits
 from profiles.machines.bubble import STREAM_BYTES, Bubbles
 from profiles.machines.gpu_meter import driver_version
 from profiles.machines.kept_waiting import taken_in_words
+from profiles.machines.tasks import FASTEST_EXCHANGES, GPUS, MATMUL_GFLOPS, RADIX_SORT_NS
 from rmixer.hardware.fingerprint import take_fingerprint
 from rmixer.hardware.machine import Gpu, Machine
 from rmixer.training.process import WorkerProcess
@@ -59,15 +60,11 @@ def measure_machine(name: str | None = None, report: Callable[[str], None] = pri
     for is_last in (False, True):
         with WorkerProcess(cores) as worker:
             starts.append(worker.warm_up())
-            exchanges.append(
-                worker.call("profiles.machines.core_exchange:fastest_exchanges", counts=counts)
-            )
+            exchanges.append(worker.call(FASTEST_EXCHANGES, counts=counts))
             if is_last:
-                products = worker.call(
-                    "profiles.machines.measure_machine:matmul_gflops", counts=counts
-                )
-                sorts = worker.call("profiles.machines.sort_rates:radix_sort_ns", counts=counts)
-                found: list[dict[str, Any]] = worker.call("profiles.machines.gpu_rates:gpus")
+                products = worker.call(MATMUL_GFLOPS, counts=counts)
+                sorts = worker.call(RADIX_SORT_NS, counts=counts)
+                found: list[dict[str, Any]] = worker.call(GPUS)
     gpus = tuple(Gpu(**gpu) for gpu in found)
     memory = limits.usable_memory_bytes()
     processor = limits.processor_name()

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from profiles.machines.kept_waiting import MOST_WAITED, Waiting
 from rmixer.training.process import TaskFailed, WorkerProcess
+from rmixer.training.tasks import TRAIN_JOB
 from rmixer.training.train_job import WARMUP_STEPS
 from rmixer.workload.workload import Job
 
@@ -89,7 +90,7 @@ def _one_run(
 ) -> _Run:
     told = {"job": vars(job), "save_to": str(path), "device": device}
     waiting = Waiting(worker)
-    worker.start("rmixer.training.train_job:train_job", **told)
+    worker.start(TRAIN_JOB, **told)
     begins: list[tuple[str, float]] = []
     ends: list[float] = []
     while True:

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from torch.profiler import ProfilerActivity, profile
 
 from profiles.measurements.phases import MEASURED_STEPS, measure_phases
+from profiles.memory.tasks import CONTEXT_BYTES, TENSOR_BYTES
 from profiles.memory.watched_step import EVALUATED, STEPS, blank_substitute
 from profiles.traces.profiler_events import allocations, highest_sum
 from rmixer.data.prepare import prepare
@@ -31,7 +32,7 @@ def measure_tensor_bytes(job: Job, core: int) -> int:
     """
     prepare(job.entry.dataset, job.data)
     with WorkerProcess((core,)) as worker:
-        return int(worker.call("profiles.memory.memory_measurement:tensor_bytes", job=vars(job)))
+        return int(worker.call(TENSOR_BYTES, job=vars(job)))
 
 
 def measure_resident_bytes(job: Job, core: int) -> int:
@@ -47,10 +48,9 @@ def measure_context_bytes(core: int, precision: str = "fp32") -> int:
     """The resident memory of a worker that has trained and evaluated DLRM with tiny tables in
     ``precision`` and holds nothing of it: the libraries' code that this has used or made, which for
     another arithmetic is another, and what they keep."""
-    task = "profiles.memory.memory_measurement:context_bytes"
     with WorkerProcess((core,)) as worker:
         worker.warm_up()
-        return int(worker.call(task, precision=precision))
+        return int(worker.call(CONTEXT_BYTES, precision=precision))
 
 
 def tensor_bytes(channel: Channel, job: dict[str, Any]) -> int:

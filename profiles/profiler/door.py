@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from profiles.machines import limits
 from profiles.memory.data_size import most_batch
 from profiles.profiler.feasible import check_feasible
+from profiles.profiler.tasks import IMPORT_BUILD
 from rmixer.errors import InputError, RunFailed, refuse
 from rmixer.models.size import check_batch
 from rmixer.training.precision import check_precision
@@ -140,7 +141,7 @@ def _import_failures(modules: Iterable[tuple[str, str, str]]) -> dict[tuple[str,
 
 def _import_failure(worker: WorkerProcess, model: str, root: str, source: str) -> str:
     try:
-        worker.call("profiles.profiler.door:import_build", model=model, root=root, source=source)
+        worker.call(IMPORT_BUILD, model=model, root=root, source=source)
     except TaskFailed as failure:
         lines = _LINE.findall(str(failure))
         return failure.reason + (f" ({lines[-1][0]}, line {lines[-1][1]})" if lines else "")

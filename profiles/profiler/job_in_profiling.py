@@ -12,6 +12,7 @@ from functools import partial
 
 from profiles.assembling.assemble import Found, assemble, event_costs
 from profiles.assembling.disturbance import disturbed
+from profiles.in_worker.tasks import IDLE_BYTES, MEASURE_INPUT, SESSION
 from profiles.machines.kept_waiting import MOST_WAITED
 from profiles.machines.steadiness import PROBE_FACTOR
 from profiles.measurements.blocks import fastest_exchange_us, steady_together
@@ -30,7 +31,6 @@ from rmixer.training.train_job import WARMUP_STEPS
 from rmixer.workload.workload import Job
 
 _AGAIN = "profile it again (`--again`)"
-_MEASURE_INPUT = "profiles.in_worker.input_cost:measure_input"
 _NO_MEMORY = "OutOfMemoryError"
 _NO_HOST_MEMORY = re.compile(r"you tried to allocate (\d+) bytes|^(?:\w+\.)*\w*MemoryError\b", re.M)
 
@@ -80,11 +80,9 @@ class Subject:
         job = vars(self.job)
         # The first worker's files would be in the system's cache, and mapped.
         if number == 1 and found is self._counts[0]:
-            found.input = worker.call(_MEASURE_INPUT, job=job)
+            found.input = worker.call(MEASURE_INPUT, job=job)
         if number == 0:
-            found.idle_bytes = worker.call(
-                "profiles.in_worker.session:idle_bytes", device=found.device
-            )
+            found.idle_bytes = worker.call(IDLE_BYTES, device=found.device)
             known = any(each.kind == found.kind for each in self._counts[:-1])  # its memory
             found.phases = measure_phases(
                 worker,
@@ -94,9 +92,7 @@ class Subject:
                 WARMUP_STEPS if known else FIRST_STEPS,
             )
         arguments = {"job": job, "device": found.device, "block_s": BLOCK_S}
-        found.ready = worker.ask(
-            "task", task="profiles.in_worker.session:session", arguments=arguments
-        )
+        found.ready = worker.ask("task", task=SESSION, arguments=arguments)
         bubbles = self._crew.bubbles.facing(worker.cores)
         return Rounds(worker, bubbles, self._plan, self._known_us(found), found.passes)
 

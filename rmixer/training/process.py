@@ -17,6 +17,7 @@ from typing import Any
 
 import rmixer
 from rmixer.errors import RunFailed
+from rmixer.training.tasks import CLOCK, WARM
 from rmixer.training.user_code import explained
 
 Message = dict[str, Any]
@@ -187,7 +188,7 @@ class WorkerProcess:
     def warm_up(self) -> float:
         """Import torch and settle the clock; the seconds since this call."""
         start_s = time.perf_counter()
-        self.call("rmixer.training.worker:warm", threads=len(self.cores), timeout_s=300)
+        self.call(WARM, threads=len(self.cores), timeout_s=300)
         self.settle_clock()
         return time.perf_counter() - start_s
 
@@ -197,7 +198,7 @@ class WorkerProcess:
         shortest_s = float("inf")
         for _ in range(5):
             sent_s = time.perf_counter()
-            answer = self.ask("task", task="rmixer.training.worker:clock", arguments={})
+            answer = self.ask("task", task=CLOCK, arguments={})
             received_s = time.perf_counter()
             if received_s - sent_s < shortest_s:
                 shortest_s = received_s - sent_s

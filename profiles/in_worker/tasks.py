@@ -1,0 +1,5 @@
+"""Names of the tasks that measure a step; see :mod:`rmixer.training.tasks`."""
+
+SESSION = "profiles.in_worker.session:session"
+IDLE_BYTES = "profiles.in_worker.session:idle_bytes"
+MEASURE_INPUT = "profiles.in_worker.input_cost:measure_input"

@@ -1,0 +1,9 @@
+"""Names of the tasks that a training worker runs, as ``module:function``.
+
+No tool follows a name in a string. So each stands once, here or in the ``tasks`` module of another
+room, and a test imports all.
+"""
+
+WARM = "rmixer.training.worker:warm"
+CLOCK = "rmixer.training.worker:clock"
+TRAIN_JOB = "rmixer.training.train_job:train_job"
