@@ -52,6 +52,26 @@ class RunFailed(RuntimeError):  # noqa: N818 - an outcome
         return str(self).partition("\n")[0]
 
 
+class WorkerLost(RunFailed):
+    """A worker process has ended, or closed its connection."""
+
+
+class WorkerSilent(RunFailed):
+    """A worker process did not answer in time."""
+
+
+class PolicyStarved(RunFailed):
+    """A policy leaves jobs waiting on an idle machine, and nothing more will happen."""
+
+
+class PolicyWrong(RunFailed):
+    """A policy answered with a dispatch that cannot be done."""
+
+
+class LossNotFinite(RunFailed):
+    """The loss of a job is NaN or infinite."""
+
+
 def _shortened(text: object) -> str:
     """The same, but of words too long for a message (a number of thousands of digits) both ends."""
     return re.sub(rf"\S{{{LONGEST_WORD + 1},}}", _both_ends, str(text))

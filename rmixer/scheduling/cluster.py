@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 
-from rmixer.errors import RunFailed
+from rmixer.errors import PolicyStarved, PolicyWrong
 from rmixer.hardware.machine import Machine
 from rmixer.profile.device_cost import DeviceCost
 from rmixer.scheduling.layout import Layout
@@ -124,28 +124,28 @@ class Cluster:
             )
 
     def check_progress(self, more_to_come: bool) -> None:
-        """Raise :class:`RunFailed` where jobs wait and no event can ever start them."""
+        """Raise :class:`PolicyStarved` if jobs wait and no event can ever start them."""
         if self._queued and not self._bookings and not more_to_come:
             names = ", ".join(self._queued)
-            raise RunFailed(f"the policy leaves jobs waiting on an idle machine: {names}")
+            raise PolicyStarved(f"the policy leaves jobs waiting on an idle machine: {names}")
 
     def _book(self, dispatch: Dispatch) -> Booking:
         job = self._queued.get(dispatch.job)
         if job is None:
-            raise RunFailed(f"the policy started {dispatch.job!r}, which is not in the queue")
+            raise PolicyWrong(f"the policy started {dispatch.job!r}, which is not in the queue")
         devices = [self._devices.get(name) for name in dispatch.devices]
         if not devices or None in devices:
-            raise RunFailed(f"the policy sent {job.id!r} to {dispatch.devices}: no such device")
+            raise PolicyWrong(f"the policy sent {job.id!r} to {dispatch.devices}: no such device")
         slots = []
         for device in devices:
             assert device is not None
             if not device.fits(job):
-                raise RunFailed(f"the policy sent {job.id!r} to {device.name}: it does not fit")
+                raise PolicyWrong(f"the policy sent {job.id!r} to {device.name}: it does not fit")
             taken = {resident.slot for resident in device.residents}
             free = [slot for slot in range(device.slots) if slot not in taken]
             slots.append(free[0] if dispatch.slot is None else dispatch.slot)
             if slots[-1] not in free:
-                raise RunFailed(f"the policy sent {job.id!r} to slot {slots[-1]}: it is not free")
+                raise PolicyWrong(f"the policy sent {job.id!r} to slot {slots[-1]}: it is not free")
         booked = 0
         for device, slot in zip(devices, slots, strict=True):
             assert device is not None

@@ -16,7 +16,7 @@ from types import TracebackType
 from typing import Any
 
 import rmixer
-from rmixer.errors import RunFailed
+from rmixer.errors import RunFailed, WorkerLost, WorkerSilent
 from rmixer.training.tasks import CLOCK, WARM
 from rmixer.training.user_code import explained
 
@@ -141,16 +141,16 @@ class WorkerProcess:
         try:
             self.connection.send({"kind": kind, "question": self._sent, **fields})
         except OSError:
-            raise RunFailed(self.epitaph()) from None
+            raise WorkerLost(self.epitaph()) from None
 
     def receive(self, timeout_s: float | None = None) -> Message:
         """The worker's next message; :class:`RunFailed` if it died or ``timeout_s`` passed."""
         try:
             if timeout_s is not None and not self.connection.poll(timeout_s):
-                raise RunFailed(f"worker {self.pid} did not answer within {timeout_s:.0f} s")
+                raise WorkerSilent(f"worker {self.pid} did not answer within {timeout_s:.0f} s")
             message: Message = self.connection.recv()
         except (EOFError, OSError):  # the latter if it died in the middle of a message
-            raise RunFailed(self.epitaph()) from None
+            raise WorkerLost(self.epitaph()) from None
         return message
 
     def answer(self, timeout_s: float | None = None) -> Message:

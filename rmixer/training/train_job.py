@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from rmixer.errors import RunFailed
+from rmixer.errors import LossNotFinite
 from rmixer.training.loss_watch import LossWatch
 from rmixer.training.memory import children_bytes, peak_resident_bytes, reset_peak
 from rmixer.training.worker import Channel
@@ -25,10 +25,12 @@ def train_job(
 
     Sends ``phase`` at the start of each phase, ``steps`` (the times at which steps ended, by this
     process's clock) about twice a second, and ``not_finite`` once if a loss is NaN or infinite:
-    with ``on_nan: stop`` it also raises :class:`RunFailed`. Returns the losses, the quality, the
-    peak of resident memory (with what the processes of a data loader hold at the end of training)
-    and whether it was interrupted; an interrupted job keeps what was reported. On a GPU
-    ``gpu_bytes`` is the most that torch's allocator took of it since the process began.
+    with ``on_nan: stop`` it also raises :class:`LossNotFinite`.
+
+    Returns the losses, the quality, the peak of resident memory (with what the processes of a data
+    loader hold at the end of training) and whether it was interrupted; an interrupted job keeps
+    what was reported. On a GPU ``gpu_bytes`` is the most that torch's allocator took of it since
+    the process began.
     """
     channel.send("phase", phase="build")
     reset_peak()
@@ -75,7 +77,7 @@ class TrainedJob:
 
     def train(self, channel: Channel, steps: int) -> None:
         """Make ``steps`` training steps and report them as they end. Stops early if the parent asks
-        for it. Raises :class:`RunFailed` if a loss is not finite and the job stops at that."""
+        for it. Raises :class:`LossNotFinite` if a loss is not finite and the job stops at that."""
         ends: list[float] = []
         reported_s = time.perf_counter()
         try:
@@ -111,7 +113,7 @@ class TrainedJob:
         text = f"{what} is {loss} at step {step} of {self.job.steps}"
         channel.send("not_finite", step=step, text=text)
         if self.job.on_nan == "stop":
-            raise RunFailed(text)
+            raise LossNotFinite(text)
 
     def evaluate(self) -> dict[str, Any]:
         """``loss`` and ``quality`` on held-out batches; ``loss`` is None and ``quality`` empty if a

@@ -11,7 +11,7 @@ from executed_workloads import execute, this_machine, tiny
 
 from executor.workers.pool import WorkerPool
 from rmixer.data.prepare import prepare
-from rmixer.errors import RunFailed
+from rmixer.errors import WorkerLost
 from rmixer.scheduling.layout import DeviceSlots, Layout
 from rmixer.training.process import WorkerProcess
 
@@ -54,7 +54,7 @@ def test_threads_on_cores_of_their_own_exchange_data(tmp_path: Path) -> None:
         (taken_us,) = workers.exchange_us(PLACE)
         assert taken_us > 1.0
         workers[PLACE].kill()
-        with pytest.raises(RunFailed):
+        with pytest.raises(WorkerLost):
             workers.exchange_us(PLACE)
         workers.replace_ended(())
         assert len(workers.exchange_us(PLACE)) == 1

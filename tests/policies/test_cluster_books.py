@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import pytest
 from fake_clock import MIB, FakeJob, machine, slots, submit
 
-from rmixer.errors import RunFailed
+from rmixer.errors import PolicyStarved, PolicyWrong
 from rmixer.policies import ClusterView, Dispatch, Policy, make_policy
 from rmixer.scheduling.cluster import Cluster
 from rmixer.scheduling.layout import DeviceSlots, Layout
@@ -117,7 +117,7 @@ def test_a_dispatch_may_name_its_slot() -> None:
 )
 def test_an_impossible_dispatch_ends_the_run(answer: list[Dispatch], message: str) -> None:
     jobs = [*(FakeJob(name, 1) for name in "abc"), FakeJob("huge", 20_000)]
-    with pytest.raises(RunFailed, match=message):
+    with pytest.raises(PolicyWrong, match=message):
         cluster_of(*jobs).decide(Answers(answer), 0.0)
 
 
@@ -127,7 +127,7 @@ def test_a_run_that_can_never_go_on_is_noticed() -> None:
     cluster.check_progress(more_to_come=False)
     cluster.finish("a")
     cluster.check_progress(more_to_come=True)
-    with pytest.raises(RunFailed, match="leaves jobs waiting on an idle machine: huge"):
+    with pytest.raises(PolicyStarved, match="leaves jobs waiting on an idle machine: huge"):
         cluster.check_progress(more_to_come=False)
 
 

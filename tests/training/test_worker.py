@@ -13,7 +13,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from rmixer.errors import RunFailed
+from rmixer.errors import RunFailed, WorkerLost, WorkerSilent
 from rmixer.training.process import TaskFailed, WorkerProcess, training_environment
 
 HERE = Path(__file__).parent
@@ -150,7 +150,7 @@ def test_an_unexpected_message_is_an_error(worker: WorkerProcess) -> None:
 def test_an_answer_that_comes_too_late_is_not_that_of_the_next_question(
     worker: WorkerProcess,
 ) -> None:
-    with pytest.raises(RunFailed, match="did not answer"):
+    with pytest.raises(WorkerSilent, match="did not answer"):
         worker.call("worker_tasks:sleep", seconds=0.05, timeout_s=0.001)
     assert worker.call("worker_tasks:double", number=21) == 42
     worker.start("worker_tasks:fail", text="nobody reads this")
@@ -189,7 +189,7 @@ def test_exit_is_orderly() -> None:
 def test_a_killed_worker_says_by_what(mortal: WorkerProcess, number: signal.Signals) -> None:
     mortal.start("worker_tasks:sleep", seconds=60)
     os.kill(mortal.pid, number)
-    with pytest.raises(RunFailed) as error:
+    with pytest.raises(WorkerLost) as error:
         mortal.receive(60)
     assert str(error.value).startswith(f"worker {mortal.pid} was killed by {number.name}")
     assert ("out of memory" in str(error.value)) == (number == signal.SIGKILL)
