@@ -17,19 +17,17 @@ from executor.supervision.observer import Observer
 from executor.workers.pool import Place, WorkerPool
 from rmixer.errors import RunFailed
 from rmixer.files.typed_files import write_text
-from rmixer.hardware.machine import Machine
-from rmixer.profile.profile import ModelProfile
 from rmixer.run_record.run_summary import RunSummary
 from rmixer.run_record.timeline import Timeline
 from rmixer.scheduling.cluster import Booking, Cluster
 from rmixer.scheduling.layout import Layout
 from rmixer.scheduling.policy import Policy
+from rmixer.scheduling.problem import Problem, ProfiledJob
 from rmixer.scheduling.step_times import StepTimes
 from rmixer.training.process import Message
 from rmixer.training.tasks import TRAIN_JOB
 from rmixer.training.train_job import unfinished
-from rmixer.workload.cost_identity import cost_identity
-from rmixer.workload.workload import Job, Workload
+from rmixer.workload.workload import Job
 
 STOP_GRACE_S = 2.0
 EXIT_GRACE_S = 0.5
@@ -50,13 +48,11 @@ class ExecutedRun:
 
 
 class Supervisor:
-    """Runs one workload by one policy. ``folder`` takes what the jobs leave behind."""
+    """Runs the workload of one problem by one policy. ``folder`` takes what the jobs leave."""
 
     def __init__(
         self,
-        workload: Workload,
-        profiles: Mapping[str, ModelProfile],
-        machine: Machine,
+        problem: Problem,
         policy: Policy,
         layout: Layout,
         folder: Path,
@@ -66,15 +62,14 @@ class Supervisor:
         used_bytes: Mapping[str, int] | None = None,
         observer: Observer | None = None,
     ) -> None:
-        self._workload, self._profiles, self._machine = workload, profiles, machine
+        self._problem = problem
         self._policy, self._layout, self._folder, self._run = policy, layout, folder, run
-        self._cluster = Cluster(machine, layout, step_times, used_bytes)
+        self._cluster = Cluster(problem.machine, layout, step_times, used_bytes)
         self._threads = {entry.device: entry.threads for entry in layout.devices}
         self._observer = observer or Observer()
-        self._pool = WorkerPool(machine, layout, folder / "workers")
+        self._pool = WorkerPool(problem.machine, layout, folder / "workers")
         self._ledger = Ledger()
-        self._jobs = {job.id: job for job in workload.jobs}
-        self._pending = sorted(workload.jobs, key=lambda job: job.arrival_s)
+        self._pending = sorted(problem.jobs, key=lambda each: each.job.arrival_s)
         self._records: dict[str, JobRecord] = {}
         self._running: dict[Place, JobRecord] = {}
         self._begin_s = 0.0
@@ -110,7 +105,7 @@ class Supervisor:
         while self._pending or self._running or self._cluster.view(0.0).queued:
             self._pool.replace_ended(self._running)
             now_s = self._now_s()
-            while self._pending and self._pending[0].arrival_s <= now_s:
+            while self._pending and self._pending[0].job.arrival_s <= now_s:
                 self._submit(self._pending.pop(0))
             bookings = self._cluster.decide(self._policy, now_s)
             for booking in bookings:
@@ -126,16 +121,15 @@ class Supervisor:
     def _until_arrival_s(self) -> float | None:
         if not self._pending:
             return None
-        return max(0.0, self._pending[0].arrival_s - self._now_s())
+        return max(0.0, self._pending[0].job.arrival_s - self._now_s())
 
-    def _submit(self, job: Job) -> None:
-        identity = cost_identity(job).key
-        self._cluster.submit(job, identity, self._profiles[identity].costs())
+    def _submit(self, each: ProfiledJob) -> None:
+        self._cluster.submit(each.job, each.key, each.profile.costs())
 
     def _start(self, booking: Booking) -> None:
-        job = self._jobs[booking.job]
-        device = booking.devices[0]
-        predicted_bytes = self._predicted_peak(job, device)
+        each, device = self._problem.by_id[booking.job], booking.devices[0]
+        job = each.job
+        predicted_bytes = each.profile.costs()[device.partition(":")[0]].peak_bytes
         record = JobRecord(job, booking, self._threads[device], self._now_s(), predicted_bytes)
         self._records[job.id] = self._running[device, booking.slot] = record
         self._ledger.admit(device, job.id, predicted_bytes)
@@ -153,10 +147,6 @@ class Supervisor:
 
     def _model_path(self, job: Job) -> Path:
         return self._folder / "models" / f"{job.id}.pt"
-
-    def _predicted_peak(self, job: Job, device: str) -> int:
-        costs = self._profiles[cost_identity(job).key].costs()
-        return costs[device.partition(":")[0]].peak_bytes
 
     def _wait(self, timeout_s: float | None) -> None:
         """Until a message has come, or a worker has died, or ``timeout_s`` has passed."""
@@ -239,8 +229,8 @@ class Supervisor:
     ) -> ExecutedRun:
         summary = measured_summary(
             self._run,
-            self._workload,
-            self._machine,
+            self._problem.workload,
+            self._problem.machine,
             self._policy.origin,
             self._records,
             startup_s=self._pool.startup_s,

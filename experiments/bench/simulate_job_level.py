@@ -17,6 +17,7 @@ from rmixer.policies import make_policy
 from rmixer.profile.profile import ModelProfile
 from rmixer.profile.profile_files import read_profile
 from rmixer.scheduling.layout import even_layout
+from rmixer.scheduling.problem import problem_of
 from rmixer.testing.made_up import (
     by_key,
     make_job,
@@ -78,9 +79,17 @@ def main(repeats: int, profiles: Path | None) -> None:
     workload, layout = make_workload(*jobs), even_layout(machine, 2, 1)
     step_times = OperatorLevel(known, machine)
 
+    problem = problem_of(workload, machine, known)
+
     def once_ms() -> float:
         start_s = time.perf_counter()
-        simulate(workload, known, machine, make_policy("dyType"), layout, step_times, level="job")
+        simulate(
+            problem,
+            make_policy("dyType"),
+            layout,
+            step_times,
+            level="job",
+        )
         return (time.perf_counter() - start_s) * 1e3
 
     first_ms = once_ms()

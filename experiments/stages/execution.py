@@ -11,7 +11,6 @@ import numpy as np
 from executor.supervision.observer import Observer
 from executor.supervision.supervisor import ExecutedRun, Supervisor
 from experiments.run_files.run_folder import RunFolder
-from experiments.stages.inputs import Inputs
 from experiments.stages.prediction import step_times_for, write_prediction
 from profiles.machines import limits
 from profiles.machines.bubble import probe_machine
@@ -23,9 +22,9 @@ from rmixer.hardware.core_lock import CoreLock
 from rmixer.hardware.machine import Machine
 from rmixer.policies import Policy, make_policy
 from rmixer.policies.baselines.planned import Planned
-from rmixer.profile.profile import ModelProfile
 from rmixer.scheduling.admission import check_executable, check_memory
 from rmixer.scheduling.layout import Layout
+from rmixer.scheduling.problem import Problem
 from rmixer.scheduling.schedule import Schedule, schedule_of, write_schedule
 from rmixer.scheduling.step_times import StepTimes
 from rmixer.workload.workload import Workload
@@ -35,9 +34,7 @@ from sim.job_level.simulate import simulate
 def execute(
     folder: RunFolder,
     part: str,
-    workload: Workload,
-    profiles: Mapping[str, ModelProfile],
-    machine: Machine,
+    problem: Problem,
     policy: Policy,
     layout: Layout,
     *,
@@ -52,14 +49,13 @@ def execute(
     same cores."""
     if lock is not None:
         lock.take()
-    used = check_execution(workload, profiles, machine, layout)
+    workload, machine = problem.workload, problem.machine
+    used = check_execution(problem, layout)
     prepare_data(workload)
     probe_s = probe_machine(machine.cores)
     place = folder.path / part
     supervisor = Supervisor(
-        workload,
-        profiles,
-        machine,
+        problem,
         policy,
         layout,
         place,
@@ -81,23 +77,22 @@ def execute(
     return executed
 
 
-def check_execution(
-    workload: Workload, profiles: Mapping[str, ModelProfile], machine: Machine, layout: Layout
-) -> Mapping[str, int]:
-    """Raise :class:`InputError` unless the jobs can be executed now; what others hold of each
-    device's memory."""
-    check_executable(workload)
+def check_execution(problem: Problem, layout: Layout) -> Mapping[str, int]:
+    """What others hold of each device's memory. Raises :class:`InputError` unless the jobs can be
+    executed now."""
+    machine = problem.machine
+    check_executable(problem.workload)
     layout.check(machine, "layout")
     check_cores(machine)
     used = {device.name: 0 for device in machine.devices}
     used["cpu:0"] = limits.used_memory_bytes()
-    check_memory(workload, profiles, machine, layout, used)
+    check_memory(problem, layout, used)
     return used
 
 
 def execute_schedule(
     path: Path,
-    inputs: Inputs,
+    problem: Problem,
     schedule: Schedule,
     observer: Observer,
     report: Callable[[str], None],
@@ -105,19 +100,19 @@ def execute_schedule(
 ) -> tuple[RunFolder, ExecutedRun]:
     """Predict ``schedule``, then execute it, in a run folder of its own."""
     lock.take()
-    settings = {"schedule": schedule, "profiles": sorted(inputs.profiles)}
+    settings = {"schedule": schedule, "profiles": sorted(problem.profiles)}
     layout = schedule.settings.layout
-    folder = _new_folder(path, inputs, layout, settings, report)
+    folder = _new_folder(path, problem, layout, settings, report)
     write_schedule(folder.path / "schedule.json", schedule)
-    step_times = step_times_for(inputs.profiles, inputs.machine, inputs.workload.seed)
+    step_times = step_times_for(problem)
     return folder, _predict_and_execute(
-        folder, inputs, lambda: Planned(schedule), layout, step_times, observer, lock
+        folder, problem, lambda: Planned(schedule), layout, step_times, observer, lock
     )
 
 
 def execute_policy(
     path: Path,
-    inputs: Inputs,
+    problem: Problem,
     policy: str,
     layout: Layout,
     observer: Observer,
@@ -126,13 +121,13 @@ def execute_policy(
 ) -> tuple[RunFolder, ExecutedRun]:
     """Predict ``policy``, then run it live, in a run folder of its own."""
     lock.take()
-    settings = {"policy": policy, "layout": layout, "profiles": sorted(inputs.profiles)}
-    folder = _new_folder(path, inputs, layout, settings, report)
-    step_times = step_times_for(inputs.profiles, inputs.machine, inputs.workload.seed)
+    settings = {"policy": policy, "layout": layout, "profiles": sorted(problem.profiles)}
+    folder = _new_folder(path, problem, layout, settings, report)
+    step_times = step_times_for(problem)
     return folder, _predict_and_execute(
         folder,
-        inputs,
-        lambda: make_policy(policy, inputs.workload.seed),
+        problem,
+        lambda: make_policy(policy, problem.workload.seed),
         layout,
         step_times,
         observer,
@@ -142,21 +137,21 @@ def execute_policy(
 
 def _new_folder(
     path: Path,
-    inputs: Inputs,
+    problem: Problem,
     layout: Layout,
     settings: Mapping[str, object],
     report: Callable[[str], None],
 ) -> RunFolder:
     """What cannot be executed leaves an earlier run where it is."""
-    check_execution(inputs.workload, inputs.profiles, inputs.machine, layout)
+    check_execution(problem, layout)
     return RunFolder.create(
-        path, "execute", inputs.workload, inputs.machine, settings, report=report, reuse=False
+        path, "execute", problem.workload, problem.machine, settings, report=report, reuse=False
     )
 
 
 def _predict_and_execute(
     folder: RunFolder,
-    inputs: Inputs,
+    problem: Problem,
     fresh_policy: Callable[[], Policy],
     layout: Layout,
     step_times: StepTimes,
@@ -164,13 +159,12 @@ def _predict_and_execute(
     lock: CoreLock,
 ) -> ExecutedRun:
     """Each run makes a fresh instance of the policy; both read the same step times."""
-    everything = (inputs.workload, inputs.profiles, inputs.machine)
-    predicted = simulate(*everything, fresh_policy(), layout, step_times)
-    write_prediction(folder, "predicted", predicted, inputs.profiles, lock.shared_with)
+    predicted = simulate(problem, fresh_policy(), layout, step_times)
+    write_prediction(folder, "predicted", predicted, problem.profiles, lock.shared_with)
     return execute(
         folder,
         ".",
-        *everything,
+        problem,
         fresh_policy(),
         layout,
         step_times=step_times,

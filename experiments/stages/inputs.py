@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from profiles.assembling.disturbance import report_disturbed
 from profiles.batches.batch_prediction import predict_batch
@@ -22,27 +22,21 @@ from rmixer.policies import Policy
 from rmixer.profile.profile import ModelProfile
 from rmixer.scheduling.admission import check_memory
 from rmixer.scheduling.layout import Layout, even_layout
+from rmixer.scheduling.problem import Problem, problem_of
 from rmixer.workload.cost_identity import CostIdentity, cost_identity
 from rmixer.workload.workload import Workload
 
 
-@dataclass(frozen=True)
-class Inputs:
-    """A workload, a machine without the devices that the profiles know nothing of, and the
-    profiles by key."""
-
-    workload: Workload
-    machine: Machine
-    profiles: Mapping[str, ModelProfile]
-
-
 def inputs_of(
     workload: Workload, machine: str | None, store: Store, report: Callable[[str], None]
-) -> Inputs:
-    """The inputs of a prediction, from profiles that exist, or that others of the same model
-    predict at its batch; of another machine also from those of other code, for here they cannot be
-    taken anew. Raises :class:`InputError` where one is missing. ``machine`` is a known machine's
-    name or folder, None for this one: then also for a job that it cannot do."""
+) -> Problem:
+    """Loads the profile of every job, or predicts it from other batch sizes of the same model.
+
+    Of another machine it also takes profiles of other code, for here they cannot be taken anew. The
+    machine comes without the devices that the profiles know nothing of. ``machine`` is a known
+    machine's name or folder, None for this one. Raises :class:`InputError` if a profile is missing,
+    and for this machine also for a job that it cannot do.
+    """
     if machine is None:
         check_machine_can(workload.jobs)
     for job in workload.jobs:
@@ -74,7 +68,7 @@ def inputs_of(
             report(text)
     if known.origin == "modelled":
         report(f"machine {known.name} is modelled: no figure of it was measured")
-    return Inputs(workload, profiled_devices(known, profiles), profiles)
+    return problem_of(workload, profiled_devices(known, profiles), profiles)
 
 
 def _predicted(
@@ -118,7 +112,7 @@ def _of_other_code(
     return None
 
 
-def executed_inputs(workload: Workload, store: Store, report: Callable[[str], None]) -> Inputs:
+def executed_inputs(workload: Workload, store: Store, report: Callable[[str], None]) -> Problem:
     """As :func:`inputs_of`, for an execution on this machine."""
     inputs = inputs_of(workload, None, store, report)
     return replace(inputs, machine=trained_devices(inputs.machine))
@@ -129,20 +123,21 @@ def check_free_memory(
 ) -> None:
     """Raise :class:`InputError` for a job of ``workload``, as far as it is profiled, that does not
     fit what is free now of the memory of ``machine``, which is this one."""
-    known = tuple(job for job in workload.jobs if cost_identity(job).key in profiles)
+    jobs = tuple(job for job in workload.jobs if cost_identity(job).key in profiles)
+    known = problem_of(replace(workload, jobs=jobs), machine, profiles)
     used = {"cpu:0": limits.used_memory_bytes()}
-    check_memory(replace(workload, jobs=known), profiles, machine, even_layout(machine, 1, 1), used)
+    check_memory(known, even_layout(machine, 1, 1), used)
 
 
-def choose_layout(inputs: Inputs, policy: Policy, slots: int | None, threads: int) -> Layout:
+def choose_layout(problem: Problem, policy: Policy, slots: int | None, threads: int) -> Layout:
     """The layout of ``policy`` with ``slots`` slots per device, as many as the cores suffice for
     unless given; raises :class:`InputError` where they do not suffice."""
-    machine = inputs.machine
+    machine = problem.machine
     places = len(machine.gpus) or 1
     each = slots or max(1, len(machine.cores) // (threads * places))
-    layout = policy.layout(machine, len(inputs.workload.jobs), each, threads)
+    layout = policy.layout(machine, len(problem.jobs), each, threads)
     if any(entry.threads != threads for entry in layout.devices):  # the policy's own cut
-        layout = layout.profiled(profiled_threads(inputs.profiles))
+        layout = layout.profiled(profiled_threads(problem.profiles))
     layout.check(machine, "--slots, --threads")
     return layout
 

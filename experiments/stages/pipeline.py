@@ -20,7 +20,7 @@ from experiments.run_files.run_folder import (
 )
 from experiments.run_files.sweep_file import SWEEP
 from experiments.stages.execution import execute, prepare_data
-from experiments.stages.inputs import Inputs, check_free_memory, trained_devices
+from experiments.stages.inputs import check_free_memory, executed_inputs, trained_devices
 from experiments.stages.prediction import step_times_for, write_ablations, write_prediction
 from experiments.stages.profiling import (
     ProfilingPlan,
@@ -31,10 +31,8 @@ from experiments.stages.profiling import (
 )
 from experiments.stages.sweep import Sweep, sweep
 from experiments.stages.unprofiled import Unprofiled
-from profiles.assembling.disturbance import report_disturbed
 from profiles.machines import limits
 from profiles.profiler.door import check_training
-from profiles.stored.provenance import report_provenance
 from profiles.stored.store import Store
 from rmixer.files.home import check_home
 from rmixer.files.typed_files import content_hash, write_json
@@ -44,6 +42,7 @@ from rmixer.policies import make_policy
 from rmixer.policies.baselines.planned import Planned
 from rmixer.profile.profile import ModelProfile
 from rmixer.scheduling.admission import check_executable
+from rmixer.scheduling.problem import Problem
 from rmixer.scheduling.schedule import Schedule, read_schedule, schedule_of, write_schedule
 from rmixer.workload.workload import Workload
 
@@ -84,7 +83,7 @@ def plan(workload: Workload, store: Store, voice: Voice) -> Plan:
         _check_free_memory(workload, store, machine)
     if machine is None or profiling.missing:
         return Plan(profiling, None)
-    return Plan(profiling, _sweep(_inputs(workload, store, voice), voice))
+    return Plan(profiling, _sweep(executed_inputs(workload, store, voice.report), voice))
 
 
 def _checked(
@@ -139,17 +138,17 @@ def run(
     if unprofiled.jobs:
         names = ", ".join(job.id for job in unprofiled.jobs)
         voice.report(f"going on without {names}, which could not be profiled")
-    inputs = _inputs(workload, store, voice)
-    settings = {"profiles": _profile_hashes(inputs.profiles), **unprofiled.settings()}
+    problem = executed_inputs(workload, store, voice.report)
+    settings = {"profiles": _profile_hashes(problem.profiles), **unprofiled.settings()}
     folder = RunFolder.create(out, "run", workload, machine, settings, report=voice.report)
-    schedules = _predict(folder, inputs, voice, lock)
+    schedules = _predict(folder, problem, voice, lock)
     parts = [(MEASURED, SCHEDULE, "best schedule")]
     if verify:
         parts.append((SEQUENTIAL, SEQUENTIAL_SCHEDULE, "one job at a time"))
         parts.append((REPEAT, SCHEDULE, "best schedule again"))
     for part, name, title in parts:
         try:
-            _execute(folder, inputs, part, schedules[name], title, voice, lock)
+            _execute(folder, problem, part, schedules[name], title, voice, lock)
         finally:
             if part == MEASURED:
                 unprofiled.write(folder, part)
@@ -171,58 +170,47 @@ def failed_jobs(folder: RunFolder) -> list[str]:
 
 
 def write_sweep(
-    folder: RunFolder, inputs: Inputs, found: Sweep, shared_with: tuple[str, ...] = ()
+    folder: RunFolder, problem: Problem, found: Sweep, shared_with: tuple[str, ...] = ()
 ) -> None:
     """Write the ranked rows, the best schedule, its prediction and trace, and the prediction of one
     job at a time. ``shared_with`` names other runs on the same cores."""
     write_json(folder.path / SWEEP, found.rows)
     write_schedule(folder.path / SCHEDULE, found.schedule)
-    write_prediction(folder, PREDICTED, found.predicted, inputs.profiles, shared_with)
-    write_prediction(folder, SEQUENTIAL_PREDICTED, found.sequential, inputs.profiles, shared_with)
-    policy = make_policy("sequential", inputs.workload.seed)
+    write_prediction(folder, PREDICTED, found.predicted, problem.profiles, shared_with)
+    write_prediction(folder, SEQUENTIAL_PREDICTED, found.sequential, problem.profiles, shared_with)
+    policy = make_policy("sequential", problem.workload.seed)
     schedule = schedule_of(
-        inputs.workload,
-        inputs.machine,
+        problem.workload,
+        problem.machine,
         policy.name,
         policy.seed,
         found.sequential_layout,
         found.sequential.bookings,
     )
     write_schedule(folder.path / SEQUENTIAL_SCHEDULE, schedule)
-    write_ablations(folder, inputs.workload, inputs.profiles, inputs.machine, found.schedule)
+    write_ablations(folder, problem, found.schedule)
     write_trace(folder.path / "trace.json", {"predicted": found.predicted.timeline})
 
 
-def _inputs(workload: Workload, store: Store, voice: Voice) -> Inputs:
-    machine = trained_devices(store.this_machine(voice.report))
-    profiles, _ = store.load(workload.jobs, machine)
-    report_provenance(profiles.values(), machine, True, voice.report)
-    report_disturbed(profiles.values(), voice.report)
-    return Inputs(workload, machine, profiles)
-
-
-def _sweep(inputs: Inputs, voice: Voice) -> Sweep:
-    step_times = step_times_for(inputs.profiles, inputs.machine, inputs.workload.seed)
+def _sweep(problem: Problem, voice: Voice) -> Sweep:
     with voice.bar("sweep") as progress:
-        return sweep(
-            inputs.workload, inputs.profiles, inputs.machine, step_times, progress=progress
-        )
+        return sweep(problem, step_times_for(problem), progress=progress)
 
 
 def _predict(
-    folder: RunFolder, inputs: Inputs, voice: Voice, lock: CoreLock
+    folder: RunFolder, problem: Problem, voice: Voice, lock: CoreLock
 ) -> Mapping[str, Schedule]:
     """The schedules of the sweep, which is made unless the folder holds it already."""
     if not folder.is_done("sweep"):
         voice.report("sweeping policies in simulation")
-        write_sweep(folder, inputs, _sweep(inputs, voice), lock.shared_with)
+        write_sweep(folder, problem, _sweep(problem, voice), lock.shared_with)
         folder.mark_done("sweep")
     return {name: read_schedule(folder.path / name) for name in (SCHEDULE, SEQUENTIAL_SCHEDULE)}
 
 
 def _execute(
     folder: RunFolder,
-    inputs: Inputs,
+    problem: Problem,
     part: str,
     schedule: Schedule,
     title: str,
@@ -235,13 +223,11 @@ def _execute(
         return
     if (earlier := folder.set_aside(part)) is not None:
         voice.report(f"kept what an unfinished execution left, in {earlier}")
-    with voice.watch(title, len(inputs.workload.jobs)) as observer:
+    with voice.watch(title, len(problem.workload.jobs)) as observer:
         executed = execute(
             folder,
             part,
-            inputs.workload,
-            inputs.profiles,
-            inputs.machine,
+            problem,
             Planned(schedule),
             schedule.settings.layout,
             observer=observer,

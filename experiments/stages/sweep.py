@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from experiments.run_files.sweep_file import SweepRow, ranked
@@ -11,9 +11,9 @@ from experiments.stages.inputs import profiled_threads
 from rmixer.errors import InputError, RunFailed
 from rmixer.hardware.machine import Machine
 from rmixer.policies import POLICIES, make_policy
-from rmixer.profile.profile import ModelProfile
 from rmixer.run_record.run_summary import RunSummary
 from rmixer.scheduling.layout import Layout
+from rmixer.scheduling.problem import Problem
 from rmixer.scheduling.schedule import Schedule, schedule_of
 from rmixer.scheduling.step_times import StepTimes
 from rmixer.workload.workload import Workload
@@ -68,9 +68,7 @@ def candidates(
 
 
 def sweep(
-    workload: Workload,
-    profiles: Mapping[str, ModelProfile],
-    machine: Machine,
+    problem: Problem,
     step_times: StepTimes,
     *,
     policies: Sequence[str] = tuple(POLICIES),
@@ -85,14 +83,14 @@ def sweep(
     has. ``progress`` hears how many of how many are done. A candidate whose policy starves a job
     is left out and says so in its row; raises :class:`RunFailed` if all do.
     """
-    tried = _grid(workload, profiles, machine, policies, slots, threads)
+    workload, machine = problem.workload, problem.machine
+    tried = _grid(problem, policies, slots, threads)
 
     def run(candidate: Candidate, level: Level) -> SimulatedRun:
         policy = make_policy(candidate.policy, workload.seed)
-        everything = (workload, profiles, machine, policy, candidate.layout, step_times)
-        return simulate(*everything, level=level)
+        return simulate(problem, policy, candidate.layout, step_times, level=level)
 
-    known = profiled_threads(profiles)
+    known = profiled_threads(problem.profiles)
     alone = candidates(workload, machine, ("sequential",), (1,), (1,), known)[0]
     sequential = run(alone, "auto")
     rows: list[tuple[SweepRow, Candidate]] = []
@@ -118,14 +116,13 @@ def sweep(
 
 
 def _grid(
-    workload: Workload,
-    profiles: Mapping[str, ModelProfile],
-    machine: Machine,
+    problem: Problem,
     policies: Sequence[str],
     slots: Sequence[int] | None,
     threads: Sequence[int] | None,
 ) -> list[Candidate]:
-    known = profiled_threads(profiles)
+    workload, machine = problem.workload, problem.machine
+    known = profiled_threads(problem.profiles)
     for count in threads or ():
         if count not in known:
             raise InputError("--threads", "", count, f"profiled: {', '.join(map(str, known))}")

@@ -78,29 +78,29 @@ def command(
     path = out or Path("runs") / f"{jobs.name}-executed"
     check_training(jobs.jobs, (), report)
     RunFolder.check_target(path)
-    inputs = executed_inputs(jobs, Store(), report)
+    problem = executed_inputs(jobs, Store(), report)
     if schedule is not None:
-        schedule.check(inputs.workload, inputs.machine, what)
-        if schedule.machine != inputs.machine.name:
+        schedule.check(problem.workload, problem.machine, what)
+        if schedule.machine != problem.machine.name:
             report(
                 f"warning: {what} was made from the profiles of {schedule.machine}; "
-                f"this is {inputs.machine.name}"
+                f"this is {problem.machine.name}"
             )
         layout = schedule.settings.layout
     else:
         assert chosen is not None
-        layout = choose_layout(inputs, chosen, slots, threads or 1)
+        layout = choose_layout(problem, chosen, slots, threads or 1)
     with locked(path, share_machine) as lock:
         lock.take()  # before it looks at the memory that is free
-        check_execution(inputs.workload, inputs.profiles, inputs.machine, layout)
-        prepare_data(inputs.workload, bar)
+        check_execution(problem, layout)
+        prepare_data(problem.workload, bar)
         with watch(policy or str(what), len(jobs.jobs)) as observer:
             if schedule is not None:
-                folder, executed = execute_schedule(path, inputs, schedule, observer, report, lock)
+                folder, executed = execute_schedule(path, problem, schedule, observer, report, lock)
             else:
                 assert policy is not None
                 folder, executed = execute_policy(
-                    path, inputs, policy, layout, observer, report, lock
+                    path, problem, policy, layout, observer, report, lock
                 )
     if executed.interrupted:
         report(f"what was recorded is in {folder.path}")

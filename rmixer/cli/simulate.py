@@ -55,15 +55,15 @@ def command(
 
     path = out or Path("runs") / f"{jobs.name}-{policy}"
     RunFolder.check_target(path)
-    inputs = inputs_of(jobs, machine, Store(), report)
-    layout = choose_layout(inputs, chosen, slots, threads)
-    check_memory(inputs.workload, inputs.profiles, inputs.machine, layout)
+    problem = inputs_of(jobs, machine, Store(), report)
+    layout = choose_layout(problem, chosen, slots, threads)
+    check_memory(problem, layout)
     chosen_settings = {"policy": policy, "layout": layout, "level": level}
     with hold_folder(path):
         folder = RunFolder.create(
-            path, "simulate", inputs.workload, inputs.machine, chosen_settings, report=report
+            path, "simulate", problem.workload, problem.machine, chosen_settings, report=report
         )
-        run = simulate_policy(folder, inputs, chosen, layout, level)
+        run = simulate_policy(folder, problem, chosen, layout, level)
     if as_json:
         print_json(run.summary)
         return

@@ -53,16 +53,14 @@ def command(
 
     path = out or Path("runs") / f"{jobs.name}-sweep"
     RunFolder.check_target(path)
-    inputs = inputs_of(jobs, machine, Store(), report)
-    cores = len(inputs.machine.cores)
+    problem = inputs_of(jobs, machine, Store(), report)
+    cores = len(problem.machine.cores)
     thread_counts = whole_numbers(threads, "--threads", cores)
     grid = {"policies": names, "slots": slot_counts, "threads": thread_counts}
-    step_times = step_times_for(inputs.profiles, inputs.machine, inputs.workload.seed)
+    step_times = step_times_for(problem)
     with bar("sweep") as progress:
         found = sweep(
-            inputs.workload,
-            inputs.profiles,
-            inputs.machine,
+            problem,
             step_times,
             policies=names,
             slots=slot_counts,
@@ -71,9 +69,9 @@ def command(
         )
     with hold_folder(path):
         folder = RunFolder.create(
-            path, "sweep", inputs.workload, inputs.machine, grid, report=report
+            path, "sweep", problem.workload, problem.machine, grid, report=report
         )
-        write_sweep(folder, inputs, found)
+        write_sweep(folder, problem, found)
     if as_json:
         print_json(found.rows)
         return

@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from rmixer.errors import InputError
-from rmixer.hardware.machine import Machine
-from rmixer.profile.profile import ModelProfile
 from rmixer.scheduling.cluster import MEMORY_MARGIN
 from rmixer.scheduling.layout import Layout
-from rmixer.workload.cost_identity import cost_identity
+from rmixer.scheduling.problem import Problem
 from rmixer.workload.workload import Workload
 
 GIB = 1 << 30
@@ -30,24 +28,17 @@ def check_executable(workload: Workload) -> None:
 
 
 def check_memory(
-    workload: Workload,
-    profiles: Mapping[str, ModelProfile],
-    machine: Machine,
-    layout: Layout,
-    used_bytes: Mapping[str, int] | None = None,
+    problem: Problem, layout: Layout, used_bytes: Mapping[str, int] | None = None
 ) -> None:
-    """Raise :class:`InputError` for a job without a profile (``profiles`` is by cost identity
-    key), or whose 1.2 x peak is not below the memory of any device of ``layout`` that it has
-    been profiled on, less ``used_bytes`` that others hold of it."""
-    where = f"workload {workload.name}"
+    """Raise :class:`InputError` for a job whose 1.2 x peak is not below the memory of any device of
+    ``layout`` that it has been profiled on, less ``used_bytes`` that others hold of it."""
+    where = f"workload {problem.workload.name}"
     held = used_bytes or {}
     slots = {entry.device for entry in layout.devices}
-    devices = [device for device in machine.devices if device.name in slots]
-    for job in workload.jobs:
-        key = cost_identity(job).key
-        if key not in profiles:
-            raise InputError(where, job.id, f"no profile {key}", "a profiled job: profile it first")
-        peaks = {memory.device: memory.peak_bytes for memory in profiles[key].memory}
+    devices = [device for device in problem.machine.devices if device.name in slots]
+    for each in problem.jobs:
+        job = each.job
+        peaks = {memory.device: memory.peak_bytes for memory in each.profile.memory}
         needs = [
             (device, MEMORY_MARGIN * peaks[device.kind])
             for device in devices

@@ -49,7 +49,7 @@ class Recorder:
         self.starts_s: dict[str, float] = {}
         self.busy_core_s = 0.0
         self._transient_s = 0.0
-        self._env, self._run = env, run
+        self._env, self.run = env, run
         self._open: dict[str, _Open] = {}
         self._changed = Once(env, RECORD, self._record)
         self._last_s = 0.0
@@ -133,7 +133,7 @@ class Recorder:
         device = booking.devices[0]
         self.timeline.add(
             Interval(
-                run=self._run,
+                run=self.run,
                 job=job.id,
                 attempt=booking.attempt,
                 name=job.model,

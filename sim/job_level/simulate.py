@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Generator
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from simpy import Environment, Event
 
-from rmixer.hardware.machine import Machine
-from rmixer.profile.profile import ModelProfile
 from rmixer.run_record.run_summary import RunSummary
 from rmixer.run_record.timeline import Timeline
 from rmixer.scheduling.admission import check_memory
 from rmixer.scheduling.cluster import Booking, Cluster
 from rmixer.scheduling.layout import Layout
 from rmixer.scheduling.policy import Policy
+from rmixer.scheduling.problem import Problem, ProfiledJob
 from rmixer.scheduling.step_times import Member, StepTimes
-from rmixer.workload.cost_identity import cost_identity
-from rmixer.workload.workload import Job, Workload
 from sim.clock.end_of_instant import DECIDE, Once
 from sim.clock.progress import MixProgress, Progress
 from sim.demand.resident import device_kind, solo_unit_s
@@ -45,17 +42,14 @@ class SimulatedRun:
 
 
 def simulate(
-    workload: Workload,
-    profiles: Mapping[str, ModelProfile],
-    machine: Machine,
+    problem: Problem,
     policy: Policy,
     layout: Layout,
     step_times: StepTimes,
     run: str = "predicted",
     level: Level = "auto",
 ) -> SimulatedRun:
-    """Run ``workload`` by ``policy`` on the slots of ``layout``; ``profiles`` is by cost identity
-    key.
+    """Run the workload of ``problem`` by ``policy`` on the slots of ``layout``.
 
     Level ``job`` advances each phase by its time in the present mix, which ``step_times`` gives;
     ``operator`` walks every step of every job over the machine's lanes, whatever ``step_times``
@@ -66,18 +60,19 @@ def simulate(
     machine does not have and a job without figures or that fits no device, and
     :class:`rmixer.errors.RunFailed` for a policy that leaves jobs waiting for ever.
     """
+    machine, profiles = problem.machine, problem.profiles
     layout.check(machine, f"layout of {policy.origin}")
-    check_memory(workload, profiles, machine, layout)
+    check_memory(problem, layout)
 
     def by_level(progress: Callable[[Environment], Progress], name: str) -> SimulatedRun:
         env = Environment()
-        clock = _Clock(env, workload, profiles, policy, machine, layout, step_times)
+        clock = _Clock(env, problem, policy, layout, step_times)
         recorder = clock.go(progress(env), run)
         bookings = tuple(clock.bookings)
         return SimulatedRun(
             timeline=recorder.timeline,
-            summary=summarise(
-                recorder, bookings, workload, profiles, machine, layout, policy.origin, run, name
+            summary=replace(
+                summarise(problem, layout, policy.origin, recorder, bookings), level=name
             ),
             bookings=bookings,
             transient_fraction=recorder.transient_fraction,
@@ -106,19 +101,16 @@ class _Clock:
     def __init__(
         self,
         env: Environment,
-        workload: Workload,
-        profiles: Mapping[str, ModelProfile],
+        problem: Problem,
         policy: Policy,
-        machine: Machine,
         layout: Layout,
         step_times: StepTimes,
     ) -> None:
         self._env, self._policy = env, policy
-        self._cluster = Cluster(machine, layout, step_times)
+        self._cluster = Cluster(problem.machine, layout, step_times)
         self._sharing = {entry.device: entry.sharing for entry in layout.devices}
-        self._jobs = {job.id: job for job in workload.jobs}
-        self._profiles = {job.id: profiles[cost_identity(job).key] for job in workload.jobs}
-        self._to_come = self._to_end = len(workload.jobs)
+        self._jobs = problem.by_id
+        self._to_come = self._to_end = len(problem.jobs)
         self._finished = env.event()
         self._decision = Once(env, DECIDE, self._decide)
         self.bookings: list[Booking] = []
@@ -128,16 +120,15 @@ class _Clock:
         self._progress = progress
         self._recorder = Recorder(self._env, run)
         # The sort is stable: jobs that arrive together keep the order of submission.
-        for job in sorted(self._jobs.values(), key=lambda job: job.arrival_s):
-            self._env.process(self._arrival(job))
+        for each in sorted(self._jobs.values(), key=lambda each: each.job.arrival_s):
+            self._env.process(self._arrival(each))
         self._env.run(until=self._finished)
         self._recorder.close()
         return self._recorder
 
-    def _arrival(self, job: Job) -> Generator[Event, None, None]:
-        yield self._env.timeout(job.arrival_s)
-        profile = self._profiles[job.id]
-        self._cluster.submit(job, profile.key, profile.costs())
+    def _arrival(self, each: ProfiledJob) -> Generator[Event, None, None]:
+        yield self._env.timeout(each.job.arrival_s)
+        self._cluster.submit(each.job, each.key, each.profile.costs())
         self._to_come -= 1
         self._decision.ask()
 
@@ -147,8 +138,8 @@ class _Clock:
             self._env.process(self._run_job(self._jobs[booking.job], booking))
         self._cluster.check_progress(more_to_come=self._to_come > 0)
 
-    def _run_job(self, job: Job, booking: Booking) -> Generator[Event, None, None]:
-        profile, device = self._profiles[job.id], booking.devices[0]
+    def _run_job(self, each: ProfiledJob, booking: Booking) -> Generator[Event, None, None]:
+        job, profile, device = each.job, each.profile, booking.devices[0]
         cost = profile.step(device_kind(device), len(booking.cores))
         self._recorder.queued(job, booking)
         warmup = min(profile.warmup_steps, job.steps)
@@ -164,7 +155,7 @@ class _Clock:
             if amount <= 0 or solo_unit_s(cost, phase) <= 0:
                 continue
             member = Member(
-                identity=profile.key,
+                identity=each.key,
                 phase=phase,
                 device=device,
                 cores=booking.cores,

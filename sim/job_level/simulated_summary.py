@@ -11,29 +11,26 @@ from rmixer.run_record.run_summary import DeviceSummary, JobSummary, RunSummary
 from rmixer.run_record.timeline import Interval
 from rmixer.scheduling.cluster import Booking
 from rmixer.scheduling.layout import Layout
-from rmixer.workload.cost_identity import cost_identity
-from rmixer.workload.workload import Job, Workload
+from rmixer.scheduling.problem import Problem
+from rmixer.workload.workload import Job
 from sim.demand.resident import device_kind
 from sim.job_level.recorder import Recorder
 
 
 def summarise(
-    recorder: Recorder,
-    bookings: Sequence[Booking],
-    workload: Workload,
-    profiles: Mapping[str, ModelProfile],
-    machine: Machine,
+    problem: Problem,
     layout: Layout,
     policy: str,
-    run: str,
-    level: str,
+    recorder: Recorder,
+    bookings: Sequence[Booking],
 ) -> RunSummary:
-    """What ``recorder`` saw of a run in which every job was done.
+    """What ``recorder`` saw of a run of ``problem`` in which every job was done.
 
     ``startup_s`` is the machine's worker start-up, times slots over cores where slots outnumber
     cores: starting a worker keeps a core busy, and all are started together.
     """
-    profile_of = {job.id: profiles[cost_identity(job).key] for job in workload.jobs}
+    workload, machine = problem.workload, problem.machine
+    profile_of = {each.job.id: each.profile for each in problem.jobs}
     booked = {booking.job: booking for booking in bookings}
     rows: dict[str, list[Interval]] = {job.id: [] for job in workload.jobs}
     for row in recorder.timeline:
@@ -50,7 +47,7 @@ def summarise(
     used = {entry.device for entry in layout.devices}
     slots = sum(entry.slots for entry in layout.devices)
     return RunSummary(
-        run=run,
+        run=recorder.run,
         workload=workload.name,
         machine=machine.name,
         origin=_origin(machine, profile_of),
@@ -70,7 +67,6 @@ def summarise(
             for device in machine.devices
             if device.name in used or device.kind == "cpu"
         ),
-        level=level,
     )
 
 

@@ -13,6 +13,7 @@ from rmixer.hardware.machine import Machine
 from rmixer.policies import Policy, make_policy
 from rmixer.profile.profile import ModelProfile
 from rmixer.scheduling.layout import Layout, even_layout
+from rmixer.scheduling.problem import problem_of
 from rmixer.testing.made_up import make_machine, make_operator, make_profile, make_step
 from rmixer.workload.cost_identity import cost_identity
 from rmixer.workload.workload import Job, Workload, job_of
@@ -55,10 +56,9 @@ def execute(
     """Run ``jobs`` for real, on two slots of one thread unless told otherwise."""
     machine = this_machine()
     chosen = make_policy(policy) if isinstance(policy, str) else policy
+    profiles = {cost_identity(job).key: profile_of(job) for job in jobs}
     supervisor = Supervisor(
-        Workload("tiny", 0, tuple(jobs)),
-        {cost_identity(job).key: profile_of(job) for job in jobs},
-        machine,
+        problem_of(Workload("tiny", 0, tuple(jobs)), machine, profiles),
         chosen,
         layout or even_layout(machine, 2, 1),
         folder,

@@ -7,11 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from experiments.stages.inputs import Inputs, inputs_of
+from experiments.stages.inputs import inputs_of
 from profiles.stored.store import Store
 from rmixer.errors import InputError
 from rmixer.hardware.machine import Machine
 from rmixer.profile.profile import ModelProfile
+from rmixer.scheduling.problem import Problem
 from rmixer.testing.made_up import (
     make_job,
     make_machine,
@@ -42,7 +43,7 @@ def store(tmp_path: Path) -> Store:
     return found
 
 
-def read(store: Store) -> tuple[Inputs, list[str]]:
+def read(store: Store) -> tuple[Problem, list[str]]:
     said: list[str] = []
     return inputs_of(make_workload(JOB), "made-up", store, said.append), said
 

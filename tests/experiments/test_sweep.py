@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from experiments.stages.inputs import Inputs, choose_layout
+from experiments.stages.inputs import choose_layout
 from experiments.stages.prediction import replay
 from experiments.stages.sweep import candidates, sweep
 from rmixer.errors import InputError
 from rmixer.policies import make_policy
 from rmixer.scheduling.layout import DeviceSlots, Layout
+from rmixer.scheduling.problem import problem_of
 from rmixer.testing.made_up import (
     by_key,
     make_job,
@@ -38,7 +39,7 @@ def profile(one_thread_us: float, two_threads_us: float) -> dict[str, object]:
 
 def run_sweep(profiles: object, **grid: object) -> object:
     step_times = OperatorLevel(profiles, MACHINE)  # type: ignore[arg-type]
-    return sweep(JOBS, profiles, MACHINE, step_times, **grid)  # type: ignore[arg-type]
+    return sweep(problem_of(JOBS, MACHINE, profiles), step_times, **grid)  # type: ignore[arg-type]
 
 
 def test_slots_times_threads_stay_within_the_cores() -> None:
@@ -59,7 +60,7 @@ def test_where_all_cores_were_not_profiled_one_at_a_time_has_the_most_that_were(
     """A machine with a GPU is often profiled with one host thread alone."""
     profiles = by_key(make_profile())
     one_thread = Layout((DeviceSlots("cpu:0", slots=1, threads=1),))
-    inputs = Inputs(JOBS, MACHINE, profiles)
+    inputs = problem_of(JOBS, MACHINE, profiles)
     assert choose_layout(inputs, make_policy("sequential"), None, 1) == one_thread
     found = run_sweep(profiles, policies=("sequential", "dyType"))
     assert found.sequential_layout == one_thread
@@ -87,7 +88,7 @@ def test_the_schedule_replays_as_it_was_predicted() -> None:
     profiles = profile(10_000, 8_000)
     found = run_sweep(profiles)
     step_times = OperatorLevel(profiles, MACHINE)  # type: ignore[arg-type]
-    again = replay(JOBS, profiles, MACHINE, found.schedule, step_times)  # type: ignore[arg-type]
+    again = replay(problem_of(JOBS, MACHINE, profiles), found.schedule, step_times)  # type: ignore[arg-type]
     assert again.timeline.to_csv() == found.predicted.timeline.to_csv()
 
 

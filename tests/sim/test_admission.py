@@ -9,6 +9,7 @@ import pytest
 from rmixer.errors import InputError
 from rmixer.scheduling.admission import check_memory
 from rmixer.scheduling.layout import even_layout
+from rmixer.scheduling.problem import problem_of
 from rmixer.testing.made_up import (
     GIB,
     by_key,
@@ -26,7 +27,7 @@ WORKLOAD = make_workload(make_job("small", "amazon_din"), make_job("large", "cri
 def check(large_bytes: int, memory_bytes: int = 8 * GIB) -> None:
     machine = make_machine(memory_bytes=memory_bytes)
     profiles = by_key(make_profile("amazon_din"), make_profile(peak_bytes=large_bytes))
-    check_memory(WORKLOAD, profiles, machine, even_layout(machine, 1, 1))
+    check_memory(problem_of(WORKLOAD, machine, profiles), even_layout(machine, 1, 1))
 
 
 def test_a_job_may_use_less_than_the_memory_over_1_2():
@@ -48,17 +49,19 @@ def test_a_device_that_is_not_in_use_does_not_count():
     steps = [make_step(), make_step("gpu")]
     profiles = by_key(make_profile(steps=steps, peak_bytes=2 * GIB))
     with pytest.raises(InputError, match=r"gpu:0 has 1\.00 GiB"):
-        check_memory(make_workload(make_job()), profiles, machine, even_layout(machine, 1, 1))
+        check_memory(
+            problem_of(make_workload(make_job()), machine, profiles), even_layout(machine, 1, 1)
+        )
 
 
 def test_a_job_without_a_profile_or_one_for_the_device():
     machine = make_machine(gpus=1)
     layout = even_layout(machine, 1, 1)
     with pytest.raises(InputError, match=r"job-0.*no profile criteo_dlrm-b256-"):
-        check_memory(make_workload(make_job()), {}, machine, layout)
+        check_memory(problem_of(make_workload(make_job()), machine, {}), layout)
     told = r"job-0.*a profile of cpu, without memory figures for gpu:0.*profile it there"
     with pytest.raises(InputError, match=told):
-        check_memory(make_workload(make_job()), by_key(make_profile()), machine, layout)
+        check_memory(problem_of(make_workload(make_job()), machine, by_key(make_profile())), layout)
 
 
 def test_an_imported_profile_of_a_device_that_is_not_there():
@@ -67,5 +70,6 @@ def test_an_imported_profile_of_a_device_that_is_not_there():
     machine = make_machine(gpus=1)
     with pytest.raises(InputError, match=r"a profile of cpu, .*for gpu:0.*`--machine`"):
         check_memory(
-            make_workload(job), {imported.key: imported}, machine, even_layout(machine, 1, 1)
+            problem_of(make_workload(job), machine, {imported.key: imported}),
+            even_layout(machine, 1, 1),
         )

@@ -9,6 +9,7 @@ import pytest
 from rmixer.policies import make_policy
 from rmixer.profile.profile import ModelProfile
 from rmixer.scheduling.layout import DeviceSlots, Layout
+from rmixer.scheduling.problem import problem_of
 from rmixer.scheduling.step_times import Member, Mix
 from rmixer.testing.made_up import (
     by_key,
@@ -51,9 +52,7 @@ def test_beside_a_model_each_ends_when_it_should(level: Level) -> None:
     """300 steps of 10 ms, and 0.5 s of building before 100 of 20 ms: nothing disturbs either."""
     profiles = by_key(make_profile(), program_profile(build_s=0.5))
     run = simulate(
-        make_workload(MODEL, PROGRAM),
-        profiles,
-        MACHINE,
+        problem_of(make_workload(MODEL, PROGRAM), MACHINE, profiles),
         make_policy("dySequ"),
         two_slots("cpu:0"),
         OperatorLevel(profiles, MACHINE),

@@ -13,6 +13,7 @@ PROGRAM = """
 import sys
 from quickstart_like import MODELS, profiles
 from rmixer.scheduling.layout import even_layout
+from rmixer.scheduling.problem import problem_of
 from rmixer.policies import make_policy
 from sim import OperatorLevel, simulate
 from rmixer.testing.made_up import make_job, make_machine, make_workload
@@ -21,7 +22,8 @@ made, machine = profiles(), make_machine(2)
 jobs = [make_job(f"job-{i}", model, steps=150) for i, model in enumerate([*MODELS] * 2)]
 layout = even_layout(machine, 2, 1)
 for level in ("job", "operator"):
-    result = simulate(make_workload(*jobs), made, machine, make_policy("dyRand", 4), layout,
+    problem = problem_of(make_workload(*jobs), machine, made)
+    result = simulate(problem, make_policy("dyRand", 4), layout,
                       OperatorLevel(made, machine, seed=4), level=level)
     sys.stdout.write(result.timeline.to_csv())
 """

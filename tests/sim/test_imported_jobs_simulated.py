@@ -14,6 +14,7 @@ from rmixer.imported.imported_store import save_imported
 from rmixer.policies import make_policy
 from rmixer.scheduling.admission import check_executable
 from rmixer.scheduling.layout import DeviceSlots, Layout
+from rmixer.scheduling.problem import problem_of
 from rmixer.testing.made_up import make_machine
 from rmixer.workload.cost_identity import cost_identity
 from rmixer.workload.shrinking import Shrinking
@@ -127,9 +128,7 @@ def test_its_makespan_is_that_of_its_step_without_the_profiler(home: Path) -> No
     profiles, missing = Store().load(workload.jobs, machine)
     assert not missing
     run = simulate(
-        workload,
-        profiles,
-        machine,
+        problem_of(workload, machine, profiles),
         make_policy("sequential"),
         Layout((DeviceSlots("cpu:0", slots=1, threads=1),)),
         OperatorLevel(profiles, machine),

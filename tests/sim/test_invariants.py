@@ -14,6 +14,7 @@ from quickstart_like import MODELS, profiles
 from rmixer.policies import POLICIES, make_policy
 from rmixer.policies.baselines.planned import Planned
 from rmixer.scheduling.cluster import MEMORY_MARGIN
+from rmixer.scheduling.problem import problem_of
 from rmixer.scheduling.schedule import schedule_of
 from rmixer.testing.made_up import GIB, make_job, make_machine, make_workload
 from rmixer.workload.workload import Workload
@@ -55,7 +56,9 @@ def test_every_schedule_keeps_the_rules(workload: Workload, name: str, seed: int
     layout = policy.layout(MACHINE, len(workload.jobs), 2, 1)
 
     def run(policy):
-        return simulate(workload, PROFILES, MACHINE, policy, layout, times(), level="job")
+        return simulate(
+            problem_of(workload, MACHINE, PROFILES), policy, layout, times(), level="job"
+        )
 
     result = run(policy)
     # No job is lost or run twice, and every one is done.

@@ -10,6 +10,7 @@ from quickstart_like import MODELS, profiles
 
 from rmixer.policies import make_policy
 from rmixer.scheduling.layout import DeviceSlots, Layout, even_layout
+from rmixer.scheduling.problem import problem_of
 from rmixer.testing.made_up import make_job, make_machine, make_workload
 from sim import OperatorLevel, Uncontended, simulate
 
@@ -48,9 +49,7 @@ LAYOUTS = {
 def test_makespans_agree_within_one_percent(seed: int, layout: str):
     results = [
         simulate(
-            workload(seed),
-            profiles(),
-            MACHINE,
+            problem_of(workload(seed), MACHINE, profiles()),
             make_policy("dySequ"),
             LAYOUTS[layout],
             times(gpu=False),
@@ -69,9 +68,7 @@ def test_makespans_agree_on_a_gpu():
     layout = even_layout(GPU_MACHINE, 2, 1)
     quick, walked = (
         simulate(
-            workload(5, most_steps=200),
-            made,
-            GPU_MACHINE,
+            problem_of(workload(5, most_steps=200), GPU_MACHINE, made),
             make_policy("dyType"),
             layout,
             times(gpu=True),
@@ -84,9 +81,7 @@ def test_makespans_agree_on_a_gpu():
 
 def test_walked_steps_are_all_made():
     result = simulate(
-        workload(3),
-        profiles(),
-        MACHINE,
+        problem_of(workload(3), MACHINE, profiles()),
         make_policy("dyRand", 3),
         LAYOUTS["one thread each"],
         times(gpu=False),
@@ -102,9 +97,7 @@ def test_short_schedules_are_walked_and_long_ones_are_not(steps: int, level: str
     jobs = [make_job(name, "amazon_din", steps=steps) for name in "ab"]
     jobs[1] = make_job("b", "criteo_dlrm", steps=steps)
     arguments = (
-        make_workload(*jobs),
-        profiles(),
-        MACHINE,
+        problem_of(make_workload(*jobs), MACHINE, profiles()),
         make_policy("dySequ"),
         LAYOUTS["one thread each"],
     )
@@ -123,7 +116,7 @@ def test_where_transients_are_plain_no_mix_is_solved_before_the_walk():
         jobs = [make_job("a", "amazon_din", steps=60), make_job("b", "criteo_dlrm", steps=60)]
         layout, times = LAYOUTS["one thread each"], NeverAsked(profiles(), MACHINE)
         policy = make_policy("dySequ")
-        arguments = (make_workload(*jobs), profiles(), MACHINE, policy, layout, times)
-        return simulate(*arguments, level=level)
+        problem = problem_of(make_workload(*jobs), MACHINE, profiles())
+        return simulate(problem, policy, layout, times, level=level)
 
     assert run("auto").summary == run("operator").summary

@@ -9,6 +9,7 @@ import pytest
 
 from rmixer.policies import make_policy
 from rmixer.scheduling.layout import even_layout
+from rmixer.scheduling.problem import problem_of
 from rmixer.testing.made_up import (
     by_key,
     make_job,
@@ -41,9 +42,7 @@ def test_mean_waiting_time_of_m_m_1():
     profiles = by_key(make_profile(steps=[make_step(mean_us=step_s * 1e6)]))
     machine = make_machine(cores=1)
     result = simulate(
-        make_workload(*jobs),
-        profiles,
-        machine,
+        problem_of(make_workload(*jobs), machine, profiles),
         make_policy("dySequ"),
         even_layout(machine, 1, 1),
         Uncontended(profiles),

@@ -9,6 +9,7 @@ import pytest
 from rmixer.errors import InputError, RunFailed
 from rmixer.policies import Policy, make_policy
 from rmixer.scheduling.layout import DeviceSlots, Layout, even_layout
+from rmixer.scheduling.problem import problem_of
 from rmixer.scheduling.step_times import Member, Mix
 from rmixer.testing.made_up import (
     GIB,
@@ -38,7 +39,9 @@ def run(*jobs, slots=1, policy="dySequ", machine=None, profiles=PROFILES, times=
     times = times or Uncontended(profiles)
     layout = even_layout(machine, slots, 1)
     workload = make_workload(*jobs)
-    return simulate(workload, profiles, machine, make_policy(policy), layout, times, **options)
+    return simulate(
+        problem_of(workload, machine, profiles), make_policy(policy), layout, times, **options
+    )
 
 
 def rows(result, job: str) -> list[tuple[str, float, float, float]]:
@@ -109,9 +112,7 @@ def test_all_of_an_instant_is_booked_before_the_next_decision():
     ends_s = steps * 2**-7
     jobs += [make_job(name, steps=steps, arrival_s=ends_s) for name in "cde"]
     simulate(
-        make_workload(*jobs),
-        profiles,
-        machine,
+        problem_of(make_workload(*jobs), machine, profiles),
         policy,
         even_layout(machine, 2, 1),
         Uncontended(profiles),
@@ -145,9 +146,7 @@ def test_two_jobs_on_one_core_take_twice_as_long():
     profiles = by_key(make_profile(steps=[make_step()], operators=[make_operator(10_000)]))
     machine = make_machine(1)
     both = simulate(
-        make_workload(*(make_job(name, steps=100) for name in "ab")),
-        profiles,
-        machine,
+        problem_of(make_workload(*(make_job(name, steps=100) for name in "ab")), machine, profiles),
         make_policy("all_at_once"),
         Layout((DeviceSlots("cpu:0", 2, 1),), in_turn=True),
         OperatorLevel(profiles, machine),
@@ -192,7 +191,7 @@ def test_more_slots_than_cores_start_up_more_slowly():
     policy = make_policy("all_at_once")
     layout = policy.layout(machine, 6, 0, 0)
     result = simulate(
-        make_workload(*jobs), PROFILES, machine, policy, layout, Uncontended(PROFILES)
+        problem_of(make_workload(*jobs), machine, PROFILES), policy, layout, Uncontended(PROFILES)
     )
     assert result.summary.startup_s == pytest.approx(2.0 * 6 / 2)
 
@@ -210,9 +209,7 @@ def test_a_policy_that_starves_jobs_is_an_error():
     machine = make_machine(2)
     with pytest.raises(RunFailed, match=r"leaves jobs waiting.*job-0"):
         simulate(
-            make_workload(make_job()),
-            PROFILES,
-            machine,
+            problem_of(make_workload(make_job()), machine, PROFILES),
             Idle(),
             even_layout(machine, 1, 1),
             Uncontended(PROFILES),
@@ -224,9 +221,7 @@ def test_a_layout_that_the_machine_does_not_have():
     for layout in (even_layout(machine, 3, 1), Layout((DeviceSlots("gpu:0", 1, 1),))):
         with pytest.raises(InputError, match="layout of dySequ"):
             simulate(
-                make_workload(make_job()),
-                PROFILES,
-                machine,
+                problem_of(make_workload(make_job()), machine, PROFILES),
                 make_policy("dySequ"),
                 layout,
                 Uncontended(PROFILES),

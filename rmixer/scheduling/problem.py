@@ -1,0 +1,57 @@
+"""What is to be scheduled: jobs with their profiles, on a machine."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+from rmixer.errors import InputError
+from rmixer.hardware.machine import Machine
+from rmixer.profile.profile import ModelProfile
+from rmixer.workload.cost_identity import cost_identity
+from rmixer.workload.workload import Job, Workload
+
+
+@dataclass(frozen=True)
+class ProfiledJob:
+    """A job and what its training step costs. ``key`` is that of the job's cost identity; a profile
+    of older code may have another one."""
+
+    job: Job
+    key: str
+    profile: ModelProfile
+
+
+@dataclass(frozen=True)
+class Problem:
+    """A workload on a machine: its jobs in order of submission, each with its profile."""
+
+    workload: Workload
+    machine: Machine
+    jobs: tuple[ProfiledJob, ...]
+
+    @cached_property
+    def profiles(self) -> Mapping[str, ModelProfile]:
+        """The profiles by the key of the jobs' cost identities."""
+        return {each.key: each.profile for each in self.jobs}
+
+    @cached_property
+    def by_id(self) -> Mapping[str, ProfiledJob]:
+        """The jobs by their ids."""
+        return {each.job.id: each for each in self.jobs}
+
+
+def problem_of(
+    workload: Workload, machine: Machine, profiles: Mapping[str, ModelProfile]
+) -> Problem:
+    """``workload`` on ``machine`` with ``profiles`` by cost identity key. Raises
+    :class:`InputError` for a job that has none among them."""
+    jobs = []
+    for job in workload.jobs:
+        key = cost_identity(job).key
+        if key not in profiles:
+            where = f"workload {workload.name}"
+            raise InputError(where, job.id, f"no profile {key}", "a profiled job: profile it first")
+        jobs.append(ProfiledJob(job, key, profiles[key]))
+    return Problem(workload, machine, tuple(jobs))
