@@ -180,14 +180,14 @@ class Supervisor:
             with contextlib.suppress(RunFailed):  # one that has died since is replaced
                 record.exchanges_us.extend(self._pool.exchange_us(place))
         elif message["kind"] == "not_finite":
-            record.nan_step = message["step"]
+            record.nan_step, record.error = message["step"], message["text"]
             self._observer.not_finite(record.job.id, message["text"], record.job.on_nan)
         elif message["kind"] == "failed":
             record.state, record.error = "failed", message["error"]
             if record.job.is_own and message["traceback"].rstrip() != message["error"]:
                 self._observer.failed(record.job.id, message["traceback"])
             self._end(place, message["at"] + to_run_s)
-            write_text(self._folder / "failures" / f"{record.job.id}.txt", message["traceback"])
+            self._keep_failure(record.job.id, message["traceback"])
 
     def _end(self, place: Place, at_s: float) -> None:
         record = self._running.pop(place)
@@ -202,6 +202,12 @@ class Supervisor:
         record.state, record.error = "failed", why
         self._end(place, self._now_s())
         self._pool[place].kill()
+        self._keep_failure(record.job.id, f"{why}\n")
+
+    def _keep_failure(self, job: str, text: str) -> None:
+        """Write why ``job`` failed; a disk that takes nothing more costs that file only."""
+        with contextlib.suppress(OSError):
+            write_text(self._folder / "failures" / f"{job}.txt", text)
 
     def _wind_down(self) -> None:
         """Ask every running job to stop at its next step and take what it still reports."""

@@ -37,11 +37,15 @@ def inputs_of(
     machine's name or folder, None for this one. Raises :class:`InputError` if a profile is missing,
     and for this machine also for a job that it cannot do.
     """
+    jobs = workload.jobs
     if machine is None:
-        check_machine_can(workload.jobs)
-    for job in workload.jobs:
+        check_machine_can(jobs)
+    for job in jobs:
         if job.in_registry:
             check_samples(job)
+    if machine is None and store.known_machine() is None and not all(j.profile for j in jobs):
+        allowed = "profiled models: `rmixer profile run --workload` measures this machine and them"
+        raise InputError("this machine", "profiles", "none: it was not measured yet", allowed)
     known = store.machine(machine) if machine else store.this_machine(report)
     is_this_one = known == store.known_machine()
     profiles, unknown = store.load(workload.jobs, known)

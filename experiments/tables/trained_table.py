@@ -46,8 +46,12 @@ def trained_jobs(summary: RunSummary, workload: Workload) -> list[TrainedJob]:
     found: list[TrainedJob] = []
     for alike in by_model.values():
         settings = _differences([jobs[job.id] for job in alike if job.id in jobs])
-        ranked = sorted((job for job in alike if _merit(job) is not None), key=_order)
-        unranked = [job for job in alike if _merit(job) is None]
+        merits = _merits(alike)
+        ranked = sorted(
+            (job for job in alike if job.id in merits),
+            key=lambda job: (-merits[job.id], job.loss or 0.0),
+        )
+        unranked = [job for job in alike if job.id not in merits]
         for place, job in enumerate([*ranked, *unranked], 1):
             rank = place if place <= len(ranked) else None
             found.append(_trained(job, rank, settings.get(job.id, "")))
@@ -117,8 +121,11 @@ def _below(rows: Sequence[TrainedJob], folder: Path) -> list[str]:
         job = row.summary
         if job.state != "done":
             lines.append(f"{job.id} {job.state}{f': {job.error}' if job.error else ''}")
-        elif job.nan_step is not None:
-            lines.append(f"{job.id}: its loss was NaN or infinite at step {job.nan_step}")
+        elif job.error:
+            lines.append(f"{job.id}: {job.error}")
+        elif job.quality and row.metric is None:
+            what = ", ".join(METRICS.get(name, name) for name in job.quality)
+            lines.append(f"{job.id}: {what} unknown: a score is NaN, or only one class is held out")
     return lines
 
 
@@ -137,16 +144,14 @@ def _metric(job: JobSummary) -> tuple[str, float] | None:
     return None
 
 
-def _merit(job: JobSummary) -> float | None:
-    """How good ``job`` is, more is better; None if that is unknown."""
-    if job.state != "done" or job.loss is None:
-        return None
-    metric = _metric(job)
-    return metric[1] if metric is not None else -job.loss
-
-
-def _order(job: JobSummary) -> tuple[float, float]:
-    return -(_merit(job) or 0.0), job.loss or 0.0
+def _merits(alike: Sequence[JobSummary]) -> dict[str, float]:
+    """How good each of these jobs of one model is, more is better: by the metric if one of them has
+    any, or else by the loss. A job without that figure is left out."""
+    done = [job for job in alike if job.state == "done"]
+    metrics = {job.id: found[1] for job in done if (found := _metric(job)) is not None}
+    if metrics or any(job.quality for job in done):
+        return metrics
+    return {job.id: -job.loss for job in done if job.loss is not None}
 
 
 def _differences(jobs: Sequence[Job]) -> Mapping[str, str]:

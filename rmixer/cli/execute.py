@@ -76,7 +76,8 @@ def command(
     from rmixer.cli.progress import watch
 
     path = out or Path("runs") / f"{jobs.name}-executed"
-    check_training(jobs.jobs, (), report)
+    own = [(job, ()) for job in jobs.jobs if job.is_own]  # whose modules must import
+    check_training(jobs.jobs, own, report)
     RunFolder.check_target(path)
     problem = executed_inputs(jobs, Store(), report)
     if schedule is not None:

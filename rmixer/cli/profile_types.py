@@ -20,7 +20,10 @@ def types(machine: str | None, as_json: bool) -> None:
     from rmixer.workload.cost_identity import is_present
 
     store = Store()
-    known = store.machine(machine) if machine else store.this_machine(report)
+    known = store.machine(machine) if machine else store.known_machine()
+    if known is None:
+        allowed = "`rmixer profile run MODEL` first, or --machine NAME"
+        raise InputError("rmixer profile types", "", "nothing profiled on this machine", allowed)
     profiles = store.profiles(known.name, report)
     if not profiles:
         allowed = "profiles (`rmixer profile run MODEL`)"

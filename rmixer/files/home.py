@@ -18,5 +18,8 @@ def check_home() -> None:
     """Raise :class:`InputError` unless what takes long to measure can be kept there."""
     check_writable("$RMIXER_HOME", home())
     for name in ("profiles", "logs"):
-        if (path := home() / name).exists() and not path.is_dir():
+        if not (path := home() / name).exists():
+            continue
+        if not path.is_dir():
             raise InputError("$RMIXER_HOME", "", f"the file {path}", "a folder of that name")
+        check_writable("$RMIXER_HOME", path)

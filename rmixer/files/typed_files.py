@@ -234,7 +234,10 @@ def plain(value: object) -> Any:
         return [plain(item) for item in value]
     if isinstance(value, float) and not math.isfinite(value):
         return None
-    return str(value) if isinstance(value, Path) else value
+    if isinstance(value, str | Path):
+        text = str(value)  # a lone surrogate (of a file's name) is in no encoding
+        return text if text.isascii() else text.encode("utf-8", "backslashreplace").decode()
+    return value
 
 
 def write_text(path: Path, text: str) -> None:
@@ -242,7 +245,7 @@ def write_text(path: Path, text: str) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
-        temporary.write_text(text, encoding="utf-8")
+        temporary.write_text(text, encoding="utf-8", errors="backslashreplace")
         temporary.replace(path)
     except BaseException:
         temporary.unlink(missing_ok=True)

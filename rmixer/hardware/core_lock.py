@@ -21,6 +21,7 @@ import select
 import socket
 import struct
 import textwrap
+import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
@@ -32,7 +33,7 @@ SCOPE = "RMIXER_LOCK"
 """The environment variable that sets runs apart: those with different values do not see each other
 (the tests of this package use it)."""
 _SHARERS = 16
-_LOOK_AGAIN_S = 5.0
+_BACKLOG, _TRIES, _RETRY_S = 4096, 40, 0.05
 
 
 class CoreLock:
@@ -97,8 +98,7 @@ class CoreLock:
                     allowed = "waiting until it ends (--share-machine starts at once)"
                     self._report(f"core(s) {shown}: {who} uses them: {allowed}")
                     said = who
-                # Its end closes the connection; what shares a name may end without.
-                select.select([blocked], [], [], _LOOK_AGAIN_S)
+                select.select([blocked], [], [])  # its end closes the connection
 
     def _take_all(self) -> socket.socket | None:
         """Take every core, or none and return a connection to who has one of them."""
@@ -108,6 +108,7 @@ class CoreLock:
                 if (found := next(_connected([_name(core)]), None)) is not None:
                     self.release()
                     return found
+                time.sleep(_RETRY_S)  # it ends just now
             self._held.append(held)
             if (found := next(_connected(_shared_names(core)), None)) is not None:
                 self.release()
@@ -171,7 +172,7 @@ def _listen(name: str) -> socket.socket | None:
         if error.errno != errno.EADDRINUSE:
             raise RunFailed(f"cannot lock the cores of this machine: {error.strerror}") from None
         return None
-    held.listen(64)
+    held.listen(_BACKLOG)
     held.setblocking(False)
     return held
 
@@ -179,14 +180,25 @@ def _listen(name: str) -> socket.socket | None:
 def _connected(names: Sequence[str]) -> Iterator[socket.socket]:
     """A connection to each of ``names`` that is held."""
     for name in names:
-        connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        connection.settimeout(1.0)
+        if (connection := _connection(name)) is not None:
+            yield connection
+
+
+def _connection(name: str) -> socket.socket | None:
+    """A connection to who holds ``name``, None if nobody does."""
+    connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    connection.settimeout(1.0)
+    for _ in range(_TRIES):
         try:
             connection.connect(name)
+        except BlockingIOError:  # so many wait there already
+            time.sleep(_RETRY_S)
         except OSError:
-            connection.close()
+            break
         else:
-            yield connection
+            return connection
+    connection.close()
+    return None
 
 
 def _peer(connection: socket.socket) -> int:

@@ -16,6 +16,7 @@ from types import TracebackType
 from typing import Any
 
 import rmixer
+from rmixer.display.printable import LONGEST_LINE, printable
 from rmixer.errors import RunFailed, WorkerLost, WorkerSilent
 from rmixer.training.tasks import CLOCK, WARM
 from rmixer.training.user_code import explained
@@ -36,8 +37,8 @@ class TaskFailed(RunFailed):
     """A worker's task raised: ``reason`` says what in a line, the text says it at length."""
 
     def __init__(self, reason: str, text: str) -> None:
-        super().__init__(text)
-        self._reason = reason
+        super().__init__(printable(text))
+        self._reason = printable(reason, LONGEST_LINE)
 
     @property
     def reason(self) -> str:

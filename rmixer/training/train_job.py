@@ -47,7 +47,11 @@ def train_job(
     answer["interrupted"] = channel.stopping
     if not answer["interrupted"]:
         channel.send("phase", phase="evaluate")
-        answer |= session.evaluate()
+        try:
+            answer |= session.evaluate()
+        except Exception:  # what was trained is not lost with it
+            session.save(Path(save_to))
+            raise
         channel.send("phase", phase="save")
         session.save(Path(save_to))
         session.check_held_out(channel, answer["loss"])
@@ -104,13 +108,15 @@ class TrainedJob:
         """The same for ``loss`` on held-out data, after the weights were saved."""
         if loss is None or math.isfinite(loss) or self._losses.first is not None:
             return
-        self._losses.first = self._steps, loss
-        self._tell_not_finite(channel, "the loss on held-out data")
+        text = f"the loss on held-out data is {loss} after step {self._steps} of {self.job.steps}"
+        self._tell(channel, None, text)
 
-    def _tell_not_finite(self, channel: Channel, what: str = "the loss") -> None:
+    def _tell_not_finite(self, channel: Channel) -> None:
         assert self._losses.first is not None
         step, loss = self._losses.first
-        text = f"{what} is {loss} at step {step} of {self.job.steps}"
+        self._tell(channel, step, f"the loss is {loss} at step {step} of {self.job.steps}")
+
+    def _tell(self, channel: Channel, step: int | None, text: str) -> None:
         channel.send("not_finite", step=step, text=text)
         if self.job.on_nan == "stop":
             raise LossNotFinite(text)

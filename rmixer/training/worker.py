@@ -24,6 +24,7 @@ import time
 from multiprocessing.connection import Connection
 from typing import Any
 
+from rmixer.display.printable import LONGEST_LINE, printable
 from rmixer.training.user_code import explained
 
 Message = dict[str, Any]
@@ -97,9 +98,12 @@ def serve(channel: Channel) -> None:
         try:
             answer = getattr(importlib.import_module(module), name)(channel, **message["arguments"])
             kind, told = "done", {"answer": answer}
-        except Exception as error:
+        except SystemExit:  # asked for by the parent: a user's own is an error of another kind
+            raise
+        except BaseException as error:
             short, text = explained(error)
-            kind, told = "failed", {"error": short, "traceback": text}
+            told = {"error": printable(short, LONGEST_LINE), "traceback": printable(text)}
+            kind = "failed"
         if kind == "failed":
             gc.collect()  # what the task held (a data loader's processes) ends with it
         channel.send(kind, **told)

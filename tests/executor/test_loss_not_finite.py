@@ -116,6 +116,7 @@ def test_a_model_of_the_registry_is_watched_as_well(run: ExecutedRun) -> None:
 def test_a_job_may_go_on(run: ExecutedRun, listener: Listener, folder: Path) -> None:
     found = job(run, "goes_on")
     assert (found.state, found.steps, found.nan_step) == ("done", 20, 7)
+    assert found.error == "the loss is nan at step 7 of 20"
     assert listener.heard["goes_on"] == ("the loss is nan at step 7 of 20", "go_on")
     assert (folder / "models" / "goes_on.pt").exists()
 
@@ -125,7 +126,8 @@ def test_a_loss_on_held_out_data_fails_the_job_after_its_weights_are_saved(
 ) -> None:
     found = job(run, "held_out")
     assert (found.state, found.steps) == ("failed", 20)
-    assert found.error == "the loss on held-out data is nan at step 20 of 20"
+    assert found.error == "the loss on held-out data is nan after step 20 of 20"
+    assert found.nan_step is None, "no training step had such a loss"
     assert (folder / "models" / "held_out.pt").exists()
 
 

@@ -95,6 +95,8 @@ def test_a_killed_worker_costs_its_job_and_no_other(killed: tuple[ExecutedRun, A
         "third": "done",
         "forgotten": "queued",
     }
+    why = (assassin.folder / "failures" / "victim.txt").read_text()
+    assert why == f"{run.summary.job('victim').error}\n"
     saved = sorted(path.name for path in assassin.folder.glob("models/*"))
     assert saved == ["second.pt", "third.pt"]
 

@@ -11,6 +11,7 @@ from executed_workloads import execute, this_machine, tiny
 from executor.supervision.observer import Observer
 from executor.supervision.supervisor import ExecutedRun
 from rmixer.data.prepare import prepare
+from rmixer.run_record.run_summary import read_summary, write_summary
 from rmixer.scheduling.layout import even_layout
 from rmixer.workload.workload_file import read_workload
 
@@ -29,6 +30,27 @@ import good_net
 
 def failing(net, batch):
     raise LookupError(f"no row in {len(batch)}")
+
+def ugly(net, batch):
+    raise ValueError("bad \\udc80 text \\x1b[2J" + "y" * 2000)
+
+def leaving(net, batch):
+    raise GeneratorExit("not even an Exception")
+
+def unpredictable(job):
+    from dataclasses import replace
+    built = good_net.build(job)
+    def predict(net, batch):
+        raise RuntimeError("no labels")
+    return replace(built, held_out=built.batches, predict=predict)
+
+def build_ugly(job):
+    from dataclasses import replace
+    return replace(good_net.build(job), loss=ugly)
+
+def build_leaving(job):
+    from dataclasses import replace
+    return replace(good_net.build(job), loss=leaving)
 
 def build(job):
     from dataclasses import replace
@@ -59,7 +81,7 @@ def listener() -> Listener:
 
 @pytest.fixture(scope="module")
 def run(folder: Path, listener: Listener) -> ExecutedRun:
-    """Four jobs one after the other in one worker."""
+    """Seven jobs one after the other in one worker."""
     (folder / "good_net.py").write_text(GOOD)
     (folder / "bad_net.py").write_text(BAD)
     path = folder / "queue.yaml"
@@ -68,6 +90,9 @@ def run(folder: Path, listener: Listener) -> ExecutedRun:
         "  - {model: 'good_net:build', steps: 20, batch: 8}\n"
         "  - {model: 'bad_net:build', steps: 20, batch: 8}\n"
         "  - {model: 'good_net:build', steps: 30, batch: 8}\n"
+        "  - {model: 'bad_net:build_ugly', steps: 9, batch: 8, id: ugly}\n"
+        "  - {model: 'bad_net:build_leaving', steps: 9, batch: 8, id: leaving}\n"
+        "  - {model: 'bad_net:unpredictable', steps: 9, batch: 8, id: late}\n"
     )
     jobs = [*read_workload(path).jobs, tiny("dlrm")]
     return execute(folder, jobs, layout=even_layout(this_machine(), 1, 1), observer=listener)
@@ -80,6 +105,9 @@ def test_the_others_go_on(run: ExecutedRun) -> None:
         "good_net-0": ("done", 20),
         "bad_net-0": ("failed", 0),
         "good_net-1": ("done", 30),
+        "ugly": ("failed", 0),
+        "leaving": ("failed", 0),
+        "late": ("failed", 9),
         "dlrm": ("done", 6),
     }
 
@@ -94,7 +122,27 @@ def test_who_failed_says_so_in_a_line_and_keeps_the_users_traceback(
         f'  File "{folder / "bad_net.py"}", line 5, in failing\n'
         '    raise LookupError(f"no row in {len(batch)}")\nLookupError: no row in 8\n'
     )
-    assert listener.heard == {"bad_net-0": text}
+    assert listener.heard["bad_net-0"] == text
+
+
+def test_what_a_user_raises_is_made_printable_and_short(run: ExecutedRun, folder: Path) -> None:
+    error = run.summary.job("ugly").error
+    assert error is not None
+    assert error.startswith("ValueError: bad \\udc80 text \\x1b[2J" + "y" * 50)
+    assert len(error) < 600
+    write_summary(folder / "summary.json", run.summary)
+    assert read_summary(folder / "summary.json") == run.summary
+    assert "\\udc80" in (folder / "failures" / "ugly.txt").read_text()
+
+
+def test_what_is_not_even_an_exception_costs_no_worker(run: ExecutedRun, folder: Path) -> None:
+    assert run.summary.job("leaving").error == "GeneratorExit: not even an Exception"
+    assert "in leaving" in (folder / "failures" / "leaving.txt").read_text()
+
+
+def test_weights_are_kept_where_the_evaluation_fails(run: ExecutedRun, folder: Path) -> None:
+    assert run.summary.job("late").error == "RuntimeError: no labels"
+    assert torch.load(folder / "models" / "late.pt", weights_only=True)
 
 
 def test_what_was_trained_is_saved_and_what_was_not_held_out_not_evaluated(

@@ -46,7 +46,8 @@ JOBS = (
     ended("mask", "beauty_bert4rec", quality={"hit_rate_10": 0.9, "ndcg_10": 0.4, "mrr": 0.3}),
     ended("best", quality={"auc": 0.8}, loss=0.6),
     ended("broken", state="failed", loss=None, error="the loss is nan at step 3 of 10"),
-    ended("blind", loss=None, quality={"auc": None}, nan_step=4),
+    ended("blind", loss=None, quality={"auc": None}, error="the loss is nan at step 4 of 10"),
+    ended("no-scores", loss=-4.3, quality={"auc": None}),
     ended("mask-2", "beauty_bert4rec", quality={"hit_rate_10": 0.1, "ndcg_10": 0.5, "mrr": 0.1}),
 )
 WORKLOAD = make_workload(
@@ -69,11 +70,12 @@ def test_jobs_of_a_model_are_ranked_by_its_metric_and_the_others_come_last() -> 
         ("worse", 2),
         ("broken", None),
         ("blind", None),
+        ("no-scores", None),  # a low loss is no AUC
         ("mask-2", 1),  # by NDCG@10, although it hits less
         ("mask", 2),
     ]
     assert rows[0].metric == ("auc", 0.8)
-    assert rows[4].metric == ("ndcg_10", 0.5)
+    assert rows[5].metric == ("ndcg_10", 0.5)
 
 
 def test_a_job_without_a_metric_is_ranked_by_its_loss() -> None:
@@ -105,5 +107,6 @@ def test_below_it_says_where_the_weights_are_and_who_failed(tmp_path: Path) -> N
     text = " ".join(shown(run_of(*JOBS), tmp_path).split())
     assert f"weights: {tmp_path}/models/<job>.pt" in text
     assert "broken failed: the loss is nan at step 3 of 10" in text
-    assert "blind: its loss was NaN or infinite at step 4" in text
+    assert "blind: the loss is nan at step 4 of 10" in text
+    assert "no-scores: AUC unknown" in text
     assert "NDCG@10 0.5000" in text

@@ -224,11 +224,28 @@ def test_non_finite_numbers_are_written_as_null(tmp_path: Path) -> None:
     assert json.loads((tmp_path / "a.json").read_text()) == {"a": None, "b": [None, 1.5], "3": "x"}
 
 
-def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path: Path) -> None:
+def test_what_no_encoding_has_is_written_as_an_escape(tmp_path: Path) -> None:
+    """A file name that is no UTF-8, or an error's text, may hold half of a character."""
+    write_json(tmp_path / "a.json", {"a": ["bad \udc80 text", "good é"], "b": Path("x\udcff")})
+    found = load_json(tmp_path / "a.json", "file")
+    assert found == {"a": ["bad \\udc80 text", "good é"], "b": "x\\udcff"}
+    write_text(tmp_path / "a.txt", "half of it \ud800")
+    assert (tmp_path / "a.txt").read_text() == "half of it \\ud800"
+
+
+def test_a_failed_write_leaves_the_old_file_and_nothing_else(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     path = tmp_path / "new" / "a.json"
     write_text(path, "old")
-    with pytest.raises(UnicodeEncodeError):
-        write_text(path, "half of it \ud800")
+
+    def full(*_: object) -> None:
+        raise OSError("no space")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "replace", full)
+        with pytest.raises(OSError, match="no space"):
+            write_text(path, "half of it")
     with pytest.raises(TypeError):
         write_json(path, {"a": object()})
     assert path.read_text() == "old"

@@ -174,3 +174,17 @@ def test_what_is_measured_within_a_lock_knows_who_shares() -> None:
                 inner.take()
             assert str(first.process.pid) in str(take_fingerprint("x").shared_with)
     assert take_fingerprint("x").shared_with == ()
+
+
+def test_many_that_wait_do_not_hide_who_holds(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever looks makes a connection that nobody accepts: there is room for few."""
+    monkeypatch.setattr(core_lock, "_BACKLOG", 2)
+    monkeypatch.setattr(core_lock, "_TRIES", 2)
+    with CoreLock([0], quietly) as lock:
+        lock.take()
+        with other("0") as first, other("0") as second:
+            assert "waiting" in first.line()
+            assert "waiting" in second.line()
+            assert lock.shared_with == ()  # who waits does not share
+            lock.release()
+            assert "taken" in first.line() + second.line()

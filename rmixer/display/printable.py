@@ -1,0 +1,21 @@
+"""Text from elsewhere (a user's error, a program's output) as it may be printed and kept."""
+
+from __future__ import annotations
+
+LONGEST_LINE, LONGEST_TEXT = 500, 100_000
+
+
+def printable(text: str, longest: int = LONGEST_TEXT) -> str:
+    """``text`` without what a terminal obeys and without what no file can hold: control characters
+    and lone surrogates are written as escapes. Of a text longer than ``longest`` characters both
+    ends are left."""
+    if len(text) > longest:
+        half = longest // 2
+        text = f"{text[:half]} … ({len(text)} characters) … {text[-half:]}"
+    return "".join(map(_printable, text))
+
+
+def _printable(character: str) -> str:
+    if character in "\n\t" or not (ord(character) < 32 or 0x7F <= ord(character) < 0xA0):
+        return character if not 0xD800 <= ord(character) < 0xE000 else f"\\u{ord(character):04x}"
+    return f"\\x{ord(character):02x}"
