@@ -88,7 +88,10 @@ def _end_with_all() -> None:
 def serve(channel: Channel) -> None:
     """Run tasks until told to exit. A task that raises is reported; the worker lives on."""
     while True:
-        message = channel.receive()
+        try:
+            message = channel.receive()
+        except RuntimeError:  # torch's, of a data loader's process that ended by itself, at any time
+            continue
         if message["kind"] in ("stop", "end"):
             continue  # it came when the task had already ended
         if message["kind"] != "task":
@@ -105,7 +108,8 @@ def serve(channel: Channel) -> None:
             told = {"error": printable(short, LONGEST_LINE), "traceback": printable(text)}
             kind = "failed"
         if kind == "failed":
-            gc.collect()  # what the task held (a data loader's processes) ends with it
+            with contextlib.suppress(RuntimeError):
+                gc.collect()  # what the task held (a data loader's processes) ends with it
         channel.send(kind, **told)
 
 
