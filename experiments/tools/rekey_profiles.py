@@ -10,7 +10,7 @@ say its hashes, and compares:
 - the code of ``COMMIT``, hashed as today, must be the code of today. Models for which it is not are
   named, and refused unless ``--same-step MODULE`` vouches for each of their modules.
 
-The pairs of hashes go to ``rmixer/workload/former_sources.json``, by which users' profiles follow.
+The pairs of hashes go to ``rmixer/user_code/former_sources.json``, by which users' profiles follow.
 """
 
 from __future__ import annotations
@@ -26,18 +26,22 @@ import click
 
 from profiles.stored.rekeying import rekey_machine
 from profiles.stored.store import RECORDED
+from rmixer.data.prepare import data_code
+from rmixer.data.registry import DATASETS
 from rmixer.errors import InputError
 from rmixer.files.typed_files import load_json, write_json
 from rmixer.models.registry import MODELS
+from rmixer.user_code.former_sources import KINDS, PATH, former_sources
 from rmixer.workload.cost_identity import own_step_hash, source_hash, step_digest
-from rmixer.workload.former_sources import KINDS, PATH, former_sources
 
 _ROOT = RECORDED.parents[1]
 _ASK = """
 import json, sys
+from rmixer.data.prepare import data_code
 from rmixer.workload.cost_identity import own_step_hash, source_hash
-pairs = json.loads(sys.argv[1])
-print(json.dumps([[source_hash(*pair) for pair in pairs], own_step_hash()]))
+pairs, readers = json.loads(sys.argv[1])
+data = [data_code(reader) for reader in readers]
+print(json.dumps([[source_hash(*pair) for pair in pairs], own_step_hash(), data]))
 """
 
 
@@ -61,15 +65,17 @@ def main(before: str, same_step: tuple[str, ...]) -> None:
 
 def former_pairs(old: Path, same_step: set[str]) -> dict[str, dict[str, str]]:
     """By kind of code: the present hash for each hash that the code below ``old`` has. Raises
-    :class:`InputError` if a step's code is another one and its module is not in ``same_step``."""
+    :class:`InputError` if a step's code is another one and its module is not in ``same_step``.
+    Code that makes data is never vouched for: of that the hash alone may be another."""
     pairs = sorted({(entry.architecture, entry.dataset) for entry in MODELS.values()})
+    readers = sorted({entry.reader for entry in DATASETS.values()})
     asked = subprocess.run(
-        [sys.executable, "-P", "-c", _ASK, json.dumps(pairs)],
+        [sys.executable, "-P", "-c", _ASK, json.dumps([pairs, readers])],
         env={"PYTHONPATH": str(old)},
         check=True,
         stdout=subprocess.PIPE,
     )
-    former, own = json.loads(asked.stdout)
+    former, own, data = json.loads(asked.stdout)
     for architecture, dataset in pairs:
         module = architecture.partition(":")[0]
         then, now = (step_digest(architecture, dataset, root) for root in (old, _ROOT))
@@ -80,6 +86,11 @@ def former_pairs(old: Path, same_step: set[str]) -> dict[str, dict[str, str]]:
     return {
         "models": {a: b for a, b in zip(former, now_hashes, strict=True) if a != b},
         "own": {own: own_step_hash()} if own != own_step_hash() else {},
+        "data": {
+            code: data_code(reader)
+            for reader, code in zip(readers, data, strict=True)
+            if code != data_code(reader) and data_code(reader, old) == data_code(reader)
+        },
     }
 
 

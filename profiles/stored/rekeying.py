@@ -23,8 +23,8 @@ from rmixer.files.typed_files import (
     read_text,
     write_json,
 )
+from rmixer.user_code.former_sources import former_sources, formerly
 from rmixer.workload.cost_identity import CostIdentity, cost_identity, own_step_hash
-from rmixer.workload.former_sources import former_sources, formerly
 from rmixer.workload.workload import Job
 
 _SOURCE = re.compile(r'"source": "([0-9a-f]{16})"')

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
-import hashlib
 import os
 from functools import cache
 from pathlib import Path
@@ -17,7 +17,9 @@ from rmixer.data.unfinished import finish, making
 from rmixer.errors import InputError, RunFailed
 from rmixer.files.home import home
 from rmixer.files.typed_files import content_hash
-from rmixer.user_code.sources import imported_sources
+from rmixer.user_code.former_sources import formerly
+from rmixer.user_code.source_digest import SourceDigests
+from rmixer.user_code.sources import ROOT, imported_sources, our_files
 
 _FORMAT = 1
 """Of the files in a prepared folder."""
@@ -72,8 +74,19 @@ def _made_of(name: str, data: str) -> tuple[dict[Path, Source], str]:
     entry = dataset_entry(name)
     raw = () if data == SYNTHETIC else entry.load().raw_files(Path(data))
     files = {path: Source.of(path) for path in raw}
-    made_of = [_FORMAT, _code(entry.reader), entry.settings, list(files.values())]
-    return files, content_hash(made_of)
+    code = data_code(entry.reader)
+    rest = [entry.settings, list(files.values())]
+    fingerprint = content_hash([_FORMAT, code, *rest])
+    for old in formerly(code, "data"):
+        _keep(_folder(name, content_hash([_FORMAT, old, *rest])), _folder(name, fingerprint))
+    return files, fingerprint
+
+
+def _keep(former: Path, folder: Path) -> None:
+    """Let what was made by the same code under a former hash of it count."""
+    if former.is_dir() and not folder.is_dir():
+        with contextlib.suppress(OSError):
+            former.rename(folder)
 
 
 def _folder(name: str, fingerprint: str) -> Path:
@@ -106,8 +119,8 @@ def decisive_sources(reader: str) -> tuple[Path, ...]:
 
 
 @cache
-def _code(reader: str) -> str:
-    digest = hashlib.blake2b(digest_size=8)
-    for path in decisive_sources(reader):
-        digest.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
-    return digest.hexdigest()
+def data_code(reader: str, root: Path = ROOT) -> str:
+    """A hash of the code of :func:`decisive_sources`, not of how it is written, as it lies below
+    ``root``."""
+    digests = SourceDigests(our_files(["rmixer.data"], _ENGINE, root))
+    return digests.of([reader.partition(":")[0]])

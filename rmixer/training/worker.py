@@ -90,7 +90,9 @@ def serve(channel: Channel) -> None:
     while True:
         try:
             message = channel.receive()
-        except RuntimeError:  # torch's, of a data loader's process that ended by itself, at any time
+        except (
+            RuntimeError
+        ):  # torch's, of a data loader's process that ended by itself, at any time
             continue
         if message["kind"] in ("stop", "end"):
             continue  # it came when the task had already ended

@@ -28,11 +28,18 @@ from rmixer.data.block_pool import BlockPool
 from rmixer.data.make_dataset import Making
 from rmixer.data.malformed import Limits
 from rmixer.data.preparation import prepared_folders, read_preparation
-from rmixer.data.prepare import decisive_sources, open_dataset, prepare
+from rmixer.data.prepare import (
+    data_code,
+    decisive_sources,
+    open_dataset,
+    prepare,
+    prepared_folder,
+)
 from rmixer.data.raw_blocks import raw_blocks
-from rmixer.data.registry import DATASETS, SYNTHETIC
+from rmixer.data.registry import DATASETS, SYNTHETIC, dataset_entry
 from rmixer.data.unfinished import finish, making
 from rmixer.errors import InputError, RunFailed
+from rmixer.user_code.former_sources import former_sources
 
 SMALL_BLOCKS = Making(workers=2, block_bytes=3000)
 LINES = 3000
@@ -254,6 +261,27 @@ def test_editing_the_engine_keeps_what_is_prepared() -> None:
     assert {"criteo_lines", "hashing", "planted", "zipf"} <= {
         path.stem for path in decisive_sources(DATASETS["criteo_kaggle"].reader)
     }
+
+
+def test_the_codes_of_all_readers_are_in_the_table() -> None:
+    codes = {data_code(entry.reader) for entry in DATASETS.values()}
+    assert set(former_sources()["data"].values()) == codes
+
+
+def test_what_was_made_under_a_former_hash_of_the_code_is_kept(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With other code than the table says it is made anew."""
+    folder = prepare("numbers", SYNTHETIC)
+    code = data_code(dataset_entry("numbers").reader)
+    monkeypatch.setattr("rmixer.data.prepare.data_code", lambda reader: "now")
+    monkeypatch.setattr("rmixer.user_code.former_sources.former_sources", lambda: {"data": {}})
+    other = prepared_folder("numbers", SYNTHETIC)
+    assert other != folder
+    table = {"data": {code: "now"}}
+    monkeypatch.setattr("rmixer.user_code.former_sources.former_sources", lambda: table)
+    assert prepare("numbers", SYNTHETIC) == other
+    assert [path.name for path in home.iterdir()] == [other.name]
 
 
 def test_an_interruption_ends_the_workers(home: Path, raw: Path) -> None:

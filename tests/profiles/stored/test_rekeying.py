@@ -15,8 +15,8 @@ from rmixer.errors import InputError
 from rmixer.files.typed_files import content_hash, parse
 from rmixer.profile.profile import ModelProfile
 from rmixer.profile.profile_files import read_profile, write_profile
+from rmixer.user_code.former_sources import former_sources, formerly
 from rmixer.workload.cost_identity import CostIdentity, cost_identity, is_present, own_step_hash
-from rmixer.workload.former_sources import former_sources, formerly
 from rmixer.workload.workload import Job, job_of
 
 MACHINE = "epyc-2c"
@@ -96,7 +96,7 @@ def test_an_own_models_profile_follows_the_code_that_runs_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     table = {"models": {}, "own": {"0ld": own_step_hash()}}
-    monkeypatch.setattr("rmixer.workload.former_sources.former_sources", lambda: table)
+    monkeypatch.setattr("rmixer.user_code.former_sources.former_sources", lambda: table)
     identity = cost_identity(OWN)
     profile = replace(recorded(), identity=identity)
     place = under(tmp_path, profile, content_hash([OWN.source, "0ld"]))

@@ -1,8 +1,9 @@
-"""Hashes that the code of a step had before, and the one it has now.
+"""Hashes that code had before, and the one it has now.
 
-``former_sources.json`` has them by the two kinds of code, ``models`` (of the library's models) and
-``own`` (what runs a user's own model). ``python -m experiments.tools.rekey_profiles`` writes it. A
-profile that is filed under a former hash is still right: the step runs the same operators.
+``former_sources.json`` has them by the kinds of code: ``models`` (what builds the step of a model
+of the library), ``own`` (what runs a user's own model) and ``data`` (what makes a data set of raw
+files). ``python -m experiments.tools.rekey_profiles`` writes it. What is filed under a former hash
+is still right: the code does the same.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from pathlib import Path
 from rmixer.files.typed_files import load_json, parse
 
 PATH = Path(__file__).with_name("former_sources.json")
-KINDS = ("models", "own")
+KINDS = ("models", "own", "data")
 
 
 @cache
