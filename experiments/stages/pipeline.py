@@ -141,6 +141,8 @@ def run(
     problem = executed_inputs(workload, store, voice.report)
     settings = {"profiles": _profile_hashes(problem.profiles), **unprofiled.settings()}
     folder = RunFolder.create(out, "run", workload, machine, settings, report=voice.report)
+    if not folder.is_done(f"execute {MEASURED}"):  # profiled once, a module may not import today
+        check_training((), [(job, ()) for job in workload.jobs if job.is_own], voice.report)
     schedules = _predict(folder, problem, voice, lock)
     parts = [(MEASURED, SCHEDULE, "best schedule")]
     if verify:

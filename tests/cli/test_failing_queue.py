@@ -180,3 +180,25 @@ def test_a_program_that_fails_costs_no_other(
     assert f"{first}: OSError: [Errno 8] Exec format error\n" in ended.err
     assert f"{second}: no step\nat all\n" in ended.err
     assert ended.err.endswith(f"failed: not profiled: {first}, {second} (of 2); see above\n")
+
+
+def test_a_module_that_was_profiled_once_and_does_not_import_today_is_refused(
+    place: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Before anything is executed."""
+    profiled(monkeypatch, RunFailed("not today"), RunFailed(KILLED))
+    jobs = read_workload(place / "queue.yaml").jobs
+    good = next(job for job in jobs if job.label == "good_net")
+    made = make_profile("ncf", [make_step(mean_us=1e3)], [make_operator(1e3)], 8, 1 << 28)
+    machine = Store().known_machine()
+    assert machine is not None
+    Store().save(replace(made, identity=cost_identity(good), machine=machine.name))
+
+    def fails(jobs: Sequence[Job]) -> Iterator[tuple[Job, str, str, str]]:
+        yield from ((job, "model", "no module 'gone'", "it") for job in jobs if job.id == good.id)
+
+    monkeypatch.setattr(door, "_not_importable", fails)
+    ended = run(place, capsys)
+    assert ended.code == 2
+    assert ended.err.endswith(f"error: job {good.id}: model: found no module 'gone'; allowed: it\n")
+    assert not (place / "run" / "events.csv").exists()
