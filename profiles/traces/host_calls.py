@@ -87,13 +87,13 @@ class _Around:
 
 
 def thread_calls(
-    events: Iterable[TraceEvent], work: Mapping[int, Sequence[TraceEvent]]
+    events: Iterable[TraceEvent], work: Mapping[int, Sequence[TraceEvent]], cut_off: bool = False
 ) -> list[HostCall]:
     """The operators of one host thread, whose ``events`` these are; ``work`` is what devices did,
-    by correlation."""
+    by correlation. ``cut_off`` says that all times are whole microseconds."""
     calls: list[HostCall] = []
     pending = 0
-    for call, waited_ns in _walk(event_trees(events), _Around(), work):
+    for call, waited_ns in _walk(event_trees(events, cut_off), _Around(), work):
         pending += waited_ns
         if call is not None:
             calls.append(replace(call, waited_ns=pending))

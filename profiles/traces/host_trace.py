@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
 
+from profiles.traces.event_tree import cut_to_us
 from profiles.traces.host_calls import HostCall, is_node, thread_calls
 from profiles.traces.trace_events import DEVICE_WORK, OPERATOR, TraceEvent, is_profiler_step
 from profiles.traces.training_threads import backward_threads, main_thread
@@ -37,7 +38,8 @@ def read_host_trace(events: Sequence[TraceEvent]) -> HostTrace:
             hosts[event.thread].append(event)
         elif event.correlation > 0:
             work[event.correlation].append(event)
-    by_thread = {thread: thread_calls(found, work) for thread, found in hosts.items()}
+    cut_off = cut_to_us([e for e in events if e.category not in DEVICE_WORK])
+    by_thread = {thread: thread_calls(found, work, cut_off) for thread, found in hosts.items()}
     marked = {event.thread for event in events if is_profiler_step(event)}
     nodes = {thread: {e.sequence for e in found if is_node(e)} for thread, found in hosts.items()}
     main = main_thread(by_thread, nodes, marked)
