@@ -30,6 +30,9 @@ _COPIES = frozenset(
     for name in ("to", "_to_copy", "copy_", "pin_memory", "_pin_memory", "is_pinned")
 )
 
+_READS = frozenset(f"aten::{name}" for name in ("item", "_local_scalar_dense", "is_nonzero"))
+_TO_HOST = "DtoH"
+
 
 @dataclass(frozen=True)
 class Launch:
@@ -140,6 +143,13 @@ def brings_input(call: HostCall) -> bool:
     phase."""
     unknown = call.phase is None and not call.communicates
     return call.phase == "input" or (unknown and call.name in _COPIES)
+
+
+def reads_values(call: HostCall) -> bool:
+    """Whether it reads what was computed, as for a line of a log: that is no part of training."""
+    work = [*(event for launch in call.launches for event in launch.work), *call.work]
+    to_host = any(_TO_HOST in event.name for event in work)
+    return call.name in _READS or (call.name in _COPIES and to_host)
 
 
 def _may_be_one(event: TraceEvent) -> bool:

@@ -6,35 +6,14 @@ import gzip
 import json
 import math
 from pathlib import Path
-from typing import Any
 
 import pytest
-from gpu_trace import event, write_trace
+from gpu_trace import Event, event
+from plain_steps import write_steps
 
 from profiles.traces.imported import import_trace
 
 RECORDED = Path(__file__).parent / "criteo_dlrm_h100.json.gz"
-Event = dict[str, Any]
-
-
-def write_steps(folder: Path, *by_step: list[Event]) -> Path:
-    """Steps of 300 us: addmm 10-30, mm 62-82 in its node, add_ 235-250 in an optimizer."""
-    events: list[Event] = []
-    for number, more in enumerate(by_step):
-        recorded = {"Sequence number": number}
-        node = {**recorded, "Fwd thread id": 1}
-        step = [
-            event(f"ProfilerStep#{number}", "user_annotation", 0, 300),
-            event("aten::addmm", "cpu_op", 10, 30, **recorded),
-            event("autograd::engine::evaluate_function: AddmmBackward0", "cpu_op", 60, 84, **node),
-            event("AddmmBackward0", "cpu_op", 61, 82, **node),
-            event("aten::mm", "cpu_op", 62, 82),
-            event("Optimizer.step#SGD.step", "user_annotation", 230, 260),
-            event("aten::add_", "cpu_op", 235, 250),
-            *more,
-        ]
-        events += [{**each, "ts": each["ts"] + 1000 + 300 * number} for each in step]
-    return write_trace(folder / "t.json", events)
 
 
 def at(name: str, *begins: float) -> list[list[Event]]:
@@ -48,20 +27,20 @@ def at(name: str, *begins: float) -> list[list[Event]]:
 def test_a_child_of_no_length_at_the_end(
     tmp_path: Path, name: str, begins: tuple[float, ...]
 ) -> None:
-    found = import_trace(write_steps(tmp_path, *at(name, *begins)), "t")
+    found = import_trace(write_steps(tmp_path / "t.json", *at(name, *begins)), "t")
     assert (found.steps_found, found.steps_used) == (4, 4)
     assert [row.operator for row in found.operators] == ["aten::addmm", "aten::mm", "aten::add_"]
 
 
 def test_the_next_one_where_it_more_often_clearly_comes_after(tmp_path: Path) -> None:
-    found = import_trace(write_steps(tmp_path, *at("aten::t", 31, 30, 33, 30)), "t")
+    found = import_trace(write_steps(tmp_path / "t.json", *at("aten::t", 31, 30, 33, 30)), "t")
     assert found.steps_used == 4
     assert [row.operator for row in found.operators][:2] == ["aten::addmm", "aten::t"]
 
 
 def test_it_stays_in_its_node(tmp_path: Path) -> None:
     """In two of four steps it begins when the node is over."""
-    found = import_trace(write_steps(tmp_path, *at("aten::sum", 83, 84, 83, 84)), "t")
+    found = import_trace(write_steps(tmp_path / "t.json", *at("aten::sum", 83, 84, 83, 84)), "t")
     assert found.steps_used == 4
     assert {row.phase for row in found.operators} == {"forward", "backward", "optimizer"}
 
@@ -75,7 +54,7 @@ def test_of_two_that_begin_together_the_lower_number_came_first(tmp_path: Path) 
         ]
         for number, begin in enumerate((100, 101, 100, 101))
     ]
-    found = import_trace(write_steps(tmp_path, *more), "t")
+    found = import_trace(write_steps(tmp_path / "t.json", *more), "t")
     assert found.steps_used == 4
     assert [row.operator for row in found.operators][2:4] == ["aten::item", "aten::sqrt"]
 
