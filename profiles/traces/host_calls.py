@@ -22,7 +22,8 @@ _NAMESPACE = re.compile(r"[A-Za-z_]\w*::")
 _AUTOGRAD = ("autograd::", "torch::autograd::")
 _ENGINE = "autograd::engine"
 _BACKWARD_NODE = re.compile(r"\w+Backward\d*")
-_PHASES = {"Optimizer.": "optimizer", "enumerate(DataLoader)": "input"}
+LOADER = "enumerate(DataLoader)"
+_PHASES = {"Optimizer.": "optimizer", LOADER: "input"}
 """Annotations that PyTorch makes by itself, by how they begin."""
 SYNCHRONIZE = "Synchronize"
 _COPIES = frozenset(

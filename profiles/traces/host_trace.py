@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from profiles.traces.event_tree import cut_to_us
 from profiles.traces.host_calls import HostCall, is_node, thread_calls
+from profiles.traces.loader_iterators import find_iterators
 from profiles.traces.trace_events import DEVICE_WORK, OPERATOR, TraceEvent, is_profiler_step
 from profiles.traces.training_threads import backward_threads, main_thread
 from rmixer.operators.lanes import COMMUNICATION
@@ -40,6 +41,8 @@ def read_host_trace(events: Sequence[TraceEvent]) -> HostTrace:
             work[event.correlation].append(event)
     cut_off = cut_to_us([e for e in events if e.category not in DEVICE_WORK])
     by_thread = {thread: thread_calls(found, work, cut_off) for thread, found in hosts.items()}
+    for thread, found in hosts.items():
+        find_iterators(by_thread[thread], found)
     marked = {event.thread for event in events if is_profiler_step(event)}
     nodes = {thread: {e.sequence for e in found if is_node(e)} for thread, found in hosts.items()}
     main = main_thread(by_thread, nodes, marked)
