@@ -90,16 +90,21 @@ def tie(calls: Sequence[HostCall], main: str) -> None:
     to start with it. What lies between the first and the last of them on the ``main`` thread is
     forward, too; before and after nothing tells. Inside an optimizer, which calls both passes
     where it was given a closure, that is so up to the next backward pass. Autograd counts the
-    operators of each thread apart: where several threads had a forward pass, the numbers of most
-    nodes are the main one's.
+    operators of each thread apart: where several threads had a forward pass (that of a checkpoint
+    within the backward pass is of the thread that runs this), the first node is the main one's.
     """
-    wanted = _numbers_of_main(calls)
+    own = {
+        index: call
+        for index, call in enumerate(calls)
+        if call.phase not in ("backward", "input") and call.thread == main
+    }
+    nodes = _nodes_of_main(calls, {n for call in own.values() for n in call.sequence})
+    wanted = {call.node for call in nodes}
     recorded: dict[int, int] = {}
-    for index, call in enumerate(calls):
-        if call.phase not in ("backward", "input") and call.thread == main:
-            recorded.update((number, index) for number in call.sequence & wanted)
-    for call in calls:
-        if call.phase == "backward" and call.node in recorded:
+    for index, call in own.items():
+        recorded.update((number, index) for number in call.sequence & wanted)
+    for call in nodes:
+        if call.node in recorded:
             call.forward = calls[recorded[call.node]]
             call.forward.recorded = True
             call.module = call.forward.module
@@ -128,9 +133,9 @@ def _leave_optimizers(calls: Sequence[HostCall], forward: Set[int], main: str) -
             between.append(call)
 
 
-def _numbers_of_main(calls: Iterable[HostCall]) -> set[int]:
-    numbers: dict[int, set[int]] = defaultdict(set)
-    for call in calls:
-        if call.phase == "backward" and call.node >= 0:
-            numbers[call.forward_thread].add(call.node)
-    return max(numbers.values(), key=len, default=set())
+def _nodes_of_main(calls: Iterable[HostCall], numbers: Set[int]) -> list[HostCall]:
+    """The operators in nodes of the main thread's operators, which have these ``numbers``."""
+    nodes = [call for call in calls if call.phase == "backward" and call.node >= 0]
+    threads = (call.forward_thread for call in nodes if call.node in numbers)
+    thread = next(threads, None)
+    return [call for call in nodes if call.forward_thread == thread]
