@@ -50,7 +50,8 @@ class HostCall:
     whose number that is; ``communicates`` says that it is communication, by its name or by that of
     an event around it; ``outside_nodes`` that a thread which runs autograd's nodes for another one
     called it outside of them;
-    ``sequence`` are the numbers recorded inside it, and of custom functions around it;
+    ``functions`` are the numbers of custom functions around it, and ``sequence`` those and the ones
+    recorded inside it;
     ``launches`` are in order, waits among them; ``work`` has what the device did for it without a
     known launch; ``waited_ns`` is how long the host waited for the device since the operator
     before. ``forward`` is a backward operator's forward one, and ``recorded`` says that it is that
@@ -68,6 +69,7 @@ class HostCall:
     forward_thread: int = 0
     communicates: bool = False
     outside_nodes: bool = False
+    functions: frozenset[int] = frozenset()
     sequence: frozenset[int] = frozenset()
     launches: tuple[Launch, ...] = ()
     work: tuple[TraceEvent, ...] = ()
@@ -208,6 +210,7 @@ def _call(node: Node, around: _Around, work: Mapping[int, Sequence[TraceEvent]])
         node=around.node,
         forward_thread=around.forward_thread,
         communicates=around.communicates or is_communication(name),
+        functions=around.functions,
         sequence=around.functions
         | {n.event.sequence for n in node.below() if n.event.sequence >= 0},
         launches=launches,

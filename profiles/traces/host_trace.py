@@ -87,11 +87,12 @@ def tie(calls: Sequence[HostCall], main: str) -> None:
     one its forward operator and the module of that.
 
     A forward operator is one whose sequence number a backward node of this step bears: the last
-    to start with it. What lies between the first and the last of them on the ``main`` thread is
-    forward, too; before and after nothing tells. Inside an optimizer, which calls both passes
-    where it was given a closure, that is so up to the next backward pass. Autograd counts the
-    operators of each thread apart: where several threads had a forward pass (that of a checkpoint
-    within the backward pass is of the thread that runs this), the first node is the main one's.
+    to start with it; so are all within a custom function that does. What lies between the first and
+    the last of them on the ``main`` thread is forward, too; before and after nothing tells. Inside
+    an optimizer, which calls both passes where it was given a closure, that is so up to the next
+    backward pass. Autograd counts the operators of each thread apart: where several threads had a
+    forward pass (that of a checkpoint within the backward pass is of the thread that runs this),
+    the first node is the main one's.
     """
     own = {
         index: call
@@ -108,8 +109,9 @@ def tie(calls: Sequence[HostCall], main: str) -> None:
             call.forward = calls[recorded[call.node]]
             call.forward.recorded = True
             call.module = call.forward.module
-    found = recorded.values()
-    _leave_optimizers(calls, set(found), main)
+    functions = {index for index, call in own.items() if call.functions & wanted}
+    found = {*recorded.values(), *functions}
+    _leave_optimizers(calls, found, main)
     for index in range(min(found), max(found) + 1) if found else ():
         if calls[index].phase is None and calls[index].thread == main:
             calls[index].phase = "forward"
