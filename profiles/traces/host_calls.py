@@ -47,9 +47,9 @@ class Launch:
 class HostCall:
     """One operator. ``phase`` is None as long as nothing tells it; ``in_node`` says that it lies in
     a node of autograd, ``node`` is the sequence number of that and ``forward_thread`` the thread
-    whose number that is; ``communicates`` says that it is communication, by its name or by that of
-    an event around it; ``outside_nodes`` that a thread which runs autograd's nodes for another one
-    called it outside of them;
+    whose number that is, ``outermost`` the outermost numbered node around it; ``communicates`` says
+    that it is communication, by its name or by that of an event around it; ``outside_nodes`` that a
+    thread which runs autograd's nodes for another one called it outside of them;
     ``functions`` are the numbers of custom functions around it, and ``sequence`` those and the ones
     recorded inside it;
     ``launches`` are in order, waits among them; ``work`` has what the device did for it without a
@@ -67,6 +67,7 @@ class HostCall:
     in_node: bool = False
     node: int = -1
     forward_thread: int = 0
+    outermost: TraceEvent | None = None
     communicates: bool = False
     outside_nodes: bool = False
     functions: frozenset[int] = frozenset()
@@ -88,6 +89,7 @@ class _Around:
     in_node: bool = False
     node: int = -1
     forward_thread: int = 0
+    outermost: TraceEvent | None = None
     communicates: bool = False
     functions: frozenset[int] = frozenset()
 
@@ -180,6 +182,7 @@ def _inner(event: TraceEvent, around: _Around) -> _Around:
         inner = replace(around, phase="backward", in_node=True)
         if event.sequence < 0:
             return inner
+        inner = replace(inner, outermost=around.outermost or event)
         return replace(inner, node=event.sequence, forward_thread=event.forward_thread)
     if event.category in (ANNOTATION, OPERATOR):
         for start, phase in _PHASES.items():
@@ -209,6 +212,7 @@ def _call(node: Node, around: _Around, work: Mapping[int, Sequence[TraceEvent]])
         in_node=around.in_node,
         node=around.node,
         forward_thread=around.forward_thread,
+        outermost=around.outermost,
         communicates=around.communicates or is_communication(name),
         functions=around.functions,
         sequence=around.functions

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
@@ -10,7 +11,7 @@ from profiles.traces.event_tree import cut_to_us
 from profiles.traces.host_calls import HostCall, is_node, thread_calls
 from profiles.traces.loader_iterators import find_iterators
 from profiles.traces.trace_events import DEVICE_WORK, OPERATOR, TraceEvent, is_profiler_step
-from profiles.traces.training_threads import backward_threads, main_thread
+from profiles.traces.training_threads import backward_threads, main_thread, of_others
 from rmixer.operators.lanes import COMMUNICATION
 
 
@@ -46,17 +47,21 @@ def read_host_trace(events: Sequence[TraceEvent]) -> HostTrace:
     marked = {event.thread for event in events if is_profiler_step(event)}
     nodes = {thread: {e.sequence for e in found if is_node(e)} for thread, found in hosts.items()}
     main = main_thread(by_thread, nodes, marked)
-    training = {main, *backward_threads(by_thread, nodes, main)}
-    for thread in training - {main}:
+    shared = backward_threads(by_thread, nodes, main)
+    for thread in shared:
         for call in by_thread[thread]:
             call.outside_nodes = not call.in_node
-    calls, others = _by_time(by_thread, training), _by_time(by_thread, by_thread.keys() - training)
+    of_other = {id(call) for call in of_others(by_thread, main, shared)}
+    every = _by_time(by_thread)
+    training = {main, *shared}
+    calls = [call for call in every if call.thread in training and id(call) not in of_other]
+    others = [call for call in every if call.thread not in training or id(call) in of_other]
     unclaimed = _claim(calls, [e for e in events if e.category in DEVICE_WORK])
     return HostTrace(tuple(calls), main, tuple(others), tuple(unclaimed))
 
 
-def _by_time(by_thread: Mapping[str, Sequence[HostCall]], threads: Set[str]) -> list[HostCall]:
-    calls = (call for thread in threads for call in by_thread.get(thread, ()))
+def _by_time(by_thread: Mapping[str, Sequence[HostCall]]) -> list[HostCall]:
+    calls = itertools.chain.from_iterable(by_thread.values())
     return sorted(calls, key=lambda call: (call.start_ns, call.end_ns))
 
 

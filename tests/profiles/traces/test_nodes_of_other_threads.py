@@ -6,9 +6,15 @@ from pathlib import Path
 
 import pytest
 from gpu_trace import SECOND, Event, event, write_trace
-from plain_steps import in_steps, node, recorded
+from plain_steps import EVALUATE, in_steps, node, recorded, training
 
 from profiles.traces.imported import import_trace
+
+TRAINED = [
+    ("aten::addmm", "forward", 20.0),
+    ("aten::mm", "backward", 20.0),
+    ("aten::add_", "optimizer", 15.0),
+]
 
 
 def inside(name: str, start: float, end: float) -> Event:
@@ -64,3 +70,35 @@ def test_a_checkpoint_s_second_forward_pass_takes_the_first_none(
         "aten::threshold_backward": -1,
         "aten::mm": -1,
     }
+
+
+@pytest.mark.parametrize("first", [5000, 0])
+def test_two_trainings_share_autograd_s_thread(tmp_path: Path, first: int) -> None:
+    """The other one: addmm 16, bmm 26 in its node and a sum of 4 after it, mul_ 10. Both may count
+    alike."""
+    steps = [
+        [
+            *training(number, SECOND),
+            recorded("aten::addmm", 12.0, 28.0, first + number, 99),
+            *node("BmmBackward0", 90.0, 120.0, first + number, SECOND, 3),
+            inside("aten::bmm", 92.0, 118.0),
+            event(EVALUATE + "torch::autograd::AccumulateGrad", "cpu_op", 121.0, 127.0, SECOND),
+            inside("aten::sum", 122.0, 126.0),
+            event("Optimizer.step#SGD.step", "user_annotation", 125.0, 140.0, 99),
+            event("aten::mul_", "cpu_op", 128.0, 138.0, 99),
+        ]
+        for number in range(4)
+    ]
+    found = import_trace(write_trace(tmp_path / "t.json", in_steps(steps)), "t")
+    assert [(row.operator, row.phase, row.mean_us) for row in found.operators] == TRAINED
+    assert (found.other_operators, found.other_us) == (16, 16 + 26 + 4 + 10)
+
+
+def test_two_processes_in_a_trace(tmp_path: Path) -> None:
+    """Threads of the second one have the numbers of the first one's."""
+    both = []
+    for each in in_steps([training(number, SECOND) for number in range(4)]):
+        both += [each] if "ProfilerStep" in each["name"] else [each, {**each, "pid": 20}]
+    found = import_trace(write_trace(tmp_path / "t.json", both), "t")
+    assert [(row.operator, row.phase, row.mean_us) for row in found.operators] == TRAINED
+    assert (found.other_operators, found.other_us) == (12, 20 + 20 + 15)
