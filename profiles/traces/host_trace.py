@@ -56,7 +56,7 @@ def read_host_trace(events: Sequence[TraceEvent]) -> HostTrace:
     training = {main, *shared}
     calls = [call for call in every if call.thread in training and id(call) not in of_other]
     others = [call for call in every if call.thread not in training or id(call) in of_other]
-    unclaimed = _claim(calls, [e for e in events if e.category in DEVICE_WORK])
+    unclaimed = _claim(calls, others, [e for e in events if e.category in DEVICE_WORK])
     return HostTrace(tuple(calls), main, tuple(others), tuple(unclaimed))
 
 
@@ -65,13 +65,14 @@ def _by_time(by_thread: Mapping[str, Sequence[HostCall]]) -> list[HostCall]:
     return sorted(calls, key=lambda call: (call.start_ns, call.end_ns))
 
 
-def _claim(calls: Iterable[HostCall], done: Sequence[TraceEvent]) -> list[TraceEvent]:
-    """Give work whose launch was not recorded to the operator of its external id; the rest is
-    returned."""
-    launched: set[int] = set()
+def _claim(
+    calls: Sequence[HostCall], others: Iterable[HostCall], done: Sequence[TraceEvent]
+) -> list[TraceEvent]:
+    """Give work whose launch was not recorded to the operator of its external id; the rest, that of
+    ``others`` among it, is returned."""
+    launched, elsewhere = _launched(calls), _launched(others)
     by_external: dict[int, HostCall] = {}
     for call in calls:
-        launched.update(id(event) for launch in call.launches for event in launch.work)
         for node in call.tree.below():
             if node.event.category == OPERATOR and node.event.external >= 0:
                 by_external[node.event.external] = call
@@ -79,12 +80,16 @@ def _claim(calls: Iterable[HostCall], done: Sequence[TraceEvent]) -> list[TraceE
     for event in done:
         if id(event) in launched:
             continue
-        owner = by_external.get(event.external)
+        owner = None if id(event) in elsewhere else by_external.get(event.external)
         if owner is None:
             unclaimed.append(event)
         else:
             owner.work += (event,)
     return unclaimed
+
+
+def _launched(calls: Iterable[HostCall]) -> set[int]:
+    return {id(event) for call in calls for launch in call.launches for event in launch.work}
 
 
 def tie(calls: Sequence[HostCall], main: str) -> None:

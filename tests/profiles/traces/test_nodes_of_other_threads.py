@@ -102,3 +102,27 @@ def test_two_processes_in_a_trace(tmp_path: Path) -> None:
     found = import_trace(write_trace(tmp_path / "t.json", both), "t")
     assert [(row.operator, row.phase, row.mean_us) for row in found.operators] == TRAINED
     assert (found.other_operators, found.other_us) == (12, 20 + 20 + 15)
+
+
+def test_a_kernel_is_of_the_thread_that_launched_it_whatever_its_external_id(
+    tmp_path: Path,
+) -> None:
+    """That is the addmm's, and so is a kernel of 40 us with it whose launch is not known."""
+    steps = []
+    for number in range(4):
+        step = training(number)
+        ours = {"External id": 50 + number}
+        step[0] = {**step[0], "args": {**step[0]["args"], **ours}}
+        step += [
+            event("cudaLaunchKernel", "cuda_runtime", 12.0, 14.0, correlation=1),
+            event("gemm", "kernel", 20.0, 120.0, correlation=1),
+            event("unseen", "kernel", 130.0, 170.0, correlation=9, **ours),
+            event("aten::conv2d", "cpu_op", 39.0, 44.0, 99),
+            event("cudaLaunchKernel", "cuda_runtime", 40.0, 42.0, 99, correlation=2),
+            event("other", "kernel", 180.0, 200.0, correlation=2, **ours),
+        ]
+        steps.append(step)
+    found = import_trace(write_trace(tmp_path / "t.json", in_steps(steps)), "t")
+    addmm = found.operators[0]
+    assert (addmm.operator, addmm.lane, addmm.mean_us) == ("aten::addmm", "gpu", 100 + 40)
+    assert (found.unclaimed_us, found.left_out) == (20, {"other": 20})
