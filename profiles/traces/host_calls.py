@@ -154,7 +154,8 @@ def reads_values(call: HostCall) -> bool:
     """Whether it reads what was computed, as for a line of a log: that is no part of training."""
     work = [*(event for launch in call.launches for event in launch.work), *call.work]
     to_host = any(_TO_HOST in event.name for event in work)
-    return call.name in _READS or (call.name in _COPIES and to_host)
+    before = call.phase is None and call.name == "aten::detach"
+    return before or call.name in _READS or (call.name in _COPIES and to_host)
 
 
 def _may_be_one(event: TraceEvent) -> bool:

@@ -28,6 +28,35 @@ def test_on_the_host(tmp_path: Path, name: str, begin: float, marks: bool) -> No
     assert found.closure == {"cpu": pytest.approx(0)}
 
 
+@pytest.mark.parametrize("begin", [50.0, 215.0, 261.0])
+def test_a_loss_that_is_cut_off_first(tmp_path: Path, begin: float) -> None:
+    """``loss.detach().item()`` in every second step."""
+    read = [
+        event("aten::detach", "cpu_op", begin, begin + 2.0),
+        event("aten::item", "cpu_op", begin + 3.0, begin + 7.0),
+    ]
+    found = import_trace(write_steps(tmp_path / "t.json", *[[], read] * 4), "t")
+    assert found.steps_used == 8
+    means = {row.operator: row.mean_us for row in found.operators}
+    assert (means["aten::detach"], means["aten::item"]) == (1, 2)
+
+
+@pytest.mark.parametrize("name", ["aten::to", "aten::copy_", "aten::_to_copy"])
+@pytest.mark.parametrize("begin", [45.0, 215.0, 265.0])
+def test_a_copy_to_the_host(tmp_path: Path, name: str, begin: float) -> None:
+    """4 us on the link in one of four steps, between the passes and after them."""
+    copy = [
+        event(name, "cpu_op", begin, begin + 8.0),
+        event("cudaMemcpyAsync", "cuda_runtime", begin + 1.0, begin + 7.0, correlation=1),
+        event("Memcpy DtoH (Device -> Pageable)", "gpu_memcpy", begin + 2.0, begin + 6.0,
+              correlation=1),
+    ]  # fmt: skip
+    found = import_trace(write_steps(tmp_path / "t.json", [], copy, [], []), "t")
+    assert found.steps_used == 4
+    (row,) = [row for row in found.operators if row.lane == "link"]
+    assert (row.operator, row.mean_us) == (name, 1)
+
+
 @pytest.mark.parametrize("name", ["aten::item", "aten::to", "aten::copy_"])
 def test_on_a_gpu_that_is_behind(tmp_path: Path, name: str) -> None:
     """Two steps of 300 us give the device 600 us of work each, the third takes 1230 us, of which it
