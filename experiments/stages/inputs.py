@@ -14,7 +14,7 @@ from profiles.memory.job_checks import check_samples
 from profiles.profiler.door import check_machine_can
 from profiles.stored.provenance import report_provenance
 from profiles.stored.store import Store
-from profiles.traces.left_out import warnings_of
+from profiles.traces.import_warnings import warnings_of
 from rmixer.errors import InputError
 from rmixer.hardware.machine import Machine
 from rmixer.imported.imported_store import find_imported

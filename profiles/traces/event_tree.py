@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+import itertools
+from collections import Counter
+from collections.abc import Hashable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 
 from profiles.traces.communication import may_go_on
-from profiles.traces.trace_events import PYTHON, TraceEvent
+from profiles.traces.trace_events import DRIVER_CALLS, OPERATOR, PYTHON, TraceEvent
 
 MODULE = "nn.Module: "
 """How the events of Python begin that are calls of modules. All others are left out."""
+_US = 1_000
+_ENGINE = "autograd::engine"
 
 
 @dataclass
@@ -28,22 +32,130 @@ class Node:
             yield from child.below()
 
 
-def event_trees(events: Iterable[TraceEvent]) -> list[Node]:
+def cut_to_us(events: Sequence[TraceEvent]) -> bool:
+    """Whether most times are whole microseconds: older profilers cut off the rest."""
+    whole = sum(e.start_ns % _US == 0 and e.duration_ns % _US == 0 for e in events)
+    return 2 * whole > len(events)
+
+
+def event_trees(events: Iterable[TraceEvent], cut_off: bool = False) -> list[Node]:
     """Events as trees, by time; of those that begin together the longest is outside. What may go
     on by itself lies around nothing that ends later, and inside what ends earlier around
-    nothing."""
-    kept = (e for e in events if e.category != PYTHON or e.name.startswith(MODULE))
-    top: list[Node] = []
-    around: list[Node] = []
-    for event in sorted(kept, key=lambda event: (event.start_ns, -event.duration_ns)):
-        node = Node(event)
-        while around and (around[-1].event.end_ns <= event.start_ns or _goes_on(around[-1], node)):
-            around.pop()
-        (around[-1].children if around else top).append(node)
-        node.goes_on = bool(around) and may_go_on(event.name) and _ends_later(node, around[-1])
-        if not node.goes_on:
-            around.append(node)
+    nothing.
+
+    ``cut_off`` says that times are whole microseconds. What begins when an event is over may then
+    have begun inside it: it did unless one of the same name more often clearly comes after such an
+    event than inside it, after the same others.
+    """
+    kept = [e for e in events if e.category != PYTHON or e.name.startswith(MODULE)]
+    kept.sort(key=_begins_cut_off if cut_off else _begins)
+    top = _trees(kept, None)
+    if cut_off:
+        top = _trees(kept, _Clear(top))
+        for node in top:
+            _lengthen(node)
     return top
+
+
+def _begins(event: TraceEvent) -> tuple[int, int]:
+    return event.start_ns, -event.duration_ns
+
+
+def _begins_cut_off(event: TraceEvent) -> tuple[int, int, int, int]:
+    """The profiler numbers operators as they begin, and a call of the driver has the number of its
+    operator. Of those without one, and of equal times, autograd's events are outside."""
+    rank = 0 if event.name.startswith(_ENGINE) else 2 if "::" in event.name else 1
+    rank = 3 if event.category in DRIVER_CALLS else rank
+    return event.start_ns, event.external, -event.duration_ns, rank
+
+
+def _trees(events: Iterable[TraceEvent], clear: _Clear | None) -> list[Node]:
+    """The trees of sorted ``events``."""
+    top: list[Node] = []
+    around: list[tuple[Node, int]] = []
+    for event in events:
+        node = Node(event)
+        while around:
+            outer, history = around[-1]
+            over = outer.event.end_ns <= event.start_ns and not (
+                clear and clear.is_inside(event, outer.event, history)
+            )
+            if not (over or _goes_on(outer, node)):
+                break
+            around.pop()
+        if around:
+            outer, history = around[-1]
+            outer.children.append(node)
+            around[-1] = (outer, _history(history, event))
+            node.goes_on = may_go_on(event.name) and _ends_later(node, outer)
+        else:
+            top.append(node)
+        if not node.goes_on:
+            around.append((node, _history(0, event)))
+    return top
+
+
+def _history(before: int, event: TraceEvent) -> int:
+    """What began in an event so far: its own name, and those of what lies inside it."""
+    return hash((before, event.name))
+
+
+class _Clear:
+    """What the trees by time alone clearly say of operators: what lies inside them, and what comes
+    after them, by their history and, where that tells nothing, by their names."""
+
+    def __init__(self, trees: Sequence[Node]) -> None:
+        # Where a child ends after its parent not their ends were cut off, but how long they lasted.
+        self._rounded_ns = _US if any(map(_has_late, trees)) else 0
+        self._inside: Counter[Hashable] = Counter()
+        self._after: Counter[Hashable] = Counter()
+        self._look(trees)
+
+    def is_inside(self, event: TraceEvent, outer: TraceEvent, history: int) -> bool:
+        """Whether ``event``, which begins when ``outer`` is over, lies inside it."""
+        if not self._may_be(event, outer):
+            return False
+        for key in (_history(history, event), (outer.name, event.name)):
+            if self._inside[key] or self._after[key]:
+                return self._inside[key] > self._after[key]
+        return not self._rounded_ns
+
+    def _may_be(self, event: TraceEvent, outer: TraceEvent) -> bool:
+        last_ns = outer.end_ns + self._rounded_ns
+        return outer.category == OPERATOR and event.start_ns <= last_ns and event.end_ns <= last_ns
+
+    def _look(self, nodes: Sequence[Node]) -> None:
+        histories = []
+        for node in nodes:
+            outer, history = node.event, _history(0, node.event)
+            for child in node.children:
+                history = _history(history, child.event)
+                self._inside[history] += 1
+                self._inside[outer.name, child.event.name] += 1
+            histories.append(history)
+            self._look(node.children)
+        for (node, later), history in zip(itertools.pairwise(nodes), histories, strict=False):
+            if later.event.start_ns > node.event.end_ns + self._rounded_ns:
+                self._after[_history(history, later.event)] += 1
+                self._after[node.event.name, later.event.name] += 1
+
+
+def _has_late(node: Node) -> bool:
+    """Whether something lies halfway inside an operator."""
+    return any(
+        _has_late(child)
+        or (_ends_later(child, node) and not child.goes_on and node.event.category == OPERATOR)
+        for child in node.children
+    )
+
+
+def _lengthen(node: Node) -> int:
+    """Make ``node`` and all below it last as long as what lies inside them: when it ends."""
+    event = node.event
+    end_ns = max([event.end_ns, *(_lengthen(c) for c in node.children if not c.goes_on)])
+    if end_ns > event.end_ns:
+        node.event = replace(event, duration_ns=end_ns - event.start_ns)
+    return end_ns
 
 
 def _goes_on(node: Node, later: Node) -> bool:

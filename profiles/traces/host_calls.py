@@ -22,13 +22,17 @@ _NAMESPACE = re.compile(r"[A-Za-z_]\w*::")
 _AUTOGRAD = ("autograd::", "torch::autograd::")
 _ENGINE = "autograd::engine"
 _BACKWARD_NODE = re.compile(r"\w+Backward\d*")
-_PHASES = {"Optimizer.": "optimizer", "enumerate(DataLoader)": "input"}
+LOADER = "enumerate(DataLoader)"
+_PHASES = {"Optimizer.": "optimizer", LOADER: "input"}
 """Annotations that PyTorch makes by itself, by how they begin."""
 SYNCHRONIZE = "Synchronize"
 _COPIES = frozenset(
     f"aten::{name}"
     for name in ("to", "_to_copy", "copy_", "pin_memory", "_pin_memory", "is_pinned")
 )
+
+_READS = frozenset(f"aten::{name}" for name in ("item", "_local_scalar_dense", "is_nonzero"))
+_TO_HOST = "DtoH"
 
 
 @dataclass(frozen=True)
@@ -43,10 +47,11 @@ class Launch:
 class HostCall:
     """One operator. ``phase`` is None as long as nothing tells it; ``in_node`` says that it lies in
     a node of autograd, ``node`` is the sequence number of that and ``forward_thread`` the thread
-    whose number that is; ``communicates`` says that it is communication, by its name or by that of
-    an event around it; ``outside_nodes`` that a thread which runs autograd's nodes for another one
-    called it outside of them;
-    ``sequence`` are the numbers recorded inside it, and of custom functions around it;
+    whose number that is, ``outermost`` the outermost numbered node around it; ``communicates`` says
+    that it is communication, by its name or by that of an event around it; ``outside_nodes`` that a
+    thread which runs autograd's nodes for another one called it outside of them;
+    ``functions`` are the numbers of custom functions around it, and ``sequence`` those and the ones
+    recorded inside it;
     ``launches`` are in order, waits among them; ``work`` has what the device did for it without a
     known launch; ``waited_ns`` is how long the host waited for the device since the operator
     before. ``forward`` is a backward operator's forward one, and ``recorded`` says that it is that
@@ -62,8 +67,10 @@ class HostCall:
     in_node: bool = False
     node: int = -1
     forward_thread: int = 0
+    outermost: TraceEvent | None = None
     communicates: bool = False
     outside_nodes: bool = False
+    functions: frozenset[int] = frozenset()
     sequence: frozenset[int] = frozenset()
     launches: tuple[Launch, ...] = ()
     work: tuple[TraceEvent, ...] = ()
@@ -82,18 +89,19 @@ class _Around:
     in_node: bool = False
     node: int = -1
     forward_thread: int = 0
+    outermost: TraceEvent | None = None
     communicates: bool = False
     functions: frozenset[int] = frozenset()
 
 
 def thread_calls(
-    events: Iterable[TraceEvent], work: Mapping[int, Sequence[TraceEvent]]
+    events: Iterable[TraceEvent], work: Mapping[int, Sequence[TraceEvent]], cut_off: bool = False
 ) -> list[HostCall]:
     """The operators of one host thread, whose ``events`` these are; ``work`` is what devices did,
-    by correlation."""
+    by correlation. ``cut_off`` says that all times are whole microseconds."""
     calls: list[HostCall] = []
     pending = 0
-    for call, waited_ns in _walk(event_trees(events), _Around(), work):
+    for call, waited_ns in _walk(event_trees(events, cut_off), _Around(), work):
         pending += waited_ns
         if call is not None:
             calls.append(replace(call, waited_ns=pending))
@@ -142,6 +150,14 @@ def brings_input(call: HostCall) -> bool:
     return call.phase == "input" or (unknown and call.name in _COPIES)
 
 
+def reads_values(call: HostCall) -> bool:
+    """Whether it reads what was computed, as for a line of a log: that is no part of training."""
+    work = [*(event for launch in call.launches for event in launch.work), *call.work]
+    to_host = any(_TO_HOST in event.name for event in work)
+    before = call.phase is None and call.name == "aten::detach"
+    return before or call.name in _READS or (call.name in _COPIES and to_host)
+
+
 def _may_be_one(event: TraceEvent) -> bool:
     """Whether it is an operator if there is none inside it."""
     bookkeeping = event.name.startswith((*_AUTOGRAD, *_PHASES)) or "#" in event.name
@@ -167,6 +183,7 @@ def _inner(event: TraceEvent, around: _Around) -> _Around:
         inner = replace(around, phase="backward", in_node=True)
         if event.sequence < 0:
             return inner
+        inner = replace(inner, outermost=around.outermost or event)
         return replace(inner, node=event.sequence, forward_thread=event.forward_thread)
     if event.category in (ANNOTATION, OPERATOR):
         for start, phase in _PHASES.items():
@@ -196,7 +213,9 @@ def _call(node: Node, around: _Around, work: Mapping[int, Sequence[TraceEvent]])
         in_node=around.in_node,
         node=around.node,
         forward_thread=around.forward_thread,
+        outermost=around.outermost,
         communicates=around.communicates or is_communication(name),
+        functions=around.functions,
         sequence=around.functions
         | {n.event.sequence for n in node.below() if n.event.sequence >= 0},
         launches=launches,

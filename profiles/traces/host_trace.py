@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import itertools
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
 
+from profiles.traces.event_tree import cut_to_us
 from profiles.traces.host_calls import HostCall, is_node, thread_calls
+from profiles.traces.loader_iterators import find_iterators
 from profiles.traces.trace_events import DEVICE_WORK, OPERATOR, TraceEvent, is_profiler_step
-from profiles.traces.training_threads import backward_threads, main_thread
+from profiles.traces.training_threads import backward_threads, main_thread, of_others
 from rmixer.operators.lanes import COMMUNICATION
 
 
@@ -37,31 +40,39 @@ def read_host_trace(events: Sequence[TraceEvent]) -> HostTrace:
             hosts[event.thread].append(event)
         elif event.correlation > 0:
             work[event.correlation].append(event)
-    by_thread = {thread: thread_calls(found, work) for thread, found in hosts.items()}
+    cut_off = cut_to_us([e for e in events if e.category not in DEVICE_WORK])
+    by_thread = {thread: thread_calls(found, work, cut_off) for thread, found in hosts.items()}
+    for thread, found in hosts.items():
+        find_iterators(by_thread[thread], found)
     marked = {event.thread for event in events if is_profiler_step(event)}
     nodes = {thread: {e.sequence for e in found if is_node(e)} for thread, found in hosts.items()}
     main = main_thread(by_thread, nodes, marked)
-    training = {main, *backward_threads(by_thread, nodes, main)}
-    for thread in training - {main}:
+    shared = backward_threads(by_thread, nodes, main)
+    for thread in shared:
         for call in by_thread[thread]:
             call.outside_nodes = not call.in_node
-    calls, others = _by_time(by_thread, training), _by_time(by_thread, by_thread.keys() - training)
-    unclaimed = _claim(calls, [e for e in events if e.category in DEVICE_WORK])
+    of_other = {id(call) for call in of_others(by_thread, main, shared)}
+    every = _by_time(by_thread)
+    training = {main, *shared}
+    calls = [call for call in every if call.thread in training and id(call) not in of_other]
+    others = [call for call in every if call.thread not in training or id(call) in of_other]
+    unclaimed = _claim(calls, others, [e for e in events if e.category in DEVICE_WORK])
     return HostTrace(tuple(calls), main, tuple(others), tuple(unclaimed))
 
 
-def _by_time(by_thread: Mapping[str, Sequence[HostCall]], threads: Set[str]) -> list[HostCall]:
-    calls = (call for thread in threads for call in by_thread.get(thread, ()))
+def _by_time(by_thread: Mapping[str, Sequence[HostCall]]) -> list[HostCall]:
+    calls = itertools.chain.from_iterable(by_thread.values())
     return sorted(calls, key=lambda call: (call.start_ns, call.end_ns))
 
 
-def _claim(calls: Iterable[HostCall], done: Sequence[TraceEvent]) -> list[TraceEvent]:
-    """Give work whose launch was not recorded to the operator of its external id; the rest is
-    returned."""
-    launched: set[int] = set()
+def _claim(
+    calls: Sequence[HostCall], others: Iterable[HostCall], done: Sequence[TraceEvent]
+) -> list[TraceEvent]:
+    """Give work whose launch was not recorded to the operator of its external id; the rest, that of
+    ``others`` among it, is returned."""
+    launched, elsewhere = _launched(calls), _launched(others)
     by_external: dict[int, HostCall] = {}
     for call in calls:
-        launched.update(id(event) for launch in call.launches for event in launch.work)
         for node in call.tree.below():
             if node.event.category == OPERATOR and node.event.external >= 0:
                 by_external[node.event.external] = call
@@ -69,7 +80,7 @@ def _claim(calls: Iterable[HostCall], done: Sequence[TraceEvent]) -> list[TraceE
     for event in done:
         if id(event) in launched:
             continue
-        owner = by_external.get(event.external)
+        owner = None if id(event) in elsewhere else by_external.get(event.external)
         if owner is None:
             unclaimed.append(event)
         else:
@@ -77,29 +88,40 @@ def _claim(calls: Iterable[HostCall], done: Sequence[TraceEvent]) -> list[TraceE
     return unclaimed
 
 
+def _launched(calls: Iterable[HostCall]) -> set[int]:
+    return {id(event) for call in calls for launch in call.launches for event in launch.work}
+
+
 def tie(calls: Sequence[HostCall], main: str) -> None:
     """Give the operators of one step the phases that follow from each other, and each backward
     one its forward operator and the module of that.
 
     A forward operator is one whose sequence number a backward node of this step bears: the last
-    to start with it. What lies between the first and the last of them on the ``main`` thread is
-    forward, too; before and after nothing tells. Inside an optimizer, which calls both passes
-    where it was given a closure, that is so up to the next backward pass. Autograd counts the
-    operators of each thread apart: where several threads had a forward pass, the numbers of most
-    nodes are the main one's.
+    to start with it; so are all within a custom function that does. What lies between the first and
+    the last of them on the ``main`` thread is forward, too; before and after nothing tells. Inside
+    an optimizer, which calls both passes where it was given a closure, that is so up to the next
+    backward pass. Autograd counts the operators of each thread apart: where several threads had a
+    forward pass (that of a checkpoint within the backward pass is of the thread that runs this),
+    the first node is the main one's.
     """
-    wanted = _numbers_of_main(calls)
+    own = {
+        index: call
+        for index, call in enumerate(calls)
+        if call.phase not in ("backward", "input") and call.thread == main
+    }
+    nodes = _nodes_of_main(calls, {n for call in own.values() for n in call.sequence})
+    wanted = {call.node for call in nodes}
     recorded: dict[int, int] = {}
-    for index, call in enumerate(calls):
-        if call.phase not in ("backward", "input") and call.thread == main:
-            recorded.update((number, index) for number in call.sequence & wanted)
-    for call in calls:
-        if call.phase == "backward" and call.node in recorded:
+    for index, call in own.items():
+        recorded.update((number, index) for number in call.sequence & wanted)
+    for call in nodes:
+        if call.node in recorded:
             call.forward = calls[recorded[call.node]]
             call.forward.recorded = True
             call.module = call.forward.module
-    found = recorded.values()
-    _leave_optimizers(calls, set(found), main)
+    functions = {index for index, call in own.items() if call.functions & wanted}
+    found = {*recorded.values(), *functions}
+    _leave_optimizers(calls, found, main)
     for index in range(min(found), max(found) + 1) if found else ():
         if calls[index].phase is None and calls[index].thread == main:
             calls[index].phase = "forward"
@@ -123,9 +145,9 @@ def _leave_optimizers(calls: Sequence[HostCall], forward: Set[int], main: str) -
             between.append(call)
 
 
-def _numbers_of_main(calls: Iterable[HostCall]) -> set[int]:
-    numbers: dict[int, set[int]] = defaultdict(set)
-    for call in calls:
-        if call.phase == "backward" and call.node >= 0:
-            numbers[call.forward_thread].add(call.node)
-    return max(numbers.values(), key=len, default=set())
+def _nodes_of_main(calls: Iterable[HostCall], numbers: Set[int]) -> list[HostCall]:
+    """The operators in nodes of the main thread's operators, which have these ``numbers``."""
+    nodes = [call for call in calls if call.phase == "backward" and call.node >= 0]
+    threads = (call.forward_thread for call in nodes if call.node in numbers)
+    thread = next(threads, None)
+    return [call for call in nodes if call.forward_thread == thread]

@@ -26,6 +26,8 @@ from rmixer.imported.imported_profile import ImportedOperator, ImportedProfile
 
 Times = NDArray[np.float64]
 _NS_IN_US = 1e3
+_LONG_FIRST = 5.0
+"""Times the median step, beyond which a first one is no step as the others."""
 
 
 def import_trace(
@@ -76,7 +78,7 @@ def _imported(path: Path, name: str, marker: str | None, partial: bool) -> Impor
         device="gpu" if any(row.lane != "cpu" for row in every) else "cpu",
         hardware=trace.hardware,
         driver=trace.driver,
-        steps_told=steps.told + _said_of(others, rows),
+        steps_told=steps.told + _said_of(others, rows) + _said_of_first(used, spans_us),
         steps_found=len(steps.spans),
         steps_used=len(used),
         profiled_mean_us=float(spans_us.mean()),
@@ -125,6 +127,17 @@ def _said_of(others: Sequence[Sequence[LaneRow]], used: Sequence[Sequence[LaneRo
             "what a step is by `--step-marker Optimizer.step#...`"
         )
     return "; as many others ran other operators" if len(others) >= len(used) else ""
+
+
+def _said_of_first(used: Sequence[int], spans_us: Times) -> str:
+    """In words where the first step ran the same operators, but far longer: as it chooses kernels,
+    or makes room."""
+    if used[0] != 0 or len(used) == 1:
+        return ""
+    times = spans_us[0] / np.median(spans_us[1:])
+    if times <= _LONG_FIRST:
+        return ""
+    return f"; the first takes {times:.1f} times as long as the median of the others, and counts"
 
 
 def _check_one_gpu(path: Path, rows: Sequence[LaneRow]) -> None:

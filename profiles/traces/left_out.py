@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from bisect import bisect_right
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -114,17 +114,15 @@ def check_left_out(path: Path, found: LeftOut) -> None:
         raise InputError(path, "traceEvents", held_by_none, allowed)
 
 
-def warnings_of(profile: ImportedProfile) -> list[str]:
-    """In words what is left out of ``profile`` beyond what may be without a word."""
-    found = []
+def left_out_in_words(profile: ImportedProfile) -> Iterator[str]:
+    """What is left out of ``profile`` beyond what may be without a word."""
     if profile.left_out_share > MOST_SILENT:
         work = _device_work(profile.left_out_share, profile.unclaimed_us, profile.left_out)
-        found.append(f"{profile.name}: {work} that no operator of its steps launched is left out")
+        yield f"{work} that no operator of its steps launched is left out"
     share = profile.other_us / profile.profiled_mean_us
     if share > MOST_SILENT:
         time = f"{profile.other_us * _MS:.3f} ms a step ({share:.0%} of it)"
-        found.append(f"{profile.name}: {time} of operators of other threads are left out")
-    return found
+        yield f"{time} of operators of other threads are left out"
 
 
 def _device_work(share: float, time_us: float, names: dict[str, float]) -> str:

@@ -2,8 +2,8 @@
 together.
 
 Steps train alike if they call the same operators on the same lanes, thread by thread, but for what
-varies: the input, copies of it, and what runs outside of autograd's nodes on the threads that run
-these. Of such operators each step may have its own number.
+varies: the input, copies of it, what reads values, and what runs outside of autograd's nodes on
+the threads that run these. Of such operators each step may have its own number.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from profiles.traces.host_calls import HostCall, brings_input
+from profiles.traces.host_calls import HostCall, brings_input, reads_values
 from profiles.traces.lane_rows import LaneRow
 
 Signature: TypeAlias = tuple[tuple[bool, str, str, int], ...]
@@ -100,7 +100,8 @@ def _units(rows: Sequence[LaneRow], main: str) -> Iterator[_Unit]:
         call = of_call[0].call
         on_main = call.thread == main
         copies = all(row.phase in ("input", "copy") for row in of_call)
-        varies = copies or call.outside_nodes or (on_main and not within and brings_input(call))
+        brings = on_main and not within and brings_input(call)
+        varies = copies or brings or call.outside_nodes or reads_values(call)
         yield _Unit(of_call, on_main, varies)
         if call.phase in _PASSES:
             within = True

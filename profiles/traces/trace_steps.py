@@ -8,7 +8,7 @@ from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass
 
 from profiles.traces.chrome_trace import ChromeTrace
-from profiles.traces.host_calls import HostCall, brings_input
+from profiles.traces.host_calls import HostCall, brings_input, reads_values
 from profiles.traces.trace_events import ANNOTATION, OPERATOR, PYTHON, is_profiler_step
 from rmixer.errors import InputError
 
@@ -62,10 +62,13 @@ def _repeated(trace: ChromeTrace, calls: Sequence[HostCall]) -> Steps:
 
     The input's are looked at last, and so are copies of it: those of a data loader with processes
     come as its batches do, whichever step is under way. So do those outside of autograd's nodes on
-    the threads that run these. What repeats without a backward pass or an optimizer that the trace
-    has is less than a step (an optimizer's operators, one a parameter) or none (an evaluation)."""
+    the threads that run these, and what reads values. What repeats without a backward pass or an
+    optimizer that the trace has is less than a step (an optimizer's operators, one a parameter) or
+    none (an evaluation)."""
     places = [
-        place for place, call in enumerate(calls) if not (brings_input(call) or call.outside_nodes)
+        place
+        for place, call in enumerate(calls)
+        if not (brings_input(call) or reads_values(call) or call.outside_nodes)
     ]
     kept = [calls[place] for place in places]
     first, period = repetition([(call.name, call.thread) for call in kept])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence, Set
 
 from profiles.traces.host_calls import HostCall
@@ -34,13 +35,14 @@ def backward_threads(by_thread: Calls, nodes: Nodes, main: str) -> set[str]:
 
     A thread that trains something of its own runs the nodes of its own operators. Where no numbers
     tell whose nodes they are, the one that runs most of them runs those of ``main``, unless
-    ``main`` or a thread that is known to work for it runs some.
+    ``main`` or a thread that is known to work for it runs some. Threads of other processes work for
+    these.
     """
     mains = _recorded(call for call in by_thread.get(main, ()) if not call.in_node)
     found: set[str] = set()
     unclear: dict[str, int] = {}
     for thread, calls in by_thread.items():
-        if thread == main or not nodes[thread]:
+        if thread == main or not nodes[thread] or _process(thread) != _process(main):
             continue
         own = _recorded(call for call in calls if not call.in_node)
         numbers = nodes[thread] - {_NO_NUMBER}
@@ -51,6 +53,61 @@ def backward_threads(by_thread: Calls, nodes: Nodes, main: str) -> set[str]:
     if unclear and not found and not nodes[main]:
         found.add(max(unclear, key=unclear.__getitem__))
     return found
+
+
+def of_others(by_thread: Calls, main: str, shared: Set[str]) -> list[HostCall]:
+    """What the ``shared`` threads, which run autograd's nodes for ``main``, run for threads that
+    run none. What has no number goes with the node before it on its thread."""
+    owners = _owners(by_thread, main, shared)
+    found: list[HostCall] = []
+    for thread in shared:
+        owner = main
+        for call in by_thread[thread]:
+            if call.outermost is not None:
+                owner = owners[call.outermost.forward_thread]
+            found += [call] if owner not in {main, *shared} else []
+    return found
+
+
+def _owners(by_thread: Calls, main: str, shared: Set[str]) -> dict[int, str]:
+    """Whose operators the nodes on ``shared`` threads are of, by autograd's own number of that
+    thread: it is the one that had called most of these operators before their nodes began, and of
+    several the last. Each thread has one number, and ``main`` the one that fits it best."""
+    ended = {
+        thread: {
+            number: call.end_ns
+            for call in reversed(calls)
+            if call.in_node == (thread in shared)
+            for number in call.sequence
+        }
+        for thread, calls in by_thread.items()
+        if _process(thread) == _process(main)
+        and (thread in {main, *shared} or not any(call.in_node for call in calls))
+    }
+    begun: dict[int, dict[int, int]] = defaultdict(dict)
+    for thread in shared:
+        for call in by_thread[thread]:
+            if (node := call.outermost) is not None:
+                begun[node.forward_thread].setdefault(node.sequence, node.start_ns)
+
+    def fits(thread: str, number: int) -> tuple[int, int]:
+        of_thread = ended.get(thread, {})
+        since = [at_ns - of_thread[n] for n, at_ns in begun[number].items() if n in of_thread]
+        since = [time_ns for time_ns in since if time_ns >= 0]
+        return len(since), -sum(since)
+
+    owners = dict.fromkeys(begun, main)
+    of_main = max(begun, key=lambda number: fits(main, number), default=0)
+    for number in begun.keys() - {of_main}:
+        owner = max(ended.keys() - {main}, key=lambda thread: (*fits(thread, number), thread))
+        if any(fits(owner, number)):
+            owners[number] = owner
+    return owners
+
+
+def _process(thread: str) -> str:
+    """Of a thread ``process/thread``; empty where all are of one."""
+    return thread.rpartition("/")[0]
 
 
 def _recorded(calls: Iterable[HostCall]) -> set[int]:

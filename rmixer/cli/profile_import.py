@@ -58,8 +58,8 @@ def import_trace_command(
     tell stays unknown; the other options say what you know of it."""
     from dataclasses import replace
 
+    from profiles.traces.import_warnings import warnings_of
     from profiles.traces.imported import import_trace, trace_name
-    from profiles.traces.left_out import warnings_of
     from rmixer.cli.console import report
     from rmixer.imported.imported_store import is_imported, save_imported
 

@@ -6,6 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from gpu_trace import event, write_trace
+from plain_steps import in_steps, node, recorded
 from torch import Tensor, nn
 from torch.profiler import ProfilerActivity, profile, record_function, schedule
 
@@ -91,3 +93,30 @@ def test_so_they_do_in_a_trace(tmp_path: Path) -> None:
     tied = {row.operator: rows[row.forward_index].operator for row in rows if row.forward_index > 0}
     assert tied["aten::sinh"] == tied["aten::atan2"] == "aten::mul"
     assert tied["aten::sin"] == "aten::cos"
+
+
+def test_all_that_it_runs_is_forward_where_it_comes_first(tmp_path: Path) -> None:
+    """As in a step that ``torch.compile`` made, or a checkpoint. What is before it is not, even if
+    it saw the same number."""
+    steps = [
+        [
+            recorded("aten::to", 2.0, 6.0, 2 * number),
+            recorded("CompiledFunction", 8.0, 60.0, 2 * number),
+            *(event("aten::mm", "cpu_op", at, at + 10.0) for at in (10.0, 30.0)),
+            event("aten::add", "cpu_op", 52.0, 55.0),
+            recorded("aten::sum", 62.0, 66.0, 2 * number + 1),
+            *node("SumBackward0", 70.0, 76.0, 2 * number + 1),
+            event("aten::expand", "cpu_op", 72.0, 74.0),
+            *node("CompiledFunctionBackward", 78.0, 98.0, 2 * number),
+            event("aten::bmm", "cpu_op", 80.0, 96.0),
+        ]
+        for number in range(3)
+    ]
+    path = write_trace(tmp_path / "t.json", in_steps(steps))
+    rows = import_trace(path, "custom").operators
+    assert [(row.operator, row.phase) for row in rows] == [
+        ("aten::to", None),
+        *[(f"aten::{name}", "forward") for name in ("mm", "mm", "add", "sum")],
+        *[(f"aten::{name}", "backward") for name in ("expand", "bmm")],
+    ]
+    assert [row.forward_index for row in rows if row.operator == "aten::bmm"] == [3]

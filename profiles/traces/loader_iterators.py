@@ -1,0 +1,36 @@
+"""What a data loader runs as it makes an iterator, before the first batch is asked of that."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Iterable, Sequence
+
+from profiles.traces.host_calls import LOADER, HostCall
+from profiles.traces.trace_events import TraceEvent
+
+_DRAWS = frozenset(("aten::random_", "aten::randperm", "aten::multinomial"))
+_BEGINS = _DRAWS | {"aten::empty"}
+_GOES_ON = frozenset(
+    f"aten::{name}" for name in ("item", "_local_scalar_dense", "resolve_conj", "resolve_neg")
+)
+
+
+def find_iterators(calls: Sequence[HostCall], events: Iterable[TraceEvent]) -> None:
+    """Make input what draws seeds and samples straight before a loader's mark among the ``events``
+    of the thread that ``calls`` are of, in order. A value that is only read there is none."""
+    starts = [call.start_ns for call in calls]
+    for event in events:
+        if not event.name.startswith(LOADER):
+            continue
+        end = first = bisect_left(starts, event.start_ns)
+        while first and _may_be_of_one(calls[first - 1]):
+            first -= 1
+        while first < end and calls[first].name not in _BEGINS:
+            first += 1
+        if any(call.name in _DRAWS for call in calls[first:end]):
+            for call in calls[first:end]:
+                call.phase = "input"
+
+
+def _may_be_of_one(call: HostCall) -> bool:
+    return call.phase is None and call.name in _BEGINS | _GOES_ON
