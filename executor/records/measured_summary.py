@@ -6,8 +6,8 @@ from collections.abc import Mapping
 
 from executor.records.job_record import JobRecord
 from rmixer.hardware.machine import Machine
-from rmixer.run_record.run_summary import DeviceSummary, JobSummary, RunSummary
-from rmixer.workload.workload import Job, Workload
+from rmixer.run_record.run_summary import DeviceSummary, RunSummary, never_started
+from rmixer.workload.workload import Workload
 
 
 def measured_summary(
@@ -28,7 +28,9 @@ def measured_summary(
     first_s = min((record.start_s for record in records.values()), default=0.0)
     makespan_s = max((record.end_s for record in records.values()), default=first_s) - first_s
     jobs = tuple(
-        records[job.id].summary(first_s) if job.id in records else _queued(job)
+        records[job.id].summary(first_s)
+        if job.id in records
+        else never_started(job.id, job.model, "queued")
         for job in workload.jobs
     )
     core_s = len(machine.cores) * makespan_s
@@ -47,25 +49,4 @@ def measured_summary(
             for device, peak_bytes in peaks.items()
         ),
         probe_s=probe_s,
-    )
-
-
-def _queued(job: Job) -> JobSummary:
-    """Of a job that was never started."""
-    return JobSummary(
-        id=job.id,
-        model=job.model,
-        device="",
-        slot=0,
-        threads=0,
-        attempt=0,
-        start_s=0.0,
-        end_s=0.0,
-        steps=0,
-        samples=0,
-        step_ms_p50=None,
-        step_ms_mean=None,
-        stall_s=0.0,
-        peak_bytes=0,
-        state="queued",
     )

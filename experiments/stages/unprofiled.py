@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from experiments.run_files.run_folder import RunFolder
 from rmixer.errors import RunFailed
 from rmixer.files.typed_files import write_text
-from rmixer.run_record.run_summary import JobSummary
+from rmixer.run_record.run_summary import never_started
 from rmixer.workload.cost_identity import cost_identity
 from rmixer.workload.workload import Job, Workload
 
@@ -48,7 +48,9 @@ class Unprofiled:
         if not self.jobs or found is None:
             return
         timeline, summary = found
-        failed = {job.id: self._summary(job) for job in self.jobs}
+        failed = {
+            job.id: never_started(job.id, job.model, "failed", self._why(job)) for job in self.jobs
+        }
         executed = {job.id: job for job in summary.jobs if job.id not in failed}
         every = {**executed, **failed}
         jobs = tuple(every[job.id] for job in self.workload.jobs if job.id in every)
@@ -59,23 +61,3 @@ class Unprofiled:
 
     def _why(self, job: Job) -> str:
         return f"not profiled: {self.failures[cost_identity(job).key].reason}"
-
-    def _summary(self, job: Job) -> JobSummary:
-        return JobSummary(
-            id=job.id,
-            model=job.model,
-            device="",
-            slot=0,
-            threads=0,
-            attempt=0,
-            start_s=0.0,
-            end_s=0.0,
-            steps=0,
-            samples=0,
-            step_ms_p50=None,
-            step_ms_mean=None,
-            stall_s=0.0,
-            peak_bytes=0,
-            state="failed",
-            error=self._why(job),
-        )

@@ -103,6 +103,30 @@ class RunSummary:
         return next(job for job in self.jobs if job.id == name)
 
 
+def never_started(
+    job: str, model: str, state: Literal["queued", "failed"], error: str | None = None
+) -> JobSummary:
+    """The line of a job that had no device and no time."""
+    return JobSummary(
+        id=job,
+        model=model,
+        device="",
+        slot=0,
+        threads=0,
+        attempt=0,
+        start_s=0.0,
+        end_s=0.0,
+        steps=0,
+        samples=0,
+        step_ms_p50=None,
+        step_ms_mean=None,
+        stall_s=0.0,
+        peak_bytes=0,
+        state=state,
+        error=error,
+    )
+
+
 def write_summary(path: Path, summary: RunSummary) -> None:
     """Write ``summary.json``."""
     write_json(path, summary)
