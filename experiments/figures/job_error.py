@@ -20,8 +20,8 @@ _WIDTH_IN = 10.0
 
 @dataclass(frozen=True)
 class ErrorPanel:
-    """One kind of error. ``errors`` are signed fractions, None for a job that has none;
-    ``floor`` and ``goal`` are None where there is none."""
+    """One kind of error. ``errors`` are signed fractions, None for a job without one. ``floor`` and
+    ``goal`` are None if this kind of error has no floor or no goal."""
 
     name: str
     errors: tuple[float | None, ...]

@@ -34,7 +34,7 @@ _MOVES = re.compile(
 
 
 class Classified(Protocol):
-    """What has a phase, None where it is unknown, and an operator's name."""
+    """Has the name of an operator and its phase; the phase is None if it is unknown."""
 
     @property
     def phase(self) -> str | None:

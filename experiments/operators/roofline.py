@@ -47,9 +47,9 @@ class OperatorRate:
 
 @dataclass(frozen=True)
 class LaneRoofline:
-    """One lane at one thread count: the limits measured there (None where they were not), its
+    """One lane at one thread count: the limits measured there (None if they were not measured), its
     operators by share, the largest first, and ``idle``, the shares of what neither computes nor
-    moves (gaps, input, views), so that both add up to one."""
+    moves (gaps, input, views). All shares add up to one."""
 
     lane: str
     threads: int

@@ -144,7 +144,7 @@ class RunFolder:
         write_summary(folder / "summary.json", summary)
 
     def read(self, part: str) -> tuple[Timeline, RunSummary] | None:
-        """One run of the schedule, or None where it has not been run."""
+        """The timeline and summary under ``part``; None if that part has not been run."""
         folder = self.path / part
         if not (folder / "summary.json").exists():
             return None

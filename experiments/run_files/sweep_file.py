@@ -41,7 +41,7 @@ class SweepRow:
 
 
 def read_rows(folder: Path) -> list[SweepRow]:
-    """The ranked rows that a run's folder holds; none where there was no sweep."""
+    """Reads the ranked rows of a run folder. Returns an empty list if it holds no sweep."""
     path = folder / SWEEP
     if not path.exists():
         return []

@@ -1,4 +1,4 @@
-"""The jobs of a run that could not be profiled: the run is of the others, and says so of these."""
+"""The jobs of a run that could not be profiled. The run trains the others and reports these."""
 
 from __future__ import annotations
 
@@ -15,18 +15,19 @@ from rmixer.workload.workload import Job, Workload
 
 @dataclass(frozen=True)
 class Unprofiled:
-    """The jobs of ``workload`` whose cost identity is among the keys of ``failures``."""
+    """Knows which jobs of ``workload`` could not be profiled: those whose cost identity is a key of
+    ``failures``."""
 
     workload: Workload
     failures: Mapping[str, RunFailed]
 
     @property
     def jobs(self) -> tuple[Job, ...]:
-        """These jobs, copies included."""
+        """The jobs that could not be profiled, copies included."""
         return tuple(job for job in self.workload.jobs if cost_identity(job).key in self.failures)
 
     def rest(self) -> Workload:
-        """The workload without them; raises :class:`RunFailed` with all reasons where no job is
+        """Returns the workload without them. Raises :class:`RunFailed` with all reasons if no job is
         left."""
         lost = {job.id for job in self.jobs}
         left = tuple(job for job in self.workload.jobs if job.id not in lost)
@@ -36,14 +37,14 @@ class Unprofiled:
         return replace(self.workload, jobs=left)
 
     def settings(self) -> dict[str, object]:
-        """What decides the run, for its ``config.yaml``. How they failed is not part of it: where
-        they fail again, the run is the same."""
+        """Returns what ``config.yaml`` says of them. How they failed is no part of it: if they fail
+        again in another way, the run is the same."""
         keys = {job.id: cost_identity(job).key for job in self.jobs}
         return {"not_profiled": keys} if keys else {}
 
     def write(self, folder: RunFolder, part: str) -> None:
         """Add them to the summary of ``part`` as failed, in order of submission, and what they
-        raised to ``failures/``; nothing where there is no summary."""
+        raised to ``failures/``. Does nothing if there is no summary."""
         found = folder.read(part)
         if not self.jobs or found is None:
             return
