@@ -27,7 +27,7 @@ class Unprofiled:
         return tuple(job for job in self.workload.jobs if cost_identity(job).key in self.failures)
 
     def rest(self) -> Workload:
-        """Returns the workload without them. Raises :class:`RunFailed` with all reasons if no job is
+        """Returns the workload without them. Raises :class:`RunFailed` with all reasons if none is
         left."""
         lost = {job.id for job in self.jobs}
         left = tuple(job for job in self.workload.jobs if job.id not in lost)

@@ -10,7 +10,8 @@ say its hashes, and compares:
 - the code of ``COMMIT``, hashed as today, must be the code of today. Models for which it is not are
   named, and refused unless ``--same-step MODULE`` vouches for each of their modules.
 
-``COMMIT`` must have the modules where they lie today. The pairs of hashes go to ``rmixer/user_code/former_sources.json``, by which users' profiles follow.
+``COMMIT`` must have the modules where they lie today. The pairs of hashes go to
+``rmixer/user_code/former_sources.json``, by which users' profiles follow.
 """
 
 from __future__ import annotations
