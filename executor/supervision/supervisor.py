@@ -139,7 +139,7 @@ class Supervisor:
             record.exchanges_us.extend(self._pool.exchange_us(place))
             self._pool[place].start(
                 TRAIN_JOB,
-                job=vars(job),
+                job=job,
                 save_to=str(self._model_path(job)),
             )
         except RunFailed as error:

@@ -64,7 +64,7 @@ def measured(
     """The rounds of one worker in so many seconds, and the structure of its step."""
     with Crew(machine, (threads,)) as crew, crew.fresh(1) as staff:
         worker = staff["cpu", threads][0]
-        arguments = {"job": vars(job), "device": "cpu", "block_s": BLOCK_S}
+        arguments = {"job": job, "device": "cpu", "block_s": BLOCK_S}
         worker.ask("task", task=SESSION, arguments=arguments)
         plan = Plan(precision=0.0, least_rounds=2 * STRETCHES[-1], seconds=seconds)
         rounds = Rounds(worker, crew.bubbles.facing(worker.cores), plan)

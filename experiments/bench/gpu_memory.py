@@ -19,7 +19,7 @@ from profiles.stored.store import Store
 from rmixer.errors import InputError
 from rmixer.files.typed_files import write_json, write_text
 from rmixer.models.registry import MODELS
-from rmixer.workload.cost_identity import job_with
+from rmixer.workload.workload import job_with
 
 
 @click.command()

@@ -77,17 +77,16 @@ def main(
         write_text(out.with_suffix(".txt"), text + "\n")
 
 
-def learn(channel: Channel, job: dict[str, Any]) -> dict[str, Any]:
+def learn(channel: Channel, job: Job) -> dict[str, Any]:
     """A worker's task: the quality of ``job``'s model before and after its steps."""
-    given = Job(**job)
-    step = TrainingStep(given)
-    held_out = -(-HELD_OUT_SAMPLES // given.batch)
+    step = TrainingStep(job)
+    held_out = -(-HELD_OUT_SAMPLES // job.batch)
     before = step.evaluate(held_out)
-    for _ in range(given.steps):
+    for _ in range(job.steps):
         step.run()
     found = {"before": before, "after": step.evaluate(held_out)}
     if "candidates" in step.model.measured_inputs:
-        found["popularity"] = popularity(given, held_out)
+        found["popularity"] = popularity(job, held_out)
     return found
 
 

@@ -50,12 +50,11 @@ class TimedSteps:
 
 
 def time_steps(
-    channel: Channel, job: dict[str, Any], rounds: int, block_s: float, network: NetworkKind
+    channel: Channel, job: Job, rounds: int, block_s: float, network: NetworkKind
 ) -> dict[str, Any]:
     """:class:`TimedSteps` of ``job`` as a dict, on this worker's threads; theirs has a plain
     network where there is one, or shares ours if ``network`` says so."""
-    given = Job(**job)
-    ours, theirs = TrainingStep(given), StraightforwardStep(given, network=network)
+    ours, theirs = TrainingStep(job), StraightforwardStep(job, network=network)
     for _ in range(3):
         ours.run()
         theirs.run()

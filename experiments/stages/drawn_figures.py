@@ -12,7 +12,6 @@ from experiments.run_files.run_folder import RunFolder
 from profiles.stored.store import Store
 from rmixer.errors import InputError
 from rmixer.files.typed_files import load_json, parse, write_json
-from rmixer.workload.cost_identity import cost_identity
 
 DRAWN = "drawn.json"
 _FOLDER = "figures"
@@ -80,7 +79,7 @@ def _data_in(path: Path) -> list[Path]:
 
 def _profiles(folder: RunFolder) -> list[Path]:
     store, machine = Store(), folder.machine.name
-    keys = sorted({cost_identity(job).key for job in folder.workload.jobs if not job.profile})
+    keys = sorted({job.identity.key for job in folder.workload.jobs if not job.profile})
     folders = [found for key in keys if (found := store.folder_of(machine, key))]
     return [path for found in folders for path in sorted(found.iterdir()) if path.is_file()]
 

@@ -23,7 +23,7 @@ from rmixer.profile.profile import ModelProfile
 from rmixer.scheduling.admission import check_memory
 from rmixer.scheduling.layout import Layout, even_layout
 from rmixer.scheduling.problem import Problem, problem_of
-from rmixer.workload.cost_identity import CostIdentity, cost_identity
+from rmixer.workload.cost_identity import CostIdentity
 from rmixer.workload.workload import Workload
 
 
@@ -51,7 +51,7 @@ def inputs_of(
     profiles, unknown = store.load(workload.jobs, known)
     missing = []
     for job in unknown:
-        identity = cost_identity(job)
+        identity = job.identity
         found = _predicted(store, known, identity, report)
         if found is None and not is_this_one:
             found = _of_other_code(store, known, identity, report)
@@ -127,7 +127,7 @@ def check_free_memory(
 ) -> None:
     """Raise :class:`InputError` for a job of ``workload``, as far as it is profiled, that does not
     fit what is free now of the memory of ``machine``, which is this one."""
-    jobs = tuple(job for job in workload.jobs if cost_identity(job).key in profiles)
+    jobs = tuple(job for job in workload.jobs if job.identity.key in profiles)
     known = problem_of(replace(workload, jobs=jobs), machine, profiles)
     used = {"cpu:0": limits.used_memory_bytes()}
     check_memory(known, even_layout(machine, 1, 1), used)

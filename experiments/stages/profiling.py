@@ -20,7 +20,6 @@ from rmixer.hardware.fingerprint import take_fingerprint
 from rmixer.hardware.machine import Machine
 from rmixer.profile.profile import ModelProfile
 from rmixer.training.process import as_failure
-from rmixer.workload.cost_identity import cost_identity
 from rmixer.workload.workload import Job, Workload
 
 
@@ -52,8 +51,8 @@ class ProfilingPlan:
 
     def among(self, jobs: Sequence[Job]) -> tuple[Job, ...]:
         """Those of ``jobs`` that have the cost identities of these, copies included."""
-        keys = {cost_identity(job).key for job in self.missing}
-        return tuple(job for job in jobs if cost_identity(job).key in keys)
+        keys = {job.identity.key for job in self.missing}
+        return tuple(job for job in jobs if job.identity.key in keys)
 
 
 def plan_profiling(
@@ -68,7 +67,7 @@ def plan_profiling(
     plan, parts = plan or Plan(), []
     here = take_fingerprint(machine.fingerprint.hardware, driver_version())
     for job in _distinct(workload):
-        known = None if again else store.find(machine.name, cost_identity(job).key)
+        known = None if again else store.find(machine.name, job.identity.key)
         lacking = lacking_counts(known, job, machine, threads, plan.neighbours)
         if lacking:  # what other software measured is not kept beside what this one does
             together = known and not differences(known.fingerprint, here, (*HARDWARE, *SOFTWARE))
@@ -91,7 +90,7 @@ def _distinct(workload: Workload) -> list[Job]:
     found: dict[str, Job] = {}
     for job in workload.jobs:
         if not job.profile:
-            found.setdefault(cost_identity(job).key, job)
+            found.setdefault(job.identity.key, job)
     return list(found.values())
 
 
@@ -114,7 +113,7 @@ def profile_missing(
 ) -> None:
     """As :func:`profile_each`; raises :class:`RunFailed` after the last if one has failed."""
     failed = profile_each(plan, machine, store, report, progress)
-    names = [job.id for job in plan.missing if cost_identity(job).key in failed]
+    names = [job.id for job in plan.missing if job.identity.key in failed]
     if names:
         raise RunFailed(f"not profiled: {', '.join(names)} (of {len(plan.parts)}); see above")
 
@@ -144,7 +143,7 @@ def profile_each(
             whole = str(failure).rstrip()
             at_length = whole if whole.startswith(failure.reason) else f"{failure.reason}\n{whole}"
             report(f"{job.id}: {at_length}")
-            failed[cost_identity(job).key] = failure
+            failed[job.identity.key] = failure
         progress(done, len(plan.parts))
     return failed
 

@@ -9,7 +9,6 @@ from experiments.run_files.run_folder import RunFolder
 from rmixer.errors import RunFailed
 from rmixer.files.typed_files import write_text
 from rmixer.run_record.run_summary import never_started
-from rmixer.workload.cost_identity import cost_identity
 from rmixer.workload.workload import Job, Workload
 
 
@@ -24,7 +23,7 @@ class Unprofiled:
     @property
     def jobs(self) -> tuple[Job, ...]:
         """The jobs that could not be profiled, copies included."""
-        return tuple(job for job in self.workload.jobs if cost_identity(job).key in self.failures)
+        return tuple(job for job in self.workload.jobs if job.identity.key in self.failures)
 
     def rest(self) -> Workload:
         """Returns the workload without them. Raises :class:`RunFailed` with all reasons if none is
@@ -39,7 +38,7 @@ class Unprofiled:
     def settings(self) -> dict[str, object]:
         """Returns what ``config.yaml`` says of them. How they failed is no part of it: if they fail
         again in another way, the run is the same."""
-        keys = {job.id: cost_identity(job).key for job in self.jobs}
+        keys = {job.id: job.identity.key for job in self.jobs}
         return {"not_profiled": keys} if keys else {}
 
     def write(self, folder: RunFolder, part: str) -> None:
@@ -57,8 +56,8 @@ class Unprofiled:
         jobs = tuple(every[job.id] for job in self.workload.jobs if job.id in every)
         folder.write(part, timeline, replace(summary, jobs=jobs))
         for job in self.jobs:
-            text = str(self.failures[cost_identity(job).key]).rstrip()
+            text = str(self.failures[job.identity.key]).rstrip()
             write_text(folder.path / part / "failures" / f"{job.id}.txt", f"{text}\n")
 
     def _why(self, job: Job) -> str:
-        return f"not profiled: {self.failures[cost_identity(job).key].reason}"
+        return f"not profiled: {self.failures[job.identity.key].reason}"

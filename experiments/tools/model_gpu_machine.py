@@ -20,7 +20,7 @@ from rmixer.hardware.machine import write_machine
 from rmixer.models.registry import MODELS
 from rmixer.profile.profile import ModelProfile
 from rmixer.profile.profile_files import write_profile
-from rmixer.workload.cost_identity import job_with
+from rmixer.workload.workload import job_with
 
 
 @click.command()

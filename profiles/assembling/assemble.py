@@ -29,7 +29,6 @@ from rmixer.hardware.machine import Machine
 from rmixer.operators.operator_cost import OperatorCost
 from rmixer.profile.profile import InputCost, Kind, MemoryCost, ModelProfile, StepCost
 from rmixer.profile.step_statistics import step_statistics
-from rmixer.workload.cost_identity import cost_identity
 from rmixer.workload.workload import Job
 
 
@@ -69,7 +68,7 @@ def assemble(
     asked = demands(machine, steps, operators)
     flops, moved = asked.flops, asked.moved_bytes
     return ModelProfile(
-        identity=cost_identity(job),
+        identity=job.identity,
         machine=machine.name,
         origin="measured",
         steps=tuple(steps),

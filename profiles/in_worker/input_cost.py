@@ -31,17 +31,16 @@ _INPUT_BLOCK_BYTES = 512
 """Linux counts what a process has read from storage so, once it has ended."""
 
 
-def measure_input(channel: Channel, job: dict[str, Any]) -> list[dict[str, Any]]:
+def measure_input(channel: Channel, job: Job) -> list[dict[str, Any]]:
     """``wait_us``, ``core_us``, ``batch_bytes`` and ``storage_bytes`` of a batch, by ``epoch``."""
-    given = Job(**job)
-    if given.is_own:
-        load = _of_own(given)
+    if job.is_own:
+        load = _of_own(job)
         return [{"epoch": "warm", **_epoch(load, MOST_BATCHES)}]
-    folder = prepare(given.entry.dataset, given.data)
+    folder = prepare(job.entry.dataset, job.data)
     for path in folder.glob("*.npy"):
         drop_from_cache(path)
-    cold = _epoch(_of_arrays(given), MOST_BATCHES)
-    warm = _epoch(_of_arrays(given), cold["batches"])
+    cold = _epoch(_of_arrays(job), MOST_BATCHES)
+    warm = _epoch(_of_arrays(job), cold["batches"])
     return [{"epoch": "cold", **cold}, {"epoch": "warm", **warm}]
 
 

@@ -48,7 +48,7 @@ def idle_bytes(channel: Channel, device: str) -> int:
     return context_bytes(device)
 
 
-def session(channel: Channel, job: dict[str, Any], device: str, block_s: float) -> None:
+def session(channel: Channel, job: Job, device: str, block_s: float) -> None:
     """The worker's task: answer commands about ``job``'s step on ``device`` until ``end``, after a
     first round of blocks of ``block_s`` that is not counted.
 
@@ -61,7 +61,7 @@ def session(channel: Channel, job: dict[str, Any], device: str, block_s: float) 
     ``exchange`` how fast its threads take over each other's data.
     """
     _give_back()
-    step = make_step(Job(**job), device)
+    step = make_step(job, device)
     clock = clock_of(step.device)
     first = first_steps(step, clock)
     cost, exchange = EventCost(step.device, clock), CoreExchange()

@@ -88,7 +88,7 @@ def _one_run(
     device: str,
     hear_step_s: Callable[[float], None] | None = None,
 ) -> _Run:
-    told = {"job": vars(job), "save_to": str(path), "device": device}
+    told = {"job": job, "save_to": str(path), "device": device}
     waiting = Waiting(worker)
     worker.start(TRAIN_JOB, **told)
     begins: list[tuple[str, float]] = []

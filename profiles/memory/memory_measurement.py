@@ -32,7 +32,7 @@ def measure_tensor_bytes(job: Job, core: int) -> int:
     """
     prepare(job.entry.dataset, job.data)
     with WorkerProcess((core,)) as worker:
-        return int(worker.call(TENSOR_BYTES, job=vars(job)))
+        return int(worker.call(TENSOR_BYTES, job=job))
 
 
 def measure_resident_bytes(job: Job, core: int) -> int:
@@ -53,14 +53,14 @@ def measure_context_bytes(core: int, precision: str = "fp32") -> int:
         return int(worker.call(CONTEXT_BYTES, precision=precision))
 
 
-def tensor_bytes(channel: Channel, job: dict[str, Any]) -> int:
+def tensor_bytes(channel: Channel, job: Job) -> int:
     """A worker's task: see :func:`measure_tensor_bytes`."""
     changes: list[tuple[int, int]] = []
     with (
         profile(activities=[ProfilerActivity.CPU], profile_memory=True) as observed,
         _arrays_noted(changes),
     ):
-        step = TrainingStep(Job(**job))
+        step = TrainingStep(job)
         for _ in range(STEPS):
             step.run()
         step.evaluate(EVALUATED)

@@ -77,7 +77,7 @@ class Subject:
         return None
 
     def _ready(self, worker: WorkerProcess, number: int, found: Found) -> Rounds:
-        job = vars(self.job)
+        job = self.job
         # The first worker's files would be in the system's cache, and mapped.
         if number == 1 and found is self._counts[0]:
             found.input = worker.call(MEASURE_INPUT, job=job)

@@ -13,7 +13,6 @@ from itertools import groupby
 from profiles.memory.memory_prediction import predict_memory
 from profiles.profiler.feasible import IDLE_BYTES
 from rmixer.errors import InputError
-from rmixer.workload.cost_identity import cost_identity
 from rmixer.workload.workload import Job
 
 Parts = tuple[tuple[Job, ...], ...]
@@ -27,7 +26,7 @@ def sizes_together(jobs: Sequence[Job], workers: int, free_bytes: int) -> Iterat
     """``jobs`` in their order; those that follow each other and differ in their batch alone
     together, with ``workers`` each that have started, one of which holds the job while it is
     measured. As many are one part as ``free_bytes`` can hold."""
-    for _, alike in groupby(jobs, key=lambda job: cost_identity(replace(job, batch=1)).key):
+    for _, alike in groupby(jobs, key=lambda job: replace(job, batch=1).identity.key):
         sizes = tuple(alike)
         together, at_once = _at_most(sizes, workers * IDLE_BYTES, int(SHARE * free_bytes))
         for group in _split(sizes, together):

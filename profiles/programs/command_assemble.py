@@ -20,7 +20,6 @@ from rmixer.hardware.fingerprint import take_fingerprint
 from rmixer.hardware.machine import Machine
 from rmixer.profile.profile import Kind, MemoryCost, ModelProfile, StepCost
 from rmixer.profile.step_statistics import step_statistics
-from rmixer.workload.cost_identity import cost_identity
 from rmixer.workload.workload import Job
 
 MOST_FIRST_STEPS = 40
@@ -44,7 +43,7 @@ def assemble_command(
     utilisation = 1.0 if busy_us is None else min(1.0, busy_us / (places * whole_us))
     sensitivity = memory_sensitivity(steps[0].compute_slowdown, steps[0].stream_slowdown)
     return ModelProfile(
-        identity=cost_identity(job),
+        identity=job.identity,
         machine=machine.name,
         origin="measured",
         steps=tuple(steps),

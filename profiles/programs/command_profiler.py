@@ -22,7 +22,6 @@ from rmixer.hardware.machine import Machine
 from rmixer.profile.profile import ModelProfile, StepCost
 from rmixer.training.command_process import CommandProcess
 from rmixer.user_code.command import Command
-from rmixer.workload.cost_identity import cost_identity
 from rmixer.workload.workload import Job
 
 START_LIMIT_S = 300.0
@@ -46,7 +45,7 @@ def profile_command(
     :class:`InputError` where it wants a GPU that is not there.
     """
     assert job.command is not None
-    command, identity = job.command, cost_identity(job)
+    command, identity = job.command, job.identity
     runs: list[CommandRun] = []
     try:
         with Bubbles(tuple(reversed(machine.cores))) as bubbles:

@@ -24,7 +24,7 @@ from rmixer.files.typed_files import (
     write_json,
 )
 from rmixer.user_code.former_sources import former_sources, formerly
-from rmixer.workload.cost_identity import CostIdentity, cost_identity, own_step_hash
+from rmixer.workload.cost_identity import CostIdentity, own_step_hash
 from rmixer.workload.workload import Job
 
 _SOURCE = re.compile(r'"source": "([0-9a-f]{16})"')
@@ -47,7 +47,7 @@ def rekey_machine(folder: Path) -> int:
 def rekey_own(folder: Path, job: Job) -> None:
     """The same for the profile of a user's own model. A hash of both codes is all that it has, so
     only one that has the user's code can tell."""
-    identity = cost_identity(job)
+    identity = job.identity
     for old in formerly(own_step_hash(), "own"):
         former = replace(identity, source=content_hash([job.source, old]))
         if (folder / former.key / "summary.json").exists():

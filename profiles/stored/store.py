@@ -22,7 +22,7 @@ from rmixer.hardware.machine import Machine, read_machine, write_machine
 from rmixer.imported.imported_store import find_imported
 from rmixer.profile.profile import ModelProfile
 from rmixer.profile.profile_files import read_profile, write_profile
-from rmixer.workload.cost_identity import CostIdentity, cost_identity
+from rmixer.workload.cost_identity import CostIdentity
 from rmixer.workload.workload import Job
 
 RECORDED = Path(__file__).resolve().parents[1] / "recorded"
@@ -132,7 +132,7 @@ class Store:
         found: dict[str, ModelProfile] = {}
         missing: dict[str, Job] = {}
         for job in jobs:
-            key = cost_identity(job).key
+            key = job.identity.key
             if key in found or key in missing:
                 continue
             if job.profile:
@@ -253,4 +253,4 @@ def _imported(job: Job, machine: Machine) -> ModelProfile:
     if content_hash(profile) != job.source:
         allowed = "the one that the workload was read with: read it again"
         raise InputError(f"imported profile {job.profile}", "", "another one by now", allowed)
-    return simulated_profile(profile, cost_identity(job), machine)
+    return simulated_profile(profile, job.identity, machine)

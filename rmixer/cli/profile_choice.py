@@ -8,7 +8,6 @@ from profiles.stored.store import Store
 from rmixer.cli.console import report
 from rmixer.errors import InputError
 from rmixer.profile.profile import ModelProfile
-from rmixer.workload.cost_identity import cost_identity
 from rmixer.workload.workload import job_of
 
 
@@ -22,7 +21,7 @@ def profile_of_model(
     if named and batch in (None, named.identity.batch):
         return named
     job = job_of(model)
-    identity = cost_identity(replace(job, batch=batch or job.batch))
+    identity = replace(job, batch=batch or job.batch).identity
     if known := store.find(machine, identity.key):
         return known
     if other_code:  # of this machine it can be taken anew

@@ -9,7 +9,6 @@ from functools import cached_property
 from rmixer.errors import InputError
 from rmixer.hardware.machine import Machine
 from rmixer.profile.profile import ModelProfile
-from rmixer.workload.cost_identity import cost_identity
 from rmixer.workload.workload import Job, Workload
 
 
@@ -49,7 +48,7 @@ def problem_of(
     :class:`InputError` for a job that has none among them."""
     jobs = []
     for job in workload.jobs:
-        key = cost_identity(job).key
+        key = job.identity.key
         if key not in profiles:
             where = f"workload {workload.name}"
             raise InputError(where, job.id, f"no profile {key}", "a profiled job: profile it first")

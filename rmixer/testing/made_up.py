@@ -12,7 +12,6 @@ from rmixer.models.registry import model_entry
 from rmixer.operators.operator_cost import OperatorCost
 from rmixer.profile.profile import JobType, Kind, MemoryCost, ModelProfile, StepCost
 from rmixer.user_code.command import Command
-from rmixer.workload.cost_identity import cost_identity
 from rmixer.workload.workload import Job, Workload
 
 GIB = 1 << 30
@@ -182,7 +181,7 @@ def make_command_profile(job: Job, *steps: StepCost, peak_bytes: int = GIB) -> M
     known = make_profile(steps=steps, peak_bytes=peak_bytes)
     return replace(
         known,
-        identity=cost_identity(job),
+        identity=job.identity,
         flops=None,
         bytes=None,
         intensity=None,
@@ -212,7 +211,7 @@ def make_profile(
     counted = [each for each in operators if (each.lane, each.threads) == first]
     memory = MemoryCost("cpu", 0, 0, 0, 0, 0, peak_bytes)
     return ModelProfile(
-        identity=cost_identity(make_job(model=model, batch=batch)),
+        identity=make_job(model=model, batch=batch).identity,
         machine="made-up",
         origin="modelled",
         steps=costs,

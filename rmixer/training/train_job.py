@@ -18,9 +18,7 @@ EVALUATION_BATCHES = 20
 REPORT_EVERY_S = 0.5
 
 
-def train_job(
-    channel: Channel, job: dict[str, Any], save_to: str, device: str = "cpu"
-) -> dict[str, Any]:
+def train_job(channel: Channel, job: Job, save_to: str, device: str = "cpu") -> dict[str, Any]:
     """Train ``job`` on ``device`` and save its ``state_dict`` at ``save_to``.
 
     Sends ``phase`` at the start of each phase, ``steps`` (the times at which steps ended, by this
@@ -34,7 +32,7 @@ def train_job(
     """
     channel.send("phase", phase="build")
     reset_peak()
-    session = TrainedJob(Job(**job), device)
+    session = TrainedJob(job, device)
     channel.send("phase", phase="warmup")
     warmup = min(WARMUP_STEPS, session.job.steps)
     session.train(channel, warmup)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pydantic import ConfigDict
 
@@ -16,7 +16,9 @@ from rmixer.user_code.command import Command
 from rmixer.user_code.own_module import label_of
 from rmixer.user_code.source_digest import SourceDigests
 from rmixer.user_code.sources import ROOT, our_files
-from rmixer.workload.workload import Job, job_of
+
+if TYPE_CHECKING:
+    from rmixer.workload.workload import Job
 
 _WITHIN = ("rmixer.models", "rmixer.data", "rmixer.training")
 _STOP = (
@@ -75,7 +77,7 @@ class CostIdentity:
 
 
 def cost_identity(job: Job) -> CostIdentity:
-    """The identity of ``job``'s training step."""
+    """The identity of ``job``'s training step. Ask ``job.identity``, which computes it once."""
     if job.command is not None:
         return _program_identity(job.model, job.command)
     if job.profile:
@@ -99,18 +101,6 @@ def cost_identity(job: Job) -> CostIdentity:
         rows_cap=job.rows_cap,
         data=f"{dataset}:{data}",
         source=source,
-    )
-
-
-def job_with(identity: CostIdentity) -> Job:
-    """A job of one step that has ``identity``, of a model of the registry, on synthetic data.
-    Raises :class:`InputError` for other models."""
-    return replace(
-        job_of(identity.model),
-        batch=identity.batch,
-        rows_cap=identity.rows_cap,
-        optimizer=identity.optimizer,
-        precision=identity.precision,
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 
 from rmixer.data.registry import SYNTHETIC
@@ -11,6 +12,7 @@ from rmixer.models.entry import ModelEntry
 from rmixer.models.registry import model_entry
 from rmixer.user_code.command import Command
 from rmixer.user_code.own_module import find_own_model, is_own, label_of
+from rmixer.workload.cost_identity import CostIdentity, cost_identity
 
 OPTIMIZERS = ("adagrad", "adam", "adamw", "rowwise_adagrad", "sgd")
 PRECISIONS = ("fp32", "bf16")
@@ -78,6 +80,12 @@ class Job:
         """The registry's facts about the model."""
         return model_entry(self.model)
 
+    @cached_property
+    def identity(self) -> CostIdentity:
+        """What decides how much a training step costs. Computed once: a change of the sources is
+        seen by jobs that are made afterwards."""
+        return cost_identity(self)
+
 
 @dataclass(frozen=True)
 class Workload:
@@ -107,3 +115,15 @@ def job_of(model: str) -> Job:
         return replace(job, module_root=str(own.root), source=own.source)
     facts = model_entry(model)
     return Job(f"{model}-0", model, 1, facts.batch, facts.optimizer, facts.lr, seed=0)
+
+
+def job_with(identity: CostIdentity) -> Job:
+    """A job of one step that has ``identity``, of a model of the registry, on synthetic data.
+    Raises :class:`InputError` for other models."""
+    return replace(
+        job_of(identity.model),
+        batch=identity.batch,
+        rows_cap=identity.rows_cap,
+        optimizer=identity.optimizer,
+        precision=identity.precision,
+    )

@@ -18,7 +18,6 @@ from rmixer.policies import make_policy
 from rmixer.scheduling.layout import even_layout
 from rmixer.scheduling.schedule import schedule_of, write_schedule
 from rmixer.testing.made_up import make_machine, make_operator, make_profile, make_step
-from rmixer.workload.cost_identity import cost_identity
 from rmixer.workload.workload_file import read_workload
 
 HERE = ("run", "run --plan", "profile run", "execute policy", "execute schedule")
@@ -90,7 +89,7 @@ def test_a_machine_that_has_it_is_simulated_here(capsys: pytest.CaptureFixture[s
     machine, (job,) = make_machine(), read_workload(workload).jobs
     made = make_profile(job.model, [make_step()], [make_operator(9e3)], job.batch)
     Store().save_machine(machine)
-    Store().save(replace(made, identity=cost_identity(job)))
+    Store().save(replace(made, identity=job.identity))
     ended = call(capsys, *arguments("simulate", workload), "--machine", machine.name)
     assert ended.code == 0, ended.err
     assert "job ncf-0: precision" in refused(capsys, *arguments("simulate", workload))

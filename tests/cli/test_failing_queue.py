@@ -23,7 +23,6 @@ from rmixer.profile.profile import ModelProfile
 from rmixer.scheduling.schedule import read_schedule
 from rmixer.testing.made_up import make_machine, make_operator, make_profile, make_step
 from rmixer.training.process import TaskFailed
-from rmixer.workload.cost_identity import cost_identity
 from rmixer.workload.workload import Job
 from rmixer.workload.workload_file import read_workload
 
@@ -76,7 +75,7 @@ def profiled(monkeypatch: pytest.MonkeyPatch, bad: RunFailed, worse: RunFailed) 
     def profile_jobs(jobs: Sequence[Job], *_: object) -> Iterator[ModelProfile | RunFailed]:
         made = make_profile("ncf", [make_step(mean_us=1e3)], [make_operator(1e3)], 8, 1 << 28)
         for job in jobs:
-            good = replace(made, identity=cost_identity(job))
+            good = replace(made, identity=job.identity)
             yield {"bad_net": bad, "worse_net": worse}.get(job.label, good)
 
     monkeypatch.setattr(profiler, "profile_jobs", profile_jobs)
@@ -192,7 +191,7 @@ def test_a_module_that_was_profiled_once_and_does_not_import_today_is_refused(
     made = make_profile("ncf", [make_step(mean_us=1e3)], [make_operator(1e3)], 8, 1 << 28)
     machine = Store().known_machine()
     assert machine is not None
-    Store().save(replace(made, identity=cost_identity(good), machine=machine.name))
+    Store().save(replace(made, identity=good.identity, machine=machine.name))
 
     def fails(jobs: Sequence[Job]) -> Iterator[tuple[Job, str, str, str]]:
         yield from ((job, "model", "no module 'gone'", "it") for job in jobs if job.id == good.id)

@@ -15,7 +15,6 @@ from rmixer.profile.profile import ModelProfile
 from rmixer.scheduling.layout import Layout, even_layout
 from rmixer.scheduling.problem import problem_of
 from rmixer.testing.made_up import make_machine, make_operator, make_profile, make_step
-from rmixer.workload.cost_identity import cost_identity
 from rmixer.workload.workload import Job, Workload, job_of
 
 MIB = 1 << 20
@@ -43,7 +42,7 @@ def profile_of(job: Job, peak_bytes: int = 100 * MIB) -> ModelProfile:
     steps = [make_step(threads=threads, mean_us=1000.0) for threads in (1, 2)]
     operators = [make_operator(1000.0, threads=threads) for threads in (1, 2)]
     profile = make_profile("criteo_dlrm", steps, operators, job.batch, peak_bytes)
-    return dataclasses.replace(profile, identity=cost_identity(job))
+    return dataclasses.replace(profile, identity=job.identity)
 
 
 def execute(
@@ -56,7 +55,7 @@ def execute(
     """Run ``jobs`` for real, on two slots of one thread unless told otherwise."""
     machine = this_machine()
     chosen = make_policy(policy) if isinstance(policy, str) else policy
-    profiles = {cost_identity(job).key: profile_of(job) for job in jobs}
+    profiles = {job.identity.key: profile_of(job) for job in jobs}
     supervisor = Supervisor(
         problem_of(Workload("tiny", 0, tuple(jobs)), machine, profiles),
         chosen,

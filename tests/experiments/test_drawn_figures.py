@@ -22,7 +22,6 @@ from rmixer.testing.made_up import (
     make_profile,
     make_workload,
 )
-from rmixer.workload.cost_identity import cost_identity
 
 JOB = make_job("a", "criteo_dlrm", batch=32)
 MACHINE = make_machine()
@@ -72,7 +71,7 @@ def folder(tmp_path: Path, artist: Artist) -> RunFolder:
 
 def profile(operator_us: float) -> ModelProfile:
     found = make_profile("criteo_dlrm", None, [make_operator(operator_us)], batch=32)
-    assert found.key == cost_identity(JOB).key
+    assert found.key == JOB.identity.key
     return found
 
 

@@ -21,10 +21,9 @@ from rmixer.testing.made_up import (
     make_step,
     make_workload,
 )
-from rmixer.workload.cost_identity import cost_identity
 
 JOB = make_job(batch=256)
-IDENTITY = cost_identity(JOB)
+IDENTITY = JOB.identity
 
 
 def older(batch: int = 256, **changes: object) -> ModelProfile:

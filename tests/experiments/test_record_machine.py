@@ -12,14 +12,13 @@ from profiles.stored.store import Store
 from rmixer.errors import InputError
 from rmixer.profile.profile import ModelProfile
 from rmixer.testing.made_up import make_machine, make_operator, make_profile
-from rmixer.workload.cost_identity import cost_identity
 from rmixer.workload.workload import job_of
 
 
 def present() -> ModelProfile:
     """As if ``criteo_dlrm`` had just been profiled."""
     made = make_profile(operators=[make_operator(1.0)])
-    return replace(made, identity=cost_identity(job_of("criteo_dlrm")), origin="measured")
+    return replace(made, identity=job_of("criteo_dlrm").identity, origin="measured")
 
 
 def test_what_was_recorded_is_another_machine_with_the_same_figures(tmp_path: Path) -> None:

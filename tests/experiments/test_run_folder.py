@@ -14,7 +14,6 @@ from rmixer.hardware.core_lock import CoreLock
 from rmixer.scheduling.layout import DeviceSlots, Layout
 from rmixer.scheduling.problem import problem_of
 from rmixer.testing.made_up import make_job, make_machine, make_profile, make_workload
-from rmixer.workload.cost_identity import cost_identity
 
 WORKLOAD = make_workload(make_job("a"), make_job("b"))
 MACHINE = make_machine()
@@ -47,7 +46,7 @@ def test_an_execution_that_is_refused_leaves_the_earlier_run(tmp_path: Path) -> 
     machine = make_machine(cores=1, memory_bytes=1)
     job = make_job("a")
     profile = make_profile(job.model, batch=job.batch)
-    inputs = problem_of(make_workload(job), machine, {cost_identity(job).key: profile})
+    inputs = problem_of(make_workload(job), machine, {job.identity.key: profile})
     layout = Layout((DeviceSlots("cpu:0", 1, 1),))
     said: list[str] = []
     refused = pytest.raises(InputError, match="peak memory of")

@@ -19,7 +19,6 @@ from rmixer.testing.made_up import (
     make_step,
     make_workload,
 )
-from rmixer.workload.cost_identity import cost_identity
 
 WORKLOAD = make_workload(make_job("small", "amazon_din"), make_job("large", "criteo_dlrm"))
 
@@ -66,7 +65,7 @@ def test_a_job_without_a_profile_or_one_for_the_device():
 
 def test_an_imported_profile_of_a_device_that_is_not_there():
     job = replace(make_job(), model="traced", profile="traced", source="0")
-    imported = replace(make_profile(), identity=cost_identity(job))
+    imported = replace(make_profile(), identity=job.identity)
     machine = make_machine(gpus=1)
     with pytest.raises(InputError, match=r"a profile of cpu, .*for gpu:0.*`--machine`"):
         check_memory(

@@ -16,7 +16,6 @@ from rmixer.scheduling.admission import check_executable
 from rmixer.scheduling.layout import DeviceSlots, Layout
 from rmixer.scheduling.problem import problem_of
 from rmixer.testing.made_up import make_machine
-from rmixer.workload.cost_identity import cost_identity
 from rmixer.workload.shrinking import Shrinking
 from rmixer.workload.workload import Workload
 from rmixer.workload.workload_file import read_workload
@@ -114,7 +113,7 @@ def test_another_import_is_another_job(home: Path) -> None:
     (job,) = read(home, "profile: theirs, steps: 5").jobs
     save_imported(replace(ON_CPU, threads=2))
     (other,) = read(home, "profile: theirs, steps: 5").jobs
-    assert cost_identity(job).key != cost_identity(other).key
+    assert job.identity.key != other.identity.key
     Store().load([other], MACHINE)
     with pytest.raises(InputError, match="another one by now"):
         Store().load([job], MACHINE)

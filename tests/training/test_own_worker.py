@@ -107,7 +107,7 @@ def own_job(folder: Path, name: str, text: str, **changes: Any) -> Job:
 
 
 def start(worker: WorkerProcess, job: Job, save_to: Path) -> None:
-    worker.start("rmixer.training.train_job:train_job", job=vars(job), save_to=str(save_to))
+    worker.start("rmixer.training.train_job:train_job", job=job, save_to=str(save_to))
 
 
 def outcome(worker: WorkerProcess) -> dict[str, Any]:
@@ -208,7 +208,7 @@ def test_a_step_that_fails_between_two_questions_fails_its_rounds_alone(
 ) -> None:
     """What is asked of the session afterwards is answered too, by an error."""
     job = own_job(folder, "failing_net", FAILING, data="step 200")
-    arguments = {"job": vars(job), "device": "cpu", "block_s": 0.001}
+    arguments = {"job": job, "device": "cpu", "block_s": 0.001}
     worker.ask("task", task="profiles.in_worker.session:session", arguments=arguments)
     bubbles: Any = SimpleNamespace(probe=lambda: 0.001)
     rounds = Rounds(worker, bubbles, Plan(least_rounds=50, seconds=60.0))

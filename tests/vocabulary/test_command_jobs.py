@@ -15,7 +15,6 @@ import pytest
 from rmixer.errors import InputError
 from rmixer.files.typed_files import parse, plain
 from rmixer.scheduling.admission import check_executable
-from rmixer.workload.cost_identity import cost_identity
 from rmixer.workload.shrinking import Shrinking
 from rmixer.workload.workload import Job, Workload
 from rmixer.workload.workload_file import read_workload
@@ -104,11 +103,11 @@ def test_the_python_of_another_environment(folder: Path) -> None:
 
 def test_its_cost_identity_is_its_line_its_sources_and_its_versions(folder: Path) -> None:
     first = job(folder, "command: python train.py --lr 0.1")
-    identity = cost_identity(first)
+    identity = first.identity
     assert identity.is_program
     assert identity.architecture == "python train.py --lr 0.1"
     assert identity.key.startswith("train.py-")
-    assert cost_identity(replace(first, id="other", steps=9)) == identity
+    assert replace(first, id="other", steps=9).identity == identity
     assert first.command is not None
     others = [
         job(folder, "command: python train.py --lr 0.2"),
@@ -116,7 +115,7 @@ def test_its_cost_identity_is_its_line_its_sources_and_its_versions(folder: Path
         replace(first, command=replace(first.command, torch_version="2.0.0")),
         replace(first, command=replace(first.command, gpus=1)),
     ]
-    keys = {cost_identity(each).key for each in others}
+    keys = {each.identity.key for each in others}
     assert len(keys | {identity.key}) == 5
 
 
@@ -141,10 +140,10 @@ def test_its_cost_identity_is_its_line_its_sources_and_its_versions(folder: Path
 def test_a_change_of_what_it_imports_is_another_identity(
     folder: Path, line: str, file: str, counts: bool
 ) -> None:
-    before = cost_identity(job(folder, f"command: {line}")).key
+    before = job(folder, f"command: {line}").identity.key
     with (folder / file).open("a") as source:
         source.write("# changed\n")
-    assert (cost_identity(job(folder, f"command: {line}")).key != before) == counts
+    assert (job(folder, f"command: {line}").identity.key != before) == counts
 
 
 @pytest.mark.parametrize(
@@ -248,9 +247,9 @@ def test_what_it_imports_in_less_usual_ways(
             (tmp_path / name).symlink_to("far/main.py")
         else:
             (tmp_path / name).write_text(text)
-    before = cost_identity(job(tmp_path, "command: python main.py"))
+    before = job(tmp_path, "command: python main.py").identity
     (tmp_path / imported).write_text("# changed\n")
-    assert cost_identity(job(tmp_path, "command: python main.py")) != before
+    assert job(tmp_path, "command: python main.py").identity != before
 
 
 def test_only_its_steps_can_be_shrunk(folder: Path) -> None:
@@ -260,7 +259,7 @@ def test_only_its_steps_can_be_shrunk(folder: Path) -> None:
         (50, 0, None),
         (2, 8, 10),
     ]
-    assert cost_identity(shrunk.jobs[0]) == cost_identity(workload.jobs[0])
+    assert shrunk.jobs[0].identity == workload.jobs[0].identity
 
 
 def test_it_cannot_be_executed_yet(folder: Path) -> None:

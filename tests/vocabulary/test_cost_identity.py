@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from rmixer.models.registry import MODELS
-from rmixer.workload.cost_identity import cost_identity, job_with, source_hash
-from rmixer.workload.workload import Job, job_of
+from rmixer.workload.cost_identity import source_hash
+from rmixer.workload.workload import Job, job_of, job_with
 
 JOB = Job("a", "criteo_dlrm", 100, 256, "adam", 0.001, 0)
 
@@ -25,7 +25,7 @@ JOB = Job("a", "criteo_dlrm", 100, 256, "adam", 0.001, 0)
     ],
 )
 def test_what_belongs_to_the_job_leaves_the_key(change: dict[str, Any]) -> None:
-    assert cost_identity(replace(JOB, **change)).key == cost_identity(JOB).key
+    assert replace(JOB, **change).identity.key == JOB.identity.key
 
 
 @pytest.mark.parametrize(
@@ -39,12 +39,12 @@ def test_what_belongs_to_the_job_leaves_the_key(change: dict[str, Any]) -> None:
     ],
 )
 def test_what_changes_the_cost_changes_the_key(change: dict[str, Any]) -> None:
-    assert cost_identity(replace(JOB, **change)).key != cost_identity(JOB).key
+    assert replace(JOB, **change).identity.key != JOB.identity.key
 
 
 def test_the_key_names_model_and_batch() -> None:
-    assert cost_identity(JOB).key.startswith("criteo_dlrm-b256-")
-    assert len(cost_identity(JOB).key) == len("criteo_dlrm-b256-") + 8
+    assert JOB.identity.key.startswith("criteo_dlrm-b256-")
+    assert len(JOB.identity.key) == len("criteo_dlrm-b256-") + 8
 
 
 def test_the_sources_of_every_model_are_there_and_tell_them_apart() -> None:
@@ -58,4 +58,4 @@ def test_the_sources_of_every_model_are_there_and_tell_them_apart() -> None:
 @pytest.mark.parametrize("model", MODELS)
 def test_a_job_is_found_again_by_its_identity(model: str) -> None:
     job = replace(job_of(model), batch=17, rows_cap=100, precision="bf16", optimizer="sgd")
-    assert cost_identity(job_with(cost_identity(job))) == cost_identity(job)
+    assert job_with(job.identity).identity == job.identity

@@ -12,7 +12,6 @@ import pytest
 
 from rmixer.errors import InputError
 from rmixer.files.typed_files import Name, parse, plain
-from rmixer.workload.cost_identity import cost_identity
 from rmixer.workload.workload import Workload, job_of
 from rmixer.workload.workload_file import read_workload
 
@@ -55,7 +54,7 @@ def test_data_are_handed_on_and_paths_that_exist_are_made_whole(tmp_path: Path) 
     given = ("clicks.csv", "s3://bucket/clicks", "none.csv")
     jobs = read(tmp_path, *(f"model: 'my_net:build', steps: 1, data: '{d}'" for d in given)).jobs
     assert [job.data for job in jobs] == [str(tmp_path / "clicks.csv"), *given[1:]]
-    assert len({cost_identity(job).key for job in jobs}) == 3
+    assert len({job.identity.key for job in jobs}) == 3
 
 
 def test_the_message_names_file_and_key(tmp_path: Path) -> None:
@@ -96,17 +95,17 @@ def test_a_workload_is_read_without_torch(tmp_path: Path) -> None:
 
 def test_the_key_of_a_profile_is_a_name_and_changes_with_the_source(tmp_path: Path) -> None:
     (job,) = read(tmp_path, "model: 'my_net:build', steps: 1").jobs
-    identity = cost_identity(job)
+    identity = job.identity
     assert identity.key.startswith("my_net-b256-")
     assert parse(identity.key, Name, "") == identity.key
     assert (identity.architecture, identity.config) == ("my_net:build", {})
     (tmp_path / "my_net.py").write_text(f"{BUILD}# changed")
     (changed,) = read_workload(tmp_path / "queue.yaml").jobs
-    assert cost_identity(changed).key != identity.key
+    assert changed.identity.key != identity.key
     for same in ({"module_root": "/elsewhere"}, {"seed": 3, "lr": 0.5, "steps": 9, "id": "b"}):
-        assert cost_identity(replace(job, **same)).key == identity.key  # type: ignore[arg-type]
+        assert replace(job, **same).identity.key == identity.key  # type: ignore[arg-type]
     for other in ({"batch": 8}, {"optimizer": "sgd"}, {"rows_cap": 3}, {"model": "my_net:other"}):
-        assert cost_identity(replace(job, **other)).key != identity.key  # type: ignore[arg-type]
+        assert replace(job, **other).identity.key != identity.key  # type: ignore[arg-type]
 
 
 def test_one_job_of_a_model_in_the_current_folder(

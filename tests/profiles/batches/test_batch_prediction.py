@@ -24,7 +24,6 @@ from rmixer.testing.made_up import (
     make_step,
     make_workload,
 )
-from rmixer.workload.cost_identity import cost_identity
 
 FIXED_US, EACH_US = 400.0, 10.0
 MACHINE = make_machine()
@@ -256,7 +255,7 @@ def test_a_prediction_says_which_profiles_it_rests_on(tmp_path: Path) -> None:
         inputs_of(workload, "made-up", store, said.append)
     store.save(affine(512))
     inputs = inputs_of(workload, "made-up", store, said.append)
-    key = cost_identity(make_job(batch=256)).key
+    key = make_job(batch=256).identity.key
     assert said[0] == f"{key}: not profiled, predicted from batches 128 and 512"
     assert inputs.profiles[key].steps[0].mean_us == pytest.approx(FIXED_US + EACH_US * 256)
     for batch, times in ((2048, "4"), (32, "4")):

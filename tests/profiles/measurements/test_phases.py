@@ -11,6 +11,7 @@ from profiles.measurements import phases
 from profiles.measurements.phases import FIRST_STEPS, MEASURED_STEPS, measure_phases
 from rmixer.errors import RunFailed
 from rmixer.testing.made_up import make_job
+from rmixer.workload.workload import Job
 
 Told = tuple[float, int, float]
 """Of a run: seconds of a step, of which its other phases are ten; the peak; the share waited."""
@@ -24,14 +25,14 @@ class Worker:
         self.steps: list[int] = []
         self.waited = 0.0
 
-    def start(self, task: str, job: dict[str, Any], save_to: str, device: str) -> None:
+    def start(self, task: str, job: Job, save_to: str, device: str) -> None:
         assert Path(save_to).parent.exists()
         step_s, peak_bytes, self.waited = next(self._runs)
-        self.steps.append(job["steps"])
+        self.steps.append(job.steps)
         at = {"build": 0.0, "warmup": 10 * step_s, "train": 13 * step_s}
-        at["evaluate"] = at["warmup"] + job["steps"] * step_s
+        at["evaluate"] = at["warmup"] + job.steps * step_s
         at["save"] = at["evaluate"] + 10 * step_s
-        ends = [at["warmup"] + (i + 1) * step_s for i in range(job["steps"])]
+        ends = [at["warmup"] + (i + 1) * step_s for i in range(job.steps)]
         self._messages = iter(
             [
                 {"kind": "phase", "phase": "build", "at": at["build"]},

@@ -126,7 +126,7 @@ def test_gradients_of_one_tensor_are_added_up_as_autograd_does(name: str) -> Non
 def test_small_batches_of_tied_weights_as_the_allocator_counts_them(batch: int) -> None:
     """Where three gradients of the items' table would be the peak, and two are."""
     job = replace(job_of("beauty_bert4rec"), batch=batch)
-    measured = tensor_bytes(_no_channel(), vars(job))
+    measured = tensor_bytes(_no_channel(), job)
     assert predict_memory(job).tensor_bytes == pytest.approx(measured, rel=0.001)
 
 
@@ -142,7 +142,7 @@ def test_small_batches_of_tied_weights_as_the_allocator_counts_them(batch: int) 
 )
 def test_tensors_as_the_allocator_counts_them(model: str, optimizer: str) -> None:
     job = replace(small(model), optimizer=optimizer)
-    measured = tensor_bytes(_no_channel(), vars(job))
+    measured = tensor_bytes(_no_channel(), job)
     assert predict_memory(job).tensor_bytes == pytest.approx(measured, rel=0.005)
 
 
@@ -153,7 +153,7 @@ def test_a_batch_that_outweighs_the_tables_is_there_twice(model: str) -> None:
     predicted = predict_memory(job)
     columns = TrainingStep(job, substitute=blank_substitute(job)).batches.blank().values()
     assert predicted.input_bytes >= 2 * sum(values.nbytes for values in columns)
-    measured = tensor_bytes(_no_channel(), vars(job))
+    measured = tensor_bytes(_no_channel(), job)
     assert predicted.tensor_bytes == pytest.approx(measured, rel=0.005)
 
 

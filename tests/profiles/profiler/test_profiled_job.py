@@ -21,7 +21,6 @@ from rmixer.profile.profile_files import read_profile, write_profile
 from rmixer.testing.made_up import make_machine
 from rmixer.training.step import TrainingStep
 from rmixer.user_code.own_module import find_own_model
-from rmixer.workload.cost_identity import cost_identity
 from rmixer.workload.workload import Job, job_of
 
 BATCH = 16
@@ -102,7 +101,7 @@ def of_phase(profile: ModelProfile, phase: str) -> list[OperatorCost]:
 
 
 def test_it_says_what_was_profiled_and_where(profile: ModelProfile, machine: Machine) -> None:
-    assert profile.identity == cost_identity(JOB)
+    assert profile.identity == JOB.identity
     assert profile.machine == machine.name
     assert profile.origin == "measured"
     assert 0 <= profile.warmup_steps <= MEASURED_STEPS
@@ -247,7 +246,7 @@ def test_sizes_in_turn_are_what_they_are_and_one_that_fails_costs_no_other(
     assert isinstance(small, ModelProfile)
     assert isinstance(large, ModelProfile)
     for job, found in ((jobs[0], small), (jobs[2], large)):
-        assert found.identity == cost_identity(job)
+        assert found.identity == job.identity
         assert found.steps[0].rounds >= 1
         (linear, *_) = (cost for cost in found.operators if cost.operator == "aten::linear")
         assert linear.flops == 2 * job.batch * BOTTOM[0] * BOTTOM[1]

@@ -20,7 +20,6 @@ from rmixer.files.home import home
 from rmixer.hardware.machine import Machine
 from rmixer.profile.profile_files import read_profile, write_profile
 from rmixer.testing.made_up import make_machine
-from rmixer.workload.cost_identity import cost_identity
 from rmixer.workload.workload import Job
 from rmixer.workload.workload_file import read_workload
 
@@ -66,7 +65,7 @@ def test_a_program_that_says_when_its_steps_end(machine: Machine, tmp_path: Path
     plan = Plan(precision=1.0, command_seconds=3.0)
     profile = profile_command(job, machine, (1,), plan)
 
-    assert profile.identity == cost_identity(job)
+    assert profile.identity == job.identity
     (step,) = profile.steps
     assert step.p10_us >= SLEEP_S * 1e6  # however fast this machine is
     assert 0 < (step.core_us or 0) < step.mean_us  # it sleeps for the rest of its step
@@ -101,7 +100,7 @@ def test_what_a_program_left_to_itself_ends_with_it(
     job = job_of(tmp_path, ORPHAN + ends + NUMPY)
     with pytest.raises(RunFailed) if ends else contextlib.nullcontext():
         profile_command(job, machine, (1,), QUICK)
-    log = home() / "logs" / f"{cost_identity(job).key}-1-threads.log"
+    log = home() / "logs" / f"{job.identity.key}-1-threads.log"
     pid = int(log.read_text().split()[0])
     gone = not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
     assert gone

@@ -16,7 +16,7 @@ from rmixer.files.typed_files import content_hash, parse
 from rmixer.profile.profile import ModelProfile
 from rmixer.profile.profile_files import read_profile, write_profile
 from rmixer.user_code.former_sources import former_sources, formerly
-from rmixer.workload.cost_identity import CostIdentity, cost_identity, is_present, own_step_hash
+from rmixer.workload.cost_identity import CostIdentity, is_present, own_step_hash
 from rmixer.workload.workload import Job, job_of
 
 MACHINE = "epyc-2c"
@@ -24,7 +24,7 @@ OWN = Job("a", "ranker:build", 10, 32, "adam", 0.1, 0, module_root="/x", source=
 
 
 def recorded() -> ModelProfile:
-    identity = cost_identity(job_of("criteo_dlrm"))
+    identity = job_of("criteo_dlrm").identity
     return read_profile(RECORDED / MACHINE / identity.key)
 
 
@@ -97,7 +97,7 @@ def test_an_own_models_profile_follows_the_code_that_runs_it(
 ) -> None:
     table = {"models": {}, "own": {"0ld": own_step_hash()}}
     monkeypatch.setattr("rmixer.user_code.former_sources.former_sources", lambda: table)
-    identity = cost_identity(OWN)
+    identity = OWN.identity
     profile = replace(recorded(), identity=identity)
     place = under(tmp_path, profile, content_hash([OWN.source, "0ld"]))
     rekey_own(tmp_path / MACHINE, OWN)
