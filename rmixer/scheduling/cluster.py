@@ -13,10 +13,18 @@ from rmixer.profile.device_cost import DeviceCost
 from rmixer.scheduling.layout import SHARING, Layout, Sharing
 from rmixer.scheduling.policy import Policy
 from rmixer.scheduling.step_times import StepTimes
-from rmixer.scheduling.view import MIB, ClusterView, DeviceView, Dispatch, JobView, Resident
+from rmixer.scheduling.view import (
+    MEMORY_MARGIN,
+    MIB,
+    Barrier,
+    ClusterView,
+    DeviceView,
+    Dispatch,
+    JobView,
+    Resident,
+)
 from rmixer.workload.workload import Job
 
-MEMORY_MARGIN = 1.2
 GPU_WORKER_BYTES = 308 * MIB
 
 
@@ -34,6 +42,8 @@ class Booking:
     attempt: int
     booked_bytes: int
     sharing: Sharing = "process"
+    round: int = 0
+    barrier: Barrier = "machine"
 
 
 class Readings(Protocol):
@@ -74,6 +84,7 @@ class Cluster:
                 slots=self._slots[device.name].slots,
                 threads=self._slots[device.name].threads,
                 booked_bytes=used.get(device.name, 0),
+                held_bytes=used.get(device.name, 0),
                 booked_utilisation=0.0,
                 residents=(),
             )
@@ -122,7 +133,7 @@ class Cluster:
         self._measure()
         bookings: list[Booking] = []
         while dispatches := policy.decide(self.view(now_s)):
-            bookings.extend(self._book(dispatch, now_s) for dispatch in dispatches)
+            bookings.extend(self._book(dispatch, policy, now_s) for dispatch in dispatches)
         return bookings
 
     def finish(self, job: str, *, failed: bool = False) -> None:
@@ -141,6 +152,7 @@ class Cluster:
                 device,
                 residents=residents,
                 booked_bytes=booked,
+                held_bytes=device.held_bytes - cost.peak_bytes,
                 booked_utilisation=(
                     device.booked_utilisation - cost.utilisation if residents else 0.0
                 ),
@@ -159,14 +171,14 @@ class Cluster:
             if measured != device.measured_bytes:
                 self._devices[name] = replace(device, measured_bytes=measured)
 
-    def _book(self, dispatch: Dispatch, now_s: float) -> Booking:
+    def _book(self, dispatch: Dispatch, policy: Policy, now_s: float) -> Booking:
         job = self._queued.get(dispatch.job)
         if job is None:
             raise PolicyWrong(f"the policy started {dispatch.job!r}, which is not in the queue")
         devices = [self._devices[name] for name in dispatch.devices if name in self._devices]
         if not devices or len(devices) < len(dispatch.devices):
             raise PolicyWrong(f"the policy sent {job.id!r} to {dispatch.devices}: no such device")
-        slots = [_free_slot(device, job, dispatch.slot) for device in devices]
+        slots = [_free_slot(device, job, policy, dispatch.slot) for device in devices]
         entry = self._slots[devices[0].name]
         threads = entry.threads if dispatch.threads is None else dispatch.threads
         if not 1 <= threads <= entry.threads:
@@ -191,9 +203,11 @@ class Cluster:
             self._devices[device.name] = replace(
                 device,
                 booked_bytes=device.booked_bytes + _booked_bytes(cost),
+                held_bytes=device.held_bytes + cost.peak_bytes,
                 booked_utilisation=device.booked_utilisation + cost.utilisation,
                 residents=(*device.residents, resident),
                 last_order=self._order,
+                last_round=dispatch.round,
                 last_started_s=now_s,
             )
         del self._queued[job.id]
@@ -209,6 +223,8 @@ class Cluster:
             attempt=job.attempts + 1,
             booked_bytes=_booked_bytes(job.costs[devices[0].kind]),
             sharing=cast(Sharing, sharing),
+            round=dispatch.round,
+            barrier=dispatch.barrier,
         )
         self._order += 1
         self._bookings[job.id] = booking
@@ -219,10 +235,10 @@ def _booked_bytes(cost: DeviceCost) -> int:
     return round(MEMORY_MARGIN * cost.peak_bytes)
 
 
-def _free_slot(device: DeviceView, job: JobView, wanted: int | None) -> int:
+def _free_slot(device: DeviceView, job: JobView, policy: Policy, wanted: int | None) -> int:
     """``wanted``, or the first free slot of ``device``. Raises :class:`PolicyWrong` if ``job`` does
-    not fit there."""
-    if not device.fits(job):
+    not fit there, by the memory check of ``policy``."""
+    if not policy.admits(device, job):
         raise PolicyWrong(f"the policy sent {job.id!r} to {device.name}: it does not fit")
     taken = {resident.slot for resident in device.residents}
     free = [slot for slot in range(device.slots) if slot not in taken]

@@ -82,8 +82,41 @@ class Layout:
             raise InputError(where, "slots x threads", wanted, allowed)
 
 
+@dataclass(frozen=True)
+class Cut:
+    """How to cut any machine: slots of each GPU and of the CPU, 0 for a kind that is not used, and
+    the host threads of each slot."""
+
+    gpu_slots: int = 0
+    cpu_slots: int = 0
+    gpu_threads: int = 1
+    cpu_threads: int = 1
+
+    def cores(self, machine: Machine) -> int:
+        """The host cores that the slots take on ``machine``, one for each thread."""
+        on_gpus = len(machine.gpus) * self.gpu_slots * self.gpu_threads
+        return on_gpus + self.cpu_slots * self.cpu_threads
+
+    def layout(self, machine: Machine) -> Layout:
+        """The slots on ``machine``, those of its GPUs first. Raises :class:`InputError` if there
+        are none, or if it has fewer cores than they take."""
+        slots = {"gpu": (self.gpu_slots, self.gpu_threads), "cpu": (self.cpu_slots, self.cpu_threads)}
+        devices = tuple(
+            DeviceSlots(device.name, *slots[device.kind])
+            for device in machine.devices
+            if slots[device.kind][0]
+        )
+        if not devices:
+            has = "GPUs and a CPU" if machine.gpus else "a CPU alone"
+            found = f"no slots: {self.gpu_slots} a GPU, {self.cpu_slots} on the CPU"
+            raise InputError("slots", "", found, f"at least one; {machine.name} has {has}")
+        layout = Layout(devices)
+        layout.check(machine, "slots and threads")
+        return layout
+
+
 def even_layout(machine: Machine, slots: int, threads: int) -> Layout:
     """``slots`` slots of ``threads`` threads on each GPU; on the CPU where there is no GPU."""
-    gpus = [device for device in machine.devices if device.kind == "gpu"]
-    chosen = gpus or [device for device in machine.devices if device.kind == "cpu"]
+    kind = "gpu" if machine.gpus else "cpu"
+    chosen = [device for device in machine.devices if device.kind == kind]
     return Layout(tuple(DeviceSlots(device.name, slots, threads) for device in chosen))

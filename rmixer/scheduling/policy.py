@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 from rmixer.hardware.machine import Machine
-from rmixer.scheduling.layout import Layout, even_layout
-from rmixer.scheduling.view import ClusterView, Dispatch
+from rmixer.scheduling.layout import Cut, Layout
+from rmixer.scheduling.view import ClusterView, DeviceView, Dispatch, JobView
+
+Figure = Literal["peak_bytes", "utilisation", "job_type", "step_times"]
+SETTLE_S = 1.0
+"""How soon a policy is asked again while a GPU still gives memory back."""
 
 
 class Policy(ABC):
@@ -17,25 +21,46 @@ class Policy(ABC):
     A policy keeps nothing between decisions but its settings and its seed: all else is derived
     from the view, so that a resumed run decides the same. It is called on every event until it
     answers with no dispatch.
+
+    A subclass sets ``name``; ``source``, who published it; ``needs``, the figures of a job that it
+    reads besides its duration. ``memory`` is its memory check: 1.2 x the peaks below the device's
+    memory (``margin``), the peaks as they are (``peak``), or ``none``. The first line of its
+    docstring is what `rmixer policies` shows. Its settings are the other parameters of its
+    ``__init__``, all with defaults: whole numbers, numbers or words.
     """
 
     name: ClassVar[str]
+    source: ClassVar[str] = ""
+    needs: ClassVar[tuple[Figure, ...]] = ()
+    memory: ClassVar[Literal["margin", "peak", "none"]] = "margin"
 
     def __init__(self, seed: int = 0) -> None:
         self.seed = seed
+        self.title = ""
 
     @property
     def origin(self) -> str:
-        """The name under which a run is filed: for a replayed plan, that of the policy that
-        planned it."""
-        return self.name
+        """The name under which a run is filed, as ``job@device:key=value``; for a replayed plan
+        that of the policy that planned it."""
+        return self.title or self.name
 
-    def layout(self, machine: Machine, jobs: int, slots: int, threads: int) -> Layout:
-        """The slots this policy runs ``jobs`` jobs on; ``slots`` and ``threads`` are the
-        settings of a sweep. A policy that cuts the machine its own way takes no notice of them,
-        and a sweep then tries it once."""
-        return even_layout(machine, slots, threads)
+    def layout(self, machine: Machine, jobs: int, cut: Cut) -> Layout:
+        """The slots this policy runs ``jobs`` jobs on, if ``cut`` is what the user or a sweep asks
+        for. A policy that cuts the machine its own way takes no notice of it, and a sweep then
+        tries it once."""
+        return cut.layout(machine)
+
+    def admits(self, device: DeviceView, job: JobView) -> bool:
+        """Whether ``job`` fits ``device`` by this policy's memory check, and a slot is free."""
+        if self.memory == "none":
+            return device.takes(job)
+        return device.fits(job) if self.memory == "margin" else device.holds(job)
 
     @abstractmethod
     def decide(self, view: ClusterView) -> Sequence[Dispatch]:
-        """The jobs to start now; empty to wait for the next event."""
+        """What to start now; empty when nothing more should start before the next event."""
+
+    def ask_again_s(self, view: ClusterView) -> float | None:
+        """Asked when :meth:`decide` has nothing more to start: in how many seconds to ask again,
+        if nothing happens before. None: at the next event."""
+        return SETTLE_S if any(device.settling for device in view.devices.values()) else None

@@ -9,7 +9,9 @@ from typing import Literal
 from rmixer.profile.device_cost import DeviceCost
 from rmixer.scheduling.step_times import Member, Mix, StepTimes
 
+Barrier = Literal["machine", "device"]
 State = Literal["queued", "running", "done", "failed"]
+MEMORY_MARGIN = 1.2
 MIB = 1 << 20
 
 
@@ -48,9 +50,10 @@ class Resident:
 @dataclass(frozen=True)
 class DeviceView:
     """One device. ``threads`` is the most that a job has in one of its slots. ``booked_bytes`` is
-    the use at start plus 1.2 x the peak of each resident; ``measured_bytes`` is what is in use of
-    its memory, None where nothing measures it. ``last_order`` and ``last_started_s`` are of the
-    last job that was sent here, whether it has ended or not; -1 and None if there was none."""
+    the use at start plus 1.2 x the peak of each resident, ``held_bytes`` the same with the peaks
+    as they are; ``measured_bytes`` is what is in use of its memory, None where nothing measures it.
+    ``last_order``, ``last_round`` and ``last_started_s`` are of the last job that was sent here,
+    whether it has ended or not; -1, -1 and None if there was none."""
 
     name: str
     kind: Literal["cpu", "gpu"]
@@ -60,8 +63,10 @@ class DeviceView:
     booked_utilisation: float
     residents: tuple[Resident, ...]
     measured_bytes: int | None = None
+    held_bytes: int = 0
     threads: int = 1
     last_order: int = -1
+    last_round: int = -1
     last_started_s: float | None = None
 
     @property
@@ -81,7 +86,18 @@ class DeviceView:
         cost = job.costs.get(self.kind)
         if cost is None or self.free_slots <= 0:
             return False
-        return 1.2 * cost.peak_bytes + self.booked_bytes < self.memory_bytes
+        return MEMORY_MARGIN * cost.peak_bytes + self.booked_bytes < self.memory_bytes
+
+    def holds(self, job: JobView) -> bool:
+        """The same without the margin: whether the peaks as they are stay below the memory."""
+        cost = job.costs.get(self.kind)
+        if cost is None or self.free_slots <= 0:
+            return False
+        return cost.peak_bytes + self.held_bytes < self.memory_bytes
+
+    def takes(self, job: JobView) -> bool:
+        """Whether a slot is free and the job can run on this kind of device, whatever it needs."""
+        return job.costs.get(self.kind) is not None and self.free_slots > 0
 
 
 @dataclass(frozen=True)
@@ -144,7 +160,10 @@ class ClusterView:
 @dataclass(frozen=True)
 class Dispatch:
     """Start ``job`` on ``devices``. If they are not given, it takes the first free ``slot``, all
-    ``threads`` of it, and the ``sharing`` that the layout has for the device."""
+    ``threads`` of it, and the ``sharing`` that the layout has for the device.
+
+    Jobs of one ``round`` wait for those of earlier rounds: for all of them, or with the ``barrier``
+    ``device`` for those on their own devices. A policy without rounds has one, 0."""
 
     job: str
     devices: tuple[str, ...]
@@ -153,3 +172,5 @@ class Dispatch:
     slot: int | None = None
     threads: int | None = None
     sharing: str | None = None
+    round: int = 0
+    barrier: Barrier = "machine"

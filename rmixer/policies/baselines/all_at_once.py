@@ -5,17 +5,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from rmixer.hardware.machine import Machine
-from rmixer.scheduling.layout import DeviceSlots, Layout
+from rmixer.scheduling.layout import Cut, DeviceSlots, Layout
 from rmixer.scheduling.policy import Policy
 from rmixer.scheduling.view import ClusterView, Dispatch
 
 
 class AllAtOnce(Policy):
-    """Jobs in order of submission, one thread each, host cores and GPUs taken in turn."""
+    """All jobs at once with a thread each, memory permitting; host cores and GPUs in turn."""
 
     name = "all_at_once"
+    source = "baseline"
+    needs = ("peak_bytes",)
 
-    def layout(self, machine: Machine, jobs: int, slots: int, threads: int) -> Layout:
+    def layout(self, machine: Machine, jobs: int, cut: Cut) -> Layout:
         gpus = [device.name for device in machine.devices if device.kind == "gpu"]
         chosen = gpus or [machine.devices[-1].name]
         each = -(-jobs // len(chosen))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from rmixer.hardware.machine import Machine
-from rmixer.scheduling.layout import Layout
+from rmixer.scheduling.layout import Cut, Layout
 from rmixer.scheduling.policy import Policy
 from rmixer.scheduling.schedule import Schedule, ScheduledJob
 from rmixer.scheduling.view import ClusterView, Dispatch, JobView
@@ -26,7 +26,7 @@ class Planned(Policy):
     def origin(self) -> str:
         return self._schedule.policy
 
-    def layout(self, machine: Machine, jobs: int, slots: int, threads: int) -> Layout:
+    def layout(self, machine: Machine, jobs: int, cut: Cut) -> Layout:
         return self._schedule.settings.layout
 
     def decide(self, view: ClusterView) -> Sequence[Dispatch]:

@@ -1,21 +1,23 @@
-"""One job at a time on the whole machine: what most people do today."""
+"""One job at a time: what most people do today."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 from rmixer.hardware.machine import Machine
-from rmixer.scheduling.layout import DeviceSlots, Layout
+from rmixer.scheduling.layout import Cut, DeviceSlots, Layout
 from rmixer.scheduling.policy import Policy
 from rmixer.scheduling.view import ClusterView, Dispatch
 
 
 class Sequential(Policy):
-    """Jobs in order of submission, each with all host threads and the first device."""
+    """One job at a time in order of submission, with all host threads and the first device."""
 
     name = "sequential"
+    source = "baseline"
+    needs = ("peak_bytes",)
 
-    def layout(self, machine: Machine, jobs: int, slots: int, threads: int) -> Layout:
+    def layout(self, machine: Machine, jobs: int, cut: Cut) -> Layout:
         device = machine.devices[0].name
         return Layout((DeviceSlots(device, slots=1, threads=len(machine.cores)),))
 

@@ -6,7 +6,11 @@ tried. Device order is GPUs, then CPUs; ties go to the first.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
+
 from rmixer.scheduling.view import ClusterView, DeviceView
+
+DeviceRule = Callable[[ClusterView], DeviceView | None]
 
 
 def first_with_free_slot(view: ClusterView) -> DeviceView | None:
@@ -14,4 +18,48 @@ def first_with_free_slot(view: ClusterView) -> DeviceView | None:
     return next((device for device in view.devices.values() if device.free_slots > 0), None)
 
 
-DEVICE_RULES = {"dySequ": first_with_free_slot}
+def fewest_jobs(view: ClusterView) -> DeviceView | None:
+    """RMixer's ``dyWork``: the GPU with the fewest running jobs that has a free slot; a CPU only
+    if no GPU has one."""
+    gpus = with_free_slot(view, "gpu")
+    return min(gpus or with_free_slot(view, "cpu"), key=lambda d: len(d.residents), default=None)
+
+
+def least_utilised(view: ClusterView) -> DeviceView | None:
+    """RMixer's ``dyArin``: the GPU with the lowest booked utilisation, whether it has a free slot
+    or not; a CPU only if there is no GPU."""
+    gpus = _of_kind(view, "gpu")
+    return min(gpus or _of_kind(view, "cpu"), key=lambda d: d.booked_utilisation, default=None)
+
+
+def most_free_memory(view: ClusterView) -> DeviceView | None:
+    """RMixer's ``dyMemo``: the GPU with the most memory that is not booked and a free slot; then
+    the CPU."""
+    gpus = with_free_slot(view, "gpu")
+    return min(gpus or with_free_slot(view, "cpu"), key=_booked_less_memory, default=None)
+
+
+def least_booked(devices: Iterable[DeviceView]) -> DeviceView | None:
+    """RMixer's ``dyMix``, of the devices of one kind: the one with the least booked memory."""
+    return min(devices, key=lambda device: device.booked_bytes, default=None)
+
+
+def with_free_slot(view: ClusterView, kind: str) -> list[DeviceView]:
+    """The devices of ``kind`` that have a free slot, in order."""
+    return [device for device in _of_kind(view, kind) if device.free_slots > 0]
+
+
+def _of_kind(view: ClusterView, kind: str) -> list[DeviceView]:
+    return [device for device in view.devices.values() if device.kind == kind]
+
+
+def _booked_less_memory(device: DeviceView) -> int:
+    return device.booked_bytes - device.memory_bytes
+
+
+DEVICE_RULES: dict[str, DeviceRule] = {
+    "dySequ": first_with_free_slot,
+    "dyWork": fewest_jobs,
+    "dyArin": least_utilised,
+    "dyMemo": most_free_memory,
+}

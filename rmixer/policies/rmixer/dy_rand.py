@@ -1,16 +1,26 @@
-"""RMixer's ``dyRand``: a seeded random order; the first that fits."""
+"""RMixer's ``dyRand``."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from rmixer.files.typed_files import content_hash
 from rmixer.policies.rmixer.dynamic import Dynamic
-from rmixer.scheduling.view import DeviceView, JobView
+from rmixer.policies.rmixer.job_rules import first, fitting
+from rmixer.scheduling.view import ClusterView, DeviceView, Dispatch, JobView
 
 
 class DyRand(Dynamic):
-    """A job's place is drawn from the seed and its id, so that it outlives a resumed run."""
+    """In a random order: the first that fits.
+
+    A job's place is drawn from the seed and its id, so that it outlives a resumed run.
+    """
 
     name = "dyRand"
+    needs = ("peak_bytes",)
 
-    def key(self, job: JobView, device: DeviceView) -> tuple[float, ...]:
+    def pick(self, view: ClusterView, device: DeviceView) -> Sequence[Dispatch]:
+        return first(view, device, fitting(view, device, self._drawn))
+
+    def _drawn(self, job: JobView, _device: DeviceView) -> tuple[float, ...]:
         return (int(content_hash([self.seed, job.id]), 16),)

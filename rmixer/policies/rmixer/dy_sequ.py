@@ -1,18 +1,19 @@
-"""RMixer's ``dySequ``: by type, then by memory; the first that fits."""
+"""RMixer's ``dySequ``."""
 
 from __future__ import annotations
 
-from rmixer.policies.rmixer.dynamic import Dynamic
-from rmixer.scheduling.view import DeviceView, JobView
+from collections.abc import Sequence
 
-TYPE_VALUE = {"compute": 1, "memory": 0, "low": -1}
+from rmixer.policies.rmixer.dynamic import Dynamic
+from rmixer.policies.rmixer.job_rules import by_type, first, fitting
+from rmixer.scheduling.view import ClusterView, DeviceView, Dispatch
 
 
 class DySequ(Dynamic):
-    """Queue by type descending (compute, memory, low), then by memory descending."""
+    """By type (compute, memory, low), then by memory, largest first: the first that fits."""
 
     name = "dySequ"
+    needs = ("job_type", "peak_bytes")
 
-    def key(self, job: JobView, device: DeviceView) -> tuple[float, ...]:
-        cost = job.costs[device.kind]
-        return (-TYPE_VALUE[cost.job_type], -cost.peak_bytes)
+    def pick(self, view: ClusterView, device: DeviceView) -> Sequence[Dispatch]:
+        return first(view, device, fitting(view, device, by_type))

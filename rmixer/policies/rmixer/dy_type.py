@@ -1,38 +1,19 @@
-"""RMixer's ``dyType``: put a job beside jobs of another type."""
+"""RMixer's ``dyType``."""
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 
-from rmixer.policies.rmixer.dy_sequ import TYPE_VALUE
 from rmixer.policies.rmixer.dynamic import Dynamic
-from rmixer.scheduling.view import ClusterView, DeviceView, JobView
+from rmixer.policies.rmixer.job_rules import by_memory, fitting, of_another_type
+from rmixer.scheduling.view import ClusterView, DeviceView, Dispatch
 
 
 class DyType(Dynamic):
-    """Queue by memory descending; the first that fits whose type is not the one most common on
-    the device, or else the first that fits."""
+    """By memory, largest first: the first whose type differs from the most common on the device."""
 
     name = "dyType"
+    needs = ("job_type", "peak_bytes")
 
-    def key(self, job: JobView, device: DeviceView) -> tuple[float, ...]:
-        return (-job.costs[device.kind].peak_bytes,)
-
-    def pick(
-        self, view: ClusterView, device: DeviceView, fitting: Sequence[JobView]
-    ) -> JobView | None:
-        common = most_common_type(view, device)
-        for job in fitting:
-            if job.costs[device.kind].job_type != common:
-                return job
-        return fitting[0] if fitting else None
-
-
-def most_common_type(view: ClusterView, device: DeviceView) -> str:
-    """The most common type among the residents: on a tie, and on an empty device, compute wins
-    over memory and memory over low."""
-    count: Counter[str] = Counter(
-        view.jobs[resident.job].costs[device.kind].job_type for resident in device.residents
-    )
-    return max(TYPE_VALUE, key=lambda job_type: (count[job_type], TYPE_VALUE[job_type]))
+    def pick(self, view: ClusterView, device: DeviceView) -> Sequence[Dispatch]:
+        return of_another_type(view, device, fitting(view, device, by_memory))

@@ -1,4 +1,4 @@
-"""What RMixer's dynamic policies share: a slot is refilled as soon as it is free."""
+"""What RMixer's policies share: a device rule names a device, a job rule the job for it."""
 
 from __future__ import annotations
 
@@ -7,31 +7,39 @@ from collections.abc import Sequence
 
 from rmixer.policies.rmixer.device_rules import DEVICE_RULES
 from rmixer.scheduling.policy import Policy
-from rmixer.scheduling.view import ClusterView, DeviceView, Dispatch, JobView
+from rmixer.scheduling.view import ClusterView, DeviceView, Dispatch
 
 
-class Dynamic(Policy):
-    """A device rule names a device; the job rule of the subclass names the job for it."""
+class DeviceThenJob(Policy):
+    """Asks its device rule for a device and the subclass for a job. As published, no other device
+    is tried where no job fits that one; but on an idle machine, which would then wait for ever,
+    all are, in order."""
+
+    source = "RMixer (TPDS 2024)"
 
     def __init__(self, seed: int = 0, device_rule: str = "dySequ") -> None:
         super().__init__(seed)
         self._device_rule = DEVICE_RULES[device_rule]
 
-    def decide(self, view: ClusterView) -> Sequence[Dispatch]:
-        device = self._device_rule(view)
-        if device is None or device.settling:
-            return ()
-        candidates = [job for job in view.waiting() if device.kind in job.costs]
-        ordered = sorted(candidates, key=lambda job: self.key(job, device))
-        job = self.pick(view, device, [job for job in ordered if device.fits(job)])
-        return () if job is None else (Dispatch(job.id, (device.name,)),)
+    def next_dispatch(self, view: ClusterView) -> Sequence[Dispatch]:
+        """The next job, or nothing."""
+        named = self._device_rule(view)
+        found = self._pick(view, named)
+        if found or any(device.residents for device in view.devices.values()):
+            return found
+        others = (device for device in view.devices.values() if device != named)
+        return next(filter(None, (self._pick(view, device) for device in others)), ())
+
+    def _pick(self, view: ClusterView, device: DeviceView | None) -> Sequence[Dispatch]:
+        return () if device is None or device.settling else self.pick(view, device)
 
     @abstractmethod
-    def key(self, job: JobView, device: DeviceView) -> tuple[float, ...]:
-        """The order of the queue, smallest first; equal keys keep the order of submission."""
+    def pick(self, view: ClusterView, device: DeviceView) -> Sequence[Dispatch]:
+        """The job to start on ``device``, or nothing."""
 
-    def pick(
-        self, view: ClusterView, device: DeviceView, fitting: Sequence[JobView]
-    ) -> JobView | None:
-        """The job to start among those that fit, in the order of the queue."""
-        return fitting[0] if fitting else None
+
+class Dynamic(DeviceThenJob):
+    """A slot is filled again as soon as it is free."""
+
+    def decide(self, view: ClusterView) -> Sequence[Dispatch]:
+        return self.next_dispatch(view)
