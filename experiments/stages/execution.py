@@ -62,7 +62,7 @@ def execute(
         summary = replace(executed.summary, shared_with=lock.shared_with)
         executed = replace(executed, summary=summary)
     _write_steps(place / "steps", executed.step_ends_s)
-    schedule = schedule_of(workload, machine, policy.origin, policy.seed, layout, executed.bookings)
+    schedule = schedule_of(workload, machine, policy, layout, executed.bookings)
     write_schedule(place / "executed_schedule.json", schedule)
     folder.write(part, executed.timeline, executed.summary)
     if executed.failure is not None:

@@ -184,8 +184,7 @@ def write_sweep(
     schedule = schedule_of(
         problem.workload,
         problem.machine,
-        policy.name,
-        policy.seed,
+        policy,
         found.sequential_layout,
         found.sequential.bookings,
     )

@@ -41,7 +41,7 @@ def simulate_policy(
     run = simulate(problem, policy, layout, step_times_for(problem), level=level)
     write_schedule(
         folder.path / "schedule.json",
-        schedule_of(workload, machine, policy.origin, policy.seed, layout, run.bookings),
+        schedule_of(workload, machine, policy, layout, run.bookings),
     )
     write_prediction(folder, ".", run, problem.profiles)
     write_trace(folder.path / "trace.json", {"predicted": run.timeline})

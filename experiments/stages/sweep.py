@@ -110,7 +110,7 @@ def sweep(
     best = next(candidate for row, candidate in rows if row is order[0])
     predicted = run(best, "auto")
     schedule = schedule_of(
-        workload, machine, best.policy, workload.seed, best.layout, predicted.bookings
+        workload, machine, make_policy(best.policy, workload.seed), best.layout, predicted.bookings
     )
     return Sweep(tuple(order), best, schedule, predicted, sequential, alone.layout)
 

@@ -2,37 +2,111 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from rmixer.errors import InputError, choice
 from rmixer.policies.baselines.all_at_once import AllAtOnce
+from rmixer.policies.baselines.lpt import Lpt
+from rmixer.policies.baselines.monolithic import Monolithic
+from rmixer.policies.baselines.mps import Mps
 from rmixer.policies.baselines.sequential import Sequential
+from rmixer.policies.own_policy import installed_policies, names_a_class, own_policy
+from rmixer.policies.published.carma import CARMA
+from rmixer.policies.published.cognn import CognnBase, CognnBmc, CognnLmcf
+from rmixer.policies.published.gavel import Gavel
+from rmixer.policies.published.horus import Horus
+from rmixer.policies.published.lucid import Lucid
+from rmixer.policies.published.muri import Muri
+from rmixer.policies.rmixer.cognn import Cognn
 from rmixer.policies.rmixer.device_rules import DEVICE_RULES
+from rmixer.policies.rmixer.dy_arin import DyArin
+from rmixer.policies.rmixer.dy_memo import DyMemo
+from rmixer.policies.rmixer.dy_mix import DyMix
 from rmixer.policies.rmixer.dy_rand import DyRand
 from rmixer.policies.rmixer.dy_sequ import DySequ
 from rmixer.policies.rmixer.dy_type import DyType
-from rmixer.policies.rmixer.dynamic import Dynamic
+from rmixer.policies.rmixer.dynamic import DeviceThenJob
+from rmixer.policies.rmixer.static import Static
+from rmixer.policies.settings import parse_settings
 from rmixer.scheduling.policy import Policy
 
 POLICIES: dict[str, type[Policy]] = {
-    policy.name: policy for policy in (Sequential, AllAtOnce, DySequ, DyRand, DyType)
+    policy.name: policy
+    for policy in (
+        Sequential,
+        Monolithic,
+        Mps,
+        AllAtOnce,
+        Lpt,
+        DySequ,
+        DyRand,
+        DyMemo,
+        DyArin,
+        DyType,
+        DyMix,
+        Static,
+        Cognn,
+        CognnBase,
+        CognnLmcf,
+        CognnBmc,
+        *CARMA,
+        Horus,
+        Lucid,
+        Muri,
+        Gavel,
+    )
 }
 
 
-def make_policy(name: str, seed: int = 0) -> Policy:
-    """A fresh policy: ``name`` is a policy's name, or ``job@device`` for a dynamic policy with a
-    device rule. A bare name takes the device rule of the same name, else that of ``dySequ``.
-    Raises :class:`InputError` with the nearest known name."""
-    job, at, device = name.partition("@")
-    if job not in POLICIES:
-        raise InputError("--policy", "", repr(name), choice(job, POLICIES))
-    kind = POLICIES[job]
-    if not at:
-        if issubclass(kind, Dynamic):
-            return kind(seed, job if job in DEVICE_RULES else "dySequ")
-        return kind(seed)
-    if not issubclass(kind, Dynamic):
-        allowed = f"{job!r} alone: it takes no device rule"
-        raise InputError("--policy", "", repr(name), allowed)
+def every_policy() -> Iterator[str]:
+    """The full names of all policies with their default settings: the job rules of RMixer with each
+    of its device rules."""
+    for name, kind in POLICIES.items():
+        if issubclass(kind, DeviceThenJob):
+            yield from (f"{name}@{rule}" for rule in DEVICE_RULES)
+        else:
+            yield name
+
+
+def make_policy(text: str, seed: int = 0) -> Policy:
+    """A fresh policy. ``text`` is ``job@device:key=value,key=value``: a name of `rmixer policies`;
+    for a job rule of RMixer a device rule, by default the one of the same name, else ``dySequ``;
+    and settings. Or it names the user's own, as ``package.module:Class`` or by its entry point,
+    settings after another colon. Raises :class:`InputError` with the nearest known name."""
+    name, _, settings = text.partition(":")
+    given: dict[str, object] = {"seed": seed}
+    if names_a_class(text):
+        path, _, settings = settings.partition(":")
+        kind = own_policy(f"{name}:{path}")
+    else:
+        job, at, device = name.partition("@")
+        kind = _kind(job, text)
+        given |= _device_rule(kind, job, device if at else None, text)
+    policy = kind(**{**given, **parse_settings(kind, settings, text)})
+    policy.title = text
+    return policy
+
+
+def _kind(name: str, text: str) -> type[Policy]:
+    installed = installed_policies()
+    if name in POLICIES:
+        return POLICIES[name]
+    if name in installed:
+        return own_policy(installed[name])
+    known = [*POLICIES, *installed]
+    allowed = f"{choice(name, known)}, or your own as 'package.module:Class'"
+    raise InputError("--policy", "", repr(text), allowed)
+
+
+def _device_rule(kind: type[Policy], job: str, device: str | None, text: str) -> dict[str, object]:
+    if not issubclass(kind, DeviceThenJob):
+        if device is not None and (kind, device) != (DyMix, DyMix.name):
+            allowed = f"{job!r} alone: it takes no device rule"
+            raise InputError("--policy", "", repr(text), allowed)
+        return {}
+    if device is None:
+        return {"device_rule": job if job in DEVICE_RULES else "dySequ"}
     if device not in DEVICE_RULES:
         allowed = f"after the @ {choice(device, DEVICE_RULES)}"
-        raise InputError("--policy", "", repr(name), allowed)
-    return kind(seed, device)
+        raise InputError("--policy", "", repr(text), allowed)
+    return {"device_rule": device}

@@ -12,7 +12,8 @@ class DeviceCost:
     """What a job costs on one kind of device, from its profile.
 
     ``utilisation`` is the share of the device that it keeps busy alone, ``job_type`` one of
-    compute, memory, low. By the count of threads, alone: ``step_s`` is its mean step, ``before_s``
+    compute, memory, low; ``bandwidth`` and ``occupancy`` are the shares of its memory bandwidth and
+    of its multiprocessors, None if nothing is known. By the count of threads, alone: ``step_s`` is its mean step, ``before_s``
     what it takes to build and to warm up, ``after_s`` to evaluate and to save. The first
     ``warmup_steps`` are made while it warms up.
     """
@@ -24,6 +25,8 @@ class DeviceCost:
     before_s: Mapping[int, float] = field(default_factory=dict)
     after_s: Mapping[int, float] = field(default_factory=dict)
     warmup_steps: int = 0
+    bandwidth: float | None = None
+    occupancy: float | None = None
 
     def alone_s(self, steps: int, threads: int) -> float:
         """Seconds that a job of ``steps`` steps takes alone on ``threads`` threads, from build to

@@ -238,7 +238,7 @@ def _booked_bytes(cost: DeviceCost) -> int:
 def _free_slot(device: DeviceView, job: JobView, policy: Policy, wanted: int | None) -> int:
     """``wanted``, or the first free slot of ``device``. Raises :class:`PolicyWrong` if ``job`` does
     not fit there, by the memory check of ``policy``."""
-    if not policy.admits(device, job):
+    if not device.fits(job, policy.memory):
         raise PolicyWrong(f"the policy sent {job.id!r} to {device.name}: it does not fit")
     taken = {resident.slot for resident in device.residents}
     free = [slot for slot in range(device.slots) if slot not in taken]

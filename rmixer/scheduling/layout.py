@@ -100,7 +100,10 @@ class Cut:
     def layout(self, machine: Machine) -> Layout:
         """The slots on ``machine``, those of its GPUs first. Raises :class:`InputError` if there
         are none, or if it has fewer cores than they take."""
-        slots = {"gpu": (self.gpu_slots, self.gpu_threads), "cpu": (self.cpu_slots, self.cpu_threads)}
+        slots = {
+            "gpu": (self.gpu_slots, self.gpu_threads),
+            "cpu": (self.cpu_slots, self.cpu_threads),
+        }
         devices = tuple(
             DeviceSlots(device.name, *slots[device.kind])
             for device in machine.devices

@@ -8,9 +8,9 @@ from typing import ClassVar, Literal
 
 from rmixer.hardware.machine import Machine
 from rmixer.scheduling.layout import Cut, Layout
-from rmixer.scheduling.view import ClusterView, DeviceView, Dispatch, JobView
+from rmixer.scheduling.view import ClusterView, Dispatch, MemoryCheck
 
-Figure = Literal["peak_bytes", "utilisation", "job_type", "step_times"]
+Figure = Literal["peak_bytes", "utilisation", "job_type"]
 SETTLE_S = 1.0
 """How soon a policy is asked again while a GPU still gives memory back."""
 
@@ -23,16 +23,15 @@ class Policy(ABC):
     answers with no dispatch.
 
     A subclass sets ``name``; ``source``, who published it; ``needs``, the figures of a job that it
-    reads besides its duration. ``memory`` is its memory check: 1.2 x the peaks below the device's
-    memory (``margin``), the peaks as they are (``peak``), or ``none``. The first line of its
-    docstring is what `rmixer policies` shows. Its settings are the other parameters of its
-    ``__init__``, all with defaults: whole numbers, numbers or words.
+    reads besides its duration; ``memory``, the check of :meth:`DeviceView.fits` that the books hold
+    it to. The first line of its docstring is what `rmixer policies` shows. Its settings are the
+    parameters of its ``__init__`` but the seed, all with defaults: whole numbers, numbers or words.
     """
 
     name: ClassVar[str]
     source: ClassVar[str] = ""
-    needs: ClassVar[tuple[Figure, ...]] = ()
-    memory: ClassVar[Literal["margin", "peak", "none"]] = "margin"
+    needs: tuple[Figure, ...] = ()
+    memory: MemoryCheck = "margin"
 
     def __init__(self, seed: int = 0) -> None:
         self.seed = seed
@@ -49,12 +48,6 @@ class Policy(ABC):
         for. A policy that cuts the machine its own way takes no notice of it, and a sweep then
         tries it once."""
         return cut.layout(machine)
-
-    def admits(self, device: DeviceView, job: JobView) -> bool:
-        """Whether ``job`` fits ``device`` by this policy's memory check, and a slot is free."""
-        if self.memory == "none":
-            return device.takes(job)
-        return device.fits(job) if self.memory == "margin" else device.holds(job)
 
     @abstractmethod
     def decide(self, view: ClusterView) -> Sequence[Dispatch]:

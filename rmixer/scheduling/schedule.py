@@ -14,6 +14,8 @@ from rmixer.files.typed_files import load_json, parse, write_json
 from rmixer.hardware.machine import Machine, check_schema
 from rmixer.scheduling.cluster import Booking
 from rmixer.scheduling.layout import Layout, Sharing
+from rmixer.scheduling.policy import Policy
+from rmixer.scheduling.view import Barrier, MemoryCheck
 from rmixer.workload.workload import Workload
 
 SCHEMA_VERSION: Final = 1
@@ -21,7 +23,8 @@ SCHEMA_VERSION: Final = 1
 
 @dataclass(frozen=True)
 class ScheduledJob:
-    """One dispatch. ``round`` groups what a barrier separates; dynamic policies have one."""
+    """One dispatch. ``round`` groups what a barrier separates, on the whole ``machine`` or on one
+    ``device``; dynamic policies have one round."""
 
     __pydantic_config__ = ConfigDict(extra="forbid")
 
@@ -33,6 +36,7 @@ class ScheduledJob:
     threads: Annotated[int, Field(gt=0)]
     placement: str
     sharing: Sharing
+    barrier: Barrier = "machine"
 
 
 @dataclass(frozen=True)
@@ -43,6 +47,7 @@ class Settings:
 
     seed: int
     layout: Layout
+    memory: MemoryCheck = "margin"
 
 
 @dataclass(frozen=True)
@@ -119,27 +124,27 @@ class Schedule:
 def schedule_of(
     workload: Workload,
     machine: Machine,
-    policy: str,
-    seed: int,
+    policy: Policy,
     layout: Layout,
     bookings: Iterable[Booking],
 ) -> Schedule:
-    """The schedule that a run's bookings make."""
+    """The schedule that the bookings of a run by ``policy`` make."""
     return Schedule(
         workload_hash=workload.hash,
         machine=machine.name,
-        policy=policy,
-        settings=Settings(seed, layout),
+        policy=policy.origin,
+        settings=Settings(policy.seed, layout, policy.memory),
         dispatches=tuple(
             ScheduledJob(
                 order=booking.order,
-                round=0,
+                round=booking.round,
                 job=booking.job,
                 devices=booking.devices,
                 slot=booking.slot,
                 threads=len(booking.cores),
                 placement=booking.placement,
                 sharing=booking.sharing,
+                barrier=booking.barrier,
             )
             for booking in sorted(bookings, key=lambda booking: booking.order)
         ),

@@ -10,6 +10,7 @@ from rmixer.profile.device_cost import DeviceCost
 from rmixer.scheduling.step_times import Member, Mix, StepTimes
 
 Barrier = Literal["machine", "device"]
+MemoryCheck = Literal["margin", "peak", "none"]
 State = Literal["queued", "running", "done", "failed"]
 MEMORY_MARGIN = 1.2
 MIB = 1 << 20
@@ -81,23 +82,16 @@ class DeviceView:
             return False
         return self.measured_bytes - self.booked_bytes > 1000 * MIB
 
-    def fits(self, job: JobView) -> bool:
-        """Whether a slot is free and 1.2 x the job's peak stays below the device's memory."""
+    def fits(self, job: JobView, check: MemoryCheck = "margin") -> bool:
+        """Whether a slot is free and the job can run here. By ``check``, 1.2 x its peak and what is
+        booked stay below the device's memory (``margin``), or its peak and what is held
+        (``peak``), or memory is not looked at (``none``)."""
         cost = job.costs.get(self.kind)
         if cost is None or self.free_slots <= 0:
             return False
-        return MEMORY_MARGIN * cost.peak_bytes + self.booked_bytes < self.memory_bytes
-
-    def holds(self, job: JobView) -> bool:
-        """The same without the margin: whether the peaks as they are stay below the memory."""
-        cost = job.costs.get(self.kind)
-        if cost is None or self.free_slots <= 0:
-            return False
-        return cost.peak_bytes + self.held_bytes < self.memory_bytes
-
-    def takes(self, job: JobView) -> bool:
-        """Whether a slot is free and the job can run on this kind of device, whatever it needs."""
-        return job.costs.get(self.kind) is not None and self.free_slots > 0
+        if check == "margin":
+            return MEMORY_MARGIN * cost.peak_bytes + self.booked_bytes < self.memory_bytes
+        return check == "none" or cost.peak_bytes + self.held_bytes < self.memory_bytes
 
 
 @dataclass(frozen=True)
@@ -133,6 +127,16 @@ class ClusterView:
     def remaining_s(self, device: DeviceView, resident: Resident) -> float:
         """Predicted seconds until ``resident`` of ``device`` ends, if all jobs that run now keep
         running beside it; without ``step_times``, if it were alone from now on."""
+        if self.step_times is None:
+            return self.remaining_alone_s(device, resident)
+        return self._remaining_s(device, resident, self._step_s(self.step_times, device, resident))
+
+    def remaining_alone_s(self, device: DeviceView, resident: Resident) -> float:
+        """Seconds until ``resident`` of ``device`` ends, if it were alone from now on."""
+        cost = self.jobs[resident.job].costs[device.kind]
+        return self._remaining_s(device, resident, cost.step_s[len(resident.cores)])
+
+    def _remaining_s(self, device: DeviceView, resident: Resident, step_s: float) -> float:
         job = self.jobs[resident.job]
         cost = job.costs[device.kind]
         threads = len(resident.cores)
@@ -141,14 +145,12 @@ class ClusterView:
         around_s = cost.after_s.get(threads, 0.0)
         if done == 0.0:
             around_s += cost.before_s.get(threads, 0.0)
-        return around_s + to_train * self._step_s(device, resident)
+        return around_s + to_train * step_s
 
-    def _step_s(self, device: DeviceView, resident: Resident) -> float:
-        if self.step_times is None:
-            return self.jobs[resident.job].costs[device.kind].step_s[len(resident.cores)]
+    def _step_s(self, step_times: StepTimes, device: DeviceView, resident: Resident) -> float:
         together = [(each, at) for at in self.devices.values() for each in at.residents]
         mix = Mix(tuple(self._member(each, at) for each, at in together))
-        return self.step_times.unit_s(mix)[together.index((resident, device))]
+        return step_times.unit_s(mix)[together.index((resident, device))]
 
     def _member(self, resident: Resident, device: DeviceView) -> Member:
         identity = self.jobs[resident.job].identity

@@ -15,7 +15,6 @@ class AllAtOnce(Policy):
 
     name = "all_at_once"
     source = "baseline"
-    needs = ("peak_bytes",)
 
     def layout(self, machine: Machine, jobs: int, cut: Cut) -> Layout:
         gpus = [device.name for device in machine.devices if device.kind == "gpu"]

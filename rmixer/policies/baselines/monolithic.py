@@ -18,7 +18,6 @@ class Monolithic(Rounds):
 
     name = "monolithic"
     source = "baseline"
-    needs = ("peak_bytes",)
 
     def layout(self, machine: Machine, jobs: int, cut: Cut) -> Layout:
         devices = len(machine.gpus) or 1

@@ -21,7 +21,7 @@ class Mps(Rounds):
 
     def add(self, view: ClusterView) -> Sequence[Dispatch]:
         for device in view.devices.values():
-            job = next((job for job in view.waiting() if device.takes(job)), None)
+            job = next((job for job in view.waiting() if device.fits(job, self.memory)), None)
             if job is not None:
                 return (Dispatch(job.id, (device.name,)),)
         return ()

@@ -13,13 +13,15 @@ from rmixer.scheduling.view import ClusterView, Dispatch, JobView
 
 class Planned(Policy):
     """A job starts when its slot is free, the earlier orders of that slot have started, every
-    job of the earlier rounds has ended, and its memory fits."""
+    job of the earlier rounds has ended (of those on its devices, if that is the barrier), and its
+    memory fits."""
 
     name = "planned"
 
     def __init__(self, schedule: Schedule) -> None:
         super().__init__(schedule.settings.seed)
         self._schedule = schedule
+        self.memory = schedule.settings.memory
         self._ordered = sorted(schedule.dispatches, key=lambda dispatch: dispatch.order)
 
     @property
@@ -31,29 +33,38 @@ class Planned(Policy):
 
     def decide(self, view: ClusterView) -> Sequence[Dispatch]:
         blocked: set[tuple[str, int]] = set()
-        open_round = self._open_round(view)
+        coming = [planned for planned in self._ordered if not _has_ended(view, planned)]
         for planned in self._ordered:
             job = view.jobs.get(planned.job)
             if job is not None and job.state != "queued":
                 continue
             places = {(device, planned.slot) for device in planned.devices}
-            its_turn = planned.round <= open_round and not places & blocked
+            its_turn = _is_open(planned, coming) and not places & blocked
             if job is not None and its_turn and self._has_room(view, planned, job):
                 return (_dispatch(planned),)
             blocked |= places
         return ()
 
-    def _open_round(self, view: ClusterView) -> int:
-        """The first round that has a job which has not ended."""
-        ended = {job.id for job in view.jobs.values() if job.state in ("done", "failed")}
-        return min((p.round for p in self._ordered if p.job not in ended), default=0)
-
     def _has_room(self, view: ClusterView, planned: ScheduledJob, job: JobView) -> bool:
         devices = [view.devices[name] for name in planned.devices]
         return all(
-            device.fits(job) and planned.slot not in {r.slot for r in device.residents}
+            device.fits(job, self.memory) and planned.slot not in {r.slot for r in device.residents}
             for device in devices
         )
+
+
+def _has_ended(view: ClusterView, planned: ScheduledJob) -> bool:
+    return planned.job in view.jobs and view.jobs[planned.job].state in ("done", "failed")
+
+
+def _is_open(planned: ScheduledJob, coming: Sequence[ScheduledJob]) -> bool:
+    """Whether no job of those ``coming``, which have not ended, is of an earlier round."""
+    on_devices = set(planned.devices)
+    return all(
+        other.round >= planned.round
+        for other in coming
+        if planned.barrier == "machine" or on_devices & set(other.devices)
+    )
 
 
 def _dispatch(planned: ScheduledJob) -> Dispatch:
@@ -64,4 +75,6 @@ def _dispatch(planned: ScheduledJob) -> Dispatch:
         slot=planned.slot,
         threads=planned.threads,
         sharing=planned.sharing,
+        round=planned.round,
+        barrier=planned.barrier,
     )

@@ -15,7 +15,6 @@ class Sequential(Policy):
 
     name = "sequential"
     source = "baseline"
-    needs = ("peak_bytes",)
 
     def layout(self, machine: Machine, jobs: int, cut: Cut) -> Layout:
         device = machine.devices[0].name

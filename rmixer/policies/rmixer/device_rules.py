@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
+from rmixer.scheduling.policy import Figure
 from rmixer.scheduling.view import ClusterView, DeviceView
 
 DeviceRule = Callable[[ClusterView], DeviceView | None]
@@ -63,3 +64,8 @@ DEVICE_RULES: dict[str, DeviceRule] = {
     "dyArin": least_utilised,
     "dyMemo": most_free_memory,
 }
+RULE_NEEDS: dict[str, tuple[Figure, ...]] = {
+    "dyArin": ("utilisation",),
+    "dyMemo": ("peak_bytes",),
+}
+"""The figures of a job that a rule reads."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from rmixer.policies.rmixer.device_rules import least_booked, with_free_slot
-from rmixer.policies.rmixer.job_rules import by_utilisation, of_another_type
+from rmixer.policies.rmixer.job_rules import of_another_type
 from rmixer.scheduling.policy import Policy
 from rmixer.scheduling.view import ClusterView, DeviceView, Dispatch, JobView
 

@@ -17,7 +17,6 @@ class DyRand(Dynamic):
     """
 
     name = "dyRand"
-    needs = ("peak_bytes",)
 
     def pick(self, view: ClusterView, device: DeviceView) -> Sequence[Dispatch]:
         return first(view, device, fitting(view, device, self._drawn))

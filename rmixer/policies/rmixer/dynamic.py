@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Sequence
 
-from rmixer.policies.rmixer.device_rules import DEVICE_RULES
+from rmixer.policies.rmixer.device_rules import DEVICE_RULES, RULE_NEEDS
 from rmixer.scheduling.policy import Policy
 from rmixer.scheduling.view import ClusterView, DeviceView, Dispatch
 
@@ -20,6 +20,7 @@ class DeviceThenJob(Policy):
     def __init__(self, seed: int = 0, device_rule: str = "dySequ") -> None:
         super().__init__(seed)
         self._device_rule = DEVICE_RULES[device_rule]
+        self.needs = (*self.needs, *RULE_NEEDS.get(device_rule, ()))
 
     def next_dispatch(self, view: ClusterView) -> Sequence[Dispatch]:
         """The next job, or nothing."""

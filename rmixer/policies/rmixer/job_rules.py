@@ -37,9 +37,7 @@ def fitting(view: ClusterView, device: DeviceView, order: Order) -> list[JobView
     )
 
 
-def first(
-    _view: ClusterView, device: DeviceView, jobs: Sequence[JobView]
-) -> tuple[Dispatch, ...]:
+def first(_view: ClusterView, device: DeviceView, jobs: Sequence[JobView]) -> tuple[Dispatch, ...]:
     """The first of ``jobs``."""
     return (Dispatch(jobs[0].id, (device.name,)),) if jobs else ()
 

@@ -1,0 +1,131 @@
+"""CARMA (2025): the head of the queue to a GPU that has room and is not hot."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Sequence
+
+from rmixer.policies.own_kind import gpus_or_cpu
+from rmixer.scheduling.policy import Policy
+from rmixer.scheduling.view import MIB, ClusterView, DeviceView, Dispatch, JobView
+
+BUSY, OCCUPIED, STREAMING = 0.80, 0.45, 0.40
+ROUNDING_S = 1e-9
+
+
+class Carma(Policy):
+    """Only the head of the queue is looked at. An idle GPU takes it; else one of those whose free
+    memory covers its peak and ``extra_mib``, and that are not hot, which one the subclass says. A
+    GPU that was sent a job is left alone for ``window_s``.
+
+    A GPU is hot if its booked busy share is at least 0.80, and its booked occupancy at least 0.45
+    or its booked bandwidth at least 0.40; what no profile says counts as not hot.
+    """
+
+    source = "CARMA (2025)"
+    needs = ("peak_bytes", "utilisation")
+    memory = "peak"
+    hot_counts = True
+
+    def __init__(self, seed: int = 0, window_s: float = 30.0, extra_mib: int = 2048) -> None:
+        super().__init__(seed)
+        self._window_s, self._extra_bytes = window_s, extra_mib * MIB
+
+    def decide(self, view: ClusterView) -> Sequence[Dispatch]:
+        job = next(view.waiting(), None)
+        if job is None:
+            return ()
+        rested = [device for device in gpus_or_cpu(view, job) if self._rest_s(view, device) <= 0.0]
+        able = [device for device in rested if device.fits(job, self.memory)]
+        device = next((device for device in able if not device.residents), None)
+        if device is None:
+            device = self.choose(view, [each for each in able if self._has_room(view, each, job)])
+        return () if device is None else (Dispatch(job.id, (device.name,)),)
+
+    def ask_again_s(self, view: ClusterView) -> float | None:
+        if not view.queued:
+            return None
+        rests = [self._rest_s(view, device) for device in view.devices.values()]
+        return min((rest_s for rest_s in rests if rest_s > 0.0), default=None)
+
+    @abstractmethod
+    def choose(self, view: ClusterView, devices: Sequence[DeviceView]) -> DeviceView | None:
+        """One of the ``devices`` that could take the job; None if there are none."""
+
+    def _rest_s(self, view: ClusterView, device: DeviceView) -> float:
+        """For how many seconds more ``device`` is left alone."""
+        if device.last_started_s is None:
+            return 0.0
+        left_s = device.last_started_s + self._window_s - view.now_s
+        return left_s if left_s > ROUNDING_S else 0.0
+
+    def _has_room(self, view: ClusterView, device: DeviceView, job: JobView) -> bool:
+        need = job.costs[device.kind].peak_bytes + self._extra_bytes
+        if need > device.memory_bytes - device.held_bytes:
+            return False
+        return not (self.hot_counts and is_hot(view, device))
+
+
+def is_hot(view: ClusterView, device: DeviceView) -> bool:
+    """Whether the residents of ``device`` together leave no room for another, by their profiles."""
+    costs = [view.jobs[resident.job].costs[device.kind] for resident in device.residents]
+    occupied = sum(cost.occupancy or 0.0 for cost in costs)
+    streaming = sum(cost.bandwidth or 0.0 for cost in costs)
+    full = occupied >= OCCUPIED or streaming >= STREAMING
+    return device.booked_utilisation >= BUSY and full
+
+
+def _free_bytes(device: DeviceView) -> int:
+    return device.memory_bytes - device.held_bytes
+
+
+class CarmaFf(Carma):
+    """The head of the queue to the first GPU that has room and is not hot (first fit)."""
+
+    name = "carma_ff"
+
+    def choose(self, view: ClusterView, devices: Sequence[DeviceView]) -> DeviceView | None:
+        return next(iter(devices), None)
+
+
+class CarmaBf(Carma):
+    """The head of the queue to the GPU with the least free memory that has room (best fit)."""
+
+    name = "carma_bf"
+
+    def choose(self, view: ClusterView, devices: Sequence[DeviceView]) -> DeviceView | None:
+        return min(devices, key=_free_bytes, default=None)
+
+
+class CarmaMagm(Carma):
+    """The head of the queue to the GPU with the most free memory that is not hot (MAGM)."""
+
+    name = "carma_magm"
+
+    def choose(self, view: ClusterView, devices: Sequence[DeviceView]) -> DeviceView | None:
+        return max(devices, key=_free_bytes, default=None)
+
+
+class CarmaLug(Carma):
+    """The head of the queue to the least utilised GPU that has room and is not hot (LUG)."""
+
+    name = "carma_lug"
+
+    def choose(self, view: ClusterView, devices: Sequence[DeviceView]) -> DeviceView | None:
+        return min(devices, key=lambda device: device.booked_utilisation, default=None)
+
+
+class CarmaRr(Carma):
+    """The head of the queue to the next GPU in a ring that has room, hot or not (round robin)."""
+
+    name = "carma_rr"
+    hot_counts = False
+
+    def choose(self, view: ClusterView, devices: Sequence[DeviceView]) -> DeviceView | None:
+        ring = list(view.devices.values())
+        last = max(range(len(ring)), key=lambda place: ring[place].last_order)
+        after = [*ring[last + 1 :], *ring[: last + 1]]
+        return next((device for device in after if device in devices), None)
+
+
+CARMA: tuple[type[Carma], ...] = (CarmaFf, CarmaBf, CarmaMagm, CarmaLug, CarmaRr)
