@@ -18,10 +18,8 @@ def disturbed(step: StepCost) -> str:
         return ""
     where = f"with {step.threads} thread(s)" + (" on the GPU" if step.device == "gpu" else "")
     if measured.waited > MOST_WAITED:
-        return (
-            f"{where} it waited {measured.waited:.0%} of the time for its cores, "
-            "which others had"
-        )
+        share = f"{measured.waited:.0%}"
+        return f"{where} it waited {share} of the time for its cores, which others had"
     lane, closure = max(measured.closure.items(), key=lambda item: abs(item[1]), default=("", 0.0))
     if abs(closure) > WORST_CLOSURE:
         return f"{where} operators and gaps on lane {lane} add up to {1 + closure:.0%} of the step"
