@@ -14,9 +14,8 @@ from experiments.run_files.run_folder import RunFolder
 from experiments.stages.prediction import step_times_for, write_prediction
 from profiles.machines import limits
 from profiles.machines.bubble import probe_machine
-from rmixer.data.make_dataset import Making
+from rmixer.data.making import Bar, Making, no_bar
 from rmixer.data.prepare import open_dataset, prepare
-from rmixer.data.raw_reader import Bar, no_bar
 from rmixer.errors import InputError
 from rmixer.hardware.core_lock import CoreLock
 from rmixer.hardware.machine import Machine
