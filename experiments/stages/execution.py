@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 
 from executor.supervision.observer import Observer
 from executor.supervision.supervisor import ExecutedRun, Supervisor
-from experiments.run_files.run_folder import RunFolder
+from experiments.run_files.run_folder import MEASURED, PREDICTED, RunFolder, RunInputs
 from experiments.stages.prediction import step_times_for, write_prediction
 from profiles.machines import limits
 from profiles.machines.bubble import probe_machine
@@ -30,26 +31,50 @@ from rmixer.workload.workload import Workload
 from sim.job_level.simulate import simulate
 
 
+@dataclass(frozen=True)
+class Execution:
+    """What is to be executed: the jobs of ``problem`` on the slots of ``layout``, ``by`` the policy
+    of that name, live, or by a schedule, which is replayed."""
+
+    problem: Problem
+    layout: Layout
+    by: str | Schedule
+
+    @classmethod
+    def of_schedule(cls, problem: Problem, schedule: Schedule) -> Execution:
+        """The execution of ``schedule``, on its own layout."""
+        return cls(problem, schedule.settings.layout, schedule)
+
+    @cached_property
+    def step_times(self) -> StepTimes:
+        """The step times that the prediction and the policy read."""
+        return step_times_for(self.problem)
+
+    def new_policy(self) -> Policy:
+        """A fresh instance of the policy: a run uses one up."""
+        if isinstance(self.by, Schedule):
+            return Planned(self.by)
+        return make_policy(self.by, self.problem.workload.seed)
+
+    @property
+    def inputs(self) -> RunInputs:
+        """The inputs of a run that does nothing else."""
+        replayed = isinstance(self.by, Schedule)
+        decided = {"schedule": self.by} if replayed else {"policy": self.by, "layout": self.layout}
+        settings = {**decided, "profiles": sorted(self.problem.profiles)}
+        return RunInputs("execute", self.problem.workload, self.problem.machine, settings)
+
+
 def execute(
-    folder: RunFolder,
-    part: str,
-    problem: Problem,
-    policy: Policy,
-    layout: Layout,
-    *,
-    run: str = "measured",
-    step_times: StepTimes | None = None,
-    observer: Observer | None = None,
-    lock: CoreLock | None = None,
+    folder: RunFolder, part: str, execution: Execution, observer: Observer, lock: CoreLock
 ) -> ExecutedRun:
-    """Run ``policy`` on the real clock and write what happened under ``part``: events, summary,
-    step times, the schedule as it came out, and what the jobs saved. A run that was
-    interrupted or failed is written too. ``lock`` is taken first: it waits for other runs on the
-    same cores."""
-    if lock is not None:
-        lock.take()
+    """Execute on the real clock and write what happened under ``part``: events, summary, step
+    times, the schedule as it came out, and what the jobs saved. A run that was interrupted or
+    failed is written too. ``lock`` is taken first: it waits for other runs on the same cores."""
+    lock.take()
+    problem, layout, policy = execution.problem, execution.layout, execution.new_policy()
     workload, machine = problem.workload, problem.machine
-    used = check_execution(problem, layout)
+    used = check_execution(execution)
     prepare_data(workload)
     probe_s = probe_machine(machine.cores)
     place = folder.path / part
@@ -58,27 +83,25 @@ def execute(
         policy,
         layout,
         place,
-        run=run,
-        step_times=step_times,
+        step_times=execution.step_times,
         used_bytes=used,
         observer=observer,
     )
     executed = supervisor.execute(probe_s)
-    if lock is not None:
-        summary = replace(executed.summary, shared_with=lock.shared_with)
-        executed = replace(executed, summary=summary)
+    summary = replace(executed.summary, shared_with=lock.shared_with)
     _write_steps(place / "steps", executed.step_ends_s)
     schedule = schedule_of(workload, machine, policy.origin, policy.seed, layout, executed.bookings)
     write_schedule(place / "executed_schedule.json", schedule)
-    folder.write(part, executed.timeline, executed.summary)
+    folder.write(part, executed.timeline, summary)
     if executed.failure is not None:
         raise executed.failure
-    return executed
+    return replace(executed, summary=summary)
 
 
-def check_execution(problem: Problem, layout: Layout) -> Mapping[str, int]:
+def check_execution(execution: Execution) -> Mapping[str, int]:
     """What others hold of each device's memory. Raises :class:`InputError` unless the jobs can be
     executed now."""
+    problem, layout = execution.problem, execution.layout
     machine = problem.machine
     check_executable(problem.workload)
     layout.check(machine, "layout")
@@ -89,87 +112,24 @@ def check_execution(problem: Problem, layout: Layout) -> Mapping[str, int]:
     return used
 
 
-def execute_schedule(
+def predict_and_execute(
     path: Path,
-    problem: Problem,
-    schedule: Schedule,
+    execution: Execution,
     observer: Observer,
     report: Callable[[str], None],
     lock: CoreLock,
 ) -> tuple[RunFolder, ExecutedRun]:
-    """Predict ``schedule``, then execute it, in a run folder of its own."""
+    """Predict ``execution``, then carry it out, in a run folder of its own at ``path``. What cannot
+    be executed leaves an earlier run where it is."""
     lock.take()
-    settings = {"schedule": schedule, "profiles": sorted(problem.profiles)}
-    layout = schedule.settings.layout
-    folder = _new_folder(path, problem, layout, settings, report)
-    write_schedule(folder.path / "schedule.json", schedule)
-    step_times = step_times_for(problem)
-    return folder, _predict_and_execute(
-        folder, problem, lambda: Planned(schedule), layout, step_times, observer, lock
-    )
-
-
-def execute_policy(
-    path: Path,
-    problem: Problem,
-    policy: str,
-    layout: Layout,
-    observer: Observer,
-    report: Callable[[str], None],
-    lock: CoreLock,
-) -> tuple[RunFolder, ExecutedRun]:
-    """Predict ``policy``, then run it live, in a run folder of its own."""
-    lock.take()
-    settings = {"policy": policy, "layout": layout, "profiles": sorted(problem.profiles)}
-    folder = _new_folder(path, problem, layout, settings, report)
-    step_times = step_times_for(problem)
-    return folder, _predict_and_execute(
-        folder,
-        problem,
-        lambda: make_policy(policy, problem.workload.seed),
-        layout,
-        step_times,
-        observer,
-        lock,
-    )
-
-
-def _new_folder(
-    path: Path,
-    problem: Problem,
-    layout: Layout,
-    settings: Mapping[str, object],
-    report: Callable[[str], None],
-) -> RunFolder:
-    """What cannot be executed leaves an earlier run where it is."""
-    check_execution(problem, layout)
-    return RunFolder.create(
-        path, "execute", problem.workload, problem.machine, settings, report=report, reuse=False
-    )
-
-
-def _predict_and_execute(
-    folder: RunFolder,
-    problem: Problem,
-    fresh_policy: Callable[[], Policy],
-    layout: Layout,
-    step_times: StepTimes,
-    observer: Observer,
-    lock: CoreLock,
-) -> ExecutedRun:
-    """Each run makes a fresh instance of the policy; both read the same step times."""
-    predicted = simulate(problem, fresh_policy(), layout, step_times)
-    write_prediction(folder, "predicted", predicted, problem.profiles, lock.shared_with)
-    return execute(
-        folder,
-        ".",
-        problem,
-        fresh_policy(),
-        layout,
-        step_times=step_times,
-        observer=observer,
-        lock=lock,
-    )
+    check_execution(execution)
+    folder = RunFolder.create(path, execution.inputs, report, reuse=False)
+    if isinstance(execution.by, Schedule):
+        write_schedule(folder.path / "schedule.json", execution.by)
+    problem = execution.problem
+    predicted = simulate(problem, execution.new_policy(), execution.layout, execution.step_times)
+    write_prediction(folder, PREDICTED, predicted, problem.profiles, lock.shared_with)
+    return folder, execute(folder, MEASURED, execution, observer, lock)
 
 
 def prepare_data(workload: Workload, bar: Bar = no_bar) -> None:
