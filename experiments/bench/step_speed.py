@@ -81,7 +81,7 @@ def main(
                 worker.warm_up()
                 timed = worker.call(
                     TIME_STEPS,
-                    job=asdict(job),
+                    job=job,
                     rounds=rounds,
                     block_s=BLOCK_S,
                     network=network,
