@@ -22,7 +22,7 @@ LONGEST_FIRST = (
     "tests/training/test_worker_training.py",
     "tests/executor/test_lost_workers.py",
     "tests/profiles/memory/test_gpu_memory_prediction.py",
-    "tests/executor/test_pool.py",
+    "tests/executor/test_warm_processes.py",
     "tests/training/test_training_step.py",
     "tests/executor/test_interrupted_command.py",
     "tests/cli/test_own_model_example.py",

@@ -10,7 +10,8 @@ from pathlib import Path
 import numpy as np
 
 from executor.supervision.observer import Observer
-from executor.supervision.supervisor import ExecutedRun, Supervisor
+from executor.supervision.supervisor import ExecutedRun, Execution, Supervisor
+from executor.workers.warm_processes import WarmProcesses
 from experiments.run_files.run_folder import MEASURED, PREDICTED, RunFolder, RunInputs
 from experiments.stages.prediction import step_times_for, write_prediction
 from profiles.machines import limits
@@ -32,7 +33,7 @@ from sim.job_level.simulate import simulate
 
 
 @dataclass(frozen=True)
-class Execution:
+class ExecutionRequest:
     """What is to be executed: the jobs of ``problem`` on the slots of ``layout``, ``by`` the policy
     of that name, live, or by a schedule, which is replayed."""
 
@@ -41,7 +42,7 @@ class Execution:
     by: str | Schedule
 
     @classmethod
-    def of_schedule(cls, problem: Problem, schedule: Schedule) -> Execution:
+    def of_schedule(cls, problem: Problem, schedule: Schedule) -> ExecutionRequest:
         """The execution of ``schedule``, on its own layout."""
         return cls(problem, schedule.settings.layout, schedule)
 
@@ -66,28 +67,23 @@ class Execution:
 
 
 def execute(
-    folder: RunFolder, part: str, execution: Execution, observer: Observer, lock: CoreLock
+    folder: RunFolder, part: str, request: ExecutionRequest, observer: Observer, lock: CoreLock
 ) -> ExecutedRun:
     """Execute on the real clock and write what happened under ``part``: events, summary, step
     times, the schedule as it came out, and what the jobs saved. A run that was interrupted or
     failed is written too. ``lock`` is taken first: it waits for other runs on the same cores."""
     lock.take()
-    problem, layout, policy = execution.problem, execution.layout, execution.new_policy()
+    problem, layout, policy = request.problem, request.layout, request.new_policy()
     workload, machine = problem.workload, problem.machine
-    used = check_execution(execution)
+    used = check_execution(request)
     prepare_data(workload)
     probe_s = probe_machine(machine.cores)
     place = folder.path / part
-    supervisor = Supervisor(
-        problem,
-        policy,
-        layout,
-        place,
-        step_times=execution.step_times,
-        used_bytes=used,
-        observer=observer,
+    execution = Execution(
+        problem, policy, layout, place, step_times=request.step_times, used_bytes=used
     )
-    executed = supervisor.execute(probe_s)
+    workers = WarmProcesses(machine, layout, place / "workers")
+    executed = Supervisor(execution, workers, observer).execute(probe_s)
     summary = replace(executed.summary, shared_with=lock.shared_with)
     _write_steps(place / "steps", executed.step_ends_s)
     schedule = schedule_of(workload, machine, policy.origin, policy.seed, layout, executed.bookings)
@@ -98,10 +94,10 @@ def execute(
     return replace(executed, summary=summary)
 
 
-def check_execution(execution: Execution) -> Mapping[str, int]:
+def check_execution(request: ExecutionRequest) -> Mapping[str, int]:
     """What others hold of each device's memory. Raises :class:`InputError` unless the jobs can be
     executed now."""
-    problem, layout = execution.problem, execution.layout
+    problem, layout = request.problem, request.layout
     machine = problem.machine
     check_executable(problem.workload)
     layout.check(machine, "layout")
@@ -114,22 +110,22 @@ def check_execution(execution: Execution) -> Mapping[str, int]:
 
 def predict_and_execute(
     path: Path,
-    execution: Execution,
+    request: ExecutionRequest,
     observer: Observer,
     report: Callable[[str], None],
     lock: CoreLock,
 ) -> tuple[RunFolder, ExecutedRun]:
-    """Predict ``execution``, then carry it out, in a run folder of its own at ``path``. What cannot
+    """Predict ``request``, then carry it out, in a run folder of its own at ``path``. What cannot
     be executed leaves an earlier run where it is."""
     lock.take()
-    check_execution(execution)
-    folder = RunFolder.create(path, execution.inputs, report, reuse=False)
-    if isinstance(execution.by, Schedule):
-        write_schedule(folder.path / "schedule.json", execution.by)
-    problem = execution.problem
-    predicted = simulate(problem, execution.new_policy(), execution.layout, execution.step_times)
+    check_execution(request)
+    folder = RunFolder.create(path, request.inputs, report, reuse=False)
+    if isinstance(request.by, Schedule):
+        write_schedule(folder.path / "schedule.json", request.by)
+    problem = request.problem
+    predicted = simulate(problem, request.new_policy(), request.layout, request.step_times)
     write_prediction(folder, PREDICTED, predicted, problem.profiles, lock.shared_with)
-    return folder, execute(folder, MEASURED, execution, observer, lock)
+    return folder, execute(folder, MEASURED, request, observer, lock)
 
 
 def prepare_data(workload: Workload, bar: Bar = no_bar) -> None:

@@ -20,7 +20,7 @@ from experiments.run_files.run_folder import (
     RunInputs,
 )
 from experiments.run_files.sweep_file import SWEEP
-from experiments.stages.execution import Execution, execute, prepare_data
+from experiments.stages.execution import ExecutionRequest, execute, prepare_data
 from experiments.stages.inputs import check_free_memory, executed_inputs, trained_devices
 from experiments.stages.prediction import step_times_for, write_ablations, write_prediction
 from experiments.stages.profiling import (
@@ -159,9 +159,9 @@ def run(
         check_training((), own, voice.report)
     schedules = _predict(folder, problem, voice, lock)
     for stage in (BEST, ALONE, AGAIN) if verify else (BEST,):
-        execution = Execution.of_schedule(problem, schedules[stage.schedule])
+        request = ExecutionRequest.of_schedule(problem, schedules[stage.schedule])
         try:
-            _execute(folder, stage, execution, voice, lock)
+            _execute(folder, stage, request, voice, lock)
         finally:
             if stage == BEST:
                 unprofiled.write(folder, stage.place)
@@ -240,15 +240,19 @@ def _predict(
 
 
 def _execute(
-    folder: RunFolder, stage: ExecutionStage, execution: Execution, voice: Voice, lock: CoreLock
+    folder: RunFolder,
+    stage: ExecutionStage,
+    request: ExecutionRequest,
+    voice: Voice,
+    lock: CoreLock,
 ) -> None:
-    """Carry out ``execution`` as ``stage``, unless the folder holds the whole of it."""
+    """Carry out ``request`` as ``stage``, unless the folder holds the whole of it."""
     if folder.is_done(stage.name):
         return
     if (earlier := folder.set_aside(stage.place)) is not None:
         voice.report(f"kept what an unfinished execution left, in {earlier}")
-    with voice.watch(stage.title, len(execution.problem.jobs)) as observer:
-        executed = execute(folder, stage.place, execution, observer, lock)
+    with voice.watch(stage.title, len(request.problem.jobs)) as observer:
+        executed = execute(folder, stage.place, request, observer, lock)
     if executed.interrupted:
         raise KeyboardInterrupt
     if all(job.state == "done" for job in executed.summary.jobs):

@@ -62,7 +62,7 @@ def command(
 
     from experiments.run_files.run_folder import RunFolder
     from experiments.stages.execution import (
-        Execution,
+        ExecutionRequest,
         check_execution,
         predict_and_execute,
         prepare_data,
@@ -87,17 +87,19 @@ def command(
                 f"warning: {what} was made from the profiles of {schedule.machine}; "
                 f"this is {problem.machine.name}"
             )
-        execution = Execution.of_schedule(problem, schedule)
+        request = ExecutionRequest.of_schedule(problem, schedule)
     else:
         assert policy is not None
         assert chosen is not None
-        execution = Execution(problem, choose_layout(problem, chosen, slots, threads or 1), policy)
+        request = ExecutionRequest(
+            problem, choose_layout(problem, chosen, slots, threads or 1), policy
+        )
     with locked(path, share_machine) as lock:
         lock.take()  # before it looks at the memory that is free
-        check_execution(execution)
+        check_execution(request)
         prepare_data(problem.workload, bar)
         with watch(policy or str(what), len(jobs.jobs)) as observer:
-            folder, executed = predict_and_execute(path, execution, observer, report, lock)
+            folder, executed = predict_and_execute(path, request, observer, report, lock)
     if executed.interrupted:
         report(f"what was recorded is in {folder.path}")
         raise KeyboardInterrupt

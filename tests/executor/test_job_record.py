@@ -29,7 +29,6 @@ def record(
     return JobRecord(
         make_job(name, batch=16),
         booking,
-        threads=1,
         start_s=start_s,
         predicted_bytes=77,
         phases=list(phases),

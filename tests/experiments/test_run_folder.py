@@ -10,7 +10,7 @@ import pytest
 
 from executor.supervision.observer import Observer
 from experiments.run_files.run_folder import RunFolder, RunInputs
-from experiments.stages.execution import Execution, predict_and_execute
+from experiments.stages.execution import ExecutionRequest, predict_and_execute
 from rmixer.errors import InputError
 from rmixer.hardware.core_lock import CoreLock
 from rmixer.scheduling.layout import DeviceSlots, Layout
@@ -47,8 +47,8 @@ def test_an_execution_that_is_refused_leaves_the_earlier_run(tmp_path: Path) -> 
     said: list[str] = []
     refused = pytest.raises(InputError, match="peak memory of")
     with refused, CoreLock([], said.append) as lock:
-        execution = Execution(inputs, layout, "dySequ")
-        predict_and_execute(tmp_path / "run", execution, Observer(), said.append, lock)
+        request = ExecutionRequest(inputs, layout, "dySequ")
+        predict_and_execute(tmp_path / "run", request, Observer(), said.append, lock)
     assert said == []
     assert RunFolder.open(tmp_path / "run").workload == WORKLOAD
 
