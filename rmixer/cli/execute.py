@@ -91,9 +91,8 @@ def command(
     else:
         assert policy is not None
         assert chosen is not None
-        request = ExecutionRequest(
-            problem, choose_layout(problem, chosen, slots, threads or 1), policy
-        )
+        layout = choose_layout(problem, chosen, slots, threads or 1)
+        request = ExecutionRequest(problem, layout, policy)
     with locked(path, share_machine) as lock:
         lock.take()  # before it looks at the memory that is free
         check_execution(request)
