@@ -17,9 +17,10 @@ from experiments.run_files.run_folder import (
     SEQUENTIAL,
     SEQUENTIAL_PREDICTED,
     RunFolder,
+    RunInputs,
 )
 from experiments.run_files.sweep_file import SWEEP
-from experiments.stages.execution import execute, prepare_data
+from experiments.stages.execution import ExecutionRequest, execute, prepare_data
 from experiments.stages.inputs import check_free_memory, executed_inputs, trained_devices
 from experiments.stages.prediction import step_times_for, write_ablations, write_prediction
 from experiments.stages.profiling import (
@@ -34,12 +35,12 @@ from experiments.stages.unprofiled import Unprofiled
 from profiles.machines import limits
 from profiles.profiler.door import check_training
 from profiles.stored.store import Store
+from rmixer.errors import RunFailed
 from rmixer.files.home import check_home
 from rmixer.files.typed_files import content_hash, write_json
 from rmixer.hardware.core_lock import CoreLock
 from rmixer.hardware.machine import Machine
 from rmixer.policies import make_policy
-from rmixer.policies.baselines.planned import Planned
 from rmixer.profile.profile import ModelProfile
 from rmixer.scheduling.admission import check_executable
 from rmixer.scheduling.problem import Problem
@@ -48,6 +49,26 @@ from rmixer.workload.workload import Workload
 
 SCHEDULE = "schedule.json"
 SEQUENTIAL_SCHEDULE = "sequential_schedule.json"
+
+
+@dataclass(frozen=True)
+class ExecutionStage:
+    """An execution of a run: its ``place`` in the run folder, the file there of the ``schedule``
+    that is executed, and a ``title``."""
+
+    place: str
+    schedule: str
+    title: str
+
+    @property
+    def name(self) -> str:
+        """Its name among the stages of the run folder."""
+        return f"execute {self.place}"
+
+
+BEST = ExecutionStage(MEASURED, SCHEDULE, "best schedule")
+ALONE = ExecutionStage(SEQUENTIAL, SEQUENTIAL_SCHEDULE, "one job at a time")
+AGAIN = ExecutionStage(REPEAT, SCHEDULE, "best schedule again")
 
 
 class Bar(Protocol):
@@ -128,43 +149,51 @@ def run(
     unprofiled = Unprofiled(workload, {})
     if profiling.missing:
         _check_free_memory(workload, store, machine)
-        voice.report(
-            f"profiling {len(profiling.missing)} model(s), about {profiling.seconds:.0f} s"
-        )
-        with voice.bar("profiling", profiling.seconds) as progress:
-            failures = profile_each(profiling, machine, store, voice.report, progress)
-        unprofiled = Unprofiled(workload, failures)
-        workload = unprofiled.rest()
-    if unprofiled.jobs:
-        names = ", ".join(job.id for job in unprofiled.jobs)
-        voice.report(f"going on without {names}, which could not be profiled")
-    problem = executed_inputs(workload, store, voice.report)
+        unprofiled = Unprofiled(workload, _profile(profiling, machine, store, voice))
+    problem = executed_inputs(_rest(unprofiled, voice), store, voice.report)
     settings = {"profiles": _profile_hashes(problem.profiles), **unprofiled.settings()}
-    folder = RunFolder.create(out, "run", workload, machine, settings, report=voice.report)
-    if not folder.is_done(f"execute {MEASURED}"):  # profiled once, a module may not import today
-        check_training((), [(job, ()) for job in workload.jobs if job.is_own], voice.report)
+    inputs = RunInputs("run", problem.workload, machine, settings)
+    folder = RunFolder.create(out, inputs, voice.report)
+    if not folder.is_done(BEST.name):  # profiled once, a module may not import today
+        own = [(job, ()) for job in problem.workload.jobs if job.is_own]
+        check_training((), own, voice.report)
     schedules = _predict(folder, problem, voice, lock)
-    parts = [(MEASURED, SCHEDULE, "best schedule")]
-    if verify:
-        parts.append((SEQUENTIAL, SEQUENTIAL_SCHEDULE, "one job at a time"))
-        parts.append((REPEAT, SCHEDULE, "best schedule again"))
-    for part, name, title in parts:
+    for stage in (BEST, ALONE, AGAIN) if verify else (BEST,):
+        request = ExecutionRequest.of_schedule(problem, schedules[stage.schedule])
         try:
-            _execute(folder, problem, part, schedules[name], title, voice, lock)
+            _execute(folder, stage, request, voice, lock)
         finally:
-            if part == MEASURED:
-                unprofiled.write(folder, part)
-        if not folder.is_done(f"execute {part}"):
+            if stage == BEST:
+                unprofiled.write(folder, stage.place)
+        if not folder.is_done(stage.name):
             break
     return folder
 
 
+def _profile(
+    profiling: ProfilingPlan, machine: Machine, store: Store, voice: Voice
+) -> Mapping[str, RunFailed]:
+    """Profile what is missing; returns why a job could not be, by the key of its cost identity."""
+    voice.report(f"profiling {len(profiling.missing)} model(s), about {profiling.seconds:.0f} s")
+    with voice.bar("profiling", profiling.seconds) as progress:
+        return profile_each(profiling, machine, store, voice.report, progress)
+
+
+def _rest(unprofiled: Unprofiled, voice: Voice) -> Workload:
+    """The workload that is gone on with; says so if it is not all."""
+    rest = unprofiled.rest()
+    if unprofiled.jobs:
+        names = ", ".join(job.id for job in unprofiled.jobs)
+        voice.report(f"going on without {names}, which could not be profiled")
+    return rest
+
+
 def failed_jobs(folder: RunFolder) -> list[str]:
     """The jobs of any execution in ``folder`` that did not finish, each with its reason."""
-    runs = {part: folder.read(part) for part in (MEASURED, SEQUENTIAL, REPEAT)}
+    runs = [folder.read(stage.place) for stage in (BEST, ALONE, AGAIN)]
     return [
         f"{job.id} {job.state}: {job.error}"
-        for found in runs.values()
+        for found in runs
         if found is not None
         for job in found[1].jobs
         if job.state != "done"
@@ -212,33 +241,22 @@ def _predict(
 
 def _execute(
     folder: RunFolder,
-    problem: Problem,
-    part: str,
-    schedule: Schedule,
-    title: str,
+    stage: ExecutionStage,
+    request: ExecutionRequest,
     voice: Voice,
     lock: CoreLock,
 ) -> None:
-    """Execute ``schedule``, unless the folder holds a whole execution of it."""
-    stage = f"execute {part}"
-    if folder.is_done(stage):
+    """Carry out ``request`` as ``stage``, unless the folder holds the whole of it."""
+    if folder.is_done(stage.name):
         return
-    if (earlier := folder.set_aside(part)) is not None:
+    if (earlier := folder.set_aside(stage.place)) is not None:
         voice.report(f"kept what an unfinished execution left, in {earlier}")
-    with voice.watch(title, len(problem.workload.jobs)) as observer:
-        executed = execute(
-            folder,
-            part,
-            problem,
-            Planned(schedule),
-            schedule.settings.layout,
-            observer=observer,
-            lock=lock,
-        )
+    with voice.watch(stage.title, len(request.problem.jobs)) as observer:
+        executed = execute(folder, stage.place, request, observer, lock)
     if executed.interrupted:
         raise KeyboardInterrupt
     if all(job.state == "done" for job in executed.summary.jobs):
-        folder.mark_done(stage)
+        folder.mark_done(stage.name)
 
 
 def _profile_hashes(profiles: Mapping[str, ModelProfile]) -> dict[str, str]:

@@ -62,9 +62,9 @@ def command(
 
     from experiments.run_files.run_folder import RunFolder
     from experiments.stages.execution import (
+        ExecutionRequest,
         check_execution,
-        execute_policy,
-        execute_schedule,
+        predict_and_execute,
         prepare_data,
     )
     from experiments.stages.inputs import choose_layout, executed_inputs
@@ -87,22 +87,18 @@ def command(
                 f"warning: {what} was made from the profiles of {schedule.machine}; "
                 f"this is {problem.machine.name}"
             )
-        layout = schedule.settings.layout
+        request = ExecutionRequest.of_schedule(problem, schedule)
     else:
+        assert policy is not None
         assert chosen is not None
         layout = choose_layout(problem, chosen, slots, threads or 1)
+        request = ExecutionRequest(problem, layout, policy)
     with locked(path, share_machine) as lock:
         lock.take()  # before it looks at the memory that is free
-        check_execution(problem, layout)
+        check_execution(request)
         prepare_data(problem.workload, bar)
         with watch(policy or str(what), len(jobs.jobs)) as observer:
-            if schedule is not None:
-                folder, executed = execute_schedule(path, problem, schedule, observer, report, lock)
-            else:
-                assert policy is not None
-                folder, executed = execute_policy(
-                    path, problem, policy, layout, observer, report, lock
-                )
+            folder, executed = predict_and_execute(path, request, observer, report, lock)
     if executed.interrupted:
         report(f"what was recorded is in {folder.path}")
         raise KeyboardInterrupt

@@ -44,7 +44,7 @@ def command(
     jobs = shrunk_workload(workload, settings)
     chosen = make_policy(policy, jobs.seed)
 
-    from experiments.run_files.run_folder import RunFolder
+    from experiments.run_files.run_folder import RunFolder, RunInputs
     from experiments.stages.inputs import choose_layout, inputs_of
     from experiments.stages.prediction import simulate_policy
     from profiles.stored.store import Store
@@ -58,11 +58,10 @@ def command(
     problem = inputs_of(jobs, machine, Store(), report)
     layout = choose_layout(problem, chosen, slots, threads)
     check_memory(problem, layout)
-    chosen_settings = {"policy": policy, "layout": layout, "level": level}
+    decided = {"policy": policy, "layout": layout, "level": level}
+    inputs = RunInputs("simulate", problem.workload, problem.machine, decided)
     with hold_folder(path):
-        folder = RunFolder.create(
-            path, "simulate", problem.workload, problem.machine, chosen_settings, report=report
-        )
+        folder = RunFolder.create(path, inputs, report)
         run = simulate_policy(folder, problem, chosen, layout, level)
     if as_json:
         print_json(run.summary)

@@ -17,7 +17,7 @@ from profiles.machines import limits
 from profiles.measurements.rounds import Plan
 from profiles.stored.store import Store
 from rmixer.run_record.timeline import Timeline
-from rmixer.testing import check_model
+from rmixer.testing import TrialJob, check_model
 from rmixer.testing.made_up import make_machine
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -101,7 +101,7 @@ def test_the_example_passes_the_check(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delitem(sys.modules, "my_ranker", raising=False)
     from my_ranker import build
 
-    report = check_model(build, batch=64)
+    report = check_model(build, TrialJob(batch=64))
     assert report.parameters == (5_000 + 1_000) * 32 + 64 * 64 + 64 + 64 + 1
     assert "can be profiled and trained" in str(report)
 

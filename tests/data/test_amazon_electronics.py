@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from rmixer.data.amazon_electronics import CATEGORIES, ITEMS, USERS
 from rmixer.data.arrays import Arrays
-from rmixer.data.make_dataset import Making
+from rmixer.data.making import Making
 from rmixer.data.malformed import Limits
 from rmixer.data.preparation import read_preparation
 from rmixer.data.prepare import open_dataset, prepare

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from rmixer.data.avazu import CARDINALITIES, KNOWN_ROWS
-from rmixer.data.make_dataset import Making
+from rmixer.data.making import Making
 from rmixer.data.preparation import read_preparation
 from rmixer.data.prepare import open_dataset, prepare
 from rmixer.errors import InputError

@@ -13,7 +13,7 @@ from criteo_text import line, many_lines
 from rmixer.data.criteo_kaggle import CARDINALITIES
 from rmixer.data.criteo_tables import expanded
 from rmixer.data.criteo_terabyte_shapes import MULTI_HOT, ROWS_10M, ROWS_40M, ROWS_MULTI_HOT
-from rmixer.data.make_dataset import Making
+from rmixer.data.making import Making
 from rmixer.data.preparation import read_preparation
 from rmixer.data.prepare import open_dataset, prepare
 from rmixer.errors import InputError

@@ -25,7 +25,7 @@ from numbers_data import KILL_AT, PARSED, Numbers, numbers, write_numbers
 from rmixer.data.array_writer import ArrayWriter
 from rmixer.data.arrays import Chunks
 from rmixer.data.block_pool import BlockPool
-from rmixer.data.make_dataset import Making
+from rmixer.data.making import Making
 from rmixer.data.malformed import Limits
 from rmixer.data.preparation import prepared_folders, read_preparation
 from rmixer.data.prepare import (
@@ -62,6 +62,13 @@ def home(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
 def raw(tmp_path: Path) -> Path:
     write_numbers(tmp_path / "numbers.txt", LINES)
     return tmp_path / "numbers.txt"
+
+
+@pytest.fixture
+def parsed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """A file that gets a line for each block that is parsed."""
+    monkeypatch.setenv(PARSED, str(tmp_path / "parsed"))
+    return tmp_path / "parsed"
 
 
 def column(folder: Path, name: str) -> list[int]:
@@ -143,7 +150,7 @@ def call_in_a_process(name: str, raw: Path, before: str = "", **environment: str
     """A program that prepares in small blocks, as another process."""
     code = (
         "from pathlib import Path; import numbers_data; from rmixer.data import registry, prepare\n"
-        "from rmixer.data import array_writer; from rmixer.data.make_dataset import Making\n"
+        "from rmixer.data import array_writer; from rmixer.data.making import Making\n"
         f"registry.DATASETS[{name!r}] = numbers_data.numbers({name!r}, **{SETTINGS[name]})\n"
         f"{before}\n"
         f"prepare.prepare({name!r}, {str(raw)!r}, Making(workers=2, block_bytes=3000))\n"
@@ -172,12 +179,10 @@ def test_killed_in_the_middle_it_goes_on(
     name: str,
     checkpoint_bytes: int,
     packed: bool,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
+    parsed: Path,
 ) -> None:
     """Whatever has reached the columns or only the kept blocks by then, nothing is parsed twice
     and the arrays are those of an undisturbed call."""
-    monkeypatch.setenv(PARSED, str(tmp_path / "parsed"))
     if packed:
         raw.write_bytes(gzip.compress(raw.read_bytes()))
     small = f"array_writer._CHECKPOINT_BYTES = {checkpoint_bytes}"
@@ -188,11 +193,11 @@ def test_killed_in_the_middle_it_goes_on(
     factor = 2 if name == "doubled" else 1
     assert column(folder, "value") == [factor * value for value in EXPECTED]
     assert read_preparation(folder).resumed
-    parsed = (tmp_path / "parsed").read_bytes().split()
+    names = parsed.read_bytes().split()
     # Two blocks may have been on their way when the process died.
     blocks = len(list(raw_blocks(raw, 3000)))
-    assert len(set(parsed)) == blocks
-    assert len(parsed) <= blocks + 2
+    assert len(set(names)) == blocks
+    assert len(names) <= blocks + 2
     assert [path.name for path in home.iterdir()] == [folder.name]
     left = {path.name for path in folder.iterdir()}
     assert left == {"value.npy", "label.npy", "arrays.json", "preparation.json"}
@@ -207,17 +212,14 @@ def test_a_torn_block_is_parsed_again(home: Path, raw: Path) -> None:
     assert column(folder, "value") == [2 * value for value in EXPECTED]
 
 
-def test_two_processes_at_once_make_it_once(
-    home: Path, raw: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv(PARSED, str(tmp_path / "parsed"))
+def test_two_processes_at_once_make_it_once(home: Path, raw: Path, parsed: Path) -> None:
     with ThreadPoolExecutor(2) as pool:
         ended = list(pool.map(lambda _: call_in_a_process("numbers", raw), range(2)))
     assert ended == ["0\n", "0\n"]
     (folder,) = home.iterdir()
     assert column(folder, "value") == EXPECTED
-    parsed = (tmp_path / "parsed").read_bytes().split()
-    assert len(parsed) == len(set(parsed))
+    names = parsed.read_bytes().split()
+    assert len(names) == len(set(names))
 
 
 @contextlib.contextmanager
@@ -294,12 +296,8 @@ def test_an_interruption_ends_the_workers(home: Path, raw: Path) -> None:
     assert column(folder, "value") == EXPECTED
 
 
-def test_only_a_window_of_blocks_is_under_way(
-    home: Path, raw: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_only_a_window_of_blocks_is_under_way(home: Path, raw: Path, parsed: Path) -> None:
     """When a block is used, no more than the window's have been parsed beyond it."""
-    parsed = tmp_path / "parsed"
-    monkeypatch.setenv(PARSED, str(parsed))
     ahead = []
 
     @contextlib.contextmanager

@@ -7,7 +7,7 @@ import itertools
 from array import array
 from collections.abc import Sequence
 from fractions import Fraction
-from typing import Any, Literal
+from typing import Literal
 
 import pytest
 
@@ -22,15 +22,12 @@ def record(
     step_ends_s: Sequence[float],
     end_s: float,
     start_s: float = 0.0,
-    arrival_s: float = 0.0,
     state: Literal["done", "failed", "interrupted"] = "done",
-    slot: int = 0,
-    **answer: Any,
 ) -> JobRecord:
-    """What was seen of a job on one slot of the CPU."""
-    booking = Booking(0, name, ("cpu:0",), slot, (slot,), "device", "", 1, 0)
+    """What was seen of a job that was there from the start."""
+    booking = Booking(0, name, ("cpu:0",), 0, (0,), "device", "", 1, 0)
     return JobRecord(
-        make_job(name, batch=16, arrival_s=arrival_s),
+        make_job(name, batch=16),
         booking,
         start_s=start_s,
         predicted_bytes=77,
@@ -38,19 +35,20 @@ def record(
         step_ends_s=array("d", step_ends_s),
         end_s=end_s,
         state=state,
-        answer=answer,
     )
 
 
-WHOLE = record(
-    "whole",
-    [("build", 1.0), ("warmup", 2.0), ("train", 3.0), ("evaluate", 7.0), ("save", 8.0)],
-    [2.5, 4.0, 5.0, 7.0],
-    end_s=8.5,
-    start_s=0.5,
-    arrival_s=0.25,
+WHOLE = dataclasses.replace(
+    record(
+        "whole",
+        [("build", 1.0), ("warmup", 2.0), ("train", 3.0), ("evaluate", 7.0), ("save", 8.0)],
+        [2.5, 4.0, 5.0, 7.0],
+        end_s=8.5,
+        start_s=0.5,
+    ),
+    job=make_job("whole", batch=16, arrival_s=0.25),
 )
-"""One step of warm-up, then steps of 1, 1 and 2 seconds."""
+"""It arrives at 0.25 s. One step of warm-up, then steps of 1, 1 and 2 seconds."""
 
 
 def rows(*records: JobRecord, job: str) -> list[tuple[str, float, float, float]]:
@@ -78,9 +76,8 @@ def test_a_train_phase_is_cut_where_others_change_phase_and_steps_by_their_share
         [],
         end_s=6.0,
         state="failed",
-        slot=1,
     )
-    third = record("third", [("build", 6.0)], [], end_s=9.0, start_s=6.0, slot=2)
+    third = record("third", [("build", 6.0)], [], end_s=9.0, start_s=6.0)
     train = [row for row in rows(WHOLE, other, third, job="whole") if row[0] == "train"]
     assert train == [
         ("train", 3.0, 3.25, 0.25),
@@ -91,7 +88,7 @@ def test_a_train_phase_is_cut_where_others_change_phase_and_steps_by_their_share
 
 
 def test_a_cut_at_the_end_of_a_step_leaves_no_fraction() -> None:
-    other = record("other", [("build", 4.0)], [], end_s=20.0, slot=1)
+    other = record("other", [("build", 4.0)], [], end_s=20.0)
     train = [row for row in rows(WHOLE, other, job="whole") if row[0] == "train"]
     assert train == [("train", 3.0, 4.0, 1.0), ("train", 4.0, 7.0, 2.0)]
 
@@ -100,7 +97,7 @@ def test_cuts_anywhere_add_up_to_the_steps() -> None:
     """Against exact arithmetic, at a hundred cuts."""
     cuts = [3.0 + index * 0.037 for index in range(1, 101)]
     others = [
-        record(f"other-{index}", [("build", at_s)], [], end_s=50.0, slot=1 + index)
+        record(f"other-{index}", [("build", at_s)], [], end_s=50.0)
         for index, at_s in enumerate(cuts)
     ]
     train = [row for row in rows(WHOLE, *others, job="whole") if row[0] == "train"]

@@ -24,8 +24,6 @@ def job(
     *,
     end_s: float = 10.0,
     step_ms: float | None = 4.0,
-    peak_bytes: int = GIB,
-    state: str = "done",
     start_s: float = 0.0,
     slot: int = 0,
     steps: int = 500,
@@ -45,8 +43,8 @@ def job(
         step_ms_p50=step_ms,
         step_ms_mean=step_ms,
         stall_s=0.0,
-        peak_bytes=peak_bytes,
-        state=state,  # type: ignore[arg-type]
+        peak_bytes=GIB,
+        state="done",
     )
 
 
@@ -101,8 +99,9 @@ def packed_run(
         step_ms = STEP_MS.get(model, 9.0) * pace * (1.0 if slots == 1 else 1.15)
         steps = 500
         start_s = now_s = free_s[slot]
+        waits = Interval(run, name, 1, model, "queued", "", slot, "cpu", 0.0, start_s)
         if start_s > 0:
-            _add(timeline, run, name, "queued", slot, 0.0, start_s)
+            timeline.add(waits)
         for kind, length_s in (
             ("build", 0.5 * pace),
             ("warmup", 0.3 * pace),
@@ -110,43 +109,14 @@ def packed_run(
             ("evaluate", 0.25),
             ("save", 0.12),
         ):
-            count = steps if kind == "train" else 0
-            _add(timeline, run, name, kind, slot, now_s, length_s, count)
+            row = replace(waits, kind=kind, device="cpu:0", start_s=now_s, duration_s=length_s)
+            timeline.add(replace(row, steps=float(steps)) if kind == "train" else row)
             now_s += length_s
         free_s[slot] = now_s
         jobs.append(
             job(name, end_s=now_s, step_ms=step_ms, start_s=start_s, slot=slot, steps=steps)
         )
     return summary(jobs, run=run, policy="dyType" if slots > 1 else "sequential"), timeline
-
-
-def _add(
-    timeline: Timeline,
-    run: str,
-    name: str,
-    kind: str,
-    slot: int,
-    start_s: float,
-    duration_s: float,
-    steps: float = 0.0,
-) -> None:
-    model = name.rpartition("-")[0]
-    device = "" if kind == "queued" else "cpu:0"
-    timeline.add(
-        Interval(
-            run=run,
-            job=name,
-            attempt=1,
-            name=model,
-            kind=kind,
-            device=device,
-            slot=slot,
-            lane="cpu",
-            start_s=start_s,
-            duration_s=duration_s,
-            steps=steps,
-        )
-    )
 
 
 OPERATORS = (

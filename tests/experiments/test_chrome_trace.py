@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -19,18 +20,12 @@ from rmixer.run_record.timeline import Interval, Timeline
 Event = dict[str, Any]
 
 
-def interval(
-    start_s: float,
-    duration_s: float,
-    *,
-    job: str = "din-0",
-    kind: str = "train",
-    device: str = "cpu:0",
-    slot: int = 0,
-    lane: str = "cpu",
-    steps: float = 0.0,
-) -> Interval:
-    return Interval("r", job, 1, "amazon_din", kind, device, slot, lane, start_s, duration_s, steps)
+def interval(start_s: float, duration_s: float, **other: Any) -> Interval:
+    """A stretch of training on the CPU, but for what is ``other`` about it."""
+    row = Interval(
+        "r", "din-0", 1, "amazon_din", "train", "cpu:0", 0, "cpu", start_s, duration_s, 0.0
+    )
+    return replace(row, **other)
 
 
 def complete(trace: Event) -> list[Event]:

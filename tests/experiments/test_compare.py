@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from experiments.validation.compare import compare, relative_error
+from experiments.validation.compared_runs import Runs
 from experiments.validation.verdict import Goals
 from rmixer.errors import InputError
 
@@ -20,7 +21,7 @@ MEASURED = summary(
 )
 PREDICTED = summary(
     [
-        job("dlrm-0", end_s=9.0, step_ms=4.4, peak_bytes=GIB + GIB // 4),
+        replace(job("dlrm-0", end_s=9.0, step_ms=4.4), peak_bytes=GIB + GIB // 4),
         job("din-0", end_s=22.0, step_ms=9.0),
     ],
     run="predicted",
@@ -32,7 +33,7 @@ REPEAT = summary(
 
 
 def test_errors_are_signed_and_relative_to_the_measurement() -> None:
-    found = compare(PREDICTED, MEASURED)
+    found = compare(Runs(PREDICTED, MEASURED))
     first, second = found.jobs
     assert first.step_ms.error == pytest.approx(0.1)
     assert second.step_ms.error == pytest.approx(-0.1)
@@ -48,7 +49,7 @@ def test_means_over_jobs() -> None:
     measured = summary([job(f"j-{i}", step_ms=100.0, end_s=50.0) for i in range(4)])
     steps = (101.0, 98.0, 103.0, 90.0)  # errors +1, -2, +3, -10 percent
     predicted = summary([job(f"j-{i}", step_ms=s, end_s=49.0) for i, s in enumerate(steps)])
-    found = compare(predicted, measured)
+    found = compare(Runs(predicted, measured))
     assert found.step_mape == pytest.approx(0.04)
     assert found.step_bias == pytest.approx(-0.02)
     assert found.step_max == pytest.approx(0.10)
@@ -58,12 +59,12 @@ def test_means_over_jobs() -> None:
 
 
 def test_noise_floor_is_the_same_formulas_between_two_executions() -> None:
-    floor = compare(PREDICTED, MEASURED, repeat=REPEAT).noise_floor
+    floor = compare(Runs(PREDICTED, MEASURED, repeat=REPEAT)).noise_floor
     assert floor is not None
     assert floor.step == pytest.approx((abs(4.0 - 4.1) / 4.1 + abs(10.0 - 9.9) / 9.9) / 2)
     assert floor.completion == pytest.approx((0.5 / 10.5 + 0.2 / 20.2) / 2)
     assert floor.makespan == pytest.approx(0.2 / 20.2)
-    assert compare(PREDICTED, MEASURED).noise_floor is None
+    assert compare(Runs(PREDICTED, MEASURED)).noise_floor is None
 
 
 def test_steps_alone_come_from_the_sequential_pair() -> None:
@@ -71,11 +72,11 @@ def test_steps_alone_come_from_the_sequential_pair() -> None:
     thought = summary(
         [job("dlrm-0", step_ms=3.3, end_s=9.0), job("din-0", step_ms=7.6, end_s=27.0)]
     )
-    found = compare(PREDICTED, MEASURED, sequential_predicted=thought, sequential=alone)
+    found = compare(Runs(PREDICTED, MEASURED, sequential_predicted=thought, sequential=alone))
     assert found.solo_step_mape == pytest.approx((0.10 + 0.05) / 2)
     assert found.verdict.solo_step is not None
     assert found.verdict.solo_step.value == pytest.approx(0.075)
-    only_executed = compare(PREDICTED, MEASURED, sequential=alone)
+    only_executed = compare(Runs(PREDICTED, MEASURED, sequential=alone))
     assert only_executed.solo_step_mape is None
     assert only_executed.verdict.solo_step is None
 
@@ -83,20 +84,22 @@ def test_steps_alone_come_from_the_sequential_pair() -> None:
 def test_how_much_faster_than_one_at_a_time() -> None:
     alone = summary(MEASURED.jobs, makespan_s=30.0)
     thought = summary(MEASURED.jobs, makespan_s=33.0)
-    speedup = compare(PREDICTED, MEASURED, sequential=alone, sequential_predicted=thought).speedup
+    speedup = compare(
+        Runs(PREDICTED, MEASURED, sequential=alone, sequential_predicted=thought)
+    ).speedup
     assert speedup is not None
     assert (speedup.sequential_s, speedup.best_s) == (30.0, 20.0)
     assert speedup.factor == pytest.approx(1.5)
     assert speedup.predicted_factor == pytest.approx(1.5)
-    without = compare(PREDICTED, MEASURED, sequential=alone).speedup
+    without = compare(Runs(PREDICTED, MEASURED, sequential=alone)).speedup
     assert without is not None
     assert without.predicted_factor is None
-    assert compare(PREDICTED, MEASURED).speedup is None
+    assert compare(Runs(PREDICTED, MEASURED)).speedup is None
 
 
 def test_ablations_are_compared_with_the_same_execution() -> None:
     jobs = (job("dlrm-0", end_s=5.0, step_ms=2.0), job("din-0", end_s=15.0, step_ms=8.0))
-    found = compare(PREDICTED, MEASURED, ablations={"no_contention": summary(jobs)})
+    found = compare(Runs(PREDICTED, MEASURED, ablations={"no_contention": summary(jobs)}))
     ablation = found.ablations["no_contention"]
     assert ablation.step_mape == pytest.approx((0.5 + 0.2) / 2)
     assert ablation.completion_mape == pytest.approx((0.5 + 0.25) / 2)
@@ -104,15 +107,16 @@ def test_ablations_are_compared_with_the_same_execution() -> None:
 
 
 def test_the_probe_says_how_the_machine_drifted() -> None:
-    drift = compare(PREDICTED, MEASURED, profile_probe_s=0.05).probe_drift
+    predicted = replace(PREDICTED, probe_s=0.05)
+    drift = compare(Runs(predicted, MEASURED)).probe_drift
     assert drift is not None
     assert drift.ratio == pytest.approx(1.1)
-    assert compare(PREDICTED, MEASURED).probe_drift is None
-    assert compare(PREDICTED, REPEAT, profile_probe_s=0.05).probe_drift is None
+    assert compare(Runs(PREDICTED, MEASURED)).probe_drift is None
+    assert compare(Runs(predicted, REPEAT)).probe_drift is None
 
 
 def test_a_failed_job_is_listed_and_left_out_of_every_mean() -> None:
-    found = compare(PREDICTED, fail(MEASURED, "din-0"), repeat=REPEAT, sequential=REPEAT)
+    found = compare(Runs(PREDICTED, fail(MEASURED, "din-0"), repeat=REPEAT, sequential=REPEAT))
     failed = found.jobs[1]
     assert failed.state == "failed"
     assert (failed.step_ms.measured_ms, failed.step_ms.error) == (10.0, None)
@@ -131,7 +135,7 @@ def test_a_failed_job_is_listed_and_left_out_of_every_mean() -> None:
 
 def test_nothing_completed_leaves_no_figures() -> None:
     nothing = fail(fail(MEASURED, "din-0"), "dlrm-0")
-    found = compare(PREDICTED, nothing)
+    found = compare(Runs(PREDICTED, nothing))
     assert (found.step_mape, found.step_p95, found.step_max, found.step_bias) == (None,) * 4
     assert found.completion_mape is None
     assert found.verdict.overall == "undecided"
@@ -139,7 +143,7 @@ def test_nothing_completed_leaves_no_figures() -> None:
 
 def test_a_step_that_was_not_timed_leaves_completion() -> None:
     untimed = summary([replace(MEASURED.jobs[0], step_ms_p50=None), MEASURED.jobs[1]])
-    found = compare(PREDICTED, untimed)
+    found = compare(Runs(PREDICTED, untimed))
     assert found.jobs[0].step_ms.error is None
     assert found.jobs[0].completion.error == pytest.approx(-0.1)
     assert found.step_mape == pytest.approx(0.1)
@@ -147,7 +151,7 @@ def test_a_step_that_was_not_timed_leaves_completion() -> None:
 
 def test_goals_and_both_executions_reach_the_verdict() -> None:
     goals = Goals(solo_step=0.2, step=0.3, makespan=0.4)
-    found = compare(PREDICTED, MEASURED, repeat=REPEAT, goals=goals).verdict
+    found = compare(Runs(PREDICTED, MEASURED, repeat=REPEAT), goals).verdict
     assert (found.step.goal, found.makespan.goal) == (0.3, 0.4)
     assert found.makespan.value == pytest.approx(0.1)
     # Student's interval of 22/20 - 1 and 22/20.2 - 1 has a half-width of 12.706 x half their gap.
@@ -159,9 +163,9 @@ def test_goals_and_both_executions_reach_the_verdict() -> None:
 def test_runs_of_different_jobs_are_refused() -> None:
     other = summary([job("dlrm-0"), job("deepfm-0")], run="predicted")
     with pytest.raises(InputError, match="deepfm-0, din-0 in only one"):
-        compare(other, MEASURED)
+        compare(Runs(other, MEASURED))
     with pytest.raises(InputError, match="the same jobs"):
-        compare(PREDICTED, MEASURED, repeat=summary([job("dlrm-0")]))
+        compare(Runs(PREDICTED, MEASURED, repeat=summary([job("dlrm-0")])))
 
 
 def test_relative_error_has_no_value_without_a_measurement() -> None:
@@ -184,7 +188,10 @@ def test_errors_do_not_depend_on_the_unit_of_time(scale: float) -> None:
         ]
         return summary(jobs, run=run.run)
 
-    one, other = compare(PREDICTED, MEASURED), compare(scaled(PREDICTED), scaled(MEASURED))
+    one, other = (
+        compare(Runs(PREDICTED, MEASURED)),
+        compare(Runs(scaled(PREDICTED), scaled(MEASURED))),
+    )
     assert other.step_mape == pytest.approx(one.step_mape)
     assert other.completion_mape == pytest.approx(one.completion_mape)
     assert other.makespan.error == pytest.approx(one.makespan.error)

@@ -9,6 +9,7 @@ import pytest
 from fake_runs import job_names, packed_run
 
 from experiments.validation.compare import compare
+from experiments.validation.compared_runs import Runs
 from experiments.validation.comparison import Comparison, read_comparison, write_comparison
 from rmixer.errors import InputError
 
@@ -19,7 +20,7 @@ def comparison() -> Comparison:
     predicted, _ = packed_run(names, 2, run="predicted")
     measured, _ = packed_run(names, 2, run="measured", noise=0.05, seed=1)
     repeat, _ = packed_run(names, 2, run="repeat", noise=0.05, seed=2)
-    return compare(predicted, measured, repeat=repeat, ablations={"no_contention": predicted})
+    return compare(Runs(predicted, measured, repeat=repeat, ablations={"no_contention": predicted}))
 
 
 def test_read_as_written(comparison: Comparison, tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from rich.console import Console
 
 from experiments.tables.comparison_table import print_comparison
 from experiments.validation.compare import compare
+from experiments.validation.compared_runs import Runs
 from experiments.validation.comparison import Comparison
 
 NAMES = job_names(6)
@@ -26,13 +27,14 @@ def text_of(comparison: Comparison) -> str:
 
 def full() -> Comparison:
     return compare(
-        PREDICTED,
-        replace(MEASURED, probe_s=0.055),
-        repeat=replace(MEASURED, makespan_s=MEASURED.makespan_s * 1.001),
-        sequential=ALONE,
-        sequential_predicted=ALONE,
-        ablations={"no_contention": ALONE, "sum_of_operators": ALONE},
-        profile_probe_s=0.05,
+        Runs(
+            replace(PREDICTED, probe_s=0.05),
+            replace(MEASURED, probe_s=0.055),
+            repeat=replace(MEASURED, makespan_s=MEASURED.makespan_s * 1.001),
+            sequential=ALONE,
+            sequential_predicted=ALONE,
+            ablations={"no_contention": ALONE, "sum_of_operators": ALONE},
+        )
     )
 
 
@@ -76,7 +78,7 @@ def test_the_gain_and_the_ablations_are_in_words() -> None:
 
 
 def test_an_unfinished_run_says_what_is_missing() -> None:
-    text = text_of(compare(PREDICTED, fail(MEASURED, NAMES[1]), sequential=ALONE))
+    text = text_of(compare(Runs(PREDICTED, fail(MEASURED, NAMES[1]), sequential=ALONE)))
     assert "failed" in line_of(text, NAMES[1])
     assert f"not completed: {NAMES[1]}" in text
     assert "not known: not every job was completed" in text
@@ -85,11 +87,11 @@ def test_an_unfinished_run_says_what_is_missing() -> None:
 
 def test_a_long_name_is_shortened_and_the_figures_are_not() -> None:
     jobs = [replace(each, id=each.id + "-of-a-very-long-sweep-indeed") for each in MEASURED.jobs]
-    text = text_of(compare(summary(jobs), summary(jobs)))
+    text = text_of(compare(Runs(summary(jobs), summary(jobs))))
     assert max(map(len, text.splitlines())) <= 100
     assert text.count("+0.0%") >= 2 * len(jobs)
 
 
 def test_modelled_profiles_are_named() -> None:
-    text = text_of(compare(replace(PREDICTED, origin="modelled"), MEASURED))
+    text = text_of(compare(Runs(replace(PREDICTED, origin="modelled"), MEASURED)))
     assert "modelled" in text.splitlines()[0]

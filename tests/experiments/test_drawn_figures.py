@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from experiments.figures import run_figures
-from experiments.run_files.run_folder import RunFolder
+from experiments.run_files.run_folder import RunFolder, RunInputs
 from experiments.stages import drawn_figures
 from experiments.stages.drawn_figures import figures_of
 from profiles.stored.store import Store
@@ -60,9 +60,8 @@ def artist(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Artist:
 def folder(tmp_path: Path, artist: Artist) -> RunFolder:
     """A run of one profiled job whose figures are drawn."""
     Store().save(profile(1000.0))
-    run = RunFolder.create(
-        tmp_path / "run", "run", make_workload(JOB), MACHINE, {}, report=lambda text: None
-    )
+    inputs = RunInputs("run", make_workload(JOB), MACHINE, {})
+    run = RunFolder.create(tmp_path / "run", inputs, report=lambda text: None)
     write_json(run.path / "predicted" / "summary.json", {"makespan_s": 1.0})
     figures_of(run)
     assert artist.times == 1

@@ -8,6 +8,7 @@ from matplotlib.figure import Figure
 
 from experiments.figures import draw_job_errors, job_error_data
 from experiments.validation.compare import compare
+from experiments.validation.compared_runs import Runs
 from experiments.validation.comparison import Comparison
 
 
@@ -17,16 +18,18 @@ def comparison(jobs: int, *, repeated: bool = True, failed: bool = False) -> Com
     measured, _ = packed_run(names, 2, run="measured", noise=0.05, seed=1)
     repeat, _ = packed_run(names, 2, run="repeat", noise=0.05, seed=2)
     return compare(
-        predicted,
-        fail(measured, names[-1]) if failed else measured,
-        repeat=repeat if repeated else None,
+        Runs(
+            predicted,
+            fail(measured, names[-1]) if failed else measured,
+            repeat=repeat if repeated else None,
+        )
     )
 
 
 def test_the_data_are_those_of_the_comparison() -> None:
     measured = summary([job("a-0", end_s=10.0, step_ms=4.0), job("b-0", end_s=20.0, step_ms=5.0)])
     predicted = summary([job("a-0", end_s=9.0, step_ms=5.0), job("b-0", end_s=21.0, step_ms=4.0)])
-    data = job_error_data(compare(predicted, fail(measured, "b-0")))
+    data = job_error_data(compare(Runs(predicted, fail(measured, "b-0"))))
     assert data.jobs == ("a-0", "b-0")
     assert data.states == ("done", "failed")
     step, completion = data.panels
@@ -60,7 +63,9 @@ def test_it_draws_a_panel_for_step_and_completion(jobs: int, repeated: bool, fai
 
 def test_everything_lies_on_the_axis() -> None:
     measured = summary([job("a-0", step_ms=4.0)])
-    figure = draw_job_errors(job_error_data(compare(summary([job("a-0", step_ms=12.0)]), measured)))
+    figure = draw_job_errors(
+        job_error_data(compare(Runs(summary([job("a-0", step_ms=12.0)]), measured)))
+    )
     low, high = figure.axes[0].get_xlim()
     assert high > 2.0
     assert low == -high

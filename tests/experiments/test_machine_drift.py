@@ -10,6 +10,7 @@ from rich.console import Console
 
 from experiments.tables.comparison_table import summary_table
 from experiments.validation.compare import compare
+from experiments.validation.compared_runs import Runs
 from experiments.validation.machine_drift import exchange_drift
 from rmixer.run_record.run_summary import RunSummary
 
@@ -36,16 +37,18 @@ def test_the_exchange_is_compared_where_both_sides_know_it() -> None:
 def test_where_no_job_has_several_threads_nothing_is_said() -> None:
     assert exchange_drift((run("predicted", None), run("measured", None))) is None
     assert exchange_drift((run("predicted", 40.0), run("measured", None))) is None
-    assert compare(run("predicted", None), run("measured", None)).exchange_drift is None
+    assert compare(Runs(run("predicted", None), run("measured", None))).exchange_drift is None
 
 
 def test_a_comparison_says_so_of_all_its_executions() -> None:
     comparison = compare(
-        PREDICTED,
-        MEASURED,
-        repeat=run("repeat", 40.0, 40.0, None),
-        sequential_predicted=run("alone", 40.0, 40.0, 40.0),
-        sequential=run("sequential", 20.0, 20.0, 20.0),
+        Runs(
+            PREDICTED,
+            MEASURED,
+            repeat=run("repeat", 40.0, 40.0, None),
+            sequential_predicted=run("alone", 40.0, 40.0, 40.0),
+            sequential=run("sequential", 20.0, 20.0, 20.0),
+        )
     )
     assert comparison.exchange_drift is not None
     assert comparison.exchange_drift.jobs == 7

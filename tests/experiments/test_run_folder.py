@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from executor.supervision.observer import Observer
-from experiments.run_files.run_folder import RunFolder
-from experiments.stages.execution import execute_policy
+from experiments.run_files.run_folder import RunFolder, RunInputs
+from experiments.stages.execution import ExecutionRequest, predict_and_execute
 from rmixer.errors import InputError
 from rmixer.hardware.core_lock import CoreLock
 from rmixer.scheduling.layout import DeviceSlots, Layout
@@ -17,19 +19,13 @@ from rmixer.testing.made_up import make_job, make_machine, make_profile, make_wo
 
 WORKLOAD = make_workload(make_job("a"), make_job("b"))
 MACHINE = make_machine()
+INPUTS = RunInputs("simulate", WORKLOAD, MACHINE, {"policy": "dyType"})
 
 
-def create(path: Path, said: list[str] | None = None, **changes: object) -> RunFolder:
-    inputs = {"workload": WORKLOAD, "settings": {"policy": "dyType"}, "reuse": True, **changes}
-    return RunFolder.create(
-        path,
-        "simulate",
-        inputs["workload"],  # type: ignore[arg-type]
-        MACHINE,
-        inputs["settings"],  # type: ignore[arg-type]
-        report=(said if said is not None else []).append,
-        reuse=bool(inputs["reuse"]),
-    )
+def create(path: Path, said: list[str] | None = None, **changes: Any) -> RunFolder:
+    """A folder for a simulation of ``WORKLOAD`` by dyType, but for ``changes`` of its inputs."""
+    report = (said if said is not None else []).append
+    return RunFolder.create(path, replace(INPUTS, **changes), report)
 
 
 def test_its_inputs_read_back(tmp_path: Path) -> None:
@@ -51,7 +47,8 @@ def test_an_execution_that_is_refused_leaves_the_earlier_run(tmp_path: Path) -> 
     said: list[str] = []
     refused = pytest.raises(InputError, match="peak memory of")
     with refused, CoreLock([], said.append) as lock:
-        execute_policy(tmp_path / "run", inputs, "dySequ", layout, Observer(), said.append, lock)
+        request = ExecutionRequest(inputs, layout, "dySequ")
+        predict_and_execute(tmp_path / "run", request, Observer(), said.append, lock)
     assert said == []
     assert RunFolder.open(tmp_path / "run").workload == WORKLOAD
 
@@ -70,10 +67,11 @@ def test_the_same_inputs_go_on(tmp_path: Path) -> None:
     [
         {"settings": {"policy": "dySequ"}},
         {"workload": make_workload(make_job("c"))},
-        {"reuse": False},
+        {"machine": make_machine(cores=7)},
+        {"command": "sweep"},
     ],
 )
-def test_other_inputs_move_the_earlier_run_aside(change: dict[str, object], tmp_path: Path) -> None:
+def test_other_inputs_move_the_earlier_run_aside(change: dict[str, Any], tmp_path: Path) -> None:
     (create(tmp_path / "run").path / "overnight.txt").write_text("hours of work")
     said: list[str] = []
     create(tmp_path / "run", said, **change)
@@ -82,6 +80,15 @@ def test_other_inputs_move_the_earlier_run_aside(change: dict[str, object], tmp_
     assert "run.old-1" in said[0]
     create(tmp_path / "run", said, settings={"policy": "dyRand"})
     assert (tmp_path / "run.old-2").exists()
+
+
+def test_the_same_inputs_begin_anew_unless_the_run_may_be_gone_on_with(tmp_path: Path) -> None:
+    create(tmp_path / "run").mark_done("execute")
+    said: list[str] = []
+    anew = RunFolder.create(tmp_path / "run", INPUTS, said.append, reuse=False)
+    assert not anew.is_done("execute")
+    assert RunFolder.open(tmp_path / "run.old-1").is_done("execute")
+    assert "run.old-1" in said[0]
 
 
 def test_an_empty_folder_will_do_and_another_will_not(tmp_path: Path) -> None:

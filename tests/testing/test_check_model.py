@@ -23,6 +23,7 @@ from rmixer.testing import (
     NotRepeatable,
     NotSaved,
     NotTrained,
+    TrialJob,
     WrongBatch,
     WrongLoss,
     WrongReturn,
@@ -103,12 +104,12 @@ def test_the_job_says_what_the_caller_wants() -> None:
         seen.append(job)
         return build(job)
 
-    check_model(watched, batch=16, steps=2, lr=0.5, seed=9, rows_cap=10, data="clicks")
+    check_model(watched, TrialJob(batch=16, steps=2, lr=0.5, seed=9, rows_cap=10, data="clicks"))
     job = seen[0]
     assert (job.batch, job.steps, job.lr, job.seed) == (16, 2, 0.5, 9)
     assert (job.rows_cap, job.data, job.optimizer) == (10, "clicks", "adam")
     with pytest.raises(ValueError, match="steps: found 1; allowed: at least 2"):
-        check_model(build, steps=1)
+        TrialJob(steps=1)
 
 
 def test_generators_are_left_as_they_were() -> None:

@@ -108,8 +108,9 @@ def test_what_a_program_left_to_itself_ends_with_it(
 
 
 def refused(job: Job, machine: Machine, start_limit_s: float = 60.0) -> str:
+    plan = dataclasses.replace(QUICK, start_limit_s=start_limit_s)
     with pytest.raises(RunFailed) as error:
-        profile_command(job, machine, (1,), QUICK, start_limit_s=start_limit_s)
+        profile_command(job, machine, (1,), plan)
     message = str(error.value)
     assert message.startswith("profiling 'python program.py': ")
     return message
