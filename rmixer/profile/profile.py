@@ -210,16 +210,16 @@ class ModelProfile:
 
     def costs(self) -> Mapping[str, DeviceCost]:
         """The summary that policies see, by kind of device."""
-        return {
-            memory.device: DeviceCost(
-                peak_bytes=memory.peak_bytes,
-                utilisation=self.utilisation[memory.device],
-                job_type=self.job_type[memory.device],
-                step_s={
-                    step.threads: step.mean_us * 1e-6
-                    for step in self.steps
-                    if step.device == memory.device
-                },
-            )
-            for memory in self.memory
-        }
+        return {memory.device: self._device_cost(memory) for memory in self.memory}
+
+    def _device_cost(self, memory: MemoryCost) -> DeviceCost:
+        steps = [step for step in self.steps if step.device == memory.device]
+        return DeviceCost(
+            peak_bytes=memory.peak_bytes,
+            utilisation=self.utilisation[memory.device],
+            job_type=self.job_type[memory.device],
+            step_s={step.threads: step.expected_us * 1e-6 for step in steps},
+            before_s={step.threads: step.build_s + step.warmup_s for step in steps},
+            after_s={step.threads: step.evaluate_s + step.save_s for step in steps},
+            warmup_steps=self.warmup_steps,
+        )

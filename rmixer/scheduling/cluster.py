@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from types import MappingProxyType
+from typing import Protocol, cast
 
 from rmixer.errors import PolicyStarved, PolicyWrong
 from rmixer.hardware.machine import Machine
 from rmixer.profile.device_cost import DeviceCost
-from rmixer.scheduling.layout import Layout
+from rmixer.scheduling.layout import SHARING, Layout, Sharing
 from rmixer.scheduling.policy import Policy
 from rmixer.scheduling.step_times import StepTimes
 from rmixer.scheduling.view import MIB, ClusterView, DeviceView, Dispatch, JobView, Resident
@@ -32,11 +33,24 @@ class Booking:
     tag: str
     attempt: int
     booked_bytes: int
+    sharing: Sharing = "process"
+
+
+class Readings(Protocol):
+    """What a clock can read of the run while it goes on."""
+
+    def steps_made(self, job: str) -> float:
+        """The steps that a running job has made, the one under way by its share."""
+        ...
+
+    def measured_bytes(self, device: str) -> int | None:
+        """What is in use of the memory of ``device``; None if nothing measures it."""
+        ...
 
 
 class Cluster:
     """Jobs and devices of one run. ``used_bytes`` is the memory in use on each device before the
-    run starts."""
+    run starts; ``readings`` tell what no book has."""
 
     def __init__(
         self,
@@ -44,10 +58,12 @@ class Cluster:
         layout: Layout,
         step_times: StepTimes | None = None,
         used_bytes: Mapping[str, int] | None = None,
+        readings: Readings | None = None,
     ) -> None:
         self.machine, self.layout, self._step_times = machine, layout, step_times
+        self._readings = readings
         used = used_bytes or {}
-        slots = {entry.device: entry.slots for entry in layout.devices}
+        self._slots = {entry.device: entry for entry in layout.devices}
         self._jobs: dict[str, JobView] = {}
         self._queued: dict[str, JobView] = {}
         self._devices = {
@@ -55,13 +71,14 @@ class Cluster:
                 name=device.name,
                 kind=device.kind,
                 memory_bytes=device.memory_bytes,
-                slots=slots[device.name],
+                slots=self._slots[device.name].slots,
+                threads=self._slots[device.name].threads,
                 booked_bytes=used.get(device.name, 0),
                 booked_utilisation=0.0,
                 residents=(),
             )
             for device in machine.devices
-            if device.name in slots
+            if device.name in self._slots
         }
         self._bookings: dict[str, Booking] = {}
         self._order = 0
@@ -77,7 +94,12 @@ class Cluster:
     def view(self, now_s: float) -> ClusterView:
         """What a policy sees now; live, so valid until the next change."""
         return ClusterView(
-            now_s, self._jobs_view, self._queued_view, self._devices_view, self._step_times
+            now_s,
+            self._jobs_view,
+            self._queued_view,
+            self._devices_view,
+            self._step_times,
+            self._readings.steps_made if self._readings else None,
         )
 
     def submit(self, job: Job, identity: str, costs: Mapping[str, DeviceCost]) -> None:
@@ -97,9 +119,10 @@ class Cluster:
 
     def decide(self, policy: Policy, now_s: float) -> list[Booking]:
         """Ask until the policy has no more to start; every answer is booked before the next."""
+        self._measure()
         bookings: list[Booking] = []
         while dispatches := policy.decide(self.view(now_s)):
-            bookings.extend(self._book(dispatch) for dispatch in dispatches)
+            bookings.extend(self._book(dispatch, now_s) for dispatch in dispatches)
         return bookings
 
     def finish(self, job: str, *, failed: bool = False) -> None:
@@ -111,7 +134,7 @@ class Cluster:
             device = self._devices[name]
             cost = view.costs[device.kind]
             residents = tuple(r for r in device.residents if r.job != job)
-            booked = device.booked_bytes - booking.booked_bytes
+            booked = device.booked_bytes - _booked_bytes(cost)
             if device.kind == "gpu":
                 booked = max(booked, GPU_WORKER_BYTES * device.slots)
             self._devices[name] = replace(
@@ -129,33 +152,49 @@ class Cluster:
             names = ", ".join(self._queued)
             raise PolicyStarved(f"the policy leaves jobs waiting on an idle machine: {names}")
 
-    def _book(self, dispatch: Dispatch) -> Booking:
+    def _measure(self) -> None:
+        for name, device in self._devices.items() if self._readings else ():
+            assert self._readings is not None
+            measured = self._readings.measured_bytes(name)
+            if measured != device.measured_bytes:
+                self._devices[name] = replace(device, measured_bytes=measured)
+
+    def _book(self, dispatch: Dispatch, now_s: float) -> Booking:
         job = self._queued.get(dispatch.job)
         if job is None:
             raise PolicyWrong(f"the policy started {dispatch.job!r}, which is not in the queue")
-        devices = [self._devices.get(name) for name in dispatch.devices]
-        if not devices or None in devices:
+        devices = [self._devices[name] for name in dispatch.devices if name in self._devices]
+        if not devices or len(devices) < len(dispatch.devices):
             raise PolicyWrong(f"the policy sent {job.id!r} to {dispatch.devices}: no such device")
-        slots = []
-        for device in devices:
-            assert device is not None
-            if not device.fits(job):
-                raise PolicyWrong(f"the policy sent {job.id!r} to {device.name}: it does not fit")
-            taken = {resident.slot for resident in device.residents}
-            free = [slot for slot in range(device.slots) if slot not in taken]
-            slots.append(free[0] if dispatch.slot is None else dispatch.slot)
-            if slots[-1] not in free:
-                raise PolicyWrong(f"the policy sent {job.id!r} to slot {slots[-1]}: it is not free")
-        booked = 0
+        slots = [_free_slot(device, job, dispatch.slot) for device in devices]
+        entry = self._slots[devices[0].name]
+        threads = entry.threads if dispatch.threads is None else dispatch.threads
+        if not 1 <= threads <= entry.threads:
+            allowed = f"a slot of {entry.device} has {entry.threads}"
+            raise PolicyWrong(f"the policy gave {job.id!r} {threads} threads: {allowed}")
+        sharing = dispatch.sharing or entry.sharing
+        if sharing not in SHARING:
+            known = ", ".join(SHARING)
+            raise PolicyWrong(f"the policy let {job.id!r} share as {sharing!r}: known: {known}")
+        cores = self.layout.cores(self.machine, devices[0].name, slots[0])[:threads]
         for device, slot in zip(devices, slots, strict=True):
-            assert device is not None
+            resident = Resident(
+                job=job.id,
+                slot=slot,
+                tag=dispatch.tag,
+                started_s=now_s,
+                cores=cores,
+                placement=dispatch.placement,
+                sharing=sharing,
+            )
             cost = job.costs[device.kind]
-            booked = round(MEMORY_MARGIN * cost.peak_bytes)
             self._devices[device.name] = replace(
                 device,
-                booked_bytes=device.booked_bytes + booked,
+                booked_bytes=device.booked_bytes + _booked_bytes(cost),
                 booked_utilisation=device.booked_utilisation + cost.utilisation,
-                residents=(*device.residents, Resident(job.id, slot, dispatch.tag)),
+                residents=(*device.residents, resident),
+                last_order=self._order,
+                last_started_s=now_s,
             )
         del self._queued[job.id]
         self._jobs[job.id] = replace(job, state="running", attempts=job.attempts + 1)
@@ -164,12 +203,30 @@ class Cluster:
             job=job.id,
             devices=dispatch.devices,
             slot=slots[0],
-            cores=self.layout.cores(self.machine, dispatch.devices[0], slots[0]),
+            cores=cores,
             placement=dispatch.placement,
             tag=dispatch.tag,
             attempt=job.attempts + 1,
-            booked_bytes=booked,
+            booked_bytes=_booked_bytes(job.costs[devices[0].kind]),
+            sharing=cast(Sharing, sharing),
         )
         self._order += 1
         self._bookings[job.id] = booking
         return booking
+
+
+def _booked_bytes(cost: DeviceCost) -> int:
+    return round(MEMORY_MARGIN * cost.peak_bytes)
+
+
+def _free_slot(device: DeviceView, job: JobView, wanted: int | None) -> int:
+    """``wanted``, or the first free slot of ``device``. Raises :class:`PolicyWrong` if ``job`` does
+    not fit there."""
+    if not device.fits(job):
+        raise PolicyWrong(f"the policy sent {job.id!r} to {device.name}: it does not fit")
+    taken = {resident.slot for resident in device.residents}
+    free = [slot for slot in range(device.slots) if slot not in taken]
+    slot = free[0] if wanted is None else wanted
+    if slot not in free:
+        raise PolicyWrong(f"the policy sent {job.id!r} to slot {slot}: it is not free")
+    return slot

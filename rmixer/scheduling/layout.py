@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass, replace
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 from pydantic import ConfigDict, Field
 
 from rmixer.errors import InputError
 from rmixer.hardware.machine import Machine
+
+Sharing = Literal["process"]
+SHARING: tuple[str, ...] = get_args(Sharing)
+"""How jobs share a device: ``process`` gives each job a process of its own."""
 
 
 @dataclass(frozen=True)
@@ -21,7 +25,7 @@ class DeviceSlots:
     device: str
     slots: Annotated[int, Field(gt=0)]
     threads: Annotated[int, Field(gt=0)]
-    sharing: Literal["process"] = "process"
+    sharing: Sharing = "process"
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from rmixer.errors import InputError, choice
 from rmixer.files.typed_files import load_json, parse, write_json
 from rmixer.hardware.machine import Machine, check_schema
 from rmixer.scheduling.cluster import Booking
-from rmixer.scheduling.layout import Layout
+from rmixer.scheduling.layout import Layout, Sharing
 from rmixer.workload.workload import Workload
 
 SCHEMA_VERSION: Final = 1
@@ -32,7 +32,7 @@ class ScheduledJob:
     slot: Annotated[int, Field(ge=0)]
     threads: Annotated[int, Field(gt=0)]
     placement: str
-    sharing: Literal["process"]
+    sharing: Sharing
 
 
 @dataclass(frozen=True)
@@ -89,8 +89,8 @@ class Schedule:
                 if dispatch.slot >= place.slots:
                     allowed = f"a slot of {device}: 0 to {place.slots - 1}"
                     raise InputError(where, f"dispatches.{index}.slot", dispatch.slot, allowed)
-                if dispatch.threads != place.threads:
-                    allowed = f"{place.threads}, the threads of a slot of {device}"
+                if dispatch.threads > place.threads:
+                    allowed = f"at most {place.threads}, the threads of a slot of {device}"
                     raise InputError(
                         where, f"dispatches.{index}.threads", dispatch.threads, allowed
                     )
@@ -125,7 +125,6 @@ def schedule_of(
     bookings: Iterable[Booking],
 ) -> Schedule:
     """The schedule that a run's bookings make."""
-    threads = {entry.device: entry.threads for entry in layout.devices}
     return Schedule(
         workload_hash=workload.hash,
         machine=machine.name,
@@ -138,9 +137,9 @@ def schedule_of(
                 job=booking.job,
                 devices=booking.devices,
                 slot=booking.slot,
-                threads=threads[booking.devices[0]],
+                threads=len(booking.cores),
                 placement=booking.placement,
-                sharing="process",
+                sharing=booking.sharing,
             )
             for booking in sorted(bookings, key=lambda booking: booking.order)
         ),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Generator
 from dataclasses import dataclass, replace
 from typing import Literal
@@ -17,7 +18,7 @@ from rmixer.scheduling.policy import Policy
 from rmixer.scheduling.problem import Problem, ProfiledJob
 from rmixer.scheduling.step_times import Member, StepTimes
 from sim.clock.end_of_instant import DECIDE, Once
-from sim.clock.progress import MixProgress, Progress
+from sim.clock.progress import MixProgress, Progress, Running
 from sim.demand.resident import device_kind, solo_unit_s
 from sim.job_level.recorder import Recorder
 from sim.job_level.simulated_summary import summarise
@@ -107,8 +108,9 @@ class _Clock:
         step_times: StepTimes,
     ) -> None:
         self._env, self._policy = env, policy
-        self._cluster = Cluster(problem.machine, layout, step_times)
-        self._sharing = {entry.device: entry.sharing for entry in layout.devices}
+        self._cluster = Cluster(problem.machine, layout, step_times, readings=self)
+        self._made: dict[str, Callable[[], float]] = {}
+        self._held_bytes: Counter[str] = Counter()
         self._jobs = problem.by_id
         self._to_come = self._to_end = len(problem.jobs)
         self._finished = env.event()
@@ -126,6 +128,14 @@ class _Clock:
         self._recorder.close()
         return self._recorder
 
+    def steps_made(self, job: str) -> float:
+        """See :class:`rmixer.scheduling.cluster.Readings`."""
+        return self._made[job]() if job in self._made else 0.0  # it starts at this instant
+
+    def measured_bytes(self, device: str) -> int:
+        """What the jobs on ``device`` hold at their peaks."""
+        return self._held_bytes[device]
+
     def _arrival(self, each: ProfiledJob) -> Generator[Event, None, None]:
         yield self._env.timeout(each.job.arrival_s)
         self._cluster.submit(each.job, each.key, each.profile.costs())
@@ -142,6 +152,8 @@ class _Clock:
         job, profile, device = each.job, each.profile, booking.devices[0]
         cost = profile.step(device_kind(device), len(booking.cores))
         self._recorder.queued(job, booking)
+        peak_bytes = each.profile.costs()[device_kind(device)].peak_bytes
+        self._held_bytes[device] += peak_bytes
         warmup = min(profile.warmup_steps, job.steps)
         whole_warmup = warmup / profile.warmup_steps if warmup else 0.0
         phases = (
@@ -151,6 +163,7 @@ class _Clock:
             ("evaluate", 1.0, 0),
             ("save", 1.0, 0),
         )
+        made = 0
         for phase, amount, steps in phases:
             if amount <= 0 or solo_unit_s(cost, phase) <= 0:
                 continue
@@ -160,15 +173,23 @@ class _Clock:
                 device=device,
                 cores=booking.cores,
                 placement=booking.placement,
-                sharing=self._sharing[device],
+                sharing=booking.sharing,
             )
             running = self._progress.begin(member, amount)
             self._recorder.begin(job, booking, member, running, steps)
+            self._made[job.id] = _steps_made(made, running, steps / amount)
             yield running.done
             self._recorder.end(job.id)
+            made += steps
+        self._held_bytes[device] -= peak_bytes
         self._cluster.finish(job.id)
         self._to_end -= 1
         if self._to_end:
             self._decision.ask()
         else:
             self._finished.succeed()
+
+
+def _steps_made(before: int, running: Running, steps_per_unit: float) -> Callable[[], float]:
+    """Counts the ``before`` steps of earlier phases and those of the phase that runs now."""
+    return lambda: before + steps_per_unit * running.made()

@@ -39,7 +39,7 @@ class Planned(Policy):
             places = {(device, planned.slot) for device in planned.devices}
             its_turn = planned.round <= open_round and not places & blocked
             if job is not None and its_turn and self._has_room(view, planned, job):
-                return (Dispatch(job.id, planned.devices, planned.placement, slot=planned.slot),)
+                return (_dispatch(planned),)
             blocked |= places
         return ()
 
@@ -54,3 +54,14 @@ class Planned(Policy):
             device.fits(job) and planned.slot not in {r.slot for r in device.residents}
             for device in devices
         )
+
+
+def _dispatch(planned: ScheduledJob) -> Dispatch:
+    return Dispatch(
+        planned.job,
+        planned.devices,
+        planned.placement,
+        slot=planned.slot,
+        threads=planned.threads,
+        sharing=planned.sharing,
+    )

@@ -44,7 +44,11 @@ def test_what_policies_see() -> None:
     more = replace(PROFILE, steps=(STEP, replace(STEP, threads=2, mean_us=600.0)))
     (cost,) = more.costs().values()
     assert (cost.peak_bytes, cost.utilisation, cost.job_type) == (1450, 0.75, "compute")
-    assert cost.step_s == pytest.approx({1: 1000.5e-6, 2: 600e-6})
+    assert cost.step_s == pytest.approx({1: 1013e-6, 2: 612.5e-6})  # with 12.5 us of stalls
+    assert cost.alone_s(110, 1) == pytest.approx(
+        STEP.build_s + STEP.warmup_s + 100 * 1013e-6 + STEP.evaluate_s + STEP.save_s
+    )
+    assert cost.alone_s(4, 1) == cost.alone_s(10, 1)  # ten of them warm it up
     assert set(more.costs()) == {"cpu"}
 
 

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import ClassVar
 
 import pytest
 from fake_clock import MIB, FakeJob, machine, slots, submit
 
 from rmixer.errors import PolicyStarved, PolicyWrong
-from rmixer.policies import ClusterView, Dispatch, Policy, make_policy
+from rmixer.policies import ClusterView, DeviceCost, Dispatch, Policy, make_policy
 from rmixer.scheduling.cluster import Cluster
 from rmixer.scheduling.layout import DeviceSlots, Layout
+from rmixer.scheduling.step_times import Mix
+from rmixer.workload.workload import Job
 
 
 class Answers(Policy):
@@ -99,6 +102,75 @@ def test_a_dispatch_may_name_its_slot() -> None:
     assert (first.cores, second.cores) == ((1,), (0,))
 
 
+def test_a_dispatch_may_take_fewer_threads_than_its_slot_has() -> None:
+    layout = Layout((DeviceSlots("cpu:0", 2, 2),))
+    cluster = Cluster(machine(cores=4), layout)
+    for name in "ab":
+        submit(cluster, FakeJob(name, 1))
+    first, second = cluster.decide(
+        Answers([Dispatch("a", ("cpu:0",)), Dispatch("b", ("cpu:0",), threads=1)]), 2.5
+    )
+    assert (first.cores, second.cores) == ((0, 1), (2,))
+    device = cluster.view(0.0).devices["cpu:0"]
+    assert [(each.cores, each.started_s) for each in device.residents] == [
+        ((0, 1), 2.5),
+        ((2,), 2.5),
+    ]
+    assert (device.threads, device.last_order, device.last_started_s) == (2, 1, 2.5)
+
+
+class Told:
+    """Readings that a test sets."""
+
+    made: ClassVar = {"a": 40.0}
+    used: ClassVar = {"gpu:0": 700 * MIB, "cpu:0": None}
+
+    def steps_made(self, job: str) -> float:
+        return self.made[job]
+
+    def measured_bytes(self, device: str) -> int | None:
+        return self.used[device]
+
+
+def test_the_view_tells_steps_memory_and_what_remains() -> None:
+    """100 steps of 1 ms, 10 of them in the warm-up: before 0.5 s, after 0.2 s."""
+    made_up = machine(gpu_mib=(8000,))
+    cluster = Cluster(made_up, slots(gpu0=2, cpu0=1), readings=Told())
+    cost = DeviceCost(100 * MIB, 0.5, "low", {1: 1e-3}, {1: 0.5}, {1: 0.2}, 10)
+    for name in "ab":
+        job = Job(name, "made_up", 100, 32, "sgd", 0.1, 0)
+        cluster.submit(job, f"{name}-b32", {"cpu": cost, "gpu": cost})
+    cluster.decide(Answers([Dispatch("a", ("gpu:0",))]), 0.0)
+    view = cluster.view(1.0)
+    device = view.devices["gpu:0"]
+    assert device.measured_bytes == 700 * MIB
+    assert view.devices["cpu:0"].measured_bytes is None
+    assert (view.steps_done("a"), view.steps_done("b")) == (40.0, 0.0)
+    assert view.remaining_s(device, device.residents[0]) == pytest.approx(0.2 + 60e-3)
+    cluster.finish("a")
+    assert view.steps_done("a") == 100.0
+
+
+class TwiceAsSlow:
+    """Step times of 1 ms for each member of the mix."""
+
+    def unit_s(self, mix: Mix) -> tuple[float, ...]:
+        self.mix = mix
+        return tuple(1e-3 * len(mix.members) for _ in mix.members)
+
+
+def test_what_remains_is_predicted_in_the_present_company() -> None:
+    times = TwiceAsSlow()
+    cluster = Cluster(machine(gpu_mib=(8000,)), slots(gpu0=1, cpu0=1), times)
+    for name in "ab":
+        submit(cluster, FakeJob(name, 1))
+    cluster.decide(Answers([Dispatch("a", ("gpu:0",)), Dispatch("b", ("cpu:0",))]), 0.0)
+    view = cluster.view(0.0)
+    device = view.devices["cpu:0"]
+    assert view.remaining_s(device, device.residents[0]) == pytest.approx(100 * 2e-3)
+    assert [member.device for member in times.mix.members] == ["gpu:0", "cpu:0"]
+
+
 @pytest.mark.parametrize(
     ("answer", "message"),
     [
@@ -111,6 +183,9 @@ def test_a_dispatch_may_name_its_slot() -> None:
             [Dispatch("a", ("cpu:0",), slot=0), Dispatch("b", ("cpu:0",), slot=0)],
             "slot 0: it is not free",
         ),
+        ([Dispatch("a", ("cpu:0",), threads=2)], "'a' 2 threads: a slot of cpu:0 has 1"),
+        ([Dispatch("a", ("cpu:0",), threads=0)], "'a' 0 threads: a slot of cpu:0 has 1"),
+        ([Dispatch("a", ("cpu:0",), sharing="magic")], "'a' share as 'magic': known: process"),
         ([Dispatch("huge", ("cpu:0",))], "'huge' to cpu:0: it does not fit"),
         ([Dispatch(name, ("cpu:0",)) for name in "abc"], "'c' to cpu:0: it does not fit"),
     ],

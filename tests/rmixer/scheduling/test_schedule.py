@@ -62,7 +62,7 @@ def test_the_keys_of_the_file(tmp_path: Path) -> None:
         ),
         (1, {"devices": ("gpu:1",)}, "dispatches.1.devices: found 'gpu:1'; allowed: a device of s"),
         (1, {"slot": 2}, "dispatches.1.slot: found 2; allowed: a slot of cpu:0: 0 to 1"),
-        (0, {"threads": 1}, "dispatches.0.threads: found 1; allowed: 2, the threads of a slot"),
+        (0, {"threads": 3}, "dispatches.0.threads: found 3; allowed: at most 2, the threads of a"),
         (2, {"job": "b"}, "dispatches.2.job: found 'b', as in dispatches.1; allowed: every job"),
         (2, {"job": "d"}, "dispatches.2.job: found 'd'; allowed: a job of the workload: one of a"),
         (2, {"order": 1}, "dispatches.2.order: found 1, as in dispatches.1; allowed: every order"),
