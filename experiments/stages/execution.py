@@ -11,6 +11,7 @@ import numpy as np
 from executor.supervision.observer import Observer
 from executor.supervision.supervisor import ExecutedRun, Supervisor
 from experiments.run_files.run_folder import RunFolder
+from experiments.stages.inputs import held_bytes
 from experiments.stages.prediction import step_times_for, write_prediction
 from profiles.machines import limits
 from profiles.machines.bubble import probe_machine
@@ -22,7 +23,7 @@ from rmixer.hardware.core_lock import CoreLock
 from rmixer.hardware.machine import Machine
 from rmixer.policies import Policy, make_policy
 from rmixer.policies.baselines.planned import Planned
-from rmixer.scheduling.admission import check_executable, check_memory
+from rmixer.scheduling.admission import check_memory
 from rmixer.scheduling.layout import Layout
 from rmixer.scheduling.problem import Problem
 from rmixer.scheduling.schedule import Schedule, schedule_of, write_schedule
@@ -46,11 +47,10 @@ def execute(
     """Run ``policy`` on the real clock and write what happened under ``part``: events, summary,
     step times, the schedule as it came out, and what the jobs saved. A run that was
     interrupted or failed is written too. ``lock`` is taken first: it waits for other runs on the
-    same cores."""
+    same cores. The caller has called :func:`check_execution`."""
     if lock is not None:
         lock.take()
     workload, machine = problem.workload, problem.machine
-    used = check_execution(problem, layout)
     prepare_data(workload)
     probe_s = probe_machine(machine.cores)
     place = folder.path / part
@@ -61,7 +61,7 @@ def execute(
         place,
         run=run,
         step_times=step_times,
-        used_bytes=used,
+        used_bytes=held_bytes(),
         observer=observer,
     )
     executed = supervisor.execute(probe_s)
@@ -77,17 +77,12 @@ def execute(
     return executed
 
 
-def check_execution(problem: Problem, layout: Layout) -> Mapping[str, int]:
-    """What others hold of each device's memory. Raises :class:`InputError` unless the jobs can be
-    executed now."""
-    machine = problem.machine
-    check_executable(problem.workload)
-    layout.check(machine, "layout")
-    check_cores(machine)
-    used = {device.name: 0 for device in machine.devices}
-    used["cpu:0"] = limits.used_memory_bytes()
-    check_memory(problem, layout, used)
-    return used
+def check_execution(problem: Problem, layout: Layout) -> None:
+    """Raise :class:`InputError` unless the jobs can be executed now. To be called once other runs
+    on the same cores have ended, and before an earlier execution is set aside."""
+    layout.check(problem.machine, "layout")
+    check_cores(problem.machine)
+    check_memory(problem, layout, held_bytes())
 
 
 def execute_schedule(
@@ -102,7 +97,7 @@ def execute_schedule(
     lock.take()
     settings = {"schedule": schedule, "profiles": sorted(problem.profiles)}
     layout = schedule.settings.layout
-    folder = _new_folder(path, problem, layout, settings, report)
+    folder = _new_folder(path, problem, settings, report)
     write_schedule(folder.path / "schedule.json", schedule)
     step_times = step_times_for(problem)
     return folder, _predict_and_execute(
@@ -122,7 +117,7 @@ def execute_policy(
     """Predict ``policy``, then run it live, in a run folder of its own."""
     lock.take()
     settings = {"policy": policy, "layout": layout, "profiles": sorted(problem.profiles)}
-    folder = _new_folder(path, problem, layout, settings, report)
+    folder = _new_folder(path, problem, settings, report)
     step_times = step_times_for(problem)
     return folder, _predict_and_execute(
         folder,
@@ -138,12 +133,9 @@ def execute_policy(
 def _new_folder(
     path: Path,
     problem: Problem,
-    layout: Layout,
     settings: Mapping[str, object],
     report: Callable[[str], None],
 ) -> RunFolder:
-    """What cannot be executed leaves an earlier run where it is."""
-    check_execution(problem, layout)
     return RunFolder.create(
         path, "execute", problem.workload, problem.machine, settings, report=report, reuse=False
     )

@@ -19,8 +19,8 @@ from experiments.run_files.run_folder import (
     RunFolder,
 )
 from experiments.run_files.sweep_file import SWEEP
-from experiments.stages.execution import execute, prepare_data
-from experiments.stages.inputs import check_free_memory, executed_inputs, trained_devices
+from experiments.stages.execution import check_execution, execute, prepare_data
+from experiments.stages.inputs import check_free_memory, inputs_of
 from experiments.stages.prediction import step_times_for, write_ablations, write_prediction
 from experiments.stages.profiling import (
     ProfilingPlan,
@@ -32,7 +32,7 @@ from experiments.stages.profiling import (
 from experiments.stages.sweep import Sweep, sweep
 from experiments.stages.unprofiled import Unprofiled
 from profiles.machines import limits
-from profiles.profiler.door import check_training
+from profiles.profiler.door import check_importable, check_profiling
 from profiles.stored.store import Store
 from rmixer.files.home import check_home
 from rmixer.files.typed_files import content_hash, write_json
@@ -41,7 +41,7 @@ from rmixer.hardware.machine import Machine
 from rmixer.policies import make_policy
 from rmixer.policies.baselines.planned import Planned
 from rmixer.profile.profile import ModelProfile
-from rmixer.scheduling.admission import check_executable
+from rmixer.scheduling.devices import devices_in_use
 from rmixer.scheduling.problem import Problem
 from rmixer.scheduling.schedule import Schedule, read_schedule, schedule_of, write_schedule
 from rmixer.workload.workload import Workload
@@ -83,23 +83,23 @@ def plan(workload: Workload, store: Store, voice: Voice) -> Plan:
         _check_free_memory(workload, store, machine)
     if machine is None or profiling.missing:
         return Plan(profiling, None)
-    return Plan(profiling, _sweep(executed_inputs(workload, store, voice.report), voice))
+    problem = inputs_of(workload, None, store, voice.report, "execute")
+    return Plan(profiling, _sweep(problem, voice))
 
 
 def _checked(
     workload: Workload, store: Store, voice: Voice
 ) -> tuple[ProfilingPlan, Machine | None]:
     """What is to be profiled, and the machine where it is known. Raises :class:`InputError` for
-    what cannot be profiled or trained here, before anything is measured."""
-    check_executable(workload)
+    what cannot be profiled here, before anything is measured."""
     machine = store.known_machine()
     if machine is None:
         profiling = plan_from_nothing(workload, len(limits.usable_cores()))
-        check_training(workload.jobs, profiling.parts, voice.report)
+        check_profiling(profiling.parts, voice.report)
         return profiling, None
-    machine = trained_devices(machine)
+    machine = devices_in_use(machine, "execute")
     profiling = plan_profiling(workload, machine, store, default_threads(machine))
-    check_training(workload.jobs, profiling.parts, voice.report)
+    check_profiling(profiling.parts, voice.report)
     return profiling, machine
 
 
@@ -121,7 +121,7 @@ def run(
     if profiling.parts:
         check_home()
         lock.take()  # before it looks at the memory that is free, and before it measures
-    machine = known or trained_devices(store.this_machine(voice.report))
+    machine = known or devices_in_use(store.this_machine(voice.report), "execute")
     if known is None:
         profiling = plan_profiling(workload, machine, store, default_threads(machine))
     prepare_data(workload, voice.bar)
@@ -138,11 +138,11 @@ def run(
     if unprofiled.jobs:
         names = ", ".join(job.id for job in unprofiled.jobs)
         voice.report(f"going on without {names}, which could not be profiled")
-    problem = executed_inputs(workload, store, voice.report)
+    problem = inputs_of(workload, None, store, voice.report, "execute")
     settings = {"profiles": _profile_hashes(problem.profiles), **unprofiled.settings()}
     folder = RunFolder.create(out, "run", workload, machine, settings, report=voice.report)
     if not folder.is_done(f"execute {MEASURED}"):  # profiled once, a module may not import today
-        check_training((), [(job, ()) for job in workload.jobs if job.is_own], voice.report)
+        check_importable(workload.jobs)
     schedules = _predict(folder, problem, voice, lock)
     parts = [(MEASURED, SCHEDULE, "best schedule")]
     if verify:
@@ -223,6 +223,8 @@ def _execute(
     stage = f"execute {part}"
     if folder.is_done(stage):
         return
+    lock.take()  # before it looks at the memory that is free
+    check_execution(problem, schedule.settings.layout)
     if (earlier := folder.set_aside(part)) is not None:
         voice.report(f"kept what an unfinished execution left, in {earlier}")
     with voice.watch(title, len(problem.workload.jobs)) as observer:
