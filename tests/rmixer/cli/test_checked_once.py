@@ -1,18 +1,22 @@
-"""A command reads and checks each profile once, however many of its stages ask for it."""
+"""A command reads each profile once and checks once what it executes, before it leaves a trace."""
 
 from __future__ import annotations
 
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
-from calling import call
+from calling import call, refused
 
+from experiments.stages import execution
 from profiles.machines import limits
 from profiles.stored import store as profile_store
 from profiles.stored.store import Store
 from rmixer.profile.profile_files import read_profile
+from rmixer.scheduling.admission import check_memory
+from rmixer.scheduling.problem import Problem
 from rmixer.testing.made_up import make_machine, make_operator, make_profile, make_step
 from rmixer.workload.workload_file import read_workload
 
@@ -34,6 +38,12 @@ jobs:
 PREDICTED = f'{KNOWN}  - {{model: "small_net:build", steps: 20, batch: 32}}\n'
 
 
+def save_profiles(peak_bytes: int) -> None:
+    for job in read_workload(Path("known.yaml")).jobs:
+        made = make_profile("ncf", [make_step()], [make_operator(9e3)], job.batch, peak_bytes)
+        Store().save(replace(made, identity=job.identity))
+
+
 @pytest.fixture
 def reads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Counter[Path]:
     """How often each profile is read, of the two that are known of the model on this machine."""
@@ -47,9 +57,7 @@ def reads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Counter[Path]:
     machine = make_machine(cores=1, memory_bytes=limits.usable_memory_bytes())
     here = {"cores": cores, "processor": limits.processor_name(), "origin": "measured"}
     Store().save_machine(replace(machine, **here))
-    for job in read_workload(Path("known.yaml")).jobs:
-        made = make_profile("ncf", [make_step()], [make_operator(9e3)], job.batch, 1 << 28)
-        Store().save(replace(made, identity=job.identity))
+    save_profiles(peak_bytes=1 << 28)
     found: Counter[Path] = Counter()
 
     def read(folder: Path) -> object:
@@ -76,3 +84,30 @@ def test_each_profile_is_read_once(
     ended = call(capsys, *command.split())
     assert ended.code == 0, ended.err
     assert sorted(reads.values()) == [1, 1], reads
+
+
+@pytest.mark.usefixtures("reads")
+@pytest.mark.parametrize(
+    ("command", "checks"),
+    [("simulate known.yaml --policy dyType", 0), ("execute known.yaml --policy dyType", 1)],
+)
+def test_what_does_not_fit_leaves_an_earlier_run_where_it_is(
+    command: str, checks: int, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A simulation checks its jobs by itself."""
+    checked: list[object] = []
+
+    def check(problem: Problem, *rest: Any) -> None:
+        checked.append(problem)
+        check_memory(problem, *rest)
+
+    monkeypatch.setattr(execution, "check_memory", check)
+    ended = call(capsys, *command.split(), "--out", "out")
+    assert ended.code == 0, ended.err
+    assert len(checked) == checks
+    events = Path("out", "events.csv").read_text()
+    save_profiles(peak_bytes=1 << 60)
+    message = refused(capsys, *command.split(), "--out", "out")
+    assert "allowed: less than a device in use has free: cpu:0 has" in message
+    assert Path("out", "events.csv").read_text() == events
+    assert not list(Path().glob("out.old*"))
