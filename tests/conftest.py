@@ -22,7 +22,7 @@ LONGEST_FIRST = (
     "tests/rmixer/training/test_worker_training.py",
     "tests/executor/supervision/test_lost_workers.py",
     "tests/profiles/memory/test_gpu_memory_prediction.py",
-    "tests/executor/workers/test_pool.py",
+    "tests/executor/workers/test_warm_processes.py",
     "tests/rmixer/training/test_training_step.py",
     "tests/executor/supervision/test_interrupted_command.py",
     "tests/rmixer/cli/test_own_model_example.py",

@@ -27,7 +27,6 @@ class JobRecord:
 
     job: Job
     booking: Booking
-    threads: int
     start_s: float
     predicted_bytes: int = 0
     phases: list[tuple[str, float]] = field(default_factory=list)
@@ -64,7 +63,7 @@ class JobRecord:
             model=self.job.model,
             device=self.booking.devices[0],
             slot=self.booking.slot,
-            threads=self.threads,
+            threads=len(self.booking.cores),
             attempt=self.booking.attempt,
             start_s=self.start_s - first_s,
             end_s=self.end_s - first_s,

@@ -5,16 +5,27 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from multiprocessing.connection import wait
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from executor.records.job_record import JobRecord, timeline_of
-from executor.records.measured_summary import measured_summary
+from executor.records.measured_summary import Usage, measured_summary
 from executor.records.memory_ledger import Ledger
 from executor.supervision.interrupts import Interrupts
 from executor.supervision.observer import Observer
-from executor.workers.pool import Place, WorkerPool
+from executor.workers.workers import (
+    CoresExchanged,
+    Event,
+    JobEnded,
+    JobFailed,
+    LossWentBad,
+    PhaseBegan,
+    Place,
+    StepsMade,
+    TrainingOrder,
+    Workers,
+)
+from profiles.machines import limits
 from rmixer.errors import RunFailed
 from rmixer.files.typed_files import write_text
 from rmixer.run_record.run_summary import RunSummary
@@ -24,13 +35,26 @@ from rmixer.scheduling.layout import Layout
 from rmixer.scheduling.policy import Policy
 from rmixer.scheduling.problem import Problem, ProfiledJob
 from rmixer.scheduling.step_times import StepTimes
-from rmixer.training.process import Message
-from rmixer.training.tasks import TRAIN_JOB
 from rmixer.training.train_job import unfinished
 from rmixer.workload.workload import Job
 
 STOP_GRACE_S = 2.0
 EXIT_GRACE_S = 0.5
+
+
+@dataclass(frozen=True)
+class Execution:
+    """What is to be executed: the workload of ``problem`` by ``policy`` on the slots of ``layout``.
+    ``folder`` takes what the jobs leave; ``run`` is the name in the timeline. ``step_times`` are
+    for policies that ask; ``used_bytes`` is what others hold of each device's memory."""
+
+    problem: Problem
+    policy: Policy
+    layout: Layout
+    folder: Path
+    run: str = "measured"
+    step_times: StepTimes | None = None
+    used_bytes: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -48,28 +72,23 @@ class ExecutedRun:
 
 
 class Supervisor:
-    """Runs the workload of one problem by one policy. ``folder`` takes what the jobs leave."""
+    """Carries out one execution by its ``workers``."""
 
     def __init__(
-        self,
-        problem: Problem,
-        policy: Policy,
-        layout: Layout,
-        folder: Path,
-        *,
-        run: str = "measured",
-        step_times: StepTimes | None = None,
-        used_bytes: Mapping[str, int] | None = None,
-        observer: Observer | None = None,
+        self, execution: Execution, workers: Workers, observer: Observer | None = None
     ) -> None:
-        self._problem = problem
-        self._policy, self._layout, self._folder, self._run = policy, layout, folder, run
-        self._cluster = Cluster(problem.machine, layout, step_times, used_bytes)
-        self._threads = {entry.device: entry.threads for entry in layout.devices}
+        self._execution, self._workers = execution, workers
+        self._problem = execution.problem
+        self._cluster = Cluster(
+            execution.problem.machine,
+            execution.layout,
+            execution.step_times,
+            execution.used_bytes,
+            readings=self,
+        )
         self._observer = observer or Observer()
-        self._pool = WorkerPool(problem.machine, layout, folder / "workers")
         self._ledger = Ledger()
-        self._pending = sorted(problem.jobs, key=lambda each: each.job.arrival_s)
+        self._pending = sorted(self._problem.jobs, key=lambda each: each.job.arrival_s)
         self._records: dict[str, JobRecord] = {}
         self._running: dict[Place, JobRecord] = {}
         self._begin_s = 0.0
@@ -78,13 +97,14 @@ class Supervisor:
         """Run to the end, or until it is interrupted or fails; either way no process is left
         behind and what was recorded is returned."""
         interrupted, failure = False, None
-        cpu_s = self._pool.cpu_seconds()
+        cpu_s = self._workers.cpu_seconds()
         with Interrupts() as interrupts:
             try:
                 try:
-                    self._observer.warming(sum(entry.slots for entry in self._layout.devices))
-                    self._pool.start()
-                    cpu_s = self._pool.cpu_seconds()
+                    slots = sum(entry.slots for entry in self._execution.layout.devices)
+                    self._observer.warming(slots)
+                    self._workers.open()
+                    cpu_s = self._workers.cpu_seconds()
                     self._begin_s = time.perf_counter()
                     self._loop(interrupts)
                 except KeyboardInterrupt:
@@ -92,31 +112,39 @@ class Supervisor:
                 except Exception as error:
                     failure = error
                 self._wind_down()
-                cpu_s = self._pool.cpu_seconds() - cpu_s
+                cpu_s = self._workers.cpu_seconds() - cpu_s
             finally:
-                self._pool.stop(EXIT_GRACE_S)
+                self._workers.close(EXIT_GRACE_S)
                 self._remove_unfinished()
-        return self._executed(interrupted, failure, cpu_s, probe_s)
+        usage = Usage(self._workers.startup_s, cpu_s, self._ledger.peaks, probe_s)
+        return self._executed(usage, interrupted, failure)
+
+    def steps_made(self, job: str) -> float:
+        """See :class:`rmixer.scheduling.cluster.Readings`."""
+        return float(len(self._records[job].step_ends_s)) if job in self._records else 0.0
+
+    def measured_bytes(self, device: str) -> int | None:
+        """What all programs together use of the memory of ``device``; of a GPU nobody reads it."""
+        return limits.used_memory_bytes() if device == "cpu:0" else None
 
     def _now_s(self) -> float:
         return time.perf_counter() - self._begin_s
 
     def _loop(self, interrupts: Interrupts) -> None:
         while self._pending or self._running or self._cluster.view(0.0).queued:
-            self._pool.replace_ended(self._running)
+            self._workers.replace_ended()
             now_s = self._now_s()
             while self._pending and self._pending[0].job.arrival_s <= now_s:
                 self._submit(self._pending.pop(0))
-            bookings = self._cluster.decide(self._policy, now_s)
+            bookings = self._cluster.decide(self._execution.policy, now_s)
             for booking in bookings:
                 with interrupts.held():
                     self._start(booking)
             if not bookings:
                 self._cluster.check_progress(more_to_come=bool(self._pending))
-            if self._running or not bookings:  # else all that were started are lost already
-                self._wait(self._until_arrival_s())
+            self._workers.wait(self._until_arrival_s())
             with interrupts.held():
-                self._take_messages()
+                self._hear_all()
 
     def _until_arrival_s(self) -> float | None:
         if not self._pending:
@@ -128,66 +156,51 @@ class Supervisor:
 
     def _start(self, booking: Booking) -> None:
         each, device = self._problem.by_id[booking.job], booking.devices[0]
-        job = each.job
+        job, place = each.job, (device, booking.slot)
         predicted_bytes = each.profile.costs()[device.partition(":")[0]].peak_bytes
-        record = JobRecord(job, booking, self._threads[device], self._now_s(), predicted_bytes)
-        self._records[job.id] = self._running[device, booking.slot] = record
+        record = JobRecord(job, booking, self._now_s(), predicted_bytes)
+        self._records[job.id] = self._running[place] = record
         self._ledger.admit(device, job.id, predicted_bytes)
         self._observer.started(booking, job.steps)
-        place = (device, booking.slot)
-        try:
-            record.exchanges_us.extend(self._pool.exchange_us(place))
-            self._pool[place].start(
-                TRAIN_JOB,
-                job=job,
-                save_to=str(self._model_path(job)),
-            )
-        except RunFailed as error:
-            self._lost(place, str(error))
+        self._workers.start(TrainingOrder(place, job, booking.cores, self._model_path(job)))
 
     def _model_path(self, job: Job) -> Path:
-        return self._folder / "models" / f"{job.id}.pt"
+        return self._execution.folder / "models" / f"{job.id}.pt"
 
-    def _wait(self, timeout_s: float | None) -> None:
-        """Until a message has come, or a worker has died, or ``timeout_s`` has passed."""
-        wait([self._pool[place].connection for place in self._running], timeout_s)
-
-    def _take_messages(self) -> None:
-        """All messages that have come: completions noticed together are all booked before the
+    def _hear_all(self) -> None:
+        """All events that have come: completions noticed together are all booked before the
         next decision."""
-        for place in list(self._running):
-            while place in self._running and self._pool[place].connection.poll():
-                try:
-                    message = self._pool[place].receive()
-                except RunFailed as error:
-                    self._lost(place, str(error))
-                    break
-                self._take(place, message)
+        for event in self._workers.events():
+            self._hear(event, self._running[event.place])
 
-    def _take(self, place: Place, message: Message) -> None:
-        record = self._running[place]
-        to_run_s = self._pool[place].offset_s - self._begin_s
-        if message["kind"] == "phase":
-            record.phases.append((message["phase"], message["at"] + to_run_s))
-            self._observer.phase(record.job.id, message["phase"])
-        elif message["kind"] == "steps":
-            record.step_ends_s.extend(end_s + to_run_s for end_s in message["ends"])
-            self._observer.progress(record.job.id, len(record.step_ends_s))
-        elif message["kind"] == "done":
-            record.answer = message["answer"]
-            record.state = "interrupted" if record.answer["interrupted"] else "done"
-            self._end(place, message["at"] + to_run_s)
-            with contextlib.suppress(RunFailed):  # one that has died since is replaced
-                record.exchanges_us.extend(self._pool.exchange_us(place))
-        elif message["kind"] == "not_finite":
-            record.nan_step, record.error = message["step"], message["text"]
-            self._observer.not_finite(record.job.id, message["text"], record.job.on_nan)
-        elif message["kind"] == "failed":
-            record.state, record.error = "failed", message["error"]
-            if record.job.is_own and message["traceback"].rstrip() != message["error"]:
-                self._observer.failed(record.job.id, message["traceback"])
-            self._end(place, message["at"] + to_run_s)
-            self._keep_failure(record.job.id, message["traceback"])
+    def _hear(self, event: Event, record: JobRecord) -> None:
+        job = record.job
+        match event:
+            case PhaseBegan(phase=phase):
+                record.phases.append((phase, event.at_s - self._begin_s))
+                self._observer.phase(job.id, phase)
+            case StepsMade(ends_s=ends_s):
+                record.step_ends_s.extend(end_s - self._begin_s for end_s in ends_s)
+                self._observer.progress(job.id, len(record.step_ends_s))
+            case LossWentBad(step=step, text=text):
+                record.nan_step, record.error = step, text
+                self._observer.not_finite(job.id, text, job.on_nan)
+            case CoresExchanged(taken_us=taken_us):
+                record.exchanges_us.append(taken_us)
+            case JobEnded(answer=answer):
+                record.answer = answer
+                record.state = "interrupted" if answer["interrupted"] else "done"
+                self._end(event.place, event.at_s - self._begin_s)
+            case JobFailed(failure=failure):
+                self._fail(event.place, event.at_s - self._begin_s, failure)
+
+    def _fail(self, place: Place, at_s: float, failure: RunFailed) -> None:
+        record, text = self._running[place], str(failure)
+        record.state, record.error = "failed", failure.reason
+        if record.job.is_own and text.rstrip() != failure.reason:
+            self._observer.failed(record.job.id, text)
+        self._end(place, at_s)
+        self._keep_failure(record.job.id, text)
 
     def _end(self, place: Place, at_s: float) -> None:
         record = self._running.pop(place)
@@ -196,28 +209,20 @@ class Supervisor:
         self._cluster.finish(record.job.id, failed=record.state != "done")
         self._observer.ended(record.job.id, record.state, record.error)
 
-    def _lost(self, place: Place, why: str) -> None:
-        """A worker died: its job has failed."""
-        record = self._running[place]
-        record.state, record.error = "failed", why
-        self._end(place, self._now_s())
-        self._pool[place].kill()
-        self._keep_failure(record.job.id, f"{why}\n")
-
     def _keep_failure(self, job: str, text: str) -> None:
         """Write why ``job`` failed; a disk that takes nothing more costs that file only."""
+        path = self._execution.folder / "failures" / f"{job}.txt"
         with contextlib.suppress(OSError):
-            write_text(self._folder / "failures" / f"{job}.txt", text)
+            write_text(path, f"{text.rstrip()}\n")
 
     def _wind_down(self) -> None:
         """Ask every running job to stop at its next step and take what it still reports."""
-        for place in list(self._running):
-            with contextlib.suppress(RunFailed):
-                self._pool[place].send("stop")
+        for place in self._running:
+            self._workers.ask_to_stop(place)
         end_s = time.monotonic() + STOP_GRACE_S
         while self._running and (left_s := end_s - time.monotonic()) > 0:
-            self._wait(left_s)
-            self._take_messages()
+            self._workers.wait(left_s)
+            self._hear_all()
         for place in list(self._running):
             self._end(place, self._now_s())
 
@@ -226,29 +231,13 @@ class Supervisor:
             if record.state != "done":
                 unfinished(self._model_path(record.job)).unlink(missing_ok=True)
 
-    def _executed(
-        self,
-        interrupted: bool,
-        failure: Exception | None,
-        cpu_s: float,
-        probe_s: float | None,
-    ) -> ExecutedRun:
-        summary = measured_summary(
-            self._run,
-            self._problem.workload,
-            self._problem.machine,
-            self._policy.origin,
-            self._records,
-            startup_s=self._pool.startup_s,
-            probe_s=probe_s,
-            peaks=self._ledger.peaks,
-            cpu_s=cpu_s,
-        )
+    def _executed(self, usage: Usage, interrupted: bool, failure: Exception | None) -> ExecutedRun:
+        run, policy = self._execution.run, self._execution.policy.origin
         records = list(self._records.values())
         bookings = tuple(sorted((r.booking for r in records), key=lambda b: b.order))
         return ExecutedRun(
-            timeline=timeline_of(records, self._run),
-            summary=summary,
+            timeline=timeline_of(records, run),
+            summary=measured_summary(run, self._problem, policy, self._records, usage),
             bookings=bookings,
             step_ends_s={record.job.id: record.step_ends_s for record in records},
             interrupted=interrupted,

@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 
 from executor.supervision.observer import Observer
-from executor.supervision.supervisor import ExecutedRun, Supervisor
+from executor.supervision.supervisor import ExecutedRun, Execution, Supervisor
+from executor.workers.warm_processes import WarmProcesses
 from experiments.run_files.run_folder import RunFolder
 from experiments.stages.inputs import held_bytes
 from experiments.stages.prediction import step_times_for, write_prediction
@@ -54,17 +55,9 @@ def execute(
     prepare_data(workload)
     probe_s = probe_machine(machine.cores)
     place = folder.path / part
-    supervisor = Supervisor(
-        problem,
-        policy,
-        layout,
-        place,
-        run=run,
-        step_times=step_times,
-        used_bytes=held_bytes(),
-        observer=observer,
-    )
-    executed = supervisor.execute(probe_s)
+    execution = Execution(problem, policy, layout, place, run, step_times, held_bytes())
+    workers = WarmProcesses(machine, layout, place / "workers")
+    executed = Supervisor(execution, workers, observer).execute(probe_s)
     if lock is not None:
         summary = replace(executed.summary, shared_with=lock.shared_with)
         executed = replace(executed, summary=summary)

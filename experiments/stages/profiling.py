@@ -19,7 +19,7 @@ from rmixer.errors import InputError, RunFailed
 from rmixer.hardware.fingerprint import take_fingerprint
 from rmixer.hardware.machine import Machine
 from rmixer.profile.profile import ModelProfile
-from rmixer.training.process import as_failure
+from rmixer.training.task_failure import as_failure
 from rmixer.workload.workload import Job, Workload
 
 

@@ -11,7 +11,8 @@ from itertools import pairwise, zip_longest
 from pathlib import Path
 
 from profiles.machines.kept_waiting import MOST_WAITED, Waiting
-from rmixer.training.process import TaskFailed, WorkerProcess
+from rmixer.training.process import WorkerProcess
+from rmixer.training.task_failure import failure_of
 from rmixer.training.tasks import TRAIN_JOB
 from rmixer.training.train_job import WARMUP_STEPS
 from rmixer.workload.workload import Job
@@ -96,7 +97,7 @@ def _one_run(
     while True:
         message = worker.answer(600)
         if message["kind"] == "failed":
-            raise TaskFailed.of(message)
+            raise failure_of(message)
         if message["kind"] == "phase":
             begins.append((message["phase"], message["at"]))
         elif message["kind"] == "steps":

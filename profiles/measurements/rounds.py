@@ -19,7 +19,8 @@ from profiles.machines.kept_waiting import Waiting
 from profiles.measurements.blocks import Blocks, slowest_exchange_us, steady_together
 from profiles.measurements.interval import half_width
 from rmixer.errors import RunFailed
-from rmixer.training.process import WorkerProcess, as_failure
+from rmixer.training.process import WorkerProcess
+from rmixer.training.task_failure import as_failure
 
 BLOCK_S = 0.1
 CALIBRATED_EVERY = 3

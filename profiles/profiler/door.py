@@ -16,7 +16,8 @@ from profiles.profiler.tasks import IMPORT_BUILD
 from rmixer.errors import InputError, RunFailed, refuse
 from rmixer.models.size import check_batch
 from rmixer.training.precision import check_precision
-from rmixer.training.process import TaskFailed, WorkerProcess
+from rmixer.training.process import WorkerProcess
+from rmixer.training.task_failure import TaskFailed
 from rmixer.training.worker import Channel
 from rmixer.workload.workload import Job
 

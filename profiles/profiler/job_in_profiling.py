@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import math
-import re
 import statistics
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
@@ -26,13 +25,12 @@ from profiles.traces.uncounted_work import uncounted_in_words
 from rmixer.errors import RunFailed
 from rmixer.hardware.machine import Machine
 from rmixer.profile.profile import ModelProfile, StepCost
-from rmixer.training.process import WorkerProcess, as_failure
+from rmixer.training.process import WorkerProcess
+from rmixer.training.task_failure import OutOfMemory, as_failure
 from rmixer.training.train_job import WARMUP_STEPS
 from rmixer.workload.workload import Job
 
 _AGAIN = "profile it again (`--again`)"
-_NO_MEMORY = "OutOfMemoryError"
-_NO_HOST_MEMORY = re.compile(r"you tried to allocate (\d+) bytes|^(?:\w+\.)*\w*MemoryError\b", re.M)
 
 
 class Subject:
@@ -142,7 +140,7 @@ class Subject:
             yield
         except Exception as error:
             failure, device = as_failure(error), self._counts[-1].device if self._counts else "cpu"
-            if device != GPU or _NO_MEMORY not in str(failure):
+            if device != GPU or not isinstance(failure, OutOfMemory):
                 self._failure = _without_memory(self.job, failure)
                 self._end_workers(self._staff)
                 return
@@ -218,10 +216,9 @@ def _far_apart(found: Found, step: StepCost) -> str:
 def _without_memory(job: Job, failure: RunFailed) -> RunFailed:
     """``failure``, in a line where the system refused memory, as with a limit on addresses that is
     not a control group's."""
-    found = _NO_HOST_MEMORY.search(str(failure))
-    if not found:
+    if not isinstance(failure, OutOfMemory):
         return failure
-    asked = f"{int(found[1]) / (1 << 30):.1f} GiB" if found[1] else "memory"
+    asked = f"{failure.asked_bytes / (1 << 30):.1f} GiB" if failure.asked_bytes else "memory"
     return RunFailed(
         f"{job.model}, batch {job.batch}: the system refused it {asked} more "
         "(limits: `ulimit -a`); a smaller batch or `rows_cap` needs less"

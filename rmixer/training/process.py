@@ -16,10 +16,9 @@ from types import TracebackType
 from typing import Any
 
 import rmixer
-from rmixer.display.printable import LONGEST_LINE, printable
 from rmixer.errors import RunFailed, WorkerLost, WorkerSilent
+from rmixer.training.task_failure import failure_of
 from rmixer.training.tasks import CLOCK, WARM
-from rmixer.training.user_code import explained
 
 Message = dict[str, Any]
 _WAITING = ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT", "KMP_BLOCKTIME", "OMP_PROC_BIND", "OMP_PLACES")
@@ -31,29 +30,6 @@ _KEPT_MEMORY = {
 """Lets glibc keep what a step frees for the next one. Otherwise it gives large buffers back to the
 system, and at large batches a step's time is mostly page faults. Small pieces it joins at once:
 kept apart they lie between large ones, which then fit less and less, and the heap grows."""
-
-
-class TaskFailed(RunFailed):
-    """A worker's task raised: ``reason`` says what in a line, the text says it at length."""
-
-    def __init__(self, reason: str, text: str) -> None:
-        super().__init__(printable(text))
-        self._reason = printable(reason, LONGEST_LINE)
-
-    @property
-    def reason(self) -> str:
-        """What was raised, in a line."""
-        return self._reason
-
-    @classmethod
-    def of(cls, message: Message) -> TaskFailed:
-        """From a worker's ``failed``."""
-        return cls(message["error"], message["traceback"])
-
-
-def as_failure(error: Exception) -> RunFailed:
-    """``error`` as the failure of what was done when it was raised."""
-    return error if isinstance(error, RunFailed) else TaskFailed(*explained(error))
 
 
 def training_environment(threads: int, shares_cores: bool = False) -> dict[str, str]:
@@ -167,7 +143,7 @@ class WorkerProcess:
         """The answer to what was sent last, which must be of this kind."""
         message = self.answer(timeout_s)
         if message["kind"] == "failed":
-            raise TaskFailed.of(message)
+            raise failure_of(message)
         if message["kind"] != kind:
             raise RunFailed(f"worker {self.pid} sent {message['kind']!r} instead of {kind!r}")
         return message
@@ -177,7 +153,7 @@ class WorkerProcess:
         self.send(kind, **fields)
         message = self.answer(timeout_s)
         if message["kind"] == "failed":
-            raise TaskFailed.of(message)
+            raise failure_of(message)
         if message["kind"] == "done" and kind != "task":
             raise RunFailed(f"worker {self.pid} had ended its task when it was asked for {kind!r}")
         return message

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from rmixer.errors import LossNotFinite
 from rmixer.training.loss_watch import LossWatch
 from rmixer.training.memory import children_bytes, peak_resident_bytes, reset_peak
-from rmixer.training.worker import Channel
+from rmixer.training.worker import Channel, use_cores
 from rmixer.workload.workload import Job
 
 WARMUP_STEPS = 3
@@ -18,8 +19,15 @@ EVALUATION_BATCHES = 20
 REPORT_EVERY_S = 0.5
 
 
-def train_job(channel: Channel, job: Job, save_to: str, device: str = "cpu") -> dict[str, Any]:
-    """Train ``job`` on ``device`` and save its ``state_dict`` at ``save_to``.
+def train_job(
+    channel: Channel,
+    job: Job,
+    save_to: str,
+    device: str = "cpu",
+    cores: Sequence[int] = (),
+) -> dict[str, Any]:
+    """Train ``job`` on ``device`` and save its ``state_dict`` at ``save_to``. It has a thread on
+    each of ``cores``; on all of the worker's if none are given.
 
     Sends ``phase`` at the start of each phase, ``steps`` (the times at which steps ended, by this
     process's clock) about twice a second, and ``not_finite`` once if a loss is NaN or infinite:
@@ -32,6 +40,8 @@ def train_job(channel: Channel, job: Job, save_to: str, device: str = "cpu") -> 
     """
     channel.send("phase", phase="build")
     reset_peak()
+    if cores:
+        use_cores(cores)
     session = TrainedJob(job, device)
     channel.send("phase", phase="warmup")
     warmup = min(WARMUP_STEPS, session.job.steps)

@@ -21,11 +21,12 @@ import queue
 import signal
 import threading
 import time
+from collections.abc import Sequence
 from multiprocessing.connection import Connection
 from typing import Any
 
-from rmixer.display.printable import LONGEST_LINE, printable
-from rmixer.training.user_code import explained
+from rmixer.errors import RunFailed
+from rmixer.training.task_failure import report_of
 
 Message = dict[str, Any]
 _NO_TASK = "no task is running that could answer"
@@ -97,7 +98,7 @@ def serve(channel: Channel) -> None:
         if message["kind"] in ("stop", "end"):
             continue  # it came when the task had already ended
         if message["kind"] != "task":
-            channel.send("failed", error=_NO_TASK, traceback=f"{_NO_TASK}\n")
+            channel.send("failed", **report_of(RunFailed(_NO_TASK)))
             continue
         module, _, name = message["task"].partition(":")
         try:
@@ -106,9 +107,7 @@ def serve(channel: Channel) -> None:
         except SystemExit:  # asked for by the parent: a user's own is an error of another kind
             raise
         except BaseException as error:
-            short, text = explained(error)
-            told = {"error": printable(short, LONGEST_LINE), "traceback": printable(text)}
-            kind = "failed"
+            kind, told = "failed", report_of(error)
         if kind == "failed":
             with contextlib.suppress(RuntimeError):
                 gc.collect()  # what the task held (a data loader's processes) ends with it
@@ -129,6 +128,18 @@ def warm(channel: Channel, threads: int) -> Message:
     layer(torch.ones(256, 256)).sum().backward()
     optimizer.step()
     return {"torch": torch.__version__, "threads": torch.get_num_threads()}
+
+
+def use_cores(cores: Sequence[int]) -> None:
+    """Let every thread of this process run on ``cores`` alone, and torch use one for each."""
+    import torch
+
+    if os.sched_getaffinity(0) == set(cores) and torch.get_num_threads() == len(cores):
+        return
+    for thread in os.listdir("/proc/self/task"):
+        with contextlib.suppress(ProcessLookupError):  # it has ended
+            os.sched_setaffinity(int(thread), cores)
+    torch.set_num_threads(len(cores))
 
 
 def clock(channel: Channel) -> None:

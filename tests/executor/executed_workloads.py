@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from executor.supervision.observer import Observer
-from executor.supervision.supervisor import ExecutedRun, Supervisor
+from executor.supervision.supervisor import ExecutedRun, Execution, Supervisor
+from executor.workers.warm_processes import WarmProcesses
 from profiles.machines import limits
 from rmixer.hardware.machine import Machine
 from rmixer.policies import Policy, make_policy
@@ -56,11 +57,7 @@ def execute(
     machine = this_machine()
     chosen = make_policy(policy) if isinstance(policy, str) else policy
     profiles = {job.identity.key: profile_of(job) for job in jobs}
-    supervisor = Supervisor(
-        problem_of(Workload("tiny", 0, tuple(jobs)), machine, profiles),
-        chosen,
-        layout or even_layout(machine, 2, 1),
-        folder,
-        observer=observer,
-    )
-    return supervisor.execute()
+    problem = problem_of(Workload("tiny", 0, tuple(jobs)), machine, profiles)
+    slots = layout or even_layout(machine, 2, 1)
+    workers = WarmProcesses(machine, slots, folder / "workers")
+    return Supervisor(Execution(problem, chosen, slots, folder), workers, observer).execute()

@@ -32,7 +32,6 @@ def record(
     return JobRecord(
         make_job(name, batch=16, arrival_s=arrival_s),
         booking,
-        threads=1,
         start_s=start_s,
         predicted_bytes=77,
         phases=list(phases),

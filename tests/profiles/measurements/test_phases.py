@@ -115,7 +115,12 @@ def test_on_a_gpu_the_peak_is_that_of_its_memory() -> None:
 def test_a_job_that_fails_says_where() -> None:
     worker: Any = Worker([])
     worker.start = lambda *args, **more: None
-    told = {"kind": "failed", "error": "its reason", "traceback": "its own words"}
+    told = {
+        "kind": "failed",
+        "error": "its reason",
+        "traceback": "its own words",
+        "out_of_memory": False,
+    }
     worker.answer = lambda timeout_s: told
     with pytest.raises(RunFailed, match="its own words") as failed:
         measure_phases(worker, make_job())

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import traceback
 from collections.abc import Callable
 
 import numpy as np
@@ -11,17 +10,19 @@ import torch
 
 from profiles.profiler.job_in_profiling import _without_memory
 from rmixer.errors import RunFailed
+from rmixer.training.task_failure import OutOfMemory, failure_of, report_of
+from rmixer.training.user_code import UserCodeFailed
 from rmixer.workload.workload import job_of
 
 JOB = job_of("wnd")
 
 
-def failure_of(act: Callable[[], object]) -> RunFailed:
+def failed(act: Callable[[], object]) -> RunFailed:
     """As a worker's failure reaches its parent."""
     try:
         act()
-    except Exception:
-        return RunFailed(f"profiling wnd failed\n{traceback.format_exc()}")
+    except Exception as error:
+        return failure_of(report_of(error))
     raise AssertionError("there is that much memory")
 
 
@@ -38,11 +39,31 @@ def out_of_python() -> None:
     ],
 )
 def test_memory_that_is_refused_is_one_line(act: Callable[[], object], asked: str) -> None:
-    told = str(_without_memory(JOB, failure_of(act)))
+    told = str(_without_memory(JOB, failed(act)))
     assert told.startswith(f"wnd, batch {JOB.batch}: the system refused it {asked} more")
     assert "\n" not in told
 
 
 def test_another_failure_is_told_whole() -> None:
-    failure = failure_of(lambda: [][0])
+    failure = failed(lambda: [][0])
     assert _without_memory(JOB, failure) is failure
+
+
+def out_of_gpu() -> None:
+    raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
+
+
+@pytest.mark.parametrize("act", [out_of_gpu, out_of_python])
+def test_memory_that_is_refused_is_a_cause_of_its_own(act: Callable[[], None]) -> None:
+    assert isinstance(failed(act), OutOfMemory)
+    with pytest.raises(Exception) as raised:  # noqa: PT011
+        act()
+    assert isinstance(failed(lambda: _raise(UserCodeFailed(raised.value))), OutOfMemory)
+
+
+def test_an_error_that_only_mentions_memory_is_another_one() -> None:
+    assert not isinstance(failed(lambda: _raise(ValueError("OutOfMemoryError"))), OutOfMemory)
+
+
+def _raise(error: Exception) -> None:
+    raise error

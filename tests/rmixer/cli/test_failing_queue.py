@@ -22,7 +22,7 @@ from rmixer.errors import RunFailed
 from rmixer.profile.profile import ModelProfile
 from rmixer.scheduling.schedule import read_schedule
 from rmixer.testing.made_up import make_machine, make_operator, make_profile, make_step
-from rmixer.training.process import TaskFailed
+from rmixer.training.task_failure import TaskFailed
 from rmixer.workload.workload import Job
 from rmixer.workload.workload_file import read_workload
 

@@ -17,7 +17,8 @@ import torch
 from profiles.measurements.phases import measure_phases
 from profiles.measurements.rounds import Plan, Rounds, measure_in_turn
 from rmixer.errors import RunFailed
-from rmixer.training.process import TaskFailed, WorkerProcess
+from rmixer.training.process import WorkerProcess
+from rmixer.training.task_failure import TaskFailed
 from rmixer.user_code.own_module import own_sources, source_hash
 from rmixer.workload.workload import Job
 

@@ -14,7 +14,8 @@ import psutil
 import pytest
 
 from rmixer.errors import RunFailed, WorkerLost, WorkerSilent
-from rmixer.training.process import TaskFailed, WorkerProcess, training_environment
+from rmixer.training.process import WorkerProcess, training_environment
+from rmixer.training.task_failure import TaskFailed
 
 HERE = Path(__file__).parent
 CORE = min(os.sched_getaffinity(0))

@@ -1,0 +1,122 @@
+"""What the supervisor knows of its workers: start a job, hear what happens, stop."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from rmixer.errors import RunFailed
+from rmixer.workload.workload import Job
+
+Place = tuple[str, int]
+"""A device and one of its slots."""
+
+
+@dataclass(frozen=True)
+class TrainingOrder:
+    """``job`` at ``place`` with a thread on each of ``cores``; its weights go to ``save_to``."""
+
+    place: Place
+    job: Job
+    cores: tuple[int, ...]
+    save_to: Path
+
+
+@dataclass(frozen=True)
+class Event:
+    """Something that happened at ``place``, at ``at_s`` of this process's ``time.perf_counter``,
+    whatever clock the worker has."""
+
+    place: Place
+    at_s: float
+
+
+@dataclass(frozen=True)
+class PhaseBegan(Event):
+    """The job at the place begins ``phase``."""
+
+    phase: str
+
+
+@dataclass(frozen=True)
+class StepsMade(Event):
+    """More steps have ended, each at one of ``ends_s`` (the same clock as ``at_s``)."""
+
+    ends_s: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class LossWentBad(Event):
+    """The loss is NaN or infinite, as ``text`` says: at ``step``, or on held-out data (None)."""
+
+    step: int | None
+    text: str
+
+
+@dataclass(frozen=True)
+class CoresExchanged(Event):
+    """The place's threads took ``taken_us`` to exchange a fixed amount of data."""
+
+    taken_us: float
+
+
+@dataclass(frozen=True)
+class JobEnded(Event):
+    """The job has ended in order. ``answer`` is what :func:`rmixer.training.train_job.train_job`
+    returns."""
+
+    answer: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class JobFailed(Event):
+    """The job has failed; the class of ``failure`` says why: OutOfMemory, WorkerLost, another
+    TaskFailed."""
+
+    failure: RunFailed
+
+
+class Workers(Protocol):
+    """Train jobs somewhere: in warm processes, in a process that shares a GPU, on a cluster.
+
+    After :class:`JobEnded` or :class:`JobFailed` the place is free again. The job of a worker that
+    dies comes as :class:`JobFailed`.
+    """
+
+    @property
+    def startup_s(self) -> float:
+        """Seconds that :meth:`open` took."""
+        ...
+
+    def open(self) -> None:
+        """Get all workers ready. Raises :class:`RunFailed` if one does not start."""
+        ...
+
+    def start(self, order: TrainingOrder) -> None:
+        """Start a job at a free place. What goes wrong comes as an event."""
+        ...
+
+    def wait(self, timeout_s: float | None) -> None:
+        """Block until an event is there, or ``timeout_s`` has passed."""
+        ...
+
+    def events(self) -> list[Event]:
+        """All that has happened since the last call, in order at each place."""
+        ...
+
+    def replace_ended(self) -> None:
+        """Put a fresh worker in place of each idle one that has died."""
+        ...
+
+    def ask_to_stop(self, place: Place) -> None:
+        """Ask the job at ``place`` to end after its present step."""
+        ...
+
+    def cpu_seconds(self) -> float:
+        """Processor time of all workers so far, of those that have ended too."""
+        ...
+
+    def close(self, grace_s: float) -> None:
+        """Ask all jobs to stop, and end every worker within about ``grace_s``."""
+        ...

@@ -1,0 +1,66 @@
+"""What a worker's task raised, as its parent sees it: by cause, in a line and at length."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from rmixer.display.printable import LONGEST_LINE, printable
+from rmixer.errors import RunFailed
+from rmixer.training.user_code import UserCodeFailed, explained
+
+_REFUSED = re.compile(r"you tried to allocate (\d+) bytes")
+"""What torch's allocator on the CPU says; on a GPU it raises a class of its own."""
+
+
+class TaskFailed(RunFailed):
+    """A worker's task raised: ``reason`` says what in a line, the text says it at length."""
+
+    def __init__(self, reason: str, text: str) -> None:
+        super().__init__(printable(text))
+        self._reason = printable(reason, LONGEST_LINE)
+
+    @property
+    def reason(self) -> str:
+        """What was raised, in a line."""
+        return self._reason
+
+
+class OutOfMemory(TaskFailed):
+    """A worker's task was refused memory, on its GPU or by the system."""
+
+    @property
+    def asked_bytes(self) -> int | None:
+        """How much it asked for; None if the text does not tell."""
+        found = _REFUSED.search(str(self))
+        return int(found[1]) if found else None
+
+
+def report_of(error: BaseException) -> dict[str, Any]:
+    """What a worker sends of ``error``; :func:`failure_of` reads it."""
+    reason, text = explained(error)
+    return {
+        "error": printable(reason, LONGEST_LINE),
+        "traceback": printable(text),
+        "out_of_memory": is_out_of_memory(error),
+    }
+
+
+def failure_of(report: dict[str, Any]) -> TaskFailed:
+    """The failure that a worker's ``failed`` message reports."""
+    kind = OutOfMemory if report["out_of_memory"] else TaskFailed
+    return kind(report["error"], report["traceback"])
+
+
+def as_failure(error: Exception) -> RunFailed:
+    """``error`` as the failure of what was done when it was raised."""
+    return error if isinstance(error, RunFailed) else failure_of(report_of(error))
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether ``error``, or the one that a user's own code raised, says that memory was refused."""
+    if isinstance(error, UserCodeFailed):
+        return is_out_of_memory(error.error)
+    # By name, not to import torch here: its error on a GPU, which is no MemoryError.
+    names = {kind.__name__ for kind in type(error).__mro__}
+    return bool(names & {"MemoryError", "OutOfMemoryError"} or _REFUSED.search(str(error)))
