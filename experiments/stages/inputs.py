@@ -88,11 +88,13 @@ def _predicted(
     known = predicted.predicted_from
     beyond = max(identity.batch / max(known), min(known) / identity.batch)
     far = f", which it is {beyond:.3g} times beyond" if beyond > 1 else ""
-    error = _expected_error([p for p in others if p.identity.batch in known], machine)
+    used = [profile for profile in others if profile.identity.batch in known]
+    error = _expected_error(used, machine)
     expected = ""
     if error is not None:
         expected = f"; each of these is predicted within {error:.1%} from the others"
     report(f"{identity.key}: not profiled, predicted from batches {sizes}{far}{expected}")
+    report_disturbed(used, report)
     return predicted
 
 

@@ -58,8 +58,8 @@ def profile_command(
     except RunFailed as failure:
         raise RunFailed(f"profiling {command.line!r}: {failure}") from None
     for step in profile.steps:
-        if step.half_width > plan.precision:
-            report(_too_noisy(step, plan))
+        if words := _too_noisy(step, plan):
+            report(words)
     return profile
 
 
@@ -98,9 +98,14 @@ def _one_run(
 
 
 def _too_noisy(step: StepCost, plan: Plan) -> str:
-    needed_s = math.ceil(plan.command_seconds * (step.half_width / plan.precision) ** 2)
+    """Says in words how far from precise a measured step is; "" if it is precise enough."""
+    assert step.measurement is not None
+    noise = step.measurement.half_width
+    if noise <= plan.precision:
+        return ""
+    needed_s = math.ceil(plan.command_seconds * (noise / plan.precision) ** 2)
     longer_s = max(needed_s, math.floor(plan.command_seconds) + 1)
     return (
-        f"the mean step with {step.threads} thread(s) is known within {step.half_width:.2%}, not "
+        f"the mean step with {step.threads} thread(s) is known within {noise:.2%}, not "
         f"{plan.precision:.2%}: that would take about {longer_s} s (`--seconds {longer_s}`)"
     )

@@ -9,7 +9,7 @@ from dataclasses import replace
 from experiments.run_files.sweep_file import SweepRow
 from rmixer.hardware.fingerprint import Fingerprint
 from rmixer.operators.operator_cost import OperatorCost
-from rmixer.profile.profile import MemoryCost, ModelProfile, StepCost
+from rmixer.profile.profile import MemoryCost, ModelProfile, StepCost, StepMeasurement
 from rmixer.run_record.run_summary import DeviceSummary, JobSummary, RunSummary
 from rmixer.run_record.timeline import Interval, Timeline
 from rmixer.workload.cost_identity import CostIdentity
@@ -227,16 +227,8 @@ def _step(costs: Sequence[OperatorCost], threads: int) -> StepCost:
         p10_us=0.93 * mean_us,
         p50_us=0.98 * mean_us,
         p90_us=1.1 * mean_us,
-        n=300,
-        stalls=1,
         stall_us=12.0,
-        half_width=0.012,
-        repeatability=0.02,
-        rounds=6,
-        dropped_rounds=1,
-        closure={"cpu": 0.021 * threads},
         scale={"cpu": 1.0},
-        profiler_event_us=0.8,
         compute_slowdown=(1.05,),
         stream_slowdown=(1.22,),
         pressure=0.4,
@@ -244,6 +236,15 @@ def _step(costs: Sequence[OperatorCost], threads: int) -> StepCost:
         warmup_s=0.31,
         evaluate_s=0.25,
         save_s=0.12,
+        measurement=StepMeasurement(
+            n=300,
+            stalls=1,
+            half_width=0.012,
+            repeatability=0.02,
+            rounds=6,
+            dropped_rounds=1,
+            closure={"cpu": 0.021 * threads},
+        ),
     )
 
 

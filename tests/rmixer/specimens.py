@@ -5,7 +5,7 @@ from __future__ import annotations
 from rmixer.hardware.fingerprint import Fingerprint
 from rmixer.hardware.machine import Gpu, Machine
 from rmixer.operators.operator_cost import OperatorCost
-from rmixer.profile.profile import MemoryCost, ModelProfile, StepCost
+from rmixer.profile.profile import MemoryCost, ModelProfile, StepCost, StepMeasurement
 from rmixer.workload.cost_identity import CostIdentity
 
 FINGERPRINT = Fingerprint(
@@ -51,6 +51,16 @@ IDENTITY = CostIdentity(
     source="0011223344556677",
 )
 
+MEASUREMENT = StepMeasurement(
+    n=200,
+    stalls=1,
+    half_width=0.012,
+    repeatability=0.02,
+    rounds=6,
+    dropped_rounds=1,
+    closure={"cpu": -0.02},
+)
+
 STEP = StepCost(
     device="cpu",
     threads=1,
@@ -58,16 +68,8 @@ STEP = StepCost(
     p10_us=950.0,
     p50_us=990.0,
     p90_us=1100.0,
-    n=200,
-    stalls=1,
     stall_us=12.5,
-    half_width=0.012,
-    repeatability=0.02,
-    rounds=6,
-    dropped_rounds=1,
-    closure={"cpu": -0.02},
     scale={"cpu": 1.02},
-    profiler_event_us=0.8,
     compute_slowdown=(1.01, 1.02, 1.05),
     stream_slowdown=(1.1, 1.3, 1.7),
     pressure=0.4,
@@ -75,6 +77,7 @@ STEP = StepCost(
     warmup_s=0.1,
     evaluate_s=0.2,
     save_s=0.3,
+    measurement=MEASUREMENT,
 )
 
 OPERATOR = OperatorCost(

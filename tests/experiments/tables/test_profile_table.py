@@ -10,6 +10,7 @@ from rich.console import Console
 
 from experiments.operators.operator_shares import operator_shares
 from experiments.tables.profile_table import profile_table
+from rmixer.display.quantities import ABSENT
 
 
 def test_shares_of_all_operators_and_gaps_sum_to_one() -> None:
@@ -59,9 +60,26 @@ def test_the_table_fits_100_columns_and_names_what_matters() -> None:
 
 
 def test_a_profile_without_neighbours_or_operators_is_shown() -> None:
-    step = replace(profile().steps[0], compute_slowdown=(), stream_slowdown=(), closure={})
+    step = profile().steps[0]
+    assert step.measurement
+    how = replace(step.measurement, closure={})
+    step = replace(step, compute_slowdown=(), stream_slowdown=(), measurement=how)
     bare = replace(profile(), steps=(step,), operators=(), origin="modelled")
     console = Console(width=100, no_color=True)
     with console.capture() as capture:
         console.print(profile_table(bare))
     assert "modelled" in capture.get()
+
+
+def test_of_a_step_that_nobody_measured_it_is_not_told_how_well_it_is_known() -> None:
+    """No stalls that were counted, and six columns of how it was measured, are absent."""
+    made = replace(profile(), steps=(replace(profile().steps[0], measurement=None),))
+    console = Console(width=100, no_color=True)
+    with console.capture() as capture:
+        console.print(profile_table(made))
+    of_step, known = (
+        next(line for line in text.splitlines() if line.split()[:1] == ["cpu"])
+        for text in capture.get().split("How well that is known")
+    )
+    assert of_step.split()[-1] == ABSENT
+    assert known.split() == ["cpu", "1", *[ABSENT] * 6]

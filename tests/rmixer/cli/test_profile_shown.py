@@ -31,7 +31,7 @@ def keep(store: Store, model: str, batch: int) -> None:
         replace(make_operator(8_000.0, 1_000_000), operator="aten::mm", flops=10**8),
         replace(make_operator(1_000.0, 1_000_000, index=1), operator="aten::cat"),
     ]
-    steps = [make_step(compute_slowdown=[1.1], stream_slowdown=[1.4])]
+    steps = [make_step(compute_slowdown=(1.1,), stream_slowdown=(1.4,))]
     store.save(make_profile(model, steps, costs, batch))
 
 

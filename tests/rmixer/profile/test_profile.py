@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from specimens import OPERATOR, PROFILE, STEP
+from specimens import MEASUREMENT, OPERATOR, PROFILE, STEP
 
 from rmixer.errors import InputError
 from rmixer.profile.profile import ModelProfile
@@ -40,6 +40,16 @@ def test_the_columns_of_the_operators() -> None:
     assert " ".join(COLUMNS) == f"{first} {then}"
 
 
+def test_a_step_that_nobody_measured_is_read_as_it_was_written(tmp_path: Path) -> None:
+    """Without a closure no operator may take longer than the step."""
+    predicted = replace(PROFILE, steps=(replace(STEP, measurement=None),))
+    write_profile(tmp_path, predicted)
+    assert read_profile(tmp_path) == predicted
+    write_profile(tmp_path, replace(predicted, operators=(replace(OPERATOR, mean_us=1080.0),)))
+    with pytest.raises(InputError, match=r"line 2, mean_us: found .1080.0.; allowed: at most"):
+        read_profile(tmp_path)
+
+
 def test_what_policies_see() -> None:
     more = replace(PROFILE, steps=(STEP, replace(STEP, threads=2, mean_us=600.0)))
     (cost,) = more.costs().values()
@@ -67,14 +77,17 @@ def changed(folder: Path, **changes: Any) -> Path:
     return path
 
 
-STEP_DATA: dict[str, Any] = {**vars(STEP), "closure": {"cpu": 0.0}, "scale": {"cpu": 1.0}}
+STEP_DATA: dict[str, Any] = {
+    **vars(STEP),
+    "measurement": {**vars(MEASUREMENT), "closure": {"cpu": 0.0}},
+}
 
 
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"schema_version": 0}, "schema_version: found 0; allowed: 2, the version this release"),
-        ({"schema_version": ...}, "schema_version: found nothing; allowed: 2"),
+        ({"schema_version": 0}, "schema_version: found 0; allowed: 3, the version this release"),
+        ({"schema_version": ...}, "schema_version: found nothing; allowed: 3"),
         ({"steps": []}, "steps: found []; allowed: a list of 1 or more"),
         (
             {"steps": [{**STEP_DATA, "mean_us": -1.0}]},
@@ -89,6 +102,10 @@ STEP_DATA: dict[str, Any] = {**vars(STEP), "closure": {"cpu": 0.0}, "scale": {"c
             "steps.0.device: found 'tpu'; allowed: 'cpu'",
         ),
         ({"steps": [{**STEP_DATA, "scale": {"cpu": 0}}]}, "steps.0.scale.cpu: found 0; allowed: a"),
+        (
+            {"steps": [{**STEP_DATA, "measurement": {**vars(MEASUREMENT), "n": 0}}]},
+            "steps.0.measurement.n: found 0; allowed: a whole number > 0",
+        ),
         (
             {"steps": [{**STEP_DATA, "p50_us": 1200.0}]},
             "steps.0.p90_us: found 1100.0; allowed: p10_us <= p50_us <= p90_us",
@@ -223,7 +240,7 @@ def test_operators_may_add_up_to_more_than_the_step_as_far_as_its_closure_says(
     write_profile(tmp_path, replace(PROFILE, operators=(long,)))
     with pytest.raises(InputError, match=r"line 2, mean_us: found .1080.0.; allowed: at most"):
         read_profile(tmp_path)
-    loose = replace(STEP, closure={"cpu": 0.08})
+    loose = replace(STEP, measurement=replace(MEASUREMENT, closure={"cpu": 0.08}))
     write_profile(tmp_path, replace(PROFILE, steps=(loose,), operators=(long,)))
     assert read_profile(tmp_path).operators == (long,)
 
