@@ -13,6 +13,7 @@ from executor.supervision.observer import Observer
 from executor.supervision.supervisor import ExecutedRun, Execution, Supervisor
 from executor.workers.warm_processes import WarmProcesses
 from experiments.run_files.run_folder import MEASURED, PREDICTED, RunFolder, RunInputs
+from experiments.stages.inputs import held_bytes
 from experiments.stages.prediction import step_times_for, write_prediction
 from profiles.machines import limits
 from profiles.machines.bubble import probe_machine
@@ -23,7 +24,7 @@ from rmixer.hardware.core_lock import CoreLock
 from rmixer.hardware.machine import Machine
 from rmixer.policies import Policy, make_policy
 from rmixer.policies.baselines.planned import Planned
-from rmixer.scheduling.admission import check_executable, check_memory
+from rmixer.scheduling.admission import check_memory
 from rmixer.scheduling.layout import Layout
 from rmixer.scheduling.problem import Problem
 from rmixer.scheduling.schedule import Schedule, schedule_of, write_schedule
@@ -71,16 +72,16 @@ def execute(
 ) -> ExecutedRun:
     """Execute on the real clock and write what happened under ``part``: events, summary, step
     times, the schedule as it came out, and what the jobs saved. A run that was interrupted or
-    failed is written too. ``lock`` is taken first: it waits for other runs on the same cores."""
+    failed is written too. ``lock`` is taken first: it waits for other runs on the same cores. The
+    caller has called :func:`check_execution`."""
     lock.take()
     problem, layout, policy = request.problem, request.layout, request.new_policy()
     workload, machine = problem.workload, problem.machine
-    used = check_execution(request)
     prepare_data(workload)
     probe_s = probe_machine(machine.cores)
     place = folder.path / part
     execution = Execution(
-        problem, policy, layout, place, step_times=request.step_times, used_bytes=used
+        problem, policy, layout, place, step_times=request.step_times, used_bytes=held_bytes()
     )
     workers = WarmProcesses(machine, layout, place / "workers")
     executed = Supervisor(execution, workers, observer).execute(probe_s)
@@ -94,18 +95,13 @@ def execute(
     return replace(executed, summary=summary)
 
 
-def check_execution(request: ExecutionRequest) -> Mapping[str, int]:
-    """What others hold of each device's memory. Raises :class:`InputError` unless the jobs can be
-    executed now."""
-    problem, layout = request.problem, request.layout
-    machine = problem.machine
-    check_executable(problem.workload)
-    layout.check(machine, "layout")
+def check_execution(request: ExecutionRequest) -> None:
+    """Raise :class:`InputError` unless the jobs can be executed now. To be called once other runs
+    on the same cores have ended, and before an earlier execution is set aside."""
+    machine = request.problem.machine
+    request.layout.check(machine, "layout")
     check_cores(machine)
-    used = {device.name: 0 for device in machine.devices}
-    used["cpu:0"] = limits.used_memory_bytes()
-    check_memory(problem, layout, used)
-    return used
+    check_memory(request.problem, request.layout, held_bytes())
 
 
 def predict_and_execute(
@@ -118,7 +114,6 @@ def predict_and_execute(
     """Predict ``request``, then carry it out, in a run folder of its own at ``path``. What cannot
     be executed leaves an earlier run where it is."""
     lock.take()
-    check_execution(request)
     folder = RunFolder.create(path, request.inputs, report, reuse=False)
     if isinstance(request.by, Schedule):
         write_schedule(folder.path / "schedule.json", request.by)

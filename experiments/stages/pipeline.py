@@ -20,8 +20,13 @@ from experiments.run_files.run_folder import (
     RunInputs,
 )
 from experiments.run_files.sweep_file import SWEEP
-from experiments.stages.execution import ExecutionRequest, execute, prepare_data
-from experiments.stages.inputs import check_free_memory, executed_inputs, trained_devices
+from experiments.stages.execution import (
+    ExecutionRequest,
+    check_execution,
+    execute,
+    prepare_data,
+)
+from experiments.stages.inputs import check_free_memory, inputs_of
 from experiments.stages.prediction import step_times_for, write_ablations, write_prediction
 from experiments.stages.profiling import (
     ProfilingPlan,
@@ -33,7 +38,7 @@ from experiments.stages.profiling import (
 from experiments.stages.sweep import Sweep, sweep
 from experiments.stages.unprofiled import Unprofiled
 from profiles.machines import limits
-from profiles.profiler.door import check_training
+from profiles.profiler.door import check_importable, check_profiling
 from profiles.stored.store import Store
 from rmixer.errors import RunFailed
 from rmixer.files.home import check_home
@@ -42,7 +47,7 @@ from rmixer.hardware.core_lock import CoreLock
 from rmixer.hardware.machine import Machine
 from rmixer.policies import make_policy
 from rmixer.profile.profile import ModelProfile
-from rmixer.scheduling.admission import check_executable
+from rmixer.scheduling.devices import devices_in_use
 from rmixer.scheduling.problem import Problem
 from rmixer.scheduling.schedule import Schedule, read_schedule, schedule_of, write_schedule
 from rmixer.workload.workload import Workload
@@ -104,23 +109,23 @@ def plan(workload: Workload, store: Store, voice: Voice) -> Plan:
         _check_free_memory(workload, store, machine)
     if machine is None or profiling.missing:
         return Plan(profiling, None)
-    return Plan(profiling, _sweep(executed_inputs(workload, store, voice.report), voice))
+    problem = inputs_of(workload, None, store, voice.report, "execute")
+    return Plan(profiling, _sweep(problem, voice))
 
 
 def _checked(
     workload: Workload, store: Store, voice: Voice
 ) -> tuple[ProfilingPlan, Machine | None]:
     """What is to be profiled, and the machine where it is known. Raises :class:`InputError` for
-    what cannot be profiled or trained here, before anything is measured."""
-    check_executable(workload)
+    what cannot be profiled here, before anything is measured."""
     machine = store.known_machine()
     if machine is None:
         profiling = plan_from_nothing(workload, len(limits.usable_cores()))
-        check_training(workload.jobs, profiling.parts, voice.report)
+        check_profiling(profiling.parts, voice.report)
         return profiling, None
-    machine = trained_devices(machine)
+    machine = devices_in_use(machine, "execute")
     profiling = plan_profiling(workload, machine, store, default_threads(machine))
-    check_training(workload.jobs, profiling.parts, voice.report)
+    check_profiling(profiling.parts, voice.report)
     return profiling, machine
 
 
@@ -142,7 +147,7 @@ def run(
     if profiling.parts:
         check_home()
         lock.take()  # before it looks at the memory that is free, and before it measures
-    machine = known or trained_devices(store.this_machine(voice.report))
+    machine = known or devices_in_use(store.this_machine(voice.report), "execute")
     if known is None:
         profiling = plan_profiling(workload, machine, store, default_threads(machine))
     prepare_data(workload, voice.bar)
@@ -150,13 +155,12 @@ def run(
     if profiling.missing:
         _check_free_memory(workload, store, machine)
         unprofiled = Unprofiled(workload, _profile(profiling, machine, store, voice))
-    problem = executed_inputs(_rest(unprofiled, voice), store, voice.report)
+    problem = inputs_of(_rest(unprofiled, voice), None, store, voice.report, "execute")
     settings = {"profiles": _profile_hashes(problem.profiles), **unprofiled.settings()}
     inputs = RunInputs("run", problem.workload, machine, settings)
     folder = RunFolder.create(out, inputs, voice.report)
     if not folder.is_done(BEST.name):  # profiled once, a module may not import today
-        own = [(job, ()) for job in problem.workload.jobs if job.is_own]
-        check_training((), own, voice.report)
+        check_importable(problem.workload.jobs)
     schedules = _predict(folder, problem, voice, lock)
     for stage in (BEST, ALONE, AGAIN) if verify else (BEST,):
         request = ExecutionRequest.of_schedule(problem, schedules[stage.schedule])
@@ -249,6 +253,8 @@ def _execute(
     """Carry out ``request`` as ``stage``, unless the folder holds the whole of it."""
     if folder.is_done(stage.name):
         return
+    lock.take()  # before it looks at the memory that is free
+    check_execution(request)
     if (earlier := folder.set_aside(stage.place)) is not None:
         voice.report(f"kept what an unfinished execution left, in {earlier}")
     with voice.watch(stage.title, len(request.problem.jobs)) as observer:

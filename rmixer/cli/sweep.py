@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from rmixer.cli.numbers import whole_numbers
-from rmixer.cli.workloads import shrinking_option, shrunk_workload
+from rmixer.cli.workloads import shrinking_option, simulated_workload
 
 
 @click.command()
@@ -37,7 +37,7 @@ def command(
     for name in names:
         make_policy(name)
     slot_counts = whole_numbers(slots, "--slots", 1024)
-    jobs = shrunk_workload(workload, settings)
+    jobs = simulated_workload(workload, settings, machine)
 
     from experiments.run_files.run_folder import RunFolder, RunInputs
     from experiments.stages.inputs import inputs_of

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from rmixer.hardware.machine import Machine
+from rmixer.scheduling.devices import devices_with_slots
 from rmixer.scheduling.layout import DeviceSlots, Layout
 from rmixer.scheduling.policy import Policy
 from rmixer.scheduling.view import ClusterView, Dispatch
@@ -16,10 +17,9 @@ class AllAtOnce(Policy):
     name = "all_at_once"
 
     def layout(self, machine: Machine, jobs: int, slots: int, threads: int) -> Layout:
-        gpus = [device.name for device in machine.devices if device.kind == "gpu"]
-        chosen = gpus or [machine.devices[-1].name]
+        chosen = devices_with_slots(machine)
         each = -(-jobs // len(chosen))
-        return Layout(tuple(DeviceSlots(name, each, 1) for name in chosen), in_turn=True)
+        return Layout(tuple(DeviceSlots(found.name, each, 1) for found in chosen), in_turn=True)
 
     def decide(self, view: ClusterView) -> Sequence[Dispatch]:
         for job in view.waiting():

@@ -233,14 +233,6 @@ def test_sizes_that_were_never_measured_in_the_same_place_tell_nothing(tmp_path:
     assert [step.threads for step in found.steps] == [1]
 
 
-def test_more_samples_than_there_are_are_not_predicted(tmp_path: Path) -> None:
-    store = Store(tmp_path, tmp_path)
-    store.save_machine(MACHINE)
-    workload = make_workload(make_job("a", "ncf", batch=10**6))
-    with pytest.raises(InputError, match="at most the 131250 samples of deeprecsys_ncf"):
-        inputs_of(workload, "made-up", store, lambda _: None)
-
-
 def test_nothing_becomes_less_than_nothing() -> None:
 
     def of_one(batch: int, step_us: float) -> ModelProfile:

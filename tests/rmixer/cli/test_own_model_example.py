@@ -20,7 +20,7 @@ from rmixer.run_record.timeline import Timeline
 from rmixer.testing import TrialJob, check_model
 from rmixer.testing.made_up import make_machine
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 EXAMPLE = ROOT / "experiments" / "examples" / "own_model"
 STEPS = 40
 

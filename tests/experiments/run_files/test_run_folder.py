@@ -8,14 +8,9 @@ from typing import Any
 
 import pytest
 
-from executor.supervision.observer import Observer
 from experiments.run_files.run_folder import RunFolder, RunInputs
-from experiments.stages.execution import ExecutionRequest, predict_and_execute
 from rmixer.errors import InputError
-from rmixer.hardware.core_lock import CoreLock
-from rmixer.scheduling.layout import DeviceSlots, Layout
-from rmixer.scheduling.problem import problem_of
-from rmixer.testing.made_up import make_job, make_machine, make_profile, make_workload
+from rmixer.testing.made_up import make_job, make_machine, make_workload
 
 WORKLOAD = make_workload(make_job("a"), make_job("b"))
 MACHINE = make_machine()
@@ -34,23 +29,6 @@ def test_its_inputs_read_back(tmp_path: Path) -> None:
     assert folder.workload == WORKLOAD
     assert folder.workload.hash == WORKLOAD.hash
     assert folder.machine == MACHINE
-
-
-def test_an_execution_that_is_refused_leaves_the_earlier_run(tmp_path: Path) -> None:
-    """No job fits a machine of no memory; the run before it is another one's."""
-    create(tmp_path / "run")
-    machine = make_machine(cores=1, memory_bytes=1)
-    job = make_job("a")
-    profile = make_profile(job.model, batch=job.batch)
-    inputs = problem_of(make_workload(job), machine, {job.identity.key: profile})
-    layout = Layout((DeviceSlots("cpu:0", 1, 1),))
-    said: list[str] = []
-    refused = pytest.raises(InputError, match="peak memory of")
-    with refused, CoreLock([], said.append) as lock:
-        request = ExecutionRequest(inputs, layout, "dySequ")
-        predict_and_execute(tmp_path / "run", request, Observer(), said.append, lock)
-    assert said == []
-    assert RunFolder.open(tmp_path / "run").workload == WORKLOAD
 
 
 def test_the_same_inputs_go_on(tmp_path: Path) -> None:

@@ -227,7 +227,7 @@ def test_an_error_in_the_parent_ends_the_worker() -> None:
 
 
 def test_workers_end_with_a_parent_that_was_killed() -> None:
-    path = os.pathsep.join((str(HERE), str(HERE.parents[1])))
+    path = os.pathsep.join((str(HERE), str(HERE.parents[2])))
     command = [sys.executable, str(HERE / "worker_tasks.py")]
     environment = {**os.environ, "PYTHONPATH": path}
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as parent:

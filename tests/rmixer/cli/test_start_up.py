@@ -8,7 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 HEAVY = ("torch", "scipy", "seaborn", "matplotlib", "pandas", "simpy")
 CODE = f"""
 import contextlib, io, json, sys

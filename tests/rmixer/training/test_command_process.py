@@ -192,7 +192,7 @@ while "ready" not in process.last_words():
 print(process.pid, flush=True)
 os.kill(os.getpid(), signal.SIGKILL)
 """
-    root = str(Path(__file__).resolve().parents[2])
+    root = str(Path(__file__).resolve().parents[3])
     done = subprocess.run(
         [sys.executable, "-c", parent],
         cwd=tmp_path,

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from experiments.stages.inputs import executed_inputs, inputs_of
+from experiments.stages.inputs import inputs_of
 from experiments.stages.pipeline import Voice, plan
 from profiles.stored.store import Store
 from rmixer.testing.made_up import (
@@ -39,7 +39,8 @@ def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
 
 def test_a_simulation_has_the_gpu_and_an_execution_has_not(store: Store) -> None:
     assert inputs_of(WORKLOAD, None, store, print).machine.gpus == MACHINE.gpus
-    assert executed_inputs(WORKLOAD, store, print).machine == replace(MACHINE, gpus=())
+    executed = inputs_of(WORKLOAD, None, store, print, "execute")
+    assert executed.machine == replace(MACHINE, gpus=())
 
 
 def test_a_run_is_planned_for_the_cores(store: Store) -> None:

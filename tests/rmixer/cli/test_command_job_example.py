@@ -13,7 +13,7 @@ from profiles.machines import limits
 from profiles.stored.store import Store
 from rmixer.testing.made_up import make_machine, make_operator, make_profile
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 EXAMPLE = ROOT / "experiments" / "examples" / "command_job"
 WORKLOAD = EXAMPLE / "workload.yaml"
 

@@ -15,7 +15,7 @@ from rmixer.files.typed_files import Name, parse, plain
 from rmixer.workload.workload import Workload, job_of
 from rmixer.workload.workload_file import read_workload
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 BUILD = "def build(job):\n    return None\n"
 
 

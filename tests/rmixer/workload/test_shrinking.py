@@ -11,7 +11,7 @@ from rmixer.workload.shrinking import parse_shrinking
 from rmixer.workload.workload import Workload
 from rmixer.workload.workload_file import read_workload
 
-WORKLOADS = Path(__file__).resolve().parents[2] / "experiments" / "workloads"
+WORKLOADS = Path(__file__).resolve().parents[3] / "experiments" / "workloads"
 
 
 @pytest.fixture

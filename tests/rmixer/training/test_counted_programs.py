@@ -120,7 +120,7 @@ def test_without_rmixer_around_it_the_same_program_runs_unwatched(
 
 
 def test_here_the_real_function_says_so_and_is_silent_outside(tmp_path: Path) -> None:
-    program = f"import sys; sys.path.append({str(HERE.parents[1])!r}); import rmixer; rmixer.step()"
+    program = f"import sys; sys.path.append({str(HERE.parents[2])!r}); import rmixer; rmixer.step()"
     _, events = run(sys.executable, "-c", program, steps=tmp_path / "steps")
     assert [event.called for event in events] == [True]
     subprocess.run([sys.executable, "-c", program], check=True, cwd=tmp_path)

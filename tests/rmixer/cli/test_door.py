@@ -124,6 +124,15 @@ def test_all_that_is_wrong_is_told_at_once(
     assert not (home() / "data").exists()
 
 
+@pytest.mark.parametrize("command", ["simulate", "sweep"])
+def test_more_samples_than_there_are_are_not_predicted(
+    command: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    workload = queue("  - {model: ncf, steps: 9, batch: 1000000, id: large}\n")
+    message = refused(capsys, *arguments(command, workload), "--machine", "epyc-2c")
+    assert message.endswith("at most the 131250 samples of deeprecsys_ncf to train on\n")
+
+
 def test_a_program_that_wants_a_gpu(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

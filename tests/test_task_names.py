@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[1]
 STAGES = ("rmixer", "profiles", "sim", "executor", "experiments")
 ROOMS = sorted(path for stage in STAGES for path in (ROOT / stage).rglob("tasks.py"))
 NAME = re.compile(rf"({'|'.join(STAGES)})(\.\w+)+:\w+")
