@@ -17,23 +17,23 @@ settings.register_profile("thorough", deadline=None, max_examples=200, print_blo
 settings.load_profile("repeatable")
 
 LONGEST_FIRST = (
-    "tests/cli/test_whole_loop.py",
+    "tests/rmixer/cli/test_whole_loop.py",
     "tests/profiles/profiler/test_profiled_job.py",
-    "tests/training/test_worker_training.py",
-    "tests/executor/test_lost_workers.py",
+    "tests/rmixer/training/test_worker_training.py",
+    "tests/executor/supervision/test_lost_workers.py",
     "tests/profiles/memory/test_gpu_memory_prediction.py",
-    "tests/executor/test_warm_processes.py",
-    "tests/training/test_training_step.py",
-    "tests/executor/test_interrupted_command.py",
-    "tests/cli/test_own_model_example.py",
+    "tests/executor/workers/test_warm_processes.py",
+    "tests/rmixer/training/test_training_step.py",
+    "tests/executor/supervision/test_interrupted_command.py",
+    "tests/rmixer/cli/test_own_model_example.py",
     "tests/profiles/memory/test_memory_prediction.py",
-    "tests/training/test_own_worker.py",
-    "tests/cli/test_profile_memory.py",
+    "tests/rmixer/training/test_own_worker.py",
+    "tests/rmixer/cli/test_profile_memory.py",
     "tests/profiles/programs/test_profiled_command.py",
-    "tests/executor/test_executed_run.py",
+    "tests/executor/supervision/test_executed_run.py",
     "tests/profiles/profiler/test_modelled_gpu.py",
-    "tests/cli/test_data_commands.py",
-    "tests/data/test_prepare.py",
+    "tests/rmixer/cli/test_data_commands.py",
+    "tests/rmixer/data/test_prepare.py",
 )
 """The files that take longest: two processes that share the tests by files are then done at about
 the same time. (``pytest --durations=0`` says how long each test takes.)"""

@@ -19,6 +19,7 @@ from experiments.bench.step_speed import as_text
 from profiles.batches.batch_prediction import same_but_batch
 from profiles.batches.left_out import LeftOut, each_left_out, left_out
 from profiles.stored.store import Store
+from rmixer.display.quantities import percent
 from rmixer.files.typed_files import write_json, write_text
 from rmixer.hardware.machine import Machine
 from rmixer.profile.profile import ModelProfile
@@ -76,7 +77,7 @@ def compared(family: Sequence[ModelProfile], machine: Machine) -> list[dict[str,
             "predicted_ms": each.predicted.mean_us / 1e3,
             "measured_ms": each.measured.mean_us / 1e3,
             "error": each.error,
-            "repeatability": each.measured.repeatability,
+            "repeatability": how.repeatability if (how := each.measured.measurement) else None,
         }
         for each in found
     ]
@@ -104,7 +105,7 @@ def present(rows: list[dict[str, Any]]) -> str:
             f"{row['predicted_ms']:.2f}",
             f"{row['measured_ms']:.2f}",
             f"{row['error']:+.1%}",
-            f"{row['repeatability']:.1%}",
+            percent(row["repeatability"]),
         )
     lines = [as_text(table, 110)]
     for threads in sorted({row["threads"] for row in rows}):

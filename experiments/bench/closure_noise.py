@@ -94,7 +94,7 @@ def drawn(
                 ("middle third", typical_profiled(steady)),
             ):
                 times = merge_operators(structure["calls"], profiled, event_us, threads)
-                closures[way].append(closure_of(times, steady.mean_s * 1e6))
+                closures[way].append(closure_of(times.total_us, steady.mean_s * 1e6))
         steps_s = blocks.block_means_s
         for way, found in closures.items():
             rows.append(

@@ -62,7 +62,7 @@ def main(
         )
         with WorkerProcess(limits.usable_cores()) as worker:
             worker.warm_up()
-            found = worker.call(LEARN, job=asdict(job))
+            found = worker.call(LEARN, job=job)
         rows.append(
             {"model": entry.name, "batch": job.batch, "steps": steps, "rows_cap": job.rows_cap}
             | found

@@ -42,7 +42,7 @@ def main(machine: str | None, out: Path | None) -> None:
 
 
 def rows_of(profile: ModelProfile) -> list[dict[str, Any]]:
-    """A row for each step and lane that has operators."""
+    """A row for each measured step and lane that has operators."""
     return [
         {
             "model": profile.identity.model,
@@ -51,16 +51,17 @@ def rows_of(profile: ModelProfile) -> list[dict[str, Any]]:
             "threads": step.threads,
             "lane": lane,
             "mean_ms": step.mean_us / 1e3,
-            "half_width": step.half_width,
-            "repeatability": step.repeatability,
-            "rounds": step.rounds,
-            "dropped_rounds": step.dropped_rounds,
-            "stalls": step.stalls,
+            "half_width": measured.half_width,
+            "repeatability": measured.repeatability,
+            "rounds": measured.rounds,
+            "dropped_rounds": measured.dropped_rounds,
+            "stalls": measured.stalls,
             "apart": step.apart_us / step.mean_us,
             "closure": closure,
         }
         for step in profile.steps
-        for lane, closure in step.closure.items()
+        if (measured := step.measurement)
+        for lane, closure in measured.closure.items()
     ]
 
 

@@ -33,6 +33,7 @@ from rmixer.training.process import WorkerProcess
 from rmixer.workload.workload import job_of
 
 RMIXER = ("criteo_", "avazu_", "amazon_", "alidisplay_", "kdd_", "beauty_")
+BLOCK_S = 0.3
 STATES = {"sgd": 1, "rowwise_adagrad": 1, "adagrad": 2, "adam": 3, "adamw": 3}
 
 
@@ -47,7 +48,6 @@ STATES = {"sgd": 1, "rowwise_adagrad": 1, "adagrad": 2, "adam": 3, "adamw": 3}
     show_default=True,
 )
 @click.option("--rounds", type=click.IntRange(2), default=5, show_default=True)
-@click.option("--block-s", type=click.FloatRange(0.01), default=0.3, show_default=True)
 @click.option("--memory-gb", type=click.FloatRange(0.1), default=6.0, show_default=True)
 @click.option(
     "--network",
@@ -65,7 +65,6 @@ def main(
     models: str | None,
     batches: tuple[int, ...],
     rounds: int,
-    block_s: float,
     memory_gb: float,
     network: NetworkKind,
     out: Path | None,
@@ -82,9 +81,9 @@ def main(
                 worker.warm_up()
                 timed = worker.call(
                     TIME_STEPS,
-                    job=asdict(job),
+                    job=job,
                     rounds=rounds,
-                    block_s=block_s,
+                    block_s=BLOCK_S,
                     network=network,
                 )
             bound_ms = TimedSteps(**timed).bound_ms

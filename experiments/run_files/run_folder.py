@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +41,29 @@ EXECUTED = (
 )
 
 
+@dataclass(frozen=True)
+class RunInputs:
+    """All that decides what a run does: the ``command``, what it is given, and its own
+    ``settings``."""
+
+    command: str
+    workload: Workload
+    machine: Machine
+    settings: Mapping[str, object]
+
+    @property
+    def config(self) -> dict[str, Any]:
+        """The same as ``config.yaml`` has it."""
+        return {
+            "schema_version": SCHEMA_VERSION,
+            "command": self.command,
+            "workload_hash": self.workload.hash,
+            "workload": plain(self.workload),
+            "machine": plain(self.machine),
+            "settings": plain(dict(self.settings)),
+        }
+
+
 class RunFolder:
     """One run's folder. ``config.yaml`` in it marks it as one and holds every input."""
 
@@ -50,28 +74,18 @@ class RunFolder:
     def create(
         cls,
         path: Path,
-        command: str,
-        workload: Workload,
-        machine: Machine,
-        settings: Mapping[str, object],
-        *,
+        inputs: RunInputs,
         report: Callable[[str], None],
+        *,
         reuse: bool = True,
     ) -> RunFolder:
-        """Open ``path`` for a run with these inputs.
+        """Open ``path`` for a run with ``inputs``.
 
         A run with the same inputs is gone on with where ``reuse`` is set; any other run that
         lies there is moved aside, never overwritten. Raises :class:`InputError` where ``path``
         is something else or cannot be written.
         """
-        config = {
-            "schema_version": SCHEMA_VERSION,
-            "command": command,
-            "workload_hash": workload.hash,
-            "workload": plain(workload),
-            "machine": plain(machine),
-            "settings": plain(dict(settings)),
-        }
+        config = inputs.config
         cls.check_target(path)
         if (path / CONFIG).exists():
             known: Any = load_yaml(path / CONFIG, "run configuration")
@@ -82,7 +96,8 @@ class RunFolder:
             report(f"moved the earlier run in {path} to {aside}")
         path.mkdir(parents=True, exist_ok=True)
         write_yaml(path / CONFIG, config)
-        fingerprint = take_fingerprint(machine.fingerprint.hardware, machine.fingerprint.driver)
+        known_as = inputs.machine.fingerprint
+        fingerprint = take_fingerprint(known_as.hardware, known_as.driver)
         write_json(path / "fingerprint.json", fingerprint)
         return cls(path)
 

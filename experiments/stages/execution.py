@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -11,19 +12,19 @@ import numpy as np
 from executor.supervision.observer import Observer
 from executor.supervision.supervisor import ExecutedRun, Execution, Supervisor
 from executor.workers.warm_processes import WarmProcesses
-from experiments.run_files.run_folder import RunFolder
+from experiments.run_files.run_folder import MEASURED, PREDICTED, RunFolder, RunInputs
+from experiments.stages.inputs import held_bytes
 from experiments.stages.prediction import step_times_for, write_prediction
 from profiles.machines import limits
 from profiles.machines.bubble import probe_machine
-from rmixer.data.make_dataset import Making
+from rmixer.data.making import Bar, Making, no_bar
 from rmixer.data.prepare import open_dataset, prepare
-from rmixer.data.raw_reader import Bar, no_bar
 from rmixer.errors import InputError
 from rmixer.hardware.core_lock import CoreLock
 from rmixer.hardware.machine import Machine
 from rmixer.policies import Policy, make_policy
 from rmixer.policies.baselines.planned import Planned
-from rmixer.scheduling.admission import check_executable, check_memory
+from rmixer.scheduling.admission import check_memory
 from rmixer.scheduling.layout import Layout
 from rmixer.scheduling.problem import Problem
 from rmixer.scheduling.schedule import Schedule, schedule_of, write_schedule
@@ -32,138 +33,94 @@ from rmixer.workload.workload import Workload
 from sim.job_level.simulate import simulate
 
 
+@dataclass(frozen=True)
+class ExecutionRequest:
+    """What is to be executed: the jobs of ``problem`` on the slots of ``layout``, ``by`` the policy
+    of that name, live, or by a schedule, which is replayed."""
+
+    problem: Problem
+    layout: Layout
+    by: str | Schedule
+
+    @classmethod
+    def of_schedule(cls, problem: Problem, schedule: Schedule) -> ExecutionRequest:
+        """The execution of ``schedule``, on its own layout."""
+        return cls(problem, schedule.settings.layout, schedule)
+
+    @cached_property
+    def step_times(self) -> StepTimes:
+        """The step times that the prediction and the policy read."""
+        return step_times_for(self.problem)
+
+    def new_policy(self) -> Policy:
+        """A fresh instance of the policy: a run uses one up."""
+        if isinstance(self.by, Schedule):
+            return Planned(self.by)
+        return make_policy(self.by, self.problem.workload.seed)
+
+    @property
+    def inputs(self) -> RunInputs:
+        """The inputs of a run that does nothing else."""
+        replayed = isinstance(self.by, Schedule)
+        decided = {"schedule": self.by} if replayed else {"policy": self.by, "layout": self.layout}
+        settings = {**decided, "profiles": sorted(self.problem.profiles)}
+        return RunInputs("execute", self.problem.workload, self.problem.machine, settings)
+
+
 def execute(
-    folder: RunFolder,
-    part: str,
-    problem: Problem,
-    policy: Policy,
-    layout: Layout,
-    *,
-    run: str = "measured",
-    step_times: StepTimes | None = None,
-    observer: Observer | None = None,
-    lock: CoreLock | None = None,
+    folder: RunFolder, part: str, request: ExecutionRequest, observer: Observer, lock: CoreLock
 ) -> ExecutedRun:
-    """Run ``policy`` on the real clock and write what happened under ``part``: events, summary,
-    step times, the schedule as it came out, and what the jobs saved. A run that was
-    interrupted or failed is written too. ``lock`` is taken first: it waits for other runs on the
-    same cores."""
-    if lock is not None:
-        lock.take()
+    """Execute on the real clock and write what happened under ``part``: events, summary, step
+    times, the schedule as it came out, and what the jobs saved. A run that was interrupted or
+    failed is written too. ``lock`` is taken first: it waits for other runs on the same cores. The
+    caller has called :func:`check_execution`."""
+    lock.take()
+    problem, layout, policy = request.problem, request.layout, request.new_policy()
     workload, machine = problem.workload, problem.machine
-    used = check_execution(problem, layout)
     prepare_data(workload)
     probe_s = probe_machine(machine.cores)
     place = folder.path / part
-    execution = Execution(problem, policy, layout, place, run, step_times, used)
+    execution = Execution(
+        problem, policy, layout, place, step_times=request.step_times, used_bytes=held_bytes()
+    )
     workers = WarmProcesses(machine, layout, place / "workers")
     executed = Supervisor(execution, workers, observer).execute(probe_s)
-    if lock is not None:
-        summary = replace(executed.summary, shared_with=lock.shared_with)
-        executed = replace(executed, summary=summary)
+    summary = replace(executed.summary, shared_with=lock.shared_with)
     _write_steps(place / "steps", executed.step_ends_s)
     schedule = schedule_of(workload, machine, policy, layout, executed.bookings)
     write_schedule(place / "executed_schedule.json", schedule)
-    folder.write(part, executed.timeline, executed.summary)
+    folder.write(part, executed.timeline, summary)
     if executed.failure is not None:
         raise executed.failure
-    return executed
+    return replace(executed, summary=summary)
 
 
-def check_execution(problem: Problem, layout: Layout) -> Mapping[str, int]:
-    """What others hold of each device's memory. Raises :class:`InputError` unless the jobs can be
-    executed now."""
-    machine = problem.machine
-    check_executable(problem.workload)
-    layout.check(machine, "layout")
+def check_execution(request: ExecutionRequest) -> None:
+    """Raise :class:`InputError` unless the jobs can be executed now. To be called once other runs
+    on the same cores have ended, and before an earlier execution is set aside."""
+    machine = request.problem.machine
+    request.layout.check(machine, "layout")
     check_cores(machine)
-    used = {device.name: 0 for device in machine.devices}
-    used["cpu:0"] = limits.used_memory_bytes()
-    check_memory(problem, layout, used)
-    return used
+    check_memory(request.problem, request.layout, held_bytes())
 
 
-def execute_schedule(
+def predict_and_execute(
     path: Path,
-    problem: Problem,
-    schedule: Schedule,
+    request: ExecutionRequest,
     observer: Observer,
     report: Callable[[str], None],
     lock: CoreLock,
 ) -> tuple[RunFolder, ExecutedRun]:
-    """Predict ``schedule``, then execute it, in a run folder of its own."""
+    """Predict ``request``, then carry it out, in a run folder of its own at ``path``. What cannot
+    be executed leaves an earlier run where it is."""
     lock.take()
-    settings = {"schedule": schedule, "profiles": sorted(problem.profiles)}
-    layout = schedule.settings.layout
-    folder = _new_folder(path, problem, layout, settings, report)
-    write_schedule(folder.path / "schedule.json", schedule)
-    step_times = step_times_for(problem)
-    return folder, _predict_and_execute(
-        folder, problem, lambda: Planned(schedule), layout, step_times, observer, lock
-    )
-
-
-def execute_policy(
-    path: Path,
-    problem: Problem,
-    policy: str,
-    layout: Layout,
-    observer: Observer,
-    report: Callable[[str], None],
-    lock: CoreLock,
-) -> tuple[RunFolder, ExecutedRun]:
-    """Predict ``policy``, then run it live, in a run folder of its own."""
-    lock.take()
-    settings = {"policy": policy, "layout": layout, "profiles": sorted(problem.profiles)}
-    folder = _new_folder(path, problem, layout, settings, report)
-    step_times = step_times_for(problem)
-    return folder, _predict_and_execute(
-        folder,
-        problem,
-        lambda: make_policy(policy, problem.workload.seed),
-        layout,
-        step_times,
-        observer,
-        lock,
-    )
-
-
-def _new_folder(
-    path: Path,
-    problem: Problem,
-    layout: Layout,
-    settings: Mapping[str, object],
-    report: Callable[[str], None],
-) -> RunFolder:
-    """What cannot be executed leaves an earlier run where it is."""
-    check_execution(problem, layout)
-    return RunFolder.create(
-        path, "execute", problem.workload, problem.machine, settings, report=report, reuse=False
-    )
-
-
-def _predict_and_execute(
-    folder: RunFolder,
-    problem: Problem,
-    fresh_policy: Callable[[], Policy],
-    layout: Layout,
-    step_times: StepTimes,
-    observer: Observer,
-    lock: CoreLock,
-) -> ExecutedRun:
-    """Each run makes a fresh instance of the policy; both read the same step times."""
-    predicted = simulate(problem, fresh_policy(), layout, step_times)
-    write_prediction(folder, "predicted", predicted, problem.profiles, lock.shared_with)
-    return execute(
-        folder,
-        ".",
-        problem,
-        fresh_policy(),
-        layout,
-        step_times=step_times,
-        observer=observer,
-        lock=lock,
-    )
+    folder = RunFolder.create(path, request.inputs, report, reuse=False)
+    if isinstance(request.by, Schedule):
+        write_schedule(folder.path / "schedule.json", request.by)
+    problem = request.problem
+    predicted = simulate(problem, request.new_policy(), request.layout, request.step_times)
+    write_prediction(folder, PREDICTED, predicted, problem.profiles, lock.shared_with)
+    return folder, execute(folder, MEASURED, request, observer, lock)
 
 
 def prepare_data(workload: Workload, bar: Bar = no_bar) -> None:

@@ -10,8 +10,6 @@ from profiles.batches.batch_prediction import predict_batch
 from profiles.batches.known_sizes import TooFewSizesError
 from profiles.batches.left_out import each_left_out
 from profiles.machines import limits
-from profiles.memory.job_checks import check_samples
-from profiles.profiler.door import check_machine_can
 from profiles.stored.provenance import report_provenance
 from profiles.stored.store import Store
 from profiles.traces.import_warnings import warnings_of
@@ -21,6 +19,7 @@ from rmixer.imported.imported_store import find_imported
 from rmixer.policies import Policy
 from rmixer.profile.profile import ModelProfile
 from rmixer.scheduling.admission import check_memory
+from rmixer.scheduling.devices import Purpose, devices_in_use, devices_with_slots
 from rmixer.scheduling.layout import Layout, even_layout
 from rmixer.scheduling.problem import Problem, problem_of
 from rmixer.workload.cost_identity import CostIdentity
@@ -28,27 +27,26 @@ from rmixer.workload.workload import Workload
 
 
 def inputs_of(
-    workload: Workload, machine: str | None, store: Store, report: Callable[[str], None]
+    workload: Workload,
+    machine: str | None,
+    store: Store,
+    report: Callable[[str], None],
+    purpose: Purpose = "simulate",
 ) -> Problem:
     """Loads the profile of every job, or predicts it from other batch sizes of the same model.
 
     Of another machine it also takes profiles of other code, for here they cannot be taken anew. The
-    machine comes without the devices that the profiles know nothing of. ``machine`` is a known
-    machine's name or folder, None for this one. Raises :class:`InputError` if a profile is missing,
-    and for this machine also for a job that it cannot do.
+    machine comes with the devices that are in use for ``purpose``. ``machine`` is a known machine's
+    name or folder, None for this one. Raises :class:`InputError` if a profile is missing. What is
+    wrong with a job by itself, and what this machine cannot do, a command has refused by now.
     """
     jobs = workload.jobs
-    if machine is None:
-        check_machine_can(jobs)
-    for job in jobs:
-        if job.in_registry:
-            check_samples(job)
     if machine is None and store.known_machine() is None and not all(j.profile for j in jobs):
         allowed = "profiled models: `rmixer profile run --workload` measures this machine and them"
         raise InputError("this machine", "profiles", "none: it was not measured yet", allowed)
     known = store.machine(machine) if machine else store.this_machine(report)
     is_this_one = known == store.known_machine()
-    profiles, unknown = store.load(workload.jobs, known)
+    profiles, unknown = store.load(jobs, known)
     missing = []
     for job in unknown:
         identity = job.identity
@@ -66,13 +64,14 @@ def inputs_of(
         raise InputError(f"machine {known.name}", "profiles", f"none of {names}", allowed)
     report_provenance(profiles.values(), known, is_this_one, report)
     report_disturbed(profiles.values(), report)
-    for name in sorted({job.profile for job in workload.jobs if job.profile}):
+    for name in sorted({job.profile for job in jobs if job.profile}):
         report(f"{name} is imported: stalls, pressure and phases but training are left out")
         for text in warnings_of(find_imported(name)):
             report(text)
     if known.origin == "modelled":
         report(f"machine {known.name} is modelled: no figure of it was measured")
-    return problem_of(workload, profiled_devices(known, profiles), profiles)
+    in_use = devices_in_use(known, purpose, profiles.values())
+    return problem_of(workload, in_use, profiles)
 
 
 def _predicted(
@@ -89,11 +88,13 @@ def _predicted(
     known = predicted.predicted_from
     beyond = max(identity.batch / max(known), min(known) / identity.batch)
     far = f", which it is {beyond:.3g} times beyond" if beyond > 1 else ""
-    error = _expected_error([p for p in others if p.identity.batch in known], machine)
+    used = [profile for profile in others if profile.identity.batch in known]
+    error = _expected_error(used, machine)
     expected = ""
     if error is not None:
         expected = f"; each of these is predicted within {error:.1%} from the others"
     report(f"{identity.key}: not profiled, predicted from batches {sizes}{far}{expected}")
+    report_disturbed(used, report)
     return predicted
 
 
@@ -116,12 +117,6 @@ def _of_other_code(
     return None
 
 
-def executed_inputs(workload: Workload, store: Store, report: Callable[[str], None]) -> Problem:
-    """As :func:`inputs_of`, for an execution on this machine."""
-    inputs = inputs_of(workload, None, store, report)
-    return replace(inputs, machine=trained_devices(inputs.machine))
-
-
 def check_free_memory(
     workload: Workload, profiles: Mapping[str, ModelProfile], machine: Machine
 ) -> None:
@@ -129,15 +124,19 @@ def check_free_memory(
     fit what is free now of the memory of ``machine``, which is this one."""
     jobs = tuple(job for job in workload.jobs if job.identity.key in profiles)
     known = problem_of(replace(workload, jobs=jobs), machine, profiles)
-    used = {"cpu:0": limits.used_memory_bytes()}
-    check_memory(known, even_layout(machine, 1, 1), used)
+    check_memory(known, even_layout(machine, 1, 1), held_bytes())
+
+
+def held_bytes() -> Mapping[str, int]:
+    """What others hold now of the memory of this machine's devices."""
+    return {"cpu:0": limits.used_memory_bytes()}
 
 
 def choose_layout(problem: Problem, policy: Policy, slots: int | None, threads: int) -> Layout:
     """The layout of ``policy`` with ``slots`` slots per device, as many as the cores suffice for
     unless given; raises :class:`InputError` where they do not suffice."""
     machine = problem.machine
-    places = len(machine.gpus) or 1
+    places = len(devices_with_slots(machine))
     each = slots or max(1, len(machine.cores) // (threads * places))
     layout = policy.layout(machine, len(problem.jobs), each, threads)
     if any(entry.threads != threads for entry in layout.devices):  # the policy's own cut
@@ -150,16 +149,3 @@ def profiled_threads(profiles: Mapping[str, ModelProfile]) -> list[int]:
     """The thread counts that every profile has."""
     counts = [{step.threads for step in profile.steps} for profile in profiles.values()]
     return sorted(set.intersection(*counts)) if counts else []
-
-
-def profiled_devices(machine: Machine, profiles: Mapping[str, ModelProfile]) -> Machine:
-    """``machine`` without its GPUs unless every profile has figures for a GPU."""
-    if machine.gpus and not all("gpu" in profile.costs() for profile in profiles.values()):
-        return replace(machine, gpus=())
-    return machine
-
-
-def trained_devices(machine: Machine) -> Machine:
-    """``machine`` as jobs can be executed on it: without its GPUs, which can be profiled and
-    simulated, but not yet trained on."""
-    return replace(machine, gpus=())

@@ -17,10 +17,16 @@ from experiments.run_files.run_folder import (
     SEQUENTIAL,
     SEQUENTIAL_PREDICTED,
     RunFolder,
+    RunInputs,
 )
 from experiments.run_files.sweep_file import SWEEP
-from experiments.stages.execution import execute, prepare_data
-from experiments.stages.inputs import check_free_memory, executed_inputs, trained_devices
+from experiments.stages.execution import (
+    ExecutionRequest,
+    check_execution,
+    execute,
+    prepare_data,
+)
+from experiments.stages.inputs import check_free_memory, inputs_of
 from experiments.stages.prediction import step_times_for, write_ablations, write_prediction
 from experiments.stages.profiling import (
     ProfilingPlan,
@@ -32,22 +38,42 @@ from experiments.stages.profiling import (
 from experiments.stages.sweep import Sweep, sweep
 from experiments.stages.unprofiled import Unprofiled
 from profiles.machines import limits
-from profiles.profiler.door import check_training
+from profiles.profiler.door import check_importable, check_profiling
 from profiles.stored.store import Store
+from rmixer.errors import RunFailed
 from rmixer.files.home import check_home
 from rmixer.files.typed_files import content_hash, write_json
 from rmixer.hardware.core_lock import CoreLock
 from rmixer.hardware.machine import Machine
 from rmixer.policies import make_policy
-from rmixer.policies.baselines.planned import Planned
 from rmixer.profile.profile import ModelProfile
-from rmixer.scheduling.admission import check_executable
+from rmixer.scheduling.devices import devices_in_use
 from rmixer.scheduling.problem import Problem
 from rmixer.scheduling.schedule import Schedule, read_schedule, schedule_of, write_schedule
 from rmixer.workload.workload import Workload
 
 SCHEDULE = "schedule.json"
 SEQUENTIAL_SCHEDULE = "sequential_schedule.json"
+
+
+@dataclass(frozen=True)
+class ExecutionStage:
+    """An execution of a run: its ``place`` in the run folder, the file there of the ``schedule``
+    that is executed, and a ``title``."""
+
+    place: str
+    schedule: str
+    title: str
+
+    @property
+    def name(self) -> str:
+        """Its name among the stages of the run folder."""
+        return f"execute {self.place}"
+
+
+BEST = ExecutionStage(MEASURED, SCHEDULE, "best schedule")
+ALONE = ExecutionStage(SEQUENTIAL, SEQUENTIAL_SCHEDULE, "one job at a time")
+AGAIN = ExecutionStage(REPEAT, SCHEDULE, "best schedule again")
 
 
 class Bar(Protocol):
@@ -83,23 +109,23 @@ def plan(workload: Workload, store: Store, voice: Voice) -> Plan:
         _check_free_memory(workload, store, machine)
     if machine is None or profiling.missing:
         return Plan(profiling, None)
-    return Plan(profiling, _sweep(executed_inputs(workload, store, voice.report), voice))
+    problem = inputs_of(workload, None, store, voice.report, "execute")
+    return Plan(profiling, _sweep(problem, voice))
 
 
 def _checked(
     workload: Workload, store: Store, voice: Voice
 ) -> tuple[ProfilingPlan, Machine | None]:
     """What is to be profiled, and the machine where it is known. Raises :class:`InputError` for
-    what cannot be profiled or trained here, before anything is measured."""
-    check_executable(workload)
+    what cannot be profiled here, before anything is measured."""
     machine = store.known_machine()
     if machine is None:
         profiling = plan_from_nothing(workload, len(limits.usable_cores()))
-        check_training(workload.jobs, profiling.parts, voice.report)
+        check_profiling(profiling.parts, voice.report)
         return profiling, None
-    machine = trained_devices(machine)
+    machine = devices_in_use(machine, "execute")
     profiling = plan_profiling(workload, machine, store, default_threads(machine))
-    check_training(workload.jobs, profiling.parts, voice.report)
+    check_profiling(profiling.parts, voice.report)
     return profiling, machine
 
 
@@ -121,50 +147,57 @@ def run(
     if profiling.parts:
         check_home()
         lock.take()  # before it looks at the memory that is free, and before it measures
-    machine = known or trained_devices(store.this_machine(voice.report))
+    machine = known or devices_in_use(store.this_machine(voice.report), "execute")
     if known is None:
         profiling = plan_profiling(workload, machine, store, default_threads(machine))
     prepare_data(workload, voice.bar)
     unprofiled = Unprofiled(workload, {})
     if profiling.missing:
         _check_free_memory(workload, store, machine)
-        voice.report(
-            f"profiling {len(profiling.missing)} model(s), about {profiling.seconds:.0f} s"
-        )
-        with voice.bar("profiling", profiling.seconds) as progress:
-            failures = profile_each(profiling, machine, store, voice.report, progress)
-        unprofiled = Unprofiled(workload, failures)
-        workload = unprofiled.rest()
-    if unprofiled.jobs:
-        names = ", ".join(job.id for job in unprofiled.jobs)
-        voice.report(f"going on without {names}, which could not be profiled")
-    problem = executed_inputs(workload, store, voice.report)
+        unprofiled = Unprofiled(workload, _profile(profiling, machine, store, voice))
+    problem = inputs_of(_rest(unprofiled, voice), None, store, voice.report, "execute")
     settings = {"profiles": _profile_hashes(problem.profiles), **unprofiled.settings()}
-    folder = RunFolder.create(out, "run", workload, machine, settings, report=voice.report)
-    if not folder.is_done(f"execute {MEASURED}"):  # profiled once, a module may not import today
-        check_training((), [(job, ()) for job in workload.jobs if job.is_own], voice.report)
+    inputs = RunInputs("run", problem.workload, machine, settings)
+    folder = RunFolder.create(out, inputs, voice.report)
+    if not folder.is_done(BEST.name):  # profiled once, a module may not import today
+        check_importable(problem.workload.jobs)
     schedules = _predict(folder, problem, voice, lock)
-    parts = [(MEASURED, SCHEDULE, "best schedule")]
-    if verify:
-        parts.append((SEQUENTIAL, SEQUENTIAL_SCHEDULE, "one job at a time"))
-        parts.append((REPEAT, SCHEDULE, "best schedule again"))
-    for part, name, title in parts:
+    for stage in (BEST, ALONE, AGAIN) if verify else (BEST,):
+        request = ExecutionRequest.of_schedule(problem, schedules[stage.schedule])
         try:
-            _execute(folder, problem, part, schedules[name], title, voice, lock)
+            _execute(folder, stage, request, voice, lock)
         finally:
-            if part == MEASURED:
-                unprofiled.write(folder, part)
-        if not folder.is_done(f"execute {part}"):
+            if stage == BEST:
+                unprofiled.write(folder, stage.place)
+        if not folder.is_done(stage.name):
             break
     return folder
 
 
+def _profile(
+    profiling: ProfilingPlan, machine: Machine, store: Store, voice: Voice
+) -> Mapping[str, RunFailed]:
+    """Profile what is missing; returns why a job could not be, by the key of its cost identity."""
+    voice.report(f"profiling {len(profiling.missing)} model(s), about {profiling.seconds:.0f} s")
+    with voice.bar("profiling", profiling.seconds) as progress:
+        return profile_each(profiling, machine, store, voice.report, progress)
+
+
+def _rest(unprofiled: Unprofiled, voice: Voice) -> Workload:
+    """The workload that is gone on with; says so if it is not all."""
+    rest = unprofiled.rest()
+    if unprofiled.jobs:
+        names = ", ".join(job.id for job in unprofiled.jobs)
+        voice.report(f"going on without {names}, which could not be profiled")
+    return rest
+
+
 def failed_jobs(folder: RunFolder) -> list[str]:
     """The jobs of any execution in ``folder`` that did not finish, each with its reason."""
-    runs = {part: folder.read(part) for part in (MEASURED, SEQUENTIAL, REPEAT)}
+    runs = [folder.read(stage.place) for stage in (BEST, ALONE, AGAIN)]
     return [
         f"{job.id} {job.state}: {job.error}"
-        for found in runs.values()
+        for found in runs
         if found is not None
         for job in found[1].jobs
         if job.state != "done"
@@ -211,33 +244,24 @@ def _predict(
 
 def _execute(
     folder: RunFolder,
-    problem: Problem,
-    part: str,
-    schedule: Schedule,
-    title: str,
+    stage: ExecutionStage,
+    request: ExecutionRequest,
     voice: Voice,
     lock: CoreLock,
 ) -> None:
-    """Execute ``schedule``, unless the folder holds a whole execution of it."""
-    stage = f"execute {part}"
-    if folder.is_done(stage):
+    """Carry out ``request`` as ``stage``, unless the folder holds the whole of it."""
+    if folder.is_done(stage.name):
         return
-    if (earlier := folder.set_aside(part)) is not None:
+    lock.take()  # before it looks at the memory that is free
+    check_execution(request)
+    if (earlier := folder.set_aside(stage.place)) is not None:
         voice.report(f"kept what an unfinished execution left, in {earlier}")
-    with voice.watch(title, len(problem.workload.jobs)) as observer:
-        executed = execute(
-            folder,
-            part,
-            problem,
-            Planned(schedule),
-            schedule.settings.layout,
-            observer=observer,
-            lock=lock,
-        )
+    with voice.watch(stage.title, len(request.problem.jobs)) as observer:
+        executed = execute(folder, stage.place, request, observer, lock)
     if executed.interrupted:
         raise KeyboardInterrupt
     if all(job.state == "done" for job in executed.summary.jobs):
-        folder.mark_done(stage)
+        folder.mark_done(stage.name)
 
 
 def _profile_hashes(profiles: Mapping[str, ModelProfile]) -> dict[str, str]:

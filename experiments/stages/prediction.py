@@ -15,7 +15,7 @@ from rmixer.scheduling.layout import Layout
 from rmixer.scheduling.problem import Problem
 from rmixer.scheduling.schedule import Schedule, schedule_of, write_schedule
 from rmixer.scheduling.step_times import StepTimes
-from sim.job_level.simulate import Level, SimulatedRun, simulate
+from sim.job_level.simulate import SimulatedRun, simulate
 from sim.operator_level.operator_level import OperatorLevel
 from sim.simple_step_times.uncontended import SumOfOperators, Uncontended
 
@@ -32,20 +32,18 @@ def replay(
     return simulate(problem, Planned(schedule), schedule.settings.layout, step_times, run=run)
 
 
-def simulate_policy(
-    folder: RunFolder, problem: Problem, policy: Policy, layout: Layout, level: Level
-) -> SimulatedRun:
-    """Simulate ``policy`` and write the prediction as the run in ``folder``, with its schedule
-    and its trace."""
+def write_simulation(
+    folder: RunFolder, problem: Problem, policy: Policy, layout: Layout, run: SimulatedRun
+) -> None:
+    """Write ``run``, a simulation of ``policy``, as the run in ``folder``, with its schedule and
+    its trace."""
     workload, machine = problem.workload, problem.machine
-    run = simulate(problem, policy, layout, step_times_for(problem), level=level)
     write_schedule(
         folder.path / "schedule.json",
         schedule_of(workload, machine, policy, layout, run.bookings),
     )
     write_prediction(folder, ".", run, problem.profiles)
     write_trace(folder.path / "trace.json", {"predicted": run.timeline})
-    return run
 
 
 def write_prediction(

@@ -49,11 +49,6 @@ class ProfilingPlan:
         """The jobs."""
         return tuple(part.job for part in self.parts)
 
-    def among(self, jobs: Sequence[Job]) -> tuple[Job, ...]:
-        """Those of ``jobs`` that have the cost identities of these, copies included."""
-        keys = {job.identity.key for job in self.missing}
-        return tuple(job for job in jobs if job.identity.key in keys)
-
 
 def plan_profiling(
     workload: Workload,

@@ -12,6 +12,7 @@ from experiments.run_files.run_folder import (
     RunFolder,
 )
 from experiments.validation.compare import compare
+from experiments.validation.compared_runs import Runs
 from experiments.validation.comparison import Comparison, write_comparison
 from experiments.validation.verdict import Goals
 from rmixer.errors import InputError
@@ -29,16 +30,15 @@ def validate_run(folder: RunFolder, goals: Goals | None = None) -> Comparison:
         allowed = "a run with a prediction and an execution (`rmixer run` or `rmixer execute`)"
         raise InputError(folder.path, "", found, allowed)
     ablations = {name: _summary(folder, f"ablations/{name}") for name in ABLATIONS}
-    comparison = compare(
+    runs = Runs(
         predicted[1],
         measured[1],
+        repeat=_summary(folder, REPEAT),
         sequential_predicted=_summary(folder, SEQUENTIAL_PREDICTED),
         sequential=_summary(folder, SEQUENTIAL),
-        repeat=_summary(folder, REPEAT),
         ablations={name: run for name, run in ablations.items() if run is not None},
-        goals=goals,
-        profile_probe_s=predicted[1].probe_s,
     )
+    comparison = compare(runs, goals)
     write_comparison(folder.path / "compare.json", comparison)
     write_trace(folder.path / "trace.json", {"predicted": predicted[0], "measured": measured[0]})
     return comparison

@@ -103,7 +103,7 @@ def _step_table(profile: ModelProfile) -> NumberTable:
             milliseconds(step.p50_us / 1e3),
             f"{milliseconds(step.p10_us / 1e3)} – {milliseconds(step.p90_us / 1e3)}",
             milliseconds(step.mean_us / 1e3),
-            f"{step.stalls} of {step.n}",
+            f"{how.stalls} of {how.n}" if (how := step.measurement) else ABSENT,
         )
     return table
 
@@ -115,18 +115,19 @@ def _trust_table(profile: ModelProfile) -> NumberTable:
     for name in ("threads", "± 95%", twice, "rounds", "left out", "far cores", "closure"):
         table.add_column(name, justify="right", no_wrap=True)
     for step in profile.steps:
-        if profile.origin == "modelled" and step.device == "gpu":
+        how = step.measurement
+        if how is None:
             table.add_row(step.device, str(step.threads), *(ABSENT,) * 6)
             continue
         table.add_row(
             step.device,
             str(step.threads),
-            percent(step.half_width),
-            signed_percent(step.repeatability),
-            str(step.rounds),
-            str(step.dropped_rounds),
+            percent(how.half_width),
+            signed_percent(how.repeatability),
+            str(how.rounds),
+            str(how.dropped_rounds),
             signed_percent(step.apart_us / step.mean_us if step.exchange_us else None),
-            _closure(step.closure),
+            _closure(how.closure),
         )
     return table
 

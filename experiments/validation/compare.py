@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 
+from experiments.validation.compared_runs import Runs
 from experiments.validation.comparison import (
     Ablation,
     Comparison,
@@ -16,8 +16,6 @@ from experiments.validation.comparison import (
     Speedup,
     StepPair,
     TimePair,
-    read_comparison,
-    write_comparison,
 )
 from experiments.validation.machine_drift import exchange_drift, probe_drift
 from experiments.validation.verdict import (
@@ -30,54 +28,28 @@ from experiments.validation.verdict import (
     overall_word,
     unfinished,
 )
-from rmixer.errors import InputError
 from rmixer.run_record.run_summary import JobSummary, RunSummary
 
-__all__ = ["Comparison", "compare", "read_comparison", "relative_error", "write_comparison"]
 
-
-def compare(
-    predicted: RunSummary,
-    measured: RunSummary,
-    *,
-    sequential_predicted: RunSummary | None = None,
-    sequential: RunSummary | None = None,
-    repeat: RunSummary | None = None,
-    ablations: Mapping[str, RunSummary] | None = None,
-    goals: Goals | None = None,
-    profile_probe_s: float | None = None,
-) -> Comparison:
+def compare(every: Runs, goals: Goals | None = None) -> Comparison:
     """Compare one schedule's prediction with its first execution.
 
-    ``sequential`` and its prediction are the same jobs one at a time, ``repeat`` a second
-    execution of the schedule, ``ablations`` the schedule predicted again by less than the whole
-    model, ``profile_probe_s`` the probe's time when the profiles were made. What is not given
-    leaves its figures None. A job that was left out of the run has no figures. Raises
-    :class:`InputError` where two runs hold different jobs.
+    A run that is not there leaves its figures None. A job that was left out of the measured run has
+    no figures. Raises :class:`InputError` where two runs hold different jobs.
     """
-    everyone = measured.jobs
-    measured = replace(measured, jobs=tuple(job for job in everyone if not job.was_left_out))
-    others = (predicted, sequential_predicted, sequential, repeat, *(ablations or {}).values())
-    for other in others:
-        if other is not None:
-            _check_same_jobs(measured, other)
+    runs = every.without_left_out()
+    predicted, measured = runs.predicted, runs.measured
     jobs = tuple(
         JobComparison.left_out(job.id, job.model, job.state)
         if job.was_left_out
         else _compare_job(predicted.job(job.id), job)
-        for job in everyone
+        for job in every.measured.jobs
     )
     step = _errors(pair.step_ms.error for pair in jobs)
     completion = _errors(pair.completion.error for pair in jobs)
     sizes = [abs(error) for error in step]
-    floor = _noise_floor(measured, repeat) if repeat is not None else None
-    solo = (
-        _step_errors(sequential_predicted, sequential)
-        if sequential_predicted is not None and sequential is not None
-        else None
-    )
-    executions = [run for run in (measured, repeat, sequential) if run is not None]
-    shared_with = tuple(dict.fromkeys(who for run in executions for who in run.shared_with))
+    solo = _solo_errors(runs)
+    floor = _noise_floor(measured, runs.repeat) if runs.repeat is not None else None
     return Comparison(
         workload=measured.workload,
         machine=measured.machine,
@@ -96,22 +68,22 @@ def compare(
         completion_mape=_mean_size(completion),
         solo_step_mape=_mean_size(solo) if solo is not None else None,
         noise_floor=floor,
-        probe_drift=probe_drift(profile_probe_s, measured.probe_s),
+        probe_drift=probe_drift(predicted.probe_s, measured.probe_s),
         ablations={
             name: Ablation(
                 step_mape=_mean_size(_step_errors(run, measured)),
                 completion_mape=_mean_size(_completion_errors(run, measured)),
                 makespan_error=relative_error(run.makespan_s, measured.makespan_s),
             )
-            for name, run in (ablations or {}).items()
+            for name, run in runs.ablations.items()
         },
-        speedup=_speedup(predicted, measured, sequential_predicted, sequential),
-        verdict=_verdict(
-            predicted, measured, repeat, step, solo, floor, goals or Goals(), shared_with
-        ),
-        shared_with=shared_with,
+        speedup=_speedup(runs),
+        verdict=_verdict(runs, step, solo, floor, goals or Goals()),
+        shared_with=runs.shared_with,
         exchange_drift=exchange_drift(
-            (predicted, measured), (predicted, repeat), (sequential_predicted, sequential)
+            (predicted, measured),
+            (predicted, runs.repeat),
+            (runs.sequential_predicted, runs.sequential),
         ),
     )
 
@@ -176,71 +148,58 @@ def _noise_floor(measured: RunSummary, repeat: RunSummary) -> NoiseFloor:
     )
 
 
-def _speedup(
-    predicted: RunSummary,
-    measured: RunSummary,
-    sequential_predicted: RunSummary | None,
-    sequential: RunSummary | None,
-) -> Speedup | None:
-    if sequential is None:
+def _solo_errors(runs: Runs) -> list[float] | None:
+    """The errors of the steps of jobs one at a time; None unless these were predicted and run."""
+    if runs.sequential_predicted is None or runs.sequential is None:
         return None
-    finished = _all_completed(sequential) and _all_completed(measured) and measured.makespan_s > 0
+    return _step_errors(runs.sequential_predicted, runs.sequential)
+
+
+def _speedup(runs: Runs) -> Speedup | None:
+    alone, thought, best = runs.sequential, runs.sequential_predicted, runs.measured
+    if alone is None:
+        return None
+    finished = _all_completed(alone) and _all_completed(best) and best.makespan_s > 0
     return Speedup(
-        sequential_s=sequential.makespan_s,
-        best_s=measured.makespan_s,
-        factor=sequential.makespan_s / measured.makespan_s if finished else None,
+        sequential_s=alone.makespan_s,
+        best_s=best.makespan_s,
+        factor=alone.makespan_s / best.makespan_s if finished else None,
         predicted_factor=(
-            sequential_predicted.makespan_s / predicted.makespan_s
-            if sequential_predicted is not None and predicted.makespan_s > 0
+            thought.makespan_s / runs.predicted.makespan_s
+            if thought is not None and runs.predicted.makespan_s > 0
             else None
         ),
     )
 
 
 def _verdict(
-    predicted: RunSummary,
-    measured: RunSummary,
-    repeat: RunSummary | None,
+    runs: Runs,
     step: Sequence[float],
     solo: Sequence[float] | None,
     floor: NoiseFloor | None,
     goals: Goals,
-    shared_with: Sequence[str],
 ) -> Verdict:
     step_floor = floor.step if floor is not None else None
     # Jobs one at a time are executed once: the floor of the same steps in company stands in.
     alone = judge_jobs(solo, goals.solo_step, step_floor) if solo is not None else None
     together = judge_jobs(step, goals.step, step_floor)
-    makespan = _judge_makespan(predicted, measured, repeat, floor, goals.makespan)
-    if shared_with:
-        alone = not_alone(alone, shared_with) if alone is not None else None
-        together, makespan = not_alone(together, shared_with), not_alone(makespan, shared_with)
+    makespan = _judge_makespan(runs, floor, goals.makespan)
+    if others := runs.shared_with:
+        alone = not_alone(alone, others) if alone is not None else None
+        together, makespan = not_alone(together, others), not_alone(makespan, others)
     return Verdict(overall_word([alone, together, makespan]), alone, together, makespan)
 
 
-def _judge_makespan(
-    predicted: RunSummary,
-    measured: RunSummary,
-    repeat: RunSummary | None,
-    floor: NoiseFloor | None,
-    goal: float,
-) -> Judgement:
+def _judge_makespan(runs: Runs, floor: NoiseFloor | None, goal: float) -> Judgement:
     makespan_floor = floor.makespan if floor is not None else None
-    executions = [run for run in (measured, repeat) if run is not None]
-    errors = _errors(relative_error(predicted.makespan_s, run.makespan_s) for run in executions)
-    left = sum(job.state != "done" for run in executions for job in run.jobs)
+    predicted_s = runs.predicted.makespan_s
+    errors = _errors(relative_error(predicted_s, run.makespan_s) for run in runs.executions)
+    left = sum(job.state != "done" for run in runs.executions for job in run.jobs)
     if left:
         noun = "job was" if left == 1 else "jobs were"
         why = f"{left} {noun} not completed, so the makespan is of other work than predicted"
         return unfinished(goal, abs(errors[0]) if errors else None, makespan_floor, why)
     return judge_executions(errors, goal, makespan_floor)
-
-
-def _check_same_jobs(one: RunSummary, other: RunSummary) -> None:
-    odd = {job.id for job in one.jobs} ^ {job.id for job in other.jobs}
-    if odd:
-        found = f"{', '.join(sorted(odd))} in only one of {one.run!r} and {other.run!r}"
-        raise InputError(f"run {other.run}", "jobs", found, "the same jobs in every run compared")
 
 
 def _errors(found: Iterable[float | None]) -> list[float]:

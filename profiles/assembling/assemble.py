@@ -14,7 +14,6 @@ from profiles.assembling.job_type import demands
 from profiles.assembling.operator_times import (
     OperatorTimes,
     closure_of,
-    leftover_of,
     merge_operators,
 )
 from profiles.machines.gpu_meter import driver_version
@@ -27,7 +26,14 @@ from profiles.measurements.warm_up import warm_up_steps
 from rmixer.hardware.fingerprint import take_fingerprint
 from rmixer.hardware.machine import Machine
 from rmixer.operators.operator_cost import OperatorCost
-from rmixer.profile.profile import InputCost, Kind, MemoryCost, ModelProfile, StepCost
+from rmixer.profile.profile import (
+    InputCost,
+    Kind,
+    MemoryCost,
+    ModelProfile,
+    StepCost,
+    StepMeasurement,
+)
 from rmixer.profile.step_statistics import step_statistics
 from rmixer.workload.workload import Job
 
@@ -89,11 +95,7 @@ def assemble(
 
 
 def _step_cost(
-    found: Found,
-    times: OperatorTimes | DeviceTimes,
-    blocks: Blocks,
-    event_us: float,
-    warmup_steps: int,
+    found: Found, times: OperatorTimes | DeviceTimes, blocks: Blocks, warmup_steps: int
 ) -> StepCost:
     assert found.phases is not None
     step = step_statistics(list(chain.from_iterable(blocks.plain)))
@@ -101,7 +103,6 @@ def _step_cost(
     stall_us = step.stall_s / step.n * 1e6
     apart_us = apart_s(found.passes, found.fastest_exchange_us) * 1e6
     whole_us = mean_us + stall_us + apart_us
-    noise = min(1.0, half_width(blocks.block_means_s))
     return StepCost(
         device=found.kind,
         threads=found.threads,
@@ -109,16 +110,8 @@ def _step_cost(
         p10_us=step.p10_s * 1e6,
         p50_us=step.p50_s * 1e6,
         p90_us=step.p90_s * 1e6,
-        n=step.n,
-        stalls=step.stalls,
         stall_us=stall_us,
-        half_width=noise,
-        repeatability=unlikeness(found.passes, found.fastest_exchange_us),
-        rounds=len(blocks.probes_s),
-        dropped_rounds=sum(len(p.probes_s) for p in found.passes) - len(blocks.probes_s),
-        closure={lane: closure_of(part, mean_us) for lane, part in times.lanes.items()},
-        scale={lane: whole_us / part.total_us for lane, part in times.lanes.items()},
-        profiler_event_us=event_us,
+        scale={lane: whole_us / total_us for lane, total_us in times.lanes_us.items()},
         compute_slowdown=found.neighbours.by_count("compute"),
         stream_slowdown=found.neighbours.by_count("stream"),
         pressure=found.neighbours.pressure,
@@ -126,11 +119,19 @@ def _step_cost(
         warmup_s=math.fsum(found.phases.first_steps_s[:warmup_steps]),
         evaluate_s=found.phases.evaluate_s,
         save_s=found.phases.save_s,
-        sensitivity=found.neighbours.points() + found.on_gpu.points("gpu"),
-        leftover={lane: leftover_of(part, mean_us, noise) for lane, part in times.lanes.items()},
+        measurement=StepMeasurement(
+            n=step.n,
+            stalls=step.stalls,
+            half_width=min(1.0, half_width(blocks.block_means_s)),
+            repeatability=unlikeness(found.passes, found.fastest_exchange_us),
+            rounds=len(blocks.probes_s),
+            dropped_rounds=sum(len(p.probes_s) for p in found.passes) - len(blocks.probes_s),
+            closure={lane: closure_of(us, mean_us) for lane, us in times.lanes_us.items()},
+            waited=max(found.phases.waited, *blocks.waited or [0.0]),
+            sensitivity=found.neighbours.points() + found.on_gpu.points("gpu"),
+        ),
         exchange_us=statistics.median(blocks.exchanges_us or [0.0]),
         apart_us=apart_us,
-        waited=max(found.phases.waited, *blocks.waited or [0.0]),
     )
 
 
@@ -179,7 +180,7 @@ def _of_steps(
         else:
             times = merge_device(found.structure["calls"], blocks.profiled, event_us, found.threads)
         operators.extend(times.costs())
-        steps.append(_step_cost(found, times, blocks, event_us, warmup_steps))
+        steps.append(_step_cost(found, times, blocks, warmup_steps))
     return steps, operators
 
 

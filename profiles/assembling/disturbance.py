@@ -12,15 +12,19 @@ WORST_CLOSURE, WORST_REPEATABILITY = 0.06, 0.15
 
 
 def disturbed(step: StepCost) -> str:
-    """In words what ``step`` shows of it; nothing where it does not."""
+    """Says in words what ``step`` shows of it; "" if nothing, or if it was not measured."""
+    measured = step.measurement
+    if measured is None:
+        return ""
     where = f"with {step.threads} thread(s)" + (" on the GPU" if step.device == "gpu" else "")
-    if step.waited > MOST_WAITED:
-        return f"{where} it waited {step.waited:.0%} of the time for its cores, which others had"
-    lane, closure = max(step.closure.items(), key=lambda item: abs(item[1]), default=("", 0.0))
+    if measured.waited > MOST_WAITED:
+        share = f"{measured.waited:.0%}"
+        return f"{where} it waited {share} of the time for its cores, which others had"
+    lane, closure = max(measured.closure.items(), key=lambda item: abs(item[1]), default=("", 0.0))
     if abs(closure) > WORST_CLOSURE:
         return f"{where} operators and gaps on lane {lane} add up to {1 + closure:.0%} of the step"
-    if step.repeatability > WORST_REPEATABILITY and not step.apart_us:  # else that is known
-        return f"{where} one worker took {step.repeatability:.0%} longer than the other"
+    if measured.repeatability > WORST_REPEATABILITY and not step.apart_us:  # else that is known
+        return f"{where} one worker took {measured.repeatability:.0%} longer than the other"
     return ""
 
 
@@ -40,4 +44,7 @@ def report_disturbed(profiles: Iterable[ModelProfile], report: Callable[[str], N
 
 
 def _most_waiting_first(profile: ModelProfile) -> list[StepCost]:
-    return sorted(profile.steps, key=lambda step: -step.waited)
+    def waited(step: StepCost) -> float:
+        return step.measurement.waited if step.measurement else 0.0
+
+    return sorted(profile.steps, key=waited, reverse=True)

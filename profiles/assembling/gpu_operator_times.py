@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from profiles.assembling.operator_times import LaneSum, Times
+from profiles.assembling.operator_times import Times
 from profiles.machines.gpu_rates import KERNEL_GAP_US
 from profiles.traces.device_steps import TIMES
 from profiles.traces.profiler_events import INPUT_MARK, Called
@@ -41,27 +41,25 @@ class Operation:
 @dataclass(frozen=True)
 class DeviceTimes:
     """Corrected ``times`` [steps, rows] in microseconds by name, of ``rows`` (an operator's place
-    in ``operations``, lane). ``clipped_us`` is what the host's are longer by because none is below
-    0."""
+    in ``operations``, lane)."""
 
     rows: Sequence[tuple[int, str]]
     operations: Sequence[Operation]
     times: Mapping[str, Times]
     threads: int
-    clipped_us: float = 0.0
 
     @property
-    def lanes(self) -> dict[str, LaneSum]:
+    def lanes_us(self) -> dict[str, float]:
         """A step as each lane tells it: on ``cpu`` by the host's clock, on which waiting counts,
         on the others by work and the gaps before it."""
         mean = {name: values.mean(axis=0) for name, values in self.times.items()}
         own = self._on("cpu")
         host_us = sum(mean[name].sum() for name in ("host", "t1", "wait")) + mean["busy"][own].sum()
-        found = {"cpu": LaneSum(float(host_us), self.clipped_us)}
+        found = {"cpu": float(host_us)}
         for lane in ("gpu", "link"):
             at = self._on(lane)
             if at.any():
-                found[lane] = LaneSum(float((mean["busy"] + mean["gap_before"])[at].sum()))
+                found[lane] = float((mean["busy"] + mean["gap_before"])[at].sum())
         return found
 
     @property
@@ -193,13 +191,11 @@ def merge_device(
     waited_us = raw["wait"].sum(axis=1)
     longer_us = np.maximum(0.0, waited_us + quicker_us - earlier_us)
     times["wait"] = raw["wait"] * _ratio(longer_us, waited_us)[:, None]
-    negative = sum(np.minimum(values, 0.0).sum(axis=1) for values in worked.values())
     return DeviceTimes(
         rows=first["rows"],
         operations=_operations(calls, first["operators"], first["names"]),
         times=times,
         threads=threads,
-        clipped_us=-float(np.mean(negative)),
     )
 
 

@@ -13,30 +13,18 @@ from profiles.traces.profiler_events import INPUT_MARK, Called
 from profiles.traces.same_operators import check_same_operators
 from profiles.work.operator_formulas import NOTHING
 from rmixer.operators.operator_cost import OperatorCost
-from rmixer.profile.profile import Leftover
 
 Times = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class LaneSum:
-    """A step as one lane tells it: operators and gaps, ``clipped_us`` of them because none is let
-    fall below 0."""
-
-    total_us: float
-    clipped_us: float = 0.0
-
-
-@dataclass(frozen=True)
 class OperatorTimes:
-    """Corrected ``durations_us`` and ``gaps_us`` [steps, operators] of one thread count.
-    ``clipped_us`` is what a step of them is longer by because none is below 0."""
+    """Corrected ``durations_us`` and ``gaps_us`` [steps, operators] of one thread count."""
 
     calls: Sequence[Called]
     durations_us: Times
     gaps_us: Times
     threads: int
-    clipped_us: float = 0.0
 
     @property
     def total_us(self) -> float:
@@ -44,9 +32,9 @@ class OperatorTimes:
         return float(self.durations_us.mean(axis=0).sum() + self.gaps_us.mean(axis=0).sum())
 
     @property
-    def lanes(self) -> dict[str, LaneSum]:
-        """The step by lane: there is only the host's."""
-        return {"cpu": LaneSum(self.total_us, self.clipped_us)}
+    def lanes_us(self) -> dict[str, float]:
+        """The sum of operators and gaps by lane: there is only the host's."""
+        return {"cpu": self.total_us}
 
     def costs(self) -> list[OperatorCost]:
         """A row of ``operators.csv`` for each operator; what was not counted does no work."""
@@ -101,25 +89,17 @@ def merge_operators(
     steady = totals <= 10 * np.median(totals)
     durations = durations[steady] - event_us * nested
     gaps = gaps[steady] - event_us * between
-    negative = np.minimum(durations, 0.0).sum(axis=1) + np.minimum(gaps, 0.0).sum(axis=1)
     return OperatorTimes(
         calls=calls,
         durations_us=np.maximum(0.0, durations),
         gaps_us=np.maximum(0.0, gaps),
         threads=threads,
-        clipped_us=-float(negative.mean()),
     )
 
 
-def closure_of(times: OperatorTimes | LaneSum, mean_us: float) -> float:
+def closure_of(total_us: float, mean_us: float) -> float:
     """(operators + gaps) / uninstrumented mean step - 1, before any scaling."""
-    return times.total_us / mean_us - 1.0
-
-
-def leftover_of(times: OperatorTimes | LaneSum, mean_us: float, noise: float) -> Leftover:
-    """What sets the operators and gaps apart from a mean step known within ``noise`` of it."""
-    profiler_us = times.total_us - times.clipped_us - mean_us
-    return Leftover(times.clipped_us, profiler_us, noise * mean_us)
+    return total_us / mean_us - 1.0
 
 
 def total_work(operators: Sequence[OperatorCost], threads: int) -> tuple[int, int]:

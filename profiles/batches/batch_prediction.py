@@ -43,8 +43,8 @@ def predict_batch(
 ) -> ModelProfile:
     """The profile of ``identity`` from ``profiles`` of the same but other batches, of one
     ``machine``: two at least that have a device and a count of threads in common, else
-    :class:`TooFewSizesError`. Its ``predicted_from`` names their batches. How precisely a step is
-    known, and how many of how many rounds, are the nearest one's.
+    :class:`TooFewSizesError`. Its ``predicted_from`` names their batches. Its steps have
+    no measurement.
     """
     others = {p.identity.batch: p for p in profiles if same_but_batch(p.identity, identity)}
     others.pop(identity.batch, None)
@@ -93,8 +93,7 @@ def _amounts(known: KnownSizes, low: MemoryCost, high: MemoryCost) -> dict[str, 
 
 def _inputs(known: KnownSizes, low: InputCost, high: InputCost) -> dict[str, Any]:
     times = {name: _on(known, low, high, name) for name in ("wait_us", "core_us")}
-    sizes = {name: round(_on(known, low, high, name)) for name in ("batch_bytes", "storage_bytes")}
-    return {**times, **sizes}
+    return {**times, "batch_bytes": round(_on(known, low, high, "batch_bytes"))}
 
 
 def _on(known: KnownSizes, low: object, high: object, name: str) -> float:
@@ -117,8 +116,7 @@ def _steps(known: KnownSizes, sums: Sequence[Sums]) -> Iterable[StepCost]:
             found.update({name: found[name] * to_both for name in _STEP_TIMES})
         apart = fmean(cost.apart_us / cost.mean_us for cost in costs)
         found["apart_us"] = apart * found["mean_us"]
-        found["waited"] = max(cost.waited for cost in costs)
-        found.update(closure={}, leftover={}, **_beside_others(known, low, high))
+        found.update(measurement=None, **_beside_others(known, low, high))
         yield replace(near, **found)
 
 

@@ -27,12 +27,10 @@ from rmixer.workload.workload import Job
 
 EPOCH_S = 0.5
 MOST_BATCHES = 200
-_INPUT_BLOCK_BYTES = 512
-"""Linux counts what a process has read from storage so, once it has ended."""
 
 
 def measure_input(channel: Channel, job: Job) -> list[dict[str, Any]]:
-    """``wait_us``, ``core_us``, ``batch_bytes`` and ``storage_bytes`` of a batch, by ``epoch``."""
+    """``wait_us``, ``core_us`` and ``batch_bytes`` of a batch, by ``epoch``."""
     if job.is_own:
         load = _of_own(job)
         return [{"epoch": "warm", **_epoch(load, MOST_BATCHES)}]
@@ -77,7 +75,7 @@ def _of_own(job: Job) -> Callable[[], Any]:
 def _epoch(load: Callable[[], Any], most: int) -> dict[str, Any]:
     """The mean over up to ``most`` batches, or about half a second of them."""
     held = batches = 0
-    others_s, storage = _others_seconds(), _storage_bytes()
+    others_s = _others_seconds()
     begin_s, own_s = time.perf_counter(), time.process_time()
     while batches < most and (not batches or time.perf_counter() - begin_s < EPOCH_S):
         held += stored_bytes(load())
@@ -88,7 +86,6 @@ def _epoch(load: Callable[[], Any], most: int) -> dict[str, Any]:
         "wait_us": wait_s / batches * 1e6,
         "core_us": (own_s + max(0.0, _others_seconds() - others_s)) / batches * 1e6,
         "batch_bytes": held // batches,
-        "storage_bytes": max(0, _storage_bytes() - storage) // batches,
     }
 
 
@@ -101,15 +98,4 @@ def _others_seconds() -> float:
         with contextlib.suppress(psutil.Error):
             times = child.cpu_times()
             total += times.user + times.system + times.children_user + times.children_system
-    return total
-
-
-def _storage_bytes() -> int:
-    """What this process and its children, ended ones too, have fetched from storage, as far as the
-    system says."""
-    process = psutil.Process()
-    total = resource.getrusage(resource.RUSAGE_CHILDREN).ru_inblock * _INPUT_BLOCK_BYTES
-    for one in (process, *process.children(recursive=True)):
-        with contextlib.suppress(psutil.Error, AttributeError):
-            total += one.io_counters().read_bytes
     return total

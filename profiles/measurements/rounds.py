@@ -35,7 +35,7 @@ class Plan:
     ``precision`` of it, at least ``least_rounds`` and, unless these take longer, no more than
     ``seconds`` in each of two workers, one after the other; beside bubbles if ``neighbours``, for
     up to ``sweep_seconds`` a sweep. A command job's program is run for ``command_seconds`` from its
-    first step on."""
+    first step on, and fails if it makes none within ``start_limit_s``."""
 
     precision: float = 0.02
     least_rounds: int = 2
@@ -43,6 +43,7 @@ class Plan:
     neighbours: bool = True
     sweep_seconds: float = 20.0
     command_seconds: float = 30.0
+    start_limit_s: float = 300.0
 
 
 class Rounds:

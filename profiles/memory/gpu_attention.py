@@ -3,6 +3,7 @@ buffer in the backward pass for the gradients of the queries."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -34,29 +35,34 @@ class FusedAttention(TorchFunctionMode):
     ) -> Any:
         """Call ``func``, or the fused operator in its place."""
         if func is scaled_dot_product_attention:
-            fused = _fused(*args, **(kwargs or {}))
+            fused = _Attention(*args, **(kwargs or {})).fused()
             if fused is not None:
                 return fused
         return func(*args, **(kwargs or {}))
 
 
-def _fused(
-    query: Tensor,
-    key: Tensor,
-    value: Tensor,
-    attn_mask: Tensor | None = None,
-    dropout_p: float = 0.0,
-    is_causal: bool = False,
-    scale: float | None = None,
-    enable_gqa: bool = False,
-) -> Tensor | None:
-    """What the fused operator returns, None where a GPU would not take it."""
-    tensors = (query, key, value)
-    if attn_mask is not None or dropout_p or is_causal or enable_gqa or not _fit(tensors):
-        return None
-    trained = torch.is_grad_enabled() and any(tensor.requires_grad for tensor in tensors)
-    attended: Tensor = _FUSED(query, key, value, None, trained, scale=scale)[0]
-    return attended
+@dataclass(frozen=True, eq=False)
+class _Attention:
+    """A call of ``scaled_dot_product_attention``, by the names of its arguments."""
+
+    query: Tensor
+    key: Tensor
+    value: Tensor
+    attn_mask: Tensor | None = None
+    dropout_p: float = 0.0
+    is_causal: bool = False
+    scale: float | None = None
+    enable_gqa: bool = False
+
+    def fused(self) -> Tensor | None:
+        """What the fused operator returns, None where a GPU would not take it."""
+        tensors = (self.query, self.key, self.value)
+        special = self.attn_mask is not None or self.dropout_p or self.is_causal or self.enable_gqa
+        if special or not _fit(tensors):
+            return None
+        trained = torch.is_grad_enabled() and any(tensor.requires_grad for tensor in tensors)
+        attended: Tensor = _FUSED(*tensors, None, trained, scale=self.scale)[0]
+        return attended
 
 
 def _fit(tensors: tuple[Tensor, ...]) -> bool:

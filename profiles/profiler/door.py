@@ -45,24 +45,26 @@ def check_data(jobs: Iterable[Job]) -> None:
     refuse(_together(_without_data(jobs)))
 
 
-def check_training(
-    jobs: Sequence[Job],
-    parts: Sequence[tuple[Job, Sequence[int]]],
-    report: Callable[[str], None],
+def check_profiling(
+    parts: Sequence[tuple[Job, Sequence[int]]], report: Callable[[str], None]
 ) -> None:
-    """Raise :class:`InputError` for all of ``jobs`` that cannot be trained here, and for those of
-    ``parts`` that cannot be profiled at their counts of threads: by the memory that is free (see
+    """Raise :class:`InputError` for all jobs of ``parts``, which :func:`check_jobs` lets through,
+    that cannot be profiled at their counts of threads: by the memory that is free (see
     :func:`~profiles.profiler.feasible.check_feasible`), or because their module does not import."""
-    faults = [*_incapable(jobs), *_without_data(jobs)]
-    found, faulty = _together(faults), {job.id for job, *_ in faults}
-    for job, threads in parts:
+    found = []
+    for part in parts:
         try:
-            if job.id not in faulty:
-                check_feasible([(job, threads)], report)
+            check_feasible([part], report)
         except InputError as error:
             found.append(error)
     refuse(found)
-    refuse(_together(_not_importable([job for job, _ in parts])))
+    check_importable([job for job, _ in parts])
+
+
+def check_importable(jobs: Iterable[Job]) -> None:
+    """Raise :class:`InputError` for own models whose module fails to import in a worker, or has no
+    such function."""
+    refuse(_together(_not_importable(jobs)))
 
 
 Fault = tuple[Job, str, object, str]
@@ -114,7 +116,6 @@ def _without_data(jobs: Iterable[Job]) -> Iterator[Fault]:
 
 
 def _not_importable(jobs: Iterable[Job]) -> Iterator[Fault]:
-    """Own models whose module fails to import, or has no such function."""
     own = [job for job in jobs if job.is_own]
     failures = _import_failures({_module(job) for job in own})
     for job in own:

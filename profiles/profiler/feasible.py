@@ -6,7 +6,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from profiles.machines.limits import free_memory_bytes, usable_gpus
-from profiles.memory.job_checks import check_samples
 from profiles.profiler.crew import PASSES
 from rmixer.errors import InputError
 from rmixer.models.size import model_size
@@ -36,10 +35,9 @@ def check_feasible(
     parts: Sequence[tuple[Job, Sequence[int]]], report: Callable[[str], None]
 ) -> None:
     """Raise :class:`InputError` for a job of ``parts``, each with the counts of threads at which it
-    is to be profiled, that needs more than all free memory, or whose batch is too small for it or,
-    where that is known, larger than its data. Of models outside of the registry and of programs
-    this cannot be told before they run.
-    ``report`` hears of each that is not told by its size alone, which takes seconds."""
+    is to be profiled, that needs more than all free memory. Of models outside of the registry and
+    of programs this cannot be told before they run. ``report`` hears of each that is not told by
+    its size alone, which takes seconds."""
     free_bytes = free_memory_bytes()
     kinds = 2 if usable_gpus() else 1
     for job, threads in parts:
@@ -48,7 +46,6 @@ def check_feasible(
 
 
 def _check(job: Job, workers: int, free_bytes: int, report: Callable[[str], None]) -> None:
-    check_samples(job)
     kept_bytes = model_size(job.entry, job.rows_cap, job.optimizer).kept_bytes
     idle_bytes = workers * IDLE_BYTES
     if kept_bytes + idle_bytes > free_bytes:

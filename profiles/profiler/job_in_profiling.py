@@ -189,13 +189,14 @@ class Subject:
             yield _far_apart(found, step)
         if words := disturbed(step):
             yield f"{words}: the machine was not the same throughout; {_AGAIN}"
-        if step.half_width > self._plan.precision:
-            yield _too_noisy(found, step, self._plan)
+        if words := _too_noisy(found, step, self._plan):
+            yield words
 
 
 def _others_had_its_cores(found: Found, step: StepCost) -> str:
     """In words that they had, as far as it matters; nothing where it does not."""
-    if step.waited > MOST_WAITED:
+    assert step.measurement is not None
+    if step.measurement.waited > MOST_WAITED:
         return disturbed(step)
     if all(blocks.undisturbed().plain for blocks in found.passes):
         return ""
@@ -226,7 +227,12 @@ def _without_memory(job: Job, failure: RunFailed) -> RunFailed:
 
 
 def _too_noisy(found: Found, step: StepCost, plan: Plan) -> str:
-    """In words how far from precise a step is, and what it would take."""
+    """Says in words how far from precise a measured step is, and what it would take; "" if it is
+    precise enough."""
+    assert step.measurement is not None
+    noise = step.measurement.half_width
+    if noise <= plan.precision:
+        return ""
     means = steady_together(found.passes, found.fastest_exchange_us).block_means_s
     rounds_s = sum(blocks.seconds for blocks in found.passes)
     each_s = rounds_s / len(means)  # with the time of rounds that do not count
@@ -234,6 +240,6 @@ def _too_noisy(found: Found, step: StepCost, plan: Plan) -> str:
     longer_s = max(math.ceil(needed_s), math.floor(plan.seconds) + 1)
     return (
         f"this machine is noisy: the mean step with {step.threads} thread(s) is known within "
-        f"{step.half_width:.2%}, not {plan.precision:.2%}, after {rounds_s:.0f} s; that would "
+        f"{noise:.2%}, not {plan.precision:.2%}, after {rounds_s:.0f} s; that would "
         f"take about {longer_s * len(found.passes):.0f} s (`--seconds {longer_s}`)"
     )

@@ -18,7 +18,7 @@ from profiles.programs.command_run import CommandRun
 from rmixer.errors import RunFailed
 from rmixer.hardware.fingerprint import take_fingerprint
 from rmixer.hardware.machine import Machine
-from rmixer.profile.profile import Kind, MemoryCost, ModelProfile, StepCost
+from rmixer.profile.profile import Kind, MemoryCost, ModelProfile, StepCost, StepMeasurement
 from rmixer.profile.step_statistics import step_statistics
 from rmixer.workload.workload import Job
 
@@ -105,16 +105,8 @@ def _step_cost(run: CommandRun, kind: Kind, warmup: int) -> StepCost:
         p10_us=step.p10_s * 1e6,
         p50_us=step.p50_s * 1e6,
         p90_us=step.p90_s * 1e6,
-        n=step.n,
-        stalls=step.stalls,
         stall_us=step.stall_s / step.n * 1e6,
-        half_width=min(1.0, half_width(means)),
-        repeatability=max(halves) / min(halves) - 1.0,
-        rounds=len(blocks),
-        dropped_rounds=0,
-        closure={},
         scale={},
-        profiler_event_us=0.0,
         compute_slowdown=neighbours.by_count("compute"),
         stream_slowdown=neighbours.by_count("stream"),
         pressure=neighbours.pressure,
@@ -122,7 +114,16 @@ def _step_cost(run: CommandRun, kind: Kind, warmup: int) -> StepCost:
         warmup_s=math.fsum(first_s),
         evaluate_s=0.0,
         save_s=0.0,
-        sensitivity=neighbours.points(),
+        measurement=StepMeasurement(
+            n=step.n,
+            stalls=step.stalls,
+            half_width=min(1.0, half_width(means)),
+            repeatability=max(halves) / min(halves) - 1.0,
+            rounds=len(blocks),
+            dropped_rounds=0,
+            closure={},
+            sensitivity=neighbours.points(),
+        ),
         core_us=math.fsum(block.core_s for block in alone) / seconds * whole_s * 1e6,
         gpu_us=math.fsum(gpu_s) / seconds * whole_s * 1e6 if is_metered else None,
     )

@@ -13,7 +13,7 @@ from profiles.machines.bubble import Bubbles
 from profiles.machines.gpu_meter import GpuMeter
 from profiles.measurements.rounds import Plan
 from profiles.programs.command_assemble import assemble_command
-from profiles.programs.command_run import CommandRun, measure_run
+from profiles.programs.command_run import CommandRun, WatchedProgram, measure_run
 from profiles.programs.left_behind import end_left_behind
 from profiles.programs.program_log import within_bounds
 from rmixer.errors import InputError, RunFailed
@@ -24,7 +24,6 @@ from rmixer.training.command_process import CommandProcess
 from rmixer.user_code.command import Command
 from rmixer.workload.workload import Job
 
-START_LIMIT_S = 300.0
 START_AND_END_S = 10.0
 
 
@@ -34,15 +33,14 @@ def profile_command(
     threads: Sequence[int],
     plan: Plan,
     report: Callable[[str], None] = lambda text: None,
-    start_limit_s: float = START_LIMIT_S,
 ) -> ModelProfile:
     """The profile of the command job ``job`` on this machine at each count of ``threads``, from
     one run of its program each, about ``plan.command_seconds`` long from its first step on.
 
     Its output goes to a file below ``logs`` in RMixer's own folder, the end of it where it is
-    much. Raises :class:`RunFailed`
-    where the program fails, makes no step within ``start_limit_s``, or ends too early, and
-    :class:`InputError` where it wants a GPU that is not there.
+    much. Raises :class:`RunFailed` where the program fails, makes no step within
+    ``plan.start_limit_s``, or ends too early, and :class:`InputError` where it wants a GPU that is
+    not there.
     """
     assert job.command is not None
     command, identity = job.command, job.identity
@@ -53,13 +51,13 @@ def profile_command(
             for count in threads:
                 report(f"{command.line}, {count} thread(s)")
                 log = home() / "logs" / f"{identity.key}-{count}-threads.log"
-                runs.append(_one_run(command, machine, bubbles, count, plan, log, start_limit_s))
+                runs.append(_one_run(command, machine, bubbles, count, plan, log))
         profile = assemble_command(job, machine, runs, probe_s)
     except RunFailed as failure:
         raise RunFailed(f"profiling {command.line!r}: {failure}") from None
     for step in profile.steps:
-        if step.half_width > plan.precision:
-            report(_too_noisy(step, plan))
+        if words := _too_noisy(step, plan):
+            report(words)
     return profile
 
 
@@ -75,7 +73,6 @@ def _one_run(
     count: int,
     plan: Plan,
     log: Path,
-    start_limit_s: float,
 ) -> CommandRun:
     spare = len(machine.cores) - count if plan.neighbours else 0
     with ExitStack() as stack:
@@ -92,15 +89,18 @@ def _one_run(
         stack.callback(end_left_behind, steps_file)
         process = CommandProcess(command, machine.cores[:count], log, steps_file)
         stack.enter_context(process)
-        return measure_run(
-            process, bubbles, meter, count, spare, plan.command_seconds, start_limit_s
-        )
+        return measure_run(WatchedProgram(process, bubbles, spare, meter), count, plan)
 
 
 def _too_noisy(step: StepCost, plan: Plan) -> str:
-    needed_s = math.ceil(plan.command_seconds * (step.half_width / plan.precision) ** 2)
+    """Says in words how far from precise a measured step is; "" if it is precise enough."""
+    assert step.measurement is not None
+    noise = step.measurement.half_width
+    if noise <= plan.precision:
+        return ""
+    needed_s = math.ceil(plan.command_seconds * (noise / plan.precision) ** 2)
     longer_s = max(needed_s, math.floor(plan.command_seconds) + 1)
     return (
-        f"the mean step with {step.threads} thread(s) is known within {step.half_width:.2%}, not "
+        f"the mean step with {step.threads} thread(s) is known within {noise:.2%}, not "
         f"{plan.precision:.2%}: that would take about {longer_s} s (`--seconds {longer_s}`)"
     )

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from profiles.machines.bubble import Bubbles, Work
 from profiles.machines.gpu_meter import GpuMeter
 from profiles.measurements.neighbours import REFERENCE_S, WORKS, Neighbours, bubble_levels, pressure
+from profiles.measurements.rounds import Plan
 from rmixer.errors import RunFailed
 from rmixer.profile.step_statistics import step_statistics
 from rmixer.training.command_process import CommandProcess
@@ -88,96 +89,94 @@ class CommandRun:
         return found
 
 
-def measure_run(
-    process: CommandProcess,
-    bubbles: Bubbles,
-    meter: GpuMeter | None,
-    threads: int,
-    spare: int,
-    seconds: float,
-    start_limit_s: float,
-) -> CommandRun:
-    """Watch ``process``, just started, for about ``seconds`` from its first step on, beside bubbles
-    on ``spare`` cores from 0.
+@dataclass(frozen=True)
+class WatchedProgram:
+    """The ``process`` of a program, what measures its GPU, and the bubbles that come and go beside
+    it on the ``spare`` cores from 0."""
+
+    process: CommandProcess
+    bubbles: Bubbles
+    spare: int
+    meter: GpuMeter | None
+
+    def let_pass(self, seconds: float) -> None:
+        """Let it run for ``seconds``. Raises :class:`RunFailed` if it ends meanwhile."""
+        process = self.process
+        if not process.wait(seconds):
+            steps, ran_s = len(process.step_ends()), time.monotonic() - process.started_s
+            raise RunFailed(
+                f"the program {process.epitaph()} after {ran_s:.1f} s and {steps} steps, before it "
+                "was measured (where it was done: let it make more steps, or give less "
+                f"`--seconds`); {process.last_words()}"
+            )
+
+    def block(self, index: int, seconds: float, beside: tuple[Work, int, float] | None) -> Block:
+        """A block of the round ``index``, beside bubbles that work already."""
+        begin_core_s, begin_gpu_s = self.process.tree.sample(), self._gpu_busy_s()
+        begin_s = time.monotonic()
+        self.let_pass(seconds)
+        end_s = time.monotonic()
+        core_s, end_gpu_s = self.process.tree.sample() - begin_core_s, self._gpu_busy_s()
+        gpu_s = None if end_gpu_s is None or begin_gpu_s is None else end_gpu_s - begin_gpu_s
+        return Block(index, begin_s, end_s, beside, core_s, gpu_s)
+
+    def _gpu_busy_s(self) -> float | None:
+        return self.meter.busy_s if self.meter else None
+
+
+def measure_run(watched: WatchedProgram, threads: int, plan: Plan) -> CommandRun:
+    """Watch a program of ``threads`` threads, just started, for about ``plan.command_seconds`` from
+    its first step on.
 
     The first quarter is left to warming up. Raises :class:`RunFailed` where the program makes no
-    steps within ``start_limit_s``, or ends before it is known.
+    steps within ``plan.start_limit_s``, or ends before it is known.
     """
+    process, seconds = watched.process, plan.command_seconds
     run = CommandRun(threads, process.started_s)
-    first_s, step_s = _first_steps(process, seconds, start_limit_s)
+    first_s, step_s = _first_steps(watched, plan)
     settled_s = first_s + SETTLING_SHARE * seconds
-    _let_pass(process, max(0.0, settled_s - time.monotonic()))
-    _rounds(process, bubbles, meter, run, spare, first_s + seconds, step_s)
+    watched.let_pass(max(0.0, settled_s - time.monotonic()))
+    _rounds(watched, run, first_s + seconds, step_s)
     run.ends_s = np.asarray(process.step_ends())
     run.peak_bytes = process.tree.peak_bytes
-    run.gpu_bytes = meter.peak_bytes if meter else None
+    run.gpu_bytes = watched.meter.peak_bytes if watched.meter else None
     return run
 
 
-def _first_steps(
-    process: CommandProcess, seconds: float, start_limit_s: float
-) -> tuple[float, float]:
+def _first_steps(watched: WatchedProgram, plan: Plan) -> tuple[float, float]:
     """When the first step ended, and about how long one takes."""
-    limit_s = process.started_s + start_limit_s
+    process = watched.process
+    limit_s = process.started_s + plan.start_limit_s
     while len(ends := process.step_ends()) < FIRST_STEPS:
         if ends:  # slow steps have as long as they need to be seen at all
-            limit_s = max(limit_s, ends[0] + seconds)
+            limit_s = max(limit_s, ends[0] + plan.command_seconds)
         if time.monotonic() > limit_s:
-            raise RunFailed(_never_steps(process, len(ends), start_limit_s))
-        _let_pass(process, 0.1)
+            raise RunFailed(_never_steps(process, len(ends), plan.start_limit_s))
+        watched.let_pass(0.1)
     return ends[0], float(np.median(np.diff(ends)))
 
 
-def _rounds(
-    process: CommandProcess,
-    bubbles: Bubbles,
-    meter: GpuMeter | None,
-    run: CommandRun,
-    spare: int,
-    end_s: float,
-    step_s: float,
-) -> None:
+def _rounds(watched: WatchedProgram, run: CommandRun, end_s: float, step_s: float) -> None:
     """Blocks alone and beside bubbles in turn, until ``end_s`` or for one round at least."""
-    levels = bubble_levels(spare)
+    bubbles, levels = watched.bubbles, bubble_levels(watched.spare)
     parts = 2 + len(WORKS) * len(levels)
     least_s = max(LEAST_BLOCK_S, LEAST_BLOCK_STEPS * step_s)
     pauses_s = 2 * REFERENCE_S if levels else 0.0
     left_s = end_s - time.monotonic()
     rounds = int(min(ROUNDS, max(1.0, left_s // (parts * least_s + pauses_s))))
     block_s = max(least_s, (left_s / rounds - pauses_s) / parts)
-
-    def block(index: int, beside: tuple[Work, int, float] | None = None) -> None:
-        begin_core_s, begin_gpu_s = process.tree.sample(), meter.busy_s if meter else None
-        begin_s = time.monotonic()
-        _let_pass(process, block_s)
-        stop_s = time.monotonic()
-        core_s = process.tree.sample() - begin_core_s
-        end_gpu_s = meter.busy_s if meter else None
-        gpu_s = None if end_gpu_s is None or begin_gpu_s is None else end_gpu_s - begin_gpu_s
-        run.blocks.append(Block(index, begin_s, stop_s, beside, core_s, gpu_s))
-
     for index in range(rounds):
-        block(index)
-        block(index)
+        run.blocks.append(watched.block(index, block_s, None))
+        run.blocks.append(watched.block(index, block_s, None))
         for level in levels:
             for work in WORKS:
                 # They work a moment longer than the block, which so never has less of them.
                 bubbles.start(work, block_s + LONGER_S, *level)
-                block(index, (work, *level))
+                run.blocks.append(watched.block(index, block_s, (work, *level)))
                 rate, *_ = bubbles.rates(level[0])
                 if work == "stream" and level == (1, 1.0):
-                    with process.paused():
+                    with watched.process.paused():
                         run.pressures.append(pressure(bubbles, rate))
-
-
-def _let_pass(process: CommandProcess, seconds: float) -> None:
-    if not process.wait(seconds):
-        steps, ran_s = len(process.step_ends()), time.monotonic() - process.started_s
-        raise RunFailed(
-            f"the program {process.epitaph()} after {ran_s:.1f} s and {steps} steps, before it was "
-            "measured (where it was done: let it make more steps, or give less `--seconds`); "
-            f"{process.last_words()}"
-        )
 
 
 def _never_steps(process: CommandProcess, steps: int, limit_s: float) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 
 from profiles.batches.batch_prediction import same_but_batch
@@ -229,7 +230,7 @@ def _read(folder: Path, machine: str) -> ModelProfile:
     """The profile in ``folder``; raises :class:`InputError` also where it is of another identity
     than the folder is named for, or of another machine."""
     try:
-        profile = read_profile(folder)
+        profile = _as_it_is(folder, _stamp(folder))
     except InputError as error:
         remedy = f"remove {folder} and profile it again"
         allowed = error.allowed
@@ -245,6 +246,19 @@ def _read(folder: Path, machine: str) -> ModelProfile:
         allowed = f"{machine}, among whose profiles it lies: remove {folder}"
         raise InputError(folder / "summary.json", "machine", profile.machine, allowed)
     return profile
+
+
+@cache
+def _as_it_is(folder: Path, stamp: tuple[object, ...]) -> ModelProfile:
+    """The profile in ``folder``, read and checked once for each ``stamp`` of its files."""
+    return read_profile(folder)
+
+
+def _stamp(folder: Path) -> tuple[object, ...]:
+    """Of the profile's files in ``folder``: another one once one of them has been written."""
+    paths = (folder / "summary.json", folder / "operators.csv")
+    stats = [path.stat() for path in paths if path.exists()]
+    return tuple((stat.st_ino, stat.st_size, stat.st_mtime_ns) for stat in stats)
 
 
 def _imported(job: Job, machine: Machine) -> ModelProfile:

@@ -39,7 +39,7 @@ def prepare(
     from rmixer.cli.bars import bar
     from rmixer.cli.console import console, print_json, report
     from rmixer.cli.data_tables import preparation_table
-    from rmixer.data.make_dataset import Making
+    from rmixer.data.making import Making
     from rmixer.data.malformed import Limits
     from rmixer.data.preparation import read_preparation
     from rmixer.data.prepare import prepare as prepare_dataset

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from rmixer.cli.locks import locked, sharing_option
-from rmixer.cli.workloads import shrinking_option, trained_workload
+from rmixer.cli.workloads import check_trained, shrinking_option, trained_workload
 from rmixer.errors import InputError, RunFailed
 from rmixer.workload.workload import Workload
 
@@ -38,7 +38,6 @@ def command(
     """Train for real: replay a schedule.json, or run a policy live on a workload. Ctrl-C ends it
     within seconds and keeps what was recorded."""
     from rmixer.policies import make_policy
-    from rmixer.scheduling.admission import check_executable
     from rmixer.scheduling.schedule import read_schedule
 
     schedule = None
@@ -57,18 +56,17 @@ def command(
         if workload is not None:
             raise InputError("--workload", "", str(workload), "none: the workload is given")
         jobs = trained_workload(what, settings)
-    check_executable(jobs)
     chosen = make_policy(policy, jobs.seed) if policy else None
 
     from experiments.run_files.run_folder import RunFolder
     from experiments.stages.execution import (
+        ExecutionRequest,
         check_execution,
-        execute_policy,
-        execute_schedule,
+        predict_and_execute,
         prepare_data,
     )
-    from experiments.stages.inputs import choose_layout, executed_inputs
-    from profiles.profiler.door import check_training
+    from experiments.stages.inputs import choose_layout, inputs_of
+    from profiles.profiler.door import check_importable
     from profiles.stored.store import Store
     from rmixer.cli.bars import bar
     from rmixer.cli.console import report
@@ -76,10 +74,9 @@ def command(
     from rmixer.cli.progress import watch
 
     path = out or Path("runs") / f"{jobs.name}-executed"
-    own = [(job, ()) for job in jobs.jobs if job.is_own]  # whose modules must import
-    check_training(jobs.jobs, own, report)
+    check_importable(jobs.jobs)
     RunFolder.check_target(path)
-    problem = executed_inputs(jobs, Store(), report)
+    problem = inputs_of(jobs, None, Store(), report, "execute")
     if schedule is not None:
         schedule.check(problem.workload, problem.machine, what)
         if schedule.machine != problem.machine.name:
@@ -87,22 +84,18 @@ def command(
                 f"warning: {what} was made from the profiles of {schedule.machine}; "
                 f"this is {problem.machine.name}"
             )
-        layout = schedule.settings.layout
+        request = ExecutionRequest.of_schedule(problem, schedule)
     else:
+        assert policy is not None
         assert chosen is not None
         layout = choose_layout(problem, chosen, slots, threads or 1)
+        request = ExecutionRequest(problem, layout, policy)
     with locked(path, share_machine) as lock:
         lock.take()  # before it looks at the memory that is free
-        check_execution(problem, layout)
+        check_execution(request)
         prepare_data(problem.workload, bar)
         with watch(policy or str(what), len(jobs.jobs)) as observer:
-            if schedule is not None:
-                folder, executed = execute_schedule(path, problem, schedule, observer, report, lock)
-            else:
-                assert policy is not None
-                folder, executed = execute_policy(
-                    path, problem, policy, layout, observer, report, lock
-                )
+            folder, executed = predict_and_execute(path, request, observer, report, lock)
     if executed.interrupted:
         report(f"what was recorded is in {folder.path}")
         raise KeyboardInterrupt
@@ -116,4 +109,6 @@ def _workload_beside(schedule: Path) -> Workload:
     """That of the run folder in which ``schedule`` lies."""
     from experiments.run_files.run_folder import RunFolder
 
-    return RunFolder.open(schedule.parent).workload
+    workload = RunFolder.open(schedule.parent).workload
+    check_trained(workload)
+    return workload

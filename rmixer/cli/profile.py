@@ -107,7 +107,7 @@ def run(
     from profiles.assembling.disturbance import report_disturbed
     from profiles.machines import limits
     from profiles.measurements.rounds import Plan
-    from profiles.profiler.door import check_training
+    from profiles.profiler.door import check_profiling
     from profiles.stored.provenance import report_provenance
     from profiles.stored.store import Store
     from rmixer.cli.bars import bar
@@ -121,7 +121,7 @@ def run(
         counts = whole_numbers(threads, "--threads", cores)
         if known_before is None:
             from_nothing = plan_from_nothing(Workload("profile", 0, jobs), cores, counts)
-            check_training(from_nothing.among(jobs), from_nothing.parts, report)
+            check_profiling(from_nothing.parts, report)
             lock.take()
         machine = known_before or store.this_machine(report)
         counts = counts or default_threads(machine)
@@ -139,7 +139,7 @@ def run(
         check_home()
         lock.take()  # before it looks at the memory that is free
         if known_before:
-            check_training(plan.among(jobs), plan.parts, report)
+            check_profiling(plan.parts, report)
         report(f"profiling {len(plan.parts)} model(s), about {plan.seconds:.0f} s")
         prepare_data(Workload("profile", 0, tuple(plan.missing)), bar)
         with bar("profiling", plan.seconds) as progress:

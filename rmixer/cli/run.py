@@ -39,10 +39,7 @@ def command(
 ) -> None:
     """Profile what is missing, sweep policies in simulation, train by the best schedule, and
     compare prediction and measurement. Stages that are done already are skipped."""
-    from rmixer.scheduling.admission import check_executable
-
     jobs = trained_workload(workload, settings)
-    check_executable(jobs)
 
     from experiments.stages import pipeline
     from profiles.stored.store import Store

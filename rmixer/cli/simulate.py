@@ -7,7 +7,7 @@ from typing import Literal
 
 import click
 
-from rmixer.cli.workloads import shrinking_option, shrunk_workload
+from rmixer.cli.workloads import shrinking_option, simulated_workload
 
 Level = Literal["auto", "job", "operator"]
 
@@ -41,29 +41,28 @@ def command(
     """Predict WORKLOAD under one policy: events.csv, schedule.json, trace.json, figures."""
     from rmixer.policies import make_policy
 
-    jobs = shrunk_workload(workload, settings)
+    jobs = simulated_workload(workload, settings, machine)
     chosen = make_policy(policy, jobs.seed)
 
-    from experiments.run_files.run_folder import RunFolder
+    from experiments.run_files.run_folder import RunFolder, RunInputs
     from experiments.stages.inputs import choose_layout, inputs_of
-    from experiments.stages.prediction import simulate_policy
+    from experiments.stages.prediction import step_times_for, write_simulation
     from profiles.stored.store import Store
     from rmixer.cli.console import console, print_json, report
     from rmixer.cli.presenting import present_figures
     from rmixer.files.folder_lock import hold_folder
-    from rmixer.scheduling.admission import check_memory
+    from sim.job_level.simulate import simulate
 
     path = out or Path("runs") / f"{jobs.name}-{policy}"
     RunFolder.check_target(path)
     problem = inputs_of(jobs, machine, Store(), report)
     layout = choose_layout(problem, chosen, slots, threads)
-    check_memory(problem, layout)
-    chosen_settings = {"policy": policy, "layout": layout, "level": level}
+    run = simulate(problem, chosen, layout, step_times_for(problem), level=level)
+    decided = {"policy": policy, "layout": layout, "level": level}
+    inputs = RunInputs("simulate", problem.workload, problem.machine, decided)
     with hold_folder(path):
-        folder = RunFolder.create(
-            path, "simulate", problem.workload, problem.machine, chosen_settings, report=report
-        )
-        run = simulate_policy(folder, problem, chosen, layout, level)
+        folder = RunFolder.create(path, inputs, report)
+        write_simulation(folder, problem, chosen, layout, run)
     if as_json:
         print_json(run.summary)
         return

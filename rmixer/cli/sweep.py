@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from rmixer.cli.numbers import whole_numbers
-from rmixer.cli.workloads import shrinking_option, shrunk_workload
+from rmixer.cli.workloads import shrinking_option, simulated_workload
 
 
 @click.command()
@@ -37,9 +37,9 @@ def command(
     for name in names:
         make_policy(name)
     slot_counts = whole_numbers(slots, "--slots", 1024)
-    jobs = shrunk_workload(workload, settings)
+    jobs = simulated_workload(workload, settings, machine)
 
-    from experiments.run_files.run_folder import RunFolder
+    from experiments.run_files.run_folder import RunFolder, RunInputs
     from experiments.stages.inputs import inputs_of
     from experiments.stages.pipeline import write_sweep
     from experiments.stages.prediction import step_times_for
@@ -68,9 +68,8 @@ def command(
             progress=progress,
         )
     with hold_folder(path):
-        folder = RunFolder.create(
-            path, "sweep", problem.workload, problem.machine, grid, report=report
-        )
+        inputs = RunInputs("sweep", problem.workload, problem.machine, grid)
+        folder = RunFolder.create(path, inputs, report)
         write_sweep(folder, problem, found)
     if as_json:
         print_json(found.rows)

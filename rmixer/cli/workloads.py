@@ -6,13 +6,12 @@ at once.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from pathlib import Path
 
 import click
 
 from rmixer.workload.shrinking import parse_shrinking
-from rmixer.workload.workload import Job, Workload
+from rmixer.workload.workload import Workload
 from rmixer.workload.workload_file import read_workload
 
 shrinking_option = click.option(
@@ -24,34 +23,38 @@ shrinking_option = click.option(
 )
 
 
-def shrunk_workload(path: Path, settings: tuple[str, ...]) -> Workload:
-    """The workload file at ``path`` after ``settings``, to be simulated on any machine; raises
-    :class:`InputError`."""
+def simulated_workload(path: Path, settings: tuple[str, ...], machine: str | None) -> Workload:
+    """The workload file at ``path`` after ``settings``, to be simulated on ``machine``, None for
+    this one. Raises :class:`InputError` also for a job whose batch its model, or its data as far as
+    these are known, cannot be trained with, and for all that this machine cannot do."""
+    from profiles.memory.job_checks import check_samples
+    from profiles.profiler.door import check_machine_can
+
     workload = _shrunk(path, settings)
-    check_batches(workload.jobs)
+    for job in workload.jobs:
+        if job.in_registry:
+            check_samples(job)
+    if machine is None:
+        check_machine_can(workload.jobs)
     return workload
 
 
 def trained_workload(path: Path, settings: tuple[str, ...]) -> Workload:
-    """The same, to be trained on this machine: raises :class:`InputError` also for all jobs that it
-    cannot train."""
-    from profiles.profiler.door import check_jobs
-
+    """The same, to be trained on this machine."""
     workload = _shrunk(path, settings)
-    check_jobs(workload.jobs)
+    check_trained(workload)
     return workload
+
+
+def check_trained(workload: Workload) -> None:
+    """Raise :class:`InputError` for all jobs of ``workload`` that cannot be trained here."""
+    from profiles.profiler.door import check_jobs
+    from rmixer.scheduling.admission import check_executable
+
+    check_jobs(workload.jobs)
+    check_executable(workload)
 
 
 def _shrunk(path: Path, settings: tuple[str, ...]) -> Workload:
     shrinking = parse_shrinking(settings)
     return shrinking.apply(read_workload(path))
-
-
-def check_batches(jobs: Iterable[Job]) -> None:
-    """Raise :class:`InputError` for one of ``jobs`` whose batch its model, or its data as far as
-    these are known, cannot be trained with."""
-    from profiles.memory.job_checks import check_samples
-
-    for job in jobs:
-        if job.in_registry:
-            check_samples(job)

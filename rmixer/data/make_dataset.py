@@ -6,8 +6,6 @@ import json
 import os
 import shutil
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -15,38 +13,23 @@ from typing import Any
 from rmixer.data.array_writer import JOURNAL, ArrayWriter, each_chunk
 from rmixer.data.arrays import Chunk
 from rmixer.data.block_pool import BlockPool
-from rmixer.data.dataset import DataSet
 from rmixer.data.kept_blocks import SHOWN_LINES
-from rmixer.data.malformed import Limits
+from rmixer.data.making import Making, Recipe
 from rmixer.data.preparation import PREPARATION, Preparation, Source
 from rmixer.data.raw_lines import reading
-from rmixer.data.raw_reader import Bar, ParallelReader, no_bar
+from rmixer.data.raw_reader import ParallelReader
 from rmixer.data.registry import SYNTHETIC
 from rmixer.data.unfinished import empty, remove_others
 from rmixer.errors import InputError
 from rmixer.files.typed_files import plain, write_json
 
-BLOCK_BYTES = 8 << 20
 _MAKING = "making.json"
 
 
-@dataclass(frozen=True)
-class Making:
-    """How a data set is made where it is not there. ``limits``, where given, also hold for one
-    that is; ``workers`` parse the raw files, by default one for each usable core; ``report``
-    takes what a person should know."""
-
-    limits: Limits | None = None
-    workers: int | None = None
-    bar: Bar = no_bar
-    report: Callable[[str], None] = lambda text: None
-    block_bytes: int = BLOCK_BYTES
-
-
-def make_twin(name: str, dataset: DataSet, unfinished: Path, fingerprint: str) -> None:
-    """Write the twin of ``dataset`` into the folder ``unfinished``; on any failure it is
-    removed."""
-    began = time.monotonic()
+def make_twin(recipe: Recipe, unfinished: Path) -> None:
+    """Write the twin of the data set of ``recipe`` into the folder ``unfinished``; on any failure
+    it is removed."""
+    began, dataset = time.monotonic(), recipe.dataset
     empty(unfinished)
     try:
         with ArrayWriter(unfinished, dataset.columns, SYNTHETIC) as writer:
@@ -56,7 +39,7 @@ def make_twin(name: str, dataset: DataSet, unfinished: Path, fingerprint: str) -
         shutil.rmtree(unfinished)
         raise
     report = Preparation(
-        name=name,
+        name=recipe.name,
         data=SYNTHETIC,
         rows=writer.rows,
         train_rows=train_rows,
@@ -69,45 +52,35 @@ def make_twin(name: str, dataset: DataSet, unfinished: Path, fingerprint: str) -
         seconds=time.monotonic() - began,
         resumed=False,
         finished=_now(),
-        fingerprint=fingerprint,
+        fingerprint=recipe.fingerprint,
     )
     write_json(unfinished / PREPARATION, report)
 
 
-def make_from_files(
-    name: str,
-    dataset: DataSet,
-    data: str,
-    files: Mapping[Path, Source],
-    unfinished: Path,
-    how: Making,
-    fingerprint: str,
-) -> None:
-    """Write the samples of the raw ``files`` under ``data`` into the folder ``unfinished``, going
-    on with what an interrupted call left there."""
+def make_from_files(recipe: Recipe, unfinished: Path, how: Making) -> None:
+    """Write the samples of the raw files of ``recipe`` into the folder ``unfinished``, going on
+    with what an interrupted call left there."""
     began = time.monotonic()
-    sources = tuple(files.values())
-    _begin(unfinished, name, sources, how.block_bytes)
+    sources = tuple(recipe.files.values())
+    _begin(unfinished, recipe.name, sources, how.block_bytes)
     bytes_read = sum(source.size_bytes for source in sources)
     usable = how.workers or len(os.sched_getaffinity(0))
     workers = usable if bytes_read >= 2 * how.block_bytes else 0
     try:
-        writer, reader, train_rows = _read_all(
-            dataset, data, tuple(files), unfinished, how, workers
-        )
+        writer, reader, train_rows = _read_all(recipe, unfinished, how, workers)
     except InputError:
         if not workers:  # nothing that is worth keeping
             shutil.rmtree(unfinished)
         raise
-    for path, source in files.items():
+    for path, source in recipe.files.items():
         with reading(path, lambda: 0):
             changed = Source.of(path) != source
         if changed:
             raise InputError(path, "", "a file that changed while it was read", "one that rests")
     lines = reader.most_malformed()
     report = Preparation(
-        name=name,
-        data=str(Path(data).resolve()),
+        name=recipe.name,
+        data=str(Path(recipe.data).resolve()),
         rows=writer.rows,
         train_rows=train_rows,
         bytes_read=bytes_read,
@@ -119,7 +92,7 @@ def make_from_files(
         seconds=time.monotonic() - began,
         resumed=reader.resumes,
         finished=_now(),
-        fingerprint=fingerprint,
+        fingerprint=recipe.fingerprint,
     )
     write_json(unfinished / PREPARATION, report)
     for folder in [path for path in unfinished.iterdir() if path.is_dir()]:
@@ -129,21 +102,14 @@ def make_from_files(
 
 
 def _read_all(
-    dataset: DataSet,
-    data: str,
-    files: tuple[Path, ...],
-    unfinished: Path,
-    how: Making,
-    workers: int,
+    recipe: Recipe, unfinished: Path, how: Making, workers: int
 ) -> tuple[ArrayWriter, ParallelReader, int]:
+    dataset = recipe.dataset
     with (
-        ArrayWriter(unfinished, dataset.columns, data) as writer,
+        ArrayWriter(unfinished, dataset.columns, recipe.data) as writer,
         BlockPool(workers) as pool,
     ):
-        limits = how.limits or Limits()
-        reader = ParallelReader(
-            Path(data), files, unfinished, writer, pool, limits, how.bar, how.block_bytes
-        )
+        reader = ParallelReader(recipe, unfinished, writer, pool, how)
 
         def take(chunk: Chunk) -> None:
             block = reader.last

@@ -9,7 +9,8 @@ from functools import cache
 from pathlib import Path
 
 from rmixer.data.arrays import Arrays, read_arrays
-from rmixer.data.make_dataset import Making, make_from_files, make_twin
+from rmixer.data.make_dataset import make_from_files, make_twin
+from rmixer.data.making import Making, Recipe
 from rmixer.data.malformed import Limits, check_malformed
 from rmixer.data.preparation import Source, read_preparation
 from rmixer.data.registry import SYNTHETIC, dataset_entry
@@ -40,16 +41,15 @@ def prepare(name: str, data: str, how: Making | None = None) -> Path:
     :class:`~rmixer.errors.RunFailed` where the disk is full.
     """
     how = how or Making()
-    dataset = dataset_entry(name).load()
-    files, fingerprint = _made_of(name, data)
-    folder = _folder(name, fingerprint)
+    recipe = _recipe(name, data)
+    folder = _folder(name, recipe.fingerprint)
     try:
         with making(folder, how.report) as unfinished:
             if unfinished is not None:
-                if files:
-                    make_from_files(name, dataset, data, files, unfinished, how, fingerprint)
+                if recipe.files:
+                    make_from_files(recipe, unfinished, how)
                 else:
-                    make_twin(name, dataset, unfinished, fingerprint)
+                    make_twin(recipe, unfinished)
                 finish(unfinished, folder)
                 return folder
     except OSError as error:
@@ -62,15 +62,14 @@ def prepare(name: str, data: str, how: Making | None = None) -> Path:
 def prepared_folder(name: str, data: str) -> Path:
     """Where :func:`prepare` keeps that data set, whether it is there yet or not; raises
     :class:`InputError` for a raw file that is missing or cannot be read."""
-    files, fingerprint = _made_of(name, data)
-    for path in files:
+    recipe = _recipe(name, data)
+    for path in recipe.files:
         if not os.access(path, os.R_OK):
             raise InputError(path, "", "a file that cannot be read", "one that this user may read")
-    return _folder(name, fingerprint)
+    return _folder(name, recipe.fingerprint)
 
 
-def _made_of(name: str, data: str) -> tuple[dict[Path, Source], str]:
-    """The raw files, and the fingerprint of all that decides what is made of them."""
+def _recipe(name: str, data: str) -> Recipe:
     entry = dataset_entry(name)
     raw = () if data == SYNTHETIC else entry.load().raw_files(Path(data))
     files = {path: Source.of(path) for path in raw}
@@ -79,7 +78,7 @@ def _made_of(name: str, data: str) -> tuple[dict[Path, Source], str]:
     fingerprint = content_hash([_FORMAT, code, *rest])
     for old in formerly(code, "data"):
         _keep(_folder(name, content_hash([_FORMAT, old, *rest])), _folder(name, fingerprint))
-    return files, fingerprint
+    return Recipe(name, data, files, fingerprint)
 
 
 def _keep(former: Path, folder: Path) -> None:

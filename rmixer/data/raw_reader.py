@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, closing, nullcontext
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,21 +12,14 @@ from rmixer.data.array_writer import ArrayWriter
 from rmixer.data.block_pool import BlockPool
 from rmixer.data.dataset import Lines, Parsed, ParsedColumns
 from rmixer.data.kept_blocks import BlockFacts, BlockTask, load_block
+from rmixer.data.making import Making, Recipe
 from rmixer.data.malformed import Limits, LineCount
 from rmixer.data.preparation import Count
 from rmixer.data.raw_blocks import raw_blocks
 from rmixer.data.raw_lines import raw_lines
 from rmixer.errors import InputError
 
-Bar = Callable[[str], AbstractContextManager[Callable[[int, int], None]]]
-"""Shows how far something is: called with a title, it gives what takes (done, total)."""
-
 _MIB = 1 << 20
-
-
-def no_bar(title: str) -> AbstractContextManager[Callable[[int, int], None]]:
-    """A :data:`Bar` that shows nothing."""
-    return nullcontext(lambda done, total: None)
 
 
 @dataclass(frozen=True)
@@ -41,29 +34,23 @@ class ReadBlock:
 
 
 class ParallelReader:
-    """A :class:`rmixer.data.dataset.RawReader` that keeps what is parsed in ``folder``.
+    """A :class:`rmixer.data.dataset.RawReader` of the raw files of ``recipe`` that keeps what is
+    parsed in ``folder``.
 
     What ``writer`` has of an earlier, interrupted preparation is given from its arrays, what was
     kept is not parsed again.
     """
 
     def __init__(
-        self,
-        data: Path,
-        files: tuple[Path, ...],
-        folder: Path,
-        writer: ArrayWriter,
-        pool: BlockPool,
-        limits: Limits,
-        bar: Bar,
-        block_bytes: int,
+        self, recipe: Recipe, folder: Path, writer: ArrayWriter, pool: BlockPool, how: Making
     ) -> None:
-        self.data, self.files = data, files
+        self.data, self.files = Path(recipe.data), tuple(recipe.files)
         self.counts: list[Count] = []
         self.last: ReadBlock | None = None
         self.line_counts: list[LineCount] = []
         self._folder, self._writer, self._pool = folder, writer, pool
-        self._limits, self._bar, self._block_bytes = limits, bar, block_bytes
+        self._limits, self._bar = how.limits or Limits(), how.bar
+        self._block_bytes = how.block_bytes
         self._blocks = folder / "blocks"
         self._blocks.mkdir(exist_ok=True)
         self.resumes = bool(writer.written) or any(self._blocks.iterdir())

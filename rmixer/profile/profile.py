@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Annotated, Final, Literal
 
 from pydantic import ConfigDict, Field
@@ -14,7 +14,7 @@ from rmixer.operators.operator_cost import OperatorCost
 from rmixer.profile.device_cost import DeviceCost
 from rmixer.workload.cost_identity import CostIdentity
 
-SCHEMA_VERSION: Final = 2
+SCHEMA_VERSION: Final = 3
 NonNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Finite = Annotated[float, Field(allow_inf_nan=False)]
@@ -39,41 +39,47 @@ class Sensitivity:
 
 
 @dataclass(frozen=True)
-class Leftover:
-    """Why the operators and gaps of a lane do not add up to the step, in microseconds of a step.
-    They are longer by ``clipped_us`` because none was let fall below 0, and by ``profiler_us``
-    because the profiler cost more than what was taken out for it (less, where it is negative), or
-    the machine was slower in the blocks with it; the step itself is known within ``noise_us``."""
+class StepMeasurement:
+    """How a step was measured, and how well it is known.
+
+    It is over ``n`` steps, of which ``stalls`` were stalls. ``half_width`` is half the 95% interval
+    of the mean by blocks, as a fraction of it. ``repeatability`` is how far apart the means of two
+    workers in turn were. ``rounds`` count; in ``dropped_rounds`` the machine was slow or changed.
+    ``closure`` is (sum of operators + gaps) / mean - 1 by lane, before scaling, and empty if the
+    operators are unknown. ``waited`` is the share of the time of its cores for which it was ready
+    and others had them, in the rounds that count or in its phases, whichever is more; 0 also if the
+    system does not tell. ``sensitivity`` has all points of the sweep over neighbours.
+    """
 
     __pydantic_config__ = ConfigDict(extra="forbid")
 
-    clipped_us: NonNegative
-    profiler_us: Finite
-    noise_us: NonNegative
+    n: Annotated[int, Field(gt=0)]
+    stalls: Annotated[int, Field(ge=0)]
+    half_width: NonNegative
+    repeatability: NonNegative
+    rounds: Annotated[int, Field(gt=0)]
+    dropped_rounds: Annotated[int, Field(ge=0)]
+    closure: dict[str, Finite]
+    waited: Annotated[float, Field(ge=0, le=1)] = 0.0
+    sensitivity: tuple[Sensitivity, ...] = ()
 
 
 @dataclass(frozen=True)
 class StepCost:
-    """A step on one kind of device with one count of host threads, without the profiler.
+    """What a step on one kind of device costs with one count of host threads, without the profiler.
 
     ``mean_us`` leaves stalls out (steps over 10 x the median), and rounds in which its cores
     exchanged data slowly; ``stall_us`` and ``apart_us`` are what these add to a step on average.
-    ``half_width`` is half the 95% interval of the mean by blocks, as a fraction of it;
-    ``repeatability`` how far the means of two workers in turn were apart; ``rounds`` are those that
-    count, ``dropped_rounds`` those in which the machine was slow or changed; ``exchange_us`` how
-    long its cores took in the former to exchange a fixed amount of data, 0 with one thread.
-    ``closure`` is (sum of operators + gaps) / mean - 1 by lane, before scaling, and ``leftover``
-    says what that comes from; ``scale`` is what the simulator multiplies operators and gaps by, by
+    ``exchange_us`` is how long its cores took in the rounds that count to exchange a fixed amount
+    of data, 0 with one thread. ``scale`` is what the simulator multiplies operators and gaps by, by
     lane. ``compute_slowdown[k - 1]`` and ``stream_slowdown[k - 1]`` are this step's mean, in units
-    of its mean alone, while k other cores compute in cache or stream memory (empty where no core is
-    left over, or it was not measured), from ``sensitivity``, all points of the sweep; ``pressure``
-    is how much one such job slows a streaming neighbour, from 0 (as a compute loop does) to 1 (as
-    another stream does), None where they are empty. Phases other than training are seconds;
-    warm-up is that of the first ``warmup_steps`` of the profile. ``waited`` is for which share of
-    the time of its cores it was ready and others had them, in the rounds that count or in its
-    phases, whichever is more; 0 also where the system does not tell. Only of a command job are
-    known ``core_us``, the processor time that all its processes spend on a step, and ``gpu_us``,
-    how long its GPU is busy with one.
+    of its mean alone, while k other cores compute in cache or stream memory (empty if no core is
+    left over, or it was not measured); ``pressure`` is how much one such job slows a streaming
+    neighbour, from 0 (as a compute loop does) to 1 (as another stream does), None if they are
+    empty. Phases other than training are seconds; warm-up is that of the first ``warmup_steps`` of
+    the profile. ``measurement`` is None if the step was predicted, modelled or imported. Only of a
+    command job are known ``core_us``, the processor time that all its processes spend on a step,
+    and ``gpu_us``, how long its GPU is busy with one.
     """
 
     __pydantic_config__ = ConfigDict(extra="forbid")
@@ -84,16 +90,8 @@ class StepCost:
     p10_us: Positive
     p50_us: Positive
     p90_us: Positive
-    n: Annotated[int, Field(gt=0)]
-    stalls: Annotated[int, Field(ge=0)]
     stall_us: NonNegative
-    half_width: NonNegative
-    repeatability: NonNegative
-    rounds: Annotated[int, Field(gt=0)]
-    dropped_rounds: Annotated[int, Field(ge=0)]
-    closure: dict[str, Finite]
     scale: dict[str, Positive]
-    profiler_event_us: Finite
     compute_slowdown: tuple[Positive, ...]
     stream_slowdown: tuple[Positive, ...]
     pressure: NonNegative | None
@@ -101,13 +99,16 @@ class StepCost:
     warmup_s: NonNegative
     evaluate_s: NonNegative
     save_s: NonNegative
-    sensitivity: tuple[Sensitivity, ...] = ()
+    measurement: StepMeasurement | None
     core_us: NonNegative | None = None
     gpu_us: NonNegative | None = None
-    leftover: dict[str, Leftover] = field(default_factory=dict)
     exchange_us: NonNegative = 0.0
     apart_us: NonNegative = 0.0
-    waited: Annotated[float, Field(ge=0, le=1)] = 0.0
+
+    @property
+    def closure(self) -> Mapping[str, float]:
+        """The measurement's, empty if there is none."""
+        return self.measurement.closure if self.measurement else {}
 
     @property
     def expected_us(self) -> float:
@@ -139,7 +140,7 @@ class InputCost:
     """Batches made one after another with no step between them, in an epoch whose files the
     system had forgotten (``cold``) or still held. Of one batch: ``wait_us`` until it was there,
     ``core_us`` of processor time, a data loader's processes included, ``batch_bytes`` of its
-    tensors, ``storage_bytes`` fetched from storage, as far as the system counts them."""
+    tensors."""
 
     __pydantic_config__ = ConfigDict(extra="forbid")
 
@@ -148,7 +149,6 @@ class InputCost:
     wait_us: NonNegative
     core_us: NonNegative
     batch_bytes: Bytes
-    storage_bytes: Bytes
 
 
 @dataclass(frozen=True)
@@ -179,7 +179,7 @@ class ModelProfile:
     input: tuple[InputCost, ...] = ()
     predicted_from: tuple[int, ...] = ()
     does_not_fit: tuple[Kind, ...] = ()
-    schema_version: Literal[2] = SCHEMA_VERSION
+    schema_version: Literal[3] = SCHEMA_VERSION
     operators: tuple[OperatorCost, ...] = ()
 
     @property

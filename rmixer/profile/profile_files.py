@@ -30,6 +30,7 @@ from rmixer.operators.operator_checks import (
     check_work,
 )
 from rmixer.operators.operator_cost import HOST_COLUMNS, OperatorCost
+from rmixer.profile.former_versions import is_former, upgraded
 from rmixer.profile.profile import SCHEMA_VERSION, ModelProfile
 from rmixer.profile.profile_checks import check_summary, check_work_together
 
@@ -68,20 +69,32 @@ def write_profile(folder: Path, profile: ModelProfile) -> None:
 
 
 def read_profile(folder: Path) -> ModelProfile:
-    """The profile in ``folder``; raises :class:`InputError` for another schema version, a
-    truncated file, a missing column, an impossible value, or files that were changed since."""
+    """The profile in ``folder``, also one that an earlier release wrote; raises
+    :class:`InputError` for a schema version that cannot be read, a truncated file, a missing
+    column, an impossible value, or files that were changed since."""
     path = folder / "summary.json"
     data: Any = load_json(path, "profile")
+    former = is_former(data)
+    if former:
+        _check_unchanged(folder, data)  # the checksum is of the version that was written
+        data = upgraded(data)
     check_schema(data, path, SCHEMA_VERSION)
-    checksum = data.pop("checksum", None)
-    profile = parse(data, ModelProfile, path)
+    summary = {key: value for key, value in data.items() if key != "checksum"}
+    profile = parse(summary, ModelProfile, path)
     check_summary(profile, path)
     check_steps(profile.steps, path)
-    table = folder / "operators.csv"
-    operators = _read_operators(table, profile)
-    content = [data, read_text(table, "table of operators")]
-    check_checksum(path, content, checksum, f"remove {folder} and profile it again")
+    operators = _read_operators(folder / "operators.csv", profile)
+    if not former:  # last, for what is wrong with a value says more
+        _check_unchanged(folder, data)
     return dataclasses.replace(profile, operators=operators)
+
+
+def _check_unchanged(folder: Path, data: dict[str, Any]) -> None:
+    """Raises :class:`InputError` unless the files in ``folder`` have the checksum in ``data``."""
+    summary = {key: value for key, value in data.items() if key != "checksum"}
+    content = [summary, read_text(folder / "operators.csv", "table of operators")]
+    remedy = f"remove {folder} and profile it again"
+    check_checksum(folder / "summary.json", content, data.get("checksum"), remedy)
 
 
 def _read_operators(path: Path, profile: ModelProfile) -> tuple[OperatorCost, ...]:

@@ -13,6 +13,7 @@ from rmixer.testing.failures import (
     WrongReturn,
 )
 from rmixer.testing.report import ModelReport
+from rmixer.testing.trial_job import TrialJob
 
 __all__ = [
     "ChangingOperators",
@@ -22,6 +23,7 @@ __all__ = [
     "NotRepeatable",
     "NotSaved",
     "NotTrained",
+    "TrialJob",
     "WrongBatch",
     "WrongLoss",
     "WrongReturn",

@@ -11,7 +11,6 @@ from dataclasses import replace
 import numpy as np
 import torch
 
-from rmixer.data.registry import SYNTHETIC
 from rmixer.errors import RunFailed
 from rmixer.testing.failures import (
     CheckFailed,
@@ -24,10 +23,11 @@ from rmixer.testing.report import ModelReport
 from rmixer.testing.step_memory import allocated
 from rmixer.testing.step_shapes import check_shapes
 from rmixer.testing.training_check import check_batch, train
+from rmixer.testing.trial_job import TrialJob
 from rmixer.training.own_build import Build
 from rmixer.training.own_step import OwnStep
 from rmixer.training.user_code import UserCodeFailed, users_frames
-from rmixer.workload.workload import OWN_LR, OWN_OPTIMIZER, Job
+from rmixer.workload.workload import Job
 
 _MEMORY_STEPS = 4
 _HELD_OUT_BATCHES = 2
@@ -35,19 +35,9 @@ _NUMBER_BYTES = 4
 _ROUNDING = 1e-5
 
 
-def check_model(
-    build: Build,
-    *,
-    batch: int = 32,
-    steps: int = 5,
-    lr: float = OWN_LR,
-    optimizer: str = OWN_OPTIMIZER,
-    seed: int = 0,
-    rows_cap: int | None = None,
-    data: str = SYNTHETIC,
-) -> ModelReport:
-    """Train ``build``'s model for a few ``steps`` in this process and look at everything that
-    profiling and training rely on; the other arguments are what the job tells ``build``.
+def check_model(build: Build, trial: TrialJob | None = None) -> ModelReport:
+    """Train ``build``'s model in this process as the job ``trial`` says (by default
+    ``TrialJob()``, a few steps) and look at everything that profiling and training rely on.
 
     Checked are what ``build`` and its functions return, the size of the batches, that the loss is
     finite, that every parameter gets a gradient and changes, that the same seed gives the same
@@ -59,10 +49,7 @@ def check_model(
     how to mend it, or whatever the user's own code raises.
     """
     __tracebackhide__ = True
-    if steps < 2:
-        raise ValueError(f"steps: found {steps}; allowed: at least 2")
-    name = f"{build.__module__}:{getattr(build, '__qualname__', type(build).__name__)}"
-    job = Job("check_model", name, steps, batch, optimizer, lr, seed, rows_cap, data=data)
+    job = (trial or TrialJob()).of(build)
     try:
         with _generators_kept():
             return _report(build, job)

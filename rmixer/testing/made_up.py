@@ -3,8 +3,9 @@ ones would be in the way. Every figure is an argument; none claims to be true of
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 from rmixer.hardware.fingerprint import Fingerprint
 from rmixer.hardware.machine import Gpu, Machine
@@ -59,17 +60,14 @@ def make_operator(
     mean_us: float,
     moved_bytes: int = 0,
     gap_before_us: float = 0.0,
-    host_us: float = 0.0,
     lane: str = "cpu",
-    phase: str = "forward",
     threads: int = 1,
-    index: int = 0,
-    t1_us: float = 0.0,
+    **changes: Any,
 ) -> OperatorCost:
-    """One row of a step, of no particular operator."""
-    return OperatorCost(
-        index=index,
-        phase=phase,
+    """One row of a step, of no particular operator; ``changes`` are its other fields."""
+    made = OperatorCost(
+        index=0,
+        phase="forward",
         module="made_up",
         operator="made_up",
         forward_index=-1,
@@ -84,52 +82,38 @@ def make_operator(
         p90_us=mean_us,
         mean_us=mean_us,
         gap_before_us=gap_before_us,
-        host_us=host_us,
-        t1_us=t1_us,
+        host_us=0.0,
     )
+    return replace(made, **changes)
 
 
 def make_step(
     device: Kind = "cpu",
     threads: int = 1,
     mean_us: float = 10_000.0,
-    stall_us: float = 0.0,
-    apart_us: float = 0.0,
-    compute_slowdown: Sequence[float] = (),
-    stream_slowdown: Sequence[float] = (),
-    pressure: float = 0.0,
-    build_s: float = 0.0,
-    warmup_s: float = 0.0,
-    evaluate_s: float = 0.0,
-    save_s: float = 0.0,
+    **changes: Any,
 ) -> StepCost:
-    """What one step costs; it takes as long at its median as at its mean."""
-    return StepCost(
+    """What one step costs, which nobody measured; it takes as long at its median as at its mean,
+    and all else takes no time. ``changes`` are its other fields."""
+    made = StepCost(
         device=device,
         threads=threads,
         mean_us=mean_us,
         p10_us=mean_us,
         p50_us=mean_us,
         p90_us=mean_us,
-        n=100,
-        stalls=0,
-        stall_us=stall_us,
-        apart_us=apart_us,
-        half_width=0.0,
-        repeatability=0.0,
-        rounds=10,
-        dropped_rounds=0,
-        closure={},
+        stall_us=0.0,
         scale={},
-        profiler_event_us=0.0,
-        compute_slowdown=tuple(compute_slowdown),
-        stream_slowdown=tuple(stream_slowdown),
-        pressure=pressure,
-        build_s=build_s,
-        warmup_s=warmup_s,
-        evaluate_s=evaluate_s,
-        save_s=save_s,
+        compute_slowdown=(),
+        stream_slowdown=(),
+        pressure=0.0,
+        build_s=0.0,
+        warmup_s=0.0,
+        evaluate_s=0.0,
+        save_s=0.0,
+        measurement=None,
     )
+    return replace(made, **changes)
 
 
 def make_job(
@@ -199,35 +183,36 @@ def make_profile(
     operators: Sequence[OperatorCost] = (),
     batch: int | None = None,
     peak_bytes: int = GIB,
-    warmup_steps: int = 0,
-    utilisation: Mapping[Kind, float] | None = None,
     job_type: JobType = "compute",
+    **changes: Any,
 ) -> ModelProfile:
     """A profile of ``make_job(model=model, batch=batch)``'s step; one of 10 ms with one thread
-    unless ``steps`` says otherwise. Devices are those of its steps."""
+    unless ``steps`` says otherwise. Devices are those of its steps; ``changes`` are its other
+    fields."""
     costs = tuple(steps or (make_step(),))
     kinds: dict[Kind, None] = {cost.device: None for cost in costs}
     first = ("cpu", costs[0].threads)
     counted = [each for each in operators if (each.lane, each.threads) == first]
     memory = MemoryCost("cpu", 0, 0, 0, 0, 0, peak_bytes)
-    return ModelProfile(
+    made = ModelProfile(
         identity=make_job(model=model, batch=batch).identity,
         machine="made-up",
         origin="modelled",
         steps=costs,
         memory=tuple(replace(memory, device=kind) for kind in kinds),
         startup_s=2.0,
-        warmup_steps=warmup_steps,
+        warmup_steps=0,
         flops=sum(each.flops for each in counted),
         bytes=sum(each.read_bytes + each.written_bytes for each in counted),
         intensity=0.0,
         bandwidth_gbps=0.0,
-        utilisation={kind: (utilisation or {}).get(kind, 0.5) for kind in kinds},
+        utilisation=dict.fromkeys(kinds, 0.5),
         job_type=dict.fromkeys(kinds, job_type),
         probe_s=0.05,
         fingerprint=FINGERPRINT,
         operators=tuple(operators),
     )
+    return replace(made, **changes)
 
 
 def make_workload(*jobs: Job, name: str = "made-up") -> Workload:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import os
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -69,6 +69,28 @@ class _WorkloadFile:
     seed: Seed = 0
 
 
+@dataclass(frozen=True)
+class _Place:
+    """Where a job stands in a workload file: ``key`` is ``jobs.<position>``."""
+
+    file: Path
+    key: str
+
+    def wrong(self, key: str, found: object, allowed: str) -> InputError:
+        """The error for what stands there under ``key``."""
+        return InputError(self.file, f"{self.key}.{key}", found, allowed)
+
+
+@dataclass(frozen=True)
+class _Taken:
+    """What the jobs of a workload have taken so far: each id, with the place of who has it, and the
+    folder of each local module. A worker runs one job after the other, and in it a module's name
+    means one module."""
+
+    ids: dict[str, str] = field(default_factory=dict)
+    roots: dict[str, Path] = field(default_factory=dict)
+
+
 NOT_YET = (
     "epochs",
     "evaluate",
@@ -102,85 +124,48 @@ def read_workload(path: Path) -> Workload:
         raise InputError(path, "", shown(data), "a mapping with a list of jobs")
     file = parse(data, _WorkloadFile, path)
     jobs: list[Job] = []
-    taken: dict[str, str] = {}
-    roots: dict[str, Path] = {}
+    taken = _Taken()
     for position, item in enumerate(file.jobs):
-        jobs += _expand(item, position, file.seed, len(jobs), taken, roots, path)
+        jobs += _expand(item, _Place(path, f"jobs.{position}"), file.seed + len(jobs), taken)
     return Workload(file.name or path.stem, file.seed, tuple(jobs))
 
 
-def _expand(
-    item: dict[str, Any],
-    position: int,
-    seed: int,
-    first: int,
-    taken: dict[str, str],
-    roots: dict[str, Path],
-    path: Path,
-) -> list[Job]:
-    where = f"jobs.{position}"
+def _expand(item: dict[str, Any], place: _Place, seed: int, taken: _Taken) -> list[Job]:
+    """The copies of the job that ``item`` describes; the first has ``seed`` unless it says one."""
     for key in NOT_YET:
         if key in item:
             allowed = f"nothing yet: {key!r} is part of the schema, but not supported so far"
-            raise InputError(path, f"{where}.{key}", shown(item[key]), allowed)
+            raise place.wrong(key, shown(item[key]), allowed)
     try:
-        entry = parse(item, _JobEntry, path)
+        entry = parse(item, _JobEntry, place.file)
     except InputError as error:
-        key = f"{where}.{error.key}" if error.key else where
-        raise InputError(path, key, error.found, error.allowed) from None
-    _check_kind(entry, item, path, where)
+        key = f"{place.key}.{error.key}" if error.key else place.key
+        raise InputError(place.file, key, error.found, error.allowed) from None
+    _check_kind(entry, item, place)
     if entry.steps is None:
-        allowed = "a whole number > 0 (this key is required)"
-        raise InputError(path, f"{where}.steps", "nothing", allowed)
+        raise place.wrong("steps", "nothing", "a whole number > 0 (this key is required)")
     if entry.command is not None:
-        job = _command_job(entry, entry.command, entry.steps, path, where)
-        return [replace(job, id=name) for name in _names(entry, job.label, taken, path, where)]
+        job = _command_job(entry, entry.command, entry.steps, place)
+        return [replace(job, id=name) for name in _names(entry, job.label, place, taken)]
     if entry.profile is not None:
-        job = _imported_job(entry, entry.profile, entry.steps, path, where)
-        return [replace(job, id=name) for name in _names(entry, job.label, taken, path, where)]
-    model = entry.model or ""
-    own = _own_module(model, roots, path, where) if is_own(model) else None
-    batch, default_optimizer, lr = _defaults(model, path, where)
-    optimizer = entry.optimizer or default_optimizer
-    if optimizer not in OPTIMIZERS:
-        raise InputError(path, f"{where}.optimizer", repr(optimizer), choice(optimizer, OPTIMIZERS))
-    if entry.precision not in PRECISIONS:
-        allowed = choice(entry.precision, PRECISIONS)
-        raise InputError(path, f"{where}.precision", repr(entry.precision), allowed)
-    if entry.on_nan not in ON_NAN:
-        allowed = choice(entry.on_nan, ON_NAN)
-        raise InputError(path, f"{where}.on_nan", repr(entry.on_nan), allowed)
-    job = Job(
-        id="",
-        model=model,
-        steps=entry.steps,
-        batch=entry.batch or batch,
-        optimizer=optimizer,
-        lr=entry.lr if entry.lr is not None else lr,
-        seed=0,
-        rows_cap=entry.rows_cap,
-        arrival_s=entry.arrival_s,
-        data=_data_path(entry.data, path, where, must_exist=own is None),
-        precision=entry.precision,
-        on_nan=entry.on_nan,
-        module_root=str(own.root) if own else "",
-        source=own.source if own else "",
-    )
-    names = _names(entry, job.label, taken, path, where)
-    own_seed = entry.seed if entry.seed is not None else seed + first
-    return [replace(job, id=name, seed=own_seed + copy) for copy, name in enumerate(names)]
+        job = _imported_job(entry, entry.profile, entry.steps, place)
+        return [replace(job, id=name) for name in _names(entry, job.label, place, taken)]
+    job = _model_job(entry, entry.model or "", entry.steps, place, taken)
+    first = seed if entry.seed is None else entry.seed
+    names = _names(entry, job.label, place, taken)
+    return [replace(job, id=name, seed=first + copy) for copy, name in enumerate(names)]
 
 
-def _check_kind(entry: _JobEntry, item: dict[str, Any], path: Path, where: str) -> None:
+def _check_kind(entry: _JobEntry, item: dict[str, Any], place: _Place) -> None:
     """Raise :class:`InputError` unless ``entry`` is of one kind, with that kind's keys."""
     kinds = [kind for kind in ("profile", "command", "model") if getattr(entry, kind) is not None]
     if not kinds:
         allowed = f"{_models('')} (this key is required), or a 'command', or an imported 'profile'"
-        raise InputError(path, f"{where}.model", "nothing", allowed)
+        raise place.wrong("model", "nothing", allowed)
     if len(kinds) > 1:
         kind, other = kinds[0], kinds[-1]
         allowed = f"nothing beside {kind!r}: a job is a model, a program or an imported profile"
-        raise InputError(path, f"{where}.{other}", repr(getattr(entry, other)), allowed)
+        raise place.wrong(other, repr(getattr(entry, other)), allowed)
     foreign, why = OF_MODELS, "it is for the program's own command line to say"
     if entry.model is not None:
         foreign, why = OF_COMMANDS, "it is for a 'command' only"
@@ -188,81 +173,107 @@ def _check_kind(entry: _JobEntry, item: dict[str, Any], path: Path, where: str) 
         foreign, why = (*OF_MODELS, *OF_COMMANDS), "it is what the profile was imported with"
     for key in foreign:
         if key in item:
-            raise InputError(path, f"{where}.{key}", shown(item[key]), f"nothing: {why}")
+            raise place.wrong(key, shown(item[key]), f"nothing: {why}")
     if entry.gpus > 1:
         allowed = "0 or 1: a program on several GPUs is not supported so far"
-        raise InputError(path, f"{where}.gpus", shown(entry.gpus), allowed)
+        raise place.wrong("gpus", shown(entry.gpus), allowed)
 
 
-def _command_job(entry: _JobEntry, line: str, steps: int, path: Path, where: str) -> Job:
-    name, command = find_command(line, entry.python, entry.gpus, path.parent, path, where)
+def _command_job(entry: _JobEntry, line: str, steps: int, place: _Place) -> Job:
+    path = place.file
+    name, command = find_command(line, entry.python, entry.gpus, path.parent, path, place.key)
     job = Job("", name, steps, batch=0, optimizer="", lr=0.0, seed=0, command=command)
     return replace(job, arrival_s=entry.arrival_s)
 
 
-def _imported_job(entry: _JobEntry, name: str, steps: int, path: Path, where: str) -> Job:
+def _imported_job(entry: _JobEntry, name: str, steps: int, place: _Place) -> Job:
     try:
         profile = find_imported(name)
     except InputError as error:
         if error.key:  # in a file of the profile's own
             raise
-        raise InputError(path, f"{where}.profile", error.found, error.allowed) from None
+        raise place.wrong("profile", error.found, error.allowed) from None
     job = Job("", name, steps, batch=profile.batch or 0, optimizer="", lr=0.0, seed=0, profile=name)
     return replace(job, arrival_s=entry.arrival_s, source=content_hash(profile))
+
+
+def _model_job(entry: _JobEntry, model: str, steps: int, place: _Place, taken: _Taken) -> Job:
+    own = _own_module(model, place, taken.roots) if is_own(model) else None
+    batch, default_optimizer, lr = _defaults(model, place)
+    optimizer = entry.optimizer or default_optimizer
+    if optimizer not in OPTIMIZERS:
+        raise place.wrong("optimizer", repr(optimizer), choice(optimizer, OPTIMIZERS))
+    if entry.precision not in PRECISIONS:
+        allowed = choice(entry.precision, PRECISIONS)
+        raise place.wrong("precision", repr(entry.precision), allowed)
+    if entry.on_nan not in ON_NAN:
+        raise place.wrong("on_nan", repr(entry.on_nan), choice(entry.on_nan, ON_NAN))
+    return Job(
+        id="",
+        model=model,
+        steps=steps,
+        batch=entry.batch or batch,
+        optimizer=optimizer,
+        lr=entry.lr if entry.lr is not None else lr,
+        seed=0,
+        rows_cap=entry.rows_cap,
+        arrival_s=entry.arrival_s,
+        data=_data_path(entry.data, place, must_exist=own is None),
+        precision=entry.precision,
+        on_nan=entry.on_nan,
+        module_root=str(own.root) if own else "",
+        source=own.source if own else "",
+    )
 
 
 def _models(found: str) -> str:
     return f"{choice(found, MODELS)}, or your own as 'package.module:function'"
 
 
-def _defaults(model: str, path: Path, where: str) -> tuple[int, str, float]:
+def _defaults(model: str, place: _Place) -> tuple[int, str, float]:
     """The batch, optimizer and learning rate of ``model``."""
     if is_own(model):
         return OWN_BATCH, OWN_OPTIMIZER, OWN_LR
     if model not in MODELS:
-        raise InputError(path, f"{where}.model", repr(model), _models(model))
+        raise place.wrong("model", repr(model), _models(model))
     facts = MODELS[model]
     return facts.batch, facts.optimizer, facts.lr
 
 
-def _own_module(model: str, roots: dict[str, Path], path: Path, where: str) -> OwnModule:
-    """The module of ``model``. ``roots`` has the folder of each local module so far: a worker
-    runs one job after the other, and in it a module's name means one module."""
-    key = f"{where}.model"
-    own = find_own_model(model, path.parent, path, key)
+def _own_module(model: str, place: _Place, roots: dict[str, Path]) -> OwnModule:
+    """The module of ``model``; its local modules are added to the ``roots`` that are taken."""
+    own = find_own_model(model, place.file.parent, place.file, f"{place.key}.model")
     for name in own.local:
         if roots.setdefault(name, own.root) != own.root:
             found = f"{model!r}, whose module {name!r} lies in {own.root}"
             allowed = f"one module {name!r} in a workload: another job has that of {roots[name]}"
-            raise InputError(path, key, found, allowed)
+            raise place.wrong("model", found, allowed)
     return own
 
 
-def _data_path(data: str, path: Path, where: str, *, must_exist: bool) -> str:
+def _data_path(data: str, place: _Place, *, must_exist: bool) -> str:
     if data == SYNTHETIC:
         return data
-    found = path.parent / os.path.expanduser(data)
+    found = place.file.parent / os.path.expanduser(data)
     if os.path.exists(found):
         return str(found.resolve())
     if must_exist:
         allowed = f"{SYNTHETIC!r} or the path of the data set's raw files"
-        raise InputError(path, f"{where}.data", f"{data!r}, which does not exist", allowed)
+        raise place.wrong("data", f"{data!r}, which does not exist", allowed)
     return data
 
 
-def _names(
-    entry: _JobEntry, label: str, taken: dict[str, str], path: Path, where: str
-) -> list[str]:
+def _names(entry: _JobEntry, label: str, place: _Place, taken: _Taken) -> list[str]:
     if entry.id is None:
         free = (f"{label}-{number}" for number in itertools.count())
-        names = list(itertools.islice((n for n in free if n not in taken), entry.count))
+        names = list(itertools.islice((n for n in free if n not in taken.ids), entry.count))
     elif entry.count == 1:
         names = [entry.id]
     else:
         names = [f"{entry.id}-{copy}" for copy in range(entry.count)]
     for name in names:
-        if name in taken:
-            allowed = f"an id of its own: {taken[name]} has it already"
-            raise InputError(path, f"{where}.id", repr(name), allowed)
-    taken.update(dict.fromkeys(names, where))
+        if name in taken.ids:
+            allowed = f"an id of its own: {taken.ids[name]} has it already"
+            raise place.wrong("id", repr(name), allowed)
+    taken.ids.update(dict.fromkeys(names, place.key))
     return names

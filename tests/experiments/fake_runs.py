@@ -9,7 +9,7 @@ from dataclasses import replace
 from experiments.run_files.sweep_file import SweepRow
 from rmixer.hardware.fingerprint import Fingerprint
 from rmixer.operators.operator_cost import OperatorCost
-from rmixer.profile.profile import MemoryCost, ModelProfile, StepCost
+from rmixer.profile.profile import MemoryCost, ModelProfile, StepCost, StepMeasurement
 from rmixer.run_record.run_summary import DeviceSummary, JobSummary, RunSummary
 from rmixer.run_record.timeline import Interval, Timeline
 from rmixer.workload.cost_identity import CostIdentity
@@ -24,8 +24,6 @@ def job(
     *,
     end_s: float = 10.0,
     step_ms: float | None = 4.0,
-    peak_bytes: int = GIB,
-    state: str = "done",
     start_s: float = 0.0,
     slot: int = 0,
     steps: int = 500,
@@ -45,8 +43,8 @@ def job(
         step_ms_p50=step_ms,
         step_ms_mean=step_ms,
         stall_s=0.0,
-        peak_bytes=peak_bytes,
-        state=state,  # type: ignore[arg-type]
+        peak_bytes=GIB,
+        state="done",
     )
 
 
@@ -101,8 +99,9 @@ def packed_run(
         step_ms = STEP_MS.get(model, 9.0) * pace * (1.0 if slots == 1 else 1.15)
         steps = 500
         start_s = now_s = free_s[slot]
+        waits = Interval(run, name, 1, model, "queued", "", slot, "cpu", 0.0, start_s)
         if start_s > 0:
-            _add(timeline, run, name, "queued", slot, 0.0, start_s)
+            timeline.add(waits)
         for kind, length_s in (
             ("build", 0.5 * pace),
             ("warmup", 0.3 * pace),
@@ -110,43 +109,14 @@ def packed_run(
             ("evaluate", 0.25),
             ("save", 0.12),
         ):
-            count = steps if kind == "train" else 0
-            _add(timeline, run, name, kind, slot, now_s, length_s, count)
+            row = replace(waits, kind=kind, device="cpu:0", start_s=now_s, duration_s=length_s)
+            timeline.add(replace(row, steps=float(steps)) if kind == "train" else row)
             now_s += length_s
         free_s[slot] = now_s
         jobs.append(
             job(name, end_s=now_s, step_ms=step_ms, start_s=start_s, slot=slot, steps=steps)
         )
     return summary(jobs, run=run, policy="dyType" if slots > 1 else "sequential"), timeline
-
-
-def _add(
-    timeline: Timeline,
-    run: str,
-    name: str,
-    kind: str,
-    slot: int,
-    start_s: float,
-    duration_s: float,
-    steps: float = 0.0,
-) -> None:
-    model = name.rpartition("-")[0]
-    device = "" if kind == "queued" else "cpu:0"
-    timeline.add(
-        Interval(
-            run=run,
-            job=name,
-            attempt=1,
-            name=model,
-            kind=kind,
-            device=device,
-            slot=slot,
-            lane="cpu",
-            start_s=start_s,
-            duration_s=duration_s,
-            steps=steps,
-        )
-    )
 
 
 OPERATORS = (
@@ -227,16 +197,8 @@ def _step(costs: Sequence[OperatorCost], threads: int) -> StepCost:
         p10_us=0.93 * mean_us,
         p50_us=0.98 * mean_us,
         p90_us=1.1 * mean_us,
-        n=300,
-        stalls=1,
         stall_us=12.0,
-        half_width=0.012,
-        repeatability=0.02,
-        rounds=6,
-        dropped_rounds=1,
-        closure={"cpu": 0.021 * threads},
         scale={"cpu": 1.0},
-        profiler_event_us=0.8,
         compute_slowdown=(1.05,),
         stream_slowdown=(1.22,),
         pressure=0.4,
@@ -244,6 +206,15 @@ def _step(costs: Sequence[OperatorCost], threads: int) -> StepCost:
         warmup_s=0.31,
         evaluate_s=0.25,
         save_s=0.12,
+        measurement=StepMeasurement(
+            n=300,
+            stalls=1,
+            half_width=0.012,
+            repeatability=0.02,
+            rounds=6,
+            dropped_rounds=1,
+            closure={"cpu": 0.021 * threads},
+        ),
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from rmixer.hardware.machine import Machine
+from rmixer.scheduling.devices import devices_with_slots
 from rmixer.scheduling.layout import Cut, DeviceSlots, Layout
 from rmixer.scheduling.policy import Policy
 from rmixer.scheduling.view import ClusterView, Dispatch
@@ -17,10 +18,9 @@ class AllAtOnce(Policy):
     source = "baseline"
 
     def layout(self, machine: Machine, jobs: int, cut: Cut) -> Layout:
-        gpus = [device.name for device in machine.devices if device.kind == "gpu"]
-        chosen = gpus or [machine.devices[-1].name]
+        chosen = devices_with_slots(machine)
         each = -(-jobs // len(chosen))
-        return Layout(tuple(DeviceSlots(name, each, 1) for name in chosen), in_turn=True)
+        return Layout(tuple(DeviceSlots(device.name, each, 1) for device in chosen), in_turn=True)
 
     def decide(self, view: ClusterView) -> Sequence[Dispatch]:
         for job in view.waiting():

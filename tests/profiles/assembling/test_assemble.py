@@ -17,7 +17,7 @@ from profiles.measurements.phases import PhaseTimes
 from profiles.profiler.job_in_profiling import _far_apart, _others_had_its_cores
 from profiles.traces.profiler_events import INPUT_MARK, Called
 from profiles.work.operator_formulas import OperatorWork
-from rmixer.profile.profile import ModelProfile, Sensitivity
+from rmixer.profile.profile import ModelProfile, Sensitivity, StepCost, StepMeasurement
 from rmixer.testing.made_up import make_job, make_machine, make_profile
 
 MS = 1e-3
@@ -72,13 +72,22 @@ def made(*passes: Blocks, **changes: Any) -> ModelProfile:
     return assemble(make_job(), make_machine(), [found(*passes, **changes)], 0.05)
 
 
+def how(step: StepCost) -> StepMeasurement:
+    assert step.measurement is not None
+    return step.measurement
+
+
+def measured_as(step: StepCost, **changes: Any) -> StepCost:
+    return replace(step, measurement=replace(how(step), **changes))
+
+
 def test_what_the_profiler_costs_is_taken_out() -> None:
     """Input 100 - 1 us, product 880 us and 20 us before it: 999 of 1000 us."""
     (step,) = (profile := made(blocks(1 * MS, [0.05] * 3))).steps
     assert [cost.mean_us for cost in profile.operators] == pytest.approx([99.0, 880.0])
     assert [cost.gap_before_us for cost in profile.operators] == pytest.approx([0.0, 20.0])
     assert step.mean_us == pytest.approx(1000.0)
-    assert step.closure == {"cpu": pytest.approx(-0.001)}
+    assert how(step).closure == {"cpu": pytest.approx(-0.001)}
     assert step.scale == {"cpu": pytest.approx(1000 / 999)}
     assert (profile.flops, profile.bytes) == (12_000, 4_400)
 
@@ -90,14 +99,15 @@ def test_what_an_event_cost_in_earlier_jobs_counts_as_well() -> None:
     assert event_costs(counts, "cpu") == [EVENT_US] * 3
     earlier: Any = {"cpu": [3 * EVENT_US] * 3 + [2 * EVENT_US], "gpu": [100.0]}
     profile = assemble(make_job(), make_machine(), counts, 0.05, earlier)
-    assert profile.steps[0].profiler_event_us == 2 * EVENT_US
+    # At 4 us an event, half of one is taken out of each: 100 - 2 and 881 - 2.
+    assert [cost.mean_us for cost in profile.operators] == pytest.approx([98.0, 879.0])
     assert event_costs(counts, "gpu") == []
 
 
 def test_rounds_in_which_the_machine_was_slow_are_counted_and_left_out() -> None:
     (step,) = (profile := made(blocks(1 * MS, [0.05, 0.15, 0.05]))).steps
-    assert (step.rounds, step.dropped_rounds) == (2, 1)
-    assert step.n == 2 * 2 * 5
+    assert (how(step).rounds, how(step).dropped_rounds) == (2, 1)
+    assert how(step).n == 2 * 2 * 5
     assert step.mean_us == pytest.approx(1000.0)
     assert profile.operators[1].mean_us == pytest.approx(880.0)
 
@@ -109,12 +119,13 @@ def test_rounds_in_which_the_cores_were_far_apart_are_left_out_too() -> None:
     near.profiled[2] = profiled(880.0 + 0.4 * 1004, 20.0)
     near.exchanges_us, far.exchanges_us = [40.0, 42.0, 70.0], [70.0, 71.0]
     (step,) = made(near, far).steps
-    assert (step.rounds, step.dropped_rounds, step.exchange_us) == (2, 3, 41.0)
+    assert (how(step).rounds, how(step).dropped_rounds, step.exchange_us) == (2, 3, 41.0)
     assert step.mean_us == pytest.approx(1000.0)
     assert step.apart_us == pytest.approx(0.6 * 400)  # 30 of 50 steps
     assert step.expected_us == pytest.approx(1240.0)
     assert step.scale["cpu"] == pytest.approx(1240 / 999)
-    assert step.repeatability == pytest.approx(1.4 / (3.4 / 3) - 1)  # all of both, for one has none
+    # Of all rounds of both workers, for one has none that counts.
+    assert how(step).repeatability == pytest.approx(1.4 / (3.4 / 3) - 1)
 
 
 def test_cores_that_were_far_apart_all_the_while_are_told() -> None:
@@ -123,7 +134,7 @@ def test_cores_that_were_far_apart_all_the_while_are_told() -> None:
     measured = found(far)
     measured.fastest_exchange_us = 40.0
     (step,) = assemble(make_job(), make_machine(), [measured], 0.05).steps
-    assert (step.rounds, step.exchange_us, step.apart_us) == (2, 72.0, 0.0)
+    assert (how(step).rounds, step.exchange_us, step.apart_us) == (2, 72.0, 0.0)
     assert "took 1.8 times as long to exchange data" in _far_apart(measured, step)
 
 
@@ -133,11 +144,11 @@ def test_others_that_had_the_cores_are_told() -> None:
     alone, shared = blocks(1 * MS, [0.05] * 3), blocks(1.9 * MS, [0.05] * 2)
     alone.waited, shared.waited = [0.0, 0.3, 0.01], [0.48, 0.46]
     (step,) = made(shared).steps
-    assert (step.waited, step.rounds, step.dropped_rounds) == (0.48, 2, 0)
+    assert (how(step).waited, how(step).rounds, how(step).dropped_rounds) == (0.48, 2, 0)
     said = "with 1 thread(s) it waited 48% of the time for its cores, which others had"
     assert disturbed(step) == _others_had_its_cores(found(shared), step) == said
     (step,) = made(alone, shared).steps
-    assert (step.waited, step.rounds, step.dropped_rounds) == (0.01, 2, 3)
+    assert (how(step).waited, how(step).rounds, how(step).dropped_rounds) == (0.01, 2, 3)
     said = _others_had_its_cores(found(alone, shared), step)
     assert said.startswith("with 1 thread(s) others had the cores of one of its two workers")
     (step,) = made(alone).steps
@@ -154,16 +165,18 @@ def test_a_profile_of_a_machine_that_changed_is_told() -> None:
     assert "operators and gaps on lane cpu add up to 86% of the step" in disturbed(step)
     (step,) = made(blocks(1 * MS, [0.05] * 3), blocks(1.04 * MS, [0.05] * 3)).steps
     assert disturbed(step) == ""
-    apart = replace(step, repeatability=0.3)
+    apart = measured_as(step, repeatability=0.3)
     assert "1 thread(s) one worker took 30% longer than the other" in disturbed(apart)
     assert disturbed(replace(apart, apart_us=200.0)) == ""
-    assert disturbed(replace(step, closure={})) == ""
+    assert disturbed(measured_as(step, closure={})) == ""
+    assert disturbed(replace(apart, measurement=None)) == ""
 
 
 def test_such_a_profile_is_named_when_it_is_used() -> None:
-    good = replace(make_profile("ncf"), origin="measured")
+    (step,) = made(blocks(1 * MS, [0.05] * 3)).steps
+    good = replace(make_profile("ncf", [step]), origin="measured")
     bad = [
-        replace(good, steps=(replace(good.steps[0], closure={"cpu": closure}),), machine=name)
+        replace(good, steps=(measured_as(step, closure={"cpu": closure}),), machine=name)
         for name, closure in (("a", -0.35), ("b", 0.01))
     ]
     lines: list[str] = []
@@ -173,23 +186,23 @@ def test_such_a_profile_is_named_when_it_is_used() -> None:
     assert "add up to 65% of the step" in line
     report_disturbed([replace(bad[0], origin="modelled"), good], lines.append)
     assert len(lines) == 1
-    waiting = replace(good.steps[0], threads=2, waited=0.5)
+    waiting = replace(measured_as(step, waited=0.5), threads=2)
     report_disturbed([replace(bad[0], steps=(*bad[0].steps, waiting))], lines.append)
     assert "with 2 thread(s) it waited 50% of the time" in lines[1]
 
 
 def test_repeatability_is_how_far_two_workers_are_apart() -> None:
     (step,) = made(blocks(1.00 * MS, [0.05] * 2), blocks(1.04 * MS, [0.07] * 2)).steps
-    assert step.repeatability == pytest.approx(0.04)
-    assert step.rounds == 4  # each worker's probes are compared among themselves
+    assert how(step).repeatability == pytest.approx(0.04)
+    assert how(step).rounds == 4  # each worker's probes are compared among themselves
     assert step.mean_us == pytest.approx(1020.0)
-    assert step.half_width > 0.01
+    assert how(step).half_width > 0.01
 
 
 def test_neighbours_are_medians_over_rounds() -> None:
     (step,) = made(blocks(1 * MS, [0.05] * 2)).steps
     assert (step.compute_slowdown, step.stream_slowdown, step.pressure) == ((1.2,), (1.5,), 0.4)
-    assert step.sensitivity == (
+    assert how(step).sensitivity == (
         Sensitivity("compute", 1, 0.5, 0.9),
         Sensitivity("compute", 1, 1.0, 1.2),
         Sensitivity("stream", 1, 1.0, 1.5),

@@ -10,14 +10,12 @@ import pytest
 from profiles.assembling.operator_times import (
     OperatorTimes,
     closure_of,
-    leftover_of,
     merge_operators,
     total_work,
 )
 from profiles.traces.profiler_events import INPUT_MARK, Called
 from profiles.work.operator_formulas import OperatorWork
 from rmixer.errors import RunFailed
-from rmixer.profile.profile import Leftover
 
 CALLS = [
     Called(INPUT_MARK, 5.0, phase="input"),
@@ -61,8 +59,10 @@ def test_each_event_is_taken_out_where_it_fell() -> None:
 
 
 def test_no_time_becomes_negative() -> None:
-    times = merge_operators(CALLS, [ONE], event_us=100.0, threads=1)
-    assert times.total_us == 0
+    """At 10 us an event the first two operators, the input's gap and the two others would be 0, -5,
+    5, -17 and -9 us, the last 15: 31 us are not let fall."""
+    assert merge_operators(CALLS, [ONE], event_us=10.0, threads=1).total_us == 5 + 15
+    assert merge_operators(CALLS, [ONE], event_us=100.0, threads=1).total_us == 0
 
 
 def test_steps_of_all_blocks_count_alike() -> None:
@@ -87,21 +87,9 @@ def test_a_step_that_changes_is_refused() -> None:
 
 def test_closure_is_signed_and_relative_to_the_measured_step() -> None:
     times = merge_operators(CALLS, [ONE], event_us=0.0, threads=1)
-    assert closure_of(times, 79.0) == 0
-    assert closure_of(times, 79.0 / 1.25) == pytest.approx(0.25)
-    assert closure_of(times, 158.0) == pytest.approx(-0.5)
-
-
-def test_what_closure_leaves_has_its_name() -> None:
-    """A step of 79 us that the profiler did not lengthen: at 2 us each, nine events too many were
-    taken out. At 10 us the first two operators, the input's gap and the two others would be 0, -5,
-    5, -17 and -9 us, the last 15: 31 us are not let fall."""
-    assert leftover_of(merge_operators(CALLS, [ONE], 2.0, 1), 79.0, 0.1) == Leftover(0, -18, 7.9)
-    times = merge_operators(CALLS, [ONE], event_us=10.0, threads=1)
-    assert times.total_us == 5 + 15
-    left = leftover_of(times, 79.0, 0.0)
-    assert (left.clipped_us, left.profiler_us) == (31, -90)
-    assert times.total_us == 79 + left.clipped_us + left.profiler_us
+    assert closure_of(times.total_us, 79.0) == 0
+    assert closure_of(times.total_us, 79.0 / 1.25) == pytest.approx(0.25)
+    assert closure_of(times.total_us, 158.0) == pytest.approx(-0.5)
 
 
 def test_rows_of_the_table() -> None:

@@ -15,7 +15,7 @@ from profiles.batches.batch_prediction import predict_batch
 from profiles.batches.left_out import each_left_out
 from profiles.stored.store import Store
 from rmixer.errors import InputError
-from rmixer.profile.profile import InputCost, ModelProfile
+from rmixer.profile.profile import InputCost, ModelProfile, StepMeasurement
 from rmixer.testing.made_up import (
     make_job,
     make_machine,
@@ -46,7 +46,7 @@ def affine(batch: int, calls: int = 2) -> ModelProfile:
         mean_us=step_us, build_s=1.0, compute_slowdown=(1.0 + batch / 1000,), pressure=batch / 1000
     )
     made = make_profile(steps=[step], operators=rows, batch=batch, peak_bytes=1000 + 8 * batch)
-    epoch = InputCost("warm", 10, 5.0 + 0.5 * batch, 1.0 * batch, 8 * batch, 0)
+    epoch = InputCost("warm", 10, 5.0 + 0.5 * batch, 1.0 * batch, 8 * batch)
     return replace(made, flops=calls * batch, bytes=64 * batch, input=(epoch,))
 
 
@@ -97,11 +97,23 @@ def _alone(profile: ModelProfile) -> ModelProfile:
     return replace(profile, steps=(step,))
 
 
-def test_a_size_that_waited_for_its_cores_makes_what_is_predicted_from_it_doubtful() -> None:
-    quiet, waited = affine(100), affine(200)
-    waited = replace(waited, steps=(replace(waited.steps[0], waited=0.3),))
-    found = predict_batch([quiet, waited], affine(110).identity, MACHINE)
-    assert found.steps[0].waited == 0.3
+def test_a_size_that_waited_for_its_cores_makes_what_is_predicted_from_it_doubtful(
+    tmp_path: Path,
+) -> None:
+    """The prediction itself has no measurement."""
+    store = Store(tmp_path / "own", tmp_path / "recorded")
+    store.save_machine(make_machine())
+    how = StepMeasurement(100, 0, 0.01, 0.01, 5, 0, {}, waited=0.3)
+    waited = replace(affine(200), origin="measured")
+    waited = replace(waited, steps=(replace(waited.steps[0], measurement=how),))
+    for profile in (replace(affine(100), origin="measured"), waited):
+        store.save(profile)
+    said: list[str] = []
+    job = make_job(batch=110)
+    inputs = inputs_of(make_workload(job), "made-up", store, said.append)
+    assert inputs.profiles[job.identity.key].steps[0].measurement is None
+    (line,) = (line for line in said if "it waited 30% of the time for its cores" in line)
+    assert line.startswith(f"{waited.key}: profiled while the machine was not the same throughout")
 
 
 def test_all_other_sizes_are_taken() -> None:
@@ -219,14 +231,6 @@ def test_sizes_that_were_never_measured_in_the_same_place_tell_nothing(tmp_path:
     found = predict_batch([one, two, affine(1024)], affine(256).identity, MACHINE)
     assert found.predicted_from == (128, 1024)
     assert [step.threads for step in found.steps] == [1]
-
-
-def test_more_samples_than_there_are_are_not_predicted(tmp_path: Path) -> None:
-    store = Store(tmp_path, tmp_path)
-    store.save_machine(MACHINE)
-    workload = make_workload(make_job("a", "ncf", batch=10**6))
-    with pytest.raises(InputError, match="at most the 131250 samples of deeprecsys_ncf"):
-        inputs_of(workload, "made-up", store, lambda _: None)
 
 
 def test_nothing_becomes_less_than_nothing() -> None:

@@ -48,7 +48,6 @@ def test_a_loader_s_processes_count_when_they_have_ended(monkeypatch: pytest.Mon
     found = input_cost._epoch(batches.next, 64)
     assert found["batches"] == 64
     assert 10_000 <= found["core_us"] < 60_000
-    assert found["storage_bytes"] >= 0
     assert input_cost._epoch(batches.next, 4)["core_us"] >= 0
 
 
@@ -110,7 +109,7 @@ def test_input_bound_is_the_share_of_the_step_that_waits() -> None:
         make_operator(100.0, phase="input"),
         make_operator(850.0, gap_before_us=50.0, index=1),
     ]
-    epochs = (InputCost("cold", 10, 300.0, 0, 0, 0), InputCost("warm", 10, 50.0, 0, 0, 0))
+    epochs = (InputCost("cold", 10, 300.0, 0, 0), InputCost("warm", 10, 50.0, 0, 0))
     profile = replace(make_profile(operators=rows), input=epochs)
     assert profile.input_bound("warm", 1) == pytest.approx(0.1)
     assert profile.input_bound("cold", 1) == pytest.approx(0.28)

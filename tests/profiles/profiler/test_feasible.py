@@ -7,12 +7,9 @@ from unittest import mock
 
 import pytest
 
-from profiles.memory.data_size import Samples, known_samples
 from profiles.memory.memory_prediction import predict_memory
 from profiles.profiler import feasible
 from profiles.profiler.feasible import IDLE_BYTES, MOST_BESIDE_BYTES, check_feasible, needed_bytes
-from rmixer.data.arrays import Chunks
-from rmixer.data.registry import dataset_entry
 from rmixer.errors import InputError
 from rmixer.models.registry import MODELS
 from rmixer.models.size import model_size
@@ -81,41 +78,6 @@ def test_no_model_takes_much_beside_its_tables(model: str) -> None:
     job = replace(job_of(model), rows_cap=1000)
     kept_bytes = model_size(job.entry, 1000).kept_bytes
     assert needed_bytes(job, 0) - kept_bytes < MOST_BESIDE_BYTES
-
-
-@pytest.mark.parametrize(
-    ("model", "batch", "message"),
-    [
-        ("criteo_flen", 1, "criteo_flen: batch: found 1; allowed: two samples or more"),
-        ("alidisplay_dmr", 1, "alidisplay_dmr: batch: found 1; allowed: two samples or more"),
-        ("rm2", 5000, "job rm2-0: batch: found 5000; allowed: at most the 4272 samples"),
-    ],
-)
-def test_batches_that_cannot_be_trained_with(model: str, batch: int, message: str) -> None:
-    with pytest.raises(InputError, match=message):
-        said([replace(job_of(model), batch=batch, rows_cap=100)], 64 << 30)
-
-
-def test_of_other_models_a_single_sample_will_do() -> None:
-    assert said([replace(SMALL, batch=1)], 64 << 30) == []
-
-
-def test_samples_that_are_known_beforehand_are_those_of_the_data() -> None:
-    dataset = dataset_entry("deeprecsys_ncf").load()
-    lengths: list[int] = []
-    train = each_chunk(dataset.twin(), lengths)
-    assert known_samples(job_of("ncf")) == Samples(train, sum(lengths) - train)
-    assert known_samples(replace(job_of("ncf"), data="files")) is None
-    assert known_samples(job_of("criteo_dlrm")) is None
-
-
-def each_chunk(chunks: Chunks, lengths: list[int]) -> int:
-    """The length of each into ``lengths``; returns what comes after the last."""
-    while True:
-        try:
-            lengths.append(len(next(chunks)["label"]))
-        except StopIteration as end:
-            return int(end.value)
 
 
 def test_kept_bytes_are_those_of_a_step() -> None:

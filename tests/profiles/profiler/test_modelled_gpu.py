@@ -38,7 +38,7 @@ def measured() -> ModelProfile:
         operator("aten::add", 4, flops=10, moved=120),
     ]
     made = make_profile(steps=[make_step(mean_us=420.0)], operators=rows)
-    return replace(made, input=(InputCost("warm", 1, 1.0, 1.0, 100_000, 0),))
+    return replace(made, input=(InputCost("warm", 1, 1.0, 1.0, 100_000),))
 
 
 def test_each_operator_takes_what_the_roofline_says() -> None:
@@ -60,6 +60,7 @@ def test_the_step_is_the_later_of_two_clocks() -> None:
     found = modelled_profile(measured(), machine(), GPU)
     step = found.step("gpu", 1)
     assert step.mean_us == pytest.approx(90.0)
+    assert step.measurement is None
     assert found.utilisation["gpu"] == pytest.approx(52 / 90)
     assert found.step("cpu", 1) == measured().step("cpu", 1)
 

@@ -45,9 +45,10 @@ def profile(rmixer_home: None) -> ModelProfile:
 def test_every_lane_closes(profile: ModelProfile) -> None:
     """Within what no profile may miss, and the rounds' own noise."""
     gpu = profile.step("gpu", 1)
+    assert gpu.measurement
     assert set(gpu.closure) == {"cpu", "gpu", "link"}
     for lane in ("cpu", "gpu"):
-        assert abs(gpu.closure[lane]) < 0.06 + 2 * gpu.half_width, lane
+        assert abs(gpu.closure[lane]) < 0.06 + 2 * gpu.measurement.half_width, lane
 
 
 def test_operators_lie_on_the_gpu_and_the_batch_comes_by_the_link(profile: ModelProfile) -> None:
@@ -86,7 +87,9 @@ def test_memory_has_a_context_and_holds_what_the_step_holds(profile: ModelProfil
 
 def test_neighbours_on_the_gpu_slow_it(profile: ModelProfile) -> None:
     """Where a core is left for the one that works them."""
-    points = [p for p in profile.step("gpu", 1).sensitivity if p.device == "gpu"]
+    measurement = profile.step("gpu", 1).measurement
+    assert measurement
+    points = [p for p in measurement.sensitivity if p.device == "gpu"]
     if len(limits.usable_cores()) > 1:
         assert {point.work for point in points} == {"compute", "stream"}
         assert max(point.slowdown for point in points) > 1.05

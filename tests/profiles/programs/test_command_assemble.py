@@ -41,11 +41,13 @@ def made_up_run(gpu_s: float | None = None) -> CommandRun:
 
 def test_the_step_alone() -> None:
     (step,) = assemble_command(JOB, MACHINE, [made_up_run()], probe_s=0.1).steps
-    assert (step.device, step.threads, step.n, step.stalls) == ("cpu", 1, 3 * 18, 0)
+    assert (step.device, step.threads, step.scale) == ("cpu", 1, {})
+    assert step.measurement
+    assert (step.measurement.n, step.measurement.stalls) == (3 * 18, 0)
     for figure_us in (step.mean_us, step.p10_us, step.p50_us, step.p90_us):
         assert figure_us == pytest.approx(100_000)
-    assert step.half_width == pytest.approx(0, abs=1e-9)
-    assert (step.closure, step.scale) == ({}, {})
+    assert step.measurement.half_width == pytest.approx(0, abs=1e-9)
+    assert step.measurement.closure == {}
 
 
 def test_processor_time_of_a_step_is_its_rate_in_the_blocks_alone() -> None:

@@ -71,7 +71,8 @@ def test_a_program_that_says_when_its_steps_end(machine: Machine, tmp_path: Path
     assert 0 < (step.core_us or 0) < step.mean_us  # it sleeps for the rest of its step
     beside = len(machine.cores) > 1
     assert len(step.compute_slowdown) == len(step.stream_slowdown) == int(beside)
-    assert {(point.work, point.duty) for point in step.sensitivity} == {
+    assert step.measurement
+    assert {(point.work, point.duty) for point in step.measurement.sensitivity} == {
         (work, duty) for work in ("compute", "stream") for duty in (0.5, 1.0) if beside
     }
     assert profile.memory[0].peak_bytes > 10 << 20  # an interpreter with numpy
@@ -107,8 +108,9 @@ def test_what_a_program_left_to_itself_ends_with_it(
 
 
 def refused(job: Job, machine: Machine, start_limit_s: float = 60.0) -> str:
+    plan = dataclasses.replace(QUICK, start_limit_s=start_limit_s)
     with pytest.raises(RunFailed) as error:
-        profile_command(job, machine, (1,), QUICK, start_limit_s=start_limit_s)
+        profile_command(job, machine, (1,), plan)
     message = str(error.value)
     assert message.startswith("profiling 'python program.py': ")
     return message

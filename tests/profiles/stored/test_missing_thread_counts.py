@@ -20,7 +20,7 @@ def test_those_that_no_step_has() -> None:
 
 
 def test_neighbours_are_lacking_where_a_core_is_left_for_one() -> None:
-    steps = [make_step(threads=1), make_step(threads=2, compute_slowdown=[1.1])]
+    steps = [make_step(threads=1), make_step(threads=2, compute_slowdown=(1.1,))]
     known = make_profile(steps=[*steps, make_step(threads=4)])
     machine = make_machine(cores=4)
     assert lacking_counts(known, JOB, machine, (1, 2, 4), True) == (1,)

@@ -15,7 +15,7 @@ from profiles.stored.store import RECORDED, Store
 from rmixer.errors import InputError
 from rmixer.hardware.machine import Machine, write_machine
 from rmixer.profile.profile import ModelProfile
-from rmixer.profile.profile_files import write_profile
+from rmixer.profile.profile_files import read_profile, write_profile
 from rmixer.testing.made_up import make_job, make_machine, make_operator, make_profile, make_step
 
 
@@ -53,6 +53,26 @@ def test_what_is_kept_is_found_again(store: Store) -> None:
     assert store.machine("made-up") == make_machine()
     assert store.find("made-up", made.key) == made
     assert store.find("another", made.key) is None
+
+
+def test_it_is_read_once_and_anew_when_it_was_written_again(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made, reads = profile(), []
+    monkeypatch.setattr(
+        store_module, "read_profile", lambda place: reads.append(place) or read_profile(place)
+    )
+    for warmup_steps in (7, 8, 9):  # of one length
+        changed = dataclasses.replace(made, warmup_steps=warmup_steps)
+        write_profile(store.own / "made-up" / made.key, changed)
+        reads.clear()
+        for known in (store, Store(store.own)):
+            assert known.find("made-up", made.key) == changed
+        assert len(reads) == 1
+    table = store.own / "made-up" / made.key / "operators.csv"
+    table.write_text(table.read_text().replace("1.0", "1.5"))
+    with pytest.raises(InputError, match="profile it again"):
+        store.find("made-up", made.key)
 
 
 def test_ones_own_shadow_the_recorded(store: Store) -> None:

@@ -68,24 +68,20 @@ def test_gaps_on_a_device_are_as_much_shorter_and_all_lanes_close_alike(tmp_path
     found = merged(tmp_path)
     assert found.times["gap_before"][0, [1, 2, 3, 5, 6]].tolist() == [888, 723, 66, 102, 69]
     assert found.times["wait"][0, 3] == pytest.approx(3)
-    totals = {lane: part.total_us for lane, part in found.lanes.items()}
-    assert totals == pytest.approx(dict.fromkeys(("cpu", "gpu", "link"), 964))
+    assert found.lanes_us == pytest.approx(dict.fromkeys(("cpu", "gpu", "link"), 964))
     assert found.busy_us == 30 + 30 + 10
 
 
 def test_without_a_cost_nothing_changes(tmp_path: Path) -> None:
-    totals = {lane: part.total_us for lane, part in merged(tmp_path, 0.0).lanes.items()}
-    assert totals == pytest.approx(dict.fromkeys(("cpu", "gpu", "link"), 1000))
+    found = merged(tmp_path, 0.0)
+    assert found.lanes_us == pytest.approx(dict.fromkeys(("cpu", "gpu", "link"), 1000))
 
 
-def test_no_time_becomes_negative_and_what_was_held_is_named(tmp_path: Path) -> None:
+def test_no_time_becomes_negative(tmp_path: Path) -> None:
     """At 100 us: only T1 of the input, 670 - 50, is left of the host's."""
     found = merged(tmp_path, 100.0)
     assert all((values >= 0).all() for values in found.times.values())
     assert found.times["t1"][0].tolist() == [620, 0, 0, 0, 0, 0, 0]
-    wrong = (8, -50), (2, -50), (10, -50), (10, -50), (20, -50), (20, -250), (85, -150)
-    wrong += (30, -150), (40, -350), (57, -250), (5, -50), (20, -150), (20, -150)
-    assert found.clipped_us == -sum(time + cost for time, cost in wrong)
 
 
 def test_rows_of_the_table_are_the_devices(tmp_path: Path) -> None:

@@ -48,16 +48,18 @@ def moved(step: int, *events: Event) -> list[Event]:
     for each in events:
         args = dict(each["args"])
         if "correlation" in args:
-            args["correlation"] += 100 * step
+            args["correlation"] += 1000 * step
         found.append({**each, "ts": each["ts"] + 1000.0 + STEP_US * step, "args": args})
     return found
 
 
 def launched(
-    number: int, call: float, work: float, lasts: float, kernel: str, tid: int = MAIN, at: int = 7
+    call: float, kernel: str, work: tuple[float, float], tid: int = MAIN, at: int = 7
 ) -> list[Event]:
-    """A launch of 2 us that begins at ``call``, and its kernel on the stream ``at``."""
-    done = event(kernel, "kernel", work, work + lasts, correlation=number, stream=at)
+    """A launch of 2 us that begins at ``call``, and its kernel, from when to when it works on the
+    stream ``at``."""
+    number = round(call)  # no other launch of a step begins then
+    done = event(kernel, "kernel", *work, correlation=number, stream=at)
     return [
         event("cudaLaunchKernel", "cuda_runtime", call, call + 2.0, tid, correlation=number),
         {**done, "tid": at},
@@ -159,15 +161,15 @@ def test_kernels_launched_outside_of_nodes_are_work_of_the_step(tmp_path: Path) 
     optimizer: 145 us a step, of which the thread's nodes have 40 and main has 40."""
     reduce = "ncclDevKernel_AllReduce_Sum_f32_RING_LL"
     more = [
-        *launched(1, 12.0, 20.0, 30.0, "gemm"),
-        *launched(2, 64.0, 70.0, 40.0, "gemm", SECOND),
+        *launched(12.0, "gemm", (20.0, 50.0)),
+        *launched(64.0, "gemm", (70.0, 110.0), SECOND),
         event("c10d::allreduce_", "cpu_op", 122.0, 130.0, SECOND),
         event("record_param_comms", "cpu_op", 123.0, 129.0, SECOND),
         event("nccl:all_reduce", "user_annotation", 124.0, 128.0, SECOND),
-        *launched(3, 125.0, 130.0, 60.0, reduce, SECOND, at=20),
+        *launched(125.0, reduce, (130.0, 190.0), SECOND, at=20),
         event("aten::copy_", "cpu_op", 140.0, 144.0, SECOND),
-        *launched(4, 141.0, 190.0, 5.0, "copy", SECOND),
-        *launched(5, 240.0, 245.0, 10.0, "axpy"),
+        *launched(141.0, "copy", (190.0, 195.0), SECOND),
+        *launched(240.0, "axpy", (245.0, 255.0)),
     ]
     found = imported(tmp_path, steps(*more))
     assert [(row.operator, row.phase, row.mean_us) for row in found.operators] == [
@@ -186,7 +188,7 @@ def test_kernels_launched_outside_of_nodes_are_work_of_the_step(tmp_path: Path) 
 def test_a_launch_of_nccl_outside_of_all_operators(tmp_path: Path) -> None:
     """Named by its kernel."""
     name = "ncclKernel_AllGather_RING_LL_Sum_int8_t"
-    found = imported(tmp_path, steps(*launched(3, 125.0, 130.0, 60.0, name, SECOND, at=20)))
+    found = imported(tmp_path, steps(*launched(125.0, name, (130.0, 190.0), SECOND, at=20)))
     assert (name, "communication") in phases(found)
 
 

@@ -1,0 +1,55 @@
+"""The runs of one workload that a comparison looks at."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+from rmixer.errors import InputError
+from rmixer.run_record.run_summary import RunSummary
+
+
+@dataclass(frozen=True)
+class Runs:
+    """One schedule, ``predicted`` and ``measured``; ``repeat`` is a second execution of it.
+
+    ``sequential`` and its prediction are the same jobs one at a time, ``ablations`` the schedule
+    predicted again by less than the whole model.
+    """
+
+    predicted: RunSummary
+    measured: RunSummary
+    repeat: RunSummary | None = None
+    sequential_predicted: RunSummary | None = None
+    sequential: RunSummary | None = None
+    ablations: Mapping[str, RunSummary] = field(default_factory=dict)
+
+    @property
+    def executions(self) -> tuple[RunSummary, ...]:
+        """The executions of the schedule."""
+        return (self.measured,) if self.repeat is None else (self.measured, self.repeat)
+
+    @property
+    def shared_with(self) -> tuple[str, ...]:
+        """Who used the same cores during any of the executions, one at a time included."""
+        alone = () if self.sequential is None else (self.sequential,)
+        found = (who for run in (*self.executions, *alone) for who in run.shared_with)
+        return tuple(dict.fromkeys(found))
+
+    def without_left_out(self) -> Runs:
+        """The same, but without the jobs that were left out of the measured run in its summary.
+        Raises :class:`InputError` if another run holds other jobs than are left."""
+        jobs = tuple(job for job in self.measured.jobs if not job.was_left_out)
+        measured = replace(self.measured, jobs=jobs)
+        others = (self.predicted, self.sequential_predicted, self.sequential, self.repeat)
+        for other in (*others, *self.ablations.values()):
+            if other is not None:
+                _check_same_jobs(measured, other)
+        return replace(self, measured=measured)
+
+
+def _check_same_jobs(one: RunSummary, other: RunSummary) -> None:
+    odd = {job.id for job in one.jobs} ^ {job.id for job in other.jobs}
+    if odd:
+        found = f"{', '.join(sorted(odd))} in only one of {one.run!r} and {other.run!r}"
+        raise InputError(f"run {other.run}", "jobs", found, "the same jobs in every run compared")

@@ -1,0 +1,53 @@
+"""What a data set is made of, and how it is made."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+
+from rmixer.data.dataset import DataSet
+from rmixer.data.malformed import Limits
+from rmixer.data.preparation import Source
+from rmixer.data.registry import dataset_entry
+
+Bar = Callable[[str], AbstractContextManager[Callable[[int, int], None]]]
+"""Shows how far something is: called with a title, it gives what takes (done, total)."""
+
+BLOCK_BYTES = 8 << 20
+
+
+def no_bar(title: str) -> AbstractContextManager[Callable[[int, int], None]]:
+    """A :data:`Bar` that shows nothing."""
+    return nullcontext(lambda done, total: None)
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """All that decides what is in a data set: its ``name``, and the raw ``files`` below ``data``
+    (none if that is ``synthetic``). ``fingerprint`` is a hash of these and of the code that reads
+    them."""
+
+    name: str
+    data: str
+    files: Mapping[Path, Source]
+    fingerprint: str
+
+    @property
+    def dataset(self) -> DataSet:
+        """The data set that this is the recipe of."""
+        return dataset_entry(self.name).load()
+
+
+@dataclass(frozen=True)
+class Making:
+    """How a data set is made where it is not there. ``limits``, where given, also hold for one
+    that is; ``workers`` parse the raw files, by default one for each usable core; ``report``
+    takes what a person should know."""
+
+    limits: Limits | None = None
+    workers: int | None = None
+    bar: Bar = no_bar
+    report: Callable[[str], None] = lambda text: None
+    block_bytes: int = BLOCK_BYTES

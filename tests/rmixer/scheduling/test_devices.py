@@ -1,0 +1,25 @@
+"""Which devices jobs run on."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from rmixer.scheduling.devices import devices_in_use, devices_with_slots
+from rmixer.testing.made_up import make_machine, make_profile, make_step
+
+MACHINE = make_machine(gpus=2)
+ON_CPU, ON_BOTH = make_profile(), make_profile(steps=[make_step(), make_step("gpu")])
+
+
+def test_jobs_are_simulated_on_gpus_that_every_profile_has_figures_for() -> None:
+    assert devices_in_use(MACHINE, "simulate", [ON_BOTH, ON_BOTH]) == MACHINE
+    assert devices_in_use(MACHINE, "simulate", [ON_BOTH, ON_CPU]) == replace(MACHINE, gpus=())
+
+
+def test_jobs_are_executed_on_the_cpu() -> None:
+    assert devices_in_use(MACHINE, "execute", [ON_BOTH]) == replace(MACHINE, gpus=())
+
+
+def test_gpus_have_the_slots_where_there_are_any() -> None:
+    assert [device.name for device in devices_with_slots(MACHINE)] == ["gpu:0", "gpu:1"]
+    assert [device.name for device in devices_with_slots(make_machine())] == ["cpu:0"]
