@@ -22,9 +22,10 @@ from experiments.figures.style import (
 )
 from experiments.run_files.sweep_file import SweepRow, ranked
 from rmixer.display.quantities import seconds
+from rmixer.scheduling.layout import Cut
 
 _WIDTH_IN, _GAP = 10.0, 0.016
-Configuration = tuple[str, int, int]
+Configuration = tuple[str, Cut]
 
 
 @dataclass(frozen=True)
@@ -52,7 +53,7 @@ def policies_data(
 ) -> PolicyBars:
     """The simulated rows ranked by predicted makespan.
 
-    ``measured`` gives the makespans of executions by (policy, slots, threads). Of more than
+    ``measured`` gives the makespans of executions by policy and cut. Of more than
     ``most`` rows the best are shown, and beyond them each that was executed and the best of every
     policy that would be missing.
     """
@@ -60,7 +61,7 @@ def policies_data(
     simulated = [row for row in ranked(rows) if row.makespan_s is not None]
     shown, policies = [], set()
     for rank, row in enumerate(simulated):
-        wanted = (row.policy, row.slots, row.threads) in executed or row.policy not in policies
+        wanted = (row.policy, row.cut) in executed or row.policy not in policies
         if rank < most or wanted:
             shown.append(row)
             policies.add(row.policy)
@@ -70,7 +71,7 @@ def policies_data(
                 label=row.label,
                 makespan_s=row.makespan_s or 0.0,
                 speedup=row.speedup,
-                measured_s=executed.get((row.policy, row.slots, row.threads), ()),
+                measured_s=executed.get((row.policy, row.cut), ()),
             )
             for row in shown
         ),

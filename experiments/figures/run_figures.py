@@ -8,10 +8,12 @@ from pathlib import Path
 from matplotlib.figure import Figure
 
 from experiments import figures
+from experiments.figures.policies import Configuration
 from experiments.run_files.run_folder import MEASURED, PREDICTED, REPEAT, SEQUENTIAL, RunFolder
 from experiments.run_files.sweep_file import read_rows
 from experiments.validation.comparison import read_comparison
 from profiles.stored.store import Store
+from rmixer.scheduling.layout import Cut
 from rmixer.scheduling.schedule import read_schedule
 
 
@@ -48,15 +50,14 @@ def draw_run(folder: RunFolder) -> tuple[list[Path], list[str]]:
     return [path for name in drawings if (path := target / f"{name}.png").exists()], failures
 
 
-def _measured(folder: RunFolder) -> dict[tuple[str, int, int], tuple[float, ...]]:
-    """Measured makespans by policy, slots and threads, as the executed schedules name them."""
-    found: dict[tuple[str, int, int], tuple[float, ...]] = {}
+def _measured(folder: RunFolder) -> dict[Configuration, tuple[float, ...]]:
+    """Measured makespans by policy and cut, as the executed schedules name them."""
+    found: dict[Configuration, tuple[float, ...]] = {}
     for part in (MEASURED, REPEAT, SEQUENTIAL):
         run = folder.read(part)
         path = folder.path / part / "executed_schedule.json"
         if run and run[1].run == "measured" and path.exists():
             schedule = read_schedule(path)
-            slots = schedule.settings.layout.devices[0]
-            key = (schedule.policy, slots.slots, slots.threads)
+            key = (schedule.policy, Cut.of(schedule.settings.layout))
             found[key] = (*found.get(key, ()), run[1].makespan_s)
     return found

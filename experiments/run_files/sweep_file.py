@@ -9,6 +9,7 @@ from pathlib import Path
 from pydantic import ConfigDict
 
 from rmixer.files.typed_files import load_json, parse
+from rmixer.scheduling.layout import Cut
 
 SWEEP = "sweep.json"
 PRECISION = 0.01
@@ -16,15 +17,18 @@ PRECISION = 0.01
 
 @dataclass(frozen=True)
 class SweepRow:
-    """A policy on a layout. ``speedup`` is ``sequential``'s predicted makespan over this one;
+    """A policy on a layout: slots of each GPU and of the CPU, and the threads of each. ``speedup``
+    is ``sequential``'s predicted makespan over this one;
     ``level`` the level of the simulator that gave the figures. A configuration that was not
     simulated has None for every figure and says in ``why`` what pruned it."""
 
     __pydantic_config__ = ConfigDict(extra="forbid")
 
     policy: str
-    slots: int
-    threads: int
+    gpu_slots: int = 0
+    cpu_slots: int = 0
+    gpu_threads: int = 0
+    cpu_threads: int = 0
     makespan_s: float | None = None
     speedup: float | None = None
     mean_completion_s: float | None = None
@@ -34,18 +38,26 @@ class SweepRow:
 
     @property
     def label(self) -> str:
-        """``dyType, 2 slots × 1 thread``: what a reader calls this configuration."""
-        slots = f"{self.slots} slot{'' if self.slots == 1 else 's'}"
-        threads = f"{self.threads} thread{'' if self.threads == 1 else 's'}"
-        return f"{self.policy}, {slots} × {threads}"
+        """``dyType, GPU 4 × 1, CPU 2 × 1``: the policy, and slots times threads."""
+        return f"{self.policy}, {self.cut}"
+
+    @property
+    def cut(self) -> Cut:
+        """Its slots and threads."""
+        return Cut(self.gpu_slots, self.cpu_slots, self.gpu_threads, self.cpu_threads)
 
 
 def read_rows(folder: Path) -> list[SweepRow]:
-    """Reads the ranked rows of a run folder. Returns an empty list if it holds no sweep."""
+    """Reads the ranked rows of a run folder. Returns an empty list if it holds no sweep. Rows of
+    earlier releases had the slots of one kind of device: of the CPU, if anything was executed."""
     path = folder / SWEEP
     if not path.exists():
         return []
-    return list(parse(load_json(path, "sweep"), tuple[SweepRow, ...], path))
+    data = load_json(path, "sweep")
+    for row in data if isinstance(data, list) else ():
+        if isinstance(row, dict) and "slots" in row and "threads" in row:
+            row["cpu_slots"], row["cpu_threads"] = row.pop("slots"), row.pop("threads")
+    return list(parse(data, tuple[SweepRow, ...], path))
 
 
 def ranked(rows: Iterable[SweepRow]) -> list[SweepRow]:

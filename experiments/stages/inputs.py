@@ -16,11 +16,10 @@ from profiles.traces.import_warnings import warnings_of
 from rmixer.errors import InputError
 from rmixer.hardware.machine import Machine
 from rmixer.imported.imported_store import find_imported
-from rmixer.policies import Policy
 from rmixer.profile.profile import ModelProfile
 from rmixer.scheduling.admission import check_memory
-from rmixer.scheduling.devices import Purpose, devices_in_use, devices_with_slots
-from rmixer.scheduling.layout import Layout, even_layout
+from rmixer.scheduling.devices import Purpose, devices_in_use
+from rmixer.scheduling.layout import even_layout
 from rmixer.scheduling.problem import Problem, problem_of
 from rmixer.workload.cost_identity import CostIdentity
 from rmixer.workload.workload import Workload
@@ -130,22 +129,3 @@ def check_free_memory(
 def held_bytes() -> Mapping[str, int]:
     """What others hold now of the memory of this machine's devices."""
     return {"cpu:0": limits.used_memory_bytes()}
-
-
-def choose_layout(problem: Problem, policy: Policy, slots: int | None, threads: int) -> Layout:
-    """The layout of ``policy`` with ``slots`` slots per device, as many as the cores suffice for
-    unless given; raises :class:`InputError` where they do not suffice."""
-    machine = problem.machine
-    places = len(devices_with_slots(machine))
-    each = slots or max(1, len(machine.cores) // (threads * places))
-    layout = policy.layout(machine, len(problem.jobs), each, threads)
-    if any(entry.threads != threads for entry in layout.devices):  # the policy's own cut
-        layout = layout.profiled(profiled_threads(problem.profiles))
-    layout.check(machine, "--slots, --threads")
-    return layout
-
-
-def profiled_threads(profiles: Mapping[str, ModelProfile]) -> list[int]:
-    """The thread counts that every profile has."""
-    counts = [{step.threads for step in profile.steps} for profile in profiles.values()]
-    return sorted(set.intersection(*counts)) if counts else []

@@ -25,7 +25,8 @@ def sweep_table(
     )
     table.add_column("", justify="right")
     table.add_column("policy", no_wrap=True)
-    for name in ("slots", "threads", "makespan", "against\nsequential", "mean\ncompletion"):
+    table.add_column("slots × threads", no_wrap=True)
+    for name in ("makespan", "against\nsequential", "mean\ncompletion"):
         table.add_column(name, justify="right", no_wrap=True)
     table.add_column("peak\nmemory", justify="right", no_wrap=True)
     table.add_column("simulated by", overflow="fold")
@@ -37,8 +38,7 @@ def sweep_table(
         table.add_row(
             str(rank),
             row.policy,
-            str(row.slots),
-            str(row.threads),
+            str(row.cut),
             seconds(row.makespan_s),
             f"{row.speedup:.2f}×" if row.speedup is not None else ABSENT,
             seconds(row.mean_completion_s),

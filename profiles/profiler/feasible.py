@@ -9,7 +9,7 @@ from profiles.machines.limits import free_memory_bytes, usable_gpus
 from profiles.profiler.crew import PASSES
 from rmixer.errors import InputError
 from rmixer.models.size import model_size
-from rmixer.scheduling.cluster import MEMORY_MARGIN
+from rmixer.scheduling.view import MEMORY_MARGIN
 from rmixer.workload.workload import Job
 
 IDLE_BYTES = 300 << 20

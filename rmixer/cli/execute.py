@@ -7,16 +7,17 @@ from pathlib import Path
 import click
 
 from rmixer.cli.locks import locked, sharing_option
+from rmixer.cli.slots import slot_options
 from rmixer.cli.workloads import check_trained, shrinking_option, trained_workload
 from rmixer.errors import InputError, RunFailed
+from rmixer.scheduling.wanted_slots import Wanted
 from rmixer.workload.workload import Workload
 
 
 @click.command()
 @click.argument("what", metavar="SCHEDULE|WORKLOAD", type=click.Path(path_type=Path))
 @click.option("--policy", help="Run this policy live (with a WORKLOAD).")
-@click.option("--slots", type=click.IntRange(min=1), help="Slots per device; default as fit.")
-@click.option("--threads", type=click.IntRange(min=1), help="Host threads per slot. [default: 1]")
+@slot_options()
 @click.option(
     "--workload",
     type=click.Path(path_type=Path),
@@ -28,8 +29,7 @@ from rmixer.workload.workload import Workload
 def command(
     what: Path,
     policy: str | None,
-    slots: int | None,
-    threads: int | None,
+    wanted: Wanted,
     workload: Path | None,
     settings: tuple[str, ...],
     share_machine: bool,
@@ -42,7 +42,7 @@ def command(
 
     schedule = None
     if what.suffix == ".json":
-        for option, value in (("--policy", policy), ("--slots", slots), ("--threads", threads)):
+        for option, value in (("--policy", policy), *wanted.said()):
             if value is not None:
                 raise InputError(option, "", value, "none: the schedule says it already")
         schedule = read_schedule(what)
@@ -65,7 +65,8 @@ def command(
         predict_and_execute,
         prepare_data,
     )
-    from experiments.stages.inputs import choose_layout, inputs_of
+    from experiments.stages.inputs import inputs_of
+    from experiments.stages.layouts import choose_layout
     from profiles.profiler.door import check_importable
     from profiles.stored.store import Store
     from rmixer.cli.bars import bar
@@ -88,7 +89,7 @@ def command(
     else:
         assert policy is not None
         assert chosen is not None
-        layout = choose_layout(problem, chosen, slots, threads or 1)
+        layout = choose_layout(problem, chosen, wanted)
         request = ExecutionRequest(problem, layout, policy)
     with locked(path, share_machine) as lock:
         lock.take()  # before it looks at the memory that is free

@@ -7,16 +7,18 @@ from typing import Literal
 
 import click
 
+from rmixer.cli.slots import slot_options
 from rmixer.cli.workloads import shrinking_option, simulated_workload
 
 Level = Literal["auto", "job", "operator"]
+
+from rmixer.scheduling.wanted_slots import Wanted
 
 
 @click.command()
 @click.argument("workload", type=click.Path(path_type=Path))
 @click.option("--policy", required=True, help="A policy of `rmixer policies`.")
-@click.option("--slots", type=click.IntRange(min=1), help="Slots per device; default as fit.")
-@click.option("--threads", type=click.IntRange(min=1), default=1, help="Host threads per slot.")
+@slot_options()
 @click.option("--machine", help="A known machine, or its folder. Default: this one.")
 @click.option(
     "--level",
@@ -30,8 +32,7 @@ Level = Literal["auto", "job", "operator"]
 def command(
     workload: Path,
     policy: str,
-    slots: int | None,
-    threads: int,
+    wanted: Wanted,
     machine: str | None,
     level: Level,
     out: Path | None,
@@ -45,7 +46,8 @@ def command(
     chosen = make_policy(policy, jobs.seed)
 
     from experiments.run_files.run_folder import RunFolder, RunInputs
-    from experiments.stages.inputs import choose_layout, inputs_of
+    from experiments.stages.inputs import inputs_of
+    from experiments.stages.layouts import choose_layout
     from experiments.stages.prediction import step_times_for, write_simulation
     from profiles.stored.store import Store
     from rmixer.cli.console import console, print_json, report
@@ -56,7 +58,7 @@ def command(
     path = out or Path("runs") / f"{jobs.name}-{policy}"
     RunFolder.check_target(path)
     problem = inputs_of(jobs, machine, Store(), report)
-    layout = choose_layout(problem, chosen, slots, threads)
+    layout = choose_layout(problem, chosen, wanted)
     run = simulate(problem, chosen, layout, step_times_for(problem), level=level)
     decided = {"policy": policy, "layout": layout, "level": level}
     inputs = RunInputs("simulate", problem.workload, problem.machine, decided)

@@ -6,15 +6,15 @@ from pathlib import Path
 
 import click
 
-from rmixer.cli.numbers import whole_numbers
+from rmixer.cli.slots import slot_options
 from rmixer.cli.workloads import shrinking_option, simulated_workload
+from rmixer.scheduling.wanted_slots import Wanted
 
 
 @click.command()
 @click.argument("workload", type=click.Path(path_type=Path))
 @click.option("--policies", help="Names, like dyType,dySequ. Default: all.")
-@click.option("--slots", help="Slots per device to try, like 1,2,4. Default: powers of two.")
-@click.option("--threads", help="Threads per slot to try. Default: what is profiled.")
+@slot_options(lists=True)
 @click.option("--machine", help="A known machine, or its folder. Default: this one.")
 @click.option("--out", type=click.Path(path_type=Path), help="Default: runs/<workload>-sweep.")
 @shrinking_option
@@ -22,21 +22,20 @@ from rmixer.cli.workloads import shrinking_option, simulated_workload
 def command(
     workload: Path,
     policies: str | None,
-    slots: str | None,
-    threads: str | None,
+    wanted: Wanted,
     machine: str | None,
     out: Path | None,
     settings: tuple[str, ...],
     as_json: bool,
 ) -> None:
-    """Predict WORKLOAD under policies x slots per device x threads per slot: a ranked table, and
-    schedule.json of the best."""
-    from rmixer.policies import POLICIES, make_policy
+    """Predict WORKLOAD under policies x slots of GPUs and CPU x threads: a ranked table, and
+    schedule.json of the best. By default 0, powers of two and all cores are tried as slots, and the
+    threads that are profiled."""
+    from rmixer.policies import make_policy, policy_names
 
-    names = tuple(policies.split(",")) if policies else tuple(POLICIES)
+    names = policy_names(policies)
     for name in names:
         make_policy(name)
-    slot_counts = whole_numbers(slots, "--slots", 1024)
     jobs = simulated_workload(workload, settings, machine)
 
     from experiments.run_files.run_folder import RunFolder, RunInputs
@@ -54,21 +53,12 @@ def command(
     path = out or Path("runs") / f"{jobs.name}-sweep"
     RunFolder.check_target(path)
     problem = inputs_of(jobs, machine, Store(), report)
-    cores = len(problem.machine.cores)
-    thread_counts = whole_numbers(threads, "--threads", cores)
-    grid = {"policies": names, "slots": slot_counts, "threads": thread_counts}
     step_times = step_times_for(problem)
     with bar("sweep") as progress:
-        found = sweep(
-            problem,
-            step_times,
-            policies=names,
-            slots=slot_counts,
-            threads=thread_counts,
-            progress=progress,
-        )
+        found = sweep(problem, step_times, policies=names, wanted=wanted, progress=progress)
     with hold_folder(path):
-        inputs = RunInputs("sweep", problem.workload, problem.machine, grid)
+        tried = {"policies": names, "slots": dict(wanted.said())}
+        inputs = RunInputs("sweep", problem.workload, problem.machine, tried)
         folder = RunFolder.create(path, inputs, report)
         write_sweep(folder, problem, found)
     if as_json:

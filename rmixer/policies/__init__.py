@@ -1,6 +1,6 @@
 """Scheduling policies, one a file; the same object decides in simulation and for real."""
 
-from rmixer.policies.registry import POLICIES, make_policy
+from rmixer.policies.registry import POLICIES, every_policy, make_policy, policy_names
 from rmixer.profile.device_cost import DeviceCost
 from rmixer.scheduling.policy import Policy
 from rmixer.scheduling.view import ClusterView, DeviceView, Dispatch, JobView, Resident
@@ -14,5 +14,7 @@ __all__ = [
     "JobView",
     "Policy",
     "Resident",
+    "every_policy",
     "make_policy",
+    "policy_names",
 ]

@@ -30,9 +30,14 @@ from rmixer.policies.rmixer.static import Static
 from rmixer.policies.settings import parse_settings
 from rmixer.scheduling.policy import Policy
 
+
+def _every(*kinds: type[Policy]) -> tuple[type[Policy], ...]:
+    return kinds
+
+
 POLICIES: dict[str, type[Policy]] = {
     policy.name: policy
-    for policy in (
+    for policy in _every(
         Sequential,
         Monolithic,
         Mps,
@@ -66,6 +71,20 @@ def every_policy() -> Iterator[str]:
             yield from (f"{name}@{rule}" for rule in DEVICE_RULES)
         else:
             yield name
+
+
+def policy_names(text: str | None) -> tuple[str, ...]:
+    """``dyType,dyMix:beta=2,seed=3,lpt`` as full names, each with all of its settings; all policies
+    for None."""
+    if text is None:
+        return tuple(every_policy())
+    names: list[str] = []
+    for part in text.split(","):
+        if names and "=" in part and ":" not in part:  # another setting of the one before
+            names[-1] += f",{part}"
+        else:
+            names.append(part)
+    return tuple(names)
 
 
 def make_policy(text: str, seed: int = 0) -> Policy:

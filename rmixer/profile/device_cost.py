@@ -13,9 +13,9 @@ class DeviceCost:
 
     ``utilisation`` is the share of the device that it keeps busy alone, ``job_type`` one of
     compute, memory, low; ``bandwidth`` and ``occupancy`` are the shares of its memory bandwidth and
-    of its multiprocessors, None if nothing is known. By the count of threads, alone: ``step_s`` is its mean step, ``before_s``
-    what it takes to build and to warm up, ``after_s`` to evaluate and to save. The first
-    ``warmup_steps`` are made while it warms up.
+    of its multiprocessors, None if nothing is known. By the count of threads, alone: ``step_s`` is
+    its mean step, ``before_s`` what it takes to build and to warm up, ``after_s`` to evaluate and
+    to save. The first ``warmup_steps`` are made while it warms up.
     """
 
     peak_bytes: int

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from rmixer.errors import InputError
-from rmixer.scheduling.cluster import MEMORY_MARGIN
+from rmixer.errors import InputError, RunFailed
+from rmixer.hardware.machine import Machine
+from rmixer.run_record.run_summary import RunSummary
 from rmixer.scheduling.layout import Layout
 from rmixer.scheduling.problem import Problem
+from rmixer.scheduling.view import MEMORY_MARGIN
 from rmixer.workload.workload import Workload
 
 GIB = 1 << 30
@@ -59,3 +61,15 @@ def check_memory(
             )
             memory = ", ".join(f"{d.name} has {free[d.name] / GIB:.2f} GiB" for d, _ in needs)
             raise InputError(where, job.id, found, f"less than a device in use has free: {memory}")
+
+
+def check_peaks(summary: RunSummary, machine: Machine) -> None:
+    """Raise :class:`RunFailed` if the jobs of a predicted run hold more at one time than a device
+    has: a policy without a memory check may let them."""
+    memory = {device.name: device.memory_bytes for device in machine.devices}
+    for device in summary.devices:
+        if device.peak_bytes >= memory[device.name]:
+            needs, has = device.peak_bytes / GIB, memory[device.name] / GIB
+            raise RunFailed(
+                f"out of memory: {needs:.2f} GiB on {device.name}, which has {has:.2f} GiB"
+            )

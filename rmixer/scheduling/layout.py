@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from typing import Annotated, Literal, get_args
 
@@ -10,6 +10,7 @@ from pydantic import ConfigDict, Field
 
 from rmixer.errors import InputError
 from rmixer.hardware.machine import Machine
+from rmixer.scheduling.devices import devices_with_slots
 
 Sharing = Literal["process"]
 SHARING: tuple[str, ...] = get_args(Sharing)
@@ -26,6 +27,11 @@ class DeviceSlots:
     slots: Annotated[int, Field(gt=0)]
     threads: Annotated[int, Field(gt=0)]
     sharing: Sharing = "process"
+
+    @property
+    def kind(self) -> str:
+        """``gpu`` or ``cpu``."""
+        return self.device.partition(":")[0]
 
 
 @dataclass(frozen=True)
@@ -51,18 +57,17 @@ class Layout:
         count = len(machine.cores)
         return tuple(sorted({machine.cores[(first + i) % count] for i in range(entry.threads)}))
 
-    def profiled(self, known: Collection[int]) -> Layout:
-        """The same slots, each with as many of its threads as the most of the ``known`` counts that
-        it has room for, on the first of its cores; with all where there is no such count."""
+    def profiled(self, known: Mapping[str, Collection[int]]) -> Layout:
+        """The same slots, each with as many of its threads as the most of the counts ``known`` for
+        its kind of device that it has room for, on the first of its cores; with all of them where
+        there is no such count."""
+
+        def most(entry: DeviceSlots) -> int:
+            counts = known.get(entry.kind, ())
+            return max((k for k in counts if k <= entry.threads), default=entry.threads)
+
         return replace(
-            self,
-            devices=tuple(
-                replace(
-                    entry,
-                    threads=max((k for k in known if k <= entry.threads), default=entry.threads),
-                )
-                for entry in self.devices
-            ),
+            self, devices=tuple(replace(entry, threads=most(entry)) for entry in self.devices)
         )
 
     def check(self, machine: Machine, where: object) -> None:
@@ -92,6 +97,26 @@ class Cut:
     gpu_threads: int = 1
     cpu_threads: int = 1
 
+    @classmethod
+    def of(cls, layout: Layout) -> Cut:
+        """The cut that ``layout`` is, by its first device of each kind; 0 threads where there is no
+        slot."""
+        first = {entry.kind: entry for entry in reversed(layout.devices)}
+        slots = {kind: entry.slots for kind, entry in first.items()}
+        threads = {kind: entry.threads for kind, entry in first.items()}
+        return cls(
+            slots.get("gpu", 0), slots.get("cpu", 0), threads.get("gpu", 0), threads.get("cpu", 0)
+        )
+
+    def __str__(self) -> str:
+        """``GPU 4 × 1, CPU 2 × 1``: slots times threads."""
+        parts = []
+        if self.gpu_slots:
+            parts.append(f"GPU {self.gpu_slots} × {self.gpu_threads}")
+        if self.cpu_slots:
+            parts.append(f"CPU {self.cpu_slots} × {self.cpu_threads}")
+        return ", ".join(parts)
+
     def cores(self, machine: Machine) -> int:
         """The host cores that the slots take on ``machine``, one for each thread."""
         on_gpus = len(machine.gpus) * self.gpu_slots * self.gpu_threads
@@ -120,6 +145,5 @@ class Cut:
 
 def even_layout(machine: Machine, slots: int, threads: int) -> Layout:
     """``slots`` slots of ``threads`` threads on each GPU; on the CPU where there is no GPU."""
-    kind = "gpu" if machine.gpus else "cpu"
-    chosen = [device for device in machine.devices if device.kind == kind]
+    chosen = devices_with_slots(machine)
     return Layout(tuple(DeviceSlots(device.name, slots, threads) for device in chosen))

@@ -38,6 +38,11 @@ class Policy(ABC):
         self.title = ""
 
     @property
+    def cuts_itself(self) -> bool:
+        """Whether it cuts the machine its own way, whatever the user asks for."""
+        return type(self).layout is not Policy.layout
+
+    @property
     def origin(self) -> str:
         """The name under which a run is filed, as ``job@device:key=value``; for a replayed plan
         that of the policy that planned it."""

@@ -6,6 +6,7 @@ from abc import abstractmethod
 from collections.abc import Sequence
 
 from rmixer.policies.rounds import Rounds
+from rmixer.scheduling.policy import Figure
 from rmixer.scheduling.view import ClusterView, Dispatch, JobView
 
 
@@ -14,7 +15,7 @@ class Grouped(Rounds):
     no slot, opens the next group. Each device takes a group, and all wait for the slowest."""
 
     source = "CoGNN (SC'22)"
-    needs = ("peak_bytes",)
+    needs: tuple[Figure, ...] = ("peak_bytes",)
     memory = "peak"
 
     def add(self, view: ClusterView) -> Sequence[Dispatch]:

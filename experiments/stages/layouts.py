@@ -1,0 +1,105 @@
+"""The layouts that a user asks for, one or a grid of them, on a machine with these profiles."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import product
+
+from rmixer.errors import InputError
+from rmixer.policies import Policy
+from rmixer.profile.profile import ModelProfile
+from rmixer.scheduling.layout import Cut, Layout
+from rmixer.scheduling.problem import Problem
+from rmixer.scheduling.wanted_slots import Counts, Wanted, listed
+
+
+def profiled_threads(profiles: Iterable[ModelProfile]) -> dict[str, list[int]]:
+    """By kind of device, the counts of host threads that every profile has which knows the kind."""
+    counts: dict[str, list[set[int]]] = {}
+    for profile in profiles:
+        for kind in {step.device for step in profile.steps}:
+            known = {step.threads for step in profile.steps if step.device == kind}
+            counts.setdefault(kind, []).append(known)
+    return {kind: sorted(set.intersection(*known)) for kind, known in counts.items()}
+
+
+def choose_layout(problem: Problem, policy: Policy, wanted: Wanted) -> Layout:
+    """The layout of ``policy`` on the slots that are ``wanted``, one number each. GPUs, or the CPU
+    where there is none, have as many slots as the cores suffice for unless they are given; the CPU
+    beside GPUs has none, or one if a job runs on it alone. Raises :class:`InputError` where the
+    cores do not suffice."""
+    machine = problem.machine
+    layout = policy.layout(machine, len(problem.jobs), _cut(problem, wanted.by_kind(machine)))
+    known = profiled_threads(problem.profiles.values())
+    if policy.cuts_itself:
+        layout = layout.profiled(known)
+    _check_threads(layout, known)
+    layout.check(machine, "slots and threads")
+    return layout
+
+
+def _cut(problem: Problem, wanted: Wanted) -> Cut:
+    machine = problem.machine
+    cores = len(machine.cores)
+    gpu_threads, cpu_threads = _one(wanted.gpu_threads, 1), _one(wanted.cpu_threads, 1)
+    if not machine.gpus:
+        return Cut(0, _one(wanted.cpu_slots, max(1, cores // cpu_threads)), 0, cpu_threads)
+    on_cpu_alone = any("gpu" not in profile.costs() for profile in problem.profiles.values())
+    cpu_slots = _one(wanted.cpu_slots, 1 if on_cpu_alone or wanted.gpu_slots == (0,) else 0)
+    left = (cores - cpu_slots * cpu_threads) // (gpu_threads * len(machine.gpus))
+    return Cut(_one(wanted.gpu_slots, max(1, left)), cpu_slots, gpu_threads, cpu_threads)
+
+
+def _one(counts: Counts | None, default: int) -> int:
+    return counts[0] if counts else default
+
+
+def _check_threads(layout: Layout, known: Mapping[str, Sequence[int]]) -> None:
+    """Raise :class:`InputError` for a count of threads that is not ``known`` of its kind."""
+    for entry in layout.devices:
+        counts = known.get(entry.kind, ())
+        if counts and entry.threads not in counts:
+            allowed = f"profiled: {listed(counts)}"
+            raise InputError(f"--{entry.kind}-threads", "", entry.threads, allowed)
+
+
+def grid(problem: Problem, wanted: Wanted) -> list[Cut]:
+    """Every cut of ``wanted`` that the cores suffice for: of slots by default 0, the powers of two
+    and all cores, of threads the counts that are profiled. Raises :class:`InputError` for counts of
+    threads that are not, and if no cut is left."""
+    machine = problem.machine
+    said = wanted.by_kind(machine)
+    known = profiled_threads(problem.profiles.values())
+    cores = len(machine.cores)
+    powers = sorted({0, cores} | {1 << i for i in range(cores.bit_length()) if 1 << i <= cores})
+    beside_given = (0,) if wanted.slots is not None and machine.gpus else powers
+    gpu_slots = (said.gpu_slots or powers) if machine.gpus else (0,)
+    cpu_slots = said.cpu_slots if said.cpu_slots is not None else beside_given
+    gpu_threads = _threads(said.gpu_threads, known, "gpu")
+    cpu_threads = _threads(said.cpu_threads, known, "cpu")
+    cuts = {
+        _named_once(Cut(*each)): None
+        for each in product(gpu_slots, cpu_slots, gpu_threads, cpu_threads)
+    }
+    found = [
+        cut for cut in cuts if (cut.gpu_slots or cut.cpu_slots) and cut.cores(machine) <= cores
+    ]
+    if not found:
+        tried = f"{listed(gpu_slots)} slots a GPU and {listed(cpu_slots)} on the CPU"
+        allowed = f"slots x threads <= {cores} cores, and at least one slot"
+        raise InputError("slots and threads", "", tried, allowed)
+    return found
+
+
+def _threads(said: Counts | None, known: Mapping[str, Sequence[int]], kind: str) -> Sequence[int]:
+    for count in said or ():
+        if kind in known and count not in known[kind]:
+            raise InputError(f"--{kind}-threads", "", count, f"profiled: {listed(known[kind])}")
+    return said or known.get(kind) or (1,)
+
+
+def _named_once(cut: Cut) -> Cut:
+    """``cut`` with no threads where it has no slots, so that like cuts are equal."""
+    gpu_threads = cut.gpu_threads if cut.gpu_slots else 0
+    cpu_threads = cut.cpu_threads if cut.cpu_slots else 0
+    return Cut(cut.gpu_slots, cut.cpu_slots, gpu_threads, cpu_threads)

@@ -1,0 +1,59 @@
+"""What a user says of slots and threads, before a machine and profiles are known."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from rmixer.errors import InputError
+from rmixer.hardware.machine import Machine
+
+Counts = tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What a user said of the slots of a kind of device and their threads, as lists; None for what
+    they did not say. ``slots`` and ``threads`` are of the kind there is: of the GPUs if there are
+    any, else of the CPU."""
+
+    slots: Counts | None = None
+    threads: Counts | None = None
+    gpu_slots: Counts | None = None
+    cpu_slots: Counts | None = None
+    gpu_threads: Counts | None = None
+    cpu_threads: Counts | None = None
+
+    def said(self) -> list[tuple[str, str]]:
+        """The options that were given, and their values."""
+        return [
+            (f"--{name.replace('_', '-')}", listed(counts))
+            for name, counts in vars(self).items()
+            if counts is not None
+        ]
+
+    def by_kind(self, machine: Machine) -> Wanted:
+        """The same without ``slots`` and ``threads``, which are those of a kind. Raises
+        :class:`InputError` for a kind that is said twice, and for GPUs that are not there."""
+        kind = "gpu" if machine.gpus else "cpu"
+        said: dict[str, Counts | None] = {}
+        for what in ("slots", "threads"):
+            short, long = getattr(self, what), getattr(self, f"{kind}_{what}")
+            if short is not None and long is not None:
+                allowed = f"one of --{what} and --{kind}-{what}: they are the same here"
+                raise InputError(f"--{what}", "", listed(short), allowed)
+            said[f"{kind}_{what}"] = short if long is None else long
+        others = {"gpu": "cpu", "cpu": "gpu"}[kind]
+        rest = {
+            f"{others}_{what}": getattr(self, f"{others}_{what}") for what in ("slots", "threads")
+        }
+        found = Wanted(**said, **rest)
+        if not machine.gpus and any(found.gpu_slots or ()):
+            allowed = f"0: {machine.name} has no GPU that these jobs can use"
+            raise InputError("--gpu-slots", "", listed(found.gpu_slots or ()), allowed)
+        return found
+
+
+def listed(counts: Iterable[int]) -> str:
+    """``1,2,4``."""
+    return ",".join(map(str, counts))
