@@ -140,9 +140,12 @@ class Supervisor:
             for booking in bookings:
                 with interrupts.held():
                     self._start(booking)
+            again_s = self._cluster.ask_again_s(self._execution.policy, now_s)
             if not bookings:
-                self._cluster.check_progress(more_to_come=bool(self._pending))
-            self._workers.wait(self._until_arrival_s())
+                more_to_come = bool(self._pending) or again_s is not None
+                self._cluster.check_progress(more_to_come=more_to_come)
+            waits = (again_s, self._until_arrival_s())
+            self._workers.wait(min((s for s in waits if s is not None), default=None))
             with interrupts.held():
                 self._hear_all()
 

@@ -9,10 +9,9 @@ import click
 
 from rmixer.cli.slots import slot_options
 from rmixer.cli.workloads import shrinking_option, simulated_workload
+from rmixer.scheduling.wanted_slots import Wanted
 
 Level = Literal["auto", "job", "operator"]
-
-from rmixer.scheduling.wanted_slots import Wanted
 
 
 @click.command()

@@ -26,6 +26,8 @@ from rmixer.scheduling.view import (
 from rmixer.workload.workload import Job
 
 GPU_WORKER_BYTES = 308 * MIB
+MOST_IDLE_ASKS = 1000
+"""How often in a row a policy is asked while nothing runs and it starts nothing."""
 
 
 @dataclass(frozen=True)
@@ -92,7 +94,7 @@ class Cluster:
             if device.name in self._slots
         }
         self._bookings: dict[str, Booking] = {}
-        self._order = 0
+        self._order = self._idle_asks = 0
         self._jobs_view = MappingProxyType(self._jobs)
         self._queued_view = MappingProxyType(self._queued)
         self._devices_view = MappingProxyType(self._devices)
@@ -131,10 +133,18 @@ class Cluster:
     def decide(self, policy: Policy, now_s: float) -> list[Booking]:
         """Ask until the policy has no more to start; every answer is booked before the next."""
         self._measure()
+        self._idle_asks = 0 if self._bookings else self._idle_asks + 1
         bookings: list[Booking] = []
         while dispatches := policy.decide(self.view(now_s)):
             bookings.extend(self._book(dispatch, policy, now_s) for dispatch in dispatches)
         return bookings
+
+    def ask_again_s(self, policy: Policy, now_s: float) -> float | None:
+        """In how many seconds ``policy`` wants to be asked again, if nothing happens before; None
+        if no job waits, or if it has wanted that of an idle machine too often."""
+        if not self._queued or self._idle_asks > MOST_IDLE_ASKS:
+            return None
+        return policy.ask_again_s(self.view(now_s))
 
     def finish(self, job: str, *, failed: bool = False) -> None:
         """The job has left its devices."""

@@ -43,11 +43,10 @@ class Wanted:
                 allowed = f"one of --{what} and --{kind}-{what}: they are the same here"
                 raise InputError(f"--{what}", "", listed(short), allowed)
             said[f"{kind}_{what}"] = short if long is None else long
-        others = {"gpu": "cpu", "cpu": "gpu"}[kind]
-        rest = {
-            f"{others}_{what}": getattr(self, f"{others}_{what}") for what in ("slots", "threads")
-        }
-        found = Wanted(**said, **rest)
+        other = "cpu" if machine.gpus else "gpu"
+        for name in (f"{other}_slots", f"{other}_threads"):
+            said[name] = getattr(self, name)
+        found = Wanted(**said)
         if not machine.gpus and any(found.gpu_slots or ()):
             allowed = f"0: {machine.name} has no GPU that these jobs can use"
             raise InputError("--gpu-slots", "", listed(found.gpu_slots or ()), allowed)

@@ -146,7 +146,14 @@ class _Clock:
         for booking in self._cluster.decide(self._policy, self._env.now):
             self.bookings.append(booking)
             self._env.process(self._run_job(self._jobs[booking.job], booking))
-        self._cluster.check_progress(more_to_come=self._to_come > 0)
+        again_s = self._cluster.ask_again_s(self._policy, self._env.now)
+        if again_s is not None:
+            self._env.process(self._ask_again(again_s))
+        self._cluster.check_progress(more_to_come=self._to_come > 0 or again_s is not None)
+
+    def _ask_again(self, after_s: float) -> Generator[Event, None, None]:
+        yield self._env.timeout(after_s)
+        self._decision.ask()
 
     def _run_job(self, each: ProfiledJob, booking: Booking) -> Generator[Event, None, None]:
         job, profile, device = each.job, each.profile, booking.devices[0]
