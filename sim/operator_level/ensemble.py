@@ -11,8 +11,10 @@ import numpy as np
 
 from sim.demand.contention import Background
 from sim.demand.resident import Resident
+from sim.demand.segments import two_clocks_s
+from sim.operator_level.compiled import missing
 from sim.operator_level.instruction_tables import Floats
-from sim.operator_level.replications import Replications
+from sim.operator_level.walked_mix import WalkedMix
 
 MEASURED_STEPS = 2
 FAST = 20.0
@@ -48,36 +50,32 @@ def _measure(
 ) -> Floats:
     """Walk until the slowest has made its steps in every replication. A walker's speed is by
     its own whole steps within that time; by what it has made where there is none."""
-    solo_s = np.array([[r.step.solo_s] for r in walkers])
-    size, slowest = (len(walkers), offsets.shape[1]), int(np.argmax(solo_s[:, 0]))
-    replications = Replications(walkers, steady, background, offsets[: len(walkers)] * solo_s)
-    start, end = (np.full((len(offsets) + 1, size[1]), np.nan) for _ in (0, 1))
-    measuring, measured = np.zeros(size[1], dtype=bool), np.zeros(size[1], dtype=bool)
-    counted, first_s, last_s = np.full(size, -1), np.zeros(size), np.zeros(size)
-    while not measured.all():
-        ended = replications.advance()
-        if not ended.size:
-            continue
-        row, column = np.divmod(ended, size[1])
-        slow = column[row == slowest]
-        made = replications.made[slowest, slow]
-        begin = slow[made == 1]
-        if begin.size:
-            start[:, begin] = replications.snapshot(begin)
-            measuring[begin] = True
-        within = measuring[column]
-        row, column = row[within], column[within]
-        now_s = replications.now_s[column]
-        first_s[row, column] = np.where(counted[row, column] < 0, now_s, first_s[row, column])
-        last_s[row, column] = now_s
-        counted[row, column] += 1
-        finish = slow[made == 1 + MEASURED_STEPS]
-        if finish.size:
-            end[:, finish] = replications.snapshot(finish)
-            measuring[finish] = False
-            measured[finish] = True
-    speeds = np.asarray((end[:-1] - start[:-1]) / (end[-1] - start[-1]))
-    whole = counted > 0
-    rate = np.where(whole, counted / np.where(whole, last_s - first_s, 1.0), speeds[: size[0]])
-    speeds[: size[0]] = rate * solo_s
+    if missing():
+        from sim.operator_level.numpy_measure import measure
+    else:
+        from sim.operator_level.compiled_measure import measure
+    mix = WalkedMix(walkers, steady, background, offsets, MEASURED_STEPS)
+    marks = measure(mix)
+    made, at_s = marks.made, marks.at_s
+    for which, s in np.ndindex(2, len(steady)):
+        row = (which, len(walkers) + s)
+        made[row] = _steady_made(steady[s], at_s[which], made[row], marks.device_s[which, s])
+    speeds = np.asarray((made[1] - made[0]) / (at_s[1] - at_s[0]))
+    whole = marks.whole > 0
+    lasted_s = np.where(whole, marks.last_s - marks.first_s, 1.0)
+    rate = np.where(whole, marks.whole / lasted_s, speeds[: len(walkers)])
+    speeds[: len(walkers)] = rate * mix.solo_s
     return speeds
+
+
+def _steady_made(resident: Resident, now: Floats, host: Floats, device: Floats) -> Floats:
+    """Seconds of a mean demand's work alone made so far: host and GPU slow down each its part of
+    the step, and the two clocks say what the step makes of it."""
+    if not resident.training:
+        return host
+    step = resident.step
+    slow = [
+        two_clocks_s(step.segments, time_s / on_host, time_s / on_device)
+        for time_s, on_host, on_device in zip(now, host, device, strict=True)
+    ]
+    return np.asarray(now * step.solo_s / np.array(slow))

@@ -8,6 +8,7 @@ import numpy as np
 
 from sim.demand.resident import Resident
 from sim.operator_level.instruction_tables import Floats
+from sim.operator_level.walk_arrays import Gpus
 
 
 class GpuRates:
@@ -26,6 +27,7 @@ class GpuRates:
         loads = [[r.gpu_load * (r.member.device == name) for name in names] for r in steady]
         self._steady = [np.array([row[i] for row in loads]) for i in range(len(names))]
         self._members = len(steady)
+        self._names, self._devices = names, devices
         self.idle = not names
 
     def speeds(self, on: Floats) -> tuple[Floats, Floats]:
@@ -41,6 +43,16 @@ class GpuRates:
         for rows, own in zip(self._rows, self._steady, strict=True):
             speeds[rows] = self._of_one(on[:, rows], own, steady)
         return speeds, steady
+
+    def arrays(self) -> Gpus:
+        """The same for the compiled walk."""
+        places = {name: place for place, name in enumerate(self._names)}
+        loads = np.array(self._steady).reshape(len(self._names), self._members)
+        return Gpus(
+            np.array([places.get(name, -1) for name in self._devices]),
+            loads,
+            np.array([row.sum() for row in loads]),
+        )
 
     def _of_one(self, on: Floats, own: Floats, steady: Floats) -> Floats:
         """The queues' speeds on one GPU. Sets those in ``steady`` whose load there, ``own``, is

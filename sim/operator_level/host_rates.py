@@ -8,6 +8,7 @@ import numpy as np
 
 from sim.demand.contention import PRESSURE_MAX, Background, HostDemand
 from sim.operator_level.instruction_tables import Floats
+from sim.operator_level.walk_arrays import Host
 
 MOST_WALKERS = 16
 
@@ -64,6 +65,24 @@ class HostRates:
         np.maximum(1.0, compute, out=compute)
         return np.asarray(share / compute)
 
+    def arrays(self) -> Host:
+        """The same for the compiled walk."""
+        compute, stream = self._curves.arrays()
+        return Host(
+            self._on,
+            self._own[:, 0],
+            self._outside,
+            self._pressure[:, 0],
+            np.zeros(len(self._on)),
+            np.zeros(self._on.shape[1]),
+            *compute,
+            *stream,
+            float(self._curves.last),
+            self._apart,
+            float(self._background.busy_cores),
+            float(self._background.pressure),
+        )
+
     def _shared(self, loads: Floats) -> tuple[Floats, Floats]:
         """The share of each member of its fullest core, and how many other cores are busy."""
         on = self._on[:, :, None]
@@ -99,20 +118,25 @@ class _Curves:
     def __init__(
         self, compute: Sequence[Sequence[float]], stream: Sequence[Sequence[float]]
     ) -> None:
-        self._last = max(1, *(len(curve) for curve in [*compute, *stream]))
+        self.last = max(1, *(len(curve) for curve in [*compute, *stream]))
         self._tables = []
         for curves in (compute, stream):
             table = np.array([self._padded(curve) for curve in curves]).ravel()
             self._tables.append((table, np.append(table[1:] - table[:-1], 0.0)))
-        self._row = np.arange(len(compute))[:, None] * (self._last + 2)
+        self._row = np.arange(len(compute))[:, None] * (self.last + 2)
 
     def _padded(self, curve: Sequence[float]) -> list[float]:
         row = [1.0, *curve]
-        return row + [row[-1]] * (self._last + 2 - len(row))
+        return row + [row[-1]] * (self.last + 2 - len(row))
+
+    def arrays(self) -> list[tuple[Floats, Floats]]:
+        """Each table and its rise, a row a member."""
+        rows = (len(self._row), -1)
+        return [(table.reshape(rows), rise.reshape(rows)) for table, rise in self._tables]
 
     def at(self, k: Floats) -> tuple[Floats, Floats]:
         """Both for each member (a row of ``k``)."""
-        bounded = np.minimum(k, self._last)
+        bounded = np.minimum(k, self.last)
         below = bounded.astype(np.int64)
         place = below + self._row
         beyond = bounded - below

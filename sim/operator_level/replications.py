@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from sim.demand.contention import Background
-from sim.demand.resident import Resident
-from sim.demand.segments import two_clocks_s
-from sim.operator_level.gpu_rates import GpuRates
-from sim.operator_level.host_rates import MOST_WALKERS, HostRates, Patterns
-from sim.operator_level.instruction_tables import Flags, Floats, Programs, Whole
+from sim.operator_level.host_rates import Patterns
+from sim.operator_level.instruction_tables import Flags, Floats, Whole
+from sim.operator_level.walked_mix import WalkedMix
 
 
 @dataclass(frozen=True)
@@ -38,21 +34,13 @@ class Replications:
     walkers, so it is booked by their places in the flat arrays.
     """
 
-    def __init__(
-        self,
-        walkers: Sequence[Resident],
-        steady: Sequence[Resident],
-        background: Background,
-        delays_s: Floats,
-    ) -> None:
+    def __init__(self, mix: WalkedMix) -> None:
+        delays_s, walkers, loads = mix.delays_s, len(mix.walkers), mix.loads
         shape = delays_s.shape
-        self._walkers, self._steady = walkers, steady
-        self._programs = programs = Programs(walkers)
-        self._host = HostRates([r.steady for r in [*walkers, *steady]], background)
-        loads = [r.steady.load for r in steady]
-        known = programs.even and len(walkers) <= MOST_WALKERS
-        self._patterns = Patterns(self._host, len(walkers), loads) if known else None
-        self._gpus = GpuRates(walkers, steady)
+        self._mix, self._walkers, self._steady = mix, walkers, len(loads)
+        self._programs, self._host, self._gpus = mix.programs, mix.host, mix.gpus
+        programs = mix.programs
+        self._patterns = Patterns(self._host, walkers, loads) if mix.by_pattern else None
         row = np.repeat(np.arange(shape[0]), shape[1])
         self._first, self._first_piece = row * programs.width, row * programs.depth
         self._at = self._first.copy()
@@ -61,9 +49,9 @@ class Replications:
         self._left_s = delays_s.copy()
         self._queued_s = np.full(shape, np.inf)
         self._on = np.zeros((len(programs.on), *shape))
-        self._loads = np.array([0.0] * len(walkers) + loads)[:, None].repeat(shape[1], axis=1)
+        self._loads = np.array([0.0] * walkers + loads)[:, None].repeat(shape[1], axis=1)
         self._weights = np.ones(self._loads.shape)
-        self._steady_made_s = np.zeros((2, len(steady), shape[1]))
+        self._steady_made_s = np.zeros((2, self._steady, shape[1]))
         self._all_begun = False
         self.made = np.zeros(shape, dtype=np.int64)
         self.now_s = np.zeros(shape[1])
@@ -81,7 +69,7 @@ class Replications:
     def advance(self) -> Whole:
         """To the next thing that happens in each replication. Returns who ended a step, as places
         in the flat ``made``."""
-        walkers = len(self._walkers)
+        walkers = self._walkers
         rates = self._rates()
         speed = rates[:walkers]
         if not self._all_begun:
@@ -184,29 +172,15 @@ class Replications:
         idle = head == tail
         self._serve(which[idle], head[idle])
 
-    def snapshot(self, columns: Whole) -> Floats:
-        """What each member has made in some replications, and the time, as [members + 1,
-        ``columns``]. The step under way counts by the share of its host work done."""
+    def snapshot(self, columns: Whole) -> tuple[Floats, Floats, Floats]:
+        """What each member has made in some replications, [members, ``columns``], mean demand's
+        device work, and the time. Walkers make steps, the one under way counted by the share of its
+        host work done; mean demand makes seconds of its host work."""
         programs = self._programs
         at = self._at.reshape(self.made.shape)[:, columns]
-        working = self._loads[: len(self._walkers), columns] > 0
+        working = self._loads[: self._walkers, columns] > 0
         done_s = np.where(working, programs.work[at] - self._left_s[:, columns], 0.0)
-        host_s = np.array([[max(r.step.host_s, 1e-300)] for r in self._walkers])
-        made = self.made[:, columns] + np.minimum(1.0, (programs.before[at] + done_s) / host_s)
-        rows, now_s = [*made], self.now_s[columns]
-        for resident, host, device in zip(self._steady, *self._steady_made_s, strict=True):
-            rows.append(_steady_made(resident, now_s, host[columns], device[columns]))
-        return np.array([*rows, now_s])
-
-
-def _steady_made(resident: Resident, now: Floats, host: Floats, device: Floats) -> Floats:
-    """Seconds of a mean demand's work alone made so far: host and GPU slow down each its part of
-    the step, and the two clocks say what the step makes of it."""
-    if not resident.training:
-        return host
-    step = resident.step
-    slow = [
-        two_clocks_s(step.segments, time_s / on_host, time_s / on_device)
-        for time_s, on_host, on_device in zip(now, host, device, strict=True)
-    ]
-    return np.asarray(now * step.solo_s / np.array(slow))
+        part = (programs.before[at] + done_s) / self._mix.host_s[:, None]
+        made = self.made[:, columns] + np.minimum(1.0, part)
+        on_host, on_device = self._steady_made_s[:, :, columns]
+        return np.concatenate([made, on_host]), on_device, self.now_s[columns]

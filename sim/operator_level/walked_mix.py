@@ -1,0 +1,73 @@
+"""A mix that is to be walked: its tables, whichever walk reads them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from sim.demand.contention import Background
+from sim.demand.resident import Resident
+from sim.operator_level.gpu_rates import GpuRates
+from sim.operator_level.host_rates import MOST_WALKERS, HostRates
+from sim.operator_level.instruction_tables import Floats, Programs
+
+
+@dataclass(frozen=True)
+class WalkedMix:
+    """``walkers`` beside members ``steady`` of mean demand. In replication r walker i begins after
+    ``offsets[i, r]`` of its own step; the slowest walker makes ``measured_steps`` steps after its
+    first."""
+
+    walkers: Sequence[Resident]
+    steady: Sequence[Resident]
+    background: Background
+    offsets: Floats
+    measured_steps: int
+
+    @cached_property
+    def solo_s(self) -> Floats:
+        """The step of each walker alone, as a column."""
+        return np.array([[resident.step.solo_s] for resident in self.walkers])
+
+    @cached_property
+    def slowest(self) -> int:
+        """The walker whose step takes longest."""
+        return int(np.argmax(self.solo_s[:, 0]))
+
+    @cached_property
+    def delays_s(self) -> Floats:
+        """When each walker begins, [walkers, replications]."""
+        return np.ascontiguousarray(self.offsets[: len(self.walkers)] * self.solo_s)
+
+    @cached_property
+    def programs(self) -> Programs:
+        """What each walker does in a step."""
+        return Programs(self.walkers)
+
+    @cached_property
+    def host(self) -> HostRates:
+        """The speeds of host work; members of mean demand come after the walkers."""
+        return HostRates([r.steady for r in [*self.walkers, *self.steady]], self.background)
+
+    @cached_property
+    def gpus(self) -> GpuRates:
+        """The speeds of device work."""
+        return GpuRates(self.walkers, self.steady)
+
+    @cached_property
+    def loads(self) -> list[float]:
+        """The loads of mean demand on the host."""
+        return [resident.steady.load for resident in self.steady]
+
+    @cached_property
+    def host_s(self) -> Floats:
+        """The host work of a step of each walker; never 0, to divide by."""
+        return np.array([max(resident.step.host_s, 1e-300) for resident in self.walkers])
+
+    @property
+    def by_pattern(self) -> bool:
+        """Whether who works decides all speeds, for few enough walkers to remember them all."""
+        return self.programs.even and len(self.walkers) <= MOST_WALKERS
