@@ -107,9 +107,9 @@ def make_policy(text: str, seed: int = 0) -> Policy:
 
 
 def _kind(name: str, text: str) -> type[Policy]:
-    installed = installed_policies()
     if name in POLICIES:
         return POLICIES[name]
+    installed = installed_policies()
     if name in installed:
         return own_policy(installed[name])
     known = [*POLICIES, *installed]

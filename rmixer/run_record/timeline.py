@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import dataclasses
 import io
+import itertools
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -50,6 +51,7 @@ class Interval:
         return self.start_s + self.duration_s
 
 
+_PLACE = {kind: place for place, kind in enumerate(KINDS)}
 COLUMNS = tuple(field.name for field in dataclasses.fields(Interval))
 
 
@@ -64,7 +66,10 @@ class Timeline:
         self._intervals.append(interval)
 
     def __iter__(self) -> Iterator[Interval]:
-        return iter(sorted(self._intervals, key=_order))
+        ordered = sorted(self._intervals, key=_begins)
+        for _, alike in itertools.groupby(ordered, _begins):
+            together = list(alike)
+            yield from together if len(together) == 1 else sorted(together, key=_cells)
 
     def __len__(self) -> int:
         return len(self._intervals)
@@ -106,14 +111,14 @@ class Timeline:
         return cls(map(_interval, read_rows(path, "timeline", COLUMNS)))
 
 
-def _order(interval: Interval) -> tuple[object, ...]:
-    """Start, job and kind, then whatever else tells two intervals apart."""
-    return (
-        round(interval.start_s, 9),
-        interval.job,
-        KINDS.index(interval.kind),
-        *(str(_cell(getattr(interval, name))) for name in COLUMNS),
-    )
+def _begins(interval: Interval) -> tuple[float, str, int]:
+    """The order of rows: by start, job and kind."""
+    return (round(interval.start_s, 9), interval.job, _PLACE[interval.kind])
+
+
+def _cells(interval: Interval) -> tuple[str, ...]:
+    """Orders rows that begin alike by all that may differ."""
+    return tuple(str(_cell(getattr(interval, name))) for name in COLUMNS)
 
 
 def _cell(value: object) -> object:

@@ -40,11 +40,12 @@ class _Open:
 class Recorder:
     """Told when phases begin and end; looks at all of them once, at the end of that instant.
 
-    A ``train`` row ends only where the mix of residents and phases becomes another one.
+    ``trained`` has the ``train`` rows of each job in order. Such a row ends only where the mix of residents and phases becomes another one.
     """
 
     def __init__(self, env: Environment, run: str) -> None:
         self.timeline = Timeline()
+        self.trained: dict[str, list[Interval]] = {}
         self.ends_s: dict[str, float] = {}
         self.starts_s: dict[str, float] = {}
         self.busy_core_s = 0.0
@@ -131,21 +132,22 @@ class Recorder:
         steps: float = 0.0,
     ) -> None:
         device = booking.devices[0]
-        self.timeline.add(
-            Interval(
-                run=self.run,
-                job=job.id,
-                attempt=booking.attempt,
-                name=job.model,
-                kind=kind,
-                device=device,
-                slot=booking.slot,
-                lane=device_kind(device),
-                start_s=start_s,
-                duration_s=end_s - start_s,
-                steps=steps,
-            )
+        interval = Interval(
+            run=self.run,
+            job=job.id,
+            attempt=booking.attempt,
+            name=job.model,
+            kind=kind,
+            device=device,
+            slot=booking.slot,
+            lane=device_kind(device),
+            start_s=start_s,
+            duration_s=end_s - start_s,
+            steps=steps,
         )
+        self.timeline.add(interval)
+        if kind == "train":
+            self.trained.setdefault(job.id, []).append(interval)
 
 
 def _busy_cores(member: Member) -> tuple[int, ...]:

@@ -32,13 +32,9 @@ def summarise(
     workload, machine = problem.workload, problem.machine
     profile_of = {each.job.id: each.profile for each in problem.jobs}
     booked = {booking.job: booking for booking in bookings}
-    rows: dict[str, list[Interval]] = {job.id: [] for job in workload.jobs}
-    for row in recorder.timeline:
-        if row.kind == "train":
-            rows[row.job].append(row)
     begin_s = min(recorder.starts_s.values())
     jobs = tuple(
-        _job(job, booked[job.id], profile_of[job.id], rows[job.id], recorder, begin_s)
+        _job(job, booked[job.id], profile_of[job.id], recorder.trained.get(job.id, []), recorder, begin_s)
         for job in workload.jobs
     )
     makespan_s = max(job.end_s for job in jobs)
