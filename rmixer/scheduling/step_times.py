@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Protocol
 
 
-@dataclass(frozen=True, order=True)
+@dataclass(frozen=True)
 class Member:
     """One resident of a mix.
 
@@ -27,6 +28,25 @@ class Member:
         """Host threads: one a core."""
         return len(self.cores)
 
+    @cached_property
+    def key(self) -> tuple[str, str, str, tuple[int, ...], str, str]:
+        """All of its fields, to sort members by: a search compares them millions of times."""
+        return (
+            self.identity,
+            self.phase,
+            self.device,
+            self.cores,
+            self.placement,
+            self.sharing,
+        )
+
+    @cached_property
+    def _hash(self) -> int:
+        return hash(self.key)
+
+    def __hash__(self) -> int:
+        return self._hash
+
 
 @dataclass(frozen=True)
 class Mix:
@@ -42,7 +62,7 @@ class Mix:
         in part may have several canonical forms; all of them say who shares with whom.)
         """
         groups = [self._renamed(group) for group in self._sharing_groups()]
-        groups.sort(key=lambda group: [member for _, member in group])
+        groups.sort(key=lambda group: [member.key for _, member in group])
         members: list[Member] = []
         position = [0] * len(self.members)
         next_core = 0

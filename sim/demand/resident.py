@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cache, cached_property
 
 from rmixer.errors import InputError
 from rmixer.hardware.machine import Machine
@@ -14,6 +14,7 @@ from sim.demand.contention import HostDemand, demand_of
 from sim.demand.segments import MAX_SEGMENTS, StepSegments, step_segments
 
 
+@cache
 def device_kind(device: str) -> str:
     """``gpu`` of ``gpu:0`` and of ``name/gpu:0``."""
     return device.rpartition("/")[2].partition(":")[0]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from operator import attrgetter
 
 from simpy import Environment
 
@@ -105,7 +106,7 @@ class Recorder:
             if self._company > 1 and self._fewest < STEADY_STEPS:
                 self._transient_s += elapsed_s
         self._fewest = float("inf")
-        mix = tuple(sorted(phase.member for phase in self._open.values()))
+        mix = tuple(sorted((phase.member for phase in self._open.values()), key=_key))
         for phase, steps in zip(training, made, strict=True):
             self._cut(phase, mix, steps)
         self._last_s, self._company = now_s, len(self._open)
@@ -148,6 +149,9 @@ class Recorder:
         self.timeline.add(interval)
         if kind == "train":
             self.trained.setdefault(job.id, []).append(interval)
+
+
+_key = attrgetter("key")
 
 
 def _busy_cores(member: Member) -> tuple[int, ...]:
