@@ -41,7 +41,8 @@ class _Open:
 class Recorder:
     """Told when phases begin and end; looks at all of them once, at the end of that instant.
 
-    ``trained`` has the ``train`` rows of each job in order. Such a row ends only where the mix of residents and phases becomes another one.
+    ``trained`` has the ``train`` rows of each job in order. Such a row ends only where the mix of
+    residents and phases becomes another one.
     """
 
     def __init__(self, env: Environment, run: str) -> None:

@@ -20,6 +20,7 @@ from rmixer.scheduling.step_times import Member, StepTimes
 from sim.clock.end_of_instant import DECIDE, Once
 from sim.clock.progress import MixProgress, Progress, Running
 from sim.demand.resident import device_kind, solo_unit_s
+from sim.job_level.phases import PHASES, phase_amount, warmup_steps
 from sim.job_level.recorder import Recorder
 from sim.job_level.simulated_summary import summarise
 from sim.operator_level.operator_level import OperatorLevel
@@ -161,17 +162,11 @@ class _Clock:
         self._recorder.queued(job, booking)
         peak_bytes = each.profile.costs()[device_kind(device)].peak_bytes
         self._held_bytes[device] += peak_bytes
-        warmup = min(profile.warmup_steps, job.steps)
-        whole_warmup = warmup / profile.warmup_steps if warmup else 0.0
-        phases = (
-            ("build", 1.0, 0),
-            ("warmup", whole_warmup, warmup),
-            ("train", float(job.steps - warmup), job.steps - warmup),
-            ("evaluate", 1.0, 0),
-            ("save", 1.0, 0),
-        )
+        warmup = warmup_steps(each)
+        steps_of = {"warmup": warmup, "train": job.steps - warmup}
         made = 0
-        for phase, amount, steps in phases:
+        for phase in PHASES:
+            amount, steps = phase_amount(each, phase), steps_of.get(phase, 0)
             if amount <= 0 or solo_unit_s(cost, phase) <= 0:
                 continue
             member = Member(

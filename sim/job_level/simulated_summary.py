@@ -34,7 +34,14 @@ def summarise(
     booked = {booking.job: booking for booking in bookings}
     begin_s = min(recorder.starts_s.values())
     jobs = tuple(
-        _job(job, booked[job.id], profile_of[job.id], recorder.trained.get(job.id, []), recorder, begin_s)
+        _job(
+            job,
+            booked[job.id],
+            profile_of[job.id],
+            recorder.trained.get(job.id, []),
+            recorder,
+            begin_s,
+        )
         for job in workload.jobs
     )
     makespan_s = max(job.end_s for job in jobs)

@@ -1,9 +1,8 @@
-"""Compiling by numba, which is an extra. Without it, or where it cannot keep what it compiled, the
-walk by numpy does the work."""
+"""Compiling by numba, which is an extra. Where it is missing, or cannot keep what it compiled, the
+walk by numpy does the work, and the rest runs as plain Python."""
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Callable
 from functools import cache
 from typing import Any, TypeVar, cast
@@ -12,8 +11,10 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 
 
 def compiled(function: Function) -> Function:
-    """``function``, compiled at its first call and kept on disk for the next process. Raises
-    RuntimeError if no folder can be written for that."""
+    """``function``, compiled at its first call and kept on disk for the next process; as it is
+    where nothing can be compiled."""
+    if missing():
+        return function
     from numba import njit
 
     return cast(Function, njit(cache=True)(function))
@@ -23,9 +24,11 @@ def compiled(function: Function) -> Function:
 def missing() -> str | None:
     """Why nothing can be compiled here, in words; None if it can."""
     try:
-        importlib.import_module("sim.operator_level.compiled_walk")
+        from numba import njit
+
+        njit(cache=True)(missing.__wrapped__)
     except ImportError:
-        return "numba is not installed"
+        return "numba is not installed (`pip install 'rmixer[fast]'`)"
     except RuntimeError:
-        return "numba finds no folder to keep what it compiles (NUMBA_CACHE_DIR names one)"
+        return "numba finds no folder to keep what it compiles in (NUMBA_CACHE_DIR names one)"
     return None

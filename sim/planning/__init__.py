@@ -1,0 +1,1 @@
+"""Schedules judged by the thousand: their makespans without a record."""

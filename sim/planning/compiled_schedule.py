@@ -1,0 +1,142 @@
+"""A planned schedule played at the job level, compiled: makespan and completions, no record.
+
+All that is compiled stands in this file, and takes plain tuples: what numba keeps on disk is
+renewed when this file changes, and only then.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from sim.operator_level.compiled import compiled
+from sim.operator_level.instruction_tables import Floats
+
+WAITS, RUNS, ENDED = 0, 1, 2
+HASH_FACTOR = 0x9E3779B97F4A7C15 - (1 << 64)
+
+
+@compiled
+def play(jobs: Any, plan: Any, devices: Any, mixes: Any, units: Floats, times_s: Floats) -> Any:
+    """Play a plan to its end, or until it comes to a mix that is not known.
+
+    ``jobs`` are, by job: its arrival; the amounts of its phases, [jobs, phases], 0 for one that is
+    left out; the bytes to book by device, [jobs, devices]; and the class of each phase by device,
+    [jobs, devices, phases]. ``plan`` are, in order of dispatch: job, device, slot (numbered over
+    all devices), round. ``devices`` are the booked bytes at the start, the memory, and the least
+    that stays booked after an end. ``mixes`` gives the row of ``units`` by the hash of the classes
+    that run, in order of start; a row has the seconds a unit of each.
+
+    ``times_s`` [2, jobs] takes when each job starts and ends. Returns the jobs, the devices and the phases that run in a
+    mix that is not known; empty at the end of the plan. With a plan that cannot go on, the times of
+    those that never start stay infinite.
+    """
+    arrivals_s, amounts, to_book, classes = jobs
+    job_at, device_at, slot_at, round_at = plan
+    booked_at_start, memory, least = devices
+    count, phases = len(job_at), amounts.shape[1]
+    booked = booked_at_start.copy()
+    slots = 0
+    for k in range(count):
+        slots = max(slots, slot_at[k] + 1)
+    taken, blocked = np.zeros(slots, np.bool_), np.zeros(slots, np.bool_)
+    state, phase = np.zeros(count, np.int64), np.full(count, -1)
+    left, rate = np.zeros(count), np.zeros(count)
+    running, due = np.zeros(count, np.int64), np.zeros(count, np.int64)
+    active = ended = dues = 0
+    now_s = 0.0
+    times_s[:] = np.inf
+    while True:
+        # What has ended goes on with its next phase, behind the others, or leaves.
+        for d in range(dues):
+            k = due[d]
+            job = job_at[k]
+            phase[k] += 1
+            while phase[k] < phases and amounts[job, phase[k]] <= 0.0:
+                phase[k] += 1
+            if phase[k] < phases:
+                left[k] = amounts[job, phase[k]]
+                running[active] = k
+                active += 1
+                continue
+            device = device_at[k]
+            state[k], taken[slot_at[k]] = ENDED, False
+            times_s[1, job] = now_s
+            ended += 1
+            booked[device] = max(booked[device] - to_book[job, device], least[device])
+        if ended == count:
+            break
+        # What may start does, in order: its slot is free, and nothing before it waits for that.
+        dues = 0
+        open_round = 1 << 62
+        for k in range(count):
+            if state[k] != ENDED:
+                open_round = min(open_round, round_at[k])
+        blocked[:] = False
+        for k in range(count):
+            if state[k] != WAITS:
+                continue
+            job, device, slot = job_at[k], device_at[k], slot_at[k]
+            fits = booked[device] + to_book[job, device] < memory[device]
+            free = not taken[slot] and not blocked[slot]
+            if free and fits and arrivals_s[job] <= now_s and round_at[k] <= open_round:
+                state[k], taken[slot] = RUNS, True
+                times_s[0, job] = now_s
+                booked[device] += to_book[job, device]
+                due[dues] = k
+                dues += 1
+            else:
+                blocked[slot] = True
+        for d in range(dues):
+            k = due[d]
+            phase[k] = 0
+            while amounts[job_at[k], phase[k]] <= 0.0:
+                phase[k] += 1
+            left[k] = amounts[job_at[k], phase[k]]
+            running[active] = k
+            active += 1
+        # The rates of this mix.
+        dues = 0
+        if active:
+            key = np.int64(active)
+            for a in range(active):
+                k = running[a]
+                key = key * HASH_FACTOR + classes[job_at[k], device_at[k], phase[k]] + 1
+            if key not in mixes:
+                unknown = np.empty((3, active), np.int64)
+                for a in range(active):
+                    k = running[a]
+                    unknown[0, a], unknown[1, a], unknown[2, a] = job_at[k], device_at[k], phase[k]
+                return unknown
+            row = mixes[key]
+            for a in range(active):
+                rate[running[a]] = 1.0 / units[row, a]
+        # To the next end or arrival.
+        wait_s = np.inf
+        for a in range(active):
+            wait_s = min(wait_s, left[running[a]] / rate[running[a]])
+        arrival_s = np.inf
+        for k in range(count):
+            if state[k] == WAITS and arrivals_s[job_at[k]] > now_s:
+                arrival_s = min(arrival_s, arrivals_s[job_at[k]])
+        next_s = now_s + wait_s
+        if arrival_s == np.inf and wait_s == np.inf:
+            break
+        # Work that rounding alone keeps apart ends together.
+        limit_s = wait_s + 1e-12 + 1e-15 * now_s if next_s <= arrival_s else -1.0
+        elapsed_s = wait_s if next_s <= arrival_s else arrival_s - now_s
+        kept = 0
+        for a in range(active):
+            k = running[a]
+            if left[k] / rate[k] <= limit_s:
+                left[k] = 0.0
+                due[dues] = k
+                dues += 1
+            else:
+                left[k] -= elapsed_s * rate[k]
+                running[kept] = k
+                kept += 1
+        active = kept
+        now_s = min(next_s, arrival_s)
+    return np.empty((3, 0), np.int64)
