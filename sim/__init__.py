@@ -1,7 +1,8 @@
 """Stage 2: the simulator. What a schedule would do, from what its steps cost."""
 
 from sim.job_level.simulate import Level, SimulatedRun, simulate
-from sim.operator_level.operator_level import OperatorLevel, Precision
+from sim.operator_level.operator_level import OperatorLevel
+from sim.operator_level.solved_mixes import Precision
 from sim.simple_step_times.uncontended import Recorded, SumOfOperators, Uncontended
 
 __all__ = [

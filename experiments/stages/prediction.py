@@ -17,12 +17,14 @@ from rmixer.scheduling.schedule import Schedule, schedule_of, write_schedule
 from rmixer.scheduling.step_times import StepTimes
 from sim.job_level.simulate import SimulatedRun, simulate
 from sim.operator_level.operator_level import OperatorLevel
+from sim.operator_level.solved_mixes import SolvedMixes
 from sim.simple_step_times.uncontended import SumOfOperators, Uncontended
 
 
 def step_times_for(problem: Problem) -> OperatorLevel:
-    """The simulator's own step times: one memo for a whole sweep."""
-    return OperatorLevel(problem.profiles, problem.machine, problem.workload.seed)
+    """The simulator's own step times: one memo for a whole sweep, on disk as well."""
+    profiles, machine, seed = problem.profiles, problem.machine, problem.workload.seed
+    return OperatorLevel(profiles, machine, seed, SolvedMixes(profiles, machine, seed))
 
 
 def replay(

@@ -34,15 +34,7 @@ def summarise(
     booked = {booking.job: booking for booking in bookings}
     begin_s = min(recorder.starts_s.values())
     jobs = tuple(
-        _job(
-            job,
-            booked[job.id],
-            profile_of[job.id],
-            recorder.trained.get(job.id, []),
-            recorder,
-            begin_s,
-        )
-        for job in workload.jobs
+        _job(job, booked[job.id], profile_of[job.id], recorder, begin_s) for job in workload.jobs
     )
     makespan_s = max(job.end_s for job in jobs)
     busy_s = _gpu_busy_s(jobs, profile_of)
@@ -77,10 +69,10 @@ def _job(
     job: Job,
     booking: Booking,
     profile: ModelProfile,
-    rows: Sequence[Interval],
     recorder: Recorder,
     begin_s: float,
 ) -> JobSummary:
+    rows = recorder.trained.get(job.id, [])
     device = booking.devices[0]
     cost = profile.step(device_kind(device), len(booking.cores))
     # A simulated step carries its share of stalls; a measured mean and median leave them out.

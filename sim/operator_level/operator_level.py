@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from math import log2, sqrt
 from statistics import fmean, stdev
 
@@ -20,26 +20,12 @@ from sim.demand.resident import Resident, Residents, device_kind
 from sim.demand.segments import MAX_SEGMENTS
 from sim.operator_level.ensemble import replicate, walks
 from sim.operator_level.instruction_tables import Floats
+from sim.operator_level.solved_mixes import Precision, Solution, SolvedMixes
 
 PRECISION = 0.01
 REPLICATIONS = 64
 MAX_REPLICATIONS = 256
 LEAST_SEGMENTS = 4
-
-
-@dataclass(frozen=True)
-class Precision:
-    """What averaging reached: ``half_width`` is the largest over members of half the 95% interval
-    of the member's mean rate, as a fraction of it; 0 where nothing had to be averaged."""
-
-    replications: int
-    half_width: float
-
-
-@dataclass(frozen=True)
-class _Solution:
-    units_s: tuple[float, ...]
-    precision: Precision
 
 
 class OperatorLevel:
@@ -50,16 +36,21 @@ class OperatorLevel:
     and 0.1 streams or 0.05 a busy core, so that mixes recur. Start
     offsets are drawn from ``seed`` and the mix and averaged over until the 95% interval of every
     rate is within 1%, over 64 to 256 replications. Alone, a member's time is its profile's.
-    Results are remembered for the object's life.
+    Results are remembered for the object's life, and in ``solved`` for others.
     """
 
     def __init__(
-        self, profiles: Mapping[str, ModelProfile], machine: Machine, seed: int = 0
+        self,
+        profiles: Mapping[str, ModelProfile],
+        machine: Machine,
+        seed: int = 0,
+        solved: SolvedMixes | None = None,
     ) -> None:
         self._residents = Residents(profiles, machine)
+        self._solved = solved
         self._cores, self._seed = len(machine.cores), seed
         self._answers: dict[Mix, tuple[tuple[float, ...], Precision]] = {}
-        self._solutions: dict[tuple[Mix, Background], _Solution] = {}
+        self._solutions: dict[tuple[Mix, Background], Solution] = {}
 
     def unit_s(self, mix: Mix) -> tuple[float, ...]:
         """For each member in order: seconds a training step, or the whole other phase, takes it
@@ -101,16 +92,16 @@ class OperatorLevel:
         streams = max(0.1, 0.05 * min(busy, left))
         return Background(round(min(busy, left), 1), round(round(pressure / streams) * streams, 3))
 
-    def _solve(self, mix: Mix, background: Background) -> _Solution:
+    def _solve(self, mix: Mix, background: Background) -> Solution:
         key = (mix, background)
         if key not in self._solutions:
             self._solutions[key] = self._simulate(mix, background)
         return self._solutions[key]
 
-    def _simulate(self, mix: Mix, background: Background) -> _Solution:
+    def _simulate(self, mix: Mix, background: Background) -> Solution:
         solo_s = [self._residents.unit_s(member) for member in mix.members]
         if len(solo_s) == 1 and background == Background():
-            return _Solution(tuple(solo_s), Precision(0, 0.0))
+            return Solution(tuple(solo_s), Precision(0, 0.0))
         residents = [self._residents.resident(member) for member in mix.members]
         if not any(resident.training for resident in residents):
             speeds = host_speeds([resident.steady for resident in residents], background)
@@ -118,8 +109,13 @@ class OperatorLevel:
         apart = _bystanders(residents)
         if apart:
             return self._beside(mix, residents, apart, background)
+        if self._solved is not None and (known := self._solved.find(mix, background)) is not None:
+            return known
         key = content_hash([self._seed, mix, background])
-        return _solution(solo_s, *_average(self._coarser(residents), background, key))
+        solution = _solution(solo_s, *_average(self._coarser(residents), background, key))
+        if self._solved is not None:
+            self._solved.keep(mix, background, solution)
+        return solution
 
     def _coarser(self, residents: Sequence[Resident]) -> list[Resident]:
         """Steps that the slowest's outlasts several times in fewer segments: about as many in its
@@ -134,7 +130,7 @@ class OperatorLevel:
 
     def _beside(
         self, mix: Mix, residents: Sequence[Resident], apart: set[int], background: Background
-    ) -> _Solution:
+    ) -> Solution:
         """The members ``apart`` are a background of the others, and feel their mean demand."""
         inside = [index for index in range(len(residents)) if index not in apart]
         part = [mix.members[index] for index in inside]
@@ -148,11 +144,11 @@ class OperatorLevel:
         ]
         for index, at in zip(inside, position, strict=True):
             units[index] = solution.units_s[at]
-        return _Solution(tuple(units), solution.precision)
+        return Solution(tuple(units), solution.precision)
 
 
-def _solution(solo_s: Sequence[float], speeds: Sequence[float], precision: Precision) -> _Solution:
-    return _Solution(
+def _solution(solo_s: Sequence[float], speeds: Sequence[float], precision: Precision) -> Solution:
+    return Solution(
         tuple(unit / speed for unit, speed in zip(solo_s, speeds, strict=True)), precision
     )
 

@@ -28,9 +28,9 @@ def play(jobs: Any, plan: Any, devices: Any, mixes: Any, units: Floats, times_s:
     that stays booked after an end. ``mixes`` gives the row of ``units`` by the hash of the classes
     that run, in order of start; a row has the seconds a unit of each.
 
-    ``times_s`` [2, jobs] takes when each job starts and ends. Returns the jobs, the devices and the phases that run in a
-    mix that is not known; empty at the end of the plan. With a plan that cannot go on, the times of
-    those that never start stay infinite.
+    ``times_s`` [2, jobs] takes when each job starts and ends; both stay infinite for one that can
+    never start. Returns the jobs, the devices and the phases of a mix that is not known; empty at
+    the end of the plan.
     """
     arrivals_s, amounts, to_book, classes = jobs
     job_at, device_at, slot_at, round_at = plan
