@@ -52,6 +52,7 @@ def command(
     from rmixer.cli.console import console, print_json, report
     from rmixer.cli.presenting import present_figures
     from rmixer.files.folder_lock import hold_folder
+    from rmixer.run_record.flow_times import flow_words
     from sim.job_level.simulate import simulate
 
     path = out or Path("runs") / f"{jobs.name}-{policy}"
@@ -71,4 +72,5 @@ def command(
         f"predicted makespan {run.summary.makespan_s:.2f} s ({run.summary.level} level, "
         f"{run.summary.origin} profiles of {run.summary.machine})"
     )
+    console().print(flow_words(run.summary))
     present_figures(folder)
