@@ -64,7 +64,7 @@ def print_trained(console: Console, summary: RunSummary, workload: Workload, fol
     arrival, where the weights are, and why jobs failed."""
     rows = trained_jobs(summary, workload)
     console.print(trained_table(summary, rows))
-    console.print(flow_words(summary), soft_wrap=True)
+    console.print(flow_words(summary))
     for line in _below(rows, folder):
         console.print(line, soft_wrap=True, markup=False)
     console.print()
