@@ -66,6 +66,7 @@ def command(
     if as_json:
         print_json(found.rows)
         return
-    console().print(sweep_table(found.rows))
+    title = f"Predicted schedules on {problem.machine.in_words}, best first"
+    console().print(sweep_table(found.rows, title))
     present_saving(found)
     present_figures(folder)
