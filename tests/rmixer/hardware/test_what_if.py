@@ -15,6 +15,8 @@ from rmixer.files.typed_files import parse, plain
 from rmixer.hardware.machine import Machine, read_machine, write_machine
 from rmixer.hardware.what_if import GIB, WhatIf, continued, what_if_of
 
+RECORDED = Path(__file__).resolve().parents[3] / "profiles" / "recorded"
+
 
 def test_gpus_are_copies_of_the_first() -> None:
     found = WhatIf(gpus=4).machine_of(MACHINE)
@@ -53,6 +55,21 @@ def test_times_that_fall_with_the_cores_are_held() -> None:
     found = WhatIf(cores=6).machine_of(sorted_in)
     assert found.radix_sort_ns == (8.0, 4.0, 3.0, 2.0, 2.0, 2.0)
     assert found.exchange_us == (0.0, 40.0, 50.0, 55.0, 60.0, 65.0)
+
+
+def test_what_the_last_slope_would_have_said_of_a_machine_that_was_measured() -> None:
+    """Half of its cores continued to all of them: docs/what_if.md says how far that is off."""
+    measured = read_machine(RECORDED / "h100-16c" / "machine.yaml")
+    found = WhatIf(cores=16).machine_of(WhatIf(cores=8).machine_of(measured))
+    off = {
+        name: getattr(found, name)[-1] / getattr(measured, name)[-1] - 1
+        for name in ("core_capacity", "bandwidth_gbps", "matmul_gflops")
+    }
+    assert {name: round(100 * each) for name, each in off.items()} == {
+        "core_capacity": -11,
+        "bandwidth_gbps": 26,
+        "matmul_gflops": 27,
+    }
 
 
 @given(st.lists(st.floats(0.1, 100), min_size=1, max_size=20), st.integers(1, 40))
