@@ -7,8 +7,9 @@ from typing import Literal
 
 import click
 
+from rmixer.cli.settings import parse_settings, what_if_option
 from rmixer.cli.slots import slot_options
-from rmixer.cli.workloads import shrinking_option, simulated_workload
+from rmixer.cli.workloads import simulated_workload
 from rmixer.scheduling.wanted_slots import Wanted
 
 Level = Literal["auto", "job", "operator"]
@@ -26,7 +27,7 @@ Level = Literal["auto", "job", "operator"]
     help="auto walks operators where stretches are too short for steady rates.",
 )
 @click.option("--out", type=click.Path(path_type=Path), help="Default: runs/<workload>-<policy>.")
-@shrinking_option
+@what_if_option
 @click.option("--json", "as_json", is_flag=True, help="Print summary.json.")
 def command(
     workload: Path,
@@ -41,7 +42,8 @@ def command(
     """Predict WORKLOAD under one policy: events.csv, schedule.json, trace.json, figures."""
     from rmixer.policies import make_policy
 
-    jobs = simulated_workload(workload, settings, machine)
+    asked = parse_settings(settings)
+    jobs = simulated_workload(workload, asked.shrinking, machine)
     chosen = make_policy(policy, jobs.seed)
 
     from experiments.run_files.run_folder import RunFolder, RunInputs
@@ -52,14 +54,15 @@ def command(
     from rmixer.cli.console import console, print_json, report
     from rmixer.cli.presenting import present_figures
     from rmixer.files.folder_lock import hold_folder
+    from rmixer.run_record.flow_times import flow_words
     from sim.job_level.simulate import simulate
 
     path = out or Path("runs") / f"{jobs.name}-{policy}"
     RunFolder.check_target(path)
-    problem = inputs_of(jobs, machine, Store(), report)
+    problem = inputs_of(jobs, machine, Store(), report, what_if=asked.what_if)
     layout = choose_layout(problem, chosen, wanted)
     run = simulate(problem, chosen, layout, step_times_for(problem), level=level)
-    decided = {"policy": policy, "layout": layout, "level": level}
+    decided = {"policy": policy, "layout": layout, "level": level, **asked.recorded}
     inputs = RunInputs("simulate", problem.workload, problem.machine, decided)
     with hold_folder(path):
         folder = RunFolder.create(path, inputs, report)
@@ -69,6 +72,7 @@ def command(
         return
     console().print(
         f"predicted makespan {run.summary.makespan_s:.2f} s ({run.summary.level} level, "
-        f"{run.summary.origin} profiles of {run.summary.machine})"
+        f"{run.summary.origin} profiles of {problem.machine.in_words})"
     )
+    console().print(flow_words(run.summary))
     present_figures(folder)

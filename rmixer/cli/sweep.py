@@ -6,8 +6,9 @@ from pathlib import Path
 
 import click
 
+from rmixer.cli.settings import parse_settings, what_if_option
 from rmixer.cli.slots import slot_options
-from rmixer.cli.workloads import shrinking_option, simulated_workload
+from rmixer.cli.workloads import simulated_workload
 from rmixer.scheduling.wanted_slots import Wanted
 
 
@@ -17,7 +18,7 @@ from rmixer.scheduling.wanted_slots import Wanted
 @slot_options(lists=True)
 @click.option("--machine", help="A known machine, or its folder. Default: this one.")
 @click.option("--out", type=click.Path(path_type=Path), help="Default: runs/<workload>-sweep.")
-@shrinking_option
+@what_if_option
 @click.option("--json", "as_json", is_flag=True, help="Print the ranked rows as JSON.")
 def command(
     workload: Path,
@@ -36,7 +37,8 @@ def command(
     names = policy_names(policies)
     for name in names:
         make_policy(name)
-    jobs = simulated_workload(workload, settings, machine)
+    asked = parse_settings(settings)
+    jobs = simulated_workload(workload, asked.shrinking, machine)
 
     from experiments.run_files.run_folder import RunFolder, RunInputs
     from experiments.stages.inputs import inputs_of
@@ -52,18 +54,19 @@ def command(
 
     path = out or Path("runs") / f"{jobs.name}-sweep"
     RunFolder.check_target(path)
-    problem = inputs_of(jobs, machine, Store(), report)
+    problem = inputs_of(jobs, machine, Store(), report, what_if=asked.what_if)
     step_times = step_times_for(problem)
     with bar("sweep") as progress:
         found = sweep(problem, step_times, policies=names, wanted=wanted, progress=progress)
     with hold_folder(path):
-        tried = {"policies": names, "slots": dict(wanted.said())}
+        tried = {"policies": names, "slots": dict(wanted.said()), **asked.recorded}
         inputs = RunInputs("sweep", problem.workload, problem.machine, tried)
         folder = RunFolder.create(path, inputs, report)
         write_sweep(folder, problem, found)
     if as_json:
         print_json(found.rows)
         return
-    console().print(sweep_table(found.rows))
+    title = f"Predicted schedules on {problem.machine.in_words}, best first"
+    console().print(sweep_table(found.rows, title))
     present_saving(found)
     present_figures(folder)

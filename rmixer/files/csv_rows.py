@@ -56,7 +56,7 @@ class CsvRow:
 
 def read_rows(path: Path, what: str, columns: Sequence[str]) -> Iterator[CsvRow]:
     """The rows of a CSV file that has ``columns``; raises :class:`InputError` where it is
-    truncated, lacks a column or is no CSV."""
+    truncated, lacks a column, has one twice or is no CSV."""
     reader = csv.reader(io.StringIO(read_text(path, what)), strict=True)
     try:
         header = next(reader, [])
@@ -64,6 +64,9 @@ def read_rows(path: Path, what: str, columns: Sequence[str]) -> Iterator[CsvRow]
         if missing:
             found = f"no column {', '.join(missing)}" if header else "an empty file"
             raise InputError(path, "line 1", found, f"the columns {', '.join(columns)}")
+        twice = next((name for name in header if header.count(name) > 1), None)
+        if twice is not None:
+            raise InputError(path, "line 1", f"the column {twice!r} twice", "every column once")
         for row in reader:
             if len(row) != len(header):
                 found = f"{len(row)} values (the file may be truncated)"
