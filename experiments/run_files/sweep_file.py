@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pydantic import ConfigDict
@@ -13,16 +13,17 @@ from rmixer.scheduling.layout import Cut
 
 SWEEP = "sweep.json"
 PRECISION = 0.01
+ROUGH = "rough"
 
 
 @dataclass(frozen=True)
 class SweepRow:
     """A policy on a layout: slots of each GPU and of the CPU, and the threads of each. ``speedup``
     is ``sequential``'s predicted makespan over this one; ``level`` the level of the simulator that
-    gave the figures. Completion and waiting count from each job's arrival
-    (:class:`~rmixer.run_record.flow_times.FlowTimes`); rows of earlier releases have only the mean
-    completion, from the first dispatch. A configuration that was not simulated has None for every
-    figure and says in ``why`` what pruned it."""
+    gave the figures, ``rough`` if they rest on mean demand alone. Completion and waiting count from
+    each job's arrival (:class:`~rmixer.run_record.flow_times.FlowTimes`); rows of earlier releases
+    have only the mean completion, from the first dispatch. A configuration that was not simulated
+    has None for every figure and says in ``why`` what pruned it."""
 
     __pydantic_config__ = ConfigDict(extra="forbid")
 
@@ -40,6 +41,14 @@ class SweepRow:
     p95_completion_s: float | None = None
     mean_waiting_s: float | None = None
     p95_waiting_s: float | None = None
+
+    def corrected(self, factor: float) -> SweepRow:
+        """The same as a rough row: its times as rough step times have them, times ``factor``."""
+        names = [name for name in vars(self) if name.endswith("_s")]
+        times = {name: getattr(self, name) for name in names}
+        scaled = {name: time and time * factor for name, time in times.items()}
+        speedup = self.speedup and self.speedup / factor
+        return replace(self, **scaled, speedup=speedup, level=ROUGH)
 
     @property
     def label(self) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from experiments.run_files.sweep_file import SweepRow, ranked
+from experiments.run_files.sweep_file import PRECISION, SweepRow, ranked
 from experiments.stages.layouts import grid, profiled_threads
 from rmixer.errors import InputError, RunFailed
 from rmixer.policies import Policy, every_policy, make_policy
@@ -17,6 +17,8 @@ from rmixer.scheduling.schedule import Schedule, schedule_of
 from rmixer.scheduling.step_times import StepTimes
 from rmixer.scheduling.wanted_slots import Wanted
 from sim.job_level.simulate import Level, SimulatedRun, simulate
+from sim.planning.two_fidelities import correction, settle
+from sim.simple_step_times.mean_demand import MeanDemand
 
 BASELINE = "sequential"
 """What is saved, and every speed-up, is counted from it."""
@@ -75,8 +77,12 @@ def sweep(
     wanted: Wanted | None = None,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> Sweep:
-    """Simulate every candidate, all at the job level, so that they are ranked alike; the best is
-    then predicted again at whatever level it needs.
+    """Simulate every candidate at the job level and rank them; the best is then predicted again at
+    whatever level it needs.
+
+    All are simulated with rough step times first. ``step_times`` are asked for those that can still
+    win (:func:`sim.planning.two_fidelities.settle`); the figures of the others are corrected by
+    what these showed, and say that they are rough.
 
     Without ``policies`` all are tried, on the cuts that are ``wanted`` (by default all of
     :func:`~experiments.stages.layouts.grid`). ``progress`` hears how many of how many are done. A
@@ -86,30 +92,44 @@ def sweep(
     workload, machine = problem.workload, problem.machine
     cuts = grid(problem, wanted or Wanted())
     tried = candidates(problem, policies or tuple(every_policy()), cuts)
+    rough_times = MeanDemand(problem.profiles, machine)
 
-    def run(candidate: Candidate, level: Level) -> SimulatedRun:
+    def run(candidate: Candidate, times: StepTimes, level: Level) -> SimulatedRun:
         policy = make_policy(candidate.policy, workload.seed)
-        found = simulate(problem, policy, candidate.layout, step_times, level=level)
+        found = simulate(problem, policy, candidate.layout, times, level=level)
         check_peaks(found.summary, machine)
         return found
 
-    alone = Candidate(BASELINE, layout_of(problem, make_policy(BASELINE), cuts[0]))
-    sequential = run(alone, "auto")
-    rows: list[tuple[SweepRow, Candidate]] = []
-    for index, candidate in enumerate(tried):
-        progress(index, len(tried))
+    def figures(index: int, times: StepTimes) -> float | None:
+        """The row of a candidate by ``times``, and its makespan."""
+        candidate = tried[index]
         try:
-            summary = run(candidate, "job").summary
+            summary = run(candidate, times, "job").summary
         except (RunFailed, InputError) as error:
-            rows.append((replace(_placed(candidate), why=str(error)), candidate))
-        else:
-            rows.append((_row(candidate, summary, sequential.summary.makespan_s), candidate))
-    progress(len(tried), len(tried))
-    order = ranked(row for row, _ in rows)
+            rows[index] = replace(_placed(candidate), why=str(error))
+            return None
+        rows[index] = _row(candidate, summary, sequential.summary.makespan_s)
+        return summary.makespan_s
+
+    alone = Candidate(BASELINE, layout_of(problem, make_policy(BASELINE), cuts[0]))
+    sequential = run(alone, step_times, "auto")
+    rows: dict[int, SweepRow] = {}
+    rough: dict[int, float] = {}
+    for index in range(len(tried)):
+        progress(index, len(tried) + 1)
+        makespan_s = figures(index, rough_times)
+        if makespan_s is not None:
+            rough[index] = makespan_s
+    precise = settle(rough, lambda index: figures(index, step_times), PRECISION)
+    factor = correction(rough, precise)
+    for index in rough.keys() - precise.keys():
+        rows[index] = rows[index].corrected(factor)
+    progress(1, 1)
+    order = ranked(rows.values())
     if order[0].makespan_s is None:
         raise RunFailed("; ".join(sorted({row.why for row in order})))
-    best = next(candidate for row, candidate in rows if row is order[0])
-    predicted = run(best, "auto")
+    best = next(tried[index] for index, row in rows.items() if row is order[0])
+    predicted = run(best, step_times, "auto")
     policy = make_policy(best.policy, workload.seed)
     schedule = schedule_of(workload, machine, policy, best.layout, predicted.bookings)
     return Sweep(tuple(order), best, schedule, predicted, sequential, alone.layout)

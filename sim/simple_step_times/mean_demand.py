@@ -20,10 +20,16 @@ class MeanDemand:
 
     def __init__(self, profiles: Mapping[str, ModelProfile], machine: Machine) -> None:
         self._residents = Residents(profiles, machine)
+        self._known: dict[Mix, tuple[float, ...]] = {}
 
     def unit_s(self, mix: Mix) -> tuple[float, ...]:
         """For each member its step or other phase, host and GPU each slowed by its company.
         Raises :class:`InputError` where a profile lacks figures."""
+        if mix not in self._known:
+            self._known[mix] = self._unit_s(mix)
+        return self._known[mix]
+
+    def _unit_s(self, mix: Mix) -> tuple[float, ...]:
         residents = [self._residents.resident(member) for member in mix.members]
         speeds = host_speeds([resident.steady for resident in residents])
         units = [
