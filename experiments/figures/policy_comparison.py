@@ -1,0 +1,128 @@
+"""All policies beside each other: how many times as soon a queue is done as one job at a time."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from experiments.figures.style import BAD, FAINT, INK, POINT, fills, keep_grid, look, new_figure
+from experiments.run_files.policy_rows import PolicyRow
+
+PUBLISHED = {1: 5.3, 4: 7.5}
+"""RMixer's best throughput over one job at a time, by GPUs (TPDS 2024)."""
+
+
+@dataclass(frozen=True)
+class Panel:
+    """One machine. ``best`` is the best speed-up by policy and workload, over the layouts and, of
+    RMixer's, the device rules; policies in order of their mean. ``alone`` and ``both`` are the best
+    by workload on the GPUs alone, and together with the CPU."""
+
+    title: str
+    gpus: int
+    best: dict[str, dict[str, float]]
+    alone: dict[str, float]
+    both: dict[str, float]
+
+
+def comparison_data(rows: Iterable[PolicyRow]) -> list[Panel]:
+    """A panel for each machine, in the order of ``rows``."""
+    given = [row for row in rows if row.speedup is not None]
+    machines = dict.fromkeys((row.machine, row.gpus) for row in given)
+    return [_panel([r for r in given if (r.machine, r.gpus) == each]) for each in machines]
+
+
+def _panel(rows: Sequence[PolicyRow]) -> Panel:
+    best: dict[str, dict[str, float]] = {}
+    alone: dict[str, float] = {}
+    both: dict[str, float] = {}
+    for row in rows:
+        speedup = row.speedup or 0.0
+        name = row.policy.partition("@")[0]
+        by_workload = best.setdefault(name, {})
+        by_workload[row.workload] = max(by_workload.get(row.workload, 0.0), speedup)
+        side = both if row.on_both else alone
+        side[row.workload] = max(side.get(row.workload, 0.0), speedup)
+    order = sorted(best, key=lambda name: -statistics.mean(best[name].values()))
+    name, gpus = rows[0].machine.partition("+")[0], rows[0].gpus
+    title = f"{name}, {gpus} GPU{'' if gpus == 1 else 's'}" if gpus else f"{name}, CPU alone"
+    return Panel(title, gpus, {name: best[name] for name in order}, alone, both)
+
+
+def draw_policies_compared(panels: Sequence[Panel]) -> Figure:
+    """A row a policy, a mark a queue: the best of its layouts."""
+    names = list(dict.fromkeys(w for panel in panels for row in panel.best.values() for w in row))
+    colours = {name: fill.colour for name, fill in fills(names).items()}
+    rows = max(len(panel.best) for panel in panels)
+    with look():
+        figure = new_figure(3.2 * len(panels), 1.6 + 0.21 * rows)
+        for axes, panel in zip(
+            figure.subplots(1, len(panels), squeeze=False)[0], panels, strict=True
+        ):
+            for place, speedups in enumerate(panel.best.values()):
+                for workload, speedup in speedups.items():
+                    axes.plot(speedup, place, "o", color=colours[workload], markersize=4.5)
+            axes.set_yticks(range(len(panel.best)), list(panel.best))
+            axes.set_ylim(len(panel.best) - 0.4, -0.6)
+            _speedup_axis(axes, panel)
+        handles = [
+            Line2D([], [], color=colours[name], marker="o", linestyle="", label=name)
+            for name in names
+        ]
+        figure.legend(handles=handles, loc="outside lower left", ncols=len(names))
+        title = "How many times as soon a queue of 24 jobs is done as one job at a time (predicted)"
+        figure.suptitle(title, x=0.01, ha="left", fontsize=12, fontweight="bold")
+    return figure
+
+
+def draw_cpu_beside_gpu(panels: Sequence[Panel]) -> Figure:
+    """For each queue the best on the GPUs alone beside the best on GPUs and CPU."""
+    shown = [panel for panel in panels if panel.both]
+    with look():
+        figure = new_figure(3.2 * len(shown), 3.0)
+        for axes, panel in zip(
+            figure.subplots(1, len(shown), squeeze=False)[0], shown, strict=True
+        ):
+            workloads = list(panel.alone)
+            for place, workload in enumerate(workloads):
+                pair = (panel.alone[workload], panel.both[workload])
+                for shift, value, colour in zip((-0.19, 0.19), pair, (FAINT, BAD), strict=True):
+                    axes.barh(place + shift, value, height=0.36, color=colour, linewidth=0)
+                    axes.text(value, place + shift, f" {value:.1f}", va="center", color=INK)
+            axes.set_yticks(range(len(workloads)), workloads)
+            axes.set_ylim(len(workloads) - 0.4, -0.6)
+            axes.set_xlim(0, 1.15 * max(*panel.alone.values(), *panel.both.values()))
+            _speedup_axis(axes, panel)
+        handles = [
+            Line2D([], [], color=colour, marker="s", linestyle="", label=label)
+            for label, colour in (("GPUs alone", FAINT), ("GPUs and CPU at once", BAD))
+        ]
+        figure.legend(handles=handles, loc="outside lower left", ncols=2)
+        title = "GPUs alone, and GPUs and CPU at once: the best policy of each (predicted)"
+        figure.suptitle(title, x=0.01, ha="left", fontsize=12, fontweight="bold")
+    return figure
+
+
+def _speedup_axis(axes: Axes, panel: Panel) -> None:
+    published = PUBLISHED.get(panel.gpus)
+    if published:
+        axes.axvline(published, color=INK, linewidth=0.9, linestyle="--")
+        axes.text(
+            published,
+            1.0,
+            f"RMixer's {published}×",
+            transform=axes.get_xaxis_transform(),
+            ha="right",
+            va="bottom",
+            fontsize=POINT - 1,
+        )
+    axes.set_xlim(left=0)
+    axes.set_title(panel.title, pad=14)
+    axes.set_xlabel("× one job at a time")
+    axes.tick_params(axis="y", length=0)
+    keep_grid(axes, "x")

@@ -1,0 +1,42 @@
+"""One policy on one layout of one machine, as a comparison of policies keeps it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pydantic import ConfigDict
+
+from rmixer.scheduling.layout import Cut
+
+
+@dataclass(frozen=True)
+class PolicyRow:
+    """One policy on one layout of a machine of ``gpus`` GPUs. ``speedup`` is how many times as soon
+    it is done as one job at a time on that machine. A policy that could not be simulated has None
+    and says ``why``."""
+
+    __pydantic_config__ = ConfigDict(extra="forbid")
+
+    workload: str
+    machine: str
+    gpus: int
+    policy: str
+    gpu_slots: int
+    cpu_slots: int
+    gpu_threads: int
+    cpu_threads: int
+    makespan_s: float | None = None
+    speedup: float | None = None
+    mean_completion_s: float | None = None
+    p95_completion_s: float | None = None
+    why: str = ""
+
+    @property
+    def cut(self) -> Cut:
+        """Its slots and threads."""
+        return Cut(self.gpu_slots, self.cpu_slots, self.gpu_threads, self.cpu_threads)
+
+    @property
+    def on_both(self) -> bool:
+        """Whether it has slots of the CPU beside those of GPUs."""
+        return self.gpu_slots > 0 and self.cpu_slots > 0
