@@ -126,6 +126,6 @@ def _row(candidate: Candidate, summary: RunSummary, sequential_s: float) -> Swee
         makespan_s=summary.makespan_s,
         speedup=sequential_s / summary.makespan_s,
         mean_completion_s=statistics.mean(job.end_s for job in summary.jobs),
-        peak_bytes=max(device.peak_bytes for device in summary.devices),
+        peak_bytes=max(device.peak_bytes for device in summary.devices) or None,
         level=summary.level,
     )

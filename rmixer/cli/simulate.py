@@ -7,8 +7,11 @@ from typing import Literal
 
 import click
 
+from rmixer.cli.durations import check_needs, durations_option, read_table, said_by
 from rmixer.cli.slots import slot_options
 from rmixer.cli.workloads import shrinking_option, simulated_workload
+from rmixer.errors import InputError
+from rmixer.scheduling.layout import Cut
 from rmixer.scheduling.wanted_slots import Wanted
 
 Level = Literal["auto", "job", "operator"]
@@ -19,6 +22,7 @@ Level = Literal["auto", "job", "operator"]
 @click.option("--policy", required=True, help="A policy of `rmixer policies`.")
 @slot_options()
 @click.option("--machine", help="A known machine, or its folder. Default: this one.")
+@durations_option
 @click.option(
     "--level",
     type=click.Choice(["auto", "job", "operator"]),
@@ -33,6 +37,7 @@ def command(
     policy: str,
     wanted: Wanted,
     machine: str | None,
+    durations: Path | None,
     level: Level,
     out: Path | None,
     settings: tuple[str, ...],
@@ -41,10 +46,17 @@ def command(
     """Predict WORKLOAD under one policy: events.csv, schedule.json, trace.json, figures."""
     from rmixer.policies import make_policy
 
-    jobs = simulated_workload(workload, settings, machine)
+    table = read_table(durations, settings)
+    jobs = simulated_workload(workload, settings, machine, table)
     chosen = make_policy(policy, jobs.seed)
+    if table is not None:
+        check_needs(chosen, table)
+        if level == "operator":
+            allowed = "auto or job: a table of durations knows no operators"
+            raise InputError("--level", "", level, allowed)
 
     from experiments.run_files.run_folder import RunFolder, RunInputs
+    from experiments.stages.durations import inputs_of_table
     from experiments.stages.inputs import inputs_of
     from experiments.stages.layouts import choose_layout
     from experiments.stages.prediction import step_times_for, write_simulation
@@ -56,19 +68,22 @@ def command(
 
     path = out or Path("runs") / f"{jobs.name}-{policy}"
     RunFolder.check_target(path)
-    problem = inputs_of(jobs, machine, Store(), report)
+    if table is None:
+        problem = inputs_of(jobs, machine, Store(), report)
+    else:
+        problem = inputs_of_table(jobs, table, machine, wanted, report)
     layout = choose_layout(problem, chosen, wanted)
     run = simulate(problem, chosen, layout, step_times_for(problem), level=level)
     decided = {"policy": policy, "layout": layout, "level": level}
-    inputs = RunInputs("simulate", problem.workload, problem.machine, decided)
+    inputs = RunInputs("simulate", problem.workload, problem.machine, decided | said_by(table))
     with hold_folder(path):
         folder = RunFolder.create(path, inputs, report)
         write_simulation(folder, problem, chosen, layout, run)
     if as_json:
         print_json(run.summary)
         return
-    console().print(
-        f"predicted makespan {run.summary.makespan_s:.2f} s ({run.summary.level} level, "
-        f"{run.summary.origin} profiles of {run.summary.machine})"
-    )
+    by = f"{run.summary.level} level, {run.summary.origin} profiles of {run.summary.machine}"
+    if table is not None:
+        by = f"durations of {table.path}, {Cut.of(layout)}"
+    console().print(f"predicted makespan {run.summary.makespan_s:.2f} s ({by})")
     present_figures(folder)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import click
 
+from rmixer.imported.durations import DurationTable
 from rmixer.workload.shrinking import parse_shrinking
 from rmixer.workload.workload import Workload
 from rmixer.workload.workload_file import read_workload
@@ -23,10 +24,18 @@ shrinking_option = click.option(
 )
 
 
-def simulated_workload(path: Path, settings: tuple[str, ...], machine: str | None) -> Workload:
+def simulated_workload(
+    path: Path,
+    settings: tuple[str, ...],
+    machine: str | None,
+    durations: DurationTable | None = None,
+) -> Workload:
     """The workload file at ``path`` after ``settings``, to be simulated on ``machine``, None for
     this one. Raises :class:`InputError` also for a job whose batch its model, or its data as far as
-    these are known, cannot be trained with, and for all that this machine cannot do."""
+    these are known, cannot be trained with, and for all that this machine cannot do; of jobs whose
+    ``durations`` are given none of that is asked."""
+    if durations is not None:
+        return read_workload(path, durations)
     from profiles.memory.job_checks import check_samples
     from profiles.profiler.door import check_machine_can
 

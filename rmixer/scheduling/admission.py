@@ -49,6 +49,9 @@ def check_memory(
         if not needs:
             names = ", ".join(device.name for device in devices)
             known = " and ".join(sorted(peaks)) or "no device"
+            if each.profile.origin == "table":
+                found = f"a duration on {known}, and none on {names}"
+                raise InputError(where, job.id, found, "a row for a device in use, or slots of it")
             found = f"a profile of {known}, without memory figures for {names}"
             remedy = (
                 "a machine with its device (`--machine`)" if job.profile else "profile it there"

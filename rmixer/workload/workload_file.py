@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import os
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Annotated, Any
@@ -13,10 +14,11 @@ from pydantic import ConfigDict, Field
 from rmixer.data.registry import SYNTHETIC
 from rmixer.errors import InputError, choice
 from rmixer.files.typed_files import Name, content_hash, load_yaml, parse, shown
+from rmixer.imported.durations import DurationTable
 from rmixer.imported.imported_store import find_imported
 from rmixer.models.registry import MODELS
 from rmixer.user_code.command import find_command
-from rmixer.user_code.own_module import OwnModule, find_own_model, is_own
+from rmixer.user_code.own_module import OwnModule, find_own_model, is_own, label_of
 from rmixer.workload.workload import (
     ON_NAN,
     OPTIMIZERS,
@@ -115,8 +117,10 @@ OF_MODELS: tuple[str, ...] = (
 """What a workload may say of jobs of one kind only."""
 
 
-def read_workload(path: Path) -> Workload:
-    """The workload file at ``path``; raises :class:`InputError` for anything wrong in it."""
+def read_workload(path: Path, durations: DurationTable | None = None) -> Workload:
+    """The workload file at ``path``. With ``durations`` its jobs last as they say; they may then be
+    of any model that these know, and have one step unless they say it. Raises :class:`InputError`
+    for anything wrong in it, and for rows of ``durations`` that are not of its jobs."""
     data = load_yaml(path, "workload file")
     if data is None:
         raise InputError(path, "", "an empty file", "a workload with a list of jobs")
@@ -126,11 +130,30 @@ def read_workload(path: Path) -> Workload:
     jobs: list[Job] = []
     taken = _Taken()
     for position, item in enumerate(file.jobs):
-        jobs += _expand(item, _Place(path, f"jobs.{position}"), file.seed + len(jobs), taken)
+        place = _Place(path, f"jobs.{position}")
+        jobs += _expand(item, place, file.seed + len(jobs), taken, durations)
+    if durations is not None:
+        jobs = _lasting(jobs, durations)
     return Workload(file.name or path.stem, file.seed, tuple(jobs))
 
 
-def _expand(item: dict[str, Any], place: _Place, seed: int, taken: _Taken) -> list[Job]:
+def _lasting(jobs: Sequence[Job], durations: DurationTable) -> list[Job]:
+    """``jobs``, each with a hash of what ``durations`` say of it: as long as it lasts, more steps
+    are shorter ones."""
+    durations.check({job.id: job.model for job in jobs})
+    return [
+        replace(job, durations=content_hash([durations.of(job.id, job.model), job.steps]))
+        for job in jobs
+    ]
+
+
+def _expand(
+    item: dict[str, Any],
+    place: _Place,
+    seed: int,
+    taken: _Taken,
+    durations: DurationTable | None,
+) -> list[Job]:
     """The copies of the job that ``item`` describes; the first has ``seed`` unless it says one."""
     for key in NOT_YET:
         if key in item:
@@ -142,17 +165,22 @@ def _expand(item: dict[str, Any], place: _Place, seed: int, taken: _Taken) -> li
         key = f"{place.key}.{error.key}" if error.key else place.key
         raise InputError(place.file, key, error.found, error.allowed) from None
     _check_kind(entry, item, place)
-    if entry.steps is None:
+    steps = 1 if entry.steps is None and durations is not None else entry.steps
+    if steps is None:
         raise place.wrong("steps", "nothing", "a whole number > 0 (this key is required)")
     if entry.command is not None:
-        job = _command_job(entry, entry.command, entry.steps, place)
+        job = _command_job(entry, entry.command, steps, place)
         return [replace(job, id=name) for name in _names(entry, job.label, place, taken)]
     if entry.profile is not None:
-        job = _imported_job(entry, entry.profile, entry.steps, place)
+        job = _imported_job(entry, entry.profile, steps, place)
         return [replace(job, id=name) for name in _names(entry, job.label, place, taken)]
-    job = _model_job(entry, entry.model or "", entry.steps, place, taken)
+    model = entry.model or ""
+    names = _names(entry, label_of(model), place, taken)
+    if model not in MODELS and durations and any(durations.of(name, model) for name in names):
+        job = _timed_job(entry, item, model, steps, place)
+    else:
+        job = _model_job(entry, model, steps, place, taken)
     first = seed if entry.seed is None else entry.seed
-    names = _names(entry, job.label, place, taken)
     return [replace(job, id=name, seed=first + copy) for copy, name in enumerate(names)]
 
 
@@ -195,6 +223,18 @@ def _imported_job(entry: _JobEntry, name: str, steps: int, place: _Place) -> Job
         raise place.wrong("profile", error.found, error.allowed) from None
     job = Job("", name, steps, batch=profile.batch or 0, optimizer="", lr=0.0, seed=0, profile=name)
     return replace(job, arrival_s=entry.arrival_s, source=content_hash(profile))
+
+
+def _timed_job(
+    entry: _JobEntry, item: Mapping[str, Any], model: str, steps: int, place: _Place
+) -> Job:
+    """A job of a model of which nothing is known but how long it lasts."""
+    for key in OF_MODELS:
+        if key in item and key not in ("batch", "seed"):
+            allowed = f"nothing: of {model!r} only the table of durations is known"
+            raise place.wrong(key, shown(item[key]), allowed)
+    job = Job("", model, steps, batch=entry.batch or 0, optimizer="", lr=0.0, seed=0)
+    return replace(job, arrival_s=entry.arrival_s)
 
 
 def _model_job(entry: _JobEntry, model: str, steps: int, place: _Place, taken: _Taken) -> Job:

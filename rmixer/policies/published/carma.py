@@ -23,7 +23,7 @@ class Carma(Policy):
     """
 
     source = "CARMA (2025)"
-    needs = ("peak_bytes", "utilisation")
+    needs = ("peak_bytes",)
     memory = "peak"
     hot_counts = True
 
@@ -110,6 +110,7 @@ class CarmaLug(Carma):
     """The head of the queue to the least utilised GPU that has room and is not hot (LUG)."""
 
     name = "carma_lug"
+    needs = ("peak_bytes", "utilisation")
 
     def choose(self, view: ClusterView, devices: Sequence[DeviceView]) -> DeviceView | None:
         return min(devices, key=lambda device: device.booked_utilisation, default=None)

@@ -1,0 +1,60 @@
+"""The option for a table of durations, and what cannot be asked for beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+
+from rmixer.errors import InputError
+from rmixer.imported.durations import DurationTable, read_durations
+from rmixer.policies import make_policy
+from rmixer.scheduling.policy import Policy
+from rmixer.workload.shrinking import Shrinking, parse_shrinking
+
+durations_option = click.option(
+    "--durations",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="A CSV table of how long jobs hold a slot, instead of profiles (docs/replay.md).",
+)
+
+
+def read_table(path: Path | None, settings: Sequence[str]) -> DurationTable | None:
+    """The table at ``path``, if one is given. Raises :class:`InputError` for anything wrong in it,
+    and for ``settings`` that shrink the workload: jobs would last as long."""
+    if path is None:
+        return None
+    if parse_shrinking(settings) != Shrinking():
+        allowed = (
+            "nothing that shrinks the workload: with --durations jobs last what the table says"
+        )
+        raise InputError("--set", "", ", ".join(settings), allowed)
+    return read_durations(path)
+
+
+def check_needs(policy: Policy, table: DurationTable) -> None:
+    """Raise :class:`InputError` if ``policy`` needs figures that ``table`` has no column for."""
+    if missing := _missing(policy, table):
+        allowed = f"the columns that {policy.origin} needs: {', '.join(sorted({*policy.needs}))}"
+        raise InputError(table.path, "line 1", f"no column {', '.join(missing)}", allowed)
+
+
+def able_policies(names: Sequence[str], table: DurationTable) -> tuple[tuple[str, ...], str]:
+    """Those of the policies ``names`` that ``table`` suffices for, and a line about the others,
+    empty if there are none."""
+    missing = {name: _missing(make_policy(name), table) for name in names}
+    able = tuple(name for name in names if not missing[name])
+    columns = sorted({column for name in names for column in missing[name]})
+    left_out = len(names) - len(able)
+    return able, f"{left_out} policies left out: they need {', '.join(columns)}" if columns else ""
+
+
+def said_by(table: DurationTable | None) -> dict[str, object]:
+    """What ``config.yaml`` says of the durations."""
+    return {} if table is None else {"durations": table.rows}
+
+
+def _missing(policy: Policy, table: DurationTable) -> list[str]:
+    return sorted({*policy.needs} - {*table.columns})
