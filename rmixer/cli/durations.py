@@ -27,9 +27,7 @@ def read_table(path: Path | None, settings: Sequence[str]) -> DurationTable | No
     if path is None:
         return None
     if parse_shrinking(settings) != Shrinking():
-        allowed = (
-            "nothing that shrinks the workload: with --durations jobs last what the table says"
-        )
+        allowed = "no shrinking with --durations: jobs last as long as the table says"
         raise InputError("--set", "", ", ".join(settings), allowed)
     return read_durations(path)
 

@@ -62,8 +62,8 @@ class JobSummary:
 @dataclass(frozen=True)
 class DeviceSummary:
     """One device. ``busy_fraction`` of the CPU is core-seconds used over cores x makespan; of a
-    GPU the share of the makespan in which it computes; None if nothing tells it. ``peak_bytes`` is the largest sum of its
-    residents' memory at one time."""
+    GPU the share of the makespan in which it computes; None if nothing tells it. ``peak_bytes`` is
+    the largest sum of its residents' memory at one time."""
 
     __pydantic_config__ = ConfigDict(extra="forbid")
 

@@ -6,7 +6,7 @@ from abc import abstractmethod
 from collections.abc import Sequence
 
 from rmixer.policies.own_kind import gpus_or_cpu
-from rmixer.scheduling.policy import Policy
+from rmixer.scheduling.policy import Figure, Policy
 from rmixer.scheduling.view import MIB, ClusterView, DeviceView, Dispatch, JobView
 
 BUSY, OCCUPIED, STREAMING = 0.80, 0.45, 0.40
@@ -23,7 +23,7 @@ class Carma(Policy):
     """
 
     source = "CARMA (2025)"
-    needs = ("peak_bytes",)
+    needs: tuple[Figure, ...] = ("peak_bytes",)
     memory = "peak"
     hot_counts = True
 
