@@ -106,18 +106,22 @@ def test_steps_and_threads_change_nothing(tmp_path: Path) -> None:
 
 
 def test_what_ends_at_one_time_in_decimals_ends_at_one_instant(tmp_path: Path) -> None:
-    """a and b hold one slot for 0.1 + 0.2 s, c another for 0.3 s. Rounding would let c end first,
-    and ``lpt`` would send d there; at one instant it goes to the first slot."""
+    """a and b hold the first slot for 0.1 + 0.2 s, c the second for 0.3 s. As floats c would end
+    first, and d take the second slot; both are free at 0.3, and it takes the first."""
     workload, table = tmp_path / "w.yaml", tmp_path / "t.csv"
-    workload.write_text(
-        "jobs: [{id: c, model: m}, {id: b, model: m}, {id: a, model: m}, {id: d, model: m}]"
-    )
-    table.write_text("job,device,duration_s\nc,gpu,0.3\nb,gpu,0.2\na,gpu,0.1\nd,gpu,0.05\n")
-    run = run_table(workload, table, "lpt", Wanted(gpu_slots=(2,)))
-    slots = {booking.job: booking.slot for booking in run.bookings}
-    starts = {job.id: job.start_s for job in run.summary.jobs}
-    assert slots == {"c": 0, "b": 1, "a": 1, "d": 0}
-    assert (starts["a"], starts["d"]) == (0.2, 0.3)
+    workload.write_text("jobs: [" + ", ".join(f"{{id: {job}, model: m}}" for job in "abcd") + "]")
+    rows = ["job,device,duration_s,peak_bytes,job_type"]
+    for job, duration_s, peak in (("a", 0.1, 9), ("b", 0.2, 7), ("c", 0.3, 8), ("d", 0.5, 6)):
+        rows.append(f"{job},gpu,{duration_s},{peak},low")
+    table.write_text("\n".join(rows))
+    run = run_table(workload, table, "dySequ", Wanted(gpu_slots=(2,)))
+    assert {booking.job: booking.slot for booking in run.bookings} == {
+        "a": 0,
+        "b": 0,
+        "c": 1,
+        "d": 0,
+    }
+    assert {job.id: job.start_s for job in run.summary.jobs} == {"a": 0, "b": 0.1, "c": 0, "d": 0.3}
 
 
 def test_a_row_of_a_job_wins_over_that_of_its_model(tmp_path: Path) -> None:
