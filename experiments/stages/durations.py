@@ -6,8 +6,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from profiles.stored.store import Store
+from rmixer.display.quantities import size
 from rmixer.hardware.fingerprint import Fingerprint
 from rmixer.hardware.machine import Gpu, Machine
+from rmixer.hardware.what_if import WhatIf
 from rmixer.imported.durations import KINDS, Duration, DurationTable
 from rmixer.profile.profile import MemoryCost, ModelProfile, StepCost
 from rmixer.scheduling.problem import Problem, ProfiledJob
@@ -26,23 +28,41 @@ def inputs_of_table(
     machine: str | None,
     wanted: Wanted,
     report: Callable[[str], None],
+    what_if: WhatIf | None = None,
 ) -> Problem:
     """The jobs of ``workload``, which was read with ``table``, each with a profile made from its
     rows, on the known ``machine``, without its GPUs if no row is of one. None: on an assumed one,
     with a GPU if any row is of one, cores for all slots that are ``wanted``, and memory without
-    limit. Raises :class:`InputError` for an unknown machine and for slots of GPUs that it lacks."""
+    limit. Either is then as ``what_if`` supposes it. Raises :class:`InputError` for an unknown
+    machine and for GPUs that it lacks."""
     with_gpu = any(row.figures.device == "gpu" for row in table.rows)
+    suppose = what_if or WhatIf()
     if machine is not None:
         known = Store().machine(machine)
-        return problem_of_table(
-            workload, table, known if with_gpu else replace(known, gpus=()), wanted
-        )
-    assumed = with_cores_for(assumed_machine(gpus=1 if with_gpu else 0), wanted)
+        found = suppose.machine_of(known if with_gpu else replace(known, gpus=()))
+        if suppose.settings:
+            report(f"what if: {found.name} is simulated, which nobody has measured")
+        return problem_of_table(workload, table, found, wanted)
+    found = suppose.machine_of(assumed_machine(gpus=1 if with_gpu else 0))
+    if suppose.cores is None:
+        found = with_cores_for(found, wanted)
     report(
-        f"no machine given: assumed are {len(assumed.gpus)} GPU(s), {len(assumed.cores)} cores and "
-        "memory without limit (--machine takes those of a known one)"
+        f"no machine given, one is assumed: {_in_words(found)} (--machine takes a known one, --set "
+        "machine.gpus=4 and the like change it)"
     )
-    return problem_of_table(workload, table, assumed, wanted)
+    return problem_of_table(workload, table, found, wanted)
+
+
+def _in_words(machine: Machine) -> str:
+    """``4 GPU(s) with memory of 40.0 GiB, 18 cores with memory without limit``."""
+
+    def memory(has_bytes: int) -> str:
+        return "without limit" if has_bytes == NO_LIMIT_BYTES else f"of {size(has_bytes)}"
+
+    cores = f"{len(machine.cores)} cores with memory {memory(machine.memory_bytes)}"
+    if not machine.gpus:
+        return f"no GPU, {cores}"
+    return f"{len(machine.gpus)} GPU(s) with memory {memory(machine.gpus[0].memory_bytes)}, {cores}"
 
 
 def assumed_machine(gpus: int) -> Machine:

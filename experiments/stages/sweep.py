@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import statistics
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
@@ -125,7 +124,10 @@ def _row(candidate: Candidate, summary: RunSummary, sequential_s: float) -> Swee
         _placed(candidate),
         makespan_s=summary.makespan_s,
         speedup=sequential_s / summary.makespan_s,
-        mean_completion_s=statistics.mean(job.end_s for job in summary.jobs),
+        mean_completion_s=summary.completion_mean_s,
+        p95_completion_s=summary.completion_p95_s,
+        mean_waiting_s=summary.waiting_mean_s,
+        p95_waiting_s=summary.waiting_p95_s,
         peak_bytes=max(device.peak_bytes for device in summary.devices) or None,
         level=summary.level,
     )

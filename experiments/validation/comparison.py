@@ -19,7 +19,7 @@ SCHEMA_VERSION: Final = 1
 
 @dataclass(frozen=True)
 class TimePair:
-    """Seconds. ``error`` is None where one side is missing or the job was not completed."""
+    """Seconds. ``error`` is None where one side is missing or a job was not completed."""
 
     __pydantic_config__ = ConfigDict(extra="forbid")
 
@@ -144,6 +144,10 @@ class Comparison:
     ``step_max`` the largest, ``step_bias`` the signed mean. ``solo_step_mape`` is of the jobs
     run one at a time. ``origin`` is of the profiles that the prediction rests on. ``shared_with``
     names other runs that used the same cores during one of the executions.
+
+    ``jobs`` and ``completion_mape`` take the completion of a job from the first start of any.
+    ``completion_mean`` and those after it count from each job's own arrival
+    (:class:`~rmixer.run_record.flow_times.FlowTimes`).
     """
 
     __pydantic_config__ = ConfigDict(extra="forbid")
@@ -167,6 +171,10 @@ class Comparison:
     verdict: Verdict
     exchange_drift: ExchangeDrift | None = None
     shared_with: tuple[str, ...] = ()
+    completion_mean: TimePair | None = None
+    completion_p95: TimePair | None = None
+    waiting_mean: TimePair | None = None
+    waiting_p95: TimePair | None = None
     schema_version: Literal[1] = SCHEMA_VERSION
 
 

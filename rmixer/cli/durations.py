@@ -7,11 +7,11 @@ from pathlib import Path
 
 import click
 
+from rmixer.cli.settings import Settings
 from rmixer.errors import InputError
 from rmixer.imported.durations import DurationTable, read_durations
 from rmixer.policies import make_policy
 from rmixer.scheduling.policy import Policy
-from rmixer.workload.shrinking import Shrinking, parse_shrinking
 
 durations_option = click.option(
     "--durations",
@@ -21,15 +21,22 @@ durations_option = click.option(
 )
 
 
-def read_table(path: Path | None, settings: Sequence[str]) -> DurationTable | None:
+def read_table(path: Path | None, asked: Settings) -> DurationTable | None:
     """The table at ``path``, if one is given. Raises :class:`InputError` for anything wrong in it,
-    and for ``settings`` that shrink the workload: jobs would last as long."""
+    and for what was ``asked`` that would change how long jobs last."""
     if path is None:
         return None
-    if parse_shrinking(settings) != Shrinking():
-        allowed = "no shrinking with --durations: jobs last as long as the table says"
-        raise InputError("--set", "", ", ".join(settings), allowed)
+    for key, value in asked.changing_durations.items():
+        allowed = "not with --durations: jobs last as long as the table says"
+        raise InputError("--set", key, value, allowed)
     return read_durations(path)
+
+
+def check_level(level: str) -> None:
+    """Raise :class:`InputError` for a ``level`` at which durations alone cannot be simulated."""
+    if level == "operator":
+        allowed = "auto or job: a table of durations knows no operators"
+        raise InputError("--level", "", level, allowed)
 
 
 def check_needs(policy: Policy, table: DurationTable) -> None:

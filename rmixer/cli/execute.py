@@ -7,8 +7,9 @@ from pathlib import Path
 import click
 
 from rmixer.cli.locks import locked, sharing_option
+from rmixer.cli.settings import shrinking_option
 from rmixer.cli.slots import slot_options
-from rmixer.cli.workloads import check_trained, shrinking_option, trained_workload
+from rmixer.cli.workloads import check_trained, trained_workload
 from rmixer.errors import InputError, RunFailed
 from rmixer.scheduling.wanted_slots import Wanted
 from rmixer.workload.workload import Workload

@@ -13,8 +13,9 @@ from rmixer.cli.durations import (
     read_table,
     said_by,
 )
+from rmixer.cli.settings import parse_settings, what_if_option
 from rmixer.cli.slots import slot_options
-from rmixer.cli.workloads import shrinking_option, simulated_workload
+from rmixer.cli.workloads import simulated_workload
 from rmixer.scheduling.wanted_slots import Wanted
 
 
@@ -25,7 +26,7 @@ from rmixer.scheduling.wanted_slots import Wanted
 @click.option("--machine", help="A known machine, or its folder. Default: this one.")
 @durations_option
 @click.option("--out", type=click.Path(path_type=Path), help="Default: runs/<workload>-sweep.")
-@shrinking_option
+@what_if_option
 @click.option("--json", "as_json", is_flag=True, help="Print the ranked rows as JSON.")
 def command(
     workload: Path,
@@ -45,8 +46,9 @@ def command(
     names = policy_names(policies)
     for name in names:
         make_policy(name)
-    table = read_table(durations, settings)
-    jobs = simulated_workload(workload, settings, machine, table)
+    asked = parse_settings(settings)
+    table = read_table(durations, asked)
+    jobs = simulated_workload(workload, asked.shrinking, machine, table)
     left_out = ""
     if table is not None and policies is None:
         names, left_out = able_policies(names, table)
@@ -70,22 +72,24 @@ def command(
     path = out or Path("runs") / f"{jobs.name}-sweep"
     RunFolder.check_target(path)
     if table is None:
-        problem = inputs_of(jobs, machine, Store(), report)
+        problem = inputs_of(jobs, machine, Store(), report, what_if=asked.what_if)
     else:
-        problem = inputs_of_table(jobs, table, machine, wanted, report)
+        problem = inputs_of_table(jobs, table, machine, wanted, report, asked.what_if)
     if left_out:
         report(left_out)
     step_times = step_times_for(problem)
     with bar("sweep") as progress:
         found = sweep(problem, step_times, policies=names, wanted=wanted, progress=progress)
     with hold_folder(path):
-        tried = {"policies": names, "slots": dict(wanted.said()), **said_by(table)}
+        slots = dict(wanted.said())
+        tried = {"policies": names, "slots": slots, **asked.recorded, **said_by(table)}
         inputs = RunInputs("sweep", problem.workload, problem.machine, tried)
         folder = RunFolder.create(path, inputs, report)
         write_sweep(folder, problem, found)
     if as_json:
         print_json(found.rows)
         return
-    console().print(sweep_table(found.rows))
+    title = f"Predicted schedules on {problem.machine.in_words}, best first"
+    console().print(sweep_table(found.rows, title))
     present_saving(found)
     present_figures(folder)

@@ -56,7 +56,7 @@ class CsvRow:
 
 def read_rows(path: Path, what: str, columns: Sequence[str]) -> Iterator[CsvRow]:
     """The rows of a CSV file that has ``columns``; raises :class:`InputError` where it is
-    truncated, lacks a column or is no CSV."""
+    truncated, lacks a column, has one twice or is no CSV."""
     lines = _lines(path, what)
     header = _header(path, lines, columns)
     for line, values in lines:
@@ -68,15 +68,13 @@ def read_table(
 ) -> Iterator[CsvRow]:
     """The rows of a CSV file that a person wrote: empty lines and spaces around a value do not
     count. Raises :class:`InputError` as :func:`read_rows` does, and for a column that is none of
-    ``required`` and ``optional``, or stands there twice."""
+    ``required`` and ``optional``."""
     lines = ((line, [each.strip() for each in values]) for line, values in _lines(path, what))
     header = _header(path, lines, required)
-    for place, name in enumerate(header):
+    for name in header:
         if name not in (*required, *optional):
             allowed = choice(name, (*required, *optional))
             raise InputError(path, "line 1", f"an unknown column {name!r}", allowed)
-        if name in header[:place]:
-            raise InputError(path, "line 1", f"the column {name!r} twice", "each column once")
     for line, values in lines:
         if any(values):
             yield _row(path, line, header, values)
@@ -101,6 +99,9 @@ def _header(
     if missing:
         found = f"no column {', '.join(missing)}" if header else "an empty file"
         raise InputError(path, "line 1", found, f"the columns {', '.join(columns)}")
+    twice = next((name for name in header if header.count(name) > 1), None)
+    if twice is not None:
+        raise InputError(path, "line 1", f"the column {twice!r} twice", "every column once")
     return header
 
 

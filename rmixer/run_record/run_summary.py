@@ -17,7 +17,8 @@ Origin = Literal["measured", "modelled", "table"]
 
 @dataclass(frozen=True)
 class JobSummary:
-    """One job. Times count from the first dispatch; ``end_s`` is its completion.
+    """One job. Times count from the first dispatch of the run; ``arrival_s`` is below 0 where that
+    one came first, and None in records of earlier releases and of a job that never started.
 
     ``step_ms_p50`` and ``step_ms_mean`` are over its training steps after warm-up, the mean with
     stalls left out; ``stall_s`` is what the left-out stalls add up to. ``exchange_us`` is how long
@@ -52,11 +53,33 @@ class JobSummary:
     error: str | None = None
     exchange_us: float | None = None
     nan_step: int | None = None
+    arrival_s: float | None = None
+
+    @property
+    def started(self) -> bool:
+        """Whether it ever ran, for however long."""
+        return self.attempt > 0
+
+    @property
+    def completion_s(self) -> float | None:
+        """From its arrival to its end; None where it never ended well, or the arrival is not
+        known."""
+        if self.state != "done" or self.arrival_s is None:
+            return None
+        return self.end_s - self.arrival_s
+
+    @property
+    def waiting_s(self) -> float | None:
+        """From its arrival to its start; None where it never started, or the arrival is not
+        known."""
+        if not self.started or self.arrival_s is None:
+            return None
+        return self.start_s - self.arrival_s
 
     @property
     def was_left_out(self) -> bool:
         """Whether it failed before the run, so that the run was of the other jobs."""
-        return self.state == "failed" and self.attempt == 0
+        return self.state == "failed" and not self.started
 
 
 @dataclass(frozen=True)
@@ -80,7 +103,8 @@ class RunSummary:
     a prediction, when its profiles were made; ``origin`` of the profiles is measured or modelled,
     or ``table`` if a table of durations was given instead.
     ``shared_with`` names other runs that used the same cores meanwhile (``--share-machine``): the
-    times are then not those of this run alone.
+    times are then not those of this run alone. Means and 95th percentiles of completion and waiting
+    are those of :class:`~rmixer.run_record.flow_times.FlowTimes`.
     """
 
     __pydantic_config__ = ConfigDict(extra="forbid")
@@ -98,6 +122,10 @@ class RunSummary:
     probe_s: float | None = None
     shared_with: tuple[str, ...] = ()
     level: str | None = None
+    completion_mean_s: float | None = None
+    completion_p95_s: float | None = None
+    waiting_mean_s: float | None = None
+    waiting_p95_s: float | None = None
     schema_version: Literal[1] = SCHEMA_VERSION
 
     def job(self, name: str) -> JobSummary:

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from rmixer.hardware.machine import Machine
 from rmixer.profile.profile import ModelProfile
+from rmixer.run_record.flow_times import flow_times
 from rmixer.run_record.run_summary import DeviceSummary, JobSummary, Origin, RunSummary
 from rmixer.run_record.timeline import Interval
 from rmixer.scheduling.cluster import Booking
@@ -70,6 +71,7 @@ def summarise(
             for device in machine.devices
             if device.name in used or device.kind == "cpu"
         ),
+        **vars(flow_times(jobs)),
     )
 
 
@@ -106,6 +108,7 @@ def _job(
         peak_bytes=peaks[device_kind(device)],
         state="done",
         exchange_us=cost.exchange_us or None,
+        arrival_s=job.arrival_s - begin_s,
     )
 
 

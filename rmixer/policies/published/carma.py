@@ -16,7 +16,7 @@ ROUNDING_S = 1e-9
 class Carma(Policy):
     """Only the head of the queue is looked at. An idle GPU takes it; else one of those whose free
     memory covers its peak and ``extra_mib``, and that are not hot, which one the subclass says. A
-    GPU that was sent a job is left alone for ``window_s``.
+    GPU that was sent a job is left alone for ``window_s``, unless it is idle again.
 
     A GPU is hot if its booked busy share is at least 0.80, and its booked occupancy at least 0.45
     or its booked bandwidth at least 0.40; what no profile says counts as not hot.
@@ -35,8 +35,7 @@ class Carma(Policy):
         job = next(view.waiting(), None)
         if job is None:
             return ()
-        rested = [device for device in gpus_or_cpu(view, job) if self._rest_s(view, device) <= 0.0]
-        able = [device for device in rested if device.fits(job, self.memory)]
+        able = [device for device in gpus_or_cpu(view, job) if device.fits(job, self.memory)]
         device = next((device for device in able if not device.residents), None)
         if device is None:
             device = self.choose(view, [each for each in able if self._has_room(view, each, job)])
@@ -61,7 +60,7 @@ class Carma(Policy):
 
     def _has_room(self, view: ClusterView, device: DeviceView, job: JobView) -> bool:
         need = job.costs[device.kind].peak_bytes + self._extra_bytes
-        if need > device.memory_bytes - device.held_bytes:
+        if self._rest_s(view, device) > 0.0 or need > device.memory_bytes - device.held_bytes:
             return False
         return not (self.hot_counts and is_hot(view, device))
 

@@ -31,7 +31,7 @@ def test_the_example_is_simulated(here: Path, capsys: pytest.CaptureFixture[str]
     ended = call(capsys, "simulate", WORKLOAD, *given)
     assert ended.code == 0, ended.err
     assert "predicted makespan 21.00 s" in ended.out
-    assert "assumed are 1 GPU(s)" in ended.err
+    assert "one is assumed: 1 GPU(s) with memory without limit, 8 cores" in ended.err
     assert [path.stem for path in (here / "run" / "figures").glob("*.png")] == ["schedule"]
     config = yaml.safe_load((here / "run" / "config.yaml").read_text())
     assert len(config["settings"]["durations"]) == 12
@@ -165,7 +165,8 @@ def refuse_table(here: Path, capsys: pytest.CaptureFixture[str], command: str, t
         ("{id: A, model: m, lr: 0.1}", (), ["jobs.0.lr", "only the table"]),
         ("{id: A, model: m}", ("--policy", "dyMix"), ["line 1", "job_type, peak_bytes"]),
         ("{id: A, model: m}", ("--level", "operator"), ["--level", "no operators"]),
-        ("{id: A, model: m}", ("--set", "steps_scale=0.5"), ["--set", "steps_scale=0.5"]),
+        ("{id: A, model: m}", ("--set", "steps_scale=0.5"), ["--set: steps_scale", "0.5"]),
+        ("{id: A, model: m}", ("--set", "machine.gpu.speed=2"), ["machine.gpu.speed", "2"]),
         ("{id: A, model: m}", ("--cpu-slots", "1", "--gpu-slots", "0"), ["A", "none on cpu:0"]),
         ("{id: A, model: m}", ("--machine", "none"), ["--machine", "'none'"]),
         ("{id: A, model: m}", ("--durations", "u.csv"), ["u.csv", "no such file"]),
@@ -186,6 +187,21 @@ def test_what_does_not_go_with_a_table(
     for part in told:
         assert part in message
     assert {path.name for path in here.iterdir()} == {"w.yaml", "t.csv"}
+
+
+def test_a_machine_may_be_supposed(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """CARMA's: each idle GPU takes a job, and is left alone for 30 s. Then two times 18 GiB, and
+    2 GiB to spare, fit 40 GiB."""
+    (here / "w.yaml").write_text("jobs: [{model: m, count: 6}]")
+    (here / "t.csv").write_text(f"model,device,duration_s,peak_bytes\nm,gpu,100,{18 << 30}\n")
+    supposed = ("--set", "machine.gpus=4", "--set", "machine.gpu.memory_gib=40")
+    given = ("--policy", "carma_ff:extra_mib=2048", "--durations", "t.csv", "--gpu-slots", "8")
+    ended = call(capsys, "simulate", "w.yaml", *given, *supposed, "--json")
+    assert ended.code == 0, ended.err
+    assert "4 GPU(s) with memory of 40.0 GiB, 33 cores" in ended.err
+    starts = [(job["device"], job["start_s"]) for job in json.loads(ended.out)["jobs"]]
+    alone = [(f"gpu:{place}", 0.0) for place in range(4)]
+    assert starts == [*alone, ("gpu:0", 30.0), ("gpu:1", 30.0)]
 
 
 def test_an_unknown_model_is_refused_as_ever(

@@ -30,8 +30,8 @@ def problem(seed: int) -> Problem:
         profile = make_profile(
             batch=job.batch,
             steps=[
-                make_step("gpu", mean_us=of.randint(5, 60) * 1e6),
-                make_step("cpu", mean_us=of.randint(20, 90) * 1e6),
+                make_step("gpu", mean_us=of.randint(20, 240) * 1e6),
+                make_step("cpu", mean_us=of.randint(80, 360) * 1e6),
             ],
             peak_bytes=of.randint(1, 40) * GIB,
             utilisation=dict.fromkeys(KINDS, of.randint(0, 9) / 10),
