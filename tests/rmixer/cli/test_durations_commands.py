@@ -42,6 +42,7 @@ def test_the_example_is_simulated(here: Path, capsys: pytest.CaptureFixture[str]
         ("train", 9.0),
     ]
     assert rows[-1].end_s == 21.0
+    assert "nothing that could be executed" in refused(capsys, "execute", "run/schedule.json")
 
 
 def test_the_page_shows_the_example_as_it_is(
