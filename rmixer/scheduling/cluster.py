@@ -246,4 +246,3 @@ class Cluster:
 
 def _booked_bytes(cost: DeviceCost) -> int:
     return round(MEMORY_MARGIN * cost.peak_bytes)
-
