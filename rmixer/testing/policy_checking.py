@@ -88,9 +88,7 @@ def _report(
     return PolicyReport(title, runs, jobs, decisions, slowest_s, passed_over, tuple(warnings))
 
 
-def _maker(
-    policy: type[Policy] | str, settings: Mapping[str, object]
-) -> Callable[[int], Policy]:
+def _maker(policy: type[Policy] | str, settings: Mapping[str, object]) -> Callable[[int], Policy]:
     """Makes fresh objects of ``policy`` from a seed."""
     if isinstance(policy, str):
         name = policy

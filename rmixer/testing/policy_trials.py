@@ -112,14 +112,14 @@ def draw_trial(draw: random.Random, place: TrialPlace, layout: Layout) -> Trial:
     used_bytes = {entry.device: draw.randint(0, 500) * MIB for entry in layout.devices}
     room = _room_bytes(place.machine, layout, used_bytes)
     known = [_draw_costs(draw, f"model-{n}", room, place.machine) for n in range(4)]
-    at_once = draw.random() < 0.5
+    arrival_s = _arrivals(draw, place.jobs)
     jobs = []
     for number in range(place.jobs):
         costs = draw.choice(known)
         made = make_job(
             f"job-{number}",
             steps=draw.randint(1, 1000),
-            arrival_s=0.0 if at_once else draw.uniform(0.0, 60.0),
+            arrival_s=arrival_s[number],
         )
         job = replace(made, model=costs.identity)
         jobs.append(Arriving(job, costs, draw.uniform(0.8, 2.0), draw.random() < 0.15))
@@ -131,6 +131,15 @@ def draw_trial(draw: random.Random, place: TrialPlace, layout: Layout) -> Trial:
         settled_s=draw.choice([0.0, 0.0, draw.uniform(0.0, 5.0)]),
         begun=draw.choice([0, 0, 1, 2, 3]),
     )
+
+
+def _arrivals(draw: random.Random, jobs: int) -> list[float]:
+    """All at once, in two bursts, or one after the other."""
+    kind = draw.choice(["at once", "bursts", "apart"])
+    if kind == "bursts":
+        later_s = draw.uniform(0.1, 10.0)
+        return [draw.choice([0.0, later_s]) for _ in range(jobs)]
+    return [0.0 if kind == "at once" else draw.uniform(0.0, 60.0) for _ in range(jobs)]
 
 
 def _room_bytes(machine: Machine, layout: Layout, used: Mapping[str, int]) -> dict[str, float]:
