@@ -11,12 +11,12 @@ from rmixer.errors import InputError, choice
 from rmixer.scheduling.policy import Policy
 
 _KINDS = {int: "a whole number, 0 or more", float: "a number, 0 or more", str: "a word"}
-_NOT_SET_BY_NAME = ("self", "device_rule")
+_NO_SETTINGS = ("seed", "device_rule")
 
 
 def settings_of(kind: type[Policy]) -> dict[str, Any]:
-    """The settings that ``kind`` takes, with their defaults: the parameters of its ``__init__``.
-    ``seed`` is one of them, for every policy takes it."""
+    """The settings that ``kind`` takes besides the seed, with their defaults: the parameters of its
+    ``__init__``."""
     return {each.name: each.default for each in _parameters(kind)}
 
 
@@ -28,8 +28,7 @@ def seed_is_taken(kind: type[Policy]) -> bool:
 
 def without_default(kind: type[Policy]) -> list[str]:
     """The parameters without which ``kind`` cannot be made; of a policy there are none."""
-    every = (each for each in _parameters(kind) if each.name != "seed")
-    return [each.name for each in every if each.default is each.empty]
+    return [each.name for each in _parameters(kind) if each.default is each.empty]
 
 
 def parse_settings(kind: type[Policy], text: str, name: str) -> dict[str, Any]:
@@ -52,9 +51,7 @@ def parse_settings(kind: type[Policy], text: str, name: str) -> dict[str, Any]:
 def _parameters(kind: type[Policy]) -> Iterator[inspect.Parameter]:
     every = list(inspect.signature(kind.__init__).parameters.values())[1:]
     variadic = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
-    return (
-        each for each in every if each.kind not in variadic and each.name not in _NOT_SET_BY_NAME
-    )
+    return (each for each in every if each.kind not in variadic and each.name not in _NO_SETTINGS)
 
 
 def _value(default: object, text: str, where: str) -> Any:
