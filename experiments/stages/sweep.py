@@ -7,10 +7,11 @@ from dataclasses import dataclass, replace
 
 from experiments.run_files.sweep_file import SweepRow, ranked
 from experiments.stages.layouts import grid, profiled_threads
-from rmixer.errors import InputError, RunFailed
+from rmixer.errors import InputError, PolicyFailed, PolicyWrong, RunFailed
 from rmixer.policies import Policy, every_policy, make_policy
 from rmixer.run_record.run_summary import RunSummary
 from rmixer.scheduling.admission import check_peaks
+from rmixer.scheduling.asking import ask_layout
 from rmixer.scheduling.layout import Cut, Layout
 from rmixer.scheduling.problem import Problem
 from rmixer.scheduling.schedule import Schedule, schedule_of
@@ -63,7 +64,7 @@ def candidates(problem: Problem, policies: Sequence[str], cuts: Sequence[Cut]) -
 
 def layout_of(problem: Problem, policy: Policy, cut: Cut) -> Layout:
     """The layout of ``policy`` on ``cut``, with counts of threads that were profiled."""
-    layout = policy.layout(problem.machine, len(problem.jobs), cut)
+    layout = ask_layout(policy, problem.machine, len(problem.jobs), cut)
     return layout.profiled(profiled_threads(problem.profiles.values()))
 
 
@@ -81,7 +82,8 @@ def sweep(
     Without ``policies`` all are tried, on the cuts that are ``wanted`` (by default all of
     :func:`~experiments.stages.layouts.grid`). ``progress`` hears how many of how many are done. A
     candidate whose policy starves a job, or whose jobs would need more memory than there is, is
-    left out and says so in its row; raises :class:`RunFailed` if all do.
+    left out and says so in its row; raises :class:`RunFailed` if all do, and if a policy itself is
+    wrong: it answers what cannot be done, or raises an error.
     """
     workload, machine = problem.workload, problem.machine
     cuts = grid(problem, wanted or Wanted())
@@ -100,6 +102,8 @@ def sweep(
         progress(index, len(tried))
         try:
             summary = run(candidate, "job").summary
+        except (PolicyFailed, PolicyWrong):
+            raise
         except (RunFailed, InputError) as error:
             rows.append((replace(_placed(candidate), why=str(error)), candidate))
         else:
