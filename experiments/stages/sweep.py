@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
@@ -57,7 +58,7 @@ def candidates(problem: Problem, policies: Sequence[str], cuts: Sequence[Cut]) -
         for name in policies:
             layout = layout_of(problem, make_policy(name, problem.workload.seed), cut)
             rule_counts = len(layout.devices) > 1
-            candidate = Candidate(name if rule_counts else name.partition("@")[0], layout)
+            candidate = Candidate(name if rule_counts else re.sub(r"@\w+", "", name), layout)
             found.setdefault((candidate.policy, layout), candidate)
     return list(found.values())
 

@@ -38,6 +38,8 @@ def placed(
     if not devices or len(devices) < len(dispatch.devices):
         known = f"no such device among {', '.join(view.devices)}"
         raise PolicyWrong(f"{who} sent {job.id!r} to {dispatch.devices}: {known}")
+    if len(devices) > 1:
+        raise PolicyWrong(f"{who} sent {job.id!r} to {len(devices)} devices: a job runs on one")
     for device in devices:
         if not device.fits(job, policy.memory):
             why = _why_not(device, job)
