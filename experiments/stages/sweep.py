@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from experiments.run_files.sweep_file import PRECISION, SweepRow, ranked
 from experiments.stages.layouts import grid, profiled_threads
-from rmixer.errors import InputError, RunFailed
+from rmixer.errors import InputError, PolicyFailed, PolicyWrong, RunFailed
 from rmixer.policies import Policy, every_policy, make_policy
 from rmixer.run_record.run_summary import RunSummary
 from rmixer.scheduling.admission import check_peaks
+from rmixer.scheduling.asking import ask_layout
 from rmixer.scheduling.layout import Cut, Layout
 from rmixer.scheduling.problem import Problem
 from rmixer.scheduling.schedule import Schedule, schedule_of
 from rmixer.scheduling.step_times import StepTimes
 from rmixer.scheduling.wanted_slots import Wanted
 from sim.job_level.simulate import Level, SimulatedRun, simulate
+from sim.operator_level.operator_level import OperatorLevel
 from sim.planning.two_fidelities import correction, settle
 from sim.simple_step_times.mean_demand import MeanDemand
 
@@ -58,14 +61,14 @@ def candidates(problem: Problem, policies: Sequence[str], cuts: Sequence[Cut]) -
         for name in policies:
             layout = layout_of(problem, make_policy(name, problem.workload.seed), cut)
             rule_counts = len(layout.devices) > 1
-            candidate = Candidate(name if rule_counts else name.partition("@")[0], layout)
+            candidate = Candidate(name if rule_counts else re.sub(r"@\w+", "", name), layout)
             found.setdefault((candidate.policy, layout), candidate)
     return list(found.values())
 
 
 def layout_of(problem: Problem, policy: Policy, cut: Cut) -> Layout:
     """The layout of ``policy`` on ``cut``, with counts of threads that were profiled."""
-    layout = policy.layout(problem.machine, len(problem.jobs), cut)
+    layout = ask_layout(policy, problem.machine, len(problem.jobs), cut)
     return layout.profiled(profiled_threads(problem.profiles.values()))
 
 
@@ -87,12 +90,14 @@ def sweep(
     Without ``policies`` all are tried, on the cuts that are ``wanted`` (by default all of
     :func:`~experiments.stages.layouts.grid`). ``progress`` hears how many of how many are done. A
     candidate whose policy starves a job, or whose jobs would need more memory than there is, is
-    left out and says so in its row; raises :class:`RunFailed` if all do.
+    left out and says so in its row; raises :class:`RunFailed` if all do, and if a policy itself is
+    wrong: it answers what cannot be done, or raises an error.
     """
     workload, machine = problem.workload, problem.machine
     cuts = grid(problem, wanted or Wanted())
     tried = candidates(problem, policies or tuple(every_policy()), cuts)
-    rough_times = MeanDemand(problem.profiles, machine)
+    solves = isinstance(step_times, OperatorLevel)
+    rough_times = MeanDemand(problem.profiles, machine) if solves else step_times
 
     def run(candidate: Candidate, times: StepTimes, level: Level) -> SimulatedRun:
         policy = make_policy(candidate.policy, workload.seed)
@@ -105,6 +110,8 @@ def sweep(
         candidate = tried[index]
         try:
             summary = run(candidate, times, "job").summary
+        except (PolicyFailed, PolicyWrong):
+            raise
         except (RunFailed, InputError) as error:
             rows[index] = replace(_placed(candidate), why=str(error))
             return None
@@ -120,10 +127,11 @@ def sweep(
         makespan_s = figures(index, rough_times)
         if makespan_s is not None:
             rough[index] = makespan_s
-    precise = settle(rough, lambda index: figures(index, step_times), PRECISION)
-    factor = correction(rough, precise)
-    for index in rough.keys() - precise.keys():
-        rows[index] = rows[index].corrected(factor)
+    if solves:
+        precise = settle(rough, lambda index: figures(index, step_times), PRECISION)
+        factor = correction(rough, precise)
+        for index in rough.keys() - precise.keys():
+            rows[index] = rows[index].corrected(factor)
     progress(1, 1)
     order = ranked(rows.values())
     if order[0].makespan_s is None:
@@ -148,6 +156,6 @@ def _row(candidate: Candidate, summary: RunSummary, sequential_s: float) -> Swee
         p95_completion_s=summary.completion_p95_s,
         mean_waiting_s=summary.waiting_mean_s,
         p95_waiting_s=summary.waiting_p95_s,
-        peak_bytes=max(device.peak_bytes for device in summary.devices),
+        peak_bytes=max(device.peak_bytes for device in summary.devices) or None,
         level=summary.level,
     )

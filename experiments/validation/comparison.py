@@ -12,6 +12,7 @@ from pydantic import ConfigDict
 from experiments.validation.verdict import Verdict
 from rmixer.files.typed_files import load_json, parse, write_json
 from rmixer.hardware.machine import check_schema
+from rmixer.run_record.run_summary import Origin
 
 SCHEMA_VERSION: Final = 1
 
@@ -153,7 +154,7 @@ class Comparison:
 
     workload: str
     machine: str
-    origin: Literal["measured", "modelled"]
+    origin: Origin
     policy: str
     makespan: TimePair
     jobs: tuple[JobComparison, ...]

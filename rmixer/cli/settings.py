@@ -37,6 +37,14 @@ class Settings:
         made them: what was supposed, if anything was."""
         return {"what_if": self.what_if.settings} if self.what_if.settings else {}
 
+    @property
+    def changing_durations(self) -> dict[str, float]:
+        """What would change how long jobs last, by its key."""
+        shrunk = {name: value for name, value in vars(self.shrinking).items() if value is not None}
+        speed = self.what_if.gpu_speed
+        faster = {} if speed is None else {"machine.gpu.speed": speed}
+        return {name: value for name, value in shrunk.items() if value != 1.0} | faster
+
 
 def parse_settings(texts: Sequence[str]) -> Settings:
     """From ``key=value`` texts; raises :class:`InputError` for what cannot be meant."""

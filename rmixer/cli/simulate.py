@@ -7,9 +7,17 @@ from typing import Literal
 
 import click
 
+from rmixer.cli.durations import (
+    check_level,
+    check_needs,
+    durations_option,
+    read_table,
+    said_by,
+)
 from rmixer.cli.settings import parse_settings, what_if_option
 from rmixer.cli.slots import slot_options
 from rmixer.cli.workloads import simulated_workload
+from rmixer.scheduling.layout import Cut
 from rmixer.scheduling.wanted_slots import Wanted
 
 Level = Literal["auto", "job", "operator"]
@@ -20,6 +28,7 @@ Level = Literal["auto", "job", "operator"]
 @click.option("--policy", required=True, help="A policy of `rmixer policies`.")
 @slot_options()
 @click.option("--machine", help="A known machine, or its folder. Default: this one.")
+@durations_option
 @click.option(
     "--level",
     type=click.Choice(["auto", "job", "operator"]),
@@ -34,6 +43,7 @@ def command(
     policy: str,
     wanted: Wanted,
     machine: str | None,
+    durations: Path | None,
     level: Level,
     out: Path | None,
     settings: tuple[str, ...],
@@ -43,10 +53,15 @@ def command(
     from rmixer.policies import make_policy
 
     asked = parse_settings(settings)
-    jobs = simulated_workload(workload, asked.shrinking, machine)
+    table = read_table(durations, asked)
+    jobs = simulated_workload(workload, asked.shrinking, machine, table)
     chosen = make_policy(policy, jobs.seed)
+    if table is not None:
+        check_needs(chosen, table)
+        check_level(level)
 
     from experiments.run_files.run_folder import RunFolder, RunInputs
+    from experiments.stages.durations import inputs_of_table
     from experiments.stages.inputs import inputs_of
     from experiments.stages.layouts import choose_layout
     from experiments.stages.prediction import step_times_for, write_simulation
@@ -59,10 +74,19 @@ def command(
 
     path = out or Path("runs") / f"{jobs.name}-{policy}"
     RunFolder.check_target(path)
-    problem = inputs_of(jobs, machine, Store(), report, what_if=asked.what_if)
+    if table is None:
+        problem = inputs_of(jobs, machine, Store(), report, what_if=asked.what_if)
+    else:
+        problem = inputs_of_table(jobs, table, machine, wanted, report, asked.what_if)
     layout = choose_layout(problem, chosen, wanted)
     run = simulate(problem, chosen, layout, step_times_for(problem), level=level)
-    decided = {"policy": policy, "layout": layout, "level": level, **asked.recorded}
+    decided = {
+        "policy": policy,
+        "layout": layout,
+        "level": level,
+        **asked.recorded,
+        **said_by(table),
+    }
     inputs = RunInputs("simulate", problem.workload, problem.machine, decided)
     with hold_folder(path):
         folder = RunFolder.create(path, inputs, report)
@@ -70,9 +94,9 @@ def command(
     if as_json:
         print_json(run.summary)
         return
-    console().print(
-        f"predicted makespan {run.summary.makespan_s:.2f} s ({run.summary.level} level, "
-        f"{run.summary.origin} profiles of {problem.machine.in_words})"
-    )
+    by = f"{run.summary.level} level, {run.summary.origin} profiles of {problem.machine.in_words}"
+    if table is not None:
+        by = f"durations of {table.path}; {Cut.of(layout)}"
+    console().print(f"predicted makespan {run.summary.makespan_s:.2f} s ({by})")
     console().print(flow_words(run.summary))
     present_figures(folder)

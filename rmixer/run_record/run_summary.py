@@ -12,6 +12,7 @@ from rmixer.files.typed_files import load_json, parse, write_json
 from rmixer.hardware.machine import check_schema
 
 SCHEMA_VERSION: Final = 1
+Origin = Literal["measured", "modelled", "table"]
 
 
 @dataclass(frozen=True)
@@ -84,13 +85,13 @@ class JobSummary:
 @dataclass(frozen=True)
 class DeviceSummary:
     """One device. ``busy_fraction`` of the CPU is core-seconds used over cores x makespan; of a
-    GPU the share of the makespan in which it computes. ``peak_bytes`` is the largest sum of its
-    residents' memory at one time."""
+    GPU the share of the makespan in which it computes; None if nothing tells it. ``peak_bytes`` is
+    the largest sum of its residents' memory at one time."""
 
     __pydantic_config__ = ConfigDict(extra="forbid")
 
     name: str
-    busy_fraction: float
+    busy_fraction: float | None
     peak_bytes: int
 
 
@@ -99,7 +100,8 @@ class RunSummary:
     """One run of one schedule. ``makespan_s`` lies between the first dispatch and the end of the
     last job, workers being warm; ``startup_s`` is what warming them took before that.
     ``probe_s`` is the time of a fixed computation on all cores, taken just before the run, or, for
-    a prediction, when its profiles were made; ``origin`` of the profiles is measured or modelled.
+    a prediction, when its profiles were made; ``origin`` of the profiles is measured or modelled,
+    or ``table`` if a table of durations was given instead.
     ``shared_with`` names other runs that used the same cores meanwhile (``--share-machine``): the
     times are then not those of this run alone. Means and 95th percentiles of completion and waiting
     are those of :class:`~rmixer.run_record.flow_times.FlowTimes`.
@@ -110,7 +112,7 @@ class RunSummary:
     run: str
     workload: str
     machine: str
-    origin: Literal["measured", "modelled"]
+    origin: Origin
     policy: str
     makespan_s: float
     samples_per_s: float

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Annotated, Any
@@ -13,10 +14,11 @@ from pydantic import ConfigDict, Field
 from rmixer.data.registry import SYNTHETIC
 from rmixer.errors import InputError, choice
 from rmixer.files.typed_files import Name, content_hash, shown
+from rmixer.imported.durations import DurationTable
 from rmixer.imported.imported_store import find_imported
 from rmixer.models.registry import MODELS
 from rmixer.user_code.command import find_command
-from rmixer.user_code.own_module import OwnModule, find_own_model, is_own
+from rmixer.user_code.own_module import OwnModule, find_own_model, is_own, label_of
 from rmixer.workload.place import Place
 from rmixer.workload.workload import (
     ON_NAN,
@@ -99,25 +101,37 @@ def not_yet(key: str) -> str:
     return f"nothing yet: {key!r} is part of the schema, but not supported so far"
 
 
-def expand(item: dict[str, Any], place: Place, seed: int, taken: Taken) -> list[Job]:
+def expand(
+    item: dict[str, Any],
+    place: Place,
+    seed: int,
+    taken: Taken,
+    durations: DurationTable | None = None,
+) -> list[Job]:
     """The copies of the job that ``item`` describes; the first has ``seed`` unless it says one.
-    What they take is added to ``taken``. Raises :class:`InputError`."""
+    What they take is added to ``taken``. With ``durations`` it may be of a model that only these
+    know, and has one step unless it says it. Raises :class:`InputError`."""
     for key in NOT_YET:
         if key in item:
             raise place.wrong(key, shown(item[key]), not_yet(key))
     entry = place.parse(item, JobEntry)
     _check_kind(entry, item, place)
-    if entry.steps is None:
+    steps = 1 if entry.steps is None and durations is not None else entry.steps
+    if steps is None:
         raise place.wrong("steps", "nothing", "a whole number > 0 (this key is required)")
     if entry.command is not None:
-        job = _command_job(entry, entry.command, entry.steps, place)
+        job = _command_job(entry, entry.command, steps, place)
         return [replace(job, id=name) for name in _names(entry, job.label, place, taken)]
     if entry.profile is not None:
-        job = _imported_job(entry, entry.profile, entry.steps, place)
+        job = _imported_job(entry, entry.profile, steps, place)
         return [replace(job, id=name) for name in _names(entry, job.label, place, taken)]
-    job = _model_job(entry, entry.model or "", entry.steps, place, taken)
+    model = entry.model or ""
+    names = _names(entry, label_of(model), place, taken)
+    if model not in MODELS and durations and any(durations.of(name, model) for name in names):
+        job = _timed_job(entry, item, model, steps, place)
+    else:
+        job = _model_job(entry, model, steps, place, taken)
     first = seed if entry.seed is None else entry.seed
-    names = _names(entry, job.label, place, taken)
     return [replace(job, id=name, seed=first + copy) for copy, name in enumerate(names)]
 
 
@@ -161,6 +175,18 @@ def _imported_job(entry: JobEntry, name: str, steps: int, place: Place) -> Job:
         raise place.wrong("profile", error.found, error.allowed) from None
     job = Job("", name, steps, batch=profile.batch or 0, optimizer="", lr=0.0, seed=0, profile=name)
     return replace(job, arrival_s=entry.arrival_s, source=content_hash(profile))
+
+
+def _timed_job(
+    entry: JobEntry, item: Mapping[str, Any], model: str, steps: int, place: Place
+) -> Job:
+    """A job of a model of which nothing is known but how long it lasts."""
+    for key in OF_MODELS:
+        if key in item and key not in ("batch", "seed"):
+            allowed = f"nothing: of {model!r} only the table of durations is known"
+            raise place.wrong(key, shown(item[key]), allowed)
+    job = Job("", model, steps, batch=entry.batch or 0, optimizer="", lr=0.0, seed=0)
+    return replace(job, arrival_s=entry.arrival_s)
 
 
 def _model_job(entry: JobEntry, model: str, steps: int, place: Place, taken: Taken) -> Job:

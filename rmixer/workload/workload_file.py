@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Annotated, Any
@@ -10,7 +10,8 @@ from typing import Annotated, Any
 from pydantic import ConfigDict, Field
 
 from rmixer.errors import InputError
-from rmixer.files.typed_files import Name, load_yaml, parse, shown
+from rmixer.files.typed_files import Name, content_hash, load_yaml, parse, shown
+from rmixer.imported.durations import DurationTable
 from rmixer.workload.arrival_trace import read_trace
 from rmixer.workload.arrivals import Arrivals, arrival_times_s, read_arrivals
 from rmixer.workload.job_entry import Seed, Taken, expand
@@ -30,9 +31,11 @@ class _WorkloadFile:
     arrivals: dict[str, Any] = field(default_factory=dict)
 
 
-def read_workload(path: Path) -> Workload:
+def read_workload(path: Path, durations: DurationTable | None = None) -> Workload:
     """The workload file at ``path``: its ``jobs``, then the rows of its trace, each with the time
-    at which it arrives. Raises :class:`InputError` for anything wrong in these files."""
+    at which it arrives. With ``durations`` jobs last as they say; they may then be of any model
+    that these know, and have one step unless they say it. Raises :class:`InputError` for anything
+    wrong in these files, and for rows of ``durations`` that are of no job."""
     data = load_yaml(path, "workload file")
     if data is None:
         raise InputError(path, "", "an empty file", "a workload with a list of jobs")
@@ -46,11 +49,23 @@ def read_workload(path: Path) -> Workload:
     jobs: list[Job] = []
     taken = Taken()
     for item, job_place in _items(file, path, arrivals):
-        jobs += expand(item, job_place, file.seed + len(jobs), taken)
+        jobs += expand(item, job_place, file.seed + len(jobs), taken, durations)
     if arrivals is not None and arrivals.trace is None:
         times_s = arrival_times_s(arrivals, len(jobs), file.seed)
         jobs = [replace(job, arrival_s=at_s) for job, at_s in zip(jobs, times_s, strict=True)]
+    if durations is not None:
+        jobs = _lasting(jobs, durations)
     return Workload(file.name or path.stem, file.seed, tuple(jobs))
+
+
+def _lasting(jobs: Sequence[Job], durations: DurationTable) -> list[Job]:
+    """``jobs``, each with a hash of what ``durations`` say of it, and of its steps: of more steps
+    in the same time each is shorter."""
+    durations.check({job.id: job.model for job in jobs})
+    return [
+        replace(job, durations=content_hash([durations.of(job.id, job.model), job.steps]))
+        for job in jobs
+    ]
 
 
 def _items(

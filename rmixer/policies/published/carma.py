@@ -6,7 +6,7 @@ from abc import abstractmethod
 from collections.abc import Sequence
 
 from rmixer.policies.own_kind import gpus_or_cpu
-from rmixer.scheduling.policy import Policy
+from rmixer.scheduling.policy import Figure, Policy
 from rmixer.scheduling.view import MIB, ClusterView, DeviceView, Dispatch, JobView
 
 BUSY, OCCUPIED, STREAMING = 0.80, 0.45, 0.40
@@ -23,7 +23,7 @@ class Carma(Policy):
     """
 
     source = "CARMA (2025)"
-    needs = ("peak_bytes", "utilisation")
+    needs: tuple[Figure, ...] = ("peak_bytes",)
     memory = "peak"
     hot_counts = True
 
@@ -109,6 +109,7 @@ class CarmaLug(Carma):
     """The head of the queue to the least utilised GPU that has room and is not hot (LUG)."""
 
     name = "carma_lug"
+    needs = ("peak_bytes", "utilisation")
 
     def choose(self, view: ClusterView, devices: Sequence[DeviceView]) -> DeviceView | None:
         return min(devices, key=lambda device: device.booked_utilisation, default=None)

@@ -1,0 +1,83 @@
+"""The compiled walk gives the bits of the walk in numpy."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+from random import Random
+
+import numpy as np
+import pytest
+
+import sim.operator_level.ensemble
+from rmixer.hardware.machine import Machine, read_machine
+from rmixer.profile.profile import ModelProfile
+from rmixer.profile.profile_files import read_profile
+from rmixer.scheduling.step_times import Member, Mix
+from sim import OperatorLevel
+from sim.demand.contention import Background
+from sim.demand.resident import Residents
+from sim.operator_level import compiled_measure, numpy_measure
+from sim.operator_level.compiled import compiled, missing
+from sim.operator_level.ensemble import walks
+from sim.operator_level.walked_mix import WalkedMix
+
+RECORDED = Path(__file__).resolve().parents[3] / "profiles" / "recorded" / "h100-16c"
+
+
+@cache
+def recorded() -> tuple[Machine, dict[str, ModelProfile]]:
+    """Six models of the recorded GPU machine."""
+    profiles = [read_profile(path) for path in sorted(RECORDED.glob("*-b*"))[::4][:6]]
+    return read_machine(RECORDED / "machine.yaml"), {each.key: each for each in profiles}
+
+
+def drawn_members(draw: Random) -> list[Member]:
+    """Up to seven members on two GPUs and the CPU, some of which share a core."""
+    _, profiles = recorded()
+    members = []
+    for place in range(draw.randint(1, 7)):
+        device = draw.choice(["gpu:0", "gpu:0", "gpu:1", "cpu:0"])
+        phase = draw.choice(["train", "train", "train", "evaluate", "build"])
+        core = place if draw.random() < 0.8 else max(0, place - 1)
+        members.append(Member(draw.choice(sorted(profiles)), phase, device, (core,)))
+    return members
+
+
+@pytest.mark.parametrize("seed", range(24))
+def test_both_walks_see_the_same(seed: int) -> None:
+    assert missing() is None
+    machine, profiles = recorded()
+    draw = Random(seed)
+    members = drawn_members(draw)
+    if not any(member.phase == "train" for member in members):
+        members[0] = Member(members[0].identity, "train", members[0].device, members[0].cores)
+    made = Residents(profiles, machine)
+    residents = [made.resident(member, limit=8) for member in members]
+    walking = walks(residents)
+    walkers = [r for r, walk in zip(residents, walking, strict=True) if walk]
+    steady = [r for r, walk in zip(residents, walking, strict=True) if not walk]
+    background = Background(draw.choice([0.0, 2.5]), draw.choice([0.0, 0.7]))
+    offsets = np.array([[draw.random() for _ in range(3)] for _ in residents])
+    mix = WalkedMix(walkers, steady, background, offsets, measured_steps=2)
+    by_numpy, by_numba = numpy_measure.measure(mix), compiled_measure.measure(mix)
+    for name in by_numpy._fields:
+        assert np.array_equal(getattr(by_numpy, name), getattr(by_numba, name)), name
+
+
+def test_without_numba_step_times_are_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    machine, profiles = recorded()
+    first, second = sorted(profiles)[:2]
+    mix = Mix((Member(first, "train", "gpu:0", (0,)), Member(second, "train", "gpu:0", (1,))))
+    compiled_units = OperatorLevel(profiles, machine).unit_s(mix)
+    monkeypatch.setattr(sim.operator_level.ensemble, "missing", lambda: "numba is not installed")
+    assert OperatorLevel(profiles, machine).unit_s(mix) == compiled_units
+
+
+def test_without_numba_a_function_stays_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sim.operator_level.compiled.missing", lambda: "numba is not installed")
+
+    def function() -> int:
+        return 1
+
+    assert compiled(function) is function

@@ -1,0 +1,71 @@
+"""Schedules judged by compiled code against SimPy's clock."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from quickstart_like import MODELS, profiles
+
+from rmixer.errors import PolicyStarved
+from rmixer.policies import make_policy
+from rmixer.policies.baselines.planned import Planned
+from rmixer.scheduling.layout import Cut, DeviceSlots, Layout
+from rmixer.scheduling.problem import Problem, problem_of
+from rmixer.scheduling.schedule import ScheduledJob, schedule_of
+from rmixer.testing.made_up import GIB, make_job, make_machine, make_workload
+from sim import OperatorLevel, simulate
+from sim.planning.evaluator import Evaluator
+
+MACHINE = make_machine(cores=3, memory_bytes=7 * GIB)
+PROFILES = profiles()
+TIMES = OperatorLevel(PROFILES, MACHINE)
+
+jobs = st.tuples(
+    st.sampled_from(sorted(MODELS)),
+    st.integers(1, 400),
+    st.one_of(st.just(0.0), st.floats(0, 20)),
+)
+POLICY = st.sampled_from(["dySequ", "dyRand", "static", "cognn_bmc", "lpt", "muri"])
+
+
+def problem(drawn: list[tuple[str, int, float]]) -> Problem:
+    made = (
+        make_job(f"job-{index}", model, steps=steps, arrival_s=arrival_s)
+        for index, (model, steps, arrival_s) in enumerate(drawn)
+    )
+    return problem_of(make_workload(*made), MACHINE, PROFILES)
+
+
+@given(drawn=st.lists(jobs, min_size=1, max_size=7), name=POLICY, slots=st.integers(1, 3))
+def test_it_judges_as_the_clock_runs(
+    drawn: list[tuple[str, int, float]], name: str, slots: int
+) -> None:
+    """Jobs of 1, 2 and 3 GiB, that must wait for memory; arrivals; rounds."""
+    given_problem = problem(drawn)
+    layout = Cut(cpu_slots=slots).layout(MACHINE)
+    policy = make_policy(name)
+    first = simulate(given_problem, policy, layout, TIMES, level="job")
+    plan = schedule_of(given_problem.workload, MACHINE, make_policy(name), layout, first.bookings)
+    replayed = simulate(given_problem, Planned(plan), layout, TIMES, level="job").summary
+    judged = Evaluator(given_problem, layout, TIMES).judge(plan.dispatches)
+    assert judged.makespan_s == pytest.approx(replayed.makespan_s, abs=1e-9, rel=1e-12)
+    begin_s = judged.starts_s.min()
+    for job, start_s, end_s in zip(replayed.jobs, judged.starts_s, judged.ends_s, strict=True):
+        assert start_s - begin_s == pytest.approx(job.start_s, abs=1e-9, rel=1e-12)
+        assert end_s - begin_s == pytest.approx(job.end_s, abs=1e-9, rel=1e-12)
+
+
+def test_a_plan_that_cannot_go_on() -> None:
+    model = sorted(MODELS)[0]
+    two = problem([(model, 5, 0.0), (model, 5, 0.0)])
+    layout = Cut(cpu_slots=1).layout(MACHINE)
+    only = ScheduledJob(0, 0, "job-0", ("cpu:0",), 0, 1, "device", "process")
+    with pytest.raises(PolicyStarved):
+        Evaluator(two, layout, TIMES).judge([only])
+
+
+def test_slots_that_share_cores_are_refused() -> None:
+    layout = Layout((DeviceSlots("cpu:0", 4, 1),), in_turn=True)
+    with pytest.raises(ValueError, match="share cores"):
+        Evaluator(problem([(sorted(MODELS)[0], 5, 0.0)]), layout, TIMES)
