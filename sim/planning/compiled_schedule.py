@@ -22,14 +22,14 @@ def play(jobs: Any, plan: Any, devices: Any, mixes: Any, units: Floats, times_s:
     """Play a plan to its end, or until it comes to a mix that is not known.
 
     ``jobs`` are, by job: its arrival; the amounts of its phases, [jobs, phases], 0 for one that is
-    left out; the bytes to book by device, [jobs, devices]; and the class of each phase by device,
-    [jobs, devices, phases]. ``plan`` are, in order of dispatch: job, device, slot (numbered over
+    left out; the bytes to book by device, [jobs, devices]; and the class of each phase by slot,
+    [jobs, slots, phases]. ``plan`` are, in order of dispatch: job, device, slot (numbered over
     all devices), round. ``devices`` are the booked bytes at the start, the memory, and the least
     that stays booked after an end. ``mixes`` gives the row of ``units`` by the hash of the classes
     that run, in order of start; a row has the seconds a unit of each.
 
     ``times_s`` [2, jobs] takes when each job starts and ends; both stay infinite for one that can
-    never start. Returns the jobs, the devices and the phases of a mix that is not known; empty at
+    never start. Returns the jobs, the slots and the phases of a mix that is not known; empty at
     the end of the plan.
     """
     arrivals_s, amounts, to_book, classes = jobs
@@ -102,12 +102,12 @@ def play(jobs: Any, plan: Any, devices: Any, mixes: Any, units: Floats, times_s:
             key = np.int64(active)
             for a in range(active):
                 k = running[a]
-                key = key * HASH_FACTOR + classes[job_at[k], device_at[k], phase[k]] + 1
+                key = key * HASH_FACTOR + classes[job_at[k], slot_at[k], phase[k]] + 1
             if key not in mixes:
                 unknown = np.empty((3, active), np.int64)
                 for a in range(active):
                     k = running[a]
-                    unknown[0, a], unknown[1, a], unknown[2, a] = job_at[k], device_at[k], phase[k]
+                    unknown[0, a], unknown[1, a], unknown[2, a] = job_at[k], slot_at[k], phase[k]
                 return unknown
             row = mixes[key]
             for a in range(active):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import product
 from math import inf
@@ -38,14 +38,13 @@ class Judged:
 class Evaluator:
     """Plays schedules of ``problem`` on ``layout`` as :func:`sim.job_level.simulate.simulate` does
     with the policy ``planned`` and ``step_times``, but compiled and without a record. Mixes that it
-    has met are remembered; each slot has cores of its own."""
+    has met are remembered."""
 
     def __init__(self, problem: Problem, layout: Layout, step_times: StepTimes) -> None:
-        if layout.in_turn:
-            raise ValueError("slots that share cores are not judged here")
         self._problem, self._layout, self._step_times = problem, layout, step_times
         self._places = {each.job.id: place for place, each in enumerate(problem.jobs)}
         self._devices = [entry.device for entry in layout.devices]
+        self._slots = [(entry, slot) for entry in layout.devices for slot in range(entry.slots)]
         self._first_slot = np.cumsum([0, *(entry.slots for entry in layout.devices)])
         self._jobs = self._job_tables()
         memory = {device.name: device.memory_bytes for device in problem.machine.devices}
@@ -55,15 +54,34 @@ class Evaluator:
             np.array([_least_booked(entry) for entry in layout.devices]),
         )
         self._mixes = _new_table()
-        self._units = np.ones((64, sum(entry.slots for entry in layout.devices)))
+        self._units = np.ones((64, len(self._slots)))
+        self.known: list[Mix] = []
 
     def judge(self, dispatches: Sequence[ScheduledJob]) -> Judged:
         """What ``dispatches``, one for each job, come to. Raises :class:`PolicyStarved` if some can
         never start."""
+        return self._judged(self._plan(dispatches), None)
+
+    def draws(
+        self,
+        dispatches: Sequence[ScheduledJob],
+        factors: Callable[[Sequence[Mix]], Iterable[Floats]],
+    ) -> list[Judged]:
+        """The same once for each of ``factors``: what all known units are multiplied by, a row for
+        each mix of :attr:`known` and a column for each of its members. A mix that only a draw meets
+        has a factor of 1."""
         plan = self._plan(dispatches)
+        self._judged(plan, None)
+        return [self._judged(plan, factor) for factor in factors(tuple(self.known))]
+
+    def _judged(self, plan: tuple[NDArray[np.int64], ...], factor: Floats | None) -> Judged:
         times_s = np.empty((2, len(self._places)))
         while True:
-            unknown = play(self._jobs, plan, self._memory, self._mixes, self._units, times_s)
+            units = self._units
+            if factor is not None:
+                units = units.copy()
+                units[: len(factor)] *= factor
+            unknown = play(self._jobs, plan, self._memory, self._mixes, units, times_s)
             if not unknown.shape[1]:
                 break
             self._learn(unknown)
@@ -84,19 +102,22 @@ class Evaluator:
         return tuple(np.array(column, dtype=np.int64) for column in columns)
 
     def _job_tables(self) -> tuple[NDArray[Any], ...]:
-        jobs, entries = self._problem.jobs, self._layout.devices
-        shape = (len(jobs), len(entries), len(PHASES))
-        amounts, to_book = np.zeros((shape[0], shape[2])), np.full(shape[:2], inf)
-        classes = np.zeros(shape, dtype=np.int64)
-        known: dict[tuple[str, int, str], int] = {}
-        for (j, each), (d, entry) in product(enumerate(jobs), enumerate(entries)):
+        jobs = self._problem.jobs
+        amounts = np.zeros((len(jobs), len(PHASES)))
+        to_book = np.full((len(jobs), len(self._devices)), inf)
+        classes = np.zeros((len(jobs), len(self._slots), len(PHASES)), dtype=np.int64)
+        known: dict[tuple[object, ...], int] = {}
+        for (j, each), (s, (entry, slot)) in product(enumerate(jobs), enumerate(self._slots)):
             cost = each.profile.costs().get(entry.kind)
             if cost is None:
                 continue
             step = each.profile.step(entry.kind, entry.threads)
-            to_book[j, d] = MEMORY_MARGIN * cost.peak_bytes
+            to_book[j, self._devices.index(entry.device)] = MEMORY_MARGIN * cost.peak_bytes
+            # Slots with cores of their own are alike; of others it counts who shares with whom.
+            place = slot if self._layout.in_turn else None
             for p, phase in enumerate(PHASES):
-                classes[j, d, p] = known.setdefault((each.key, d, phase), len(known))
+                alike = (each.key, entry.device, place, phase)
+                classes[j, s, p] = known.setdefault(alike, len(known))
                 if solo_unit_s(step, phase) > 0:
                     amounts[j, p] = phase_amount(each, phase)
         arrivals_s = np.array([each.job.arrival_s for each in jobs])
@@ -104,20 +125,20 @@ class Evaluator:
 
     def _learn(self, unknown: NDArray[np.int64]) -> None:
         """Ask for the step times of a mix, and remember them by its hash."""
-        on_device = [0] * len(self._devices)
         members = []
         key = unknown.shape[1]
-        for j, d, p in unknown.T.tolist():
-            entry = self._layout.devices[d]
-            cores = self._layout.cores(self._problem.machine, entry.device, on_device[d])
-            on_device[d] += 1
+        for j, s, p in unknown.T.tolist():
+            entry, slot = self._slots[s]
+            cores = self._layout.cores(self._problem.machine, entry.device, slot)
             identity = self._problem.jobs[j].key
             members.append(Member(identity, PHASES[p], entry.device, cores, sharing=entry.sharing))
-            key = hashed(key, int(self._jobs[3][j, d, p]))
+            key = hashed(key, int(self._jobs[3][j, s, p]))
         row = len(self._mixes)
         if row == len(self._units):
             self._units = np.concatenate([self._units, np.ones_like(self._units)])
-        self._units[row, : len(members)] = self._step_times.unit_s(Mix(tuple(members)))
+        mix = Mix(tuple(members))
+        self.known.append(mix)
+        self._units[row, : len(members)] = self._step_times.unit_s(mix)
         self._mixes[np.int64(key)] = row
 
 

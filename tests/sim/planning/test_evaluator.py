@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -65,7 +66,29 @@ def test_a_plan_that_cannot_go_on() -> None:
         Evaluator(two, layout, TIMES).judge([only])
 
 
-def test_slots_that_share_cores_are_refused() -> None:
+@given(drawn=st.lists(jobs, min_size=1, max_size=5))
+def test_slots_that_share_cores(drawn: list[tuple[str, int, float]]) -> None:
+    given_problem = problem(drawn)
     layout = Layout((DeviceSlots("cpu:0", 4, 1),), in_turn=True)
-    with pytest.raises(ValueError, match="share cores"):
-        Evaluator(problem([(sorted(MODELS)[0], 5, 0.0)]), layout, TIMES)
+    first = simulate(given_problem, make_policy("all_at_once"), layout, TIMES, level="job")
+    plan = schedule_of(
+        given_problem.workload, MACHINE, make_policy("all_at_once"), layout, first.bookings
+    )
+    judged = Evaluator(given_problem, layout, TIMES).judge(plan.dispatches)
+    replayed = simulate(given_problem, Planned(plan), layout, TIMES, level="job").summary
+    assert judged.makespan_s == pytest.approx(replayed.makespan_s, abs=1e-9, rel=1e-12)
+
+
+def test_draws_scale_what_a_mix_takes() -> None:
+    model = sorted(MODELS)[0]
+    two = problem([(model, 50, 0.0), (model, 50, 0.0)])
+    layout = Cut(cpu_slots=2).layout(MACHINE)
+    plan = [
+        ScheduledJob(place, 0, f"job-{place}", ("cpu:0",), place, 1, "device", "process")
+        for place in (0, 1)
+    ]
+    evaluator = Evaluator(two, layout, TIMES)
+    once = evaluator.judge(plan)
+    assert evaluator.known
+    doubled = evaluator.draws(plan, lambda known: [np.full((len(known), 2), 2.0)])
+    assert [each.makespan_s for each in doubled] == [pytest.approx(2 * once.makespan_s)]
