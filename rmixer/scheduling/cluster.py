@@ -13,6 +13,7 @@ from rmixer.hardware.machine import Machine
 from rmixer.profile.device_cost import DeviceCost
 from rmixer.scheduling.asking import ask, ask_again_s
 from rmixer.scheduling.layout import Layout, Sharing
+from rmixer.scheduling.ordered_queue import OrderedQueue
 from rmixer.scheduling.placing import placed
 from rmixer.scheduling.policy import Policy
 from rmixer.scheduling.step_times import StepTimes
@@ -83,6 +84,7 @@ class Cluster:
         self._slots = {entry.device: entry for entry in layout.devices}
         self._jobs: dict[str, JobView] = {}
         self._queued: dict[str, JobView] = {}
+        self._queue = OrderedQueue(self._queued)
         self._devices = {
             device.name: DeviceView(
                 name=device.name,
@@ -119,6 +121,7 @@ class Cluster:
             self._devices_view,
             self._step_times,
             self._readings.steps_made if self._readings else None,
+            self._queue.in_order,
         )
 
     def submit(self, job: Job, identity: str, costs: Mapping[str, DeviceCost]) -> None:
@@ -135,6 +138,7 @@ class Cluster:
             identity=identity,
         )
         self._jobs[job.id] = self._queued[job.id] = view
+        self._queue.add(view)
 
     def decide(self, policy: Policy, now_s: float) -> list[Booking]:
         """Ask until the policy has no more to start; every answer is booked before the next. Raises
@@ -229,6 +233,7 @@ class Cluster:
                 last_started_s=now_s,
             )
         del self._queued[job.id]
+        self._queue.remove(job)
         self._jobs[job.id] = replace(job, state="running", attempts=job.attempts + 1)
         booking = Booking(
             order=self._order,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -33,6 +33,11 @@ class JobView:
     weight: float = 1.0
     priority: int = 0
     deadline_s: float | None = None
+
+
+Order = Callable[[JobView, str], tuple[float, ...]]
+"""The place of a job in the queue for devices of a kind, smallest first; equal ones keep the order
+of submission. A function of the job alone, for its place is not asked for again."""
 
 
 @dataclass(frozen=True)
@@ -101,7 +106,7 @@ class ClusterView:
     ``jobs`` holds every job that has arrived, in order of submission; ``queued`` those of them
     that wait; ``devices`` GPUs first. Policies that weigh pairs read ``step_times``, the same
     memo under both clocks. ``made`` tells how many steps a running job has made; None if nobody
-    counts them.
+    counts them. ``kept`` has the queue in orders that were asked for.
     """
 
     now_s: float
@@ -110,10 +115,19 @@ class ClusterView:
     devices: Mapping[str, DeviceView]
     step_times: StepTimes | None = None
     made: Callable[[str], float] | None = None
+    kept: Callable[[Order, str], Sequence[JobView]] | None = None
 
     def waiting(self) -> Iterator[JobView]:
         """The queued jobs, in order of submission."""
-        return iter(sorted(self.queued.values(), key=lambda job: job.order))
+        return iter(self.queued.values())
+
+    def in_order(self, order: Order, kind: str) -> Sequence[JobView]:
+        """The queued jobs that can run on a device of ``kind``, by ``order``. The order is kept as
+        jobs come and go: asked for the same one again, nothing is sorted."""
+        if self.kept is not None:
+            return self.kept(order, kind)
+        able = [job for job in self.queued.values() if kind in job.costs]
+        return sorted(able, key=lambda job: order(job, kind))
 
     def steps_done(self, job: str) -> float:
         """The steps that ``job`` has made so far. Raises :class:`KeyError` for an unknown job."""

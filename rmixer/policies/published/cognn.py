@@ -50,7 +50,7 @@ class CognnLmcf(Grouped):
     name = "cognn_lmcf"
 
     def next_job(self, view: ClusterView) -> JobView:
-        return _by_memory(view)[0]
+        return min(view.waiting(), key=_memory)
 
 
 class CognnBmc(Grouped):
@@ -63,11 +63,9 @@ class CognnBmc(Grouped):
 
     def next_job(self, view: ClusterView) -> JobView:
         started = len(view.jobs) - len(view.queued)
-        jobs = _by_memory(view)
-        return jobs[0] if started % 2 == 0 else jobs[-1]
+        return (max if started % 2 else min)(view.waiting(), key=_memory)
 
 
-def _by_memory(view: ClusterView) -> list[JobView]:
-    return sorted(
-        view.waiting(), key=lambda job: (job.costs.get("gpu") or job.costs["cpu"]).peak_bytes
-    )
+def _memory(job: JobView) -> tuple[int, int]:
+    """One order for both kinds: by the peak on a GPU, if the job can run on one."""
+    return (job.costs.get("gpu") or job.costs["cpu"]).peak_bytes, job.order

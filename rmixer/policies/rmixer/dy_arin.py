@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from rmixer.policies.rmixer.dynamic import Dynamic
-from rmixer.policies.rmixer.job_rules import alternating, by_utilisation, fitting
+from rmixer.policies.rmixer.job_rules import alternating, by_utilisation
 from rmixer.scheduling.view import ClusterView, DeviceView, Dispatch
 
 
@@ -16,4 +16,4 @@ class DyArin(Dynamic):
     needs = ("utilisation",)
 
     def pick(self, view: ClusterView, device: DeviceView) -> Sequence[Dispatch]:
-        return alternating(view, device, fitting(view, device, by_utilisation))
+        return alternating(view, device, by_utilisation)

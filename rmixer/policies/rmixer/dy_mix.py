@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from rmixer.policies.rmixer.device_rules import least_booked, with_free_slot
-from rmixer.policies.rmixer.job_rules import of_another_type
+from rmixer.policies.rmixer.job_rules import last_that_fits, of_another_type
 from rmixer.scheduling.policy import Policy
 from rmixer.scheduling.view import ClusterView, DeviceView, Dispatch, JobView
 
@@ -38,8 +38,8 @@ class DyMix(Policy):
         return next(filter(None, (_on_gpu(view, gpu) for gpu in others)), ())
 
     def _on_cpu(self, view: ClusterView, cpu: DeviceView) -> Sequence[Dispatch]:
-        jobs = sorted((j for j in view.waiting() if cpu.fits(j)), key=_utilisation)
-        if not jobs:
+        job = last_that_fits(view, cpu, _utilisation)
+        if job is None:
             return ()
         slots = {"gpu": 0, "cpu": 0}
         running = 0
@@ -50,20 +50,19 @@ class DyMix(Policy):
             n, gpu_slots = len(view.jobs), slots["gpu"]
             if not n - len(view.queued) - running < n - self.beta * gpu_slots:
                 return ()
-            order = [job.id for job in sorted(view.jobs.values(), key=_utilisation)]
-            place = order.index(jobs[-1].id)
+            own = (*_utilisation(job), job.order)
+            place = sum((*_utilisation(other), other.order) < own for other in view.jobs.values())
             if not place >= n * gpu_slots / (gpu_slots + slots["cpu"]):
                 return ()
-        return (Dispatch(jobs[-1].id, (cpu.name,)),)
+        return (Dispatch(job.id, (cpu.name,)),)
 
 
 def _on_gpu(view: ClusterView, gpu: DeviceView | None) -> Sequence[Dispatch]:
     if gpu is None or gpu.settling:
         return ()
-    jobs = sorted((job for job in view.waiting() if gpu.fits(job)), key=_utilisation)
-    return of_another_type(view, gpu, jobs)
+    return of_another_type(view, gpu, _utilisation)
 
 
-def _utilisation(job: JobView) -> float:
+def _utilisation(job: JobView, _kind: str = "") -> tuple[float, ...]:
     """One order for both kinds: by the utilisation of a GPU, if the job can run on one."""
-    return -(job.costs.get("gpu") or job.costs["cpu"]).utilisation
+    return (-(job.costs.get("gpu") or job.costs["cpu"]).utilisation,)

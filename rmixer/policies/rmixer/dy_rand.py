@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from rmixer.files.typed_files import content_hash
 from rmixer.policies.rmixer.dynamic import Dynamic
-from rmixer.policies.rmixer.job_rules import first, fitting
+from rmixer.policies.rmixer.job_rules import first
 from rmixer.scheduling.view import ClusterView, DeviceView, Dispatch, JobView
 
 
@@ -19,7 +19,7 @@ class DyRand(Dynamic):
     name = "dyRand"
 
     def pick(self, view: ClusterView, device: DeviceView) -> Sequence[Dispatch]:
-        return first(view, device, fitting(view, device, self._drawn))
+        return first(view, device, self._drawn)
 
-    def _drawn(self, job: JobView, _device: DeviceView) -> tuple[float, ...]:
+    def _drawn(self, job: JobView, _kind: str) -> tuple[float, ...]:
         return (int(content_hash([self.seed, job.id]), 16),)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from rmixer.policies.rmixer.dynamic import Dynamic
-from rmixer.policies.rmixer.job_rules import by_type, first, fitting
+from rmixer.policies.rmixer.job_rules import by_type, first
 from rmixer.scheduling.view import ClusterView, DeviceView, Dispatch
 
 
@@ -16,4 +16,4 @@ class DySequ(Dynamic):
     needs = ("job_type", "peak_bytes")
 
     def pick(self, view: ClusterView, device: DeviceView) -> Sequence[Dispatch]:
-        return first(view, device, fitting(view, device, by_type))
+        return first(view, device, by_type)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from rmixer.policies.rmixer.dynamic import Dynamic
-from rmixer.policies.rmixer.job_rules import by_memory, fitting, of_another_type
+from rmixer.policies.rmixer.job_rules import by_memory, of_another_type
 from rmixer.scheduling.view import ClusterView, DeviceView, Dispatch
 
 
@@ -16,4 +16,4 @@ class DyType(Dynamic):
     needs = ("job_type", "peak_bytes")
 
     def pick(self, view: ClusterView, device: DeviceView) -> Sequence[Dispatch]:
-        return of_another_type(view, device, fitting(view, device, by_memory))
+        return of_another_type(view, device, by_memory)

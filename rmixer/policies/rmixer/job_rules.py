@@ -3,66 +3,72 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator
 
-from rmixer.scheduling.view import ClusterView, DeviceView, Dispatch, JobView
+from rmixer.scheduling.view import ClusterView, DeviceView, Dispatch, JobView, Order
 
 TYPE_VALUE = {"compute": 1, "memory": 0, "low": -1}
 LARGE, SMALL = "large", "small"
-Order = Callable[[JobView, DeviceView], tuple[float, ...]]
-"""The place of a job in the queue for a device, smallest first; equal keys keep the order of
-submission."""
 
 
-def by_memory(job: JobView, device: DeviceView) -> tuple[float, ...]:
+def by_memory(job: JobView, kind: str) -> tuple[float, ...]:
     """Memory descending."""
-    return (-job.costs[device.kind].peak_bytes,)
+    return (-job.costs[kind].peak_bytes,)
 
 
-def by_utilisation(job: JobView, device: DeviceView) -> tuple[float, ...]:
+def by_utilisation(job: JobView, kind: str) -> tuple[float, ...]:
     """Utilisation descending."""
-    return (-job.costs[device.kind].utilisation,)
+    return (-job.costs[kind].utilisation,)
 
 
-def by_type(job: JobView, device: DeviceView) -> tuple[float, ...]:
+def by_type(job: JobView, kind: str) -> tuple[float, ...]:
     """Type descending (compute, memory, low), then memory descending."""
-    cost = job.costs[device.kind]
+    cost = job.costs[kind]
     return (-TYPE_VALUE[cost.job_type], -cost.peak_bytes)
 
 
-def fitting(view: ClusterView, device: DeviceView, order: Order) -> list[JobView]:
-    """The queued jobs that fit ``device``, in their order."""
-    return sorted(
-        (job for job in view.waiting() if device.fits(job)), key=lambda job: order(job, device)
-    )
-
-
-def first(_view: ClusterView, device: DeviceView, jobs: Sequence[JobView]) -> tuple[Dispatch, ...]:
-    """The first of ``jobs``."""
-    return (Dispatch(jobs[0].id, (device.name,)),) if jobs else ()
-
-
-def alternating(
-    _view: ClusterView, device: DeviceView, jobs: Sequence[JobView]
-) -> tuple[Dispatch, ...]:
-    """The last of ``jobs`` if ``device`` runs more that were picked as large than as small, else
-    the first."""
-    if not jobs:
-        return ()
-    tags = Counter(resident.tag for resident in device.residents)
-    tag, job = (SMALL, jobs[-1]) if tags[LARGE] > tags[SMALL] else (LARGE, jobs[0])
-    return (Dispatch(job.id, (device.name,), tag=tag),)
-
-
-def of_another_type(
-    view: ClusterView, device: DeviceView, jobs: Sequence[JobView]
-) -> tuple[Dispatch, ...]:
-    """The first of ``jobs`` whose type is not the one most common on ``device``, or else the
-    first."""
-    common = most_common_type(view, device)
-    other = (job for job in jobs if job.costs[device.kind].job_type != common)
-    job = next(other, jobs[0] if jobs else None)
+def first(view: ClusterView, device: DeviceView, order: Order) -> tuple[Dispatch, ...]:
+    """The first job in ``order`` that fits ``device``."""
+    job = next(_fitting(view, device, order), None)
     return () if job is None else (Dispatch(job.id, (device.name,)),)
+
+
+def alternating(view: ClusterView, device: DeviceView, order: Order) -> tuple[Dispatch, ...]:
+    """The last that fits if ``device`` runs more that were picked as large than as small, else the
+    first."""
+    tags = Counter(resident.tag for resident in device.residents)
+    last = tags[LARGE] > tags[SMALL]
+    job = next(_fitting(view, device, order, from_end=last), None)
+    tag = SMALL if last else LARGE
+    return () if job is None else (Dispatch(job.id, (device.name,), tag=tag),)
+
+
+def of_another_type(view: ClusterView, device: DeviceView, order: Order) -> tuple[Dispatch, ...]:
+    """The first that fits and whose type is not the one most common on ``device``, or else the
+    first that fits."""
+    common = most_common_type(view, device)
+    found = None
+    for job in _fitting(view, device, order):
+        found = found or job
+        if job.costs[device.kind].job_type != common:
+            found = job
+            break
+    return () if found is None else (Dispatch(found.id, (device.name,)),)
+
+
+def last_that_fits(view: ClusterView, device: DeviceView, order: Order) -> JobView | None:
+    """The last job in ``order`` that fits ``device``."""
+    return next(_fitting(view, device, order, from_end=True), None)
+
+
+def _fitting(
+    view: ClusterView, device: DeviceView, order: Order, from_end: bool = False
+) -> Iterator[JobView]:
+    """The queued jobs that fit ``device``, in ``order``, or from its end."""
+    if device.free_slots == 0:
+        return iter(())
+    jobs = view.in_order(order, device.kind)
+    return (job for job in (reversed(jobs) if from_end else jobs) if device.fits(job))
 
 
 def most_common_type(view: ClusterView, device: DeviceView) -> str:

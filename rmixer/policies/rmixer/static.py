@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from rmixer.policies.rmixer.dynamic import DeviceThenJob
-from rmixer.policies.rmixer.job_rules import by_memory, fitting, of_another_type
+from rmixer.policies.rmixer.job_rules import by_memory, of_another_type
 from rmixer.policies.rounds import Rounds
 from rmixer.scheduling.view import ClusterView, DeviceView, Dispatch
 
@@ -20,4 +20,4 @@ class Static(Rounds, DeviceThenJob):
         return self.next_dispatch(view)
 
     def pick(self, view: ClusterView, device: DeviceView) -> Sequence[Dispatch]:
-        return of_another_type(view, device, fitting(view, device, by_memory))
+        return of_another_type(view, device, by_memory)

@@ -1,0 +1,38 @@
+"""The queue in every order that a policy asks for, kept as jobs come and go."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from sortedcontainers import SortedKeyList
+
+from rmixer.scheduling.view import JobView, Order
+
+
+class OrderedQueue:
+    """The jobs of ``queued``. Who adds one to that, or takes one out, says so here."""
+
+    def __init__(self, queued: Mapping[str, JobView]) -> None:
+        self._queued = queued
+        self._kept: dict[tuple[Order, str], SortedKeyList] = {}
+
+    def in_order(self, order: Order, kind: str) -> Sequence[JobView]:
+        """The jobs that can run on a device of ``kind``, by ``order``, then as submitted."""
+        kept = self._kept.get((order, kind))
+        if kept is None:
+            able = (job for job in self._queued.values() if kind in job.costs)
+            kept = SortedKeyList(able, key=lambda job: (order(job, kind), job.order))
+            self._kept[order, kind] = kept
+        return kept  # type: ignore[no-any-return]
+
+    def add(self, job: JobView) -> None:
+        """``job`` waits from now on."""
+        for (_, kind), kept in self._kept.items():
+            if kind in job.costs:
+                kept.add(job)
+
+    def remove(self, job: JobView) -> None:
+        """``job`` waits no longer."""
+        for (_, kind), kept in self._kept.items():
+            if kind in job.costs:
+                kept.remove(job)
