@@ -74,6 +74,8 @@ class ExecutedRun:
 class Supervisor:
     """Carries out one execution by its ``workers``."""
 
+    reads_memory = True
+
     def __init__(
         self, execution: Execution, workers: Workers, observer: Observer | None = None
     ) -> None:
@@ -155,12 +157,12 @@ class Supervisor:
         return max(0.0, self._pending[0].job.arrival_s - self._now_s())
 
     def _submit(self, each: ProfiledJob) -> None:
-        self._cluster.submit(each.job, each.key, each.profile.costs())
+        self._cluster.submit(each.job, each.key, each.costs)
 
     def _start(self, booking: Booking) -> None:
         each, device = self._problem.by_id[booking.job], booking.devices[0]
         job, place = each.job, (device, booking.slot)
-        predicted_bytes = each.profile.costs()[device.partition(":")[0]].peak_bytes
+        predicted_bytes = each.costs[device.partition(":")[0]].peak_bytes
         record = JobRecord(job, booking, self._now_s(), predicted_bytes)
         self._records[job.id] = self._running[place] = record
         self._ledger.admit(device, job.id, predicted_bytes)

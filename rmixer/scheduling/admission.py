@@ -42,7 +42,8 @@ def check_memory(
     held = used_bytes or {}
     slots = {entry.device for entry in layout.devices}
     devices = [device for device in problem.machine.devices if device.name in slots]
-    for each in problem.jobs:
+    # Jobs of one profile need the same: the first of them is looked at.
+    for each in {each.key: each for each in reversed(problem.jobs)}.values():
         job = each.job
         peaks = {memory.device: memory.peak_bytes for memory in each.profile.memory}
         needs = [

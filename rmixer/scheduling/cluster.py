@@ -8,6 +8,8 @@ from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Protocol
 
+from sortedcontainers import SortedKeyList
+
 from rmixer.errors import PolicyStarved, PolicyWrong
 from rmixer.hardware.machine import Machine
 from rmixer.profile.device_cost import DeviceCost
@@ -55,7 +57,10 @@ class Booking:
 
 
 class Readings(Protocol):
-    """What a clock can read of the run while it goes on."""
+    """What a clock can read of the run while it goes on. ``reads_memory`` says whether memory is
+    measured; if not, what is in use is what the jobs hold at their peaks."""
+
+    reads_memory: bool
 
     def steps_made(self, job: str) -> float:
         """The steps that a running job has made, the one under way by its share."""
@@ -100,6 +105,13 @@ class Cluster:
             for device in machine.devices
             if device.name in self._slots
         }
+        self._places = {name: place for place, name in enumerate(self._devices)}
+        self._free = {
+            kind: SortedKeyList(
+                (d.name for d in self._devices.values() if d.kind == kind), self._places.__getitem__
+            )
+            for kind in ("gpu", "cpu")
+        }
         self._bookings: dict[str, Booking] = {}
         self._order = self._idle_asks = self._asks = 0
         self._asks_since_s = 0.0
@@ -122,6 +134,7 @@ class Cluster:
             self._step_times,
             self._readings.steps_made if self._readings else None,
             self._queue.in_order,
+            self._free.__getitem__,
         )
 
     def submit(self, job: Job, identity: str, costs: Mapping[str, DeviceCost]) -> None:
@@ -159,6 +172,9 @@ class Cluster:
         :meth:`decide`, also for a policy that wants it without end."""
         if not self._queued or self._idle_asks > MOST_IDLE_ASKS:
             return None
+        measures = self._readings is not None and self._readings.reads_memory
+        if type(policy).ask_again_s is Policy.ask_again_s and not measures:
+            return None  # it would wait for memory to settle
         again_s = ask_again_s(policy, self.view(now_s))
         self._asks += again_s is not None
         if self._asks > MOST_ASKS_A_SECOND:
@@ -184,9 +200,12 @@ class Cluster:
                 device,
                 residents=residents,
                 booked_bytes=booked,
-                held_bytes=device.held_bytes - cost.peak_bytes,
+                held_bytes=(held_bytes := device.held_bytes - cost.peak_bytes),
+                measured_bytes=self._in_use(device, held_bytes),
                 booked_utilisation=self._utilisation(device.kind, residents),
             )
+            if device.free_slots == 0:
+                self._free[device.kind].add(name)
 
     def check_progress(self, more_to_come: bool) -> None:
         """Raise :class:`PolicyStarved` if jobs wait and no event can ever start them."""
@@ -199,9 +218,15 @@ class Cluster:
         drift, and 0.4 + 0.4 + 0.2 be more than 1."""
         return math.fsum(self._jobs[each.job].costs[kind].utilisation for each in residents)
 
+    def _in_use(self, device: DeviceView, held_bytes: int) -> int | None:
+        """What was measured last; what jobs hold by the books if nothing measures it."""
+        measures = self._readings is not None and self._readings.reads_memory
+        return device.measured_bytes if measures else held_bytes
+
     def _measure(self) -> None:
-        for name, device in self._devices.items() if self._readings else ():
-            assert self._readings is not None
+        if self._readings is None or not self._readings.reads_memory:
+            return
+        for name, device in self._devices.items():
             measured = self._readings.measured_bytes(name)
             if measured != device.measured_bytes:
                 self._devices[name] = replace(device, measured_bytes=measured)
@@ -225,13 +250,16 @@ class Cluster:
             self._devices[device.name] = replace(
                 device,
                 booked_bytes=device.booked_bytes + _booked_bytes(cost),
-                held_bytes=device.held_bytes + cost.peak_bytes,
+                held_bytes=(held_bytes := device.held_bytes + cost.peak_bytes),
+                measured_bytes=self._in_use(device, held_bytes),
                 booked_utilisation=self._utilisation(device.kind, residents),
                 residents=residents,
                 last_order=self._order,
                 last_round=dispatch.round,
                 last_started_s=now_s,
             )
+            if device.free_slots == 1:
+                self._free[device.kind].remove(device.name)
         del self._queued[job.id]
         self._queue.remove(job)
         self._jobs[job.id] = replace(job, state="running", attempts=job.attempts + 1)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
+from itertools import accumulate
 from typing import Annotated, Literal, get_args
 
 from pydantic import ConfigDict, Field
@@ -44,16 +46,18 @@ class Layout:
     devices: Annotated[tuple[DeviceSlots, ...], Field(min_length=1)]
     in_turn: bool = False
 
+    @cached_property
+    def _first_cores(self) -> dict[str, tuple[DeviceSlots, int]]:
+        """Each device with the place of its first core."""
+        sizes = accumulate((entry.slots * entry.threads for entry in self.devices), initial=0)
+        return {
+            entry.device: (entry, first) for entry, first in zip(self.devices, sizes, strict=False)
+        }
+
     def cores(self, machine: Machine, device: str, slot: int) -> tuple[int, ...]:
-        """The ids of the host cores of one slot."""
-        first = 0
-        for entry in self.devices:
-            if entry.device == device:
-                first += slot * entry.threads
-                break
-            first += entry.slots * entry.threads
-        else:
-            raise KeyError(device)
+        """The ids of the host cores of one slot. Raises :class:`KeyError` for a device without."""
+        entry, first = self._first_cores[device]
+        first += slot * entry.threads
         count = len(machine.cores)
         return tuple(sorted({machine.cores[(first + i) % count] for i in range(entry.threads)}))
 

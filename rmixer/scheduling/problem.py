@@ -8,6 +8,7 @@ from functools import cached_property
 
 from rmixer.errors import InputError
 from rmixer.hardware.machine import Machine
+from rmixer.profile.device_cost import DeviceCost
 from rmixer.profile.profile import ModelProfile
 from rmixer.workload.workload import Job, Workload
 
@@ -20,6 +21,11 @@ class ProfiledJob:
     job: Job
     key: str
     profile: ModelProfile
+
+    @cached_property
+    def costs(self) -> Mapping[str, DeviceCost]:
+        """What policies see of the profile, by kind of device."""
+        return self.profile.costs()
 
 
 @dataclass(frozen=True)

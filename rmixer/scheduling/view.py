@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -106,7 +106,8 @@ class ClusterView:
     ``jobs`` holds every job that has arrived, in order of submission; ``queued`` those of them
     that wait; ``devices`` GPUs first. Policies that weigh pairs read ``step_times``, the same
     memo under both clocks. ``made`` tells how many steps a running job has made; None if nobody
-    counts them. ``kept`` has the queue in orders that were asked for.
+    counts them. ``kept`` has the queue in orders that were asked for, ``free`` the names of devices
+    of a kind with free slots.
     """
 
     now_s: float
@@ -116,10 +117,17 @@ class ClusterView:
     step_times: StepTimes | None = None
     made: Callable[[str], float] | None = None
     kept: Callable[[Order, str], Sequence[JobView]] | None = None
+    free: Callable[[str], Iterable[str]] | None = None
 
     def waiting(self) -> Iterator[JobView]:
         """The queued jobs, in order of submission."""
         return iter(self.queued.values())
+
+    def with_free_slot(self, kind: str) -> Sequence[DeviceView]:
+        """The devices of ``kind`` that have a free slot, in order."""
+        if self.free is not None:
+            return [self.devices[name] for name in self.free(kind)]
+        return [d for d in self.devices.values() if d.kind == kind and d.free_slots > 0]
 
     def in_order(self, order: Order, kind: str) -> Sequence[JobView]:
         """The queued jobs that can run on a device of ``kind``, by ``order``. The order is kept as

@@ -26,6 +26,8 @@ class Running:
 class TrialRun:
     """One run of ``trial``; ``now_s`` is how far it has come."""
 
+    reads_memory = True
+
     def __init__(self, trial: Trial, draw: random.Random) -> None:
         self._trial, self._draw = trial, draw
         self.now_s = 0.0

@@ -42,10 +42,11 @@ class Recorder:
     """Told when phases begin and end; looks at all of them once, at the end of that instant.
 
     ``trained`` has the ``train`` rows of each job in order. Such a row ends only where the mix of
-    residents and phases becomes another one.
+    residents and phases becomes another one. Not ``in_company``, where no mix changes anything, a
+    phase is one row, and nobody looks at the others.
     """
 
-    def __init__(self, env: Environment, run: str) -> None:
+    def __init__(self, env: Environment, run: str, in_company: bool = True) -> None:
         self.timeline = Timeline()
         self.trained: dict[str, list[Interval]] = {}
         self.ends_s: dict[str, float] = {}
@@ -54,6 +55,7 @@ class Recorder:
         self._transient_s = 0.0
         self._env, self.run = env, run
         self._open: dict[str, _Open] = {}
+        self._in_company = in_company
         self._changed = Once(env, RECORD, self._record)
         self._last_s = 0.0
         self._company = 0
@@ -78,7 +80,7 @@ class Recorder:
     ) -> None:
         """A phase that makes ``steps`` steps has begun."""
         self._open[job.id] = _Open(job, booking, member, running, steps, self._env.now)
-        self._changed.ask()
+        self._look()
 
     def end(self, job: str) -> None:
         """The job's present phase has ended."""
@@ -88,11 +90,16 @@ class Recorder:
             self._fewest = min(self._fewest, phase.steps - phase.made_last)
         steps = phase.steps - phase.made_before
         self._row(phase.job, phase.booking, phase.member.phase, phase.since_s, now_s, steps)
-        self._changed.ask()
+        self._look()
 
     def close(self) -> None:
         """The run has ended."""
-        self._record()
+        if self._in_company:
+            self._record()
+
+    def _look(self) -> None:
+        if self._in_company:
+            self._changed.ask()
 
     def _record(self) -> None:
         now_s = self._env.now

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Generator
 from dataclasses import dataclass, replace
 from typing import Literal
@@ -103,6 +102,8 @@ def simulate(
 class _Clock:
     """Arrivals, decisions and the jobs' phases on SimPy's clock."""
 
+    reads_memory = False
+
     def __init__(
         self,
         env: Environment,
@@ -114,7 +115,6 @@ class _Clock:
         self._env, self._policy = env, policy
         self._cluster = Cluster(problem.machine, layout, step_times, readings=self)
         self._made: dict[str, Callable[[], float]] = {}
-        self._held_bytes: Counter[str] = Counter()
         self._jobs = problem.by_id
         self._to_come = self._to_end = len(problem.jobs)
         self._finished = env.event()
@@ -124,7 +124,7 @@ class _Clock:
     def go(self, progress: Progress, run: str) -> Recorder:
         """Run to the end of the last job."""
         self._progress = progress
-        self._recorder = Recorder(self._env, run)
+        self._recorder = Recorder(self._env, run, in_company=progress.company_counts)
         # The sort is stable: jobs that arrive together keep the order of submission.
         for each in sorted(self._jobs.values(), key=lambda each: each.job.arrival_s):
             self._env.process(self._arrival(each))
@@ -136,13 +136,13 @@ class _Clock:
         """See :class:`rmixer.scheduling.cluster.Readings`."""
         return self._made[job]() if job in self._made else 0.0  # it starts at this instant
 
-    def measured_bytes(self, device: str) -> int:
-        """What the jobs on ``device`` hold at their peaks."""
-        return self._held_bytes[device]
+    def measured_bytes(self, device: str) -> int | None:
+        """Nothing is measured here."""
+        return None
 
     def _arrival(self, each: ProfiledJob) -> Generator[Event, None, None]:
         yield self._env.timeout(each.job.arrival_s)
-        self._cluster.submit(each.job, each.key, each.profile.costs())
+        self._cluster.submit(each.job, each.key, each.costs)
         self._to_come -= 1
         self._decision.ask()
 
@@ -166,8 +166,6 @@ class _Clock:
         job, profile, device = each.job, each.profile, booking.devices[0]
         cost = profile.step(device_kind(device), len(booking.cores))
         self._recorder.queued(job, booking)
-        peak_bytes = each.profile.costs()[device_kind(device)].peak_bytes
-        self._held_bytes[device] += peak_bytes
         warmup = warmup_steps(each)
         steps_of = {"warmup": warmup, "train": job.steps - warmup}
         made = 0
@@ -189,7 +187,6 @@ class _Clock:
             yield running.done
             self._recorder.end(job.id)
             made += steps
-        self._held_bytes[device] -= peak_bytes
         self._cluster.finish(job.id)
         self._to_end -= 1
         if self._to_end:

@@ -43,6 +43,9 @@ def summarise(
     busy_s["cpu:0"] = None if origin == "table" else recorder.busy_core_s / len(machine.cores)
     used = {entry.device for entry in layout.devices}
     slots = sum(entry.slots for entry in layout.devices)
+    on_device: dict[str, list[JobSummary]] = {}
+    for job in jobs:
+        on_device.setdefault(job.device, []).append(job)
     return RunSummary(
         run=recorder.run,
         workload=workload.name,
@@ -61,7 +64,7 @@ def summarise(
             DeviceSummary(
                 name=device.name,
                 busy_fraction=_share(busy_s.get(device.name, 0.0), makespan_s),
-                peak_bytes=_peak_bytes([job for job in jobs if job.device == device.name]),
+                peak_bytes=_peak_bytes(on_device.get(device.name, ())),
             )
             for device in machine.devices
             if device.name in used or device.kind == "cpu"

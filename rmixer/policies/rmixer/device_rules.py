@@ -16,13 +16,14 @@ DeviceRule = Callable[[ClusterView], DeviceView | None]
 
 def first_with_free_slot(view: ClusterView) -> DeviceView | None:
     """The first device in order that has a free slot."""
-    return next((device for device in view.devices.values() if device.free_slots > 0), None)
+    free = view.with_free_slot("gpu") or view.with_free_slot("cpu")
+    return free[0] if free else None
 
 
 def fewest_jobs(view: ClusterView) -> DeviceView | None:
     """The GPU with the fewest running jobs that has a free slot; a CPU only if no GPU has one."""
-    gpus = with_free_slot(view, "gpu")
-    return min(gpus or with_free_slot(view, "cpu"), key=lambda d: len(d.residents), default=None)
+    free = view.with_free_slot("gpu") or view.with_free_slot("cpu")
+    return min(free, key=lambda device: len(device.residents), default=None)
 
 
 def least_utilised(view: ClusterView) -> DeviceView | None:
@@ -34,18 +35,13 @@ def least_utilised(view: ClusterView) -> DeviceView | None:
 
 def most_free_memory(view: ClusterView) -> DeviceView | None:
     """The GPU with the most memory that is not booked and a free slot; then the CPU."""
-    gpus = with_free_slot(view, "gpu")
-    return min(gpus or with_free_slot(view, "cpu"), key=_booked_less_memory, default=None)
+    free = view.with_free_slot("gpu") or view.with_free_slot("cpu")
+    return min(free, key=_booked_less_memory, default=None)
 
 
 def least_booked(devices: Iterable[DeviceView]) -> DeviceView | None:
     """RMixer's ``dyMix``, of the devices of one kind: the one with the least booked memory."""
     return min(devices, key=lambda device: device.booked_bytes, default=None)
-
-
-def with_free_slot(view: ClusterView, kind: str) -> list[DeviceView]:
-    """The devices of ``kind`` that have a free slot, in order."""
-    return [device for device in _of_kind(view, kind) if device.free_slots > 0]
 
 
 def _of_kind(view: ClusterView, kind: str) -> list[DeviceView]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from rmixer.policies.rmixer.device_rules import least_booked, with_free_slot
+from rmixer.policies.rmixer.device_rules import least_booked
 from rmixer.policies.rmixer.job_rules import last_that_fits, of_another_type
 from rmixer.scheduling.policy import Policy
 from rmixer.scheduling.view import ClusterView, DeviceView, Dispatch, JobView
@@ -29,8 +29,8 @@ class DyMix(Policy):
         self.beta = beta
 
     def decide(self, view: ClusterView) -> Sequence[Dispatch]:
-        gpus = with_free_slot(view, "gpu")
-        named, cpu = least_booked(gpus), least_booked(with_free_slot(view, "cpu"))
+        gpus = view.with_free_slot("gpu")
+        named, cpu = least_booked(gpus), least_booked(view.with_free_slot("cpu"))
         found = _on_gpu(view, named) or (() if cpu is None else self._on_cpu(view, cpu))
         if found or any(device.residents for device in view.devices.values()):
             return found
