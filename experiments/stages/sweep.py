@@ -57,9 +57,14 @@ def candidates(problem: Problem, policies: Sequence[str], cuts: Sequence[Cut]) -
         for name in policies:
             layout = layout_of(problem, make_policy(name, problem.workload.seed), cut)
             rule_counts = len(layout.devices) > 1
-            candidate = Candidate(name if rule_counts else name.partition("@")[0], layout)
+            candidate = Candidate(name if rule_counts else _without_rule(name), layout)
             found.setdefault((candidate.policy, layout), candidate)
     return list(found.values())
+
+
+def _without_rule(name: str) -> str:
+    job, colon, settings = name.partition(":")
+    return f"{job.partition('@')[0]}{colon}{settings}"
 
 
 def layout_of(problem: Problem, policy: Policy, cut: Cut) -> Layout:

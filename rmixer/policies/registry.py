@@ -94,7 +94,7 @@ def make_policy(text: str, seed: int = 0) -> Policy:
     settings after another colon. Raises :class:`InputError` with the nearest known name."""
     name, _, settings = text.partition(":")
     given: dict[str, object] = {"seed": seed}
-    if names_a_class(text):
+    if names_a_class(text) and name.partition("@")[0] not in POLICIES:
         path, _, settings = settings.partition(":")
         kind = own_policy(f"{name}:{path}")
     else:

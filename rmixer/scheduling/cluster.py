@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from math import fsum
 from types import MappingProxyType
 from typing import Protocol, cast
 
@@ -16,6 +17,7 @@ from rmixer.scheduling.step_times import StepTimes
 from rmixer.scheduling.view import (
     MEMORY_MARGIN,
     MIB,
+    SHARE_DIGITS,
     Barrier,
     ClusterView,
     DeviceView,
@@ -163,9 +165,7 @@ class Cluster:
                 residents=residents,
                 booked_bytes=booked,
                 held_bytes=device.held_bytes - cost.peak_bytes,
-                booked_utilisation=(
-                    device.booked_utilisation - cost.utilisation if residents else 0.0
-                ),
+                booked_utilisation=self._utilisation(device.kind, residents),
             )
 
     def check_progress(self, more_to_come: bool) -> None:
@@ -180,6 +180,10 @@ class Cluster:
             measured = self._readings.measured_bytes(name)
             if measured != device.measured_bytes:
                 self._devices[name] = replace(device, measured_bytes=measured)
+
+    def _utilisation(self, kind: str, residents: Iterable[Resident]) -> float:
+        shares = (self._jobs[each.job].costs[kind].utilisation for each in residents)
+        return round(fsum(shares), SHARE_DIGITS)
 
     def _book(self, dispatch: Dispatch, policy: Policy, now_s: float) -> Booking:
         job = self._queued.get(dispatch.job)
@@ -210,12 +214,13 @@ class Cluster:
                 sharing=sharing,
             )
             cost = job.costs[device.kind]
+            residents = (*device.residents, resident)
             self._devices[device.name] = replace(
                 device,
                 booked_bytes=device.booked_bytes + _booked_bytes(cost),
                 held_bytes=device.held_bytes + cost.peak_bytes,
-                booked_utilisation=device.booked_utilisation + cost.utilisation,
-                residents=(*device.residents, resident),
+                booked_utilisation=self._utilisation(device.kind, residents),
+                residents=residents,
                 last_order=self._order,
                 last_round=dispatch.round,
                 last_started_s=now_s,

@@ -42,11 +42,12 @@ class DyMix(Policy):
         if not jobs:
             return ()
         slots = {"gpu": 0, "cpu": 0}
-        running = 0
+        running, settling = 0, False
         for device in view.devices.values():
             slots[device.kind] += device.slots
             running += len(device.residents)
-        if running:
+            settling |= device.settling
+        if running or settling:
             n, gpu_slots = len(view.jobs), slots["gpu"]
             if not n - len(view.queued) - running < n - self.beta * gpu_slots:
                 return ()

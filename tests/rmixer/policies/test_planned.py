@@ -82,8 +82,8 @@ def test_a_job_waits_until_its_memory_fits() -> None:
 def test_it_keeps_the_layout_of_the_schedule() -> None:
     layout = slots(cpu0=2)
     policy = Planned(schedule(layout, ("a", 0, 0)))
-    assert policy.layout(machine(), 1, slots=9, threads=9) is layout
-    assert policy.layout(machine(), 5, slots=1, threads=1) is layout
+    assert policy.layout(machine(), 1, Cut(cpu_slots=9, cpu_threads=9)) is layout
+    assert policy.layout(machine(), 5, Cut(cpu_slots=1)) is layout
 
 
 @given(data=st.data(), scene=scenes(max_jobs=6))
