@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from fake_clock import FakeJob, machine
@@ -11,7 +10,6 @@ from hypothesis import strategies as st
 from rmixer.hardware.machine import Machine
 from rmixer.scheduling.layout import Cut, DeviceSlots, Layout
 from rmixer.scheduling.policy import Policy
-from rmixer.scheduling.step_times import Mix
 
 ALL = ("cpu", "gpu")
 NO_CUT = Cut()
@@ -95,23 +93,3 @@ fake_jobs = st.builds(
 
 def _named(jobs: list[FakeJob]) -> list[FakeJob]:
     return [replace(job, id=f"j{index}") for index, job in enumerate(jobs)]
-
-
-class MadeUpTimes:
-    """Step times of a mix: alone 1 ms; in company longer by ``slower`` of the two jobs for each of
-    the others."""
-
-    def __init__(self, slower: Callable[[str, str], float]) -> None:
-        self._slower = slower
-
-    def unit_s(self, mix: Mix) -> tuple[float, ...]:
-        names = [member.identity for member in mix.members]
-        return tuple(
-            1e-3 * (1.0 + sum(self._slower(*sorted((a, b))) for j, b in enumerate(names) if j != i))
-            for i, a in enumerate(names)
-        )
-
-
-def by_name(first: str, second: str) -> float:
-    """Some pairs slow each other down much, others little."""
-    return (sum(map(ord, first)) * 7 + sum(map(ord, second)) * 3) % 11 / 10

@@ -18,10 +18,13 @@ def test_sequential_runs_one_job_at_a_time_in_order_of_submission() -> None:
 
 def test_sequential_uses_all_cores_and_the_first_device() -> None:
     policy = make_policy("sequential")
-    assert policy.layout(machine(cores=4), 6, 1, 4) == policy.layout(machine(cores=4), 6, 2, 1)
-    assert policy.layout(machine(cores=4), 6, 2, 1) == Layout((DeviceSlots("cpu:0", 1, 4),))
+    on_cpu = Layout((DeviceSlots("cpu:0", 1, 4),))
+    assert policy.layout(machine(cores=4), 6, Cut(cpu_slots=1, cpu_threads=4)) == on_cpu
+    assert policy.layout(machine(cores=4), 6, Cut(cpu_slots=2)) == on_cpu
     with_gpus = machine(cores=4, gpu_mib=(8000, 8000))
-    assert policy.layout(with_gpus, 6, 2, 1) == Layout((DeviceSlots("gpu:0", 1, 4),))
+    assert policy.layout(with_gpus, 6, Cut(gpu_slots=2)) == Layout(
+        (DeviceSlots("gpu:0", 1, 4), DeviceSlots("cpu:0", 1, 4)), in_turn=True
+    )
 
 
 def test_sequential_waits_for_a_job_that_arrives_later() -> None:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import pytest
 from fake_clock import MIB, Start, order, run
 from hypothesis import given, settings
-from random_runs import MadeUpTimes, Scene, by_name, scenes
+from random_runs import Scene, scenes
 
 from rmixer.policies import ClusterView, Dispatch, Policy, every_policy, make_policy
 from rmixer.scheduling.cluster import Booking, Cluster
@@ -16,7 +16,6 @@ from rmixer.scheduling.view import MemoryCheck
 
 NAMES = tuple(every_policy())
 ROUND_POLICIES = ("static", "cognn", "monolithic", "mps", "muri")
-TIMES = MadeUpTimes(by_name)
 
 
 class AskedTwice(Policy):
@@ -72,9 +71,7 @@ class Rules:
 
 
 def play(scene: Scene, policy: Policy, rules: Rules) -> list[Start]:
-    return run(
-        scene.machine, scene.layout, scene.jobs, policy, scene.used_mib, rules, step_times=TIMES
-    )
+    return run(scene.machine, scene.layout, scene.jobs, policy, scene.used_mib, rules)
 
 
 @pytest.mark.parametrize("name", NAMES)
