@@ -147,9 +147,9 @@ def _lucid(books: Books) -> Choice:
     for place, device in enumerate(books.devices):
         runs = books.runs(device)
         score = SCORE[job.job_type] + sum(SCORE[run.job.job_type] for run in runs)
-        if device in _own_devices(books, job) and books.fits(job, device):
-            if len(runs) < 2 and score <= 2:
-                ranks.append((score, books.booked[device], place))
+        able = device in _own_devices(books, job) and books.fits(job, device)
+        if able and len(runs) < 2 and score <= 2:
+            ranks.append((score, books.booked[device], place))
     return (job, books.devices[min(ranks)[2]], "") if ranks else None
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import pytest
 from fake_clock import Start, run
 from hypothesis import given, settings
+from hypothesis import strategies as st
 from random_runs import Scene, scenes
 
 from rmixer.policies import every_policy, make_policy
@@ -19,7 +19,7 @@ NAMES = tuple(every_policy())
 HOLD_BACK = ("carma", "horus", "lucid", "lpt")
 """They may leave a slot free for other reasons than memory and rounds, which no plan tells."""
 ROUNDS = ("static", "cognn", "monolithic", "mps", "muri")
-few = settings(max_examples=settings.default.max_examples // 3)
+thrice = settings(max_examples=3 * settings.default.max_examples)
 
 
 def made_and_replayed(name: str, scene: Scene) -> tuple[list[Start], list[Start]]:
@@ -40,25 +40,27 @@ def made_and_replayed(name: str, scene: Scene) -> tuple[list[Start], list[Start]
     return made, run(*where, Planned(plan), scene.used_mib)
 
 
-@pytest.mark.parametrize("name", [name for name in NAMES if not name.startswith(HOLD_BACK)])
-@few
-@given(scene=scenes(gpus=1, on_cpu=False))
+@thrice
+@given(
+    name=st.sampled_from([name for name in NAMES if not name.startswith(HOLD_BACK)]),
+    scene=scenes(gpus=1, on_cpu=False),
+)
 def test_on_one_device_the_same_starts(name: str, scene: Scene) -> None:
     made, replayed = made_and_replayed(name, scene)
     assert replayed == made
 
 
-@pytest.mark.parametrize("name", [name for name in NAMES if name.startswith(ROUNDS)])
-@few
-@given(scene=scenes())
+@thrice
+@given(name=st.sampled_from([name for name in NAMES if name.startswith(ROUNDS)]), scene=scenes())
 def test_rounds_on_several_devices_the_same_starts(name: str, scene: Scene) -> None:
     made, replayed = made_and_replayed(name, scene)
     assert sorted(replayed, key=str) == sorted(made, key=str)
 
 
-@pytest.mark.parametrize("name", [name for name in NAMES if not name.startswith(ROUNDS)])
-@few
-@given(scene=scenes())
+@thrice
+@given(
+    name=st.sampled_from([name for name in NAMES if not name.startswith(ROUNDS)]), scene=scenes()
+)
 def test_the_same_jobs_in_the_same_slots_in_the_same_order(name: str, scene: Scene) -> None:
     made, replayed = made_and_replayed(name, scene)
 
