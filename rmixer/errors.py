@@ -65,7 +65,16 @@ class PolicyStarved(RunFailed):
 
 
 class PolicyWrong(RunFailed):
-    """A policy answered with a dispatch that cannot be done."""
+    """A policy answered what cannot be done. The policy is the wrong input: exit code 2."""
+
+
+class PolicyFailed(RunFailed):
+    """A policy of the user's own raised ``error``; the text has the traceback of the user's
+    code."""
+
+    def __init__(self, text: str, error: BaseException) -> None:
+        super().__init__(text)
+        self.error = error
 
 
 class LossNotFinite(RunFailed):

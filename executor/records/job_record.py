@@ -82,6 +82,7 @@ class JobRecord:
             error=self.error,
             nan_step=self.nan_step,
             exchange_us=statistics.fmean(self.exchanges_us) if self.exchanges_us else None,
+            arrival_s=self.job.arrival_s - first_s,
         )
 
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from executor.records.job_record import JobRecord
+from rmixer.run_record.flow_times import flow_times
 from rmixer.run_record.run_summary import DeviceSummary, RunSummary, never_started
 from rmixer.scheduling.problem import Problem
 
@@ -51,4 +52,5 @@ def measured_summary(
             for device, peak_bytes in usage.peaks.items()
         ),
         probe_s=usage.probe_s,
+        **vars(flow_times(jobs)),
     )

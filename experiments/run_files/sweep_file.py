@@ -18,9 +18,11 @@ PRECISION = 0.01
 @dataclass(frozen=True)
 class SweepRow:
     """A policy on a layout: slots of each GPU and of the CPU, and the threads of each. ``speedup``
-    is ``sequential``'s predicted makespan over this one;
-    ``level`` the level of the simulator that gave the figures. A configuration that was not
-    simulated has None for every figure and says in ``why`` what pruned it."""
+    is ``sequential``'s predicted makespan over this one; ``level`` the level of the simulator that
+    gave the figures. Completion and waiting count from each job's arrival
+    (:class:`~rmixer.run_record.flow_times.FlowTimes`); rows of earlier releases have only the mean
+    completion, from the first dispatch. A configuration that was not simulated has None for every
+    figure and says in ``why`` what pruned it."""
 
     __pydantic_config__ = ConfigDict(extra="forbid")
 
@@ -35,6 +37,9 @@ class SweepRow:
     peak_bytes: int | None = None
     level: str | None = None
     why: str = ""
+    p95_completion_s: float | None = None
+    mean_waiting_s: float | None = None
+    p95_waiting_s: float | None = None
 
     @property
     def label(self) -> str:

@@ -30,7 +30,7 @@ from rmixer.scheduling.problem import Problem
 from rmixer.scheduling.schedule import Schedule, schedule_of, write_schedule
 from rmixer.scheduling.step_times import StepTimes
 from rmixer.workload.workload import Workload
-from sim.job_level.simulate import simulate
+from sim.job_level.simulate import SimulatedRun, simulate
 
 
 @dataclass(frozen=True)
@@ -104,22 +104,28 @@ def check_execution(request: ExecutionRequest) -> None:
     check_memory(request.problem, request.layout, held_bytes())
 
 
-def predict_and_execute(
+def predict(request: ExecutionRequest) -> SimulatedRun:
+    """What is to happen, before anything is written: a policy that is wrong shows here."""
+    policy = request.new_policy()
+    return simulate(request.problem, policy, request.layout, request.step_times)
+
+
+def execute_predicted(
     path: Path,
     request: ExecutionRequest,
+    predicted: SimulatedRun,
     observer: Observer,
     report: Callable[[str], None],
     lock: CoreLock,
 ) -> tuple[RunFolder, ExecutedRun]:
-    """Predict ``request``, then carry it out, in a run folder of its own at ``path``. What cannot
-    be executed leaves an earlier run where it is."""
+    """Carry out ``request`` in a run folder of its own at ``path``, beside what was ``predicted``.
+    What cannot be executed leaves an earlier run where it is."""
     lock.take()
     folder = RunFolder.create(path, request.inputs, report, reuse=False)
     if isinstance(request.by, Schedule):
         write_schedule(folder.path / "schedule.json", request.by)
-    problem = request.problem
-    predicted = simulate(problem, request.new_policy(), request.layout, request.step_times)
-    write_prediction(folder, PREDICTED, predicted, problem.profiles, lock.shared_with)
+    profiles = request.problem.profiles
+    write_prediction(folder, PREDICTED, predicted, profiles, lock.shared_with)
     return folder, execute(folder, MEASURED, request, observer, lock)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
+from experiments.stages.supposed import supposed
 from profiles.assembling.disturbance import report_disturbed
 from profiles.batches.batch_prediction import predict_batch
 from profiles.batches.known_sizes import TooFewSizesError
@@ -15,6 +16,7 @@ from profiles.stored.store import Store
 from profiles.traces.import_warnings import warnings_of
 from rmixer.errors import InputError
 from rmixer.hardware.machine import Machine
+from rmixer.hardware.what_if import WhatIf
 from rmixer.imported.imported_store import find_imported
 from rmixer.profile.profile import ModelProfile
 from rmixer.scheduling.admission import check_memory
@@ -31,12 +33,14 @@ def inputs_of(
     store: Store,
     report: Callable[[str], None],
     purpose: Purpose = "simulate",
+    what_if: WhatIf | None = None,
 ) -> Problem:
     """Loads the profile of every job, or predicts it from other batch sizes of the same model.
 
     Of another machine it also takes profiles of other code, for here they cannot be taken anew. The
     machine comes with the devices that are in use for ``purpose``. ``machine`` is a known machine's
-    name or folder, None for this one. Raises :class:`InputError` if a profile is missing. What is
+    name or folder, None for this one; both it and the profiles are then as ``what_if`` supposes
+    them. Raises :class:`InputError` if a profile is missing. What is
     wrong with a job by itself, and what this machine cannot do, a command has refused by now.
     """
     jobs = workload.jobs
@@ -69,6 +73,7 @@ def inputs_of(
             report(text)
     if known.origin == "modelled":
         report(f"machine {known.name} is modelled: no figure of it was measured")
+    known, profiles = supposed(what_if or WhatIf(), known, profiles, report)
     in_use = devices_in_use(known, purpose, profiles.values())
     return problem_of(workload, in_use, profiles)
 

@@ -8,6 +8,7 @@ from itertools import product
 from rmixer.errors import InputError
 from rmixer.policies import Policy
 from rmixer.profile.profile import ModelProfile
+from rmixer.scheduling.asking import ask_layout
 from rmixer.scheduling.layout import Cut, Layout
 from rmixer.scheduling.problem import Problem
 from rmixer.scheduling.wanted_slots import Counts, Wanted, listed
@@ -29,7 +30,8 @@ def choose_layout(problem: Problem, policy: Policy, wanted: Wanted) -> Layout:
     beside GPUs has none, or one if a job runs on it alone. Raises :class:`InputError` where the
     cores do not suffice."""
     machine = problem.machine
-    layout = policy.layout(machine, len(problem.jobs), _cut(problem, wanted.by_kind(machine)))
+    cut = _cut(problem, wanted.by_kind(machine))
+    layout = ask_layout(policy, machine, len(problem.jobs), cut)
     known = profiled_threads(problem.profiles.values())
     if policy.cuts_itself:
         layout = layout.profiled(known)

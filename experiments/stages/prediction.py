@@ -20,9 +20,17 @@ from sim.operator_level.operator_level import OperatorLevel
 from sim.simple_step_times.uncontended import SumOfOperators, Uncontended
 
 
-def step_times_for(problem: Problem) -> OperatorLevel:
-    """The simulator's own step times: one memo for a whole sweep."""
+def step_times_for(problem: Problem) -> StepTimes:
+    """The simulator's own step times: one memo for a whole sweep. What a table of durations says is
+    taken as it is."""
+    if is_timed(problem.profiles):
+        return Uncontended(problem.profiles)
     return OperatorLevel(problem.profiles, problem.machine, problem.workload.seed)
+
+
+def is_timed(profiles: Mapping[str, ModelProfile]) -> bool:
+    """Whether a table of durations was given instead of profiles."""
+    return any(profile.origin == "table" for profile in profiles.values())
 
 
 def replay(
@@ -53,15 +61,19 @@ def write_prediction(
     profiles: Mapping[str, ModelProfile],
     shared_with: tuple[str, ...] = (),
 ) -> None:
-    """Write a prediction under ``part``, with the probe time of the profiles it rests on.
+    """Write a prediction under ``part``, with the probe time of the profiles it rests on, if any.
     ``shared_with`` names other runs on the same cores, of which the prediction knows nothing."""
-    probe_s = statistics.median(profile.probe_s for profile in profiles.values())
+    probes_s = [profile.probe_s for profile in profiles.values()]
+    probe_s = None if is_timed(profiles) else statistics.median(probes_s)
     summary = replace(predicted.summary, probe_s=probe_s, shared_with=shared_with)
     folder.write(part, predicted.timeline, summary)
 
 
 def write_ablations(folder: RunFolder, problem: Problem, schedule: Schedule) -> None:
-    """Predict ``schedule`` again without contention, and from bare sums of operators."""
+    """Predict ``schedule`` again without contention, and from bare sums of operators; where a table
+    of durations was given there is nothing to leave out."""
+    if is_timed(problem.profiles):
+        return
     less: dict[str, StepTimes] = {
         "no_contention": Uncontended(problem.profiles),
         "sum_of_operators": SumOfOperators(problem.profiles),

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import statistics
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from experiments.run_files.sweep_file import SweepRow, ranked
 from experiments.stages.layouts import grid, profiled_threads
-from rmixer.errors import InputError, RunFailed
+from rmixer.errors import InputError, PolicyFailed, PolicyWrong, RunFailed
 from rmixer.policies import Policy, every_policy, make_policy
 from rmixer.run_record.run_summary import RunSummary
 from rmixer.scheduling.admission import check_peaks
+from rmixer.scheduling.asking import ask_layout
 from rmixer.scheduling.layout import Cut, Layout
 from rmixer.scheduling.problem import Problem
 from rmixer.scheduling.schedule import Schedule, schedule_of
@@ -57,19 +58,14 @@ def candidates(problem: Problem, policies: Sequence[str], cuts: Sequence[Cut]) -
         for name in policies:
             layout = layout_of(problem, make_policy(name, problem.workload.seed), cut)
             rule_counts = len(layout.devices) > 1
-            candidate = Candidate(name if rule_counts else _without_rule(name), layout)
+            candidate = Candidate(name if rule_counts else re.sub(r"@\w+", "", name), layout)
             found.setdefault((candidate.policy, layout), candidate)
     return list(found.values())
 
 
-def _without_rule(name: str) -> str:
-    job, colon, settings = name.partition(":")
-    return f"{job.partition('@')[0]}{colon}{settings}"
-
-
 def layout_of(problem: Problem, policy: Policy, cut: Cut) -> Layout:
     """The layout of ``policy`` on ``cut``, with counts of threads that were profiled."""
-    layout = policy.layout(problem.machine, len(problem.jobs), cut)
+    layout = ask_layout(policy, problem.machine, len(problem.jobs), cut)
     return layout.profiled(profiled_threads(problem.profiles.values()))
 
 
@@ -87,7 +83,8 @@ def sweep(
     Without ``policies`` all are tried, on the cuts that are ``wanted`` (by default all of
     :func:`~experiments.stages.layouts.grid`). ``progress`` hears how many of how many are done. A
     candidate whose policy starves a job, or whose jobs would need more memory than there is, is
-    left out and says so in its row; raises :class:`RunFailed` if all do.
+    left out and says so in its row; raises :class:`RunFailed` if all do, and if a policy itself is
+    wrong: it answers what cannot be done, or raises an error.
     """
     workload, machine = problem.workload, problem.machine
     cuts = grid(problem, wanted or Wanted())
@@ -106,6 +103,8 @@ def sweep(
         progress(index, len(tried))
         try:
             summary = run(candidate, "job").summary
+        except (PolicyFailed, PolicyWrong):
+            raise
         except (RunFailed, InputError) as error:
             rows.append((replace(_placed(candidate), why=str(error)), candidate))
         else:
@@ -130,7 +129,10 @@ def _row(candidate: Candidate, summary: RunSummary, sequential_s: float) -> Swee
         _placed(candidate),
         makespan_s=summary.makespan_s,
         speedup=sequential_s / summary.makespan_s,
-        mean_completion_s=statistics.mean(job.end_s for job in summary.jobs),
-        peak_bytes=max(device.peak_bytes for device in summary.devices),
+        mean_completion_s=summary.completion_mean_s,
+        p95_completion_s=summary.completion_p95_s,
+        mean_waiting_s=summary.waiting_mean_s,
+        p95_waiting_s=summary.waiting_p95_s,
+        peak_bytes=max(device.peak_bytes for device in summary.devices) or None,
         level=summary.level,
     )

@@ -7,7 +7,13 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from experiments.validation.comparison import Comparison, ExchangeDrift, JobComparison, Speedup
+from experiments.validation.comparison import (
+    Comparison,
+    ExchangeDrift,
+    JobComparison,
+    Speedup,
+    TimePair,
+)
 from experiments.validation.verdict import Judgement
 from rmixer.display.quantities import ABSENT, milliseconds, percent, seconds, signed_percent
 from rmixer.display.tables import NumberTable
@@ -139,6 +145,12 @@ def _summary_lines(comparison: Comparison) -> list[tuple[str, str]]:
     floor = comparison.noise_floor
     noise = f"; noise floor {percent(floor.completion)}" if floor is not None else ""
     lines.append(("completion errors", f"mean {percent(comparison.completion_mape)}{noise}"))
+    for name, mean, p95 in (
+        ("from arrival to end", comparison.completion_mean, comparison.completion_p95),
+        ("from arrival to start", comparison.waiting_mean, comparison.waiting_p95),
+    ):
+        if mean is not None and p95 is not None:
+            lines.append((name, f"mean {_both_words(mean)}, p95 {_both_words(p95)}"))
     for name, ablation in comparison.ablations.items():
         text = (
             f"step {percent(ablation.step_mape)}, completion "
@@ -159,6 +171,10 @@ def _summary_lines(comparison: Comparison) -> list[tuple[str, str]]:
     if comparison.speedup is not None:
         lines.append(("against one at a time", _speedup_words(comparison.speedup)))
     return lines
+
+
+def _both_words(pair: TimePair) -> str:
+    return f"{seconds(pair.measured_s)} (predicted {seconds(pair.predicted_s)})"
 
 
 def _exchange_words(drift: ExchangeDrift) -> str:

@@ -8,16 +8,20 @@ from collections.abc import Iterable
 from rich import box
 
 from experiments.run_files.sweep_file import SweepRow, ranked
-from rmixer.display.quantities import ABSENT, seconds, size
+from rmixer.display.quantities import ABSENT, figures, size, time_unit
 from rmixer.display.tables import NumberTable
 
 
 def sweep_table(
     rows: Iterable[SweepRow], title: str = "Predicted schedules, best first"
 ) -> NumberTable:
-    """A row a configuration that was simulated; the caption counts the others by reason."""
+    """A row a configuration that was simulated; the caption counts the others by reason. All times
+    are in one unit, which the title names."""
+    order = ranked(rows)
+    simulated = [row for row in order if row.makespan_s is not None]
+    unit, unit_s = time_unit(max((row.makespan_s or 0.0 for row in simulated), default=0.0))
     table = NumberTable(
-        title=title,
+        title=f"{title}; slots × threads; times in {unit}",
         box=box.SIMPLE_HEAD,
         title_justify="left",
         caption_justify="left",
@@ -25,27 +29,56 @@ def sweep_table(
     )
     table.add_column("", justify="right")
     table.add_column("policy", no_wrap=True)
-    table.add_column("slots × threads", no_wrap=True)
-    for name in ("makespan", "against\nsequential", "mean\ncompletion"):
+    kinds = _kinds(simulated)
+    for kind in kinds:
+        table.add_column(kind, justify="right", no_wrap=True)
+    for name in (
+        "makespan",
+        "against\nsequential",
+        "completion\nmean, p95",
+        "waiting\nmean, p95",
+        "peak\nmemory",
+    ):
         table.add_column(name, justify="right", no_wrap=True)
-    table.add_column("peak\nmemory", justify="right", no_wrap=True)
-    table.add_column("simulated by", overflow="fold")
-    pruned: Counter[str] = Counter()
-    for rank, row in enumerate(ranked(rows), start=1):
-        if row.makespan_s is None:
-            pruned[row.why] += 1
-            continue
+    for rank, row in enumerate(simulated, start=1):
         table.add_row(
             str(rank),
             row.policy,
-            str(row.cut),
-            seconds(row.makespan_s),
+            *(_cut(row, kind) for kind in kinds),
+            f"{(row.makespan_s or 0.0) / unit_s:.1f}",
             f"{row.speedup:.2f}×" if row.speedup is not None else ABSENT,
-            seconds(row.mean_completion_s),
+            _pair(row.mean_completion_s, row.p95_completion_s, unit_s),
+            _pair(row.mean_waiting_s, row.p95_waiting_s, unit_s),
             size(row.peak_bytes),
-            row.level or "",
             style="bold" if rank == 1 else None,
         )
-    if pruned:
-        table.caption = "\n".join(f"{n} not simulated: {why}" for why, n in pruned.items())
+    levels = sorted({row.level for row in simulated if row.level})
+    pruned = Counter(row.why for row in order if row.makespan_s is None)
+    said = [f"level of the simulator: {', '.join(levels)}"] if levels else []
+    said += [f"{n} not simulated: {why}" for why, n in pruned.items()]
+    table.caption = "\n".join(said) or None
     return table
+
+
+def _kinds(rows: Iterable[SweepRow]) -> list[str]:
+    """The kinds of device that some row uses."""
+    used = {kind for row in rows for kind in ("GPU", "CPU") if _cut(row, kind) != ABSENT}
+    return [kind for kind in ("GPU", "CPU") if kind in used]
+
+
+def _cut(row: SweepRow, kind: str) -> str:
+    cut = row.cut
+    slots, threads = (
+        (cut.gpu_slots, cut.gpu_threads) if kind == "GPU" else (cut.cpu_slots, cut.cpu_threads)
+    )
+    return f"{slots}×{threads}" if slots else ABSENT
+
+
+def _time(value_s: float | None, unit_s: float) -> str:
+    return figures(None if value_s is None else value_s / unit_s)
+
+
+def _pair(mean_s: float | None, p95_s: float | None, unit_s: float) -> str:
+    if mean_s is None and p95_s is None:
+        return ABSENT
+    return f"{_time(mean_s, unit_s)}, {_time(p95_s, unit_s)}"

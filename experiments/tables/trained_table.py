@@ -11,6 +11,7 @@ from rich.console import Console
 
 from rmixer.display.quantities import ABSENT, seconds
 from rmixer.display.tables import NumberTable
+from rmixer.run_record.flow_times import flow_words
 from rmixer.run_record.run_summary import JobSummary, RunSummary
 from rmixer.workload.workload import Job, Workload
 
@@ -59,10 +60,11 @@ def trained_jobs(summary: RunSummary, workload: Workload) -> list[TrainedJob]:
 
 
 def print_trained(console: Console, summary: RunSummary, workload: Workload, folder: Path) -> None:
-    """Print a row a job of the execution in ``folder``, below them where the weights are, and why
-    jobs failed."""
+    """Print a row a job of the execution in ``folder``, below them how long jobs took from their
+    arrival, where the weights are, and why jobs failed."""
     rows = trained_jobs(summary, workload)
     console.print(trained_table(summary, rows))
+    console.print(flow_words(summary))
     for line in _below(rows, folder):
         console.print(line, soft_wrap=True, markup=False)
     console.print()

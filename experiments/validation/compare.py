@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 
@@ -85,6 +85,10 @@ def compare(every: Runs, goals: Goals | None = None) -> Comparison:
             (predicted, runs.repeat),
             (runs.sequential_predicted, runs.sequential),
         ),
+        completion_mean=_flow_pair(runs, lambda run: run.completion_mean_s),
+        completion_p95=_flow_pair(runs, lambda run: run.completion_p95_s),
+        waiting_mean=_flow_pair(runs, lambda run: run.waiting_mean_s),
+        waiting_p95=_flow_pair(runs, lambda run: run.waiting_p95_s),
     )
 
 
@@ -93,6 +97,16 @@ def relative_error(predicted: float | None, measured: float | None) -> float | N
     if predicted is None or not measured:
         return None
     return (predicted - measured) / measured
+
+
+def _flow_pair(runs: Runs, figure: Callable[[RunSummary], float | None]) -> TimePair | None:
+    """A mean or percentile over jobs, in both runs; None where neither has it."""
+    predicted_s, measured_s = figure(runs.predicted), figure(runs.measured)
+    if predicted_s is None and measured_s is None:
+        return None
+    completed = _all_completed(runs.predicted) and _all_completed(runs.measured)
+    error = relative_error(predicted_s, measured_s) if completed else None
+    return TimePair(predicted_s, measured_s, error)
 
 
 def _compare_job(predicted: JobSummary, measured: JobSummary) -> JobComparison:

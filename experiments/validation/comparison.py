@@ -12,13 +12,14 @@ from pydantic import ConfigDict
 from experiments.validation.verdict import Verdict
 from rmixer.files.typed_files import load_json, parse, write_json
 from rmixer.hardware.machine import check_schema
+from rmixer.run_record.run_summary import Origin
 
 SCHEMA_VERSION: Final = 1
 
 
 @dataclass(frozen=True)
 class TimePair:
-    """Seconds. ``error`` is None where one side is missing or the job was not completed."""
+    """Seconds. ``error`` is None where one side is missing or a job was not completed."""
 
     __pydantic_config__ = ConfigDict(extra="forbid")
 
@@ -143,13 +144,17 @@ class Comparison:
     ``step_max`` the largest, ``step_bias`` the signed mean. ``solo_step_mape`` is of the jobs
     run one at a time. ``origin`` is of the profiles that the prediction rests on. ``shared_with``
     names other runs that used the same cores during one of the executions.
+
+    ``jobs`` and ``completion_mape`` take the completion of a job from the first start of any.
+    ``completion_mean`` and those after it count from each job's own arrival
+    (:class:`~rmixer.run_record.flow_times.FlowTimes`).
     """
 
     __pydantic_config__ = ConfigDict(extra="forbid")
 
     workload: str
     machine: str
-    origin: Literal["measured", "modelled"]
+    origin: Origin
     policy: str
     makespan: TimePair
     jobs: tuple[JobComparison, ...]
@@ -166,6 +171,10 @@ class Comparison:
     verdict: Verdict
     exchange_drift: ExchangeDrift | None = None
     shared_with: tuple[str, ...] = ()
+    completion_mean: TimePair | None = None
+    completion_p95: TimePair | None = None
+    waiting_mean: TimePair | None = None
+    waiting_p95: TimePair | None = None
     schema_version: Literal[1] = SCHEMA_VERSION
 
 

@@ -14,7 +14,7 @@ from typing import Any
 import click
 
 import rmixer
-from rmixer.errors import InputError, RunFailed
+from rmixer.errors import InputError, PolicyWrong, RunFailed
 
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 """No room on a disk; what was written to is not said."""
@@ -81,7 +81,7 @@ def main(arguments: list[str] | None = None) -> None:
             stream.reconfigure(errors="replace")
     try:
         code: Any = rmixer_command.main(arguments, prog_name="rmixer", standalone_mode=False)
-    except InputError as error:
+    except (InputError, PolicyWrong) as error:
         code = _tell(f"error: {error}", 2)
     except RunFailed as error:
         code = _tell(f"failed: {error}", 1)

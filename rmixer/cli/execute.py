@@ -7,8 +7,9 @@ from pathlib import Path
 import click
 
 from rmixer.cli.locks import locked, sharing_option
+from rmixer.cli.settings import shrinking_option
 from rmixer.cli.slots import slot_options
-from rmixer.cli.workloads import check_trained, shrinking_option, trained_workload
+from rmixer.cli.workloads import check_trained, trained_workload
 from rmixer.errors import InputError, RunFailed
 from rmixer.scheduling.wanted_slots import Wanted
 from rmixer.workload.workload import Workload
@@ -62,7 +63,8 @@ def command(
     from experiments.stages.execution import (
         ExecutionRequest,
         check_execution,
-        predict_and_execute,
+        execute_predicted,
+        predict,
         prepare_data,
     )
     from experiments.stages.inputs import inputs_of
@@ -94,9 +96,10 @@ def command(
     with locked(path, share_machine) as lock:
         lock.take()  # before it looks at the memory that is free
         check_execution(request)
+        predicted = predict(request)
         prepare_data(problem.workload, bar)
         with watch(policy or str(what), len(jobs.jobs)) as observer:
-            folder, executed = predict_and_execute(path, request, observer, report, lock)
+            folder, executed = execute_predicted(path, request, predicted, observer, report, lock)
     if executed.interrupted:
         report(f"what was recorded is in {folder.path}")
         raise KeyboardInterrupt

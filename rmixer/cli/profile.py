@@ -12,7 +12,7 @@ from rmixer.cli.numbers import LARGEST_BATCH, FiniteRange, whole_numbers
 from rmixer.cli.profile_import import import_trace_command, show_imported
 from rmixer.cli.profile_memory import memory
 from rmixer.cli.profile_types import types
-from rmixer.cli.workloads import shrinking_option
+from rmixer.cli.settings import parse_shrinking, shrinking_option
 from rmixer.errors import InputError
 
 
@@ -77,7 +77,6 @@ def run(
     """Profile MODELS, or the models of a workload: operators, step times, memory, phases, and how
     each suffers and causes contention. Only what is missing is measured."""
     from profiles.profiler.door import check_jobs
-    from rmixer.workload.shrinking import parse_shrinking
     from rmixer.workload.workload import Workload, job_of
     from rmixer.workload.workload_file import read_workload
 

@@ -8,7 +8,8 @@ import click
 
 from rmixer.cli.locks import locked, sharing_option
 from rmixer.cli.numbers import FiniteRange
-from rmixer.cli.workloads import shrinking_option, trained_workload
+from rmixer.cli.settings import shrinking_option
+from rmixer.cli.workloads import trained_workload
 from rmixer.errors import RunFailed
 
 

@@ -7,8 +7,17 @@ from typing import Literal
 
 import click
 
+from rmixer.cli.durations import (
+    check_level,
+    check_needs,
+    durations_option,
+    read_table,
+    said_by,
+)
+from rmixer.cli.settings import parse_settings, what_if_option
 from rmixer.cli.slots import slot_options
-from rmixer.cli.workloads import shrinking_option, simulated_workload
+from rmixer.cli.workloads import simulated_workload
+from rmixer.scheduling.layout import Cut
 from rmixer.scheduling.wanted_slots import Wanted
 
 Level = Literal["auto", "job", "operator"]
@@ -19,6 +28,7 @@ Level = Literal["auto", "job", "operator"]
 @click.option("--policy", required=True, help="A policy of `rmixer policies`.")
 @slot_options()
 @click.option("--machine", help="A known machine, or its folder. Default: this one.")
+@durations_option
 @click.option(
     "--level",
     type=click.Choice(["auto", "job", "operator"]),
@@ -26,13 +36,14 @@ Level = Literal["auto", "job", "operator"]
     help="auto walks operators where stretches are too short for steady rates.",
 )
 @click.option("--out", type=click.Path(path_type=Path), help="Default: runs/<workload>-<policy>.")
-@shrinking_option
+@what_if_option
 @click.option("--json", "as_json", is_flag=True, help="Print summary.json.")
 def command(
     workload: Path,
     policy: str,
     wanted: Wanted,
     machine: str | None,
+    durations: Path | None,
     level: Level,
     out: Path | None,
     settings: tuple[str, ...],
@@ -41,10 +52,16 @@ def command(
     """Predict WORKLOAD under one policy: events.csv, schedule.json, trace.json, figures."""
     from rmixer.policies import make_policy
 
-    jobs = simulated_workload(workload, settings, machine)
+    asked = parse_settings(settings)
+    table = read_table(durations, asked)
+    jobs = simulated_workload(workload, asked.shrinking, machine, table)
     chosen = make_policy(policy, jobs.seed)
+    if table is not None:
+        check_needs(chosen, table)
+        check_level(level)
 
     from experiments.run_files.run_folder import RunFolder, RunInputs
+    from experiments.stages.durations import inputs_of_table
     from experiments.stages.inputs import inputs_of
     from experiments.stages.layouts import choose_layout
     from experiments.stages.prediction import step_times_for, write_simulation
@@ -52,14 +69,24 @@ def command(
     from rmixer.cli.console import console, print_json, report
     from rmixer.cli.presenting import present_figures
     from rmixer.files.folder_lock import hold_folder
+    from rmixer.run_record.flow_times import flow_words
     from sim.job_level.simulate import simulate
 
     path = out or Path("runs") / f"{jobs.name}-{policy}"
     RunFolder.check_target(path)
-    problem = inputs_of(jobs, machine, Store(), report)
+    if table is None:
+        problem = inputs_of(jobs, machine, Store(), report, what_if=asked.what_if)
+    else:
+        problem = inputs_of_table(jobs, table, machine, wanted, report, asked.what_if)
     layout = choose_layout(problem, chosen, wanted)
     run = simulate(problem, chosen, layout, step_times_for(problem), level=level)
-    decided = {"policy": policy, "layout": layout, "level": level}
+    decided = {
+        "policy": policy,
+        "layout": layout,
+        "level": level,
+        **asked.recorded,
+        **said_by(table),
+    }
     inputs = RunInputs("simulate", problem.workload, problem.machine, decided)
     with hold_folder(path):
         folder = RunFolder.create(path, inputs, report)
@@ -67,8 +94,9 @@ def command(
     if as_json:
         print_json(run.summary)
         return
-    console().print(
-        f"predicted makespan {run.summary.makespan_s:.2f} s ({run.summary.level} level, "
-        f"{run.summary.origin} profiles of {run.summary.machine})"
-    )
+    by = f"{run.summary.level} level, {run.summary.origin} profiles of {problem.machine.in_words}"
+    if table is not None:
+        by = f"durations of {table.path}; {Cut.of(layout)}"
+    console().print(f"predicted makespan {run.summary.makespan_s:.2f} s ({by})")
+    console().print(flow_words(run.summary))
     present_figures(folder)

@@ -6,8 +6,16 @@ from pathlib import Path
 
 import click
 
+from rmixer.cli.durations import (
+    able_policies,
+    check_needs,
+    durations_option,
+    read_table,
+    said_by,
+)
+from rmixer.cli.settings import parse_settings, what_if_option
 from rmixer.cli.slots import slot_options
-from rmixer.cli.workloads import shrinking_option, simulated_workload
+from rmixer.cli.workloads import simulated_workload
 from rmixer.scheduling.wanted_slots import Wanted
 
 
@@ -16,14 +24,16 @@ from rmixer.scheduling.wanted_slots import Wanted
 @click.option("--policies", help="Names, like dyType,dySequ. Default: all.")
 @slot_options(lists=True)
 @click.option("--machine", help="A known machine, or its folder. Default: this one.")
+@durations_option
 @click.option("--out", type=click.Path(path_type=Path), help="Default: runs/<workload>-sweep.")
-@shrinking_option
+@what_if_option
 @click.option("--json", "as_json", is_flag=True, help="Print the ranked rows as JSON.")
 def command(
     workload: Path,
     policies: str | None,
     wanted: Wanted,
     machine: str | None,
+    durations: Path | None,
     out: Path | None,
     settings: tuple[str, ...],
     as_json: bool,
@@ -36,9 +46,18 @@ def command(
     names = policy_names(policies)
     for name in names:
         make_policy(name)
-    jobs = simulated_workload(workload, settings, machine)
+    asked = parse_settings(settings)
+    table = read_table(durations, asked)
+    jobs = simulated_workload(workload, asked.shrinking, machine, table)
+    left_out = ""
+    if table is not None and policies is None:
+        names, left_out = able_policies(names, table)
+    elif table is not None:
+        for name in names:
+            check_needs(make_policy(name), table)
 
     from experiments.run_files.run_folder import RunFolder, RunInputs
+    from experiments.stages.durations import inputs_of_table
     from experiments.stages.inputs import inputs_of
     from experiments.stages.pipeline import write_sweep
     from experiments.stages.prediction import step_times_for
@@ -52,18 +71,25 @@ def command(
 
     path = out or Path("runs") / f"{jobs.name}-sweep"
     RunFolder.check_target(path)
-    problem = inputs_of(jobs, machine, Store(), report)
+    if table is None:
+        problem = inputs_of(jobs, machine, Store(), report, what_if=asked.what_if)
+    else:
+        problem = inputs_of_table(jobs, table, machine, wanted, report, asked.what_if)
+    if left_out:
+        report(left_out)
     step_times = step_times_for(problem)
     with bar("sweep") as progress:
         found = sweep(problem, step_times, policies=names, wanted=wanted, progress=progress)
     with hold_folder(path):
-        tried = {"policies": names, "slots": dict(wanted.said())}
+        slots = dict(wanted.said())
+        tried = {"policies": names, "slots": slots, **asked.recorded, **said_by(table)}
         inputs = RunInputs("sweep", problem.workload, problem.machine, tried)
         folder = RunFolder.create(path, inputs, report)
         write_sweep(folder, problem, found)
     if as_json:
         print_json(found.rows)
         return
-    console().print(sweep_table(found.rows))
+    title = f"Predicted schedules on {problem.machine.in_words}, best first"
+    console().print(sweep_table(found.rows, title))
     present_saving(found)
     present_figures(folder)

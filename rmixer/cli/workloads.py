@@ -8,29 +8,26 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import click
-
-from rmixer.workload.shrinking import parse_shrinking
+from rmixer.cli.settings import parse_shrinking
+from rmixer.imported.durations import DurationTable
+from rmixer.workload.shrinking import Shrinking
 from rmixer.workload.workload import Workload
 from rmixer.workload.workload_file import read_workload
 
-shrinking_option = click.option(
-    "--set",
-    "settings",
-    multiple=True,
-    metavar="KEY=VALUE",
-    help="Shrink the workload: steps_scale=0.1, batch_max=512, rows_max=100000.",
-)
 
-
-def simulated_workload(path: Path, settings: tuple[str, ...], machine: str | None) -> Workload:
-    """The workload file at ``path`` after ``settings``, to be simulated on ``machine``, None for
-    this one. Raises :class:`InputError` also for a job whose batch its model, or its data as far as
-    these are known, cannot be trained with, and for all that this machine cannot do."""
+def simulated_workload(
+    path: Path, shrinking: Shrinking, machine: str | None, durations: DurationTable | None = None
+) -> Workload:
+    """The workload file at ``path`` made smaller by ``shrinking``, to be simulated on ``machine``,
+    None for this one. Raises :class:`InputError` also for a job whose batch its model, or its data
+    as far as these are known, cannot be trained with, and for all that this machine cannot do; none
+    of that is asked of jobs whose ``durations`` are given."""
+    if durations is not None:
+        return read_workload(path, durations)
     from profiles.memory.job_checks import check_samples
     from profiles.profiler.door import check_machine_can
 
-    workload = _shrunk(path, settings)
+    workload = shrinking.apply(read_workload(path))
     for job in workload.jobs:
         if job.in_registry:
             check_samples(job)
@@ -40,8 +37,8 @@ def simulated_workload(path: Path, settings: tuple[str, ...], machine: str | Non
 
 
 def trained_workload(path: Path, settings: tuple[str, ...]) -> Workload:
-    """The same, to be trained on this machine."""
-    workload = _shrunk(path, settings)
+    """The same after the ``settings`` of ``--set``, to be trained on this machine."""
+    workload = parse_shrinking(settings).apply(read_workload(path))
     check_trained(workload)
     return workload
 
@@ -53,8 +50,3 @@ def check_trained(workload: Workload) -> None:
 
     check_jobs(workload.jobs)
     check_executable(workload)
-
-
-def _shrunk(path: Path, settings: tuple[str, ...]) -> Workload:
-    shrinking = parse_shrinking(settings)
-    return shrinking.apply(read_workload(path))

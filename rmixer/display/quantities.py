@@ -19,6 +19,19 @@ def seconds(value_s: float | None) -> str:
     return f"{minutes // 60}:{minutes % 60:02d}:{rest:02d} h"
 
 
+def time_unit(longest_s: float) -> tuple[str, float]:
+    """The unit in which times up to ``longest_s`` have three figures or four, and its seconds: for
+    a table that names it once."""
+    if longest_s < 1000:
+        return "s", 1.0
+    return ("min", 60.0) if longest_s < 60_000 else ("h", 3600.0)
+
+
+def figures(value: float | None) -> str:
+    """``0.42``, ``9.31``, ``27.9``, ``145``: three figures of a number of 0 or more, no unit."""
+    return ABSENT if value is None else _three(value)
+
+
 def milliseconds(value_ms: float | None) -> str:
     """``0.084 ms``, ``4.31 ms``, ``127 ms``."""
     if value_ms is None:

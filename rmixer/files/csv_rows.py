@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from rmixer.errors import InputError
+from rmixer.errors import InputError, choice
 from rmixer.files.typed_files import read_text
 
 
@@ -56,22 +56,60 @@ class CsvRow:
 
 def read_rows(path: Path, what: str, columns: Sequence[str]) -> Iterator[CsvRow]:
     """The rows of a CSV file that has ``columns``; raises :class:`InputError` where it is
-    truncated, lacks a column or is no CSV."""
+    truncated, lacks a column, has one twice or is no CSV."""
+    lines = _lines(path, what)
+    header = _header(path, lines, columns)
+    for line, values in lines:
+        yield _row(path, line, header, values)
+
+
+def read_table(
+    path: Path, what: str, required: Sequence[str], optional: Sequence[str]
+) -> Iterator[CsvRow]:
+    """The rows of a CSV file that a person wrote: empty lines and spaces around a value do not
+    count. Raises :class:`InputError` as :func:`read_rows` does, and for a column that is none of
+    ``required`` and ``optional``."""
+    lines = ((line, [each.strip() for each in values]) for line, values in _lines(path, what))
+    header = _header(path, lines, required)
+    for name in header:
+        if name not in (*required, *optional):
+            allowed = choice(name, (*required, *optional))
+            raise InputError(path, "line 1", f"an unknown column {name!r}", allowed)
+    for line, values in lines:
+        if any(values):
+            yield _row(path, line, header, values)
+
+
+def _lines(path: Path, what: str) -> Iterator[tuple[int, list[str]]]:
+    """The number of each line, the header's too, and its values."""
     reader = csv.reader(io.StringIO(read_text(path, what)), strict=True)
     try:
-        header = next(reader, [])
-        missing = [name for name in columns if name not in header]
-        if missing:
-            found = f"no column {', '.join(missing)}" if header else "an empty file"
-            raise InputError(path, "line 1", found, f"the columns {', '.join(columns)}")
-        for row in reader:
-            if len(row) != len(header):
-                found = f"{len(row)} values (the file may be truncated)"
-                raise InputError(path, f"line {reader.line_num}", found, f"{len(header)} values")
-            yield CsvRow(path, reader.line_num, dict(zip(header, row, strict=True)))
+        for values in reader:
+            yield reader.line_num, values
     except csv.Error as error:
         found = f"text that is not CSV ({error})"
         raise InputError(path, f"line {reader.line_num}", found, f"a {what} in CSV") from None
+
+
+def _header(
+    path: Path, lines: Iterator[tuple[int, list[str]]], columns: Sequence[str]
+) -> list[str]:
+    _, header = next(lines, (1, []))
+    missing = [name for name in columns if name not in header]
+    if missing:
+        found = f"no column {', '.join(missing)}" if header else "an empty file"
+        raise InputError(path, "line 1", found, f"the columns {', '.join(columns)}")
+    twice = next((name for name in header if header.count(name) > 1), None)
+    if twice is not None:
+        raise InputError(path, "line 1", f"the column {twice!r} twice", "every column once")
+    return header
+
+
+def _row(path: Path, line: int, header: Sequence[str], values: Sequence[str]) -> CsvRow:
+    if len(values) != len(header):
+        found = f"{len(values)} values (the file may be truncated)"
+        raise InputError(path, f"line {line}", found, f"{len(header)} values")
+    return CsvRow(path, line, dict(zip(header, values, strict=True)))
 
 
 def _at_least(least: float) -> str:

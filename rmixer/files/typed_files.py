@@ -50,14 +50,15 @@ _UNKNOWN_KEY = ("extra_forbidden", "unexpected_keyword_argument")
 _EXPONENT = re.compile(r"^[-+]?[0-9][0-9_]*(?:\.[0-9]*)?[eE][-+]?[0-9]+$")
 
 
-def _check_name(text: str) -> str:
+def check_name(text: str) -> str:
+    """``text`` if it may become the name of a file or a folder; raises what pydantic reports."""
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}", text):
         allowed = "up to 100 letters, digits and . _ -, the first a letter or a digit"
         raise PydanticCustomError("name", allowed)
     return text
 
 
-Name = Annotated[str, AfterValidator(_check_name)]
+Name = Annotated[str, AfterValidator(check_name)]
 """Text that may become the name of a file or a folder."""
 
 

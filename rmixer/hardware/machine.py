@@ -6,16 +6,24 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Final, Literal
 
-from pydantic import ConfigDict, Field
+from pydantic import AfterValidator, ConfigDict, Field
 
 from rmixer.errors import InputError
-from rmixer.files.typed_files import Name, load_yaml, parse, shown, write_yaml
+from rmixer.files.typed_files import check_name, load_yaml, parse, shown, write_yaml
 from rmixer.hardware.fingerprint import Fingerprint
 
 SCHEMA_VERSION: Final = 1
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 PositiveInt = Annotated[int, Field(gt=0)]
+
+
+def _check_machine_name(text: str) -> str:
+    return check_name(text.partition("+")[0]) and text
+
+
+MachineName = Annotated[str, AfterValidator(_check_machine_name)]
+"""A name, and after ``+`` what is supposed of the machine: no machine that exists has one."""
 
 
 @dataclass(frozen=True)
@@ -59,7 +67,7 @@ class Machine:
 
     __pydantic_config__ = ConfigDict(extra="forbid")
 
-    name: Name
+    name: MachineName
     origin: Literal["measured", "modelled"]
     processor: str
     cores: Annotated[tuple[int, ...], Field(min_length=1)]
@@ -83,6 +91,12 @@ class Machine:
         gpus = (Device(f"gpu:{i}", "gpu", gpu.memory_bytes) for i, gpu in enumerate(self.gpus))
         return (*gpus, Device("cpu:0", "cpu", self.memory_bytes))
 
+    @property
+    def in_words(self) -> str:
+        """``h100-16c, what if gpus=4``; the bare name of a machine as it is."""
+        name, *supposed = self.name.split("+")
+        return f"{name}, what if {', '.join(supposed)}" if supposed else name
+
     def capacity(self, busy_cores: int) -> float:
         """Speed of one core while ``busy_cores`` are busy, 1.0 when it is alone."""
         if busy_cores <= 1 or not self.core_capacity:
@@ -96,6 +110,9 @@ def read_machine(path: Path) -> Machine:
     data = load_yaml(path, "machine file")
     check_schema(data, path, SCHEMA_VERSION)
     machine = parse(data, Machine, path)
+    if "+" in machine.name:
+        allowed = "the name of a machine that exists: --set supposes another"
+        raise InputError(path, "name", repr(machine.name), allowed)
     if len(set(machine.cores)) < len(machine.cores) or min(machine.cores) < 0:
         raise InputError(path, "cores", list(machine.cores), "the ids of cores, each once")
     may_lack = ("exchange_us", "radix_sort_ns")

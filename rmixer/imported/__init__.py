@@ -1,1 +1,1 @@
-"""Profiles that come from a trace alone."""
+"""What other software measured: profiles from a trace, durations from a table."""

@@ -6,13 +6,19 @@ import importlib
 import inspect
 import re
 import sys
-from importlib.metadata import entry_points
+import traceback
+from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
+from types import ModuleType
+from typing import get_args
 
 from rmixer.errors import InputError, choice
-from rmixer.scheduling.policy import Policy
+from rmixer.policies.settings import seed_is_taken, without_default
+from rmixer.scheduling.policy import Figure, Policy
+from rmixer.scheduling.view import MemoryCheck
 
 GROUP = "rmixer.policies"
+WHERE = "--policy"
 _CLASS = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*(:.*)?", re.ASCII)
 
 
@@ -23,37 +29,93 @@ def names_a_class(text: str) -> bool:
 
 def installed_policies() -> dict[str, str]:
     """The policies that installed packages offer: name to ``package.module:Class``."""
-    return {point.name: point.value for point in entry_points(group=GROUP)}
+    return {point.name: _path(point) for point in entry_points(group=GROUP)}
 
 
 def own_policy(path: str) -> type[Policy]:
-    """The class at ``package.module:Class``; a module is looked for in the current folder, too.
-    Raises :class:`InputError` if it is not there, or no policy."""
+    """The class at ``package.module:Class``. Its module is imported: an installed one, or one on
+    ``PYTHONPATH``, or in the current folder. Raises :class:`InputError` if it is not there, if its
+    import fails, or if it is no whole policy."""
     module, _, name = path.partition(":")
-    found = getattr(_imported(module, path), name, None)
+    imported = _imported(module, path)
+    found = getattr(imported, name, None)
     if found is None:
-        classes = [each for each, _ in inspect.getmembers(sys.modules[module], inspect.isclass)]
-        allowed = f"a class of {module}: {choice(name, classes)}"
-        raise InputError("--policy", "", f"{path!r}, which has no {name!r}", allowed)
+        place = getattr(imported, "__file__", None) or "which has no file"
+        kinds = [each for each, kind in vars(imported).items() if _is_whole(kind)]
+        allowed = choice(name, kinds) if kinds else "a module with a subclass of Policy"
+        raise InputError(WHERE, "", f"{path!r}: no {name!r} in {module} ({place})", allowed)
+    return check_class(found, path)
+
+
+def check_class(found: object, path: str) -> type[Policy]:
+    """``found`` if it is a whole policy. Raises :class:`InputError`, for ``path``, that says what
+    is missing."""
     if not (inspect.isclass(found) and issubclass(found, Policy)):
+        what = "the class" if inspect.isclass(found) else f"the {type(found).__name__}"
+        called = getattr(found, "__name__", "")
         allowed = "a subclass of rmixer.policies.Policy"
-        raise InputError("--policy", "", f"{path!r}, which is {_what(found)}", allowed)
-    if inspect.isabstract(found) or not isinstance(getattr(found, "name", None), str):
-        lacks = ", ".join(sorted(found.__abstractmethods__)) or "a name"
-        raise InputError("--policy", "", f"{path!r}, which lacks {lacks}", "a whole policy")
+        raise InputError(WHERE, "", f"{path!r}, {what} {called}".rstrip(), allowed)
+    for wrong, allowed in _faults(found):
+        raise InputError(WHERE, "", f"{path!r}, {wrong}", allowed)
     return found
 
 
-def _imported(module: str, path: str) -> object:
+def _faults(kind: type[Policy]) -> list[tuple[str, str]]:
+    """What is wrong with ``kind``, and what is allowed there."""
+    faults = []
+    if kind.__abstractmethods__:
+        names = ", ".join(sorted(kind.__abstractmethods__))
+        faults.append((f"which lacks {names}", "a class that defines all methods of Policy"))
+    if not isinstance(getattr(kind, "name", None), str):
+        faults.append(("which lacks a name", 'a class with a name, as name = "mine"'))
+    if not seed_is_taken(kind):
+        faults.append(("whose __init__ takes no seed", "__init__(self, seed: int = 0, ...)"))
+    if needed := without_default(kind):
+        said = f"whose __init__ needs {', '.join(needed)}"
+        faults.append((said, "settings that all have a default"))
+    if kind.memory not in get_args(MemoryCheck):
+        allowed = f"one of {', '.join(get_args(MemoryCheck))}"
+        faults.append((f"whose memory is {kind.memory!r}", allowed))
+    if not isinstance(kind.needs, tuple) or not set(kind.needs) <= set(get_args(Figure)):
+        allowed = f"a tuple of some of {', '.join(map(repr, get_args(Figure)))}"
+        faults.append((f"whose needs are {kind.needs!r}", allowed))
+    return faults
+
+
+def _is_whole(kind: object) -> bool:
+    """Whether ``kind`` is a policy that could be meant."""
+    return inspect.isclass(kind) and issubclass(kind, Policy) and not inspect.isabstract(kind)
+
+
+def _imported(module: str, path: str) -> ModuleType:
     here = str(Path.cwd())
     if here not in sys.path:
         sys.path.append(here)
+        importlib.invalidate_caches()
     try:
         return importlib.import_module(module)
-    except Exception as error:
-        found = f"{path!r}: {type(error).__name__}: {error}"
-        raise InputError("--policy", "", found, "a module that can be imported") from None
+    except ModuleNotFoundError as error:
+        if error.name is None or not f"{module}.".startswith(f"{error.name}."):
+            raise _not_importable(path, error) from None
+        file = module.replace(".", "/") + ".py"
+        allowed = f"an installed module, or {file} on PYTHONPATH or in {here}"
+        raise InputError(WHERE, "", f"{path!r}: no module {error.name!r}", allowed) from None
+    except (Exception, SystemExit) as error:
+        raise _not_importable(path, error) from None
 
 
-def _what(found: object) -> str:
-    return f"the class {found.__name__}" if inspect.isclass(found) else f"a {type(found).__name__}"
+def _not_importable(path: str, error: BaseException) -> InputError:
+    """``error`` of an import in a line, with the place in the user's code where it was raised."""
+    said = (str(error).strip().splitlines() or [""])[0]
+    frames = traceback.extract_tb(error.__traceback__)
+    users = [frame for frame in frames if not frame.filename.startswith("<frozen ")]
+    last = users[-1] if users else None
+    place = f" ({last.filename}, line {last.lineno})" if last and last.filename != __file__ else ""
+    if isinstance(error, SyntaxError):  # its text has the line, not the folder
+        place = f" ({error.filename})" if error.filename else ""
+    found = f"{path!r}: {type(error).__name__}: {said}".removesuffix(": ") + place
+    return InputError(WHERE, "", found, "a module that can be imported")
+
+
+def _path(point: EntryPoint) -> str:
+    return point.value.partition("[")[0].strip()

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from importlib.util import find_spec
 
 from rmixer.errors import InputError, choice
 from rmixer.policies.baselines.all_at_once import AllAtOnce
@@ -28,6 +29,7 @@ from rmixer.policies.rmixer.dy_type import DyType
 from rmixer.policies.rmixer.dynamic import DeviceThenJob
 from rmixer.policies.rmixer.static import Static
 from rmixer.policies.settings import parse_settings
+from rmixer.scheduling.asking import called
 from rmixer.scheduling.policy import Policy
 
 
@@ -80,7 +82,8 @@ def policy_names(text: str | None) -> tuple[str, ...]:
         return tuple(every_policy())
     names: list[str] = []
     for part in text.split(","):
-        if names and "=" in part and ":" not in part:  # another setting of the one before
+        key, equals, _ = part.partition("=")
+        if names and equals and ":" not in key:  # another setting of the one before
             names[-1] += f",{part}"
         else:
             names.append(part)
@@ -91,27 +94,51 @@ def make_policy(text: str, seed: int = 0) -> Policy:
     """A fresh policy. ``text`` is ``job@device:key=value,key=value``: a name of `rmixer policies`;
     for a job rule of RMixer a device rule, by default the one of the same name, else ``dySequ``;
     and settings. Or it names the user's own, as ``package.module:Class`` or by its entry point,
-    settings after another colon. Raises :class:`InputError` with the nearest known name."""
+    settings after another colon. Raises :class:`InputError` with the nearest known name, and
+    :class:`rmixer.errors.PolicyFailed` for an error in the ``__init__`` of a user's own."""
     name, _, settings = text.partition(":")
     given: dict[str, object] = {"seed": seed}
-    if names_a_class(text) and name.partition("@")[0] not in POLICIES:
+    if _is_path(text):
         path, _, settings = settings.partition(":")
         kind = own_policy(f"{name}:{path}")
     else:
         job, at, device = name.partition("@")
         kind = _kind(job, text)
         given |= _device_rule(kind, job, device if at else None, text)
-    policy = kind(**{**given, **parse_settings(kind, settings, text)})
-    policy.title = text
+    given |= parse_settings(kind, settings, text)
+    return make_of(kind, text, given)
+
+
+def make_of(kind: type[Policy], title: str, given: Mapping[str, object]) -> Policy:
+    """A fresh policy of ``kind``, to be filed as ``title``, with the ``given`` seed and settings.
+    Raises as :func:`make_policy`."""
+    with called(kind, title):
+        policy = kind(**given)  # type: ignore[arg-type]
+    if getattr(policy, "seed", None) != given["seed"]:
+        allowed = "one whose __init__ calls super().__init__(seed)"
+        raise InputError("--policy", "", f"{title!r}, which does not keep its seed", allowed)
+    policy.title = title
     return policy
 
 
+def _is_path(text: str) -> bool:
+    """Whether ``text`` names a class of the user's own. ``lpt:Mine`` does if there is a module
+    ``lpt``; else it is ours with a setting that lacks its value."""
+    name, _, _ = text.partition(":")
+    is_ours = name in POLICIES and find_spec(name) is None
+    return names_a_class(text) and not is_ours
+
+
 def _kind(name: str, text: str) -> type[Policy]:
-    installed = installed_policies()
     if name in POLICIES:
         return POLICIES[name]
+    installed = installed_policies()
     if name in installed:
-        return own_policy(installed[name])
+        try:
+            return own_policy(installed[name])
+        except InputError as error:
+            found = f"{name!r} of an installed package: {error.found}"
+            raise InputError(error.where, error.key, found, error.allowed) from None
     known = [*POLICIES, *installed]
     allowed = f"{choice(name, known)}, or your own as 'package.module:Class'"
     raise InputError("--policy", "", repr(text), allowed)

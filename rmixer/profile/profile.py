@@ -157,13 +157,15 @@ class ModelProfile:
     formulas; ``bandwidth_gbps`` those bytes per second of step, one thread. ``predicted_from``
     are the batches of the profiles that it was predicted from, if its own was not measured;
     ``does_not_fit`` are the kinds of devices whose memory did not hold it. A command job's
-    operators are unknown: it has none, and no figures that come from them."""
+    operators are unknown: it has none, and no figures that come from them. One whose origin is a
+    ``table`` of durations may lack the utilisation and the job type of a device; its peak is then 0
+    if that is unknown, too."""
 
     __pydantic_config__ = ConfigDict(extra="forbid")
 
     identity: CostIdentity
     machine: str
-    origin: Literal["measured", "modelled"]
+    origin: Literal["measured", "modelled", "table"]
     steps: Annotated[tuple[StepCost, ...], Field(min_length=1)]
     memory: Annotated[tuple[MemoryCost, ...], Field(min_length=1)]
     startup_s: NonNegative
@@ -216,8 +218,8 @@ class ModelProfile:
         steps = [step for step in self.steps if step.device == memory.device]
         return DeviceCost(
             peak_bytes=memory.peak_bytes,
-            utilisation=self.utilisation[memory.device],
-            job_type=self.job_type[memory.device],
+            utilisation=self.utilisation.get(memory.device, 0.0),
+            job_type=self.job_type.get(memory.device, "low"),
             step_s={step.threads: step.expected_us * 1e-6 for step in steps},
             before_s={step.threads: step.build_s + step.warmup_s for step in steps},
             after_s={step.threads: step.evaluate_s + step.save_s for step in steps},

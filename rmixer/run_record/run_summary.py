@@ -12,11 +12,13 @@ from rmixer.files.typed_files import load_json, parse, write_json
 from rmixer.hardware.machine import check_schema
 
 SCHEMA_VERSION: Final = 1
+Origin = Literal["measured", "modelled", "table"]
 
 
 @dataclass(frozen=True)
 class JobSummary:
-    """One job. Times count from the first dispatch; ``end_s`` is its completion.
+    """One job. Times count from the first dispatch of the run; ``arrival_s`` is below 0 where that
+    one came first, and None in records of earlier releases and of a job that never started.
 
     ``step_ms_p50`` and ``step_ms_mean`` are over its training steps after warm-up, the mean with
     stalls left out; ``stall_s`` is what the left-out stalls add up to. ``exchange_us`` is how long
@@ -51,23 +53,45 @@ class JobSummary:
     error: str | None = None
     exchange_us: float | None = None
     nan_step: int | None = None
+    arrival_s: float | None = None
+
+    @property
+    def started(self) -> bool:
+        """Whether it ever ran, for however long."""
+        return self.attempt > 0
+
+    @property
+    def completion_s(self) -> float | None:
+        """From its arrival to its end; None where it never ended well, or the arrival is not
+        known."""
+        if self.state != "done" or self.arrival_s is None:
+            return None
+        return self.end_s - self.arrival_s
+
+    @property
+    def waiting_s(self) -> float | None:
+        """From its arrival to its start; None where it never started, or the arrival is not
+        known."""
+        if not self.started or self.arrival_s is None:
+            return None
+        return self.start_s - self.arrival_s
 
     @property
     def was_left_out(self) -> bool:
         """Whether it failed before the run, so that the run was of the other jobs."""
-        return self.state == "failed" and self.attempt == 0
+        return self.state == "failed" and not self.started
 
 
 @dataclass(frozen=True)
 class DeviceSummary:
     """One device. ``busy_fraction`` of the CPU is core-seconds used over cores x makespan; of a
-    GPU the share of the makespan in which it computes. ``peak_bytes`` is the largest sum of its
-    residents' memory at one time."""
+    GPU the share of the makespan in which it computes; None if nothing tells it. ``peak_bytes`` is
+    the largest sum of its residents' memory at one time."""
 
     __pydantic_config__ = ConfigDict(extra="forbid")
 
     name: str
-    busy_fraction: float
+    busy_fraction: float | None
     peak_bytes: int
 
 
@@ -76,9 +100,11 @@ class RunSummary:
     """One run of one schedule. ``makespan_s`` lies between the first dispatch and the end of the
     last job, workers being warm; ``startup_s`` is what warming them took before that.
     ``probe_s`` is the time of a fixed computation on all cores, taken just before the run, or, for
-    a prediction, when its profiles were made; ``origin`` of the profiles is measured or modelled.
+    a prediction, when its profiles were made; ``origin`` of the profiles is measured or modelled,
+    or ``table`` if a table of durations was given instead.
     ``shared_with`` names other runs that used the same cores meanwhile (``--share-machine``): the
-    times are then not those of this run alone.
+    times are then not those of this run alone. Means and 95th percentiles of completion and waiting
+    are those of :class:`~rmixer.run_record.flow_times.FlowTimes`.
     """
 
     __pydantic_config__ = ConfigDict(extra="forbid")
@@ -86,7 +112,7 @@ class RunSummary:
     run: str
     workload: str
     machine: str
-    origin: Literal["measured", "modelled"]
+    origin: Origin
     policy: str
     makespan_s: float
     samples_per_s: float
@@ -96,6 +122,10 @@ class RunSummary:
     probe_s: float | None = None
     shared_with: tuple[str, ...] = ()
     level: str | None = None
+    completion_mean_s: float | None = None
+    completion_p95_s: float | None = None
+    waiting_mean_s: float | None = None
+    waiting_p95_s: float | None = None
     schema_version: Literal[1] = SCHEMA_VERSION
 
     def job(self, name: str) -> JobSummary:

@@ -17,8 +17,12 @@ GIB = 1 << 30
 
 def check_executable(workload: Workload) -> None:
     """Raise :class:`InputError` for a job that can be profiled and simulated, but not yet
-    executed: a command job, or one of which there is only an imported profile."""
+    executed: a command job, or one of which there is only an imported profile or a duration."""
     for job in workload.jobs:
+        if job.durations:
+            found = "a job of which a table of durations was given"
+            allowed = "models: of a duration there is nothing that could be executed"
+            raise InputError(f"workload {workload.name}", job.id, found, allowed)
         if job.profile:
             allowed = "models: of an imported profile there is nothing that could be executed"
             found = f"the imported profile {job.profile!r}"
@@ -49,6 +53,9 @@ def check_memory(
         if not needs:
             names = ", ".join(device.name for device in devices)
             known = " and ".join(sorted(peaks)) or "no device"
+            if each.profile.origin == "table":
+                found = f"a duration on {known}, and none on {names}"
+                raise InputError(where, job.id, found, "a row for a device in use, or slots of it")
             found = f"a profile of {known}, without memory figures for {names}"
             remedy = (
                 "a machine with its device (`--machine`)" if job.profile else "profile it there"

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from math import fsum
 from types import MappingProxyType
-from typing import Protocol, cast
+from typing import Protocol
 
 from rmixer.errors import PolicyStarved, PolicyWrong
 from rmixer.hardware.machine import Machine
 from rmixer.profile.device_cost import DeviceCost
-from rmixer.scheduling.layout import SHARING, Layout, Sharing
+from rmixer.scheduling.asking import ask, ask_again_s
+from rmixer.scheduling.layout import Layout, Sharing
+from rmixer.scheduling.placing import placed
 from rmixer.scheduling.policy import Policy
 from rmixer.scheduling.step_times import StepTimes
 from rmixer.scheduling.view import (
@@ -30,6 +32,8 @@ from rmixer.workload.workload import Job
 GPU_WORKER_BYTES = 308 * MIB
 MOST_IDLE_ASKS = 1000
 """How often in a row a policy is asked while nothing runs and it starts nothing."""
+MOST_ASKS_A_SECOND = 10_000
+"""How often in a second of the run a policy may ask to be asked again, and start nothing."""
 
 
 @dataclass(frozen=True)
@@ -96,7 +100,8 @@ class Cluster:
             if device.name in self._slots
         }
         self._bookings: dict[str, Booking] = {}
-        self._order = self._idle_asks = 0
+        self._order = self._idle_asks = self._asks = 0
+        self._asks_since_s = 0.0
         self._jobs_view = MappingProxyType(self._jobs)
         self._queued_view = MappingProxyType(self._queued)
         self._devices_view = MappingProxyType(self._devices)
@@ -133,20 +138,32 @@ class Cluster:
         self._jobs[job.id] = self._queued[job.id] = view
 
     def decide(self, policy: Policy, now_s: float) -> list[Booking]:
-        """Ask until the policy has no more to start; every answer is booked before the next."""
+        """Ask until the policy has no more to start; every answer is booked before the next. Raises
+        :class:`PolicyWrong` for an answer that cannot be carried out, and
+        :class:`rmixer.errors.PolicyFailed` for an error in a user's own policy."""
         self._measure()
         self._idle_asks = 0 if self._bookings else self._idle_asks + 1
         bookings: list[Booking] = []
-        while dispatches := policy.decide(self.view(now_s)):
+        while dispatches := ask(policy, self.view(now_s)):
             bookings.extend(self._book(dispatch, policy, now_s) for dispatch in dispatches)
+        if bookings or now_s > self._asks_since_s + 1.0:
+            self._asks, self._asks_since_s = 0, now_s
         return bookings
 
     def ask_again_s(self, policy: Policy, now_s: float) -> float | None:
         """In how many seconds ``policy`` wants to be asked again, if nothing happens before; None
-        if no job waits, or if it has wanted that of an idle machine too often."""
+        if no job waits, or if it has wanted that of an idle machine too often. Raises as
+        :meth:`decide`, also for a policy that wants it without end."""
         if not self._queued or self._idle_asks > MOST_IDLE_ASKS:
             return None
-        return policy.ask_again_s(self.view(now_s))
+        again_s = ask_again_s(policy, self.view(now_s))
+        self._asks += again_s is not None
+        if self._asks > MOST_ASKS_A_SECOND:
+            raise PolicyWrong(
+                f"policy {policy.origin!r} wanted to be asked again {self._asks} times within a "
+                f"second of the run, now in {again_s:g} s, and started nothing"
+            )
+        return again_s
 
     def finish(self, job: str, *, failed: bool = False) -> None:
         """The job has left its devices."""
@@ -174,6 +191,12 @@ class Cluster:
             names = ", ".join(self._queued)
             raise PolicyStarved(f"the policy leaves jobs waiting on an idle machine: {names}")
 
+    def _utilisation(self, kind: str, residents: Sequence[Resident]) -> float:
+        """The sum over ``residents``, each time anew: a sum that was added to and taken from would
+        drift, and 0.4 + 0.4 + 0.2 be more than 1. Rounded: 0.1 + 0.2 is no more than 0.3."""
+        shares = (self._jobs[each.job].costs[kind].utilisation for each in residents)
+        return round(math.fsum(shares), SHARE_DIGITS)
+
     def _measure(self) -> None:
         for name, device in self._devices.items() if self._readings else ():
             assert self._readings is not None
@@ -181,28 +204,10 @@ class Cluster:
             if measured != device.measured_bytes:
                 self._devices[name] = replace(device, measured_bytes=measured)
 
-    def _utilisation(self, kind: str, residents: Iterable[Resident]) -> float:
-        shares = (self._jobs[each.job].costs[kind].utilisation for each in residents)
-        return round(fsum(shares), SHARE_DIGITS)
-
     def _book(self, dispatch: Dispatch, policy: Policy, now_s: float) -> Booking:
-        job = self._queued.get(dispatch.job)
-        if job is None:
-            raise PolicyWrong(f"the policy started {dispatch.job!r}, which is not in the queue")
-        devices = [self._devices[name] for name in dispatch.devices if name in self._devices]
-        if not devices or len(devices) < len(dispatch.devices):
-            raise PolicyWrong(f"the policy sent {job.id!r} to {dispatch.devices}: no such device")
-        slots = [_free_slot(device, job, policy, dispatch.slot) for device in devices]
-        entry = self._slots[devices[0].name]
-        threads = entry.threads if dispatch.threads is None else dispatch.threads
-        if not 1 <= threads <= entry.threads:
-            allowed = f"a slot of {entry.device} has {entry.threads}"
-            raise PolicyWrong(f"the policy gave {job.id!r} {threads} threads: {allowed}")
-        sharing = dispatch.sharing or entry.sharing
-        if sharing not in SHARING:
-            known = ", ".join(SHARING)
-            raise PolicyWrong(f"the policy let {job.id!r} share as {sharing!r}: known: {known}")
-        cores = self.layout.cores(self.machine, devices[0].name, slots[0])[:threads]
+        place = placed(dispatch, policy, self.view(now_s), self._slots)
+        job, devices, slots = place.job, place.devices, place.slots
+        cores = self.layout.cores(self.machine, devices[0].name, slots[0])[: place.threads]
         for device, slot in zip(devices, slots, strict=True):
             resident = Resident(
                 job=job.id,
@@ -211,7 +216,7 @@ class Cluster:
                 started_s=now_s,
                 cores=cores,
                 placement=dispatch.placement,
-                sharing=sharing,
+                sharing=place.sharing,
             )
             cost = job.costs[device.kind]
             residents = (*device.residents, resident)
@@ -237,7 +242,7 @@ class Cluster:
             tag=dispatch.tag,
             attempt=job.attempts + 1,
             booked_bytes=_booked_bytes(job.costs[devices[0].kind]),
-            sharing=cast(Sharing, sharing),
+            sharing=place.sharing,
             round=dispatch.round,
             barrier=dispatch.barrier,
         )
@@ -248,16 +253,3 @@ class Cluster:
 
 def _booked_bytes(cost: DeviceCost) -> int:
     return round(MEMORY_MARGIN * cost.peak_bytes)
-
-
-def _free_slot(device: DeviceView, job: JobView, policy: Policy, wanted: int | None) -> int:
-    """``wanted``, or the first free slot of ``device``. Raises :class:`PolicyWrong` if ``job`` does
-    not fit there, by the memory check of ``policy``."""
-    if not device.fits(job, policy.memory):
-        raise PolicyWrong(f"the policy sent {job.id!r} to {device.name}: it does not fit")
-    taken = {resident.slot for resident in device.residents}
-    free = [slot for slot in range(device.slots) if slot not in taken]
-    slot = free[0] if wanted is None else wanted
-    if slot not in free:
-        raise PolicyWrong(f"the policy sent {job.id!r} to slot {slot}: it is not free")
-    return slot

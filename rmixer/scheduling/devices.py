@@ -17,10 +17,10 @@ def devices_in_use(
 ) -> Machine:
     """``machine`` with those of its devices alone that jobs with ``profiles`` run on.
 
-    Jobs are simulated on GPUs if every profile has figures for one. They are executed on the CPU:
-    GPUs can be profiled and simulated, but not yet trained on.
+    Jobs are simulated on GPUs if a profile has figures for one; those that have none run on the CPU
+    alone. They are executed on the CPU: GPUs can be profiled and simulated, but not yet trained on.
     """
-    on_gpus = purpose == "simulate" and all("gpu" in profile.costs() for profile in profiles)
+    on_gpus = purpose == "simulate" and any("gpu" in profile.costs() for profile in profiles)
     return machine if on_gpus else replace(machine, gpus=())
 
 

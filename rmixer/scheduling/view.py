@@ -146,7 +146,8 @@ class ClusterView:
         to_train = job.steps - max(done, min(cost.warmup_steps, job.steps))
         around_s = cost.after_s.get(threads, 0.0)
         if done == 0.0:
-            around_s += cost.before_s.get(threads, 0.0)
+            gone_s = self.now_s - resident.started_s
+            around_s += max(0.0, cost.before_s.get(threads, 0.0) - gone_s)
         return around_s + to_train * step_s
 
     def _step_s(self, step_times: StepTimes, device: DeviceView, resident: Resident) -> float:

@@ -1,31 +1,49 @@
-"""For the tests of a user's own model."""
+"""For the tests of a user's own model or policy."""
 
 from rmixer.testing.checking import check_model
 from rmixer.testing.failures import (
+    ChangesView,
     ChangingOperators,
     CheckFailed,
+    KeepsState,
     MemoryGrows,
+    NoPolicy,
+    NotDeterministic,
     NotRepeatable,
     NotSaved,
     NotTrained,
+    Starves,
+    WrongAnswer,
     WrongBatch,
+    WrongLayout,
     WrongLoss,
     WrongReturn,
 )
+from rmixer.testing.policy_checking import check_policy
+from rmixer.testing.policy_report import PolicyReport
 from rmixer.testing.report import ModelReport
 from rmixer.testing.trial_job import TrialJob
 
 __all__ = [
+    "ChangesView",
     "ChangingOperators",
     "CheckFailed",
+    "KeepsState",
     "MemoryGrows",
     "ModelReport",
+    "NoPolicy",
+    "NotDeterministic",
     "NotRepeatable",
     "NotSaved",
     "NotTrained",
+    "PolicyReport",
+    "Starves",
     "TrialJob",
+    "WrongAnswer",
     "WrongBatch",
+    "WrongLayout",
     "WrongLoss",
     "WrongReturn",
     "check_model",
+    "check_policy",
 ]

@@ -1,10 +1,11 @@
-"""What :func:`rmixer.testing.check_model` finds wrong, each with how to mend it in words."""
+"""What :func:`rmixer.testing.check_model` and :func:`rmixer.testing.check_policy` find wrong, each
+with how to mend it in words."""
 
 from __future__ import annotations
 
 
 class CheckFailed(AssertionError):  # noqa: N818 - a finding
-    """The model cannot be profiled and trained as it is."""
+    """The model cannot be profiled and trained as it is, or the policy cannot schedule."""
 
 
 class WrongReturn(CheckFailed):
@@ -37,3 +38,32 @@ class MemoryGrows(CheckFailed):
 
 class NotSaved(CheckFailed):
     """The trained weights cannot be saved and loaded as plain weights."""
+
+
+class NoPolicy(CheckFailed):
+    """There is no such policy, or it is not whole."""
+
+
+class WrongAnswer(CheckFailed):
+    """The policy answers what cannot be done: no dispatch, a job that does not wait, a device that
+    is not there, a slot that is taken, too little memory."""
+
+
+class WrongLayout(CheckFailed):
+    """The policy wants slots that the machine does not have."""
+
+
+class Starves(CheckFailed):
+    """The policy leaves jobs waiting on an idle machine."""
+
+
+class KeepsState(CheckFailed):
+    """The policy keeps something between decisions."""
+
+
+class NotDeterministic(CheckFailed):
+    """The policy decides otherwise from the same view with the same seed."""
+
+
+class ChangesView(CheckFailed):
+    """The policy changes what it is shown."""

@@ -45,16 +45,16 @@ def find_command(
     """A short name for the program of ``line``, and what there is to know of it. Paths count from
     ``folder``, in which it is run by the interpreter ``python`` (None: this one).
 
-    Raises :class:`InputError` (for ``where`` and keys below ``key``) where there is no such
-    program or interpreter, where its steps could not be counted, or where it is no Python.
+    Raises :class:`InputError` (for ``where`` and keys that begin with ``key``) where there is no
+    such program or interpreter, where its steps could not be counted, or where it is no Python.
     """
-    place = f"{key}.command"
+    place = f"{key}command"
     words = _words(line, where, place)
     if not words or not _PYTHON.fullmatch(words[0]):
         allowed = f"{_FORM}; which Python is said by the key 'python'"
         raise InputError(where, place, repr(line), allowed)
     module, name = _target(words[1:], line, where, place)
-    interpreter = find_interpreter(python, folder, where, f"{key}.python")
+    interpreter = find_interpreter(python, folder, where, f"{key}python")
     program, root, known_as = _find(module, name, folder, where, place)
     try:
         source = _source_hash(known_as, program, root)
@@ -64,7 +64,7 @@ def find_command(
     if not interpreter.has_torch and module_file("torch", root) is None and _needs_torch(program):
         found = f"{interpreter.path}, which has no torch"
         allowed = f"a Python with the torch that {name} imports, like env/bin/python"
-        raise InputError(where, f"{key}.python", found, allowed)
+        raise InputError(where, f"{key}python", found, allowed)
     command = Command(
         line=line,
         arguments=tuple(words[1:]),

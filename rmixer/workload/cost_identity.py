@@ -42,7 +42,7 @@ class CostIdentity:
     Of a command job ``architecture`` is its command line, ``config`` has the versions of Python and
     torch that it runs in and its number of GPUs, and ``source`` is a hash of its program; the
     rest is unknown, and ``batch`` 0. Of an imported profile ``source`` is a hash of it, and all
-    else but the batch unknown.
+    else but the batch unknown; so it is of durations from a table.
     """
 
     __pydantic_config__ = ConfigDict(extra="forbid")
@@ -78,10 +78,12 @@ class CostIdentity:
 
 def cost_identity(job: Job) -> CostIdentity:
     """The identity of ``job``'s training step. Ask ``job.identity``, which computes it once."""
+    if job.durations:
+        return _unknown_identity(job, "durations", job.durations)
     if job.command is not None:
         return _program_identity(job.model, job.command)
     if job.profile:
-        return _imported_identity(job)
+        return _unknown_identity(job, "imported", job.source)
     data = SYNTHETIC if job.data == SYNTHETIC else f"files:{content_hash(job.data, 8)}"
     if job.is_own:
         architecture, config, dataset = job.model, {}, "own"
@@ -122,17 +124,17 @@ def _program_identity(name: str, command: Command) -> CostIdentity:
     )
 
 
-def _imported_identity(job: Job) -> CostIdentity:
+def _unknown_identity(job: Job, architecture: str, source: str) -> CostIdentity:
     return CostIdentity(
         model=job.model,
-        architecture="imported",
+        architecture=architecture,
         config={},
         batch=job.batch,
         optimizer="",
         precision="",
         rows_cap=None,
         data="",
-        source=job.source,
+        source=source,
     )
 
 

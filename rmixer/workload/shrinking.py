@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 
-from rmixer.errors import InputError, choice
+from rmixer.errors import InputError
 from rmixer.workload.workload import Workload
 
 
@@ -39,20 +39,18 @@ class Shrinking:
         )
 
 
-def parse_shrinking(settings: Iterable[str]) -> Shrinking:
-    """From ``key=value`` texts; raises :class:`InputError` for what cannot be meant."""
-    values: dict[str, float | int] = {}
-    names = [field.name for field in fields(Shrinking)]
-    for text in settings:
-        key, equals, value = text.partition("=")
-        if not equals:
-            raise InputError("--set", "", repr(text), "key=value")
-        if key not in names:
-            raise InputError("--set", "", repr(key), choice(key, names))
-        if key in values:
-            raise InputError("--set", key, "twice", "once")
-        values[key] = _scale(value) if key == "steps_scale" else _count(key, value)
-    return Shrinking(**values)  # type: ignore[arg-type]
+def shrinking_of(values: Mapping[str, str]) -> Shrinking:
+    """From the values of the :func:`keys` that were given; raises :class:`InputError`."""
+    read: dict[str, float | int] = {
+        key: _scale(text) if key == "steps_scale" else _count(key, text)
+        for key, text in values.items()
+    }
+    return Shrinking(**read)  # type: ignore[arg-type]
+
+
+def keys() -> tuple[str, ...]:
+    """What of a workload can be made smaller."""
+    return tuple(field.name for field in fields(Shrinking))
 
 
 def _scale(text: str) -> float:

@@ -17,7 +17,7 @@ from rmixer.workload.cost_identity import CostIdentity, cost_identity
 OPTIMIZERS = ("adagrad", "adam", "adamw", "rowwise_adagrad", "sgd")
 PRECISIONS = ("fp32", "bf16")
 ON_NAN = ("stop", "go_on")
-_LATER_KEYS = {"on_nan": "stop"}
+_LATER_KEYS = {"on_nan": "stop", "durations": ""}
 """Keys that came when schedules had been written already. At their defaults they are no part of a
 workload's hash, so that those schedules stay valid."""
 OWN_BATCH, OWN_OPTIMIZER, OWN_LR = 256, "adam", 0.001
@@ -41,6 +41,9 @@ class Job:
 
     Of a job that only its imported profile is known of, ``profile`` is the profile's name and
     ``source`` a hash of it; ``batch`` is 0 where that does not say it.
+
+    Of a job whose durations come from a table, ``durations`` is a hash of what the table says of
+    it; the registry need not know its ``model``, and ``batch`` is 0 where nothing says it.
     """
 
     id: str
@@ -59,16 +62,17 @@ class Job:
     command: Command | None = None
     profile: str = ""
     on_nan: str = "stop"
+    durations: str = ""
 
     @property
     def in_registry(self) -> bool:
-        """Whether the registry knows the model."""
-        return self.command is None and not self.is_own and not self.profile
+        """Whether the registry knows the model, and its step is what is asked for."""
+        return not (self.command or self.is_own or self.profile or self.durations)
 
     @property
     def is_own(self) -> bool:
         """Whether the model is the user's own, which the registry does not know."""
-        return is_own(self.model)
+        return is_own(self.model) and not self.durations
 
     @property
     def label(self) -> str:

@@ -1,279 +1,83 @@
-"""The workload file: its keys by kind of job, and what is wrong with one."""
+"""The workload file: its jobs, and when they arrive."""
 
 from __future__ import annotations
 
-import itertools
-import os
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import ConfigDict, Field
 
-from rmixer.data.registry import SYNTHETIC
-from rmixer.errors import InputError, choice
+from rmixer.errors import InputError
 from rmixer.files.typed_files import Name, content_hash, load_yaml, parse, shown
-from rmixer.imported.imported_store import find_imported
-from rmixer.models.registry import MODELS
-from rmixer.user_code.command import find_command
-from rmixer.user_code.own_module import OwnModule, find_own_model, is_own
-from rmixer.workload.workload import (
-    ON_NAN,
-    OPTIMIZERS,
-    OWN_BATCH,
-    OWN_LR,
-    OWN_OPTIMIZER,
-    PRECISIONS,
-    Job,
-    Workload,
-)
-
-NonNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
-Rate = Annotated[float, Field(gt=0, allow_inf_nan=False)]
-Count = Annotated[int, Field(gt=0, le=2**31 - 1)]
-Copies = Annotated[int, Field(gt=0, le=100_000)]
-Seed = Annotated[int, Field(ge=0, le=2**32 - 1)]
-
-
-@dataclass(frozen=True)
-class _JobEntry:
-    """A job as the file gives it; ``NOT_YET`` names the other keys of the schema."""
-
-    __pydantic_config__ = ConfigDict(extra="forbid")
-
-    model: str | None = None
-    command: str | None = None
-    python: str | None = None
-    gpus: Annotated[int, Field(ge=0)] = 0
-    profile: Name | None = None
-    count: Copies = 1
-    steps: Count | None = None
-    batch: Count | None = None
-    optimizer: str | None = None
-    lr: Rate | None = None
-    seed: Seed | None = None
-    rows_cap: Count | None = None
-    arrival_s: NonNegative = 0.0
-    data: Annotated[str, Field(min_length=1)] = SYNTHETIC
-    precision: str = "fp32"
-    on_nan: str = "stop"
-    id: Name | None = None
+from rmixer.imported.durations import DurationTable
+from rmixer.workload.arrival_trace import read_trace
+from rmixer.workload.arrivals import Arrivals, arrival_times_s, read_arrivals
+from rmixer.workload.job_entry import Seed, Taken, expand
+from rmixer.workload.place import Place
+from rmixer.workload.workload import Job, Workload
 
 
 @dataclass(frozen=True)
 class _WorkloadFile:
+    """The file as it is; ``arrivals`` and each of ``jobs`` are checked by kind."""
+
     __pydantic_config__ = ConfigDict(extra="forbid")
 
-    jobs: Annotated[tuple[dict[str, Any], ...], Field(min_length=1)]
+    jobs: Annotated[tuple[dict[str, Any], ...], Field(min_length=1)] = ()
     name: Name | None = None
     seed: Seed = 0
+    arrivals: dict[str, Any] = field(default_factory=dict)
 
 
-@dataclass(frozen=True)
-class _Place:
-    """Where a job stands in a workload file: ``key`` is ``jobs.<position>``."""
-
-    file: Path
-    key: str
-
-    def wrong(self, key: str, found: object, allowed: str) -> InputError:
-        """The error for what stands there under ``key``."""
-        return InputError(self.file, f"{self.key}.{key}", found, allowed)
-
-
-@dataclass(frozen=True)
-class _Taken:
-    """What the jobs of a workload have taken so far: each id, with the place of who has it, and the
-    folder of each local module. A worker runs one job after the other, and in it a module's name
-    means one module."""
-
-    ids: dict[str, str] = field(default_factory=dict)
-    roots: dict[str, Path] = field(default_factory=dict)
-
-
-NOT_YET = (
-    "epochs",
-    "evaluate",
-    "save_every_s",
-    "stop",
-    "deadline_s",
-    "weight",
-    "priority",
-)
-
-OF_COMMANDS: tuple[str, ...] = ("python", "gpus")
-OF_MODELS: tuple[str, ...] = (
-    "batch",
-    "optimizer",
-    "lr",
-    "seed",
-    "rows_cap",
-    "data",
-    "precision",
-    "on_nan",
-)
-"""What a workload may say of jobs of one kind only."""
-
-
-def read_workload(path: Path) -> Workload:
-    """The workload file at ``path``; raises :class:`InputError` for anything wrong in it."""
+def read_workload(path: Path, durations: DurationTable | None = None) -> Workload:
+    """The workload file at ``path``: its ``jobs``, then the rows of its trace, each with the time
+    at which it arrives. With ``durations`` jobs last as they say; they may then be of any model
+    that these know, and have one step unless they say it. Raises :class:`InputError` for anything
+    wrong in these files, and for rows of ``durations`` that are of no job."""
     data = load_yaml(path, "workload file")
     if data is None:
         raise InputError(path, "", "an empty file", "a workload with a list of jobs")
     if not isinstance(data, dict):
         raise InputError(path, "", shown(data), "a mapping with a list of jobs")
     file = parse(data, _WorkloadFile, path)
+    place = Place(path, "arrivals", path.parent)
+    arrivals = read_arrivals(file.arrivals, place) if "arrivals" in data else None
+    if not file.jobs and (arrivals is None or arrivals.trace is None):
+        raise InputError(path, "jobs", "nothing", "a value (this key is required)")
     jobs: list[Job] = []
-    taken = _Taken()
-    for position, item in enumerate(file.jobs):
-        jobs += _expand(item, _Place(path, f"jobs.{position}"), file.seed + len(jobs), taken)
+    taken = Taken()
+    for item, job_place in _items(file, path, arrivals):
+        jobs += expand(item, job_place, file.seed + len(jobs), taken, durations)
+    if arrivals is not None and arrivals.trace is None:
+        times_s = arrival_times_s(arrivals, len(jobs), file.seed)
+        jobs = [replace(job, arrival_s=at_s) for job, at_s in zip(jobs, times_s, strict=True)]
+    if durations is not None:
+        jobs = _lasting(jobs, durations)
     return Workload(file.name or path.stem, file.seed, tuple(jobs))
 
 
-def _expand(item: dict[str, Any], place: _Place, seed: int, taken: _Taken) -> list[Job]:
-    """The copies of the job that ``item`` describes; the first has ``seed`` unless it says one."""
-    for key in NOT_YET:
-        if key in item:
-            allowed = f"nothing yet: {key!r} is part of the schema, but not supported so far"
-            raise place.wrong(key, shown(item[key]), allowed)
-    try:
-        entry = parse(item, _JobEntry, place.file)
-    except InputError as error:
-        key = f"{place.key}.{error.key}" if error.key else place.key
-        raise InputError(place.file, key, error.found, error.allowed) from None
-    _check_kind(entry, item, place)
-    if entry.steps is None:
-        raise place.wrong("steps", "nothing", "a whole number > 0 (this key is required)")
-    if entry.command is not None:
-        job = _command_job(entry, entry.command, entry.steps, place)
-        return [replace(job, id=name) for name in _names(entry, job.label, place, taken)]
-    if entry.profile is not None:
-        job = _imported_job(entry, entry.profile, entry.steps, place)
-        return [replace(job, id=name) for name in _names(entry, job.label, place, taken)]
-    job = _model_job(entry, entry.model or "", entry.steps, place, taken)
-    first = seed if entry.seed is None else entry.seed
-    names = _names(entry, job.label, place, taken)
-    return [replace(job, id=name, seed=first + copy) for copy, name in enumerate(names)]
+def _lasting(jobs: Sequence[Job], durations: DurationTable) -> list[Job]:
+    """``jobs``, each with a hash of what ``durations`` say of it, and of its steps: of more steps
+    in the same time each is shorter."""
+    durations.check({job.id: job.model for job in jobs})
+    return [
+        replace(job, durations=content_hash([durations.of(job.id, job.model), job.steps]))
+        for job in jobs
+    ]
 
 
-def _check_kind(entry: _JobEntry, item: dict[str, Any], place: _Place) -> None:
-    """Raise :class:`InputError` unless ``entry`` is of one kind, with that kind's keys."""
-    kinds = [kind for kind in ("profile", "command", "model") if getattr(entry, kind) is not None]
-    if not kinds:
-        allowed = f"{_models('')} (this key is required), or a 'command', or an imported 'profile'"
-        raise place.wrong("model", "nothing", allowed)
-    if len(kinds) > 1:
-        kind, other = kinds[0], kinds[-1]
-        allowed = f"nothing beside {kind!r}: a job is a model, a program or an imported profile"
-        raise place.wrong(other, repr(getattr(entry, other)), allowed)
-    foreign, why = OF_MODELS, "it is for the program's own command line to say"
-    if entry.model is not None:
-        foreign, why = OF_COMMANDS, "it is for a 'command' only"
-    elif entry.profile is not None:
-        foreign, why = (*OF_MODELS, *OF_COMMANDS), "it is what the profile was imported with"
-    for key in foreign:
-        if key in item:
-            raise place.wrong(key, shown(item[key]), f"nothing: {why}")
-    if entry.gpus > 1:
-        allowed = "0 or 1: a program on several GPUs is not supported so far"
-        raise place.wrong("gpus", shown(entry.gpus), allowed)
-
-
-def _command_job(entry: _JobEntry, line: str, steps: int, place: _Place) -> Job:
-    path = place.file
-    name, command = find_command(line, entry.python, entry.gpus, path.parent, path, place.key)
-    job = Job("", name, steps, batch=0, optimizer="", lr=0.0, seed=0, command=command)
-    return replace(job, arrival_s=entry.arrival_s)
-
-
-def _imported_job(entry: _JobEntry, name: str, steps: int, place: _Place) -> Job:
-    try:
-        profile = find_imported(name)
-    except InputError as error:
-        if error.key:  # in a file of the profile's own
-            raise
-        raise place.wrong("profile", error.found, error.allowed) from None
-    job = Job("", name, steps, batch=profile.batch or 0, optimizer="", lr=0.0, seed=0, profile=name)
-    return replace(job, arrival_s=entry.arrival_s, source=content_hash(profile))
-
-
-def _model_job(entry: _JobEntry, model: str, steps: int, place: _Place, taken: _Taken) -> Job:
-    own = _own_module(model, place, taken.roots) if is_own(model) else None
-    batch, default_optimizer, lr = _defaults(model, place)
-    optimizer = entry.optimizer or default_optimizer
-    if optimizer not in OPTIMIZERS:
-        raise place.wrong("optimizer", repr(optimizer), choice(optimizer, OPTIMIZERS))
-    if entry.precision not in PRECISIONS:
-        allowed = choice(entry.precision, PRECISIONS)
-        raise place.wrong("precision", repr(entry.precision), allowed)
-    if entry.on_nan not in ON_NAN:
-        raise place.wrong("on_nan", repr(entry.on_nan), choice(entry.on_nan, ON_NAN))
-    return Job(
-        id="",
-        model=model,
-        steps=steps,
-        batch=entry.batch or batch,
-        optimizer=optimizer,
-        lr=entry.lr if entry.lr is not None else lr,
-        seed=0,
-        rows_cap=entry.rows_cap,
-        arrival_s=entry.arrival_s,
-        data=_data_path(entry.data, place, must_exist=own is None),
-        precision=entry.precision,
-        on_nan=entry.on_nan,
-        module_root=str(own.root) if own else "",
-        source=own.source if own else "",
-    )
-
-
-def _models(found: str) -> str:
-    return f"{choice(found, MODELS)}, or your own as 'package.module:function'"
-
-
-def _defaults(model: str, place: _Place) -> tuple[int, str, float]:
-    """The batch, optimizer and learning rate of ``model``."""
-    if is_own(model):
-        return OWN_BATCH, OWN_OPTIMIZER, OWN_LR
-    if model not in MODELS:
-        raise place.wrong("model", repr(model), _models(model))
-    facts = MODELS[model]
-    return facts.batch, facts.optimizer, facts.lr
-
-
-def _own_module(model: str, place: _Place, roots: dict[str, Path]) -> OwnModule:
-    """The module of ``model``; its local modules are added to the ``roots`` that are taken."""
-    own = find_own_model(model, place.file.parent, place.file, f"{place.key}.model")
-    for name in own.local:
-        if roots.setdefault(name, own.root) != own.root:
-            found = f"{model!r}, whose module {name!r} lies in {own.root}"
-            allowed = f"one module {name!r} in a workload: another job has that of {roots[name]}"
-            raise place.wrong("model", found, allowed)
-    return own
-
-
-def _data_path(data: str, place: _Place, *, must_exist: bool) -> str:
-    if data == SYNTHETIC:
-        return data
-    found = place.file.parent / os.path.expanduser(data)
-    if os.path.exists(found):
-        return str(found.resolve())
-    if must_exist:
-        allowed = f"{SYNTHETIC!r} or the path of the data set's raw files"
-        raise place.wrong("data", f"{data!r}, which does not exist", allowed)
-    return data
-
-
-def _names(entry: _JobEntry, label: str, place: _Place, taken: _Taken) -> list[str]:
-    if entry.id is None:
-        free = (f"{label}-{number}" for number in itertools.count())
-        names = list(itertools.islice((n for n in free if n not in taken.ids), entry.count))
-    elif entry.count == 1:
-        names = [entry.id]
-    else:
-        names = [f"{entry.id}-{copy}" for copy in range(entry.count)]
-    for name in names:
-        if name in taken.ids:
-            allowed = f"an id of its own: {taken.ids[name]} has it already"
-            raise place.wrong("id", repr(name), allowed)
-    taken.ids.update(dict.fromkeys(names, place.key))
-    return names
+def _items(
+    file: _WorkloadFile, path: Path, arrivals: Arrivals | None
+) -> Iterator[tuple[dict[str, Any], Place]]:
+    """What is said of each job, and where. Raises :class:`InputError` for a job that says its own
+    arrival where ``arrivals`` say it of every job."""
+    for position, item in enumerate(file.jobs):
+        place = Place(path, f"jobs.{position}", path.parent)
+        if arrivals is not None and arrivals.trace is None and "arrival_s" in item:
+            allowed = f"nothing: 'arrivals' ({arrivals.kind}) says when each job arrives"
+            raise place.wrong("arrival_s", shown(item["arrival_s"]), allowed)
+        yield item, place
+    if arrivals is not None and arrivals.trace is not None:
+        yield from read_trace(arrivals.trace, path.parent)

@@ -10,6 +10,7 @@ from simpy import Environment, Event
 
 from rmixer.scheduling.step_times import Member, Mix, StepTimes
 from sim.clock.fluid import Activity, FluidServer
+from sim.clock.nanoseconds import timeout_until, whole_nanoseconds
 
 
 @dataclass(frozen=True)
@@ -47,3 +48,24 @@ class MixProgress:
 
     def _rates(self, members: Sequence[Member]) -> list[float]:
         return [1.0 / unit for unit in self._step_times.unit_s(Mix(tuple(members)))]
+
+
+class AloneProgress:
+    """The same where company changes nothing. A phase takes as many units as it has, to the
+    nanosecond, however often the mix changes meanwhile."""
+
+    def __init__(self, env: Environment, step_times: StepTimes) -> None:
+        self._env, self._step_times = env, step_times
+
+    def begin(self, member: Member, amount: float) -> Running:
+        """See :class:`Progress`."""
+        (unit_s,) = self._step_times.unit_s(Mix((member,)))
+        since_s = self._env.now
+        end_s = whole_nanoseconds(since_s + amount * unit_s)
+
+        def made() -> float:
+            if self._env.now >= end_s:
+                return amount
+            return amount * (self._env.now - since_s) / (end_s - since_s)
+
+        return Running(timeout_until(self._env, end_s), made)

@@ -118,6 +118,14 @@ def step_segments(
     return StepSegments(scaled, target_s)
 
 
+def walked_alone_s(profile: ModelProfile, threads: int) -> float:
+    """A step on a GPU alone as its operators make it by the two clocks, one by one, before they
+    are scaled to ``expected_us``; 0 where they are unknown."""
+    cost = profile.step("gpu", threads)
+    rows = _rows(profile, "gpu", threads)
+    return two_clocks_s(_segment(piece) for piece in _device_pieces(rows, cost))
+
+
 def _one_a_lane(step_s: float, gpu_s: float) -> StepSegments:
     host_s = step_s - gpu_s
     host = Segment("cpu", host_s)

@@ -18,13 +18,15 @@ from rmixer.scheduling.policy import Policy
 from rmixer.scheduling.problem import Problem, ProfiledJob
 from rmixer.scheduling.step_times import Member, StepTimes
 from sim.clock.end_of_instant import DECIDE, Once
-from sim.clock.progress import MixProgress, Progress, Running
+from sim.clock.nanoseconds import timeout_until, whole_nanoseconds
+from sim.clock.progress import AloneProgress, MixProgress, Progress, Running
 from sim.demand.resident import device_kind, solo_unit_s
 from sim.job_level.recorder import Recorder
 from sim.job_level.simulated_summary import summarise
 from sim.operator_level.operator_level import OperatorLevel
 from sim.operator_level.walk import WalkProgress
 from sim.simple_step_times.mean_demand import MeanDemand
+from sim.simple_step_times.uncontended import Uncontended
 
 TRANSIENT_SHARE = 0.05
 CLEARLY = 2.0
@@ -83,7 +85,8 @@ def simulate(
         return by_level(lambda env: WalkProgress(env, profiles, machine), "operator")
 
     def by_mixes(times: StepTimes) -> SimulatedRun:
-        return by_level(lambda env: MixProgress(env, times), "job")
+        progress = AloneProgress if isinstance(times, Uncontended) else MixProgress
+        return by_level(lambda env: progress(env, times), "job")
 
     if level == "operator":
         return walked()
@@ -152,7 +155,10 @@ class _Clock:
         self._cluster.check_progress(more_to_come=self._to_come > 0 or again_s is not None)
 
     def _ask_again(self, after_s: float) -> Generator[Event, None, None]:
-        yield self._env.timeout(after_s)
+        # On the grid that jobs may end on: of two things at one time, none is first by rounding.
+        at_s = whole_nanoseconds(self._env.now + after_s)
+        later = at_s > self._env.now
+        yield timeout_until(self._env, at_s) if later else self._env.timeout(after_s)
         self._decision.ask()
 
     def _run_job(self, each: ProfiledJob, booking: Booking) -> Generator[Event, None, None]:

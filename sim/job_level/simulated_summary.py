@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Literal
 
 from rmixer.hardware.machine import Machine
 from rmixer.profile.profile import ModelProfile
-from rmixer.run_record.run_summary import DeviceSummary, JobSummary, RunSummary
+from rmixer.run_record.flow_times import flow_times
+from rmixer.run_record.run_summary import DeviceSummary, JobSummary, Origin, RunSummary
 from rmixer.run_record.timeline import Interval
 from rmixer.scheduling.cluster import Booking
 from rmixer.scheduling.layout import Layout
@@ -27,7 +27,8 @@ def summarise(
     """What ``recorder`` saw of a run of ``problem`` in which every job was done.
 
     ``startup_s`` is the machine's worker start-up, times slots over cores where slots outnumber
-    cores: starting a worker keeps a core busy, and all are started together.
+    cores: starting a worker keeps a core busy, and all are started together. A table of durations
+    tells nothing of that, nor of how busy the cores are.
     """
     workload, machine = problem.workload, problem.machine
     profile_of = {each.job.id: each.profile for each in problem.jobs}
@@ -42,31 +43,35 @@ def summarise(
         for job in workload.jobs
     )
     makespan_s = max(job.end_s for job in jobs)
-    busy_s = _gpu_busy_s(jobs, profile_of)
-    busy_s["cpu:0"] = recorder.busy_core_s / len(machine.cores)
+    origin = _origin(machine, profile_of)
+    busy_s: dict[str, float | None] = {**_gpu_busy_s(jobs, profile_of)}
+    busy_s["cpu:0"] = None if origin == "table" else recorder.busy_core_s / len(machine.cores)
     used = {entry.device for entry in layout.devices}
     slots = sum(entry.slots for entry in layout.devices)
     return RunSummary(
         run=recorder.run,
         workload=workload.name,
         machine=machine.name,
-        origin=_origin(machine, profile_of),
+        origin=origin,
         policy=policy,
         makespan_s=makespan_s,
         samples_per_s=sum(job.samples for job in jobs) / makespan_s if makespan_s > 0 else 0.0,
-        startup_s=machine.worker_startup_s * max(1.0, slots / len(machine.cores)),
+        startup_s=(
+            0.0
+            if origin == "table"
+            else machine.worker_startup_s * max(1.0, slots / len(machine.cores))
+        ),
         jobs=jobs,
         devices=tuple(
             DeviceSummary(
                 name=device.name,
-                busy_fraction=(
-                    min(1.0, busy_s.get(device.name, 0.0) / makespan_s) if makespan_s > 0 else 0.0
-                ),
+                busy_fraction=_share(busy_s.get(device.name, 0.0), makespan_s),
                 peak_bytes=_peak_bytes([job for job in jobs if job.device == device.name]),
             )
             for device in machine.devices
             if device.name in used or device.kind == "cpu"
         ),
+        **vars(flow_times(jobs)),
     )
 
 
@@ -103,6 +108,7 @@ def _job(
         peak_bytes=peaks[device_kind(device)],
         state="done",
         exchange_us=cost.exchange_us or None,
+        arrival_s=job.arrival_s - begin_s,
     )
 
 
@@ -117,17 +123,27 @@ def _median_step_s(rows: Sequence[Interval]) -> float:
     return stretches[-1][0]
 
 
+def _share(busy_s: float | None, makespan_s: float) -> float | None:
+    if busy_s is None:
+        return None
+    return min(1.0, busy_s / makespan_s) if makespan_s > 0 else 0.0
+
+
 def _gpu_busy_s(
     jobs: Sequence[JobSummary], profile_of: Mapping[str, ModelProfile]
-) -> dict[str, float]:
-    """Seconds in which each GPU computes: a step's time alone times the busy share of it."""
-    busy: dict[str, float] = {}
+) -> dict[str, float | None]:
+    """Seconds in which each GPU computes: a step's time alone times the busy share of it; None if
+    that is unknown of one of its jobs."""
+    busy: dict[str, float | None] = {}
     for job in jobs:
         if device_kind(job.device) == "gpu":
             profile = profile_of[job.id]
             step_s = profile.step("gpu", job.threads).mean_us * 1e-6
-            added = job.steps * step_s * profile.utilisation["gpu"]
-            busy[job.device] = busy.get(job.device, 0.0) + added
+            share, so_far = profile.utilisation.get("gpu"), busy.get(job.device, 0.0)
+            if share is None or so_far is None:
+                busy[job.device] = None
+            else:
+                busy[job.device] = so_far + job.steps * step_s * share
     return busy
 
 
@@ -143,8 +159,7 @@ def _peak_bytes(jobs: Sequence[JobSummary]) -> int:
     return peak
 
 
-def _origin(
-    machine: Machine, profile_of: Mapping[str, ModelProfile]
-) -> Literal["measured", "modelled"]:
-    origins = [machine.origin, *(profile.origin for profile in profile_of.values())]
-    return "modelled" if "modelled" in origins else "measured"
+def _origin(machine: Machine, profile_of: Mapping[str, ModelProfile]) -> Origin:
+    origins = {machine.origin, *(profile.origin for profile in profile_of.values())}
+    known: tuple[Origin, ...] = ("table", "modelled", "measured")
+    return next(origin for origin in known if origin in origins)

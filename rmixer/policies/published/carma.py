@@ -6,7 +6,7 @@ from abc import abstractmethod
 from collections.abc import Sequence
 
 from rmixer.policies.own_kind import gpus_or_cpu
-from rmixer.scheduling.policy import Policy
+from rmixer.scheduling.policy import Figure, Policy
 from rmixer.scheduling.view import (
     MIB,
     SHARE_DIGITS,
@@ -23,14 +23,14 @@ ROUNDING_S = 1e-9
 class Carma(Policy):
     """Only the head of the queue is looked at. An idle GPU takes it; else one of those whose free
     memory covers its peak and ``extra_mib``, and that are not hot, which one the subclass says. A
-    GPU that was sent a job is left alone for ``window_s``.
+    GPU that was sent a job is left alone for ``window_s``, unless it is idle again.
 
     A GPU is hot if its booked busy share is at least 0.80, and its booked occupancy at least 0.45
     or its booked bandwidth at least 0.40; what no profile says counts as not hot.
     """
 
     source = "CARMA (2025)"
-    needs = ("peak_bytes", "utilisation")
+    needs: tuple[Figure, ...] = ("peak_bytes",)
     memory = "peak"
     hot_counts = True
 
@@ -42,8 +42,7 @@ class Carma(Policy):
         job = next(view.waiting(), None)
         if job is None:
             return ()
-        rested = [device for device in gpus_or_cpu(view, job) if self._rest_s(view, device) <= 0.0]
-        able = [device for device in rested if device.fits(job, self.memory)]
+        able = [device for device in gpus_or_cpu(view, job) if device.fits(job, self.memory)]
         device = next((device for device in able if not device.residents), None)
         if device is None:
             device = self.choose(view, [each for each in able if self._has_room(view, each, job)])
@@ -68,7 +67,7 @@ class Carma(Policy):
 
     def _has_room(self, view: ClusterView, device: DeviceView, job: JobView) -> bool:
         need = job.costs[device.kind].peak_bytes + self._extra_bytes
-        if need > device.memory_bytes - device.held_bytes:
+        if self._rest_s(view, device) > 0.0 or need > device.memory_bytes - device.held_bytes:
             return False
         return not (self.hot_counts and is_hot(view, device))
 
@@ -117,6 +116,7 @@ class CarmaLug(Carma):
     """The head of the queue to the least utilised GPU that has room and is not hot (LUG)."""
 
     name = "carma_lug"
+    needs = ("peak_bytes", "utilisation")
 
     def choose(self, view: ClusterView, devices: Sequence[DeviceView]) -> DeviceView | None:
         return min(devices, key=lambda device: device.booked_utilisation, default=None)

@@ -15,27 +15,25 @@ DeviceRule = Callable[[ClusterView], DeviceView | None]
 
 
 def first_with_free_slot(view: ClusterView) -> DeviceView | None:
-    """RMixer's ``dySequ``: the first device in order that has a free slot."""
+    """The first device in order that has a free slot."""
     return next((device for device in view.devices.values() if device.free_slots > 0), None)
 
 
 def fewest_jobs(view: ClusterView) -> DeviceView | None:
-    """RMixer's ``dyWork``: the GPU with the fewest running jobs that has a free slot; a CPU only
-    if no GPU has one."""
+    """The GPU with the fewest running jobs that has a free slot; a CPU only if no GPU has one."""
     gpus = with_free_slot(view, "gpu")
     return min(gpus or with_free_slot(view, "cpu"), key=lambda d: len(d.residents), default=None)
 
 
 def least_utilised(view: ClusterView) -> DeviceView | None:
-    """RMixer's ``dyArin``: the GPU with the lowest booked utilisation, whether it has a free slot
-    or not; a CPU only if there is no GPU."""
+    """The GPU with the lowest booked utilisation, whether it has a free slot or not; a CPU only if
+    there is no GPU."""
     gpus = _of_kind(view, "gpu")
     return min(gpus or _of_kind(view, "cpu"), key=lambda d: d.booked_utilisation, default=None)
 
 
 def most_free_memory(view: ClusterView) -> DeviceView | None:
-    """RMixer's ``dyMemo``: the GPU with the most memory that is not booked and a free slot; then
-    the CPU."""
+    """The GPU with the most memory that is not booked and a free slot; then the CPU."""
     gpus = with_free_slot(view, "gpu")
     return min(gpus or with_free_slot(view, "cpu"), key=_booked_less_memory, default=None)
 

@@ -13,7 +13,7 @@ class DyArin(Dynamic):
     """By utilisation, largest first: from the front and from the back in turn on each device."""
 
     name = "dyArin"
-    needs = ("peak_bytes", "utilisation")
+    needs = ("utilisation",)
 
     def pick(self, view: ClusterView, device: DeviceView) -> Sequence[Dispatch]:
         return alternating(view, device, fitting(view, device, by_utilisation))

@@ -17,7 +17,7 @@ class DyMix(Policy):
     type differs from the most common there. If it takes none, and fewer than n - beta G jobs have
     ended, the CPU takes the last job that fits, if its place in the order of all n jobs (from 0) is
     at least n G / (G + C). Where this would leave jobs waiting on an idle machine, the CPU takes
-    the last job that fits whatever the rest says.
+    the last job that fits whatever the rest says, and if there is none the other GPUs are tried.
     """
 
     name = "dyMix"
@@ -29,13 +29,13 @@ class DyMix(Policy):
         self.beta = beta
 
     def decide(self, view: ClusterView) -> Sequence[Dispatch]:
-        gpu = least_booked(with_free_slot(view, "gpu"))
-        if gpu is not None and not gpu.settling:
-            jobs = sorted((j for j in view.waiting() if gpu.fits(j)), key=_utilisation)
-            if found := of_another_type(view, gpu, jobs):
-                return found
-        cpu = least_booked(with_free_slot(view, "cpu"))
-        return () if cpu is None else self._on_cpu(view, cpu)
+        gpus = with_free_slot(view, "gpu")
+        named, cpu = least_booked(gpus), least_booked(with_free_slot(view, "cpu"))
+        found = _on_gpu(view, named) or (() if cpu is None else self._on_cpu(view, cpu))
+        if found or any(device.residents or device.settling for device in view.devices.values()):
+            return found
+        others = (gpu for gpu in gpus if gpu != named)
+        return next(filter(None, (_on_gpu(view, gpu) for gpu in others)), ())
 
     def _on_cpu(self, view: ClusterView, cpu: DeviceView) -> Sequence[Dispatch]:
         jobs = sorted((j for j in view.waiting() if cpu.fits(j)), key=_utilisation)
@@ -56,6 +56,13 @@ class DyMix(Policy):
             if not place >= n * gpu_slots / (gpu_slots + slots["cpu"]):
                 return ()
         return (Dispatch(jobs[-1].id, (cpu.name,)),)
+
+
+def _on_gpu(view: ClusterView, gpu: DeviceView | None) -> Sequence[Dispatch]:
+    if gpu is None or gpu.settling:
+        return ()
+    jobs = sorted((job for job in view.waiting() if gpu.fits(job)), key=_utilisation)
+    return of_another_type(view, gpu, jobs)
 
 
 def _utilisation(job: JobView) -> float:

@@ -166,6 +166,20 @@ def test_a_job_waits_from_its_arrival_to_its_start(run: ExecutedRun, first_s: fl
         assert all(row.start_s >= waited.end_s - 1e-3 for row in rows_of(run, name)[1:])
 
 
+def test_waiting_and_completion_count_from_arrival(run: ExecutedRun, first_s: float) -> None:
+    """All six jobs wait as the timeline says; completion is of the five that were done."""
+    waits = {row.job: row.duration_s for row in run.timeline.select(kind="queued")}
+    assert {job.id: job.waiting_s for job in run.summary.jobs} == pytest.approx(waits)
+    late = run.summary.job("late")
+    assert late.arrival_s == pytest.approx(ARRIVAL_S - first_s)
+    done = [job for job in run.summary.jobs if job.state == "done"]
+    took = [job.end_s + first_s - (ARRIVAL_S if job is late else 0.0) for job in done]
+    assert run.summary.waiting_mean_s == pytest.approx(sum(waits.values()) / 6)
+    assert run.summary.waiting_p95_s == pytest.approx(np.quantile(list(waits.values()), 0.95))
+    assert run.summary.completion_mean_s == pytest.approx(sum(took) / 5)
+    assert run.summary.completion_p95_s == pytest.approx(np.quantile(took, 0.95))
+
+
 def test_the_summary_agrees_with_the_timeline(run: ExecutedRun, first_s: float) -> None:
     makespan_s = run.timeline.makespan_s - first_s
     assert run.summary.makespan_s == pytest.approx(makespan_s, abs=1e-9)

@@ -15,7 +15,7 @@ from executed_workloads import execute, this_machine, tiny
 from executor.supervision.observer import Observer
 from executor.supervision.supervisor import ExecutedRun
 from rmixer.data.prepare import prepare
-from rmixer.errors import RunFailed
+from rmixer.errors import PolicyFailed, RunFailed
 from rmixer.policies.baselines.all_at_once import AllAtOnce
 from rmixer.policies.baselines.sequential import Sequential
 from rmixer.scheduling.layout import Cut
@@ -152,7 +152,8 @@ def broken(tmp_path_factory: pytest.TempPathFactory, data: None) -> ExecutedRun:
 
 
 def test_a_policy_that_raises_ends_the_run_and_loses_no_record(broken: ExecutedRun) -> None:
-    assert isinstance(broken.failure, ArithmeticError)
+    assert isinstance(broken.failure, PolicyFailed)
+    assert isinstance(broken.failure.error, ArithmeticError)
     assert not broken.interrupted
     states = [job.state for job in broken.summary.jobs]
     assert states == ["done", "interrupted", "interrupted"]

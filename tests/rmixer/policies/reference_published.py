@@ -92,11 +92,7 @@ def _carma(books: Books, which: str, window_s: int) -> Choice:
         return None
     job = books.queue[0]
     sent = {device: at for at, device in books.last_sent}
-    devices = [
-        device
-        for device in _own_devices(books, job)
-        if books.now - sent.get(device, -1000) >= window_s and books.fits_bare(job, device)
-    ]
+    devices = [device for device in _own_devices(books, job) if books.fits_bare(job, device)]
     for device in devices:
         if not books.inside[device]:
             return job, device, ""
@@ -104,7 +100,11 @@ def _carma(books: Books, which: str, window_s: int) -> Choice:
     def free(device: str) -> int:
         return books.memory[device] - books.held[device]
 
-    roomy = [device for device in devices if job.mib(device) + 2048 <= free(device)]
+    roomy = [
+        device
+        for device in devices
+        if job.mib(device) + 2048 <= free(device) and books.now - sent[device] >= window_s
+    ]
     if which == "rr":
         ring = books.devices * 2
         after = ring[ring.index(books.last_sent[-1][1]) + 1 :] if books.last_sent else ring

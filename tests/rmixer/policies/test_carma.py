@@ -33,9 +33,13 @@ def test_an_idle_gpu_first_then_a_gpu_rests_for_30_s() -> None:
     ]
 
 
-def test_a_gpu_that_is_idle_again_rests_all_the_same() -> None:
-    jobs = (job("a", duration_s=1), job("b"))
-    assert carma("carma_ff", *jobs, gpu_mib=(16_000,))[1] == (30, "b", "gpu:0")
+def test_a_gpu_that_is_idle_again_is_taken_at_once() -> None:
+    jobs = (job("a", duration_s=5), job("b"))
+    assert carma("carma_ff", *jobs, gpu_mib=(16_000,))[1] == (5, "b", "gpu:0")
+
+
+def test_the_window_is_a_setting() -> None:
+    jobs = (job("a"), job("b"))
     assert carma("carma_ff:window_s=0", *jobs, gpu_mib=(16_000,))[1] == (0, "b", "gpu:0")
     assert carma("carma_ff:window_s=7.5", *jobs, gpu_mib=(16_000,))[1] == (7.5, "b", "gpu:0")
 

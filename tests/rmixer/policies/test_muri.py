@@ -7,7 +7,7 @@ from fake_clock import FakeJob, MadeUpTimes, machine, slots, submit
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rmixer.errors import PolicyWrong
+from rmixer.errors import RunFailed
 from rmixer.policies import make_policy
 from rmixer.scheduling.cluster import Booking, Cluster
 
@@ -94,5 +94,5 @@ def test_four_jobs_on_two_slots_are_matched_as_by_trying_all(held_up: list[int])
 def test_without_step_times_it_says_so() -> None:
     cluster = Cluster(machine(), slots(cpu0=2))
     submit(cluster, FakeJob("a", 10))
-    with pytest.raises(PolicyWrong, match="muri needs the step times of pairs"):
+    with pytest.raises(RunFailed, match="muri needs the step times of pairs"):
         cluster.decide(make_policy("muri"), 0.0)

@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from rmixer.errors import InputError
+from rmixer.workload.job_entry import NOT_YET
 from rmixer.workload.workload import Workload
-from rmixer.workload.workload_file import NOT_YET, read_workload
+from rmixer.workload.workload_file import read_workload
 
 
 def read(folder: Path, text: str) -> Workload:

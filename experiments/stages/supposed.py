@@ -1,0 +1,94 @@
+"""What a prediction starts from where another machine is supposed than the one that is known."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from rmixer.errors import InputError
+from rmixer.hardware.machine import Machine
+from rmixer.hardware.what_if import WhatIf
+from rmixer.profile.profile import ModelProfile
+from rmixer.scheduling.devices import devices_in_use
+from sim.demand.faster_gpu import with_gpu_speed
+from sim.demand.more_cores import last_slope, with_more_cores
+
+
+def supposed(
+    what_if: WhatIf,
+    machine: Machine,
+    profiles: Mapping[str, ModelProfile],
+    report: Callable[[str], None],
+) -> tuple[Machine, dict[str, ModelProfile]]:
+    """``machine`` and the ``profiles`` taken on it as ``what_if`` supposes them; ``report`` hears
+    all that was assumed, a line each. Raises :class:`InputError` for what ``machine`` cannot be
+    supposed to have, and for GPUs of which a profile knows nothing."""
+    found = what_if.machine_of(machine)
+    changed = dict(profiles)
+    if not what_if.settings:
+        return found, changed
+    _check_gpus(what_if, machine, profiles)
+    report(f"what if: {found.name} is simulated, which nobody has measured")
+    lines = what_if.assumed(machine)
+    own, cores = len(machine.cores), len(found.cores)
+    if cores > own:
+        lines += _of_slow_downs(profiles, own)
+        changed = {key: with_more_cores(each, own, cores) for key, each in changed.items()}
+    if what_if.gpu_speed is not None:
+        gpu, speed = machine.gpus[0], what_if.gpu_speed
+        changed = {key: with_gpu_speed(each, gpu, speed) for key, each in changed.items()}
+        lines.append(_of_speed(speed, profiles, changed))
+    for line in lines:
+        report(f"what if: {line}")
+    return found, changed
+
+
+def _check_gpus(what_if: WhatIf, machine: Machine, profiles: Mapping[str, ModelProfile]) -> None:
+    wanted = [key for key, value in what_if.settings.items() if "gpu" in key and value]
+    if wanted and not devices_in_use(machine, "simulate", profiles.values()).gpus:
+        without = [key for key, profile in profiles.items() if "gpu" not in profile.costs()]
+        found = f"nothing known of {', '.join(without)} on a GPU"
+        raise InputError("--set", wanted[0], found, "a workload that was profiled on a GPU")
+
+
+def _of_slow_downs(profiles: Mapping[str, ModelProfile], own: int) -> list[str]:
+    """What is assumed of steps beside more cores than the machine has of its ``own``."""
+    slopes = {
+        key: max(last_slope(step, own) for step in profile.steps)
+        for key, profile in profiles.items()
+    }
+    steepest = max(slopes, key=lambda key: slopes[key])
+    lines = [
+        "steps beside more cores than were measured: their slow-down goes on with the last slope, "
+        f"at most {slopes[steepest]:.2g} of a step a core ({steepest})"
+    ]
+    without = {
+        step.threads
+        for profile in profiles.values()
+        for step in profile.steps
+        if not (step.compute_slowdown and step.stream_slowdown)
+    }
+    if without:
+        counts = ", ".join(map(str, sorted(without)))
+        lines.append(
+            f"steps with {counts} threads, of which no slow-down was measured: they are slowed as "
+            "core_capacity says, and slow nobody by streaming"
+        )
+    return lines
+
+
+def _of_speed(
+    speed: float, before: Mapping[str, ModelProfile], after: Mapping[str, ModelProfile]
+) -> str:
+    """What a GPU of ``speed`` makes of steps alone."""
+    gains = {
+        key: old.expected_us / new.expected_us
+        for key, profile in before.items()
+        for old, new in zip(profile.steps, after[key].steps, strict=True)
+        if old.device == "gpu"
+    }
+    least, most = (pick(gains, key=lambda key: gains[key]) for pick in (min, max))
+    return (
+        f"GPUs {speed:g} times as fast: kernels and copies take 1/{speed:g} of their time, the "
+        f"host what it took; steps alone become {gains[least]:.2f} ({least}) to {gains[most]:.2f} "
+        f"({most}) times as fast"
+    )

@@ -1,0 +1,39 @@
+"""Where in a file something stands that a workload says."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+from rmixer.errors import InputError
+from rmixer.files.typed_files import parse
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Place:
+    """A part of ``file``: ``key`` is ``jobs.2`` of a workload, or ``line 3`` of a trace, and
+    ``joint`` comes between it and a key inside. Paths that stand there count from ``folder``."""
+
+    file: Path
+    key: str
+    folder: Path
+    joint: str = "."
+
+    def at(self, key: str) -> str:
+        """The key of what stands there under ``key``."""
+        return f"{self.key}{self.joint}{key}"
+
+    def wrong(self, key: str, found: object, allowed: str) -> InputError:
+        """The error for what stands there under ``key``."""
+        return InputError(self.file, self.at(key), found, allowed)
+
+    def parse(self, data: object, kind: type[T]) -> T:
+        """``data``, which stands there, as a ``kind``; raises :class:`InputError`."""
+        try:
+            return parse(data, kind, self.file)
+        except InputError as error:
+            key = self.at(error.key) if error.key else self.key
+            raise InputError(self.file, key, error.found, error.allowed) from None

@@ -1,0 +1,106 @@
+"""A profile as it would be with a faster GPU, or a slower one, and the same host."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from profiles.assembling.job_type import LOW_UTILISATION, gpu_balance, job_type
+from profiles.assembling.operator_times import total_work
+from rmixer.hardware.machine import Gpu
+from rmixer.operators.operator_cost import OperatorCost
+from rmixer.profile.profile import JobType, ModelProfile, StepCost
+from sim.demand.segments import step_segments, two_clocks_s, walked_alone_s
+
+
+def with_gpu_speed(profile: ModelProfile, gpu: Gpu, speed: float) -> ModelProfile:
+    """``profile``, taken on ``gpu``, with a GPU ``speed`` times as fast.
+
+    Kernels and copies take 1 / ``speed``. The host takes as long as before, and so do the gaps
+    between kernels in which the GPU waits for it: a step alone becomes what the two clocks say::
+
+        new step = old step x two_clocks(new operators) / two_clocks(old operators)
+
+    so that the host's share of a step is the same in seconds before and after. All that happens to
+    a step goes with it (quantiles, stalls), and evaluation, which asks what steps do. So does
+    warm-up as far as it is steps; what it takes longer than they stays. Utilisation is the GPU's
+    busy time over the new step, and the job type changes where that passes 0.1. The new steps are
+    nobody's measurement. A profile without a step on a GPU stays as it is. Raises
+    :class:`InputError` for a step on a GPU of which neither operators nor the GPU's time are known.
+    """
+    ratios = [
+        _ratio(profile, step, speed)
+        for step in profile.steps
+        if step.device == "gpu" and speed != 1.0
+    ]
+    if not ratios:
+        return profile
+    left = iter(ratios)
+    operators = _faster(profile, speed)
+    busy = min(1.0, profile.utilisation["gpu"] / (speed * ratios[0]))
+    return replace(
+        profile,
+        steps=tuple(
+            _scaled(step, next(left), speed, profile.warmup_steps) if step.device == "gpu" else step
+            for step in profile.steps
+        ),
+        operators=operators,
+        utilisation={**profile.utilisation, "gpu": busy},
+        job_type={**profile.job_type, "gpu": _type(profile, gpu, busy)},
+    )
+
+
+def _ratio(profile: ModelProfile, step: StepCost, speed: float) -> float:
+    """The new step over the old one."""
+    before_s = walked_alone_s(profile, step.threads)
+    if before_s:
+        faster = replace(profile, operators=_faster(profile, speed))
+        return walked_alone_s(faster, step.threads) / before_s
+    known = step_segments(profile, "gpu", step.threads)
+    return two_clocks_s(known.segments, device_slowdown=1 / speed) / known.solo_s
+
+
+def _faster(profile: ModelProfile, speed: float) -> tuple[OperatorCost, ...]:
+    return tuple(
+        row
+        if row.lane == "cpu"
+        else replace(
+            row,
+            p10_us=row.p10_us / speed,
+            p50_us=row.p50_us / speed,
+            p90_us=row.p90_us / speed,
+            mean_us=row.mean_us / speed,
+        )
+        for row in profile.operators
+    )
+
+
+def _scaled(step: StepCost, ratio: float, speed: float, warmup_steps: int) -> StepCost:
+    in_steps_s = min(step.warmup_s, warmup_steps * step.mean_us * 1e-6)
+    return replace(
+        step,
+        mean_us=step.mean_us * ratio,
+        p10_us=step.p10_us * ratio,
+        p50_us=step.p50_us * ratio,
+        p90_us=step.p90_us * ratio,
+        stall_us=step.stall_us * ratio,
+        apart_us=step.apart_us * ratio,
+        warmup_s=step.warmup_s - in_steps_s + in_steps_s * ratio,
+        evaluate_s=step.evaluate_s * ratio,
+        measurement=None,
+        gpu_us=None if step.gpu_us is None else step.gpu_us / speed,
+    )
+
+
+def _type(profile: ModelProfile, gpu: Gpu, busy: float) -> JobType:
+    """The job type at utilisation ``busy``; where it was low, and is not any more, by the roofline
+    of ``gpu``, whose ridge is the same at any speed, and as before where that is unknown."""
+    known = profile.job_type["gpu"]
+    if busy < LOW_UTILISATION <= profile.utilisation["gpu"]:
+        return "low"
+    threads = next(step.threads for step in profile.steps if step.device == "gpu")
+    rows = [row for row in profile.operators if row.lane == "gpu"]
+    flops, moved = total_work(rows, threads)
+    unknown = gpu.matmul_gflops is None or gpu.bandwidth_gbps is None or not moved
+    if known != "low" or busy < LOW_UTILISATION or unknown:
+        return known
+    return job_type(busy, flops / moved, gpu_balance(gpu))

@@ -1,0 +1,41 @@
+"""A profile as it would be on a machine with more cores: how a step does beside more of them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from rmixer.hardware.what_if import continued
+from rmixer.profile.profile import ModelProfile, StepCost
+
+
+def with_more_cores(profile: ModelProfile, own: int, cores: int) -> ModelProfile:
+    """``profile``, taken on a machine of ``own`` cores, for one of ``cores``.
+
+    Slow-downs beside k other cores that are known for fewer than there would be are continued by
+    their last slope, never below the last value. A curve that ends before the machine's own cores
+    do is constant up to these, as the simulator takes it to be, and beyond. A step without curves
+    stays without.
+    """
+    if cores <= own:
+        return profile
+    return replace(profile, steps=tuple(_beside_more(step, own, cores) for step in profile.steps))
+
+
+def last_slope(step: StepCost, own: int) -> float:
+    """By how much a core :func:`with_more_cores` lets the steeper of the slow-downs of ``step``
+    grow, in units of the step alone."""
+    wider = _beside_more(step, own, own + 1)
+    curves = (wider.compute_slowdown, wider.stream_slowdown)
+    return max((curve[-1] - (1.0, *curve)[-2] for curve in curves if curve), default=0.0)
+
+
+def _beside_more(step: StepCost, own: int, cores: int) -> StepCost:
+    def wider(known: tuple[float, ...]) -> tuple[float, ...]:
+        constant = known[-1:] * (own - step.threads - len(known))
+        return continued((*known, *constant), cores - step.threads, at_none=1.0)
+
+    return replace(
+        step,
+        compute_slowdown=wider(step.compute_slowdown),
+        stream_slowdown=wider(step.stream_slowdown),
+    )
