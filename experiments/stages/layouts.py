@@ -46,10 +46,15 @@ def _cut(problem: Problem, wanted: Wanted) -> Cut:
     gpu_threads, cpu_threads = _one(wanted.gpu_threads, 1), _one(wanted.cpu_threads, 1)
     if not machine.gpus:
         return Cut(0, _one(wanted.cpu_slots, max(1, cores // cpu_threads)), 0, cpu_threads)
-    on_cpu_alone = any("gpu" not in profile.costs() for profile in problem.profiles.values())
-    cpu_slots = _one(wanted.cpu_slots, 1 if on_cpu_alone or wanted.gpu_slots == (0,) else 0)
+    on_cpu = _needs_cpu(problem) or wanted.gpu_slots == (0,)
+    cpu_slots = _one(wanted.cpu_slots, 1 if on_cpu else 0)
     left = (cores - cpu_slots * cpu_threads) // (gpu_threads * len(machine.gpus))
     return Cut(_one(wanted.gpu_slots, max(1, left)), cpu_slots, gpu_threads, cpu_threads)
+
+
+def _needs_cpu(problem: Problem) -> bool:
+    """Whether a job runs on the CPU alone."""
+    return any("gpu" not in profile.costs() for profile in problem.profiles.values())
 
 
 def _one(counts: Counts | None, default: int) -> int:
@@ -74,9 +79,9 @@ def grid(problem: Problem, wanted: Wanted) -> list[Cut]:
     known = profiled_threads(problem.profiles.values())
     cores = len(machine.cores)
     powers = sorted({0, cores} | {1 << i for i in range(cores.bit_length()) if 1 << i <= cores})
-    beside_given = (0,) if wanted.slots is not None and machine.gpus else powers
+    gpus_alone = wanted.slots is not None and machine.gpus and not _needs_cpu(problem)
     gpu_slots = (said.gpu_slots or powers) if machine.gpus else (0,)
-    cpu_slots = said.cpu_slots if said.cpu_slots is not None else beside_given
+    cpu_slots = said.cpu_slots or ((0,) if gpus_alone else powers)
     gpu_threads = _threads(said.gpu_threads, known, "gpu")
     cpu_threads = _threads(said.cpu_threads, known, "cpu")
     cuts = {

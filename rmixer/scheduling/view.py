@@ -14,6 +14,8 @@ MemoryCheck = Literal["margin", "peak", "none"]
 State = Literal["queued", "running", "done", "failed"]
 MEMORY_MARGIN = 1.2
 MIB = 1 << 20
+SHARE_DIGITS = 9
+"""Sums of shares are rounded to these decimals, so that 0.1 + 0.7 is 0.8 in any order."""
 
 
 @dataclass(frozen=True)

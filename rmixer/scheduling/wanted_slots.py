@@ -47,9 +47,11 @@ class Wanted:
         for name in (f"{other}_slots", f"{other}_threads"):
             said[name] = getattr(self, name)
         found = Wanted(**said)
+        no_gpu = f"{machine.name} has no GPU that these jobs can use"
         if not machine.gpus and any(found.gpu_slots or ()):
-            allowed = f"0: {machine.name} has no GPU that these jobs can use"
-            raise InputError("--gpu-slots", "", listed(found.gpu_slots or ()), allowed)
+            raise InputError("--gpu-slots", "", listed(found.gpu_slots or ()), f"0: {no_gpu}")
+        if not machine.gpus and found.gpu_threads:
+            raise InputError("--gpu-threads", "", listed(found.gpu_threads), f"nothing: {no_gpu}")
         return found
 
 

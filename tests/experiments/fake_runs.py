@@ -219,10 +219,10 @@ def _step(costs: Sequence[OperatorCost], threads: int) -> StepCost:
 
 
 SWEEP = (
-    SweepRow("sequential", 1, 2, 41.2, 1.0, 22.1, GIB // 2, "job level"),
-    SweepRow("dyType", 2, 1, 27.9, 1.477, 19.0, GIB, "job level"),
-    SweepRow("dySequ", 2, 1, 28.6, 1.441, 19.4, GIB, "job level"),
-    SweepRow("dyRand", 2, 1, 29.8, 1.383, 20.0, GIB, "operator level"),
-    SweepRow("all_at_once", 6, 1, 33.0, 1.248, 27.5, 3 * GIB, "job level"),
-    SweepRow("dyType", 2, 2, why="slots × threads are more than the 2 cores"),
+    SweepRow("sequential", 0, 1, 0, 2, 41.2, 1.0, 22.1, GIB // 2, "job level"),
+    SweepRow("dyType", 0, 2, 0, 1, 27.9, 1.477, 19.0, GIB, "job level"),
+    SweepRow("dySequ", 0, 2, 0, 1, 28.6, 1.441, 19.4, GIB, "job level"),
+    SweepRow("dyRand", 0, 2, 0, 1, 29.8, 1.383, 20.0, GIB, "operator level"),
+    SweepRow("all_at_once", 0, 6, 0, 1, 33.0, 1.248, 27.5, 3 * GIB, "job level"),
+    SweepRow("dyType", 0, 2, 0, 2, why="slots × threads are more than the 2 cores"),
 )

@@ -10,9 +10,11 @@ from rmixer.testing.made_up import GIB, by_key, make_operator, make_profile, mak
 MODELS = {"criteo_dlrm": 20_000.0, "criteo_deepfm": 9_000.0, "amazon_din": 3_000.0}
 
 
-def profiles(gpu: bool = False, peak_bytes: int = GIB) -> dict[str, ModelProfile]:
+def profiles(
+    gpu: bool = False, peak_bytes: int = GIB, *, cpu: bool | None = None
+) -> dict[str, ModelProfile]:
     """Their profiles by key, drawn with a fixed seed; on a CPU with one thread and with two, or
-    on a GPU with one."""
+    on a GPU with one, or on both."""
     draw = random.Random(7)
     made = []
     for number, (model, mean_us) in enumerate(MODELS.items(), start=1):
@@ -28,7 +30,8 @@ def profiles(gpu: bool = False, peak_bytes: int = GIB) -> dict[str, ModelProfile
                     make_operator(draw.uniform(5, 200), moved, gap_us, threads=threads)
                 )
         if gpu:
-            steps = [make_step("gpu", mean_us=mean_us / 4, pressure=0.1, **curves, **phases)]
+            on_gpu = make_step("gpu", mean_us=mean_us / 4, pressure=0.1, **curves, **phases)
+            steps = [one, two, on_gpu] if cpu else [on_gpu]
             operators = [
                 make_operator(draw.uniform(5, 40), lane="gpu", host_us=draw.uniform(5, 40))
                 for _ in range(60)

@@ -27,9 +27,9 @@ class Lpt(Policy):
                 (max(free_s[device.name][0], _room_s(view, device, job)) + alone_s, device)
                 for device, alone_s in _able(view, job)
             ]
-            if not ends:
+            end_s, device = min(ends, key=lambda end: end[0], default=(inf, None))
+            if device is None or end_s == inf:
                 continue
-            end_s, device = min(ends, key=lambda end: end[0])
             if free_s[device.name][0] == 0.0 and device.fits(job):
                 return (Dispatch(job.id, (device.name,)),)
             heapq.heapreplace(free_s[device.name], end_s)

@@ -7,7 +7,14 @@ from collections.abc import Sequence
 
 from rmixer.policies.own_kind import gpus_or_cpu
 from rmixer.scheduling.policy import Figure, Policy
-from rmixer.scheduling.view import MIB, ClusterView, DeviceView, Dispatch, JobView
+from rmixer.scheduling.view import (
+    MIB,
+    SHARE_DIGITS,
+    ClusterView,
+    DeviceView,
+    Dispatch,
+    JobView,
+)
 
 BUSY, OCCUPIED, STREAMING = 0.80, 0.45, 0.40
 ROUNDING_S = 1e-9
@@ -68,8 +75,8 @@ class Carma(Policy):
 def is_hot(view: ClusterView, device: DeviceView) -> bool:
     """Whether the residents of ``device`` together leave no room for another, by their profiles."""
     costs = [view.jobs[resident.job].costs[device.kind] for resident in device.residents]
-    occupied = sum(cost.occupancy or 0.0 for cost in costs)
-    streaming = sum(cost.bandwidth or 0.0 for cost in costs)
+    occupied = round(sum(cost.occupancy or 0.0 for cost in costs), SHARE_DIGITS)
+    streaming = round(sum(cost.bandwidth or 0.0 for cost in costs), SHARE_DIGITS)
     full = occupied >= OCCUPIED or streaming >= STREAMING
     return device.booked_utilisation >= BUSY and full
 

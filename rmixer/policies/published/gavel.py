@@ -55,7 +55,7 @@ def _places(view: ClusterView, jobs: Sequence[JobView]) -> list[tuple[str, float
         -rates.ravel(),
         A_ub=np.vstack([one_job, one_kind]),
         b_ub=[1.0] * count + slots,
-        bounds=(0.0, 1.0),
+        bounds=[(0.0, 1.0 if rate else 0.0) for rate in rates.ravel()],
         method="highs",
     )
     shares = np.round(solved.x.reshape(count, kinds), PRECISION)

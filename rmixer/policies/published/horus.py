@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from rmixer.policies.own_kind import gpus_or_cpu
 from rmixer.scheduling.policy import Policy
-from rmixer.scheduling.view import ClusterView, Dispatch
+from rmixer.scheduling.view import SHARE_DIGITS, ClusterView, Dispatch
 
 
 class Horus(Policy):
@@ -21,8 +21,9 @@ class Horus(Policy):
         if job is None:
             return ()
         sums = [
-            (device.booked_utilisation + job.costs[device.kind].utilisation, device)
+            (round(device.booked_utilisation + share, SHARE_DIGITS), device)
             for device in gpus_or_cpu(view, job)
+            for share in [job.costs[device.kind].utilisation]
             if device.fits(job)
         ]
         able = [each for each in sums if each[0] <= 1.0 or not each[1].residents]

@@ -91,8 +91,8 @@ class _Speeds:
 
 
 def _fit(group: Group, device: DeviceView) -> bool:
-    peaks = sum(MEMORY_MARGIN * job.costs[device.kind].peak_bytes for job in group)
-    return peaks + device.booked_bytes < device.memory_bytes
+    booked = sum(round(MEMORY_MARGIN * job.costs[device.kind].peak_bytes) for job in group)
+    return booked + device.booked_bytes < device.memory_bytes
 
 
 def _alone_s(group: Group, device: DeviceView) -> float:

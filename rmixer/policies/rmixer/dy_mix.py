@@ -32,7 +32,7 @@ class DyMix(Policy):
         gpus = view.with_free_slot("gpu")
         named, cpu = least_booked(gpus), least_booked(view.with_free_slot("cpu"))
         found = _on_gpu(view, named) or (() if cpu is None else self._on_cpu(view, cpu))
-        if found or any(device.residents for device in view.devices.values()):
+        if found or any(device.residents or device.settling for device in view.devices.values()):
             return found
         others = (gpu for gpu in gpus if gpu != named)
         return next(filter(None, (_on_gpu(view, gpu) for gpu in others)), ())
@@ -42,11 +42,12 @@ class DyMix(Policy):
         if job is None:
             return ()
         slots = {"gpu": 0, "cpu": 0}
-        running = 0
+        running, settling = 0, False
         for device in view.devices.values():
             slots[device.kind] += device.slots
             running += len(device.residents)
-        if running:
+            settling |= device.settling
+        if running or settling:
             n, gpu_slots = len(view.jobs), slots["gpu"]
             if not n - len(view.queued) - running < n - self.beta * gpu_slots:
                 return ()

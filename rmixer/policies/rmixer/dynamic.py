@@ -6,6 +6,7 @@ from abc import abstractmethod
 from collections.abc import Sequence
 
 from rmixer.policies.rmixer.device_rules import DEVICE_RULES, RULE_NEEDS
+from rmixer.policies.rounds import Rounds
 from rmixer.scheduling.policy import Policy
 from rmixer.scheduling.view import ClusterView, DeviceView, Dispatch
 
@@ -26,8 +27,10 @@ class DeviceThenJob(Policy):
         """The next job, or nothing."""
         named = self._device_rule(view)
         found = self._pick(view, named)
-        if found or any(device.residents for device in view.devices.values()):
+        if found or (named is not None and named.settling):
             return found
+        if any(device.residents for device in view.devices.values()):
+            return ()
         others = (device for device in view.devices.values() if device != named)
         return next(filter(None, (self._pick(view, device) for device in others)), ())
 
@@ -37,6 +40,15 @@ class DeviceThenJob(Policy):
     @abstractmethod
     def pick(self, view: ClusterView, device: DeviceView) -> Sequence[Dispatch]:
         """The job to start on ``device``, or nothing."""
+
+
+class InRounds(Rounds, DeviceThenJob):
+    """A round waits, and opens when no GPU still gives memory back."""
+
+    def add(self, view: ClusterView) -> Sequence[Dispatch]:
+        if any(device.settling for device in view.devices.values()):
+            return ()
+        return self.next_dispatch(view)
 
 
 class Dynamic(DeviceThenJob):

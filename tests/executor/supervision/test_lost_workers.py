@@ -18,6 +18,7 @@ from rmixer.data.prepare import prepare
 from rmixer.errors import PolicyFailed, RunFailed
 from rmixer.policies.baselines.all_at_once import AllAtOnce
 from rmixer.policies.baselines.sequential import Sequential
+from rmixer.scheduling.layout import Cut
 from rmixer.scheduling.view import ClusterView, Dispatch
 from rmixer.training.train_job import unfinished
 
@@ -79,7 +80,7 @@ def killed(tmp_path_factory: pytest.TempPathFactory, data: None) -> tuple[Execut
     names = ("second", "third", "forgotten")
     jobs = [tiny("victim", steps=LONG), *(tiny(name) for name in names)]
     policy = Forgetful()
-    run = execute(folder, jobs, policy, policy.layout(this_machine(), 4, 1, 1), assassin)
+    run = execute(folder, jobs, policy, policy.layout(this_machine(), 4, Cut()), assassin)
     assert not workers()
     return run, assassin
 
@@ -144,7 +145,7 @@ def broken(tmp_path_factory: pytest.TempPathFactory, data: None) -> ExecutedRun:
     """Three jobs at once, until the first is done."""
     jobs = [tiny("first", steps=60), tiny("second", steps=LONG), tiny("third", steps=LONG)]
     policy = Faulty()
-    layout = policy.layout(this_machine(), 3, 1, 1)
+    layout = policy.layout(this_machine(), 3, Cut())
     run = execute(tmp_path_factory.mktemp("broken"), jobs, policy, layout)
     assert not workers()
     return run

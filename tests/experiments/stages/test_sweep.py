@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import pytest
 
-from experiments.stages.inputs import choose_layout
+from experiments.stages.layouts import choose_layout
 from experiments.stages.prediction import replay
 from experiments.stages.sweep import candidates, sweep
 from rmixer.errors import InputError
+from rmixer.hardware.machine import Machine
 from rmixer.policies import make_policy
-from rmixer.scheduling.layout import DeviceSlots, Layout
-from rmixer.scheduling.problem import problem_of
+from rmixer.scheduling.layout import Cut, DeviceSlots, Layout
+from rmixer.scheduling.problem import Problem, problem_of
+from rmixer.scheduling.wanted_slots import Wanted
 from rmixer.testing.made_up import (
     by_key,
     make_job,
@@ -37,23 +39,33 @@ def profile(one_thread_us: float, two_threads_us: float) -> dict[str, object]:
     )
 
 
-def run_sweep(profiles: object, **grid: object) -> object:
+def run_sweep(profiles: object, **more: object) -> object:
     step_times = OperatorLevel(profiles, MACHINE)  # type: ignore[arg-type]
-    return sweep(problem_of(JOBS, MACHINE, profiles), step_times, **grid)  # type: ignore[arg-type]
+    return sweep(problem_of(JOBS, MACHINE, profiles), step_times, **more)  # type: ignore[arg-type]
 
 
-def test_slots_times_threads_stay_within_the_cores() -> None:
-    tried = candidates(JOBS, make_machine(cores=4), ("dyType",), (1, 2, 4), (1, 2, 4), (1, 2, 4))
-    places = {(candidate.slots, candidate.threads) for candidate in tried}
-    assert places == {(1, 1), (2, 1), (4, 1), (1, 2), (2, 2), (1, 4)}
+def problem(machine: Machine = MACHINE) -> Problem:
+    return problem_of(JOBS, machine, by_key(make_profile()))
 
 
 def test_a_policy_with_its_own_cut_is_tried_once() -> None:
-    tried = candidates(JOBS, MACHINE, ("sequential", "all_at_once"), (1, 2), (1, 2), (1, 2))
-    assert [(c.policy, c.slots, c.threads) for c in tried] == [
-        ("sequential", 1, 2),
-        ("all_at_once", 4, 1),
+    cuts = [Cut(cpu_slots=1), Cut(cpu_slots=2)]
+    tried = candidates(problem(), ("sequential", "all_at_once", "dyType"), cuts)
+    assert [(c.policy, str(c.cut)) for c in tried] == [
+        ("sequential", "CPU 1 × 1"),
+        ("all_at_once", "CPU 4 × 1"),
+        ("dyType", "CPU 1 × 1"),
+        ("dyType", "CPU 2 × 1"),
     ]
+
+
+def test_device_rules_are_tried_once_where_there_is_one_device() -> None:
+    """The settings stay: they still matter."""
+    names = ("dyRand@dySequ:seed=7", "dyRand@dyWork:seed=7", "dyRand@dyWork")
+    tried = candidates(problem(), names, [Cut(cpu_slots=2)])
+    assert [c.policy for c in tried] == ["dyRand:seed=7", "dyRand"]
+    two_gpus = problem(make_machine(cores=2, gpus=2))
+    assert [c.policy for c in candidates(two_gpus, names, [Cut(gpu_slots=1)])] == list(names)
 
 
 def test_where_all_cores_were_not_profiled_one_at_a_time_has_the_most_that_were() -> None:
@@ -61,7 +73,8 @@ def test_where_all_cores_were_not_profiled_one_at_a_time_has_the_most_that_were(
     profiles = by_key(make_profile())
     one_thread = Layout((DeviceSlots("cpu:0", slots=1, threads=1),))
     inputs = problem_of(JOBS, MACHINE, profiles)
-    assert choose_layout(inputs, make_policy("sequential"), None, 1) == one_thread
+    wanted = Wanted(threads=(1,))
+    assert choose_layout(inputs, make_policy("sequential"), wanted) == one_thread
     found = run_sweep(profiles, policies=("sequential", "dyType"))
     assert found.sequential_layout == one_thread
     assert found.sequential.summary.makespan_s == pytest.approx(4 * 100 * 0.010)
@@ -73,7 +86,7 @@ def test_two_slots_win_where_a_second_thread_gains_little() -> None:
     assert found.sequential.summary.makespan_s == pytest.approx(3.2)
     assert found.predicted.summary.makespan_s == pytest.approx(2.0)
     assert found.rows[0].speedup == pytest.approx(1.6)
-    assert (found.best.slots, found.best.threads) == (2, 1)
+    assert found.best.cut == Cut(0, 2, 0, 1)
     assert {d.slot for d in found.schedule.dispatches} == {0, 1}
 
 
@@ -81,7 +94,7 @@ def test_one_slot_wins_where_threads_gain_more_than_company() -> None:
     # Better than twice as fast with two threads: 4 x 0.4 s beats 2 x 1 s.
     found = run_sweep(profile(10_000, 4_000))
     assert found.predicted.summary.makespan_s == pytest.approx(1.6)
-    assert (found.best.slots, found.best.threads) == (1, 2)
+    assert found.best.cut == Cut(0, 1, 0, 2)
 
 
 def test_the_schedule_replays_as_it_was_predicted() -> None:
@@ -93,7 +106,7 @@ def test_the_schedule_replays_as_it_was_predicted() -> None:
 
 
 def test_threads_that_were_not_profiled_are_refused() -> None:
-    with pytest.raises(InputError, match="profiled: 1, 2"):
-        run_sweep(profile(10_000, 8_000), threads=[3])
-    with pytest.raises(InputError, match="2 cores"):
-        run_sweep(profile(10_000, 8_000), policies=("dyType",), slots=[2], threads=[2])
+    with pytest.raises(InputError, match="--cpu-threads: found 3; allowed: profiled: 1,2"):
+        run_sweep(profile(10_000, 8_000), wanted=Wanted(threads=(3,)))
+    with pytest.raises(InputError, match="slots x threads <= 2 cores"):
+        run_sweep(profile(10_000, 8_000), wanted=Wanted(slots=(2,), threads=(2,)))

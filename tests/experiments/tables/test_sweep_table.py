@@ -16,15 +16,16 @@ def test_the_shortest_makespan_is_first_and_pruned_rows_are_last() -> None:
 
 def test_equal_makespans_go_by_mean_completion() -> None:
     rows = [
-        SweepRow("late", 2, 1, makespan_s=10.0, mean_completion_s=8.0),
-        SweepRow("soon", 2, 1, makespan_s=10.0, mean_completion_s=6.0),
+        SweepRow("late", 0, 2, 0, 1, makespan_s=10.0, mean_completion_s=8.0),
+        SweepRow("soon", 0, 2, 0, 1, makespan_s=10.0, mean_completion_s=6.0),
     ]
     assert [row.policy for row in ranked(rows)] == ["soon", "late"]
 
 
 def test_a_label_says_slots_and_threads() -> None:
-    assert SweepRow("dyType", 1, 2).label == "dyType, 1 slot × 2 threads"
-    assert SweepRow("dyType", 4, 1).label == "dyType, 4 slots × 1 thread"
+    assert SweepRow("dyType", 0, 1, 0, 2).label == "dyType, CPU 1 × 2"
+    assert SweepRow("dyType", 4, 0, 1, 0).label == "dyType, GPU 4 × 1"
+    assert SweepRow("dyMix", 4, 2, 1, 3).label == "dyMix, GPU 4 × 1, CPU 2 × 3"
 
 
 def test_the_table_ranks_and_counts_what_was_not_simulated() -> None:
@@ -34,7 +35,7 @@ def test_the_table_ranks_and_counts_what_was_not_simulated() -> None:
     text = capture.get()
     lines = [line.split() for line in text.splitlines()]
     first = next(line for line in lines if line[:1] == ["1"] and line[1] == "dyType")
-    assert first[2:8] == ["2", "1", "27.9", "s", "1.48×", "19.0"]
+    assert first[2:6] == ["2×1", "27.9", "1.48×", "19.0,"]
     assert "1 not simulated: slots × threads are more than the 2 cores" in text
     assert "…" not in text
 
@@ -42,8 +43,8 @@ def test_the_table_ranks_and_counts_what_was_not_simulated() -> None:
 def test_what_the_simulator_cannot_tell_apart_is_ranked_by_mean_completion() -> None:
     """1% of 100 s: 100.9 s is a tie, 101.1 s is not."""
     rows = [
-        SweepRow("first", 1, 1, makespan_s=100.0, mean_completion_s=90.0),
-        SweepRow("tie", 2, 1, makespan_s=100.9, mean_completion_s=60.0),
-        SweepRow("behind", 1, 2, makespan_s=101.1, mean_completion_s=10.0),
+        SweepRow("first", 0, 1, 0, 1, makespan_s=100.0, mean_completion_s=90.0),
+        SweepRow("tie", 0, 2, 0, 1, makespan_s=100.9, mean_completion_s=60.0),
+        SweepRow("behind", 0, 1, 0, 2, makespan_s=101.1, mean_completion_s=10.0),
     ]
     assert [row.policy for row in ranked(rows)] == ["tie", "first", "behind"]

@@ -53,7 +53,7 @@ def arguments(command: str, workload: Path) -> tuple[Any, ...]:
     if command == "execute schedule":
         jobs, machine = read_workload(workload), make_machine()
         policy, layout = make_policy("sequential"), even_layout(machine, 1, 1)
-        schedule = schedule_of(jobs, machine, policy.name, 0, layout, ())
+        schedule = schedule_of(jobs, machine, policy, layout, ())
         write_schedule(Path("schedule.json"), schedule)
         return ("execute", "schedule.json", "--workload", workload)
     if command == "simulate":
@@ -180,7 +180,7 @@ def test_more_threads_than_cores(
 ) -> None:
     monkeypatch.setattr(limits, "usable_cores", lambda: (0, 1))
     message = refused(capsys, "profile", "run", "ncf", "--threads", "1,3")
-    assert message == "error: --threads: found '1,3'; allowed: numbers from 1 to 2\n"
+    assert message == "error: --threads: found '1,3'; allowed: whole numbers from 1 to 2\n"
 
 
 def test_another_system(monkeypatch: pytest.MonkeyPatch) -> None:

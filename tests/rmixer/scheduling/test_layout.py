@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from specimens import MACHINE
 
 from rmixer.errors import InputError
-from rmixer.scheduling.layout import DeviceSlots, Layout, even_layout
+from rmixer.scheduling.layout import Cut, DeviceSlots, Layout, even_layout
 
 CPU_ONLY = replace(MACHINE, gpus=())
 
@@ -77,3 +77,44 @@ def test_a_layout_for_another_machine_is_refused() -> None:
 
 def test_slots_in_turn_may_outnumber_the_cores() -> None:
     Layout((DeviceSlots("cpu:0", 50, 1),), in_turn=True).check(MACHINE, "schedule.json")
+
+
+def test_a_cut_makes_the_slots_of_each_gpu_and_of_the_cpu() -> None:
+    """Two GPUs of one slot and a CPU of two: the machine's four cores, one a slot."""
+    layout = Cut(gpu_slots=1, cpu_slots=2).layout(MACHINE)
+    assert layout == Layout(
+        (DeviceSlots("gpu:0", 1, 1), DeviceSlots("gpu:1", 1, 1), DeviceSlots("cpu:0", 2, 1))
+    )
+    assert Cut(gpu_slots=1, cpu_slots=2).cores(MACHINE) == 4
+    assert Cut(1, 1, 1, 2).layout(CPU_ONLY) == Layout((DeviceSlots("cpu:0", 1, 2),))
+
+
+@pytest.mark.parametrize(
+    ("cut", "text"),
+    [
+        (Cut(4, 2, 1, 3), "GPU 4 × 1, CPU 2 × 3"),
+        (Cut(4, 0, 1, 0), "GPU 4 × 1"),
+        (Cut(0, 2, 0, 3), "CPU 2 × 3"),
+    ],
+)
+def test_a_cut_is_read_off_a_layout_and_printed(cut: Cut, text: str) -> None:
+    machine = replace(MACHINE, cores=tuple(range(20)))
+    assert Cut.of(cut.layout(machine)) == cut
+    assert str(cut) == text
+
+
+def test_a_cut_that_the_machine_does_not_have() -> None:
+    with pytest.raises(InputError, match="no slots: 0 a GPU, 0 on the CPU; allowed: at least one"):
+        Cut().layout(MACHINE)
+    with pytest.raises(InputError, match=r"no slots: 3 a GPU, 0 on the CPU; .* a CPU alone"):
+        Cut(gpu_slots=3).layout(CPU_ONLY)
+    with pytest.raises(InputError, match=r"slots and threads: .*found 5; allowed: at most the 4"):
+        Cut(gpu_slots=2, cpu_slots=1).layout(MACHINE)
+
+
+def test_a_layout_takes_the_most_threads_that_are_profiled_of_each_kind() -> None:
+    """Three threads a slot: of 1, 2 and 4 it is 2. A kind of which nothing is known keeps its."""
+    layout = Layout((DeviceSlots("gpu:0", 1, 3), DeviceSlots("cpu:0", 2, 3)))
+    found = layout.profiled({"cpu": [1, 2, 4]})
+    assert found == Layout((DeviceSlots("gpu:0", 1, 3), DeviceSlots("cpu:0", 2, 2)))
+    assert layout.profiled({"cpu": [4], "gpu": [1]}).devices[1].threads == 3

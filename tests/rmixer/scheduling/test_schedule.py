@@ -11,6 +11,7 @@ import pytest
 from specimens import MACHINE
 
 from rmixer.errors import InputError
+from rmixer.policies import make_policy
 from rmixer.scheduling.cluster import Booking
 from rmixer.scheduling.layout import DeviceSlots, Layout
 from rmixer.scheduling.schedule import ScheduledJob, read_schedule, schedule_of, write_schedule
@@ -24,7 +25,7 @@ BOOKINGS = [
     Booking(0, "a", ("gpu:0",), 0, (0, 1), "device", "", 1, 100),
     Booking(2, "c", ("cpu:0",), 1, (5,), "device", "", 1, 100),
 ]
-SCHEDULE = schedule_of(WORKLOAD, MACHINE, "dyType", 3, LAYOUT, BOOKINGS)
+SCHEDULE = schedule_of(WORKLOAD, MACHINE, make_policy("dyType", 3), LAYOUT, BOOKINGS)
 
 
 def test_a_schedule_is_what_was_booked_in_order() -> None:
@@ -48,7 +49,7 @@ def test_the_keys_of_the_file(tmp_path: Path) -> None:
     data = json.loads((tmp_path / "schedule.json").read_text())
     keys = "schema_version workload_hash machine policy settings dispatches"
     assert set(data) == set(keys.split())
-    keys = "order round job devices slot threads placement sharing"
+    keys = "order round job devices slot threads placement sharing barrier"
     assert set(data["dispatches"][0]) == set(keys.split())
 
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from rmixer.errors import InputError
 from rmixer.workload.arrivals import Arrivals, arrival_times_s
-from rmixer.workload.shrinking import parse_shrinking
+from rmixer.workload.shrinking import shrinking_of
 from rmixer.workload.workload import Workload
 from rmixer.workload.workload_file import read_workload
 
@@ -107,7 +107,7 @@ def test_the_hash_follows_the_times_and_not_how_they_were_said(tmp_path: Path) -
 
 def test_fewer_steps_do_not_move_arrivals(tmp_path: Path) -> None:
     whole = read(tmp_path, f"arrivals: {{kind: burst, rate_per_h: 10, burst: 2}}\n{JOBS}")
-    small = parse_shrinking(["steps_scale=0.2"]).apply(whole)
+    small = shrinking_of({"steps_scale": "0.2"}).apply(whole)
     assert times_s(small) == times_s(whole)
     assert {job.steps for job in small.jobs} == {1}
 

@@ -8,7 +8,7 @@ import pytest
 
 from rmixer.errors import InputError, RunFailed
 from rmixer.policies import Policy, make_policy
-from rmixer.scheduling.layout import DeviceSlots, Layout, even_layout
+from rmixer.scheduling.layout import Cut, DeviceSlots, Layout, even_layout
 from rmixer.scheduling.problem import problem_of
 from rmixer.scheduling.step_times import Member, Mix
 from rmixer.testing.made_up import (
@@ -189,7 +189,7 @@ def test_more_slots_than_cores_start_up_more_slowly():
     jobs = [make_job(f"j{index}", steps=5) for index in range(6)]
     machine = make_machine(2)
     policy = make_policy("all_at_once")
-    layout = policy.layout(machine, 6, 0, 0)
+    layout = policy.layout(machine, 6, Cut())
     result = simulate(
         problem_of(make_workload(*jobs), machine, PROFILES), policy, layout, Uncontended(PROFILES)
     )
