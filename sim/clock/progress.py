@@ -22,10 +22,7 @@ class Running:
 
 
 class Progress(Protocol):
-    """Runs phases on a simulated clock. ``company_counts`` says whether a phase takes longer beside
-    others."""
-
-    company_counts: bool
+    """Runs phases on a simulated clock."""
 
     def begin(self, member: Member, amount: float) -> Running:
         """Start ``amount`` training steps, or that share of the whole of another phase."""
@@ -35,8 +32,6 @@ class Progress(Protocol):
 class MixProgress:
     """Between two changes of the mix each phase advances by elapsed time over its unit in it;
     fractions of a step are carried over."""
-
-    company_counts = True
 
     def __init__(self, env: Environment, step_times: StepTimes) -> None:
         self._step_times = step_times
@@ -58,8 +53,6 @@ class MixProgress:
 class AloneProgress:
     """The same where company changes nothing. A phase takes as many units as it has, to the
     nanosecond, however often the mix changes meanwhile."""
-
-    company_counts = False
 
     def __init__(self, env: Environment, step_times: StepTimes) -> None:
         self._env, self._step_times = env, step_times

@@ -116,6 +116,8 @@ class _Clock:
         self._cluster = Cluster(problem.machine, layout, step_times, readings=self)
         self._made: dict[str, Callable[[], float]] = {}
         self._jobs = problem.by_id
+        # Of a table of durations nobody knows what company does.
+        self._in_company = all(each.profile.origin != "table" for each in problem.jobs)
         self._to_come = self._to_end = len(problem.jobs)
         self._finished = env.event()
         self._decision = Once(env, DECIDE, self._decide)
@@ -124,7 +126,7 @@ class _Clock:
     def go(self, progress: Progress, run: str) -> Recorder:
         """Run to the end of the last job."""
         self._progress = progress
-        self._recorder = Recorder(self._env, run, in_company=progress.company_counts)
+        self._recorder = Recorder(self._env, run, in_company=self._in_company)
         # The sort is stable: jobs that arrive together keep the order of submission.
         for each in sorted(self._jobs.values(), key=lambda each: each.job.arrival_s):
             self._env.process(self._arrival(each))

@@ -8,7 +8,7 @@ import json
 import sqlite3
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 
 from rmixer.files.home import home
@@ -48,18 +48,21 @@ class SolvedMixes:
         self._profiles = profiles
         self._given = content_hash([machine, seed, _code()])
         self._hashes: dict[str, str] = {}
-        self._database: sqlite3.Connection | None = None
+
+    @cached_property
+    def _database(self) -> sqlite3.Connection | None:
         with contextlib.suppress(OSError, sqlite3.Error):
             home().mkdir(parents=True, exist_ok=True)
-            self._database = _opened(home() / FILE)
+            return _opened(home() / FILE)
+        return None
 
     def find(self, mix: Mix, background: Background) -> Solution | None:
         """The solution of ``mix`` beside ``background``, if it was solved before."""
-        if self._database is None:
+        if (database := self._database) is None:
             return None
         with contextlib.suppress(sqlite3.Error, ValueError, TypeError):
             asked = "SELECT solution FROM mixes WHERE key = ?"
-            row = self._database.execute(asked, (self._key(mix, background),)).fetchone()
+            row = database.execute(asked, (self._key(mix, background),)).fetchone()
             if row is not None:
                 units_s, replications, half_width = json.loads(row[0])
                 if len(units_s) == len(mix.members):
@@ -68,13 +71,13 @@ class SolvedMixes:
 
     def keep(self, mix: Mix, background: Background, solution: Solution) -> None:
         """Remember ``solution``."""
-        if self._database is None:
+        if (database := self._database) is None:
             return
         precision = solution.precision
         text = json.dumps([solution.units_s, precision.replications, precision.half_width])
         with contextlib.suppress(sqlite3.Error):
             put = "INSERT OR REPLACE INTO mixes VALUES (?, ?)"
-            self._database.execute(put, (self._key(mix, background), text))
+            database.execute(put, (self._key(mix, background), text))
 
     def _key(self, mix: Mix, background: Background) -> str:
         profiles = [self._hash_of(member.identity) for member in mix.members]

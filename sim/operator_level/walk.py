@@ -21,8 +21,6 @@ class WalkProgress:
     host work. For short schedules: its cost grows with steps. What a walk draws depends only on
     the member and on how many have begun before it."""
 
-    company_counts = True
-
     def __init__(
         self, env: Environment, profiles: Mapping[str, ModelProfile], machine: Machine
     ) -> None:

@@ -129,6 +129,8 @@ def by_name(first: str, second: str) -> float:
 class Counted:
     """What is read of a run: the steps that jobs have made. Nothing measures memory."""
 
+    reads_memory = False
+
     def __init__(self) -> None:
         self.now_s = 0.0
         self.running: dict[str, tuple[float, int]] = {}

@@ -76,7 +76,7 @@ def test_what_a_run_tells_of_a_table() -> None:
     assert (run.summary.origin, run.summary.machine) == ("table", "assumed")
     assert (run.summary.startup_s, run.summary.level) == (0.0, "job")
     rows = [(row.kind, row.start_s, row.duration_s) for row in run.timeline.select(job="D")]
-    assert rows == [("queued", 0.0, 8.0), ("build", 8.0, 1.0), ("train", 9.0, 1.0), *rows[3:]]
+    assert rows == [("queued", 0.0, 8.0), ("build", 8.0, 1.0), ("train", 9.0, 4.0)]
     assert sum(row.steps for row in run.timeline.select(job="D")) == 1.0
 
 

@@ -122,6 +122,7 @@ def test_a_dispatch_may_take_fewer_threads_than_its_slot_has() -> None:
 class Told:
     """Readings that a test sets."""
 
+    reads_memory = True
     made: ClassVar = {"a": 40.0}
     used: ClassVar = {"gpu:0": 700 * MIB, "cpu:0": None}
 
