@@ -84,8 +84,9 @@ def _problem(count: int) -> Problem:
 def _profile(draw: Random, number: int) -> ModelProfile:
     """A job of one to sixty minutes and 1 to 30 GiB."""
     duration_us = draw.uniform(60e6, 3600e6)
-    phases = dict.fromkeys(("build_s", "warmup_s", "evaluate_s", "save_s"), 0.0)
-    step = make_step("gpu", mean_us=duration_us / STEPS, **phases)
+    step = make_step(
+        "gpu", mean_us=duration_us / STEPS, build_s=0.0, warmup_s=0.0, evaluate_s=0.0, save_s=0.0
+    )
     memory = MemoryCost("gpu", None, None, None, None, None, draw.randint(1, 30) * GIB)
     return replace(
         make_profile(steps=[step], operators=[], batch=100 + number),

@@ -1,9 +1,9 @@
 """How fast the simulator searches, against an older commit.
 
 ``python -m experiments.bench.sweep_speed [--against COMMIT] [--rounds N] [--out FILE]``. Each
-figure is taken in processes of their own, in turn from the present code, the older, and the present
-again; what is shown is the median, the ratio to the older one, and *floor*, how far the two turns of
-the present differ. The older commit's sweep is given up after ``--longest`` seconds.
+figure is taken in processes of its own, in turn by the present code, the older, and the present
+again. Shown are the median, the ratio to the older one, and *floor*, how far the two turns of the
+present differ. The older commit's sweep is given up after ``--longest`` seconds.
 """
 
 from __future__ import annotations

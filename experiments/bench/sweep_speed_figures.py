@@ -1,5 +1,6 @@
-"""One figure of :mod:`experiments.bench.sweep_speed`, by the code that Python finds first: this file
-runs under an older commit as well, so it asks for no more than that has.
+"""One figure of :mod:`experiments.bench.sweep_speed`, by the code that Python finds first.
+
+This file runs under an older commit as well, so it asks for no more than that has.
 
 ``python sweep_speed_figures.py NAME PLACE TREE`` prints the figure as its last line.
 """
@@ -93,8 +94,8 @@ def judge_ms() -> float:
 
 
 def mix_ms() -> float:
-    """Milliseconds of solving a mix of eight jobs on one GPU, the median of twenty; the first, which
-    loads what was compiled, does not count."""
+    """Milliseconds of solving a mix of eight jobs on one GPU, the median of twenty. The first does
+    not count: it loads what was compiled."""
     from rmixer.scheduling.step_times import Member, Mix
     from sim.operator_level.operator_level import OperatorLevel
 
