@@ -18,7 +18,7 @@ from sim import OperatorLevel
 from sim.demand.contention import Background
 from sim.demand.resident import Residents
 from sim.operator_level import compiled_measure, numpy_measure
-from sim.operator_level.compiled import compiled, missing
+from sim.operator_level.compiled import compiled, missing, not_installed
 from sim.operator_level.ensemble import walks
 from sim.operator_level.walked_mix import WalkedMix
 
@@ -81,3 +81,15 @@ def test_without_numba_a_function_stays_as_it_is(monkeypatch: pytest.MonkeyPatch
         return 1
 
     assert compiled(function) is function
+
+
+def test_that_numba_is_missing_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert not_installed() is None
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    missing.cache_clear()
+    try:
+        assert (
+            missing() == not_installed() == "numba is not installed (`pip install 'rmixer[fast]'`)"
+        )
+    finally:
+        missing.cache_clear()
