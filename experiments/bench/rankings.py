@@ -1,7 +1,7 @@
 """Whether a sweep that solves few mixes finds what solving all of them finds.
 
-``python -m experiments.bench.rankings [--rows FOLDER] [--out FILE]`` sweeps the queues and layouts of
-:mod:`experiments.bench.policies` and compares with its rows, for which every mix was solved.
+``python -m experiments.bench.rankings [--rows FOLDER] [--out FILE]`` sweeps the queues and layouts
+of :mod:`experiments.bench.policies` and compares with its rows, for which all mixes were solved.
 """
 
 from __future__ import annotations
