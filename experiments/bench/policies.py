@@ -65,7 +65,7 @@ SETTINGS = (
     Setting("h100-16c", 1, _cuts((4, 8), (0, 4))),
     Setting("h100-16c", 2, _cuts((3, 6), (0, 4))),
     Setting("h100-16c", 4, _cuts((2, 3), (0, 4))),
-    Setting("epyc-2c", 0, (Cut(0, 1, 0, 1), Cut(0, 2, 0, 1)), Shrinking(0.1, 256, 100_000)),
+    Setting("epyc-2c", 0, (Cut(0, 1, 0, 1), Cut(0, 2, 0, 1)), Shrinking(0.1)),
 )
 
 

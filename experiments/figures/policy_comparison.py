@@ -111,6 +111,7 @@ def draw_cpu_beside_gpu(panels: Sequence[Panel]) -> Figure:
 def _speedup_axis(axes: Axes, panel: Panel) -> None:
     published = PUBLISHED.get(panel.gpus)
     if published:
+        axes.set_xlim(right=max(axes.get_xlim()[1], 1.03 * published))
         axes.axvline(published, color=INK, linewidth=0.9, linestyle="--")
         axes.text(
             published,

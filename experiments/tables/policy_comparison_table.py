@@ -30,7 +30,7 @@ def _table(rows: Sequence[PolicyRow]) -> Table:
             found[row.workload] = row
     machine, gpus = rows[0].machine.partition("+")[0], rows[0].gpus
     table = Table(
-        title=f"{machine}, {gpus} GPU(s): × one job at a time, and the slots that gave it",
+        title=f"{machine}, {gpus} GPU(s): × one job at a time (slots a GPU + on the CPU, rule)",
         box=box.SIMPLE_HEAD,
         title_justify="left",
         pad_edge=False,
@@ -50,5 +50,6 @@ def _table(rows: Sequence[PolicyRow]) -> Table:
 def _cell(row: PolicyRow | None) -> str:
     if row is None:
         return ABSENT
+    slots = "+".join(str(count) for count in (row.gpu_slots, row.cpu_slots) if count)
     rule = row.policy.partition("@")[2]
-    return f"{row.speedup:.2f} ({row.cut}{', ' + rule if rule else ''})"
+    return f"{row.speedup:.2f} ({slots}{' ' + rule if rule else ''})"
