@@ -116,7 +116,12 @@ def test_every_walk_keeps_the_asymptotic_bounds(mix: list[Customer], seed: int):
 @pytest.mark.parametrize("count", range(2, 9))
 @pytest.mark.parametrize(
     "each",
-    [Customer(7.0, (1.0,)), Customer(3.0, (1.0,)), Customer(1.0, (1.0,)), Customer(3.0, (1.0, 1.0))],
+    [
+        Customer(7.0, (1.0,)),
+        Customer(3.0, (1.0,)),
+        Customer(1.0, (1.0,)),
+        Customer(3.0, (1.0, 1.0)),
+    ],
 )
 def test_averaged_over_offsets_it_is_near_mean_value_analysis(each: Customer, count: int):
     """Steady service wastes a little less than service that varies. The mean over offsets is within
