@@ -51,7 +51,7 @@ $(VENV)/torch-installed: constraints.txt
 	touch $@
 
 $(VENV)/installed: $(VENV)/torch-installed setup.cfg
-	$(PIP) install -q -c constraints.txt -e .
+	$(PIP) install -q -c constraints.txt -e ".[fast]"
 	touch $@
 
 $(VENV)/installed-for-tests: $(VENV)/installed

@@ -10,14 +10,12 @@ differ. A first round is not counted: it fills the caches of files.
 
 from __future__ import annotations
 
-import io
 import os
 import resource
 import shutil
 import statistics
 import subprocess
 import sys
-import tarfile
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -27,6 +25,7 @@ import click
 from rich import box
 from rich.table import Table
 
+from experiments.bench.older_commit import ROOT, files_of
 from experiments.bench.step_speed import as_text
 from experiments.run_files.run_folder import RunFolder
 from profiles.machines import limits
@@ -35,7 +34,6 @@ from rmixer.files.typed_files import write_json, write_text, write_yaml
 from rmixer.hardware.fingerprint import take_fingerprint
 from rmixer.workload.workload import Workload
 
-ROOT = Path(__file__).resolve().parents[2]
 SAY_GOAL_S, SHOW_GOAL_S = 0.5, 2.0
 LONGEST_S = 120.0
 _TYPO = "jobs:\n  - {model: criteo_dlmr, steps: 5}\n"
@@ -90,7 +88,7 @@ def main(against: str | None, finished: Path | None, rounds: int, out: Path | No
         place = Path(name)
         trees = {"now": ROOT}
         if against:
-            trees["older"] = _checkout(against, place / "older")
+            trees["older"] = files_of(against, place / "older")
         (place / "typo.yaml").write_text(_TYPO)
         commands = _commands()
         if finished:
@@ -122,19 +120,6 @@ def _commands() -> dict[str, float]:
     listed = ("--help", "models", "models criteo_dlrm", "policies", "data list", "machine")
     others = ("profile show criteo_dlrm --machine epyc-2c", "run nowhere.yaml", "run --nowhere")
     return dict.fromkeys((*(f"{each} typo.yaml" for each in typo), *listed, *others), SAY_GOAL_S)
-
-
-def _checkout(commit: str, place: Path) -> Path:
-    """The files of ``commit`` under ``place``."""
-    command = ["git", "-C", str(ROOT), "archive", "--format=tar", commit]
-    done = subprocess.run(command, capture_output=True, check=False)
-    if done.returncode:
-        raise InputError(
-            "--against", "", done.stderr.decode().strip(), "a commit of this repository"
-        )
-    with tarfile.open(fileobj=io.BytesIO(done.stdout)) as archive:
-        archive.extractall(place, filter="data")
-    return place
 
 
 def _write(workload: Workload, path: Path) -> None:

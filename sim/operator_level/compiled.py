@@ -3,6 +3,7 @@ walk by numpy does the work, and the rest runs as plain Python."""
 
 from __future__ import annotations
 
+import importlib.util
 from collections.abc import Callable
 from functools import cache
 from typing import Any, TypeVar, cast
@@ -20,15 +21,21 @@ def compiled(function: Function) -> Function:
     return cast(Function, njit(cache=True)(function))
 
 
+def not_installed() -> str | None:
+    """In words that numba is not there; None if it is. Does not import it, which takes a while."""
+    there = importlib.util.find_spec("numba") is not None
+    return None if there else "numba is not installed (`pip install 'rmixer[fast]'`)"
+
+
 @cache
 def missing() -> str | None:
     """Why nothing can be compiled here, in words; None if it can."""
+    if why := not_installed():
+        return why
     try:
         from numba import njit
 
         njit(cache=True)(missing.__wrapped__)
-    except ImportError:
-        return "numba is not installed (`pip install 'rmixer[fast]'`)"
     except RuntimeError:
         return "numba finds no folder to keep what it compiles in (NUMBA_CACHE_DIR names one)"
     return None

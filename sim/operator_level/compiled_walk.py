@@ -13,7 +13,6 @@ from typing import Any
 
 import numpy as np
 
-from sim.demand.contention import PRESSURE_MAX
 from sim.operator_level.compiled import compiled
 from sim.operator_level.instruction_tables import Floats
 
@@ -23,7 +22,7 @@ def _host_speeds(host: Any, loads: Floats, weights: Floats, speeds: Floats) -> N
     """As :meth:`sim.operator_level.host_rates.HostRates.speeds`, of one replication."""
     on, own, outside, pressures, pressing, filled = host[:6]
     compute_at, compute_rise, stream_at, stream_rise, last = host[6:11]
-    apart, busy_cores, streams = host[11:]
+    apart, busy_cores, streams, most_streams = host[11:]
     members, cores = on.shape
     held = pressed = 0.0
     for i in range(members):
@@ -60,7 +59,7 @@ def _host_speeds(host: Any, loads: Floats, weights: Floats, speeds: Floats) -> N
         beyond = bounded - below
         compute = compute_at[i, below] + beyond * compute_rise[i, below]
         stream = stream_at[i, below] + beyond * stream_rise[i, below]
-        pressure = min(max(pressure / max(busy, 1e-9), 0.0), PRESSURE_MAX)
+        pressure = min(max(pressure / max(busy, 1e-9), 0.0), most_streams)
         speeds[i] = share / max(1.0, compute + pressure * (stream - compute) * weights[i])
 
 

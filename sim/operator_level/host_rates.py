@@ -81,6 +81,7 @@ class HostRates:
             self._apart,
             float(self._background.busy_cores),
             float(self._background.pressure),
+            PRESSURE_MAX,
         )
 
     def _shared(self, loads: Floats) -> tuple[Floats, Floats]:

@@ -27,6 +27,7 @@ class Host(NamedTuple):
     apart: bool
     busy_cores: float
     streams: float
+    most_streams: float
 
 
 class Gpus(NamedTuple):

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import ast
 from functools import cache
 from pathlib import Path
 from random import Random
+from types import ModuleType
 
 import numpy as np
 import pytest
@@ -17,10 +19,11 @@ from rmixer.scheduling.step_times import Member, Mix
 from sim import OperatorLevel
 from sim.demand.contention import Background
 from sim.demand.resident import Residents
-from sim.operator_level import compiled_measure, numpy_measure
-from sim.operator_level.compiled import compiled, missing
+from sim.operator_level import compiled_measure, compiled_walk, numpy_measure
+from sim.operator_level.compiled import compiled, missing, not_installed
 from sim.operator_level.ensemble import walks
 from sim.operator_level.walked_mix import WalkedMix
+from sim.planning import compiled_schedule
 
 RECORDED = Path(__file__).resolve().parents[3] / "profiles" / "recorded" / "h100-16c"
 
@@ -81,3 +84,29 @@ def test_without_numba_a_function_stays_as_it_is(monkeypatch: pytest.MonkeyPatch
         return 1
 
     assert compiled(function) is function
+
+
+def test_that_numba_is_missing_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert not_installed() is None
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    missing.cache_clear()
+    try:
+        assert (
+            missing() == not_installed() == "numba is not installed (`pip install 'rmixer[fast]'`)"
+        )
+    finally:
+        missing.cache_clear()
+
+
+@pytest.mark.parametrize("module", [compiled_walk, compiled_schedule])
+def test_what_is_compiled_stands_in_one_file(module: ModuleType) -> None:
+    """What numba keeps on disk is renewed when that file changes: a constant or a function from
+    another file would stay as it was (findings/compiled_cache_keeps_old_model.sh)."""
+    tree = ast.parse(Path(module.__file__ or "").read_text())
+    imported = {
+        name.name
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ImportFrom)
+        for name in node.names
+    }
+    assert imported == {"annotations", "Any", "compiled", "Floats"}
