@@ -222,11 +222,15 @@ def _groups(members: Sequence[Member]) -> list[list[int]]:
 
 
 def _same_names(members: Sequence[Member]) -> tuple[Member, ...]:
-    """The members with their devices renamed, so that mixes recur on another device."""
+    """The members with their devices renamed, so that mixes recur on another device: by who is on
+    them, whatever the members' order."""
+
+    def on(device: str) -> list[tuple[str, str, int]]:
+        return sorted((m.identity, m.phase, m.threads) for m in members if m.device == device)
+
     names: dict[str, str] = {}
-    for member in members:
-        if member.device not in names:
-            kind = device_kind(member.device)
-            number = sum(device_kind(name) == kind for name in names)
-            names[member.device] = f"{kind}:{number}"
+    for device in sorted({m.device for m in members}, key=lambda name: (on(name), name)):
+        kind = device_kind(device)
+        number = sum(device_kind(name) == kind for name in names)
+        names[device] = f"{kind}:{number}"
     return tuple(replace(member, device=names[member.device]) for member in members)
