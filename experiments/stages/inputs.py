@@ -75,7 +75,7 @@ def inputs_of(
         report(f"machine {known.name} is modelled: no figure of it was measured")
     known, profiles = supposed(what_if or WhatIf(), known, profiles, report)
     in_use = devices_in_use(known, purpose, profiles.values())
-    return problem_of(workload, in_use, profiles)
+    return replace(problem_of(workload, in_use, profiles), noise=store.noise(known))
 
 
 def _predicted(

@@ -17,12 +17,13 @@ says how often a measured value fell inside.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import log1p, sqrt
 from random import Random
 
 import numpy as np
 
+from rmixer.run_record.run_summary import Range, RunSummary
 from rmixer.scheduling.problem import Problem
 from rmixer.scheduling.schedule import Schedule, ScheduledJob
 from rmixer.scheduling.step_times import Mix
@@ -38,18 +39,37 @@ OF_95 = 1.96
 BATCH_ERROR = 0.03
 """The standard deviation of a step that was predicted from other batch sizes, as a fraction: left
 out in turn, nearly all measured sizes are predicted within 8% (docs/profiling.md)."""
-Range = tuple[float, float]
 Step = tuple[str, str, int]
 
 
 @dataclass(frozen=True)
 class Intervals:
     """90% intervals as factors of what is predicted: of the makespan, and by job of its end, counted
-    from the first start, and of its steps."""
+    from the first start, and of its steps. ``noise`` is what the machine was taken to vary by."""
 
     makespan: Range
     end: Mapping[str, Range]
     step: Mapping[str, Range]
+    noise: float
+
+    def around(self, summary: RunSummary) -> RunSummary:
+        """``summary``, a prediction, with its intervals, rounded to 1e-9."""
+
+        def of(value: float | None, factors: Range) -> Range | None:
+            if value is None:
+                return None
+            return round(value * factors[0], 9), round(value * factors[1], 9)
+
+        jobs = tuple(
+            replace(
+                job,
+                end_interval_s=of(job.end_s, self.end[job.id]),
+                step_interval_ms=of(job.step_ms_p50, self.step[job.id]),
+            )
+            for job in summary.jobs
+        )
+        makespan = of(summary.makespan_s, self.makespan)
+        return replace(summary, jobs=jobs, makespan_interval_s=makespan, machine_noise=self.noise)
 
 
 def intervals(problem: Problem, schedule: Schedule, step_times: OperatorLevel) -> Intervals | None:
@@ -97,6 +117,7 @@ def intervals(problem: Problem, schedule: Schedule, step_times: OperatorLevel) -
         _ranges(makespans_s[:, None], np.array([base.makespan_s]))[0],
         dict(zip(names, _ranges(ends_s, base.ends_s - base.starts_s.min()), strict=True)),
         dict(zip(names, _ranges(lasted_s, base.ends_s - base.starts_s), strict=True)),
+        problem.noise,
     )
 
 
