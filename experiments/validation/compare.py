@@ -157,9 +157,7 @@ def _inside(runs: Runs, jobs: Sequence[JobComparison]) -> Inside | None:
     of_completions = [found for found in completions if found is not None]
     if not of_steps and not of_completions and makespan is None:
         return None
-    return Inside(
-        sum(of_steps), len(of_steps), sum(of_completions), len(of_completions), makespan
-    )
+    return Inside(sum(of_steps), len(of_steps), sum(of_completions), len(of_completions), makespan)
 
 
 def _lies_in(value: float | None, interval: Range | None) -> bool | None:

@@ -57,8 +57,8 @@ class MachineNoise:
 
 
 def read_noise(folder: Path, machine: Machine) -> MachineNoise | None:
-    """What the ``folder`` of ``machine`` holds, if anything; what was executed when its hardware was
-    another does not count. Raises :class:`InputError` for a file that is damaged, or of another
+    """What the ``folder`` of ``machine`` holds, if anything; what was executed when it had other
+    hardware does not count. Raises :class:`InputError` for a file that is damaged, or of another
     machine."""
     path = folder / FILE
     if not path.exists():

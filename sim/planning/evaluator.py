@@ -24,7 +24,6 @@ from sim.operator_level.compiled import missing
 from sim.operator_level.instruction_tables import Floats
 from sim.planning.compiled_schedule import HASH_FACTOR, play
 
-
 BOOKED = {"margin": MEMORY_MARGIN, "peak": 1.0, "none": 0.0}
 """What is booked for a job, in peaks."""
 NOTHING: Floats = np.empty((0, 0))
@@ -75,7 +74,7 @@ class Evaluator:
         )
         self._mixes = _new_table()
         self._units = np.ones((64, len(self._slots)))
-        self._classes: list[NDArray[np.int64]] = []
+        self._classes: list[list[int]] = []
         self.known: list[Mix] = []
 
     def judge(self, dispatches: Sequence[ScheduledJob]) -> Judged:
@@ -125,8 +124,9 @@ class Evaluator:
         sizes, count = len(self._slots), 1 + int(self._jobs[3].max())
         sums, times = np.zeros((count, sizes)), np.zeros((count, sizes))
         for row, classes in enumerate(self._classes):
-            np.add.at(sums, (classes, len(classes) - 1), self._units[row, : len(classes)])
-            np.add.at(times, (classes, len(classes) - 1), 1.0)
+            for of_class, unit_s in zip(classes, self._units[row], strict=False):
+                sums[of_class, len(classes) - 1] += unit_s
+                times[of_class, len(classes) - 1] += 1.0
         typical = np.ones((count, sizes))
         for of_class in range(count):
             met = times[of_class].nonzero()[0]
@@ -186,7 +186,7 @@ class Evaluator:
             self._units = np.concatenate([self._units, np.ones_like(self._units)])
         mix = Mix(tuple(members))
         self.known.append(mix)
-        self._classes.append(np.array(classes))
+        self._classes.append(classes)
         self._units[row, : len(members)] = self._step_times.unit_s(mix)
         self._mixes[np.int64(key)] = row
 

@@ -44,8 +44,8 @@ Step = tuple[str, str, int]
 
 @dataclass(frozen=True)
 class Intervals:
-    """90% intervals as factors of what is predicted: of the makespan, and by job of its end, counted
-    from the first start, and of its steps. ``noise`` is what the machine was taken to vary by."""
+    """90% intervals as factors of what is predicted: of the makespan, and by job of its end (from
+    the first start on) and of its steps. ``noise`` is what the machine was taken to vary by."""
 
     makespan: Range
     end: Mapping[str, Range]
@@ -73,8 +73,8 @@ class Intervals:
 
 
 def intervals(problem: Problem, schedule: Schedule, step_times: OperatorLevel) -> Intervals | None:
-    """The intervals of ``schedule``, which is replayed at the job level. None if nothing is known of
-    how far the step of one of its jobs may be off: it was not measured, but modelled, imported or
+    """The intervals of ``schedule``, which is replayed at the job level. None if nothing tells how
+    far the step of one of its jobs may be off: it was not measured, but modelled, imported or
     given by a table; or if a dispatch takes less than its slot has, or several devices."""
     layout = schedule.settings.layout
     whole = {(entry.device, entry.threads, entry.sharing) for entry in layout.devices}
