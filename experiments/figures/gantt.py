@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
+from matplotlib.patheffects import withStroke
 
 from experiments.figures.style import (
     INK,
@@ -20,7 +25,8 @@ from experiments.figures.style import (
     tint,
     write_on,
 )
-from rmixer.display.quantities import seconds
+from rmixer.display.quantities import with_range
+from rmixer.run_record.run_summary import Range, RunSummary
 from rmixer.run_record.timeline import Timeline
 
 STAGES = {
@@ -31,6 +37,9 @@ STAGES = {
 _TINTS = {"set-up": 0.62, "training": 0.0, "evaluate, save": -0.45}
 _STAGE_OF = {kind: stage for stage, kinds in STAGES.items() for kind in kinds}
 _WIDTH_IN, _LABEL_PT = 10.0, 7.5
+_WHISKER = "90% interval of an end, if there is room"
+_EDGES: dict[Literal["lower", "upper"], float] = {"lower": 0.27, "upper": -0.27}
+"""Where whiskers are in a row: a job's id is in the middle of its bar."""
 
 
 @dataclass(frozen=True)
@@ -46,26 +55,42 @@ class Bar:
 
 
 @dataclass(frozen=True)
+class Whisker:
+    """The 90% interval of a job's end in its ``row``, in seconds, along the ``edge`` of its bar."""
+
+    job: str
+    row: str
+    low_s: float
+    high_s: float
+    edge: Literal["lower", "upper"]
+
+
+@dataclass(frozen=True)
 class Gantt:
-    """``rows`` from top to bottom are shared by all runs; ``bars`` and ``makespan_s`` by run."""
+    """``rows`` from top to bottom are shared by all runs; all else is by run: ``bars``,
+    ``makespan_s``, and if it is a prediction with intervals, the ``whiskers`` of its jobs and the
+    interval of its makespan."""
 
     rows: tuple[str, ...]
     models: tuple[str, ...]
     bars: dict[str, tuple[Bar, ...]]
     makespan_s: dict[str, float]
+    whiskers: dict[str, tuple[Whisker, ...]]
+    makespan_interval_s: dict[str, Range | None]
 
 
 def gantt_data(
     timelines: Mapping[str, Timeline],
     models: Mapping[str, str],
-    makespan_s: Mapping[str, float] | None = None,
+    summaries: Mapping[str, RunSummary] | None = None,
 ) -> Gantt:
     """Bars of every run; neighbouring intervals of one job, attempt, slot and stage are one bar.
 
     ``models`` names each job's model. Waiting and the workers' start-up have no bar: time zero is
     the first interval of another kind, so that predicted and measured begin together.
-    ``makespan_s`` is by run as its summary has it; else it is the end of the last bar.
+    The makespan is that of the run's summary; without one it is the end of the last bar.
     """
+    known = summaries or {}
     bars = {run: tuple(_bars(timeline, models)) for run, timeline in timelines.items()}
     every = [bar for run in bars.values() for bar in run]
     return Gantt(
@@ -73,10 +98,34 @@ def gantt_data(
         models=tuple(dict.fromkeys(models[job] for job in models)),
         bars=bars,
         makespan_s={
-            run: (makespan_s or {}).get(run, max((bar.end_s for bar in own), default=0.0))
+            run: (
+                known[run].makespan_s
+                if run in known
+                else max((bar.end_s for bar in own), default=0.0)
+            )
             for run, own in bars.items()
         },
+        whiskers={run: tuple(_whiskers(known[run])) if run in known else () for run in bars},
+        makespan_interval_s={
+            run: known[run].makespan_interval_s if run in known else None for run in bars
+        },
     )
+
+
+def _whiskers(summary: RunSummary) -> Iterator[Whisker]:
+    """From the last job of each row to the first, each on an edge where it meets no other: one that
+    meets others on both is left out, for nobody could tell them apart."""
+    begins_s: dict[tuple[str, str], float] = {}
+    for job in sorted(summary.jobs, key=lambda job: job.end_s, reverse=True):
+        if job.end_interval_s is None:
+            continue
+        row = f"{job.device} slot {job.slot}"
+        low_s, high_s = job.end_interval_s
+        for edge in _EDGES:
+            if high_s < begins_s.get((row, edge), math.inf):
+                begins_s[row, edge] = low_s
+                yield Whisker(job.id, row, low_s, high_s, edge)
+                break
 
 
 def _bars(timeline: Timeline, models: Mapping[str, str]) -> list[Bar]:
@@ -111,7 +160,9 @@ def draw_gantt(data: Gantt, title: str = "Schedule") -> Figure:
     panels = max(1, len(data.bars))
     row_in = 0.3 if len(data.rows) > 4 else 0.42
     height_in = 1.1 + panels * (0.62 + row_in * max(1, len(data.rows)))
-    span_s = max(data.makespan_s.values(), default=0.0) or 1.0
+    ranges_s = [found for found in data.makespan_interval_s.values() if found]
+    latest = (*data.makespan_s.values(), *(high_s for _, high_s in ranges_s))
+    span_s = max(latest, default=0.0) or 1.0
     with look():
         figure = new_figure(_WIDTH_IN, height_in)
         grid = figure.subplots(panels, 1, sharex=True, squeeze=False)
@@ -125,7 +176,10 @@ def draw_gantt(data: Gantt, title: str = "Schedule") -> Figure:
             ncols=min(6, max(1, len(colours))),
             handlelength=1.4,
         )
-        figure.legend(handles=_stage_patches(), loc="upper right", ncols=3, handlelength=1.4)
+        marks: list[Artist] = [*_stage_patches()]
+        if ranges_s:
+            marks.append(Line2D([], [], color=INK, marker="|", linewidth=1.0, label=_WHISKER))
+        figure.legend(handles=marks, loc="upper right", ncols=4, handlelength=1.4)
     return figure
 
 
@@ -155,7 +209,13 @@ def _draw_run(
         write_on(axes, (start_s + end_s) / 2, place[row], label, colours[model].colour, _LABEL_PT)
     end_s = data.makespan_s[run]
     axes.axvline(end_s, color=INK, linewidth=1.2, linestyle=(0, (4, 2)))
-    axes.set_title(f"{run}: makespan {seconds(end_s)}{_difference(run, data)}")
+    for whisker in data.whiskers[run]:
+        y = place[whisker.row] + _EDGES[whisker.edge]
+        _draw_whisker(axes, whisker.low_s, whisker.high_s, y)
+    if (range_s := data.makespan_interval_s[run]) is not None:
+        _draw_whisker(axes, *range_s, -0.47)
+    makespan = with_range(end_s, data.makespan_interval_s[run])
+    axes.set_title(f"{run}: makespan {makespan}{_difference(run, data)}")
     axes.set_yticks(range(len(data.rows)), data.rows)
     axes.set_ylim(len(data.rows) - 0.45, -0.55)
     axes.set_xlim(0, span_s * 1.02)
@@ -163,6 +223,18 @@ def _draw_run(
     axes.tick_params(axis="x", labelbottom=True)
     axes.spines["left"].set_visible(False)
     keep_grid(axes, "x")
+
+
+def _draw_whisker(axes: Axes, low_s: float, high_s: float, y: float) -> None:
+    axes.plot(
+        (low_s, high_s),
+        (y, y),
+        color=INK,
+        linewidth=1.0,
+        marker="|",
+        markersize=4.5,
+        path_effects=[withStroke(linewidth=2.4, foreground="white")],
+    )
 
 
 def _training_spans(bars: Sequence[Bar]) -> list[tuple[str, str, str, float, float]]:

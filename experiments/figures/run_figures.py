@@ -28,10 +28,10 @@ def draw_run(folder: RunFolder) -> tuple[list[Path], list[str]]:
     models = {job.id: job.label for job in workload.jobs}
     if runs:
         timelines = {summary.run: timeline for timeline, summary in runs.values()}
-        makespans_s = {summary.run: summary.makespan_s for _, summary in runs.values()}
+        summaries = {summary.run: summary for _, summary in runs.values()}
         title = f"Schedule of {workload.name}"
         drawings["schedule"] = lambda: figures.draw_gantt(
-            figures.gantt_data(timelines, models, makespans_s), title
+            figures.gantt_data(timelines, models, summaries), title
         )
     if (folder.path / "compare.json").exists():
         comparison = read_comparison(folder.path / "compare.json")

@@ -14,7 +14,7 @@ from executor.supervision.supervisor import ExecutedRun, Execution, Supervisor
 from executor.workers.warm_processes import WarmProcesses
 from experiments.run_files.run_folder import MEASURED, PREDICTED, RunFolder, RunInputs
 from experiments.stages.inputs import held_bytes
-from experiments.stages.prediction import step_times_for, write_prediction
+from experiments.stages.prediction import step_times_for, with_intervals, write_prediction
 from profiles.machines import limits
 from profiles.machines.bubble import probe_machine
 from rmixer.data.making import Bar, Making, no_bar
@@ -106,8 +106,10 @@ def check_execution(request: ExecutionRequest) -> None:
 
 def predict(request: ExecutionRequest) -> SimulatedRun:
     """What is to happen, before anything is written: a policy that is wrong shows here."""
-    policy = request.new_policy()
-    return simulate(request.problem, policy, request.layout, request.step_times)
+    policy, problem, layout = request.new_policy(), request.problem, request.layout
+    run = simulate(problem, policy, layout, request.step_times)
+    schedule = schedule_of(problem.workload, problem.machine, policy, layout, run.bookings)
+    return with_intervals(problem, schedule, run, request.step_times)
 
 
 def execute_predicted(

@@ -78,7 +78,7 @@ def inputs_of(
     if why := not_installed():
         report(f"{why}: the simulator takes many times as long")
     in_use = devices_in_use(known, purpose, profiles.values())
-    return problem_of(workload, in_use, profiles)
+    return replace(problem_of(workload, in_use, profiles), noise=store.noise(known))
 
 
 def _predicted(

@@ -45,11 +45,10 @@ from rmixer.files.home import check_home
 from rmixer.files.typed_files import content_hash, write_json
 from rmixer.hardware.core_lock import CoreLock
 from rmixer.hardware.machine import Machine
-from rmixer.policies import make_policy
 from rmixer.profile.profile import ModelProfile
 from rmixer.scheduling.devices import devices_in_use
 from rmixer.scheduling.problem import Problem
-from rmixer.scheduling.schedule import Schedule, read_schedule, schedule_of, write_schedule
+from rmixer.scheduling.schedule import Schedule, read_schedule, write_schedule
 from rmixer.workload.workload import Workload
 
 SCHEDULE = "schedule.json"
@@ -213,15 +212,7 @@ def write_sweep(
     write_schedule(folder.path / SCHEDULE, found.schedule)
     write_prediction(folder, PREDICTED, found.predicted, problem.profiles, shared_with)
     write_prediction(folder, SEQUENTIAL_PREDICTED, found.sequential, problem.profiles, shared_with)
-    policy = make_policy("sequential", problem.workload.seed)
-    schedule = schedule_of(
-        problem.workload,
-        problem.machine,
-        policy,
-        found.sequential_layout,
-        found.sequential.bookings,
-    )
-    write_schedule(folder.path / SEQUENTIAL_SCHEDULE, schedule)
+    write_schedule(folder.path / SEQUENTIAL_SCHEDULE, found.sequential_schedule)
     write_ablations(folder, problem, found.schedule)
     write_trace(folder.path / "trace.json", {"predicted": found.predicted.timeline})
 

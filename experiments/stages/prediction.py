@@ -8,16 +8,15 @@ from dataclasses import replace
 
 from experiments.run_files.chrome_trace import write_trace
 from experiments.run_files.run_folder import RunFolder
-from rmixer.policies import Policy
 from rmixer.policies.baselines.planned import Planned
 from rmixer.profile.profile import ModelProfile
-from rmixer.scheduling.layout import Layout
 from rmixer.scheduling.problem import Problem
-from rmixer.scheduling.schedule import Schedule, schedule_of, write_schedule
+from rmixer.scheduling.schedule import Schedule, write_schedule
 from rmixer.scheduling.step_times import StepTimes
 from sim.job_level.simulate import SimulatedRun, simulate
 from sim.operator_level.operator_level import OperatorLevel
 from sim.operator_level.solved_mixes import SolvedMixes
+from sim.planning.intervals import intervals
 from sim.simple_step_times.uncontended import SumOfOperators, Uncontended
 
 
@@ -42,16 +41,23 @@ def replay(
     return simulate(problem, Planned(schedule), schedule.settings.layout, step_times, run=run)
 
 
+def with_intervals(
+    problem: Problem, schedule: Schedule, run: SimulatedRun, step_times: StepTimes
+) -> SimulatedRun:
+    """``run``, the simulation of ``schedule``, with its 90% intervals if they are known: those of
+    its replay at the job level, as factors. What a table of durations says has none."""
+    if not isinstance(step_times, OperatorLevel):
+        return run
+    found = intervals(problem, schedule, step_times)
+    return run if found is None else replace(run, summary=found.around(run.summary))
+
+
 def write_simulation(
-    folder: RunFolder, problem: Problem, policy: Policy, layout: Layout, run: SimulatedRun
+    folder: RunFolder, problem: Problem, schedule: Schedule, run: SimulatedRun
 ) -> None:
-    """Write ``run``, a simulation of ``policy``, as the run in ``folder``, with its schedule and
-    its trace."""
-    workload, machine = problem.workload, problem.machine
-    write_schedule(
-        folder.path / "schedule.json",
-        schedule_of(workload, machine, policy, layout, run.bookings),
-    )
+    """Write ``run``, a simulation, as the run in ``folder``, with its ``schedule`` and its
+    trace."""
+    write_schedule(folder.path / "schedule.json", schedule)
     write_prediction(folder, ".", run, problem.profiles)
     write_trace(folder.path / "trace.json", {"predicted": run.timeline})
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+
 from experiments.run_files.chrome_trace import write_trace
 from experiments.run_files.run_folder import (
     MEASURED,
@@ -11,10 +13,12 @@ from experiments.run_files.run_folder import (
     SEQUENTIAL_PREDICTED,
     RunFolder,
 )
-from experiments.validation.compare import compare
+from experiments.validation.compare import all_completed, compare
 from experiments.validation.compared_runs import Runs
 from experiments.validation.comparison import Comparison, write_comparison
 from experiments.validation.verdict import Goals
+from profiles.stored.machine_noise import Executions
+from profiles.stored.store import Store
 from rmixer.errors import InputError
 from rmixer.run_record.run_summary import RunSummary
 
@@ -39,9 +43,23 @@ def validate_run(folder: RunFolder, goals: Goals | None = None) -> Comparison:
         ablations={name: run for name, run in ablations.items() if run is not None},
     )
     comparison = compare(runs, goals)
+    _keep_noise(folder, runs)
     write_comparison(folder.path / "compare.json", comparison)
     write_trace(folder.path / "trace.json", {"predicted": predicted[0], "measured": measured[0]})
     return comparison
+
+
+def _keep_noise(folder: RunFolder, runs: Runs) -> None:
+    """Keep how far two executions were apart, for predictions of this machine. Others on its cores
+    would be in that."""
+    repeat = runs.repeat
+    if repeat is None or runs.shared_with or not all(map(all_completed, runs.executions)):
+        return
+    measured = runs.measured
+    pair = (measured.makespan_s, repeat.makespan_s)
+    with contextlib.suppress(OSError):  # a home that cannot be written costs no comparison
+        executions = Executions(measured.workload, measured.policy, pair)
+        Store().keep_noise(folder.machine, executions)
 
 
 def _summary(folder: RunFolder, part: str) -> RunSummary | None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 from experiments.run_files.sweep_file import PRECISION, SweepRow, ranked
 from experiments.stages.layouts import grid, profiled_threads
+from experiments.stages.prediction import with_intervals
 from rmixer.errors import InputError, PolicyFailed, PolicyWrong, RunFailed
 from rmixer.policies import Policy, every_policy, make_policy
 from rmixer.run_record.run_summary import RunSummary
@@ -42,15 +43,15 @@ class Candidate:
 
 @dataclass(frozen=True)
 class Sweep:
-    """All rows, ranked, and the best schedule as it was simulated. ``sequential`` is the
-    prediction for the baseline, one job at a time, on ``sequential_layout``."""
+    """All rows, ranked, and the best schedule as it was simulated, with its intervals.
+    ``sequential`` is the same for the baseline, one job at a time, by ``sequential_schedule``."""
 
     rows: tuple[SweepRow, ...]
     best: Candidate
     schedule: Schedule
     predicted: SimulatedRun
     sequential: SimulatedRun
-    sequential_layout: Layout
+    sequential_schedule: Schedule
 
 
 def candidates(problem: Problem, policies: Sequence[str], cuts: Sequence[Cut]) -> list[Candidate]:
@@ -138,9 +139,19 @@ def sweep(
         raise RunFailed("; ".join(sorted({row.why for row in order})))
     best = next(tried[index] for index, row in rows.items() if row is order[0])
     predicted = run(best, step_times, "auto")
-    policy = make_policy(best.policy, workload.seed)
-    schedule = schedule_of(workload, machine, policy, best.layout, predicted.bookings)
-    return Sweep(tuple(order), best, schedule, predicted, sequential, alone.layout)
+    schedules = []
+    for candidate, simulated in ((best, predicted), (alone, sequential)):
+        policy = make_policy(candidate.policy, workload.seed)
+        layout, bookings = candidate.layout, simulated.bookings
+        schedules.append(schedule_of(workload, machine, policy, layout, bookings))
+    return Sweep(
+        tuple(order),
+        best,
+        schedules[0],
+        with_intervals(problem, schedules[0], predicted, step_times),
+        with_intervals(problem, schedules[1], sequential, step_times),
+        schedules[1],
+    )
 
 
 def _placed(candidate: Candidate) -> SweepRow:

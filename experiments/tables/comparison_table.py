@@ -10,6 +10,7 @@ from rich.text import Text
 from experiments.validation.comparison import (
     Comparison,
     ExchangeDrift,
+    Inside,
     JobComparison,
     Speedup,
     TimePair,
@@ -64,6 +65,9 @@ def comparison_table(comparison: Comparison) -> NumberTable:
         signed_percent(makespan.error),
         style="bold",
     )
+    if makespan.interval_s is not None:
+        low, high = map(seconds, makespan.interval_s)
+        table.add_row("90% interval", "", "", "", f"{low} to\n{high}")
     return table
 
 
@@ -145,6 +149,8 @@ def _summary_lines(comparison: Comparison) -> list[tuple[str, str]]:
     floor = comparison.noise_floor
     noise = f"; noise floor {percent(floor.completion)}" if floor is not None else ""
     lines.append(("completion errors", f"mean {percent(comparison.completion_mape)}{noise}"))
+    if comparison.inside is not None:
+        lines.append(("in the 90% interval", _inside_words(comparison.inside)))
     for name, mean, p95 in (
         ("from arrival to end", comparison.completion_mean, comparison.completion_p95),
         ("from arrival to start", comparison.waiting_mean, comparison.waiting_p95),
@@ -171,6 +177,17 @@ def _summary_lines(comparison: Comparison) -> list[tuple[str, str]]:
     if comparison.speedup is not None:
         lines.append(("against one at a time", _speedup_words(comparison.speedup)))
     return lines
+
+
+def _inside_words(inside: Inside) -> str:
+    """``measured steps 5 of 6, completions 6 of 6, makespan yes``."""
+    words = [
+        f"measured steps {inside.steps} of {inside.steps_of}",
+        f"completions {inside.completions} of {inside.completions_of}",
+    ]
+    if inside.makespan is not None:
+        words.append(f"makespan {'yes' if inside.makespan else 'no'}")
+    return ", ".join(words)
 
 
 def _both_words(pair: TimePair) -> str:

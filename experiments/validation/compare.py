@@ -10,6 +10,7 @@ from experiments.validation.compared_runs import Runs
 from experiments.validation.comparison import (
     Ablation,
     Comparison,
+    Inside,
     JobComparison,
     MemoryPair,
     NoiseFloor,
@@ -28,7 +29,7 @@ from experiments.validation.verdict import (
     overall_word,
     unfinished,
 )
-from rmixer.run_record.run_summary import JobSummary, RunSummary
+from rmixer.run_record.run_summary import JobSummary, Range, RunSummary
 
 
 def compare(every: Runs, goals: Goals | None = None) -> Comparison:
@@ -59,6 +60,7 @@ def compare(every: Runs, goals: Goals | None = None) -> Comparison:
             predicted.makespan_s,
             measured.makespan_s,
             relative_error(predicted.makespan_s, measured.makespan_s),
+            predicted.makespan_interval_s,
         ),
         jobs=jobs,
         step_mape=_mean(sizes),
@@ -89,6 +91,7 @@ def compare(every: Runs, goals: Goals | None = None) -> Comparison:
         completion_p95=_flow_pair(runs, lambda run: run.completion_p95_s),
         waiting_mean=_flow_pair(runs, lambda run: run.waiting_mean_s),
         waiting_p95=_flow_pair(runs, lambda run: run.waiting_p95_s),
+        inside=_inside(runs, jobs),
     )
 
 
@@ -104,7 +107,7 @@ def _flow_pair(runs: Runs, figure: Callable[[RunSummary], float | None]) -> Time
     predicted_s, measured_s = figure(runs.predicted), figure(runs.measured)
     if predicted_s is None and measured_s is None:
         return None
-    completed = _all_completed(runs.predicted) and _all_completed(runs.measured)
+    completed = all_completed(runs.predicted) and all_completed(runs.measured)
     error = relative_error(predicted_s, measured_s) if completed else None
     return TimePair(predicted_s, measured_s, error)
 
@@ -119,11 +122,13 @@ def _compare_job(predicted: JobSummary, measured: JobSummary) -> JobComparison:
             predicted.end_s,
             measured.end_s,
             relative_error(predicted.end_s, measured.end_s) if completed else None,
+            predicted.end_interval_s,
         ),
         step_ms=StepPair(
             predicted.step_ms_p50,
             measured.step_ms_p50,
             relative_error(predicted.step_ms_p50, measured.step_ms_p50) if completed else None,
+            predicted.step_interval_ms,
         ),
         peak_bytes=MemoryPair(
             predicted.peak_bytes,
@@ -133,11 +138,41 @@ def _compare_job(predicted: JobSummary, measured: JobSummary) -> JobComparison:
     )
 
 
+def _inside(runs: Runs, jobs: Sequence[JobComparison]) -> Inside | None:
+    """What has no error was not completed, and does not count."""
+    steps = [
+        _lies_in(job.step_ms.measured_ms, job.step_ms.interval_ms)
+        for job in jobs
+        if job.step_ms.error is not None
+    ]
+    completions = [
+        _lies_in(job.completion.measured_s, job.completion.interval_s)
+        for job in jobs
+        if job.completion.error is not None
+    ]
+    makespan = None
+    if all_completed(runs.predicted) and all_completed(runs.measured):
+        makespan = _lies_in(runs.measured.makespan_s, runs.predicted.makespan_interval_s)
+    of_steps = [found for found in steps if found is not None]
+    of_completions = [found for found in completions if found is not None]
+    if not of_steps and not of_completions and makespan is None:
+        return None
+    return Inside(sum(of_steps), len(of_steps), sum(of_completions), len(of_completions), makespan)
+
+
+def _lies_in(value: float | None, interval: Range | None) -> bool | None:
+    """Whether ``value`` lies in ``interval``; None where one of them is missing."""
+    if value is None or interval is None:
+        return None
+    return interval[0] <= value <= interval[1]
+
+
 def _completed(*sides: JobSummary) -> bool:
     return all(job.state == "done" for job in sides)
 
 
-def _all_completed(run: RunSummary) -> bool:
+def all_completed(run: RunSummary) -> bool:
+    """Whether every job of ``run`` is done."""
     return _completed(*run.jobs)
 
 
@@ -153,7 +188,7 @@ def _completion_errors(predicted: RunSummary, measured: RunSummary) -> list[floa
 
 def _noise_floor(measured: RunSummary, repeat: RunSummary) -> NoiseFloor:
     makespan = None
-    if _all_completed(measured) and _all_completed(repeat):
+    if all_completed(measured) and all_completed(repeat):
         makespan = relative_error(measured.makespan_s, repeat.makespan_s)
     return NoiseFloor(
         step=_mean_size(_step_errors(measured, repeat)),
@@ -173,7 +208,7 @@ def _speedup(runs: Runs) -> Speedup | None:
     alone, thought, best = runs.sequential, runs.sequential_predicted, runs.measured
     if alone is None:
         return None
-    finished = _all_completed(alone) and _all_completed(best) and best.makespan_s > 0
+    finished = all_completed(alone) and all_completed(best) and best.makespan_s > 0
     return Speedup(
         sequential_s=alone.makespan_s,
         best_s=best.makespan_s,

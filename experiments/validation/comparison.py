@@ -12,31 +12,35 @@ from pydantic import ConfigDict
 from experiments.validation.verdict import Verdict
 from rmixer.files.typed_files import load_json, parse, write_json
 from rmixer.hardware.machine import check_schema
-from rmixer.run_record.run_summary import Origin
+from rmixer.run_record.run_summary import Origin, Range
 
 SCHEMA_VERSION: Final = 1
 
 
 @dataclass(frozen=True)
 class TimePair:
-    """Seconds. ``error`` is None where one side is missing or a job was not completed."""
+    """Seconds. ``error`` is None where one side is missing or a job was not completed.
+    ``interval_s`` is the 90% interval of what is predicted, if that has one."""
 
     __pydantic_config__ = ConfigDict(extra="forbid")
 
     predicted_s: float | None
     measured_s: float | None
     error: float | None
+    interval_s: Range | None = None
 
 
 @dataclass(frozen=True)
 class StepPair:
-    """Median time of a training step in milliseconds."""
+    """Median time of a training step in milliseconds. ``interval_ms`` is the 90% interval of what
+    is predicted, if that has one."""
 
     __pydantic_config__ = ConfigDict(extra="forbid")
 
     predicted_ms: float | None
     measured_ms: float | None
     error: float | None
+    interval_ms: Range | None = None
 
 
 @dataclass(frozen=True)
@@ -81,6 +85,20 @@ class NoiseFloor:
     step: float | None
     completion: float | None
     makespan: float | None
+
+
+@dataclass(frozen=True)
+class Inside:
+    """How often what was measured lies inside the 90% interval of what was predicted: of how many
+    steps and completions that have both, and whether the makespan does (None if it lacks one)."""
+
+    __pydantic_config__ = ConfigDict(extra="forbid")
+
+    steps: int
+    steps_of: int
+    completions: int
+    completions_of: int
+    makespan: bool | None
 
 
 @dataclass(frozen=True)
@@ -147,7 +165,8 @@ class Comparison:
 
     ``jobs`` and ``completion_mape`` take the completion of a job from the first start of any.
     ``completion_mean`` and those after it count from each job's own arrival
-    (:class:`~rmixer.run_record.flow_times.FlowTimes`).
+    (:class:`~rmixer.run_record.flow_times.FlowTimes`). ``inside`` is None if nothing predicted has
+    an interval.
     """
 
     __pydantic_config__ = ConfigDict(extra="forbid")
@@ -175,6 +194,7 @@ class Comparison:
     completion_p95: TimePair | None = None
     waiting_mean: TimePair | None = None
     waiting_p95: TimePair | None = None
+    inside: Inside | None = None
     schema_version: Literal[1] = SCHEMA_VERSION
 
 

@@ -11,6 +11,7 @@ from profiles.batches.batch_prediction import same_but_batch
 from profiles.machines import limits
 from profiles.machines.measure_machine import measure_machine
 from profiles.stored.identity_differences import apart_in_words
+from profiles.stored.machine_noise import Executions, keep_noise, read_noise
 from profiles.stored.merging import with_other_places
 from profiles.stored.missing_thread_counts import lacking_counts
 from profiles.stored.rekeying import rekey_machine, rekey_own
@@ -97,6 +98,21 @@ class Store:
                 machine = measure_machine(report=report)
             self.save_machine(machine)
         return machine
+
+    def noise(self, machine: Machine) -> float:
+        """How far two executions of one schedule differ on ``machine``, as a fraction: what its own
+        runs showed last. 0 if none did, and for a machine that is given by its folder."""
+        if machine.name in self._given:
+            return 0.0
+        found = read_noise(self.own / machine.name, machine)
+        return found.noise if found else 0.0
+
+    def keep_noise(self, machine: Machine, executions: Executions) -> None:
+        """Keep what was executed twice on ``machine`` if it is this one, as it was measured here
+        last: the same but for the GPUs in use."""
+        known = self.known_machine()
+        if known is not None and replace(known, gpus=()) == replace(machine, gpus=()):
+            keep_noise(self.own / known.name, known, executions)
 
     def save(self, profile: ModelProfile) -> Path:
         """Keep ``profile`` among one's own, with what is known there of its cost identity on other

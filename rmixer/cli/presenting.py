@@ -13,7 +13,7 @@ from experiments.tables.sweep_table import sweep_table
 from experiments.tables.trained_table import print_trained
 from experiments.validation.comparison import Comparison
 from rmixer.cli.console import console, report
-from rmixer.display.quantities import seconds
+from rmixer.display.quantities import seconds, with_range
 from rmixer.errors import RunFailed
 from rmixer.workload.workload import Workload
 
@@ -40,11 +40,13 @@ def present_plan(plan: Plan, workload: Workload) -> None:
 
 def present_saving(sweep: Sweep) -> None:
     """The predicted finish of the best schedule beside one job at a time."""
-    best_s = sweep.predicted.summary.makespan_s
-    alone_s = sweep.sequential.summary.makespan_s
+    best, alone = sweep.predicted.summary, sweep.sequential.summary
+    best_s, alone_s = best.makespan_s, alone.makespan_s
+    finish = with_range(best_s, best.makespan_interval_s)
+    sequential = with_range(alone_s, alone.makespan_interval_s)
     console().print(
-        f"predicted finish: {seconds(best_s)} with {sweep.best.policy}; one at a time "
-        f"{seconds(alone_s)}: {seconds(alone_s - best_s)} saved, {alone_s / best_s:.2f}x as fast"
+        f"predicted finish: {finish} with {sweep.best.policy}; one at a time "
+        f"{sequential}: {seconds(alone_s - best_s)} saved, {alone_s / best_s:.2f}x as fast"
     )
 
 

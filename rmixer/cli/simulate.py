@@ -64,12 +64,14 @@ def command(
     from experiments.stages.durations import inputs_of_table
     from experiments.stages.inputs import inputs_of
     from experiments.stages.layouts import choose_layout
-    from experiments.stages.prediction import step_times_for, write_simulation
+    from experiments.stages.prediction import step_times_for, with_intervals, write_simulation
     from profiles.stored.store import Store
     from rmixer.cli.console import console, print_json, report
     from rmixer.cli.presenting import present_figures
+    from rmixer.display.quantities import seconds_range
     from rmixer.files.folder_lock import hold_folder
     from rmixer.run_record.flow_times import flow_words
+    from rmixer.scheduling.schedule import schedule_of
     from sim.job_level.simulate import simulate
 
     path = out or Path("runs") / f"{jobs.name}-{policy}"
@@ -79,7 +81,10 @@ def command(
     else:
         problem = inputs_of_table(jobs, table, machine, wanted, report, asked.what_if)
     layout = choose_layout(problem, chosen, wanted)
-    run = simulate(problem, chosen, layout, step_times_for(problem), level=level)
+    step_times = step_times_for(problem)
+    run = simulate(problem, chosen, layout, step_times, level=level)
+    schedule = schedule_of(problem.workload, problem.machine, chosen, layout, run.bookings)
+    run = with_intervals(problem, schedule, run, step_times)
     decided = {
         "policy": policy,
         "layout": layout,
@@ -90,13 +95,15 @@ def command(
     inputs = RunInputs("simulate", problem.workload, problem.machine, decided)
     with hold_folder(path):
         folder = RunFolder.create(path, inputs, report)
-        write_simulation(folder, problem, chosen, layout, run)
+        write_simulation(folder, problem, schedule, run)
     if as_json:
         print_json(run.summary)
         return
     by = f"{run.summary.level} level, {run.summary.origin} profiles of {problem.machine.in_words}"
     if table is not None:
         by = f"durations of {table.path}; {Cut.of(layout)}"
+    if (interval_s := run.summary.makespan_interval_s) is not None:
+        by = f"90%: {seconds_range(interval_s)}; {by}"
     console().print(f"predicted makespan {run.summary.makespan_s:.2f} s ({by})")
     console().print(flow_words(run.summary))
     present_figures(folder)

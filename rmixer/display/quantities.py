@@ -19,6 +19,22 @@ def seconds(value_s: float | None) -> str:
     return f"{minutes // 60}:{minutes % 60:02d}:{rest:02d} h"
 
 
+def with_range(value_s: float, range_s: tuple[float, float] | None) -> str:
+    """``91.8 s (90%: 88.1 to 95.9 s)``; the value alone if it has no range."""
+    if range_s is None:
+        return seconds(value_s)
+    return f"{seconds(value_s)} (90%: {seconds_range(range_s)})"
+
+
+def seconds_range(range_s: tuple[float, float]) -> str:
+    """``88.1 to 95.9 s``, or ``9.51 s to 10.2 s``: the unit once if both have it and as many
+    digits."""
+    low, high = (seconds(value) for value in range_s)
+    (shown, unit), (other, its) = low.split(), high.split()
+    alike = unit == its and (range_s[0] < 10) == (range_s[1] < 10)
+    return f"{shown} to {other} {its}" if alike else f"{low} to {high}"
+
+
 def time_unit(longest_s: float) -> tuple[str, float]:
     """The unit in which times up to ``longest_s`` have three figures or four, and its seconds: for
     a table that names it once."""

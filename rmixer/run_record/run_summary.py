@@ -13,6 +13,7 @@ from rmixer.hardware.machine import check_schema
 
 SCHEMA_VERSION: Final = 1
 Origin = Literal["measured", "modelled", "table"]
+Range = tuple[float, float]
 
 
 @dataclass(frozen=True)
@@ -27,7 +28,8 @@ class JobSummary:
     (None where they were not asked). ``loss`` and ``quality``
     (``auc`` or another, by name) are of held-out batches after training (none in a simulation);
     None is a figure that is not a finite number. ``nan_step`` is the first step whose loss was NaN
-    or infinite, if there was one.
+    or infinite, if there was one. ``end_interval_s`` and ``step_interval_ms`` are the 90% intervals
+    of ``end_s`` and ``step_ms_p50``, in a prediction, if they are known.
     """
 
     __pydantic_config__ = ConfigDict(extra="forbid")
@@ -54,6 +56,8 @@ class JobSummary:
     exchange_us: float | None = None
     nan_step: int | None = None
     arrival_s: float | None = None
+    end_interval_s: Range | None = None
+    step_interval_ms: Range | None = None
 
     @property
     def started(self) -> bool:
@@ -104,7 +108,9 @@ class RunSummary:
     or ``table`` if a table of durations was given instead.
     ``shared_with`` names other runs that used the same cores meanwhile (``--share-machine``): the
     times are then not those of this run alone. Means and 95th percentiles of completion and waiting
-    are those of :class:`~rmixer.run_record.flow_times.FlowTimes`.
+    are those of :class:`~rmixer.run_record.flow_times.FlowTimes`. ``makespan_interval_s`` is the
+    90% interval of a predicted makespan, if it is known, and ``machine_noise`` how
+    far that takes two executions of one schedule to differ on the machine, as a fraction.
     """
 
     __pydantic_config__ = ConfigDict(extra="forbid")
@@ -126,6 +132,8 @@ class RunSummary:
     completion_p95_s: float | None = None
     waiting_mean_s: float | None = None
     waiting_p95_s: float | None = None
+    makespan_interval_s: Range | None = None
+    machine_noise: float | None = None
     schema_version: Literal[1] = SCHEMA_VERSION
 
     def job(self, name: str) -> JobSummary:

@@ -30,11 +30,14 @@ class ProfiledJob:
 
 @dataclass(frozen=True)
 class Problem:
-    """A workload on a machine: its jobs in order of submission, each with its profile."""
+    """A workload on a machine: its jobs in order of submission, each with its profile. ``noise`` is
+    how far two executions of one schedule differ on this machine, as a fraction; 0 if no run
+    measured it."""
 
     workload: Workload
     machine: Machine
     jobs: tuple[ProfiledJob, ...]
+    noise: float = 0.0
 
     @cached_property
     def profiles(self) -> Mapping[str, ModelProfile]:

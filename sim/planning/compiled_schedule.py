@@ -18,23 +18,26 @@ HASH_FACTOR = 0x9E3779B97F4A7C15 - (1 << 64)
 
 
 @compiled
-def play(jobs: Any, plan: Any, devices: Any, mixes: Any, units: Floats, times_s: Floats) -> Any:
+def play(jobs: Any, plan: Any, devices: Any, mixes: Any, typical: Floats, times_s: Floats) -> Any:
     """Play a plan to its end, or until it comes to a mix that is not known.
 
     ``jobs`` are, by job: its arrival; the amounts of its phases, [jobs, phases], 0 for one that is
     left out; the bytes to book by device, [jobs, devices]; and the class of each phase by slot,
     [jobs, slots, phases]. ``plan`` are, in order of dispatch: job, device, slot (numbered over
-    all devices), round. ``devices`` are the booked bytes at the start, the memory, and the least
-    that stays booked after an end. ``mixes`` gives the row of ``units`` by the hash of the classes
-    that run, in order of start; a row has the seconds a unit of each.
+    all devices), round, and whether it waits for the rounds of its device alone. ``devices`` are
+    the booked bytes at the start, the memory, and the least that stays booked after an end.
+    ``mixes`` gives the row of a second table by the hash of the classes that run, in order of
+    start; a row has the seconds a unit of each. In a mix that it lacks, a class takes what
+    ``typical`` [classes, mix sizes] says, if that holds any.
 
     ``times_s`` [2, jobs] takes when each job starts and ends; both stay infinite for one that can
     never start. Returns the jobs, the slots and the phases of a mix that is not known; empty at
     the end of the plan.
     """
     arrivals_s, amounts, to_book, classes = jobs
-    job_at, device_at, slot_at, round_at = plan
+    job_at, device_at, slot_at, round_at, alone_at = plan
     booked_at_start, memory, least = devices
+    row_of, units = mixes
     count, phases = len(job_at), amounts.shape[1]
     booked = booked_at_start.copy()
     slots = 0
@@ -44,6 +47,7 @@ def play(jobs: Any, plan: Any, devices: Any, mixes: Any, units: Floats, times_s:
     state, phase = np.zeros(count, np.int64), np.full(count, -1)
     left, rate = np.zeros(count), np.zeros(count)
     running, due = np.zeros(count, np.int64), np.zeros(count, np.int64)
+    opened = np.zeros(len(memory), np.int64)
     active = ended = dues = 0
     now_s = 0.0
     times_s[:] = np.inf
@@ -70,9 +74,11 @@ def play(jobs: Any, plan: Any, devices: Any, mixes: Any, units: Floats, times_s:
         # What may start does, in order: its slot is free, and nothing before it waits for that.
         dues = 0
         open_round = 1 << 62
+        opened[:] = open_round
         for k in range(count):
             if state[k] != ENDED:
                 open_round = min(open_round, round_at[k])
+                opened[device_at[k]] = min(opened[device_at[k]], round_at[k])
         blocked[:] = False
         for k in range(count):
             if state[k] != WAITS:
@@ -80,7 +86,8 @@ def play(jobs: Any, plan: Any, devices: Any, mixes: Any, units: Floats, times_s:
             job, device, slot = job_at[k], device_at[k], slot_at[k]
             fits = booked[device] + to_book[job, device] < memory[device]
             free = not taken[slot] and not blocked[slot]
-            if free and fits and arrivals_s[job] <= now_s and round_at[k] <= open_round:
+            is_open = round_at[k] <= (opened[device] if alone_at[k] else open_round)
+            if free and fits and arrivals_s[job] <= now_s and is_open:
                 state[k], taken[slot] = RUNS, True
                 times_s[0, job] = now_s
                 booked[device] += to_book[job, device]
@@ -103,15 +110,18 @@ def play(jobs: Any, plan: Any, devices: Any, mixes: Any, units: Floats, times_s:
             for a in range(active):
                 k = running[a]
                 key = key * HASH_FACTOR + classes[job_at[k], slot_at[k], phase[k]] + 1
-            if key not in mixes:
+            known = key in row_of
+            if not known and not len(typical):
                 unknown = np.empty((3, active), np.int64)
                 for a in range(active):
                     k = running[a]
                     unknown[0, a], unknown[1, a], unknown[2, a] = job_at[k], slot_at[k], phase[k]
                 return unknown
-            row = mixes[key]
+            row = row_of[key] if known else 0
             for a in range(active):
-                rate[running[a]] = 1.0 / units[row, a]
+                k = running[a]
+                of_class = classes[job_at[k], slot_at[k], phase[k]]
+                rate[k] = 1.0 / (units[row, a] if known else typical[of_class, active - 1])
         # To the next end or arrival.
         wait_s = np.inf
         for a in range(active):

@@ -17,12 +17,25 @@ from rmixer.scheduling.layout import DeviceSlots, Layout
 from rmixer.scheduling.problem import Problem
 from rmixer.scheduling.schedule import ScheduledJob
 from rmixer.scheduling.step_times import Member, Mix, StepTimes
-from rmixer.scheduling.view import MEMORY_MARGIN
+from rmixer.scheduling.view import MEMORY_MARGIN, MemoryCheck
 from sim.demand.resident import solo_unit_s
 from sim.job_level.phases import PHASES, phase_amount
 from sim.operator_level.compiled import missing
 from sim.operator_level.instruction_tables import Floats
 from sim.planning.compiled_schedule import HASH_FACTOR, play
+
+BOOKED = {"margin": MEMORY_MARGIN, "peak": 1.0, "none": 0.0}
+"""What is booked for a job, in peaks."""
+NOTHING: Floats = np.empty((0, 0))
+
+
+@dataclass(frozen=True)
+class Factors:
+    """What the work of each job of the problem is multiplied by, and what a unit takes in each of
+    the known mixes."""
+
+    jobs: Floats
+    mixes: Floats
 
 
 @dataclass(frozen=True)
@@ -38,23 +51,30 @@ class Judged:
 class Evaluator:
     """Plays schedules of ``problem`` on ``layout`` as :func:`sim.job_level.simulate.simulate` does
     with the policy ``planned`` and ``step_times``, but compiled and without a record. Mixes that it
-    has met are remembered."""
+    has met are remembered. ``memory`` says how a schedule asks whether a job fits."""
 
-    def __init__(self, problem: Problem, layout: Layout, step_times: StepTimes) -> None:
+    def __init__(
+        self,
+        problem: Problem,
+        layout: Layout,
+        step_times: StepTimes,
+        memory: MemoryCheck = "margin",
+    ) -> None:
         self._problem, self._layout, self._step_times = problem, layout, step_times
         self._places = {each.job.id: place for place, each in enumerate(problem.jobs)}
         self._devices = [entry.device for entry in layout.devices]
         self._slots = [(entry, slot) for entry in layout.devices for slot in range(entry.slots)]
         self._first_slot = np.cumsum([0, *(entry.slots for entry in layout.devices)])
-        self._jobs = self._job_tables()
-        memory = {device.name: device.memory_bytes for device in problem.machine.devices}
+        self._jobs = self._job_tables(BOOKED[memory])
+        has_bytes = {device.name: device.memory_bytes for device in problem.machine.devices}
         self._memory = (
             np.zeros(len(self._devices)),
-            np.array([float(memory[name]) for name in self._devices]),
-            np.array([_least_booked(entry) for entry in layout.devices]),
+            np.array([float(has_bytes[name]) for name in self._devices]),
+            np.array([_least_booked(entry, memory) for entry in layout.devices]),
         )
         self._mixes = _new_table()
         self._units = np.ones((64, len(self._slots)))
+        self._classes: list[list[int]] = []
         self.known: list[Mix] = []
 
     def judge(self, dispatches: Sequence[ScheduledJob]) -> Judged:
@@ -65,23 +85,31 @@ class Evaluator:
     def draws(
         self,
         dispatches: Sequence[ScheduledJob],
-        factors: Callable[[Sequence[Mix]], Iterable[Floats]],
+        factors: Callable[[Sequence[Mix]], Iterable[Factors]],
     ) -> list[Judged]:
-        """The same once for each of ``factors``: what all known units are multiplied by, a row for
-        each mix of :attr:`known` and a column for each of its members. A mix that only a draw meets
-        has a factor of 1."""
+        """The same once for each of ``factors``, which are asked for with the mixes of
+        :attr:`known`. No mix is solved: in one that only a draw meets, a member takes what it took
+        on average in the known ones of the nearest number of members."""
         plan = self._plan(dispatches)
         self._judged(plan, None)
-        return [self._judged(plan, factor) for factor in factors(tuple(self.known))]
+        typical = self._typical()
+        return [self._judged(plan, each, typical) for each in factors(tuple(self.known))]
 
-    def _judged(self, plan: tuple[NDArray[np.int64], ...], factor: Floats | None) -> Judged:
+    def _judged(
+        self,
+        plan: tuple[NDArray[np.int64], ...],
+        factors: Factors | None,
+        typical: Floats = NOTHING,
+    ) -> Judged:
         times_s = np.empty((2, len(self._places)))
+        jobs = self._jobs
         while True:
             units = self._units
-            if factor is not None:
+            if factors is not None:
                 units = units.copy()
-                units[: len(factor)] *= factor
-            unknown = play(self._jobs, plan, self._memory, self._mixes, units, times_s)
+                units[: len(factors.mixes)] *= factors.mixes[:, None]
+                jobs = (jobs[0], self._jobs[1] * factors.jobs[:, None], *jobs[2:])
+            unknown = play(jobs, plan, self._memory, (self._mixes, units), typical, times_s)
             if not unknown.shape[1]:
                 break
             self._learn(unknown)
@@ -89,6 +117,24 @@ class Evaluator:
         if np.isinf(ends_s).any():
             raise PolicyStarved("the plan leaves jobs waiting on an idle machine")
         return Judged(float(ends_s.max() - starts_s.min()), starts_s, ends_s)
+
+    def _typical(self) -> Floats:
+        """The seconds that a unit of each class takes among so many, [classes, members]: the mean
+        over the known mixes of that size, or of the nearest in which it is, of two the larger."""
+        sizes, count = len(self._slots), 1 + int(self._jobs[3].max())
+        sums, times = np.zeros((count, sizes)), np.zeros((count, sizes))
+        for row, classes in enumerate(self._classes):
+            for of_class, unit_s in zip(classes, self._units[row], strict=False):
+                sums[of_class, len(classes) - 1] += unit_s
+                times[of_class, len(classes) - 1] += 1.0
+        typical = np.ones((count, sizes))
+        for of_class in range(count):
+            met = times[of_class].nonzero()[0]
+            if met.size:
+                apart = np.abs(met[None, :] - np.arange(sizes)[:, None])
+                nearest = met[apart.shape[1] - 1 - apart[:, ::-1].argmin(axis=1)]
+                typical[of_class] = sums[of_class, nearest] / times[of_class, nearest]
+        return typical
 
     def _plan(self, dispatches: Sequence[ScheduledJob]) -> tuple[NDArray[np.int64], ...]:
         ordered = sorted(dispatches, key=lambda each: each.order)
@@ -98,10 +144,11 @@ class Evaluator:
             devices,
             [self._first_slot[at] + each.slot for at, each in zip(devices, ordered, strict=True)],
             [each.round for each in ordered],
+            [each.barrier == "device" for each in ordered],
         )
         return tuple(np.array(column, dtype=np.int64) for column in columns)
 
-    def _job_tables(self) -> tuple[NDArray[Any], ...]:
+    def _job_tables(self, margin: float) -> tuple[NDArray[Any], ...]:
         jobs = self._problem.jobs
         amounts = np.zeros((len(jobs), len(PHASES)))
         to_book = np.full((len(jobs), len(self._devices)), inf)
@@ -112,7 +159,7 @@ class Evaluator:
             if cost is None:
                 continue
             step = each.profile.step(entry.kind, entry.threads)
-            to_book[j, self._devices.index(entry.device)] = MEMORY_MARGIN * cost.peak_bytes
+            to_book[j, self._devices.index(entry.device)] = margin * cost.peak_bytes
             # Slots with cores of their own are alike; of others it counts who shares with whom.
             place = slot if self._layout.in_turn else None
             for p, phase in enumerate(PHASES):
@@ -125,19 +172,21 @@ class Evaluator:
 
     def _learn(self, unknown: NDArray[np.int64]) -> None:
         """Ask for the step times of a mix, and remember them by its hash."""
-        members = []
+        members, classes = [], []
         key = unknown.shape[1]
         for j, s, p in unknown.T.tolist():
             entry, slot = self._slots[s]
             cores = self._layout.cores(self._problem.machine, entry.device, slot)
             identity = self._problem.jobs[j].key
             members.append(Member(identity, PHASES[p], entry.device, cores, sharing=entry.sharing))
-            key = hashed(key, int(self._jobs[3][j, s, p]))
+            classes.append(int(self._jobs[3][j, s, p]))
+            key = hashed(key, classes[-1])
         row = len(self._mixes)
         if row == len(self._units):
             self._units = np.concatenate([self._units, np.ones_like(self._units)])
         mix = Mix(tuple(members))
         self.known.append(mix)
+        self._classes.append(classes)
         self._units[row, : len(members)] = self._step_times.unit_s(mix)
         self._mixes[np.int64(key)] = row
 
@@ -148,8 +197,9 @@ def hashed(key: int, of_class: int) -> int:
     return value - (1 << 64) if value >> 63 else value
 
 
-def _least_booked(entry: DeviceSlots) -> float:
-    return float(GPU_WORKER_BYTES * entry.slots) if entry.kind == "gpu" else 0.0
+def _least_booked(entry: DeviceSlots, memory: MemoryCheck) -> float:
+    booked = entry.kind == "gpu" and memory == "margin"
+    return float(GPU_WORKER_BYTES * entry.slots) if booked else 0.0
 
 
 def _new_table() -> Any:

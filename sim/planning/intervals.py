@@ -1,28 +1,36 @@
 """How far a predicted schedule may be off: 90% intervals by seeded draws.
 
-Each draw multiplies what a unit of work takes by three factors: one for each cost identity, by how
-precisely its step was measured and how far its two workers were apart; one for each mix, by what
-averaging over start offsets leaves; and one for the machine, by how far two executions of one
-schedule differ on it. They are log-normal and independent. What the model leaves out is in none of
-them: `rmixer validate` says how often a measured value fell inside.
+Each draw multiplies what the profiles and the mixes say by factors that are log-normal and
+independent::
+
+    work of a job     machine x step x profiler's worker x job's own worker
+    unit in a mix     averaging
+
+``step`` is one for each cost identity, device and count of threads: how precisely its mean is
+known. Two workers measured a profile in turn, and a third one runs the job: ``profiler's worker``
+is the mean of two, one for all jobs of an identity, and each job draws its own. ``averaging`` is
+what averaging over start offsets left of each mix. ``machine`` is one for all: how far two
+executions of one schedule differ. What the model leaves out is in none of them: `rmixer validate`
+says how often a measured value fell inside.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from math import sqrt
+from dataclasses import dataclass, replace
+from math import log1p, sqrt
 from random import Random
 
 import numpy as np
 
-from rmixer.profile.profile import ModelProfile
+from rmixer.run_record.run_summary import Range, RunSummary
 from rmixer.scheduling.problem import Problem
-from rmixer.scheduling.schedule import Schedule
+from rmixer.scheduling.schedule import Schedule, ScheduledJob
 from rmixer.scheduling.step_times import Mix
+from sim.demand.resident import device_kind
 from sim.operator_level.instruction_tables import Floats
 from sim.operator_level.operator_level import OperatorLevel
-from sim.planning.evaluator import Evaluator, Judged
+from sim.planning.evaluator import Evaluator, Factors
 
 DRAWS = 200
 LOW, HIGH = 0.05, 0.95
@@ -30,83 +38,116 @@ OF_95 = 1.96
 """Half a 95% interval in standard deviations."""
 BATCH_ERROR = 0.03
 """The standard deviation of a step that was predicted from other batch sizes, as a fraction: left
-out in turn, measured sizes are predicted within 5.8%."""
-Range = tuple[float, float]
+out in turn, nearly all measured sizes are predicted within 8% (docs/profiling.md)."""
+Step = tuple[str, str, int]
 
 
 @dataclass(frozen=True)
 class Intervals:
-    """90% intervals of the makespan in seconds, and by job: of its completion and, as a factor of
-    what is predicted, of its steps."""
+    """90% intervals as factors of what is predicted: of the makespan, and by job of its end (from
+    the first start on) and of its steps. ``noise`` is what the machine was taken to vary by."""
 
-    makespan_s: Range
-    completion_s: Mapping[str, Range]
+    makespan: Range
+    end: Mapping[str, Range]
     step: Mapping[str, Range]
+    noise: float
+
+    def around(self, summary: RunSummary) -> RunSummary:
+        """``summary``, a prediction, with its intervals, rounded to 1e-9."""
+
+        def of(value: float | None, factors: Range) -> Range | None:
+            if value is None:
+                return None
+            return round(value * factors[0], 9), round(value * factors[1], 9)
+
+        jobs = tuple(
+            replace(
+                job,
+                end_interval_s=of(job.end_s, self.end[job.id]),
+                step_interval_ms=of(job.step_ms_p50, self.step[job.id]),
+            )
+            for job in summary.jobs
+        )
+        makespan = of(summary.makespan_s, self.makespan)
+        return replace(summary, jobs=jobs, makespan_interval_s=makespan, machine_noise=self.noise)
 
 
-def intervals(
-    problem: Problem, schedule: Schedule, step_times: OperatorLevel, noise: float = 0.0
-) -> Intervals | None:
-    """The intervals of ``schedule``; ``noise`` is how far two executions of one schedule differ on
-    this machine, as a fraction. None if a profile was not measured: nothing is known of it."""
-    spread = {each.key: _spread(each.profile, problem) for each in problem.jobs}
-    if any(value is None for value in spread.values()):
-        return None
-    known = {key: value or 0.0 for key, value in spread.items()}
-    evaluator = Evaluator(problem, schedule.settings.layout, step_times)
+def intervals(problem: Problem, schedule: Schedule, step_times: OperatorLevel) -> Intervals | None:
+    """The intervals of ``schedule``, which is replayed at the job level. None if nothing tells how
+    far the step of one of its jobs may be off: it was not measured, but modelled, imported or
+    given by a table; or if a dispatch takes less than its slot has, or several devices."""
+    layout = schedule.settings.layout
+    whole = {(entry.device, entry.threads, entry.sharing) for entry in layout.devices}
+    dispatches = sorted(schedule.dispatches, key=lambda each: each.order)
+    steps: dict[str, Step] = {}
+    spreads: dict[Step, float] = {}
+    for each in dispatches:
+        step = (problem.by_id[each.job].key, device_kind(each.devices[0]), each.threads)
+        spread = _spread(problem, step)
+        if spread is None or (*each.devices, each.threads, each.sharing) not in whole:
+            return None
+        steps[each.job], spreads[step] = step, spread
+    worker = _between_workers(problem, dispatches)
+    machine = problem.noise / sqrt(2)
     draw = Random(problem.workload.seed)
 
-    def factors(mixes: Sequence[Mix]) -> Iterator[Floats]:
-        width = max(len(mix.members) for mix in mixes)
+    def factors(mixes: Sequence[Mix]) -> Iterator[Factors]:
         averaged = [step_times.precision(mix).half_width / OF_95 for mix in mixes]
         for _ in range(DRAWS):
-            machine = draw.lognormvariate(0.0, noise / sqrt(2))
-            by_identity = {key: draw.lognormvariate(0.0, sigma) for key, sigma in known.items()}
-            found = np.ones((len(mixes), width))
-            for row, (mix, sigma) in enumerate(zip(mixes, averaged, strict=True)):
-                shared = machine * draw.lognormvariate(0.0, sigma)
-                for column, member in enumerate(mix.members):
-                    found[row, column] = shared * by_identity[member.identity]
-            yield found
+            every = draw.lognormvariate(0.0, machine)
+            of_step = {
+                step: every * draw.lognormvariate(0.0, sqrt(sigma**2 + worker**2 / 2))
+                for step, sigma in spreads.items()
+            }
+            own = [
+                of_step[steps[each.job.id]] * draw.lognormvariate(0.0, worker)
+                for each in problem.jobs
+            ]
+            in_mix = [draw.lognormvariate(0.0, sigma) for sigma in averaged]
+            yield Factors(np.array(own), np.array(in_mix))
 
-    base = evaluator.judge(schedule.dispatches)
-    return _ranges(problem, base, evaluator.draws(schedule.dispatches, factors))
-
-
-def _ranges(problem: Problem, base: Judged, drawn: Sequence[Judged]) -> Intervals:
-    ends = np.array([each.ends_s - each.starts_s.min() for each in drawn])
-    lasted = np.array([each.ends_s - each.starts_s for each in drawn])
-    step = lasted / (base.ends_s - base.starts_s)
+    evaluator = Evaluator(problem, layout, step_times, schedule.settings.memory)
+    base = evaluator.judge(dispatches)
+    drawn = evaluator.draws(dispatches, factors)
+    ends_s = np.array([each.ends_s - each.starts_s.min() for each in drawn])
+    lasted_s = np.array([each.ends_s - each.starts_s for each in drawn])
+    makespans_s = np.array([each.makespan_s for each in drawn])
     names = [each.job.id for each in problem.jobs]
     return Intervals(
-        _range(np.array([each.makespan_s for each in drawn])),
-        {name: _range(ends[:, place]) for place, name in enumerate(names)},
-        {name: _range(step[:, place]) for place, name in enumerate(names)},
+        _ranges(makespans_s[:, None], np.array([base.makespan_s]))[0],
+        dict(zip(names, _ranges(ends_s, base.ends_s - base.starts_s.min()), strict=True)),
+        dict(zip(names, _ranges(lasted_s, base.ends_s - base.starts_s), strict=True)),
+        problem.noise,
     )
 
 
-def _range(values: Floats) -> Range:
-    low, high = np.quantile(values, (LOW, HIGH))
-    return float(low), float(high)
+def _ranges(values: Floats, base: Floats) -> list[Range]:
+    """The 90% intervals of the columns of ``values``, as factors of ``base``."""
+    low, high = np.quantile(values, (LOW, HIGH), axis=0) / np.where(base > 0, base, 1.0)
+    return list(zip(low.tolist(), high.tolist(), strict=True))
 
 
-def _spread(profile: ModelProfile, problem: Problem) -> float | None:
-    """The standard deviation of a step, as a fraction of it; None if it was not measured. How far
-    two workers are apart is a property of the machine: that of all profiles together."""
-    measured = [step.measurement for step in profile.steps if step.measurement is not None]
+def _spread(problem: Problem, step: Step) -> float | None:
+    """The standard deviation of the mean of a step as a fraction of it; None if it is unknown."""
+    key, kind, threads = step
+    profile = problem.profiles[key]
+    measurement = profile.step(kind, threads).measurement
+    if profile.origin != "measured":
+        return None
     if profile.predicted_from:
         return BATCH_ERROR
-    if profile.origin != "measured" or not measured:
-        return None
-    half_width = max(each.half_width for each in measured) / OF_95
-    return sqrt(half_width**2 + _between_workers(problem) ** 2)
+    return None if measurement is None else measurement.half_width / OF_95
 
 
-def _between_workers(problem: Problem) -> float:
+def _between_workers(problem: Problem, dispatches: Sequence[ScheduledJob]) -> float:
+    """The standard deviation of one worker's mean step, as a fraction: a property of the machine
+    more than of a step, so of all profiles on the devices and with the threads that the
+    ``dispatches`` have, together. Of two workers the logarithms differ by its square root of 2."""
+    used = {(device_kind(each.devices[0]), each.threads) for each in dispatches}
     apart = [
-        step.measurement.repeatability
-        for each in problem.jobs
-        for step in each.profile.steps
-        if step.measurement is not None
+        log1p(step.measurement.repeatability)
+        for profile in problem.profiles.values()
+        for step in profile.steps
+        if step.measurement is not None and (step.device, step.threads) in used
     ]
     return sqrt(sum(each**2 for each in apart) / len(apart) / 2) if apart else 0.0

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
-from fake_runs import job_names, packed_run
+from fake_runs import job, job_names, packed_run, summary
 from matplotlib.figure import Figure
 
 from experiments.figures import draw_gantt, gantt_data
-from experiments.figures.gantt import Bar
+from experiments.figures.gantt import Bar, Whisker
 from rmixer.run_record.timeline import Interval, Timeline
 
 
@@ -40,9 +42,10 @@ def test_stretches_of_one_stage_are_one_bar() -> None:
         Bar("din-0", "amazon_din", row, "evaluate, save", 6.0, 6.5),
     )
     assert data.makespan_s == {"measured": 6.5}
-    assert (
-        gantt_data({"measured": timeline}, MODELS, {"measured": 6.6}).makespan_s["measured"] == 6.6
+    of_summary = gantt_data(
+        {"measured": timeline}, MODELS, {"measured": summary([], makespan_s=6.6)}
     )
+    assert of_summary.makespan_s["measured"] == 6.6
 
 
 def test_training_around_an_evaluation_is_two_bars() -> None:
@@ -111,3 +114,30 @@ def test_an_empty_schedule_draws() -> None:
     figure = draw_gantt(gantt_data({"predicted": Timeline()}, {}))
     figure.canvas.draw()
     assert figure.axes[0].get_title(loc="left") == "predicted: makespan 0.00 s"
+
+
+def test_whiskers_that_could_not_be_told_apart_are_left_out() -> None:
+    """One row: the last job's is on the lower edge, the one before meets it and is on the upper,
+    the one before meets both; the first meets none."""
+    ends = {"a": (0.5, 1.5), "b": (4.0, 6.0), "c": (5.0, 8.0), "d": (7.0, 10.0)}
+    jobs = [
+        replace(job(name, end_s=sum(ends[name]) / 2, start_s=0.0), end_interval_s=ends[name])
+        for name in ends
+    ]
+    run = replace(summary(jobs), makespan_interval_s=(7.5, 12.0))
+    timeline = Timeline([interval("train", 0, 8.5, job=name) for name in ends])
+    data = gantt_data({"predicted": timeline}, dict.fromkeys(ends, "x"), {"predicted": run})
+    row = "cpu:0 slot 0"
+    assert data.whiskers["predicted"] == (
+        Whisker("d", row, 7.0, 10.0, "lower"),
+        Whisker("c", row, 5.0, 8.0, "upper"),
+        Whisker("b", row, 4.0, 6.0, "lower"),
+        Whisker("a", row, 0.5, 1.5, "lower"),
+    )
+    figure = draw_gantt(data)
+    axes = figure.axes[0]
+    assert axes.get_xlim()[1] > 12.0
+    assert axes.get_title(loc="left") == "predicted: makespan 8.50 s (90%: 7.50 s to 12.0 s)"
+    met = replace(run, jobs=tuple(replace(each, end_interval_s=(1.0, 9.0)) for each in jobs))
+    crowded = gantt_data({"predicted": timeline}, dict.fromkeys(ends, "x"), {"predicted": met})
+    assert [whisker.job for whisker in crowded.whiskers["predicted"]] == ["d", "c"]

@@ -76,7 +76,7 @@ def test_where_all_cores_were_not_profiled_one_at_a_time_has_the_most_that_were(
     wanted = Wanted(threads=(1,))
     assert choose_layout(inputs, make_policy("sequential"), wanted) == one_thread
     found = run_sweep(profiles, policies=("sequential", "dyType"))
-    assert found.sequential_layout == one_thread
+    assert found.sequential_schedule.settings.layout == one_thread
     assert found.sequential.summary.makespan_s == pytest.approx(4 * 100 * 0.010)
 
 

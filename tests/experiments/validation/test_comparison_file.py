@@ -31,10 +31,11 @@ def test_read_as_written(comparison: Comparison, tmp_path: Path) -> None:
 def test_the_keys_that_other_programs_rely_on(comparison: Comparison, tmp_path: Path) -> None:
     write_comparison(tmp_path / "compare.json", comparison)
     data = json.loads((tmp_path / "compare.json").read_text())
-    assert set(data["makespan"]) == {"predicted_s", "measured_s", "error"}
+    assert set(data["makespan"]) == {"predicted_s", "measured_s", "error", "interval_s"}
     assert {"id", "completion", "step_ms"} <= set(data["jobs"][0])
-    assert set(data["jobs"][0]["completion"]) == {"predicted_s", "measured_s", "error"}
-    assert set(data["jobs"][0]["step_ms"]) == {"predicted_ms", "measured_ms", "error"}
+    of_job = data["jobs"][0]
+    assert set(of_job["completion"]) == {"predicted_s", "measured_s", "error", "interval_s"}
+    assert set(of_job["step_ms"]) == {"predicted_ms", "measured_ms", "error", "interval_ms"}
     assert set(data["noise_floor"]) == {"step", "completion", "makespan"}
     assert set(data["ablations"]["no_contention"]) == {
         "step_mape",

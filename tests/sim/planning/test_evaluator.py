@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from quickstart_like import MODELS, profiles
 
@@ -16,7 +16,8 @@ from rmixer.scheduling.problem import Problem, problem_of
 from rmixer.scheduling.schedule import ScheduledJob, schedule_of
 from rmixer.testing.made_up import GIB, make_job, make_machine, make_workload
 from sim import OperatorLevel, simulate
-from sim.planning.evaluator import Evaluator
+from sim.planning.evaluator import Evaluator, Factors
+from sim.simple_step_times.mean_demand import MeanDemand
 
 MACHINE = make_machine(cores=3, memory_bytes=7 * GIB)
 PROFILES = profiles()
@@ -28,6 +29,9 @@ jobs = st.tuples(
     st.one_of(st.just(0.0), st.floats(0, 20)),
 )
 POLICY = st.sampled_from(["dySequ", "dyRand", "static", "cognn_bmc", "lpt", "muri"])
+BOTH_MACHINE = make_machine(cores=4, gpus=2, gpu_memory_bytes=9 * GIB // 2)
+BOTH_PROFILES = profiles(gpu=True, cpu=True)
+BOTH_TIMES = MeanDemand(BOTH_PROFILES, BOTH_MACHINE)
 
 
 def problem(drawn: list[tuple[str, int, float]]) -> Problem:
@@ -49,12 +53,31 @@ def test_it_judges_as_the_clock_runs(
     first = simulate(given_problem, policy, layout, TIMES, level="job")
     plan = schedule_of(given_problem.workload, MACHINE, make_policy(name), layout, first.bookings)
     replayed = simulate(given_problem, Planned(plan), layout, TIMES, level="job").summary
-    judged = Evaluator(given_problem, layout, TIMES).judge(plan.dispatches)
+    judged = Evaluator(given_problem, layout, TIMES, plan.settings.memory).judge(plan.dispatches)
     assert judged.makespan_s == pytest.approx(replayed.makespan_s, abs=1e-9, rel=1e-12)
     begin_s = judged.starts_s.min()
     for job, start_s, end_s in zip(replayed.jobs, judged.starts_s, judged.ends_s, strict=True):
         assert start_s - begin_s == pytest.approx(job.start_s, abs=1e-9, rel=1e-12)
         assert end_s - begin_s == pytest.approx(job.end_s, abs=1e-9, rel=1e-12)
+
+
+@given(
+    drawn=st.lists(jobs, min_size=1, max_size=7),
+    name=st.sampled_from(["muri", "cognn_lmcf", "carma_magm", "dyType@dyWork"]),
+)
+@example(drawn=[("amazon_din", 300, 0.0), ("criteo_dlrm", 300, 0.0)] * 3, name="carma_magm")
+def test_rounds_of_a_device_and_peaks(drawn: list[tuple[str, int, float]], name: str) -> None:
+    """Two GPUs that hold 4.5 GiB: Muri's groups wait for their own GPU alone, CoGNN and CARMA count
+    peaks without a margin, of 1, 2 and 3 GiB."""
+    made = problem_of(problem(drawn).workload, BOTH_MACHINE, BOTH_PROFILES)
+    layout = Cut(gpu_slots=2, gpu_threads=1).layout(BOTH_MACHINE)
+    first = simulate(made, make_policy(name), layout, BOTH_TIMES)
+    plan = schedule_of(made.workload, BOTH_MACHINE, make_policy(name), layout, first.bookings)
+    replayed = simulate(made, Planned(plan), layout, BOTH_TIMES).summary
+    evaluator = Evaluator(made, layout, BOTH_TIMES, plan.settings.memory)
+    judged = evaluator.judge(plan.dispatches)
+    ends_s = judged.ends_s - judged.starts_s.min()
+    assert ends_s == pytest.approx([job.end_s for job in replayed.jobs], abs=1e-9, rel=1e-12)
 
 
 def test_a_plan_that_cannot_go_on() -> None:
@@ -90,5 +113,5 @@ def test_draws_scale_what_a_mix_takes() -> None:
     evaluator = Evaluator(two, layout, TIMES)
     once = evaluator.judge(plan)
     assert evaluator.known
-    doubled = evaluator.draws(plan, lambda known: [np.full((len(known), 2), 2.0)])
+    doubled = evaluator.draws(plan, lambda known: [Factors(np.ones(2), np.full(len(known), 2.0))])
     assert [each.makespan_s for each in doubled] == [pytest.approx(2 * once.makespan_s)]

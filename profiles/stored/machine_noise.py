@@ -1,0 +1,86 @@
+"""How far two executions of one schedule differ on a machine: kept beside its profiles."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import sqrt
+from pathlib import Path
+from typing import Annotated, Any, Final, Literal
+
+from pydantic import ConfigDict, Field
+
+from rmixer.errors import InputError
+from rmixer.files.typed_files import load_json, parse, write_json
+from rmixer.hardware.machine import Machine, check_schema
+
+SCHEMA_VERSION: Final = 1
+FILE = "noise.json"
+KEPT = 8
+"""A machine changes with its surroundings: only the last so many count."""
+
+
+@dataclass(frozen=True)
+class Executions:
+    """Two executions of one schedule: the workload and policy, and both makespans in seconds."""
+
+    __pydantic_config__ = ConfigDict(extra="forbid")
+
+    workload: str
+    policy: str
+    makespans_s: tuple[
+        Annotated[float, Field(gt=0, allow_inf_nan=False)],
+        Annotated[float, Field(gt=0, allow_inf_nan=False)],
+    ]
+
+    @property
+    def apart(self) -> float:
+        """How far the first is from the second, as a fraction of it: the noise floor."""
+        first_s, second_s = self.makespans_s
+        return abs(first_s - second_s) / second_s
+
+
+@dataclass(frozen=True)
+class MachineNoise:
+    """What was executed twice on one machine, the oldest first."""
+
+    __pydantic_config__ = ConfigDict(extra="forbid")
+
+    machine: str
+    hardware: str
+    executions: Annotated[tuple[Executions, ...], Field(min_length=1)]
+    schema_version: Literal[1] = SCHEMA_VERSION
+
+    @property
+    def noise(self) -> float:
+        """The root mean square of how far they are apart. One pair alone may be near by chance."""
+        return sqrt(sum(each.apart**2 for each in self.executions) / len(self.executions))
+
+
+def read_noise(folder: Path, machine: Machine) -> MachineNoise | None:
+    """What the ``folder`` of ``machine`` holds, if anything; what was executed when it had other
+    hardware does not count. Raises :class:`InputError` for a file that is damaged, or of another
+    machine."""
+    path = folder / FILE
+    if not path.exists():
+        return None
+    remedy = f"remove {path}"
+    data: Any = load_json(path, "noise of a machine")
+    check_schema(data, path, SCHEMA_VERSION, remedy)
+    found = parse(data, MachineNoise, path)
+    if found.machine != machine.name:
+        allowed = f"{machine.name!r}, its folder's name: {remedy}"
+        raise InputError(path, "machine", repr(found.machine), allowed)
+    return found if found.hardware == machine.fingerprint.hardware else None
+
+
+def keep_noise(folder: Path, machine: Machine, executions: Executions) -> None:
+    """Add ``executions`` to what ``folder`` holds, unless they are there. A file that cannot be
+    read is replaced."""
+    try:
+        known = read_noise(folder, machine)
+    except InputError:
+        known = None
+    before = known.executions if known else ()
+    if executions not in before:
+        last = (*before, executions)[-KEPT:]
+        write_json(folder / FILE, MachineNoise(machine.name, machine.fingerprint.hardware, last))
