@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from math import fsum, log2, sqrt
+from math import log2, sqrt
 from statistics import fmean, stdev
 
 import numpy as np
@@ -191,12 +191,7 @@ def _average(
         half_width = max(_half_width(row) for row in used)
         if half_width <= PRECISION:
             break
-    return [_mean_speed(row) for row in used], Precision(count, half_width)
-
-
-def _mean_speed(speeds: Sequence[float]) -> float:
-    """The speed that gives the mean time: replications measure as many steps each, not as long."""
-    return len(speeds) / fsum(1 / speed for speed in speeds)
+    return [fmean(row) for row in used], Precision(count, half_width)
 
 
 def _half_width(values: Sequence[float]) -> float:
