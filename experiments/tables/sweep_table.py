@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from rich import box
 
-from experiments.run_files.sweep_file import SweepRow, ranked
+from experiments.run_files.sweep_file import PRECISION, SweepRow, ranked
 from rmixer.display.quantities import ABSENT, figures, size, time_unit
 from rmixer.display.tables import NumberTable
 
@@ -54,10 +54,19 @@ def sweep_table(
         )
     levels = sorted({row.level for row in simulated if row.level})
     pruned = Counter(row.why for row in order if row.makespan_s is None)
-    said = [f"level of the simulator: {', '.join(levels)}"] if levels else []
+    said = [f"{len(simulated)} rows ranked{_tied(simulated)}"]
+    said += [f"level of the simulator: {', '.join(levels)}"] if levels else []
     said += [f"{n} not simulated: {why}" for why, n in pruned.items()]
-    table.caption = "\n".join(said) or None
+    table.caption = "\n".join(said)
     return table
+
+
+def _tied(order: Sequence[SweepRow]) -> str:
+    """How rows were ranked, where it was not by their makespans alone."""
+    makespans = [row.makespan_s or 0.0 for row in order]
+    if makespans == sorted(makespans):
+        return ""
+    return f"; makespans within {PRECISION:.0%} of the shortest are ranked by mean completion"
 
 
 def _kinds(rows: Iterable[SweepRow]) -> list[str]:

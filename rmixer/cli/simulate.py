@@ -72,7 +72,7 @@ def command(
     from rmixer.run_record.flow_times import flow_words
     from sim.job_level.simulate import simulate
 
-    path = out or Path("runs") / f"{jobs.name}-{policy}"
+    path = out or Path("runs") / f"{jobs.name}-{policy.replace('/', '_')}"
     RunFolder.check_target(path)
     if table is None:
         problem = inputs_of(jobs, machine, Store(), report, what_if=asked.what_if)
@@ -96,7 +96,8 @@ def command(
         return
     by = f"{run.summary.level} level, {run.summary.origin} profiles of {problem.machine.in_words}"
     if table is not None:
-        by = f"durations of {table.path}; {Cut.of(layout)}"
+        by = f"durations of {table.path}"
     console().print(f"predicted makespan {run.summary.makespan_s:.2f} s ({by})")
+    console().print(f"slots × threads: {Cut.of(layout)}")
     console().print(flow_words(run.summary))
     present_figures(folder)
