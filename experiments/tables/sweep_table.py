@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 
 from rich import box
 
-from experiments.run_files.sweep_file import PRECISION, SweepRow, ranked
+from experiments.run_files.sweep_file import PRECISION, ROUGH, SweepRow, ranked
 from rmixer.display.quantities import ABSENT, figures, size, time_unit
 from rmixer.display.tables import NumberTable
 
@@ -55,7 +55,7 @@ def sweep_table(
     levels = sorted({row.level for row in simulated if row.level})
     pruned = Counter(row.why for row in order if row.makespan_s is None)
     said = [f"{len(simulated)} rows ranked{_tied(simulated)}"]
-    said += [f"level of the simulator: {', '.join(levels)}"] if levels else []
+    said += [f"level of the simulator: {', '.join(levels)}{_rough(levels)}"] if levels else []
     said += [f"{n} not simulated: {why}" for why, n in pruned.items()]
     table.caption = "\n".join(said)
     return table
@@ -67,6 +67,10 @@ def _tied(order: Sequence[SweepRow]) -> str:
     if makespans == sorted(makespans):
         return ""
     return f"; makespans within {PRECISION:.0%} of the shortest are ranked by mean completion"
+
+
+def _rough(levels: Sequence[str]) -> str:
+    return " (from mean demand, of rows that cannot win)" if ROUGH in levels else ""
 
 
 def _kinds(rows: Iterable[SweepRow]) -> list[str]:

@@ -44,8 +44,9 @@ def present_saving(sweep: Sweep) -> None:
     best_s = sweep.predicted.summary.makespan_s
     alone_s = sweep.sequential.summary.makespan_s
     console().print(
-        f"predicted finish: {seconds(best_s)} with {sweep.best.policy}; {BASELINE}, one at a time, "
-        f"{seconds(alone_s)}: {saving_words(best_s, alone_s)}"
+        f"predicted finish: {seconds(best_s)} with {sweep.best.policy}, "
+        f"{seconds(alone_s)} one at a time ({BASELINE}): {saving_words(best_s, alone_s)}",
+        soft_wrap=True,
     )
 
 

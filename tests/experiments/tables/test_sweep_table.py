@@ -53,3 +53,14 @@ def test_what_the_simulator_cannot_tell_apart_is_ranked_by_mean_completion() -> 
     assert str(table.caption).splitlines()[0] == (
         "3 rows ranked; makespans within 1% of the shortest are ranked by mean completion"
     )
+
+
+def test_rough_rows_say_what_they_rest_on() -> None:
+    rows = [
+        SweepRow("best", 0, 1, 0, 1, makespan_s=10.0, level="job"),
+        SweepRow("far", 0, 2, 0, 1, makespan_s=50.0, level="rough"),
+    ]
+    assert str(sweep_table(rows).caption).splitlines() == [
+        "2 rows ranked",
+        "level of the simulator: job, rough (from mean demand, of rows that cannot win)",
+    ]
