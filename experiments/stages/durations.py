@@ -17,6 +17,7 @@ from rmixer.scheduling.wanted_slots import Counts, Wanted
 from rmixer.workload.workload import Job, Workload
 
 LEAST_CORES = 8
+"""Of an assumed machine, for each of its GPUs."""
 NO_LIMIT_BYTES = 1 << 50
 """More memory than jobs ask for."""
 _NOT_KNOWN = Fingerprint("not known", *("",) * 7)
@@ -87,12 +88,13 @@ def assumed_machine(gpus: int) -> Machine:
 
 
 def with_cores_for(machine: Machine, wanted: Wanted) -> Machine:
-    """``machine`` with as many more cores as the most slots that are ``wanted`` take. Raises
-    :class:`InputError` for slots of GPUs that it lacks."""
+    """``machine`` with as many cores as the most slots that are ``wanted`` take, and no fewer than
+    ``LEAST_CORES`` for each GPU. Raises :class:`InputError` for slots of GPUs that it lacks."""
     said = wanted.by_kind(machine)
     on_gpus = len(machine.gpus) * _most(said.gpu_slots, 0) * _most(said.gpu_threads, 1)
     on_cpu = _most(said.cpu_slots, 1) * _most(said.cpu_threads, 1)
-    cores = max(len(machine.cores), on_gpus + on_cpu)
+    least = LEAST_CORES * max(1, len(machine.gpus))
+    cores = max(least, on_gpus + on_cpu)
     return replace(machine, cores=tuple(range(cores)))
 
 

@@ -13,6 +13,8 @@ from rmixer.scheduling.layout import Cut, Layout
 from rmixer.scheduling.problem import Problem
 from rmixer.scheduling.wanted_slots import Counts, Wanted, listed
 
+_FITTING = "slots x threads, on all devices together,"
+
 
 def profiled_threads(profiles: Iterable[ModelProfile]) -> dict[str, list[int]]:
     """By kind of device, the counts of host threads that every profile has which knows the kind."""
@@ -72,16 +74,18 @@ def _check_threads(layout: Layout, known: Mapping[str, Sequence[int]]) -> None:
 
 def grid(problem: Problem, wanted: Wanted) -> list[Cut]:
     """Every cut of ``wanted`` that the cores suffice for: of slots by default 0, the powers of two
-    and all cores, of threads the counts that are profiled. Raises :class:`InputError` for counts of
-    threads that are not, and if no cut is left."""
+    and all cores, 0 alone of a kind of device that no job can run on; of threads the counts that
+    are profiled. Raises :class:`InputError` for counts of threads that are not, for a count of
+    slots that the cores never suffice for, and if no cut is left."""
     machine = problem.machine
     said = wanted.by_kind(machine)
     known = profiled_threads(problem.profiles.values())
     cores = len(machine.cores)
     powers = sorted({0, cores} | {1 << i for i in range(cores.bit_length()) if 1 << i <= cores})
     gpus_alone = wanted.slots is not None and machine.gpus and not _needs_cpu(problem)
-    gpu_slots = (said.gpu_slots or powers) if machine.gpus else (0,)
-    cpu_slots = said.cpu_slots or ((0,) if gpus_alone else powers)
+    of_use = {kind for profile in problem.profiles.values() for kind in profile.costs()}
+    gpu_slots = said.gpu_slots or (powers if machine.gpus and "gpu" in of_use else (0,))
+    cpu_slots = said.cpu_slots or ((0,) if gpus_alone or "cpu" not in of_use else powers)
     gpu_threads = _threads(said.gpu_threads, known, "gpu")
     cpu_threads = _threads(said.cpu_threads, known, "cpu")
     cuts = {
@@ -93,9 +97,22 @@ def grid(problem: Problem, wanted: Wanted) -> list[Cut]:
     ]
     if not found:
         tried = f"{listed(gpu_slots)} slots a GPU and {listed(cpu_slots)} on the CPU"
-        allowed = f"slots x threads <= {cores} cores, and at least one slot"
+        allowed = f"{_FITTING} <= {cores} cores, and at least one slot"
         raise InputError("slots and threads", "", tried, allowed)
+    _check_tried(wanted, said, found, cores)
     return found
+
+
+def _check_tried(wanted: Wanted, said: Wanted, found: Sequence[Cut], cores: int) -> None:
+    """Raise :class:`InputError` for a count of slots that is ``said`` and in none of the cuts
+    ``found``, under the name of the option that was ``wanted``."""
+    for name in ("gpu_slots", "cpu_slots"):
+        fitting = {getattr(cut, name) for cut in found}
+        for count in getattr(said, name) or ():
+            if count and count not in fitting:
+                allowed = f"{_FITTING} <= {cores} cores"
+                option = name if getattr(wanted, name) else "slots"
+                raise InputError(f"--{option.replace('_', '-')}", "", count, allowed)
 
 
 def _threads(said: Counts | None, known: Mapping[str, Sequence[int]], kind: str) -> Sequence[int]:

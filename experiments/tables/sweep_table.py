@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from rich import box
 
-from experiments.run_files.sweep_file import SweepRow, ranked
+from experiments.run_files.sweep_file import PRECISION, ROUGH, SweepRow, ranked
 from rmixer.display.quantities import ABSENT, figures, size, time_unit
 from rmixer.display.tables import NumberTable
 
+MOST_ROWS = 30
+
 
 def sweep_table(
-    rows: Iterable[SweepRow], title: str = "Predicted schedules, best first"
+    rows: Iterable[SweepRow], title: str = "Predicted schedules, best first", most: int = MOST_ROWS
 ) -> NumberTable:
-    """A row a configuration that was simulated; the caption counts the others by reason. All times
-    are in one unit, which the title names."""
+    """A row a configuration that was simulated, at ``most`` so many; the caption counts the others
+    by reason. All times are in one unit, which the title names."""
     order = ranked(rows)
     simulated = [row for row in order if row.makespan_s is not None]
     unit, unit_s = time_unit(max((row.makespan_s or 0.0 for row in simulated), default=0.0))
@@ -40,7 +42,7 @@ def sweep_table(
         "peak\nmemory",
     ):
         table.add_column(name, justify="right", no_wrap=True)
-    for rank, row in enumerate(simulated, start=1):
+    for rank, row in enumerate(simulated[:most], start=1):
         table.add_row(
             str(rank),
             row.policy,
@@ -54,10 +56,25 @@ def sweep_table(
         )
     levels = sorted({row.level for row in simulated if row.level})
     pruned = Counter(row.why for row in order if row.makespan_s is None)
-    said = [f"level of the simulator: {', '.join(levels)}"] if levels else []
+    said = [f"{len(simulated)} rows ranked{_tied(simulated)}"]
+    if len(simulated) > most:
+        said += [f"{len(simulated) - most} more in sweep.json"]
+    said += [f"level of the simulator: {', '.join(levels)}{_rough(levels)}"] if levels else []
     said += [f"{n} not simulated: {why}" for why, n in pruned.items()]
-    table.caption = "\n".join(said) or None
+    table.caption = "\n".join(said)
     return table
+
+
+def _tied(order: Sequence[SweepRow]) -> str:
+    """How rows were ranked, where it was not by their makespans alone."""
+    makespans = [row.makespan_s or 0.0 for row in order]
+    if makespans == sorted(makespans):
+        return ""
+    return f"; makespans within {PRECISION:.0%} of the shortest are ranked by mean completion"
+
+
+def _rough(levels: Sequence[str]) -> str:
+    return " (from mean demand, of rows that cannot win)" if ROUGH in levels else ""
 
 
 def _kinds(rows: Iterable[SweepRow]) -> list[str]:

@@ -74,7 +74,7 @@ def command(
     from rmixer.scheduling.schedule import schedule_of
     from sim.job_level.simulate import simulate
 
-    path = out or Path("runs") / f"{jobs.name}-{policy}"
+    path = out or Path("runs") / f"{jobs.name}-{policy.replace('/', '_')}"
     RunFolder.check_target(path)
     if table is None:
         problem = inputs_of(jobs, machine, Store(), report, what_if=asked.what_if)
@@ -101,9 +101,10 @@ def command(
         return
     by = f"{run.summary.level} level, {run.summary.origin} profiles of {problem.machine.in_words}"
     if table is not None:
-        by = f"durations of {table.path}; {Cut.of(layout)}"
+        by = f"durations of {table.path}"
     if (interval_s := run.summary.makespan_interval_s) is not None:
         by = f"90%: {seconds_range(interval_s)}; {by}"
     console().print(f"predicted makespan {run.summary.makespan_s:.2f} s ({by})")
+    console().print(f"slots × threads: {Cut.of(layout)}")
     console().print(flow_words(run.summary))
     present_figures(folder)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rmixer.errors import InputError, choice
-from rmixer.files.typed_files import read_text
+from rmixer.files.typed_files import read_text, shown
 
 
 @dataclass(frozen=True)
@@ -64,17 +64,17 @@ def read_rows(path: Path, what: str, columns: Sequence[str]) -> Iterator[CsvRow]
 
 
 def read_table(
-    path: Path, what: str, required: Sequence[str], optional: Sequence[str]
+    path: Path, what: str, required: Sequence[str], optional: Sequence[str] | None = None
 ) -> Iterator[CsvRow]:
     """The rows of a CSV file that a person wrote: empty lines and spaces around a value do not
     count. Raises :class:`InputError` as :func:`read_rows` does, and for a column that is none of
-    ``required`` and ``optional``."""
+    ``required`` and ``optional``; None takes any."""
     lines = ((line, [each.strip() for each in values]) for line, values in _lines(path, what))
-    header = _header(path, lines, required)
+    header = _header(path, lines, required, by_hand=True)
+    known = header if optional is None else (*required, *optional)
     for name in header:
-        if name not in (*required, *optional):
-            allowed = choice(name, (*required, *optional))
-            raise InputError(path, "line 1", f"an unknown column {name!r}", allowed)
+        if name not in known:
+            raise InputError(path, "line 1", f"an unknown column {name!r}", choice(name, known))
     for line, values in lines:
         if any(values):
             yield _row(path, line, header, values)
@@ -92,12 +92,17 @@ def _lines(path: Path, what: str) -> Iterator[tuple[int, list[str]]]:
 
 
 def _header(
-    path: Path, lines: Iterator[tuple[int, list[str]]], columns: Sequence[str]
+    path: Path,
+    lines: Iterator[tuple[int, list[str]]],
+    columns: Sequence[str],
+    *,
+    by_hand: bool = False,
 ) -> list[str]:
     _, header = next(lines, (1, []))
     missing = [name for name in columns if name not in header]
     if missing:
-        found = f"no column {', '.join(missing)}" if header else "an empty file"
+        among = f" in {shown(','.join(header))}" if by_hand else ""
+        found = f"no column {', '.join(missing)}{among}" if header else "an empty file"
         raise InputError(path, "line 1", found, f"the columns {', '.join(columns)}")
     twice = next((name for name in header if header.count(name) > 1), None)
     if twice is not None:

@@ -16,7 +16,8 @@ KINDS = ("cpu", "gpu")
 JOB_TYPES = ("compute", "memory", "low")
 FIGURES = ("peak_bytes", "utilisation", "job_type")
 """The columns that policies may need besides the durations."""
-LONGEST_S = 1e9
+SHORTEST_S, LONGEST_S = 1e-9, 1e9
+"""What a clock of nanoseconds can tell apart, and a span that it holds."""
 _NAMES = ("job", "model")
 _REQUIRED = ("device", "duration_s")
 _OPTIONAL = (*_NAMES, "startup_s", *FIGURES)
@@ -118,7 +119,7 @@ def _named(row: CsvRow) -> NamedDuration:
 def _figures(row: CsvRow) -> Duration:
     values: dict[str, Any] = {
         "device": row.one_of("device", KINDS),
-        "duration_s": _seconds(row, "duration_s", above=0.0),
+        "duration_s": _seconds(row, "duration_s", least=SHORTEST_S),
     }
     if "startup_s" in row.cells:
         values["startup_s"] = _seconds(row, "startup_s")
@@ -133,13 +134,12 @@ def _figures(row: CsvRow) -> Duration:
     return Duration(**values)
 
 
-def _seconds(row: CsvRow, column: str, above: float = -math.inf) -> float:
-    """Seconds from 0 to ``LONGEST_S``, more than ``above``."""
-    least = "> 0" if above == 0.0 else ">= 0"
+def _seconds(row: CsvRow, column: str, least: float = 0.0) -> float:
+    """Seconds from ``least`` to ``LONGEST_S``."""
     try:
-        value = row.number(column, least=0)
+        value = row.number(column)
     except InputError:
         value = math.nan
-    if not above < value <= LONGEST_S:
-        raise row.wrong(column, f"seconds: a number {least} and at most {LONGEST_S:g}")
+    if not least <= value <= LONGEST_S:
+        raise row.wrong(column, f"seconds: a number from {least:g} to {LONGEST_S:g}")
     return value

@@ -81,7 +81,7 @@ def policy_names(text: str | None) -> tuple[str, ...]:
     if text is None:
         return tuple(every_policy())
     names: list[str] = []
-    for part in text.split(","):
+    for part in map(str.strip, text.split(",")):
         key, equals, _ = part.partition("=")
         if names and equals and ":" not in key:  # another setting of the one before
             names[-1] += f",{part}"
@@ -139,7 +139,7 @@ def _kind(name: str, text: str) -> type[Policy]:
         except InputError as error:
             found = f"{name!r} of an installed package: {error.found}"
             raise InputError(error.where, error.key, found, error.allowed) from None
-    known = [*POLICIES, *installed]
+    known = {**POLICIES, **installed}
     allowed = f"{choice(name, known)}, or your own as 'package.module:Class'"
     raise InputError("--policy", "", repr(text), allowed)
 

@@ -16,7 +16,7 @@ from rmixer.profile.device_cost import DeviceCost
 from rmixer.scheduling.asking import ask, ask_again_s
 from rmixer.scheduling.layout import Layout, Sharing
 from rmixer.scheduling.ordered_queue import OrderedQueue
-from rmixer.scheduling.placing import placed
+from rmixer.scheduling.placing import kept_for_slots, placed
 from rmixer.scheduling.policy import Policy
 from rmixer.scheduling.step_times import StepTimes
 from rmixer.scheduling.view import (
@@ -212,7 +212,8 @@ class Cluster:
         """Raise :class:`PolicyStarved` if jobs wait and no event can ever start them."""
         if self._queued and not self._bookings and not more_to_come:
             names = ", ".join(self._queued)
-            raise PolicyStarved(f"the policy leaves jobs waiting on an idle machine: {names}")
+            kept = kept_for_slots(self._devices.values(), self._queued.values())
+            raise PolicyStarved(f"the policy leaves jobs waiting on an idle machine: {names}{kept}")
 
     def _utilisation(self, kind: str, residents: Sequence[Resident]) -> float:
         """The sum over ``residents``, each time anew: a sum that was added to and taken from would

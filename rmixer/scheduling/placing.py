@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from typing import cast
 
+from rmixer.display.quantities import size
 from rmixer.errors import PolicyWrong
 from rmixer.scheduling.layout import SHARING, DeviceSlots, Sharing
 from rmixer.scheduling.policy import Policy
@@ -55,6 +56,18 @@ def placed(
         known = ", ".join(SHARING)
         raise PolicyWrong(f"{who} let {job.id!r} share as {sharing!r}: known: {known}")
     return Placed(job, devices, slots, threads, cast(Sharing, sharing))
+
+
+def kept_for_slots(devices: Iterable[DeviceView], waiting: Iterable[JobView]) -> str:
+    """A clause about the memory that stays booked for the slots of an idle device, if a job that is
+    ``waiting`` would fit without it; else nothing."""
+    jobs = list(waiting)
+    for device in devices:
+        bare = replace(device, booked_bytes=0)
+        if any(bare.fits(job) and not device.fits(job) for job in jobs):
+            kept = f"{size(device.booked_bytes)} of {size(device.memory_bytes)}"
+            return f"; {kept} on {device.name} stay booked for its {device.slots} slots"
+    return ""
 
 
 def _state(job: str, view: ClusterView) -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from rmixer.errors import InputError, choice
-from rmixer.files.csv_rows import CsvRow, read_rows
+from rmixer.files.csv_rows import CsvRow, read_table
 from rmixer.workload.job_entry import NOT_YET, JobEntry, not_yet
 from rmixer.workload.place import Place
 
@@ -23,7 +23,7 @@ def read_trace(path: Path, folder: Path) -> Iterator[tuple[dict[str, Any], Place
     paths in it count from ``folder``. A cell that is empty says nothing. Raises
     :class:`InputError` for a column that is no key of a job, a trace without a row, and a cell
     that is no number where one belongs."""
-    rows = list(read_rows(path, "trace", (ARRIVAL,)))
+    rows = list(read_table(path, "trace", (ARRIVAL,)))
     if not rows:
         raise InputError(path, "line 2", "nothing", "a row for each job")
     _check_columns(path, rows[0].cells)

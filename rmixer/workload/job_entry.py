@@ -127,7 +127,8 @@ def expand(
         return [replace(job, id=name) for name in _names(entry, job.label, place, taken)]
     model = entry.model or ""
     names = _names(entry, label_of(model), place, taken)
-    if model not in MODELS and durations and any(durations.of(name, model) for name in names):
+    timed = durations is not None and any(durations.of(name, model) for name in names)
+    if model not in MODELS and (timed or (durations is not None and not is_own(model))):
         job = _timed_job(entry, item, model, steps, place)
     else:
         job = _model_job(entry, model, steps, place, taken)

@@ -99,7 +99,7 @@ def _job(
         start_s=recorder.starts_s[job.id] - begin_s,
         end_s=recorder.ends_s[job.id] - begin_s,
         steps=job.steps,
-        samples=job.steps * job.batch,
+        samples=0 if profile.origin == "table" else job.steps * job.batch,
         step_ms_p50=None if median_s is None else median_s * 1e3 * cost.p50_us / cost.expected_us,
         step_ms_mean=None if mean_s is None else mean_s * 1e3 * without_stalls,
         stall_s=cost.stall_us * 1e-6 * steps,

@@ -162,9 +162,21 @@ def test_slots_of_gpus_leave_the_cpu_to_a_job_that_needs_it() -> None:
     assert [str(cut) for cut in cuts] == ["GPU 2 × 1", "GPU 2 × 1, CPU 1 × 1"]
 
 
+@pytest.mark.parametrize(("kind", "cut"), [("gpu", "GPU"), ("cpu", "CPU")])
+def test_a_sweep_leaves_out_the_devices_that_no_job_can_run_on(kind: str, cut: str) -> None:
+    profile = make_profile(steps=[make_step(kind)])
+    machine = make_machine(cores=4, gpus=1)
+    cuts = grid(problem_of(make_workload(make_job("a")), machine, by_key(profile)), Wanted())
+    assert [str(each) for each in cuts] == [f"{cut} {slots} × 1" for slots in (1, 2, 4)]
+
+
 @pytest.mark.parametrize(
     ("wanted", "message"),
     [
+        (Wanted(gpu_slots=(1, 8)), "--gpu-slots: found 8; allowed: slots x threads, on all dev"),
+        (Wanted(slots=(1, 8)), "--slots: found 8; allowed: slots x threads, on all dev"),
+        (Wanted(cpu_slots=(2, 7)), "--cpu-slots: found 7; allowed: slots x threads, on all dev"),
+        (Wanted(gpu_slots=(2, 4), cpu_slots=(4,)), "--gpu-slots: found 4; allowed: slots x thr"),
         (Wanted(gpu_slots=(0,), cpu_slots=(0,)), "found 0 slots a GPU and 0 on the CPU"),
         (Wanted(gpu_slots=(8,), cpu_slots=(1, 2)), "found 8 slots a GPU and 1,2 on the CPU"),
         (Wanted(cpu_threads=(1, 3)), "--cpu-threads: found 3; allowed: profiled: 1,2"),

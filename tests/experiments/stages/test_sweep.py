@@ -108,5 +108,5 @@ def test_the_schedule_replays_as_it_was_predicted() -> None:
 def test_threads_that_were_not_profiled_are_refused() -> None:
     with pytest.raises(InputError, match="--cpu-threads: found 3; allowed: profiled: 1,2"):
         run_sweep(profile(10_000, 8_000), wanted=Wanted(threads=(3,)))
-    with pytest.raises(InputError, match="slots x threads <= 2 cores"):
+    with pytest.raises(InputError, match="slots x threads, on all devices together, <= 2 cores"):
         run_sweep(profile(10_000, 8_000), wanted=Wanted(slots=(2,), threads=(2,)))

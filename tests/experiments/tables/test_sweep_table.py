@@ -36,6 +36,7 @@ def test_the_table_ranks_and_counts_what_was_not_simulated() -> None:
     lines = [line.split() for line in text.splitlines()]
     first = next(line for line in lines if line[:1] == ["1"] and line[1] == "dyType")
     assert first[2:6] == ["2×1", "27.9", "1.48×", "19.0,"]
+    assert "5 rows ranked" in [line.strip() for line in text.splitlines()]
     assert "1 not simulated: slots × threads are more than the 2 cores" in text
     assert "…" not in text
 
@@ -48,3 +49,18 @@ def test_what_the_simulator_cannot_tell_apart_is_ranked_by_mean_completion() -> 
         SweepRow("behind", 0, 1, 0, 2, makespan_s=101.1, mean_completion_s=10.0),
     ]
     assert [row.policy for row in ranked(rows)] == ["tie", "first", "behind"]
+    table = sweep_table(rows)
+    assert str(table.caption).splitlines()[0] == (
+        "3 rows ranked; makespans within 1% of the shortest are ranked by mean completion"
+    )
+
+
+def test_rough_rows_say_what_they_rest_on() -> None:
+    rows = [
+        SweepRow("best", 0, 1, 0, 1, makespan_s=10.0, level="job"),
+        SweepRow("far", 0, 2, 0, 1, makespan_s=50.0, level="rough"),
+    ]
+    assert str(sweep_table(rows).caption).splitlines() == [
+        "2 rows ranked",
+        "level of the simulator: job, rough (from mean demand, of rows that cannot win)",
+    ]

@@ -28,6 +28,14 @@ class LastFirst(Policy):
         return [Dispatch(jobs[0].id, (free[0],))] if free and jobs else []
 
 
+class Worded(LastFirst):
+    """Has a setting that is a word."""
+
+    def __init__(self, seed: int = 0, file: str = "") -> None:
+        super().__init__(seed)
+        self.file = file
+
+
 class Nonsense(LastFirst):
     """Sends a job to a device that is not there, once it is asked after an end."""
 
@@ -76,6 +84,16 @@ def test_it_is_simulated(queue: Path, capsys: pytest.CaptureFixture[str]) -> Non
     jobs = {job["id"]: job["start_s"] for job in json.loads(ended.out)["jobs"]}
     assert sorted(jobs, key=lambda job: jobs[job]) == ["ncf-2", "ncf-1", "ncf-0"]
     assert json.loads((out / "schedule.json").read_text())["policy"] == MINE
+
+
+def test_a_word_in_its_name_leads_nowhere_else(
+    queue: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ended = call(capsys, "simulate", queue, "--policy", f"{__name__}:Worded:file=../../away/here")
+    assert ended.code == 0, ended.err
+    (folder,) = (queue.parent / "runs").iterdir()
+    assert folder.name == f"queue-{__name__}:Worded:file=.._.._away_here"
+    assert not (queue.parent / "away").exists()
 
 
 def test_it_is_swept_beside_ours(queue: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -86,7 +86,8 @@ def test_slots_that_a_simulation_cannot_have(
     ("options", "message"),
     [
         (("--gpu-slots", 0, "--cpu-slots", 0), "found 0 slots a GPU and 0 on the CPU"),
-        (("--gpu-slots", "8,16"), "slots x threads <= 4 cores, and at least one slot"),
+        (("--gpu-slots", "8,16"), "all devices together, <= 4 cores, and at least one slot"),
+        (("--gpu-slots", "1,16"), "--gpu-slots: found 16; allowed: slots x threads, on all"),
         (("--slots", "1,2", "--gpu-slots", 1), "--slots: found 1,2; allowed: one of --slots and"),
         (("--cpu-threads", "1,7"), "--cpu-threads: found 7; allowed: profiled: 1"),
         (("--cpu-slots", "1,x"), "--cpu-slots: found '1,x'; allowed: whole numbers"),

@@ -110,6 +110,11 @@ def test_an_entry_point_that_leads_nowhere(tmp_path: Path, write: Write) -> None
     assert "allowed: did you mean 'Sjf'" in message
 
 
+def test_a_name_of_ours_is_offered_once(tmp_path: Path, write: Write) -> None:
+    install(tmp_path, "lpt", f"{write('')}:Sjf")
+    assert refused("lppt").count("lpt,") == 1
+
+
 def test_names_of_a_sweep_with_settings_of_their_own(write: Write) -> None:
     path = f"{write('')}:Sjf"
     names = policy_names(f"lpt,{path}:ageing=1,mode=a:b,dyMix:beta=2,seed=3,{path}")

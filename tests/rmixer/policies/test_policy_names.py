@@ -107,6 +107,7 @@ def test_wrong_settings(name: str, told: str) -> None:
     [
         ("dyType", ("dyType",)),
         ("dyType,lpt", ("dyType", "lpt")),
+        (" dyMix:beta=2 , seed=1, lpt ", ("dyMix:beta=2,seed=1", "lpt")),
         ("carma_ff:window_s=1,extra_mib=2,lpt", ("carma_ff:window_s=1,extra_mib=2", "lpt")),
         ("lpt,dyMix:beta=2,dyMix:beta=4", ("lpt", "dyMix:beta=2", "dyMix:beta=4")),
         ("mine.policies:Mine:depth=2,width=3,lpt", ("mine.policies:Mine:depth=2,width=3", "lpt")),

@@ -207,6 +207,22 @@ def test_a_run_that_can_never_go_on_is_noticed() -> None:
         cluster.check_progress(more_to_come=False)
 
 
+def test_what_stays_booked_for_slots_is_told() -> None:
+    """4 slots keep 4 x 308 MiB, of 2000 MiB: 1.2 x 700 fits beside nothing, not beside these."""
+    cluster = Cluster(machine(cores=4, gpu_mib=(2000,)), Layout((DeviceSlots("gpu:0", 4, 1),)))
+    for job in (FakeJob("a", 700), FakeJob("b", 700), FakeJob("c", 700)):
+        submit(cluster, job)
+    cluster.decide(make_policy("dySequ"), 0.0)
+    cluster.finish("a")
+    cluster.finish("b")
+    with pytest.raises(PolicyStarved) as starved:
+        cluster.check_progress(more_to_come=False)
+    assert str(starved.value) == (
+        "the policy leaves jobs waiting on an idle machine: c; 1.20 GiB of 1.95 GiB on gpu:0 stay "
+        "booked for its 4 slots"
+    )
+
+
 def test_cores_follow_the_layout() -> None:
     layout = Layout((DeviceSlots("gpu:0", 2, 2), DeviceSlots("cpu:0", 1, 3)))
     cluster = Cluster(machine(cores=8, gpu_mib=(8000,)), layout)

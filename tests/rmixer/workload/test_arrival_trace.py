@@ -74,11 +74,17 @@ def test_every_key_of_a_job_that_is_no_number_is_text() -> None:
     assert {*WHOLE, *NUMBERS} < {field.name for field in fields(JobEntry)}
 
 
+def test_spaces_and_empty_lines_do_not_count(tmp_path: Path) -> None:
+    plain = read(tmp_path, "arrival_s,model,steps\n0,criteo_dlrm,5\n2,criteo_dlrm,6\n")
+    written = "arrival_s, model, steps\n\n0, criteo_dlrm, 5\n2 ,criteo_dlrm,6\n\n"
+    assert read(tmp_path, written) == plain
+
+
 @pytest.mark.parametrize(
     ("trace", "message"),
     [
         ("", "line 1: found an empty file; allowed: the columns arrival_s"),
-        ("model,steps\na,1\n", "line 1: found no column arrival_s; allowed: the columns"),
+        ("model,steps\na,1\n", "line 1: found no column arrival_s in 'model,steps'; allowed"),
         ("arrival_s,model,steps\n", "line 2: found nothing; allowed: a row for each job"),
         ("arrival_s,modle,steps\n0,a,1\n", "line 1: found the column 'modle'; allowed: did you"),
         ("arrival_s,deadline_s\n0,1\n", "line 1: found the column 'deadline_s'; allowed: nothing"),
