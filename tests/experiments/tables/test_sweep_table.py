@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from io import StringIO
+
 from fake_runs import SWEEP
 from rich.console import Console
 
@@ -64,3 +66,14 @@ def test_rough_rows_say_what_they_rest_on() -> None:
         "2 rows ranked",
         "level of the simulator: job, rough (from mean demand, of rows that cannot win)",
     ]
+
+
+def test_of_many_rows_the_best_are_shown_and_the_others_counted() -> None:
+    rows = [SweepRow(f"p{i}", 0, 1, 0, 1, makespan_s=10.0 + i) for i in range(40)]
+    console = Console(width=100, record=True, file=StringIO())
+    console.print(sweep_table(rows, most=5))
+    text = console.export_text()
+    assert "p4" in text
+    assert "p5" not in text
+    assert "40 rows ranked" in text
+    assert "35 more in sweep.json" in text
