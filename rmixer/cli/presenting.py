@@ -44,10 +44,9 @@ def present_saving(sweep: Sweep) -> None:
     best_s, alone_s = best.makespan_s, alone.makespan_s
     finish = with_range(best_s, best.makespan_interval_s)
     sequential = with_range(alone_s, alone.makespan_interval_s)
-    console().print(
-        f"predicted finish: {finish} with {sweep.best.policy}; one at a time "
-        f"{sequential}: {seconds(alone_s - best_s)} saved, {alone_s / best_s:.2f}x as fast"
-    )
+    console().print(f"predicted finish: {finish} with {sweep.best.policy}")
+    saved = f"{seconds(alone_s - best_s)} saved, {alone_s / best_s:.2f}x as fast"
+    console().print(f"one at a time: {sequential}; {saved}")
 
 
 def present_comparison(folder: RunFolder) -> Comparison:
