@@ -48,7 +48,7 @@ def with_intervals(
     if not isinstance(step_times, OperatorLevel):
         return run
 
-    from sim.planning.intervals import intervals  # here: it imports numba, which takes half a second
+    from sim.planning.intervals import intervals  # here: it imports numba, which is slow
 
     found = intervals(problem, schedule, step_times)
     return run if found is None else replace(run, summary=found.around(run.summary))
