@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
-from matplotlib.patheffects import withStroke
 
 from experiments.figures.style import (
     INK,
@@ -25,6 +22,7 @@ from experiments.figures.style import (
     tint,
     write_on,
 )
+from experiments.figures.whiskers import EDGES, Whisker, draw_whisker, whiskers
 from rmixer.display.quantities import with_range
 from rmixer.run_record.run_summary import Range, RunSummary
 from rmixer.run_record.timeline import Timeline
@@ -38,8 +36,6 @@ _TINTS = {"set-up": 0.62, "training": 0.0, "evaluate, save": -0.45}
 _STAGE_OF = {kind: stage for stage, kinds in STAGES.items() for kind in kinds}
 _WIDTH_IN, _LABEL_PT = 10.0, 7.5
 _WHISKER = "90% interval of an end, if there is room"
-_EDGES: dict[Literal["lower", "upper"], float] = {"lower": 0.27, "upper": -0.27}
-"""Where whiskers are in a row: a job's id is in the middle of its bar."""
 
 
 @dataclass(frozen=True)
@@ -52,17 +48,6 @@ class Bar:
     stage: str
     start_s: float
     end_s: float
-
-
-@dataclass(frozen=True)
-class Whisker:
-    """The 90% interval of a job's end in its ``row``, in seconds, along the ``edge`` of its bar."""
-
-    job: str
-    row: str
-    low_s: float
-    high_s: float
-    edge: Literal["lower", "upper"]
 
 
 @dataclass(frozen=True)
@@ -105,27 +90,11 @@ def gantt_data(
             )
             for run, own in bars.items()
         },
-        whiskers={run: tuple(_whiskers(known[run])) if run in known else () for run in bars},
+        whiskers={run: whiskers(known[run]) if run in known else () for run in bars},
         makespan_interval_s={
             run: known[run].makespan_interval_s if run in known else None for run in bars
         },
     )
-
-
-def _whiskers(summary: RunSummary) -> Iterator[Whisker]:
-    """From the last job of each row to the first, each on an edge where it meets no other: one that
-    meets others on both is left out, for nobody could tell them apart."""
-    begins_s: dict[tuple[str, str], float] = {}
-    for job in sorted(summary.jobs, key=lambda job: job.end_s, reverse=True):
-        if job.end_interval_s is None:
-            continue
-        row = f"{job.device} slot {job.slot}"
-        low_s, high_s = job.end_interval_s
-        for edge in _EDGES:
-            if high_s < begins_s.get((row, edge), math.inf):
-                begins_s[row, edge] = low_s
-                yield Whisker(job.id, row, low_s, high_s, edge)
-                break
 
 
 def _bars(timeline: Timeline, models: Mapping[str, str]) -> list[Bar]:
@@ -210,10 +179,10 @@ def _draw_run(
     end_s = data.makespan_s[run]
     axes.axvline(end_s, color=INK, linewidth=1.2, linestyle=(0, (4, 2)))
     for whisker in data.whiskers[run]:
-        y = place[whisker.row] + _EDGES[whisker.edge]
-        _draw_whisker(axes, whisker.low_s, whisker.high_s, y)
+        y = place[whisker.row] + EDGES[whisker.edge]
+        draw_whisker(axes, whisker.low_s, whisker.high_s, y)
     if (range_s := data.makespan_interval_s[run]) is not None:
-        _draw_whisker(axes, *range_s, -0.47)
+        draw_whisker(axes, *range_s, -0.47)
     makespan = with_range(end_s, data.makespan_interval_s[run])
     axes.set_title(f"{run}: makespan {makespan}{_difference(run, data)}")
     axes.set_yticks(range(len(data.rows)), data.rows)
@@ -223,18 +192,6 @@ def _draw_run(
     axes.tick_params(axis="x", labelbottom=True)
     axes.spines["left"].set_visible(False)
     keep_grid(axes, "x")
-
-
-def _draw_whisker(axes: Axes, low_s: float, high_s: float, y: float) -> None:
-    axes.plot(
-        (low_s, high_s),
-        (y, y),
-        color=INK,
-        linewidth=1.0,
-        marker="|",
-        markersize=4.5,
-        path_effects=[withStroke(linewidth=2.4, foreground="white")],
-    )
 
 
 def _training_spans(bars: Sequence[Bar]) -> list[tuple[str, str, str, float, float]]:

@@ -16,7 +16,6 @@ from rmixer.scheduling.step_times import StepTimes
 from sim.job_level.simulate import SimulatedRun, simulate
 from sim.operator_level.operator_level import OperatorLevel
 from sim.operator_level.solved_mixes import SolvedMixes
-from sim.planning.intervals import intervals
 from sim.simple_step_times.uncontended import SumOfOperators, Uncontended
 
 
@@ -48,6 +47,9 @@ def with_intervals(
     its replay at the job level, as factors. What a table of durations says has none."""
     if not isinstance(step_times, OperatorLevel):
         return run
+
+    from sim.planning.intervals import intervals  # here: it imports numba, which is slow
+
     found = intervals(problem, schedule, step_times)
     return run if found is None else replace(run, summary=found.around(run.summary))
 

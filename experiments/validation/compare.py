@@ -10,7 +10,6 @@ from experiments.validation.compared_runs import Runs
 from experiments.validation.comparison import (
     Ablation,
     Comparison,
-    Inside,
     JobComparison,
     MemoryPair,
     NoiseFloor,
@@ -18,6 +17,7 @@ from experiments.validation.comparison import (
     StepPair,
     TimePair,
 )
+from experiments.validation.inside import inside, lies_in
 from experiments.validation.machine_drift import exchange_drift, probe_drift
 from experiments.validation.verdict import (
     Goals,
@@ -29,7 +29,7 @@ from experiments.validation.verdict import (
     overall_word,
     unfinished,
 )
-from rmixer.run_record.run_summary import JobSummary, Range, RunSummary
+from rmixer.run_record.run_summary import JobSummary, RunSummary
 
 
 def compare(every: Runs, goals: Goals | None = None) -> Comparison:
@@ -91,7 +91,7 @@ def compare(every: Runs, goals: Goals | None = None) -> Comparison:
         completion_p95=_flow_pair(runs, lambda run: run.completion_p95_s),
         waiting_mean=_flow_pair(runs, lambda run: run.waiting_mean_s),
         waiting_p95=_flow_pair(runs, lambda run: run.waiting_p95_s),
-        inside=_inside(runs, jobs),
+        inside=inside(jobs, _makespan_inside(runs)),
     )
 
 
@@ -138,33 +138,11 @@ def _compare_job(predicted: JobSummary, measured: JobSummary) -> JobComparison:
     )
 
 
-def _inside(runs: Runs, jobs: Sequence[JobComparison]) -> Inside | None:
-    """What has no error was not completed, and does not count."""
-    steps = [
-        _lies_in(job.step_ms.measured_ms, job.step_ms.interval_ms)
-        for job in jobs
-        if job.step_ms.error is not None
-    ]
-    completions = [
-        _lies_in(job.completion.measured_s, job.completion.interval_s)
-        for job in jobs
-        if job.completion.error is not None
-    ]
-    makespan = None
-    if all_completed(runs.predicted) and all_completed(runs.measured):
-        makespan = _lies_in(runs.measured.makespan_s, runs.predicted.makespan_interval_s)
-    of_steps = [found for found in steps if found is not None]
-    of_completions = [found for found in completions if found is not None]
-    if not of_steps and not of_completions and makespan is None:
+def _makespan_inside(runs: Runs) -> bool | None:
+    predicted, measured = runs.predicted, runs.measured
+    if not all_completed(predicted) or not all_completed(measured):
         return None
-    return Inside(sum(of_steps), len(of_steps), sum(of_completions), len(of_completions), makespan)
-
-
-def _lies_in(value: float | None, interval: Range | None) -> bool | None:
-    """Whether ``value`` lies in ``interval``; None where one of them is missing."""
-    if value is None or interval is None:
-        return None
-    return interval[0] <= value <= interval[1]
+    return lies_in(measured.makespan_s, predicted.makespan_interval_s)
 
 
 def _completed(*sides: JobSummary) -> bool:

@@ -45,11 +45,9 @@ def present_saving(sweep: Sweep) -> None:
     best_s, alone_s = best.makespan_s, alone.makespan_s
     finish = with_range(best_s, best.makespan_interval_s)
     sequential = with_range(alone_s, alone.makespan_interval_s)
-    console().print(
-        f"predicted finish: {finish} with {sweep.best.policy}, "
-        f"{sequential} one at a time ({BASELINE}): {saving_words(best_s, alone_s)}",
-        soft_wrap=True,
-    )
+    console().print(f"predicted finish: {finish} with {sweep.best.policy}")
+    saved = saving_words(best_s, alone_s)
+    console().print(f"one at a time ({BASELINE}): {sequential}; {saved}")
 
 
 def saving_words(best_s: float, alone_s: float) -> str:

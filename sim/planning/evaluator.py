@@ -109,7 +109,8 @@ class Evaluator:
                 units = units.copy()
                 units[: len(factors.mixes)] *= factors.mixes[:, None]
                 jobs = (jobs[0], self._jobs[1] * factors.jobs[:, None], *jobs[2:])
-            unknown = play(jobs, plan, self._memory, (self._mixes, units), typical, times_s)
+            with np.errstate(over="ignore"):  # hashes do, where nothing is compiled
+                unknown = play(jobs, plan, self._memory, (self._mixes, units), typical, times_s)
             if not unknown.shape[1]:
                 break
             self._learn(unknown)

@@ -9,7 +9,8 @@ from fake_runs import job, job_names, packed_run, summary
 from matplotlib.figure import Figure
 
 from experiments.figures import draw_gantt, gantt_data
-from experiments.figures.gantt import Bar, Whisker
+from experiments.figures.gantt import Bar
+from experiments.figures.whiskers import Whisker
 from rmixer.run_record.timeline import Interval, Timeline
 
 

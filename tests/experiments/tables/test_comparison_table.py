@@ -95,3 +95,16 @@ def test_a_long_name_is_shortened_and_the_figures_are_not() -> None:
 def test_modelled_profiles_are_named() -> None:
     text = text_of(compare(Runs(replace(PREDICTED, origin="modelled"), MEASURED)))
     assert "modelled" in text.splitlines()[0]
+
+
+def test_the_interval_of_the_makespan_and_what_lies_inside() -> None:
+    low_s, high_s = PREDICTED.makespan_s * 0.9, PREDICTED.makespan_s * 1.1
+    told = replace(PREDICTED, makespan_interval_s=(low_s, high_s))
+    comparison = compare(Runs(told, MEASURED))
+    lines = text_of(comparison).splitlines()
+    at = next(index for index, line in enumerate(lines) if line.strip().startswith("makespan"))
+    assert lines[at + 1].split() == ["90%", "interval", f"{low_s:.1f}", "s", "to"]
+    assert lines[at + 2].split() == [f"{high_s:.1f}", "s"]
+    inside = line_of(text_of(comparison), "in the 90% interval")
+    assert "measured steps 0 of 0, completions 0 of 0, makespan yes" in inside
+    assert "90%" not in text_of(compare(Runs(PREDICTED, MEASURED)))

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from experiments.validation.compare import compare, relative_error
 from experiments.validation.compared_runs import Runs
+from experiments.validation.comparison import Inside
 from experiments.validation.verdict import Goals
 from rmixer.errors import InputError
 
@@ -195,3 +196,25 @@ def test_errors_do_not_depend_on_the_unit_of_time(scale: float) -> None:
     assert other.step_mape == pytest.approx(one.step_mape)
     assert other.completion_mape == pytest.approx(one.completion_mape)
     assert other.makespan.error == pytest.approx(one.makespan.error)
+
+
+def test_how_often_the_measured_value_lies_inside() -> None:
+    """Steps 4 in 3.9 to 4.9 and 10 in 8 to 9.9; completions 10 in 8 to 10 and 20 in 19 to 25; a
+    makespan of 20 in 20.1 to 24."""
+    first, second = PREDICTED.jobs
+    told = replace(
+        PREDICTED,
+        makespan_interval_s=(20.1, 24.0),
+        jobs=(
+            replace(first, step_interval_ms=(3.9, 4.9), end_interval_s=(8.0, 10.0)),
+            replace(second, step_interval_ms=(8.0, 9.9), end_interval_s=(19.0, 25.0)),
+        ),
+    )
+    found = compare(Runs(told, MEASURED))
+    assert found.inside == Inside(1, 2, 2, 2, makespan=False)
+    assert found.makespan.interval_s == (20.1, 24.0)
+    assert found.jobs[0].step_ms.interval_ms == (3.9, 4.9)
+    assert found.jobs[1].completion.interval_s == (19.0, 25.0)
+    failed = compare(Runs(told, fail(MEASURED, "din-0")))
+    assert failed.inside == Inside(1, 1, 1, 1, makespan=None), "what failed does not count"
+    assert compare(Runs(PREDICTED, MEASURED)).inside is None

@@ -30,7 +30,7 @@ def test_the_example_is_simulated(here: Path, capsys: pytest.CaptureFixture[str]
     given = ("--policy", "dyMix:beta=1", "--durations", TABLE, *SLOTS, "--out", "run")
     ended = call(capsys, "simulate", WORKLOAD, *given)
     assert ended.code == 0, ended.err
-    assert "predicted makespan 21.00 s" in ended.out
+    assert "predicted makespan 21.00 s (durations of" in ended.out, "given, so without interval"
     assert "one is assumed: 1 GPU(s) with memory without limit, 8 cores" in ended.err
     assert [path.stem for path in (here / "run" / "figures").glob("*.png")] == ["schedule"]
     config = yaml.safe_load((here / "run" / "config.yaml").read_text())

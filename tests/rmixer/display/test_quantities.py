@@ -4,7 +4,15 @@ from __future__ import annotations
 
 import pytest
 
-from rmixer.display.quantities import count, milliseconds, percent, seconds, signed_percent, size
+from rmixer.display.quantities import (
+    count,
+    milliseconds,
+    percent,
+    seconds,
+    signed_percent,
+    size,
+    with_range,
+)
 
 
 @pytest.mark.parametrize(
@@ -36,3 +44,16 @@ from rmixer.display.quantities import count, milliseconds, percent, seconds, sig
 )
 def test_in_words(text: str, expected: str) -> None:
     assert text == expected
+
+
+@pytest.mark.parametrize(
+    ("range_s", "text"),
+    [
+        (None, "91.8 s"),
+        ((88.1, 95.9), "91.8 s (90%: 88.1 to 95.9 s)"),
+        ((9.5, 95.9), "91.8 s (90%: 9.50 s to 95.9 s)"),
+        ((88.1, 725.0), "91.8 s (90%: 88.1 s to 12:05 min)"),
+    ],
+)
+def test_a_time_and_its_range(range_s: tuple[float, float] | None, text: str) -> None:
+    assert with_range(91.8, range_s) == text

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -77,3 +78,18 @@ def test_a_summary_that_is_wrong(tmp_path: Path, old: str, new: str, message: st
     with pytest.raises(InputError) as error:
         read_summary(path)
     assert str(error.value).startswith(f"{path}: {message}")
+
+
+def test_a_summary_without_intervals_is_of_an_earlier_release(tmp_path: Path) -> None:
+    path = tmp_path / "summary.json"
+    write_summary(path, SUMMARY)
+    data = json.loads(path.read_text())
+    for name in ("makespan_interval_s", "machine_noise"):
+        del data[name]
+    for name in ("end_interval_s", "step_interval_ms"):
+        del data["jobs"][0][name]
+    path.write_text(json.dumps(data))
+    assert read_summary(path) == SUMMARY
+    told = replace(SUMMARY, makespan_interval_s=(1.5, 2.5), machine_noise=0.01)
+    write_summary(path, told)
+    assert read_summary(path) == told
