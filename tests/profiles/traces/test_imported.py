@@ -62,7 +62,8 @@ def test_the_operators_of_a_real_step_in_order(
     """The same whether steps are marked or only repeat; the first of the bare trace has no end."""
     assert (marked.name, marked.device, marked.trace) == ("marked", "cpu", "marked.json")
     assert marked.steps_used == marked.steps_found == STEPS
-    assert (bare.name, bare.steps_told) == ("bare", "repetition")
+    # On a busy machine its first step may take long enough to be told.
+    assert (bare.name, bare.steps_told.partition(";")[0]) == ("bare", "repetition")
     for found in (marked, bare):
         forward = [row.operator for row in found.operators if row.phase == "forward"]
         assert forward[:5] == FORWARD
