@@ -8,6 +8,7 @@ import time
 from typing import Any
 
 from rmixer.training.process import WorkerProcess
+from rmixer.training.train_job import train_job
 from rmixer.training.worker import Channel
 
 
@@ -92,3 +93,24 @@ if __name__ == "__main__":  # a parent: two workers at work, then it waits to be
         worker.start("worker_tasks:sleep", seconds=600)
     print(*(worker.pid for worker in workers), flush=True)
     time.sleep(600)
+
+
+class _Dying:
+    """A channel of a process that is gone once ``steps`` were kept in a checkpoint."""
+
+    def __init__(self, channel: Channel, steps: int) -> None:
+        self._channel, self._steps = channel, steps
+
+    @property
+    def stopping(self) -> bool:
+        return self._channel.stopping
+
+    def send(self, kind: str, **fields: Any) -> None:
+        self._channel.send(kind, **fields)
+        if kind == "checkpointed" and fields["steps"] == self._steps:
+            raise SystemError("the process is gone")
+
+
+def train_and_die(channel: Channel, steps: int, **arguments: Any) -> dict[str, Any]:
+    """Train a job until its checkpoint after ``steps``."""
+    return train_job(_Dying(channel, steps), **arguments)  # type: ignore[arg-type]
