@@ -125,7 +125,7 @@ def _write(file: BinaryIO, content: dict[str, Any]) -> None:
     summed = _Summed(file)
     with _without_torchs_sums():
         try:
-            torch.save(content, summed)
+            torch.save(content, summed)  # type: ignore[arg-type]
         except Exception as error:  # pickle's, and what classes of the user's raise
             raise _not_kept(error) from None
     if summed.error is not None:

@@ -12,12 +12,13 @@ import torch
 def generators_state(device: torch.device) -> dict[str, Any]:
     """The states of torch's generators (of the CPU and of ``device``), of NumPy's and of Python's
     own, as tensors and plain values."""
-    kind, keys, position, has_gauss, gauss = np.random.get_state()
+    of_numpy: Any = np.random.get_state()
+    kind, keys, *rest = of_numpy
     on_gpu = torch.cuda.get_rng_state(device) if device.type == "cuda" else None
     return {
         "torch": torch.get_rng_state(),
         "device": on_gpu,
-        "numpy": (kind, torch.from_numpy(keys.astype(np.int64)), position, has_gauss, gauss),
+        "numpy": (kind, torch.from_numpy(keys.astype(np.int64)), *rest),
         "python": random.getstate(),
     }
 

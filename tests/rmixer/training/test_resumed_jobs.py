@@ -35,7 +35,7 @@ STEPS = 9
 
 @dataclass(frozen=True)
 class Processes:
-    """``first`` trains and dies, ``fresh`` goes on: it has never made a step of the job."""
+    """``first`` trains, ``fresh`` goes on: it has never made a step of the job."""
 
     first: WorkerProcess
     fresh: WorkerProcess
@@ -58,23 +58,25 @@ def tiny(model: str, **changes: Any) -> Job:
 
 
 def check_resume(processes: Processes, job: Job, folder: Path, stop_after: int) -> None:
-    """Both jobs report the same and save the same weights."""
-    whole = list(told(processes.first, TRAIN_JOB, to(folder / "a", job)))[-1]["answer"]
-    settings = Checkpointing(str(folder / "job.ckpt"), every_s=0)
-    arguments = {**to(folder / "b", job), "checkpointing": settings}
-    dying = {"steps": stop_after, **arguments}
-    assert (
-        "is gone" in list(told(processes.first, "worker_tasks:train_and_die", dying))[-1]["error"]
-    )
-    assert not (folder / "b").exists()
+    """A fresh process goes on from the checkpoint after ``stop_after`` steps of a job that made all
+    of its steps: both answer the same and save the same weights."""
+    path = folder / "job.ckpt"
+    arguments = {**to(folder / "a", job), "checkpointing": Checkpointing(str(path), every_s=0)}
+    keeping = {"steps": stop_after, "path": str(path), **arguments}
+    whole = list(told(processes.first, "worker_tasks:train_and_put_back", keeping))[-1]["answer"]
 
-    messages = list(told(processes.fresh, TRAIN_JOB, arguments))
+    messages = list(told(processes.fresh, TRAIN_JOB, {**arguments, "save_to": str(folder / "b")}))
     resumed, answer = messages[1], messages[-1]["answer"]
     assert (resumed["kind"], resumed["steps"], resumed["remarks"]) == ("resumed", stop_after, [])
     made = sum(len(message["ends"]) for message in messages if message["kind"] == "steps")
     assert made == job.steps - stop_after
     for key in ("first_loss", "loss", "quality"):
         assert answer[key] == whole[key]
+    check_same_weights(folder)
+
+
+def check_same_weights(folder: Path) -> None:
+    """Those of the files ``a`` and ``b``."""
     expected, found = (torch.load(folder / name, weights_only=True) for name in "ab")
     assert expected.keys() == found.keys()
     for name, values in expected.items():
@@ -155,8 +157,7 @@ def test_a_process_that_is_killed(processes: Processes, tmp_path: Path) -> None:
         killed.kill()
     answer = list(told(processes.fresh, TRAIN_JOB, arguments))[-1]["answer"]
     assert not answer["interrupted"]
-    expected, found = (torch.load(tmp_path / name, weights_only=True) for name in "ab")
-    assert all(torch.equal(values, found[name]) for name, values in expected.items())
+    check_same_weights(tmp_path)
 
 
 class Heard:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import time
+from pathlib import Path
 from typing import Any
 
 from rmixer.training.process import WorkerProcess
@@ -95,11 +96,12 @@ if __name__ == "__main__":  # a parent: two workers at work, then it waits to be
     time.sleep(600)
 
 
-class _Dying:
-    """A channel of a process that is gone once ``steps`` were kept in a checkpoint."""
+class _Keeping:
+    """A channel that keeps a copy of the checkpoint after ``steps`` steps."""
 
-    def __init__(self, channel: Channel, steps: int) -> None:
-        self._channel, self._steps = channel, steps
+    def __init__(self, channel: Channel, path: Path, steps: int) -> None:
+        self._channel, self._path, self._steps = channel, path, steps
+        self.kept = b""
 
     @property
     def stopping(self) -> bool:
@@ -108,9 +110,12 @@ class _Dying:
     def send(self, kind: str, **fields: Any) -> None:
         self._channel.send(kind, **fields)
         if kind == "checkpointed" and fields["steps"] == self._steps:
-            raise SystemError("the process is gone")
+            self.kept = self._path.read_bytes()
 
 
-def train_and_die(channel: Channel, steps: int, **arguments: Any) -> dict[str, Any]:
-    """Train a job until its checkpoint after ``steps``."""
-    return train_job(_Dying(channel, steps), **arguments)  # type: ignore[arg-type]
+def train_and_put_back(channel: Channel, steps: int, path: str, **job: Any) -> dict[str, Any]:
+    """Train a whole job, and leave of its checkpoints at ``path`` the one after ``steps``."""
+    keeping = _Keeping(channel, Path(path), steps)
+    answer = train_job(keeping, **job)  # type: ignore[arg-type]
+    Path(path).write_bytes(keeping.kept)
+    return answer
