@@ -350,9 +350,7 @@ def loader(job: Job, sampler: Any) -> DataLoader[Any]:
     [
         (but(batches=lambda j, o: loader(j, Counted())), ["after step 7", "batch at step 8"]),
         (
-            lambda job: replace(
-                with_module(dropping)(job), batches=loader(job, Walk())
-            ),
+            lambda job: replace(with_module(dropping)(job), batches=loader(job, Walk())),
             ["after step 2", "batch at step 3", "state_dict and load_state_dict"],
         ),
         (with_module(Forgetful), ["after step 2", "persistent buffer"]),
