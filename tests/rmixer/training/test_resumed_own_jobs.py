@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,10 +13,10 @@ import torch
 
 from rmixer.errors import RunFailed
 from rmixer.own_model import OwnModel
-from rmixer.training.job_checkpoints import Checkpointing
+from rmixer.training.checkpoint import save_checkpoint
+from rmixer.training.make_step import make_step
 from rmixer.training.own_step import OwnStep
 from rmixer.training.process import WorkerProcess
-from rmixer.training.tasks import TRAIN_JOB
 from rmixer.user_code.own_module import own_sources, source_hash
 from rmixer.workload.workload import Job
 
@@ -87,11 +88,10 @@ def build(job):
     net = Net()
     top = torch.optim.AdamW(net.top.parameters(), lr=job.lr)
     schedule = torch.optim.lr_scheduler.StepLR(top, 3, 0.7)
+    top.register_step_post_hook(lambda *_: schedule.step())
 
     def loss(net, batch):
-        value = nn.functional.binary_cross_entropy_with_logits(net(batch[0]), batch[1])
-        schedule.step()
-        return value
+        return nn.functional.binary_cross_entropy_with_logits(net(batch[0]), batch[1])
 
     sparse = torch.optim.SparseAdam(net.words.parameters(), lr=job.lr)
     return OwnModel(net, batches(job.data, job.batch), loss, [sparse, top], stateful=[schedule])
@@ -118,35 +118,27 @@ def job(tmp_path_factory: pytest.TempPathFactory) -> Job:
 
 
 @pytest.fixture(scope="module")
-def workers() -> Any:
-    core = (min(os.sched_getaffinity(0)),)
+def fresh() -> Iterator[WorkerProcess]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PYTHONPATH", str(Path(__file__).parent))
-        first, fresh = WorkerProcess(core), WorkerProcess(core)
-    with first, fresh:
-        yield first, fresh
-
-
-def answer_of(worker: WorkerProcess, task: str, **arguments: Any) -> dict[str, Any]:
-    worker.start(task, **arguments)
-    while (message := worker.receive(300))["kind"] not in ("done", "failed"):
-        pass
-    assert message["kind"] == "done", message
-    found: dict[str, Any] = message["answer"]
-    return found
+        process = WorkerProcess((min(os.sched_getaffinity(0)),))
+    with process:
+        yield process
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_it_ends_with_the_same_weights(workers: Any, job: Job, kind: str, tmp_path: Path) -> None:
-    first, fresh = workers
-    path = str(tmp_path / "job.ckpt")
-    shared = {"job": replace(job, data=kind), "checkpointing": Checkpointing(path, every_s=0)}
-    task = "worker_tasks:train_and_put_back"
-    a, b = str(tmp_path / "a"), str(tmp_path / "b")
-    whole = answer_of(first, task, steps=STOP_AFTER, path=path, save_to=a, **shared)
-    resumed = answer_of(fresh, TRAIN_JOB, save_to=b, **shared)
-    assert resumed["first_loss"] == whole["first_loss"]
-    expected, found = (torch.load(each, weights_only=True) for each in (a, b))
+def test_it_ends_with_the_same_weights(
+    fresh: WorkerProcess, job: Job, kind: str, tmp_path: Path
+) -> None:
+    job, path, weights = replace(job, data=kind), tmp_path / "job.ckpt", tmp_path / "weights"
+    whole = make_step(job)
+    for number in range(STEPS):
+        if number == STOP_AFTER:
+            save_checkpoint(path, number, whole.training_state())
+        whole.run()
+    places = {"path": str(path), "save_to": str(weights)}
+    assert fresh.call("worker_tasks:go_on", job=job, **places) == whole.loss()
+    expected, found = whole.state_dict(), torch.load(weights, weights_only=True)
     assert expected.keys() == found.keys()
     for name, values in expected.items():
         assert torch.equal(values, found[name]), name

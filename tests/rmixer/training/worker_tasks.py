@@ -8,9 +8,10 @@ import time
 from pathlib import Path
 from typing import Any
 
+from rmixer.training.checkpoint import load_checkpoint
 from rmixer.training.process import WorkerProcess
-from rmixer.training.train_job import train_job
 from rmixer.training.worker import Channel
+from rmixer.workload.workload import Job
 
 
 def double(channel: Channel, number: int) -> int:
@@ -96,26 +97,17 @@ if __name__ == "__main__":  # a parent: two workers at work, then it waits to be
     time.sleep(600)
 
 
-class _Keeping:
-    """A channel that keeps a copy of the checkpoint after ``steps`` steps."""
+def go_on(channel: Channel, job: Job, path: str, save_to: str) -> float:
+    """Make the steps of ``job`` that come after its checkpoint, save its weights, and answer with
+    the last loss."""
+    import torch
 
-    def __init__(self, channel: Channel, path: Path, steps: int) -> None:
-        self._channel, self._path, self._steps = channel, path, steps
-        self.kept = b""
+    from rmixer.training.make_step import make_step
 
-    @property
-    def stopping(self) -> bool:
-        return self._channel.stopping
-
-    def send(self, kind: str, **fields: Any) -> None:
-        self._channel.send(kind, **fields)
-        if kind == "checkpointed" and fields["steps"] == self._steps:
-            self.kept = self._path.read_bytes()
-
-
-def train_and_put_back(channel: Channel, steps: int, path: str, **job: Any) -> dict[str, Any]:
-    """Train a whole job, and leave of its checkpoints at ``path`` the one after ``steps``."""
-    keeping = _Keeping(channel, Path(path), steps)
-    answer = train_job(keeping, **job)  # type: ignore[arg-type]
-    Path(path).write_bytes(keeping.kept)
-    return answer
+    step, found = make_step(job), load_checkpoint(Path(path))
+    assert found.state is not None
+    step.load_training_state(found.state)
+    for _ in range(found.step, job.steps):
+        step.run()
+    torch.save(step.state_dict(), save_to)
+    return step.loss()
