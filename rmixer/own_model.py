@@ -28,6 +28,9 @@ class OwnModel:
     ``held_out``: batches that are not trained on; the loss is evaluated on the first of them.
     ``predict(module, batch)``: labels (0 or 1) and logits of as many samples, for the AUC on
     ``held_out``.
+    ``stateful``: what else a step changes and a later step reads (a scheduler of the learning
+    rate, a generator of your own), so that a job that was stopped goes on as if it had not been:
+    objects with ``state_dict`` and ``load_state_dict``, and ``torch.Generator``.
     """
 
     module: nn.Module
@@ -36,3 +39,4 @@ class OwnModel:
     optimizers: Optimizer | Sequence[Optimizer]
     held_out: Iterable[Any] | None = None
     predict: Callable[[nn.Module, Any], tuple[Tensor, Tensor]] | None = None
+    stateful: Sequence[Any] = ()

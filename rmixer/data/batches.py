@@ -18,7 +18,8 @@ class Batches:
 
     ``seed`` chooses the first; after the last whole batch comes the first again, and a partial
     one is never given. With ``rows_cap``, ids are taken modulo the capped number of rows.
-    ``names`` are the columns to load, all by default.
+    ``names`` are the columns to load, all by default. ``position`` is the number of the batch that
+    comes next; with it set a job goes on where another one stopped.
     """
 
     def __init__(
@@ -36,12 +37,12 @@ class Batches:
             allowed = f"at most the {arrays.train_rows} samples there are for training"
             raise InputError("job", "batch", batch, allowed)
         first = mix64(np.array([seed], dtype=np.uint64))[0]
-        self._next = int(first % np.uint64(self._whole))
+        self.position = int(first % np.uint64(self._whole))
 
     def next_batch(self) -> dict[str, Tensor]:
         """The next training batch: each column of shape [batch] or [batch, width]."""
-        start = self._next * self._batch
-        self._next = (self._next + 1) % self._whole
+        start = self.position * self._batch
+        self.position = (self.position + 1) % self._whole
         return self._slice(start, start + self._batch)
 
     def blank(self) -> dict[str, Tensor]:

@@ -20,6 +20,7 @@ from rmixer.testing.failures import (
     WrongReturn,
 )
 from rmixer.testing.report import ModelReport
+from rmixer.testing.resuming import check_resume
 from rmixer.testing.step_memory import allocated
 from rmixer.testing.step_shapes import check_shapes
 from rmixer.testing.training_check import check_batch, train
@@ -42,7 +43,8 @@ def check_model(build: Build, trial: TrialJob | None = None) -> ModelReport:
     Checked are what ``build`` and its functions return, the size of the batches, that the loss is
     finite, that every parameter gets a gradient and changes, that the same seed gives the same
     losses, that every step runs the same operators, that memory does not grow from step to step,
-    and that the weights can be saved and loaded. Changing shapes, values read back from the
+    that the weights can be saved and loaded, and that a job which is stopped goes on from its
+    checkpoint as if it had not been. Changing shapes, values read back from the
     device, a seed without effect and memory far from its estimate are notes in the report.
 
     Raises a :class:`~rmixer.testing.CheckFailed` (an AssertionError) that says what is wrong and
@@ -72,6 +74,7 @@ def _report(build: Build, job: Job) -> ModelReport:
     peak, growth = allocated(step, _MEMORY_STEPS)
     _check_growth(growth, job)
     _check_saving(build, job, step)
+    warnings += check_resume(build, job)
     report = ModelReport(
         model=job.model,
         batch=job.batch,

@@ -40,6 +40,10 @@ class NotSaved(CheckFailed):
     """The trained weights cannot be saved and loaded as plain weights."""
 
 
+class NotResumable(CheckFailed):
+    """A job that is stopped and goes on from its checkpoint does not do what it had done."""
+
+
 class NoPolicy(CheckFailed):
     """There is no such policy, or it is not whole."""
 

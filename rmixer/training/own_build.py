@@ -119,7 +119,14 @@ def _first_wrong(own: OwnModel) -> tuple[str, str] | None:
         return "predict", "None or a function of (module, batch) that returns (labels, logits)"
     if own.predict is not None and own.held_out is None:
         return "held_out", "an iterable of batches where predict is given"
+    if not isinstance(own.stateful, (list, tuple)) or not all(map(_has_state, own.stateful)):
+        return "stateful", "objects with state_dict and load_state_dict, or torch.Generator"
     return None
+
+
+def _has_state(value: object) -> bool:
+    methods = ("state_dict", "load_state_dict")
+    return isinstance(value, torch.Generator) or all(hasattr(value, name) for name in methods)
 
 
 def optimizers_of(own: OwnModel) -> tuple[Any, ...]:

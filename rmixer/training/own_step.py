@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from copy import deepcopy
 from itertools import islice
 from typing import Any
 
@@ -13,12 +13,12 @@ from torch import Tensor
 from rmixer.errors import RunFailed
 from rmixer.models.metrics import auc
 from rmixer.training.nested import moved, stored_bytes, tensors_in
+from rmixer.training.own_batches import OwnBatches
 from rmixer.training.own_build import Build, build_own_model, optimizers_of
 from rmixer.training.precision import check_precision
+from rmixer.training.process_generators import generators_state, set_generators
 from rmixer.training.user_code import UserCode
 from rmixer.workload.workload import Job
-
-_END = object()
 
 
 class OwnStep:
@@ -39,7 +39,8 @@ class OwnStep:
         groups = [group for optimizer in self.optimizers for group in optimizer.param_groups]
         trained = [parameter for group in groups for parameter in group["params"]]
         self.parameters = list(dict.fromkeys((*self.model.parameters(), *trained)))
-        self._batches = _Endless(own.batches, job.model)
+        self._stateful = tuple(own.stateful)
+        self._batches = OwnBatches(own.batches, job.model, self.device)
         self._loaded: Any = None
         self.batch: Any = None
         self.last_loss: Tensor | None = None
@@ -124,6 +125,39 @@ class OwnStep:
             for name, value in weights.items()
         }
 
+    def training_state(self) -> dict[str, Any]:
+        """All that later steps depend on, between two steps: tensors and plain values, the step's
+        own and no copies. It ends with the generators of the process."""
+        with UserCode():
+            return {
+                "weights": self.model.state_dict(),
+                "strays": [parameter.detach() for parameter in self._strays()],
+                "optimizers": [optimizer.state_dict() for optimizer in self.optimizers],
+                "stateful": [_state_of(each) for each in self._stateful],
+                "batches": self._batches.state(),
+                "generators": generators_state(self.device),
+            }
+
+    def load_training_state(self, state: dict[str, Any]) -> None:
+        """Go on from ``state``, which :meth:`training_state` of a step of the same job gave. To be
+        called right after this step was made, before anything draws a random number."""
+        self._batches.load_state(state["batches"])
+        with UserCode(), torch.no_grad():
+            self.model.load_state_dict(state["weights"])
+            for parameter, saved in zip(self._strays(), state["strays"], strict=True):
+                parameter.copy_(saved)
+            # Copies: what is loaded may be kept as it is, and ``state`` lie in a mapped file.
+            for optimizer, held in zip(self.optimizers, state["optimizers"], strict=True):
+                optimizer.load_state_dict(deepcopy(held))
+            for each, held in zip(self._stateful, state["stateful"], strict=True):
+                _set_state(each, deepcopy(held))
+        set_generators(state["generators"], self.device)
+
+    def _strays(self) -> list[Tensor]:
+        """What the optimizers train besides the module's parameters."""
+        own = {id(parameter) for parameter in self.model.parameters()}
+        return [parameter for parameter in self.parameters if id(parameter) not in own]
+
     def bytes_by_use(self) -> dict[str, int]:
         """What the step holds between steps, once one has run: ``parameter_bytes`` (buffers
         included), ``gradient_bytes``, ``optimizer_bytes``."""
@@ -169,37 +203,17 @@ class OwnStep:
         raise RunFailed(f"{self.job.model}: predict returned {found}; allowed: {allowed}")
 
 
-class _Endless:
-    """A user's batches, started again whenever they are exhausted."""
-
-    def __init__(self, batches: Iterable[Any], model: str) -> None:
-        self._batches, self._model, self._given = batches, model, 0
-        with UserCode():
-            self._iterator: Iterator[Any] | None = iter(batches)
-
-    def next(self) -> Any:
-        """The next batch."""
-        with UserCode():
-            batch = next(self._iterator, _END) if self._iterator is not None else _END
-            if batch is _END:
-                self._iterator = None  # workers of its own end before others start
-                self._iterator = iter(self._batches)
-                batch = next(self._iterator, _END)
-        if batch is _END:
-            raise RunFailed(self._explained())
-        self._given += 1
-        return batch
-
-    def _explained(self) -> str:
-        if not self._given:
-            return f"{self._model}: batches has no batch (is the data smaller than one?)"
-        return (
-            f"{self._model}: batches ended after {self._given} and had none when started again: "
-            "an iterator gives its batches once. Give what can be started again (a list, a "
-            "DataLoader, an object with __iter__), or an iterator that never ends"
-        )
-
-
 def samples_of(batch: Any) -> int:
     """How many samples ``batch`` has: the first length of its first tensor that has one."""
     return next((int(t.shape[0]) for t in tensors_in(batch) if t.dim()), 1)
+
+
+def _state_of(holder: Any) -> Any:
+    return holder.get_state() if isinstance(holder, torch.Generator) else holder.state_dict()
+
+
+def _set_state(holder: Any, state: Any) -> None:
+    if isinstance(holder, torch.Generator):
+        holder.set_state(state)
+    else:
+        holder.load_state_dict(state)

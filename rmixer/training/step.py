@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from copy import deepcopy
 from dataclasses import dataclass
 from typing import Any
 
@@ -54,7 +55,8 @@ class TrainingStep:
         self._most_rows = self.model.most_rows(places)
         if self.device.type != "cpu":
             self.model.to(self.device)
-        seed_dropout(self.model, torch.Generator(self.device).manual_seed(job.seed))
+        self._dropout = torch.Generator(self.device).manual_seed(job.seed)
+        seed_dropout(self.model, self._dropout)
         self._dense = [p for p in self.model.parameters() if p.requires_grad]
         # Fused is the fastest on the CPU, and the only kind there that reads no step count back.
         fused = self.device.type == "cpu"
@@ -142,6 +144,29 @@ class TrainingStep:
     def state_dict(self) -> dict[str, Tensor]:
         """All weights by name, on the CPU; ``torch.load(..., weights_only=True)`` reads them."""
         return {name: value.detach().cpu() for name, value in self.model.state_dict().items()}
+
+    def training_state(self) -> dict[str, Any]:
+        """All that later steps depend on, between two steps: tensors and plain values, the step's
+        own and no copies."""
+        return {
+            "weights": self.model.state_dict(),
+            "dense": self._optimizer.state_dict(),
+            "rows": {name: optimizer.state for name, optimizer in self._row_optimizers.items()},
+            "dropout": self._dropout.get_state(),
+            "position": self.batches.position,
+        }
+
+    @torch.no_grad()
+    def load_training_state(self, state: dict[str, Any]) -> None:
+        """Go on from ``state``, which :meth:`training_state` of a step of the same job gave."""
+        self.model.load_state_dict(state["weights"])
+        # A copy: the optimizer keeps what it loads, and ``state`` may lie in a mapped file.
+        self._optimizer.load_state_dict(deepcopy(state["dense"]))
+        for name, optimizer in self._row_optimizers.items():
+            for held, saved in zip(optimizer.state, state["rows"][name], strict=True):
+                held.copy_(saved)
+        self._dropout.set_state(state["dropout"])
+        self.batches.position = state["position"]
 
     def leaves(self) -> list[Tensor]:
         """What the backward pass gives gradients: the dense parameters, and the rows that the last

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from rmixer.errors import LossNotFinite
+from rmixer.training.job_checkpoints import Checkpointing, JobCheckpoints
 from rmixer.training.loss_watch import LossWatch
 from rmixer.training.memory import children_bytes, peak_resident_bytes, reset_peak
 from rmixer.training.worker import Channel, use_cores
@@ -25,6 +26,7 @@ def train_job(
     save_to: str,
     device: str = "cpu",
     cores: Sequence[int] = (),
+    checkpointing: Checkpointing | None = None,
 ) -> dict[str, Any]:
     """Train ``job`` on ``device`` and save its ``state_dict`` at ``save_to``. It has a thread on
     each of ``cores``; on all of the worker's if none are given.
@@ -32,6 +34,11 @@ def train_job(
     Sends ``phase`` at the start of each phase, ``steps`` (the times at which steps ended, by this
     process's clock) about twice a second, and ``not_finite`` once if a loss is NaN or infinite:
     with ``on_nan: stop`` it also raises :class:`LossNotFinite`.
+
+    With ``checkpointing`` it goes on from the checkpoint that is there: the steps before it are not
+    made again, nor reported, and its first steps are warm-up. It writes others as it trains, and
+    one when it is interrupted; what it sends of them says :class:`JobCheckpoints`. Its weights end
+    bit-identical to those of a job that never stopped, on as many threads.
 
     Returns the losses, the quality, the peak of resident memory (with what the processes of a data
     loader hold at the end of training) and whether it was interrupted; an interrupted job keeps
@@ -43,16 +50,21 @@ def train_job(
     if cores:
         use_cores(cores)
     session = TrainedJob(job, device)
-    channel.send("phase", phase="warmup")
-    warmup = min(WARMUP_STEPS, session.job.steps)
-    session.train(channel, warmup)
-    answer: dict[str, Any] = {"first_loss": session.step.loss()}
-    if session.job.steps > warmup and not channel.stopping:
+    checkpoints = JobCheckpoints(checkpointing, job) if checkpointing else None
+    if checkpoints is not None and session.resume(channel, checkpoints):
+        reset_peak()  # the checkpoint's file was mapped beside the weights
+    if session.warmup_steps:
+        channel.send("phase", phase="warmup")
+        session.train(channel, session.warmup_steps)
+    answer: dict[str, Any] = {"first_loss": session.first_loss()}
+    if session.steps_left and not channel.stopping:
         channel.send("phase", phase="train")
-        session.train(channel, session.job.steps - warmup)
+        session.train(channel, session.steps_left, checkpoints)
     loaders_bytes = children_bytes()
     # Asked once: a stop that comes later finds a job that is all but done.
     answer["interrupted"] = channel.stopping
+    if answer["interrupted"] and checkpoints is not None:
+        checkpoints.write(channel, session.state)
     if not answer["interrupted"]:
         channel.send("phase", phase="evaluate")
         try:
@@ -86,12 +98,58 @@ class TrainedJob:
         self.step = make_step(job, device)
         self._steps = 0
         self._losses = LossWatch()
+        self._first_loss: float | None = None
 
-    def train(self, channel: Channel, steps: int) -> None:
-        """Make ``steps`` training steps and report them as they end. Stops early if the parent asks
-        for it. Raises :class:`LossNotFinite` if a loss is not finite and the job stops at that."""
+    @property
+    def steps_left(self) -> int:
+        """How many steps are still to be made."""
+        return self.job.steps - self._steps
+
+    @property
+    def warmup_steps(self) -> int:
+        """How many of them are warm-up, in a process that has made none. A job that stopped in its
+        warm-up makes the rest of it: its first loss is read where it is read without a stop."""
+        made = self._steps if self._steps < WARMUP_STEPS else 0
+        return min(WARMUP_STEPS - made, self.steps_left)
+
+    def first_loss(self) -> float:
+        """The loss after the warm-up of the job's first steps, or of those that were made."""
+        if self._first_loss is None:
+            self._first_loss = self.step.loss()
+        return self._first_loss
+
+    def state(self) -> tuple[int, dict[str, Any]]:
+        """The steps that were made, and all that the rest of the job depends on."""
+        warm = self._steps >= min(WARMUP_STEPS, self.job.steps)
+        return self._steps, {
+            "training": self.step.training_state(),
+            "first_loss": self._first_loss if warm else None,
+            "not_finite": self._losses.first,
+        }
+
+    def resume(self, channel: Channel, checkpoints: JobCheckpoints) -> bool:
+        """Go on from a checkpoint, if there is one. A loss that was not finite is told again."""
+        found = checkpoints.find(channel)
+        if found is None:
+            return False
+        self._steps, state = found
+        self.step.load_training_state(state["training"])
+        self._first_loss, self._losses.first = state["first_loss"], state["not_finite"]
+        if self._losses.first is not None:
+            self._tell_not_finite(channel)
+        return True
+
+    def train(
+        self, channel: Channel, steps: int, checkpoints: JobCheckpoints | None = None
+    ) -> None:
+        """Make ``steps`` training steps and report them as they end; write ``checkpoints`` between
+        them when they are due. Stops early if the parent asks for it. Raises
+        :class:`LossNotFinite` if a loss is not finite and the job stops at that."""
         ends: list[float] = []
         reported_s = time.perf_counter()
+        if checkpoints is not None:
+            held = self.step.bytes_by_use()
+            checkpoints.begin(held["parameter_bytes"] + held["optimizer_bytes"])
         try:
             for _ in range(steps):
                 self.step.run()
@@ -107,6 +165,12 @@ class TrainedJob:
                     ends, reported_s = [], now_s
                     if self._losses.check():
                         self._tell_not_finite(channel)
+                if checkpoints is not None and checkpoints.due(now_s):
+                    channel.send("steps", ends=ends)
+                    ends, reported_s = [], now_s
+                    if self._losses.check():
+                        self._tell_not_finite(channel)
+                    checkpoints.write(channel, self.state)
             if self._losses.check():
                 self._tell_not_finite(channel)
         finally:  # a step that fails takes none of those before it with it

@@ -16,7 +16,7 @@ from profiles.in_worker import input_cost
 from profiles.in_worker.input_cost import drop_from_cache
 from rmixer.profile.profile import InputCost
 from rmixer.testing.made_up import make_operator, make_profile
-from rmixer.training.own_step import _Endless
+from rmixer.training.own_batches import OwnBatches
 
 
 def test_waiting_is_no_work() -> None:
@@ -44,7 +44,9 @@ def test_a_loader_s_processes_count_when_they_have_ended(monkeypatch: pytest.Mon
     """A loader of 8 batches with a process of its own, begun again seven times: each batch takes
     10 ms of that process's time, and some of ours."""
     monkeypatch.setattr(input_cost, "EPOCH_S", 60.0)
-    batches = _Endless(DataLoader(_Busy(), batch_size=1, num_workers=1), "own")  # type: ignore[arg-type]
+    batches = OwnBatches(
+        DataLoader(_Busy(), batch_size=1, num_workers=1), "own", torch.device("cpu")
+    )  # type: ignore[arg-type]
     found = input_cost._epoch(batches.next, 64)
     assert found["batches"] == 64
     assert 10_000 <= found["core_us"] < 60_000

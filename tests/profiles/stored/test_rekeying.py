@@ -37,7 +37,7 @@ def under(folder: Path, profile: ModelProfile, source: str) -> Path:
 
 def test_the_models_codes_are_in_the_table() -> None:
     source = recorded().identity.source
-    assert formerly(source, "models") == ("45e1ed9d5ae0f955",)
+    assert set(formerly(source, "models")) == {"45e1ed9d5ae0f955", "9235cba4bc1c1105"}
     assert set(former_sources()["own"].values()) == {own_step_hash()}
 
 
@@ -49,9 +49,11 @@ def test_every_recorded_profile_is_of_the_present_code() -> None:
         assert identity.key == path.parent.name
 
 
-def test_a_users_profile_is_filed_again_on_first_use(tmp_path: Path) -> None:
+@pytest.mark.parametrize("change", [0, 1])
+def test_a_users_profile_is_filed_again_on_first_use(change: int, tmp_path: Path) -> None:
+    """After each of the changes that there were."""
     profile = recorded()
-    (old,) = formerly(profile.identity.source, "models")
+    old = formerly(profile.identity.source, "models")[change]
     place = under(tmp_path, profile, old)
     store = Store(tmp_path, tmp_path / "none")
     found = store.find(MACHINE, profile.key)
@@ -68,7 +70,7 @@ def test_other_code_stays_other_code(tmp_path: Path) -> None:
 
 def test_a_profile_measured_since_is_kept_and_the_old_one_too(tmp_path: Path) -> None:
     profile = recorded()
-    (old,) = formerly(profile.identity.source, "models")
+    old = formerly(profile.identity.source, "models")[0]
     newer = replace(profile, operators=profile.operators[:1], steps=profile.steps)
     place = under(tmp_path, profile, old)
     target = tmp_path / MACHINE / profile.key
@@ -81,7 +83,7 @@ def test_a_profile_measured_since_is_kept_and_the_old_one_too(tmp_path: Path) ->
 
 def test_a_damaged_profile_stays_where_it_is(tmp_path: Path) -> None:
     profile = recorded()
-    (old,) = formerly(profile.identity.source, "models")
+    old = formerly(profile.identity.source, "models")[0]
     place = under(tmp_path, profile, old)
     data = json.loads((place / "summary.json").read_text())
     data["steps"][0]["mean_us"] *= 2

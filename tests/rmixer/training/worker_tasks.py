@@ -5,10 +5,13 @@ from __future__ import annotations
 import os
 import sys
 import time
+from pathlib import Path
 from typing import Any
 
+from rmixer.training.checkpoint import load_checkpoint
 from rmixer.training.process import WorkerProcess
 from rmixer.training.worker import Channel
+from rmixer.workload.workload import Job
 
 
 def double(channel: Channel, number: int) -> int:
@@ -92,3 +95,19 @@ if __name__ == "__main__":  # a parent: two workers at work, then it waits to be
         worker.start("worker_tasks:sleep", seconds=600)
     print(*(worker.pid for worker in workers), flush=True)
     time.sleep(600)
+
+
+def go_on(channel: Channel, job: Job, path: str, save_to: str) -> float:
+    """Make the steps of ``job`` that come after its checkpoint, save its weights, and answer with
+    the last loss."""
+    import torch
+
+    from rmixer.training.make_step import make_step
+
+    step, found = make_step(job), load_checkpoint(Path(path))
+    assert found.state is not None
+    step.load_training_state(found.state)
+    for _ in range(found.step, job.steps):
+        step.run()
+    torch.save(step.state_dict(), save_to)
+    return step.loss()

@@ -1,0 +1,94 @@
+"""When a job that trains writes a checkpoint, and what its parent hears of it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from rmixer.errors import RunFailed
+from rmixer.files.typed_files import content_hash
+from rmixer.training.checkpoint import load_checkpoint, save_checkpoint
+from rmixer.training.worker import Channel
+from rmixer.workload.workload import Job
+
+SHARE = 0.01
+"""Of the time, that checkpoints may take."""
+LEAST_S, MOST_S = 10.0, 300.0
+"""From the end of one to the beginning of the next."""
+UNMEASURED_BYTES_PER_S = 200e6
+"""How fast the first checkpoint is expected to be written: as a slow disk does."""
+_OF_THE_JOB = ("model", "batch", "optimizer", "lr", "seed", "rows_cap", "data", "precision")
+
+
+@dataclass(frozen=True)
+class Checkpointing:
+    """Where a job's checkpoints are written (``path``; the one before lies beside it), and how many
+    seconds apart. None: so that they take under 1% of the time, but at least every 5 minutes."""
+
+    path: str
+    every_s: float | None = None
+
+
+class JobCheckpoints:
+    """The checkpoints of one job, while it trains."""
+
+    def __init__(self, settings: Checkpointing, job: Job) -> None:
+        self._path, self._every_s = Path(settings.path), settings.every_s
+        self._steps = job.steps
+        self._job = content_hash([*(asdict(job)[name] for name in _OF_THE_JOB), job.source])
+        self._due_s = float("inf")
+
+    def find(self, channel: Channel) -> tuple[int, dict[str, Any]] | None:
+        """The steps that were made and the state after them, None if the job begins anew. Sends
+        ``resumed`` (``steps``, and ``remarks`` on damaged files) if any file was there.
+
+        Raises :class:`RunFailed` for the checkpoint of another job.
+        """
+        found = load_checkpoint(self._path)
+        if found.state is not None and (
+            found.state["job"] != self._job or found.step > self._steps
+        ):
+            names = ", ".join((*_OF_THE_JOB, "source"))
+            raise RunFailed(
+                f"{self._path} is the checkpoint of another job, after its step {found.step} (one "
+                f"of these differs, or it has fewer steps now: {names}): remove it, or give this "
+                "job a path of its own"
+            )
+        if found.state is not None or found.remarks:
+            channel.send("resumed", steps=found.step, remarks=list(found.remarks))
+        return None if found.state is None else (found.step, found.state)
+
+    def begin(self, held_bytes: int) -> None:
+        """Training begins: the first checkpoint, of about ``held_bytes``, is due in a while."""
+        self._wait(held_bytes / UNMEASURED_BYTES_PER_S)
+
+    def due(self, now_s: float) -> bool:
+        """Whether one should be written, ``now_s`` by ``time.perf_counter``."""
+        return now_s >= self._due_s
+
+    def write(self, channel: Channel, state_of: Callable[[], tuple[int, dict[str, Any]]]) -> None:
+        """Write one of the steps that were made and the state that ``state_of`` gives. Sends
+        ``checkpointed`` (``steps``, ``took_s``), or ``checkpoint_failed`` (``text``) if the disk or
+        the state forbids it: training goes on, and the checkpoint before is still there."""
+        start_s = time.perf_counter()
+        try:
+            steps, state = state_of()
+            save_checkpoint(self._path, steps, {"job": self._job, **state})
+        except (OSError, RunFailed) as error:
+            channel.send("checkpoint_failed", text=str(error))
+        else:
+            channel.send("checkpointed", steps=steps, took_s=time.perf_counter() - start_s)
+        self._wait(time.perf_counter() - start_s)
+
+    def _wait(self, cost_s: float) -> None:
+        wait_s = pause_s(cost_s) if self._every_s is None else self._every_s
+        self._due_s = time.perf_counter() + wait_s
+
+
+def pause_s(cost_s: float) -> float:
+    """Seconds until the next checkpoint, if one takes ``cost_s``: :data:`SHARE` of the time is
+    theirs, within :data:`LEAST_S` and :data:`MOST_S`."""
+    return min(MOST_S, max(LEAST_S, cost_s / SHARE))

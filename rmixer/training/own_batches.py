@@ -1,0 +1,116 @@
+"""A user's batches without an end, and where in them a job is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import torch
+
+from rmixer.errors import RunFailed
+from rmixer.training.process_generators import generators_state, set_generators
+from rmixer.training.user_code import UserCode
+
+_END = object()
+
+
+class OwnBatches:
+    """A user's batches, started again whenever they are exhausted.
+
+    A place in them is a pass and how many batches of it were taken. To find it again the pass is
+    started with the generators as they were, and its batches are taken again and thrown away. Where
+    ``batches`` has ``state_dict`` and ``load_state_dict``, these are used instead.
+    """
+
+    def __init__(self, batches: Iterable[Any], model: str, device: torch.device) -> None:
+        self._batches, self._model, self._device = batches, model, device
+        self._given = self._taken = 0
+        self._began: dict[str, Any] | None = None  # generators at the start of a later pass
+        with UserCode():
+            self._iterator: Iterator[Any] | None = iter(batches)
+
+    def next(self) -> Any:
+        """The next batch."""
+        with UserCode():
+            batch = next(self._iterator, _END) if self._iterator is not None else _END
+            if batch is _END:
+                self._iterator = None  # workers of its own end before others start
+                self._began, self._taken = self._generators(), 0
+                self._iterator = iter(self._batches)
+                batch = next(self._iterator, _END)
+        if batch is _END:
+            raise RunFailed(self._explained())
+        self._given += 1
+        self._taken += 1
+        return batch
+
+    def state(self) -> dict[str, Any]:
+        """The place, as tensors and plain values."""
+        if _keeps_place(self._batches):
+            with UserCode():
+                place: Any = self._batches.state_dict()  # type: ignore[attr-defined]
+            return {"given": self._given, "place": place}
+        return {"given": self._given, "taken": self._taken, "began": self._began}
+
+    def load_state(self, state: dict[str, Any]) -> None:
+        """Go to the place that :meth:`state` gave. To be called before any batch was taken. It
+        leaves the process's generators anywhere."""
+        with UserCode():
+            if "place" in state:
+                self._iterator = None
+                self._batches.load_state_dict(state["place"])  # type: ignore[attr-defined]
+                self._iterator = iter(self._batches)
+            else:
+                self._find(state["taken"], state["began"])
+        self._given = state["given"]
+
+    def _find(self, taken: int, began: dict[str, Any] | None) -> None:
+        # A first pass has begun already, as it did in the job: with what seeds every build.
+        if began is not None:
+            self._iterator = None
+            self._set_generators(began)
+            self._iterator = iter(self._batches)
+        assert self._iterator is not None
+        for number in range(taken):
+            if next(self._iterator, _END) is _END:
+                raise RunFailed(
+                    f"{self._model}: batches gave {number} when started again, and {taken} had "
+                    "been taken of this pass: the data are other ones, or batches that do not "
+                    "begin anew need state_dict and load_state_dict"
+                )
+        self._taken, self._began = taken, began
+
+    def _generators(self) -> dict[str, Any]:
+        if isinstance(self._batches, (list, tuple)):  # they draw nothing
+            return {}
+        own = [generator.get_state() for generator in _generators_of(self._batches)]
+        return {"process": generators_state(self._device), "own": own}
+
+    def _set_generators(self, began: dict[str, Any]) -> None:
+        if began:
+            set_generators(began["process"], self._device)
+            for generator, held in zip(_generators_of(self._batches), began["own"], strict=True):
+                generator.set_state(held)
+
+    def _explained(self) -> str:
+        if not self._given:
+            return f"{self._model}: batches has no batch (is the data smaller than one?)"
+        return (
+            f"{self._model}: batches ended after {self._given} and had none when started again: "
+            "an iterator gives its batches once. Give what can be started again (a list, a "
+            "DataLoader, an object with __iter__), or an iterator that never ends"
+        )
+
+
+def _keeps_place(batches: Any) -> bool:
+    return hasattr(batches, "state_dict") and hasattr(batches, "load_state_dict")
+
+
+def _generators_of(batches: Any) -> list[torch.Generator]:
+    """Those that a DataLoader, or what is made like one, was given for its order."""
+    holders = [batches]
+    for name in ("batch_sampler", "sampler"):
+        holders += [getattr(holder, name, None) for holder in tuple(holders)]
+    found = [getattr(holder, "generator", None) for holder in holders]
+    kept = {id(each): each for each in found if isinstance(each, torch.Generator)}
+    return list(kept.values())
