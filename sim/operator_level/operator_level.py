@@ -6,7 +6,7 @@ import random
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from math import log2, sqrt
-from statistics import fmean, stdev
+from statistics import fmean
 
 import numpy as np
 from scipy.special import stdtrit
@@ -18,6 +18,7 @@ from rmixer.scheduling.step_times import Member, Mix
 from sim.demand.contention import Background, host_speeds
 from sim.demand.resident import Resident, Residents, device_kind
 from sim.demand.segments import MAX_SEGMENTS
+from sim.operator_level.compiled import missing
 from sim.operator_level.ensemble import replicate, walks
 from sim.operator_level.instruction_tables import Floats
 from sim.operator_level.solved_mixes import Precision, Solution, SolvedMixes
@@ -185,8 +186,9 @@ def _average(
     samples = sample(0, REPLICATIONS)
     for count in range(REPLICATIONS, MAX_REPLICATIONS + 1, REPLICATIONS):
         if count > samples.shape[1]:
-            # All that may still be needed, for many at once cost little more than a few.
-            samples = np.concatenate([samples, sample(count - REPLICATIONS, MAX_REPLICATIONS)], 1)
+            # In numpy all that may still be needed, at once, costs little more than a few.
+            last = MAX_REPLICATIONS if missing() else count
+            samples = np.concatenate([samples, sample(count - REPLICATIONS, last)], 1)
         used = [row[:count].tolist() for row in samples]
         half_width = max(_half_width(row) for row in used)
         if half_width <= PRECISION:
@@ -196,7 +198,8 @@ def _average(
 
 def _half_width(values: Sequence[float]) -> float:
     count = len(values)
-    return float(stdtrit(count - 1, 0.975)) * stdev(values) / sqrt(count) / fmean(values)
+    array = np.asarray(values)
+    return float(stdtrit(count - 1, 0.975) * array.std(ddof=1) / sqrt(count) / array.mean())
 
 
 def _primes(count: int) -> list[int]:

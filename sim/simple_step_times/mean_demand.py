@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from rmixer.hardware.machine import Machine
 from rmixer.profile.profile import ModelProfile
-from rmixer.scheduling.step_times import Mix
+from rmixer.scheduling.step_times import Member, Mix
 from sim.demand.contention import host_speeds, sliced_speeds
 from sim.demand.resident import Resident, Residents
 from sim.demand.segments import two_clocks_s
@@ -21,6 +21,7 @@ class MeanDemand:
     def __init__(self, profiles: Mapping[str, ModelProfile], machine: Machine) -> None:
         self._residents = Residents(profiles, machine)
         self._known: dict[Mix, tuple[float, ...]] = {}
+        self._made: dict[Member, Resident] = {}
 
     def unit_s(self, mix: Mix) -> tuple[float, ...]:
         """For each member its step or other phase, host and GPU each slowed by its company.
@@ -30,7 +31,7 @@ class MeanDemand:
         return self._known[mix]
 
     def _unit_s(self, mix: Mix) -> tuple[float, ...]:
-        residents = [self._residents.resident(member) for member in mix.members]
+        residents = [self._resident(member) for member in mix.members]
         speeds = host_speeds([resident.steady for resident in residents])
         units = [
             self._residents.unit_s(resident.member) / speed
@@ -43,6 +44,11 @@ class MeanDemand:
             for index, unit_s in zip(here, found, strict=True):
                 units[index] = unit_s
         return tuple(units)
+
+    def _resident(self, member: Member) -> Resident:
+        if member not in self._made:
+            self._made[member] = self._residents.resident(member)
+        return self._made[member]
 
 
 def _on_gpu(residents: Sequence[Resident], host: Sequence[float]) -> list[float]:
