@@ -82,12 +82,13 @@ def judge_ms() -> float:
     run = simulate(given, policy, layout, times, level="job")
     plan = schedule_of(given.workload, given.machine, policy, layout, run.bookings).dispatches
     evaluator = Evaluator(given, layout, times)
-    evaluator.judge(plan)
+    arrays = evaluator.plan(plan)
+    evaluator.judge_plan(arrays)
 
     def once() -> float:
         begin_s = time.perf_counter()
         for _ in range(100):
-            evaluator.judge(plan)
+            evaluator.judge_plan(arrays)
         return (time.perf_counter() - begin_s) * 10
 
     return statistics.median(once() for _ in range(20))

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
+from functools import partial
 from itertools import product
 from math import inf
 from typing import Any
@@ -36,6 +38,9 @@ class Factors:
 
     jobs: Floats
     mixes: Floats
+
+
+Plan = tuple[NDArray[np.int64], ...]
 
 
 @dataclass(frozen=True)
@@ -72,6 +77,8 @@ class Evaluator:
             np.array([float(has_bytes[name]) for name in self._devices]),
             np.array([_least_booked(entry, memory) for entry in layout.devices]),
         )
+        # Hashes overflow, and numpy would say so where nothing is compiled.
+        self._quiet = partial(np.errstate, over="ignore") if missing() else nullcontext
         self._mixes = _new_table()
         self._units = np.ones((64, len(self._slots)))
         self._classes: list[list[int]] = []
@@ -80,7 +87,11 @@ class Evaluator:
     def judge(self, dispatches: Sequence[ScheduledJob]) -> Judged:
         """What ``dispatches``, one for each job, come to. Raises :class:`PolicyStarved` if some can
         never start."""
-        return self._judged(self._plan(dispatches), None)
+        return self.judge_plan(self.plan(dispatches))
+
+    def judge_plan(self, plan: Plan) -> Judged:
+        """The same for a :meth:`plan`: a search changes its arrays, and makes none anew."""
+        return self._judged(plan, None)
 
     def draws(
         self,
@@ -90,14 +101,14 @@ class Evaluator:
         """The same once for each of ``factors``, which are asked for with the mixes of
         :attr:`known`. No mix is solved: in one that only a draw meets, a member takes what it took
         on average in the known ones of the nearest number of members."""
-        plan = self._plan(dispatches)
+        plan = self.plan(dispatches)
         self._judged(plan, None)
         typical = self._typical()
         return [self._judged(plan, each, typical) for each in factors(tuple(self.known))]
 
     def _judged(
         self,
-        plan: tuple[NDArray[np.int64], ...],
+        plan: Plan,
         factors: Factors | None,
         typical: Floats = NOTHING,
     ) -> Judged:
@@ -109,15 +120,16 @@ class Evaluator:
                 units = units.copy()
                 units[: len(factors.mixes)] *= factors.mixes[:, None]
                 jobs = (jobs[0], self._jobs[1] * factors.jobs[:, None], *jobs[2:])
-            with np.errstate(over="ignore"):  # hashes do, where nothing is compiled
+            with self._quiet():
                 unknown = play(jobs, plan, self._memory, (self._mixes, units), typical, times_s)
             if not unknown.shape[1]:
                 break
             self._learn(unknown)
         starts_s, ends_s = times_s
-        if np.isinf(ends_s).any():
+        last_s = float(ends_s.max())
+        if last_s == inf:
             raise PolicyStarved("the plan leaves jobs waiting on an idle machine")
-        return Judged(float(ends_s.max() - starts_s.min()), starts_s, ends_s)
+        return Judged(last_s - float(starts_s.min()), starts_s, ends_s)
 
     def _typical(self) -> Floats:
         """The seconds that a unit of each class takes among so many, [classes, members]: the mean
@@ -137,7 +149,10 @@ class Evaluator:
                 typical[of_class] = sums[of_class, nearest] / times[of_class, nearest]
         return typical
 
-    def _plan(self, dispatches: Sequence[ScheduledJob]) -> tuple[NDArray[np.int64], ...]:
+    def plan(self, dispatches: Sequence[ScheduledJob]) -> Plan:
+        """``dispatches`` as arrays, in order: the place of each job in the problem and of its
+        device in the layout, its slot counted over all devices, its round, and whether that is one
+        of a device."""
         ordered = sorted(dispatches, key=lambda each: each.order)
         devices = [self._devices.index(each.devices[0]) for each in ordered]
         columns = (

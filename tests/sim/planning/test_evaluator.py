@@ -87,6 +87,8 @@ def test_a_plan_that_cannot_go_on() -> None:
     only = ScheduledJob(0, 0, "job-0", ("cpu:0",), 0, 1, "device", "process")
     with pytest.raises(PolicyStarved):
         Evaluator(two, layout, TIMES).judge([only])
+    with pytest.raises(PolicyStarved):
+        Evaluator(two, layout, TIMES).judge([])
 
 
 @given(drawn=st.lists(jobs, min_size=1, max_size=5))
