@@ -107,6 +107,7 @@ def _taken(name: str, tree: Path, place: Path, longest: int) -> float | None:
     try:
         done = subprocess.run(
             [sys.executable, str(script), name, str(place), tree.name],
+            cwd=place,  # no other rmixer lies there, which Python would find first
             env={
                 **os.environ,
                 "PYTHONPATH": str(tree),
