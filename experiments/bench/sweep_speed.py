@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import statistics
 import subprocess
 import sys
@@ -104,25 +105,28 @@ def _figure(name: str, older: Path, place: Path, rounds: int, longest: int) -> F
 def _taken(name: str, tree: Path, place: Path, longest: int) -> float | None:
     """One figure by the code in ``tree``; None if it takes longer than ``longest`` seconds."""
     script = Path(__file__).with_name("sweep_speed_figures.py")
+    started = subprocess.Popen(
+        [sys.executable, str(script), name, str(place), tree.name],
+        cwd=place,  # no other rmixer lies there, which Python would find first
+        env={
+            **os.environ,
+            "PYTHONPATH": str(tree),
+            "RMIXER_HOME": str(place / f"home-{tree.name}"),
+        },
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
     try:
-        done = subprocess.run(
-            [sys.executable, str(script), name, str(place), tree.name],
-            cwd=place,  # no other rmixer lies there, which Python would find first
-            env={
-                **os.environ,
-                "PYTHONPATH": str(tree),
-                "RMIXER_HOME": str(place / f"home-{tree.name}"),
-            },
-            capture_output=True,
-            text=True,
-            timeout=longest,
-            check=False,
-        )
+        said, errors = started.communicate(timeout=longest)
     except subprocess.TimeoutExpired:
+        os.killpg(started.pid, signal.SIGKILL)  # with the command that it started
+        started.communicate()
         return None
-    if done.returncode:
-        raise RunFailed(f"{name} by {tree} failed: {done.stderr.strip()}")
-    return float(json.loads(done.stdout.splitlines()[-1]))
+    if started.returncode:
+        raise RunFailed(f"{name} by {tree} failed: {errors.strip()}")
+    return float(json.loads(said.splitlines()[-1]))
 
 
 def present(figures: Sequence[Figure], against: str, longest: int) -> str:
