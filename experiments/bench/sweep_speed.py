@@ -47,8 +47,8 @@ GOALS = {
 
 @dataclass(frozen=True)
 class Figure:
-    """One figure in its turns; ``older`` is empty where the older code has no such thing, and None
-    stands for a turn that was given up."""
+    """One figure in its turns; ``older`` is empty if the older code has no such thing. A turn that
+    was given up is None."""
 
     name: str
     now: tuple[float, ...]
