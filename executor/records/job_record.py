@@ -19,22 +19,32 @@ from rmixer.run_record.timeline import Interval, Timeline
 from rmixer.scheduling.cluster import Booking
 from rmixer.workload.workload import Job
 
+State = Literal["done", "failed", "interrupted", "cancelled"]
+
 
 @dataclass
 class JobRecord:
-    """One attempt at one job, in seconds of the run's clock. ``predicted_bytes`` is the peak of its
-    memory by its profile; ``exchanges_us`` are those between its cores, before it and after."""
+    """One attempt at one job, in seconds of the run's clock. It is queued since ``queued_s``;
+    ``resumed_steps`` were made by attempts before it. ``predicted_bytes`` is the peak of its memory
+    by its profile; ``exchanges_us`` are those between its cores, before it and after; ``cause``
+    says why it failed."""
 
     job: Job
     booking: Booking
     start_s: float
+    queued_s: float = 0.0
     predicted_bytes: int = 0
+    resumed_steps: int = 0
+    checkpointed_steps: int = 0
+    checkpoints_s: list[float] = field(default_factory=list)
     phases: list[tuple[str, float]] = field(default_factory=list)
     step_ends_s: array[float] = field(default_factory=lambda: array("d"))
     end_s: float = 0.0
-    state: Literal["done", "failed", "interrupted"] = "interrupted"
+    state: State = "interrupted"
+    has_ended: bool = False
     answer: dict[str, Any] = field(default_factory=dict)
     error: str | None = None
+    cause: str | None = None
     nan_step: int | None = None
     exchanges_us: list[float] = field(default_factory=list)
 
@@ -54,36 +64,54 @@ class JobRecord:
         ends = [end_s for end_s in self.step_ends_s if end_s > span[0]]
         return list(np.diff([span[0], *ends])) if ends else []
 
-    def summary(self, first_s: float) -> JobSummary:
-        """The job's line of ``summary.json``; ``first_s`` is when the run's first job started."""
-        durations = self.train_durations_s()
-        steps = step_statistics(durations) if durations else None
-        return JobSummary(
-            id=self.job.id,
-            model=self.job.model,
-            device=self.booking.devices[0],
-            slot=self.booking.slot,
-            threads=len(self.booking.cores),
-            attempt=self.booking.attempt,
-            start_s=self.start_s - first_s,
-            end_s=self.end_s - first_s,
-            steps=len(self.step_ends_s),
-            samples=len(self.step_ends_s) * self.job.batch,
-            step_ms_p50=steps.p50_s * 1e3 if steps else None,
-            step_ms_mean=steps.mean_s * 1e3 if steps else None,
-            stall_s=steps.stall_s if steps else 0.0,
-            peak_bytes=self.answer.get("peak_bytes", self.predicted_bytes),
-            state=self.state,
-            first_loss=_finite(self.answer.get("first_loss")),
-            loss=_finite(self.answer.get("loss")),
-            quality={
-                name: _finite(value) for name, value in self.answer.get("quality", {}).items()
-            },
-            error=self.error,
-            nan_step=self.nan_step,
-            exchange_us=statistics.fmean(self.exchanges_us) if self.exchanges_us else None,
-            arrival_s=self.job.arrival_s - first_s,
-        )
+    @property
+    def steps(self) -> int:
+        """The steps of the job that are made, those of attempts before it included."""
+        return self.resumed_steps + len(self.step_ends_s)
+
+
+def summary_of(attempts: Sequence[JobRecord], first_s: float) -> JobSummary:
+    """The line of ``summary.json`` of the job with these ``attempts``; ``first_s`` is when the
+    run's first job started."""
+    last = attempts[-1]
+    durations = [each for attempt in attempts for each in attempt.train_durations_s()]
+    steps = step_statistics(durations) if durations else None
+    exchanges_us = [each for attempt in attempts for each in attempt.exchanges_us]
+    return JobSummary(
+        id=last.job.id,
+        model=last.job.model,
+        device=last.booking.devices[0],
+        slot=last.booking.slot,
+        threads=len(last.booking.cores),
+        attempt=last.booking.attempt,
+        start_s=attempts[0].start_s - first_s,
+        end_s=last.end_s - first_s,
+        steps=last.steps,
+        samples=last.steps * last.job.batch,
+        step_ms_p50=steps.p50_s * 1e3 if steps else None,
+        step_ms_mean=steps.mean_s * 1e3 if steps else None,
+        stall_s=steps.stall_s if steps else 0.0,
+        peak_bytes=last.answer.get("peak_bytes", last.predicted_bytes),
+        state=last.state,
+        first_loss=_finite(last.answer.get("first_loss")),
+        loss=_finite(last.answer.get("loss")),
+        quality={name: _finite(value) for name, value in last.answer.get("quality", {}).items()},
+        error=last.error,
+        nan_step=last.nan_step,
+        exchange_us=statistics.fmean(exchanges_us) if exchanges_us else None,
+        arrival_s=last.job.arrival_s - first_s,
+        causes=tuple(each.cause for each in attempts if each.cause is not None),
+    )
+
+
+def effective_step_ends_s(attempts: Sequence[JobRecord]) -> Sequence[float]:
+    """When each step of a job ended, in seconds of the run's clock: of one that was made again
+    after a loss, the last time counts."""
+    ends_s = array("d")
+    for attempt in attempts:
+        del ends_s[attempt.resumed_steps :]
+        ends_s.extend(attempt.step_ends_s)
+    return ends_s
 
 
 def _finite(value: float | None) -> float | None:
@@ -116,8 +144,8 @@ def _rows(record: JobRecord, changes: Sequence[tuple[float, str]], run: str) -> 
             steps=steps,
         )
 
-    if record.start_s > record.job.arrival_s:
-        yield row("queued", record.job.arrival_s, record.start_s)
+    if record.start_s > record.queued_s:
+        yield row("queued", record.queued_s, record.start_s)
     for phase, _ in record.phases:
         start_s, end_s = record.span(phase) or (0.0, 0.0)
         if phase == "warmup":

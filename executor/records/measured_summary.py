@@ -2,41 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from executor.records.job_record import JobRecord
+from executor.records.job_record import summary_of
+from executor.records.run_records import RunRecords
 from rmixer.run_record.flow_times import flow_times
-from rmixer.run_record.run_summary import DeviceSummary, RunSummary, never_started
-from rmixer.scheduling.problem import Problem
+from rmixer.run_record.run_summary import DeviceSummary, JobSummary, RunSummary, never_started
+from rmixer.workload.workload import Job
 
 
 @dataclass(frozen=True)
 class Usage:
     """What the workers of a run took: ``startup_s`` to start, ``cpu_s`` of processor time during
-    the run, and ``peaks``, the largest sum of memory on each device in bytes. ``probe_s`` is how
-    long the machine took for a fixed piece of work just before; None if nobody asked."""
+    the run. ``probe_s`` is how long the machine took for a fixed piece of work just before; None
+    if nobody asked."""
 
     startup_s: float
     cpu_s: float
-    peaks: Mapping[str, int]
     probe_s: float | None
 
 
-def measured_summary(
-    run: str, problem: Problem, policy: str, records: Mapping[str, JobRecord], usage: Usage
-) -> RunSummary:
-    """What ``records``, by job, saw of the run called ``run``."""
-    workload, machine = problem.workload, problem.machine
-    first_s = min((record.start_s for record in records.values()), default=0.0)
-    makespan_s = max((record.end_s for record in records.values()), default=first_s) - first_s
-    jobs = tuple(
-        records[job.id].summary(first_s)
-        if job.id in records
-        else never_started(job.id, job.model, "queued")
-        for job in workload.jobs
-    )
-    core_s = len(machine.cores) * makespan_s
+def measured_summary(run: str, policy: str, records: RunRecords, usage: Usage) -> RunSummary:
+    """What ``records`` saw of the run called ``run``. How busy a device was is not known of a run
+    that was interrupted: an earlier part of it may have been killed."""
+    workload, machine = records.problem.workload, records.problem.machine
+    ran = [record for each in records.attempts.values() for record in each]
+    first_s = min((record.start_s for record in ran), default=0.0)
+    makespan_s = max((record.end_s for record in ran), default=first_s) - first_s
+    jobs = tuple(_line(job, records, first_s) for job in workload.jobs)
+    busy = None
+    if not records.interruptions:
+        core_s = len(machine.cores) * makespan_s
+        busy = usage.cpu_s / core_s if core_s else 0.0
     return RunSummary(
         run=run,
         workload=workload.name,
@@ -48,9 +45,19 @@ def measured_summary(
         startup_s=usage.startup_s,
         jobs=jobs,
         devices=tuple(
-            DeviceSummary(device, usage.cpu_s / core_s if core_s else 0.0, peak_bytes)
-            for device, peak_bytes in usage.peaks.items()
+            DeviceSummary(device, busy, peak_bytes)
+            for device, peak_bytes in records.ledger.peaks.items()
         ),
         probe_s=usage.probe_s,
+        interruptions=records.interruptions,
         **vars(flow_times(jobs)),
     )
+
+
+def _line(job: Job, records: RunRecords, first_s: float) -> JobSummary:
+    attempts = records.attempts.get(job.id)
+    cancelled = job.id in records.cancelled
+    if attempts is None:
+        return never_started(job.id, job.model, "cancelled" if cancelled else "queued")
+    line = summary_of(attempts, first_s)
+    return replace(line, state="cancelled") if cancelled and line.state != "done" else line

@@ -1,4 +1,4 @@
-"""Ctrl-C, SIGTERM and SIGHUP during a run: heard once, and never in the middle of something."""
+"""Ctrl-C, SIGTERM and SIGHUP during a run: heard, and never in the middle of something."""
 
 from __future__ import annotations
 
@@ -10,35 +10,62 @@ from types import FrameType, TracebackType
 
 
 class Interrupts:
-    """Inside ``with Interrupts() as interrupts``, the first of these signals raises
-    :class:`KeyboardInterrupt` in the main thread; inside ``with interrupts.held()`` it waits
-    until that block is left. All later ones are ignored: the run is ending already.
+    """Inside ``with Interrupts() as interrupts``, the first Ctrl-C or SIGTERM sets ``asked``: the
+    run is to end in order. It raises :class:`KeyboardInterrupt` only inside ``with
+    interrupts.open()``, where nothing is under way yet. The second raises it anywhere but inside
+    ``with interrupts.held()``, which it waits for: the run is to end at once. All later ones are
+    ignored.
 
-    A signal that the process ignores, or that ends it at once, is left as it is.
+    SIGHUP, of a terminal that is closed, ends nothing. A signal that the process ignores, or that
+    ends it at once, is left as it is.
     """
 
     def __init__(self) -> None:
         self._before: dict[signal.Signals, object] = {}
-        self._holding = self._arrived = False
+        self._count = 0
+        self._open = self._holding = self._late = False
+
+    @property
+    def asked(self) -> bool:
+        """Whether the run is to end."""
+        return self._count > 0
+
+    @property
+    def twice(self) -> bool:
+        """Whether it is to end at once."""
+        return self._count > 1
+
+    @contextlib.contextmanager
+    def open(self) -> Iterator[None]:
+        """A block that the first signal ends at once."""
+        self._open = True
+        try:
+            yield
+        finally:
+            self._open = False
 
     @contextlib.contextmanager
     def held(self) -> Iterator[None]:
         """A block that is done whole: a message half read, a job half booked would be lost."""
-        heard_before = self._arrived
         self._holding = True
         try:
             yield
         finally:
             self._holding = False
-        if self._arrived and not heard_before:
+        if self._late:
+            self._late = False
             raise KeyboardInterrupt
 
     def _hear(self, _number: int, _frame: FrameType | None) -> None:
-        if self._arrived:
-            return
-        self._arrived = True
-        if not self._holding:
+        self._count += 1
+        ends_at_once = (self._open and self._count == 1) or self._count == 2
+        if ends_at_once and self._holding:
+            self._late = True
+        elif ends_at_once:
             raise KeyboardInterrupt
+
+    def _outlive(self, _number: int, _frame: FrameType | None) -> None:
+        pass
 
     def __enter__(self) -> Interrupts:
         if threading.current_thread() is threading.main_thread():
@@ -46,7 +73,7 @@ class Interrupts:
                 before = signal.getsignal(number)
                 if callable(before):
                     self._before[number] = before
-                    signal.signal(number, self._hear)
+                    signal.signal(number, self._outlive if number == signal.SIGHUP else self._hear)
         return self
 
     def __exit__(

@@ -11,6 +11,12 @@ class Observer:
     def warming(self, workers: int) -> None:
         """``workers`` worker processes are being started."""
 
+    def told(self, text: str) -> None:
+        """Something of the run itself that its user should know."""
+
+    def restored(self, done: int, jobs: int) -> None:
+        """The run goes on after an interruption: so many of its jobs are done."""
+
     def started(self, booking: Booking, steps: int) -> None:
         """A job of ``steps`` steps starts."""
 
@@ -27,5 +33,11 @@ class Observer:
     def failed(self, job: str, traceback: str) -> None:
         """A job ends because its own model failed: what its user is to read."""
 
+    def retried(self, job: str, error: str, pause_s: float) -> None:
+        """A job has failed because of ``error``, and is tried again after ``pause_s``."""
+
     def ended(self, job: str, state: str, error: str | None) -> None:
-        """A job is done, failed or interrupted."""
+        """A job is done, failed, interrupted or cancelled."""
+
+    def stopping(self, jobs: int) -> None:
+        """The run is to end: so many jobs finish their step and write a checkpoint."""

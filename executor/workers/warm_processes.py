@@ -10,7 +10,10 @@ from pathlib import Path
 
 import psutil
 
+from executor.workers.process_table import ProcessTable
 from executor.workers.workers import (
+    Checkpointed,
+    CheckpointFailed,
     CoresExchanged,
     Event,
     JobEnded,
@@ -18,13 +21,16 @@ from executor.workers.workers import (
     LossWentBad,
     PhaseBegan,
     Place,
+    Resumed,
     StepsMade,
     TrainingOrder,
+    Usage,
 )
 from profiles.machines.tasks import EXCHANGE
 from rmixer.errors import RunFailed
 from rmixer.hardware.machine import Machine
 from rmixer.scheduling.layout import Layout
+from rmixer.training.memory import own_resident_bytes, private_bytes
 from rmixer.training.process import Message, WorkerProcess
 from rmixer.training.task_failure import failure_of
 from rmixer.training.tasks import TRAIN_JOB, WARM
@@ -41,6 +47,7 @@ class WarmProcesses:
         self._workers: dict[Place, WorkerProcess] = {}
         self._busy: dict[Place, TrainingOrder] = {}
         self._happened: list[Event] = []
+        self._table = ProcessTable()
         self.startup_s = 0.0
 
     def open(self) -> None:
@@ -64,7 +71,11 @@ class WarmProcesses:
         try:
             self._exchange(order)
             self._workers[order.place].start(
-                TRAIN_JOB, job=order.job, save_to=str(order.save_to), cores=order.cores
+                TRAIN_JOB,
+                job=order.job,
+                save_to=str(order.save_to),
+                cores=order.cores,
+                checkpointing=order.checkpointing,
             )
         except RunFailed as error:
             self._lost(order.place, error)
@@ -100,6 +111,24 @@ class WarmProcesses:
         with contextlib.suppress(RunFailed):  # its end is heard as an event
             self._workers[place].send("stop")
 
+    def usage(self, place: Place) -> Usage | None:
+        """See :class:`~executor.workers.workers.Workers`. Memory is what no file backs: a mapped
+        checkpoint and the shared data are none of the job's own."""
+        root = self._workers[place].pid
+        children = self._table.descendants(root)
+        memory_bytes = own_resident_bytes(root) + sum(map(private_bytes, children))
+        cpu_s = 0.0
+        for pid in (root, *children):
+            with contextlib.suppress(psutil.Error):
+                times = psutil.Process(pid).cpu_times()
+                cpu_s += times.user + times.system
+        return Usage(memory_bytes, cpu_s)
+
+    def end(self, place: Place, why: RunFailed) -> None:
+        """See :class:`~executor.workers.workers.Workers`."""
+        if place in self._busy:
+            self._lost(place, why)
+
     def cpu_seconds(self) -> float:
         """See :class:`~executor.workers.workers.Workers`; with the data loaders of their finished
         jobs."""
@@ -129,6 +158,14 @@ class WarmProcesses:
             case "steps":
                 ends_s = tuple(end_s + to_ours_s for end_s in message["ends"])
                 self._happened.append(StepsMade(place, at_s, ends_s))
+            case "resumed":
+                remarks = tuple(message["remarks"])
+                self._happened.append(Resumed(place, at_s, message["steps"], remarks))
+            case "checkpointed":
+                told = message["steps"], message["took_s"]
+                self._happened.append(Checkpointed(place, at_s, *told))
+            case "checkpoint_failed":
+                self._happened.append(CheckpointFailed(place, at_s, message["text"]))
             case "not_finite":
                 self._happened.append(LossWentBad(place, at_s, message["step"], message["text"]))
             case "failed":

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from rmixer.errors import RunFailed
+from rmixer.training.job_checkpoints import Checkpointing
 from rmixer.workload.workload import Job
 
 Place = tuple[str, int]
@@ -15,12 +16,23 @@ Place = tuple[str, int]
 
 @dataclass(frozen=True)
 class TrainingOrder:
-    """``job`` at ``place`` with a thread on each of ``cores``; its weights go to ``save_to``."""
+    """``job`` at ``place`` with a thread on each of ``cores``; its weights go to ``save_to``. With
+    ``checkpointing`` it goes on from its checkpoint, if there is one, and writes others."""
 
     place: Place
     job: Job
     cores: tuple[int, ...]
     save_to: Path
+    checkpointing: Checkpointing | None = None
+
+
+@dataclass(frozen=True)
+class Usage:
+    """What the processes of one job use: ``memory_bytes`` of their own in memory now, and the
+    processor time so far, in seconds."""
+
+    memory_bytes: int
+    cpu_s: float
 
 
 @dataclass(frozen=True)
@@ -44,6 +56,30 @@ class StepsMade(Event):
     """More steps have ended, each at one of ``ends_s`` (the same clock as ``at_s``)."""
 
     ends_s: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class Resumed(Event):
+    """The job goes on after ``steps`` steps of an earlier attempt, 0 if it begins anew. ``remarks``
+    say which checkpoints were damaged."""
+
+    steps: int
+    remarks: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Checkpointed(Event):
+    """A checkpoint after ``steps`` steps is on the disk; it ``took_s``."""
+
+    steps: int
+    took_s: float
+
+
+@dataclass(frozen=True)
+class CheckpointFailed(Event):
+    """A checkpoint could not be written, as ``text`` says. The job goes on."""
+
+    text: str
 
 
 @dataclass(frozen=True)
@@ -111,6 +147,15 @@ class Workers(Protocol):
 
     def ask_to_stop(self, place: Place) -> None:
         """Ask the job at ``place`` to end after its present step."""
+        ...
+
+    def usage(self, place: Place) -> Usage | None:
+        """What the job at ``place`` uses now; None if nobody can tell."""
+        ...
+
+    def end(self, place: Place, why: RunFailed) -> None:
+        """End the job at ``place`` at once, with all its processes. It comes as a
+        :class:`JobFailed` with ``why``."""
         ...
 
     def cpu_seconds(self) -> float:

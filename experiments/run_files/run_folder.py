@@ -7,7 +7,7 @@ import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from rmixer.errors import InputError
 from rmixer.files.typed_files import (
@@ -30,7 +30,14 @@ CONFIG = "config.yaml"
 MEASURED, PREDICTED, REPEAT = ".", "predicted", "repeat"
 SEQUENTIAL, SEQUENTIAL_PREDICTED = "sequential", "sequential_predicted"
 """Where in a run folder each execution and prediction lies."""
+SCHEDULE = "schedule.json"
+"""The schedule that a run executes, made beforehand."""
+JOURNAL = "journal.sqlite"
 EXECUTED = (
+    JOURNAL,
+    f"{JOURNAL}-wal",
+    f"{JOURNAL}-shm",
+    "checkpoints",
     "events.csv",
     "summary.json",
     "executed_schedule.json",
@@ -39,6 +46,9 @@ EXECUTED = (
     "workers",
     "failures",
 )
+
+
+Earlier = Literal["reuse", "aside", "required"]
 
 
 @dataclass(frozen=True)
@@ -77,20 +87,25 @@ class RunFolder:
         inputs: RunInputs,
         report: Callable[[str], None],
         *,
-        reuse: bool = True,
+        earlier: Earlier = "reuse",
     ) -> RunFolder:
         """Open ``path`` for a run with ``inputs``.
 
-        A run with the same inputs is gone on with where ``reuse`` is set; any other run that
-        lies there is moved aside, never overwritten. Raises :class:`InputError` where ``path``
-        is something else or cannot be written.
+        An earlier run with the same inputs that lies there is gone on with (``reuse``), or moved
+        aside like any other (``aside``), never overwritten; with ``required`` it must be there.
+        Raises :class:`InputError` where ``path`` is something else or cannot be written.
         """
         config = inputs.config
         cls.check_target(path)
         if (path / CONFIG).exists():
             known: Any = load_yaml(path / CONFIG, "run configuration")
-            if reuse and _inputs_hash(known) == _inputs_hash(config):
+            same = _inputs_hash(known) == _inputs_hash(config)
+            if same and earlier != "aside":
                 return cls(path)
+            if earlier == "required":
+                changed = _changed(known, config)
+                allowed = "the inputs that the run was begun with"
+                raise InputError(path / CONFIG, changed, "something else today", allowed)
             aside = _free_name(path)
             path.rename(aside)
             report(f"moved the earlier run in {path} to {aside}")
@@ -139,14 +154,15 @@ class RunFolder:
     @property
     def workload(self) -> Workload:
         """The workload that was run."""
-        return parse(self._config("workload"), Workload, self.path / CONFIG)
+        return parse(self.config("workload"), Workload, self.path / CONFIG)
 
     @property
     def machine(self) -> Machine:
         """The machine it was run on, or simulated for."""
-        return parse(self._config("machine"), Machine, self.path / CONFIG)
+        return parse(self.config("machine"), Machine, self.path / CONFIG)
 
-    def _config(self, key: str) -> Any:
+    def config(self, key: str) -> Any:
+        """What ``config.yaml`` says under ``key``. Raises :class:`InputError` for no such key."""
         config: Any = load_yaml(self.path / CONFIG, "run configuration")
         if key not in config:
             raise InputError(self.path / CONFIG, key, "nothing", "a value: this key is required")
@@ -164,6 +180,10 @@ class RunFolder:
         if not (folder / "summary.json").exists():
             return None
         return Timeline.read_csv(folder / "events.csv"), read_summary(folder / "summary.json")
+
+    def has_begun(self, part: str) -> bool:
+        """Whether an execution was begun under ``part`` that can be gone on with."""
+        return (self.path / part / JOURNAL).exists()
 
     def set_aside(self, part: str) -> Path | None:
         """Move what an execution left under ``part`` to a folder of its own, and return that; None
@@ -194,6 +214,17 @@ class RunFolder:
 def _inputs_hash(config: Mapping[str, Any]) -> str:
     """Of the inputs of a run; the workload counts by its own hash."""
     return content_hash({name: value for name, value in config.items() if name != "workload"})
+
+
+def _changed(known: Mapping[str, Any], config: Mapping[str, Any]) -> str:
+    """The first key under which the inputs of two runs differ."""
+    names = (name for name in config if name != "workload" and config[name] != known.get(name))
+    name = next(names, "settings")
+    here, there = config[name], known.get(name)
+    if isinstance(here, dict) and isinstance(there, dict):
+        inner = next((key for key in here if here[key] != there.get(key)), "")
+        return f"{name}.{inner}" if inner else name
+    return name
 
 
 def _free_name(path: Path) -> Path:

@@ -9,13 +9,14 @@ from pathlib import Path
 
 import numpy as np
 
+from executor.supervision.execution import ExecutedRun, Execution
 from executor.supervision.observer import Observer
-from executor.supervision.supervisor import ExecutedRun, Execution, Supervisor
+from executor.supervision.supervisor import Supervisor
 from executor.workers.warm_processes import WarmProcesses
-from experiments.run_files.run_folder import MEASURED, PREDICTED, RunFolder, RunInputs
+from experiments.run_files.run_folder import PREDICTED, SCHEDULE, RunFolder, RunInputs
 from experiments.stages.inputs import held_bytes
 from experiments.stages.prediction import step_times_for, with_intervals, write_prediction
-from profiles.machines import limits
+from profiles.machines import limits as machine_limits
 from profiles.machines.bubble import probe_machine
 from rmixer.data.making import Bar, Making, no_bar
 from rmixer.data.prepare import open_dataset, prepare
@@ -47,6 +48,11 @@ class ExecutionRequest:
         """The execution of ``schedule``, on its own layout."""
         return cls(problem, schedule.settings.layout, schedule)
 
+    @property
+    def title(self) -> str:
+        """What is executed, in a word."""
+        return "a schedule" if isinstance(self.by, Schedule) else self.by
+
     @cached_property
     def step_times(self) -> StepTimes:
         """The step times that the prediction and the policy read."""
@@ -67,13 +73,31 @@ class ExecutionRequest:
         return RunInputs("execute", self.problem.workload, self.problem.machine, settings)
 
 
+@dataclass(frozen=True)
+class Limits:
+    """When an execution ends whatever is left of it, on ``time.monotonic``, and how many seconds
+    apart checkpoints are (None: so that they cost under 1%)."""
+
+    until_s: float | None = None
+    checkpoint_every_s: float | None = None
+
+
+NO_LIMITS = Limits()
+
+
 def execute(
-    folder: RunFolder, part: str, request: ExecutionRequest, observer: Observer, lock: CoreLock
+    folder: RunFolder,
+    part: str,
+    request: ExecutionRequest,
+    observer: Observer,
+    lock: CoreLock,
+    limits: Limits = NO_LIMITS,
 ) -> ExecutedRun:
     """Execute on the real clock and write what happened under ``part``: events, summary, step
     times, the schedule as it came out, and what the jobs saved. A run that was interrupted or
-    failed is written too. ``lock`` is taken first: it waits for other runs on the same cores. The
-    caller has called :func:`check_execution`."""
+    failed is written too, and what it left is gone on with when it is called again. ``lock`` is
+    taken first: it waits for other runs on the same cores. The caller has called
+    :func:`check_execution`."""
     lock.take()
     problem, layout, policy = request.problem, request.layout, request.new_policy()
     workload, machine = problem.workload, problem.machine
@@ -81,7 +105,14 @@ def execute(
     probe_s = probe_machine(machine.cores)
     place = folder.path / part
     execution = Execution(
-        problem, policy, layout, place, step_times=request.step_times, used_bytes=held_bytes()
+        problem,
+        policy,
+        layout,
+        place,
+        step_times=request.step_times,
+        used_bytes=held_bytes(),
+        checkpoint_every_s=limits.checkpoint_every_s,
+        until_s=limits.until_s,
     )
     workers = WarmProcesses(machine, layout, place / "workers")
     executed = Supervisor(execution, workers, observer).execute(probe_s)
@@ -112,23 +143,21 @@ def predict(request: ExecutionRequest) -> SimulatedRun:
     return with_intervals(problem, schedule, run, request.step_times)
 
 
-def execute_predicted(
+def begin(
     path: Path,
     request: ExecutionRequest,
     predicted: SimulatedRun,
-    observer: Observer,
     report: Callable[[str], None],
     lock: CoreLock,
-) -> tuple[RunFolder, ExecutedRun]:
-    """Carry out ``request`` in a run folder of its own at ``path``, beside what was ``predicted``.
-    What cannot be executed leaves an earlier run where it is."""
+) -> RunFolder:
+    """A run folder of its own at ``path`` for ``request``, with what is ``predicted``. What cannot
+    be executed leaves an earlier run where it is."""
     lock.take()
-    folder = RunFolder.create(path, request.inputs, report, reuse=False)
+    folder = RunFolder.create(path, request.inputs, report, earlier="aside")
     if isinstance(request.by, Schedule):
-        write_schedule(folder.path / "schedule.json", request.by)
-    profiles = request.problem.profiles
-    write_prediction(folder, PREDICTED, predicted, profiles, lock.shared_with)
-    return folder, execute(folder, MEASURED, request, observer, lock)
+        write_schedule(folder.path / SCHEDULE, request.by)
+    write_prediction(folder, PREDICTED, predicted, request.problem.profiles, lock.shared_with)
+    return folder
 
 
 def prepare_data(workload: Workload, bar: Bar = no_bar) -> None:
@@ -149,7 +178,7 @@ def prepare_data(workload: Workload, bar: Bar = no_bar) -> None:
 def check_cores(machine: Machine) -> None:
     """Raise :class:`InputError` where ``machine`` has cores that this process may not use: a
     machine that is only simulated here cannot be executed on."""
-    usable = set(limits.usable_cores())
+    usable = set(machine_limits.usable_cores())
     missing = [core for core in machine.cores if core not in usable]
     if missing:
         found = f"cores {missing}, which this process may not use"

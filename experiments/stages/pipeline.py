@@ -14,14 +14,18 @@ from experiments.run_files.run_folder import (
     MEASURED,
     PREDICTED,
     REPEAT,
+    SCHEDULE,
     SEQUENTIAL,
     SEQUENTIAL_PREDICTED,
+    Earlier,
     RunFolder,
     RunInputs,
 )
 from experiments.run_files.sweep_file import SWEEP
 from experiments.stages.execution import (
+    NO_LIMITS,
     ExecutionRequest,
+    Limits,
     check_execution,
     execute,
     prepare_data,
@@ -37,7 +41,7 @@ from experiments.stages.profiling import (
 )
 from experiments.stages.sweep import Sweep, sweep
 from experiments.stages.unprofiled import Unprofiled
-from profiles.machines import limits
+from profiles.machines import limits as machine_limits
 from profiles.profiler.door import check_importable, check_profiling
 from profiles.stored.store import Store
 from rmixer.errors import RunFailed
@@ -51,7 +55,6 @@ from rmixer.scheduling.problem import Problem
 from rmixer.scheduling.schedule import Schedule, read_schedule, write_schedule
 from rmixer.workload.workload import Workload
 
-SCHEDULE = "schedule.json"
 SEQUENTIAL_SCHEDULE = "sequential_schedule.json"
 
 
@@ -119,7 +122,7 @@ def _checked(
     what cannot be profiled here, before anything is measured."""
     machine = store.known_machine()
     if machine is None:
-        profiling = plan_from_nothing(workload, len(limits.usable_cores()))
+        profiling = plan_from_nothing(workload, len(machine_limits.usable_cores()))
         check_profiling(profiling.parts, voice.report)
         return profiling, None
     machine = devices_in_use(machine, "execute")
@@ -133,11 +136,22 @@ def _check_free_memory(workload: Workload, store: Store, machine: Machine) -> No
     check_free_memory(workload, profiles, machine)
 
 
+@dataclass(frozen=True)
+class Wish:
+    """How a run is wished: with ``verify`` also one job at a time, and the best schedule a second
+    time; ``resume`` goes on with the run that must be there; ``limits`` are those of each
+    execution."""
+
+    verify: bool = False
+    resume: bool = False
+    limits: Limits = NO_LIMITS
+
+
 def run(
-    workload: Workload, out: Path, store: Store, voice: Voice, lock: CoreLock, *, verify: bool
+    workload: Workload, out: Path, store: Store, voice: Voice, lock: CoreLock, wish: Wish
 ) -> RunFolder:
-    """Profile what is missing, sweep, execute the best schedule; with ``verify`` also execute
-    one job at a time and the best a second time, unless a job has failed. ``lock`` is taken before
+    """Profile what is missing, sweep, execute the best schedule, and what else is wished, unless
+    a job has failed. An execution that was begun is gone on with. ``lock`` is taken before
     anything is measured or executed. Jobs that cannot be profiled are left out, and are failed jobs
     of the first execution's summary; raises :class:`~rmixer.errors.RunFailed` if no other is left.
     Raises KeyboardInterrupt when interrupted, after everything is written."""
@@ -157,14 +171,15 @@ def run(
     problem = inputs_of(_rest(unprofiled, voice), None, store, voice.report, "execute")
     settings = {"profiles": _profile_hashes(problem.profiles), **unprofiled.settings()}
     inputs = RunInputs("run", problem.workload, machine, settings)
-    folder = RunFolder.create(out, inputs, voice.report)
+    earlier: Earlier = "required" if wish.resume else "reuse"
+    folder = RunFolder.create(out, inputs, voice.report, earlier=earlier)
     if not folder.is_done(BEST.name):  # profiled once, a module may not import today
         check_importable(problem.workload.jobs)
     schedules = _predict(folder, problem, voice, lock)
-    for stage in (BEST, ALONE, AGAIN) if verify else (BEST,):
+    for stage in (BEST, ALONE, AGAIN) if wish.verify else (BEST,):
         request = ExecutionRequest.of_schedule(problem, schedules[stage.schedule])
         try:
-            _execute(folder, stage, request, voice, lock)
+            _execute(folder, stage, request, voice, lock, wish.limits)
         finally:
             if stage == BEST:
                 unprofiled.write(folder, stage.place)
@@ -199,7 +214,7 @@ def failed_jobs(folder: RunFolder) -> list[str]:
         for found in runs
         if found is not None
         for job in found[1].jobs
-        if job.state != "done"
+        if job.state not in ("done", "cancelled")
     ]
 
 
@@ -239,19 +254,21 @@ def _execute(
     request: ExecutionRequest,
     voice: Voice,
     lock: CoreLock,
+    limits: Limits,
 ) -> None:
     """Carry out ``request`` as ``stage``, unless the folder holds the whole of it."""
     if folder.is_done(stage.name):
         return
     lock.take()  # before it looks at the memory that is free
     check_execution(request)
-    if (earlier := folder.set_aside(stage.place)) is not None:
+    going_on = folder.has_begun(stage.place)
+    if not going_on and (earlier := folder.set_aside(stage.place)) is not None:
         voice.report(f"kept what an unfinished execution left, in {earlier}")
     with voice.watch(stage.title, len(request.problem.jobs)) as observer:
-        executed = execute(folder, stage.place, request, observer, lock)
+        executed = execute(folder, stage.place, request, observer, lock, limits)
     if executed.interrupted:
         raise KeyboardInterrupt
-    if all(job.state == "done" for job in executed.summary.jobs):
+    if all(job.state in ("done", "cancelled") for job in executed.summary.jobs):
         folder.mark_done(stage.name)
 
 

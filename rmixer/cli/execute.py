@@ -3,20 +3,36 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
+from rmixer.cli.ending import (
+    finish,
+    outlive_terminal,
+    saying_how_to_resume,
+    until_option,
+    until_s,
+)
 from rmixer.cli.locks import locked, sharing_option
 from rmixer.cli.settings import shrinking_option
 from rmixer.cli.slots import slot_options
 from rmixer.cli.workloads import check_trained, trained_workload
-from rmixer.errors import InputError, RunFailed
+from rmixer.errors import InputError
 from rmixer.scheduling.wanted_slots import Wanted
 from rmixer.workload.workload import Workload
 
+if TYPE_CHECKING:  # with all stages
+    from experiments.run_files.run_folder import RunFolder
+    from experiments.stages.execution import ExecutionRequest
+    from rmixer.hardware.core_lock import CoreLock
+
 
 @click.command()
-@click.argument("what", metavar="SCHEDULE|WORKLOAD", type=click.Path(path_type=Path))
+@click.argument(
+    "what", metavar="[SCHEDULE|WORKLOAD]", required=False, type=click.Path(path_type=Path)
+)
+@click.option("--resume", metavar="RUN", type=click.Path(path_type=Path), help="Go on with a run.")
 @click.option("--policy", help="Run this policy live (with a WORKLOAD).")
 @slot_options()
 @click.option(
@@ -25,19 +41,38 @@ from rmixer.workload.workload import Workload
     help="The SCHEDULE's workload; default: that of the run folder it lies in.",
 )
 @shrinking_option
+@until_option
 @sharing_option
 @click.option("--out", type=click.Path(path_type=Path), help="Default: runs/<workload>-executed.")
 def command(
-    what: Path,
+    what: Path | None,
+    resume: Path | None,
     policy: str | None,
     wanted: Wanted,
     workload: Path | None,
     settings: tuple[str, ...],
+    until: str | None,
     share_machine: bool,
     out: Path | None,
 ) -> None:
-    """Train for real: replay a schedule.json, or run a policy live on a workload. Ctrl-C ends it
-    within seconds and keeps what was recorded."""
+    """Train for real: replay a schedule.json, run a policy live on a workload, or go on with a run
+    that was interrupted.
+
+    Ctrl-C lets each job finish its step and write a checkpoint, a second one ends all at once.
+    """
+    end_s = until_s(until)
+    if resume is not None:
+        said = {"WORKLOAD": what, "--policy": policy, "--workload": workload, "--out": out}
+        said |= {"--set": settings[0] if settings else None, **dict(wanted.said())}
+        for option, value in said.items():
+            if value is not None:
+                raise InputError(option, "", str(value), "none: the run says it already")
+        outlive_terminal()
+        finish(_resumed(resume, end_s, share_machine))
+        return
+    if what is None:
+        allowed = "a schedule.json, a workload with --policy, or --resume RUN"
+        raise InputError("rmixer execute", "", "nothing to execute", allowed)
     from rmixer.policies import make_policy
     from rmixer.scheduling.schedule import read_schedule
 
@@ -62,8 +97,8 @@ def command(
     from experiments.run_files.run_folder import RunFolder
     from experiments.stages.execution import (
         ExecutionRequest,
+        begin,
         check_execution,
-        execute_predicted,
         predict,
         prepare_data,
     )
@@ -73,8 +108,6 @@ def command(
     from profiles.stored.store import Store
     from rmixer.cli.bars import bar
     from rmixer.cli.console import report
-    from rmixer.cli.presenting import present_comparison
-    from rmixer.cli.progress import watch
 
     path = out or Path("runs") / f"{jobs.name}-executed"
     check_importable(jobs.jobs)
@@ -93,20 +126,55 @@ def command(
         assert chosen is not None
         layout = choose_layout(problem, chosen, wanted)
         request = ExecutionRequest(problem, layout, policy)
-    with locked(path, share_machine) as lock:
+    outlive_terminal()
+    with saying_how_to_resume(path), locked(path, share_machine) as lock:
         lock.take()  # before it looks at the memory that is free
         check_execution(request)
         predicted = predict(request)
         prepare_data(problem.workload, bar)
-        with watch(policy or str(what), len(jobs.jobs)) as observer:
-            folder, executed = execute_predicted(path, request, predicted, observer, report, lock)
+        folder = begin(path, request, predicted, report, lock)
+        _carry_out(folder, request, end_s, lock)
+    finish(folder)
+
+
+def _resumed(path: Path, end_s: float | None, share_machine: bool) -> RunFolder:
+    """Go on with the run in ``path``, whichever command began it."""
+    from experiments.run_files.run_folder import RunFolder
+    from experiments.stages import pipeline
+    from experiments.stages.execution import Limits, check_execution
+    from experiments.stages.resuming import begun_by, request_of, was_verified
+    from profiles.profiler.door import check_importable
+    from profiles.stored.store import Store
+    from rmixer.cli.console import report
+    from rmixer.cli.progress import voice
+
+    folder = RunFolder.open(path)
+    by, workload = begun_by(folder), folder.workload
+    check_trained(workload)
+    with saying_how_to_resume(path), locked(path, share_machine) as lock:
+        if by == "run":
+            wish = pipeline.Wish(was_verified(folder), resume=True, limits=Limits(end_s))
+            return pipeline.run(workload, path, Store(), voice(), lock, wish)
+        check_importable(workload.jobs)
+        request = request_of(folder, Store(), report)
+        lock.take()
+        check_execution(request)
+        _carry_out(folder, request, end_s, lock)
+    return folder
+
+
+def _carry_out(
+    folder: RunFolder, request: ExecutionRequest, end_s: float | None, lock: CoreLock
+) -> None:
+    from experiments.run_files.run_folder import MEASURED
+    from experiments.stages.execution import Limits, execute
+    from rmixer.cli.progress import watch
+
+    jobs = request.problem.jobs
+    with watch(request.title, len(jobs)) as observer:
+        executed = execute(folder, MEASURED, request, observer, lock, Limits(end_s))
     if executed.interrupted:
-        report(f"what was recorded is in {folder.path}")
         raise KeyboardInterrupt
-    present_comparison(folder)
-    failed = [f"{job.id}: {job.error}" for job in executed.summary.jobs if job.state != "done"]
-    if failed:
-        raise RunFailed(f"{len(failed)} job(s) failed: " + "; ".join(failed))
 
 
 def _workload_beside(schedule: Path) -> Workload:

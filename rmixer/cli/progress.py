@@ -36,6 +36,13 @@ class _Watcher(Observer):
     def warming(self, workers: int) -> None:
         self._say(f"executing {self._title}: warming {workers} worker(s)")
 
+    def told(self, text: str) -> None:
+        self._say(f"  {text}")
+
+    def restored(self, done: int, jobs: int) -> None:
+        self._done = done
+        self._say(f"going on with an interrupted run: {done} of {jobs} job(s) are done")
+
     def started(self, booking: Booking, steps: int) -> None:
         place = f"{booking.devices[0]} slot {booking.slot}, {len(booking.cores)} thread(s)"
         self._say(f"  {booking.job} started on {place}")
@@ -56,11 +63,21 @@ class _Watcher(Observer):
             self._told.add(traceback)
             self._say(f"  {job} raised\n{traceback.rstrip()}")
 
+    def retried(self, job: str, error: str, pause_s: float) -> None:
+        self._bars.remove_task(self._tasks.pop(job))
+        self._say(f"  {job} failed: {error}; it is tried again in {pause_s:.0f} s")
+
+    def stopping(self, jobs: int) -> None:
+        self._say(
+            f"  ending: {jobs} job(s) finish their step and write a checkpoint "
+            "(Ctrl-C again ends at once)"
+        )
+
     def ended(self, job: str, state: str, error: str | None) -> None:
-        self._done += 1
+        self._done += state == "done"
         self._bars.remove_task(self._tasks[job])
         why = f": {error}" if error else ""
-        self._say(f"  {job} {state}{why} ({self._done} of {self._jobs})")
+        self._say(f"  {job} {state}{why} ({self._done} of {self._jobs} done)")
 
     def _say(self, text: str) -> None:
         self._bars.console.print(text, markup=False)

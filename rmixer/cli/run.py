@@ -6,17 +6,24 @@ from pathlib import Path
 
 import click
 
+from rmixer.cli.ending import (
+    finish,
+    outlive_terminal,
+    saying_how_to_resume,
+    until_option,
+    until_s,
+)
 from rmixer.cli.locks import locked, sharing_option
 from rmixer.cli.numbers import FiniteRange
 from rmixer.cli.settings import shrinking_option
 from rmixer.cli.workloads import trained_workload
-from rmixer.errors import RunFailed
 
 
 @click.command()
 @click.argument("workload", type=click.Path(path_type=Path))
 @click.option("--out", type=click.Path(path_type=Path), help="Default: runs/<workload>.")
 @shrinking_option
+@until_option
 @sharing_option
 @click.option("--plan", "only_plan", is_flag=True, help="Say what it would do, run nothing.")
 @click.option(
@@ -33,18 +40,22 @@ def command(
     workload: Path,
     out: Path | None,
     settings: tuple[str, ...],
+    until: str | None,
     share_machine: bool,
     only_plan: bool,
     verify: bool,
     max_error: float | None,
 ) -> None:
     """Profile what is missing, sweep policies in simulation, train by the best schedule, and
-    compare prediction and measurement. Stages that are done already are skipped."""
+    compare prediction and measurement. Stages that are done already are skipped, and a training
+    that was interrupted is gone on with."""
+    end_s = until_s(until)
     jobs = trained_workload(workload, settings)
 
     from experiments.stages import pipeline
+    from experiments.stages.execution import Limits
     from profiles.stored.store import Store
-    from rmixer.cli.presenting import check_max_error, present_comparison, present_plan
+    from rmixer.cli.presenting import check_max_error, present_plan
     from rmixer.cli.progress import voice
 
     store = Store()
@@ -52,9 +63,8 @@ def command(
         present_plan(pipeline.plan(jobs, store, voice()), jobs)
         return
     path = out or Path("runs") / jobs.name
-    with locked(path, share_machine) as lock:
-        folder = pipeline.run(jobs, path, store, voice(), lock, verify=verify)
-    comparison = present_comparison(folder)
-    if failed := pipeline.failed_jobs(folder):
-        raise RunFailed(f"{len(failed)} job(s) did not finish: {'; '.join(failed)}")
-    check_max_error(comparison, max_error)
+    outlive_terminal()
+    with saying_how_to_resume(path), locked(path, share_machine) as lock:
+        wish = pipeline.Wish(verify, limits=Limits(end_s))
+        folder = pipeline.run(jobs, path, store, voice(), lock, wish)
+    check_max_error(finish(folder), max_error)

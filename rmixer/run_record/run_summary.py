@@ -29,7 +29,8 @@ class JobSummary:
     (``auc`` or another, by name) are of held-out batches after training (none in a simulation);
     None is a figure that is not a finite number. ``nan_step`` is the first step whose loss was NaN
     or infinite, if there was one. ``end_interval_s`` and ``step_interval_ms`` are the 90% intervals
-    of ``end_s`` and ``step_ms_p50``, in a prediction, if they are known.
+    of ``end_s`` and ``step_ms_p50``, in a prediction, if they are known. ``causes`` says why each
+    attempt that failed did (``out_of_memory``, ``lost_worker``, ...), in order.
     """
 
     __pydantic_config__ = ConfigDict(extra="forbid")
@@ -48,7 +49,7 @@ class JobSummary:
     step_ms_mean: float | None
     stall_s: float
     peak_bytes: int
-    state: Literal["done", "failed", "interrupted", "queued"]
+    state: Literal["done", "failed", "interrupted", "queued", "cancelled"]
     first_loss: float | None = None
     loss: float | None = None
     quality: dict[str, float | None] = field(default_factory=dict)
@@ -58,6 +59,7 @@ class JobSummary:
     arrival_s: float | None = None
     end_interval_s: Range | None = None
     step_interval_ms: Range | None = None
+    causes: tuple[str, ...] = ()
 
     @property
     def started(self) -> bool:
@@ -111,6 +113,8 @@ class RunSummary:
     are those of :class:`~rmixer.run_record.flow_times.FlowTimes`. ``makespan_interval_s`` is the
     90% interval of a predicted makespan, if it is known, and ``machine_noise`` how
     far that takes two executions of one schedule to differ on the machine, as a fraction.
+    ``interruptions`` is how often the run stopped before it went on: the time that it stood still
+    is no part of it, work that was done twice is.
     """
 
     __pydantic_config__ = ConfigDict(extra="forbid")
@@ -134,6 +138,7 @@ class RunSummary:
     waiting_p95_s: float | None = None
     makespan_interval_s: Range | None = None
     machine_noise: float | None = None
+    interruptions: int = 0
     schema_version: Literal[1] = SCHEMA_VERSION
 
     def job(self, name: str) -> JobSummary:
@@ -142,7 +147,10 @@ class RunSummary:
 
 
 def never_started(
-    job: str, model: str, state: Literal["queued", "failed"], error: str | None = None
+    job: str,
+    model: str,
+    state: Literal["queued", "failed", "cancelled"],
+    error: str | None = None,
 ) -> JobSummary:
     """The line of a job that had no device and no time."""
     return JobSummary(

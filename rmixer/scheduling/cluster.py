@@ -29,6 +29,7 @@ from rmixer.scheduling.view import (
     Dispatch,
     JobView,
     Resident,
+    State,
 )
 from rmixer.workload.workload import Job
 
@@ -86,7 +87,7 @@ class Cluster:
     ) -> None:
         self.machine, self.layout, self._step_times = machine, layout, step_times
         self._readings = readings
-        used = used_bytes or {}
+        used = self._used = dict(used_bytes or {})
         self._slots = {entry.device: entry for entry in layout.devices}
         self._jobs: dict[str, JobView] = {}
         self._queued: dict[str, JobView] = {}
@@ -185,10 +186,11 @@ class Cluster:
             )
         return again_s
 
-    def finish(self, job: str, *, failed: bool = False) -> None:
-        """The job has left its devices."""
+    def finish(self, job: str, state: State = "done") -> None:
+        """The job has left its devices; in state ``waiting`` it is not in the queue yet, where
+        :meth:`requeue` puts it."""
         booking = self._bookings.pop(job)
-        view = replace(self._jobs[job], state="failed" if failed else "done")
+        view = replace(self._jobs[job], state=state)
         self._jobs[job] = view
         for name in booking.devices:
             device = self._devices[name]
@@ -207,6 +209,32 @@ class Cluster:
             )
             if device.free_slots == 0:
                 self._free[device.kind].add(name)
+
+    def requeue(self, job: str, peaks: Mapping[str, int] | None = None) -> None:
+        """A job that is ``waiting`` queues again, at its place in the order of submission.
+        ``peaks`` are what it is now known to hold of a device's memory, by kind."""
+        view = self._jobs[job]
+        costs = {
+            kind: replace(cost, peak_bytes=max(cost.peak_bytes, (peaks or {}).get(kind, 0)))
+            for kind, cost in view.costs.items()
+        }
+        view = replace(view, state="queued", costs=MappingProxyType(costs))
+        self._jobs[job] = view
+        waiting = sorted((*self._queued.values(), view), key=lambda each: each.order)
+        self._queued.clear()
+        self._queued.update((each.id, each) for each in waiting)
+        self._queue.add(view)
+
+    def most_bytes(self, device: str) -> int:
+        """The largest peak that a job may have on ``device`` where no other is there."""
+        found, used = self._devices[device], self._used.get(device, 0)
+        return int((found.memory_bytes - used) / MEMORY_MARGIN) - 1
+
+    def withdraw(self, job: str) -> None:
+        """A job that is not running will never run: somebody cancelled it."""
+        if (view := self._queued.pop(job, None)) is not None:
+            self._queue.remove(view)
+        self._jobs[job] = replace(self._jobs[job], state="failed")
 
     def check_progress(self, more_to_come: bool) -> None:
         """Raise :class:`PolicyStarved` if jobs wait and no event can ever start them."""
@@ -238,34 +266,6 @@ class Cluster:
         place = placed(dispatch, policy, self.view(now_s), self._slots)
         job, devices, slots = place.job, place.devices, place.slots
         cores = self.layout.cores(self.machine, devices[0].name, slots[0])[: place.threads]
-        for device, slot in zip(devices, slots, strict=True):
-            resident = Resident(
-                job=job.id,
-                slot=slot,
-                tag=dispatch.tag,
-                started_s=now_s,
-                cores=cores,
-                placement=dispatch.placement,
-                sharing=place.sharing,
-            )
-            cost = job.costs[device.kind]
-            residents = (*device.residents, resident)
-            self._devices[device.name] = replace(
-                device,
-                booked_bytes=device.booked_bytes + _booked_bytes(cost),
-                held_bytes=(held_bytes := device.held_bytes + cost.peak_bytes),
-                measured_bytes=self._in_use(device, held_bytes),
-                booked_utilisation=self._utilisation(device.kind, residents),
-                residents=residents,
-                last_order=self._order,
-                last_round=dispatch.round,
-                last_started_s=now_s,
-            )
-            if device.free_slots == 1:
-                self._free[device.kind].remove(device.name)
-        del self._queued[job.id]
-        self._queue.remove(job)
-        self._jobs[job.id] = replace(job, state="running", attempts=job.attempts + 1)
         booking = Booking(
             order=self._order,
             job=job.id,
@@ -280,9 +280,46 @@ class Cluster:
             round=dispatch.round,
             barrier=dispatch.barrier,
         )
-        self._order += 1
-        self._bookings[job.id] = booking
+        self.rebook(booking, now_s, slots)
         return booking
+
+    def rebook(self, booking: Booking, now_s: float, slots: Sequence[int] | None = None) -> None:
+        """Carry out ``booking`` in the books, at ``now_s``: also one of an earlier life of the run.
+        ``slots`` are those on its devices, the same on each if not given."""
+        job = self._jobs[booking.job]
+        for name, slot in zip(
+            booking.devices, slots or [booking.slot] * len(booking.devices), strict=True
+        ):
+            device = self._devices[name]
+            resident = Resident(
+                job=job.id,
+                slot=slot,
+                tag=booking.tag,
+                started_s=now_s,
+                cores=booking.cores,
+                placement=booking.placement,
+                sharing=booking.sharing,
+            )
+            cost = job.costs[device.kind]
+            residents = (*device.residents, resident)
+            self._devices[name] = replace(
+                device,
+                booked_bytes=device.booked_bytes + _booked_bytes(cost),
+                held_bytes=(held_bytes := device.held_bytes + cost.peak_bytes),
+                measured_bytes=self._in_use(device, held_bytes),
+                booked_utilisation=self._utilisation(device.kind, residents),
+                residents=residents,
+                last_order=booking.order,
+                last_round=booking.round,
+                last_started_s=now_s,
+            )
+            if device.free_slots == 1:
+                self._free[device.kind].remove(name)
+        del self._queued[job.id]
+        self._queue.remove(job)
+        self._jobs[job.id] = replace(job, state="running", attempts=booking.attempt)
+        self._order = booking.order + 1
+        self._bookings[job.id] = booking
 
 
 def _booked_bytes(cost: DeviceCost) -> int:

@@ -74,6 +74,8 @@ def _state(job: str, view: ClusterView) -> str:
     if job not in view.jobs:
         return "no job of this id has arrived"
     state = view.jobs[job].state
+    if state == "waiting":
+        return "it failed and waits before it is tried again"
     return "it runs already" if state == "running" else f"it has ended ({state})"
 
 

@@ -11,7 +11,8 @@ from rmixer.scheduling.step_times import Member, Mix, StepTimes
 
 Barrier = Literal["machine", "device"]
 MemoryCheck = Literal["margin", "peak", "none"]
-State = Literal["queued", "running", "done", "failed"]
+State = Literal["queued", "running", "waiting", "done", "failed"]
+"""``waiting`` is a job that failed and will queue again after a pause."""
 MEMORY_MARGIN = 1.2
 MIB = 1 << 20
 SHARE_DIGITS = 9

@@ -89,7 +89,7 @@ class TrialRun:
     def _end_jobs(self) -> None:
         ended = [name for name, each in self._running.items() if each.end_s <= self.now_s]
         for name in ended:
-            self.cluster.finish(name, failed=self._running.pop(name).each.fails)
+            self.cluster.finish(name, "failed" if self._running.pop(name).each.fails else "done")
 
 
 class Stranger(Policy):

@@ -38,6 +38,27 @@ def _mark_bytes(status: Path) -> int:
     return int(mark[1]) * 1024 if mark else 0
 
 
+def own_resident_bytes(pid: int) -> int:
+    """What process ``pid`` holds in memory that no file backs, 0 once it has ended. It costs a few
+    microseconds."""
+    return _kilobytes(Path(f"/proc/{pid}/status"), "RssAnon")
+
+
+def private_bytes(pid: int) -> int:
+    """What of the memory of process ``pid`` no other process shares, 0 once it has ended. It costs
+    about a millisecond for a GB."""
+    rollup = Path(f"/proc/{pid}/smaps_rollup")
+    return _kilobytes(rollup, "Private_Clean") + _kilobytes(rollup, "Private_Dirty")
+
+
+def _kilobytes(file: Path, name: str) -> int:
+    try:
+        found = re.search(rf"^{name}:\s*(\d+) kB$", file.read_text("ascii"), re.MULTILINE)
+    except OSError:
+        return 0
+    return int(found[1]) * 1024 if found else 0
+
+
 def children_bytes() -> int:
     """What the living child processes (those of a data loader) hold that is not shared with this
     one."""

@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
+import errno
 import re
-from typing import Any
+from typing import Any, Literal
 
 from rmixer.display.printable import LONGEST_LINE, printable
-from rmixer.errors import RunFailed
+from rmixer.errors import InputError, LossNotFinite, RunFailed, WorkerLost, WorkerSilent
 from rmixer.training.user_code import UserCodeFailed, explained
 
 _REFUSED = re.compile(r"you tried to allocate (\d+) bytes")
 """What torch's allocator on the CPU says; on a GPU it raises a class of its own."""
 
 
+Cause = Literal["out_of_memory", "lost_worker", "hang", "bad_numbers", "data", "disk", "exception"]
+"""Why a task failed, as far as it decides whether it can succeed when it is tried again."""
+_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EIO)
+
+
 class TaskFailed(RunFailed):
     """A worker's task raised: ``reason`` says what in a line, the text says it at length."""
 
-    def __init__(self, reason: str, text: str) -> None:
+    def __init__(self, reason: str, text: str, cause: Cause = "exception") -> None:
         super().__init__(printable(text))
-        self._reason = printable(reason, LONGEST_LINE)
+        self._reason, self.cause = printable(reason, LONGEST_LINE), cause
 
     @property
     def reason(self) -> str:
@@ -42,19 +48,28 @@ def report_of(error: BaseException) -> dict[str, Any]:
     return {
         "error": printable(reason, LONGEST_LINE),
         "traceback": printable(text),
-        "out_of_memory": is_out_of_memory(error),
+        "cause": _cause(error),
     }
 
 
 def failure_of(report: dict[str, Any]) -> TaskFailed:
     """The failure that a worker's ``failed`` message reports."""
-    kind = OutOfMemory if report["out_of_memory"] else TaskFailed
-    return kind(report["error"], report["traceback"])
+    kind = OutOfMemory if report["cause"] == "out_of_memory" else TaskFailed
+    return kind(report["error"], report["traceback"], report["cause"])
 
 
 def as_failure(error: Exception) -> RunFailed:
     """``error`` as the failure of what was done when it was raised."""
     return error if isinstance(error, RunFailed) else failure_of(report_of(error))
+
+
+def cause_of(failure: RunFailed) -> Cause:
+    """Why the job of ``failure`` failed, as its parent sees it."""
+    if isinstance(failure, TaskFailed):
+        return failure.cause
+    if isinstance(failure, WorkerSilent):
+        return "hang"
+    return "lost_worker" if isinstance(failure, WorkerLost) else "exception"
 
 
 def is_out_of_memory(error: BaseException) -> bool:
@@ -64,3 +79,13 @@ def is_out_of_memory(error: BaseException) -> bool:
     # By name, not to import torch here: its error on a GPU, which is no MemoryError.
     names = {kind.__name__ for kind in type(error).__mro__}
     return bool(names & {"MemoryError", "OutOfMemoryError"} or _REFUSED.search(str(error)))
+
+
+def _cause(error: BaseException) -> Cause:
+    if is_out_of_memory(error):
+        return "out_of_memory"
+    if isinstance(error, LossNotFinite):
+        return "bad_numbers"
+    if isinstance(error, OSError) and error.errno in _DISK:
+        return "disk"
+    return "data" if isinstance(error, InputError) else "exception"

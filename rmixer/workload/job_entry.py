@@ -27,6 +27,7 @@ from rmixer.workload.workload import (
     OWN_LR,
     OWN_OPTIMIZER,
     PRECISIONS,
+    RETRIES,
     Job,
 )
 
@@ -59,6 +60,7 @@ class JobEntry:
     data: Annotated[str, Field(min_length=1)] = SYNTHETIC
     precision: str = "fp32"
     on_nan: str = "stop"
+    retries: Annotated[int, Field(ge=0, le=100)] = RETRIES
     id: Name | None = None
 
 
@@ -133,7 +135,10 @@ def expand(
     else:
         job = _model_job(entry, model, steps, place, taken)
     first = seed if entry.seed is None else entry.seed
-    return [replace(job, id=name, seed=first + copy) for copy, name in enumerate(names)]
+    return [
+        replace(job, id=name, seed=first + copy, retries=entry.retries)
+        for copy, name in enumerate(names)
+    ]
 
 
 def _check_kind(entry: JobEntry, item: dict[str, Any], place: Place) -> None:
@@ -164,7 +169,7 @@ def _command_job(entry: JobEntry, line: str, steps: int, place: Place) -> Job:
         line, entry.python, entry.gpus, place.folder, place.file, place.at("")
     )
     job = Job("", name, steps, batch=0, optimizer="", lr=0.0, seed=0, command=command)
-    return replace(job, arrival_s=entry.arrival_s)
+    return replace(job, arrival_s=entry.arrival_s, retries=entry.retries)
 
 
 def _imported_job(entry: JobEntry, name: str, steps: int, place: Place) -> Job:

@@ -17,7 +17,8 @@ from rmixer.workload.cost_identity import CostIdentity, cost_identity
 OPTIMIZERS = ("adagrad", "adam", "adamw", "rowwise_adagrad", "sgd")
 PRECISIONS = ("fp32", "bf16")
 ON_NAN = ("stop", "go_on")
-_LATER_KEYS = {"on_nan": "stop", "durations": ""}
+RETRIES = 2
+_LATER_KEYS = {"on_nan": "stop", "durations": "", "retries": RETRIES}
 """Keys that came when schedules had been written already. At their defaults they are no part of a
 workload's hash, so that those schedules stay valid."""
 OWN_BATCH, OWN_OPTIMIZER, OWN_LR = 256, "adam", 0.001
@@ -31,6 +32,7 @@ class Job:
     embedding table; ``arrival_s`` counts from the start of the run; with ``precision`` ``bf16``
     matrix products run in bfloat16, while weights and sums stay float32. ``on_nan`` says what
     happens if the loss is NaN or infinite: ``stop`` ends the job as failed, ``go_on`` trains on.
+    A job that fails is tried again ``retries`` times, if that can help.
 
     ``model`` is a name of the registry or the user's own, ``package.module:function``. Of one's own
     ``module_root`` is the folder that must be on Python's path and ``source`` a hash of its
@@ -63,6 +65,7 @@ class Job:
     profile: str = ""
     on_nan: str = "stop"
     durations: str = ""
+    retries: int = RETRIES
 
     @property
     def in_registry(self) -> bool:

@@ -6,8 +6,9 @@ import dataclasses
 from pathlib import Path
 from typing import Any
 
+from executor.supervision.execution import ExecutedRun, Execution
 from executor.supervision.observer import Observer
-from executor.supervision.supervisor import ExecutedRun, Execution, Supervisor
+from executor.supervision.supervisor import Supervisor
 from executor.workers.warm_processes import WarmProcesses
 from profiles.machines import limits
 from rmixer.hardware.machine import Machine
@@ -38,7 +39,7 @@ def this_machine() -> Machine:
     )
 
 
-def profile_of(job: Job, peak_bytes: int = 100 * MIB) -> ModelProfile:
+def profile_of(job: Job, peak_bytes: int = 350 * MIB) -> ModelProfile:
     """A made-up profile of ``job`` with one thread and with two."""
     steps = [make_step(threads=threads, mean_us=1000.0) for threads in (1, 2)]
     operators = [make_operator(1000.0, threads=threads) for threads in (1, 2)]
@@ -52,12 +53,15 @@ def execute(
     policy: Policy | str = "dySequ",
     layout: Layout | None = None,
     observer: Observer | None = None,
+    **settings: Any,
 ) -> ExecutedRun:
-    """Run ``jobs`` for real, on two slots of one thread unless told otherwise."""
+    """Run ``jobs`` for real, on two slots of one thread unless told otherwise; ``settings`` are
+    those of an :class:`Execution`."""
     machine = this_machine()
     chosen = make_policy(policy) if isinstance(policy, str) else policy
     profiles = {job.identity.key: profile_of(job) for job in jobs}
     problem = problem_of(Workload("tiny", 0, tuple(jobs)), machine, profiles)
     slots = layout or even_layout(machine, 2, 1)
     workers = WarmProcesses(machine, slots, folder / "workers")
-    return Supervisor(Execution(problem, chosen, slots, folder), workers, observer).execute()
+    execution = Execution(problem, chosen, slots, folder, **settings)
+    return Supervisor(execution, workers, observer).execute()

@@ -169,7 +169,7 @@ def run(
         clock.now_s = now_s
         for name in [name for name, end_s in ends.items() if end_s == now_s]:
             del ends[name], clock.running[name]
-            cluster.finish(name, failed=by_id[name].fails)
+            cluster.finish(name, "failed" if by_id[name].fails else "done")
         while arrivals and arrivals[0].arrival_s == now_s:
             submit(cluster, arrivals.pop(0))
         bookings = cluster.decide(policy, now_s)

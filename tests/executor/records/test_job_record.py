@@ -11,7 +11,7 @@ from typing import Literal
 
 import pytest
 
-from executor.records.job_record import JobRecord, timeline_of
+from executor.records.job_record import JobRecord, summary_of, timeline_of
 from rmixer.scheduling.cluster import Booking
 from rmixer.testing.made_up import make_job
 
@@ -47,6 +47,7 @@ WHOLE = dataclasses.replace(
         start_s=0.5,
     ),
     job=make_job("whole", batch=16, arrival_s=0.25),
+    queued_s=0.25,
 )
 """It arrives at 0.25 s. One step of warm-up, then steps of 1, 1 and 2 seconds."""
 
@@ -126,7 +127,7 @@ def test_an_interrupted_job_ends_where_it_was_ended() -> None:
         state="interrupted",
     )
     assert rows(cut, job="cut")[-1] == ("train", 2.0, 4.5, 2.0)
-    summary = cut.summary(first_s=0.0)
+    summary = summary_of([cut], first_s=0.0)
     assert (summary.state, summary.steps, summary.samples) == ("interrupted", 3, 48)
     assert summary.peak_bytes == 77
 
@@ -140,14 +141,14 @@ def test_a_job_that_ended_in_its_warm_up() -> None:
     short = record("short", [("build", 0.0), ("warmup", 1.0), ("evaluate", 2.0)], [1.5], end_s=3.0)
     assert rows(short, job="short")[1] == ("warmup", 1.0, 2.0, 1)
     assert short.train_durations_s() == []
-    assert short.summary(0.0).step_ms_p50 is None
+    assert summary_of([short], 0.0).step_ms_p50 is None
 
 
 def test_the_summary_of_a_job() -> None:
     """Steps of 1, 1 and 2 seconds after the warm-up; times from the first dispatch on."""
     assert WHOLE.train_durations_s() == [1.0, 1.0, 2.0]
     answer = {"peak_bytes": 5, "first_loss": 0.7, "loss": 0.6, "quality": {"auc": 0.5}}
-    summary = dataclasses.replace(WHOLE, answer=answer).summary(first_s=0.125)
+    summary = summary_of([dataclasses.replace(WHOLE, answer=answer)], first_s=0.125)
     assert (summary.start_s, summary.end_s) == (0.375, 8.375)
     assert summary.step_ms_p50 == 1000.0
     assert summary.step_ms_mean == pytest.approx(4000 / 3)

@@ -12,8 +12,8 @@ import pytest
 import torch
 from executed_workloads import MIB, execute, tiny
 
+from executor.supervision.execution import ExecutedRun
 from executor.supervision.observer import Observer
-from executor.supervision.supervisor import ExecutedRun
 from rmixer.data.prepare import prepare
 from rmixer.run_record.timeline import Interval
 from rmixer.scheduling.cluster import Booking

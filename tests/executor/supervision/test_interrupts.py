@@ -1,4 +1,4 @@
-"""Ctrl-C, SIGTERM and SIGHUP: heard once, never in the middle of something."""
+"""Ctrl-C and SIGTERM: once ends a run in order, twice at once, never in the middle of something."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ import pytest
 
 from executor.supervision.interrupts import Interrupts
 
-SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+ENDING = (signal.SIGINT, signal.SIGTERM)
+SIGNALS = (*ENDING, signal.SIGHUP)
 
 
 def raise_interrupt(_number: int, _frame: object) -> None:
@@ -34,13 +35,31 @@ def send(number: signal.Signals) -> None:
     signal.raise_signal(number)
 
 
-@pytest.mark.parametrize("number", SIGNALS)
-def test_the_first_is_raised_and_the_others_are_ignored(number: signal.Signals) -> None:
-    with Interrupts():
+@pytest.mark.parametrize("number", ENDING)
+def test_the_first_asks_the_second_raises_later_ones_are_ignored(number: signal.Signals) -> None:
+    with Interrupts() as interrupts:
+        assert not interrupts.asked
+        send(number)
+        assert interrupts.asked
+        assert not interrupts.twice
         with pytest.raises(KeyboardInterrupt):
             send(number)
-        for later in SIGNALS:
+        assert interrupts.twice
+        for later in ENDING:
             send(later)
+
+
+@pytest.mark.parametrize("number", ENDING)
+def test_the_first_raises_where_nothing_is_under_way(number: signal.Signals) -> None:
+    with Interrupts() as interrupts, interrupts.open(), pytest.raises(KeyboardInterrupt):
+        send(number)
+
+
+def test_a_closed_terminal_ends_nothing() -> None:
+    with Interrupts() as interrupts, interrupts.open():
+        send(signal.SIGHUP)
+        send(signal.SIGHUP)
+        assert not interrupts.asked
 
 
 def test_what_is_held_is_done_whole() -> None:
@@ -48,6 +67,7 @@ def test_what_is_held_is_done_whole() -> None:
 
     def work(interrupts: Interrupts) -> None:
         with interrupts.held():
+            send(signal.SIGINT)
             send(signal.SIGINT)
             done.append("the rest")
         done.append("what follows")
@@ -57,13 +77,14 @@ def test_what_is_held_is_done_whole() -> None:
             work(interrupts)
         with interrupts.held():
             send(signal.SIGINT)
-            done.append("winding down")
-    assert done == ["the rest", "winding down"]
+            done.append("the end")
+    assert done == ["the rest", "the end"]
 
 
 def test_an_error_in_what_is_held_comes_first() -> None:
     def fail(interrupts: Interrupts) -> None:
         with interrupts.held():
+            send(signal.SIGINT)
             send(signal.SIGINT)
             raise ZeroDivisionError
 

@@ -12,8 +12,8 @@ import psutil
 import pytest
 from executed_workloads import execute, this_machine, tiny
 
+from executor.supervision.execution import ExecutedRun
 from executor.supervision.observer import Observer
-from executor.supervision.supervisor import ExecutedRun
 from rmixer.data.prepare import prepare
 from rmixer.errors import PolicyFailed, RunFailed
 from rmixer.policies.baselines.all_at_once import AllAtOnce
@@ -78,7 +78,7 @@ def killed(tmp_path_factory: pytest.TempPathFactory, data: None) -> tuple[Execut
     folder = tmp_path_factory.mktemp("killed")
     assassin = Assassin(folder, victim="victim", idle_after="second")
     names = ("second", "third", "forgotten")
-    jobs = [tiny("victim", steps=LONG), *(tiny(name) for name in names)]
+    jobs = [tiny("victim", steps=LONG, retries=0), *(tiny(name) for name in names)]
     policy = Forgetful()
     run = execute(folder, jobs, policy, policy.layout(this_machine(), 4, Cut()), assassin)
     assert not workers()

@@ -8,8 +8,8 @@ import pytest
 import torch
 from executed_workloads import execute, this_machine, tiny
 
+from executor.supervision.execution import ExecutedRun
 from executor.supervision.observer import Observer
-from executor.supervision.supervisor import ExecutedRun
 from rmixer.data.prepare import prepare
 from rmixer.run_record.run_summary import read_summary, write_summary
 from rmixer.scheduling.layout import even_layout

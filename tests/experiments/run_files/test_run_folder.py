@@ -63,7 +63,7 @@ def test_other_inputs_move_the_earlier_run_aside(change: dict[str, Any], tmp_pat
 def test_the_same_inputs_begin_anew_unless_the_run_may_be_gone_on_with(tmp_path: Path) -> None:
     create(tmp_path / "run").mark_done("execute")
     said: list[str] = []
-    anew = RunFolder.create(tmp_path / "run", INPUTS, said.append, reuse=False)
+    anew = RunFolder.create(tmp_path / "run", INPUTS, said.append, earlier="aside")
     assert not anew.is_done("execute")
     assert RunFolder.open(tmp_path / "run.old-1").is_done("execute")
     assert "run.old-1" in said[0]

@@ -119,7 +119,7 @@ def test_a_job_that_fails_says_where() -> None:
         "kind": "failed",
         "error": "its reason",
         "traceback": "its own words",
-        "out_of_memory": False,
+        "cause": "exception",
     }
     worker.answer = lambda timeout_s: told
     with pytest.raises(RunFailed, match="its own words") as failed:

@@ -83,7 +83,7 @@ def test_the_view_follows_a_job_from_queue_to_end() -> None:
         ("b", "queued", 0),
     ]
     assert list(view.queued) == ["b"]
-    cluster.finish("a", failed=True)
+    cluster.finish("a", "failed")
     assert view.jobs["a"].state == "failed"
 
 

@@ -1,0 +1,55 @@
+"""The transitions of a run's jobs, as the journal keeps them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+Kind = Literal[
+    "opened",
+    "closed",
+    "submitted",
+    "dispatched",
+    "phase",
+    "resumed",
+    "checkpointed",
+    "checkpoint_failed",
+    "not_finite",
+    "exchanged",
+    "ended",
+    "failed",
+    "requeued",
+    "cancelled",
+]
+
+
+@dataclass(frozen=True)
+class Transition:
+    """Something that happened to ``job`` in its ``attempt`` (0 before its first), at ``at_s`` of
+    the run's clock; of the run itself where ``job`` is empty. ``detail`` depends on ``kind``:
+
+    | kind | detail |
+    |---|---|
+    | opened | ``pid`` of the supervisor |
+    | closed | ``state``: done, failed or interrupted |
+    | submitted | none |
+    | dispatched | ``booking`` |
+    | phase | ``phase`` |
+    | resumed | ``steps`` of the attempts before, ``remarks`` on damaged checkpoints |
+    | checkpointed | ``steps``, ``took_s`` |
+    | checkpoint_failed | ``text`` |
+    | not_finite | ``step``, ``text`` |
+    | exchanged | ``taken_us`` |
+    | ended | ``state`` (done or interrupted), ``answer`` of the training |
+    | failed | ``cause``, ``reason``, ``text``, ``again_s`` (when it is tried again; None: never),
+    ``peaks`` (bytes by kind of device that it is known to need) |
+    | requeued | none |
+    | cancelled | none |
+    """
+
+    kind: Kind
+    at_s: float
+    job: str = ""
+    attempt: int = 0
+    detail: Mapping[str, Any] = field(default_factory=dict)

@@ -1,0 +1,131 @@
+"""Every attempt at every job of a run, as its transitions tell them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from executor.journal.transitions import Transition
+from executor.records.job_record import JobRecord
+from executor.records.memory_ledger import Ledger
+from rmixer.files.typed_files import parse
+from rmixer.scheduling.cluster import Booking
+from rmixer.scheduling.problem import Problem
+
+
+class RunRecords:
+    """What is known of the jobs of ``problem``. Live and after an interruption it is told the same
+    transitions, and so knows the same."""
+
+    def __init__(self, problem: Problem) -> None:
+        self.problem = problem
+        self.ledger = Ledger()
+        self.submitted: set[str] = set()
+        self.cancelled: set[str] = set()
+        self.interruptions = 0
+        self._attempts: dict[str, list[JobRecord]] = {}
+        self._failures: dict[str, int] = {}
+        self._peaks: dict[str, Mapping[str, int]] = {}
+        self._opened = False
+
+    @property
+    def attempts(self) -> Mapping[str, Sequence[JobRecord]]:
+        """The attempts at each job that was ever started."""
+        return self._attempts
+
+    @property
+    def running(self) -> list[JobRecord]:
+        """The attempts under way."""
+        return [record for record in self._last() if not record.has_ended]
+
+    def last(self, job: str) -> JobRecord | None:
+        """The last attempt at ``job``; None if it was never started."""
+        return self._attempts[job][-1] if job in self._attempts else None
+
+    def is_done(self, job: str) -> bool:
+        """Whether ``job`` has ended well."""
+        record = self.last(job)
+        return record is not None and record.state == "done"
+
+    def peaks(self, job: str) -> Mapping[str, int]:
+        """What ``job`` is known to hold of a device's memory beyond its profile, by kind of
+        device: it ran out of memory before."""
+        return self._peaks.get(job, {})
+
+    def failures(self, job: str) -> int:
+        """How often ``job`` has failed since the run was opened last."""
+        return self._failures.get(job, 0)
+
+    def add_steps(self, job: str, attempt: int, ends_s: Sequence[float]) -> None:
+        """Further steps have ended."""
+        for record in self._attempts.get(job, ()):
+            if record.booking.attempt == attempt:
+                record.step_ends_s.extend(ends_s)
+
+    def apply(self, transition: Transition) -> None:
+        """Take note of ``transition``."""
+        detail, at_s = transition.detail, transition.at_s
+        match transition.kind:
+            case "opened":
+                self.interruptions += self._opened
+                self._opened = True
+                self._failures.clear()
+            case "submitted":
+                self.submitted.add(transition.job)
+            case "cancelled":
+                self.cancelled.add(transition.job)
+            case "dispatched":
+                self._start(transition)
+            case "ended" | "failed":
+                self._end(transition)
+            case "requeued" | "closed":
+                pass
+            case _:
+                record = self._attempts[transition.job][-1]
+                _note(record, transition.kind, at_s, detail)
+
+    def _start(self, transition: Transition) -> None:
+        booking = parse(dict(transition.detail["booking"]), Booking, "the journal")
+        each, device = self.problem.by_id[transition.job], booking.devices[0]
+        kind = device.partition(":")[0]
+        predicted_bytes = max(each.costs[kind].peak_bytes, self.peaks(transition.job).get(kind, 0))
+        before = self.last(transition.job)
+        record = JobRecord(
+            each.job,
+            booking,
+            transition.at_s,
+            before.end_s if before else each.job.arrival_s,
+            predicted_bytes,
+        )
+        self._attempts.setdefault(transition.job, []).append(record)
+        self.ledger.admit(device, transition.job, record.predicted_bytes)
+
+    def _end(self, transition: Transition) -> None:
+        record, detail = self._attempts[transition.job][-1], transition.detail
+        record.has_ended, record.end_s = True, transition.at_s
+        if transition.kind == "ended":
+            record.answer, record.state = dict(detail["answer"]), detail["state"]
+        else:
+            record.state, record.error, record.cause = "failed", detail["reason"], detail["cause"]
+            self._failures[transition.job] = self.failures(transition.job) + 1
+            self._peaks[transition.job] = {**self.peaks(transition.job), **detail["peaks"]}
+        device, peak_bytes = record.booking.devices[0], record.answer.get("peak_bytes")
+        self.ledger.release(device, transition.job, peak_bytes)
+
+    def _last(self) -> list[JobRecord]:
+        return [attempts[-1] for attempts in self._attempts.values()]
+
+
+def _note(record: JobRecord, kind: str, at_s: float, detail: Mapping[str, Any]) -> None:
+    match kind:
+        case "phase":
+            record.phases.append((detail["phase"], at_s))
+        case "resumed":
+            record.resumed_steps = detail["steps"]
+        case "checkpointed":
+            record.checkpointed_steps = detail["steps"]
+            record.checkpoints_s.append(detail["took_s"])
+        case "not_finite":
+            record.nan_step, record.error = detail["step"], detail["text"]
+        case "exchanged":
+            record.exchanges_us.append(detail["taken_us"])

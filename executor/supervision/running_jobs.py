@@ -1,0 +1,187 @@
+"""The jobs under way: starts them, hears of them, looks after them, ends them."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Mapping
+
+from executor.records.job_record import JobRecord
+from executor.supervision.books import Books
+from executor.supervision.execution import Execution
+from executor.supervision.observer import Observer
+from executor.supervision.retries import again_after_s, corrected_peak_bytes
+from executor.supervision.watch import Watch
+from executor.workers.workers import (
+    Checkpointed,
+    CheckpointFailed,
+    CoresExchanged,
+    Event,
+    JobEnded,
+    JobFailed,
+    LossWentBad,
+    PhaseBegan,
+    Place,
+    Resumed,
+    StepsMade,
+    TrainingOrder,
+    Workers,
+)
+from rmixer.errors import RunFailed
+from rmixer.files.typed_files import write_text
+from rmixer.scheduling.cluster import Booking
+from rmixer.training.checkpoint import remove_checkpoints
+from rmixer.training.job_checkpoints import Checkpointing
+from rmixer.training.task_failure import cause_of
+
+STOP_HANG_S = 20.0
+"""How long a job that is to stop may do nothing."""
+
+
+class RunningJobs:
+    """Carries out the bookings of ``execution`` by its ``workers``. ``to_run_s`` turns a time of
+    ``time.perf_counter`` into the run's."""
+
+    def __init__(
+        self,
+        execution: Execution,
+        workers: Workers,
+        books: Books,
+        observer: Observer,
+        to_run_s: Callable[[float], float],
+    ) -> None:
+        self._execution, self._workers = execution, workers
+        self._books, self._observer, self._to_run_s = books, observer, to_run_s
+        self._watch = Watch(workers, execution.hang_after_s, books.records.problem.machine)
+        self._at: dict[Place, JobRecord] = {}
+        self.again_s: dict[str, float] = {}
+        """When each job that has failed is tried again, by the run's clock."""
+
+    def __bool__(self) -> bool:
+        return bool(self._at)
+
+    def __len__(self) -> int:
+        return len(self._at)
+
+    def start(self, booking: Booking, now_s: float) -> None:
+        """Start a job that the books have dispatched."""
+        record = self._books.records.last(booking.job)
+        assert record is not None
+        job, place = record.job, (booking.devices[0], booking.slot)
+        self._at[place] = record
+        self._watch.began(place, job.id, now_s)
+        self._observer.started(booking, job.steps)
+        path, every_s = self._execution.checkpoint(job.id), self._execution.checkpoint_every_s
+        order = TrainingOrder(
+            place,
+            job,
+            booking.cores,
+            self._execution.weights(job.id),
+            Checkpointing(str(path), every_s),
+        )
+        self._workers.start(order)
+
+    def hear(self, now_s: float) -> bool:
+        """Book all that has come: completions noticed together are all booked before the next
+        decision. Returns whether a job has ended."""
+        ended = False
+        for event in self._workers.events():
+            self._watch.alive(event.place, now_s)
+            self._hear(event, self._at[event.place], now_s)
+            ended = ended or isinstance(event, JobEnded | JobFailed)
+        return ended
+
+    def look_after(self, now_s: float) -> None:
+        """End the jobs that hang or take too much memory. It is heard as an event."""
+        for place, why in self._watch.look(self._at, now_s):
+            self._workers.end(place, why)
+
+    def ask_to_stop(self, now_s: float) -> None:
+        """Ask all to finish their step and to write a checkpoint. From now on one that does nothing
+        for a while is ended."""
+        self._watch.hurry(STOP_HANG_S, now_s)
+        for place in self._at:
+            self._workers.ask_to_stop(place)
+
+    def give_up(self, now_s: float) -> None:
+        """Book the end of all; their workers are to be killed."""
+        for place in list(self._at):
+            self._end(place, now_s, "interrupted", {})
+
+    def _hear(self, event: Event, record: JobRecord, now_s: float) -> None:
+        job, at_s, books = record.job, self._to_run_s(event.at_s), self._books
+        match event:
+            case PhaseBegan(phase=phase):
+                books.happened("phase", at_s, job.id, phase=phase)
+                self._observer.phase(job.id, phase)
+            case StepsMade(ends_s=ends_s):
+                books.steps_made(job.id, [self._to_run_s(end_s) for end_s in ends_s])
+                self._observer.progress(job.id, record.steps)
+            case Resumed(steps=steps, remarks=remarks):
+                books.happened("resumed", at_s, job.id, steps=steps, remarks=remarks)
+                for remark in remarks:
+                    self._observer.told(f"{job.id}: {remark}")
+                self._observer.progress(job.id, record.steps)
+            case Checkpointed(steps=steps, took_s=took_s):
+                books.happened("checkpointed", at_s, job.id, steps=steps, took_s=took_s)
+            case CheckpointFailed(text=text):
+                books.happened("checkpoint_failed", at_s, job.id, text=text)
+                self._observer.told(f"{job.id}: no checkpoint was written: {text}")
+            case LossWentBad(step=step, text=text):
+                books.happened("not_finite", at_s, job.id, step=step, text=text)
+                self._observer.not_finite(job.id, text, job.on_nan)
+            case CoresExchanged(taken_us=taken_us):
+                books.happened("exchanged", at_s, job.id, taken_us=taken_us)
+            case JobEnded(answer=answer):
+                state = "interrupted" if answer["interrupted"] else "done"
+                self._end(event.place, at_s, state, answer)
+            case JobFailed(failure=failure):
+                self._fail(event.place, at_s, failure, now_s)
+
+    def _end(self, place: Place, at_s: float, state: str, answer: Mapping[str, object]) -> None:
+        record = self._at.pop(place)
+        job = record.job.id
+        self._books.happened("ended", at_s, job, state=state, answer=answer)
+        if state == "done":
+            remove_checkpoints(self._execution.checkpoint(job))
+        self._observer.ended(job, state, record.error)
+
+    def _fail(self, place: Place, at_s: float, failure: RunFailed, now_s: float) -> None:
+        record, text, cause = self._at.pop(place), str(failure), cause_of(failure)
+        job = record.job
+        failures = self._books.records.failures(job.id) + 1
+        pause_s = again_after_s(cause, failures, job.retries)
+        again_s = None if pause_s is None else now_s + pause_s
+        peaks = {}
+        if again_s is not None and cause == "out_of_memory":
+            peaks = self._corrected(record)
+        self._books.happened(
+            "failed",
+            at_s,
+            job.id,
+            cause=cause,
+            reason=failure.reason,
+            text=text,
+            again_s=again_s,
+            peaks=peaks,
+        )
+        self._keep_failure(job.id, text)
+        if again_s is not None and pause_s is not None:
+            self.again_s[job.id] = again_s
+            self._observer.retried(job.id, failure.reason, pause_s)
+            return
+        if job.is_own and text.rstrip() != failure.reason:
+            self._observer.failed(job.id, text)
+        self._observer.ended(job.id, "failed", failure.reason)
+
+    def _corrected(self, record: JobRecord) -> dict[str, int]:
+        """What the job is promised from now on, by kind of device."""
+        device = record.booking.devices[0]
+        seen_bytes = self._watch.seen_bytes(record.job.id)
+        most_bytes = self._books.cluster.most_bytes(device)
+        return {device.partition(":")[0]: corrected_peak_bytes(record, seen_bytes, most_bytes)}
+
+    def _keep_failure(self, job: str, text: str) -> None:
+        """Write why ``job`` failed; a disk that takes nothing more costs that file only."""
+        path = self._execution.folder / "failures" / f"{job}.txt"
+        with contextlib.suppress(OSError):
+            write_text(path, f"{text.rstrip()}\n")

@@ -1,0 +1,47 @@
+"""Go on with the execution in a run folder, whatever ended it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from experiments.run_files.run_folder import SCHEDULE, SEQUENTIAL, RunFolder
+from experiments.stages.execution import ExecutionRequest
+from experiments.stages.inputs import inputs_of
+from profiles.stored.store import Store
+from rmixer.errors import InputError
+from rmixer.files.typed_files import parse
+from rmixer.scheduling.layout import Layout
+from rmixer.scheduling.schedule import read_schedule
+
+COMMANDS = ("run", "execute")
+
+
+def begun_by(folder: RunFolder) -> str:
+    """The command that began ``folder``. Raises :class:`InputError` if it was none that
+    executes."""
+    command = str(folder.config("command"))
+    if command not in COMMANDS:
+        found = f"a run of `rmixer {command}`"
+        raise InputError(folder.path, "command", found, "a run that `execute` or `run` began")
+    return command
+
+
+def was_verified(folder: RunFolder) -> bool:
+    """Whether a run of ``folder`` also executes one job at a time, as far as can be seen."""
+    return (folder.path / SEQUENTIAL).exists()
+
+
+def request_of(folder: RunFolder, store: Store, report: Callable[[str], None]) -> ExecutionRequest:
+    """What ``folder``, which ``rmixer execute`` began, executes. Raises :class:`InputError` if the
+    profiles that it was begun with are not those of today."""
+    problem = inputs_of(folder.workload, None, store, report, "execute")
+    settings: dict[str, Any] = folder.config("settings")
+    where = folder.path / "config.yaml"
+    if settings["profiles"] != sorted(problem.profiles):
+        allowed = "those that the run was begun with: its jobs' code, or the machine, has changed"
+        raise InputError(where, "settings.profiles", "other profiles today", allowed)
+    if "schedule" in settings:
+        return ExecutionRequest.of_schedule(problem, read_schedule(folder.path / SCHEDULE))
+    layout = parse(settings["layout"], Layout, where)
+    return ExecutionRequest(problem, layout, str(settings["policy"]))

@@ -1,0 +1,120 @@
+"""When a run that trains ends before it is done: ``--until``, a batch system's limit, a signal."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import shlex
+import signal
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any
+
+import click
+
+from rmixer.cli.console import report
+from rmixer.errors import InputError, RunFailed
+
+if TYPE_CHECKING:  # with all stages
+    from experiments.run_files.run_folder import RunFolder
+    from experiments.validation.comparison import Comparison
+
+END_MARGIN_S = 60.0
+"""A run begins to end so long before its time: steps are finished, checkpoints written."""
+_BATCH_LIMIT = "SLURM_JOB_END_TIME"
+"""When Slurm ends the job that this process runs in, in seconds since 1970."""
+
+until_option = click.option(
+    "--until",
+    metavar="TIME",
+    help="Write checkpoints and end by then: 07:30, '2026-12-01 07:30', or 8h, 90m from now.",
+)
+
+
+def until_s(text: str | None, environment: Mapping[str, str] = os.environ) -> float | None:
+    """When to begin to end, on ``time.monotonic``: for ``--until`` or the batch system's limit,
+    whichever is earlier; None if neither is there. Raises :class:`InputError`."""
+    now_s = time.time()
+    ends_s = [] if text is None else [_moment_s(text, now_s)]
+    if environment.get(_BATCH_LIMIT, "").isdigit():
+        ends_s.append(float(environment[_BATCH_LIMIT]))
+        report(f"the batch system ends this job at {_clock(ends_s[-1])}: the run ends before")
+    if not ends_s:
+        return None
+    return time.monotonic() + max(0.0, min(ends_s) - now_s - END_MARGIN_S)
+
+
+def _moment_s(text: str, now_s: float) -> float:
+    if found := re.fullmatch(r"(\d+(?:\.\d+)?)([smh])", text):
+        return now_s + float(found[1]) * {"s": 1, "m": 60, "h": 3600}[found[2]]
+    now = datetime.fromtimestamp(now_s)
+    try:
+        if found := re.fullmatch(r"(\d{1,2}):(\d{2})", text):
+            moment = now.replace(hour=int(found[1]), minute=int(found[2]), second=0, microsecond=0)
+            return (moment + timedelta(days=moment <= now)).timestamp()
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        allowed = "a time like 07:30, 2026-12-01 07:30, 90m or 8h"
+        raise InputError("--until", "", repr(text), allowed) from None
+    if moment.timestamp() <= now_s:
+        raise InputError("--until", "", f"{text}, which is over", "a time to come")
+    return moment.timestamp()
+
+
+def _clock(at_s: float) -> str:
+    return datetime.fromtimestamp(at_s).strftime("%Y-%m-%d %H:%M")
+
+
+def outlive_terminal() -> None:
+    """Let the command go on when its terminal is closed, and say nothing more then."""
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    sys.stdout, sys.stderr = _Outliving(sys.stdout), _Outliving(sys.stderr)  # type: ignore[assignment]
+
+
+class _Outliving:
+    """A stream that drops what nobody can read any more."""
+
+    def __init__(self, stream: IO[str]) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        try:
+            return self._stream.write(text)
+        except OSError:
+            return len(text)
+
+    def flush(self) -> None:
+        with contextlib.suppress(OSError):
+            self._stream.flush()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+
+@contextlib.contextmanager
+def saying_how_to_resume(path: Path) -> Iterator[None]:
+    """Around a run in the folder ``path``: one that is interrupted says what goes on with it."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        if next(path.glob("**/journal.sqlite"), None) is not None:
+            report(f"what was recorded is in {path}; this goes on with it:")
+            report(f"  rmixer execute --resume {shlex.quote(str(path))}")
+        raise
+
+
+def finish(folder: RunFolder) -> Comparison:
+    """Show what came of the executions in ``folder``. Raises :class:`RunFailed` if a job failed
+    for good."""
+    from experiments.stages.pipeline import failed_jobs
+    from rmixer.cli.presenting import present_comparison
+
+    comparison = present_comparison(folder)
+    if failed := failed_jobs(folder):
+        raise RunFailed(f"{len(failed)} job(s) did not finish: {'; '.join(failed)}")
+    return comparison

@@ -1,0 +1,151 @@
+"""A run whose supervisor is killed goes on where it was, and ends as if nothing had happened."""
+
+from __future__ import annotations
+
+import itertools
+import multiprocessing
+import os
+import signal
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+import torch
+from executed_workloads import execute, tiny
+
+from executor.journal.journal import NAME, Journal
+from executor.supervision.execution import ExecutedRun
+from executor.supervision.observer import Observer
+from rmixer.data.prepare import prepare
+from rmixer.workload.workload import Job
+
+STEPS = 1200
+LONG = 10**6
+PATIENCE_S = 300.0
+
+
+@pytest.fixture(autouse=True, scope="module")
+def data(rmixer_home: None) -> None:
+    prepare("criteo_kaggle", "synthetic")
+
+
+def queue(steps: int = STEPS) -> list[Job]:
+    return [
+        tiny("short"),
+        tiny("long", steps=steps, seed=1),
+        tiny("after", "criteo_deepfm", seed=2, steps=40),
+    ]
+
+
+class Killed:
+    """``execute`` in a process of its own, which is killed when ``ready`` finds its journal so."""
+
+    def __init__(self, folder: Path, jobs: list[Job], ready: Callable[[Journal], bool]) -> None:
+        process = multiprocessing.get_context("spawn").Process(target=_run, args=(folder, jobs))
+        process.start()
+        assert process.pid is not None
+        root = psutil.Process(process.pid)
+        end_s = time.monotonic() + PATIENCE_S
+        while not ((folder / NAME).exists() and _is_ready(folder, ready)):
+            assert time.monotonic() < end_s
+            assert process.is_alive()
+            time.sleep(0.02)
+        workers = root.children(recursive=True)
+        os.kill(process.pid, signal.SIGKILL)
+        process.join()
+        psutil.wait_procs(workers, timeout=PATIENCE_S)
+
+
+def _run(folder: Path, jobs: list[Job]) -> None:
+    execute(folder, jobs, checkpoint_every_s=0.2)
+
+
+def _is_ready(folder: Path, ready: Callable[[Journal], bool]) -> bool:
+    with Journal(folder / NAME) as journal:
+        return ready(journal)
+
+
+def happened(journal: Journal, kind: str, job: str) -> int:
+    return sum(t.kind == kind and t.job == job for t in journal.transitions())
+
+
+def states(run: ExecutedRun) -> dict[str, str]:
+    return {job.id: job.state for job in run.summary.jobs}
+
+
+def weights(folder: Path, job: str) -> dict[str, torch.Tensor]:
+    loaded: dict[str, torch.Tensor] = torch.load(folder / "models" / f"{job}.pt")
+    return loaded
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory: pytest.TempPathFactory, data: None) -> Iterator[tuple[Path, Path]]:
+    """An undisturbed run, and one that is killed twice while it trains and then gone on with."""
+    calm, hit = tmp_path_factory.mktemp("calm"), tmp_path_factory.mktemp("hit")
+    execute(calm, queue())
+    for checkpoints in (1, 2):
+        Killed(hit, queue(), lambda j, n=checkpoints: happened(j, "checkpointed", "long") >= n)
+    yield calm, hit
+
+
+def test_a_killed_run_ends_with_the_same_weights(runs: tuple[Path, Path]) -> None:
+    calm, hit = runs
+    run = execute(hit, queue())
+    assert states(run) == {"short": "done", "long": "done", "after": "done"}
+    assert run.summary.interruptions == 2
+    for job in ("short", "long", "after"):
+        ours, theirs = weights(hit, job), weights(calm, job)
+        assert all(torch.equal(ours[name], theirs[name]) for name in theirs), job
+    assert run.summary.job("long").attempt == 3
+    assert run.summary.job("long").steps == STEPS == len(run.step_ends_s["long"])
+    ends_s = list(run.step_ends_s["long"])
+    assert ends_s == sorted(ends_s)
+    with Journal(hit / NAME) as journal:
+        ended = [
+            t.job
+            for t in journal.transitions()
+            if t.kind == "ended" and t.detail["state"] == "done"
+        ]
+    assert sorted(ended) == ["after", "long", "short"]
+    assert not list((hit / "checkpoints").glob("*"))
+    rows = run.timeline.select(job="long")
+    for before, after in itertools.pairwise(sorted(rows, key=lambda row: row.start_s)):
+        assert after.start_s >= before.end_s - 1e-3
+
+
+def test_what_is_done_is_not_run_again(runs: tuple[Path, Path]) -> None:
+    """Nothing is left to do, so no worker is started."""
+    calm, _ = runs
+
+    class Nobody(Observer):
+        def warming(self, workers: int) -> None:
+            raise AssertionError
+
+    run = execute(calm, queue(), observer=Nobody())
+    assert run.failure is None
+    assert {job.attempt for job in run.summary.jobs} == {1}
+    assert run.summary.jobs[0].loss is not None
+
+
+def test_one_signal_ends_in_order_and_loses_no_step(tmp_path: Path) -> None:
+    class Once(Observer):
+        def progress(self, job: str, steps: int) -> None:
+            if job == "long" and steps > 30 and not self.asked:
+                self.asked = True
+                signal.raise_signal(signal.SIGINT)
+
+        asked = False
+
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        run = execute(tmp_path, queue(LONG), observer=Once())
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert run.interrupted
+    job = run.summary.job("long")
+    assert job.state == "interrupted"
+    with Journal(tmp_path / NAME) as journal:
+        kept = [t.detail["steps"] for t in journal.transitions() if t.kind == "checkpointed"]
+    assert kept[-1] == job.steps > 30
