@@ -6,15 +6,16 @@ import contextlib
 import json
 import sqlite3
 import time
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Literal
 
 import numpy as np
 
 from executor.journal.transitions import Kind, Transition
-from rmixer.errors import InputError, RunFailed
+from rmixer.errors import RunFailed
 
 NAME = "journal.sqlite"
 BUSY_S = 30.0
@@ -24,10 +25,13 @@ CREATE TABLE IF NOT EXISTS transitions (
     number INTEGER PRIMARY KEY, clock_s REAL, at_s REAL, kind TEXT, job TEXT, attempt INTEGER,
     detail TEXT);
 CREATE TABLE IF NOT EXISTS steps (
-    number INTEGER PRIMARY KEY, job TEXT, attempt INTEGER, ends_s BLOB);
+    number INTEGER PRIMARY KEY, job TEXT, attempt INTEGER, ends_s BLOB, loss REAL);
 CREATE TABLE IF NOT EXISTS requests (
     number INTEGER PRIMARY KEY, clock_s REAL, kind TEXT, content TEXT, answer TEXT);
 """
+
+
+RequestKind = Literal["cancel", "add"]
 
 
 @dataclass(frozen=True)
@@ -35,8 +39,30 @@ class Request:
     """What somebody asks of a run from outside: to ``cancel`` a job, or to ``add`` a workload."""
 
     number: int
-    kind: Literal["cancel", "add"]
+    kind: RequestKind
     content: Any
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What became of a request, in words; ``refused`` if nothing did."""
+
+    text: str
+    refused: bool = False
+
+
+NO_ANSWERS: Mapping[int, Answer] = MappingProxyType({})
+
+
+@dataclass(frozen=True)
+class StepsMade:
+    """Further steps of ``job`` in its ``attempt``: their ends in seconds of the run's clock, and
+    the ``loss`` of one of the last of them, if it is known."""
+
+    job: str
+    attempt: int
+    ends_s: Sequence[float]
+    loss: float | None = None
 
 
 class JournalFull(RunFailed):
@@ -47,11 +73,16 @@ class Journal:
     """The journal in ``folder``. Every write is on the disk when the call returns (WAL,
     ``synchronous=FULL``); any number of processes may read, and write requests, meanwhile.
 
-    Wall-clock times in it are for people: nothing is decided by them.
+    Wall-clock times in it are for people: nothing is decided by them. One that is only ``read``
+    changes nothing in the folder.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, read: bool = False) -> None:
         self.path = path
+        if read:
+            where = f"{path.absolute().as_uri()}?mode=ro"
+            self._base = sqlite3.connect(where, timeout=BUSY_S, isolation_level=None, uri=True)
+            return
         path.parent.mkdir(parents=True, exist_ok=True)
         self._base = sqlite3.connect(path, timeout=BUSY_S, isolation_level=None)
         try:
@@ -68,16 +99,17 @@ class Journal:
     def write(
         self,
         transitions: Iterable[Transition],
-        steps: Iterable[tuple[str, int, Sequence[float]]] = (),
+        steps: Iterable[StepsMade] = (),
+        answers: Mapping[int, Answer] = NO_ANSWERS,
     ) -> None:
-        """Write all, or none: transitions in order, and for a job and attempt the ends of further
-        steps in seconds of the run's clock. Raises :class:`JournalFull`."""
+        """Write all, or none: transitions in order, further steps, and ``answers`` to requests by
+        their numbers. Raises :class:`JournalFull`."""
         clock_s = time.time()
         rows = [
             (clock_s, t.at_s, t.kind, t.job, t.attempt, json.dumps(dict(t.detail)))
             for t in transitions
         ]
-        ends = [(job, attempt, np.asarray(e, "<f8").tobytes()) for job, attempt, e in steps]
+        ends = [(s.job, s.attempt, np.asarray(s.ends_s, "<f8").tobytes(), s.loss) for s in steps]
         with self._transaction():
             self._base.executemany(
                 "INSERT INTO transitions (clock_s, at_s, kind, job, attempt, detail) "
@@ -85,7 +117,11 @@ class Journal:
                 rows,
             )
             self._base.executemany(
-                "INSERT INTO steps (job, attempt, ends_s) VALUES (?, ?, ?)", ends
+                "INSERT INTO steps (job, attempt, ends_s, loss) VALUES (?, ?, ?, ?)", ends
+            )
+            self._base.executemany(
+                "UPDATE requests SET answer = ? WHERE number = ? AND answer IS NULL",
+                [(json.dumps(asdict(answer)), number) for number, answer in answers.items()],
             )
 
     def transitions(self) -> list[Transition]:
@@ -93,17 +129,14 @@ class Journal:
         found = self._base.execute(
             "SELECT kind, at_s, job, attempt, detail FROM transitions ORDER BY number"
         )
-        return [_transition(row) for row in found]
+        return [transition_of(row) for row in found]
 
-    def step_ends_s(self) -> dict[tuple[str, int], list[float]]:
-        """The ends of the steps of each job and attempt, in seconds of the run's clock."""
-        ends: dict[tuple[str, int], list[float]] = {}
-        found = self._base.execute("SELECT job, attempt, ends_s FROM steps ORDER BY number")
-        for job, attempt, blob in found:
-            ends.setdefault((job, attempt), []).extend(np.frombuffer(blob, "<f8").tolist())
-        return ends
+    def steps(self) -> list[StepsMade]:
+        """All steps so far, as they were written."""
+        found = self._base.execute("SELECT job, attempt, ends_s, loss FROM steps ORDER BY number")
+        return [steps_of(row) for row in found]
 
-    def ask(self, kind: Literal["cancel", "add"], content: object) -> int:
+    def ask(self, kind: RequestKind, content: object) -> int:
         """Ask something of the run; it is answered under the number returned."""
         with self._transaction():
             cursor = self._base.execute(
@@ -119,24 +152,19 @@ class Journal:
         )
         return [Request(number, kind, json.loads(content)) for number, kind, content in found]
 
-    def answer(self, request: Request, answer: str) -> None:
-        """What became of ``request``, in words."""
-        with self._transaction():
-            self._base.execute(
-                "UPDATE requests SET answer = ? WHERE number = ?", (answer, request.number)
-            )
-
-    def answer_to(self, number: int) -> str | None:
+    def answer_to(self, number: int) -> Answer | None:
         """What became of the request of that number; None as long as nobody has answered."""
         found = self._base.execute("SELECT answer FROM requests WHERE number = ?", (number,))
         row = found.fetchone()
-        return None if row is None else row[0]
+        return None if row is None or row[0] is None else Answer(**json.loads(row[0]))
 
-    def last_written(self) -> float | None:
-        """When the last transition was written, by the wall clock; None of an empty journal."""
-        found = self._base.execute("SELECT clock_s FROM transitions ORDER BY number DESC LIMIT 1")
-        row = found.fetchone()
-        return None if row is None else float(row[0])
+    def written(self, kind: Kind | None = None) -> list[float]:
+        """When each transition of ``kind``, or of any, was written, by the wall clock."""
+        found = self._base.execute(
+            "SELECT clock_s FROM transitions WHERE ? IS NULL OR kind = ? ORDER BY number",
+            (kind, kind),
+        )
+        return [float(clock_s) for (clock_s,) in found]
 
     def close(self) -> None:
         """No more is written or read."""
@@ -162,70 +190,16 @@ class Journal:
         self.close()
 
 
-def open_journal(path: Path) -> tuple[Journal, str | None]:
-    """The journal at ``path``, a new one if there is none. One that is damaged is set aside; what
-    can be read of it is in the one returned, and the text says what happened."""
-    try:
-        journal = Journal(path)
-        journal.transitions()
-        journal.step_ends_s()
-    except (sqlite3.DatabaseError, ValueError) as error:
-        return _salvaged(path, error)
-    return journal, None
-
-
-def existing_journal(folder: Path) -> Journal:
-    """The journal of the run in ``folder``. Raises :class:`InputError` where there is none, or
-    where it is damaged."""
-    path = folder / NAME
-    if not path.exists():
-        raise InputError(folder, "", f"no {NAME}", "the folder of an execution")
-    try:
-        return Journal(path)
-    except sqlite3.DatabaseError as error:
-        allowed = "a whole journal: `rmixer execute --resume` repairs what can be read"
-        raise InputError(path, "", str(error), allowed) from None
-
-
-def _salvaged(path: Path, error: Exception) -> tuple[Journal, str]:
-    with contextlib.ExitStack() as stack:
-        rows: list[Transition] = []
-        ends: list[tuple[str, int, list[float]]] = []
-        with contextlib.suppress(sqlite3.Error, ValueError):
-            base = stack.enter_context(contextlib.closing(sqlite3.connect(path)))
-            for row in base.execute(
-                "SELECT kind, at_s, job, attempt, detail FROM transitions ORDER BY number"
-            ):
-                rows.append(_transition(row))
-        with contextlib.suppress(sqlite3.Error, ValueError):
-            base = stack.enter_context(contextlib.closing(sqlite3.connect(path)))
-            for job, attempt, blob in base.execute(
-                "SELECT job, attempt, ends_s FROM steps ORDER BY number"
-            ):
-                ends.append((job, attempt, np.frombuffer(blob, "<f8").tolist()))
-    aside = _set_aside(path)
-    journal = Journal(path)
-    journal.write(rows, ends)
-    return journal, (
-        f"{path} was damaged ({error}): {len(rows)} transition(s) could be read, the file is kept "
-        f"as {aside.name}; jobs whose end was lost with it go on from their checkpoints"
-    )
-
-
-def _transition(row: tuple[Kind, float, str, int, str]) -> Transition:
+def transition_of(row: tuple[Kind, float, str, int, str]) -> Transition:
+    """Of a row of the table: kind, at_s, job, attempt, detail."""
     kind, at_s, job, attempt, detail = row
     return Transition(kind, at_s, job, attempt, json.loads(detail))
 
 
-def _set_aside(path: Path) -> Path:
-    number = 1
-    while (aside := path.with_name(f"{path.name}.damaged-{number}")).exists():
-        number += 1
-    for ending in ("", "-wal", "-shm"):
-        part = path.with_name(path.name + ending)
-        if part.exists():
-            part.rename(aside.with_name(aside.name + ending))
-    return aside
+def steps_of(row: tuple[str, int, bytes, float | None]) -> StepsMade:
+    """Of a row of the table: job, attempt, ends_s, loss."""
+    job, attempt, ends_s, loss = row
+    return StepsMade(job, attempt, np.frombuffer(ends_s, "<f8").tolist(), loss)
 
 
 def _is_full(error: sqlite3.OperationalError) -> bool:

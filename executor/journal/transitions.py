@@ -9,6 +9,7 @@ from typing import Any, Literal
 Kind = Literal[
     "opened",
     "closed",
+    "added",
     "submitted",
     "dispatched",
     "phase",
@@ -31,8 +32,9 @@ class Transition:
 
     | kind | detail |
     |---|---|
-    | opened | ``pid`` of the supervisor |
+    | opened | ``process`` of the supervisor, ``plan`` of the run |
     | closed | ``state``: done, failed or interrupted |
+    | added | ``jobs``: each with its key and costs; ``late`` if the run had begun without them |
     | submitted | none |
     | dispatched | ``booking`` |
     | phase | ``phase`` |
@@ -41,7 +43,7 @@ class Transition:
     | checkpoint_failed | ``text`` |
     | not_finite | ``step``, ``text`` |
     | exchanged | ``taken_us`` |
-    | ended | ``state`` (done or interrupted), ``answer`` of the training |
+    | ended | ``state`` (done, interrupted or cancelled), ``answer`` of the training |
     | failed | ``cause``, ``reason``, ``text``, ``again_s`` (when it is tried again; None: never),
     ``peaks`` (bytes by kind of device that it is known to need) |
     | requeued | none |

@@ -27,7 +27,7 @@ class JobRecord:
     """One attempt at one job, in seconds of the run's clock. It is queued since ``queued_s``;
     ``resumed_steps`` were made by attempts before it. ``predicted_bytes`` is the peak of its memory
     by its profile; ``exchanges_us`` are those between its cores, before it and after; ``cause``
-    says why it failed."""
+    says why it failed; ``loss`` is that of one of its last steps."""
 
     job: Job
     booking: Booking
@@ -37,6 +37,7 @@ class JobRecord:
     resumed_steps: int = 0
     checkpointed_steps: int = 0
     checkpoints_s: list[float] = field(default_factory=list)
+    checkpointed_at_s: float | None = None
     phases: list[tuple[str, float]] = field(default_factory=list)
     step_ends_s: array[float] = field(default_factory=lambda: array("d"))
     end_s: float = 0.0
@@ -46,6 +47,7 @@ class JobRecord:
     error: str | None = None
     cause: str | None = None
     nan_step: int | None = None
+    loss: float | None = None
     exchanges_us: list[float] = field(default_factory=list)
 
     def span(self, phase: str) -> tuple[float, float] | None:
@@ -63,6 +65,11 @@ class JobRecord:
             return []
         ends = [end_s for end_s in self.step_ends_s if end_s > span[0]]
         return list(np.diff([span[0], *ends])) if ends else []
+
+    @property
+    def phase(self) -> str:
+        """The phase that it is in, or was in last."""
+        return self.phases[-1][0] if self.phases else "start"
 
     @property
     def steps(self) -> int:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from executor.records.job_record import summary_of
+from executor.records.known_job import KnownJob
 from executor.records.run_records import RunRecords
 from rmixer.run_record.flow_times import flow_times
 from rmixer.run_record.run_summary import DeviceSummary, JobSummary, RunSummary, never_started
-from rmixer.workload.workload import Job
+from rmixer.scheduling.problem import Problem
 
 
 @dataclass(frozen=True)
@@ -22,14 +23,17 @@ class Usage:
     probe_s: float | None
 
 
-def measured_summary(run: str, policy: str, records: RunRecords, usage: Usage) -> RunSummary:
-    """What ``records`` saw of the run called ``run``. How busy a device was is not known of a run
-    that was interrupted: an earlier part of it may have been killed."""
-    workload, machine = records.problem.workload, records.problem.machine
+def measured_summary(
+    run: str, problem: Problem, policy: str, records: RunRecords, usage: Usage
+) -> RunSummary:
+    """What ``records`` saw of the run called ``run``, of ``problem`` and of what was added. How
+    busy a device was is not known of a run that was interrupted: an earlier part of it may have
+    been killed."""
+    workload, machine = problem.workload, problem.machine
     ran = [record for each in records.attempts.values() for record in each]
     first_s = min((record.start_s for record in ran), default=0.0)
     makespan_s = max((record.end_s for record in ran), default=first_s) - first_s
-    jobs = tuple(_line(job, records, first_s) for job in workload.jobs)
+    jobs = tuple(_line(each, records, first_s) for each in records.jobs.values())
     busy = None
     if not records.interruptions:
         core_s = len(machine.cores) * makespan_s
@@ -54,10 +58,14 @@ def measured_summary(run: str, policy: str, records: RunRecords, usage: Usage) -
     )
 
 
-def _line(job: Job, records: RunRecords, first_s: float) -> JobSummary:
+def _line(each: KnownJob, records: RunRecords, first_s: float) -> JobSummary:
+    job = each.job
     attempts = records.attempts.get(job.id)
     cancelled = job.id in records.cancelled
     if attempts is None:
-        return never_started(job.id, job.model, "cancelled" if cancelled else "queued")
-    line = summary_of(attempts, first_s)
-    return replace(line, state="cancelled") if cancelled and line.state != "done" else line
+        line = never_started(job.id, job.model, "cancelled" if cancelled else "queued")
+    else:
+        line = summary_of(attempts, first_s)
+        if cancelled and line.state != "done":
+            line = replace(line, state="cancelled")
+    return replace(line, late=each.late)

@@ -2,23 +2,48 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, Literal
 
+from executor.journal.journal import StepsMade
 from executor.journal.transitions import Transition
 from executor.records.job_record import JobRecord
+from executor.records.known_job import KnownJob, known_jobs
 from executor.records.memory_ledger import Ledger
+from executor.records.run_plan import RunPlan
+from executor.records.supervising_process import SupervisingProcess
 from rmixer.files.typed_files import parse
 from rmixer.scheduling.cluster import Booking
-from rmixer.scheduling.problem import Problem
+
+JobState = Literal["queued", "running", "waiting", "done", "failed", "interrupted", "cancelled"]
+"""``waiting`` is a job that failed and is tried again after a pause; ``interrupted`` one that goes
+on when the run does."""
+
+
+def in_order(transitions: Sequence[Transition], known: Iterable[str] = ()) -> Iterator[Transition]:
+    """Those that add jobs first, then all others but of jobs that neither these nor ``known`` name:
+    of a journal that was damaged the first may be lost."""
+    jobs = set(known)
+    for transition in transitions:
+        if transition.kind == "added":
+            jobs.update(each["job"]["id"] for each in transition.detail["jobs"])
+            yield transition
+    for transition in transitions:
+        if transition.kind != "added" and (not transition.job or transition.job in jobs):
+            yield transition
 
 
 class RunRecords:
-    """What is known of the jobs of ``problem``. Live and after an interruption it is told the same
-    transitions, and so knows the same."""
+    """What is known of a run and of its jobs. Live, after an interruption, and in a process that
+    only looks, it is told the same transitions, and so knows the same."""
 
-    def __init__(self, problem: Problem) -> None:
-        self.problem = problem
+    def __init__(self) -> None:
+        self.plan: RunPlan | None = None
+        self.process: SupervisingProcess | None = None
+        self.closed: str | None = None
+        """How the run was closed since it was opened last: done, failed, interrupted."""
+        self.jobs: dict[str, KnownJob] = {}
+        """All jobs by their ids, in order of submission, those last that were added later."""
         self.ledger = Ledger()
         self.submitted: set[str] = set()
         self.cancelled: set[str] = set()
@@ -26,6 +51,8 @@ class RunRecords:
         self._attempts: dict[str, list[JobRecord]] = {}
         self._failures: dict[str, int] = {}
         self._peaks: dict[str, Mapping[str, int]] = {}
+        self._again_s: dict[str, float] = {}
+        self._states: dict[str, JobState] = {}
         self._opened = False
 
     @property
@@ -56,11 +83,20 @@ class RunRecords:
         """How often ``job`` has failed since the run was opened last."""
         return self._failures.get(job, 0)
 
-    def add_steps(self, job: str, attempt: int, ends_s: Sequence[float]) -> None:
+    def state(self, job: str) -> JobState:
+        """Where ``job`` is now."""
+        return self._states[job]
+
+    def again_s(self, job: str) -> float | None:
+        """When ``job`` is tried again, if it is ``waiting``."""
+        return self._again_s.get(job)
+
+    def add_steps(self, made: StepsMade) -> None:
         """Further steps have ended."""
-        for record in self._attempts.get(job, ()):
-            if record.booking.attempt == attempt:
-                record.step_ends_s.extend(ends_s)
+        for record in self._attempts.get(made.job, ()):
+            if record.booking.attempt == made.attempt:
+                record.step_ends_s.extend(made.ends_s)
+                record.loss = record.loss if made.loss is None else made.loss
 
     def apply(self, transition: Transition) -> None:
         """Take note of ``transition``."""
@@ -68,25 +104,36 @@ class RunRecords:
         match transition.kind:
             case "opened":
                 self.interruptions += self._opened
-                self._opened = True
+                self._opened, self.closed = True, None
                 self._failures.clear()
+                self.process = parse(dict(detail["process"]), SupervisingProcess, "the journal")
+                self.plan = RunPlan.read(detail["plan"])
+            case "closed":
+                self.closed = detail["state"]
+            case "added":
+                for each in known_jobs(detail):
+                    self.jobs[each.job.id] = each
+                    self._states.setdefault(each.job.id, "queued")
             case "submitted":
                 self.submitted.add(transition.job)
             case "cancelled":
                 self.cancelled.add(transition.job)
+                if self._states[transition.job] != "running":
+                    self._states[transition.job] = "cancelled"
             case "dispatched":
                 self._start(transition)
             case "ended" | "failed":
                 self._end(transition)
-            case "requeued" | "closed":
-                pass
+            case "requeued":
+                self._again_s.pop(transition.job, None)
+                self._states[transition.job] = "queued"
             case _:
                 record = self._attempts[transition.job][-1]
                 _note(record, transition.kind, at_s, detail)
 
     def _start(self, transition: Transition) -> None:
         booking = parse(dict(transition.detail["booking"]), Booking, "the journal")
-        each, device = self.problem.by_id[transition.job], booking.devices[0]
+        each, device = self.jobs[transition.job], booking.devices[0]
         kind = device.partition(":")[0]
         predicted_bytes = max(each.costs[kind].peak_bytes, self.peaks(transition.job).get(kind, 0))
         before = self.last(transition.job)
@@ -98,6 +145,7 @@ class RunRecords:
             predicted_bytes,
         )
         self._attempts.setdefault(transition.job, []).append(record)
+        self._states[transition.job] = "running"
         self.ledger.admit(device, transition.job, record.predicted_bytes)
 
     def _end(self, transition: Transition) -> None:
@@ -105,9 +153,14 @@ class RunRecords:
         record.has_ended, record.end_s = True, transition.at_s
         if transition.kind == "ended":
             record.answer, record.state = dict(detail["answer"]), detail["state"]
+            self._states[transition.job] = record.state
         else:
             record.state, record.error, record.cause = "failed", detail["reason"], detail["cause"]
             self._failures[transition.job] = self.failures(transition.job) + 1
+            self._states[transition.job] = "failed"
+            if (again_s := detail["again_s"]) is not None:
+                self._again_s[transition.job] = again_s
+                self._states[transition.job] = "waiting"
             self._peaks[transition.job] = {**self.peaks(transition.job), **detail["peaks"]}
         device, peak_bytes = record.booking.devices[0], record.answer.get("peak_bytes")
         self.ledger.release(device, transition.job, peak_bytes)
@@ -125,6 +178,7 @@ def _note(record: JobRecord, kind: str, at_s: float, detail: Mapping[str, Any]) 
         case "checkpointed":
             record.checkpointed_steps = detail["steps"]
             record.checkpoints_s.append(detail["took_s"])
+            record.checkpointed_at_s = at_s
         case "not_finite":
             record.nan_step, record.error = detail["step"], detail["text"]
         case "exchanged":

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from executor.journal.journal import Journal, JournalFull
+from executor.journal.journal import NO_ANSWERS, Answer, Journal, JournalFull, StepsMade
 from executor.journal.transitions import Kind, Transition
-from executor.records.run_records import RunRecords
+from executor.records.run_records import RunRecords, in_order
 from executor.supervision.observer import Observer
 from rmixer.errors import RunFailed
 from rmixer.files.typed_files import parse, plain
 from rmixer.scheduling.cluster import Booking, Cluster
+from rmixer.scheduling.view import State
 
 KEEP_STEPS_EVERY_S = 2.0
 """How often the ends of steps are written that nothing else makes the journal write."""
+_LEFT: Mapping[str, State] = {"done": "done", "interrupted": "waiting", "cancelled": "failed"}
+"""In which state of the books a job leaves its devices."""
 DISK_PAUSE_S, DISK_PATIENCE_S = 1.0, 600.0
 
 
@@ -34,19 +37,19 @@ class Books:
         self._hopeless = False
         self.in_a_hurry: Callable[[], bool] = lambda: False
         """Whether nobody will wait for room on the disk any more."""
-        self._steps: dict[tuple[str, int], list[float]] = {}
+        self._steps: dict[tuple[str, int], StepsMade] = {}
         self._kept_s = time.monotonic()
 
     def restore(self) -> float:
         """Take in what the journal has of earlier parts of the run. Returns the run's clock at the
         last of it."""
         at_s = 0.0
-        for transition in self._journal.transitions():
+        for transition in in_order(self._journal.transitions(), self.records.jobs):
             self._apply(transition)
             at_s = max(at_s, transition.at_s)
-        for (job, attempt), ends_s in self._journal.step_ends_s().items():
-            self.records.add_steps(job, attempt, ends_s)
-            at_s = max(at_s, ends_s[-1]) if ends_s else at_s
+        for made in self._journal.steps():
+            self.records.add_steps(made)
+            at_s = max([at_s, *made.ends_s[-1:]])
         return at_s
 
     def happened(self, kind: Kind, at_s: float, job: str = "", **detail: Any) -> None:
@@ -68,30 +71,39 @@ class Books:
             ]
         )
 
-    def all_happened(self, transitions: Sequence[Transition]) -> None:
-        """Several things happened, in order: all are written, or none."""
-        self._write(transitions)
+    def all_happened(
+        self, transitions: Sequence[Transition], answers: Mapping[int, Answer] = NO_ANSWERS
+    ) -> None:
+        """Several things happened, in order: all are written, or none, with the ``answers`` to the
+        requests that they follow from."""
+        self._write(transitions, answers)
         for transition in transitions:
             self._apply(transition)
 
-    def steps_made(self, job: str, ends_s: Sequence[float]) -> None:
+    def steps_made(self, job: str, ends_s: Sequence[float], loss: float | None) -> None:
         """Further steps of ``job`` have ended. They are written with what is written next."""
         record = self.records.last(job)
         assert record is not None
-        self.records.add_steps(job, record.booking.attempt, ends_s)
-        self._steps.setdefault((job, record.booking.attempt), []).extend(ends_s)
+        key = job, record.booking.attempt
+        made = StepsMade(*key, ends_s, loss)
+        self.records.add_steps(made)
+        if (before := self._steps.get(key)) is not None:
+            loss = before.loss if loss is None else loss
+            made = StepsMade(*key, [*before.ends_s, *ends_s], loss)
+        self._steps[key] = made
 
     def keep_steps(self) -> None:
         """Write the steps that have not been written for a while."""
         if self._steps and time.monotonic() >= self._kept_s + KEEP_STEPS_EVERY_S:
             self._write([])
 
-    def _write(self, transitions: Sequence[Transition]) -> None:
+    def _write(
+        self, transitions: Sequence[Transition], answers: Mapping[int, Answer] = NO_ANSWERS
+    ) -> None:
         give_up_s, told = time.monotonic() + DISK_PATIENCE_S, False
         while True:
             try:
-                steps = [(*key, ends_s) for key, ends_s in self._steps.items()]
-                self._journal.write(transitions, steps)
+                self._journal.write(transitions, self._steps.values(), answers)
             except JournalFull as error:
                 if self._hopeless or time.monotonic() >= give_up_s or self.in_a_hurry():
                     self._hopeless = True
@@ -113,16 +125,16 @@ class Books:
         job, detail = transition.job, transition.detail
         match transition.kind:
             case "submitted":
-                each = self.records.problem.by_id[job]
+                each = self.records.jobs[job]
                 self.cluster.submit(each.job, each.key, each.costs)
             case "dispatched" if job not in self.cluster.running:
                 booking = parse(dict(detail["booking"]), Booking, "the journal")
                 self.cluster.rebook(booking, transition.at_s)
             case "ended":
-                self.cluster.finish(job, "done" if detail["state"] == "done" else "waiting")
+                self.cluster.finish(job, _LEFT[detail["state"]])
             case "failed":
                 self.cluster.finish(job, "failed" if detail["again_s"] is None else "waiting")
             case "requeued":
                 self.cluster.requeue(job, self.records.peaks(job))
-            case "cancelled":
+            case "cancelled" if job not in self.cluster.running:
                 self.cluster.withdraw(job)

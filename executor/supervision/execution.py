@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from executor.records.run_plan import RunPlan, expected_of
+from rmixer.policies.baselines.planned import Planned
 from rmixer.run_record.run_summary import RunSummary
 from rmixer.run_record.timeline import Timeline
 from rmixer.scheduling.cluster import Booking
 from rmixer.scheduling.layout import Layout
 from rmixer.scheduling.policy import Policy
-from rmixer.scheduling.problem import Problem
+from rmixer.scheduling.problem import Problem, ProfiledJob
 from rmixer.scheduling.step_times import StepTimes
+from rmixer.workload.workload import Job, Workload
 
 HANG_AFTER_S = 300.0
 
@@ -26,7 +29,11 @@ class Execution:
     each device's memory. Checkpoints are ``checkpoint_every_s`` apart (None: as
     :class:`~rmixer.training.job_checkpoints.Checkpointing` says); a job is ended that neither says
     nor does anything for ``hang_after_s``; at ``until_s`` of ``time.monotonic`` the run ends in
-    order."""
+    order.
+
+    ``predicted`` is what is expected of the run. ``admit`` finds what jobs cost that are added to
+    it, and lets ``step_times`` know them; it raises :class:`~rmixer.errors.InputError` for one that
+    cannot be executed here. Without it nothing can be added."""
 
     problem: Problem
     policy: Policy
@@ -38,6 +45,33 @@ class Execution:
     checkpoint_every_s: float | None = None
     hang_after_s: float = HANG_AFTER_S
     until_s: float | None = None
+    predicted: RunSummary | None = None
+    admit: Callable[[Sequence[Job]], Sequence[ProfiledJob]] | None = None
+
+    @property
+    def plan(self) -> RunPlan:
+        """What the journal says of it."""
+        policy, predicted, workload = self.policy, self.predicted, self.problem.workload
+        slots = {entry.device for entry in self.layout.devices}
+        return RunPlan(
+            workload=workload.name,
+            policy=policy.origin,
+            devices=tuple(each for each in self.problem.machine.devices if each.name in slots),
+            layout=self.layout,
+            memory=policy.memory,
+            schedule=policy.schedule if isinstance(policy, Planned) else None,
+            used_bytes=dict(self.used_bytes),
+            makespan_s=None if predicted is None else predicted.makespan_s,
+            jobs={} if predicted is None else expected_of(predicted),
+        )
+
+    def log(self, job: str) -> Path:
+        """Where what ``job`` prints is kept."""
+        return log_of(self.folder, job)
+
+    def failure(self, job: str) -> Path:
+        """Where it is kept at length why ``job`` failed."""
+        return failure_of(self.folder, job)
 
     def checkpoint(self, job: str) -> Path:
         """Where the checkpoint of ``job`` lies."""
@@ -52,11 +86,23 @@ class Execution:
 class ExecutedRun:
     """What happened: the timeline, its summary, the last booking of each job in order, and the ends
     of each job's steps in seconds of the run. ``failure`` is what ended the run early, if not the
-    user: a policy that raised, a worker that would not start."""
+    user: a policy that raised, a worker that would not start. ``workload`` has the jobs that were
+    added, too."""
 
     timeline: Timeline
     summary: RunSummary
     bookings: tuple[Booking, ...]
     step_ends_s: Mapping[str, Sequence[float]]
     interrupted: bool
+    workload: Workload
     failure: Exception | None = None
+
+
+def log_of(folder: Path, job: str) -> Path:
+    """Where an execution in ``folder`` keeps what ``job`` prints."""
+    return folder / "logs" / f"{job}.log"
+
+
+def failure_of(folder: Path, job: str) -> Path:
+    """Where an execution in ``folder`` keeps at length why ``job`` failed."""
+    return folder / "failures" / f"{job}.txt"

@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
+from executor.overview.run_view import RunView
 from rmixer.scheduling.cluster import Booking
 
 
 class Observer:
     """Hears what happens; this one ignores it."""
+
+    def begins(self, view: Callable[[], RunView]) -> None:
+        """The run begins; ``view`` looks at it from now on."""
+
+    def ticked(self) -> None:
+        """Called several times a second while jobs run: a moment to show something."""
 
     def warming(self, workers: int) -> None:
         """``workers`` worker processes are being started."""

@@ -5,7 +5,8 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Mapping
 
-from executor.records.job_record import JobRecord
+from executor.records.job_record import JobRecord, State
+from executor.records.run_records import RunRecords
 from executor.supervision.books import Books
 from executor.supervision.execution import Execution
 from executor.supervision.observer import Observer
@@ -51,7 +52,7 @@ class RunningJobs:
     ) -> None:
         self._execution, self._workers = execution, workers
         self._books, self._observer, self._to_run_s = books, observer, to_run_s
-        self._watch = Watch(workers, execution.hang_after_s, books.records.problem.machine)
+        self._watch = Watch(workers, execution.hang_after_s, execution.problem.machine)
         self._at: dict[Place, JobRecord] = {}
         self.again_s: dict[str, float] = {}
         """When each job that has failed is tried again, by the run's clock."""
@@ -77,6 +78,7 @@ class RunningJobs:
             booking.cores,
             self._execution.weights(job.id),
             Checkpointing(str(path), every_s),
+            self._execution.log(job.id),
         )
         self._workers.start(order)
 
@@ -94,6 +96,12 @@ class RunningJobs:
         """End the jobs that hang or take too much memory. It is heard as an event."""
         for place, why in self._watch.look(self._at, now_s):
             self._workers.end(place, why)
+
+    def stop(self, job: str) -> None:
+        """Ask ``job``, which runs, to end after its present step."""
+        for place, record in self._at.items():
+            if record.job.id == job:
+                self._workers.ask_to_stop(place)
 
     def ask_to_stop(self, now_s: float) -> None:
         """Ask all to finish their step and to write a checkpoint. From now on one that does nothing
@@ -113,8 +121,8 @@ class RunningJobs:
             case PhaseBegan(phase=phase):
                 books.happened("phase", at_s, job.id, phase=phase)
                 self._observer.phase(job.id, phase)
-            case StepsMade(ends_s=ends_s):
-                books.steps_made(job.id, [self._to_run_s(end_s) for end_s in ends_s])
+            case StepsMade(ends_s=ends_s, loss=loss):
+                books.steps_made(job.id, [self._to_run_s(end_s) for end_s in ends_s], loss)
                 self._observer.progress(job.id, record.steps)
             case Resumed(steps=steps, remarks=remarks):
                 books.happened("resumed", at_s, job.id, steps=steps, remarks=remarks)
@@ -140,8 +148,9 @@ class RunningJobs:
     def _end(self, place: Place, at_s: float, state: str, answer: Mapping[str, object]) -> None:
         record = self._at.pop(place)
         job = record.job.id
+        state = state if state == "done" else cut_state(self._books.records, job)
         self._books.happened("ended", at_s, job, state=state, answer=answer)
-        if state == "done":
+        if state in ("done", "cancelled"):
             remove_checkpoints(self._execution.checkpoint(job))
         self._observer.ended(job, state, record.error)
 
@@ -150,6 +159,8 @@ class RunningJobs:
         job = record.job
         failures = self._books.records.failures(job.id) + 1
         pause_s = again_after_s(cause, failures, job.retries)
+        if job.id in self._books.records.cancelled:
+            pause_s = None
         again_s = None if pause_s is None else now_s + pause_s
         peaks = {}
         if again_s is not None and cause == "out_of_memory":
@@ -182,6 +193,11 @@ class RunningJobs:
 
     def _keep_failure(self, job: str, text: str) -> None:
         """Write why ``job`` failed; a disk that takes nothing more costs that file only."""
-        path = self._execution.folder / "failures" / f"{job}.txt"
+        path = self._execution.failure(job)
         with contextlib.suppress(OSError):
             write_text(path, f"{text.rstrip()}\n")
+
+
+def cut_state(records: RunRecords, job: str) -> State:
+    """How ``job`` ends that stops before it is done."""
+    return "cancelled" if job in records.cancelled else "interrupted"

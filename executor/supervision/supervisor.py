@@ -3,21 +3,28 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import time
+from dataclasses import replace
 
-from executor.journal.journal import NAME, open_journal
+from executor.journal.journal import NAME
+from executor.journal.opening import open_journal
+from executor.journal.transitions import Transition
+from executor.overview.run_view import RunView, run_view
 from executor.records.job_record import effective_step_ends_s, timeline_of
+from executor.records.known_job import written
 from executor.records.measured_summary import Usage, measured_summary
 from executor.records.run_records import RunRecords
+from executor.records.supervising_process import SupervisingProcess
 from executor.supervision.books import Books
 from executor.supervision.execution import ExecutedRun, Execution
 from executor.supervision.interrupts import Interrupts
 from executor.supervision.observer import Observer
-from executor.supervision.running_jobs import RunningJobs
+from executor.supervision.requests import Requests
+from executor.supervision.running_jobs import RunningJobs, cut_state
 from executor.workers.workers import Workers
 from profiles.machines import limits
 from rmixer.errors import RunFailed
+from rmixer.files.typed_files import plain
 from rmixer.scheduling.cluster import Cluster
 from rmixer.training.train_job import unfinished
 
@@ -37,7 +44,7 @@ class Supervisor:
     ) -> None:
         self._execution, self._workers = execution, workers
         self._problem, self._observer = execution.problem, observer or Observer()
-        self._records = RunRecords(self._problem)
+        self._records = RunRecords()
         self._begin_s = 0.0
         self._asked_again_s: float | None = None
 
@@ -64,6 +71,8 @@ class Supervisor:
                 self._observer,
                 lambda at_s: at_s - self._begin_s,
             )
+            self._requests = Requests(execution, journal, self._books, self._jobs, self._observer)
+            self._observer.begins(self._view)
             return self._execute(probe_s)
 
     def steps_made(self, job: str) -> float:
@@ -113,13 +122,20 @@ class Supervisor:
     def _restore(self) -> float:
         """Go on where the journal ends: what was under way then, or has failed, queues again.
         Returns the run's clock at its end."""
-        at_s = self._books.restore()
         records, transition = self._records, self._books.transition
+        jobs = Transition("added", 0.0, detail=written(self._problem.jobs, late=False))
+        records.apply(jobs)
+        at_s = self._books.restore()
+        late = [each.job for each in records.jobs.values() if each.late]
+        if late and self._execution.admit is not None:
+            self._execution.admit(late)
         cut = [
-            transition("ended", at_s, record.job.id, state="interrupted", answer={})
-            for record in records.running
+            transition("ended", at_s, job, state=cut_state(records, job), answer={})
+            for job in (record.job.id for record in records.running)
         ]
-        self._books.all_happened([*cut, transition("opened", at_s, pid=os.getpid())])
+        process = plain(SupervisingProcess.this())
+        opened = transition("opened", at_s, process=process, plan=self._execution.plan.written)
+        self._books.all_happened([*cut, opened, jobs])
         back = [
             transition("requeued", at_s, job)
             for job in records.attempts
@@ -128,8 +144,12 @@ class Supervisor:
         self._books.all_happened(back)
         if records.interruptions:
             done = sum(records.is_done(job) for job in records.attempts)
-            self._observer.restored(done, len(self._problem.jobs))
+            self._observer.restored(done, len(records.jobs))
+        self._requests.look(at_s)
         return at_s
+
+    def _view(self) -> RunView:
+        return run_view(self._records, self._now_s(), "running")
 
     def _loop(self, interrupts: Interrupts) -> bool:
         """Until all jobs have ended; False if the run is to end before."""
@@ -139,7 +159,8 @@ class Supervisor:
             now_s = self._now_s()
             asked = self._asked_again_s is not None and self._asked_again_s <= now_s
             with interrupts.held():
-                if self._take_in(now_s) or changed or asked:
+                requested = self._requests.look(now_s)
+                if self._take_in(now_s) or changed or asked or requested:
                     self._decide(now_s)
             if not self._has_work():
                 return True
@@ -148,6 +169,7 @@ class Supervisor:
                 changed = self._jobs.hear(self._now_s())
                 self._jobs.look_after(self._now_s())
                 self._books.keep_steps()
+                self._observer.ticked()
         return False
 
     def _is_late(self) -> bool:
@@ -161,14 +183,16 @@ class Supervisor:
     def _coming_s(self) -> list[float]:
         """When each job arrives that has not arrived yet."""
         seen = self._records.submitted
-        return [each.job.arrival_s for each in self._problem.jobs if each.job.id not in seen]
+        every = self._records.jobs.values()
+        return [each.job.arrival_s for each in every if each.job.id not in seen]
 
     def _take_in(self, now_s: float) -> bool:
         """Queue the jobs that have arrived, and those whose pause after a failure is over. Returns
         whether there is any."""
         seen, again_s = self._records.submitted, self._jobs.again_s
-        jobs = sorted((each.job for each in self._problem.jobs), key=lambda job: job.arrival_s)
-        arrived = [job.id for job in jobs if job.id not in seen and job.arrival_s <= now_s]
+        coming = (each.job for each in self._records.jobs.values() if each.job.id not in seen)
+        jobs = sorted(coming, key=lambda job: job.arrival_s)
+        arrived = [job.id for job in jobs if job.arrival_s <= now_s]
         back = [job for job, at_s in again_s.items() if at_s <= now_s]
         if not arrived and not back:
             return False
@@ -214,6 +238,7 @@ class Supervisor:
                 with interrupts.held():
                     self._jobs.hear(self._now_s())
                     self._jobs.look_after(self._now_s())
+                    self._observer.ticked()
         with contextlib.suppress(RunFailed):
             self._jobs.give_up(self._now_s())
 
@@ -227,9 +252,15 @@ class Supervisor:
         bookings = (each[-1].booking for each in attempts.values())
         return ExecutedRun(
             timeline=timeline_of([record for each in attempts.values() for record in each], run),
-            summary=measured_summary(run, self._execution.policy.origin, self._records, usage),
+            summary=measured_summary(
+                run, self._problem, self._execution.policy.origin, self._records, usage
+            ),
             bookings=tuple(sorted(bookings, key=lambda booking: booking.order)),
             step_ends_s={job: effective_step_ends_s(each) for job, each in attempts.items()},
             interrupted=interrupted,
+            workload=replace(
+                self._problem.workload,
+                jobs=tuple(each.job for each in self._records.jobs.values()),
+            ),
             failure=failure,
         )

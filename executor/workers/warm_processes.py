@@ -70,7 +70,8 @@ class WarmProcesses:
         self._busy[order.place] = order
         try:
             self._exchange(order)
-            self._workers[order.place].start(
+            self._workers[order.place].start_printing(
+                order.log,
                 TRAIN_JOB,
                 job=order.job,
                 save_to=str(order.save_to),
@@ -157,7 +158,7 @@ class WarmProcesses:
                 self._happened.append(PhaseBegan(place, at_s, message["phase"]))
             case "steps":
                 ends_s = tuple(end_s + to_ours_s for end_s in message["ends"])
-                self._happened.append(StepsMade(place, at_s, ends_s))
+                self._happened.append(StepsMade(place, at_s, ends_s, message["loss"]))
             case "resumed":
                 remarks = tuple(message["remarks"])
                 self._happened.append(Resumed(place, at_s, message["steps"], remarks))

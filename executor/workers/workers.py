@@ -17,13 +17,15 @@ Place = tuple[str, int]
 @dataclass(frozen=True)
 class TrainingOrder:
     """``job`` at ``place`` with a thread on each of ``cores``; its weights go to ``save_to``. With
-    ``checkpointing`` it goes on from its checkpoint, if there is one, and writes others."""
+    ``checkpointing`` it goes on from its checkpoint, if there is one, and writes others. ``log``
+    takes what it prints."""
 
     place: Place
     job: Job
     cores: tuple[int, ...]
     save_to: Path
     checkpointing: Checkpointing | None = None
+    log: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -53,9 +55,11 @@ class PhaseBegan(Event):
 
 @dataclass(frozen=True)
 class StepsMade(Event):
-    """More steps have ended, each at one of ``ends_s`` (the same clock as ``at_s``)."""
+    """More steps have ended, each at one of ``ends_s`` (the same clock as ``at_s``). ``loss`` is
+    that of one of the last, if it is known."""
 
     ends_s: tuple[float, ...]
+    loss: float | None = None
 
 
 @dataclass(frozen=True)

@@ -30,7 +30,8 @@ class JobSummary:
     None is a figure that is not a finite number. ``nan_step`` is the first step whose loss was NaN
     or infinite, if there was one. ``end_interval_s`` and ``step_interval_ms`` are the 90% intervals
     of ``end_s`` and ``step_ms_p50``, in a prediction, if they are known. ``causes`` says why each
-    attempt that failed did (``out_of_memory``, ``lost_worker``, ...), in order.
+    attempt that failed did (``out_of_memory``, ``lost_worker``, ...), in order. One that is
+    ``late`` was added when the run had begun: no prediction knows it.
     """
 
     __pydantic_config__ = ConfigDict(extra="forbid")
@@ -60,6 +61,7 @@ class JobSummary:
     end_interval_s: Range | None = None
     step_interval_ms: Range | None = None
     causes: tuple[str, ...] = ()
+    late: bool = False
 
     @property
     def started(self) -> bool:

@@ -19,6 +19,8 @@ class LossWatch:
     def __init__(self) -> None:
         self.first: tuple[int, float] | None = None
         """The first step whose loss is NaN or infinite, and that loss; None if there is none."""
+        self.last: float | None = None
+        """The loss that was read last."""
         self._unread: list[tuple[int, Tensor]] = []
 
     def see(self, step: int, loss: Tensor | None) -> bool:
@@ -28,7 +30,7 @@ class LossWatch:
         if loss.device.type != "cpu":
             self._unread.append((step, loss))
             return False
-        value = float(loss)
+        self.last = value = float(loss)
         if not math.isfinite(value):
             self.first = step, value
         return self.first is not None
@@ -38,7 +40,7 @@ class LossWatch:
         finite."""
         unread, self._unread = self._unread, []
         for step, loss in unread:
-            value = float(loss)
+            self.last = value = float(loss)
             if self.first is None and not math.isfinite(value):
                 self.first = step, value
                 return True

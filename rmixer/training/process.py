@@ -74,7 +74,7 @@ class WorkerProcess:
     ) -> None:
         self.cores = tuple(cores)
         self.offset_s = 0.0
-        self._log, self._answer_within_s = log, answer_within_s
+        self._log, self._task_log, self._answer_within_s = log, log, answer_within_s
         self._sent = self._task = 0
         ours, theirs = socket.socketpair()
         pinned = ",".join(map(str, cores))
@@ -108,7 +108,13 @@ class WorkerProcess:
 
     def start(self, task: str, **arguments: object) -> None:
         """Start ``module:function``; its answer arrives as a ``done`` or ``failed`` message."""
-        self.send("task", task=task, arguments=arguments)
+        self.start_printing(None, task, **arguments)
+
+    def start_printing(self, log: Path | None, task: str, **arguments: object) -> None:
+        """The same; what the task prints goes to ``log``, behind what is there already."""
+        self._task_log = log or self._log
+        path = None if log is None else str(log)
+        self.send("task", task=task, log=path, arguments=arguments)
 
     def send(self, kind: str, **fields: object) -> None:
         """Send one message; a worker that has died is an error."""
@@ -192,7 +198,7 @@ class WorkerProcess:
             name = signal.Signals(-code).name
             hint = " (the machine ran out of memory?)" if name == "SIGKILL" else ""
             return f"worker {self.pid} was killed by {name}{hint}"
-        printed = f" (it printed to {self._log})" if self._log else ""
+        printed = f" (it printed to {self._task_log})" if self._task_log else ""
         return f"worker {self.pid} ended with exit code {code}{printed}"
 
     def close_softly(self) -> None:

@@ -32,8 +32,8 @@ def train_job(
     each of ``cores``; on all of the worker's if none are given.
 
     Sends ``phase`` at the start of each phase, ``steps`` (the times at which steps ended, by this
-    process's clock) about twice a second, and ``not_finite`` once if a loss is NaN or infinite:
-    with ``on_nan: stop`` it also raises :class:`LossNotFinite`.
+    process's clock, and the loss of one of the last) about twice a second, and ``not_finite`` once
+    if a loss is NaN or infinite: with ``on_nan: stop`` it also raises :class:`LossNotFinite`.
 
     With ``checkpointing`` it goes on from the checkpoint that is there: the steps before it are not
     made again, nor reported, and its first steps are warm-up. It writes others as it trains, and
@@ -161,12 +161,12 @@ class TrainedJob:
                 if channel.stopping:
                     break
                 if now_s - reported_s >= REPORT_EVERY_S:
-                    channel.send("steps", ends=ends)
+                    self._tell_steps(channel, ends)
                     ends, reported_s = [], now_s
                     if self._losses.check():
                         self._tell_not_finite(channel)
                 if checkpoints is not None and checkpoints.due(now_s):
-                    channel.send("steps", ends=ends)
+                    self._tell_steps(channel, ends)
                     ends, reported_s = [], now_s
                     if self._losses.check():
                         self._tell_not_finite(channel)
@@ -174,7 +174,7 @@ class TrainedJob:
             if self._losses.check():
                 self._tell_not_finite(channel)
         finally:  # a step that fails takes none of those before it with it
-            channel.send("steps", ends=ends)
+            self._tell_steps(channel, ends)
 
     def check_held_out(self, channel: Channel, loss: float | None) -> None:
         """The same for ``loss`` on held-out data, after the weights were saved."""
@@ -182,6 +182,10 @@ class TrainedJob:
             return
         text = f"the loss on held-out data is {loss} after step {self._steps} of {self.job.steps}"
         self._tell(channel, None, text)
+
+    def _tell_steps(self, channel: Channel, ends: list[float]) -> None:
+        """Tell their ends, and the loss that was read last: none is read for it."""
+        channel.send("steps", ends=ends, loss=self._losses.last)
 
     def _tell_not_finite(self, channel: Channel) -> None:
         assert self._losses.first is not None

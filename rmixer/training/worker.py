@@ -27,6 +27,7 @@ from typing import Any
 
 from rmixer.errors import RunFailed
 from rmixer.training.task_failure import report_of
+from rmixer.training.task_log import printing_to
 
 Message = dict[str, Any]
 _NO_TASK = "no task is running that could answer"
@@ -102,7 +103,9 @@ def serve(channel: Channel) -> None:
             continue
         module, _, name = message["task"].partition(":")
         try:
-            answer = getattr(importlib.import_module(module), name)(channel, **message["arguments"])
+            function = getattr(importlib.import_module(module), name)
+            with printing_to(message.get("log")):
+                answer = function(channel, **message["arguments"])
             kind, told = "done", {"answer": answer}
         except SystemExit:  # asked for by the parent: a user's own is an error of another kind
             raise

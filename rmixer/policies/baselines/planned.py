@@ -14,7 +14,10 @@ from rmixer.scheduling.view import ClusterView, Dispatch, JobView
 class Planned(Policy):
     """A job starts when its slot is free, the earlier orders of that slot have started, every
     job of the earlier rounds has ended (of those on its devices, if that is the barrier), and its
-    memory fits."""
+    memory fits.
+
+    A job that is not in the schedule, for it was added later, starts in a slot in which nothing
+    more is to start by the schedule: in order of submission, the first that fits."""
 
     name = "planned"
 
@@ -23,6 +26,13 @@ class Planned(Policy):
         self._schedule = schedule
         self.memory = schedule.settings.memory
         self._ordered = sorted(schedule.dispatches, key=lambda dispatch: dispatch.order)
+        self._planned = {planned.job for planned in self._ordered}
+        self._last_round = max((planned.round for planned in self._ordered), default=0)
+
+    @property
+    def schedule(self) -> Schedule:
+        """What is replayed."""
+        return self._schedule
 
     @property
     def origin(self) -> str:
@@ -43,6 +53,19 @@ class Planned(Policy):
             if job is not None and its_turn and self._has_room(view, planned, job):
                 return (_dispatch(planned),)
             blocked |= places
+        return self._added(view, blocked)
+
+    def _added(self, view: ClusterView, claimed: set[tuple[str, int]]) -> Sequence[Dispatch]:
+        """Starts a job that the schedule does not know, in a slot that it has not ``claimed``."""
+        for job in view.waiting():
+            if job.id in self._planned:
+                continue
+            for device in view.devices.values():
+                taken = {resident.slot for resident in device.residents}
+                taken |= {slot for name, slot in claimed if name == device.name}
+                free = next((slot for slot in range(device.slots) if slot not in taken), None)
+                if free is not None and device.fits(job, self.memory):
+                    return (Dispatch(job.id, (device.name,), slot=free, round=self._last_round),)
         return ()
 
     def _has_room(self, view: ClusterView, planned: ScheduledJob, job: JobView) -> bool:

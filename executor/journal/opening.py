@@ -1,0 +1,78 @@
+"""Opens the journal of a run folder: a new one, one to go on with, one to look at."""
+
+from __future__ import annotations
+
+import contextlib
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+
+from executor.journal.journal import NAME, Journal, StepsMade, steps_of, transition_of
+from executor.journal.transitions import Transition
+from rmixer.errors import InputError
+
+
+def open_journal(path: Path) -> tuple[Journal, str | None]:
+    """The journal at ``path``, a new one if there is none. One that is damaged is set aside; what
+    can be read of it is in the one returned, and the text says what happened."""
+    try:
+        journal = Journal(path)
+        journal.transitions()
+        journal.steps()
+    except (sqlite3.DatabaseError, ValueError) as error:
+        return _salvaged(path, error)
+    return journal, None
+
+
+@contextlib.contextmanager
+def existing_journal(folder: Path, *, read: bool = False) -> Iterator[Journal]:
+    """The journal of the execution in ``folder``, to be ``read`` or to be asked something. Raises
+    :class:`InputError` where there is none, or where it is damaged or cannot be written."""
+    path = folder / NAME
+    if not path.exists():
+        raise InputError(folder, "", f"no {NAME}", "the folder of an execution")
+    try:
+        with Journal(path, read=read) as journal:
+            yield journal
+    except InputError:
+        raise
+    except sqlite3.OperationalError as error:
+        allowed = "a journal that can be read" if read else "a journal that can be written"
+        raise InputError(path, "", str(error), allowed) from None
+    except (sqlite3.DatabaseError, ValueError) as error:
+        allowed = "a whole journal: `rmixer execute --resume` repairs what can be read"
+        raise InputError(path, "", f"a damaged file ({error})", allowed) from None
+
+
+def _salvaged(path: Path, error: Exception) -> tuple[Journal, str]:
+    with contextlib.ExitStack() as stack:
+        rows: list[Transition] = []
+        steps: list[StepsMade] = []
+        with contextlib.suppress(sqlite3.Error, ValueError):
+            base = stack.enter_context(contextlib.closing(sqlite3.connect(path)))
+            for row in base.execute(
+                "SELECT kind, at_s, job, attempt, detail FROM transitions ORDER BY number"
+            ):
+                rows.append(transition_of(row))
+        with contextlib.suppress(sqlite3.Error, ValueError):
+            base = stack.enter_context(contextlib.closing(sqlite3.connect(path)))
+            for row in base.execute("SELECT job, attempt, ends_s, loss FROM steps ORDER BY number"):
+                steps.append(steps_of(row))
+    aside = _set_aside(path)
+    journal = Journal(path)
+    journal.write(rows, steps)
+    return journal, (
+        f"{path} was damaged ({error}): {len(rows)} transition(s) could be read, the file is kept "
+        f"as {aside.name}; jobs whose end was lost with it go on from their checkpoints"
+    )
+
+
+def _set_aside(path: Path) -> Path:
+    number = 1
+    while (aside := path.with_name(f"{path.name}.damaged-{number}")).exists():
+        number += 1
+    for ending in ("", "-wal", "-shm"):
+        part = path.with_name(path.name + ending)
+        if part.exists():
+            part.rename(aside.with_name(aside.name + ending))
+    return aside

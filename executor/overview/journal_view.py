@@ -1,0 +1,51 @@
+"""A run as its journal tells it to a process that only looks."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+from executor.journal.opening import existing_journal
+from executor.overview.run_view import RunState, RunView, run_view
+from executor.records.run_records import RunRecords, in_order
+
+
+def records_in(folder: Path) -> RunRecords:
+    """What the journal of the execution in ``folder`` tells. Raises
+    :class:`~rmixer.errors.InputError` where there is none, or one that is damaged."""
+    return _read(folder)[0]
+
+
+def view_of(folder: Path) -> RunView | None:
+    """The execution in ``folder`` as it is now; None of one that has not been opened yet. Raises as
+    :func:`records_in`."""
+    records, last_s, began_s, written_s = _read(folder)
+    if records.plan is None:
+        return None
+    state, now_s = state_of(records), time.time()
+    # What is in the journal is of the moment at which it was written.
+    at_s = last_s + max(0.0, now_s - written_s) if state == "running" else last_s
+    return run_view(records, at_s, state).at(began_s, now_s)
+
+
+def state_of(records: RunRecords) -> RunState:
+    """Whether the run goes on, or how it ended."""
+    if records.closed is not None:
+        return {"done": "done", "failed": "failed"}.get(records.closed, "interrupted")  # type: ignore[return-value]
+    presence = records.process.presence() if records.process is not None else "gone"
+    return {"alive": "running", "gone": "stopped"}.get(presence, "elsewhere")  # type: ignore[return-value]
+
+
+def _read(folder: Path) -> tuple[RunRecords, float, float, float]:
+    """The records; the run's clock at the last transition; when the run was opened first and when
+    the last transition was written, by the wall clock."""
+    records = RunRecords()
+    with existing_journal(folder, read=True) as journal:
+        transitions = journal.transitions()
+        for transition in in_order(transitions):
+            records.apply(transition)
+        for made in journal.steps():
+            records.add_steps(made)
+        began, written = journal.written("opened"), journal.written()
+    last_s = transitions[-1].at_s if transitions else 0.0
+    return records, last_s, min(began, default=0.0), written[-1] if written else 0.0

@@ -1,0 +1,152 @@
+"""When a run will be over: what is left of its schedule, replayed at the pace that was measured."""
+
+from __future__ import annotations
+
+import contextlib
+import heapq
+from collections.abc import Sequence
+
+from executor.overview.pace import Pace
+from executor.records.job_record import JobRecord
+from executor.records.run_plan import RunPlan
+from executor.records.run_records import RunRecords
+from rmixer.errors import RunFailed
+from rmixer.policies.baselines.planned import Planned
+from rmixer.scheduling.cluster import Booking, Cluster
+from rmixer.scheduling.policy import Policy
+from rmixer.scheduling.view import ClusterView, Dispatch
+
+_ENDED = ("done", "failed", "cancelled")
+
+
+def ends_s(records: RunRecords, now_s: float) -> dict[str, float]:
+    """When each job that has not ended will end, in seconds of the run's clock. A job that nothing
+    is known of is not among them, nor one that could not start in what is foreseen.
+
+    Each step that is left takes as long as was predicted times what the job's own steps have taken
+    so far over what was predicted of them (of all jobs, if it has made too few); other phases take
+    what they take alone. A schedule is replayed as it is; of a policy that decides as it goes it is
+    supposed that jobs start in the order that was predicted."""
+    return _Outlook(records, records.plan, now_s).ends_s if records.plan is not None else {}
+
+
+class _Outlook:
+    def __init__(self, records: RunRecords, plan: RunPlan, now_s: float) -> None:
+        self._records, self._plan, self._pace = records, plan, Pace(records)
+        self._now_s = now_s
+        self.ends_s: dict[str, float] = {}
+        self._cluster = Cluster(_Devices(plan), plan.layout, None, plan.used_bytes)  # type: ignore[arg-type]
+        self._events: list[tuple[float, int, str]] = []
+        self._policy: Policy = _InOrder(plan)
+        if plan.schedule is not None:
+            self._policy = Planned(plan.schedule)
+        self._begin()
+        with contextlib.suppress(RunFailed):  # of a booking that the supervisor would refuse too
+            self._go_on()
+
+    def _begin(self) -> None:
+        records, cluster = self._records, self._cluster
+        for place, (job, known) in enumerate(records.jobs.items()):
+            state = records.state(job)
+            running = records.last(job) if state == "running" else None
+            waits_s = max(known.job.arrival_s, records.again_s(job) or 0.0)
+            if running is None and state not in _ENDED and waits_s > self._now_s:
+                heapq.heappush(self._events, (waits_s, place, job))
+                continue
+            cluster.submit(known.job, known.key, known.costs)
+            if running is not None:
+                cluster.rebook(running.booking, running.start_s)
+                self._runs_until(job, running.booking, self._left_s(running))
+            elif state in _ENDED:
+                cluster.withdraw(job)
+
+    def _go_on(self) -> None:
+        at_s = self._now_s
+        while True:
+            for booking in self._cluster.decide(self._policy, at_s):
+                whole_s = self._whole_s(booking.job, booking)
+                self._runs_until(booking.job, booking, whole_s, at_s)
+            if not self._events:
+                return
+            at_s, _, job = heapq.heappop(self._events)
+            if job in self._cluster.running:
+                self._cluster.finish(job)
+            else:
+                known = self._records.jobs[job]
+                self._cluster.submit(known.job, known.key, known.costs)
+
+    def _runs_until(
+        self, job: str, booking: Booking, left_s: float | None, at_s: float | None = None
+    ) -> None:
+        """Of a job of which nothing is known the slot is taken for ever."""
+        if left_s is not None:
+            self.ends_s[job] = (self._now_s if at_s is None else at_s) + left_s
+            heapq.heappush(self._events, (self.ends_s[job], booking.order, job))
+
+    def _whole_s(self, job: str, booking: Booking) -> float | None:
+        """Of a job that starts, anew or from its last checkpoint."""
+        attempts = self._records.attempts.get(job, ())
+        made = max((attempt.checkpointed_steps for attempt in attempts), default=0)
+        step_s, before_s, after_s, warm = self._costs(job, booking)
+        if step_s is None:
+            return None
+        left = self._records.jobs[job].job.steps - max(made, warm)
+        return before_s + max(0, left) * step_s + after_s
+
+    def _left_s(self, record: JobRecord) -> float | None:
+        job, now_s = record.job, self._now_s
+        step_s, before_s, after_s, warm = self._costs(job.id, record.booking)
+        if record.phase in ("evaluate", "save"):
+            over_s = next(at_s for phase, at_s in record.phases if phase == "evaluate")
+            return max(0.0, after_s - (now_s - over_s))
+        if step_s is None:
+            return None
+        if record.phase == "train":
+            last_s = max([record.phases[-1][1], *record.step_ends_s[-1:]])
+            train_s = max(0.0, (job.steps - record.steps) * step_s - (now_s - last_s))
+            return train_s + after_s
+        gone_s = now_s - record.start_s
+        train = job.steps - max(warm, record.resumed_steps)
+        return max(0.0, before_s - gone_s) + max(0, train) * step_s + after_s
+
+    def _costs(self, job: str, booking: Booking) -> tuple[float | None, float, float, int]:
+        """A training step, what comes before training, what comes after it, and how many steps are
+        made before it."""
+        kind, threads = booking.devices[0].partition(":")[0], len(booking.cores)
+        cost = self._records.jobs[job].costs[kind]
+        return (
+            self._pace.step_s(job, kind, threads),
+            cost.before_s.get(threads, 0.0),
+            cost.after_s.get(threads, 0.0),
+            cost.warmup_steps,
+        )
+
+
+class _Devices:
+    """As much of a machine as the books need. Which cores a job gets does not matter here, only
+    how many."""
+
+    def __init__(self, plan: RunPlan) -> None:
+        self.devices = plan.devices
+        self.cores = tuple(range(sum(e.slots * e.threads for e in plan.layout.devices)))
+
+
+class _InOrder(Policy):
+    """Starts jobs in the order that was predicted, then as they were submitted, wherever they
+    fit."""
+
+    name = "in_order"
+
+    def __init__(self, plan: RunPlan) -> None:
+        super().__init__()
+        self.memory = plan.memory
+        self._start_s = {job: expected.start_s for job, expected in plan.jobs.items()}
+
+    def decide(self, view: ClusterView) -> Sequence[Dispatch]:
+        late_s = float("inf")
+        waiting = sorted(view.waiting(), key=lambda job: self._start_s.get(job.id, late_s))
+        for job in waiting:
+            for device in view.devices.values():
+                if device.fits(job, self.memory):
+                    return (Dispatch(job.id, (device.name,)),)
+        return ()

@@ -1,0 +1,156 @@
+"""A run as it looks now: its jobs, and when it will be over."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from executor.overview.outlook import ends_s
+from executor.overview.pace import recent_steps_per_s
+from executor.records.run_records import JobState, RunRecords
+
+RunState = Literal["running", "stopped", "elsewhere", "interrupted", "failed", "done"]
+"""``stopped`` is a run whose process ended without a word; ``elsewhere`` one on another machine, of
+which nobody here knows whether it goes on."""
+
+
+@dataclass(frozen=True)
+class Failure:
+    """An attempt that failed: why, in a word and in a line."""
+
+    attempt: int
+    cause: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class JobView:
+    """One job. Where it is or was last (``device`` is empty before its first start), ``phase`` of
+    one that runs, ``made`` of its ``steps``, how fast it steps, its loss at one of the last steps,
+    how long ago the last checkpoint was and after how many steps, the peak of memory that it is
+    promised, the attempts that failed, and in how many seconds it will end. None is not known.
+    ``late`` is a job that was added when the run had begun."""
+
+    id: str
+    model: str
+    state: JobState
+    device: str
+    slot: int
+    phase: str
+    made: int
+    steps: int
+    steps_per_s: float | None
+    loss: float | None
+    checkpoint_steps: int
+    checkpoint_age_s: float | None
+    promised_bytes: int | None
+    attempt: int
+    failures: tuple[Failure, ...]
+    ends_in_s: float | None
+    late: bool
+
+
+@dataclass(frozen=True)
+class RunView:
+    """A run of ``workload`` by ``policy`` in ``state``. ``began_s`` and ``looked_s`` are seconds
+    since 1970 by the wall clock; ``at_s`` is the run's own clock. ``ends_in_s`` is how long it will
+    still take as far as is known, ``predicted_s`` how long it was to take when it began;
+    ``slots`` are those of each device. ``pid`` is the process that supervises it, on ``host``."""
+
+    workload: str
+    policy: str
+    state: RunState
+    pid: int
+    host: str
+    at_s: float
+    ends_in_s: float | None
+    predicted_s: float | None
+    slots: Mapping[str, int]
+    jobs: tuple[JobView, ...]
+    interruptions: int
+    began_s: float | None = None
+    looked_s: float | None = None
+
+    @property
+    def counts(self) -> Mapping[str, int]:
+        """How many jobs are in each state."""
+        return Counter(job.state for job in self.jobs)
+
+    @property
+    def running(self) -> tuple[JobView, ...]:
+        """The jobs that run now, by device and slot."""
+        found = (job for job in self.jobs if job.state == "running")
+        return tuple(sorted(found, key=lambda job: (job.device, job.slot)))
+
+    def at(self, began_s: float, looked_s: float) -> RunView:
+        """The same with these times of the wall clock."""
+        return replace(self, began_s=began_s, looked_s=looked_s)
+
+
+def run_view(records: RunRecords, at_s: float, state: RunState) -> RunView:
+    """What ``records`` tell of a run in ``state``, ``at_s`` of its clock."""
+    plan, process = records.plan, records.process
+    assert plan is not None
+    assert process is not None
+    coming = ends_s(records, at_s) if state == "running" else {}
+    jobs = tuple(_job_view(job, records, at_s, coming.get(job)) for job in records.jobs)
+    waits = [job for job in jobs if job.state in ("queued", "waiting", "running")]
+    known = state == "running" and all(job.ends_in_s is not None for job in waits)
+    return RunView(
+        workload=plan.workload,
+        policy=plan.policy,
+        state=state,
+        pid=process.pid,
+        host=process.host,
+        at_s=at_s,
+        ends_in_s=max((job.ends_in_s or 0.0 for job in waits), default=0.0) if known else None,
+        predicted_s=plan.makespan_s,
+        slots={entry.device: entry.slots for entry in plan.layout.devices},
+        jobs=jobs,
+        interruptions=records.interruptions,
+    )
+
+
+def _job_view(job: str, records: RunRecords, at_s: float, end_s: float | None) -> JobView:
+    known, record, state = records.jobs[job], records.last(job), records.state(job)
+    attempts = records.attempts.get(job, ())
+    view = JobView(
+        id=job,
+        model=known.job.model,
+        state=state,
+        device="",
+        slot=0,
+        phase="",
+        made=0,
+        steps=known.job.steps,
+        steps_per_s=None,
+        loss=None,
+        checkpoint_steps=max((each.checkpointed_steps for each in attempts), default=0),
+        checkpoint_age_s=None,
+        promised_bytes=None,
+        attempt=len(attempts),
+        failures=tuple(
+            Failure(each.booking.attempt, each.cause, each.error or "")
+            for each in attempts
+            if each.cause is not None
+        ),
+        ends_in_s=None if end_s is None else max(0.0, end_s - at_s),
+        late=known.late,
+    )
+    if record is None:
+        return view
+    written_s = [each.checkpointed_at_s for each in attempts if each.checkpointed_at_s is not None]
+    runs = state == "running"
+    return replace(
+        view,
+        device=record.booking.devices[0],
+        slot=record.booking.slot,
+        phase=record.phase if runs else "",
+        made=record.steps,
+        steps_per_s=recent_steps_per_s(record) if runs else None,
+        loss=record.loss,
+        checkpoint_age_s=max(0.0, at_s - max(written_s)) if written_s and runs else None,
+        promised_bytes=record.predicted_bytes,
+    )

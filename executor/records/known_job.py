@@ -1,0 +1,49 @@
+"""What a run knows of a job before it starts, as the journal keeps it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from rmixer.files.typed_files import parse, plain
+from rmixer.profile.device_cost import DeviceCost
+from rmixer.scheduling.problem import ProfiledJob
+from rmixer.workload.workload import Job
+
+
+@dataclass(frozen=True)
+class KnownJob:
+    """A job, the ``key`` of its cost identity, and what it costs by kind of device. One that is
+    ``late`` was added when the run had begun: its prediction does not know it."""
+
+    job: Job
+    key: str
+    costs: Mapping[str, DeviceCost]
+    late: bool = False
+
+
+def written(jobs: Iterable[ProfiledJob], *, late: bool) -> dict[str, Any]:
+    """The detail of the transition that adds ``jobs``."""
+    kept = [
+        {"job": plain(each.job), "key": each.key, "costs": plain(dict(each.costs))} for each in jobs
+    ]
+    return {"jobs": kept, "late": late}
+
+
+def known_jobs(detail: Mapping[str, Any]) -> list[KnownJob]:
+    """The jobs of such a transition."""
+    read = parse({"jobs": list(detail["jobs"])}, _Added, "the journal")
+    return [KnownJob(each.job, each.key, each.costs, detail["late"]) for each in read.jobs]
+
+
+@dataclass(frozen=True)
+class _OneJob:
+    job: Job
+    key: str
+    costs: dict[str, DeviceCost]
+
+
+@dataclass(frozen=True)
+class _Added:
+    jobs: Sequence[_OneJob]

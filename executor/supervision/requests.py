@@ -1,0 +1,86 @@
+"""Does what is asked of a run from outside: a job is cancelled, jobs are added."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from executor.journal.journal import Answer, Journal, Request
+from executor.journal.transitions import Transition
+from executor.records.known_job import written
+from executor.records.requested import check_added, check_cancel
+from executor.supervision.books import Books
+from executor.supervision.execution import Execution
+from executor.supervision.observer import Observer
+from executor.supervision.running_jobs import RunningJobs
+from rmixer.errors import InputError
+from rmixer.files.typed_files import parse
+from rmixer.workload.workload import Job
+
+
+@dataclass(frozen=True)
+class _Jobs:
+    jobs: tuple[Job, ...]
+
+
+class Requests:
+    """The requests in the ``journal`` that have no answer yet. Each is answered in the same write
+    that carries it out: it is done once, whatever ends the run."""
+
+    def __init__(
+        self,
+        execution: Execution,
+        journal: Journal,
+        books: Books,
+        jobs: RunningJobs,
+        observer: Observer,
+    ) -> None:
+        self._execution, self._journal, self._books = execution, journal, books
+        self._jobs, self._observer = jobs, observer
+
+    def look(self, now_s: float) -> bool:
+        """Do what was asked since the last call. Returns whether there was anything."""
+        requests = self._journal.requests()
+        for request in requests:
+            try:
+                if request.kind == "cancel":
+                    self._cancel(request, now_s)
+                else:
+                    self._add(request, now_s)
+            except InputError as error:
+                self._books.all_happened([], {request.number: Answer(str(error), refused=True)})
+                self._observer.told(f"refused to {request.kind}: {error}")
+        return bool(requests)
+
+    def _cancel(self, request: Request, now_s: float) -> None:
+        job, records = str(request.content), self._books.records
+        check_cancel(records, job)
+        running = records.state(job) == "running"
+        happened = [self._books.transition("cancelled", now_s, job)]
+        if job not in records.submitted:
+            happened.insert(0, self._books.transition("submitted", now_s, job))
+        text = f"{job} is cancelled: it will not start"
+        if running and (record := records.last(job)) is not None:
+            text = f"{job} is cancelled: it stops at its next step, after {record.steps} or more"
+        self._books.all_happened(happened, {request.number: Answer(text)})
+        if running:
+            self._jobs.stop(job)
+        else:
+            self._jobs.again_s.pop(job, None)
+            self._observer.ended(job, "cancelled", None)
+
+    def _add(self, request: Request, now_s: float) -> None:
+        jobs = parse(request.content, _Jobs, "the request").jobs
+        check_added(self._books.records, jobs)
+        if self._execution.admit is None:
+            raise InputError("WORKLOAD", "", "jobs for a run that takes none", "another run")
+        # A job arrives so long after it was added as its workload says of the start of a run.
+        found = [
+            replace(each, job=replace(each.job, arrival_s=each.job.arrival_s + now_s))
+            for each in self._execution.admit(jobs)
+        ]
+        names = ", ".join(each.job.id for each in found)
+        self._books.all_happened(
+            [Transition("added", now_s, detail=written(found, late=True))],
+            {request.number: Answer(f"added {names}")},
+        )
+        self._observer.told(f"added {names}")

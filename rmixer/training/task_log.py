@@ -1,0 +1,91 @@
+"""What a task prints, in a file of its own, however much it is."""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import os
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+LOG_BYTES, HEAD_BYTES = 8 << 20, 1 << 20
+"""A log that has grown beyond the first is cut to half of it: the second of its beginning, and the
+rest of its end."""
+LOOK_EVERY_S = 1.0
+_STREAMS = (1, 2)
+
+
+@contextlib.contextmanager
+def printing_to(path: str | None) -> Iterator[None]:
+    """Around a task: what this process prints meanwhile, and processes that it forks, goes to
+    ``path``, behind what is there. It is written as it is printed, by Python or by C, so that a
+    process that dies leaves all of it. None, or a path that cannot be written: nothing changes."""
+    file = None
+    with contextlib.suppress(OSError):
+        if path is not None:
+            Path(path).parent.mkdir(parents=True, exist_ok=True)
+            file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o666)
+    if file is None or path is None:
+        yield
+        return
+    kept = [os.dup(stream) for stream in _STREAMS]
+    over = threading.Event()
+    watch = threading.Thread(target=_keep_short, args=(path, over), daemon=True)
+    try:
+        _flush()
+        with contextlib.suppress(OSError):
+            if os.fstat(file).st_size:
+                os.write(file, b"--- started again ---\n")
+        for stream in _STREAMS:
+            os.dup2(file, stream)
+        _by_lines(True)
+        watch.start()
+        yield
+    finally:
+        _flush()
+        _by_lines(False)
+        for stream, before in zip(_STREAMS, kept, strict=True):
+            os.dup2(before, stream)
+            os.close(before)
+        os.close(file)
+        over.set()
+        cut(path)
+
+
+def cut(path: str, most_bytes: int = LOG_BYTES, head_bytes: int = HEAD_BYTES) -> None:
+    """Cut the file at ``path`` in place if it is larger than ``most_bytes``, at ends of lines where
+    there are any. What is printed in that moment is lost."""
+    with contextlib.suppress(OSError), open(path, "r+b") as file:
+        size = file.seek(0, os.SEEK_END)
+        if size <= most_bytes:
+            return
+        file.seek(0)
+        head = file.read(head_bytes)
+        head = head[: head.rfind(b"\n") + 1] or head
+        file.seek(size - (most_bytes // 2 - head_bytes))
+        tail = file.read()
+        tail = tail[tail.find(b"\n") + 1 :] or tail
+        left_out = size - len(head) - len(tail)
+        file.seek(len(head))
+        file.write(b"--- %d bytes left out ---\n" % left_out + tail)
+        file.truncate()
+
+
+def _keep_short(path: str, over: threading.Event) -> None:
+    while not over.wait(LOOK_EVERY_S):
+        cut(path)
+
+
+def _flush() -> None:
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(Exception):  # a user's module may have put its own there
+            stream.flush()
+    ctypes.CDLL(None).fflush(None)
+
+
+def _by_lines(lines: bool) -> None:
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(Exception):
+            stream.reconfigure(line_buffering=lines)  # type: ignore[union-attr]
