@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any, Literal
 
 from executor.journal.journal import StepsMade
@@ -20,12 +20,15 @@ JobState = Literal["queued", "running", "waiting", "done", "failed", "interrupte
 on when the run does."""
 
 
-def in_order(transitions: Sequence[Transition], known: Iterable[str] = ()) -> Iterator[Transition]:
+def in_order(
+    transitions: Sequence[Transition], known: Collection[str] = ()
+) -> Iterator[Transition]:
     """Those that add jobs first, then all others but of jobs that neither these nor ``known`` name:
-    of a journal that was damaged the first may be lost."""
+    of a journal that was damaged the first may be lost. Where the jobs that a run begins with are
+    ``known``, only those are taken from it that were added later."""
     jobs = set(known)
     for transition in transitions:
-        if transition.kind == "added":
+        if transition.kind == "added" and (transition.detail["late"] or not known):
             jobs.update(each["job"]["id"] for each in transition.detail["jobs"])
             yield transition
     for transition in transitions:

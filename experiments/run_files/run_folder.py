@@ -30,6 +30,7 @@ CONFIG = "config.yaml"
 MEASURED, PREDICTED, REPEAT = ".", "predicted", "repeat"
 SEQUENTIAL, SEQUENTIAL_PREDICTED = "sequential", "sequential_predicted"
 """Where in a run folder each execution and prediction lies."""
+_PREDICTED = {MEASURED: PREDICTED, SEQUENTIAL: SEQUENTIAL_PREDICTED, REPEAT: PREDICTED}
 SCHEDULE = "schedule.json"
 """The schedule that a run executes, made beforehand."""
 JOURNAL = "journal.sqlite"
@@ -44,6 +45,7 @@ EXECUTED = (
     "steps",
     "models",
     "workers",
+    "logs",
     "failures",
 )
 
@@ -180,6 +182,16 @@ class RunFolder:
         if not (folder / "summary.json").exists():
             return None
         return Timeline.read_csv(folder / "events.csv"), read_summary(folder / "summary.json")
+
+    def prediction(self, part: str) -> RunSummary | None:
+        """What was predicted of the execution under ``part``."""
+        path = self.path / _PREDICTED[part] / "summary.json"
+        return read_summary(path) if path.exists() else None
+
+    @property
+    def begun(self) -> list[str]:
+        """The parts under which an execution was begun, in the order in which a run has them."""
+        return [part for part in _PREDICTED if self.has_begun(part)]
 
     def has_begun(self, part: str) -> bool:
         """Whether an execution was begun under ``part`` that can be gone on with."""

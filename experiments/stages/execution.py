@@ -14,6 +14,7 @@ from executor.supervision.observer import Observer
 from executor.supervision.supervisor import Supervisor
 from executor.workers.warm_processes import WarmProcesses
 from experiments.run_files.run_folder import PREDICTED, SCHEDULE, RunFolder, RunInputs
+from experiments.stages.adding import profiled_jobs
 from experiments.stages.inputs import held_bytes
 from experiments.stages.prediction import step_times_for, with_intervals, write_prediction
 from profiles.machines import limits as machine_limits
@@ -25,12 +26,13 @@ from rmixer.hardware.core_lock import CoreLock
 from rmixer.hardware.machine import Machine
 from rmixer.policies import Policy, make_policy
 from rmixer.policies.baselines.planned import Planned
+from rmixer.profile.profile import ModelProfile
 from rmixer.scheduling.admission import check_memory
 from rmixer.scheduling.layout import Layout
-from rmixer.scheduling.problem import Problem
+from rmixer.scheduling.problem import Problem, ProfiledJob
 from rmixer.scheduling.schedule import Schedule, schedule_of, write_schedule
 from rmixer.scheduling.step_times import StepTimes
-from rmixer.workload.workload import Workload
+from rmixer.workload.workload import Job, Workload
 from sim.job_level.simulate import SimulatedRun, simulate
 
 
@@ -56,7 +58,26 @@ class ExecutionRequest:
     @cached_property
     def step_times(self) -> StepTimes:
         """The step times that the prediction and the policy read."""
-        return step_times_for(self.problem)
+        return step_times_for(self.problem, self._profiles)
+
+    @cached_property
+    def _profiles(self) -> dict[str, ModelProfile]:
+        return dict(self.problem.profiles)
+
+    def admit(self, jobs: Sequence[Job]) -> tuple[ProfiledJob, ...]:
+        """``jobs``, which are added to the run, with what they cost; ``step_times`` know them from
+        now on. Their data are made ready if they are not. Raises as
+        :func:`~experiments.stages.adding.profiled_jobs`."""
+        found = profiled_jobs(jobs, self.layout, self.used_bytes, lambda _: None)
+        prepare_data(Workload("added", 0, tuple(jobs)))
+        self._profiles.update((each.key, each.profile) for each in found)
+        return found
+
+    @cached_property
+    def used_bytes(self) -> Mapping[str, int]:
+        """What others held of the memory of this machine's devices when it was asked first, before
+        the run began."""
+        return held_bytes()
 
     def new_policy(self) -> Policy:
         """A fresh instance of the policy: a run uses one up."""
@@ -110,15 +131,17 @@ def execute(
         layout,
         place,
         step_times=request.step_times,
-        used_bytes=held_bytes(),
+        used_bytes=request.used_bytes,
         checkpoint_every_s=limits.checkpoint_every_s,
         until_s=limits.until_s,
+        predicted=folder.prediction(part),
+        admit=request.admit,
     )
     workers = WarmProcesses(machine, layout, place / "workers")
     executed = Supervisor(execution, workers, observer).execute(probe_s)
     summary = replace(executed.summary, shared_with=lock.shared_with)
     _write_steps(place / "steps", executed.step_ends_s)
-    schedule = schedule_of(workload, machine, policy, layout, executed.bookings)
+    schedule = schedule_of(executed.workload, machine, policy, layout, executed.bookings)
     write_schedule(place / "executed_schedule.json", schedule)
     folder.write(part, executed.timeline, summary)
     if executed.failure is not None:

@@ -19,10 +19,14 @@ from sim.operator_level.solved_mixes import SolvedMixes
 from sim.simple_step_times.uncontended import SumOfOperators, Uncontended
 
 
-def step_times_for(problem: Problem) -> StepTimes:
+def step_times_for(
+    problem: Problem, profiles: Mapping[str, ModelProfile] | None = None
+) -> StepTimes:
     """The simulator's own step times: one memo for a whole sweep, on disk as well. What a table of
-    durations says is taken as it is."""
-    profiles, machine, seed = problem.profiles, problem.machine, problem.workload.seed
+    durations says is taken as it is. Where ``profiles`` are given, which may grow, they are those
+    of the problem."""
+    profiles = problem.profiles if profiles is None else profiles
+    machine, seed = problem.machine, problem.workload.seed
     if is_timed(profiles):
         return Uncontended(profiles)
     return OperatorLevel(profiles, machine, seed, SolvedMixes(profiles, machine, seed))

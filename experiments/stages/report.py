@@ -55,6 +55,8 @@ def _keep_noise(folder: RunFolder, runs: Runs) -> None:
     repeat = runs.repeat
     if repeat is None or runs.shared_with or not all(map(all_completed, runs.executions)):
         return
+    if any(job.late for run in runs.executions for job in run.jobs):
+        return
     measured = runs.measured
     pair = (measured.makespan_s, repeat.makespan_s)
     with contextlib.suppress(OSError):  # a home that cannot be written costs no comparison

@@ -53,7 +53,8 @@ class Unprofiled:
         }
         executed = {job.id: job for job in summary.jobs if job.id not in failed}
         every = {**executed, **failed}
-        jobs = tuple(every[job.id] for job in self.workload.jobs if job.id in every)
+        submitted = [job.id for job in self.workload.jobs if job.id in every]
+        jobs = tuple(every[job] for job in dict.fromkeys((*submitted, *every)))
         folder.write(part, timeline, replace(summary, jobs=jobs))
         for job in self.jobs:
             text = str(self.failures[job.identity.key]).rstrip()

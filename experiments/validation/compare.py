@@ -36,13 +36,15 @@ def compare(every: Runs, goals: Goals | None = None) -> Comparison:
     """Compare one schedule's prediction with its first execution.
 
     A run that is not there leaves its figures None. A job that was left out of the measured run has
-    no figures. Raises :class:`InputError` where two runs hold different jobs.
+    no figures, one that was added to it only those that were measured. Raises :class:`InputError` where two runs hold different jobs.
     """
-    runs = every.without_left_out()
+    runs = every.of_predicted_jobs()
     predicted, measured = runs.predicted, runs.measured
     jobs = tuple(
         JobComparison.left_out(job.id, job.model, job.state)
         if job.was_left_out
+        else JobComparison.late(job)
+        if job.late
         else _compare_job(predicted.job(job.id), job)
         for job in every.measured.jobs
     )
@@ -50,7 +52,7 @@ def compare(every: Runs, goals: Goals | None = None) -> Comparison:
     completion = _errors(pair.completion.error for pair in jobs)
     sizes = [abs(error) for error in step]
     solo = _solo_errors(runs)
-    floor = _noise_floor(measured, runs.repeat) if runs.repeat is not None else None
+    floor = _noise_floor(runs) if runs.repeat is not None else None
     return Comparison(
         workload=measured.workload,
         machine=measured.machine,
@@ -59,7 +61,7 @@ def compare(every: Runs, goals: Goals | None = None) -> Comparison:
         makespan=TimePair(
             predicted.makespan_s,
             measured.makespan_s,
-            relative_error(predicted.makespan_s, measured.makespan_s),
+            _makespan_error(runs, predicted, measured),
             predicted.makespan_interval_s,
         ),
         jobs=jobs,
@@ -75,7 +77,7 @@ def compare(every: Runs, goals: Goals | None = None) -> Comparison:
             name: Ablation(
                 step_mape=_mean_size(_step_errors(run, measured)),
                 completion_mape=_mean_size(_completion_errors(run, measured)),
-                makespan_error=relative_error(run.makespan_s, measured.makespan_s),
+                makespan_error=_makespan_error(runs, run, measured),
             )
             for name, run in runs.ablations.items()
         },
@@ -107,7 +109,7 @@ def _flow_pair(runs: Runs, figure: Callable[[RunSummary], float | None]) -> Time
     predicted_s, measured_s = figure(runs.predicted), figure(runs.measured)
     if predicted_s is None and measured_s is None:
         return None
-    completed = all_completed(runs.predicted) and all_completed(runs.measured)
+    completed = all_completed(runs.predicted) and all_completed(runs.measured) and not runs.late
     error = relative_error(predicted_s, measured_s) if completed else None
     return TimePair(predicted_s, measured_s, error)
 
@@ -140,7 +142,7 @@ def _compare_job(predicted: JobSummary, measured: JobSummary) -> JobComparison:
 
 def _makespan_inside(runs: Runs) -> bool | None:
     predicted, measured = runs.predicted, runs.measured
-    if not all_completed(predicted) or not all_completed(measured):
+    if runs.late or not all_completed(predicted) or not all_completed(measured):
         return None
     return lies_in(measured.makespan_s, predicted.makespan_interval_s)
 
@@ -164,9 +166,16 @@ def _completion_errors(predicted: RunSummary, measured: RunSummary) -> list[floa
     return _errors(pair.completion.error for pair in pairs)
 
 
-def _noise_floor(measured: RunSummary, repeat: RunSummary) -> NoiseFloor:
+def _makespan_error(runs: Runs, predicted: RunSummary, measured: RunSummary) -> float | None:
+    """None where jobs were added: the makespan is of other work."""
+    return None if runs.late else relative_error(predicted.makespan_s, measured.makespan_s)
+
+
+def _noise_floor(runs: Runs) -> NoiseFloor:
+    measured, repeat = runs.measured, runs.repeat
+    assert repeat is not None
     makespan = None
-    if all_completed(measured) and all_completed(repeat):
+    if not runs.late and all_completed(measured) and all_completed(repeat):
         makespan = relative_error(measured.makespan_s, repeat.makespan_s)
     return NoiseFloor(
         step=_mean_size(_step_errors(measured, repeat)),
@@ -187,6 +196,7 @@ def _speedup(runs: Runs) -> Speedup | None:
     if alone is None:
         return None
     finished = all_completed(alone) and all_completed(best) and best.makespan_s > 0
+    finished = finished and not runs.late
     return Speedup(
         sequential_s=alone.makespan_s,
         best_s=best.makespan_s,
@@ -220,6 +230,10 @@ def _verdict(
 def _judge_makespan(runs: Runs, floor: NoiseFloor | None, goal: float) -> Judgement:
     makespan_floor = floor.makespan if floor is not None else None
     predicted_s = runs.predicted.makespan_s
+    if runs.late:
+        noun = "job was" if runs.late == 1 else "jobs were"
+        why = f"{runs.late} {noun} added later, so the makespan is of other work than predicted"
+        return unfinished(goal, None, makespan_floor, why)
     errors = _errors(relative_error(predicted_s, run.makespan_s) for run in runs.executions)
     left = sum(job.state != "done" for run in runs.executions for job in run.jobs)
     if left:

@@ -14,7 +14,8 @@ class Runs:
     """One schedule, ``predicted`` and ``measured``; ``repeat`` is a second execution of it.
 
     ``sequential`` and its prediction are the same jobs one at a time, ``ablations`` the schedule
-    predicted again by less than the whole model.
+    predicted again by less than the whole model. ``late`` is how many jobs were left out because
+    they were added to one of the executions when it had begun.
     """
 
     predicted: RunSummary
@@ -23,6 +24,7 @@ class Runs:
     sequential_predicted: RunSummary | None = None
     sequential: RunSummary | None = None
     ablations: Mapping[str, RunSummary] = field(default_factory=dict)
+    late: int = 0
 
     @property
     def executions(self) -> tuple[RunSummary, ...]:
@@ -36,16 +38,27 @@ class Runs:
         found = (who for run in (*self.executions, *alone) for who in run.shared_with)
         return tuple(dict.fromkeys(found))
 
-    def without_left_out(self) -> Runs:
-        """The same, but without the jobs that were left out of the measured run in its summary.
-        Raises :class:`InputError` if another run holds other jobs than are left."""
-        jobs = tuple(job for job in self.measured.jobs if not job.was_left_out)
-        measured = replace(self.measured, jobs=jobs)
-        others = (self.predicted, self.sequential_predicted, self.sequential, self.repeat)
+    def of_predicted_jobs(self) -> Runs:
+        """The same, but without the jobs that were left out of the measured run in its summary, and
+        those that were added late. Raises :class:`InputError` if another run holds other jobs than
+        are left."""
+        executions = [run for run in (*self.executions, self.sequential) if run is not None]
+        late = sum(job.late for run in executions for job in run.jobs)
+        measured, repeat, sequential = map(_in_time, (self.measured, self.repeat, self.sequential))
+        assert measured is not None
+        jobs = tuple(job for job in measured.jobs if not job.was_left_out)
+        measured = replace(measured, jobs=jobs)
+        others = (self.predicted, self.sequential_predicted, sequential, repeat)
         for other in (*others, *self.ablations.values()):
             if other is not None:
                 _check_same_jobs(measured, other)
-        return replace(self, measured=measured)
+        return replace(self, measured=measured, repeat=repeat, sequential=sequential, late=late)
+
+
+def _in_time(run: RunSummary | None) -> RunSummary | None:
+    if run is None or not any(job.late for job in run.jobs):
+        return run
+    return replace(run, jobs=tuple(job for job in run.jobs if not job.late))
 
 
 def _check_same_jobs(one: RunSummary, other: RunSummary) -> None:

@@ -12,7 +12,7 @@ from pydantic import ConfigDict
 from experiments.validation.verdict import Verdict
 from rmixer.files.typed_files import load_json, parse, write_json
 from rmixer.hardware.machine import check_schema
-from rmixer.run_record.run_summary import Origin, Range
+from rmixer.run_record.run_summary import JobSummary, Origin, Range
 
 SCHEMA_VERSION: Final = 1
 
@@ -73,6 +73,18 @@ class JobComparison:
         """Of a job that the run was without: there are no figures of it."""
         times, step, memory = TimePair(None, None, None), StepPair(None, None, None), (0, 0, None)
         return cls(job, model, state, times, step, MemoryPair(*memory))
+
+    @classmethod
+    def late(cls, job: JobSummary) -> JobComparison:
+        """Of a job that was added when the run had begun: nothing was predicted of it."""
+        return cls(
+            job.id,
+            job.model,
+            job.state,
+            TimePair(None, job.end_s, None),
+            StepPair(None, job.step_ms_p50, None),
+            MemoryPair(0, job.peak_bytes, None),
+        )
 
 
 @dataclass(frozen=True)

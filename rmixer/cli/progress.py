@@ -1,18 +1,27 @@
-"""Progress on a terminal: a bar for a stage, a bar for each running job. Where there is no
-terminal, only a line for each event."""
+"""An execution as it goes on: a page that is drawn anew on a terminal; elsewhere a line for each
+event and one a minute."""
 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
 
-from rich.progress import Progress, TaskID
+from rich.console import Console
+from rich.live import Live
 
+from executor.overview.run_view import RunView
 from executor.supervision.observer import Observer
 from experiments.stages.pipeline import Voice
-from rmixer.cli.bars import bar, progress_bars
-from rmixer.cli.console import report
+from rmixer.cli.bars import bar
+from rmixer.cli.console import notes, report
+from rmixer.cli.run_table import live_page, progress_line
 from rmixer.scheduling.cluster import Booking
+
+DRAW_EVERY_S, LINE_EVERY_S = 1.0, 60.0
+SHARE = 0.005
+"""Of the time, that drawing may take: a page of many jobs is drawn more seldom."""
 
 
 def voice() -> Voice:
@@ -23,15 +32,37 @@ def voice() -> Voice:
 @contextlib.contextmanager
 def watch(title: str, jobs: int) -> Iterator[Observer]:
     """Somebody who shows the execution of so many jobs."""
-    with progress_bars("{task.completed:>6.0f}/{task.total:.0f} {task.fields[phase]:<9}") as bars:
-        yield _Watcher(title, jobs, bars)
+    if not sys.stderr.isatty():
+        yield _Watcher(title, jobs, notes())
+        return
+    with Live(console=notes(), auto_refresh=False, transient=True) as page:
+        yield _Watcher(title, jobs, page.console, page)
 
 
 class _Watcher(Observer):
-    def __init__(self, title: str, jobs: int, bars: Progress) -> None:
-        self._title, self._jobs, self._done, self._bars = title, jobs, 0, bars
-        self._tasks: dict[str, TaskID] = {}
+    def __init__(self, title: str, jobs: int, console: Console, page: Live | None = None) -> None:
+        self._title, self._jobs, self._done = title, jobs, 0
+        self._console, self._page = console, page
         self._told: set[str] = set()
+        self._view: Callable[[], RunView] | None = None
+        self._next_s = time.monotonic() + (LINE_EVERY_S if page is None else 0.0)
+
+    def begins(self, view: Callable[[], RunView]) -> None:
+        self._view = view
+
+    def ticked(self) -> None:
+        begin_s = time.monotonic()
+        if self._view is None or begin_s < self._next_s:
+            return
+        now_s = time.time()
+        view = self._view().at(now_s, now_s)
+        if self._page is None:
+            self._say(f"  {progress_line(view)}")
+            self._next_s = begin_s + LINE_EVERY_S
+        else:
+            self._page.update(live_page(view, f"executing {self._title}"), refresh=True)
+            took_s = time.monotonic() - begin_s
+            self._next_s = begin_s + max(DRAW_EVERY_S, took_s / SHARE)
 
     def warming(self, workers: int) -> None:
         self._say(f"executing {self._title}: warming {workers} worker(s)")
@@ -40,19 +71,16 @@ class _Watcher(Observer):
         self._say(f"  {text}")
 
     def restored(self, done: int, jobs: int) -> None:
-        self._done = done
+        self._done, self._jobs = done, jobs
         self._say(f"going on with an interrupted run: {done} of {jobs} job(s) are done")
+
+    def added(self, jobs: Sequence[str]) -> None:
+        self._jobs += len(jobs)
+        self._say(f"  added {', '.join(jobs)}")
 
     def started(self, booking: Booking, steps: int) -> None:
         place = f"{booking.devices[0]} slot {booking.slot}, {len(booking.cores)} thread(s)"
         self._say(f"  {booking.job} started on {place}")
-        self._tasks[booking.job] = self._bars.add_task(booking.job, total=steps, phase="build")
-
-    def phase(self, job: str, phase: str) -> None:
-        self._bars.update(self._tasks[job], phase=phase)
-
-    def progress(self, job: str, steps: int) -> None:
-        self._bars.update(self._tasks[job], completed=steps)
 
     def not_finite(self, job: str, text: str, on_nan: str) -> None:
         if on_nan == "go_on":  # if it stops, the line of its end says why
@@ -64,7 +92,6 @@ class _Watcher(Observer):
             self._say(f"  {job} raised\n{traceback.rstrip()}")
 
     def retried(self, job: str, error: str, pause_s: float) -> None:
-        self._bars.remove_task(self._tasks.pop(job))
         self._say(f"  {job} failed: {error}; it is tried again in {pause_s:.0f} s")
 
     def stopping(self, jobs: int) -> None:
@@ -75,9 +102,8 @@ class _Watcher(Observer):
 
     def ended(self, job: str, state: str, error: str | None) -> None:
         self._done += state == "done"
-        self._bars.remove_task(self._tasks[job])
         why = f": {error}" if error else ""
         self._say(f"  {job} {state}{why} ({self._done} of {self._jobs} done)")
 
     def _say(self, text: str) -> None:
-        self._bars.console.print(text, markup=False)
+        self._console.print(text, markup=False)

@@ -1,0 +1,38 @@
+"""Jobs that are added to a run when it has begun."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+
+from experiments.stages.inputs import inputs_of
+from profiles.stored.store import Store
+from rmixer.errors import InputError
+from rmixer.scheduling.admission import check_memory
+from rmixer.scheduling.layout import Layout
+from rmixer.scheduling.problem import ProfiledJob
+from rmixer.workload.workload import Job, Workload
+
+
+def profiled_jobs(
+    jobs: Sequence[Job],
+    layout: Layout,
+    used_bytes: Mapping[str, int],
+    report: Callable[[str], None],
+) -> tuple[ProfiledJob, ...]:
+    """``jobs`` with what they cost on this machine. Raises :class:`InputError` for one that has no
+    profile, also with the threads of no slot of ``layout``, or that does not fit beside
+    ``used_bytes`` of each device's memory: nothing is profiled while a run goes on."""
+    problem = inputs_of(Workload("added", 0, tuple(jobs)), None, Store(), report, "execute")
+    check_memory(problem, layout, used_bytes)
+    for each in problem.jobs:
+        known = {kind: set(cost.step_s) for kind, cost in each.costs.items()}
+        if not any(entry.threads in known.get(entry.kind, ()) for entry in layout.devices):
+            wanted = sorted({entry.threads for entry in layout.devices if entry.kind in known})
+            found = f"a profile with {_counts(set().union(*known.values()))} thread(s)"
+            allowed = f"one with {_counts(wanted)}, as the run's slots have: `rmixer profile run --threads`"
+            raise InputError("workload added", each.job.id, found, allowed)
+    return problem.jobs
+
+
+def _counts(numbers: Sequence[int] | set[int]) -> str:
+    return ", ".join(map(str, sorted(numbers)))

@@ -1,0 +1,45 @@
+"""``rmixer add``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from rmixer.cli.settings import shrinking_option
+from rmixer.cli.workloads import trained_workload
+
+
+@click.command()
+@click.argument("run", type=click.Path(path_type=Path))
+@click.argument("workload", type=click.Path(path_type=Path))
+@shrinking_option
+def command(run: Path, workload: Path, settings: tuple[str, ...]) -> None:
+    """Add the jobs of WORKLOAD to the run in the folder RUN. Their models must be profiled: that
+    needs the cores, so it is not done while the run goes on. An arrival_s counts from now."""
+    from rmixer.cli.asking import ask, executing_folder, present_execution
+
+    folder = executing_folder(run)
+    place = present_execution(folder)
+    jobs = trained_workload(workload, settings).jobs
+
+    from executor.overview.journal_view import records_in, state_of
+    from executor.records.requested import check_added
+    from experiments.stages.adding import profiled_jobs
+    from experiments.stages.execution import prepare_data
+    from profiles.profiler.door import check_importable
+    from rmixer.cli.bars import bar
+    from rmixer.cli.console import console, report
+    from rmixer.errors import InputError
+    from rmixer.files.typed_files import plain
+    from rmixer.workload.workload import Workload
+
+    records = records_in(place)
+    if records.plan is None or state_of(records) == "done":
+        raise InputError(run, "", "a run that has ended", "one that goes on, or was interrupted")
+    check_added(records, jobs)
+    profiled_jobs(jobs, records.plan.layout, records.plan.used_bytes, report)
+    check_importable(jobs)
+    prepare_data(Workload("added", 0, jobs), bar)
+    answer = ask(place, "add", {"jobs": plain(list(jobs))}, run)
+    console().print(answer, markup=False, soft_wrap=True)

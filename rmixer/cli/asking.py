@@ -1,0 +1,81 @@
+"""How a command finds the execution of a run folder, and asks something of it."""
+
+from __future__ import annotations
+
+import shlex
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rmixer.errors import InputError, RunFailed
+
+if TYPE_CHECKING:
+    from executor.journal.journal import Answer, RequestKind
+    from experiments.run_files.run_folder import RunFolder
+
+PATIENCE_S = 30.0
+"""How long a run that goes on may take to answer."""
+LOOK_EVERY_S = 0.1
+
+
+def executing_folder(path: Path) -> RunFolder:
+    """The run in ``path``, which a command began that executes. Raises :class:`InputError`."""
+    from experiments.run_files.run_folder import RunFolder
+
+    folder = RunFolder.open(path)
+    folder.check_executes()
+    return folder
+
+
+def present_execution(folder: RunFolder) -> Path:
+    """Where the execution of ``folder`` lies that goes on, or was the last to begin. Raises
+    :class:`InputError` if none has begun."""
+    if not folder.begun:
+        found = "a run that has not begun to execute"
+        raise InputError(folder.path, "", found, "a run that executes, or was interrupted")
+    return folder.path / folder.begun[-1]
+
+
+def ask(place: Path, kind: RequestKind, content: object, run: Path) -> str:
+    """Ask something of the execution in ``place`` and return what became of it. One that was
+    interrupted keeps what it was asked until it goes on. Raises :class:`InputError` if it refuses,
+    or has ended."""
+    from executor.journal.opening import existing_journal
+    from executor.overview.journal_view import records_in, state_of
+
+    state = state_of(records_in(place))
+    if state == "done":
+        raise InputError(run, "", "a run that has ended", "one that goes on, or was interrupted")
+    with existing_journal(place) as journal:
+        number = journal.ask(kind, content)
+        if state in ("interrupted", "failed", "stopped"):
+            return (
+                "the run does not go on now: this is kept in its journal, and done as soon as it "
+                f"does (`rmixer execute --resume {shlex.quote(str(run))}`)"
+            )
+        end_s = time.monotonic() + PATIENCE_S
+        while (answer := journal.answer_to(number)) is None and time.monotonic() < end_s:
+            time.sleep(LOOK_EVERY_S)
+            if state_of(records_in(place)) == "done" and journal.answer_to(number) is None:
+                journal.write([], answers={number: _ended()})
+    if answer is None:
+        raise RunFailed(f"the run did not answer within {PATIENCE_S:.0f} s; it will when it can")
+    if answer.refused:
+        raise _Refused(answer.text)
+    return answer.text
+
+
+def _ended() -> Answer:
+    from executor.journal.journal import Answer
+
+    return Answer("the run had ended before it could", refused=True)
+
+
+class _Refused(InputError):
+    """What a run answers that refuses: a text that says it all."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__("the run", "", text, "")
+
+    def __str__(self) -> str:
+        return self.found

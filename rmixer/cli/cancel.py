@@ -1,0 +1,23 @@
+"""``rmixer cancel``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+
+@click.command()
+@click.argument("run", type=click.Path(path_type=Path))
+@click.argument("job")
+def command(run: Path, job: str) -> None:
+    """Cancel JOB of the run in the folder RUN: if it waits it never starts, if it runs it stops at
+    its next step. The others go on."""
+    from executor.overview.journal_view import records_in
+    from executor.records.requested import check_cancel
+    from rmixer.cli.asking import ask, executing_folder, present_execution
+    from rmixer.cli.console import console
+
+    place = present_execution(executing_folder(run))
+    check_cancel(records_in(place), job)
+    console().print(ask(place, "cancel", job, run), markup=False, soft_wrap=True)

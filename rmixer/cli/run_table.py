@@ -1,0 +1,141 @@
+"""A run as its reader sees it, while it goes on and afterwards: a few lines and a table."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+
+from rich import box
+from rich.console import Group, RenderableType
+from rich.text import Text
+
+from executor.overview.run_view import JobView, RunView
+from rmixer.display.quantities import ABSENT, figures, seconds, size
+from rmixer.display.tables import NumberTable
+
+STATES = ("done", "running", "queued", "waiting", "interrupted", "failed", "cancelled")
+_WORDS = {"waiting": "waiting to be tried again"}
+MOST_NAMED, MOST_FAILURES = 8, 6
+_HOW = {
+    "running": "running",
+    "stopped": "stopped: its process has ended without a word",
+    "elsewhere": "on another machine: from here nobody can see whether it goes on",
+    "interrupted": "interrupted",
+    "failed": "failed",
+    "done": "ended",
+}
+
+
+def run_page(view: RunView, folder: str) -> RenderableType:
+    """All that there is to say of the run in ``folder``."""
+    parts: list[RenderableType] = [Text(line) for line in (_headline(view), progress_line(view))]
+    if view.running:
+        parts.append(running_table(view))
+    parts += [Text(line) for line in (*_names(view), *failure_lines(view.jobs))]
+    if view.state in ("stopped", "interrupted", "failed"):
+        parts.append(Text(f"this goes on with it: rmixer execute --resume {folder}"))
+    return Group(*parts)
+
+
+def live_page(view: RunView, title: str) -> RenderableType:
+    """The same while the run goes on in this process: its news were printed as they came."""
+    line = Text(f"{title}: {progress_line(view)}", no_wrap=True, overflow="ellipsis")
+    return Group(line, running_table(view, free=True))
+
+
+def progress_line(view: RunView) -> str:
+    """``3 of 24 done, 2 running, 19 queued; ends at about 14:32:10 (in 12:05 min); ...``."""
+    counts = view.counts
+    said = [f"{counts['done']} of {len(view.jobs)} done"]
+    said += [f"{counts[state]} {_WORDS.get(state, state)}" for state in STATES[1:] if counts[state]]
+    parts = [", ".join(said)]
+    if view.state == "running":
+        parts += _end_words(view)
+    return "; ".join(parts)
+
+
+def running_table(view: RunView, *, free: bool = False) -> NumberTable:
+    """A row for each job that runs; with ``free`` also for each slot that has none."""
+    table = NumberTable(box=box.SIMPLE_HEAD, pad_edge=False)
+    table.add_column("device", no_wrap=True)
+    table.add_column("slot", justify="right")
+    table.add_column("job", no_wrap=True, overflow="ellipsis", max_width=24)
+    table.add_column("phase", no_wrap=True)
+    for name in ("steps", "steps/s", "loss", "memory", "checkpoint", "ends in"):
+        table.add_column(name, justify="right", no_wrap=True)
+    there = {(job.device, job.slot): job for job in view.running}
+    places = [(device, slot) for device, slots in view.slots.items() for slot in range(slots)]
+    for place in places if free else sorted(there):
+        job = there.get(place)
+        table.add_row(place[0], str(place[1]), *(_cells(job) if job is not None else ("free",)))
+    return table
+
+
+def failure_lines(jobs: Iterable[JobView]) -> list[str]:
+    """A line for each of the last attempts that failed."""
+    lines = [
+        f"{job.id}: attempt {failure.attempt} failed ({failure.cause}): {failure.reason}"
+        for job in jobs
+        for failure in job.failures
+    ]
+    left = len(lines) - MOST_FAILURES
+    return [*lines[-MOST_FAILURES:], f"and {left} more"] if left > 0 else lines
+
+
+def _headline(view: RunView) -> str:
+    since = "" if view.began_s is None else f", begun {_clock(view.began_s, view.looked_s)}"
+    process = f", process {view.pid} on {view.host}" if view.state == "running" else ""
+    stops = f", interrupted {view.interruptions} time(s)" if view.interruptions else ""
+    how = _HOW[view.state]
+    return f"{view.workload} by {view.policy}: {how}{since}{stops}{process}; {seconds(view.at_s)} so far"
+
+
+def _end_words(view: RunView) -> list[str]:
+    words = ["its end is not known"]
+    if view.ends_in_s is not None:
+        end = _clock((view.looked_s or 0.0) + view.ends_in_s, view.looked_s)
+        words = [f"ends at about {end} (in {seconds(view.ends_in_s)})"]
+    if view.predicted_s is not None:
+        end = _clock((view.looked_s or 0.0) + view.predicted_s - view.at_s, view.looked_s)
+        words.append(f"predicted when it began: {end}")
+    return words
+
+
+def _clock(at_s: float, now_s: float | None) -> str:
+    """``14:32:10``; of another day with its date."""
+    moment, now = datetime.fromtimestamp(at_s), datetime.fromtimestamp(now_s or at_s)
+    return moment.strftime("%H:%M:%S" if moment.date() == now.date() else "%Y-%m-%d %H:%M:%S")
+
+
+def _cells(job: JobView) -> tuple[str, ...]:
+    checkpoint = ABSENT
+    if job.checkpoint_age_s is not None:
+        checkpoint = f"{seconds(job.checkpoint_age_s)} ago"
+    return (
+        job.id,
+        job.phase,
+        f"{job.made} / {job.steps}",
+        figures(job.steps_per_s),
+        ABSENT if job.loss is None else f"{job.loss:.4g}",
+        size(job.promised_bytes),
+        checkpoint,
+        ABSENT if job.ends_in_s is None else seconds(job.ends_in_s),
+    )
+
+
+def _names(view: RunView) -> list[str]:
+    lines = []
+    for state in STATES:
+        names = [f"{job.id}{_added(job)}" for job in view.jobs if job.state == state]
+        if names and state not in ("running", "done"):
+            lines.append(f"{_WORDS.get(state, state)}: {_shortened(names)}")
+    return lines
+
+
+def _added(job: JobView) -> str:
+    return " (added)" if job.late else ""
+
+
+def _shortened(names: Sequence[str]) -> str:
+    more = len(names) - MOST_NAMED
+    return ", ".join(names[:MOST_NAMED]) + (f" and {more} more" if more > 0 else "")

@@ -1,0 +1,37 @@
+"""``rmixer status``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+
+@click.command()
+@click.argument("run", type=click.Path(path_type=Path))
+@click.option("--json", "as_json", is_flag=True, help="Print all of it for a program.")
+def command(run: Path, as_json: bool) -> None:
+    """Say how far the run in the folder RUN is: whether it goes on, what its jobs do, and when it
+    will be over. It only reads the run's journal."""
+    from executor.overview.journal_view import view_of
+    from rmixer.cli.asking import executing_folder
+    from rmixer.cli.console import console, print_json
+    from rmixer.cli.run_table import run_page
+
+    folder = executing_folder(run)
+    found = {part: view_of(folder.path / part) for part in folder.begun}
+    views = {part: view for part, view in found.items() if view is not None}
+    if as_json:
+        from rmixer.cli.run_json import run_json
+
+        print_json({"executions": [run_json(part, view) for part, view in views.items()]})
+        return
+    if not views:
+        console().print(f"{run}: it has not begun to execute", markup=False, soft_wrap=True)
+    for part, view in views.items():
+        if len(views) > 1:
+            console().print(f"{_TITLES.get(part, part)}:", markup=False)
+        console().print(run_page(view, str(run)), soft_wrap=True)
+
+
+_TITLES = {".": "best schedule", "sequential": "one job at a time", "repeat": "best schedule again"}
