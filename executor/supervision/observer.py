@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from executor.overview.run_view import RunView
 from rmixer.scheduling.cluster import Booking
@@ -25,6 +25,9 @@ class Observer:
 
     def restored(self, done: int, jobs: int) -> None:
         """The run goes on after an interruption: so many of its jobs are done."""
+
+    def added(self, jobs: Sequence[str]) -> None:
+        """Jobs of these ids were added to the run."""
 
     def started(self, booking: Booking, steps: int) -> None:
         """A job of ``steps`` steps starts."""

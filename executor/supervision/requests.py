@@ -83,4 +83,4 @@ class Requests:
             [Transition("added", now_s, detail=written(found, late=True))],
             {request.number: Answer(f"added {names}")},
         )
-        self._observer.told(f"added {names}")
+        self._observer.added([each.job.id for each in found])

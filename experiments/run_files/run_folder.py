@@ -31,6 +31,7 @@ MEASURED, PREDICTED, REPEAT = ".", "predicted", "repeat"
 SEQUENTIAL, SEQUENTIAL_PREDICTED = "sequential", "sequential_predicted"
 """Where in a run folder each execution and prediction lies."""
 _PREDICTED = {MEASURED: PREDICTED, SEQUENTIAL: SEQUENTIAL_PREDICTED, REPEAT: PREDICTED}
+_EXECUTING = ("run", "execute")
 SCHEDULE = "schedule.json"
 """The schedule that a run executes, made beforehand."""
 JOURNAL = "journal.sqlite"
@@ -187,6 +188,13 @@ class RunFolder:
         """What was predicted of the execution under ``part``."""
         path = self.path / _PREDICTED[part] / "summary.json"
         return read_summary(path) if path.exists() else None
+
+    def check_executes(self) -> None:
+        """Raise :class:`InputError` unless the command that began it executes."""
+        command = str(self.config("command"))
+        if command not in _EXECUTING:
+            found = f"a run of `rmixer {command}`"
+            raise InputError(self.path, "command", found, "a run that `execute` or `run` began")
 
     @property
     def begun(self) -> list[str]:

@@ -14,17 +14,12 @@ from rmixer.files.typed_files import parse
 from rmixer.scheduling.layout import Layout
 from rmixer.scheduling.schedule import read_schedule
 
-COMMANDS = ("run", "execute")
-
 
 def begun_by(folder: RunFolder) -> str:
     """The command that began ``folder``. Raises :class:`InputError` if it was none that
     executes."""
-    command = str(folder.config("command"))
-    if command not in COMMANDS:
-        found = f"a run of `rmixer {command}`"
-        raise InputError(folder.path, "command", found, "a run that `execute` or `run` began")
-    return command
+    folder.check_executes()
+    return str(folder.config("command"))
 
 
 def was_verified(folder: RunFolder) -> bool:

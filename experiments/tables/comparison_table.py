@@ -204,7 +204,7 @@ def _exchange_words(drift: ExchangeDrift) -> str:
 
 def _speedup_words(speedup: Speedup) -> str:
     if speedup.factor is None:
-        return "not known: not every job was completed, or others were added"
+        return "not known: not every job was completed, or jobs were added"
     predicted = ""
     if speedup.predicted_factor is not None:
         predicted = f"; predicted {speedup.predicted_factor:.2f} times"

@@ -36,7 +36,8 @@ def compare(every: Runs, goals: Goals | None = None) -> Comparison:
     """Compare one schedule's prediction with its first execution.
 
     A run that is not there leaves its figures None. A job that was left out of the measured run has
-    no figures, one that was added to it only those that were measured. Raises :class:`InputError` where two runs hold different jobs.
+    no figures, one that was added to it only those that were measured. Raises :class:`InputError`
+    where two runs hold different jobs.
     """
     runs = every.of_predicted_jobs()
     predicted, measured = runs.predicted, runs.measured

@@ -71,7 +71,7 @@ def _ended() -> Answer:
     return Answer("the run had ended before it could", refused=True)
 
 
-class _Refused(InputError):
+class _Refused(InputError):  # noqa: N818 - what a run answers
     """What a run answers that refuses: a text that says it all."""
 
     def __init__(self, text: str) -> None:

@@ -87,7 +87,8 @@ def _headline(view: RunView) -> str:
     process = f", process {view.pid} on {view.host}" if view.state == "running" else ""
     stops = f", interrupted {view.interruptions} time(s)" if view.interruptions else ""
     how = _HOW[view.state]
-    return f"{view.workload} by {view.policy}: {how}{since}{stops}{process}; {seconds(view.at_s)} so far"
+    so_far = f"; {seconds(view.at_s)} so far"
+    return f"{view.workload} by {view.policy}: {how}{since}{stops}{process}{so_far}"
 
 
 def _end_words(view: RunView) -> list[str]:
