@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import heapq
 from collections.abc import Sequence
+from dataclasses import replace
 
 from executor.overview.pace import Pace
 from executor.records.job_record import JobRecord
@@ -14,6 +15,7 @@ from rmixer.errors import RunFailed
 from rmixer.policies.baselines.planned import Planned
 from rmixer.scheduling.cluster import Booking, Cluster
 from rmixer.scheduling.policy import Policy
+from rmixer.scheduling.schedule import Schedule
 from rmixer.scheduling.view import ClusterView, Dispatch
 
 _ENDED = ("done", "failed", "cancelled")
@@ -39,10 +41,16 @@ class _Outlook:
         self._events: list[tuple[float, int, str]] = []
         self._policy: Policy = _InOrder(plan)
         if plan.schedule is not None:
-            self._policy = Planned(plan.schedule)
+            self._policy = Planned(self._left_of(plan.schedule))
         self._begin()
         with contextlib.suppress(RunFailed):  # of a booking that the supervisor would refuse too
             self._go_on()
+
+    def _left_of(self, schedule: Schedule) -> Schedule:
+        """Without the jobs that have ended, which it would look at again and again."""
+        ended = {job for job in self._records.jobs if self._records.state(job) in _ENDED}
+        left = tuple(each for each in schedule.dispatches if each.job not in ended)
+        return replace(schedule, dispatches=left)
 
     def _begin(self) -> None:
         records, cluster = self._records, self._cluster

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -78,7 +79,7 @@ def recent_steps_per_s(record: JobRecord) -> float | None:
         return None
     last_s = record.step_ends_s[-1]
     since_s = max(span[0], last_s - RECENT_S)
-    made = sum(1 for end_s in record.step_ends_s[-100_000:] if end_s > since_s)
+    made = _after(record, since_s)
     return made / (last_s - since_s) if made > 1 else None
 
 
@@ -86,9 +87,14 @@ def _made(attempt: JobRecord, predicted_step_s: float | None) -> Made:
     start_s = next((at_s for phase, at_s in attempt.phases if phase == "train"), None)
     if start_s is None or not attempt.step_ends_s or predicted_step_s is None:
         return Made()
-    steps = sum(1 for end_s in attempt.step_ends_s if end_s > start_s)
+    steps = _after(attempt, start_s)
     took_s = max(0.0, attempt.step_ends_s[-1] - start_s)
     return Made(steps, took_s, steps * predicted_step_s)
+
+
+def _after(record: JobRecord, at_s: float) -> int:
+    """How many of its steps have ended later."""
+    return len(record.step_ends_s) - bisect_right(record.step_ends_s, at_s)
 
 
 def _sum(every: Iterable[Made]) -> Made:

@@ -29,9 +29,7 @@ def profiled_jobs(
         if not any(entry.threads in known.get(entry.kind, ()) for entry in layout.devices):
             wanted = sorted({entry.threads for entry in layout.devices if entry.kind in known})
             found = f"a profile with {_counts(set().union(*known.values()))} thread(s)"
-            allowed = (
-                f"one with {_counts(wanted)}, as the slots have: `rmixer profile run --threads`"
-            )
+            allowed = f"one with {_counts(wanted)}, as slots have: `rmixer profile run --threads`"
             raise InputError("workload added", each.job.id, found, allowed)
     return problem.jobs
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from rmixer.hardware.machine import Machine
 from rmixer.scheduling.layout import Cut, Layout
 from rmixer.scheduling.policy import Policy
 from rmixer.scheduling.schedule import Schedule, ScheduledJob
 from rmixer.scheduling.view import ClusterView, Dispatch, JobView
+
+
+_ALL = ""
 
 
 class Planned(Policy):
@@ -27,6 +30,8 @@ class Planned(Policy):
         self.memory = schedule.settings.memory
         self._ordered = sorted(schedule.dispatches, key=lambda dispatch: dispatch.order)
         self._planned = {planned.job for planned in self._ordered}
+        self._has_rounds = len({planned.round for planned in self._ordered}) > 1
+        self._slots = sum(entry.slots for entry in schedule.settings.layout.devices)
         self._last_round = max((planned.round for planned in self._ordered), default=0)
 
     @property
@@ -43,16 +48,19 @@ class Planned(Policy):
 
     def decide(self, view: ClusterView) -> Sequence[Dispatch]:
         blocked: set[tuple[str, int]] = set()
-        coming = [planned for planned in self._ordered if not _has_ended(view, planned)]
+        in_rounds = self._ordered if self._has_rounds else ()
+        open_rounds = _OpenRounds(each for each in in_rounds if not _has_ended(view, each))
         for planned in self._ordered:
             job = view.jobs.get(planned.job)
             if job is not None and job.state != "queued":
                 continue
             places = {(device, planned.slot) for device in planned.devices}
-            its_turn = _is_open(planned, coming) and not places & blocked
+            its_turn = not places & blocked and open_rounds.has(planned)
             if job is not None and its_turn and self._has_room(view, planned, job):
                 return (_dispatch(planned),)
             blocked |= places
+            if len(blocked) == self._slots:
+                return ()
         return self._added(view, blocked)
 
     def _added(self, view: ClusterView, claimed: set[tuple[str, int]]) -> Sequence[Dispatch]:
@@ -80,14 +88,20 @@ def _has_ended(view: ClusterView, planned: ScheduledJob) -> bool:
     return planned.job in view.jobs and view.jobs[planned.job].state in ("done", "failed")
 
 
-def _is_open(planned: ScheduledJob, coming: Sequence[ScheduledJob]) -> bool:
-    """Whether no job of those ``coming``, which have not ended, is of an earlier round."""
-    on_devices = set(planned.devices)
-    return all(
-        other.round >= planned.round
-        for other in coming
-        if planned.barrier == "machine" or on_devices & set(other.devices)
-    )
+class _OpenRounds:
+    """The first round of those ``coming``, which have not ended, on each device and of all."""
+
+    def __init__(self, coming: Iterable[ScheduledJob]) -> None:
+        self._first: dict[str, int] = {}
+        for planned in coming:
+            for name in (*planned.devices, _ALL):
+                self._first[name] = min(planned.round, self._first.get(name, planned.round))
+
+    def has(self, planned: ScheduledJob) -> bool:
+        """Whether none of those coming is of an earlier round than ``planned``, as far as its
+        barrier asks."""
+        names = (_ALL,) if planned.barrier == "machine" else planned.devices
+        return all(planned.round <= self._first.get(name, planned.round) for name in names)
 
 
 def _dispatch(planned: ScheduledJob) -> Dispatch:

@@ -218,3 +218,27 @@ def test_how_often_the_measured_value_lies_inside() -> None:
     failed = compare(Runs(told, fail(MEASURED, "din-0")))
     assert failed.inside == Inside(1, 1, 1, 1, makespan=None), "what failed does not count"
     assert compare(Runs(PREDICTED, MEASURED)).inside is None
+
+
+def test_a_job_that_was_added_late_has_no_prediction_and_the_makespan_no_error() -> None:
+    """It is of other work than predicted; the errors of the other jobs stay."""
+    late = replace(job("late-0", end_s=25.0, step_ms=3.0), late=True)
+    measured = replace(MEASURED, jobs=(*MEASURED.jobs, late), makespan_s=25.0)
+    found, known = compare(Runs(PREDICTED, measured, REPEAT)), compare(Runs(PREDICTED, MEASURED))
+    assert found.jobs[:2] == known.jobs
+    assert found.step_mape == known.step_mape
+    assert (found.jobs[2].step_ms.predicted_ms, found.jobs[2].step_ms.measured_ms) == (None, 3.0)
+    assert found.jobs[2].completion.measured_s == 25.0
+    assert found.makespan.error is None
+    assert found.noise_floor is not None
+    assert found.noise_floor.makespan is None
+    assert found.verdict.makespan.verdict == "undecided"
+    assert "1 job was added later" in found.verdict.makespan.why
+
+
+def test_a_job_may_be_added_to_the_repetition_alone() -> None:
+    late = replace(job("late-0", end_s=25.0, step_ms=3.0), late=True)
+    found = compare(Runs(PREDICTED, MEASURED, replace(REPEAT, jobs=(*REPEAT.jobs, late))))
+    assert [each.id for each in found.jobs] == ["dlrm-0", "din-0"]
+    assert found.noise_floor is not None
+    assert found.noise_floor.step is not None

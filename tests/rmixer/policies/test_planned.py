@@ -183,3 +183,34 @@ def by_the_rule(rows: Sequence[ScheduledJob], scene: Scene) -> list[Start]:
             booked[first.devices[0]] += jobs[first.job].mib(first.devices[0]) * 6 // 5
             starts.append(Start(now, first.job, first.devices[0], first.slot))
     return starts
+
+
+def test_an_added_job_takes_a_slot_that_the_schedule_has_done_with() -> None:
+    """Slot 1 is done with when c has started there, which is over at 3; slot 0 only at 6."""
+    jobs = [
+        FakeJob("a", 1, duration_s=5),
+        FakeJob("b", 1, duration_s=1),
+        FakeJob("c", 1, duration_s=2),
+        FakeJob("d", 1, duration_s=1),
+        FakeJob("x", 1, duration_s=10),
+        FakeJob("y", 1, duration_s=1),
+    ]
+    starts = replay(("a", 0, 0), ("b", 1, 0), ("c", 1, 0), ("d", 0, 0), jobs=jobs)
+    assert starts == [
+        (0, "a", 0),
+        (0, "b", 1),
+        (1, "c", 1),
+        (3, "x", 1),
+        (5, "d", 0),
+        (6, "y", 0),
+    ]
+
+
+def test_an_added_job_that_does_not_fit_lets_the_next_one_go_first() -> None:
+    """1.2 times their memory beside a's is just too much for x, and not for y."""
+    jobs = [
+        FakeJob("a", CPU_MIB // 2, duration_s=2),
+        FakeJob("x", CPU_MIB // 2, duration_s=1),
+        FakeJob("y", CPU_MIB // 8, duration_s=1),
+    ]
+    assert replay(("a", 0, 0), jobs=jobs) == [(0, "a", 0), (0, "y", 1), (2, "x", 0)]
