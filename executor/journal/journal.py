@@ -169,7 +169,7 @@ def open_journal(path: Path) -> tuple[Journal, str | None]:
         journal = Journal(path)
         journal.transitions()
         journal.step_ends_s()
-    except (sqlite3.DatabaseError, ValueError) as error:
+    except (sqlite3.DatabaseError, ValueError, TypeError) as error:
         return _salvaged(path, error)
     return journal, None
 
@@ -191,13 +191,13 @@ def _salvaged(path: Path, error: Exception) -> tuple[Journal, str]:
     with contextlib.ExitStack() as stack:
         rows: list[Transition] = []
         ends: list[tuple[str, int, list[float]]] = []
-        with contextlib.suppress(sqlite3.Error, ValueError):
+        with contextlib.suppress(sqlite3.Error, ValueError, TypeError):
             base = stack.enter_context(contextlib.closing(sqlite3.connect(path)))
             for row in base.execute(
                 "SELECT kind, at_s, job, attempt, detail FROM transitions ORDER BY number"
             ):
                 rows.append(_transition(row))
-        with contextlib.suppress(sqlite3.Error, ValueError):
+        with contextlib.suppress(sqlite3.Error, ValueError, TypeError):
             base = stack.enter_context(contextlib.closing(sqlite3.connect(path)))
             for job, attempt, blob in base.execute(
                 "SELECT job, attempt, ends_s FROM steps ORDER BY number"
@@ -214,7 +214,7 @@ def _salvaged(path: Path, error: Exception) -> tuple[Journal, str]:
 
 def _transition(row: tuple[Kind, float, str, int, str]) -> Transition:
     kind, at_s, job, attempt, detail = row
-    return Transition(kind, at_s, job, attempt, json.loads(detail))
+    return Transition(kind, float(at_s), str(job), int(attempt), dict(json.loads(detail)))
 
 
 def _set_aside(path: Path) -> Path:

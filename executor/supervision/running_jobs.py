@@ -53,6 +53,8 @@ class RunningJobs:
         self._books, self._observer, self._to_run_s = books, observer, to_run_s
         self._watch = Watch(workers, execution.hang_after_s, books.records.problem.machine)
         self._at: dict[Place, JobRecord] = {}
+        self._unkept: set[str] = set()
+        """The jobs whose last checkpoint could not be written."""
         self.again_s: dict[str, float] = {}
         """When each job that has failed is tried again, by the run's clock."""
 
@@ -123,9 +125,14 @@ class RunningJobs:
                 self._observer.progress(job.id, record.steps)
             case Checkpointed(steps=steps, took_s=took_s):
                 books.happened("checkpointed", at_s, job.id, steps=steps, took_s=took_s)
+                if job.id in self._unkept:
+                    self._unkept.remove(job.id)
+                    self._observer.told(f"{job.id}: checkpoints are written again")
             case CheckpointFailed(text=text):
                 books.happened("checkpoint_failed", at_s, job.id, text=text)
-                self._observer.told(f"{job.id}: no checkpoint was written: {text}")
+                if job.id not in self._unkept:
+                    self._unkept.add(job.id)
+                    self._observer.told(f"{job.id}: no checkpoint was written: {text}")
             case LossWentBad(step=step, text=text):
                 books.happened("not_finite", at_s, job.id, step=step, text=text)
                 self._observer.not_finite(job.id, text, job.on_nan)
