@@ -18,7 +18,7 @@ def compiled(function: Function) -> Function:
         return function
     from numba import njit
 
-    return cast(Function, njit(cache=True)(function))
+    return cast(Function, njit(cache=True, error_model="numpy")(function))
 
 
 def not_installed() -> str | None:

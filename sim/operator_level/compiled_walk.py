@@ -1,6 +1,10 @@
 """The walk of :mod:`sim.operator_level.replications`, compiled: one replication after the other, in
 plain numbers. The same operations in the same order: both give the same bits.
 
+What is done for every walker at every event is done for eight at once: their times and speeds lie
+in blocks of eight, in one array, which the compiler turns into vector instructions. Speeds are
+worked out again only where what decides them has changed.
+
 It is one long function on purpose: numba counts references to every array that is taken out of a
 tuple or handed to a function, which costs more here than the work itself. All that is compiled
 stands in this file, and takes plain tuples: what numba keeps on disk is renewed when this file
@@ -15,7 +19,6 @@ import numpy as np
 
 from sim.operator_level.compiled import compiled
 from sim.operator_level.instruction_tables import Floats
-
 
 @compiled
 def _host_speeds(host: Any, loads: Floats, weights: Floats, speeds: Floats) -> None:
@@ -87,93 +90,123 @@ def walk(
     at, head = np.zeros(walkers, np.int64), np.zeros(walkers, np.int64)
     tail, made = np.zeros(walkers, np.int64), np.zeros(walkers, np.int64)
     begun, ended = np.zeros(walkers, np.bool_), np.zeros(walkers, np.bool_)
-    left_s, queued_s = np.zeros(walkers), np.zeros(walkers)
-    host_left_s, device_left_s = np.empty(walkers), np.full(walkers, np.inf)
-    lane_of = np.full(walkers, -1)  # the lane of the head of each queue
-    busy = np.zeros((max(1, device), 2))
-    slices = np.ones(walkers)
+    lane_of = np.full(walkers, 2)  # the lane of the head of each queue, 2 if it is empty
+    width = (walkers + 7) // 8 * 8
+    left_s, speeds, host_left_s = np.empty(width), np.ones(width), np.empty(width)
+    queued_s, slices, device_left_s = np.empty(width), np.ones(width), np.empty(width)
+    next_s, elapsed = np.empty(width), np.empty(1)
+    next_bits, elapsed_bits = next_s.view(np.int64), elapsed.view(np.int64)
+    heads = np.zeros((max(1, device), 3), np.int64)  # how many queues have theirs on a lane
+    rates, slice_beside = np.ones((max(1, device), 3)), np.ones((device, 2, walkers + 1))
+    for g in range(device):
+        for n in range(walkers + 1):
+            slice_beside[g, 0, n] = 1.0 / max(n + steady_sum[g], 1.0)
+            slice_beside[g, 1, n] = 1.0 / max(n, 1)
     load, heavy = np.ones(members), np.ones(members)
     load[walkers:] = loads
     speed = np.ones(members)
     on_host, on_device, steady_slices = np.zeros(steady), np.zeros(steady), np.ones(steady)
     for r in range(count):
+        for k in range(width):
+            left_s[k] = host_left_s[k] = queued_s[k] = device_left_s[k] = next_s[k] = np.inf
         for w in range(walkers):
             at[w] = head[w] = tail[w] = made[w] = 0
             begun[w] = False
-            left_s[w], queued_s[w], lane_of[w] = delays_s[w, r], np.inf, -1
+            left_s[w] = host_left_s[w] = next_s[w] = delays_s[w, r]
+            lane_of[w] = 2
             load[w], heavy[w] = 0.0, 1.0
+        for g in range(device):
+            heads[g, 0] = heads[g, 1] = heads[g, 2] = 0
         for s in range(steady):
             on_host[s] = on_device[s] = 0.0
         now_s = elapsed_s = limit_s = 0.0
-        measuring, first = False, True
+        waiting = walkers
+        measuring, first, other_host, other_heads = False, True, True, True
         while True:
-            if first:  # who begins at once
-                for w in range(walkers):
-                    host_left_s[w] = left_s[w]
-                    device_left_s[w] = np.inf
-            else:
-                if by_pattern:
-                    pattern = 0
-                    for w in range(walkers):
-                        if load[w] > 0:
-                            pattern |= 1 << w
-                    if np.isnan(patterns[pattern, 0]):
+            if not first:  # who begins at once comes before
+                if other_host:
+                    if by_pattern:
+                        pattern = 0
+                        for w in range(walkers):
+                            if load[w] > 0:
+                                pattern |= 1 << w
+                        if np.isnan(patterns[pattern, 0]):
+                            _host_speeds(host, load, heavy, speed)
+                            for i in range(members):
+                                patterns[pattern, i] = speed[i]
+                        for i in range(walkers, members):
+                            speed[i] = patterns[pattern, i]
+                        for w in range(walkers):
+                            speeds[w] = patterns[pattern, w]
+                    else:
                         _host_speeds(host, load, heavy, speed)
-                        for i in range(members):
-                            patterns[pattern, i] = speed[i]
-                    for i in range(members):
-                        speed[i] = patterns[pattern, i]
-                else:
-                    _host_speeds(host, load, heavy, speed)
-                elapsed_s = np.inf
-                for w in range(walkers):
-                    if not begun[w]:
-                        speed[w] = 1.0
-                    host_left_s[w] = left_s[w] / speed[w]
-                    elapsed_s = min(elapsed_s, host_left_s[w])
-                if device:
+                        for w in range(walkers):
+                            speeds[w] = speed[w]
+                    if waiting:
+                        for w in range(walkers):
+                            if not begun[w]:
+                                speeds[w] = 1.0
+                    other_host = False
+                if device and other_heads:
                     for g in range(device):
-                        busy[g, 0], busy[g, 1] = 0.0, 0.0
-                    for w in range(walkers):
-                        if lane_of[w] >= 0:
-                            busy[gpu_of[w], lane_of[w]] += 1.0
-                    for g in range(device):
-                        busy[g, 0] += steady_sum[g]
+                        rates[g, 0] = slice_beside[g, 0, heads[g, 0]]
+                        rates[g, 1] = slice_beside[g, 1, heads[g, 1]]
+                        busy = heads[g, 0] + steady_sum[g]
                         for s in range(steady):
                             if steady_load[g, s] > 0:
-                                steady_slices[s] = 1.0 / (1.0 + busy[g, 0] - steady_load[g, s])
+                                steady_slices[s] = 1.0 / (1.0 + busy - steady_load[g, s])
                     for w in range(walkers):
-                        if lane_of[w] >= 0:
-                            slices[w] = 1.0 / max(busy[gpu_of[w], lane_of[w]], 1.0)
-                            device_left_s[w] = queued_s[w] / slices[w]
-                            elapsed_s = min(elapsed_s, device_left_s[w])
-                        else:
-                            device_left_s[w] = np.inf
+                        slices[w] = rates[gpu_of[w], lane_of[w]]
+                    other_heads = False
+                for k in range(width):
+                    host_left_s[k] = left_s[k] / speeds[k]
+                if device:
+                    for k in range(width):
+                        device_left_s[k] = queued_s[k] / slices[k]
+                for k in range(width):
+                    here_s, there_s = host_left_s[k], device_left_s[k]
+                    next_s[k] = here_s if here_s < there_s else there_s
+                least = next_bits[0]
+                for k in range(width):
+                    least = min(least, next_bits[k])
+                elapsed_bits[0] = least
+                elapsed_s = elapsed[0]
                 # Work that rounding alone keeps apart ends together.
                 limit_s = elapsed_s + 1e-12 + 1e-15 * now_s
+                for k in range(width):
+                    left_s[k] -= speeds[k] * elapsed_s
+                if device:
+                    for k in range(width):
+                        queued_s[k] -= slices[k] * elapsed_s
                 for s in range(steady):
                     on_host[s] += speed[walkers + s] * elapsed_s
                     on_device[s] += steady_slices[s] * elapsed_s
                 now_s += elapsed_s
+            any_ended = False
             for w in range(walkers):
-                ended[w] = over = False
-                if not first:
-                    left_s[w] -= speed[w] * elapsed_s
-                    if lane_of[w] >= 0:
-                        queued_s[w] -= slices[w] * elapsed_s
-                        if device_left_s[w] <= limit_s:  # the head of its queue is done
-                            head[w] += 1
-                            if head[w] < tail[w]:
-                                queued_s[w] = amount[w, head[w]]
-                                lane_of[w] = 0 if on[0, w, head[w]] > 0 else 1
-                            else:
-                                queued_s[w], lane_of[w] = np.inf, -1
-                                over = load[w] == 0.0
-                done = host_left_s[w] <= limit_s
+                if next_s[w] > limit_s:
+                    continue
+                done, piece, over = host_left_s[w] <= limit_s, device_left_s[w] <= limit_s, False
+                if piece:  # the head of its queue is done
+                    head[w] += 1
+                    lane = 2
+                    if head[w] < tail[w]:
+                        queued_s[w] = amount[w, head[w]]
+                        lane = 0 if on[0, w, head[w]] > 0 else 1
+                    else:
+                        queued_s[w] = np.inf
+                        over = load[w] == 0.0
+                    if lane != lane_of[w]:
+                        heads[gpu_of[w], lane_of[w]] -= 1
+                        heads[gpu_of[w], lane] += 1
+                        lane_of[w] = lane
+                        other_heads = True
                 while done or over:  # and what follows from it in no time
                     begins, stopped = over, False
                     if done and not begun[w]:
                         begun[w] = begins = True
+                        waiting -= 1
+                        other_host = True
                     elif done:
                         here = at[w]
                         at[w] = here + 1
@@ -181,30 +214,38 @@ def walk(
                             if head[w] == tail[w]:
                                 queued_s[w] = amount[w, head[w]]
                                 lane_of[w] = 0 if on[0, w, head[w]] > 0 else 1
+                                heads[gpu_of[w], lane_of[w]] += 1
+                                other_heads = True
                             tail[w] += launches[w, here]
                         if stops[w, here]:
-                            stopped = True
+                            stopped = other_host = True
                             load[w], left_s[w] = 0.0, np.inf
                         else:
                             begins = True
                     if over and at_end[w, at[w]]:
                         made[w] += 1
                         at[w] = head[w] = tail[w] = 0
-                        ended[w] = True
+                        ended[w] = any_ended = True
                     done = False
                     if begins:
                         here = at[w]
-                        load[w], left_s[w], heavy[w] = 1.0, work[w, here], weight[w, here]
+                        if load[w] == 0.0 or heavy[w] != weight[w, here]:
+                            other_host = True
+                        load[w], heavy[w] = 1.0, weight[w, here]
+                        left_s[w] = work[w, here]
                         done = left_s[w] <= 0
                     over = stopped and head[w] == tail[w]
             first = False
+            if not any_ended:
+                continue
             mark = -1
             if ended[slowest]:
                 mark = 0 if made[slowest] == 1 else 1 if made[slowest] == 1 + measured else -1
                 measuring = True
-            if measuring:
-                for w in range(walkers):
-                    if ended[w]:
+            for w in range(walkers):
+                if ended[w]:
+                    ended[w] = False
+                    if measuring:
                         if whole[w, r] < 0:
                             first_s[w, r] = now_s
                         last_s[w, r] = now_s
