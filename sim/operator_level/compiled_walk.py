@@ -20,6 +20,9 @@ import numpy as np
 from sim.operator_level.compiled import compiled
 from sim.operator_level.instruction_tables import Floats
 
+COLUMNS = 16
+
+
 @compiled
 def _host_speeds(host: Any, loads: Floats, weights: Floats, speeds: Floats) -> None:
     """As :meth:`sim.operator_level.host_rates.HostRates.speeds`, of one replication."""
@@ -87,179 +90,210 @@ def walk(
     work, before, weight, launches, stops, at_end, on, amount, host_s, slowest, measured = steps
     gpu_of, steady_load, steady_sum = gpus
     by_pattern, device = patterns.shape[0] > 0, steady_sum.shape[0]
-    at, head = np.zeros(walkers, np.int64), np.zeros(walkers, np.int64)
-    tail, made = np.zeros(walkers, np.int64), np.zeros(walkers, np.int64)
-    begun, ended = np.zeros(walkers, np.bool_), np.zeros(walkers, np.bool_)
-    lane_of = np.full(walkers, 2)  # the lane of the head of each queue, 2 if it is empty
-    width = (walkers + 7) // 8 * 8
-    left_s, speeds, host_left_s = np.empty(width), np.ones(width), np.empty(width)
-    queued_s, slices, device_left_s = np.empty(width), np.ones(width), np.empty(width)
-    next_s, elapsed = np.empty(width), np.empty(1)
-    next_bits, elapsed_bits = next_s.view(np.int64), elapsed.view(np.int64)
-    heads = np.zeros((max(1, device), 3), np.int64)  # how many queues have theirs on a lane
-    rates, slice_beside = np.ones((max(1, device), 3)), np.ones((device, 2, walkers + 1))
+    # What happens in all columns in each round is flat, a row of columns a member.
+    columns = min(COLUMNS, count)
+    size = walkers * columns
+    left_s, queued_s, next_s = np.full(size, np.inf), np.full(size, np.inf), np.empty(size)
+    host_left_s, device_left_s = np.full(size, np.inf), np.full(size, np.inf)
+    speeds, slices = np.ones(members * columns), np.ones(size)
+    on_host, on_device = np.zeros(steady * columns), np.zeros(steady * columns)
+    steady_slices = np.ones(steady * columns)
+    elapsed_s, limit_s, now_s = np.zeros(columns), np.zeros(columns), np.zeros(columns)
+    soonest, hits = np.zeros(columns, np.int64), np.zeros(columns, np.int64)
+    # The rest is looked at in one column at a time.
+    at, head = np.zeros((columns, walkers), np.int64), np.zeros((columns, walkers), np.int64)
+    tail, made = np.zeros((columns, walkers), np.int64), np.zeros((columns, walkers), np.int64)
+    begun, ended = np.zeros((columns, walkers), np.bool_), np.zeros(walkers, np.bool_)
+    load, heavy = np.ones((columns, members)), np.ones((columns, members))
+    load[:, walkers:] = loads
+    lane_of = np.full((columns, walkers), 2)  # of the head of each queue; 2 where it is empty
+    heads = np.zeros((columns, max(1, device), 3), np.int64)  # on each lane
+    rates, slice_of = np.ones((max(1, device), 3)), np.ones((device, 2, walkers + 1))
     for g in range(device):
         for n in range(walkers + 1):
-            slice_beside[g, 0, n] = 1.0 / max(n + steady_sum[g], 1.0)
-            slice_beside[g, 1, n] = 1.0 / max(n, 1)
-    load, heavy = np.ones(members), np.ones(members)
-    load[walkers:] = loads
-    speed = np.ones(members)
-    on_host, on_device, steady_slices = np.zeros(steady), np.zeros(steady), np.ones(steady)
-    for r in range(count):
-        for k in range(width):
-            left_s[k] = host_left_s[k] = queued_s[k] = device_left_s[k] = next_s[k] = np.inf
-        for w in range(walkers):
-            at[w] = head[w] = tail[w] = made[w] = 0
-            begun[w] = False
-            left_s[w] = host_left_s[w] = next_s[w] = delays_s[w, r]
-            lane_of[w] = 2
-            load[w], heavy[w] = 0.0, 1.0
-        for g in range(device):
-            heads[g, 0] = heads[g, 1] = heads[g, 2] = 0
-        for s in range(steady):
-            on_host[s] = on_device[s] = 0.0
-        now_s = elapsed_s = limit_s = 0.0
-        waiting = walkers
-        measuring, first, other_host, other_heads = False, True, True, True
-        while True:
-            if not first:  # who begins at once comes before
-                if other_host:
-                    if by_pattern:
-                        pattern = 0
-                        for w in range(walkers):
-                            if load[w] > 0:
-                                pattern |= 1 << w
-                        if np.isnan(patterns[pattern, 0]):
-                            _host_speeds(host, load, heavy, speed)
-                            for i in range(members):
-                                patterns[pattern, i] = speed[i]
-                        for i in range(walkers, members):
-                            speed[i] = patterns[pattern, i]
-                        for w in range(walkers):
-                            speeds[w] = patterns[pattern, w]
-                    else:
-                        _host_speeds(host, load, heavy, speed)
-                        for w in range(walkers):
-                            speeds[w] = speed[w]
-                    if waiting:
-                        for w in range(walkers):
-                            if not begun[w]:
-                                speeds[w] = 1.0
-                    other_host = False
-                if device and other_heads:
-                    for g in range(device):
-                        rates[g, 0] = slice_beside[g, 0, heads[g, 0]]
-                        rates[g, 1] = slice_beside[g, 1, heads[g, 1]]
-                        busy = heads[g, 0] + steady_sum[g]
-                        for s in range(steady):
-                            if steady_load[g, s] > 0:
-                                steady_slices[s] = 1.0 / (1.0 + busy - steady_load[g, s])
+            slice_of[g, 0, n] = 1.0 / max(n + steady_sum[g], 1.0)
+            slice_of[g, 1, n] = 1.0 / max(n, 1)
+    replication, waiting = np.full(columns, -1), np.zeros(columns, np.int64)
+    measuring, speed = np.zeros(columns, np.bool_), np.ones(members)
+    following = walked = 0
+    loading = True
+    while walked < count:
+        if loading:  # a column that has none takes the next replication
+            for c in range(columns):
+                if replication[c] == -1:
+                    replication[c] = following if following < count else -2
+                    following += 1
                     for w in range(walkers):
-                        slices[w] = rates[gpu_of[w], lane_of[w]]
-                    other_heads = False
-                for k in range(width):
-                    host_left_s[k] = left_s[k] / speeds[k]
-                if device:
-                    for k in range(width):
-                        device_left_s[k] = queued_s[k] / slices[k]
-                for k in range(width):
-                    here_s, there_s = host_left_s[k], device_left_s[k]
-                    next_s[k] = here_s if here_s < there_s else there_s
-                least = next_bits[0]
-                for k in range(width):
-                    least = min(least, next_bits[k])
-                elapsed_bits[0] = least
-                elapsed_s = elapsed[0]
-                # Work that rounding alone keeps apart ends together.
-                limit_s = elapsed_s + 1e-12 + 1e-15 * now_s
-                for k in range(width):
-                    left_s[k] -= speeds[k] * elapsed_s
-                if device:
-                    for k in range(width):
-                        queued_s[k] -= slices[k] * elapsed_s
-                for s in range(steady):
-                    on_host[s] += speed[walkers + s] * elapsed_s
-                    on_device[s] += steady_slices[s] * elapsed_s
-                now_s += elapsed_s
+                        i = w * columns + c
+                        left_s[i] = delays_s[w, replication[c]] if replication[c] >= 0 else np.inf
+                        queued_s[i], speeds[i], slices[i] = np.inf, 1.0, 1.0
+                        at[c, w] = head[c, w] = tail[c, w] = made[c, w] = 0
+                        begun[c, w] = False
+                        load[c, w], heavy[c, w], lane_of[c, w] = 0.0, 1.0, 2
+                    for g in range(max(1, device)):
+                        heads[c, g, 0] = heads[c, g, 1] = heads[c, g, 2] = 0
+                    for s in range(steady):
+                        on_host[s * columns + c] = on_device[s * columns + c] = 0.0
+                    now_s[c], waiting[c], measuring[c] = -1.0, walkers, False
+        # Each column goes on to the next thing that happens in it.
+        for i in range(size):
+            host_left_s[i] = left_s[i] / speeds[i]
+        if device:
+            for i in range(size):
+                device_left_s[i] = queued_s[i] / slices[i]
+        for i in range(size):
+            here_s, there_s = host_left_s[i], device_left_s[i]
+            next_s[i] = here_s if here_s < there_s else there_s
+        for c in range(columns):
+            elapsed_s[c] = np.inf
+        for w in range(walkers):
+            row = w * columns
+            for c in range(columns):
+                sooner = next_s[row + c] < elapsed_s[c]
+                elapsed_s[c] = next_s[row + c] if sooner else elapsed_s[c]
+                soonest[c] = w if sooner else soonest[c]
+        for c in range(columns):
+            # Work that rounding alone keeps apart ends together.
+            limit_s[c] = elapsed_s[c] + 1e-12 + 1e-15 * now_s[c]
+            hits[c] = 0
+        if loading:  # who begins at once comes first
+            loading = False
+            for c in range(columns):
+                if now_s[c] < 0.0:
+                    now_s[c] = elapsed_s[c] = limit_s[c] = 0.0
+        for w in range(walkers):
+            row = w * columns
+            for c in range(columns):
+                left_s[row + c] -= speeds[row + c] * elapsed_s[c]
+            for c in range(columns):
+                hits[c] += 1 if next_s[row + c] <= limit_s[c] else 0
+            if device:
+                for c in range(columns):
+                    queued_s[row + c] -= slices[row + c] * elapsed_s[c]
+        for s in range(steady):
+            row, there = s * columns, (walkers + s) * columns
+            for c in range(columns):
+                on_host[row + c] += speeds[there + c] * elapsed_s[c]
+                on_device[row + c] += steady_slices[row + c] * elapsed_s[c]
+        for c in range(columns):
+            now_s[c] += elapsed_s[c]
+        for c in range(columns):
+            r = replication[c]
+            if r < 0:
+                continue
+            other_host = other_heads = waiting[c] == walkers
             any_ended = False
-            for w in range(walkers):
-                if next_s[w] > limit_s:
+            begin, end = soonest[c], soonest[c] + 1
+            if hits[c] != 1:
+                begin, end = 0, walkers
+            for w in range(begin, end):
+                i = w * columns + c
+                if next_s[i] > limit_s[c]:
                     continue
-                done, piece, over = host_left_s[w] <= limit_s, device_left_s[w] <= limit_s, False
-                if piece:  # the head of its queue is done
-                    head[w] += 1
+                done, over = host_left_s[i] <= limit_s[c], False
+                if device_left_s[i] <= limit_s[c]:  # the head of its queue is done
+                    head[c, w] += 1
                     lane = 2
-                    if head[w] < tail[w]:
-                        queued_s[w] = amount[w, head[w]]
-                        lane = 0 if on[0, w, head[w]] > 0 else 1
+                    if head[c, w] < tail[c, w]:
+                        queued_s[i] = amount[w, head[c, w]]
+                        lane = 0 if on[0, w, head[c, w]] > 0 else 1
                     else:
-                        queued_s[w] = np.inf
-                        over = load[w] == 0.0
-                    if lane != lane_of[w]:
-                        heads[gpu_of[w], lane_of[w]] -= 1
-                        heads[gpu_of[w], lane] += 1
-                        lane_of[w] = lane
+                        queued_s[i] = np.inf
+                        over = load[c, w] == 0.0
+                    if lane != lane_of[c, w]:
+                        heads[c, gpu_of[w], lane_of[c, w]] -= 1
+                        heads[c, gpu_of[w], lane] += 1
+                        lane_of[c, w] = lane
                         other_heads = True
                 while done or over:  # and what follows from it in no time
                     begins, stopped = over, False
-                    if done and not begun[w]:
-                        begun[w] = begins = True
-                        waiting -= 1
-                        other_host = True
+                    if done and not begun[c, w]:
+                        begun[c, w] = begins = other_host = True
+                        waiting[c] -= 1
                     elif done:
-                        here = at[w]
-                        at[w] = here + 1
+                        here = at[c, w]
+                        at[c, w] = here + 1
                         if launches[w, here] > 0:
-                            if head[w] == tail[w]:
-                                queued_s[w] = amount[w, head[w]]
-                                lane_of[w] = 0 if on[0, w, head[w]] > 0 else 1
-                                heads[gpu_of[w], lane_of[w]] += 1
+                            if head[c, w] == tail[c, w]:
+                                queued_s[i] = amount[w, head[c, w]]
+                                lane_of[c, w] = 0 if on[0, w, head[c, w]] > 0 else 1
+                                heads[c, gpu_of[w], lane_of[c, w]] += 1
                                 other_heads = True
-                            tail[w] += launches[w, here]
+                            tail[c, w] += launches[w, here]
                         if stops[w, here]:
                             stopped = other_host = True
-                            load[w], left_s[w] = 0.0, np.inf
+                            load[c, w], left_s[i] = 0.0, np.inf
                         else:
                             begins = True
-                    if over and at_end[w, at[w]]:
-                        made[w] += 1
-                        at[w] = head[w] = tail[w] = 0
+                    if over and at_end[w, at[c, w]]:
+                        made[c, w] += 1
+                        at[c, w] = head[c, w] = tail[c, w] = 0
                         ended[w] = any_ended = True
                     done = False
                     if begins:
-                        here = at[w]
-                        if load[w] == 0.0 or heavy[w] != weight[w, here]:
+                        here = at[c, w]
+                        if load[c, w] == 0.0 or heavy[c, w] != weight[w, here]:
                             other_host = True
-                        load[w], heavy[w] = 1.0, weight[w, here]
-                        left_s[w] = work[w, here]
-                        done = left_s[w] <= 0
-                    over = stopped and head[w] == tail[w]
-            first = False
-            if not any_ended:
-                continue
-            mark = -1
-            if ended[slowest]:
-                mark = 0 if made[slowest] == 1 else 1 if made[slowest] == 1 + measured else -1
-                measuring = True
-            for w in range(walkers):
-                if ended[w]:
-                    ended[w] = False
-                    if measuring:
-                        if whole[w, r] < 0:
-                            first_s[w, r] = now_s
-                        last_s[w, r] = now_s
-                        whole[w, r] += 1
-            if mark >= 0:
-                at_s[mark, r] = now_s
+                        load[c, w], heavy[c, w] = 1.0, weight[w, here]
+                        left_s[i] = work[w, here]
+                        done = left_s[i] <= 0
+                    over = stopped and head[c, w] == tail[c, w]
+            if any_ended:
+                mark = -1
+                if ended[slowest]:
+                    steps_made = made[c, slowest]
+                    mark = 0 if steps_made == 1 else 1 if steps_made == 1 + measured else -1
+                    measuring[c] = True
                 for w in range(walkers):
-                    here = at[w]
-                    done_s = work[w, here] - left_s[w] if load[w] > 0 else 0.0
-                    part = (before[w, here] + done_s) / host_s[w]
-                    made_at[mark, w, r] = made[w] + min(1.0, part)
-                for s in range(steady):
-                    made_at[mark, walkers + s, r] = on_host[s]
-                    device_at[mark, s, r] = on_device[s]
-                if mark == 1:
-                    break
+                    if ended[w]:
+                        ended[w] = False
+                        if measuring[c]:
+                            if whole[w, r] < 0:
+                                first_s[w, r] = now_s[c]
+                            last_s[w, r] = now_s[c]
+                            whole[w, r] += 1
+                if mark >= 0:
+                    at_s[mark, r] = now_s[c]
+                    for w in range(walkers):
+                        here = at[c, w]
+                        done_s = work[w, here] - left_s[w * columns + c] if load[c, w] > 0 else 0.0
+                        part = (before[w, here] + done_s) / host_s[w]
+                        made_at[mark, w, r] = made[c, w] + min(1.0, part)
+                    for s in range(steady):
+                        made_at[mark, walkers + s, r] = on_host[s * columns + c]
+                        device_at[mark, s, r] = on_device[s * columns + c]
+                    if mark == 1:
+                        walked += 1
+                        replication[c], loading = -1, True
+                        continue
+            if other_host:
+                if by_pattern:
+                    pattern = 0
+                    for w in range(walkers):
+                        if load[c, w] > 0:
+                            pattern |= 1 << w
+                    if np.isnan(patterns[pattern, 0]):
+                        _host_speeds(host, load[c], heavy[c], speed)
+                        for m in range(members):
+                            patterns[pattern, m] = speed[m]
+                    for m in range(members):
+                        speeds[m * columns + c] = patterns[pattern, m]
+                else:
+                    _host_speeds(host, load[c], heavy[c], speed)
+                    for m in range(members):
+                        speeds[m * columns + c] = speed[m]
+                if waiting[c]:
+                    for w in range(walkers):
+                        if not begun[c, w]:
+                            speeds[w * columns + c] = 1.0
+            if device and other_heads:
+                for g in range(device):
+                    rates[g, 0] = slice_of[g, 0, heads[c, g, 0]]
+                    rates[g, 1] = slice_of[g, 1, heads[c, g, 1]]
+                    busy = heads[c, g, 0] + steady_sum[g]
+                    for s in range(steady):
+                        if steady_load[g, s] > 0:
+                            steady_slices[s * columns + c] = 1.0 / (1.0 + busy - steady_load[g, s])
+                for w in range(walkers):
+                    slices[w * columns + c] = rates[gpu_of[w], lane_of[c, w]]
     return made_at, device_at, at_s, whole, first_s, last_s
