@@ -20,7 +20,7 @@ import numpy as np
 from sim.operator_level.compiled import compiled
 from sim.operator_level.instruction_tables import Floats
 
-COLUMNS = 16
+COLUMNS = 64
 
 
 @compiled
@@ -96,6 +96,7 @@ def walk(
     left_s, queued_s, next_s = np.full(size, np.inf), np.full(size, np.inf), np.empty(size)
     host_left_s, device_left_s = np.full(size, np.inf), np.full(size, np.inf)
     speeds, slices = np.ones(members * columns), np.ones(size)
+    on_gpu = np.ones(size, np.int64)
     on_host, on_device = np.zeros(steady * columns), np.zeros(steady * columns)
     steady_slices = np.ones(steady * columns)
     elapsed_s, limit_s, now_s = np.zeros(columns), np.zeros(columns), np.zeros(columns)
@@ -108,7 +109,7 @@ def walk(
     load[:, walkers:] = loads
     lane_of = np.full((columns, walkers), 2)  # of the head of each queue; 2 where it is empty
     heads = np.zeros((columns, max(1, device), 3), np.int64)  # on each lane
-    rates, slice_of = np.ones((max(1, device), 3)), np.ones((device, 2, walkers + 1))
+    rates, slice_of = np.ones(device * 2 * columns), np.ones((device, 2, walkers + 1))
     for g in range(device):
         for n in range(walkers + 1):
             slice_of[g, 0, n] = 1.0 / max(n + steady_sum[g], 1.0)
@@ -138,9 +139,13 @@ def walk(
         # Each column goes on to the next thing that happens in it.
         for i in range(size):
             host_left_s[i] = left_s[i] / speeds[i]
-        if device:
-            for i in range(size):
-                device_left_s[i] = queued_s[i] / slices[i]
+        for w in range(walkers if device else 0):
+            row, gpu, link = w * columns, gpu_of[w] * 2 * columns, (gpu_of[w] * 2 + 1) * columns
+            if gpu >= 0:
+                for c in range(columns):
+                    slices[row + c] = rates[gpu + c] if on_gpu[row + c] else rates[link + c]
+                for c in range(columns):
+                    device_left_s[row + c] = queued_s[row + c] / slices[row + c]
         for i in range(size):
             here_s, there_s = host_left_s[i], device_left_s[i]
             next_s[i] = here_s if here_s < there_s else there_s
@@ -204,6 +209,7 @@ def walk(
                         heads[c, gpu_of[w], lane_of[c, w]] -= 1
                         heads[c, gpu_of[w], lane] += 1
                         lane_of[c, w] = lane
+                        on_gpu[i] = lane != 1
                         other_heads = True
                 while done or over:  # and what follows from it in no time
                     begins, stopped = over, False
@@ -217,6 +223,7 @@ def walk(
                             if head[c, w] == tail[c, w]:
                                 queued_s[i] = amount[w, head[c, w]]
                                 lane_of[c, w] = 0 if on[0, w, head[c, w]] > 0 else 1
+                                on_gpu[i] = lane_of[c, w] == 0
                                 heads[c, gpu_of[w], lane_of[c, w]] += 1
                                 other_heads = True
                             tail[c, w] += launches[w, here]
@@ -288,12 +295,10 @@ def walk(
                             speeds[w * columns + c] = 1.0
             if device and other_heads:
                 for g in range(device):
-                    rates[g, 0] = slice_of[g, 0, heads[c, g, 0]]
-                    rates[g, 1] = slice_of[g, 1, heads[c, g, 1]]
+                    rates[g * 2 * columns + c] = slice_of[g, 0, heads[c, g, 0]]
+                    rates[(g * 2 + 1) * columns + c] = slice_of[g, 1, heads[c, g, 1]]
                     busy = heads[c, g, 0] + steady_sum[g]
                     for s in range(steady):
                         if steady_load[g, s] > 0:
                             steady_slices[s * columns + c] = 1.0 / (1.0 + busy - steady_load[g, s])
-                for w in range(walkers):
-                    slices[w * columns + c] = rates[gpu_of[w], lane_of[c, w]]
     return made_at, device_at, at_s, whole, first_s, last_s
