@@ -20,7 +20,12 @@ import numpy as np
 from sim.operator_level.compiled import compiled
 from sim.operator_level.instruction_tables import Floats
 
-COLUMNS = 64
+COLUMNS = 32
+# A walker's block: the instruction it is at, the head and the tail of its queue, steps made,
+# whether it has begun and works, and the lane of its queue's head.
+AT, HEAD, TAIL, MADE, BEGUN, WORKS, LANE, BLOCK = 0, 1, 2, 3, 4, 5, 6, 8
+LINK, EMPTY = 1, 2
+STOPS, AT_END = 1, 2
 
 
 @compiled
@@ -87,65 +92,74 @@ def walk(
     made_at, device_at = np.zeros((2, members, count)), np.zeros((2, steady, count))
     at_s, whole = np.zeros((2, count)), np.full((walkers, count), -1)
     first_s, last_s = np.zeros((walkers, count)), np.zeros((walkers, count))
-    work, before, weight, launches, stops, at_end, on, amount, host_s, slowest, measured = steps
+    work, before, weight, then, lanes, amount, width, depth, host_s, slowest, measured = steps
     gpu_of, steady_load, steady_sum = gpus
     by_pattern, device = patterns.shape[0] > 0, steady_sum.shape[0]
-    # What happens in all columns in each round is flat, a row of columns a member.
     columns = min(COLUMNS, count)
+    # What every member does in every column: rows of columns.
     size = walkers * columns
     left_s, queued_s, next_s = np.full(size, np.inf), np.full(size, np.inf), np.empty(size)
     host_left_s, device_left_s = np.full(size, np.inf), np.full(size, np.inf)
     speeds, slices = np.ones(members * columns), np.ones(size)
-    on_gpu = np.ones(size, np.int64)
+    on_link = np.zeros(size, np.int64)
     on_host, on_device = np.zeros(steady * columns), np.zeros(steady * columns)
     steady_slices = np.ones(steady * columns)
     elapsed_s, limit_s, now_s = np.zeros(columns), np.zeros(columns), np.zeros(columns)
     soonest, hits = np.zeros(columns, np.int64), np.zeros(columns, np.int64)
-    # The rest is looked at in one column at a time.
-    at, head = np.zeros((columns, walkers), np.int64), np.zeros((columns, walkers), np.int64)
-    tail, made = np.zeros((columns, walkers), np.int64), np.zeros((columns, walkers), np.int64)
-    begun, ended = np.zeros((columns, walkers), np.bool_), np.zeros(walkers, np.bool_)
-    load, heavy = np.ones((columns, members)), np.ones((columns, members))
-    load[:, walkers:] = loads
-    lane_of = np.full((columns, walkers), 2)  # of the head of each queue; 2 where it is empty
-    heads = np.zeros((columns, max(1, device), 3), np.int64)  # on each lane
-    rates, slice_of = np.ones(device * 2 * columns), np.ones((device, 2, walkers + 1))
+    # What is looked at where something happens: a block a walker, column after column.
+    jobs, heavy = np.zeros(size * BLOCK, np.int64), np.ones(columns * members)
+    ended, load, weights, speed = (
+        np.zeros(walkers, np.bool_),
+        np.zeros(members),
+        np.ones(members),
+        np.ones(members),
+    )
+    load[walkers:] = loads
+    # How many queues of a GPU have their head on a lane (the third: are empty), and their speed.
+    heads = np.zeros(columns * device * 3, np.int64)
+    rates, slice_of = np.ones(device * 3 * columns), np.ones(device * 3 * (walkers + 1))
     for g in range(device):
         for n in range(walkers + 1):
-            slice_of[g, 0, n] = 1.0 / max(n + steady_sum[g], 1.0)
-            slice_of[g, 1, n] = 1.0 / max(n, 1)
+            slice_of[3 * g * (walkers + 1) + n] = 1.0 / max(n + steady_sum[g], 1.0)
+            slice_of[(3 * g + 1) * (walkers + 1) + n] = 1.0 / max(n, 1)
     replication, waiting = np.full(columns, -1), np.zeros(columns, np.int64)
-    measuring, speed = np.zeros(columns, np.bool_), np.ones(members)
-    following = walked = 0
-    loading = True
+    measuring, fresh = np.zeros(columns, np.bool_), np.zeros(columns, np.bool_)
+    following, walked, loading = 0, 0, True
     while walked < count:
         if loading:  # a column that has none takes the next replication
             for c in range(columns):
-                if replication[c] == -1:
-                    replication[c] = following if following < count else -2
-                    following += 1
-                    for w in range(walkers):
-                        i = w * columns + c
-                        left_s[i] = delays_s[w, replication[c]] if replication[c] >= 0 else np.inf
-                        queued_s[i], speeds[i], slices[i] = np.inf, 1.0, 1.0
-                        at[c, w] = head[c, w] = tail[c, w] = made[c, w] = 0
-                        begun[c, w] = False
-                        load[c, w], heavy[c, w], lane_of[c, w] = 0.0, 1.0, 2
-                    for g in range(max(1, device)):
-                        heads[c, g, 0] = heads[c, g, 1] = heads[c, g, 2] = 0
-                    for s in range(steady):
-                        on_host[s * columns + c] = on_device[s * columns + c] = 0.0
-                    now_s[c], waiting[c], measuring[c] = -1.0, walkers, False
+                if replication[c] != -1:
+                    continue
+                r = replication[c] = following if following < count else -2
+                following += 1
+                for w in range(walkers):
+                    i, job = w * columns + c, (c * walkers + w) * BLOCK
+                    left_s[i] = delays_s[w, r] if r >= 0 else np.inf
+                    queued_s[i], speeds[i], slices[i] = np.inf, 1.0, 1.0
+                    jobs[job + AT] = w * width
+                    jobs[job + HEAD] = jobs[job + TAIL] = w * depth
+                    jobs[job + MADE] = jobs[job + BEGUN] = jobs[job + WORKS] = 0
+                    jobs[job + LANE], heavy[c * members + w] = EMPTY, 1.0
+                for g in range(c * device * 3, (c + 1) * device * 3):
+                    heads[g] = 0
+                for g in range(device):
+                    for lane in range(3):
+                        at = 3 * g + lane
+                        rates[at * columns + c] = slice_of[at * (walkers + 1)]
+                for s in range(c, steady * columns, columns):
+                    on_host[s] = on_device[s] = 0.0
+                now_s[c], waiting[c], measuring[c], fresh[c] = 0.0, walkers, False, True
         # Each column goes on to the next thing that happens in it.
         for i in range(size):
             host_left_s[i] = left_s[i] / speeds[i]
         for w in range(walkers if device else 0):
-            row, gpu, link = w * columns, gpu_of[w] * 2 * columns, (gpu_of[w] * 2 + 1) * columns
+            row, gpu = w * columns, gpu_of[w] * 3 * columns
             if gpu >= 0:
                 for c in range(columns):
-                    slices[row + c] = rates[gpu + c] if on_gpu[row + c] else rates[link + c]
-                for c in range(columns):
-                    device_left_s[row + c] = queued_s[row + c] / slices[row + c]
+                    slices[row + c] = rates[gpu + columns + c] if on_link[row + c] else rates[gpu + c]
+        if device:
+            for i in range(size):
+                device_left_s[i] = queued_s[i] / slices[i]
         for i in range(size):
             here_s, there_s = host_left_s[i], device_left_s[i]
             next_s[i] = here_s if here_s < there_s else there_s
@@ -164,8 +178,8 @@ def walk(
         if loading:  # who begins at once comes first
             loading = False
             for c in range(columns):
-                if now_s[c] < 0.0:
-                    now_s[c] = elapsed_s[c] = limit_s[c] = 0.0
+                if fresh[c]:
+                    elapsed_s[c] = limit_s[c] = 0.0
         for w in range(walkers):
             row = w * columns
             for c in range(columns):
@@ -186,70 +200,81 @@ def walk(
             r = replication[c]
             if r < 0:
                 continue
-            other_host = other_heads = waiting[c] == walkers
-            any_ended = False
-            begin, end = soonest[c], soonest[c] + 1
+            other_host = other_heads = fresh[c]
+            fresh[c] = any_ended = False
+            w = soonest[c]
+            end = w + 1
             if hits[c] != 1:
-                begin, end = 0, walkers
-            for w in range(begin, end):
-                i = w * columns + c
-                if next_s[i] > limit_s[c]:
-                    continue
+                w, end = 0, walkers
+            while w < end:
+                i, job, gpu = w * columns + c, (c * walkers + w) * BLOCK, gpu_of[w] * 3
+                w += 1
                 done, over = host_left_s[i] <= limit_s[c], False
                 if device_left_s[i] <= limit_s[c]:  # the head of its queue is done
-                    head[c, w] += 1
-                    lane = 2
-                    if head[c, w] < tail[c, w]:
-                        queued_s[i] = amount[w, head[c, w]]
-                        lane = 0 if on[0, w, head[c, w]] > 0 else 1
+                    head = jobs[job + HEAD] + 1
+                    jobs[job + HEAD] = head
+                    lane, before_lane = EMPTY, jobs[job + LANE]
+                    queued_s[i] = np.inf
+                    if head < jobs[job + TAIL]:
+                        queued_s[i], lane = amount[head], lanes[head]
                     else:
-                        queued_s[i] = np.inf
-                        over = load[c, w] == 0.0
-                    if lane != lane_of[c, w]:
-                        heads[c, gpu_of[w], lane_of[c, w]] -= 1
-                        heads[c, gpu_of[w], lane] += 1
-                        lane_of[c, w] = lane
-                        on_gpu[i] = lane != 1
+                        over = jobs[job + WORKS] == 0
+                    if lane != before_lane:
+                        jobs[job + LANE], on_link[i] = lane, lane == LINK
+                        at = c * device * 3 + gpu
+                        heads[at + before_lane] -= 1
+                        heads[at + lane] += 1
+                        n = (gpu + before_lane) * (walkers + 1) + heads[at + before_lane]
+                        rates[(gpu + before_lane) * columns + c] = slice_of[n]
+                        n = (gpu + lane) * (walkers + 1) + heads[at + lane]
+                        rates[(gpu + lane) * columns + c] = slice_of[n]
                         other_heads = True
                 while done or over:  # and what follows from it in no time
                     begins, stopped = over, False
-                    if done and not begun[c, w]:
-                        begun[c, w] = begins = other_host = True
+                    here = jobs[job + AT]
+                    if done and not jobs[job + BEGUN]:
+                        jobs[job + BEGUN] = 1
+                        begins = other_host = True
                         waiting[c] -= 1
                     elif done:
-                        here = at[c, w]
-                        at[c, w] = here + 1
-                        if launches[w, here] > 0:
-                            if head[c, w] == tail[c, w]:
-                                queued_s[i] = amount[w, head[c, w]]
-                                lane_of[c, w] = 0 if on[0, w, head[c, w]] > 0 else 1
-                                on_gpu[i] = lane_of[c, w] == 0
-                                heads[c, gpu_of[w], lane_of[c, w]] += 1
+                        launched = then[here] >> 2
+                        begins = (then[here] & STOPS) == 0
+                        stopped = not begins
+                        here += 1
+                        if launched > 0:
+                            head, tail = jobs[job + HEAD], jobs[job + TAIL]
+                            jobs[job + TAIL] = tail + launched
+                            if head == tail:
+                                lane = lanes[head]
+                                queued_s[i] = amount[head]
+                                jobs[job + LANE], on_link[i] = lane, lane == LINK
+                                at = c * device * 3 + gpu + lane
+                                heads[at] += 1
+                                n = (gpu + lane) * (walkers + 1) + heads[at]
+                                rates[(gpu + lane) * columns + c] = slice_of[n]
                                 other_heads = True
-                            tail[c, w] += launches[w, here]
-                        if stops[w, here]:
-                            stopped = other_host = True
-                            load[c, w], left_s[i] = 0.0, np.inf
-                        else:
-                            begins = True
-                    if over and at_end[w, at[c, w]]:
-                        made[c, w] += 1
-                        at[c, w] = head[c, w] = tail[c, w] = 0
-                        ended[w] = any_ended = True
+                        if stopped:
+                            jobs[job + WORKS], left_s[i], other_host = 0, np.inf, True
+                    if over and then[here] & AT_END:
+                        jobs[job + MADE] += 1
+                        here = (w - 1) * width
+                        jobs[job + HEAD] = jobs[job + TAIL] = (w - 1) * depth
+                        ended[w - 1] = any_ended = True
+                    jobs[job + AT] = here
                     done = False
                     if begins:
-                        here = at[c, w]
-                        if load[c, w] == 0.0 or heavy[c, w] != weight[w, here]:
-                            other_host = True
-                        load[c, w], heavy[c, w] = 1.0, weight[w, here]
-                        left_s[i] = work[w, here]
-                        done = left_s[i] <= 0
-                    over = stopped and head[c, w] == tail[c, w]
+                        if jobs[job + WORKS] == 0:
+                            jobs[job + WORKS], other_host = 1, True
+                        if not by_pattern and heavy[c * members + w - 1] != weight[here]:
+                            heavy[c * members + w - 1], other_host = weight[here], True
+                        left_s[i] = work[here]
+                        done = work[here] <= 0
+                    over = stopped and jobs[job + HEAD] == jobs[job + TAIL]
             if any_ended:
                 mark = -1
                 if ended[slowest]:
-                    steps_made = made[c, slowest]
-                    mark = 0 if steps_made == 1 else 1 if steps_made == 1 + measured else -1
+                    made = jobs[(c * walkers + slowest) * BLOCK + MADE]
+                    mark = 0 if made == 1 else 1 if made == 1 + measured else -1
                     measuring[c] = True
                 for w in range(walkers):
                     if ended[w]:
@@ -262,10 +287,11 @@ def walk(
                 if mark >= 0:
                     at_s[mark, r] = now_s[c]
                     for w in range(walkers):
-                        here = at[c, w]
-                        done_s = work[w, here] - left_s[w * columns + c] if load[c, w] > 0 else 0.0
-                        part = (before[w, here] + done_s) / host_s[w]
-                        made_at[mark, w, r] = made[c, w] + min(1.0, part)
+                        job = (c * walkers + w) * BLOCK
+                        here = jobs[job + AT]
+                        done_s = work[here] - left_s[w * columns + c] if jobs[job + WORKS] else 0.0
+                        part = (before[here] + done_s) / host_s[w]
+                        made_at[mark, w, r] = jobs[job + MADE] + min(1.0, part)
                     for s in range(steady):
                         made_at[mark, walkers + s, r] = on_host[s * columns + c]
                         device_at[mark, s, r] = on_device[s * columns + c]
@@ -274,30 +300,31 @@ def walk(
                         replication[c], loading = -1, True
                         continue
             if other_host:
+                pattern = 0
                 if by_pattern:
-                    pattern = 0
                     for w in range(walkers):
-                        if load[c, w] > 0:
-                            pattern |= 1 << w
-                    if np.isnan(patterns[pattern, 0]):
-                        _host_speeds(host, load[c], heavy[c], speed)
+                        pattern |= jobs[(c * walkers + w) * BLOCK + WORKS] << w
+                if not by_pattern or np.isnan(patterns[pattern, 0]):
+                    for w in range(walkers):
+                        load[w] = jobs[(c * walkers + w) * BLOCK + WORKS]
+                        weights[w] = heavy[c * members + w]
+                    _host_speeds(host, load, weights, speed)
+                    if by_pattern:
                         for m in range(members):
                             patterns[pattern, m] = speed[m]
+                if by_pattern:
                     for m in range(members):
                         speeds[m * columns + c] = patterns[pattern, m]
                 else:
-                    _host_speeds(host, load[c], heavy[c], speed)
                     for m in range(members):
                         speeds[m * columns + c] = speed[m]
                 if waiting[c]:
                     for w in range(walkers):
-                        if not begun[c, w]:
+                        if not jobs[(c * walkers + w) * BLOCK + BEGUN]:
                             speeds[w * columns + c] = 1.0
-            if device and other_heads:
+            if steady and other_heads:
                 for g in range(device):
-                    rates[g * 2 * columns + c] = slice_of[g, 0, heads[c, g, 0]]
-                    rates[(g * 2 + 1) * columns + c] = slice_of[g, 1, heads[c, g, 1]]
-                    busy = heads[c, g, 0] + steady_sum[g]
+                    busy = heads[(c * device + g) * 3] + steady_sum[g]
                     for s in range(steady):
                         if steady_load[g, s] > 0:
                             steady_slices[s * columns + c] = 1.0 / (1.0 + busy - steady_load[g, s])
