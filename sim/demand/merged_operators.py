@@ -81,7 +81,8 @@ def coalesce(pieces: Sequence[Piece], limit: int | None) -> list[Piece]:
     def look(at: int) -> None:
         """The loss of the piece at ``at`` and its next may be another."""
         one, other = left[at], left[after[at]]
-        assert one is not None and other is not None
+        assert one is not None
+        assert other is not None
         losses[at] = _loss(one, other)
         if losses[at] < inf:
             heappush(queue, (losses[at], at))

@@ -1,9 +1,12 @@
-"""The walk of :mod:`sim.operator_level.replications`, compiled: one replication after the other, in
-plain numbers. The same operations in the same order: both give the same bits.
+"""The walk of :mod:`sim.operator_level.replications`, compiled. The same operations in the same
+order: both give the same bits.
 
-What is done for every walker at every event is done for eight at once: their times and speeds lie
-in blocks of eight, in one array, which the compiler turns into vector instructions. Speeds are
-worked out again only where what decides them has changed.
+Some replications go side by side, a column each. Every round takes each column to the next thing
+that happens in it, by loops over columns without a branch, which the compiler turns into vector
+instructions; what happens there changes one walker, mostly, and is worked out in plain numbers. A
+column takes the next replication when its own is over. Speeds are looked up again where who works
+has changed. All tables are flat, which saves more than it looks: an index of two numbers costs as
+much as the work itself.
 
 It is one long function on purpose: numba counts references to every array that is taken out of a
 tuple or handed to a function, which costs more here than the work itself. All that is compiled
@@ -22,7 +25,7 @@ from sim.operator_level.instruction_tables import Floats
 
 COLUMNS = 32
 # A walker's block: the instruction it is at, the head and the tail of its queue, steps made,
-# whether it has begun and works, and the lane of its queue's head.
+# whether it has begun, whether it works, and the lane of its queue's head.
 AT, HEAD, TAIL, MADE, BEGUN, WORKS, LANE, BLOCK = 0, 1, 2, 3, 4, 5, 6, 8
 LINK, EMPTY = 1, 2
 STOPS, AT_END = 1, 2
@@ -96,7 +99,7 @@ def walk(
     gpu_of, steady_load, steady_sum = gpus
     by_pattern, device = patterns.shape[0] > 0, steady_sum.shape[0]
     columns = min(COLUMNS, count)
-    # What every member does in every column: rows of columns.
+    # What goes on in every column: a row of columns a member.
     size = walkers * columns
     left_s, queued_s, next_s = np.full(size, np.inf), np.full(size, np.inf), np.empty(size)
     host_left_s, device_left_s = np.full(size, np.inf), np.full(size, np.inf)
@@ -108,14 +111,11 @@ def walk(
     soonest, hits = np.zeros(columns, np.int64), np.zeros(columns, np.int64)
     # What is looked at where something happens: a block a walker, column after column.
     jobs, heavy = np.zeros(size * BLOCK, np.int64), np.ones(columns * members)
-    ended, load, weights, speed = (
-        np.zeros(walkers, np.bool_),
-        np.zeros(members),
-        np.ones(members),
-        np.ones(members),
-    )
+    ended, speed = np.zeros(walkers, np.bool_), np.ones(members)
+    load, weights = np.zeros(members), np.ones(members)
     load[walkers:] = loads
-    # How many queues of a GPU have their head on a lane (the third: are empty), and their speed.
+    # How many queues have their head on each lane of a GPU (the third: are empty), their speed
+    # there, and what it is for any number of them.
     heads = np.zeros(columns * device * 3, np.int64)
     rates, slice_of = np.ones(device * 3 * columns), np.ones(device * 3 * (walkers + 1))
     for g in range(device):
@@ -140,12 +140,12 @@ def walk(
                     jobs[job + HEAD] = jobs[job + TAIL] = w * depth
                     jobs[job + MADE] = jobs[job + BEGUN] = jobs[job + WORKS] = 0
                     jobs[job + LANE], heavy[c * members + w] = EMPTY, 1.0
-                for g in range(c * device * 3, (c + 1) * device * 3):
-                    heads[g] = 0
-                for g in range(device):
-                    for lane in range(3):
-                        at = 3 * g + lane
-                        rates[at * columns + c] = slice_of[at * (walkers + 1)]
+                for lane in range(3 * device):
+                    heads[c * device * 3 + lane] = 0
+                    rates[lane * columns + c] = slice_of[lane * (walkers + 1)]
+                for w in range(walkers):
+                    if gpu_of[w] >= 0:
+                        heads[(c * device + gpu_of[w]) * 3 + EMPTY] += 1
                 for s in range(c, steady * columns, columns):
                     on_host[s] = on_device[s] = 0.0
                 now_s[c], waiting[c], measuring[c], fresh[c] = 0.0, walkers, False, True
@@ -156,21 +156,21 @@ def walk(
             row, gpu = w * columns, gpu_of[w] * 3 * columns
             if gpu >= 0:
                 for c in range(columns):
-                    slices[row + c] = rates[gpu + columns + c] if on_link[row + c] else rates[gpu + c]
-        if device:
-            for i in range(size):
-                device_left_s[i] = queued_s[i] / slices[i]
-        for i in range(size):
-            here_s, there_s = host_left_s[i], device_left_s[i]
-            next_s[i] = here_s if here_s < there_s else there_s
+                    own, its_link = rates[gpu + c], rates[gpu + columns + c]
+                    own = its_link if on_link[row + c] else own
+                    slices[row + c] = own
+                    device_left_s[row + c] = queued_s[row + c] / own
         for c in range(columns):
             elapsed_s[c] = np.inf
         for w in range(walkers):
             row = w * columns
             for c in range(columns):
-                sooner = next_s[row + c] < elapsed_s[c]
-                elapsed_s[c] = next_s[row + c] if sooner else elapsed_s[c]
-                soonest[c] = w if sooner else soonest[c]
+                here_s, there_s = host_left_s[row + c], device_left_s[row + c]
+                here_s = here_s if here_s < there_s else there_s
+                next_s[row + c] = here_s
+                least_s, which = elapsed_s[c], soonest[c]
+                soonest[c] = w if here_s < least_s else which
+                elapsed_s[c] = here_s if here_s < least_s else least_s
         for c in range(columns):
             # Work that rounding alone keeps apart ends together.
             limit_s[c] = elapsed_s[c] + 1e-12 + 1e-15 * now_s[c]
@@ -213,19 +213,19 @@ def walk(
                 if device_left_s[i] <= limit_s[c]:  # the head of its queue is done
                     head = jobs[job + HEAD] + 1
                     jobs[job + HEAD] = head
-                    lane, before_lane = EMPTY, jobs[job + LANE]
+                    lane, last = EMPTY, jobs[job + LANE]
                     queued_s[i] = np.inf
                     if head < jobs[job + TAIL]:
                         queued_s[i], lane = amount[head], lanes[head]
                     else:
                         over = jobs[job + WORKS] == 0
-                    if lane != before_lane:
+                    if lane != last:
                         jobs[job + LANE], on_link[i] = lane, lane == LINK
                         at = c * device * 3 + gpu
-                        heads[at + before_lane] -= 1
+                        heads[at + last] -= 1
                         heads[at + lane] += 1
-                        n = (gpu + before_lane) * (walkers + 1) + heads[at + before_lane]
-                        rates[(gpu + before_lane) * columns + c] = slice_of[n]
+                        n = (gpu + last) * (walkers + 1) + heads[at + last]
+                        rates[(gpu + last) * columns + c] = slice_of[n]
                         n = (gpu + lane) * (walkers + 1) + heads[at + lane]
                         rates[(gpu + lane) * columns + c] = slice_of[n]
                         other_heads = True
@@ -248,9 +248,10 @@ def walk(
                                 lane = lanes[head]
                                 queued_s[i] = amount[head]
                                 jobs[job + LANE], on_link[i] = lane, lane == LINK
-                                at = c * device * 3 + gpu + lane
-                                heads[at] += 1
-                                n = (gpu + lane) * (walkers + 1) + heads[at]
+                                at = c * device * 3 + gpu
+                                heads[at + EMPTY] -= 1
+                                heads[at + lane] += 1
+                                n = (gpu + lane) * (walkers + 1) + heads[at + lane]
                                 rates[(gpu + lane) * columns + c] = slice_of[n]
                                 other_heads = True
                         if stopped:

@@ -69,7 +69,8 @@ def _instructions(resident: Resident) -> list[Instruction]:
 
 
 def _joined(step: Sequence[Instruction]) -> list[Instruction]:
-    """The same in fewer instructions: neighbours between which nothing happens as one."""
+    """The same in fewer instructions: those between which nothing happens are one, which is two
+    roundings less, and what takes no time happens at the end of the one before."""
     joined: list[Instruction] = []
     for work_s, weight, launched, waits in step:
         if joined and not joined[-1][3]:
