@@ -24,6 +24,11 @@ from sim.operator_level.compiled import compiled
 from sim.operator_level.instruction_tables import Floats
 
 COLUMNS = 32
+# Rows of columns: of each walker, and of all.
+LEFT, SPEED, QUEUED, SLICE = 0, COLUMNS, 2 * COLUMNS, 3 * COLUMNS
+HOST_LEFT, DEVICE_LEFT, NEXT, ON_LINK = 4 * COLUMNS, 5 * COLUMNS, 6 * COLUMNS, 7 * COLUMNS
+ROW = 8 * COLUMNS
+ELAPSED, LIMIT, NOW, SOONEST, HITS = 0, COLUMNS, 2 * COLUMNS, 3 * COLUMNS, 4 * COLUMNS
 # A walker's block: the instruction it is at, the head and the tail of its queue, steps made,
 # whether it has begun, whether it works, and the lane of its queue's head.
 AT, HEAD, TAIL, MADE, BEGUN, WORKS, LANE, BLOCK = 0, 1, 2, 3, 4, 5, 6, 8
@@ -99,25 +104,19 @@ def walk(
     gpu_of, steady_load, steady_sum = gpus
     by_pattern, device = patterns.shape[0] > 0, steady_sum.shape[0]
     columns = min(COLUMNS, count)
-    # What goes on in every column: a row of columns a member.
-    size = walkers * columns
-    left_s, queued_s, next_s = np.full(size, np.inf), np.full(size, np.inf), np.empty(size)
-    host_left_s, device_left_s = np.full(size, np.inf), np.full(size, np.inf)
-    speeds, slices = np.ones(members * columns), np.ones(size)
-    on_link = np.zeros(size, np.int64)
-    on_host, on_device = np.zeros(steady * columns), np.zeros(steady * columns)
-    steady_slices = np.ones(steady * columns)
-    elapsed_s, limit_s, now_s = np.zeros(columns), np.zeros(columns), np.zeros(columns)
-    soonest, hits = np.zeros(columns, np.int64), np.zeros(columns, np.int64)
+    # What goes on in every column: a row of columns for each figure of each walker, and of all.
+    state, every = np.ones(walkers * ROW), np.zeros(5 * COLUMNS)
+    on_host, on_device = np.zeros(steady * COLUMNS), np.zeros(steady * COLUMNS)
+    steady_speeds, steady_slices = np.ones(steady * COLUMNS), np.ones(steady * COLUMNS)
     # What is looked at where something happens: a block a walker, column after column.
-    jobs, heavy = np.zeros(size * BLOCK, np.int64), np.ones(columns * members)
+    jobs, heavy = np.zeros(walkers * columns * BLOCK, np.int64), np.ones(columns * members)
     ended, speed = np.zeros(walkers, np.bool_), np.ones(members)
     load, weights = np.zeros(members), np.ones(members)
     load[walkers:] = loads
     # How many queues have their head on each lane of a GPU (the third: are empty), their speed
     # there, and what it is for any number of them.
     heads = np.zeros(columns * device * 3, np.int64)
-    rates, slice_of = np.ones(device * 3 * columns), np.ones(device * 3 * (walkers + 1))
+    rates, slice_of = np.ones(max(1, device) * 3 * COLUMNS), np.ones(device * 3 * (walkers + 1))
     for g in range(device):
         for n in range(walkers + 1):
             slice_of[3 * g * (walkers + 1) + n] = 1.0 / max(n + steady_sum[g], 1.0)
@@ -133,101 +132,96 @@ def walk(
                 r = replication[c] = following if following < count else -2
                 following += 1
                 for w in range(walkers):
-                    i, job = w * columns + c, (c * walkers + w) * BLOCK
-                    left_s[i] = delays_s[w, r] if r >= 0 else np.inf
-                    queued_s[i], speeds[i], slices[i] = np.inf, 1.0, 1.0
+                    i, job = w * ROW + c, (c * walkers + w) * BLOCK
+                    state[i + LEFT] = delays_s[w, r] if r >= 0 else np.inf
+                    state[i + QUEUED], state[i + SPEED], state[i + ON_LINK] = np.inf, 1.0, 0.0
                     jobs[job + AT] = w * width
                     jobs[job + HEAD] = jobs[job + TAIL] = w * depth
                     jobs[job + MADE] = jobs[job + BEGUN] = jobs[job + WORKS] = 0
                     jobs[job + LANE], heavy[c * members + w] = EMPTY, 1.0
                 for lane in range(3 * device):
                     heads[c * device * 3 + lane] = 0
-                    rates[lane * columns + c] = slice_of[lane * (walkers + 1)]
+                    rates[lane * COLUMNS + c] = slice_of[lane * (walkers + 1)]
                 for w in range(walkers):
                     if gpu_of[w] >= 0:
                         heads[(c * device + gpu_of[w]) * 3 + EMPTY] += 1
-                for s in range(c, steady * columns, columns):
+                for s in range(c, steady * COLUMNS, COLUMNS):
                     on_host[s] = on_device[s] = 0.0
-                now_s[c], waiting[c], measuring[c], fresh[c] = 0.0, walkers, False, True
+                every[NOW + c], waiting[c], measuring[c], fresh[c] = 0.0, walkers, False, True
         # Each column goes on to the next thing that happens in it.
-        for i in range(size):
-            host_left_s[i] = left_s[i] / speeds[i]
-        for w in range(walkers if device else 0):
-            row, gpu = w * columns, gpu_of[w] * 3 * columns
-            if gpu >= 0:
-                for c in range(columns):
-                    own, its_link = rates[gpu + c], rates[gpu + columns + c]
-                    own = its_link if on_link[row + c] else own
-                    slices[row + c] = own
-                    device_left_s[row + c] = queued_s[row + c] / own
         for c in range(columns):
-            elapsed_s[c] = np.inf
+            every[ELAPSED + c] = np.inf
         for w in range(walkers):
-            row = w * columns
+            i, gpu = w * ROW, max(0, gpu_of[w]) * 3 * COLUMNS
             for c in range(columns):
-                here_s, there_s = host_left_s[row + c], device_left_s[row + c]
+                own, its_link = rates[gpu + c], rates[gpu + COLUMNS + c]
+                own = its_link if state[i + ON_LINK + c] > 0.0 else own
+                here_s = state[i + LEFT + c] / state[i + SPEED + c]
+                there_s = state[i + QUEUED + c] / own
+                state[i + SLICE + c] = own
+                state[i + HOST_LEFT + c] = here_s
+                state[i + DEVICE_LEFT + c] = there_s
                 here_s = here_s if here_s < there_s else there_s
-                next_s[row + c] = here_s
-                least_s, which = elapsed_s[c], soonest[c]
-                soonest[c] = w if here_s < least_s else which
-                elapsed_s[c] = here_s if here_s < least_s else least_s
+                state[i + NEXT + c] = here_s
+                least_s, which = every[ELAPSED + c], every[SOONEST + c]
+                every[SOONEST + c] = float(w) if here_s < least_s else which
+                every[ELAPSED + c] = here_s if here_s < least_s else least_s
         for c in range(columns):
             # Work that rounding alone keeps apart ends together.
-            limit_s[c] = elapsed_s[c] + 1e-12 + 1e-15 * now_s[c]
-            hits[c] = 0
+            every[LIMIT + c] = every[ELAPSED + c] + 1e-12 + 1e-15 * every[NOW + c]
+            every[HITS + c] = 0.0
         if loading:  # who begins at once comes first
             loading = False
             for c in range(columns):
                 if fresh[c]:
-                    elapsed_s[c] = limit_s[c] = 0.0
+                    every[ELAPSED + c] = every[LIMIT + c] = 0.0
         for w in range(walkers):
-            row = w * columns
+            i = w * ROW
             for c in range(columns):
-                left_s[row + c] -= speeds[row + c] * elapsed_s[c]
-            for c in range(columns):
-                hits[c] += 1 if next_s[row + c] <= limit_s[c] else 0
-            if device:
-                for c in range(columns):
-                    queued_s[row + c] -= slices[row + c] * elapsed_s[c]
+                elapsed_s = every[ELAPSED + c]
+                state[i + LEFT + c] -= state[i + SPEED + c] * elapsed_s
+                state[i + QUEUED + c] -= state[i + SLICE + c] * elapsed_s
+                every[HITS + c] += 1.0 if state[i + NEXT + c] <= every[LIMIT + c] else 0.0
         for s in range(steady):
-            row, there = s * columns, (walkers + s) * columns
+            row = s * COLUMNS
             for c in range(columns):
-                on_host[row + c] += speeds[there + c] * elapsed_s[c]
-                on_device[row + c] += steady_slices[row + c] * elapsed_s[c]
+                on_host[row + c] += steady_speeds[row + c] * every[ELAPSED + c]
+                on_device[row + c] += steady_slices[row + c] * every[ELAPSED + c]
         for c in range(columns):
-            now_s[c] += elapsed_s[c]
+            every[NOW + c] += every[ELAPSED + c]
         for c in range(columns):
             r = replication[c]
             if r < 0:
                 continue
             other_host = other_heads = fresh[c]
             fresh[c] = any_ended = False
-            w = soonest[c]
+            limit_s, now_s = every[LIMIT + c], every[NOW + c]
+            w = int(every[SOONEST + c])
             end = w + 1
-            if hits[c] != 1:
+            if every[HITS + c] != 1.0:
                 w, end = 0, walkers
             while w < end:
-                i, job, gpu = w * columns + c, (c * walkers + w) * BLOCK, gpu_of[w] * 3
+                i, job, gpu = w * ROW + c, (c * walkers + w) * BLOCK, gpu_of[w] * 3
                 w += 1
-                done, over = host_left_s[i] <= limit_s[c], False
-                if device_left_s[i] <= limit_s[c]:  # the head of its queue is done
+                done, over = state[i + HOST_LEFT] <= limit_s, False
+                if state[i + DEVICE_LEFT] <= limit_s:  # the head of its queue is done
                     head = jobs[job + HEAD] + 1
                     jobs[job + HEAD] = head
                     lane, last = EMPTY, jobs[job + LANE]
-                    queued_s[i] = np.inf
+                    state[i + QUEUED] = np.inf
                     if head < jobs[job + TAIL]:
-                        queued_s[i], lane = amount[head], lanes[head]
+                        state[i + QUEUED], lane = amount[head], lanes[head]
                     else:
                         over = jobs[job + WORKS] == 0
                     if lane != last:
-                        jobs[job + LANE], on_link[i] = lane, lane == LINK
+                        jobs[job + LANE], state[i + ON_LINK] = lane, lane == LINK
                         at = c * device * 3 + gpu
                         heads[at + last] -= 1
                         heads[at + lane] += 1
                         n = (gpu + last) * (walkers + 1) + heads[at + last]
-                        rates[(gpu + last) * columns + c] = slice_of[n]
+                        rates[(gpu + last) * COLUMNS + c] = slice_of[n]
                         n = (gpu + lane) * (walkers + 1) + heads[at + lane]
-                        rates[(gpu + lane) * columns + c] = slice_of[n]
+                        rates[(gpu + lane) * COLUMNS + c] = slice_of[n]
                         other_heads = True
                 while done or over:  # and what follows from it in no time
                     begins, stopped = over, False
@@ -246,16 +240,16 @@ def walk(
                             jobs[job + TAIL] = tail + launched
                             if head == tail:
                                 lane = lanes[head]
-                                queued_s[i] = amount[head]
-                                jobs[job + LANE], on_link[i] = lane, lane == LINK
+                                state[i + QUEUED] = amount[head]
+                                jobs[job + LANE], state[i + ON_LINK] = lane, lane == LINK
                                 at = c * device * 3 + gpu
                                 heads[at + EMPTY] -= 1
                                 heads[at + lane] += 1
                                 n = (gpu + lane) * (walkers + 1) + heads[at + lane]
-                                rates[(gpu + lane) * columns + c] = slice_of[n]
+                                rates[(gpu + lane) * COLUMNS + c] = slice_of[n]
                                 other_heads = True
                         if stopped:
-                            jobs[job + WORKS], left_s[i], other_host = 0, np.inf, True
+                            jobs[job + WORKS], state[i + LEFT], other_host = 0, np.inf, True
                     if over and then[here] & AT_END:
                         jobs[job + MADE] += 1
                         here = (w - 1) * width
@@ -268,7 +262,7 @@ def walk(
                             jobs[job + WORKS], other_host = 1, True
                         if not by_pattern and heavy[c * members + w - 1] != weight[here]:
                             heavy[c * members + w - 1], other_host = weight[here], True
-                        left_s[i] = work[here]
+                        state[i + LEFT] = work[here]
                         done = work[here] <= 0
                     over = stopped and jobs[job + HEAD] == jobs[job + TAIL]
             if any_ended:
@@ -282,20 +276,20 @@ def walk(
                         ended[w] = False
                         if measuring[c]:
                             if whole[w, r] < 0:
-                                first_s[w, r] = now_s[c]
-                            last_s[w, r] = now_s[c]
+                                first_s[w, r] = now_s
+                            last_s[w, r] = now_s
                             whole[w, r] += 1
                 if mark >= 0:
-                    at_s[mark, r] = now_s[c]
+                    at_s[mark, r] = now_s
                     for w in range(walkers):
                         job = (c * walkers + w) * BLOCK
                         here = jobs[job + AT]
-                        done_s = work[here] - left_s[w * columns + c] if jobs[job + WORKS] else 0.0
+                        done_s = work[here] - state[w * ROW + LEFT + c] if jobs[job + WORKS] else 0.0
                         part = (before[here] + done_s) / host_s[w]
                         made_at[mark, w, r] = jobs[job + MADE] + min(1.0, part)
                     for s in range(steady):
-                        made_at[mark, walkers + s, r] = on_host[s * columns + c]
-                        device_at[mark, s, r] = on_device[s * columns + c]
+                        made_at[mark, walkers + s, r] = on_host[s * COLUMNS + c]
+                        device_at[mark, s, r] = on_device[s * COLUMNS + c]
                     if mark == 1:
                         walked += 1
                         replication[c], loading = -1, True
@@ -315,18 +309,19 @@ def walk(
                             patterns[pattern, m] = speed[m]
                 if by_pattern:
                     for m in range(members):
-                        speeds[m * columns + c] = patterns[pattern, m]
-                else:
-                    for m in range(members):
-                        speeds[m * columns + c] = speed[m]
+                        speed[m] = patterns[pattern, m]
+                for w in range(walkers):
+                    state[w * ROW + SPEED + c] = speed[w]
+                for s in range(steady):
+                    steady_speeds[s * COLUMNS + c] = speed[walkers + s]
                 if waiting[c]:
                     for w in range(walkers):
                         if not jobs[(c * walkers + w) * BLOCK + BEGUN]:
-                            speeds[w * columns + c] = 1.0
+                            state[w * ROW + SPEED + c] = 1.0
             if steady and other_heads:
                 for g in range(device):
                     busy = heads[(c * device + g) * 3] + steady_sum[g]
                     for s in range(steady):
                         if steady_load[g, s] > 0:
-                            steady_slices[s * columns + c] = 1.0 / (1.0 + busy - steady_load[g, s])
+                            steady_slices[s * COLUMNS + c] = 1.0 / (1.0 + busy - steady_load[g, s])
     return made_at, device_at, at_s, whole, first_s, last_s
