@@ -18,6 +18,8 @@ def compiled(function: Function) -> Function:
         return function
     from numba import njit
 
+    # Division by zero gives infinity, as in numpy: to look out for it keeps loops from being
+    # turned into vector instructions.
     return cast(Function, njit(cache=True, error_model="numpy")(function))
 
 

@@ -4,9 +4,8 @@ order: both give the same bits.
 Some replications go side by side, a column each. Every round takes each column to the next thing
 that happens in it, by loops over columns without a branch, which the compiler turns into vector
 instructions; what happens there changes one walker, mostly, and is worked out in plain numbers. A
-column takes the next replication when its own is over. Speeds are looked up again where who works
-has changed. All tables are flat, which saves more than it looks: an index of two numbers costs as
-much as the work itself.
+column takes the next replication when its own is over. Speeds are worked out again only where who
+works has changed. All arrays are flat: an index of two numbers costs as much as the work itself.
 
 It is one long function on purpose: numba counts references to every array that is taken out of a
 tuple or handed to a function, which costs more here than the work itself. All that is compiled
@@ -24,7 +23,8 @@ from sim.operator_level.compiled import compiled
 from sim.operator_level.instruction_tables import Floats
 
 COLUMNS = 32
-# Rows of columns: of each walker, and of all.
+# Rows of columns, of each walker and of all. They lie a fixed distance apart, whatever the number
+# of columns in use: so the compiler knows that they do not overlap.
 LEFT, SPEED, QUEUED, SLICE = 0, COLUMNS, 2 * COLUMNS, 3 * COLUMNS
 HOST_LEFT, DEVICE_LEFT, NEXT, ON_LINK = 4 * COLUMNS, 5 * COLUMNS, 6 * COLUMNS, 7 * COLUMNS
 ROW = 8 * COLUMNS
@@ -104,7 +104,7 @@ def walk(
     gpu_of, steady_load, steady_sum = gpus
     by_pattern, device = patterns.shape[0] > 0, steady_sum.shape[0]
     columns = min(COLUMNS, count)
-    # What goes on in every column: a row of columns for each figure of each walker, and of all.
+    # What goes on in every column: rows of each walker, and of all.
     state, every = np.ones(walkers * ROW), np.zeros(5 * COLUMNS)
     on_host, on_device = np.zeros(steady * COLUMNS), np.zeros(steady * COLUMNS)
     steady_speeds, steady_slices = np.ones(steady * COLUMNS), np.ones(steady * COLUMNS)
