@@ -284,7 +284,8 @@ def walk(
                     for w in range(walkers):
                         job = (c * walkers + w) * BLOCK
                         here = jobs[job + AT]
-                        done_s = work[here] - state[w * ROW + LEFT + c] if jobs[job + WORKS] else 0.0
+                        left_s = state[w * ROW + LEFT + c]
+                        done_s = work[here] - left_s if jobs[job + WORKS] else 0.0
                         part = (before[here] + done_s) / host_s[w]
                         made_at[mark, w, r] = jobs[job + MADE] + min(1.0, part)
                     for s in range(steady):
