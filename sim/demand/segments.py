@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from rmixer.errors import InputError
 from rmixer.operators.operator_cost import OperatorCost
@@ -55,6 +55,8 @@ class StepSegments:
 
     segments: tuple[Segment, ...]
     solo_s: float
+    pieces: tuple[Piece, ...] = field(default=(), compare=False, repr=False)
+    """What the segments were made of, where it was operators."""
 
     @property
     def host_s(self) -> float:
@@ -65,6 +67,12 @@ class StepSegments:
     def gpu_s(self) -> float:
         """Seconds of GPU work."""
         return sum(segment.device_s for segment in self.segments if segment.lane == "gpu")
+
+    def coarser(self, limit: int) -> StepSegments:
+        """The same step in at most ``limit`` segments, as :func:`step_segments` makes it."""
+        if len(self.segments) <= limit or not self.pieces:
+            return self
+        return _of_pieces(self.pieces, self.solo_s, limit)
 
 
 def two_clocks_s(
@@ -112,10 +120,14 @@ def step_segments(
     pieces = _host_pieces(rows, cost) if kind == "cpu" else _device_pieces(rows, cost)
     if sum(piece.host + piece.device for piece in pieces) <= 0:
         return StepSegments((Segment("cpu", target_s),), target_s)
-    segments = [_segment(piece) for piece in coalesce(pieces, limit)]
+    return _of_pieces(pieces, target_s, limit)
+
+
+def _of_pieces(pieces: Sequence[Piece], target_s: float, limit: int | None) -> StepSegments:
+    left = coalesce(pieces, limit)
+    segments = [_segment(piece) for piece in left]
     factor = target_s / two_clocks_s(segments)
-    scaled = tuple(segment.scaled(factor) for segment in segments)
-    return StepSegments(scaled, target_s)
+    return StepSegments(tuple(each.scaled(factor) for each in segments), target_s, tuple(left))
 
 
 def walked_alone_s(profile: ModelProfile, threads: int) -> float:
