@@ -6,7 +6,7 @@ import contextlib
 import gc
 import multiprocessing
 import signal
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import ForkProcess
 from typing import TypeVar
@@ -17,7 +17,7 @@ Answer = TypeVar("Answer")
 
 def in_order(
     work: Callable[[Piece], Answer], pieces: Sequence[Piece], processes: int
-) -> Iterator[Answer]:
+) -> Generator[Answer, None, None]:
     """``work(piece)`` of every piece, in their order, whatever the number of ``processes``.
 
     The processes are forks of this one: ``work`` may be any function, what is loaded is shared, and
@@ -96,7 +96,6 @@ def _serve(
         while True:
             at = connection.recv()
             try:
-                told = (True, work(pieces[at]))
+                connection.send((True, work(pieces[at])))
             except Exception:  # it comes again where it can be told
-                told = (False, None)
-            connection.send(told)
+                connection.send((False, None))

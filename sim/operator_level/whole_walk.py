@@ -29,15 +29,13 @@ from sim.operator_level.compiled_whole_walk import (
     WAIT,
     WORK,
     advance,
-    go_on,
-    work_on_host,
 )
 from sim.operator_level.instruction_tables import LANES, Floats
 from sim.operator_level.whole_walk_arrays import empty_walk
 
 
 class CompiledWalkProgress:
-    """What :class:`sim.operator_level.walk.WalkProgress` is, with the same bits.
+    """What :class:`sim.operator_level.walk.WalkProgress` is, event for event.
 
     What goes on inside of phases is walked ahead, up to the end of a phase or the next event of
     the clock, whichever is first: so nothing else can happen before the time that is reached.
@@ -70,11 +68,10 @@ class CompiledWalkProgress:
         self._place(at, resident)
         if resident.training:
             self._prepare(at, resident, amount)
-            EndOfInstant(self._env, URGENT, lambda: self._start(at))
+            EndOfInstant(self._env, URGENT, lambda: self._begin(at))
             return Running(done, self._steps_made(at, resident, amount, done))
         work_s = amount * self._residents.unit_s(member)
-        work_on_host(*self._arrays()[3:5], at, work_s, float(self._env.now))
-        self._change.ask()
+        self._begin(at, work_s)
 
         def made() -> float:
             return amount if done.triggered else amount * self._worked_s(at) / work_s
@@ -102,16 +99,17 @@ class CompiledWalkProgress:
 
     def _worked_s(self, at: int) -> float:
         """What is made of the host work under way, by now."""
-        (active, count, since_s, *_), (_, made, rate), *_ = self._walk.lanes
-        working = active[0, : count[0]]
+        (active, actives, since_s, *_), (_, made, rate), *_ = self._walk.lanes
+        working = active[0, : actives[0]]
         elapsed_s = self._env.now - since_s[0]
         if elapsed_s > 0:
             made[0, working] += elapsed_s * rate[0, working]
             since_s[0] = self._env.now
         return float(made[0, at])
 
-    def _start(self, at: int) -> None:
-        go_on(self._arrays(), at, float(self._env.now))
+    def _begin(self, at: int, work_s: float = inf) -> None:
+        """Begin host work, or a walk."""
+        advance(self._arrays(), (float(self._env.now), inf, at, float(work_s)))
         counts = self._walk.lanes.servers.counts
         if counts[TOLD]:
             self._go_on.ask()
@@ -120,7 +118,7 @@ class CompiledWalkProgress:
 
     def _advance(self, until_s: float) -> None:
         """Walk on, and come back at what the clock has to see."""
-        ended, at_s = advance(self._arrays(), float(self._env.now), float(until_s))
+        ended, at_s = advance(self._arrays(), (float(self._env.now), float(until_s), -1, 0.0))
         if ended >= 0 and at_s <= self._env.now:
             self._end(ended)
         elif ended < 0 and self._walk.lanes.servers.counts[CHANGED]:

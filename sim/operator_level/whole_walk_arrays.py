@@ -59,7 +59,7 @@ class Servers(NamedTuple):
     have, in order. For ``counts`` see :mod:`sim.operator_level.compiled_whole_walk`."""
 
     active: Whole
-    count: Whole
+    actives: Whole
     since_s: Floats
     has_changed: Flags
     changed: Whole
@@ -160,7 +160,10 @@ def empty_walk(machine: Machine, layout: Layout, launches: int) -> WholeWalk:
         ),
         Host(whole(members, cores), whole(members), whole(cores), whole(members, members)),
         Demands(
-            *(np.zeros(members), np.ones(members)),
-            *(np.ones((members, cores)), np.ones((members, cores)), PRESSURE_MAX),
+            pressure=np.zeros(members),
+            weight=np.ones(members),
+            compute=np.ones((members, cores)),
+            stream=np.ones((members, cores)),
+            most_streams=PRESSURE_MAX,
         ),
     )
