@@ -96,12 +96,13 @@ def sweep(
     what these showed, and say that they are rough.
 
     Without ``policies`` all are tried, on the cuts that are ``wanted`` (by default all of
-    :func:`~experiments.stages.layouts.grid`). ``progress`` hears how many of how many are done.
-    Rough simulations are spread over ``processes``, by default one a core for many candidates; the
-    rows are the same for any number. A
+    :func:`~experiments.stages.layouts.grid`). ``progress`` hears how many of how many are done. A
     candidate whose policy starves a job, or whose jobs would need more memory than there is, is
     left out and says so in its row; raises :class:`RunFailed` if all do, and if a policy itself is
     wrong: it answers what cannot be done, or raises an error.
+
+    Rough simulations run in so many ``processes``: by default one a core, fewer for few candidates.
+    The answer is the same for any number.
     """
     workload, machine = problem.workload, problem.machine
     cuts = grid(problem, wanted or Wanted())
