@@ -23,6 +23,7 @@ from sim.demand.resident import device_kind, solo_unit_s
 from sim.job_level.phases import PHASES, phase_amount, warmup_steps
 from sim.job_level.recorder import Recorder
 from sim.job_level.simulated_summary import summarise
+from sim.operator_level.compiled import missing
 from sim.operator_level.operator_level import OperatorLevel
 from sim.operator_level.walk import WalkProgress
 from sim.simple_step_times.mean_demand import MeanDemand
@@ -82,7 +83,7 @@ def simulate(
         )
 
     def walked() -> SimulatedRun:
-        return by_level(lambda env: WalkProgress(env, profiles, machine), "operator")
+        return by_level(lambda env: whole_walk(env, problem, layout), "operator")
 
     def by_mixes(times: StepTimes) -> SimulatedRun:
         progress = AloneProgress if isinstance(times, Uncontended) else MixProgress
@@ -97,6 +98,16 @@ def simulate(
         return walked()
     simulated = by_mixes(step_times)
     return simulated if simulated.transient_fraction <= TRANSIENT_SHARE else walked()
+
+
+def whole_walk(env: Environment, problem: Problem, layout: Layout) -> Progress:
+    """Phases that are walked step by step: by compiled code where that is possible."""
+    if missing():
+        return WalkProgress(env, problem.profiles, problem.machine)
+
+    from sim.operator_level.whole_walk import CompiledWalkProgress  # here: it imports numba
+
+    return CompiledWalkProgress(env, problem.profiles, problem.machine, layout)
 
 
 class _Clock:

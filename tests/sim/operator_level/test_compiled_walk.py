@@ -22,6 +22,7 @@ from sim.demand.resident import Residents
 from sim.operator_level import (
     compiled_measure,
     compiled_walk,
+    compiled_whole_walk,
     instruction_tables,
     numpy_measure,
 )
@@ -154,7 +155,7 @@ def test_that_numba_is_missing_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
         missing.cache_clear()
 
 
-@pytest.mark.parametrize("module", [compiled_walk, compiled_schedule])
+@pytest.mark.parametrize("module", [compiled_walk, compiled_whole_walk, compiled_schedule])
 def test_what_is_compiled_stands_in_one_file(module: ModuleType) -> None:
     """What numba keeps on disk is renewed when that file changes: a constant or a function from
     another file would stay as it was (findings/compiled_cache_keeps_old_model.sh)."""
