@@ -39,7 +39,8 @@ def in_order(
             arguments = (work, pieces, theirs, [ours, *forks])
             fork = multiprocessing.get_context("fork").Process(target=_serve, args=arguments)
             forks[ours] = fork
-            fork.start()
+            with _later(signal.SIGINT):  # or it would end a fork that does not ignore it yet
+                fork.start()
             theirs.close()
         yield from _told(work, pieces, list(forks))
     finally:
@@ -48,6 +49,16 @@ def in_order(
             if fork.pid is not None:
                 fork.kill()
                 fork.join()
+
+
+@contextlib.contextmanager
+def _later(number: signal.Signals) -> Iterator[None]:
+    """Let a signal that comes meanwhile come afterwards; in a fork, when that asks for it."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {number})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _told(
@@ -87,6 +98,7 @@ def _serve(
 ) -> None:
     """Do the pieces that are asked for, until nobody asks any more."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the terminal sends it to all: we are ended
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_DFL)
     for other in others:  # or their forks would not see that nobody asks any more
