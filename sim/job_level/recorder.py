@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import inf
 from operator import attrgetter
 
 from simpy import Environment
@@ -18,10 +19,10 @@ from sim.demand.resident import device_kind
 STEADY_STEPS = 20
 
 
-@dataclass
+@dataclass(slots=True)
 class _Open:
-    """A phase under way: since when, for training, the mix has been ``mix``, and how many steps
-    were made by then and by the last change of anything."""
+    """A phase under way. Of its ``steps``, ``made_before`` were made when its present row began,
+    at ``since_s``, and ``made_last`` when the phases were last looked at."""
 
     job: Job
     booking: Booking
@@ -29,13 +30,9 @@ class _Open:
     running: Running
     steps: int
     since_s: float
+    training: bool
     made_before: float = 0.0
     made_last: float = 0.0
-    mix: tuple[Member, ...] | None = None
-
-    @property
-    def training(self) -> bool:
-        return self.member.phase == "train"
 
 
 class Recorder:
@@ -59,7 +56,9 @@ class Recorder:
         self._changed = Once(env, RECORD, self._record)
         self._last_s = 0.0
         self._company = 0
-        self._fewest = float("inf")
+        self._fewest = inf
+        self._begun: list[Member] = []
+        self._ended: list[Member] = []
         self._busy_cores = 0
 
     @property
@@ -79,8 +78,11 @@ class Recorder:
         self, job: Job, booking: Booking, member: Member, running: Running, steps: int
     ) -> None:
         """A phase that makes ``steps`` steps has begun."""
-        self._open[job.id] = _Open(job, booking, member, running, steps, self._env.now)
-        self._look()
+        training = member.phase == "train"
+        self._open[job.id] = _Open(job, booking, member, running, steps, self._env.now, training)
+        if self._in_company:
+            self._begun.append(member)
+            self._changed.ask()
 
     def end(self, job: str) -> None:
         """The job's present phase has ended."""
@@ -90,46 +92,35 @@ class Recorder:
             self._fewest = min(self._fewest, phase.steps - phase.made_last)
         steps = phase.steps - phase.made_before
         self._row(phase.job, phase.booking, phase.member.phase, phase.since_s, now_s, steps)
-        self._look()
+        if self._in_company:
+            self._ended.append(phase.member)
+            self._changed.ask()
 
     def close(self) -> None:
         """The run has ended."""
         if self._in_company:
             self._record()
 
-    def _look(self) -> None:
-        if self._in_company:
-            self._changed.ask()
-
     def _record(self) -> None:
         now_s = self._env.now
-        training = [phase for phase in self._open.values() if phase.training]
-        made = [phase.running.made() for phase in training]
-        if now_s > self._last_s:
-            for phase, steps in zip(training, made, strict=True):
-                if phase.mix is not None:
-                    self._fewest = min(self._fewest, steps - phase.made_last)
-            elapsed_s = now_s - self._last_s
-            self.busy_core_s += elapsed_s * self._busy_cores
-            if self._company > 1 and self._fewest < STEADY_STEPS:
-                self._transient_s += elapsed_s
-        self._fewest = float("inf")
-        mix = tuple(sorted((phase.member for phase in self._open.values()), key=_key))
-        for phase, steps in zip(training, made, strict=True):
-            self._cut(phase, mix, steps)
+        elapsed_s = now_s - self._last_s
+        another_mix = sorted(self._begun, key=_key) != sorted(self._ended, key=_key)
+        for phase in self._open.values():
+            if phase.training and now_s > phase.since_s:
+                made = phase.running.made()
+                self._fewest = min(self._fewest, made - phase.made_last)
+                phase.made_last = made
+                if another_mix:
+                    steps = made - phase.made_before
+                    self._row(phase.job, phase.booking, "train", phase.since_s, now_s, steps)
+                    phase.since_s, phase.made_before = now_s, made
+        self.busy_core_s += elapsed_s * self._busy_cores
+        if self._company > 1 and self._fewest < STEADY_STEPS:
+            self._transient_s += elapsed_s
+        self._begun, self._ended, self._fewest = [], [], inf
         self._last_s, self._company = now_s, len(self._open)
-        self._busy_cores = len(
-            {core for p in self._open.values() for core in _busy_cores(p.member)}
-        )
-
-    def _cut(self, phase: _Open, mix: tuple[Member, ...], made: float) -> None:
-        """End the row of ``phase`` here if the mix is another one now."""
-        now_s = self._env.now
-        if phase.mix not in (None, mix) and now_s > phase.since_s:
-            steps = made - phase.made_before
-            self._row(phase.job, phase.booking, "train", phase.since_s, now_s, steps)
-            phase.since_s, phase.made_before = now_s, made
-        phase.mix, phase.made_last = mix, made
+        busy = {core for phase in self._open.values() for core in _busy_cores(phase.member)}
+        self._busy_cores = len(busy)
 
     def _row(
         self,
@@ -142,17 +133,17 @@ class Recorder:
     ) -> None:
         device = booking.devices[0]
         interval = Interval(
-            run=self.run,
-            job=job.id,
-            attempt=booking.attempt,
-            name=job.model,
-            kind=kind,
-            device=device,
-            slot=booking.slot,
-            lane=device_kind(device),
-            start_s=start_s,
-            duration_s=end_s - start_s,
-            steps=steps,
+            self.run,
+            job.id,
+            booking.attempt,
+            job.model,
+            kind,
+            device,
+            booking.slot,
+            device_kind(device),
+            start_s,
+            end_s - start_s,
+            steps,
         )
         self.timeline.add(interval)
         if kind == "train":
