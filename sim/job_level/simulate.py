@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Literal
 
 from simpy import Environment, Event
@@ -31,6 +32,8 @@ from sim.simple_step_times.uncontended import Uncontended
 TRANSIENT_SHARE = 0.05
 CLEARLY = 2.0
 Level = Literal["auto", "job", "operator"]
+_member = lru_cache(maxsize=4096)(Member)
+"""Equal members are one object: mixes are looked up at every event, and compared by them."""
 
 
 @dataclass(frozen=True)
@@ -175,14 +178,8 @@ class _Clock:
             amount, steps = phase_amount(each, phase), steps_of.get(phase, 0)
             if amount <= 0 or solo_unit_s(cost, phase) <= 0:
                 continue
-            member = Member(
-                identity=each.key,
-                phase=phase,
-                device=device,
-                cores=booking.cores,
-                placement=booking.placement,
-                sharing=booking.sharing,
-            )
+            place = (device, booking.cores, booking.placement, booking.sharing)
+            member = _member(each.key, phase, *place)
             running = self._progress.begin(member, amount)
             self._recorder.begin(job, booking, member, running, steps)
             self._made[job.id] = _steps_made(made, running, steps / amount)
