@@ -161,8 +161,9 @@ class Cluster:
         self._measure()
         self._idle_asks = 0 if self._bookings else self._idle_asks + 1
         bookings: list[Booking] = []
-        while dispatches := ask(policy, self.view(now_s)):
-            bookings.extend(self._book(dispatch, policy, now_s) for dispatch in dispatches)
+        view = self.view(now_s)
+        while dispatches := ask(policy, view):
+            bookings.extend(self._book(dispatch, policy, view) for dispatch in dispatches)
         if bookings or now_s > self._asks_since_s + 1.0:
             self._asks, self._asks_since_s = 0, now_s
         return bookings
@@ -234,8 +235,8 @@ class Cluster:
             if measured != device.measured_bytes:
                 self._devices[name] = replace(device, measured_bytes=measured)
 
-    def _book(self, dispatch: Dispatch, policy: Policy, now_s: float) -> Booking:
-        place = placed(dispatch, policy, self.view(now_s), self._slots)
+    def _book(self, dispatch: Dispatch, policy: Policy, view: ClusterView) -> Booking:
+        place = placed(dispatch, policy, view, self._slots)
         job, devices, slots = place.job, place.devices, place.slots
         cores = self.layout.cores(self.machine, devices[0].name, slots[0])[: place.threads]
         for device, slot in zip(devices, slots, strict=True):
@@ -243,7 +244,7 @@ class Cluster:
                 job=job.id,
                 slot=slot,
                 tag=dispatch.tag,
-                started_s=now_s,
+                started_s=view.now_s,
                 cores=cores,
                 placement=dispatch.placement,
                 sharing=place.sharing,
@@ -259,7 +260,7 @@ class Cluster:
                 residents=residents,
                 last_order=self._order,
                 last_round=dispatch.round,
-                last_started_s=now_s,
+                last_started_s=view.now_s,
             )
             if device.free_slots == 1:
                 self._free[device.kind].remove(device.name)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Protocol
 
 from simpy import Environment, Event
 
 from rmixer.scheduling.step_times import Member, Mix, StepTimes
-from sim.clock.fluid import Activity, FluidServer
+from sim.clock.fluid import FluidServer
 from sim.clock.nanoseconds import timeout_until, whole_nanoseconds
 
 
@@ -40,11 +41,7 @@ class MixProgress:
     def begin(self, member: Member, amount: float) -> Running:
         """See :class:`Progress`."""
         activity = self._server.start(member, amount)
-        return Running(activity.done, lambda: self._made(activity))
-
-    def _made(self, activity: Activity[Member]) -> float:
-        self._server.settle()
-        return activity.made
+        return Running(activity.done, partial(self._server.made, activity))
 
     def _rates(self, members: Sequence[Member]) -> list[float]:
         return [1.0 / unit for unit in self._step_times.unit_s(Mix(tuple(members)))]

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Literal
 
-from simpy import Environment, Event
+from simpy import Environment, Event, Timeout
 
 from rmixer.run_record.run_summary import RunSummary
 from rmixer.run_record.timeline import Timeline
@@ -21,7 +21,7 @@ from sim.clock.end_of_instant import DECIDE, Once
 from sim.clock.nanoseconds import timeout_until, whole_nanoseconds
 from sim.clock.progress import AloneProgress, MixProgress, Progress, Running
 from sim.demand.resident import device_kind, solo_unit_s
-from sim.job_level.phases import PHASES, phase_amount, warmup_steps
+from sim.job_level.phases import phases_of
 from sim.job_level.recorder import Recorder
 from sim.job_level.simulated_summary import summarise
 from sim.operator_level.operator_level import OperatorLevel
@@ -132,7 +132,8 @@ class _Clock:
         self._recorder = Recorder(self._env, run, in_company=self._in_company)
         # The sort is stable: jobs that arrive together keep the order of submission.
         for each in sorted(self._jobs.values(), key=lambda each: each.job.arrival_s):
-            self._env.process(self._arrival(each))
+            arrival = Timeout(self._env, each.job.arrival_s, each)
+            arrival.callbacks.append(self._arrive)  # type: ignore[union-attr]
         self._env.run(until=self._finished)
         self._recorder.close()
         return self._recorder
@@ -145,8 +146,8 @@ class _Clock:
         """Nothing is measured here."""
         return None
 
-    def _arrival(self, each: ProfiledJob) -> Generator[Event, None, None]:
-        yield self._env.timeout(each.job.arrival_s)
+    def _arrive(self, arrival: Event) -> None:
+        each: ProfiledJob = arrival.value
         self._cluster.submit(each.job, each.key, each.costs)
         self._to_come -= 1
         self._decision.ask()
@@ -171,11 +172,8 @@ class _Clock:
         job, profile, device = each.job, each.profile, booking.devices[0]
         cost = profile.step(device_kind(device), len(booking.cores))
         self._recorder.queued(job, booking)
-        warmup = warmup_steps(each)
-        steps_of = {"warmup": warmup, "train": job.steps - warmup}
         made = 0
-        for phase in PHASES:
-            amount, steps = phase_amount(each, phase), steps_of.get(phase, 0)
+        for phase, amount, steps in phases_of(each):
             if amount <= 0 or solo_unit_s(cost, phase) <= 0:
                 continue
             place = (device, booking.cores, booking.placement, booking.sharing)

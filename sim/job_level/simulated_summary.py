@@ -85,8 +85,8 @@ def _job(
     cost = profile.step(device_kind(device), len(booking.cores))
     # A simulated step carries its share of stalls; a measured mean and median leave them out.
     without_stalls = 1.0 - cost.stall_us / cost.expected_us
-    steps = sum(row.steps for row in rows)
-    mean_s = sum(row.duration_s for row in rows) / steps if steps > 0 else None
+    steps = sum([row.steps for row in rows])
+    mean_s = sum([row.duration_s for row in rows]) / steps if steps > 0 else None
     median_s = _median_step_s(rows) if steps > 0 else None
     peaks: dict[str, int] = {memory.device: memory.peak_bytes for memory in profile.memory}
     return JobSummary(
@@ -112,8 +112,8 @@ def _job(
 
 def _median_step_s(rows: Sequence[Interval]) -> float:
     """The median over steps of the mean step time of the stretch they were made in."""
-    stretches = sorted((row.duration_s / row.steps, row.steps) for row in rows if row.steps > 0)
-    half = sum(steps for _, steps in stretches) / 2
+    stretches = sorted([(row.duration_s / row.steps, row.steps) for row in rows if row.steps > 0])
+    half = sum([steps for _, steps in stretches]) / 2
     for step_s, steps in stretches:
         half -= steps
         if half <= 0:
