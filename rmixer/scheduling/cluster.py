@@ -219,7 +219,7 @@ class Cluster:
     def _utilisation(self, kind: str, residents: Sequence[Resident]) -> float:
         """The sum over ``residents``, each time anew: a sum that was added to and taken from would
         drift, and 0.4 + 0.4 + 0.2 be more than 1. Rounded: 0.1 + 0.2 is no more than 0.3."""
-        shares = (self._jobs[each.job].costs[kind].utilisation for each in residents)
+        shares = [self._jobs[each.job].costs[kind].utilisation for each in residents]
         return round(math.fsum(shares), SHARE_DIGITS)
 
     def _in_use(self, device: DeviceView, held_bytes: int) -> int | None:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from functools import partial
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from simpy import Environment, Event
 
@@ -14,8 +13,7 @@ from sim.clock.fluid import FluidServer
 from sim.clock.nanoseconds import timeout_until, whole_nanoseconds
 
 
-@dataclass(frozen=True)
-class Running:
+class Running(NamedTuple):
     """A phase under way: ``done`` fires at its end, ``made()`` is how much of it is done now."""
 
     done: Event

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from math import inf
 from operator import attrgetter
 
@@ -22,15 +24,16 @@ STEADY_STEPS = 20
 @dataclass(slots=True)
 class _Open:
     """A phase under way. Of its ``steps``, ``made_before`` were made when its present row began,
-    at ``since_s``, and ``made_last`` when the phases were last looked at."""
+    at ``since_s``, and ``made_last`` when the phases were last looked at. ``row`` makes a row of
+    its start, its duration and its steps."""
 
-    job: Job
-    booking: Booking
+    row: Callable[[float, float, float], Interval]
     member: Member
     running: Running
     steps: int
     since_s: float
     training: bool
+    busy_cores: tuple[int, ...]
     made_before: float = 0.0
     made_last: float = 0.0
 
@@ -72,14 +75,23 @@ class Recorder:
         now_s = self._env.now
         self.starts_s[job.id] = self.ends_s[job.id] = now_s
         if now_s > job.arrival_s:
-            self._row(job, booking, "queued", job.arrival_s, now_s)
+            row = self._rows_of(job, booking, "queued")
+            self.timeline.add(row(job.arrival_s, now_s - job.arrival_s, 0.0))
 
     def begin(
         self, job: Job, booking: Booking, member: Member, running: Running, steps: int
     ) -> None:
         """A phase that makes ``steps`` steps has begun."""
-        training = member.phase == "train"
-        self._open[job.id] = _Open(job, booking, member, running, steps, self._env.now, training)
+        busy = member.cores[:1] if member.phase in ("build", "save") else member.cores
+        self._open[job.id] = _Open(
+            row=self._rows_of(job, booking, member.phase),
+            member=member,
+            running=running,
+            steps=steps,
+            since_s=self._env.now,
+            training=member.phase == "train",
+            busy_cores=busy,
+        )
         if self._in_company:
             self._begun.append(member)
             self._changed.ask()
@@ -87,11 +99,10 @@ class Recorder:
     def end(self, job: str) -> None:
         """The job's present phase has ended."""
         phase = self._open.pop(job)
-        self.ends_s[job] = now_s = self._env.now
+        self.ends_s[job] = self._env.now
         if phase.training:
             self._fewest = min(self._fewest, phase.steps - phase.made_last)
-        steps = phase.steps - phase.made_before
-        self._row(phase.job, phase.booking, phase.member.phase, phase.since_s, now_s, steps)
+        self._cut(phase, phase.steps)
         if self._in_company:
             self._ended.append(phase.member)
             self._changed.ask()
@@ -105,53 +116,34 @@ class Recorder:
         now_s = self._env.now
         elapsed_s = now_s - self._last_s
         another_mix = sorted(self._begun, key=_key) != sorted(self._ended, key=_key)
-        for phase in self._open.values():
+        phases = self._open.values()
+        for phase in phases:
             if phase.training and now_s > phase.since_s:
                 made = phase.running.made()
                 self._fewest = min(self._fewest, made - phase.made_last)
                 phase.made_last = made
                 if another_mix:
-                    steps = made - phase.made_before
-                    self._row(phase.job, phase.booking, "train", phase.since_s, now_s, steps)
-                    phase.since_s, phase.made_before = now_s, made
+                    self._cut(phase, made)
         self.busy_core_s += elapsed_s * self._busy_cores
         if self._company > 1 and self._fewest < STEADY_STEPS:
             self._transient_s += elapsed_s
         self._begun, self._ended, self._fewest = [], [], inf
-        self._last_s, self._company = now_s, len(self._open)
-        busy = {core for phase in self._open.values() for core in _busy_cores(phase.member)}
-        self._busy_cores = len(busy)
+        self._last_s, self._company = now_s, len(phases)
+        self._busy_cores = len(set().union(*[phase.busy_cores for phase in phases]))
 
-    def _row(
-        self,
-        job: Job,
-        booking: Booking,
-        kind: str,
-        start_s: float,
-        end_s: float,
-        steps: float = 0.0,
-    ) -> None:
+    def _cut(self, phase: _Open, made: float) -> None:
+        """End the row of ``phase`` here."""
+        now_s = self._env.now
+        row = phase.row(phase.since_s, now_s - phase.since_s, made - phase.made_before)
+        self.timeline.add(row)
+        if phase.training:
+            self.trained.setdefault(row.job, []).append(row)
+        phase.since_s, phase.made_before = now_s, made
+
+    def _rows_of(self, job: Job, booking: Booking, kind: str) -> Callable[..., Interval]:
         device = booking.devices[0]
-        interval = Interval(
-            self.run,
-            job.id,
-            booking.attempt,
-            job.model,
-            kind,
-            device,
-            booking.slot,
-            device_kind(device),
-            start_s,
-            end_s - start_s,
-            steps,
-        )
-        self.timeline.add(interval)
-        if kind == "train":
-            self.trained.setdefault(job.id, []).append(interval)
+        place = (device, booking.slot, device_kind(device))
+        return partial(Interval, self.run, job.id, booking.attempt, job.model, kind, *place)
 
 
 _key = attrgetter("key")
-
-
-def _busy_cores(member: Member) -> tuple[int, ...]:
-    return member.cores[:1] if member.phase in ("build", "save") else member.cores
