@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Protocol
 
@@ -189,7 +189,7 @@ class Cluster:
     def finish(self, job: str, *, failed: bool = False) -> None:
         """The job has left its devices."""
         booking = self._bookings.pop(job)
-        view = replace(self._jobs[job], state="failed" if failed else "done")
+        view = self._jobs[job]._replace(state="failed" if failed else "done")
         self._jobs[job] = view
         for name in booking.devices:
             device = self._devices[name]
@@ -198,8 +198,7 @@ class Cluster:
             booked = device.booked_bytes - _booked_bytes(cost)
             if device.kind == "gpu":
                 booked = max(booked, GPU_WORKER_BYTES * device.slots)
-            self._devices[name] = replace(
-                device,
+            self._devices[name] = device._replace(
                 residents=residents,
                 booked_bytes=booked,
                 held_bytes=(held_bytes := device.held_bytes - cost.peak_bytes),
@@ -233,7 +232,7 @@ class Cluster:
         for name, device in self._devices.items():
             measured = self._readings.measured_bytes(name)
             if measured != device.measured_bytes:
-                self._devices[name] = replace(device, measured_bytes=measured)
+                self._devices[name] = device._replace(measured_bytes=measured)
 
     def _book(self, dispatch: Dispatch, policy: Policy, view: ClusterView) -> Booking:
         place = placed(dispatch, policy, view, self._slots)
@@ -251,8 +250,7 @@ class Cluster:
             )
             cost = job.costs[device.kind]
             residents = (*device.residents, resident)
-            self._devices[device.name] = replace(
-                device,
+            self._devices[device.name] = device._replace(
                 booked_bytes=device.booked_bytes + _booked_bytes(cost),
                 held_bytes=(held_bytes := device.held_bytes + cost.peak_bytes),
                 measured_bytes=self._in_use(device, held_bytes),
@@ -266,7 +264,7 @@ class Cluster:
                 self._free[device.kind].remove(device.name)
         del self._queued[job.id]
         self._queue.remove(job)
-        self._jobs[job.id] = replace(job, state="running", attempts=job.attempts + 1)
+        self._jobs[job.id] = job._replace(state="running", attempts=job.attempts + 1)
         booking = Booking(
             order=self._order,
             job=job.id,

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 from math import inf
 from operator import attrgetter
+from typing import Any
 
 from simpy import Environment
 
@@ -24,10 +23,10 @@ STEADY_STEPS = 20
 @dataclass(slots=True)
 class _Open:
     """A phase under way. Of its ``steps``, ``made_before`` were made when its present row began,
-    at ``since_s``, and ``made_last`` when the phases were last looked at. ``row`` makes a row of
-    its start, its duration and its steps."""
+    at ``since_s``, and ``made_last`` when the phases were last looked at. ``head`` is what all of
+    its rows begin with."""
 
-    row: Callable[[float, float, float], Interval]
+    head: tuple[Any, ...]
     member: Member
     running: Running
     steps: int
@@ -41,14 +40,14 @@ class _Open:
 class Recorder:
     """Told when phases begin and end; looks at all of them once, at the end of that instant.
 
-    ``trained`` has the ``train`` rows of each job in order. Such a row ends only where the mix of
-    residents and phases becomes another one. Not ``in_company``, where no mix changes anything, a
-    phase is one row, and nobody looks at the others.
+    ``trained`` has the seconds and the steps of each job's ``train`` rows in order. Such a row ends
+    only where the mix of residents and phases becomes another one. Not ``in_company``, where no mix
+    changes anything, a phase is one row, and nobody looks at the others.
     """
 
     def __init__(self, env: Environment, run: str, in_company: bool = True) -> None:
         self.timeline = Timeline()
-        self.trained: dict[str, list[Interval]] = {}
+        self.trained: dict[str, list[tuple[float, float]]] = {}
         self.ends_s: dict[str, float] = {}
         self.starts_s: dict[str, float] = {}
         self.busy_core_s = 0.0
@@ -75,8 +74,8 @@ class Recorder:
         now_s = self._env.now
         self.starts_s[job.id] = self.ends_s[job.id] = now_s
         if now_s > job.arrival_s:
-            row = self._rows_of(job, booking, "queued")
-            self.timeline.add(row(job.arrival_s, now_s - job.arrival_s, 0.0))
+            head = self._head(job, booking, "queued")
+            self.timeline.add(Interval(*head, job.arrival_s, now_s - job.arrival_s))
 
     def begin(
         self, job: Job, booking: Booking, member: Member, running: Running, steps: int
@@ -84,7 +83,7 @@ class Recorder:
         """A phase that makes ``steps`` steps has begun."""
         busy = member.cores[:1] if member.phase in ("build", "save") else member.cores
         self._open[job.id] = _Open(
-            row=self._rows_of(job, booking, member.phase),
+            head=self._head(job, booking, member.phase),
             member=member,
             running=running,
             steps=steps,
@@ -102,7 +101,7 @@ class Recorder:
         self.ends_s[job] = self._env.now
         if phase.training:
             self._fewest = min(self._fewest, phase.steps - phase.made_last)
-        self._cut(phase, phase.steps)
+        self._cut(job, phase, phase.steps)
         if self._in_company:
             self._ended.append(phase.member)
             self._changed.ask()
@@ -116,34 +115,34 @@ class Recorder:
         now_s = self._env.now
         elapsed_s = now_s - self._last_s
         another_mix = sorted(self._begun, key=_key) != sorted(self._ended, key=_key)
-        phases = self._open.values()
-        for phase in phases:
+        fewest = self._fewest
+        for job, phase in self._open.items():
             if phase.training and now_s > phase.since_s:
                 made = phase.running.made()
-                self._fewest = min(self._fewest, made - phase.made_last)
+                fewest = min(fewest, made - phase.made_last)
                 phase.made_last = made
                 if another_mix:
-                    self._cut(phase, made)
+                    self._cut(job, phase, made)
         self.busy_core_s += elapsed_s * self._busy_cores
-        if self._company > 1 and self._fewest < STEADY_STEPS:
+        if self._company > 1 and fewest < STEADY_STEPS:
             self._transient_s += elapsed_s
         self._begun, self._ended, self._fewest = [], [], inf
-        self._last_s, self._company = now_s, len(phases)
-        self._busy_cores = len(set().union(*[phase.busy_cores for phase in phases]))
+        self._last_s, self._company = now_s, len(self._open)
+        self._busy_cores = len(set().union(*[phase.busy_cores for phase in self._open.values()]))
 
-    def _cut(self, phase: _Open, made: float) -> None:
+    def _cut(self, job: str, phase: _Open, made: float) -> None:
         """End the row of ``phase`` here."""
         now_s = self._env.now
-        row = phase.row(phase.since_s, now_s - phase.since_s, made - phase.made_before)
-        self.timeline.add(row)
+        duration_s, steps = now_s - phase.since_s, made - phase.made_before
+        self.timeline.add(Interval(*phase.head, phase.since_s, duration_s, steps))
         if phase.training:
-            self.trained.setdefault(row.job, []).append(row)
+            self.trained.setdefault(job, []).append((duration_s, steps))
         phase.since_s, phase.made_before = now_s, made
 
-    def _rows_of(self, job: Job, booking: Booking, kind: str) -> Callable[..., Interval]:
+    def _head(self, job: Job, booking: Booking, kind: str) -> tuple[Any, ...]:
         device = booking.devices[0]
-        place = (device, booking.slot, device_kind(device))
-        return partial(Interval, self.run, job.id, booking.attempt, job.model, kind, *place)
+        run = (self.run, job.id, booking.attempt, job.model, kind)
+        return (*run, device, booking.slot, device_kind(device))
 
 
 _key = attrgetter("key")

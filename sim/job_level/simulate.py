@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Literal
@@ -155,7 +155,7 @@ class _Clock:
     def _decide(self) -> None:
         for booking in self._cluster.decide(self._policy, self._env.now):
             self.bookings.append(booking)
-            self._env.process(self._run_job(self._jobs[booking.job], booking))
+            self._go_on(self._run_job(self._jobs[booking.job], booking))
         again_s = self._cluster.ask_again_s(self._policy, self._env.now)
         if again_s is not None:
             self._env.process(self._ask_again(again_s))
@@ -168,7 +168,12 @@ class _Clock:
         yield timeout_until(self._env, at_s) if later else self._env.timeout(after_s)
         self._decision.ask()
 
-    def _run_job(self, each: ProfiledJob, booking: Booking) -> Generator[Event, None, None]:
+    def _go_on(self, job: Iterator[Event]) -> None:
+        """Run ``job`` to the next event that it waits for, and on from there."""
+        if (event := next(job, None)) is not None:
+            event.callbacks.append(lambda _: self._go_on(job))  # type: ignore[union-attr]
+
+    def _run_job(self, each: ProfiledJob, booking: Booking) -> Iterator[Event]:
         job, profile, device = each.job, each.profile, booking.devices[0]
         cost = profile.step(device_kind(device), len(booking.cores))
         self._recorder.queued(job, booking)
