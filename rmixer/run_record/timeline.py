@@ -7,7 +7,7 @@ import io
 import itertools
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from rmixer.files.csv_rows import CsvRow, read_rows
 from rmixer.files.typed_files import write_text
@@ -49,6 +49,8 @@ class Interval(NamedTuple):
         return self.start_s + self.duration_s
 
 
+Row = tuple[Any, ...]
+"""The fields of an interval, or the first of them."""
 _PLACE = {kind: place for place, kind in enumerate(KINDS)}
 COLUMNS = Interval._fields
 

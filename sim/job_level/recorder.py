@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from math import inf
 from operator import attrgetter
-from typing import Any
 
 from simpy import Environment
 
-from rmixer.run_record.timeline import Interval, Timeline
+from rmixer.run_record.timeline import Row
 from rmixer.scheduling.cluster import Booking
 from rmixer.scheduling.step_times import Member
 from rmixer.workload.workload import Job
@@ -26,7 +26,7 @@ class _Open:
     at ``since_s``, and ``made_last`` when the phases were last looked at. ``head`` is what all of
     its rows begin with."""
 
-    head: tuple[Any, ...]
+    head: Row
     member: Member
     running: Running
     steps: int
@@ -40,13 +40,14 @@ class _Open:
 class Recorder:
     """Told when phases begin and end; looks at all of them once, at the end of that instant.
 
-    ``trained`` has the seconds and the steps of each job's ``train`` rows in order. Such a row ends
-    only where the mix of residents and phases becomes another one. Not ``in_company``, where no mix
-    changes anything, a phase is one row, and nobody looks at the others.
+    ``rows`` are the fields of intervals, and ``trained`` has the seconds and the steps of each
+    job's ``train`` rows in order. Such a row ends only where the mix of residents and phases
+    becomes another one. Not ``in_company``, where no mix changes anything, a phase is one row, and
+    nobody looks at the others.
     """
 
     def __init__(self, env: Environment, run: str, in_company: bool = True) -> None:
-        self.timeline = Timeline()
+        self.rows: list[Row] = []
         self.trained: dict[str, list[tuple[float, float]]] = {}
         self.ends_s: dict[str, float] = {}
         self.starts_s: dict[str, float] = {}
@@ -61,6 +62,7 @@ class Recorder:
         self._fewest = inf
         self._begun: list[Member] = []
         self._ended: list[Member] = []
+        self._phases_on: Counter[int] = Counter()
         self._busy_cores = 0
 
     @property
@@ -75,13 +77,15 @@ class Recorder:
         self.starts_s[job.id] = self.ends_s[job.id] = now_s
         if now_s > job.arrival_s:
             head = self._head(job, booking, "queued")
-            self.timeline.add(Interval(*head, job.arrival_s, now_s - job.arrival_s))
+            self.rows.append((*head, job.arrival_s, now_s - job.arrival_s, 0.0))
 
     def begin(
         self, job: Job, booking: Booking, member: Member, running: Running, steps: int
     ) -> None:
         """A phase that makes ``steps`` steps has begun."""
-        busy = member.cores[:1] if member.phase in ("build", "save") else member.cores
+        busy_cores = member.cores[:1] if member.phase in ("build", "save") else member.cores
+        for core in busy_cores:
+            self._phases_on[core] += 1
         self._open[job.id] = _Open(
             head=self._head(job, booking, member.phase),
             member=member,
@@ -89,7 +93,7 @@ class Recorder:
             steps=steps,
             since_s=self._env.now,
             training=member.phase == "train",
-            busy_cores=busy,
+            busy_cores=busy_cores,
         )
         if self._in_company:
             self._begun.append(member)
@@ -102,6 +106,10 @@ class Recorder:
         if phase.training:
             self._fewest = min(self._fewest, phase.steps - phase.made_last)
         self._cut(job, phase, phase.steps)
+        for core in phase.busy_cores:
+            self._phases_on[core] -= 1
+            if not self._phases_on[core]:
+                del self._phases_on[core]
         if self._in_company:
             self._ended.append(phase.member)
             self._changed.ask()
@@ -128,18 +136,18 @@ class Recorder:
             self._transient_s += elapsed_s
         self._begun, self._ended, self._fewest = [], [], inf
         self._last_s, self._company = now_s, len(self._open)
-        self._busy_cores = len(set().union(*[phase.busy_cores for phase in self._open.values()]))
+        self._busy_cores = len(self._phases_on)
 
     def _cut(self, job: str, phase: _Open, made: float) -> None:
         """End the row of ``phase`` here."""
         now_s = self._env.now
         duration_s, steps = now_s - phase.since_s, made - phase.made_before
-        self.timeline.add(Interval(*phase.head, phase.since_s, duration_s, steps))
+        self.rows.append((*phase.head, phase.since_s, duration_s, steps))
         if phase.training:
             self.trained.setdefault(job, []).append((duration_s, steps))
         phase.since_s, phase.made_before = now_s, made
 
-    def _head(self, job: Job, booking: Booking, kind: str) -> tuple[Any, ...]:
+    def _head(self, job: Job, booking: Booking, kind: str) -> Row:
         device = booking.devices[0]
         run = (self.run, job.id, booking.attempt, job.model, kind)
         return (*run, device, booking.slot, device_kind(device))

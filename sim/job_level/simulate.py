@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Literal
 
 from simpy import Environment, Event, Timeout
 
 from rmixer.run_record.run_summary import RunSummary
-from rmixer.run_record.timeline import Timeline
+from rmixer.run_record.timeline import Interval, Row, Timeline
 from rmixer.scheduling.admission import check_memory
 from rmixer.scheduling.cluster import Booking, Cluster
 from rmixer.scheduling.layout import Layout
@@ -41,10 +41,15 @@ class SimulatedRun:
     """What would happen. ``transient_fraction`` is the share of the makespan in which a resident
     in company makes fewer than 20 steps before the mix changes."""
 
-    timeline: Timeline
+    rows: Sequence[Row]
     summary: RunSummary
     bookings: tuple[Booking, ...]
     transient_fraction: float
+
+    @cached_property
+    def timeline(self) -> Timeline:
+        """The record, made of ``rows`` when it is asked for: a search has no use for it."""
+        return Timeline(map(Interval._make, self.rows))
 
 
 def simulate(
@@ -76,7 +81,7 @@ def simulate(
         recorder = clock.go(progress(env), run)
         bookings = tuple(clock.bookings)
         return SimulatedRun(
-            timeline=recorder.timeline,
+            rows=recorder.rows,
             summary=replace(
                 summarise(problem, layout, policy.origin, recorder, bookings), level=name
             ),
