@@ -121,7 +121,7 @@ class Evaluator:
                 units[: len(factors.mixes)] *= factors.mixes[:, None]
                 jobs = (jobs[0], self._jobs[1] * factors.jobs[:, None], *jobs[2:])
             with self._quiet():
-                unknown = play(jobs, plan, self._memory, (self._mixes, units), typical, times_s)
+                unknown = play(jobs, plan, self._memory, self._mixes, (units, typical), times_s)
             if not unknown.shape[1]:
                 break
             self._learn(unknown)

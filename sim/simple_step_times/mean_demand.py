@@ -61,13 +61,11 @@ def _on_gpu(residents: Sequence[Resident], host: Sequence[float]) -> list[float]
             two_clocks_s(resident.step.segments, 1 / on_host, 1 / on_device)
             for resident, on_host, on_device in zip(residents, host, slices, strict=True)
         ]
-        before, loads = (
-            loads,
-            [
-                min(1.0, resident.step.gpu_s / on_device / unit_s)
-                for resident, on_device, unit_s in zip(residents, slices, units, strict=True)
-            ],
-        )
-        if loads == before:
+        loads_then = [
+            min(1.0, resident.step.gpu_s / on_device / unit_s)
+            for resident, on_device, unit_s in zip(residents, slices, units, strict=True)
+        ]
+        if loads_then == loads:
             break
+        loads = loads_then
     return units
