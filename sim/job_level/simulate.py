@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property, lru_cache
+from functools import cached_property, lru_cache, partial
 from typing import Literal
 
 from simpy import Environment, Event, Timeout
@@ -137,8 +137,8 @@ class _Clock:
         self._recorder = Recorder(self._env, run, in_company=self._in_company)
         # The sort is stable: jobs that arrive together keep the order of submission.
         for each in sorted(self._jobs.values(), key=lambda each: each.job.arrival_s):
-            arrival = Timeout(self._env, each.job.arrival_s, each)
-            arrival.callbacks.append(self._arrive)  # type: ignore[union-attr]
+            arrival = Timeout(self._env, each.job.arrival_s)
+            arrival.callbacks.append(partial(self._arrive, each))  # type: ignore[union-attr]
         self._env.run(until=self._finished)
         self._recorder.close()
         return self._recorder
@@ -151,8 +151,7 @@ class _Clock:
         """Nothing is measured here."""
         return None
 
-    def _arrive(self, arrival: Event) -> None:
-        each: ProfiledJob = arrival.value
+    def _arrive(self, each: ProfiledJob, _: Event) -> None:
         self._cluster.submit(each.job, each.key, each.costs)
         self._to_come -= 1
         self._decision.ask()
