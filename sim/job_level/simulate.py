@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache, partial
 from typing import Literal
@@ -157,25 +157,27 @@ class _Clock:
         self._decision.ask()
 
     def _decide(self) -> None:
-        for booking in self._cluster.decide(self._policy, self._env.now):
-            self.bookings.append(booking)
-            self._go_on(self._run_job(self._jobs[booking.job], booking))
+        bookings = self._cluster.decide(self._policy, self._env.now)
         again_s = self._cluster.ask_again_s(self._policy, self._env.now)
-        if again_s is not None:
-            self._env.process(self._ask_again(again_s))
         self._cluster.check_progress(more_to_come=self._to_come > 0 or again_s is not None)
+        self.bookings += bookings
+        for booking in bookings:
+            self._go_on(self._run_job(self._jobs[booking.job], booking))
+        if again_s is not None:
+            self._go_on(self._ask_again(again_s))
 
-    def _ask_again(self, after_s: float) -> Generator[Event, None, None]:
+    def _ask_again(self, after_s: float) -> Iterator[Event]:
         # On the grid that jobs may end on: of two things at one time, none is first by rounding.
         at_s = whole_nanoseconds(self._env.now + after_s)
         later = at_s > self._env.now
         yield timeout_until(self._env, at_s) if later else self._env.timeout(after_s)
         self._decision.ask()
 
-    def _go_on(self, job: Iterator[Event]) -> None:
-        """Run ``job`` to the next event that it waits for, and on from there."""
-        if (event := next(job, None)) is not None:
-            event.callbacks.append(lambda _: self._go_on(job))  # type: ignore[union-attr]
+    def _go_on(self, process: Iterator[Event]) -> None:
+        """Run ``process`` to the next event that it waits for, and on from there: as SimPy does,
+        whose own processes take two events more."""
+        if (event := next(process, None)) is not None:
+            event.callbacks.append(lambda _: self._go_on(process))  # type: ignore[union-attr]
 
     def _run_job(self, each: ProfiledJob, booking: Booking) -> Iterator[Event]:
         job, profile, device = each.job, each.profile, booking.devices[0]
