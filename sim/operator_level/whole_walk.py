@@ -17,7 +17,7 @@ from rmixer.hardware.machine import Machine
 from rmixer.profile.profile import ModelProfile
 from rmixer.scheduling.layout import Layout
 from rmixer.scheduling.step_times import Member
-from sim.clock.end_of_instant import REFLOW, EndOfInstant, Once
+from sim.clock.end_of_instant import REFLOW, Once
 from sim.clock.nanoseconds import timeout_until
 from sim.clock.progress import Running
 from sim.demand.resident import Resident, Residents
@@ -68,7 +68,7 @@ class CompiledWalkProgress:
         self._place(at, resident)
         if resident.training:
             self._prepare(at, resident, amount)
-            EndOfInstant(self._env, URGENT, lambda: self._begin(at))
+            Once(self._env, URGENT, lambda: self._begin(at)).ask()
             return Running(done, self._steps_made(at, resident, amount, done))
         work_s = amount * self._residents.unit_s(member)
         self._begin(at, work_s)
