@@ -193,7 +193,7 @@ class Journal:
 def transition_of(row: tuple[Kind, float, str, int, str]) -> Transition:
     """Of a row of the table: kind, at_s, job, attempt, detail."""
     kind, at_s, job, attempt, detail = row
-    return Transition(kind, at_s, job, attempt, json.loads(detail))
+    return Transition(kind, float(at_s), str(job), int(attempt), dict(json.loads(detail)))
 
 
 def steps_of(row: tuple[str, int, bytes, float | None]) -> StepsMade:

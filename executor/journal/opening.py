@@ -19,7 +19,7 @@ def open_journal(path: Path) -> tuple[Journal, str | None]:
         journal = Journal(path)
         journal.transitions()
         journal.steps()
-    except (sqlite3.DatabaseError, ValueError) as error:
+    except (sqlite3.DatabaseError, ValueError, TypeError) as error:
         return _salvaged(path, error)
     return journal, None
 
@@ -39,7 +39,7 @@ def existing_journal(folder: Path, *, read: bool = False) -> Iterator[Journal]:
     except sqlite3.OperationalError as error:
         allowed = "a journal that can be read" if read else "a journal that can be written"
         raise InputError(path, "", str(error), allowed) from None
-    except (sqlite3.DatabaseError, ValueError) as error:
+    except (sqlite3.DatabaseError, ValueError, TypeError) as error:
         allowed = "a whole journal: `rmixer execute --resume` repairs what can be read"
         raise InputError(path, "", f"a damaged file ({error})", allowed) from None
 
@@ -48,13 +48,13 @@ def _salvaged(path: Path, error: Exception) -> tuple[Journal, str]:
     with contextlib.ExitStack() as stack:
         rows: list[Transition] = []
         steps: list[StepsMade] = []
-        with contextlib.suppress(sqlite3.Error, ValueError):
+        with contextlib.suppress(sqlite3.Error, ValueError, TypeError):
             base = stack.enter_context(contextlib.closing(sqlite3.connect(path)))
             for row in base.execute(
                 "SELECT kind, at_s, job, attempt, detail FROM transitions ORDER BY number"
             ):
                 rows.append(transition_of(row))
-        with contextlib.suppress(sqlite3.Error, ValueError):
+        with contextlib.suppress(sqlite3.Error, ValueError, TypeError):
             base = stack.enter_context(contextlib.closing(sqlite3.connect(path)))
             for row in base.execute("SELECT job, attempt, ends_s, loss FROM steps ORDER BY number"):
                 steps.append(steps_of(row))

@@ -54,6 +54,9 @@ class RunningJobs:
         self._books, self._observer, self._to_run_s = books, observer, to_run_s
         self._watch = Watch(workers, execution.hang_after_s, execution.problem.machine)
         self._at: dict[Place, JobRecord] = {}
+        self._ending = False
+        self._unkept: set[str] = set()
+        """The jobs whose last checkpoint could not be written."""
         self.again_s: dict[str, float] = {}
         """When each job that has failed is tried again, by the run's clock."""
 
@@ -106,6 +109,7 @@ class RunningJobs:
     def ask_to_stop(self, now_s: float) -> None:
         """Ask all to finish their step and to write a checkpoint. From now on one that does nothing
         for a while is ended."""
+        self._ending = True
         self._watch.hurry(STOP_HANG_S, now_s)
         for place in self._at:
             self._workers.ask_to_stop(place)
@@ -120,6 +124,9 @@ class RunningJobs:
         match event:
             case PhaseBegan(phase=phase):
                 books.happened("phase", at_s, job.id, phase=phase)
+                if self._ending or job.id in books.records.cancelled:
+                    # A worker that was not warm yet when it was asked has forgotten it.
+                    self._workers.ask_to_stop(event.place)
                 self._observer.phase(job.id, phase)
             case StepsMade(ends_s=ends_s, loss=loss):
                 books.steps_made(job.id, [self._to_run_s(end_s) for end_s in ends_s], loss)
@@ -131,9 +138,14 @@ class RunningJobs:
                 self._observer.progress(job.id, record.steps)
             case Checkpointed(steps=steps, took_s=took_s):
                 books.happened("checkpointed", at_s, job.id, steps=steps, took_s=took_s)
+                if job.id in self._unkept:
+                    self._unkept.remove(job.id)
+                    self._observer.told(f"{job.id}: checkpoints are written again")
             case CheckpointFailed(text=text):
                 books.happened("checkpoint_failed", at_s, job.id, text=text)
-                self._observer.told(f"{job.id}: no checkpoint was written: {text}")
+                if job.id not in self._unkept:
+                    self._unkept.add(job.id)
+                    self._observer.told(f"{job.id}: no checkpoint was written: {text}")
             case LossWentBad(step=step, text=text):
                 books.happened("not_finite", at_s, job.id, step=step, text=text)
                 self._observer.not_finite(job.id, text, job.on_nan)

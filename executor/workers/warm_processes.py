@@ -27,7 +27,7 @@ from executor.workers.workers import (
     Usage,
 )
 from profiles.machines.tasks import EXCHANGE
-from rmixer.errors import RunFailed
+from rmixer.errors import RunFailed, WorkerLost
 from rmixer.hardware.machine import Machine
 from rmixer.scheduling.layout import Layout
 from rmixer.training.memory import own_resident_bytes, private_bytes
@@ -36,6 +36,9 @@ from rmixer.training.task_failure import failure_of
 from rmixer.training.tasks import TRAIN_JOB, WARM
 
 EXCHANGE_LIMIT_S = 10.0
+START_LIMIT_S = 300.0
+MOST_DEATHS = 3
+"""How many workers may die at a place before they are warm, one after the other."""
 
 
 class WarmProcesses:
@@ -46,6 +49,8 @@ class WarmProcesses:
         self._machine, self._layout, self._logs = machine, layout, logs
         self._workers: dict[Place, WorkerProcess] = {}
         self._busy: dict[Place, TrainingOrder] = {}
+        self._warming: dict[Place, int] = {}
+        """The places whose fresh worker is not warm yet, and how many have died there at that."""
         self._happened: list[Event] = []
         self._table = ProcessTable()
         self.startup_s = 0.0
@@ -60,7 +65,7 @@ class WarmProcesses:
         for worker in self._workers.values():
             worker.start(WARM, threads=len(worker.cores))
         for worker in self._workers.values():
-            worker.expect("done", timeout_s=300)
+            worker.expect("done", timeout_s=START_LIMIT_S)
         for worker in self._workers.values():
             worker.settle_clock()
         self.startup_s = time.perf_counter() - begin_s
@@ -68,6 +73,10 @@ class WarmProcesses:
     def start(self, order: TrainingOrder) -> None:
         """See :class:`~executor.workers.workers.Workers`."""
         self._busy[order.place] = order
+        if order.place not in self._warming:
+            self._begin(order)
+
+    def _begin(self, order: TrainingOrder) -> None:
         try:
             self._exchange(order)
             self._workers[order.place].start_printing(
@@ -84,11 +93,15 @@ class WarmProcesses:
     def wait(self, timeout_s: float | None) -> None:
         """See :class:`~executor.workers.workers.Workers`."""
         if not self._happened:
-            wait([self._workers[place].connection for place in self._busy], timeout_s)
+            places = {*self._busy, *self._warming}
+            wait([self._workers[place].connection for place in places], timeout_s)
 
     def events(self) -> list[Event]:
         """See :class:`~executor.workers.workers.Workers`."""
-        for place in list(self._busy):
+        for place in list(self._warming):
+            if self._workers[place].connection.poll():
+                self._warmed(place)
+        for place in [place for place in self._busy if place not in self._warming]:
             while place in self._busy and self._workers[place].connection.poll():
                 try:
                     message = self._workers[place].receive()
@@ -100,12 +113,34 @@ class WarmProcesses:
         return happened
 
     def replace_ended(self) -> None:
-        """See :class:`~executor.workers.workers.Workers`."""
+        """See :class:`~executor.workers.workers.Workers`. It does not wait for them: a job that is
+        started meanwhile begins when its worker is warm. Raises :class:`RunFailed` for a place
+        where one after the other dies before it is warm."""
         for place, worker in list(self._workers.items()):
-            if place not in self._busy and worker.has_ended:
-                worker.kill()
-                fresh = self._workers[place] = self._spawn(*place)
-                fresh.warm_up()
+            if place not in self._busy and place not in self._warming and worker.has_ended:
+                self._replace(place, 0)
+
+    def _replace(self, place: Place, deaths: int) -> None:
+        old = self._workers[place]
+        if deaths >= MOST_DEATHS:
+            raise WorkerLost(f"{deaths} workers in a row ended as they started: {old.epitaph()}")
+        old.kill()
+        fresh = self._workers[place] = self._spawn(*place)
+        self._warming[place] = deaths
+        with contextlib.suppress(RunFailed):  # it is heard when it is asked next
+            fresh.start(WARM, threads=len(fresh.cores))
+
+    def _warmed(self, place: Place) -> None:
+        """The worker at ``place`` has something to say for the first time."""
+        worker, deaths = self._workers[place], self._warming.pop(place)
+        try:
+            worker.expect("done", timeout_s=START_LIMIT_S)
+            worker.settle_clock()
+        except RunFailed:
+            self._replace(place, deaths + 1)
+        else:
+            if place in self._busy:
+                self._begin(self._busy[place])
 
     def ask_to_stop(self, place: Place) -> None:
         """See :class:`~executor.workers.workers.Workers`."""
@@ -128,6 +163,7 @@ class WarmProcesses:
     def end(self, place: Place, why: RunFailed) -> None:
         """See :class:`~executor.workers.workers.Workers`."""
         if place in self._busy:
+            self._warming.pop(place, None)
             self._lost(place, why)
 
     def cpu_seconds(self) -> float:

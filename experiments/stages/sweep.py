@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from dataclasses import dataclass, replace
+from itertools import groupby
 
 from experiments.run_files.sweep_file import PRECISION, SweepRow, ranked
 from experiments.stages.layouts import grid, profiled_threads
+from experiments.stages.over_cores import in_order
 from experiments.stages.prediction import with_intervals
+from profiles.machines.limits import usable_cores
 from rmixer.errors import InputError, PolicyFailed, PolicyWrong, RunFailed
 from rmixer.policies import Policy, every_policy, make_policy
 from rmixer.run_record.run_summary import RunSummary
@@ -26,6 +30,8 @@ from sim.simple_step_times.mean_demand import MeanDemand
 
 BASELINE = "sequential"
 """What is saved, and every speed-up, is counted from it."""
+LEAST_IN_A_PROCESS = 32
+"""For fewer candidates another process is not worth its start."""
 
 
 @dataclass(frozen=True)
@@ -80,6 +86,7 @@ def sweep(
     policies: Sequence[str] = (),
     wanted: Wanted | None = None,
     progress: Callable[[int, int], None] = lambda done, total: None,
+    processes: int | None = None,
 ) -> Sweep:
     """Simulate every candidate at the job level and rank them; the best is then predicted again at
     whatever level it needs.
@@ -93,6 +100,9 @@ def sweep(
     candidate whose policy starves a job, or whose jobs would need more memory than there is, is
     left out and says so in its row; raises :class:`RunFailed` if all do, and if a policy itself is
     wrong: it answers what cannot be done, or raises an error.
+
+    Rough simulations run in so many ``processes``: by default one a core, fewer for few candidates.
+    The answer is the same for any number.
     """
     workload, machine = problem.workload, problem.machine
     cuts = grid(problem, wanted or Wanted())
@@ -106,38 +116,45 @@ def sweep(
         check_peaks(found.summary, machine)
         return found
 
-    def figures(index: int, times: StepTimes) -> float | None:
-        """The row of a candidate by ``times``, and its makespan."""
-        candidate = tried[index]
+    def row_of(candidate: Candidate, times: StepTimes) -> SweepRow:
+        """The row of a candidate by ``times``."""
         try:
             summary = run(candidate, times, "job").summary
         except (PolicyFailed, PolicyWrong):
             raise
         except (RunFailed, InputError) as error:
-            rows[index] = replace(_placed(candidate), why=str(error))
-            return None
-        rows[index] = _row(candidate, summary, sequential.summary.makespan_s)
-        return summary.makespan_s
+            return replace(_placed(candidate), why=str(error))
+        return _row(candidate, summary, sequential.summary.makespan_s)
+
+    def rough_rows(piece: Sequence[Candidate]) -> list[SweepRow]:
+        return [row_of(candidate, rough_times) for candidate in piece]
+
+    def precise_s(index: int) -> float | None:
+        rows[index] = row_of(tried[index], step_times)
+        return rows[index].makespan_s
 
     alone = Candidate(BASELINE, layout_of(problem, make_policy(BASELINE), cuts[0]))
     sequential = run(alone, step_times, "auto")
-    rows: dict[int, SweepRow] = {}
-    rough: dict[int, float] = {}
-    for index in range(len(tried)):
-        progress(index, len(tried) + 1)
-        makespan_s = figures(index, rough_times)
-        if makespan_s is not None:
-            rough[index] = makespan_s
+    rows: list[SweepRow] = []
+    # The mixes of one layout recur there: its candidates share the memo of one process.
+    pieces = [list(piece) for _, piece in groupby(tried, key=lambda each: each.layout)]
+    count = processes or min(len(usable_cores()), len(tried) // LEAST_IN_A_PROCESS)
+    progress(0, len(tried) + 1)
+    with closing(in_order(rough_rows, pieces, count)) as found_rows:
+        for found in found_rows:
+            rows += found
+            progress(len(rows), len(tried) + 1)
+    rough = {i: row.makespan_s for i, row in enumerate(rows) if row.makespan_s is not None}
     if solves:
-        precise = settle(rough, lambda index: figures(index, step_times), PRECISION)
+        precise = settle(rough, precise_s, PRECISION)
         factor = correction(rough, precise)
         for index in rough.keys() - precise.keys():
             rows[index] = rows[index].corrected(factor)
     progress(1, 1)
-    order = ranked(rows.values())
+    order = ranked(rows)
     if order[0].makespan_s is None:
         raise RunFailed("; ".join(sorted({row.why for row in order})))
-    best = next(tried[index] for index, row in rows.items() if row is order[0])
+    best = next(tried[index] for index, row in enumerate(rows) if row is order[0])
     predicted = run(best, step_times, "auto")
     schedules = []
     for candidate, simulated in ((best, predicted), (alone, sequential)):

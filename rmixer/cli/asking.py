@@ -78,4 +78,4 @@ class _Refused(InputError):  # noqa: N818 - what a run answers
         super().__init__("the run", "", text, "")
 
     def __str__(self) -> str:
-        return self.found
+        return str(self.found)

@@ -125,8 +125,7 @@ def _is_path(text: str) -> bool:
     """Whether ``text`` names a class of the user's own. ``lpt:Mine`` does if there is a module
     ``lpt``; else it is ours with a setting that lacks its value."""
     name, _, _ = text.partition(":")
-    is_ours = name in POLICIES and find_spec(name) is None
-    return names_a_class(text) and not is_ours
+    return names_a_class(text) and (name not in POLICIES or find_spec(name) is not None)
 
 
 def _kind(name: str, text: str) -> type[Policy]:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import csv
-import dataclasses
 import io
 import itertools
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, NamedTuple
 
 from rmixer.files.csv_rows import CsvRow, read_rows
 from rmixer.files.typed_files import write_text
@@ -27,8 +26,7 @@ KINDS = (
 )
 
 
-@dataclass(frozen=True)
-class Interval:
+class Interval(NamedTuple):
     """One stretch of time. ``name`` says what ran (the model for a ``train`` row, the operator
     for an ``operator`` row), ``lane`` is ``cpu``, ``gpu`` or ``link``, ``steps`` the training
     steps made in it (a simulated stretch may hold a fraction of one)."""
@@ -51,8 +49,10 @@ class Interval:
         return self.start_s + self.duration_s
 
 
+Row = tuple[Any, ...]
+"""The fields of an interval, or the first of them."""
 _PLACE = {kind: place for place, kind in enumerate(KINDS)}
-COLUMNS = tuple(field.name for field in dataclasses.fields(Interval))
+COLUMNS = Interval._fields
 
 
 class Timeline:
@@ -98,7 +98,7 @@ class Timeline:
         writer = csv.writer(out, lineterminator="\n")
         writer.writerow(COLUMNS)
         for interval in self:
-            writer.writerow(_cell(getattr(interval, name)) for name in COLUMNS)
+            writer.writerow(map(_cell, interval))
         return out.getvalue()
 
     def write_csv(self, path: Path) -> None:
@@ -118,7 +118,7 @@ def _begins(interval: Interval) -> tuple[float, str, int]:
 
 def _cells(interval: Interval) -> tuple[str, ...]:
     """Orders rows that begin alike by all that may differ."""
-    return tuple(str(_cell(getattr(interval, name))) for name in COLUMNS)
+    return tuple(str(_cell(value)) for value in interval)
 
 
 def _cell(value: object) -> object:

@@ -162,8 +162,9 @@ class Cluster:
         self._measure()
         self._idle_asks = 0 if self._bookings else self._idle_asks + 1
         bookings: list[Booking] = []
-        while dispatches := ask(policy, self.view(now_s)):
-            bookings.extend(self._book(dispatch, policy, now_s) for dispatch in dispatches)
+        view = self.view(now_s)
+        while dispatches := ask(policy, view):
+            bookings.extend(self._book(dispatch, policy, view) for dispatch in dispatches)
         if bookings or now_s > self._asks_since_s + 1.0:
             self._asks, self._asks_since_s = 0, now_s
         return bookings
@@ -190,7 +191,7 @@ class Cluster:
         """The job has left its devices; in state ``waiting`` it is not in the queue yet, where
         :meth:`requeue` puts it."""
         booking = self._bookings.pop(job)
-        view = replace(self._jobs[job], state=state)
+        view = self._jobs[job]._replace(state=state)
         self._jobs[job] = view
         for name in booking.devices:
             device = self._devices[name]
@@ -199,8 +200,7 @@ class Cluster:
             booked = device.booked_bytes - _booked_bytes(cost)
             if device.kind == "gpu":
                 booked = max(booked, GPU_WORKER_BYTES * device.slots)
-            self._devices[name] = replace(
-                device,
+            self._devices[name] = device._replace(
                 residents=residents,
                 booked_bytes=booked,
                 held_bytes=(held_bytes := device.held_bytes - cost.peak_bytes),
@@ -218,7 +218,7 @@ class Cluster:
             kind: replace(cost, peak_bytes=max(cost.peak_bytes, (peaks or {}).get(kind, 0)))
             for kind, cost in view.costs.items()
         }
-        view = replace(view, state="queued", costs=MappingProxyType(costs))
+        view = view._replace(state="queued", costs=MappingProxyType(costs))
         self._jobs[job] = view
         waiting = sorted((*self._queued.values(), view), key=lambda each: each.order)
         self._queued.clear()
@@ -234,7 +234,7 @@ class Cluster:
         """A job that is not running will never run: somebody cancelled it."""
         if (view := self._queued.pop(job, None)) is not None:
             self._queue.remove(view)
-        self._jobs[job] = replace(self._jobs[job], state="failed")
+        self._jobs[job] = self._jobs[job]._replace(state="failed")
 
     def check_progress(self, more_to_come: bool) -> None:
         """Raise :class:`PolicyStarved` if jobs wait and no event can ever start them."""
@@ -246,7 +246,7 @@ class Cluster:
     def _utilisation(self, kind: str, residents: Sequence[Resident]) -> float:
         """The sum over ``residents``, each time anew: a sum that was added to and taken from would
         drift, and 0.4 + 0.4 + 0.2 be more than 1. Rounded: 0.1 + 0.2 is no more than 0.3."""
-        shares = (self._jobs[each.job].costs[kind].utilisation for each in residents)
+        shares = [self._jobs[each.job].costs[kind].utilisation for each in residents]
         return round(math.fsum(shares), SHARE_DIGITS)
 
     def _in_use(self, device: DeviceView, held_bytes: int) -> int | None:
@@ -260,10 +260,10 @@ class Cluster:
         for name, device in self._devices.items():
             measured = self._readings.measured_bytes(name)
             if measured != device.measured_bytes:
-                self._devices[name] = replace(device, measured_bytes=measured)
+                self._devices[name] = device._replace(measured_bytes=measured)
 
-    def _book(self, dispatch: Dispatch, policy: Policy, now_s: float) -> Booking:
-        place = placed(dispatch, policy, self.view(now_s), self._slots)
+    def _book(self, dispatch: Dispatch, policy: Policy, view: ClusterView) -> Booking:
+        place = placed(dispatch, policy, view, self._slots)
         job, devices, slots = place.job, place.devices, place.slots
         cores = self.layout.cores(self.machine, devices[0].name, slots[0])[: place.threads]
         booking = Booking(
@@ -280,7 +280,7 @@ class Cluster:
             round=dispatch.round,
             barrier=dispatch.barrier,
         )
-        self.rebook(booking, now_s, slots)
+        self.rebook(booking, view.now_s, slots)
         return booking
 
     def rebook(self, booking: Booking, now_s: float, slots: Sequence[int] | None = None) -> None:
@@ -302,8 +302,7 @@ class Cluster:
             )
             cost = job.costs[device.kind]
             residents = (*device.residents, resident)
-            self._devices[name] = replace(
-                device,
+            self._devices[name] = device._replace(
                 booked_bytes=device.booked_bytes + _booked_bytes(cost),
                 held_bytes=(held_bytes := device.held_bytes + cost.peak_bytes),
                 measured_bytes=self._in_use(device, held_bytes),
@@ -317,7 +316,7 @@ class Cluster:
                 self._free[device.kind].remove(name)
         del self._queued[job.id]
         self._queue.remove(job)
-        self._jobs[job.id] = replace(job, state="running", attempts=booking.attempt)
+        self._jobs[job.id] = job._replace(state="running", attempts=booking.attempt)
         self._order = booking.order + 1
         self._bookings[job.id] = booking
 

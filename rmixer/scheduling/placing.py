@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import cast
 
 from rmixer.display.quantities import size
@@ -63,7 +63,7 @@ def kept_for_slots(devices: Iterable[DeviceView], waiting: Iterable[JobView]) ->
     ``waiting`` would fit without it; else nothing."""
     jobs = list(waiting)
     for device in devices:
-        bare = replace(device, booked_bytes=0)
+        bare = device._replace(booked_bytes=0)
         if any(bare.fits(job) and not device.fits(job) for job in jobs):
             kept = f"{size(device.booked_bytes)} of {size(device.memory_bytes)}"
             return f"; {kept} on {device.name} stay booked for its {device.slots} slots"

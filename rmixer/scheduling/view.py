@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from rmixer.profile.device_cost import DeviceCost
 from rmixer.scheduling.step_times import Member, Mix, StepTimes
@@ -19,8 +19,7 @@ SHARE_DIGITS = 9
 """Sums of shares are rounded to these decimals, so that 0.1 + 0.7 is 0.8 in any order."""
 
 
-@dataclass(frozen=True)
-class JobView:
+class JobView(NamedTuple):
     """One job known so far; ``order`` is its place in the order of submission, ``costs`` its
     profile summary by kind of device (a kind that is missing cannot run it)."""
 
@@ -56,8 +55,7 @@ class Resident:
     sharing: str
 
 
-@dataclass(frozen=True)
-class DeviceView:
+class DeviceView(NamedTuple):
     """One device. ``threads`` is the most that a job has in one of its slots. ``booked_bytes`` is
     the use at start plus 1.2 x the peak of each resident, ``held_bytes`` the same with the peaks
     as they are; ``measured_bytes`` is what is in use of its memory, None where nothing measures it.

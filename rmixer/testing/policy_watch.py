@@ -78,7 +78,8 @@ class Watched(Policy):
             if now != before[name]:
                 raise ChangesView(
                     f"{self.title}: it changed {name} of the view, which the books and other "
-                    "policies share. Copy what you change: dict(...), list(...), replace(...)"
+                    "policies share. Copy what you change: dict(...), list(...), "
+                    "device._replace(...)"
                 )
 
 

@@ -15,19 +15,9 @@ RECORD = EventPriority(4)
 policy decides, then rates are computed anew, then what changed is recorded."""
 
 
-class EndOfInstant(Event):
-    """Calls ``act`` at the present time, after every event of a smaller priority."""
-
-    def __init__(self, env: Environment, priority: EventPriority, act: Callable[[], None]) -> None:
-        super().__init__(env)
-        self._ok, self._value = True, None
-        assert self.callbacks is not None
-        self.callbacks.append(lambda _: act())
-        env.schedule(self, priority)
-
-
 class Once:
-    """Asked for any number of times in an instant, ``act`` runs once at its end."""
+    """Asked for any number of times in an instant, ``act`` runs once at its end: after every event
+    of a smaller priority."""
 
     def __init__(self, env: Environment, priority: EventPriority, act: Callable[[], Any]) -> None:
         self._env, self._priority, self._act = env, priority, act
@@ -37,8 +27,10 @@ class Once:
         """Run ``act`` at the end of this instant."""
         if not self._asked:
             self._asked = True
-            EndOfInstant(self._env, self._priority, self._run)
+            event = Event(self._env)
+            event._ok, event._value, event.callbacks = True, None, [self._run]
+            self._env.schedule(event, self._priority)
 
-    def _run(self) -> None:
+    def _run(self, _: Event) -> None:
         self._asked = False
         self._act()

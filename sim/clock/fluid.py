@@ -56,6 +56,11 @@ class FluidServer(Generic[Demand]):
             self._reflow.ask()
         return activity
 
+    def made(self, activity: Activity[Demand]) -> float:
+        """How much of ``activity`` is done now."""
+        self.settle()
+        return activity.made
+
     def settle(self) -> None:
         """Bring ``made`` of every activity up to now."""
         elapsed = self._env.now - self._since

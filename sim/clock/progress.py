@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Protocol
+from functools import partial
+from typing import NamedTuple, Protocol
 
 from simpy import Environment, Event
 
 from rmixer.scheduling.step_times import Member, Mix, StepTimes
-from sim.clock.fluid import Activity, FluidServer
+from sim.clock.fluid import FluidServer
 from sim.clock.nanoseconds import timeout_until, whole_nanoseconds
 
 
-@dataclass(frozen=True)
-class Running:
+class Running(NamedTuple):
     """A phase under way: ``done`` fires at its end, ``made()`` is how much of it is done now."""
 
     done: Event
@@ -40,11 +39,7 @@ class MixProgress:
     def begin(self, member: Member, amount: float) -> Running:
         """See :class:`Progress`."""
         activity = self._server.start(member, amount)
-        return Running(activity.done, lambda: self._made(activity))
-
-    def _made(self, activity: Activity[Member]) -> float:
-        self._server.settle()
-        return activity.made
+        return Running(activity.done, partial(self._server.made, activity))
 
     def _rates(self, members: Sequence[Member]) -> list[float]:
         return [1.0 / unit for unit in self._step_times.unit_s(Mix(tuple(members)))]

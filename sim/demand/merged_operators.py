@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from heapq import heapify, heappop, heappush
 from itertools import pairwise
 from math import inf
 
@@ -28,23 +29,26 @@ class Piece:
 
     def then(self, other: Piece) -> Piece:
         """This piece and the next as one."""
-        merged = replace(
-            self,
+        launch, tail = self.launch, self.tail
+        if other.device > 0:
+            its_launch = self.host + other.launch
+            if self.device <= 0:
+                launch, tail = its_launch, other.tail
+            elif self.launch + self.tail + other.device >= its_launch + other.tail:
+                tail = self.tail + other.device
+            else:
+                launch, tail = its_launch, other.tail
+        return Piece(
             lane=other.lane if self.lane == "cpu" else self.lane,
             host=self.host + other.host,
             heavy=self.heavy + other.heavy,
             device=self.device + other.device,
+            lead=self.host + other.lead if self.device <= 0 < other.device else self.lead,
+            launch=launch,
+            tail=tail,
             moment=self.moment + other.moment + self.host * other.device,
             waits=other.waits,
         )
-        if other.device <= 0:
-            return merged
-        launch = self.host + other.launch
-        if self.device <= 0:
-            return replace(merged, lead=self.host + other.lead, launch=launch, tail=other.tail)
-        if self.launch + self.tail + other.device >= launch + other.tail:
-            return replace(merged, tail=self.tail + other.device)
-        return replace(merged, launch=launch, tail=other.tail)
 
     def joins(self, other: Piece) -> bool:
         """Whether the two may become one segment: one lane, besides the host's launching."""
@@ -63,23 +67,45 @@ class Piece:
 
 
 def coalesce(pieces: Sequence[Piece], limit: int | None) -> list[Piece]:
-    """Merge neighbours, the smallest loss first, down to ``limit`` where lanes allow it."""
-    merged = list(pieces)
-    if limit is None:
-        return merged
-    losses = [_loss(left, right) for left, right in pairwise(merged)]
-    while len(merged) > limit:
-        smallest = min(losses)
-        if smallest == inf:
-            break
-        at = losses.index(smallest)
-        merged[at : at + 2] = [merged[at].then(merged[at + 1])]
-        del losses[at]
-        if at > 0:
-            losses[at - 1] = _loss(merged[at - 1], merged[at])
-        if at < len(losses):
-            losses[at] = _loss(merged[at], merged[at + 1])
-    return merged
+    """Merge neighbours, the smallest loss first, of equal ones the first, down to ``limit`` where
+    lanes allow it. To merge on from what is left gives what merging at once would."""
+    if limit is None or len(pieces) <= limit:
+        return list(pieces)
+    # Pieces stay at the place of their first, None where one has become part of another.
+    left: list[Piece | None] = list(pieces)
+    before, after = list(range(-1, len(left) - 1)), list(range(1, len(left) + 1))
+    losses = [*(_loss(one, other) for one, other in pairwise(pieces)), inf]
+    queue = [(loss, at) for at, loss in enumerate(losses) if loss < inf]
+    heapify(queue)
+
+    def look(at: int) -> None:
+        """The loss of the piece at ``at`` and its next may be another."""
+        one, other = left[at], left[after[at]]
+        assert one is not None
+        assert other is not None
+        losses[at] = _loss(one, other)
+        if losses[at] < inf:
+            heappush(queue, (losses[at], at))
+
+    count = len(left)
+    while count > limit and queue:
+        loss, at = heappop(queue)
+        one = left[at]
+        if one is None or loss != losses[at]:
+            continue
+        gone = after[at]
+        other = left[gone]
+        assert other is not None
+        left[at], left[gone] = one.then(other), None
+        count -= 1
+        after[at] = after[gone]
+        losses[at] = losses[gone] = inf
+        if before[at] >= 0:
+            look(before[at])
+        if after[at] < len(left):
+            before[after[at]] = at
+            look(at)
+    return [piece for piece in left if piece is not None]
 
 
 def _loss(left: Piece, right: Piece) -> float:

@@ -72,7 +72,7 @@ def make_resident(member: Member, cost: StepCost, step: StepSegments, machine: M
     steady = demand_of(cost, member.cores, machine, load)
     weights = [segment.weight for segment in step.segments] if member.phase == "train" else []
     # Like segments share one demand, for speeds are remembered by the demands' identities.
-    by_weight = {weight: replace(steady, weight=weight, load=1.0) for weight in weights}
+    by_weight = {weight: replace(steady, weight=weight, load=1.0) for weight in set(weights)}
     return Resident(member, step, tuple(by_weight[weight] for weight in weights), steady)
 
 
@@ -92,7 +92,9 @@ class Residents:
         :class:`InputError` where figures are missing."""
         cost, kind = step_cost(self._profiles, member), device_kind(member.device)
         key = (member.identity, kind, member.threads, limit)
-        if key not in self._steps:
+        if key not in self._steps and limit < MAX_SEGMENTS:
+            self._steps[key] = self.resident(member).step.coarser(limit)
+        elif key not in self._steps:
             profile = self._profiles[member.identity]
             self._steps[key] = step_segments(profile, kind, member.threads, limit)
         return make_resident(member, cost, self._steps[key], self._machine)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 from rmixer.errors import InputError
 from rmixer.operators.operator_cost import OperatorCost
@@ -55,16 +56,24 @@ class StepSegments:
 
     segments: tuple[Segment, ...]
     solo_s: float
+    pieces: tuple[Piece, ...] = field(default=(), compare=False, repr=False)
+    """What the segments were made of, where it was operators."""
 
-    @property
+    @cached_property
     def host_s(self) -> float:
         """Seconds of host work."""
         return sum(segment.host_s for segment in self.segments)
 
-    @property
+    @cached_property
     def gpu_s(self) -> float:
         """Seconds of GPU work."""
         return sum(segment.device_s for segment in self.segments if segment.lane == "gpu")
+
+    def coarser(self, limit: int) -> StepSegments:
+        """The same step in at most ``limit`` segments, as :func:`step_segments` makes it."""
+        if len(self.segments) <= limit or not self.pieces:
+            return self
+        return _of_pieces(self.pieces, self.solo_s, limit)
 
 
 def two_clocks_s(
@@ -76,13 +85,16 @@ def two_clocks_s(
     host = device = 0.0
     for segment in segments:
         if segment.device_s > 0:
-            first_s = (segment.device_s - segment.tail_s) * device_slowdown
-            device = max(device, host + segment.lead_s * host_slowdown) + first_s
-            device = max(device, host + segment.launch_s * host_slowdown)
+            # A comparison is much cheaper than max(), and this is the search's innermost loop.
+            led_s = host + segment.lead_s * host_slowdown
+            device = led_s if led_s > device else device
+            device += (segment.device_s - segment.tail_s) * device_slowdown
+            launched_s = host + segment.launch_s * host_slowdown
+            device = launched_s if launched_s > device else device
             device += segment.tail_s * device_slowdown
         host += segment.host_s * host_slowdown
-        if segment.waits:
-            host = max(host, device)
+        if segment.waits and device > host:
+            host = device
     return max(host, device)
 
 
@@ -112,10 +124,14 @@ def step_segments(
     pieces = _host_pieces(rows, cost) if kind == "cpu" else _device_pieces(rows, cost)
     if sum(piece.host + piece.device for piece in pieces) <= 0:
         return StepSegments((Segment("cpu", target_s),), target_s)
-    segments = [_segment(piece) for piece in coalesce(pieces, limit)]
+    return _of_pieces(pieces, target_s, limit)
+
+
+def _of_pieces(pieces: Sequence[Piece], target_s: float, limit: int | None) -> StepSegments:
+    left = coalesce(pieces, limit)
+    segments = [_segment(piece) for piece in left]
     factor = target_s / two_clocks_s(segments)
-    scaled = tuple(segment.scaled(factor) for segment in segments)
-    return StepSegments(scaled, target_s)
+    return StepSegments(tuple(each.scaled(factor) for each in segments), target_s, tuple(left))
 
 
 def walked_alone_s(profile: ModelProfile, threads: int) -> float:

@@ -7,17 +7,11 @@ from rmixer.scheduling.problem import ProfiledJob
 PHASES = ("build", "warmup", "train", "evaluate", "save")
 
 
-def warmup_steps(each: ProfiledJob) -> int:
-    """The steps that a job makes while it warms up."""
-    return min(each.profile.warmup_steps, each.job.steps)
-
-
-def phase_amount(each: ProfiledJob, phase: str) -> float:
-    """Training steps in ``train``, of any other phase the share that is done: all of it, but of a
+def phases_of(each: ProfiledJob) -> list[tuple[str, float, int]]:
+    """Each of :data:`PHASES` with its amount and the training steps that it makes. The amount is
+    that of steps in ``train``, and of any other phase the share that is done: all of it, but of a
     warm-up that the job's few steps cut short."""
-    steps = warmup_steps(each)
-    if phase == "train":
-        return float(each.job.steps - steps)
-    if phase == "warmup":
-        return steps / each.profile.warmup_steps if steps else 0.0
-    return 1.0
+    steps, whole = each.job.steps, each.profile.warmup_steps
+    warmup = min(whole, steps)
+    amounts = (1.0, warmup / whole if warmup else 0.0, float(steps - warmup), 1.0, 1.0)
+    return list(zip(PHASES, amounts, (0, warmup, steps - warmup, 0, 0), strict=True))

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
+from math import inf
 from operator import attrgetter
 
 from simpy import Environment
 
-from rmixer.run_record.timeline import Interval, Timeline
+from rmixer.run_record.timeline import Row
 from rmixer.scheduling.cluster import Booking
 from rmixer.scheduling.step_times import Member
 from rmixer.workload.workload import Job
@@ -18,37 +20,35 @@ from sim.demand.resident import device_kind
 STEADY_STEPS = 20
 
 
-@dataclass
+@dataclass(slots=True)
 class _Open:
-    """A phase under way: since when, for training, the mix has been ``mix``, and how many steps
-    were made by then and by the last change of anything."""
+    """A phase under way. Of its ``steps``, ``made_before`` were made when its present row began,
+    at ``since_s``, and ``made_last`` when the phases were last looked at. ``head`` is what all of
+    its rows begin with."""
 
-    job: Job
-    booking: Booking
+    head: Row
     member: Member
     running: Running
     steps: int
     since_s: float
+    training: bool
+    busy_cores: tuple[int, ...]
     made_before: float = 0.0
     made_last: float = 0.0
-    mix: tuple[Member, ...] | None = None
-
-    @property
-    def training(self) -> bool:
-        return self.member.phase == "train"
 
 
 class Recorder:
     """Told when phases begin and end; looks at all of them once, at the end of that instant.
 
-    ``trained`` has the ``train`` rows of each job in order. Such a row ends only where the mix of
-    residents and phases becomes another one. Not ``in_company``, where no mix changes anything, a
-    phase is one row, and nobody looks at the others.
+    ``rows`` are the fields of intervals, and ``trained`` has the seconds and the steps of each
+    job's ``train`` rows in order. Such a row ends only where the mix of residents and phases
+    becomes another one. Not ``in_company``, where no mix changes anything, a phase is one row, and
+    nobody looks at the others.
     """
 
     def __init__(self, env: Environment, run: str, in_company: bool = True) -> None:
-        self.timeline = Timeline()
-        self.trained: dict[str, list[Interval]] = {}
+        self.rows: list[Row] = []
+        self.trained: dict[str, list[tuple[float, float]]] = {}
         self.ends_s: dict[str, float] = {}
         self.starts_s: dict[str, float] = {}
         self.busy_core_s = 0.0
@@ -59,7 +59,10 @@ class Recorder:
         self._changed = Once(env, RECORD, self._record)
         self._last_s = 0.0
         self._company = 0
-        self._fewest = float("inf")
+        self._fewest = inf
+        self._begun: list[Member] = []
+        self._ended: list[Member] = []
+        self._phases_on: Counter[int] = Counter()
         self._busy_cores = 0
 
     @property
@@ -73,94 +76,81 @@ class Recorder:
         now_s = self._env.now
         self.starts_s[job.id] = self.ends_s[job.id] = now_s
         if now_s > job.arrival_s:
-            self._row(job, booking, "queued", job.arrival_s, now_s)
+            head = self._head(job, booking, "queued")
+            self.rows.append((*head, job.arrival_s, now_s - job.arrival_s, 0.0))
 
     def begin(
         self, job: Job, booking: Booking, member: Member, running: Running, steps: int
     ) -> None:
         """A phase that makes ``steps`` steps has begun."""
-        self._open[job.id] = _Open(job, booking, member, running, steps, self._env.now)
-        self._look()
+        busy_cores = member.cores[:1] if member.phase in ("build", "save") else member.cores
+        for core in busy_cores:
+            self._phases_on[core] += 1
+        self._open[job.id] = _Open(
+            head=self._head(job, booking, member.phase),
+            member=member,
+            running=running,
+            steps=steps,
+            since_s=self._env.now,
+            training=member.phase == "train",
+            busy_cores=busy_cores,
+        )
+        if self._in_company:
+            self._begun.append(member)
+            self._changed.ask()
 
     def end(self, job: str) -> None:
         """The job's present phase has ended."""
         phase = self._open.pop(job)
-        self.ends_s[job] = now_s = self._env.now
+        self.ends_s[job] = self._env.now
         if phase.training:
             self._fewest = min(self._fewest, phase.steps - phase.made_last)
-        steps = phase.steps - phase.made_before
-        self._row(phase.job, phase.booking, phase.member.phase, phase.since_s, now_s, steps)
-        self._look()
+        self._cut(job, phase, phase.steps)
+        for core in phase.busy_cores:
+            self._phases_on[core] -= 1
+            if not self._phases_on[core]:
+                del self._phases_on[core]
+        if self._in_company:
+            self._ended.append(phase.member)
+            self._changed.ask()
 
     def close(self) -> None:
         """The run has ended."""
         if self._in_company:
             self._record()
 
-    def _look(self) -> None:
-        if self._in_company:
-            self._changed.ask()
-
     def _record(self) -> None:
         now_s = self._env.now
-        training = [phase for phase in self._open.values() if phase.training]
-        made = [phase.running.made() for phase in training]
-        if now_s > self._last_s:
-            for phase, steps in zip(training, made, strict=True):
-                if phase.mix is not None:
-                    self._fewest = min(self._fewest, steps - phase.made_last)
-            elapsed_s = now_s - self._last_s
-            self.busy_core_s += elapsed_s * self._busy_cores
-            if self._company > 1 and self._fewest < STEADY_STEPS:
-                self._transient_s += elapsed_s
-        self._fewest = float("inf")
-        mix = tuple(sorted((phase.member for phase in self._open.values()), key=_key))
-        for phase, steps in zip(training, made, strict=True):
-            self._cut(phase, mix, steps)
+        elapsed_s = now_s - self._last_s
+        another_mix = sorted(self._begun, key=_key) != sorted(self._ended, key=_key)
+        fewest = self._fewest
+        for job, phase in self._open.items():
+            if phase.training and now_s > phase.since_s:
+                made = phase.running.made()
+                fewest = min(fewest, made - phase.made_last)
+                phase.made_last = made
+                if another_mix:
+                    self._cut(job, phase, made)
+        self.busy_core_s += elapsed_s * self._busy_cores
+        if self._company > 1 and fewest < STEADY_STEPS:
+            self._transient_s += elapsed_s
+        self._begun, self._ended, self._fewest = [], [], inf
         self._last_s, self._company = now_s, len(self._open)
-        self._busy_cores = len(
-            {core for p in self._open.values() for core in _busy_cores(p.member)}
-        )
+        self._busy_cores = len(self._phases_on)
 
-    def _cut(self, phase: _Open, mix: tuple[Member, ...], made: float) -> None:
-        """End the row of ``phase`` here if the mix is another one now."""
+    def _cut(self, job: str, phase: _Open, made: float) -> None:
+        """End the row of ``phase`` here."""
         now_s = self._env.now
-        if phase.mix not in (None, mix) and now_s > phase.since_s:
-            steps = made - phase.made_before
-            self._row(phase.job, phase.booking, "train", phase.since_s, now_s, steps)
-            phase.since_s, phase.made_before = now_s, made
-        phase.mix, phase.made_last = mix, made
+        duration_s, steps = now_s - phase.since_s, made - phase.made_before
+        self.rows.append((*phase.head, phase.since_s, duration_s, steps))
+        if phase.training:
+            self.trained.setdefault(job, []).append((duration_s, steps))
+        phase.since_s, phase.made_before = now_s, made
 
-    def _row(
-        self,
-        job: Job,
-        booking: Booking,
-        kind: str,
-        start_s: float,
-        end_s: float,
-        steps: float = 0.0,
-    ) -> None:
+    def _head(self, job: Job, booking: Booking, kind: str) -> Row:
         device = booking.devices[0]
-        interval = Interval(
-            run=self.run,
-            job=job.id,
-            attempt=booking.attempt,
-            name=job.model,
-            kind=kind,
-            device=device,
-            slot=booking.slot,
-            lane=device_kind(device),
-            start_s=start_s,
-            duration_s=end_s - start_s,
-            steps=steps,
-        )
-        self.timeline.add(interval)
-        if kind == "train":
-            self.trained.setdefault(job.id, []).append(interval)
+        run = (self.run, job.id, booking.attempt, job.model, kind)
+        return (*run, device, booking.slot, device_kind(device))
 
 
 _key = attrgetter("key")
-
-
-def _busy_cores(member: Member) -> tuple[int, ...]:
-    return member.cores[:1] if member.phase in ("build", "save") else member.cores

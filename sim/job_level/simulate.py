@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property, lru_cache, partial
 from typing import Literal
 
-from simpy import Environment, Event
+from simpy import Environment, Event, Timeout
 
 from rmixer.run_record.run_summary import RunSummary
-from rmixer.run_record.timeline import Timeline
+from rmixer.run_record.timeline import Interval, Row, Timeline
 from rmixer.scheduling.admission import check_memory
 from rmixer.scheduling.cluster import Booking, Cluster
 from rmixer.scheduling.layout import Layout
@@ -20,9 +21,10 @@ from sim.clock.end_of_instant import DECIDE, Once
 from sim.clock.nanoseconds import timeout_until, whole_nanoseconds
 from sim.clock.progress import AloneProgress, MixProgress, Progress, Running
 from sim.demand.resident import device_kind, solo_unit_s
-from sim.job_level.phases import PHASES, phase_amount, warmup_steps
+from sim.job_level.phases import phases_of
 from sim.job_level.recorder import Recorder
 from sim.job_level.simulated_summary import summarise
+from sim.operator_level.compiled import missing
 from sim.operator_level.operator_level import OperatorLevel
 from sim.operator_level.walk import WalkProgress
 from sim.simple_step_times.mean_demand import MeanDemand
@@ -31,6 +33,8 @@ from sim.simple_step_times.uncontended import Uncontended
 TRANSIENT_SHARE = 0.05
 CLEARLY = 2.0
 Level = Literal["auto", "job", "operator"]
+_member = lru_cache(maxsize=4096)(Member)
+"""Equal members are one object: mixes are looked up at every event, and compared by them."""
 
 
 @dataclass(frozen=True)
@@ -38,10 +42,15 @@ class SimulatedRun:
     """What would happen. ``transient_fraction`` is the share of the makespan in which a resident
     in company makes fewer than 20 steps before the mix changes."""
 
-    timeline: Timeline
+    rows: Sequence[Row]
     summary: RunSummary
     bookings: tuple[Booking, ...]
     transient_fraction: float
+
+    @cached_property
+    def timeline(self) -> Timeline:
+        """The record, made of ``rows`` when it is asked for: a search has no use for it."""
+        return Timeline(map(Interval._make, self.rows))
 
 
 def simulate(
@@ -73,7 +82,7 @@ def simulate(
         recorder = clock.go(progress(env), run)
         bookings = tuple(clock.bookings)
         return SimulatedRun(
-            timeline=recorder.timeline,
+            rows=recorder.rows,
             summary=replace(
                 summarise(problem, layout, policy.origin, recorder, bookings), level=name
             ),
@@ -82,7 +91,7 @@ def simulate(
         )
 
     def walked() -> SimulatedRun:
-        return by_level(lambda env: WalkProgress(env, profiles, machine), "operator")
+        return by_level(lambda env: whole_walk(env, problem, layout), "operator")
 
     def by_mixes(times: StepTimes) -> SimulatedRun:
         progress = AloneProgress if isinstance(times, Uncontended) else MixProgress
@@ -97,6 +106,16 @@ def simulate(
         return walked()
     simulated = by_mixes(step_times)
     return simulated if simulated.transient_fraction <= TRANSIENT_SHARE else walked()
+
+
+def whole_walk(env: Environment, problem: Problem, layout: Layout) -> Progress:
+    """Phases that are walked step by step: by compiled code where that is possible."""
+    if missing():
+        return WalkProgress(env, problem.profiles, problem.machine)
+
+    from sim.operator_level.whole_walk import CompiledWalkProgress  # here: it imports numba
+
+    return CompiledWalkProgress(env, problem.profiles, problem.machine, layout)
 
 
 class _Clock:
@@ -129,7 +148,8 @@ class _Clock:
         self._recorder = Recorder(self._env, run, in_company=self._in_company)
         # The sort is stable: jobs that arrive together keep the order of submission.
         for each in sorted(self._jobs.values(), key=lambda each: each.job.arrival_s):
-            self._env.process(self._arrival(each))
+            arrival = Timeout(self._env, each.job.arrival_s)
+            arrival.callbacks.append(partial(self._arrive, each))  # type: ignore[union-attr]
         self._env.run(until=self._finished)
         self._recorder.close()
         return self._recorder
@@ -142,47 +162,44 @@ class _Clock:
         """Nothing is measured here."""
         return None
 
-    def _arrival(self, each: ProfiledJob) -> Generator[Event, None, None]:
-        yield self._env.timeout(each.job.arrival_s)
+    def _arrive(self, each: ProfiledJob, _: Event) -> None:
         self._cluster.submit(each.job, each.key, each.costs)
         self._to_come -= 1
         self._decision.ask()
 
     def _decide(self) -> None:
-        for booking in self._cluster.decide(self._policy, self._env.now):
-            self.bookings.append(booking)
-            self._env.process(self._run_job(self._jobs[booking.job], booking))
+        bookings = self._cluster.decide(self._policy, self._env.now)
         again_s = self._cluster.ask_again_s(self._policy, self._env.now)
-        if again_s is not None:
-            self._env.process(self._ask_again(again_s))
         self._cluster.check_progress(more_to_come=self._to_come > 0 or again_s is not None)
+        self.bookings += bookings
+        for booking in bookings:
+            self._go_on(self._run_job(self._jobs[booking.job], booking))
+        if again_s is not None:
+            self._go_on(self._ask_again(again_s))
 
-    def _ask_again(self, after_s: float) -> Generator[Event, None, None]:
+    def _ask_again(self, after_s: float) -> Iterator[Event]:
         # On the grid that jobs may end on: of two things at one time, none is first by rounding.
         at_s = whole_nanoseconds(self._env.now + after_s)
         later = at_s > self._env.now
         yield timeout_until(self._env, at_s) if later else self._env.timeout(after_s)
         self._decision.ask()
 
-    def _run_job(self, each: ProfiledJob, booking: Booking) -> Generator[Event, None, None]:
+    def _go_on(self, process: Iterator[Event]) -> None:
+        """Run ``process`` to the next event that it waits for, and on from there: as SimPy does,
+        whose own processes take two events more."""
+        if (event := next(process, None)) is not None:
+            event.callbacks.append(lambda _: self._go_on(process))  # type: ignore[union-attr]
+
+    def _run_job(self, each: ProfiledJob, booking: Booking) -> Iterator[Event]:
         job, profile, device = each.job, each.profile, booking.devices[0]
         cost = profile.step(device_kind(device), len(booking.cores))
         self._recorder.queued(job, booking)
-        warmup = warmup_steps(each)
-        steps_of = {"warmup": warmup, "train": job.steps - warmup}
         made = 0
-        for phase in PHASES:
-            amount, steps = phase_amount(each, phase), steps_of.get(phase, 0)
+        for phase, amount, steps in phases_of(each):
             if amount <= 0 or solo_unit_s(cost, phase) <= 0:
                 continue
-            member = Member(
-                identity=each.key,
-                phase=phase,
-                device=device,
-                cores=booking.cores,
-                placement=booking.placement,
-                sharing=booking.sharing,
-            )
+            place = (device, booking.cores, booking.placement, booking.sharing)
+            member = _member(each.key, phase, *place)
             running = self._progress.begin(member, amount)
             self._recorder.begin(job, booking, member, running, steps)
             self._made[job.id] = _steps_made(made, running, steps / amount)

@@ -8,7 +8,6 @@ from rmixer.hardware.machine import Machine
 from rmixer.profile.profile import ModelProfile
 from rmixer.run_record.flow_times import flow_times
 from rmixer.run_record.run_summary import DeviceSummary, JobSummary, Origin, RunSummary
-from rmixer.run_record.timeline import Interval
 from rmixer.scheduling.cluster import Booking
 from rmixer.scheduling.layout import Layout
 from rmixer.scheduling.problem import Problem
@@ -80,14 +79,14 @@ def _job(
     recorder: Recorder,
     begin_s: float,
 ) -> JobSummary:
-    rows = recorder.trained.get(job.id, [])
+    trained = recorder.trained.get(job.id, [])
     device = booking.devices[0]
     cost = profile.step(device_kind(device), len(booking.cores))
     # A simulated step carries its share of stalls; a measured mean and median leave them out.
     without_stalls = 1.0 - cost.stall_us / cost.expected_us
-    steps = sum(row.steps for row in rows)
-    mean_s = sum(row.duration_s for row in rows) / steps if steps > 0 else None
-    median_s = _median_step_s(rows) if steps > 0 else None
+    steps = sum([steps for _, steps in trained])
+    mean_s = sum([seconds for seconds, _ in trained]) / steps if steps > 0 else None
+    median_s = _median_step_s(trained) if steps > 0 else None
     peaks: dict[str, int] = {memory.device: memory.peak_bytes for memory in profile.memory}
     return JobSummary(
         id=job.id,
@@ -110,10 +109,10 @@ def _job(
     )
 
 
-def _median_step_s(rows: Sequence[Interval]) -> float:
+def _median_step_s(trained: Sequence[tuple[float, float]]) -> float:
     """The median over steps of the mean step time of the stretch they were made in."""
-    stretches = sorted((row.duration_s / row.steps, row.steps) for row in rows if row.steps > 0)
-    half = sum(steps for _, steps in stretches) / 2
+    stretches = sorted([(seconds / steps, steps) for seconds, steps in trained if steps > 0])
+    half = sum([steps for _, steps in stretches]) / 2
     for step_s, steps in stretches:
         half -= steps
         if half <= 0:

@@ -18,7 +18,9 @@ def compiled(function: Function) -> Function:
         return function
     from numba import njit
 
-    return cast(Function, njit(cache=True)(function))
+    # Division by zero gives infinity, as in numpy: to look out for it keeps loops from being
+    # turned into vector instructions.
+    return cast(Function, njit(cache=True, error_model="numpy")(function))
 
 
 def not_installed() -> str | None:

@@ -25,16 +25,16 @@ def measure(mix: WalkedMix) -> Marks:
 
 
 def _steps(mix: WalkedMix) -> Steps:
-    tables, rows = mix.programs, (len(mix.walkers), -1)
+    tables = mix.programs
     return Steps(
-        tables.work.reshape(rows),
-        tables.before.reshape(rows),
-        tables.weight.reshape(rows),
-        tables.launches.reshape(rows),
-        tables.stops.reshape(rows),
-        tables.at_end.reshape(rows),
-        np.array([table.reshape(rows) for table in tables.on]),
-        tables.amount.reshape(rows),
+        tables.work,
+        tables.before,
+        tables.weight,
+        4 * tables.launches + tables.stops + 2 * tables.at_end,
+        np.where(tables.on[0] > 0, 0, 1),
+        tables.amount,
+        tables.width,
+        tables.depth,
         mix.host_s,
         mix.slowest,
         mix.measured_steps,

@@ -65,7 +65,21 @@ def _instructions(resident: Resident) -> list[Instruction]:
         step.append((segment.lead_s, weight, first, False))
         step.append((between_s, weight, last, False))
         step.append((max(0.0, segment.host_s - segment.launch_s), weight, (), segment.waits))
-    return [each for each in step if each[0] > 0 or each[2] or each[3]]
+    return _joined([each for each in step if each[0] > 0 or each[2] or each[3]])
+
+
+def _joined(step: Sequence[Instruction]) -> list[Instruction]:
+    """The same in fewer instructions: those between which nothing happens are one, which is two
+    roundings less, and what takes no time happens at the end of the one before."""
+    joined: list[Instruction] = []
+    for work_s, weight, launched, waits in step:
+        if joined and not joined[-1][3]:
+            before_s, its_weight, before, _ = joined[-1]
+            if work_s == 0 or (not before and weight == its_weight):
+                joined[-1] = (before_s + work_s, its_weight, before + launched, waits)
+                continue
+        joined.append((work_s, weight, launched, waits))
+    return joined
 
 
 def _table(rows: Sequence[Sequence[Any]], width: int, filler: Any) -> NDArray[Any]:

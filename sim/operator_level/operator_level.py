@@ -66,8 +66,9 @@ class OperatorLevel:
         if mix not in self._answers:
             units = [0.0] * len(mix.members)
             precision = Precision(0, 0.0)
-            residents = [self._residents.resident(member) for member in mix.members]
             groups = _groups(mix.members)
+            made = self._residents.resident
+            residents = [made(member) for member in mix.members] if len(groups) > 1 else []
             for group in groups:
                 rest = [residents[i] for other in groups if other is not group for i in other]
                 part = _same_names([mix.members[i] for i in group])
@@ -126,7 +127,8 @@ class OperatorLevel:
         for each in residents:
             ratio = slowest_s / each.step.solo_s if each.training else 1.0
             limit = max(LEAST_SEGMENTS, MAX_SEGMENTS >> int(log2(max(1.0, ratio))))
-            coarse.append(self._residents.resident(each.member, limit))
+            less = limit < MAX_SEGMENTS
+            coarse.append(self._residents.resident(each.member, limit) if less else each)
         return coarse
 
     def _beside(

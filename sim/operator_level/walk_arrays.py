@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from sim.operator_level.instruction_tables import Flags, Floats, Whole
+from sim.operator_level.instruction_tables import Floats, Whole
 
 
 class Host(NamedTuple):
@@ -40,17 +40,19 @@ class Gpus(NamedTuple):
 
 
 class Steps(NamedTuple):
-    """The tables of :class:`sim.operator_level.instruction_tables.Programs`, a row a walker.
-    ``host_s`` is the host work of a whole step, ``slowest`` the walker that is waited for."""
+    """The tables of :class:`sim.operator_level.instruction_tables.Programs`. ``then`` is what
+    follows an instruction: 4 x launches, + 1 where the host stops, + 2 at the place after the
+    last. ``lane`` is that of each piece. ``host_s`` is the host work of a whole step, ``slowest``
+    the walker that is waited for."""
 
     work: Floats
     before: Floats
     weight: Floats
-    launches: Whole
-    stops: Flags
-    at_end: Flags
-    on: Floats
+    then: Whole
+    lane: Whole
     amount: Floats
+    width: int
+    depth: int
     host_s: Floats
     slowest: int
     measured_steps: int

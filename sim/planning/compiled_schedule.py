@@ -18,7 +18,7 @@ HASH_FACTOR = 0x9E3779B97F4A7C15 - (1 << 64)
 
 
 @compiled
-def play(jobs: Any, plan: Any, devices: Any, mixes: Any, typical: Floats, times_s: Floats) -> Any:
+def play(jobs: Any, plan: Any, devices: Any, row_of: Any, takes: Any, times_s: Floats) -> Any:
     """Play a plan to its end, or until it comes to a mix that is not known.
 
     ``jobs`` are, by job: its arrival; the amounts of its phases, [jobs, phases], 0 for one that is
@@ -26,9 +26,10 @@ def play(jobs: Any, plan: Any, devices: Any, mixes: Any, typical: Floats, times_
     [jobs, slots, phases]. ``plan`` are, in order of dispatch: job, device, slot (numbered over
     all devices), round, and whether it waits for the rounds of its device alone. ``devices`` are
     the booked bytes at the start, the memory, and the least that stays booked after an end.
-    ``mixes`` gives the row of a second table by the hash of the classes that run, in order of
-    start; a row has the seconds a unit of each. In a mix that it lacks, a class takes what
-    ``typical`` [classes, mix sizes] says, if that holds any.
+    ``takes`` are the seconds that a unit takes: of each member in a known mix, whose row ``row_of``
+    gives by the hash of the classes that run, in order of start; and of a class in another mix,
+    [classes, mix sizes], if that holds any. (A table of hashes within a tuple would cost numba more
+    at each call than the whole schedule.)
 
     ``times_s`` [2, jobs] takes when each job starts and ends; both stay infinite for one that can
     never start. Returns the jobs, the slots and the phases of a mix that is not known; empty at
@@ -37,7 +38,7 @@ def play(jobs: Any, plan: Any, devices: Any, mixes: Any, typical: Floats, times_
     arrivals_s, amounts, to_book, classes = jobs
     job_at, device_at, slot_at, round_at, alone_at = plan
     booked_at_start, memory, least = devices
-    row_of, units = mixes
+    units, typical = takes
     count, phases = len(job_at), amounts.shape[1]
     booked = booked_at_start.copy()
     slots = 0

@@ -21,7 +21,7 @@ from rmixer.scheduling.schedule import ScheduledJob
 from rmixer.scheduling.step_times import Member, Mix, StepTimes
 from rmixer.scheduling.view import MEMORY_MARGIN, MemoryCheck
 from sim.demand.resident import solo_unit_s
-from sim.job_level.phases import PHASES, phase_amount
+from sim.job_level.phases import PHASES, phases_of
 from sim.operator_level.compiled import missing
 from sim.operator_level.instruction_tables import Floats
 from sim.planning.compiled_schedule import HASH_FACTOR, play
@@ -121,7 +121,7 @@ class Evaluator:
                 units[: len(factors.mixes)] *= factors.mixes[:, None]
                 jobs = (jobs[0], self._jobs[1] * factors.jobs[:, None], *jobs[2:])
             with self._quiet():
-                unknown = play(jobs, plan, self._memory, (self._mixes, units), typical, times_s)
+                unknown = play(jobs, plan, self._memory, self._mixes, (units, typical), times_s)
             if not unknown.shape[1]:
                 break
             self._learn(unknown)
@@ -178,11 +178,11 @@ class Evaluator:
             to_book[j, self._devices.index(entry.device)] = margin * cost.peak_bytes
             # Slots with cores of their own are alike; of others it counts who shares with whom.
             place = slot if self._layout.in_turn else None
-            for p, phase in enumerate(PHASES):
+            for p, (phase, amount, _) in enumerate(phases_of(each)):
                 alike = (each.key, entry.device, place, phase)
                 classes[j, s, p] = known.setdefault(alike, len(known))
                 if solo_unit_s(step, phase) > 0:
-                    amounts[j, p] = phase_amount(each, phase)
+                    amounts[j, p] = amount
         arrivals_s = np.array([each.job.arrival_s for each in jobs])
         return arrivals_s, amounts, to_book, classes
 

@@ -21,22 +21,21 @@ class MeanDemand:
     def __init__(self, profiles: Mapping[str, ModelProfile], machine: Machine) -> None:
         self._residents = Residents(profiles, machine)
         self._known: dict[Mix, tuple[float, ...]] = {}
-        self._made: dict[Member, Resident] = {}
+        self._made: dict[Member, tuple[Resident, float]] = {}
 
     def unit_s(self, mix: Mix) -> tuple[float, ...]:
         """For each member its step or other phase, host and GPU each slowed by its company.
         Raises :class:`InputError` where a profile lacks figures."""
-        if mix not in self._known:
-            self._known[mix] = self._unit_s(mix)
-        return self._known[mix]
+        known = self._known.get(mix)
+        if known is None:
+            known = self._known[mix] = self._unit_s(mix)
+        return known
 
     def _unit_s(self, mix: Mix) -> tuple[float, ...]:
-        residents = [self._resident(member) for member in mix.members]
+        made = [self._resident(member) for member in mix.members]
+        residents = [resident for resident, _ in made]
         speeds = host_speeds([resident.steady for resident in residents])
-        units = [
-            self._residents.unit_s(resident.member) / speed
-            for resident, speed in zip(residents, speeds, strict=True)
-        ]
+        units = [alone_s / speed for (_, alone_s), speed in zip(made, speeds, strict=True)]
         on_gpu = [index for index, resident in enumerate(residents) if resident.gpu_load > 0]
         for device in sorted({residents[i].member.device for i in on_gpu}):
             here = [i for i in on_gpu if residents[i].member.device == device]
@@ -45,9 +44,10 @@ class MeanDemand:
                 units[index] = unit_s
         return tuple(units)
 
-    def _resident(self, member: Member) -> Resident:
+    def _resident(self, member: Member) -> tuple[Resident, float]:
+        """``member`` as a resident, and its unit alone."""
         if member not in self._made:
-            self._made[member] = self._residents.resident(member)
+            self._made[member] = self._residents.resident(member), self._residents.unit_s(member)
         return self._made[member]
 
 
@@ -61,8 +61,11 @@ def _on_gpu(residents: Sequence[Resident], host: Sequence[float]) -> list[float]
             two_clocks_s(resident.step.segments, 1 / on_host, 1 / on_device)
             for resident, on_host, on_device in zip(residents, host, slices, strict=True)
         ]
-        loads = [
+        loads_then = [
             min(1.0, resident.step.gpu_s / on_device / unit_s)
             for resident, on_device, unit_s in zip(residents, slices, units, strict=True)
         ]
+        if loads_then == loads:
+            break
+        loads = loads_then
     return units

@@ -109,8 +109,8 @@ def packed_run(
             ("evaluate", 0.25),
             ("save", 0.12),
         ):
-            row = replace(waits, kind=kind, device="cpu:0", start_s=now_s, duration_s=length_s)
-            timeline.add(replace(row, steps=float(steps)) if kind == "train" else row)
+            row = waits._replace(kind=kind, device="cpu:0", start_s=now_s, duration_s=length_s)
+            timeline.add(row._replace(steps=float(steps)) if kind == "train" else row)
             now_s += length_s
         free_s[slot] = now_s
         jobs.append(

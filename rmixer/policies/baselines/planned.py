@@ -10,7 +10,6 @@ from rmixer.scheduling.policy import Policy
 from rmixer.scheduling.schedule import Schedule, ScheduledJob
 from rmixer.scheduling.view import ClusterView, Dispatch, JobView
 
-
 _ALL = ""
 
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 
 import numpy as np
+from numpy.typing import NDArray
 
 from rmixer.scheduling.policy import Policy
 from rmixer.scheduling.view import ClusterView, DeviceView, Dispatch, JobView
@@ -41,31 +43,40 @@ class Gavel(Policy):
 def _places(view: ClusterView, jobs: Sequence[JobView]) -> list[tuple[str, float]]:
     """For each of ``jobs`` the kind of its largest share, and the share. One that has none goes
     where it is fastest."""
-    from scipy.optimize import linprog  # here: it takes a while to import
-
     by_kind: dict[str, list[DeviceView]] = {}
     for device in view.devices.values():
         by_kind.setdefault(device.kind, []).append(device)
-    rates = np.array([[_rate(job, devices[0]) for devices in by_kind.values()] for job in jobs])
-    slots = [float(sum(device.slots for device in devices)) for devices in by_kind.values()]
+    rates = tuple(tuple(_rate(job, on[0]) for on in by_kind.values()) for job in jobs)
+    shares = _shares(rates, tuple(sum(device.slots for device in on) for on in by_kind.values()))
+    names = list(by_kind)
+
+    def best(job: int) -> int:
+        kinds = range(len(names))
+        return max(kinds, key=lambda kind: (shares[job, kind], rates[job][kind], -kind))
+
+    chosen = [best(job) for job in range(len(jobs))]
+    return [(names[kind], float(shares[job, kind])) for job, kind in enumerate(chosen)]
+
+
+@lru_cache(maxsize=64)
+def _shares(of_jobs: tuple[tuple[float, ...], ...], slots: tuple[int, ...]) -> NDArray[np.float64]:
+    """The shares of the jobs with these rates, by kind. Remembered, for a job that starts changes
+    neither."""
+    from scipy.optimize import linprog  # here: it takes a while to import
+
+    rates = np.array(of_jobs)
     count, kinds = rates.shape
     one_job = np.kron(np.eye(count), np.ones(kinds))
     one_kind = np.tile(np.eye(kinds), count)
     solved = linprog(
         -rates.ravel(),
         A_ub=np.vstack([one_job, one_kind]),
-        b_ub=[1.0] * count + slots,
+        b_ub=[1.0] * count + [float(each) for each in slots],
         bounds=[(0.0, 1.0 if rate else 0.0) for rate in rates.ravel()],
         method="highs",
     )
-    shares = np.round(solved.x.reshape(count, kinds), PRECISION)
-    names = list(by_kind)
-
-    def best(job: int) -> int:
-        return max(range(kinds), key=lambda kind: (shares[job, kind], rates[job, kind], -kind))
-
-    chosen = [best(job) for job in range(count)]
-    return [(names[kind], float(shares[job, kind])) for job, kind in enumerate(chosen)]
+    shares: NDArray[np.float64] = np.round(solved.x.reshape(count, kinds), PRECISION)
+    return shares
 
 
 def _rate(job: JobView, device: DeviceView) -> float:

@@ -74,7 +74,7 @@ def _fitting(
 def most_common_type(view: ClusterView, device: DeviceView) -> str:
     """The most common type among the residents: on a tie, and on an empty device, compute wins
     over memory and memory over low."""
-    count: Counter[str] = Counter(
-        view.jobs[resident.job].costs[device.kind].job_type for resident in device.residents
-    )
-    return max(TYPE_VALUE, key=lambda job_type: (count[job_type], TYPE_VALUE[job_type]))
+    types: list[str] = [
+        view.jobs[each.job].costs[device.kind].job_type for each in device.residents
+    ]
+    return max(TYPE_VALUE, key=lambda job_type: (types.count(job_type), TYPE_VALUE[job_type]))

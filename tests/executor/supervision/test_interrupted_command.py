@@ -23,6 +23,7 @@ from profiles.stored.store import Store
 from rmixer.data.prepare import prepare
 from rmixer.files.home import home
 from rmixer.run_record.timeline import Timeline
+from rmixer.training.checkpoint import load_checkpoint
 from rmixer.workload.workload_file import read_workload
 
 _PATIENCE_S = 300
@@ -132,17 +133,33 @@ def check_record(folder: Path, summary: dict[str, Any]) -> None:
     assert not list(folder.glob("models/*"))
 
 
-def test_ctrl_c_at_the_terminal(command: Command) -> None:
-    """It goes to the whole group, impatient people press it twice, and a worker that does not
-    come to the end of its step is killed."""
+def test_ctrl_c_twice_at_the_terminal(command: Command) -> None:
+    """It goes to the whole group; the second ends at once a worker that does not come to the end
+    of its step."""
     command.wait_until_both_train()
     workers = command.workers()
     assert len(workers) == 2
     workers[0].suspend()
     os.killpg(command.process.pid, signal.SIGINT)
-    time.sleep(0.02)
+    command.wait_until_printed("ending: 2 job(s)")
     os.killpg(command.process.pid, signal.SIGINT)
     check_record(command.folder, command.end(workers))
+
+
+def test_one_termination_after_the_terminal_was_closed(command: Command) -> None:
+    """SIGHUP ends nothing, SIGTERM lets every job write a checkpoint after its last step."""
+    command.wait_until_both_train()
+    workers = command.workers()
+    command.process.send_signal(signal.SIGHUP)
+    time.sleep(0.5)
+    assert command.process.poll() is None, command.printed
+    command.process.send_signal(signal.SIGTERM)
+    summary = command.end(workers)
+    check_record(command.folder, summary)
+    assert f"rmixer execute --resume {command.folder}" in command.printed
+    for job in summary["jobs"][:2]:
+        found = load_checkpoint(command.folder / "checkpoints" / f"{job['id']}.pt")
+        assert found.step == job["steps"]
 
 
 def test_termination_while_the_workers_are_warming(command: Command) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -25,7 +24,7 @@ def interval(start_s: float, duration_s: float, **other: Any) -> Interval:
     row = Interval(
         "r", "din-0", 1, "amazon_din", "train", "cpu:0", 0, "cpu", start_s, duration_s, 0.0
     )
-    return replace(row, **other)
+    return row._replace(**other)
 
 
 def complete(trace: Event) -> list[Event]:

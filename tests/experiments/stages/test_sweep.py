@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from experiments.stages.layouts import choose_layout
 from experiments.stages.prediction import replay
 from experiments.stages.sweep import candidates, sweep
-from rmixer.errors import InputError
+from rmixer.errors import InputError, PolicyFailed
+from rmixer.files.typed_files import write_json
 from rmixer.hardware.machine import Machine
 from rmixer.policies import make_policy
+from rmixer.policies.rmixer.dy_sequ import DySequ
 from rmixer.scheduling.layout import Cut, DeviceSlots, Layout
 from rmixer.scheduling.problem import Problem, problem_of
+from rmixer.scheduling.schedule import write_schedule
 from rmixer.scheduling.wanted_slots import Wanted
 from rmixer.testing.made_up import (
     by_key,
@@ -22,7 +27,7 @@ from rmixer.testing.made_up import (
     make_step,
     make_workload,
 )
-from sim import OperatorLevel
+from sim import OperatorLevel, Uncontended
 
 MACHINE = make_machine(cores=2)
 JOBS = make_workload(make_job("a"), make_job("b"), make_job("c"), make_job("d"))
@@ -110,3 +115,43 @@ def test_threads_that_were_not_profiled_are_refused() -> None:
         run_sweep(profile(10_000, 8_000), wanted=Wanted(threads=(3,)))
     with pytest.raises(InputError, match="slots x threads, on all devices together, <= 2 cores"):
         run_sweep(profile(10_000, 8_000), wanted=Wanted(slots=(2,), threads=(2,)))
+
+
+@pytest.mark.parametrize("timed", [False, True])
+def test_any_number_of_processes_finds_the_same(timed: bool, tmp_path: Path) -> None:
+    profiles = profile(10_000, 8_000)
+    given = problem_of(JOBS, MACHINE, profiles)  # type: ignore[arg-type]
+    written = []
+    for processes in (1, 3):
+        times = Uncontended(profiles) if timed else OperatorLevel(profiles, MACHINE)  # type: ignore[arg-type]
+        found = sweep(given, times, processes=processes)
+        assert len(found.rows) > 3
+        folder = tmp_path / str(processes)
+        write_json(folder / "sweep.json", found.rows)
+        write_schedule(folder / "schedule.json", found.schedule)
+        (folder / "events.csv").write_text(found.predicted.timeline.to_csv())
+        written.append({path.name: path.read_bytes() for path in folder.iterdir()})
+    assert written[0] == written[1]
+
+
+def test_a_policy_that_fails_is_told_from_any_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    given = problem_of(JOBS, MACHINE, profile(10_000, 8_000))  # type: ignore[arg-type]
+
+    def fails(self: DySequ, view: object) -> None:
+        raise PolicyFailed("in pick", KeyError("a"))
+
+    monkeypatch.setattr(DySequ, "decide", fails)
+    with pytest.raises(PolicyFailed, match=r"^in pick$") as told:
+        sweep(given, OperatorLevel(given.profiles, MACHINE), processes=3)
+    assert isinstance(told.value.error, KeyError)
+
+
+def test_every_candidate_is_heard_of_in_turn() -> None:
+    heard: list[tuple[int, int]] = []
+    found = run_sweep(
+        profile(10_000, 8_000), progress=lambda *told: heard.append(told), processes=3
+    )
+    *counted, last = heard
+    total = len(found.rows) + 1
+    assert (counted[0], counted[-1], last) == ((0, total), (total - 1, total), (1, 1))
+    assert counted == sorted(counted)

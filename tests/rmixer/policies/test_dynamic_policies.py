@@ -138,14 +138,14 @@ def test_a_gpu_that_holds_far_more_than_is_booked_is_waited_for(
     cluster = Cluster(machine(gpu_mib=(16_000,)), slots(gpu0=1), used_bytes={"gpu:0": 500 * MIB})
     submit(cluster, FakeJob("a", 10))
     view = cluster.view(0.0)
-    measured = replace(view.devices["gpu:0"], measured_bytes=(500 + more_mib) * MIB)
+    measured = view.devices["gpu:0"]._replace(measured_bytes=(500 + more_mib) * MIB)
     view = replace(view, devices={"gpu:0": measured})
     assert (not make_policy(policy).decide(view)) is waits
 
 
 def test_a_cpu_does_not_settle() -> None:
     cluster = Cluster(machine(), slots(cpu0=1))
-    cpu = replace(cluster.view(0.0).devices["cpu:0"], measured_bytes=9000 * MIB)
+    cpu = cluster.view(0.0).devices["cpu:0"]._replace(measured_bytes=9000 * MIB)
     assert not cpu.settling
 
 

@@ -24,7 +24,7 @@ def view_with(measured_mib: int, *jobs: FakeJob) -> ClusterView:
     for job in jobs:
         submit(cluster, job)
     view = cluster.view(1.0)
-    measured = replace(view.devices["gpu:0"], measured_bytes=measured_mib * MIB)
+    measured = view.devices["gpu:0"]._replace(measured_bytes=measured_mib * MIB)
     return replace(view, devices={**view.devices, "gpu:0": measured})
 
 
@@ -51,7 +51,7 @@ def test_it_asks_again_after_a_second(name: str) -> None:
 def test_a_round_does_not_open_before_all_gpus_have_settled(name: str) -> None:
     """GPU 1, which is named once GPU 0 is full, would miss the round."""
     view = view_with(0, FakeJob("a", 10), FakeJob("b", 10))
-    other = replace(view.devices["gpu:1"], measured_bytes=1700 * MIB)
+    other = view.devices["gpu:1"]._replace(measured_bytes=1700 * MIB)
     assert started(name, view)
     assert not started(name, replace(view, devices={**view.devices, "gpu:1": other}))
 

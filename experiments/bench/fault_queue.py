@@ -1,0 +1,108 @@
+"""Many small jobs of a few models, executed with made-up profiles, and what came of them."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from random import Random
+
+import torch
+
+from executor.journal.journal import NAME, Journal
+from executor.supervision.execution import ExecutedRun, Execution
+from executor.supervision.supervisor import Supervisor
+from executor.workers.warm_processes import WarmProcesses
+from profiles.machines import limits
+from rmixer.data.prepare import prepare
+from rmixer.policies import make_policy
+from rmixer.scheduling.layout import even_layout
+from rmixer.scheduling.problem import problem_of
+from rmixer.testing.made_up import make_machine, make_operator, make_profile, make_step
+from rmixer.workload.workload import Job, Workload, job_of
+
+MODELS = ("criteo_dlrm", "criteo_deepfm", "avazu_widedeep")
+HANG_AFTER_S, CHECKPOINT_EVERY_S = 5.0, 0.3
+RETRIES = 100
+"""Of each job: here faults come far more often than anywhere else."""
+PEAK_BYTES = 350 << 20
+
+
+def small_jobs(count: int, seed: int) -> list[Job]:
+    """``count`` jobs of 200 to 1500 steps, a fraction of a second to a few seconds each."""
+    draw = Random(seed)
+    return [
+        replace(
+            job_of(model),
+            id=f"{model}-{number}",
+            rows_cap=1000,
+            batch=16,
+            steps=draw.randrange(200, 1500),
+            seed=number,
+            retries=RETRIES,
+        )
+        for number, model in enumerate(draw.choice(MODELS) for _ in range(count))
+    ]
+
+
+def execute_queue(folder: Path, jobs: Sequence[Job]) -> ExecutedRun:
+    """Execute ``jobs`` in ``folder`` on two slots of a thread each, or go on with what is there."""
+    for dataset in sorted({job.entry.dataset for job in jobs}):
+        prepare(dataset, "synthetic")
+    cores = limits.usable_cores()[:2]
+    machine = replace(
+        make_machine(cores=len(cores)), cores=cores, memory_bytes=limits.usable_memory_bytes()
+    )
+    profiles = {}
+    for job in jobs:
+        steps = [make_step(threads=threads, mean_us=1000.0) for threads in (1, 2)]
+        operators = [make_operator(1000.0, threads=threads) for threads in (1, 2)]
+        profile = make_profile(job.model, steps, operators, job.batch, PEAK_BYTES)
+        profiles[job.identity.key] = replace(profile, identity=job.identity)
+    problem = problem_of(Workload("faults", 0, tuple(jobs)), machine, profiles)
+    layout = even_layout(machine, 2, 1)
+    execution = Execution(
+        problem,
+        make_policy("dySequ"),
+        layout,
+        folder,
+        checkpoint_every_s=CHECKPOINT_EVERY_S,
+        hang_after_s=HANG_AFTER_S,
+    )
+    return Supervisor(execution, WarmProcesses(machine, layout, folder / "workers")).execute()
+
+
+@dataclass(frozen=True)
+class Ends:
+    """How often each job has ended well, by its journal; how many supervisors and attempts there
+    were, and why attempts failed."""
+
+    times: Counter[str]
+    supervisors: int
+    attempts: int
+    causes: tuple[str, ...]
+
+
+def ends(folder: Path) -> Ends:
+    """What the journal of ``folder`` says."""
+    with Journal(folder / NAME) as journal:
+        transitions = journal.transitions()
+    return Ends(
+        Counter(t.job for t in transitions if t.kind == "ended" and t.detail["state"] == "done"),
+        sum(t.kind == "opened" for t in transitions),
+        sum(t.kind == "dispatched" for t in transitions),
+        tuple(t.detail["cause"] for t in transitions if t.kind == "failed"),
+    )
+
+
+def differing_weights(calm: Path, hit: Path, jobs: Sequence[Job]) -> list[str]:
+    """The jobs whose weights in ``hit`` are not bit-identical to those in ``calm``."""
+    return [job.id for job in jobs if not _equal(calm, hit, job.id)]
+
+
+def _equal(calm: Path, hit: Path, job: str) -> bool:
+    if not (hit / "models" / f"{job}.pt").exists():
+        return False
+    ours, theirs = (torch.load(each / "models" / f"{job}.pt") for each in (hit, calm))
+    return ours.keys() == theirs.keys() and all(torch.equal(ours[n], theirs[n]) for n in theirs)

@@ -1,0 +1,62 @@
+"""Random faults over many small jobs: each ends exactly once, with the weights of a calm run.
+
+``python -m experiments.bench.fault_run [--faults 200] [--jobs 60] [--seed 0] [--out FILE]``:
+workers are killed and held still, the supervisor is killed, terminated and interrupted, checkpoints
+are cut, all at random moments. A supervisor that has ended is started again. Nothing here measures
+speed.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections import Counter
+from pathlib import Path
+
+import click
+
+from experiments.bench.fault_injection import KINDS, Faults
+from experiments.bench.fault_queue import differing_weights, ends, execute_queue, small_jobs
+from rmixer.errors import RunFailed
+from rmixer.files.typed_files import write_json
+
+
+@click.command()
+@click.option("--faults", type=click.IntRange(min=1), default=200, show_default=True)
+@click.option("--jobs", type=click.IntRange(min=1), default=60, show_default=True)
+@click.option("--seed", type=int, default=0, show_default=True)
+@click.option("--out", type=click.Path(path_type=Path), help="Write JSON here.")
+def main(faults: int, jobs: int, seed: int, out: Path | None) -> None:
+    """Run the queue calmly, then with faults, and compare."""
+    with tempfile.TemporaryDirectory() as folder:
+        found = trial(Path(folder), faults, jobs, seed)
+    for name, value in found.items():
+        click.echo(f"{name}: {value}")
+    if out:
+        write_json(out, found)
+    if found["lost"] or found["twice"] or found["different"]:
+        raise RunFailed("a job was lost, ended twice, or has other weights")
+
+
+def trial(folder: Path, faults: int, jobs: int, seed: int) -> dict[str, object]:
+    """A queue of ``jobs`` jobs without and with ``faults``, in ``folder``: how many faults of each
+    kind there were, and which jobs were lost, ended twice, or ended with other weights."""
+    queue = small_jobs(jobs, seed)
+    calm, hit = folder / "calm", folder / "hit"
+    execute_queue(calm, queue)
+    injected = Faults(hit, queue, seed).inject(faults)
+    ended = ends(hit)
+    return {
+        "faults": sum(injected.values()),
+        "kinds": {kind: injected[kind] for kind in KINDS},
+        "jobs": len(queue),
+        "supervisors": ended.supervisors,
+        "attempts": ended.attempts,
+        "causes": dict(sorted(Counter(ended.causes).items())),
+        "lost": [job.id for job in queue if ended.times[job.id] == 0],
+        "twice": [job.id for job in queue if ended.times[job.id] > 1],
+        "different": differing_weights(calm, hit, queue),
+    }
+
+
+if __name__ == "__main__":
+    main()
