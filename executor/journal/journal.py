@@ -124,6 +124,12 @@ class Journal:
                 [(json.dumps(asdict(answer)), number) for number, answer in answers.items()],
             )
 
+    @property
+    def is_made(self) -> bool:
+        """Whether it has its tables: one that is only read may be in the making."""
+        asked = "SELECT 1 FROM sqlite_master WHERE name = 'requests'"
+        return self._base.execute(asked).fetchone() is not None
+
     def transitions(self) -> list[Transition]:
         """All so far, in order."""
         found = self._base.execute(

@@ -41,6 +41,8 @@ def _read(folder: Path) -> tuple[RunRecords, float, float, float]:
     the last transition was written, by the wall clock."""
     records = RunRecords()
     with existing_journal(folder, read=True) as journal:
+        if not journal.is_made:
+            return records, 0.0, 0.0, 0.0
         transitions = journal.transitions()
         for transition in in_order(transitions):
             records.apply(transition)
