@@ -49,5 +49,7 @@ def _read(folder: Path) -> tuple[RunRecords, float, float, float]:
         for made in journal.steps():
             records.add_steps(made)
         began, written = journal.written("opened"), journal.written()
-    last_s = transitions[-1].at_s if transitions else 0.0
-    return records, last_s, min(began, default=0.0), written[-1] if written else 0.0
+    if not transitions:
+        return records, 0.0, 0.0, 0.0
+    # Others may have been written since these were read.
+    return records, transitions[-1].at_s, min(began, default=0.0), written[len(transitions) - 1]

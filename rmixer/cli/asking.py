@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 
 PATIENCE_S = 30.0
 """How long a run that goes on may take to answer."""
-LOOK_EVERY_S = 0.1
+LOOK_EVERY_S, THERE_EVERY_S = 0.1, 1.0
+"""How often a command looks for the answer, and whether the run is still there."""
 
 
 def executing_folder(path: Path) -> RunFolder:
@@ -53,11 +54,15 @@ def ask(place: Path, kind: RequestKind, content: object, run: Path) -> str:
                 "the run does not go on now: this is kept in its journal, and done as soon as it "
                 f"does (`rmixer execute --resume {shlex.quote(str(run))}`)"
             )
-        end_s = time.monotonic() + PATIENCE_S
-        while (answer := journal.answer_to(number)) is None and time.monotonic() < end_s:
+        begin_s = there_s = time.monotonic()
+        while (answer := journal.answer_to(number)) is None:
             time.sleep(LOOK_EVERY_S)
-            if state_of(records_in(place)) == "done" and journal.answer_to(number) is None:
-                journal.write([], answers={number: _ended()})
+            if (now_s := time.monotonic()) > begin_s + PATIENCE_S:
+                break
+            if now_s > there_s + THERE_EVERY_S:
+                there_s = now_s
+                if state_of(records_in(place)) == "done":
+                    journal.write([], answers={number: _ended()})  # unless it has an answer
     if answer is None:
         raise RunFailed(f"the run did not answer within {PATIENCE_S:.0f} s; it will when it can")
     if answer.refused:

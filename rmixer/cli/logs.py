@@ -9,7 +9,8 @@ from typing import BinaryIO
 
 import click
 
-LOOK_EVERY_S = 0.25
+LOOK_EVERY_S, LOOKS = 0.25, 4
+"""How often it looks at the log, and how often in between at the run."""
 
 
 @click.command()
@@ -33,8 +34,9 @@ def command(run: Path, job: str, follow: bool, lines: int | None) -> None:
     shown = _Shown(log_of(place, job), lines)
     shown.go_on()
     while follow and _goes_on(place, job):
-        time.sleep(LOOK_EVERY_S)
-        shown.go_on()
+        for _ in range(LOOKS):
+            time.sleep(LOOK_EVERY_S)
+            shown.go_on()
     shown.go_on()
     state = records_in(place).state(job)
     if not shown.any_text:

@@ -39,19 +39,13 @@ def run_page(view: RunView, folder: str) -> RenderableType:
 
 def live_page(view: RunView, title: str) -> RenderableType:
     """The same while the run goes on in this process: its news were printed as they came."""
-    line = Text(f"{title}: {progress_line(view)}", no_wrap=True, overflow="ellipsis")
-    return Group(line, running_table(view, free=True))
+    lines = (f"{title}: {_counts(view)}", "; ".join(_end_words(view)))
+    return Group(*map(Text, lines), running_table(view, free=True))
 
 
 def progress_line(view: RunView) -> str:
     """``3 of 24 done, 2 running, 19 queued; ends at about 14:32:10 (in 12:05 min); ...``."""
-    counts = view.counts
-    said = [f"{counts['done']} of {len(view.jobs)} done"]
-    said += [f"{counts[state]} {_WORDS.get(state, state)}" for state in STATES[1:] if counts[state]]
-    parts = [", ".join(said)]
-    if view.state == "running":
-        parts += _end_words(view)
-    return "; ".join(parts)
+    return "; ".join([_counts(view), *(_end_words(view) if view.state == "running" else ())])
 
 
 def running_table(view: RunView, *, free: bool = False) -> NumberTable:
@@ -89,6 +83,17 @@ def _headline(view: RunView) -> str:
     how = _HOW[view.state]
     so_far = f"; {seconds(view.at_s)} so far"
     return f"{view.workload} by {view.policy}: {how}{since}{stops}{process}{so_far}"
+
+
+def _counts(view: RunView) -> str:
+    words = dict(_WORDS)
+    if view.state == "stopped":
+        words["running"] = "running when it stopped"
+    said = [f"{view.counts['done']} of {len(view.jobs)} done"]
+    for state in STATES[1:]:
+        if number := view.counts[state]:
+            said.append(f"{number} {words.get(state, state)}")
+    return ", ".join(said)
 
 
 def _end_words(view: RunView) -> list[str]:
