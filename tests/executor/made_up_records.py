@@ -28,7 +28,7 @@ LAYOUT = Layout((DeviceSlots("cpu:0", 2, 1),))
 STEP = make_step(
     mean_us=STEP_S * 1e6, build_s=BEFORE_S / 2, warmup_s=BEFORE_S / 2, evaluate_s=AFTER_S
 )
-PROFILE = make_profile(steps=[STEP], peak_bytes=1 << 20)
+PROFILE = make_profile(steps=[STEP], peak_bytes=1 << 20, warmup_steps=3)
 WARM = PROFILE.warmup_steps
 WHOLE_S = BEFORE_S + (STEPS - WARM) * STEP_S + AFTER_S
 """A job from build to save, at the pace of its profile."""
