@@ -159,6 +159,14 @@ class WarmProcesses:
                 cpu_s += times.user + times.system
         return Usage(memory_bytes, cpu_s)
 
+    def memory_bytes(self) -> int:
+        """See :class:`~executor.workers.workers.Workers`."""
+        total = 0
+        for worker in self._workers.values():
+            children = self._table.descendants(worker.pid)
+            total += own_resident_bytes(worker.pid) + sum(map(private_bytes, children))
+        return total
+
     def end(self, place: Place, why: RunFailed) -> None:
         """See :class:`~executor.workers.workers.Workers`."""
         if place in self._busy:

@@ -158,6 +158,10 @@ class Workers(Protocol):
         :class:`JobFailed` with ``why``."""
         ...
 
+    def memory_bytes(self) -> int:
+        """What all workers hold of this machine's memory now, idle ones too."""
+        ...
+
     def cpu_seconds(self) -> float:
         """Processor time of all workers so far, of those that have ended too."""
         ...

@@ -7,6 +7,7 @@ import math
 import os
 import platform
 import re
+import shutil
 from pathlib import Path
 
 import psutil
@@ -60,6 +61,14 @@ def used_memory_bytes(groups: Path = _GROUPS) -> int:
 def free_memory_bytes(groups: Path = _GROUPS) -> int:
     """What of :func:`usable_memory_bytes` can be taken now."""
     return usable_memory_bytes(groups) - used_memory_bytes(groups)
+
+
+def shared_memory_bytes(folder: Path = Path("/dev/shm")) -> int:
+    """How much processes can share: the size of /dev/shm, 0 where there is none."""
+    try:
+        return shutil.disk_usage(folder).total
+    except OSError:
+        return 0
 
 
 def _memory(groups: Path) -> list[tuple[int, int]]:
