@@ -32,7 +32,7 @@ from rmixer.files.typed_files import write_text
 from rmixer.scheduling.cluster import Booking
 from rmixer.training.checkpoint import remove_checkpoints
 from rmixer.training.job_checkpoints import Checkpointing
-from rmixer.training.task_failure import cause_of
+from rmixer.training.task_failure import OutOfMemory, cause_of
 
 STOP_HANG_S = 20.0
 """How long a job that is to stop may do nothing."""
@@ -52,7 +52,7 @@ class RunningJobs:
     ) -> None:
         self._execution, self._workers = execution, workers
         self._books, self._observer, self._to_run_s = books, observer, to_run_s
-        self._watch = Watch(workers, execution.hang_after_s, execution.problem.machine)
+        self._watch = Watch(workers, execution.hang_after_s)
         self._at: dict[Place, JobRecord] = {}
         self._ending = False
         self._unkept: set[str] = set()
@@ -72,7 +72,7 @@ class RunningJobs:
         assert record is not None
         job, place = record.job, (booking.devices[0], booking.slot)
         self._at[place] = record
-        self._watch.began(place, job.id, now_s)
+        self._watch.alive(place, now_s)
         self._observer.started(booking, job.steps)
         path, every_s = self._execution.checkpoint(job.id), self._execution.checkpoint_every_s
         order = TrainingOrder(
@@ -80,6 +80,7 @@ class RunningJobs:
             job,
             booking.cores,
             self._execution.weights(job.id),
+            record.predicted_bytes if place[0].startswith("cpu") else 0,
             Checkpointing(str(path), every_s),
             self._execution.log(job.id),
         )
@@ -176,7 +177,8 @@ class RunningJobs:
         again_s = None if pause_s is None else now_s + pause_s
         peaks = {}
         if again_s is not None and cause == "out_of_memory":
-            peaks = self._corrected(record)
+            held_bytes = failure.held_bytes if isinstance(failure, OutOfMemory) else 0
+            peaks = self._corrected(record, held_bytes)
         self._books.happened(
             "failed",
             at_s,
@@ -196,10 +198,9 @@ class RunningJobs:
             self._observer.failed(job.id, text)
         self._observer.ended(job.id, "failed", failure.reason)
 
-    def _corrected(self, record: JobRecord) -> dict[str, int]:
+    def _corrected(self, record: JobRecord, seen_bytes: int) -> dict[str, int]:
         """What the job is promised from now on, by kind of device."""
         device = record.booking.devices[0]
-        seen_bytes = self._watch.seen_bytes(record.job.id)
         most_bytes = self._books.cluster.most_bytes(device)
         return {device.partition(":")[0]: corrected_peak_bytes(record, seen_bytes, most_bytes)}
 

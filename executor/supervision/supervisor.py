@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import time
 from dataclasses import replace
+from math import inf
 
 from executor.journal.journal import NAME
 from executor.journal.opening import open_journal
@@ -31,6 +32,10 @@ from rmixer.training.train_job import unfinished
 TICK_S = 0.25
 """How long the supervisor waits at most before it looks after its jobs."""
 EXIT_GRACE_S = 0.5
+GRAIN_BYTES = 32 << 20
+"""What others hold is known to this: less changes all the time."""
+MEMORY_PAUSE_S = 2.0
+"""How long to wait before memory is looked at again that others hold."""
 
 
 class Supervisor:
@@ -47,6 +52,7 @@ class Supervisor:
         self._records = RunRecords()
         self._begin_s = 0.0
         self._asked_again_s: float | None = None
+        self._told_crowded = False
 
     def execute(self, probe_s: float | None = None) -> ExecutedRun:
         """Run to the end, or until it is interrupted or fails; either way no process is left
@@ -83,6 +89,13 @@ class Supervisor:
     def measured_bytes(self, device: str) -> int | None:
         """What all programs together use of the memory of ``device``; of a GPU nobody reads it."""
         return limits.used_memory_bytes() if device == "cpu:0" else None
+
+    def others_bytes(self, device: str) -> int | None:
+        """What others hold of the memory of ``device``, to a few MiB; of a GPU nobody reads it."""
+        if device != "cpu:0":
+            return None
+        held = limits.used_memory_bytes() - self._workers.memory_bytes()
+        return max(0, round(held / GRAIN_BYTES) * GRAIN_BYTES)
 
     def _execute(self, probe_s: float | None) -> ExecutedRun:
         interrupted, failure = False, None
@@ -216,9 +229,16 @@ class Supervisor:
             self._jobs.start(booking, now_s)
         again_s = cluster.ask_again_s(policy, now_s)
         self._asked_again_s = None if again_s is None else now_s + again_s
-        if not bookings:
-            coming = self._coming_s() or self._jobs.again_s or again_s is not None
-            cluster.check_progress(more_to_come=bool(coming))
+        if bookings or not cluster.view(now_s).queued:
+            return
+        if cluster.is_crowded:
+            self._asked_again_s = min(now_s + MEMORY_PAUSE_S, self._asked_again_s or inf)
+            if not self._jobs and not self._told_crowded:
+                self._told_crowded = True
+                self._observer.told("waiting for memory that other programs hold")
+            return
+        coming = self._coming_s() or self._jobs.again_s or again_s is not None
+        cluster.check_progress(more_to_come=bool(coming))
 
     def _wait_s(self, now_s: float) -> float:
         moments_s = [*self._coming_s(), *self._jobs.again_s.values()]

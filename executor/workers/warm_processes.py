@@ -5,11 +5,13 @@ from __future__ import annotations
 import contextlib
 import resource
 import time
+from functools import partial
 from multiprocessing.connection import wait
 from pathlib import Path
 
 import psutil
 
+from executor.workers.memory_guard import MemoryGuard
 from executor.workers.process_table import ProcessTable
 from executor.workers.workers import (
     Checkpointed,
@@ -24,7 +26,6 @@ from executor.workers.workers import (
     Resumed,
     StepsMade,
     TrainingOrder,
-    Usage,
 )
 from profiles.machines.tasks import EXCHANGE
 from rmixer.errors import RunFailed, WorkerLost
@@ -32,7 +33,7 @@ from rmixer.hardware.machine import Machine
 from rmixer.scheduling.layout import Layout
 from rmixer.training.memory import own_resident_bytes, private_bytes
 from rmixer.training.process import Message, WorkerProcess
-from rmixer.training.task_failure import failure_of
+from rmixer.training.task_failure import OutOfMemory, failure_of
 from rmixer.training.tasks import TRAIN_JOB, WARM
 
 EXCHANGE_LIMIT_S = 10.0
@@ -52,7 +53,7 @@ class WarmProcesses:
         self._warming: dict[Place, int] = {}
         """The places whose fresh worker is not warm yet, and how many have died there at that."""
         self._happened: list[Event] = []
-        self._table = ProcessTable()
+        self._table, self._guard = ProcessTable(), MemoryGuard()
         self.startup_s = 0.0
 
     def open(self) -> None:
@@ -77,9 +78,17 @@ class WarmProcesses:
             self._begin(order)
 
     def _begin(self, order: TrainingOrder) -> None:
+        worker = self._workers[order.place]
+        if order.promised_bytes:
+            self._guard.watch(
+                order.place,
+                order.promised_bytes,
+                partial(self._held_bytes, worker.pid),
+                worker.strike,
+            )
         try:
             self._exchange(order)
-            self._workers[order.place].start_printing(
+            worker.start_printing(
                 order.log,
                 TRAIN_JOB,
                 job=order.job,
@@ -147,18 +156,23 @@ class WarmProcesses:
         with contextlib.suppress(RunFailed):  # its end is heard as an event
             self._workers[place].send("stop")
 
-    def usage(self, place: Place) -> Usage | None:
-        """See :class:`~executor.workers.workers.Workers`. Memory is what no file backs: a mapped
-        checkpoint and the shared data are none of the job's own."""
-        root = self._workers[place].pid
-        children = self._table.descendants(root)
-        memory_bytes = own_resident_bytes(root) + sum(map(private_bytes, children))
-        cpu_s = 0.0
-        for pid in (root, *children):
+    def cpu_s(self, place: Place) -> float:
+        """See :class:`~executor.workers.workers.Workers`."""
+        root, cpu_s = self._workers[place].pid, 0.0
+        for pid in (root, *self._table.descendants(root)):
             with contextlib.suppress(psutil.Error):
                 times = psutil.Process(pid).cpu_times()
                 cpu_s += times.user + times.system
-        return Usage(memory_bytes, cpu_s)
+        return cpu_s
+
+    def memory_bytes(self) -> int:
+        """See :class:`~executor.workers.workers.Workers`."""
+        return sum(self._held_bytes(worker.pid) for worker in self._workers.values())
+
+    def _held_bytes(self, pid: int) -> int:
+        """What no file backs: a mapped checkpoint and the shared data are none of the job's own."""
+        children = self._table.descendants(pid)
+        return own_resident_bytes(pid) + sum(map(private_bytes, children))
 
     def end(self, place: Place, why: RunFailed) -> None:
         """See :class:`~executor.workers.workers.Workers`."""
@@ -185,6 +199,7 @@ class WarmProcesses:
         for worker in self._workers.values():
             worker.close(max(0.0, end_s - time.monotonic()))
         self._workers.clear()
+        self._guard.close()
 
     def _hear(self, place: Place, message: Message) -> None:
         to_ours_s = self._workers[place].offset_s
@@ -206,12 +221,12 @@ class WarmProcesses:
             case "not_finite":
                 self._happened.append(LossWentBad(place, at_s, message["step"], message["text"]))
             case "failed":
-                del self._busy[place]
-                self._happened.append(JobFailed(place, at_s, failure_of(message)))
+                self._failed(place, at_s, failure_of(message))
             case "done":
                 with contextlib.suppress(RunFailed):  # one that has died since is replaced
                     self._exchange(self._busy[place])
                 del self._busy[place]
+                self._guard.forget(place)
                 self._happened.append(JobEnded(place, at_s, message["answer"]))
 
     def _exchange(self, order: TrainingOrder) -> None:
@@ -229,11 +244,19 @@ class WarmProcesses:
         self._happened.append(CoresExchanged(order.place, time.perf_counter(), taken_us))
 
     def _lost(self, place: Place, why: RunFailed) -> None:
-        del self._busy[place]
         self._workers[place].kill()
-        self._happened.append(JobFailed(place, time.perf_counter(), why))
+        self._failed(place, time.perf_counter(), why)
+
+    def _failed(self, place: Place, at_s: float, why: RunFailed) -> None:
+        del self._busy[place]
+        if isinstance(why, OutOfMemory):
+            why.held_bytes = self._guard.most_bytes(place)
+        guarded = self._guard.forget(place)
+        self._happened.append(JobFailed(place, at_s, guarded or why))
 
     def _spawn(self, device: str, slot: int) -> WorkerProcess:
         cores = self._layout.cores(self._machine, device, slot)
         name = f"{device.replace(':', '-').replace('/', '-')}-{slot}.log"
-        return WorkerProcess(cores, self._logs / name, shares_cores=self._layout.in_turn)
+        worker = WorkerProcess(cores, self._logs / name, shares_cores=self._layout.in_turn)
+        self._guard.add_process(worker.pid)
+        return worker

@@ -16,25 +16,19 @@ Place = tuple[str, int]
 
 @dataclass(frozen=True)
 class TrainingOrder:
-    """``job`` at ``place`` with a thread on each of ``cores``; its weights go to ``save_to``. With
-    ``checkpointing`` it goes on from its checkpoint, if there is one, and writes others. ``log``
-    takes what it prints."""
+    """``job`` at ``place`` with a thread on each of ``cores``; its weights go to ``save_to``.
+
+    It may hold ``promised_bytes`` of this machine's memory, and somewhat more (0: nobody knows).
+    With ``checkpointing`` it goes on from its checkpoint, if there is one, and writes others.
+    ``log`` takes what it prints."""
 
     place: Place
     job: Job
     cores: tuple[int, ...]
     save_to: Path
+    promised_bytes: int = 0
     checkpointing: Checkpointing | None = None
     log: Path | None = None
-
-
-@dataclass(frozen=True)
-class Usage:
-    """What the processes of one job use: ``memory_bytes`` of their own in memory now, and the
-    processor time so far, in seconds."""
-
-    memory_bytes: int
-    cpu_s: float
 
 
 @dataclass(frozen=True)
@@ -120,6 +114,9 @@ class JobFailed(Event):
 class Workers(Protocol):
     """Train jobs somewhere: in warm processes, in a process that shares a GPU, on a cluster.
 
+    A job that holds much more memory than it was promised is ended, and one of them where the
+    machine runs short of memory: it comes as :class:`JobFailed` with :class:`OutOfMemory`.
+
     After :class:`JobEnded` or :class:`JobFailed` the place is free again. The job of a worker that
     dies comes as :class:`JobFailed`.
     """
@@ -153,13 +150,17 @@ class Workers(Protocol):
         """Ask the job at ``place`` to end after its present step."""
         ...
 
-    def usage(self, place: Place) -> Usage | None:
-        """What the job at ``place`` uses now; None if nobody can tell."""
+    def cpu_s(self, place: Place) -> float:
+        """The processor time that the processes at ``place`` have used so far, in seconds."""
         ...
 
     def end(self, place: Place, why: RunFailed) -> None:
         """End the job at ``place`` at once, with all its processes. It comes as a
         :class:`JobFailed` with ``why``."""
+        ...
+
+    def memory_bytes(self) -> int:
+        """What all workers hold of this machine's memory now, idle ones too."""
         ...
 
     def cpu_seconds(self) -> float:

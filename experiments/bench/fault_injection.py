@@ -31,7 +31,7 @@ KINDS = (
     "checkpoint cut, worker killed",
 )
 WEIGHTS = (8, 2, 3, 2, 2, 2, 3)
-PAUSE_S = (0.05, 1.5)
+PAUSE_S = (0.02, 0.8)
 START_LIMIT_S = 120.0
 
 

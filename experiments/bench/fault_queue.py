@@ -30,7 +30,7 @@ PEAK_BYTES = 350 << 20
 
 
 def small_jobs(count: int, seed: int) -> list[Job]:
-    """``count`` jobs of 200 to 1500 steps, a fraction of a second to a few seconds each."""
+    """``count`` jobs of 1000 to 6000 steps, a few seconds each."""
     draw = Random(seed)
     return [
         replace(
@@ -38,7 +38,7 @@ def small_jobs(count: int, seed: int) -> list[Job]:
             id=f"{model}-{number}",
             rows_cap=1000,
             batch=16,
-            steps=draw.randrange(200, 1500),
+            steps=draw.randrange(1000, 6000),
             seed=number,
             retries=RETRIES,
         )

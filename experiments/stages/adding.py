@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 
 from experiments.stages.inputs import inputs_of
 from profiles.stored.store import Store
 from rmixer.errors import InputError
+from rmixer.hardware.machine import Machine
 from rmixer.scheduling.admission import check_memory
 from rmixer.scheduling.layout import Layout
 from rmixer.scheduling.problem import ProfiledJob
@@ -15,15 +17,16 @@ from rmixer.workload.workload import Job, Workload
 
 def profiled_jobs(
     jobs: Sequence[Job],
+    machine: Machine,
     layout: Layout,
     used_bytes: Mapping[str, int],
     report: Callable[[str], None],
 ) -> tuple[ProfiledJob, ...]:
-    """``jobs`` with what they cost on this machine. Raises :class:`InputError` for one that has no
+    """``jobs`` with what they cost on this machine, of which the run uses ``machine``. Raises :class:`InputError` for one that has no
     profile, also with the threads of no slot of ``layout``, or that does not fit beside
     ``used_bytes`` of each device's memory: nothing is profiled while a run goes on."""
     problem = inputs_of(Workload("added", 0, tuple(jobs)), None, Store(), report, "execute")
-    check_memory(problem, layout, used_bytes)
+    check_memory(replace(problem, machine=machine), layout, used_bytes)
     for each in problem.jobs:
         known = {kind: set(cost.step_s) for kind, cost in each.costs.items()}
         if not any(entry.threads in known.get(entry.kind, ()) for entry in layout.devices):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -21,7 +22,9 @@ from profiles.machines import limits as machine_limits
 from profiles.machines.bubble import probe_machine
 from rmixer.data.making import Bar, Making, no_bar
 from rmixer.data.prepare import open_dataset, prepare
+from rmixer.display.quantities import size
 from rmixer.errors import InputError
+from rmixer.hardware.allowance import spans
 from rmixer.hardware.core_lock import CoreLock
 from rmixer.hardware.machine import Machine
 from rmixer.policies import Policy, make_policy
@@ -68,7 +71,8 @@ class ExecutionRequest:
         """``jobs``, which are added to the run, with what they cost; ``step_times`` know them from
         now on. Their data are made ready if they are not. Raises as
         :func:`~experiments.stages.adding.profiled_jobs`."""
-        found = profiled_jobs(jobs, self.layout, self.used_bytes, lambda _: None)
+        machine, used_bytes = self.problem.machine, self.used_bytes
+        found = profiled_jobs(jobs, machine, self.layout, used_bytes, lambda _: None)
         prepare_data(Workload("added", 0, tuple(jobs)))
         self._profiles.update((each.key, each.profile) for each in found)
         return found
@@ -104,6 +108,8 @@ class Limits:
 
 
 NO_LIMITS = Limits()
+FEW_SHARED = 256 << 20
+"""Less of /dev/shm than this is little for the batches that data loaders pass."""
 
 
 def execute(
@@ -156,6 +162,19 @@ def check_execution(request: ExecutionRequest) -> None:
     request.layout.check(machine, "layout")
     check_cores(machine)
     check_memory(request.problem, request.layout, held_bytes())
+
+
+def use_of(machine: Machine) -> str:
+    """A line about what a run uses of this machine, and what limits that."""
+    total, used = machine_limits.usable_memory_bytes(), machine_limits.used_memory_bytes()
+    memory = f"{size(machine.memory_bytes)} of memory, {size(used)} of it in use by others"
+    left = total - machine.memory_bytes
+    free = f" ({size(left)} stay free)" if left > 0 else ""
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+    gpus = "" if visible is None else f"; CUDA_VISIBLE_DEVICES is {visible!r}"
+    shared = machine_limits.shared_memory_bytes()
+    few = f"; /dev/shm has {size(shared)}: little for data loaders" if shared < FEW_SHARED else ""
+    return f"training on cores {spans(machine.cores)}, {memory}{free}{gpus}{few}"
 
 
 def predict(request: ExecutionRequest) -> SimulatedRun:

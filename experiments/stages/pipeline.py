@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
@@ -29,6 +29,7 @@ from experiments.stages.execution import (
     check_execution,
     execute,
     prepare_data,
+    use_of,
 )
 from experiments.stages.inputs import check_free_memory, inputs_of
 from experiments.stages.prediction import step_times_for, write_ablations, write_prediction
@@ -47,6 +48,7 @@ from profiles.stored.store import Store
 from rmixer.errors import RunFailed
 from rmixer.files.home import check_home
 from rmixer.files.typed_files import content_hash, write_json
+from rmixer.hardware.allowance import ALL, Allowance
 from rmixer.hardware.core_lock import CoreLock
 from rmixer.hardware.machine import Machine
 from rmixer.profile.profile import ModelProfile
@@ -145,6 +147,7 @@ class Wish:
     verify: bool = False
     resume: bool = False
     limits: Limits = NO_LIMITS
+    allowance: Allowance = ALL
 
 
 def run(
@@ -169,8 +172,11 @@ def run(
         _check_free_memory(workload, store, machine)
         unprofiled = Unprofiled(workload, _profile(profiling, machine, store, voice))
     problem = inputs_of(_rest(unprofiled, voice), None, store, voice.report, "execute")
+    allowed = RunFolder.open(out).machine if wish.resume else wish.allowance.of(problem.machine)
+    problem = replace(problem, machine=allowed)
+    voice.report(use_of(problem.machine))
     settings = {"profiles": _profile_hashes(problem.profiles), **unprofiled.settings()}
-    inputs = RunInputs("run", problem.workload, machine, settings)
+    inputs = RunInputs("run", problem.workload, allowed, settings)
     earlier: Earlier = "required" if wish.resume else "reuse"
     folder = RunFolder.create(out, inputs, voice.report, earlier=earlier)
     if not folder.is_done(BEST.name):  # profiled once, a module may not import today

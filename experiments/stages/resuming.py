@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from experiments.run_files.run_folder import SCHEDULE, SEQUENTIAL, RunFolder
@@ -30,7 +31,8 @@ def was_verified(folder: RunFolder) -> bool:
 def request_of(folder: RunFolder, store: Store, report: Callable[[str], None]) -> ExecutionRequest:
     """What ``folder``, which ``rmixer execute`` began, executes. Raises :class:`InputError` if the
     profiles that it was begun with are not those of today."""
-    problem = inputs_of(folder.workload, None, store, report, "execute")
+    found = inputs_of(folder.workload, None, store, report, "execute")
+    problem = replace(found, machine=folder.machine)  # what of it the run uses
     settings: dict[str, Any] = folder.config("settings")
     where = folder.path / "config.yaml"
     if settings["profiles"] != sorted(problem.profiles):

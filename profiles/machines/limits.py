@@ -7,17 +7,18 @@ import math
 import os
 import platform
 import re
+import shutil
 from pathlib import Path
 
 import psutil
 
 from rmixer.errors import InputError
 
-_GROUPS = Path("/sys/fs/cgroup")
+GROUPS = Path("/sys/fs/cgroup")
 _CPU_FOLDER = Path("/sys/devices/system/cpu")
 
 
-def usable_cores(groups: Path = _GROUPS) -> tuple[int, ...]:
+def usable_cores(groups: Path = GROUPS) -> tuple[int, ...]:
     """The ids of the cores in this process's affinity mask, no more than its group's quota of
     processor time covers. Raises :class:`InputError` on a system that knows no such mask."""
     if not hasattr(os, "sched_getaffinity"):
@@ -30,26 +31,26 @@ def usable_cores(groups: Path = _GROUPS) -> tuple[int, ...]:
     return tuple(allowed[: max(1, math.floor(quota + 1e-9))])
 
 
-def cpu_quota(groups: Path = _GROUPS) -> float | None:
+def cpu_quota(groups: Path = GROUPS) -> float | None:
     """The smallest quota, in cores, of this process's control groups (version 2 or 1)."""
     quotas: list[float] = []
-    for folder in _own_groups(groups, ""):
+    for folder in own_groups(groups, ""):
         words = _read(folder / "cpu.max").split()
         if len(words) == 2 and words[0] != "max":
             quotas.append(int(words[0]) / int(words[1]))
-    for folder in _own_groups(groups, "cpu"):
+    for folder in own_groups(groups, "cpu"):
         quota, period = _number(folder / "cpu.cfs_quota_us"), _number(folder / "cpu.cfs_period_us")
         if quota and period and quota > 0:
             quotas.append(quota / period)
     return min(quotas, default=None)
 
 
-def usable_memory_bytes(groups: Path = _GROUPS) -> int:
+def usable_memory_bytes(groups: Path = GROUPS) -> int:
     """Physical memory, or the smallest limit of this process's control groups."""
     return min([psutil.virtual_memory().total, *(limit for limit, _ in _memory(groups))])
 
 
-def used_memory_bytes(groups: Path = _GROUPS) -> int:
+def used_memory_bytes(groups: Path = GROUPS) -> int:
     """How much of :func:`usable_memory_bytes` is not free now: of physical memory what the
     system does not call available, of a control group what it holds but could not drop."""
     free = [psutil.virtual_memory().available]
@@ -57,9 +58,17 @@ def used_memory_bytes(groups: Path = _GROUPS) -> int:
     return max(0, usable_memory_bytes(groups) - min(free))
 
 
-def free_memory_bytes(groups: Path = _GROUPS) -> int:
+def free_memory_bytes(groups: Path = GROUPS) -> int:
     """What of :func:`usable_memory_bytes` can be taken now."""
     return usable_memory_bytes(groups) - used_memory_bytes(groups)
+
+
+def shared_memory_bytes(folder: Path = Path("/dev/shm")) -> int:
+    """How much processes can share: the size of /dev/shm, 0 where there is none."""
+    try:
+        return shutil.disk_usage(folder).total
+    except OSError:
+        return 0
 
 
 def _memory(groups: Path) -> list[tuple[int, int]]:
@@ -69,7 +78,7 @@ def _memory(groups: Path) -> list[tuple[int, int]]:
         ("", "memory.max", "memory.current", "inactive_file"),
         ("memory", "memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file"),
     ):
-        for folder in _own_groups(groups, controller):
+        for folder in own_groups(groups, controller):
             limit_bytes = _number(folder / limit)
             if limit_bytes:
                 cached = re.search(rf"^{dropped} (\d+)$", _read(folder / "memory.stat"), re.M)
@@ -121,7 +130,7 @@ def cache_bytes() -> dict[str, int]:
     return sizes
 
 
-def _own_groups(groups: Path, controller: str) -> list[Path]:
+def own_groups(groups: Path, controller: str) -> list[Path]:
     """This process's control group under ``controller`` and its parents, innermost first."""
     root = groups / controller if controller else groups
     for line in _read(Path("/proc/self/cgroup")).splitlines():

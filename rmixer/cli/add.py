@@ -38,7 +38,8 @@ def command(run: Path, workload: Path, settings: tuple[str, ...]) -> None:
     if records.plan is None or state_of(records) == "done":
         raise InputError(run, "", "a run that has ended", "one that goes on, or was interrupted")
     check_added(records, jobs)
-    profiled_jobs(jobs, records.plan.layout, records.plan.used_bytes, report)
+    plan = records.plan
+    profiled_jobs(jobs, folder.machine, plan.layout, plan.used_bytes, report)
     check_importable(jobs)
     prepare_data(Workload("added", 0, jobs), bar)
     answer = ask(place, "add", {"jobs": plain(list(jobs))}, run)

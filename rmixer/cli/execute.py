@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from rmixer.cli.allowances import allowance_options
 from rmixer.cli.ending import (
     finish,
     outlive_terminal,
@@ -19,6 +21,7 @@ from rmixer.cli.settings import shrinking_option
 from rmixer.cli.slots import slot_options
 from rmixer.cli.workloads import check_trained, trained_workload
 from rmixer.errors import InputError
+from rmixer.hardware.allowance import ALL, Allowance
 from rmixer.scheduling.wanted_slots import Wanted
 from rmixer.workload.workload import Workload
 
@@ -41,6 +44,7 @@ if TYPE_CHECKING:  # with all stages
     help="The SCHEDULE's workload; default: that of the run folder it lies in.",
 )
 @shrinking_option
+@allowance_options
 @until_option
 @sharing_option
 @click.option("--out", type=click.Path(path_type=Path), help="Default: runs/<workload>-executed.")
@@ -51,6 +55,7 @@ def command(
     wanted: Wanted,
     workload: Path | None,
     settings: tuple[str, ...],
+    allowance: Allowance,
     until: str | None,
     share_machine: bool,
     out: Path | None,
@@ -63,6 +68,7 @@ def command(
     end_s = until_s(until)
     if resume is not None:
         said = {"WORKLOAD": what, "--policy": policy, "--workload": workload, "--out": out}
+        said["--cores or --leave-free"] = None if allowance == ALL else "a choice"
         said |= {"--set": settings[0] if settings else None, **dict(wanted.said())}
         for option, value in said.items():
             if value is not None:
@@ -101,6 +107,7 @@ def command(
         check_execution,
         predict,
         prepare_data,
+        use_of,
     )
     from experiments.stages.inputs import inputs_of
     from experiments.stages.layouts import choose_layout
@@ -112,7 +119,8 @@ def command(
     path = out or Path("runs") / f"{jobs.name}-executed"
     check_importable(jobs.jobs)
     RunFolder.check_target(path)
-    problem = inputs_of(jobs, None, Store(), report, "execute")
+    found = inputs_of(jobs, None, Store(), report, "execute")
+    problem = replace(found, machine=allowance.of(found.machine))
     if schedule is not None:
         schedule.check(problem.workload, problem.machine, what)
         if schedule.machine != problem.machine.name:
@@ -126,6 +134,7 @@ def command(
         assert chosen is not None
         layout = choose_layout(problem, chosen, wanted)
         request = ExecutionRequest(problem, layout, policy)
+    report(use_of(problem.machine))
     outlive_terminal()
     with saying_how_to_resume(path), locked(path, share_machine) as lock:
         lock.take()  # before it looks at the memory that is free

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from rmixer.cli.allowances import allowance_options
 from rmixer.cli.ending import (
     finish,
     outlive_terminal,
@@ -17,12 +18,14 @@ from rmixer.cli.locks import locked, sharing_option
 from rmixer.cli.numbers import FiniteRange
 from rmixer.cli.settings import shrinking_option
 from rmixer.cli.workloads import trained_workload
+from rmixer.hardware.allowance import Allowance
 
 
 @click.command()
 @click.argument("workload", type=click.Path(path_type=Path))
 @click.option("--out", type=click.Path(path_type=Path), help="Default: runs/<workload>.")
 @shrinking_option
+@allowance_options
 @until_option
 @sharing_option
 @click.option("--plan", "only_plan", is_flag=True, help="Say what it would do, run nothing.")
@@ -40,6 +43,7 @@ def command(
     workload: Path,
     out: Path | None,
     settings: tuple[str, ...],
+    allowance: Allowance,
     until: str | None,
     share_machine: bool,
     only_plan: bool,
@@ -65,6 +69,6 @@ def command(
     path = out or Path("runs") / jobs.name
     outlive_terminal()
     with saying_how_to_resume(path), locked(path, share_machine) as lock:
-        wish = pipeline.Wish(verify, limits=Limits(end_s))
+        wish = pipeline.Wish(verify, limits=Limits(end_s), allowance=allowance)
         folder = pipeline.run(jobs, path, store, voice(), lock, wish)
     check_max_error(finish(folder), max_error)

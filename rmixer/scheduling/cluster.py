@@ -72,6 +72,10 @@ class Readings(Protocol):
         """What is in use of the memory of ``device``; None if nothing measures it."""
         ...
 
+    def others_bytes(self, device: str) -> int | None:
+        """What of it others than this run's jobs hold now; None if nothing measures it."""
+        ...
+
 
 class Cluster:
     """Jobs and devices of one run. ``used_bytes`` is the memory in use on each device before the
@@ -88,6 +92,7 @@ class Cluster:
         self.machine, self.layout, self._step_times = machine, layout, step_times
         self._readings = readings
         used = self._used = dict(used_bytes or {})
+        self._used_first = dict(used)
         self._slots = {entry.device: entry for entry in layout.devices}
         self._jobs: dict[str, JobView] = {}
         self._queued: dict[str, JobView] = {}
@@ -236,6 +241,20 @@ class Cluster:
             self._queue.remove(view)
         self._jobs[job] = self._jobs[job]._replace(state="failed")
 
+    @property
+    def is_crowded(self) -> bool:
+        """Whether a job waits only because others hold more memory than at the start."""
+        for name, device in self._devices.items():
+            grown = self._used.get(name, 0) - self._used_first.get(name, 0)
+            before = device._replace(
+                booked_bytes=device.booked_bytes - grown, held_bytes=device.held_bytes - grown
+            )
+            if grown > 0 and any(
+                before.fits(job) and not device.fits(job) for job in self._queued.values()
+            ):
+                return True
+        return False
+
     def check_progress(self, more_to_come: bool) -> None:
         """Raise :class:`PolicyStarved` if jobs wait and no event can ever start them."""
         if self._queued and not self._bookings and not more_to_come:
@@ -258,9 +277,14 @@ class Cluster:
         if self._readings is None or not self._readings.reads_memory:
             return
         for name, device in self._devices.items():
-            measured = self._readings.measured_bytes(name)
-            if measured != device.measured_bytes:
-                self._devices[name] = device._replace(measured_bytes=measured)
+            others = self._readings.others_bytes(name)
+            more = 0 if others is None else others - self._used.get(name, 0)
+            self._used[name] = self._used.get(name, 0) + more
+            self._devices[name] = device._replace(
+                measured_bytes=self._readings.measured_bytes(name),
+                booked_bytes=device.booked_bytes + more,
+                held_bytes=device.held_bytes + more,
+            )
 
     def _book(self, dispatch: Dispatch, policy: Policy, view: ClusterView) -> Booking:
         place = placed(dispatch, policy, view, self._slots)

@@ -76,6 +76,10 @@ class TrialRun:
         booked = self.cluster.view(self.now_s).devices[device].booked_bytes
         return booked + (UNBOOKED_BYTES if unsettled else 0)
 
+    def others_bytes(self, device: str) -> int | None:
+        """Nobody else is here."""
+        return None
+
     def _decide(self, policy: Policy) -> None:
         by_id = {each.job.id: each for each in self._trial.jobs}
         for booking in self.cluster.decide(policy, self.now_s):

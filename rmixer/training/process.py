@@ -214,12 +214,16 @@ class WorkerProcess:
             self._process.wait(timeout=grace_s)
         self.kill()
 
+    def strike(self) -> None:
+        """End it at once, and what it started; its parent is to hear of it. Any thread may ask."""
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.pid, signal.SIGKILL)
+
     def kill(self) -> None:
         """End it at once, and the processes that it started (those of a data loader)."""
         if self.connection.closed:
             return
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(self.pid, signal.SIGKILL)
+        self.strike()
         self._process.wait()
         self.connection.close()
 

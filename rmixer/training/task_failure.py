@@ -33,7 +33,14 @@ class TaskFailed(RunFailed):
 
 
 class OutOfMemory(TaskFailed):
-    """A worker's task was refused memory, on its GPU or by the system."""
+    """A worker's task was refused memory, on its GPU or by the system, or ended because it held
+    ``held_bytes``, too much (0 if nobody saw)."""
+
+    def __init__(
+        self, reason: str, text: str, cause: Cause = "out_of_memory", held_bytes: int = 0
+    ) -> None:
+        super().__init__(reason, text, cause)
+        self.held_bytes = held_bytes
 
     @property
     def asked_bytes(self) -> int | None:

@@ -162,6 +162,10 @@ class _Clock:
         """Nothing is measured here."""
         return None
 
+    def others_bytes(self, device: str) -> int | None:
+        """Nobody else is here."""
+        return None
+
     def _arrive(self, each: ProfiledJob, _: Event) -> None:
         self._cluster.submit(each.job, each.key, each.costs)
         self._to_come -= 1

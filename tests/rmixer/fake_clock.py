@@ -143,6 +143,9 @@ class Counted:
     def measured_bytes(self, device: str) -> int | None:
         return None
 
+    def others_bytes(self, device: str) -> int | None:
+        return None
+
 
 def run(
     machine: Machine,

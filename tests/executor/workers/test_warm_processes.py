@@ -81,6 +81,7 @@ def test_threads_on_cores_of_their_own_exchange_data(tmp_path: Path) -> None:
         assert isinstance(lost.failure, WorkerLost)
         workers.replace_ended()
         workers.start(order(workers, tmp_path))
+        workers.wait(60.0)  # until the fresh one is warm
         assert kinds(workers.events()) == [CoresExchanged]
 
 

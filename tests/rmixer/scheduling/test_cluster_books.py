@@ -132,6 +132,9 @@ class Told:
     def measured_bytes(self, device: str) -> int | None:
         return self.used[device]
 
+    def others_bytes(self, device: str) -> int | None:
+        return None
+
 
 def test_the_view_tells_steps_memory_and_what_remains() -> None:
     """100 steps of 1 ms, 10 of them in the warm-up: before 0.5 s, after 0.2 s."""

@@ -1,0 +1,90 @@
+"""A control group that the processes of a run share: the system stops them before memory is out."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import time
+from pathlib import Path
+
+from profiles.machines.limits import GROUPS, own_groups
+
+_VERSIONS = (
+    # controller of its own, limit, whether the system only holds still who wants more
+    ("memory", "memory.limit_in_bytes", "memory.oom_control"),
+    ("", "memory.high", None),
+)
+_NEAR_BYTES = 16 << 20
+
+
+class MemoryGroup:
+    """Holds still those of its processes that want more than the limit: nothing is killed by the
+    system. Version 1 with the system's own killer turned off, or version 2 with ``memory.high``."""
+
+    def __init__(self, folder: Path, limit: str, control: str | None) -> None:
+        self._folder, self._limit, self._control = folder, limit, control
+
+    @classmethod
+    def create(cls) -> MemoryGroup | None:
+        """A new group below this process's own; None where this process may make none."""
+        for controller, limit, control in _VERSIONS:
+            for parent in own_groups(GROUPS, controller)[:1]:
+                folder = parent / f"rmixer-{os.getpid()}"
+                with contextlib.suppress(OSError):
+                    folder.mkdir()
+                    try:
+                        if control is not None:
+                            (folder / control).write_text("1", encoding="ascii")
+                        (folder / limit).write_text(str(1 << 50), encoding="ascii")
+                    except OSError:
+                        folder.rmdir()
+                    else:
+                        return cls(folder, limit, control)
+        return None
+
+    def add(self, pid: int) -> None:
+        """Process ``pid`` and all that it starts from now on belong to the group."""
+        with contextlib.suppress(OSError):
+            (self._folder / "cgroup.procs").write_text(str(pid), encoding="ascii")
+
+    def limit(self, limit_bytes: int) -> None:
+        """The group may have so much. Less than it has already is not always taken."""
+        with contextlib.suppress(OSError):
+            (self._folder / self._limit).write_text(str(max(0, limit_bytes)), encoding="ascii")
+
+    @property
+    def used_bytes(self) -> int:
+        """What the group has now and the system cannot drop."""
+        names = r"total_rss|total_shmem" if self._control else r"anon|shmem"
+        found = re.findall(rf"^(?:{names}) (\d+)$", self._read("memory.stat"), re.MULTILINE)
+        return sum(map(int, found))
+
+    @property
+    def is_stuck(self) -> bool:
+        """Whether some of its processes are held still."""
+        if self._control is not None:
+            return re.search(r"^under_oom 1$", self._read(self._control), re.MULTILINE) is not None
+        high = self._read(self._limit).strip()
+        return high.isdigit() and self.used_bytes >= int(high) - _NEAR_BYTES
+
+    def remove(self) -> None:
+        """Its processes have ended; the system takes a moment to see it."""
+        end_s = time.monotonic() + 1.0
+        while True:
+            try:
+                self._folder.rmdir()
+            except FileNotFoundError:
+                return
+            except OSError:
+                if time.monotonic() >= end_s:
+                    return
+                time.sleep(0.02)
+            else:
+                return
+
+    def _read(self, name: str) -> str:
+        try:
+            return (self._folder / name).read_text(encoding="ascii")
+        except OSError:
+            return ""

@@ -1,0 +1,131 @@
+"""Ends jobs that take more memory than they may, from a thread of its own."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from executor.workers.memory_group import MemoryGroup
+from executor.workers.workers import Place
+from profiles.machines import limits
+from rmixer.display.quantities import size
+from rmixer.training.task_failure import OutOfMemory
+
+MOST_OF_PROMISE = 1.5
+FLOOR_SHARE, FLOOR_BYTES = 0.02, 256 << 20
+"""Of the machine's memory, what is to stay free: this share, and at least so much."""
+EVERY_S = 0.1
+"""How often it looks. A process can take half a GB meanwhile, hardly more."""
+KILLED_FIRST = "500"
+"""Of -1000 to 1000: how readily Linux kills a process when memory is out. Others have 0."""
+_STEP_BYTES = 64 << 20
+
+
+@dataclass
+class _Watched:
+    """``held_bytes`` tells what a job holds, ``end`` ends it; ``most_bytes`` is the most that was
+    seen."""
+
+    held_bytes: Callable[[], int]
+    end: Callable[[], None]
+    promised_bytes: int
+    most_bytes: int = 0
+    why: OutOfMemory | None = None
+
+
+class MemoryGuard:
+    """Looks after the jobs that it is told of. Each may hold 1.5 times what it was promised. All
+    together leave the machine a floor of free memory: if that is in danger, the job ends that is
+    furthest above its promise.
+
+    Where a control group can be made, the processes of the run share one. It holds them still
+    before the floor is passed: the system's own killer is not reached between two looks either.
+    """
+
+    def __init__(self) -> None:
+        self._watched: dict[Place, _Watched] = {}
+        self._lock, self._over = threading.Lock(), threading.Event()
+        memory_bytes = limits.usable_memory_bytes()
+        self._floor_bytes = max(FLOOR_BYTES, int(FLOOR_SHARE * memory_bytes))
+        self._group = MemoryGroup.create()
+        self._group_bytes = 0
+        self._thread = threading.Thread(target=self._work, daemon=True)
+        self._thread.start()
+
+    def add_process(self, pid: int) -> None:
+        """A process of the run, which is to work on jobs. If the system should have to kill one
+        after all, it is to be one of these."""
+        with contextlib.suppress(OSError):
+            Path(f"/proc/{pid}/oom_score_adj").write_text(KILLED_FIRST, encoding="ascii")
+        if self._group is not None:
+            self._group.add(pid)
+
+    def watch(
+        self,
+        place: Place,
+        promised_bytes: int,
+        held_bytes: Callable[[], int],
+        end: Callable[[], None],
+    ) -> None:
+        """Look after the job at ``place`` from now on."""
+        with self._lock:
+            self._watched[place] = _Watched(held_bytes, end, promised_bytes)
+
+    def forget(self, place: Place) -> OutOfMemory | None:
+        """The job at ``place`` has ended. If it was ended here: why."""
+        with self._lock:
+            watched = self._watched.pop(place, None)
+        return watched.why if watched else None
+
+    def most_bytes(self, place: Place) -> int:
+        """The most that the job at ``place`` was seen to hold."""
+        watched = self._watched.get(place)
+        return watched.most_bytes if watched else 0
+
+    def close(self) -> None:
+        """Look no more; the processes of the run have ended."""
+        self._over.set()
+        self._thread.join()
+        if self._group is not None:
+            self._group.remove()
+
+    def _work(self) -> None:
+        while not self._over.wait(EVERY_S):
+            with self._lock:
+                self._look()
+
+    def _look(self) -> None:
+        held = {}
+        for place, watched in self._watched.items():
+            if watched.why is None:
+                held[place] = watched.held_bytes()
+                watched.most_bytes = max(watched.most_bytes, held[place])
+                if held[place] > MOST_OF_PROMISE * watched.promised_bytes:
+                    self._end(watched, held.pop(place), "")
+        if self._is_short() and held:
+            self._end_worst(held)
+
+    def _end_worst(self, held: Mapping[Place, int]) -> None:
+        place = max(held, key=lambda each: held[each] - self._watched[each].promised_bytes)
+        left = f"; less than {size(self._floor_bytes)} of the machine's memory was left"
+        self._end(self._watched[place], held[place], left)
+
+    def _end(self, watched: _Watched, held_bytes: int, left: str) -> None:
+        promised = size(watched.promised_bytes)
+        text = f"it held {size(held_bytes)} of memory, its profile says {promised}{left}"
+        watched.why = OutOfMemory(text, text, "out_of_memory", held_bytes)
+        watched.end()
+
+    def _is_short(self) -> bool:
+        """Whether too little memory is left. Moves the limit of the group with what is free."""
+        free_bytes = limits.free_memory_bytes()
+        if self._group is None:
+            return free_bytes < self._floor_bytes
+        wanted = self._group.used_bytes + free_bytes - self._floor_bytes
+        if abs(wanted - self._group_bytes) >= _STEP_BYTES:
+            self._group.limit(wanted)
+            self._group_bytes = wanted
+        return free_bytes < self._floor_bytes or self._group.is_stuck

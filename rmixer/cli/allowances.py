@@ -1,0 +1,29 @@
+"""The options ``--cores`` and ``--leave-free``: what of the machine a run may use."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+import click
+
+from rmixer.hardware.allowance import allowance_of
+
+
+def allowance_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Adds the two options to a command, which gets them as one argument ``allowance``."""
+
+    @click.option("--cores", metavar="LIST", help="Train on these cores alone, like 0-3,6.")
+    @click.option(
+        "--leave-free",
+        "left_free",
+        multiple=True,
+        metavar="WHAT",
+        help="Leave so much of the machine free: 8GiB of memory, or 2cores.",
+    )
+    @functools.wraps(command)
+    def collected(cores: str | None, left_free: tuple[str, ...], **given: Any) -> None:
+        command(allowance=allowance_of(cores, left_free), **given)
+
+    return collected

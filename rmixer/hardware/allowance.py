@@ -1,0 +1,82 @@
+"""What of a machine a run may use, where that is not all of it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from rmixer.display.quantities import size
+from rmixer.errors import InputError
+from rmixer.hardware.machine import Machine
+
+_UNITS = {"MiB": 1 << 20, "GiB": 1 << 30, "MB": 10**6, "GB": 10**9}
+
+
+@dataclass(frozen=True)
+class Allowance:
+    """``cores`` are the only ones that may be used (None: all); of these ``free_cores`` stay free,
+    the last, and of the memory ``free_bytes``."""
+
+    cores: tuple[int, ...] | None = None
+    free_cores: int = 0
+    free_bytes: int = 0
+
+    def of(self, machine: Machine) -> Machine:
+        """``machine`` with what may be used of it. Raises :class:`InputError` for cores that it
+        does not have, and if nothing is left."""
+        cores = machine.cores if self.cores is None else self.cores
+        if missing := sorted(set(cores) - set(machine.cores)):
+            allowed = f"some of {spans(machine.cores)}"
+            raise InputError("--cores", "", spans(missing), allowed)
+        cores = cores[: len(cores) - self.free_cores]
+        if not cores:
+            allowed = "at least one core for the jobs"
+            raise InputError("--leave-free", "", f"{self.free_cores} cores", allowed)
+        memory_bytes = machine.memory_bytes - self.free_bytes
+        if memory_bytes <= 0:
+            allowed = f"less than the {size(machine.memory_bytes)} that the machine has"
+            raise InputError("--leave-free", "", size(self.free_bytes), allowed)
+        return replace(machine, cores=tuple(cores), memory_bytes=memory_bytes)
+
+
+ALL = Allowance()
+
+
+def allowance_of(cores: str | None, left_free: Sequence[str]) -> Allowance:
+    """From ``0-3,6`` and texts like ``8GiB`` or ``2cores``. Raises :class:`InputError`."""
+    free_cores = free_bytes = 0
+    for text in left_free:
+        found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([A-Za-z]+)", text)
+        number, unit = (found[1], found[2]) if found else ("", "")
+        if unit in ("core", "cores") and number.isdigit():
+            free_cores = int(number)
+        elif unit in _UNITS:
+            free_bytes = round(float(number) * _UNITS[unit])
+        else:
+            raise InputError(
+                "--leave-free", "", repr(text), "memory like 8GiB, or cores like 2cores"
+            )
+    return Allowance(None if cores is None else _numbers(cores), free_cores, free_bytes)
+
+
+def spans(cores: Sequence[int]) -> str:
+    """``0-3,6``: the numbers, as ranges where they follow each other."""
+    runs: list[list[int]] = []
+    for core in sorted(cores):
+        if runs and core == runs[-1][-1] + 1:
+            runs[-1].append(core)
+        else:
+            runs.append([core])
+    return ",".join(f"{run[0]}-{run[-1]}" if len(run) > 1 else str(run[0]) for run in runs)
+
+
+def _numbers(text: str) -> tuple[int, ...]:
+    found: set[int] = set()
+    for part in text.split(","):
+        match = re.fullmatch(r"(\d{1,4})(?:-(\d{1,4}))?", part.strip())
+        first, last = (int(match[1]), int(match[2] or match[1])) if match else (1, 0)
+        if last < first:
+            raise InputError("--cores", "", repr(text), "numbers of cores like 0-3,6")
+        found.update(range(first, last + 1))
+    return tuple(sorted(found))
