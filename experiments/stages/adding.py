@@ -22,9 +22,10 @@ def profiled_jobs(
     used_bytes: Mapping[str, int],
     report: Callable[[str], None],
 ) -> tuple[ProfiledJob, ...]:
-    """``jobs`` with what they cost on this machine, of which the run uses ``machine``. Raises :class:`InputError` for one that has no
-    profile, also with the threads of no slot of ``layout``, or that does not fit beside
-    ``used_bytes`` of each device's memory: nothing is profiled while a run goes on."""
+    """``jobs`` with what they cost on this machine, of which the run uses ``machine``. Raises
+    :class:`InputError` for one that has no profile with the threads of any slot of ``layout``, or
+    that does not fit beside ``used_bytes`` of each device's memory. Nothing is profiled here: a run
+    may be using the cores."""
     problem = inputs_of(Workload("added", 0, tuple(jobs)), None, Store(), report, "execute")
     check_memory(replace(problem, machine=machine), layout, used_bytes)
     for each in problem.jobs:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 import subprocess
 import sys
 
@@ -24,7 +25,7 @@ def test_a_process_is_there_until_it_has_ended() -> None:
     found = dataclasses.replace(ME, pid=other.pid, start=int(other.stdout.readline()))
     assert found.presence() == "alive"
     other.kill()
-    other.stdout.read()  # it has ended, and nobody has waited for it
+    os.waitid(os.P_PID, other.pid, os.WEXITED | os.WNOWAIT)  # it has ended, as its parent may learn
     assert found.presence() == "gone"
     other.communicate()
     assert found.presence() == "gone"
