@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 Kind = Literal[
     "opened",
+    "warmed",
     "closed",
     "added",
     "submitted",
@@ -33,6 +34,7 @@ class Transition:
     | kind | detail |
     |---|---|
     | opened | ``process`` of the supervisor, ``plan`` of the run |
+    | warmed | none: the workers are ready, the run's clock goes on |
     | closed | ``state``: done, failed or interrupted |
     | added | ``jobs``: each with its key and costs; ``late`` if the run had begun without them |
     | submitted | none |

@@ -24,7 +24,8 @@ def view_of(folder: Path) -> RunView | None:
         return None
     state, now_s = state_of(records), time.time()
     # What is in the journal is of the moment at which it was written.
-    at_s = last_s + max(0.0, now_s - written_s) if state == "running" else last_s
+    goes_on = state == "running" and records.warm
+    at_s = last_s + max(0.0, now_s - written_s) if goes_on else last_s
     return run_view(records, at_s, state).at(began_s, now_s)
 
 

@@ -57,7 +57,8 @@ class RunView:
     """A run of ``workload`` by ``policy`` in ``state``. ``began_s`` and ``looked_s`` are seconds
     since 1970 by the wall clock; ``at_s`` is the run's own clock. ``ends_in_s`` is how long it will
     still take as far as is known, ``predicted_s`` how long it was to take when it began;
-    ``slots`` are those of each device. ``pid`` is the process that supervises it, on ``host``."""
+    ``slots`` are those of each device. ``pid`` is the process that supervises it, on ``host``;
+    it is not ``warm`` until its workers are ready."""
 
     workload: str
     policy: str
@@ -70,6 +71,7 @@ class RunView:
     slots: Mapping[str, int]
     jobs: tuple[JobView, ...]
     interruptions: int
+    warm: bool
     began_s: float | None = None
     looked_s: float | None = None
 
@@ -110,6 +112,7 @@ def run_view(records: RunRecords, at_s: float, state: RunState) -> RunView:
         slots={entry.device: entry.slots for entry in plan.layout.devices},
         jobs=jobs,
         interruptions=records.interruptions,
+        warm=records.warm,
     )
 
 

@@ -45,6 +45,8 @@ class RunRecords:
         self.process: SupervisingProcess | None = None
         self.closed: str | None = None
         """How the run was closed since it was opened last: done, failed, interrupted."""
+        self.warm = False
+        """Whether its workers have been ready since then."""
         self.jobs: dict[str, KnownJob] = {}
         """All jobs by their ids, in order of submission, those last that were added later."""
         self.ledger = Ledger()
@@ -107,10 +109,12 @@ class RunRecords:
         match transition.kind:
             case "opened":
                 self.interruptions += self._opened
-                self._opened, self.closed = True, None
+                self._opened, self.closed, self.warm = True, None, False
                 self._failures.clear()
                 self.process = parse(dict(detail["process"]), SupervisingProcess, "the journal")
                 self.plan = RunPlan.read(detail["plan"])
+            case "warmed":
+                self.warm = True
             case "closed":
                 self.closed = detail["state"]
             case "added":

@@ -113,6 +113,7 @@ class Supervisor:
                             self._workers.open()
                         cpu_s = self._workers.cpu_seconds()
                         self._begin_s = time.perf_counter() - at_s
+                        self._books.happened("warmed", at_s)
                         interrupted = not self._loop(interrupts)
                 except KeyboardInterrupt:
                     interrupted = True

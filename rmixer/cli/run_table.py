@@ -80,7 +80,8 @@ def _headline(view: RunView) -> str:
     since = "" if view.began_s is None else f", begun {_clock(view.began_s, view.looked_s)}"
     process = f", process {view.pid} on {view.host}" if view.state == "running" else ""
     stops = f", interrupted {view.interruptions} time(s)" if view.interruptions else ""
-    how = _HOW[view.state]
+    warming = view.state == "running" and not view.warm
+    how = "its workers start" if warming else _HOW[view.state]
     so_far = f"; {seconds(view.at_s)} so far"
     return f"{view.workload} by {view.policy}: {how}{since}{stops}{process}{so_far}"
 

@@ -65,6 +65,7 @@ class MadeUp:
         process = plain(SupervisingProcess.this())
         self.happens("opened", 0.0, process=process, plan=execution.plan.written)
         self.happens("added", 0.0, **written(problem.jobs, late=False))
+        self.happens("warmed", 0.0)
 
     def happens(self, kind: Any, at_s: float, job: str = "", **detail: Any) -> None:
         record = self.records.last(job)
