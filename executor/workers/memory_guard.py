@@ -50,6 +50,7 @@ class MemoryGuard:
         self._lock, self._over = threading.Lock(), threading.Event()
         memory_bytes = limits.usable_memory_bytes()
         self._floor_bytes = max(FLOOR_BYTES, int(FLOOR_SHARE * memory_bytes))
+        self._free = limits.FreeMemory()
         self._group = MemoryGroup.create()
         self._group_bytes = 0
         self._thread = threading.Thread(target=self._work, daemon=True)
@@ -121,7 +122,7 @@ class MemoryGuard:
 
     def _is_short(self) -> bool:
         """Whether too little memory is left. Moves the limit of the group with what is free."""
-        free_bytes = limits.free_memory_bytes()
+        free_bytes = self._free.bytes()
         if self._group is None:
             return free_bytes < self._floor_bytes
         wanted = self._group.used_bytes + free_bytes - self._floor_bytes
