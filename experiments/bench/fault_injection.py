@@ -154,7 +154,8 @@ def _execute(folder: Path, jobs: list[Job]) -> None:
     def raise_interrupt(_number: int, _frame: object) -> None:
         raise KeyboardInterrupt
 
-    signal.signal(signal.SIGTERM, raise_interrupt)
+    for number in (signal.SIGTERM, signal.SIGINT):  # whoever started this may ignore the latter
+        signal.signal(number, raise_interrupt)
     with contextlib.suppress(KeyboardInterrupt):
         execute_queue(
             folder, jobs, hang_after_s=HANG_AFTER_S, checkpoint_every_s=CHECKPOINT_EVERY_S
