@@ -201,7 +201,10 @@ class TrainedJob:
         return {"loss": quality.pop("loss", None), "quality": quality}
 
     def save(self, path: Path) -> None:
-        """The plain ``state_dict``, whole or not at all; on the disk when this returns."""
+        """The plain ``state_dict``, whole or not at all; on the disk when this returns.
+
+        torch's sums are in it, though ``torch.load`` asks for none: other readers of zip files,
+        which look into a file before it is loaded, refuse one without."""
         import torch
 
         path.parent.mkdir(parents=True, exist_ok=True)
