@@ -2,7 +2,7 @@
 
 torch's own depend on the processor: its kernel for AVX2 and the one for all else round otherwise.
 Here 16 random bits choose a value among the quantiles of the normal distribution. Nothing is
-computed that could be rounded otherwise, and a core fills twice as many as torch's faster kernel.
+computed that could be rounded otherwise, and it takes less time than torch's faster kernel.
 """
 
 from __future__ import annotations
