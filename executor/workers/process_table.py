@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Mapping
 
 import psutil
+
+from executor.workers.workers import Usage
+from rmixer.training.memory import own_resident_bytes, private_bytes
 
 REFRESH_S = 2.0
 
@@ -24,6 +28,18 @@ class ProcessTable:
             self._children, self._read_s = _children(), time.monotonic()
         found = self._children.get(pid, [])
         return [*found, *(further for child in found for further in self.descendants(child))]
+
+    def usage(self, pid: int) -> Usage:
+        """What ``pid`` uses and those that it started. Memory is what no file backs: a mapped
+        checkpoint and shared data are none of a job's own."""
+        children = self.descendants(pid)
+        memory_bytes = own_resident_bytes(pid) + sum(map(private_bytes, children))
+        cpu_s = 0.0
+        for each in (pid, *children):
+            with contextlib.suppress(psutil.Error):
+                times = psutil.Process(each).cpu_times()
+                cpu_s += times.user + times.system + times.children_user + times.children_system
+        return Usage(memory_bytes, cpu_s)
 
 
 def _children() -> dict[int, list[int]]:

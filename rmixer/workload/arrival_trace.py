@@ -13,7 +13,7 @@ from rmixer.workload.job_entry import NOT_YET, UNKNOWN, JobEntry, not_yet
 from rmixer.workload.place import Place
 
 ARRIVAL = "arrival_s"
-WHOLE = ("gpus", "count", "steps", "batch", "seed", "rows_cap")
+WHOLE = ("gpus", "count", "steps", "batch", "seed", "rows_cap", "retries")
 NUMBERS = ("lr", ARRIVAL)
 """The keys of a job that are numbers; the others are text."""
 

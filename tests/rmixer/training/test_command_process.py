@@ -15,7 +15,7 @@ import psutil
 import pytest
 
 from profiles.machines import limits
-from rmixer.training.command_process import CommandProcess
+from rmixer.training.command_process import CommandProcess, Surroundings
 from rmixer.user_code.command import Command
 
 MIB = 1 << 20
@@ -72,7 +72,8 @@ def start(tmp_path: Path) -> Callable[[str], CommandProcess]:
     def started(program: str) -> CommandProcess:
         command = Command("", ("-c", program), str(tmp_path), sys.executable, "", "", "")
         cores = limits.usable_cores()[:1]
-        return CommandProcess(command, cores, tmp_path / "logs" / "log", tmp_path / "steps")
+        around = Surroundings(cores, tmp_path / "steps")
+        return CommandProcess(command, around, tmp_path / "logs" / "log")
 
     return started
 
@@ -183,10 +184,11 @@ def test_it_ends_with_its_parent(tmp_path: Path) -> None:
 import os, signal, time
 from pathlib import Path
 from rmixer.user_code.command import Command
-from rmixer.training.command_process import CommandProcess
+from rmixer.training.command_process import CommandProcess, Surroundings
 program = ("-c", "import time; print('ready', flush=True); time.sleep(600)")
 command = Command("", program, ".", {sys.executable!r}, "", "", "")
-process = CommandProcess(command, ({limits.usable_cores()[0]},), Path("log"), Path("steps"))
+around = Surroundings(({limits.usable_cores()[0]},), Path("steps"))
+process = CommandProcess(command, around, Path("log"))
 while "ready" not in process.last_words():
     time.sleep(0.02)
 print(process.pid, flush=True)
