@@ -23,10 +23,9 @@ def of_programs(marks: set[bytes]) -> list[int]:
     """The processes of this user that have one of ``marks`` in their environment and still run."""
     found = []
     for name in filter(str.isdecimal, os.listdir("/proc")):
-        with contextlib.suppress(OSError):
-            with open(f"/proc/{name}/environ", "rb") as file:
-                if not marks.isdisjoint(file.read().split(b"\0")):
-                    found.append(int(name))
+        with contextlib.suppress(OSError), open(f"/proc/{name}/environ", "rb") as file:
+            if not marks.isdisjoint(file.read().split(b"\0")):
+                found.append(int(name))
     return found
 
 

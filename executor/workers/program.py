@@ -6,6 +6,7 @@ import os
 import signal
 import time
 from pathlib import Path
+from typing import Any
 
 from executor.workers.program_failures import LINES, failure_of_program, with_lines
 from executor.workers.workers import (
@@ -60,6 +61,11 @@ class Program:
         self._sampled_s = self._process.started_s
         self._peak_next_s = FIRST_SAMPLE_S
         self.waitable = os.pidfd_open(self._process.pid)
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether its first process was seen to be no more: those that it started may still be."""
+        return self._ended_s is not None
 
     @property
     def pid(self) -> int:
@@ -142,10 +148,12 @@ class Program:
         if code and not interrupted:
             lines = process.last_lines(LINES)
             return JobFailed(place, at_s, failure_of_program(process.epitaph(), code < 0, lines))
-        answer = {"interrupted": interrupted, "peak_bytes": process.tree.peak_bytes or None}
-        if not interrupted:
-            answer |= {"remark": _remark(self.order, steps)}
-        return JobEnded(place, at_s, {k: v for k, v in answer.items() if v is not None})
+        answer: dict[str, Any] = {"interrupted": interrupted}
+        if peak_bytes := process.tree.peak_bytes:
+            answer["peak_bytes"] = peak_bytes
+        if not interrupted and (remark := _remark(self.order, steps)):
+            answer["remark"] = remark
+        return JobEnded(place, at_s, answer)
 
     def _finish(self) -> None:
         self._process.kill()

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from executor.workers.process_table import ProcessTable
 from executor.workers.program import Program
-from executor.workers.workers import Event, JobEnded, JobFailed, Place, TrainingOrder, Usage
+from executor.workers.workers import Event, JobFailed, Place, TrainingOrder, Usage
 from rmixer.errors import RunFailed
 from rmixer.training.task_failure import TaskFailed
 
@@ -62,7 +62,8 @@ class Programs:
 
     def waitables(self) -> list[int]:
         """What is ready to be read as soon as a program has ended."""
-        return [program.waitable for program in self._running.values()]
+        running = self._running.values()
+        return [program.waitable for program in running if not program.has_ended]
 
     def patience_s(self, timeout_s: float | None) -> float | None:
         """How much of ``timeout_s`` may pass before the steps of a program are to be read."""
@@ -119,8 +120,7 @@ class Programs:
         end_s = time.monotonic() + grace_s
         while self._running and (left_s := end_s - time.monotonic()) > 0:
             self.wait(left_s)
-            kept = [each for each in self.events() if not isinstance(each, JobEnded | JobFailed)]
-            del kept
+            self.events()
         for place, program in list(self._running.items()):
             program.kill()
             self._forget(place)

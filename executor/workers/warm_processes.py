@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import resource
 import time
-from multiprocessing.connection import wait
+from multiprocessing.connection import Connection, wait
 from pathlib import Path
 
 import psutil
@@ -30,7 +30,6 @@ from profiles.machines.tasks import EXCHANGE
 from rmixer.errors import RunFailed
 from rmixer.hardware.machine import Machine
 from rmixer.scheduling.layout import Layout
-from rmixer.training.memory import own_resident_bytes, private_bytes
 from rmixer.training.process import Message, WorkerProcess
 from rmixer.training.task_failure import failure_of
 from rmixer.training.tasks import TRAIN_JOB, WARM
@@ -83,7 +82,16 @@ class WarmProcesses:
     def wait(self, timeout_s: float | None) -> None:
         """See :class:`~executor.workers.workers.Workers`."""
         if not self._happened:
-            wait([self._workers[place].connection for place in self._busy], timeout_s)
+            wait(self.waitables(), timeout_s)
+
+    def waitables(self) -> list[Connection]:
+        """What is ready to be read as soon as a busy worker has said something."""
+        return [self._workers[place].connection for place in self._busy]
+
+    @property
+    def has_events(self) -> bool:
+        """Whether something has happened that :meth:`events` need not wait for."""
+        return bool(self._happened)
 
     def events(self) -> list[Event]:
         """See :class:`~executor.workers.workers.Workers`."""
@@ -112,17 +120,8 @@ class WarmProcesses:
             self._workers[place].send("stop")
 
     def usage(self, place: Place) -> Usage | None:
-        """See :class:`~executor.workers.workers.Workers`. Memory is what no file backs: a mapped
-        checkpoint and the shared data are none of the job's own."""
-        root = self._workers[place].pid
-        children = self._table.descendants(root)
-        memory_bytes = own_resident_bytes(root) + sum(map(private_bytes, children))
-        cpu_s = 0.0
-        for pid in (root, *children):
-            with contextlib.suppress(psutil.Error):
-                times = psutil.Process(pid).cpu_times()
-                cpu_s += times.user + times.system
-        return Usage(memory_bytes, cpu_s)
+        """See :class:`executor.workers.workers.Workers`."""
+        return self._table.usage(self._workers[place].pid)
 
     def end(self, place: Place, why: RunFailed) -> None:
         """See :class:`~executor.workers.workers.Workers`."""

@@ -17,13 +17,15 @@ Place = tuple[str, int]
 @dataclass(frozen=True)
 class TrainingOrder:
     """``job`` at ``place`` with a thread on each of ``cores``; its weights go to ``save_to``. With
-    ``checkpointing`` it goes on from its checkpoint, if there is one, and writes others."""
+    ``checkpointing`` it goes on from its checkpoint, if there is one, and writes others. A program
+    goes on by itself, if it can: ``steps_made`` is what earlier attempts at it made."""
 
     place: Place
     job: Job
     cores: tuple[int, ...]
     save_to: Path
     checkpointing: Checkpointing | None = None
+    steps_made: int = 0
 
 
 @dataclass(frozen=True)
@@ -100,7 +102,8 @@ class CoresExchanged(Event):
 @dataclass(frozen=True)
 class JobEnded(Event):
     """The job has ended in order. ``answer`` is what :func:`rmixer.training.train_job.train_job`
-    returns."""
+    returns; of a program ``interrupted`` and ``peak_bytes`` alone, and ``remark``: what its user
+    should know, if there is anything."""
 
     answer: dict[str, Any]
 
