@@ -77,6 +77,7 @@ class RunningJobs:
             booking.cores,
             self._execution.weights(job.id),
             Checkpointing(str(path), every_s),
+            steps_made=self._books.records.steps_made_before(job.id),
         )
         self._workers.start(order)
 
@@ -133,6 +134,8 @@ class RunningJobs:
                 books.happened("exchanged", at_s, job.id, taken_us=taken_us)
             case JobEnded(answer=answer):
                 state = "interrupted" if answer["interrupted"] else "done"
+                if remark := answer.get("remark"):
+                    self._observer.told(f"{job.id}: {remark}")
                 self._end(event.place, at_s, state, answer)
             case JobFailed(failure=failure):
                 self._fail(event.place, at_s, failure, now_s)

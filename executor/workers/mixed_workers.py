@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from multiprocessing.connection import wait
+from multiprocessing.connection import Connection, wait
 
 from executor.workers.programs import Programs
 from executor.workers.warm_processes import WarmProcesses
@@ -40,7 +40,8 @@ class MixedWorkers:
     def wait(self, timeout_s: float | None) -> None:
         """See :class:`~executor.workers.workers.Workers`."""
         if not (self._models.has_events or self._programs.has_events):
-            waitables = [*self._models.waitables(), *self._programs.waitables()]
+            models, programs = self._models.waitables(), self._programs.waitables()
+            waitables: list[Connection | int] = [*models, *programs]
             wait(waitables, self._programs.patience_s(timeout_s))
 
     def events(self) -> list[Event]:
