@@ -134,8 +134,8 @@ class RunningJobs:
                 books.happened("exchanged", at_s, job.id, taken_us=taken_us)
             case JobEnded(answer=answer):
                 state = "interrupted" if answer["interrupted"] else "done"
-                if remark := answer.get("remark"):
-                    self._observer.told(f"{job.id}: {remark}")
+                if "remark" in answer:
+                    self._observer.told(f"{job.id}: {answer['remark']}")
                 self._end(event.place, at_s, state, answer)
             case JobFailed(failure=failure):
                 self._fail(event.place, at_s, failure, now_s)

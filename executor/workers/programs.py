@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import subprocess
 import sys
 import time
@@ -124,6 +125,8 @@ class Programs:
         for place, program in list(self._running.items()):
             program.kill()
             self._forget(place)
+        with contextlib.suppress(OSError):
+            (self._folder / "programs").rmdir()
         if self._guard is not None:
             self._guard.communicate()
             self._guard = None
