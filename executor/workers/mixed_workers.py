@@ -54,15 +54,17 @@ class MixedWorkers:
 
     def ask_to_stop(self, place: Place) -> None:
         """See :class:`~executor.workers.workers.Workers`."""
-        self._at(place).ask_to_stop(place)
+        if place in self._is_program:
+            self._at(place).ask_to_stop(place)
 
     def usage(self, place: Place) -> Usage | None:
         """See :class:`~executor.workers.workers.Workers`."""
-        return self._at(place).usage(place)
+        return self._at(place).usage(place) if place in self._is_program else None
 
     def end(self, place: Place, why: RunFailed) -> None:
         """See :class:`~executor.workers.workers.Workers`."""
-        self._at(place).end(place, why)
+        if place in self._is_program:
+            self._at(place).end(place, why)
 
     def cpu_seconds(self) -> float:
         """See :class:`~executor.workers.workers.Workers`."""
@@ -74,4 +76,4 @@ class MixedWorkers:
         self._models.close(grace_s)
 
     def _at(self, place: Place) -> WarmProcesses | Programs:
-        return self._programs if self._is_program.get(place) else self._models
+        return self._programs if self._is_program[place] else self._models

@@ -158,6 +158,7 @@ class Program:
     def _finish(self) -> None:
         self._process.kill()
         end_left_behind(self._steps_file)
+        self._process.finish_log()
         if self.waitable >= 0:
             os.close(self.waitable)
             self.waitable = -1

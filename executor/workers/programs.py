@@ -97,7 +97,8 @@ class Programs:
 
     def ask_to_stop(self, place: Place) -> None:
         """See :class:`~executor.workers.workers.Workers`. It is interrupted as by Ctrl-C."""
-        self._running[place].ask_to_stop()
+        if place in self._running:
+            self._running[place].ask_to_stop()
 
     def usage(self, place: Place) -> Usage | None:
         """See :class:`~executor.workers.workers.Workers`."""

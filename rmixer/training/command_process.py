@@ -134,6 +134,7 @@ class CommandProcess:
         if self.has_ended:  # what it started may still be putting things in order
             _wait_until(lambda: not self.tree.has_descendants, LEFT_GRACE_S)
         self.kill()
+        self.finish_log()
 
     def kill(self) -> None:
         """End it at once, and whatever it started."""
@@ -142,6 +143,9 @@ class CommandProcess:
         self.tree.kill()
         self.signal(signal.SIGKILL)
         self._process.wait()
+
+    def finish_log(self) -> None:
+        """Once it has ended: wait until all that it printed is in its log."""
         self._log.finish()
 
     @property
