@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import time
@@ -60,7 +61,10 @@ class Program:
         self._signals = [signal.SIGINT, signal.SIGTERM]
         self._sampled_s = self._process.started_s
         self._peak_next_s = FIRST_SAMPLE_S
-        self.waitable = os.pidfd_open(self._process.pid)
+        self.waitable: int | None = None
+        """What is ready to be read once it has ended; None where the system has no such thing."""
+        with contextlib.suppress(OSError, AttributeError):
+            self.waitable = os.pidfd_open(self._process.pid)
 
     @property
     def has_ended(self) -> bool:
@@ -159,9 +163,9 @@ class Program:
         self._process.kill()
         end_left_behind(self._steps_file)
         self._process.finish_log()
-        if self.waitable >= 0:
+        if self.waitable is not None:
             os.close(self.waitable)
-            self.waitable = -1
+            self.waitable = None
 
     def remove_events(self) -> None:
         """Remove the file of its steps, which have been told."""

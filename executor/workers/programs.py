@@ -15,8 +15,8 @@ from executor.workers.workers import Event, JobFailed, Place, TrainingOrder, Usa
 from rmixer.errors import RunFailed
 from rmixer.training.task_failure import TaskFailed
 
-LOOK_S = 0.2
-"""How often a program's steps are read."""
+LOOK_S = 0.25
+"""How often the programs' steps are read, of all together."""
 _GUARD = Path(__file__).with_name("guard.py")
 
 
@@ -33,7 +33,7 @@ class Programs:
         self._folder, self._shares_cores = folder.absolute(), shares_cores
         self._running: dict[Place, Program] = {}
         self._happened: list[Event] = []
-        self._looked_s: dict[Place, float] = {}
+        self._looked_s = 0.0
         self._table = ProcessTable()
         self._guard: subprocess.Popen[bytes] | None = None
 
@@ -53,7 +53,6 @@ class Programs:
             self._happened.append(JobFailed(order.place, time.perf_counter(), failure))
             return
         self._running[order.place] = program
-        self._looked_s[order.place] = time.monotonic()
         self._happened += program.began()
 
     def wait(self, timeout_s: float | None) -> None:
@@ -63,14 +62,14 @@ class Programs:
 
     def waitables(self) -> list[int]:
         """What is ready to be read as soon as a program has ended."""
-        running = self._running.values()
-        return [program.waitable for program in running if not program.has_ended]
+        running = [program for program in self._running.values() if not program.has_ended]
+        return [each.waitable for each in running if each.waitable is not None]
 
     def patience_s(self, timeout_s: float | None) -> float | None:
         """How much of ``timeout_s`` may pass before the steps of a program are to be read."""
         if not self._running:
             return timeout_s
-        due_s = max(0.0, min(self._looked_s.values()) + LOOK_S - time.monotonic())
+        due_s = max(0.0, self._looked_s + LOOK_S - time.monotonic())
         return due_s if timeout_s is None else min(due_s, timeout_s)
 
     @property
@@ -81,10 +80,11 @@ class Programs:
     def events(self) -> list[Event]:
         """See :class:`~executor.workers.workers.Workers`."""
         ended = {each for each in wait(self.waitables(), 0) if isinstance(each, int)}
-        now_s = time.monotonic()
+        due = time.monotonic() >= self._looked_s + LOOK_S
+        if due:
+            self._looked_s = time.monotonic()
         for place, program in list(self._running.items()):
-            if program.waitable in ended or now_s >= self._looked_s[place] + LOOK_S:
-                self._looked_s[place] = now_s
+            if due or program.waitable in ended:
                 events, is_over = program.look()
                 self._happened += events
                 if is_over:
@@ -146,4 +146,3 @@ class Programs:
 
     def _forget(self, place: Place) -> None:
         self._running.pop(place).remove_events()
-        del self._looked_s[place]

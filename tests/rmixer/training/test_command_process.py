@@ -15,7 +15,7 @@ import psutil
 import pytest
 
 from profiles.machines import limits
-from rmixer.training.command_process import CommandProcess, Surroundings
+from rmixer.training.command_process import CommandProcess, Surroundings, command_environment
 from rmixer.user_code.command import Command
 
 MIB = 1 << 20
@@ -99,6 +99,22 @@ print(os.sched_getaffinity(0), [os.environ[name] for name in names])
         assert process.epitaph() == "ended with exit code 0"
         core = limits.usable_cores()[0]
         assert process.last_words().endswith(f"{{{core}}} ['1', '']")
+
+
+@pytest.mark.parametrize(
+    ("ours", "gpu", "theirs"), [(None, 0, "0"), (None, 1, "1"), ("3,5", 1, "5"), ("3", 0, "3")]
+)
+def test_one_that_wants_a_gpu_sees_the_one_of_its_place(
+    ours: str | None, gpu: int, theirs: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    if ours is not None:
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", ours)
+    command = Command("", (), "", "python", "", "", "", gpus=1)
+    around = Surroundings((0,), Path("steps"), shares_cores=True, gpu=gpu)
+    environment = command_environment(command, around)
+    assert environment["CUDA_VISIBLE_DEVICES"] == theirs
+    assert environment["OMP_WAIT_POLICY"] == "PASSIVE"
 
 
 def until_ended(process: CommandProcess) -> None:
