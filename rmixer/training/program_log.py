@@ -12,6 +12,7 @@ MOST_BYTES = 16 << 20
 HEAD_BYTES, NEWEST_BYTES = 1 << 20, 4 << 20
 """How much of the beginning and of the end is kept of a file that was to take more."""
 LEFT_OUT = b"\n[... much was printed here: only the beginning and the end are kept ...]\n"
+AGAIN = b"--- started again ---\n"
 LOST = b"\n[... the disk took nothing for a while: something is missing here ...]\n"
 LAST_BYTES = 1 << 14
 """How much of the end is at hand, whatever the disk takes."""
@@ -19,7 +20,8 @@ _CHUNK_BYTES = 1 << 16
 
 
 class ProgramLog:
-    """Takes what is printed to ``end``, one end of a pipe, and appends it to the file ``path``.
+    """Takes what is printed to ``end``, one end of a pipe, and appends it to the file ``path``,
+    behind what an earlier attempt left there.
 
     A file that is about to take more than :data:`MOST_BYTES` is written anew: its beginning, a line
     that says so, and its end. A disk that takes nothing costs those lines only: whoever prints
@@ -33,7 +35,8 @@ class ProgramLog:
         ours, self.end = os.pipe()
         with contextlib.suppress(OSError):
             path.parent.mkdir(parents=True, exist_ok=True)
-            path.touch()
+            with path.open("ab") as file:
+                file.write(AGAIN if file.tell() else b"")
         self._thread = threading.Thread(target=self._drain, args=(ours,), daemon=True)
         self._thread.start()
 

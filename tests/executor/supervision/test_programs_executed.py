@@ -117,7 +117,7 @@ def test_after_a_killed_supervisor_it_goes_on_by_its_own_command(tmp_path: Path)
     assert (line.state, line.attempt) == ("done", 2)
     printed = (folder / "logs" / "saves.log").read_text().splitlines()
     assert printed[0] == "from 0"
-    made = int(printed[1].removeprefix("from "))
+    made = int(printed[2].removeprefix("from "))
     assert 0 < made < 400
     # What the journal had not heard of when the supervisor was killed is not counted.
     assert 400 - made < line.steps <= 400

@@ -64,7 +64,7 @@ def test_it_can_be_read_while_it_is_printed_and_a_second_attempt_is_appended(
     log.started()  # nobody else has an end
     log.finish(60)
     printed(path, "print('again')")
-    assert path.read_text() == "loss 0.5\nagain\n"
+    assert path.read_text() == "loss 0.5\n--- started again ---\nagain\n"
 
 
 def test_a_disk_that_takes_nothing_stops_no_program(
