@@ -45,6 +45,8 @@ EXECUTED = (
     "models",
     "workers",
     "failures",
+    "logs",
+    "programs",
 )
 
 

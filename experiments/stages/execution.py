@@ -13,7 +13,11 @@ import numpy as np
 from executor.supervision.execution import ExecutedRun, Execution
 from executor.supervision.observer import Observer
 from executor.supervision.supervisor import Supervisor
+from executor.workers.memory_guard import MemoryGuard
+from executor.workers.mixed_workers import MixedWorkers
+from executor.workers.programs import Programs
 from executor.workers.warm_processes import WarmProcesses
+from executor.workers.workers import Workers
 from experiments.run_files.run_folder import PREDICTED, SCHEDULE, RunFolder, RunInputs
 from experiments.stages.inputs import held_bytes
 from experiments.stages.prediction import step_times_for, with_intervals, write_prediction
@@ -28,12 +32,14 @@ from rmixer.hardware.core_lock import CoreLock
 from rmixer.hardware.machine import Machine
 from rmixer.policies import Policy, make_policy
 from rmixer.policies.baselines.planned import Planned
+from rmixer.run_record.run_summary import RunSummary
 from rmixer.scheduling.admission import check_memory
 from rmixer.scheduling.layout import Layout
 from rmixer.scheduling.problem import Problem
 from rmixer.scheduling.schedule import Schedule, schedule_of, write_schedule
 from rmixer.scheduling.step_times import StepTimes
-from rmixer.workload.workload import Workload
+from rmixer.workload.learned_steps import learn_steps
+from rmixer.workload.workload import SUPPOSED_STEPS, Workload
 from sim.job_level.simulate import SimulatedRun, simulate
 
 
@@ -119,8 +125,10 @@ def execute(
         checkpoint_every_s=limits.checkpoint_every_s,
         until_s=limits.until_s,
     )
-    workers = WarmProcesses(machine, layout, place / "workers")
-    executed = Supervisor(execution, workers, observer).execute(probe_s)
+    for line in open_questions(workload):
+        observer.told(line)
+    executed = Supervisor(execution, _workers(problem, layout, place), observer).execute(probe_s)
+    _learn_steps(workload, executed.summary)
     summary = replace(executed.summary, shared_with=lock.shared_with)
     _write_steps(place / "steps", executed.step_ends_s)
     schedule = schedule_of(workload, machine, policy, layout, executed.bookings)
@@ -129,6 +137,46 @@ def execute(
     if executed.failure is not None:
         raise executed.failure
     return replace(executed, summary=summary)
+
+
+def open_questions(workload: Workload) -> list[str]:
+    """What its user should know beforehand of the programs in ``workload``, a line each: which
+    begin anew after an interruption, and of which nobody knows yet when they end."""
+    programs = [job for job in workload.jobs if job.command is not None]
+    anew = [job.id for job in programs if job.resume is None]
+    unknown = [job.id for job in programs if job.steps_from == "supposed"]
+    lines = []
+    if anew:
+        lines.append(f"begins anew after an interruption, for it names no `resume`: {_few(anew)}")
+    if unknown:
+        lines.append(
+            f"ends nobody knows when: {_few(unknown)}; planned with {SUPPOSED_STEPS} steps, "
+            "this run learns how many it makes"
+        )
+    return lines
+
+
+def _few(names: Sequence[str], most: int = 5) -> str:
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more
+
+
+def _workers(problem: Problem, layout: Layout, place: Path) -> Workers:
+    """Warm processes for models, and beside them programs."""
+    memory = MemoryGuard()
+    models = WarmProcesses(problem.machine, layout, place / "workers", memory)
+    programs = Programs(place, memory, layout.in_turn)
+    with_models = any(job.command is None for job in problem.workload.jobs)
+    return MixedWorkers(models, programs, with_models)
+
+
+def _learn_steps(workload: Workload, summary: RunSummary) -> None:
+    """Keep how many steps the programs made whose workload does not say it."""
+    jobs = {job.id: job for job in workload.jobs}
+    for line in summary.jobs:
+        job = jobs.get(line.id)
+        if job is not None and job.steps_from != "said" and line.state == "done" and line.steps:
+            learn_steps(job.identity.key, line.steps)
 
 
 def check_execution(request: ExecutionRequest) -> None:
