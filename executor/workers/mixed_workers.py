@@ -3,20 +3,30 @@
 from __future__ import annotations
 
 from multiprocessing.connection import Connection, wait
+from pathlib import Path
 
+from executor.workers.memory_guard import MemoryGuard
 from executor.workers.programs import Programs
 from executor.workers.warm_processes import WarmProcesses
 from executor.workers.workers import Event, Place, TrainingOrder
 from rmixer.errors import RunFailed
+from rmixer.hardware.machine import Machine
+from rmixer.scheduling.layout import Layout
 
 
 class MixedWorkers:
-    """See :class:`executor.workers.workers.Workers`. Command jobs are given to ``programs``, all
-    others to the warm ``models``: each at the place that it was booked. Where no model is expected
-    (``with_models`` is false) these are opened when one comes all the same."""
+    """See :class:`executor.workers.workers.Workers`. Command jobs become programs, all others go to
+    warm workers: each at the place that it was booked. Where no model is expected (``with_models``
+    is false) warm workers are opened when one comes all the same. What they print goes to
+    ``folder``."""
 
-    def __init__(self, models: WarmProcesses, programs: Programs, with_models: bool) -> None:
-        self._models, self._programs, self._with_models = models, programs, with_models
+    def __init__(
+        self, machine: Machine, layout: Layout, folder: Path, with_models: bool = True
+    ) -> None:
+        memory = MemoryGuard()
+        self._models = WarmProcesses(machine, layout, folder / "workers", memory)
+        self._programs = Programs(folder, memory, layout.in_turn)
+        self._with_models = with_models
         self._is_program: dict[Place, bool] = {}
 
     @property

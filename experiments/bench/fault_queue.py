@@ -14,7 +14,7 @@ import torch
 from executor.journal.journal import NAME, Journal
 from executor.supervision.execution import ExecutedRun, Execution
 from executor.supervision.supervisor import Supervisor
-from executor.workers.warm_processes import WarmProcesses
+from executor.workers.mixed_workers import MixedWorkers
 from profiles.machines import limits
 from rmixer.data.prepare import prepare
 from rmixer.policies import make_policy
@@ -71,7 +71,7 @@ def supervisor_of(
     problem = problem_of(Workload("faults", 0, tuple(jobs)), machine, profiles)
     layout = even_layout(machine, 2, 1)
     execution = Execution(problem, make_policy("dySequ"), layout, folder, **settings)
-    return Supervisor(execution, WarmProcesses(machine, layout, folder / "workers"))
+    return Supervisor(execution, MixedWorkers(machine, layout, folder))
 
 
 @dataclass(frozen=True)

@@ -13,11 +13,7 @@ import numpy as np
 from executor.supervision.execution import ExecutedRun, Execution
 from executor.supervision.observer import Observer
 from executor.supervision.supervisor import Supervisor
-from executor.workers.memory_guard import MemoryGuard
 from executor.workers.mixed_workers import MixedWorkers
-from executor.workers.programs import Programs
-from executor.workers.warm_processes import WarmProcesses
-from executor.workers.workers import Workers
 from experiments.run_files.run_folder import PREDICTED, SCHEDULE, RunFolder, RunInputs
 from experiments.stages.inputs import held_bytes
 from experiments.stages.prediction import step_times_for, with_intervals, write_prediction
@@ -127,7 +123,9 @@ def execute(
     )
     for line in open_questions(workload):
         observer.told(line)
-    executed = Supervisor(execution, _workers(problem, layout, place), observer).execute(probe_s)
+    with_models = any(job.command is None for job in workload.jobs)
+    workers = MixedWorkers(machine, layout, place, with_models)
+    executed = Supervisor(execution, workers, observer).execute(probe_s)
     _learn_steps(workload, executed.summary)
     summary = replace(executed.summary, shared_with=lock.shared_with)
     _write_steps(place / "steps", executed.step_ends_s)
@@ -159,15 +157,6 @@ def open_questions(workload: Workload) -> list[str]:
 def _few(names: Sequence[str], most: int = 5) -> str:
     more = f" and {len(names) - most} more" if len(names) > most else ""
     return ", ".join(names[:most]) + more
-
-
-def _workers(problem: Problem, layout: Layout, place: Path) -> Workers:
-    """Warm processes for models, and beside them programs."""
-    memory = MemoryGuard()
-    models = WarmProcesses(problem.machine, layout, place / "workers", memory)
-    programs = Programs(place, memory, layout.in_turn)
-    with_models = any(job.command is None for job in problem.workload.jobs)
-    return MixedWorkers(models, programs, with_models)
 
 
 def _learn_steps(workload: Workload, summary: RunSummary) -> None:

@@ -15,6 +15,7 @@ from executed_workloads import this_machine
 from program_jobs import STEPS, command, processes_of, program
 
 from executor.workers import program as one_program
+from executor.workers.memory_guard import MemoryGuard
 from executor.workers.programs import Programs
 from executor.workers.workers import (
     Event,
@@ -35,7 +36,7 @@ PATIENCE_S = 60.0
 
 @pytest.fixture
 def programs(tmp_path: Path) -> Iterator[Programs]:
-    started = Programs(tmp_path / "run")
+    started = Programs(tmp_path / "run", MemoryGuard())
     yield started
     started.close(0.0)
     assert not processes_of(tmp_path)
@@ -246,10 +247,11 @@ SUPERVISOR = """
 import os, signal, sys
 from pathlib import Path
 from program_jobs import program
+from executor.workers.memory_guard import MemoryGuard
 from executor.workers.programs import Programs
 from executor.workers.workers import StepsMade, TrainingOrder
 folder, core, text = Path(sys.argv[1]), int(sys.argv[2]), sys.argv[3]
-programs = Programs(folder / "run")
+programs = Programs(folder / "run", MemoryGuard())
 job = program(folder, "forks", text)
 programs.start(TrainingOrder(("cpu:0", 0), job, (core,), folder / "weights"))
 while not any(isinstance(each, StepsMade) for each in programs.events()):
