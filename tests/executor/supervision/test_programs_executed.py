@@ -40,7 +40,8 @@ first = int(saved.read_text()) if "--resume" in sys.argv else 0
 print("from", first, flush=True)
 for step in range(first, 400):
     time.sleep(0.005)
-    saved.write_text(str(step + 1))
+    Path("aside").write_text(str(step + 1))
+    Path("aside").replace(saved)
     rmixer.step()
 """
 """Keeps its number of steps, and goes on from there if it is told to."""
