@@ -142,6 +142,13 @@ class Journal:
         found = self._base.execute("SELECT job, attempt, ends_s, loss FROM steps ORDER BY number")
         return [steps_of(row) for row in found]
 
+    def step_ends_s(self) -> dict[tuple[str, int], list[float]]:
+        """The ends of the steps of each job and attempt, in seconds of the run's clock."""
+        ends: dict[tuple[str, int], list[float]] = {}
+        for made in self.steps():
+            ends.setdefault((made.job, made.attempt), []).extend(made.ends_s)
+        return ends
+
     def ask(self, kind: RequestKind, content: object) -> int:
         """Ask something of the run; it is answered under the number returned."""
         with self._transaction():

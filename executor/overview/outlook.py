@@ -27,7 +27,8 @@ def ends_s(records: RunRecords, now_s: float) -> dict[str, float]:
 
     Each step that is left takes as long as was predicted times what the job's own steps have taken
     so far over what was predicted of them (of all jobs, if it has made too few); other phases take
-    what they take alone. A schedule is replayed as it is; of a policy that decides as it goes it is
+    what they take alone; of a program of which nobody knows how many steps it makes, no end is
+    known. A schedule is replayed as it is; of a policy that decides as it goes it is
     supposed that jobs start in the order that was predicted."""
     return _Outlook(records, records.plan, now_s).ends_s if records.plan is not None else {}
 
@@ -122,8 +123,9 @@ class _Outlook:
         made before it."""
         kind, threads = booking.devices[0].partition(":")[0], len(booking.cores)
         cost = self._records.jobs[job].costs[kind]
+        is_open = self._records.jobs[job].job.steps_from == "supposed"
         return (
-            self._pace.step_s(job, kind, threads),
+            None if is_open else self._pace.step_s(job, kind, threads),
             cost.before_s.get(threads, 0.0),
             cost.after_s.get(threads, 0.0),
             cost.warmup_steps,

@@ -40,7 +40,7 @@ class JobView:
     slot: int
     phase: str
     made: int
-    steps: int
+    steps: int | None
     steps_per_s: float | None
     loss: float | None
     checkpoint_steps: int
@@ -127,7 +127,7 @@ def _job_view(job: str, records: RunRecords, at_s: float, end_s: float | None) -
         slot=0,
         phase="",
         made=0,
-        steps=known.job.steps,
+        steps=None if known.job.steps_from == "supposed" else known.job.steps,
         steps_per_s=None,
         loss=None,
         checkpoint_steps=max((each.checkpointed_steps for each in attempts), default=0),

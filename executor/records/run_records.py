@@ -79,6 +79,11 @@ class RunRecords:
         record = self.last(job)
         return record is not None and record.state == "done"
 
+    def steps_made_before(self, job: str) -> int:
+        """The steps that ``job`` had made when its last attempt was started."""
+        attempts = self._attempts.get(job, [])
+        return attempts[-2].steps if len(attempts) > 1 else 0
+
     def peaks(self, job: str) -> Mapping[str, int]:
         """What ``job`` is known to hold of a device's memory beyond its profile, by kind of
         device: it ran out of memory before."""

@@ -82,7 +82,8 @@ class RunningJobs:
             self._execution.weights(job.id),
             record.predicted_bytes if place[0].startswith("cpu") else 0,
             Checkpointing(str(path), every_s),
-            self._execution.log(job.id),
+            steps_made=self._books.records.steps_made_before(job.id),
+            log=self._execution.log(job.id),
         )
         self._workers.start(order)
 
@@ -154,6 +155,8 @@ class RunningJobs:
                 books.happened("exchanged", at_s, job.id, taken_us=taken_us)
             case JobEnded(answer=answer):
                 state = "interrupted" if answer["interrupted"] else "done"
+                if "remark" in answer:
+                    self._observer.told(f"{job.id}: {answer['remark']}")
                 self._end(event.place, at_s, state, answer)
             case JobFailed(failure=failure):
                 self._fail(event.place, at_s, failure, now_s)

@@ -31,6 +31,9 @@ class MemoryGroup:
         for controller, limit, control in _VERSIONS:
             for parent in own_groups(GROUPS, controller)[:1]:
                 folder = parent / f"rmixer-{os.getpid()}"
+                for left in parent.glob("rmixer-*"):  # by a run that was killed
+                    with contextlib.suppress(OSError):
+                        left.rmdir()
                 with contextlib.suppress(OSError):
                     folder.mkdir()
                     try:

@@ -50,14 +50,19 @@ class MemoryGuard:
         self._lock, self._over = threading.Lock(), threading.Event()
         memory_bytes = limits.usable_memory_bytes()
         self._floor_bytes = max(FLOOR_BYTES, int(FLOOR_SHARE * memory_bytes))
-        self._group = MemoryGroup.create()
+        self._free = limits.FreeMemory()
+        self._group: MemoryGroup | None = None
         self._group_bytes = 0
-        self._thread = threading.Thread(target=self._work, daemon=True)
-        self._thread.start()
+        self._thread: threading.Thread | None = None
 
     def add_process(self, pid: int) -> None:
         """A process of the run, which is to work on jobs. If the system should have to kill one
         after all, it is to be one of these."""
+        if self._thread is None:
+            self._over.clear()
+            self._group = MemoryGroup.create()
+            self._thread = threading.Thread(target=self._work, daemon=True)
+            self._thread.start()
         with contextlib.suppress(OSError):
             Path(f"/proc/{pid}/oom_score_adj").write_text(KILLED_FIRST, encoding="ascii")
         if self._group is not None:
@@ -87,10 +92,14 @@ class MemoryGuard:
 
     def close(self) -> None:
         """Look no more; the processes of the run have ended."""
+        if self._thread is None:
+            return
         self._over.set()
         self._thread.join()
+        self._thread = None
         if self._group is not None:
             self._group.remove()
+            self._group = None
 
     def _work(self) -> None:
         while not self._over.wait(EVERY_S):
@@ -121,7 +130,7 @@ class MemoryGuard:
 
     def _is_short(self) -> bool:
         """Whether too little memory is left. Moves the limit of the group with what is free."""
-        free_bytes = limits.free_memory_bytes()
+        free_bytes = self._free.bytes()
         if self._group is None:
             return free_bytes < self._floor_bytes
         wanted = self._group.used_bytes + free_bytes - self._floor_bytes

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Mapping
 
 import psutil
+
+from rmixer.training.memory import own_resident_bytes, private_bytes
 
 REFRESH_S = 2.0
 
@@ -24,6 +27,20 @@ class ProcessTable:
             self._children, self._read_s = _children(), time.monotonic()
         found = self._children.get(pid, [])
         return [*found, *(further for child in found for further in self.descendants(child))]
+
+    def held_bytes(self, pid: int) -> int:
+        """What ``pid`` holds and those that it started, as far as no file backs it: a mapped
+        checkpoint and shared data are none of a job's own."""
+        return own_resident_bytes(pid) + sum(map(private_bytes, self.descendants(pid)))
+
+    def cpu_s(self, pid: int) -> float:
+        """The processor time that they have used so far, in seconds."""
+        cpu_s = 0.0
+        for each in (pid, *self.descendants(pid)):
+            with contextlib.suppress(psutil.Error):
+                times = psutil.Process(each).cpu_times()
+                cpu_s += times.user + times.system + times.children_user + times.children_system
+        return cpu_s
 
 
 def _children() -> dict[int, list[int]]:

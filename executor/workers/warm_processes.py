@@ -6,7 +6,7 @@ import contextlib
 import resource
 import time
 from functools import partial
-from multiprocessing.connection import wait
+from multiprocessing.connection import Connection, wait
 from pathlib import Path
 
 import psutil
@@ -31,7 +31,6 @@ from profiles.machines.tasks import EXCHANGE
 from rmixer.errors import RunFailed, WorkerLost
 from rmixer.hardware.machine import Machine
 from rmixer.scheduling.layout import Layout
-from rmixer.training.memory import own_resident_bytes, private_bytes
 from rmixer.training.process import Message, WorkerProcess
 from rmixer.training.task_failure import OutOfMemory, failure_of
 from rmixer.training.tasks import TRAIN_JOB, WARM
@@ -44,16 +43,18 @@ MOST_DEATHS = 3
 
 class WarmProcesses:
     """See :class:`executor.workers.workers.Workers`. Each is a :class:`WorkerProcess`; ``logs`` is
-    the folder for what they print."""
+    the folder for what they print; ``memory`` looks after what jobs hold."""
 
-    def __init__(self, machine: Machine, layout: Layout, logs: Path) -> None:
+    def __init__(
+        self, machine: Machine, layout: Layout, logs: Path, memory: MemoryGuard | None = None
+    ) -> None:
         self._machine, self._layout, self._logs = machine, layout, logs
         self._workers: dict[Place, WorkerProcess] = {}
         self._busy: dict[Place, TrainingOrder] = {}
         self._warming: dict[Place, int] = {}
         """The places whose fresh worker is not warm yet, and how many have died there at that."""
         self._happened: list[Event] = []
-        self._table, self._guard = ProcessTable(), MemoryGuard()
+        self._table, self._memory = ProcessTable(), memory or MemoryGuard()
         self.startup_s = 0.0
 
     def open(self) -> None:
@@ -80,10 +81,10 @@ class WarmProcesses:
     def _begin(self, order: TrainingOrder) -> None:
         worker = self._workers[order.place]
         if order.promised_bytes:
-            self._guard.watch(
+            self._memory.watch(
                 order.place,
                 order.promised_bytes,
-                partial(self._held_bytes, worker.pid),
+                partial(self._table.held_bytes, worker.pid),
                 worker.strike,
             )
         try:
@@ -102,8 +103,16 @@ class WarmProcesses:
     def wait(self, timeout_s: float | None) -> None:
         """See :class:`~executor.workers.workers.Workers`."""
         if not self._happened:
-            places = {*self._busy, *self._warming}
-            wait([self._workers[place].connection for place in places], timeout_s)
+            wait(self.waitables(), timeout_s)
+
+    def waitables(self) -> list[Connection]:
+        """What is ready to be read as soon as a busy worker has said something."""
+        return [self._workers[place].connection for place in {*self._busy, *self._warming}]
+
+    @property
+    def has_events(self) -> bool:
+        """Whether something has happened that :meth:`events` need not wait for."""
+        return bool(self._happened)
 
     def events(self) -> list[Event]:
         """See :class:`~executor.workers.workers.Workers`."""
@@ -158,21 +167,11 @@ class WarmProcesses:
 
     def cpu_s(self, place: Place) -> float:
         """See :class:`~executor.workers.workers.Workers`."""
-        root, cpu_s = self._workers[place].pid, 0.0
-        for pid in (root, *self._table.descendants(root)):
-            with contextlib.suppress(psutil.Error):
-                times = psutil.Process(pid).cpu_times()
-                cpu_s += times.user + times.system
-        return cpu_s
+        return self._table.cpu_s(self._workers[place].pid)
 
     def memory_bytes(self) -> int:
         """See :class:`~executor.workers.workers.Workers`."""
-        return sum(self._held_bytes(worker.pid) for worker in self._workers.values())
-
-    def _held_bytes(self, pid: int) -> int:
-        """What no file backs: a mapped checkpoint and the shared data are none of the job's own."""
-        children = self._table.descendants(pid)
-        return own_resident_bytes(pid) + sum(map(private_bytes, children))
+        return sum(self._table.held_bytes(worker.pid) for worker in self._workers.values())
 
     def end(self, place: Place, why: RunFailed) -> None:
         """See :class:`~executor.workers.workers.Workers`."""
@@ -199,7 +198,7 @@ class WarmProcesses:
         for worker in self._workers.values():
             worker.close(max(0.0, end_s - time.monotonic()))
         self._workers.clear()
-        self._guard.close()
+        self._memory.close()
 
     def _hear(self, place: Place, message: Message) -> None:
         to_ours_s = self._workers[place].offset_s
@@ -226,7 +225,7 @@ class WarmProcesses:
                 with contextlib.suppress(RunFailed):  # one that has died since is replaced
                     self._exchange(self._busy[place])
                 del self._busy[place]
-                self._guard.forget(place)
+                self._memory.forget(place)
                 self._happened.append(JobEnded(place, at_s, message["answer"]))
 
     def _exchange(self, order: TrainingOrder) -> None:
@@ -250,13 +249,13 @@ class WarmProcesses:
     def _failed(self, place: Place, at_s: float, why: RunFailed) -> None:
         del self._busy[place]
         if isinstance(why, OutOfMemory):
-            why.held_bytes = self._guard.most_bytes(place)
-        guarded = self._guard.forget(place)
+            why.held_bytes = self._memory.most_bytes(place)
+        guarded = self._memory.forget(place)
         self._happened.append(JobFailed(place, at_s, guarded or why))
 
     def _spawn(self, device: str, slot: int) -> WorkerProcess:
         cores = self._layout.cores(self._machine, device, slot)
         name = f"{device.replace(':', '-').replace('/', '-')}-{slot}.log"
         worker = WorkerProcess(cores, self._logs / name, shares_cores=self._layout.in_turn)
-        self._guard.add_process(worker.pid)
+        self._memory.add_process(worker.pid)
         return worker

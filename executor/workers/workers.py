@@ -19,7 +19,8 @@ class TrainingOrder:
     """``job`` at ``place`` with a thread on each of ``cores``; its weights go to ``save_to``.
 
     It may hold ``promised_bytes`` of this machine's memory, and somewhat more (0: nobody knows).
-    With ``checkpointing`` it goes on from its checkpoint, if there is one, and writes others.
+    With ``checkpointing`` it goes on from its checkpoint, if there is one, and writes others. A
+    program goes on by itself, if it can: ``steps_made`` is what earlier attempts at it made.
     ``log`` takes what it prints."""
 
     place: Place
@@ -28,6 +29,7 @@ class TrainingOrder:
     save_to: Path
     promised_bytes: int = 0
     checkpointing: Checkpointing | None = None
+    steps_made: int = 0
     log: Path | None = None
 
 
@@ -98,7 +100,8 @@ class CoresExchanged(Event):
 @dataclass(frozen=True)
 class JobEnded(Event):
     """The job has ended in order. ``answer`` is what :func:`rmixer.training.train_job.train_job`
-    returns."""
+    returns; of a program ``interrupted`` and ``peak_bytes`` alone, and ``remark``: what its user
+    should know, if there is anything."""
 
     answer: dict[str, Any]
 

@@ -33,6 +33,7 @@ KINDS = (
 WEIGHTS = (8, 2, 3, 2, 2, 2, 3)
 PAUSE_S = (0.02, 0.8)
 START_LIMIT_S = 120.0
+HANG_AFTER_S, CHECKPOINT_EVERY_S = 5.0, 0.3
 
 
 class Faults:
@@ -153,6 +154,9 @@ def _execute(folder: Path, jobs: list[Job]) -> None:
     def raise_interrupt(_number: int, _frame: object) -> None:
         raise KeyboardInterrupt
 
-    signal.signal(signal.SIGTERM, raise_interrupt)
+    for number in (signal.SIGTERM, signal.SIGINT):  # whoever started this may ignore the latter
+        signal.signal(number, raise_interrupt)
     with contextlib.suppress(KeyboardInterrupt):
-        execute_queue(folder, jobs)
+        execute_queue(
+            folder, jobs, hang_after_s=HANG_AFTER_S, checkpoint_every_s=CHECKPOINT_EVERY_S
+        )

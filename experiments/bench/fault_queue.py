@@ -7,13 +7,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from random import Random
+from typing import Any
 
 import torch
 
 from executor.journal.journal import NAME, Journal
 from executor.supervision.execution import ExecutedRun, Execution
 from executor.supervision.supervisor import Supervisor
-from executor.workers.warm_processes import WarmProcesses
+from executor.workers.mixed_workers import MixedWorkers
 from profiles.machines import limits
 from rmixer.data.prepare import prepare
 from rmixer.policies import make_policy
@@ -23,7 +24,6 @@ from rmixer.testing.made_up import make_machine, make_operator, make_profile, ma
 from rmixer.workload.workload import Job, Workload, job_of
 
 MODELS = ("criteo_dlrm", "criteo_deepfm", "avazu_widedeep")
-HANG_AFTER_S, CHECKPOINT_EVERY_S = 5.0, 0.3
 RETRIES = 100
 """Of each job: here faults come far more often than anywhere else."""
 PEAK_BYTES = 350 << 20
@@ -46,8 +46,16 @@ def small_jobs(count: int, seed: int) -> list[Job]:
     ]
 
 
-def execute_queue(folder: Path, jobs: Sequence[Job]) -> ExecutedRun:
-    """Execute ``jobs`` in ``folder`` on two slots of a thread each, or go on with what is there."""
+def execute_queue(folder: Path, jobs: Sequence[Job], **settings: Any) -> ExecutedRun:
+    """Execute ``jobs`` in ``folder``, or go on with what is there; see :func:`supervisor_of`."""
+    return supervisor_of(folder, jobs, **settings).execute()
+
+
+def supervisor_of(
+    folder: Path, jobs: Sequence[Job], peak_bytes: int = PEAK_BYTES, **settings: Any
+) -> Supervisor:
+    """Who executes ``jobs`` in ``folder`` on two slots of a thread each. Each job is promised
+    ``peak_bytes``; ``settings`` are those of an :class:`Execution`."""
     for dataset in sorted({job.entry.dataset for job in jobs}):
         prepare(dataset, "synthetic")
     cores = limits.usable_cores()[:2]
@@ -58,19 +66,12 @@ def execute_queue(folder: Path, jobs: Sequence[Job]) -> ExecutedRun:
     for job in jobs:
         steps = [make_step(threads=threads, mean_us=1000.0) for threads in (1, 2)]
         operators = [make_operator(1000.0, threads=threads) for threads in (1, 2)]
-        profile = make_profile(job.model, steps, operators, job.batch, PEAK_BYTES)
+        profile = make_profile(job.model, steps, operators, job.batch, peak_bytes)
         profiles[job.identity.key] = replace(profile, identity=job.identity)
     problem = problem_of(Workload("faults", 0, tuple(jobs)), machine, profiles)
     layout = even_layout(machine, 2, 1)
-    execution = Execution(
-        problem,
-        make_policy("dySequ"),
-        layout,
-        folder,
-        checkpoint_every_s=CHECKPOINT_EVERY_S,
-        hang_after_s=HANG_AFTER_S,
-    )
-    return Supervisor(execution, WarmProcesses(machine, layout, folder / "workers")).execute()
+    execution = Execution(problem, make_policy("dySequ"), layout, folder, **settings)
+    return Supervisor(execution, MixedWorkers(machine, layout, folder))
 
 
 @dataclass(frozen=True)

@@ -46,8 +46,9 @@ EXECUTED = (
     "steps",
     "models",
     "workers",
-    "logs",
     "failures",
+    "logs",
+    "programs",
 )
 
 

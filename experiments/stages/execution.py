@@ -13,7 +13,7 @@ import numpy as np
 from executor.supervision.execution import ExecutedRun, Execution
 from executor.supervision.observer import Observer
 from executor.supervision.supervisor import Supervisor
-from executor.workers.warm_processes import WarmProcesses
+from executor.workers.mixed_workers import MixedWorkers
 from experiments.run_files.run_folder import PREDICTED, SCHEDULE, RunFolder, RunInputs
 from experiments.stages.adding import profiled_jobs
 from experiments.stages.inputs import held_bytes
@@ -30,12 +30,14 @@ from rmixer.hardware.machine import Machine
 from rmixer.policies import Policy, make_policy
 from rmixer.policies.baselines.planned import Planned
 from rmixer.profile.profile import ModelProfile
+from rmixer.run_record.run_summary import RunSummary
 from rmixer.scheduling.admission import check_memory
 from rmixer.scheduling.layout import Layout
 from rmixer.scheduling.problem import Problem, ProfiledJob
 from rmixer.scheduling.schedule import Schedule, schedule_of, write_schedule
 from rmixer.scheduling.step_times import StepTimes
-from rmixer.workload.workload import Job, Workload
+from rmixer.workload.learned_steps import learn_steps
+from rmixer.workload.workload import SUPPOSED_STEPS, Job, Workload
 from sim.job_level.simulate import SimulatedRun, simulate
 
 
@@ -143,8 +145,12 @@ def execute(
         predicted=folder.prediction(part),
         admit=request.admit,
     )
-    workers = WarmProcesses(machine, layout, place / "workers")
+    for line in open_questions(workload):
+        observer.told(line)
+    with_models = any(job.command is None for job in workload.jobs)
+    workers = MixedWorkers(machine, layout, place, with_models)
     executed = Supervisor(execution, workers, observer).execute(probe_s)
+    _learn_steps(executed.workload, executed.summary)
     summary = replace(executed.summary, shared_with=lock.shared_with)
     _write_steps(place / "steps", executed.step_ends_s)
     schedule = schedule_of(executed.workload, machine, policy, layout, executed.bookings)
@@ -153,6 +159,37 @@ def execute(
     if executed.failure is not None:
         raise executed.failure
     return replace(executed, summary=summary)
+
+
+def open_questions(workload: Workload) -> list[str]:
+    """What its user should know beforehand of the programs in ``workload``, a line each: which
+    begin anew after an interruption, and of which nobody knows yet when they end."""
+    programs = [job for job in workload.jobs if job.command is not None]
+    anew = [job.id for job in programs if job.resume is None]
+    unknown = [job.id for job in programs if job.steps_from == "supposed"]
+    lines = []
+    if anew:
+        lines.append(f"begins anew after an interruption, for it names no `resume`: {_few(anew)}")
+    if unknown:
+        lines.append(
+            f"ends nobody knows when: {_few(unknown)}; planned with {SUPPOSED_STEPS} steps, "
+            "this run learns how many it makes"
+        )
+    return lines
+
+
+def _few(names: Sequence[str], most: int = 5) -> str:
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more
+
+
+def _learn_steps(workload: Workload, summary: RunSummary) -> None:
+    """Keep how many steps the programs made whose workload does not say it."""
+    jobs = {job.id: job for job in workload.jobs}
+    for line in summary.jobs:
+        job = jobs.get(line.id)
+        if job is not None and job.steps_from != "said" and line.state == "done" and line.steps:
+            learn_steps(job.identity.key, line.steps)
 
 
 def check_execution(request: ExecutionRequest) -> None:

@@ -110,7 +110,7 @@ def _cells(row: TrainedJob, with_settings: bool) -> list[str]:
         *([row.settings] if with_settings else []),
         f"{job.loss:.4f}" if job.loss is not None else ABSENT,
         metric,
-        f"{row.samples_per_s:,.0f}" if job.state == "done" else ABSENT,
+        f"{row.samples_per_s:,.0f}" if job.state == "done" and job.samples else ABSENT,
         seconds(row.time_s) if job.state == "done" else job.state,
     ]
 

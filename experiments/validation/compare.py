@@ -41,6 +41,7 @@ def compare(every: Runs, goals: Goals | None = None) -> Comparison:
     """
     runs = every.of_predicted_jobs()
     predicted, measured = runs.predicted, runs.measured
+    as_many = not _of_other_length(predicted, measured)
     jobs = tuple(
         JobComparison.left_out(job.id, job.model, job.state)
         if job.was_left_out
@@ -62,7 +63,7 @@ def compare(every: Runs, goals: Goals | None = None) -> Comparison:
         makespan=TimePair(
             predicted.makespan_s,
             measured.makespan_s,
-            _makespan_error(runs, predicted, measured),
+            _makespan_error(runs, predicted, measured) if as_many else None,
             predicted.makespan_interval_s,
         ),
         jobs=jobs,
@@ -117,6 +118,7 @@ def _flow_pair(runs: Runs, figure: Callable[[RunSummary], float | None]) -> Time
 
 def _compare_job(predicted: JobSummary, measured: JobSummary) -> JobComparison:
     completed = _completed(predicted, measured)
+    as_long = completed and predicted.steps == measured.steps
     return JobComparison(
         id=measured.id,
         model=measured.model,
@@ -124,7 +126,7 @@ def _compare_job(predicted: JobSummary, measured: JobSummary) -> JobComparison:
         completion=TimePair(
             predicted.end_s,
             measured.end_s,
-            relative_error(predicted.end_s, measured.end_s) if completed else None,
+            relative_error(predicted.end_s, measured.end_s) if as_long else None,
             predicted.end_interval_s,
         ),
         step_ms=StepPair(
@@ -146,6 +148,13 @@ def _makespan_inside(runs: Runs) -> bool | None:
     if runs.late or not all_completed(predicted) or not all_completed(measured):
         return None
     return lies_in(measured.makespan_s, predicted.makespan_interval_s)
+
+
+def _of_other_length(predicted: RunSummary, measured: RunSummary) -> list[str]:
+    """The jobs that were done after another number of steps than was predicted: programs, whose
+    steps nobody knew, or were said wrong."""
+    done = [job for job in measured.jobs if job.state == "done"]
+    return [job.id for job in done if predicted.job(job.id).steps != job.steps]
 
 
 def _completed(*sides: JobSummary) -> bool:
@@ -241,6 +250,9 @@ def _judge_makespan(runs: Runs, floor: NoiseFloor | None, goal: float) -> Judgem
         noun = "job was" if left == 1 else "jobs were"
         why = f"{left} {noun} not completed, so the makespan is of other work than predicted"
         return unfinished(goal, abs(errors[0]) if errors else None, makespan_floor, why)
+    if other := _of_other_length(runs.predicted, runs.measured):
+        why = f"{', '.join(other)} made another number of steps than was predicted"
+        return unfinished(goal, None, makespan_floor, why)
     return judge_executions(errors, goal, makespan_floor)
 
 

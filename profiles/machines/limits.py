@@ -8,6 +8,7 @@ import os
 import platform
 import re
 import shutil
+from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
@@ -15,6 +16,7 @@ import psutil
 from rmixer.errors import InputError
 
 GROUPS = Path("/sys/fs/cgroup")
+_MEMORY = Path("/proc/meminfo")
 _CPU_FOLDER = Path("/sys/devices/system/cpu")
 
 
@@ -63,6 +65,21 @@ def free_memory_bytes(groups: Path = GROUPS) -> int:
     return usable_memory_bytes(groups) - used_memory_bytes(groups)
 
 
+class FreeMemory:
+    """Tells the same as :func:`free_memory_bytes` many times a second: where to look is looked up
+    once. A control group that gets a limit only later is not seen."""
+
+    def __init__(self, groups: Path = GROUPS) -> None:
+        self._limited = [group for group in _memory_groups(groups) if group.limit_bytes]
+
+    def bytes(self) -> int:
+        """What can be taken now."""
+        found = re.search(r"^MemAvailable:\s+(\d+) kB$", _read(_MEMORY), re.MULTILINE)
+        available = int(found[1]) * 1024 if found else psutil.virtual_memory().available
+        free = (max(0, group.limit_bytes - group.used_bytes) for group in self._limited)
+        return max(0, min([available, *free]))
+
+
 def shared_memory_bytes(folder: Path = Path("/dev/shm")) -> int:
     """How much processes can share: the size of /dev/shm, 0 where there is none."""
     try:
@@ -71,20 +88,44 @@ def shared_memory_bytes(folder: Path = Path("/dev/shm")) -> int:
         return 0
 
 
+@dataclass(frozen=True)
+class _MemoryGroup:
+    """A control group: its folder, and its files of the limit and of the use."""
+
+    folder: Path
+    limit: str
+    use: str
+    dropped: str
+
+    @property
+    def limit_bytes(self) -> int:
+        """0 if it has none."""
+        return _number(self.folder / self.limit) or 0
+
+    @property
+    def used_bytes(self) -> int:
+        """What it holds and could not drop."""
+        text = _read(self.folder / "memory.stat")
+        cached = re.search(rf"^{self.dropped} (\d+)$", text, re.MULTILINE)
+        return max(0, (_number(self.folder / self.use) or 0) - (int(cached[1]) if cached else 0))
+
+
+def _memory_groups(groups: Path) -> list[_MemoryGroup]:
+    """This process's control groups, of either version."""
+    return [
+        _MemoryGroup(folder, limit, use, dropped)
+        for controller, limit, use, dropped in (
+            ("", "memory.max", "memory.current", "inactive_file"),
+            ("memory", "memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file"),
+        )
+        for folder in own_groups(groups, controller)
+    ]
+
+
 def _memory(groups: Path) -> list[tuple[int, int]]:
     """Limit and use in bytes of each of this process's control groups that has a limit."""
-    found: list[tuple[int, int]] = []
-    for controller, limit, use, dropped in (
-        ("", "memory.max", "memory.current", "inactive_file"),
-        ("memory", "memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file"),
-    ):
-        for folder in own_groups(groups, controller):
-            limit_bytes = _number(folder / limit)
-            if limit_bytes:
-                cached = re.search(rf"^{dropped} (\d+)$", _read(folder / "memory.stat"), re.M)
-                used = (_number(folder / use) or 0) - (int(cached[1]) if cached else 0)
-                found.append((limit_bytes, max(0, used)))
-    return found
+    found = [(group.limit_bytes, group) for group in _memory_groups(groups)]
+    return [(limit_bytes, group.used_bytes) for limit_bytes, group in found if limit_bytes]
 
 
 def usable_gpus() -> int:

@@ -15,12 +15,11 @@ from profiles.measurements.rounds import Plan
 from profiles.programs.command_assemble import assemble_command
 from profiles.programs.command_run import CommandRun, WatchedProgram, measure_run
 from profiles.programs.left_behind import end_left_behind
-from profiles.programs.program_log import within_bounds
 from rmixer.errors import InputError, RunFailed
 from rmixer.files.home import home
 from rmixer.hardware.machine import Machine
 from rmixer.profile.profile import ModelProfile, StepCost
-from rmixer.training.command_process import CommandProcess
+from rmixer.training.command_process import CommandProcess, Surroundings
 from rmixer.user_code.command import Command
 from rmixer.workload.workload import Job
 
@@ -37,8 +36,8 @@ def profile_command(
     """The profile of the command job ``job`` on this machine at each count of ``threads``, from
     one run of its program each, about ``plan.command_seconds`` long from its first step on.
 
-    Its output goes to a file below ``logs`` in RMixer's own folder, the end of it where it is
-    much. Raises :class:`RunFailed` where the program fails, makes no step within
+    Its output goes to a file below ``logs`` in RMixer's own folder, its beginning and its end where
+    it is much. Raises :class:`RunFailed` where the program fails, makes no step within
     ``plan.start_limit_s``, or ends too early, and :class:`InputError` where it wants a GPU that is
     not there.
     """
@@ -84,10 +83,10 @@ def _one_run(
             stack.enter_context(meter)
         folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="rmixer-"))
         steps_file = Path(folder) / "steps"
-        stack.enter_context(within_bounds(log))
+        log.unlink(missing_ok=True)
         # After the process was stopped, or where a second Ctrl-C cut that short.
         stack.callback(end_left_behind, steps_file)
-        process = CommandProcess(command, machine.cores[:count], log, steps_file)
+        process = CommandProcess(command, Surroundings(machine.cores[:count], steps_file), log)
         stack.enter_context(process)
         return measure_run(WatchedProgram(process, bubbles, spare, meter), count, plan)
 

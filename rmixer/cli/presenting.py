@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from experiments.run_files.run_folder import MEASURED, RunFolder
 from experiments.stages.drawn_figures import figures_of
+from experiments.stages.execution import open_questions
 from experiments.stages.report import validate_run
 from experiments.stages.sweep import BASELINE
 from experiments.tables.comparison_table import print_comparison
@@ -28,8 +29,12 @@ def present_plan(plan: Plan, workload: Workload) -> None:
     out = console()
     jobs, steps = len(workload.jobs), sum(job.steps for job in workload.jobs)
     out.print(f"{workload.name}: {jobs} jobs, {steps} training steps")
+    for line in open_questions(workload):
+        out.print(line, soft_wrap=True, markup=False)
     missing = plan.profiling.missing
-    names = ", ".join(f"{job.model} at batch {job.batch}" for job in missing)
+    names = ", ".join(
+        job.model if job.command else f"{job.model} at batch {job.batch}" for job in missing
+    )
     cost = f"about {seconds(plan.profiling.seconds)}: {names}" if missing else "nothing, all known"
     out.print(f"profiling: {cost}")
     if plan.sweep is None:

@@ -121,7 +121,7 @@ def _cells(job: JobView) -> tuple[str, ...]:
     return (
         job.id,
         job.phase,
-        f"{job.made} / {job.steps}",
+        f"{job.made} / {'?' if job.steps is None else job.steps}",
         figures(job.steps_per_s),
         ABSENT if job.loss is None else f"{job.loss:.4g}",
         size(job.promised_bytes),

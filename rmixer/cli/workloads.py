@@ -6,9 +6,11 @@ at once.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from rmixer.cli.settings import parse_shrinking
+from rmixer.errors import InputError
 from rmixer.imported.durations import DurationTable
 from rmixer.workload.shrinking import Shrinking
 from rmixer.workload.workload import Workload
@@ -28,6 +30,7 @@ def simulated_workload(
     from profiles.profiler.door import check_machine_can
 
     workload = shrinking.apply(read_workload(path))
+    _check_ends(path, workload)
     for job in workload.jobs:
         if job.in_registry:
             check_samples(job)
@@ -38,9 +41,32 @@ def simulated_workload(
 
 def trained_workload(path: Path, settings: tuple[str, ...]) -> Workload:
     """The same after the ``settings`` of ``--set``, to be trained on this machine."""
-    workload = parse_shrinking(settings).apply(read_workload(path))
+    said = read_workload(path)
+    workload = _with_own_steps(said, parse_shrinking(settings).apply(said))
     check_trained(workload)
     return workload
+
+
+def _with_own_steps(said: Workload, shrunk: Workload) -> Workload:
+    """``shrunk``, but for the steps of its programs: their own options decide these, and not what
+    the workload says."""
+    from rmixer.cli.console import report
+
+    pairs = zip(said.jobs, shrunk.jobs, strict=True)
+    jobs = [replace(job, steps=before.steps) if job.command else job for before, job in pairs]
+    if left := [job.id for job, less in zip(jobs, shrunk.jobs, strict=True) if job != less]:
+        report(f"steps_scale leaves {', '.join(left)} as it is: its own options say its steps")
+    return replace(shrunk, jobs=tuple(jobs))
+
+
+def _check_ends(path: Path, workload: Workload) -> None:
+    """Raise :class:`InputError` for a program of which nobody knows yet how many steps it makes."""
+    for job in workload.jobs:
+        if job.steps_from == "supposed":
+            allowed = (
+                f"a number, or what a first run learns: `rmixer execute {path} --policy sequential`"
+            )
+            raise InputError(path, f"{job.id}: steps", "'unknown', by now", allowed)
 
 
 def check_trained(workload: Workload) -> None:

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits
 
 from rmixer.models.bags import Bags
+from rmixer.models.initial_rows import fill_normal
 from rmixer.models.metrics import auc
 
 
@@ -31,10 +32,10 @@ class RecommendationModel(nn.Module, ABC):
     :meth:`add_table` and the layers as usual; write :meth:`table_ids` and :meth:`forward`; add a
     configuration to ``rmixer.models.configurations``. A model with another loss or another
     quality than AUC overrides :meth:`loss`, :meth:`measure` and :meth:`quality`. Weights come
-    from torch's generator, which the training step seeds; dropout is
-    :class:`rmixer.models.dropout.Dropout`. Shapes depend on ``config`` and the batch size alone,
-    and nothing reads a value back to Python (no ``.item()``, boolean index, ``nonzero``,
-    ``unique``), so that a step can be captured in a CUDA graph.
+    from torch's generator, which the training step seeds (tables take one number of it, their
+    seed); dropout is :class:`rmixer.models.dropout.Dropout`. Shapes depend on ``config`` and the
+    batch size alone, and nothing reads a value back to Python (no ``.item()``, boolean index,
+    ``nonzero``, ``unique``), so that a step can be captured in a CUDA graph.
     """
 
     inputs: ClassVar[tuple[str, ...]]
@@ -145,4 +146,4 @@ class RecommendationModel(nn.Module, ABC):
 
 def _normal(rows: int, dim: int, std: float) -> Tensor:
     table = torch.empty(rows, dim)
-    return table.normal_(std=std) if std else table.zero_()
+    return fill_normal(table, std) if std else table.zero_()

@@ -16,8 +16,8 @@ GIB = 1 << 30
 
 
 def check_executable(workload: Workload) -> None:
-    """Raise :class:`InputError` for a job that can be profiled and simulated, but not yet
-    executed: a command job, or one of which there is only an imported profile or a duration."""
+    """Raise :class:`InputError` for a job that can only be simulated: there is only an imported
+    profile of it, or a duration, or it is a program that wants a GPU."""
     for job in workload.jobs:
         if job.durations:
             found = "a job of which a table of durations was given"
@@ -27,10 +27,9 @@ def check_executable(workload: Workload) -> None:
             allowed = "models: of an imported profile there is nothing that could be executed"
             found = f"the imported profile {job.profile!r}"
             raise InputError(f"workload {workload.name}", job.id, found, allowed)
-        if job.command is not None:
-            allowed = "models so far: a command job can be profiled and simulated, not yet executed"
-            found = f"the command {job.command.line!r}"
-            raise InputError(f"workload {workload.name}", job.id, found, allowed)
+        if job.command is not None and job.command.gpus:
+            allowed = "0: a program on a GPU can be profiled and simulated, not yet executed"
+            raise InputError(f"job {job.id}", "gpus", job.command.gpus, allowed)
 
 
 def check_memory(

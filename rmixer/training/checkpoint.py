@@ -15,9 +15,10 @@ import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 from rmixer.errors import RunFailed
+from rmixer.files.direct_file import DirectFile, sync_folder
 
 _MARK = b"RMixerCk"
 _END = struct.Struct("<8sQI")
@@ -47,15 +48,14 @@ def save_checkpoint(path: Path, step: int, state: Mapping[str, Any]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     aside = _aside(path)
     try:
-        with aside.open("wb") as file:
+        with DirectFile(aside) as file:
             _write(file, {"step": step, "state": dict(state)})
-            file.flush()
-            os.fsync(file.fileno())
+            file.finish()
         _read(aside)
         if path.exists():
             path.replace(before(path))
         aside.replace(path)
-        _sync_folder(path.parent)
+        sync_folder(path.parent)
     finally:
         aside.unlink(missing_ok=True)
 
@@ -96,22 +96,15 @@ def _aside(path: Path) -> Path:
 
 
 class _Summed:
-    """A file that sums what is written. A write that fails is remembered and not raised: torch's
-    writer, which is no Python, could not pass it on in order."""
+    """A file that sums what is written."""
 
-    def __init__(self, file: BinaryIO) -> None:
+    def __init__(self, file: DirectFile) -> None:
         self._file = file
         self.bytes = self.crc = 0
-        self.error: OSError | None = None
 
     def write(self, data: Any) -> int:
-        size = memoryview(data).nbytes
-        if self.error is None:
-            try:
-                self._file.write(data)
-            except OSError as error:
-                self.error = error
         self.crc = zlib.crc32(data, self.crc)
+        size = self._file.write(data)
         self.bytes += size
         return size
 
@@ -119,7 +112,7 @@ class _Summed:
         """torch's writer calls it at its end."""
 
 
-def _write(file: BinaryIO, content: dict[str, Any]) -> None:
+def _write(file: DirectFile, content: dict[str, Any]) -> None:
     import torch
 
     summed = _Summed(file)
@@ -128,8 +121,6 @@ def _write(file: BinaryIO, content: dict[str, Any]) -> None:
             torch.save(content, summed)  # type: ignore[arg-type]
         except Exception as error:  # pickle's, and what classes of the user's raise
             raise _not_kept(error) from None
-    if summed.error is not None:
-        raise summed.error
     file.write(_END.pack(_MARK, summed.bytes, summed.crc))
 
 
@@ -184,11 +175,3 @@ def _damage(path: Path) -> str | None:
     if mark != _MARK or size != whole:
         return "it is cut"
     return None if crc == expected else "its sum is another one"
-
-
-def _sync_folder(folder: Path) -> None:
-    number = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(number)
-    finally:
-        os.close(number)

@@ -8,13 +8,15 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 
 import rmixer.step_hook
 from rmixer.training.process import training_environment
 from rmixer.training.process_tree import ProcessTree
+from rmixer.training.program_log import ProgramLog
 from rmixer.training.step_events import StepEvents, step_ends
 from rmixer.user_code.command import Command
 
@@ -22,44 +24,59 @@ INTERRUPT_GRACE_S, TERMINATE_GRACE_S, LEFT_GRACE_S = 5.0, 3.0, 1.0
 SAMPLE_S = 0.25
 _LAUNCHER = Path(__file__).with_name("launch.py")
 _HOOK = Path(rmixer.step_hook.__file__).parent
-_SHOWN_LINES, _SHOWN_BYTES = 20, 1 << 14
+_SHOWN_LINES = 20
+_VISIBLE = "CUDA_VISIBLE_DEVICES"
 
 
-def command_environment(command: Command, threads: int, steps_file: Path) -> dict[str, str]:
+@dataclass(frozen=True)
+class Surroundings:
+    """Where a program runs: pinned to ``cores``, with as many threads, which other jobs use too if
+    it ``shares_cores``. Its step events go to ``steps_file``; of the GPUs that this process sees it
+    sees the one at ``gpu`` if it wants one."""
+
+    cores: tuple[int, ...]
+    steps_file: Path
+    shares_cores: bool = False
+    gpu: int = 0
+
+
+def command_environment(command: Command, around: Surroundings) -> dict[str, str]:
     """The environment of the program: that of every training process, but with its own path, to
-    which only the folder of the hook that counts its steps is added. It sees its GPUs, or none."""
+    which only the folder of the hook that counts its steps is added. It sees its GPU, or none."""
     path = (str(_HOOK), os.environ.get("PYTHONPATH", ""))
-    visible = ",".join(map(str, range(command.gpus)))
+    seen = [each for each in os.environ.get(_VISIBLE, "").split(",") if each]
+    gpu = seen[around.gpu] if around.gpu < len(seen) else str(around.gpu)
     return {
-        **training_environment(threads),
+        **training_environment(len(around.cores), around.shares_cores),
         "PYTHONPATH": os.pathsep.join(part for part in path if part),
-        "RMIXER_STEPS_FILE": str(steps_file),
-        "CUDA_VISIBLE_DEVICES": visible,
+        "RMIXER_STEPS_FILE": str(around.steps_file),
+        _VISIBLE: gpu if command.gpus else "",
     }
 
 
 class CommandProcess:
-    """``command`` running on ``cores``, with as many threads. What it prints goes to ``log``, its
-    step events to ``steps_file``; it is a session of its own, like every training process.
-    ``started_s`` is on the monotonic clock, which its steps are stamped with."""
+    """``command`` running in its ``around``. What it prints goes to ``log``; it is a session of its
+    own, like every training process. ``started_s`` is on the monotonic clock, which its steps are
+    stamped with. Raises OSError where its folder is gone."""
 
-    def __init__(self, command: Command, cores: Sequence[int], log: Path, steps_file: Path) -> None:
-        self._log = log
-        self._events = StepEvents(steps_file)
-        pinned = ",".join(map(str, cores))
+    def __init__(self, command: Command, around: Surroundings, log: Path) -> None:
+        self._log = ProgramLog(log)
+        self._events = StepEvents(around.steps_file)
+        pinned = ",".join(map(str, around.cores))
         launch = [sys.executable, "-I", "-S", str(_LAUNCHER), pinned, str(os.getpid())]
-        log.parent.mkdir(parents=True, exist_ok=True)
         self.started_s = time.monotonic()
-        with log.open("wb") as output:
+        try:
             self._process = subprocess.Popen(
                 [*launch, command.python, *command.arguments],
                 cwd=command.folder,
                 stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=output,
-                env=command_environment(command, len(cores), steps_file),
+                stdout=self._log.end,
+                stderr=self._log.end,
+                env=command_environment(command, around),
                 start_new_session=True,
             )
+        finally:
+            self._log.started()
         self.tree = ProcessTree(self._process.pid)
 
     @property
@@ -91,11 +108,16 @@ class CommandProcess:
     @contextlib.contextmanager
     def paused(self) -> Iterator[None]:
         """Hold it still, with all processes of its group."""
-        self._signal(signal.SIGSTOP)
+        self.signal(signal.SIGSTOP)
         try:
             yield
         finally:
-            self._signal(signal.SIGCONT)
+            self.signal(signal.SIGCONT)
+
+    def signal(self, number: int) -> None:
+        """Send the signal ``number`` to all processes of its group."""
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.pid, number)
 
     def stop(self) -> None:
         """End it as Ctrl-C does, where that does not help as a shutdown does, and at last by force;
@@ -107,34 +129,49 @@ class CommandProcess:
             (signal.SIGTERM, TERMINATE_GRACE_S),
         ):
             if not self.has_ended:
-                self._signal(number)
+                self.signal(number)
                 _wait_until(lambda: self.has_ended, grace_s)
         if self.has_ended:  # what it started may still be putting things in order
             _wait_until(lambda: not self.tree.has_descendants, LEFT_GRACE_S)
+        self.kill()
+        self.finish_log()
+
+    def kill(self) -> None:
+        """End it at once, and whatever it started."""
+        if self._process.returncode is not None:
+            return
         self.tree.kill()
-        self._signal(signal.SIGKILL)
+        self.signal(signal.SIGKILL)
         self._process.wait()
+
+    def finish_log(self) -> None:
+        """Once it has ended: wait until all that it printed is in its log."""
+        self._log.finish()
+
+    @property
+    def exit_code(self) -> int:
+        """What it ended with, once it has; the number of the signal that killed it, below 0."""
+        return self._process.wait()
 
     def epitaph(self) -> str:
         """How it has ended, in words."""
-        code = self._process.wait()
+        code = self.exit_code
         if code < 0:
             return f"was killed by {signal.Signals(-code).name}"
         return f"ended with exit code {code}"
 
+    def last_lines(self, most: int) -> list[str]:
+        """The end of what it printed, at most so many lines."""
+        if self.has_ended:
+            self._log.finish()
+        return self._log.last_lines(most)
+
     def last_words(self) -> str:
         """The end of what it printed, and where the rest is."""
-        with self._log.open("rb") as file:
-            size = file.seek(0, os.SEEK_END)
-            file.seek(max(0, size - _SHOWN_BYTES))
-            lines = file.read().decode("utf-8", "replace").splitlines()[-_SHOWN_LINES:]
+        lines = self.last_lines(_SHOWN_LINES)
         if not lines:
             return "it printed nothing"
-        return "\n".join([f"the end of what it printed to {self._log}:", *lines])
-
-    def _signal(self, number: int) -> None:
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(self.pid, number)
+        return "\n".join([f"the end of what it printed to {self._log.path}:", *lines])
 
     def __enter__(self) -> CommandProcess:
         return self

@@ -28,22 +28,29 @@ class StepEvents:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._read_bytes = 0
+        self.read_bytes = 0
+        """How much of the file was read."""
         self._events: list[StepEvent] = []
 
     def read(self) -> Sequence[StepEvent]:
-        """All events so far; a record that is not whole yet is left for the next time."""
+        """All events so far, which are kept."""
+        self._events += self.fresh()
+        return self._events
+
+    def fresh(self) -> list[StepEvent]:
+        """Those since the last call; a record that is not whole yet is left for the next time."""
         try:
             with self._path.open("rb") as file:
-                file.seek(self._read_bytes)
+                file.seek(self.read_bytes)
                 data = file.read()
         except FileNotFoundError:  # nothing has stepped yet
-            return self._events
+            return []
         whole = len(data) - len(data) % RECORD.size
-        self._read_bytes += whole
-        for pid, kind, optimizer, parameters, at_s in RECORD.iter_unpack(data[:whole]):
-            self._events.append(StepEvent(pid, kind == BY_CALL, optimizer, parameters, at_s))
-        return self._events
+        self.read_bytes += whole
+        return [
+            StepEvent(pid, kind == BY_CALL, optimizer, parameters, at_s)
+            for pid, kind, optimizer, parameters, at_s in RECORD.iter_unpack(data[:whole])
+        ]
 
 
 def step_ends(events: Iterable[StepEvent]) -> list[float]:
@@ -66,10 +73,11 @@ def step_ends(events: Iterable[StepEvent]) -> list[float]:
         return []
     (pid, _), *_ = Counter(event.pid for event in found).most_common(1)
     mine = [event for event in found if event.pid == pid]
-    return [event.at_s for event in mine] if said else _rounds(mine)
+    return [event.at_s for event in mine] if said else rounds(mine)
 
 
-def _rounds(events: Sequence[StepEvent]) -> list[float]:
+def rounds(events: Sequence[StepEvent]) -> list[float]:
+    """When each round of the optimizers of one process ended, of its ``events`` in order."""
     first_of = _continued(events)
     ends: list[float] = []
     stepped: set[int] = set()

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from rmixer.errors import LossNotFinite
+from rmixer.files.direct_file import DirectFile, sync_folder
 from rmixer.training.job_checkpoints import Checkpointing, JobCheckpoints
 from rmixer.training.loss_watch import LossWatch
 from rmixer.training.memory import children_bytes, peak_resident_bytes, reset_peak
@@ -204,13 +205,19 @@ class TrainedJob:
         return {"loss": quality.pop("loss", None), "quality": quality}
 
     def save(self, path: Path) -> None:
-        """The plain ``state_dict``, whole or not at all."""
+        """The plain ``state_dict``, whole or not at all; on the disk when this returns.
+
+        torch's sums are in it, though ``torch.load`` asks for none: other readers of zip files,
+        which look into a file before it is loaded, refuse one without."""
         import torch
 
         path.parent.mkdir(parents=True, exist_ok=True)
         temporary = unfinished(path)
         try:
-            torch.save(self.step.state_dict(), temporary)
+            with DirectFile(temporary) as file:
+                torch.save(self.step.state_dict(), file)  # type: ignore[arg-type]
+                file.finish()
             temporary.replace(path)
+            sync_folder(path.parent)
         finally:
             temporary.unlink(missing_ok=True)

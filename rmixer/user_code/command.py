@@ -15,7 +15,11 @@ from rmixer.user_code.interpreter import find_interpreter
 from rmixer.user_code.sources import follow, module_file, parsed
 
 _PYTHON = re.compile(r"python(3(\.\d+)?)?")
-_FORM = "'python program.py ...' or 'python -m module ...'"
+_FORM = "'python program.py ...' or 'python -m module ...', or torchrun or accelerate launch"
+_TORCHRUN, _ACCELERATE = "torch.distributed.run", "accelerate.commands.launch"
+_LAUNCHERS = (_TORCHRUN, _ACCELERATE)
+"""Modules that start the program that they are given; their own options come before it."""
+_SHORT_FORMS = {("torchrun",): _TORCHRUN, ("accelerate", "launch"): _ACCELERATE}
 _WITH_VALUE, _BLINDING = "WX", "EIS"
 _MAIN = "__main__"
 _QUOTED = re.compile(r"""\\.|'[^']*'|"(?:\\.|[^"\\])*\"""", re.DOTALL)
@@ -45,15 +49,37 @@ def find_command(
     """A short name for the program of ``line``, and what there is to know of it. Paths count from
     ``folder``, in which it is run by the interpreter ``python`` (None: this one).
 
+    ``torchrun ...`` and ``accelerate launch ...`` are run as modules of that interpreter; the
+    program is the one that they start.
+
     Raises :class:`InputError` (for ``where`` and keys that begin with ``key``) where there is no
     such program or interpreter, where its steps could not be counted, or where it is no Python.
     """
-    place = f"{key}command"
+    return _found(line, python, gpus, folder, (where, key, f"{key}command"))
+
+
+def find_resuming(command: Command, line: str, where: object, key: str) -> Command:
+    """What goes on with ``command``, by the command ``line`` of its own, in the same folder by the
+    same interpreter. Raises as :func:`find_command`, for the key ``resume``."""
+    folder = Path(command.folder)
+    place = (where, key, f"{key}resume")
+    return _found(line, command.python, command.gpus, folder, place)[1]
+
+
+def _found(
+    line: str, python: str | None, gpus: int, folder: Path, at: tuple[object, str, str]
+) -> tuple[str, Command]:
+    where, key, place = at
     words = _words(line, where, place)
+    for short, module_name in _SHORT_FORMS.items():
+        if tuple(words[: len(short)]) == short:
+            words = ["python", "-m", module_name, *words[len(short) :]]
     if not words or not _PYTHON.fullmatch(words[0]):
         allowed = f"{_FORM}; which Python is said by the key 'python'"
         raise InputError(where, place, repr(line), allowed)
     module, name = _target(words[1:], line, where, place)
+    if module and name in _LAUNCHERS:
+        module, name = _launched(words[words.index(name) + 1 :], folder, (line, where, place))
     interpreter = find_interpreter(python, folder, where, f"{key}python")
     program, root, known_as = _find(module, name, folder, where, place)
     try:
@@ -110,6 +136,23 @@ def _target(words: Sequence[str], line: str, where: object, key: str) -> tuple[b
                     return True, value
                 break
     return False, rest[0] if rest else ""
+
+
+def _launched(words: Sequence[str], folder: Path, at: tuple[str, object, str]) -> tuple[bool, str]:
+    """The same for what a launcher is given to start: the first of its ``words`` that is a program
+    in ``folder``, or, where it is told to start a module, the first that is a module there."""
+    module = False
+    for word in words:
+        if word in ("-m", "--module"):
+            module = True
+        elif module and word.replace(".", "").isidentifier() and module_file(word, folder):
+            return True, word
+        elif not module and word.endswith(".py") and _is_file(folder / word):
+            return False, word
+    line, where, place = at
+    kind = "module" if module else "program, like train.py,"
+    allowed = f"a {kind} in {folder.resolve()} for it to start"
+    raise InputError(where, place, repr(line), allowed)
 
 
 def _find(module: bool, name: str, folder: Path, where: object, key: str) -> tuple[Path, Path, str]:

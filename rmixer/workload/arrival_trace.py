@@ -9,11 +9,11 @@ from typing import Any
 
 from rmixer.errors import InputError, choice
 from rmixer.files.csv_rows import CsvRow, read_table
-from rmixer.workload.job_entry import NOT_YET, JobEntry, not_yet
+from rmixer.workload.job_entry import NOT_YET, UNKNOWN, JobEntry, not_yet
 from rmixer.workload.place import Place
 
 ARRIVAL = "arrival_s"
-WHOLE = ("gpus", "count", "steps", "batch", "seed", "rows_cap")
+WHOLE = ("gpus", "count", "steps", "batch", "seed", "rows_cap", "retries")
 NUMBERS = ("lr", ARRIVAL)
 """The keys of a job that are numbers; the others are text."""
 
@@ -44,6 +44,6 @@ def _check_columns(path: Path, columns: Iterable[str]) -> None:
 
 
 def _value(row: CsvRow, key: str) -> object:
-    if key in WHOLE:
+    if key in WHOLE and not (key == "steps" and row.cells[key] == UNKNOWN):
         return row.whole(key)
     return row.number(key) if key in NUMBERS else row.cells[key]

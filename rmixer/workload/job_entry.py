@@ -17,8 +17,9 @@ from rmixer.files.typed_files import Name, content_hash, shown
 from rmixer.imported.durations import DurationTable
 from rmixer.imported.imported_store import find_imported
 from rmixer.models.registry import MODELS
-from rmixer.user_code.command import find_command
+from rmixer.user_code.command import find_command, find_resuming
 from rmixer.user_code.own_module import OwnModule, find_own_model, is_own, label_of
+from rmixer.workload.learned_steps import learned_steps
 from rmixer.workload.place import Place
 from rmixer.workload.workload import (
     ON_NAN,
@@ -28,6 +29,7 @@ from rmixer.workload.workload import (
     OWN_OPTIMIZER,
     PRECISIONS,
     RETRIES,
+    SUPPOSED_STEPS,
     Job,
 )
 
@@ -47,6 +49,7 @@ class JobEntry:
     model: str | None = None
     command: str | None = None
     python: str | None = None
+    resume: str | None = None
     gpus: Annotated[int, Field(ge=0)] = 0
     profile: Name | None = None
     count: Copies = 1
@@ -84,7 +87,9 @@ NOT_YET = (
     "priority",
 )
 
-OF_COMMANDS: tuple[str, ...] = ("python", "gpus")
+OF_COMMANDS: tuple[str, ...] = ("python", "gpus", "resume")
+UNKNOWN = "unknown"
+"""Steps of a program that ends by itself, nobody knows when."""
 OF_MODELS: tuple[str, ...] = (
     "batch",
     "optimizer",
@@ -116,13 +121,17 @@ def expand(
     for key in NOT_YET:
         if key in item:
             raise place.wrong(key, shown(item[key]), not_yet(key))
-    entry = place.parse(item, JobEntry)
+    is_open = item.get("steps") == UNKNOWN
+    if is_open and "command" not in item:
+        raise place.wrong("steps", repr(UNKNOWN), "a whole number > 0, but of a 'command'")
+    entry = place.parse(item | {"steps": SUPPOSED_STEPS} if is_open else item, JobEntry)
     _check_kind(entry, item, place)
     steps = 1 if entry.steps is None and durations is not None else entry.steps
     if steps is None:
         raise place.wrong("steps", "nothing", "a whole number > 0 (this key is required)")
     if entry.command is not None:
         job = _command_job(entry, entry.command, steps, place)
+        job = _of_learned_steps(job) if is_open else job
         return [replace(job, id=name) for name in _names(entry, job.label, place, taken)]
     if entry.profile is not None:
         job = _imported_job(entry, entry.profile, steps, place)
@@ -168,8 +177,19 @@ def _command_job(entry: JobEntry, line: str, steps: int, place: Place) -> Job:
     name, command = find_command(
         line, entry.python, entry.gpus, place.folder, place.file, place.at("")
     )
+    resume = None
+    if entry.resume is not None:
+        resume = find_resuming(command, entry.resume, place.file, place.at(""))
     job = Job("", name, steps, batch=0, optimizer="", lr=0.0, seed=0, command=command)
-    return replace(job, arrival_s=entry.arrival_s, retries=entry.retries)
+    return replace(job, arrival_s=entry.arrival_s, retries=entry.retries, resume=resume)
+
+
+def _of_learned_steps(job: Job) -> Job:
+    """``job``, whose steps are only supposed, with those that a run has learned, if one has."""
+    learned = learned_steps(job.identity.key)
+    if learned is None:
+        return replace(job, steps_from="supposed")
+    return replace(job, steps=learned, steps_from="learned")
 
 
 def _imported_job(entry: JobEntry, name: str, steps: int, place: Place) -> Job:

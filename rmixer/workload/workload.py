@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
+from typing import Literal
 
 from rmixer.data.registry import SYNTHETIC
 from rmixer.files.typed_files import content_hash, plain
@@ -18,9 +19,17 @@ OPTIMIZERS = ("adagrad", "adam", "adamw", "rowwise_adagrad", "sgd")
 PRECISIONS = ("fp32", "bf16")
 ON_NAN = ("stop", "go_on")
 RETRIES = 2
-_LATER_KEYS = {"on_nan": "stop", "durations": "", "retries": RETRIES}
+_LATER_KEYS = {
+    "on_nan": "stop",
+    "durations": "",
+    "retries": RETRIES,
+    "resume": None,
+    "steps_from": "said",
+}
 """Keys that came when schedules had been written already. At their defaults they are no part of a
 workload's hash, so that those schedules stay valid."""
+SUPPOSED_STEPS = 1000
+"""How many steps a program is supposed to make of which nobody knows it."""
 OWN_BATCH, OWN_OPTIMIZER, OWN_LR = 256, "adam", 0.001
 """What a user's own model is told where the workload says nothing."""
 
@@ -39,7 +48,10 @@ class Job:
     sources; its ``data`` may be any text.
 
     Of a command job ``model`` is its program's name and ``command`` the program; what its samples,
-    optimizers and data are only the program knows, and ``batch`` is 0.
+    optimizers and data are only the program knows, and ``batch`` is 0. ``resume`` is what goes on
+    with it after an interruption; without it the program starts anew. Where the workload says that
+    its steps are unknown, ``steps_from`` says where ``steps`` come from: they were ``learned`` by
+    an earlier run, or are ``supposed``.
 
     Of a job that only its imported profile is known of, ``profile`` is the profile's name and
     ``source`` a hash of it; ``batch`` is 0 where that does not say it.
@@ -66,6 +78,8 @@ class Job:
     on_nan: str = "stop"
     durations: str = ""
     retries: int = RETRIES
+    resume: Command | None = None
+    steps_from: Literal["said", "learned", "supposed"] = "said"
 
     @property
     def in_registry(self) -> bool:
@@ -104,9 +118,12 @@ class Workload:
 
     @property
     def hash(self) -> str:
-        """The same for the same name, seed and jobs, wherever the file lies."""
+        """The same for the same name, seed and jobs, wherever the file lies, and whether or not
+        steps that it leaves open have been learned."""
         content = plain(self)
         for job in content["jobs"]:
+            if job["steps_from"] != "said":
+                job["steps"], job["steps_from"] = "unknown", "said"
             for name, default in _LATER_KEYS.items():
                 if job[name] == default:
                     del job[name]

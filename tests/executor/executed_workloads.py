@@ -9,7 +9,7 @@ from typing import Any
 from executor.supervision.execution import ExecutedRun, Execution
 from executor.supervision.observer import Observer
 from executor.supervision.supervisor import Supervisor
-from executor.workers.warm_processes import WarmProcesses
+from executor.workers.mixed_workers import MixedWorkers
 from profiles.machines import limits
 from rmixer.hardware.machine import Machine
 from rmixer.policies import Policy, make_policy
@@ -62,6 +62,7 @@ def execute(
     profiles = {job.identity.key: profile_of(job) for job in jobs}
     problem = problem_of(Workload("tiny", 0, tuple(jobs)), machine, profiles)
     slots = layout or even_layout(machine, 2, 1)
-    workers = WarmProcesses(machine, slots, folder / "workers")
+    with_models = any(job.command is None for job in jobs)
+    workers = MixedWorkers(machine, slots, folder, with_models)
     execution = Execution(problem, chosen, slots, folder, **settings)
     return Supervisor(execution, workers, observer).execute()

@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 import itertools
-import multiprocessing
-import os
 import signal
-import time
-from collections.abc import Callable
 from pathlib import Path
 
-import psutil
 import pytest
 import torch
 from executed_workloads import execute, tiny
+from killed_runs import Killed
 
 from executor.journal.journal import NAME, Journal
 from executor.supervision.execution import ExecutedRun
@@ -23,7 +19,6 @@ from rmixer.workload.workload import Job
 
 STEPS = 1200
 LONG = 10**6
-PATIENCE_S = 300.0
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -37,34 +32,6 @@ def queue(steps: int = STEPS) -> list[Job]:
         tiny("long", steps=steps, seed=1),
         tiny("after", "criteo_deepfm", seed=2, steps=40),
     ]
-
-
-class Killed:
-    """``execute`` in a process of its own, which is killed when ``ready`` finds its journal so."""
-
-    def __init__(self, folder: Path, jobs: list[Job], ready: Callable[[Journal], bool]) -> None:
-        process = multiprocessing.get_context("spawn").Process(target=_run, args=(folder, jobs))
-        process.start()
-        assert process.pid is not None
-        root = psutil.Process(process.pid)
-        end_s = time.monotonic() + PATIENCE_S
-        while not ((folder / NAME).exists() and _is_ready(folder, ready)):
-            assert time.monotonic() < end_s
-            assert process.is_alive()
-            time.sleep(0.02)
-        workers = root.children(recursive=True)
-        os.kill(process.pid, signal.SIGKILL)
-        process.join()
-        psutil.wait_procs(workers, timeout=PATIENCE_S)
-
-
-def _run(folder: Path, jobs: list[Job]) -> None:
-    execute(folder, jobs, checkpoint_every_s=0.2)
-
-
-def _is_ready(folder: Path, ready: Callable[[Journal], bool]) -> bool:
-    with Journal(folder / NAME) as journal:
-        return ready(journal)
 
 
 def happened(journal: Journal, kind: str, job: str) -> int:

@@ -11,7 +11,14 @@ from calling import call, refused
 
 from profiles.machines import limits
 from profiles.stored.store import Store
-from rmixer.testing.made_up import make_machine, make_operator, make_profile
+from rmixer.testing.made_up import (
+    make_command_profile,
+    make_machine,
+    make_operator,
+    make_profile,
+    make_step,
+)
+from rmixer.workload.workload_file import read_workload
 
 ROOT = Path(__file__).resolve().parents[3]
 EXAMPLE = ROOT / "experiments" / "examples" / "command_job"
@@ -68,16 +75,83 @@ def test_profile_show_simulate_sweep(
     assert (tmp_path / "swept" / "schedule.json").exists()
 
 
-@pytest.mark.usefixtures("home")
-@pytest.mark.parametrize(
-    "command", [("run",), ("run", "--plan"), ("execute", "--policy", "dySequ")]
-)
-def test_it_is_not_executed_yet(
-    command: tuple[str, ...], capsys: pytest.CaptureFixture[str]
+PROGRAM = """
+import time
+import rmixer
+for _ in range(30):
+    time.sleep(0.002)
+    rmixer.step()
+"""
+
+
+def test_steps_that_nobody_knows_are_learned_by_the_first_run(
+    home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    message = refused(capsys, *command, WORKLOAD)
-    assert "workload command_job: train.py-0: found the command 'python train.py" in message
-    assert "allowed: models so far" in message
+    (tmp_path / "ends.py").write_text(PROGRAM)
+    workload = tmp_path / "queue.yaml"
+    workload.write_text("jobs: [{command: python ends.py, steps: unknown}]")
+    (job,) = read_workload(workload).jobs
+    Store().save(make_command_profile(job, make_step(mean_us=2000.0)))
+
+    message = refused(capsys, "simulate", workload, "--policy", "dySequ")
+    assert "ends.py-0: steps: found 'unknown', by now; allowed: a number, or what a fi" in message
+    assert f"`rmixer execute {workload} --policy sequential`" in message
+    refused(capsys, "sweep", workload)
+    plan = call(capsys, "run", "--plan", workload)
+    assert "ends nobody knows when: ends.py-0; planned with 1000 steps" in plan.out
+
+    out = tmp_path / "executed"
+    executed = call(
+        capsys, "execute", workload, "--policy", "sequential", "--out", out, "--share-machine"
+    )
+    assert executed.code == 0, executed.err
+    assert "begins anew after an interruption, for it names no `resume`: ends.py-0" in executed.err
+    assert "ends nobody knows when: ends.py-0" in executed.err
+    assert "ends.py-0: it made 30 steps, which is known from now on" in executed.err
+    compared = json.loads((out / "compare.json").read_text())
+    (line,) = compared["jobs"]
+    assert line["step_ms"]["error"] is not None
+    assert (line["completion"]["error"], compared["makespan"]["error"]) == (None, None)
+
+    simulated = call(
+        capsys, "simulate", workload, "--policy", "dySequ", "--json", "--out", tmp_path / "sim"
+    )
+    assert simulated.code == 0, simulated.err
+    assert [line["steps"] for line in json.loads(simulated.out)["jobs"]] == [30]
+
+
+@pytest.mark.usefixtures("home")
+@pytest.mark.parametrize("command", [("run",), ("execute", "--policy", "dySequ")])
+@pytest.mark.parametrize(
+    ("gpus", "allowed"),
+    [
+        (0, "0: there is no NVIDIA GPU here"),
+        (1, "0: a program on a GPU can be profiled and simulated, not yet executed"),
+    ],
+)
+def test_a_program_that_wants_a_gpu_is_refused_in_a_line(
+    gpus: int,
+    allowed: str,
+    command: tuple[str, ...],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(limits, "usable_gpus", lambda: gpus)
+    (tmp_path / "ends.py").write_text(PROGRAM)
+    workload = tmp_path / "queue.yaml"
+    workload.write_text("jobs: [{command: python ends.py, steps: 30, gpus: 1}]")
+    message = refused(capsys, *command, workload)
+    assert f"job ends.py-0: gpus: found 1; allowed: {allowed}" in message
+
+
+def test_its_own_options_say_how_many_steps_it_makes(
+    home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    plan = call(capsys, "run", "--plan", WORKLOAD, "--set", "steps_scale=0.01")
+    assert plan.code == 0, plan.err
+    assert "steps_scale leaves train.py-0, train.py-1 as it is" in plan.err
+    assert "3 jobs, 200004 training steps" in plan.out
 
 
 @pytest.mark.usefixtures("home")

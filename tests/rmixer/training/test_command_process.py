@@ -15,7 +15,7 @@ import psutil
 import pytest
 
 from profiles.machines import limits
-from rmixer.training.command_process import CommandProcess
+from rmixer.training.command_process import CommandProcess, Surroundings, command_environment
 from rmixer.user_code.command import Command
 
 MIB = 1 << 20
@@ -72,7 +72,8 @@ def start(tmp_path: Path) -> Callable[[str], CommandProcess]:
     def started(program: str) -> CommandProcess:
         command = Command("", ("-c", program), str(tmp_path), sys.executable, "", "", "")
         cores = limits.usable_cores()[:1]
-        return CommandProcess(command, cores, tmp_path / "logs" / "log", tmp_path / "steps")
+        around = Surroundings(cores, tmp_path / "steps")
+        return CommandProcess(command, around, tmp_path / "logs" / "log")
 
     return started
 
@@ -98,6 +99,22 @@ print(os.sched_getaffinity(0), [os.environ[name] for name in names])
         assert process.epitaph() == "ended with exit code 0"
         core = limits.usable_cores()[0]
         assert process.last_words().endswith(f"{{{core}}} ['1', '']")
+
+
+@pytest.mark.parametrize(
+    ("ours", "gpu", "theirs"), [(None, 0, "0"), (None, 1, "1"), ("3,5", 1, "5"), ("3", 0, "3")]
+)
+def test_one_that_wants_a_gpu_sees_the_one_of_its_place(
+    ours: str | None, gpu: int, theirs: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    if ours is not None:
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", ours)
+    command = Command("", (), "", "python", "", "", "", gpus=1)
+    around = Surroundings((0,), Path("steps"), shares_cores=True, gpu=gpu)
+    environment = command_environment(command, around)
+    assert environment["CUDA_VISIBLE_DEVICES"] == theirs
+    assert environment["OMP_WAIT_POLICY"] == "PASSIVE"
 
 
 def until_ended(process: CommandProcess) -> None:
@@ -183,10 +200,11 @@ def test_it_ends_with_its_parent(tmp_path: Path) -> None:
 import os, signal, time
 from pathlib import Path
 from rmixer.user_code.command import Command
-from rmixer.training.command_process import CommandProcess
+from rmixer.training.command_process import CommandProcess, Surroundings
 program = ("-c", "import time; print('ready', flush=True); time.sleep(600)")
 command = Command("", program, ".", {sys.executable!r}, "", "", "")
-process = CommandProcess(command, ({limits.usable_cores()[0]},), Path("log"), Path("steps"))
+around = Surroundings(({limits.usable_cores()[0]},), Path("steps"))
+process = CommandProcess(command, around, Path("log"))
 while "ready" not in process.last_words():
     time.sleep(0.02)
 print(process.pid, flush=True)

@@ -14,7 +14,7 @@ import pytest
 from counted_program import WAYS
 
 from rmixer.step_hook import sitecustomize
-from rmixer.training.command_process import command_environment
+from rmixer.training.command_process import Surroundings, command_environment
 from rmixer.training.step_events import StepEvent, StepEvents, step_ends
 from rmixer.user_code.command import Command
 
@@ -27,7 +27,7 @@ def run(python: str, *arguments: str, steps: Path) -> tuple[str, list[StepEvent]
     command = Command("", arguments, "", python, "", "", "")
     done = subprocess.run(
         [python, *arguments],
-        env=command_environment(command, 1, steps),
+        env=command_environment(command, Surroundings((0,), steps)),
         capture_output=True,
         text=True,
         check=False,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import math
+from dataclasses import replace
 
 import pytest
 import torch
@@ -43,11 +44,16 @@ def share_of_clicks(step: TrainingStep) -> float:
     return float(torch.stack(labels).mean())
 
 
+# What twenty steps of 32 bring these differs from seed to seed by more than they bring.
+NEED_MORE = ("amazon_din", "rm1")
+
+
 @pytest.mark.parametrize("model", EVERY_MODEL)
-def test_twenty_steps_lower_the_loss(model: str) -> None:
-    step = TrainingStep(small_job(model))
+def test_a_few_steps_lower_the_loss(model: str) -> None:
+    steps, batch = (60, 128) if model in NEED_MORE else (20, 32)
+    step = TrainingStep(replace(small_job(model), batch=batch))
     before = step.evaluate(30)
-    losses(step, 20)
+    losses(step, steps)
     after = step.evaluate(30)
     assert after["loss"] < before["loss"] - 0.01
     # Twenty of Adam's steps at 1e-4 move no weight by more than 0.002: the mean, not the order.

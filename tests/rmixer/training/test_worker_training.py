@@ -13,6 +13,7 @@ import pytest
 import torch
 
 from rmixer.data.prepare import prepare
+from rmixer.files.direct_file import DirectFile
 from rmixer.training import memory
 from rmixer.training.process import Message, WorkerProcess
 from rmixer.training.step import TrainingStep
@@ -205,8 +206,8 @@ def test_a_job_is_saved_if_and_only_if_it_was_not_interrupted(
 def test_a_save_that_fails_leaves_nothing_half_written(
     rmixer_home: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def full_disk(_state: object, path: Path) -> None:
-        path.write_bytes(b"half")
+    def full_disk(_state: object, file: DirectFile) -> None:
+        file.write(b"half")
         raise OSError(28, "No space left on device")
 
     session = TrainedJob(tiny())

@@ -14,9 +14,9 @@ import pytest
 
 from rmixer.errors import InputError
 from rmixer.files.typed_files import parse, plain
-from rmixer.scheduling.admission import check_executable
+from rmixer.workload.learned_steps import learn_steps
 from rmixer.workload.shrinking import Shrinking
-from rmixer.workload.workload import Job, Workload
+from rmixer.workload.workload import SUPPOSED_STEPS, Job, Workload
 from rmixer.workload.workload_file import read_workload
 
 MODEL = "{model: criteo_dlrm, steps: 5}"
@@ -151,7 +151,27 @@ def test_a_change_of_what_it_imports_is_another_identity(
     [
         ("command: train.py", "command", "'train.py'", "'python program.py ...' or "),
         ("command: ''", "command", "''", "'python program.py ...' or "),
-        ("command: torchrun train.py", "command", "'torchrun train.py'", "'python program.py"),
+        ("command: sh train.py", "command", "'sh train.py'", "'python program.py"),
+        ("command: torchrun gone.py", "command", "'torchrun gone.py'", "a program, like train.py"),
+        (
+            "command: accelerate launch -m gone",
+            "command",
+            "'accelerate launch -m g",
+            "a module in ",
+        ),
+        (
+            "command: python train.py, resume: python gone.py",
+            "resume",
+            "no program 'g",
+            "a program in",
+        ),
+        ("command: python train.py, resume: ls", "resume", "'ls'", "'python program.py ...' or "),
+        (
+            "model: criteo_dlrm, resume: python a.py",
+            "resume",
+            "'python a.py'",
+            "nothing: it is for a",
+        ),
         ("command: python -c pass", "command", "'python -c ", "'python program.py"),
         ("command: python -I train.py", "command", "'python -I ", "no -I: with it Python does not"),
         ("command: python -uE train.py", "command", "'python -uE ", "no -E: with it Python"),
@@ -262,8 +282,58 @@ def test_only_its_steps_can_be_shrunk(folder: Path) -> None:
     assert shrunk.jobs[0].identity == workload.jobs[0].identity
 
 
-def test_it_cannot_be_executed_yet(folder: Path) -> None:
-    workload = read(folder, MODEL, "{command: python train.py, steps: 5}")
-    with pytest.raises(InputError) as error:
-        check_executable(workload)
-    assert (error.value.key, error.value.found) == ("train.py-0", "the command 'python train.py'")
+@pytest.mark.parametrize(
+    ("line", "model", "arguments"),
+    [
+        (
+            "torchrun --nproc-per-node 2 train.py -m x",
+            "train.py",
+            "-m torch.distributed.run --nproc-per-node 2 train.py -m x",
+        ),
+        (
+            "python -m torch.distributed.run --standalone train.py",
+            "train.py",
+            "-m torch.distributed.run --standalone train.py",
+        ),
+        (
+            "accelerate launch --cpu -m tools.fit --lr 1",
+            "tools.fit",
+            "-m accelerate.commands.launch --cpu -m tools.fit --lr 1",
+        ),
+    ],
+)
+def test_a_launcher_is_run_as_a_module_and_its_program_is_the_one_it_starts(
+    folder: Path, line: str, model: str, arguments: str
+) -> None:
+    found = job(folder, f"command: {line}")
+    assert found.command is not None
+    assert (found.model, found.command.arguments) == (model, tuple(arguments.split()))
+    changed = "tools/fit.py" if model == "tools.fit" else "layers.py"
+    (folder / changed).write_text("# changed\n")
+    assert job(folder, f"command: {line}").identity != found.identity
+
+
+def test_what_goes_on_with_it_is_a_command_of_its_own(folder: Path) -> None:
+    plain_job = job(folder, "command: python train.py")
+    found = job(folder, "command: python train.py, resume: python -m tools.fit --from last")
+    assert found.resume is not None
+    assert found.resume.arguments == ("-m", "tools.fit", "--from", "last")
+    assert found.identity == plain_job.identity  # its steps cost the same
+    assert Workload("a", 0, (found,)).hash != Workload("a", 0, (plain_job,)).hash
+
+
+def test_steps_that_nobody_knows_are_supposed_until_a_run_learns_them(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RMIXER_HOME", str(folder / "home"))
+    line = "{command: python train.py, steps: unknown}"
+    before = read(folder, line)
+    assert [(job.steps, job.steps_from) for job in before.jobs] == [(SUPPOSED_STEPS, "supposed")]
+    learn_steps(before.jobs[0].identity.key, 77)
+    after = read(folder, line)
+    assert [(job.steps, job.steps_from) for job in after.jobs] == [(77, "learned")]
+    assert after.hash == before.hash  # a run of it is gone on with
+    (other,) = read(folder, "{command: python train.py --lr 1, steps: unknown}").jobs
+    assert other.steps_from == "supposed"
+    with pytest.raises(InputError, match="steps: found 'unknown'; allowed: a whole number > 0"):
+        read(folder, "{model: criteo_dlrm, steps: unknown}")

@@ -1,0 +1,93 @@
+"""Model jobs and command jobs in one queue: a warm worker or a program at each place."""
+
+from __future__ import annotations
+
+from multiprocessing.connection import Connection, wait
+from pathlib import Path
+
+from executor.workers.memory_guard import MemoryGuard
+from executor.workers.programs import Programs
+from executor.workers.warm_processes import WarmProcesses
+from executor.workers.workers import Event, Place, TrainingOrder
+from rmixer.errors import RunFailed
+from rmixer.hardware.machine import Machine
+from rmixer.scheduling.layout import Layout
+
+
+class MixedWorkers:
+    """See :class:`executor.workers.workers.Workers`. Command jobs become programs, all others go to
+    warm workers: each at the place that it was booked. Where no model is expected (``with_models``
+    is false) warm workers are opened when one comes all the same. What they print goes to
+    ``folder``."""
+
+    def __init__(
+        self, machine: Machine, layout: Layout, folder: Path, with_models: bool = True
+    ) -> None:
+        memory = MemoryGuard()
+        self._models = WarmProcesses(machine, layout, folder / "workers", memory)
+        self._programs = Programs(folder, memory, layout.in_turn)
+        self._with_models = with_models
+        self._is_program: dict[Place, bool] = {}
+
+    @property
+    def startup_s(self) -> float:
+        """Seconds that opening the models' workers took."""
+        return self._models.startup_s
+
+    def open(self) -> None:
+        """See :class:`~executor.workers.workers.Workers`."""
+        if self._with_models:
+            self._models.open()
+
+    def start(self, order: TrainingOrder) -> None:
+        """See :class:`~executor.workers.workers.Workers`."""
+        self._is_program[order.place] = is_program = order.job.command is not None
+        if not (is_program or self._with_models):
+            self._models.open()
+            self._with_models = True
+        self._at(order.place).start(order)
+
+    def wait(self, timeout_s: float | None) -> None:
+        """See :class:`~executor.workers.workers.Workers`."""
+        if not (self._models.has_events or self._programs.has_events):
+            models, programs = self._models.waitables(), self._programs.waitables()
+            waitables: list[Connection | int] = [*models, *programs]
+            wait(waitables, self._programs.patience_s(timeout_s))
+
+    def events(self) -> list[Event]:
+        """See :class:`~executor.workers.workers.Workers`."""
+        return [*self._models.events(), *self._programs.events()]
+
+    def replace_ended(self) -> None:
+        """See :class:`~executor.workers.workers.Workers`."""
+        self._models.replace_ended()
+
+    def ask_to_stop(self, place: Place) -> None:
+        """See :class:`~executor.workers.workers.Workers`."""
+        if place in self._is_program:
+            self._at(place).ask_to_stop(place)
+
+    def cpu_s(self, place: Place) -> float:
+        """See :class:`~executor.workers.workers.Workers`."""
+        return self._at(place).cpu_s(place) if place in self._is_program else 0.0
+
+    def memory_bytes(self) -> int:
+        """See :class:`~executor.workers.workers.Workers`."""
+        return self._models.memory_bytes() + self._programs.memory_bytes()
+
+    def end(self, place: Place, why: RunFailed) -> None:
+        """See :class:`~executor.workers.workers.Workers`."""
+        if place in self._is_program:
+            self._at(place).end(place, why)
+
+    def cpu_seconds(self) -> float:
+        """See :class:`~executor.workers.workers.Workers`."""
+        return self._models.cpu_seconds() + self._programs.cpu_seconds()
+
+    def close(self, grace_s: float) -> None:
+        """See :class:`~executor.workers.workers.Workers`."""
+        self._programs.close(grace_s)
+        self._models.close(grace_s)
+
+    def _at(self, place: Place) -> WarmProcesses | Programs:
+        return self._programs if self._is_program[place] else self._models

@@ -1,0 +1,190 @@
+"""A command job's program under way: its phases and steps as they come, and its end."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import time
+from pathlib import Path
+from typing import Any
+
+from executor.workers.program_failures import LINES, failure_of_program, with_lines
+from executor.workers.workers import (
+    Event,
+    JobEnded,
+    JobFailed,
+    PhaseBegan,
+    Resumed,
+    StepsMade,
+    TrainingOrder,
+)
+from profiles.programs.left_behind import end_left_behind
+from rmixer.errors import RunFailed
+from rmixer.training.command_process import CommandProcess, Surroundings
+from rmixer.training.live_steps import LiveSteps
+from rmixer.training.train_job import WARMUP_STEPS
+
+INTERRUPT_GRACE_S, TERMINATE_GRACE_S, LEFT_GRACE_S = 15.0, 3.0, 1.0
+"""How long a program may take to end in order: after SIGINT, then after SIGTERM, and those that it
+started after its own end."""
+FIRST_SAMPLE_S, SAMPLE_EVERY_S, SAMPLE_GROWTH = 0.1, 2.0, 0.2
+"""Its memory is looked at soon after its start and ever less often."""
+
+
+class Program:
+    """The program of ``order``, started. What it prints goes to ``log``, its step events to
+    ``steps_file``. Raises OSError where its folder is gone."""
+
+    def __init__(
+        self, order: TrainingOrder, log: Path, steps_file: Path, shares_cores: bool
+    ) -> None:
+        job = order.job
+        assert job.command is not None
+        self.order, self._steps_file = order, steps_file
+        goes_on = job.resume is not None and order.steps_made > 0
+        command = job.resume if goes_on and job.resume is not None else job.command
+        kind, _, number = order.place[0].partition(":")
+        gpu = int(number) if kind == "gpu" else 0
+        end_left_behind(steps_file)  # by a supervisor that was killed
+        steps_file.parent.mkdir(parents=True, exist_ok=True)
+        steps_file.unlink(missing_ok=True)
+        self._process = CommandProcess(
+            command, Surroundings(order.cores, steps_file, shares_cores, gpu), log
+        )
+        self._to_ours_s = time.perf_counter() - time.monotonic()
+        self._steps = LiveSteps(steps_file)
+        self._before = order.steps_made if goes_on else 0
+        self._first_ends: list[float] = []
+        self._asked_s: float | None = None
+        self._ended_s: float | None = None
+        self._signals = [signal.SIGINT, signal.SIGTERM]
+        self._sampled_s = self._process.started_s
+        self._peak_next_s = FIRST_SAMPLE_S
+        self.waitable: int | None = None
+        """What is ready to be read once it has ended; None where the system has no such thing."""
+        with contextlib.suppress(OSError, AttributeError):
+            self.waitable = os.pidfd_open(self._process.pid)
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether its first process was seen to be no more: those that it started may still be."""
+        return self._ended_s is not None
+
+    @property
+    def pid(self) -> int:
+        """The operating system's id of its first process."""
+        return self._process.pid
+
+    def began(self) -> list[Event]:
+        """What there is to say at its start."""
+        place, at_s = self.order.place, self._process.started_s + self._to_ours_s
+        begins: list[Event] = [PhaseBegan(place, at_s, "build")]
+        return [Resumed(place, at_s, self._before, ()), *begins] if self._before else begins
+
+    def ask_to_stop(self) -> None:
+        """Interrupt it as Ctrl-C does. Where that does not help, :meth:`look` terminates it, and at
+        last kills it."""
+        if self._asked_s is None:
+            self._asked_s = time.monotonic()
+            self._process.signal(self._signals.pop(0))
+
+    def look(self) -> tuple[list[Event], bool]:
+        """What has happened since the last call, and whether it is over."""
+        now_s = time.monotonic()
+        if now_s - self._sampled_s >= self._peak_next_s:
+            self._process.tree.sample()
+            self._sampled_s = now_s
+            self._peak_next_s = min(SAMPLE_EVERY_S, self._peak_next_s * (1 + SAMPLE_GROWTH))
+        has_ended = self._process.has_ended
+        events = self._new_steps(has_ended)
+        if has_ended:
+            self._ended_s = self._ended_s or now_s
+            left = self._process.tree.has_descendants and now_s < self._ended_s + LEFT_GRACE_S
+            if not left:
+                return [*events, self._end()], True
+        else:
+            self._press(now_s)
+        return events, False
+
+    def kill(self, why: RunFailed | None = None) -> list[Event]:
+        """End it at once, with all that it started: it fails because of ``why``."""
+        self._finish()
+        events = self._new_steps(True)
+        return events if why is None else [*events, self.failed(why)]
+
+    def failed(self, why: RunFailed) -> Event:
+        """It has ended because of ``why``."""
+        failure = with_lines(why, self._process.last_lines(LINES))
+        return JobFailed(self.order.place, time.perf_counter(), failure)
+
+    def strike(self) -> None:
+        """Kill it: its end is seen like any other. Any thread may ask."""
+        self._process.signal(signal.SIGKILL)
+
+    def _press(self, now_s: float) -> None:
+        """After it was asked to stop: be less polite when its time is over."""
+        if self._asked_s is None:
+            return
+        if self._signals and now_s >= self._asked_s + INTERRUPT_GRACE_S:
+            self._process.signal(self._signals.pop(0))
+        elif now_s >= self._asked_s + INTERRUPT_GRACE_S + TERMINATE_GRACE_S:
+            self._process.kill()
+
+    def _new_steps(self, is_last: bool) -> list[Event]:
+        """Steps, and the phases that they begin and end: the program is built until its first step
+        began, which nobody sees: it is taken to be as long as the second one."""
+        ends_s = [end_s + self._to_ours_s for end_s in self._steps.new_ends()]
+        place, first, known = self.order.place, self._first_ends, len(self._first_ends)
+        first += ends_s[: WARMUP_STEPS + 1 - known]
+        events: list[Event] = []
+        if known < 2 and (len(first) >= 2 or (first and is_last)):
+            step_s = first[1] - first[0] if len(first) > 1 else 0.0
+            started_s = self._process.started_s + self._to_ours_s
+            events.append(PhaseBegan(place, max(started_s, first[0] - step_s), "warmup"))
+        if known <= WARMUP_STEPS < len(first):
+            events.append(PhaseBegan(place, first[WARMUP_STEPS - 1], "train"))
+        if ends_s:
+            events.append(StepsMade(place, ends_s[-1], tuple(ends_s)))
+        return events
+
+    def _end(self) -> Event:
+        self._finish()
+        place, at_s, process = self.order.place, time.perf_counter(), self._process
+        code, steps = process.exit_code, self._before + self._steps.told
+        job = self.order.job
+        is_whole = code == 0 and job.steps_from == "said" and steps >= job.steps
+        interrupted = self._asked_s is not None and not is_whole
+        if code and not interrupted:
+            lines = process.last_lines(LINES)
+            return JobFailed(place, at_s, failure_of_program(process.epitaph(), code < 0, lines))
+        answer: dict[str, Any] = {"interrupted": interrupted}
+        if peak_bytes := process.tree.peak_bytes:
+            answer["peak_bytes"] = peak_bytes
+        if not interrupted and (remark := _remark(self.order, steps)):
+            answer["remark"] = remark
+        return JobEnded(place, at_s, answer)
+
+    def _finish(self) -> None:
+        self._process.kill()
+        end_left_behind(self._steps_file)
+        self._process.finish_log()
+        if self.waitable is not None:
+            os.close(self.waitable)
+            self.waitable = None
+
+    def remove_events(self) -> None:
+        """Remove the file of its steps, which have been told."""
+        self._steps_file.unlink(missing_ok=True)
+
+
+def _remark(order: TrainingOrder, steps: int) -> str | None:
+    job = order.job
+    if steps == 0:
+        return "it ended without a step (of an optimizer of torch, nor by rmixer.step())"
+    if job.steps_from == "supposed":
+        return f"it made {steps} steps, which is known from now on"
+    if steps != job.steps:
+        known = "its workload says" if job.steps_from == "said" else "it made before"
+        return f"it ended after {steps} steps, {known} {job.steps}"
+    return None

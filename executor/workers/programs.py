@@ -1,0 +1,164 @@
+"""Command jobs: a program each, started when it is its turn."""
+
+from __future__ import annotations
+
+import contextlib
+import subprocess
+import sys
+import time
+from functools import partial
+from multiprocessing.connection import wait
+from pathlib import Path
+
+from executor.workers.memory_guard import MemoryGuard
+from executor.workers.process_table import ProcessTable
+from executor.workers.program import Program
+from executor.workers.workers import Event, JobFailed, Place, TrainingOrder
+from rmixer.errors import RunFailed
+from rmixer.training.task_failure import TaskFailed
+
+LOOK_S = 0.25
+"""How often the programs' steps are read, of all together."""
+_GUARD = Path(__file__).with_name("program_guard.py")
+
+
+class Programs:
+    """See :class:`executor.workers.workers.Workers`. In ``folder`` what a job's program prints goes
+    to ``logs/<job>.log``. ``memory`` looks after what they hold. ``shares_cores`` says that jobs
+    share theirs.
+
+    From the first program on a guard is there, a process that ends them all if this one is killed.
+    """
+
+    startup_s = 0.0
+
+    def __init__(self, folder: Path, memory: MemoryGuard, shares_cores: bool = False) -> None:
+        self._folder, self._shares_cores = folder.absolute(), shares_cores
+        self._running: dict[Place, Program] = {}
+        self._happened: list[Event] = []
+        self._looked_s = 0.0
+        self._table, self._memory = ProcessTable(), memory
+        self._guard: subprocess.Popen[bytes] | None = None
+
+    def open(self) -> None:
+        """Nothing is to be got ready."""
+
+    def start(self, order: TrainingOrder) -> None:
+        """See :class:`~executor.workers.workers.Workers`."""
+        log = self._folder / "logs" / f"{order.job.id}.log"
+        steps_file = self._folder / "programs" / f"{order.job.id}.steps"
+        self._watch(steps_file)
+        try:
+            program = Program(order, log, steps_file, self._shares_cores)
+        except OSError as error:
+            text = f"the program could not be started: {error}"
+            failure = TaskFailed(text, text, "exception")
+            self._happened.append(JobFailed(order.place, time.perf_counter(), failure))
+            return
+        self._running[order.place] = program
+        self._memory.add_process(program.pid)
+        if order.promised_bytes:
+            held_bytes = partial(self._table.held_bytes, program.pid)
+            self._memory.watch(order.place, order.promised_bytes, held_bytes, program.strike)
+        self._happened += program.began()
+
+    def wait(self, timeout_s: float | None) -> None:
+        """See :class:`~executor.workers.workers.Workers`."""
+        if not self._happened:
+            wait(self.waitables(), self.patience_s(timeout_s))
+
+    def waitables(self) -> list[int]:
+        """What is ready to be read as soon as a program has ended."""
+        running = [program for program in self._running.values() if not program.has_ended]
+        return [each.waitable for each in running if each.waitable is not None]
+
+    def patience_s(self, timeout_s: float | None) -> float | None:
+        """How much of ``timeout_s`` may pass before the steps of a program are to be read."""
+        if not self._running:
+            return timeout_s
+        due_s = max(0.0, self._looked_s + LOOK_S - time.monotonic())
+        return due_s if timeout_s is None else min(due_s, timeout_s)
+
+    @property
+    def has_events(self) -> bool:
+        """Whether something has happened that :meth:`events` need not wait for."""
+        return bool(self._happened)
+
+    def events(self) -> list[Event]:
+        """See :class:`~executor.workers.workers.Workers`."""
+        ended = {each for each in wait(self.waitables(), 0) if isinstance(each, int)}
+        due = time.monotonic() >= self._looked_s + LOOK_S
+        if due:
+            self._looked_s = time.monotonic()
+        for place, program in list(self._running.items()):
+            if due or program.waitable in ended:
+                events, is_over = program.look()
+                why = self._memory.forget(place) if is_over else None
+                if why is not None:  # it was ended because of it, whatever it said
+                    events = [*events[:-1], program.failed(why)]
+                self._happened += events
+                if is_over:
+                    self._forget(place)
+        happened, self._happened = self._happened, []
+        return happened
+
+    def replace_ended(self) -> None:
+        """A program is started for each job: none is idle."""
+
+    def ask_to_stop(self, place: Place) -> None:
+        """See :class:`~executor.workers.workers.Workers`. It is interrupted as by Ctrl-C."""
+        if place in self._running:
+            self._running[place].ask_to_stop()
+
+    def cpu_s(self, place: Place) -> float:
+        """See :class:`~executor.workers.workers.Workers`."""
+        return self._table.cpu_s(self._running[place].pid) if place in self._running else 0.0
+
+    def memory_bytes(self) -> int:
+        """See :class:`~executor.workers.workers.Workers`."""
+        return sum(self._table.held_bytes(program.pid) for program in self._running.values())
+
+    def end(self, place: Place, why: RunFailed) -> None:
+        """See :class:`~executor.workers.workers.Workers`."""
+        if place in self._running:
+            self._happened += self._running[place].kill(why)
+            self._forget(place)
+
+    def cpu_seconds(self) -> float:
+        """Processor time of those that run: of those that have ended the system tells this
+        process, together with that of its other children."""
+        return sum(self._table.cpu_s(program.pid) for program in self._running.values())
+
+    def close(self, grace_s: float) -> None:
+        """See :class:`~executor.workers.workers.Workers`."""
+        for program in self._running.values():
+            program.ask_to_stop()
+        end_s = time.monotonic() + grace_s
+        while self._running and (left_s := end_s - time.monotonic()) > 0:
+            self.wait(left_s)
+            self.events()
+        for place, program in list(self._running.items()):
+            program.kill()
+            self._forget(place)
+        with contextlib.suppress(OSError):
+            (self._folder / "programs").rmdir()
+        if self._guard is not None:
+            self._guard.communicate()
+            self._guard = None
+        self._memory.close()
+
+    def _watch(self, steps_file: Path) -> None:
+        """Tell the guard of the program with this file."""
+        if self._guard is None or self._guard.poll() is not None:
+            self._guard = subprocess.Popen(
+                [sys.executable, "-I", "-S", str(_GUARD)],
+                stdin=subprocess.PIPE,
+                start_new_session=True,
+            )
+        assert self._guard.stdin is not None
+        self._guard.stdin.write(f"{steps_file}\n".encode())
+        self._guard.stdin.flush()
+
+    def _forget(self, place: Place) -> None:
+        self._memory.forget(place)
+        self._running.pop(place).remove_events()

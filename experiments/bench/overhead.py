@@ -1,0 +1,132 @@
+"""What execution costs beside the training itself: one command, on a quiet machine, five minutes.
+
+``python -m experiments.bench.overhead [--scale 0.06] [--out FILE]``: ``balance_24`` shrunk until it
+takes about three minutes on two slots of a core each, with checkpoints. Profiles are made up: the
+executor only reads from them what a job may hold.
+"""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from pathlib import Path
+from statistics import fmean, median
+
+import click
+from rich import box
+from rich.table import Table
+
+from executor.journal.journal import NAME, Journal
+from executor.journal.transitions import Transition
+from experiments.bench.fault_queue import supervisor_of
+from experiments.bench.shared_memory import shared_memory
+from experiments.bench.step_speed import as_text
+from rmixer.files.typed_files import write_json, write_text
+from rmixer.workload.shrinking import Shrinking
+from rmixer.workload.workload_file import read_workload
+
+WORKLOAD = Path(__file__).parents[1] / "workloads" / "balance_24.yaml"
+PEAK_BYTES = 3 << 30
+GOALS = {
+    "build_ms_median": 50.0,
+    "build_ms_max": 50.0,
+    "supervisor_share": 0.02,
+    "beyond_share": 0.02,
+    "checkpoint_share": 0.01,
+}
+
+
+@click.command()
+@click.option("--scale", type=float, default=0.06, show_default=True, help="Of the steps.")
+@click.option("--out", type=click.Path(path_type=Path), help="Write JSON here, the table as .txt.")
+def main(scale: float, out: Path | None) -> None:
+    """Execute, and add up the journal."""
+    jobs = Shrinking(scale, 512, 100_000).apply(read_workload(WORKLOAD)).jobs
+    with tempfile.TemporaryDirectory() as folder:
+        supervisor = supervisor_of(Path(folder), jobs, PEAK_BYTES)
+        begin_s, begin_cpu_s = time.perf_counter(), time.process_time()
+        run = supervisor.execute()
+        wall_s = time.perf_counter() - begin_s
+        cpu_s = time.process_time() - begin_cpu_s
+        with Journal(Path(folder) / NAME) as journal:
+            found = figures(journal.transitions(), journal.step_ends_s())
+    if any(job.state != "done" for job in run.summary.jobs):
+        raise click.ClickException("a job did not finish")
+    found["supervisor_share"] = cpu_s / wall_s
+    found["makespan_s"] = run.summary.makespan_s
+    table = Table(box=box.SIMPLE_HEAD)
+    for name in ("figure", "measured", "at most"):
+        table.add_column(name, justify="left" if name == "figure" else "right")
+    for name, value in found.items():
+        table.add_row(name, f"{value:.4g}", f"{GOALS[name]:g}" if name in GOALS else "")
+    shared = shared_memory()
+    table.add_row("eight_workers_mib", f"{shared.together_mib:.0f}", f"{shared.allowed_mib:.0f}")
+    text = as_text(table, 80)
+    click.echo(text)
+    if out:
+        write_json(out, {**found, "eight_workers": shared})
+        write_text(out.with_suffix(".txt"), text + "\n")
+
+
+def figures(
+    transitions: list[Transition], step_ends_s: dict[tuple[str, int], list[float]]
+) -> dict[str, float]:
+    """Of a run without failures: how long jobs waited to be built after their dispatch; which share
+    of the time on the slot that ended last was neither a step, nor another phase, nor a checkpoint;
+    and which share of training the checkpoints took."""
+    attempts = _attempts(transitions)
+    build_ms = [1e3 * (each.phases[0][1] - each.dispatched_s) for each in attempts]
+    kept_s = sum(each.checkpoints_s for each in attempts)
+    train_s = sum(each.trained_s() for each in attempts)
+    last = max(attempts, key=lambda each: each.end_s)
+    path = [each for each in attempts if each.slot == last.slot]
+    whole_s = last.end_s - min(each.dispatched_s for each in path)
+    used_s = sum(each.end_s - each.phases[0][1] for each in path)
+    waits_s = sum(each.phases[0][1] - each.dispatched_s for each in path)
+    steps = sum(len(ends_s) for ends_s in step_ends_s.values())
+    return {
+        "jobs": len(attempts),
+        "steps": steps,
+        "build_ms_median": median(build_ms),
+        "build_ms_mean": fmean(build_ms),
+        "build_ms_max": max(build_ms),
+        "beyond_share": (whole_s - used_s - waits_s) / whole_s,
+        "checkpoints": sum(each.checkpoints for each in attempts),
+        "checkpoint_share": kept_s / train_s,
+    }
+
+
+class _Attempt:
+    """A job's only attempt."""
+
+    def __init__(self, slot: int, dispatched_s: float) -> None:
+        self.slot, self.dispatched_s = slot, dispatched_s
+        self.phases: list[tuple[str, float]] = []
+        self.checkpoints, self.checkpoints_s, self.end_s = 0, 0.0, 0.0
+
+    def trained_s(self) -> float:
+        """Seconds between the beginning of training and of what follows."""
+        begins = dict(self.phases)
+        if "train" not in begins:
+            return 0.0
+        later = [at_s for _, at_s in self.phases if at_s > begins["train"]]
+        return min([*later, self.end_s]) - begins["train"]
+
+
+def _attempts(transitions: list[Transition]) -> list[_Attempt]:
+    found: dict[str, _Attempt] = {}
+    for each in transitions:
+        if each.kind == "dispatched":
+            found[each.job] = _Attempt(each.detail["booking"]["slot"], each.at_s)
+        elif each.kind == "phase":
+            found[each.job].phases.append((each.detail["phase"], each.at_s))
+        elif each.kind == "checkpointed":
+            found[each.job].checkpoints += 1
+            found[each.job].checkpoints_s += each.detail["took_s"]
+        elif each.kind == "ended":
+            found[each.job].end_s = each.at_s
+    return list(found.values())
+
+
+if __name__ == "__main__":
+    main()

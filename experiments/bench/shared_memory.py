@@ -1,0 +1,79 @@
+"""What eight workers that train on one data set hold together: the data should count once."""
+
+from __future__ import annotations
+
+import re
+import tempfile
+import time
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from profiles.machines import limits
+from rmixer.data.prepare import open_dataset, prepare
+from rmixer.training.process import WorkerProcess
+from rmixer.training.tasks import TRAIN_JOB
+from rmixer.workload.workload import Job, job_of
+
+WORKERS, MODEL, ROWS = 8, "criteo_dlrm", 1000
+TRAIN_S = 8.0
+DATA_TIMES = 1.2
+
+
+@dataclass(frozen=True)
+class Shared:
+    """In MiB: a worker that trains alone, without what of its data is mapped; the data set as the
+    workers see it; and all workers together, each page that several have counted once."""
+
+    workers: int
+    bare_mib: float
+    data_mib: float
+    together_mib: float
+
+    @property
+    def allowed_mib(self) -> float:
+        """1.2 times the data and a bare worker each."""
+        return DATA_TIMES * self.data_mib + self.workers * self.bare_mib
+
+
+def shared_memory() -> Shared:
+    """Measure it with :data:`MODEL` on its synthetic data."""
+    facts = job_of(MODEL)
+    prepare(facts.entry.dataset, facts.data)
+    arrays = open_dataset(facts.entry.dataset, facts.data)
+    job = replace(facts, rows_cap=ROWS, batch=64, steps=10**7)
+    with tempfile.TemporaryDirectory() as folder:
+        alone, mapped = _proportional_mib([job], Path(folder))
+        together, _ = _proportional_mib([job] * WORKERS, Path(folder))
+    data = sum(values.nbytes for values in arrays.values.values()) / (1 << 20)
+    return Shared(WORKERS, alone - mapped, data, together)
+
+
+def _proportional_mib(jobs: list[Job], folder: Path) -> tuple[float, float]:
+    """What workers of ``jobs`` hold together, and what of it is the data."""
+    cores = limits.usable_cores()
+    workers = [WorkerProcess([cores[at % len(cores)]]) for at in range(len(jobs))]
+    try:
+        for worker in workers:
+            worker.warm_up()
+        for at, (worker, job) in enumerate(zip(workers, jobs, strict=True)):
+            worker.start(TRAIN_JOB, job=job, save_to=str(folder / f"{at}.pt"))
+        time.sleep(TRAIN_S)
+        held = [_pss_mib(worker.pid) for worker in workers]
+        return sum(total for total, _ in held), sum(data for _, data in held)
+    finally:
+        for worker in workers:
+            worker.kill()
+
+
+def _pss_mib(pid: int) -> tuple[float, float]:
+    """Memory of a process, with its share of each page that others have too; and the same of the
+    data set's files alone."""
+    total = data = 0
+    of_data = False
+    for line in Path(f"/proc/{pid}/smaps").read_text(encoding="utf-8").splitlines():
+        if re.match(r"^[0-9a-f]+-[0-9a-f]+ ", line):
+            of_data = line.endswith(".npy")
+        elif found := re.match(r"^Pss:\s+(\d+) kB$", line):
+            total += int(found[1])
+            data += int(found[1]) if of_data else 0
+    return total / 1024, data / 1024

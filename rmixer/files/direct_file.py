@@ -1,0 +1,103 @@
+"""Writing large files past the system's cache of files, straight to the disk.
+
+What nobody reads soon needs no place in memory. The cache has to find that place page by page: on a
+virtual machine whose memory is lent anew this takes ten times as long as the disk does, and what
+waits there for the disk counts as memory that is used.
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import mmap
+import os
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+_BUFFER_BYTES = 1 << 22
+_DIRECT = getattr(os, "O_DIRECT", 0)
+
+
+class DirectFile:
+    """A new file at ``path``, or in place of the one there, written once from its start.
+
+    It is a file for ``torch.save``. A write that fails is remembered, later ones are dropped, and
+    :meth:`finish` raises it: torch's writer, which is no Python, could not pass it on in order.
+    Where a file system knows no direct writes, it writes as others do.
+    """
+
+    def __init__(self, path: Path) -> None:
+        flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | getattr(os, "O_CLOEXEC", 0)
+        try:
+            self._file = os.open(path, flags | _DIRECT, 0o666)
+        except OSError as error:
+            if error.errno != errno.EINVAL:
+                raise
+            self._file = os.open(path, flags, 0o666)
+        # Direct writes are of whole blocks of the disk, from memory that begins at a page.
+        self._buffer = memoryview(mmap.mmap(-1, _BUFFER_BYTES))
+        self._filled = 0
+        self._error: OSError | None = None
+
+    def write(self, data: Any) -> int:
+        """Take ``data``, bytes or what shows them; returns how many."""
+        left = memoryview(data).cast("B")
+        size = len(left)
+        while len(left) and self._error is None:
+            part = left[: _BUFFER_BYTES - self._filled]
+            end = self._filled + len(part)
+            self._buffer[self._filled : end] = part
+            self._filled, left = end, left[len(part) :]
+            if end == _BUFFER_BYTES:
+                self._empty()
+        return size
+
+    def flush(self) -> None:
+        """torch's writer calls it at its end."""
+
+    def finish(self) -> None:
+        """Write the rest, and wait until all is on the disk. Raises :class:`OSError` if that or an
+        earlier write failed (a full disk: ``errno.ENOSPC``)."""
+        self._write_through_cache()
+        self._empty()
+        if self._error is not None:
+            raise self._error
+        os.fsync(self._file)
+
+    def _empty(self) -> None:
+        left = self._buffer[: self._filled]
+        self._filled = 0
+        while len(left) and self._error is None:
+            try:
+                left = left[os.write(self._file, left) :]
+            except OSError as error:
+                if error.errno == errno.EINVAL and self._write_through_cache():
+                    continue
+                self._error = error
+
+    def _write_through_cache(self) -> bool:
+        """Whether writes were direct until now."""
+        flags = fcntl.fcntl(self._file, fcntl.F_GETFL)
+        fcntl.fcntl(self._file, fcntl.F_SETFL, flags & ~_DIRECT)
+        return bool(flags & _DIRECT)
+
+    def __enter__(self) -> DirectFile:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        os.close(self._file)
+
+
+def sync_folder(folder: Path) -> None:
+    """Wait until the names of the files in ``folder`` are on the disk."""
+    number = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(number)
+    finally:
+        os.close(number)

@@ -1,0 +1,110 @@
+"""``rmixer execute --resume``: after a kill it goes on, after the end it has nothing to do."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+from calling import call, refused
+from executed_workloads import profile_of, this_machine
+
+from executor.journal.journal import NAME, Journal
+from profiles.stored.store import Store
+from rmixer.data.prepare import prepare
+from rmixer.files.home import home
+from rmixer.workload.workload_file import read_workload
+
+WORKLOAD = """
+jobs:
+  - {model: criteo_dlrm, count: 3, steps: 700, batch: 16, rows_cap: 1000}
+"""
+PATIENCE_S = 300.0
+
+
+@pytest.fixture
+def queue(tmp_path: Path, rmixer_home: None, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Three jobs, in a home that has this machine and made-up profiles."""
+    path = tmp_path / "queue.yaml"
+    path.write_text(WORKLOAD)
+    prepare("criteo_kaggle", "synthetic")
+    own = tmp_path / "home"
+    own.mkdir()
+    (own / "data").symlink_to(home() / "data")
+    monkeypatch.setenv("RMIXER_HOME", str(own))
+    store = Store()
+    store.save_machine(dataclasses.replace(this_machine(), origin="measured"))
+    store.save(profile_of(read_workload(path).jobs[0]))
+    return path
+
+
+def killed_while_it_trains(queue: Path, run: Path) -> None:
+    command = [sys.executable, "-c", "from rmixer.cli import main; main()", "execute", str(queue)]
+    process = subprocess.Popen(
+        [*command, "--policy", "dySequ", "--out", str(run)],
+        env=dict(os.environ),
+        stderr=subprocess.DEVNULL,
+    )
+    end_s = time.monotonic() + PATIENCE_S
+    while not trains(run):
+        assert process.poll() is None
+        assert time.monotonic() < end_s
+        time.sleep(0.02)
+    workers = psutil.Process(process.pid).children(recursive=True)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    psutil.wait_procs(workers, timeout=PATIENCE_S)
+
+
+def trains(run: Path) -> bool:
+    if not (run / NAME).exists():
+        return False
+    with Journal(run / NAME) as journal:
+        return any(t.detail.get("phase") == "train" for t in journal.transitions())
+
+
+def summary(run: Path) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads((run / "summary.json").read_text())
+    return found
+
+
+def test_a_killed_run_goes_on(
+    queue: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = tmp_path / "run"
+    killed_while_it_trains(queue, run)
+    assert not (run / "summary.json").exists()
+    ended = call(capsys, "execute", "--resume", run)
+    assert ended.code == 0, ended.err
+    assert "going on with an interrupted run: 0 of 3 job(s) are done" in ended.err
+    assert [job["state"] for job in summary(run)["jobs"]] == ["done"] * 3
+    assert summary(run)["interruptions"] == 1
+    assert (run / "compare.json").exists()
+    again = call(capsys, "execute", "--resume", run)
+    assert again.code == 0, again.err
+    assert "warming" not in again.err
+    assert [job["attempt"] for job in summary(run)["jobs"]] == [2, 2, 1]
+
+
+def test_what_cannot_be_gone_on_with(
+    queue: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    said = refused(capsys, "execute", "--resume", tmp_path / "nothing")
+    assert "no such folder; allowed: the folder of a run" in said
+    said = refused(capsys, "execute", "--resume", queue)
+    assert "a file; allowed: the folder of a run" in said
+    said = refused(capsys, "execute", queue, "--resume", tmp_path)
+    assert said.startswith(f"error: WORKLOAD: found {queue}; allowed: none: the run says it")
+    said = refused(capsys, "execute")
+    assert "nothing to execute; allowed: a schedule.json, a workload with --policy" in said
+    call(capsys, "simulate", queue, "--policy", "dySequ", "--out", tmp_path / "simulated")
+    said = refused(capsys, "execute", "--resume", tmp_path / "simulated")
+    assert "a run of `rmixer simulate`; allowed: a run that `execute` or `run` began" in said
