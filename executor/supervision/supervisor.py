@@ -20,10 +20,10 @@ from executor.supervision.books import Books
 from executor.supervision.execution import ExecutedRun, Execution
 from executor.supervision.interrupts import Interrupts
 from executor.supervision.observer import Observer
+from executor.supervision.real_readings import RealReadings
 from executor.supervision.requests import Requests
 from executor.supervision.running_jobs import RunningJobs, cut_state
 from executor.workers.workers import Workers
-from profiles.machines import limits
 from rmixer.errors import RunFailed
 from rmixer.files.typed_files import plain
 from rmixer.scheduling.cluster import Cluster
@@ -32,8 +32,6 @@ from rmixer.training.train_job import unfinished
 TICK_S = 0.25
 """How long the supervisor waits at most before it looks after its jobs."""
 EXIT_GRACE_S = 0.5
-GRAIN_BYTES = 32 << 20
-"""What others hold is known to this: less changes all the time."""
 MEMORY_PAUSE_S = 2.0
 """How long to wait before memory is looked at again that others hold."""
 
@@ -41,8 +39,6 @@ MEMORY_PAUSE_S = 2.0
 class Supervisor:
     """Carries out one execution by its ``workers``. What an earlier part of the same execution left
     in its folder is gone on with."""
-
-    reads_memory = True
 
     def __init__(
         self, execution: Execution, workers: Workers, observer: Observer | None = None
@@ -63,7 +59,7 @@ class Supervisor:
             execution.layout,
             execution.step_times,
             execution.used_bytes,
-            readings=self,
+            readings=RealReadings(self._records, self._workers),
         )
         journal, damage = open_journal(execution.folder / NAME)
         if damage:
@@ -80,22 +76,6 @@ class Supervisor:
             self._requests = Requests(execution, journal, self._books, self._jobs, self._observer)
             self._observer.begins(self._view)
             return self._execute(probe_s)
-
-    def steps_made(self, job: str) -> float:
-        """See :class:`rmixer.scheduling.cluster.Readings`."""
-        record = self._records.last(job)
-        return float(record.steps) if record else 0.0
-
-    def measured_bytes(self, device: str) -> int | None:
-        """What all programs together use of the memory of ``device``; of a GPU nobody reads it."""
-        return limits.used_memory_bytes() if device == "cpu:0" else None
-
-    def others_bytes(self, device: str) -> int | None:
-        """What others hold of the memory of ``device``, to a few MiB; of a GPU nobody reads it."""
-        if device != "cpu:0":
-            return None
-        held = limits.used_memory_bytes() - self._workers.memory_bytes()
-        return max(0, round(held / GRAIN_BYTES) * GRAIN_BYTES)
 
     def _execute(self, probe_s: float | None) -> ExecutedRun:
         interrupted, failure = False, None
