@@ -111,3 +111,13 @@ def test_what_has_ended_and_what_is_cancelled_leave_their_slots_to_the_rest() ->
 
 def test_of_a_run_that_stands_still_no_end_is_told() -> None:
     assert run_view(MadeUp(jobs("a")).records, 5.0, "interrupted").ends_in_s is None
+
+
+def test_of_a_job_whose_steps_nobody_knows_no_end_is_told_nor_of_what_follows_it() -> None:
+    """b, in the other slot, has one all the same."""
+    open_end = replace(*jobs("a"), steps_from="supposed")
+    made = MadeUp([open_end, *jobs("b", "c")], schedule(("a", 0), ("b", 1), ("c", 0)))
+    assert ends_s(made.records, 0.0) == pytest.approx({"b": WHOLE_S})
+    view = run_view(made.records, 0.0, "running")
+    assert view.ends_in_s is None
+    assert view.jobs[0].steps is None
