@@ -134,13 +134,13 @@ def command(
         assert chosen is not None
         layout = choose_layout(problem, chosen, wanted)
         request = ExecutionRequest(problem, layout, policy)
-    report(use_of(problem.machine))
     outlive_terminal()
     with saying_how_to_resume(path), locked(path, share_machine) as lock:
         lock.take()  # before it looks at the memory that is free
         check_execution(request)
         predicted = predict(request)
         prepare_data(problem.workload, bar)
+        report(use_of(problem.machine))
         folder = begin(path, request, predicted, report, lock)
         _carry_out(folder, request, end_s, lock)
     finish(folder)

@@ -34,9 +34,12 @@ def data(rmixer_home: None) -> None:
 
 @pytest.fixture(scope="module")
 def calm(tmp_path_factory: pytest.TempPathFactory, data: None) -> dict[str, torch.Tensor]:
-    """The weights of the job that nothing happens to."""
+    """The weights of the job that nothing happens to, beside another: those that something happens
+    to are alone, so company changes no bit either."""
     folder = tmp_path_factory.mktemp("calm")
-    execute(folder, [job()])
+    run = execute(folder, [job(), tiny("companion", "criteo_deepfm", steps=300)])
+    first, second = run.summary.jobs
+    assert second.start_s < first.end_s
     return weights(folder)
 
 
