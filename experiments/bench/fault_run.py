@@ -16,7 +16,6 @@ import click
 
 from experiments.bench.fault_injection import KINDS, Faults
 from experiments.bench.fault_queue import differing_weights, ends, execute_queue, small_jobs
-from rmixer.errors import RunFailed
 from rmixer.files.typed_files import write_json
 
 
@@ -34,7 +33,7 @@ def main(faults: int, jobs: int, seed: int, out: Path | None) -> None:
     if out:
         write_json(out, found)
     if found["lost"] or found["twice"] or found["different"]:
-        raise RunFailed("a job was lost, ended twice, or has other weights")
+        raise click.ClickException("a job was lost, ended twice, or has other weights")
 
 
 def trial(folder: Path, faults: int, jobs: int, seed: int) -> dict[str, object]:

@@ -203,7 +203,7 @@ def test_losses_and_memory_are_those_of_the_workers(run: ExecutedRun) -> None:
             assert job.loss is not None
             assert math.isfinite(job.first_loss + job.loss)
             assert 100 * MIB < job.peak_bytes < 4096 * MIB
-    peaks = [job.peak_bytes for job in run.summary.jobs if job.state == "done"]
+    peaks = [job.peak_bytes for job in run.summary.jobs]  # of the one that failed its profile's
     (device,) = run.summary.devices
     assert max(peaks) < device.peak_bytes <= 2 * max(peaks)
     assert 0 < device.busy_fraction < 1.5

@@ -38,7 +38,7 @@ import rmixer
 saved = Path("saved")
 first = int(saved.read_text()) if "--resume" in sys.argv else 0
 print("from", first, flush=True)
-for step in range(first, 400):
+for step in range(first, 800):
     time.sleep(0.005)
     Path("aside").write_text(str(step + 1))
     Path("aside").replace(saved)
@@ -71,26 +71,26 @@ def test_a_model_and_a_program_in_one_queue(tmp_path: Path, rmixer_home: None) -
     prepare("criteo_kaggle", "synthetic")
     jobs = [
         tiny("model"),
-        program(tmp_path / "code", "good", STEPS, "40", steps=40),
+        program(tmp_path / "code", "good", STEPS, "300", steps=300),
         program(tmp_path / "code", "bad", "raise ValueError('no such column')", steps=5),
     ]
     diary = Diary()
     run = execute(tmp_path / "run", jobs, observer=diary)
     assert states(run) == {"model": "done", "good": "done", "bad": "failed"}
     good, bad = run.summary.job("good"), run.summary.job("bad")
-    assert (good.steps, good.samples, good.attempt) == (40, 0, 1)
+    assert (good.steps, good.samples, good.attempt) == (300, 0, 1)
     assert good.step_ms_p50 is not None
     assert good.step_ms_p50 >= 2.0
     assert 1 << 20 < good.peak_bytes < 350 << 20  # as measured, not as its profile says
     rows = run.timeline.select(job="good")
-    assert sum(row.steps for row in rows) == pytest.approx(40)
+    assert sum(row.steps for row in rows) == pytest.approx(300)
     assert {row.kind for row in rows} <= {"queued", "build", "warmup", "train"}
     assert bad.error == "the program ended with exit code 1: ValueError: no such column"
     assert bad.causes == ("exception",)
     kept = (tmp_path / "run" / "failures" / "bad.txt").read_text()
     assert kept.splitlines()[1] == "the end of what it printed:"
     assert kept.endswith("ValueError: no such column\n")
-    assert ("progress", "good", 40) in diary.heard
+    assert ("progress", "good", 300) in diary.heard
     assert not processes_of(tmp_path)
 
 
@@ -107,7 +107,7 @@ def test_one_that_is_lost_is_tried_again_from_the_start(tmp_path: Path) -> None:
 
 def saving(folder: Path) -> Job:
     resume = command(folder, "saves.py", "--resume")
-    return program(folder, "saves", SAVES, steps=400, resume=resume)
+    return program(folder, "saves", SAVES, steps=800, resume=resume)
 
 
 def test_after_a_killed_supervisor_it_goes_on_by_its_own_command(tmp_path: Path) -> None:
@@ -119,9 +119,9 @@ def test_after_a_killed_supervisor_it_goes_on_by_its_own_command(tmp_path: Path)
     printed = (folder / "logs" / "saves.log").read_text().splitlines()
     assert printed[0] == "from 0"
     made = int(printed[2].removeprefix("from "))
-    assert 0 < made < 400
+    assert 0 < made < 800
     # What the journal had not heard of when the supervisor was killed is not counted.
-    assert 400 - made < line.steps <= 400
+    assert 800 - made < line.steps <= 800
     assert run.summary.interruptions == 1
 
 
@@ -142,7 +142,7 @@ def test_ctrl_c_interrupts_it_and_the_run_goes_on_with_it(tmp_path: Path) -> Non
         signal.signal(signal.SIGINT, before)
     assert run.interrupted
     assert states(run) == {"saves": "interrupted"}
-    assert 20 < run.summary.job("saves").steps < 400
+    assert 20 < run.summary.job("saves").steps < 800
     assert not processes_of(tmp_path)
     again = execute(tmp_path / "run", [saving(tmp_path / "code")])
     assert states(again) == {"saves": "done"}
