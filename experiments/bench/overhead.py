@@ -1,6 +1,6 @@
 """What execution costs beside the training itself: one command, on a quiet machine, five minutes.
 
-``python -m experiments.bench.overhead [--scale 0.06] [--out FILE]``: ``balance_24`` shrunk until it
+``python -m experiments.bench.overhead [--scale 0.22] [--out FILE]``: ``balance_24`` shrunk until it
 takes about three minutes on two slots of a core each, with checkpoints. Profiles are made up: the
 executor only reads from them what a job may hold.
 """
@@ -37,7 +37,7 @@ GOALS = {
 
 
 @click.command()
-@click.option("--scale", type=float, default=0.06, show_default=True, help="Of the steps.")
+@click.option("--scale", type=float, default=0.22, show_default=True, help="Of the steps.")
 @click.option("--out", type=click.Path(path_type=Path), help="Write JSON here, the table as .txt.")
 def main(scale: float, out: Path | None) -> None:
     """Execute, and add up the journal."""
