@@ -25,7 +25,7 @@ _TAIL_CELLS = 1 << 12
 
 
 def fill_normal(table: Tensor, std: float) -> Tensor:
-    """Fill ``table`` (float32, contiguous, on the CPU) from a normal distribution of mean 0 and
+    """Fill ``table`` (contiguous, on the CPU) from a normal distribution of mean 0 and
     deviation ``std``, and return it. A table without values (meta, or fake) stays as it is.
 
     torch's generator gives the seed. torch's number of threads says how many fill it, and changes
@@ -35,6 +35,8 @@ def fill_normal(table: Tensor, std: float) -> Tensor:
     """
     if table.is_meta or type(table) is not Tensor:
         return table
+    if table.dtype != torch.float32:
+        return table.copy_(fill_normal(torch.empty(table.shape, dtype=torch.float32), std))
     seed = int(torch.randint(1 << 62, (), device="cpu"))
     values = table.numpy().reshape(-1)
     quantiles, tail = (each * np.float32(std) for each in _quantiles())
