@@ -9,18 +9,20 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import executed_workloads
 import psutil
 import pytest
 import torch
-from executed_workloads import MIB, execute, profile_of, tiny
+from executed_workloads import MIB, execute, profile_of, this_machine, tiny
 
 from executor.journal.journal import NAME, Journal
 from executor.supervision.execution import ExecutedRun
 from executor.supervision.observer import Observer
 from rmixer.data.prepare import prepare
 from rmixer.profile.profile import ModelProfile
+from rmixer.scheduling.layout import even_layout
 from rmixer.workload.workload import Job
 
 STEPS = 900
@@ -77,7 +79,10 @@ def worker() -> psutil.Process:
 
 def hit(folder: Path, deed: Callable[[psutil.Process], None]) -> tuple[ExecutedRun, Once]:
     observer = Once(folder, deed)
-    run = execute(folder, [job()], observer=observer, checkpoint_every_s=EVERY_S, hang_after_s=3.0)
+    settings: dict[str, Any] = {"checkpoint_every_s": EVERY_S, "hang_after_s": 3.0}
+    run = execute(
+        folder, [job()], layout=even_layout(this_machine(), 1, 1), observer=observer, **settings
+    )
     assert observer._done
     return run, observer
 
@@ -105,6 +110,7 @@ def test_a_worker_that_hangs(tmp_path: Path, calm: dict[str, torch.Tensor]) -> N
     check(tmp_path, run, calm, "hang")
 
 
+@pytest.mark.thorough
 def test_a_cut_checkpoint_gives_way_to_the_one_before(
     tmp_path: Path, calm: dict[str, torch.Tensor]
 ) -> None:
@@ -128,7 +134,7 @@ def test_a_job_that_holds_more_than_its_profile_says(
         return profile_of(job, peak_bytes=120 * MIB)
 
     monkeypatch.setattr(executed_workloads, "profile_of", small)
-    run = execute(tmp_path, [job()], checkpoint_every_s=EVERY_S)
+    run = execute(tmp_path, [job()], layout=even_layout(this_machine(), 1, 1))
     (found,) = run.summary.jobs
     assert (found.state, found.causes) == ("done", ("out_of_memory",))
     first, second = (b for b in bookings(tmp_path))
@@ -213,6 +219,7 @@ print([(job.state, job.steps, job.attempt) for job in run.summary.jobs], run.fai
 """
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("until", "fill_s"), [("no checkpoint was written", 0.0), ("the disk takes no more", 2.0)]
 )
@@ -241,6 +248,7 @@ def test_a_full_disk_holds_up_and_loses_nothing(tmp_path: Path, until: str, fill
     assert "[('done', 3000, 1)] None" in found.stdout, found.stdout + found.stderr
 
 
+@pytest.mark.thorough
 def test_the_wall_clock_set_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """By a day, in the middle: nothing is decided by it."""
     real, back = time.time, []

@@ -110,6 +110,7 @@ def saving(folder: Path) -> Job:
     return program(folder, "saves", SAVES, steps=800, resume=resume)
 
 
+@pytest.mark.thorough
 def test_after_a_killed_supervisor_it_goes_on_by_its_own_command(tmp_path: Path) -> None:
     folder = tmp_path / "run"
     Killed(folder, [saving(tmp_path / "code")], lambda journal: len(journal.step_ends_s()) > 0)
@@ -193,7 +194,8 @@ dist.destroy_process_group()
 TORCHRUN = ("-m", "torch.distributed.run", "--standalone", "--nproc-per-node")
 
 
-@pytest.mark.parametrize("ranks", [1, pytest.param(2, marks=pytest.mark.thorough)])
+@pytest.mark.thorough
+@pytest.mark.parametrize("ranks", [1, 2])
 def test_a_launcher_counts_each_step_of_the_optimizer_once(ranks: int, tmp_path: Path) -> None:
     job = program(tmp_path, "ranks", RANK, steps=7)
     launched = command(tmp_path, *TORCHRUN, str(ranks), "ranks.py")

@@ -122,6 +122,7 @@ class OneIsNarrow(Sequential):
         ]
 
 
+@pytest.mark.thorough
 @two_cores
 @pytest.mark.usefixtures("rmixer_home")
 def test_a_job_is_told_the_mean_of_before_and_after(tmp_path: Path) -> None:

@@ -227,6 +227,7 @@ def test_it_is_read_back_as_it_was_written(profile: ModelProfile, tmp_path: Path
         assert (tmp_path / "first" / name).read_text() == (tmp_path / "second" / name).read_text()
 
 
+@pytest.mark.thorough
 @pytest.mark.usefixtures("passes")
 def test_sizes_in_turn_are_what_they_are_and_one_that_fails_costs_no_other(
     machine: Machine, rmixer_home: None, monkeypatch: pytest.MonkeyPatch

@@ -89,7 +89,10 @@ def test_each_profile_is_read_once(
 @pytest.mark.usefixtures("reads")
 @pytest.mark.parametrize(
     ("command", "checks"),
-    [("simulate known.yaml --policy dyType", 0), ("execute known.yaml --policy dyType", 1)],
+    [
+        ("simulate known.yaml --policy dyType", 0),
+        pytest.param("execute known.yaml --policy dyType", 1, marks=pytest.mark.thorough),
+    ],
 )
 def test_what_does_not_fit_leaves_an_earlier_run_where_it_is(
     command: str, checks: int, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch

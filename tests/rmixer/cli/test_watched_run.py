@@ -122,6 +122,7 @@ def jobs_of(capsys: pytest.CaptureFixture[str], folder: Path) -> dict[str, Any]:
     return {job["id"]: job for job in execution["jobs"]}
 
 
+@pytest.mark.thorough
 def test_a_run_is_looked_at_and_steered(
     watched: Watched, capsys: pytest.CaptureFixture[str]
 ) -> None:

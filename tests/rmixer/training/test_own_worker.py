@@ -149,6 +149,7 @@ def test_a_data_loader_with_workers(worker: WorkerProcess, folder: Path, tmp_pat
     assert answer["peak_bytes"] > by_itself + 10_000_000  # two ballasts instead of one
 
 
+@pytest.mark.thorough
 def test_an_error_in_a_loaders_process(worker: WorkerProcess, folder: Path, tmp_path: Path) -> None:
     start(worker, own_job(folder, "loaded_net", LOADED, data="bad"), tmp_path / "job.pt")
     message = outcome(worker)
