@@ -105,6 +105,7 @@ def test_a_killed_worker(tmp_path: Path, calm: dict[str, torch.Tensor]) -> None:
     check(tmp_path, run, calm, "lost_worker")
 
 
+@pytest.mark.thorough
 def test_a_worker_that_hangs(tmp_path: Path, calm: dict[str, torch.Tensor]) -> None:
     run, _ = hit(tmp_path, psutil.Process.suspend)
     check(tmp_path, run, calm, "hang")
@@ -150,6 +151,7 @@ def bookings(folder: Path) -> list[int]:
     return [t.detail["booking"]["booked_bytes"] for t in dispatched]
 
 
+@pytest.mark.thorough
 def test_a_job_that_fails_for_good_after_its_retries(tmp_path: Path) -> None:
     """Two retries, growing pauses; the other job is not held up."""
 

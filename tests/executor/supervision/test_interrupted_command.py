@@ -133,6 +133,7 @@ def check_record(folder: Path, summary: dict[str, Any]) -> None:
     assert not list(folder.glob("models/*"))
 
 
+@pytest.mark.thorough
 def test_ctrl_c_twice_at_the_terminal(command: Command) -> None:
     """It goes to the whole group; the second ends at once a worker that does not come to the end
     of its step."""

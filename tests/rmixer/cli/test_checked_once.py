@@ -75,7 +75,7 @@ def reads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Counter[Path]:
         "run predicted.yaml --plan",
         "simulate predicted.yaml --policy dyType",
         "sweep predicted.yaml --policies sequential,dyType",
-        "execute known.yaml --policy dyType",
+        pytest.param("execute known.yaml --policy dyType", marks=pytest.mark.thorough),
     ],
 )
 def test_each_profile_is_read_once(

@@ -76,6 +76,7 @@ def summary(run: Path) -> dict[str, Any]:
     return found
 
 
+@pytest.mark.thorough
 def test_a_killed_run_goes_on(
     queue: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -43,6 +43,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return home
 
 
+@pytest.mark.thorough
 @pytest.mark.usefixtures("passes")
 def test_profile_simulate_execute(
     home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
