@@ -9,6 +9,7 @@ import shlex
 import signal
 import sys
 import time
+from collections import deque
 from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -25,6 +26,8 @@ if TYPE_CHECKING:  # with all stages
 
 END_MARGIN_S = 60.0
 """A run begins to end so long before its time: steps are finished, checkpoints written."""
+LAST_LINES = 50
+"""Of what a failed job printed, so many are shown."""
 _BATCH_LIMIT = "SLURM_JOB_END_TIME"
 """When Slurm ends the job that this process runs in, in seconds since 1970."""
 
@@ -108,6 +111,18 @@ def saying_how_to_resume(path: Path) -> Iterator[None]:
         raise
 
 
+def _show_last_words(folder: RunFolder) -> None:
+    """The end of what each failed job printed."""
+    found = folder.read(".")
+    for job in found[1].jobs if found is not None else ():
+        log = folder.path / "logs" / f"{job.id}.log"
+        if job.state != "failed" or not log.exists():
+            continue
+        lines = deque(log.read_text(encoding="utf-8", errors="replace").splitlines(), LAST_LINES)
+        if lines:
+            report("\n".join([f"the end of what {job.id} printed ({log}):", *lines]))
+
+
 def finish(folder: RunFolder) -> Comparison:
     """Show what came of the executions in ``folder``. Raises :class:`RunFailed` if a job failed
     for good."""
@@ -116,5 +131,6 @@ def finish(folder: RunFolder) -> Comparison:
 
     comparison = present_comparison(folder)
     if failed := failed_jobs(folder):
+        _show_last_words(folder)
         raise RunFailed(f"{len(failed)} job(s) did not finish: {'; '.join(failed)}")
     return comparison

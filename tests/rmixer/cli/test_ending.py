@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import contextlib
 import time
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
-from rmixer.cli.ending import END_MARGIN_S, _Outliving, until_s
+from rmixer.cli.ending import END_MARGIN_S, _Outliving, _show_last_words, until_s
 from rmixer.errors import InputError
+from rmixer.run_record.run_summary import never_started
 
 
 def left_s(text: str | None, environment: dict[str, str] | None = None) -> float:
@@ -60,3 +63,28 @@ def test_output_that_nobody_can_read_is_dropped() -> None:
         assert outliving.write("a line\n") == 7
         outliving.flush()
         assert outliving.encoding == "utf-8"
+
+
+def test_the_end_of_what_a_failed_job_printed_is_shown(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    jobs = (
+        replace(never_started("a", "m", "failed"), attempt=1),
+        never_started("b", "m", "queued"),
+        never_started("silent", "m", "failed"),
+    )
+    (tmp_path / "logs").mkdir()
+    for name in ("a", "b"):
+        lines = "".join(f"{name}{number}\n" for number in range(80))
+        (tmp_path / "logs" / f"{name}.log").write_text(lines)
+
+    class Folder:
+        path = tmp_path
+
+        def read(self, _: str) -> tuple[None, SimpleNamespace]:
+            return None, SimpleNamespace(jobs=jobs)
+
+    _show_last_words(Folder())  # type: ignore[arg-type]
+    shown = capsys.readouterr().err.splitlines()
+    assert shown[0].startswith("the end of what a printed (")
+    assert shown[-50:] == [f"a{number}" for number in range(30, 80)]
