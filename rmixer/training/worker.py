@@ -3,7 +3,8 @@
 It pins itself before anything else is imported, then runs tasks that its parent names, one at
 a time: ``module:function`` called with a :class:`Channel` and plain keyword arguments. Profiler
 and executor share it, so the profiled step runs in the same surroundings as the executed one.
-It ends with its parent, however the parent ends.
+It ends with its parent, however the parent ends: it hears that the connection is closed, and where
+it cannot hear, being held still, the system ends it.
 """
 
 from __future__ import annotations
@@ -12,7 +13,10 @@ import os
 import sys
 
 if __name__ == "__main__":  # the affinity must be set before torch or numpy count the cores
+    import ctypes
+
     os.sched_setaffinity(0, {int(core) for core in sys.argv[2].split(",")})
+    ctypes.CDLL(None).prctl(1, 9)  # PR_SET_PDEATHSIG, SIGKILL
 
 import contextlib
 import gc

@@ -14,6 +14,7 @@ from rmixer.data.prepare import prepare
 from rmixer.scheduling.cluster import Booking
 
 
+@pytest.mark.thorough
 @pytest.mark.usefixtures("rmixer_home")
 def test_a_job_waits_for_memory_that_others_hold(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -151,6 +151,7 @@ def broken(tmp_path_factory: pytest.TempPathFactory, data: None) -> ExecutedRun:
     return run
 
 
+@pytest.mark.thorough
 def test_a_policy_that_raises_ends_the_run_and_loses_no_record(broken: ExecutedRun) -> None:
     assert isinstance(broken.failure, PolicyFailed)
     assert isinstance(broken.failure.error, ArithmeticError)
@@ -160,6 +161,7 @@ def test_a_policy_that_raises_ends_the_run_and_loses_no_record(broken: ExecutedR
     assert all(job.steps >= 1 for job in broken.summary.jobs)
 
 
+@pytest.mark.thorough
 def test_all_at_once_trains_all_together_on_a_core_each(broken: ExecutedRun) -> None:
     cores = this_machine().cores
     assert [job.slot for job in broken.summary.jobs] == [0, 1, 2]

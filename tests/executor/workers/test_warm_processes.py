@@ -93,6 +93,7 @@ def test_one_thread_or_shared_cores_are_not_asked(layout: Layout, tmp_path: Path
         assert CoresExchanged not in kinds(workers.events())
 
 
+@pytest.mark.thorough
 @two_cores
 @pytest.mark.usefixtures("rmixer_home")
 def test_a_job_takes_fewer_threads_than_its_slot_has(tmp_path: Path) -> None:
