@@ -25,7 +25,7 @@ class Made:
 
     @property
     def ratio(self) -> float | None:
-        """Measured over predicted; None where too few steps tell it."""
+        """Returns measured over predicted, or None if too few steps tell it."""
         known = self.steps >= LEAST_STEPS and self.predicted_s > 0
         return self.took_s / self.predicted_s if known else None
 

@@ -27,7 +27,7 @@ def measured_summary(
     run: str, problem: Problem, policy: str, records: RunRecords, usage: Usage
 ) -> RunSummary:
     """What ``records`` saw of the run called ``run``, of ``problem`` and of what was added. How
-    busy a device was is not known of a run that was interrupted: an earlier part of it may have
+    busy a device was is not known of a run that was opened again: an earlier part of it may have
     been killed."""
     workload, machine = problem.workload, problem.machine
     ran = [record for each in records.attempts.values() for record in each]
@@ -35,7 +35,7 @@ def measured_summary(
     makespan_s = max((record.end_s for record in ran), default=first_s) - first_s
     jobs = tuple(_line(each, records, first_s) for each in records.jobs.values())
     busy = None
-    if not records.interruptions:
+    if records.parts == 1:
         core_s = len(machine.cores) * makespan_s
         busy = usage.cpu_s / core_s if core_s else 0.0
     return RunSummary(

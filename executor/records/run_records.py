@@ -52,13 +52,15 @@ class RunRecords:
         self.ledger = Ledger()
         self.submitted: set[str] = set()
         self.cancelled: set[str] = set()
+        self.parts = 0
+        """How often the run was opened."""
         self.interruptions = 0
+        """How often it was opened again although it had not ended."""
         self._attempts: dict[str, list[JobRecord]] = {}
         self._failures: dict[str, int] = {}
         self._peaks: dict[str, Mapping[str, int]] = {}
         self._again_s: dict[str, float] = {}
         self._states: dict[str, JobState] = {}
-        self._opened = False
 
     @property
     def attempts(self) -> Mapping[str, Sequence[JobRecord]]:
@@ -113,8 +115,8 @@ class RunRecords:
         detail, at_s = transition.detail, transition.at_s
         match transition.kind:
             case "opened":
-                self.interruptions += self._opened
-                self._opened, self.closed, self.warm = True, None, False
+                self.interruptions += self.parts > 0 and self.closed != "done"
+                self.parts, self.closed, self.warm = self.parts + 1, None, False
                 self._failures.clear()
                 self.process = parse(dict(detail["process"]), SupervisingProcess, "the journal")
                 self.plan = RunPlan.read(detail["plan"])

@@ -136,7 +136,7 @@ class Supervisor:
             if job not in records.cancelled and not records.is_done(job)
         ]
         self._books.all_happened(back)
-        if records.interruptions:
+        if records.parts > 1:
             done = sum(records.is_done(job) for job in records.attempts)
             self._observer.restored(done, len(records.jobs))
         self._requests.look(at_s)

@@ -27,7 +27,7 @@ class MemoryGroup:
 
     @classmethod
     def create(cls) -> MemoryGroup | None:
-        """A new group below this process's own; None where this process may make none."""
+        """Returns a new group below this process's own, or None if it may make none."""
         for controller, limit, control in _VERSIONS:
             for parent in own_groups(GROUPS, controller)[:1]:
                 folder = parent / f"rmixer-{os.getpid()}"

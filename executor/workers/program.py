@@ -62,7 +62,7 @@ class Program:
         self._sampled_s = self._process.started_s
         self._peak_next_s = FIRST_SAMPLE_S
         self.waitable: int | None = None
-        """What is ready to be read once it has ended; None where the system has no such thing."""
+        """Becomes readable once the program has ended. None if the system has no such thing."""
         with contextlib.suppress(OSError, AttributeError):
             self.waitable = os.pidfd_open(self._process.pid)
 

@@ -6,7 +6,8 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from experiments.run_files.run_folder import SCHEDULE, SEQUENTIAL, RunFolder
+from executor.journal.opening import existing_journal
+from experiments.run_files.run_folder import MEASURED, SCHEDULE, SEQUENTIAL, RunFolder
 from experiments.stages.execution import ExecutionRequest
 from experiments.stages.inputs import inputs_of
 from profiles.stored.store import Store
@@ -26,6 +27,17 @@ def begun_by(folder: RunFolder) -> str:
 def was_verified(folder: RunFolder) -> bool:
     """Whether a run of ``folder`` also executes one job at a time, as far as can be seen."""
     return (folder.path / SEQUENTIAL).exists()
+
+
+def is_over(folder: RunFolder) -> bool:
+    """Whether nothing is left to do in ``folder``: all its jobs have ended well or are cancelled,
+    and nothing was asked of it since."""
+    found = folder.read(MEASURED)
+    if found is None or not folder.has_begun(MEASURED):
+        return False
+    with existing_journal(folder.path) as journal:
+        asked = journal.requests()
+    return not asked and all(job.state in ("done", "cancelled") for job in found[1].jobs)
 
 
 def request_of(folder: RunFolder, store: Store, report: Callable[[str], None]) -> ExecutionRequest:

@@ -100,14 +100,14 @@ def compare(every: Runs, goals: Goals | None = None) -> Comparison:
 
 
 def relative_error(predicted: float | None, measured: float | None) -> float | None:
-    """(predicted - measured) / measured; None where a side is missing or nothing was measured."""
+    """Returns (predicted - measured) / measured, or None if a side is missing or is zero."""
     if predicted is None or not measured:
         return None
     return (predicted - measured) / measured
 
 
 def _flow_pair(runs: Runs, figure: Callable[[RunSummary], float | None]) -> TimePair | None:
-    """A mean or percentile over jobs, in both runs; None where neither has it."""
+    """Returns a mean or percentile over jobs in both runs, or None if neither has it."""
     predicted_s, measured_s = figure(runs.predicted), figure(runs.measured)
     if predicted_s is None and measured_s is None:
         return None

@@ -151,7 +151,7 @@ def _resumed(path: Path, end_s: float | None, share_machine: bool) -> RunFolder:
     from experiments.run_files.run_folder import RunFolder
     from experiments.stages import pipeline
     from experiments.stages.execution import Limits, check_execution
-    from experiments.stages.resuming import begun_by, request_of, was_verified
+    from experiments.stages.resuming import begun_by, is_over, request_of, was_verified
     from profiles.profiler.door import check_importable
     from profiles.stored.store import Store
     from rmixer.cli.console import report
@@ -164,6 +164,9 @@ def _resumed(path: Path, end_s: float | None, share_machine: bool) -> RunFolder:
         if by == "run":
             wish = pipeline.Wish(was_verified(folder), resume=True, limits=Limits(end_s))
             return pipeline.run(workload, path, Store(), voice(), lock, wish)
+        if is_over(folder):
+            report("nothing is left to do: all jobs have ended")
+            return folder
         check_importable(workload.jobs)
         request = request_of(folder, Store(), report)
         lock.take()

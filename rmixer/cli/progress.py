@@ -72,7 +72,7 @@ class _Watcher(Observer):
 
     def restored(self, done: int, jobs: int) -> None:
         self._done, self._jobs = done, jobs
-        self._say(f"going on with an interrupted run: {done} of {jobs} job(s) are done")
+        self._say(f"going on with the run: {done} of {jobs} job(s) are done")
 
     def added(self, jobs: Sequence[str]) -> None:
         self._jobs += len(jobs)

@@ -92,6 +92,7 @@ def test_what_is_done_is_not_run_again(runs: tuple[Path, Path]) -> None:
     run = execute(calm, queue(), observer=Nobody())
     assert run.failure is None
     assert {job.attempt for job in run.summary.jobs} == {1}
+    assert run.summary.interruptions == 0
     assert run.summary.jobs[0].loss is not None
 
 

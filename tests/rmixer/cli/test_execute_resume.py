@@ -85,13 +85,15 @@ def test_a_killed_run_goes_on(
     assert not (run / "summary.json").exists()
     ended = call(capsys, "execute", "--resume", run)
     assert ended.code == 0, ended.err
-    assert "going on with an interrupted run: 0 of 3 job(s) are done" in ended.err
+    assert "going on with the run: 0 of 3 job(s) are done" in ended.err
     assert [job["state"] for job in summary(run)["jobs"]] == ["done"] * 3
     assert summary(run)["interruptions"] == 1
     assert (run / "compare.json").exists()
+    before = (run / "summary.json").read_bytes()
     again = call(capsys, "execute", "--resume", run)
     assert again.code == 0, again.err
-    assert "warming" not in again.err
+    assert "nothing is left to do" in again.err
+    assert (run / "summary.json").read_bytes() == before
     assert [job["attempt"] for job in summary(run)["jobs"]] == [2, 2, 1]
 
 
