@@ -54,7 +54,7 @@ class Bar:
 class Gantt:
     """``rows`` from top to bottom are shared by all runs; all else is by run: ``bars``,
     ``makespan_s``, and if it is a prediction with intervals, the ``whiskers`` of its jobs and the
-    interval of its makespan."""
+    interval of its makespan. Makespans are compared if the runs did the ``same_work``."""
 
     rows: tuple[str, ...]
     models: tuple[str, ...]
@@ -62,6 +62,7 @@ class Gantt:
     makespan_s: dict[str, float]
     whiskers: dict[str, tuple[Whisker, ...]]
     makespan_interval_s: dict[str, Range | None]
+    same_work: bool = True
 
 
 def gantt_data(
@@ -94,7 +95,16 @@ def gantt_data(
         makespan_interval_s={
             run: known[run].makespan_interval_s if run in known else None for run in bars
         },
+        same_work=_same_work(list(known.values())),
     )
+
+
+def _same_work(summaries: Sequence[RunSummary]) -> bool:
+    """Whether all jobs are done in every run, and made the same steps: only then do makespans tell
+    how good a prediction was."""
+    made = [{job.id: job.steps for job in run.jobs} for run in summaries]
+    done = all(job.state == "done" for run in summaries for job in run.jobs)
+    return done and all(each == made[0] for each in made)
 
 
 def _bars(timeline: Timeline, models: Mapping[str, str]) -> list[Bar]:
@@ -213,7 +223,7 @@ def _fitting(job: str, room_in: float) -> str:
 def _difference(run: str, data: Gantt) -> str:
     """What the first panel's makespan is off by, in the title of every other."""
     first, first_s = next(iter(data.makespan_s.items()))
-    if run == first or data.makespan_s[run] <= 0:
+    if run == first or data.makespan_s[run] <= 0 or not data.same_work:
         return ""
     error = f"{(first_s - data.makespan_s[run]) / data.makespan_s[run]:+.1%}".replace("-", "−")
     return f" ({first} is off by {error})"

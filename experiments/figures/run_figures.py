@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from matplotlib.figure import Figure
@@ -13,8 +13,11 @@ from experiments.run_files.run_folder import MEASURED, PREDICTED, REPEAT, SEQUEN
 from experiments.run_files.sweep_file import read_rows
 from experiments.validation.comparison import read_comparison
 from profiles.stored.store import Store
+from rmixer.run_record.run_summary import RunSummary
 from rmixer.scheduling.layout import Cut
 from rmixer.scheduling.schedule import read_schedule
+from rmixer.user_code.own_module import label_of
+from rmixer.workload.workload import Workload
 
 
 def draw_run(folder: RunFolder) -> tuple[list[Path], list[str]]:
@@ -25,10 +28,10 @@ def draw_run(folder: RunFolder) -> tuple[list[Path], list[str]]:
     workload = folder.workload
     drawings: dict[str, Callable[[], Figure]] = {}
     runs = {part: found for part in (PREDICTED, MEASURED) if (found := folder.read(part))}
-    models = {job.id: job.label for job in workload.jobs}
     if runs:
         timelines = {summary.run: timeline for timeline, summary in runs.values()}
         summaries = {summary.run: summary for _, summary in runs.values()}
+        models = _models(workload, summaries.values())
         title = f"Schedule of {workload.name}"
         drawings["schedule"] = lambda: figures.draw_gantt(
             figures.gantt_data(timelines, models, summaries), title
@@ -48,6 +51,12 @@ def draw_run(folder: RunFolder) -> tuple[list[Path], list[str]]:
     target = folder.path / "figures"
     failures = figures.save_all(drawings, target)
     return [path for name in drawings if (path := target / f"{name}.png").exists()], failures
+
+
+def _models(workload: Workload, summaries: Iterable[RunSummary]) -> dict[str, str]:
+    """The model of each job, those too that were added while the run went on."""
+    added = {job.id: label_of(job.model) for run in summaries for job in run.jobs}
+    return {job.id: job.label for job in workload.jobs} | added
 
 
 def _measured(folder: RunFolder) -> dict[Configuration, tuple[float, ...]]:
