@@ -105,12 +105,13 @@ class _Outlook:
     def _left_s(self, record: JobRecord) -> float | None:
         job, now_s = record.job, self._now_s
         step_s, before_s, after_s, warm = self._costs(job.id, record.booking)
-        if record.phase in ("evaluate", "save"):
-            over_s = next(at_s for phase, at_s in record.phases if phase == "evaluate")
+        if record.is_trained:
+            last = record.phases[-2:] if record.phase == "save" else record.phases[-1:]
+            over_s = next(at_s for phase, at_s in last if phase in ("evaluate", "save"))
             return max(0.0, after_s - (now_s - over_s))
         if step_s is None:
             return None
-        if record.phase == "train":
+        if record.phase in ("train", "evaluate"):
             last_s = max([record.phases[-1][1], *record.step_ends_s[-1:]])
             train_s = max(0.0, (job.steps - record.steps) * step_s - (now_s - last_s))
             return train_s + after_s
@@ -124,8 +125,10 @@ class _Outlook:
         kind, threads = booking.devices[0].partition(":")[0], len(booking.cores)
         cost = self._records.jobs[job].costs[kind]
         is_open = self._records.jobs[job].job.steps_from == "supposed"
+        step_s = None if is_open else self._pace.step_s(job, kind, threads)
+        between_s = cost.between_s.get(threads, 0.0)
         return (
-            None if is_open else self._pace.step_s(job, kind, threads),
+            None if step_s is None else step_s + between_s,
             cost.before_s.get(threads, 0.0),
             cost.after_s.get(threads, 0.0),
             cost.warmup_steps,

@@ -74,21 +74,21 @@ def alone_step_s(known: KnownJob, kind: str, threads: int) -> float | None:
 def recent_steps_per_s(record: JobRecord) -> float | None:
     """Steps a second of a job in the last ten seconds that it made any; None before it has made
     two in its training."""
-    span = record.span("train") if record.has_ended or record.phase == "train" else None
-    if span is None or not record.step_ends_s:
+    starts_s = [start_s for phase, start_s in record.phases if phase == "train"]
+    if not starts_s or not record.step_ends_s:
         return None
     last_s = record.step_ends_s[-1]
-    since_s = max(span[0], last_s - RECENT_S)
+    since_s = max(starts_s[-1], last_s - RECENT_S)
     made = _after(record, since_s)
     return made / (last_s - since_s) if made > 1 else None
 
 
 def _made(attempt: JobRecord, predicted_step_s: float | None) -> Made:
-    start_s = next((at_s for phase, at_s in attempt.phases if phase == "train"), None)
-    if start_s is None or not attempt.step_ends_s or predicted_step_s is None:
+    spans = [(start_s, end_s) for phase, start_s, end_s in attempt.spans() if phase == "train"]
+    if not spans or not attempt.step_ends_s or predicted_step_s is None:
         return Made()
-    steps = _after(attempt, start_s)
-    took_s = max(0.0, attempt.step_ends_s[-1] - start_s)
+    steps, last_s = _after(attempt, spans[0][0]), attempt.step_ends_s[-1]
+    took_s = sum(max(0.0, min(end_s or last_s, last_s) - start_s) for start_s, end_s in spans)
     return Made(steps, took_s, steps * predicted_step_s)
 
 

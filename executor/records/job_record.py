@@ -9,6 +9,7 @@ from array import array
 from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from math import inf
 from typing import Any, Literal
 
 import numpy as np
@@ -50,21 +51,26 @@ class JobRecord:
     loss: float | None = None
     exchanges_us: list[float] = field(default_factory=list)
 
-    def span(self, phase: str) -> tuple[float, float] | None:
-        """From when to when the job was in ``phase``."""
-        for index, (name, start_s) in enumerate(self.phases):
-            if name == phase:
-                following = self.phases[index + 1 :]
-                return start_s, following[0][1] if following else self.end_s
-        return None
+    def spans(self) -> list[tuple[str, float, float]]:
+        """Its phases in order, each with its start and its end. Of some there are several."""
+        ends_s = [*(start_s for _, start_s in self.phases[1:]), self.end_s]
+        return [(*phase, end_s) for phase, end_s in zip(self.phases, ends_s, strict=False)]
 
     def train_durations_s(self) -> list[float]:
         """Durations of the training steps after warm-up."""
-        span = self.span("train")
-        if span is None:
-            return []
-        ends = [end_s for end_s in self.step_ends_s if end_s > span[0]]
-        return list(np.diff([span[0], *ends])) if ends else []
+        durations: list[float] = []
+        spans = self.spans()
+        for phase, start_s, end_s in spans:
+            if phase == "train":
+                until_s = inf if start_s == spans[-1][1] else end_s
+                first, last = (bisect_right(self.step_ends_s, at_s) for at_s in (start_s, until_s))
+                durations += np.diff([start_s, *self.step_ends_s[first:last]]).tolist()
+        return durations
+
+    @property
+    def is_trained(self) -> bool:
+        """Whether it makes no more steps."""
+        return self.phase == "save" or (self.phase == "evaluate" and self.steps >= self.job.steps)
 
     @property
     def phase(self) -> str:
@@ -153,10 +159,9 @@ def _rows(record: JobRecord, changes: Sequence[tuple[float, str]], run: str) -> 
 
     if record.start_s > record.queued_s:
         yield row("queued", record.queued_s, record.start_s)
-    for phase, _ in record.phases:
-        start_s, end_s = record.span(phase) or (0.0, 0.0)
+    for phase, start_s, end_s in record.spans():
         if phase == "warmup":
-            yield row(phase, start_s, end_s, bisect_right(record.step_ends_s, end_s))
+            yield row(phase, start_s, end_s, _steps_between(record, start_s, end_s))
         elif phase == "train":
             cuts = [at for at, who in changes if start_s < at < end_s and who != record.job.id]
             edges = [start_s, *sorted(set(cuts)), end_s]
@@ -176,10 +181,8 @@ def _steps_until(record: JobRecord, at_s: float) -> float:
     done = bisect_right(ends, at_s)
     if done == len(ends):
         return float(done)
-    since_s = ends[done - 1] if done else (record.phases[0][1] if record.phases else at_s)
-    span = record.span("train")
-    if span and since_s < span[0]:
-        since_s = span[0]
+    began_s = [start_s for _, start_s in record.phases if start_s < ends[done]]
+    since_s = max(ends[done - 1] if done else 0.0, began_s[-1] if began_s else at_s)
     length_s = ends[done] - since_s
     part = (at_s - since_s) / length_s if length_s > 0 and at_s > since_s else 0.0
     return done + part

@@ -15,6 +15,8 @@ from rmixer.scheduling.layout import Layout
 from rmixer.scheduling.policy import Policy
 from rmixer.scheduling.problem import Problem, ProfiledJob
 from rmixer.scheduling.step_times import StepTimes
+from rmixer.training.job_checkpoints import Checkpointing
+from rmixer.training.job_files import JobFiles
 from rmixer.workload.workload import Job, Workload
 
 HANG_AFTER_S = 300.0
@@ -46,6 +48,7 @@ class Execution:
     hang_after_s: float = HANG_AFTER_S
     until_s: float | None = None
     predicted: RunSummary | None = None
+    tensorboard: bool = False
     admit: Callable[[Sequence[Job]], Sequence[ProfiledJob]] | None = None
 
     @property
@@ -63,6 +66,17 @@ class Execution:
             used_bytes=dict(self.used_bytes),
             makespan_s=None if predicted is None else predicted.makespan_s,
             jobs={} if predicted is None else expected_of(predicted),
+        )
+
+    def files(self, job: Job) -> JobFiles:
+        """Where ``job`` leaves what it makes."""
+        every_s = job.save_every_s or self.checkpoint_every_s
+        events = self.folder / "tensorboard" / job.id
+        return JobFiles(
+            weights=str(self.weights(job.id)),
+            checkpointing=Checkpointing(str(self.checkpoint(job.id)), every_s),
+            metrics=str(self.folder / "metrics" / f"{job.id}.csv"),
+            tensorboard=str(events) if self.tensorboard else None,
         )
 
     def log(self, job: str) -> Path:

@@ -31,7 +31,6 @@ from rmixer.errors import RunFailed
 from rmixer.files.typed_files import write_text
 from rmixer.scheduling.cluster import Booking
 from rmixer.training.checkpoint import remove_checkpoints
-from rmixer.training.job_checkpoints import Checkpointing
 from rmixer.training.task_failure import OutOfMemory, cause_of
 
 STOP_HANG_S = 20.0
@@ -74,14 +73,12 @@ class RunningJobs:
         self._at[place] = record
         self._watch.alive(place, now_s)
         self._observer.started(booking, job.steps)
-        path, every_s = self._execution.checkpoint(job.id), self._execution.checkpoint_every_s
         order = TrainingOrder(
             place,
             job,
             booking.cores,
-            self._execution.weights(job.id),
+            self._execution.files(job),
             record.predicted_bytes if place[0].startswith("cpu") else 0,
-            Checkpointing(str(path), every_s),
             steps_made=self._books.records.steps_made_before(job.id),
             log=self._execution.log(job.id),
         )

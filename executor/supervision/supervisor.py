@@ -27,7 +27,7 @@ from executor.workers.workers import Workers
 from rmixer.errors import RunFailed
 from rmixer.files.typed_files import plain
 from rmixer.scheduling.cluster import Cluster
-from rmixer.training.train_job import unfinished
+from rmixer.training.trained_job import unfinished
 
 TICK_S = 0.25
 """How long the supervisor waits at most before it looks after its jobs."""

@@ -23,7 +23,7 @@ from profiles.programs.left_behind import end_left_behind
 from rmixer.errors import RunFailed
 from rmixer.training.command_process import CommandProcess, Surroundings
 from rmixer.training.live_steps import LiveSteps
-from rmixer.training.train_job import WARMUP_STEPS
+from rmixer.training.trained_job import WARMUP_STEPS
 
 INTERRUPT_GRACE_S, TERMINATE_GRACE_S, LEFT_GRACE_S = 15.0, 3.0, 1.0
 """How long a program may take to end in order: after SIGINT, then after SIGTERM, and those that it

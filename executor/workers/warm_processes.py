@@ -93,9 +93,8 @@ class WarmProcesses:
                 order.log,
                 TRAIN_JOB,
                 job=order.job,
-                save_to=str(order.save_to),
+                files=order.files,
                 cores=order.cores,
-                checkpointing=order.checkpointing,
             )
         except RunFailed as error:
             self._lost(order.place, error)

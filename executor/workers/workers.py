@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from rmixer.errors import RunFailed
-from rmixer.training.job_checkpoints import Checkpointing
+from rmixer.training.job_files import JobFiles
 from rmixer.workload.workload import Job
 
 Place = tuple[str, int]
@@ -16,19 +16,18 @@ Place = tuple[str, int]
 
 @dataclass(frozen=True)
 class TrainingOrder:
-    """``job`` at ``place`` with a thread on each of ``cores``; its weights go to ``save_to``.
+    """``job`` at ``place`` with a thread on each of ``cores``, which leaves what it makes in
+    ``files``.
 
-    It may hold ``promised_bytes`` of this machine's memory, and somewhat more (0: nobody knows).
-    With ``checkpointing`` it goes on from its checkpoint, if there is one, and writes others. A
+    It may hold ``promised_bytes`` of this machine's memory, and somewhat more (0: nobody knows). A
     program goes on by itself, if it can: ``steps_made`` is what earlier attempts at it made.
     ``log`` takes what it prints."""
 
     place: Place
     job: Job
     cores: tuple[int, ...]
-    save_to: Path
+    files: JobFiles
     promised_bytes: int = 0
-    checkpointing: Checkpointing | None = None
     steps_made: int = 0
     log: Path | None = None
 

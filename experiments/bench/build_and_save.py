@@ -55,7 +55,7 @@ os.sched_setaffinity(0, {core})
 import torch
 torch.set_num_threads(1)
 from rmixer.models import base
-from rmixer.training.train_job import TrainedJob
+from rmixer.training.trained_job import TrainedJob
 from rmixer.workload.workload import job_of
 
 def timed(call):

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from profiles.machines import limits
 from rmixer.data.prepare import open_dataset, prepare
+from rmixer.training.job_files import JobFiles
 from rmixer.training.process import WorkerProcess
 from rmixer.training.tasks import TRAIN_JOB
 from rmixer.workload.workload import Job, job_of
@@ -56,7 +57,7 @@ def _proportional_mib(jobs: list[Job], folder: Path) -> tuple[float, float]:
         for worker in workers:
             worker.warm_up()
         for at, (worker, job) in enumerate(zip(workers, jobs, strict=True)):
-            worker.start(TRAIN_JOB, job=job, save_to=str(folder / f"{at}.pt"))
+            worker.start(TRAIN_JOB, job=job, files=JobFiles(str(folder / f"{at}.pt")))
         time.sleep(TRAIN_S)
         held = [_pss_mib(worker.pid) for worker in workers]
         return sum(total for total, _ in held), sum(data for _, data in held)

@@ -11,10 +11,11 @@ from itertools import pairwise, zip_longest
 from pathlib import Path
 
 from profiles.machines.kept_waiting import MOST_WAITED, Waiting
+from rmixer.training.job_files import JobFiles
 from rmixer.training.process import WorkerProcess
 from rmixer.training.task_failure import failure_of
 from rmixer.training.tasks import TRAIN_JOB
-from rmixer.training.train_job import WARMUP_STEPS
+from rmixer.training.trained_job import WARMUP_STEPS
 from rmixer.workload.workload import Job
 
 MEASURED_STEPS = 20
@@ -82,6 +83,12 @@ def measure_phases(
     )
 
 
+def bare(job: Job) -> Job:
+    """``job`` with its phases one after the other, each once: what a run does in between is
+    reckoned from these."""
+    return dataclasses.replace(job, evaluate=None, stop=None, lr_schedule=None)
+
+
 def _one_run(
     worker: WorkerProcess,
     job: Job,
@@ -89,7 +96,7 @@ def _one_run(
     device: str,
     hear_step_s: Callable[[float], None] | None = None,
 ) -> _Run:
-    told = {"job": job, "save_to": str(path), "device": device}
+    told = {"job": bare(job), "files": JobFiles(str(path)), "device": device}
     waiting = Waiting(worker)
     worker.start(TRAIN_JOB, **told)
     begins: list[tuple[str, float]] = []

@@ -20,7 +20,7 @@ from profiles.memory.watched_step import INPUT, OPTIMIZER, blank, peak_by_use, w
 from rmixer.data.arrays import Arrays, Column
 from rmixer.data.batches import Batches
 from rmixer.training.step import Substitute
-from rmixer.training.train_job import EVALUATION_BATCHES
+from rmixer.workload.real_training import EVALUATION_BATCHES
 from rmixer.workload.workload import Job
 
 MAPPED_AROUND_BYTES = 1 << 16

@@ -9,7 +9,8 @@ from profiles.measurements.phases import FIRST_STEPS
 from profiles.measurements.rounds import PATIENCE, Plan
 from profiles.measurements.warm_up import LEAST_FIRST_STEPS
 from profiles.profiler.crew import PASSES
-from rmixer.training.train_job import EVALUATION_BATCHES, WARMUP_STEPS
+from rmixer.training.trained_job import WARMUP_STEPS
+from rmixer.workload.real_training import EVALUATION_BATCHES
 
 START_AND_PHASES_S, GPU_START_S = 9.0, 15.0
 PHASES_STEPS = FIRST_STEPS - WARMUP_STEPS + EVALUATION_BATCHES // 2

@@ -46,7 +46,7 @@ def check_feasible(
 
 
 def _check(job: Job, workers: int, free_bytes: int, report: Callable[[str], None]) -> None:
-    kept_bytes = model_size(job.entry, job.rows_cap, job.optimizer).kept_bytes
+    kept_bytes = model_size(job.entry, job.rows_cap, job.optimizer_kind).kept_bytes
     idle_bytes = workers * IDLE_BYTES
     if kept_bytes + idle_bytes > free_bytes:
         found = f"{kept_bytes / GIB:.1f} GiB of weights and optimizer state"

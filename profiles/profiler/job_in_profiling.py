@@ -27,7 +27,7 @@ from rmixer.hardware.machine import Machine
 from rmixer.profile.profile import ModelProfile, StepCost
 from rmixer.training.process import WorkerProcess
 from rmixer.training.task_failure import OutOfMemory, as_failure
-from rmixer.training.train_job import WARMUP_STEPS
+from rmixer.training.trained_job import WARMUP_STEPS
 from rmixer.workload.workload import Job
 
 _AGAIN = "profile it again (`--again`)"

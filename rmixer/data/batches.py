@@ -18,8 +18,9 @@ class Batches:
 
     ``seed`` chooses the first; after the last whole batch comes the first again, and a partial
     one is never given. With ``rows_cap``, ids are taken modulo the capped number of rows.
-    ``names`` are the columns to load, all by default. ``position`` is the number of the batch that
-    comes next; with it set a job goes on where another one stopped.
+    ``names`` are the columns to load, all by default. ``whole`` is how many whole batches there
+    are, ``position`` the number of the one that comes next; with it set a job goes on where another
+    one stopped.
     """
 
     def __init__(
@@ -32,17 +33,17 @@ class Batches:
     ) -> None:
         self._arrays, self._batch, self._cap = arrays, batch, rows_cap
         self._names = tuple(arrays.columns) if names is None else tuple(names)
-        self._whole = arrays.train_rows // batch
-        if self._whole == 0:
+        self.whole = arrays.train_rows // batch
+        if self.whole == 0:
             allowed = f"at most the {arrays.train_rows} samples there are for training"
             raise InputError("job", "batch", batch, allowed)
         first = mix64(np.array([seed], dtype=np.uint64))[0]
-        self.position = int(first % np.uint64(self._whole))
+        self.position = int(first % np.uint64(self.whole))
 
     def next_batch(self) -> dict[str, Tensor]:
         """The next training batch: each column of shape [batch] or [batch, width]."""
         start = self.position * self._batch
-        self.position = (self.position + 1) % self._whole
+        self.position = (self.position + 1) % self.whole
         return self._slice(start, start + self._batch)
 
     def blank(self) -> dict[str, Tensor]:

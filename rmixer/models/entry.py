@@ -18,7 +18,8 @@ class ModelEntry:
     whose constructor takes ``config`` and ``rows_cap``; ``dataset`` is a name of
     ``rmixer.data.registry``; ``optimizer_settings`` are those of ``optimizer`` besides its rate
     (``epsilon``, ``initial_accumulator``, ``weight_decay``), used with no other optimizer;
-    ``clip_norm`` bounds the global norm of the dense gradients.
+    ``clip_norm`` bounds the global norm of the dense gradients; ``metrics`` are the names of what
+    it is judged by on held-out data.
     """
 
     name: str
@@ -32,6 +33,7 @@ class ModelEntry:
     config: dict[str, Any] = field(default_factory=dict)
     optimizer_settings: dict[str, float] = field(default_factory=dict)
     clip_norm: float | None = None
+    metrics: tuple[str, ...] = ("loss", "auc")
 
     def settings_of(self, optimizer: str) -> dict[str, float]:
         """The settings to use with ``optimizer``: the configured ones, or none if it is another

@@ -35,8 +35,9 @@ class ModelSize:
 def model_size(
     entry: ModelEntry, rows_cap: int | None = None, optimizer: str | None = None
 ) -> ModelSize:
-    """The size of ``entry`` with tables of at most ``rows_cap`` rows and with ``optimizer``, its
-    own unless given. Imports torch for capped tables, and for a model that is not the registry's.
+    """The size of ``entry`` with tables of at most ``rows_cap`` rows and with ``optimizer`` (as
+    :attr:`~rmixer.workload.workload.Job.optimizer_kind` has it), its own unless given. Imports
+    torch for capped tables, and for a model that is not the registry's.
     """
     if rows_cap is None:
         found = _known(entry) or built_size(entry)
@@ -44,7 +45,8 @@ def model_size(
     else:
         embedding, dense = _weightless(entry, rows_cap).parameter_counts()
     weights = 4 * (embedding + dense)
-    states = _OPTIMIZER_STATES[optimizer or entry.optimizer]
+    kind, *settings = (optimizer or entry.optimizer).split("+")
+    states = _OPTIMIZER_STATES[kind] + ("momentum" in settings)
     return ModelSize(embedding, dense, weights, weights * states)
 
 

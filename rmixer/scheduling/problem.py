@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 from rmixer.errors import InputError
 from rmixer.hardware.machine import Machine
 from rmixer.profile.device_cost import DeviceCost
 from rmixer.profile.profile import ModelProfile
+from rmixer.scheduling.pauses import pauses_of
 from rmixer.workload.workload import Job, Workload
 
 
@@ -24,8 +25,21 @@ class ProfiledJob:
 
     @cached_property
     def costs(self) -> Mapping[str, DeviceCost]:
-        """What policies see of the profile, by kind of device."""
-        return self.profile.costs()
+        """What policies see of the profile, by kind of device, with what the job is evaluated and
+        how often it is saved."""
+        return {kind: self._of_job(cost, kind) for kind, cost in self.profile.costs().items()}
+
+    def _of_job(self, cost: DeviceCost, kind: str) -> DeviceCost:
+        if self.job.evaluate is None and self.job.save_every_s is None:
+            return cost
+        trained = max(1, self.job.steps - cost.warmup_steps)
+        after_s, between_s = {}, {}
+        for threads in cost.step_s:
+            step = self.profile.step(kind, threads)
+            pauses = pauses_of(self.job, self.profile, step)
+            after_s[threads] = pauses.evaluation * step.evaluate_s + step.save_s
+            between_s[threads] = pauses.seconds(step) / trained
+        return replace(cost, after_s=after_s, between_s=between_s)
 
 
 @dataclass(frozen=True)

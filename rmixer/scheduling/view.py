@@ -169,7 +169,7 @@ class ClusterView:
         if done == 0.0:
             gone_s = self.now_s - resident.started_s
             around_s += max(0.0, cost.before_s.get(threads, 0.0) - gone_s)
-        return around_s + to_train * step_s
+        return around_s + to_train * (step_s + cost.between_s.get(threads, 0.0))
 
     def _step_s(self, step_times: StepTimes, device: DeviceView, resident: Resident) -> float:
         together = [(each, at) for at in self.devices.values() for each in at.residents]

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from rmixer.models.bags import Bags
 from rmixer.training.row_groups import group_rows
-from rmixer.training.row_optimizers import RowOptimizer
+from rmixer.training.row_optimizer import RowOptimizer
 
 GROUP_PLACES = 1 << 15
 

@@ -21,6 +21,8 @@ LEAST_S, MOST_S = 10.0, 300.0
 UNMEASURED_BYTES_PER_S = 200e6
 """How fast the first checkpoint is expected to be written: as a slow disk does."""
 _OF_THE_JOB = ("model", "batch", "optimizer", "lr", "seed", "rows_cap", "data", "precision")
+_OF_SOME = ("weight_decay", "betas", "momentum", "lr_schedule")
+"""What few jobs say: where nothing is said, checkpoints of earlier releases count."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +40,7 @@ class JobCheckpoints:
     def __init__(self, settings: Checkpointing, job: Job) -> None:
         self._path, self._every_s = Path(settings.path), settings.every_s
         self._steps = job.steps
-        self._job = content_hash([*(asdict(job)[name] for name in _OF_THE_JOB), job.source])
+        self._job = content_hash(_decisive(job))
         self._due_s = float("inf")
 
     def find(self, channel: Channel) -> tuple[int, dict[str, Any]] | None:
@@ -51,7 +53,7 @@ class JobCheckpoints:
         if found.state is not None and (
             found.state["job"] != self._job or found.step > self._steps
         ):
-            names = ", ".join((*_OF_THE_JOB, "source"))
+            names = ", ".join((*_OF_THE_JOB, *_OF_SOME, "source"))
             raise RunFailed(
                 f"{self._path} is the checkpoint of another job, after its step {found.step} (one "
                 f"of these differs, or it has fewer steps now: {names}): remove it, or give this "
@@ -86,6 +88,16 @@ class JobCheckpoints:
     def _wait(self, cost_s: float) -> None:
         wait_s = pause_s(cost_s) if self._every_s is None else self._every_s
         self._due_s = time.perf_counter() + wait_s
+
+
+def _decisive(job: Job) -> list[object]:
+    """What another job with the same checkpoint must have in common with ``job``."""
+    said = asdict(job)
+    decisive = [*(said[name] for name in _OF_THE_JOB), job.source]
+    some = {name: said[name] for name in _OF_SOME if said[name] is not None}
+    if job.lr_schedule is not None:
+        some["steps"] = job.steps  # the rate falls towards the last one
+    return [*decisive, some] if some else decisive
 
 
 def pause_s(cost_s: float) -> float:

@@ -22,6 +22,7 @@ class LossWatch:
         self.last: float | None = None
         """The loss that was read last."""
         self._unread: list[tuple[int, Tensor]] = []
+        self._sum, self._count = 0.0, 0
 
     def see(self, step: int, loss: Tensor | None) -> bool:
         """Whether ``loss`` of ``step`` is known to be the first that is not finite."""
@@ -30,8 +31,7 @@ class LossWatch:
         if loss.device.type != "cpu":
             self._unread.append((step, loss))
             return False
-        self.last = value = float(loss)
-        if not math.isfinite(value):
+        if not math.isfinite(value := self._read(loss)):
             self.first = step, value
         return self.first is not None
 
@@ -40,8 +40,18 @@ class LossWatch:
         finite."""
         unread, self._unread = self._unread, []
         for step, loss in unread:
-            self.last = value = float(loss)
+            value = self._read(loss)
             if self.first is None and not math.isfinite(value):
                 self.first = step, value
                 return True
         return False
+
+    def take_mean(self) -> float | None:
+        """The mean of the losses that were read since the last call, None if there were none."""
+        total, count, self._sum, self._count = self._sum, self._count, 0.0, 0
+        return total / count if count else None
+
+    def _read(self, loss: Tensor) -> float:
+        self.last = value = float(loss)
+        self._sum, self._count = self._sum + value, self._count + 1
+        return value

@@ -29,6 +29,15 @@ class OwnBatches:
         with UserCode():
             self._iterator: Iterator[Any] | None = iter(batches)
 
+    @property
+    def length(self) -> int | None:
+        """How many batches a pass has, if they say it."""
+        try:
+            with UserCode():
+                return len(self._batches) or None  # type: ignore[arg-type]
+        except Exception:  # they have no length, or one that is not known before the pass
+            return None
+
     def next(self) -> Any:
         """The next batch."""
         with UserCode():

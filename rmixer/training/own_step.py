@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from copy import deepcopy
 from itertools import islice
 from typing import Any
@@ -36,14 +37,31 @@ class OwnStep:
         self.model = own.module.to(self.device)
         self._loss, self._predict, self.held_out = own.loss, own.predict, own.held_out
         self.optimizers = optimizers_of(own)
-        groups = [group for optimizer in self.optimizers for group in optimizer.param_groups]
-        trained = [parameter for group in groups for parameter in group["params"]]
+        self._lrs = [float(group["lr"]) for group in self._groups()]
+        trained = [parameter for group in self._groups() for parameter in group["params"]]
         self.parameters = list(dict.fromkeys((*self.model.parameters(), *trained)))
         self._stateful = tuple(own.stateful)
         self._batches = OwnBatches(own.batches, job.model, self.device)
         self._loaded: Any = None
         self.batch: Any = None
         self.last_loss: Tensor | None = None
+
+    @property
+    def steps_per_epoch(self) -> int | None:
+        """How many batches the user's have, if they say it."""
+        return self._batches.length
+
+    def scale_lr(self, factor: float) -> None:
+        """Let the next steps be made with ``factor`` times the learning rates that the user's
+        optimizers began with."""
+        for group, lr in zip(self._groups(), self._lrs, strict=True):
+            if isinstance(group["lr"], Tensor):
+                group["lr"].fill_(lr * factor)
+            else:
+                group["lr"] = lr * factor
+
+    def _groups(self) -> list[dict[str, Any]]:
+        return [group for optimizer in self.optimizers for group in optimizer.param_groups]
 
     def run(self) -> None:
         """One step."""
@@ -92,15 +110,23 @@ class OwnStep:
     @torch.no_grad()
     def evaluate(self, batches: int) -> dict[str, float]:
         """The mean ``loss`` over the samples of the first ``batches`` held-out batches, and ``auc``
-        where the user's ``predict`` gives scores; nothing where nothing is held out."""
+        where the user's ``predict`` gives scores; nothing where nothing is held out. What it draws
+        of random numbers changes nothing for the steps to come."""
         if self.held_out is None:
             return {}
+        generators = generators_state(self.device)
+        try:
+            return self._evaluated(batches, self.held_out)
+        finally:
+            set_generators(generators, self.device)
+
+    def _evaluated(self, batches: int, held_out: Iterable[Any]) -> dict[str, float]:
         losses: list[tuple[float, int]] = []
         scored: list[tuple[Tensor, Tensor]] = []
         training = self.model.training
         self.model.eval()
         with UserCode():
-            for loaded in islice(iter(self.held_out), batches):
+            for loaded in islice(iter(held_out), batches):
                 batch = self._on_device(loaded)
                 loss = self._loss(self.model, batch)
                 losses.append((float(loss), samples_of(batch)))

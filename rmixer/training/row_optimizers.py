@@ -1,80 +1,25 @@
-"""Optimizers for embedding tables that touch only the rows of the batch.
-
-Positions of a batch that name one row are grouped and their gradients added up, without knowing
-how many rows differ, so shapes are static and nothing is read back. On the CPU rows are then
-updated in chunks that stay in a cache; a chunk beyond the last row changes nothing, on one row of
-its own. On a GPU, where each chunk would cost a dozen launches, all are one chunk.
-"""
+"""The optimizers of embedding tables, by their rules."""
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
-from functools import partial
 from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
 
-from rmixer.training.row_groups import RowGroups, group_rows
+from rmixer.training.row_groups import RowGroups
+from rmixer.training.row_optimizer import RowOptimizer
 from rmixer.training.table_rows import add_to_rows, read_rows, write_rows
 
-CHUNK_BYTES = 1 << 20
-
 _SETTINGS = {
-    "sgd": (),
-    "adagrad": ("epsilon", "initial_accumulator"),
-    "rowwise_adagrad": ("epsilon", "initial_accumulator"),
-    "adam": ("betas", "epsilon"),
+    "sgd": ("momentum", "weight_decay"),
+    "adagrad": ("epsilon", "initial_accumulator", "weight_decay"),
+    "rowwise_adagrad": ("epsilon", "initial_accumulator", "weight_decay"),
+    "adam": ("betas", "epsilon", "weight_decay"),
     "adamw": ("betas", "epsilon", "weight_decay"),
 }
 OPTIMIZER_KINDS = tuple(_SETTINGS)
-
-
-class RowOptimizer(ABC):
-    """Updates ``table`` [rows, dim] in place. ``grouped``: its step needs the groups of ids."""
-
-    grouped: ClassVar = True
-
-    def __init__(self, table: Tensor, lr: float) -> None:
-        self.table, self.lr = table, lr
-
-    @torch.no_grad()
-    def step(self, ids: Tensor, row_gradients: Tensor, groups: RowGroups | None = None) -> None:
-        """One step from the gradients [n, dim] at rows ``ids`` (int64, [n], repeats add up).
-        ``groups`` are those of ``ids``, if they are known already."""
-        groups = groups or group_rows(ids)
-        self.begin_step()
-        self.update(groups, groups.sums(row_gradients.contiguous()))
-
-    def begin_step(self) -> None:  # noqa: B027  most have nothing to count
-        """To be called once in a step, before :meth:`update`."""
-
-    @torch.no_grad()
-    def update(self, groups: RowGroups, gradient: Tensor) -> None:
-        """Update the rows of ``groups`` by their whole gradients [most, dim]. A step may do so
-        for one part of its rows after another."""
-        most, dim = gradient.shape
-        chunk = max(1, CHUNK_BYTES // (4 * dim) if gradient.device.type == "cpu" else most)
-        position = torch.arange(most, device=gradient.device)
-        for start in range(0, most, chunk):
-            # The last row fills up its chunk with itself; a chunk beyond it has its first place,
-            # an empty group, and is not active.
-            chosen = position[start : start + chunk].clamp(max=groups.last.clamp(min=start))
-            active = (groups.last >= start).to(gradient.dtype)
-            ids = groups.ids.index_select(0, chosen)
-            self._update_rows(ids, read_rows(gradient, chosen), active)
-
-    @abstractmethod
-    def _update_rows(self, ids: Tensor, gradient: Tensor, active: Tensor) -> None:
-        """Update rows ``ids`` [n] by ``gradient`` [n, dim], which may be overwritten; where
-        ``active`` (no dimension) is 0 and not 1 the gradient is 0, and nothing may change."""
-
-    @property
-    def state(self) -> list[Tensor]:
-        """What it holds besides the table."""
-        held = (value for name, value in vars(self).items() if name != "table")
-        return [value for value in held if isinstance(value, Tensor)]
 
 
 class RowSGD(RowOptimizer):
@@ -93,17 +38,59 @@ class RowSGD(RowOptimizer):
         write_rows(self.table, ids, rows.add_(gradient, alpha=-self.lr))
 
 
-class RowAdagrad(RowOptimizer):
-    """``torch.optim.Adagrad`` on a sparse gradient: state += g², row -= lr * g / (√state + ε)."""
+class RowMomentumSGD(RowOptimizer):
+    """``torch.optim.SGD`` with ``momentum`` and ``weight_decay``, on the rows of the batch alone:
+    g += weight_decay * row, velocity = momentum * velocity + g, row -= lr * velocity. The velocity
+    of a row that is not in the batch stays as it is."""
 
     def __init__(
-        self, table: Tensor, lr: float, epsilon: float = 1e-10, initial_accumulator: float = 0.0
+        self, table: Tensor, lr: float, momentum: float = 0.0, weight_decay: float = 0.0
     ) -> None:
         super().__init__(table, lr)
-        self.epsilon = epsilon
+        self.momentum, self.weight_decay = momentum, weight_decay
+        self._velocity = torch.zeros_like(table, memory_format=torch.contiguous_format)
+
+    def _update_rows(self, ids: Tensor, gradient: Tensor, active: Tensor) -> None:
+        gradient = self._decayed(ids, gradient, active)
+        before = read_rows(self._velocity, ids)
+        velocity = torch.where(active > 0, before * self.momentum + gradient, before)
+        write_rows(self._velocity, ids, velocity)
+        rows = read_rows(self.table, ids)
+        write_rows(self.table, ids, rows.sub_(velocity.mul_(active * self.lr)))
+
+
+class RowDecayedSGD(RowOptimizer):
+    """``torch.optim.SGD`` with ``weight_decay`` on the rows of the batch alone:
+    row -= lr * (g + weight_decay * row). It keeps no state."""
+
+    def __init__(self, table: Tensor, lr: float, weight_decay: float) -> None:
+        super().__init__(table, lr)
+        self.weight_decay = weight_decay
+
+    def _update_rows(self, ids: Tensor, gradient: Tensor, active: Tensor) -> None:
+        gradient = self._decayed(ids, gradient, active)
+        rows = read_rows(self.table, ids)
+        write_rows(self.table, ids, rows.add_(gradient, alpha=-self.lr))
+
+
+class RowAdagrad(RowOptimizer):
+    """``torch.optim.Adagrad`` on a sparse gradient: state += g², row -= lr * g / (√state + ε).
+    ``weight_decay`` first adds its share of the row to g, as torch does on a dense gradient."""
+
+    def __init__(
+        self,
+        table: Tensor,
+        lr: float,
+        epsilon: float = 1e-10,
+        initial_accumulator: float = 0.0,
+        weight_decay: float = 0.0,
+    ) -> None:
+        super().__init__(table, lr)
+        self.epsilon, self.weight_decay = epsilon, weight_decay
         self._squares = self._state(table, initial_accumulator)
 
     def _update_rows(self, ids: Tensor, gradient: Tensor, active: Tensor) -> None:
+        gradient = self._decayed(ids, gradient, active)
         squares = self._accumulate(read_rows(self._squares, ids), gradient)
         write_rows(self._squares, ids, squares)
         rows = read_rows(self.table, ids)
@@ -130,8 +117,10 @@ class RowwiseAdagrad(RowAdagrad):
 
 class RowAdam(RowOptimizer):
     """``torch.optim.SparseAdam``: the moments of a row that is not in the batch stay as they are,
-    and ε is added before the correction of bias. ``weight_decay`` > 0 first shrinks each row of
-    the batch, once, by lr * weight_decay, as ``torch.optim.AdamW`` does with all rows."""
+    and ε is added before the correction of bias. ``weight_decay`` > 0 adds its share of the row to
+    the gradient, as ``torch.optim.Adam`` does with all rows."""
+
+    decoupled: ClassVar = False
 
     def __init__(
         self,
@@ -158,6 +147,8 @@ class RowAdam(RowOptimizer):
 
     def _update_rows(self, ids: Tensor, gradient: Tensor, active: Tensor) -> None:
         dim = self.table.shape[1]
+        if not self.decoupled:
+            gradient = self._decayed(ids, gradient, active)
         first_weight, second_weight = (active * (1.0 - beta) for beta in self.betas)
         moments = read_rows(self._moments, ids)
         first = moments[:, :dim].lerp(gradient, first_weight)
@@ -165,26 +156,42 @@ class RowAdam(RowOptimizer):
         write_rows(self._moments[:, :dim], ids, first)
         write_rows(self._moments[:, dim:], ids, second)
         rows = read_rows(self.table, ids)
-        if self.weight_decay:
+        if self.decoupled and self.weight_decay:
             rows.mul_(1.0 - active * (self.lr * self.weight_decay))
         rows.addcdiv_(first.mul_(self._size * active), second.sqrt_().add_(self.epsilon))
         write_rows(self.table, ids, rows)
 
 
+class RowAdamW(RowAdam):
+    """:class:`RowAdam` whose ``weight_decay`` first shrinks each row of the batch, once, by
+    lr * weight_decay, as ``torch.optim.AdamW`` does with all rows."""
+
+    decoupled = True
+
+    def __init__(self, table: Tensor, lr: float, **settings: Any) -> None:
+        super().__init__(table, lr, **{"weight_decay": 0.01, **settings})
+
+
+def _row_sgd(table: Tensor, lr: float, momentum: float = 0.0, weight_decay: float = 0.0) -> Any:
+    if momentum:
+        return RowMomentumSGD(table, lr, momentum, weight_decay)
+    return RowDecayedSGD(table, lr, weight_decay) if weight_decay else RowSGD(table, lr)
+
+
 def make_row_optimizer(kind: str, table: Tensor, lr: float, **settings: Any) -> RowOptimizer:
     """The optimizer ``kind`` for ``table`` [rows, dim], which it updates in place.
 
-    Settings and their defaults are torch's: ``epsilon`` and ``initial_accumulator`` of both
-    Adagrads, ``betas`` and ``epsilon`` of Adam and AdamW, ``weight_decay`` of AdamW. Raises
-    :class:`ValueError` for an unknown kind or a setting that the kind does not have.
+    Settings and their defaults are torch's: ``weight_decay`` of all, ``momentum`` of SGD,
+    ``epsilon`` and ``initial_accumulator`` of both Adagrads, ``betas`` and ``epsilon`` of Adam and
+    AdamW. Raises :class:`ValueError` for an unknown kind or a setting that the kind does not have.
     """
     check_settings(kind, settings)
     kinds: dict[str, Callable[..., RowOptimizer]] = {
-        "sgd": RowSGD,
+        "sgd": _row_sgd,
         "adagrad": RowAdagrad,
         "rowwise_adagrad": RowwiseAdagrad,
         "adam": RowAdam,
-        "adamw": partial(RowAdam, weight_decay=0.01),
+        "adamw": RowAdamW,
     }
     return kinds[kind](table, lr, **settings)
 

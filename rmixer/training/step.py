@@ -60,7 +60,7 @@ class TrainingStep:
         self._dense = [p for p in self.model.parameters() if p.requires_grad]
         # Fused is the fastest on the CPU, and the only kind there that reads no step count back.
         fused = self.device.type == "cpu"
-        kind, settings = job.optimizer, entry.settings_of(job.optimizer)
+        kind, settings = job.optimizer, job.optimizer_settings
         self._optimizer = make_dense_optimizer(kind, self._dense, job.lr, fused, **settings)
         self._row_optimizers = {
             name: make_row_optimizer(kind, table.data, job.lr, **settings)
@@ -71,6 +71,19 @@ class TrainingStep:
         self._ids: dict[str, Tensor] = {}
         self._rows: dict[str, Tensor] = {}
         self.last_loss: Tensor | None = None
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """How many steps take every whole batch once."""
+        return self.batches.whole
+
+    def scale_lr(self, factor: float) -> None:
+        """Let the next steps be made with ``factor`` times the job's learning rate."""
+        lr = self.job.lr * factor
+        for group in self._optimizer.param_groups:
+            group["lr"] = lr
+        for optimizer in self._row_optimizers.values():
+            optimizer.lr = lr
 
     def run(self) -> None:
         """One step."""

@@ -14,8 +14,9 @@ from rmixer.workload.place import Place
 
 ARRIVAL = "arrival_s"
 WHOLE = ("gpus", "count", "steps", "batch", "seed", "rows_cap", "retries")
-NUMBERS = ("lr", ARRIVAL)
-"""The keys of a job that are numbers; the others are text."""
+NUMBERS = ("lr", ARRIVAL, "epochs", "weight_decay", "momentum", "save_every_s")
+OF_PARTS = ("betas", "lr_schedule", "evaluate", "stop")
+"""The keys of a job that are numbers, and those that one cell cannot hold; the others are text."""
 
 
 def read_trace(path: Path, folder: Path) -> Iterator[tuple[dict[str, Any], Place]]:
@@ -39,6 +40,9 @@ def _check_columns(path: Path, columns: Iterable[str]) -> None:
     for column in columns:
         if column in NOT_YET:
             raise InputError(path, "line 1", f"the column {column!r}", not_yet(column))
+        if column in OF_PARTS:
+            allowed = f"nothing: {column!r} has parts, so it is for a workload's 'jobs' to say"
+            raise InputError(path, "line 1", f"the column {column!r}", allowed)
         if column not in keys:
             raise InputError(path, "line 1", f"the column {column!r}", choice(column, keys))
 

@@ -98,7 +98,7 @@ def cost_identity(job: Job) -> CostIdentity:
         architecture=architecture,
         config=config,
         batch=job.batch,
-        optimizer=job.optimizer,
+        optimizer=job.optimizer_kind,
         precision=job.precision,
         rows_cap=job.rows_cap,
         data=f"{dataset}:{data}",

@@ -6,14 +6,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 
 from rmixer.errors import InputError
+from rmixer.workload.real_training import Evaluation, LrSchedule
 from rmixer.workload.workload import Workload
 
 
 @dataclass(frozen=True)
 class Shrinking:
-    """``steps_scale`` multiplies the steps of every job (at least one is left); ``batch_max``
-    bounds its batch and ``rows_max`` the rows of its embedding tables; of a command job only its
-    steps can be changed."""
+    """``steps_scale`` multiplies the steps of every job (at least one is left), those from one
+    evaluation to the next, and those in which its learning rate rises. ``batch_max`` bounds its
+    batch and ``rows_max`` the rows of its embedding tables; of a command job only its steps can be
+    changed."""
 
     steps_scale: float = 1.0
     batch_max: int | None = None
@@ -26,7 +28,9 @@ class Shrinking:
             jobs=tuple(
                 replace(
                     job,
-                    steps=max(1, round(job.steps * self.steps_scale)),
+                    steps=self._scaled(job.steps),
+                    evaluate=self._evaluation(job.evaluate),
+                    lr_schedule=self._lr_schedule(job.lr_schedule),
                     batch=job.batch
                     if job.profile
                     else _least(job.batch, self.batch_max) or job.batch,
@@ -37,6 +41,19 @@ class Shrinking:
                 for job in workload.jobs
             ),
         )
+
+    def _scaled(self, steps: int) -> int:
+        return max(1, round(steps * self.steps_scale))
+
+    def _evaluation(self, evaluation: Evaluation | None) -> Evaluation | None:
+        if evaluation is None or evaluation.every_steps is None:
+            return evaluation
+        return replace(evaluation, every_steps=self._scaled(evaluation.every_steps))
+
+    def _lr_schedule(self, schedule: LrSchedule | None) -> LrSchedule | None:
+        if schedule is None or not schedule.warmup_steps:
+            return schedule
+        return replace(schedule, warmup_steps=self._scaled(schedule.warmup_steps))
 
 
 def shrinking_of(values: Mapping[str, str]) -> Shrinking:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from rmixer.data.registry import SYNTHETIC
 from rmixer.files.typed_files import content_hash, plain
@@ -14,6 +14,7 @@ from rmixer.models.registry import model_entry
 from rmixer.user_code.command import Command
 from rmixer.user_code.own_module import find_own_model, is_own, label_of
 from rmixer.workload.cost_identity import CostIdentity, cost_identity
+from rmixer.workload.real_training import EarlyStop, Evaluation, LrSchedule, costly_kind
 
 OPTIMIZERS = ("adagrad", "adam", "adamw", "rowwise_adagrad", "sgd")
 PRECISIONS = ("fp32", "bf16")
@@ -25,6 +26,13 @@ _LATER_KEYS = {
     "retries": RETRIES,
     "resume": None,
     "steps_from": "said",
+    "weight_decay": None,
+    "betas": None,
+    "momentum": None,
+    "lr_schedule": None,
+    "evaluate": None,
+    "stop": None,
+    "save_every_s": None,
 }
 """Keys that came when schedules had been written already. At their defaults they are no part of a
 workload's hash, so that those schedules stay valid."""
@@ -42,6 +50,11 @@ class Job:
     matrix products run in bfloat16, while weights and sums stay float32. ``on_nan`` says what
     happens if the loss is NaN or infinite: ``stop`` ends the job as failed, ``go_on`` trains on.
     A job that fails is tried again ``retries`` times, if that can help.
+
+    ``weight_decay``, ``betas`` and ``momentum`` are the optimizer's, None where it has those of its
+    model, or torch's. ``lr_schedule`` changes the learning rate, ``evaluate`` says when the model
+    is tried on held-out data, ``stop`` ends the job early, so that ``steps`` are the most that it
+    makes. Checkpoints are ``save_every_s`` apart (None: as far as the execution says).
 
     ``model`` is a name of the registry or the user's own, ``package.module:function``. Of one's own
     ``module_root`` is the folder that must be on Python's path and ``source`` a hash of its
@@ -80,6 +93,13 @@ class Job:
     retries: int = RETRIES
     resume: Command | None = None
     steps_from: Literal["said", "learned", "supposed"] = "said"
+    weight_decay: float | None = None
+    betas: tuple[float, float] | None = None
+    momentum: float | None = None
+    lr_schedule: LrSchedule | None = None
+    evaluate: Evaluation | None = None
+    stop: EarlyStop | None = None
+    save_every_s: float | None = None
 
     @property
     def in_registry(self) -> bool:
@@ -100,6 +120,39 @@ class Job:
     def entry(self) -> ModelEntry:
         """The registry's facts about the model."""
         return model_entry(self.model)
+
+    @property
+    def given_settings(self) -> dict[str, Any]:
+        """The settings of the optimizer that the workload gives."""
+        given = {"weight_decay": self.weight_decay, "betas": self.betas, "momentum": self.momentum}
+        return {name: value for name, value in given.items() if value is not None}
+
+    @property
+    def optimizer_settings(self) -> dict[str, Any]:
+        """All settings of the optimizer besides its rate that are not torch's own, of a model of
+        the registry."""
+        return {**self.entry.settings_of(self.optimizer), **self.given_settings}
+
+    @property
+    def optimizer_kind(self) -> str:
+        """The optimizer as a cost identity has it, with the settings that make its step longer."""
+        return costly_kind(self.optimizer, self.given_settings)
+
+    @property
+    def evaluation(self) -> Evaluation:
+        """When it is evaluated, and on how much."""
+        return self.evaluate or Evaluation()
+
+    @property
+    def evaluations_between(self) -> int:
+        """How often it is evaluated before its last step."""
+        every = self.evaluation.every_steps
+        return (self.steps - 1) // every if every else 0
+
+    @property
+    def ends_open(self) -> bool:
+        """Whether it may make fewer steps than ``steps``, or nobody knows how many."""
+        return self.steps_from == "supposed" or self.stop is not None
 
     @cached_property
     def identity(self) -> CostIdentity:
@@ -144,10 +197,13 @@ def job_of(model: str) -> Job:
 def job_with(identity: CostIdentity) -> Job:
     """A job of one step that has ``identity``, of a model of the registry, on synthetic data.
     Raises :class:`InputError` for other models."""
+    optimizer, *settings = identity.optimizer.split("+")
     return replace(
         job_of(identity.model),
         batch=identity.batch,
         rows_cap=identity.rows_cap,
-        optimizer=identity.optimizer,
+        optimizer=optimizer,
+        momentum=0.9 if "momentum" in settings else None,
+        weight_decay=1e-5 if "weight_decay" in settings else None,
         precision=identity.precision,
     )

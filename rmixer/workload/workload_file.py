@@ -14,7 +14,9 @@ from rmixer.files.typed_files import Name, content_hash, load_yaml, parse, shown
 from rmixer.imported.durations import DurationTable
 from rmixer.workload.arrival_trace import read_trace
 from rmixer.workload.arrivals import Arrivals, arrival_times_s, read_arrivals
-from rmixer.workload.job_entry import Seed, Taken, expand
+from rmixer.workload.expansion import expand
+from rmixer.workload.job_entry import Seed
+from rmixer.workload.model_job import Taken
 from rmixer.workload.place import Place
 from rmixer.workload.workload import Job, Workload
 

@@ -36,10 +36,17 @@ def step_cost(profiles: Mapping[str, ModelProfile], member: Member) -> StepCost:
 
 
 def solo_unit_s(cost: StepCost, phase: str) -> float:
-    """Seconds of a training step with its share of stalls, or of the whole of another phase."""
+    """Seconds of a training step with its share of stalls, or of the whole of another phase; of a
+    checkpoint those of a save."""
     if phase == "train":
         return cost.expected_us * 1e-6
+    if phase == "checkpoint":
+        return cost.save_s
     return float(getattr(cost, f"{phase}_s"))
+
+
+ON_ONE_CORE = ("build", "checkpoint", "save")
+"""The phases that no more threads make shorter."""
 
 
 @dataclass(frozen=True)
@@ -66,7 +73,7 @@ class Resident:
 def make_resident(member: Member, cost: StepCost, step: StepSegments, machine: Machine) -> Resident:
     """The demands of ``member`` whose step is ``step``: warm-up and evaluation ask what a mean
     training step does, building and saving one core and nothing else."""
-    if member.phase in ("build", "save"):
+    if member.phase in ON_ONE_CORE:
         return Resident(member, step, (), HostDemand(member.cores[:1]))
     load = min(1.0, step.host_s / step.solo_s) if member.phase == "train" else 1.0
     steady = demand_of(cost, member.cores, machine, load)

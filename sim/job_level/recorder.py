@@ -15,7 +15,7 @@ from rmixer.scheduling.step_times import Member
 from rmixer.workload.workload import Job
 from sim.clock.end_of_instant import RECORD, Once
 from sim.clock.progress import Running
-from sim.demand.resident import device_kind
+from sim.demand.resident import ON_ONE_CORE, device_kind
 
 STEADY_STEPS = 20
 
@@ -83,7 +83,7 @@ class Recorder:
         self, job: Job, booking: Booking, member: Member, running: Running, steps: int
     ) -> None:
         """A phase that makes ``steps`` steps has begun."""
-        busy_cores = member.cores[:1] if member.phase in ("build", "save") else member.cores
+        busy_cores = member.cores[:1] if member.phase in ON_ONE_CORE else member.cores
         for core in busy_cores:
             self._phases_on[core] += 1
         self._open[job.id] = _Open(

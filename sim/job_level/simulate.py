@@ -199,7 +199,7 @@ class _Clock:
         cost = profile.step(device_kind(device), len(booking.cores))
         self._recorder.queued(job, booking)
         made = 0
-        for phase, amount, steps in phases_of(each):
+        for phase, amount, steps in phases_of(each, cost):
             if amount <= 0 or solo_unit_s(cost, phase) <= 0:
                 continue
             place = (device, booking.cores, booking.placement, booking.sharing)

@@ -21,11 +21,12 @@ HASH_FACTOR = 0x9E3779B97F4A7C15 - (1 << 64)
 def play(jobs: Any, plan: Any, devices: Any, row_of: Any, takes: Any, times_s: Floats) -> Any:
     """Play a plan to its end, or until it comes to a mix that is not known.
 
-    ``jobs`` are, by job: its arrival; the amounts of its phases, [jobs, phases], 0 for one that is
-    left out; the bytes to book by device, [jobs, devices]; and the class of each phase by slot,
-    [jobs, slots, phases]. ``plan`` are, in order of dispatch: job, device, slot (numbered over
-    all devices), round, and whether it waits for the rounds of its device alone. ``devices`` are
-    the booked bytes at the start, the memory, and the least that stays booked after an end.
+    ``jobs`` are, by job: its arrival; the amounts of its phases by slot, [jobs, slots, phases], 0
+    for one that is left out; the bytes to book by device, [jobs, devices]; and the class of each
+    phase by slot, [jobs, slots, phases]. ``plan`` are, in order of dispatch: job, device, slot
+    (numbered over all devices), round, and whether it waits for the rounds of its device alone.
+    ``devices`` are the booked bytes at the start, the memory, and the least that stays booked after
+    an end.
     ``takes`` are the seconds that a unit takes: of each member in a known mix, whose row ``row_of``
     gives by the hash of the classes that run, in order of start; and of a class in another mix,
     [classes, mix sizes], if that holds any. (A table of hashes within a tuple would cost numba more
@@ -39,7 +40,7 @@ def play(jobs: Any, plan: Any, devices: Any, row_of: Any, takes: Any, times_s: F
     job_at, device_at, slot_at, round_at, alone_at = plan
     booked_at_start, memory, least = devices
     units, typical = takes
-    count, phases = len(job_at), amounts.shape[1]
+    count, phases = len(job_at), amounts.shape[2]
     booked = booked_at_start.copy()
     slots = 0
     for k in range(count):
@@ -58,10 +59,10 @@ def play(jobs: Any, plan: Any, devices: Any, row_of: Any, takes: Any, times_s: F
             k = due[d]
             job = job_at[k]
             phase[k] += 1
-            while phase[k] < phases and amounts[job, phase[k]] <= 0.0:
+            while phase[k] < phases and amounts[job, slot_at[k], phase[k]] <= 0.0:
                 phase[k] += 1
             if phase[k] < phases:
-                left[k] = amounts[job, phase[k]]
+                left[k] = amounts[job, slot_at[k], phase[k]]
                 running[active] = k
                 active += 1
                 continue
@@ -99,9 +100,9 @@ def play(jobs: Any, plan: Any, devices: Any, row_of: Any, takes: Any, times_s: F
         for d in range(dues):
             k = due[d]
             phase[k] = 0
-            while amounts[job_at[k], phase[k]] <= 0.0:
+            while amounts[job_at[k], slot_at[k], phase[k]] <= 0.0:
                 phase[k] += 1
-            left[k] = amounts[job_at[k], phase[k]]
+            left[k] = amounts[job_at[k], slot_at[k], phase[k]]
             running[active] = k
             active += 1
         # The rates of this mix.

@@ -21,7 +21,7 @@ from rmixer.scheduling.schedule import ScheduledJob
 from rmixer.scheduling.step_times import Member, Mix, StepTimes
 from rmixer.scheduling.view import MEMORY_MARGIN, MemoryCheck
 from sim.demand.resident import solo_unit_s
-from sim.job_level.phases import PHASES, phases_of
+from sim.job_level.phases import phases_of
 from sim.operator_level.compiled import missing
 from sim.operator_level.instruction_tables import Floats
 from sim.planning.compiled_schedule import HASH_FACTOR, play
@@ -119,7 +119,7 @@ class Evaluator:
             if factors is not None:
                 units = units.copy()
                 units[: len(factors.mixes)] *= factors.mixes[:, None]
-                jobs = (jobs[0], self._jobs[1] * factors.jobs[:, None], *jobs[2:])
+                jobs = (jobs[0], self._jobs[1] * factors.jobs[:, None, None], *jobs[2:])
             with self._quiet():
                 unknown = play(jobs, plan, self._memory, self._mixes, (units, typical), times_s)
             if not unknown.shape[1]:
@@ -166,23 +166,29 @@ class Evaluator:
 
     def _job_tables(self, margin: float) -> tuple[NDArray[Any], ...]:
         jobs = self._problem.jobs
-        amounts = np.zeros((len(jobs), len(PHASES)))
+        phases = self._phases = {
+            (j, s): phases_of(each, each.profile.step(entry.kind, entry.threads))
+            for (j, each), (s, (entry, _)) in product(enumerate(jobs), enumerate(self._slots))
+            if entry.kind in each.costs
+        }
+        most = max(map(len, phases.values()), default=0)
+        amounts = np.zeros((len(jobs), len(self._slots), most))
         to_book = np.full((len(jobs), len(self._devices)), inf)
-        classes = np.zeros((len(jobs), len(self._slots), len(PHASES)), dtype=np.int64)
+        classes = np.zeros(amounts.shape, dtype=np.int64)
         known: dict[tuple[object, ...], int] = {}
         for (j, each), (s, (entry, slot)) in product(enumerate(jobs), enumerate(self._slots)):
-            cost = each.profile.costs().get(entry.kind)
-            if cost is None:
+            if (j, s) not in phases:
                 continue
             step = each.profile.step(entry.kind, entry.threads)
-            to_book[j, self._devices.index(entry.device)] = margin * cost.peak_bytes
+            peak_bytes = each.costs[entry.kind].peak_bytes
+            to_book[j, self._devices.index(entry.device)] = margin * peak_bytes
             # Slots with cores of their own are alike; of others it counts who shares with whom.
             place = slot if self._layout.in_turn else None
-            for p, (phase, amount, _) in enumerate(phases_of(each)):
+            for p, (phase, amount, _) in enumerate(phases[j, s]):
                 alike = (each.key, entry.device, place, phase)
                 classes[j, s, p] = known.setdefault(alike, len(known))
                 if solo_unit_s(step, phase) > 0:
-                    amounts[j, p] = amount
+                    amounts[j, s, p] = amount
         arrivals_s = np.array([each.job.arrival_s for each in jobs])
         return arrivals_s, amounts, to_book, classes
 
@@ -194,7 +200,8 @@ class Evaluator:
             entry, slot = self._slots[s]
             cores = self._layout.cores(self._problem.machine, entry.device, slot)
             identity = self._problem.jobs[j].key
-            members.append(Member(identity, PHASES[p], entry.device, cores, sharing=entry.sharing))
+            phase = self._phases[j, s][p][0]
+            members.append(Member(identity, phase, entry.device, cores, sharing=entry.sharing))
             classes.append(int(self._jobs[3][j, s, p]))
             key = hashed(key, classes[-1])
         row = len(self._mixes)

@@ -27,5 +27,6 @@ ENTRIES = (
         },
         optimizer_settings={"weight_decay": 0.01},
         clip_norm=5.0,
+        metrics=("loss", "hit_rate_10", "ndcg_10", "mrr"),
     ),
 )

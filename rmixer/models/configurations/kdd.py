@@ -14,6 +14,7 @@ ENTRIES = (
         batch=512,
         optimizer="sgd",
         lr=0.05,
+        metrics=("loss", "auc", "pauc"),
         config={
             "users": 455_565,
             "ads": 455_565,

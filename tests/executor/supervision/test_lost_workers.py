@@ -20,7 +20,7 @@ from rmixer.policies.baselines.all_at_once import AllAtOnce
 from rmixer.policies.baselines.sequential import Sequential
 from rmixer.scheduling.layout import Cut
 from rmixer.scheduling.view import ClusterView, Dispatch
-from rmixer.training.train_job import unfinished
+from rmixer.training.trained_job import unfinished
 
 LONG = 10**6
 

@@ -27,6 +27,7 @@ from executor.workers.workers import (
     TrainingOrder,
 )
 from rmixer.errors import RunFailed, WorkerLost, WorkerSilent
+from rmixer.training.job_files import JobFiles
 from rmixer.training.task_failure import OutOfMemory, cause_of
 from rmixer.workload.workload import Job
 
@@ -44,7 +45,9 @@ def programs(tmp_path: Path) -> Iterator[Programs]:
 
 def order(job: Job, folder: Path, steps_made: int = 0) -> TrainingOrder:
     cores = this_machine().cores[:1]
-    return TrainingOrder(PLACE, job, cores, folder / "weights", steps_made=steps_made)
+    return TrainingOrder(
+        PLACE, job, cores, JobFiles(str(folder / "weights")), steps_made=steps_made
+    )
 
 
 def heard(
@@ -248,10 +251,11 @@ from program_jobs import program
 from executor.workers.memory_guard import MemoryGuard
 from executor.workers.programs import Programs
 from executor.workers.workers import StepsMade, TrainingOrder
+from rmixer.training.job_files import JobFiles
 folder, core, text = Path(sys.argv[1]), int(sys.argv[2]), sys.argv[3]
 programs = Programs(folder / "run", MemoryGuard())
 job = program(folder, "forks", text)
-programs.start(TrainingOrder(("cpu:0", 0), job, (core,), folder / "weights"))
+programs.start(TrainingOrder(("cpu:0", 0), job, (core,), JobFiles(str(folder / "weights"))))
 while not any(isinstance(each, StepsMade) for each in programs.events()):
     programs.wait(0.1)
 os.kill(os.getpid(), signal.SIGKILL)

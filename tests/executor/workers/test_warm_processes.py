@@ -21,6 +21,7 @@ from rmixer.errors import WorkerLost
 from rmixer.policies.baselines.sequential import Sequential
 from rmixer.scheduling.layout import DeviceSlots, Layout
 from rmixer.scheduling.view import ClusterView, Dispatch
+from rmixer.training.job_files import JobFiles
 from rmixer.training.process import WorkerProcess
 
 PLACE = ("cpu:0", 0)
@@ -61,7 +62,9 @@ def kinds(events: list[Event]) -> list[type[Event]]:
 
 def order(workers: WarmProcesses, folder: Path, **changes: Any) -> TrainingOrder:
     cores = this_machine().cores[: len(workers._workers[PLACE].cores)]
-    return replace(TrainingOrder(PLACE, tiny("a"), cores, folder / "a.pt"), **changes)
+    return replace(
+        TrainingOrder(PLACE, tiny("a"), cores, JobFiles(str(folder / "a.pt"))), **changes
+    )
 
 
 @two_cores

@@ -11,6 +11,7 @@ from profiles.measurements import phases
 from profiles.measurements.phases import FIRST_STEPS, MEASURED_STEPS, measure_phases
 from rmixer.errors import RunFailed
 from rmixer.testing.made_up import make_job
+from rmixer.training.job_files import JobFiles
 from rmixer.workload.workload import Job
 
 Told = tuple[float, int, float]
@@ -25,8 +26,8 @@ class Worker:
         self.steps: list[int] = []
         self.waited = 0.0
 
-    def start(self, task: str, job: Job, save_to: str, device: str) -> None:
-        assert Path(save_to).parent.exists()
+    def start(self, task: str, job: Job, files: JobFiles, device: str) -> None:
+        assert Path(files.weights).parent.exists()
         step_s, peak_bytes, self.waited = next(self._runs)
         self.steps.append(job.steps)
         at = {"build": 0.0, "warmup": 10 * step_s, "train": 13 * step_s}

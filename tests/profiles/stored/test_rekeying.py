@@ -41,6 +41,7 @@ def test_the_models_codes_are_in_the_table() -> None:
         "45e1ed9d5ae0f955",
         "9235cba4bc1c1105",
         "56edca076d33f5dc",
+        "a84510202aa6c5d3",
         "e16f61eb92fdddb2",
     }
     assert set(formerly(source, "models")) == former

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from rmixer.models.bags import Bags
-from rmixer.training import bag_gradients, row_optimizers
+from rmixer.training import bag_gradients, row_optimizer
 from rmixer.training.bag_gradients import step_bags
 from rmixer.training.row_optimizers import make_row_optimizer
 
@@ -34,7 +34,7 @@ def test_as_the_gradient_of_each_position(
     kind: str, group_places: int, chunk_rows: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(bag_gradients, "GROUP_PLACES", group_places)
-    monkeypatch.setattr(row_optimizers, "CHUNK_BYTES", 4 * DIM * chunk_rows)
+    monkeypatch.setattr(row_optimizer, "CHUNK_BYTES", 4 * DIM * chunk_rows)
     table = torch.randn(sum(ROWS), DIM)
     pooled = make_row_optimizer(kind, table.clone(), 0.1)
     plain = copy.deepcopy(pooled)

@@ -70,5 +70,5 @@ def test_defaults_are_those_of_a_table(kind: str) -> None:
 
 
 def test_what_a_kind_does_not_have_is_refused() -> None:
-    with pytest.raises(ValueError, match="has no setting 'momentum'"):
-        make_dense_optimizer("sgd", [torch.nn.Parameter(torch.ones(1))], LR, True, momentum=0.9)
+    with pytest.raises(ValueError, match="has no setting 'nesterov'"):
+        make_dense_optimizer("sgd", [torch.nn.Parameter(torch.ones(1))], LR, True, nesterov=True)

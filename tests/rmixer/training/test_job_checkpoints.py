@@ -13,6 +13,7 @@ from rmixer.data.prepare import prepare
 from rmixer.errors import RunFailed
 from rmixer.training import job_checkpoints
 from rmixer.training.job_checkpoints import LEAST_S, MOST_S, Checkpointing, pause_s
+from rmixer.training.job_files import JobFiles
 from rmixer.training.process import Message
 from rmixer.training.train_job import train_job
 from rmixer.workload.workload import Job, job_of
@@ -44,14 +45,14 @@ class Heard:
 
 def run(heard: Heard, job: Job, folder: Path, every_s: float | None = None) -> dict[str, Any]:
     settings = Checkpointing(str(folder / "job.ckpt"), every_s)
-    return train_job(heard, job, str(folder / "job.pt"), checkpointing=settings)  # type: ignore[arg-type]
+    return train_job(heard, job, JobFiles(str(folder / "job.pt"), settings))  # type: ignore[arg-type]
 
 
 @pytest.fixture(scope="module")
 def alone(rmixer_home: None, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """What the job answers that never stopped."""
     path = tmp_path_factory.mktemp("alone") / "job.pt"
-    return train_job(Heard(), tiny(), str(path))  # type: ignore[arg-type]
+    return train_job(Heard(), tiny(), JobFiles(str(path)))  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(

@@ -17,6 +17,7 @@ import torch
 from profiles.measurements.phases import measure_phases
 from profiles.measurements.rounds import Plan, Rounds, measure_in_turn
 from rmixer.errors import RunFailed
+from rmixer.training.job_files import JobFiles
 from rmixer.training.process import WorkerProcess
 from rmixer.training.task_failure import TaskFailed
 from rmixer.user_code.own_module import own_sources, source_hash
@@ -108,7 +109,7 @@ def own_job(folder: Path, name: str, text: str, **changes: Any) -> Job:
 
 
 def start(worker: WorkerProcess, job: Job, save_to: Path) -> None:
-    worker.start("rmixer.training.train_job:train_job", job=job, save_to=str(save_to))
+    worker.start("rmixer.training.train_job:train_job", job=job, files=JobFiles(str(save_to)))
 
 
 def outcome(worker: WorkerProcess) -> dict[str, Any]:

@@ -18,6 +18,7 @@ from rmixer.data.prepare import prepare
 from rmixer.models.registry import MODELS
 from rmixer.training.checkpoint import load_checkpoint, save_checkpoint
 from rmixer.training.job_checkpoints import Checkpointing
+from rmixer.training.job_files import JobFiles
 from rmixer.training.precision import cpu_has_bf16
 from rmixer.training.process import Message, WorkerProcess
 from rmixer.training.row_optimizers import OPTIMIZER_KINDS
@@ -131,7 +132,7 @@ def test_a_process_that_is_killed(fresh: WorkerProcess, tmp_path: Path) -> None:
     """At whatever moment the signal comes, in a step or in a checkpoint."""
     job = tiny("criteo_deepfm", steps=60)
     settings = Checkpointing(str(tmp_path / "job.ckpt"), every_s=0)
-    arguments = {"job": job, "save_to": str(tmp_path / "weights"), "checkpointing": settings}
+    arguments = {"job": job, "files": JobFiles(str(tmp_path / "weights"), settings)}
     with WorkerProcess(CORE) as killed:
         messages = told(killed, arguments)
         while next(messages).get("steps", 0) < 10:

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
-from rmixer.training import row_optimizers
+from rmixer.training import row_optimizer
 from rmixer.training.row_optimizers import OPTIMIZER_KINDS, make_row_optimizer
 from rmixer.workload.workload import OPTIMIZERS
 
@@ -127,12 +127,25 @@ def test_rowwise_adagrad_keeps_one_mean_of_squares_a_row(dim: int, initial: floa
     np.testing.assert_allclose(table.numpy(), rows, rtol=1e-5, atol=1e-5)
 
 
-def test_adamw_is_that_of_torch_when_every_batch_names_every_row() -> None:
+@pytest.mark.parametrize(
+    ("kind", "reference_of", "settings"),
+    [
+        ("adamw", torch.optim.AdamW, {"weight_decay": 0.3}),
+        ("adam", torch.optim.Adam, {"weight_decay": 0.3}),
+        ("adagrad", torch.optim.Adagrad, {"weight_decay": 0.3}),
+        ("sgd", torch.optim.SGD, {"weight_decay": 0.3}),
+        ("sgd", torch.optim.SGD, {"momentum": 0.8}),
+        ("sgd", torch.optim.SGD, {"momentum": 0.8, "weight_decay": 0.3}),
+    ],
+)
+def test_it_is_torchs_when_every_batch_names_every_row(
+    kind: str, reference_of: Any, settings: dict[str, float]
+) -> None:
     random = torch.Generator().manual_seed(2)
     ours = torch.randn(ROWS, 5, generator=random)
     theirs = torch.nn.Parameter(ours.clone())
-    optimizer = make_row_optimizer("adamw", ours, 0.01, weight_decay=0.3)
-    reference = torch.optim.AdamW([theirs], lr=0.01, weight_decay=0.3)
+    optimizer = make_row_optimizer(kind, ours, 0.01, **settings)
+    reference = reference_of([theirs], lr=0.01, **settings)
     ids = torch.arange(2 * ROWS) % ROWS
     for _ in range(STEPS):
         gradients = torch.randn(2 * ROWS, 5, generator=random)
@@ -155,17 +168,49 @@ def test_adamw_decays_a_row_once_a_step_and_only_rows_of_the_batch() -> None:
     torch.testing.assert_close(table[:, 0], torch.tensor([1.0, 0.81, 0.81, 1.0]))
 
 
+def test_momentum_of_a_row_stays_while_no_batch_names_it() -> None:
+    """By hand: velocities 1, 1.5 and 1.75 of the row that each batch names; the other row's
+    stays at 1 between the first step and the third."""
+    table = torch.zeros(3, 2)
+    optimizer = make_row_optimizer("sgd", table, 0.1, momentum=0.5)
+    for ids in ([0, 1], [0, 0], [0, 1]):
+        optimizer.step(torch.tensor(ids), torch.ones(2, 2) / (2 if ids == [0, 0] else 1))
+    expected = torch.tensor([-0.1 * (1 + 1.5 + 1.75), -0.1 * (1 + 1.5), 0.0])
+    torch.testing.assert_close(table, expected.unsqueeze(1).expand(3, 2))
+
+
+@pytest.mark.parametrize("settings", [{"momentum": 0.9}, {"weight_decay": 0.2}])
+def test_rows_out_of_the_batch_stay_as_they_are(settings: dict[str, float]) -> None:
+    table = torch.ones(ROWS, 4)
+    optimizer = make_row_optimizer("sgd", table, 0.1, **settings)
+    for ids, gradients in batches(64, 4, "spread", seed=3):
+        optimizer.step(ids, gradients)
+    assert torch.equal(table[ROWS - UNUSED :], torch.ones(UNUSED, 4))
+    assert (table[: ROWS - UNUSED] != 1).any(1).all()
+
+
+WITH_SETTINGS = [
+    *((kind, {}) for kind in OPTIMIZER_KINDS),
+    ("sgd", {"momentum": 0.9, "weight_decay": 0.1}),
+    ("sgd", {"weight_decay": 0.1}),
+    ("adam", {"weight_decay": 0.1}),
+    ("rowwise_adagrad", {"weight_decay": 0.1}),
+]
+
+
 @pytest.mark.parametrize("chunk_rows", [1, 3])
-@pytest.mark.parametrize("kind", OPTIMIZER_KINDS)
-def test_chunks_change_nothing(kind: str, chunk_rows: int, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(("kind", "settings"), WITH_SETTINGS)
+def test_chunks_change_nothing(
+    kind: str, settings: dict[str, float], chunk_rows: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """With chunks of a few rows most lie beyond the last row that the batch has."""
     whole, chunked = (torch.ones(ROWS, 6) for _ in range(2))
     steps = batches(64, 6, "skewed", seed=0)
     for table in (whole, chunked):
-        optimizer = make_row_optimizer(kind, table, 0.1)
+        optimizer = make_row_optimizer(kind, table, 0.1, **settings)
         for ids, gradients in steps:
             optimizer.step(ids, gradients)
-        monkeypatch.setattr(row_optimizers, "CHUNK_BYTES", 4 * 6 * chunk_rows)
+        monkeypatch.setattr(row_optimizer, "CHUNK_BYTES", 4 * 6 * chunk_rows)
     torch.testing.assert_close(chunked, whole, rtol=1e-6, atol=1e-6)
 
 
@@ -212,7 +257,7 @@ def test_state_is_counted() -> None:
     [
         ("adadelta", {}, "adadelta"),
         ("sgd", {"epsilon": 1.0}, "epsilon"),
-        ("adam", {"weight_decay": 0.1}, "weight_decay"),
+        ("adam", {"momentum": 0.1}, "momentum"),
         ("rowwise_adagrad", {"betas": (0.9, 0.99)}, "betas"),
     ],
 )

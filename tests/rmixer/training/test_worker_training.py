@@ -15,9 +15,11 @@ import torch
 from rmixer.data.prepare import prepare
 from rmixer.files.direct_file import DirectFile
 from rmixer.training import memory
+from rmixer.training.job_files import JobFiles
 from rmixer.training.process import Message, WorkerProcess
 from rmixer.training.step import TrainingStep
-from rmixer.training.train_job import TrainedJob, train_job, unfinished
+from rmixer.training.train_job import train_job
+from rmixer.training.trained_job import TrainedJob, unfinished
 from rmixer.workload.workload import Job, job_of
 
 CORES = tuple(sorted(os.sched_getaffinity(0))[:2])
@@ -44,7 +46,7 @@ def worker(rmixer_home: None) -> Iterator[WorkerProcess]:
 
 def run(worker: WorkerProcess, job: Job, path: Path) -> list[Message]:
     """All messages of a job."""
-    worker.start(TASK, job=job, save_to=str(path))
+    worker.start(TASK, job=job, files=JobFiles(str(path)))
     messages = [worker.receive(300)]
     while messages[-1]["kind"] not in ("done", "failed"):
         messages.append(worker.receive(300))
@@ -137,7 +139,7 @@ def test_the_peak_is_the_jobs_own_in_a_warm_worker(worker: WorkerProcess, tmp_pa
 def test_a_stopped_job_reports_what_it_did_and_saves_nothing(
     worker: WorkerProcess, tmp_path: Path
 ) -> None:
-    worker.start(TASK, job=tiny(steps=10**6), save_to=str(tmp_path / "job.pt"))
+    worker.start(TASK, job=tiny(steps=10**6), files=JobFiles(str(tmp_path / "job.pt")))
     messages = [worker.receive(300)]
     while messages[-1].get("phase") != "train":
         messages.append(worker.receive(300))
@@ -197,7 +199,7 @@ def test_a_job_is_saved_if_and_only_if_it_was_not_interrupted(
 ) -> None:
     """A stop after the last step comes too late."""
     heard = Heard(stop_in)
-    answer = train_job(heard, tiny(), str(tmp_path / "job.pt"))  # type: ignore[arg-type]
+    answer = train_job(heard, tiny(), JobFiles(str(tmp_path / "job.pt")))  # type: ignore[arg-type]
     assert answer["interrupted"] == (stop_in != "evaluate")
     assert (tmp_path / "job.pt").exists() == (not answer["interrupted"])
     assert ("quality" in answer) == (not answer["interrupted"])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import example, given
@@ -15,6 +17,7 @@ from rmixer.scheduling.layout import Cut, DeviceSlots, Layout
 from rmixer.scheduling.problem import Problem, problem_of
 from rmixer.scheduling.schedule import ScheduledJob, schedule_of
 from rmixer.testing.made_up import GIB, make_job, make_machine, make_workload
+from rmixer.workload.real_training import Evaluation
 from sim import OperatorLevel, simulate
 from sim.planning.evaluator import Evaluator, Factors
 from sim.simple_step_times.mean_demand import MeanDemand
@@ -35,8 +38,13 @@ BOTH_TIMES = MeanDemand(BOTH_PROFILES, BOTH_MACHINE)
 
 
 def problem(drawn: list[tuple[str, int, float]]) -> Problem:
+    """Every third job is evaluated as it trains, every fourth saved."""
     made = (
-        make_job(f"job-{index}", model, steps=steps, arrival_s=arrival_s)
+        replace(
+            make_job(f"job-{index}", model, steps=steps, arrival_s=arrival_s),
+            evaluate=Evaluation(37, 10) if index % 3 == 0 else None,
+            save_every_s=0.4 if index % 4 == 0 else None,
+        )
         for index, (model, steps, arrival_s) in enumerate(drawn)
     )
     return problem_of(make_workload(*made), MACHINE, PROFILES)

@@ -1,0 +1,143 @@
+"""A job of a model, of the registry or of one's own, from what a workload says of it."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from rmixer.data.prepare import open_dataset
+from rmixer.data.registry import SYNTHETIC
+from rmixer.errors import choice
+from rmixer.files.typed_files import plain, shown
+from rmixer.models.registry import MODELS
+from rmixer.user_code.own_module import OwnModule, find_own_model, is_own
+from rmixer.workload.job_entry import OWN_METRICS, REAL_TRAINING, JobEntry
+from rmixer.workload.place import Place
+from rmixer.workload.real_training import SETTINGS_OF
+from rmixer.workload.workload import (
+    ON_NAN,
+    OPTIMIZERS,
+    OWN_BATCH,
+    OWN_LR,
+    OWN_OPTIMIZER,
+    PRECISIONS,
+    Job,
+)
+
+
+@dataclass(frozen=True)
+class Taken:
+    """What the jobs of a workload have taken so far: each id, with the place of who has it, and the
+    folder of each local module. A worker runs one job after the other, and in it a module's name
+    means one module."""
+
+    ids: dict[str, str] = field(default_factory=dict)
+    roots: dict[str, Path] = field(default_factory=dict)
+
+
+def model_job(entry: JobEntry, model: str, steps: int, place: Place, taken: Taken) -> Job:
+    own = _own_module(model, place, taken.roots) if is_own(model) else None
+    batch, default_optimizer, lr = _defaults(model, place)
+    optimizer = entry.optimizer or default_optimizer
+    if optimizer not in OPTIMIZERS:
+        raise place.wrong("optimizer", repr(optimizer), choice(optimizer, OPTIMIZERS))
+    if entry.precision not in PRECISIONS:
+        allowed = choice(entry.precision, PRECISIONS)
+        raise place.wrong("precision", repr(entry.precision), allowed)
+    if entry.on_nan not in ON_NAN:
+        raise place.wrong("on_nan", repr(entry.on_nan), choice(entry.on_nan, ON_NAN))
+    _check_training(entry, optimizer, steps, place)
+    return Job(
+        id="",
+        model=model,
+        steps=steps,
+        batch=entry.batch or batch,
+        optimizer=optimizer,
+        lr=entry.lr if entry.lr is not None else lr,
+        seed=0,
+        rows_cap=entry.rows_cap,
+        arrival_s=entry.arrival_s,
+        data=_data_path(entry.data, place, must_exist=own is None),
+        precision=entry.precision,
+        on_nan=entry.on_nan,
+        **{name: getattr(entry, name) for name in REAL_TRAINING},
+        module_root=str(own.root) if own else "",
+        source=own.source if own else "",
+    )
+
+
+def _check_training(entry: JobEntry, optimizer: str, steps: int, place: Place) -> None:
+    """Raise :class:`InputError` for what does not go with the rest of ``entry``."""
+    for name in ("weight_decay", "betas", "momentum"):
+        value = getattr(entry, name)
+        if value is not None and name not in SETTINGS_OF[optimizer]:
+            having = [kind for kind, names in SETTINGS_OF.items() if name in names]
+            allowed = f"nothing: {optimizer} has none; only {', '.join(having)} has it"
+            raise place.wrong(name, shown(value), allowed)
+    if entry.lr_schedule is not None and entry.lr_schedule.warmup_steps > steps:
+        found, allowed = entry.lr_schedule.warmup_steps, f"at most the job's {steps} steps"
+        raise place.wrong("lr_schedule.warmup_steps", found, allowed)
+    if entry.stop is None:
+        return
+    if entry.evaluate is None or entry.evaluate.every_steps is None:
+        allowed = "beside it 'evaluate' with 'every_steps': that is when the metric is looked at"
+        raise place.wrong("stop", shown(plain(entry.stop)), allowed)
+    model = entry.model or ""
+    metrics = OWN_METRICS if is_own(model) else MODELS[model].metrics
+    if entry.stop.metric not in metrics:
+        metric = entry.stop.metric
+        raise place.wrong("stop.metric", repr(metric), choice(metric, metrics))
+
+
+def known_models(found: str) -> str:
+    return f"{choice(found, MODELS)}, or your own as 'package.module:function'"
+
+
+def _defaults(model: str, place: Place) -> tuple[int, str, float]:
+    """The batch, optimizer and learning rate of ``model``."""
+    if is_own(model):
+        return OWN_BATCH, OWN_OPTIMIZER, OWN_LR
+    if model not in MODELS:
+        raise place.wrong("model", repr(model), known_models(model))
+    facts = MODELS[model]
+    return facts.batch, facts.optimizer, facts.lr
+
+
+def _own_module(model: str, place: Place, roots: dict[str, Path]) -> OwnModule:
+    """The module of ``model``; its local modules are added to the ``roots`` that are taken."""
+    own = find_own_model(model, place.folder, place.file, place.at("model"))
+    for name in own.local:
+        if roots.setdefault(name, own.root) != own.root:
+            found = f"{model!r}, whose module {name!r} lies in {own.root}"
+            allowed = f"one module {name!r} in a workload: another job has that of {roots[name]}"
+            raise place.wrong("model", found, allowed)
+    return own
+
+
+def _data_path(data: str, place: Place, *, must_exist: bool) -> str:
+    if data == SYNTHETIC:
+        return data
+    found = place.folder / os.path.expanduser(data)
+    if os.path.exists(found):
+        return str(found.resolve())
+    if must_exist:
+        allowed = f"{SYNTHETIC!r} or the path of the data set's raw files"
+        raise place.wrong("data", f"{data!r}, which does not exist", allowed)
+    return data
+
+
+def steps_of_epochs(entry: JobEntry, epochs: float, place: Place) -> int:
+    """An epoch is every whole batch of the training samples once. The data set is made ready if it
+    is not: before that nobody knows how many there are."""
+    model = entry.model or ""
+    if is_own(model):
+        allowed = "'steps': how many batches your own model has shows only when it is built"
+        raise place.wrong("epochs", shown(epochs), allowed)
+    usual, _, _ = _defaults(model, place)
+    batch = entry.batch or usual
+    data = _data_path(entry.data, place, must_exist=True)
+    samples = open_dataset(MODELS[model].dataset, data).train_rows
+    if batch > samples:
+        raise place.wrong("batch", batch, f"at most the {samples} samples to train on")
+    return max(1, round(epochs * (samples // batch)))

@@ -1,0 +1,93 @@
+"""What a workload may say of how a model is trained, besides its steps."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal, get_args
+
+from pydantic import ConfigDict, Field
+
+Count = Annotated[int, Field(gt=0, le=2**31 - 1)]
+Schedule = Literal["constant", "linear", "cosine", "inverse_sqrt"]
+SCHEDULES: tuple[str, ...] = get_args(Schedule)
+EVALUATION_BATCHES = 20
+"""Held-out batches of an evaluation, where nothing else is said."""
+LOWER_IS_BETTER = ("loss",)
+"""Of all other metrics more is better."""
+
+SETTINGS_OF: Mapping[str, tuple[str, ...]] = {
+    "adagrad": ("weight_decay",),
+    "adam": ("betas", "weight_decay"),
+    "adamw": ("betas", "weight_decay"),
+    "rowwise_adagrad": ("weight_decay",),
+    "sgd": ("momentum", "weight_decay"),
+}
+"""The settings besides its rate that a workload may give each optimizer."""
+
+
+@dataclass(frozen=True)
+class LrSchedule:
+    """How the learning rate changes.
+
+    In the first ``warmup_steps`` it rises in equal parts to the job's ``lr``. Then it stays there
+    (``constant``), falls towards 0 at the job's last step on a straight line (``linear``) or on
+    half a cosine (``cosine``), or falls as one over the root of the step (``inverse_sqrt``, Vaswani
+    et al., 2017, section 5.3)."""
+
+    __pydantic_config__ = ConfigDict(extra="forbid")
+
+    kind: Schedule = "constant"
+    warmup_steps: Annotated[int, Field(ge=0, le=2**31 - 1)] = 0
+
+    def factor(self, made: int, steps: int) -> float:
+        """What ``lr`` is multiplied by in the step after ``made`` of ``steps`` steps: above 0."""
+        warm = self.warmup_steps
+        if made < warm:
+            return (made + 1) / warm
+        if self.kind == "constant":
+            return 1.0
+        if self.kind == "inverse_sqrt":
+            return math.sqrt(max(1, warm) / (made + 1))
+        share = (made - warm) / max(1, steps - warm)
+        return 1.0 - share if self.kind == "linear" else 0.5 * (1.0 + math.cos(math.pi * share))
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """The model is tried on the first ``batches`` held-out batches after each ``every_steps`` steps
+    (None: not while it trains), and when it is trained."""
+
+    __pydantic_config__ = ConfigDict(extra="forbid")
+
+    every_steps: Count | None = None
+    batches: Count = EVALUATION_BATCHES
+
+
+@dataclass(frozen=True)
+class EarlyStop:
+    """Training ends when ``patience`` evaluations one after the other have not bettered
+    ``metric``."""
+
+    __pydantic_config__ = ConfigDict(extra="forbid")
+
+    metric: str
+    patience: Count
+
+    def betters(self, value: float, best: float | None) -> bool:
+        """Whether ``value`` of the metric is better than ``best``, the best so far. What is no
+        number betters nothing."""
+        if math.isnan(value):
+            return False
+        if best is None:
+            return True
+        return value < best if self.metric in LOWER_IS_BETTER else value > best
+
+
+def costly_kind(optimizer: str, settings: Mapping[str, Any]) -> str:
+    """``optimizer`` with the names of those of its ``settings`` that are more work for a step, as a
+    cost identity has it: ``sgd+momentum``. AdamW decays anyway."""
+    free = ("weight_decay",) if optimizer == "adamw" else ()
+    named = [name for name in ("momentum", "weight_decay") if settings.get(name)]
+    return "+".join((optimizer, *(name for name in named if name not in free)))
