@@ -113,6 +113,7 @@ def summary_of(attempts: Sequence[JobRecord], first_s: float) -> JobSummary:
         nan_step=last.nan_step,
         exchange_us=statistics.fmean(exchanges_us) if exchanges_us else None,
         arrival_s=last.job.arrival_s - first_s,
+        stopped_early=last.answer.get("stopped_early", False),
         causes=tuple(each.cause for each in attempts if each.cause is not None),
     )
 

@@ -101,15 +101,17 @@ class ExecutionRequest:
 
 
 @dataclass(frozen=True)
-class Limits:
-    """When an execution ends whatever is left of it, on ``time.monotonic``, and how many seconds
-    apart checkpoints are (None: so that they cost under 1%)."""
+class Manner:
+    """How an execution is carried out: at ``until_s`` of ``time.monotonic`` it ends, whatever is
+    left of it; checkpoints are ``checkpoint_every_s`` apart (None: so that they cost under 1%);
+    with ``tensorboard`` metrics over time are event files, too."""
 
     until_s: float | None = None
     checkpoint_every_s: float | None = None
+    tensorboard: bool = False
 
 
-NO_LIMITS = Limits()
+AS_USUAL = Manner()
 FEW_SHARED = 256 << 20
 """Less of /dev/shm than this is little for the batches that data loaders pass."""
 
@@ -120,7 +122,7 @@ def execute(
     request: ExecutionRequest,
     observer: Observer,
     lock: CoreLock,
-    limits: Limits = NO_LIMITS,
+    manner: Manner = AS_USUAL,
 ) -> ExecutedRun:
     """Execute on the real clock and write what happened under ``part``: events, summary, step
     times, the schedule as it came out, and what the jobs saved. A run that was interrupted or
@@ -140,8 +142,9 @@ def execute(
         place,
         step_times=request.step_times,
         used_bytes=request.used_bytes,
-        checkpoint_every_s=limits.checkpoint_every_s,
-        until_s=limits.until_s,
+        checkpoint_every_s=manner.checkpoint_every_s,
+        until_s=manner.until_s,
+        tensorboard=manner.tensorboard,
         predicted=folder.prediction(part),
         admit=request.admit,
     )

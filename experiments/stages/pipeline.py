@@ -23,9 +23,9 @@ from experiments.run_files.run_folder import (
 )
 from experiments.run_files.sweep_file import SWEEP
 from experiments.stages.execution import (
-    NO_LIMITS,
+    AS_USUAL,
     ExecutionRequest,
-    Limits,
+    Manner,
     check_execution,
     execute,
     prepare_data,
@@ -141,12 +141,12 @@ def _check_free_memory(workload: Workload, store: Store, machine: Machine) -> No
 @dataclass(frozen=True)
 class Wish:
     """How a run is wished: with ``verify`` also one job at a time, and the best schedule a second
-    time; ``resume`` goes on with the run that must be there; ``limits`` are those of each
-    execution."""
+    time; ``resume`` goes on with the run that must be there; each execution is carried
+    out in its ``manner``."""
 
     verify: bool = False
     resume: bool = False
-    limits: Limits = NO_LIMITS
+    manner: Manner = AS_USUAL
     allowance: Allowance = ALL
 
 
@@ -185,7 +185,7 @@ def run(
     for stage in (BEST, ALONE, AGAIN) if wish.verify else (BEST,):
         request = ExecutionRequest.of_schedule(problem, schedules[stage.schedule])
         try:
-            _execute(folder, stage, request, voice, lock, wish.limits)
+            _execute(folder, stage, request, voice, lock, wish.manner)
         finally:
             if stage == BEST:
                 unprofiled.write(folder, stage.place)
@@ -260,7 +260,7 @@ def _execute(
     request: ExecutionRequest,
     voice: Voice,
     lock: CoreLock,
-    limits: Limits,
+    manner: Manner,
 ) -> None:
     """Carry out ``request`` as ``stage``, unless the folder holds the whole of it."""
     if folder.is_done(stage.name):
@@ -271,7 +271,7 @@ def _execute(
     if not going_on and (earlier := folder.set_aside(stage.place)) is not None:
         voice.report(f"kept what an unfinished execution left, in {earlier}")
     with voice.watch(stage.title, len(request.problem.jobs)) as observer:
-        executed = execute(folder, stage.place, request, observer, lock, limits)
+        executed = execute(folder, stage.place, request, observer, lock, manner)
     if executed.interrupted:
         raise KeyboardInterrupt
     if all(job.state in ("done", "cancelled") for job in executed.summary.jobs):

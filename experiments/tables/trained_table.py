@@ -123,6 +123,8 @@ def _below(rows: Sequence[TrainedJob], folder: Path) -> list[str]:
         job = row.summary
         if job.state != "done":
             lines.append(f"{job.id} {job.state}{f': {job.error}' if job.error else ''}")
+        elif job.stopped_early:
+            lines.append(f"{job.id} stopped early, after {job.steps:,} steps")
         elif job.error:
             lines.append(f"{job.id}: {job.error}")
         elif job.quality and row.metric is None:

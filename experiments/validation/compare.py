@@ -152,7 +152,7 @@ def _makespan_inside(runs: Runs) -> bool | None:
 
 def _of_other_length(predicted: RunSummary, measured: RunSummary) -> list[str]:
     """The jobs that were done after another number of steps than was predicted: programs, whose
-    steps nobody knew, or were said wrong."""
+    steps nobody knew, or were said wrong, and jobs that stopped early."""
     done = [job for job in measured.jobs if job.state == "done"]
     return [job.id for job in done if predicted.job(job.id).steps != job.steps]
 

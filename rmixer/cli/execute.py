@@ -19,6 +19,7 @@ from rmixer.cli.ending import (
 from rmixer.cli.locks import locked, sharing_option
 from rmixer.cli.settings import shrinking_option
 from rmixer.cli.slots import slot_options
+from rmixer.cli.tensorboard import check_tensorboard, tensorboard_option
 from rmixer.cli.workloads import check_trained, trained_workload
 from rmixer.errors import InputError
 from rmixer.hardware.allowance import ALL, Allowance
@@ -27,7 +28,7 @@ from rmixer.workload.workload import Workload
 
 if TYPE_CHECKING:  # with all stages
     from experiments.run_files.run_folder import RunFolder
-    from experiments.stages.execution import ExecutionRequest
+    from experiments.stages.execution import ExecutionRequest, Manner
     from rmixer.hardware.core_lock import CoreLock
 
 
@@ -47,6 +48,7 @@ if TYPE_CHECKING:  # with all stages
 @allowance_options
 @until_option
 @sharing_option
+@tensorboard_option
 @click.option("--out", type=click.Path(path_type=Path), help="Default: runs/<workload>-executed.")
 def command(
     what: Path | None,
@@ -58,6 +60,7 @@ def command(
     allowance: Allowance,
     until: str | None,
     share_machine: bool,
+    tensorboard: bool,
     out: Path | None,
 ) -> None:
     """Train for real: replay a schedule.json, run a policy live on a workload, or go on with a run
@@ -65,6 +68,7 @@ def command(
 
     Ctrl-C lets each job finish its step and write a checkpoint, a second one ends all at once.
     """
+    check_tensorboard(tensorboard)
     end_s = until_s(until)
     if resume is not None:
         said = {"WORKLOAD": what, "--policy": policy, "--workload": workload, "--out": out}
@@ -74,7 +78,7 @@ def command(
             if value is not None:
                 raise InputError(option, "", str(value), "none: the run says it already")
         outlive_terminal()
-        finish(_resumed(resume, end_s, share_machine))
+        finish(_resumed(resume, end_s, tensorboard, share_machine))
         return
     if what is None:
         allowed = "a schedule.json, a workload with --policy, or --resume RUN"
@@ -103,6 +107,7 @@ def command(
     from experiments.run_files.run_folder import RunFolder
     from experiments.stages.execution import (
         ExecutionRequest,
+        Manner,
         begin,
         check_execution,
         predict,
@@ -142,27 +147,28 @@ def command(
         prepare_data(problem.workload, bar)
         report(use_of(problem.machine))
         folder = begin(path, request, predicted, report, lock)
-        _carry_out(folder, request, end_s, lock)
+        _carry_out(folder, request, Manner(end_s, tensorboard=tensorboard), lock)
     finish(folder)
 
 
-def _resumed(path: Path, end_s: float | None, share_machine: bool) -> RunFolder:
+def _resumed(path: Path, end_s: float | None, tensorboard: bool, share_machine: bool) -> RunFolder:
     """Go on with the run in ``path``, whichever command began it."""
     from experiments.run_files.run_folder import RunFolder
     from experiments.stages import pipeline
-    from experiments.stages.execution import Limits, check_execution
+    from experiments.stages.execution import Manner, check_execution
     from experiments.stages.resuming import begun_by, is_over, request_of, was_verified
     from profiles.profiler.door import check_importable
     from profiles.stored.store import Store
     from rmixer.cli.console import report
     from rmixer.cli.progress import voice
 
+    manner = Manner(end_s, tensorboard=tensorboard)
     folder = RunFolder.open(path)
     by, workload = begun_by(folder), folder.workload
     check_trained(workload)
     with saying_how_to_resume(path), locked(path, share_machine) as lock:
         if by == "run":
-            wish = pipeline.Wish(was_verified(folder), resume=True, limits=Limits(end_s))
+            wish = pipeline.Wish(was_verified(folder), resume=True, manner=manner)
             return pipeline.run(workload, path, Store(), voice(), lock, wish)
         if is_over(folder):
             report("nothing is left to do: all jobs have ended")
@@ -171,20 +177,20 @@ def _resumed(path: Path, end_s: float | None, share_machine: bool) -> RunFolder:
         request = request_of(folder, Store(), report)
         lock.take()
         check_execution(request)
-        _carry_out(folder, request, end_s, lock)
+        _carry_out(folder, request, manner, lock)
     return folder
 
 
 def _carry_out(
-    folder: RunFolder, request: ExecutionRequest, end_s: float | None, lock: CoreLock
+    folder: RunFolder, request: ExecutionRequest, manner: Manner, lock: CoreLock
 ) -> None:
     from experiments.run_files.run_folder import MEASURED
-    from experiments.stages.execution import Limits, execute
+    from experiments.stages.execution import execute
     from rmixer.cli.progress import watch
 
     jobs = request.problem.jobs
     with watch(request.title, len(jobs)) as observer:
-        executed = execute(folder, MEASURED, request, observer, lock, Limits(end_s))
+        executed = execute(folder, MEASURED, request, observer, lock, manner)
     if executed.interrupted:
         raise KeyboardInterrupt
 

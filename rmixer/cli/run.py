@@ -17,6 +17,7 @@ from rmixer.cli.ending import (
 from rmixer.cli.locks import locked, sharing_option
 from rmixer.cli.numbers import FiniteRange
 from rmixer.cli.settings import shrinking_option
+from rmixer.cli.tensorboard import check_tensorboard, tensorboard_option
 from rmixer.cli.workloads import trained_workload
 from rmixer.hardware.allowance import Allowance
 
@@ -28,6 +29,7 @@ from rmixer.hardware.allowance import Allowance
 @allowance_options
 @until_option
 @sharing_option
+@tensorboard_option
 @click.option("--plan", "only_plan", is_flag=True, help="Say what it would do, run nothing.")
 @click.option(
     "--verify",
@@ -46,6 +48,7 @@ def command(
     allowance: Allowance,
     until: str | None,
     share_machine: bool,
+    tensorboard: bool,
     only_plan: bool,
     verify: bool,
     max_error: float | None,
@@ -53,11 +56,12 @@ def command(
     """Profile what is missing, sweep policies in simulation, train by the best schedule, and
     compare prediction and measurement. Stages that are done already are skipped, and a training
     that was interrupted is gone on with."""
+    check_tensorboard(tensorboard)
     end_s = until_s(until)
     jobs = trained_workload(workload, settings)
 
     from experiments.stages import pipeline
-    from experiments.stages.execution import Limits
+    from experiments.stages.execution import Manner
     from profiles.stored.store import Store
     from rmixer.cli.presenting import check_max_error, present_plan
     from rmixer.cli.progress import voice
@@ -69,6 +73,7 @@ def command(
     path = out or Path("runs") / jobs.name
     outlive_terminal()
     with saying_how_to_resume(path), locked(path, share_machine) as lock:
-        wish = pipeline.Wish(verify, limits=Limits(end_s), allowance=allowance)
+        manner = Manner(end_s, tensorboard=tensorboard)
+        wish = pipeline.Wish(verify, manner=manner, allowance=allowance)
         folder = pipeline.run(jobs, path, store, voice(), lock, wish)
     check_max_error(finish(folder), max_error)

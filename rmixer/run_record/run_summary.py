@@ -31,7 +31,8 @@ class JobSummary:
     or infinite, if there was one. ``end_interval_s`` and ``step_interval_ms`` are the 90% intervals
     of ``end_s`` and ``step_ms_p50``, in a prediction, if they are known. ``causes`` says why each
     attempt that failed did (``out_of_memory``, ``lost_worker``, ...), in order. One that is
-    ``late`` was added when the run had begun: no prediction knows it.
+    ``late`` was added when the run had begun: no prediction knows it. One that ``stopped_early``
+    was done before its last step, since its metric had not become better for so long.
     """
 
     __pydantic_config__ = ConfigDict(extra="forbid")
@@ -62,6 +63,7 @@ class JobSummary:
     step_interval_ms: Range | None = None
     causes: tuple[str, ...] = ()
     late: bool = False
+    stopped_early: bool = False
 
     @property
     def started(self) -> bool:
