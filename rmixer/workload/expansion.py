@@ -16,7 +16,7 @@ from rmixer.user_code.command import find_command, find_resuming
 from rmixer.user_code.own_module import is_own, label_of
 from rmixer.workload.job_entry import NOT_YET, OF_COMMANDS, OF_MODELS, UNKNOWN, JobEntry, not_yet
 from rmixer.workload.learned_steps import learned_steps
-from rmixer.workload.model_job import Taken, known_models, model_job, steps_of_epochs
+from rmixer.workload.model_job import Taken, known_models, model_job
 from rmixer.workload.place import Place
 from rmixer.workload.workload import SUPPOSED_STEPS, Job
 
@@ -53,7 +53,7 @@ def expand(
     if model not in MODELS and (timed or (durations is not None and not is_own(model))):
         job = _timed_job(entry, item, model, steps, place)
     else:
-        job = model_job(entry, model, steps, place, taken)
+        job = model_job(entry, model, place, taken)
     first = seed if entry.seed is None else entry.seed
     return [
         replace(job, id=name, seed=first + copy, retries=entry.retries)
@@ -62,12 +62,10 @@ def expand(
 
 
 def _steps(entry: JobEntry, place: Place, *, needed: bool) -> int:
-    """The steps that ``entry`` says, or what its epochs come to; 1 where none are ``needed``."""
+    """The steps that ``entry`` says, 1 where it says epochs, or none are ``needed``."""
     if entry.epochs is not None and entry.steps is not None:
         raise place.wrong("epochs", shown(entry.epochs), "nothing beside 'steps': either is enough")
-    if entry.epochs is not None:
-        return steps_of_epochs(entry, entry.epochs, place)
-    if entry.steps is None and needed:
+    if entry.steps is None and entry.epochs is None and needed:
         allowed = "a whole number > 0 (this key or 'epochs' is required)"
         raise place.wrong("steps", "nothing", allowed)
     return entry.steps or 1

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from rmixer.data.prepare import open_dataset
 from rmixer.data.registry import SYNTHETIC
-from rmixer.errors import choice
+from rmixer.errors import InputError, RunFailed, choice
 from rmixer.files.typed_files import plain, shown
 from rmixer.models.registry import MODELS
 from rmixer.user_code.own_module import OwnModule, find_own_model, is_own
+from rmixer.workload.epoch_length import epoch_steps
 from rmixer.workload.job_entry import OWN_METRICS, REAL_TRAINING, JobEntry
 from rmixer.workload.place import Place
 from rmixer.workload.real_training import SETTINGS_OF
@@ -36,7 +36,9 @@ class Taken:
     roots: dict[str, Path] = field(default_factory=dict)
 
 
-def model_job(entry: JobEntry, model: str, steps: int, place: Place, taken: Taken) -> Job:
+def model_job(entry: JobEntry, model: str, place: Place, taken: Taken) -> Job:
+    """The job of ``model`` that ``entry`` describes, without an id; the folders of its own modules
+    are added to what is ``taken``. Raises :class:`InputError`."""
     own = _own_module(model, place, taken.roots) if is_own(model) else None
     batch, default_optimizer, lr = _defaults(model, place)
     optimizer = entry.optimizer or default_optimizer
@@ -47,11 +49,10 @@ def model_job(entry: JobEntry, model: str, steps: int, place: Place, taken: Take
         raise place.wrong("precision", repr(entry.precision), allowed)
     if entry.on_nan not in ON_NAN:
         raise place.wrong("on_nan", repr(entry.on_nan), choice(entry.on_nan, ON_NAN))
-    _check_training(entry, optimizer, steps, place)
-    return Job(
+    job = Job(
         id="",
         model=model,
-        steps=steps,
+        steps=entry.steps or 1,
         batch=entry.batch or batch,
         optimizer=optimizer,
         lr=entry.lr if entry.lr is not None else lr,
@@ -65,32 +66,55 @@ def model_job(entry: JobEntry, model: str, steps: int, place: Place, taken: Take
         module_root=str(own.root) if own else "",
         source=own.source if own else "",
     )
-
-
-def _check_training(entry: JobEntry, optimizer: str, steps: int, place: Place) -> None:
-    """Raise :class:`InputError` for what does not go with the rest of ``entry``."""
-    for name in ("weight_decay", "betas", "momentum"):
-        value = getattr(entry, name)
-        if value is not None and name not in SETTINGS_OF[optimizer]:
-            having = [kind for kind, names in SETTINGS_OF.items() if name in names]
-            allowed = f"nothing: {optimizer} has none; only {', '.join(having)} has it"
-            raise place.wrong(name, shown(value), allowed)
-    if entry.lr_schedule is not None and entry.lr_schedule.warmup_steps > steps:
-        found, allowed = entry.lr_schedule.warmup_steps, f"at most the job's {steps} steps"
+    _check_optimizer(job, place)
+    _check_stop(job, place)
+    if entry.epochs is not None:
+        job = replace(job, steps=_steps_of_epochs(job, entry.epochs, place))
+    if job.lr_schedule is not None and job.lr_schedule.warmup_steps > job.steps:
+        found, allowed = job.lr_schedule.warmup_steps, f"at most the job's {job.steps} steps"
         raise place.wrong("lr_schedule.warmup_steps", found, allowed)
-    if entry.stop is None:
+    return job
+
+
+def _check_optimizer(job: Job, place: Place) -> None:
+    """Raise :class:`InputError` for a setting that its optimizer does not have."""
+    for name, value in job.given_settings.items():
+        if name not in SETTINGS_OF[job.optimizer]:
+            having = [kind for kind, names in SETTINGS_OF.items() if name in names]
+            allowed = f"nothing: {job.optimizer} has none; only {', '.join(having)} has it"
+            raise place.wrong(name, shown(value), allowed)
+
+
+def _check_stop(job: Job, place: Place) -> None:
+    """Raise :class:`InputError` for a stop by what is never looked at, or not known."""
+    if job.stop is None:
         return
-    if entry.evaluate is None or entry.evaluate.every_steps is None:
+    if job.evaluation.every_steps is None:
         allowed = "beside it 'evaluate' with 'every_steps': that is when the metric is looked at"
-        raise place.wrong("stop", shown(plain(entry.stop)), allowed)
-    model = entry.model or ""
-    metrics = OWN_METRICS if is_own(model) else MODELS[model].metrics
-    if entry.stop.metric not in metrics:
-        metric = entry.stop.metric
+        raise place.wrong("stop", shown(plain(job.stop)), allowed)
+    metric, metrics = job.stop.metric, OWN_METRICS if job.is_own else job.entry.metrics
+    if metric not in metrics:
         raise place.wrong("stop.metric", repr(metric), choice(metric, metrics))
 
 
+def _steps_of_epochs(job: Job, epochs: float, place: Place) -> int:
+    try:
+        length = epoch_steps(job)
+    except InputError as error:
+        if error.key != "batch":  # in the data
+            raise
+        raise place.wrong("batch", error.found, error.allowed) from None
+    except RunFailed as error:
+        allowed = f"'steps', or a model that can be built: {error}"
+        raise place.wrong("epochs", shown(epochs), allowed) from None
+    if length is None:
+        allowed = "'steps': the batches of this model have no length (no __len__)"
+        raise place.wrong("epochs", shown(epochs), allowed)
+    return max(1, round(epochs * length))
+
+
 def known_models(found: str) -> str:
+    """What a job's ``model`` may be, which was ``found`` to be something else."""
     return f"{choice(found, MODELS)}, or your own as 'package.module:function'"
 
 
@@ -125,19 +149,3 @@ def _data_path(data: str, place: Place, *, must_exist: bool) -> str:
         allowed = f"{SYNTHETIC!r} or the path of the data set's raw files"
         raise place.wrong("data", f"{data!r}, which does not exist", allowed)
     return data
-
-
-def steps_of_epochs(entry: JobEntry, epochs: float, place: Place) -> int:
-    """An epoch is every whole batch of the training samples once. The data set is made ready if it
-    is not: before that nobody knows how many there are."""
-    model = entry.model or ""
-    if is_own(model):
-        allowed = "'steps': how many batches your own model has shows only when it is built"
-        raise place.wrong("epochs", shown(epochs), allowed)
-    usual, _, _ = _defaults(model, place)
-    batch = entry.batch or usual
-    data = _data_path(entry.data, place, must_exist=True)
-    samples = open_dataset(MODELS[model].dataset, data).train_rows
-    if batch > samples:
-        raise place.wrong("batch", batch, f"at most the {samples} samples to train on")
-    return max(1, round(epochs * (samples // batch)))

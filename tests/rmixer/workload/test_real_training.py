@@ -183,3 +183,38 @@ def test_a_shrunk_job_is_evaluated_as_often() -> None:
     assert (small.steps, small.evaluate) == (100, Evaluation(10, 5))
     assert small.lr_schedule == LrSchedule("linear", 5)
     assert small.evaluations_between == job.evaluations_between
+
+
+OWN = """
+from rmixer.own_model import OwnModel
+import torch
+
+def build(job):
+    print("built")
+    net = torch.nn.Linear(2, 1)
+    data = {batches}
+    return OwnModel(net, data, lambda module, batch: module(batch).mean(),
+                    torch.optim.SGD(net.parameters(), lr=job.lr))
+"""
+
+
+@pytest.mark.usefixtures("rmixer_home")
+@pytest.mark.parametrize(
+    ("batches", "found"),
+    [
+        ("[torch.ones(4, 2)] * 7", 14),
+        ("iter([torch.ones(4, 2)] * 7)", "'steps': the batches of this model have no length"),
+        ("1 / 0", "'steps', or a model that can be built: ZeroDivisionError: division by zero"),
+    ],
+)
+def test_epochs_of_an_own_model(tmp_path: Path, batches: str, found: int | str) -> None:
+    (tmp_path / "counted_net.py").write_text(OWN.replace("{batches}", batches))
+    path = tmp_path / "w.yaml"
+    path.write_text("jobs:\n  - {model: 'counted_net:build', epochs: 2}\n")
+    if isinstance(found, int):
+        assert read_workload(path).jobs[0].steps == found
+        return
+    with pytest.raises(InputError) as caught:
+        read_workload(path)
+    assert caught.value.key == "jobs.0.epochs"
+    assert caught.value.allowed.startswith(found)
