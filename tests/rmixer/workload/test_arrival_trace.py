@@ -27,18 +27,26 @@ def read(folder: Path, trace: str, before: str = "", name: str = "queue") -> Wor
 def test_a_row_is_a_job_as_yaml_would_say_it(tmp_path: Path) -> None:
     (tmp_path / "raw.txt").write_text("")
     trace = (
-        "model,arrival_s,steps,batch,optimizer,lr,seed,rows_cap,precision,data,on_nan,id,count\n"
-        "criteo_dlrm,7.5,40,64,adagrad,1e-2,9,1000,bf16,raw.txt,go_on,mine,1\n"
-        "amazon_din,0,5,,,,,,,,,,2\n"
+        "model,arrival_s,steps,batch,optimizer,lr,seed,rows_cap,precision,data,on_nan,id,count"
+        ",weight_decay,save_every_s\n"
+        "criteo_dlrm,7.5,40,64,adagrad,1e-2,9,1000,bf16,raw.txt,go_on,mine,1,1e-5,9\n"
+        "amazon_din,0,5,,,,,,,,,,2,,\n"
     )
     yaml = """name: queue
 jobs:
   - {model: criteo_dlrm, steps: 40, batch: 64, optimizer: adagrad, lr: 1e-2, seed: 9, id: mine,
-     rows_cap: 1000, precision: bf16, data: raw.txt, on_nan: go_on, arrival_s: 7.5}
+     rows_cap: 1000, precision: bf16, data: raw.txt, on_nan: go_on, arrival_s: 7.5,
+     weight_decay: 1.0e-5, save_every_s: 9}
   - {model: amazon_din, steps: 5, count: 2}
 """
     (tmp_path / "spelled.yaml").write_text(yaml)
     assert read(tmp_path, trace) == read_workload(tmp_path / "spelled.yaml")
+
+
+def test_a_cell_holds_no_parts(tmp_path: Path) -> None:
+    trace = "arrival_s,model,steps,evaluate\n1,criteo_dlrm,5,{every_steps: 2}\n"
+    with pytest.raises(InputError, match="the column 'evaluate'.*it is for a workload's 'jobs'"):
+        read(tmp_path, trace)
 
 
 def test_a_program_is_found_beside_the_workload(tmp_path: Path) -> None:
