@@ -10,6 +10,7 @@ from typing import Protocol
 
 from executor.supervision.observer import Observer
 from experiments.run_files.chrome_trace import write_trace
+from experiments.run_files.finalists_file import write_finalists
 from experiments.run_files.run_folder import (
     MEASURED,
     PREDICTED,
@@ -21,6 +22,7 @@ from experiments.run_files.run_folder import (
     RunFolder,
     RunInputs,
 )
+from experiments.run_files.sweep_csv import write_sweep_csv
 from experiments.run_files.sweep_file import SWEEP
 from experiments.stages.execution import (
     AS_USUAL,
@@ -230,6 +232,8 @@ def write_sweep(
     """Write the ranked rows, the best schedule, its prediction and trace, and the prediction of one
     job at a time. ``shared_with`` names other runs on the same cores."""
     write_json(folder.path / SWEEP, found.rows)
+    write_sweep_csv(folder.path, found.rows)
+    write_finalists(folder.path, found.finalists)
     write_schedule(folder.path / SCHEDULE, found.schedule)
     write_prediction(folder, PREDICTED, found.predicted, problem.profiles, shared_with)
     write_prediction(folder, SEQUENTIAL_PREDICTED, found.sequential, problem.profiles, shared_with)

@@ -8,7 +8,9 @@ from contextlib import closing
 from dataclasses import dataclass, replace
 from itertools import groupby
 
+from experiments.run_files.finalists_file import Finalist
 from experiments.run_files.sweep_file import PRECISION, SweepRow, ranked
+from experiments.stages.finalists import finalists
 from experiments.stages.layouts import grid, profiled_threads
 from experiments.stages.over_cores import in_order
 from experiments.stages.prediction import with_intervals
@@ -50,7 +52,9 @@ class Candidate:
 @dataclass(frozen=True)
 class Sweep:
     """All rows, ranked, and the best schedule as it was simulated, with its intervals.
-    ``sequential`` is the same for the baseline, one job at a time, by ``sequential_schedule``."""
+    ``sequential`` is the same for the baseline, one job at a time, by ``sequential_schedule``.
+    ``finalists`` are the best rows of the next best policies
+    (:func:`~experiments.stages.finalists.finalists`)."""
 
     rows: tuple[SweepRow, ...]
     best: Candidate
@@ -58,6 +62,7 @@ class Sweep:
     predicted: SimulatedRun
     sequential: SimulatedRun
     sequential_schedule: Schedule
+    finalists: tuple[Finalist, ...] = ()
 
 
 def candidates(problem: Problem, policies: Sequence[str], cuts: Sequence[Cut]) -> list[Candidate]:
@@ -123,8 +128,9 @@ def sweep(
         except (PolicyFailed, PolicyWrong):
             raise
         except (RunFailed, InputError) as error:
-            return replace(_placed(candidate), why=str(error))
-        return _row(candidate, summary, sequential.summary.makespan_s)
+            return replace(_placed(candidate, workload.seed), why=str(error))
+        row = _placed(candidate, workload.seed)
+        return _filled(row, summary, sequential.summary.makespan_s)
 
     def rough_rows(piece: Sequence[Candidate]) -> list[SweepRow]:
         return [row_of(candidate, rough_times) for candidate in piece]
@@ -154,7 +160,8 @@ def sweep(
     order = ranked(rows)
     if order[0].makespan_s is None:
         raise RunFailed("; ".join(sorted({row.why for row in order})))
-    best = next(tried[index] for index, row in enumerate(rows) if row is order[0])
+    by_row = {id(row): tried[index] for index, row in enumerate(rows)}
+    best = by_row[id(order[0])]
     predicted = run(best, step_times, "auto")
     schedules = []
     for candidate, simulated in ((best, predicted), (alone, sequential)):
@@ -168,16 +175,17 @@ def sweep(
         with_intervals(problem, schedules[0], predicted, step_times),
         with_intervals(problem, schedules[1], sequential, step_times),
         schedules[1],
+        finalists(order, lambda row: run(by_row[id(row)], step_times, "job").summary),
     )
 
 
-def _placed(candidate: Candidate) -> SweepRow:
-    return SweepRow(policy=candidate.policy, **vars(candidate.cut))
+def _placed(candidate: Candidate, seed: int) -> SweepRow:
+    return SweepRow(policy=candidate.policy, **vars(candidate.cut), seed=seed)
 
 
-def _row(candidate: Candidate, summary: RunSummary, sequential_s: float) -> SweepRow:
+def _filled(row: SweepRow, summary: RunSummary, sequential_s: float) -> SweepRow:
     return replace(
-        _placed(candidate),
+        row,
         makespan_s=summary.makespan_s,
         speedup=sequential_s / summary.makespan_s,
         mean_completion_s=summary.completion_mean_s,
@@ -185,5 +193,6 @@ def _row(candidate: Candidate, summary: RunSummary, sequential_s: float) -> Swee
         mean_waiting_s=summary.waiting_mean_s,
         p95_waiting_s=summary.waiting_p95_s,
         peak_bytes=max(device.peak_bytes for device in summary.devices) or None,
+        busy={device.name: device.busy_fraction for device in summary.devices},
         level=summary.level,
     )

@@ -1,0 +1,164 @@
+"""What a predicted schedule is limited by: what each resource needs at least, and its tail."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from experiments.explaining.alone import alone_s, core_s, lane_s
+from experiments.explaining.resource_use import ResourceUse
+from rmixer.run_record.run_summary import JobSummary, RunSummary
+from rmixer.scheduling.layout import Layout
+from rmixer.scheduling.problem import Problem
+from sim.demand.resident import device_kind
+
+LONGEST_JOB, HOST_CORES = "longest job", "host cores"
+
+
+@dataclass(frozen=True)
+class Need:
+    """A ``resource`` by itself needs ``least_s`` seconds, whatever else there is, given which jobs
+    run on which device: a ``share`` of the makespan. ``kind`` is ``longest job``, ``gpu``,
+    ``link``, ``slots`` or ``host cores``."""
+
+    kind: str
+    resource: str
+    least_s: float
+    share: float
+
+
+@dataclass(frozen=True)
+class LastJob:
+    """The job that ends last. From the first dispatch to its end it had not arrived for
+    ``arrives_s``, waited for ``waits_s``, and ran for ``alone_s``, which it would take alone in its
+    slot, and ``company_s``, which others cost it."""
+
+    job: str
+    arrives_s: float
+    waits_s: float
+    alone_s: float
+    company_s: float
+
+
+@dataclass(frozen=True)
+class Tail:
+    """From ``from_s`` to the end, ``length_s``, no job waits any more. In the mean ``idle_slots``
+    of all ``slots`` are empty meanwhile."""
+
+    from_s: float
+    length_s: float
+    idle_slots: float
+    slots: int
+
+
+@dataclass(frozen=True)
+class Full:
+    """The most that jobs hold of the memory of ``device`` at one time, their peaks summed, and
+    what it has."""
+
+    device: str
+    peak_bytes: int
+    memory_bytes: int
+
+
+@dataclass(frozen=True)
+class Limits:
+    """``needs`` from the largest to the smallest: the first is what limits the schedule. The
+    longest job is ``longest``, on the device of the layout where it is fastest. Jobs hold
+    ``held_cores`` of the ``cores`` in the mean, and ``held_slots`` of the slots."""
+
+    makespan_s: float
+    longest: str
+    needs: tuple[Need, ...]
+    last: LastJob
+    tail: Tail
+    held_cores: float
+    cores: int
+    held_slots: float
+    memory: tuple[Full, ...]
+
+
+def limits_of(
+    problem: Problem, layout: Layout, summary: RunSummary, use: ResourceUse
+) -> Limits:
+    """What limits the predicted run ``summary``, whose use of the machine is ``use``.
+
+    No schedule that puts the same jobs on the same devices ends before any of these: the longest
+    job alone, from its arrival on; what the jobs of a GPU ask of its compute lane or of its link;
+    the jobs of a device one after another alone, over its slots; the core-seconds of all jobs
+    alone, over the cores. A run whose jobs all share cores in turn has no slots that limit it.
+    """
+    makespan_s = summary.makespan_s
+    starting = {job.id: _from_arrival_s(problem, layout, job) for job in summary.jobs}
+    longest = max(starting, key=lambda job: starting[job])
+    found = [(LONGEST_JOB, LONGEST_JOB, starting[longest])]
+    on_device: dict[str, list[JobSummary]] = {}
+    for job in summary.jobs:
+        on_device.setdefault(job.device, []).append(job)
+    slots = {entry.device: entry.slots for entry in layout.devices}
+    for device, jobs in sorted(on_device.items()):
+        if device_kind(device) == "gpu":
+            for lane in ("gpu", "link"):
+                known = [lane_s(problem.by_id[job.id], job.threads, lane) for job in jobs]
+                if None not in known:
+                    name = device if lane == "gpu" else f"link of {device}"
+                    found.append((lane, name, sum(each or 0.0 for each in known)))
+        if not layout.in_turn:
+            in_turn_s = sum(_alone_s(problem, job) for job in jobs)
+            found.append(("slots", f"slots of {device}", in_turn_s / slots[device]))
+    cores = len(problem.machine.cores)
+    host_s = sum(
+        core_s(problem.by_id[job.id], device_kind(job.device), job.threads, problem.machine)
+        for job in summary.jobs
+    )
+    found.append((HOST_CORES, HOST_CORES, host_s / cores))
+    needs = [
+        Need(kind, name, least_s, least_s / makespan_s if makespan_s > 0 else 0.0)
+        for kind, name, least_s in found
+    ]
+    memory_bytes = {device.name: device.memory_bytes for device in problem.machine.devices}
+    run_s = sum(job.end_s - job.start_s for job in summary.jobs)
+    return Limits(
+        makespan_s=makespan_s,
+        longest=longest,
+        needs=tuple(sorted(needs, key=lambda need: -need.least_s)),
+        last=_last(problem, summary),
+        tail=_tail(layout, summary),
+        held_cores=use.mean(use.cores),
+        cores=cores,
+        held_slots=run_s / makespan_s if makespan_s > 0 else 0.0,
+        memory=tuple(
+            Full(device.name, device.peak_bytes, memory_bytes[device.name])
+            for device in summary.devices
+        ),
+    )
+
+
+def _from_arrival_s(problem: Problem, layout: Layout, job: JobSummary) -> float:
+    """When it could end at the earliest, alone where it is fastest, from the first dispatch on."""
+    each = problem.by_id[job.id]
+    known = {kind: set(cost.step_s) for kind, cost in each.costs.items()}
+    places = {(entry.kind, entry.threads) for entry in layout.devices}
+    places = {(kind, count) for kind, count in places if count in known.get(kind, ())}
+    places.add((device_kind(job.device), job.threads))
+    return max(0.0, job.arrival_s or 0.0) + min(alone_s(each, *place) for place in places)
+
+
+def _alone_s(problem: Problem, job: JobSummary) -> float:
+    return alone_s(problem.by_id[job.id], device_kind(job.device), job.threads)
+
+
+def _last(problem: Problem, summary: RunSummary) -> LastJob:
+    job = max(summary.jobs, key=lambda job: job.end_s)
+    alone = _alone_s(problem, job)
+    arrives_s = max(0.0, job.arrival_s or 0.0)
+    waits_s = job.start_s - arrives_s
+    return LastJob(job.id, arrives_s, waits_s, alone, job.end_s - job.start_s - alone)
+
+
+def _tail(layout: Layout, summary: RunSummary) -> Tail:
+    from_s = max(job.start_s for job in summary.jobs)
+    length_s = summary.makespan_s - from_s
+    slots = sum(entry.slots for entry in layout.devices)
+    held_s = sum(job.end_s - from_s for job in summary.jobs if job.end_s > from_s)
+    idle = slots - held_s / length_s if length_s > 0 else 0.0
+    return Tail(from_s, length_s, max(0.0, idle), slots)

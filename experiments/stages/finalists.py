@@ -1,0 +1,34 @@
+"""Which configurations of a sweep are looked at job by job, besides the best."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from experiments.run_files.finalists_file import Finalist
+from experiments.run_files.sweep_file import ROUGH, SweepRow
+from rmixer.run_record.run_summary import RunSummary
+
+MOST = 5
+"""Policies whose completions are kept, the best one's included."""
+
+
+def finalists(
+    order: Sequence[SweepRow], summary_of: Callable[[SweepRow], RunSummary]
+) -> tuple[Finalist, ...]:
+    """The first row of each of the next best policies after the best row's, of rows that are in
+    ``order``. Only rows count for which precise step times were asked, for ``summary_of`` is to
+    simulate each of them again at no great cost."""
+    first: dict[str, SweepRow] = {}
+    for row in order:
+        if row.makespan_s is not None and row.level != ROUGH:
+            first.setdefault(_rule(row), row)
+    chosen = [row for row in first.values() if _rule(row) != _rule(order[0])][: MOST - 1]
+    return tuple(
+        Finalist(row.label, tuple(job.completion_s or 0.0 for job in summary_of(row).jobs))
+        for row in chosen
+    )
+
+
+def _rule(row: SweepRow) -> str:
+    """The policy without its device rule: variants of one rule are much alike."""
+    return row.policy.partition("@")[0]
