@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from experiments.explaining.alone import alone_s, core_s, lane_s
+from experiments.explaining.alone import Work, alone_s
 from experiments.explaining.resource_use import ResourceUse
 from rmixer.run_record.run_summary import JobSummary, RunSummary
 from rmixer.scheduling.layout import Layout
@@ -63,11 +63,12 @@ class Full:
 @dataclass(frozen=True)
 class Limits:
     """``needs`` from the largest to the smallest: the first is what limits the schedule. The
-    longest job is ``longest``, on the device of the layout where it is fastest. Jobs hold
-    ``held_cores`` of the ``cores`` in the mean, and ``held_slots`` of the slots."""
+    longest job is ``longest``, on ``longest_on``, the device of the layout where it is fastest.
+    Jobs hold ``held_cores`` of the ``cores`` in the mean, and ``held_slots`` of the slots."""
 
     makespan_s: float
     longest: str
+    longest_on: str
     needs: tuple[Need, ...]
     last: LastJob
     tail: Tail
@@ -77,9 +78,7 @@ class Limits:
     memory: tuple[Full, ...]
 
 
-def limits_of(
-    problem: Problem, layout: Layout, summary: RunSummary, use: ResourceUse
-) -> Limits:
+def limits_of(problem: Problem, layout: Layout, summary: RunSummary, use: ResourceUse) -> Limits:
     """What limits the predicted run ``summary``, whose use of the machine is ``use``.
 
     No schedule that puts the same jobs on the same devices ends before any of these: the longest
@@ -87,10 +86,11 @@ def limits_of(
     the jobs of a device one after another alone, over its slots; the core-seconds of all jobs
     alone, over the cores. A run whose jobs all share cores in turn has no slots that limit it.
     """
-    makespan_s = summary.makespan_s
+    makespan_s, work = summary.makespan_s, Work()
     starting = {job.id: _from_arrival_s(problem, layout, job) for job in summary.jobs}
-    longest = max(starting, key=lambda job: starting[job])
-    found = [(LONGEST_JOB, LONGEST_JOB, starting[longest])]
+    longest = max(starting, key=lambda job: starting[job][0])
+    longest_s, longest_on = starting[longest]
+    found = [(LONGEST_JOB, LONGEST_JOB, longest_s)]
     on_device: dict[str, list[JobSummary]] = {}
     for job in summary.jobs:
         on_device.setdefault(job.device, []).append(job)
@@ -98,7 +98,7 @@ def limits_of(
     for device, jobs in sorted(on_device.items()):
         if device_kind(device) == "gpu":
             for lane in ("gpu", "link"):
-                known = [lane_s(problem.by_id[job.id], job.threads, lane) for job in jobs]
+                known = [work.lane_s(problem.by_id[job.id], job.threads, lane) for job in jobs]
                 if None not in known:
                     name = device if lane == "gpu" else f"link of {device}"
                     found.append((lane, name, sum(each or 0.0 for each in known)))
@@ -107,7 +107,7 @@ def limits_of(
             found.append(("slots", f"slots of {device}", in_turn_s / slots[device]))
     cores = len(problem.machine.cores)
     host_s = sum(
-        core_s(problem.by_id[job.id], device_kind(job.device), job.threads, problem.machine)
+        work.core_s(problem.by_id[job.id], device_kind(job.device), job.threads)
         for job in summary.jobs
     )
     found.append((HOST_CORES, HOST_CORES, host_s / cores))
@@ -120,6 +120,7 @@ def limits_of(
     return Limits(
         makespan_s=makespan_s,
         longest=longest,
+        longest_on=longest_on,
         needs=tuple(sorted(needs, key=lambda need: -need.least_s)),
         last=_last(problem, summary),
         tail=_tail(layout, summary),
@@ -133,14 +134,17 @@ def limits_of(
     )
 
 
-def _from_arrival_s(problem: Problem, layout: Layout, job: JobSummary) -> float:
-    """When it could end at the earliest, alone where it is fastest, from the first dispatch on."""
+def _from_arrival_s(problem: Problem, layout: Layout, job: JobSummary) -> tuple[float, str]:
+    """When it could end at the earliest, alone where it is fastest, from the first dispatch on, and
+    the device."""
     each = problem.by_id[job.id]
     known = {kind: set(cost.step_s) for kind, cost in each.costs.items()}
-    places = {(entry.kind, entry.threads) for entry in layout.devices}
-    places = {(kind, count) for kind, count in places if count in known.get(kind, ())}
-    places.add((device_kind(job.device), job.threads))
-    return max(0.0, job.arrival_s or 0.0) + min(alone_s(each, *place) for place in places)
+    places = {(device_kind(job.device), job.threads): job.device}
+    for entry in layout.devices:
+        if entry.threads in known.get(entry.kind, ()):
+            places.setdefault((entry.kind, entry.threads), entry.device)
+    fastest = min((alone_s(each, *place), device) for place, device in places.items())
+    return max(0.0, job.arrival_s or 0.0) + fastest[0], fastest[1]
 
 
 def _alone_s(problem: Problem, job: JobSummary) -> float:

@@ -5,10 +5,10 @@ Figures are made without pyplot, so nothing here can open a window or leave glob
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import matplotlib as mpl
 import seaborn as sns
@@ -17,6 +17,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.patheffects import withStroke
 from matplotlib.textpath import TextPath
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 INK, FAINT, GOOD, BAD = "#2b2b2b", "#8a8a8a", "#0173b2", "#d55e00"
 POINT = 8.5
@@ -114,3 +115,19 @@ def keep_grid(axes: Axes, along: str) -> None:
     axes.grid(visible=False, axis="both")
     axes.grid(visible=True, axis=along)  # type: ignore[arg-type]
     axes.set_axisbelow(True)
+
+
+def log_axis(axes: Axes, which: Literal["x", "y"], values: Sequence[float]) -> bool:
+    """Make an axis logarithmic that shows ``values``, with round numbers beside it; leaves it as it
+    is, and returns False, if a value is not above 0."""
+    least, most = min(values, default=0.0), max(values, default=0.0)
+    if least <= 0:
+        return False
+    axis = axes.xaxis if which == "x" else axes.yaxis
+    (axes.set_xscale if which == "x" else axes.set_yscale)("log")
+    subs = (1, 1.2, 1.5, 2, 2.5, 3, 4, 5, 6, 8) if most / least < 12 else (1, 2, 5)
+    axis.set_major_locator(LogLocator(subs=subs))
+    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.10g}"))
+    axis.set_minor_formatter(NullFormatter())
+    axis.set_tick_params(which="minor", length=0)
+    return True

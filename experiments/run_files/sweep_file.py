@@ -25,9 +25,10 @@ class SweepRow:
     have only the mean completion, from the first dispatch. A configuration that was not simulated
     has None for every figure and says in ``why`` what pruned it.
 
-    ``busy`` is the busy share of each device, as :class:`~rmixer.run_record.run_summary.DeviceSummary`
-    has it, by name. No schedule of these jobs can end before ``bound_s``; ``gap`` is what the
-    makespan is above it, as a fraction of it. Both are None if nobody computed a bound."""
+    ``busy`` is the busy share of each device by name, as
+    :class:`~rmixer.run_record.run_summary.DeviceSummary` has it. No schedule of these jobs can end
+    before ``bound_s``; ``gap`` is what the makespan is above it, as a fraction of it. Both are None
+    if nobody computed a bound."""
 
     __pydantic_config__ = ConfigDict(extra="forbid")
 

@@ -54,9 +54,7 @@ def inputs_of(
     missing = []
     for job in unknown:
         identity = job.identity
-        found = _predicted(store, known, identity, report)
-        if found is None and not is_this_one:
-            found = _of_other_code(store, known, identity, report)
+        found = told_by_others(store, known, identity, report, is_this_one)
         if found is None:
             stale = store.stale(known.name, identity)
             missing.append(f"{identity.key} (it {stale})" if stale else identity.key)
@@ -79,6 +77,22 @@ def inputs_of(
         report(f"{why}: the simulator takes many times as long")
     in_use = devices_in_use(known, purpose, profiles.values())
     return replace(problem_of(workload, in_use, profiles), noise=store.noise(known))
+
+
+def told_by_others(
+    store: Store,
+    machine: Machine,
+    identity: CostIdentity,
+    report: Callable[[str], None],
+    is_this_one: bool,
+) -> ModelProfile | None:
+    """The profile of ``identity``, which is not profiled, from other batch sizes; unless the
+    machine ``is_this_one``, where it could be measured, also from those of other code. None if they
+    do not tell it."""
+    found = _predicted(store, machine, identity, report)
+    if found is None and not is_this_one:
+        found = _of_other_code(store, machine, identity, report)
+    return found
 
 
 def _predicted(

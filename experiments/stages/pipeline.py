@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Protocol
 
 from executor.supervision.observer import Observer
+from experiments.explaining.resource_use import resource_use, write_use
 from experiments.run_files.chrome_trace import write_trace
 from experiments.run_files.finalists_file import write_finalists
 from experiments.run_files.run_folder import (
@@ -236,6 +237,9 @@ def write_sweep(
     write_finalists(folder.path, found.finalists)
     write_schedule(folder.path / SCHEDULE, found.schedule)
     write_prediction(folder, PREDICTED, found.predicted, problem.profiles, shared_with)
+    layout, run = found.schedule.settings.layout, found.predicted
+    use = resource_use(problem, layout, run.timeline, run.summary)
+    write_use(folder.path / PREDICTED, use)
     write_prediction(folder, SEQUENTIAL_PREDICTED, found.sequential, problem.profiles, shared_with)
     write_schedule(folder.path / SEQUENTIAL_SCHEDULE, found.sequential_schedule)
     write_ablations(folder, problem, found.schedule)

@@ -26,6 +26,7 @@ COMMANDS = {
     "profile": "measure what a model's training step costs",
     "simulate": "predict a workload under one policy",
     "sweep": "predict every policy and keep the best schedule",
+    "explain": "say what limits a predicted schedule, and what would help",
     "execute": "train for real by a schedule or a policy",
     "status": "say how far a run is, and when it will be over",
     "logs": "show what a job of a run prints",
