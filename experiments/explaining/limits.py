@@ -11,14 +11,15 @@ from rmixer.scheduling.layout import Layout
 from rmixer.scheduling.problem import Problem
 from sim.demand.resident import device_kind
 
-LONGEST_JOB, HOST_CORES = "longest job", "host cores"
+LONGEST_JOB, PLACED_JOB, HOST_CORES = "longest job", "placed job", "host cores"
+_LANES = {"gpu": "compute lane", "link": "link"}
 
 
 @dataclass(frozen=True)
 class Need:
     """A ``resource`` by itself needs ``least_s`` seconds, whatever else there is, given which jobs
-    run on which device: a ``share`` of the makespan. ``kind`` is ``longest job``, ``gpu``,
-    ``link``, ``slots`` or ``host cores``."""
+    run on which device: a ``share`` of the makespan. ``kind`` is ``longest job``, ``placed job``,
+    ``gpu``, ``link``, ``slots`` or ``host cores``; ``resource`` says in words which of them."""
 
     kind: str
     resource: str
@@ -62,13 +63,10 @@ class Full:
 
 @dataclass(frozen=True)
 class Limits:
-    """``needs`` from the largest to the smallest: the first is what limits the schedule. The
-    longest job is ``longest``, on ``longest_on``, the device of the layout where it is fastest.
-    Jobs hold ``held_cores`` of the ``cores`` in the mean, and ``held_slots`` of the slots."""
+    """``needs`` from the largest to the smallest: the first is what limits the schedule. Jobs
+    hold ``held_cores`` of the ``cores`` in the mean, and ``held_slots`` of the slots."""
 
     makespan_s: float
-    longest: str
-    longest_on: str
     needs: tuple[Need, ...]
     last: LastJob
     tail: Tail
@@ -82,15 +80,12 @@ def limits_of(problem: Problem, layout: Layout, summary: RunSummary, use: Resour
     """What limits the predicted run ``summary``, whose use of the machine is ``use``.
 
     No schedule that puts the same jobs on the same devices ends before any of these: the longest
-    job alone, from its arrival on; what the jobs of a GPU ask of its compute lane or of its link;
-    the jobs of a device one after another alone, over its slots; the core-seconds of all jobs
-    alone, over the cores. A run whose jobs all share cores in turn has no slots that limit it.
+    job alone where it is fastest, from its arrival on; the same of the longest where it is placed;
+    what the steps of a GPU's jobs ask of its compute lane or of its link; the jobs of a device one
+    after another alone, over its slots; the core-seconds of all jobs alone, over the cores. A run whose jobs all share cores in turn has no slots that limit it.
     """
     makespan_s, work = summary.makespan_s, Work()
-    starting = {job.id: _from_arrival_s(problem, layout, job) for job in summary.jobs}
-    longest = max(starting, key=lambda job: starting[job][0])
-    longest_s, longest_on = starting[longest]
-    found = [(LONGEST_JOB, LONGEST_JOB, longest_s)]
+    found = _jobs(problem, layout, summary)
     on_device: dict[str, list[JobSummary]] = {}
     for job in summary.jobs:
         on_device.setdefault(job.device, []).append(job)
@@ -100,17 +95,19 @@ def limits_of(problem: Problem, layout: Layout, summary: RunSummary, use: Resour
             for lane in ("gpu", "link"):
                 known = [work.lane_s(problem.by_id[job.id], job.threads, lane) for job in jobs]
                 if None not in known:
-                    name = device if lane == "gpu" else f"link of {device}"
-                    found.append((lane, name, sum(each or 0.0 for each in known)))
+                    found.append(
+                        (lane, f"{_LANES[lane]} of {device}", sum(each or 0.0 for each in known))
+                    )
         if not layout.in_turn:
             in_turn_s = sum(_alone_s(problem, job) for job in jobs)
             found.append(("slots", f"slots of {device}", in_turn_s / slots[device]))
     cores = len(problem.machine.cores)
-    host_s = sum(
-        work.core_s(problem.by_id[job.id], device_kind(job.device), job.threads)
-        for job in summary.jobs
-    )
-    found.append((HOST_CORES, HOST_CORES, host_s / cores))
+    if all(each.profile.origin != "table" for each in problem.jobs):  # a table knows no cores
+        host_s = sum(
+            work.core_s(problem.by_id[job.id], device_kind(job.device), job.threads)
+            for job in summary.jobs
+        )
+        found.insert(0, (HOST_CORES, HOST_CORES, host_s / cores))
     needs = [
         Need(kind, name, least_s, least_s / makespan_s if makespan_s > 0 else 0.0)
         for kind, name, least_s in found
@@ -119,9 +116,7 @@ def limits_of(problem: Problem, layout: Layout, summary: RunSummary, use: Resour
     run_s = sum(job.end_s - job.start_s for job in summary.jobs)
     return Limits(
         makespan_s=makespan_s,
-        longest=longest,
-        longest_on=longest_on,
-        needs=tuple(sorted(needs, key=lambda need: -need.least_s)),
+        needs=tuple(sorted(needs, key=lambda need: -round(need.least_s, 6))),
         last=_last(problem, summary),
         tail=_tail(layout, summary),
         held_cores=use.mean(use.cores),
@@ -134,17 +129,30 @@ def limits_of(problem: Problem, layout: Layout, summary: RunSummary, use: Resour
     )
 
 
-def _from_arrival_s(problem: Problem, layout: Layout, job: JobSummary) -> tuple[float, str]:
-    """When it could end at the earliest, alone where it is fastest, from the first dispatch on, and
-    the device."""
-    each = problem.by_id[job.id]
-    known = {kind: set(cost.step_s) for kind, cost in each.costs.items()}
-    places = {(device_kind(job.device), job.threads): job.device}
-    for entry in layout.devices:
-        if entry.threads in known.get(entry.kind, ()):
-            places.setdefault((entry.kind, entry.threads), entry.device)
-    fastest = min((alone_s(each, *place), device) for place, device in places.items())
-    return max(0.0, job.arrival_s or 0.0) + fastest[0], fastest[1]
+def _jobs(problem: Problem, layout: Layout, summary: RunSummary) -> list[tuple[str, str, float]]:
+    """The two jobs that need longest: where they would be fastest, and where they are placed."""
+    fastest: list[tuple[float, str, str]] = []
+    placed: list[tuple[float, str, str]] = []
+    for job in summary.jobs:
+        each = problem.by_id[job.id]
+        known = {kind: set(cost.step_s) for kind, cost in each.costs.items()}
+        places = {(device_kind(job.device), job.threads): job.device}
+        for entry in layout.devices:
+            if entry.threads in known.get(entry.kind, ()):
+                places.setdefault((entry.kind, entry.threads), entry.device)
+        arrives_s = max(0.0, job.arrival_s or 0.0)
+        alone = {device: arrives_s + alone_s(each, *place) for place, device in places.items()}
+        best = min(alone, key=lambda device: alone[device])
+        fastest.append((alone[best], job.id, best))
+        placed.append((alone[job.device], job.id, job.device))
+    needs: list[tuple[str, str, float]] = []
+    for kind, jobs in ((LONGEST_JOB, fastest), (PLACED_JOB, placed)):
+        least_s, job_id, device = max(jobs, key=lambda each: each[0])
+        where = f"{job_id} alone on {device}"
+        name = f"longest job, {where}" if kind == LONGEST_JOB else f"{where}, where it is placed"
+        if kind == LONGEST_JOB or least_s > needs[0][2]:
+            needs.append((kind, name, least_s))
+    return needs
 
 
 def _alone_s(problem: Problem, job: JobSummary) -> float:

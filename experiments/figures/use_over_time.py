@@ -98,7 +98,7 @@ def _draw_panel(
     axes: Axes, panel: Panel, edges_s: Values, colours: dict[str, tuple[float, float, float]]
 ) -> None:
     below: Values = np.zeros(max(0, len(edges_s) - 1))
-    for name, values in panel.layers.items():
+    for name, values in panel.layers.items() if len(edges_s) else ():
         above = below + values
         axes.stairs(above, edges_s, baseline=below, fill=True, color=colours[name], alpha=0.75)
         below = above

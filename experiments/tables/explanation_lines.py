@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 
 from experiments.explaining.company import Beside, Company
 from experiments.explaining.explanation import Explanation, Outlook, Variant
-from experiments.explaining.limits import LONGEST_JOB, LastJob, Limits, Need
+from experiments.explaining.limits import Full, LastJob, Limits, Need
 from rmixer.display.quantities import milliseconds, seconds, signed_percent, size
 
+_NO_LIMIT_BYTES = 1 << 50
+"""A machine that is assumed has so much memory."""
 _DIGITS_S = 0.005
 """Less than this is no time."""
 
@@ -33,11 +36,11 @@ def _limits(limits: Limits) -> Iterator[str]:
     for need in limits.needs:
         largest.setdefault(need.kind, need)
     first = limits.needs[0]
-    yield f"Limited by the {_named(first, limits)}. By itself it would need at least:"
+    yield f"Limited by: {first.resource}. Each of these by itself needs at least:"
     for need in largest.values():
         alike = sum(each.kind == need.kind for each in limits.needs)
         most = f" (the most of {alike})" if alike > 1 else ""
-        yield f"  {need.share:6.1%}  {seconds(need.least_s):>9}  {_named(need, limits)}{most}"
+        yield f"  {need.share:6.1%}  {seconds(need.least_s):>9}  {need.resource}{most}"
     held = f"{limits.held_cores:.1f} of {limits.cores} cores"
     slots = f"{limits.held_slots:.1f} of {limits.tail.slots} slots"
     yield f"In the mean jobs hold {held} and {slots}; memory at most {_memory(limits)}."
@@ -51,20 +54,16 @@ def _limits(limits: Limits) -> Iterator[str]:
         )
 
 
-def _named(need: Need, limits: Limits) -> str:
-    if need.kind == LONGEST_JOB:
-        return f"longest job, {limits.longest} alone on {limits.longest_on}"
-    if need.kind == "gpu":
-        return f"compute lane of {need.resource}"
-    return need.resource
-
-
 def _memory(limits: Limits) -> str:
+    """Of several GPUs the fullest."""
+    fullest: dict[str, Full] = {}
+    for full in sorted(limits.memory, key=lambda each: each.peak_bytes, reverse=True):
+        fullest.setdefault(full.device.partition(":")[0], full)
     return ", ".join(
         f"{size(full.peak_bytes)} of {size(full.memory_bytes)} on {full.device}"
-        if full.memory_bytes < 1 << 50
+        if full.memory_bytes < _NO_LIMIT_BYTES
         else f"{size(full.peak_bytes)} on {full.device}"
-        for full in limits.memory
+        for full in fullest.values()
     )
 
 
@@ -89,7 +88,7 @@ def _company(company: Company) -> Iterator[str]:
         f"instead of {milliseconds(worst.alone_ms)} alone ({worst.factor:.2f}×) for "
         f"{seconds(worst.seconds)},"
     )
-    yield f"  beside {_beside(worst.beside)}."
+    yield f"  beside {_beside(worst.beside, worst.device)}."
     share = company.lost_s / company.trained_s if company.trained_s > 0 else 0.0
     yield (
         f"Company costs all jobs together {seconds(company.lost_s)} of the "
@@ -98,13 +97,21 @@ def _company(company: Company) -> Iterator[str]:
     )
 
 
-def _beside(groups: Sequence[Beside]) -> str:
-    by_device: dict[str, list[str]] = {}
+def _beside(groups: Sequence[Beside], device: str) -> str:
+    """Those on ``device`` by model, the others by number."""
+    near, elsewhere = [], Counter[str]()
     for each in groups:
-        phase = "" if each.phase == "train" else f" ({each.phase})"
-        times = f"{each.jobs} × " if each.jobs > 1 else ""
-        by_device.setdefault(each.device, []).append(f"{times}{each.model}{phase}")
-    return "; ".join(f"{', '.join(jobs)} on {device}" for device, jobs in by_device.items())
+        if each.device == device:
+            phase = "" if each.phase == "train" else f" ({each.phase})"
+            times = f"{each.jobs} × " if each.jobs > 1 else ""
+            near.append(f"{times}{each.model}{phase}")
+        else:
+            elsewhere[each.device] += each.jobs
+    parts = [f"{', '.join(near)} on {device}"] if near else []
+    if elsewhere:
+        counts = ", ".join(f"{jobs} on {name}" for name, jobs in elsewhere.items())
+        parts.append(f"jobs on other devices: {counts}")
+    return "; ".join(parts)
 
 
 def _outlook(outlook: Outlook, policy: str) -> Iterator[str]:
