@@ -82,7 +82,8 @@ def limits_of(problem: Problem, layout: Layout, summary: RunSummary, use: Resour
     No schedule that puts the same jobs on the same devices ends before any of these: the longest
     job alone where it is fastest, from its arrival on; the same of the longest where it is placed;
     what the steps of a GPU's jobs ask of its compute lane or of its link; the jobs of a device one
-    after another alone, over its slots; the core-seconds of all jobs alone, over the cores. A run whose jobs all share cores in turn has no slots that limit it.
+    after another alone, over its slots; the core-seconds of all jobs alone, over the cores. Slots
+    that share cores in turn limit nothing, and a table of durations knows no cores.
     """
     makespan_s, work = summary.makespan_s, Work()
     found = _jobs(problem, layout, summary)
@@ -102,7 +103,7 @@ def limits_of(problem: Problem, layout: Layout, summary: RunSummary, use: Resour
             in_turn_s = sum(_alone_s(problem, job) for job in jobs)
             found.append(("slots", f"slots of {device}", in_turn_s / slots[device]))
     cores = len(problem.machine.cores)
-    if all(each.profile.origin != "table" for each in problem.jobs):  # a table knows no cores
+    if all(each.profile.origin != "table" for each in problem.jobs):
         host_s = sum(
             work.core_s(problem.by_id[job.id], device_kind(job.device), job.threads)
             for job in summary.jobs

@@ -75,8 +75,8 @@ def _of_sweep(folder: RunFolder, rows: Sequence[SweepRow]) -> dict[str, Callable
         if (run := folder.read(part))
     }
     others = {each.label: each.completions_s for each in read_finalists(folder.path)}
-    if others:
-        curves = figures.completions_data(completions_s | others)
+    curves = figures.completions_data(completions_s | others)
+    if len(curves) > 1:
         found["completions"] = lambda: figures.draw_completions(curves)
     machine = folder.machine
     use = read_use(folder.path / PREDICTED, [device.name for device in machine.devices])
