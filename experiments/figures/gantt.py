@@ -13,6 +13,7 @@ from matplotlib.patches import Patch
 
 from experiments.figures.style import (
     INK,
+    SAYS,
     Fill,
     fills,
     keep_grid,
@@ -23,7 +24,7 @@ from experiments.figures.style import (
     write_on,
 )
 from experiments.figures.whiskers import EDGES, Whisker, draw_whisker, whiskers
-from rmixer.display.quantities import with_range
+from rmixer.display.quantities import seconds_range, with_range
 from rmixer.run_record.run_summary import Range, RunSummary
 from rmixer.run_record.timeline import Timeline
 
@@ -182,6 +183,7 @@ def _draw_run(
             hatch=fill.hatch,
             edgecolor="white",
             linewidth=0.5,
+            gid=f"{SAYS}{bar.job} ({bar.model}), {bar.stage}: {_span(bar)}",
         )
     for job, model, row, start_s, end_s in _training_spans(bars):
         label = _fitting(job, (end_s - start_s) / span_s * 0.83 * _WIDTH_IN)
@@ -202,6 +204,10 @@ def _draw_run(
     axes.tick_params(axis="x", labelbottom=True)
     axes.spines["left"].set_visible(False)
     keep_grid(axes, "x")
+
+
+def _span(bar: Bar) -> str:
+    return seconds_range((bar.start_s, bar.end_s))
 
 
 def _training_spans(bars: Sequence[Bar]) -> list[tuple[str, str, str, float, float]]:
