@@ -6,10 +6,17 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup, escape
 
 from experiments.report.candidates import candidates_table
 from experiments.report.pictures import Pictures
-from experiments.report.predicted import errors_table, statements, unknown_words, verdict_table
+from experiments.report.predicted import (
+    errors_table,
+    same_work,
+    statements,
+    unknown_words,
+    verdict_table,
+)
 from experiments.report.provenance import facts
 from experiments.report.ran import (
     counts_words,
@@ -91,7 +98,15 @@ def render(folder: RunFolder) -> tuple[str, tuple[str, ...]]:
         lstrip_blocks=True,
         undefined=StrictUndefined,
     )
+    pages.filters["code"] = with_code
     return pages.get_template("page.html").render(notes=notes, **parts), notes
+
+
+def with_code(text: str) -> Markup:
+    """``text``, in which what stands between backticks is code."""
+    parts = (escape(part) for part in text.split("`"))
+    marked = [Markup("<code>{}</code>").format(p) if n % 2 else p for n, p in enumerate(parts)]
+    return Markup("").join(marked)
 
 
 def head_figures(content: RunContent) -> list[Figure]:
@@ -101,7 +116,7 @@ def head_figures(content: RunContent) -> list[Figure]:
     if summary is None:
         found.append(Figure("jobs", str(len(content.workload.jobs))))
     if content.executed is not None:
-        found.append(Figure("jobs", counts_words(content.executed[1].jobs)))
+        found.append(Figure("jobs", counts_words(content.executed[1].jobs, content.goes_on)))
         found.append(Figure("makespan", seconds(content.executed[1].makespan_s)))
     elif summary is not None:
         found.append(Figure("jobs", str(len(summary.jobs))))
@@ -113,7 +128,7 @@ def head_figures(content: RunContent) -> list[Figure]:
             found.append(Figure("samples/s", f"{summary.samples_per_s:,.0f}"))
     comparison = content.comparison
     if comparison is not None:
-        if comparison.makespan.error is not None:
+        if same_work(comparison):
             found.append(
                 Figure("error of the makespan", signed_percent(comparison.makespan.error))
             )

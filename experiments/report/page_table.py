@@ -28,12 +28,14 @@ class Cell:
 @dataclass(frozen=True)
 class Column:
     """A column by its ``name``; one of ``numbers`` is set to the right. ``hint`` says what it
-    means. If all rows say the same in one that is ``shared``, it is said once, below the table."""
+    means. If all rows say the same in one that is ``shared``, it is said once, below the table; one
+    that is ``wide`` holds sentences."""
 
     name: str
     numbers: bool = False
     hint: str = ""
     shared: bool = False
+    wide: bool = False
 
 
 @dataclass(frozen=True)
@@ -95,8 +97,8 @@ def time(value_s: float | None) -> Cell:
 
 
 def moment(at_s: float | None) -> Cell:
-    """When something was, in seconds from the first dispatch; ``–`` for that one itself."""
-    return time(None if at_s is not None and abs(at_s) < 0.005 else at_s)
+    """When something was, in seconds from the first dispatch; ``–`` if at about that time."""
+    return time(None if at_s is not None and abs(at_s) < 0.05 else at_s)
 
 
 def step_time(value_ms: float | None) -> Cell:

@@ -77,12 +77,19 @@ def statements(comparison: Comparison) -> list[Statement]:
     return said
 
 
+def same_work(comparison: Comparison) -> bool:
+    """Whether the makespans are of the same work: all jobs are done, as many steps as were
+    predicted. An error of others says nothing about the prediction."""
+    done = all(job.state == "done" for job in comparison.jobs)
+    return done and comparison.makespan.error is not None
+
+
 def _makespan(comparison: Comparison) -> str:
     pair = comparison.makespan
     both = f"{seconds(pair.predicted_s)} were predicted, {seconds(pair.measured_s)} measured"
-    if pair.error is None:
+    if not same_work(comparison):
         return f"{both}. They are not compared: not the same work was done."
-    return f"{both}: the prediction was {_off(pair.error)}."
+    return f"{both}: the prediction was {_off(pair.error or 0.0)}."
 
 
 def _completion(comparison: Comparison) -> str:
@@ -124,7 +131,7 @@ def _noise(floor: NoiseFloor | None) -> str:
 def _intervals(comparison: Comparison) -> str:
     inside = comparison.inside
     if inside is None:
-        return "The prediction has no intervals."
+        return "No measured value can be compared with a 90% interval."
     text = (
         f"Inside the 90% interval lay {inside.steps} of {inside.steps_of} measured steps and "
         f"{inside.completions} of {inside.completions_of} ends of jobs"
@@ -194,7 +201,7 @@ def verdict_table(comparison: Comparison) -> PageTable:
         Column("noise floor", True, "the same between two executions of one schedule"),
         Column("goal", True),
         Column("verdict"),
-        Column("because"),
+        Column("because", wide=True),
     ]
     rows = [
         (

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
+from experiments.report.ran import NO_LIMIT_BYTES
 from experiments.report.run_content import RunContent
+from experiments.run_files.run_folder import CONFIG
 from rmixer.display.quantities import size
+from rmixer.errors import InputError
+from rmixer.files.typed_files import parse
+from rmixer.scheduling.layout import Cut, Layout
 
 LONGEST = 300
 
@@ -23,8 +30,8 @@ class Fact:
 def facts(content: RunContent) -> list[Fact]:
     """All that is known, what is not known left out."""
     machine, workload, summary = content.machine, content.workload, content.summary
-    gpus = ", ".join(f"{gpu.name} ({size(gpu.memory_bytes)})" for gpu in machine.gpus)
-    cores = f"{len(machine.cores)} cores, {size(machine.memory_bytes)}"
+    gpus = ", ".join(f"{gpu.name} ({_room(gpu.memory_bytes)})" for gpu in machine.gpus)
+    cores = f"{len(machine.cores)} cores, {_room(machine.memory_bytes)}"
     found = [
         ("command", f"rmixer {content.command}"),
         ("workload", f"{workload.name}, {len(workload.jobs)} jobs, seed {workload.seed}"),
@@ -49,16 +56,24 @@ def facts(content: RunContent) -> list[Fact]:
             ("training processes", print_.training),
             ("others on the cores", ", ".join(print_.shared_with)),
         ]
-    found += _settings(content)
+    found += _settings(content.settings)
     return [Fact(name, value) for name, value in found if value]
+
+
+def _room(memory_bytes: int) -> str:
+    return "memory without limit" if memory_bytes >= NO_LIMIT_BYTES else size(memory_bytes)
 
 
 def _level(content: RunContent) -> str:
     return (content.predicted[1].level or "") if content.predicted else ""
 
 
-def _settings(content: RunContent) -> Iterable[tuple[str, str]]:
+def _settings(settings: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
     """The run's own settings as ``config.yaml`` has them; of long ones the beginning."""
-    for name, value in content.settings.items():
+    for name, value in settings.items():
+        if name == "layout":
+            with contextlib.suppress(InputError):
+                yield "slots × threads", str(Cut.of(parse(value, Layout, CONFIG)))
+                continue
         text = value if isinstance(value, str) else json.dumps(value, default=str)
         yield f"setting {name}", text if len(text) <= LONGEST else f"{text[:LONGEST]}…"

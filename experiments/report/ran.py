@@ -23,6 +23,8 @@ from rmixer.display.printable import printable
 from rmixer.display.quantities import seconds_range
 from rmixer.run_record.run_summary import DeviceSummary, JobSummary, RunSummary
 
+NO_LIMIT_BYTES = 1 << 50
+"""So much memory have the devices of a machine that is only assumed."""
 STATES = ("done", "failed", "cancelled", "interrupted", "queued")
 
 
@@ -59,17 +61,19 @@ def executions_table(content: RunContent) -> PageTable | None:
             time(run.waiting_mean_s),
             time(run.startup_s or None),
             whole(run.interruptions or None),
-            words(counts_words(run.jobs)),
+            words(counts_words(run.jobs, content.goes_on and run.run == "measured")),
         )
         for title, run in runs.items()
     ]
     return table("Predictions and executions", columns, rows) if rows else None
 
 
-def counts_words(jobs: Sequence[JobSummary]) -> str:
-    """``4 done, 1 failed``."""
+def counts_words(jobs: Sequence[JobSummary], goes_on: bool = False) -> str:
+    """``4 done, 1 failed``; of a run that goes on what was interrupted is running."""
     counts = {state: sum(job.state == state for job in jobs) for state in STATES}
-    return ", ".join(f"{count} {state}" for state, count in counts.items() if count)
+    words_of = {"interrupted": "running"} if goes_on else {}
+    named = ((words_of.get(state, state), count) for state, count in counts.items())
+    return ", ".join(f"{count} {state}" for state, count in named if count)
 
 
 def devices_table(content: RunContent) -> PageTable | None:
@@ -91,6 +95,8 @@ def devices_table(content: RunContent) -> PageTable | None:
         thought, seen = predicted.get(name), measured.get(name)
         last = seen or thought
         whole_bytes = room.get(name)
+        if whole_bytes is not None and whole_bytes >= NO_LIMIT_BYTES:
+            whole_bytes = None
         rows.append(
             (
                 words(name),
@@ -147,8 +153,8 @@ def slots_table(content: RunContent) -> PageTable | None:
 
 
 def failures_table(content: RunContent) -> PageTable | None:
-    """A row for each attempt that failed, and for each job that was not done; None if there is
-    none. Without a journal only the causes of attempts before the last are known."""
+    """A row for each attempt that failed, and for each job that was cancelled or interrupted; None
+    if there is none. Without a journal only the causes of attempts before the last are known."""
     if content.executed is None:
         return None
     rows: list[tuple[Cell, ...]] = []
@@ -166,14 +172,15 @@ def failures_table(content: RunContent) -> PageTable | None:
         for place, (attempt, cause, reason) in enumerate(failed):
             again = not (ends_so and place == len(failed) - 1)
             rows.append(_failure(job, attempt, cause, reason, again))
-        if job.state != "done" and not (failed and ends_so):
+        stopped = job.state in ("failed", "cancelled", "interrupted") and not content.goes_on
+        if stopped and not (failed and ends_so):
             rows.append(_failure(job, job.attempt or None, "", job.error or "", None))
     columns = [
         Column("job"),
         Column("attempt", True),
         Column("cause"),
         Column("what came of it"),
-        Column("reason"),
+        Column("reason", wide=True),
     ]
     return table("What went wrong", columns, rows) if rows else None
 
@@ -211,7 +218,7 @@ def ran_words(content: RunContent) -> list[str]:
         said.append(f"Added while the run went on, so no prediction knows them: {_few(late)}.")
     if run.shared_with:
         said.append(f"Other runs used the same cores: {', '.join(run.shared_with)}.")
-    if not failures_table(content):
+    if all(job.state == "done" for job in run.jobs) and not failures_table(content):
         said.append("All jobs are done, and no attempt failed.")
     return said
 

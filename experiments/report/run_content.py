@@ -69,6 +69,11 @@ class RunContent:
         return record[1] if record else None
 
     @property
+    def goes_on(self) -> bool:
+        """Whether it is being executed, as far as can be seen from here."""
+        return self.state in ("running", "elsewhere")
+
+    @property
     def models(self) -> dict[str, str]:
         """The model of each job, those too that were added while the run went on."""
         records = [record[1] for record in (self.predicted, self.executed) if record]

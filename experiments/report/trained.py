@@ -55,7 +55,7 @@ def jobs_table(content: RunContent) -> PageTable:
         Column("time", True, "from its start to its end"),
         *_ASKED,
         Column("differs in", False, "settings that differ between jobs of one model"),
-        Column("reason", False, "why it is not done, or what was odd"),
+        Column("reason", False, "why it is not done, or what was odd", wide=True),
     ]
     rows = [
         (
@@ -135,7 +135,7 @@ def reason(job: JobSummary) -> str:
 
 
 def _state(content: RunContent, job: JobSummary) -> str:
-    running = job.state == "interrupted" and content.state in ("running", "elsewhere")
+    running = job.state == "interrupted" and content.goes_on
     return f"{'running' if running else job.state}{' (added later)' if job.late else ''}"
 
 
