@@ -38,8 +38,9 @@ def state_of(records: RunRecords) -> RunState:
 
 
 def read_journal(folder: Path) -> tuple[RunRecords, float, float, float]:
-    """The records of the execution in ``folder``; the run's clock at the last transition; when the run was opened first and when
-    the last transition was written, by the wall clock."""
+    """The records of the execution in ``folder``; the run's clock at the last transition; when the
+    run was opened first and when the last transition was written, by the wall clock. Raises as
+    :func:`records_in`."""
     records = RunRecords()
     with existing_journal(folder, read=True) as journal:
         if not journal.is_made:

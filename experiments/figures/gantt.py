@@ -221,7 +221,7 @@ def _training_spans(bars: Sequence[Bar]) -> list[tuple[str, str, str, float, flo
 def _fitting(job: str, room_in: float) -> str:
     """The job's id, or its number within its model, or nothing: the longest that fits."""
     for text in (job, job.rpartition("-")[2]):
-        if text_width_in(text, _LABEL_PT) + 0.08 <= room_in:
+        if text_width_in(text, _LABEL_PT) + 0.05 <= room_in:
             return text
     return ""
 

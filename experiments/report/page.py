@@ -129,9 +129,7 @@ def head_figures(content: RunContent) -> list[Figure]:
     comparison = content.comparison
     if comparison is not None:
         if same_work(comparison):
-            found.append(
-                Figure("error of the makespan", signed_percent(comparison.makespan.error))
-            )
+            found.append(Figure("error of the makespan", signed_percent(comparison.makespan.error)))
         if comparison.speedup is not None and comparison.speedup.factor is not None:
             found.append(
                 Figure("against one at a time", f"{comparison.speedup.factor:.2f} times as fast")

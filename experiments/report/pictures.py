@@ -58,15 +58,17 @@ class Pictures:
         summaries = {summary.run: summary for _, summary in records}
         return self.draw(
             "The schedule",
-            lambda: figures.draw_gantt(
-                figures.gantt_data(timelines, content.models, summaries)
-            ),
+            lambda: figures.draw_gantt(figures.gantt_data(timelines, content.models, summaries)),
         )
 
     def errors(self, content: RunContent) -> Markup | None:
         """The errors of the prediction by job."""
         comparison = content.comparison
-        if comparison is None:
+        if comparison is None or not any(
+            error is not None
+            for job in comparison.jobs
+            for error in (job.step_ms.error, job.completion.error)
+        ):
             return None
         return self.draw(
             "Error of the prediction by job",

@@ -8,12 +8,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from experiments.report.ran import NO_LIMIT_BYTES
 from experiments.report.run_content import RunContent
 from experiments.run_files.run_folder import CONFIG
 from rmixer.display.quantities import size
 from rmixer.errors import InputError
 from rmixer.files.typed_files import parse
+from rmixer.imported.durations import NO_LIMIT_BYTES
 from rmixer.scheduling.layout import Cut, Layout
 
 LONGEST = 300

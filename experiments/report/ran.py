@@ -21,10 +21,9 @@ from experiments.report.run_content import RunContent
 from experiments.report.trained import LONGEST_REASON
 from rmixer.display.printable import printable
 from rmixer.display.quantities import seconds_range
+from rmixer.imported.durations import NO_LIMIT_BYTES
 from rmixer.run_record.run_summary import DeviceSummary, JobSummary, RunSummary
 
-NO_LIMIT_BYTES = 1 << 50
-"""So much memory have the devices of a machine that is only assumed."""
 STATES = ("done", "failed", "cancelled", "interrupted", "queued")
 
 

@@ -39,7 +39,7 @@ Record = tuple[Timeline, RunSummary]
 
 @dataclass(frozen=True)
 class RunContent:
-    """What is known of a run. ``predicted`` and ``executed`` are the records of its schedule, either
+    """What is known of a run. ``predicted`` and ``executed`` are the records of its schedule, each
     may be None; ``others`` are the summaries of further executions and predictions by title.
     ``state`` and ``attempts``, those that failed, are what its journal says, if it has one.
     ``traces`` are the ends of the traces of failed jobs; ``notes`` say what could not be read."""
@@ -87,6 +87,8 @@ OTHERS = {
     REPEAT: "the schedule again, measured",
 }
 LONGEST_TRACE = 3000
+_NEWER = ("running", "stopped", "elsewhere")
+"""Where the summary that may be there is of before the run was opened again."""
 
 
 def read_content(folder: RunFolder) -> RunContent:
@@ -101,9 +103,8 @@ def read_content(folder: RunFolder) -> RunContent:
     predicted = main if simulated else apart
     executed = None if simulated else main
     journal = _journal(folder, Problem(workload, machine, ()), notes)
-    if journal is not None and journal.record is not None:
-        if executed is None or journal.state in ("running", "stopped", "elsewhere"):
-            executed = journal.record
+    if journal is not None and (executed is None or journal.state in _NEWER):
+        executed = journal.record or executed
     jobs = [job.id for job in (executed[1].jobs if executed else ())]
     return RunContent(
         path=folder.path,

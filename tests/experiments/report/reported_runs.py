@@ -48,7 +48,9 @@ def executed_run(
 
 
 def _trained(job: JobSummary, place: int) -> JobSummary:
-    return replace(job, first_loss=0.7, loss=0.5 - place / 1000, quality={"auc": 0.7 + place / 1000})
+    return replace(
+        job, first_loss=0.7, loss=0.5 - place / 1000, quality={"auc": 0.7 + place / 1000}
+    )
 
 
 def add_metrics(folder: RunFolder, jobs: Sequence[str], rows: int = 100) -> None:

@@ -15,9 +15,9 @@ from experiments.run_files.run_folder import (
     RunFolder,
     RunInputs,
 )
+from experiments.stages.comparing import validate_run
 from experiments.stages.inputs import inputs_of
 from experiments.stages.prediction import with_intervals, write_simulation
-from experiments.stages.comparing import validate_run
 from experiments.stages.sweep import sweep
 from profiles.machines import limits
 from profiles.stored.store import Store
