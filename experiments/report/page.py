@@ -44,7 +44,7 @@ STATE_WORDS = {
 
 
 @dataclass(frozen=True)
-class Figure:
+class HeadFigure:
     """A figure at the head of the page: ``value`` of what is called ``name``."""
 
     name: str
@@ -109,32 +109,36 @@ def with_code(text: str) -> Markup:
     return Markup("").join(marked)
 
 
-def head_figures(content: RunContent) -> list[Figure]:
+def head_figures(content: RunContent) -> list[HeadFigure]:
     """What a reader looks for first."""
     summary = content.summary
     found = []
     if summary is None:
-        found.append(Figure("jobs", str(len(content.workload.jobs))))
+        found.append(HeadFigure("jobs", str(len(content.workload.jobs))))
     if content.executed is not None:
-        found.append(Figure("jobs", counts_words(content.executed[1].jobs, content.goes_on)))
-        found.append(Figure("makespan", seconds(content.executed[1].makespan_s)))
+        found.append(HeadFigure("jobs", counts_words(content.executed[1].jobs, content.goes_on)))
+        found.append(HeadFigure("makespan", seconds(content.executed[1].makespan_s)))
     elif summary is not None:
-        found.append(Figure("jobs", str(len(summary.jobs))))
+        found.append(HeadFigure("jobs", str(len(summary.jobs))))
     if content.predicted is not None:
-        found.append(Figure("makespan, predicted", seconds(content.predicted[1].makespan_s)))
+        found.append(HeadFigure("makespan, predicted", seconds(content.predicted[1].makespan_s)))
     if summary is not None:
-        found.append(Figure("policy", summary.policy))
+        found.append(HeadFigure("policy", summary.policy))
         if summary.samples_per_s:
-            found.append(Figure("samples/s", f"{summary.samples_per_s:,.0f}"))
+            found.append(HeadFigure("samples/s", f"{summary.samples_per_s:,.0f}"))
     comparison = content.comparison
     if comparison is not None:
         if same_work(comparison):
-            found.append(Figure("error of the makespan", signed_percent(comparison.makespan.error)))
+            found.append(
+                HeadFigure("error of the makespan", signed_percent(comparison.makespan.error))
+            )
         if comparison.speedup is not None and comparison.speedup.factor is not None:
             found.append(
-                Figure("against one at a time", f"{comparison.speedup.factor:.2f} times as fast")
+                HeadFigure(
+                    "against one at a time", f"{comparison.speedup.factor:.2f} times as fast"
+                )
             )
-        found.append(Figure("verdict", comparison.verdict.overall))
+        found.append(HeadFigure("verdict", comparison.verdict.overall))
     return found
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 
 from markupsafe import Markup
 from matplotlib.figure import Figure
@@ -95,7 +96,7 @@ class Pictures:
     def _of_model(self, model: ModelCurves) -> CurvesPicture:
         keys = strokes(model.jobs)
         drawn = [
-            self.draw(f"{model.model}: {panel.title}", lambda panel=panel: draw_curves(panel, keys))
+            self.draw(f"{model.model}: {panel.title}", partial(draw_curves, panel, keys))
             for panel in model.panels
         ]
         notes = []

@@ -44,17 +44,17 @@ def facts(content: RunContent) -> list[Fact]:
         ("level of the simulator", _level(content)),
     ]
     if content.fingerprint is not None:
-        print_ = content.fingerprint
+        taken = content.fingerprint
         found += [
-            ("hardware", print_.hardware),
-            ("system", print_.system),
-            ("driver", print_.driver),
-            ("Python", print_.python),
-            ("torch", print_.torch),
-            ("rmixer", print_.rmixer),
-            ("commit", print_.commit),
-            ("training processes", print_.training),
-            ("others on the cores", ", ".join(print_.shared_with)),
+            ("hardware", taken.hardware),
+            ("system", taken.system),
+            ("driver", taken.driver),
+            ("Python", taken.python),
+            ("torch", taken.torch),
+            ("rmixer", taken.rmixer),
+            ("commit", taken.commit),
+            ("training processes", taken.training),
+            ("others on the cores", ", ".join(taken.shared_with)),
         ]
     found += _settings(content.settings)
     return [Fact(name, value) for name, value in found if value]

@@ -6,6 +6,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
 
+REFERRING = ("href", "src", "srcset", "xlink:href", "action", "poster")
 VOID = ("meta", "br", "hr", "img", "input", "link", "wbr")
 
 
@@ -52,9 +53,7 @@ class Page(HTMLParser):
         self.tags[tag] += 1
         if known.get("id"):
             self.ids[str(known["id"])] += 1
-        self.refers += [
-            value or "" for name, value in attrs if name in ("href", "src", "xlink:href")
-        ]
+        self.refers += [value or "" for name, value in attrs if name in REFERRING]
         if tag == "figure":
             self._table = self.tables.setdefault(str(known["id"]), Table())
         if tag == "tr":

@@ -1,4 +1,4 @@
-"""The page's own JavaScript, run by a JavaScript engine on a table that is made of plain objects."""
+"""The page's own JavaScript, run on a table that is made of plain objects."""
 
 from __future__ import annotations
 
