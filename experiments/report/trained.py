@@ -74,7 +74,7 @@ def jobs_table(content: RunContent) -> PageTable:
             time(row.time_s if row.summary.started else None),
             *_asked(jobs.get(row.summary.id)),
             words(row.settings),
-            words(reason(row.summary)),
+            words(reason(row.summary, jobs.get(row.summary.id))),
         )
         for row in trained
     ]
@@ -126,8 +126,11 @@ def steps_words(made: int, job: Job | None) -> str:
     return f"{made:,} of {job.steps:,}"
 
 
-def reason(job: JobSummary) -> str:
-    """Why a job is not done, or what was odd about one that is, in a line."""
+def reason(job: JobSummary, asked: Job | None) -> str:
+    """Why a job is not done, or what was odd about one that is, in a line. Of one that had fewer
+    steps than it was ``asked`` for its workload tells why."""
+    if job.state == "done" and asked is not None and asked.stop and job.steps < asked.steps:
+        return f"stopped early: no better {asked.stop.metric} for {asked.stop.patience} evaluations"
     text = printable((job.error or "").strip().partition("\n")[0], LONGEST_REASON)
     if not text and job.quality and all(value is None for value in job.quality.values()):
         text = "its metrics are unknown: a score is NaN, or only one class is held out"
@@ -145,6 +148,7 @@ _ASKED = (
     Column("batch", True, shared=True),
     Column("precision", shared=True),
     Column("data", shared=True),
+    Column("also", False, "what else the workload says of its training", shared=True),
 )
 
 
@@ -153,14 +157,26 @@ def _asked(job: Job | None) -> tuple[Cell, ...]:
     if job is None:
         return tuple(words("") for _ in _ASKED)
     if job.command is not None or job.profile or job.durations:  # its optimizer nobody knows
-        return words(""), words(""), whole(job.batch or None), words(""), words("")
+        return words(""), words(""), whole(job.batch or None), words(""), words(""), words("")
     return (
         words(job.optimizer),
         number(job.lr, "{:g}".format),
         whole(job.batch or None),
         words(job.precision),
         words(job.data),
+        words(also_words(job)),
     )
+
+
+def also_words(job: Job) -> str:
+    """``weight_decay 0.01, cosine rate after 50 steps of warm-up``: what else is asked of it."""
+    said = [f"{name} {value}" for name, value in job.given_settings.items()]
+    if job.lr_schedule is not None:
+        warm = job.lr_schedule.warmup_steps
+        said.append(f"{job.lr_schedule.kind} rate{f' after {warm} steps of warm-up' * bool(warm)}")
+    if job.stop is not None:
+        said.append(f"stops at {job.stop.metric}")
+    return ", ".join(said)
 
 
 def _planned_table(content: RunContent) -> PageTable:

@@ -44,6 +44,7 @@ EXECUTED = (
     "summary.json",
     "executed_schedule.json",
     "steps",
+    "metrics",
     "models",
     "workers",
     "failures",

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
+from fake_runs import job
 from reported_runs import empty_run, executed_run
 
 from experiments.report.page_table import Cell, Column, moment, number, table, time, words
 from experiments.report.ran import counts_words, devices_table, failures_table, ran_words
 from experiments.report.run_content import read_content
-from experiments.report.trained import best_table, jobs_table, steps_words
+from experiments.report.trained import also_words, best_table, jobs_table, reason, steps_words
 from rmixer.run_record.run_summary import RunSummary
 from rmixer.testing.made_up import make_job
+from rmixer.workload.real_training import EarlyStop, LrSchedule
 
 JOBS = ("criteo_dlrm-0", "amazon_din-0", "criteo_dlrm-1")
 
@@ -57,10 +60,30 @@ def test_jobs_stand_by_model_the_best_first(tmp_path: Path) -> None:
 
 
 def test_steps_that_are_missing_are_said() -> None:
-    job = make_job("a", steps=100)
-    assert steps_words(100, job) == "100"
-    assert steps_words(40, job) == "40 of 100"
+    asked = make_job("a", steps=100)
+    assert steps_words(100, asked) == "100"
+    assert steps_words(40, asked) == "40 of 100"
     assert steps_words(4000, None) == "4,000"
+
+
+def test_a_job_that_stopped_early_says_why() -> None:
+    asked = replace(make_job("criteo_dlrm-0", steps=500), stop=EarlyStop("auc", 3))
+    done = job("criteo_dlrm-0", steps=200)
+    assert reason(done, asked) == "stopped early: no better auc for 3 evaluations"
+    assert reason(replace(done, steps=500), asked) == ""
+    assert reason(done, None) == ""
+    assert reason(replace(done, quality={"auc": None}), None).startswith("its metrics are unknown")
+
+
+def test_what_else_a_workload_says_of_a_job_is_said() -> None:
+    asked = replace(
+        make_job("a"), weight_decay=0.01, lr_schedule=LrSchedule("cosine", 50), momentum=0.9
+    )
+    assert also_words(asked) == (
+        "weight_decay 0.01, momentum 0.9, cosine rate after 50 steps of warm-up"
+    )
+    assert also_words(replace(make_job("a"), lr_schedule=LrSchedule("linear"))) == "linear rate"
+    assert also_words(make_job("a")) == ""
 
 
 def test_devices_have_both_sides_and_their_room(tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from rmixer.run_record.metrics import (
     metrics_path,
     read_metrics,
 )
+from rmixer.training.metrics_log import MetricsLog
 
 HEADER = "step,epoch,seconds,split,metric,value\n"
 
@@ -32,6 +33,18 @@ def test_rows_are_read_in_their_order(tmp_path: Path) -> None:
     assert read_metrics(path) == [
         Metric(10, 0.5, 1.25, "train", "loss", 0.7),
         Metric(20, None, 2.5, "held_out", "auc", 0.81),
+    ]
+
+
+def test_what_a_job_writes_is_what_is_read(tmp_path: Path) -> None:
+    log = MetricsLog(metrics_path(tmp_path, "a"), made=0, epoch_steps=4)
+    log.add(2, 0.25, "train", {"loss": 0.5, "lr": 1e-3})
+    log.add(2, 0.25, "held_out", {"loss": math.inf})
+    log.close()
+    assert read_metrics(metrics_path(tmp_path, "a")) == [
+        Metric(2, 0.5, 0.25, "train", "loss", 0.5),
+        Metric(2, 0.5, 0.25, "train", "lr", 1e-3),
+        Metric(2, 0.5, 0.25, "held_out", "loss", math.inf),
     ]
 
 
