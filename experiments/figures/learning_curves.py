@@ -67,27 +67,33 @@ def learning_curves_data(
     metrics: Mapping[str, Sequence[Metric]], models: Mapping[str, str], order: Iterable[str]
 ) -> list[ModelCurves]:
     """Panels for each model with metrics, in the ``order`` of its jobs, of which the first
-    8 that have metrics are shown; those of the others are not asked for."""
+    8 that have metrics are shown, but for those without a finite number; the metrics of the others
+    are not asked for."""
     by_model: dict[str, list[str]] = {}
     for job in order:
         if job in metrics:
             by_model.setdefault(models[job], []).append(job)
-    return [
-        ModelCurves(model, tuple(jobs[:MOST_JOBS]), len(jobs[MOST_JOBS:]), _panels(jobs, metrics))
-        for model, jobs in by_model.items()
-    ]
+    found = []
+    for model, jobs in by_model.items():
+        panels = _panels(jobs[:MOST_JOBS], metrics)
+        drawn = {curve.job for panel in panels for curve in panel.curves}
+        shown = tuple(job for job in jobs[:MOST_JOBS] if job in drawn)
+        found.append(ModelCurves(model, shown, len(jobs) - len(shown), panels))
+    return [model for model in found if model.panels]
 
 
 def _panels(jobs: Sequence[str], metrics: Mapping[str, Sequence[Metric]]) -> tuple[CurvePanel, ...]:
     curves: dict[tuple[str, str], list[Curve]] = {}
-    for job in jobs[:MOST_JOBS]:
+    for job in jobs:
         for key, points in last_of_each_step(metrics[job]).items():
-            curves.setdefault(key, []).append(thinned(job, points))
+            if any(math.isfinite(value) for _, value in points):
+                curves.setdefault(key, []).append(thinned(job, points))
     found = []
     for split, metric in sorted(curves, key=_panel_order):
         own = tuple(curves[split, metric])
         if metric != "lr" or any(len(set(curve.values)) > 1 for curve in own):
-            found.append(CurvePanel(_title(split, metric), own, _needs_log(own)))
+            log = metric != "lr" and _needs_log(own)  # a rate may fall to next to nothing
+            found.append(CurvePanel(_title(split, metric), own, log))
     return tuple(found)
 
 
@@ -149,12 +155,14 @@ def draw_curves(panel: CurvePanel, drawn_as: Mapping[str, Stroke]) -> Figure:
             _draw(axes, curve, drawn_as[curve.job])
         axes.set_title(f"{panel.title}{' (logarithmic)' if panel.log else ''}")
         axes.set_xlabel("training steps")
-        axes.xaxis.set_major_locator(MaxNLocator(5, integer=True))
+        axes.xaxis.set_major_locator(MaxNLocator(5, integer=True, steps=[1, 2, 2.5, 5, 10]))
         axes.xaxis.set_major_formatter(FuncFormatter(_thousands))
         axes.set_xlim(left=0)
         if panel.log:
             axes.set_yscale("log")
-            axes.yaxis.set_major_locator(LogLocator(10, subs=(1.0, 2.0, 5.0), numticks=9))
+            low, high = axes.get_ylim()
+            subs = (1.0, 2.0, 5.0) if high < 200 * low else (1.0,)
+            axes.yaxis.set_major_locator(LogLocator(10, subs=subs, numticks=6))
             axes.yaxis.set_major_formatter(FuncFormatter(_short))
             axes.yaxis.set_minor_formatter(FuncFormatter(lambda _value, _place: ""))
         keep_grid(axes, "y")

@@ -102,7 +102,9 @@ class Pictures:
         notes = []
         if model.left_out:
             others = "1 other is" if model.left_out == 1 else f"{model.left_out} others are"
-            notes.append(f"The {len(model.jobs)} jobs with the best ranks are shown; {others} not.")
+            notes.append(
+                f"Shown are {len(model.jobs)} jobs, those with the best ranks; {others} not."
+            )
         rows = max((curve.rows for panel in model.panels for curve in panel.curves), default=1)
         if rows > 1:
             notes.append(f"A point is the mean of up to {rows} rows of metrics.")

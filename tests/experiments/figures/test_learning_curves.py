@@ -74,6 +74,20 @@ def test_a_learning_rate_that_never_changes_is_not_shown() -> None:
     assert [panel.title for panel in model.panels] == ["loss in training"]
 
 
+def test_a_learning_rate_that_falls_to_nothing_is_on_a_plain_axis() -> None:
+    metrics = {"a": [row(1, 0.1, "lr"), row(2, 1e-9, "lr")]}
+    (model,) = learning_curves_data(metrics, {"a": "m"}, ["a"])
+    assert [panel.log for panel in model.panels] == [False]
+
+
+def test_a_job_without_a_finite_number_has_no_curve() -> None:
+    metrics = {"a": [row(1, 0.5)], "b": [row(1, math.nan)], "c": [row(1, math.inf)]}
+    first, *others = learning_curves_data(metrics, {"a": "m", "b": "m", "c": "n"}, "abc")
+    assert (first.jobs, first.left_out) == (("a",), 1)
+    assert [curve.job for curve in first.panels[0].curves] == ["a"]
+    assert others == []
+
+
 def test_of_many_jobs_the_first_in_order_are_shown() -> None:
     names = [f"job-{number}" for number in range(MOST_JOBS + 3)]
     metrics = {name: [row(1, 0.5)] for name in names}
