@@ -47,10 +47,12 @@ class CurvePanel:
 
 @dataclass(frozen=True)
 class ModelCurves:
-    """The panels of one model. ``jobs`` are those shown, ``left_out`` is how many are not."""
+    """The panels of one model. ``jobs`` are those shown; ``blank`` are those that would be, if they
+    had a finite number; ``left_out`` is how many further ones there are."""
 
     model: str
     jobs: tuple[str, ...]
+    blank: tuple[str, ...]
     left_out: int
     panels: tuple[CurvePanel, ...]
 
@@ -78,7 +80,8 @@ def learning_curves_data(
         panels = _panels(jobs[:MOST_JOBS], metrics)
         drawn = {curve.job for panel in panels for curve in panel.curves}
         shown = tuple(job for job in jobs[:MOST_JOBS] if job in drawn)
-        found.append(ModelCurves(model, shown, len(jobs) - len(shown), panels))
+        blank = tuple(job for job in jobs[:MOST_JOBS] if job not in drawn)
+        found.append(ModelCurves(model, shown, blank, len(jobs[MOST_JOBS:]), panels))
     return [model for model in found if model.panels]
 
 

@@ -101,10 +101,10 @@ class Pictures:
         ]
         notes = []
         if model.left_out:
-            others = "1 other is" if model.left_out == 1 else f"{model.left_out} others are"
-            notes.append(
-                f"Shown are {len(model.jobs)} jobs, those with the best ranks; {others} not."
-            )
+            jobs = "job has" if model.left_out == 1 else "jobs have"
+            notes.append(f"{model.left_out} more {jobs} curves: shown are those of the best ranks.")
+        if model.blank:
+            notes.append(f"Without a finite number: {', '.join(model.blank)}.")
         rows = max((curve.rows for panel in model.panels for curve in panel.curves), default=1)
         if rows > 1:
             notes.append(f"A point is the mean of up to {rows} rows of metrics.")

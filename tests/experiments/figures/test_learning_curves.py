@@ -83,7 +83,7 @@ def test_a_learning_rate_that_falls_to_nothing_is_on_a_plain_axis() -> None:
 def test_a_job_without_a_finite_number_has_no_curve() -> None:
     metrics = {"a": [row(1, 0.5)], "b": [row(1, math.nan)], "c": [row(1, math.inf)]}
     first, *others = learning_curves_data(metrics, {"a": "m", "b": "m", "c": "n"}, "abc")
-    assert (first.jobs, first.left_out) == (("a",), 1)
+    assert (first.jobs, first.blank, first.left_out) == (("a",), ("b",), 0)
     assert [curve.job for curve in first.panels[0].curves] == ["a"]
     assert others == []
 

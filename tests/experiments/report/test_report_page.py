@@ -183,7 +183,7 @@ def test_a_run_of_200_jobs_stays_small(tmp_path: Path) -> None:
     assert (tmp_path / "page.html").stat().st_size < 3_000_000
     page = Page((tmp_path / "page.html").read_text())
     assert len(page.tables["jobs"].rows) == 200
-    assert "Shown are 8 jobs, those with the best ranks; 59 others are not." in page.text
+    assert "59 more jobs have curves: shown are those of the best ranks." in page.text
 
 
 def test_backticks_are_code_and_nothing_else_is() -> None:
