@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -45,7 +46,9 @@ class Pictures:
         """The figure that ``draw`` makes, which shows ``what``."""
         self._drawn += 1
         try:
-            return inline_svg(draw(), f"f{self._drawn}", what)
+            with warnings.catch_warnings():  # the page is drawn with its reader's fonts, not ours
+                warnings.filterwarnings("ignore", "Glyph .* missing from")
+                return inline_svg(draw(), f"f{self._drawn}", what)
         except Exception as error:
             self.failures.append(f"{what}: {type(error).__name__}: {error}")
             return None
