@@ -127,10 +127,12 @@ def steps_words(made: int, job: Job | None) -> str:
 
 
 def reason(job: JobSummary, asked: Job | None) -> str:
-    """Why a job is not done, or what was odd about one that is, in a line. Of one that had fewer
-    steps than it was ``asked`` for its workload tells why."""
-    if job.state == "done" and asked is not None and asked.stop and job.steps < asked.steps:
-        return f"stopped early: no better {asked.stop.metric} for {asked.stop.patience} evaluations"
+    """Why a job is not done, or what was odd about one that is, in a line. Why one stopped early
+    says what it was ``asked`` for."""
+    if job.stopped_early:
+        stop = asked.stop if asked is not None else None
+        why = f": no better {stop.metric} for {stop.patience} evaluations" if stop else ""
+        return f"stopped early{why}"
     text = printable((job.error or "").strip().partition("\n")[0], LONGEST_REASON)
     if not text and job.quality and all(value is None for value in job.quality.values()):
         text = "its metrics are unknown: a score is NaN, or only one class is held out"
