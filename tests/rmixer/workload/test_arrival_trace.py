@@ -45,7 +45,7 @@ jobs:
 
 def test_a_cell_holds_no_parts(tmp_path: Path) -> None:
     trace = "arrival_s,model,steps,evaluate\n1,criteo_dlrm,5,{every_steps: 2}\n"
-    with pytest.raises(InputError, match="the column 'evaluate'.*it is for a workload's 'jobs'"):
+    with pytest.raises(InputError, match=r"the column 'evaluate'.*it is for a workload's 'jobs'"):
         read(tmp_path, trace)
 
 
