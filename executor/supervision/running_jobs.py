@@ -20,6 +20,7 @@ from executor.workers.workers import (
     JobEnded,
     JobFailed,
     LossWentBad,
+    OutputLost,
     PhaseBegan,
     Place,
     Resumed,
@@ -56,6 +57,7 @@ class RunningJobs:
         self._ending = False
         self._unkept: set[str] = set()
         """The jobs whose last checkpoint could not be written."""
+        self._told_lost = False
         self.again_s: dict[str, float] = {}
         """When each job that has failed is tried again, by the run's clock."""
 
@@ -148,6 +150,13 @@ class RunningJobs:
             case LossWentBad(step=step, text=text):
                 books.happened("not_finite", at_s, job.id, step=step, text=text)
                 self._observer.not_finite(job.id, text, job.on_nan)
+            case OutputLost(text=text):
+                if not self._told_lost:
+                    self._told_lost = True
+                    self._observer.told(
+                        f"{job.id}: what it prints cannot be written ({text}): lines are left out "
+                        "of its log, and training goes on"
+                    )
             case CoresExchanged(taken_us=taken_us):
                 books.happened("exchanged", at_s, job.id, taken_us=taken_us)
             case JobEnded(answer=answer):

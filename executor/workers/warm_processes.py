@@ -21,6 +21,7 @@ from executor.workers.workers import (
     JobEnded,
     JobFailed,
     LossWentBad,
+    OutputLost,
     PhaseBegan,
     Place,
     Resumed,
@@ -218,6 +219,8 @@ class WarmProcesses:
                 self._happened.append(CheckpointFailed(place, at_s, message["text"]))
             case "not_finite":
                 self._happened.append(LossWentBad(place, at_s, message["step"], message["text"]))
+            case "output_lost":
+                self._happened.append(OutputLost(place, at_s, message["text"]))
             case "failed":
                 self._failed(place, at_s, failure_of(message))
             case "done":

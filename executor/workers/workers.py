@@ -90,6 +90,13 @@ class LossWentBad(Event):
 
 
 @dataclass(frozen=True)
+class OutputLost(Event):
+    """Some of what the job printed could not be written, as ``text`` says. The job goes on."""
+
+    text: str
+
+
+@dataclass(frozen=True)
 class CoresExchanged(Event):
     """The place's threads took ``taken_us`` to exchange a fixed amount of data."""
 

@@ -31,7 +31,7 @@ from typing import Any
 
 from rmixer.errors import RunFailed
 from rmixer.training.task_failure import report_of
-from rmixer.training.task_log import printing_to
+from rmixer.training.task_log import drop_what_cannot_be_written, printing_to, take_lost
 
 Message = dict[str, Any]
 _NO_TASK = "no task is running that could answer"
@@ -56,7 +56,13 @@ class Channel:
         return self._stop.is_set()
 
     def send(self, kind: str, **fields: object) -> None:
-        """Tell the parent something, stamped with this process's own clock."""
+        """Tell the parent something, stamped with this process's own clock. Before it comes
+        ``output_lost`` (``text``) if some of what the task printed could not be written."""
+        if (lost := take_lost()) is not None:
+            self._send("output_lost", text=lost)
+        self._send(kind, **fields)
+
+    def _send(self, kind: str, **fields: object) -> None:
         with contextlib.suppress(BrokenPipeError, ConnectionResetError):
             stamp = {"at": time.perf_counter(), "question": self._question}
             self._connection.send({"kind": kind, **stamp, **fields})
@@ -156,6 +162,7 @@ def clock(channel: Channel) -> None:
 if __name__ == "__main__":
     # Tasks import this module by its name: it must be the same module object as this one.
     sys.modules["rmixer.training.worker"] = sys.modules["__main__"]
+    drop_what_cannot_be_written()
     with contextlib.suppress(SystemExit):
         serve(Channel(Connection(int(sys.argv[1]))))
     sys.stdout.flush()

@@ -188,7 +188,8 @@ optimizer = torch.optim.SGD(layer.parameters(), lr=0.01)
 for _ in range(7):
     layer(torch.ones(8, 4)).sum().backward()
     optimizer.step()
-print("rank", dist.get_rank(), "of", dist.get_world_size(), flush=True)
+# In one piece: launchers run Python unbuffered, and two ranks write into one pipe.
+print(f"rank {dist.get_rank()} of {dist.get_world_size()}\\n", end="", flush=True)
 dist.destroy_process_group()
 """
 TORCHRUN = ("-m", "torch.distributed.run", "--standalone", "--nproc-per-node")
