@@ -33,11 +33,11 @@ def validate_run(folder: RunFolder, goals: Goals | None = None) -> Comparison:
 
 def _keep_noise(folder: RunFolder, runs: Runs) -> None:
     """Keep how far two executions were apart, for predictions of this machine. Others on its cores
-    would be in that."""
+    would be in that, and so would work that an interruption made them do twice."""
     repeat = runs.repeat
     if repeat is None or runs.shared_with or not all(map(all_completed, runs.executions)):
         return
-    if any(job.late for run in runs.executions for job in run.jobs):
+    if any(run.interruptions or any(job.late for job in run.jobs) for run in runs.executions):
         return
     measured = runs.measured
     pair = (measured.makespan_s, repeat.makespan_s)

@@ -175,6 +175,8 @@ def _summary_lines(comparison: Comparison) -> list[tuple[str, str]]:
     if comparison.shared_with:
         others = ", ".join(comparison.shared_with)
         lines.append(("shared machine", f"{others} used the same cores meanwhile"))
+    if comparison.interruptions:
+        lines.append(("interrupted", _interrupted_words(comparison.interruptions)))
     if comparison.speedup is not None:
         lines.append(("against one at a time", _speedup_words(comparison.speedup)))
     return lines
@@ -189,6 +191,11 @@ def _inside_words(inside: Inside) -> str:
     if inside.makespan is not None:
         words.append(f"makespan {'yes' if inside.makespan else 'no'}")
     return ", ".join(words)
+
+
+def _interrupted_words(times: int) -> str:
+    often = "once" if times == 1 else f"{times} times"
+    return f"{often}: work that was done twice is in the measured figures"
 
 
 def _both_words(pair: TimePair) -> str:

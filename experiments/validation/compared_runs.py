@@ -46,6 +46,12 @@ class Runs:
         found = (who for run in (*self.executions, *alone) for who in run.shared_with)
         return tuple(dict.fromkeys(found))
 
+    @property
+    def interruptions(self) -> int:
+        """How often one of the executions stopped before it went on, one at a time included."""
+        alone = () if self.sequential is None else (self.sequential,)
+        return sum(run.interruptions for run in (*self.executions, *alone))
+
     def of_predicted_jobs(self) -> Runs:
         """The same, but without the jobs that were left out of the measured run in its summary, and
         those that were added late. Raises :class:`InputError` if another run holds other jobs than
