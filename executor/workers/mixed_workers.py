@@ -43,7 +43,7 @@ class MixedWorkers:
         """See :class:`~executor.workers.workers.Workers`."""
         self._is_program[order.place] = is_program = order.job.command is not None
         if not (is_program or self._with_models):
-            self._models.open()
+            self._models.open_meanwhile()
             self._with_models = True
         self._at(order.place).start(order)
 

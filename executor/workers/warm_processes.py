@@ -62,9 +62,8 @@ class WarmProcesses:
         """Spawn all workers together, wait until all are warm, then settle their clocks (a
         clock settled while others still start would be off)."""
         begin_s = time.perf_counter()
-        for entry in self._layout.devices:
-            for slot in range(entry.slots):
-                self._workers[entry.device, slot] = self._spawn(entry.device, slot)
+        for place in self._places():
+            self._workers[place] = self._spawn(*place)
         for worker in self._workers.values():
             worker.start(WARM, threads=len(worker.cores))
         for worker in self._workers.values():
@@ -72,6 +71,14 @@ class WarmProcesses:
         for worker in self._workers.values():
             worker.settle_clock()
         self.startup_s = time.perf_counter() - begin_s
+
+    def open_meanwhile(self) -> None:
+        """Spawn all workers, and do not wait for them: what goes on is not held up."""
+        for place in self._places():
+            self._fill(place, 0)
+
+    def _places(self) -> list[Place]:
+        return [(each.device, slot) for each in self._layout.devices for slot in range(each.slots)]
 
     def start(self, order: TrainingOrder) -> None:
         """See :class:`~executor.workers.workers.Workers`."""
@@ -143,6 +150,9 @@ class WarmProcesses:
         if deaths >= MOST_DEATHS:
             raise WorkerLost(f"{deaths} workers in a row ended as they started: {old.epitaph()}")
         old.kill()
+        self._fill(place, deaths)
+
+    def _fill(self, place: Place, deaths: int) -> None:
         fresh = self._workers[place] = self._spawn(*place)
         self._warming[place] = deaths
         with contextlib.suppress(RunFailed):  # it is heard when it is asked next

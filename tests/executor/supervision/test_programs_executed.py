@@ -190,6 +190,7 @@ for _ in range(7):
     optimizer.step()
 # In one piece: launchers run Python unbuffered, and two ranks write into one pipe.
 print(f"rank {dist.get_rank()} of {dist.get_world_size()}\\n", end="", flush=True)
+del layer, optimizer  # torch 2.13 aborts one in four times where they outlive the group
 dist.destroy_process_group()
 """
 TORCHRUN = ("-m", "torch.distributed.run", "--standalone", "--nproc-per-node")
