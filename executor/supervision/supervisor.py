@@ -135,12 +135,26 @@ class Supervisor:
             for job in records.attempts
             if job not in records.cancelled and not records.is_done(job)
         ]
-        self._books.all_happened(back)
+        self._books.all_happened([*back, *self._cancelled_before(at_s)])
         if records.parts > 1:
             done = sum(records.is_done(job) for job in records.attempts)
             self._observer.restored(done, len(records.jobs))
         self._requests.look(at_s)
         return at_s
+
+    def _cancelled_before(self, at_s: float) -> list[Transition]:
+        """Cancels the jobs that are not to run at all."""
+        records, transition = self._records, self._books.transition
+        jobs = [
+            job
+            for job in records.jobs
+            if job in self._execution.cancelled and job not in records.cancelled
+        ]
+        submitted = [job for job in jobs if job not in records.submitted]
+        return [
+            *(transition("submitted", at_s, job) for job in submitted),
+            *(transition("cancelled", at_s, job) for job in jobs),
+        ]
 
     def _view(self) -> RunView:
         return run_view(self._records, self._now_s(), "running")

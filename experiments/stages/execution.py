@@ -44,11 +44,13 @@ from sim.job_level.simulate import SimulatedRun, simulate
 @dataclass(frozen=True)
 class ExecutionRequest:
     """What is to be executed: the jobs of ``problem`` on the slots of ``layout``, ``by`` the policy
-    of that name, live, or by a schedule, which is replayed."""
+    of that name, live, or by a schedule, which is replayed. Those that are ``cancelled`` are so
+    before it begins."""
 
     problem: Problem
     layout: Layout
     by: str | Schedule
+    cancelled: frozenset[str] = frozenset()
 
     @classmethod
     def of_schedule(cls, problem: Problem, schedule: Schedule) -> ExecutionRequest:
@@ -147,6 +149,7 @@ def execute(
         tensorboard=manner.tensorboard,
         predicted=folder.prediction(part),
         admit=request.admit,
+        cancelled=request.cancelled,
     )
     for line in open_questions(workload):
         observer.told(line)

@@ -2,20 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Protocol
 
-from executor.supervision.observer import Observer
 from experiments.run_files.chrome_trace import write_trace
 from experiments.run_files.run_folder import (
-    MEASURED,
     PREDICTED,
-    REPEAT,
     SCHEDULE,
-    SEQUENTIAL,
     SEQUENTIAL_PREDICTED,
     Earlier,
     RunFolder,
@@ -26,11 +20,10 @@ from experiments.stages.execution import (
     AS_USUAL,
     ExecutionRequest,
     Manner,
-    check_execution,
-    execute,
     prepare_data,
     use_of,
 )
+from experiments.stages.executions import BEST, SEQUENTIAL_SCHEDULE, STAGES, carry_out
 from experiments.stages.inputs import check_free_memory, inputs_of
 from experiments.stages.prediction import step_times_for, write_ablations, write_prediction
 from experiments.stages.profiling import (
@@ -42,6 +35,7 @@ from experiments.stages.profiling import (
 )
 from experiments.stages.sweep import Sweep, sweep
 from experiments.stages.unprofiled import Unprofiled
+from experiments.stages.voice import Voice
 from profiles.machines import limits as machine_limits
 from profiles.profiler.door import check_importable, check_profiling
 from profiles.stored.store import Store
@@ -56,46 +50,6 @@ from rmixer.scheduling.devices import devices_in_use
 from rmixer.scheduling.problem import Problem
 from rmixer.scheduling.schedule import Schedule, read_schedule, write_schedule
 from rmixer.workload.workload import Workload
-
-SEQUENTIAL_SCHEDULE = "sequential_schedule.json"
-
-
-@dataclass(frozen=True)
-class ExecutionStage:
-    """An execution of a run: its ``place`` in the run folder, the file there of the ``schedule``
-    that is executed, and a ``title``."""
-
-    place: str
-    schedule: str
-    title: str
-
-    @property
-    def name(self) -> str:
-        """Its name among the stages of the run folder."""
-        return f"execute {self.place}"
-
-
-BEST = ExecutionStage(MEASURED, SCHEDULE, "best schedule")
-ALONE = ExecutionStage(SEQUENTIAL, SEQUENTIAL_SCHEDULE, "one job at a time")
-AGAIN = ExecutionStage(REPEAT, SCHEDULE, "best schedule again")
-
-
-class Bar(Protocol):
-    """Makes the bar of a stage, which moves with each call (done, total), from its title and, where
-    that is known, from about how long the stage takes."""
-
-    def __call__(
-        self, title: str, about_s: float | None = None
-    ) -> AbstractContextManager[Callable[[int, int], None]]: ...
-
-
-@dataclass(frozen=True)
-class Voice:
-    """How the stages are heard: lines, bars, and somebody to watch an execution of so many jobs."""
-
-    report: Callable[[str], None]
-    bar: Bar
-    watch: Callable[[str, int], AbstractContextManager[Observer]]
 
 
 @dataclass(frozen=True)
@@ -182,10 +136,10 @@ def run(
     if not folder.is_done(BEST.name):  # profiled once, a module may not import today
         check_importable(problem.workload.jobs)
     schedules = _predict(folder, problem, voice, lock)
-    for stage in (BEST, ALONE, AGAIN) if wish.verify else (BEST,):
+    for stage in STAGES if wish.verify else (BEST,):
         request = ExecutionRequest.of_schedule(problem, schedules[stage.schedule])
         try:
-            _execute(folder, stage, request, voice, lock, wish.manner)
+            carry_out(folder, stage, request, voice, lock, wish.manner)
         finally:
             if stage == BEST:
                 unprofiled.write(folder, stage.place)
@@ -210,18 +164,6 @@ def _rest(unprofiled: Unprofiled, voice: Voice) -> Workload:
         names = ", ".join(job.id for job in unprofiled.jobs)
         voice.report(f"going on without {names}, which could not be profiled")
     return rest
-
-
-def failed_jobs(folder: RunFolder) -> list[str]:
-    """The jobs of any execution in ``folder`` that did not finish, each with its reason."""
-    runs = [folder.read(stage.place) for stage in (BEST, ALONE, AGAIN)]
-    return [
-        f"{job.id} {job.state}: {job.error}"
-        for found in runs
-        if found is not None
-        for job in found[1].jobs
-        if job.state not in ("done", "cancelled")
-    ]
 
 
 def write_sweep(
@@ -252,30 +194,6 @@ def _predict(
         write_sweep(folder, problem, _sweep(problem, voice), lock.shared_with)
         folder.mark_done("sweep")
     return {name: read_schedule(folder.path / name) for name in (SCHEDULE, SEQUENTIAL_SCHEDULE)}
-
-
-def _execute(
-    folder: RunFolder,
-    stage: ExecutionStage,
-    request: ExecutionRequest,
-    voice: Voice,
-    lock: CoreLock,
-    manner: Manner,
-) -> None:
-    """Carry out ``request`` as ``stage``, unless the folder holds the whole of it."""
-    if folder.is_done(stage.name):
-        return
-    lock.take()  # before it looks at the memory that is free
-    check_execution(request)
-    going_on = folder.has_begun(stage.place)
-    if not going_on and (earlier := folder.set_aside(stage.place)) is not None:
-        voice.report(f"kept what an unfinished execution left, in {earlier}")
-    with voice.watch(stage.title, len(request.problem.jobs)) as observer:
-        executed = execute(folder, stage.place, request, observer, lock, manner)
-    if executed.interrupted:
-        raise KeyboardInterrupt
-    if all(job.state in ("done", "cancelled") for job in executed.summary.jobs):
-        folder.mark_done(stage.name)
 
 
 def _profile_hashes(profiles: Mapping[str, ModelProfile]) -> dict[str, str]:

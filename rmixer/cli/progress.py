@@ -13,7 +13,7 @@ from rich.live import Live
 
 from executor.overview.run_view import RunView
 from executor.supervision.observer import Observer
-from experiments.stages.pipeline import Voice
+from experiments.stages.voice import Voice
 from rmixer.cli.bars import bar
 from rmixer.cli.console import notes, report
 from rmixer.cli.run_table import live_page, progress_line

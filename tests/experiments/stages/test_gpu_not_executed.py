@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from experiments.stages.inputs import inputs_of
-from experiments.stages.pipeline import Voice, plan
+from experiments.stages.pipeline import plan
+from experiments.stages.voice import Voice
 from profiles.stored.store import Store
 from rmixer.testing.made_up import (
     make_job,
