@@ -17,7 +17,7 @@ import numpy as np
 from rmixer.profile.step_statistics import step_statistics
 from rmixer.run_record.run_summary import JobSummary
 from rmixer.run_record.timeline import Interval, Timeline
-from rmixer.scheduling.cluster import Booking
+from rmixer.scheduling.booking import Booking
 from rmixer.workload.workload import Job
 
 State = Literal["done", "failed", "interrupted", "cancelled"]

@@ -13,7 +13,7 @@ from executor.records.memory_ledger import Ledger
 from executor.records.run_plan import RunPlan
 from executor.records.supervising_process import SupervisingProcess
 from rmixer.files.typed_files import parse
-from rmixer.scheduling.cluster import Booking
+from rmixer.scheduling.booking import Booking
 
 JobState = Literal["queued", "running", "waiting", "done", "failed", "interrupted", "cancelled"]
 """``waiting`` is a job that failed and is tried again after a pause; ``interrupted`` one that goes

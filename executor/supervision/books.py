@@ -12,7 +12,8 @@ from executor.records.run_records import RunRecords, in_order
 from executor.supervision.observer import Observer
 from rmixer.errors import RunFailed
 from rmixer.files.typed_files import parse, plain
-from rmixer.scheduling.cluster import Booking, Cluster
+from rmixer.scheduling.booking import Booking
+from rmixer.scheduling.cluster import Cluster
 from rmixer.scheduling.view import State
 
 KEEP_STEPS_EVERY_S = 2.0

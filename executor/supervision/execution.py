@@ -10,7 +10,7 @@ from executor.records.run_plan import RunPlan, expected_of
 from rmixer.policies.baselines.planned import Planned
 from rmixer.run_record.run_summary import RunSummary
 from rmixer.run_record.timeline import Timeline
-from rmixer.scheduling.cluster import Booking
+from rmixer.scheduling.booking import Booking
 from rmixer.scheduling.layout import Layout
 from rmixer.scheduling.policy import Policy
 from rmixer.scheduling.problem import Problem, ProfiledJob

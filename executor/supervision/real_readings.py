@@ -11,7 +11,7 @@ GRAIN_BYTES = 32 << 20
 
 
 class RealReadings:
-    """See :class:`rmixer.scheduling.cluster.Readings`."""
+    """See :class:`rmixer.scheduling.readings.Readings`."""
 
     reads_memory = True
 

@@ -30,7 +30,7 @@ from executor.workers.workers import (
 )
 from rmixer.errors import RunFailed
 from rmixer.files.typed_files import write_text
-from rmixer.scheduling.cluster import Booking
+from rmixer.scheduling.booking import Booking
 from rmixer.training.checkpoint import remove_checkpoints
 from rmixer.training.task_failure import OutOfMemory, cause_of
 

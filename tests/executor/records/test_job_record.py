@@ -12,7 +12,7 @@ from typing import Literal
 import pytest
 
 from executor.records.job_record import JobRecord, summary_of, timeline_of
-from rmixer.scheduling.cluster import Booking
+from rmixer.scheduling.booking import Booking
 from rmixer.testing.made_up import make_job
 
 

@@ -11,7 +11,7 @@ from program_jobs import STEPS, command, processes_of, program
 
 from executor.journal.journal import NAME, Journal
 from rmixer.data.prepare import prepare
-from rmixer.scheduling.cluster import Booking
+from rmixer.scheduling.booking import Booking
 
 LONG = 10**6
 

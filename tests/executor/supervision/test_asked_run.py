@@ -18,7 +18,7 @@ from executor.supervision.execution import ExecutedRun, Execution
 from rmixer.data.prepare import prepare
 from rmixer.files.typed_files import plain
 from rmixer.policies.baselines.planned import Planned
-from rmixer.scheduling.cluster import Booking
+from rmixer.scheduling.booking import Booking
 from rmixer.scheduling.layout import Layout, even_layout
 from rmixer.scheduling.problem import problem_of
 from rmixer.scheduling.schedule import Schedule, ScheduledJob, Settings
