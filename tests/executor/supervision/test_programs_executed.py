@@ -8,14 +8,16 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
+import executed_workloads
 import pytest
-from executed_workloads import execute, tiny
+from executed_workloads import MIB, execute, profile_of, tiny
 from killed_runs import Killed
 from program_jobs import STEPS, command, processes_of, program
 
 from executor.supervision.execution import ExecutedRun
 from executor.supervision.observer import Observer
 from rmixer.data.prepare import prepare
+from rmixer.profile.profile import ModelProfile
 from rmixer.workload.workload import Job
 
 CRASHES_ONCE = """
@@ -201,12 +203,18 @@ TORCHRUN = ("-m", "torch.distributed.run", "--standalone", "--nproc-per-node")
 
 @pytest.mark.thorough
 @pytest.mark.parametrize("ranks", [1, 2])
-def test_a_launcher_counts_each_step_of_the_optimizer_once(ranks: int, tmp_path: Path) -> None:
+def test_a_launcher_counts_each_step_of_the_optimizer_once(
+    ranks: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def large(job: Job) -> ModelProfile:  # each rank imports torch, and so does the launcher
+        return profile_of(job, peak_bytes=(1 + ranks) * 350 * MIB)
+
+    monkeypatch.setattr(executed_workloads, "profile_of", large)
     job = program(tmp_path, "ranks", RANK, steps=7)
     launched = command(tmp_path, *TORCHRUN, str(ranks), "ranks.py")
     run = execute(tmp_path / "run", [replace(job, command=launched)])
     (line,) = run.summary.jobs
-    assert (line.state, line.steps) == ("done", 7), line.error
+    assert (line.state, line.steps, line.causes) == ("done", 7, ()), line.error
     printed = (tmp_path / "run" / "logs" / "ranks.log").read_text()
     assert sorted(each for each in printed.splitlines() if each.startswith("rank")) == [
         f"rank {rank} of {ranks}" for rank in range(ranks)
