@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Callable, Mapping
 
 from executor.records.job_record import JobRecord, State
@@ -173,7 +172,10 @@ class RunningJobs:
         state = state if state == "done" else cut_state(self._books.records, job)
         self._books.happened("ended", at_s, job, state=state, answer=answer)
         if state in ("done", "cancelled"):
-            remove_checkpoints(self._execution.checkpoint(job))
+            try:
+                remove_checkpoints(self._execution.checkpoint(job))
+            except OSError as error:
+                self._observer.told(f"{job}: its checkpoints are left behind: {error.strerror}")
         self._observer.ended(job, state, record.error)
 
     def _fail(self, place: Place, at_s: float, failure: RunFailed, now_s: float) -> None:
@@ -214,10 +216,13 @@ class RunningJobs:
         return {device.partition(":")[0]: corrected_peak_bytes(record, seen_bytes, most_bytes)}
 
     def _keep_failure(self, job: str, text: str) -> None:
-        """Write why ``job`` failed; a disk that takes nothing more costs that file only."""
+        """Write why ``job`` failed; a disk that takes nothing more costs that file only: the
+        journal has the same."""
         path = self._execution.failure(job)
-        with contextlib.suppress(OSError):
+        try:
             write_text(path, f"{text.rstrip()}\n")
+        except OSError as error:
+            self._observer.told(f"{job}: {path} is not written: {error.strerror}")
 
 
 def cut_state(records: RunRecords, job: str) -> State:

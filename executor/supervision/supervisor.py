@@ -105,7 +105,7 @@ class Supervisor:
                 self._workers.close(EXIT_GRACE_S)
                 self._remove_unfinished()
         state = "interrupted" if interrupted else "failed" if failure else "done"
-        with contextlib.suppress(RunFailed):
+        with contextlib.suppress(RunFailed):  # of a journal that cannot be written, which is told
             self._books.happened("closed", self._now_s(), state=state)
         usage = Usage(self._workers.startup_s, cpu_s, probe_s)
         return self._executed(usage, interrupted, failure)
@@ -174,7 +174,7 @@ class Supervisor:
     def _stop(self, interrupts: Interrupts) -> None:
         """Let every running job finish its step and write a checkpoint, and take what it still
         reports, unless the user is in a hurry; then book the end of what still runs."""
-        with contextlib.suppress(KeyboardInterrupt, RunFailed):
+        try:
             if self._jobs:
                 self._observer.stopping(len(self._jobs))
                 self._jobs.ask_to_stop(self._now_s())
@@ -184,13 +184,21 @@ class Supervisor:
                     self._jobs.hear(self._now_s())
                     self._jobs.look_after(self._now_s())
                     self._observer.ticked()
-        with contextlib.suppress(RunFailed):
+        except KeyboardInterrupt:
+            pass
+        except RunFailed as error:
+            self._observer.told(f"the run ends at once: {error}")
+        with contextlib.suppress(RunFailed):  # of a journal that cannot be written, which is told
             self._jobs.give_up(self._now_s())
 
     def _remove_unfinished(self) -> None:
         for job in self._records.attempts:
             if not self._records.is_done(job):
-                unfinished(self._execution.weights(job)).unlink(missing_ok=True)
+                path = unfinished(self._execution.weights(job))
+                try:
+                    path.unlink(missing_ok=True)
+                except OSError as error:
+                    self._observer.told(f"{path} is left behind: {error.strerror}")
 
     def _executed(self, usage: Usage, interrupted: bool, failure: Exception | None) -> ExecutedRun:
         attempts, run = self._records.attempts, self._execution.run

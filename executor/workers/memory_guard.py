@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import sys
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from executor.workers.memory_group import MemoryGroup
+from executor.workers.memory_group import NO_LIMIT_BYTES, MemoryGroup
 from executor.workers.workers import Place
 from profiles.machines import limits
 from rmixer.display.quantities import size
@@ -65,8 +66,11 @@ class MemoryGuard:
             self._thread.start()
         with contextlib.suppress(OSError):
             Path(f"/proc/{pid}/oom_score_adj").write_text(KILLED_FIRST, encoding="ascii")
-        if self._group is not None:
-            self._group.add(pid)
+        if self._group is not None and not self._group.add(pid):
+            with self._lock:
+                group, self._group = self._group, None  # it may be made, but takes none of ours
+            group.limit(NO_LIMIT_BYTES)
+            group.remove()
 
     def watch(
         self,
@@ -102,9 +106,15 @@ class MemoryGuard:
             self._group = None
 
     def _work(self) -> None:
+        told = False
         while not self._over.wait(EVERY_S):
-            with self._lock:
-                self._look()
+            try:
+                with self._lock:
+                    self._look()
+            except Exception as error:  # one look that fails is not the last
+                if not told:
+                    print(f"memory could not be looked at once: {error!r}", file=sys.stderr)
+                told = True
 
     def _look(self) -> None:
         held = {}

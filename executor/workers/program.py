@@ -41,7 +41,7 @@ class Program:
     ) -> None:
         job = order.job
         assert job.command is not None
-        self.order, self._steps_file = order, steps_file
+        self.order, self.steps_file = order, steps_file
         goes_on = job.resume is not None and order.steps_made > 0
         command = job.resume if goes_on and job.resume is not None else job.command
         kind, _, number = order.place[0].partition(":")
@@ -167,7 +167,7 @@ class Program:
 
     def _finish(self) -> None:
         self._process.kill()
-        end_left_behind(self._steps_file)
+        end_left_behind(self.steps_file)
         self._process.finish_log()
         if self.waitable is not None:
             os.close(self.waitable)
@@ -175,7 +175,7 @@ class Program:
 
     def remove_events(self) -> None:
         """Remove the file of its steps, which have been told."""
-        self._steps_file.unlink(missing_ok=True)
+        self.steps_file.unlink(missing_ok=True)
 
 
 def _remark(order: TrainingOrder, steps: int) -> str | None:

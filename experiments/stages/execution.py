@@ -151,6 +151,7 @@ def execute(
         admit=request.admit,
         cancelled=request.cancelled,
     )
+    folder.sync()
     for line in open_questions(workload):
         observer.told(line)
     with_models = any(job.command is None for job in workload.jobs)

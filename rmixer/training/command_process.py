@@ -14,7 +14,7 @@ from pathlib import Path
 from types import TracebackType
 
 import rmixer.step_hook
-from rmixer.training.process import training_environment
+from rmixer.training.process import KILLED_WITHIN_S, training_environment
 from rmixer.training.process_tree import ProcessTree
 from rmixer.training.program_log import ProgramLog
 from rmixer.training.step_events import StepEvents, step_ends
@@ -142,7 +142,8 @@ class CommandProcess:
             return
         self.tree.kill()
         self.signal(signal.SIGKILL)
-        self._process.wait()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._process.wait(timeout=KILLED_WITHIN_S)
 
     def finish_log(self) -> None:
         """Once it has ended: wait until all that it printed is in its log."""

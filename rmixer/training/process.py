@@ -21,6 +21,10 @@ from rmixer.training.task_failure import failure_of
 from rmixer.training.tasks import CLOCK, WARM
 
 Message = dict[str, Any]
+CLOCK_LIMIT_S = 60.0
+KILLED_WITHIN_S = 30.0
+"""A process that is killed in a call to a disk or a driver that hangs ends only when that returns:
+nobody waits for it longer than this."""
 _WAITING = ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT", "KMP_BLOCKTIME", "OMP_PROC_BIND", "OMP_PLACES")
 _KEPT_MEMORY = {
     "MALLOC_MMAP_THRESHOLD_": str(4 << 30),
@@ -177,11 +181,12 @@ class WorkerProcess:
 
     def settle_clock(self) -> None:
         """Measure ``offset_s``, which turns the worker's clock into the parent's: no shared
-        clock is assumed. The exchange with the shortest way there and back decides."""
+        clock is assumed. The exchange with the shortest way there and back decides. Raises
+        :class:`RunFailed` for a worker that has died or does not answer."""
         shortest_s = float("inf")
         for _ in range(5):
             sent_s = time.perf_counter()
-            answer = self.ask("task", task=CLOCK, arguments={})
+            answer = self.ask("task", task=CLOCK, arguments={}, timeout_s=CLOCK_LIMIT_S)
             received_s = time.perf_counter()
             if received_s - sent_s < shortest_s:
                 shortest_s = received_s - sent_s
@@ -224,7 +229,8 @@ class WorkerProcess:
         if self.connection.closed:
             return
         self.strike()
-        self._process.wait()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._process.wait(timeout=KILLED_WITHIN_S)
         self.connection.close()
 
     def __enter__(self) -> WorkerProcess:

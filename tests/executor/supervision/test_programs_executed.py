@@ -96,6 +96,25 @@ def test_a_model_and_a_program_in_one_queue(tmp_path: Path, rmixer_home: None) -
     assert not processes_of(tmp_path)
 
 
+def test_what_cannot_be_kept_beside_the_journal_is_told_and_ends_nothing(tmp_path: Path) -> None:
+    (tmp_path / "run").mkdir()
+    for name in ("checkpoints", "failures"):  # files where folders are to be
+        (tmp_path / "run" / name).write_text("")
+    jobs = [
+        program(tmp_path / "code", "bad", "raise ValueError('no such column')", steps=5),
+        program(tmp_path / "code", "good", STEPS, "9", steps=9),
+    ]
+    diary = Diary()
+    run = execute(tmp_path / "run", jobs, observer=diary)
+    assert run.failure is None
+    assert states(run) == {"bad": "failed", "good": "done"}
+    told = [str(text) for kind, text, *_ in diary.heard if kind == "told"]
+    assert sorted(told) == [
+        f"bad: {tmp_path}/run/failures/bad.txt is not written: File exists",
+        "good: its checkpoints are left behind: Not a directory",
+    ]
+
+
 def test_one_that_is_lost_is_tried_again_from_the_start(tmp_path: Path) -> None:
     diary = Diary()
     job = program(tmp_path / "code", "crashes", CRASHES_ONCE, steps=10)
