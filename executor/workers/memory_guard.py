@@ -20,6 +20,7 @@ FLOOR_SHARE, FLOOR_BYTES = 0.02, 256 << 20
 """Of the machine's memory, what is to stay free: this share, and at least so much."""
 EVERY_S = 0.1
 """How often it looks. A process can take half a GB meanwhile, hardly more."""
+CLOSE_LIMIT_S = 10.0
 KILLED_FIRST = "500"
 """Of -1000 to 1000: how readily Linux kills a process when memory is out. Others have 0."""
 _STEP_BYTES = 64 << 20
@@ -99,7 +100,7 @@ class MemoryGuard:
         if self._thread is None:
             return
         self._over.set()
-        self._thread.join()
+        self._thread.join(CLOSE_LIMIT_S)  # the memory of a process that is stuck cannot be read
         self._thread = None
         if self._group is not None:
             self._group.remove()

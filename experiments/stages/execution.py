@@ -157,12 +157,12 @@ def execute(
     with_models = any(job.command is None for job in workload.jobs)
     workers = MixedWorkers(machine, layout, place, with_models)
     executed = Supervisor(execution, workers, observer).execute(probe_s)
-    _learn_steps(executed.workload, executed.summary)
     summary = replace(executed.summary, shared_with=lock.shared_with)
     _write_steps(place / "steps", executed.step_ends_s)
     schedule = schedule_of(executed.workload, machine, policy, layout, executed.bookings)
     write_schedule(place / "executed_schedule.json", schedule)
     folder.write(part, executed.timeline, summary)
+    _learn_steps(executed.workload, executed.summary)
     if executed.failure is not None:
         raise executed.failure
     return replace(executed, summary=summary)

@@ -6,6 +6,7 @@ import contextlib
 import os
 import signal
 import socket
+import struct
 import subprocess
 import sys
 import time
@@ -22,6 +23,8 @@ from rmixer.training.tasks import CLOCK, WARM
 
 Message = dict[str, Any]
 CLOCK_LIMIT_S = 60.0
+MESSAGE_LIMIT_S = 60.0
+"""How long the rest of a message may take of which a part is there."""
 KILLED_WITHIN_S = 30.0
 """A process that is killed in a call to a disk or a driver that hangs ends only when that returns:
 nobody waits for it longer than this."""
@@ -81,6 +84,8 @@ class WorkerProcess:
         self._log, self._task_log, self._answer_within_s = log, log, answer_within_s
         self._sent = self._task = 0
         ours, theirs = socket.socketpair()
+        limit = struct.pack("@ll", int(MESSAGE_LIMIT_S), int(MESSAGE_LIMIT_S % 1 * 1e6))
+        ours.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, limit)
         pinned = ",".join(map(str, cores))
         command = [sys.executable, "-P", "-m", "rmixer.training.worker"]
         with contextlib.ExitStack() as stack:
@@ -131,11 +136,14 @@ class WorkerProcess:
             raise WorkerLost(self.epitaph()) from None
 
     def receive(self, timeout_s: float | None = None) -> Message:
-        """The worker's next message; :class:`RunFailed` if it died or ``timeout_s`` passed."""
+        """The worker's next message; :class:`RunFailed` if it died or ``timeout_s`` passed. One that
+        is held still in the middle of a message is not waited for either."""
         try:
-            if timeout_s is not None and not self.connection.poll(timeout_s):
+            if not self.connection.poll(timeout_s):
                 raise WorkerSilent(f"worker {self.pid} did not answer within {timeout_s:.0f} s")
             message: Message = self.connection.recv()
+        except BlockingIOError:
+            raise WorkerSilent(f"worker {self.pid} stopped in the middle of a message") from None
         except (EOFError, OSError):  # the latter if it died in the middle of a message
             raise WorkerLost(self.epitaph()) from None
         return message

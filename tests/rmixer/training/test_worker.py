@@ -73,6 +73,19 @@ def test_nobody_waits_for_ever_for_one_that_is_held_still(
     assert gone(mortal.pid)
 
 
+def test_one_that_stops_in_the_middle_of_a_message_is_not_waited_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("rmixer.training.process.MESSAGE_LIMIT_S", 0.3)
+    with WorkerProcess((CORE,)) as worker:
+        worker.start("worker_tasks:half_a_message")
+        with pytest.raises(WorkerSilent, match="stopped in the middle of a message"):
+            worker.receive()
+        worker.kill()
+    with WorkerProcess((CORE,)) as slow:  # who says nothing yet has all the time
+        assert slow.call("worker_tasks:double_later", number=21, after_s=1.0) == 42
+
+
 def test_a_task_is_run_with_its_arguments_and_answers(worker: WorkerProcess) -> None:
     assert worker.call("worker_tasks:double", number=21) == 42
 
