@@ -175,8 +175,8 @@ class RunFolder:
         return config[key]
 
     def write(self, part: str, timeline: Timeline, summary: RunSummary) -> None:
-        """Write one run of the schedule under ``part`` (``.`` for the run itself). It is on the disk
-        when this returns."""
+        """Write one run of the schedule under ``part`` (``.`` for the run itself). It is on the
+        disk when this returns."""
         folder = self.path / part
         timeline.write_csv(folder / "events.csv")
         write_summary(folder / "summary.json", summary)

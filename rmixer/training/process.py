@@ -136,8 +136,8 @@ class WorkerProcess:
             raise WorkerLost(self.epitaph()) from None
 
     def receive(self, timeout_s: float | None = None) -> Message:
-        """The worker's next message; :class:`RunFailed` if it died or ``timeout_s`` passed. One that
-        is held still in the middle of a message is not waited for either."""
+        """The worker's next message; :class:`RunFailed` if it died or ``timeout_s`` passed. One
+        that is held still in the middle of a message is not waited for either."""
         try:
             if not self.connection.poll(timeout_s):
                 raise WorkerSilent(f"worker {self.pid} did not answer within {timeout_s:.0f} s")
