@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
 from asked_runs import Asking, added, profiled
 from executed_workloads import execute, tiny
 from program_jobs import STEPS, command, processes_of, program
@@ -16,6 +17,7 @@ from rmixer.scheduling.booking import Booking
 LONG = 10**6
 
 
+@pytest.mark.thorough
 def test_programs_are_added_to_a_run_of_models(tmp_path: Path, rmixer_home: None) -> None:
     prepare("criteo_kaggle", "synthetic")
     code, folder = tmp_path / "code", tmp_path / "run"
@@ -51,6 +53,22 @@ def test_programs_are_added_to_a_run_of_models(tmp_path: Path, rmixer_home: None
     assert not processes_of(tmp_path)
 
 
+def test_a_program_is_added_to_a_run_without_one_that_was_cancelled_before(tmp_path: Path) -> None:
+    code, folder = tmp_path / "code", tmp_path / "run"
+    first = program(code, "first", STEPS, "400", steps=400)
+    never = program(code, "never", STEPS, str(LONG), steps=LONG)
+    extra = program(code, "extra", STEPS, "20", steps=20)
+    asking = Asking(folder, "first", ("add", added(extra)))
+    run = execute(folder, [first, never], observer=asking, admit=profiled, cancelled={"never"})
+    assert run.failure is None
+    assert {job.id: (job.state, job.steps, job.started) for job in run.summary.jobs} == {
+        "first": ("done", 400, True),
+        "never": ("cancelled", 0, False),
+        "extra": ("done", 20, True),
+    }
+
+
+@pytest.mark.thorough
 def test_a_model_is_added_to_a_run_of_programs(tmp_path: Path, rmixer_home: None) -> None:
     """No worker is warm yet: they start while the program goes on, and its steps are heard."""
     prepare("criteo_kaggle", "synthetic")

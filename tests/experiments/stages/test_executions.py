@@ -8,6 +8,7 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
+import pytest
 from asked_runs import Asking
 from executed_workloads import profile_of, this_machine, tiny
 
@@ -27,6 +28,7 @@ from rmixer.workload.workload import Workload
 LONG = 10**6
 
 
+@pytest.mark.thorough
 def test_a_cancelled_job_is_in_no_later_execution(tmp_path: Path, rmixer_home: None) -> None:
     prepare("criteo_kaggle", "synthetic")
     jobs = tuple(tiny(name, steps=steps) for name, steps in (("endless", LONG), ("last", 6)))
