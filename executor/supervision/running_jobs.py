@@ -11,6 +11,7 @@ from executor.supervision.execution import Execution
 from executor.supervision.observer import Observer
 from executor.supervision.retries import again_after_s, corrected_peak_bytes
 from executor.supervision.watch import Watch
+from executor.workers.memory_guard import MOST_OF_PROMISE
 from executor.workers.workers import (
     Checkpointed,
     CheckpointFailed,
@@ -29,6 +30,7 @@ from executor.workers.workers import (
 )
 from rmixer.errors import RunFailed
 from rmixer.files.typed_files import write_text
+from rmixer.hardware.machine import gpu_number
 from rmixer.scheduling.booking import Booking
 from rmixer.training.checkpoint import remove_checkpoints
 from rmixer.training.task_failure import OutOfMemory, cause_of
@@ -74,14 +76,17 @@ class RunningJobs:
         self._at[place] = record
         self._watch.alive(place, now_s)
         self._observer.started(booking, job.steps)
+        on_gpu = gpu_number(place[0]) is not None
+        most_bytes = max(1, round(MOST_OF_PROMISE * record.predicted_bytes) - record.context_bytes)
         order = TrainingOrder(
             place,
             job,
             booking.cores,
             self._execution.files(job),
-            record.predicted_bytes if place[0].startswith("cpu") else 0,
+            0 if on_gpu else record.predicted_bytes,
             steps_made=self._books.records.steps_made_before(job.id),
             log=self._execution.log(job.id),
+            most_gpu_bytes=most_bytes if on_gpu else 0,
         )
         self._workers.start(order)
 
@@ -189,6 +194,8 @@ class RunningJobs:
         peaks = {}
         if again_s is not None and cause == "out_of_memory":
             held_bytes = failure.held_bytes if isinstance(failure, OutOfMemory) else 0
+            if gpu_number(place[0]) is not None:
+                held_bytes = 0  # what was seen is of the host's memory
             peaks = self._corrected(record, held_bytes)
         self._books.happened(
             "failed",

@@ -57,7 +57,7 @@ class Supervisor:
             execution.layout,
             execution.step_times,
             execution.used_bytes,
-            readings=RealReadings(self._records, self._workers),
+            readings=RealReadings(execution, self._records, self._workers),
         )
         journal, damage = open_journal(execution.folder / NAME)
         if damage:

@@ -80,7 +80,9 @@ class MemoryGuard:
         held_bytes: Callable[[], int],
         end: Callable[[], None],
     ) -> None:
-        """Look after the job at ``place`` from now on."""
+        """Look after the job at ``place`` from now on. If nobody knows what it needs
+        (``promised_bytes`` is 0) it ends only where the machine is short and no job that was
+        promised something is left to end."""
         with self._lock:
             self._watched[place] = _Watched(held_bytes, end, promised_bytes)
 
@@ -123,19 +125,24 @@ class MemoryGuard:
             if watched.why is None:
                 held[place] = watched.held_bytes()
                 watched.most_bytes = max(watched.most_bytes, held[place])
-                if held[place] > MOST_OF_PROMISE * watched.promised_bytes:
+                most = MOST_OF_PROMISE * watched.promised_bytes
+                if most and held[place] > most:
                     self._end(watched, held.pop(place), "")
         if self._is_short() and held:
             self._end_worst(held)
 
     def _end_worst(self, held: Mapping[Place, int]) -> None:
-        place = max(held, key=lambda each: held[each] - self._watched[each].promised_bytes)
+        def excess(place: Place) -> tuple[bool, int]:
+            promised_bytes = self._watched[place].promised_bytes
+            return promised_bytes > 0, held[place] - promised_bytes
+
+        place = max(held, key=excess)
         left = f"; less than {size(self._floor_bytes)} of the machine's memory was left"
         self._end(self._watched[place], held[place], left)
 
     def _end(self, watched: _Watched, held_bytes: int, left: str) -> None:
-        promised = size(watched.promised_bytes)
-        text = f"it held {size(held_bytes)} of memory, its profile says {promised}{left}"
+        says = f", its profile says {size(watched.promised_bytes)}" * bool(watched.promised_bytes)
+        text = f"it held {size(held_bytes)} of memory{says}{left}"
         watched.why = OutOfMemory(text, text, "out_of_memory", held_bytes)
         watched.end()
 

@@ -21,6 +21,7 @@ from executor.workers.workers import (
 )
 from profiles.programs.left_behind import end_left_behind
 from rmixer.errors import RunFailed
+from rmixer.hardware.machine import gpu_number
 from rmixer.training.command_process import CommandProcess, Surroundings
 from rmixer.training.live_steps import LiveSteps
 from rmixer.training.trained_job import WARMUP_STEPS
@@ -44,13 +45,13 @@ class Program:
         self.order, self.steps_file = order, steps_file
         goes_on = job.resume is not None and order.steps_made > 0
         command = job.resume if goes_on and job.resume is not None else job.command
-        kind, _, number = order.place[0].partition(":")
-        gpu = int(number) if kind == "gpu" else 0
         end_left_behind(steps_file)  # by a supervisor that was killed
         steps_file.parent.mkdir(parents=True, exist_ok=True)
         steps_file.unlink(missing_ok=True)
         self._process = CommandProcess(
-            command, Surroundings(order.cores, steps_file, shares_cores, gpu), log
+            command,
+            Surroundings(order.cores, steps_file, shares_cores, gpu_number(order.place[0]) or 0),
+            log,
         )
         self._to_ours_s = time.perf_counter() - time.monotonic()
         self._steps = LiveSteps(steps_file)

@@ -59,9 +59,8 @@ class Programs:
             return
         self._running[order.place] = program
         self._memory.add_process(program.pid)
-        if order.promised_bytes:
-            held_bytes = partial(self._table.held_bytes, program.pid)
-            self._memory.watch(order.place, order.promised_bytes, held_bytes, program.strike)
+        held_bytes = partial(self._table.held_bytes, program.pid)
+        self._memory.watch(order.place, order.promised_bytes, held_bytes, program.strike)
         self._happened += program.began()
 
     def wait(self, timeout_s: float | None) -> None:
@@ -116,9 +115,15 @@ class Programs:
         """See :class:`~executor.workers.workers.Workers`."""
         return self._table.cpu_s(self._running[place].pid) if place in self._running else 0.0
 
-    def memory_bytes(self) -> int:
+    def processes(self, device: str) -> list[list[int]]:
         """See :class:`~executor.workers.workers.Workers`."""
-        return sum(self._table.held_bytes(program.pid) for program in self._running.values())
+        pids = [each.pid for place, each in self._running.items() if place[0] == device]
+        return [[pid, *self._table.descendants(pid)] for pid in pids]
+
+    def memory_bytes(self, device: str) -> int:
+        """See :class:`~executor.workers.workers.Workers`."""
+        programs = (each for place, each in self._running.items() if place[0] == device)
+        return sum(self._table.held_bytes(program.pid) for program in programs)
 
     def end(self, place: Place, why: RunFailed) -> None:
         """See :class:`~executor.workers.workers.Workers`."""

@@ -21,10 +21,10 @@ from experiments.stages.execution import (
     ExecutionRequest,
     Manner,
     prepare_data,
-    use_of,
 )
 from experiments.stages.executions import BEST, SEQUENTIAL_SCHEDULE, STAGES, carry_out
 from experiments.stages.inputs import check_free_memory, inputs_of
+from experiments.stages.machine_in_use import use_of
 from experiments.stages.prediction import step_times_for, write_ablations, write_prediction
 from experiments.stages.profiling import (
     ProfilingPlan,
@@ -46,7 +46,6 @@ from rmixer.hardware.allowance import ALL, Allowance
 from rmixer.hardware.core_lock import CoreLock
 from rmixer.hardware.machine import Machine
 from rmixer.profile.profile import ModelProfile
-from rmixer.scheduling.devices import devices_in_use
 from rmixer.scheduling.problem import Problem
 from rmixer.scheduling.schedule import Schedule, read_schedule, write_schedule
 from rmixer.workload.workload import Workload
@@ -60,19 +59,20 @@ class Plan:
     sweep: Sweep | None
 
 
-def plan(workload: Workload, store: Store, voice: Voice) -> Plan:
+def plan(workload: Workload, store: Store, voice: Voice, allowance: Allowance = ALL) -> Plan:
     """Predict as far as is known, without running or measuring anything."""
-    profiling, machine = _checked(workload, store, voice)
+    profiling, machine = _checked(workload, store, voice, allowance)
     if machine is not None:
         _check_free_memory(workload, store, machine)
     if machine is None or profiling.missing:
         return Plan(profiling, None)
-    problem = inputs_of(workload, None, store, voice.report, "execute")
+    problem = inputs_of(workload, None, store, voice.report)
+    problem = replace(problem, machine=allowance.of(problem.machine))
     return Plan(profiling, _sweep(problem, voice))
 
 
 def _checked(
-    workload: Workload, store: Store, voice: Voice
+    workload: Workload, store: Store, voice: Voice, allowance: Allowance
 ) -> tuple[ProfilingPlan, Machine | None]:
     """What is to be profiled, and the machine where it is known. Raises :class:`InputError` for
     what cannot be profiled here, before anything is measured."""
@@ -81,7 +81,7 @@ def _checked(
         profiling = plan_from_nothing(workload, len(machine_limits.usable_cores()))
         check_profiling(profiling.parts, voice.report)
         return profiling, None
-    machine = devices_in_use(machine, "execute")
+    machine = allowance.measured(machine)
     profiling = plan_profiling(workload, machine, store, default_threads(machine))
     check_profiling(profiling.parts, voice.report)
     return profiling, machine
@@ -112,12 +112,12 @@ def run(
     anything is measured or executed. Jobs that cannot be profiled are left out, and are failed jobs
     of the first execution's summary; raises :class:`~rmixer.errors.RunFailed` if no other is left.
     Raises KeyboardInterrupt when interrupted, after everything is written."""
-    profiling, known = _checked(workload, store, voice)
+    profiling, known = _checked(workload, store, voice, wish.allowance)
     RunFolder.check_target(out)
     if profiling.parts:
         check_home()
         lock.take()  # before it looks at the memory that is free, and before it measures
-    machine = known or devices_in_use(store.this_machine(voice.report), "execute")
+    machine = known or wish.allowance.measured(store.this_machine(voice.report))
     if known is None:
         profiling = plan_profiling(workload, machine, store, default_threads(machine))
     prepare_data(workload, voice.bar)
@@ -125,7 +125,7 @@ def run(
     if profiling.missing:
         _check_free_memory(workload, store, machine)
         unprofiled = Unprofiled(workload, _profile(profiling, machine, store, voice))
-    problem = inputs_of(_rest(unprofiled, voice), None, store, voice.report, "execute")
+    problem = inputs_of(_rest(unprofiled, voice), None, store, voice.report)
     allowed = RunFolder.open(out).machine if wish.resume else wish.allowance.of(problem.machine)
     problem = replace(problem, machine=allowed)
     voice.report(use_of(problem.machine))

@@ -6,12 +6,11 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from types import MappingProxyType
 
-from sortedcontainers import SortedKeyList
-
 from rmixer.hardware.machine import Machine
 from rmixer.scheduling.booking import Booking, booked_bytes
 from rmixer.scheduling.layout import Layout
 from rmixer.scheduling.readings import Readings
+from rmixer.scheduling.sorted_by_key import SortedByKey
 from rmixer.scheduling.view import (
     MEMORY_MARGIN,
     MIB,
@@ -57,7 +56,7 @@ class DeviceBooks:
         }
         places = {name: place for place, name in enumerate(self._devices)}
         self._free = {
-            kind: SortedKeyList(
+            kind: SortedByKey(
                 (d.name for d in self._devices.values() if d.kind == kind), places.__getitem__
             )
             for kind in ("gpu", "cpu")

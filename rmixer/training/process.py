@@ -10,7 +10,7 @@ import struct
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from multiprocessing.connection import Connection
 from pathlib import Path
 from types import TracebackType
@@ -66,7 +66,8 @@ class WorkerProcess:
     """One spawned worker pinned to ``cores``, with as many threads.
 
     ``log`` takes what it prints; ``shares_cores`` says that other workers run on them too;
-    ``answer_within_s`` bounds the wait for every answer that is asked for without a limit. The
+    ``answer_within_s`` bounds the wait for every answer that is asked for without a limit;
+    ``environment`` is what it finds beyond that of every training process. The
     process is a session of its own: a Ctrl-C at the terminal reaches only the parent, which then
     ends its workers in order.
     """
@@ -78,6 +79,7 @@ class WorkerProcess:
         *,
         shares_cores: bool = False,
         answer_within_s: float | None = None,
+        environment: Mapping[str, str] | None = None,
     ) -> None:
         self.cores = tuple(cores)
         self.offset_s = 0.0
@@ -99,7 +101,7 @@ class WorkerProcess:
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,
-                env=training_environment(len(self.cores), shares_cores),
+                env={**training_environment(len(self.cores), shares_cores), **(environment or {})},
                 pass_fds=[theirs.fileno()],
                 start_new_session=True,
             )

@@ -127,19 +127,29 @@ def serve(channel: Channel) -> None:
         channel.send(kind, **told)
 
 
-def warm(channel: Channel, threads: int) -> Message:
+def warm(channel: Channel, threads: int, on_gpu: bool = False) -> Message:
     """The first task of a training worker: torch imported, its threads up, and the parts that
-    torch loads only at first use (the optimizers' among them) loaded."""
+    torch loads only at first use (the optimizers' among them) loaded. With ``on_gpu`` also the
+    context on the GPU that it sees, and the libraries there; raises :class:`RunFailed` where it
+    sees none."""
     import torch
 
     import rmixer.training.make_step as _step  # noqa: F401
 
     torch.set_num_threads(threads)
     torch.set_num_interop_threads(1)
-    layer = torch.nn.Linear(256, 256)
+    device = "cpu"
+    if on_gpu:
+        from rmixer.training.train_on_gpu import GPU, check_gpu
+
+        check_gpu()
+        device = GPU
+    layer = torch.nn.Linear(256, 256, device=device)
     optimizer = torch.optim.Adam(layer.parameters())
-    layer(torch.ones(256, 256)).sum().backward()
+    layer(torch.ones(256, 256, device=device)).sum().backward()
     optimizer.step()
+    if on_gpu:
+        torch.cuda.synchronize(device)
     return {"torch": torch.__version__, "threads": torch.get_num_threads()}
 
 

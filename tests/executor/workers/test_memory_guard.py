@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from executor.workers.memory_group import NO_LIMIT_BYTES, MemoryGroup
-from executor.workers.memory_guard import MemoryGuard
+from executor.workers.memory_guard import MemoryGuard, _Watched
 from profiles.machines import limits
 from rmixer.training.memory import own_resident_bytes
 
@@ -132,6 +132,26 @@ def test_memory_is_not_out_for_others(monkeypatch: pytest.MonkeyPatch, group: bo
     assert oom_kills() == killed
     if group:  # 200 MiB: what the system counts late, and others take
         assert lowest_bytes > floor_bytes - 200 * MIB
+
+
+def test_where_memory_is_short_a_job_of_unknown_need_ends_last() -> None:
+    """Of two that hold the same: one that nobody promised anything, and one within its promise.
+    Alone the first is left as it is however much it holds."""
+    ended: list[str] = []
+    with guard() as watching:
+        watching._watched[PLACE] = _Watched(lambda: 900 * MIB, lambda: ended.append("a"), 0)
+        watching._look()
+        assert ended == []
+        other = _Watched(lambda: 900 * MIB, lambda: ended.append("b"), 1000 * MIB)
+        watching._watched["cpu:0", 1] = other
+        watching._floor_bytes = 1 << 60
+        watching._look()
+        assert ended == ["b"]
+        watching._look()
+        assert ended == ["b", "a"]
+        why = watching.forget(PLACE)
+    assert why is not None
+    assert why.reason.startswith("it held 900 MiB of memory; less than ")
 
 
 def oom_kills() -> int:

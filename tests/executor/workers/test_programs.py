@@ -266,7 +266,7 @@ def test_what_it_started_ends_with_it_and_is_counted_as_its_memory(
     job = program(tmp_path, "forks", FORKS + "time.sleep(600)\n")
     programs.start(order(job, tmp_path))
     heard(programs, lambda events: bool(steps_of(events)))
-    assert programs.memory_bytes() > 1 << 20
+    assert programs.memory_bytes("cpu:0") > 1 << 20
     assert len(processes_of(tmp_path)) == 4  # with the guard
     programs.end(PLACE, WorkerSilent("it gave no sign of life for 9 s (phase train)"))
     (last,) = [each for each in programs.events() if isinstance(each, JobFailed)]
