@@ -36,6 +36,7 @@ from experiments.stages.profiling import (
 from experiments.stages.sweep import Sweep, sweep
 from experiments.stages.unprofiled import Unprofiled
 from experiments.stages.voice import Voice
+from experiments.validation.deadlines import missed
 from profiles.machines import limits as machine_limits
 from profiles.profiler.door import check_importable, check_profiling
 from profiles.stored.store import Store
@@ -136,6 +137,9 @@ def run(
     if not folder.is_done(BEST.name):  # profiled once, a module may not import today
         check_importable(problem.workload.jobs)
     schedules = _predict(folder, problem, voice, lock)
+    if (predicted := folder.prediction(BEST.place)) is not None:
+        for line in missed(predicted, problem.workload, predicted=True):
+            voice.report(line)
     for stage in STAGES if wish.verify else (BEST,):
         request = ExecutionRequest.of_schedule(problem, schedules[stage.schedule])
         try:

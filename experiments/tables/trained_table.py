@@ -9,6 +9,7 @@ from pathlib import Path
 from rich import box
 from rich.console import Console
 
+from experiments.validation.deadlines import missed
 from rmixer.display.quantities import ABSENT, seconds
 from rmixer.display.tables import NumberTable
 from rmixer.run_record.flow_times import flow_words
@@ -78,7 +79,7 @@ def print_trained(console: Console, summary: RunSummary, workload: Workload, fol
     rows = trained_jobs(summary, workload)
     console.print(trained_table(summary, rows))
     console.print(flow_words(summary))
-    for line in _below(rows, folder):
+    for line in (*_below(rows, folder), *missed(summary, workload, predicted=False)):
         console.print(line, soft_wrap=True, markup=False)
     console.print()
 

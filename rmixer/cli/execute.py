@@ -116,6 +116,7 @@ def command(
     from experiments.stages.inputs import inputs_of
     from experiments.stages.layouts import choose_layout
     from experiments.stages.machine_in_use import use_of
+    from experiments.validation.deadlines import missed
     from profiles.profiler.door import check_importable
     from profiles.stored.store import Store
     from rmixer.cli.bars import bar
@@ -146,6 +147,8 @@ def command(
         predicted = predict(request)
         prepare_data(problem.workload, bar)
         report(use_of(problem.machine))
+        for line in missed(predicted.summary, problem.workload, predicted=True):
+            report(line)
         folder = begin(path, request, predicted, report, lock)
         _carry_out(folder, request, Manner(end_s, tensorboard=tensorboard), lock)
     finish(folder)

@@ -16,6 +16,7 @@ from rmixer.scheduling.layout import Layout
 from rmixer.scheduling.ordered_queue import OrderedQueue
 from rmixer.scheduling.placing import kept_for_slots, placed
 from rmixer.scheduling.policy import Policy
+from rmixer.scheduling.priorities import down_to, waiting_priorities
 from rmixer.scheduling.readings import Readings
 from rmixer.scheduling.step_times import StepTimes
 from rmixer.scheduling.view import ClusterView, Dispatch, JobView, State
@@ -47,6 +48,7 @@ class Cluster:
         self._queue = OrderedQueue(self._queued)
         self._devices = DeviceBooks(machine, layout, self._jobs, used_bytes or {}, readings)
         self._bookings: dict[str, Booking] = {}
+        self._has_priorities = False
         self._order = self._idle_asks = self._asks = 0
         self._asks_since_s = 0.0
         self._jobs_view = MappingProxyType(self._jobs)
@@ -82,20 +84,31 @@ class Cluster:
             attempts=0,
             costs=MappingProxyType(dict(costs)),
             identity=identity,
+            weight=job.weight,
+            priority=job.priority,
+            deadline_s=job.deadline_s,
         )
+        self._has_priorities |= job.priority != 0
         self._jobs[job.id] = self._queued[job.id] = view
         self._queue.add(view)
 
     def decide(self, policy: Policy, now_s: float) -> list[Booking]:
-        """Ask until the policy has no more to start; every answer is booked before the next. Raises
-        :class:`PolicyWrong` for an answer that cannot be carried out, and
+        """Ask until the policy has no more to start; every answer is booked before the next. While
+        jobs of several priorities wait, the policy is shown those of the highest alone until it
+        starts no more of them, then those of the next as well: it does not know of the others.
+        Raises :class:`PolicyWrong` for an answer that cannot be carried out, and
         :class:`rmixer.errors.PolicyFailed` for an error in a user's own policy."""
         self._devices.measure()
         self._idle_asks = 0 if self._bookings else self._idle_asks + 1
         bookings: list[Booking] = []
         view = self.view(now_s)
-        while dispatches := ask(policy, view):
-            bookings.extend(self._book(dispatch, policy, view) for dispatch in dispatches)
+        if self._has_priorities and policy.heeds_priority:
+            for least in waiting_priorities(view):
+                while dispatches := ask(policy, down_to(view, least)):
+                    bookings.extend(self._book(dispatch, policy, view) for dispatch in dispatches)
+        else:
+            while dispatches := ask(policy, view):
+                bookings.extend(self._book(dispatch, policy, view) for dispatch in dispatches)
         if bookings or now_s > self._asks_since_s + 1.0:
             self._asks, self._asks_since_s = 0, now_s
         return bookings

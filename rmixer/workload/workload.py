@@ -33,6 +33,9 @@ _LATER_KEYS = {
     "evaluate": None,
     "stop": None,
     "save_every_s": None,
+    "deadline_s": None,
+    "weight": 1.0,
+    "priority": 0,
 }
 """Keys that came when schedules had been written already. At their defaults they are no part of a
 workload's hash, so that those schedules stay valid."""
@@ -59,6 +62,10 @@ class Job:
     ``model`` is a name of the registry or the user's own, ``package.module:function``. Of one's own
     ``module_root`` is the folder that must be on Python's path and ``source`` a hash of its
     sources; its ``data`` may be any text.
+
+    A job of higher ``priority`` never waits for one of lower priority that could run in its place.
+    It should have ended ``deadline_s`` after the start of the run. ``weight`` is how much its
+    completion counts.
 
     Of a command job ``model`` is its program's name and ``command`` the program; what its samples,
     optimizers and data are only the program knows, and ``batch`` is 0. ``resume`` is what goes on
@@ -100,6 +107,9 @@ class Job:
     evaluate: Evaluation | None = None
     stop: EarlyStop | None = None
     save_every_s: float | None = None
+    deadline_s: float | None = None
+    weight: float = 1.0
+    priority: int = 0
 
     @property
     def in_registry(self) -> bool:
