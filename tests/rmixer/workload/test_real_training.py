@@ -154,11 +154,10 @@ def test_epochs_are_whole_batches_of_the_data(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("rmixer_home")
-def test_how_many_batches_are_held_out(tmp_path: Path) -> None:
+def test_how_many_samples_are_held_out(tmp_path: Path) -> None:
     arrays = open_dataset("criteo_kaggle", "synthetic")
-    rest = arrays.rows - arrays.train_rows
-    job = read(tmp_path, f"steps: 5, batch: {rest - 1}, evaluate: {{every_steps: 2}}")
-    assert job.held_out == 2
+    job = read(tmp_path, "steps: 5, evaluate: {every_steps: 2}")
+    assert job.held_out == arrays.rows - arrays.train_rows
     assert read(tmp_path, "steps: 5").held_out is None
 
 
