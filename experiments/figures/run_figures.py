@@ -51,7 +51,7 @@ def draw_run(folder: RunFolder) -> tuple[list[Path], list[str]]:
         drawings["job_error"] = lambda: figures.draw_job_errors(figures.job_error_data(comparison))
     rows = read_rows(folder.path)
     if rows:
-        measured = _measured(folder)
+        measured = measured_makespans(folder)
         drawings["policies"] = lambda: figures.draw_policies(figures.policies_data(rows, measured))
         drawings |= _of_sweep(folder, rows)
     profiles, _ = Store().load(workload.jobs, folder.machine)
@@ -92,7 +92,7 @@ def _models(workload: Workload, summaries: Iterable[RunSummary]) -> dict[str, st
     return {job.id: job.label for job in workload.jobs} | added
 
 
-def _measured(folder: RunFolder) -> dict[Configuration, tuple[float, ...]]:
+def measured_makespans(folder: RunFolder) -> dict[Configuration, tuple[float, ...]]:
     """Measured makespans by policy and cut, as the executed schedules name them."""
     found: dict[Configuration, tuple[float, ...]] = {}
     for part in (MEASURED, REPEAT, SEQUENTIAL):

@@ -19,7 +19,7 @@ from rmixer.hardware.what_if import WhatIf, what_if_of
 from rmixer.imported.durations import DurationTable, NamedDuration
 from rmixer.run_record.run_summary import RunSummary
 from rmixer.run_record.timeline import Timeline
-from rmixer.scheduling.devices import Purpose, devices_in_use
+from rmixer.scheduling.devices import devices_in_use
 from rmixer.scheduling.layout import Cut, Layout
 from rmixer.scheduling.problem import Problem, problem_of
 from rmixer.scheduling.schedule import read_schedule
@@ -34,7 +34,6 @@ class Known:
 
     problem: Problem
     what_if: WhatIf
-    purpose: Purpose
     store: Store
     table: DurationTable | None = None
 
@@ -45,7 +44,7 @@ class Known:
         if self.table is not None:
             return _of_table(problem.workload, self.table, what_if.machine_of(machine))
         found, profiles = supposed(what_if, machine, problem.profiles, lambda _: None)
-        in_use = devices_in_use(found, self.purpose, profiles.values())
+        in_use = devices_in_use(found, profiles.values())
         return replace(problem_of(problem.workload, in_use, profiles), noise=problem.noise)
 
 
@@ -110,21 +109,19 @@ def _known(
     report: Callable[[str], None],
 ) -> Known:
     workload, used, store = folder.workload, folder.machine, Store()
-    executes = str(folder.config("command")) in ("run", "execute")
-    purpose: Purpose = "execute" if executes else "simulate"
     where = folder.path / "config.yaml"
     supposed = parse(settings.get("what_if", {}), dict[str, float], where)
     if "durations" in settings:
         rows = parse(settings["durations"], tuple[NamedDuration, ...], where)
         table = DurationTable(where, (), rows)
-        return Known(_of_table(workload, table, used), WhatIf(), purpose, store, table)
+        return Known(_of_table(workload, table, used), WhatIf(), store, table)
     name = machine or used.name.partition("+")[0]
-    problem = inputs_of(workload, name, store, report, purpose)
+    problem = inputs_of(workload, name, store, report)
     if not supposed:  # a run may use only some of its machine
         _check_same(used, problem.machine, folder)
         problem = replace(problem, machine=used)
     texts = {key: str(value).removesuffix(".0") for key, value in supposed.items()}
-    return Known(problem, what_if_of(texts), purpose, store)
+    return Known(problem, what_if_of(texts), store)
 
 
 def _check_same(used: Machine, known: Machine, folder: RunFolder) -> None:

@@ -34,6 +34,7 @@ COMMANDS = {
     "add": "add jobs to a run that goes on",
     "validate": "compare prediction and measurement of a run",
     "plot": "draw the figures of a run",
+    "report": "write one page about a run: training, schedule, prediction",
     "run": "all of it: profile, sweep, execute, compare",
 }
 

@@ -63,6 +63,7 @@ def command(
     from experiments.stages.prediction import step_times_for
     from experiments.stages.sweep import sweep
     from experiments.tables.sweep_table import sweep_table
+    from experiments.validation.deadlines import missed
     from profiles.stored.store import Store
     from rmixer.cli.bars import bar
     from rmixer.cli.console import console, print_json, report
@@ -92,4 +93,6 @@ def command(
     title = f"Predicted schedules on {problem.machine.in_words}, best first"
     console().print(sweep_table(found.rows, title))
     present_saving(found)
+    for line in missed(found.predicted.summary, problem.workload, predicted=True):
+        console().print(line)
     present_figures(folder)

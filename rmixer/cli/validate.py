@@ -21,7 +21,7 @@ def command(run: Path, max_error: float | None, as_json: bool) -> None:
     """Compare prediction and measurement of the run in the folder RUN: a table, compare.json and
     a trace of both."""
     from experiments.run_files.run_folder import RunFolder
-    from experiments.stages.report import validate_run
+    from experiments.stages.comparing import validate_run
     from experiments.tables.comparison_table import print_comparison
     from rmixer.cli.console import console, print_json
     from rmixer.cli.presenting import check_max_error

@@ -57,7 +57,7 @@ def predicted(
     times = OperatorLevel(problem.profiles, machine)
     name = "lpt" if policy in ("search", "no.such:Policy") else policy
     found = simulate(problem, make_policy(name), layout, times)
-    known = Known(problem, WhatIf(), "simulate", Store(path / "own", path / "recorded"))
+    known = Known(problem, WhatIf(), Store(path / "own", path / "recorded"))
     summary = found.summary
     return PredictedRun(RunFolder(path), known, problem, policy, layout, found.timeline, summary)
 
