@@ -199,8 +199,8 @@ class RunFolder:
 
     def prediction(self, part: str) -> RunSummary | None:
         """What was predicted of the execution under ``part``."""
-        path = self.path / _PREDICTED[part] / "summary.json"
-        return read_summary(path) if path.exists() else None
+        path = self.path / _PREDICTED.get(part, part) / "summary.json"
+        return read_summary(path) if part in _PREDICTED and path.exists() else None
 
     def check_executes(self) -> None:
         """Raise :class:`InputError` unless the command that began it executes."""
