@@ -25,6 +25,7 @@ _BACKWARD_NODE = re.compile(r"\w+Backward\d*")
 LOADER = "enumerate(DataLoader)"
 _PHASES = {"Optimizer.": "optimizer", LOADER: "input"}
 """Annotations that PyTorch makes by itself, by how they begin."""
+_CLEARING = "Optimizer.zero_grad"
 SYNCHRONIZE = "Synchronize"
 _COPIES = frozenset(
     f"aten::{name}"
@@ -50,6 +51,7 @@ class HostCall:
     whose number that is, ``outermost`` the outermost numbered node around it; ``communicates`` says
     that it is communication, by its name or by that of an event around it; ``outside_nodes`` that a
     thread which runs autograd's nodes for another one called it outside of them;
+    ``optimizer`` is the outermost mark of an optimizer around it;
     ``functions`` are the numbers of custom functions around it, and ``sequence`` those and the ones
     recorded inside it;
     ``launches`` are in order, waits among them; ``work`` has what the device did for it without a
@@ -68,6 +70,7 @@ class HostCall:
     node: int = -1
     forward_thread: int = 0
     outermost: TraceEvent | None = None
+    optimizer: TraceEvent | None = None
     communicates: bool = False
     outside_nodes: bool = False
     functions: frozenset[int] = frozenset()
@@ -77,6 +80,12 @@ class HostCall:
     waited_ns: int = 0
     forward: HostCall | None = None
     recorded: bool = False
+
+    @property
+    def updates(self) -> bool:
+        """Whether an optimizer called it to make its step, not to set gradients to zero."""
+        is_clearing = self.optimizer is not None and self.optimizer.name.startswith(_CLEARING)
+        return self.phase == "optimizer" and not is_clearing
 
 
 @dataclass(frozen=True)
@@ -90,6 +99,7 @@ class _Around:
     node: int = -1
     forward_thread: int = 0
     outermost: TraceEvent | None = None
+    optimizer: TraceEvent | None = None
     communicates: bool = False
     functions: frozenset[int] = frozenset()
 
@@ -188,7 +198,8 @@ def _inner(event: TraceEvent, around: _Around) -> _Around:
     if event.category in (ANNOTATION, OPERATOR):
         for start, phase in _PHASES.items():
             if name.startswith(start):
-                return replace(around, phase=phase)
+                mark = (around.optimizer or event) if phase == "optimizer" else around.optimizer
+                return replace(around, phase=phase, optimizer=mark)
         if is_communication(name):
             around = replace(around, communicates=True)
     if event.category == OPERATOR and event.sequence >= 0:
@@ -214,6 +225,7 @@ def _call(node: Node, around: _Around, work: Mapping[int, Sequence[TraceEvent]])
         node=around.node,
         forward_thread=around.forward_thread,
         outermost=around.outermost,
+        optimizer=around.optimizer,
         communicates=around.communicates or is_communication(name),
         functions=around.functions,
         sequence=around.functions

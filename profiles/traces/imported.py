@@ -119,7 +119,7 @@ def _said_of(others: Sequence[Sequence[LaneRow]], used: Sequence[Sequence[LaneRo
     """In words where the steps that are left out may be the training's as well."""
 
     def has_optimizer(rows: Sequence[LaneRow]) -> bool:
-        return any(row.call.phase == "optimizer" for row in rows)
+        return any(row.call.updates for row in rows)
 
     if any(map(has_optimizer, others)) and not has_optimizer(used[0]):
         return (

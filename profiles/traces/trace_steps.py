@@ -79,24 +79,30 @@ def _repeated(trace: ChromeTrace, calls: Sequence[HostCall]) -> Steps:
         found = "neither ProfilerStep marks nor training steps that repeat themselves up to its end"
         allowed = f"--step-marker NAME with {_candidates(trace)}"
         raise InputError(trace.path, "steps", found, allowed)
-    pattern = [call.phase for call in kept[first : first + period]]
-    begin = first + _turn(pattern)
+    begin = first + _turn(kept[first : first + period])
     starts = [_with_input(calls, place).start_ns for place in places[begin::period]]
     told = "repetition"
     if first > period:
         told += f", which begins after {first / len(kept):.0%} of the operators"
-    if (rounds := _rounds(pattern)) > 1:
+    if (rounds := _rounds(kept[first:], period)) > 1:
         told += f"; each has {rounds} rounds of an optimizer: if one is a step, say so by "
         told += "`--step-marker Optimizer.step#...`"
     return Steps(tuple(itertools.pairwise(starts)), told)
 
 
-def _rounds(phases: Sequence[str | None]) -> int:
-    """How often an optimizer begins in a pattern of phases, the pattern taken as a circle."""
-    return sum(
-        phase == "optimizer" and phases[place - 1] != "optimizer"
-        for place, phase in enumerate(phases)
-    )
+def _rounds(calls: Sequence[HostCall], period: int) -> int:
+    """How often optimizers begin to step in the second ``period`` of ``calls``. One whose step
+    calls both passes, and those that step while one backward pass goes on, begin once."""
+    rounds, mark, backward = 0, None, False
+    for place, call in enumerate(calls[: 2 * period]):
+        if not call.updates:
+            backward = (backward or calls[place - 1].updates) and call.phase == "backward"
+            continue
+        within = calls[place - 1].updates or (backward and call.in_node)
+        same = call.optimizer is not None and call.optimizer is mark
+        rounds += place >= period and not (within or same)
+        mark = call.optimizer
+    return rounds
 
 
 def _with_input(calls: Sequence[HostCall], place: int) -> HostCall:
@@ -106,14 +112,20 @@ def _with_input(calls: Sequence[HostCall], place: int) -> HostCall:
     return calls[place]
 
 
-def _turn(phases: Sequence[str | None]) -> int:
-    """Where in a pattern of phases a step begins: after the last of the phase that ends a step,
-    the pattern taken as a circle."""
+def _turn(calls: Sequence[HostCall]) -> int:
+    """Where in the ``calls`` that repeat a step begins: after the last of the phase that ends a
+    step, and what sets gradients to zero after it, all taken as a circle."""
+    ends = [
+        ("optimizer" if call.updates else "zero") if call.phase == "optimizer" else call.phase
+        for call in calls
+    ]
     for last in ("optimizer", "backward"):
-        for place, phase in enumerate(phases):
-            following = phases[(place + 1) % len(phases)]
-            if phase == last and following not in ("optimizer", "backward"):
-                return (place + 1) % len(phases)
+        for place, phase in enumerate(ends):
+            following = (place + 1) % len(ends)
+            while phase == last and ends[following] == "zero":
+                following = (following + 1) % len(ends)
+            if phase == last and ends[following] not in ("optimizer", "backward"):
+                return following
     return 0
 
 

@@ -118,6 +118,76 @@ def test_what_is_not_repeated_and_what_may_be_several_steps_is_told(tmp_path: Pa
     assert "; each has 2 rounds of an optimizer: if one is a step, say so" in steps.told
 
 
+Part = tuple[str, str]
+FORWARD, LOSS = ("", "aten::mm"), ("", "aten::mean")
+CLEAR, UPDATE = (
+    ("Optimizer.zero_grad#A.zero_grad", "aten::zero_"),
+    ("Optimizer.step#A", "aten::add_"),
+)
+BACKWARD = ("autograd::engine::evaluate_function: MmBackward0", "aten::t")
+OTHER_UPDATE = ("Optimizer.step#B", "aten::mul_")
+
+
+def in_parts(*parts: Part) -> list[dict[str, Any]]:
+    """An operator every 10 us, each within a mark if it has one."""
+    events: list[dict[str, Any]] = []
+    for at, (mark, name) in enumerate(parts):
+        events.append(event(name, "cpu_op", 10.0 * at + 2.0, 10.0 * at + 6.0))
+        if mark:
+            kind = "cpu_op" if mark.startswith("autograd") else "user_annotation"
+            events.append(event(mark, kind, 10.0 * at + 1.0, 10.0 * at + 8.0))
+    return events
+
+
+@pytest.mark.parametrize(
+    ("step", "begins"),
+    [
+        ((FORWARD, CLEAR, BACKWARD, UPDATE), 0),
+        ((FORWARD, CLEAR, LOSS, BACKWARD, UPDATE), 0),
+        ((CLEAR, FORWARD, BACKWARD, UPDATE), 1),  # what clears after an update ends its step
+        ((FORWARD, LOSS, BACKWARD, UPDATE, CLEAR), 0),
+        ((FORWARD, CLEAR, CLEAR, BACKWARD, UPDATE, OTHER_UPDATE), 0),
+    ],
+)
+def test_setting_gradients_to_zero_is_no_round(
+    tmp_path: Path, step: tuple[Part, ...], begins: int
+) -> None:
+    """Wherever in a step it stands."""
+    steps = found(tmp_path, in_parts(*step * 4))
+    assert steps.told == "repetition"
+    first = (10 * begins + 2) * US
+    assert steps.spans[0] == (first, first + 10 * len(step) * US)
+
+
+def test_a_step_that_calls_both_passes_is_one_round(tmp_path: Path) -> None:
+    """An optimizer that is given a closure, and calls it twice."""
+    events: list[dict[str, Any]] = []
+    for number in range(3):
+        at = 100.0 * number
+        for each in in_parts(FORWARD, BACKWARD, UPDATE, FORWARD, BACKWARD, UPDATE, FORWARD):
+            if not each["name"].startswith("Optimizer"):
+                events.append({**each, "ts": each["ts"] + at})
+        events.append(event("Optimizer.step#LBFGS.step", "user_annotation", at, at + 58.0))
+    assert found(tmp_path, events).told == "repetition"
+
+
+def test_optimizers_within_a_backward_pass_are_one_round(tmp_path: Path) -> None:
+    """Each parameter is updated as soon as its gradient is there; two passes are two rounds."""
+    node = "autograd::engine::evaluate_function: torch::autograd::AccumulateGrad"
+    once = [*operators("aten::mm", "aten::t", "aten::add_", "aten::t", "aten::add_")]
+    once += [event(node, "cpu_op", at, at + 18.0) for at in (9.0, 29.0)]
+    once += [
+        event(f"Optimizer.step#{name}", "user_annotation", at, at + 7.5)
+        for name, at in (("A", 19.0), ("B", 39.0))
+    ]
+    events = [{**each, "ts": each["ts"] + 50.0 * at} for at in range(4) for each in once]
+    steps = found(tmp_path, events)
+    assert steps.told == "repetition"
+    assert steps.spans[0] == (0, 50 * US)
+    both = [FORWARD, BACKWARD, UPDATE, LOSS, BACKWARD, OTHER_UPDATE]
+    assert "each has 2 rounds of an optimizer" in found(tmp_path, in_parts(*both * 3)).told
+
+
 def test_an_optimizer_that_does_the_same_for_each_parameter_makes_no_steps(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="nor training steps that repeat themselves"):
         found(tmp_path, trained(2))
