@@ -8,20 +8,26 @@ import json
 import math
 import sys
 import zlib
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+from profiles.traces.damaged_json import as_text, ends_early, mended_event, with_whole_escapes
 from profiles.traces.event_arguments import Arguments, recorded_arguments
 from profiles.traces.event_names import is_text, printable
+from profiles.traces.event_tree import MODULE
 from profiles.traces.listed_json import read_listed
 from profiles.traces.trace_events import (
     CATEGORIES,
     DEVICE_WORK,
     OPERATOR,
+    PYTHON,
     TraceEvent,
+    is_of_other_devices,
+    today,
 )
 from rmixer.errors import InputError
 from rmixer.files.typed_files import shown
@@ -33,13 +39,17 @@ _WHAT = "a Chrome trace that PyTorch's profiler has written"
 @dataclass(frozen=True)
 class ChromeTrace:
     """The events in the order of their start. ``hardware`` names the GPUs and ``driver`` the
-    version of their driver, where the trace says so; ``hash`` is of the file as it is."""
+    version of their driver, where the trace says so; ``hash`` is of the file as it is.
+    ``other_devices`` counts by category events that are not read, and ``untimed`` device work
+    that is at time 0 and of no length, which is not among the events."""
 
     path: Path
     hash: str
     events: tuple[TraceEvent, ...]
     hardware: str | None
     driver: str | None
+    other_devices: dict[str, int]
+    untimed: int
 
 
 def read_chrome_trace(path: Path) -> ChromeTrace:
@@ -67,6 +77,8 @@ def read_chrome_trace(path: Path) -> ChromeTrace:
         events=tuple(found),
         hardware=_hardware(top.get("deviceProperties")),
         driver=printable(str(top["cuda_driver_version"])) if "cuda_driver_version" in top else None,
+        other_devices=dict(events.other_devices),
+        untimed=events.untimed,
     )
 
 
@@ -90,20 +102,27 @@ def _content(path: Path) -> bytes:
 
 def _text(path: Path, content: bytes) -> str:
     try:
-        return content.decode(json.detect_encoding(content), "surrogatepass")
+        return with_whole_escapes(as_text(content))
     except UnicodeDecodeError:
         raise InputError(path, "", "bytes that are not text", _WHAT) from None
 
 
 def _parsed(path: Path, text: str, take: Callable[[Any], None]) -> Any:
     """The document but for its events, which ``take`` is given."""
+    # As decimal numbers: microseconds since 1970 have no room for nanoseconds in a float. What
+    # is not finite is told where it matters, with its event.
+    decoder = json.JSONDecoder(parse_float=Decimal, parse_constant=Decimal, strict=False)
+
+    def mend(text: str, at: int) -> tuple[Any, int] | None:
+        return mended_event(text, at, _is_needed, decoder)
+
     try:
-        # As decimal numbers: microseconds since 1970 have no room for nanoseconds in a float. What
-        # is not finite is told where it matters, with its event.
-        decoder = json.JSONDecoder(parse_float=Decimal, parse_constant=Decimal)
-        return read_listed(text, "traceEvents", take, decoder)
+        return read_listed(text, "traceEvents", take, decoder, mend)
     except json.JSONDecodeError as error:
-        found = f"{error.msg} (the file may be truncated)"
+        if ends_early(text, error):
+            found = f"{error.msg} (the file may be truncated)"
+        else:
+            found = error.msg if is_text(text) else "bytes that are not text"
         raise InputError(path, f"line {error.lineno}", found, _WHAT) from None
     except RecursionError:
         raise InputError(path, "", "lists within lists without end", _WHAT) from None
@@ -113,6 +132,13 @@ def _parsed(path: Path, text: str, take: Callable[[Any], None]) -> Any:
         raise InputError(path, "", "a number that is too long to be read", _WHAT) from None
 
 
+def _is_needed(category: str, text: str) -> bool:
+    """Whether an event is, which has that ``category`` and somewhere in it ``text``: of Python's
+    only the calls of modules are."""
+    is_module = today(category) != PYTHON or f'"{MODULE}' in text
+    return today(category) in CATEGORIES and is_module
+
+
 class _Events:
     """Those that matter, ``found`` among all that are added, and the ``categories`` of all. Names
     and shapes come again in every step, and are kept once."""
@@ -120,6 +146,8 @@ class _Events:
     def __init__(self, path: Path) -> None:
         self.found: list[TraceEvent] = []
         self.categories: set[str] = set()
+        self.other_devices: Counter[str] = Counter()
+        self.untimed = 0
         self._path, self._added = path, 0
         self._arguments: dict[Arguments, Arguments] = {}
 
@@ -133,14 +161,22 @@ class _Events:
         if not isinstance(category, str):
             raise InputError(path, f"{where}.cat", shown(category), "the name of a category")
         if "cat" in item:
-            self.categories.add(category)
+            self.categories.add(printable(category))
+        category = today(category)
         if category not in CATEGORIES:
+            if "cat" in item and item.get("ph") == "X" and is_of_other_devices(category):
+                self.other_devices[printable(category)] += 1
             return
         if (kind := item.get("ph")) in ("B", "E"):
             allowed = f"X, an event with its duration: {_WHAT}"
             raise InputError(path, f"{where}.ph", shown(kind), allowed)
-        if kind == "X":
-            self.found.append(self._event(where, category, item))
+        if kind != "X":
+            return
+        event = self._event(where, category, item)
+        if category in DEVICE_WORK and not event.start_ns and not event.duration_ns:
+            self.untimed += 1
+        else:
+            self.found.append(event)
 
     def _event(self, where: str, category: str, item: dict[str, Any]) -> TraceEvent:
         path, name, given = self._path, item.get("name"), item.get("args", {})
@@ -148,7 +184,7 @@ class _Events:
             raise InputError(path, f"{where}.name", shown(name), "the name of an event")
         if not isinstance(given, dict):
             raise InputError(path, f"{where}.args", shown(given), "a mapping of keys to values")
-        if not is_text(name):
+        if category in (OPERATOR, *DEVICE_WORK) and not is_text(name):
             raise InputError(path, f"{where}.name", ascii(name), "text")
         name = printable(name)
         at = f"{where}.args"
@@ -161,7 +197,7 @@ class _Events:
             duration_ns=_nanoseconds(path, f"{where}.dur ({name})", item.get("dur")),
             thread=sys.intern(f"{item.get('pid')}/{item.get('tid')}"),
             correlation=_whole(path, at, given, "correlation", -1),
-            external=_whole(path, at, given, "External id", -1),
+            external=_whole(path, at, given, _external_key(given), -1),
             sequence=_whole(path, at, given, "Sequence number", -1),
             forward_thread=_whole(path, at, given, "Fwd thread id", 0),
             shapes=arguments.shapes,
@@ -187,6 +223,11 @@ def _whole(path: Path, where: str, given: dict[str, Any], key: str, absent: int)
     if isinstance(value, bool) or not isinstance(value, int):
         raise InputError(path, f"{where}.{key}", shown(value), "a whole number")
     return int(value)
+
+
+def _external_key(given: dict[str, Any]) -> str:
+    """What the number of the operator around it is called; the second way is that of 2021."""
+    return "External id" if "External id" in given else "external id"
 
 
 def _device(path: Path, where: str, given: dict[str, Any]) -> int:

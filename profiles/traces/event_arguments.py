@@ -30,7 +30,8 @@ class Arguments:
 def recorded_arguments(path: Path, where: str, given: dict[str, Any]) -> Arguments:
     """Those of the operator whose ``args`` stand at ``where``, if the trace has shapes and types;
     :class:`InputError` where they are none."""
-    shapes, types = given.get("Input Dims"), given.get("Input type")
+    shapes = given.get("Input Dims", given.get("Input dims"))
+    types = given.get("Input type")
     if shapes is None or types is None:
         return Arguments()
     if not isinstance(shapes, list) or not isinstance(types, list) or len(shapes) != len(types):

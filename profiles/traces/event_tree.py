@@ -8,7 +8,13 @@ from collections.abc import Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 from profiles.traces.communication import may_go_on
-from profiles.traces.trace_events import DRIVER_CALLS, OPERATOR, PYTHON, TraceEvent
+from profiles.traces.trace_events import (
+    DRIVER_CALLS,
+    OPERATOR,
+    PYTHON,
+    TraceEvent,
+    is_profiler_step,
+)
 
 MODULE = "nn.Module: "
 """How the events of Python begin that are calls of modules. All others are left out."""
@@ -150,9 +156,11 @@ def _has_late(node: Node) -> bool:
 
 
 def _lengthen(node: Node) -> int:
-    """Make ``node`` and all below it last as long as what lies inside them: when it ends."""
+    """Make ``node`` and all below it last as long as what lies inside them: when it ends. A step
+    that the profiler marks lies inside nothing, whatever it begins in."""
     event = node.event
-    end_ns = max([event.end_ns, *(_lengthen(c) for c in node.children if not c.goes_on)])
+    within = [c for c in node.children if not (c.goes_on or is_profiler_step(c.event))]
+    end_ns = max([event.end_ns, *map(_lengthen, within)])
     if end_ns > event.end_ns:
         node.event = replace(event, duration_ns=end_ns - event.start_ns)
     return end_ns

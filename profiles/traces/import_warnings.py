@@ -16,7 +16,29 @@ _WHAT_TO_DO = "say its length by `--step-ms`, or import a trace with a synchroni
 def warnings_of(profile: ImportedProfile) -> list[str]:
     """What is left out of ``profile`` beyond what may be without a word, and what of its step does
     not come to its length."""
-    return [f"{profile.name}: {text}" for text in (*left_out_in_words(profile), *_length(profile))]
+    found = (*left_out_in_words(profile), *_mended(profile), *_length(profile))
+    return [f"{profile.name}: {text}" for text in found]
+
+
+def _mended(profile: ImportedProfile) -> Iterator[str]:
+    """What of the trace could not be taken as it is."""
+    if profile.other_devices:
+        named = ", ".join(f"{name} ({count})" for name, count in profile.other_devices.items())
+        host = ", so the profile is of the host alone" if profile.device == "cpu" else ""
+        yield (
+            f"events of the categories {named} are left out{host}: of devices only the GPUs of "
+            "CUDA and ROCm are read"
+        )
+    if profile.untimed:
+        yield (
+            f"{profile.untimed} kernels or copies at time 0 that take no time are left out: the "
+            "profiler has lost when they ran"
+        )
+    if profile.cut_operators:
+        yield (
+            f"operators that end after their step are cut at its end: {profile.cut_operators}, by "
+            f"{profile.cut_most_us * _MS:.3f} ms at most (`--strict` refuses them)"
+        )
 
 
 def _length(profile: ImportedProfile) -> Iterator[str]:

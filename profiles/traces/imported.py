@@ -6,6 +6,7 @@ import itertools
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +19,17 @@ from profiles.traces.lane_rows import LaneRow, Lanes
 from profiles.traces.left_out import check_left_out, left_out
 from profiles.traces.mean_step import Column, Signature, columns, training_of
 from profiles.traces.profiler_events import INPUT_MARK
-from profiles.traces.trace_checks import check_launches, check_nesting, check_once, check_steps
+from profiles.traces.trace_checks import (
+    check_launches,
+    check_nesting,
+    check_once,
+    check_steps,
+    check_timed,
+    check_whole,
+    cut_at_steps,
+    late_operators,
+    refuse_late,
+)
 from profiles.traces.trace_steps import Steps, find_steps
 from profiles.traces.trace_work import KnownWork, recorded_shapes, recorded_work
 from rmixer.errors import InputError
@@ -30,33 +41,52 @@ _LONG_FIRST = 5.0
 """Times the median step, beyond which a first one is no step as the others."""
 
 
-def import_trace(
-    path: Path, name: str, marker: str | None = None, partial: bool = False
-) -> ImportedProfile:
+@dataclass(frozen=True)
+class Wanted:
+    """How a trace is read: its steps begin at the ``marker``, where there is one; a ``partial``
+    profile will do; ``strict`` refuses what would be mended."""
+
+    marker: str | None = None
+    partial: bool = False
+    strict: bool = False
+
+
+def import_trace(path: Path, name: str, wanted: Wanted = Wanted()) -> ImportedProfile:
     """The profile ``name`` from the Chrome trace at ``path``, its steps found as
     :func:`profiles.traces.trace_steps.find_steps` says.
 
     Steps that do not train as most steps do (an evaluation, a first step) are left out and
     counted. Of an operator that not all others call as often, as those of the input, the rows hold
-    the means over all of them. Raises :class:`InputError` for a trace that is damaged, holds
-    impossible times, or in which no step is found, and, unless a ``partial`` profile will do, where
-    much of the devices' work would be in no row.
+    the means over all of them. An operator that goes on after its step is cut at its end, and
+    counted. Raises :class:`InputError` for a trace that is damaged, holds impossible times, or in
+    which no step is found, and, unless a partial profile will do, where much of the devices' work
+    would be in no row.
     """
     try:
-        return _imported(path, name, marker, partial)
+        return _imported(path, name, wanted)
     except RecursionError:
         found, allowed = "hundreds of events within each other", "as operators call each other"
         raise InputError(path, "traceEvents", found, allowed) from None
 
 
-def _imported(path: Path, name: str, marker: str | None, partial: bool) -> ImportedProfile:
+def _imported(path: Path, name: str, wanted: Wanted) -> ImportedProfile:
     trace = read_chrome_trace(path)
     check_nesting(trace)
     check_launches(trace)
     check_once(trace)
-    host = read_host_trace(trace.events)
-    steps = find_steps(trace, host.calls, marker)
-    check_steps(trace, steps, host.calls)
+    events = trace.events
+    host = read_host_trace(events)
+    steps = find_steps(trace, host.calls, wanted.marker)
+    check_steps(trace, steps)
+    late: list[tuple[HostCall, int]] = []
+    if wanted.strict:
+        check_whole(trace)
+    while more := late_operators(steps, host.calls):  # what one calls may be late as well
+        if wanted.strict:
+            refuse_late(trace, steps, more)
+        late += more
+        events = tuple(cut_at_steps(events, more))
+        host = read_host_trace(events)
     by_step = _by_step(path, host, steps)
     training = [training_of(rows, host.main) for rows in by_step]
     common = _most_common(training)
@@ -66,9 +96,10 @@ def _imported(path: Path, name: str, marker: str | None, partial: bool) -> Impor
     every = list(itertools.chain.from_iterable(rows))
     _check_one_gpu(path, every)
     used_spans = [steps.spans[place] for place in used]
-    missed = left_out(trace.events, host, steps.spans, used_spans, rows)
-    if not partial:
+    missed = left_out(events, host, steps.spans, used_spans, rows)
+    if not wanted.partial:
         check_left_out(path, missed)
+        check_timed(trace)
     spans_us = np.diff(np.array(used_spans))[:, 0] / _NS_IN_US
     p10, p50, p90 = np.quantile(spans_us, (0.1, 0.5, 0.9))
     return ImportedProfile(
@@ -92,6 +123,10 @@ def _imported(path: Path, name: str, marker: str | None, partial: bool) -> Impor
         unclaimed_us=missed.device_us,
         left_out_share=missed.share,
         left_out=missed.names,
+        other_devices=trace.other_devices,
+        untimed=trace.untimed,
+        cut_operators=len(late),
+        cut_most_us=max((call.end_ns - end_ns for call, end_ns in late), default=0) / _NS_IN_US,
         operators=tuple(_operators(columns(rows, host.main))),
     )
 

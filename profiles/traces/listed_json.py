@@ -11,16 +11,40 @@ from typing import Any
 _SPACE = re.compile(r"[ \t\n\r]*")
 
 
-def read_listed(text: str, key: str, take: Callable[[Any], None], decoder: json.JSONDecoder) -> Any:
+Mend = Callable[[str, int], tuple[Any, int] | None]
+"""What stands for a damaged element at a place of the text, and where that ends, if it can be told.
+"""
+
+
+def read_listed(
+    text: str,
+    key: str,
+    take: Callable[[Any], None],
+    decoder: json.JSONDecoder,
+    mend: Mend = lambda text, at: None,
+) -> Any:
     """The document ``text``. Each element of the list under ``key`` of its outermost object, or of
     itself where it is a list, is given to ``take`` in turn, and an empty list stands in its place;
-    where the key comes twice, both lists are taken. Raises :class:`json.JSONDecodeError`."""
+    where the key comes twice, both lists are taken. For an element that is no JSON what ``mend``
+    makes of it is taken. Raises :class:`json.JSONDecodeError`."""
+
+    def element(at: int) -> int:
+        try:
+            value, end = decoder.raw_decode(text, at)
+        except json.JSONDecodeError:
+            mended = mend(text, at)
+            if mended is None:
+                raise
+            value, end = mended
+        take(value)
+        return end
+
     start = _after_space(text, 0)
     if text[start : start + 1] == "[":
         found: Any = []
-        end = _each(text, start, take, decoder)
+        end = _members(text, start, "]", element)
     elif text[start : start + 1] == "{":
-        found, end = _object(text, start, key, take, decoder)
+        found, end = _object(text, start, key, element, decoder)
     else:
         found, end = decoder.raw_decode(text, start)
     end = _after_space(text, end)
@@ -30,7 +54,7 @@ def read_listed(text: str, key: str, take: Callable[[Any], None], decoder: json.
 
 
 def _object(
-    text: str, start: int, key: str, take: Callable[[Any], None], decoder: json.JSONDecoder
+    text: str, start: int, key: str, element: Callable[[int], int], decoder: json.JSONDecoder
 ) -> tuple[dict[str, Any], int]:
     found: dict[str, Any] = {}
 
@@ -38,20 +62,11 @@ def _object(
         name, at = _name(text, at, decoder)
         if name == key and text[at : at + 1] == "[":
             found[name] = []
-            return _each(text, at, take, decoder)
+            return _members(text, at, "]", element)
         found[name], at = decoder.raw_decode(text, at)
         return at
 
     return found, _members(text, start, "}", member)
-
-
-def _each(text: str, start: int, take: Callable[[Any], None], decoder: json.JSONDecoder) -> int:
-    def element(at: int) -> int:
-        value, at = decoder.raw_decode(text, at)
-        take(value)
-        return at
-
-    return _members(text, start, "]", element)
 
 
 def _members(text: str, start: int, closing: str, read: Callable[[int], int]) -> int:

@@ -5,14 +5,17 @@ from __future__ import annotations
 import itertools
 from collections import defaultdict
 from collections.abc import Sequence
+from dataclasses import replace
 
 from profiles.traces.chrome_trace import ChromeTrace
 from profiles.traces.communication import may_go_on
 from profiles.traces.host_calls import HostCall, is_operator
-from profiles.traces.trace_events import DEVICE_WORK, DRIVER_CALLS, TraceEvent
+from profiles.traces.left_out import MOST
+from profiles.traces.trace_events import DEVICE_WORK, DRIVER_CALLS, OPERATOR, TraceEvent
 from profiles.traces.trace_steps import Steps
 from rmixer.errors import InputError
 
+_READ = "what hosts and the GPUs of CUDA and ROCm do"
 _ROUNDED_NS = 2_000
 """Older profilers cut both times of an event to whole microseconds."""
 
@@ -63,10 +66,30 @@ def check_once(trace: ChromeTrace) -> None:
         seen.add(work)
 
 
-def check_steps(trace: ChromeTrace, steps: Steps, calls: Sequence[HostCall]) -> None:
-    """Raise :class:`InputError` for steps that overlap, and for an operator among ``calls`` that
-    goes on after the step in which it begins. What lies outside of autograd's nodes on the threads
-    that run these may do so, and so may communication that goes on by itself."""
+def check_whole(trace: ChromeTrace) -> None:
+    """Raise :class:`InputError` for work of a GPU whose times the profiler has lost, and for events
+    that may be another device's."""
+    if trace.untimed:
+        found = f"{trace.untimed} events of a GPU at time 0 that take no time"
+        raise InputError(trace.path, "traceEvents", found, "times of all that a GPU did (--strict)")
+    for category, count in trace.other_devices.items():
+        found = f"{count} events of the category {category}"
+        raise InputError(trace.path, "traceEvents", found, f"{_READ} (--strict)")
+
+
+def check_timed(trace: ChromeTrace) -> None:
+    """Raise :class:`InputError` where much of what GPUs did has no times."""
+    timed = sum(event.category in DEVICE_WORK for event in trace.events)
+    if trace.untimed > MOST * (timed + trace.untimed):
+        found = (
+            f"{trace.untimed} of {timed + trace.untimed} events of a GPU at time 0 without length"
+        )
+        allowed = f"at most {MOST:.0%} of them, or `--partial` to import the rest all the same"
+        raise InputError(trace.path, "traceEvents", found, allowed)
+
+
+def check_steps(trace: ChromeTrace, steps: Steps) -> None:
+    """Raise :class:`InputError` for steps that overlap, or take no time."""
     spans = steps.spans
     for place, (before, after) in enumerate(itertools.pairwise(spans)):
         if after[0] < before[1] - _ROUNDED_NS:
@@ -78,18 +101,49 @@ def check_steps(trace: ChromeTrace, steps: Steps, calls: Sequence[HostCall]) -> 
             raise InputError(
                 trace.path, f"a step at {_us(begin_ns)}", found, "steps that take time"
             )
-    place = 0
+
+
+def late_operators(steps: Steps, calls: Sequence[HostCall]) -> list[tuple[HostCall, int]]:
+    """The operators among ``calls`` that go on after the step in which they begin, and when that
+    ends. What lies outside of autograd's nodes on the threads that run these may do so, and so may
+    communication that goes on by itself."""
+    spans, found, place = steps.spans, [], 0
     for call in calls:
         if call.outside_nodes or may_go_on(call.name):
             continue
         while place < len(spans) and call.start_ns >= spans[place][1]:
             place += 1
         if place == len(spans):
-            return
+            break
         begin_ns, end_ns = spans[place]
         if begin_ns <= call.start_ns < end_ns - _ROUNDED_NS and call.end_ns > end_ns + _ROUNDED_NS:
-            found = f"an end after that of its step at {_us(end_ns)} ({steps.told})"
-            raise InputError(trace.path, _named(call.tree.event), found, "operators inside a step")
+            found.append((call, end_ns))
+    return found
+
+
+def refuse_late(trace: ChromeTrace, steps: Steps, late: Sequence[tuple[HostCall, int]]) -> None:
+    """Raise :class:`InputError` for the first of ``late`` operators, if there are any."""
+    for call, end_ns in late:
+        found = f"an end after that of its step at {_us(end_ns)} ({steps.told})"
+        raise InputError(trace.path, _named(call.tree.event), found, "operators inside a step")
+
+
+def cut_at_steps(
+    events: Sequence[TraceEvent], late: Sequence[tuple[HostCall, int]]
+) -> list[TraceEvent]:
+    """``events`` with ``late`` operators, and what they call, as long as to the end of the step in
+    which they begin."""
+    ends: dict[str, set[int]] = defaultdict(set)
+    for call, end_ns in late:
+        ends[call.thread].add(end_ns)
+    return [_cut(event, ends.get(event.thread, set())) for event in events]
+
+
+def _cut(event: TraceEvent, ends: set[int]) -> TraceEvent:
+    if event.category != OPERATOR and event.category not in DRIVER_CALLS:
+        return event
+    inside = [end_ns for end_ns in ends if event.start_ns < end_ns < event.end_ns]
+    return replace(event, duration_ns=min(inside) - event.start_ns) if inside else event
 
 
 def _named(event: TraceEvent) -> str:

@@ -19,6 +19,22 @@ OPERATOR, ANNOTATION, PYTHON = "cpu_op", "user_annotation", "python_function"
 DRIVER_CALLS = ("cuda_runtime", "cuda_driver")
 DEVICE_WORK = ("kernel", "gpu_memcpy", "gpu_memset")
 CATEGORIES = frozenset((OPERATOR, ANNOTATION, PYTHON, *DRIVER_CALLS, *DEVICE_WORK))
+_OF_2021 = {
+    "Operator": OPERATOR,
+    "Runtime": DRIVER_CALLS[0],
+    "Kernel": DEVICE_WORK[0],
+    "Memcpy": DEVICE_WORK[1],
+    "Memset": DEVICE_WORK[2],
+}
+"""Categories by the names that profilers of 2021 (torch 1.8 to 1.11) gave them."""
+_TELLING_NOTHING = frozenset(
+    (
+        *("Trace", "overhead", "cpu_instant_event", "gpu_user_annotation", "python", "Python"),
+        *("ac2g", "async_cpu_to_gpu", "async_gpu", "fwdbwd", "forward_backward", "Memory"),
+        *("cuda_sync", "cuda_event", "cuda_profiler_range", "collective_comm", "itt"),
+    )
+)
+"""Other categories, of events that no operator and no device's work is missing without."""
 _RUNTIME, _DRIVER = re.compile(r"(cuda|hip)[A-Z]\w*"), re.compile(r"cu[A-Z]\w*")
 _OF_PROFILER = frozenset(
     (
@@ -67,6 +83,17 @@ class TraceEvent:
     def end_ns(self) -> int:
         """When it was over."""
         return self.start_ns + self.duration_ns
+
+
+def today(category: str) -> str:
+    """``category`` by the name that it has now."""
+    return _OF_2021.get(category, category)
+
+
+def is_of_other_devices(category: str) -> bool:
+    """Whether events of ``category`` are none of those that are read, nor known to tell nothing:
+    they may be of a device that is neither CUDA's nor ROCm's."""
+    return category not in CATEGORIES and category not in _TELLING_NOTHING
 
 
 def is_profiler_step(event: TraceEvent) -> bool:

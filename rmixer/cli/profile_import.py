@@ -40,6 +40,9 @@ _UNIT_BYTES = {
 @click.option(
     "--partial", is_flag=True, help="Import also if over 20% of the devices' work is left out."
 )
+@click.option(
+    "--strict", is_flag=True, help="Refuse a trace of which something would be cut or left out."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, every operator included.")
 def import_trace_command(
     file: Path,
@@ -51,6 +54,7 @@ def import_trace_command(
     step_ms: float | None,
     job_type: JobType | None,
     partial: bool,
+    strict: bool,
     as_json: bool,
 ) -> None:
     """Make a profile from FILE, a Chrome trace of PyTorch's profiler (gzip or not), without the
@@ -59,11 +63,16 @@ def import_trace_command(
     from dataclasses import replace
 
     from profiles.traces.import_warnings import warnings_of
-    from profiles.traces.imported import import_trace, trace_name
+    from profiles.traces.imported import Wanted, import_trace, trace_name
     from rmixer.cli.console import report
     from rmixer.imported.imported_store import is_imported, save_imported
 
-    profile = import_trace(file, name or trace_name(file), step_marker, partial)
+    if partial and strict:
+        raise InputError(
+            "--partial", "", "it", "not beside --strict, which refuses what it lets in"
+        )
+    wanted = Wanted(step_marker, partial, strict)
+    profile = import_trace(file, name or trace_name(file), wanted)
     profile = replace(
         profile,
         batch=batch,

@@ -92,7 +92,9 @@ class ImportedProfile:
 
     Left out are ``other_operators`` of the trace that other threads call, ``other_us`` a step, and
     ``unclaimed_us`` a step of device work that no row holds: ``left_out_share`` of all device work,
-    from 0 to 1, the most of it by name in ``left_out`` in microseconds a step.
+    from 0 to 1, the most of it by name in ``left_out`` in microseconds a step. So are events of
+    ``other_devices``, counted by category, and ``untimed`` ones of GPUs, whose times the profiler
+    has lost. ``cut_operators`` end after their step, by ``cut_most_us`` at most, and are cut there.
 
     What only the user can say is None unless they did: samples of a ``batch``, host ``threads``,
     ``peak_bytes`` of memory on the device, ``step_us`` without the profiler, the ``job_type`` that
@@ -126,6 +128,10 @@ class ImportedProfile:
     other_us: NotNegative = 0.0
     left_out_share: Annotated[float, Field(ge=0, le=1)] = 0.0
     left_out: dict[str, NotNegative] = dataclasses.field(default_factory=dict)
+    other_devices: dict[str, Count] = dataclasses.field(default_factory=dict)
+    untimed: Annotated[int, Field(ge=0)] = 0
+    cut_operators: Annotated[int, Field(ge=0)] = 0
+    cut_most_us: NotNegative = 0.0
     origin: Literal["imported"] = "imported"
     schema_version: Literal[2] = SCHEMA_VERSION
     operators: tuple[ImportedOperator, ...] = ()

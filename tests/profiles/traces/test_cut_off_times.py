@@ -11,7 +11,7 @@ import pytest
 from gpu_trace import Event, event
 from plain_steps import write_steps
 
-from profiles.traces.imported import import_trace
+from profiles.traces.imported import Wanted, import_trace
 
 RECORDED = Path(__file__).parent / "criteo_dlrm_h100.json.gz"
 
@@ -68,7 +68,7 @@ def test_a_recorded_trace_tells_the_same_in_whole_microseconds(tmp_path: Path) -
             each["dur"] = end - each["ts"]
     path = tmp_path / "t.json"
     path.write_text(json.dumps(trace))
-    found, exact = (import_trace(each, "t", "rmixer::input") for each in (path, RECORDED))
+    found, exact = (import_trace(each, "t", Wanted("rmixer::input")) for each in (path, RECORDED))
     assert found.steps_used == exact.steps_used == 3
     for row, other in zip(found.operators, exact.operators, strict=True):
         assert (row.operator, row.lane, row.phase) == (other.operator, other.lane, other.phase)

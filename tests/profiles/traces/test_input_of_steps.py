@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from gpu_trace import event, write_trace
 
-from profiles.traces.imported import import_trace
+from profiles.traces.imported import Wanted, import_trace
 from rmixer.imported.imported_profile import ImportedProfile
 
 Event = dict[str, Any]
@@ -45,7 +45,7 @@ class Trace:
         self.events += [{**e, "ts": e["ts"] + self._at + offset} for e in events]
 
     def imported(self, folder: Path, marker: str | None = None) -> ImportedProfile:
-        return import_trace(write_trace(folder / "t.json", self.events), "t", marker)
+        return import_trace(write_trace(folder / "t.json", self.events), "t", Wanted(marker))
 
 
 def batch(count: int, start: float, loader: str = "MultiProcessing") -> list[Event]:

@@ -9,7 +9,7 @@ import pytest
 from gpu_trace import event, write_trace
 
 from profiles.traces.import_warnings import warnings_of
-from profiles.traces.imported import import_trace
+from profiles.traces.imported import Wanted, import_trace
 from rmixer.errors import InputError
 from rmixer.imported.imported_profile import ImportedProfile
 
@@ -49,7 +49,7 @@ def work(
 
 
 def imported(tmp_path: Path, events: list[Event], partial: bool = False) -> ImportedProfile:
-    return import_trace(write_trace(tmp_path / "t.json", events), "t", partial=partial)
+    return import_trace(write_trace(tmp_path / "t.json", events), "t", Wanted(partial=partial))
 
 
 @pytest.mark.parametrize("launched", [True, False])

@@ -155,7 +155,7 @@ def test_an_impossible_event_is_named(tmp_path: Path, broken: Any, message: str)
     [
         (b"", "line 1: found Expecting value (the file may be truncated)"),
         (b'{"traceEvents": [{"ph": "X"', "line 1: found Expecting"),
-        (b'["\xff"]', "found bytes that are not text"),
+        (b"\xff\xff", "line 1: found bytes that are not text"),
         (gzip.compress(b"{}" * 1000, mtime=0)[:-10], "found a damaged gzip file"),
         (b'{"events": []}', "traceEvents: found null; allowed: a list of events"),
         (b"[" + b"7" * 5000 + b"]", "found a number that is too long to be read"),

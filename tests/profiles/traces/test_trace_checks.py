@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 from gpu_trace import event, two_steps, write_trace
 
-from profiles.traces.imported import import_trace
+from profiles.traces.import_warnings import warnings_of
+from profiles.traces.imported import Wanted, import_trace
 from rmixer.errors import InputError
 from rmixer.imported.imported_profile import ImportedProfile
 
@@ -42,10 +43,6 @@ def imported(tmp_path: Path, events: list[dict[str, Any]]) -> ImportedProfile:
             [operator("aten::add", 90.5, 120.0)],
             "aten::mm at 110.000: found an end after that of aten::add at 90.500, inside which",
         ),
-        (
-            [operator("aten::add", 50.0, 1e9)],
-            "aten::add at 50.000: found an end after that of its step at 100.000 (ProfilerStep",
-        ),
         ([mark(2, 90.0, 190.0)], "step 1: found one that begins at 90.000, before step 0 ends"),
         ([mark(1, 0.0, 100.0)], "step 1: found one that begins at 0.000, before step 0 ends"),
         ([mark(3, 200.0, 200.0)], "a step at 200.000: found a step of no length (ProfilerStep"),
@@ -68,6 +65,38 @@ def test_what_cannot_be_is_named(tmp_path: Path, more: list[dict[str, Any]], mes
 )
 def test_what_may_overlap(tmp_path: Path, more: list[dict[str, Any]]) -> None:
     imported(tmp_path, [*STEPS, *more])
+
+
+def test_an_operator_that_ends_after_its_step_is_cut_there(tmp_path: Path) -> None:
+    """It begins at 60 and ends at 108, and calls one from 70 to 90. What it calls in the next step
+    is an operator of that."""
+    late = [operator("aten::add", 60.0, 108.0), operator("aten::t", 70.0, 90.0)]
+    found = imported(tmp_path, [*STEPS, *late, operator("aten::add", 160.0, 180.0)])
+    assert (found.steps_used, found.cut_operators, found.cut_most_us) == (2, 1, 8.0)
+    means = {row.operator: row.mean_us for row in found.operators}
+    assert means == {"aten::mm": 30.0, "aten::add": (40.0 + 20.0) / 2}
+    (warning,) = [text for text in warnings_of(found) if "cut" in text]
+    assert (
+        "operators that end after their step are cut at its end: 1, by 0.008 ms at most" in warning
+    )
+    called = [operator("aten::neg", 102.0, 104.0), operator("aten::neg", 2.0, 4.0)]
+    both = imported(tmp_path, [*STEPS, *late, *called, operator("aten::add", 160.0, 180.0)])
+    assert [row.operator for row in both.operators] == ["aten::neg", "aten::mm", "aten::add"]
+
+
+def test_one_that_lasts_for_several_steps_is_of_its_first(tmp_path: Path) -> None:
+    steps = [*STEPS, mark(3, 200.0, 300.0), operator("aten::mm", 190.0, 215.0)]
+    found = imported(tmp_path, [*steps, operator("aten::add", 50.0, 1e9)])
+    assert (found.steps_found, found.cut_operators) == (3, 2)
+    assert found.cut_most_us == 1e9 - 100.0
+
+
+def test_strict_refuses_what_would_be_cut(tmp_path: Path) -> None:
+    path = write_trace(tmp_path / "t.json", [*STEPS, operator("aten::add", 50.0, 1e9)])
+    with pytest.raises(InputError) as error:
+        import_trace(path, "t", Wanted(strict=True))
+    message = "aten::add at 50.000: found an end after that of its step at 100.000 (ProfilerStep"
+    assert str(error.value).startswith(f"{path}: {message}")
 
 
 def test_a_step_on_two_gpus_is_refused(tmp_path: Path) -> None:

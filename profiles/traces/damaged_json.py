@@ -1,0 +1,64 @@
+"""What profilers write that is no JSON, though all that is needed of it can be read.
+
+Names of Python functions and their files are written as they are: with raw newlines, backslashes
+that begin no escape, and bytes that are no UTF-8. Rates of copies that took no time are ``inf``.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from typing import Any
+
+_BACKSLASH = re.compile(r'(\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4}))|\\')
+_END = re.compile(
+    r"\}(?=\s*,\s*\{\s*\"(?:ph|cat|name|pid|tid|ts|dur|args|id)\"\s*:|\s*\]\s*(?:,\s*\"|\}\s*$|$))"
+)
+"""Of an event: another one follows, or the end of their list."""
+_CATEGORY = re.compile(r'"cat"\s*:\s*"([^"\\]*)"')
+_NO_NUMBER = re.compile(r"(:\s*)[-+]?(?:nan|inf)(?=\s*[,}])")
+_CUT_NUMBER = re.compile(r"\.|[eE][-+]?")
+_WORDS = ("true", "false", "null", "NaN", "Infinity", "-Infinity")
+
+
+def as_text(content: bytes) -> str:
+    """``content`` by its encoding. Bytes that are none of UTF-8 stay apart, as halves of surrogate
+    pairs. Raises UnicodeDecodeError for other encodings."""
+    encoding = json.detect_encoding(content)
+    keep = "surrogateescape" if encoding.startswith("utf-8") else "surrogatepass"
+    return content.decode(encoding, keep)
+
+
+def with_whole_escapes(text: str) -> str:
+    """``text`` with two backslashes for each that begins no escape of JSON's."""
+    if "\\" not in text:
+        return text
+    return _BACKSLASH.sub(lambda found: found[1] or r"\\", text)
+
+
+def mended_event(
+    text: str, at: int, is_needed: Callable[[str, str], bool], decoder: json.JSONDecoder
+) -> tuple[Any, int] | None:
+    """The event at ``at``, which is no JSON, and where it ends: with nothing but its category
+    unless, by that and its text, it ``is_needed``. None where its end cannot be told, or it cannot
+    be read though it is needed."""
+    found = _END.search(text, at)
+    if found is None:
+        return None
+    part = text[at : found.end()]
+    told = _CATEGORY.search(part)
+    category = told[1] if told else ""
+    if not is_needed(category, part):
+        return {"cat": category}, found.end()
+    try:
+        return decoder.decode(_NO_NUMBER.sub(r"\1null", part)), found.end()
+    except json.JSONDecodeError:
+        return None
+
+
+def ends_early(text: str, error: json.JSONDecodeError) -> bool:
+    """Whether ``text``, in which there was that ``error``, ends before its document does."""
+    rest = text[error.pos : error.pos + 10].strip()
+    is_cut = _CUT_NUMBER.fullmatch(rest) or any(word.startswith(rest) for word in _WORDS)
+    return error.msg.startswith("Unterminated string") or bool(is_cut)
