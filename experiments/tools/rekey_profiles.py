@@ -10,6 +10,9 @@ say its hashes, and compares:
 - the code of ``COMMIT``, hashed as today, must be the code of today. Models for which it is not are
   named, and refused unless ``--same-step MODULE`` vouches for each of their modules.
 
+Data that was prepared from raw files follows only where the code that reads them is the same, or
+``--same-data MODULE`` vouches for it: what it makes of files that both could read is the same.
+
 ``COMMIT`` must have the modules where they lie today. The pairs of hashes go to
 ``rmixer/user_code/former_sources.json``, by which users' profiles follow.
 """
@@ -49,7 +52,8 @@ print(json.dumps([[source_hash(*pair) for pair in pairs], own_step_hash(), data]
 @click.command()
 @click.option("--before", required=True, metavar="COMMIT", help="The last one with the old hash.")
 @click.option("--same-step", multiple=True, metavar="MODULE", help="Whose step is still the same.")
-def main(before: str, same_step: tuple[str, ...]) -> None:
+@click.option("--same-data", multiple=True, metavar="MODULE", help="Whose data are still the same.")
+def main(before: str, same_step: tuple[str, ...], same_data: tuple[str, ...]) -> None:
     """Write the table, rekey the recorded profiles and say how many."""
     with tempfile.TemporaryDirectory() as folder:
         old = Path(folder)
@@ -57,17 +61,19 @@ def main(before: str, same_step: tuple[str, ...]) -> None:
             ["git", "-C", _ROOT, "archive", before, "rmixer"], check=True, stdout=subprocess.PIPE
         )
         subprocess.run(["tar", "-x", "-C", folder], input=archive.stdout, check=True)
-        table = former_pairs(old, set(same_step))
+        table = former_pairs(old, set(same_step), set(same_data))
     write_json(PATH, _joined(table))
     former_sources.cache_clear()
     for machine in sorted(path.parent for path in RECORDED.glob("*/machine.yaml")):
         click.echo(f"{machine.name}: {rekey_machine(machine)} profiles filed again")
 
 
-def former_pairs(old: Path, same_step: set[str]) -> dict[str, dict[str, str]]:
+def former_pairs(
+    old: Path, same_step: set[str], same_data: set[str]
+) -> dict[str, dict[str, str]]:
     """By kind of code: the present hash for each hash that the code below ``old`` has. Raises
     :class:`InputError` if a step's code is another one and its module is not in ``same_step``.
-    Code that makes data is never vouched for: of that the hash alone may be another."""
+    Of code that makes data the hash alone may be another, unless its module is in ``same_data``."""
     pairs = sorted({(entry.architecture, entry.dataset) for entry in MODELS.values()})
     readers = sorted({entry.reader for entry in DATASETS.values()})
     asked = subprocess.run(
@@ -90,18 +96,25 @@ def former_pairs(old: Path, same_step: set[str]) -> dict[str, dict[str, str]]:
         "data": {
             code: data_code(reader)
             for reader, code in zip(readers, data, strict=True)
-            if code != data_code(reader) and data_code(reader, old) == data_code(reader)
+            if code != data_code(reader)
+            and (
+                data_code(reader, old) == data_code(reader)
+                or reader.partition(":")[0] in same_data
+            )
         },
     }
 
 
 def _joined(table: dict[str, dict[str, str]]) -> dict[str, dict[str, str]]:
-    """``table`` and what the file has already; its hashes lead to the present ones too."""
+    """``table`` and what the file has already; its hashes lead to the present ones too. Of data
+    only those are kept that do: other code makes them anew."""
     known: Any = load_json(PATH, "table of former sources") if PATH.exists() else {}
     joined = {}
     for kind in KINDS:
         earlier = {a: table[kind].get(b, b) for a, b in known.get(kind, {}).items()}
         joined[kind] = dict(sorted({**earlier, **table[kind]}.items()))
+    codes = {data_code(entry.reader) for entry in DATASETS.values()}
+    joined["data"] = {old: new for old, new in joined["data"].items() if new in codes}
     return joined
 
 

@@ -82,6 +82,7 @@ class Alimama(DataSet):
     strictly before it, the newest first, and the click."""
 
     columns = COLUMNS
+    often_missing = frozenset(("pvalue_level",))
 
     def twin(self) -> Chunks:
         return twin()

@@ -29,6 +29,7 @@ KINDS = (b"pv", b"cart", b"fav", b"buy")
 
 _ID = r"[0-9]{1,9}"
 _MAYBE = rf"(?:{_ID}|NULL|)"
+_WITH_ZERO = ("cms_segid", "cms_group_id", "age_level", "occupation")
 _TIME = r"-?[0-9]{1,18}"
 
 
@@ -80,6 +81,12 @@ class LineForm:
             text = text.replace(b",,", b",0,")
         values = np.fromstring(text, dtype=np.float64, sep=",")
         return values.reshape(-1, len(self.fields)), malformed
+
+    def missing(self, values: NDArray[np.float64]) -> dict[str, int]:
+        """By field how many of the ``values`` of :meth:`read` are missing, where no value is 0."""
+        zeros = (values == 0).sum(axis=0)
+        named = zip(self.fields, self.fields.values(), zeros, strict=True)
+        return {n: int(zero) for n, form, zero in named if form == _MAYBE and n not in _WITH_ZERO}
 
     def _fault(self, line: bytes) -> str:
         fields = line.count(b",") + 1
@@ -166,7 +173,7 @@ def parse_ads(lines: Lines) -> Parsed:
         "of_ad": np.stack(ids, axis=1),
         "price": np.log1p(price).astype(np.float32),
     }
-    return Parsed(columns, malformed)
+    return Parsed(columns, malformed, ADS.missing(values))
 
 
 def parse_profiles(lines: Lines) -> Parsed:
@@ -174,7 +181,8 @@ def parse_profiles(lines: Lines) -> Parsed:
     values, malformed = PROFILES.read(lines)
     levels = np.where(values[:, 1:] < LEVELS, values[:, 1:], 0)
     user = values[:, 0].astype(np.int32)
-    return Parsed({"user": user, "levels": levels.astype(np.uint8)}, malformed)
+    columns: dict[str, NDArray[Any]] = {"user": user, "levels": levels.astype(np.uint8)}
+    return Parsed(columns, malformed, PROFILES.missing(values))
 
 
 def parse_behaviours(lines: Lines) -> Parsed:
@@ -188,7 +196,7 @@ def parse_behaviours(lines: Lines) -> Parsed:
         "category": known(category, IDS[2]).astype(np.int16),
         "brand": known(brand, IDS[3]),
     }
-    return Parsed(columns, malformed)
+    return Parsed(columns, malformed, BEHAVIOURS.missing(values))
 
 
 def _joined(lines: Lines) -> bytes:

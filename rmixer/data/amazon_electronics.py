@@ -1,7 +1,8 @@
 """Amazon product reviews 2014, Electronics: 1,689,188 reviews of 192,403 users.
 
 ``reviews_Electronics_5.json`` has a JSON object on each line, ``meta_Electronics.json`` a Python
-literal; either may be compressed by gzip.
+literal; either may be compressed by gzip. The files of 2018 (``Electronics_5.json``, and metadata
+in JSON) can be read as well, where they have no more users, items and categories.
 """
 
 from __future__ import annotations
@@ -40,8 +41,8 @@ COLUMNS = {
     "label": Column("uint8", "float32"),
 }
 
-_REVIEWS = "reviews_Electronics_5.json"
-_META = "meta_Electronics.json"
+_REVIEWS = ("reviews_Electronics_5.json", "Electronics_5.json")
+_META = ("meta_Electronics.json",)
 _SEED = 20140723
 _DAY_S = 86_400
 
@@ -60,7 +61,10 @@ class AmazonElectronics(DataSet):
 
     def raw_files(self, data: Path) -> tuple[Path, ...]:
         """The reviews and the metadata in the folder ``data``."""
-        return tuple(first_file(data, (name, f"{name}.gz")) for name in (_REVIEWS, _META))
+        return tuple(
+            first_file(data, tuple(each for name in names for each in (name, f"{name}.gz")))
+            for names in (_REVIEWS, _META)
+        )
 
     def read(self, raw: RawReader) -> Chunks:
         """Users are numbered by their sorted ``reviewerID``, items by ``asin``, categories by
@@ -75,6 +79,9 @@ class AmazonElectronics(DataSet):
         users, user = np.unique(user, return_inverse=True)
         items, item = np.unique(item, return_inverse=True)
         names = _categories(raw, items)
+        if not (names != b"").any():
+            found = "no category of any item that was reviewed"
+            raise InputError(raw.files[1], "", found, "items with categories (or category)")
         categories, category_of = np.unique(names, return_inverse=True)
         raw.count("reviews", len(user), REVIEWS)
         _count(raw, "users", len(users), USERS)

@@ -1,8 +1,9 @@
-"""The lines of Amazon's review and metadata files of 2014, as columns."""
+"""The lines of Amazon's review and metadata files of 2014 and 2018, as columns."""
 
 from __future__ import annotations
 
 import ast
+import contextlib
 import json
 import warnings
 from collections.abc import Callable
@@ -46,18 +47,19 @@ def parse_reviews(lines: Lines) -> Parsed:
 
 
 def parse_metadata(lines: Lines) -> Parsed:
-    """Lines of ``meta_Electronics.json``, a Python dict each: ``item`` and ``category`` as bytes.
+    """Lines of ``meta_Electronics.json``: ``item`` and ``category`` as bytes.
 
-    The category is the last name of the last of the item's lists, as in the public preparation
-    for DIN; it is empty where there is none.
+    Of 2014 each is a Python dict with ``categories``, lists of names, and the category is the last
+    name of the last list, as in the public preparation for DIN. Of 2018 each is a JSON object with
+    ``category``, one list of names, of which it is the last. It is empty where there is none.
     """
 
     def item(line: bytes) -> tuple[bytes, bytes]:
-        found = _record(line, ast.literal_eval, "a Python dict")
-        lists = found.get("categories") or [[""]]
-        names = lists[-1] if isinstance(lists, list) else None
+        found = _record(line, _json_or_literal, "a Python dict or a JSON object")
+        given = found.get("categories") or found.get("category") or [""]
+        names = given[-1] if isinstance(given, list) and isinstance(given[-1], list) else given
         if not isinstance(names, list) or not names or not isinstance(names[-1], str):
-            raise _MalformedError(f"categories are {_shown(lists)}, not lists of names")
+            raise _MalformedError(f"categories are {_shown(given)}, not lists of names")
         return _name(found, "asin"), _encoded(names[-1])
 
     with warnings.catch_warnings():
@@ -67,7 +69,15 @@ def parse_metadata(lines: Lines) -> Parsed:
         "item": np.array([name for name, _ in good], dtype=np.bytes_),
         "category": np.array([category for _, category in good], dtype=np.bytes_),
     }
-    return Parsed(columns, malformed)
+    missing = {"categories (or category)": sum(not category for _, category in good)}
+    return Parsed(columns, malformed, missing)
+
+
+def _json_or_literal(text: str) -> Any:
+    if text.startswith('{"'):
+        with contextlib.suppress(ValueError):
+            return json.loads(text)
+    return ast.literal_eval(text)
 
 
 def _each(

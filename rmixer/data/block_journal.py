@@ -31,11 +31,12 @@ def read_journal(path: Path) -> list[WrittenBlock]:
     whole = 0
     for line in path.read_bytes().split(b"\n")[:-1]:
         try:
-            call, index, start, stop, lines, skipped, malformed, first = json.loads(line)
+            call, index, start, stop, lines, skipped, malformed, first, *more = json.loads(line)
         except ValueError:
             break
         shown = tuple((place, what) for place, what in first)
-        facts = BlockFacts(lines, skipped, malformed, shown)
+        missing = tuple((name, count) for name, count in (more[0] if more else ()))
+        facts = BlockFacts(lines, skipped, malformed, shown, missing)
         blocks.append(WrittenBlock(call, index, start, stop, facts))
         whole += len(line) + 1
     os.truncate(path, whole)
@@ -49,6 +50,6 @@ def add_to_journal(path: Path, blocks: list[WrittenBlock]) -> None:
             facts = block.facts
             place = (block.call, block.index, block.start, block.stop)
             counts = (facts.lines, facts.skipped, facts.malformed, facts.first_malformed)
-            file.write(json.dumps((*place, *counts)).encode() + b"\n")
+            file.write(json.dumps((*place, *counts, facts.missing)).encode() + b"\n")
         file.flush()
         os.fsync(file.fileno())

@@ -9,13 +9,21 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from rmixer.data.criteo_kaggle import CARDINALITIES, KNOWN_ROWS, POSITIVE_RATE, kaggle_file
+from rmixer.data.criteo_kaggle import (
+    CARDINALITIES,
+    KNOWN_ROWS,
+    OFTEN_MISSING,
+    POSITIVE_RATE,
+    kaggle_file,
+)
 from rmixer.data.criteo_tables import CriteoTables
 from rmixer.data.dataset import RawReader
 
 
 class CriteoKaggleFields(CriteoTables):
     """26 tables of the real file's cardinalities, 33,762,577 rows in all."""
+
+    often_missing = OFTEN_MISSING
 
     def __init__(self) -> None:
         super().__init__(CARDINALITIES, None, CARDINALITIES, KNOWN_ROWS, POSITIVE_RATE)

@@ -38,6 +38,13 @@ class CriteoLines:
     malformed: tuple[tuple[int, str], ...]
 
     @property
+    def missing(self) -> dict[str, int]:
+        """By field how many lines are without it."""
+        counts = [*self.no_dense.sum(axis=0), *self.no_value.sum(axis=0)]
+        names = [name for name, _, _ in _FORMS[1:]]
+        return {name: int(count) for name, count in zip(names, counts, strict=True)}
+
+    @property
     def keys(self) -> NDArray[np.int64]:
         """``values``, a missing one being 2^32: one number for each value a field may have."""
         return self.values | (self.no_value.astype(np.int64) << 32)

@@ -126,7 +126,7 @@ class CriteoTables(DataSet):
 def parse_values(lines: Lines, rows: tuple[int, ...]) -> Parsed:
     """The values that the fields with a dictionary have in these lines."""
     read = criteo_lines(lines)
-    return Parsed(appearing(read.keys, rows), read.malformed)
+    return Parsed(appearing(read.keys, rows), read.malformed, read.missing)
 
 
 def parse_samples(
@@ -140,7 +140,7 @@ def parse_samples(
         "ids": ids,
         "label": read.label,
     }
-    return Parsed(columns, read.malformed)
+    return Parsed(columns, read.malformed, read.missing)
 
 
 def expanded(ids: Ids, rows: Sequence[int], sizes: Sequence[int]) -> Ids:

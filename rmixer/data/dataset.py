@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -19,11 +19,12 @@ ParsedColumns = Mapping[str, NDArray[Any]]
 @dataclass(frozen=True)
 class Parsed:
     """What became of some lines of a raw file: ``columns``, arrays of equal length with an entry
-    for each good line (or whatever arrays its reader asked for), and for each bad line its place
-    among the lines and what is wrong."""
+    for each good line (or whatever arrays its reader asked for), for each bad line its place
+    among the lines and what is wrong, and by field how many good lines are ``missing`` it."""
 
     columns: ParsedColumns
     malformed: tuple[tuple[int, str], ...] = ()
+    missing: Mapping[str, int] = field(default_factory=dict)
 
 
 class RawReader(Protocol):
@@ -65,6 +66,8 @@ class DataSet(ABC):
     constructor takes, in ``rmixer.data.registry``. Needs no torch."""
 
     columns: Mapping[str, Column]
+    often_missing: frozenset[str] = frozenset()
+    """Fields that most lines of the public files are without."""
 
     @abstractmethod
     def twin(self) -> Chunks:

@@ -21,12 +21,14 @@ _CHECKSUM_BYTES = 4
 @dataclass(frozen=True)
 class BlockFacts:
     """``lines`` of the file, ``skipped`` of them (a header); ``malformed`` lines, and the first
-    of those with their place in the block, from 0, and what is wrong."""
+    of those with their place in the block, from 0, and what is wrong; ``missing`` has how many
+    good lines are without a field, for each that some are without."""
 
     lines: int
     skipped: int
     malformed: int
     first_malformed: tuple[tuple[int, str], ...]
+    missing: tuple[tuple[str, int], ...] = ()
 
     @property
     def good(self) -> int:
@@ -57,7 +59,8 @@ class BlockTask:
         skipped = int(self.header and self.block.index == 0 and bool(lines))
         parsed = self.parse(lines[skipped:]) if len(lines) > skipped else Parsed({})
         first = tuple((place + skipped, what) for place, what in parsed.malformed[:SHOWN_LINES])
-        facts = BlockFacts(len(lines), skipped, len(parsed.malformed), first)
+        missing = tuple((name, int(count)) for name, count in parsed.missing.items() if count)
+        facts = BlockFacts(len(lines), skipped, len(parsed.malformed), first, missing)
         columns = dict(parsed.columns) if facts.good else {}
         content = pickle.dumps(KeptBlock(facts, columns), protocol=5)
         unfinished = self.kept.with_name(f"{self.kept.name}.{os.getpid()}.tmp")

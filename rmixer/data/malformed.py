@@ -1,13 +1,16 @@
-"""How many malformed lines are borne, and the count of them."""
+"""How many malformed lines are borne, and the count of them; which fields lines are without."""
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
 from rmixer.data.kept_blocks import SHOWN_LINES, BlockFacts
 from rmixer.errors import InputError
 
+MOSTLY, FEWEST = 0.5, 20
+"""The share of lines without a field from which on it is told, and lines that tell of it."""
 _LINES_FOR_A_SHARE = 10_000
 """Before so many lines were read a share says little; at the end of the file it always counts."""
 
@@ -36,6 +39,7 @@ class LineCount:
     def __init__(self, path: Path, limits: Limits) -> None:
         self.path, self._limits = path, limits
         self.lines = self.malformed = 0
+        self.missing: Counter[str] = Counter()
         self.first: list[MalformedLine] = []
         self._skipped = 0
 
@@ -48,15 +52,28 @@ class LineCount:
         self.lines += facts.lines - facts.skipped
         self._skipped += facts.skipped
         self.malformed += facts.malformed
+        self.missing.update(dict(facts.missing))
         if self._limits.strict or self.lines >= _LINES_FOR_A_SHARE:
             self._check(f"the first {self.lines:,} lines")
 
     def end(self) -> None:
         """After the last block: also a small share of a few lines may be too many now. A file
-        without lines is an :class:`InputError`."""
+        without lines is an :class:`InputError`, and so is a field that all lines are without."""
         if not self.lines + self._skipped:
             raise InputError(self.path, "", "an empty file", "a file with lines")
         self._check(f"{self.lines:,} lines")
+        for name, share in self.mostly_missing():
+            if share == 1.0:
+                found = f"missing in every line ({self.lines - self.malformed:,} lines)"
+                raise InputError(self.path, name, found, "a field that lines have")
+
+    def mostly_missing(self) -> list[tuple[str, float]]:
+        """The fields that most good lines are without, and how large a share of them; none for
+        fewer lines than :data:`FEWEST`."""
+        good = self.lines - self.malformed
+        if good < FEWEST:
+            return []
+        return [(name, n / good) for name, n in self.missing.items() if n > MOSTLY * good]
 
     def _check(self, of: str) -> None:
         check_malformed(self._limits, self.malformed, self.lines, self.first, of)

@@ -8,7 +8,9 @@ import os
 from functools import cache
 from pathlib import Path
 
+from rmixer.data.archives import hint_of_archives, refuse_archive
 from rmixer.data.arrays import Arrays, read_arrays
+from rmixer.data.dataset import DataSet
 from rmixer.data.make_dataset import make_from_files, make_twin
 from rmixer.data.making import Making, Recipe
 from rmixer.data.malformed import Limits, check_malformed
@@ -71,7 +73,7 @@ def prepared_folder(name: str, data: str) -> Path:
 
 def _recipe(name: str, data: str) -> Recipe:
     entry = dataset_entry(name)
-    raw = () if data == SYNTHETIC else entry.load().raw_files(Path(data))
+    raw = () if data == SYNTHETIC else _raw_files(entry.load(), Path(data))
     files = {path: Source.of(path) for path in raw}
     code = data_code(entry.reader)
     rest = [entry.settings, list(files.values())]
@@ -79,6 +81,21 @@ def _recipe(name: str, data: str) -> Recipe:
     for old in formerly(code, "data"):
         _keep(_folder(name, content_hash([_FORMAT, old, *rest])), _folder(name, fingerprint))
     return Recipe(name, data, files, fingerprint)
+
+
+def _raw_files(dataset: DataSet, data: Path) -> tuple[Path, ...]:
+    refuse_archive(data, dataset)
+    try:
+        files = dataset.raw_files(data)
+    except InputError as error:
+        if hint := hint_of_archives(data, dataset):
+            raise InputError(
+                error.where, error.key, f"{error.found}; {hint}", error.allowed
+            ) from None
+        raise
+    for path in files:
+        refuse_archive(path, dataset)
+    return files
 
 
 def _keep(former: Path, folder: Path) -> None:

@@ -49,7 +49,8 @@ class ParallelReader:
         self.last: ReadBlock | None = None
         self.line_counts: list[LineCount] = []
         self._folder, self._writer, self._pool = folder, writer, pool
-        self._limits, self._bar = how.limits or Limits(), how.bar
+        self._limits, self._bar, self._report = how.limits or Limits(), how.bar, how.report
+        self._often_missing = set(recipe.dataset.often_missing)
         self._block_bytes = how.block_bytes
         self._blocks = folder / "blocks"
         self._blocks.mkdir(exist_ok=True)
@@ -81,6 +82,7 @@ class ParallelReader:
                     self.last = block
                     yield block.columns
         count.end()
+        self._tell_missing(count)
 
     def scratch(self, name: str) -> Path:
         """See :class:`rmixer.data.dataset.RawReader`."""
@@ -101,6 +103,15 @@ class ParallelReader:
             if (count.malformed, count.lines) > (before.malformed, before.lines):
                 most[count.path] = count
         return list(most.values())
+
+    def _tell_missing(self, count: LineCount) -> None:
+        """Of fields that most lines are without, unless those of the public files are too: once,
+        however often a file is read."""
+        for name, share in count.mostly_missing():
+            words = f"{count.path.name}: lines without {name}"
+            if name not in self._often_missing and all(words != told.name for told in self.counts):
+                self.count(words, count.missing[name])
+                self._report(f"warning: {words}: {share:.1%} of them")
 
     def _tasks(
         self, call: int, path: Path, parse: Callable[[Lines], Parsed], header: bool

@@ -265,3 +265,41 @@ def test_the_twin_looks_like_the_real_data() -> None:
     assert 50 < np.median(v["history_days"][inside]) < 500
     known = category_of[items] >= 0
     assert (category_of[items][known] == categories[known]).all(), "one category an item"
+
+
+def of_2018(asin: str, leaf: str | None) -> str:
+    """A line of the metadata of 2018: JSON, one list of names, empty for some."""
+    names = [] if leaf is None else ["Electronics", "Other", leaf]
+    return json.dumps({"category": names, "asin": asin, "price": None, "title": "it\u2019s \\ it"})
+
+
+def test_metadata_of_2018_is_the_same_data(tmp_path: Path) -> None:
+    """Under the name that its reviews have."""
+    write(tmp_path / "old", REVIEWS, [meta(a) for a in LEAVES])
+    write(tmp_path / "new", REVIEWS, [of_2018(a, leaf) for a, leaf in LEAVES.items()])
+    (tmp_path / "new" / REVIEWS_FILE).rename(tmp_path / "new" / "Electronics_5.json")
+    assert same(arrays_of(tmp_path / "old"), arrays_of(tmp_path / "new"))
+
+
+@pytest.mark.parametrize("key", ["kategorie", "categories"])
+def test_metadata_without_any_category_is_refused(tmp_path: Path, key: str) -> None:
+    metas = [repr({"asin": a, key: [] if key == "categories" else ["x"]}) for a in LEAVES]
+    write(tmp_path, REVIEWS, metas)
+    with pytest.raises(InputError, match="no category of any item that was reviewed"):
+        prepare("amazon_electronics", str(tmp_path))
+    others = [repr({"asin": f"C{number}"}) for number in range(20)]
+    write(tmp_path, REVIEWS, [*metas, *others])
+    with pytest.raises(InputError, match=r"category\): found missing in every line \(26 lines\)"):
+        prepare("amazon_electronics", str(tmp_path))
+
+
+def test_a_category_that_most_lines_are_without_is_told(tmp_path: Path) -> None:
+    """15 of 21 lines; of the items that were reviewed all have one."""
+    others = [of_2018(f"C{number}", None) for number in range(15)]
+    write(tmp_path, REVIEWS, [*(meta(a) for a in LEAVES), *others])
+    told: list[str] = []
+    folder = prepare("amazon_electronics", str(tmp_path), Making(report=told.append))
+    name = f"{META_FILE}: lines without categories (or category)"
+    assert told == [f"warning: {name}: 71.4% of them"]
+    counts = {count.name: count.found for count in read_preparation(folder).counts}
+    assert (counts[name], counts["items without a category"]) == (15, 0)

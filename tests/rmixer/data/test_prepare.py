@@ -265,9 +265,11 @@ def test_editing_the_engine_keeps_what_is_prepared() -> None:
     }
 
 
-def test_the_codes_of_all_readers_are_in_the_table() -> None:
-    codes = {data_code(entry.reader) for entry in DATASETS.values()}
-    assert set(former_sources()["data"].values()) == codes
+def test_former_codes_lead_to_those_of_today() -> None:
+    """But for Amazon's: they took metadata of 2018 for metadata without categories."""
+    codes = {name: data_code(entry.reader) for name, entry in DATASETS.items()}
+    del codes["amazon_electronics"]
+    assert set(former_sources()["data"].values()) == set(codes.values())
 
 
 def test_what_was_made_under_a_former_hash_of_the_code_is_kept(

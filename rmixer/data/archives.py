@@ -1,0 +1,129 @@
+"""Archives in the place of raw files: recognised by what is in them, whatever they are called."""
+
+from __future__ import annotations
+
+import contextlib
+import shlex
+import tarfile
+import tempfile
+import zipfile
+import zlib
+from dataclasses import dataclass
+from pathlib import Path
+
+from rmixer.data.dataset import DataSet
+from rmixer.errors import InputError
+
+_ZIP = (b"PK\x03\x04", b"PK\x05\x06")
+_OTHERS = {
+    b"7z\xbc\xaf\x27\x1c": "7z",
+    b"Rar!\x1a\x07": "rar",
+    b"\x28\xb5\x2f\xfd": "zstd",
+    b"\xfd7zXZ\x00": "xz",
+}
+_BZIP2 = b"1AY&SY"
+"""Behind the four bytes that bzip2 begins with."""
+_TAR_MARK, _TAR_AT, _START_BYTES = b"ustar", 257, 4096
+_MOST_FILES, _MOST_SHOWN, _MOST_MEMBERS = 100, 6, 200
+_MOST_READ_BYTES = 1 << 27
+"""Of a compressed tar archive: how far its members are looked for, for all before is unpacked."""
+
+
+@dataclass(frozen=True)
+class Archive:
+    """The archive at ``path``: its ``kind`` in words, and its ``members`` as far as they are known;
+    ``command`` is a shell's that unpacks those whose names follow it."""
+
+    path: Path
+    kind: str
+    members: tuple[str, ...]
+    command: str
+
+
+def refuse_archive(path: Path, dataset: DataSet) -> None:
+    """Raise :class:`InputError` if the file at ``path`` is an archive rather than a raw file: with
+    its members, and how those that ``dataset`` reads are unpacked."""
+    found = find_archive(path) if path.is_file() else None
+    if found is not None:
+        raise InputError(path, "", _described(found), _to_do(found, dataset))
+
+
+def hint_of_archives(folder: Path, dataset: DataSet) -> str:
+    """Of archives in ``folder`` the first that has files which ``dataset`` reads, in words; empty
+    where there is none."""
+    files = sorted(path for path in folder.iterdir() if path.is_file()) if folder.is_dir() else []
+    for path in files[:_MOST_FILES]:
+        found = find_archive(path)
+        if found is not None and _wanted(found, dataset):
+            return f"{path.name} there is {_described(found)}: {_to_do(found, dataset)}"
+    return ""
+
+
+def find_archive(path: Path) -> Archive | None:
+    """What archive the file at ``path`` is, by its first bytes; None where it is none, or cannot be
+    read. One file within gzip is no archive."""
+    try:
+        with path.open("rb") as file:
+            start = file.read(_START_BYTES)
+        name = shlex.quote(path.name)
+        if start.startswith(_ZIP):
+            with zipfile.ZipFile(path) as found:
+                names = (each.filename for each in found.infolist() if not each.is_dir())
+                return Archive(path, "a zip archive", tuple(names), f"unzip {name}")
+        for begin, kind in (*_OTHERS.items(), (start[:4] + _BZIP2, "bzip2")):
+            if start.startswith(begin):
+                return Archive(path, f"a file compressed by {kind}", _tar_members(path), "")
+        if start[_TAR_AT:].startswith(_TAR_MARK):
+            return Archive(path, "a tar archive", _tar_members(path), f"tar -xf {name}")
+        if start.startswith(b"\x1f\x8b") and _is_tar_within(start):
+            kind = "a tar archive within gzip"
+            return Archive(path, kind, _tar_members(path), f"tar -xzf {name}")
+    except (OSError, zipfile.BadZipFile):
+        pass
+    return None
+
+
+def _is_tar_within(start: bytes) -> bool:
+    """Whether gzip data that begins with ``start``, enough for a header, is a tar archive."""
+    with contextlib.suppress(zlib.error):
+        text = zlib.decompressobj(wbits=31).decompress(start, _TAR_AT + len(_TAR_MARK))
+        return text[_TAR_AT:] == _TAR_MARK
+    return False
+
+
+def _tar_members(path: Path) -> tuple[str, ...]:
+    names: list[str] = []
+    with contextlib.suppress(tarfile.TarError, EOFError, zlib.error), tarfile.open(path) as found:
+        while len(names) < _MOST_MEMBERS and (member := found.next()) is not None:
+            names += [member.name] if member.isfile() else []
+            if member.offset_data + member.size > _MOST_READ_BYTES:
+                break
+    return tuple(names)
+
+
+def _wanted(found: Archive, dataset: DataSet) -> tuple[str, ...]:
+    """The members that ``dataset`` would read if all lay in one folder."""
+    by_name = {Path(member).name: member for member in found.members}
+    with tempfile.TemporaryDirectory(prefix="rmixer-") as folder:
+        try:
+            for name in by_name:
+                (Path(folder) / name).touch()
+            return tuple(by_name[path.name] for path in dataset.raw_files(Path(folder)))
+        except (InputError, OSError, ValueError):  # or a name that no file can have
+            return ()
+
+
+def _described(found: Archive) -> str:
+    if not found.members:
+        return found.kind
+    more = ", …" if len(found.members) > _MOST_SHOWN else ""
+    return f"{found.kind} ({', '.join(found.members[:_MOST_SHOWN])}{more})"
+
+
+def _to_do(found: Archive, dataset: DataSet) -> str:
+    if not found.command:
+        return "a file as it is or within gzip: unpack it"
+    names = _wanted(found, dataset) or (found.members if len(found.members) == 1 else ())
+    command = " ".join((found.command, *map(shlex.quote, names)))
+    what = f"unpack {', '.join(names)}" if names else "unpack it"
+    return f"a file as it is or within gzip: {what} (`{command}`)"

@@ -1,0 +1,108 @@
+"""Archives that are given as raw files, whatever they are called."""
+
+from __future__ import annotations
+
+import bz2
+import gzip
+import io
+import lzma
+import tarfile
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from rmixer.data.archives import find_archive
+from rmixer.data.prepare import prepare
+from rmixer.errors import InputError
+
+LINE = b"\t".join([b"1", *[b"5"] * 13, *[b"68fd1e64"] * 26]) + b"\n"
+
+
+def tar_of(names: list[str], mode: str) -> bytes:
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode=mode) as archive:  # type: ignore[call-overload]
+        for name in names:
+            member = tarfile.TarInfo(name)
+            member.size = len(LINE)
+            archive.addfile(member, io.BytesIO(LINE))
+    return out.getvalue()
+
+
+def zip_of(names: list[str]) -> bytes:
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w") as archive:
+        for name in names:
+            archive.writestr(name, LINE)
+    return out.getvalue()
+
+
+DAC = ["dac/readme.txt", "dac/test.txt", "dac/train.txt"]
+KINDS = {
+    "zip": (zip_of(DAC), "a zip archive", "unzip"),
+    "tar": (tar_of(DAC, "w"), "a tar archive", "tar -xf"),
+    "gz": (tar_of(DAC, "w:gz"), "a tar archive within gzip", "tar -xzf"),
+}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("name", ["dac.{}", "train.txt"])
+def test_what_is_to_be_unpacked_is_named(tmp_path: Path, kind: str, name: str) -> None:
+    """By what the data set reads, whatever the archive is called."""
+    content, words, command = KINDS[kind]
+    path = tmp_path / name.format(kind)
+    path.write_bytes(content)
+    with pytest.raises(InputError) as error:
+        prepare("criteo_kaggle", str(path))
+    assert f"{path}: found {words} ({', '.join(DAC)})" in str(error.value)
+    assert f"unpack dac/train.txt (`{command} {path.name} dac/train.txt`)" in str(error.value)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_an_archive_in_the_folder_of_the_raw_files(tmp_path: Path, kind: str) -> None:
+    content, words, command = KINDS[kind]
+    (tmp_path / "dac.bin").write_bytes(content)
+    with pytest.raises(InputError) as error:
+        prepare("criteo_kaggle", str(tmp_path))
+    assert f"no file train.txt; dac.bin there is {words}" in str(error.value)
+    assert f"`{command} dac.bin dac/train.txt`" in str(error.value)
+    (tmp_path / "train.txt").write_bytes(content)
+    with pytest.raises(InputError, match=f"train.txt: found {words}"):
+        prepare("criteo_kaggle", str(tmp_path))
+
+
+def test_a_data_set_of_several_files(tmp_path: Path) -> None:
+    names = ["reviews_Electronics_5.json", "meta_Electronics.json.gz", "other.csv"]
+    (tmp_path / "amazon.zip").write_bytes(zip_of(names))
+    with pytest.raises(InputError, match=f"unpack {names[0]}, {names[1]} "):
+        prepare("amazon_electronics", str(tmp_path / "amazon.zip"))
+
+
+@pytest.mark.parametrize(
+    ("content", "kind"),
+    [
+        (bz2.compress(LINE), "bzip2"),
+        (lzma.compress(LINE), "xz"),
+        (b"\x28\xb5\x2f\xfd" + LINE, "zstd"),
+        (b"7z\xbc\xaf\x27\x1c" + LINE, "7z"),
+    ],
+)
+def test_other_ways_to_compress(tmp_path: Path, content: bytes, kind: str) -> None:
+    path = tmp_path / "train.txt"
+    path.write_bytes(content)
+    with pytest.raises(InputError, match=f"found a file compressed by {kind}; allowed: a file as"):
+        prepare("criteo_kaggle", str(path))
+
+
+@pytest.mark.parametrize(
+    "content", [LINE, gzip.compress(LINE), b"", b"PK\n", b"\x1f\x8b", b"BZh91"]
+)
+def test_what_is_none(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "train.txt").write_bytes(content)
+    assert find_archive(tmp_path / "train.txt") is None
+
+
+def test_one_file_within_gzip_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RMIXER_HOME", str(tmp_path / "home"))
+    (tmp_path / "train.txt").write_bytes(gzip.compress(LINE * 30))
+    assert prepare("criteo_kaggle", str(tmp_path / "train.txt")).is_dir()
