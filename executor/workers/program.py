@@ -182,7 +182,10 @@ class Program:
 def _remark(order: TrainingOrder, steps: int) -> str | None:
     job = order.job
     if steps == 0:
-        return "it ended without a step (of an optimizer of torch, nor by rmixer.step())"
+        return (
+            "it ended without a step (of an optimizer of torch, nor by rmixer.step()): let it call "
+            "rmixer.step() once a step"
+        )
     if job.steps_from == "supposed":
         return f"it made {steps} steps, which is known from now on"
     if steps != job.steps:

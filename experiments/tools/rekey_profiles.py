@@ -68,9 +68,7 @@ def main(before: str, same_step: tuple[str, ...], same_data: tuple[str, ...]) ->
         click.echo(f"{machine.name}: {rekey_machine(machine)} profiles filed again")
 
 
-def former_pairs(
-    old: Path, same_step: set[str], same_data: set[str]
-) -> dict[str, dict[str, str]]:
+def former_pairs(old: Path, same_step: set[str], same_data: set[str]) -> dict[str, dict[str, str]]:
     """By kind of code: the present hash for each hash that the code below ``old`` has. Raises
     :class:`InputError` if a step's code is another one and its module is not in ``same_step``.
     Of code that makes data the hash alone may be another, unless its module is in ``same_data``."""
@@ -98,8 +96,7 @@ def former_pairs(
             for reader, code in zip(readers, data, strict=True)
             if code != data_code(reader)
             and (
-                data_code(reader, old) == data_code(reader)
-                or reader.partition(":")[0] in same_data
+                data_code(reader, old) == data_code(reader) or reader.partition(":")[0] in same_data
             )
         },
     }

@@ -20,7 +20,6 @@ from rmixer.files.home import home
 from rmixer.hardware.machine import Machine
 from rmixer.profile.profile import ModelProfile, StepCost
 from rmixer.training.command_process import CommandProcess, Surroundings
-from rmixer.user_code.command import Command
 from rmixer.workload.workload import Job
 
 START_AND_END_S = 10.0
@@ -42,15 +41,14 @@ def profile_command(
     not there.
     """
     assert job.command is not None
-    command, identity = job.command, job.identity
+    command = job.command
     runs: list[CommandRun] = []
     try:
         with Bubbles(tuple(reversed(machine.cores))) as bubbles:
             probe_s = statistics.median(bubbles.probe() for _ in range(9))
             for count in threads:
                 report(f"{command.line}, {count} thread(s)")
-                log = home() / "logs" / f"{identity.key}-{count}-threads.log"
-                runs.append(_one_run(command, machine, bubbles, count, plan, log))
+                runs.append(_one_run(job, machine, bubbles, count, plan, report))
         profile = assemble_command(job, machine, runs, probe_s)
     except RunFailed as failure:
         raise RunFailed(f"profiling {command.line!r}: {failure}") from None
@@ -66,13 +64,15 @@ def command_seconds(threads: Sequence[int], plan: Plan) -> float:
 
 
 def _one_run(
-    command: Command,
+    job: Job,
     machine: Machine,
     bubbles: Bubbles,
     count: int,
     plan: Plan,
-    log: Path,
+    report: Callable[[str], None],
 ) -> CommandRun:
+    assert job.command is not None
+    command, log = job.command, home() / "logs" / f"{job.identity.key}-{count}-threads.log"
     spare = len(machine.cores) - count if plan.neighbours else 0
     with ExitStack() as stack:
         meter = GpuMeter.open() if command.gpus else None
@@ -88,7 +88,7 @@ def _one_run(
         stack.callback(end_left_behind, steps_file)
         process = CommandProcess(command, Surroundings(machine.cores[:count], steps_file), log)
         stack.enter_context(process)
-        return measure_run(WatchedProgram(process, bubbles, spare, meter), count, plan)
+        return measure_run(WatchedProgram(process, bubbles, spare, meter, report), count, plan)
 
 
 def _too_noisy(step: StepCost, plan: Plan) -> str:

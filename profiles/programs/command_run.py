@@ -7,6 +7,7 @@ clock, and the steps of a block are those that lie wholly inside it.
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -18,6 +19,7 @@ from profiles.measurements.neighbours import REFERENCE_S, WORKS, Neighbours, bub
 from profiles.measurements.rounds import Plan
 from rmixer.errors import RunFailed
 from rmixer.profile.step_statistics import step_statistics
+from rmixer.step_hook.sitecustomize import MOST_PASSES
 from rmixer.training.command_process import CommandProcess
 
 ROUNDS = 5
@@ -25,6 +27,8 @@ FIRST_STEPS = 4
 SETTLING_SHARE = 0.25
 LEAST_BLOCK_S, LEAST_BLOCK_STEPS = 0.25, 3.0
 LONGER_S = 0.2
+SILENT_S, TELLING_PASSES = 30.0, 20
+"""A program without a step for so long, or for so many backward passes, is told of."""
 
 
 @dataclass(frozen=True)
@@ -92,12 +96,13 @@ class CommandRun:
 @dataclass(frozen=True)
 class WatchedProgram:
     """The ``process`` of a program, what measures its GPU, and the bubbles that come and go beside
-    it on the ``spare`` cores from 0."""
+    it on the ``spare`` cores from 0. ``report`` takes what a person should know meanwhile."""
 
     process: CommandProcess
     bubbles: Bubbles
     spare: int
     meter: GpuMeter | None
+    report: Callable[[str], None] = lambda text: None
 
     def let_pass(self, seconds: float) -> None:
         """Let it run for ``seconds``. Raises :class:`RunFailed` if it ends meanwhile."""
@@ -145,13 +150,20 @@ def measure_run(watched: WatchedProgram, threads: int, plan: Plan) -> CommandRun
 
 def _first_steps(watched: WatchedProgram, plan: Plan) -> tuple[float, float]:
     """When the first step ended, and about how long one takes."""
-    process = watched.process
+    process, told = watched.process, False
     limit_s = process.started_s + plan.start_limit_s
     while len(ends := process.step_ends()) < FIRST_STEPS:
+        passes = process.backward_passes()
+        if not ends and passes >= MOST_PASSES:
+            raise RunFailed(_never_steps(process, 0, time.monotonic() - process.started_s, passes))
+        ran_s = time.monotonic() - process.started_s
+        if not (ends or told) and (passes >= TELLING_PASSES or ran_s >= SILENT_S):
+            watched.report(f"no step is seen yet after {ran_s:.0f} s: {_what_to_do(passes)}")
+            told = True
         if ends:  # slow steps have as long as they need to be seen at all
             limit_s = max(limit_s, ends[0] + plan.command_seconds)
         if time.monotonic() > limit_s:
-            raise RunFailed(_never_steps(process, len(ends), plan.start_limit_s))
+            raise RunFailed(_never_steps(process, len(ends), plan.start_limit_s, passes))
         watched.let_pass(0.1)
     return ends[0], float(np.median(np.diff(ends)))
 
@@ -179,10 +191,16 @@ def _rounds(watched: WatchedProgram, run: CommandRun, end_s: float, step_s: floa
                         run.pressures.append(pressure(bubbles, rate))
 
 
-def _never_steps(process: CommandProcess, steps: int, limit_s: float) -> str:
+def _never_steps(process: CommandProcess, steps: int, limit_s: float, passes: int) -> str:
     if steps:
-        made = f"only {steps} steps"
+        made, to_do = f"only {steps} steps", ""
     else:
         made = "no step (of an optimizer of torch, nor by rmixer.step())"
+        to_do = f": {_what_to_do(passes)}"
     process.stop()
-    return f"the program made {made} within {limit_s:.0f} s; {process.last_words()}"
+    return f"the program made {made} within {limit_s:.0f} s{to_do}; {process.last_words()}"
+
+
+def _what_to_do(passes: int) -> str:
+    made = f"it has made {passes} backward passes, but " if passes else ""
+    return f"{made}where no optimizer of torch steps let the program call rmixer.step() once a step"

@@ -6,8 +6,10 @@ It stands alone: it runs in the program's own Python (3.8 or later), where RMixe
 installed, and imports nothing that the program does not, torch least of all.
 
 Each time an optimizer has made a step a record is appended to the file that ``RMIXER_STEPS_FILE``
-names, and so does each ``rmixer.step()``; without that variable nothing is watched. What of it
-counts as a step is decided by who reads the file (``rmixer.training.step_events``).
+names, and so does each ``rmixer.step()``; without that variable nothing is watched. Tables that are
+updated within the backward pass (fbgemm's) are optimizers too. As long as none has stepped backward
+passes are noted as well. What of it counts as a step is decided by who reads the file
+(``rmixer.training.step_events``).
 """
 
 from __future__ import annotations
@@ -27,12 +29,15 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-BY_OPTIMIZER, BY_CALL = 1, 2
+BY_OPTIMIZER, BY_CALL, IN_BACKWARD, BACKWARD = 1, 2, 3, 4
 RECORD = struct.Struct("<IIQQd")
-"""The process, whether an optimizer or a call, the optimizer's number, one that all with its
-parameters have (0: they are unknown), and the monotonic clock in seconds."""
+"""The process, whether an optimizer, a call, an optimizer within a backward pass or such a pass,
+the optimizer's number, one that all with its parameters have (0: they are unknown) or all within
+the same backward pass, and the monotonic clock in seconds."""
 
 _LARGEST, _MOST = (1 << 64) - 1, 1000
+MOST_PASSES = 1000
+"""So many backward passes are noted at most."""
 
 _path = os.environ.get("RMIXER_STEPS_FILE", "")
 _file: list[tuple[int, int, int]] = []
@@ -40,6 +45,8 @@ _file: list[tuple[int, int, int]] = []
 _running: dict[int, FrameType] = {}
 """By optimizer, the frame of its step; not of one that another optimizer's step has called."""
 _steps: dict[int, int] = {}
+_passes: list[int] = [0]
+"""How many backward passes were noted; none are once an optimizer or ``rmixer.step()`` was seen."""
 
 
 class _Numbers:
@@ -74,6 +81,7 @@ _parameters_of: dict[int, int] = {}
 
 def called() -> None:
     """The program said ``rmixer.step()``."""
+    _passes[0] = MOST_PASSES
     _append(BY_CALL, 0, 0)
 
 
@@ -102,11 +110,21 @@ def _place(descriptor: int) -> tuple[int, int]:
 def _stepped(optimizer: object) -> None:
     _steps[id(optimizer)] = _steps.get(id(optimizer), 0) + 1
     number = _optimizers.of(optimizer)
+    if backward := _backward_pass():
+        _append(IN_BACKWARD, number, backward)
+        return
     if number not in _parameters_of:
         if len(_parameters_of) == _MOST:
             _parameters_of.clear()
         _parameters_of[number] = _told_by_parameters(optimizer)
     _append(BY_OPTIMIZER, number, _parameters_of[number])
+
+
+def _backward_pass() -> int:
+    """The number of autograd's pass that is under way on this thread, from 1; 0 if none is, or this
+    torch does not tell."""
+    told = getattr(getattr(sys.modules.get("torch"), "_C", None), "_current_graph_task_id", None)
+    return int(told()) + 1 if told is not None else 0
 
 
 def _told_by_parameters(optimizer: Any) -> int:
@@ -129,6 +147,7 @@ def _begins(optimizer: object, args: object, kwargs: object) -> None:
     """Before an optimizer's step. Of a subclass that calls its parent's step, and of an optimizer
     around another one, torch announces both: only the outer one is remembered. One that was left
     by an exception is forgotten here."""
+    _passes[0] = MOST_PASSES
     frame = sys._getframe(1)
     if not _within_a_step(frame.f_back):
         _running[id(optimizer)] = frame
@@ -165,8 +184,57 @@ def _watch_scaler(module: ModuleType) -> None:
     scaler.step = step
 
 
+def _watch_backward(module: ModuleType) -> None:
+    """Backward passes, until an optimizer is seen: a program that has others than torch's makes
+    them all the same."""
+    original = module.backward
+
+    @functools.wraps(original)
+    def backward(*args: Any, **kwargs: Any) -> Any:
+        result = original(*args, **kwargs)
+        if _passes[0] < MOST_PASSES:
+            _passes[0] += 1
+            _append(BACKWARD, 0, 0)
+        return result
+
+    module.backward = backward  # type: ignore[attr-defined]
+
+
+_TABLES = ("SplitTableBatchedEmbeddingBagsCodegen", "SSDTableBatchedEmbeddingBags")
+"""fbgemm's modules that update themselves when the gradient of what they gave comes back."""
+
+
+def _watch_tables(module: ModuleType) -> None:
+    """Each such module steps like an optimizer, within the backward pass."""
+    for name in _TABLES:
+        tables: Any = vars(module).get(name)
+        if tables is not None and tables.__module__ == module.__name__:
+            _watch_forward(tables)
+
+
+def _watch_forward(tables: Any) -> None:
+    original = tables.forward
+
+    @functools.wraps(original)
+    def forward(self: Any, *args: Any, **kwargs: Any) -> Any:
+        result = original(self, *args, **kwargs)
+        with contextlib.suppress(Exception):
+            is_compiling = sys.modules["torch"].compiler.is_compiling()
+            given_back = "NONE" in str(getattr(self, "optimizer", ""))  # another one updates them
+            if result.requires_grad and not given_back and not is_compiling:
+                _passes[0] = MOST_PASSES
+                result.register_hook(lambda gradient: _stepped(self))
+        return result
+
+    tables.forward = forward
+
+
 _WATCHED: dict[str, Callable[[ModuleType], None]] = {
     "torch.optim.optimizer": _watch_optimizers,
+    "torch.autograd": _watch_backward,
+    "fbgemm_gpu.split_table_batched_embeddings_ops": _watch_tables,
+    "fbgemm_gpu.split_table_batched_embeddings_ops_training": _watch_tables,
+    "fbgemm_gpu.tbe.ssd.training": _watch_tables,
     "torch.amp.grad_scaler": _watch_scaler,
     "torch.cuda.amp.grad_scaler": _watch_scaler,
 }

@@ -95,6 +95,12 @@ class CommandProcess:
         """When each step so far ended, on the monotonic clock."""
         return step_ends(self._events.read())
 
+    def backward_passes(self) -> int:
+        """How many backward passes it has made without that an optimizer was seen, up to
+        ``MOST_PASSES`` of the hook."""
+        self._events.read()
+        return self._events.backward_passes
+
     def wait(self, seconds: float) -> bool:
         """Let ``seconds`` pass and look at its memory meanwhile; whether it still runs then."""
         end_s = time.monotonic() + seconds

@@ -4,23 +4,25 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from rmixer.step_hook.sitecustomize import BY_CALL, RECORD
+from rmixer.step_hook.sitecustomize import BACKWARD, BY_CALL, IN_BACKWARD, RECORD
 
 
 @dataclass(frozen=True)
 class StepEvent:
     """An optimizer made a step, or (``called``) the program said ``rmixer.step()``, in process
     ``pid`` at ``at_s`` of the machine's monotonic clock. ``optimizer`` tells optimizers apart, and
-    ``parameters`` what they train; 0 where that is not known."""
+    ``parameters`` what they train; 0 where that is not known. ``backward`` is the number of the
+    backward pass in which it did so; 0 where it was in none."""
 
     pid: int
     called: bool
     optimizer: int
     parameters: int
     at_s: float
+    backward: int = 0
 
 
 class StepEvents:
@@ -31,6 +33,8 @@ class StepEvents:
         self.read_bytes = 0
         """How much of the file was read."""
         self._events: list[StepEvent] = []
+        self.backward_passes = 0
+        """How many backward passes were noted: those before an optimizer was seen."""
 
     def read(self) -> Sequence[StepEvent]:
         """All events so far, which are kept."""
@@ -47,10 +51,15 @@ class StepEvents:
             return []
         whole = len(data) - len(data) % RECORD.size
         self.read_bytes += whole
-        return [
-            StepEvent(pid, kind == BY_CALL, optimizer, parameters, at_s)
-            for pid, kind, optimizer, parameters, at_s in RECORD.iter_unpack(data[:whole])
-        ]
+        found: list[StepEvent] = []
+        for pid, kind, optimizer, told, at_s in RECORD.iter_unpack(data[:whole]):
+            within = told if kind == IN_BACKWARD else 0
+            if kind == BACKWARD:
+                self.backward_passes += 1
+            else:
+                parameters = 0 if within else told
+                found.append(StepEvent(pid, kind == BY_CALL, optimizer, parameters, at_s, within))
+        return found
 
 
 def step_ends(events: Iterable[StepEvent]) -> list[float]:
@@ -62,7 +71,8 @@ def step_ends(events: Iterable[StepEvent]) -> list[float]:
        that is trained five times for each time of its generator makes five. The round that is
        under way counts once it has as many optimizers as the one before. An optimizer
        continues one that never steps again, as if both were one, where both have the same
-       parameters, or each of them makes two steps or more.
+       parameters, or each of them makes two steps or more. All that step within one backward pass
+       are one optimizer, and so are those of passes that have an optimizer in common.
     3. Of several processes that step, the one with most of these events counts, the first
        of equals: data parallel processes make the same steps together.
     """
@@ -78,6 +88,7 @@ def step_ends(events: Iterable[StepEvent]) -> list[float]:
 
 def rounds(events: Sequence[StepEvent]) -> list[float]:
     """When each round of the optimizers of one process ended, of its ``events`` in order."""
+    events = _by_pass(events)
     first_of = _continued(events)
     ends: list[float] = []
     stepped: set[int] = set()
@@ -90,6 +101,32 @@ def rounds(events: Sequence[StepEvent]) -> list[float]:
         stepped.add(optimizer)
         last_s = event.at_s
     return [*ends, last_s] if len(stepped) >= before else ends
+
+
+def _by_pass(events: Sequence[StepEvent]) -> Sequence[StepEvent]:
+    """``events`` with one in place of all within a backward pass: the last of these."""
+    passes: dict[int, list[StepEvent]] = defaultdict(list)
+    for event in events:
+        if event.backward:
+            passes[event.backward].append(event)
+    if not passes:
+        return events
+    alike: dict[int, int] = {}
+    """By optimizer another one of the same passes, at last one that leads to itself."""
+
+    def first(optimizer: int) -> int:
+        while alike.setdefault(optimizer, optimizer) != optimizer:
+            optimizer = alike[optimizer]
+        return optimizer
+
+    for within in passes.values():
+        for event in within[1:]:
+            alike[first(event.optimizer)] = first(within[0].optimizer)
+    last = [
+        replace(within[-1], optimizer=-1 - first(within[0].optimizer)) for within in passes.values()
+    ]
+    outside = [event for event in events if not event.backward]
+    return sorted([*outside, *last], key=lambda event: event.at_s)
 
 
 def _continued(events: Sequence[StepEvent]) -> dict[int, int]:

@@ -136,13 +136,19 @@ def test_phases_steps_and_output_of_one_that_does_well(programs: Programs, tmp_p
     assert printed == [f"step {step}" for step in range(50)]
 
 
+NO_STEP = (
+    "it ended without a step (of an optimizer of torch, nor by rmixer.step()): let it call "
+    "rmixer.step() once a step"
+)
+
+
 @pytest.mark.parametrize(
     ("said", "steps_from", "made", "remark"),
     [
         (9, "said", 5, "it ended after 5 steps, its workload says 9"),
         (9, "learned", 5, "it ended after 5 steps, it made before 9"),
         (1000, "supposed", 5, "it made 5 steps, which is known from now on"),
-        (9, "said", 0, "it ended without a step (of an optimizer of torch, nor by rmixer.step())"),
+        (9, "said", 0, NO_STEP),
     ],
 )
 def test_steps_other_than_was_said_are_remarked(

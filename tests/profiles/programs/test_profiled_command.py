@@ -136,9 +136,28 @@ def test_a_program_that_makes_no_steps(machine: Machine, tmp_path: Path) -> None
     begin_s = time.monotonic()
     message = refused(job_of(tmp_path, waits), machine, start_limit_s=3.0)
     assert "the program made no step (of an optimizer of torch, nor by rmixer.step())" in message
-    assert " within 3 s; the end of what it printed to " in message
+    to_do = "where no optimizer of torch steps let the program call rmixer.step() once a step"
+    assert f" within 3 s: {to_do}; the end of what it printed to " in message
     assert "\nwaiting for data\n" in message
     assert time.monotonic() - begin_s < 300  # nobody waited for the program's own end
+
+
+def test_a_program_with_an_optimizer_of_its_own_is_told_of_at_once(
+    machine: Machine, tmp_path: Path
+) -> None:
+    """It makes backward passes and no step that is seen."""
+    trains = (
+        "import time\nimport torch\nweight = torch.ones(2, requires_grad=True)\n"
+        "while True:\n    weight.sum().backward()\n    weight.data -= 0.1 * weight.grad\n"
+        "    time.sleep(0.001)\n"
+    )
+    told: list[str] = []
+    with pytest.raises(RunFailed) as error:
+        profile_command(job_of(tmp_path, trains), machine, (1,), QUICK, told.append)
+    assert "rmixer.step() once a step" in str(error.value)
+    assert "it has made 1000 backward passes, but where no optimizer" in str(error.value)
+    (line,) = [text for text in told if "no step is seen yet" in text]
+    assert "backward passes, but where no optimizer of torch steps let the program call" in line
 
 
 @pytest.mark.skipif(Path("/dev/nvidiactl").exists(), reason="there is a GPU")

@@ -4,15 +4,19 @@ after it, and is counted by what watches this program."""
 from __future__ import annotations
 
 import contextlib
+import importlib
 import json
 import os
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.distributed.optim import _apply_optimizer_in_backward
 from torch.utils.data import DataLoader, TensorDataset
 
 WAYS: list[tuple[str, int, Callable[[], None]]] = []
@@ -283,6 +287,112 @@ def child_that_steps_too() -> None:
         os._exit(0)
     os.waitpid(child, 0)
     for _ in range(3):
+        optimizer.step()
+
+
+def in_backward(layers: list[nn.Module]) -> None:
+    for layer in layers:
+        settings = {"lr": 0.01}
+        _apply_optimizer_in_backward(torch.optim.SGD, layer.parameters(), settings)
+
+
+@way(steps=30)
+def optimizers_within_the_backward_pass() -> None:
+    """Of which some are missing in two thirds of the steps, others each time."""
+    shared, heads = nn.Linear(4, 4), [nn.Linear(4, 1) for _ in range(3)]
+    in_backward([shared, *heads])
+    for step in range(30):
+        back(nn.Sequential(shared, heads[step % 3]))
+
+
+@way(steps=9)
+def some_within_the_backward_pass_and_one_outside() -> None:
+    table, heads = nn.Linear(4, 4), [nn.Linear(4, 1) for _ in range(3)]
+    in_backward([*heads])
+    optimizer = sgd(table)
+    for step in range(9):
+        outputs = [head(table(SAMPLES)).sum() for head in (heads[0], heads[1 + step % 2])]
+        torch.stack(outputs).sum().backward()
+        optimizer.step()
+
+
+@way(steps=5)
+def two_models_each_within_its_backward_pass() -> None:
+    """In turn: a step is a round of both."""
+    layers = [nn.Linear(4, 1), nn.Linear(4, 1)]
+    for layer in layers:
+        in_backward([layer])
+    for _ in range(5):
+        for layer in layers:
+            back(layer)
+
+
+FUSED = """
+import torch
+from torch import nn
+
+class Lookup(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, ids, table):
+        ctx.ids, ctx.table = ids, table
+        return table.detach()[ids]
+
+    @staticmethod
+    def backward(ctx, gradient):
+        ctx.table.data.index_add_(0, ctx.ids, gradient, alpha=-0.1)
+        return None, None
+
+class SplitTableBatchedEmbeddingBagsCodegen(nn.Module):
+    def __init__(self, optimizer="EXACT_SGD"):
+        super().__init__()
+        self.optimizer, self.table = optimizer, nn.Parameter(torch.ones(10, 4))
+
+    def forward(self, ids):
+        return Lookup.apply(ids, self.table)
+"""
+
+
+def fused_tables(optimizer: str = "EXACT_SGD") -> nn.Module:
+    """Of a module that stands for fbgemm's, which updates its rows within the backward pass."""
+    if "fbgemm_gpu" not in sys.modules:
+        package = Path(tempfile.mkdtemp()) / "fbgemm_gpu"
+        package.mkdir()
+        (package / "__init__.py").write_text("")
+        name = "split_table_batched_embeddings_ops_training.py"
+        (package / name).write_text(FUSED)
+        sys.path.append(str(package.parent))
+    module = importlib.import_module("fbgemm_gpu.split_table_batched_embeddings_ops_training")
+    made: nn.Module = module.SplitTableBatchedEmbeddingBagsCodegen(optimizer)
+    return made
+
+
+@way(steps=7)
+def tables_that_update_themselves() -> None:
+    """Looked up twice in each step; a pass without gradients is no step."""
+    tables = fused_tables()
+    for _ in range(7):
+        (tables(torch.tensor([1, 2])).sum() + tables(torch.tensor([3])).sum()).backward()
+        with torch.no_grad():
+            tables(torch.tensor([1]))
+
+
+@way(steps=6)
+def tables_that_update_themselves_and_an_optimizer() -> None:
+    tables, layer = [fused_tables(), fused_tables()], nn.Linear(4, 1)
+    optimizer = sgd(layer)
+    for _ in range(6):
+        back(layer, sum(table(torch.tensor([1, 2])) for table in tables))
+        optimizer.step()
+
+
+@way(steps=4)
+def tables_that_leave_it_to_an_optimizer() -> None:
+    """Gradients of two batches."""
+    tables, layer = fused_tables("NONE"), nn.Linear(4, 1)
+    optimizer = sgd(layer)
+    for _ in range(4):
+        for _ in range(2):
+            back(layer, tables(torch.tensor([1, 2])))
         optimizer.step()
 
 

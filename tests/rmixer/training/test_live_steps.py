@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from rmixer.step_hook.sitecustomize import BY_CALL, BY_OPTIMIZER, RECORD
+from rmixer.step_hook.sitecustomize import BY_CALL, BY_OPTIMIZER, IN_BACKWARD, RECORD
 from rmixer.training import live_steps
 from rmixer.training.live_steps import WINDOW, LiveSteps
 from rmixer.training.step_events import StepEvents, step_ends
@@ -60,6 +60,17 @@ def two_ranks(steps: int) -> list[Event]:
     return [(rank, BY_OPTIMIZER, 1, 1) for _ in range(steps) for rank in (7, 8)]
 
 
+def within_backward(steps: int) -> list[Event]:
+    """Three optimizers a pass, of which the third is another one in every third."""
+    passes = [(step, number) for step in range(steps) for number in (1, 2, 3 + step % 3)]
+    return [(7, IN_BACKWARD, number, 1 + step) for step, number in passes]
+
+
+def tables_and_optimizer(steps: int) -> list[Event]:
+    turns = [((7, IN_BACKWARD, 1, 1 + step), (7, BY_OPTIMIZER, 2, 2)) for step in range(steps)]
+    return [event for turn in turns for event in turn]
+
+
 def first_another_process(steps: int) -> list[Event]:
     """One that makes a few steps before the one that trains."""
     return [(6, BY_OPTIMIZER, 1, 1)] * 20 + [(7, BY_OPTIMIZER, 1, 1)] * steps
@@ -67,7 +78,17 @@ def first_another_process(steps: int) -> list[Event]:
 
 @pytest.mark.parametrize(
     "program",
-    [one_optimizer, two_in_turn, critic, made_anew, says_so, two_ranks, first_another_process],
+    [
+        one_optimizer,
+        two_in_turn,
+        critic,
+        made_anew,
+        says_so,
+        two_ranks,
+        first_another_process,
+        within_backward,
+        tables_and_optimizer,
+    ],
 )
 @pytest.mark.parametrize("seed", range(3))
 def test_they_are_as_many_as_in_hindsight(
