@@ -8,14 +8,19 @@ import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NoReturn
 
 from rmixer.errors import InputError
 from rmixer.files.typed_files import content_hash
-from rmixer.user_code.interpreter import find_interpreter
+from rmixer.user_code.installed import console_script, installed_module
+from rmixer.user_code.interpreter import Interpreter, find_interpreter
 from rmixer.user_code.sources import follow, module_file, parsed
 
 _PYTHON = re.compile(r"python(3(\.\d+)?)?")
-_FORM = "'python program.py ...' or 'python -m module ...', or torchrun or accelerate launch"
+_FORM = (
+    "'python program.py ...' or 'python -m module ...', or a console script of that Python, like "
+    "torchrun"
+)
 _TORCHRUN, _ACCELERATE = "torch.distributed.run", "accelerate.commands.launch"
 _LAUNCHERS = (_TORCHRUN, _ACCELERATE)
 """Modules that start the program that they are given; their own options come before it."""
@@ -50,7 +55,8 @@ def find_command(
     ``folder``, in which it is run by the interpreter ``python`` (None: this one).
 
     ``torchrun ...`` and ``accelerate launch ...`` are run as modules of that interpreter; the
-    program is the one that they start.
+    program is the one that they start. So it is of other installed modules and console scripts of
+    that interpreter, where they are given a program in ``folder``; else it is themselves.
 
     Raises :class:`InputError` (for ``where`` and keys that begin with ``key``) where there is no
     such program or interpreter, where its steps could not be counted, or where it is no Python.
@@ -74,16 +80,29 @@ def _found(
     for short, module_name in _SHORT_FORMS.items():
         if tuple(words[: len(short)]) == short:
             words = ["python", "-m", module_name, *words[len(short) :]]
-    if not words or not _PYTHON.fullmatch(words[0]):
+    interpreter: Interpreter | None = None
+    if words and not _PYTHON.fullmatch(words[0]):
+        interpreter = find_interpreter(python, folder, where, f"{key}python")
+        script = console_script(interpreter.path, words[0])
+        words = ["python", str(script), *words[1:]] if script else []
+    if not words:
         allowed = f"{_FORM}; which Python is said by the key 'python'"
         raise InputError(where, place, repr(line), allowed)
-    module, name = _target(words[1:], line, where, place)
-    if module and name in _LAUNCHERS:
-        module, name = _launched(words[words.index(name) + 1 :], folder, (line, where, place))
-    interpreter = find_interpreter(python, folder, where, f"{key}python")
-    program, root, known_as = _find(module, name, folder, where, place)
+    module, name, given = _target(words[1:], line, where, place)
+    launches = module and name in _LAUNCHERS
+    if launches:
+        module, name = _launched(given, folder) or _nothing_to_launch(given, folder, line, at)
+    if interpreter is None:
+        interpreter = find_interpreter(python, folder, where, f"{key}python")
+    of_others = None if launches else _of_environment(interpreter, module, name, folder)
+    if of_others is not None and (started := _launched(given, folder)):
+        (module, name), of_others = started, None
+    if of_others is None:
+        program, root, known_as = _find(module, name, folder, where, place)
+    else:
+        program, root, known_as = of_others, of_others.parent, name
     try:
-        source = _source_hash(known_as, program, root)
+        source = _source_hash(known_as, program, root) if of_others is None else _own_hash(program)
     except SyntaxError as error:
         found = f"{error.filename or program}, line {error.lineno}: {error.msg}"
         raise InputError(where, place, found, "a program that Python can read") from None
@@ -119,8 +138,28 @@ def _words(line: str, where: object, key: str) -> list[str]:
     return words
 
 
-def _target(words: Sequence[str], line: str, where: object, key: str) -> tuple[bool, str]:
-    """Whether the interpreter is given a module rather than a file, and its name."""
+def _of_environment(interpreter: Interpreter, module: bool, name: str, folder: Path) -> Path | None:
+    """The file of an installed module or a console script, if that is what is to be run: what lies
+    in ``folder`` comes first."""
+    if not module:
+        path = Path(name)
+        return path if path == console_script(interpreter.path, path.name) else None
+    valid = all(part.isidentifier() for part in name.split("."))
+    if not valid or module_file(name, folder) is not None:
+        return None
+    return installed_module(interpreter.path, name)
+
+
+def _own_hash(program: Path) -> str:
+    """A hash of a file of an environment: other packages are told by their versions."""
+    return content_hash([program.name, program.read_bytes().hex()])
+
+
+def _target(
+    words: Sequence[str], line: str, where: object, key: str
+) -> tuple[bool, str, Sequence[str]]:
+    """Whether the interpreter is given a module rather than a file, its name, and what that is
+    given."""
     rest = list(words)
     while rest and rest[0].startswith("-"):
         option = rest.pop(0)
@@ -133,12 +172,12 @@ def _target(words: Sequence[str], line: str, where: object, key: str) -> tuple[b
             if letter in f"m{_WITH_VALUE}":
                 value = option[at:] or (rest.pop(0) if rest else "")
                 if letter == "m":
-                    return True, value
+                    return True, value, rest
                 break
-    return False, rest[0] if rest else ""
+    return False, rest[0] if rest else "", rest[1:]
 
 
-def _launched(words: Sequence[str], folder: Path, at: tuple[str, object, str]) -> tuple[bool, str]:
+def _launched(words: Sequence[str], folder: Path) -> tuple[bool, str] | None:
     """The same for what a launcher is given to start: the first of its ``words`` that is a program
     in ``folder``, or, where it is told to start a module, the first that is a module there."""
     module = False
@@ -149,7 +188,14 @@ def _launched(words: Sequence[str], folder: Path, at: tuple[str, object, str]) -
             return True, word
         elif not module and word.endswith(".py") and _is_file(folder / word):
             return False, word
-    line, where, place = at
+    return None
+
+
+def _nothing_to_launch(
+    words: Sequence[str], folder: Path, line: str, at: tuple[object, str, str]
+) -> NoReturn:
+    where, _, place = at
+    module = any(word in ("-m", "--module") for word in words)
     kind = "module" if module else "program, like train.py,"
     allowed = f"a {kind} in {folder.resolve()} for it to start"
     raise InputError(where, place, repr(line), allowed)

@@ -313,6 +313,81 @@ def test_a_launcher_is_run_as_a_module_and_its_program_is_the_one_it_starts(
     assert job(folder, f"command: {line}").identity != found.identity
 
 
+@pytest.fixture
+def environment(folder: Path) -> Path:
+    """One with a package ``fitter``, a module ``single`` and a console script ``fit-it``."""
+    venv.create(folder / "env", symlinks=True)
+    (packages,) = (folder / "env" / "lib").glob("python*/site-packages")
+    (packages / "fitter" / "runs").mkdir(parents=True)
+    for name in ("__init__.py", "__main__.py", "runs/__init__.py", "runs/launch.py"):
+        (packages / "fitter" / name).write_text("")
+    (packages / "single.py").write_text("")
+    script = folder / "env" / "bin" / "fit-it"
+    script.write_text(f"#!{folder}/env/bin/python\nfrom fitter import main\n")
+    (folder / "env" / "bin" / "shell").write_text("#!/bin/sh\nls\n")
+    return packages
+
+
+@pytest.mark.parametrize(
+    ("line", "model", "arguments", "counts"),
+    [
+        ("python -m fitter --lr 1", "fitter", "-m fitter --lr 1", "fitter/__main__.py"),
+        ("python -m single", "single", "-m single", "single.py"),
+        ("python -m fitter.runs.launch", "fitter.runs.launch", "-m fitter.runs.launch", "fitter/"),
+        ("python -mfitter.runs.launch -n 2 train.py", "train.py", "-mfitter.runs.launch", ""),
+        ("python -m fitter -m tools.fit", "tools.fit", "-m fitter -m tools.fit", ""),
+        ("fit-it --lr 1", "fit-it", "{}/env/bin/fit-it --lr 1", "../../../bin/fit-it"),
+        ("fit-it -n 2 train.py --lr 1", "train.py", "{}/env/bin/fit-it -n 2 train.py", ""),
+    ],
+)
+def test_installed_modules_and_console_scripts_are_programs(
+    folder: Path, environment: Path, line: str, model: str, arguments: str, counts: str
+) -> None:
+    """Their sources are those of a program in the folder that they are given, or their own."""
+
+    def found() -> Job:
+        return job(folder, f"command: {line}, python: env/bin/python")
+
+    first = found()
+    assert first.command is not None
+    assert first.model == model
+    expected = tuple(arguments.replace("{}", str(folder)).split())
+    assert first.command.arguments[: len(expected)] == expected
+    changed = folder / ("tools/fit.py" if model == "tools.fit" else "layers.py")
+    if counts:
+        changed = environment / counts if "." in counts else environment / counts / "runs/launch.py"
+    with changed.open("a") as file:
+        file.write("# changed\n")
+    assert found().identity != first.identity
+
+
+@pytest.mark.parametrize("line", ["shell train.py", "python -m fitter.gone", "env/bin/fit-it"])
+def test_what_is_none_of_the_environments(folder: Path, environment: Path, line: str) -> None:
+    with pytest.raises(InputError):
+        job(folder, f"command: {line}, python: env/bin/python")
+
+
+def test_what_lies_in_the_folder_comes_before_what_is_installed(
+    folder: Path, environment: Path
+) -> None:
+    (folder / "single.py").write_text("import layers\n")
+    first = job(folder, "command: python -m single, python: env/bin/python").identity
+    (folder / "layers.py").write_text("# changed\n")
+    assert job(folder, "command: python -m single, python: env/bin/python").identity != first
+
+
+def test_a_launcher_is_found_however_it_is_written(folder: Path) -> None:
+    for line in (
+        "python -m torch.distributed.run --standalone --nproc_per_node=2 train.py",
+        "python -mtorch.distributed.run --standalone --nproc_per_node=2 train.py",
+        "python -m torch.distributed.launch --nproc_per_node=2 train.py",
+    ):
+        found = job(folder, f"command: {line}")
+        assert found.model == "train.py"
+        assert found.command is not None
+        assert found.command.arguments == tuple(line.split()[1:])
+
+
 def test_what_goes_on_with_it_is_a_command_of_its_own(folder: Path) -> None:
     plain_job = job(folder, "command: python train.py")
     found = job(folder, "command: python train.py, resume: python -m tools.fit --from last")
