@@ -66,4 +66,5 @@ class Watch:
 
 def _hangs(record: JobRecord, silent_s: float) -> WorkerSilent:
     phase = record.phases[-1][0] if record.phases else "start"
-    return WorkerSilent(f"it gave no sign of life for {silent_s:.0f} s (phase {phase})")
+    made = f"made {record.steps} steps, then none" if record.step_ends_s else "gave no sign of life"
+    return WorkerSilent(f"it {made} for {silent_s:.0f} s (phase {phase})")

@@ -158,7 +158,9 @@ class Program:
         interrupted = self._asked_s is not None and not is_whole
         if code and not interrupted:
             lines = process.last_lines(LINES)
-            return JobFailed(place, at_s, failure_of_program(process.epitaph(), code < 0, lines))
+            memory = process.memory_in_words()
+            failure = failure_of_program(process.epitaph(), code < 0, memory, lines)
+            return JobFailed(place, at_s, failure)
         answer: dict[str, Any] = {"interrupted": interrupted}
         if peak_bytes := process.tree.peak_bytes:
             answer["peak_bytes"] = peak_bytes

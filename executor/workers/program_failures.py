@@ -21,15 +21,16 @@ _CHILD_KILLED = re.compile(r"Signal 9 \(SIGKILL\) received by PID|exitcode\s*: -
 _TORCHRUN = re.compile(r"^(=+|-+|Root Cause.*|Failures:|\s+<NO_OTHER_FAILURES>)$")
 
 
-def failure_of_program(ended: str, was_killed: bool, lines: Sequence[str]) -> RunFailed:
-    """``ended`` says how the program ended, ``was_killed`` whether by a signal; ``lines`` are the
-    last that it printed."""
+def failure_of_program(
+    ended: str, was_killed: bool, memory: str, lines: Sequence[str]
+) -> RunFailed:
+    """``ended`` says how the program ended, ``was_killed`` whether by a signal, ``memory`` what it
+    held; ``lines`` are the last that it printed."""
     printed = "\n".join(lines)
     if was_killed:
-        hint = " (the machine ran out of memory?)" if "SIGKILL" in ended else ""
-        return with_lines(WorkerLost(f"the program {ended}{hint}"), lines)
+        return with_lines(WorkerLost(f"the program {ended}"), lines)
     if _CHILD_KILLED.search(printed):
-        text = f"a process of the program was killed by SIGKILL, the program {ended}"
+        text = f"a process of the program was killed by SIGKILL ({memory}), the program {ended}"
         return with_lines(WorkerLost(text), lines)
     last = _last_word(lines)
     reason = f"the program {ended}{f': {last}' if last else ''}"

@@ -11,8 +11,9 @@ WORST_CLOSURE, WORST_REPEATABILITY = 0.06, 0.15
 """Beyond them a profile is not what it should be, whatever its step's interval says."""
 
 
-def disturbed(step: StepCost) -> str:
-    """Says in words what ``step`` shows of it; "" if nothing, or if it was not measured."""
+def disturbed(step: StepCost, is_program: bool = False) -> str:
+    """Says in words what ``step`` shows of it; "" if nothing, or if it was not measured. A step of
+    a program was measured in two halves of a run, other steps by two workers."""
     measured = step.measurement
     if measured is None:
         return ""
@@ -24,7 +25,8 @@ def disturbed(step: StepCost) -> str:
     if abs(closure) > WORST_CLOSURE:
         return f"{where} operators and gaps on lane {lane} add up to {1 + closure:.0%} of the step"
     if measured.repeatability > WORST_REPEATABILITY and not step.apart_us:  # else that is known
-        return f"{where} one worker took {measured.repeatability:.0%} longer than the other"
+        which = "of its two halves" if is_program else "worker"
+        return f"{where} one {which} took {measured.repeatability:.0%} longer than the other"
     return ""
 
 
@@ -35,12 +37,18 @@ def report_disturbed(profiles: Iterable[ModelProfile], report: Callable[[str], N
         profile.key: words
         for profile in profiles
         if profile.origin == "measured"
-        if (words := next(filter(None, map(disturbed, _most_waiting_first(profile))), ""))
+        if (words := _first_words(profile))
     }
     if found:
         key, words = next(iter(found.items()))
         what = key if len(found) == 1 else f"{key} and {len(found) - 1} more"
         report(f"{what}: profiled while the machine was not the same throughout ({words})")
+
+
+def _first_words(profile: ModelProfile) -> str:
+    is_program = profile.identity.is_program
+    found = (disturbed(step, is_program) for step in _most_waiting_first(profile))
+    return next(filter(None, found), "")
 
 
 def _most_waiting_first(profile: ModelProfile) -> list[StepCost]:

@@ -27,6 +27,7 @@ FIRST_STEPS = 4
 SETTLING_SHARE = 0.25
 LEAST_BLOCK_S, LEAST_BLOCK_STEPS = 0.25, 3.0
 LONGER_S = 0.2
+HANGING_SHARE, HANGING_STEPS = 0.5, 10.0
 SILENT_S, TELLING_PASSES = 30.0, 20
 """A program without a step for so long, or for so many backward passes, is told of."""
 
@@ -143,9 +144,22 @@ def measure_run(watched: WatchedProgram, threads: int, plan: Plan) -> CommandRun
     watched.let_pass(max(0.0, settled_s - time.monotonic()))
     _rounds(watched, run, first_s + seconds, step_s)
     run.ends_s = np.asarray(process.step_ends())
+    _check_goes_on(process, run, step_s, seconds)
     run.peak_bytes = process.tree.peak_bytes
     run.gpu_bytes = watched.meter.peak_bytes if watched.meter else None
     return run
+
+
+def _check_goes_on(process: CommandProcess, run: CommandRun, step_s: float, seconds: float) -> None:
+    """Raise :class:`RunFailed` where it has made no step for half of ``seconds`` or longer."""
+    silent_s = time.monotonic() - float(run.ends_s[-1])
+    if silent_s > max(HANGING_SHARE * seconds, HANGING_STEPS * step_s):
+        printed = process.last_words()  # before it says that it was interrupted
+        process.stop()
+        raise RunFailed(
+            f"the program made {len(run.ends_s)} steps, then none for {silent_s:.0f} s (where it "
+            f"does not hang, but evaluates or saves: give `--seconds` more); {printed}"
+        )
 
 
 def _first_steps(watched: WatchedProgram, plan: Plan) -> tuple[float, float]:

@@ -13,7 +13,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 
+import psutil
+
 import rmixer.step_hook
+from rmixer.display.quantities import size
 from rmixer.hardware.visible_gpus import sees_only
 from rmixer.training.process import KILLED_WITHIN_S, training_environment
 from rmixer.training.process_tree import ProcessTree
@@ -161,9 +164,16 @@ class CommandProcess:
     def epitaph(self) -> str:
         """How it has ended, in words."""
         code = self.exit_code
+        if code == -signal.SIGKILL:
+            return f"was killed by SIGKILL ({self.memory_in_words()})"
         if code < 0:
             return f"was killed by {signal.Signals(-code).name}"
         return f"ended with exit code {code}"
+
+    def memory_in_words(self) -> str:
+        """What it held at most beside what the machine has: who kills is often short of memory."""
+        held = f"it held {size(self.tree.peak_bytes)} at most, " if self.tree.peak_bytes else ""
+        return f"out of memory? {held}the machine has {size(psutil.virtual_memory().total)}"
 
     def last_lines(self, most: int) -> list[str]:
         """The end of what it printed, at most so many lines."""

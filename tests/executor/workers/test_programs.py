@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
+import psutil
 import pytest
 from executed_workloads import this_machine
 from program_jobs import STEPS, command, processes_of, program
@@ -28,6 +29,7 @@ from executor.workers.workers import (
     StepsMade,
     TrainingOrder,
 )
+from rmixer.display.quantities import size
 from rmixer.errors import RunFailed, WorkerLost, WorkerSilent
 from rmixer.training.job_files import JobFiles
 from rmixer.training.task_failure import OutOfMemory, cause_of
@@ -173,11 +175,15 @@ def test_steps_other_than_was_said_are_remarked(
             "exit code 1: RuntimeError",
         ),
         ("raise OSError(28, 'No space left on device')", "disk", "exit code 1: OSError"),
-        ("import os; os.kill(os.getpid(), 9)", "lost_worker", "was killed by SIGKILL"),
+        (
+            "import os, time; time.sleep(0.5); os.kill(os.getpid(), 9)",
+            "lost_worker",
+            "was killed by SIGKILL (out of memory? it held ",
+        ),
         (
             "print('exitcode  : -9 (pid: 7)'); import sys; sys.exit(1)",
             "lost_worker",
-            "a process of the program was killed by SIGKILL",
+            "a process of the program was killed by SIGKILL (out of memory? ",
         ),
     ],
 )
@@ -187,6 +193,8 @@ def test_a_failure_has_a_cause_and_the_last_lines(
     found = failure(programs, "\n".join(["print('x\\n' * 99)", text]), tmp_path)
     assert cause_of(found) == cause
     assert reason in found.reason
+    machine = f"the machine has {size(psutil.virtual_memory().total)})"
+    assert (machine in found.reason) == ("SIGKILL" in found.reason)
     lines = str(found).splitlines()
     assert lines[:2] == [found.reason, "the end of what it printed:"]
     assert 10 < len(lines) <= 52

@@ -167,6 +167,7 @@ def test_a_profile_of_a_machine_that_changed_is_told() -> None:
     assert disturbed(step) == ""
     apart = measured_as(step, repeatability=0.3)
     assert "1 thread(s) one worker took 30% longer than the other" in disturbed(apart)
+    assert "one of its two halves took 30% longer than the other" in disturbed(apart, True)
     assert disturbed(replace(apart, apart_us=200.0)) == ""
     assert disturbed(measured_as(step, closure={})) == ""
     assert disturbed(replace(apart, measurement=None)) == ""

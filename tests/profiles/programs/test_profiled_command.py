@@ -6,6 +6,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import os
+import re
 import time
 from pathlib import Path
 
@@ -15,6 +16,7 @@ import pytest
 from profiles.machines import limits
 from profiles.measurements.rounds import Plan
 from profiles.programs.command_profiler import profile_command
+from rmixer.display.quantities import size
 from rmixer.errors import InputError, RunFailed
 from rmixer.files.home import home
 from rmixer.hardware.machine import Machine
@@ -107,8 +109,8 @@ def test_what_a_program_left_to_itself_ends_with_it(
     assert gone
 
 
-def refused(job: Job, machine: Machine, start_limit_s: float = 60.0) -> str:
-    plan = dataclasses.replace(QUICK, start_limit_s=start_limit_s)
+def refused(job: Job, machine: Machine, **changes: float) -> str:
+    plan = dataclasses.replace(QUICK, **changes)  # type: ignore[arg-type]
     with pytest.raises(RunFailed) as error:
         profile_command(job, machine, (1,), plan)
     message = str(error.value)
@@ -129,6 +131,21 @@ def test_a_program_that_is_done_too_early(machine: Machine, tmp_path: Path) -> N
     message = refused(job_of(tmp_path, ends), machine)
     assert "the program ended with exit code 0 after " in message
     assert " s and 7 steps, before it was measured (where it was done: let it make" in message
+
+
+def test_a_program_that_hangs_after_an_epoch(machine: Machine, tmp_path: Path) -> None:
+    hangs = NUMPY.replace("while True:", "for _ in range(40):")
+    hangs += "print('saving', flush=True)\ntime.sleep(600)\n"
+    message = refused(job_of(tmp_path, hangs), machine, command_seconds=2.0)
+    assert re.search(r"the program made 40 steps, then none for \d+ s \(", message)
+    assert message.endswith("\nsaving")
+
+
+def test_a_program_that_is_killed(machine: Machine, tmp_path: Path) -> None:
+    killed = NUMPY.replace("while True:", "for _ in range(99):") + "os.kill(os.getpid(), 9)\n"
+    message = refused(job_of(tmp_path, killed), machine, command_seconds=3.0)
+    assert "the program was killed by SIGKILL (out of memory? it held " in message
+    assert f"at most, the machine has {size(psutil.virtual_memory().total)}) after" in message
 
 
 def test_a_program_that_makes_no_steps(machine: Machine, tmp_path: Path) -> None:

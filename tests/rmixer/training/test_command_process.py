@@ -15,6 +15,7 @@ import psutil
 import pytest
 
 from profiles.machines import limits
+from rmixer.display.quantities import size
 from rmixer.training.command_process import CommandProcess, Surroundings, command_environment
 from rmixer.user_code.command import Command
 
@@ -191,7 +192,9 @@ def test_what_does_not_want_to_end_is_killed(
     with start(STUBBORN) as process:
         until(process, lambda: "ready" in process.last_words())
     assert process.last_words().endswith("ready\nasked to end")
-    assert process.epitaph() == "was killed by SIGKILL"
+    assert process.epitaph().startswith("was killed by SIGKILL (out of memory? ")
+    machine = size(psutil.virtual_memory().total)
+    assert process.epitaph().endswith(f"the machine has {machine})")
     assert process.has_ended
 
 
