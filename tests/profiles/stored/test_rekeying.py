@@ -43,6 +43,7 @@ def test_the_models_codes_are_in_the_table() -> None:
         "56edca076d33f5dc",
         "a84510202aa6c5d3",
         "e16f61eb92fdddb2",
+        "fcbf52cc5c9f98ad",
     }
     assert set(formerly(source, "models")) == former
     assert set(former_sources()["own"].values()) == {own_step_hash()}
