@@ -169,3 +169,19 @@ def test_an_imported_profile_has_no_figures_and_no_other_batch(
     for option in (("--batch", 3), ("--machine", "this")):
         message = refused(capsys, "profile", "show", "dlrm", *option)
         assert f"{option[0]}: found {option[1]}; allowed: none for an imported profile" in message
+
+
+def test_what_is_mended_is_told_or_refused(trace: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """An operator from 50 us before the end of the last step to 30 us after it."""
+    late = {"ph": "X", "cat": "cpu_op", "name": "aten::t", "pid": 1, "tid": 1, "dur": 80}
+    path = trace.parent / "late.json"
+    path.write_text(json.dumps([*step(1), *step(2), {**late, "ts": 1250.0}]))
+    message = refused(capsys, "profile", "import", path, "--strict")
+    assert "aten::t at 1250.000: found an end after that of its step at 1300.000" in message
+    message = refused(capsys, "profile", "import", path, "--strict", "--partial")
+    assert "--partial: found it; allowed: not beside --strict" in message
+    ended = call(capsys, "profile", "import", path)
+    assert ended.code == 0, ended.err
+    assert "end after their step are cut at its end: 1, by 0.030 ms at most" in ended.err
+    again = json.loads(call(capsys, "profile", "show", "late", "--json").out)
+    assert (again["cut_operators"], again["cut_most_us"]) == (1, 30.0)
