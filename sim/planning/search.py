@@ -5,22 +5,20 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from random import Random
-from typing import Literal
 
 import numpy as np
 
 from rmixer.scheduling.layout import Layout
 from rmixer.scheduling.problem import Problem
+from rmixer.scheduling.schedule import ScheduledJob
 from sim.planning.evaluator import Evaluator, Judged, Plan
 from sim.planning.moves import Neighbourhood, Order
+from sim.planning.objective import Objective, score
 
-Objective = Literal["makespan", "completion"]
-SEARCH = "search"
-HISTORY = 300
+HISTORY = 50
 """A change is taken that is no worse than what was held so many evaluations ago."""
-SECOND = 0.02
-"""Of two schedules that the objective finds alike, the one that is better by the other is taken:
-that counts by so much."""
+LOOSENED = 1.01
+"""By so much it may be worse again, when a walk has found nothing for a whole stage."""
 ELITE = 6
 APART = 1e-3
 """So different, as a share, are the scores of the schedules that are kept."""
@@ -28,7 +26,7 @@ APART = 1e-3
 
 @dataclass(frozen=True)
 class Found:
-    """A schedule of a walk, and its score by rough step times."""
+    """A schedule of a walk, and its score."""
 
     score: float
     order: Order
@@ -52,62 +50,82 @@ class Searcher:
     def __init__(
         self, problem: Problem, layout: Layout, evaluator: Evaluator, objective: Objective
     ) -> None:
-        self._problem, self._layout = problem, layout
-        self._evaluator, self._objective = evaluator, objective
-        slots = [entry for entry in layout.devices for _ in range(entry.slots)]
+        self._problem, self._evaluator, self._objective = problem, evaluator, objective
+        self._slots = [(entry, slot) for entry in layout.devices for slot in range(entry.slots)]
         devices = [at for at, entry in enumerate(layout.devices) for _ in range(entry.slots)]
         self._device_of = np.array(devices, dtype=np.int64)
-        kinds = [entry.kind for entry in slots]
-        self._neighbourhood = Neighbourhood(
-            [
-                [at for at, kind in enumerate(kinds) if kind in each.costs]
-                for each in problem.jobs
-            ],
-            lambda order: self.judged(order)[0],
-        )
         self._arrivals_s = np.array([each.job.arrival_s for each in problem.jobs])
-        self.evaluations = 0
+        slots_of = [
+            [at for at, (entry, _) in enumerate(self._slots) if entry.kind in each.costs]
+            for each in problem.jobs
+        ]
+        self._neighbourhood = Neighbourhood(slots_of, lambda order: self.judged(order)[0])
+        self._evaluations = 0
 
     def begin(self, orders: Sequence[Order]) -> Walk:
         """A walk from the best of ``orders``."""
-        found = sorted((Found(self.judged(order)[0], order) for order in orders), key=_by_score)
-        return Walk(found[0], tuple(found[:ELITE]))
+        best: list[Found] = []
+        for order in orders:
+            _keep(best, Found(self.judged(order)[0], order))
+        return Walk(best[0], tuple(best))
 
     def walk(self, walk: Walk, evaluations: int, seed: int) -> Walk:
         """Go on with ``walk`` until about so many schedules more are judged: late acceptance (Burke
         & Bykov 2017) of the changes that the neighbourhood draws. The same again for the same
         ``seed``."""
         draw = Random(seed)
-        self.evaluations = 0
+        self._evaluations = 0
         present, best = walk.present, list(walk.best)
         history = list(walk.history) or [present.score] * HISTORY
         judged = self.judged(present.order)[1]
-        while self.evaluations < evaluations:
-            at = self.evaluations % len(history)
+        while self._evaluations < evaluations:
+            at = self._evaluations % len(history)
             order = self._neighbourhood.changed(present.order, judged, draw)
-            score, found = self.judged(order)
-            if score <= history[at] or score <= present.score:
-                present, judged = Found(score, order), found
+            scored, found = self.judged(order)
+            if scored <= history[at] or scored <= present.score:
+                present, judged = Found(scored, order), found
                 _keep(best, present)
             history[at] = present.score
-        return Walk(present, tuple(best), tuple(history), walk.evaluations + self.evaluations)
+        if best[0].score == walk.best[0].score:
+            history = [LOOSENED * present.score] * len(history)
+        done = walk.evaluations + self._evaluations
+        return Walk(present, tuple(best), tuple(history), done)
 
     def judged(self, order: Order) -> tuple[float, Judged]:
-        """The score of an order, of some of the jobs or all, and what it comes to. The score is
-        infinite if jobs never start."""
-        self.evaluations += 1
+        """The score of an order of some of the jobs, or all, and what it comes to."""
+        self._evaluations += 1
         judged = self._evaluator.judge_some(self._plan(order))
-        return self.score(judged), judged
+        return score(self._objective, judged, self._arrivals_s), judged
 
-    def score(self, judged: Judged) -> float:
-        """What is to be small: by the objective, and a little by the other."""
-        if judged.makespan_s == np.inf:
-            return np.inf
-        ended = judged.ends_s < np.inf
-        completion_s = float((judged.ends_s - self._arrivals_s)[ended].mean())
-        if self._objective == "completion":
-            return completion_s + SECOND * judged.makespan_s
-        return judged.makespan_s + SECOND * completion_s
+    def dispatches(self, order: Order) -> tuple[ScheduledJob, ...]:
+        """An order as a schedule has it."""
+        found = []
+        for number, (job, at) in enumerate(zip(order.jobs, order.slots, strict=True)):
+            entry, slot = self._slots[at]
+            name = self._problem.jobs[job].job.id
+            found.append(
+                ScheduledJob(
+                    order=number,
+                    round=0,
+                    job=name,
+                    devices=(entry.device,),
+                    slot=slot,
+                    threads=entry.threads,
+                    placement="device",
+                    sharing=entry.sharing,
+                )
+            )
+        return tuple(found)
+
+    def order_of(self, dispatches: Sequence[ScheduledJob]) -> Order:
+        """The other way round. Devices and slots must be those of the layout; rounds are lost."""
+        places = {each.job.id: place for place, each in enumerate(self._problem.jobs)}
+        slots = {(entry.device, slot): at for at, (entry, slot) in enumerate(self._slots)}
+        ordered = sorted(dispatches, key=lambda each: each.order)
+        return Order(
+            tuple(places[each.job] for each in ordered),
+            tuple(slots[each.devices[0], each.slot] for each in ordered),
+        )
 
     def _plan(self, order: Order) -> Plan:
         slots = np.array(order.slots, dtype=np.int64)
@@ -120,15 +138,11 @@ def _keep(best: list[Found], found: Found) -> None:
     """Take ``found`` among the best few, of which no two have nearly the same score."""
     if len(best) == ELITE and found.score >= best[-1].score:
         return
-    near = [at for at, each in enumerate(best) if abs(each.score / found.score - 1) < APART]
+    near = [at for at, each in enumerate(best) if abs(each.score - found.score) < APART * found.score]
     if any(best[at].score <= found.score for at in near):
         return
     for at in reversed(near):
         del best[at]
     best.append(found)
-    best.sort(key=_by_score)
+    best.sort(key=lambda each: each.score)
     del best[ELITE:]
-
-
-def _by_score(found: Found) -> float:
-    return found.score

@@ -1,0 +1,228 @@
+"""Improves on the policies of a sweep: walks on several layouts at once, the best of them longer."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from contextlib import closing
+from dataclasses import dataclass, field, replace
+from math import ceil
+
+from experiments.stages.over_cores import in_order
+from experiments.stages.search_starts import (
+    FALLBACK,
+    search_cuts,
+    simulated_dispatches,
+    starts_on,
+)
+from profiles.machines.limits import usable_cores
+from rmixer.errors import RunFailed
+from rmixer.scheduling.layout import Cut, Layout
+from rmixer.scheduling.problem import Problem
+from rmixer.scheduling.schedule import Schedule, Settings
+from rmixer.scheduling.step_times import StepTimes
+from rmixer.scheduling.wanted_slots import Wanted
+from sim.operator_level.operator_level import OperatorLevel
+from sim.planning.evaluator import Evaluator
+from sim.planning.objective import Objective
+from sim.planning.rough_evaluator import RoughEvaluator
+from sim.planning.search import Found, Searcher, Walk
+from sim.simple_step_times.mean_demand import MeanDemand
+
+SEARCH = "search"
+"""The policy of a schedule that was searched for."""
+MOST_WALKS = 12
+LEAST_WALKS = 3
+KEPT = 0.6
+"""So many of the walks, the best, go on after each stage."""
+STARTS = 3
+STAGE, JOBS = 1000, 24
+"""A walk judges so many schedules of so many jobs in a stage, and fewer of more jobs."""
+CONFIRMED = 8
+"""So many schedules are judged by precise step times at the end, if there is time,"""
+CONFIRMING = 0.3
+"""for which this share of the seconds is kept."""
+
+
+@dataclass(frozen=True)
+class SearchProgress:
+    """How far a search is: its best schedule by rough step times, and what it has judged."""
+
+    best_s: float
+    evaluations: int
+    elapsed_s: float
+
+
+@dataclass(frozen=True)
+class SearchWish:
+    """How long to search: for so many ``seconds``, or for so many ``evaluations`` where they are
+    given, over so many ``processes`` (by default one a core), which ``told`` how far it is."""
+
+    seconds: float = 15.0
+    evaluations: int | None = None
+    processes: int | None = None
+    told: Callable[[SearchProgress], None] = lambda progress: None
+
+
+@dataclass(frozen=True)
+class Searched:
+    """The best schedule that was found, and how: ``makespan_s`` by the step times that confirmed
+    it; whether a user broke off the search."""
+
+    schedule: Schedule
+    evaluations: int
+    elapsed_s: float
+    interrupted: bool
+
+
+@dataclass
+class _Track:
+    """A walk on a layout."""
+
+    number: int
+    layout: Layout
+    searcher: Searcher
+    walk: Walk
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What a search starts from: the cuts of the sweep, what was ``wanted`` of them, and the
+    policies ``tried``, best first, each on its layout."""
+
+    cuts: Sequence[Cut]
+    wanted: Wanted
+    tried: Sequence[tuple[str, Layout]]
+    objective: Objective = "makespan"
+
+
+def search(
+    problem: Problem, step_times: StepTimes, setting: Setting, wish: SearchWish
+) -> Searched:
+    """Search for a schedule that is better than those of the policies that were tried.
+
+    A walk begins on each layout (:func:`~experiments.stages.search_starts.search_cuts`) from the
+    best of the policies that were tried there. All go on for a stage; then the worse are dropped,
+    until few are left. Rough step times judge; the best schedules of all walks are then judged by
+    ``step_times``, and the best of these is the answer. It is the same for the same workload seed
+    and number of evaluations, whatever the number of processes. KeyboardInterrupt ends the search
+    with the best so far. Raises :class:`RunFailed` where no schedule can be found.
+    """
+    begin_s = time.monotonic()
+    rough = _rough_times(problem, step_times)
+    tracks = _tracks(problem, rough, setting)
+    every = list(tracks)
+    budget_s = wish.seconds * (1 - CONFIRMING)
+    stage = max(10, round(STAGE * min(1.0, JOBS / len(problem.jobs)) ** 1.5))
+    processes = wish.processes or len(usable_cores())
+    interrupted = False
+    number = 0
+    try:
+        while tracks:
+            judged = sum(each.walk.evaluations for each in every)
+            best = min(each.walk.best[0].score for each in every)
+            wish.told(SearchProgress(best, judged, time.monotonic() - begin_s))
+            if wish.evaluations is None and time.monotonic() - begin_s >= budget_s:
+                break
+            if wish.evaluations is not None and judged >= wish.evaluations:
+                break
+            _stage(tracks, stage, (problem.workload.seed, number), processes)
+            tracks.sort(key=lambda each: (each.walk.best[0].score, each.number))
+            tracks = tracks[: max(LEAST_WALKS, ceil(len(tracks) * KEPT))]
+            number += 1
+    except KeyboardInterrupt:
+        interrupted = True
+    deadline_s = None if wish.evaluations is not None else begin_s + wish.seconds
+    schedule = _confirmed(problem, step_times, every, setting, deadline_s)
+    judged = sum(each.walk.evaluations for each in every)
+    return Searched(schedule, judged, time.monotonic() - begin_s, interrupted)
+
+
+def _rough_times(problem: Problem, step_times: StepTimes) -> StepTimes:
+    solves = isinstance(step_times, OperatorLevel)
+    return MeanDemand(problem.profiles, problem.machine) if solves else step_times
+
+
+def _evaluator(problem: Problem, layout: Layout, times: StepTimes) -> Evaluator:
+    if isinstance(times, MeanDemand):
+        return RoughEvaluator(problem, layout, times)
+    return Evaluator(problem, layout, times)
+
+
+def _tracks(problem: Problem, rough: StepTimes, setting: Setting) -> list[_Track]:
+    """A walk on each layout that some policy can start on; of many layouts those on which one does
+    best."""
+    found: list[_Track] = []
+    why: set[str] = set()
+    for cut in search_cuts(problem, setting.cuts, setting.wanted):
+        layout = cut.layout(problem.machine)
+        starts = starts_on(cut, setting.tried, STARTS) or [(FALLBACK, layout)]
+        searcher = Searcher(
+            problem, layout, _evaluator(problem, layout, rough), setting.objective
+        )
+        orders = []
+        for policy, on in starts:
+            try:
+                dispatches = simulated_dispatches(problem, policy, on, rough)
+            except RunFailed as error:
+                why.add(str(error))
+                continue
+            orders.append(searcher.order_of(dispatches))
+        walk = searcher.begin(orders) if orders else None
+        if walk is not None and walk.best[0].score < float("inf"):
+            found.append(_Track(len(found), layout, searcher, walk))
+    if not found:
+        raise RunFailed("; ".join(sorted(why)) or "no schedule fits the machine")
+    found.sort(key=lambda each: (each.walk.best[0].score, each.number))
+    return found[:MOST_WALKS]
+
+
+def _stage(
+    tracks: Sequence[_Track], evaluations: int, seed: tuple[int, int], processes: int
+) -> None:
+    """Let each walk go on; what is done by then is kept if it is broken off."""
+
+    def go_on(each: _Track) -> Walk:
+        drawn = hash((*seed, each.number))  # of numbers alone: the same in each process
+        return each.searcher.walk(each.walk, evaluations, drawn)
+
+    with closing(in_order(go_on, tracks, processes)) as walks:
+        for each, walk in zip(tracks, walks, strict=True):
+            each.walk = walk
+
+
+def _confirmed(
+    problem: Problem,
+    step_times: StepTimes,
+    tracks: Sequence[_Track],
+    setting: Setting,
+    deadline_s: float | None,
+) -> Schedule:
+    """The best by ``step_times`` of the schedules that are best by rough ones."""
+    met = [(found, each) for each in tracks for found in each.walk.best]
+    met.sort(key=lambda pair: (pair[0].score, pair[1].number))
+    evaluators: dict[int, Searcher] = {}
+    best: tuple[float, Found, _Track] | None = None
+    for count, (found, track) in enumerate(met[:CONFIRMED]):
+        late = deadline_s is not None and time.monotonic() >= deadline_s
+        if count and late:
+            break
+        if track.number not in evaluators:
+            evaluators[track.number] = Searcher(
+                problem,
+                track.layout,
+                Evaluator(problem, track.layout, step_times),
+                setting.objective,
+            )
+        value = evaluators[track.number].judged(found.order)[0]
+        if best is None or value < best[0]:
+            best = (value, found, track)
+    assert best is not None
+    _, found, track = best
+    return Schedule(
+        workload_hash=problem.workload.hash,
+        machine=problem.machine.name,
+        policy=SEARCH,
+        settings=Settings(problem.workload.seed, track.layout, "margin"),
+        dispatches=track.searcher.dispatches(found.order),
+    )
