@@ -40,14 +40,15 @@ from experiments.stages.profiling import (
     plan_profiling,
     profile_each,
 )
-from experiments.stages.sweep import Sweep, sweep
+from experiments.stages.search_wish import Asked, SearchWish
+from experiments.stages.sweep import Sweep, SweepWish, sweep
 from experiments.stages.unprofiled import Unprofiled
 from profiles.machines import limits as machine_limits
 from profiles.profiler.door import check_importable, check_profiling
 from profiles.stored.store import Store
 from rmixer.errors import RunFailed
 from rmixer.files.home import check_home
-from rmixer.files.typed_files import content_hash, write_json
+from rmixer.files.typed_files import content_hash, parse, write_json
 from rmixer.hardware.allowance import ALL, Allowance
 from rmixer.hardware.core_lock import CoreLock
 from rmixer.hardware.machine import Machine
@@ -58,6 +59,8 @@ from rmixer.scheduling.schedule import Schedule, read_schedule, write_schedule
 from rmixer.workload.workload import Workload
 
 SEQUENTIAL_SCHEDULE = "sequential_schedule.json"
+BY_DEFAULT = Asked(seconds=15.0)
+"""What a run searches for, if it is not told otherwise."""
 
 
 @dataclass(frozen=True)
@@ -91,11 +94,13 @@ class Bar(Protocol):
 
 @dataclass(frozen=True)
 class Voice:
-    """How the stages are heard: lines, bars, and somebody to watch an execution of so many jobs."""
+    """How the stages are heard: lines, bars, somebody to watch an execution of so many jobs, and
+    what is wished of a search that is asked for, as it is heard."""
 
     report: Callable[[str], None]
     bar: Bar
     watch: Callable[[str, int], AbstractContextManager[Observer]]
+    searching: Callable[[Asked], AbstractContextManager[SearchWish | None]]
 
 
 @dataclass(frozen=True)
@@ -107,14 +112,14 @@ class Plan:
 
 
 def plan(workload: Workload, store: Store, voice: Voice) -> Plan:
-    """Predict as far as is known, without running or measuring anything."""
+    """Predict as far as is known, without running, measuring or searching for anything."""
     profiling, machine = _checked(workload, store, voice)
     if machine is not None:
         _check_free_memory(workload, store, machine)
     if machine is None or profiling.missing:
         return Plan(profiling, None)
     problem = inputs_of(workload, None, store, voice.report, "execute")
-    return Plan(profiling, _sweep(problem, voice))
+    return Plan(profiling, _sweep(problem, voice, Asked()))
 
 
 def _checked(
@@ -142,12 +147,13 @@ def _check_free_memory(workload: Workload, store: Store, machine: Machine) -> No
 class Wish:
     """How a run is wished: with ``verify`` also one job at a time, and the best schedule a second
     time; ``resume`` goes on with the run that must be there; each execution is carried
-    out in its ``manner``."""
+    out in its ``manner``; ``search`` is what a better schedule is searched for."""
 
     verify: bool = False
     resume: bool = False
     manner: Manner = AS_USUAL
     allowance: Allowance = ALL
+    search: Asked = BY_DEFAULT
 
 
 def run(
@@ -175,13 +181,15 @@ def run(
     allowed = RunFolder.open(out).machine if wish.resume else wish.allowance.of(problem.machine)
     problem = replace(problem, machine=allowed)
     voice.report(use_of(problem.machine))
-    settings = {"profiles": _profile_hashes(problem.profiles), **unprofiled.settings()}
+    asked = _asked_before(out) if wish.resume else wish.search
+    profiles = _profile_hashes(problem.profiles)
+    settings = {"profiles": profiles, **unprofiled.settings(), **asked.settings(BY_DEFAULT)}
     inputs = RunInputs("run", problem.workload, allowed, settings)
     earlier: Earlier = "required" if wish.resume else "reuse"
     folder = RunFolder.create(out, inputs, voice.report, earlier=earlier)
     if not folder.is_done(BEST.name):  # profiled once, a module may not import today
         check_importable(problem.workload.jobs)
-    schedules = _predict(folder, problem, voice, lock)
+    schedules = _predict(folder, problem, voice, lock, asked)
     for stage in (BEST, ALONE, AGAIN) if wish.verify else (BEST,):
         request = ExecutionRequest.of_schedule(problem, schedules[stage.schedule])
         try:
@@ -238,18 +246,29 @@ def write_sweep(
     write_trace(folder.path / "trace.json", {"predicted": found.predicted.timeline})
 
 
-def _sweep(problem: Problem, voice: Voice) -> Sweep:
-    with voice.bar("sweep") as progress:
-        return sweep(problem, step_times_for(problem), progress=progress)
+def _asked_before(out: Path) -> Asked:
+    """What the run in ``out`` was begun with."""
+    known = RunFolder.open(out).config("settings").get("search")
+    return BY_DEFAULT if known is None else parse(known, Asked, out / "config.yaml")
+
+
+def _sweep(problem: Problem, voice: Voice, asked: Asked) -> Sweep:
+    with voice.searching(asked) as search, voice.bar("sweep") as progress:
+        wish = SweepWish(objective=asked.objective, search=search)
+        return sweep(problem, step_times_for(problem), wish, progress=progress)
 
 
 def _predict(
-    folder: RunFolder, problem: Problem, voice: Voice, lock: CoreLock
+    folder: RunFolder, problem: Problem, voice: Voice, lock: CoreLock, asked: Asked
 ) -> Mapping[str, Schedule]:
-    """The schedules of the sweep, which is made unless the folder holds it already."""
+    """The schedules of the sweep, which is made unless the folder holds it already. Raises
+    KeyboardInterrupt where its search was broken off."""
     if not folder.is_done("sweep"):
         voice.report("sweeping policies in simulation")
-        write_sweep(folder, problem, _sweep(problem, voice), lock.shared_with)
+        found = _sweep(problem, voice, asked)
+        if found.searched is not None and found.searched.interrupted:
+            raise KeyboardInterrupt
+        write_sweep(folder, problem, found, lock.shared_with)
         folder.mark_done("sweep")
     return {name: read_schedule(folder.path / name) for name in (SCHEDULE, SEQUENTIAL_SCHEDULE)}
 

@@ -59,14 +59,14 @@ def simulated_dispatches(
     made = make_policy(policy, problem.workload.seed)
     run = simulate(problem, made, layout, step_times, level="job")
     made = make_policy(policy, problem.workload.seed)
-    return schedule_of(
-        problem.workload, problem.machine, made, layout, run.bookings
-    ).dispatches
+    return schedule_of(problem.workload, problem.machine, made, layout, run.bookings).dispatches
 
 
-def starts_on(whole: Cut, tried: Iterable[tuple[str, Layout]], most: int) -> list[tuple[str, Layout]]:
+def starts_on(
+    whole: Cut, tried: Iterable[tuple[str, Layout]], most: int
+) -> list[tuple[str, Layout]]:
     """The first ``most`` of the policies ``tried``, best first, whose layouts are parts of
-    ``whole``; :data:`FALLBACK` where there is none."""
+    ``whole``."""
     found = [
         (policy, layout)
         for policy, layout in tried

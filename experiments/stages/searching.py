@@ -1,11 +1,11 @@
-"""Improves on the policies of a sweep: walks on several layouts at once, the best of them longer."""
+"""Improves on the policies of a sweep: walks on several layouts, on the best of them longer."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import closing
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from math import ceil
 
 from experiments.stages.over_cores import in_order
@@ -15,22 +15,19 @@ from experiments.stages.search_starts import (
     simulated_dispatches,
     starts_on,
 )
+from experiments.stages.search_wish import SEARCH, Searched, SearchProgress, SearchWish, Setting
 from profiles.machines.limits import usable_cores
 from rmixer.errors import RunFailed
-from rmixer.scheduling.layout import Cut, Layout
+from rmixer.scheduling.layout import Layout
 from rmixer.scheduling.problem import Problem
 from rmixer.scheduling.schedule import Schedule, Settings
 from rmixer.scheduling.step_times import StepTimes
-from rmixer.scheduling.wanted_slots import Wanted
 from sim.operator_level.operator_level import OperatorLevel
 from sim.planning.evaluator import Evaluator
-from sim.planning.objective import Objective
 from sim.planning.rough_evaluator import RoughEvaluator
 from sim.planning.search import Found, Searcher, Walk
 from sim.simple_step_times.mean_demand import MeanDemand
 
-SEARCH = "search"
-"""The policy of a schedule that was searched for."""
 MOST_WALKS = 12
 LEAST_WALKS = 3
 KEPT = 0.6
@@ -44,37 +41,6 @@ CONFIRMING = 0.3
 """for which this share of the seconds is kept."""
 
 
-@dataclass(frozen=True)
-class SearchProgress:
-    """How far a search is: its best schedule by rough step times, and what it has judged."""
-
-    best_s: float
-    evaluations: int
-    elapsed_s: float
-
-
-@dataclass(frozen=True)
-class SearchWish:
-    """How long to search: for so many ``seconds``, or for so many ``evaluations`` where they are
-    given, over so many ``processes`` (by default one a core), which ``told`` how far it is."""
-
-    seconds: float = 15.0
-    evaluations: int | None = None
-    processes: int | None = None
-    told: Callable[[SearchProgress], None] = lambda progress: None
-
-
-@dataclass(frozen=True)
-class Searched:
-    """The best schedule that was found, and how: ``makespan_s`` by the step times that confirmed
-    it; whether a user broke off the search."""
-
-    schedule: Schedule
-    evaluations: int
-    elapsed_s: float
-    interrupted: bool
-
-
 @dataclass
 class _Track:
     """A walk on a layout."""
@@ -85,20 +51,7 @@ class _Track:
     walk: Walk
 
 
-@dataclass(frozen=True)
-class Setting:
-    """What a search starts from: the cuts of the sweep, what was ``wanted`` of them, and the
-    policies ``tried``, best first, each on its layout."""
-
-    cuts: Sequence[Cut]
-    wanted: Wanted
-    tried: Sequence[tuple[str, Layout]]
-    objective: Objective = "makespan"
-
-
-def search(
-    problem: Problem, step_times: StepTimes, setting: Setting, wish: SearchWish
-) -> Searched:
+def search(problem: Problem, step_times: StepTimes, setting: Setting, wish: SearchWish) -> Searched:
     """Search for a schedule that is better than those of the policies that were tried.
 
     A walk begins on each layout (:func:`~experiments.stages.search_starts.search_cuts`) from the
@@ -108,10 +61,10 @@ def search(
     and number of evaluations, whatever the number of processes. KeyboardInterrupt ends the search
     with the best so far. Raises :class:`RunFailed` where no schedule can be found.
     """
-    begin_s = time.monotonic()
     rough = _rough_times(problem, step_times)
     tracks = _tracks(problem, rough, setting)
     every = list(tracks)
+    begin_s = time.monotonic()
     budget_s = wish.seconds * (1 - CONFIRMING)
     stage = max(10, round(STAGE * min(1.0, JOBS / len(problem.jobs)) ** 1.5))
     processes = wish.processes or len(usable_cores())
@@ -121,12 +74,13 @@ def search(
         while tracks:
             judged = sum(each.walk.evaluations for each in every)
             best = min(each.walk.best[0].score for each in every)
-            wish.told(SearchProgress(best, judged, time.monotonic() - begin_s))
+            gap = best / setting.bound_s - 1 if setting.bound_s else 0.0
+            wish.told(SearchProgress(best, gap, judged, time.monotonic() - begin_s))
             if wish.evaluations is None and time.monotonic() - begin_s >= budget_s:
                 break
             if wish.evaluations is not None and judged >= wish.evaluations:
                 break
-            _stage(tracks, stage, (problem.workload.seed, number), processes)
+            _stage(tracks, stage, f"{problem.workload.seed}/{number}", processes)
             tracks.sort(key=lambda each: (each.walk.best[0].score, each.number))
             tracks = tracks[: max(LEAST_WALKS, ceil(len(tracks) * KEPT))]
             number += 1
@@ -157,9 +111,7 @@ def _tracks(problem: Problem, rough: StepTimes, setting: Setting) -> list[_Track
     for cut in search_cuts(problem, setting.cuts, setting.wanted):
         layout = cut.layout(problem.machine)
         starts = starts_on(cut, setting.tried, STARTS) or [(FALLBACK, layout)]
-        searcher = Searcher(
-            problem, layout, _evaluator(problem, layout, rough), setting.objective
-        )
+        searcher = Searcher(problem, layout, _evaluator(problem, layout, rough), setting.objective)
         orders = []
         for policy, on in starts:
             try:
@@ -177,14 +129,11 @@ def _tracks(problem: Problem, rough: StepTimes, setting: Setting) -> list[_Track
     return found[:MOST_WALKS]
 
 
-def _stage(
-    tracks: Sequence[_Track], evaluations: int, seed: tuple[int, int], processes: int
-) -> None:
+def _stage(tracks: Sequence[_Track], evaluations: int, seed: str, processes: int) -> None:
     """Let each walk go on; what is done by then is kept if it is broken off."""
 
     def go_on(each: _Track) -> Walk:
-        drawn = hash((*seed, each.number))  # of numbers alone: the same in each process
-        return each.searcher.walk(each.walk, evaluations, drawn)
+        return each.searcher.walk(each.walk, evaluations, f"{seed}/{each.number}")
 
     with closing(in_order(go_on, tracks, processes)) as walks:
         for each, walk in zip(tracks, walks, strict=True):

@@ -22,7 +22,7 @@ ROUNDS = 8
 
 
 @compiled
-def slowed(curves: Any, of_class: int, busy_cores: float, pressure: float) -> float:
+def slowed(curves: Any, of_class: int, busy_cores: float, pressure: float) -> Any:
     """:func:`sim.demand.contention.slowdown` of a class, from its two ``curves`` [2, classes, k],
     the first of them 1 at k = 0, and the last k of each class."""
     curve, last = curves

@@ -1,4 +1,4 @@
-"""What a job asks of a machine at least, whatever runs beside it: the columns of the lower bound."""
+"""What a job asks of a machine at least, whatever runs beside it: columns of the lower bound."""
 
 from __future__ import annotations
 
@@ -54,11 +54,11 @@ def job_classes(problem: Problem, layout: Layout | None) -> list[JobClass]:
     """The jobs of ``problem``, like jobs together, with all modes that are profiled for devices of
     the machine; with a ``layout`` those alone that its slots have room for."""
     machine = problem.machine
-    room = {device.kind: len(machine.cores) for device in machine.devices}
-    if layout is not None:
-        room = {entry.kind: 0 for entry in layout.devices}
-        for entry in layout.devices:
-            room[entry.kind] = max(room[entry.kind], entry.threads)
+    room: dict[str, int] = {}
+    if layout is None:
+        room.update((device.kind, len(machine.cores)) for device in machine.devices)
+    for entry in layout.devices if layout is not None else ():
+        room[entry.kind] = max(room.get(entry.kind, 0), entry.threads)
     together: dict[object, list[ProfiledJob]] = {}
     for each in problem.jobs:
         job = each.job

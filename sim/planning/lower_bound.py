@@ -34,6 +34,12 @@ class LowerBound:
         """What holds it most."""
         return max(self.shares, key=lambda name: self.shares[name])
 
+    @property
+    def in_words(self) -> str:
+        """What holds it, with the job where that is the longest one."""
+        job = f", {self.job}" if self.held_by == LONGEST else ""
+        return f"{self.held_by}{job}"
+
     def gap(self, makespan_s: float) -> float:
         """By how much of the bound ``makespan_s`` is above it."""
         return makespan_s / self.bound_s - 1 if self.bound_s > 0 else 0.0

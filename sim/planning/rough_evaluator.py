@@ -1,4 +1,4 @@
-"""Judges planned schedules by rough step times that compiled code finds: mixes cost next to nothing."""
+"""Judges planned schedules by rough step times that compiled code finds: mixes cost little."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class RoughEvaluator(Evaluator):
         super().__init__(problem, layout, times, memory)
         self._compiled = not layout.in_turn and not missing()
         if self._compiled:
-            self._demands = self._tables()
+            self._demands = self._tables(times.residents)
             self._units = np.ones((MOST_MIXES, len(self._slots)))
 
     def judge_plan(self, plan: Plan) -> Any:
@@ -42,11 +42,10 @@ class RoughEvaluator(Evaluator):
             self._mixes = _new_table()
         return super().judge_plan(plan)
 
-    def _tables(self) -> Any:
+    def _tables(self, residents: Residents) -> Any:
         """The demands of all classes, as :func:`~sim.planning.compiled_schedule.mean_demand` takes
         them."""
         problem = self._problem
-        residents = Residents(problem.profiles, problem.machine)
         members: dict[int, Member] = {}
         for (j, s), phases in self._phases.items():
             entry, slot = self._slots[s]
@@ -59,7 +58,8 @@ class RoughEvaluator(Evaluator):
         made = [residents.resident(members[of_class]) for of_class in range(len(members))]
         figures = [_figures(each, residents.unit_s(each.member)) for each in made]
         gpu_of = [self._devices.index(each.member.device) if each.gpu_load else -1 for each in made]
-        first_last, segments = [], []
+        first_last: list[tuple[int, int]] = []
+        segments: list[tuple[float, ...]] = []
         for each in made:
             first = len(segments)
             if each.gpu_load:

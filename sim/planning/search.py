@@ -69,7 +69,7 @@ class Searcher:
             _keep(best, Found(self.judged(order)[0], order))
         return Walk(best[0], tuple(best))
 
-    def walk(self, walk: Walk, evaluations: int, seed: int) -> Walk:
+    def walk(self, walk: Walk, evaluations: int, seed: str) -> Walk:
         """Go on with ``walk`` until about so many schedules more are judged: late acceptance (Burke
         & Bykov 2017) of the changes that the neighbourhood draws. The same again for the same
         ``seed``."""
@@ -138,7 +138,9 @@ def _keep(best: list[Found], found: Found) -> None:
     """Take ``found`` among the best few, of which no two have nearly the same score."""
     if len(best) == ELITE and found.score >= best[-1].score:
         return
-    near = [at for at, each in enumerate(best) if abs(each.score - found.score) < APART * found.score]
+    near = [
+        at for at, each in enumerate(best) if abs(each.score - found.score) < APART * found.score
+    ]
     if any(best[at].score <= found.score for at in near):
         return
     for at in reversed(near):
