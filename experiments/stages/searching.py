@@ -35,6 +35,8 @@ KEPT = 0.6
 STARTS = 3
 STAGE, JOBS = 1000, 24
 """A walk judges so many schedules of so many jobs in a stage, and fewer of more jobs."""
+PATIENCE = 4
+"""A search ends when it has found nothing better for so many stages for each job."""
 CONFIRMED = 8
 """So many schedules are judged by precise step times at the end, if there is time,"""
 CONFIRMING = 0.3
@@ -69,9 +71,9 @@ def search(problem: Problem, step_times: StepTimes, setting: Setting, wish: Sear
     stage = max(10, round(STAGE * min(1.0, JOBS / len(problem.jobs)) ** 1.5))
     processes = wish.processes or len(usable_cores())
     interrupted = False
-    number = 0
+    number = since = 0
     try:
-        while tracks:
+        while number - since <= PATIENCE * len(problem.jobs):
             judged = sum(each.walk.evaluations for each in every)
             best = min(each.walk.best[0].score for each in every)
             gap = best / setting.bound_s - 1 if setting.bound_s else 0.0
@@ -84,6 +86,8 @@ def search(problem: Problem, step_times: StepTimes, setting: Setting, wish: Sear
             tracks.sort(key=lambda each: (each.walk.best[0].score, each.number))
             tracks = tracks[: max(LEAST_WALKS, ceil(len(tracks) * KEPT))]
             number += 1
+            if tracks[0].walk.best[0].score < best:
+                since = number
     except KeyboardInterrupt:
         interrupted = True
     deadline_s = None if wish.evaluations is not None else begin_s + wish.seconds

@@ -11,6 +11,7 @@ import pytest
 
 from experiments.stages.inputs import inputs_of
 from experiments.stages.pipeline import Voice, plan
+from experiments.stages.search_wish import Asked
 from profiles.stored.store import Store
 from rmixer.testing.made_up import (
     make_job,
@@ -52,7 +53,11 @@ def test_a_run_is_planned_for_the_cores(store: Store) -> None:
     def watch(title: str, jobs: int) -> AbstractContextManager[Any]:
         raise AssertionError("nothing is executed")
 
-    sweep = plan(WORKLOAD, store, Voice(print, bar, watch)).sweep
+    def searching(asked: Asked) -> AbstractContextManager[None]:
+        assert not asked.any, "a plan does not search"
+        return nullcontext()
+
+    sweep = plan(WORKLOAD, store, Voice(print, bar, watch, searching)).sweep
     assert sweep is not None
     assert {entry.device for entry in sweep.schedule.settings.layout.devices} == {"cpu:0"}
     assert sweep.predicted.summary.makespan_s == pytest.approx(1.0, rel=0.01)
