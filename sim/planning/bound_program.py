@@ -75,9 +75,9 @@ def priced(node: Node, machine: Machine) -> Priced:
     of jobs, their presence, and their host work at each level.
     """
     classes, slots = node.classes, node.slots
-    levels = _levels(len(machine.cores))
-    depth, gpus = len(levels), len(machine.gpus) * (1 + GPU_SLACK)
     modes = [(j, mode) for j, each in enumerate(classes) for mode in each.modes]
+    levels = _levels(_most_busy(classes, len(machine.cores)))
+    depth, gpus = len(levels), len(machine.gpus) * (1 + GPU_SLACK)
     longest = sorted(range(len(classes)), key=lambda j: -min(m.solo_s for m in classes[j].modes))
     first, width = 1 + depth, 2 + depth
     most, equal = _Rows(), _Rows()
@@ -90,7 +90,7 @@ def priced(node: Node, machine: Machine) -> Priced:
     for m, (j, mode) in enumerate(modes):
         jobs = first + width * m
         stay, work = jobs + 1, range(jobs + 2, jobs + width)
-        slowdown = mode.slowdown[[min(k * FINENESS, len(mode.slowdown) - 1) for k in levels]]
+        slowdown = mode.slowdown[[min(round(k * FINENESS), len(mode.slowdown) - 1) for k in levels]]
         charge = mode.threads * mode.host_s * np.maximum(1.0, mode.load * slowdown)
         for i, column in enumerate(work):
             at_level[i][column] = float(charge[i])
@@ -140,7 +140,7 @@ def priced(node: Node, machine: Machine) -> Priced:
         SLOTS: sum(slots[kind] * price for kind, price in prices.slot.items()),
     }
     total = sum(shares.values())
-    bound_s = _least_worth(modes, classes, prices) / total
+    bound_s = _least_worth(modes, classes, prices, round(levels[-1])) / total
     jobs_in = found.x[first::width].tolist()
     return Priced(
         bound_s,
@@ -150,11 +150,19 @@ def priced(node: Node, machine: Machine) -> Priced:
     )
 
 
-def _levels(cores: int) -> list[int]:
-    """All counts of busy cores, or of many cores some, in even ratios."""
+def _most_busy(classes: Sequence[JobClass], cores: int) -> int:
+    """The most cores that all jobs at once keep busy."""
+    threads = (len(each.ids) * max(mode.threads for mode in each.modes) for each in classes)
+    return min(cores, sum(threads))
+
+
+def _levels(cores: int) -> list[float]:
+    """Counts of busy cores: halves of few cores, all of some, and of many some in even ratios."""
+    if cores <= MOST_LEVELS // 2:
+        return [k / 2 for k in range(2, 2 * cores + 1)]
     if cores <= MOST_LEVELS:
-        return list(range(1, cores + 1))
-    return sorted({round(cores ** (i / MOST_LEVELS)) for i in range(MOST_LEVELS + 1)})
+        return [float(k) for k in range(1, cores + 1)]
+    return sorted({float(round(cores ** (i / MOST_LEVELS))) for i in range(MOST_LEVELS + 1)})
 
 
 @dataclass(frozen=True, eq=False)
@@ -172,24 +180,32 @@ class _Prices:
 
 
 def _least_worth(
-    modes: Sequence[tuple[int, LeastDemand]], classes: Sequence[JobClass], prices: _Prices
+    modes: Sequence[tuple[int, LeastDemand]],
+    classes: Sequence[JobClass],
+    prices: _Prices,
+    cores: int,
 ) -> float:
-    """What all jobs are worth, each in the mode in which it is worth least."""
+    """What all jobs are worth, each in the mode in which it is worth least, of up to so many busy
+    ``cores``."""
     least = [np.inf] * len(classes)
     for (j, mode), alone, host in zip(modes, prices.alone, prices.host, strict=True):
         presence = prices.length.get(j, 0.0) + prices.slot.get(mode.kind, 0.0)
         # The two add up to it, whatever the solver's rounding says.
         by_host = min(host, presence) if alone <= 0 else presence * host / (alone + host)
-        least[j] = min(least[j], _worth(mode, prices, presence - by_host, by_host))
+        least[j] = min(least[j], _worth(mode, prices, (presence - by_host, by_host), cores))
     return sum(len(each.ids) * worth for each, worth in zip(classes, least, strict=True))
 
 
-def _worth(mode: LeastDemand, prices: _Prices, alone: float, host: float) -> float:
+def _worth(
+    mode: LeastDemand, prices: _Prices, presence: tuple[float, float], cores: int
+) -> float:
+    alone, host = presence
     worth = alone * mode.solo_s + prices.gpu * mode.gpu_s + host * mode.one_core_s
     if mode.host_s + mode.one_core_s == 0:
         return worth
     # Between two levels: slowed as little as at the lower, sharing the cores as at the upper.
-    slowdown, busy = mode.slowdown[:-1], np.arange(1, len(mode.slowdown)) / FINENESS
+    slowdown = mode.slowdown[: cores * FINENESS]
+    busy = np.arange(1, len(slowdown) + 1) / FINENESS
     on_cores = prices.cores * mode.threads / busy * np.maximum(1.0, mode.load * slowdown)
     least = float((host * slowdown + on_cores).min())
     return worth + mode.host_s * least + mode.one_core_s * prices.cores / float(busy[-1])
