@@ -196,9 +196,7 @@ def _least_worth(
     return sum(len(each.ids) * worth for each, worth in zip(classes, least, strict=True))
 
 
-def _worth(
-    mode: LeastDemand, prices: _Prices, presence: tuple[float, float], cores: int
-) -> float:
+def _worth(mode: LeastDemand, prices: _Prices, presence: tuple[float, float], cores: int) -> float:
     alone, host = presence
     worth = alone * mode.solo_s + prices.gpu * mode.gpu_s + host * mode.one_core_s
     if mode.host_s + mode.one_core_s == 0:

@@ -22,7 +22,6 @@ from rmixer.testing.made_up import (
     by_key,
     make_job,
     make_machine,
-    make_operator,
     make_profile,
     make_step,
     make_workload,
