@@ -164,7 +164,7 @@ def _confirmed(
             evaluators[track.number] = Searcher(
                 problem,
                 track.layout,
-                Evaluator(problem, track.layout, step_times),
+                _evaluator(problem, track.layout, step_times),
                 setting.objective,
             )
         value = evaluators[track.number].judged(found.order)[0]
