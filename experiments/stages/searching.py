@@ -29,7 +29,7 @@ from sim.planning.search import Found, Searcher, Walk
 from sim.simple_step_times.mean_demand import MeanDemand
 
 MOST_WALKS = 12
-LEAST_WALKS = 3
+LEAST_WALKS = 2
 KEPT = 0.6
 """So many of the walks, the best, go on after each stage."""
 STARTS = 3

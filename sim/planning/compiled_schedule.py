@@ -105,9 +105,10 @@ def play(jobs: Any, plan: Any, devices: Any, row_of: Any, takes: Any, times_s: F
     ``jobs`` are, by job: its arrival; the amounts of its phases by slot, [jobs, slots, phases], 0
     for one that is left out; the bytes to book by device, [jobs, devices]; and the class of each
     phase by slot, [jobs, slots, phases]. ``plan`` are, in order of dispatch: job, device, slot
-    (numbered over all devices), round, and whether it waits for the rounds of its device alone.
-    ``devices`` are the booked bytes at the start, the memory, and the least that stays booked after
-    an end.
+    (numbered over all devices), round, and whether it waits for the rounds of its device alone. A
+    slot below 0 is any of all devices of that kind, in order: it is replaced by the one that was
+    free, on the device with the most free ones. ``devices`` are the booked bytes at the start, the
+    memory, the least that stays booked after an end, the first slot and the kind.
     ``takes`` are the seconds that a unit takes: of each member in a known mix, whose row ``row_of``
     gives by the hash of the classes that run, in order of start; and of a class in another mix,
     [classes, mix sizes], if that holds any; and the ``demands`` of classes, from which a mix that
@@ -120,14 +121,13 @@ def play(jobs: Any, plan: Any, devices: Any, row_of: Any, takes: Any, times_s: F
     """
     arrivals_s, amounts, to_book, classes = jobs
     job_at, device_at, slot_at, round_at, alone_at = plan
-    booked_at_start, memory, least = devices
+    booked_at_start, memory, least, first_slot, kind_of = devices
     units, typical, demands = takes
     count, phases = len(job_at), amounts.shape[2]
     booked = booked_at_start.copy()
-    slots = 0
-    for k in range(count):
-        slots = max(slots, slot_at[k] + 1)
+    slots = first_slot[len(memory)]
     taken, blocked = np.zeros(slots, np.bool_), np.zeros(slots, np.bool_)
+    waits = np.zeros(kind_of.max() + 1, np.bool_)
     state, phase = np.zeros(count, np.int64), np.full(count, -1)
     left, rate = np.zeros(count), np.zeros(count)
     running, due = np.zeros(count, np.int64), np.zeros(count, np.int64)
@@ -164,10 +164,30 @@ def play(jobs: Any, plan: Any, devices: Any, row_of: Any, takes: Any, times_s: F
                 open_round = min(open_round, round_at[k])
                 opened[device_at[k]] = min(opened[device_at[k]], round_at[k])
         blocked[:] = False
+        waits[:] = False
         for k in range(count):
             if state[k] != WAITS:
                 continue
             job, device, slot = job_at[k], device_at[k], slot_at[k]
+            if slot < 0:
+                kind = kind_of[device]
+                if waits[kind]:
+                    continue
+                most = 0
+                for d in range(len(memory)):
+                    if kind_of[d] != kind or booked[d] + to_book[job, d] >= memory[d]:
+                        continue
+                    free_here, first_free = 0, -1
+                    for s in range(first_slot[d + 1] - 1, first_slot[d] - 1, -1):
+                        if not taken[s] and not blocked[s]:
+                            free_here += 1
+                            first_free = s
+                    if free_here > most:
+                        most, device, slot = free_here, d, first_free
+                if slot < 0 or arrivals_s[job] > now_s:
+                    waits[kind] = True
+                    continue
+                device_at[k], slot_at[k] = device, slot
             fits = booked[device] + to_book[job, device] < memory[device]
             free = not taken[slot] and not blocked[slot]
             is_open = round_at[k] <= (opened[device] if alone_at[k] else open_round)

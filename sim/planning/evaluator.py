@@ -79,6 +79,8 @@ class Evaluator:
             np.zeros(len(self._devices)),
             np.array([float(has_bytes[name]) for name in self._devices]),
             np.array([_least_booked(entry, memory) for entry in layout.devices]),
+            self._first_slot.astype(np.int64),
+            np.array([int(entry.kind == "cpu") for entry in layout.devices]),
         )
         # Hashes overflow, and numpy would say so where nothing is compiled.
         self._quiet = partial(np.errstate, over="ignore") if missing() else nullcontext

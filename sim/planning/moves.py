@@ -10,6 +10,10 @@ import numpy as np
 
 from sim.planning.evaluator import Judged
 
+MANY = 200
+"""Of so many jobs a change of one is as likely as one of all that are alike."""
+SHIFT = 0.3
+"""By such a share of the queue like jobs move: a standard deviation."""
 MOST_REMOVED = 6
 TRIED_PLACES = 6
 """In so many places a job that was taken out is tried."""
@@ -18,7 +22,7 @@ TRIED_PLACES = 6
 @dataclass(frozen=True)
 class Order:
     """Who is dispatched in which order: the ``jobs`` by their places in the problem, and the slot
-    of each, counted over all devices."""
+    of each, counted over all devices; below 0 for any slot of a kind, the one that is free then."""
 
     jobs: tuple[int, ...]
     slots: tuple[int, ...]
@@ -37,14 +41,20 @@ class Order:
 
 @dataclass(frozen=True, eq=False)
 class Neighbourhood:
-    """Draws changes. ``slots_of`` are the slots that each job can run on, ``score`` judges an
-    order with some of the jobs."""
+    """Draws changes. ``slots_of`` are the slots that each job can run on, ``any_of`` what stands
+    for any slot of the kind of each slot, ``alike`` a number that like jobs have; ``score`` judges
+    an order with some of the jobs."""
 
     slots_of: Sequence[Sequence[int]]
+    any_of: Sequence[int]
+    alike: Sequence[int]
     score: Callable[[Order], float]
 
     def changed(self, order: Order, judged: Judged, draw: Random) -> Order:
         """Another order near ``order``, which came to ``judged``."""
+        count = len(order.jobs)
+        if draw.random() < count / (count + MANY):
+            return self.reordered(order, draw)
         chance = draw.random()
         if chance < 0.45:
             return self.moved(order, judged, draw)
@@ -107,6 +117,23 @@ class Neighbourhood:
                 tried.append(found.with_job(job, slot, _place(found, slot, draw)))
             found = min(tried, key=self.score)
         return found
+
+    def reordered(self, order: Order, draw: Random) -> Order:
+        """All jobs that are alike earlier or later, or some of them on another kind of device; and
+        every job on the slot of its kind that is free when its turn comes."""
+        count = len(order.jobs)
+        kind = self.alike[draw.choice(order.jobs)]
+        shift = draw.gauss(0.0, SHIFT) * count
+        slots = [self.any_of[slot] for slot in order.slots]
+        if draw.random() < 0.3:
+            shift, share, to = 0.0, draw.random(), draw.choice(self.any_of)
+            for at, job in enumerate(order.jobs):
+                there = any(self.any_of[slot] == to for slot in self.slots_of[job])
+                if self.alike[job] == kind and there and draw.random() < share:
+                    slots[at] = to
+        turns = [at + shift * (self.alike[job] == kind) for at, job in enumerate(order.jobs)]
+        places = sorted(range(count), key=turns.__getitem__)
+        return Order(tuple(order.jobs[at] for at in places), tuple(slots[at] for at in places))
 
     def _one(self, order: Order, judged: Judged, draw: Random) -> int:
         """The place of a job: now and then of the one that ends last or of one before it on its

@@ -54,12 +54,18 @@ class Searcher:
         self._slots = [(entry, slot) for entry in layout.devices for slot in range(entry.slots)]
         devices = [at for at, entry in enumerate(layout.devices) for _ in range(entry.slots)]
         self._device_of = np.array(devices, dtype=np.int64)
+        kinds = [entry.kind for entry in layout.devices]
+        any_of = [-1 - kinds.index(kinds[device]) for device in devices]
+        known: dict[str, int] = {}
+        alike = [known.setdefault(each.key, len(known)) for each in problem.jobs]
         self._arrivals_s = np.array([each.job.arrival_s for each in problem.jobs])
         slots_of = [
             [at for at, (entry, _) in enumerate(self._slots) if entry.kind in each.costs]
             for each in problem.jobs
         ]
-        self._neighbourhood = Neighbourhood(slots_of, lambda order: self.judged(order)[0])
+        self._neighbourhood = Neighbourhood(
+            slots_of, any_of, alike, lambda order: self.judged(order)[0]
+        )
         self._evaluations = 0
 
     def begin(self, orders: Sequence[Order]) -> Walk:
@@ -81,7 +87,7 @@ class Searcher:
         while self._evaluations < evaluations:
             at = self._evaluations % len(history)
             order = self._neighbourhood.changed(present.order, judged, draw)
-            scored, found = self.judged(order)
+            scored, found, order = self.judged(order)
             if scored <= history[at] or scored <= present.score:
                 present, judged = Found(scored, order), found
                 _keep(best, present)
@@ -91,11 +97,14 @@ class Searcher:
         done = walk.evaluations + self._evaluations
         return Walk(present, tuple(best), tuple(history), done)
 
-    def judged(self, order: Order) -> tuple[float, Judged]:
-        """The score of an order of some of the jobs, or all, and what it comes to."""
+    def judged(self, order: Order) -> tuple[float, Judged, Order]:
+        """The score of an order of some of the jobs, or all, what it comes to, and the same order
+        with a slot for every job."""
         self._evaluations += 1
-        judged = self._evaluator.judge_some(self._plan(order))
-        return score(self._objective, judged, self._arrivals_s), judged
+        plan = self._plan(order)
+        judged = self._evaluator.judge_some(plan)
+        scored = score(self._objective, judged, self._arrivals_s)
+        return scored, judged, Order(order.jobs, tuple(plan[2].tolist()))
 
     def dispatches(self, order: Order) -> tuple[ScheduledJob, ...]:
         """An order as a schedule has it."""
@@ -131,7 +140,8 @@ class Searcher:
         slots = np.array(order.slots, dtype=np.int64)
         jobs = np.array(order.jobs, dtype=np.int64)
         nothing = np.zeros(len(jobs), dtype=np.int64)
-        return jobs, self._device_of[slots], slots, nothing, nothing
+        devices = np.where(slots < 0, -1 - slots, self._device_of[slots])
+        return jobs, devices, slots, nothing, nothing
 
 
 def _keep(best: list[Found], found: Found) -> None:

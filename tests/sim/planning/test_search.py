@@ -127,10 +127,15 @@ def test_changes_keep_every_job_where_it_can_run(drawn: list[tuple[str, int]], s
     count = len(drawn)
     slots_of = [[0, 1, 2]] * (count - 1) + [[2]]
     search = searcher(problem(drawn))
-    neighbourhood = Neighbourhood(slots_of, lambda order: search.judged(order)[0])
+    alike = [at % 2 for at in range(count)]
+    neighbourhood = Neighbourhood(
+        slots_of, (-1, -1, -2), alike, lambda order: search.judged(order)[0]
+    )
     order = Order(tuple(range(count)), (0,) * (count - 1) + (2,))
     for _ in range(20):
-        order = neighbourhood.changed(order, search.judged(order)[1], draw)
+        changed = neighbourhood.changed(order, search.judged(order)[1], draw)
+        scored, _, order = search.judged(changed)
+        assert scored < np.inf
         assert sorted(order.jobs) == list(range(count))
         for job, slot in zip(order.jobs, order.slots, strict=True):
             assert slot in slots_of[job]
