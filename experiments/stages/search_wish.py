@@ -16,8 +16,8 @@ SEARCH = "search"
 
 @dataclass(frozen=True)
 class SearchProgress:
-    """How far a search is: the score of its best schedule by rough step times, how far that is from
-    the bound of all makespans, and how many it has judged."""
+    """How far a search is: the makespan of its best schedule by rough step times, how far that is
+    from the bound, and how many schedules it has judged."""
 
     best_s: float
     gap: float

@@ -75,9 +75,9 @@ def search(problem: Problem, step_times: StepTimes, setting: Setting, wish: Sear
     try:
         while number - since <= PATIENCE * len(problem.jobs):
             judged = sum(each.walk.evaluations for each in every)
-            best = min(each.walk.best[0].score for each in every)
-            gap = best / setting.bound_s - 1 if setting.bound_s else 0.0
-            wish.told(SearchProgress(best, gap, judged, time.monotonic() - begin_s))
+            best = min((each.walk.best[0] for each in every), key=lambda found: found.score)
+            gap = best.makespan_s / setting.bound_s - 1 if setting.bound_s else 0.0
+            wish.told(SearchProgress(best.makespan_s, gap, judged, time.monotonic() - begin_s))
             if wish.evaluations is None and time.monotonic() - begin_s >= budget_s:
                 break
             if wish.evaluations is not None and judged >= wish.evaluations:
@@ -86,7 +86,7 @@ def search(problem: Problem, step_times: StepTimes, setting: Setting, wish: Sear
             tracks.sort(key=lambda each: (each.walk.best[0].score, each.number))
             tracks = tracks[: max(LEAST_WALKS, ceil(len(tracks) * KEPT))]
             number += 1
-            if tracks[0].walk.best[0].score < best:
+            if tracks[0].walk.best[0].score < best.score:
                 since = number
     except KeyboardInterrupt:
         interrupted = True

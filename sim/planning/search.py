@@ -26,10 +26,11 @@ APART = 1e-3
 
 @dataclass(frozen=True)
 class Found:
-    """A schedule of a walk, and its score."""
+    """A schedule of a walk, its score, and its makespan."""
 
     score: float
     order: Order
+    makespan_s: float
 
 
 @dataclass(frozen=True)
@@ -71,8 +72,9 @@ class Searcher:
     def begin(self, orders: Sequence[Order]) -> Walk:
         """A walk from the best of ``orders``."""
         best: list[Found] = []
-        for order in orders:
-            _keep(best, Found(self.judged(order)[0], order))
+        for given in orders:
+            scored, judged, order = self.judged(given)
+            _keep(best, Found(scored, order, judged.makespan_s))
         return Walk(best[0], tuple(best))
 
     def walk(self, walk: Walk, evaluations: int, seed: str) -> Walk:
@@ -89,7 +91,7 @@ class Searcher:
             order = self._neighbourhood.changed(present.order, judged, draw)
             scored, found, order = self.judged(order)
             if scored <= history[at] or scored <= present.score:
-                present, judged = Found(scored, order), found
+                present, judged = Found(scored, order, found.makespan_s), found
                 _keep(best, present)
             history[at] = present.score
         if best[0].score == walk.best[0].score:

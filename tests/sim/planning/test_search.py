@@ -177,6 +177,6 @@ def test_scores_by_hand() -> None:
 def test_the_best_few_are_kept_apart() -> None:
     best: list[Found] = []
     for value in (10.0, 10.001, 9.0, 9.0001, 11.0, 12.0, 13.0, 14.0, 8.9999, 15.0):
-        _keep(best, Found(value, queued(1)))
+        _keep(best, Found(value, queued(1), value))
     assert [each.score for each in best] == [8.9999, 10.0, 11.0, 12.0, 13.0, 14.0]
     assert len(best) == ELITE
