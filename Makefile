@@ -1,10 +1,13 @@
 # make quickstart   install, then profile, sweep, execute and compare six small jobs
 # make test         install what the tests need, then check style, types, imports, behaviour
 # make test-all     the same with every model, more examples and all that takes long
+# make gpu-check    on a machine with a GPU: see that all that needs one works, in 8 minutes at most;
+#                   by PYTHON as it is, without installing anything; what it finds goes to OUT
 # All work from any directory with make -C, and again at once a second time. What a command leaves
 # here (runs/, build/, ...) changes no check. SEED=... repeats what test-all drew.
 
 PYTHON ?= python3
+OUT ?= runs/gpu-check
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
@@ -17,7 +20,7 @@ ifeq ($(wildcard constraints.txt),)
 $(error run it in the folder of RMixer, or with make -C FOLDER)
 endif
 
-.PHONY: quickstart test test-all lint clean
+.PHONY: quickstart test test-all lint gpu-check clean
 
 quickstart: $(VENV)/installed
 	$(BIN)/rmixer run experiments/workloads/quickstart.yaml --verify
@@ -30,6 +33,9 @@ test-all: lint
 	$(PYTEST) -m '' --hypothesis-profile thorough --hypothesis-seed $$seed; status=$$?; \
 	echo "all tests took $$(($$(date +%s) - begin_s)) s; SEED=$$seed draws the same examples"; \
 	exit $$status
+
+gpu-check:
+	PYTHONPATH=. $(PYTHON) -m experiments.gpu_check --out "$(OUT)" $(GPU_CHECK)
 
 lint: $(VENV)/installed-for-tests
 	$(BIN)/ruff check .

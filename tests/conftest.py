@@ -25,6 +25,7 @@ LONGEST_FIRST = (
     "tests/executor/supervision/test_programs_executed.py",
     "tests/rmixer/training/test_worker_training.py",
     "tests/rmixer/cli/test_checked_once.py",
+    "tests/experiments/gpu_check/test_dry_run.py",
     "tests/executor/supervision/test_asked_run.py",
     "tests/executor/supervision/test_own_models_executed.py",
     "tests/executor/supervision/test_loss_not_finite.py",

@@ -16,6 +16,7 @@ import numpy as np
 
 from executor.journal.transitions import Kind, Transition
 from rmixer.errors import RunFailed
+from rmixer.files.direct_file import sync_folder
 
 NAME = "journal.sqlite"
 BUSY_S = 30.0
@@ -65,8 +66,9 @@ class StepsMade:
     loss: float | None = None
 
 
-class JournalFull(RunFailed):
-    """The disk takes no more of the journal."""
+class JournalBlocked(RunFailed):
+    """The journal cannot be written now: the disk is full or fails, or somebody has locked it. That
+    may pass."""
 
 
 class Journal:
@@ -92,6 +94,7 @@ class Journal:
                 for statement in filter(str.strip, _TABLES.split(";")):
                     self._base.execute(statement)
                 self._base.execute(f"PRAGMA user_version={VERSION}")
+            sync_folder(path.parent)  # SQLite sees to the file, not to its name
         except BaseException:
             self._base.close()
             raise
@@ -103,7 +106,7 @@ class Journal:
         answers: Mapping[int, Answer] = NO_ANSWERS,
     ) -> None:
         """Write all, or none: transitions in order, further steps, and ``answers`` to requests by
-        their numbers. Raises :class:`JournalFull`."""
+        their numbers. Raises :class:`JournalBlocked`."""
         clock_s = time.time()
         rows = [
             (clock_s, t.at_s, t.kind, t.job, t.attempt, json.dumps(dict(t.detail)))
@@ -159,10 +162,15 @@ class Journal:
         return int(cursor.lastrowid or 0)
 
     def requests(self) -> list[Request]:
-        """Those without an answer yet."""
-        found = self._base.execute(
-            "SELECT number, kind, content FROM requests WHERE answer IS NULL ORDER BY number"
-        )
+        """Those without an answer yet. Raises :class:`JournalBlocked`."""
+        try:
+            found = self._base.execute(
+                "SELECT number, kind, content FROM requests WHERE answer IS NULL ORDER BY number"
+            ).fetchall()
+        except sqlite3.OperationalError as error:
+            if may_pass(error):
+                raise JournalBlocked(f"{self.path} cannot be read: {error}") from None
+            raise
         return [Request(number, kind, json.loads(content)) for number, kind, content in found]
 
     def answer_to(self, number: int) -> Answer | None:
@@ -192,8 +200,8 @@ class Journal:
         except BaseException as error:
             with contextlib.suppress(sqlite3.Error):
                 self._base.execute("ROLLBACK")
-            if isinstance(error, sqlite3.OperationalError) and _is_full(error):
-                raise JournalFull(f"the disk takes no more of {self.path}: {error}") from None
+            if isinstance(error, sqlite3.OperationalError) and may_pass(error):
+                raise JournalBlocked(f"{self.path} cannot be written: {error}") from None
             raise
 
     def __enter__(self) -> Journal:
@@ -215,6 +223,19 @@ def steps_of(row: tuple[str, int, bytes, float | None]) -> StepsMade:
     return StepsMade(job, attempt, np.frombuffer(ends_s, "<f8").tolist(), loss)
 
 
-def _is_full(error: sqlite3.OperationalError) -> bool:
-    full = (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR)
-    return (error.sqlite_errorcode & 0xFF) in full
+def may_pass(error: sqlite3.OperationalError) -> bool:
+    """Whether the same may succeed a while later."""
+    return is_elsewhere(error) or (error.sqlite_errorcode & 0xFF) == sqlite3.SQLITE_IOERR
+
+
+def is_elsewhere(error: sqlite3.OperationalError) -> bool:
+    """Whether the fault is not in the file: somebody has locked it, the disk is full, or this
+    process may not open or write it."""
+    return (error.sqlite_errorcode & 0xFF) in (
+        sqlite3.SQLITE_FULL,
+        sqlite3.SQLITE_BUSY,
+        sqlite3.SQLITE_LOCKED,
+        sqlite3.SQLITE_READONLY,
+        sqlite3.SQLITE_CANTOPEN,
+        sqlite3.SQLITE_PERM,
+    )

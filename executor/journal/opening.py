@@ -7,18 +7,31 @@ import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 
-from executor.journal.journal import NAME, Journal, StepsMade, steps_of, transition_of
+from executor.journal.journal import (
+    NAME,
+    Journal,
+    JournalBlocked,
+    StepsMade,
+    is_elsewhere,
+    steps_of,
+    transition_of,
+)
 from executor.journal.transitions import Transition
 from rmixer.errors import InputError
 
 
 def open_journal(path: Path) -> tuple[Journal, str | None]:
     """The journal at ``path``, a new one if there is none. One that is damaged is set aside; what
-    can be read of it is in the one returned, and the text says what happened."""
+    can be read of it is in the one returned, and the text says what happened. Raises
+    :class:`JournalBlocked` where it cannot be opened or written now: that is no damage."""
     try:
         journal = Journal(path)
         journal.transitions()
         journal.steps()
+    except sqlite3.OperationalError as error:
+        if is_elsewhere(error):
+            raise JournalBlocked(f"{path} cannot be opened: {error}") from None
+        return _salvaged(path, error)
     except (sqlite3.DatabaseError, ValueError, TypeError) as error:
         return _salvaged(path, error)
     return journal, None
@@ -36,7 +49,7 @@ def existing_journal(folder: Path, *, read: bool = False) -> Iterator[Journal]:
             yield journal
     except InputError:
         raise
-    except sqlite3.OperationalError as error:
+    except (JournalBlocked, sqlite3.OperationalError) as error:
         allowed = "a journal that can be read" if read else "a journal that can be written"
         raise InputError(path, "", str(error), allowed) from None
     except (sqlite3.DatabaseError, ValueError, TypeError) as error:

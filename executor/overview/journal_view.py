@@ -13,13 +13,13 @@ from executor.records.run_records import RunRecords, in_order
 def records_in(folder: Path) -> RunRecords:
     """What the journal of the execution in ``folder`` tells. Raises
     :class:`~rmixer.errors.InputError` where there is none, or one that is damaged."""
-    return _read(folder)[0]
+    return read_journal(folder)[0]
 
 
 def view_of(folder: Path) -> RunView | None:
     """The execution in ``folder`` as it is now; None of one that has not been opened yet. Raises as
     :func:`records_in`."""
-    records, last_s, began_s, written_s = _read(folder)
+    records, last_s, began_s, written_s = read_journal(folder)
     if records.plan is None:
         return None
     state, now_s = state_of(records), time.time()
@@ -37,9 +37,10 @@ def state_of(records: RunRecords) -> RunState:
     return {"alive": "running", "gone": "stopped"}.get(presence, "elsewhere")  # type: ignore[return-value]
 
 
-def _read(folder: Path) -> tuple[RunRecords, float, float, float]:
-    """The records; the run's clock at the last transition; when the run was opened first and when
-    the last transition was written, by the wall clock."""
+def read_journal(folder: Path) -> tuple[RunRecords, float, float, float]:
+    """The records of the execution in ``folder``; the run's clock at the last transition; when the
+    run was opened first and when the last transition was written, by the wall clock. Raises as
+    :func:`records_in`."""
     records = RunRecords()
     with existing_journal(folder, read=True) as journal:
         if not journal.is_made:

@@ -13,7 +13,8 @@ from executor.records.run_plan import RunPlan
 from executor.records.run_records import RunRecords
 from rmixer.errors import RunFailed
 from rmixer.policies.baselines.planned import Planned
-from rmixer.scheduling.cluster import Booking, Cluster
+from rmixer.scheduling.booking import Booking
+from rmixer.scheduling.cluster import Cluster
 from rmixer.scheduling.policy import Policy
 from rmixer.scheduling.schedule import Schedule
 from rmixer.scheduling.view import ClusterView, Dispatch

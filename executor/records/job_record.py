@@ -14,10 +14,11 @@ from typing import Any, Literal
 
 import numpy as np
 
+from rmixer.hardware.machine import gpu_number
 from rmixer.profile.step_statistics import step_statistics
 from rmixer.run_record.run_summary import JobSummary
 from rmixer.run_record.timeline import Interval, Timeline
-from rmixer.scheduling.cluster import Booking
+from rmixer.scheduling.booking import Booking
 from rmixer.workload.workload import Job
 
 State = Literal["done", "failed", "interrupted", "cancelled"]
@@ -27,14 +28,16 @@ State = Literal["done", "failed", "interrupted", "cancelled"]
 class JobRecord:
     """One attempt at one job, in seconds of the run's clock. It is queued since ``queued_s``;
     ``resumed_steps`` were made by attempts before it. ``predicted_bytes`` is the peak of its memory
-    by its profile; ``exchanges_us`` are those between its cores, before it and after; ``cause``
-    says why it failed; ``loss`` is that of one of its last steps."""
+    by its profile, ``context_bytes`` what of that the driver of a GPU holds; ``exchanges_us`` are
+    those between its cores, before it and after; ``cause`` says why it failed; ``loss`` is that of
+    one of its last steps."""
 
     job: Job
     booking: Booking
     start_s: float
     queued_s: float = 0.0
     predicted_bytes: int = 0
+    context_bytes: int = 0
     resumed_steps: int = 0
     checkpointed_steps: int = 0
     checkpoints_s: list[float] = field(default_factory=list)
@@ -73,6 +76,15 @@ class JobRecord:
         return self.phase == "save" or (self.phase == "evaluate" and self.steps >= self.job.steps)
 
     @property
+    def peak_bytes(self) -> int | None:
+        """The most that it was measured to hold of its device's memory: on a GPU what torch took,
+        and the driver's context. None if nobody measured it."""
+        if gpu_number(self.booking.devices[0]) is None:
+            return self.answer.get("peak_bytes")
+        taken_bytes = self.answer.get("gpu_bytes")
+        return None if taken_bytes is None else taken_bytes + self.context_bytes
+
+    @property
     def phase(self) -> str:
         """The phase that it is in, or was in last."""
         return self.phases[-1][0] if self.phases else "start"
@@ -104,7 +116,7 @@ def summary_of(attempts: Sequence[JobRecord], first_s: float) -> JobSummary:
         step_ms_p50=steps.p50_s * 1e3 if steps else None,
         step_ms_mean=steps.mean_s * 1e3 if steps else None,
         stall_s=steps.stall_s if steps else 0.0,
-        peak_bytes=last.answer.get("peak_bytes", last.predicted_bytes),
+        peak_bytes=last.predicted_bytes if last.peak_bytes is None else last.peak_bytes,
         state=last.state,
         first_loss=_finite(last.answer.get("first_loss")),
         loss=_finite(last.answer.get("loss")),

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from executor.records.job_record import summary_of
 from executor.records.known_job import KnownJob
 from executor.records.run_records import RunRecords
+from rmixer.hardware.machine import gpu_number
 from rmixer.run_record.flow_times import flow_times
 from rmixer.run_record.run_summary import DeviceSummary, JobSummary, RunSummary, never_started
 from rmixer.scheduling.problem import Problem
@@ -27,8 +28,8 @@ def measured_summary(
     run: str, problem: Problem, policy: str, records: RunRecords, usage: Usage
 ) -> RunSummary:
     """What ``records`` saw of the run called ``run``, of ``problem`` and of what was added. How
-    busy a device was is not known of a run that was opened again: an earlier part of it may have
-    been killed."""
+    busy the CPU was is not known of a run that was opened again: an earlier part of it may have
+    been killed. How busy a GPU was nobody measures."""
     workload, machine = problem.workload, problem.machine
     ran = [record for each in records.attempts.values() for record in each]
     first_s = min((record.start_s for record in ran), default=0.0)
@@ -49,7 +50,7 @@ def measured_summary(
         startup_s=usage.startup_s,
         jobs=jobs,
         devices=tuple(
-            DeviceSummary(device, busy, peak_bytes)
+            DeviceSummary(device, busy if gpu_number(device) is None else None, peak_bytes)
             for device, peak_bytes in records.ledger.peaks.items()
         ),
         probe_s=usage.probe_s,

@@ -13,7 +13,7 @@ from executor.records.memory_ledger import Ledger
 from executor.records.run_plan import RunPlan
 from executor.records.supervising_process import SupervisingProcess
 from rmixer.files.typed_files import parse
-from rmixer.scheduling.cluster import Booking
+from rmixer.scheduling.booking import Booking
 
 JobState = Literal["queued", "running", "waiting", "done", "failed", "interrupted", "cancelled"]
 """``waiting`` is a job that failed and is tried again after a pause; ``interrupted`` one that goes
@@ -157,6 +157,7 @@ class RunRecords:
             transition.at_s,
             before.end_s if before else each.job.arrival_s,
             predicted_bytes,
+            each.costs[kind].context_bytes,
         )
         self._attempts.setdefault(transition.job, []).append(record)
         self._states[transition.job] = "running"
@@ -176,8 +177,7 @@ class RunRecords:
                 self._again_s[transition.job] = again_s
                 self._states[transition.job] = "waiting"
             self._peaks[transition.job] = {**self.peaks(transition.job), **detail["peaks"]}
-        device, peak_bytes = record.booking.devices[0], record.answer.get("peak_bytes")
-        self.ledger.release(device, transition.job, peak_bytes)
+        self.ledger.release(record.booking.devices[0], transition.job, record.peak_bytes)
 
     def _last(self) -> list[JobRecord]:
         return [attempts[-1] for attempts in self._attempts.values()]

@@ -6,13 +6,14 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from executor.journal.journal import NO_ANSWERS, Answer, Journal, JournalFull, StepsMade
+from executor.journal.journal import NO_ANSWERS, Answer, Journal, JournalBlocked, StepsMade
 from executor.journal.transitions import Kind, Transition
 from executor.records.run_records import RunRecords, in_order
 from executor.supervision.observer import Observer
 from rmixer.errors import RunFailed
 from rmixer.files.typed_files import parse, plain
-from rmixer.scheduling.cluster import Booking, Cluster
+from rmixer.scheduling.booking import Booking
+from rmixer.scheduling.cluster import Cluster
 from rmixer.scheduling.view import State
 
 KEEP_STEPS_EVERY_S = 2.0
@@ -25,8 +26,8 @@ DISK_PAUSE_S, DISK_PATIENCE_S = 1.0, 600.0
 class Books:
     """Writes transitions, then tells the ``records`` and the ``cluster`` of them.
 
-    A disk that takes no more of the journal holds the run up for ten minutes at most: nothing new
-    starts, jobs that train go on.
+    A journal that cannot be written (the disk is full) holds the run up for ten minutes at most:
+    nothing new starts, jobs that train go on.
     """
 
     def __init__(
@@ -104,12 +105,14 @@ class Books:
         while True:
             try:
                 self._journal.write(transitions, self._steps.values(), answers)
-            except JournalFull as error:
+            except JournalBlocked as error:
                 if self._hopeless or time.monotonic() >= give_up_s or self.in_a_hurry():
+                    if not self._hopeless:
+                        self._observer.told(f"{error}; what happens from now on is not in it")
                     self._hopeless = True
                     raise RunFailed(str(error)) from None
                 if not told:
-                    self._observer.told(f"{error}; nothing new starts until it does")
+                    self._observer.told(f"{error}; nothing new starts until it can")
                     told = True
                 time.sleep(DISK_PAUSE_S)
             else:

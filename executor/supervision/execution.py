@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -10,7 +10,7 @@ from executor.records.run_plan import RunPlan, expected_of
 from rmixer.policies.baselines.planned import Planned
 from rmixer.run_record.run_summary import RunSummary
 from rmixer.run_record.timeline import Timeline
-from rmixer.scheduling.cluster import Booking
+from rmixer.scheduling.booking import Booking
 from rmixer.scheduling.layout import Layout
 from rmixer.scheduling.policy import Policy
 from rmixer.scheduling.problem import Problem, ProfiledJob
@@ -35,7 +35,8 @@ class Execution:
 
     ``predicted`` is what is expected of the run. ``admit`` finds what jobs cost that are added to
     it, and lets ``step_times`` know them; it raises :class:`~rmixer.errors.InputError` for one that
-    cannot be executed here. Without it nothing can be added."""
+    cannot be executed here. Without it nothing can be added. Jobs that are ``cancelled``
+    are so before the run begins."""
 
     problem: Problem
     policy: Policy
@@ -50,6 +51,7 @@ class Execution:
     predicted: RunSummary | None = None
     tensorboard: bool = False
     admit: Callable[[Sequence[Job]], Sequence[ProfiledJob]] | None = None
+    cancelled: Collection[str] = ()
 
     @property
     def plan(self) -> RunPlan:

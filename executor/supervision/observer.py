@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from executor.overview.run_view import RunView
-from rmixer.scheduling.cluster import Booking
+from rmixer.scheduling.booking import Booking
 
 
 class Observer:

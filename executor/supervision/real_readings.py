@@ -2,21 +2,39 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from executor.records.run_records import RunRecords
+from executor.supervision.execution import Execution
 from executor.workers.workers import Workers
 from profiles.machines import limits
+from profiles.machines.gpu_meter import GpuMeter
+from rmixer.hardware.machine import gpu_number
+from rmixer.scheduling.admission import context_bytes
+from rmixer.scheduling.view import MEMORY_MARGIN
 
 GRAIN_BYTES = 32 << 20
 """What others hold is known to this: less changes all the time."""
 
 
 class RealReadings:
-    """See :class:`rmixer.scheduling.cluster.Readings`."""
+    """See :class:`rmixer.scheduling.readings.Readings`. ``meter`` opens a GPU by its number, None
+    where the driver tells nothing of it."""
 
     reads_memory = True
 
-    def __init__(self, records: RunRecords, workers: Workers) -> None:
-        self._records, self._workers = records, workers
+    def __init__(
+        self,
+        execution: Execution,
+        records: RunRecords,
+        workers: Workers,
+        meter: Callable[[int], GpuMeter | None] = GpuMeter.open,
+    ) -> None:
+        self._execution, self._records, self._workers = execution, records, workers
+        numbers = {entry.device: gpu_number(entry.device) for entry in execution.layout.devices}
+        self._meters = {
+            name: meter(number) for name, number in numbers.items() if number is not None
+        }
 
     def steps_made(self, job: str) -> float:
         """The steps that ``job`` has made, as far as they were told."""
@@ -24,12 +42,46 @@ class RealReadings:
         return float(record.steps) if record else 0.0
 
     def measured_bytes(self, device: str) -> int | None:
-        """What all programs together use of the memory of ``device``; of a GPU nobody reads it."""
-        return limits.used_memory_bytes() if device == "cpu:0" else None
+        """What all programs together use of the memory of ``device``; None of a GPU of which the
+        driver does not say it."""
+        if device == "cpu:0":
+            return limits.used_memory_bytes()
+        meter = self._meters[device]
+        return None if meter is None else meter.used_bytes()
 
     def others_bytes(self, device: str) -> int | None:
-        """What others hold of the memory of ``device``, to a few MiB; of a GPU nobody reads it."""
-        if device != "cpu:0":
+        """What is held of the memory of ``device`` and is no job's, to a few MiB: by other programs
+        and, on a GPU, by the contexts of workers without a job, but for the one that starts
+        next."""
+        used_bytes = self.measured_bytes(device)
+        if used_bytes is None:
             return None
-        held = limits.used_memory_bytes() - self._workers.memory_bytes()
+        if device == "cpu:0":
+            held = used_bytes - self._workers.memory_bytes(device)
+        else:
+            held = self._beside_jobs_bytes(device, used_bytes)
         return max(0, round(held / GRAIN_BYTES) * GRAIN_BYTES)
+
+    def _beside_jobs_bytes(self, device: str, used_bytes: int) -> int:
+        """Where the driver does not say which process holds what, as in a container, others hold
+        what they held before the run, or more if all is more than this run can hold."""
+        running = [each for each in self._records.running if each.booking.devices[0] == device]
+        slots = {entry.device: entry.slots for entry in self._execution.layout.devices}[device]
+        idle, each_bytes = slots - len(running), context_bytes(self._records.jobs.values())
+        ours_bytes = self._ours_bytes(device)
+        if ours_bytes is None:
+            booked = sum(MEMORY_MARGIN * each.predicted_bytes for each in running)
+            more_bytes = round(used_bytes - booked - idle * each_bytes)
+            others_bytes = max(self._execution.used_bytes.get(device, 0), more_bytes)
+        else:
+            others_bytes = max(0, used_bytes - ours_bytes)
+        return others_bytes + max(0, idle - 1) * each_bytes
+
+    def _ours_bytes(self, device: str) -> int | None:
+        """What this run's processes hold of ``device``; None unless the driver names all."""
+        meter = self._meters[device]
+        held = {} if meter is None else meter.bytes_by_process()
+        workers = self._workers.processes(device)
+        if not workers or not all(any(pid in held for pid in pids) for pids in workers):
+            return None
+        return sum(held.get(pid, 0) for pids in workers for pid in pids)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from executor.journal.journal import Answer, Journal, Request
+from executor.journal.journal import Answer, Journal, JournalBlocked, Request
 from executor.journal.transitions import Transition
 from executor.records.known_job import written
 from executor.records.requested import check_added, check_cancel
@@ -39,7 +39,10 @@ class Requests:
 
     def look(self, now_s: float) -> bool:
         """Do what was asked since the last call. Returns whether there was anything."""
-        requests = self._journal.requests()
+        try:
+            requests = self._journal.requests()
+        except JournalBlocked:  # they stay there; who writes next says what is wrong
+            return False
         for request in requests:
             try:
                 if request.kind == "cancel":

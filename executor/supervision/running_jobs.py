@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Callable, Mapping
 
 from executor.records.job_record import JobRecord, State
@@ -12,6 +11,7 @@ from executor.supervision.execution import Execution
 from executor.supervision.observer import Observer
 from executor.supervision.retries import again_after_s, corrected_peak_bytes
 from executor.supervision.watch import Watch
+from executor.workers.memory_guard import MOST_OF_PROMISE
 from executor.workers.workers import (
     Checkpointed,
     CheckpointFailed,
@@ -20,6 +20,7 @@ from executor.workers.workers import (
     JobEnded,
     JobFailed,
     LossWentBad,
+    OutputLost,
     PhaseBegan,
     Place,
     Resumed,
@@ -29,7 +30,8 @@ from executor.workers.workers import (
 )
 from rmixer.errors import RunFailed
 from rmixer.files.typed_files import write_text
-from rmixer.scheduling.cluster import Booking
+from rmixer.hardware.machine import gpu_number
+from rmixer.scheduling.booking import Booking
 from rmixer.training.checkpoint import remove_checkpoints
 from rmixer.training.task_failure import OutOfMemory, cause_of
 
@@ -56,6 +58,7 @@ class RunningJobs:
         self._ending = False
         self._unkept: set[str] = set()
         """The jobs whose last checkpoint could not be written."""
+        self._told_lost = False
         self.again_s: dict[str, float] = {}
         """When each job that has failed is tried again, by the run's clock."""
 
@@ -73,14 +76,17 @@ class RunningJobs:
         self._at[place] = record
         self._watch.alive(place, now_s)
         self._observer.started(booking, job.steps)
+        on_gpu = gpu_number(place[0]) is not None
+        most_bytes = max(1, round(MOST_OF_PROMISE * record.predicted_bytes) - record.context_bytes)
         order = TrainingOrder(
             place,
             job,
             booking.cores,
             self._execution.files(job),
-            record.predicted_bytes if place[0].startswith("cpu") else 0,
+            0 if on_gpu else record.predicted_bytes,
             steps_made=self._books.records.steps_made_before(job.id),
             log=self._execution.log(job.id),
+            most_gpu_bytes=most_bytes if on_gpu else 0,
         )
         self._workers.start(order)
 
@@ -148,6 +154,13 @@ class RunningJobs:
             case LossWentBad(step=step, text=text):
                 books.happened("not_finite", at_s, job.id, step=step, text=text)
                 self._observer.not_finite(job.id, text, job.on_nan)
+            case OutputLost(text=text):
+                if not self._told_lost:
+                    self._told_lost = True
+                    self._observer.told(
+                        f"{job.id}: what it prints cannot be written ({text}): lines are left out "
+                        "of its log, and training goes on"
+                    )
             case CoresExchanged(taken_us=taken_us):
                 books.happened("exchanged", at_s, job.id, taken_us=taken_us)
             case JobEnded(answer=answer):
@@ -164,7 +177,10 @@ class RunningJobs:
         state = state if state == "done" else cut_state(self._books.records, job)
         self._books.happened("ended", at_s, job, state=state, answer=answer)
         if state in ("done", "cancelled"):
-            remove_checkpoints(self._execution.checkpoint(job))
+            try:
+                remove_checkpoints(self._execution.checkpoint(job))
+            except OSError as error:
+                self._observer.told(f"{job}: its checkpoints are left behind: {error.strerror}")
         self._observer.ended(job, state, record.error)
 
     def _fail(self, place: Place, at_s: float, failure: RunFailed, now_s: float) -> None:
@@ -178,6 +194,8 @@ class RunningJobs:
         peaks = {}
         if again_s is not None and cause == "out_of_memory":
             held_bytes = failure.held_bytes if isinstance(failure, OutOfMemory) else 0
+            if gpu_number(place[0]) is not None:
+                held_bytes = 0  # what was seen is of the host's memory
             peaks = self._corrected(record, held_bytes)
         self._books.happened(
             "failed",
@@ -205,10 +223,13 @@ class RunningJobs:
         return {device.partition(":")[0]: corrected_peak_bytes(record, seen_bytes, most_bytes)}
 
     def _keep_failure(self, job: str, text: str) -> None:
-        """Write why ``job`` failed; a disk that takes nothing more costs that file only."""
+        """Write why ``job`` failed; a disk that takes nothing more costs that file only: the
+        journal has the same."""
         path = self._execution.failure(job)
-        with contextlib.suppress(OSError):
+        try:
             write_text(path, f"{text.rstrip()}\n")
+        except OSError as error:
+            self._observer.told(f"{job}: {path} is not written: {error.strerror}")
 
 
 def cut_state(records: RunRecords, job: str) -> State:

@@ -9,23 +9,21 @@ from math import inf
 
 from executor.journal.journal import NAME
 from executor.journal.opening import open_journal
-from executor.journal.transitions import Transition
 from executor.overview.run_view import RunView, run_view
 from executor.records.job_record import effective_step_ends_s, timeline_of
-from executor.records.known_job import written
 from executor.records.measured_summary import Usage, measured_summary
 from executor.records.run_records import RunRecords
-from executor.records.supervising_process import SupervisingProcess
+from executor.supervision.arrivals import Arrivals
 from executor.supervision.books import Books
 from executor.supervision.execution import ExecutedRun, Execution
 from executor.supervision.interrupts import Interrupts
 from executor.supervision.observer import Observer
 from executor.supervision.real_readings import RealReadings
 from executor.supervision.requests import Requests
-from executor.supervision.running_jobs import RunningJobs, cut_state
+from executor.supervision.restoring import restored
+from executor.supervision.running_jobs import RunningJobs
 from executor.workers.workers import Workers
 from rmixer.errors import RunFailed
-from rmixer.files.typed_files import plain
 from rmixer.scheduling.cluster import Cluster
 from rmixer.training.trained_job import unfinished
 
@@ -59,7 +57,7 @@ class Supervisor:
             execution.layout,
             execution.step_times,
             execution.used_bytes,
-            readings=RealReadings(self._records, self._workers),
+            readings=RealReadings(execution, self._records, self._workers),
         )
         journal, damage = open_journal(execution.folder / NAME)
         if damage:
@@ -73,6 +71,7 @@ class Supervisor:
                 self._observer,
                 lambda at_s: at_s - self._begin_s,
             )
+            self._arrivals = Arrivals(self._books, self._jobs)
             self._requests = Requests(execution, journal, self._books, self._jobs, self._observer)
             self._observer.begins(self._view)
             return self._execute(probe_s)
@@ -84,7 +83,8 @@ class Supervisor:
             self._books.in_a_hurry = lambda: interrupts.asked
             try:
                 try:
-                    at_s = self._restore()
+                    at_s = restored(self._execution, self._books, self._observer)
+                    self._requests.look(at_s)
                     self._begin_s = time.perf_counter() - at_s
                     if self._has_work():
                         with interrupts.open():
@@ -105,42 +105,13 @@ class Supervisor:
                 self._workers.close(EXIT_GRACE_S)
                 self._remove_unfinished()
         state = "interrupted" if interrupted else "failed" if failure else "done"
-        with contextlib.suppress(RunFailed):
+        with contextlib.suppress(RunFailed):  # of a journal that cannot be written, which is told
             self._books.happened("closed", self._now_s(), state=state)
         usage = Usage(self._workers.startup_s, cpu_s, probe_s)
         return self._executed(usage, interrupted, failure)
 
     def _now_s(self) -> float:
         return time.perf_counter() - self._begin_s
-
-    def _restore(self) -> float:
-        """Go on where the journal ends: what was under way then, or has failed, queues again.
-        Returns the run's clock at its end."""
-        records, transition = self._records, self._books.transition
-        jobs = Transition("added", 0.0, detail=written(self._problem.jobs, late=False))
-        records.apply(jobs)
-        at_s = self._books.restore()
-        late = [each.job for each in records.jobs.values() if each.late]
-        if late and self._execution.admit is not None:
-            self._execution.admit(late)
-        cut = [
-            transition("ended", at_s, job, state=cut_state(records, job), answer={})
-            for job in (record.job.id for record in records.running)
-        ]
-        process = plain(SupervisingProcess.this())
-        opened = transition("opened", at_s, process=process, plan=self._execution.plan.written)
-        self._books.all_happened([*cut, opened, jobs])
-        back = [
-            transition("requeued", at_s, job)
-            for job in records.attempts
-            if job not in records.cancelled and not records.is_done(job)
-        ]
-        self._books.all_happened(back)
-        if records.parts > 1:
-            done = sum(records.is_done(job) for job in records.attempts)
-            self._observer.restored(done, len(records.jobs))
-        self._requests.look(at_s)
-        return at_s
 
     def _view(self) -> RunView:
         return run_view(self._records, self._now_s(), "running")
@@ -154,7 +125,7 @@ class Supervisor:
             asked = self._asked_again_s is not None and self._asked_again_s <= now_s
             with interrupts.held():
                 requested = self._requests.look(now_s)
-                if self._take_in(now_s) or changed or asked or requested:
+                if self._arrivals.take_in(now_s) or changed or asked or requested:
                     self._decide(now_s)
             if not self._has_work():
                 return True
@@ -172,34 +143,7 @@ class Supervisor:
 
     def _has_work(self) -> bool:
         queued = self._books.cluster.view(0.0).queued
-        return bool(self._jobs or self._jobs.again_s or self._coming_s() or queued)
-
-    def _coming_s(self) -> list[float]:
-        """When each job arrives that has not arrived yet."""
-        seen = self._records.submitted
-        every = self._records.jobs.values()
-        return [each.job.arrival_s for each in every if each.job.id not in seen]
-
-    def _take_in(self, now_s: float) -> bool:
-        """Queue the jobs that have arrived, and those whose pause after a failure is over. Returns
-        whether there is any."""
-        seen, again_s = self._records.submitted, self._jobs.again_s
-        coming = (each.job for each in self._records.jobs.values() if each.job.id not in seen)
-        jobs = sorted(coming, key=lambda job: job.arrival_s)
-        arrived = [job.id for job in jobs if job.arrival_s <= now_s]
-        back = [job for job, at_s in again_s.items() if at_s <= now_s]
-        if not arrived and not back:
-            return False
-        transition = self._books.transition
-        self._books.all_happened(
-            [
-                *(transition("submitted", now_s, job) for job in arrived),
-                *(transition("requeued", now_s, job) for job in back),
-            ]
-        )
-        for job in back:
-            del again_s[job]
-        return True
+        return bool(self._jobs or self._jobs.again_s or self._arrivals.coming_s() or queued)
 
     def _decide(self, now_s: float) -> None:
         cluster, policy = self._books.cluster, self._execution.policy
@@ -218,11 +162,11 @@ class Supervisor:
                 self._told_crowded = True
                 self._observer.told("waiting for memory that other programs hold")
             return
-        coming = self._coming_s() or self._jobs.again_s or again_s is not None
+        coming = self._arrivals.coming_s() or self._jobs.again_s or again_s is not None
         cluster.check_progress(more_to_come=bool(coming))
 
     def _wait_s(self, now_s: float) -> float:
-        moments_s = [*self._coming_s(), *self._jobs.again_s.values()]
+        moments_s = [*self._arrivals.coming_s(), *self._jobs.again_s.values()]
         if self._asked_again_s is not None:
             moments_s.append(self._asked_again_s)
         return max(0.0, min([TICK_S, *(at_s - now_s for at_s in moments_s)]))
@@ -230,7 +174,7 @@ class Supervisor:
     def _stop(self, interrupts: Interrupts) -> None:
         """Let every running job finish its step and write a checkpoint, and take what it still
         reports, unless the user is in a hurry; then book the end of what still runs."""
-        with contextlib.suppress(KeyboardInterrupt, RunFailed):
+        try:
             if self._jobs:
                 self._observer.stopping(len(self._jobs))
                 self._jobs.ask_to_stop(self._now_s())
@@ -240,13 +184,21 @@ class Supervisor:
                     self._jobs.hear(self._now_s())
                     self._jobs.look_after(self._now_s())
                     self._observer.ticked()
-        with contextlib.suppress(RunFailed):
+        except KeyboardInterrupt:
+            pass
+        except RunFailed as error:
+            self._observer.told(f"the run ends at once: {error}")
+        with contextlib.suppress(RunFailed):  # of a journal that cannot be written, which is told
             self._jobs.give_up(self._now_s())
 
     def _remove_unfinished(self) -> None:
         for job in self._records.attempts:
             if not self._records.is_done(job):
-                unfinished(self._execution.weights(job)).unlink(missing_ok=True)
+                path = unfinished(self._execution.weights(job))
+                try:
+                    path.unlink(missing_ok=True)
+                except OSError as error:
+                    self._observer.told(f"{path} is left behind: {error.strerror}")
 
     def _executed(self, usage: Usage, interrupted: bool, failure: Exception | None) -> ExecutedRun:
         attempts, run = self._records.attempts, self._execution.run

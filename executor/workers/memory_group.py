@@ -15,6 +15,7 @@ _VERSIONS = (
     ("memory", "memory.limit_in_bytes", "memory.oom_control"),
     ("", "memory.high", None),
 )
+NO_LIMIT_BYTES = 1 << 50
 _NEAR_BYTES = 16 << 20
 
 
@@ -39,17 +40,23 @@ class MemoryGroup:
                     try:
                         if control is not None:
                             (folder / control).write_text("1", encoding="ascii")
-                        (folder / limit).write_text(str(1 << 50), encoding="ascii")
+                        (folder / limit).write_text(str(NO_LIMIT_BYTES), encoding="ascii")
                     except OSError:
                         folder.rmdir()
                     else:
                         return cls(folder, limit, control)
         return None
 
-    def add(self, pid: int) -> None:
-        """Process ``pid`` and all that it starts from now on belong to the group."""
-        with contextlib.suppress(OSError):
+    def add(self, pid: int) -> bool:
+        """Process ``pid`` and all that it starts from now on belong to the group. Returns whether
+        that was allowed; one that has ended does not count."""
+        try:
             (self._folder / "cgroup.procs").write_text(str(pid), encoding="ascii")
+        except ProcessLookupError:
+            return True
+        except OSError:
+            return False
+        return True
 
     def limit(self, limit_bytes: int) -> None:
         """The group may have so much. Less than it has already is not always taken."""

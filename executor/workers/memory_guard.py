@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import sys
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from executor.workers.memory_group import MemoryGroup
+from executor.workers.memory_group import NO_LIMIT_BYTES, MemoryGroup
 from executor.workers.workers import Place
 from profiles.machines import limits
 from rmixer.display.quantities import size
@@ -19,6 +20,7 @@ FLOOR_SHARE, FLOOR_BYTES = 0.02, 256 << 20
 """Of the machine's memory, what is to stay free: this share, and at least so much."""
 EVERY_S = 0.1
 """How often it looks. A process can take half a GB meanwhile, hardly more."""
+CLOSE_LIMIT_S = 10.0
 KILLED_FIRST = "500"
 """Of -1000 to 1000: how readily Linux kills a process when memory is out. Others have 0."""
 _STEP_BYTES = 64 << 20
@@ -65,8 +67,11 @@ class MemoryGuard:
             self._thread.start()
         with contextlib.suppress(OSError):
             Path(f"/proc/{pid}/oom_score_adj").write_text(KILLED_FIRST, encoding="ascii")
-        if self._group is not None:
-            self._group.add(pid)
+        if self._group is not None and not self._group.add(pid):
+            with self._lock:
+                group, self._group = self._group, None  # it may be made, but takes none of ours
+            group.limit(NO_LIMIT_BYTES)
+            group.remove()
 
     def watch(
         self,
@@ -75,7 +80,9 @@ class MemoryGuard:
         held_bytes: Callable[[], int],
         end: Callable[[], None],
     ) -> None:
-        """Look after the job at ``place`` from now on."""
+        """Look after the job at ``place`` from now on. If nobody knows what it needs
+        (``promised_bytes`` is 0) it ends only where the machine is short and no job that was
+        promised something is left to end."""
         with self._lock:
             self._watched[place] = _Watched(held_bytes, end, promised_bytes)
 
@@ -95,16 +102,22 @@ class MemoryGuard:
         if self._thread is None:
             return
         self._over.set()
-        self._thread.join()
+        self._thread.join(CLOSE_LIMIT_S)  # the memory of a process that is stuck cannot be read
         self._thread = None
         if self._group is not None:
             self._group.remove()
             self._group = None
 
     def _work(self) -> None:
+        told = False
         while not self._over.wait(EVERY_S):
-            with self._lock:
-                self._look()
+            try:
+                with self._lock:
+                    self._look()
+            except Exception as error:  # one look that fails is not the last
+                if not told:
+                    print(f"memory could not be looked at once: {error!r}", file=sys.stderr)
+                told = True
 
     def _look(self) -> None:
         held = {}
@@ -112,19 +125,24 @@ class MemoryGuard:
             if watched.why is None:
                 held[place] = watched.held_bytes()
                 watched.most_bytes = max(watched.most_bytes, held[place])
-                if held[place] > MOST_OF_PROMISE * watched.promised_bytes:
+                most = MOST_OF_PROMISE * watched.promised_bytes
+                if most and held[place] > most:
                     self._end(watched, held.pop(place), "")
         if self._is_short() and held:
             self._end_worst(held)
 
     def _end_worst(self, held: Mapping[Place, int]) -> None:
-        place = max(held, key=lambda each: held[each] - self._watched[each].promised_bytes)
+        def excess(place: Place) -> tuple[bool, int]:
+            promised_bytes = self._watched[place].promised_bytes
+            return promised_bytes > 0, held[place] - promised_bytes
+
+        place = max(held, key=excess)
         left = f"; less than {size(self._floor_bytes)} of the machine's memory was left"
         self._end(self._watched[place], held[place], left)
 
     def _end(self, watched: _Watched, held_bytes: int, left: str) -> None:
-        promised = size(watched.promised_bytes)
-        text = f"it held {size(held_bytes)} of memory, its profile says {promised}{left}"
+        says = f", its profile says {size(watched.promised_bytes)}" * bool(watched.promised_bytes)
+        text = f"it held {size(held_bytes)} of memory{says}{left}"
         watched.why = OutOfMemory(text, text, "out_of_memory", held_bytes)
         watched.end()
 

@@ -16,15 +16,20 @@ from rmixer.scheduling.layout import Layout
 
 class MixedWorkers:
     """See :class:`executor.workers.workers.Workers`. Command jobs become programs, all others go to
-    warm workers: each at the place that it was booked. Where no model is expected (``with_models``
-    is false) warm workers are opened when one comes all the same. What they print goes to
-    ``folder``."""
+    warm workers, ``processes``: each at the place that it was booked. Where no model is expected
+    (``with_models`` is false) warm workers are opened when one comes all the same. What they print
+    goes to ``folder``."""
 
     def __init__(
-        self, machine: Machine, layout: Layout, folder: Path, with_models: bool = True
+        self,
+        machine: Machine,
+        layout: Layout,
+        folder: Path,
+        with_models: bool = True,
+        processes: type[WarmProcesses] = WarmProcesses,
     ) -> None:
         memory = MemoryGuard()
-        self._models = WarmProcesses(machine, layout, folder / "workers", memory)
+        self._models = processes(machine, layout, folder / "workers", memory)
         self._programs = Programs(folder, memory, layout.in_turn)
         self._with_models = with_models
         self._is_program: dict[Place, bool] = {}
@@ -43,7 +48,7 @@ class MixedWorkers:
         """See :class:`~executor.workers.workers.Workers`."""
         self._is_program[order.place] = is_program = order.job.command is not None
         if not (is_program or self._with_models):
-            self._models.open()
+            self._models.open_meanwhile()
             self._with_models = True
         self._at(order.place).start(order)
 
@@ -71,9 +76,13 @@ class MixedWorkers:
         """See :class:`~executor.workers.workers.Workers`."""
         return self._at(place).cpu_s(place) if place in self._is_program else 0.0
 
-    def memory_bytes(self) -> int:
+    def processes(self, device: str) -> list[list[int]]:
         """See :class:`~executor.workers.workers.Workers`."""
-        return self._models.memory_bytes() + self._programs.memory_bytes()
+        return [*self._models.processes(device), *self._programs.processes(device)]
+
+    def memory_bytes(self, device: str) -> int:
+        """See :class:`~executor.workers.workers.Workers`."""
+        return self._models.memory_bytes(device) + self._programs.memory_bytes(device)
 
     def end(self, place: Place, why: RunFailed) -> None:
         """See :class:`~executor.workers.workers.Workers`."""

@@ -21,6 +21,7 @@ from executor.workers.workers import (
 )
 from profiles.programs.left_behind import end_left_behind
 from rmixer.errors import RunFailed
+from rmixer.hardware.machine import gpu_number
 from rmixer.training.command_process import CommandProcess, Surroundings
 from rmixer.training.live_steps import LiveSteps
 from rmixer.training.trained_job import WARMUP_STEPS
@@ -41,16 +42,16 @@ class Program:
     ) -> None:
         job = order.job
         assert job.command is not None
-        self.order, self._steps_file = order, steps_file
+        self.order, self.steps_file = order, steps_file
         goes_on = job.resume is not None and order.steps_made > 0
         command = job.resume if goes_on and job.resume is not None else job.command
-        kind, _, number = order.place[0].partition(":")
-        gpu = int(number) if kind == "gpu" else 0
         end_left_behind(steps_file)  # by a supervisor that was killed
         steps_file.parent.mkdir(parents=True, exist_ok=True)
         steps_file.unlink(missing_ok=True)
         self._process = CommandProcess(
-            command, Surroundings(order.cores, steps_file, shares_cores, gpu), log
+            command,
+            Surroundings(order.cores, steps_file, shares_cores, gpu_number(order.place[0]) or 0),
+            log,
         )
         self._to_ours_s = time.perf_counter() - time.monotonic()
         self._steps = LiveSteps(steps_file)
@@ -167,7 +168,7 @@ class Program:
 
     def _finish(self) -> None:
         self._process.kill()
-        end_left_behind(self._steps_file)
+        end_left_behind(self.steps_file)
         self._process.finish_log()
         if self.waitable is not None:
             os.close(self.waitable)
@@ -175,7 +176,7 @@ class Program:
 
     def remove_events(self) -> None:
         """Remove the file of its steps, which have been told."""
-        self._steps_file.unlink(missing_ok=True)
+        self.steps_file.unlink(missing_ok=True)
 
 
 def _remark(order: TrainingOrder, steps: int) -> str | None:

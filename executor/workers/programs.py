@@ -6,6 +6,7 @@ import contextlib
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from functools import partial
 from multiprocessing.connection import wait
 from pathlib import Path
@@ -15,10 +16,11 @@ from executor.workers.process_table import ProcessTable
 from executor.workers.program import Program
 from executor.workers.workers import Event, JobFailed, Place, TrainingOrder
 from rmixer.errors import RunFailed
-from rmixer.training.task_failure import TaskFailed
+from rmixer.training.task_failure import TaskFailed, as_failure, cause_of
 
 LOOK_S = 0.25
 """How often the programs' steps are read, of all together."""
+GUARD_LIMIT_S = 10.0
 _GUARD = Path(__file__).with_name("program_guard.py")
 
 
@@ -52,14 +54,13 @@ class Programs:
             program = Program(order, log, steps_file, self._shares_cores)
         except OSError as error:
             text = f"the program could not be started: {error}"
-            failure = TaskFailed(text, text, "exception")
+            failure = TaskFailed(text, text, cause_of(as_failure(error)))
             self._happened.append(JobFailed(order.place, time.perf_counter(), failure))
             return
         self._running[order.place] = program
         self._memory.add_process(program.pid)
-        if order.promised_bytes:
-            held_bytes = partial(self._table.held_bytes, program.pid)
-            self._memory.watch(order.place, order.promised_bytes, held_bytes, program.strike)
+        held_bytes = partial(self._table.held_bytes, program.pid)
+        self._memory.watch(order.place, order.promised_bytes, held_bytes, program.strike)
         self._happened += program.began()
 
     def wait(self, timeout_s: float | None) -> None:
@@ -114,9 +115,15 @@ class Programs:
         """See :class:`~executor.workers.workers.Workers`."""
         return self._table.cpu_s(self._running[place].pid) if place in self._running else 0.0
 
-    def memory_bytes(self) -> int:
+    def processes(self, device: str) -> list[list[int]]:
         """See :class:`~executor.workers.workers.Workers`."""
-        return sum(self._table.held_bytes(program.pid) for program in self._running.values())
+        pids = [each.pid for place, each in self._running.items() if place[0] == device]
+        return [[pid, *self._table.descendants(pid)] for pid in pids]
+
+    def memory_bytes(self, device: str) -> int:
+        """See :class:`~executor.workers.workers.Workers`."""
+        programs = (each for place, each in self._running.items() if place[0] == device)
+        return sum(self._table.held_bytes(program.pid) for program in programs)
 
     def end(self, place: Place, why: RunFailed) -> None:
         """See :class:`~executor.workers.workers.Workers`."""
@@ -143,20 +150,31 @@ class Programs:
         with contextlib.suppress(OSError):
             (self._folder / "programs").rmdir()
         if self._guard is not None:
-            self._guard.communicate()
+            try:
+                self._guard.communicate(timeout=GUARD_LIMIT_S)
+            except subprocess.TimeoutExpired:  # its programs have ended all the same
+                self._guard.kill()
             self._guard = None
         self._memory.close()
 
     def _watch(self, steps_file: Path) -> None:
-        """Tell the guard of the program with this file."""
-        if self._guard is None or self._guard.poll() is not None:
-            self._guard = subprocess.Popen(
-                [sys.executable, "-I", "-S", str(_GUARD)],
-                stdin=subprocess.PIPE,
-                start_new_session=True,
-            )
+        """Tell the guard of the program with this file. A fresh one, if somebody has killed it, is
+        told of all that run."""
+        if self._guard is not None and self._guard.poll() is None:
+            with contextlib.suppress(BrokenPipeError):
+                self._tell([steps_file])
+                return
+        self._guard = subprocess.Popen(
+            [sys.executable, "-I", "-S", str(_GUARD)],
+            stdin=subprocess.PIPE,
+            start_new_session=True,
+        )
+        self._tell([*(program.steps_file for program in self._running.values()), steps_file])
+
+    def _tell(self, steps_files: Sequence[Path]) -> None:
+        assert self._guard is not None
         assert self._guard.stdin is not None
-        self._guard.stdin.write(f"{steps_file}\n".encode())
+        self._guard.stdin.write("".join(f"{each}\n" for each in steps_files).encode())
         self._guard.stdin.flush()
 
     def _forget(self, place: Place) -> None:

@@ -21,6 +21,7 @@ from executor.workers.workers import (
     JobEnded,
     JobFailed,
     LossWentBad,
+    OutputLost,
     PhaseBegan,
     Place,
     Resumed,
@@ -29,11 +30,12 @@ from executor.workers.workers import (
 )
 from profiles.machines.tasks import EXCHANGE
 from rmixer.errors import RunFailed, WorkerLost
-from rmixer.hardware.machine import Machine
+from rmixer.hardware.machine import Machine, gpu_number
+from rmixer.hardware.visible_gpus import sees_only
 from rmixer.scheduling.layout import Layout
 from rmixer.training.process import Message, WorkerProcess
 from rmixer.training.task_failure import OutOfMemory, failure_of
-from rmixer.training.tasks import TRAIN_JOB, WARM
+from rmixer.training.tasks import TRAIN_JOB, TRAIN_ON_GPU, WARM
 
 EXCHANGE_LIMIT_S = 10.0
 START_LIMIT_S = 300.0
@@ -43,7 +45,12 @@ MOST_DEATHS = 3
 
 class WarmProcesses:
     """See :class:`executor.workers.workers.Workers`. Each is a :class:`WorkerProcess`; ``logs`` is
-    the folder for what they print; ``memory`` looks after what jobs hold."""
+    the folder for what they print; ``memory`` looks after what jobs hold.
+
+    The worker of a slot on a GPU sees that GPU alone, and its context there is up before it is
+    warm; all others see none. One whose job has failed there is replaced: after an error of a
+    kernel no other job could use its context.
+    """
 
     def __init__(
         self, machine: Machine, layout: Layout, logs: Path, memory: MemoryGuard | None = None
@@ -61,16 +68,23 @@ class WarmProcesses:
         """Spawn all workers together, wait until all are warm, then settle their clocks (a
         clock settled while others still start would be off)."""
         begin_s = time.perf_counter()
-        for entry in self._layout.devices:
-            for slot in range(entry.slots):
-                self._workers[entry.device, slot] = self._spawn(entry.device, slot)
-        for worker in self._workers.values():
-            worker.start(WARM, threads=len(worker.cores))
+        for place in self._places():
+            self._workers[place] = self._spawn(*place)
+        for place, worker in self._workers.items():
+            self._warm(place, worker)
         for worker in self._workers.values():
             worker.expect("done", timeout_s=START_LIMIT_S)
         for worker in self._workers.values():
             worker.settle_clock()
         self.startup_s = time.perf_counter() - begin_s
+
+    def open_meanwhile(self) -> None:
+        """Spawn all workers, and do not wait for them: what goes on is not held up."""
+        for place in self._places():
+            self._fill(place, 0)
+
+    def _places(self) -> list[Place]:
+        return [(each.device, slot) for each in self._layout.devices for slot in range(each.slots)]
 
     def start(self, order: TrainingOrder) -> None:
         """See :class:`~executor.workers.workers.Workers`."""
@@ -80,18 +94,19 @@ class WarmProcesses:
 
     def _begin(self, order: TrainingOrder) -> None:
         worker = self._workers[order.place]
-        if order.promised_bytes:
-            self._memory.watch(
-                order.place,
-                order.promised_bytes,
-                partial(self._table.held_bytes, worker.pid),
-                worker.strike,
-            )
+        self._memory.watch(
+            order.place,
+            order.promised_bytes,
+            partial(self._table.held_bytes, worker.pid),
+            worker.strike,
+        )
+        on_gpu = self.is_on_gpu(order.place)
         try:
             self._exchange(order)
             worker.start_printing(
                 order.log,
-                TRAIN_JOB,
+                TRAIN_ON_GPU if on_gpu else TRAIN_JOB,
+                **({"most_bytes": order.most_gpu_bytes} if on_gpu else {}),
                 job=order.job,
                 files=order.files,
                 cores=order.cores,
@@ -142,10 +157,20 @@ class WarmProcesses:
         if deaths >= MOST_DEATHS:
             raise WorkerLost(f"{deaths} workers in a row ended as they started: {old.epitaph()}")
         old.kill()
+        self._fill(place, deaths)
+
+    def _fill(self, place: Place, deaths: int) -> None:
         fresh = self._workers[place] = self._spawn(*place)
         self._warming[place] = deaths
         with contextlib.suppress(RunFailed):  # it is heard when it is asked next
-            fresh.start(WARM, threads=len(fresh.cores))
+            self._warm(place, fresh)
+
+    def is_on_gpu(self, place: Place) -> bool:
+        """Whether jobs at ``place`` train on a GPU."""
+        return gpu_number(place[0]) is not None
+
+    def _warm(self, place: Place, worker: WorkerProcess) -> None:
+        worker.start(WARM, threads=len(worker.cores), on_gpu=self.is_on_gpu(place))
 
     def _warmed(self, place: Place) -> None:
         """The worker at ``place`` has something to say for the first time."""
@@ -168,9 +193,15 @@ class WarmProcesses:
         """See :class:`~executor.workers.workers.Workers`."""
         return self._table.cpu_s(self._workers[place].pid)
 
-    def memory_bytes(self) -> int:
+    def processes(self, device: str) -> list[list[int]]:
         """See :class:`~executor.workers.workers.Workers`."""
-        return sum(self._table.held_bytes(worker.pid) for worker in self._workers.values())
+        pids = [each.pid for place, each in self._workers.items() if place[0] == device]
+        return [[pid, *self._table.descendants(pid)] for pid in pids]
+
+    def memory_bytes(self, device: str) -> int:
+        """See :class:`~executor.workers.workers.Workers`."""
+        workers = (each for place, each in self._workers.items() if place[0] == device)
+        return sum(self._table.held_bytes(worker.pid) for worker in workers)
 
     def end(self, place: Place, why: RunFailed) -> None:
         """See :class:`~executor.workers.workers.Workers`."""
@@ -218,8 +249,12 @@ class WarmProcesses:
                 self._happened.append(CheckpointFailed(place, at_s, message["text"]))
             case "not_finite":
                 self._happened.append(LossWentBad(place, at_s, message["step"], message["text"]))
+            case "output_lost":
+                self._happened.append(OutputLost(place, at_s, message["text"]))
             case "failed":
                 self._failed(place, at_s, failure_of(message))
+                if self.is_on_gpu(place):
+                    self._workers[place].kill()
             case "done":
                 with contextlib.suppress(RunFailed):  # one that has died since is replaced
                     self._exchange(self._busy[place])
@@ -255,6 +290,11 @@ class WarmProcesses:
     def _spawn(self, device: str, slot: int) -> WorkerProcess:
         cores = self._layout.cores(self._machine, device, slot)
         name = f"{device.replace(':', '-').replace('/', '-')}-{slot}.log"
-        worker = WorkerProcess(cores, self._logs / name, shares_cores=self._layout.in_turn)
+        worker = WorkerProcess(
+            cores,
+            self._logs / name,
+            shares_cores=self._layout.in_turn,
+            environment=sees_only(gpu_number(device)),
+        )
         self._memory.add_process(worker.pid)
         return worker

@@ -19,9 +19,9 @@ class TrainingOrder:
     """``job`` at ``place`` with a thread on each of ``cores``, which leaves what it makes in
     ``files``.
 
-    It may hold ``promised_bytes`` of this machine's memory, and somewhat more (0: nobody knows). A
-    program goes on by itself, if it can: ``steps_made`` is what earlier attempts at it made.
-    ``log`` takes what it prints."""
+    It may hold ``promised_bytes`` of this machine's memory, and somewhat more (0: nobody knows); on
+    a GPU torch may take ``most_gpu_bytes`` of that one's (0: all). A program goes on by itself, if
+    it can: ``steps_made`` is what earlier attempts at it made. ``log`` takes what it prints."""
 
     place: Place
     job: Job
@@ -30,6 +30,7 @@ class TrainingOrder:
     promised_bytes: int = 0
     steps_made: int = 0
     log: Path | None = None
+    most_gpu_bytes: int = 0
 
 
 @dataclass(frozen=True)
@@ -86,6 +87,13 @@ class LossWentBad(Event):
     """The loss is NaN or infinite, as ``text`` says: at ``step``, or on held-out data (None)."""
 
     step: int | None
+    text: str
+
+
+@dataclass(frozen=True)
+class OutputLost(Event):
+    """Some of what the job printed could not be written, as ``text`` says. The job goes on."""
+
     text: str
 
 
@@ -161,8 +169,13 @@ class Workers(Protocol):
         :class:`JobFailed` with ``why``."""
         ...
 
-    def memory_bytes(self) -> int:
-        """What all workers hold of this machine's memory now, idle ones too."""
+    def processes(self, device: str) -> list[list[int]]:
+        """The processes of each worker at ``device``, idle ones too: its own, and those that it
+        started."""
+        ...
+
+    def memory_bytes(self, device: str) -> int:
+        """What the workers at ``device`` hold of this machine's memory now, idle ones too."""
         ...
 
     def cpu_seconds(self) -> float:

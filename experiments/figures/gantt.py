@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
@@ -13,6 +13,7 @@ from matplotlib.patches import Patch
 
 from experiments.figures.style import (
     INK,
+    SAYS,
     Fill,
     fills,
     keep_grid,
@@ -23,7 +24,7 @@ from experiments.figures.style import (
     write_on,
 )
 from experiments.figures.whiskers import EDGES, Whisker, draw_whisker, whiskers
-from rmixer.display.quantities import with_range
+from rmixer.display.quantities import seconds_range, with_range
 from rmixer.run_record.run_summary import Range, RunSummary
 from rmixer.run_record.timeline import Timeline
 
@@ -182,10 +183,12 @@ def _draw_run(
             hatch=fill.hatch,
             edgecolor="white",
             linewidth=0.5,
+            gid=f"{SAYS}{bar.job} ({bar.model}), {bar.stage}: {_span(bar)}",
         )
-    for job, model, row, start_s, end_s in _training_spans(bars):
-        label = _fitting(job, (end_s - start_s) / span_s * 0.83 * _WIDTH_IN)
-        write_on(axes, (start_s + end_s) / 2, place[row], label, colours[model].colour, _LABEL_PT)
+    for span in training_spans(bars):
+        label = _fitting(span.job, (span.end_s - span.start_s) / span_s * 0.83 * _WIDTH_IN)
+        middle_s, colour = (span.start_s + span.end_s) / 2, colours[span.model].colour
+        write_on(axes, middle_s, place[span.row], label, colour, _LABEL_PT)
     end_s = data.makespan_s[run]
     axes.axvline(end_s, color=INK, linewidth=1.2, linestyle=(0, (4, 2)))
     for whisker in data.whiskers[run]:
@@ -204,18 +207,33 @@ def _draw_run(
     keep_grid(axes, "x")
 
 
-def _training_spans(bars: Sequence[Bar]) -> list[tuple[str, str, str, float, float]]:
-    return [
-        (bar.job, bar.model, bar.row, bar.start_s, bar.end_s)
-        for bar in bars
-        if bar.stage == "training"
-    ]
+def _span(bar: Bar) -> str:
+    return seconds_range((bar.start_s, bar.end_s))
+
+
+def training_spans(bars: Sequence[Bar]) -> list[Bar]:
+    """From the first training step of each job to the last, in each slot. What is evaluated and
+    saved between is part of it; a second attempt, which is set up again, is a span of its own."""
+    spans: list[Bar] = []
+    last: dict[str, int] = {}
+    for bar in bars:
+        if bar.stage == "set-up":
+            last.pop(bar.row, None)
+        if bar.stage != "training":
+            continue
+        before = last.get(bar.row)
+        if before is not None and spans[before].job == bar.job:
+            spans[before] = replace(spans[before], end_s=bar.end_s)
+            continue
+        last[bar.row] = len(spans)
+        spans.append(bar)
+    return spans
 
 
 def _fitting(job: str, room_in: float) -> str:
     """The job's id, or its number within its model, or nothing: the longest that fits."""
     for text in (job, job.rpartition("-")[2]):
-        if text_width_in(text, _LABEL_PT) + 0.08 <= room_in:
+        if text_width_in(text, _LABEL_PT) + 0.05 <= room_in:
             return text
     return ""
 

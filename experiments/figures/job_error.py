@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -12,7 +13,7 @@ from matplotlib.patches import Patch
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from experiments.figures.style import BAD, FAINT, GOOD, INK, keep_grid, look, new_figure
-from experiments.validation.comparison import Comparison
+from experiments.validation.comparison import Comparison, JobComparison
 from rmixer.display.quantities import percent, signed_percent
 
 _WIDTH_IN = 10.0
@@ -33,25 +34,31 @@ class ErrorPanel:
 
 @dataclass(frozen=True)
 class JobErrors:
-    """``jobs`` from top to bottom; ``states`` what is written where a job has no error."""
+    """``jobs`` from top to bottom; ``states`` what is written where a job has no error;
+    ``left_out`` is how many jobs, with smaller errors, are not shown."""
 
     jobs: tuple[str, ...]
     states: tuple[str, ...]
     panels: tuple[ErrorPanel, ...]
+    left_out: int = 0
 
 
-def job_error_data(comparison: Comparison) -> JobErrors:
-    """The errors of step and completion, jobs in the order of the comparison."""
+def job_error_data(comparison: Comparison, most: int = 60) -> JobErrors:
+    """The errors of step and completion, jobs in the order of the comparison; of more than ``most``
+    those with the largest errors."""
     floor = comparison.noise_floor
-    completion = tuple(job.completion.error for job in comparison.jobs)
-    known = [error for error in completion if error is not None]
+    known = [job.completion.error for job in comparison.jobs if job.completion.error is not None]
+    largest = sorted(comparison.jobs, key=_largest, reverse=True)[:most]
+    among = {job.id for job in largest}
+    shown = [job for job in comparison.jobs if job.id in among]
     return JobErrors(
-        jobs=tuple(job.id for job in comparison.jobs),
-        states=tuple(job.state for job in comparison.jobs),
+        jobs=tuple(job.id for job in shown),
+        states=tuple(job.state for job in shown),
+        left_out=len(comparison.jobs) - len(shown),
         panels=(
             ErrorPanel(
                 name="median step",
-                errors=tuple(job.step_ms.error for job in comparison.jobs),
+                errors=tuple(job.step_ms.error for job in shown),
                 mean_size=comparison.step_mape,
                 bias=comparison.step_bias,
                 floor=floor.step if floor is not None else None,
@@ -59,7 +66,7 @@ def job_error_data(comparison: Comparison) -> JobErrors:
             ),
             ErrorPanel(
                 name="completion",
-                errors=completion,
+                errors=tuple(job.completion.error for job in shown),
                 mean_size=comparison.completion_mape,
                 bias=sum(known) / len(known) if known else None,
                 floor=floor.completion if floor is not None else None,
@@ -67,6 +74,12 @@ def job_error_data(comparison: Comparison) -> JobErrors:
             ),
         ),
     )
+
+
+def _largest(job: JobComparison) -> float:
+    """The larger size of a job's errors; more than any for one that has none of them."""
+    sizes = [abs(e) for e in (job.step_ms.error, job.completion.error) if e is not None]
+    return max(sizes, default=math.inf)
 
 
 def draw_job_errors(data: JobErrors, title: str = "Error of the prediction by job") -> Figure:
@@ -82,6 +95,8 @@ def draw_job_errors(data: JobErrors, title: str = "Error of the prediction by jo
         grid[0, 0].set_xlim(-reach, reach)
         grid[0, 0].set_ylim(len(data.jobs) - 0.4, -0.6)
         grid[0, 0].set_yticks(range(len(data.jobs)), data.jobs)
+        if data.left_out:
+            title = f"{title} ({data.left_out} with smaller errors are not shown)"
         figure.suptitle(title, x=0.01, ha="left", fontsize=12, fontweight="bold")
         figure.legend(handles=_legend(data.panels), loc="outside lower left", ncols=4)
     return figure

@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from matplotlib.figure import Figure
 
 from experiments import figures
+from experiments.explaining.resource_use import read_use
 from experiments.figures.policies import Configuration
-from experiments.run_files.run_folder import MEASURED, PREDICTED, REPEAT, SEQUENTIAL, RunFolder
-from experiments.run_files.sweep_file import read_rows
+from experiments.run_files.finalists_file import read_finalists
+from experiments.run_files.run_folder import (
+    MEASURED,
+    PREDICTED,
+    REPEAT,
+    SEQUENTIAL,
+    SEQUENTIAL_PREDICTED,
+    RunFolder,
+)
+from experiments.run_files.sweep_file import SweepRow, read_rows
 from experiments.validation.comparison import read_comparison
 from profiles.stored.store import Store
 from rmixer.run_record.run_summary import RunSummary
@@ -21,7 +30,8 @@ from rmixer.workload.workload import Workload
 
 
 def draw_run(folder: RunFolder) -> tuple[list[Path], list[str]]:
-    """Draw into ``figures/``: the schedule, the errors by job, the policies, the operators.
+    """Draw into ``figures/``: the schedule, the errors by job, the policies, what a sweep
+    found, the operators.
 
     Returns the pictures drawn and the messages of those that failed.
     """
@@ -41,8 +51,9 @@ def draw_run(folder: RunFolder) -> tuple[list[Path], list[str]]:
         drawings["job_error"] = lambda: figures.draw_job_errors(figures.job_error_data(comparison))
     rows = read_rows(folder.path)
     if rows:
-        measured = _measured(folder)
+        measured = measured_makespans(folder)
         drawings["policies"] = lambda: figures.draw_policies(figures.policies_data(rows, measured))
+        drawings |= _of_sweep(folder, rows)
     profiles, _ = Store().load(workload.jobs, folder.machine)
     if any(profile.operators for profile in profiles.values()):
         drawings["operators"] = lambda: figures.draw_operators(
@@ -53,13 +64,35 @@ def draw_run(folder: RunFolder) -> tuple[list[Path], list[str]]:
     return [path for name in drawings if (path := target / f"{name}.png").exists()], failures
 
 
+def _of_sweep(folder: RunFolder, rows: Sequence[SweepRow]) -> dict[str, Callable[[], Figure]]:
+    """The front of makespan and completion, and, of runs that have the data for them, completions
+    of the best policies and what the best schedule uses."""
+    best = rows[0].label
+    found = {"pareto": lambda: figures.draw_pareto(figures.pareto_data(rows))}
+    completions_s = {
+        label: tuple(job.completion_s or 0.0 for job in run[1].jobs)
+        for label, part in ((best, PREDICTED), (SEQUENTIAL, SEQUENTIAL_PREDICTED))
+        if (run := folder.read(part))
+    }
+    others = {each.label: each.completions_s for each in read_finalists(folder.path)}
+    curves = figures.completions_data(completions_s | others)
+    if len(curves) > 1:
+        found["completions"] = lambda: figures.draw_completions(curves)
+    machine = folder.machine
+    use = read_use(folder.path / PREDICTED, [device.name for device in machine.devices])
+    if use is not None:
+        title = f"Use over time by {best}"
+        found["use"] = lambda: figures.draw_use(figures.use_data(use, machine), title)
+    return found
+
+
 def _models(workload: Workload, summaries: Iterable[RunSummary]) -> dict[str, str]:
     """The model of each job, those too that were added while the run went on."""
     added = {job.id: label_of(job.model) for run in summaries for job in run.jobs}
     return {job.id: job.label for job in workload.jobs} | added
 
 
-def _measured(folder: RunFolder) -> dict[Configuration, tuple[float, ...]]:
+def measured_makespans(folder: RunFolder) -> dict[Configuration, tuple[float, ...]]:
     """Measured makespans by policy and cut, as the executed schedules name them."""
     found: dict[Configuration, tuple[float, ...]] = {}
     for part in (MEASURED, REPEAT, SEQUENTIAL):

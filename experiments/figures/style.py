@@ -5,21 +5,26 @@ Figures are made without pyplot, so nothing here can open a window or leave glob
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from functools import cache
+from typing import Any, Literal
 
 import matplotlib as mpl
 import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.font_manager import FontProperties
 from matplotlib.patheffects import withStroke
-from matplotlib.textpath import TextPath
+from matplotlib.textpath import text_to_path
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 INK, FAINT, GOOD, BAD = "#2b2b2b", "#8a8a8a", "#0173b2", "#d55e00"
 POINT = 8.5
+SAYS = "says "
+"""Begins the ``gid`` of a mark: the rest is what it says where one can point at it."""
 _HATCHES = ("", "///", "...", "xxx")
 _RC: Any = {
     "font.size": POINT,
@@ -39,6 +44,7 @@ _RC: Any = {
     "legend.title_fontsize": POINT,
     "legend.frameon": False,
     "hatch.linewidth": 0.6,
+    "text.parse_math": False,
     "text.color": INK,
     "axes.labelcolor": INK,
 }
@@ -83,9 +89,12 @@ def tint(colour: tuple[float, float, float], amount: float) -> tuple[float, floa
     return red, green, blue
 
 
+@cache
 def text_width_in(text: str, size_pt: float = POINT) -> float:
     """The width of a line of text in inches, before anything is drawn."""
-    return float(TextPath((0, 0), text, size=size_pt).get_extents().width) / 72 if text else 0.0
+    font = FontProperties(size=size_pt)
+    width_pt, _, _ = text_to_path.get_text_width_height_descent(text, font, ismath=False)
+    return float(width_pt) / 72 if text else 0.0
 
 
 def write_on(
@@ -114,3 +123,19 @@ def keep_grid(axes: Axes, along: str) -> None:
     axes.grid(visible=False, axis="both")
     axes.grid(visible=True, axis=along)  # type: ignore[arg-type]
     axes.set_axisbelow(True)
+
+
+def log_axis(axes: Axes, which: Literal["x", "y"], values: Sequence[float]) -> bool:
+    """Make an axis logarithmic that shows ``values``, with round numbers beside it; leaves it as it
+    is, and returns False, if a value is not above 0."""
+    least, most = min(values, default=0.0), max(values, default=0.0)
+    if least <= 0:
+        return False
+    axis = axes.xaxis if which == "x" else axes.yaxis
+    (axes.set_xscale if which == "x" else axes.set_yscale)("log")
+    subs = (1, 1.2, 1.5, 2, 2.5, 3, 4, 5, 6, 8) if most / least < 12 else (1, 2, 5)
+    axis.set_major_locator(LogLocator(subs=subs))
+    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.10g}"))
+    axis.set_minor_formatter(NullFormatter())
+    axis.set_tick_params(which="minor", length=0)
+    return True

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from rmixer.errors import InputError
+from rmixer.files.direct_file import sync_file
 from rmixer.files.typed_files import (
     content_hash,
     load_json,
@@ -44,6 +45,7 @@ EXECUTED = (
     "summary.json",
     "executed_schedule.json",
     "steps",
+    "metrics",
     "models",
     "workers",
     "failures",
@@ -173,10 +175,20 @@ class RunFolder:
         return config[key]
 
     def write(self, part: str, timeline: Timeline, summary: RunSummary) -> None:
-        """Write one run of the schedule under ``part`` (``.`` for the run itself)."""
+        """Write one run of the schedule under ``part`` (``.`` for the run itself). It is on the
+        disk when this returns."""
         folder = self.path / part
         timeline.write_csv(folder / "events.csv")
         write_summary(folder / "summary.json", summary)
+        for name in ("events.csv", "summary.json"):
+            sync_file(folder / name)
+
+    def sync(self) -> None:
+        """Wait until its inputs, and what was predicted, are on the disk: a run that goes on after
+        a power cut begins with them."""
+        for pattern in ("*.yaml", "*.json", "*/*.json", "*/events.csv"):
+            for path in self.path.glob(pattern):
+                sync_file(path)
 
     def read(self, part: str) -> tuple[Timeline, RunSummary] | None:
         """The timeline and summary under ``part``; None if that part has not been run."""
@@ -187,8 +199,8 @@ class RunFolder:
 
     def prediction(self, part: str) -> RunSummary | None:
         """What was predicted of the execution under ``part``."""
-        path = self.path / _PREDICTED[part] / "summary.json"
-        return read_summary(path) if path.exists() else None
+        path = self.path / _PREDICTED.get(part, part) / "summary.json"
+        return read_summary(path) if part in _PREDICTED and path.exists() else None
 
     def check_executes(self) -> None:
         """Raise :class:`InputError` unless the command that began it executes."""
@@ -224,8 +236,10 @@ class RunFolder:
         return stage in self._stages()
 
     def mark_done(self, stage: str) -> None:
-        """Remember that ``stage`` is finished."""
-        write_json(self.path / "stages.json", [*self._stages(), stage])
+        """Remember that ``stage`` is finished. A power cut later does not change that."""
+        path = self.path / "stages.json"
+        write_json(path, [*self._stages(), stage])
+        sync_file(path)
 
     def _stages(self) -> list[str]:
         path = self.path / "stages.json"

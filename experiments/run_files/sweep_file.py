@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -27,10 +27,14 @@ class SweepRow:
     is ``sequential``'s predicted makespan over this one; ``level`` the level of the simulator that
     gave the figures, ``rough`` if they rest on mean demand alone. Completion and waiting count from
     each job's arrival (:class:`~rmixer.run_record.flow_times.FlowTimes`); rows of earlier releases
-    have only the mean completion, from the first dispatch. ``bound_s`` is a makespan that no
-    schedule can beat, ``gap`` is makespan / bound - 1, and ``held_by`` what holds the bound: the
-    longest job, the GPU, the host cores or the slots. A configuration that was not simulated has
-    None for every other figure and says in ``why`` what pruned it."""
+    have only the mean completion, from the first dispatch. A configuration that was not simulated
+    has None for every figure but the bound and says in ``why`` what pruned it.
+
+    ``busy`` is the busy share of each device by name, as
+    :class:`~rmixer.run_record.run_summary.DeviceSummary` has it. No schedule of these jobs can end
+    before ``bound_s``; ``gap`` is what the makespan is above it, as a fraction of it; ``held_by``
+    says what holds it: the longest job, the GPU, the host cores or the slots. All are None if
+    nobody computed a bound."""
 
     __pydantic_config__ = ConfigDict(extra="forbid")
 
@@ -48,6 +52,8 @@ class SweepRow:
     p95_completion_s: float | None = None
     mean_waiting_s: float | None = None
     p95_waiting_s: float | None = None
+    seed: int = 0
+    busy: dict[str, float | None] = field(default_factory=dict)
     bound_s: float | None = None
     gap: float | None = None
     held_by: str | None = None
@@ -58,12 +64,17 @@ class SweepRow:
         return replace(self, bound_s=bound.bound_s, gap=gap, held_by=bound.held_by)
 
     def corrected(self, factor: float) -> SweepRow:
-        """The same as a rough row: its times as rough step times have them, times ``factor``."""
-        names = [name for name in vars(self) if name.endswith("_s")]
+        """The same as a rough row: its times as rough step times have them, times ``factor``. A GPU
+        has as much to do as before; the host's cores are held by jobs for as large a share."""
+        names = [name for name in vars(self) if name.endswith("_s") and name != "bound_s"]
         times = {name: getattr(self, name) for name in names}
         scaled = {name: time and time * factor for name, time in times.items()}
         speedup = self.speedup and self.speedup / factor
-        return replace(self, **scaled, speedup=speedup, level=ROUGH)
+        busy = {
+            name: share if share is None or name == "cpu:0" else min(1.0, share / factor)
+            for name, share in self.busy.items()
+        }
+        return replace(self, **scaled, speedup=speedup, busy=busy, level=ROUGH)
 
     @property
     def label(self) -> str:

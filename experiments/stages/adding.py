@@ -26,7 +26,7 @@ def profiled_jobs(
     :class:`InputError` for one that has no profile with the threads of any slot of ``layout``, or
     that does not fit beside ``used_bytes`` of each device's memory. Nothing is profiled here: a run
     may be using the cores."""
-    problem = inputs_of(Workload("added", 0, tuple(jobs)), None, Store(), report, "execute")
+    problem = inputs_of(Workload("added", 0, tuple(jobs)), None, Store(), report)
     check_memory(replace(problem, machine=machine), layout, used_bytes)
     for each in problem.jobs:
         known = {kind: set(cost.step_s) for kind, cost in each.costs.items()}

@@ -93,13 +93,14 @@ class Trial:
 
     def row_of(self, candidate: Candidate, times: StepTimes) -> SweepRow:
         """The row of a candidate by ``times``."""
+        seed = self._problem.workload.seed
         try:
             summary = self.run(candidate, times, "job").summary
         except (PolicyFailed, PolicyWrong):
             raise
         except (RunFailed, InputError) as error:
-            return replace(_placed(candidate), why=str(error))
-        return _row(candidate, summary, self.sequential.summary.makespan_s)
+            return replace(_placed(candidate, seed), why=str(error))
+        return _filled(_placed(candidate, seed), summary, self.sequential.summary.makespan_s)
 
     def rough_rows(self, piece: Sequence[Candidate]) -> list[SweepRow]:
         """Those of several by rough step times."""
@@ -129,13 +130,13 @@ def wanted_s(row: SweepRow, objective: Objective) -> float | None:
     return row.makespan_s if objective == "makespan" else row.mean_completion_s
 
 
-def _placed(candidate: Candidate) -> SweepRow:
-    return SweepRow(policy=candidate.policy, **vars(candidate.cut))
+def _placed(candidate: Candidate, seed: int) -> SweepRow:
+    return SweepRow(policy=candidate.policy, **vars(candidate.cut), seed=seed)
 
 
-def _row(candidate: Candidate, summary: RunSummary, sequential_s: float) -> SweepRow:
+def _filled(row: SweepRow, summary: RunSummary, sequential_s: float) -> SweepRow:
     return replace(
-        _placed(candidate),
+        row,
         makespan_s=summary.makespan_s,
         speedup=sequential_s / summary.makespan_s,
         mean_completion_s=summary.completion_mean_s,
@@ -143,5 +144,6 @@ def _row(candidate: Candidate, summary: RunSummary, sequential_s: float) -> Swee
         mean_waiting_s=summary.waiting_mean_s,
         p95_waiting_s=summary.waiting_p95_s,
         peak_bytes=max(device.peak_bytes for device in summary.devices) or None,
+        busy={device.name: device.busy_fraction for device in summary.devices},
         level=summary.level,
     )

@@ -10,7 +10,7 @@ from rmixer.display.quantities import size
 from rmixer.hardware.fingerprint import Fingerprint
 from rmixer.hardware.machine import Gpu, Machine
 from rmixer.hardware.what_if import WhatIf
-from rmixer.imported.durations import KINDS, Duration, DurationTable
+from rmixer.imported.durations import KINDS, NO_LIMIT_BYTES, Duration, DurationTable
 from rmixer.profile.profile import MemoryCost, ModelProfile, StepCost
 from rmixer.scheduling.problem import Problem, ProfiledJob
 from rmixer.scheduling.wanted_slots import Counts, Wanted
@@ -18,8 +18,6 @@ from rmixer.workload.workload import Job, Workload
 
 LEAST_CORES = 8
 """Of an assumed machine, for each of its GPUs."""
-NO_LIMIT_BYTES = 1 << 50
-"""More memory than jobs ask for."""
 _NOT_KNOWN = Fingerprint("not known", *("",) * 7)
 
 

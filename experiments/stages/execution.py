@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -14,24 +14,23 @@ from executor.supervision.execution import ExecutedRun, Execution
 from executor.supervision.observer import Observer
 from executor.supervision.supervisor import Supervisor
 from executor.workers.mixed_workers import MixedWorkers
+from executor.workers.warm_processes import WarmProcesses
+from executor.workers.workers import Workers
 from experiments.run_files.run_folder import PREDICTED, SCHEDULE, RunFolder, RunInputs
 from experiments.stages.adding import profiled_jobs
 from experiments.stages.inputs import held_bytes
+from experiments.stages.machine_in_use import check_cores, check_gpus
 from experiments.stages.prediction import step_times_for, with_intervals, write_prediction
-from profiles.machines import limits as machine_limits
 from profiles.machines.bubble import probe_machine
 from rmixer.data.making import Bar, Making, no_bar
 from rmixer.data.prepare import open_dataset, prepare
-from rmixer.display.quantities import size
 from rmixer.errors import InputError
-from rmixer.hardware.allowance import spans
 from rmixer.hardware.core_lock import CoreLock
-from rmixer.hardware.machine import Machine
 from rmixer.policies import Policy, make_policy
 from rmixer.policies.baselines.planned import Planned
 from rmixer.profile.profile import ModelProfile
 from rmixer.run_record.run_summary import RunSummary
-from rmixer.scheduling.admission import check_memory
+from rmixer.scheduling.admission import check_memory, idle_bytes
 from rmixer.scheduling.layout import Layout
 from rmixer.scheduling.problem import Problem, ProfiledJob
 from rmixer.scheduling.schedule import Schedule, schedule_of, write_schedule
@@ -44,11 +43,14 @@ from sim.job_level.simulate import SimulatedRun, simulate
 @dataclass(frozen=True)
 class ExecutionRequest:
     """What is to be executed: the jobs of ``problem`` on the slots of ``layout``, ``by`` the policy
-    of that name, live, or by a schedule, which is replayed."""
+    of that name, live, or by a schedule, which is replayed. Those that are ``cancelled`` are so
+    before it begins. Models train in ``processes``."""
 
     problem: Problem
     layout: Layout
     by: str | Schedule
+    cancelled: frozenset[str] = frozenset()
+    processes: type[WarmProcesses] = WarmProcesses
 
     @classmethod
     def of_schedule(cls, problem: Problem, schedule: Schedule) -> ExecutionRequest:
@@ -83,7 +85,13 @@ class ExecutionRequest:
     def used_bytes(self) -> Mapping[str, int]:
         """What others held of the memory of this machine's devices when it was asked first, before
         the run began."""
-        return held_bytes()
+        return held_bytes(self.problem.machine)
+
+    def new_workers(self, folder: Path) -> Workers:
+        """Those that carry it out, and leave what they print in ``folder``."""
+        problem, layout = self.problem, self.layout
+        with_models = any(job.command is None for job in problem.workload.jobs)
+        return MixedWorkers(problem.machine, layout, folder, with_models, self.processes)
 
     def new_policy(self) -> Policy:
         """A fresh instance of the policy: a run uses one up."""
@@ -112,8 +120,6 @@ class Manner:
 
 
 AS_USUAL = Manner()
-FEW_SHARED = 256 << 20
-"""Less of /dev/shm than this is little for the batches that data loaders pass."""
 
 
 def execute(
@@ -147,18 +153,18 @@ def execute(
         tensorboard=manner.tensorboard,
         predicted=folder.prediction(part),
         admit=request.admit,
+        cancelled=request.cancelled,
     )
+    folder.sync()
     for line in open_questions(workload):
         observer.told(line)
-    with_models = any(job.command is None for job in workload.jobs)
-    workers = MixedWorkers(machine, layout, place, with_models)
-    executed = Supervisor(execution, workers, observer).execute(probe_s)
-    _learn_steps(executed.workload, executed.summary)
+    executed = Supervisor(execution, request.new_workers(place), observer).execute(probe_s)
     summary = replace(executed.summary, shared_with=lock.shared_with)
     _write_steps(place / "steps", executed.step_ends_s)
     schedule = schedule_of(executed.workload, machine, policy, layout, executed.bookings)
     write_schedule(place / "executed_schedule.json", schedule)
     folder.write(part, executed.timeline, summary)
+    _learn_steps(executed.workload, executed.summary)
     if executed.failure is not None:
         raise executed.failure
     return replace(executed, summary=summary)
@@ -201,20 +207,10 @@ def check_execution(request: ExecutionRequest) -> None:
     machine = request.problem.machine
     request.layout.check(machine, "layout")
     check_cores(machine)
-    check_memory(request.problem, request.layout, held_bytes())
-
-
-def use_of(machine: Machine) -> str:
-    """A line about what a run uses of this machine, and what limits that."""
-    total, used = machine_limits.usable_memory_bytes(), machine_limits.used_memory_bytes()
-    memory = f"{size(machine.memory_bytes)} of memory, {size(used)} of it in use by others"
-    left = total - machine.memory_bytes
-    free = f" ({size(left)} stay free)" if left > 0 else ""
-    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
-    gpus = "" if visible is None else f"; CUDA_VISIBLE_DEVICES is {visible!r}"
-    shared = machine_limits.shared_memory_bytes()
-    few = f"; /dev/shm has {size(shared)}: little for data loaders" if shared < FEW_SHARED else ""
-    return f"training on cores {spans(machine.cores)}, {memory}{free}{gpus}{few}"
+    check_gpus(machine)
+    held = Counter(held_bytes(machine))
+    held.update(idle_bytes(request.problem.jobs, request.layout))
+    check_memory(request.problem, request.layout, held)
 
 
 def predict(request: ExecutionRequest) -> SimulatedRun:
@@ -255,17 +251,6 @@ def prepare_data(workload: Workload, bar: Bar = no_bar) -> None:
         if job.batch > (most := samples[job.entry.dataset, job.data]):
             allowed = f"at most the {most} samples of {job.entry.dataset} to train on"
             raise InputError(f"job {job.id}", "batch", job.batch, allowed)
-
-
-def check_cores(machine: Machine) -> None:
-    """Raise :class:`InputError` where ``machine`` has cores that this process may not use: a
-    machine that is only simulated here cannot be executed on."""
-    usable = set(machine_limits.usable_cores())
-    missing = [core for core in machine.cores if core not in usable]
-    if missing:
-        found = f"cores {missing}, which this process may not use"
-        allowed = f"a schedule for a machine like this one, with cores {sorted(usable)}"
-        raise InputError(f"machine {machine.name}", "cores", found, allowed)
 
 
 def _write_steps(folder: Path, step_ends_s: Mapping[str, Sequence[float]]) -> None:

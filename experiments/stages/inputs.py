@@ -11,17 +11,18 @@ from profiles.batches.batch_prediction import predict_batch
 from profiles.batches.known_sizes import TooFewSizesError
 from profiles.batches.left_out import each_left_out
 from profiles.machines import limits
+from profiles.machines.gpu_meter import GpuMeter
 from profiles.stored.provenance import report_provenance
 from profiles.stored.store import Store
 from profiles.traces.import_warnings import warnings_of
 from rmixer.errors import InputError
-from rmixer.hardware.machine import Machine
+from rmixer.hardware.machine import Machine, gpu_number
 from rmixer.hardware.what_if import WhatIf
 from rmixer.imported.imported_store import find_imported
 from rmixer.profile.profile import ModelProfile
 from rmixer.scheduling.admission import check_memory
-from rmixer.scheduling.devices import Purpose, devices_in_use
-from rmixer.scheduling.layout import even_layout
+from rmixer.scheduling.devices import devices_in_use
+from rmixer.scheduling.layout import DeviceSlots, Layout
 from rmixer.scheduling.problem import Problem, problem_of
 from rmixer.workload.cost_identity import CostIdentity
 from rmixer.workload.workload import Workload
@@ -33,16 +34,15 @@ def inputs_of(
     machine: str | None,
     store: Store,
     report: Callable[[str], None],
-    purpose: Purpose = "simulate",
     what_if: WhatIf | None = None,
 ) -> Problem:
     """Loads the profile of every job, or predicts it from other batch sizes of the same model.
 
     Of another machine it also takes profiles of other code, for here they cannot be taken anew. The
-    machine comes with the devices that are in use for ``purpose``. ``machine`` is a known machine's
-    name or folder, None for this one; both it and the profiles are then as ``what_if`` supposes
-    them. Raises :class:`InputError` if a profile is missing. What is
-    wrong with a job by itself, and what this machine cannot do, a command has refused by now.
+    machine comes with the devices that the jobs can use. ``machine`` is a known machine's name or
+    folder, None for this one; both it and the profiles are then as ``what_if`` supposes them.
+    Raises :class:`InputError` if a profile is missing. What is wrong with a job by itself, and what
+    this machine cannot do, a command has refused by now.
     """
     jobs = workload.jobs
     if machine is None and store.known_machine() is None and not all(j.profile for j in jobs):
@@ -54,9 +54,7 @@ def inputs_of(
     missing = []
     for job in unknown:
         identity = job.identity
-        found = _predicted(store, known, identity, report)
-        if found is None and not is_this_one:
-            found = _of_other_code(store, known, identity, report)
+        found = told_by_others(store, known, identity, report, is_this_one)
         if found is None:
             stale = store.stale(known.name, identity)
             missing.append(f"{identity.key} (it {stale})" if stale else identity.key)
@@ -77,8 +75,24 @@ def inputs_of(
     known, profiles = supposed(what_if or WhatIf(), known, profiles, report)
     if why := not_installed():
         report(f"{why}: the simulator takes many times as long")
-    in_use = devices_in_use(known, purpose, profiles.values())
+    in_use = devices_in_use(known, profiles.values())
     return replace(problem_of(workload, in_use, profiles), noise=store.noise(known))
+
+
+def told_by_others(
+    store: Store,
+    machine: Machine,
+    identity: CostIdentity,
+    report: Callable[[str], None],
+    is_this_one: bool,
+) -> ModelProfile | None:
+    """The profile of ``identity``, which is not profiled, from other batch sizes; unless the
+    machine ``is_this_one``, where it could be measured, also from those of other code. None if they
+    do not tell it."""
+    found = _predicted(store, machine, identity, report)
+    if found is None and not is_this_one:
+        found = _of_other_code(store, machine, identity, report)
+    return found
 
 
 def _predicted(
@@ -131,9 +145,18 @@ def check_free_memory(
     fit what is free now of the memory of ``machine``, which is this one."""
     jobs = tuple(job for job in workload.jobs if job.identity.key in profiles)
     known = problem_of(replace(workload, jobs=jobs), machine, profiles)
-    check_memory(known, even_layout(machine, 1, 1), held_bytes())
+    everywhere = Layout(tuple(DeviceSlots(device.name, 1, 1) for device in machine.devices))
+    check_memory(known, everywhere, held_bytes(machine))
 
 
-def held_bytes() -> Mapping[str, int]:
-    """What others hold now of the memory of this machine's devices."""
-    return {"cpu:0": limits.used_memory_bytes()}
+def held_bytes(machine: Machine) -> Mapping[str, int]:
+    """What others hold now of the memory of the devices of ``machine``, which is this one; of GPUs
+    as far as the driver says it."""
+    held = {"cpu:0": limits.used_memory_bytes()}
+    for device in machine.devices:
+        number = gpu_number(device.name)
+        meter = None if number is None else GpuMeter.open(number)
+        if meter is not None:
+            held[device.name] = meter.used_bytes()
+            meter.close()
+    return held

@@ -43,7 +43,7 @@ def is_over(folder: RunFolder) -> bool:
 def request_of(folder: RunFolder, store: Store, report: Callable[[str], None]) -> ExecutionRequest:
     """What ``folder``, which ``rmixer execute`` began, executes. Raises :class:`InputError` if the
     profiles that it was begun with are not those of today."""
-    found = inputs_of(folder.workload, None, store, report, "execute")
+    found = inputs_of(folder.workload, None, store, report)
     problem = replace(found, machine=folder.machine)  # what of it the run uses
     settings: dict[str, Any] = folder.config("settings")
     where = folder.path / "config.yaml"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 
 from rmixer.scheduling.layout import Cut, Layout
@@ -53,6 +54,11 @@ class SearchWish:
     evaluations: int | None = None
     processes: int | None = None
     told: Callable[[SearchProgress], None] = lambda progress: None
+
+
+def unheard(asked: Asked) -> AbstractContextManager[SearchWish | None]:
+    """What is wished of a search that nobody hears of; None for no search."""
+    return nullcontext(SearchWish(asked.seconds, asked.evaluations) if asked.any else None)
 
 
 @dataclass(frozen=True)

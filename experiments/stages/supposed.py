@@ -44,7 +44,7 @@ def supposed(
 
 def _check_gpus(what_if: WhatIf, machine: Machine, profiles: Mapping[str, ModelProfile]) -> None:
     wanted = [key for key, value in what_if.settings.items() if "gpu" in key and value]
-    if wanted and not devices_in_use(machine, "simulate", profiles.values()).gpus:
+    if wanted and not devices_in_use(machine, profiles.values()).gpus:
         without = [key for key, profile in profiles.items() if "gpu" not in profile.costs()]
         found = f"nothing known of {', '.join(without)} on a GPU"
         raise InputError("--set", wanted[0], found, "a workload that was profiled on a GPU")

@@ -7,6 +7,7 @@ from contextlib import closing
 from dataclasses import dataclass, field, replace
 from itertools import groupby
 
+from experiments.run_files.finalists_file import Finalist
 from experiments.run_files.sweep_file import ROUGH, SweepRow, ranked
 from experiments.stages.candidates import (
     BASELINE,
@@ -16,6 +17,7 @@ from experiments.stages.candidates import (
     layout_of,
     wanted_s,
 )
+from experiments.stages.finalists import finalists
 from experiments.stages.layouts import grid
 from experiments.stages.over_cores import in_order
 from experiments.stages.prediction import with_intervals
@@ -51,6 +53,8 @@ class SweepWish:
 class Sweep:
     """All rows, ranked, and the best schedule as it was simulated, with its intervals.
     ``sequential`` is the same for the baseline, one job at a time, by ``sequential_schedule``.
+    ``finalists`` are the best rows of the next best policies
+    (:func:`~experiments.stages.finalists.finalists`);
     ``bound`` is what no schedule can beat, ``searched`` what a search did, if there was one."""
 
     rows: tuple[SweepRow, ...]
@@ -62,6 +66,7 @@ class Sweep:
     bound: LowerBound
     objective: Objective = "makespan"
     searched: Searched | None = None
+    finalists: tuple[Finalist, ...] = ()
 
 
 def sweep(
@@ -120,7 +125,8 @@ def sweep(
         rows.append(trial.row_of(tried[-1], step_times))
     rows = [row.bounded(bound) for row in rows]
     ranking = ranked(rows, wish.objective)
-    best = next(tried[index] for index, row in enumerate(rows) if row is ranking[0])
+    by_row = {id(row): tried[index] for index, row in enumerate(rows)}
+    best = by_row[id(ranking[0])]
     predicted = trial.run(best, step_times, "auto")
     schedule = trial.schedule(best, predicted)
     return Sweep(
@@ -133,6 +139,7 @@ def sweep(
         bound,
         wish.objective,
         searched,
+        finalists(ranking, lambda row: trial.run(by_row[id(row)], step_times, "job").summary),
     )
 
 

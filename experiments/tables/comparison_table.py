@@ -93,7 +93,7 @@ def verdict_table(comparison: Comparison) -> NumberTable:
     for name in ("found", "95% interval", "noise floor", "goal"):
         table.add_column(name, justify="right", no_wrap=True)
     table.add_column("verdict", no_wrap=True)
-    for name, judgement in _judgements(comparison):
+    for name, judgement in judgements(comparison):
         table.add_row(
             name,
             percent(judgement.value),
@@ -108,7 +108,8 @@ def verdict_table(comparison: Comparison) -> NumberTable:
     return table
 
 
-def _judgements(comparison: Comparison) -> list[tuple[str, Judgement]]:
+def judgements(comparison: Comparison) -> list[tuple[str, Judgement]]:
+    """Each error that has a goal, by its name."""
     verdict = comparison.verdict
     named = (
         ("step alone (mean over jobs)", verdict.solo_step),
@@ -136,7 +137,7 @@ def summary_table(comparison: Comparison) -> Table:
 def _summary_lines(comparison: Comparison) -> list[tuple[str, str]]:
     lines = [
         (f"{judgement.verdict}: {name.partition(' (')[0]}", judgement.why)
-        for name, judgement in _judgements(comparison)
+        for name, judgement in judgements(comparison)
         if judgement.verdict != "pass"
     ]
     if left := [job.id for job in comparison.jobs if job.state != "done"]:
@@ -174,6 +175,8 @@ def _summary_lines(comparison: Comparison) -> list[tuple[str, str]]:
     if comparison.shared_with:
         others = ", ".join(comparison.shared_with)
         lines.append(("shared machine", f"{others} used the same cores meanwhile"))
+    if comparison.interruptions:
+        lines.append(("interrupted", _interrupted_words(comparison.interruptions)))
     if comparison.speedup is not None:
         lines.append(("against one at a time", _speedup_words(comparison.speedup)))
     return lines
@@ -188,6 +191,11 @@ def _inside_words(inside: Inside) -> str:
     if inside.makespan is not None:
         words.append(f"makespan {'yes' if inside.makespan else 'no'}")
     return ", ".join(words)
+
+
+def _interrupted_words(times: int) -> str:
+    often = "once" if times == 1 else f"{times} times"
+    return f"{often}: work that was done twice is in the measured figures"
 
 
 def _both_words(pair: TimePair) -> str:

@@ -9,15 +9,29 @@ from pathlib import Path
 from rich import box
 from rich.console import Console
 
+from experiments.validation.deadlines import missed
 from rmixer.display.quantities import ABSENT, seconds
 from rmixer.display.tables import NumberTable
 from rmixer.run_record.flow_times import flow_words
 from rmixer.run_record.run_summary import JobSummary, RunSummary
+from rmixer.workload.real_training import LrSchedule
 from rmixer.workload.workload import Job, Workload
 
 METRICS = {"auc": "AUC", "ndcg_10": "NDCG@10", "pauc": "PAUC", "hit_rate_10": "HR@10", "mrr": "MRR"}
 """How metrics are called, those by which jobs are ranked first. More is better, of all of them."""
-_SETTINGS = ("optimizer", "lr", "batch", "steps", "precision", "rows_cap", "data")
+_SETTINGS = (
+    "optimizer",
+    "lr",
+    "lr_schedule",
+    "weight_decay",
+    "betas",
+    "momentum",
+    "batch",
+    "steps",
+    "precision",
+    "rows_cap",
+    "data",
+)
 
 
 @dataclass(frozen=True)
@@ -65,7 +79,7 @@ def print_trained(console: Console, summary: RunSummary, workload: Workload, fol
     rows = trained_jobs(summary, workload)
     console.print(trained_table(summary, rows))
     console.print(flow_words(summary))
-    for line in _below(rows, folder):
+    for line in (*_below(rows, folder), *missed(summary, workload, predicted=False)):
         console.print(line, soft_wrap=True, markup=False)
     console.print()
 
@@ -161,4 +175,13 @@ def _merits(alike: Sequence[JobSummary]) -> dict[str, float]:
 def _differences(jobs: Sequence[Job]) -> Mapping[str, str]:
     """By id, the settings in which these jobs of one model differ."""
     varied = [name for name in _SETTINGS if len({getattr(job, name) for job in jobs}) > 1]
-    return {job.id: ", ".join(f"{name} {getattr(job, name)}" for name in varied) for job in jobs}
+    return {
+        job.id: ", ".join(f"{name} {_word(getattr(job, name))}" for name in varied) for job in jobs
+    }
+
+
+def _word(value: object) -> str:
+    """A setting in a word or a few."""
+    if isinstance(value, LrSchedule):
+        return f"{value.kind}, warm-up {value.warmup_steps}"
+    return str(value)

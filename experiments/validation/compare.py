@@ -41,7 +41,6 @@ def compare(every: Runs, goals: Goals | None = None) -> Comparison:
     """
     runs = every.of_predicted_jobs()
     predicted, measured = runs.predicted, runs.measured
-    as_many = not _of_other_length(predicted, measured)
     jobs = tuple(
         JobComparison.left_out(job.id, job.model, job.state)
         if job.was_left_out
@@ -63,7 +62,7 @@ def compare(every: Runs, goals: Goals | None = None) -> Comparison:
         makespan=TimePair(
             predicted.makespan_s,
             measured.makespan_s,
-            _makespan_error(runs, predicted, measured) if as_many else None,
+            _makespan_error(runs, predicted, measured),
             predicted.makespan_interval_s,
         ),
         jobs=jobs,
@@ -86,6 +85,7 @@ def compare(every: Runs, goals: Goals | None = None) -> Comparison:
         speedup=_speedup(runs),
         verdict=_verdict(runs, step, solo, floor, goals or Goals()),
         shared_with=runs.shared_with,
+        interruptions=runs.interruptions,
         exchange_drift=exchange_drift(
             (predicted, measured),
             (predicted, runs.repeat),
@@ -177,8 +177,11 @@ def _completion_errors(predicted: RunSummary, measured: RunSummary) -> list[floa
 
 
 def _makespan_error(runs: Runs, predicted: RunSummary, measured: RunSummary) -> float | None:
-    """None where jobs were added: the makespan is of other work."""
-    return None if runs.late else relative_error(predicted.makespan_s, measured.makespan_s)
+    """None where the makespan is of other work: jobs were added, made another number of steps, or
+    did not end."""
+    if runs.late or not all_completed(measured) or _of_other_length(predicted, measured):
+        return None
+    return relative_error(predicted.makespan_s, measured.makespan_s)
 
 
 def _noise_floor(runs: Runs) -> NoiseFloor:

@@ -5,8 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
+from experiments.run_files.run_folder import (
+    REPEAT,
+    SEQUENTIAL,
+    SEQUENTIAL_PREDICTED,
+    RunFolder,
+)
 from rmixer.errors import InputError
 from rmixer.run_record.run_summary import RunSummary
+
+ABLATIONS = ("no_contention", "sum_of_operators")
 
 
 @dataclass(frozen=True)
@@ -38,6 +46,12 @@ class Runs:
         found = (who for run in (*self.executions, *alone) for who in run.shared_with)
         return tuple(dict.fromkeys(found))
 
+    @property
+    def interruptions(self) -> int:
+        """How often one of the executions stopped before it went on, one at a time included."""
+        alone = () if self.sequential is None else (self.sequential,)
+        return sum(run.interruptions for run in (*self.executions, *alone))
+
     def of_predicted_jobs(self) -> Runs:
         """The same, but without the jobs that were left out of the measured run in its summary, and
         those that were added late. Raises :class:`InputError` if another run holds other jobs than
@@ -53,6 +67,24 @@ class Runs:
             if other is not None:
                 _check_same_jobs(measured, other)
         return replace(self, measured=measured, repeat=repeat, sequential=sequential, late=late)
+
+
+def runs_in(folder: RunFolder, measured: RunSummary, predicted: RunSummary) -> Runs:
+    """``measured`` and ``predicted``, and what else ``folder`` holds to compare them with."""
+    ablations = {name: _summary(folder, f"ablations/{name}") for name in ABLATIONS}
+    return Runs(
+        predicted,
+        measured,
+        repeat=_summary(folder, REPEAT),
+        sequential_predicted=_summary(folder, SEQUENTIAL_PREDICTED),
+        sequential=_summary(folder, SEQUENTIAL),
+        ablations={name: run for name, run in ablations.items() if run is not None},
+    )
+
+
+def _summary(folder: RunFolder, part: str) -> RunSummary | None:
+    found = folder.read(part)
+    return found[1] if found else None
 
 
 def _in_time(run: RunSummary | None) -> RunSummary | None:

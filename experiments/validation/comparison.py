@@ -173,7 +173,8 @@ class Comparison:
     jobs; ``step_p95`` is the 95th percentile of that size over jobs (linear between ranks),
     ``step_max`` the largest, ``step_bias`` the signed mean. ``solo_step_mape`` is of the jobs
     run one at a time. ``origin`` is of the profiles that the prediction rests on. ``shared_with``
-    names other runs that used the same cores during one of the executions.
+    names other runs that used the same cores during one of the executions. ``interruptions`` is how
+    often one of them stopped before it went on: work that was done twice is in what was measured.
 
     ``jobs`` and ``completion_mape`` take the completion of a job from the first start of any.
     ``completion_mean`` and those after it count from each job's own arrival
@@ -202,6 +203,7 @@ class Comparison:
     verdict: Verdict
     exchange_drift: ExchangeDrift | None = None
     shared_with: tuple[str, ...] = ()
+    interruptions: int = 0
     completion_mean: TimePair | None = None
     completion_p95: TimePair | None = None
     waiting_mean: TimePair | None = None

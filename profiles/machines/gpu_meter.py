@@ -7,12 +7,16 @@ nothing has to be installed for it; where it is missing there is no meter.
 from __future__ import annotations
 
 import ctypes
-import os
 import threading
 import time
 from types import TracebackType
 
+from rmixer.hardware.visible_gpus import named_gpus
+
 SAMPLE_S = 0.05
+MOST_PROCESSES = 256
+_UNKNOWN = (1 << 64) - 1
+"""NVML's ``NVML_VALUE_NOT_AVAILABLE``."""
 LONGEST_VERSION = 80
 
 
@@ -45,6 +49,15 @@ class _Memory(ctypes.Structure):
         ("total", ctypes.c_ulonglong),
         ("free", ctypes.c_ulonglong),
         ("used", ctypes.c_ulonglong),
+    )
+
+
+class _Process(ctypes.Structure):
+    _fields_ = (
+        ("pid", ctypes.c_uint),
+        ("used", ctypes.c_ulonglong),
+        ("gpu_instance", ctypes.c_uint),
+        ("compute_instance", ctypes.c_uint),
     )
 
 
@@ -98,6 +111,15 @@ class GpuMeter:
         _ask_memory(self._library, self._device, memory)
         return int(memory.used)
 
+    def bytes_by_process(self) -> dict[int, int]:
+        """What each process that computes there holds, by its number, as far as the driver says
+        it: in a container it often names none, or by other numbers."""
+        ask = getattr(self._library, "nvmlDeviceGetComputeRunningProcesses_v3", None)
+        count, found = ctypes.c_uint(MOST_PROCESSES), (_Process * MOST_PROCESSES)()
+        if ask is None or ask(self._device, ctypes.byref(count), found):
+            return {}
+        return {each.pid: each.used for each in found[: count.value] if each.used != _UNKNOWN}
+
     def __enter__(self) -> GpuMeter:
         self._thread.start()
         return self
@@ -120,13 +142,10 @@ class GpuMeter:
 def _find(library: ctypes.CDLL, index: int, device: ctypes.c_void_p) -> int:
     """Make ``device`` NVML's handle of what CUDA calls GPU ``index``; other than 0 where there is
     none. Without ``CUDA_VISIBLE_DEVICES`` both number them alike where they are of one make."""
-    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
-    name = str(index)
-    if visible is not None:
-        names = [each.strip() for each in visible.split(",")]
-        if index >= len(names) or not names[index]:
-            return 1
-        name = names[index]
+    names = named_gpus()
+    if names is not None and index >= len(names):
+        return 1
+    name = str(index) if names is None else names[index]
     if name.isdecimal():
         found = library.nvmlDeviceGetHandleByIndex_v2(
             ctypes.c_uint(int(name)), ctypes.byref(device)

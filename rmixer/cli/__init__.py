@@ -26,6 +26,7 @@ COMMANDS = {
     "profile": "measure what a model's training step costs",
     "simulate": "predict a workload under one policy",
     "sweep": "predict every policy and keep the best schedule",
+    "explain": "say what limits a predicted schedule, and what would help",
     "execute": "train for real by a schedule or a policy",
     "status": "say how far a run is, and when it will be over",
     "logs": "show what a job of a run prints",
@@ -33,6 +34,7 @@ COMMANDS = {
     "add": "add jobs to a run that goes on",
     "validate": "compare prediction and measurement of a run",
     "plot": "draw the figures of a run",
+    "report": "write one page about a run: training, schedule, prediction",
     "run": "all of it: profile, sweep, execute, compare",
 }
 

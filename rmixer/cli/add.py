@@ -26,7 +26,7 @@ def command(run: Path, workload: Path, settings: tuple[str, ...]) -> None:
     from executor.overview.journal_view import records_in, state_of
     from executor.records.requested import check_added
     from experiments.stages.adding import profiled_jobs
-    from experiments.stages.execution import prepare_data
+    from experiments.stages.execution import open_questions, prepare_data
     from profiles.profiler.door import check_importable
     from rmixer.cli.bars import bar
     from rmixer.cli.console import console, report
@@ -41,6 +41,9 @@ def command(run: Path, workload: Path, settings: tuple[str, ...]) -> None:
     plan = records.plan
     profiled_jobs(jobs, folder.machine, plan.layout, plan.used_bytes, report)
     check_importable(jobs)
-    prepare_data(Workload("added", 0, jobs), bar)
+    added = Workload("added", 0, jobs)
+    prepare_data(added, bar)
+    for line in open_questions(added):
+        report(line)
     answer = ask(place, "add", {"jobs": plain(list(jobs))}, run)
     console().print(answer, markup=False, soft_wrap=True)

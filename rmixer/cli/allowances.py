@@ -1,4 +1,4 @@
-"""The options ``--cores`` and ``--leave-free``: what of the machine a run may use."""
+"""The options ``--cores``, ``--gpus`` and ``--leave-free``: what of the machine a run may use."""
 
 from __future__ import annotations
 
@@ -12,9 +12,10 @@ from rmixer.hardware.allowance import allowance_of
 
 
 def allowance_options(command: Callable[..., None]) -> Callable[..., None]:
-    """Adds the two options to a command, which gets them as one argument ``allowance``."""
+    """Adds the three options to a command, which gets them as one argument ``allowance``."""
 
     @click.option("--cores", metavar="LIST", help="Train on these cores alone, like 0-3,6.")
+    @click.option("--gpus", metavar="LIST", help="Train on these GPUs alone, like 0,1, or none.")
     @click.option(
         "--leave-free",
         "left_free",
@@ -23,7 +24,9 @@ def allowance_options(command: Callable[..., None]) -> Callable[..., None]:
         help="Leave so much of the machine free: 8GiB of memory, or 2cores.",
     )
     @functools.wraps(command)
-    def collected(cores: str | None, left_free: tuple[str, ...], **given: Any) -> None:
-        command(allowance=allowance_of(cores, left_free), **given)
+    def collected(
+        cores: str | None, gpus: str | None, left_free: tuple[str, ...], **given: Any
+    ) -> None:
+        command(allowance=allowance_of(cores, left_free, gpus), **given)
 
     return collected

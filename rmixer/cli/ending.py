@@ -126,7 +126,7 @@ def _show_last_words(folder: RunFolder) -> None:
 def finish(folder: RunFolder) -> Comparison:
     """Show what came of the executions in ``folder``. Raises :class:`RunFailed` if a job failed
     for good."""
-    from experiments.stages.pipeline import failed_jobs
+    from experiments.stages.executions import failed_jobs
     from rmixer.cli.presenting import present_comparison
 
     comparison = present_comparison(folder)

@@ -72,7 +72,7 @@ def command(
     end_s = until_s(until)
     if resume is not None:
         said = {"WORKLOAD": what, "--policy": policy, "--workload": workload, "--out": out}
-        said["--cores or --leave-free"] = None if allowance == ALL else "a choice"
+        said["--cores, --gpus or --leave-free"] = None if allowance == ALL else "a choice"
         said |= {"--set": settings[0] if settings else None, **dict(wanted.said())}
         for option, value in said.items():
             if value is not None:
@@ -112,10 +112,11 @@ def command(
         check_execution,
         predict,
         prepare_data,
-        use_of,
     )
     from experiments.stages.inputs import inputs_of
     from experiments.stages.layouts import choose_layout
+    from experiments.stages.machine_in_use import use_of
+    from experiments.validation.deadlines import missed
     from profiles.profiler.door import check_importable
     from profiles.stored.store import Store
     from rmixer.cli.bars import bar
@@ -124,7 +125,7 @@ def command(
     path = out or Path("runs") / f"{jobs.name}-executed"
     check_importable(jobs.jobs)
     RunFolder.check_target(path)
-    found = inputs_of(jobs, None, Store(), report, "execute")
+    found = inputs_of(jobs, None, Store(), report)
     problem = replace(found, machine=allowance.of(found.machine))
     if schedule is not None:
         schedule.check(problem.workload, problem.machine, what)
@@ -146,6 +147,8 @@ def command(
         predicted = predict(request)
         prepare_data(problem.workload, bar)
         report(use_of(problem.machine))
+        for line in missed(predicted.summary, problem.workload, predicted=True):
+            report(line)
         folder = begin(path, request, predicted, report, lock)
         _carry_out(folder, request, Manner(end_s, tensorboard=tensorboard), lock)
     finish(folder)

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 from experiments.run_files.run_folder import MEASURED, RunFolder
 from experiments.stages.candidates import BASELINE
+from experiments.stages.comparing import validate_run
 from experiments.stages.drawn_figures import figures_of
 from experiments.stages.execution import open_questions
-from experiments.stages.report import validate_run
 from experiments.tables.comparison_table import print_comparison
 from experiments.tables.sweep_table import sweep_table
 from experiments.tables.trained_table import print_trained

@@ -13,12 +13,12 @@ from rich.live import Live
 
 from executor.overview.run_view import RunView
 from executor.supervision.observer import Observer
-from experiments.stages.pipeline import Voice
+from experiments.stages.voice import Voice
 from rmixer.cli.bars import bar
 from rmixer.cli.console import notes, report
 from rmixer.cli.run_table import live_page, progress_line
 from rmixer.cli.searching import searching
-from rmixer.scheduling.cluster import Booking
+from rmixer.scheduling.booking import Booking
 
 DRAW_EVERY_S, LINE_EVERY_S = 1.0, 60.0
 SHARE = 0.005

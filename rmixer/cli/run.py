@@ -78,7 +78,7 @@ def command(
 
     store = Store()
     if only_plan:
-        present_plan(pipeline.plan(jobs, store, voice()), jobs)
+        present_plan(pipeline.plan(jobs, store, voice(), allowance), jobs)
         return
     path = out or Path("runs") / jobs.name
     outlive_terminal()

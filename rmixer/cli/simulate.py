@@ -65,6 +65,7 @@ def command(
     from experiments.stages.inputs import inputs_of
     from experiments.stages.layouts import choose_layout
     from experiments.stages.prediction import step_times_for, with_intervals, write_simulation
+    from experiments.validation.deadlines import missed
     from profiles.stored.store import Store
     from rmixer.cli.console import console, print_json, report
     from rmixer.cli.presenting import present_figures
@@ -107,4 +108,6 @@ def command(
     console().print(f"predicted makespan {run.summary.makespan_s:.2f} s ({by})")
     console().print(f"slots × threads: {Cut.of(layout)}")
     console().print(flow_words(run.summary))
+    for line in missed(run.summary, problem.workload, predicted=True):
+        console().print(line)
     present_figures(folder)

@@ -72,9 +72,10 @@ def command(
     from experiments.stages.prediction import step_times_for
     from experiments.stages.search_wish import Asked
     from experiments.stages.sweep import SweepWish, sweep
+    from experiments.validation.deadlines import missed
     from profiles.stored.store import Store
     from rmixer.cli.bars import bar
-    from rmixer.cli.console import print_json, report
+    from rmixer.cli.console import console, print_json, report
     from rmixer.cli.presenting import present_figures, present_ranking, present_saving
     from rmixer.files.folder_lock import hold_folder
 
@@ -104,4 +105,6 @@ def command(
     title = f"Predicted schedules on {problem.machine.in_words}, best first"
     present_ranking(found, title)
     present_saving(found)
+    for line in missed(found.predicted.summary, problem.workload, predicted=True):
+        console().print(line)
     present_figures(folder)

@@ -94,6 +94,13 @@ class DirectFile:
         os.close(self._file)
 
 
+def sync_file(path: Path) -> None:
+    """Wait until what is in the file at ``path`` is on the disk, and its name."""
+    with path.open("rb") as file:
+        os.fsync(file.fileno())
+    sync_folder(path.parent)
+
+
 def sync_folder(folder: Path) -> None:
     """Wait until the names of the files in ``folder`` are on the disk."""
     number = os.open(folder, os.O_RDONLY)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from rmixer.display.quantities import size
 from rmixer.errors import InputError
-from rmixer.hardware.machine import Machine
+from rmixer.hardware.machine import Gpu, Machine
 
 _UNITS = {"MiB": 1 << 20, "GiB": 1 << 30, "MB": 10**6, "GB": 10**9}
 
@@ -16,15 +16,22 @@ _UNITS = {"MiB": 1 << 20, "GiB": 1 << 30, "MB": 10**6, "GB": 10**9}
 @dataclass(frozen=True)
 class Allowance:
     """``cores`` are the only ones that may be used (None: all); of these ``free_cores`` stay free,
-    the last, and of the memory ``free_bytes``."""
+    the last, and of the memory ``free_bytes``; so are ``gpus``, by their numbers."""
 
     cores: tuple[int, ...] | None = None
     free_cores: int = 0
     free_bytes: int = 0
+    gpus: tuple[int, ...] | None = None
+
+    def measured(self, machine: Machine) -> Machine:
+        """What of ``machine`` is to be profiled: all of it, but for GPUs if none may be used.
+        Raises as :meth:`of`, before anything is measured."""
+        self.of(machine)
+        return replace(machine, gpus=()) if self.gpus == () else machine
 
     def of(self, machine: Machine) -> Machine:
-        """``machine`` with what may be used of it. Raises :class:`InputError` for cores that it
-        does not have, and if nothing is left."""
+        """``machine`` with what may be used of it. Raises :class:`InputError` for cores and GPUs
+        that it does not have, and if nothing is left."""
         cores = machine.cores if self.cores is None else self.cores
         if missing := sorted(set(cores) - set(machine.cores)):
             allowed = f"some of {spans(machine.cores)}"
@@ -37,14 +44,24 @@ class Allowance:
         if memory_bytes <= 0:
             allowed = f"less than the {size(machine.memory_bytes)} that the machine has"
             raise InputError("--leave-free", "", size(self.free_bytes), allowed)
-        return replace(machine, cores=tuple(cores), memory_bytes=memory_bytes)
+        gpus = machine.gpus if self.gpus is None else self._chosen(machine, self.gpus)
+        return replace(machine, cores=tuple(cores), memory_bytes=memory_bytes, gpus=gpus)
+
+    def _chosen(self, machine: Machine, numbers: Sequence[int]) -> tuple[Gpu, ...]:
+        has = len(machine.gpus)
+        if missing := [number for number in numbers if number >= has]:
+            none = f"none: {machine.name} has no GPU that these jobs can use"
+            allowed = f"none, or some of {spans(range(has))}" if has else none
+            raise InputError("--gpus", "", spans(missing), allowed)
+        return tuple(replace(machine.gpus[number], number=number) for number in numbers)
 
 
 ALL = Allowance()
 
 
-def allowance_of(cores: str | None, left_free: Sequence[str]) -> Allowance:
-    """From ``0-3,6`` and texts like ``8GiB`` or ``2cores``. Raises :class:`InputError`."""
+def allowance_of(cores: str | None, left_free: Sequence[str], gpus: str | None = None) -> Allowance:
+    """From ``0-3,6``, texts like ``8GiB`` or ``2cores``, and ``0,1`` or ``none``. Raises
+    :class:`InputError`."""
     free_cores = free_bytes = 0
     for text in left_free:
         found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([A-Za-z]+)", text)
@@ -57,7 +74,12 @@ def allowance_of(cores: str | None, left_free: Sequence[str]) -> Allowance:
             raise InputError(
                 "--leave-free", "", repr(text), "memory like 8GiB, or cores like 2cores"
             )
-    return Allowance(None if cores is None else _numbers(cores), free_cores, free_bytes)
+    chosen = None
+    if gpus is not None:
+        allowed = "none, or numbers of GPUs like 0,1"
+        chosen = () if gpus.strip() == "none" else _numbers(gpus, "--gpus", allowed)
+    kept = None if cores is None else _numbers(cores, "--cores", "numbers of cores like 0-3,6")
+    return Allowance(kept, free_cores, free_bytes, chosen)
 
 
 def spans(cores: Sequence[int]) -> str:
@@ -71,12 +93,12 @@ def spans(cores: Sequence[int]) -> str:
     return ",".join(f"{run[0]}-{run[-1]}" if len(run) > 1 else str(run[0]) for run in runs)
 
 
-def _numbers(text: str) -> tuple[int, ...]:
+def _numbers(text: str, option: str, allowed: str) -> tuple[int, ...]:
     found: set[int] = set()
     for part in text.split(","):
         match = re.fullmatch(r"(\d{1,4})(?:-(\d{1,4}))?", part.strip())
         first, last = (int(match[1]), int(match[2] or match[1])) if match else (1, 0)
         if last < first:
-            raise InputError("--cores", "", repr(text), "numbers of cores like 0-3,6")
+            raise InputError(option, "", repr(text), allowed)
         found.update(range(first, last + 1))
     return tuple(sorted(found))

@@ -38,7 +38,8 @@ class Device:
 @dataclass(frozen=True)
 class Gpu:
     """One GPU. ``launch_us`` is the host's time to launch an empty kernel; bandwidths are
-    measured; a figure that was not measured is None."""
+    measured; a figure that was not measured is None. ``number`` is the one that the machine's GPUs
+    are counted by, from 0, where not all of them are there; None: its place among them."""
 
     __pydantic_config__ = ConfigDict(extra="forbid")
 
@@ -49,6 +50,7 @@ class Gpu:
     link_gbps: Positive | None = None
     launch_us: Positive | None = None
     matmul_gflops: Positive | None = None
+    number: Annotated[int, Field(ge=0)] | None = None
 
 
 @dataclass(frozen=True)
@@ -88,7 +90,10 @@ class Machine:
     @property
     def devices(self) -> tuple[Device, ...]:
         """GPUs first, then the CPU: the order in which policies look at them."""
-        gpus = (Device(f"gpu:{i}", "gpu", gpu.memory_bytes) for i, gpu in enumerate(self.gpus))
+        gpus = (
+            Device(f"gpu:{place if gpu.number is None else gpu.number}", "gpu", gpu.memory_bytes)
+            for place, gpu in enumerate(self.gpus)
+        )
         return (*gpus, Device("cpu:0", "cpu", self.memory_bytes))
 
     @property
@@ -103,6 +108,12 @@ class Machine:
             return 1.0
         k = min(busy_cores, len(self.core_capacity))
         return min(1.0, self.core_capacity[k - 1] / k)
+
+
+def gpu_number(device: str) -> int | None:
+    """2 for ``gpu:2``; None for a CPU."""
+    kind, _, number = device.partition(":")
+    return int(number) if kind == "gpu" else None
 
 
 def read_machine(path: Path) -> Machine:

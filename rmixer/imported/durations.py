@@ -18,6 +18,8 @@ FIGURES = ("peak_bytes", "utilisation", "job_type")
 """The columns that policies may need besides the durations."""
 SHORTEST_S, LONGEST_S = 1e-9, 1e9
 """What a clock of nanoseconds can tell apart, and a span that it holds."""
+NO_LIMIT_BYTES = 1 << 50
+"""So much memory have the devices of a machine that is assumed for a table."""
 _NAMES = ("job", "model")
 _REQUIRED = ("device", "duration_s")
 _OPTIONAL = (*_NAMES, "startup_s", *FIGURES)

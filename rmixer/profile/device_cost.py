@@ -16,7 +16,9 @@ class DeviceCost:
     of its multiprocessors, None if nothing is known. By the count of threads, alone: ``step_s`` is
     its mean step, ``before_s`` what it takes to build and to warm up, ``after_s`` to evaluate and
     to save, ``between_s`` what it takes between two training steps on average: evaluations and
-    checkpoints that the job asks for. The first ``warmup_steps`` are made while it warms up.
+    checkpoints that the job asks for. The first ``warmup_steps`` are made while it warms up. Of
+    ``peak_bytes`` the driver of a GPU holds ``context_bytes`` for the process, whether it trains or
+    not.
     """
 
     peak_bytes: int
@@ -29,6 +31,7 @@ class DeviceCost:
     bandwidth: float | None = None
     occupancy: float | None = None
     between_s: Mapping[int, float] = field(default_factory=dict)
+    context_bytes: int = 0
 
     def alone_s(self, steps: int, threads: int) -> float:
         """Seconds that a job of ``steps`` steps takes alone on ``threads`` threads, from build to

@@ -224,4 +224,5 @@ class ModelProfile:
             before_s={step.threads: step.build_s + step.warmup_s for step in steps},
             after_s={step.threads: step.evaluate_s + step.save_s for step in steps},
             warmup_steps=self.warmup_steps,
+            context_bytes=(memory.context_bytes or 0) if memory.device == "gpu" else 0,
         )

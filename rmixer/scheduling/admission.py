@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from typing import Protocol
 
 from rmixer.errors import InputError, RunFailed
 from rmixer.hardware.machine import Machine
+from rmixer.profile.device_cost import DeviceCost
 from rmixer.run_record.run_summary import RunSummary
 from rmixer.scheduling.layout import Layout
 from rmixer.scheduling.problem import Problem
 from rmixer.scheduling.view import MEMORY_MARGIN
-from rmixer.workload.workload import Workload
+from rmixer.workload.workload import Job, Workload
 
 GIB = 1 << 30
 
 
 def check_executable(workload: Workload) -> None:
     """Raise :class:`InputError` for a job that can only be simulated: there is only an imported
-    profile of it, or a duration, or it is a program that wants a GPU."""
+    profile of it, or a duration."""
     for job in workload.jobs:
         if job.durations:
             found = "a job of which a table of durations was given"
@@ -27,9 +29,6 @@ def check_executable(workload: Workload) -> None:
             allowed = "models: of an imported profile there is nothing that could be executed"
             found = f"the imported profile {job.profile!r}"
             raise InputError(f"workload {workload.name}", job.id, found, allowed)
-        if job.command is not None and job.command.gpus:
-            allowed = "0: a program on a GPU can be profiled and simulated, not yet executed"
-            raise InputError(f"job {job.id}", "gpus", job.command.gpus, allowed)
 
 
 def check_memory(
@@ -68,6 +67,30 @@ def check_memory(
             )
             memory = ", ".join(f"{d.name} has {free[d.name] / GIB:.2f} GiB" for d, _ in needs)
             raise InputError(where, job.id, found, f"less than a device in use has free: {memory}")
+
+
+class Costed(Protocol):
+    """A job, and what it costs by kind of device."""
+
+    @property
+    def job(self) -> Job: ...
+    @property
+    def costs(self) -> Mapping[str, DeviceCost]: ...
+
+
+def context_bytes(jobs: Iterable[Costed]) -> int:
+    """What a warm worker of a slot on a GPU holds there while it has none of ``jobs``: the driver's
+    context. 0 where all are programs, which have no warm workers."""
+    models = (each.costs for each in jobs if each.job.command is None)
+    return max((costs["gpu"].context_bytes for costs in models if "gpu" in costs), default=0)
+
+
+def idle_bytes(jobs: Iterable[Costed], layout: Layout) -> dict[str, int]:
+    """What is held of each GPU of ``layout`` beside a job that is alone there: by the workers of
+    its other slots."""
+    each_bytes = context_bytes(jobs)
+    gpus = (entry for entry in layout.devices if entry.kind == "gpu")
+    return {entry.device: (entry.slots - 1) * each_bytes for entry in gpus}
 
 
 def check_peaks(summary: RunSummary, machine: Machine) -> None:

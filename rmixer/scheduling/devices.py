@@ -4,23 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
-from typing import Literal
 
 from rmixer.hardware.machine import Device, Machine
 from rmixer.profile.profile import ModelProfile
 
-Purpose = Literal["simulate", "execute"]
 
-
-def devices_in_use(
-    machine: Machine, purpose: Purpose, profiles: Iterable[ModelProfile] = ()
-) -> Machine:
-    """``machine`` with those of its devices alone that jobs with ``profiles`` run on.
-
-    Jobs are simulated on GPUs if a profile has figures for one; those that have none run on the CPU
-    alone. They are executed on the CPU: GPUs can be profiled and simulated, but not yet trained on.
-    """
-    on_gpus = purpose == "simulate" and any("gpu" in profile.costs() for profile in profiles)
+def devices_in_use(machine: Machine, profiles: Iterable[ModelProfile]) -> Machine:
+    """``machine`` with those of its devices alone that jobs with ``profiles`` run on: GPUs if a
+    profile has figures for one. Jobs whose profiles have none run on the CPU alone."""
+    on_gpus = any("gpu" in profile.costs() for profile in profiles)
     return machine if on_gpus else replace(machine, gpus=())
 
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from sortedcontainers import SortedKeyList
-
+from rmixer.scheduling.sorted_by_key import SortedByKey
 from rmixer.scheduling.view import JobView, Order
 
 
@@ -14,16 +13,16 @@ class OrderedQueue:
 
     def __init__(self, queued: Mapping[str, JobView]) -> None:
         self._queued = queued
-        self._kept: dict[tuple[Order, str], SortedKeyList] = {}
+        self._kept: dict[tuple[Order, str], SortedByKey[JobView]] = {}
 
     def in_order(self, order: Order, kind: str) -> Sequence[JobView]:
         """The jobs that can run on a device of ``kind``, by ``order``, then as submitted."""
         kept = self._kept.get((order, kind))
         if kept is None:
             able = (job for job in self._queued.values() if kind in job.costs)
-            kept = SortedKeyList(able, key=lambda job: (order(job, kind), job.order))
+            kept = SortedByKey(able, key=lambda job: (order(job, kind), job.order))
             self._kept[order, kind] = kept
-        return kept  # type: ignore[no-any-return]
+        return kept
 
     def add(self, job: JobView) -> None:
         """``job`` waits from now on."""

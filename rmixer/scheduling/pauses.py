@@ -31,14 +31,17 @@ class Pauses:
 def pauses_of(job: Job, profile: ModelProfile, cost: StepCost) -> Pauses:
     """Those of ``job`` where a step costs ``cost``. Checkpoints count only if the job says how far
     they are apart: others are made so seldom that they cost under 1%. One holds what the optimizer
-    keeps, too."""
+    keeps, too. Neither the job nor its profile is evaluated on more batches than are held out."""
     trained_s = max(0, job.steps - profile.warmup_steps) * cost.expected_us * 1e-6
     checkpoints = int(trained_s / job.save_every_s) if job.save_every_s else 0
+    most = max(EVALUATION_BATCHES, job.evaluation.batches)
+    if job.held_out is not None:
+        most = max(1, -(-job.held_out // job.batch))  # the last may not be whole
     memory = next(each for each in profile.memory if each.device == cost.device)
     saved, kept = memory.parameter_bytes or 0, memory.optimizer_bytes or 0
     return Pauses(
         evaluations=job.evaluations_between,
-        evaluation=job.evaluation.batches / EVALUATION_BATCHES,
+        evaluation=min(job.evaluation.batches, most) / min(EVALUATION_BATCHES, most),
         checkpoints=checkpoints,
         checkpoint=1.0 + kept / saved if saved else 1.0,
     )

@@ -32,6 +32,8 @@ class Policy(ABC):
     source: ClassVar[str] = ""
     needs: tuple[Figure, ...] = ()
     memory: MemoryCheck = "margin"
+    heeds_priority: ClassVar[bool] = True
+    """Whether jobs of lower priority are kept from it while others wait."""
 
     def __init__(self, seed: int = 0) -> None:
         self.seed = seed

@@ -12,7 +12,7 @@ from pydantic import ConfigDict, Field
 from rmixer.errors import InputError, choice
 from rmixer.files.typed_files import load_json, parse, write_json
 from rmixer.hardware.machine import Machine, check_schema
-from rmixer.scheduling.cluster import Booking
+from rmixer.scheduling.booking import Booking
 from rmixer.scheduling.layout import Layout, Sharing
 from rmixer.scheduling.policy import Policy
 from rmixer.scheduling.view import Barrier, MemoryCheck

@@ -9,7 +9,7 @@ from rmixer.errors import InputError, PolicyFailed, PolicyStarved, PolicyWrong
 from rmixer.policies.own_policy import check_class
 from rmixer.policies.registry import make_of, make_policy
 from rmixer.scheduling.asking import ask_layout
-from rmixer.scheduling.cluster import Booking
+from rmixer.scheduling.booking import Booking
 from rmixer.scheduling.layout import Layout
 from rmixer.scheduling.policy import Policy
 from rmixer.testing.failures import (

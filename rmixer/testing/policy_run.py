@@ -6,7 +6,8 @@ import random
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from rmixer.scheduling.cluster import Booking, Cluster
+from rmixer.scheduling.booking import Booking
+from rmixer.scheduling.cluster import Cluster
 from rmixer.scheduling.policy import Policy
 from rmixer.scheduling.view import MIB, ClusterView, Dispatch, MemoryCheck
 from rmixer.testing.policy_trials import Arriving, Crowded, Trial
@@ -63,7 +64,7 @@ class TrialRun:
             self.cluster.check_progress(more_to_come=bool(to_come) or again_s is not None)
 
     def steps_made(self, job: str) -> float:
-        """See :class:`rmixer.scheduling.cluster.Readings`."""
+        """See :class:`rmixer.scheduling.readings.Readings`."""
         if job not in self._running:
             return 0.0
         running = self._running[job]

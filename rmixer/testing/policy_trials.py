@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from rmixer.hardware.machine import Machine
 from rmixer.profile.device_cost import DeviceCost
-from rmixer.scheduling.cluster import GPU_WORKER_BYTES
+from rmixer.scheduling.device_books import GPU_WORKER_BYTES
 from rmixer.scheduling.layout import Cut, Layout
 from rmixer.scheduling.step_times import Mix
 from rmixer.scheduling.view import MEMORY_MARGIN, MIB

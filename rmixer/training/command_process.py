@@ -14,7 +14,8 @@ from pathlib import Path
 from types import TracebackType
 
 import rmixer.step_hook
-from rmixer.training.process import training_environment
+from rmixer.hardware.visible_gpus import sees_only
+from rmixer.training.process import KILLED_WITHIN_S, training_environment
 from rmixer.training.process_tree import ProcessTree
 from rmixer.training.program_log import ProgramLog
 from rmixer.training.step_events import StepEvents, step_ends
@@ -25,7 +26,6 @@ SAMPLE_S = 0.25
 _LAUNCHER = Path(__file__).with_name("launch.py")
 _HOOK = Path(rmixer.step_hook.__file__).parent
 _SHOWN_LINES = 20
-_VISIBLE = "CUDA_VISIBLE_DEVICES"
 
 
 @dataclass(frozen=True)
@@ -44,13 +44,11 @@ def command_environment(command: Command, around: Surroundings) -> dict[str, str
     """The environment of the program: that of every training process, but with its own path, to
     which only the folder of the hook that counts its steps is added. It sees its GPU, or none."""
     path = (str(_HOOK), os.environ.get("PYTHONPATH", ""))
-    seen = [each for each in os.environ.get(_VISIBLE, "").split(",") if each]
-    gpu = seen[around.gpu] if around.gpu < len(seen) else str(around.gpu)
     return {
         **training_environment(len(around.cores), around.shares_cores),
         "PYTHONPATH": os.pathsep.join(part for part in path if part),
         "RMIXER_STEPS_FILE": str(around.steps_file),
-        _VISIBLE: gpu if command.gpus else "",
+        **sees_only(around.gpu if command.gpus else None),
     }
 
 
@@ -142,7 +140,8 @@ class CommandProcess:
             return
         self.tree.kill()
         self.signal(signal.SIGKILL)
-        self._process.wait()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._process.wait(timeout=KILLED_WITHIN_S)
 
     def finish_log(self) -> None:
         """Once it has ended: wait until all that it printed is in its log."""

@@ -6,10 +6,11 @@ import contextlib
 import os
 import signal
 import socket
+import struct
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from multiprocessing.connection import Connection
 from pathlib import Path
 from types import TracebackType
@@ -21,6 +22,12 @@ from rmixer.training.task_failure import failure_of
 from rmixer.training.tasks import CLOCK, WARM
 
 Message = dict[str, Any]
+CLOCK_LIMIT_S = 60.0
+MESSAGE_LIMIT_S = 60.0
+"""How long the rest of a message may take of which a part is there."""
+KILLED_WITHIN_S = 30.0
+"""A process that is killed in a call to a disk or a driver that hangs ends only when that returns:
+nobody waits for it longer than this."""
 _WAITING = ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT", "KMP_BLOCKTIME", "OMP_PROC_BIND", "OMP_PLACES")
 _KEPT_MEMORY = {
     "MALLOC_MMAP_THRESHOLD_": str(4 << 30),
@@ -59,7 +66,8 @@ class WorkerProcess:
     """One spawned worker pinned to ``cores``, with as many threads.
 
     ``log`` takes what it prints; ``shares_cores`` says that other workers run on them too;
-    ``answer_within_s`` bounds the wait for every answer that is asked for without a limit. The
+    ``answer_within_s`` bounds the wait for every answer that is asked for without a limit;
+    ``environment`` is what it finds beyond that of every training process. The
     process is a session of its own: a Ctrl-C at the terminal reaches only the parent, which then
     ends its workers in order.
     """
@@ -71,12 +79,15 @@ class WorkerProcess:
         *,
         shares_cores: bool = False,
         answer_within_s: float | None = None,
+        environment: Mapping[str, str] | None = None,
     ) -> None:
         self.cores = tuple(cores)
         self.offset_s = 0.0
         self._log, self._task_log, self._answer_within_s = log, log, answer_within_s
         self._sent = self._task = 0
         ours, theirs = socket.socketpair()
+        limit = struct.pack("@ll", int(MESSAGE_LIMIT_S), int(MESSAGE_LIMIT_S % 1 * 1e6))
+        ours.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, limit)
         pinned = ",".join(map(str, cores))
         command = [sys.executable, "-P", "-m", "rmixer.training.worker"]
         with contextlib.ExitStack() as stack:
@@ -90,7 +101,7 @@ class WorkerProcess:
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,
-                env=training_environment(len(self.cores), shares_cores),
+                env={**training_environment(len(self.cores), shares_cores), **(environment or {})},
                 pass_fds=[theirs.fileno()],
                 start_new_session=True,
             )
@@ -127,11 +138,14 @@ class WorkerProcess:
             raise WorkerLost(self.epitaph()) from None
 
     def receive(self, timeout_s: float | None = None) -> Message:
-        """The worker's next message; :class:`RunFailed` if it died or ``timeout_s`` passed."""
+        """The worker's next message; :class:`RunFailed` if it died or ``timeout_s`` passed. One
+        that is held still in the middle of a message is not waited for either."""
         try:
-            if timeout_s is not None and not self.connection.poll(timeout_s):
+            if not self.connection.poll(timeout_s):
                 raise WorkerSilent(f"worker {self.pid} did not answer within {timeout_s:.0f} s")
             message: Message = self.connection.recv()
+        except BlockingIOError:
+            raise WorkerSilent(f"worker {self.pid} stopped in the middle of a message") from None
         except (EOFError, OSError):  # the latter if it died in the middle of a message
             raise WorkerLost(self.epitaph()) from None
         return message
@@ -177,11 +191,12 @@ class WorkerProcess:
 
     def settle_clock(self) -> None:
         """Measure ``offset_s``, which turns the worker's clock into the parent's: no shared
-        clock is assumed. The exchange with the shortest way there and back decides."""
+        clock is assumed. The exchange with the shortest way there and back decides. Raises
+        :class:`RunFailed` for a worker that has died or does not answer."""
         shortest_s = float("inf")
         for _ in range(5):
             sent_s = time.perf_counter()
-            answer = self.ask("task", task=CLOCK, arguments={})
+            answer = self.ask("task", task=CLOCK, arguments={}, timeout_s=CLOCK_LIMIT_S)
             received_s = time.perf_counter()
             if received_s - sent_s < shortest_s:
                 shortest_s = received_s - sent_s
@@ -224,7 +239,8 @@ class WorkerProcess:
         if self.connection.closed:
             return
         self.strike()
-        self._process.wait()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._process.wait(timeout=KILLED_WITHIN_S)
         self.connection.close()
 
     def __enter__(self) -> WorkerProcess:

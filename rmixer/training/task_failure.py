@@ -12,6 +12,10 @@ from rmixer.training.user_code import UserCodeFailed, explained
 
 _REFUSED = re.compile(r"you tried to allocate (\d+) bytes")
 """What torch's allocator on the CPU says; on a GPU it raises a class of its own."""
+_REFUSED_BY_DRIVER = re.compile(
+    r"CUDA error: out of memory|CU(BLAS|DNN|FFT)_(STATUS_)?ALLOC_FAILED"
+)
+"""What CUDA and its libraries say where the driver has no more memory: an error like others."""
 
 
 Cause = Literal["out_of_memory", "lost_worker", "hang", "bad_numbers", "data", "disk", "exception"]
@@ -85,7 +89,9 @@ def is_out_of_memory(error: BaseException) -> bool:
         return is_out_of_memory(error.error)
     # By name, not to import torch here: its error on a GPU, which is no MemoryError.
     names = {kind.__name__ for kind in type(error).__mro__}
-    return bool(names & {"MemoryError", "OutOfMemoryError"} or _REFUSED.search(str(error)))
+    text = str(error)
+    refused = _REFUSED.search(text) or _REFUSED_BY_DRIVER.search(text)
+    return bool(names & {"MemoryError", "OutOfMemoryError"} or refused)
 
 
 def _cause(error: BaseException) -> Cause:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import io
 import os
 import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 LOG_BYTES, HEAD_BYTES = 8 << 20, 1 << 20
 """A log that has grown beyond the first is cut to half of it: the second of its beginning, and the
@@ -17,11 +19,54 @@ LOOK_EVERY_S = 1.0
 _STREAMS = (1, 2)
 
 
+class _Dropping(io.FileIO):
+    """A file of this process that drops what it cannot write, and remembers the first reason why
+    until somebody asks. A full disk is no reason to end a training."""
+
+    lost: str | None = None
+    heeded = False
+    """Whether anybody is going to ask."""
+
+    def write(self, data: Any) -> int:
+        try:
+            return super().write(data)
+        except OSError as error:
+            if _Dropping.heeded and _Dropping.lost is None:
+                _Dropping.lost = error.strerror or str(error)
+            return memoryview(data).nbytes
+
+
+def drop_what_cannot_be_written() -> None:
+    """From now on what is printed by Python, and cannot be written, is dropped. To be called before
+    anybody keeps one of the streams for himself."""
+    for number, name in zip(_STREAMS, ("stdout", "stderr"), strict=True):
+        stream = _dropping(number, getattr(sys, name))
+        setattr(sys, name, stream)
+        setattr(sys, f"__{name}__", stream)
+
+
+def take_lost() -> str | None:
+    """Why something that a task printed to a file of its own was dropped, if it was since the last
+    call."""
+    lost, _Dropping.lost = _Dropping.lost, None
+    return lost
+
+
+def _dropping(number: int, stream: io.TextIOWrapper) -> io.TextIOWrapper:
+    return io.TextIOWrapper(
+        io.BufferedWriter(_Dropping(number, "wb", closefd=False)),
+        encoding=stream.encoding,
+        errors=stream.errors,
+        line_buffering=stream.line_buffering,
+    )
+
+
 @contextlib.contextmanager
 def printing_to(path: str | None) -> Iterator[None]:
     """Around a task: what this process prints meanwhile, and processes that it forks, goes to
     ``path``, behind what is there. It is written as it is printed, by Python or by C, so that a
-    process that dies leaves all of it. None, or a path that cannot be written: nothing changes."""
+    process that dies leaves all of it. None, or a path that cannot be written: nothing changes.
+    Where the disk takes nothing, :func:`take_lost` tells why."""
     file = None
     with contextlib.suppress(OSError):
         if path is not None:
@@ -41,10 +86,12 @@ def printing_to(path: str | None) -> Iterator[None]:
         for stream in _STREAMS:
             os.dup2(file, stream)
         _by_lines(True)
+        _Dropping.lost, _Dropping.heeded = None, True
         watch.start()
         yield
     finally:
         _flush()
+        _Dropping.heeded = False
         _by_lines(False)
         for stream, before in zip(_STREAMS, kept, strict=True):
             os.dup2(before, stream)

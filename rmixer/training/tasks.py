@@ -7,3 +7,4 @@ room, and a test imports all.
 WARM = "rmixer.training.worker:warm"
 CLOCK = "rmixer.training.worker:clock"
 TRAIN_JOB = "rmixer.training.train_job:train_job"
+TRAIN_ON_GPU = "rmixer.training.train_on_gpu:train_on_gpu"

@@ -31,7 +31,7 @@ from typing import Any
 
 from rmixer.errors import RunFailed
 from rmixer.training.task_failure import report_of
-from rmixer.training.task_log import printing_to
+from rmixer.training.task_log import drop_what_cannot_be_written, printing_to, take_lost
 
 Message = dict[str, Any]
 _NO_TASK = "no task is running that could answer"
@@ -56,7 +56,13 @@ class Channel:
         return self._stop.is_set()
 
     def send(self, kind: str, **fields: object) -> None:
-        """Tell the parent something, stamped with this process's own clock."""
+        """Tell the parent something, stamped with this process's own clock. Before it comes
+        ``output_lost`` (``text``) if some of what the task printed could not be written."""
+        if (lost := take_lost()) is not None:
+            self._send("output_lost", text=lost)
+        self._send(kind, **fields)
+
+    def _send(self, kind: str, **fields: object) -> None:
         with contextlib.suppress(BrokenPipeError, ConnectionResetError):
             stamp = {"at": time.perf_counter(), "question": self._question}
             self._connection.send({"kind": kind, **stamp, **fields})
@@ -121,19 +127,29 @@ def serve(channel: Channel) -> None:
         channel.send(kind, **told)
 
 
-def warm(channel: Channel, threads: int) -> Message:
+def warm(channel: Channel, threads: int, on_gpu: bool = False) -> Message:
     """The first task of a training worker: torch imported, its threads up, and the parts that
-    torch loads only at first use (the optimizers' among them) loaded."""
+    torch loads only at first use (the optimizers' among them) loaded. With ``on_gpu`` also the
+    context on the GPU that it sees, and the libraries there; raises :class:`RunFailed` where it
+    sees none."""
     import torch
 
     import rmixer.training.make_step as _step  # noqa: F401
 
     torch.set_num_threads(threads)
     torch.set_num_interop_threads(1)
-    layer = torch.nn.Linear(256, 256)
+    device = "cpu"
+    if on_gpu:
+        from rmixer.training.train_on_gpu import GPU, check_gpu
+
+        check_gpu()
+        device = GPU
+    layer = torch.nn.Linear(256, 256, device=device)
     optimizer = torch.optim.Adam(layer.parameters())
-    layer(torch.ones(256, 256)).sum().backward()
+    layer(torch.ones(256, 256, device=device)).sum().backward()
     optimizer.step()
+    if on_gpu:
+        torch.cuda.synchronize(device)
     return {"torch": torch.__version__, "threads": torch.get_num_threads()}
 
 
@@ -156,6 +172,7 @@ def clock(channel: Channel) -> None:
 if __name__ == "__main__":
     # Tasks import this module by its name: it must be the same module object as this one.
     sys.modules["rmixer.training.worker"] = sys.modules["__main__"]
+    drop_what_cannot_be_written()
     with contextlib.suppress(SystemExit):
         serve(Channel(Connection(int(sys.argv[1]))))
     sys.stdout.flush()

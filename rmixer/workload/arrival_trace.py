@@ -13,8 +13,17 @@ from rmixer.workload.job_entry import NOT_YET, UNKNOWN, JobEntry, not_yet
 from rmixer.workload.place import Place
 
 ARRIVAL = "arrival_s"
-WHOLE = ("gpus", "count", "steps", "batch", "seed", "rows_cap", "retries")
-NUMBERS = ("lr", ARRIVAL, "epochs", "weight_decay", "momentum", "save_every_s")
+WHOLE = ("gpus", "count", "steps", "batch", "seed", "rows_cap", "retries", "priority")
+NUMBERS = (
+    "lr",
+    ARRIVAL,
+    "epochs",
+    "weight_decay",
+    "momentum",
+    "save_every_s",
+    "deadline_s",
+    "weight",
+)
 OF_PARTS = ("betas", "lr_schedule", "evaluate", "stop")
 """The keys of a job that are numbers, and those that one cell cannot hold; the others are text."""
 

@@ -1,4 +1,4 @@
-"""How many steps an epoch of a job has."""
+"""How many steps an epoch of a job has, and how many samples are held out."""
 
 from __future__ import annotations
 
@@ -30,6 +30,15 @@ def epoch_steps(job: Job) -> int | None:
     if job.batch > samples:
         raise InputError("job", "batch", job.batch, f"at most the {samples} samples to train on")
     return samples // job.batch
+
+
+def held_out_samples(job: Job) -> int | None:
+    """How many samples of ``job``'s data are held out; None of a user's own model. Raises as
+    :func:`epoch_steps`."""
+    if job.is_own:
+        return None
+    arrays = open_dataset(job.entry.dataset, job.data)
+    return arrays.rows - arrays.train_rows
 
 
 def _own_batches(job: Job) -> int | None:

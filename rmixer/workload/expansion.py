@@ -14,7 +14,15 @@ from rmixer.imported.imported_store import find_imported
 from rmixer.models.registry import MODELS
 from rmixer.user_code.command import find_command, find_resuming
 from rmixer.user_code.own_module import is_own, label_of
-from rmixer.workload.job_entry import NOT_YET, OF_COMMANDS, OF_MODELS, UNKNOWN, JobEntry, not_yet
+from rmixer.workload.job_entry import (
+    NOT_YET,
+    OF_COMMANDS,
+    OF_MODELS,
+    UNKNOWN,
+    WISHES,
+    JobEntry,
+    not_yet,
+)
 from rmixer.workload.learned_steps import learned_steps
 from rmixer.workload.model_job import Taken, known_models, model_job
 from rmixer.workload.place import Place
@@ -40,12 +48,13 @@ def expand(
     entry = place.parse(item | {"steps": SUPPOSED_STEPS} if is_open else item, JobEntry)
     _check_kind(entry, item, place)
     steps = _steps(entry, place, needed=durations is None)
+    wishes = {name: getattr(entry, name) for name in WISHES}
     if entry.command is not None:
         job = _command_job(entry, entry.command, steps, place)
-        job = _of_learned_steps(job) if is_open else job
+        job = replace(_of_learned_steps(job) if is_open else job, **wishes)
         return [replace(job, id=name) for name in _names(entry, job.label, place, taken)]
     if entry.profile is not None:
-        job = _imported_job(entry, entry.profile, steps, place)
+        job = replace(_imported_job(entry, entry.profile, steps, place), **wishes)
         return [replace(job, id=name) for name in _names(entry, job.label, place, taken)]
     model = entry.model or ""
     names = _names(entry, label_of(model), place, taken)
@@ -56,7 +65,7 @@ def expand(
         job = model_job(entry, model, place, taken)
     first = seed if entry.seed is None else entry.seed
     return [
-        replace(job, id=name, seed=first + copy, retries=entry.retries)
+        replace(job, id=name, seed=first + copy, retries=entry.retries, **wishes)
         for copy, name in enumerate(names)
     ]
 

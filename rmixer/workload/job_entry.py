@@ -41,6 +41,9 @@ class JobEntry:
     seed: Seed | None = None
     rows_cap: Count | None = None
     arrival_s: NonNegative = 0.0
+    deadline_s: Rate | None = None
+    weight: Rate = 1.0
+    priority: Annotated[int, Field(ge=-1000, le=1000)] = 0
     data: Annotated[str, Field(min_length=1)] = SYNTHETIC
     precision: str = "fp32"
     on_nan: str = "stop"
@@ -55,8 +58,10 @@ class JobEntry:
     id: Name | None = None
 
 
-NOT_YET = ("deadline_s", "weight", "priority")
+NOT_YET = ("after", "search")
 
+WISHES = ("deadline_s", "weight", "priority")
+"""The keys of any job that say how soon it should be done."""
 OF_COMMANDS: tuple[str, ...] = ("python", "gpus", "resume")
 UNKNOWN = "unknown"
 """Steps of a program that ends by itself, nobody knows when."""

@@ -11,7 +11,7 @@ from rmixer.errors import InputError, RunFailed, choice
 from rmixer.files.typed_files import plain, shown
 from rmixer.models.registry import MODELS
 from rmixer.user_code.own_module import OwnModule, find_own_model, is_own
-from rmixer.workload.epoch_length import epoch_steps
+from rmixer.workload.epoch_length import epoch_steps, held_out_samples
 from rmixer.workload.job_entry import OWN_METRICS, REAL_TRAINING, JobEntry
 from rmixer.workload.place import Place
 from rmixer.workload.real_training import SETTINGS_OF
@@ -70,6 +70,8 @@ def model_job(entry: JobEntry, model: str, place: Place, taken: Taken) -> Job:
     _check_stop(job, place)
     if entry.epochs is not None:
         job = replace(job, steps=_steps_of_epochs(job, entry.epochs, place))
+    if job.evaluate is not None:
+        job = replace(job, held_out=held_out_samples(job))
     if job.lr_schedule is not None and job.lr_schedule.warmup_steps > job.steps:
         found, allowed = job.lr_schedule.warmup_steps, f"at most the job's {job.steps} steps"
         raise place.wrong("lr_schedule.warmup_steps", found, allowed)

@@ -33,6 +33,10 @@ _LATER_KEYS = {
     "evaluate": None,
     "stop": None,
     "save_every_s": None,
+    "held_out": None,
+    "deadline_s": None,
+    "weight": 1.0,
+    "priority": 0,
 }
 """Keys that came when schedules had been written already. At their defaults they are no part of a
 workload's hash, so that those schedules stay valid."""
@@ -54,11 +58,16 @@ class Job:
     ``weight_decay``, ``betas`` and ``momentum`` are the optimizer's, None where it has those of its
     model, or torch's. ``lr_schedule`` changes the learning rate, ``evaluate`` says when the model
     is tried on held-out data, ``stop`` ends the job early, so that ``steps`` are the most that it
-    makes. Checkpoints are ``save_every_s`` apart (None: as far as the execution says).
+    makes. ``held_out`` is how many samples are held out, None if nobody asked. Checkpoints
+    are ``save_every_s`` apart (None: as far as the execution says).
 
     ``model`` is a name of the registry or the user's own, ``package.module:function``. Of one's own
     ``module_root`` is the folder that must be on Python's path and ``source`` a hash of its
     sources; its ``data`` may be any text.
+
+    A job of higher ``priority`` never waits for one of lower priority that could run in its place.
+    It should have ended ``deadline_s`` after the start of the run. ``weight`` is how much its
+    completion counts.
 
     Of a command job ``model`` is its program's name and ``command`` the program; what its samples,
     optimizers and data are only the program knows, and ``batch`` is 0. ``resume`` is what goes on
@@ -100,6 +109,10 @@ class Job:
     evaluate: Evaluation | None = None
     stop: EarlyStop | None = None
     save_every_s: float | None = None
+    held_out: int | None = None
+    deadline_s: float | None = None
+    weight: float = 1.0
+    priority: int = 0
 
     @property
     def in_registry(self) -> bool:

@@ -10,7 +10,7 @@ from operator import attrgetter
 from simpy import Environment
 
 from rmixer.run_record.timeline import Row
-from rmixer.scheduling.cluster import Booking
+from rmixer.scheduling.booking import Booking
 from rmixer.scheduling.step_times import Member
 from rmixer.workload.workload import Job
 from sim.clock.end_of_instant import RECORD, Once

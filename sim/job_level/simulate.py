@@ -12,7 +12,8 @@ from simpy import Environment, Event, Timeout
 from rmixer.run_record.run_summary import RunSummary
 from rmixer.run_record.timeline import Interval, Row, Timeline
 from rmixer.scheduling.admission import check_memory
-from rmixer.scheduling.cluster import Booking, Cluster
+from rmixer.scheduling.booking import Booking
+from rmixer.scheduling.cluster import Cluster
 from rmixer.scheduling.layout import Layout
 from rmixer.scheduling.policy import Policy
 from rmixer.scheduling.problem import Problem, ProfiledJob
@@ -155,7 +156,7 @@ class _Clock:
         return self._recorder
 
     def steps_made(self, job: str) -> float:
-        """See :class:`rmixer.scheduling.cluster.Readings`."""
+        """See :class:`rmixer.scheduling.readings.Readings`."""
         return self._made[job]() if job in self._made else 0.0  # it starts at this instant
 
     def measured_bytes(self, device: str) -> int | None:

@@ -8,7 +8,7 @@ from rmixer.hardware.machine import Machine
 from rmixer.profile.profile import ModelProfile
 from rmixer.run_record.flow_times import flow_times
 from rmixer.run_record.run_summary import DeviceSummary, JobSummary, Origin, RunSummary
-from rmixer.scheduling.cluster import Booking
+from rmixer.scheduling.booking import Booking
 from rmixer.scheduling.layout import Layout
 from rmixer.scheduling.problem import Problem
 from rmixer.workload.workload import Job

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rmixer.errors import PolicyStarved
-from rmixer.scheduling.cluster import GPU_WORKER_BYTES
+from rmixer.scheduling.device_books import GPU_WORKER_BYTES
 from rmixer.scheduling.layout import DeviceSlots, Layout
 from rmixer.scheduling.problem import Problem
 from rmixer.scheduling.schedule import ScheduledJob

@@ -16,7 +16,7 @@ from rmixer.files.typed_files import plain
 from rmixer.policies import Policy, make_policy
 from rmixer.policies.baselines.planned import Planned
 from rmixer.run_record.run_summary import RunSummary
-from rmixer.scheduling.cluster import Booking
+from rmixer.scheduling.booking import Booking
 from rmixer.scheduling.layout import DeviceSlots, Layout
 from rmixer.scheduling.problem import problem_of
 from rmixer.scheduling.schedule import Schedule, ScheduledJob, Settings

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from rmixer.hardware.fingerprint import Fingerprint
 from rmixer.hardware.machine import Gpu, Machine
 from rmixer.policies import DeviceCost, Policy
-from rmixer.scheduling.cluster import Booking, Cluster
+from rmixer.scheduling.booking import Booking
+from rmixer.scheduling.cluster import Cluster
 from rmixer.scheduling.layout import DeviceSlots, Layout
 from rmixer.scheduling.step_times import Mix
 from rmixer.workload.workload import Job

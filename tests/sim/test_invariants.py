@@ -15,10 +15,11 @@ from quickstart_like import MODELS, profiles
 from rmixer.policies import every_policy, make_policy
 from rmixer.policies.baselines.planned import Planned
 from rmixer.policies.rmixer.device_rules import DEVICE_RULES
-from rmixer.scheduling.cluster import MEMORY_MARGIN, Booking
+from rmixer.scheduling.booking import Booking
 from rmixer.scheduling.layout import Cut
 from rmixer.scheduling.problem import problem_of
 from rmixer.scheduling.schedule import schedule_of
+from rmixer.scheduling.view import MEMORY_MARGIN
 from rmixer.testing.made_up import GIB, make_job, make_machine, make_workload
 from rmixer.workload.workload import Workload
 from sim import OperatorLevel, simulate

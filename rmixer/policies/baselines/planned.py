@@ -22,6 +22,7 @@ class Planned(Policy):
     more is to start by the schedule: in order of submission, the first that fits."""
 
     name = "planned"
+    heeds_priority = False  # who planned it did
 
     def __init__(self, schedule: Schedule) -> None:
         super().__init__(schedule.settings.seed)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from executor.journal.journal import NAME, Answer, Journal, StepsMade
+from executor.journal.journal import NAME, Answer, Journal, JournalBlocked, StepsMade
 from executor.journal.opening import existing_journal, open_journal
 from executor.journal.transitions import Transition
 from rmixer.errors import InputError
@@ -60,6 +60,36 @@ def test_all_of_a_write_or_nothing(tmp_path: Path) -> None:
         with pytest.raises(TypeError):
             journal.write([transition(0), wrong])
         assert journal.transitions() == []
+
+
+def test_one_that_somebody_has_locked_is_not_damaged(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("executor.journal.journal.BUSY_S", 0.05)
+    path = tmp_path / NAME
+    with Journal(path) as journal:
+        journal.write([transition(0)])
+        locking = sqlite3.connect(path, isolation_level=None)
+        locking.execute("BEGIN IMMEDIATE")
+        with pytest.raises(JournalBlocked, match="cannot be written: database is locked"):
+            journal.write([transition(1)])
+        with pytest.raises(JournalBlocked, match="database is locked"):
+            open_journal(path)
+        with pytest.raises(InputError, match="allowed: a journal that can be written"):
+            existing_journal(tmp_path).__enter__()
+        locking.close()
+        journal.write([transition(2)])
+    journal, damage = open_journal(path)
+    with journal:
+        assert (journal.transitions(), damage) == ([transition(0), transition(2)], None)
+    assert not list(tmp_path.glob("*.damaged-*"))
+
+
+def test_one_that_cannot_be_opened_stays_where_it_is(tmp_path: Path) -> None:
+    (tmp_path / NAME).mkdir()
+    with pytest.raises(JournalBlocked, match="unable to open database file"):
+        open_journal(tmp_path / NAME)
+    assert [path.name for path in tmp_path.iterdir()] == [NAME]
 
 
 @pytest.mark.parametrize("part", ["-wal", ""])
@@ -115,7 +145,7 @@ def test_who_only_reads_changes_nothing_and_sees_what_is_written_meanwhile(tmp_p
     with Journal(tmp_path / NAME) as journal, existing_journal(tmp_path, read=True) as theirs:
         journal.write([transition(0)])
         assert theirs.transitions() == [transition(0)]
-        with pytest.raises(sqlite3.OperationalError, match="readonly"):
+        with pytest.raises(JournalBlocked, match="readonly"):
             theirs.ask("cancel", "a")
 
 

@@ -12,7 +12,7 @@ from typing import Literal
 import pytest
 
 from executor.records.job_record import JobRecord, summary_of, timeline_of
-from rmixer.scheduling.cluster import Booking
+from rmixer.scheduling.booking import Booking
 from rmixer.testing.made_up import make_job
 
 
@@ -155,3 +155,20 @@ def test_the_summary_of_a_job() -> None:
     assert summary.stall_s == 0
     assert (summary.steps, summary.samples, summary.peak_bytes) == (4, 64, 5)
     assert (summary.first_loss, summary.loss, summary.quality) == (0.7, 0.6, {"auc": 0.5})
+
+
+@pytest.mark.parametrize(
+    ("device", "answer", "peak_bytes"),
+    [
+        ("cpu:0", {"peak_bytes": 60}, 60),
+        ("gpu:0", {"peak_bytes": 9000, "gpu_bytes": 60}, 60 + 8),
+        ("gpu:0", {"peak_bytes": 9000}, 77),
+        ("cpu:0", {}, 77),
+    ],
+)
+def test_the_peak_is_of_its_device(device: str, answer: dict[str, int], peak_bytes: int) -> None:
+    """On a GPU what torch took and the driver's context; what is predicted, if nobody measured."""
+    job = record("a", [("build", 0.0)], [], end_s=1.0)
+    booking = dataclasses.replace(job.booking, devices=(device,))
+    job = dataclasses.replace(job, booking=booking, answer=answer, context_bytes=8)
+    assert summary_of([job], 0.0).peak_bytes == peak_bytes

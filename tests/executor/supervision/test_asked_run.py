@@ -2,30 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
+from asked_runs import Asking, added, profiled
 from executed_workloads import execute, profile_of, this_machine, tiny
 
-from executor.journal.journal import NAME, Answer, Journal
+from executor.journal.journal import NAME, Journal
 from executor.journal.transitions import Transition
 from executor.overview.journal_view import view_of
 from executor.records.known_job import written
 from executor.records.supervising_process import SupervisingProcess
 from executor.supervision.execution import ExecutedRun, Execution
-from executor.supervision.observer import Observer
 from rmixer.data.prepare import prepare
-from rmixer.errors import InputError
 from rmixer.files.typed_files import plain
 from rmixer.policies.baselines.planned import Planned
-from rmixer.scheduling.cluster import Booking
+from rmixer.scheduling.booking import Booking
 from rmixer.scheduling.layout import Layout, even_layout
-from rmixer.scheduling.problem import ProfiledJob, problem_of
+from rmixer.scheduling.problem import problem_of
 from rmixer.scheduling.schedule import Schedule, ScheduledJob, Settings
-from rmixer.workload.workload import Job, Workload
+from rmixer.workload.workload import Workload
 
 LONG = 10**6
 LAYOUT = even_layout(this_machine(), 2, 1)
@@ -44,41 +41,8 @@ def schedule(*rows: tuple[str, int], layout: Layout = LAYOUT) -> Schedule:
     return Schedule("", "made-up", "dySequ", Settings(0, layout), dispatches)
 
 
-def profiled(jobs: Sequence[Job]) -> Sequence[ProfiledJob]:
-    """What a run finds of jobs that are added to it; of one that is called huge nothing."""
-    if any(job.id == "huge" for job in jobs):
-        raise InputError("workload added", "huge", "9 TiB", "less")
-    profiles = {job.identity.key: profile_of(job) for job in jobs}
-    return problem_of(Workload("added", 0, tuple(jobs)), this_machine(), profiles).jobs
-
-
 def states(run: ExecutedRun) -> dict[str, str]:
     return {job.id: job.state for job in run.summary.jobs}
-
-
-class Asking(Observer):
-    """Asks everything once ``job`` has made some steps; another process would do it alike."""
-
-    def __init__(self, folder: Path, job: str, *questions: tuple[Any, object]) -> None:
-        self._folder, self._job, self._questions = folder, job, questions
-        self.numbers: list[int] = []
-        self.ended_jobs: list[tuple[str, str]] = []
-
-    def progress(self, job: str, steps: int) -> None:
-        if job == self._job and steps > 10 and not self.numbers:
-            with Journal(self._folder / NAME) as journal:
-                self.numbers = [journal.ask(*question) for question in self._questions]
-
-    def ended(self, job: str, state: str, error: str | None) -> None:
-        self.ended_jobs.append((job, state))
-
-    def answers(self) -> list[Answer | None]:
-        with Journal(self._folder / NAME) as journal:
-            return [journal.answer_to(number) for number in self.numbers]
-
-
-def added(*jobs: Job) -> dict[str, object]:
-    return {"jobs": plain(list(jobs))}
 
 
 @pytest.fixture(scope="module")

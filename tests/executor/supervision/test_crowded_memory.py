@@ -11,7 +11,7 @@ from executed_workloads import MIB, execute, tiny
 from executor.supervision.observer import Observer
 from profiles.machines import limits
 from rmixer.data.prepare import prepare
-from rmixer.scheduling.cluster import Booking
+from rmixer.scheduling.booking import Booking
 
 
 @pytest.mark.thorough

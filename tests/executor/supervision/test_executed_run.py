@@ -16,7 +16,7 @@ from executor.supervision.execution import ExecutedRun
 from executor.supervision.observer import Observer
 from rmixer.data.prepare import prepare
 from rmixer.run_record.timeline import Interval
-from rmixer.scheduling.cluster import Booking
+from rmixer.scheduling.booking import Booking
 from rmixer.training.step import TrainingStep
 
 ARRIVAL_S = 1.0

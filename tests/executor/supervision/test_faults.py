@@ -223,7 +223,8 @@ print([(job.state, job.steps, job.attempt) for job in run.summary.jobs], run.fai
 
 @pytest.mark.thorough
 @pytest.mark.parametrize(
-    ("until", "fill_s"), [("no checkpoint was written", 0.0), ("the disk takes no more", 2.0)]
+    ("until", "fill_s"),
+    [("no checkpoint was written", 0.0), ("journal.sqlite cannot be written", 2.0)],
 )
 def test_a_full_disk_holds_up_and_loses_nothing(tmp_path: Path, until: str, fill_s: float) -> None:
     """A file system of 24 MiB that is filled to the last byte, until somebody makes room."""

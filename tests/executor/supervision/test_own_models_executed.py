@@ -44,6 +44,18 @@ def unpredictable(job):
         raise RuntimeError("no labels")
     return replace(built, held_out=built.batches, predict=predict)
 
+def talking(net, batch):
+    import logging, sys
+    print("a step")
+    print("an error", file=sys.stderr)
+    logging.warning("a warning")
+    return good_net.build.__globals__["torch"].zeros(1, requires_grad=True).sum()
+
+def build_talking(job):
+    from dataclasses import replace
+    print("x" * 100_000)
+    return replace(good_net.build(job), loss=talking)
+
 def build_ugly(job):
     from dataclasses import replace
     return replace(good_net.build(job), loss=ugly)
@@ -59,10 +71,14 @@ def build(job):
 
 
 class Listener(Observer):
-    """Keeps the tracebacks."""
+    """Keeps the tracebacks, and what is told of the run."""
 
     def __init__(self) -> None:
         self.heard: dict[str, str] = {}
+        self.told_texts: list[str] = []
+
+    def told(self, text: str) -> None:
+        self.told_texts.append(text)
 
     def failed(self, job: str, traceback: str) -> None:
         self.heard[job] = traceback
@@ -81,9 +97,12 @@ def listener() -> Listener:
 
 @pytest.fixture(scope="module")
 def run(folder: Path, listener: Listener) -> ExecutedRun:
-    """Seven jobs one after the other in one worker."""
+    """Nine jobs one after the other in one worker."""
     (folder / "good_net.py").write_text(GOOD)
     (folder / "bad_net.py").write_text(BAD)
+    (folder / "logs").mkdir()
+    for name in ("talks", "talks-again"):  # a device that is always full
+        (folder / "logs" / f"{name}.log").symlink_to("/dev/full")
     path = folder / "queue.yaml"
     path.write_text(
         "jobs:\n"
@@ -93,6 +112,8 @@ def run(folder: Path, listener: Listener) -> ExecutedRun:
         "  - {model: 'bad_net:build_ugly', steps: 9, batch: 8, id: ugly}\n"
         "  - {model: 'bad_net:build_leaving', steps: 9, batch: 8, id: leaving}\n"
         "  - {model: 'bad_net:unpredictable', steps: 9, batch: 8, id: late}\n"
+        "  - {model: 'bad_net:build_talking', steps: 9, batch: 8, id: talks}\n"
+        "  - {model: 'bad_net:build_talking', steps: 9, batch: 8, id: talks-again}\n"
     )
     jobs = [*read_workload(path).jobs, tiny("dlrm")]
     return execute(folder, jobs, layout=even_layout(this_machine(), 1, 1), observer=listener)
@@ -108,6 +129,8 @@ def test_the_others_go_on(run: ExecutedRun) -> None:
         "ugly": ("failed", 0),
         "leaving": ("failed", 0),
         "late": ("failed", 9),
+        "talks": ("done", 9),
+        "talks-again": ("done", 9),
         "dlrm": ("done", 6),
     }
 
@@ -138,6 +161,17 @@ def test_what_a_user_raises_is_made_printable_and_short(run: ExecutedRun, folder
 def test_what_is_not_even_an_exception_costs_no_worker(run: ExecutedRun, folder: Path) -> None:
     assert run.summary.job("leaving").error == "GeneratorExit: not even an Exception"
     assert "in leaving" in (folder / "failures" / "leaving.txt").read_text()
+
+
+def test_a_print_onto_a_full_disk_is_dropped_and_told_once(
+    run: ExecutedRun, listener: Listener
+) -> None:
+    jobs = [run.summary.job(name) for name in ("talks", "talks-again")]
+    assert [(job.state, job.attempt, job.causes) for job in jobs] == [("done", 1, ())] * 2
+    assert listener.told_texts == [
+        "talks: what it prints cannot be written (No space left on device): lines are left out of "
+        "its log, and training goes on"
+    ]
 
 
 def test_weights_are_kept_where_the_evaluation_fails(run: ExecutedRun, folder: Path) -> None:

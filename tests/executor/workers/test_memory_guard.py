@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from executor.workers.memory_group import MemoryGroup
-from executor.workers.memory_guard import MemoryGuard
+from executor.workers.memory_group import NO_LIMIT_BYTES, MemoryGroup
+from executor.workers.memory_guard import MemoryGuard, _Watched
 from profiles.machines import limits
 from rmixer.training.memory import own_resident_bytes
 
@@ -69,6 +71,41 @@ def test_a_job_that_holds_more_than_half_as_much_again(tmp_path: Path) -> None:
         assert 300 * MIB < why.held_bytes < 400 * MIB
 
 
+def test_one_look_that_fails_is_not_the_last(capsys: pytest.CaptureFixture[str]) -> None:
+    calls: list[int] = []
+
+    def held_bytes() -> int:
+        calls.append(1)
+        if len(calls) <= 2:
+            raise RuntimeError("no such table")
+        return 500 * MIB
+
+    ended = threading.Event()
+    with guard() as watching:
+        watching.watch(PLACE, 100 * MIB, held_bytes, ended.set)
+        watching.add_process(os.getpid())
+        assert ended.wait(timeout=60)
+        assert watching.forget(PLACE) is not None
+    assert capsys.readouterr().err.count("RuntimeError('no such table')") == 1
+
+
+def test_a_group_that_takes_none_of_ours_is_not_relied_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("cgroup.procs", "memory.high", "memory.stat"):
+        (tmp_path / name).write_text("")
+    (tmp_path / "cgroup.procs").unlink()
+    (tmp_path / "cgroup.procs").mkdir()
+    made = MemoryGroup(tmp_path, "memory.high", None)
+    assert not made.add(os.getpid())
+    monkeypatch.setattr(MemoryGroup, "create", lambda: made)
+    with greedy(most=20) as process, guard() as watching:
+        begin(watching, process, promised_bytes=100 * MIB)
+        assert watching._group is None
+        assert process.wait(timeout=60) == -9
+    assert (tmp_path / "memory.high").read_text() == str(NO_LIMIT_BYTES)
+
+
 @pytest.mark.parametrize("group", [True, False], ids=["control group", "watch alone"])
 def test_memory_is_not_out_for_others(monkeypatch: pytest.MonkeyPatch, group: bool) -> None:
     """As if the machine had 600 MiB more than it keeps free: a job that takes a GB in a fraction of
@@ -95,6 +132,26 @@ def test_memory_is_not_out_for_others(monkeypatch: pytest.MonkeyPatch, group: bo
     assert oom_kills() == killed
     if group:  # 200 MiB: what the system counts late, and others take
         assert lowest_bytes > floor_bytes - 200 * MIB
+
+
+def test_where_memory_is_short_a_job_of_unknown_need_ends_last() -> None:
+    """Of two that hold the same: one that nobody promised anything, and one within its promise.
+    Alone the first is left as it is however much it holds."""
+    ended: list[str] = []
+    with guard() as watching:
+        watching._watched[PLACE] = _Watched(lambda: 900 * MIB, lambda: ended.append("a"), 0)
+        watching._look()
+        assert ended == []
+        other = _Watched(lambda: 900 * MIB, lambda: ended.append("b"), 1000 * MIB)
+        watching._watched["cpu:0", 1] = other
+        watching._floor_bytes = 1 << 60
+        watching._look()
+        assert ended == ["b"]
+        watching._look()
+        assert ended == ["b", "a"]
+        why = watching.forget(PLACE)
+    assert why is not None
+    assert why.reason.startswith("it held 900 MiB of memory; less than ")
 
 
 def oom_kills() -> int:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -33,6 +35,7 @@ from rmixer.workload.workload import Job
 
 PLACE = ("cpu:0", 0)
 PATIENCE_S = 60.0
+SLEEPS = "import rmixer, time\nrmixer.step()\ntime.sleep(600)\n"
 
 
 @pytest.fixture
@@ -66,6 +69,43 @@ def heard(
 def ran(programs: Programs, job: Job, folder: Path, steps_made: int = 0) -> list[Event]:
     programs.start(order(job, folder, steps_made))
     return heard(programs)
+
+
+def test_a_guard_that_somebody_has_killed_is_replaced_by_one_that_knows_all(
+    programs: Programs, tmp_path: Path
+) -> None:
+    first = order(program(tmp_path, "first", SLEEPS, steps=9), tmp_path)
+    programs.start(first)
+    guard = programs._guard
+    assert guard is not None
+    guard.kill()
+    guard.wait()
+    second = order(program(tmp_path, "second", SLEEPS, steps=9), tmp_path)
+    programs.start(replace(second, place=("cpu:0", 1)))
+    heard(programs, lambda events: len(steps_of(events)) == 2)  # both are under way
+    guard = programs._guard
+    assert guard is not None
+    programs._guard = None
+    guard.communicate()  # as if this process were no more
+    events: list[Event] = []
+    while len(failed := [each for each in events if isinstance(each, JobFailed)]) < 2:
+        programs.wait(1.0)
+        events += programs.events()
+    assert {each.place for each in failed} == {("cpu:0", 0), ("cpu:0", 1)}
+    assert all("SIGKILL" in str(each.failure) for each in failed)
+
+
+def test_one_that_a_full_disk_lets_not_start_may_succeed_later(
+    programs: Programs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("executor.workers.programs.Program", full)
+    (event,) = ran(programs, program(tmp_path, "good", STEPS, "5", steps=5), tmp_path)
+    assert isinstance(event, JobFailed)
+    assert cause_of(event.failure) == "disk"
+    assert event.failure.reason.startswith("the program could not be started: [Errno 28]")
 
 
 def steps_of(events: list[Event]) -> list[float]:
@@ -226,7 +266,7 @@ def test_what_it_started_ends_with_it_and_is_counted_as_its_memory(
     job = program(tmp_path, "forks", FORKS + "time.sleep(600)\n")
     programs.start(order(job, tmp_path))
     heard(programs, lambda events: bool(steps_of(events)))
-    assert programs.memory_bytes() > 1 << 20
+    assert programs.memory_bytes("cpu:0") > 1 << 20
     assert len(processes_of(tmp_path)) == 4  # with the guard
     programs.end(PLACE, WorkerSilent("it gave no sign of life for 9 s (phase train)"))
     (last,) = [each for each in programs.events() if isinstance(each, JobFailed)]

@@ -9,7 +9,7 @@ from fake_runs import job, job_names, packed_run, summary
 from matplotlib.figure import Figure
 
 from experiments.figures import draw_gantt, gantt_data
-from experiments.figures.gantt import Bar
+from experiments.figures.gantt import Bar, training_spans
 from experiments.figures.whiskers import Whisker
 from rmixer.run_record.timeline import Interval, Timeline
 
@@ -55,6 +55,26 @@ def test_training_around_an_evaluation_is_two_bars() -> None:
     )
     stages = [bar.stage for bar in gantt_data({"r": timeline}, MODELS).bars["r"]]
     assert stages == ["training", "evaluate, save", "training"]
+
+
+def test_a_job_that_is_evaluated_as_it_trains_is_named_once() -> None:
+    timeline = Timeline(
+        [
+            interval("build", 0, 1),
+            interval("train", 1, 3),
+            interval("evaluate", 3, 4),
+            interval("train", 4, 6),
+            interval("build", 7, 8, attempt=2),
+            interval("train", 8, 9, attempt=2),
+            interval("train", 9, 10, job="din-1"),
+        ]
+    )
+    spans = training_spans(gantt_data({"r": timeline}, MODELS).bars["r"])
+    assert [(span.job, span.start_s, span.end_s) for span in spans] == [
+        ("din-0", 1.0, 6.0),
+        ("din-0", 8.0, 9.0),
+        ("din-1", 9.0, 10.0),
+    ]
 
 
 def test_a_second_attempt_is_a_bar_of_its_own() -> None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from fake_runs import packed_run
 
 from experiments.run_files.run_folder import RunFolder, RunInputs
 from rmixer.errors import InputError
@@ -38,6 +40,29 @@ def test_the_same_inputs_go_on(tmp_path: Path) -> None:
     assert again.is_done("sweep")
     assert not again.is_done("execute")
     assert said == []
+
+
+def test_what_a_run_goes_on_from_is_forced_to_the_disk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    forced: list[str] = []
+
+    def fsync(number: int) -> None:
+        forced.append(Path(os.readlink(f"/proc/self/fd/{number}")).name)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    folder = create(tmp_path / "run")
+    (folder.path / "predicted").mkdir()
+    (folder.path / "predicted" / "summary.json").write_text("{}")
+    folder.sync()
+    assert {"config.yaml", "fingerprint.json", "summary.json", "predicted", "run"} <= set(forced)
+    forced.clear()
+    folder.mark_done("sweep")
+    assert forced == ["stages.json", "run"]
+    forced.clear()
+    summary, timeline = packed_run(["a-0"], 1, run="measured")
+    folder.write("sequential", timeline, summary)
+    assert {"events.csv", "summary.json", "sequential"} == set(forced)
 
 
 @pytest.mark.parametrize(

@@ -15,9 +15,9 @@ from experiments.run_files.run_folder import (
     RunFolder,
     RunInputs,
 )
+from experiments.stages.comparing import validate_run
 from experiments.stages.inputs import inputs_of
 from experiments.stages.prediction import with_intervals, write_simulation
-from experiments.stages.report import validate_run
 from experiments.stages.sweep import SweepWish, sweep
 from profiles.machines import limits
 from profiles.stored.store import Store
@@ -83,13 +83,15 @@ def test_what_was_executed_twice_here_is_kept_once(
 def test_nothing_is_kept_of_what_tells_nothing_of_this_machine(
     store: Store, here: Machine, tmp_path: Path
 ) -> None:
-    """Another machine; one execution; others on the same cores; a job that failed."""
+    """Another machine; one execution; others on the same cores; an interruption; a job that
+    failed."""
     first, _ = packed_run(NAMES, 2, run="repeat")
     repeat = replace(first, makespan_s=first.makespan_s / 1.04)
     runs = {
         "elsewhere": (replace(here, probe_s=1.0), repeat),
         "once": (here, None),
         "shared": (here, replace(repeat, shared_with=("another",))),
+        "interrupted": (here, replace(repeat, interruptions=1)),
         "failed": (here, fail(repeat, NAMES[0])),
     }
     for name, (machine, second) in runs.items():

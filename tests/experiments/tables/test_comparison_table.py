@@ -77,6 +77,17 @@ def test_the_gain_and_the_ablations_are_in_words() -> None:
     assert "10.0% slower than when it was profiled" in text
 
 
+def test_an_interrupted_run_says_so_in_a_line() -> None:
+    assert "interrupted" not in text_of(full())
+    once = replace(MEASURED, interruptions=1)
+    line = line_of(text_of(compare(Runs(PREDICTED, once))), "interrupted")
+    words = "once: work that was done twice is in the measured figures"
+    assert line.split("interrupted")[1].strip() == words
+    alone = replace(ALONE, interruptions=2)
+    comparison = compare(Runs(PREDICTED, once, sequential=alone))
+    assert "3 times: work" in line_of(text_of(comparison), "interrupted")
+
+
 def test_an_unfinished_run_says_what_is_missing() -> None:
     text = text_of(compare(Runs(PREDICTED, fail(MEASURED, NAMES[1]), sequential=ALONE)))
     assert "failed" in line_of(text, NAMES[1])

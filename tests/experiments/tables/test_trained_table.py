@@ -12,6 +12,7 @@ from rich.console import Console
 from experiments.tables.trained_table import print_trained, trained_jobs
 from rmixer.run_record.run_summary import JobSummary, RunSummary
 from rmixer.testing.made_up import make_job, make_workload
+from rmixer.workload.real_training import LrSchedule
 
 
 def ended(name: str, model: str = "criteo_dlrm", **changes: Any) -> JobSummary:
@@ -98,6 +99,15 @@ def test_only_settings_that_differ_between_jobs_of_a_model_are_named() -> None:
     assert rows["worse"] == "lr 0.5"
     assert rows["best"] == f"lr {make_job('best').lr}"
     assert rows["mask"] == rows["mask-2"] == ""
+
+
+def test_a_rate_that_changes_is_named_in_words() -> None:
+    jobs = (make_job("a"), replace(make_job("b"), lr_schedule=LrSchedule("cosine", 50)))
+    rows = trained_jobs(run_of(ended("a"), ended("b")), make_workload(*jobs))
+    assert {row.summary.id: row.settings for row in rows} == {
+        "a": "lr_schedule None",
+        "b": "lr_schedule cosine, warm-up 50",
+    }
 
 
 def test_below_it_says_where_the_weights_are_and_who_failed(tmp_path: Path) -> None:

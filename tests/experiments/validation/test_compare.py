@@ -242,3 +242,18 @@ def test_a_job_may_be_added_to_the_repetition_alone() -> None:
     assert [each.id for each in found.jobs] == ["dlrm-0", "din-0"]
     assert found.noise_floor is not None
     assert found.noise_floor.step is not None
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"steps": 7}, {"steps": 7, "stopped_early": True}, {"state": "interrupted"}],
+)
+def test_the_makespan_of_other_work_has_no_error(changes: dict[str, object]) -> None:
+    """Not against any prediction: neither the simulator's nor that of a simpler model."""
+    first, second = MEASURED.jobs
+    measured = replace(MEASURED, jobs=(replace(first, **changes), second))
+    found = compare(Runs(PREDICTED, measured, ablations={"no contention": PREDICTED}))
+    assert found.makespan.error is None
+    assert found.ablations["no contention"].makespan_error is None
+    assert found.jobs[0].completion.error is None
+    assert found.jobs[1].completion.error == pytest.approx(0.1)

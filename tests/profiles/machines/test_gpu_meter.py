@@ -45,6 +45,15 @@ class Library:
         memory._obj.used = 2900 + (device.value or 0)
         return int("memory" in self._silent)
 
+    def nvmlDeviceGetComputeRunningProcesses_v3(  # noqa: N802
+        self, device: object, count: Any, found: Any
+    ) -> int:
+        assert count._obj.value == len(found)
+        for place, (pid, used) in enumerate([(11, 4096), (12, (1 << 64) - 1)]):
+            found[place].pid, found[place].used = pid, used
+        count._obj.value = 2
+        return int("processes" in self._silent)
+
     def nvmlDeviceGetUtilizationRates(self, device: object, share: Any) -> int:  # noqa: N802
         share._obj.gpu = 40
         self.looks.release()
@@ -97,6 +106,11 @@ def test_a_gpu_is_the_one_that_cuda_calls_so(
 def test_what_the_driver_does_not_say_is_unknown(monkeypatch: pytest.MonkeyPatch) -> None:
     given(monkeypatch, Library(silent=("memory",)))
     assert GpuMeter.open() is None
+    for silent, held in ((("processes",), {}), ((), {11: 4096})):
+        given(monkeypatch, Library(silent=silent))
+        meter = GpuMeter.open()
+        assert meter is not None
+        assert meter.bytes_by_process() == held
     for silent in ((), ("utilisation",)):
         library = Library(silent=silent)
         given(monkeypatch, library)

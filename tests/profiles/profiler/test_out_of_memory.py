@@ -61,6 +61,18 @@ def test_memory_that_is_refused_is_a_cause_of_its_own(act: Callable[[], None]) -
     assert isinstance(failed(lambda: _raise(UserCodeFailed(raised.value))), OutOfMemory)
 
 
+@pytest.mark.parametrize(
+    "said",
+    [
+        "CUDA error: out of memory\nCUDA kernel errors might be asynchronously reported",
+        "CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`",
+        "cuDNN error: CUDNN_STATUS_ALLOC_FAILED",
+    ],
+)
+def test_memory_that_the_driver_refuses_is_no_other_error(said: str) -> None:
+    assert isinstance(failed(lambda: _raise(RuntimeError(said))), OutOfMemory)
+
+
 def test_an_error_that_only_mentions_memory_is_another_one() -> None:
     assert not isinstance(failed(lambda: _raise(ValueError("OutOfMemoryError"))), OutOfMemory)
 

@@ -55,9 +55,9 @@ def profile_for(workload: Path, peak_bytes: int = 1 << 30) -> None:
         ("jobs: [{model: criteo_dlrm, steps: 5, batch: 0}]", ["jobs.0.batch"]),
         ("jobs: [{model: criteo_dlrm, steps: 5, lr: .inf}]", ["jobs.0.lr", "finite"]),
         ("jobs: [{model: criteo_dlrm, steps: 5, arrival_s: .nan}]", ["jobs.0.arrival_s"]),
-        ("jobs: [{model: criteo_dlrm, steps: 5, deadline_s: 9}]", ["deadline_s", "not supported"]),
+        ("jobs: [{model: criteo_dlrm, steps: 5, after: x}]", ["jobs.0.after", "not supported"]),
         ("jobs: [{command: python train.py, steps: 5}]", ["jobs.0.command", "no program"]),
-        ("jobs: [{model: criteo_dlrm, epochs: 5}]", ["jobs.0.epochs", "not supported"]),
+        ("jobs: [{model: criteo_dlrm, epochs: -5}]", ["jobs.0.epochs", "> 0"]),
     ],
 )
 def test_wrong_workloads(

@@ -88,7 +88,10 @@ def test_a_killed_run_goes_on(
     assert "going on with the run: 0 of 3 job(s) are done" in ended.err
     assert [job["state"] for job in summary(run)["jobs"]] == ["done"] * 3
     assert summary(run)["interruptions"] == 1
-    assert (run / "compare.json").exists()
+    said = "work that was done twice is in the measured figures"
+    assert said in ended.out
+    assert said in call(capsys, "validate", run).out
+    assert json.loads((run / "compare.json").read_text())["interruptions"] == 1
     before = (run / "summary.json").read_bytes()
     again = call(capsys, "execute", "--resume", run)
     assert again.code == 0, again.err

@@ -36,6 +36,13 @@ MORE = """
 jobs:
   - {model: "loud:build", id: loud, steps: 400, batch: 8}
   - {model: "loud:build", id: bad, steps: 401, batch: 8}
+  - {command: "python counted.py", id: counted, steps: unknown}
+"""
+COUNTED = """
+import rmixer
+for step in range(40):
+    rmixer.step()
+print("counted")
 """
 LOUD = """
 import torch
@@ -78,6 +85,7 @@ def watched(tmp_path_factory: pytest.TempPathFactory, rmixer_home: None) -> Iter
     (folder / "more.yaml").write_text(MORE)
     (folder / "new.yaml").write_text("jobs: [{model: ncf, steps: 5}]")
     (folder / "loud.py").write_text(LOUD)
+    (folder / "counted.py").write_text(COUNTED)
     prepare("criteo_kaggle", "synthetic")
     (folder / "home").mkdir()
     (folder / "home" / "data").symlink_to(home() / "data")
@@ -86,7 +94,9 @@ def watched(tmp_path_factory: pytest.TempPathFactory, rmixer_home: None) -> Iter
         store = Store()
         store.save_machine(dataclasses.replace(this_machine(), origin="measured"))
         for name in ("queue.yaml", "more.yaml"):
-            store.save(profile_of(read_workload(folder / name).jobs[0]))
+            found = {job.identity.key: job for job in read_workload(folder / name).jobs}
+            for job in found.values():
+                store.save(profile_of(job))
         ours, theirs = pty.openpty()
         process = subprocess.Popen(
             [
@@ -152,13 +162,17 @@ def test_a_run_is_looked_at_and_steered(
     assert "`rmixer profile run --workload` measures" in refused(
         capsys, "add", run, run.parent / "new.yaml"
     )
-    assert call(capsys, "add", run, run.parent / "more.yaml").out == "added loud, bad\n"
+    said = call(capsys, "add", run, run.parent / "more.yaml")
+    assert said.out == "added loud, bad, counted\n"
+    assert "begins anew after an interruption, for it names no `resume`: counted" in said.err
+    assert "ends nobody knows when: counted; planned with 1000 steps" in said.err
     assert call(capsys, "cancel", run, "endless-0").code == 0
 
     # What loud prints is followed to its end; bad fails at once.
     said = call(capsys, "logs", run, "loud", "-f")
     assert said.out == "building 400 steps\n"
-    watched.wait_until(lambda view: view.counts["failed"] == 1)
+    watched.wait_until(lambda view: view.counts["failed"] == 1 and view.counts["done"] == 2)
+    assert call(capsys, "logs", run, "counted").out == "counted\n"
     said = call(capsys, "logs", run, "bad")
     assert said.out.startswith("building 401 steps\n--- bad failed ---\nTraceback")
     assert "LookupError: no such row" in said.out
@@ -167,7 +181,7 @@ def test_a_run_is_looked_at_and_steered(
     assert "'nobody'; allowed: a job" in refused(capsys, "logs", run, "nobody")
 
     said = call(capsys, "status", run)
-    assert "1 of 5 done, 1 running, 1 failed, 2 cancelled; ends at about" in said.out
+    assert "2 of 6 done, 1 running, 1 failed, 2 cancelled; ends at about" in said.out
     assert "bad: attempt 1 failed (exception): LookupError: no such row" in said.out
     call(capsys, "cancel", run, "endless-1")
     assert watched.process.wait(PATIENCE_S) == 1  # for bad alone
@@ -176,12 +190,14 @@ def test_a_run_is_looked_at_and_steered(
     assert "executing dySequ: 0 of 3 done, 2 running" in shown
     assert "steps/s" in shown
     assert "endless-0 cancelled" in shown
-    assert "added loud, bad" in shown
+    assert "added loud, bad, counted" in shown
     assert "1 job(s) did not finish: bad failed: LookupError: no such row" in " ".join(
         shown.split()
     )
     summary = json.loads((run / "summary.json").read_text())
-    assert [job["id"] for job in summary["jobs"] if job["late"]] == ["loud", "bad"]
+    assert [job["id"] for job in summary["jobs"] if job["late"]] == [*("loud", "bad", "counted")]
+    (counted,) = (job for job in read_workload(run.parent / "more.yaml").jobs if job.command)
+    assert (counted.steps, counted.steps_from) == (40, "learned")
     compared = json.loads((run / "compare.json").read_text())
     assert compared["makespan"]["error"] is None
 

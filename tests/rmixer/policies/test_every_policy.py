@@ -11,7 +11,8 @@ from hypothesis import given, settings
 from random_runs import Scene, scenes
 
 from rmixer.policies import ClusterView, Dispatch, Policy, every_policy, make_policy
-from rmixer.scheduling.cluster import Booking, Cluster
+from rmixer.scheduling.booking import Booking
+from rmixer.scheduling.cluster import Cluster
 from rmixer.scheduling.view import MemoryCheck
 
 NAMES = tuple(every_policy())

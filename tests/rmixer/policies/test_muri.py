@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from rmixer.errors import RunFailed
 from rmixer.policies import make_policy
-from rmixer.scheduling.cluster import Booking, Cluster
+from rmixer.scheduling.booking import Booking
+from rmixer.scheduling.cluster import Cluster
 
 
 def groups_of(

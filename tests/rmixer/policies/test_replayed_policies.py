@@ -11,7 +11,8 @@ from random_runs import Scene, scenes
 
 from rmixer.policies import every_policy, make_policy
 from rmixer.policies.baselines.planned import Planned
-from rmixer.scheduling.cluster import Booking, Cluster
+from rmixer.scheduling.booking import Booking
+from rmixer.scheduling.cluster import Cluster
 from rmixer.scheduling.schedule import schedule_of
 from rmixer.workload.workload import Workload
 

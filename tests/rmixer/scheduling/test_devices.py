@@ -11,14 +11,10 @@ MACHINE = make_machine(gpus=2)
 ON_CPU, ON_BOTH = make_profile(), make_profile(steps=[make_step(), make_step("gpu")])
 
 
-def test_jobs_are_simulated_on_gpus_that_a_profile_has_figures_for() -> None:
-    assert devices_in_use(MACHINE, "simulate", [ON_BOTH, ON_BOTH]) == MACHINE
-    assert devices_in_use(MACHINE, "simulate", [ON_BOTH, ON_CPU]) == MACHINE
-    assert devices_in_use(MACHINE, "simulate", [ON_CPU]) == replace(MACHINE, gpus=())
-
-
-def test_jobs_are_executed_on_the_cpu() -> None:
-    assert devices_in_use(MACHINE, "execute", [ON_BOTH]) == replace(MACHINE, gpus=())
+def test_jobs_run_on_gpus_that_a_profile_has_figures_for() -> None:
+    assert devices_in_use(MACHINE, [ON_BOTH, ON_BOTH]) == MACHINE
+    assert devices_in_use(MACHINE, [ON_BOTH, ON_CPU]) == MACHINE
+    assert devices_in_use(MACHINE, [ON_CPU]) == replace(MACHINE, gpus=())
 
 
 def test_gpus_have_the_slots_where_there_are_any() -> None:

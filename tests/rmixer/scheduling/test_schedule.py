@@ -12,7 +12,7 @@ from specimens import MACHINE
 
 from rmixer.errors import InputError
 from rmixer.policies import make_policy
-from rmixer.scheduling.cluster import Booking
+from rmixer.scheduling.booking import Booking
 from rmixer.scheduling.layout import DeviceSlots, Layout
 from rmixer.scheduling.schedule import ScheduledJob, read_schedule, schedule_of, write_schedule
 from rmixer.workload.workload import Job, Workload

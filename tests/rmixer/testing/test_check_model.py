@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import io
 import random
-from collections.abc import Callable, Iterator
-from dataclasses import replace
+from collections.abc import Iterator
 from traceback import extract_tb
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from checked_models import Make, build, but, loss, rows, with_module
 from torch import Tensor, nn
-from torch.utils.data import DataLoader, TensorDataset
+from torch.utils.data import DataLoader
 
 from rmixer.own_model import OwnModel
 from rmixer.testing import (
@@ -21,7 +21,6 @@ from rmixer.testing import (
     CheckFailed,
     MemoryGrows,
     NotRepeatable,
-    NotResumable,
     NotSaved,
     NotTrained,
     TrialJob,
@@ -32,45 +31,13 @@ from rmixer.testing import (
 )
 from rmixer.workload.workload import Job
 
-Make = Callable[[Job], OwnModel]
-
-
-def loss(module: nn.Module, batch: Any) -> Tensor:
-    return nn.functional.binary_cross_entropy_with_logits(module(batch[0]).squeeze(1), batch[1])
-
-
-def rows(count: int = 200) -> TensorDataset:
-    draw = torch.Generator().manual_seed(1)
-    values = torch.randn(count, 4, generator=draw)
-    return TensorDataset(values, (values.sum(1) > 0).float())
-
-
-def build(job: Job) -> OwnModel:
-    net = nn.Sequential(nn.Linear(4, 8), nn.ReLU(), nn.Linear(8, 1))
-    return OwnModel(
-        module=net,
-        batches=DataLoader(rows(), job.batch, shuffle=True, drop_last=True),
-        loss=loss,
-        optimizers=torch.optim.Adam(net.parameters(), lr=job.lr, fused=True),
-    )
-
-
-def but(**changes: Callable[[Job, OwnModel], Any]) -> Make:
-    """``build`` with other fields, each a function of the job and of what ``build`` returns."""
-
-    def changed(job: Job) -> OwnModel:
-        own = build(job)
-        return replace(own, **{name: make(job, own) for name, make in changes.items()})
-
-    return changed
-
 
 def test_a_model_that_is_as_it_should_be() -> None:
     report = check_model(build)
     assert report.warnings == ()
     assert (len(report.losses), report.parameters) == (5, 5 * 8 + 9)
     text = str(report)
-    assert "test_check_model:build at batch 32 can be profiled and trained" in text
+    assert "checked_models:build at batch 32 can be profiled and trained" in text
     assert "49, all of them trained" in text
     assert "nothing to evaluate on" in text
 
@@ -165,16 +132,6 @@ class Stateful(nn.Linear):
         return {"file": io.BytesIO()}
 
     def set_extra_state(self, state: Any) -> None: ...
-
-
-def with_module(make: Callable[[], nn.Module]) -> Make:
-    """``build`` of another module, whose parameters are all optimized."""
-
-    def changed(job: Job) -> OwnModel:
-        module = make()
-        return replace(build(job), module=module, optimizers=torch.optim.SGD(module.parameters()))
-
-    return changed
 
 
 class HalfUsed(nn.Module):
@@ -284,90 +241,6 @@ class Unseeded:
         return iter(self.draw.sample(range(200), 200))
 
 
-class Counted:
-    """Rows in an order that the number of the pass decides."""
-
-    def __init__(self) -> None:
-        self.passes = 0
-
-    def __len__(self) -> int:
-        return 200
-
-    def __iter__(self) -> Iterator[int]:
-        self.passes += 1
-        return iter(random.Random(self.passes).sample(range(200), 200))
-
-
-class Walk:
-    """Rows each some way from the one before; dropout draws from the same generator in between."""
-
-    def __len__(self) -> int:
-        return 200
-
-    def __iter__(self) -> Iterator[int]:
-        at = 0
-        for _ in range(200):
-            at = (at + int(torch.randint(200, ()))) % 200
-            yield at
-
-
-class Forgetful(nn.Linear):
-    """What it counts is no part of its state."""
-
-    def __init__(self) -> None:
-        super().__init__(4, 1)
-        self.register_buffer("steps", torch.zeros(()), persistent=False)
-
-    def forward(self, values: Tensor) -> Tensor:
-        self.steps += 1
-        return super().forward(values) * self.steps
-
-
-def dropping() -> nn.Module:
-    return nn.Sequential(nn.Dropout(0.5), nn.Linear(4, 1))
-
-
-def own_draws(named: bool) -> Make:
-    """``build`` with noise from a generator of its own, which is named in ``stateful`` or not."""
-
-    def changed(job: Job) -> OwnModel:
-        draw = torch.Generator().manual_seed(job.seed)
-
-        def noisy(module: nn.Module, batch: Any) -> Tensor:
-            return loss(module, batch) * (1 + torch.rand((), generator=draw))
-
-        return replace(build(job), loss=noisy, stateful=[draw] if named else [])
-
-    return changed
-
-
-def loader(job: Job, sampler: Any) -> DataLoader[Any]:
-    return DataLoader(rows(), job.batch, sampler=sampler, drop_last=True)
-
-
-@pytest.mark.parametrize(
-    ("make", "words"),
-    [
-        (but(batches=lambda j, o: loader(j, Counted())), ["after step 7", "batch at step 8"]),
-        (
-            lambda job: replace(with_module(dropping)(job), batches=loader(job, Walk())),
-            ["after step 2", "batch at step 3", "state_dict and load_state_dict"],
-        ),
-        (with_module(Forgetful), ["after step 2", "persistent buffer"]),
-        (own_draws(named=False), ["after step 2", "at step 3", "name it in stateful"]),
-    ],
-)
-def test_what_a_stop_would_lose_is_explained(make: Make, words: list[str]) -> None:
-    with pytest.raises(NotResumable) as failed:
-        check_model(make)
-    for word in words:
-        assert word in str(failed.value)
-
-
-def test_what_stateful_names_is_kept() -> None:
-    assert check_model(own_draws(named=True)).warnings == ()
-
-
 def test_stateful_names_what_has_a_state() -> None:
     with pytest.raises(WrongReturn, match="stateful of OwnModel: found a list of int"):
         check_model(but(stateful=lambda job, own: [3]))
@@ -381,64 +254,3 @@ def test_an_error_of_the_users_own_code_is_raised_as_it_is() -> None:
         check_model(but(loss=lambda job, own: broken))
     frames = [frame.name for frame in extract_tb(failed.value.__traceback__)]
     assert frames[1:] == ["check_model", "broken"]
-
-
-def test_copies_with_other_seeds_that_train_the_same_model() -> None:
-    def constant(job: Job) -> OwnModel:
-        own = build(job)
-        for parameter in own.module.parameters():
-            nn.init.constant_(parameter, 0.1)
-        return replace(own, batches=DataLoader(rows(), job.batch, drop_last=True))
-
-    (note,) = check_model(constant).warnings
-    assert "another seed gives the same losses" in note
-
-
-class Ragged:
-    """Offsets of so many samples, and as many values as there happen to be."""
-
-    def __init__(self, samples: int) -> None:
-        self.samples = samples
-
-    def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
-        while True:
-            lengths = torch.randint(1, 5, (self.samples,))
-            offsets = torch.cat((torch.zeros(1, dtype=torch.long), lengths.cumsum(0)))
-            yield torch.randint(10, (int(lengths.sum()),)), offsets
-
-
-def test_shapes_that_change_and_values_that_are_read_back_are_notes() -> None:
-    def ragged(job: Job) -> OwnModel:
-        bags = nn.EmbeddingBag(10, 3, mode="sum", include_last_offset=True)
-
-        def mean(module: nn.Module, batch: Any) -> Tensor:
-            value: Tensor = module(*batch).square().mean()
-            return value * value.item()
-
-        return OwnModel(bags, Ragged(job.batch), mean, torch.optim.SGD(bags.parameters(), lr=0.1))
-
-    shapes, forward = check_model(ragged).warnings
-    assert shapes.startswith("batches change their shapes ([[")
-    assert forward.startswith("forward reads values back (aten::_local_scalar_dense)")
-    assert "CUDA graph" in shapes
-
-
-def test_a_mask_as_an_index_is_a_note() -> None:
-    def masked(module: nn.Module, batch: Any) -> Tensor:
-        logits = module(batch[0]).squeeze(1)
-        every = logits[torch.isfinite(logits)]
-        return nn.functional.binary_cross_entropy_with_logits(every, batch[1])
-
-    forward, *_ = check_model(but(loss=lambda job, own: masked)).warnings
-    assert forward.startswith("forward reads values back")
-    assert "aten::index with a boolean mask" in forward
-
-
-def test_memory_that_no_part_explains_is_a_note() -> None:
-    def wasteful(module: nn.Module, batch: Any) -> Tensor:
-        with torch.no_grad():
-            torch.ones(4 << 20).mul(2)  # 32 MiB that are gone again
-        return loss(module, batch)
-
-    (note,) = check_model(but(loss=lambda job, own: wasteful)).warnings
-    assert "times the memory that its parts explain" in note

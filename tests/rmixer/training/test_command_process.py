@@ -102,7 +102,7 @@ print(os.sched_getaffinity(0), [os.environ[name] for name in names])
 
 
 @pytest.mark.parametrize(
-    ("ours", "gpu", "theirs"), [(None, 0, "0"), (None, 1, "1"), ("3,5", 1, "5"), ("3", 0, "3")]
+    ("ours", "gpu", "theirs"), [(None, 0, "0"), (None, 1, "1"), ("3,5", 1, "5"), ("3", 1, "")]
 )
 def test_one_that_wants_a_gpu_sees_the_one_of_its_place(
     ours: str | None, gpu: int, theirs: str, monkeypatch: pytest.MonkeyPatch

@@ -48,6 +48,24 @@ def test_a_place_that_cannot_be_written_costs_the_log_alone(tmp_path: Path) -> N
     assert subprocess.run(command, capture_output=True, text=True).stdout == "here\n"
 
 
+def test_what_a_full_disk_takes_not_is_dropped_and_why_is_asked_once() -> None:
+    code = """
+import subprocess, sys
+from rmixer.training.task_log import drop_what_cannot_be_written, printing_to, take_lost
+drop_what_cannot_be_written()
+with printing_to("/dev/full"):
+    print("lost")
+    sys.__stderr__.write("lost too\\n")
+    sys.stdout.buffer.write(b"y" * 100_000)
+print([take_lost(), take_lost()])
+with printing_to("/dev/null"):
+    print("taken")
+print([take_lost()])
+"""
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert ended.stdout == "['No space left on device', None]\n[None]\n", ended.stderr
+
+
 def test_a_long_log_keeps_its_beginning_and_its_end(tmp_path: Path) -> None:
     log = tmp_path / "job.log"
     lines = [f"line {number}\n" for number in range(1000)]

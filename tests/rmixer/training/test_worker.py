@@ -56,6 +56,36 @@ def gone(pid: int, within_s: float = 60.0) -> bool:
     return False
 
 
+def test_nobody_waits_for_ever_for_one_that_is_held_still(
+    mortal: WorkerProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("rmixer.training.process.CLOCK_LIMIT_S", 0.2)
+    monkeypatch.setattr("rmixer.training.process.KILLED_WITHIN_S", 0.2)
+    mortal.settle_clock()
+    os.kill(mortal.pid, signal.SIGSTOP)
+    with pytest.raises(WorkerSilent, match="did not answer"):
+        mortal.settle_clock()
+    with monkeypatch.context() as patch:  # as one that is stuck in a call to a disk
+        patch.setattr(mortal, "strike", lambda: None)
+        mortal.kill()
+    assert not mortal.has_ended
+    mortal.strike()
+    assert gone(mortal.pid)
+
+
+def test_one_that_stops_in_the_middle_of_a_message_is_not_waited_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("rmixer.training.process.MESSAGE_LIMIT_S", 0.3)
+    with WorkerProcess((CORE,)) as worker:
+        worker.start("worker_tasks:half_a_message")
+        with pytest.raises(WorkerSilent, match="stopped in the middle of a message"):
+            worker.receive()
+        worker.kill()
+    with WorkerProcess((CORE,)) as slow:  # who says nothing yet has all the time
+        assert slow.call("worker_tasks:double_later", number=21, after_s=1.0) == 42
+
+
 def test_a_task_is_run_with_its_arguments_and_answers(worker: WorkerProcess) -> None:
     assert worker.call("worker_tasks:double", number=21) == 42
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import struct
 import sys
 import time
 from pathlib import Path
@@ -12,6 +13,16 @@ from rmixer.training.checkpoint import load_checkpoint
 from rmixer.training.process import WorkerProcess
 from rmixer.training.worker import Channel
 from rmixer.workload.workload import Job
+
+
+def half_a_message(channel: Channel) -> None:
+    os.write(channel._connection.fileno(), struct.pack("!i", 1000) + b"half")
+    time.sleep(600)
+
+
+def double_later(channel: Channel, number: int, after_s: float) -> int:
+    time.sleep(after_s)
+    return 2 * number
 
 
 def double(channel: Channel, number: int) -> int:

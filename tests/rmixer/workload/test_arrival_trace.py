@@ -45,7 +45,7 @@ jobs:
 
 def test_a_cell_holds_no_parts(tmp_path: Path) -> None:
     trace = "arrival_s,model,steps,evaluate\n1,criteo_dlrm,5,{every_steps: 2}\n"
-    with pytest.raises(InputError, match="the column 'evaluate'.*it is for a workload's 'jobs'"):
+    with pytest.raises(InputError, match=r"the column 'evaluate'.*it is for a workload's 'jobs'"):
         read(tmp_path, trace)
 
 
@@ -95,7 +95,7 @@ def test_spaces_and_empty_lines_do_not_count(tmp_path: Path) -> None:
         ("model,steps\na,1\n", "line 1: found no column arrival_s in 'model,steps'; allowed"),
         ("arrival_s,model,steps\n", "line 2: found nothing; allowed: a row for each job"),
         ("arrival_s,modle,steps\n0,a,1\n", "line 1: found the column 'modle'; allowed: did you"),
-        ("arrival_s,deadline_s\n0,1\n", "line 1: found the column 'deadline_s'; allowed: nothing"),
+        ("arrival_s,after\n0,1\n", "line 1: found the column 'after'; allowed: nothing"),
         ("arrival_s,steps,steps\n0,1,1\n", "line 1: found the column 'steps' twice; allowed: ev"),
         ("arrival_s,model,steps\n0,a\n", "line 2: found 2 values (the file may be truncated)"),
         ('arrival_s,model,steps\n0,"a,1\n', "line 2: found text that is not CSV"),

@@ -153,6 +153,14 @@ def test_epochs_are_whole_batches_of_the_data(tmp_path: Path) -> None:
     assert refused(tmp_path, "epochs: 1, batch: 2000000000").key == "jobs.0.batch"
 
 
+@pytest.mark.usefixtures("rmixer_home")
+def test_how_many_samples_are_held_out(tmp_path: Path) -> None:
+    arrays = open_dataset("criteo_kaggle", "synthetic")
+    job = read(tmp_path, "steps: 5, evaluate: {every_steps: 2}")
+    assert job.held_out == arrays.rows - arrays.train_rows
+    assert read(tmp_path, "steps: 5").held_out is None
+
+
 def test_what_makes_a_step_longer_is_in_its_identity() -> None:
     plain = replace(make_job(), optimizer="sgd")
     moving = replace(plain, momentum=0.9, weight_decay=1e-4)

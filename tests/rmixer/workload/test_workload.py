@@ -231,7 +231,7 @@ def test_a_key_that_is_not_supported_yet_is_refused_by_name(
 
 
 def test_the_schema_of_the_later_releases_is_known() -> None:
-    later = "deadline_s weight priority"
+    later = "after search"
     assert set(NOT_YET) == set(later.split())
 
 
@@ -260,3 +260,31 @@ def test_a_file_that_cannot_be_read(tmp_path: Path) -> None:
         read_workload(tmp_path / "binary.yaml")
     with pytest.raises(InputError, match="Not a directory"):
         read_workload(tmp_path / "binary.yaml" / "queue.yaml")
+
+
+def test_how_soon_a_job_should_be_done(tmp_path: Path) -> None:
+    """Keys of every kind of job."""
+    (tmp_path / "train.py").write_text("")
+    path = tmp_path / "w.yaml"
+    wishes = "deadline_s: 60, weight: 2.5, priority: -3"
+    path.write_text(
+        f"jobs:\n  - {{model: criteo_dlrm, steps: 5, {wishes}}}\n"
+        f"  - {{command: python train.py, steps: 5, {wishes}}}\n  - {{model: rm1, steps: 5}}\n"
+    )
+    found = [(job.deadline_s, job.weight, job.priority) for job in read_workload(path).jobs]
+    assert found == [(60.0, 2.5, -3), (60.0, 2.5, -3), (None, 1.0, 0)]
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "allowed"),
+    [
+        ("deadline_s", "0", "a number > 0"),
+        ("weight", "-1", "a number > 0"),
+        ("priority", "high", "a whole number"),
+        ("priority", "1001", "a whole number <= 1000"),
+    ],
+)
+def test_wishes_that_are_none(tmp_path: Path, key: str, value: str, allowed: str) -> None:
+    error = refused(tmp_path, job(f"model: criteo_dlrm, steps: 5, {key}: {value}"))
+    assert error.key == f"jobs.1.{key}"
+    assert error.allowed.startswith(allowed)

@@ -62,6 +62,28 @@ def test_an_evaluation_after_every_forty_steps() -> None:
     assert end_s(job) == pytest.approx(1.0 + 0.5 + 0.97 + 3 * 0.1 + 0.1)
 
 
+@pytest.mark.parametrize(
+    ("batches", "held_out", "share"),
+    [
+        (10, None, 0.5),
+        (40, None, 2.0),
+        (10, 100, 0.5),
+        (10, 15.1, 10 / 16),
+        (40, 16, 1.0),
+        (40, 5, 1.0),
+    ],
+)
+def test_no_more_batches_than_are_held_out(
+    batches: int, held_out: float | None, share: float
+) -> None:
+    """The profile was evaluated on 20, or on all of them."""
+    job = replace(make_job(steps=100), evaluate=Evaluation(50, batches))
+    if held_out is not None:
+        job = replace(job, held_out=round(held_out * job.batch))
+    amounts = [amount for name, amount, _ in phases_of(profiled(job), STEP) if name == "evaluate"]
+    assert amounts == pytest.approx([share, share])
+
+
 def test_a_checkpoint_every_second() -> None:
     """9.97 s of training have nine. With the optimizer's state one is three times a save."""
     job = replace(make_job(steps=1000), save_every_s=1.0)

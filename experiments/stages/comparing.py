@@ -1,28 +1,18 @@
-"""What a run folder tells: the comparison, the trace and the figures, data before pictures."""
+"""Predicted against measured of a run folder: ``compare.json``, and a trace of both."""
 
 from __future__ import annotations
 
 import contextlib
 
 from experiments.run_files.chrome_trace import write_trace
-from experiments.run_files.run_folder import (
-    MEASURED,
-    PREDICTED,
-    REPEAT,
-    SEQUENTIAL,
-    SEQUENTIAL_PREDICTED,
-    RunFolder,
-)
+from experiments.run_files.run_folder import MEASURED, PREDICTED, RunFolder
 from experiments.validation.compare import all_completed, compare
-from experiments.validation.compared_runs import Runs
+from experiments.validation.compared_runs import Runs, runs_in
 from experiments.validation.comparison import Comparison, write_comparison
 from experiments.validation.verdict import Goals
 from profiles.stored.machine_noise import Executions
 from profiles.stored.store import Store
 from rmixer.errors import InputError
-from rmixer.run_record.run_summary import RunSummary
-
-ABLATIONS = ("no_contention", "sum_of_operators")
 
 
 def validate_run(folder: RunFolder, goals: Goals | None = None) -> Comparison:
@@ -33,15 +23,7 @@ def validate_run(folder: RunFolder, goals: Goals | None = None) -> Comparison:
         found = "a run that was not executed" if measured else "no summary.json of a run"
         allowed = "a run with a prediction and an execution (`rmixer run` or `rmixer execute`)"
         raise InputError(folder.path, "", found, allowed)
-    ablations = {name: _summary(folder, f"ablations/{name}") for name in ABLATIONS}
-    runs = Runs(
-        predicted[1],
-        measured[1],
-        repeat=_summary(folder, REPEAT),
-        sequential_predicted=_summary(folder, SEQUENTIAL_PREDICTED),
-        sequential=_summary(folder, SEQUENTIAL),
-        ablations={name: run for name, run in ablations.items() if run is not None},
-    )
+    runs = runs_in(folder, measured[1], predicted[1])
     comparison = compare(runs, goals)
     _keep_noise(folder, runs)
     write_comparison(folder.path / "compare.json", comparison)
@@ -51,19 +33,14 @@ def validate_run(folder: RunFolder, goals: Goals | None = None) -> Comparison:
 
 def _keep_noise(folder: RunFolder, runs: Runs) -> None:
     """Keep how far two executions were apart, for predictions of this machine. Others on its cores
-    would be in that."""
+    would be in that, and so would work that an interruption made them do twice."""
     repeat = runs.repeat
     if repeat is None or runs.shared_with or not all(map(all_completed, runs.executions)):
         return
-    if any(job.late for run in runs.executions for job in run.jobs):
+    if any(run.interruptions or any(job.late for job in run.jobs) for run in runs.executions):
         return
     measured = runs.measured
     pair = (measured.makespan_s, repeat.makespan_s)
     with contextlib.suppress(OSError):  # a home that cannot be written costs no comparison
         executions = Executions(measured.workload, measured.policy, pair)
         Store().keep_noise(folder.machine, executions)
-
-
-def _summary(folder: RunFolder, part: str) -> RunSummary | None:
-    found = folder.read(part)
-    return found[1] if found else None

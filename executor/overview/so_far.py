@@ -1,0 +1,65 @@
+"""A run that has not been closed, as its journal has it so far: the record that a run leaves."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from executor.overview.journal_view import read_journal, state_of
+from executor.overview.run_view import RunState
+from executor.records.job_record import timeline_of
+from executor.records.measured_summary import Usage, measured_summary
+from executor.records.run_records import RunRecords
+from rmixer.run_record.run_summary import RunSummary
+from rmixer.run_record.timeline import Timeline
+from rmixer.scheduling.problem import Problem
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """An attempt at ``job`` that failed: why, in a word and in words."""
+
+    job: str
+    attempt: int
+    cause: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class SoFar:
+    """An execution as its journal tells it: its ``state`` now, the attempts that failed, and what
+    a run leaves if it is interrupted at the last transition (None of one without an attempt)."""
+
+    state: RunState
+    failures: tuple[Attempt, ...]
+    record: tuple[Timeline, RunSummary] | None
+
+
+def so_far(folder: Path, problem: Problem) -> SoFar | None:
+    """What the journal in ``folder`` tells of the execution of ``problem``, whose profiles are not
+    asked for; None of one that has not been opened. Jobs that run count as interrupted, and how
+    busy devices are is not known. Raises :class:`~rmixer.errors.InputError` for a journal that is
+    missing or damaged."""
+    records, last_s, _, _ = read_journal(folder)
+    if records.plan is None:
+        return None
+    for each in records.running:
+        each.end_s = max(last_s, each.start_s, *each.step_ends_s[-1:])
+    failures = tuple(
+        Attempt(job, record.booking.attempt, record.cause, record.error or "")
+        for job, attempts in records.attempts.items()
+        for record in attempts
+        if record.cause is not None
+    )
+    return SoFar(state_of(records), failures, _record(records, problem))
+
+
+def _record(records: RunRecords, problem: Problem) -> tuple[Timeline, RunSummary] | None:
+    if records.plan is None or not records.attempts:
+        return None
+    usage = Usage(startup_s=0.0, cpu_s=0.0, probe_s=None)
+    run = "measured"
+    summary = measured_summary(run, problem, records.plan.policy, records, usage)
+    devices = tuple(replace(device, busy_fraction=None) for device in summary.devices)
+    attempts = [record for each in records.attempts.values() for record in each]
+    return timeline_of(attempts, run), replace(summary, devices=devices)

@@ -1,0 +1,55 @@
+"""What a job asks of a machine by itself: seconds alone, core-seconds, seconds of a GPU's lanes."""
+
+from __future__ import annotations
+
+from rmixer.errors import InputError
+from rmixer.scheduling.problem import ProfiledJob
+from sim.demand.resident import ON_ONE_CORE, solo_unit_s
+from sim.demand.segments import StepSegments, step_segments
+from sim.job_level.phases import phases_of
+
+
+def alone_s(each: ProfiledJob, kind: str, threads: int) -> float:
+    """Seconds that the job takes alone on a device of this kind, from build to save, as the
+    simulator has it."""
+    cost = each.profile.step(kind, threads)
+    return sum(amount * solo_unit_s(cost, phase) for phase, amount, _ in phases_of(each, cost))
+
+
+class Work:
+    """Knows how jobs load cores and GPUs; the segments of each step are made once."""
+
+    def __init__(self) -> None:
+        self._steps: dict[tuple[str, str, int], StepSegments | None] = {}
+
+    def core_s(self, each: ProfiledJob, kind: str, threads: int) -> float:
+        """Seconds for which the job works on host cores, summed over its cores: in training only as
+        long as a step works on the host, if that is known; one core in phases that no more threads
+        make shorter."""
+        cost = each.profile.step(kind, threads)
+        step = self._step(each, kind, threads)
+        load = min(1.0, step.host_s / step.solo_s) if step else 1.0
+        share = {**dict.fromkeys(ON_ONE_CORE, 1.0), "train": threads * load}
+        return sum(
+            amount * solo_unit_s(cost, phase) * share.get(phase, threads)
+            for phase, amount, _ in phases_of(each, cost)
+        )
+
+    def lane_s(self, each: ProfiledJob, threads: int, lane: str) -> float | None:
+        """Seconds for which all steps of the job keep the compute lane (``gpu``) or the ``link`` of
+        a GPU busy; None if nothing tells it. Other phases are left out: no profile knows what of
+        them a GPU does."""
+        step = self._step(each, "gpu", threads)
+        if step is None:
+            return None
+        return each.job.steps * sum(s.device_s for s in step.segments if s.lane == lane)
+
+    def _step(self, each: ProfiledJob, kind: str, threads: int) -> StepSegments | None:
+        key = (each.key, kind, threads)
+        if key not in self._steps:
+            try:
+                known = each.profile.origin != "table"
+                self._steps[key] = step_segments(each.profile, kind, threads) if known else None
+            except InputError:  # of a GPU's step nobody knows the operators
+                self._steps[key] = None
+        return self._steps[key]

@@ -1,0 +1,113 @@
+"""Who is slowed by whom in a predicted schedule."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from rmixer.run_record.run_summary import RunSummary
+from rmixer.run_record.timeline import Interval, Timeline
+from rmixer.scheduling.problem import Problem
+from sim.demand.resident import device_kind
+
+LEAST_STEPS, LEAST_SHARE = 20.0, 0.01
+"""A stretch of so many steps, and of so large a share of the makespan, says something."""
+_INSTANT_S = 1e-8
+
+
+@dataclass(frozen=True)
+class Beside:
+    """So many jobs of one ``model`` in one ``phase`` on a ``device``."""
+
+    model: str
+    phase: str
+    device: str
+    jobs: int
+
+
+@dataclass(frozen=True)
+class Slowed:
+    """For ``seconds`` a step of ``job`` takes ``company_ms`` instead of ``alone_ms``, for these
+    jobs run ``beside`` it."""
+
+    job: str
+    model: str
+    device: str
+    alone_ms: float
+    company_ms: float
+    seconds: float
+    beside: tuple[Beside, ...]
+
+    @property
+    def factor(self) -> float:
+        """How many times as long a step takes."""
+        return self.company_ms / self.alone_ms
+
+
+@dataclass(frozen=True)
+class Company:
+    """The stretch in which a job is slowed most, None if no job ever has company that slows it;
+    the seconds that training takes longer for company, ``lost_s`` of all jobs' ``trained_s``, and
+    the job that loses most."""
+
+    worst: Slowed | None
+    lost_s: float
+    trained_s: float
+    most_lost: str | None
+    most_lost_s: float
+
+
+def company_of(problem: Problem, timeline: Timeline, summary: RunSummary) -> Company:
+    """Who is slowed in the simulated run of ``timeline`` and ``summary``. Short stretches do not
+    count for the worst where there are longer ones: they are of ends and starts."""
+    rows = [each for each in timeline if each.kind != "queued" and each.duration_s > 0]
+    threads = {job.id: job.threads for job in summary.jobs}
+    lost_s: dict[str, float] = {}
+    trained_s = 0.0
+    slowed: list[tuple[float, Interval, float]] = []
+    for row in rows:
+        if row.kind != "train" or row.steps <= 0:
+            continue
+        cost = problem.by_id[row.job].profile.step(device_kind(row.device), threads[row.job])
+        alone_s = cost.expected_us * 1e-6
+        trained_s += row.duration_s
+        lost_s[row.job] = lost_s.get(row.job, 0.0) + row.duration_s - row.steps * alone_s
+        slowed.append((row.duration_s / row.steps / alone_s, row, alone_s))
+    long_s = LEAST_SHARE * summary.makespan_s
+    lasting = [s for s in slowed if s[1].steps >= LEAST_STEPS and s[1].duration_s >= long_s]
+    worst = max(lasting or slowed, key=lambda each: each[0], default=None)
+    most = max(lost_s, key=lambda job: lost_s[job], default=None)
+    if worst is None or most is None or worst[0] < 1 + 1e-6:
+        return Company(None, 0.0, trained_s, None, 0.0)
+    found = _slowed(problem, rows, worst[1], worst[2])
+    return Company(found, sum(lost_s.values()), trained_s, most, lost_s[most])
+
+
+def _slowed(problem: Problem, rows: Sequence[Interval], row: Interval, alone_s: float) -> Slowed:
+    others = [
+        each
+        for each in rows
+        if each.job != row.job
+        and each.start_s < row.end_s - _INSTANT_S
+        and each.end_s > row.start_s + _INSTANT_S
+    ]
+    return Slowed(
+        row.job,
+        problem.by_id[row.job].job.label,
+        row.device,
+        alone_s * 1e3,
+        row.duration_s / row.steps * 1e3,
+        row.duration_s,
+        _beside(problem, others, row.device),
+    )
+
+
+def _beside(problem: Problem, others: Iterable[Interval], device: str) -> tuple[Beside, ...]:
+    """Those on ``device`` first."""
+    places = {each.job: (each.kind, each.device) for each in others}
+    groups = Counter(
+        (problem.by_id[job].job.label, *place) for job, place in sorted(places.items())
+    )
+    ordered = sorted(groups.items(), key=lambda item: (item[0][2] != device, item[0][2], -item[1]))
+    return tuple(Beside(*group, count) for group, count in ordered)

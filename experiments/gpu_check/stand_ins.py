@@ -1,0 +1,61 @@
+"""A machine with one GPU that is not there, for a dry run: its slots train on the CPU."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+from executor.workers.stand_in_gpus import StandInGpus
+from experiments.gpu_check.setting import Plan, queue
+from profiles.machines import limits
+from profiles.profiler.modelled_gpu import ModelledGpu, modelled_machine, modelled_profile
+from profiles.stored.store import Store
+from rmixer.errors import RunFailed
+from rmixer.hardware.machine import Machine
+from rmixer.profile.profile import ModelProfile
+from rmixer.workload.shrinking import Shrinking
+from rmixer.workload.workload import Job, Workload
+
+RECORDED = "epyc-2c"
+"""The machine whose recorded profiles stand in for measured ones."""
+GPU = ModelledGpu(name="stand-in")
+MODELS = ("criteo_deepfm", "criteo_dcn")
+WHY_NOT = "dry run: stand-in devices"
+
+
+def dry_plan() -> Plan:
+    """A queue of three jobs of a few steps, on a slot of either kind."""
+    return Plan(
+        machine=stand_in_machine,
+        profiles=stand_in_profiles,
+        workload=_few(queue(MODELS, Shrinking(steps_scale=0.01, batch_max=512))),
+        slots=((1, 1),),
+        processes=StandInGpus,
+        why_not=WHY_NOT,
+    )
+
+
+def stand_in_machine() -> Machine:
+    """Modelled, with cores of this one."""
+    cores = limits.usable_cores()[:2]
+    made = modelled_machine(Store().machine(RECORDED), "stand-in", len(cores), GPU)
+    return replace(
+        made, cores=cores, memory_bytes=limits.usable_memory_bytes(), processor="stand-in"
+    )
+
+
+def stand_in_profiles(jobs: Sequence[Job], machine: Machine) -> Iterator[ModelProfile | RunFailed]:
+    """Recorded on the CPU, modelled on the GPU; none of it was measured here."""
+    store = Store()
+    for job in jobs:
+        found = store.find(RECORDED, job.identity.key)
+        if found is None:
+            yield RunFailed(f"no profile of {job.identity.key} is recorded")
+        else:
+            yield modelled_profile(found, machine, GPU)
+
+
+def _few(workload: Workload) -> Workload:
+    first = {job.model: job for job in reversed(workload.jobs)}
+    again = replace(first[MODELS[1]], id="again")
+    return replace(workload, jobs=(*(first[model] for model in MODELS), again))

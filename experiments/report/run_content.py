@@ -1,0 +1,175 @@
+"""All that a run folder holds, read once for its page."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from executor.overview.run_view import RunState
+from executor.overview.so_far import Attempt, SoFar, so_far
+from experiments.run_files.run_folder import (
+    CONFIG,
+    JOURNAL,
+    MEASURED,
+    PREDICTED,
+    REPEAT,
+    SEQUENTIAL,
+    SEQUENTIAL_PREDICTED,
+    RunFolder,
+)
+from experiments.run_files.sweep_file import SweepRow, read_rows
+from experiments.validation.compare import compare
+from experiments.validation.compared_runs import runs_in
+from experiments.validation.comparison import Comparison, read_comparison
+from rmixer.errors import InputError
+from rmixer.files.typed_files import load_json, load_yaml, parse
+from rmixer.hardware.fingerprint import Fingerprint
+from rmixer.hardware.machine import Machine
+from rmixer.run_record.metrics import MetricFiles
+from rmixer.run_record.run_summary import RunSummary
+from rmixer.run_record.timeline import Timeline
+from rmixer.scheduling.problem import Problem
+from rmixer.user_code.own_module import label_of
+from rmixer.workload.workload import Workload
+
+Record = tuple[Timeline, RunSummary]
+
+
+@dataclass(frozen=True)
+class RunContent:
+    """What is known of a run. ``predicted`` and ``executed`` are the records of its schedule, each
+    may be None; ``others`` are the summaries of further executions and predictions by title.
+    ``state`` and ``attempts``, those that failed, are what its journal says, if it has one.
+    ``traces`` are the ends of the traces of failed jobs; ``notes`` say what could not be read."""
+
+    path: Path
+    command: str
+    workload: Workload
+    workload_hash: str
+    machine: Machine
+    settings: dict[str, Any]
+    fingerprint: Fingerprint | None
+    predicted: Record | None
+    executed: Record | None
+    state: RunState | None
+    attempts: tuple[Attempt, ...] | None
+    others: dict[str, RunSummary]
+    comparison: Comparison | None
+    sweep: tuple[SweepRow, ...]
+    metrics: MetricFiles
+    traces: dict[str, str]
+    notes: tuple[str, ...]
+
+    @property
+    def summary(self) -> RunSummary | None:
+        """That of the execution, or else of the prediction."""
+        record = self.executed or self.predicted
+        return record[1] if record else None
+
+    @property
+    def goes_on(self) -> bool:
+        """Whether it is being executed, as far as can be seen from here."""
+        return self.state in ("running", "elsewhere")
+
+    @property
+    def models(self) -> dict[str, str]:
+        """The model of each job, those too that were added while the run went on."""
+        records = [record[1] for record in (self.predicted, self.executed) if record]
+        added = {job.id: label_of(job.model) for run in records for job in run.jobs}
+        return {job.id: job.label for job in self.workload.jobs} | added
+
+
+OTHERS = {
+    SEQUENTIAL_PREDICTED: "one job at a time, predicted",
+    SEQUENTIAL: "one job at a time, measured",
+    REPEAT: "the schedule again, measured",
+}
+LONGEST_TRACE = 3000
+_NEWER = ("running", "stopped", "elsewhere")
+"""Where the summary that may be there is of before the run was opened again."""
+
+
+def read_content(folder: RunFolder) -> RunContent:
+    """Read what ``folder`` holds. Raises :class:`InputError` for a file that is damaged, but of one
+    that only a part of the page needs it becomes a note."""
+    notes: list[str] = []
+    config: Any = load_yaml(folder.path / CONFIG, "run configuration")
+    workload = parse(config.get("workload"), Workload, folder.path / CONFIG)
+    machine = parse(config.get("machine"), Machine, folder.path / CONFIG)
+    main, apart = folder.read(MEASURED), folder.read(PREDICTED)
+    simulated = main is not None and main[1].run != "measured"
+    predicted = main if simulated else apart
+    executed = None if simulated else main
+    journal = _journal(folder, Problem(workload, machine, ()), notes)
+    if journal is not None and (executed is None or journal.state in _NEWER):
+        executed = journal.record or executed
+    jobs = [job.id for job in (executed[1].jobs if executed else ())]
+    return RunContent(
+        path=folder.path,
+        command=str(config.get("command", "")),
+        workload=workload,
+        workload_hash=str(config.get("workload_hash", "")),
+        machine=machine,
+        settings=dict(config.get("settings") or {}),
+        fingerprint=_fingerprint(folder.path / "fingerprint.json", notes),
+        predicted=predicted,
+        executed=executed,
+        state=journal.state if journal else None,
+        attempts=journal.failures if journal else None,
+        others={title: run[1] for part, title in OTHERS.items() if (run := folder.read(part))},
+        comparison=_comparison(folder, executed, predicted, notes),
+        sweep=tuple(read_rows(folder.path)),
+        metrics=MetricFiles(folder.path, jobs),
+        traces=_traces(folder.path / "failures", jobs),
+        notes=tuple(notes),
+    )
+
+
+def _journal(folder: RunFolder, problem: Problem, notes: list[str]) -> SoFar | None:
+    if not (folder.path / JOURNAL).exists():
+        return None
+    try:
+        return so_far(folder.path, problem)
+    except InputError as error:
+        notes.append(str(error))
+        return None
+
+
+def _comparison(
+    folder: RunFolder, executed: Record | None, predicted: Record | None, notes: list[str]
+) -> Comparison | None:
+    """Of the records that are there, so that it is never of an earlier run; of a folder that kept
+    no prediction, what an earlier comparison said."""
+    if executed is None:
+        return None
+    try:
+        if predicted is not None:
+            return compare(runs_in(folder, executed[1], predicted[1]))
+        path = folder.path / "compare.json"
+        return read_comparison(path) if path.exists() else None
+    except InputError as error:
+        notes.append(f"predicted and measured cannot be compared: {error}")
+        return None
+
+
+def _fingerprint(path: Path, notes: list[str]) -> Fingerprint | None:
+    if not path.exists():
+        return None
+    try:
+        return parse(load_json(path, "fingerprint"), Fingerprint, path)
+    except InputError as error:
+        notes.append(str(error))
+        return None
+
+
+def _traces(folder: Path, jobs: Iterable[str]) -> dict[str, str]:
+    """The ends of the traces of jobs that failed."""
+    found = {}
+    for job in jobs:
+        path = folder / f"{job}.txt"
+        if path.is_file():
+            text = path.read_text(encoding="utf-8", errors="replace").strip()
+            found[job] = text if len(text) <= LONGEST_TRACE else f"…{text[-LONGEST_TRACE:]}"
+    return found

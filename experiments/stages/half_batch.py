@@ -1,0 +1,85 @@
+"""A workload at half the batch and twice the steps, as far as its profiles tell."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from experiments.stages.inputs import told_by_others
+from profiles.stored.store import Store
+from rmixer.hardware.machine import Machine
+from rmixer.profile.profile import ModelProfile
+from rmixer.scheduling.problem import Problem, ProfiledJob
+from rmixer.workload.workload import Job
+
+
+@dataclass(frozen=True)
+class HalfBatch:
+    """``problem`` with half the batch in those of its ``jobs``, by id; the others are as they were.
+    ``why`` says what is missing if there are none."""
+
+    problem: Problem
+    jobs: tuple[str, ...]
+    why: str = ""
+
+
+def half_batch(problem: Problem, store: Store, report: Callable[[str], None]) -> HalfBatch:
+    """Half the batch in every job of ``problem`` of which a profile at that batch is kept, or is
+    predicted from other sizes, of which ``report`` hears. Each such job sees as many samples as
+    before, to within one batch."""
+    known: dict[str, ModelProfile | None] = {}
+    jobs: list[ProfiledJob] = []
+    halved = []
+    asked = ""
+    for each in problem.jobs:
+        job = halved_job(each.job)
+        if job is None:
+            jobs.append(each)
+            continue
+        key = job.identity.key
+        if key not in known:
+            known[key] = _profile(store, problem.machine, job, report)
+        profile = known[key]
+        asked = asked or f"{each.job.label} at batch {job.batch}"
+        if profile is None:
+            jobs.append(each)
+            continue
+        jobs.append(ProfiledJob(job, key, profile))
+        halved.append(job.id)
+    changed = replace(problem.workload, jobs=tuple(each.job for each in jobs))
+    why = "no job has a batch that could be halved"
+    if asked:
+        why = f"no profile, nor two at other batches: of {asked}, for one"
+    found = Problem(changed, problem.machine, tuple(jobs), problem.noise)
+    return HalfBatch(found, tuple(halved), why)
+
+
+def halved_job(job: Job) -> Job | None:
+    """``job`` with half its batch, rounded down, and as many more steps, evaluations as many
+    samples apart and on as many; None of a program, of durations, and of a batch of 1."""
+    if job.batch < 2 or not (job.in_registry or job.is_own):
+        return None
+    half = job.batch // 2
+
+    def more(count: int) -> int:
+        return max(1, round(count * job.batch / half))
+
+    evaluate, schedule = job.evaluate, job.lr_schedule
+    if evaluate is not None:
+        every = evaluate.every_steps and more(evaluate.every_steps)
+        evaluate = replace(evaluate, every_steps=every, batches=more(evaluate.batches))
+    if schedule is not None and schedule.warmup_steps:
+        schedule = replace(schedule, warmup_steps=more(schedule.warmup_steps))
+    return replace(job, batch=half, steps=more(job.steps), evaluate=evaluate, lr_schedule=schedule)
+
+
+def _profile(
+    store: Store, machine: Machine, job: Job, report: Callable[[str], None]
+) -> ModelProfile | None:
+    """What is known of ``job`` on ``machine``, kept or told by other batches."""
+    found, _ = store.load([job], machine)
+    if found:
+        return found[job.identity.key]
+    here = store.known_machine()
+    is_this_one = here is not None and here.name == machine.name
+    return told_by_others(store, machine, job.identity, report, is_this_one)

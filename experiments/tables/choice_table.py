@@ -1,0 +1,47 @@
+"""The schedules of a race: predicted, measured, and what that says of the simulator's choice."""
+
+from __future__ import annotations
+
+import statistics
+
+from rich import box
+
+from experiments.validation.choice import LEAST_CONCORDANCE, MOST_REGRET, Choice
+from rmixer.display.quantities import ABSENT, percent, seconds, signed_percent
+from rmixer.display.tables import NumberTable
+
+
+def choice_table(choice: Choice) -> NumberTable:
+    """A row a schedule in the order of the predictions: its measured mean, how far repeats spread
+    (one standard deviation), and the error of the prediction."""
+    table = NumberTable(box=box.SIMPLE_HEAD, pad_edge=False)
+    table.add_column("schedule", overflow="fold")
+    for name in ("predicted", "measured", "spread", "error"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for each in sorted(choice.contenders, key=lambda each: each.predicted_s):
+        mean_s = statistics.fmean(each.measured_s)
+        spread = statistics.stdev(each.measured_s) / mean_s
+        table.add_row(
+            each.name,
+            seconds(each.predicted_s),
+            seconds(mean_s),
+            percent(spread),
+            signed_percent(each.predicted_s / mean_s - 1),
+            style="bold" if each == choice.contenders[0] else None,
+        )
+    return table
+
+
+def choice_lines(choice: Choice) -> list[str]:
+    """What is said below the table."""
+    regret = ABSENT
+    if choice.regret is not None and choice.regret_interval is not None:
+        low, high = map(signed_percent, choice.regret_interval)
+        regret = f"{signed_percent(choice.regret)} (95%: {low} to {high})"
+    order = ABSENT if choice.concordance is None else percent(choice.concordance)
+    return [
+        f"regret       {regret} against {choice.best}, the best of the odd repeats; "
+        f"goal {percent(MOST_REGRET)}: {choice.regret_verdict}",
+        f"concordance  {order} of {choice.decided} pairs that the repeats decide, of "
+        f"{choice.pairs}; goal {percent(LEAST_CONCORDANCE)}: {choice.concordance_verdict}",
+    ]
