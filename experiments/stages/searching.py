@@ -128,7 +128,7 @@ def _tracks(problem: Problem, rough: StepTimes, setting: Setting) -> list[_Track
         if walk is not None and walk.best[0].score < float("inf"):
             found.append(_Track(len(found), layout, searcher, walk))
     if not found:
-        raise RunFailed("; ".join(sorted(why)) or "no schedule fits the machine")
+        raise RunFailed("; ".join(sorted(why)) or "no policy's schedule can be searched on from")
     found.sort(key=lambda each: (each.walk.best[0].score, each.number))
     return found[:MOST_WALKS]
 
@@ -170,7 +170,8 @@ def _confirmed(
         value = evaluators[track.number].judged(found.order)[0]
         if best is None or value < best[0]:
             best = (value, found, track)
-    assert best is not None
+    if best is None or best[0] == float("inf"):
+        raise RunFailed("no schedule that was found keeps to the priorities")
     _, found, track = best
     return Schedule(
         workload_hash=problem.workload.hash,

@@ -119,13 +119,17 @@ def sweep(
 
         best_first = [(tried[index].policy, tried[index].layout) for index in order]
         setting = Setting(cuts, wish.wanted, best_first, bound.bound_s, wish.objective)
-        searched = search(problem, step_times, setting, wish.search)
-        schedule = _no_worse(trial, rows, tried, searched.schedule, wish.objective)
-        tried.append(Candidate(SEARCH, schedule.settings.layout, schedule))
-        rows.append(trial.row_of(tried[-1], step_times))
+        try:
+            searched = search(problem, step_times, setting, wish.search)
+        except RunFailed as error:
+            rows.append(SweepRow(SEARCH, why=str(error)))
+        else:
+            schedule = _no_worse(trial, rows, tried, searched.schedule, wish.objective)
+            tried.append(Candidate(SEARCH, schedule.settings.layout, schedule))
+            rows.append(trial.row_of(tried[-1], step_times))
     rows = [row.bounded(bound) for row in rows]
     ranking = ranked(rows, wish.objective)
-    by_row = {id(row): tried[index] for index, row in enumerate(rows)}
+    by_row = {id(row): each for row, each in zip(rows, tried, strict=False)}
     best = by_row[id(ranking[0])]
     predicted = trial.run(best, step_times, "auto")
     schedule = trial.schedule(best, predicted)

@@ -64,6 +64,9 @@ class Searcher:
             [at for at, (entry, _) in enumerate(self._slots) if entry.kind in each.costs]
             for each in problem.jobs
         ]
+        self._priorities = np.array([each.job.priority for each in problem.jobs])
+        self._kind_of = np.array([kinds[device] == "gpu" for device in devices], dtype=np.int64)
+        self._can = np.array([["cpu" in each.costs, "gpu" in each.costs] for each in problem.jobs])
         self._neighbourhood = Neighbourhood(
             slots_of, any_of, alike, lambda order: self.judged(order)[0]
         )
@@ -101,12 +104,23 @@ class Searcher:
 
     def judged(self, order: Order) -> tuple[float, Judged, Order]:
         """The score of an order of some of the jobs, or all, what it comes to, and the same order
-        with a slot for every job."""
+        with a slot for every job. The score is infinite where a job waits for one of lower
+        priority, which starts on a kind of device that it could run on."""
         self._evaluations += 1
         plan = self._plan(order)
         judged = self._evaluator.judge_some(plan)
         scored = score(self._objective, judged, self._arrivals_s)
+        if scored < np.inf and self._priorities.any() and not self._in_priority(plan, judged):
+            scored = float("inf")
         return scored, judged, Order(order.jobs, tuple(plan[2].tolist()))
+
+    def _in_priority(self, plan: Plan, judged: Judged) -> bool:
+        jobs, slots = plan[0], plan[2]
+        starts_s, arrivals_s = judged.starts_s[jobs], self._arrivals_s[jobs]
+        priorities, kinds = self._priorities[jobs], self._kind_of[slots]
+        waits = (arrivals_s[:, None] <= starts_s[None, :]) & (starts_s[:, None] > starts_s[None, :])
+        lower = priorities[:, None] > priorities[None, :]
+        return not (waits & lower & self._can[jobs][:, kinds]).any()
 
     def dispatches(self, order: Order) -> tuple[ScheduledJob, ...]:
         """An order as a schedule has it."""

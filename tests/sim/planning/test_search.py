@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import pairwise, permutations, product
 from random import Random
 
@@ -163,6 +164,20 @@ def test_forgotten_mixes_are_found_again(monkeypatch: pytest.MonkeyPatch) -> Non
     few = searcher(given_problem).judged(order)[1]
     asked = Searcher(given_problem, BOTH, Evaluator(given_problem, BOTH, TIMES), "makespan")
     assert few.ends_s == pytest.approx(asked.judged(order)[1].ends_s, rel=1e-12)
+
+
+def test_no_job_waits_for_one_of_lower_priority() -> None:
+    """On one slot, for the mean completion: short ones first, but for the long one's priority."""
+    queue = [
+        replace(make_job(f"job-{i}", "amazon_din", steps=steps), priority=priority)
+        for i, (steps, priority) in enumerate([(30, 0), (400, 2), (20, 0), (300, 1)])
+    ]
+    given_problem = problem_of(make_workload(*queue), MACHINE, PROFILES)
+    one = Cut(cpu_slots=1).layout(MACHINE)
+    search = searcher(given_problem, one, objective="completion")
+    walk = search.walk(search.begin([Order((1, 3, 0, 2), (0,) * 4)]), 500, "any")
+    assert walk.best[0].order.jobs == (1, 3, 2, 0)
+    assert search.judged(Order((0, 1, 2, 3), (0,) * 4))[0] == np.inf
 
 
 def test_scores_by_hand() -> None:
