@@ -6,7 +6,7 @@ import time
 from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass
-from math import ceil
+from math import ceil, inf
 
 from experiments.stages.over_cores import in_order
 from experiments.stages.search_starts import (
@@ -82,7 +82,8 @@ def search(problem: Problem, step_times: StepTimes, setting: Setting, wish: Sear
                 break
             if wish.evaluations is not None and judged >= wish.evaluations:
                 break
-            _stage(tracks, stage, f"{problem.workload.seed}/{number}", processes)
+            until_s = inf if wish.evaluations is not None else begin_s + budget_s
+            _stage(tracks, (stage, until_s), f"{problem.workload.seed}/{number}", processes)
             tracks.sort(key=lambda each: (each.walk.best[0].score, each.number))
             tracks = tracks[: max(LEAST_WALKS, ceil(len(tracks) * KEPT))]
             number += 1
@@ -125,7 +126,7 @@ def _tracks(problem: Problem, rough: StepTimes, setting: Setting) -> list[_Track
                 continue
             orders.append(searcher.order_of(dispatches))
         walk = searcher.begin(orders) if orders else None
-        if walk is not None and walk.best[0].score < float("inf"):
+        if walk is not None and walk.best[0].score < inf:
             found.append(_Track(len(found), layout, searcher, walk))
     if not found:
         raise RunFailed("; ".join(sorted(why)) or "no policy's schedule can be searched on from")
@@ -134,10 +135,11 @@ def _tracks(problem: Problem, rough: StepTimes, setting: Setting) -> list[_Track
 
 
 def _stage(tracks: Sequence[_Track], evaluations: int, seed: str, processes: int) -> None:
-    """Let each walk go on; what is done by then is kept if it is broken off."""
+    """Let each walk go on for so many evaluations, but not beyond a moment of the monotonic clock;
+    what is done by then is kept if it is broken off."""
 
     def go_on(each: _Track) -> Walk:
-        return each.searcher.walk(each.walk, evaluations, f"{seed}/{each.number}")
+        return each.searcher.walk(each.walk, limits[0], f"{seed}/{each.number}", limits[1])
 
     with closing(in_order(go_on, tracks, processes)) as walks:
         for each, walk in zip(tracks, walks, strict=True):
@@ -170,7 +172,7 @@ def _confirmed(
         value = evaluators[track.number].judged(found.order)[0]
         if best is None or value < best[0]:
             best = (value, found, track)
-    if best is None or best[0] == float("inf"):
+    if best is None or best[0] == inf:
         raise RunFailed("no schedule that was found keeps to the priorities")
     _, found, track = best
     return Schedule(

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import inf
 from random import Random
 
 import numpy as np
@@ -80,16 +82,16 @@ class Searcher:
             _keep(best, Found(scored, order, judged.makespan_s))
         return Walk(best[0], tuple(best))
 
-    def walk(self, walk: Walk, evaluations: int, seed: str) -> Walk:
+    def walk(self, walk: Walk, evaluations: int, seed: str, until_s: float = inf) -> Walk:
         """Go on with ``walk`` until about so many schedules more are judged: late acceptance (Burke
         & Bykov 2017) of the changes that the neighbourhood draws. The same again for the same
-        ``seed``."""
+        ``seed``, unless the monotonic clock comes to ``until_s`` before."""
         draw = Random(seed)
         self._evaluations = 0
         present, best = walk.present, list(walk.best)
         history = list(walk.history) or [present.score] * HISTORY
         judged = self.judged(present.order)[1]
-        while self._evaluations < evaluations:
+        while self._evaluations < evaluations and time.monotonic() < until_s:
             at = self._evaluations % len(history)
             order = self._neighbourhood.changed(present.order, judged, draw)
             scored, found, order = self.judged(order)
@@ -110,8 +112,8 @@ class Searcher:
         plan = self._plan(order)
         judged = self._evaluator.judge_some(plan)
         scored = score(self._objective, judged, self._arrivals_s)
-        if scored < np.inf and self._priorities.any() and not self._in_priority(plan, judged):
-            scored = float("inf")
+        if scored < inf and self._priorities.any() and not self._in_priority(plan, judged):
+            scored = inf
         return scored, judged, Order(order.jobs, tuple(plan[2].tolist()))
 
     def _in_priority(self, plan: Plan, judged: Judged) -> bool:
