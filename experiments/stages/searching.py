@@ -134,12 +134,13 @@ def _tracks(problem: Problem, rough: StepTimes, setting: Setting) -> list[_Track
     return found[:MOST_WALKS]
 
 
-def _stage(tracks: Sequence[_Track], evaluations: int, seed: str, processes: int) -> None:
+def _stage(tracks: Sequence[_Track], limits: tuple[int, float], seed: str, processes: int) -> None:
     """Let each walk go on for so many evaluations, but not beyond a moment of the monotonic clock;
     what is done by then is kept if it is broken off."""
+    evaluations, until_s = limits
 
     def go_on(each: _Track) -> Walk:
-        return each.searcher.walk(each.walk, limits[0], f"{seed}/{each.number}", limits[1])
+        return each.searcher.walk(each.walk, evaluations, f"{seed}/{each.number}", until_s)
 
     with closing(in_order(go_on, tracks, processes)) as walks:
         for each, walk in zip(tracks, walks, strict=True):
