@@ -38,9 +38,11 @@ STAGE, JOBS = 1000, 24
 PATIENCE = 4
 """A search ends when it has found nothing better for so many stages for each job."""
 CONFIRMED = 8
-"""So many schedules are judged by precise step times at the end, if there is time,"""
+"""So many schedules are judged by precise step times at the end, if there is time, for which"""
 CONFIRMING = 0.3
-"""for which this share of the seconds is kept."""
+"""this share of the seconds is kept; and more, as long as they last, but none of which rough step"""
+HOPELESS = 1.03
+"""times say that it is so much longer."""
 
 
 @dataclass
@@ -92,6 +94,8 @@ def search(problem: Problem, step_times: StepTimes, setting: Setting, wish: Sear
     except KeyboardInterrupt:
         interrupted = True
     deadline_s = None if wish.evaluations is not None else begin_s + wish.seconds
+    if interrupted:
+        deadline_s = time.monotonic()
     schedule = _confirmed(problem, step_times, every, setting, deadline_s)
     judged = sum(each.walk.evaluations for each in every)
     return Searched(schedule, judged, time.monotonic() - begin_s, interrupted)
@@ -158,10 +162,10 @@ def _confirmed(
     met = [(found, each) for each in tracks for found in each.walk.best]
     met.sort(key=lambda pair: (pair[0].score, pair[1].number))
     evaluators: dict[int, Searcher] = {}
-    best: tuple[float, Found, _Track] | None = None
-    for count, (found, track) in enumerate(met[:CONFIRMED]):
-        late = deadline_s is not None and time.monotonic() >= deadline_s
-        if count and late:
+    best: tuple[float, Found | None, _Track] = (inf, None, tracks[0])
+    for count, (found, track) in enumerate(met):
+        enough = count >= CONFIRMED and (deadline_s is None or found.score > best[0] * HOPELESS)
+        if count and (enough or (deadline_s is not None and time.monotonic() >= deadline_s)):
             break
         if track.number not in evaluators:
             evaluators[track.number] = Searcher(
@@ -171,15 +175,15 @@ def _confirmed(
                 setting.objective,
             )
         value = evaluators[track.number].judged(found.order)[0]
-        if best is None or value < best[0]:
+        if value < best[0]:
             best = (value, found, track)
-    if best is None or best[0] == inf:
+    _, chosen, track = best
+    if chosen is None:
         raise RunFailed("no schedule that was found keeps to the priorities")
-    _, found, track = best
     return Schedule(
         workload_hash=problem.workload.hash,
         machine=problem.machine.name,
         policy=SEARCH,
         settings=Settings(problem.workload.seed, track.layout, "margin"),
-        dispatches=track.searcher.dispatches(found.order),
+        dispatches=track.searcher.dispatches(chosen.order),
     )
