@@ -19,7 +19,7 @@ from experiments.bench.step_speed import as_text
 from experiments.run_files.policy_rows import PolicyRow
 from experiments.run_files.sweep_file import ROUGH
 from experiments.stages.prediction import step_times_for
-from experiments.stages.sweep import sweep
+from experiments.stages.sweep import SweepWish, sweep
 from rmixer.errors import InputError
 from rmixer.files.typed_files import load_json, parse, write_json, write_text
 from rmixer.scheduling.wanted_slots import Wanted
@@ -77,7 +77,7 @@ def _ranking(setting: Setting, workload: str, solved: list[PolicyRow]) -> Rankin
         cpu_threads=(1,),
     )
     begin_s = time.perf_counter()
-    found = sweep(problem, step_times_for(problem), wanted=wanted)
+    found = sweep(problem, step_times_for(problem), SweepWish(wanted=wanted))
     taken_s = time.perf_counter() - begin_s
     known = [row for row in solved if row.makespan_s is not None]
     best = min(known, key=lambda row: row.makespan_s or 0.0)

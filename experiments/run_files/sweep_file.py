@@ -5,11 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pydantic import ConfigDict
 
 from rmixer.files.typed_files import load_json, parse
 from rmixer.scheduling.layout import Cut
+from sim.planning.objective import Objective
+
+if TYPE_CHECKING:  # with SciPy's solvers
+    from sim.planning.lower_bound import LowerBound
 
 SWEEP = "sweep.json"
 PRECISION = 0.01
@@ -23,12 +28,13 @@ class SweepRow:
     gave the figures, ``rough`` if they rest on mean demand alone. Completion and waiting count from
     each job's arrival (:class:`~rmixer.run_record.flow_times.FlowTimes`); rows of earlier releases
     have only the mean completion, from the first dispatch. A configuration that was not simulated
-    has None for every figure and says in ``why`` what pruned it.
+    has None for every figure but the bound and says in ``why`` what pruned it.
 
     ``busy`` is the busy share of each device by name, as
     :class:`~rmixer.run_record.run_summary.DeviceSummary` has it. No schedule of these jobs can end
-    before ``bound_s``; ``gap`` is what the makespan is above it, as a fraction of it. Both are None
-    if nobody computed a bound."""
+    before ``bound_s``; ``gap`` is what the makespan is above it, as a fraction of it; ``held_by``
+    says what holds it: the longest job, the GPU, the host cores or the slots. All are None if
+    nobody computed a bound."""
 
     __pydantic_config__ = ConfigDict(extra="forbid")
 
@@ -50,6 +56,12 @@ class SweepRow:
     busy: dict[str, float | None] = field(default_factory=dict)
     bound_s: float | None = None
     gap: float | None = None
+    held_by: str | None = None
+
+    def bounded(self, bound: LowerBound) -> SweepRow:
+        """The same with what no schedule can beat, and how far this one is from it."""
+        gap = None if self.makespan_s is None else bound.gap(self.makespan_s)
+        return replace(self, bound_s=bound.bound_s, gap=gap, held_by=bound.held_by)
 
     def corrected(self, factor: float) -> SweepRow:
         """The same as a rough row: its times as rough step times have them, times ``factor``. A GPU
@@ -88,19 +100,27 @@ def read_rows(folder: Path) -> list[SweepRow]:
     return list(parse(data, tuple[SweepRow, ...], path))
 
 
-def ranked(rows: Iterable[SweepRow]) -> list[SweepRow]:
-    """The shortest makespan first; what was not simulated comes last.
+def ranked(rows: Iterable[SweepRow], objective: Objective = "makespan") -> list[SweepRow]:
+    """The shortest makespan first, or mean completion where that is the ``objective``; what was not
+    simulated comes last.
 
     Makespans within 1% of the shortest are one and the same to the simulator, whose rates are
-    averaged to that: among these the shortest mean completion comes first.
+    averaged to that: among these the shortest mean completion comes first. So it is the other way
+    round.
     """
-    given = list(rows)
-    shortest_s = min((row.makespan_s for row in given if row.makespan_s is not None), default=0.0)
+    given = [(_figures(row, objective), row) for row in rows]
+    least_s = min((first for (first, _), _ in given if first is not None), default=0.0)
 
-    def order(row: SweepRow) -> tuple[bool, bool, float, float]:
-        makespan_s, completion_s = row.makespan_s or 0.0, row.mean_completion_s or 0.0
-        if row.makespan_s is not None and makespan_s <= shortest_s * (1 + PRECISION):
-            return (False, False, completion_s, makespan_s)
-        return (row.makespan_s is None, True, makespan_s, completion_s)
+    def order(figures: tuple[float | None, float | None]) -> tuple[bool, bool, float, float]:
+        first, second = figures[0] or 0.0, figures[1] or 0.0
+        if figures[0] is not None and first <= least_s * (1 + PRECISION):
+            return (False, False, second, first)
+        return (figures[0] is None, True, first, second)
 
-    return sorted(given, key=order)
+    return [row for _, row in sorted(given, key=lambda pair: order(pair[0]))]
+
+
+def _figures(row: SweepRow, objective: Objective) -> tuple[float | None, float | None]:
+    """What is to be small first, and second."""
+    figures = row.makespan_s, row.mean_completion_s
+    return figures if objective == "makespan" else figures[::-1]

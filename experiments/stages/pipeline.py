@@ -36,7 +36,8 @@ from experiments.stages.profiling import (
     plan_profiling,
     profile_each,
 )
-from experiments.stages.sweep import Sweep, sweep
+from experiments.stages.search_wish import Asked
+from experiments.stages.sweep import Sweep, SweepWish, sweep
 from experiments.stages.unprofiled import Unprofiled
 from experiments.stages.voice import Voice
 from experiments.validation.deadlines import missed
@@ -45,7 +46,7 @@ from profiles.profiler.door import check_importable, check_profiling
 from profiles.stored.store import Store
 from rmixer.errors import RunFailed
 from rmixer.files.home import check_home
-from rmixer.files.typed_files import content_hash, write_json
+from rmixer.files.typed_files import content_hash, parse, write_json
 from rmixer.hardware.allowance import ALL, Allowance
 from rmixer.hardware.core_lock import CoreLock
 from rmixer.hardware.machine import Machine
@@ -53,6 +54,9 @@ from rmixer.profile.profile import ModelProfile
 from rmixer.scheduling.problem import Problem
 from rmixer.scheduling.schedule import Schedule, read_schedule, write_schedule
 from rmixer.workload.workload import Workload
+
+BY_DEFAULT = Asked(seconds=15.0)
+"""What a run searches for, if it is not told otherwise."""
 
 
 @dataclass(frozen=True)
@@ -64,7 +68,7 @@ class Plan:
 
 
 def plan(workload: Workload, store: Store, voice: Voice, allowance: Allowance = ALL) -> Plan:
-    """Predict as far as is known, without running or measuring anything."""
+    """Predict as far as is known, without running, measuring or searching for anything."""
     profiling, machine = _checked(workload, store, voice, allowance)
     if machine is not None:
         _check_free_memory(workload, store, machine)
@@ -72,7 +76,7 @@ def plan(workload: Workload, store: Store, voice: Voice, allowance: Allowance = 
         return Plan(profiling, None)
     problem = inputs_of(workload, None, store, voice.report)
     problem = replace(problem, machine=allowance.of(problem.machine))
-    return Plan(profiling, _sweep(problem, voice))
+    return Plan(profiling, _sweep(problem, voice, Asked()))
 
 
 def _checked(
@@ -100,12 +104,13 @@ def _check_free_memory(workload: Workload, store: Store, machine: Machine) -> No
 class Wish:
     """How a run is wished: with ``verify`` also one job at a time, and the best schedule a second
     time; ``resume`` goes on with the run that must be there; each execution is carried
-    out in its ``manner``."""
+    out in its ``manner``; ``search`` is what a better schedule is searched for."""
 
     verify: bool = False
     resume: bool = False
     manner: Manner = AS_USUAL
     allowance: Allowance = ALL
+    search: Asked = BY_DEFAULT
 
 
 def run(
@@ -133,13 +138,15 @@ def run(
     allowed = RunFolder.open(out).machine if wish.resume else wish.allowance.of(problem.machine)
     problem = replace(problem, machine=allowed)
     voice.report(use_of(problem.machine))
-    settings = {"profiles": _profile_hashes(problem.profiles), **unprofiled.settings()}
+    asked = _asked_before(out) if wish.resume else wish.search
+    profiles = _profile_hashes(problem.profiles)
+    settings = {"profiles": profiles, **unprofiled.settings(), **asked.settings(BY_DEFAULT)}
     inputs = RunInputs("run", problem.workload, allowed, settings)
     earlier: Earlier = "required" if wish.resume else "reuse"
     folder = RunFolder.create(out, inputs, voice.report, earlier=earlier)
     if not folder.is_done(BEST.name):  # profiled once, a module may not import today
         check_importable(problem.workload.jobs)
-    schedules = _predict(folder, problem, voice, lock)
+    schedules = _predict(folder, problem, voice, lock, asked)
     if (predicted := folder.prediction(BEST.place)) is not None:
         for line in missed(predicted, problem.workload, predicted=True):
             voice.report(line)
@@ -192,18 +199,29 @@ def write_sweep(
     write_trace(folder.path / "trace.json", {"predicted": found.predicted.timeline})
 
 
-def _sweep(problem: Problem, voice: Voice) -> Sweep:
-    with voice.bar("sweep") as progress:
-        return sweep(problem, step_times_for(problem), progress=progress)
+def _asked_before(out: Path) -> Asked:
+    """What the run in ``out`` was begun with."""
+    known = RunFolder.open(out).config("settings").get("search")
+    return BY_DEFAULT if known is None else parse(known, Asked, out / "config.yaml")
+
+
+def _sweep(problem: Problem, voice: Voice, asked: Asked) -> Sweep:
+    with voice.searching(asked) as search, voice.bar("sweep") as progress:
+        wish = SweepWish(objective=asked.objective, search=search)
+        return sweep(problem, step_times_for(problem), wish, progress=progress)
 
 
 def _predict(
-    folder: RunFolder, problem: Problem, voice: Voice, lock: CoreLock
+    folder: RunFolder, problem: Problem, voice: Voice, lock: CoreLock, asked: Asked
 ) -> Mapping[str, Schedule]:
-    """The schedules of the sweep, which is made unless the folder holds it already."""
+    """The schedules of the sweep, which is made unless the folder holds it already. Raises
+    KeyboardInterrupt where its search was broken off."""
     if not folder.is_done("sweep"):
         voice.report("sweeping policies in simulation")
-        write_sweep(folder, problem, _sweep(problem, voice), lock.shared_with)
+        found = _sweep(problem, voice, asked)
+        if found.searched is not None and found.searched.interrupted:
+            raise KeyboardInterrupt
+        write_sweep(folder, problem, found, lock.shared_with)
         folder.mark_done("sweep")
     return {name: read_schedule(folder.path / name) for name in (SCHEDULE, SEQUENTIAL_SCHEDULE)}
 

@@ -6,8 +6,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from experiments.run_files.policy_rows import PolicyRow
+from experiments.stages.candidates import BASELINE, candidates, layout_of
 from experiments.stages.prediction import step_times_for
-from experiments.stages.sweep import BASELINE, candidates, layout_of
 from rmixer.errors import InputError, RunFailed
 from rmixer.policies import every_policy, make_policy
 from rmixer.scheduling.admission import check_peaks

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from random import Random
 
 from experiments.run_files.run_folder import RunFolder
+from experiments.stages.candidates import BASELINE, layout_of
 from experiments.stages.execution import (
     AS_USUAL,
     ExecutionRequest,
@@ -15,7 +16,7 @@ from experiments.stages.execution import (
     execute,
 )
 from experiments.stages.prediction import step_times_for
-from experiments.stages.sweep import BASELINE, layout_of, sweep
+from experiments.stages.sweep import sweep
 from experiments.stages.voice import Voice
 from experiments.validation.choice import Choice, Contender, judge_choice
 from rmixer.errors import RunFailed

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from experiments.run_files.sweep_file import read_rows
+from experiments.stages.candidates import layout_of
 from experiments.stages.predicted_run import PredictedRun
-from experiments.stages.sweep import layout_of
 from rmixer.errors import InputError
 from rmixer.policies import make_policy
 from rmixer.policies.baselines.lpt import Lpt

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from executor.supervision.observer import Observer
+from experiments.stages.search_wish import Asked, SearchWish, unheard
 
 
 class Bar(Protocol):
@@ -21,8 +22,10 @@ class Bar(Protocol):
 
 @dataclass(frozen=True)
 class Voice:
-    """How the stages are heard: lines, bars, and somebody to watch an execution of so many jobs."""
+    """How the stages are heard: lines, bars, somebody to watch an execution of so many jobs, and
+    what is wished of a search that is asked for, as it is heard."""
 
     report: Callable[[str], None]
     bar: Bar
     watch: Callable[[str, int], AbstractContextManager[Observer]]
+    searching: Callable[[Asked], AbstractContextManager[SearchWish | None]] = unheard

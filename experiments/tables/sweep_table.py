@@ -8,18 +8,22 @@ from collections.abc import Iterable, Sequence
 from rich import box
 
 from experiments.run_files.sweep_file import PRECISION, ROUGH, SweepRow, ranked
-from rmixer.display.quantities import ABSENT, figures, size, time_unit
+from rmixer.display.quantities import ABSENT, figures, seconds, size, time_unit
 from rmixer.display.tables import NumberTable
+from sim.planning.objective import Objective
 
 MOST_ROWS = 30
 
 
 def sweep_table(
-    rows: Iterable[SweepRow], title: str = "Predicted schedules, best first", most: int = MOST_ROWS
+    rows: Iterable[SweepRow],
+    title: str = "Predicted schedules, best first",
+    most: int = MOST_ROWS,
+    objective: Objective = "makespan",
 ) -> NumberTable:
     """A row a configuration that was simulated, at ``most`` so many; the caption counts the others
     by reason. All times are in one unit, which the title names."""
-    order = ranked(rows)
+    order = ranked(rows, objective)
     simulated = [row for row in order if row.makespan_s is not None]
     unit, unit_s = time_unit(max((row.makespan_s or 0.0 for row in simulated), default=0.0))
     table = NumberTable(
@@ -34,8 +38,10 @@ def sweep_table(
     kinds = _kinds(simulated)
     for kind in kinds:
         table.add_column(kind, justify="right", no_wrap=True)
+    bounded = any(row.gap is not None for row in simulated)
     for name in (
         "makespan",
+        *(("gap",) if bounded else ()),
         "against\nsequential",
         "completion\nmean, p95",
         "waiting\nmean, p95",
@@ -48,6 +54,7 @@ def sweep_table(
             row.policy,
             *(_cut(row, kind) for kind in kinds),
             f"{(row.makespan_s or 0.0) / unit_s:.1f}",
+            *((_gap(row),) if bounded else ()),
             f"{row.speedup:.2f}×" if row.speedup is not None else ABSENT,
             _pair(row.mean_completion_s, row.p95_completion_s, unit_s),
             _pair(row.mean_waiting_s, row.p95_waiting_s, unit_s),
@@ -56,17 +63,21 @@ def sweep_table(
         )
     levels = sorted({row.level for row in simulated if row.level})
     pruned = Counter(row.why for row in order if row.makespan_s is None)
-    said = [f"{len(simulated)} rows ranked{_tied(simulated)}"]
+    said = [f"{len(simulated)} rows ranked{_tied(simulated, objective)}"]
     if len(simulated) > most:
         said += [f"{len(simulated) - most} more in sweep.json"]
     said += [f"level of the simulator: {', '.join(levels)}{_rough(levels)}"] if levels else []
+    if bounded:
+        said += [f"gap: how much longer than {_bounds(simulated)}"]
     said += [f"{n} not simulated: {why}" for why, n in pruned.items()]
     table.caption = "\n".join(said)
     return table
 
 
-def _tied(order: Sequence[SweepRow]) -> str:
+def _tied(order: Sequence[SweepRow], objective: Objective) -> str:
     """How rows were ranked, where it was not by their makespans alone."""
+    if objective == "completion":
+        return " by mean completion"
     makespans = [row.makespan_s or 0.0 for row in order]
     if makespans == sorted(makespans):
         return ""
@@ -75,6 +86,17 @@ def _tied(order: Sequence[SweepRow]) -> str:
 
 def _rough(levels: Sequence[str]) -> str:
     return " (from mean demand, of rows that cannot win)" if ROUGH in levels else ""
+
+
+def _gap(row: SweepRow) -> str:
+    return ABSENT if row.gap is None else f"{row.gap:.1%}"
+
+
+def _bounds(rows: Iterable[SweepRow]) -> str:
+    """``62.2 s, which no schedule beats, because of the longest job``."""
+    found = sorted({(row.bound_s or 0.0, row.held_by or "") for row in rows if row.gap is not None})
+    (bound_s, held_by), *_ = found
+    return f"{seconds(bound_s)}, which no schedule beats because of the {held_by}"
 
 
 def _kinds(rows: Iterable[SweepRow]) -> list[str]:

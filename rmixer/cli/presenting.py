@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from experiments.run_files.run_folder import MEASURED, RunFolder
+from experiments.stages.candidates import BASELINE
 from experiments.stages.comparing import validate_run
 from experiments.stages.drawn_figures import figures_of
 from experiments.stages.execution import open_questions
-from experiments.stages.sweep import BASELINE
 from experiments.tables.comparison_table import print_comparison
 from experiments.tables.sweep_table import sweep_table
 from experiments.tables.trained_table import print_trained
@@ -40,8 +40,27 @@ def present_plan(plan: Plan, workload: Workload) -> None:
     if plan.sweep is None:
         out.print("predicted finish: known once these are profiled (`rmixer profile run`)")
         return
-    out.print(sweep_table(plan.sweep.rows))
+    present_ranking(plan.sweep)
     present_saving(plan.sweep)
+
+
+def present_ranking(sweep: Sweep, title: str = "Predicted schedules, best first") -> None:
+    """The table of a sweep, the bound of all schedules, and what a search did."""
+    out = console()
+    out.print(sweep_table(sweep.rows, title, objective=sweep.objective))
+    bound = sweep.bound
+    if bound.bound_s > 0:
+        gap = bound.gap(sweep.predicted.summary.makespan_s)
+        out.print(
+            f"best possible: at least {seconds(bound.bound_s)} ({bound.in_words}); gap {gap:.1%}"
+        )
+    if (searched := sweep.searched) is not None:
+        a_second = searched.evaluations / max(searched.elapsed_s, 1e-9)
+        broken_off = ", broken off" if searched.interrupted else ""
+        out.print(
+            f"searched {seconds(searched.elapsed_s)}{broken_off}: {searched.evaluations:,} "
+            f"schedules, {a_second:,.0f} a second"
+        )
 
 
 def present_saving(sweep: Sweep) -> None:

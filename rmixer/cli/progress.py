@@ -17,6 +17,7 @@ from experiments.stages.voice import Voice
 from rmixer.cli.bars import bar
 from rmixer.cli.console import notes, report
 from rmixer.cli.run_table import live_page, progress_line
+from rmixer.cli.searching import searching
 from rmixer.scheduling.booking import Booking
 
 DRAW_EVERY_S, LINE_EVERY_S = 1.0, 60.0
@@ -26,7 +27,7 @@ SHARE = 0.005
 
 def voice() -> Voice:
     """How the pipeline is heard on the command line."""
-    return Voice(report=report, bar=bar, watch=watch)
+    return Voice(report=report, bar=bar, watch=watch, searching=searching)
 
 
 @contextlib.contextmanager

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -16,10 +17,14 @@ from rmixer.cli.ending import (
 )
 from rmixer.cli.locks import locked, sharing_option
 from rmixer.cli.numbers import FiniteRange
+from rmixer.cli.searching import search_options
 from rmixer.cli.settings import shrinking_option
 from rmixer.cli.tensorboard import check_tensorboard, tensorboard_option
 from rmixer.cli.workloads import trained_workload
 from rmixer.hardware.allowance import Allowance
+
+if TYPE_CHECKING:  # with the simulator
+    from sim.planning.objective import Objective
 
 
 @click.command()
@@ -30,6 +35,7 @@ from rmixer.hardware.allowance import Allowance
 @until_option
 @sharing_option
 @tensorboard_option
+@search_options(default_s=15.0)
 @click.option("--plan", "only_plan", is_flag=True, help="Say what it would do, run nothing.")
 @click.option(
     "--verify",
@@ -49,19 +55,23 @@ def command(
     until: str | None,
     share_machine: bool,
     tensorboard: bool,
+    search_s: float,
+    evaluations: int | None,
+    objective: Objective,
     only_plan: bool,
     verify: bool,
     max_error: float | None,
 ) -> None:
-    """Profile what is missing, sweep policies in simulation, train by the best schedule, and
-    compare prediction and measurement. Stages that are done already are skipped, and a training
-    that was interrupted is gone on with."""
+    """Profile what is missing, sweep policies in simulation and search for a better schedule, train
+    by the best, and compare prediction and measurement. Stages that are done already are skipped,
+    and a training that was interrupted is gone on with."""
     check_tensorboard(tensorboard)
     end_s = until_s(until)
     jobs = trained_workload(workload, settings)
 
     from experiments.stages import pipeline
     from experiments.stages.execution import Manner
+    from experiments.stages.search_wish import Asked
     from profiles.stored.store import Store
     from rmixer.cli.presenting import check_max_error, present_plan
     from rmixer.cli.progress import voice
@@ -74,6 +84,7 @@ def command(
     outlive_terminal()
     with saying_how_to_resume(path), locked(path, share_machine) as lock:
         manner = Manner(end_s, tensorboard=tensorboard)
-        wish = pipeline.Wish(verify, manner=manner, allowance=allowance)
+        asked = Asked(search_s, evaluations, objective)
+        wish = pipeline.Wish(verify, manner=manner, allowance=allowance, search=asked)
         folder = pipeline.run(jobs, path, store, voice(), lock, wish)
     check_max_error(finish(folder), max_error)

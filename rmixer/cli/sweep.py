@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -13,10 +14,14 @@ from rmixer.cli.durations import (
     read_table,
     said_by,
 )
+from rmixer.cli.searching import search_options, searching
 from rmixer.cli.settings import parse_settings, what_if_option
 from rmixer.cli.slots import slot_options
 from rmixer.cli.workloads import simulated_workload
 from rmixer.scheduling.wanted_slots import Wanted
+
+if TYPE_CHECKING:  # with the simulator
+    from sim.planning.objective import Objective
 
 
 @click.command()
@@ -27,6 +32,7 @@ from rmixer.scheduling.wanted_slots import Wanted
 @durations_option
 @click.option("--out", type=click.Path(path_type=Path), help="Default: runs/<workload>-sweep.")
 @what_if_option
+@search_options(default_s=0.0)
 @click.option("--json", "as_json", is_flag=True, help="Print the ranked rows as JSON.")
 def command(
     workload: Path,
@@ -36,11 +42,14 @@ def command(
     durations: Path | None,
     out: Path | None,
     settings: tuple[str, ...],
+    search_s: float,
+    evaluations: int | None,
+    objective: Objective,
     as_json: bool,
 ) -> None:
     """Predict WORKLOAD under policies x slots of GPUs and CPU x threads: a ranked table, and
     schedule.json of the best. By default 0, powers of two and all cores are tried as slots, and the
-    threads that are profiled."""
+    threads that are profiled. With --search a better schedule than any policy's is searched for."""
     from rmixer.policies import make_policy, policy_names
 
     names = policy_names(policies)
@@ -61,13 +70,13 @@ def command(
     from experiments.stages.inputs import inputs_of
     from experiments.stages.pipeline import write_sweep
     from experiments.stages.prediction import step_times_for
-    from experiments.stages.sweep import sweep
-    from experiments.tables.sweep_table import sweep_table
+    from experiments.stages.search_wish import Asked
+    from experiments.stages.sweep import SweepWish, sweep
     from experiments.validation.deadlines import missed
     from profiles.stored.store import Store
     from rmixer.cli.bars import bar
     from rmixer.cli.console import console, print_json, report
-    from rmixer.cli.presenting import present_figures, present_saving
+    from rmixer.cli.presenting import present_figures, present_ranking, present_saving
     from rmixer.files.folder_lock import hold_folder
 
     path = out or Path("runs") / f"{jobs.name}-sweep"
@@ -79,11 +88,14 @@ def command(
     if left_out:
         report(left_out)
     step_times = step_times_for(problem)
-    with bar("sweep") as progress:
-        found = sweep(problem, step_times, policies=names, wanted=wanted, progress=progress)
+    asked_of_search = Asked(search_s, evaluations, objective)
+    with searching(asked_of_search) as search, bar("sweep") as progress:
+        wish = SweepWish(names, wanted, objective, search)
+        found = sweep(problem, step_times, wish, progress=progress)
     with hold_folder(path):
         slots = dict(wanted.said())
         tried = {"policies": names, "slots": slots, **asked.recorded, **said_by(table)}
+        tried |= asked_of_search.settings(Asked())
         inputs = RunInputs("sweep", problem.workload, problem.machine, tried)
         folder = RunFolder.create(path, inputs, report)
         write_sweep(folder, problem, found)
@@ -91,7 +103,7 @@ def command(
         print_json(found.rows)
         return
     title = f"Predicted schedules on {problem.machine.in_words}, best first"
-    console().print(sweep_table(found.rows, title))
+    present_ranking(found, title)
     present_saving(found)
     for line in missed(found.predicted.summary, problem.workload, predicted=True):
         console().print(line)

@@ -17,6 +17,87 @@ WAITS, RUNS, ENDED = 0, 1, 2
 HASH_FACTOR = 0x9E3779B97F4A7C15 - (1 << 64)
 
 
+ROUNDS = 8
+"""As many as :mod:`sim.simple_step_times.mean_demand` takes."""
+
+
+@compiled
+def slowed(curves: Any, of_class: int, busy_cores: float, pressure: float) -> Any:
+    """:func:`sim.demand.contention.slowdown` of a class, from its two ``curves`` [2, classes, k],
+    the first of them 1 at k = 0, and the last k of each class."""
+    curve, last = curves
+    if busy_cores <= 0.0:
+        return 1.0
+    below = min(int(busy_cores), last[of_class])
+    above = min(below + 1, last[of_class])
+    part = busy_cores - below
+    compute = curve[0, of_class, below]
+    compute += part * (curve[0, of_class, above] - compute)
+    stream = curve[1, of_class, below]
+    stream += part * (curve[1, of_class, above] - stream)
+    streaming = min(max(pressure / busy_cores, 0.0), 1.5)
+    return max(1.0, compute + streaming * (stream - compute))
+
+
+@compiled
+def mean_demand(mix: Any, demands: Any, units: Any) -> None:
+    """What a unit takes each member of ``mix``, classes on cores of their own, into ``units``: as
+    :class:`sim.simple_step_times.mean_demand.MeanDemand` has it.
+
+    ``demands`` are, by class: threads, load, pressure, load of the GPU, GPU seconds and unit alone,
+    [classes, 6]; its GPU, -1 for none; its curves, as :func:`slowed` takes them; the first and the
+    last of its segments; and of each segment its host, device, lead, launch and tail seconds and
+    whether the host waits, [segments, 6].
+    """
+    figures, gpu_of, curves, first_last, segments = demands
+    count = len(mix)
+    busy = pressure = 0.0
+    for a in range(count):
+        figure = figures[mix[a]]
+        busy += figure[0] * min(1.0, figure[1])
+        pressure += figure[2] * figure[1]
+    on_host, load = np.empty(count), np.empty(count)
+    for a in range(count):
+        figure = figures[mix[a]]
+        others = busy - figure[0] * min(1.0, figure[1])
+        felt = pressure - figure[2] * figure[1]
+        on_host[a] = slowed(curves, mix[a], others if others > 1e-12 else 0.0, felt)
+        units[a] = figure[5] * on_host[a]
+        load[a] = figure[3]
+    total = np.zeros(gpu_of.max() + 2)
+    for _ in range(ROUNDS):
+        total[:] = 0.0
+        for a in range(count):
+            total[gpu_of[mix[a]]] += load[a]
+        changed = False
+        for a in range(count):
+            of_class = mix[a]
+            if gpu_of[of_class] < 0:
+                continue
+            on_device = 1.0 + total[gpu_of[of_class]] - load[a]
+            host = device = 0.0
+            for s in range(first_last[of_class, 0], first_last[of_class, 1]):
+                if segments[s, 1] > 0.0:
+                    device = max(device, host + segments[s, 2] * on_host[a])
+                    device += (segments[s, 1] - segments[s, 4]) * on_device
+                    device = max(device, host + segments[s, 3] * on_host[a])
+                    device += segments[s, 4] * on_device
+                host += segments[s, 0] * on_host[a]
+                if segments[s, 5] > 0.0:
+                    host = max(host, device)
+            units[a] = max(host, device)
+        for a in range(count):
+            of_class = mix[a]
+            if gpu_of[of_class] < 0:
+                continue
+            on_device = 1.0 + total[gpu_of[of_class]] - load[a]
+            then = min(1.0, figures[of_class, 4] * on_device / units[a])
+            changed = changed or then != load[a]
+            load[a] = then
+        if not changed:
+            break
+
+
 @compiled
 def play(jobs: Any, plan: Any, devices: Any, row_of: Any, takes: Any, times_s: Floats) -> Any:
     """Play a plan to its end, or until it comes to a mix that is not known.
@@ -24,13 +105,15 @@ def play(jobs: Any, plan: Any, devices: Any, row_of: Any, takes: Any, times_s: F
     ``jobs`` are, by job: its arrival; the amounts of its phases by slot, [jobs, slots, phases], 0
     for one that is left out; the bytes to book by device, [jobs, devices]; and the class of each
     phase by slot, [jobs, slots, phases]. ``plan`` are, in order of dispatch: job, device, slot
-    (numbered over all devices), round, and whether it waits for the rounds of its device alone.
-    ``devices`` are the booked bytes at the start, the memory, and the least that stays booked after
-    an end.
+    (numbered over all devices), round, and whether it waits for the rounds of its device alone. A
+    slot below 0 is any of all devices of that kind, in order: it is replaced by the one that was
+    free, on the device with the most free ones. ``devices`` are the booked bytes at the start, the
+    memory, the least that stays booked after an end, the first slot and the kind.
     ``takes`` are the seconds that a unit takes: of each member in a known mix, whose row ``row_of``
     gives by the hash of the classes that run, in order of start; and of a class in another mix,
-    [classes, mix sizes], if that holds any. (A table of hashes within a tuple would cost numba more
-    at each call than the whole schedule.)
+    [classes, mix sizes], if that holds any; and the ``demands`` of classes, from which a mix that
+    is not known is found by mean demand and remembered, if they hold any and there is a row left.
+    (A table of hashes within a tuple would cost numba more at each call than the whole schedule.)
 
     ``times_s`` [2, jobs] takes when each job starts and ends; both stay infinite for one that can
     never start. Returns the jobs, the slots and the phases of a mix that is not known; empty at
@@ -38,14 +121,13 @@ def play(jobs: Any, plan: Any, devices: Any, row_of: Any, takes: Any, times_s: F
     """
     arrivals_s, amounts, to_book, classes = jobs
     job_at, device_at, slot_at, round_at, alone_at = plan
-    booked_at_start, memory, least = devices
-    units, typical = takes
+    booked_at_start, memory, least, first_slot, kind_of = devices
+    units, typical, demands = takes
     count, phases = len(job_at), amounts.shape[2]
     booked = booked_at_start.copy()
-    slots = 0
-    for k in range(count):
-        slots = max(slots, slot_at[k] + 1)
+    slots = first_slot[len(memory)]
     taken, blocked = np.zeros(slots, np.bool_), np.zeros(slots, np.bool_)
+    waits = np.zeros(kind_of.max() + 1, np.bool_)
     state, phase = np.zeros(count, np.int64), np.full(count, -1)
     left, rate = np.zeros(count), np.zeros(count)
     running, due = np.zeros(count, np.int64), np.zeros(count, np.int64)
@@ -82,10 +164,30 @@ def play(jobs: Any, plan: Any, devices: Any, row_of: Any, takes: Any, times_s: F
                 open_round = min(open_round, round_at[k])
                 opened[device_at[k]] = min(opened[device_at[k]], round_at[k])
         blocked[:] = False
+        waits[:] = False
         for k in range(count):
             if state[k] != WAITS:
                 continue
             job, device, slot = job_at[k], device_at[k], slot_at[k]
+            if slot < 0:
+                kind = kind_of[device]
+                if waits[kind]:
+                    continue
+                most = 0
+                for d in range(len(memory)):
+                    if kind_of[d] != kind or booked[d] + to_book[job, d] >= memory[d]:
+                        continue
+                    free_here, first_free = 0, -1
+                    for s in range(first_slot[d + 1] - 1, first_slot[d] - 1, -1):
+                        if not taken[s] and not blocked[s]:
+                            free_here += 1
+                            first_free = s
+                    if free_here > most:
+                        most, device, slot = free_here, d, first_free
+                if slot < 0 or arrivals_s[job] > now_s:
+                    waits[kind] = True
+                    continue
+                device_at[k], slot_at[k] = device, slot
             fits = booked[device] + to_book[job, device] < memory[device]
             free = not taken[slot] and not blocked[slot]
             is_open = round_at[k] <= (opened[device] if alone_at[k] else open_round)
@@ -113,6 +215,15 @@ def play(jobs: Any, plan: Any, devices: Any, row_of: Any, takes: Any, times_s: F
                 k = running[a]
                 key = key * HASH_FACTOR + classes[job_at[k], slot_at[k], phase[k]] + 1
             known = key in row_of
+            if not known and len(demands[0]) and len(row_of) < len(units):
+                mix = np.empty(active, np.int64)
+                for a in range(active):
+                    k = running[a]
+                    mix[a] = classes[job_at[k], slot_at[k], phase[k]]
+                row = len(row_of)
+                mean_demand(mix, demands, units[row])
+                row_of[key] = row
+                known = True
             if not known and not len(typical):
                 unknown = np.empty((3, active), np.int64)
                 for a in range(active):

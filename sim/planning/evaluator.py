@@ -29,6 +29,9 @@ from sim.planning.compiled_schedule import HASH_FACTOR, play
 BOOKED = {"margin": MEMORY_MARGIN, "peak": 1.0, "none": 0.0}
 """What is booked for a job, in peaks."""
 NOTHING: Floats = np.empty((0, 0))
+NO_PLACES = np.empty((0, 2), dtype=np.int64)
+NO_DEMANDS = (NOTHING, NO_PLACES[:, 0], (np.empty((2, 0, 0)), NO_PLACES[:, 0]), NO_PLACES, NOTHING)
+"""Where mixes are asked for, and not found by mean demand."""
 
 
 @dataclass(frozen=True)
@@ -46,7 +49,7 @@ Plan = tuple[NDArray[np.int64], ...]
 @dataclass(frozen=True)
 class Judged:
     """A schedule's ``makespan_s`` from the first start to the last end, and when each job of the
-    problem starts and ends, in seconds of the run."""
+    problem starts and ends, in seconds of the run; infinite where it never does."""
 
     makespan_s: float
     starts_s: Floats
@@ -76,11 +79,14 @@ class Evaluator:
             np.zeros(len(self._devices)),
             np.array([float(has_bytes[name]) for name in self._devices]),
             np.array([_least_booked(entry, memory) for entry in layout.devices]),
+            self._first_slot.astype(np.int64),
+            np.array([int(entry.kind == "cpu") for entry in layout.devices]),
         )
         # Hashes overflow, and numpy would say so where nothing is compiled.
         self._quiet = partial(np.errstate, over="ignore") if missing() else nullcontext
         self._mixes = _new_table()
         self._units = np.ones((64, len(self._slots)))
+        self._demands = NO_DEMANDS
         self._classes: list[list[int]] = []
         self.known: list[Mix] = []
 
@@ -91,6 +97,14 @@ class Evaluator:
 
     def judge_plan(self, plan: Plan) -> Judged:
         """The same for a :meth:`plan`: a search changes its arrays, and makes none anew."""
+        judged = self._judged(plan, None)
+        if judged.makespan_s == inf or not np.isfinite(judged.ends_s).all():
+            raise PolicyStarved("the plan leaves jobs waiting on an idle machine")
+        return judged
+
+    def judge_some(self, plan: Plan) -> Judged:
+        """The same for a plan of some of the jobs, of which the others never start nor end: the
+        makespan is infinite if one of the plan does not, either."""
         return self._judged(plan, None)
 
     def draws(
@@ -121,15 +135,16 @@ class Evaluator:
                 units[: len(factors.mixes)] *= factors.mixes[:, None]
                 jobs = (jobs[0], self._jobs[1] * factors.jobs[:, None, None], *jobs[2:])
             with self._quiet():
-                unknown = play(jobs, plan, self._memory, self._mixes, (units, typical), times_s)
+                takes = (units, typical, self._demands)
+                unknown = play(jobs, plan, self._memory, self._mixes, takes, times_s)
             if not unknown.shape[1]:
                 break
             self._learn(unknown)
         starts_s, ends_s = times_s
-        last_s = float(ends_s.max())
-        if last_s == inf:
-            raise PolicyStarved("the plan leaves jobs waiting on an idle machine")
-        return Judged(last_s - float(starts_s.min()), starts_s, ends_s)
+        planned = plan[0]
+        last_s = float(ends_s[planned].max()) if len(planned) else inf
+        makespan_s = last_s - float(starts_s.min()) if last_s < inf else inf
+        return Judged(makespan_s, starts_s, ends_s)
 
     def _typical(self) -> Floats:
         """The seconds that a unit of each class takes among so many, [classes, members]: the mean

@@ -19,7 +19,7 @@ class MeanDemand:
     demand on the host and on its GPU, whatever their segments do to each other."""
 
     def __init__(self, profiles: Mapping[str, ModelProfile], machine: Machine) -> None:
-        self._residents = Residents(profiles, machine)
+        self.residents = Residents(profiles, machine)
         self._known: dict[Mix, tuple[float, ...]] = {}
         self._made: dict[Member, tuple[Resident, float]] = {}
 
@@ -47,7 +47,7 @@ class MeanDemand:
     def _resident(self, member: Member) -> tuple[Resident, float]:
         """``member`` as a resident, and its unit alone."""
         if member not in self._made:
-            self._made[member] = self._residents.resident(member), self._residents.unit_s(member)
+            self._made[member] = self.residents.resident(member), self.residents.unit_s(member)
         return self._made[member]
 
 

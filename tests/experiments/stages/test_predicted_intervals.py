@@ -18,7 +18,7 @@ from experiments.run_files.run_folder import (
 from experiments.stages.comparing import validate_run
 from experiments.stages.inputs import inputs_of
 from experiments.stages.prediction import with_intervals, write_simulation
-from experiments.stages.sweep import sweep
+from experiments.stages.sweep import SweepWish, sweep
 from profiles.machines import limits
 from profiles.stored.store import Store
 from rmixer.hardware.machine import Machine
@@ -145,7 +145,7 @@ def test_rough_step_times_give_none(store: Store) -> None:
 def test_a_sweep_has_them_of_the_best_and_of_one_at_a_time(store: Store) -> None:
     problem = inputs_of(WORKLOAD, "epyc-2c", store, lambda text: None)
     times = OperatorLevel(problem.profiles, problem.machine)
-    found = sweep(problem, times, policies=["dySequ"])
+    found = sweep(problem, times, SweepWish(policies=("dySequ",)))
     for run in (found.predicted, found.sequential):
         low_s, high_s = run.summary.makespan_interval_s or (0.0, 0.0)
         assert 0 < low_s < high_s

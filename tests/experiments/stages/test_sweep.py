@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from experiments.stages.candidates import candidates
 from experiments.stages.layouts import choose_layout
 from experiments.stages.prediction import replay
-from experiments.stages.sweep import candidates, sweep
+from experiments.stages.sweep import SweepWish, sweep
 from rmixer.errors import InputError, PolicyFailed
 from rmixer.files.typed_files import write_json
 from rmixer.hardware.machine import Machine
@@ -46,7 +47,8 @@ def profile(one_thread_us: float, two_threads_us: float) -> dict[str, object]:
 
 def run_sweep(profiles: object, **more: object) -> object:
     step_times = OperatorLevel(profiles, MACHINE)  # type: ignore[arg-type]
-    return sweep(problem_of(JOBS, MACHINE, profiles), step_times, **more)  # type: ignore[arg-type]
+    wish = SweepWish(**{k: more.pop(k) for k in ("policies", "wanted") if k in more})
+    return sweep(problem_of(JOBS, MACHINE, profiles), step_times, wish, **more)  # type: ignore[arg-type]
 
 
 def problem(machine: Machine = MACHINE) -> Problem:

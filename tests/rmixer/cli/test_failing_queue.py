@@ -82,7 +82,7 @@ def profiled(monkeypatch: pytest.MonkeyPatch, bad: RunFailed, worse: RunFailed) 
 
 
 def run(place: Path, capsys: pytest.CaptureFixture[str]) -> Ended:
-    return call(capsys, "run", place / "queue.yaml", "--out", place / "run")
+    return call(capsys, "run", place / "queue.yaml", "--search", "0", "--out", place / "run")
 
 
 def jobs_of(folder: Path) -> dict[str, Any]:

@@ -85,8 +85,11 @@ def test_all_four_stages(
     assert "criteo_dlrm at batch 16" in planned.out
     assert not out.exists()
 
-    ended = call(capsys, "run", tiny, "--verify", "--out", out)
+    searched = ("--verify", "--evaluations", "300", "--out", out)
+    ended = call(capsys, "run", tiny, *searched)
     assert ended.code == 0, ended.err
+    rows = json.loads((out / "sweep.json").read_text())
+    assert [row["policy"] for row in rows].count("search") == 1
     assert "noise floor" in ended.out
     assert "against one at a time" in ended.out
 
@@ -116,12 +119,12 @@ def test_all_four_stages(
     # Done stages are not done again: the second call measures and draws nothing and says the same.
     kept = [out / "events.csv", *(out / "figures").glob("*.png")]
     before = [path.stat().st_mtime_ns for path in kept]
-    again = call(capsys, "run", tiny, "--verify", "--out", out)
+    again = call(capsys, "run", tiny, *searched)
     assert again.code == 0
     assert again.out == ended.out
     assert [path.stat().st_mtime_ns for path in kept] == before
     shown = in_a_fresh_process(
-        ["machine"], ["run", str(tiny), "--verify", "--out", str(out)], ["validate", str(out)]
+        ["machine"], ["run", str(tiny), *map(str, searched)], ["validate", str(out)]
     )
     assert shown == "[0, []] [0, []] [0, []]", "trains and draws nothing, so needs none of it"
 

@@ -1,0 +1,189 @@
+"""Improves on the policies of a sweep: walks on several layouts, on the best of them longer."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from math import ceil, inf
+
+from experiments.stages.over_cores import in_order
+from experiments.stages.search_starts import (
+    FALLBACK,
+    search_cuts,
+    simulated_dispatches,
+    starts_on,
+)
+from experiments.stages.search_wish import SEARCH, Searched, SearchProgress, SearchWish, Setting
+from profiles.machines.limits import usable_cores
+from rmixer.errors import RunFailed
+from rmixer.scheduling.layout import Layout
+from rmixer.scheduling.problem import Problem
+from rmixer.scheduling.schedule import Schedule, Settings
+from rmixer.scheduling.step_times import StepTimes
+from sim.operator_level.operator_level import OperatorLevel
+from sim.planning.evaluator import Evaluator
+from sim.planning.rough_evaluator import RoughEvaluator
+from sim.planning.search import Found, Searcher, Walk
+from sim.simple_step_times.mean_demand import MeanDemand
+
+MOST_WALKS = 12
+LEAST_WALKS = 2
+KEPT = 0.6
+"""So many of the walks, the best, go on after each stage."""
+STARTS = 3
+STAGE, JOBS = 1000, 24
+"""A walk judges so many schedules of so many jobs in a stage, and fewer of more jobs."""
+PATIENCE = 4
+"""A search ends when it has found nothing better for so many stages for each job."""
+CONFIRMED = 8
+"""So many schedules are judged by precise step times at the end, if there is time, for which"""
+CONFIRMING = 0.3
+"""this share of the seconds is kept; and more, as long as they last, but none of which rough step"""
+HOPELESS = 1.03
+"""times say that it is so much longer."""
+
+
+@dataclass
+class _Track:
+    """A walk on a layout."""
+
+    number: int
+    layout: Layout
+    searcher: Searcher
+    walk: Walk
+
+
+def search(problem: Problem, step_times: StepTimes, setting: Setting, wish: SearchWish) -> Searched:
+    """Search for a schedule that is better than those of the policies that were tried.
+
+    A walk begins on each layout (:func:`~experiments.stages.search_starts.search_cuts`) from the
+    best of the policies that were tried there. All go on for a stage; then the worse are dropped,
+    until few are left. Rough step times judge; the best schedules of all walks are then judged by
+    ``step_times``, and the best of these is the answer. It is the same for the same workload seed
+    and number of evaluations, whatever the number of processes. KeyboardInterrupt ends the search
+    with the best so far. Raises :class:`RunFailed` where no schedule can be found.
+    """
+    rough = _rough_times(problem, step_times)
+    tracks = _tracks(problem, rough, setting)
+    every = list(tracks)
+    begin_s = time.monotonic()
+    budget_s = wish.seconds * (1 - CONFIRMING)
+    stage = max(10, round(STAGE * min(1.0, JOBS / len(problem.jobs)) ** 1.5))
+    processes = wish.processes or len(usable_cores())
+    interrupted = False
+    number = since = 0
+    try:
+        while number - since <= PATIENCE * len(problem.jobs):
+            judged = sum(each.walk.evaluations for each in every)
+            best = min((each.walk.best[0] for each in every), key=lambda found: found.score)
+            gap = best.makespan_s / setting.bound_s - 1 if setting.bound_s else 0.0
+            wish.told(SearchProgress(best.makespan_s, gap, judged, time.monotonic() - begin_s))
+            if wish.evaluations is None and time.monotonic() - begin_s >= budget_s:
+                break
+            if wish.evaluations is not None and judged >= wish.evaluations:
+                break
+            until_s = inf if wish.evaluations is not None else begin_s + budget_s
+            _stage(tracks, (stage, until_s), f"{problem.workload.seed}/{number}", processes)
+            tracks.sort(key=lambda each: (each.walk.best[0].score, each.number))
+            tracks = tracks[: max(LEAST_WALKS, ceil(len(tracks) * KEPT))]
+            number += 1
+            if tracks[0].walk.best[0].score < best.score:
+                since = number
+    except KeyboardInterrupt:
+        interrupted = True
+    deadline_s = None if wish.evaluations is not None else begin_s + wish.seconds
+    if interrupted:
+        deadline_s = time.monotonic()
+    schedule = _confirmed(problem, step_times, every, setting, deadline_s)
+    judged = sum(each.walk.evaluations for each in every)
+    return Searched(schedule, judged, time.monotonic() - begin_s, interrupted)
+
+
+def _rough_times(problem: Problem, step_times: StepTimes) -> StepTimes:
+    solves = isinstance(step_times, OperatorLevel)
+    return MeanDemand(problem.profiles, problem.machine) if solves else step_times
+
+
+def _evaluator(problem: Problem, layout: Layout, times: StepTimes) -> Evaluator:
+    if isinstance(times, MeanDemand):
+        return RoughEvaluator(problem, layout, times)
+    return Evaluator(problem, layout, times)
+
+
+def _tracks(problem: Problem, rough: StepTimes, setting: Setting) -> list[_Track]:
+    """A walk on each layout that some policy can start on; of many layouts those on which one does
+    best."""
+    found: list[_Track] = []
+    why: set[str] = set()
+    for cut in search_cuts(problem, setting.cuts, setting.wanted):
+        layout = cut.layout(problem.machine)
+        starts = starts_on(cut, setting.tried, STARTS) or [(FALLBACK, layout)]
+        searcher = Searcher(problem, layout, _evaluator(problem, layout, rough), setting.objective)
+        orders = []
+        for policy, on in starts:
+            try:
+                dispatches = simulated_dispatches(problem, policy, on, rough)
+            except RunFailed as error:
+                why.add(str(error))
+                continue
+            orders.append(searcher.order_of(dispatches))
+        walk = searcher.begin(orders) if orders else None
+        if walk is not None and walk.best[0].score < inf:
+            found.append(_Track(len(found), layout, searcher, walk))
+    if not found:
+        raise RunFailed("; ".join(sorted(why)) or "no policy's schedule can be searched on from")
+    found.sort(key=lambda each: (each.walk.best[0].score, each.number))
+    return found[:MOST_WALKS]
+
+
+def _stage(tracks: Sequence[_Track], limits: tuple[int, float], seed: str, processes: int) -> None:
+    """Let each walk go on for so many evaluations, but not beyond a moment of the monotonic clock;
+    what is done by then is kept if it is broken off."""
+    evaluations, until_s = limits
+
+    def go_on(each: _Track) -> Walk:
+        return each.searcher.walk(each.walk, evaluations, f"{seed}/{each.number}", until_s)
+
+    with closing(in_order(go_on, tracks, processes)) as walks:
+        for each, walk in zip(tracks, walks, strict=True):
+            each.walk = walk
+
+
+def _confirmed(
+    problem: Problem,
+    step_times: StepTimes,
+    tracks: Sequence[_Track],
+    setting: Setting,
+    deadline_s: float | None,
+) -> Schedule:
+    """The best by ``step_times`` of the schedules that are best by rough ones."""
+    met = [(found, each) for each in tracks for found in each.walk.best]
+    met.sort(key=lambda pair: (pair[0].score, pair[1].number))
+    evaluators: dict[int, Searcher] = {}
+    best: tuple[float, Found | None, _Track] = (inf, None, tracks[0])
+    for count, (found, track) in enumerate(met):
+        enough = count >= CONFIRMED and (deadline_s is None or found.score > best[0] * HOPELESS)
+        if count and (enough or (deadline_s is not None and time.monotonic() >= deadline_s)):
+            break
+        if track.number not in evaluators:
+            evaluators[track.number] = Searcher(
+                problem,
+                track.layout,
+                _evaluator(problem, track.layout, step_times),
+                setting.objective,
+            )
+        value = evaluators[track.number].judged(found.order)[0]
+        if value < best[0]:
+            best = (value, found, track)
+    _, chosen, track = best
+    if chosen is None:
+        raise RunFailed("no schedule that was found keeps to the priorities")
+    return Schedule(
+        workload_hash=problem.workload.hash,
+        machine=problem.machine.name,
+        policy=SEARCH,
+        settings=Settings(problem.workload.seed, track.layout, "margin"),
+        dispatches=track.searcher.dispatches(chosen.order),
+    )

@@ -1,0 +1,151 @@
+"""Small changes of a planned schedule, drawn at random."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from random import Random
+
+import numpy as np
+
+from sim.planning.evaluator import Judged
+
+MANY = 200
+"""Of so many jobs a change of one is as likely as one of all that are alike."""
+SHIFT = 0.3
+"""By such a share of the queue like jobs move: a standard deviation."""
+MOST_REMOVED = 6
+TRIED_PLACES = 6
+"""In so many places a job that was taken out is tried."""
+
+
+@dataclass(frozen=True)
+class Order:
+    """Who is dispatched in which order: the ``jobs`` by their places in the problem, and the slot
+    of each, counted over all devices; below 0 for any slot of a kind, the one that is free then."""
+
+    jobs: tuple[int, ...]
+    slots: tuple[int, ...]
+
+    def without(self, places: Sequence[int]) -> Order:
+        """The same without those at ``places``."""
+        left = [at for at in range(len(self.jobs)) if at not in set(places)]
+        return Order(tuple(self.jobs[at] for at in left), tuple(self.slots[at] for at in left))
+
+    def with_job(self, job: int, slot: int, at: int) -> Order:
+        """The same with ``job`` on ``slot`` before what is at the place ``at``."""
+        return Order(
+            (*self.jobs[:at], job, *self.jobs[at:]), (*self.slots[:at], slot, *self.slots[at:])
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class Neighbourhood:
+    """Draws changes. ``slots_of`` are the slots that each job can run on, ``any_of`` what stands
+    for any slot of the kind of each slot, ``alike`` a number that like jobs have; ``score`` judges
+    an order with some of the jobs."""
+
+    slots_of: Sequence[Sequence[int]]
+    any_of: Sequence[int]
+    alike: Sequence[int]
+    score: Callable[[Order], float]
+
+    def changed(self, order: Order, judged: Judged, draw: Random) -> Order:
+        """Another order near ``order``, which came to ``judged``."""
+        count = len(order.jobs)
+        if draw.random() < count / (count + MANY):
+            return self.reordered(order, draw)
+        chance = draw.random()
+        if chance < 0.45:
+            return self.moved(order, judged, draw)
+        if chance < 0.85:
+            return self.swapped(order, judged, draw)
+        if chance < 0.97:
+            return self.tails_swapped(order, draw)
+        return self.rebuilt(order, judged, draw)
+
+    def moved(self, order: Order, judged: Judged, draw: Random) -> Order:
+        """One job on any slot, at any place of its queue."""
+        at = self._one(order, judged, draw)
+        job = order.jobs[at]
+        slot = draw.choice(self.slots_of[job])
+        rest = order.without([at])
+        return rest.with_job(job, slot, _place(rest, slot, draw))
+
+    def swapped(self, order: Order, judged: Judged, draw: Random) -> Order:
+        """Two jobs in each other's places, if both can run there."""
+        first, second = self._one(order, judged, draw), draw.randrange(len(order.jobs))
+        one, other = order.jobs[first], order.jobs[second]
+        jobs, slots = list(order.jobs), order.slots
+        if slots[second] in self.slots_of[one] and slots[first] in self.slots_of[other]:
+            jobs[first], jobs[second] = other, one
+        return Order(tuple(jobs), slots)
+
+    def tails_swapped(self, order: Order, draw: Random) -> Order:
+        """The rest of two slots' queues, from any moment on, on each other's slots."""
+        one, other = (draw.choice(order.slots) for _ in range(2))
+        since = draw.randrange(len(order.jobs))
+        slots = list(order.slots)
+        for at in range(since, len(slots)):
+            there = {one: other, other: one}.get(slots[at])
+            if there is not None and there in self.slots_of[order.jobs[at]]:
+                slots[at] = there
+        return Order(order.jobs, tuple(slots))
+
+    def rebuilt(self, order: Order, judged: Judged, draw: Random) -> Order:
+        """A few jobs taken out, those that end last, those of one slot or any, and put back one by
+        one where that is best (large-neighbourhood search, Shaw 1998)."""
+        count = min(len(order.jobs), draw.randint(2, MOST_REMOVED))
+        places = list(range(len(order.jobs)))
+        kind = draw.randrange(3)
+        if kind == 0:
+            places.sort(key=lambda at: -judged.ends_s[order.jobs[at]])
+            places = draw.sample(places[: 2 * count], min(count, len(places)))
+        elif kind == 1:
+            slot = draw.choice(order.slots)
+            same = [at for at in places if order.slots[at] == slot]
+            places = draw.sample(same, min(count, len(same)))
+        else:
+            places = draw.sample(places, count)
+        jobs = [order.jobs[at] for at in places]
+        draw.shuffle(jobs)
+        found = order.without(places)
+        for job in jobs:
+            tried = []
+            for _ in range(TRIED_PLACES):
+                slot = draw.choice(self.slots_of[job])
+                tried.append(found.with_job(job, slot, _place(found, slot, draw)))
+            found = min(tried, key=self.score)
+        return found
+
+    def reordered(self, order: Order, draw: Random) -> Order:
+        """All jobs that are alike earlier or later, or some of them on another kind of device; and
+        every job on the slot of its kind that is free when its turn comes."""
+        count = len(order.jobs)
+        kind = self.alike[draw.choice(order.jobs)]
+        shift = draw.gauss(0.0, SHIFT) * count
+        slots = [self.any_of[slot] for slot in order.slots]
+        if draw.random() < 0.3:
+            shift, share, to = 0.0, draw.random(), draw.choice(self.any_of)
+            for at, job in enumerate(order.jobs):
+                there = any(self.any_of[slot] == to for slot in self.slots_of[job])
+                if self.alike[job] == kind and there and draw.random() < share:
+                    slots[at] = to
+        turns = [at + shift * (self.alike[job] == kind) for at, job in enumerate(order.jobs)]
+        places = sorted(range(count), key=turns.__getitem__)
+        return Order(tuple(order.jobs[at] for at in places), tuple(slots[at] for at in places))
+
+    def _one(self, order: Order, judged: Judged, draw: Random) -> int:
+        """The place of a job: now and then of the one that ends last or of one before it on its
+        slot, else of any."""
+        if draw.random() < 0.7:
+            return draw.randrange(len(order.jobs))
+        last = int(np.argmax(judged.ends_s))
+        slot = order.slots[order.jobs.index(last)]
+        return draw.choice([at for at, on in enumerate(order.slots) if on == slot])
+
+
+def _place(order: Order, slot: int, draw: Random) -> int:
+    """A place before one of the jobs of ``slot``, or behind all."""
+    there = [at for at, on in enumerate(order.slots) if on == slot]
+    return draw.choice([*there, len(order.jobs)])

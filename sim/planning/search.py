@@ -1,0 +1,178 @@
+"""Searches for a better schedule on one layout: a walk from schedule to schedule."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import inf
+from random import Random
+
+import numpy as np
+
+from rmixer.scheduling.layout import Layout
+from rmixer.scheduling.problem import Problem
+from rmixer.scheduling.schedule import ScheduledJob
+from sim.planning.evaluator import Evaluator, Judged, Plan
+from sim.planning.moves import Neighbourhood, Order
+from sim.planning.objective import Objective, score
+
+HISTORY = 50
+"""A change is taken that is no worse than what was held so many evaluations ago."""
+LOOSENED = 1.01
+"""By so much it may be worse again, when a walk has found nothing for a whole stage."""
+ELITE = 6
+APART = 1e-3
+"""So different, as a share, are the scores of the schedules that are kept."""
+
+
+@dataclass(frozen=True)
+class Found:
+    """A schedule of a walk, its score, and its makespan."""
+
+    score: float
+    order: Order
+    makespan_s: float
+
+
+@dataclass(frozen=True)
+class Walk:
+    """Where a walk is: its present schedule, the best few that it has met, best first, the scores
+    that it has held, and how many schedules it has judged."""
+
+    present: Found
+    best: tuple[Found, ...]
+    history: tuple[float, ...] = ()
+    evaluations: int = 0
+
+
+class Searcher:
+    """Walks among the schedules of ``problem`` on the slots of ``layout``, judged by
+    ``evaluator``."""
+
+    def __init__(
+        self, problem: Problem, layout: Layout, evaluator: Evaluator, objective: Objective
+    ) -> None:
+        self._problem, self._evaluator, self._objective = problem, evaluator, objective
+        self._slots = [(entry, slot) for entry in layout.devices for slot in range(entry.slots)]
+        devices = [at for at, entry in enumerate(layout.devices) for _ in range(entry.slots)]
+        self._device_of = np.array(devices, dtype=np.int64)
+        kinds = [entry.kind for entry in layout.devices]
+        any_of = [-1 - kinds.index(kinds[device]) for device in devices]
+        known: dict[str, int] = {}
+        alike = [known.setdefault(each.key, len(known)) for each in problem.jobs]
+        self._arrivals_s = np.array([each.job.arrival_s for each in problem.jobs])
+        slots_of = [
+            [at for at, (entry, _) in enumerate(self._slots) if entry.kind in each.costs]
+            for each in problem.jobs
+        ]
+        self._priorities = np.array([each.job.priority for each in problem.jobs])
+        self._kind_of = np.array([kinds[device] == "gpu" for device in devices], dtype=np.int64)
+        self._can = np.array([["cpu" in each.costs, "gpu" in each.costs] for each in problem.jobs])
+        self._neighbourhood = Neighbourhood(
+            slots_of, any_of, alike, lambda order: self.judged(order)[0]
+        )
+        self._evaluations = 0
+
+    def begin(self, orders: Sequence[Order]) -> Walk:
+        """A walk from the best of ``orders``."""
+        best: list[Found] = []
+        for given in orders:
+            scored, judged, order = self.judged(given)
+            _keep(best, Found(scored, order, judged.makespan_s))
+        return Walk(best[0], tuple(best))
+
+    def walk(self, walk: Walk, evaluations: int, seed: str, until_s: float = inf) -> Walk:
+        """Go on with ``walk`` until about so many schedules more are judged: late acceptance (Burke
+        & Bykov 2017) of the changes that the neighbourhood draws. The same again for the same
+        ``seed``, unless the monotonic clock comes to ``until_s`` before."""
+        draw = Random(seed)
+        self._evaluations = 0
+        present, best = walk.present, list(walk.best)
+        history = list(walk.history) or [present.score] * HISTORY
+        judged = self.judged(present.order)[1]
+        while self._evaluations < evaluations and time.monotonic() < until_s:
+            at = self._evaluations % len(history)
+            order = self._neighbourhood.changed(present.order, judged, draw)
+            scored, found, order = self.judged(order)
+            if scored <= history[at] or scored <= present.score:
+                present, judged = Found(scored, order, found.makespan_s), found
+                _keep(best, present)
+            history[at] = present.score
+        if best[0].score == walk.best[0].score:
+            history = [LOOSENED * present.score] * len(history)
+        done = walk.evaluations + self._evaluations
+        return Walk(present, tuple(best), tuple(history), done)
+
+    def judged(self, order: Order) -> tuple[float, Judged, Order]:
+        """The score of an order of some of the jobs, or all, what it comes to, and the same order
+        with a slot for every job. The score is infinite where a job waits for one of lower
+        priority, which starts on a kind of device that it could run on."""
+        self._evaluations += 1
+        plan = self._plan(order)
+        judged = self._evaluator.judge_some(plan)
+        scored = score(self._objective, judged, self._arrivals_s)
+        if scored < inf and self._priorities.any() and not self._in_priority(plan, judged):
+            scored = inf
+        return scored, judged, Order(order.jobs, tuple(plan[2].tolist()))
+
+    def _in_priority(self, plan: Plan, judged: Judged) -> bool:
+        jobs, slots = plan[0], plan[2]
+        starts_s, arrivals_s = judged.starts_s[jobs], self._arrivals_s[jobs]
+        priorities, kinds = self._priorities[jobs], self._kind_of[slots]
+        waits = (arrivals_s[:, None] <= starts_s[None, :]) & (starts_s[:, None] > starts_s[None, :])
+        lower = priorities[:, None] > priorities[None, :]
+        return not (waits & lower & self._can[jobs][:, kinds]).any()
+
+    def dispatches(self, order: Order) -> tuple[ScheduledJob, ...]:
+        """An order as a schedule has it."""
+        found = []
+        for number, (job, at) in enumerate(zip(order.jobs, order.slots, strict=True)):
+            entry, slot = self._slots[at]
+            name = self._problem.jobs[job].job.id
+            found.append(
+                ScheduledJob(
+                    order=number,
+                    round=0,
+                    job=name,
+                    devices=(entry.device,),
+                    slot=slot,
+                    threads=entry.threads,
+                    placement="device",
+                    sharing=entry.sharing,
+                )
+            )
+        return tuple(found)
+
+    def order_of(self, dispatches: Sequence[ScheduledJob]) -> Order:
+        """The other way round. Devices and slots must be those of the layout; rounds are lost."""
+        places = {each.job.id: place for place, each in enumerate(self._problem.jobs)}
+        slots = {(entry.device, slot): at for at, (entry, slot) in enumerate(self._slots)}
+        ordered = sorted(dispatches, key=lambda each: each.order)
+        return Order(
+            tuple(places[each.job] for each in ordered),
+            tuple(slots[each.devices[0], each.slot] for each in ordered),
+        )
+
+    def _plan(self, order: Order) -> Plan:
+        slots = np.array(order.slots, dtype=np.int64)
+        jobs = np.array(order.jobs, dtype=np.int64)
+        nothing = np.zeros(len(jobs), dtype=np.int64)
+        devices = np.where(slots < 0, -1 - slots, self._device_of[slots])
+        return jobs, devices, slots, nothing, nothing
+
+
+def _keep(best: list[Found], found: Found) -> None:
+    """Take ``found`` among the best few, of which no two have nearly the same score."""
+    if len(best) == ELITE and found.score >= best[-1].score:
+        return
+    near = [
+        at for at, each in enumerate(best) if abs(each.score - found.score) < APART * found.score
+    ]
+    if any(best[at].score <= found.score for at in near):
+        return
+    for at in reversed(near):
+        del best[at]
+    best.append(found)
+    best.sort(key=lambda each: each.score)
+    del best[ELITE:]
