@@ -38,11 +38,11 @@ STAGE, JOBS = 1000, 24
 PATIENCE = 4
 """A search ends when it has found nothing better for so many stages for each job."""
 CONFIRMED = 8
-"""So many schedules are judged by precise step times at the end, if there is time, for which"""
+"""So many schedules are judged by precise step times at the end, if there is time."""
 CONFIRMING = 0.3
-"""this share of the seconds is kept; and more, as long as they last, but none of which rough step"""
+"""Of the seconds, the share that is kept for that. As long as they last, more are judged."""
 HOPELESS = 1.03
-"""times say that it is so much longer."""
+"""None is, of which rough step times say that it is so much longer than the best."""
 
 
 @dataclass
