@@ -25,7 +25,7 @@ def sweep_table(
     by reason. All times are in one unit, which the title names."""
     order = ranked(rows, objective)
     simulated = [row for row in order if row.makespan_s is not None]
-    unit, unit_s = time_unit(max((row.makespan_s or 0.0 for row in simulated), default=0.0))
+    unit, unit_s = time_unit(min((row.makespan_s or 0.0 for row in simulated), default=0.0))
     table = NumberTable(
         title=f"{title}; slots × threads; times in {unit}",
         box=box.SIMPLE_HEAD,
