@@ -114,7 +114,8 @@ def test_all_four_stages(
     names = {event["args"].get("name") for event in trace["traceEvents"] if event["ph"] == "M"}
     assert {"predicted", "measured"} <= names
     pictures = {path.stem for path in (out / "figures").glob("*.png")}
-    assert pictures == {"schedule", "job_error", "policies", "operators"}
+    of_the_sweep = {"policies", "pareto", "completions", "use"}
+    assert pictures == {"schedule", "job_error", "operators", *of_the_sweep}
 
     # Done stages are not done again: the second call measures and draws nothing and says the same.
     kept = [out / "events.csv", *(out / "figures").glob("*.png")]
