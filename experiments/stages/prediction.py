@@ -8,15 +8,21 @@ from dataclasses import replace
 
 from experiments.run_files.chrome_trace import write_trace
 from experiments.run_files.run_folder import RunFolder
+from experiments.stages.layouts import choose_layout
+from rmixer.policies import make_policy
 from rmixer.policies.baselines.planned import Planned
 from rmixer.profile.profile import ModelProfile
 from rmixer.scheduling.problem import Problem
 from rmixer.scheduling.schedule import Schedule, write_schedule
 from rmixer.scheduling.step_times import StepTimes
+from rmixer.scheduling.wanted_slots import Wanted
 from sim.job_level.simulate import SimulatedRun, simulate
 from sim.operator_level.operator_level import OperatorLevel
 from sim.operator_level.solved_mixes import SolvedMixes
 from sim.simple_step_times.uncontended import SumOfOperators, Uncontended
+
+ONE_AT_A_TIME = "sequential"
+"""The policy to which every other is compared."""
 
 
 def step_times_for(
@@ -42,6 +48,13 @@ def replay(
 ) -> SimulatedRun:
     """Simulate ``schedule`` as it stands."""
     return simulate(problem, Planned(schedule), schedule.settings.layout, step_times, run=run)
+
+
+def one_at_a_time(problem: Problem, step_times: StepTimes) -> SimulatedRun:
+    """The same workload, one job after the other."""
+    policy = make_policy(ONE_AT_A_TIME, problem.workload.seed)
+    layout = choose_layout(problem, policy, Wanted())
+    return simulate(problem, policy, layout, step_times, run=ONE_AT_A_TIME)
 
 
 def with_intervals(

@@ -17,7 +17,7 @@ from experiments.validation.comparison import (
 )
 from experiments.validation.verdict import Judgement
 from rmixer.display.quantities import ABSENT, milliseconds, percent, seconds, signed_percent
-from rmixer.display.tables import NumberTable
+from rmixer.display.tables import NumberTable, WholeTable
 
 ABLATION_LABELS = {
     "sum_of_operators": "operators added up",
@@ -126,7 +126,7 @@ def _span(low: float | None, high: float | None) -> str:
 def summary_table(comparison: Comparison) -> Table:
     """In words: the reasons of verdicts other than pass, the spread of the errors, what less
     than the whole model would have said, and the gain over one job at a time."""
-    table = Table.grid(padding=(0, 2))
+    table = WholeTable.grid(padding=(0, 2))
     table.add_column(no_wrap=True)
     table.add_column(overflow="fold")
     for name, text in _summary_lines(comparison):

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from rmixer.cli.allowances import allowance_options
+from rmixer.cli.bundled import WorkloadPath
 from rmixer.cli.ending import (
     finish,
     outlive_terminal,
@@ -33,15 +34,13 @@ if TYPE_CHECKING:  # with all stages
 
 
 @click.command()
-@click.argument(
-    "what", metavar="[SCHEDULE|WORKLOAD]", required=False, type=click.Path(path_type=Path)
-)
+@click.argument("what", metavar="[SCHEDULE|WORKLOAD]", required=False, type=WorkloadPath())
 @click.option("--resume", metavar="RUN", type=click.Path(path_type=Path), help="Go on with a run.")
 @click.option("--policy", help="Run this policy live (with a WORKLOAD).")
 @slot_options()
 @click.option(
     "--workload",
-    type=click.Path(path_type=Path),
+    type=WorkloadPath(),
     help="The SCHEDULE's workload; default: that of the run folder it lies in.",
 )
 @shrinking_option
@@ -200,8 +199,11 @@ def _carry_out(
 
 def _workload_beside(schedule: Path) -> Workload:
     """That of the run folder in which ``schedule`` lies."""
-    from experiments.run_files.run_folder import RunFolder
+    from experiments.run_files.run_folder import CONFIG, RunFolder
 
+    if not (schedule.parent / CONFIG).exists():
+        found = f"nothing, and {schedule.parent.absolute()} is no run folder"
+        raise InputError("--workload", "", found, f"the workload that {schedule.name} was made for")
     workload = RunFolder.open(schedule.parent).workload
     check_trained(workload)
     return workload

@@ -10,6 +10,7 @@ from rich.table import Table
 
 from rmixer.cli.console import console, print_json, report
 from rmixer.cli.locks import core_lock
+from rmixer.display.tables import WholeTable
 from rmixer.errors import InputError
 from rmixer.files.home import check_home
 from rmixer.files.typed_files import Name, parse
@@ -65,7 +66,7 @@ def _check_name(name: str, store: Store) -> None:
 
 def machine_table(machine: Machine) -> Table:
     """The machine as rows of what, and how much."""
-    table = Table(title=f"Machine {machine.name} ({machine.origin})", title_justify="left")
+    table = WholeTable(title=f"Machine {machine.name} ({machine.origin})", title_justify="left")
     table.add_column("what")
     table.add_column("value")
     caches = ", ".join(f"{name} {size >> 10} KiB" for name, size in machine.cache_bytes.items())

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from rmixer.cli.bundled import WorkloadPath
 from rmixer.cli.locks import core_lock, sharing_option
 from rmixer.cli.numbers import LARGEST_BATCH, FiniteRange, whole_numbers
 from rmixer.cli.profile_import import import_trace_command, show_imported
@@ -28,7 +29,7 @@ command.add_command(types)
 
 @command.command()
 @click.argument("models", nargs=-1)
-@click.option("--workload", type=click.Path(path_type=Path), help="Profile its jobs' models.")
+@click.option("--workload", type=WorkloadPath(), help="Profile its jobs' models.")
 @click.option(
     "--batch",
     "batches",

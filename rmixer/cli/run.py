@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from rmixer.cli.allowances import allowance_options
+from rmixer.cli.bundled import WorkloadPath
 from rmixer.cli.ending import (
     finish,
     outlive_terminal,
@@ -28,7 +29,7 @@ if TYPE_CHECKING:  # with the simulator
 
 
 @click.command()
-@click.argument("workload", type=click.Path(path_type=Path))
+@click.argument("workload", type=WorkloadPath())
 @click.option("--out", type=click.Path(path_type=Path), help="Default: runs/<workload>.")
 @shrinking_option
 @allowance_options

@@ -7,6 +7,7 @@ from typing import Literal
 
 import click
 
+from rmixer.cli.bundled import WorkloadPath
 from rmixer.cli.durations import (
     check_level,
     check_needs,
@@ -24,7 +25,7 @@ Level = Literal["auto", "job", "operator"]
 
 
 @click.command()
-@click.argument("workload", type=click.Path(path_type=Path))
+@click.argument("workload", type=WorkloadPath())
 @click.option("--policy", required=True, help="A policy of `rmixer policies`.")
 @slot_options()
 @click.option("--machine", help="A known machine, or its folder. Default: this one.")
@@ -64,12 +65,19 @@ def command(
     from experiments.stages.durations import inputs_of_table
     from experiments.stages.inputs import inputs_of
     from experiments.stages.layouts import choose_layout
-    from experiments.stages.prediction import step_times_for, with_intervals, write_simulation
+    from experiments.stages.prediction import (
+        ONE_AT_A_TIME,
+        one_at_a_time,
+        step_times_for,
+        with_intervals,
+        write_simulation,
+    )
+    from experiments.tables.simulated_table import simulated_jobs, simulated_table
     from experiments.validation.deadlines import missed
     from profiles.stored.store import Store
     from rmixer.cli.console import console, print_json, report
-    from rmixer.cli.presenting import present_figures
-    from rmixer.display.quantities import seconds_range
+    from rmixer.cli.presenting import present_figures, saving_words
+    from rmixer.display.quantities import seconds, seconds_range
     from rmixer.files.folder_lock import hold_folder
     from rmixer.run_record.flow_times import flow_words
     from rmixer.scheduling.schedule import schedule_of
@@ -106,6 +114,10 @@ def command(
     if (interval_s := run.summary.makespan_interval_s) is not None:
         by = f"90%: {seconds_range(interval_s)}; {by}"
     console().print(f"predicted makespan {run.summary.makespan_s:.2f} s ({by})")
+    alone = one_at_a_time(problem, step_times).summary
+    saved = saving_words(run.summary.makespan_s, alone.makespan_s)
+    console().print(f"one at a time ({ONE_AT_A_TIME}): {seconds(alone.makespan_s)}; {saved}")
+    console().print(simulated_table(simulated_jobs(run.summary.jobs, problem.by_id)))
     console().print(f"slots × threads: {Cut.of(layout)}")
     console().print(flow_words(run.summary))
     for line in missed(run.summary, problem.workload, predicted=True):

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from rmixer.cli.bundled import WorkloadPath
 from rmixer.cli.durations import (
     able_policies,
     check_needs,
@@ -25,7 +26,7 @@ if TYPE_CHECKING:  # with the simulator
 
 
 @click.command()
-@click.argument("workload", type=click.Path(path_type=Path))
+@click.argument("workload", type=WorkloadPath())
 @click.option("--policies", help="Names, like dyType,dySequ. Default: all.")
 @slot_options(lists=True)
 @click.option("--machine", help="A known machine, or its folder. Default: this one.")
