@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from functools import cache
 
 from rich.console import Console
 
@@ -20,8 +21,10 @@ def console() -> Console:
     return Console(width=WIDTH, soft_wrap=True, highlight=False, emoji=False)
 
 
+@cache
 def notes() -> Console:
-    """Standard error, for what happens meanwhile."""
+    """Standard error, for what happens meanwhile: one console, so that lines are printed above the
+    bars that move on it."""
     return Console(stderr=True, highlight=False, soft_wrap=True, emoji=False)
 
 

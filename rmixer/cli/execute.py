@@ -124,7 +124,7 @@ def command(
     path = out or Path("runs") / f"{jobs.name}-executed"
     check_importable(jobs.jobs)
     RunFolder.check_target(path)
-    found = inputs_of(jobs, None, Store(), report)
+    found = inputs_of(jobs, None, Store(bar=bar), report)
     problem = replace(found, machine=allowance.of(found.machine))
     if schedule is not None:
         schedule.check(problem.workload, problem.machine, what)
@@ -161,6 +161,7 @@ def _resumed(path: Path, end_s: float | None, tensorboard: bool, share_machine: 
     from experiments.stages.resuming import begun_by, is_over, request_of, was_verified
     from profiles.profiler.door import check_importable
     from profiles.stored.store import Store
+    from rmixer.cli.bars import bar
     from rmixer.cli.console import report
     from rmixer.cli.progress import voice
 
@@ -171,7 +172,7 @@ def _resumed(path: Path, end_s: float | None, tensorboard: bool, share_machine: 
     with saying_how_to_resume(path), locked(path, share_machine) as lock:
         if by == "run":
             wish = pipeline.Wish(was_verified(folder), resume=True, manner=manner)
-            return pipeline.run(workload, path, Store(), voice(), lock, wish)
+            return pipeline.run(workload, path, Store(bar=bar), voice(), lock, wish)
         if is_over(folder):
             report("nothing is left to do: all jobs have ended")
             return folder

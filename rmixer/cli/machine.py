@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 from rich.table import Table
 
+from rmixer.cli.bars import bar
 from rmixer.cli.console import console, print_json, report
 from rmixer.cli.locks import core_lock
 from rmixer.display.tables import WholeTable
@@ -31,7 +32,7 @@ def command(name: str | None, out: Path | None, again: bool, as_json: bool) -> N
     from profiles.machines.measure_machine import measure_machine
     from profiles.stored.store import Store
 
-    store = Store()
+    store = Store(bar=bar)
     if out is not None:
         if out.is_dir():
             raise InputError("--out", "", f"the folder {out}", "a file to write to")
@@ -42,7 +43,8 @@ def command(name: str | None, out: Path | None, again: bool, as_json: bool) -> N
         check_home()
         with core_lock(share=False) as lock:
             lock.take()
-            machine = measure_machine(name, report)
+            with bar("measuring the machine") as progress:
+                machine = measure_machine(name, report, progress)
         kept = store.save_machine(machine)
     else:
         machine = store.this_machine(report)

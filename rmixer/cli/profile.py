@@ -115,7 +115,7 @@ def run(
     from rmixer.files.home import check_home
 
     with core_lock(share_machine) as lock:
-        store = Store()
+        store = Store(bar=bar)
         known_before = store.known_machine()
         cores = len(known_before.cores if known_before else limits.usable_cores())
         counts = whole_numbers(threads, "--threads", cores)
@@ -142,8 +142,12 @@ def run(
             check_profiling(plan.parts, report)
         report(f"profiling {len(plan.parts)} model(s), about {plan.seconds:.0f} s")
         prepare_data(Workload("profile", 0, tuple(plan.missing)), bar)
-        with bar("profiling", plan.seconds) as progress:
-            profile_missing(plan, machine, store, report, progress)
+        try:
+            with bar("profiling", plan.seconds) as progress:
+                profile_missing(plan, machine, store, report, progress)
+        except KeyboardInterrupt:
+            report("the profiles that are done are kept: the same command goes on with the others")
+            raise
 
 
 @command.command()

@@ -74,10 +74,11 @@ def command(
     from experiments.stages.execution import Manner
     from experiments.stages.search_wish import Asked
     from profiles.stored.store import Store
+    from rmixer.cli.bars import bar
     from rmixer.cli.presenting import check_max_error, present_plan
     from rmixer.cli.progress import voice
 
-    store = Store()
+    store = Store(bar=bar)
     if only_plan:
         present_plan(pipeline.plan(jobs, store, voice(), allowance), jobs)
         return

@@ -75,6 +75,7 @@ def command(
     from experiments.tables.simulated_table import simulated_jobs, simulated_table
     from experiments.validation.deadlines import missed
     from profiles.stored.store import Store
+    from rmixer.cli.bars import bar
     from rmixer.cli.console import console, print_json, report
     from rmixer.cli.presenting import present_figures, saving_words
     from rmixer.display.quantities import seconds, seconds_range
@@ -86,7 +87,7 @@ def command(
     path = out or Path("runs") / f"{jobs.name}-{policy.replace('/', '_')}"
     RunFolder.check_target(path)
     if table is None:
-        problem = inputs_of(jobs, machine, Store(), report, what_if=asked.what_if)
+        problem = inputs_of(jobs, machine, Store(bar=bar), report, what_if=asked.what_if)
     else:
         problem = inputs_of_table(jobs, table, machine, wanted, report, asked.what_if)
     layout = choose_layout(problem, chosen, wanted)

@@ -83,7 +83,7 @@ def command(
     path = out or Path("runs") / f"{jobs.name}-sweep"
     RunFolder.check_target(path)
     if table is None:
-        problem = inputs_of(jobs, machine, Store(), report, what_if=asked.what_if)
+        problem = inputs_of(jobs, machine, Store(bar=bar), report, what_if=asked.what_if)
     else:
         problem = inputs_of_table(jobs, table, machine, wanted, report, asked.what_if)
     if left_out:
