@@ -47,6 +47,13 @@ class TrainedJob:
         return self.evaluations.over
 
     @property
+    def samples(self) -> int:
+        """How many samples its steps have had, those of attempts that it goes on from included: of
+        a user's own model as its batches have them."""
+        sampled = getattr(self.step, "sampled", None)
+        return self._steps * self.job.batch if sampled is None else int(sampled.total)
+
+    @property
     def seconds(self) -> float:
         """How long it has trained and evaluated, in this attempt and in those that it goes on
         from."""
