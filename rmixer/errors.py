@@ -79,6 +79,15 @@ class WorkerSilent(RunFailed):
     """A worker process did not answer in time."""
 
 
+class DiskFull(RunFailed):
+    """No room is left for the file at ``path``. ``answer`` is what the job had to tell when it was
+    to be written."""
+
+    def __init__(self, path: object) -> None:
+        super().__init__(f"disk full: {path}")
+        self.answer: dict[str, object] = {}
+
+
 class PolicyStarved(RunFailed):
     """A policy leaves jobs waiting on an idle machine, and nothing more will happen."""
 

@@ -11,7 +11,9 @@ from experiments.run_files.run_folder import RunFolder
 from experiments.stages.layouts import choose_layout
 from rmixer.policies import make_policy
 from rmixer.policies.baselines.planned import Planned
+from rmixer.profile.doubts import doubt_about_interval, doubts_about
 from rmixer.profile.profile import ModelProfile
+from rmixer.run_record.run_summary import RunSummary
 from rmixer.scheduling.problem import Problem
 from rmixer.scheduling.schedule import Schedule, write_schedule
 from rmixer.scheduling.step_times import StepTimes
@@ -71,6 +73,12 @@ def with_intervals(
     return run if found is None else replace(run, summary=found.around(run.summary))
 
 
+def doubts(profiles: Mapping[str, ModelProfile], predicted: RunSummary) -> tuple[str, ...]:
+    """Why ``predicted``, which rests on ``profiles``, may be far off."""
+    wide = doubt_about_interval(predicted.makespan_s, predicted.makespan_interval_s)
+    return (*doubts_about(profiles.values()), *wide)
+
+
 def write_simulation(
     folder: RunFolder, problem: Problem, schedule: Schedule, run: SimulatedRun
 ) -> None:
@@ -92,7 +100,12 @@ def write_prediction(
     ``shared_with`` names other runs on the same cores, of which the prediction knows nothing."""
     probes_s = [profile.probe_s for profile in profiles.values()]
     probe_s = None if is_timed(profiles) else statistics.median(probes_s)
-    summary = replace(predicted.summary, probe_s=probe_s, shared_with=shared_with)
+    summary = replace(
+        predicted.summary,
+        probe_s=probe_s,
+        shared_with=shared_with,
+        doubtful=doubts(profiles, predicted.summary),
+    )
     folder.write(part, predicted.timeline, summary)
 
 

@@ -51,6 +51,7 @@ def sweep_table(
         "peak\nmemory",
     ):
         table.add_column(name, justify="right", no_wrap=True)
+
     def cells(row: SweepRow) -> tuple[str, ...]:
         return (
             *(_cut(row, kind) for kind in kinds),

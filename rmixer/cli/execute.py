@@ -10,6 +10,7 @@ import click
 
 from rmixer.cli.allowances import allowance_options
 from rmixer.cli.bundled import WorkloadPath
+from rmixer.cli.confirming import confirm, yes_option
 from rmixer.cli.ending import (
     finish,
     outlive_terminal,
@@ -48,6 +49,7 @@ if TYPE_CHECKING:  # with all stages
 @until_option
 @sharing_option
 @tensorboard_option
+@yes_option
 @click.option("--out", type=click.Path(path_type=Path), help="Default: runs/<workload>-executed.")
 def command(
     what: Path | None,
@@ -60,6 +62,7 @@ def command(
     until: str | None,
     share_machine: bool,
     tensorboard: bool,
+    yes: bool,
     out: Path | None,
 ) -> None:
     """Train for real: replay a schedule.json, run a policy live on a workload, or go on with a run
@@ -115,6 +118,7 @@ def command(
     from experiments.stages.inputs import inputs_of
     from experiments.stages.layouts import choose_layout
     from experiments.stages.machine_in_use import use_of
+    from experiments.stages.prediction import doubts
     from experiments.validation.deadlines import missed
     from profiles.profiler.door import check_importable
     from profiles.stored.store import Store
@@ -148,6 +152,8 @@ def command(
         report(use_of(problem.machine))
         for line in missed(predicted.summary, problem.workload, predicted=True):
             report(line)
+        if doubtful := doubts(problem.profiles, predicted.summary):
+            confirm(doubtful, yes)
         folder = begin(path, request, predicted, report, lock)
         _carry_out(folder, request, Manner(end_s, tensorboard=tensorboard), lock)
     finish(folder)

@@ -9,6 +9,7 @@ import click
 
 from rmixer.cli.allowances import allowance_options
 from rmixer.cli.bundled import WorkloadPath
+from rmixer.cli.confirming import yes_option
 from rmixer.cli.ending import (
     finish,
     outlive_terminal,
@@ -37,6 +38,7 @@ if TYPE_CHECKING:  # with the simulator
 @sharing_option
 @tensorboard_option
 @search_options(default_s=15.0)
+@yes_option
 @click.option("--plan", "only_plan", is_flag=True, help="Say what it would do, run nothing.")
 @click.option(
     "--verify",
@@ -59,6 +61,7 @@ def command(
     search_s: float,
     evaluations: int | None,
     objective: Objective,
+    yes: bool,
     only_plan: bool,
     verify: bool,
     max_error: float | None,
@@ -88,5 +91,5 @@ def command(
         manner = Manner(end_s, tensorboard=tensorboard)
         asked = Asked(search_s, evaluations, objective)
         wish = pipeline.Wish(verify, manner=manner, allowance=allowance, search=asked)
-        folder = pipeline.run(jobs, path, store, voice(), lock, wish)
+        folder = pipeline.run(jobs, path, store, voice(yes), lock, wish)
     check_max_error(finish(folder), max_error)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
@@ -67,6 +68,7 @@ def command(
     from experiments.stages.layouts import choose_layout
     from experiments.stages.prediction import (
         ONE_AT_A_TIME,
+        doubts,
         one_at_a_time,
         step_times_for,
         with_intervals,
@@ -77,7 +79,7 @@ def command(
     from profiles.stored.store import Store
     from rmixer.cli.bars import bar
     from rmixer.cli.console import console, print_json, report
-    from rmixer.cli.presenting import present_figures, saving_words
+    from rmixer.cli.presenting import present_doubts, present_figures, saving_words
     from rmixer.display.quantities import seconds, seconds_range
     from rmixer.files.folder_lock import hold_folder
     from rmixer.run_record.flow_times import flow_words
@@ -102,12 +104,13 @@ def command(
         **asked.recorded,
         **said_by(table),
     }
+    doubtful = doubts(problem.profiles, run.summary)
     inputs = RunInputs("simulate", problem.workload, problem.machine, decided)
     with hold_folder(path):
         folder = RunFolder.create(path, inputs, report)
         write_simulation(folder, problem, schedule, run)
     if as_json:
-        print_json(run.summary)
+        print_json(replace(run.summary, doubtful=doubtful))
         return
     by = f"{run.summary.level} level, {run.summary.origin} profiles of {problem.machine.in_words}"
     if table is not None:
@@ -116,11 +119,12 @@ def command(
         by = f"90%: {seconds_range(interval_s)}; {by}"
     console().print(f"predicted makespan {run.summary.makespan_s:.2f} s ({by})")
     alone = one_at_a_time(problem, step_times).summary
-    saved = saving_words(run.summary.makespan_s, alone.makespan_s)
+    saved = saving_words(run.summary.makespan_s, alone.makespan_s, doubtful)
     console().print(f"one at a time ({ONE_AT_A_TIME}): {seconds(alone.makespan_s)}; {saved}")
     console().print(simulated_table(simulated_jobs(run.summary.jobs, problem.by_id)))
     console().print(f"slots × threads: {Cut.of(layout)}")
     console().print(flow_words(run.summary))
+    present_doubts(doubtful)
     for line in missed(run.summary, problem.workload, predicted=True):
         console().print(line)
     present_figures(folder)

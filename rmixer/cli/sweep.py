@@ -70,7 +70,7 @@ def command(
     from experiments.stages.durations import inputs_of_table
     from experiments.stages.inputs import inputs_of
     from experiments.stages.pipeline import write_sweep
-    from experiments.stages.prediction import step_times_for
+    from experiments.stages.prediction import doubts, step_times_for
     from experiments.stages.search_wish import Asked
     from experiments.stages.sweep import SweepWish, sweep
     from experiments.validation.deadlines import missed
@@ -103,9 +103,11 @@ def command(
     if as_json:
         print_json(found.rows)
         return
-    title = f"Predicted schedules on {problem.machine.in_words}, best first"
+    doubtful = doubts(problem.profiles, found.predicted.summary)
+    mark = " (doubtful)" if doubtful else ""
+    title = f"Predicted schedules on {problem.machine.in_words}, best first{mark}"
     present_ranking(found, title)
-    present_saving(found)
+    present_saving(found, doubtful)
     for line in missed(found.predicted.summary, problem.workload, predicted=True):
         console().print(line)
     present_figures(folder)

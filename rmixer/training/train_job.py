@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from rmixer.errors import DiskFull
 from rmixer.training.job_checkpoints import JobCheckpoints
 from rmixer.training.job_files import JobFiles
 from rmixer.training.memory import children_bytes, peak_resident_bytes, reset_peak
@@ -84,7 +85,11 @@ def _trained(
             session.save(Path(files.weights))
             raise
         channel.send("phase", phase="save")
-        session.save(Path(files.weights))
+        try:
+            session.save(Path(files.weights))
+        except DiskFull as full:  # the losses are not lost with the weights
+            full.answer = answer | {"samples": session.samples}
+            raise
         session.check_held_out(channel, answer["loss"])
     answer["samples"] = session.samples
     answer["stopped_early"] = session.stopped_early
