@@ -7,26 +7,33 @@ import re
 from collections.abc import Iterable, Sequence
 
 LONGEST_WORD = 400
+MOST_ERRORS = 10
+"""Of the things that are wrong at once, so many are told."""
 
 
 class InputError(ValueError):
     """Something the user gave is wrong: the command ends with exit code 2 and one message.
 
     ``where`` is a file or a command-line option, ``key`` the place inside it
-    (``jobs.2.batch``), ``found`` what stands there, ``allowed`` what may stand there.
+    (``jobs.2.batch``), ``found`` what stands there, ``allowed`` what may stand there. ``line`` is
+    the line of ``where`` on which it stands, counted from 1, if that is known.
     """
+
+    line: int | None = None
 
     def __init__(self, where: object, key: str, found: object, allowed: str) -> None:
         self.where, self.key, self.found, self.allowed = str(where), key, found, allowed
         super().__init__(self.where, key, str(found), allowed)
 
     def __str__(self) -> str:
-        place = f"{self.where}: {self.key}" if self.key else self.where
+        line = None if self.line is None else f"line {self.line}"
+        place = ": ".join(filter(None, (self.where, line, self.key)))
         return f"{place}: found {_shortened(self.found)}; allowed: {self.allowed}"
 
 
 class InputErrors(InputError):  # noqa: N818 - several of them
-    """Several things that are wrong at once: the message has a line for each."""
+    """Several things that are wrong at once: the message has a line for each, at most
+    ``MOST_ERRORS`` so many."""
 
     def __init__(self, errors: Sequence[InputError]) -> None:
         first = errors[0]
@@ -34,13 +41,25 @@ class InputErrors(InputError):  # noqa: N818 - several of them
         self.errors = tuple(errors)
 
     def __str__(self) -> str:
-        return "\n".join(map(str, self.errors))
+        left = len(self.errors) - MOST_ERRORS
+        more = [f"and {left} more"] if left > 0 else []
+        return "\n".join([*map(str, self.errors[:MOST_ERRORS]), *more])
+
+
+def each_error(error: InputError) -> tuple[InputError, ...]:
+    """The errors that ``error`` holds: several, or itself."""
+    return error.errors if isinstance(error, InputErrors) else (error,)
+
+
+def all_of(errors: Sequence[InputError]) -> InputError:
+    """One or more ``errors`` as one."""
+    return errors[0] if len(errors) == 1 else InputErrors(errors)
 
 
 def refuse(errors: Sequence[InputError]) -> None:
     """Raise all of ``errors`` as one :class:`InputError`; nothing where there are none."""
     if errors:
-        raise errors[0] if len(errors) == 1 else InputErrors(errors)
+        raise all_of(errors)
 
 
 class RunFailed(RuntimeError):  # noqa: N818 - an outcome
@@ -58,6 +77,15 @@ class WorkerLost(RunFailed):
 
 class WorkerSilent(RunFailed):
     """A worker process did not answer in time."""
+
+
+class DiskFull(RunFailed):
+    """No room is left for the file at ``path``. ``answer`` is what the job had to tell when it was
+    to be written."""
+
+    def __init__(self, path: object) -> None:
+        super().__init__(f"disk full: {path}")
+        self.answer: dict[str, object] = {}
 
 
 class PolicyStarved(RunFailed):

@@ -47,7 +47,7 @@ class Transition:
     | exchanged | ``taken_us`` |
     | ended | ``state`` (done, interrupted or cancelled), ``answer`` of the training |
     | failed | ``cause``, ``reason``, ``text``, ``again_s`` (when it is tried again; None: never),
-    ``peaks`` (bytes by kind of device that it is known to need) |
+    ``peaks`` (bytes by kind of device that it is known to need), ``answer`` as far as there is |
     | requeued | none |
     | cancelled | none |
     """

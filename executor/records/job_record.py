@@ -112,7 +112,7 @@ def summary_of(attempts: Sequence[JobRecord], first_s: float) -> JobSummary:
         start_s=attempts[0].start_s - first_s,
         end_s=last.end_s - first_s,
         steps=last.steps,
-        samples=last.steps * last.job.batch,
+        samples=last.answer.get("samples", last.steps * last.job.batch),
         step_ms_p50=steps.p50_s * 1e3 if steps else None,
         step_ms_mean=steps.mean_s * 1e3 if steps else None,
         stall_s=steps.stall_s if steps else 0.0,

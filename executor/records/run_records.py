@@ -171,6 +171,7 @@ class RunRecords:
             self._states[transition.job] = record.state
         else:
             record.state, record.error, record.cause = "failed", detail["reason"], detail["cause"]
+            record.answer = dict(detail.get("answer", {}))  # journals of earlier releases have none
             self._failures[transition.job] = self.failures(transition.job) + 1
             self._states[transition.job] = "failed"
             if (again_s := detail["again_s"]) is not None:

@@ -33,7 +33,7 @@ from rmixer.files.typed_files import write_text
 from rmixer.hardware.machine import gpu_number
 from rmixer.scheduling.booking import Booking
 from rmixer.training.checkpoint import remove_checkpoints
-from rmixer.training.task_failure import OutOfMemory, cause_of
+from rmixer.training.task_failure import OutOfMemory, TaskFailed, cause_of
 
 STOP_HANG_S = 20.0
 """How long a job that is to stop may do nothing."""
@@ -206,6 +206,7 @@ class RunningJobs:
             text=text,
             again_s=again_s,
             peaks=peaks,
+            answer=dict(failure.answer) if isinstance(failure, TaskFailed) else {},
         )
         self._keep_failure(job.id, text)
         if again_s is not None and pause_s is not None:

@@ -42,7 +42,8 @@ def draw_run(folder: RunFolder) -> tuple[list[Path], list[str]]:
         timelines = {summary.run: timeline for timeline, summary in runs.values()}
         summaries = {summary.run: summary for _, summary in runs.values()}
         models = _models(workload, summaries.values())
-        title = f"Schedule of {workload.name}"
+        doubtful = any(summary.doubtful for summary in summaries.values())
+        title = f"Schedule of {workload.name}{_mark(doubtful)}"
         drawings["schedule"] = lambda: figures.draw_gantt(
             figures.gantt_data(timelines, models, summaries), title
         )
@@ -52,7 +53,12 @@ def draw_run(folder: RunFolder) -> tuple[list[Path], list[str]]:
     rows = read_rows(folder.path)
     if rows:
         measured = measured_makespans(folder)
-        drawings["policies"] = lambda: figures.draw_policies(figures.policies_data(rows, measured))
+        predicted = folder.prediction(MEASURED)
+        doubted = predicted is not None and bool(predicted.doubtful)
+        of_policies = f"Policies compared{_mark(doubted)}"
+        drawings["policies"] = lambda: figures.draw_policies(
+            figures.policies_data(rows, measured), of_policies
+        )
         drawings |= _of_sweep(folder, rows)
     profiles, _ = Store().load(workload.jobs, folder.machine)
     if any(profile.operators for profile in profiles.values()):
@@ -84,6 +90,11 @@ def _of_sweep(folder: RunFolder, rows: Sequence[SweepRow]) -> dict[str, Callable
         title = f"Use over time by {best}"
         found["use"] = lambda: figures.draw_use(figures.use_data(use, machine), title)
     return found
+
+
+def _mark(doubtful: bool) -> str:
+    """What stands in a title where the prediction is doubtful: the profiles behind it are."""
+    return " (doubtful: the machine was in use when it was profiled)" if doubtful else ""
 
 
 def _models(workload: Workload, summaries: Iterable[RunSummary]) -> dict[str, str]:

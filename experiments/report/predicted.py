@@ -67,7 +67,8 @@ def statements(comparison: Comparison) -> list[Statement]:
         )
         said.append(Statement("Gain", text))
     drift = comparison.probe_drift
-    if drift is not None:
+    said += [Statement("Doubtful prediction", f"{doubt}.") for doubt in comparison.doubtful]
+    if drift is not None and not comparison.shared_with:
         pace = "slower" if drift.ratio >= 1 else "faster"
         text = f"It was {abs(drift.ratio - 1):.1%} {pace} than when the models were profiled."
         said.append(Statement("This machine", text))

@@ -28,7 +28,7 @@ from experiments.stages.execution import (
 from experiments.stages.executions import BEST, SEQUENTIAL_SCHEDULE, STAGES, carry_out
 from experiments.stages.inputs import check_free_memory, inputs_of
 from experiments.stages.machine_in_use import use_of
-from experiments.stages.prediction import step_times_for, write_ablations, write_prediction
+from experiments.stages.prediction import doubts, step_times_for, write_ablations, write_prediction
 from experiments.stages.profiling import (
     ProfilingPlan,
     default_threads,
@@ -65,6 +65,7 @@ class Plan:
 
     profiling: ProfilingPlan
     sweep: Sweep | None
+    doubtful: tuple[str, ...] = ()
 
 
 def plan(workload: Workload, store: Store, voice: Voice, allowance: Allowance = ALL) -> Plan:
@@ -76,7 +77,8 @@ def plan(workload: Workload, store: Store, voice: Voice, allowance: Allowance = 
         return Plan(profiling, None)
     problem = inputs_of(workload, None, store, voice.report)
     problem = replace(problem, machine=allowance.of(problem.machine))
-    return Plan(profiling, _sweep(problem, voice, Asked()))
+    found = _sweep(problem, voice, Asked())
+    return Plan(profiling, found, doubts(problem.profiles, found.predicted.summary))
 
 
 def _checked(
@@ -150,6 +152,8 @@ def run(
     if (predicted := folder.prediction(BEST.place)) is not None:
         for line in missed(predicted, problem.workload, predicted=True):
             voice.report(line)
+        if predicted.doubtful and not folder.has_begun(BEST.place):
+            voice.confirm(predicted.doubtful)
     for stage in STAGES if wish.verify else (BEST,):
         request = ExecutionRequest.of_schedule(problem, schedules[stage.schedule])
         try:

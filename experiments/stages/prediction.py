@@ -8,15 +8,23 @@ from dataclasses import replace
 
 from experiments.run_files.chrome_trace import write_trace
 from experiments.run_files.run_folder import RunFolder
+from experiments.stages.layouts import choose_layout
+from rmixer.policies import make_policy
 from rmixer.policies.baselines.planned import Planned
+from rmixer.profile.doubts import doubt_about_interval, doubts_about
 from rmixer.profile.profile import ModelProfile
+from rmixer.run_record.run_summary import RunSummary
 from rmixer.scheduling.problem import Problem
 from rmixer.scheduling.schedule import Schedule, write_schedule
 from rmixer.scheduling.step_times import StepTimes
+from rmixer.scheduling.wanted_slots import Wanted
 from sim.job_level.simulate import SimulatedRun, simulate
 from sim.operator_level.operator_level import OperatorLevel
 from sim.operator_level.solved_mixes import SolvedMixes
 from sim.simple_step_times.uncontended import SumOfOperators, Uncontended
+
+ONE_AT_A_TIME = "sequential"
+"""The policy to which every other is compared."""
 
 
 def step_times_for(
@@ -44,6 +52,13 @@ def replay(
     return simulate(problem, Planned(schedule), schedule.settings.layout, step_times, run=run)
 
 
+def one_at_a_time(problem: Problem, step_times: StepTimes) -> SimulatedRun:
+    """The same workload, one job after the other."""
+    policy = make_policy(ONE_AT_A_TIME, problem.workload.seed)
+    layout = choose_layout(problem, policy, Wanted())
+    return simulate(problem, policy, layout, step_times, run=ONE_AT_A_TIME)
+
+
 def with_intervals(
     problem: Problem, schedule: Schedule, run: SimulatedRun, step_times: StepTimes
 ) -> SimulatedRun:
@@ -56,6 +71,12 @@ def with_intervals(
 
     found = intervals(problem, schedule, step_times)
     return run if found is None else replace(run, summary=found.around(run.summary))
+
+
+def doubts(profiles: Mapping[str, ModelProfile], predicted: RunSummary) -> tuple[str, ...]:
+    """Why ``predicted``, which rests on ``profiles``, may be far off."""
+    wide = doubt_about_interval(predicted.makespan_s, predicted.makespan_interval_s)
+    return (*doubts_about(profiles.values()), *wide)
 
 
 def write_simulation(
@@ -79,7 +100,12 @@ def write_prediction(
     ``shared_with`` names other runs on the same cores, of which the prediction knows nothing."""
     probes_s = [profile.probe_s for profile in profiles.values()]
     probe_s = None if is_timed(profiles) else statistics.median(probes_s)
-    summary = replace(predicted.summary, probe_s=probe_s, shared_with=shared_with)
+    summary = replace(
+        predicted.summary,
+        probe_s=probe_s,
+        shared_with=shared_with,
+        doubtful=doubts(profiles, predicted.summary),
+    )
     folder.write(part, predicted.timeline, summary)
 
 

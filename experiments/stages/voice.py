@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Protocol
@@ -23,9 +23,11 @@ class Bar(Protocol):
 @dataclass(frozen=True)
 class Voice:
     """How the stages are heard: lines, bars, somebody to watch an execution of so many jobs, and
-    what is wished of a search that is asked for, as it is heard."""
+    what is wished of a search that is asked for, as it is heard. ``confirm`` hears why a prediction
+    is doubtful before it is executed, and raises what ends the run if it is not to be."""
 
     report: Callable[[str], None]
     bar: Bar
     watch: Callable[[str, int], AbstractContextManager[Observer]]
     searching: Callable[[Asked], AbstractContextManager[SearchWish | None]] = unheard
+    confirm: Callable[[Sequence[str]], None] = lambda doubtful: None

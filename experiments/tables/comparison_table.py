@@ -17,7 +17,7 @@ from experiments.validation.comparison import (
 )
 from experiments.validation.verdict import Judgement
 from rmixer.display.quantities import ABSENT, milliseconds, percent, seconds, signed_percent
-from rmixer.display.tables import NumberTable
+from rmixer.display.tables import NumberTable, WholeTable
 
 ABLATION_LABELS = {
     "sum_of_operators": "operators added up",
@@ -126,7 +126,7 @@ def _span(low: float | None, high: float | None) -> str:
 def summary_table(comparison: Comparison) -> Table:
     """In words: the reasons of verdicts other than pass, the spread of the errors, what less
     than the whole model would have said, and the gain over one job at a time."""
-    table = Table.grid(padding=(0, 2))
+    table = WholeTable.grid(padding=(0, 2))
     table.add_column(no_wrap=True)
     table.add_column(overflow="fold")
     for name, text in _summary_lines(comparison):
@@ -165,16 +165,19 @@ def _summary_lines(comparison: Comparison) -> list[tuple[str, str]]:
             f"{signed_percent(ablation.makespan_error)}"
         )
         lines.append((ABLATION_LABELS.get(name, name.replace("_", " ")), text))
-    if comparison.probe_drift is not None:
+    for doubt in comparison.doubtful:
+        lines.append(("doubtful prediction", doubt))
+    if comparison.probe_drift is not None and not comparison.shared_with:
         ratio = comparison.probe_drift.ratio
         pace = "slower" if ratio >= 1 else "faster"
         text = f"{abs(ratio - 1):.1%} {pace} than when it was profiled, by a fixed computation"
         lines.append(("this machine", text))
-    if comparison.exchange_drift is not None:
+    if comparison.exchange_drift is not None and not comparison.shared_with:
         lines.append(("between its cores", _exchange_words(comparison.exchange_drift)))
     if comparison.shared_with:
         others = ", ".join(comparison.shared_with)
-        lines.append(("shared machine", f"{others} used the same cores meanwhile"))
+        text = f"{others} used the same cores meanwhile: how fast it was by itself is not known"
+        lines.append(("shared machine", text))
     if comparison.interruptions:
         lines.append(("interrupted", _interrupted_words(comparison.interruptions)))
     if comparison.speedup is not None:

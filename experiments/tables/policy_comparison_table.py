@@ -10,6 +10,7 @@ from rich.table import Table
 
 from experiments.run_files.policy_rows import PolicyRow
 from rmixer.display.quantities import ABSENT
+from rmixer.display.tables import WholeTable
 
 
 def comparison_tables(rows: Iterable[PolicyRow]) -> Group:
@@ -29,7 +30,7 @@ def _table(rows: Sequence[PolicyRow]) -> Table:
         if row.speedup and (before is None or row.speedup > (before.speedup or 0.0)):
             found[row.workload] = row
     machine, gpus = rows[0].machine.partition("+")[0], rows[0].gpus
-    table = Table(
+    table = WholeTable(
         title=f"{machine}, {gpus} GPU(s): × one job at a time (slots a GPU + on the CPU, rule)",
         box=box.SIMPLE_HEAD,
         title_justify="left",

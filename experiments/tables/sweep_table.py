@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from textwrap import fill
 
 from rich import box
 
@@ -13,6 +14,7 @@ from rmixer.display.tables import NumberTable
 from sim.planning.objective import Objective
 
 MOST_ROWS = 30
+LINE = 28
 
 
 def sweep_table(
@@ -21,8 +23,9 @@ def sweep_table(
     most: int = MOST_ROWS,
     objective: Objective = "makespan",
 ) -> NumberTable:
-    """A row a configuration that was simulated, at ``most`` so many; the caption counts the others
-    by reason. All times are in one unit, which the title names."""
+    """A row a configuration that was simulated, at ``most`` so many; policies that show the same
+    figures on the same slots share one. The caption counts the others by reason. All times are in
+    one unit, which the title names."""
     order = ranked(rows, objective)
     simulated = [row for row in order if row.makespan_s is not None]
     unit, unit_s = time_unit(min((row.makespan_s or 0.0 for row in simulated), default=0.0))
@@ -48,10 +51,9 @@ def sweep_table(
         "peak\nmemory",
     ):
         table.add_column(name, justify="right", no_wrap=True)
-    for rank, row in enumerate(simulated[:most], start=1):
-        table.add_row(
-            str(rank),
-            row.policy,
+
+    def cells(row: SweepRow) -> tuple[str, ...]:
+        return (
             *(_cut(row, kind) for kind in kinds),
             f"{(row.makespan_s or 0.0) / unit_s:.1f}",
             *((_gap(row),) if bounded else ()),
@@ -59,19 +61,36 @@ def sweep_table(
             _pair(row.mean_completion_s, row.p95_completion_s, unit_s),
             _pair(row.mean_waiting_s, row.p95_waiting_s, unit_s),
             size(row.peak_bytes),
-            style="bold" if rank == 1 else None,
         )
+
+    rows_shown = list(_alike((row.policy, cells(row)) for row in simulated).items())[:most]
+    for rank, (figures_shown, policies) in enumerate(rows_shown, start=1):
+        style = "bold" if rank == 1 else None
+        table.add_row(str(rank), _listed(policies), *figures_shown, style=style)
     levels = sorted({row.level for row in simulated if row.level})
     pruned = Counter(row.why for row in order if row.makespan_s is None)
     said = [f"{len(simulated)} rows ranked{_tied(simulated, objective)}"]
-    if len(simulated) > most:
-        said += [f"{len(simulated) - most} more in sweep.json"]
+    if left := len(simulated) - sum(len(policies) for _, policies in rows_shown):
+        said += [f"{left} more in sweep.json"]
     said += [f"level of the simulator: {', '.join(levels)}{_rough(levels)}"] if levels else []
     if bounded:
         said += [f"gap: how much longer than {_bounds(simulated)}"]
     said += [f"{n} not simulated: {why}" for why, n in pruned.items()]
     table.caption = "\n".join(said)
     return table
+
+
+def _alike(rows: Iterable[tuple[str, tuple[str, ...]]]) -> dict[tuple[str, ...], list[str]]:
+    """The policies of each row of figures, from pairs of both; in their order."""
+    found: dict[tuple[str, ...], list[str]] = {}
+    for policy, shown in rows:
+        found.setdefault(shown, []).append(policy)
+    return found
+
+
+def _listed(policies: Iterable[str]) -> str:
+    """Their names in lines of about ``LINE`` characters, none of them broken."""
+    return fill(", ".join(policies), LINE, break_long_words=False, break_on_hyphens=False)
 
 
 def _tied(order: Sequence[SweepRow], objective: Objective) -> str:

@@ -85,6 +85,7 @@ def compare(every: Runs, goals: Goals | None = None) -> Comparison:
         speedup=_speedup(runs),
         verdict=_verdict(runs, step, solo, floor, goals or Goals()),
         shared_with=runs.shared_with,
+        doubtful=predicted.doubtful,
         interruptions=runs.interruptions,
         exchange_drift=exchange_drift(
             (predicted, measured),

@@ -175,6 +175,7 @@ class Comparison:
     run one at a time. ``origin`` is of the profiles that the prediction rests on. ``shared_with``
     names other runs that used the same cores during one of the executions. ``interruptions`` is how
     often one of them stopped before it went on: work that was done twice is in what was measured.
+    ``doubtful`` says, a line each, why the prediction may be far off.
 
     ``jobs`` and ``completion_mape`` take the completion of a job from the first start of any.
     ``completion_mean`` and those after it count from each job's own arrival
@@ -203,6 +204,7 @@ class Comparison:
     verdict: Verdict
     exchange_drift: ExchangeDrift | None = None
     shared_with: tuple[str, ...] = ()
+    doubtful: tuple[str, ...] = ()
     interruptions: int = 0
     completion_mean: TimePair | None = None
     completion_p95: TimePair | None = None

@@ -7,6 +7,7 @@ import contextlib
 import ctypes
 import gc
 import time
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -63,13 +64,16 @@ def session(channel: Channel, job: Job, device: str, block_s: float) -> None:
     _give_back()
     step = make_step(job, device)
     clock = clock_of(step.device)
-    first = first_steps(step, clock)
+    early = Early(step) if job.is_own and device == "cpu" else None
+    first = first_steps(step, clock, early)
     cost, exchange = EventCost(step.device, clock), CoreExchange()
     gc.collect()
     gc.freeze()
     # With the profiler's events between them, a step's tensors lie elsewhere in the heap, which
     # grows to hold both.
-    profiled(step, block_s, min(first))
+    settled = profiled(step, block_s, min(first))
+    if early is not None:
+        early.check(settled["names"])
     cost.event_us()
     channel.send("ready", sizes=step.bytes_by_use())
     while (message := channel.receive())["kind"] != "end":
@@ -82,7 +86,10 @@ def session(channel: Channel, job: Job, device: str, block_s: float) -> None:
         elif message["kind"] == "block":
             channel.send("ran", durations=block(step, message["seconds"], min(first), clock))
         elif message["kind"] == "profiled":
-            channel.send("ran", **profiled(step, message["seconds"], min(first)))
+            found = profiled(step, message["seconds"], min(first))
+            if early is not None:
+                early.check(found["names"])
+            channel.send("ran", **found)
         elif message["kind"] == "structure":
             channel.send("ran", **structure(step))
         elif message["kind"] == "calibrate":
@@ -99,8 +106,30 @@ def _give_back() -> None:
         ctypes.CDLL(None).malloc_trim(0)
 
 
-def first_steps(step: Step, clock: Clock) -> list[float]:
-    """Durations in seconds of the first steps, for half a second or so."""
+class Early:
+    """The operators of one of the first steps of a user's own model. How many steps come before the
+    first that is profiled depends on how fast they are; whether a step from the 20th on runs other
+    operators than the first ones must not."""
+
+    def __init__(self, step: Step) -> None:
+        self._step = step
+        self._names: list[str] = []
+
+    def look(self) -> None:
+        """Run a step and keep the names of its operators."""
+        with profile(activities=[ProfilerActivity.CPU]) as observed:
+            _marked_steps(self._step, 1)
+        calls = read_calls(observed.profiler.kineto_results.events())
+        self._names = [call.name for call in split_steps(calls)[0]]
+
+    def check(self, names: Sequence[str]) -> None:
+        """Raise :class:`~rmixer.errors.RunFailed` unless a later step ran the same."""
+        check_same_operators(self._names, names)
+
+
+def first_steps(step: Step, clock: Clock, early: Early | None = None) -> list[float]:
+    """Durations in seconds of the first steps, for half a second or so. ``early`` looks at the one
+    after the least of them; that is not among these."""
     durations: list[float] = []
     while len(durations) < LEAST_FIRST_STEPS or (
         sum(durations) < FIRST_STEPS_S and len(durations) < MOST_FIRST_STEPS
@@ -109,6 +138,8 @@ def first_steps(step: Step, clock: Clock) -> list[float]:
         step.run()
         clock.settle()
         durations.append(time.perf_counter() - start_s)
+        if early is not None and len(durations) == LEAST_FIRST_STEPS:
+            early.look()
     return durations
 
 

@@ -20,17 +20,24 @@ from rmixer.training.process import WorkerProcess
 from rmixer.training.worker import Channel
 
 ROUNDS = 5
+WORKERS = 2
 BLOCK_S = 0.2
 MATRIX = 1024
 MEASURE_MACHINE_S = 20.0
 
 
-def measure_machine(name: str | None = None, report: Callable[[str], None] = print) -> Machine:
-    """Measure this machine, as far as this process may use it, in under a minute.
+def measure_machine(
+    name: str | None = None,
+    report: Callable[[str], None] = print,
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> Machine:
+    """Measure this machine, as far as this process may use it: in about a minute, longer with
+    GPUs.
 
     Core counts are measured at powers of two and at all cores, interleaved over rounds, the
     median of each kept; counts in between are interpolated. GPUs are measured as
-    :mod:`profiles.machines.gpu_rates` says. ``report`` hears of each part.
+    :mod:`profiles.machines.gpu_rates` says. ``report`` hears of each part,
+    ``progress`` of each round.
     """
     cores = limits.usable_cores()
     counts = core_counts(len(cores))
@@ -39,7 +46,8 @@ def measure_machine(name: str | None = None, report: Callable[[str], None] = pri
         compute: dict[int, list[float]] = {k: [] for k in counts}
         stream: dict[int, list[float]] = {k: [] for k in counts}
         probes: list[float] = []
-        for _ in range(ROUNDS):
+        for done in range(ROUNDS):
+            progress(done, ROUNDS + WORKERS)
             for k in counts:
                 compute[k].append(sum(bubbles.run("compute", BLOCK_S, k)))
                 stream[k].append(sum(bubbles.run("stream", BLOCK_S, k)))
@@ -57,14 +65,16 @@ def measure_machine(name: str | None = None, report: Callable[[str], None] = pri
     report("matrix products, sorts, GPUs, and worker start-up")
     starts: list[float] = []
     exchanges: list[dict[int, float]] = []
-    for is_last in (False, True):
+    for started in range(WORKERS):
+        progress(ROUNDS + started, ROUNDS + WORKERS)
         with WorkerProcess(cores) as worker:
             starts.append(worker.warm_up())
             exchanges.append(worker.call(FASTEST_EXCHANGES, counts=counts))
-            if is_last:
+            if started == WORKERS - 1:
                 products = worker.call(MATMUL_GFLOPS, counts=counts)
                 sorts = worker.call(RADIX_SORT_NS, counts=counts)
                 found: list[dict[str, Any]] = worker.call(GPUS)
+    progress(ROUNDS + WORKERS, ROUNDS + WORKERS)
     gpus = tuple(Gpu(**gpu) for gpu in found)
     memory = limits.usable_memory_bytes()
     processor = limits.processor_name()

@@ -16,6 +16,7 @@ from profiles.stored.merging import with_other_places
 from profiles.stored.missing_thread_counts import lacking_counts
 from profiles.stored.rekeying import rekey_machine, rekey_own
 from profiles.traces.imported_simulation import simulated_profile
+from rmixer.data.making import Bar, no_bar
 from rmixer.errors import InputError, choice
 from rmixer.files.home import check_home, home
 from rmixer.files.typed_files import content_hash
@@ -32,9 +33,13 @@ RECORDED = Path(__file__).resolve().parents[1] / "recorded"
 
 class Store:
     """Folders of machines, each with ``machine.yaml`` and a folder a profile. What is measured
-    here goes to ``own``; ``recorded`` is only read."""
+    here goes to ``own``; ``recorded`` is only read. ``bar`` shows how far the machine is
+    measured."""
 
-    def __init__(self, own: Path | None = None, recorded: Path = RECORDED) -> None:
+    def __init__(
+        self, own: Path | None = None, recorded: Path = RECORDED, bar: Bar = no_bar
+    ) -> None:
+        self._bar = bar
         self.own = own or home() / "profiles"
         self.recorded = recorded
         self._given: dict[str, Path] = {}
@@ -95,7 +100,8 @@ class Store:
             check_home()
             with CoreLock(limits.usable_cores(), report) as lock:
                 lock.take()
-                machine = measure_machine(report=report)
+                with self._bar("measuring the machine") as progress:
+                    machine = measure_machine(report=report, progress=progress)
             self.save_machine(machine)
         return machine
 

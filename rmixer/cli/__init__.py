@@ -35,6 +35,8 @@ COMMANDS = {
     "validate": "compare prediction and measurement of a run",
     "plot": "draw the figures of a run",
     "report": "write one page about a run: training, schedule, prediction",
+    "runs": "list runs: how far each is, and what it takes on the disk",
+    "clean": "remove old runs, prepared data or profiles",
     "run": "all of it: profile, sweep, execute, compare",
 }
 

@@ -6,13 +6,14 @@ from pathlib import Path
 
 import click
 
+from rmixer.cli.bundled import WorkloadPath
 from rmixer.cli.settings import shrinking_option
 from rmixer.cli.workloads import trained_workload
 
 
 @click.command()
 @click.argument("run", type=click.Path(path_type=Path))
-@click.argument("workload", type=click.Path(path_type=Path))
+@click.argument("workload", type=WorkloadPath())
 @shrinking_option
 def command(run: Path, workload: Path, settings: tuple[str, ...]) -> None:
     """Add the jobs of WORKLOAD to the run in the folder RUN. Their models must be profiled: that

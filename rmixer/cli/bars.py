@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from datetime import timedelta
 
 from rich.markup import escape
-from rich.progress import BarColumn, Progress, Task, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn
 from rich.text import Text
 
 from rmixer.cli.console import notes
@@ -28,31 +28,37 @@ def bar(title: str, about_s: float | None = None) -> Iterator[Callable[[int, int
         yield move
 
 
-class _TimeLeft(TimeRemainingColumn):
-    """The time left, of few and long units too."""
+class _TimeLeft(ProgressColumn):
+    """The time left, of few and long units too; the time so far where nothing tells it."""
 
     max_refresh = 0.0
 
     def render(self, task: Task) -> Text:
-        about_s = task.fields.get("about_s")
-        if about_s is None or not task.total:
-            return super().render(task)
+        about_s, elapsed_s = task.fields["about_s"], task.elapsed or 0.0
+        if not task.total or not (task.completed or about_s):
+            return Text(f"{_clock(elapsed_s)} so far", style="progress.remaining")
         left_s = time_left_s(
-            about_s, task.completed, task.total, task.fields["done_s"], task.elapsed or 0.0
+            about_s or 0.0, task.completed, task.total, task.fields["done_s"], elapsed_s
         )
         # Past what was expected nothing is known, least of all that it will be over at once.
-        known = left_s > 0 or task.completed >= task.total
-        shown = str(timedelta(seconds=round(left_s))) if known else "-:--:--"
-        return Text(shown, style="progress.remaining")
+        words = "left" if left_s >= 0 or task.completed >= task.total else "longer than expected"
+        return Text(f"{_clock(abs(left_s))} {words}", style="progress.remaining")
 
 
 def time_left_s(
     about_s: float, done: float, total: float, done_s: float, elapsed_s: float
 ) -> float:
     """By how long the units that are ``done`` took, the last of them ``done_s`` after the start;
-    before that, by how long the whole is expected to take."""
+    before that, by how long the whole is expected to take. Below 0 once it takes longer than
+    that; 0 at the end."""
+    if done >= total:
+        return 0.0
     each_s = done_s / done if done else about_s / total
-    return max(0.0, (total - done) * each_s - (elapsed_s - done_s))
+    return (total - done) * each_s - (elapsed_s - done_s)
+
+
+def _clock(value_s: float) -> str:
+    return str(timedelta(seconds=round(value_s)))
 
 
 def progress_bars(state: str) -> Progress:

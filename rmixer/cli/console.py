@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from functools import cache
 
 from rich.console import Console
 
@@ -13,12 +14,17 @@ WIDTH = 100
 
 
 def console() -> Console:
-    """Standard output; 100 columns where it is no terminal, so that tables read the same."""
-    return Console(width=None if sys.stdout.isatty() else WIDTH, highlight=False, emoji=False)
+    """Standard output. Where it is no terminal, tables have 100 columns, or as many as their values
+    need, and no line is broken: names stay whole for who looks for them."""
+    if sys.stdout.isatty():
+        return Console(highlight=False, emoji=False)
+    return Console(width=WIDTH, soft_wrap=True, highlight=False, emoji=False)
 
 
+@cache
 def notes() -> Console:
-    """Standard error, for what happens meanwhile."""
+    """Standard error, for what happens meanwhile: one console, so that lines are printed above the
+    bars that move on it."""
     return Console(stderr=True, highlight=False, soft_wrap=True, emoji=False)
 
 

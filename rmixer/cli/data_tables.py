@@ -12,11 +12,12 @@ from rich.table import Table
 
 from rmixer.data.preparation import Count, Preparation, Prepared
 from rmixer.data.registry import DataSetEntry
+from rmixer.display.tables import WholeTable
 
 
 def preparation_table(found: Preparation, folder: Path) -> RenderableType:
     """What was in the raw files, beside what is known of the public ones."""
-    facts = Table(
+    facts = WholeTable(
         title=f"{found.name} from {escape(found.data)}",
         title_justify="left",
         box=box.SIMPLE_HEAD,
@@ -72,7 +73,7 @@ def datasets_table(entries: Iterable[DataSetEntry]) -> Table:
 
 
 def _table(title: str, caption: str) -> Table:
-    table = Table(
+    table = WholeTable(
         title=title,
         title_justify="left",
         caption=caption,

@@ -108,6 +108,11 @@ def saying_how_to_resume(path: Path) -> Iterator[None]:
         if next(path.glob("**/journal.sqlite"), None) is not None:
             report(f"what was recorded is in {path}; this goes on with it:")
             report(f"  rmixer execute --resume {shlex.quote(str(path))}")
+        else:
+            report(
+                f"nothing was executed yet (run folder: {path}); what was measured is kept: "
+                "the same command goes on from there"
+            )
         raise
 
 

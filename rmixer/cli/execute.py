@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 import click
 
 from rmixer.cli.allowances import allowance_options
+from rmixer.cli.bundled import WorkloadPath
+from rmixer.cli.confirming import confirm, yes_option
 from rmixer.cli.ending import (
     finish,
     outlive_terminal,
@@ -33,15 +35,13 @@ if TYPE_CHECKING:  # with all stages
 
 
 @click.command()
-@click.argument(
-    "what", metavar="[SCHEDULE|WORKLOAD]", required=False, type=click.Path(path_type=Path)
-)
+@click.argument("what", metavar="[SCHEDULE|WORKLOAD]", required=False, type=WorkloadPath())
 @click.option("--resume", metavar="RUN", type=click.Path(path_type=Path), help="Go on with a run.")
 @click.option("--policy", help="Run this policy live (with a WORKLOAD).")
 @slot_options()
 @click.option(
     "--workload",
-    type=click.Path(path_type=Path),
+    type=WorkloadPath(),
     help="The SCHEDULE's workload; default: that of the run folder it lies in.",
 )
 @shrinking_option
@@ -49,6 +49,7 @@ if TYPE_CHECKING:  # with all stages
 @until_option
 @sharing_option
 @tensorboard_option
+@yes_option
 @click.option("--out", type=click.Path(path_type=Path), help="Default: runs/<workload>-executed.")
 def command(
     what: Path | None,
@@ -61,6 +62,7 @@ def command(
     until: str | None,
     share_machine: bool,
     tensorboard: bool,
+    yes: bool,
     out: Path | None,
 ) -> None:
     """Train for real: replay a schedule.json, run a policy live on a workload, or go on with a run
@@ -116,6 +118,7 @@ def command(
     from experiments.stages.inputs import inputs_of
     from experiments.stages.layouts import choose_layout
     from experiments.stages.machine_in_use import use_of
+    from experiments.stages.prediction import doubts
     from experiments.validation.deadlines import missed
     from profiles.profiler.door import check_importable
     from profiles.stored.store import Store
@@ -125,7 +128,7 @@ def command(
     path = out or Path("runs") / f"{jobs.name}-executed"
     check_importable(jobs.jobs)
     RunFolder.check_target(path)
-    found = inputs_of(jobs, None, Store(), report)
+    found = inputs_of(jobs, None, Store(bar=bar), report)
     problem = replace(found, machine=allowance.of(found.machine))
     if schedule is not None:
         schedule.check(problem.workload, problem.machine, what)
@@ -149,6 +152,8 @@ def command(
         report(use_of(problem.machine))
         for line in missed(predicted.summary, problem.workload, predicted=True):
             report(line)
+        if doubtful := doubts(problem.profiles, predicted.summary):
+            confirm(doubtful, yes)
         folder = begin(path, request, predicted, report, lock)
         _carry_out(folder, request, Manner(end_s, tensorboard=tensorboard), lock)
     finish(folder)
@@ -162,6 +167,7 @@ def _resumed(path: Path, end_s: float | None, tensorboard: bool, share_machine: 
     from experiments.stages.resuming import begun_by, is_over, request_of, was_verified
     from profiles.profiler.door import check_importable
     from profiles.stored.store import Store
+    from rmixer.cli.bars import bar
     from rmixer.cli.console import report
     from rmixer.cli.progress import voice
 
@@ -172,7 +178,7 @@ def _resumed(path: Path, end_s: float | None, tensorboard: bool, share_machine: 
     with saying_how_to_resume(path), locked(path, share_machine) as lock:
         if by == "run":
             wish = pipeline.Wish(was_verified(folder), resume=True, manner=manner)
-            return pipeline.run(workload, path, Store(), voice(), lock, wish)
+            return pipeline.run(workload, path, Store(bar=bar), voice(), lock, wish)
         if is_over(folder):
             report("nothing is left to do: all jobs have ended")
             return folder
@@ -200,8 +206,11 @@ def _carry_out(
 
 def _workload_beside(schedule: Path) -> Workload:
     """That of the run folder in which ``schedule`` lies."""
-    from experiments.run_files.run_folder import RunFolder
+    from experiments.run_files.run_folder import CONFIG, RunFolder
 
+    if not (schedule.parent / CONFIG).exists():
+        found = f"nothing, and {schedule.parent.absolute()} is no run folder"
+        raise InputError("--workload", "", found, f"the workload that {schedule.name} was made for")
     workload = RunFolder.open(schedule.parent).workload
     check_trained(workload)
     return workload

@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING
 import click
 from rich.table import Table
 
+from rmixer.cli.bars import bar
 from rmixer.cli.console import console, print_json, report
 from rmixer.cli.locks import core_lock
+from rmixer.display.tables import WholeTable
 from rmixer.errors import InputError
 from rmixer.files.home import check_home
 from rmixer.files.typed_files import Name, parse
@@ -30,7 +32,7 @@ def command(name: str | None, out: Path | None, again: bool, as_json: bool) -> N
     from profiles.machines.measure_machine import measure_machine
     from profiles.stored.store import Store
 
-    store = Store()
+    store = Store(bar=bar)
     if out is not None:
         if out.is_dir():
             raise InputError("--out", "", f"the folder {out}", "a file to write to")
@@ -41,7 +43,8 @@ def command(name: str | None, out: Path | None, again: bool, as_json: bool) -> N
         check_home()
         with core_lock(share=False) as lock:
             lock.take()
-            machine = measure_machine(name, report)
+            with bar("measuring the machine") as progress:
+                machine = measure_machine(name, report, progress)
         kept = store.save_machine(machine)
     else:
         machine = store.this_machine(report)
@@ -65,7 +68,7 @@ def _check_name(name: str, store: Store) -> None:
 
 def machine_table(machine: Machine) -> Table:
     """The machine as rows of what, and how much."""
-    table = Table(title=f"Machine {machine.name} ({machine.origin})", title_justify="left")
+    table = WholeTable(title=f"Machine {machine.name} ({machine.origin})", title_justify="left")
     table.add_column("what")
     table.add_column("value")
     caches = ", ".join(f"{name} {size >> 10} KiB" for name, size in machine.cache_bytes.items())

@@ -40,8 +40,9 @@ def present_plan(plan: Plan, workload: Workload) -> None:
     if plan.sweep is None:
         out.print("predicted finish: known once these are profiled (`rmixer profile run`)")
         return
-    present_ranking(plan.sweep)
-    present_saving(plan.sweep)
+    mark = " (doubtful)" if plan.doubtful else ""
+    present_ranking(plan.sweep, f"Predicted schedules, best first{mark}")
+    present_saving(plan.sweep, plan.doubtful)
 
 
 def present_ranking(sweep: Sweep, title: str = "Predicted schedules, best first") -> None:
@@ -63,19 +64,39 @@ def present_ranking(sweep: Sweep, title: str = "Predicted schedules, best first"
         )
 
 
-def present_saving(sweep: Sweep) -> None:
-    """The predicted finish of the best schedule beside one job at a time."""
+def present_saving(sweep: Sweep, doubtful: Sequence[str] = ()) -> None:
+    """The predicted finish of the best schedule beside one job at a time, and why it is
+    ``doubtful``."""
     best, alone = sweep.predicted.summary, sweep.sequential.summary
     best_s, alone_s = best.makespan_s, alone.makespan_s
     finish = with_range(best_s, best.makespan_interval_s)
     sequential = with_range(alone_s, alone.makespan_interval_s)
     console().print(f"predicted finish: {finish} with {sweep.best.policy}")
-    saved = saving_words(best_s, alone_s)
+    saved = saving_words(best_s, alone_s, doubtful)
     console().print(f"one at a time ({BASELINE}): {sequential}; {saved}")
+    present_doubts(doubtful)
 
 
-def saving_words(best_s: float, alone_s: float) -> str:
+def present_doubts(doubtful: Sequence[str]) -> None:
+    """Why figures are doubtful, if they are."""
+    if doubtful:
+        lines = doubt_lines(doubtful)
+        console().print("\n".join(lines), markup=False)
+
+
+def doubt_lines(doubtful: Sequence[str], most: int = 5) -> list[str]:
+    """The same in lines, at most so many, and what to do about it."""
+    more = [f"  and {len(doubtful) - most} more"] if len(doubtful) > most else []
+    again = "  end what else runs on this machine, and `rmixer profile run --again`"
+    return ["doubtful:", *(f"  {line}" for line in doubtful[:most]), *more, again]
+
+
+def saving_words(best_s: float, alone_s: float, doubtful: Sequence[str] = ()) -> str:
     """``200.9 s saved, 2.78× as fast``: what a schedule of ``best_s`` saves of ``alone_s``."""
+    return _saved(best_s, alone_s) + (" (doubtful)" if doubtful else "")
+
+
+def _saved(best_s: float, alone_s: float) -> str:
     saved_s = alone_s - best_s
     if abs(saved_s) < 0.005:
         return "nothing saved"

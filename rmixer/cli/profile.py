@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from rmixer.cli.bundled import WorkloadPath
 from rmixer.cli.locks import core_lock, sharing_option
 from rmixer.cli.numbers import LARGEST_BATCH, FiniteRange, whole_numbers
 from rmixer.cli.profile_import import import_trace_command, show_imported
@@ -28,7 +29,7 @@ command.add_command(types)
 
 @command.command()
 @click.argument("models", nargs=-1)
-@click.option("--workload", type=click.Path(path_type=Path), help="Profile its jobs' models.")
+@click.option("--workload", type=WorkloadPath(), help="Profile its jobs' models.")
 @click.option(
     "--batch",
     "batches",
@@ -114,7 +115,7 @@ def run(
     from rmixer.files.home import check_home
 
     with core_lock(share_machine) as lock:
-        store = Store()
+        store = Store(bar=bar)
         known_before = store.known_machine()
         cores = len(known_before.cores if known_before else limits.usable_cores())
         counts = whole_numbers(threads, "--threads", cores)
@@ -141,8 +142,12 @@ def run(
             check_profiling(plan.parts, report)
         report(f"profiling {len(plan.parts)} model(s), about {plan.seconds:.0f} s")
         prepare_data(Workload("profile", 0, tuple(plan.missing)), bar)
-        with bar("profiling", plan.seconds) as progress:
-            profile_missing(plan, machine, store, report, progress)
+        try:
+            with bar("profiling", plan.seconds) as progress:
+                profile_missing(plan, machine, store, report, progress)
+        except KeyboardInterrupt:
+            report("the profiles that are done are kept: the same command goes on with the others")
+            raise
 
 
 @command.command()

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from rmixer.cli.bundled import WorkloadPath
 from rmixer.cli.numbers import LARGEST_BATCH
 from rmixer.errors import InputError
 
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 @click.argument("models", nargs=-1)
 @click.option(
     "--workload",
-    type=click.Path(path_type=Path),
+    type=WorkloadPath(),
     help="Instead of MODELS its jobs, with their own optimizers and precisions.",
 )
 @click.option(

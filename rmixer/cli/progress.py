@@ -15,6 +15,7 @@ from executor.overview.run_view import RunView
 from executor.supervision.observer import Observer
 from experiments.stages.voice import Voice
 from rmixer.cli.bars import bar
+from rmixer.cli.confirming import confirm
 from rmixer.cli.console import notes, report
 from rmixer.cli.run_table import live_page, progress_line
 from rmixer.cli.searching import searching
@@ -25,9 +26,13 @@ SHARE = 0.005
 """Of the time, that drawing may take: a page of many jobs is drawn more seldom."""
 
 
-def voice() -> Voice:
-    """How the pipeline is heard on the command line."""
-    return Voice(report=report, bar=bar, watch=watch, searching=searching)
+def voice(yes: bool = True) -> Voice:
+    """How the pipeline is heard on the command line; ``yes``: nobody is asked."""
+
+    def confirmed(doubtful: Sequence[str]) -> None:
+        confirm(doubtful, yes)
+
+    return Voice(report=report, bar=bar, watch=watch, searching=searching, confirm=confirmed)
 
 
 @contextlib.contextmanager

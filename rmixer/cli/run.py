@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 import click
 
 from rmixer.cli.allowances import allowance_options
+from rmixer.cli.bundled import WorkloadPath
+from rmixer.cli.confirming import yes_option
 from rmixer.cli.ending import (
     finish,
     outlive_terminal,
@@ -28,7 +30,7 @@ if TYPE_CHECKING:  # with the simulator
 
 
 @click.command()
-@click.argument("workload", type=click.Path(path_type=Path))
+@click.argument("workload", type=WorkloadPath())
 @click.option("--out", type=click.Path(path_type=Path), help="Default: runs/<workload>.")
 @shrinking_option
 @allowance_options
@@ -36,6 +38,7 @@ if TYPE_CHECKING:  # with the simulator
 @sharing_option
 @tensorboard_option
 @search_options(default_s=15.0)
+@yes_option
 @click.option("--plan", "only_plan", is_flag=True, help="Say what it would do, run nothing.")
 @click.option(
     "--verify",
@@ -58,6 +61,7 @@ def command(
     search_s: float,
     evaluations: int | None,
     objective: Objective,
+    yes: bool,
     only_plan: bool,
     verify: bool,
     max_error: float | None,
@@ -73,10 +77,11 @@ def command(
     from experiments.stages.execution import Manner
     from experiments.stages.search_wish import Asked
     from profiles.stored.store import Store
+    from rmixer.cli.bars import bar
     from rmixer.cli.presenting import check_max_error, present_plan
     from rmixer.cli.progress import voice
 
-    store = Store()
+    store = Store(bar=bar)
     if only_plan:
         present_plan(pipeline.plan(jobs, store, voice(), allowance), jobs)
         return
@@ -86,5 +91,5 @@ def command(
         manner = Manner(end_s, tensorboard=tensorboard)
         asked = Asked(search_s, evaluations, objective)
         wish = pipeline.Wish(verify, manner=manner, allowance=allowance, search=asked)
-        folder = pipeline.run(jobs, path, store, voice(), lock, wish)
+        folder = pipeline.run(jobs, path, store, voice(yes), lock, wish)
     check_max_error(finish(folder), max_error)

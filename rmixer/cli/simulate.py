@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
 import click
 
+from rmixer.cli.bundled import WorkloadPath
 from rmixer.cli.durations import (
     check_level,
     check_needs,
@@ -24,7 +26,7 @@ Level = Literal["auto", "job", "operator"]
 
 
 @click.command()
-@click.argument("workload", type=click.Path(path_type=Path))
+@click.argument("workload", type=WorkloadPath())
 @click.option("--policy", required=True, help="A policy of `rmixer policies`.")
 @slot_options()
 @click.option("--machine", help="A known machine, or its folder. Default: this one.")
@@ -64,12 +66,21 @@ def command(
     from experiments.stages.durations import inputs_of_table
     from experiments.stages.inputs import inputs_of
     from experiments.stages.layouts import choose_layout
-    from experiments.stages.prediction import step_times_for, with_intervals, write_simulation
+    from experiments.stages.prediction import (
+        ONE_AT_A_TIME,
+        doubts,
+        one_at_a_time,
+        step_times_for,
+        with_intervals,
+        write_simulation,
+    )
+    from experiments.tables.simulated_table import simulated_jobs, simulated_table
     from experiments.validation.deadlines import missed
     from profiles.stored.store import Store
+    from rmixer.cli.bars import bar
     from rmixer.cli.console import console, print_json, report
-    from rmixer.cli.presenting import present_figures
-    from rmixer.display.quantities import seconds_range
+    from rmixer.cli.presenting import present_doubts, present_figures, saving_words
+    from rmixer.display.quantities import seconds, seconds_range
     from rmixer.files.folder_lock import hold_folder
     from rmixer.run_record.flow_times import flow_words
     from rmixer.scheduling.schedule import schedule_of
@@ -78,7 +89,7 @@ def command(
     path = out or Path("runs") / f"{jobs.name}-{policy.replace('/', '_')}"
     RunFolder.check_target(path)
     if table is None:
-        problem = inputs_of(jobs, machine, Store(), report, what_if=asked.what_if)
+        problem = inputs_of(jobs, machine, Store(bar=bar), report, what_if=asked.what_if)
     else:
         problem = inputs_of_table(jobs, table, machine, wanted, report, asked.what_if)
     layout = choose_layout(problem, chosen, wanted)
@@ -93,12 +104,13 @@ def command(
         **asked.recorded,
         **said_by(table),
     }
+    doubtful = doubts(problem.profiles, run.summary)
     inputs = RunInputs("simulate", problem.workload, problem.machine, decided)
     with hold_folder(path):
         folder = RunFolder.create(path, inputs, report)
         write_simulation(folder, problem, schedule, run)
     if as_json:
-        print_json(run.summary)
+        print_json(replace(run.summary, doubtful=doubtful))
         return
     by = f"{run.summary.level} level, {run.summary.origin} profiles of {problem.machine.in_words}"
     if table is not None:
@@ -106,8 +118,13 @@ def command(
     if (interval_s := run.summary.makespan_interval_s) is not None:
         by = f"90%: {seconds_range(interval_s)}; {by}"
     console().print(f"predicted makespan {run.summary.makespan_s:.2f} s ({by})")
+    alone = one_at_a_time(problem, step_times).summary
+    saved = saving_words(run.summary.makespan_s, alone.makespan_s, doubtful)
+    console().print(f"one at a time ({ONE_AT_A_TIME}): {seconds(alone.makespan_s)}; {saved}")
+    console().print(simulated_table(simulated_jobs(run.summary.jobs, problem.by_id)))
     console().print(f"slots × threads: {Cut.of(layout)}")
     console().print(flow_words(run.summary))
+    present_doubts(doubtful)
     for line in missed(run.summary, problem.workload, predicted=True):
         console().print(line)
     present_figures(folder)

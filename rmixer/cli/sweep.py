@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from rmixer.cli.bundled import WorkloadPath
 from rmixer.cli.durations import (
     able_policies,
     check_needs,
@@ -25,7 +26,7 @@ if TYPE_CHECKING:  # with the simulator
 
 
 @click.command()
-@click.argument("workload", type=click.Path(path_type=Path))
+@click.argument("workload", type=WorkloadPath())
 @click.option("--policies", help="Names, like dyType,dySequ. Default: all.")
 @slot_options(lists=True)
 @click.option("--machine", help="A known machine, or its folder. Default: this one.")
@@ -69,7 +70,7 @@ def command(
     from experiments.stages.durations import inputs_of_table
     from experiments.stages.inputs import inputs_of
     from experiments.stages.pipeline import write_sweep
-    from experiments.stages.prediction import step_times_for
+    from experiments.stages.prediction import doubts, step_times_for
     from experiments.stages.search_wish import Asked
     from experiments.stages.sweep import SweepWish, sweep
     from experiments.validation.deadlines import missed
@@ -82,7 +83,7 @@ def command(
     path = out or Path("runs") / f"{jobs.name}-sweep"
     RunFolder.check_target(path)
     if table is None:
-        problem = inputs_of(jobs, machine, Store(), report, what_if=asked.what_if)
+        problem = inputs_of(jobs, machine, Store(bar=bar), report, what_if=asked.what_if)
     else:
         problem = inputs_of_table(jobs, table, machine, wanted, report, asked.what_if)
     if left_out:
@@ -102,9 +103,11 @@ def command(
     if as_json:
         print_json(found.rows)
         return
-    title = f"Predicted schedules on {problem.machine.in_words}, best first"
+    doubtful = doubts(problem.profiles, found.predicted.summary)
+    mark = " (doubtful)" if doubtful else ""
+    title = f"Predicted schedules on {problem.machine.in_words}, best first{mark}"
     present_ranking(found, title)
-    present_saving(found)
+    present_saving(found, doubtful)
     for line in missed(found.predicted.summary, problem.workload, predicted=True):
         console().print(line)
     present_figures(folder)

@@ -10,24 +10,38 @@ from rich.measure import Measurement
 from rich.table import Table
 
 
-class NumberTable(Table):
-    """A table as rich draws it, where it fits; else with as little space between columns as there
-    can be, and where that is not enough with values that go on below."""
+class WholeTable(Table):
+    """A table as rich draws it on a terminal. Elsewhere (``Console(soft_wrap=True)``) it is as wide
+    as its longest line: no value is broken or cut."""
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         """What rich asks it for."""
-        yield from Table.__rich_console__(self._fitting(console, options), console, options)
+        table: Table = self._fitting(console, options)
+        if console.soft_wrap:
+            table = copy.copy(self)
+            table.columns = [replace(c, max_width=None, no_wrap=True) for c in self.columns]
+            options = options.update(max_width=_width(table, console, options))
+        yield from Table.__rich_console__(table, console, options)
 
-    def _fitting(self, console: Console, options: ConsoleOptions) -> NumberTable:
-        if self._width(console, options) <= options.max_width:
+    def _fitting(self, console: Console, options: ConsoleOptions) -> Table:
+        return self
+
+
+class NumberTable(WholeTable):
+    """The same; on a narrow terminal with as little space between columns as there can be, and
+    where that is not enough with values that go on below."""
+
+    def _fitting(self, console: Console, options: ConsoleOptions) -> Table:
+        if _width(self, console, options) <= options.max_width:
             return self
         narrow = copy.copy(self)
         narrow.pad_edge, narrow.padding = False, 0
-        if narrow._width(console, options) > options.max_width:
+        if _width(narrow, console, options) > options.max_width:
             narrow.columns = [replace(c, no_wrap=False, overflow="fold") for c in self.columns]
         return narrow
 
-    def _width(self, console: Console, options: ConsoleOptions) -> int:
-        """Of the widest line, if there is room for it."""
-        room = options.update(max_width=1 << 16)
-        return Measurement.get(console, room, self).maximum
+
+def _width(table: Table, console: Console, options: ConsoleOptions) -> int:
+    """Of the widest line, if there is room for it."""
+    room = options.update(max_width=1 << 16)
+    return Measurement.get(console, room, table).maximum

@@ -8,6 +8,7 @@ found and what is allowed.
 from __future__ import annotations
 
 import dataclasses
+import difflib
 import hashlib
 import json
 import math
@@ -23,9 +24,9 @@ from typing import Annotated, Any, NoReturn, TypeVar
 
 import yaml
 from pydantic import AfterValidator, TypeAdapter, ValidationError
-from pydantic_core import PydanticCustomError
+from pydantic_core import ErrorDetails, PydanticCustomError
 
-from rmixer.errors import InputError, choice
+from rmixer.errors import InputError, all_of, choice
 
 T = TypeVar("T")
 
@@ -47,6 +48,7 @@ _ALLOWED = {
     "dataclass_type": "a mapping of keys to values",
 }
 _UNKNOWN_KEY = ("extra_forbidden", "unexpected_keyword_argument")
+_MISSING = ("missing", "missing_argument")
 _EXPONENT = re.compile(r"^[-+]?[0-9][0-9_]*(?:\.[0-9]*)?[eE][-+]?[0-9]+$")
 
 
@@ -62,7 +64,7 @@ Name = Annotated[str, AfterValidator(check_name)]
 """Text that may become the name of a file or a folder."""
 
 
-class _Loader(yaml.SafeLoader):
+class Loader(yaml.SafeLoader):
     """YAML in which ``1e-3`` is a number, as in YAML 1.2, and a key stands once."""
 
     def compose_mapping_node(self, anchor: Any) -> yaml.MappingNode:
@@ -77,10 +79,10 @@ class _Loader(yaml.SafeLoader):
 
 
 class _Dumper(yaml.SafeDumper):
-    """Quotes the text that ``_Loader`` would take for a number."""
+    """Quotes the text that ``Loader`` would take for a number."""
 
 
-for _dialect in (_Loader, _Dumper):
+for _dialect in (Loader, _Dumper):
     _dialect.add_implicit_resolver("tag:yaml.org,2002:float", _EXPONENT, list("-+0123456789"))
 
 
@@ -107,19 +109,39 @@ def parse(data: object, kind: type[T], where: object) -> T:
 
 
 def _explain(error: ValidationError, kind: Any, where: object) -> InputError:
-    errors = error.errors()
-    # A key that is missing is often there under a wrong name: that is the better message.
-    first = next((e for e in errors if e["type"] in _UNKNOWN_KEY), errors[0])
-    parts = [part for part in first["loc"] if part != "[key]"]
-    key, found = ".".join(map(str, parts)), first["input"]
-    if first["type"] in _UNKNOWN_KEY:
+    """All that is wrong, but nothing twice, and nothing inside of what is wrong itself. A key that
+    is missing is often there under a wrong name: that comes first, and the missing one is left
+    out."""
+    said = sorted(error.errors(), key=lambda each: each["type"] not in _UNKNOWN_KEY)
+    found: dict[str, InputError] = {}
+    meant: set[str] = set()
+    for each in said:
+        parts = [part for part in each["loc"] if part != "[key]"]
+        key = ".".join(map(str, parts))
+        if each["type"] in _UNKNOWN_KEY:
+            names = _keys_at(kind, parts[:-1])
+            meant.update(".".join(map(str, (*parts[:-1], near))) for near in _near(parts, names))
+        elif each["type"] in _MISSING and key in meant:
+            continue
+        if not any(key == known or key.startswith(f"{known}.") for known in found):
+            found[key] = _one_error(each, key, kind, where)
+    return all_of(list(found.values()))
+
+
+def _near(parts: Sequence[str | int], names: Sequence[str]) -> list[str]:
+    return difflib.get_close_matches(str(parts[-1]).lower(), names, n=1, cutoff=0.5)
+
+
+def _one_error(each: ErrorDetails, key: str, kind: Any, where: object) -> InputError:
+    parts, found = [part for part in each["loc"] if part != "[key]"], each["input"]
+    if each["type"] in _UNKNOWN_KEY:
         names = _keys_at(kind, parts[:-1])
         allowed = choice(str(parts[-1]), names) if names else "only the keys of its schema"
         return InputError(where, key, f"an unknown key with value {shown(found)}", allowed)
-    if first["type"] in ("missing", "missing_argument"):
+    if each["type"] in _MISSING:
         return InputError(where, key, "nothing", "a value (this key is required)")
-    allowed = _ALLOWED.get(first["type"], first["msg"][:1].lower() + first["msg"][1:])
-    bounds = first.get("ctx", {})
+    allowed = _ALLOWED.get(each["type"], each["msg"][:1].lower() + each["msg"][1:])
+    bounds = each.get("ctx", {})
     whole = all(isinstance(bound, int) for bound in bounds.values())
     number = "a whole number" if whole else "a number"
     return InputError(where, key, shown(found), allowed.format(number=number, **bounds))
@@ -176,7 +198,7 @@ def load_yaml(path: Path, what: str) -> object:
     text = read_text(path, what)
     allowed = f"a {what} in YAML"
     try:
-        return yaml.load(text, Loader=_Loader)
+        return yaml.load(text, Loader=Loader)
     except yaml.MarkedYAMLError as error:
         line = f"line {error.problem_mark.line + 1}" if error.problem_mark else ""
         if error.note == "once":

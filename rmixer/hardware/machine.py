@@ -10,6 +10,7 @@ from pydantic import AfterValidator, ConfigDict, Field
 
 from rmixer.errors import InputError
 from rmixer.files.typed_files import check_name, load_yaml, parse, shown, write_yaml
+from rmixer.files.yaml_lines import with_lines
 from rmixer.hardware.fingerprint import Fingerprint
 
 SCHEMA_VERSION: Final = 1
@@ -118,6 +119,13 @@ def gpu_number(device: str) -> int | None:
 
 def read_machine(path: Path) -> Machine:
     """The machine file at ``path``; raises :class:`InputError`."""
+    try:
+        return _read_machine(path)
+    except InputError as error:
+        raise with_lines(error, path) from None
+
+
+def _read_machine(path: Path) -> Machine:
     data = load_yaml(path, "machine file")
     check_schema(data, path, SCHEMA_VERSION)
     machine = parse(data, Machine, path)

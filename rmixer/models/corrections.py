@@ -282,6 +282,12 @@ CORRECTIONS: tuple[Correction, ...] = (
         ours="it counts nowhere",
         reason="the paper's sums are over behaviours",
     ),
+    Correction(
+        ("alidisplay_dmr",),
+        published="the bias of the last layer of scores counts as a parameter that is learned",
+        ours="it is there, and learns nothing: user_to_item.scores.rest.4.bias",
+        reason="it adds the same to all scores, which the softmax takes off again",
+    ),
     # DLRM's published benchmarks
     Correction(
         ("mlperf_dlrm_dcnv2",),
@@ -461,6 +467,24 @@ CORRECTIONS: tuple[Correction, ...] = (
         ours="Xavier's in linear layers, 0.1 in the items' table",
         reason="at 0.02 next to nothing of the other items reaches a masked place, and the first "
         "hundred steps make all items look alike",
+    ),
+    Correction(
+        ("beauty_bert4rec",),
+        published="layer norms with an epsilon of 1e-12",
+        ours="of 1e-5",
+        reason="PyTorch's default; variances of what is normalised are far above both",
+    ),
+    Correction(
+        ("beauty_bert4rec",),
+        published="in the paper a softmax over the items",
+        ours="over every row of their table, those of padding and of the mask too",
+        reason="as in the authors' code, where the output shares the table of the input",
+    ),
+    Correction(
+        ("beauty_bert4rec",),
+        published="biases of the keys count as parameters that are learned",
+        ours="they are there, and learn nothing: the middle third of each block's projections.bias",
+        reason="they add the same to all scores of a query, which the softmax takes off again",
     ),
 )
 

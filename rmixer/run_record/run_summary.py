@@ -118,7 +118,8 @@ class RunSummary:
     90% interval of a predicted makespan, if it is known, and ``machine_noise`` how
     far that takes two executions of one schedule to differ on the machine, as a fraction.
     ``interruptions`` is how often the run stopped before it went on: the time that it stood still
-    is no part of it, work that was done twice is.
+    is no part of it, work that was done twice is. ``doubtful`` says of a prediction, a line each,
+    why its figures may be far off (:mod:`rmixer.profile.doubts`).
     """
 
     __pydantic_config__ = ConfigDict(extra="forbid")
@@ -143,6 +144,7 @@ class RunSummary:
     makespan_interval_s: Range | None = None
     machine_noise: float | None = None
     interruptions: int = 0
+    doubtful: tuple[str, ...] = ()
     schema_version: Literal[1] = SCHEMA_VERSION
 
     def job(self, name: str) -> JobSummary:

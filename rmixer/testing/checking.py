@@ -17,15 +17,17 @@ from rmixer.testing.failures import (
     MemoryGrows,
     NotRepeatable,
     NotSaved,
+    WrongBatch,
     WrongReturn,
 )
 from rmixer.testing.report import ModelReport
 from rmixer.testing.resuming import check_resume
 from rmixer.testing.step_memory import allocated
 from rmixer.testing.step_shapes import check_shapes
-from rmixer.testing.training_check import check_batch, train
+from rmixer.testing.training_check import train
 from rmixer.testing.trial_job import TrialJob
 from rmixer.training.own_build import Build
+from rmixer.training.own_samples import WrongBatchSize
 from rmixer.training.own_step import OwnStep
 from rmixer.training.user_code import UserCodeFailed, users_frames
 from rmixer.workload.workload import Job
@@ -57,6 +59,8 @@ def check_model(build: Build, trial: TrialJob | None = None) -> ModelReport:
             return _report(build, job)
     except UserCodeFailed as failed:
         raise failed.error.with_traceback(users_frames(failed.error)) from None
+    except WrongBatchSize as failed:
+        raise WrongBatch(str(failed)) from None
     except RunFailed as failed:
         raise WrongReturn(str(failed)) from None
     except CheckFailed as failed:
@@ -74,7 +78,7 @@ def _report(build: Build, job: Job) -> ModelReport:
     peak, growth = allocated(step, _MEMORY_STEPS)
     _check_growth(growth, job)
     _check_saving(build, job, step)
-    warnings += check_resume(build, job)
+    warnings += [*_about_samples(step), *check_resume(build, job)]
     report = ModelReport(
         model=job.model,
         batch=job.batch,
@@ -125,8 +129,6 @@ def _check_other_batch(build: Build, job: Job) -> None:
     """A size of batches that ``build`` has from elsewhere may be ``job.batch`` by chance."""
     step = OwnStep(replace(job, batch=max(1, job.batch // 2) if job.batch > 1 else 2), build)
     step.load()
-    step.copy()
-    check_batch(step, 1)
 
 
 def _losses(build: Build, job: Job) -> list[float]:
@@ -165,6 +167,16 @@ def _check_saving(build: Build, job: Job, step: OwnStep) -> None:
         raise NotSaved(
             f"{job.model}: its trained weights do not fit a model that build makes anew: {error}"
         ) from None
+
+
+def _about_samples(step: OwnStep) -> list[str]:
+    if (fewest := step.sampled.fewest) is None:
+        return []
+    return [
+        f"some batches have fewer samples than job.batch ({fewest} instead of {step.job.batch}): "
+        "they are counted as they are, and a step's time is a mean over all (a DataLoader with "
+        "drop_last=True has none)"
+    ]
 
 
 def _about_memory(report: ModelReport) -> list[str]:

@@ -13,7 +13,7 @@ class WrongReturn(CheckFailed):
 
 
 class WrongBatch(CheckFailed):
-    """The batches are not of ``job.batch`` samples."""
+    """The batches are not of ``job.batch`` samples, nor of fewer where a pass ends."""
 
 
 class WrongLoss(CheckFailed):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from rmixer.testing.failures import ChangingOperators
 from rmixer.testing.recording import Call, read_backs, recorded
+from rmixer.testing.training_check import check_finite
 from rmixer.training.nested import tensors_in
 from rmixer.training.own_step import OwnStep
 
@@ -16,16 +17,18 @@ _WHY = (
 
 def check_shapes(step: OwnStep) -> list[str]:
     """Notes about shapes that change from step to step and values that are read back; raises
+    :class:`~rmixer.testing.WrongLoss` for a loss that is not finite, and
     :class:`ChangingOperators` where the operators themselves change, since then times cannot be
     told by operator."""
     batches: list[tuple[tuple[int, ...], ...]] = []
     steps: list[list[Call]] = []
     read: dict[str, list[str]] = {}
-    for _ in range(_STEPS):
+    for number in range(step.job.steps + 1, step.job.steps + _STEPS + 1):
         step.load()
         step.copy()
         batches.append(tuple(tuple(tensor.shape) for tensor in tensors_in(step.batch)))
         forward, loss = recorded(step.forward)
+        check_finite(step, number)
         backward, _ = recorded(lambda loss=loss: step.backward(loss))  # type: ignore[misc]
         optimizer, _ = recorded(step.optimize)
         steps.append([*forward, *backward, *optimizer])

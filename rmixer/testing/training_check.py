@@ -9,9 +9,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from rmixer.testing.failures import NotTrained, WrongBatch, WrongLoss, WrongReturn
+from rmixer.testing.failures import NotTrained, WrongLoss, WrongReturn
 from rmixer.testing.step_memory import forward_counted
-from rmixer.training.nested import tensors_in
 from rmixer.training.own_step import OwnStep
 
 
@@ -37,16 +36,9 @@ def train(step: OwnStep) -> Trained:
     for number in range(1, step.job.steps + 1):
         step.load()
         step.copy()
-        check_batch(step, number)
         loss, kept = forward_counted(step)
         activation_bytes = max(activation_bytes, kept)
-        losses.append(step.loss())
-        if not math.isfinite(losses[-1]):
-            raise WrongLoss(
-                f"{model}: the loss of step {number} is {losses[-1]}; allowed: a finite number. "
-                "Look for a division by zero, a log of 0 or a learning rate (job.lr is "
-                f"{step.job.lr:g}) that is too large"
-            )
+        losses.append(check_finite(step, number))
         step.backward(loss)
         for name, parameter in named.items():
             if parameter.grad is not None:
@@ -65,27 +57,15 @@ def train(step: OwnStep) -> Trained:
     return Trained(losses, activation_bytes)
 
 
-def check_batch(step: OwnStep, number: int) -> None:
-    """Raises :class:`~rmixer.testing.WrongBatch` unless ``step``'s batch is of ``job.batch``."""
-    tensors = list(tensors_in(step.batch))
-    if not tensors:
-        kind = type(step.batch).__name__
-        raise WrongBatch(
-            f"{step.job.model}: batch {number} is a {kind} without tensors; allowed: a tensor, or "
-            "tuples, lists and dicts of tensors"
-        )
-    sizes = [int(tensor.shape[0]) for tensor in tensors if tensor.dim()]
-    wanted = step.job.batch
-    if wanted in sizes or wanted + 1 in sizes:  # offsets of ragged values are one more
-        return
-    mend = (
-        "build must make its batches of job.batch samples"
-        if number == 1
-        else "a DataLoader gives a smaller last batch unless it has drop_last=True"
-    )
-    raise WrongBatch(
-        f"{step.job.model}: job.batch is {wanted}, and the tensors of batch {number} have "
-        f"{', '.join(map(str, dict.fromkeys(sizes)))} rows: {mend}"
+def check_finite(step: OwnStep, number: int) -> float:
+    """The loss of ``step``, the job's ``number``-th; raises :class:`~rmixer.testing.WrongLoss`."""
+    loss = step.loss()
+    if math.isfinite(loss):
+        return loss
+    raise WrongLoss(
+        f"{step.job.model}: the loss of step {number} is {loss}; allowed: a finite number. Look "
+        f"for a division by zero, a log of 0 or a learning rate (job.lr is {step.job.lr:g}) that "
+        "is too large"
     )
 
 

@@ -38,6 +38,11 @@ class OwnBatches:
         except Exception:  # they have no length, or one that is not known before the pass
             return None
 
+    @property
+    def given(self) -> int:
+        """How many batches it gave, in this process and before the checkpoint it goes on from."""
+        return self._given
+
     def next(self) -> Any:
         """The next batch."""
         with UserCode():

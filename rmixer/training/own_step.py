@@ -16,6 +16,7 @@ from rmixer.models.metrics import auc
 from rmixer.training.nested import moved, stored_bytes, tensors_in
 from rmixer.training.own_batches import OwnBatches
 from rmixer.training.own_build import Build, build_own_model, optimizers_of
+from rmixer.training.own_samples import SampleCount
 from rmixer.training.precision import check_precision
 from rmixer.training.process_generators import generators_state, set_generators
 from rmixer.training.user_code import UserCode
@@ -42,6 +43,7 @@ class OwnStep:
         self.parameters = list(dict.fromkeys((*self.model.parameters(), *trained)))
         self._stateful = tuple(own.stateful)
         self._batches = OwnBatches(own.batches, job.model, self.device)
+        self.sampled = SampleCount(job.batch, job.model)
         self._loaded: Any = None
         self.batch: Any = None
         self.last_loss: Tensor | None = None
@@ -72,8 +74,10 @@ class OwnStep:
         self.optimize()
 
     def load(self) -> None:
-        """Phase ``input``: the next of the user's batches."""
+        """Phase ``input``: the next of the user's batches. Raises
+        :class:`~rmixer.training.own_samples.WrongBatchSize`."""
         self._loaded = self._batches.next()
+        self.sampled.add(self._loaded, self._batches.given)
 
     def copy(self) -> None:
         """Phase ``copy``: the batch to the device; nothing to do on the CPU."""
@@ -161,6 +165,7 @@ class OwnStep:
                 "optimizers": [optimizer.state_dict() for optimizer in self.optimizers],
                 "stateful": [_state_of(each) for each in self._stateful],
                 "batches": self._batches.state(),
+                "samples": self.sampled.state(),
                 "generators": generators_state(self.device),
             }
 
@@ -168,6 +173,8 @@ class OwnStep:
         """Go on from ``state``, which :meth:`training_state` of a step of the same job gave. To be
         called right after this step was made, before anything draws a random number."""
         self._batches.load_state(state["batches"])
+        if "samples" in state:  # checkpoints of earlier releases have none
+            self.sampled.load_state(state["samples"])
         with UserCode(), torch.no_grad():
             self.model.load_state_dict(state["weights"])
             for parameter, saved in zip(self._strays(), state["strays"], strict=True):

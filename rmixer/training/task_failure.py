@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import errno
 import re
+from collections.abc import Mapping
 from typing import Any, Literal
 
 from rmixer.display.printable import LONGEST_LINE, printable
-from rmixer.errors import InputError, LossNotFinite, RunFailed, WorkerLost, WorkerSilent
+from rmixer.errors import DiskFull, InputError, LossNotFinite, RunFailed, WorkerLost, WorkerSilent
 from rmixer.training.user_code import UserCodeFailed, explained
 
 _REFUSED = re.compile(r"you tried to allocate (\d+) bytes")
@@ -24,10 +25,12 @@ _DISK = (errno.ENOSPC, errno.EDQUOT, errno.EIO)
 
 
 class TaskFailed(RunFailed):
-    """A worker's task raised: ``reason`` says what in a line, the text says it at length."""
+    """A worker's task raised: ``reason`` says what in a line, the text says it at length.
+    ``answer`` is what a job had to tell before that, if anything."""
 
     def __init__(self, reason: str, text: str, cause: Cause = "exception") -> None:
         super().__init__(printable(text))
+        self.answer: Mapping[str, object] = {}
         self._reason, self.cause = printable(reason, LONGEST_LINE), cause
 
     @property
@@ -60,13 +63,16 @@ def report_of(error: BaseException) -> dict[str, Any]:
         "error": printable(reason, LONGEST_LINE),
         "traceback": printable(text),
         "cause": _cause(error),
+        **({"answer": error.answer} if isinstance(error, DiskFull) else {}),
     }
 
 
 def failure_of(report: dict[str, Any]) -> TaskFailed:
     """The failure that a worker's ``failed`` message reports."""
     kind = OutOfMemory if report["cause"] == "out_of_memory" else TaskFailed
-    return kind(report["error"], report["traceback"], report["cause"])
+    failure = kind(report["error"], report["traceback"], report["cause"])
+    failure.answer = report.get("answer", {})
+    return failure
 
 
 def as_failure(error: Exception) -> RunFailed:
@@ -99,6 +105,6 @@ def _cause(error: BaseException) -> Cause:
         return "out_of_memory"
     if isinstance(error, LossNotFinite):
         return "bad_numbers"
-    if isinstance(error, OSError) and error.errno in _DISK:
+    if isinstance(error, DiskFull) or (isinstance(error, OSError) and error.errno in _DISK):
         return "disk"
     return "data" if isinstance(error, InputError) else "exception"

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from rmixer.errors import DiskFull
 from rmixer.training.job_checkpoints import JobCheckpoints
 from rmixer.training.job_files import JobFiles
 from rmixer.training.memory import children_bytes, peak_resident_bytes, reset_peak
@@ -34,11 +35,11 @@ def train_job(
     trains, and one when it is interrupted; what it sends of them says :class:`JobCheckpoints`. Its
     weights end bit-identical to those of a job that never stopped, on as many threads.
 
-    Returns the losses, the quality, the peak of resident memory (with what the processes of a data
-    loader hold at the end of training), whether it was interrupted, and whether it stopped early;
-    an interrupted job keeps what was reported. ``remark`` is what its user should know, if there is
-    anything. On a GPU ``gpu_bytes`` is the most that torch's allocator took of it since the process
-    began.
+    Returns the losses, the quality, the samples that its steps had, the peak of resident memory
+    (with what the processes of a data loader hold at the end of training), whether it was
+    interrupted, and whether it stopped early; an interrupted job keeps what was reported.
+    ``remark`` is what its user should know, if there is anything. On a GPU ``gpu_bytes`` is the
+    most that torch's allocator took of it since the process began.
     """
     channel.send("phase", phase="build")
     reset_peak()
@@ -84,8 +85,13 @@ def _trained(
             session.save(Path(files.weights))
             raise
         channel.send("phase", phase="save")
-        session.save(Path(files.weights))
+        try:
+            session.save(Path(files.weights))
+        except DiskFull as full:  # the losses are not lost with the weights
+            full.answer = answer | {"samples": session.samples}
+            raise
         session.check_held_out(channel, answer["loss"])
+    answer["samples"] = session.samples
     answer["stopped_early"] = session.stopped_early
     answer["peak_bytes"] = peak_resident_bytes() + loaders_bytes
     return answer

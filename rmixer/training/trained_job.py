@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import math
 import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from rmixer.errors import LossNotFinite
+from rmixer.errors import DiskFull, LossNotFinite
 from rmixer.files.direct_file import DirectFile, sync_folder
 from rmixer.training.evaluations import Evaluations
 from rmixer.training.job_checkpoints import JobCheckpoints
@@ -45,6 +46,13 @@ class TrainedJob:
     def stopped_early(self) -> bool:
         """Whether its metric has not become better for so long that it stops."""
         return self.evaluations.over
+
+    @property
+    def samples(self) -> int:
+        """How many samples its steps have had, those of attempts that it goes on from included: of
+        a user's own model as its batches have them."""
+        sampled = getattr(self.step, "sampled", None)
+        return self._steps * self.job.batch if sampled is None else int(sampled.total)
 
     @property
     def seconds(self) -> float:
@@ -224,19 +232,24 @@ class TrainedJob:
             self._log.add(self._steps, self.seconds, "held_out", found)
 
     def save(self, path: Path) -> None:
-        """The plain ``state_dict``, whole or not at all; on the disk when this returns.
+        """The plain ``state_dict``, whole or not at all; on the disk when this returns. Raises
+        :class:`DiskFull`.
 
         torch's sums are in it, though ``torch.load`` asks for none: other readers of zip files,
         which look into a file before it is loaded, refuse one without."""
         import torch
 
-        path.parent.mkdir(parents=True, exist_ok=True)
         temporary = unfinished(path)
         try:
+            path.parent.mkdir(parents=True, exist_ok=True)
             with DirectFile(temporary) as file:
                 torch.save(self.step.state_dict(), file)  # type: ignore[arg-type]
                 file.finish()
             temporary.replace(path)
             sync_folder(path.parent)
+        except OSError as error:
+            if error.errno in (errno.ENOSPC, errno.EDQUOT):
+                raise DiskFull(path) from None
+            raise
         finally:
             temporary.unlink(missing_ok=True)

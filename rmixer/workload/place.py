@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
-from rmixer.errors import InputError
+from rmixer.errors import InputError, all_of, each_error
 from rmixer.files.typed_files import parse
 
 T = TypeVar("T")
@@ -35,5 +35,7 @@ class Place:
         try:
             return parse(data, kind, self.file)
         except InputError as error:
-            key = self.at(error.key) if error.key else self.key
-            raise InputError(self.file, key, error.found, error.allowed) from None
+            inside = each_error(error)
+        keys = [self.at(error.key) if error.key else self.key for error in inside]
+        pairs = zip(inside, keys, strict=True)
+        raise all_of([InputError(self.file, key, e.found, e.allowed) for e, key in pairs])

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from copy import deepcopy
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import ConfigDict, Field
 
-from rmixer.errors import InputError
+from rmixer.errors import InputError, each_error, refuse
 from rmixer.files.typed_files import Name, content_hash, load_yaml, parse, shown
+from rmixer.files.yaml_lines import with_lines
 from rmixer.imported.durations import DurationTable
+from rmixer.workload.all_wrong import all_wrong
 from rmixer.workload.arrival_trace import read_trace
 from rmixer.workload.arrivals import Arrivals, arrival_times_s, read_arrivals
 from rmixer.workload.expansion import expand
@@ -36,28 +40,89 @@ class _WorkloadFile:
 def read_workload(path: Path, durations: DurationTable | None = None) -> Workload:
     """The workload file at ``path``: its ``jobs``, then the rows of its trace, each with the time
     at which it arrives. With ``durations`` jobs last as they say; they may then be of any model
-    that these know, and have one step unless they say it. Raises :class:`InputError` for anything
-    wrong in these files, and for rows of ``durations`` that are of no job."""
+    that these know, and have one step unless they say it. Keys that begin with ``x-`` are for
+    anchors, and say nothing. Raises :class:`InputError` for all that is wrong in these files, and
+    for rows of ``durations`` that are of no job."""
+    try:
+        return _read_workload(path, durations)
+    except InputError as error:
+        raise with_lines(error, path) from None
+
+
+def _read_workload(path: Path, durations: DurationTable | None) -> Workload:
     data = load_yaml(path, "workload file")
     if data is None:
         raise InputError(path, "", "an empty file", "a workload with a list of jobs")
     if not isinstance(data, dict):
         raise InputError(path, "", shown(data), "a mapping with a list of jobs")
-    file = parse(data, _WorkloadFile, path)
-    place = Place(path, "arrivals", path.parent)
-    arrivals = read_arrivals(file.arrivals, place) if "arrivals" in data else None
-    if not file.jobs and (arrivals is None or arrivals.trace is None):
-        raise InputError(path, "jobs", "nothing", "a value (this key is required)")
-    jobs: list[Job] = []
-    taken = Taken()
-    for item, job_place in _items(file, path, arrivals):
-        jobs += expand(item, job_place, file.seed + len(jobs), taken, durations)
+    errors: list[InputError] = []
+    file, arrivals = _file(_without_anchors(data), path, errors)
+    jobs = _jobs(_items(file, path, arrivals), file.seed, durations, errors)
+    refuse(errors)
     if arrivals is not None and arrivals.trace is None:
         times_s = arrival_times_s(arrivals, len(jobs), file.seed)
         jobs = [replace(job, arrival_s=at_s) for job, at_s in zip(jobs, times_s, strict=True)]
     if durations is not None:
         jobs = _lasting(jobs, durations)
     return Workload(file.name or path.stem, file.seed, tuple(jobs))
+
+
+def _file(
+    said: dict[Any, Any], path: Path, errors: list[InputError]
+) -> tuple[_WorkloadFile, Arrivals | None]:
+    """The file as far as it is right, and when its jobs arrive; what is wrong is added to
+    ``errors``, or raised where nothing is left."""
+    try:
+        file = parse(said, _WorkloadFile, path)
+    except InputError as error:
+        errors += each_error(error)
+        wrong = {each.key.partition(".")[0] for each in errors}
+        said = {key: value for key, value in said.items() if key not in wrong}
+        if not said.get("jobs"):
+            raise
+        file = parse(said, _WorkloadFile, path)
+    arrivals = None
+    if "arrivals" in said:
+        try:
+            arrivals = read_arrivals(file.arrivals, Place(path, "arrivals", path.parent))
+        except InputError as error:
+            errors += each_error(error)
+    if not file.jobs and (arrivals is None or arrivals.trace is None):
+        refuse(errors)
+        raise InputError(path, "jobs", "nothing", "a value (this key is required)")
+    return file, arrivals
+
+
+def _jobs(
+    items: Iterator[tuple[dict[str, Any], Place]],
+    seed: int,
+    durations: DurationTable | None,
+    errors: list[InputError],
+) -> list[Job]:
+    """The jobs of ``items``; what is wrong is added to ``errors``."""
+    jobs: list[Job] = []
+    taken = Taken()
+    try:
+        for item, place in items:
+            try:
+                jobs += expand(item, place, seed + len(jobs), taken, durations)
+            except InputError as error:
+                read = partial(_again, place=place, taken=taken, durations=durations)
+                errors += all_wrong(error, item, place, read)
+    except InputError as error:  # of a trace
+        errors += each_error(error)
+    return jobs
+
+
+def _again(
+    item: dict[str, Any], place: Place, taken: Taken, durations: DurationTable | None
+) -> list[Job]:
+    """The jobs of ``item``, which take nothing."""
+    return expand(item, place, 0, deepcopy(taken), durations)
+
+
+def _without_anchors(data: dict[Any, Any]) -> dict[Any, Any]:
+    return {key: value for key, value in data.items() if not str(key).startswith("x-")}
 
 
 def _lasting(jobs: Sequence[Job], durations: DurationTable) -> list[Job]:
@@ -73,13 +138,16 @@ def _lasting(jobs: Sequence[Job], durations: DurationTable) -> list[Job]:
 def _items(
     file: _WorkloadFile, path: Path, arrivals: Arrivals | None
 ) -> Iterator[tuple[dict[str, Any], Place]]:
-    """What is said of each job, and where. Raises :class:`InputError` for a job that says its own
-    arrival where ``arrivals`` say it of every job."""
-    for position, item in enumerate(file.jobs):
+    """What is said of each job, and where. Raises :class:`InputError` for jobs that say their own
+    arrival where ``arrivals`` say it of every job, and for a trace that cannot be read."""
+    wrong = []
+    for position, said in enumerate(file.jobs):
+        item = _without_anchors(said)
         place = Place(path, f"jobs.{position}", path.parent)
         if arrivals is not None and arrivals.trace is None and "arrival_s" in item:
             allowed = f"nothing: 'arrivals' ({arrivals.kind}) says when each job arrives"
-            raise place.wrong("arrival_s", shown(item["arrival_s"]), allowed)
+            wrong.append(place.wrong("arrival_s", shown(item["arrival_s"]), allowed))
         yield item, place
+    refuse(wrong)
     if arrivals is not None and arrivals.trace is not None:
         yield from read_trace(arrivals.trace, path.parent)

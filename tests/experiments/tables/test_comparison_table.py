@@ -119,3 +119,18 @@ def test_the_interval_of_the_makespan_and_what_lies_inside() -> None:
     inside = line_of(text_of(comparison), "in the 90% interval")
     assert "measured steps 0 of 0, completions 0 of 0, makespan yes" in inside
     assert "90%" not in text_of(compare(Runs(PREDICTED, MEASURED)))
+
+
+def test_how_fast_a_shared_machine_was_is_not_told() -> None:
+    """Two executions at once slow the fixed computation as well: it says nothing of the machine."""
+    alone = text_of(full())
+    assert "10.0% slower than when it was profiled" in line_of(alone, "this machine")
+    shared = replace(full(), shared_with=("`rmixer run q` (process 7)",))
+    text = text_of(shared)
+    assert not any(line.strip().startswith("this machine") for line in text.splitlines())
+    assert "how fast it was by itself is not known" in " ".join(text.split())
+
+
+def test_a_doubtful_prediction_says_why() -> None:
+    text = text_of(replace(full(), doubtful=("m-b1 with 1 thread(s): its worker waited 82%",)))
+    assert "its worker waited 82%" in line_of(text, "doubtful prediction")

@@ -77,3 +77,24 @@ def test_of_many_rows_the_best_are_shown_and_the_others_counted() -> None:
     assert "p5" not in text
     assert "40 rows ranked" in text
     assert "35 more in sweep.json" in text
+
+
+def test_equal_rows_are_one_row() -> None:
+    """Equal is what shows the same figures on the same slots: 20.001 s is 20.0 s here."""
+    rows = [
+        SweepRow("best", 0, 2, 0, 1, makespan_s=10.0, level="job"),
+        SweepRow("one", 0, 1, 0, 2, makespan_s=20.0, level="job"),
+        SweepRow("wide", 0, 1, 0, 1, makespan_s=20.0, level="job"),
+        SweepRow("same", 0, 1, 0, 2, makespan_s=20.001, level="rough"),
+        SweepRow("longer", 0, 1, 0, 2, makespan_s=20.2, level="job"),
+    ]
+    console = Console(width=100, no_color=True)
+    with console.capture() as capture:
+        console.print(sweep_table(rows))
+    lines = [line.split() for line in capture.get().splitlines() if "×" in line]
+    assert [line[:5] for line in lines[1:]] == [
+        ["1", "best", "2×1", "10.0", "–"],
+        ["2", "one,", "same", "1×2", "20.0"],
+        ["3", "wide", "1×1", "20.0", "–"],
+        ["4", "longer", "1×2", "20.2", "–"],
+    ]

@@ -10,8 +10,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from profiles.in_worker.session import LONG_STEP_S, block, profiled
+from profiles.in_worker.session import LONG_STEP_S, Early, block, first_steps, profiled
 from profiles.in_worker.step_clock import clock_of
+from rmixer.errors import RunFailed
 
 CPU = torch.device("cpu")
 FIRST_S = 0.2
@@ -76,3 +77,37 @@ def test_what_a_worker_needs_for_its_session_adds_nothing_to_its_memory() -> Non
     )
     done = subprocess.run([sys.executable, "-c", check], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+class Changing(CountedStep):
+    """The same; from the 20th on with another operator, each taking ``step_s`` or more."""
+
+    def __init__(self, step_s: float) -> None:
+        super().__init__()
+        self._step_s = step_s
+
+    def forward(self) -> Tensor:
+        time.sleep(self._step_s)
+        found = super().forward()
+        return found.exp() if self.runs >= 20 else found
+
+
+@pytest.mark.parametrize("step_s", [0.0, 0.03])
+def test_operators_that_change_have_the_same_verdict_on_a_fast_and_a_slow_machine(
+    step_s: float,
+) -> None:
+    """Fast, the change comes before the first steps that are profiled; slow, in between."""
+    step = Changing(step_s)
+    early = Early(step)  # type: ignore[arg-type]
+    first = first_steps(step, clock_of(CPU), early)  # type: ignore[arg-type]
+    assert (step.runs >= 20) == (step_s == 0.0)
+    with pytest.raises(RunFailed, match="not run the same operators every time"):
+        early.check(profiled(step, 12 * min(first), min(first))["names"])  # type: ignore[arg-type]
+
+
+def test_operators_that_stay_are_fine() -> None:
+    step = CountedStep()
+    early = Early(step)  # type: ignore[arg-type]
+    first = first_steps(step, clock_of(CPU), early)  # type: ignore[arg-type]
+    early.check(profiled(step, 3 * min(first), min(first))["names"])  # type: ignore[arg-type]
+    assert len(first) == step.runs - 1 - 4

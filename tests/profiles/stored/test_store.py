@@ -258,7 +258,7 @@ def test_a_machine_in_the_folder_of_another_is_refused(store: Store) -> None:
 def test_this_machine_is_measured_once(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     measured: list[str] = []
 
-    def measure(report: object) -> Machine:
+    def measure(**_: object) -> Machine:
         measured.append("once")
         return this()
 

@@ -71,9 +71,9 @@ def test_a_sweep_keeps_the_four_figures(tmp_path: Path, capsys: pytest.CaptureFi
 @pytest.mark.parametrize(
     ("arrivals", "told"),
     [
-        ("{kind: poisson}", "queue.yaml: arrivals.rate_per_h: found nothing"),
+        ("{kind: poisson}", "queue.yaml: line 1: arrivals.rate_per_h: found nothing"),
         ("{kind: trace, file: trace.csv}", "trace.csv: line 3, steps: found 'x'"),
-        ("{kind: burst, rate_per_h: 5, burst: 2}", "queue.yaml: jobs.0.arrival_s: found 1"),
+        ("{kind: burst, rate_per_h: 5, burst: 2}", "queue.yaml: line 2: jobs.0.arrival_s: found 1"),
     ],
 )
 def test_what_is_wrong_is_one_message_and_nothing_is_written(

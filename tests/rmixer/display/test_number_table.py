@@ -8,7 +8,7 @@ import pytest
 from rich import box
 from rich.console import Console
 
-from rmixer.display.tables import NumberTable
+from rmixer.display.tables import NumberTable, WholeTable
 
 COLUMNS = ("parameters", "gradients", "optimizer", "activations", "input", "tensors", "worker")
 VALUES = ("62.9 MiB", "2.22 MiB", "126 MiB", "3.61 MiB", "66.0 KiB", "194 MiB", "521 MiB")
@@ -52,3 +52,18 @@ def test_and_then_values_go_on_below_and_none_is_cut(width: int) -> None:
     assert letters == sorted(
         "".join(("model", *COLUMNS, "mlperf_dlrm_dcnv2", *VALUES)).replace(" ", "")
     )
+
+
+def test_no_name_is_broken_where_the_console_is_no_terminal() -> None:
+    """An id may have 100 characters; a terminal may cut it, a file must not."""
+    name, path = "j" * 100, "/a long/path of many words " * 8
+    table = WholeTable(title="a title")
+    table.add_column("job", no_wrap=True, overflow="ellipsis", max_width=28)
+    table.add_column("where", overflow="fold")
+    table.add_row(name, path)
+    console = Console(width=100, soft_wrap=True, file=io.StringIO())
+    with console.capture() as capture:
+        console.print(table)
+        console.print(f"{name} {path}")
+    lines = [line for line in capture.get().splitlines() if name in line]
+    assert [path.strip() in line for line in lines] == [True, True]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -82,7 +83,7 @@ def test_a_machine_file_that_is_wrong(
     path = written(tmp_path, **changes)
     with pytest.raises(InputError) as error:
         read_machine(path)
-    assert str(error.value).startswith(f"{path}: {message}")
+    assert re.sub("line [0-9]+: ", "", str(error.value)).startswith(f"{path}: {message}")
 
 
 @pytest.mark.parametrize("text", ["", "- a", "hello"])

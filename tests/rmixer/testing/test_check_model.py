@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import itertools
 import random
 from collections.abc import Iterator
 from traceback import extract_tb
@@ -181,9 +182,9 @@ def test_frozen_parameters_are_told_apart() -> None:
             ["job.batch is 32", "batch 1 have 20 rows", "of job.batch samples"],
         ),
         (
-            but(batches=lambda j, o: DataLoader(rows(80), j.batch)),
+            but(batches=lambda j, o: [*DataLoader(rows(64), 32), *DataLoader(rows(48), 48)]),
             WrongBatch,
-            ["batch 3 have 16 rows", "drop_last=True"],
+            ["job.batch is 32", "batch 3 have 48 rows", "or of fewer where a pass ends"],
         ),
         (
             but(batches=lambda j, o: DataLoader(rows(256), 32)),
@@ -254,3 +255,19 @@ def test_an_error_of_the_users_own_code_is_raised_as_it_is() -> None:
         check_model(but(loss=lambda job, own: broken))
     frames = [frame.name for frame in extract_tb(failed.value.__traceback__)]
     assert frames[1:] == ["check_model", "broken"]
+
+
+def test_a_loss_that_is_lost_later_has_the_same_verdict() -> None:
+    """At step 20 of a job of 5: the steps after these are looked at as well."""
+
+    def lost(job: Job) -> OwnModel:
+        steps = itertools.count(1)
+
+        def of_step(module: nn.Module, batch: Any) -> Tensor:
+            return loss(module, batch) * (float("nan") if next(steps) == 20 else 1.0)
+
+        return but(loss=lambda j, o: of_step)(job)
+
+    for _ in range(2):
+        with pytest.raises(WrongLoss, match="the loss of step 20 is nan"):
+            check_model(lost)

@@ -75,3 +75,9 @@ def test_memory_that_no_part_explains_is_a_note() -> None:
 
     (note,) = check_model(but(loss=lambda job, own: wasteful)).warnings
     assert "times the memory that its parts explain" in note
+
+
+def test_a_smaller_last_batch_is_counted_as_it_is() -> None:
+    """It is trained all the same, here as in a run: ``test_own_samples``."""
+    notes = check_model(but(batches=lambda j, o: DataLoader(rows(80), j.batch))).warnings
+    assert any("fewer samples than job.batch (16 instead of 32)" in note for note in notes)

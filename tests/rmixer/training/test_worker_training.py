@@ -13,6 +13,7 @@ import pytest
 import torch
 
 from rmixer.data.prepare import prepare
+from rmixer.errors import DiskFull
 from rmixer.files.direct_file import DirectFile
 from rmixer.training import memory
 from rmixer.training.job_files import JobFiles
@@ -214,7 +215,7 @@ def test_a_save_that_fails_leaves_nothing_half_written(
 
     session = TrainedJob(tiny())
     monkeypatch.setattr(torch, "save", full_disk)
-    with pytest.raises(OSError, match="No space left"):
+    with pytest.raises(DiskFull, match=r"^disk full: .*/job\.pt$"):
         session.save(tmp_path / "job.pt")
     assert not list(tmp_path.iterdir())
     assert unfinished(tmp_path / "job.pt").parent == tmp_path

@@ -168,7 +168,7 @@ def test_arrivals_that_are_wrong(
 ) -> None:
     with pytest.raises(InputError) as error:
         read(tmp_path, f"arrivals: {said}\n{JOBS}")
-    assert str(error.value).startswith(f"{tmp_path / 'queue.yaml'}: {key}: ")
+    assert str(error.value).startswith(f"{tmp_path / 'queue.yaml'}: line 1: {key}: ")
     assert str(error.value.found).startswith(found)
     assert re.search(allowed, error.value.allowed)
 

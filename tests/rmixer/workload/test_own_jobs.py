@@ -60,7 +60,9 @@ def test_data_are_handed_on_and_paths_that_exist_are_made_whole(tmp_path: Path) 
 def test_the_message_names_file_and_key(tmp_path: Path) -> None:
     with pytest.raises(InputError) as error:
         read(tmp_path, "model: 'my_net:build', steps: 1", "model: 'my_net:bild', steps: 1")
-    assert str(error.value).startswith(f"{tmp_path / 'queue.yaml'}: jobs.1.model: found no 'bild'")
+    assert str(error.value).startswith(
+        f"{tmp_path / 'queue.yaml'}: line 3: jobs.1.model: found no 'bild'"
+    )
 
 
 def test_one_module_of_a_name_in_a_workload(

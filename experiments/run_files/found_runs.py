@@ -1,0 +1,116 @@
+"""The runs that lie in a folder: what each is, how far it is, and what it takes on the disk."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from executor.overview.journal_view import records_in, state_of
+from experiments.run_files.run_folder import CONFIG, EXECUTED, MEASURED, RunFolder
+from rmixer.errors import InputError
+
+ASIDE = re.compile(r".+\.old-[0-9]+")
+"""The name of what was moved aside, for a run of other inputs or for one that began anew."""
+
+
+@dataclass(frozen=True)
+class FoundRun:
+    """A run in the folder ``path``, which the command ``command`` began; both it and the name of
+    the ``workload`` are empty if they cannot be read. ``state`` is ``done``, ``running``,
+    ``interrupted``, ``stopped``, ``failed`` or ``elsewhere`` of what executes
+    (:data:`~executor.overview.run_view.RunState`), ``not begun``, or ``unreadable``; a simulation
+    is ``done``. ``changed_s`` is when a file in it was written last, in seconds since 1970."""
+
+    path: str
+    command: str
+    workload: str
+    state: str
+    size_bytes: int
+    changed_s: float
+
+
+def runs_in(folder: Path) -> Iterator[FoundRun]:
+    """The runs directly in ``folder``, by name; itself, if it is one. Raises
+    :class:`InputError` if there is no such folder."""
+    if not folder.is_dir():
+        raise InputError(folder, "", "no such folder", "a folder of runs")
+    places = [folder] if _is_run(folder) else filter(_is_run, sorted(folder.iterdir()))
+    for place in places:
+        size_bytes, changed_s = _extent(place)
+        try:
+            command, workload = _begun_as(place)
+            state = _state(RunFolder(place), command)
+        except (InputError, KeyError, TypeError, ValueError, yaml.YAMLError):
+            command = workload = ""
+            state = "unreadable"
+        yield FoundRun(str(place), command, workload, state, size_bytes, changed_s)
+
+
+def set_aside_in(folder: Path) -> Iterator[tuple[Path, int]]:
+    """What RMixer moved aside in ``folder`` and in the runs there, with its bytes: whole runs, and
+    executions of runs that began anew. A folder of such a name that holds anything else is left
+    alone."""
+    for place in sorted(folder.iterdir()) if folder.is_dir() else ():
+        if not _is_run(place):
+            continue
+        if ASIDE.fullmatch(place.name):
+            yield place, _extent(place)[0]
+            continue
+        for inner in sorted(place.iterdir()):
+            if ASIDE.fullmatch(inner.name) and _is_execution(inner):
+                yield inner, _extent(inner)[0]
+
+
+def size_of(folder: Path) -> int:
+    """The bytes of all files in ``folder``."""
+    return _extent(folder)[0]
+
+
+def _is_run(path: Path) -> bool:
+    return (path / CONFIG).is_file() and not path.is_symlink()
+
+
+def _is_execution(path: Path) -> bool:
+    if path.is_symlink() or not path.is_dir():
+        return False
+    names = {each.name for each in path.iterdir()}
+    return bool(names) and names <= set(EXECUTED)
+
+
+def _extent(folder: Path) -> tuple[int, float]:
+    """The bytes of its files, and when the last of them was written."""
+    size_bytes, changed_s = 0, 0.0
+    for path in folder.rglob("*"):
+        try:
+            stat = path.lstat()
+        except OSError:  # it was removed in between
+            continue
+        if not path.is_dir():
+            size_bytes, changed_s = size_bytes + stat.st_size, max(changed_s, stat.st_mtime)
+    return size_bytes, changed_s
+
+
+def _begun_as(place: Path) -> tuple[str, str]:
+    """The command and the workload of a run: the head of its configuration, whose jobs may be
+    thousands of lines."""
+    lines = []
+    with (place / CONFIG).open(encoding="utf-8") as file:
+        for line in file:
+            if line.rstrip() == "  jobs:":
+                break
+            lines.append(line)
+    head: Any = yaml.safe_load("".join(lines))
+    return str(head["command"]), str(head["workload"]["name"])
+
+
+def _state(folder: RunFolder, command: str) -> str:
+    if command not in ("run", "execute"):
+        return "done" if (folder.path / MEASURED / "schedule.json").exists() else "not begun"
+    if not folder.begun:
+        return "not begun"
+    return state_of(records_in(folder.path / folder.begun[-1]))

@@ -1,0 +1,44 @@
+"""Why figures that rest on profiles are doubtful: the machine was in use meanwhile."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from rmixer.profile.profile import ModelProfile, StepCost
+
+MOST_WAITED = 0.10
+"""A worker that waited for its cores for more of its time did not measure its step."""
+WIDEST = 0.20
+"""An interval that reaches farther to both sides, as a fraction of its middle, says little."""
+
+
+def doubts_about(profiles: Iterable[ModelProfile]) -> tuple[str, ...]:
+    """A line for each measured profile of which a step is doubtful, of its worst such step."""
+    found = []
+    for profile in profiles:
+        worst = max(profile.steps, key=_waited)
+        if _waited(worst) > MOST_WAITED:
+            words = f"its worker waited {_waited(worst):.0%} of the time for its cores"
+        else:
+            worst = max(profile.steps, key=_half_width)
+            if _half_width(worst) <= WIDEST:
+                continue
+            words = f"its mean step is known to ±{_half_width(worst):.0%} only"
+        found.append(f"{profile.key} with {worst.threads} thread(s): {words}")
+    return tuple(found)
+
+
+def doubt_about_interval(value_s: float, interval_s: tuple[float, float] | None) -> tuple[str, ...]:
+    """A line if ``interval_s`` around ``value_s`` is wide."""
+    if interval_s is None or value_s <= 0:
+        return ()
+    half = (interval_s[1] - interval_s[0]) / 2 / value_s
+    return (f"the makespan is known to ±{half:.0%} only",) if half > WIDEST else ()
+
+
+def _waited(step: StepCost) -> float:
+    return step.measurement.waited if step.measurement else 0.0
+
+
+def _half_width(step: StepCost) -> float:
+    return step.measurement.half_width if step.measurement else 0.0

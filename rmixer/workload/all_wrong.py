@@ -1,0 +1,54 @@
+"""All that is wrong with a job of a workload, not only what was found first."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable
+from typing import Any
+
+from rmixer.errors import InputError, each_error
+from rmixer.workload.place import Place
+
+_KINDS = ("model", "command", "profile")
+_LEANING = {"optimizer": ("weight_decay", "betas", "momentum"), "evaluate": ("stop",)}
+"""Without the one nobody can say whether the others are right."""
+_MANY_STEPS = 2**31 - 1
+
+
+def all_wrong(
+    error: InputError, item: dict[str, Any], place: Place, read: Callable[[dict[str, Any]], object]
+) -> list[InputError]:
+    """``error``, for which ``read`` refused ``item``, and those for which it would refuse it if the
+    keys that are wrong were left out."""
+    found: list[InputError] = []
+    left = dict(item)
+    while True:
+        found += each_error(error)
+        keys = {_key(each, place) for each in each_error(error)}
+        if not keys <= left.keys() or not keys.isdisjoint(_KINDS):
+            return found
+        for key in keys:
+            for other in (key, *_LEANING.get(key, ())):
+                left.pop(other, None)
+        if "steps" not in left and "epochs" not in left:
+            left["steps"] = _MANY_STEPS
+        try:
+            read(left)
+        except InputError as next_error:
+            error = next_error
+        else:
+            return found
+        if _is_there(_key(error, place), error, item):
+            return found
+
+
+def _key(error: InputError, place: Place) -> str:
+    """The key of the job that ``error`` is about."""
+    return error.key.removeprefix(place.at("")).partition(".")[0]
+
+
+def _is_there(key: str, error: InputError, item: dict[str, Any]) -> bool:
+    """Whether what ``error`` misses is there under a name that is nearly right, and was told."""
+    if key in item or error.found != "nothing":
+        return False
+    return bool(difflib.get_close_matches(key, item, n=1))
