@@ -141,6 +141,7 @@ def test_who_looks_sees_how_it_ended(asked: tuple[ExecutedRun, Asking, Path]) ->
     assert {job.id: job.made for job in view.jobs}["last"] == 6
 
 
+@pytest.mark.thorough
 def test_what_is_asked_of_a_run_that_stands_still_is_done_when_it_goes_on(tmp_path: Path) -> None:
     """Its supervisor was killed before a cancelled job had stopped: its journal, by hand. That job
     does not run again, and blocks no slot."""

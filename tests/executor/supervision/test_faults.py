@@ -126,6 +126,7 @@ def test_a_cut_checkpoint_gives_way_to_the_one_before(
     assert any("hit.pt is damaged (it is cut)" in text for text in observer.told_texts)
 
 
+@pytest.mark.thorough
 def test_a_job_that_holds_more_than_its_profile_says(
     tmp_path: Path, calm: dict[str, torch.Tensor], monkeypatch: pytest.MonkeyPatch
 ) -> None:

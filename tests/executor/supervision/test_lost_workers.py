@@ -85,6 +85,7 @@ def killed(tmp_path_factory: pytest.TempPathFactory, data: None) -> tuple[Execut
     return run, assassin
 
 
+@pytest.mark.thorough
 def test_a_killed_worker_costs_its_job_and_no_other(killed: tuple[ExecutedRun, Assassin]) -> None:
     """The slot gets a fresh worker when one dies at work, and also when one dies idle."""
     run, assassin = killed
@@ -102,6 +103,7 @@ def test_a_killed_worker_costs_its_job_and_no_other(killed: tuple[ExecutedRun, A
     assert saved == ["second.pt", "third.pt"]
 
 
+@pytest.mark.thorough
 def test_a_killed_worker_keeps_what_it_reported(killed: tuple[ExecutedRun, Assassin]) -> None:
     run, assassin = killed
     victim = run.summary.job("victim")
@@ -124,6 +126,7 @@ def test_sequential_jobs_follow_each_other_on_all_cores(
         assert after.start_s >= before.end_s - 1e-3
 
 
+@pytest.mark.thorough
 def test_a_job_that_the_policy_forgets_ends_the_run(killed: tuple[ExecutedRun, Assassin]) -> None:
     """It would wait for ever; what the others did is kept."""
     run, _ = killed

@@ -147,6 +147,7 @@ def test_after_a_killed_supervisor_it_goes_on_by_its_own_command(tmp_path: Path)
     assert run.summary.interruptions == 1
 
 
+@pytest.mark.thorough
 def test_ctrl_c_interrupts_it_and_the_run_goes_on_with_it(tmp_path: Path) -> None:
     class Once(Observer):
         asked_s = 0.0
