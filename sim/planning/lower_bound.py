@@ -83,9 +83,9 @@ def lower_bound(problem: Problem, layouts: Iterable[Layout] = ()) -> LowerBound:
     much as they were alone: so f_m never falls with K, and a mode that keeps its host busy for the
     share ``load`` of its step is charged ``max(1, load f)`` instead of f. Solved mixes are means of
     rates over replications, to 1%, and may exceed what a GPU can do by 3%: so much more the machine
-    is taken to do (``HOST_SLACK``, ``GPU_SLACK``). Rough step times of a crowded GPU are found in eight rounds
-    that need not settle: of 150 random mixes one went 1.1% beyond what the proof allows. Of durations from a table company takes
-    nothing: only the longest job and slots count.
+    is taken to do (``HOST_SLACK``, ``GPU_SLACK``). Rough step times of a crowded GPU are found in
+    eight rounds that need not settle: of 150 random mixes one went 1.1% beyond what the proof
+    allows. Of durations from a table company takes nothing: only the longest job and slots count.
 
     Source: weak duality of linear programs; shares of jobs over devices as in Gavel (Narayanan et
     al., OSDI 2020).
