@@ -68,6 +68,7 @@ def order(workers: WarmProcesses, folder: Path, **changes: Any) -> TrainingOrder
 
 
 @two_cores
+@pytest.mark.thorough
 @pytest.mark.usefixtures("cold", "rmixer_home")
 def test_threads_on_cores_of_their_own_exchange_data(tmp_path: Path) -> None:
     with warm_processes(BOTH, tmp_path) as workers:

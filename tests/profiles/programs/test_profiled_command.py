@@ -148,6 +148,7 @@ def test_a_program_that_is_killed(machine: Machine, tmp_path: Path) -> None:
     assert f"at most, the machine has {size(psutil.virtual_memory().total)}) after" in message
 
 
+@pytest.mark.thorough
 def test_a_program_that_makes_no_steps(machine: Machine, tmp_path: Path) -> None:
     waits = "import time\nprint('waiting for data', flush=True)\ntime.sleep(600)"
     begin_s = time.monotonic()

@@ -31,9 +31,9 @@ from rmixer.workload.workload import Job, job_of
 STEPS = 12
 
 
-def tiny(**changes: Any) -> Job:
+def tiny(model: str = "criteo_dlrm", **changes: Any) -> Job:
     small = {"rows_cap": 500, "batch": 8, "steps": STEPS, "seed": 5}
-    return replace(job_of("criteo_dcn2"), **{**small, **changes})
+    return replace(job_of(model), **{**small, **changes})
 
 
 class Heard:
@@ -126,7 +126,7 @@ def test_evaluation_leaves_the_training_as_it_is(tmp_path: Path) -> None:
     """A model with dropout, whose generator is the step's own."""
     for name, evaluate in (("a", None), ("b", Evaluation(3, 2))):
         (tmp_path / name).mkdir()
-        trained(tiny(evaluate=evaluate), tmp_path / name)
+        trained(tiny("criteo_dcn2", evaluate=evaluate), tmp_path / name)
     assert same(weights(tmp_path / "a"), weights(tmp_path / "b"))
 
 
