@@ -65,27 +65,6 @@ WISHES = ("deadline_s", "weight", "priority")
 OF_COMMANDS: tuple[str, ...] = ("python", "gpus", "resume")
 UNKNOWN = "unknown"
 """Steps of a program that ends by itself, nobody knows when."""
-OF_MODELS: tuple[str, ...] = (
-    "batch",
-    "optimizer",
-    "lr",
-    "seed",
-    "rows_cap",
-    "data",
-    "precision",
-    "on_nan",
-    "epochs",
-    "weight_decay",
-    "betas",
-    "momentum",
-    "lr_schedule",
-    "evaluate",
-    "stop",
-    "save_every_s",
-)
-"""What a workload may say of jobs of one kind only."""
-
-
 REAL_TRAINING: tuple[str, ...] = (
     "weight_decay",
     "betas",
@@ -96,6 +75,19 @@ REAL_TRAINING: tuple[str, ...] = (
     "save_every_s",
 )
 """The keys that a job takes over as they are."""
+OF_MODELS: tuple[str, ...] = (
+    "batch",
+    "optimizer",
+    "lr",
+    "seed",
+    "rows_cap",
+    "data",
+    "precision",
+    "on_nan",
+    "epochs",
+    *REAL_TRAINING,
+)
+"""What a workload may say of jobs of one kind only."""
 OWN_METRICS = ("loss", "auc")
 """What a user's own model may be judged by."""
 
