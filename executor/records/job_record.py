@@ -15,7 +15,7 @@ from typing import Any, Literal
 import numpy as np
 
 from rmixer.hardware.machine import gpu_number
-from rmixer.profile.step_statistics import step_statistics
+from rmixer.model_profile.step_statistics import step_statistics
 from rmixer.run_record.run_summary import JobSummary
 from rmixer.run_record.timeline import Interval, Timeline
 from rmixer.scheduling.booking import Booking

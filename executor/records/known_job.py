@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from rmixer.files.typed_files import parse, plain
-from rmixer.profile.device_cost import DeviceCost
+from rmixer.model_profile.device_cost import DeviceCost
 from rmixer.scheduling.problem import ProfiledJob
 from rmixer.workload.workload import Job
 

@@ -22,7 +22,7 @@ from profiles.stored.store import Store
 from rmixer.display.quantities import percent
 from rmixer.files.typed_files import write_json, write_text
 from rmixer.hardware.machine import Machine
-from rmixer.profile.profile import ModelProfile
+from rmixer.model_profile.model_profile import ModelProfile
 
 GOAL = 0.08
 _PLACES = ("", " (beyond)", " (two beyond)")

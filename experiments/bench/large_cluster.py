@@ -20,8 +20,8 @@ from rich.table import Table
 from experiments.bench.step_speed import as_text
 from rmixer.files.typed_files import write_json, write_text
 from rmixer.hardware.machine import Gpu
+from rmixer.model_profile.model_profile import MemoryCost, ModelProfile
 from rmixer.policies import make_policy
-from rmixer.profile.profile import MemoryCost, ModelProfile
 from rmixer.scheduling.layout import DeviceSlots, Layout
 from rmixer.scheduling.problem import Problem, ProfiledJob
 from rmixer.testing.made_up import GIB, make_job, make_machine, make_profile, make_step

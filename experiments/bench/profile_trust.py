@@ -18,7 +18,7 @@ from rich.table import Table
 from experiments.bench.step_speed import as_text
 from profiles.stored.store import Store
 from rmixer.files.typed_files import write_json, write_text
-from rmixer.profile.profile import ModelProfile
+from rmixer.model_profile.model_profile import ModelProfile
 
 MEDIAN_GOAL, WORST_GOAL = 0.03, 0.06
 

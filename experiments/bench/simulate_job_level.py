@@ -13,9 +13,9 @@ from pathlib import Path
 import click
 
 from rmixer.hardware.machine import Machine, read_machine
+from rmixer.model_profile.model_profile import ModelProfile
+from rmixer.model_profile.profile_files import read_profile
 from rmixer.policies import make_policy
-from rmixer.profile.profile import ModelProfile
-from rmixer.profile.profile_files import read_profile
 from rmixer.scheduling.layout import even_layout
 from rmixer.scheduling.problem import problem_of
 from rmixer.testing.made_up import (

@@ -26,7 +26,7 @@ from experiments.figures.style import (
 )
 from experiments.operators.operator_class import CLASSES
 from rmixer.display.quantities import milliseconds
-from rmixer.profile.profile import ModelProfile
+from rmixer.model_profile.model_profile import ModelProfile
 
 _BAR_IN, _LABEL_PT, _PANEL_HEIGHT_IN, _PANELS_A_ROW = 0.62, 7.0, 2.9, 3
 _BAR_WIDTH = 0.82

@@ -16,8 +16,8 @@ from matplotlib.transforms import ScaledTranslation
 from experiments.figures.style import keep_grid, look, new_figure, text_width_in, write_on
 from experiments.operators.operator_class import CLASSES, GAPS, operator_class
 from rmixer.display.quantities import milliseconds
+from rmixer.model_profile.model_profile import Kind, ModelProfile
 from rmixer.operators.lanes import COMMUNICATION, PHASES, UNKNOWN_PHASE
-from rmixer.profile.profile import Kind, ModelProfile
 
 _WIDTH_IN, _LABEL_PT = 11.0, 7.0
 MOST_IDLE = 0.99

@@ -9,7 +9,7 @@ from experiments import figures
 from experiments.operators.roofline import rooflines
 from rmixer.errors import RunFailed
 from rmixer.hardware.machine import Machine
-from rmixer.profile.profile import ModelProfile
+from rmixer.model_profile.model_profile import ModelProfile
 
 
 def draw_profile(

@@ -14,8 +14,8 @@ from experiments.gpu_check.parts import NotVerified
 from experiments.gpu_check.setting import Setting
 from experiments.gpu_check.trainers import Trained, Trainers
 from rmixer.errors import RunFailed
+from rmixer.model_profile.model_profile import ModelProfile
 from rmixer.policies import make_policy
-from rmixer.profile.profile import ModelProfile
 from rmixer.scheduling.layout import DeviceSlots, Layout
 from rmixer.scheduling.problem import problem_of
 from rmixer.training.job_checkpoints import Checkpointing

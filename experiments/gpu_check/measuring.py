@@ -15,8 +15,8 @@ from profiles.profiler.profile_jobs import profile_jobs
 from rmixer.display.quantities import size
 from rmixer.errors import RunFailed
 from rmixer.hardware.machine import Machine, write_machine
-from rmixer.profile.profile import ModelProfile
-from rmixer.profile.profile_files import write_profile
+from rmixer.model_profile.model_profile import ModelProfile
+from rmixer.model_profile.profile_files import write_profile
 from rmixer.workload.workload import Job
 
 PLAN = Plan(precision=0.03, seconds=1.0, sweep_seconds=1.0)

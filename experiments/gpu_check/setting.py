@@ -11,7 +11,7 @@ from experiments.gpu_check.parts import NotVerified
 from rmixer.errors import RunFailed
 from rmixer.hardware.allowance import Allowance
 from rmixer.hardware.machine import Machine
-from rmixer.profile.profile import ModelProfile
+from rmixer.model_profile.model_profile import ModelProfile
 from rmixer.scheduling.problem import Problem, problem_of
 from rmixer.workload.shrinking import Shrinking
 from rmixer.workload.workload import Job, Workload

@@ -12,7 +12,7 @@ from profiles.profiler.modelled_gpu import ModelledGpu, modelled_machine, modell
 from profiles.stored.store import Store
 from rmixer.errors import RunFailed
 from rmixer.hardware.machine import Machine
-from rmixer.profile.profile import ModelProfile
+from rmixer.model_profile.model_profile import ModelProfile
 from rmixer.workload.shrinking import Shrinking
 from rmixer.workload.workload import Job, Workload
 

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 from experiments.operators.operator_class import GAPS, operator_class
 from rmixer.hardware.machine import Machine
+from rmixer.model_profile.model_profile import ModelProfile
 from rmixer.operators.operator_cost import OperatorCost
-from rmixer.profile.profile import ModelProfile
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from rmixer.hardware.fingerprint import Fingerprint
 from rmixer.hardware.machine import Gpu, Machine
 from rmixer.hardware.what_if import WhatIf
 from rmixer.imported.durations import KINDS, NO_LIMIT_BYTES, Duration, DurationTable
-from rmixer.profile.profile import MemoryCost, ModelProfile, StepCost
+from rmixer.model_profile.model_profile import MemoryCost, ModelProfile, StepCost
 from rmixer.scheduling.problem import Problem, ProfiledJob
 from rmixer.scheduling.wanted_slots import Counts, Wanted
 from rmixer.workload.workload import Job, Workload

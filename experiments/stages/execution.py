@@ -26,9 +26,9 @@ from rmixer.data.making import Bar, Making, no_bar
 from rmixer.data.prepare import open_dataset, prepare
 from rmixer.errors import InputError
 from rmixer.hardware.core_lock import CoreLock
+from rmixer.model_profile.model_profile import ModelProfile
 from rmixer.policies import Policy, make_policy
 from rmixer.policies.baselines.planned import Planned
-from rmixer.profile.profile import ModelProfile
 from rmixer.run_record.run_summary import RunSummary
 from rmixer.scheduling.admission import check_memory, idle_bytes
 from rmixer.scheduling.layout import Layout

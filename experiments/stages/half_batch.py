@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from experiments.stages.inputs import told_by_others
 from profiles.stored.store import Store
 from rmixer.hardware.machine import Machine
-from rmixer.profile.profile import ModelProfile
+from rmixer.model_profile.model_profile import ModelProfile
 from rmixer.scheduling.problem import Problem, ProfiledJob
 from rmixer.workload.workload import Job
 

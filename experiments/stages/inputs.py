@@ -19,7 +19,7 @@ from rmixer.errors import InputError
 from rmixer.hardware.machine import Machine, gpu_number
 from rmixer.hardware.what_if import WhatIf
 from rmixer.imported.imported_store import find_imported
-from rmixer.profile.profile import ModelProfile
+from rmixer.model_profile.model_profile import ModelProfile
 from rmixer.scheduling.admission import check_memory
 from rmixer.scheduling.devices import devices_in_use
 from rmixer.scheduling.layout import DeviceSlots, Layout

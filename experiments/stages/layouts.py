@@ -6,8 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from itertools import product
 
 from rmixer.errors import InputError
+from rmixer.model_profile.model_profile import ModelProfile
 from rmixer.policies import Policy
-from rmixer.profile.profile import ModelProfile
 from rmixer.scheduling.asking import ask_layout
 from rmixer.scheduling.layout import Cut, Layout
 from rmixer.scheduling.problem import Problem

@@ -50,7 +50,7 @@ from rmixer.files.typed_files import content_hash, parse, write_json
 from rmixer.hardware.allowance import ALL, Allowance
 from rmixer.hardware.core_lock import CoreLock
 from rmixer.hardware.machine import Machine
-from rmixer.profile.profile import ModelProfile
+from rmixer.model_profile.model_profile import ModelProfile
 from rmixer.scheduling.problem import Problem
 from rmixer.scheduling.schedule import Schedule, read_schedule, write_schedule
 from rmixer.workload.workload import Workload

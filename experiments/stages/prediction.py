@@ -9,10 +9,10 @@ from dataclasses import replace
 from experiments.run_files.chrome_trace import write_trace
 from experiments.run_files.run_folder import RunFolder
 from experiments.stages.layouts import choose_layout
+from rmixer.model_profile.doubts import doubt_about_interval, doubts_about
+from rmixer.model_profile.model_profile import ModelProfile
 from rmixer.policies import make_policy
 from rmixer.policies.baselines.planned import Planned
-from rmixer.profile.doubts import doubt_about_interval, doubts_about
-from rmixer.profile.profile import ModelProfile
 from rmixer.run_record.run_summary import RunSummary
 from rmixer.scheduling.problem import Problem
 from rmixer.scheduling.schedule import Schedule, write_schedule

@@ -18,7 +18,7 @@ from profiles.stored.store import Store
 from rmixer.errors import InputError, RunFailed
 from rmixer.hardware.fingerprint import take_fingerprint
 from rmixer.hardware.machine import Machine
-from rmixer.profile.profile import ModelProfile
+from rmixer.model_profile.model_profile import ModelProfile
 from rmixer.training.task_failure import as_failure
 from rmixer.workload.workload import Job, Workload
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from rmixer.errors import InputError
 from rmixer.hardware.machine import Machine
 from rmixer.hardware.what_if import WhatIf
-from rmixer.profile.profile import ModelProfile
+from rmixer.model_profile.model_profile import ModelProfile
 from rmixer.scheduling.devices import devices_in_use
 from sim.demand.faster_gpu import with_gpu_speed
 from sim.demand.more_cores import last_slope, with_more_cores

@@ -15,8 +15,8 @@ from rmixer.data.registry import SYNTHETIC
 from rmixer.display.quantities import ABSENT, percent
 from rmixer.display.tables import NumberTable
 from rmixer.hardware.machine import Machine
+from rmixer.model_profile.model_profile import JobType, Kind, ModelProfile
 from rmixer.models.registry import MODELS
-from rmixer.profile.profile import JobType, Kind, ModelProfile
 from rmixer.workload.cost_identity import CostIdentity, is_present
 
 

@@ -19,7 +19,7 @@ from rmixer.display.quantities import (
     size,
 )
 from rmixer.display.tables import NumberTable
-from rmixer.profile.profile import ModelProfile, StepCost
+from rmixer.model_profile.model_profile import ModelProfile, StepCost
 
 
 def profile_table(profile: ModelProfile, top: int = 12) -> Group:

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from rmixer.profile.profile import JobType
+from rmixer.model_profile.model_profile import JobType
 
 
 @dataclass(frozen=True)

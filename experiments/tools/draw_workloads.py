@@ -18,8 +18,8 @@ import numpy as np
 from experiments.bench.step_speed import RMIXER
 from profiles.stored.store import Store
 from rmixer.files.typed_files import write_text
+from rmixer.model_profile.model_profile import ModelProfile
 from rmixer.models.registry import MODELS
-from rmixer.profile.profile import ModelProfile
 from rmixer.workload.workload import job_of
 from rmixer.workload.workload_file import read_workload
 

@@ -17,9 +17,9 @@ from profiles.profiler.modelled_gpu import ModelledGpu, modelled_machine, modell
 from profiles.stored.store import RECORDED, Store
 from rmixer.errors import choice
 from rmixer.hardware.machine import write_machine
+from rmixer.model_profile.model_profile import ModelProfile
+from rmixer.model_profile.profile_files import write_profile
 from rmixer.models.registry import MODELS
-from rmixer.profile.profile import ModelProfile
-from rmixer.profile.profile_files import write_profile
 from rmixer.workload.workload import job_with
 
 

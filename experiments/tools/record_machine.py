@@ -16,8 +16,8 @@ import click
 from profiles.stored.store import RECORDED, Store
 from rmixer.errors import InputError
 from rmixer.hardware.machine import Machine, write_machine
-from rmixer.profile.profile import ModelProfile
-from rmixer.profile.profile_files import write_profile
+from rmixer.model_profile.model_profile import ModelProfile
+from rmixer.model_profile.profile_files import write_profile
 from rmixer.workload.cost_identity import is_present
 
 

@@ -25,8 +25,7 @@ from profiles.measurements.phases import PhaseTimes
 from profiles.measurements.warm_up import warm_up_steps
 from rmixer.hardware.fingerprint import take_fingerprint
 from rmixer.hardware.machine import Machine
-from rmixer.operators.operator_cost import OperatorCost
-from rmixer.profile.profile import (
+from rmixer.model_profile.model_profile import (
     InputCost,
     Kind,
     MemoryCost,
@@ -34,7 +33,8 @@ from rmixer.profile.profile import (
     StepCost,
     StepMeasurement,
 )
-from rmixer.profile.step_statistics import step_statistics
+from rmixer.model_profile.step_statistics import step_statistics
+from rmixer.operators.operator_cost import OperatorCost
 from rmixer.workload.workload import Job
 
 

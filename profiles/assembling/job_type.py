@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from profiles.assembling.operator_times import total_work
 from rmixer.errors import InputError
 from rmixer.hardware.machine import Gpu, Machine
+from rmixer.model_profile.model_profile import JobType, Kind, StepCost
 from rmixer.operators.operator_cost import OperatorCost
-from rmixer.profile.profile import JobType, Kind, StepCost
 
 LOW_UTILISATION = 0.1
 BOUND_BY_MEMORY, NOT_BOUND_BY_MEMORY = 1.10, 1.03

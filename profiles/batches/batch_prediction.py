@@ -22,8 +22,8 @@ from profiles.batches.known_sizes import KnownSizes, TooFewSizesError, known_siz
 from profiles.batches.operator_sums import AMOUNTS, Kind, Sums, kind_of, of_cpu_step, sum_by_kind
 from profiles.batches.sorted_alike import sorted_alike
 from rmixer.hardware.machine import Machine
+from rmixer.model_profile.model_profile import InputCost, MemoryCost, ModelProfile, StepCost
 from rmixer.operators.operator_cost import OperatorCost
-from rmixer.profile.profile import InputCost, MemoryCost, ModelProfile, StepCost
 from rmixer.workload.cost_identity import CostIdentity
 
 _STEP_TIMES = ("mean_us", "p10_us", "p50_us", "p90_us", "stall_us")

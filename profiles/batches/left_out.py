@@ -9,7 +9,7 @@ from typing import NamedTuple
 from profiles.batches.batch_prediction import predict_batch
 from profiles.batches.known_sizes import TooFewSizesError
 from rmixer.hardware.machine import Machine
-from rmixer.profile.profile import ModelProfile, StepCost
+from rmixer.model_profile.model_profile import ModelProfile, StepCost
 
 
 class LeftOut(NamedTuple):

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping
 
+from rmixer.model_profile.model_profile import ModelProfile
 from rmixer.operators.operator_cost import HOST_COLUMNS, OperatorCost
-from rmixer.profile.profile import ModelProfile
 
 Kind = tuple[str, int, str, str, str]
 """Lane, thread count, phase, module and operator."""

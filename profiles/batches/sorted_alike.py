@@ -18,9 +18,9 @@ from dataclasses import replace
 from profiles.batches.batch_curve import BatchCurve
 from profiles.machines.sort_rates import RADIX_LEAST
 from rmixer.hardware.machine import Machine
+from rmixer.model_profile.model_profile import ModelProfile, StepCost
 from rmixer.models.registry import MODELS
 from rmixer.operators.operator_cost import OperatorCost
-from rmixer.profile.profile import ModelProfile, StepCost
 
 _Sort = tuple[int, int]
 """The thread count of a step on the CPU, and how many of its sorts come before."""

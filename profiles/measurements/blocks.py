@@ -18,7 +18,7 @@ from profiles.machines.steadiness import (
     steady_rounds,
     unchanged_rounds,
 )
-from rmixer.profile.step_statistics import stall_limit_s, step_statistics
+from rmixer.model_profile.step_statistics import stall_limit_s, step_statistics
 
 LEAST_STEADY = 2
 

@@ -15,8 +15,8 @@ import numpy as np
 from profiles.machines.bubble import Bubbles, Work
 from profiles.machines.gpu_bubble import GpuBubble
 from rmixer.errors import RunFailed
-from rmixer.profile.profile import Kind, Sensitivity
-from rmixer.profile.step_statistics import step_statistics
+from rmixer.model_profile.model_profile import Kind, Sensitivity
+from rmixer.model_profile.step_statistics import step_statistics
 from rmixer.training.process import WorkerProcess
 
 WORKS: tuple[Work, ...] = ("compute", "stream")

@@ -17,7 +17,7 @@ from profiles.machines.bubble import Bubbles
 from profiles.machines.gpu_bubble import GpuBubble
 from rmixer.errors import RunFailed
 from rmixer.hardware.machine import Machine
-from rmixer.profile.profile import Kind
+from rmixer.model_profile.model_profile import Kind
 from rmixer.training.process import WorkerProcess
 
 PASSES = 2

@@ -24,7 +24,7 @@ from profiles.profiler.duration import slow_step_seconds
 from profiles.traces.uncounted_work import uncounted_in_words
 from rmixer.errors import RunFailed
 from rmixer.hardware.machine import Machine
-from rmixer.profile.profile import ModelProfile, StepCost
+from rmixer.model_profile.model_profile import ModelProfile, StepCost
 from rmixer.training.process import WorkerProcess
 from rmixer.training.task_failure import OutOfMemory, as_failure
 from rmixer.training.trained_job import WARMUP_STEPS

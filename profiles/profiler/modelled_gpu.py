@@ -14,8 +14,8 @@ from dataclasses import dataclass, replace
 from profiles.machines.gpu_rates import KERNEL_GAP_US
 from profiles.memory.gpu_memory_prediction import PredictedGpuMemory
 from rmixer.hardware.machine import Gpu, Machine
+from rmixer.model_profile.model_profile import MemoryCost, ModelProfile, StepCost
 from rmixer.operators.operator_cost import OperatorCost
-from rmixer.profile.profile import MemoryCost, ModelProfile, StepCost
 
 GIB = 1 << 30
 HOST_BANDWIDTH_GBPS = 200.0

@@ -14,7 +14,7 @@ from profiles.profiler.job_in_profiling import Subject
 from profiles.profiler.sizes_together import sizes_together
 from rmixer.errors import RunFailed
 from rmixer.hardware.machine import Machine
-from rmixer.profile.profile import ModelProfile
+from rmixer.model_profile.model_profile import ModelProfile
 from rmixer.workload.workload import Job
 
 

@@ -18,8 +18,14 @@ from profiles.programs.command_run import CommandRun
 from rmixer.errors import RunFailed
 from rmixer.hardware.fingerprint import take_fingerprint
 from rmixer.hardware.machine import Machine
-from rmixer.profile.profile import Kind, MemoryCost, ModelProfile, StepCost, StepMeasurement
-from rmixer.profile.step_statistics import step_statistics
+from rmixer.model_profile.model_profile import (
+    Kind,
+    MemoryCost,
+    ModelProfile,
+    StepCost,
+    StepMeasurement,
+)
+from rmixer.model_profile.step_statistics import step_statistics
 from rmixer.workload.workload import Job
 
 MOST_FIRST_STEPS = 40

@@ -18,7 +18,7 @@ from profiles.programs.left_behind import end_left_behind
 from rmixer.errors import InputError, RunFailed
 from rmixer.files.home import home
 from rmixer.hardware.machine import Machine
-from rmixer.profile.profile import ModelProfile, StepCost
+from rmixer.model_profile.model_profile import ModelProfile, StepCost
 from rmixer.training.command_process import CommandProcess, Surroundings
 from rmixer.workload.workload import Job
 

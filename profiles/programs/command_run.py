@@ -18,7 +18,7 @@ from profiles.machines.gpu_meter import GpuMeter
 from profiles.measurements.neighbours import REFERENCE_S, WORKS, Neighbours, bubble_levels, pressure
 from profiles.measurements.rounds import Plan
 from rmixer.errors import RunFailed
-from rmixer.profile.step_statistics import step_statistics
+from rmixer.model_profile.step_statistics import step_statistics
 from rmixer.step_hook.sitecustomize import MOST_PASSES
 from rmixer.training.command_process import CommandProcess
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from profiles.stored.provenance import HARDWARE, SOFTWARE, differences
+from rmixer.model_profile.model_profile import Kind, MemoryCost, ModelProfile, StepCost
 from rmixer.operators.operator_cost import OperatorCost
-from rmixer.profile.profile import Kind, MemoryCost, ModelProfile, StepCost
 
 Place = tuple[Kind, int]
 """A kind of device, and a count of host threads."""

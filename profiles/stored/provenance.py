@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 from profiles.machines.gpu_meter import driver_version
 from rmixer.hardware.fingerprint import Fingerprint, take_fingerprint
 from rmixer.hardware.machine import Machine
-from rmixer.profile.profile import ModelProfile
+from rmixer.model_profile.model_profile import ModelProfile
 
 HARDWARE = ("hardware", "driver")
 SOFTWARE = ("python", "torch", "rmixer", "training")

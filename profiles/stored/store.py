@@ -23,8 +23,8 @@ from rmixer.files.typed_files import content_hash
 from rmixer.hardware.core_lock import CoreLock
 from rmixer.hardware.machine import Machine, read_machine, write_machine
 from rmixer.imported.imported_store import find_imported
-from rmixer.profile.profile import ModelProfile
-from rmixer.profile.profile_files import read_profile, write_profile
+from rmixer.model_profile.model_profile import ModelProfile
+from rmixer.model_profile.profile_files import read_profile, write_profile
 from rmixer.workload.cost_identity import CostIdentity
 from rmixer.workload.workload import Job
 

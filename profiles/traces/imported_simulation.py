@@ -9,9 +9,9 @@ from rmixer.errors import InputError
 from rmixer.hardware.fingerprint import Fingerprint
 from rmixer.hardware.machine import Machine
 from rmixer.imported.imported_profile import ImportedOperator, ImportedProfile
+from rmixer.model_profile.model_profile import JobType, MemoryCost, ModelProfile, StepCost
 from rmixer.operators.lanes import UNKNOWN_PHASE
 from rmixer.operators.operator_cost import OperatorCost
-from rmixer.profile.profile import JobType, MemoryCost, ModelProfile, StepCost
 from rmixer.workload.cost_identity import CostIdentity
 
 _OPTIONS = {

@@ -7,7 +7,7 @@ from dataclasses import replace
 from profiles.stored.store import Store
 from rmixer.cli.console import report
 from rmixer.errors import InputError
-from rmixer.profile.profile import ModelProfile
+from rmixer.model_profile.model_profile import ModelProfile
 from rmixer.workload.workload import job_of
 
 

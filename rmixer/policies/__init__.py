@@ -1,7 +1,7 @@
 """Scheduling policies, one a file; the same object decides in simulation and for real."""
 
+from rmixer.model_profile.device_cost import DeviceCost
 from rmixer.policies.registry import POLICIES, every_policy, make_policy, policy_names
-from rmixer.profile.device_cost import DeviceCost
 from rmixer.scheduling.policy import Policy
 from rmixer.scheduling.view import ClusterView, DeviceView, Dispatch, JobView, Resident
 

@@ -119,7 +119,7 @@ class RunSummary:
     far that takes two executions of one schedule to differ on the machine, as a fraction.
     ``interruptions`` is how often the run stopped before it went on: the time that it stood still
     is no part of it, work that was done twice is. ``doubtful`` says of a prediction, a line each,
-    why its figures may be far off (:mod:`rmixer.profile.doubts`).
+    why its figures may be far off (:mod:`rmixer.model_profile.doubts`).
     """
 
     __pydantic_config__ = ConfigDict(extra="forbid")

@@ -7,7 +7,7 @@ from typing import Protocol
 
 from rmixer.errors import InputError, RunFailed
 from rmixer.hardware.machine import Machine
-from rmixer.profile.device_cost import DeviceCost
+from rmixer.model_profile.device_cost import DeviceCost
 from rmixer.run_record.run_summary import RunSummary
 from rmixer.scheduling.layout import Layout
 from rmixer.scheduling.problem import Problem

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from rmixer.profile.device_cost import DeviceCost
+from rmixer.model_profile.device_cost import DeviceCost
 from rmixer.scheduling.layout import Sharing
 from rmixer.scheduling.view import MEMORY_MARGIN, Barrier
 

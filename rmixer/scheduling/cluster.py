@@ -8,7 +8,7 @@ from types import MappingProxyType
 
 from rmixer.errors import PolicyStarved, PolicyWrong
 from rmixer.hardware.machine import Machine
-from rmixer.profile.device_cost import DeviceCost
+from rmixer.model_profile.device_cost import DeviceCost
 from rmixer.scheduling.asking import ask, ask_again_s
 from rmixer.scheduling.booking import Booking, booked_bytes
 from rmixer.scheduling.device_books import DeviceBooks

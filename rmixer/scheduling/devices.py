@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from rmixer.hardware.machine import Device, Machine
-from rmixer.profile.profile import ModelProfile
+from rmixer.model_profile.model_profile import ModelProfile
 
 
 def devices_in_use(machine: Machine, profiles: Iterable[ModelProfile]) -> Machine:

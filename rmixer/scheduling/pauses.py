@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from rmixer.profile.profile import ModelProfile, StepCost
+from rmixer.model_profile.model_profile import ModelProfile, StepCost
 from rmixer.workload.real_training import EVALUATION_BATCHES
 from rmixer.workload.workload import Job
 

@@ -8,8 +8,8 @@ from functools import cached_property
 
 from rmixer.errors import InputError
 from rmixer.hardware.machine import Machine
-from rmixer.profile.device_cost import DeviceCost
-from rmixer.profile.profile import ModelProfile
+from rmixer.model_profile.device_cost import DeviceCost
+from rmixer.model_profile.model_profile import ModelProfile
 from rmixer.scheduling.pauses import pauses_of
 from rmixer.workload.workload import Job, Workload
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
-from rmixer.profile.device_cost import DeviceCost
+from rmixer.model_profile.device_cost import DeviceCost
 from rmixer.scheduling.step_times import Member, Mix, StepTimes
 
 Barrier = Literal["machine", "device"]

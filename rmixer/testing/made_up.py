@@ -9,9 +9,9 @@ from typing import Any
 
 from rmixer.hardware.fingerprint import Fingerprint
 from rmixer.hardware.machine import Gpu, Machine
+from rmixer.model_profile.model_profile import JobType, Kind, MemoryCost, ModelProfile, StepCost
 from rmixer.models.registry import model_entry
 from rmixer.operators.operator_cost import OperatorCost
-from rmixer.profile.profile import JobType, Kind, MemoryCost, ModelProfile, StepCost
 from rmixer.user_code.command import Command
 from rmixer.workload.workload import Job, Workload
 

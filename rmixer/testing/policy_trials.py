@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from rmixer.hardware.machine import Machine
-from rmixer.profile.device_cost import DeviceCost
+from rmixer.model_profile.device_cost import DeviceCost
 from rmixer.scheduling.device_books import GPU_WORKER_BYTES
 from rmixer.scheduling.layout import Cut, Layout
 from rmixer.scheduling.step_times import Mix

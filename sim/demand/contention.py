@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from rmixer.hardware.machine import Machine
-from rmixer.profile.profile import StepCost
+from rmixer.model_profile.model_profile import StepCost
 
 PRESSURE_MAX = 1.5
 

@@ -7,8 +7,8 @@ from dataclasses import replace
 from profiles.assembling.job_type import LOW_UTILISATION, gpu_balance, job_type
 from profiles.assembling.operator_times import total_work
 from rmixer.hardware.machine import Gpu
+from rmixer.model_profile.model_profile import JobType, ModelProfile, StepCost
 from rmixer.operators.operator_cost import OperatorCost
-from rmixer.profile.profile import JobType, ModelProfile, StepCost
 from sim.demand.segments import step_segments, two_clocks_s, walked_alone_s
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from rmixer.hardware.what_if import continued
-from rmixer.profile.profile import ModelProfile, StepCost
+from rmixer.model_profile.model_profile import ModelProfile, StepCost
 
 
 def with_more_cores(profile: ModelProfile, own: int, cores: int) -> ModelProfile:

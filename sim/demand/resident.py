@@ -8,7 +8,7 @@ from functools import cache, cached_property
 
 from rmixer.errors import InputError
 from rmixer.hardware.machine import Machine
-from rmixer.profile.profile import ModelProfile, StepCost
+from rmixer.model_profile.model_profile import ModelProfile, StepCost
 from rmixer.scheduling.step_times import Member
 from sim.demand.contention import HostDemand, demand_of
 from sim.demand.segments import MAX_SEGMENTS, StepSegments, step_segments

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from rmixer.errors import InputError
+from rmixer.model_profile.model_profile import ModelProfile, StepCost
 from rmixer.operators.operator_cost import OperatorCost
-from rmixer.profile.profile import ModelProfile, StepCost
 from sim.demand.contention import PRESSURE_MAX
 from sim.demand.merged_operators import Piece, coalesce
 

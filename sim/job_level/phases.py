@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from rmixer.profile.profile import StepCost
+from rmixer.model_profile.model_profile import StepCost
 from rmixer.scheduling.pauses import Pauses, pauses_of
 from rmixer.scheduling.problem import ProfiledJob
 

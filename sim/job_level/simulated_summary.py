@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from rmixer.hardware.machine import Machine
-from rmixer.profile.profile import ModelProfile
+from rmixer.model_profile.model_profile import ModelProfile
 from rmixer.run_record.flow_times import flow_times
 from rmixer.run_record.run_summary import DeviceSummary, JobSummary, Origin, RunSummary
 from rmixer.scheduling.booking import Booking

@@ -13,7 +13,7 @@ from scipy.special import stdtrit
 
 from rmixer.files.typed_files import content_hash
 from rmixer.hardware.machine import Machine
-from rmixer.profile.profile import ModelProfile
+from rmixer.model_profile.model_profile import ModelProfile
 from rmixer.scheduling.step_times import Member, Mix
 from sim.demand.contention import Background, host_speeds
 from sim.demand.resident import Resident, Residents, device_kind

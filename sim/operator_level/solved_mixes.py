@@ -14,7 +14,7 @@ from pathlib import Path
 from rmixer.files.home import home
 from rmixer.files.typed_files import content_hash
 from rmixer.hardware.machine import Machine
-from rmixer.profile.profile import ModelProfile
+from rmixer.model_profile.model_profile import ModelProfile
 from rmixer.scheduling.step_times import Mix
 from sim.demand.contention import Background
 

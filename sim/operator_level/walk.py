@@ -9,7 +9,7 @@ from simpy import Environment
 
 from rmixer.files.typed_files import content_hash
 from rmixer.hardware.machine import Machine
-from rmixer.profile.profile import ModelProfile
+from rmixer.model_profile.model_profile import ModelProfile
 from rmixer.scheduling.step_times import Member
 from sim.clock.progress import Running
 from sim.demand.resident import Residents

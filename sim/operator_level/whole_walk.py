@@ -14,7 +14,7 @@ from simpy.events import NORMAL, URGENT
 
 from rmixer.files.typed_files import content_hash
 from rmixer.hardware.machine import Machine
-from rmixer.profile.profile import ModelProfile
+from rmixer.model_profile.model_profile import ModelProfile
 from rmixer.scheduling.layout import Layout
 from rmixer.scheduling.step_times import Member
 from sim.clock.end_of_instant import REFLOW, Once

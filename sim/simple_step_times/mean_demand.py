@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from rmixer.hardware.machine import Machine
-from rmixer.profile.profile import ModelProfile
+from rmixer.model_profile.model_profile import ModelProfile
 from rmixer.scheduling.step_times import Member, Mix
 from sim.demand.contention import host_speeds, sliced_speeds
 from sim.demand.resident import Resident, Residents

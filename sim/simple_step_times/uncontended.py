@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from math import isfinite
 
 from rmixer.errors import InputError
-from rmixer.profile.profile import ModelProfile
+from rmixer.model_profile.model_profile import ModelProfile
 from rmixer.scheduling.step_times import Member, Mix
 from sim.demand.resident import device_kind, profile_of, solo_unit_s, step_cost
 

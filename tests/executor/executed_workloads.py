@@ -12,8 +12,8 @@ from executor.supervision.supervisor import Supervisor
 from executor.workers.mixed_workers import MixedWorkers
 from profiles.machines import limits
 from rmixer.hardware.machine import Machine
+from rmixer.model_profile.model_profile import ModelProfile
 from rmixer.policies import Policy, make_policy
-from rmixer.profile.profile import ModelProfile
 from rmixer.scheduling.layout import Layout, even_layout
 from rmixer.scheduling.problem import problem_of
 from rmixer.testing.made_up import make_machine, make_operator, make_profile, make_step

@@ -12,8 +12,8 @@ from executor.supervision.supervisor import Supervisor
 from executor.workers.mixed_workers import MixedWorkers
 from executor.workers.warm_processes import WarmProcesses
 from rmixer.hardware.machine import Gpu, Machine
+from rmixer.model_profile.model_profile import ModelProfile
 from rmixer.policies import Policy
-from rmixer.profile.profile import ModelProfile
 from rmixer.scheduling.layout import DeviceSlots, Layout
 from rmixer.scheduling.problem import Problem, problem_of
 from rmixer.testing.made_up import make_command_profile, make_profile, make_step

@@ -8,8 +8,8 @@ from dataclasses import replace
 
 from experiments.run_files.sweep_file import SweepRow
 from rmixer.hardware.fingerprint import Fingerprint
+from rmixer.model_profile.model_profile import MemoryCost, ModelProfile, StepCost, StepMeasurement
 from rmixer.operators.operator_cost import OperatorCost
-from rmixer.profile.profile import MemoryCost, ModelProfile, StepCost, StepMeasurement
 from rmixer.run_record.run_summary import DeviceSummary, JobSummary, RunSummary
 from rmixer.run_record.timeline import Interval, Timeline
 from rmixer.workload.cost_identity import CostIdentity

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from rmixer.hardware.fingerprint import Fingerprint
 from rmixer.hardware.machine import Gpu, Machine
+from rmixer.model_profile.model_profile import MemoryCost, ModelProfile, StepCost, StepMeasurement
 from rmixer.operators.operator_cost import OperatorCost
-from rmixer.profile.profile import MemoryCost, ModelProfile, StepCost, StepMeasurement
 from rmixer.workload.cost_identity import CostIdentity
 
 FINGERPRINT = Fingerprint(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from hypothesis import strategies as st
 
-from rmixer.profile.profile import ModelProfile
+from rmixer.model_profile.model_profile import ModelProfile
 from rmixer.scheduling.step_times import Member
 from rmixer.testing.made_up import by_key, make_machine, make_operator, make_profile, make_step
 from sim.demand.resident import Resident, Residents

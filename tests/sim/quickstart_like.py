@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 
-from rmixer.profile.profile import ModelProfile
+from rmixer.model_profile.model_profile import ModelProfile
 from rmixer.testing.made_up import GIB, by_key, make_operator, make_profile, make_step
 
 MODELS = {"criteo_dlrm": 20_000.0, "criteo_deepfm": 9_000.0, "amazon_din": 3_000.0}

@@ -21,7 +21,7 @@ from executor.journal.journal import NAME, Journal
 from executor.supervision.execution import ExecutedRun
 from executor.supervision.observer import Observer
 from rmixer.data.prepare import prepare
-from rmixer.profile.profile import ModelProfile
+from rmixer.model_profile.model_profile import ModelProfile
 from rmixer.scheduling.layout import even_layout
 from rmixer.workload.workload import Job
 

@@ -17,7 +17,7 @@ from program_jobs import STEPS, command, processes_of, program
 from executor.supervision.execution import ExecutedRun
 from executor.supervision.observer import Observer
 from rmixer.data.prepare import prepare
-from rmixer.profile.profile import ModelProfile
+from rmixer.model_profile.model_profile import ModelProfile
 from rmixer.workload.workload import Job
 
 CRASHES_ONCE = """

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from experiments.bench.batch_sizes import compared, families, present
-from rmixer.profile.profile import ModelProfile
+from rmixer.model_profile.model_profile import ModelProfile
 from rmixer.testing.made_up import make_machine, make_operator, make_profile, make_step
 
 

@@ -8,7 +8,7 @@ import pytest
 from fake_runs import profile
 
 from experiments.figures import batch_breakdown_data, draw_batch_breakdown
-from rmixer.profile.profile import ModelProfile
+from rmixer.model_profile.model_profile import ModelProfile
 
 
 def at_batch(batch: int, threads: tuple[int, ...] = (1, 2)) -> ModelProfile:

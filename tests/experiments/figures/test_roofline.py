@@ -10,7 +10,7 @@ from fake_runs import profile
 from experiments.figures import draw_rooflines
 from experiments.operators.roofline import rooflines
 from rmixer.hardware.machine import Gpu
-from rmixer.profile.profile import ModelProfile
+from rmixer.model_profile.model_profile import ModelProfile
 from rmixer.testing.made_up import make_machine, make_operator
 
 # One core: 50 GFLOP/s and 10 GB/s, so a ridge at 5 FLOP/byte. Two: 100 GFLOP/s and 10 GB/s.

@@ -14,7 +14,7 @@ from experiments.stages import drawn_figures
 from experiments.stages.drawn_figures import figures_of
 from profiles.stored.store import Store
 from rmixer.files.typed_files import write_json
-from rmixer.profile.profile import ModelProfile
+from rmixer.model_profile.model_profile import ModelProfile
 from rmixer.testing.made_up import (
     make_job,
     make_machine,

@@ -11,7 +11,7 @@ from experiments.stages.inputs import inputs_of
 from profiles.stored.store import Store
 from rmixer.errors import InputError
 from rmixer.hardware.machine import Machine
-from rmixer.profile.profile import ModelProfile
+from rmixer.model_profile.model_profile import ModelProfile
 from rmixer.scheduling.problem import Problem
 from rmixer.testing.made_up import (
     make_job,

@@ -15,7 +15,7 @@ from profiles.profiler import profile_jobs as profiler
 from profiles.stored.store import Store
 from rmixer.errors import InputError, RunFailed
 from rmixer.hardware.fingerprint import take_fingerprint
-from rmixer.profile.profile import ModelProfile
+from rmixer.model_profile.model_profile import ModelProfile
 from rmixer.testing.made_up import make_job, make_machine, make_operator, make_profile, make_step
 from rmixer.workload.workload import Job, Workload
 

@@ -15,8 +15,8 @@ from profiles.stored.store import Store
 from rmixer.errors import InputError
 from rmixer.hardware.machine import Gpu, Machine
 from rmixer.hardware.what_if import WhatIf
+from rmixer.model_profile.model_profile import ModelProfile
 from rmixer.policies import make_policy
-from rmixer.profile.profile import ModelProfile
 from rmixer.scheduling.problem import Problem
 from rmixer.scheduling.step_times import Member, Mix
 from rmixer.scheduling.wanted_slots import Wanted

@@ -18,8 +18,8 @@ from profiles.stored.store import Store
 from rmixer.files.typed_files import write_json
 from rmixer.hardware.machine import Machine
 from rmixer.hardware.what_if import WhatIf
+from rmixer.model_profile.model_profile import ModelProfile
 from rmixer.policies import make_policy
-from rmixer.profile.profile import ModelProfile
 from rmixer.scheduling.layout import Cut, DeviceSlots, Layout
 from rmixer.scheduling.problem import problem_of
 from rmixer.testing.made_up import (

@@ -10,7 +10,7 @@ import pytest
 from experiments.tools.record_machine import record
 from profiles.stored.store import Store
 from rmixer.errors import InputError
-from rmixer.profile.profile import ModelProfile
+from rmixer.model_profile.model_profile import ModelProfile
 from rmixer.testing.made_up import make_machine, make_operator, make_profile
 from rmixer.workload.workload import job_of
 

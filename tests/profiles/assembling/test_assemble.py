@@ -17,7 +17,7 @@ from profiles.measurements.phases import PhaseTimes
 from profiles.profiler.job_in_profiling import _far_apart, _others_had_its_cores
 from profiles.traces.profiler_events import INPUT_MARK, Called
 from profiles.work.operator_formulas import OperatorWork
-from rmixer.profile.profile import ModelProfile, Sensitivity, StepCost, StepMeasurement
+from rmixer.model_profile.model_profile import ModelProfile, Sensitivity, StepCost, StepMeasurement
 from rmixer.testing.made_up import make_job, make_machine, make_profile
 
 MS = 1e-3

@@ -21,8 +21,8 @@ from profiles.traces.device_steps import device_steps
 from profiles.traces.profiler_events import INPUT_MARK, Called
 from rmixer.errors import InputError
 from rmixer.hardware.machine import Gpu
-from rmixer.profile.profile import ModelProfile, Sensitivity
-from rmixer.profile.profile_files import read_profile, write_profile
+from rmixer.model_profile.model_profile import ModelProfile, Sensitivity
+from rmixer.model_profile.profile_files import read_profile, write_profile
 from rmixer.testing.made_up import make_job, make_machine, make_operator, make_profile, make_step
 from sim.demand.segments import step_segments
 

@@ -15,7 +15,7 @@ from profiles.batches.batch_prediction import predict_batch
 from profiles.batches.left_out import each_left_out
 from profiles.stored.store import Store
 from rmixer.errors import InputError
-from rmixer.profile.profile import InputCost, ModelProfile, StepMeasurement
+from rmixer.model_profile.model_profile import InputCost, ModelProfile, StepMeasurement
 from rmixer.testing.made_up import (
     make_job,
     make_machine,

@@ -12,7 +12,7 @@ from profiles.batches.batch_prediction import predict_batch
 from profiles.batches.sorted_alike import sorted_alike
 from profiles.machines.sort_rates import RADIX_LEAST, radix_sort_ns
 from rmixer.hardware.machine import Machine
-from rmixer.profile.profile import ModelProfile
+from rmixer.model_profile.model_profile import ModelProfile
 from rmixer.testing.made_up import make_machine, make_operator, make_profile, make_step
 
 BARE = make_machine(cores=2)

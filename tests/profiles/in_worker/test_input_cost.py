@@ -14,7 +14,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from profiles.in_worker import input_cost
 from profiles.in_worker.input_cost import drop_from_cache
-from rmixer.profile.profile import InputCost
+from rmixer.model_profile.model_profile import InputCost
 from rmixer.testing.made_up import make_operator, make_profile
 from rmixer.training.own_batches import OwnBatches
 

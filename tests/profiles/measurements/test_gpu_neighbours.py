@@ -6,7 +6,7 @@ from typing import Any
 
 from profiles.machines.gpu_bubble import gpu_levels
 from profiles.measurements.neighbours import measure_gpu_neighbours
-from rmixer.profile.profile import Sensitivity
+from rmixer.model_profile.model_profile import Sensitivity
 
 
 class Bubble:

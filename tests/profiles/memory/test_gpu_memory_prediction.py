@@ -22,8 +22,8 @@ from profiles.memory.memory_prediction import predict_memory
 from profiles.memory.watched_step import peak_by_use
 from profiles.stored.store import Store
 from rmixer.errors import InputError
+from rmixer.model_profile.model_profile import MemoryCost, ModelProfile
 from rmixer.models.registry import MODELS
-from rmixer.profile.profile import MemoryCost, ModelProfile
 from rmixer.testing.made_up import make_command_job
 from rmixer.workload.workload import Job, job_of
 

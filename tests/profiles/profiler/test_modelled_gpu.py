@@ -15,8 +15,8 @@ from profiles.profiler.modelled_gpu import (
 )
 from profiles.stored.store import Store
 from rmixer.hardware.machine import Machine
+from rmixer.model_profile.model_profile import InputCost, ModelProfile
 from rmixer.operators.operator_cost import OperatorCost
-from rmixer.profile.profile import InputCost, ModelProfile
 from rmixer.testing.made_up import make_job, make_machine, make_operator, make_profile, make_step
 from sim.demand.segments import step_segments
 

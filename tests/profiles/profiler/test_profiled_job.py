@@ -15,9 +15,9 @@ from profiles.profiler.profile_jobs import profile_jobs
 from rmixer.data.prepare import prepare
 from rmixer.errors import RunFailed
 from rmixer.hardware.machine import Machine
+from rmixer.model_profile.model_profile import ModelProfile
+from rmixer.model_profile.profile_files import read_profile, write_profile
 from rmixer.operators.operator_cost import OperatorCost
-from rmixer.profile.profile import ModelProfile
-from rmixer.profile.profile_files import read_profile, write_profile
 from rmixer.testing.made_up import make_machine
 from rmixer.training.step import TrainingStep
 from rmixer.user_code.own_module import find_own_model

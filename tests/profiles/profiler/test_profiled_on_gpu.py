@@ -17,8 +17,8 @@ from profiles.measurements.rounds import Plan
 from profiles.profiler.profile_jobs import profile_jobs
 from rmixer.data.prepare import prepare
 from rmixer.hardware.machine import Gpu
-from rmixer.profile.profile import ModelProfile
-from rmixer.profile.profile_files import read_profile, write_profile
+from rmixer.model_profile.model_profile import ModelProfile
+from rmixer.model_profile.profile_files import read_profile, write_profile
 from rmixer.testing.made_up import make_machine
 from rmixer.workload.workload import job_of
 from sim.demand.segments import step_segments

@@ -20,7 +20,7 @@ from rmixer.display.quantities import size
 from rmixer.errors import InputError, RunFailed
 from rmixer.files.home import home
 from rmixer.hardware.machine import Machine
-from rmixer.profile.profile_files import read_profile, write_profile
+from rmixer.model_profile.profile_files import read_profile, write_profile
 from rmixer.testing.made_up import make_machine
 from rmixer.workload.workload import Job
 from rmixer.workload.workload_file import read_workload

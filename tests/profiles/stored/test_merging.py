@@ -10,7 +10,7 @@ import pytest
 
 from profiles.stored.merging import with_other_places
 from profiles.stored.store import Store
-from rmixer.profile.profile import Kind, MemoryCost, ModelProfile
+from rmixer.model_profile.model_profile import Kind, MemoryCost, ModelProfile
 from rmixer.testing.made_up import make_machine, make_operator, make_profile, make_step
 from rmixer.workload.workload import job_of
 

@@ -11,7 +11,7 @@ from profiles.stored import provenance
 from profiles.stored.provenance import differences, report_provenance
 from rmixer.hardware.fingerprint import take_fingerprint
 from rmixer.hardware.machine import Machine
-from rmixer.profile.profile import ModelProfile
+from rmixer.model_profile.model_profile import ModelProfile
 from rmixer.testing.made_up import make_machine, make_profile
 
 HERE = take_fingerprint("Example CPU", "550.1")

@@ -8,8 +8,8 @@ import pytest
 
 from experiments.bench.step_speed import RMIXER
 from profiles.stored.store import RECORDED, Store
+from rmixer.model_profile.model_profile import ModelProfile
 from rmixer.models.registry import MODELS
-from rmixer.profile.profile import ModelProfile
 from rmixer.workload.cost_identity import is_present
 from sim.demand.segments import step_segments, two_clocks_s
 

@@ -13,8 +13,8 @@ from profiles.stored.rekeying import rekey_machine, rekey_own, rekey_profile
 from profiles.stored.store import RECORDED, Store
 from rmixer.errors import InputError
 from rmixer.files.typed_files import content_hash, parse
-from rmixer.profile.profile import ModelProfile
-from rmixer.profile.profile_files import read_profile, write_profile
+from rmixer.model_profile.model_profile import ModelProfile
+from rmixer.model_profile.profile_files import read_profile, write_profile
 from rmixer.user_code.former_sources import former_sources, formerly
 from rmixer.workload.cost_identity import CostIdentity, is_present, own_step_hash
 from rmixer.workload.workload import Job, job_of

@@ -14,8 +14,8 @@ from profiles.stored import store as store_module
 from profiles.stored.store import RECORDED, Store
 from rmixer.errors import InputError
 from rmixer.hardware.machine import Machine, write_machine
-from rmixer.profile.profile import ModelProfile
-from rmixer.profile.profile_files import read_profile, write_profile
+from rmixer.model_profile.model_profile import ModelProfile
+from rmixer.model_profile.profile_files import read_profile, write_profile
 from rmixer.testing.made_up import make_job, make_machine, make_operator, make_profile, make_step
 
 

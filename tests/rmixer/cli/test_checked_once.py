@@ -14,7 +14,7 @@ from experiments.stages import execution
 from profiles.machines import limits
 from profiles.stored import store as profile_store
 from profiles.stored.store import Store
-from rmixer.profile.profile_files import read_profile
+from rmixer.model_profile.profile_files import read_profile
 from rmixer.scheduling.admission import check_memory
 from rmixer.scheduling.problem import Problem
 from rmixer.testing.made_up import make_machine, make_operator, make_profile, make_step

@@ -15,7 +15,7 @@ from profiles.stored.store import Store
 from rmixer.cli import confirming
 from rmixer.cli.confirming import confirm
 from rmixer.errors import RunFailed
-from rmixer.profile.profile import StepMeasurement
+from rmixer.model_profile.model_profile import StepMeasurement
 from rmixer.testing.made_up import make_machine, make_operator, make_profile, make_step
 from rmixer.workload.workload_file import read_workload
 

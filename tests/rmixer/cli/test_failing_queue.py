@@ -19,7 +19,7 @@ from profiles.profiler import door
 from profiles.profiler import profile_jobs as profiler
 from profiles.stored.store import Store
 from rmixer.errors import RunFailed
-from rmixer.profile.profile import ModelProfile
+from rmixer.model_profile.model_profile import ModelProfile
 from rmixer.scheduling.schedule import read_schedule
 from rmixer.testing.made_up import make_machine, make_operator, make_profile, make_step
 from rmixer.training.task_failure import TaskFailed

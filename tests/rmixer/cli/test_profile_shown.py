@@ -12,7 +12,7 @@ from calling import call, refused
 
 from profiles.stored import provenance
 from profiles.stored.store import Store
-from rmixer.profile.profile import ModelProfile
+from rmixer.model_profile.model_profile import ModelProfile
 from rmixer.testing.made_up import make_machine, make_operator, make_profile, make_step
 
 

@@ -7,8 +7,8 @@ from dataclasses import replace
 
 import pytest
 
+from rmixer.model_profile.model_profile import ModelProfile
 from rmixer.policies import every_policy, make_policy
-from rmixer.profile.profile import ModelProfile
 from rmixer.scheduling.layout import Cut
 from rmixer.scheduling.problem import Problem, ProfiledJob
 from rmixer.testing.made_up import make_job, make_machine, make_profile, make_step, make_workload

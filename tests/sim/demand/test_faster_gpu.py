@@ -14,8 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rmixer.hardware.machine import Gpu
+from rmixer.model_profile.model_profile import ModelProfile
 from rmixer.operators.operator_cost import OperatorCost
-from rmixer.profile.profile import ModelProfile
 from rmixer.testing.made_up import (
     make_command_job,
     make_command_profile,

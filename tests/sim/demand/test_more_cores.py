@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from rmixer.profile.profile import StepCost
+from rmixer.model_profile.model_profile import StepCost
 from rmixer.testing.made_up import make_machine, make_profile, make_step
 from sim.demand.contention import demand_of, slowdown
 from sim.demand.more_cores import last_slope, with_more_cores

@@ -12,8 +12,8 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from rmixer.errors import InputError
+from rmixer.model_profile.model_profile import ModelProfile
 from rmixer.operators.operator_cost import OperatorCost
-from rmixer.profile.profile import ModelProfile
 from rmixer.scheduling.step_times import Member
 from rmixer.testing.made_up import make_machine, make_operator, make_profile, make_step
 from sim.demand.contention import Background

@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import pytest
 
+from rmixer.model_profile.model_profile import ModelProfile
 from rmixer.policies import make_policy
-from rmixer.profile.profile import ModelProfile
 from rmixer.scheduling.layout import DeviceSlots, Layout
 from rmixer.scheduling.problem import problem_of
 from rmixer.scheduling.step_times import Member, Mix

@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import pytest
 
+from rmixer.model_profile.model_profile import MemoryCost
 from rmixer.policies import make_policy
-from rmixer.profile.profile import MemoryCost
 from rmixer.scheduling.layout import even_layout
 from rmixer.scheduling.problem import ProfiledJob, problem_of
 from rmixer.testing.made_up import (

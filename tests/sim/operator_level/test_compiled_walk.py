@@ -13,8 +13,8 @@ import pytest
 
 import sim.operator_level.ensemble
 from rmixer.hardware.machine import Machine, read_machine
-from rmixer.profile.profile import ModelProfile
-from rmixer.profile.profile_files import read_profile
+from rmixer.model_profile.model_profile import ModelProfile
+from rmixer.model_profile.profile_files import read_profile
 from rmixer.scheduling.step_times import Member, Mix
 from sim import OperatorLevel
 from sim.demand.contention import Background

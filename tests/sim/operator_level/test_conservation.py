@@ -12,7 +12,7 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 from simpy import AllOf, Environment
 
-from rmixer.profile.profile import ModelProfile
+from rmixer.model_profile.model_profile import ModelProfile
 from rmixer.scheduling.step_times import Member, Mix
 from rmixer.testing.made_up import by_key
 from sim import OperatorLevel

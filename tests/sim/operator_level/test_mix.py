@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from rmixer.errors import InputError
+from rmixer.model_profile.model_profile import ModelProfile
 from rmixer.operators.operator_cost import OperatorCost
-from rmixer.profile.profile import ModelProfile
 from rmixer.scheduling.step_times import Member, Mix
 from rmixer.testing.made_up import by_key, make_machine, make_operator, make_profile, make_step
 from sim import OperatorLevel

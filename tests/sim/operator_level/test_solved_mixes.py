@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from rmixer.profile.profile import ModelProfile
+from rmixer.model_profile.model_profile import ModelProfile
 from rmixer.scheduling.step_times import Member, Mix
 from rmixer.testing.made_up import by_key, make_machine, make_operator, make_profile, make_step
 from sim.operator_level import operator_level

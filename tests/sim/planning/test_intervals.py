@@ -10,8 +10,8 @@ from statistics import fmean
 import pytest
 from quickstart_like import profiles
 
+from rmixer.model_profile.model_profile import ModelProfile, StepMeasurement
 from rmixer.policies import make_policy
-from rmixer.profile.profile import ModelProfile, StepMeasurement
 from rmixer.scheduling.layout import Cut, DeviceSlots, Layout
 from rmixer.scheduling.problem import Problem, problem_of
 from rmixer.scheduling.schedule import Schedule, schedule_of

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from quickstart_like import MODELS, profiles
 
 from rmixer.errors import RunFailed
+from rmixer.model_profile.model_profile import ModelProfile
 from rmixer.policies import make_policy
-from rmixer.profile.profile import ModelProfile
 from rmixer.scheduling.layout import Cut, Layout
 from rmixer.scheduling.problem import Problem, problem_of
 from rmixer.testing.made_up import (

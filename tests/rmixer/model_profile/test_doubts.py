@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from rmixer.profile.doubts import doubt_about_interval, doubts_about
-from rmixer.profile.profile import ModelProfile, StepMeasurement
+from rmixer.model_profile.doubts import doubt_about_interval, doubts_about
+from rmixer.model_profile.model_profile import ModelProfile, StepMeasurement
 from rmixer.testing.made_up import make_operator, make_profile, make_step
 
 

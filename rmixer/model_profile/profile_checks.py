@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from rmixer.errors import InputError
+from rmixer.model_profile.model_profile import MemoryCost, ModelProfile, StepCost
+from rmixer.model_profile.step_statistics import STALL_FACTOR
 from rmixer.operators.operator_cost import OperatorCost
-from rmixer.profile.profile import MemoryCost, ModelProfile, StepCost
-from rmixer.profile.step_statistics import STALL_FACTOR
 
 _ROUNDING = 1.01
 _ABOVE_P10 = 0.8

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from rmixer.profile.profile import ModelProfile, StepCost
+from rmixer.model_profile.model_profile import ModelProfile, StepCost
 
 MOST_WAITED = 0.10
 """A worker that waited for its cores for more of its time did not measure its step."""

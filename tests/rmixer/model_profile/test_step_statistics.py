@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from rmixer.profile.step_statistics import step_statistics
+from rmixer.model_profile.step_statistics import step_statistics
 
 
 def test_steps_without_a_stall() -> None:

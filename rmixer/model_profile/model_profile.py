@@ -10,8 +10,8 @@ from pydantic import ConfigDict, Field
 
 from rmixer.errors import InputError
 from rmixer.hardware.fingerprint import Fingerprint
+from rmixer.model_profile.device_cost import DeviceCost
 from rmixer.operators.operator_cost import OperatorCost
-from rmixer.profile.device_cost import DeviceCost
 from rmixer.workload.cost_identity import CostIdentity
 
 SCHEMA_VERSION: Final = 3

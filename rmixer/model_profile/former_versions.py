@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from rmixer.profile.profile import SCHEMA_VERSION
+from rmixer.model_profile.model_profile import SCHEMA_VERSION
 
 BEFORE_MEASUREMENTS: Final = 2
 """The version in which each step held its measurement's figures as fields of its own."""

@@ -11,8 +11,8 @@ import pytest
 from specimens import MEASUREMENT, OPERATOR, PROFILE, STEP
 
 from rmixer.errors import InputError
-from rmixer.profile.profile import ModelProfile
-from rmixer.profile.profile_files import COLUMNS, read_profile, write_profile
+from rmixer.model_profile.model_profile import ModelProfile
+from rmixer.model_profile.profile_files import COLUMNS, read_profile, write_profile
 
 
 def test_a_profile_is_read_as_it_was_written(tmp_path: Path) -> None:

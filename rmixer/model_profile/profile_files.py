@@ -21,6 +21,9 @@ from rmixer.files.typed_files import (
     write_text,
 )
 from rmixer.hardware.machine import check_schema
+from rmixer.model_profile.former_versions import is_former, upgraded
+from rmixer.model_profile.model_profile import SCHEMA_VERSION, ModelProfile
+from rmixer.model_profile.profile_checks import check_summary, check_work_together
 from rmixer.operators.lanes import LANES, PHASES
 from rmixer.operators.operator_checks import (
     check_steps,
@@ -30,9 +33,6 @@ from rmixer.operators.operator_checks import (
     check_work,
 )
 from rmixer.operators.operator_cost import HOST_COLUMNS, OperatorCost
-from rmixer.profile.former_versions import is_former, upgraded
-from rmixer.profile.profile import SCHEMA_VERSION, ModelProfile
-from rmixer.profile.profile_checks import check_summary, check_work_together
 
 _FIELDS = tuple(field.name for field in dataclasses.fields(OperatorCost))
 COLUMNS = tuple(name for name in _FIELDS if name not in HOST_COLUMNS)
