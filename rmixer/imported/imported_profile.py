@@ -13,10 +13,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import ConfigDict, Field
+from pydantic import Field
 
 from rmixer.errors import InputError
 from rmixer.files.csv_rows import CsvRow, read_rows
+from rmixer.files.strict import Strict
 from rmixer.files.typed_files import (
     Name,
     check_checksum,
@@ -82,7 +83,7 @@ class ImportedOperator:
 
 
 @dataclass(frozen=True)
-class ImportedProfile:
+class ImportedProfile(Strict):
     """A step as a trace has it. ``trace`` is the file's name and ``trace_hash`` of its content.
     ``steps_told`` says what the steps were found by; ``steps_used`` of ``steps_found`` trained
     alike, the others are left out. ``profiled_*_us`` is the step with the profiler.
@@ -100,8 +101,6 @@ class ImportedProfile:
     ``peak_bytes`` of memory on the device, ``step_us`` without the profiler, the ``job_type`` that
     policies see.
     """
-
-    __pydantic_config__ = ConfigDict(extra="forbid")
 
     name: Name
     trace: str
