@@ -9,47 +9,12 @@ from typing import Protocol
 
 from rmixer.errors import InputError
 from rmixer.files.csv_rows import CsvRow
+from rmixer.operators.operator_cost import OperatorCost
 
 _QUANTILES = ("p10_us", "p50_us", "p90_us")
 _ROUNDING = 1.01
 MOST_A_SECOND = 1e18
 """FLOPs or bytes: what no processor does with one operator."""
-
-
-class OperatorRow(Protocol):
-    """What the tables of operators have in common."""
-
-    @property
-    def index(self) -> int:
-        """Which operator of the step."""
-
-    @property
-    def phase(self) -> str | None:
-        """One of ``rmixer.operators.lanes.PHASES`` or ``communication``, None if it is unknown."""
-
-    @property
-    def forward_index(self) -> int:
-        """The forward operator of a backward one, or -1."""
-
-    @property
-    def lane(self) -> str:
-        """``cpu``, ``gpu`` or ``link``."""
-
-
-class TimedRow(OperatorRow, Protocol):
-    """A row of a profile's table."""
-
-    @property
-    def threads(self) -> int:
-        """Host threads of the step."""
-
-    @property
-    def mean_us(self) -> float:
-        """Time on the lane."""
-
-    @property
-    def gap_before_us(self) -> float:
-        """Time on the lane before it."""
 
 
 class Step(Protocol):
@@ -104,7 +69,7 @@ def check_work(row: CsvRow) -> None:
 
 
 def check_together(
-    rows: Sequence[CsvRow], operators: Sequence[OperatorRow], steps: Sequence[Hashable]
+    rows: Sequence[CsvRow], operators: Sequence[OperatorCost], steps: Sequence[Hashable]
 ) -> None:
     """Raise :class:`InputError` for an index that stands twice on one lane, for an operator that is
     not a backward one and has a forward operator, or for one of these that there is none of, in
@@ -125,7 +90,7 @@ def check_together(
 
 
 def check_within_steps(
-    rows: Sequence[CsvRow], operators: Sequence[TimedRow], steps: Sequence[Step]
+    rows: Sequence[CsvRow], operators: Sequence[OperatorCost], steps: Sequence[Step]
 ) -> None:
     """Raise :class:`InputError` for an operator of a thread count without a step, for one that is
     longer, or begins later after the one before, than all of its lane in a step, and for a step
