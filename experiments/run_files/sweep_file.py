@@ -7,8 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pydantic import ConfigDict
-
+from rmixer.files.strict import Strict
 from rmixer.files.typed_files import load_json, parse
 from rmixer.scheduling.layout import Cut
 from sim.planning.objective import Objective
@@ -22,7 +21,7 @@ ROUGH = "rough"
 
 
 @dataclass(frozen=True)
-class SweepRow:
+class SweepRow(Strict):
     """A policy on a layout: slots of each GPU and of the CPU, and the threads of each. ``speedup``
     is ``sequential``'s predicted makespan over this one; ``level`` the level of the simulator that
     gave the figures, ``rough`` if they rest on mean demand alone. Completion and waiting count from
@@ -35,8 +34,6 @@ class SweepRow:
     before ``bound_s``; ``gap`` is what the makespan is above it, as a fraction of it; ``held_by``
     says what holds it: the longest job, the GPU, the host cores or the slots. All are None if
     nobody computed a bound."""
-
-    __pydantic_config__ = ConfigDict(extra="forbid")
 
     policy: str
     gpu_slots: int = 0

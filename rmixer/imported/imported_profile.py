@@ -12,10 +12,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import ConfigDict, Field
+from pydantic import Field
 
 from rmixer.errors import InputError, choice
 from rmixer.files.home import home
+from rmixer.files.strict import Strict
 from rmixer.files.typed_files import (
     Name,
     check_checksum,
@@ -43,7 +44,7 @@ Finite = Annotated[float, Field(allow_inf_nan=False)]
 
 
 @dataclass(frozen=True)
-class ImportedProfile:
+class ImportedProfile(Strict):
     """A step as a trace has it. ``trace`` is the file's name and ``trace_hash`` of its content.
     ``steps_told`` says what the steps were found by; ``steps_used`` of ``steps_found`` trained
     alike, the others are left out. ``profiled_*_us`` is the step with the profiler.
@@ -61,8 +62,6 @@ class ImportedProfile:
     ``peak_bytes`` of memory on the device, ``step_us`` without the profiler, the ``job_type`` that
     policies see.
     """
-
-    __pydantic_config__ = ConfigDict(extra="forbid")
 
     name: Name
     trace: str

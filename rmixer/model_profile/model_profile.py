@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Final, Literal
 
-from pydantic import ConfigDict, Field
+from pydantic import Field
 
 from rmixer.errors import InputError
+from rmixer.files.strict import Strict
 from rmixer.hardware.fingerprint import Fingerprint
 from rmixer.model_profile.device_cost import DeviceCost
 from rmixer.operators.operator_cost import OperatorCost
@@ -24,7 +25,7 @@ JobType = Literal["compute", "memory", "low"]
 
 
 @dataclass(frozen=True)
-class StepMeasurement:
+class StepMeasurement(Strict):
     """How a step was measured, and how well it is known.
 
     It is over ``n`` steps, of which ``stalls`` were stalls. ``half_width`` is half the 95% interval
@@ -35,8 +36,6 @@ class StepMeasurement:
     and others had them, in the rounds that count or in its phases, whichever is more; 0 also if the
     system does not tell.
     """
-
-    __pydantic_config__ = ConfigDict(extra="forbid")
 
     n: Annotated[int, Field(gt=0)]
     stalls: Annotated[int, Field(ge=0)]
@@ -49,7 +48,7 @@ class StepMeasurement:
 
 
 @dataclass(frozen=True)
-class StepCost:
+class StepCost(Strict):
     """What a step on one kind of device costs with one count of host threads, without the profiler.
 
     ``mean_us`` leaves stalls out (steps over 10 x the median), and rounds in which its cores
@@ -65,8 +64,6 @@ class StepCost:
     command job are known ``core_us``, the processor time that all its processes spend on a step,
     and ``gpu_us``, how long its GPU is busy with one.
     """
-
-    __pydantic_config__ = ConfigDict(extra="forbid")
 
     device: Kind
     threads: Annotated[int, Field(gt=0)]
@@ -101,14 +98,12 @@ class StepCost:
 
 
 @dataclass(frozen=True)
-class MemoryCost:
+class MemoryCost(Strict):
     """Peak memory on one kind of device. On the CPU ``context_bytes`` is an idle worker's
     resident memory and ``peak_bytes`` the high-water mark of a fresh worker that trained. On a GPU
     the context is what the driver gives a process without tensors, and the peak with it all that
     torch's allocator took of the driver. Of a command job only the peak is known, that of all its
     processes."""
-
-    __pydantic_config__ = ConfigDict(extra="forbid")
 
     device: Kind
     parameter_bytes: Bytes | None
@@ -120,7 +115,7 @@ class MemoryCost:
 
 
 @dataclass(frozen=True)
-class ModelProfile:
+class ModelProfile(Strict):
     """One cost identity on one machine. ``intensity`` is FLOPs per byte of the operators' byte
     formulas; ``bandwidth_gbps`` those bytes per second of step, one thread. ``predicted_from``
     are the batches of the profiles that it was predicted from, if its own was not measured;
@@ -128,8 +123,6 @@ class ModelProfile:
     operators are unknown: it has none, and no figures that come from them. One whose origin is a
     ``table`` of durations may lack the utilisation and the job type of a device; its peak is then 0
     if that is unknown, too."""
-
-    __pydantic_config__ = ConfigDict(extra="forbid")
 
     identity: CostIdentity
     machine: str

@@ -6,8 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, Literal
 
-from pydantic import ConfigDict
-
+from rmixer.files.strict import Strict
 from rmixer.files.typed_files import load_json, parse, write_json
 from rmixer.hardware.machine import check_schema
 
@@ -17,7 +16,7 @@ Range = tuple[float, float]
 
 
 @dataclass(frozen=True)
-class JobSummary:
+class JobSummary(Strict):
     """One job. Times count from the first dispatch of the run; ``arrival_s`` is below 0 where that
     one came first, and None in records of earlier releases and of a job that never started.
 
@@ -34,8 +33,6 @@ class JobSummary:
     ``late`` was added when the run had begun: no prediction knows it. One that ``stopped_early``
     was done before its last step, since its metric had not become better for so long.
     """
-
-    __pydantic_config__ = ConfigDict(extra="forbid")
 
     id: str
     model: str
@@ -93,12 +90,10 @@ class JobSummary:
 
 
 @dataclass(frozen=True)
-class DeviceSummary:
+class DeviceSummary(Strict):
     """One device. ``busy_fraction`` of the CPU is core-seconds used over cores x makespan; of a
     GPU the share of the makespan in which it computes; None if nothing tells it. ``peak_bytes`` is
     the largest sum of its residents' memory at one time."""
-
-    __pydantic_config__ = ConfigDict(extra="forbid")
 
     name: str
     busy_fraction: float | None
@@ -106,7 +101,7 @@ class DeviceSummary:
 
 
 @dataclass(frozen=True)
-class RunSummary:
+class RunSummary(Strict):
     """One run of one schedule. ``makespan_s`` lies between the first dispatch and the end of the
     last job, workers being warm; ``startup_s`` is what warming them took before that.
     ``probe_s`` is the time of a fixed computation on all cores, taken just before the run, or, for
@@ -121,8 +116,6 @@ class RunSummary:
     is no part of it, work that was done twice is. ``doubtful`` says of a prediction, a line each,
     why its figures may be far off (:mod:`rmixer.model_profile.doubts`).
     """
-
-    __pydantic_config__ = ConfigDict(extra="forbid")
 
     run: str
     workload: str

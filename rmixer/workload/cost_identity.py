@@ -7,9 +7,8 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pydantic import ConfigDict
-
 from rmixer.data.registry import SYNTHETIC, dataset_entry
+from rmixer.files.strict import Strict
 from rmixer.files.typed_files import content_hash, plain
 from rmixer.models.registry import MODELS
 from rmixer.user_code.command import Command
@@ -34,7 +33,7 @@ _STOP = (
 
 
 @dataclass(frozen=True)
-class CostIdentity:
+class CostIdentity(Strict):
     """Architecture, sizes, batch, optimizer kind, precision, data distribution, and a hash of
     the sources that build the step. Learning rate, seed and steps belong to the job.
 
@@ -44,8 +43,6 @@ class CostIdentity:
     rest is unknown, and ``batch`` 0. Of an imported profile ``source`` is a hash of it, and all
     else but the batch unknown; so it is of durations from a table.
     """
-
-    __pydantic_config__ = ConfigDict(extra="forbid")
 
     model: str
     architecture: str

@@ -9,9 +9,10 @@ from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import ConfigDict, Field
+from pydantic import Field
 
 from rmixer.errors import InputError, each_error, refuse
+from rmixer.files.strict import Strict
 from rmixer.files.typed_files import Name, content_hash, load_yaml, parse, shown
 from rmixer.files.yaml_lines import with_lines
 from rmixer.imported.durations import DurationTable
@@ -26,10 +27,8 @@ from rmixer.workload.workload import Job, Workload
 
 
 @dataclass(frozen=True)
-class _WorkloadFile:
+class _WorkloadFile(Strict):
     """The file as it is; ``arrivals`` and each of ``jobs`` are checked by kind."""
-
-    __pydantic_config__ = ConfigDict(extra="forbid")
 
     jobs: Annotated[tuple[dict[str, Any], ...], Field(min_length=1)] = ()
     name: Name | None = None
