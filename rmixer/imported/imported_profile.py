@@ -1,6 +1,6 @@
-"""What a recorded trace tells of a training step, and what it leaves unknown.
+"""The facts about a training step in a recorded trace, and those it leaves unknown.
 
-None is what nothing tells, in every field and every column that can hold it: it is never made up.
+None means unknown, in every field and every column that can hold it; no value is made up.
 """
 
 from __future__ import annotations
@@ -44,16 +44,16 @@ Finite = Annotated[float, Field(allow_inf_nan=False)]
 class ImportedOperator:
     """One operator on one lane (a row of ``operators.csv``), over the steps of the trace.
 
-    Rows of one operator have one ``index``; ``forward_index`` is that of the forward operator that
-    a backward one belongs to, -1 where there is none or nothing tells.
-    ``phase`` is one of ``rmixer.operators.lanes.PHASES``, ``communication``, or None.
-    Times are as the profiler saw them, its own cost included; a step without the operator counts
-    as 0. ``mean_us`` is the time on the lane; ``gap_before_us`` lies between the end of the lane's
-    work before and this one's start. Of an operator on ``gpu`` or ``link`` ``host_us`` is the
-    host's time for it, in which ``t2_us`` passes before its first of ``launches``, ``t4_us`` in
-    them, ``t5_us`` between them and ``t3_us`` after the last. ``t1_us`` is the host's time between
-    the operator before and this one, in the first row of each operator; ``wait_us`` how long the
-    host waited for the device, which is in none of the others.
+    Rows of one operator have one ``index``. ``forward_index`` is that of the forward operator of a
+    backward one, -1 if there is none or it is unknown. ``phase`` is one of
+    ``rmixer.operators.lanes.PHASES``, ``communication``, or None. Times are as the profiler saw
+    them, its own cost included; a step without the operator counts as 0. ``mean_us`` is the time on
+    the lane; ``gap_before_us`` lies between the end of the lane's work before and this one's start.
+    For an operator on ``gpu`` or ``link`` ``host_us`` is the host's time for it: ``t2_us`` before
+    its first of ``launches``, ``t4_us`` in them, ``t5_us`` between them and ``t3_us`` after the
+    last. ``t1_us`` is the host's time between the operator before and this one, in the first row of
+    each operator. ``wait_us`` is the time that the host waited for the device, which none of the
+    others includes.
     """
 
     index: int
@@ -83,22 +83,23 @@ class ImportedOperator:
 
 @dataclass(frozen=True)
 class ImportedProfile:
-    """A step as a trace has it. ``trace`` is the file's name and ``trace_hash`` of its content.
-    ``steps_told`` says what the steps were found by; ``steps_used`` of ``steps_found`` trained
-    alike, the others are left out. ``profiled_*_us`` is the step with the profiler.
-    ``closure`` is (operators + gaps) / that step - 1, of the lane that the host works on and of the
-    GPU's. ``outside_nodes`` operators a step are called outside of autograd's nodes by threads that
-    run these.
+    """A step of a trace. ``trace`` is the file's name and ``trace_hash`` a hash of its content.
+    ``steps_told`` names the marks by which steps were found; ``steps_used`` of ``steps_found`` had
+    equal training, the others are left out. ``profiled_*_us`` is the step with the profiler.
+    ``closure`` is (operators + gaps) / that step - 1, for the host's lane and the GPU's.
+    ``outside_nodes`` is the number of operators a step called outside of autograd's nodes by
+    threads that run these.
 
-    Left out are ``other_operators`` of the trace that other threads call, ``other_us`` a step, and
-    ``unclaimed_us`` a step of device work that no row holds: ``left_out_share`` of all device work,
-    from 0 to 1, the most of it by name in ``left_out`` in microseconds a step. So are events of
-    ``other_devices``, counted by category, and ``untimed`` ones of GPUs, whose times the profiler
-    has lost. ``cut_operators`` end after their step, by ``cut_most_us`` at most, and are cut there.
+    Left out are ``other_operators`` that other threads call (``other_us`` a step) and
+    ``unclaimed_us`` a step of device work without a row. ``left_out_share``, from 0 to 1, is their
+    part of all device work; ``left_out`` names the largest, in microseconds a step. Also left out
+    are events of ``other_devices``, counted by category, and ``untimed`` GPU events, whose times
+    the profiler has lost. ``cut_operators`` end after their step, by ``cut_most_us`` at most, and
+    are cut there.
 
-    What only the user can say is None unless they did: samples of a ``batch``, host ``threads``,
-    ``peak_bytes`` of memory on the device, ``step_us`` without the profiler, the ``job_type`` that
-    policies see.
+    Some facts can only come from the user and are else None: samples of a ``batch``, host
+    ``threads``, ``peak_bytes`` on the device, ``step_us`` without the profiler, and the
+    ``job_type``.
     """
 
     __pydantic_config__ = ConfigDict(extra="forbid")
@@ -144,8 +145,8 @@ _TIMES_OR_UNKNOWN = ("t2_us", "t3_us", "t4_us", "t5_us")
 
 
 def write_imported(folder: Path, profile: ImportedProfile) -> None:
-    """Write ``operators.csv``, unknown cells empty, then ``summary.json``, unknown values null; its
-    ``checksum`` is of all the rest of both."""
+    """Writes ``operators.csv`` (unknown cells empty), then ``summary.json`` (unknown values null).
+    Its ``checksum`` covers all the rest of both."""
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(COLUMNS)
@@ -160,8 +161,8 @@ def write_imported(folder: Path, profile: ImportedProfile) -> None:
 
 
 def read_imported(folder: Path) -> ImportedProfile:
-    """The imported profile in ``folder``; raises :class:`InputError` for what is impossible, or was
-    changed since it was written."""
+    """Reads the imported profile in ``folder``; raises :class:`InputError` for impossible values
+    and for files that were changed since they were written."""
     path = folder / "summary.json"
     data: Any = load_json(path, "imported profile")
     check_schema(data, path, SCHEMA_VERSION, "import the trace again")

@@ -1,4 +1,4 @@
-"""Where imported profiles are kept: a folder each under ``$RMIXER_HOME/imported``."""
+"""The store of imported profiles: a folder each under ``$RMIXER_HOME/imported``."""
 
 from __future__ import annotations
 
@@ -15,8 +15,9 @@ _WHERE = "imported profile"
 
 
 def save_imported(profile: ImportedProfile) -> Path:
-    """Keep ``profile``, in the place of an earlier one of its name. Raises :class:`InputError`
-    for a name that cannot be a folder's, or is a model's, and where it could not be read again."""
+    """Saves ``profile`` in place of an earlier one of its name. Raises :class:`InputError` for a
+    name that is no valid folder name or belongs to a model, and if the profile could not be read
+    again."""
     name = parse(profile.name, Name, "--name")  # type: ignore[arg-type]
     if name in MODELS:
         raise InputError("--name", "", repr(name), "a name that no model of the registry has")
@@ -33,12 +34,12 @@ def save_imported(profile: ImportedProfile) -> Path:
 
 
 def is_imported(name: str) -> bool:
-    """Whether there is an imported profile of that name."""
+    """True if there is an imported profile of that name."""
     return name in imported_names()
 
 
 def find_imported(name: str) -> ImportedProfile:
-    """The imported profile ``name``; raises :class:`InputError` where there is none."""
+    """The imported profile ``name``; raises :class:`InputError` if there is none."""
     known = imported_names()
     if name not in known:
         allowed = choice(name, known) if known else "none yet: `rmixer profile import FILE`"

@@ -7,7 +7,7 @@ from typing import Any, Final
 from rmixer.model_profile.model_profile import SCHEMA_VERSION
 
 BEFORE_MEASUREMENTS: Final = 2
-"""The version in which each step held its measurement's figures as fields of its own."""
+"""In this version each step held the figures of its measurement as fields of its own."""
 
 _OF_MEASUREMENT = (
     "n",
@@ -25,12 +25,12 @@ _DROPPED_OF_INPUT = ("storage_bytes",)
 
 
 def is_former(data: object) -> bool:
-    """Tells whether ``data``, the content of a summary, is of a version that can be upgraded."""
+    """True if ``data``, the content of a summary, is of a version that can be upgraded."""
     return isinstance(data, dict) and data.get("schema_version") == BEFORE_MEASUREMENTS
 
 
 def upgraded(data: dict[str, Any]) -> dict[str, Any]:
-    """Returns what the summary ``data`` of version 2 says in the present version.
+    """Converts the summary ``data`` of version 2 to the present version.
 
     ``data`` is as a release wrote it; its checksum does not hold for the result.
     """
@@ -44,7 +44,8 @@ def upgraded(data: dict[str, Any]) -> dict[str, Any]:
 
 
 def _step(step: dict[str, Any], is_modelled: bool) -> dict[str, Any]:
-    """A step on a modelled GPU was not measured: its figures only filled the fields."""
+    """One step in the present version. On a modelled GPU it has no measurement: the figures there
+    were placeholders."""
     measurement = {name: step[name] for name in _OF_MEASUREMENT if name in step}
     was_measured = not (is_modelled and step["device"] == "gpu")
     kept = _without(step, (*_OF_MEASUREMENT, *_DROPPED_OF_STEP))
