@@ -1,4 +1,4 @@
-"""``schedule.json``: who starts where and in which order, as a policy decided it."""
+"""``schedule.json``: the place and the order of all jobs, as a policy decided them."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ SCHEMA_VERSION: Final = 1
 
 @dataclass(frozen=True)
 class ScheduledJob:
-    """One dispatch. ``round`` groups what a barrier separates, on the whole ``machine`` or on one
-    ``device``; dynamic policies have one round."""
+    """One dispatch. A barrier separates the jobs of one ``round`` from the next, on the whole
+    ``machine`` or on one ``device``; dynamic policies have one round."""
 
     __pydantic_config__ = ConfigDict(extra="forbid")
 
@@ -64,7 +64,7 @@ class Schedule:
     schema_version: Literal[1] = SCHEMA_VERSION
 
     def check(self, workload: Workload, machine: Machine, where: object) -> None:
-        """Raise :class:`InputError` unless this is a schedule of exactly these jobs for devices
+        """Raises :class:`InputError` unless this is a schedule of exactly these jobs for devices
         and slots that ``machine`` has."""
         if self.workload_hash != workload.hash:
             allowed = f"{workload.hash}, the hash of workload {workload.name!r}"
@@ -128,7 +128,7 @@ def schedule_of(
     layout: Layout,
     bookings: Iterable[Booking],
 ) -> Schedule:
-    """The schedule that the bookings of a run by ``policy`` make."""
+    """The schedule made from the bookings of a run by ``policy``."""
     return Schedule(
         workload_hash=workload.hash,
         machine=machine.name,
@@ -159,5 +159,5 @@ def read_schedule(path: Path) -> Schedule:
 
 
 def write_schedule(path: Path, schedule: Schedule) -> None:
-    """Write ``schedule.json``."""
+    """Writes ``schedule.json``."""
     write_json(path, schedule)
