@@ -16,7 +16,7 @@ from rmixer.display.tables import WholeTable
 
 
 def preparation_table(found: Preparation, folder: Path) -> RenderableType:
-    """What was in the raw files, beside what is known of the public ones."""
+    """A table of the contents of the raw files, compared with known figures of the public ones."""
     facts = WholeTable(
         title=f"{found.name} from {escape(found.data)}",
         title_justify="left",
@@ -42,7 +42,7 @@ def preparation_table(found: Preparation, folder: Path) -> RenderableType:
 
 
 def prepared_table(prepared: Iterable[Prepared], place: Path) -> Table:
-    """What lies in ``place``."""
+    """A table of the prepared data in ``place``."""
     table = _table("Prepared data", f"in {place}; a folder that is not needed may be removed")
     table.add_column("from", overflow="fold")
     table.add_column("samples", justify="right", no_wrap=True)
@@ -63,7 +63,7 @@ def prepared_table(prepared: Iterable[Prepared], place: Path) -> Table:
 
 
 def datasets_table(entries: Iterable[DataSetEntry]) -> Table:
-    """What can be prepared."""
+    """A table of the data sets that can be prepared."""
     table = _table("Data sets", "rmixer data prepare NAME PATH, or NAME synthetic")
     table.add_column("what")
     table.add_column("raw files", overflow="fold")

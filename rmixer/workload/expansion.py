@@ -73,7 +73,9 @@ def expand(
 def _steps(entry: JobEntry, place: Place, *, needed: bool) -> int:
     """The steps of ``entry``; 1 if it has epochs instead, or no steps are ``needed``."""
     if entry.epochs is not None and entry.steps is not None:
-        raise place.wrong("epochs", shown(entry.epochs), "nothing beside 'steps': either is enough")
+        raise place.wrong(
+            "epochs", shown(entry.epochs), "not together with 'steps': either is enough"
+        )
     if entry.steps is None and entry.epochs is None and needed:
         allowed = "a whole number > 0 (this key or 'epochs' is required)"
         raise place.wrong("steps", "nothing", allowed)
@@ -89,7 +91,7 @@ def _check_kind(entry: JobEntry, item: dict[str, Any], place: Place) -> None:
         raise place.wrong("model", "nothing", allowed)
     if len(kinds) > 1:
         kind, other = kinds[0], kinds[-1]
-        allowed = f"nothing beside {kind!r}: a job is a model, a program or an imported profile"
+        allowed = f"not together with {kind!r}: a job is a model, a program or an imported profile"
         raise place.wrong(other, repr(getattr(entry, other)), allowed)
     foreign, why = OF_MODELS, "it is for the program's own command line to say"
     if entry.model is not None:
