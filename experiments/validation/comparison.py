@@ -1,5 +1,5 @@
 """``compare.json``: predicted and measured side by side. Every error is a signed fraction,
-(predicted - measured) / measured; every other figure says its unit."""
+(predicted - measured) / measured; every other figure has its unit in its name."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ SCHEMA_VERSION: Final = 1
 
 @dataclass(frozen=True)
 class TimePair:
-    """Seconds. ``error`` is None where one side is missing or a job was not completed.
-    ``interval_s`` is the 90% interval of what is predicted, if that has one."""
+    """Seconds. ``error`` is None if one side is missing or a job was not completed. ``interval_s``
+    is the 90% interval of the prediction, if it has one."""
 
     __pydantic_config__ = ConfigDict(extra="forbid")
 
@@ -32,8 +32,8 @@ class TimePair:
 
 @dataclass(frozen=True)
 class StepPair:
-    """Median time of a training step in milliseconds. ``interval_ms`` is the 90% interval of what
-    is predicted, if that has one."""
+    """Median time of a training step in milliseconds. ``interval_ms`` is the 90% interval of the
+    prediction, if it has one."""
 
     __pydantic_config__ = ConfigDict(extra="forbid")
 
@@ -56,8 +56,8 @@ class MemoryPair:
 
 @dataclass(frozen=True)
 class JobComparison:
-    """One job. ``state`` is its state in the measured run; errors of a job that was not
-    completed in both runs are None, and no mean holds them."""
+    """One job. ``state`` is its state in the measured run; errors of a job that was not completed
+    in both runs are None and not part of means."""
 
     __pydantic_config__ = ConfigDict(extra="forbid")
 
@@ -70,13 +70,13 @@ class JobComparison:
 
     @classmethod
     def left_out(cls, job: str, model: str, state: str) -> JobComparison:
-        """Of a job that the run was without: there are no figures of it."""
+        """The entry of a job that the run left out: it has no figures."""
         times, step, memory = TimePair(None, None, None), StepPair(None, None, None), (0, 0, None)
         return cls(job, model, state, times, step, MemoryPair(*memory))
 
     @classmethod
     def late(cls, job: JobSummary) -> JobComparison:
-        """Of a job that was added when the run had begun: nothing was predicted of it."""
+        """The entry of a job that was added after the run had begun: it has no prediction."""
         return cls(
             job.id,
             job.model,
@@ -89,8 +89,8 @@ class JobComparison:
 
 @dataclass(frozen=True)
 class NoiseFloor:
-    """The formulas of the errors between two executions of one schedule: the first in the place
-    of the prediction, the second in that of the measurement. All are sizes, not signed."""
+    """The errors between two executions of one schedule: the first in the place of the prediction,
+    the second in that of the measurement. All are sizes, not signed."""
 
     __pydantic_config__ = ConfigDict(extra="forbid")
 
@@ -101,8 +101,8 @@ class NoiseFloor:
 
 @dataclass(frozen=True)
 class Inside:
-    """How often what was measured lies inside the 90% interval of what was predicted: of how many
-    steps and completions that have both, and whether the makespan does (None if it lacks one)."""
+    """How many measured steps and completions lie inside the 90% interval of the prediction, of how
+    many that have both, and if the makespan does (None: it lacks one)."""
 
     __pydantic_config__ = ConfigDict(extra="forbid")
 
@@ -127,10 +127,10 @@ class ProbeDrift:
 
 @dataclass(frozen=True)
 class ExchangeDrift:
-    """How long the threads of jobs with several took to exchange a fixed amount of data, in the
-    mean of ``jobs`` of the measured runs, of the schedule and one at a time: when they were
-    profiled, and around the runs. ``ratio`` over 1 means that their cores were farther from each
-    other than in the rounds of which their profiles tell."""
+    """The time of the threads of jobs with several to exchange a fixed amount of data, in the mean
+    of ``jobs`` of the measured runs, of the schedule and one at a time: when they were profiled,
+    and around the runs. ``ratio`` over 1 means that their cores exchanged data more slowly than in
+    their profiles."""
 
     __pydantic_config__ = ConfigDict(extra="forbid")
 
@@ -142,7 +142,7 @@ class ExchangeDrift:
 
 @dataclass(frozen=True)
 class Ablation:
-    """The errors of the same schedule predicted by less than the whole model."""
+    """The errors of the same schedule predicted by a simpler model."""
 
     __pydantic_config__ = ConfigDict(extra="forbid")
 
@@ -171,16 +171,16 @@ class Comparison:
 
     ``step_mape`` and ``completion_mape`` are unweighted means of the error's size over completed
     jobs; ``step_p95`` is the 95th percentile of that size over jobs (linear between ranks),
-    ``step_max`` the largest, ``step_bias`` the signed mean. ``solo_step_mape`` is of the jobs
-    run one at a time. ``origin`` is of the profiles that the prediction rests on. ``shared_with``
-    names other runs that used the same cores during one of the executions. ``interruptions`` is how
-    often one of them stopped before it went on: work that was done twice is in what was measured.
-    ``doubtful`` says, a line each, why the prediction may be far off.
+    ``step_max`` the largest, ``step_bias`` the signed mean. ``solo_step_mape`` is of the jobs run
+    one at a time. ``origin`` is that of the profiles behind the prediction. ``shared_with`` names
+    other runs that used the same cores during one of the executions. ``interruptions`` counts those
+    of the executions; repeated work is part of the measurement. ``doubtful`` has a line for each
+    reason why the prediction may be far off.
 
-    ``jobs`` and ``completion_mape`` take the completion of a job from the first start of any.
+    ``jobs`` and ``completion_mape`` count the completion of a job from the first start of any.
     ``completion_mean`` and those after it count from each job's own arrival
-    (:class:`~rmixer.run_record.flow_times.FlowTimes`). ``inside`` is None if nothing predicted has
-    an interval.
+    (:class:`~rmixer.run_record.flow_times.FlowTimes`). ``inside`` is None if the prediction has no
+    intervals.
     """
 
     __pydantic_config__ = ConfigDict(extra="forbid")
@@ -215,7 +215,7 @@ class Comparison:
 
 
 def write_comparison(path: Path, comparison: Comparison) -> None:
-    """Write ``compare.json`` whole or not at all."""
+    """Writes ``compare.json`` all or nothing."""
     write_json(path, comparison)
 
 
