@@ -1,11 +1,12 @@
-"""Profiles of several batches, as if all of them had sorted their ids in the same way.
+"""Adjusts profiles of several batches as if all had sorted their ids by one method.
 
-An optimizer that adds up rows sorts the ids of a batch, and torch sorts few and many in ways that
-cost apart (:mod:`profiles.machines.sort_rates`): a curve through batches on both sides of the
-border tells neither. So what the batches on the other side took is replaced, in their operators and
-in their steps, by what the wanted batch's way takes for as many ids: by a curve through those that
-went that way; from a single one, by its time an id; from none, by digits at the machine's rate. How
-long merging takes is the ids' own affair, and where no batch tells it nothing is replaced.
+An optimizer that adds up rows sorts the ids of a batch, and torch sorts few and many by methods of
+different cost (:mod:`profiles.machines.sort_rates`): a curve through batches on both sides of the
+border fits neither. So the sort times of batches on the other side are replaced, in their operators
+and in their steps, by the time of the wanted batch's method for as many ids: from a curve through
+the batches that used it; from a single one, by its time an id; from none, by digits at the
+machine's rate. The time of merging depends on the ids, so without a measured batch nothing is
+replaced.
 """
 
 from __future__ import annotations
@@ -23,17 +24,16 @@ from rmixer.models.registry import MODELS
 from rmixer.operators.operator_cost import OperatorCost
 
 _Sort = tuple[int, int]
-"""The thread count of a step on the CPU, and how many of its sorts come before."""
+"""The thread count of a step on the CPU, and the number of its sorts before this one."""
 _TIMES = ("mean_us", "p10_us", "p50_us", "p90_us")
 
 
 def sorted_alike(
     profiles: Sequence[ModelProfile], at: int, machine: Machine
 ) -> Sequence[ModelProfile]:
-    """``profiles`` by ascending batch, two at least, each with the sorts of a step at batch ``at``.
-    Where a step sorts once for each so many samples, not as often at each batch, none is another's
-    counterpart and all stay as they are; so do those of models outside of the registry, of which it
-    is not known that they sort ids."""
+    """``profiles`` by ascending batch, at least two, each with the sorts of a step at batch ``at``.
+    If the number of sorts in a step depends on the batch, they cannot be paired and all stay
+    unchanged; so do those of models outside of the registry, which may not sort ids."""
     if profiles[0].identity.model not in MODELS:
         return profiles
     sorts = [_sorts(profile) for profile in profiles]
@@ -47,7 +47,7 @@ def sorted_alike(
 
 
 def _in_all(sorts: Sequence[Mapping[_Sort, OperatorCost]]) -> list[_Sort]:
-    """Those of the thread counts with which all profiles sort equally often."""
+    """The sorts of the thread counts with which all profiles sort equally often."""
     found: list[_Sort] = []
     for threads in {threads for threads, _ in sorts[0]}:
         places = [{place for each, place in of_one if each == threads} for of_one in sorts]
@@ -69,15 +69,15 @@ def _sorts(profile: ModelProfile) -> Mapping[_Sort, OperatorCost]:
 
 
 def _ids(row: OperatorCost) -> int:
-    """How many ids a sort is given; 0 where it sorts no single row of them."""
+    """The number of ids that a sort gets; 0 if it does not sort a single row of them."""
     return int(row.shapes) if re.fullmatch(r"\d+", row.shapes) else 0
 
 
 def _other_way(
     rows: Sequence[OperatorCost], batches: Sequence[int], at: int, machine: Machine
 ) -> Mapping[int, float]:
-    """The microseconds to take instead for those of ``rows``, one sort at all ``batches``, that
-    were not sorted as it is at ``at``, by place; none where that is not known."""
+    """The replacement microseconds of those ``rows``, one sort at all ``batches``, that were not
+    sorted by the method at ``at``, by place; empty if unknown."""
     counts = [_ids(row) for row in rows]
     by_digits = _on_line(batches, counts, at) >= RADIX_LEAST
     alike = [i for i, count in enumerate(counts) if (count >= RADIX_LEAST) == by_digits]
@@ -96,22 +96,22 @@ def _other_way(
 
 
 def _on_line(batches: Sequence[int], counts: Sequence[int], at: int) -> float:
-    """How many ids there are at ``at``, on the line through the two nearest ``batches``."""
+    """The number of ids at ``at``, on the line through the two nearest ``batches``."""
     one, other = sorted(range(len(batches)), key=lambda i: abs(math.log(batches[i] / at)))[:2]
     each = (counts[other] - counts[one]) / (batches[other] - batches[one])
     return counts[one] + each * (at - batches[one])
 
 
 def _work(count: int, by_digits: bool) -> float:
-    """What sorting takes in proportion to: n by digits, n log n by merging."""
+    """The amount of work of a sort: n by digits, n log n by merging."""
     return float(count) if by_digits else count * math.log2(max(2, count))
 
 
 def _with(
     profile: ModelProfile, sorts: Mapping[_Sort, OperatorCost], took_us: Mapping[_Sort, float]
 ) -> ModelProfile:
-    """``profile`` with other times of some of its ``sorts``, and steps that differ by as much; as
-    it is where a step would have nothing left."""
+    """``profile`` with other times of some of its ``sorts``, and steps changed by the same amount;
+    unchanged if a step would have no time left."""
     factor = {id(sorts[sort]): us / sorts[sort].mean_us for sort, us in took_us.items()}
     added_us: dict[int, float] = {}
     for (threads, place), us in took_us.items():

@@ -1,8 +1,8 @@
-"""What a job's input costs by itself, in a cold epoch and in a warm one.
+"""Measures the cost of a job's input alone, in a cold epoch and in a warm one.
 
-A worker's task: batches are made one after another with no step between them. Cold means that the
+A worker's task: batches are made one after another without steps between them. Cold means that the
 prepared files were dropped from the system's cache first; warm, that the same batches were made
-just before. The cost of a user's own batches is known warm only, for where they come from is not.
+just before. A user's own batches are measured warm only, because their files are unknown.
 """
 
 from __future__ import annotations
@@ -43,8 +43,8 @@ def measure_input(channel: Channel, job: Job) -> list[dict[str, Any]]:
 
 
 def drop_from_cache(path: Path) -> None:
-    """Ask the system to forget what it holds of a file that is not mapped; a file that was just
-    written is stored first."""
+    """Asks the system to drop an unmapped file from its cache; a file that was just written is
+    stored first."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fdatasync(descriptor)
@@ -90,8 +90,8 @@ def _epoch(load: Callable[[], Any], most: int) -> dict[str, Any]:
 
 
 def _others_seconds() -> float:
-    """Processor time of a data loader's processes: of those that live, and of those that have
-    ended, as they do when the data begin again."""
+    """Processor time of a data loader's processes: the living ones, and those that ended when the
+    data began again."""
     ended = resource.getrusage(resource.RUSAGE_CHILDREN)
     total = ended.ru_utime + ended.ru_stime
     for child in psutil.Process().children(recursive=True):

@@ -1,11 +1,10 @@
-"""A bubble on a GPU: another process that keeps a chosen share of it busy, worked by command.
+"""A bubble on a GPU: another process that keeps a chosen share of it busy, controlled by commands.
 
-Its *compute* kernel has as many blocks as multiprocessors are asked for, each a product of narrow
-matrices that stay in its caches; its *stream* copies arrays that no cache holds, and rests in
-between for the share of bandwidth that is asked for. Plain torch operations, so the number of
-blocks is what its library of matrix products makes of them: about the number that was asked for.
-Where processes take turns on the GPU (without MPS), a share of multiprocessors is no less than all
-of them for as long as it runs.
+Its *compute* kernel has a block for each multiprocessor asked for, each a product of narrow
+matrices that stay in its caches; its *stream* copies arrays that no cache holds, and pauses in
+between for the share of bandwidth asked for. It uses plain torch operations, so torch's library of
+matrix products decides the number of blocks: about the number asked for. If processes take turns on
+the GPU (without MPS), a share of multiprocessors takes all of them while it runs.
 """
 
 from __future__ import annotations
@@ -25,9 +24,9 @@ SHARES = (0.25, 0.5, 1.0)
 
 
 def gpu_bubble(channel: Channel, device: str) -> None:
-    """The worker's task: answer ``run`` (``work``, ``count`` of multiprocessors, ``duty``, the
-    share of the time in which to work, ``seconds``) with the rate of units a second, until
-    ``end``."""
+    """The worker's task: answers ``run`` (``work``, ``count`` of multiprocessors, ``duty``, the
+    share of the time in which to work, ``seconds``) with the rate of units a second, until ``end``.
+    """
     import torch
 
     source = torch.ones(STREAM_BYTES // 4, device=device)
@@ -52,7 +51,7 @@ def gpu_bubble(channel: Channel, device: str) -> None:
 
 class GpuBubble:
     """One such process on ``device``, its host thread pinned to ``core``; idle until told to run.
-    It is told as bubbles on cores are, its count being ``multiprocessors``."""
+    It has the interface of bubbles on cores, with ``multiprocessors`` as its count."""
 
     def __init__(self, device: str, multiprocessors: int, core: int) -> None:
         self._multiprocessors = multiprocessors
@@ -66,16 +65,16 @@ class GpuBubble:
             raise
 
     def levels(self) -> list[tuple[Work, int, float]]:
-        """What is tried beside a job: shares of the multiprocessors that compute, and shares of
+        """The loads tried next to a job: shares of the multiprocessors that compute, and shares of
         the bandwidth."""
         return gpu_levels(self._multiprocessors)
 
     def start(self, work: Work, seconds: float, count: int, duty: float) -> None:
-        """Set it to work on ``count`` multiprocessors for a share ``duty`` of the time."""
+        """Starts it on ``count`` multiprocessors for a share ``duty`` of the time."""
         self._worker.send("run", work=work, seconds=seconds, count=count, duty=duty)
 
     def rates(self, count: int) -> list[float]:
-        """Units a second, as one bubble. One that fails, or does not answer, is ended."""
+        """Units a second, as of one bubble. If it fails or does not answer, it is ended."""
         try:
             return [float(self._worker.expect("ran", ANSWER_WITHIN_S)["rate"])]
         except RunFailed as failure:
@@ -84,7 +83,7 @@ class GpuBubble:
 
     @property
     def has_ended(self) -> bool:
-        """Whether the process is no more."""
+        """True if the process has ended."""
         return self._worker.has_ended
 
     def close(self) -> None:
