@@ -47,15 +47,12 @@ def bubble(channel: Channel) -> None:
             continue
         units = 0
         end_s = start_s + message["seconds"]
-        rest = 1.0 / message["duty"] - 1.0
         while (now_s := time.perf_counter()) < end_s:
             if message["work"] == "compute":
                 np.dot(left, left, out=out)
             else:
                 np.copyto(target, source)
             units += 1
-            if rest:
-                time.sleep(rest * (time.perf_counter() - now_s))
         channel.send("ran", rate=units / (now_s - start_s))
 
 
@@ -114,13 +111,11 @@ class Bubbles:
         turned._workers = sorted(from_last, key=lambda worker: worker.cores[0] in cores)
         return turned
 
-    def start(
-        self, work: Work, seconds: float, count: int | None = None, duty: float = 1.0
-    ) -> None:
+    def start(self, work: Work, seconds: float, count: int | None = None) -> None:
         """Starts the first ``count`` bubbles, for a share ``duty`` of the time; :meth:`rates`
         collects their results."""
         for worker in self._workers[:count]:
-            worker.send("run", work=work, seconds=seconds, duty=duty)
+            worker.send("run", work=work, seconds=seconds)
 
     def rates(self, count: int | None = None) -> list[float]:
         """Units a second of each bubble that :meth:`start` started."""
@@ -138,7 +133,7 @@ class Bubbles:
         """The rate of the first bubble at ``first`` next to bubble ``other`` at ``second``."""
         pair = (self._workers[0], self._workers[other])
         for worker, work in zip(pair, (first, second), strict=True):
-            worker.send("run", work=work, seconds=seconds, duty=1.0)
+            worker.send("run", work=work, seconds=seconds)
         rate, _ = (self._rate(worker) for worker in pair)
         return rate
 

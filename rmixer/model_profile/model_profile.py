@@ -14,28 +14,13 @@ from rmixer.model_profile.device_cost import DeviceCost
 from rmixer.operators.operator_cost import OperatorCost
 from rmixer.workload.cost_identity import CostIdentity
 
-SCHEMA_VERSION: Final = 3
+SCHEMA_VERSION: Final = 4
 NonNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Finite = Annotated[float, Field(allow_inf_nan=False)]
 Bytes = Annotated[int, Field(ge=0)]
 Kind = Literal["cpu", "gpu"]
 JobType = Literal["compute", "memory", "low"]
-
-
-@dataclass(frozen=True)
-class Sensitivity:
-    """The step's time in units of its time alone, while ``cores`` others compute in cache or stream
-    memory for a share ``duty`` of the time. It is a measured value, so noise may bring it below 1.
-    On a ``gpu`` the cores are its multiprocessors."""
-
-    __pydantic_config__ = ConfigDict(extra="forbid")
-
-    work: Literal["compute", "stream"]
-    cores: Annotated[int, Field(gt=0)]
-    duty: Annotated[float, Field(gt=0, le=1)]
-    slowdown: Positive
-    device: Kind = "cpu"
 
 
 @dataclass(frozen=True)
@@ -61,7 +46,6 @@ class StepMeasurement:
     dropped_rounds: Annotated[int, Field(ge=0)]
     closure: dict[str, Finite]
     waited: Annotated[float, Field(ge=0, le=1)] = 0.0
-    sensitivity: tuple[Sensitivity, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -137,22 +121,6 @@ class MemoryCost:
 
 
 @dataclass(frozen=True)
-class InputCost:
-    """The cost of batches made one after another without steps between them, in an epoch whose
-    files were not in the system's cache (``cold``) or were. For one batch: ``wait_us`` until it was
-    there, ``core_us`` of processor time with a data loader's processes, ``batch_bytes`` of its
-    tensors."""
-
-    __pydantic_config__ = ConfigDict(extra="forbid")
-
-    epoch: Literal["cold", "warm"]
-    batches: Annotated[int, Field(gt=0)]
-    wait_us: NonNegative
-    core_us: NonNegative
-    batch_bytes: Bytes
-
-
-@dataclass(frozen=True)
 class ModelProfile:
     """The profile of one cost identity on one machine. ``intensity`` is FLOPs per byte of the
     operators' byte formulas; ``bandwidth_gbps`` those bytes per second of a step with one thread.
@@ -178,10 +146,9 @@ class ModelProfile:
     job_type: dict[Kind, JobType]
     probe_s: Positive
     fingerprint: Fingerprint
-    input: tuple[InputCost, ...] = ()
     predicted_from: tuple[int, ...] = ()
     does_not_fit: tuple[Kind, ...] = ()
-    schema_version: Literal[3] = SCHEMA_VERSION
+    schema_version: Literal[4] = SCHEMA_VERSION
     operators: tuple[OperatorCost, ...] = ()
 
     @property
@@ -189,17 +156,13 @@ class ModelProfile:
         """The key of the cost identity."""
         return self.identity.key
 
-    def input_bound(self, epoch: str, threads: int) -> float | None:
+    def input_bound(self, threads: int) -> float | None:
         """The share, from 0 to 1, of a CPU step with ``threads`` that waits for its input. A warm
         epoch is read from the operators; a cold one adds the extra time of its batches."""
         rows = [cost for cost in self.operators if (cost.lane, cost.threads) == ("cpu", threads)]
         total_us = sum(cost.mean_us + cost.gap_before_us for cost in rows)
-        waits = {cost.epoch: cost.wait_us for cost in self.input}
-        if not total_us or epoch not in waits:
-            return None
         wait_us = sum(cost.mean_us for cost in rows if cost.phase == "input")
-        more_us = max(0.0, waits[epoch] - waits.get("warm", waits[epoch]))
-        return (wait_us + more_us) / (total_us + more_us)
+        return wait_us / total_us if total_us else None
 
     def step(self, kind: str, threads: int) -> StepCost:
         """The step on one kind of device with ``threads`` host threads."""
