@@ -1,4 +1,4 @@
-"""Many jobs on many GPUs: what the simulator takes for each as their number grows.
+"""Measures the simulator's time for each job as the number of jobs on many GPUs grows.
 
 ``python -m experiments.bench.large_cluster [--out FILE]``: 1,000 to 100,000 jobs of 50 durations on
 800 GPUs of a slot each, at a load of 0.9, a fifth of them waiting from the start; policy
@@ -36,7 +36,7 @@ STEPS = 100
 @click.command()
 @click.option("--out", type=click.Path(path_type=Path), help="Write JSON here, the table as .txt.")
 def main(out: Path | None) -> None:
-    """Simulate 1,000, 10,000 and 100,000 jobs."""
+    """Simulates 1,000, 10,000 and 100,000 jobs."""
     table = Table(box=box.SIMPLE_HEAD)
     for name in ("jobs", "seconds", "µs a job", "memory MiB"):
         table.add_column(name, justify="right")

@@ -1,4 +1,4 @@
-"""Whether every model learns its synthetic twin: quality on held-out samples after some steps.
+"""Checks that every model learns its synthetic copy: quality on held-out samples after some steps.
 
 ``python -m experiments.bench.learning [--models a,b] [--steps 300] [--out FILE]``. Sizes, batch
 and optimizer as configured; where a model's tables do not fit ``--memory-gb`` they are capped,
@@ -48,7 +48,7 @@ HELD_OUT_SAMPLES = 10_000
 def main(
     models: str | None, steps: int, batch_max: int, memory_gb: float, out: Path | None
 ) -> None:
-    """Train each and measure."""
+    """Trains each model and measures."""
     entries = [model_entry(name) for name in models.split(",")] if models else MODELS.values()
     rows: list[dict[str, Any]] = []
     for entry in entries:
@@ -91,7 +91,7 @@ def learn(channel: Channel, job: Job) -> dict[str, Any]:
 
 
 def popularity(job: Job, held_out: int) -> dict[str, float]:
-    """How well items rank by their number among those masked in the batches of ``job``."""
+    """The quality of ranking items by their number among those masked in the batches of ``job``."""
     arrays = open_dataset(job.entry.dataset, job.data)
     names = ("masked_items", "masked_count")
     batches = Batches(arrays, job.batch, job.seed, job.rows_cap, names)
@@ -111,7 +111,7 @@ def popularity(job: Job, held_out: int) -> dict[str, float]:
 
 
 def present(rows: list[dict[str, Any]]) -> str:
-    """A line for each model, and which of them miss the goal."""
+    """A line for each model, and the models that miss the goal."""
     table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
     table.add_column("model", no_wrap=True)
     for name in ("batch", "steps", "rows cap", "loss before", "after"):

@@ -1,4 +1,4 @@
-"""Predicted memory of every model against measured, at three batch sizes.
+"""Compares predicted memory of every model with measured, at three batch sizes.
 
 ``python -m experiments.bench.memory [--models a,b] [--batch 32] [--precision bf16] [--out FILE]``.
 Tables are capped where they would not fit; every model and batch runs in fresh workers of one
@@ -67,7 +67,7 @@ def main(
     measured: Path | None,
     out: Path | None,
 ) -> None:
-    """Predict, run, compare."""
+    """Predicts, runs, compares."""
     if measured:
         before = json.loads(measured.read_text(encoding="utf-8"))
         rows = [_predicted_anew(row) for row in before["memory"]]
@@ -107,7 +107,7 @@ def _jobs(
 
 
 def _run(jobs: Sequence[Job], out: Path | None) -> list[MemoryRow]:
-    """What is measured is written at once: all of it takes half an hour."""
+    """Runs the jobs. Each result is written at once: all of them take half an hour."""
     cores: SimpleQueue[int] = SimpleQueue()
     for core in limits.usable_cores():
         cores.put(core)

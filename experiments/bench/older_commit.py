@@ -1,4 +1,4 @@
-"""The files of an older commit, to measure it beside the present one."""
+"""Writes the files of an older commit, to measure it together with the present one."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 def files_of(commit: str, place: Path) -> Path:
-    """Write the files of ``commit`` under ``place``, and return it. Raises :class:`InputError` for
-    a commit that this repository does not have."""
+    """Writes the files of ``commit`` under ``place``, and returns it. Raises :class:`InputError`
+    for a commit that this repository does not have."""
     command = ["git", "-C", str(ROOT), "archive", "--format=tar", commit]
     done = subprocess.run(command, capture_output=True, check=False)
     if done.returncode:

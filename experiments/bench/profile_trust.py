@@ -1,4 +1,4 @@
-"""How far the profiles of a machine can be trusted: closure, precision, repeatability.
+"""The reliability of a machine's profiles: closure, precision, repeatability.
 
 ``python -m experiments.bench.profile_trust [--machine NAME] [--out FILE]``. Nothing is measured
 anew: these are figures of the profiles themselves.
@@ -27,7 +27,7 @@ MEDIAN_GOAL, WORST_GOAL = 0.03, 0.06
 @click.option("--machine", help="A known machine, or its folder. Default: this one.")
 @click.option("--out", type=click.Path(path_type=Path), help="Write JSON here, the table as .txt.")
 def main(machine: str | None, out: Path | None) -> None:
-    """Collect and compare with the goals."""
+    """Collects and compares with the goals."""
     store = Store()
     known = store.machine(machine) if machine else store.this_machine()
     rows = [row for profile in store.profiles(known.name) for row in rows_of(profile)]
@@ -66,8 +66,8 @@ def rows_of(profile: ModelProfile) -> list[dict[str, Any]]:
 
 
 def present(rows: list[dict[str, Any]]) -> str:
-    """The table, and medians and worst over all of it; closure also over those steps alone that
-    are known well enough to tell it."""
+    """The table, and medians and worst over all of it; closure also over only those steps that are
+    precise enough for it."""
     table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
     table.add_column("model", no_wrap=True)
     where = ("batch", "device", "lane", "threads")

@@ -1,4 +1,4 @@
-"""CPU seconds that a command takes where it has little to do, against an older commit.
+"""Measures the CPU seconds of a command that has little to do, against an older commit.
 
 ``python -m experiments.bench.start_up [--against COMMIT] [--run FOLDER] [--out FILE]``; FOLDER is
 that of a finished run of models of the registry, of which a copy is shown again. Each command is a
@@ -42,8 +42,8 @@ _AGAIN = "run.yaml"
 
 @dataclass(frozen=True)
 class Timed:
-    """The CPU seconds of a command: now, the first and the second time, and by the older commit,
-    None without one."""
+    """The CPU seconds of a command: now, the first and the second time, and by the older commit
+    (empty without one)."""
 
     command: str
     goal_s: float
@@ -63,7 +63,7 @@ class Timed:
 
     @property
     def floor(self) -> float:
-        """How far the same command differs from itself, as a fraction."""
+        """The relative difference between two measurements of the same command."""
         first_s, second_s = statistics.median(self.first_s), statistics.median(self.second_s)
         return abs(first_s - second_s) / min(first_s, second_s)
 
@@ -83,7 +83,7 @@ class Timed:
     help="Write the figures here as JSON, the table as .txt.",
 )
 def main(against: str | None, finished: Path | None, rounds: int, out: Path | None) -> None:
-    """Time the commands."""
+    """Times the commands."""
     with tempfile.TemporaryDirectory(prefix="rmixer-") as name:
         place = Path(name)
         trees = {"now": ROOT}
@@ -112,7 +112,7 @@ def main(against: str | None, finished: Path | None, rounds: int, out: Path | No
 
 
 def _commands() -> dict[str, float]:
-    """The commands, each with the CPU seconds that it should take at most."""
+    """The commands, each with the most CPU seconds that it should take."""
     typo = (
         *("run", "run --plan", "simulate --policy dyType", "sweep", "execute --policy dyType"),
         *("profile run --workload", "profile memory --workload"),
@@ -123,8 +123,8 @@ def _commands() -> dict[str, float]:
 
 
 def _write(workload: Workload, path: Path) -> None:
-    """``workload`` as a file that gives the same jobs; raises :class:`InputError` where there are
-    other jobs than of models of the registry."""
+    """Writes ``workload`` as a file that gives the same jobs; raises :class:`InputError` for jobs
+    of models that are not in the registry."""
     known = ("id", "model", "steps", "batch", "optimizer", "lr", "seed", "arrival_s", "data")
     jobs = []
     for job in workload.jobs:
@@ -136,7 +136,7 @@ def _write(workload: Workload, path: Path) -> None:
 
 
 def _check_finished(tree: Path, place: Path) -> None:
-    """Raise :class:`RunFailed` where the code in ``tree`` would profile the models anew."""
+    """Raises :class:`RunFailed` if the code in ``tree`` would profile the models anew."""
     done = _run(["run", "--plan", _AGAIN], tree, place)
     if "nothing, all known" not in done.stdout:
         said = (done.stdout + done.stderr).strip()
@@ -189,7 +189,7 @@ def _children_s() -> float:
 
 
 def present(timed: Sequence[Timed], against: str | None) -> str:
-    """The table, and which commands miss their goals."""
+    """The table, and the commands that miss their goals."""
     table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
     table.add_column("command", no_wrap=True)
     for name in ("goal s", "CPU s", "floor", *((f"{against} s", "times") if against else ())):

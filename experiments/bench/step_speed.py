@@ -1,4 +1,4 @@
-"""Every model's step against the straightforward one and against the machine's own bound.
+"""Compares every model's step with the straightforward one and with the machine's own bound.
 
 ``python -m experiments.bench.step_speed [--models a,b] [--batch 512] [--out FILE]``.
 One thread, the two steps in turn in one process, medians over rounds. Where a model's tables do
@@ -69,7 +69,7 @@ def main(
     network: NetworkKind,
     out: Path | None,
 ) -> None:
-    """Time the steps."""
+    """Times the steps."""
     entries = [model_entry(name) for name in models.split(",")] if models else MODELS.values()
     core = limits.usable_cores()[:1]
     rows: list[dict[str, Any]] = []
@@ -114,7 +114,7 @@ def fitting_cap(entry: ModelEntry, most_bytes: float) -> int | None:
 
 
 def present(rows: list[dict[str, Any]]) -> str:
-    """The table, and the goals beside what was found."""
+    """The table, and the goals compared with the results."""
     table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
     table.add_column("model", no_wrap=True)
     for name in ("batch", "rows cap", "ours ms", "theirs ms"):

@@ -33,7 +33,7 @@ class StepMeasurement:
     was slow or changed. ``closure`` is (sum of operators + gaps) / mean - 1 by lane, before
     scaling, and empty if the operators are unknown. ``waited`` is the share of time for which it
     was ready and others had its cores, in the rounds that count or in its phases, whichever is
-    more; 0 also if unknown. ``sensitivity`` has all points of the sweep over neighbours.
+    more; 0 also if unknown.
     """
 
     __pydantic_config__ = ConfigDict(extra="forbid")
