@@ -1,4 +1,4 @@
-"""How much of a step each operator takes."""
+"""The share of a step that each operator takes."""
 
 from __future__ import annotations
 

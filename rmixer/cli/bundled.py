@@ -1,4 +1,4 @@
-"""Workloads that come with RMixer, by their bare names."""
+"""Finds workloads that come with RMixer by their bare names."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ FOLDER = Path(rmixer.__file__).resolve().parents[1] / "experiments" / "workloads
 
 
 class WorkloadPath(click.Path):
-    """The path of a workload file; one that is no file here may be the bare name of a bundled one,
-    with or without ``.yaml``."""
+    """The path of a workload file. If no such file exists, it may be the bare name of a bundled
+    one, with or without ``.yaml``."""
 
     name = "workload"
 
@@ -24,7 +24,7 @@ class WorkloadPath(click.Path):
         super().__init__(path_type=Path)
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path:
-        """What click asks it for."""
+        """Converts the argument; click calls this."""
         path = Path(os.fsdecode(super().convert(value, param, ctx)))
         if path.exists() or path.name != str(path) or path.suffix == ".json":
             return path

@@ -1,4 +1,4 @@
-"""The option ``--set``: makes a workload smaller, or supposes another machine."""
+"""The option ``--set``: shrinks a workload, or supposes another machine."""
 
 from __future__ import annotations
 
@@ -26,20 +26,20 @@ what_if_option = click.option("--set", "settings", help=f"{_SHRINK} {_SUPPOSE}",
 
 @dataclass(frozen=True)
 class Settings:
-    """What ``--set`` says of the workload and of the machine."""
+    """The settings of ``--set`` for the workload and for the machine."""
 
     shrinking: Shrinking
     what_if: WhatIf
 
     @property
     def recorded(self) -> dict[str, object]:
-        """What a run's configuration keeps beside its workload and machine, which are as ``--set``
-        made them: what was supposed, if anything was."""
+        """The part for a run's configuration besides its workload and machine, which already
+        include ``--set``: the supposed changes of the machine."""
         return {"what_if": self.what_if.settings} if self.what_if.settings else {}
 
     @property
     def changing_durations(self) -> dict[str, float]:
-        """What would change how long jobs last, by its key."""
+        """The settings that would change the durations of jobs, by their keys."""
         shrunk = {name: value for name, value in vars(self.shrinking).items() if value is not None}
         speed = self.what_if.gpu_speed
         faster = {} if speed is None else {"machine.gpu.speed": speed}
@@ -47,7 +47,7 @@ class Settings:
 
 
 def parse_settings(texts: Sequence[str]) -> Settings:
-    """From ``key=value`` texts; raises :class:`InputError` for what cannot be meant."""
+    """Parses ``key=value`` texts; raises :class:`InputError`."""
     of_workload, of_machine = shrinking.keys(), what_if.keys()
     values: dict[str, str] = {}
     for text in texts:
@@ -66,8 +66,8 @@ def parse_settings(texts: Sequence[str]) -> Settings:
 
 
 def parse_shrinking(texts: Sequence[str]) -> Shrinking:
-    """The same of a command that measures or trains, on the machine as it is: to suppose another
-    one is an :class:`InputError`."""
+    """The same for a command that measures or trains, on the real machine: to suppose another one
+    is an :class:`InputError`."""
     settings = parse_settings(texts)
     for key, value in settings.what_if.settings.items():
         allowed = "only for `simulate` and `sweep`: here the machine is what it is"

@@ -46,11 +46,11 @@ def command(
     out: Path | None,
     as_json: bool,
 ) -> None:
-    """Compare prediction and measurement of the run in the folder RUN: a table, compare.json and
-    a trace of both.
+    """Compare prediction and measurement of the run in the folder RUN: a table, compare.json and a
+    trace of both.
 
-    With --policies: execute several schedules of a WORKLOAD for real, again and again, and say
-    whether the simulator chose the best and put them in the right order.
+    With --policies: execute several schedules of a WORKLOAD for real, repeatedly, and say if the
+    simulator chose the best and ordered them correctly.
     """
     if policies is None:
         said = {"--repeats": repeats, "--set": settings[0] if settings else None, "--out": out}
@@ -96,7 +96,7 @@ def _race(
     out: Path | None,
     share_machine: bool,
 ) -> Choice:
-    """Execute so many of the best schedules, so often."""
+    """Executes the best schedules for the asked number of times."""
     workload = trained_workload(path, settings)
 
     from experiments.run_files.run_folder import RunFolder, RunInputs

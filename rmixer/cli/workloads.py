@@ -1,6 +1,6 @@
-"""The workload that a command works on, shrunk as its ``--set`` options say.
+"""The workload of a command, shrunk by its ``--set`` options.
 
-A command reads it before it imports a stage, which takes seconds: a mistake in the file is reported
+A command reads it before it imports a stage, which takes seconds: an error in the file is reported
 at once.
 """
 
@@ -20,10 +20,9 @@ from rmixer.workload.workload_file import read_workload
 def simulated_workload(
     path: Path, shrinking: Shrinking, machine: str | None, durations: DurationTable | None = None
 ) -> Workload:
-    """The workload file at ``path`` made smaller by ``shrinking``, to be simulated on ``machine``,
-    None for this one. Raises :class:`InputError` also for a job whose batch its model, or its data
-    as far as these are known, cannot be trained with, and for all that this machine cannot do; none
-    of that is asked of jobs whose ``durations`` are given."""
+    """The workload file at ``path`` after ``shrinking``, to be simulated on ``machine`` (None: this
+    one). Raises :class:`InputError` also for a job whose batch is impossible for its model or data,
+    and for all that this machine cannot do. Jobs with ``durations`` are not checked for these."""
     if durations is not None:
         return read_workload(path, durations)
     from profiles.memory.job_checks import check_samples
@@ -48,8 +47,8 @@ def trained_workload(path: Path, settings: tuple[str, ...]) -> Workload:
 
 
 def _with_own_steps(said: Workload, shrunk: Workload) -> Workload:
-    """``shrunk``, but for the steps of its programs: their own options decide these, and not what
-    the workload says."""
+    """``shrunk`` with unchanged steps of its programs: their own options decide these, not the
+    workload."""
     from rmixer.cli.console import report
 
     pairs = zip(said.jobs, shrunk.jobs, strict=True)
@@ -60,7 +59,7 @@ def _with_own_steps(said: Workload, shrunk: Workload) -> Workload:
 
 
 def _check_ends(path: Path, workload: Workload) -> None:
-    """Raise :class:`InputError` for a program of which nobody knows yet how many steps it makes."""
+    """Raises :class:`InputError` for a program whose number of steps is still unknown."""
     for job in workload.jobs:
         if job.steps_from == "supposed":
             allowed = (
@@ -70,7 +69,7 @@ def _check_ends(path: Path, workload: Workload) -> None:
 
 
 def check_trained(workload: Workload) -> None:
-    """Raise :class:`InputError` for all jobs of ``workload`` that cannot be trained here."""
+    """Raises :class:`InputError` for all jobs of ``workload`` that cannot be trained here."""
     from profiles.profiler.door import check_jobs
     from rmixer.scheduling.admission import check_executable
 

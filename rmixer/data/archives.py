@@ -1,4 +1,4 @@
-"""Archives in the place of raw files: recognised by what is in them, whatever they are called."""
+"""Recognises archives given as raw files by their content, whatever their names."""
 
 from __future__ import annotations
 
@@ -22,17 +22,18 @@ _OTHERS = {
     b"\xfd7zXZ\x00": "xz",
 }
 _BZIP2 = b"1AY&SY"
-"""Behind the four bytes that bzip2 begins with."""
+"""The bytes after the first four of a bzip2 file."""
 _TAR_MARK, _TAR_AT, _START_BYTES = b"ustar", 257, 4096
 _MOST_FILES, _MOST_SHOWN, _MOST_MEMBERS = 100, 6, 200
 _MOST_READ_BYTES = 1 << 27
-"""Of a compressed tar archive: how far its members are looked for, for all before is unpacked."""
+"""Members of a compressed tar archive are looked for up to here, because all before must be
+unpacked."""
 
 
 @dataclass(frozen=True)
 class Archive:
-    """The archive at ``path``: its ``kind`` in words, and its ``members`` as far as they are known;
-    ``command`` is a shell's that unpacks those whose names follow it."""
+    """The archive at ``path``: its ``kind`` in words, and its ``members`` as far as they are known.
+    ``command`` is a shell command that unpacks the members whose names follow it."""
 
     path: Path
     kind: str
@@ -41,16 +42,16 @@ class Archive:
 
 
 def refuse_archive(path: Path, dataset: DataSet) -> None:
-    """Raise :class:`InputError` if the file at ``path`` is an archive rather than a raw file: with
-    its members, and how those that ``dataset`` reads are unpacked."""
+    """Raises :class:`InputError` if the file at ``path`` is an archive rather than a raw file. The
+    message names its members, and the command to unpack those that ``dataset`` reads."""
     found = find_archive(path) if path.is_file() else None
     if found is not None:
         raise InputError(path, "", _described(found), _to_do(found, dataset))
 
 
 def hint_of_archives(folder: Path, dataset: DataSet) -> str:
-    """Of archives in ``folder`` the first that has files which ``dataset`` reads, in words; empty
-    where there is none."""
+    """A text about the first archive in ``folder`` with files that ``dataset`` reads; empty if
+    there is none."""
     files = sorted(path for path in folder.iterdir() if path.is_file()) if folder.is_dir() else []
     for path in files[:_MOST_FILES]:
         found = find_archive(path)
@@ -60,8 +61,8 @@ def hint_of_archives(folder: Path, dataset: DataSet) -> str:
 
 
 def find_archive(path: Path) -> Archive | None:
-    """What archive the file at ``path`` is, by its first bytes; None where it is none, or cannot be
-    read. One file within gzip is no archive."""
+    """Recognises the archive at ``path`` by its first bytes; None if it is none, or cannot be read.
+    One file within gzip is not an archive."""
     try:
         with path.open("rb") as file:
             start = file.read(_START_BYTES)
@@ -84,7 +85,7 @@ def find_archive(path: Path) -> Archive | None:
 
 
 def _is_tar_within(start: bytes) -> bool:
-    """Whether gzip data that begins with ``start``, enough for a header, is a tar archive."""
+    """True if gzip data that begins with ``start``, enough for a header, is a tar archive."""
     with contextlib.suppress(zlib.error):
         text = zlib.decompressobj(wbits=31).decompress(start, _TAR_AT + len(_TAR_MARK))
         return text[_TAR_AT:] == _TAR_MARK
@@ -102,7 +103,7 @@ def _tar_members(path: Path) -> tuple[str, ...]:
 
 
 def _wanted(found: Archive, dataset: DataSet) -> tuple[str, ...]:
-    """The members that ``dataset`` would read if all lay in one folder."""
+    """The members that ``dataset`` would read if all were in one folder."""
     by_name = {Path(member).name: member for member in found.members}
     with tempfile.TemporaryDirectory(prefix="rmixer-") as folder:
         try:

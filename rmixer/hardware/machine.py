@@ -1,4 +1,4 @@
-"""What the hardware is, as far as this process may use it."""
+"""The hardware, as far as this process may use it."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def _check_machine_name(text: str) -> str:
 
 
 MachineName = Annotated[str, AfterValidator(_check_machine_name)]
-"""A name, and after ``+`` what is supposed of the machine: no machine that exists has one."""
+"""A name, and after ``+`` the changes supposed for it; no real machine has a ``+``."""
 
 
 @dataclass(frozen=True)
@@ -57,13 +57,13 @@ class Gpu(Strict):
 class Machine(Strict):
     """One machine.
 
-    ``cores`` are the ids of the usable cores (affinity and cgroup limits applied). Tuples
-    indexed by core count hold the figure for k cores at ``[k - 1]``: ``core_capacity`` is the
-    compute done by k loops at once, in units of one loop alone; ``bandwidth_gbps`` what k cores
-    together copy, counting bytes read and written; ``matmul_gflops`` the single-precision
-    matrix-product rate of k threads; ``exchange_us`` how long k threads on cores of their own take
-    at best to exchange 128 KiB each, 0 for one, empty where it was not measured. ``origin`` is
-    ``modelled`` when nothing was measured.
+    ``cores`` are the ids of the usable cores (affinity and cgroup limits applied). Tuples indexed
+    by core count hold the figure for k cores at ``[k - 1]``. ``core_capacity`` is the compute done
+    by k loops at once, in units of one loop alone; ``bandwidth_gbps`` the bytes read and written by
+    k cores that copy; ``matmul_gflops`` the single-precision matrix-product rate of k threads.
+    ``exchange_us`` is the shortest time in which k threads, each on its core, exchange 128 KiB each
+    (0 for one); ``radix_sort_ns`` their time for an id as they sort 65536 of them. The last two are
+    empty if not measured. ``origin`` is ``modelled`` if nothing was measured.
     """
 
     name: MachineName
@@ -94,7 +94,7 @@ class Machine(Strict):
 
     @property
     def in_words(self) -> str:
-        """``h100-16c, what if gpus=4``; the bare name of a machine as it is."""
+        """``h100-16c, what if gpus=4``; the bare name of an unchanged machine."""
         name, *supposed = self.name.split("+")
         return f"{name}, what if {', '.join(supposed)}" if supposed else name
 
@@ -107,7 +107,7 @@ class Machine(Strict):
 
 
 def gpu_number(device: str) -> int | None:
-    """2 for ``gpu:2``; None for a CPU."""
+    """Returns 2 for ``gpu:2``; None for a CPU."""
     kind, _, number = device.partition(":")
     return int(number) if kind == "gpu" else None
 
@@ -151,13 +151,13 @@ def _read_machine(path: Path) -> Machine:
 
 
 def write_machine(path: Path, machine: Machine) -> None:
-    """Write ``machine`` as YAML."""
+    """Writes ``machine`` as YAML."""
     write_yaml(path, machine)
 
 
 def check_schema(data: object, path: Path, version: int, again: str = "record it again") -> None:
-    """Raise :class:`InputError` unless ``data`` is a mapping of this schema version; ``again`` says
-    what to do about another one."""
+    """Raises :class:`InputError` unless ``data`` is a mapping of this schema version; ``again``
+    says how to get a file of this version."""
     if not isinstance(data, dict):
         raise InputError(path, "", shown(data), "a mapping with schema_version")
     found = data.get("schema_version")

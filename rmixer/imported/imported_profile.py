@@ -1,7 +1,7 @@
 """What a recorded trace tells of a training step, and what it leaves unknown: kept in a folder each
 under ``$RMIXER_HOME/imported``.
 
-None is what nothing tells, in every field and every column that can hold it: it is never made up.
+None means unknown, in every field and every column that can hold it; no value is made up.
 """
 
 from __future__ import annotations
@@ -52,15 +52,16 @@ class ImportedProfile(Strict):
     GPU's. ``outside_nodes`` operators a step are called outside of autograd's nodes by threads that
     run these.
 
-    Left out are ``other_operators`` of the trace that other threads call, ``other_us`` a step, and
-    ``unclaimed_us`` a step of device work that no row holds: ``left_out_share`` of all device work,
-    from 0 to 1, the most of it by name in ``left_out`` in microseconds a step. So are events of
-    ``other_devices``, counted by category, and ``untimed`` ones of GPUs, whose times the profiler
-    has lost. ``cut_operators`` end after their step, by ``cut_most_us`` at most, and are cut there.
+    Left out are ``other_operators`` that other threads call (``other_us`` a step) and
+    ``unclaimed_us`` a step of device work without a row. ``left_out_share``, from 0 to 1, is their
+    part of all device work; ``left_out`` names the largest, in microseconds a step. Also left out
+    are events of ``other_devices``, counted by category, and ``untimed`` GPU events, whose times
+    the profiler has lost. ``cut_operators`` end after their step, by ``cut_most_us`` at most, and
+    are cut there.
 
-    What only the user can say is None unless they did: samples of a ``batch``, host ``threads``,
-    ``peak_bytes`` of memory on the device, ``step_us`` without the profiler, the ``job_type`` that
-    policies see.
+    Some facts can only come from the user and are else None: samples of a ``batch``, host
+    ``threads``, ``peak_bytes`` on the device, ``step_us`` without the profiler, and the
+    ``job_type``.
     """
 
     name: Name
@@ -109,8 +110,8 @@ def write_imported(folder: Path, profile: ImportedProfile) -> None:
 
 
 def read_imported(folder: Path) -> ImportedProfile:
-    """The imported profile in ``folder``; raises :class:`InputError` for what is impossible, or was
-    changed since it was written."""
+    """Reads the imported profile in ``folder``; raises :class:`InputError` for impossible values
+    and for files that were changed since they were written."""
     path = folder / "summary.json"
     data: Any = load_json(path, _WHAT)
     check_schema(data, path, SCHEMA_VERSION, "import the trace again")

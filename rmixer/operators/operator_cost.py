@@ -1,11 +1,11 @@
-"""What one operator of a training step costs: a row of a profile's table."""
+"""The cost of one operator of a training step: a row of a profile's table."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 HOST_COLUMNS = ("t1_us", "t2_us", "t3_us", "t4_us", "t5_us", "wait_us")
-"""What a row has of the host's time where a profile has a GPU's operators."""
+"""The columns of the host's time in a profile with a GPU's operators."""
 
 
 @dataclass(frozen=True)
