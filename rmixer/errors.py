@@ -39,6 +39,7 @@ class InputErrors(InputError):  # noqa: N818 - several of them
         first = errors[0]
         super().__init__(first.where, first.key, first.found, first.allowed)
         self.errors = tuple(errors)
+        self.args = (self.errors,)  # what pickle makes it of again
 
     def __str__(self) -> str:
         left = len(self.errors) - MOST_ERRORS
@@ -84,8 +85,11 @@ class DiskFull(RunFailed):
     to be written."""
 
     def __init__(self, path: object) -> None:
-        super().__init__(f"disk full: {path}")
+        super().__init__(path)
         self.answer: dict[str, object] = {}
+
+    def __str__(self) -> str:
+        return f"disk full: {self.args[0]}"
 
 
 class PolicyStarved(RunFailed):
@@ -101,8 +105,11 @@ class PolicyFailed(RunFailed):
     code."""
 
     def __init__(self, text: str, error: BaseException) -> None:
-        super().__init__(text)
+        super().__init__(text, error)
         self.error = error
+
+    def __str__(self) -> str:
+        return str(self.args[0])
 
 
 class LossNotFinite(RunFailed):

@@ -34,7 +34,8 @@ class SweepRow:
     :class:`~rmixer.run_record.run_summary.DeviceSummary` has it. No schedule of these jobs can end
     before ``bound_s``; ``gap`` is what the makespan is above it, as a fraction of it; ``held_by``
     says what holds it: the longest job, the GPU, the host cores or the slots. All are None if
-    nobody computed a bound."""
+    nobody computed a bound. Of a ``doubtful`` row the profiles behind it are, or its 90% interval
+    is wide (:mod:`rmixer.model_profile.doubts`)."""
 
     __pydantic_config__ = ConfigDict(extra="forbid")
 
@@ -57,6 +58,7 @@ class SweepRow:
     bound_s: float | None = None
     gap: float | None = None
     held_by: str | None = None
+    doubtful: bool = False
 
     def bounded(self, bound: LowerBound) -> SweepRow:
         """The same with what no schedule can beat, and how far this one is from it."""
