@@ -68,7 +68,7 @@ class ParallelReader:
         self, path: Path, parse: Callable[[Lines], Parsed], header: bool = False
     ) -> Iterator[ParsedColumns]:
         """See :class:`rmixer.data.dataset.RawReader`."""
-        count = LineCount(path, self._limits)
+        count = LineCount(path, self._limits, self._often_missing)
         call = len(self.line_counts)
         self.line_counts.append(count)
         tasks = self._tasks(call, path, parse, header)
