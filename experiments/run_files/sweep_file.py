@@ -29,11 +29,14 @@ class SweepRow(Strict):
     completion, from the first dispatch. If it was not simulated, every figure but the bound is None
     and ``why`` gives the reason.
 
-    ``busy`` is the busy share of each device by name, as in
-    :class:`~rmixer.run_record.run_summary.DeviceSummary`. No schedule of these jobs can end before
-    ``bound_s``; ``gap`` is the makespan above it, as a fraction of it; ``held_by`` names the limit:
-    the longest job, the GPU, the host cores or the slots. All are None if no bound was computed.
-    """
+    ``busy`` is the busy share of each device by name, as
+    :class:`~rmixer.run_record.run_summary.DeviceSummary` has it. No schedule of these jobs can end
+    before ``bound_s``; ``gap`` is what the makespan is above it, as a fraction of it; ``held_by``
+    says what holds it: the longest job, the GPU, the host cores or the slots. All are None if
+    nobody computed a bound. Of a ``doubtful`` row the profiles behind it are, or its 90% interval
+    is wide (:mod:`rmixer.model_profile.doubts`)."""
+
+    __pydantic_config__ = ConfigDict(extra="forbid")
 
     policy: str
     gpu_slots: int = 0
@@ -54,6 +57,7 @@ class SweepRow(Strict):
     bound_s: float | None = None
     gap: float | None = None
     held_by: str | None = None
+    doubtful: bool = False
 
     def bounded(self, bound: LowerBound) -> SweepRow:
         """The same with the bound of all schedules, and its distance from it."""

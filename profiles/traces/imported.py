@@ -24,6 +24,7 @@ from profiles.traces.trace_checks import (
     check_nesting,
     check_once,
     check_steps,
+    check_tied,
     check_timed,
     check_whole,
     cut_at_steps,
@@ -100,6 +101,7 @@ def _imported(path: Path, name: str, wanted: Wanted) -> ImportedProfile:
     used_spans = [steps.spans[place] for place in used]
     missed = left_out(events, host, steps.spans, used_spans, rows)
     if not wanted.partial:
+        check_tied(trace)
         check_left_out(path, missed)
         check_timed(trace)
     spans_us = np.diff(np.array(used_spans))[:, 0] / _NS_IN_US
