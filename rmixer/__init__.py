@@ -8,8 +8,13 @@ profile, the timeline, the policies and the training step. The stages themselves
 top-level packages ``profiles``, ``sim``, ``executor`` and ``experiments``.
 """
 
+from __future__ import annotations
+
 import sys
-from typing import Any
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:  # a program that only calls step() need not load typing
+    from typing import Any
 
 __version__ = "0.1.0"
 _HOMES = {

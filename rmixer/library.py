@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
@@ -146,8 +146,7 @@ def simulate(
 
     asked, on = _settings(settings), None if machine is None else str(machine)
     wanted = wanted_of(_layout(layout), several=False)
-    if level not in ("auto", "job", "operator"):
-        raise InputError("level", "", repr(level), choice(str(level), ("auto", "job", "operator")))
+    _check_names("level", [level], ("auto", "job", "operator"))
     jobs = simulated_workload(_said(workload), asked.shrinking, on)
     chosen = make_policy(policy, jobs.seed)
 
@@ -299,9 +298,7 @@ def _layout(said: Mapping[str, Counts] | None) -> dict[str, str | None]:
     """The numbers of slots and threads as the command line says them."""
     from rmixer.scheduling.wanted_slots import Wanted
 
-    for name in said or {}:
-        if name not in vars(Wanted()):
-            raise InputError("layout", "", repr(name), choice(str(name), vars(Wanted())))
+    _check_names("layout", said or {}, vars(Wanted()))
     return {name: _text(counts) for name, counts in (said or {}).items()}
 
 
@@ -315,10 +312,18 @@ def _asked(search: float | Mapping[str, object]) -> Asked:
     from rmixer.files.typed_files import parse
 
     said = dict(search) if isinstance(search, Mapping) else {"seconds": search}
+    _check_names("search", said, vars(Asked()))
     asked = parse(said, Asked, "search")
-    if asked.seconds < 0 or (asked.evaluations or 1) < 1:
+    if asked.seconds < 0 or (asked.evaluations is not None and asked.evaluations < 1):
         raise InputError("search", "", said, "seconds of 0 or more, evaluations of 1 or more")
     return asked
+
+
+def _check_names(where: str, said: Iterable[str], names: Iterable[str]) -> None:
+    """Raises :class:`InputError` for what is said and is none of the ``names``."""
+    for name in said:
+        if name not in names:
+            raise InputError(where, "", repr(name), choice(str(name), names))
 
 
 def _core_lock(share: bool = False) -> CoreLock:
