@@ -57,6 +57,16 @@ class Wanted:
         return found
 
 
+def wanted_of(said: Mapping[str, str]) -> Wanted:
+    """Returns what :meth:`Wanted.said` listed."""
+    return Wanted(
+        **{
+            option.removeprefix("--").replace("-", "_"): tuple(map(int, counts.split(",")))
+            for option, counts in said.items()
+        }
+    )
+
+
 def listed(counts: Iterable[int]) -> str:
     """``1,2,4``."""
     return ",".join(map(str, counts))
