@@ -142,10 +142,10 @@ def simulate(
     """
     from experiments.stages.asked_workload import simulated_workload
     from rmixer.policies import make_policy
-    from rmixer.scheduling.wanted_slots import wanted_of
+    from rmixer.scheduling.wanted_slots import wanted_counts
 
     asked, on = _settings(settings), None if machine is None else str(machine)
-    wanted = wanted_of(_layout(layout), several=False)
+    wanted = wanted_counts(_layout(layout), several=False)
     _check_names("level", [level], ("auto", "job", "operator"))
     jobs = simulated_workload(_said(workload), asked.shrinking, on)
     chosen = make_policy(policy, jobs.seed)
@@ -203,14 +203,14 @@ def sweep(
     """
     from experiments.stages.asked_workload import simulated_workload
     from rmixer.policies import make_policy, policy_names
-    from rmixer.scheduling.wanted_slots import wanted_of
+    from rmixer.scheduling.wanted_slots import wanted_counts
 
     named = policies if policies is None or isinstance(policies, str) else ",".join(policies)
     names = policy_names(named)
     for name in names:
         make_policy(name)
     asked, on = _settings(settings), None if machine is None else str(machine)
-    wanted = wanted_of(_layout(layout), several=True)
+    wanted = wanted_counts(_layout(layout), several=True)
     jobs = simulated_workload(_said(workload), asked.shrinking, on)
 
     from experiments.stages.inputs import inputs_of

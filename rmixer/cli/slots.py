@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from rmixer.scheduling.wanted_slots import wanted_of
+from rmixer.scheduling.wanted_slots import wanted_counts
 
 _OPTIONS = (
     ("slots", "Slots of each GPU; of the CPU where there is none."),
@@ -28,7 +28,7 @@ def slot_options(*, lists: bool = False) -> Callable[[Callable[..., None]], Call
         @functools.wraps(command)
         def collected(**given: Any) -> None:
             said = {name: given.pop(name) for name, _ in _OPTIONS}
-            command(wanted=wanted_of(said, several=lists), **given)
+            command(wanted=wanted_counts(said, several=lists), **given)
 
         for name, text in reversed(_OPTIONS):
             option = "--" + name.replace("_", "-")

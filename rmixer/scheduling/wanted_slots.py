@@ -91,7 +91,7 @@ def whole_numbers(
     return tuple(counts)
 
 
-def wanted_of(said: Mapping[str, str | None], *, several: bool) -> Wanted:
+def wanted_counts(said: Mapping[str, str | None], *, several: bool) -> Wanted:
     """Reads texts like ``1,2`` by the names of :class:`Wanted`, a number each unless ``several``
     are allowed. Raises :class:`InputError`."""
     counts = {}

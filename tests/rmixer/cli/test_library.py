@@ -106,8 +106,8 @@ def test_what_happens_goes_to_the_logger(
     caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]
 ) -> None:
     caplog.set_level(logging.INFO, logger="rmixer")
-    rmixer.simulate(QUEUE, "lpt", machine="modelled-gpu-16c")
-    assert any("modelled-gpu-16c is modelled" in line for line in caplog.messages)
+    rmixer.simulate(QUEUE, "lpt", settings={"machine.cores": 4}, **ON)
+    assert any("what if: epyc-2c+cores=4" in line for line in caplog.messages)
     assert capsys.readouterr() == ("", "")
 
 
