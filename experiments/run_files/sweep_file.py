@@ -36,8 +36,6 @@ class SweepRow(Strict):
     nobody computed a bound. Of a ``doubtful`` row the profiles behind it are, or its 90% interval
     is wide (:mod:`rmixer.model_profile.doubts`)."""
 
-    __pydantic_config__ = ConfigDict(extra="forbid")
-
     policy: str
     gpu_slots: int = 0
     cpu_slots: int = 0

@@ -13,7 +13,7 @@ import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
+from typing import IO, cast
 
 from rmixer.data.dataset import DataSet
 from rmixer.errors import InputError
@@ -125,7 +125,7 @@ def unpacked(path: Path, file: IO[bytes]) -> Iterator[IO[bytes]]:
                 yield _without_gzip(within)
                 alone = next(files, None) is None
             else:
-                yield stack.enter_context(gzip.GzipFile(fileobj=file))
+                yield stack.enter_context(_gunzipped(file))
                 alone = True
     except (zipfile.BadZipFile, tarfile.TarError, NotImplementedError, RuntimeError) as error:
         raise InputError(path, "", str(error), "a whole archive without a password") from None
@@ -135,7 +135,11 @@ def unpacked(path: Path, file: IO[bytes]) -> Iterator[IO[bytes]]:
 
 def _without_gzip(packed: IO[bytes]) -> IO[bytes]:
     begins: bytes = packed.peek(2)  # type: ignore[attr-defined]
-    return gzip.GzipFile(fileobj=packed) if begins.startswith(_GZIP) else packed
+    return _gunzipped(packed) if begins.startswith(_GZIP) else packed
+
+
+def _gunzipped(packed: IO[bytes]) -> IO[bytes]:
+    return cast(IO[bytes], gzip.GzipFile(fileobj=packed))
 
 
 def _is_tar_within(start: bytes) -> bool:

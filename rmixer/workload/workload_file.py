@@ -49,7 +49,12 @@ def read_workload(path: Path, durations: DurationTable | None = None) -> Workloa
 
 
 def _read_workload(path: Path, durations: DurationTable | None) -> Workload:
-    data = load_yaml(path, "workload file")
+    return workload_of(load_yaml(path, "workload file"), path, durations)
+
+
+def workload_of(data: object, path: Path, durations: DurationTable | None = None) -> Workload:
+    """The same of what a workload file says. ``path`` stands in messages and gives the workload its
+    name; paths in ``data`` count from the folder around it."""
     if data is None:
         raise InputError(path, "", "an empty file", "a workload with a list of jobs")
     if not isinstance(data, dict):
