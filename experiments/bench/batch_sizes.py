@@ -1,4 +1,4 @@
-"""Whether a batch size that was left out is predicted: each profiled size from the others.
+"""The error of predicted batch sizes: each profiled size from the others.
 
 ``python -m experiments.bench.batch_sizes [--machine NAME] [--out FILE]``, over all models of which
 the machine has profiles of three batches or more. Nothing is measured anew.
@@ -58,8 +58,8 @@ def families(profiles: list[ModelProfile]) -> list[list[ModelProfile]]:
 
 
 def compared(family: Sequence[ModelProfile], machine: Machine) -> list[dict[str, Any]]:
-    """A row for each member and count of threads, from all others; of a family of four or more also
-    the first and the last without the one beside it."""
+    """A row for each member and count of threads, from all others; for a family of four or more
+    also the first and the last without their neighbour."""
     found = list(each_left_out(family, machine))
     if len(family) > 3:
         found += [*left_out(family[0], family[2:], machine)]
@@ -81,8 +81,8 @@ def compared(family: Sequence[ModelProfile], machine: Machine) -> list[dict[str,
 
 
 def _beyond(row: LeftOut, batches: Sequence[int]) -> int:
-    """How many of the profiled ``batches`` away from those that it is predicted from, 2 for more, 0
-    between them."""
+    """The number of profiled ``batches`` between it and those that it is predicted from, 2 for
+    more, 0 if it is between them."""
     batch, low, high = row.profile.identity.batch, min(row.known), max(row.known)
     return min(2, sum(batch <= each < low or high < each <= batch for each in batches))
 

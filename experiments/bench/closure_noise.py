@@ -1,5 +1,5 @@
-"""How often a short profile's closure is beyond 6% by chance: by the mean of all its rounds, and by
-their middle third, as profiles have it.
+"""The chance that a short profile's closure is beyond 6%: by the mean of all its rounds, and by
+their middle third, as in profiles.
 
 ``python -m experiments.bench.closure_noise MODEL ... [--threads N] [--seconds S] [--out FILE]``:
 one worker takes rounds for a minute. A short profile is two stretches of them, drawn at random, one
@@ -39,7 +39,7 @@ STRETCHES = (4, 8)
 @click.option("--seconds", default=60.0, help="How long rounds are taken of each model.")
 @out_option
 def main(models: Sequence[str], threads: int, seconds: float, out: Path | None) -> None:
-    """Measure, draw, compare."""
+    """Measures, draws, compares."""
     machine = Store().this_machine()
     jobs = tuple(map(job_of, models))
     prepare_data(Workload("bench", SEED, jobs))

@@ -1,4 +1,4 @@
-"""Predicted memory on a GPU against what was recorded on one, nothing run.
+"""Compares predicted memory on a GPU with recorded memory, without running anything.
 
 ``python -m experiments.bench.gpu_memory [--machine h100-16c] [--out FILE]``. Every profile of the
 machine that was measured on its GPU is predicted anew, the context taken from the profile.
@@ -25,7 +25,7 @@ from rmixer.workload.workload import job_with
 @click.option("--machine", default="h100-16c", show_default=True, help="A known machine.")
 @out_option
 def main(machine: str, out: Path | None) -> None:
-    """Predict, look up, compare."""
+    """Predicts, looks up, compares."""
     try:
         rows = recorded_rows(Store(), machine)
     except InputError as error:
@@ -36,7 +36,7 @@ def main(machine: str, out: Path | None) -> None:
 
 def recorded_rows(store: Store, machine: str) -> list[GpuMemoryRow]:
     """A row for each profile of ``machine`` that was measured on its GPU, of a model of the
-    registry. Raises :class:`InputError` where there is none."""
+    registry. Raises :class:`InputError` if there is none."""
     gpu = known_gpu(store, machine)
     rows = []
     for profile in store.profiles(store.machine(machine).name):

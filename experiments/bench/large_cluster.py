@@ -1,4 +1,4 @@
-"""Many jobs on many GPUs: what the simulator takes for each as their number grows.
+"""Measures the simulator's time for each job as the number of jobs on many GPUs grows.
 
 ``python -m experiments.bench.large_cluster [--out FILE]``: 1,000 to 100,000 jobs of 50 durations on
 800 GPUs of a slot each, at a load of 0.9, a fifth of them waiting from the start; policy

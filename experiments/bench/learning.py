@@ -1,4 +1,4 @@
-"""Whether every model learns its synthetic twin: quality on held-out samples after some steps.
+"""Checks that every model learns its synthetic copy: quality on held-out samples after some steps.
 
 ``python -m experiments.bench.learning [--models a,b] [--steps 300] [--out FILE]``. Sizes, batch
 and optimizer as configured; where a model's tables do not fit ``--memory-gb`` they are capped,
@@ -88,7 +88,7 @@ def learn(channel: Channel, job: Job) -> dict[str, Any]:
 
 
 def popularity(job: Job, held_out: int) -> dict[str, float]:
-    """How well items rank by their number among those masked in the batches of ``job``."""
+    """The quality of ranking items by their number among those masked in the batches of ``job``."""
     arrays = open_dataset(job.entry.dataset, job.data)
     names = ("masked_items", "masked_count")
     batches = Batches(arrays, job.batch, job.seed, job.rows_cap, names)

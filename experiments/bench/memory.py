@@ -1,4 +1,4 @@
-"""Predicted memory of every model against measured, at three batch sizes.
+"""Compares predicted memory of every model with measured, at three batch sizes.
 
 ``python -m experiments.bench.memory [--models a,b] [--batch 32] [--precision bf16] [--out FILE]``.
 Tables are capped where they would not fit; every model and batch runs in fresh workers of one
@@ -69,7 +69,7 @@ def main(
     measured: Path | None,
     out: Path | None,
 ) -> None:
-    """Predict, run, compare."""
+    """Predicts, runs, compares."""
     if measured:
         before = json.loads(measured.read_text(encoding="utf-8"))
         machine, rows = before["fingerprint"], [_predicted_anew(row) for row in before["memory"]]

@@ -1,4 +1,4 @@
-"""What execution costs beside the training itself: one command, on a quiet machine, five minutes.
+"""Measures the cost of execution besides training: one command, on a quiet machine, five minutes.
 
 ``python -m experiments.bench.overhead [--scale 0.22] [--out FILE]``: ``balance_24`` shrunk until it
 takes about three minutes on two slots of a core each, with checkpoints. Profiles are made up: the
@@ -37,7 +37,7 @@ GOALS = {
 @click.option("--scale", type=float, default=0.22, show_default=True, help="Of the steps.")
 @out_option
 def main(scale: float, out: Path | None) -> None:
-    """Execute, and add up the journal."""
+    """Executes, and adds up the journal."""
     jobs = Shrinking(scale, 512, 100_000).apply(read_workload(WORKLOAD)).jobs
     with tempfile.TemporaryDirectory() as folder:
         supervisor = supervisor_of(Path(folder), jobs, PEAK_BYTES)
@@ -65,9 +65,9 @@ def main(scale: float, out: Path | None) -> None:
 def figures(
     transitions: list[Transition], step_ends_s: dict[tuple[str, int], list[float]]
 ) -> dict[str, float]:
-    """Of a run without failures: how long jobs waited to be built after their dispatch; which share
-    of the time on the slot that ended last was neither a step, nor another phase, nor a checkpoint;
-    and which share of training the checkpoints took."""
+    """Figures of a run without failures: the time that jobs waited after their dispatch; the share
+    of the time on the slot that ended last that was neither a step, nor another phase, nor a
+    checkpoint; and the share of training that checkpoints took."""
     attempts = _attempts(transitions)
     build_ms = [1e3 * (each.phases[0][1] - each.dispatched_s) for each in attempts]
     kept_s = sum(each.checkpoints_s for each in attempts)

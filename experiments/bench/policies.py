@@ -1,4 +1,4 @@
-"""All policies beside each other: RMixer's comparison, on machines recorded here.
+"""Compares all policies: RMixer's comparison, on machines recorded here.
 
 ``python -m experiments.bench.policies [--out experiments/results/policies]``. Four queues of 24
 jobs by every policy, simulated with every mix solved: on the recorded GPU machine with one, two and
@@ -43,7 +43,8 @@ WHOLE = Shrinking()
 
 @dataclass(frozen=True)
 class Setting:
-    """A machine with ``gpus`` of its GPUs, the cuts to try on it, and how the queues are shrunk."""
+    """A machine with ``gpus`` of its GPUs, the cuts to try on it, and the shrinking of the
+    queues."""
 
     machine: str
     gpus: int
@@ -71,7 +72,7 @@ SETTINGS = (
 @click.command()
 @click.option("--out", type=click.Path(path_type=Path), default=FOLDER / "results" / "policies")
 def main(out: Path) -> None:
-    """Simulate what is missing, then write the table and the figures."""
+    """Simulates what is missing, then writes the table and the figures."""
     rows: list[PolicyRow] = []
     for setting in SETTINGS:
         for workload in WORKLOADS:

@@ -1,4 +1,4 @@
-"""How far the profiles of a machine can be trusted: closure, precision, repeatability.
+"""The reliability of a machine's profiles: closure, precision, repeatability.
 
 ``python -m experiments.bench.profile_trust [--machine NAME] [--out FILE]``. Nothing is measured
 anew: these are figures of the profiles themselves.

@@ -1,4 +1,4 @@
-"""How good the search is, and how far from the best possible.
+"""The quality of the search, and its distance from the best possible schedule.
 
 ``python -m experiments.bench.search [--out FOLDER]``: on the recorded GPU machine, the four queues
 of 24 jobs, against all policies on all layouts, and against the lower bound; what a search of
@@ -39,14 +39,14 @@ FOLDER = Path(__file__).resolve().parents[1]
 WORKLOADS = ("balance_24", "computing_24", "memory_24", "bandwidth_24")
 MACHINE = "h100-16c"
 RMIXER = ("dySequ", "dyRand", "dyMemo", "dyArin", "dyType", "static", "cognn", "dyMix")
-"""The job policies of RMixer: with its device policies its 29 policies."""
+"""The job policies of RMixer; with its device policies they are its 29 policies."""
 
 
 @dataclass(frozen=True)
 class Queue:
     """A queue of 24 jobs: the best of RMixer's policies on all layouts, and on slots of the GPU
-    alone; longest first; the best policy of all; what searches of so many seconds found, with the
-    schedules that each judged; and the bound. Makespans are those of the job level."""
+    alone; longest first; the best policy of all; the results of searches by their seconds, with the
+    number of schedules that each evaluated; and the bound. Makespans are those of the job level."""
 
     workload: str
     rmixer: str
@@ -77,7 +77,7 @@ class Queue:
 def main(
     out: Path | None, seconds: str, cases: int, jobs: int, large_seconds: int, workloads: str
 ) -> None:
-    """Search, and compare."""
+    """Searches, and compares."""
     lengths = [float(each) for each in seconds.split(",")]
     problems = {name: _problem(name) for name in workloads.split(",")}
     queues = []

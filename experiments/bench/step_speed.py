@@ -1,4 +1,4 @@
-"""Every model's step against the straightforward one and against the machine's own bound.
+"""Compares every model's step with the straightforward one and with the machine's own bound.
 
 ``python -m experiments.bench.step_speed [--models a,b] [--batch 512] [--out FILE]``.
 One thread, the two steps in turn in one process, medians over rounds. Where a model's tables do

@@ -53,8 +53,8 @@ class TimedSteps:
 def time_steps(
     channel: Channel, job: Job, rounds: int, block_s: float, network: NetworkKind
 ) -> dict[str, Any]:
-    """:class:`TimedSteps` of ``job`` as a dict, on this worker's threads; theirs has a plain
-    network where there is one, or shares ours if ``network`` says so."""
+    """:class:`TimedSteps` of ``job`` as a dict, on this worker's threads. The other step has a
+    plain network if there is one, or shares ours if ``network`` says so."""
     ours, theirs = TrainingStep(job), StraightforwardStep(job, network=network)
     for _ in range(3):
         ours.run()

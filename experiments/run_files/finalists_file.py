@@ -1,4 +1,4 @@
-"""``finalists.json``: when every job of a sweep's best policies would be done."""
+"""``finalists.json``: the predicted end of every job under the best policies of a sweep."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ class Finalist(Strict):
 
 
 def write_finalists(folder: Path, finalists: tuple[Finalist, ...]) -> None:
-    """Write ``finalists.json``."""
+    """Writes ``finalists.json``."""
     write_json(folder / FINALISTS, finalists)
 
 
 def read_finalists(folder: Path) -> tuple[Finalist, ...]:
-    """Those of a run folder; none if it holds none, as of earlier releases."""
+    """The finalists of a run folder; none if it has no such file, as in earlier releases."""
     path = folder / FINALISTS
     if not path.exists():
         return ()

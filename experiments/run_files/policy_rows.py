@@ -1,4 +1,4 @@
-"""One policy on one layout of one machine, as a comparison of policies keeps it."""
+"""One policy on one layout of one machine: a row of a comparison of policies."""
 
 from __future__ import annotations
 
@@ -35,5 +35,5 @@ class PolicyRow(Strict):
 
     @property
     def on_both(self) -> bool:
-        """Whether it has slots of the CPU beside those of GPUs."""
+        """True if it has slots of the CPU as well as of GPUs."""
         return self.gpu_slots > 0 and self.cpu_slots > 0

@@ -1,5 +1,5 @@
 """``compare.json``: predicted and measured side by side. Every error is a signed fraction,
-(predicted - measured) / measured; every other figure says its unit."""
+(predicted - measured) / measured; every other figure has its unit in its name."""
 
 from __future__ import annotations
 
@@ -61,13 +61,13 @@ class JobComparison(Strict):
 
     @classmethod
     def left_out(cls, job: str, model: str, state: str) -> JobComparison:
-        """Of a job that the run was without: there are no figures of it."""
+        """The entry of a job that the run left out: it has no figures."""
         times, step, memory = TimePair(None, None, None), StepPair(None, None, None), (0, 0, None)
         return cls(job, model, state, times, step, MemoryPair(*memory))
 
     @classmethod
     def late(cls, job: JobSummary) -> JobComparison:
-        """Of a job that was added when the run had begun: nothing was predicted of it."""
+        """The entry of a job that was added after the run had begun: it has no prediction."""
         return cls(
             job.id,
             job.model,
@@ -150,16 +150,16 @@ class Comparison(Strict):
 
     ``step_mape`` and ``completion_mape`` are unweighted means of the error's size over completed
     jobs; ``step_p95`` is the 95th percentile of that size over jobs (linear between ranks),
-    ``step_max`` the largest, ``step_bias`` the signed mean. ``solo_step_mape`` is of the jobs
-    run one at a time. ``origin`` is of the profiles that the prediction rests on. ``shared_with``
-    names other runs that used the same cores during one of the executions. ``interruptions`` is how
-    often one of them stopped before it went on: work that was done twice is in what was measured.
-    ``doubtful`` says, a line each, why the prediction may be far off.
+    ``step_max`` the largest, ``step_bias`` the signed mean. ``solo_step_mape`` is of the jobs run
+    one at a time. ``origin`` is that of the profiles behind the prediction. ``shared_with`` names
+    other runs that used the same cores during one of the executions. ``interruptions`` counts those
+    of the executions; repeated work is part of the measurement. ``doubtful`` has a line for each
+    reason why the prediction may be far off.
 
-    ``jobs`` and ``completion_mape`` take the completion of a job from the first start of any.
+    ``jobs`` and ``completion_mape`` count the completion of a job from the first start of any.
     ``completion_mean`` and those after it count from each job's own arrival
-    (:class:`~rmixer.run_record.flow_times.FlowTimes`). ``inside`` is None if nothing predicted has
-    an interval.
+    (:class:`~rmixer.run_record.flow_times.FlowTimes`). ``inside`` is None if the prediction has no
+    intervals.
     """
 
     workload: str
@@ -192,7 +192,7 @@ class Comparison(Strict):
 
 
 def write_comparison(path: Path, comparison: Comparison) -> None:
-    """Write ``compare.json`` whole or not at all."""
+    """Writes ``compare.json`` all or nothing."""
     write_json(path, comparison)
 
 

@@ -1,4 +1,4 @@
-"""How far two executions of one schedule differ on a machine: kept beside its profiles."""
+"""The difference between two executions of one schedule on a machine, stored with its profiles."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from rmixer.hardware.machine import Machine, check_schema
 SCHEMA_VERSION: Final = 1
 FILE = "noise.json"
 KEPT = 8
-"""A machine changes with its surroundings: only the last so many count."""
+"""Only this many of the latest count, because a machine changes with its surroundings."""
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class Executions(Strict):
 
     @property
     def apart(self) -> float:
-        """How far the first is from the second, as a fraction of it: the noise floor."""
+        """The relative difference between the two: the noise floor."""
         first_s, second_s = self.makespans_s
         return abs(first_s - second_s) / second_s
 
@@ -49,13 +49,13 @@ class MachineNoise(Strict):
 
     @property
     def noise(self) -> float:
-        """The root mean square of how far they are apart. One pair alone may be near by chance."""
+        """The root mean square of their differences. A single pair may be close by chance."""
         return sqrt(sum(each.apart**2 for each in self.executions) / len(self.executions))
 
 
 def read_noise(folder: Path, machine: Machine) -> MachineNoise | None:
-    """What the ``folder`` of ``machine`` holds, if anything; what was executed when it had other
-    hardware does not count. Raises :class:`InputError` for a file that is damaged, or of another
+    """Reads the noise in the ``folder`` of ``machine``; None if there is none, or if the machine
+    had other hardware then. Raises :class:`InputError` for a file that is damaged, or of another
     machine."""
     path = folder / FILE
     if not path.exists():
@@ -71,8 +71,8 @@ def read_noise(folder: Path, machine: Machine) -> MachineNoise | None:
 
 
 def keep_noise(folder: Path, machine: Machine, executions: Executions) -> None:
-    """Add ``executions`` to what ``folder`` holds, unless they are there. A file that cannot be
-    read is replaced."""
+    """Adds ``executions`` to the file in ``folder``, unless they are there. An unreadable file is
+    replaced."""
     try:
         known = read_noise(folder, machine)
     except InputError:

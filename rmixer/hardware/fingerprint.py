@@ -1,4 +1,4 @@
-"""Where a number came from: hardware, software and code, recorded with every profile and run."""
+"""The origin of a number: hardware, software and code, recorded with every profile and run."""
 
 from __future__ import annotations
 

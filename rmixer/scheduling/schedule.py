@@ -1,4 +1,4 @@
-"""``schedule.json``: who starts where and in which order, as a policy decided it."""
+"""``schedule.json``: the place and the order of all jobs, as a policy decided them."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ class Schedule(Strict):
     schema_version: Literal[1] = SCHEMA_VERSION
 
     def check(self, workload: Workload, machine: Machine, where: object) -> None:
-        """Raise :class:`InputError` unless this is a schedule of exactly these jobs for devices
+        """Raises :class:`InputError` unless this is a schedule of exactly these jobs for devices
         and slots that ``machine`` has."""
         if self.workload_hash != workload.hash:
             allowed = f"{workload.hash}, the hash of workload {workload.name!r}"
@@ -123,7 +123,7 @@ def schedule_of(
     layout: Layout,
     bookings: Iterable[Booking],
 ) -> Schedule:
-    """The schedule that the bookings of a run by ``policy`` make."""
+    """The schedule made from the bookings of a run by ``policy``."""
     return Schedule(
         workload_hash=workload.hash,
         machine=machine.name,
@@ -154,5 +154,5 @@ def read_schedule(path: Path) -> Schedule:
 
 
 def write_schedule(path: Path, schedule: Schedule) -> None:
-    """Write ``schedule.json``."""
+    """Writes ``schedule.json``."""
     write_json(path, schedule)

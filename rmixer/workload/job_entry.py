@@ -1,4 +1,4 @@
-"""A job as a workload says it: its keys, and which belong to which kind of job."""
+"""A job in a workload file: its keys, and the kind of job to which each belongs."""
 
 from __future__ import annotations
 
@@ -60,10 +60,10 @@ class JobEntry(Strict):
 NOT_YET = ("after", "search")
 
 WISHES = ("deadline_s", "weight", "priority")
-"""The keys of any job that say how soon it should be done."""
+"""The keys of any job about how soon it should be done."""
 OF_COMMANDS: tuple[str, ...] = ("python", "gpus", "resume")
 UNKNOWN = "unknown"
-"""Steps of a program that ends by itself, nobody knows when."""
+"""The steps of a program that ends by itself at an unknown time."""
 REAL_TRAINING: tuple[str, ...] = (
     "weight_decay",
     "betas",
@@ -73,7 +73,7 @@ REAL_TRAINING: tuple[str, ...] = (
     "stop",
     "save_every_s",
 )
-"""The keys that a job takes over as they are."""
+"""The keys that a job takes over unchanged."""
 OF_MODELS: tuple[str, ...] = (
     "batch",
     "optimizer",
@@ -86,11 +86,11 @@ OF_MODELS: tuple[str, ...] = (
     "epochs",
     *REAL_TRAINING,
 )
-"""What a workload may say of jobs of one kind only."""
+"""Keys for jobs of one kind only."""
 OWN_METRICS = ("loss", "auc")
-"""What a user's own model may be judged by."""
+"""The metrics of a user's own model."""
 
 
 def not_yet(key: str) -> str:
-    """What is allowed for a key of ``NOT_YET``."""
+    """The message for a key of ``NOT_YET``."""
     return f"nothing yet: {key!r} is part of the schema, but not supported so far"
