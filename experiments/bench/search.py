@@ -158,7 +158,7 @@ def _least(rows: Sequence[SweepRow]) -> SweepRow:
 
 
 def present(queues: Sequence[Queue], small: Sequence[SmallCase], large: Sequence[LargeCase]) -> str:
-    """All of it as text."""
+    """The results as text."""
     parts = []
     if queues:
         parts += [as_text(_queues_table(queues), 150), *_queues_lines(queues)]

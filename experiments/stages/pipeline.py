@@ -1,4 +1,4 @@
-"""All stages for one workload in one run folder; finished stages are not repeated."""
+"""Runs all stages for one workload in one run folder; finished stages are not repeated."""
 
 from __future__ import annotations
 

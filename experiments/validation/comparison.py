@@ -101,8 +101,8 @@ class NoiseFloor:
 
 @dataclass(frozen=True)
 class Inside:
-    """How many measured steps and completions lie inside the 90% interval of the prediction, of how
-    many that have both, and if the makespan does (None: it lacks one)."""
+    """The number of measured steps and completions inside the 90% interval of the prediction, of
+    those that have both, and if the makespan is (None: it lacks one). it lacks one)."""
 
     __pydantic_config__ = ConfigDict(extra="forbid")
 
