@@ -39,6 +39,7 @@ class InputErrors(InputError):  # noqa: N818 - several of them
         first = errors[0]
         super().__init__(first.where, first.key, first.found, first.allowed)
         self.errors = tuple(errors)
+        self.args = (self.errors,)  # what pickle makes it of again
 
     def __str__(self) -> str:
         left = len(self.errors) - MOST_ERRORS
@@ -83,8 +84,11 @@ class DiskFull(RunFailed):
     """No room is left for the file at ``path``. ``answer`` is the job's result at that moment."""
 
     def __init__(self, path: object) -> None:
-        super().__init__(f"disk full: {path}")
+        super().__init__(path)
         self.answer: dict[str, object] = {}
+
+    def __str__(self) -> str:
+        return f"disk full: {self.args[0]}"
 
 
 class PolicyStarved(RunFailed):
@@ -99,8 +103,11 @@ class PolicyFailed(RunFailed):
     """A user's policy raised ``error``; the text has the traceback of the user's code."""
 
     def __init__(self, text: str, error: BaseException) -> None:
-        super().__init__(text)
+        super().__init__(text, error)
         self.error = error
+
+    def __str__(self) -> str:
+        return str(self.args[0])
 
 
 class LossNotFinite(RunFailed):

@@ -13,15 +13,12 @@ from pathlib import Path
 from statistics import fmean, median
 
 import click
-from rich import box
-from rich.table import Table
 
 from executor.journal.journal import NAME, Journal
 from executor.journal.transitions import Transition
 from experiments.bench.fault_queue import supervisor_of
+from experiments.bench.findings import Columns, out_option, rows_as_text, tell
 from experiments.bench.shared_memory import shared_memory
-from experiments.bench.step_speed import as_text
-from rmixer.files.typed_files import write_json, write_text
 from rmixer.workload.shrinking import Shrinking
 from rmixer.workload.workload_file import read_workload
 
@@ -38,7 +35,7 @@ GOALS = {
 
 @click.command()
 @click.option("--scale", type=float, default=0.22, show_default=True, help="Of the steps.")
-@click.option("--out", type=click.Path(path_type=Path), help="Write JSON here, the table as .txt.")
+@out_option
 def main(scale: float, out: Path | None) -> None:
     """Executes, and adds up the journal."""
     jobs = Shrinking(scale, 512, 100_000).apply(read_workload(WORKLOAD)).jobs
@@ -54,18 +51,15 @@ def main(scale: float, out: Path | None) -> None:
         raise click.ClickException("a job did not finish")
     found["supervisor_share"] = cpu_s / wall_s
     found["makespan_s"] = run.summary.makespan_s
-    table = Table(box=box.SIMPLE_HEAD)
-    for name in ("figure", "measured", "at most"):
-        table.add_column(name, justify="left" if name == "figure" else "right")
-    for name, value in found.items():
-        table.add_row(name, f"{value:.4g}", f"{GOALS[name]:g}" if name in GOALS else "")
     shared = shared_memory()
-    table.add_row("eight_workers_mib", f"{shared.together_mib:.0f}", f"{shared.allowed_mib:.0f}")
-    text = as_text(table, 80)
-    click.echo(text)
-    if out:
-        write_json(out, {**found, "eight_workers": shared})
-        write_text(out.with_suffix(".txt"), text + "\n")
+    rows = [(name, value, GOALS.get(name)) for name, value in found.items()]
+    columns: Columns = {
+        "figure": "{0[0]}",
+        "measured": "{0[1]:.4g}",
+        "at most": lambda row: "" if row[2] is None else f"{row[2]:.4g}",
+    }
+    rows.append(("eight_workers_mib", shared.together_mib, shared.allowed_mib))
+    tell(rows_as_text(rows, columns), out, {**found, "eight_workers": shared})
 
 
 def figures(

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import click
 
-from experiments.bench.step_speed import as_text
+from experiments.bench.findings import as_text
 from experiments.figures import save_all
 from experiments.figures.policy_comparison import (
     comparison_data,
@@ -31,7 +31,6 @@ from rmixer.errors import InputError
 from rmixer.files.typed_files import load_json, parse, write_json, write_text
 from rmixer.hardware.what_if import WhatIf
 from rmixer.scheduling.layout import Cut
-from rmixer.scheduling.problem import Problem
 from rmixer.workload.shrinking import Shrinking
 from rmixer.workload.workload_file import read_workload
 
@@ -99,23 +98,17 @@ def _known(path: Path) -> list[PolicyRow]:
 
 def _simulated(setting: Setting, workload: str, path: Path) -> list[PolicyRow]:
     begin_s = time.perf_counter()
-    problem = problem_of_setting(setting, workload)
-    rows = compare_policies(problem, setting.cuts, lambda done, total: None)
-    write_json(path, rows)
-    took_s = time.perf_counter() - begin_s
-    click.echo(f"{setting.name}, {workload}: {len(rows)} rows in {took_s:.0f} s", err=True)
-    return rows
-
-
-def problem_of_setting(setting: Setting, workload: str) -> Problem:
-    """The queue called ``workload`` on the machine of ``setting``."""
     jobs = setting.shrinking.apply(read_workload(FOLDER / "workloads" / f"{workload}.yaml"))
     what_if = WhatIf(gpus=setting.gpus) if setting.gpus > 1 else None
     problem = inputs_of(jobs, setting.machine, Store(), lambda _: None, what_if=what_if)
     if len(problem.machine.gpus) != setting.gpus:
         found = f"{len(problem.machine.gpus)} GPUs"
         raise InputError(setting.machine, "gpus", found, f"{setting.gpus} that all jobs can use")
-    return problem
+    rows = compare_policies(problem, setting.cuts, lambda done, total: None)
+    write_json(path, rows)
+    took_s = time.perf_counter() - begin_s
+    click.echo(f"{setting.name}, {workload}: {len(rows)} rows in {took_s:.0f} s", err=True)
+    return rows
 
 
 if __name__ == "__main__":

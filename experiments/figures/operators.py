@@ -71,7 +71,7 @@ def operators_data(profiles: Iterable[ModelProfile]) -> list[Breakdown]:
                     continue
                 time_us[operator_class(cost)] += cost.mean_us
                 time_us[GAPS] += cost.gap_before_us
-                phase_us[cost.phase] += cost.mean_us
+                phase_us[cost.phase or UNKNOWN_PHASE] += cost.mean_us
                 phase_us[GAPS] += cost.gap_before_us
             total_us = sum(time_us.values())
             if lane == "link" and time_us[GAPS] > MOST_IDLE * total_us:

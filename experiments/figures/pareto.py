@@ -36,9 +36,8 @@ class Point:
 @dataclass(frozen=True)
 class Pareto:
     """The ``points``, and the ``front``: the points that no other beats in one time without losing
-    in the other, from the shortest makespan to the shortest completion. the points that no other
-    beats in one time without losing in the other, from the shortest makespan to the shortest
-    completion. ``named`` are those with a name in the figure."""
+    in the other, from the shortest makespan to the shortest completion. ``named`` are those with a
+    name in the figure."""
 
     points: tuple[Point, ...]
     front: tuple[Point, ...]

@@ -5,19 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from pydantic import ConfigDict
-
+from rmixer.files.strict import Strict
 from rmixer.files.typed_files import load_json, parse, write_json
 
 FINALISTS = "finalists.json"
 
 
 @dataclass(frozen=True)
-class Finalist:
+class Finalist(Strict):
     """A configuration by its ``label`` (:attr:`SweepRow.label`), and the completion of each job of
     the workload in its order, from the job's arrival to its end."""
-
-    __pydantic_config__ = ConfigDict(extra="forbid")
 
     label: str
     completions_s: tuple[float, ...]

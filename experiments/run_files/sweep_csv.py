@@ -22,7 +22,7 @@ _FIRST = (
     "mean_completion_s",
     "p95_completion_s",
 )
-_LAST = ("peak_bytes", "bound_s", "gap", "level", "why")
+_LAST = ("peak_bytes", "bound_s", "gap", "level", "why", "doubtful")
 
 
 def sweep_csv(rows: Sequence[SweepRow]) -> str:

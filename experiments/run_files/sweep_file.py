@@ -7,8 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pydantic import ConfigDict
-
+from rmixer.files.strict import Strict
 from rmixer.files.typed_files import load_json, parse
 from rmixer.scheduling.layout import Cut
 from sim.planning.objective import Objective
@@ -22,7 +21,7 @@ ROUGH = "rough"
 
 
 @dataclass(frozen=True)
-class SweepRow:
+class SweepRow(Strict):
     """A policy on a layout: slots of each GPU and of the CPU, and the threads of each. ``speedup``
     is ``sequential``'s predicted makespan over this one; ``level`` the simulator's level, ``rough``
     if the figures rest on mean demand alone. Completion and waiting count from each job's arrival
@@ -30,13 +29,12 @@ class SweepRow:
     completion, from the first dispatch. If it was not simulated, every figure but the bound is None
     and ``why`` gives the reason.
 
-    ``busy`` is the busy share of each device by name, as in
-    :class:`~rmixer.run_record.run_summary.DeviceSummary`. No schedule of these jobs can end before
-    ``bound_s``; ``gap`` is the makespan above it, as a fraction of it; ``held_by`` names the limit:
-    the longest job, the GPU, the host cores or the slots. All are None if no bound was computed.
-    """
-
-    __pydantic_config__ = ConfigDict(extra="forbid")
+    ``busy`` is the busy share of each device by name, as
+    :class:`~rmixer.run_record.run_summary.DeviceSummary` has it. No schedule of these jobs can end
+    before ``bound_s``; ``gap`` is what the makespan is above it, as a fraction of it; ``held_by``
+    says what holds it: the longest job, the GPU, the host cores or the slots. All are None if
+    nobody computed a bound. Of a ``doubtful`` row the profiles behind it are, or its 90% interval
+    is wide (:mod:`rmixer.model_profile.doubts`)."""
 
     policy: str
     gpu_slots: int = 0
@@ -57,6 +55,7 @@ class SweepRow:
     bound_s: float | None = None
     gap: float | None = None
     held_by: str | None = None
+    doubtful: bool = False
 
     def bounded(self, bound: LowerBound) -> SweepRow:
         """The same with the bound of all schedules, and its distance from it."""

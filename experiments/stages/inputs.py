@@ -18,7 +18,7 @@ from profiles.traces.import_warnings import warnings_of
 from rmixer.errors import InputError
 from rmixer.hardware.machine import Machine, gpu_number
 from rmixer.hardware.what_if import WhatIf
-from rmixer.imported.imported_store import find_imported
+from rmixer.imported.imported_profile import find_imported
 from rmixer.model_profile.model_profile import ModelProfile
 from rmixer.scheduling.admission import check_memory
 from rmixer.scheduling.devices import devices_in_use

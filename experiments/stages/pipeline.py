@@ -84,11 +84,14 @@ def plan(workload: Workload, store: Store, voice: Voice, allowance: Allowance = 
 def _checked(
     workload: Workload, store: Store, voice: Voice, allowance: Allowance
 ) -> tuple[ProfilingPlan, Machine | None]:
-    """The profiling to do, and the machine if it is known. Raises :class:`InputError` for jobs that
-    cannot be profiled here, before anything is measured."""
+    """What is to be profiled, and the machine where it is known. Raises :class:`InputError` for
+    what cannot be profiled here, and what this machine does not have, before anything is
+    measured."""
     machine = store.known_machine()
     if machine is None:
-        profiling = plan_from_nothing(workload, len(machine_limits.usable_cores()))
+        cores, memory_bytes = machine_limits.usable_cores(), machine_limits.usable_memory_bytes()
+        allowance.check(cores, memory_bytes, machine_limits.usable_gpus())
+        profiling = plan_from_nothing(workload, len(cores))
         check_profiling(profiling.parts, voice.report)
         return profiling, None
     machine = allowance.measured(machine)

@@ -20,10 +20,11 @@ from experiments.stages.candidates import (
 from experiments.stages.finalists import finalists
 from experiments.stages.layouts import grid
 from experiments.stages.over_cores import in_order
-from experiments.stages.prediction import with_intervals
+from experiments.stages.prediction import doubts, with_intervals
 from experiments.stages.search_wish import SEARCH, Searched, SearchWish, Setting
 from profiles.machines.limits import usable_cores
 from rmixer.errors import RunFailed
+from rmixer.model_profile.doubts import doubts_about
 from rmixer.policies import every_policy, make_policy
 from rmixer.scheduling.problem import Problem
 from rmixer.scheduling.schedule import Schedule
@@ -133,11 +134,15 @@ def sweep(
     best = by_row[id(ranking[0])]
     predicted = trial.run(best, step_times, "auto")
     schedule = trial.schedule(best, predicted)
+    predicted = with_intervals(problem, schedule, predicted, step_times)
+    is_doubted = bool(doubts_about(problem.profiles.values()))
+    shown = [replace(row, doubtful=is_doubted) for row in ranking]
+    shown[0] = replace(shown[0], doubtful=bool(doubts(problem.profiles, predicted.summary)))
     return Sweep(
-        tuple(ranking),
+        tuple(shown),
         best,
         schedule,
-        with_intervals(problem, schedule, predicted, step_times),
+        predicted,
         with_intervals(problem, trial.alone_schedule, trial.sequential, step_times),
         trial.alone_schedule,
         bound,

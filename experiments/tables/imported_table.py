@@ -14,7 +14,8 @@ from rich.text import Text
 from experiments.operators.operator_class import CLASSES, GAPS, operator_class
 from rmixer.display.quantities import count, milliseconds, percent, signed_percent, size
 from rmixer.display.tables import NumberTable
-from rmixer.imported.imported_profile import ImportedOperator, ImportedProfile
+from rmixer.imported.imported_profile import ImportedProfile
+from rmixer.operators.operator_cost import OperatorCost
 
 T = TypeVar("T")
 UNKNOWN = "unknown"
@@ -61,8 +62,8 @@ def lane_shares(profile: ImportedProfile) -> list[LaneShare]:
     return found
 
 
-def _host_us(row: ImportedOperator) -> tuple[float, float]:
-    """The host's time for a row, and the gap before it."""
+def _host_us(row: OperatorCost) -> tuple[float, float]:
+    """What the host did for a row, and the gap before it."""
     return row.mean_us if row.lane == "cpu" else row.host_us, row.t1_us + row.wait_us
 
 
@@ -129,18 +130,12 @@ def _known(value: T | None, write: Callable[[T], str]) -> str:
     return UNKNOWN if value is None else write(value)
 
 
-def _work(rows: Sequence[ImportedOperator]) -> str:
-    """FLOPs and bytes of a step, each operator once, and the number of operators without them."""
+def _work(rows: Sequence[OperatorCost]) -> str:
+    """FLOPs and bytes of a step, each operator once, and of how many they are unknown."""
     once = list({row.index: row for row in rows}.values())
     flops = [row.flops for row in once]
-    moved = [_moved(row) for row in once]
+    moved = [row.moved_bytes for row in once]
     return f"{_total(flops, lambda n: count(n, 'FLOP'))} and {_total(moved, size)} a step"
-
-
-def _moved(row: ImportedOperator) -> int | None:
-    if row.read_bytes is None or row.written_bytes is None:
-        return None
-    return row.read_bytes + row.written_bytes
 
 
 def _total(values: Sequence[int | None], write: Callable[[int], str]) -> str:
@@ -174,8 +169,8 @@ def _gap_table(profile: ImportedProfile) -> NumberTable:
 
 
 def _operator_table(profile: ImportedProfile, lane: str, top: int) -> NumberTable:
-    """Operators by phase and name, the most expensive first."""
-    grouped: dict[tuple[str, str], list[ImportedOperator]] = defaultdict(list)
+    """Operators by phase and name, the dearest first."""
+    grouped: dict[tuple[str, str], list[OperatorCost]] = defaultdict(list)
     rows = [row for row in profile.operators if row.lane == lane]
     for row in rows:
         grouped[row.phase or UNKNOWN, row.operator.removeprefix("aten::")].append(row)
@@ -191,12 +186,12 @@ def _operator_table(profile: ImportedProfile, lane: str, top: int) -> NumberTabl
     return table
 
 
-def _busy_us(rows: Iterable[ImportedOperator]) -> float:
+def _busy_us(rows: Iterable[OperatorCost]) -> float:
     return sum(row.mean_us for row in rows)
 
 
-def _cells(rows: Sequence[ImportedOperator], total_us: float) -> list[str]:
-    flops, moved = [row.flops for row in rows], [_moved(row) for row in rows]
+def _cells(rows: Sequence[OperatorCost], total_us: float) -> list[str]:
+    flops, moved = [row.flops for row in rows], [row.moved_bytes for row in rows]
     return [
         str(len(rows)),
         milliseconds(_busy_us(rows) / 1e3),

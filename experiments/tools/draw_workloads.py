@@ -15,7 +15,7 @@ from pathlib import Path
 import click
 import numpy as np
 
-from experiments.bench.step_speed import RMIXER
+from experiments.bench.findings import RMIXER
 from profiles.stored.store import Store
 from rmixer.files.typed_files import write_text
 from rmixer.model_profile.model_profile import ModelProfile

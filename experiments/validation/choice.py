@@ -20,10 +20,10 @@ from dataclasses import dataclass
 from itertools import combinations
 
 import numpy as np
-from pydantic import ConfigDict
 from scipy.special import stdtrit
 
 from experiments.validation.verdict import CONFIDENCE, Word, bootstrap_interval
+from rmixer.files.strict import Strict
 
 MOST_REGRET = 0.03
 LEAST_CONCORDANCE = 0.9
@@ -32,11 +32,9 @@ LEAST_PAIRS = 10
 
 
 @dataclass(frozen=True)
-class Contender:
-    """A schedule: its ``name``, its predicted makespan, and one measured in each repeat, in
-    seconds."""
-
-    __pydantic_config__ = ConfigDict(extra="forbid")
+class Contender(Strict):
+    """A schedule: its ``name``, the makespan that was predicted, and one measured in each repeat,
+    in seconds."""
 
     name: str
     predicted_s: float
@@ -44,15 +42,13 @@ class Contender:
 
 
 @dataclass(frozen=True)
-class Choice:
-    """The quality of the simulator's choice, the first of ``contenders``.
+class Choice(Strict):
+    """What the repeats say of the simulator's choice, the first of ``contenders``.
 
     ``concordance`` is over ``decided`` of all ``pairs``, None if none is. ``regret`` and its 95%
     interval are fractions, None below four repeats; ``best`` is the schedule that won the odd
     repeats. ``floor`` is half the width of the interval: the machine cannot show less.
     """
-
-    __pydantic_config__ = ConfigDict(extra="forbid")
 
     contenders: tuple[Contender, ...]
     concordance: float | None

@@ -7,9 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Literal
 
-from pydantic import ConfigDict
-
 from experiments.validation.verdict import Verdict
+from rmixer.files.strict import Strict
 from rmixer.files.typed_files import load_json, parse, write_json
 from rmixer.hardware.machine import check_schema
 from rmixer.run_record.run_summary import JobSummary, Origin, Range
@@ -18,11 +17,9 @@ SCHEMA_VERSION: Final = 1
 
 
 @dataclass(frozen=True)
-class TimePair:
+class TimePair(Strict):
     """Seconds. ``error`` is None if one side is missing or a job was not completed. ``interval_s``
     is the 90% interval of the prediction, if it has one."""
-
-    __pydantic_config__ = ConfigDict(extra="forbid")
 
     predicted_s: float | None
     measured_s: float | None
@@ -31,11 +28,9 @@ class TimePair:
 
 
 @dataclass(frozen=True)
-class StepPair:
+class StepPair(Strict):
     """Median time of a training step in milliseconds. ``interval_ms`` is the 90% interval of the
     prediction, if it has one."""
-
-    __pydantic_config__ = ConfigDict(extra="forbid")
 
     predicted_ms: float | None
     measured_ms: float | None
@@ -44,10 +39,8 @@ class StepPair:
 
 
 @dataclass(frozen=True)
-class MemoryPair:
+class MemoryPair(Strict):
     """Peak memory of a job in bytes."""
-
-    __pydantic_config__ = ConfigDict(extra="forbid")
 
     predicted_bytes: int
     measured_bytes: int
@@ -55,11 +48,9 @@ class MemoryPair:
 
 
 @dataclass(frozen=True)
-class JobComparison:
+class JobComparison(Strict):
     """One job. ``state`` is its state in the measured run; errors of a job that was not completed
     in both runs are None and not part of means."""
-
-    __pydantic_config__ = ConfigDict(extra="forbid")
 
     id: str
     model: str
@@ -88,11 +79,9 @@ class JobComparison:
 
 
 @dataclass(frozen=True)
-class NoiseFloor:
+class NoiseFloor(Strict):
     """The errors between two executions of one schedule: the first in the place of the prediction,
     the second in that of the measurement. All are sizes, not signed."""
-
-    __pydantic_config__ = ConfigDict(extra="forbid")
 
     step: float | None
     completion: float | None
@@ -100,11 +89,9 @@ class NoiseFloor:
 
 
 @dataclass(frozen=True)
-class Inside:
+class Inside(Strict):
     """The number of measured steps and completions inside the 90% interval of the prediction, of
-    those that have both, and if the makespan is (None: it lacks one). it lacks one)."""
-
-    __pydantic_config__ = ConfigDict(extra="forbid")
+    those that have both, and if the makespan is (None: it lacks one)."""
 
     steps: int
     steps_of: int
@@ -114,11 +101,9 @@ class Inside:
 
 
 @dataclass(frozen=True)
-class ProbeDrift:
+class ProbeDrift(Strict):
     """A fixed computation on all cores, timed when the profiles were made and just before the
     measured run. ``ratio`` over 1 means that the machine was slower than it was profiled."""
-
-    __pydantic_config__ = ConfigDict(extra="forbid")
 
     profiled_s: float
     measured_s: float
@@ -126,13 +111,11 @@ class ProbeDrift:
 
 
 @dataclass(frozen=True)
-class ExchangeDrift:
+class ExchangeDrift(Strict):
     """The time of the threads of jobs with several to exchange a fixed amount of data, in the mean
     of ``jobs`` of the measured runs, of the schedule and one at a time: when they were profiled,
     and around the runs. ``ratio`` over 1 means that their cores exchanged data more slowly than in
     their profiles."""
-
-    __pydantic_config__ = ConfigDict(extra="forbid")
 
     jobs: int
     profiled_us: float
@@ -141,10 +124,8 @@ class ExchangeDrift:
 
 
 @dataclass(frozen=True)
-class Ablation:
+class Ablation(Strict):
     """The errors of the same schedule predicted by a simpler model."""
-
-    __pydantic_config__ = ConfigDict(extra="forbid")
 
     step_mape: float | None
     completion_mape: float | None
@@ -152,12 +133,10 @@ class Ablation:
 
 
 @dataclass(frozen=True)
-class Speedup:
+class Speedup(Strict):
     """The chosen schedule against one job at a time, both executed. ``factor`` is
     ``sequential_s / best_s``, None unless both completed every job; ``predicted_factor`` is the
     same of the two predictions."""
-
-    __pydantic_config__ = ConfigDict(extra="forbid")
 
     sequential_s: float
     best_s: float
@@ -166,7 +145,7 @@ class Speedup:
 
 
 @dataclass(frozen=True)
-class Comparison:
+class Comparison(Strict):
     """One schedule, predicted and measured.
 
     ``step_mape`` and ``completion_mape`` are unweighted means of the error's size over completed
@@ -182,8 +161,6 @@ class Comparison:
     (:class:`~rmixer.run_record.flow_times.FlowTimes`). ``inside`` is None if the prediction has no
     intervals.
     """
-
-    __pydantic_config__ = ConfigDict(extra="forbid")
 
     workload: str
     machine: str

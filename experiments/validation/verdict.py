@@ -13,8 +13,9 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
-from pydantic import ConfigDict
 from scipy.special import ndtr, stdtrit
+
+from rmixer.files.strict import Strict
 
 Word = Literal["pass", "fail", "undecided", "not measurable here"]
 Unit = Literal["jobs", "executions"]
@@ -34,7 +35,7 @@ class Goals:
 
 
 @dataclass(frozen=True)
-class Judgement:
+class Judgement(Strict):
     """One error against its goal, all as fractions.
 
     ``value`` is the error found, ``low`` and ``high`` its 95% interval (None: too few
@@ -42,8 +43,6 @@ class Judgement:
     more ``needed_of`` would decide it (None: that is not the obstacle, or it takes more than 1000),
     ``why`` the reason in words.
     """
-
-    __pydantic_config__ = ConfigDict(extra="forbid")
 
     goal: float
     value: float | None
@@ -57,10 +56,8 @@ class Judgement:
 
 
 @dataclass(frozen=True)
-class Verdict:
-    """The three judgements and the word for all of them; one is None if it was not tried."""
-
-    __pydantic_config__ = ConfigDict(extra="forbid")
+class Verdict(Strict):
+    """The three judgements and the word for all of them; one is None where it was not tried."""
 
     overall: Word
     solo_step: Judgement | None

@@ -106,7 +106,7 @@ class DeviceTimes:
                     host_us=float(mean["host"][row]),
                     t1_us=t1_us[row],
                     wait_us=wait_us[row],
-                    **{f"t{n}_us": float(mean[f"t{n}"][row]) for n in range(2, 6)},
+                    **dict[str, Any]((f"t{n}_us", float(mean[f"t{n}"][row])) for n in range(2, 6)),
                 )
             )
         return found

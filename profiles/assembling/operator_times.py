@@ -105,5 +105,5 @@ def closure_of(total_us: float, mean_us: float) -> float:
 def total_work(operators: Sequence[OperatorCost], threads: int) -> tuple[int, int]:
     """FLOPs and bytes of one step."""
     rows = [cost for cost in operators if cost.threads == threads]
-    flops = sum(cost.flops for cost in rows)
-    return flops, sum(cost.read_bytes + cost.written_bytes for cost in rows)
+    flops = sum(cost.flops or 0 for cost in rows)
+    return flops, sum(cost.moved_bytes or 0 for cost in rows)

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from rmixer.model_profile.model_profile import ModelProfile
 from rmixer.operators.operator_cost import HOST_COLUMNS, OperatorCost
 
-Kind = tuple[str, int, str, str, str]
+Kind = tuple[str, int, str | None, str, str]
 """Lane, thread count, phase, module and operator."""
 Sums = Mapping[Kind, Mapping[str, float]]
 """By kind and column. A kind that the profile does not have sums to 0."""

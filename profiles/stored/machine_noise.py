@@ -7,9 +7,10 @@ from math import sqrt
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import ConfigDict, Field
+from pydantic import Field
 
 from rmixer.errors import InputError
+from rmixer.files.strict import Strict
 from rmixer.files.typed_files import load_json, parse, write_json
 from rmixer.hardware.machine import Machine, check_schema
 
@@ -20,10 +21,8 @@ KEPT = 8
 
 
 @dataclass(frozen=True)
-class Executions:
+class Executions(Strict):
     """Two executions of one schedule: the workload and policy, and both makespans in seconds."""
-
-    __pydantic_config__ = ConfigDict(extra="forbid")
 
     workload: str
     policy: str
@@ -40,10 +39,8 @@ class Executions:
 
 
 @dataclass(frozen=True)
-class MachineNoise:
-    """The schedules that were executed twice on one machine, the oldest first."""
-
-    __pydantic_config__ = ConfigDict(extra="forbid")
+class MachineNoise(Strict):
+    """What was executed twice on one machine, the oldest first."""
 
     machine: str
     hardware: str

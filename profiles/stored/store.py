@@ -22,7 +22,7 @@ from rmixer.files.home import check_home, home
 from rmixer.files.typed_files import content_hash
 from rmixer.hardware.core_lock import CoreLock
 from rmixer.hardware.machine import Machine, read_machine, write_machine
-from rmixer.imported.imported_store import find_imported
+from rmixer.imported.imported_profile import find_imported
 from rmixer.model_profile.model_profile import ModelProfile
 from rmixer.model_profile.profile_files import read_profile, write_profile
 from rmixer.workload.cost_identity import CostIdentity

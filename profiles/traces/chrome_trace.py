@@ -32,6 +32,7 @@ from profiles.traces.trace_events import (
 from rmixer.errors import InputError
 from rmixer.files.typed_files import shown
 
+NO_CATEGORY = "(none)"
 _GZIP = b"\x1f\x8b"
 _WHAT = "a Chrome trace that PyTorch's profiler has written"
 
@@ -160,12 +161,12 @@ class _Events:
         category = item.get("cat", "")
         if not isinstance(category, str):
             raise InputError(path, f"{where}.cat", shown(category), "the name of a category")
-        if "cat" in item:
-            self.categories.add(printable(category))
+        if "cat" in item or item.get("ph") == "X":
+            self.categories.add(printable(category) or NO_CATEGORY)
         category = today(category)
         if category not in CATEGORIES:
-            if "cat" in item and item.get("ph") == "X" and is_of_other_devices(category):
-                self.other_devices[printable(category)] += 1
+            if item.get("ph") == "X" and is_of_other_devices(category):
+                self.other_devices[printable(category) or NO_CATEGORY] += 1
             return
         if (kind := item.get("ph")) in ("B", "E"):
             allowed = f"X, an event with its duration: {_WHAT}"
@@ -187,6 +188,9 @@ class _Events:
         if category in (OPERATOR, *DEVICE_WORK) and not is_text(name):
             raise InputError(path, f"{where}.name", ascii(name), "text")
         name = printable(name)
+        for key in ("pid", "tid"):
+            if key not in item:
+                raise InputError(path, f"{where}.{key} ({name})", "nothing", "where it ran")
         at = f"{where}.args"
         found = recorded_arguments(path, at, given)
         arguments = self._arguments.setdefault(found, found)
@@ -195,7 +199,7 @@ class _Events:
             category=sys.intern(category),
             start_ns=_nanoseconds(path, f"{where}.ts ({name})", item.get("ts")),
             duration_ns=_nanoseconds(path, f"{where}.dur ({name})", item.get("dur")),
-            thread=sys.intern(f"{item.get('pid')}/{item.get('tid')}"),
+            thread=sys.intern(f"{item['pid']}/{item['tid']}"),
             correlation=_whole(path, at, given, "correlation", -1),
             external=_whole(path, at, given, _external_key(given), -1),
             sequence=_whole(path, at, given, "Sequence number", -1),

@@ -14,10 +14,28 @@ _WHAT_TO_DO = "say its length by `--step-ms`, or import a trace with a synchroni
 
 
 def warnings_of(profile: ImportedProfile) -> list[str]:
-    """Warnings about parts left out of ``profile`` beyond the usual share, and about a sum that
-    misses the length of its step."""
-    found = (*left_out_in_words(profile), *_mended(profile), *_length(profile))
+    """What is left out of ``profile`` beyond what may be without a word, and what of its step does
+    not come to its length."""
+    found = (
+        *left_out_in_words(profile),
+        *_missing(profile),
+        *_mended(profile),
+        *_length(profile),
+    )
     return [f"{profile.name}: {text}" for text in found]
+
+
+def _missing(profile: ImportedProfile) -> Iterator[str]:
+    """What none of the trace's operators has."""
+    rows = profile.operators
+    if not any(row.shapes for row in rows):
+        yield (
+            "no operator has Input Dims and Input type, so FLOPs and bytes are unknown: record with "
+            "`record_shapes=True`"
+        )
+    backward = [row for row in rows if row.phase == "backward"]
+    if backward and all(row.forward_index < 0 for row in backward):
+        yield "no operator has a Sequence number that ties a backward one to its forward one"
 
 
 def _mended(profile: ImportedProfile) -> Iterator[str]:

@@ -24,6 +24,7 @@ from profiles.traces.trace_checks import (
     check_nesting,
     check_once,
     check_steps,
+    check_tied,
     check_timed,
     check_whole,
     cut_at_steps,
@@ -33,7 +34,8 @@ from profiles.traces.trace_checks import (
 from profiles.traces.trace_steps import Steps, find_steps
 from profiles.traces.trace_work import KnownWork, recorded_shapes, recorded_work
 from rmixer.errors import InputError
-from rmixer.imported.imported_profile import ImportedOperator, ImportedProfile
+from rmixer.imported.imported_profile import ImportedProfile
+from rmixer.operators.operator_cost import OperatorCost
 
 Times = NDArray[np.float64]
 _NS_IN_US = 1e3
@@ -99,6 +101,7 @@ def _imported(path: Path, name: str, wanted: Wanted) -> ImportedProfile:
     used_spans = [steps.spans[place] for place in used]
     missed = left_out(events, host, steps.spans, used_spans, rows)
     if not wanted.partial:
+        check_tied(trace)
         check_left_out(path, missed)
         check_timed(trace)
     spans_us = np.diff(np.array(used_spans))[:, 0] / _NS_IN_US
@@ -195,7 +198,7 @@ def _split(calls: Sequence[HostCall], steps: Steps) -> list[list[HostCall]]:
     return split
 
 
-def _operators(found: Sequence[Column]) -> list[ImportedOperator]:
+def _operators(found: Sequence[Column]) -> list[OperatorCost]:
     """A row for each column, its times over all steps."""
     index: dict[int, int] = {}
     for place, (_, same) in enumerate(
@@ -205,8 +208,8 @@ def _operators(found: Sequence[Column]) -> list[ImportedOperator]:
     return [_operator(index, column) for column in found]
 
 
-def _operator(index: Mapping[int, int], column: Column) -> ImportedOperator:
-    """One row. Steps without the operator count as 0."""
+def _operator(index: Mapping[int, int], column: Column) -> OperatorCost:
+    """Steps without the operator count: it takes no time in them, and does nothing."""
     first, known = column.typical, column.known
     call = first.call
     on_device = first.lane != "cpu"
@@ -218,7 +221,7 @@ def _operator(index: Mapping[int, int], column: Column) -> ImportedOperator:
     busy_us = _times(column, "busy_ns")
     p10, p50, p90 = np.quantile(busy_us, (0.1, 0.5, 0.9))
     gaps = {f"t{n}_us": _mean_us(column, f"t{n}_ns") if on_device else None for n in range(2, 6)}
-    return ImportedOperator(
+    return OperatorCost(
         index=index[id(call)],
         phase=first.phase,
         module=call.module,
@@ -229,6 +232,7 @@ def _operator(index: Mapping[int, int], column: Column) -> ImportedOperator:
         read_bytes=_in_mean(work.read_bytes, often),
         written_bytes=_in_mean(work.written_bytes, often),
         lane=first.lane,
+        threads=0,
         p10_us=float(p10),
         p50_us=float(p50),
         p90_us=float(p90),

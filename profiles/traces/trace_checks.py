@@ -77,6 +77,17 @@ def check_whole(trace: ChromeTrace) -> None:
         raise InputError(trace.path, "traceEvents", found, f"{_READ} (--strict)")
 
 
+def check_tied(trace: ChromeTrace) -> None:
+    """Raise :class:`InputError` where nothing says what launched the work of GPUs, or of most of
+    it."""
+    done = [event for event in trace.events if event.category in DEVICE_WORK]
+    untied = sum(event.correlation < 0 and event.external < 0 for event in done)
+    allowed = "or `--partial` to import the rest all the same"
+    if 2 * untied > len(done):
+        found = f"{untied} of {len(done)} events of a GPU without correlation and External id"
+        raise InputError(trace.path, "traceEvents", found, f"one of them in each, {allowed}")
+
+
 def check_timed(trace: ChromeTrace) -> None:
     """Raises :class:`InputError` if much of the GPUs' work has no times."""
     timed = sum(event.category in DEVICE_WORK for event in trace.events)

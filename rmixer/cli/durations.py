@@ -7,11 +7,11 @@ from pathlib import Path
 
 import click
 
-from rmixer.cli.settings import Settings
 from rmixer.errors import InputError
 from rmixer.imported.durations import DurationTable, read_durations
 from rmixer.policies import make_policy
 from rmixer.scheduling.policy import Policy
+from rmixer.workload.settings import Settings
 
 durations_option = click.option(
     "--durations",

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import click
 
+from experiments.stages.asked_workload import profiled_jobs
 from rmixer.cli.bundled import WorkloadPath
 from rmixer.cli.locks import core_lock, sharing_option
-from rmixer.cli.numbers import LARGEST_BATCH, FiniteRange, whole_numbers
+from rmixer.cli.numbers import LARGEST_BATCH, FiniteRange
 from rmixer.cli.profile_import import import_trace_command, show_imported
 from rmixer.cli.profile_memory import memory
 from rmixer.cli.profile_types import types
@@ -75,79 +76,25 @@ def run(
     again: bool,
     share_machine: bool,
 ) -> None:
-    """Profile MODELS, or the models of a workload: operators, step times, memory, phases, and the
-    contention that each suffers and causes. Only missing measurements are done."""
-    from profiles.profiler.door import check_jobs
-    from rmixer.workload.workload import Workload, job_of
-    from rmixer.workload.workload_file import read_workload
-
+    """Profile MODELS, or the models of a workload: operators, step times, memory, phases, and how
+    each suffers and causes contention. Only what is missing is measured."""
     if bool(models) == bool(workload):
         found = "MODELS and --workload" if workload else "neither MODELS nor --workload"
         raise InputError("rmixer profile run", "", found, "one of the two")
-    shrinking = parse_shrinking(settings)
-    if workload:
-        wanted = read_workload(workload)
-    else:
-        wanted = Workload("profile", 0, tuple(job_of(name) for name in models))
-    jobs = shrinking.apply(wanted).jobs
-    if batches:
-        if programs := [job.id for job in jobs if job.command]:
-            allowed = "none for a command job: its program decides it"
-            raise InputError("--batch", programs[0], batches[0], allowed)
-        jobs = tuple(replace(job, batch=batch) for job in jobs for batch in batches)
-    check_jobs(jobs)
+    jobs = profiled_jobs(workload or models, parse_shrinking(settings), batches)
 
-    from experiments.stages.execution import prepare_data
-    from experiments.stages.profiling import (
-        default_threads,
-        plan_from_nothing,
-        plan_profiling,
-        profile_missing,
-    )
-    from profiles.assembling.disturbance import report_disturbed
-    from profiles.machines import limits
+    from experiments.stages.asked_profiling import ProfileWish, profile_asked
     from profiles.measurements.rounds import Plan
-    from profiles.profiler.door import check_profiling
-    from profiles.stored.provenance import report_provenance
     from profiles.stored.store import Store
     from rmixer.cli.bars import bar
-    from rmixer.cli.console import report
-    from rmixer.files.home import check_home
+    from rmixer.cli.progress import voice
 
+    plan = Plan(precision=precision, neighbours=not no_bubbles, sweep_seconds=sweep_seconds)
+    if seconds is not None:
+        plan = replace(plan, seconds=seconds, command_seconds=seconds)
+    wish = ProfileWish(threads, plan, again)
     with core_lock(share_machine) as lock:
-        store = Store(bar=bar)
-        known_before = store.known_machine()
-        cores = len(known_before.cores if known_before else limits.usable_cores())
-        counts = whole_numbers(threads, "--threads", cores)
-        if known_before is None:
-            from_nothing = plan_from_nothing(Workload("profile", 0, jobs), cores, counts)
-            check_profiling(from_nothing.parts, report)
-            lock.take()
-        machine = known_before or store.this_machine(report)
-        counts = counts or default_threads(machine)
-        measured = Plan(precision=precision, neighbours=not no_bubbles, sweep_seconds=sweep_seconds)
-        if seconds is not None:
-            measured = replace(measured, seconds=seconds, command_seconds=seconds)
-        plan = plan_profiling(Workload("profile", 0, jobs), machine, store, counts, measured, again)
-        if not again:
-            known, _ = store.load(jobs, machine, counts, measured.neighbours)
-            report_provenance(known.values(), machine, True, report)
-            report_disturbed(known.values(), report)
-        if not plan.parts:
-            report("all of them are profiled already (--again measures them anew)")
-            return
-        check_home()
-        lock.take()  # before it looks at the memory that is free
-        if known_before:
-            check_profiling(plan.parts, report)
-        report(f"profiling {len(plan.parts)} model(s), about {plan.seconds:.0f} s")
-        prepare_data(Workload("profile", 0, tuple(plan.missing)), bar)
-        try:
-            with bar("profiling", plan.seconds) as progress:
-                profile_missing(plan, machine, store, report, progress)
-        except KeyboardInterrupt:
-            report("the profiles that are done are kept: the same command goes on with the others")
-            raise
+        profile_asked(jobs, wish, Store(bar=bar), voice(), lock)
 
 
 @command.command()

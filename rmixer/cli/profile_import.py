@@ -65,7 +65,7 @@ def import_trace_command(
     from profiles.traces.import_warnings import warnings_of
     from profiles.traces.imported import Wanted, import_trace, trace_name
     from rmixer.cli.console import report
-    from rmixer.imported.imported_store import is_imported, save_imported
+    from rmixer.imported.imported_profile import imported_names, save_imported
 
     if partial and strict:
         raise InputError(
@@ -81,7 +81,9 @@ def import_trace_command(
         step_us=step_ms * 1e3 if step_ms else None,
         job_type=job_type,
     )
-    instead = ", in place of an earlier one of that name" if is_imported(profile.name) else ""
+    instead = (
+        ", in place of an earlier one of that name" if profile.name in imported_names() else ""
+    )
     report(f"kept as {save_imported(profile)}{instead}")
     for text in warnings_of(profile):
         report(f"warning: {text}")
@@ -89,12 +91,11 @@ def import_trace_command(
 
 
 def show_imported(name: str, top: int, as_json: bool, refused: dict[str, object]) -> bool:
-    """Shows the imported profile ``name``; returns False if there is none. Raises
-    :class:`InputError` for options in ``refused`` (by name, None: not given), which do not apply to
-    it."""
-    from rmixer.imported.imported_store import is_imported
+    """Show the imported profile ``name``, if there is one. It has none of what the options in
+    ``refused`` (by name, None where not given) are about."""
+    from rmixer.imported.imported_profile import imported_names
 
-    if not is_imported(name):
+    if name not in imported_names():
         return False
     for option, value in refused.items():
         if value is not None:
@@ -107,7 +108,7 @@ def show_imported(name: str, top: int, as_json: bool, refused: dict[str, object]
 def _print(name: str, top: int, as_json: bool) -> None:
     from experiments.tables.imported_table import imported_table
     from rmixer.cli.console import console, print_json
-    from rmixer.imported.imported_store import find_imported
+    from rmixer.imported.imported_profile import find_imported
 
     profile = find_imported(name)
     if as_json:

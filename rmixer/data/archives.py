@@ -1,19 +1,24 @@
-"""Recognises archives given as raw files by their content, whatever their names."""
+"""Archives in the place of raw files: recognised by what is in them, whatever they are called. The
+only file in one is read there."""
 
 from __future__ import annotations
 
 import contextlib
+import gzip
 import shlex
 import tarfile
 import tempfile
 import zipfile
 import zlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO, cast
 
 from rmixer.data.dataset import DataSet
 from rmixer.errors import InputError
 
+_GZIP = b"\x1f\x8b"
 _ZIP = (b"PK\x03\x04", b"PK\x05\x06")
 _OTHERS = {
     b"7z\xbc\xaf\x27\x1c": "7z",
@@ -40,12 +45,17 @@ class Archive:
     members: tuple[str, ...]
     command: str
 
+    @property
+    def is_read(self) -> bool:
+        """Whether it is read as it is: one file is in it, as far as its members are known."""
+        return bool(self.command) and len(self.members) == 1
+
 
 def refuse_archive(path: Path, dataset: DataSet) -> None:
-    """Raises :class:`InputError` if the file at ``path`` is an archive rather than a raw file. The
-    message names its members, and the command to unpack those that ``dataset`` reads."""
+    """Raise :class:`InputError` if the file at ``path`` is an archive rather than a raw file, and
+    of several files: with its members, and how those that ``dataset`` reads are unpacked."""
     found = find_archive(path) if path.is_file() else None
-    if found is not None:
+    if found is not None and not found.is_read:
         raise InputError(path, "", _described(found), _to_do(found, dataset))
 
 
@@ -76,12 +86,60 @@ def find_archive(path: Path) -> Archive | None:
                 return Archive(path, f"a file compressed by {kind}", _tar_members(path), "")
         if start[_TAR_AT:].startswith(_TAR_MARK):
             return Archive(path, "a tar archive", _tar_members(path), f"tar -xf {name}")
-        if start.startswith(b"\x1f\x8b") and _is_tar_within(start):
+        if start.startswith(_GZIP) and _is_tar_within(start):
             kind = "a tar archive within gzip"
             return Archive(path, kind, _tar_members(path), f"tar -xzf {name}")
     except (OSError, zipfile.BadZipFile):
         pass
     return None
+
+
+def is_packed(path: Path) -> bool:
+    """Whether the file at ``path`` is compressed by gzip, or a zip or tar archive."""
+    with contextlib.suppress(OSError), path.open("rb") as file:
+        start = file.read(_START_BYTES)
+        return start.startswith((_GZIP, *_ZIP)) or start[_TAR_AT:].startswith(_TAR_MARK)
+    return False
+
+
+@contextlib.contextmanager
+def unpacked(path: Path, file: IO[bytes]) -> Iterator[IO[bytes]]:
+    """What is packed in ``file``, which is that at ``path``, from its start, as a file that is read
+    once; also a gzip file that is alone in an archive. Raises :class:`InputError` where an archive
+    is damaged or encrypted, or has several files after all."""
+    start = file.read(_START_BYTES)
+    file.seek(0)
+    try:
+        with contextlib.ExitStack() as stack:
+            if start.startswith(_ZIP):
+                archive = stack.enter_context(zipfile.ZipFile(file))
+                names = [each for each in archive.infolist() if not each.is_dir()]
+                packed: IO[bytes] = stack.enter_context(archive.open(names[0]))
+                alone = len(names) == 1
+                yield _without_gzip(packed)
+            elif start[_TAR_AT:].startswith(_TAR_MARK) or _is_tar_within(start):
+                tape = stack.enter_context(tarfile.open(fileobj=file, mode="r|*"))
+                files = (each for each in iter(tape.next, None) if each.isfile())
+                within = tape.extractfile(next(files))
+                assert within is not None
+                yield _without_gzip(within)
+                alone = next(files, None) is None
+            else:
+                yield stack.enter_context(_gunzipped(file))
+                alone = True
+    except (zipfile.BadZipFile, tarfile.TarError, NotImplementedError, RuntimeError) as error:
+        raise InputError(path, "", str(error), "a whole archive without a password") from None
+    if not alone:
+        raise InputError(path, "", "an archive of several files", "one of one file: unpack it")
+
+
+def _without_gzip(packed: IO[bytes]) -> IO[bytes]:
+    begins: bytes = packed.peek(2)  # type: ignore[attr-defined]
+    return _gunzipped(packed) if begins.startswith(_GZIP) else packed
+
+
+def _gunzipped(packed: IO[bytes]) -> IO[bytes]:
+    return cast(IO[bytes], gzip.GzipFile(fileobj=packed))
 
 
 def _is_tar_within(start: bytes) -> bool:
@@ -123,8 +181,8 @@ def _described(found: Archive) -> str:
 
 def _to_do(found: Archive, dataset: DataSet) -> str:
     if not found.command:
-        return "a file as it is or within gzip: unpack it"
+        return "a file as it is, within gzip, or alone in a zip or tar archive: unpack it"
     names = _wanted(found, dataset) or (found.members if len(found.members) == 1 else ())
     command = " ".join((found.command, *map(shlex.quote, names)))
     what = f"unpack {', '.join(names)}" if names else "unpack it"
-    return f"a file as it is or within gzip: {what} (`{command}`)"
+    return f"a file as it is, within gzip or alone in an archive: {what} (`{command}`)"

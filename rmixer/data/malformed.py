@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Container
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,7 +11,8 @@ from rmixer.data.kept_blocks import SHOWN_LINES, BlockFacts
 from rmixer.errors import InputError
 
 MOSTLY, FEWEST = 0.5, 20
-"""A field is reported if at least this share, of at least this many lines, lacks it."""
+"""The share of lines without a field from which on it is told; and so many lines, each without a
+field that most lines of the public files are without too, are no accident."""
 _LINES_FOR_A_SHARE = 10_000
 """Before this many lines a share means little; at the end of the file it always counts."""
 
@@ -33,11 +35,14 @@ class MalformedLine:
 
 
 class LineCount:
-    """Counts the lines of ``path`` as they are read in order; raises :class:`InputError` as soon as
-    the malformed ones exceed ``limits``."""
+    """The lines of ``path`` as they are read in order; raises :class:`InputError` as soon as the
+    malformed ones are more than ``limits`` allow. The public files' lines are often without the
+    fields ``often_missing``."""
 
-    def __init__(self, path: Path, limits: Limits) -> None:
-        self.path, self._limits = path, limits
+    def __init__(
+        self, path: Path, limits: Limits, often_missing: Container[str] = frozenset()
+    ) -> None:
+        self.path, self._limits, self._often_missing = path, limits, often_missing
         self.lines = self.malformed = 0
         self.missing: Counter[str] = Counter()
         self.first: list[MalformedLine] = []
@@ -62,17 +67,15 @@ class LineCount:
         if not self.lines + self._skipped:
             raise InputError(self.path, "", "an empty file", "a file with lines")
         self._check(f"{self.lines:,} lines")
+        good = self.lines - self.malformed
         for name, share in self.mostly_missing():
-            if share == 1.0:
-                found = f"missing in every line ({self.lines - self.malformed:,} lines)"
+            if share == 1.0 and (good >= FEWEST or name not in self._often_missing):
+                found = f"missing in every line ({good:,} lines)"
                 raise InputError(self.path, name, found, "a field that lines have")
 
     def mostly_missing(self) -> list[tuple[str, float]]:
-        """The fields that most good lines lack, each with that share; none for fewer lines than
-        :data:`FEWEST`."""
+        """The fields that most good lines are without, and how large a share of them."""
         good = self.lines - self.malformed
-        if good < FEWEST:
-            return []
         return [(name, n / good) for name, n in self.missing.items() if n > MOSTLY * good]
 
     def _check(self, of: str) -> None:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import gzip
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from rmixer.data.raw_lines import BYTE_ORDER_MARK, is_gzip, reading
+from rmixer.data.archives import is_packed, unpacked
+from rmixer.data.raw_lines import BYTE_ORDER_MARK, reading
 from rmixer.errors import InputError
 
 LONGEST_LINE_BYTES = 16 << 20
@@ -44,10 +44,11 @@ def raw_blocks(path: Path, block_bytes: int) -> Iterator[RawBlock]:
     """Yields the blocks of ``path`` in order, of about ``block_bytes`` of text each.
 
     A plain file is only cut here and read by :meth:`RawBlock.lines`, which may happen in another
-    process; a gzip file, of several members too, is decompressed here. Raises :class:`InputError`
-    if it cannot be read, or for a line of more than 16 MiB.
+    process; a gzip file, of several members too, is decompressed here, and so is the only file in
+    an archive. Raises
+    :class:`InputError` if it cannot be read, or for a line of more than 16 MiB.
     """
-    if is_gzip(path):
+    if is_packed(path):
         yield from _compressed_blocks(path, block_bytes)
         return
     size = path.stat().st_size
@@ -86,7 +87,7 @@ def _compressed_blocks(path: Path, block_bytes: int) -> Iterator[RawBlock]:
     with (
         reading(path, lambda: lines_read),
         path.open("rb") as file,
-        gzip.GzipFile(fileobj=file) as text_file,
+        unpacked(path, file) as text_file,
     ):
         while piece := text_file.read(min(block_bytes, _PIECE_BYTES)):
             lines_read += piece.count(b"\n")

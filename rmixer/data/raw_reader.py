@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
+from rmixer.data.archives import is_packed
 from rmixer.data.array_writer import ArrayWriter
 from rmixer.data.block_pool import BlockPool
 from rmixer.data.dataset import Lines, Parsed, ParsedColumns
@@ -60,7 +62,11 @@ class ParallelReader:
 
     def header(self, path: Path) -> bytes:
         """See :class:`rmixer.data.dataset.RawReader`; an empty file is an error."""
-        for _, line in raw_lines(path):
+        lines: Iterable[bytes] = (line for _, line in raw_lines(path))
+        if is_packed(path):
+            blocks = raw_blocks(path, self._block_bytes)
+            lines = chain.from_iterable(block.lines() for block in blocks)
+        for line in lines:
             return line
         raise InputError(path, "", "an empty file", "a header and lines")
 
@@ -68,7 +74,7 @@ class ParallelReader:
         self, path: Path, parse: Callable[[Lines], Parsed], header: bool = False
     ) -> Iterator[ParsedColumns]:
         """See :class:`rmixer.data.dataset.RawReader`."""
-        count = LineCount(path, self._limits)
+        count = LineCount(path, self._limits, self._often_missing)
         call = len(self.line_counts)
         self.line_counts.append(count)
         tasks = self._tasks(call, path, parse, header)

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import AfterValidator, ConfigDict, Field
+from pydantic import AfterValidator, Field
 
 from rmixer.errors import InputError
+from rmixer.files.strict import Strict
 from rmixer.files.typed_files import check_name, load_yaml, parse, shown, write_yaml
 from rmixer.files.yaml_lines import with_lines
 from rmixer.hardware.fingerprint import Fingerprint
@@ -37,12 +38,10 @@ class Device:
 
 
 @dataclass(frozen=True)
-class Gpu:
-    """One GPU. ``launch_us`` is the host's time to launch an empty kernel; bandwidths are measured.
-    None means not measured. ``number`` counts the machine's GPUs from 0 if not all of them are
-    listed; None: it is the place in the list."""
-
-    __pydantic_config__ = ConfigDict(extra="forbid")
+class Gpu(Strict):
+    """One GPU. ``launch_us`` is the host's time to launch an empty kernel; bandwidths are
+    measured; a figure that was not measured is None. ``number`` is the one that the machine's GPUs
+    are counted by, from 0, where not all of them are there; None: its place among them."""
 
     name: str
     memory_bytes: PositiveInt
@@ -55,7 +54,7 @@ class Gpu:
 
 
 @dataclass(frozen=True)
-class Machine:
+class Machine(Strict):
     """One machine.
 
     ``cores`` are the ids of the usable cores (affinity and cgroup limits applied). Tuples indexed
@@ -66,8 +65,6 @@ class Machine:
     (0 for one); ``radix_sort_ns`` their time for an id as they sort 65536 of them. The last two are
     empty if not measured. ``origin`` is ``modelled`` if nothing was measured.
     """
-
-    __pydantic_config__ = ConfigDict(extra="forbid")
 
     name: MachineName
     origin: Literal["measured", "modelled"]

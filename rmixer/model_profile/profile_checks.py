@@ -62,8 +62,8 @@ def check_work_together(
     for threads in {step.threads for step in profile.steps}:
         rows = [each for each in operators if (each.lane, each.threads) == ("cpu", threads)]
         if rows:
-            sums["flops"].add(sum(each.flops for each in rows))
-            sums["bytes"].add(sum(each.read_bytes + each.written_bytes for each in rows))
+            sums["flops"].add(sum(each.flops or 0 for each in rows))
+            sums["bytes"].add(sum(each.moved_bytes or 0 for each in rows))
     for name, totals in sums.items():
         found = getattr(profile, name)
         if totals and found not in totals:

@@ -9,47 +9,12 @@ from typing import Protocol
 
 from rmixer.errors import InputError
 from rmixer.files.csv_rows import CsvRow
+from rmixer.operators.operator_cost import OperatorCost
 
 _QUANTILES = ("p10_us", "p50_us", "p90_us")
 _ROUNDING = 1.01
 MOST_A_SECOND = 1e18
 """FLOPs or bytes a second that no processor reaches with one operator."""
-
-
-class OperatorRow(Protocol):
-    """The columns that all tables of operators share."""
-
-    @property
-    def index(self) -> int:
-        """The number of the operator in the step."""
-
-    @property
-    def phase(self) -> str | None:
-        """One of ``rmixer.operators.lanes.PHASES`` or ``communication``, None if it is unknown."""
-
-    @property
-    def forward_index(self) -> int:
-        """The forward operator of a backward one, or -1."""
-
-    @property
-    def lane(self) -> str:
-        """``cpu``, ``gpu`` or ``link``."""
-
-
-class TimedRow(OperatorRow, Protocol):
-    """A row of a profile's table."""
-
-    @property
-    def threads(self) -> int:
-        """Host threads of the step."""
-
-    @property
-    def mean_us(self) -> float:
-        """Time on the lane."""
-
-    @property
-    def gap_before_us(self) -> float:
-        """Time on the lane before it."""
 
 
 class Step(Protocol):
@@ -104,7 +69,7 @@ def check_work(row: CsvRow) -> None:
 
 
 def check_together(
-    rows: Sequence[CsvRow], operators: Sequence[OperatorRow], steps: Sequence[Hashable]
+    rows: Sequence[CsvRow], operators: Sequence[OperatorCost], steps: Sequence[Hashable]
 ) -> None:
     """Raises :class:`InputError` for an index that occurs twice on one lane, for a forward operator
     of one that is not backward, or for a forward operator that does not exist in its step
@@ -125,7 +90,7 @@ def check_together(
 
 
 def check_within_steps(
-    rows: Sequence[CsvRow], operators: Sequence[TimedRow], steps: Sequence[Step]
+    rows: Sequence[CsvRow], operators: Sequence[OperatorCost], steps: Sequence[Step]
 ) -> None:
     """Raises :class:`InputError` for an operator of a thread count without a step, for one whose
     time or gap exceeds all of its lane in a step, and for a step without operators if others have

@@ -8,9 +8,10 @@ from functools import cached_property
 from itertools import accumulate
 from typing import Annotated, Literal, get_args
 
-from pydantic import ConfigDict, Field
+from pydantic import Field
 
 from rmixer.errors import InputError
+from rmixer.files.strict import Strict
 from rmixer.hardware.machine import Machine
 from rmixer.scheduling.devices import devices_with_slots
 
@@ -20,10 +21,8 @@ SHARING: tuple[str, ...] = get_args(Sharing)
 
 
 @dataclass(frozen=True)
-class DeviceSlots:
+class DeviceSlots(Strict):
     """``slots`` places for a running job on ``device``, each with ``threads`` host threads."""
-
-    __pydantic_config__ = ConfigDict(extra="forbid")
 
     device: str
     slots: Annotated[int, Field(gt=0)]
@@ -37,11 +36,9 @@ class DeviceSlots:
 
 
 @dataclass(frozen=True)
-class Layout:
+class Layout(Strict):
     """Slots of every device in use. With ``in_turn`` the slots take the cores in turn and may
     outnumber them; otherwise slots share no cores."""
-
-    __pydantic_config__ = ConfigDict(extra="forbid")
 
     devices: Annotated[tuple[DeviceSlots, ...], Field(min_length=1)]
     in_turn: bool = False

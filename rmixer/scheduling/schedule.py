@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import ConfigDict, Field
+from pydantic import Field
 
 from rmixer.errors import InputError, choice
+from rmixer.files.strict import Strict
 from rmixer.files.typed_files import load_json, parse, write_json
 from rmixer.hardware.machine import Machine, check_schema
 from rmixer.scheduling.booking import Booking
@@ -22,11 +23,9 @@ SCHEMA_VERSION: Final = 1
 
 
 @dataclass(frozen=True)
-class ScheduledJob:
-    """One dispatch. A barrier separates the jobs of one ``round`` from the next, on the whole
-    ``machine`` or on one ``device``; dynamic policies have one round."""
-
-    __pydantic_config__ = ConfigDict(extra="forbid")
+class ScheduledJob(Strict):
+    """One dispatch. ``round`` groups what a barrier separates, on the whole ``machine`` or on one
+    ``device``; dynamic policies have one round."""
 
     order: Annotated[int, Field(ge=0)]
     round: Annotated[int, Field(ge=0)]
@@ -40,10 +39,8 @@ class ScheduledJob:
 
 
 @dataclass(frozen=True)
-class Settings:
+class Settings(Strict):
     """The settings that the schedule's policy ran with."""
-
-    __pydantic_config__ = ConfigDict(extra="forbid")
 
     seed: int
     layout: Layout
@@ -51,10 +48,8 @@ class Settings:
 
 
 @dataclass(frozen=True)
-class Schedule:
+class Schedule(Strict):
     """A schedule of one workload on one machine; ``machine`` is the name of its machine file."""
-
-    __pydantic_config__ = ConfigDict(extra="forbid")
 
     workload_hash: str
     machine: str

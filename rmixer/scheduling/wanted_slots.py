@@ -9,6 +9,8 @@ from rmixer.errors import InputError
 from rmixer.hardware.machine import Machine
 
 Counts = tuple[int, ...]
+MOST = 1024
+"""Slots, and threads of one."""
 
 
 @dataclass(frozen=True)
@@ -67,3 +69,33 @@ def wanted_of(said: Mapping[str, str]) -> Wanted:
 def listed(counts: Iterable[int]) -> str:
     """Formats counts as ``1,2,4``."""
     return ",".join(map(str, counts))
+
+
+def whole_numbers(
+    text: str | None, option: str, most: int, least: int = 1, *, several: bool = True
+) -> tuple[int, ...] | None:
+    """``1,2,4`` as numbers from ``least`` to ``most``, or one number unless ``several`` are
+    allowed; None for None."""
+    if text is None:
+        return None
+    kind = "whole numbers, like 1,2" if several else "a whole number"
+    try:
+        counts = sorted({int(part) for part in text.split(",")})
+    except ValueError:
+        raise InputError(option, "", repr(text), kind) from None
+    if len(counts) > 1 and not several:
+        raise InputError(option, "", repr(text), kind)
+    if counts[0] < least or counts[-1] > most:
+        raise InputError(option, "", repr(text), f"{kind.partition(',')[0]} from {least} to {most}")
+    return tuple(counts)
+
+
+def wanted_counts(said: Mapping[str, str | None], *, several: bool) -> Wanted:
+    """Reads texts like ``1,2`` by the names of :class:`Wanted`, a number each unless ``several``
+    are allowed. Raises :class:`InputError`."""
+    counts = {}
+    for name, text in said.items():
+        option = "--" + name.replace("_", "-")
+        least = 0 if name in ("gpu_slots", "cpu_slots") else 1
+        counts[name] = whole_numbers(text, option, MOST, least, several=several)
+    return Wanted(**counts)

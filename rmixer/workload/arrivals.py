@@ -11,9 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import ConfigDict, Field
+from pydantic import Field
 
 from rmixer.errors import choice
+from rmixer.files.strict import Strict
 from rmixer.files.typed_files import shown
 from rmixer.workload.job_entry import Copies, Seed
 from rmixer.workload.place import Place
@@ -32,9 +33,7 @@ _NEEDED = {
 
 
 @dataclass(frozen=True)
-class _Entry:
-    __pydantic_config__ = ConfigDict(extra="forbid")
-
+class _Entry(Strict):
     kind: str | None = None
     rate_per_h: Annotated[float, Field(ge=1e-3, le=1e6)] | None = None
     burst: Copies | None = None

@@ -7,9 +7,8 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pydantic import ConfigDict
-
 from rmixer.data.registry import SYNTHETIC, dataset_entry
+from rmixer.files.strict import Strict
 from rmixer.files.typed_files import content_hash, plain
 from rmixer.models.registry import MODELS
 from rmixer.user_code.command import Command
@@ -34,9 +33,9 @@ _STOP = (
 
 
 @dataclass(frozen=True)
-class CostIdentity:
-    """Architecture, sizes, batch, optimizer kind, precision, data distribution, and a hash of the
-    sources that build the step. Learning rate, seed and steps belong to the job.
+class CostIdentity(Strict):
+    """Architecture, sizes, batch, optimizer kind, precision, data distribution, and a hash of
+    the sources that build the step. Learning rate, seed and steps belong to the job.
 
     For a user's own model ``architecture`` is its name and ``config`` empty: its source has them.
     For a command job ``architecture`` is its command line, ``config`` has the versions of Python
@@ -44,8 +43,6 @@ class CostIdentity:
     rest unknown. For an imported profile and for durations from a table ``source`` is a hash of
     them, and only the batch is known besides.
     """
-
-    __pydantic_config__ = ConfigDict(extra="forbid")
 
     model: str
     architecture: str

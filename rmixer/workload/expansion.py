@@ -10,7 +10,7 @@ from typing import Any
 from rmixer.errors import InputError
 from rmixer.files.typed_files import content_hash, shown
 from rmixer.imported.durations import DurationTable
-from rmixer.imported.imported_store import find_imported
+from rmixer.imported.imported_profile import find_imported
 from rmixer.models.registry import MODELS
 from rmixer.user_code.command import find_command, find_resuming
 from rmixer.user_code.own_module import is_own, label_of

@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated
 
-from pydantic import ConfigDict, Field
+from pydantic import Field
 
 from rmixer.data.registry import SYNTHETIC
+from rmixer.files.strict import Strict
 from rmixer.files.typed_files import Name
 from rmixer.workload.real_training import EarlyStop, Evaluation, LrSchedule
 from rmixer.workload.workload import RETRIES
@@ -21,10 +22,8 @@ Seed = Annotated[int, Field(ge=0, le=2**32 - 1)]
 
 
 @dataclass(frozen=True)
-class JobEntry:
-    """A job in a file; ``NOT_YET`` names the other keys of the schema."""
-
-    __pydantic_config__ = ConfigDict(extra="forbid")
+class JobEntry(Strict):
+    """A job as a file gives it; ``NOT_YET`` names the other keys of the schema."""
 
     model: str | None = None
     command: str | None = None

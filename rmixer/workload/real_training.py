@@ -7,7 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal, get_args
 
-from pydantic import ConfigDict, Field
+from pydantic import Field
+
+from rmixer.files.strict import Strict
 
 Count = Annotated[int, Field(gt=0, le=2**31 - 1)]
 Schedule = Literal["constant", "linear", "cosine", "inverse_sqrt"]
@@ -28,16 +30,14 @@ SETTINGS_OF: Mapping[str, tuple[str, ...]] = {
 
 
 @dataclass(frozen=True)
-class LrSchedule:
-    """The change of the learning rate over a job.
+class LrSchedule(Strict):
+    """How the learning rate changes.
 
     In the first ``warmup_steps`` it rises in equal parts to the job's ``lr``. Then it stays there
     (``constant``), falls towards 0 at the job's last step on a straight line (``linear``) or on
     half a cosine (``cosine``), or falls as one over the root of the step (``inverse_sqrt``, Vaswani
     et al., 2017, section 5.3).
     """
-
-    __pydantic_config__ = ConfigDict(extra="forbid")
 
     kind: Schedule = "constant"
     warmup_steps: Annotated[int, Field(ge=0, le=2**31 - 1)] = 0
@@ -56,21 +56,18 @@ class LrSchedule:
 
 
 @dataclass(frozen=True)
-class Evaluation:
-    """The model is evaluated on the first ``batches`` held-out batches after each ``every_steps``
-    steps (None: not while it trains), and at the end of training."""
-
-    __pydantic_config__ = ConfigDict(extra="forbid")
+class Evaluation(Strict):
+    """The model is tried on the first ``batches`` held-out batches after each ``every_steps`` steps
+    (None: not while it trains), and when it is trained."""
 
     every_steps: Count | None = None
     batches: Count = EVALUATION_BATCHES
 
 
 @dataclass(frozen=True)
-class EarlyStop:
-    """Training ends when ``patience`` evaluations in a row have not improved ``metric``."""
-
-    __pydantic_config__ = ConfigDict(extra="forbid")
+class EarlyStop(Strict):
+    """Training ends when ``patience`` evaluations one after the other have not bettered
+    ``metric``."""
 
     metric: str
     patience: Count

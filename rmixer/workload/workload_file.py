@@ -9,9 +9,10 @@ from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import ConfigDict, Field
+from pydantic import Field
 
 from rmixer.errors import InputError, each_error, refuse
+from rmixer.files.strict import Strict
 from rmixer.files.typed_files import Name, content_hash, load_yaml, parse, shown
 from rmixer.files.yaml_lines import with_lines
 from rmixer.imported.durations import DurationTable
@@ -26,10 +27,8 @@ from rmixer.workload.workload import Job, Workload
 
 
 @dataclass(frozen=True)
-class _WorkloadFile:
-    """The content of the file; ``arrivals`` and each of ``jobs`` are checked later, by kind."""
-
-    __pydantic_config__ = ConfigDict(extra="forbid")
+class _WorkloadFile(Strict):
+    """The file as it is; ``arrivals`` and each of ``jobs`` are checked by kind."""
 
     jobs: Annotated[tuple[dict[str, Any], ...], Field(min_length=1)] = ()
     name: Name | None = None
@@ -50,7 +49,12 @@ def read_workload(path: Path, durations: DurationTable | None = None) -> Workloa
 
 
 def _read_workload(path: Path, durations: DurationTable | None) -> Workload:
-    data = load_yaml(path, "workload file")
+    return workload_of(load_yaml(path, "workload file"), path, durations)
+
+
+def workload_of(data: object, path: Path, durations: DurationTable | None = None) -> Workload:
+    """The same of what a workload file says. ``path`` stands in messages and gives the workload its
+    name; paths in ``data`` count from the folder around it."""
     if data is None:
         raise InputError(path, "", "an empty file", "a workload with a list of jobs")
     if not isinstance(data, dict):
