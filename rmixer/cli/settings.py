@@ -22,7 +22,7 @@ what_if_option = click.option("--set", "settings", help=f"{_SHRINK} {_SUPPOSE}",
 
 
 def parse_settings(texts: Sequence[str]) -> Settings:
-    """From ``key=value`` texts; raises :class:`InputError` for what cannot be meant."""
+    """Parses ``key=value`` texts; raises :class:`InputError`."""
     values: dict[str, str] = {}
     for text in texts:
         key, equals, value = text.partition("=")

@@ -99,8 +99,8 @@ class ImportedProfile(Strict):
 
 
 def write_imported(folder: Path, profile: ImportedProfile) -> None:
-    """Write ``operators.csv``, unknown cells empty, then ``summary.json``, unknown values null; its
-    ``checksum`` is of all the rest of both."""
+    """Writes ``operators.csv`` (unknown cells empty), then ``summary.json`` (unknown values null).
+    Its ``checksum`` covers all the rest of both."""
     table = operator_table(profile.operators, IMPORTED_COLUMNS)
     write_text(folder / "operators.csv", table)
     summary: dict[str, Any] = {"schema_version": SCHEMA_VERSION, **plain(profile)}
