@@ -26,7 +26,7 @@ def warnings_of(profile: ImportedProfile) -> list[str]:
 
 
 def _missing(profile: ImportedProfile) -> Iterator[str]:
-    """What none of the trace's operators has."""
+    """Warnings about facts that none of the trace's operators has."""
     rows = profile.operators
     if not any(row.shapes for row in rows):
         yield (

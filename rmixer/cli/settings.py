@@ -35,5 +35,5 @@ def parse_settings(texts: Sequence[str]) -> Settings:
 
 
 def parse_shrinking(texts: Sequence[str]) -> Shrinking:
-    """The same of a command that measures or trains, on the machine as it is."""
+    """The same for a command that measures or trains, on the real machine."""
     return only_shrinking(parse_settings(texts))

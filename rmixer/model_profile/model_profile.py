@@ -26,7 +26,7 @@ JobType = Literal["compute", "memory", "low"]
 
 @dataclass(frozen=True)
 class StepMeasurement(Strict):
-    """How a step was measured, and how well it is known.
+    """The measurement of a step, and its precision.
 
     It covers ``n`` steps, of which ``stalls`` were stalls. ``half_width`` is half the 95% interval
     of the mean by blocks, as a fraction of it. ``repeatability`` is the difference between the
@@ -49,7 +49,7 @@ class StepMeasurement(Strict):
 
 @dataclass(frozen=True)
 class StepCost(Strict):
-    """What a step on one kind of device costs with one count of host threads, without the profiler.
+    """The cost of a step on one kind of device and number of host threads, without the profiler.
 
     ``mean_us`` leaves out stalls (steps over 10 x the median) and rounds in which its cores
     exchanged data slowly; ``stall_us`` and ``apart_us`` are what these add to a step on average.

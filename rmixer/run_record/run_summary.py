@@ -17,8 +17,8 @@ Range = tuple[float, float]
 
 @dataclass(frozen=True)
 class JobSummary(Strict):
-    """One job. Times count from the first dispatch of the run; ``arrival_s`` is below 0 where that
-    one came first, and None in records of earlier releases and of a job that never started.
+    """One job. Times count from the first dispatch of the run; ``arrival_s`` is below 0 if the
+    job arrived before that, and None in records of earlier releases and for one that never started.
 
     ``step_ms_p50`` and ``step_ms_mean`` are over its training steps after warm-up, the mean without
     stalls; ``stall_s`` is the total time of these stalls. ``exchange_us`` is the time of a job with
