@@ -19,6 +19,13 @@ if TYPE_CHECKING:  # with SciPy's solvers
 SWEEP = "sweep.json"
 PRECISION = 0.01
 ROUGH = "rough"
+FIGURES = {
+    "makespan": "makespan_s",
+    "completion": "mean_completion_s",
+    "weighted_completion": "weighted_completion_s",
+    "tardiness": "tardiness_s",
+}
+"""The key of a row that has the figure of each objective."""
 
 
 @dataclass(frozen=True)
@@ -30,11 +37,13 @@ class SweepRow:
     have only the mean completion, from the first dispatch. A configuration that was not simulated
     has None for every figure but the bound and says in ``why`` what pruned it.
 
+    ``weighted_completion_s`` and ``tardiness_s`` are None where no job has a weight or a deadline;
     ``busy`` is the busy share of each device by name, as
-    :class:`~rmixer.run_record.run_summary.DeviceSummary` has it. No schedule of these jobs can end
-    before ``bound_s``; ``gap`` is what the makespan is above it, as a fraction of it; ``held_by``
-    says what holds it: the longest job, the GPU, the host cores or the slots. All are None if
-    nobody computed a bound."""
+    :class:`~rmixer.run_record.run_summary.DeviceSummary` has it. By the objective of the sweep no
+    schedule of these jobs is better than ``bound_s``; ``gap`` is what this one is above it, as a
+    fraction of it, None above a bound of 0; ``held_by`` says what holds it: the longest job, the
+    jobs' own lengths, the GPU, the host cores or the slots. All are None if nobody computed a
+    bound."""
 
     __pydantic_config__ = ConfigDict(extra="forbid")
 
@@ -57,16 +66,26 @@ class SweepRow:
     bound_s: float | None = None
     gap: float | None = None
     held_by: str | None = None
+    weighted_completion_s: float | None = None
+    tardiness_s: float | None = None
 
-    def bounded(self, bound: LowerBound) -> SweepRow:
+    def wanted_s(self, objective: Objective) -> float | None:
+        """What is to be small, None if it was not simulated."""
+        value_s: float | None = getattr(self, FIGURES[objective])
+        return value_s
+
+    def bounded(self, bound: LowerBound, objective: Objective = "makespan") -> SweepRow:
         """The same with what no schedule can beat, and how far this one is from it."""
-        gap = None if self.makespan_s is None else bound.gap(self.makespan_s)
+        value_s = self.wanted_s(objective)
+        gap = None if value_s is None else bound.gap(value_s)
         return replace(self, bound_s=bound.bound_s, gap=gap, held_by=bound.held_by)
 
     def corrected(self, factor: float) -> SweepRow:
-        """The same as a rough row: its times as rough step times have them, times ``factor``. A GPU
-        has as much to do as before; the host's cores are held by jobs for as large a share."""
-        names = [name for name in vars(self) if name.endswith("_s") and name != "bound_s"]
+        """The same as a rough row: its times as rough step times have them, times ``factor``; its
+        tardiness, which no factor tells, as it was. A GPU has as much to do as before; the host's
+        cores are held by jobs for as large a share."""
+        kept = ("bound_s", "tardiness_s")
+        names = [name for name in vars(self) if name.endswith("_s") and name not in kept]
         times = {name: getattr(self, name) for name in names}
         scaled = {name: time and time * factor for name, time in times.items()}
         speedup = self.speedup and self.speedup / factor
@@ -101,12 +120,11 @@ def read_rows(folder: Path) -> list[SweepRow]:
 
 
 def ranked(rows: Iterable[SweepRow], objective: Objective = "makespan") -> list[SweepRow]:
-    """The shortest makespan first, or mean completion where that is the ``objective``; what was not
-    simulated comes last.
+    """The best by the ``objective`` first; what was not simulated comes last.
 
     Makespans within 1% of the shortest are one and the same to the simulator, whose rates are
-    averaged to that: among these the shortest mean completion comes first. So it is the other way
-    round.
+    averaged to that: among these the shortest mean completion comes first. By other objectives it
+    is the shortest makespan.
     """
     given = [(_figures(row, objective), row) for row in rows]
     least_s = min((first for (first, _), _ in given if first is not None), default=0.0)
@@ -122,5 +140,5 @@ def ranked(rows: Iterable[SweepRow], objective: Objective = "makespan") -> list[
 
 def _figures(row: SweepRow, objective: Objective) -> tuple[float | None, float | None]:
     """What is to be small first, and second."""
-    figures = row.makespan_s, row.mean_completion_s
-    return figures if objective == "makespan" else figures[::-1]
+    second_s = row.mean_completion_s if objective == "makespan" else row.makespan_s
+    return row.wanted_s(objective), second_s

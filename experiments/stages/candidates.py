@@ -6,7 +6,9 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from experiments.run_files.sweep_file import PRECISION, SweepRow
+import numpy as np
+
+from experiments.run_files.sweep_file import FIGURES, PRECISION, SweepRow
 from experiments.stages.layouts import profiled_threads
 from rmixer.errors import InputError, PolicyFailed, PolicyWrong, RunFailed
 from rmixer.policies import Policy, make_policy
@@ -18,9 +20,10 @@ from rmixer.scheduling.layout import Cut, Layout
 from rmixer.scheduling.problem import Problem
 from rmixer.scheduling.schedule import Schedule, schedule_of
 from rmixer.scheduling.step_times import StepTimes
+from rmixer.workload.workload import Job
 from sim.job_level.simulate import Level, SimulatedRun, simulate
 from sim.operator_level.operator_level import OperatorLevel
-from sim.planning.objective import Objective
+from sim.planning.objective import TIE, Goal, Objective
 from sim.planning.two_fidelities import correction, settle
 from sim.simple_step_times.mean_demand import MeanDemand
 
@@ -93,14 +96,20 @@ class Trial:
 
     def row_of(self, candidate: Candidate, times: StepTimes) -> SweepRow:
         """The row of a candidate by ``times``."""
-        seed = self._problem.workload.seed
         try:
             summary = self.run(candidate, times, "job").summary
         except (PolicyFailed, PolicyWrong):
             raise
         except (RunFailed, InputError) as error:
-            return replace(_placed(candidate, seed), why=str(error))
-        return _filled(_placed(candidate, seed), summary, self.sequential.summary.makespan_s)
+            return replace(_placed(candidate, self._problem.workload.seed), why=str(error))
+        return self.filled(candidate, summary)
+
+    def filled(self, candidate: Candidate, summary: RunSummary) -> SweepRow:
+        """The row of a candidate whose run came to ``summary``."""
+        workload = self._problem.workload
+        row = _placed(candidate, workload.seed)
+        row = _filled(row, summary, self.sequential.summary.makespan_s)
+        return replace(row, **figures_of(summary, workload.jobs))
 
     def rough_rows(self, piece: Sequence[Candidate]) -> list[SweepRow]:
         """Those of several by rough step times."""
@@ -115,19 +124,41 @@ class Trial:
 
         def precise_s(index: int) -> float | None:
             rows[index] = self.row_of(tried[index], self.step_times)
-            return wanted_s(rows[index], objective)
+            return score_s(rows[index], objective)
 
-        figures = ((index, wanted_s(row, objective)) for index, row in enumerate(rows))
-        rough = {index: figure for index, figure in figures if figure is not None}
+        before = list(rows)
+        scores = ((index, score_s(row, objective)) for index, row in enumerate(rows))
+        rough = {index: score for index, score in scores if score is not None}
         precise = settle(rough, precise_s, PRECISION)
+        if objective == "tardiness":  # of which no factor tells what times become
+            rough = {index: before[index].makespan_s or 0.0 for index in rough}
+            precise = {index: rows[index].makespan_s or 0.0 for index in precise}
         factor = correction(rough, precise)
         for index in rough.keys() - precise.keys():
             rows[index] = rows[index].corrected(factor)
 
 
-def wanted_s(row: SweepRow, objective: Objective) -> float | None:
-    """What is to be small, None if it was not simulated."""
-    return row.makespan_s if objective == "makespan" else row.mean_completion_s
+def score_s(row: SweepRow, objective: Objective) -> float | None:
+    """What is to be small, None if it was not simulated; tardiness with a little of the
+    makespan."""
+    value_s = row.wanted_s(objective)
+    if value_s is None or objective != "tardiness":
+        return value_s
+    return value_s + TIE * (row.makespan_s or 0.0)
+
+
+def figures_of(summary: RunSummary, jobs: Sequence[Job]) -> dict[str, float]:
+    """The figures of a simulated run of ``jobs`` by what these say: ``weighted_completion_s`` where
+    one has a weight, ``tardiness_s`` where one has a deadline."""
+    goal = Goal.of(jobs)
+    completion_s = {job.id: job.completion_s for job in summary.jobs}
+    ends_s = goal.arrivals_s + [completion_s[job.id] or 0.0 for job in jobs]
+    asked: list[Objective] = []
+    if (goal.weights != 1.0).any():
+        asked.append("weighted_completion")
+    if np.isfinite(goal.due_s).any():
+        asked.append("tardiness")
+    return {FIGURES[each]: goal.value_s(each, summary.makespan_s, ends_s) for each in asked}
 
 
 def _placed(candidate: Candidate, seed: int) -> SweepRow:

@@ -17,11 +17,11 @@ SEARCH = "search"
 
 @dataclass(frozen=True)
 class SearchProgress:
-    """How far a search is: the makespan of its best schedule by rough step times, how far that is
-    from the bound, and how many schedules it has judged."""
+    """How far a search is: its best schedule by the objective and rough step times, how far that is
+    from the bound (None where that is 0), and how many schedules it has judged."""
 
     best_s: float
-    gap: float
+    gap: float | None
     evaluations: int
     elapsed_s: float
 
@@ -75,7 +75,7 @@ class Searched:
 @dataclass(frozen=True)
 class Setting:
     """What a search starts from: the cuts of the sweep, what was ``wanted`` of them, the policies
-    ``tried``, best first, each on its layout, and a makespan that none can beat."""
+    ``tried``, best first, each on its layout, and what none can beat by the objective."""
 
     cuts: Sequence[Cut]
     wanted: Wanted

@@ -78,8 +78,8 @@ def search(problem: Problem, step_times: StepTimes, setting: Setting, wish: Sear
         while number - since <= PATIENCE * len(problem.jobs):
             judged = sum(each.walk.evaluations for each in every)
             best = min((each.walk.best[0] for each in every), key=lambda found: found.score)
-            gap = best.makespan_s / setting.bound_s - 1 if setting.bound_s else 0.0
-            wish.told(SearchProgress(best.makespan_s, gap, judged, time.monotonic() - begin_s))
+            gap = best.value_s / setting.bound_s - 1 if setting.bound_s else None
+            wish.told(SearchProgress(best.value_s, gap, judged, time.monotonic() - begin_s))
             if wish.evaluations is None and time.monotonic() - begin_s >= budget_s:
                 break
             if wish.evaluations is not None and judged >= wish.evaluations:

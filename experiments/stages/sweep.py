@@ -15,7 +15,7 @@ from experiments.stages.candidates import (
     Trial,
     candidates,
     layout_of,
-    wanted_s,
+    score_s,
 )
 from experiments.stages.finalists import finalists
 from experiments.stages.layouts import grid
@@ -30,8 +30,9 @@ from rmixer.scheduling.schedule import Schedule
 from rmixer.scheduling.step_times import StepTimes
 from rmixer.scheduling.wanted_slots import Wanted
 from sim.job_level.simulate import SimulatedRun
-from sim.planning.lower_bound import LowerBound, lower_bound
-from sim.planning.objective import Objective
+from sim.planning.completion_bound import bound_of
+from sim.planning.lower_bound import LowerBound
+from sim.planning.objective import Objective, check_objective
 
 LEAST_IN_A_PROCESS = 32
 """For fewer candidates another process is not worth its start."""
@@ -55,7 +56,8 @@ class Sweep:
     ``sequential`` is the same for the baseline, one job at a time, by ``sequential_schedule``.
     ``finalists`` are the best rows of the next best policies
     (:func:`~experiments.stages.finalists.finalists`);
-    ``bound`` is what no schedule can beat, ``searched`` what a search did, if there was one."""
+    ``bound`` is what no schedule can beat by the objective, ``best_s`` what the best one comes to,
+    ``searched`` what a search did, if there was one."""
 
     rows: tuple[SweepRow, ...]
     best: Candidate
@@ -67,7 +69,7 @@ class Sweep:
     objective: Objective = "makespan"
     searched: Searched | None = None
     finalists: tuple[Finalist, ...] = ()
-
+    best_s: float = 0.0
 
 def sweep(
     problem: Problem,
@@ -91,9 +93,11 @@ def sweep(
     or raises an error.
 
     Rough simulations run in so many ``processes``: by default one a core, fewer for few candidates.
-    The answer is the same for any number.
+    The answer is the same for any number. Raises :class:`InputError` for an objective of which the
+    jobs say nothing.
     """
     wish = wish or SweepWish()
+    check_objective(wish.objective, problem.workload.jobs)
     cuts = grid(problem, wish.wanted)
     tried = candidates(problem, wish.policies or tuple(every_policy()), cuts)
     trial = Trial(problem, step_times, layout_of(problem, make_policy(BASELINE), cuts[0]))
@@ -112,7 +116,7 @@ def sweep(
     if not order:
         raise RunFailed("; ".join(sorted({row.why for row in rows})))
     layouts = [*(each.layout for each in tried), *(cut.layout(problem.machine) for cut in cuts)]
-    bound = lower_bound(problem, layouts if wish.wanted.said() else ())
+    bound = bound_of(problem, layouts if wish.wanted.said() else (), wish.objective)
     searched = None
     if wish.search is not None:
         from experiments.stages.searching import search  # here: it imports numba, which is slow
@@ -127,7 +131,7 @@ def sweep(
             schedule = _no_worse(trial, rows, tried, searched.schedule, wish.objective)
             tried.append(Candidate(SEARCH, schedule.settings.layout, schedule))
             rows.append(trial.row_of(tried[-1], step_times))
-    rows = [row.bounded(bound) for row in rows]
+    rows = [row.bounded(bound, wish.objective) for row in rows]
     ranking = ranked(rows, wish.objective)
     by_row = {id(row): each for row, each in zip(rows, tried, strict=False)}
     best = by_row[id(ranking[0])]
@@ -144,12 +148,13 @@ def sweep(
         wish.objective,
         searched,
         finalists(ranking, lambda row: trial.run(by_row[id(row)], step_times, "job").summary),
+        trial.filled(best, predicted.summary).wanted_s(wish.objective) or 0.0,
     )
 
 
 def _best_first(rows: Sequence[SweepRow], objective: Objective) -> list[int]:
     """The places of the rows that were simulated, the best first."""
-    figures = {index: wanted_s(row, objective) for index, row in enumerate(rows)}
+    figures = {index: score_s(row, objective) for index, row in enumerate(rows)}
     known = {index: figure for index, figure in figures.items() if figure is not None}
     return sorted(known, key=lambda index: (known[index], index))
 
@@ -164,11 +169,11 @@ def _no_worse(
     """The schedule that was ``found``, or that of the best policy, should that be better."""
     best = min(
         (index for index in _best_first(rows, objective) if rows[index].level != ROUGH),
-        key=lambda index: wanted_s(rows[index], objective) or 0.0,
+        key=lambda index: score_s(rows[index], objective) or 0.0,
     )
     candidate = Candidate(SEARCH, found.settings.layout, found)
-    value = wanted_s(trial.row_of(candidate, trial.step_times), objective)
-    policy_s = wanted_s(rows[best], objective)
+    value = score_s(trial.row_of(candidate, trial.step_times), objective)
+    policy_s = score_s(rows[best], objective)
     if value is not None and policy_s is not None and value <= policy_s:
         return found
     run = trial.run(tried[best], trial.step_times, "job")

@@ -11,9 +11,11 @@ from rich import box
 from experiments.run_files.sweep_file import PRECISION, ROUGH, SweepRow, ranked
 from rmixer.display.quantities import ABSENT, figures, seconds, size, time_unit
 from rmixer.display.tables import NumberTable
-from sim.planning.objective import Objective
+from sim.planning.objective import WORDS, Objective
 
 MOST_ROWS = 30
+SHOWN = ("makespan", "completion")
+"""The objectives whose figures every table has."""
 LINE = 28
 
 
@@ -42,7 +44,9 @@ def sweep_table(
     for kind in kinds:
         table.add_column(kind, justify="right", no_wrap=True)
     bounded = any(row.gap is not None for row in simulated)
+    own = WORDS[objective].replace(" ", "\n") if objective not in SHOWN else ""
     for name in (
+        *((own,) if own else ()),
         "makespan",
         *(("gap",) if bounded else ()),
         "against\nsequential",
@@ -55,6 +59,7 @@ def sweep_table(
     def cells(row: SweepRow) -> tuple[str, ...]:
         return (
             *(_cut(row, kind) for kind in kinds),
+            *((_time(row.wanted_s(objective), unit_s),) if own else ()),
             f"{(row.makespan_s or 0.0) / unit_s:.1f}",
             *((_gap(row),) if bounded else ()),
             f"{row.speedup:.2f}×" if row.speedup is not None else ABSENT,
@@ -74,7 +79,8 @@ def sweep_table(
         said += [f"{left} more in sweep.json"]
     said += [f"level of the simulator: {', '.join(levels)}{_rough(levels)}"] if levels else []
     if bounded:
-        said += [f"gap: how much longer than {_bounds(simulated)}"]
+        longer = "longer" if objective == "makespan" else f"more {WORDS[objective]}"
+        said += [f"gap: how much {longer} than {_bounds(simulated)}"]
     said += [f"{n} not simulated: {why}" for why, n in pruned.items()]
     table.caption = "\n".join(said)
     return table
@@ -95,8 +101,8 @@ def _listed(policies: Iterable[str]) -> str:
 
 def _tied(order: Sequence[SweepRow], objective: Objective) -> str:
     """How rows were ranked, where it was not by their makespans alone."""
-    if objective == "completion":
-        return " by mean completion"
+    if objective != "makespan":
+        return f" by {WORDS[objective]}"
     makespans = [row.makespan_s or 0.0 for row in order]
     if makespans == sorted(makespans):
         return ""

@@ -97,7 +97,7 @@ class Evaluator:
 
     def judge_plan(self, plan: Plan) -> Judged:
         """The same for a :meth:`plan`: a search changes its arrays, and makes none anew."""
-        judged = self._judged(plan, None)
+        judged = self.judge_some(plan)
         if judged.makespan_s == inf or not np.isfinite(judged.ends_s).all():
             raise PolicyStarved("the plan leaves jobs waiting on an idle machine")
         return judged

@@ -15,7 +15,7 @@ from rmixer.scheduling.problem import Problem
 from rmixer.scheduling.schedule import ScheduledJob
 from sim.planning.evaluator import Evaluator, Judged, Plan
 from sim.planning.moves import Neighbourhood, Order
-from sim.planning.objective import Objective, score
+from sim.planning.objective import Goal, Objective
 
 HISTORY = 50
 """A change is taken that is no worse than what was held so many evaluations ago."""
@@ -28,11 +28,11 @@ APART = 1e-3
 
 @dataclass(frozen=True)
 class Found:
-    """A schedule of a walk, its score, and its makespan."""
+    """A schedule of a walk, its score, and what it is by the objective."""
 
     score: float
     order: Order
-    makespan_s: float
+    value_s: float
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ class Searcher:
         any_of = [-1 - kinds.index(kinds[device]) for device in devices]
         known: dict[str, int] = {}
         alike = [known.setdefault(each.key, len(known)) for each in problem.jobs]
-        self._arrivals_s = np.array([each.job.arrival_s for each in problem.jobs])
+        self._goal = Goal.of([each.job for each in problem.jobs])
         slots_of = [
             [at for at, (entry, _) in enumerate(self._slots) if entry.kind in each.costs]
             for each in problem.jobs
@@ -79,7 +79,7 @@ class Searcher:
         best: list[Found] = []
         for given in orders:
             scored, judged, order = self.judged(given)
-            _keep(best, Found(scored, order, judged.makespan_s))
+            _keep(best, self._found(scored, order, judged))
         return Walk(best[0], tuple(best))
 
     def walk(self, walk: Walk, evaluations: int, seed: str, until_s: float = inf) -> Walk:
@@ -96,7 +96,7 @@ class Searcher:
             order = self._neighbourhood.changed(present.order, judged, draw)
             scored, found, order = self.judged(order)
             if scored <= history[at] or scored <= present.score:
-                present, judged = Found(scored, order, found.makespan_s), found
+                present, judged = self._found(scored, order, found), found
                 _keep(best, present)
             history[at] = present.score
         if best[0].score == walk.best[0].score:
@@ -111,14 +111,18 @@ class Searcher:
         self._evaluations += 1
         plan = self._plan(order)
         judged = self._evaluator.judge_some(plan)
-        scored = score(self._objective, judged, self._arrivals_s)
+        scored = self._goal.score(self._objective, judged)
         if scored < inf and self._priorities.any() and not self._in_priority(plan, judged):
             scored = inf
         return scored, judged, Order(order.jobs, tuple(plan[2].tolist()))
 
+    def _found(self, scored: float, order: Order, judged: Judged) -> Found:
+        value_s = self._goal.value_s(self._objective, judged.makespan_s, judged.ends_s)
+        return Found(scored, order, value_s)
+
     def _in_priority(self, plan: Plan, judged: Judged) -> bool:
         jobs, slots = plan[0], plan[2]
-        starts_s, arrivals_s = judged.starts_s[jobs], self._arrivals_s[jobs]
+        starts_s, arrivals_s = judged.starts_s[jobs], self._goal.arrivals_s[jobs]
         priorities, kinds = self._priorities[jobs], self._kind_of[slots]
         waits = (arrivals_s[:, None] <= starts_s[None, :]) & (starts_s[:, None] > starts_s[None, :])
         lower = priorities[:, None] > priorities[None, :]
