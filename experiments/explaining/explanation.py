@@ -23,7 +23,8 @@ class Variant:
 @dataclass(frozen=True)
 class Outlook:
     """The run simulated again by ``policy`` on the slots of ``cut``, at one ``level``, and with one
-    thing changed each. ``stand_in`` says why the policy is not the run's own, if it is not."""
+    thing changed each. ``stand_in`` says why the policy is not the run's own, if it is not.
+    ``searched`` is how many schedules a search judged each time, 0 for a policy."""
 
     policy: str
     cut: str
@@ -31,6 +32,7 @@ class Outlook:
     makespan_s: float
     variants: tuple[Variant, ...]
     stand_in: str = ""
+    searched: int = 0
 
 
 @dataclass(frozen=True)

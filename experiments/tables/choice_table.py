@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import statistics
 
-from rich import box
-
 from experiments.validation.choice import LEAST_CONCORDANCE, MOST_REGRET, Choice
 from rmixer.display.quantities import ABSENT, percent, seconds, signed_percent
 from rmixer.display.tables import NumberTable
@@ -14,10 +12,7 @@ from rmixer.display.tables import NumberTable
 def choice_table(choice: Choice) -> NumberTable:
     """A row a schedule in the order of the predictions: its measured mean, how far repeats spread
     (one standard deviation), and the error of the prediction."""
-    table = NumberTable(box=box.SIMPLE_HEAD, pad_edge=False)
-    table.add_column("schedule", overflow="fold")
-    for name in ("predicted", "measured", "spread", "error"):
-        table.add_column(name, justify="right", no_wrap=True)
+    table = NumberTable().folded("schedule").numbers("predicted", "measured", "spread", "error")
     for each in sorted(choice.contenders, key=lambda each: each.predicted_s):
         mean_s = statistics.fmean(each.measured_s)
         spread = statistics.stdev(each.measured_s) / mean_s

@@ -26,7 +26,7 @@ def explanation_lines(found: Explanation) -> list[str]:
         "",
         *_company(found.company),
         "",
-        *_outlook(found.outlook, found.policy),
+        *_outlook(found.outlook),
     ]
 
 
@@ -114,13 +114,13 @@ def _beside(groups: Sequence[Beside], device: str) -> str:
     return "; ".join(parts)
 
 
-def _outlook(outlook: Outlook, policy: str) -> Iterator[str]:
+def _outlook(outlook: Outlook) -> Iterator[str]:
     if outlook.stand_in:
         yield f"{outlook.stand_in}."
-    yield (
-        f"Simulated again by {outlook.policy} on {outlook.cut} ({outlook.level} level): "
-        f"{seconds(outlook.makespan_s)}. With"
-    )
+    how = f"Searched again, {outlook.searched:,} schedules each"
+    if not outlook.searched:
+        how = f"Simulated again by {outlook.policy} on {outlook.cut}"
+    yield (f"{how} ({outlook.level} level): {seconds(outlook.makespan_s)}. With")
     yield from _variants(outlook.variants, outlook.makespan_s)
 
 

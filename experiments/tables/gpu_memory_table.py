@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from rich import box
 from rich.console import Group
 from rich.text import Text
 
@@ -130,11 +129,7 @@ def summary(rows: Sequence[GpuMemoryRow]) -> str:
 
 
 def _table(columns: Sequence[str]) -> NumberTable:
-    table = NumberTable(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
-    table.add_column("model", no_wrap=True)
-    for name in ("batch", *columns):
-        table.add_column(name, justify="right", no_wrap=True)
-    return table
+    return NumberTable(padding=(0, 1, 0, 0)).words("model").numbers("batch", *columns)
 
 
 def _precise(fraction: float | None) -> str:

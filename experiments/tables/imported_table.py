@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
-from rich import box
 from rich.console import Group
 from rich.text import Text
 
@@ -154,11 +153,8 @@ def _total(values: Sequence[int | None], write: Callable[[int], str]) -> str:
 
 
 def _lane_table(profile: ImportedProfile) -> NumberTable:
-    table = _table("Lanes of a step")
-    table.add_column("")
     shares = lane_shares(profile)
-    for share in shares:
-        table.add_column(share.lane, justify="right", no_wrap=True)
+    table = NumberTable("Lanes of a step").words("").numbers(*(share.lane for share in shares))
     table.add_row("operators", *(str(share.operators) for share in shares))
     table.add_row("busy", *(milliseconds(share.busy_us / 1e3) for share in shares))
     table.add_row("gaps", *(milliseconds(share.gaps_us / 1e3) for share in shares))
@@ -169,10 +165,8 @@ def _lane_table(profile: ImportedProfile) -> NumberTable:
 
 
 def _gap_table(profile: ImportedProfile) -> NumberTable:
-    table = _table("The host's time beside its own operators")
-    table.add_column("gap")
-    for name in ("a step", "share of the step"):
-        table.add_column(name, justify="right", no_wrap=True)
+    table = NumberTable("The host's time beside its own operators").words("gap")
+    table.numbers("a step", "share of the step")
     for name, spent_us in host_gaps(profile).items():
         share = percent(spent_us / profile.profiled_mean_us)
         table.add_row(name, milliseconds(spent_us / 1e3), share)
@@ -185,11 +179,8 @@ def _operator_table(profile: ImportedProfile, lane: str, top: int) -> NumberTabl
     rows = [row for row in profile.operators if row.lane == lane]
     for row in rows:
         grouped[row.phase or UNKNOWN, row.operator.removeprefix("aten::")].append(row)
-    table = _table(f"Operators on the {lane} lane")
-    table.add_column("phase", no_wrap=True)
-    table.add_column("operator", no_wrap=True, overflow="ellipsis", max_width=26)
-    for name in ("calls", "time", "gaps before", "share", "work", "bytes"):
-        table.add_column(name, justify="right", no_wrap=True)
+    table = NumberTable(f"Operators on the {lane} lane").words("phase").shortened("operator", 26)
+    table.numbers("calls", "time", "gaps before", "share", "work", "bytes")
     total_us = sum(row.mean_us + row.gap_before_us for row in rows)
     ordered = sorted(grouped.items(), key=lambda item: -_busy_us(item[1]))
     for (phase, operator), found in ordered[:top]:
@@ -219,7 +210,3 @@ def _cells(rows: Sequence[ImportedOperator], total_us: float) -> list[str]:
 def _short(values: Sequence[int | None], write: Callable[[int], str]) -> str:
     known = [value for value in values if value is not None]
     return write(sum(known)) if len(known) == len(values) else UNKNOWN
-
-
-def _table(title: str) -> NumberTable:
-    return NumberTable(title=title, box=box.SIMPLE_HEAD, title_justify="left", pad_edge=False)

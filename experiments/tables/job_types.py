@@ -6,8 +6,6 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from rich import box
-
 from experiments.tables.rmixer_constants import RMIXER_CONSTANTS
 from profiles.assembling.job_type import core_balance
 from profiles.assembling.operator_times import total_work
@@ -116,18 +114,13 @@ def agreement(rows: Sequence[TypeRow]) -> str:
 def types_table(rows: Sequence[TypeRow], machine: Machine) -> NumberTable:
     """The rows, RMixer's figures to the right, and below it what the types are judged by."""
     table = NumberTable(
-        title=f"Job types on {machine.name}",
-        title_justify="left",
+        f"Job types on {machine.name}",
         caption=f"{agreement(rows)}\nmachine balance {core_balance(machine):.1f} FLOP/byte a core",
-        caption_justify="left",
-        box=box.SIMPLE_HEAD,
         padding=(0, 1, 0, 0),
     )
-    table.add_column("model", overflow="fold")
-    names = ("batch", "on", "type", "busy\nalone", "FLOP\n/byte", "slowed by\ncompute")
-    for name in (*names, "slowed by\nstreams", "RMixer's\ntype", "\nbusy"):
-        words = name in ("on", "type", "RMixer's\ntype")
-        table.add_column(name, justify="left" if words else "right", no_wrap=True)
+    table.folded("model").numbers("batch").words("on", "type")
+    table.numbers("busy\nalone", "FLOP\n/byte", "slowed by\ncompute", "slowed by\nstreams")
+    table.words("RMixer's\ntype").numbers("\nbusy")
     for row in rows:
         table.add_row(
             f"{row.model} ({row.settings})" if row.settings else row.model,

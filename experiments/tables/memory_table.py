@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from rich import box
 from rich.console import Group
 from rich.text import Text
 
@@ -107,10 +106,8 @@ def memory_table(rows: Sequence[MemoryRow], usable_bytes: int | None = None) -> 
     """A row for each of ``rows``; errors, and these in words, where something was measured. Workers
     that need more than the ``usable_bytes`` of a machine, where they are given, are named."""
     measured = any(row.measured_tensor_bytes is not None for row in rows)
-    table = NumberTable(box=box.SIMPLE_HEAD, padding=0)  # all columns fit into 100 characters
-    table.add_column("model", no_wrap=True)
-    for name in ("batch", *(_MEASURED if measured else _SPLIT)):
-        table.add_column(name, justify="right", no_wrap=True)
+    table = NumberTable(padding=0).words("model")  # all columns fit into 100 characters
+    table.numbers("batch", *(_MEASURED if measured else _SPLIT))
     for row in rows:
         parts = _errors(row) if measured else _parts(row)
         table.add_row(job_name(row.job), str(row.job.batch), *parts)

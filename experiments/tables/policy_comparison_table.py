@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from rich import box
 from rich.console import Group
 from rich.table import Table
 
@@ -31,14 +30,8 @@ def _table(rows: Sequence[PolicyRow]) -> Table:
             found[row.workload] = row
     machine, gpus = rows[0].machine.partition("+")[0], rows[0].gpus
     table = WholeTable(
-        title=f"{machine}, {gpus} GPU(s): × one job at a time (slots a GPU + on the CPU, rule)",
-        box=box.SIMPLE_HEAD,
-        title_justify="left",
-        pad_edge=False,
-    )
-    table.add_column("policy", no_wrap=True)
-    for workload in workloads:
-        table.add_column(workload, no_wrap=True)
+        f"{machine}, {gpus} GPU(s): × one job at a time (slots a GPU + on the CPU, rule)"
+    ).words("policy", *workloads)
     means = {
         name: sum(row.speedup or 0.0 for row in found.values()) / len(workloads)
         for name, found in best.items()

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from rich import box
-
 from rmixer.display.quantities import ABSENT, figures, milliseconds, time_unit
 from rmixer.display.tables import NumberTable
 from rmixer.run_record.run_summary import JobSummary
@@ -46,17 +44,9 @@ def simulated_table(jobs: Iterable[SimulatedJob], most: int = MOST_ROWS) -> Numb
     title names, from the start of the run."""
     rows = list(jobs)
     unit, unit_s = time_unit(max((row.summary.end_s for row in rows), default=0.0))
-    table = NumberTable(
-        title=f"Jobs, by their starts; times in {unit} from the first start",
-        box=box.SIMPLE_HEAD,
-        title_justify="left",
-        caption_justify="left",
-        pad_edge=False,
-    )
-    table.add_column("job", no_wrap=True, overflow="ellipsis", max_width=28)
-    table.add_column("device", no_wrap=True)
-    for name in ("slot", "threads", "start", "end", "step", "slower in\ncompany"):
-        table.add_column(name, justify="right", no_wrap=True)
+    table = NumberTable(f"Jobs, by their starts; times in {unit} from the first start")
+    table.shortened("job").words("device")
+    table.numbers("slot", "threads", "start", "end", "step", "slower in\ncompany")
     for row in rows[:most]:
         job = row.summary
         table.add_row(

@@ -6,8 +6,6 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from textwrap import fill
 
-from rich import box
-
 from experiments.run_files.sweep_file import PRECISION, ROUGH, SweepRow, ranked
 from rmixer.display.quantities import ABSENT, figures, seconds, size, time_unit
 from rmixer.display.tables import NumberTable
@@ -31,21 +29,12 @@ def sweep_table(
     order = ranked(rows, objective)
     simulated = [row for row in order if row.makespan_s is not None]
     unit, unit_s = time_unit(min((row.makespan_s or 0.0 for row in simulated), default=0.0))
-    table = NumberTable(
-        title=f"{title}; slots × threads; times in {unit}",
-        box=box.SIMPLE_HEAD,
-        title_justify="left",
-        caption_justify="left",
-        pad_edge=False,
-    )
-    table.add_column("", justify="right")
-    table.add_column("policy", no_wrap=True)
     kinds = _kinds(simulated)
-    for kind in kinds:
-        table.add_column(kind, justify="right", no_wrap=True)
     bounded = any(row.gap is not None for row in simulated)
     own = WORDS[objective].replace(" ", "\n") if objective not in SHOWN else ""
-    for name in (
+    table = NumberTable(f"{title}; slots × threads; times in {unit}").numbers("").words("policy")
+    table.numbers(
+        *kinds,
         *((own,) if own else ()),
         "makespan",
         *(("gap",) if bounded else ()),
@@ -53,8 +42,7 @@ def sweep_table(
         "completion\nmean, p95",
         "waiting\nmean, p95",
         "peak\nmemory",
-    ):
-        table.add_column(name, justify="right", no_wrap=True)
+    )
 
     def cells(row: SweepRow) -> tuple[str, ...]:
         return (

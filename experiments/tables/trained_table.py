@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from rich import box
 from rich.console import Console
 
 from experiments.validation.deadlines import missed
@@ -90,19 +89,10 @@ def trained_table(summary: RunSummary, rows: Sequence[TrainedJob]) -> NumberTabl
         f"{summary.workload}: what was trained, in {seconds(summary.makespan_s)} "
         f"({summary.samples_per_s:,.0f} samples/s)"
     )
-    table = NumberTable(
-        title=title,
-        box=box.SIMPLE_HEAD,
-        title_justify="left",
-        pad_edge=False,
-    )
-    table.add_column("job", no_wrap=True, overflow="ellipsis", max_width=28)
-    table.add_column("rank", justify="right", no_wrap=True)
     with_settings = any(row.settings for row in rows)
-    if with_settings:
-        table.add_column("settings", overflow="fold")
-    for name in ("loss", "metric", "samples/s", "time"):
-        table.add_column(name, justify="right", no_wrap=True)
+    table = NumberTable(title).shortened("job").numbers("rank")
+    table.folded(*(["settings"] if with_settings else []))
+    table.numbers("loss", "metric", "samples/s", "time")
     model = rows[0].summary.model if rows else ""
     for row in rows:
         if row.summary.model != model:

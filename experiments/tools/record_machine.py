@@ -8,6 +8,7 @@ for their own.
 
 from __future__ import annotations
 
+import gzip
 from dataclasses import replace
 from pathlib import Path
 
@@ -42,8 +43,16 @@ def record(machine: Machine, profiles: list[ModelProfile], name: str, out: Path)
         raise InputError(f"machine {machine.name}", "profiles", "none to keep", allowed)
     write_machine(out / name / "machine.yaml", replace(machine, name=name))
     for profile in kept:
-        write_profile(out / name / profile.key, replace(profile, machine=name))
+        folder = out / name / profile.key
+        write_profile(folder, replace(profile, machine=name))
+        pack(folder / "operators.csv")
     return len(kept)
+
+
+def pack(path: Path) -> None:
+    """Put ``<path>.gz`` in the place of ``path``, the same bytes for the same content."""
+    path.with_name(f"{path.name}.gz").write_bytes(gzip.compress(path.read_bytes(), mtime=0))
+    path.unlink()
 
 
 if __name__ == "__main__":

@@ -15,12 +15,12 @@ from pathlib import Path
 from typing import Any
 
 from rmixer.errors import InputError
+from rmixer.files.csv_rows import table_text
 from rmixer.files.typed_files import (
     check_checksum,
     content_hash,
     load_json,
     parse,
-    read_text,
     write_json,
 )
 from rmixer.user_code.former_sources import former_sources, formerly
@@ -61,7 +61,7 @@ def rekey_profile(folder: Path, source: str) -> Path:
     profile that was changed since it was written."""
     path = folder / "summary.json"
     data: Any = load_json(path, "profile")
-    table = read_text(folder / "operators.csv", "table of operators")
+    table = table_text(folder / "operators.csv", "table of operators")
     checksum = data.pop("checksum", None)
     check_checksum(path, [data, table], checksum, f"remove {folder} and profile it again")
     data["identity"]["source"] = source

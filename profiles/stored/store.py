@@ -278,7 +278,7 @@ def _as_it_is(folder: Path, stamp: tuple[object, ...]) -> ModelProfile:
 
 def _stamp(folder: Path) -> tuple[object, ...]:
     """Of the profile's files in ``folder``: another one once one of them has been written."""
-    paths = (folder / "summary.json", folder / "operators.csv")
+    paths = map(folder.joinpath, ("summary.json", "operators.csv", "operators.csv.gz"))
     stats = [path.stat() for path in paths if path.exists()]
     return tuple((stat.st_ino, stat.st_size, stat.st_mtime_ns) for stat in stats)
 

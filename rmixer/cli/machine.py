@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
+from rich.box import HEAVY_HEAD
 from rich.table import Table
 
 from rmixer.cli.bars import bar
@@ -68,9 +69,8 @@ def _check_name(name: str, store: Store) -> None:
 
 def machine_table(machine: Machine) -> Table:
     """The machine as rows of what, and how much."""
-    table = WholeTable(title=f"Machine {machine.name} ({machine.origin})", title_justify="left")
-    table.add_column("what")
-    table.add_column("value")
+    table = WholeTable(f"Machine {machine.name} ({machine.origin})", box=HEAVY_HEAD, pad_edge=True)
+    table.words("what", "value", no_wrap=False)
     caches = ", ".join(f"{name} {size >> 10} KiB" for name, size in machine.cache_bytes.items())
     rows = {
         "processor": f"{machine.processor}, {machine.sockets} socket(s)",

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import asdict
 
 import click
-from rich import box
 from rich.table import Table
 
 from rmixer.cli.console import console, print_json
@@ -44,18 +43,12 @@ def command(names: tuple[str, ...], rows_cap: int | None, as_json: bool) -> None
 
 def _table(entries: list[ModelEntry], sizes: dict[str, ModelSize]) -> NumberTable:
     table = NumberTable(
-        title="Models",
-        title_justify="left",
+        "Models",
         caption="embedding, dense: millions of parameters. memory: weights and optimizer state",
-        caption_justify="left",
-        box=box.SIMPLE_HEAD,
         padding=(0, 1, 0, 0),
     )
-    for name in ("name", "data set"):
-        table.add_column(name, no_wrap=True)
-    for name in ("embedding", "dense", "memory", "batch"):
-        table.add_column(name, justify="right", no_wrap=True)
-    table.add_column("optimizer", no_wrap=True)
+    table.words("name", "data set").numbers("embedding", "dense", "memory", "batch")
+    table.words("optimizer")
     table.add_column("model, paper")
     for entry in entries:
         size = sizes[entry.name]

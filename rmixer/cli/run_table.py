@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
-from rich import box
 from rich.console import Group, RenderableType
 from rich.text import Text
 
@@ -50,13 +49,8 @@ def progress_line(view: RunView) -> str:
 
 def running_table(view: RunView, *, free: bool = False) -> NumberTable:
     """A row for each job that runs; with ``free`` also for each slot that has none."""
-    table = NumberTable(box=box.SIMPLE_HEAD, pad_edge=False)
-    table.add_column("device", no_wrap=True)
-    table.add_column("slot", justify="right")
-    table.add_column("job", no_wrap=True, overflow="ellipsis", max_width=24)
-    table.add_column("phase", no_wrap=True)
-    for name in ("steps", "steps/s", "loss", "memory", "checkpoint", "ends in"):
-        table.add_column(name, justify="right", no_wrap=True)
+    table = NumberTable().words("device").numbers("slot").shortened("job", 24).words("phase")
+    table.numbers("steps", "steps/s", "loss", "memory", "checkpoint", "ends in")
     there = {(job.device, job.slot): job for job in view.running}
     places = [(device, slot) for device, slots in view.slots.items() for slot in range(slots)]
     for place in places if free else sorted(there):

@@ -4,15 +4,41 @@ from __future__ import annotations
 
 import copy
 from dataclasses import replace
+from typing import Any, Self
 
+from rich import box
 from rich.console import Console, ConsoleOptions, RenderResult
 from rich.measure import Measurement
 from rich.table import Table
 
 
 class WholeTable(Table):
-    """A table as rich draws it on a terminal. Elsewhere (``Console(soft_wrap=True)``) it is as wide
-    as its longest line: no value is broken or cut."""
+    """A table as rich draws it on a terminal, with a line below its names and no other. Elsewhere
+    (``Console(soft_wrap=True)``) it is as wide as its longest line: no value is broken or cut.
+    ``settings`` are those of rich's table."""
+
+    def __init__(self, title: str | None = None, **settings: Any) -> None:
+        plain = {"box": box.SIMPLE_HEAD, "pad_edge": False}
+        left = {"title_justify": "left", "caption_justify": "left"}
+        super().__init__(title=title, **{**plain, **left, **settings})
+
+    def words(self, *names: str, **settings: Any) -> Self:
+        """Adds a column for each of ``names``, to the left and not wrapped."""
+        for name in names:
+            self.add_column(name, **{"no_wrap": True, **settings})
+        return self
+
+    def numbers(self, *names: str) -> Self:
+        """Adds a column for each of ``names``, to the right and not wrapped."""
+        return self.words(*names, justify="right")
+
+    def folded(self, *names: str) -> Self:
+        """Adds a column for each of ``names``, whose long words go on below."""
+        return self.words(*names, no_wrap=False, overflow="fold")
+
+    def shortened(self, name: str, width: int = 28) -> Self:
+        """Adds a column whose text is cut at ``width`` characters."""
+        return self.words(name, overflow="ellipsis", max_width=width)
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         """What rich asks it for."""

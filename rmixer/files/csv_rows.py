@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import csv
+import gzip
 import io
 import math
+import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -54,6 +56,18 @@ class CsvRow:
         return InputError(self.path, f"line {self.line}, {column}", found, allowed)
 
 
+def table_text(path: Path, what: str) -> str:
+    """The text of ``path`` or, if there is no such file, of the gzip file ``<path>.gz``. Raises
+    :class:`InputError` if it cannot be read."""
+    packed = path.with_name(f"{path.name}.gz")
+    if path.exists() or not packed.exists():
+        return read_text(path, what)
+    try:
+        return gzip.decompress(packed.read_bytes()).decode()
+    except (OSError, EOFError, zlib.error, UnicodeDecodeError) as error:
+        raise InputError(packed, "", f"a damaged gzip file ({error})", f"a {what}") from None
+
+
 def read_rows(path: Path, what: str, columns: Sequence[str]) -> Iterator[CsvRow]:
     """The rows of a CSV file that has ``columns``; raises :class:`InputError` where it is
     truncated, lacks a column, has one twice or is no CSV."""
@@ -82,7 +96,7 @@ def read_table(
 
 def _lines(path: Path, what: str) -> Iterator[tuple[int, list[str]]]:
     """The number of each line, the header's too, and its values."""
-    reader = csv.reader(io.StringIO(read_text(path, what)), strict=True)
+    reader = csv.reader(io.StringIO(table_text(path, what)), strict=True)
     try:
         for values in reader:
             yield reader.line_num, values

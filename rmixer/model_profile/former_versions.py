@@ -34,21 +34,17 @@ def upgraded(data: dict[str, Any]) -> dict[str, Any]:
 
     ``data`` is as a release wrote it; its checksum does not hold for the result.
     """
-    is_modelled = data["origin"] == "modelled"
     return {
         **data,
         "schema_version": SCHEMA_VERSION,
-        "steps": [_step(step, is_modelled) for step in data["steps"]],
+        "steps": [_step(step) for step in data["steps"]],
         "input": [_without(cost, _DROPPED_OF_INPUT) for cost in data.get("input", ())],
     }
 
 
-def _step(step: dict[str, Any], is_modelled: bool) -> dict[str, Any]:
-    """A step on a modelled GPU was not measured: its figures only filled the fields."""
+def _step(step: dict[str, Any]) -> dict[str, Any]:
     measurement = {name: step[name] for name in _OF_MEASUREMENT if name in step}
-    was_measured = not (is_modelled and step["device"] == "gpu")
-    kept = _without(step, (*_OF_MEASUREMENT, *_DROPPED_OF_STEP))
-    return {**kept, "measurement": measurement if was_measured else None}
+    return {**_without(step, (*_OF_MEASUREMENT, *_DROPPED_OF_STEP)), "measurement": measurement}
 
 
 def _without(values: dict[str, Any], names: tuple[str, ...]) -> dict[str, Any]:

@@ -9,14 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from rmixer.errors import InputError
-from rmixer.files.csv_rows import CsvRow, read_rows
+from rmixer.files.csv_rows import CsvRow, read_rows, table_text
 from rmixer.files.typed_files import (
     check_checksum,
     content_hash,
     load_json,
     parse,
     plain,
-    read_text,
     write_json,
     write_text,
 )
@@ -92,7 +91,7 @@ def read_profile(folder: Path) -> ModelProfile:
 def _check_unchanged(folder: Path, data: dict[str, Any]) -> None:
     """Raises :class:`InputError` unless the files in ``folder`` have the checksum in ``data``."""
     summary = {key: value for key, value in data.items() if key != "checksum"}
-    content = [summary, read_text(folder / "operators.csv", "table of operators")]
+    content = [summary, table_text(folder / "operators.csv", "table of operators")]
     remedy = f"remove {folder} and profile it again"
     check_checksum(folder / "summary.json", content, data.get("checksum"), remedy)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from rmixer.errors import InputError
@@ -53,6 +53,16 @@ class Wanted:
         if not machine.gpus and found.gpu_threads:
             raise InputError("--gpu-threads", "", listed(found.gpu_threads), f"nothing: {no_gpu}")
         return found
+
+
+def wanted_of(said: Mapping[str, str]) -> Wanted:
+    """Returns what :meth:`Wanted.said` listed."""
+    return Wanted(
+        **{
+            option.removeprefix("--").replace("-", "_"): tuple(map(int, counts.split(",")))
+            for option, counts in said.items()
+        }
+    )
 
 
 def listed(counts: Iterable[int]) -> str:

@@ -15,7 +15,7 @@ from profiles.stored.rekeying import rekey_profile
 from profiles.stored.store import Store
 from rmixer.errors import InputError
 from rmixer.files.typed_files import plain
-from rmixer.model_profile.former_versions import is_former, upgraded
+from rmixer.model_profile.former_versions import is_former
 from rmixer.model_profile.model_profile import InputCost, Sensitivity
 from rmixer.model_profile.profile_files import read_profile, write_profile
 
@@ -163,15 +163,6 @@ def test_one_that_was_edited_is_refused(former: Path, edit: Callable[[Path], Non
     edit(former)
     with pytest.raises(InputError, match="checksum: found one that its files do not have"):
         read_profile(former)
-
-
-def test_a_step_on_a_modelled_gpu_has_no_measurement() -> None:
-    gpu = {**STEP_2, "device": "gpu", "n": 1, "rounds": 1, "closure": {}}
-    modelled = upgraded({**SUMMARY_2, "origin": "modelled", "steps": [STEP_2, gpu]})
-    on_cpu, on_gpu = modelled["steps"]
-    assert (on_cpu["measurement"]["n"], on_gpu["measurement"]) == (200, None)
-    measured = upgraded({**SUMMARY_2, "steps": [gpu]})
-    assert measured["steps"][0]["measurement"]["n"] == 1
 
 
 def test_an_earlier_version_yet_is_none_that_can_be_upgraded() -> None:

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from specimens import MEASUREMENT, OPERATOR, PROFILE, STEP
 
+from experiments.tools.record_machine import pack
 from rmixer.errors import InputError
 from rmixer.model_profile.model_profile import ModelProfile
 from rmixer.model_profile.profile_files import COLUMNS, read_profile, write_profile
@@ -283,6 +284,16 @@ def test_a_truncated_table_of_operators(tmp_path: Path) -> None:
         read_profile(tmp_path)
     path.write_text(text.splitlines()[0])
     with pytest.raises(InputError, match="line 2: found nothing; allowed: at least one operator"):
+        read_profile(tmp_path)
+
+
+def test_a_table_may_be_packed(tmp_path: Path) -> None:
+    write_profile(tmp_path, PROFILE)
+    pack(tmp_path / "operators.csv")
+    assert read_profile(tmp_path) == PROFILE
+    packed = tmp_path / "operators.csv.gz"
+    packed.write_bytes(packed.read_bytes()[:-20])
+    with pytest.raises(InputError, match=r"operators.csv.gz: found a damaged gzip file"):
         read_profile(tmp_path)
 
 
