@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from experiments.run_files.sweep_file import FIGURES, PRECISION, SweepRow
+from experiments.run_files.sweep_file import PRECISION, SweepRow
 from experiments.stages.layouts import profiled_threads
 from rmixer.errors import InputError, PolicyFailed, PolicyWrong, RunFailed
 from rmixer.policies import Policy, make_policy
@@ -107,9 +107,10 @@ class Trial:
     def filled(self, candidate: Candidate, summary: RunSummary) -> SweepRow:
         """The row of a candidate whose run came to ``summary``."""
         workload = self._problem.workload
+        weighted_s, tardiness_s = wished_figures_s(summary, workload.jobs)
         row = _placed(candidate, workload.seed)
-        row = _filled(row, summary, self.sequential.summary.makespan_s)
-        return replace(row, **figures_of(summary, workload.jobs))
+        row = replace(row, weighted_completion_s=weighted_s, tardiness_s=tardiness_s)
+        return _filled(row, summary, self.sequential.summary.makespan_s)
 
     def rough_rows(self, piece: Sequence[Candidate]) -> list[SweepRow]:
         """Those of several by rough step times."""
@@ -147,18 +148,17 @@ def score_s(row: SweepRow, objective: Objective) -> float | None:
     return value_s + TIE * (row.makespan_s or 0.0)
 
 
-def figures_of(summary: RunSummary, jobs: Sequence[Job]) -> dict[str, float]:
-    """The figures of a simulated run of ``jobs`` by what these say: ``weighted_completion_s`` where
-    one has a weight, ``tardiness_s`` where one has a deadline."""
+def wished_figures_s(summary: RunSummary, jobs: Sequence[Job]) -> tuple[float | None, float | None]:
+    """The weighted completion and the tardiness of a simulated run of ``jobs``; None where none of
+    them has a weight, or a deadline."""
     goal = Goal.of(jobs)
-    completion_s = {job.id: job.completion_s for job in summary.jobs}
-    ends_s = goal.arrivals_s + [completion_s[job.id] or 0.0 for job in jobs]
-    asked: list[Objective] = []
-    if (goal.weights != 1.0).any():
-        asked.append("weighted_completion")
-    if np.isfinite(goal.due_s).any():
-        asked.append("tardiness")
-    return {FIGURES[each]: goal.value_s(each, summary.makespan_s, ends_s) for each in asked}
+    completions_s = {job.id: job.completion_s or 0.0 for job in summary.jobs}
+    ends_s = goal.arrivals_s + [completions_s[job.id] for job in jobs]
+    weighted, due = (goal.weights != 1.0).any(), np.isfinite(goal.due_s).any()
+    return (
+        goal.value_s("weighted_completion", summary.makespan_s, ends_s) if weighted else None,
+        goal.value_s("tardiness", summary.makespan_s, ends_s) if due else None,
+    )
 
 
 def _placed(candidate: Candidate, seed: int) -> SweepRow:

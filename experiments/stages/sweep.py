@@ -71,6 +71,7 @@ class Sweep:
     finalists: tuple[Finalist, ...] = ()
     best_s: float = 0.0
 
+
 def sweep(
     problem: Problem,
     step_times: StepTimes,

@@ -67,8 +67,7 @@ def sweep_table(
         said += [f"{left} more in sweep.json"]
     said += [f"level of the simulator: {', '.join(levels)}{_rough(levels)}"] if levels else []
     if bounded:
-        longer = "longer" if objective == "makespan" else f"more {WORDS[objective]}"
-        said += [f"gap: how much {longer} than {_bounds(simulated)}"]
+        said += [f"gap: {_bounds(simulated, objective)}"]
     said += [f"{n} not simulated: {why}" for why, n in pruned.items()]
     table.caption = "\n".join(said)
     return table
@@ -105,11 +104,14 @@ def _gap(row: SweepRow) -> str:
     return ABSENT if row.gap is None else f"{row.gap:.1%}"
 
 
-def _bounds(rows: Iterable[SweepRow]) -> str:
-    """``62.2 s, which no schedule beats, because of the longest job``."""
+def _bounds(rows: Iterable[SweepRow], objective: Objective) -> str:
+    """``how much longer than 62.2 s, which no schedule beats because of the longest job``."""
     found = sorted({(row.bound_s or 0.0, row.held_by or "") for row in rows if row.gap is not None})
     (bound_s, held_by), *_ = found
-    return f"{seconds(bound_s)}, which no schedule beats because of the {held_by}"
+    than = f"{seconds(bound_s)}, which no schedule beats because of the {held_by}"
+    if objective == "makespan":
+        return f"how much longer than {than}"
+    return f"how much more {WORDS[objective]} than {than}"
 
 
 def _kinds(rows: Iterable[SweepRow]) -> list[str]:

@@ -73,6 +73,10 @@ def command(
     end_s = until_s(until)
     jobs = trained_workload(workload, settings)
 
+    from sim.planning.objective import check_objective
+
+    check_objective(objective, jobs.jobs)
+
     from experiments.stages import pipeline
     from experiments.stages.execution import Manner
     from experiments.stages.search_wish import Asked

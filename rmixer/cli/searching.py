@@ -29,8 +29,8 @@ def search_options(default_s: float) -> Callable[[Command], Command]:
                 "--objective",
                 type=click.Choice(list(OBJECTIVES)),
                 default="makespan",
-                help="What the best schedule is best at: the makespan (default), the mean completion,"
-                " the same weighted by `weight`, or the tardiness after `deadline_s`.",
+                help="What is to be small: the makespan (default), the mean completion, the same "
+                "weighted by `weight`, or the tardiness (time after `deadline_s`).",
             ),
             click.option(
                 "--evaluations",

@@ -66,6 +66,10 @@ def command(
         for name in names:
             check_needs(make_policy(name), table)
 
+    from sim.planning.objective import check_objective
+
+    check_objective(objective, jobs.jobs)
+
     from experiments.run_files.run_folder import RunFolder, RunInputs
     from experiments.stages.durations import inputs_of_table
     from experiments.stages.inputs import inputs_of
