@@ -43,7 +43,7 @@ class SweepRow:
     schedule of these jobs is better than ``bound_s``; ``gap`` is what this one is above it, as a
     fraction of it, None above a bound of 0; ``held_by`` says what holds it: the longest job, the
     jobs' own lengths, the GPU, the host cores or the slots. All are None if nobody computed a
-    bound."""
+    bound. ``batches`` are those of jobs, by id, that have another batch than the workload says."""
 
     __pydantic_config__ = ConfigDict(extra="forbid")
 
@@ -68,6 +68,7 @@ class SweepRow:
     held_by: str | None = None
     weighted_completion_s: float | None = None
     tardiness_s: float | None = None
+    batches: dict[str, int] = field(default_factory=dict)
 
     def wanted_s(self, objective: Objective) -> float | None:
         """What is to be small, None if it was not simulated."""

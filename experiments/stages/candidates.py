@@ -45,6 +45,11 @@ class Candidate:
         return make_policy(self.policy, seed) if self.schedule is None else Planned(self.schedule)
 
     @property
+    def batches(self) -> dict[str, int]:
+        """The batches of jobs that have another one than the workload says."""
+        return {} if self.schedule is None else self.schedule.batches
+
+    @property
     def cut(self) -> Cut:
         """The slots and threads of the layout."""
         return Cut.of(self.layout)
@@ -83,16 +88,22 @@ class Trial:
 
     def run(self, candidate: Candidate, times: StepTimes, level: Level) -> SimulatedRun:
         """A candidate simulated. Raises :class:`RunFailed` where that cannot be."""
-        policy = candidate.made(self._problem.workload.seed)
-        found = simulate(self._problem, policy, candidate.layout, times, level=level)
-        check_peaks(found.summary, self._problem.machine)
+        problem = self.problem_of(candidate)
+        policy = candidate.made(problem.workload.seed)
+        found = simulate(problem, policy, candidate.layout, times, level=level)
+        check_peaks(found.summary, problem.machine)
         return found
+
+    def problem_of(self, candidate: Candidate) -> Problem:
+        """The jobs at the batches that a candidate has."""
+        return self._problem.at(candidate.batches)
 
     def schedule(self, candidate: Candidate, simulated: SimulatedRun) -> Schedule:
         """What a candidate did, as a schedule."""
         workload, machine = self._problem.workload, self._problem.machine
         policy = candidate.made(workload.seed)
-        return schedule_of(workload, machine, policy, candidate.layout, simulated.bookings)
+        found = schedule_of(workload, machine, policy, candidate.layout, simulated.bookings)
+        return found.with_batches(candidate.batches)
 
     def row_of(self, candidate: Candidate, times: StepTimes) -> SweepRow:
         """The row of a candidate by ``times``."""
@@ -162,7 +173,8 @@ def wished_figures_s(summary: RunSummary, jobs: Sequence[Job]) -> tuple[float | 
 
 
 def _placed(candidate: Candidate, seed: int) -> SweepRow:
-    return SweepRow(policy=candidate.policy, **vars(candidate.cut), seed=seed)
+    slots, batches = vars(candidate.cut), candidate.batches
+    return SweepRow(policy=candidate.policy, **slots, seed=seed, batches=batches)
 
 
 def _filled(row: SweepRow, summary: RunSummary, sequential_s: float) -> SweepRow:

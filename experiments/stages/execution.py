@@ -54,8 +54,11 @@ class ExecutionRequest:
 
     @classmethod
     def of_schedule(cls, problem: Problem, schedule: Schedule) -> ExecutionRequest:
-        """The execution of ``schedule``, on its own layout."""
-        return cls(problem, schedule.settings.layout, schedule)
+        """The execution of ``schedule``, on its own layout and at its batches. Raises
+        :class:`InputError` for a batch that is not profiled."""
+        sized = problem.at(schedule.batches)
+        schedule = replace(schedule, workload_hash=sized.workload.hash)
+        return cls(sized, schedule.settings.layout, schedule)
 
     @property
     def title(self) -> str:

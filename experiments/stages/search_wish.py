@@ -29,11 +29,13 @@ class SearchProgress:
 @dataclass(frozen=True)
 class Asked:
     """What a user asks of a search: to last so many ``seconds``, 0 for none, or so many
-    ``evaluations``; and what the best schedule is best at."""
+    ``evaluations``; what the best schedule is best at; and whether it may change the ``batch`` of
+    jobs."""
 
     seconds: float = 0.0
     evaluations: int | None = None
     objective: Objective = "makespan"
+    batch: bool = False
 
     @property
     def any(self) -> bool:
@@ -42,7 +44,10 @@ class Asked:
 
     def settings(self, default: Asked) -> dict[str, object]:
         """What ``config.yaml`` says of it: nothing where it is the ``default``."""
-        return {} if self == default else {"search": vars(self)}
+        if self == default:
+            return {}
+        asked = {name: value for name, value in vars(self).items() if name != "batch"}
+        return {"search": asked | ({"batch": True} if self.batch else {})}
 
 
 @dataclass(frozen=True)

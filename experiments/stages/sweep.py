@@ -52,7 +52,8 @@ class SweepWish:
 
 @dataclass(frozen=True)
 class Sweep:
-    """All rows, ranked, and the best schedule as it was simulated, with its intervals.
+    """All rows, ranked, and the best schedule as it was simulated, with its intervals; ``problem``
+    has its jobs at the batches that it gives them.
     ``sequential`` is the same for the baseline, one job at a time, by ``sequential_schedule``.
     ``finalists`` are the best rows of the next best policies
     (:func:`~experiments.stages.finalists.finalists`);
@@ -61,6 +62,7 @@ class Sweep:
 
     rows: tuple[SweepRow, ...]
     best: Candidate
+    problem: Problem
     schedule: Schedule
     predicted: SimulatedRun
     sequential: SimulatedRun
@@ -137,12 +139,13 @@ def sweep(
     by_row = {id(row): each for row, each in zip(rows, tried, strict=False)}
     best = by_row[id(ranking[0])]
     predicted = trial.run(best, step_times, "auto")
-    schedule = trial.schedule(best, predicted)
+    schedule, sized = trial.schedule(best, predicted), trial.problem_of(best)
     return Sweep(
         tuple(ranking),
         best,
+        sized,
         schedule,
-        with_intervals(problem, schedule, predicted, step_times),
+        with_intervals(sized, schedule, predicted, step_times),
         with_intervals(problem, trial.alone_schedule, trial.sequential, step_times),
         trial.alone_schedule,
         bound,

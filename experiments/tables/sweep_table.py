@@ -68,6 +68,7 @@ def sweep_table(
     said += [f"level of the simulator: {', '.join(levels)}{_rough(levels)}"] if levels else []
     if bounded:
         said += [f"gap: {_bounds(simulated, objective)}"]
+    said += [line for row in simulated for line in _batches(row)]
     said += [f"{n} not simulated: {why}" for why, n in pruned.items()]
     table.caption = "\n".join(said)
     return table
@@ -112,6 +113,17 @@ def _bounds(rows: Iterable[SweepRow], objective: Objective) -> str:
     if objective == "makespan":
         return f"how much longer than {than}"
     return f"how much more {WORDS[objective]} than {than}"
+
+
+def _batches(row: SweepRow) -> list[str]:
+    """``search: batch 512 for job-0, job-3``, a line for each batch."""
+    by_batch: dict[int, list[str]] = {}
+    for job, batch in sorted(row.batches.items()):
+        by_batch.setdefault(batch, []).append(job)
+    return [
+        f"{row.policy}: batch {batch} for {', '.join(jobs)}"
+        for batch, jobs in sorted(by_batch.items())
+    ]
 
 
 def _kinds(rows: Iterable[SweepRow]) -> list[str]:

@@ -19,7 +19,7 @@ from rmixer.cli.ending import (
 )
 from rmixer.cli.locks import locked, sharing_option
 from rmixer.cli.numbers import FiniteRange
-from rmixer.cli.searching import search_options
+from rmixer.cli.searching import check_search, search_options
 from rmixer.cli.settings import shrinking_option
 from rmixer.cli.tensorboard import check_tensorboard, tensorboard_option
 from rmixer.cli.workloads import trained_workload
@@ -61,6 +61,7 @@ def command(
     search_s: float,
     evaluations: int | None,
     objective: Objective,
+    search_batch: bool,
     yes: bool,
     only_plan: bool,
     verify: bool,
@@ -73,13 +74,13 @@ def command(
     end_s = until_s(until)
     jobs = trained_workload(workload, settings)
 
-    from sim.planning.objective import check_objective
+    from experiments.stages.search_wish import Asked
 
-    check_objective(objective, jobs.jobs)
+    asked = Asked(search_s, evaluations, objective, search_batch)
+    check_search(asked, jobs)
 
     from experiments.stages import pipeline
     from experiments.stages.execution import Manner
-    from experiments.stages.search_wish import Asked
     from profiles.stored.store import Store
     from rmixer.cli.bars import bar
     from rmixer.cli.presenting import check_max_error, present_plan
@@ -93,7 +94,6 @@ def command(
     outlive_terminal()
     with saying_how_to_resume(path), locked(path, share_machine) as lock:
         manner = Manner(end_s, tensorboard=tensorboard)
-        asked = Asked(search_s, evaluations, objective)
         wish = pipeline.Wish(verify, manner=manner, allowance=allowance, search=asked)
         folder = pipeline.run(jobs, path, store, voice(yes), lock, wish)
     check_max_error(finish(folder), max_error)

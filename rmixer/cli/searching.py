@@ -10,6 +10,8 @@ import click
 
 from rmixer.cli.bars import progress_bars
 from rmixer.cli.numbers import FiniteRange
+from rmixer.errors import InputError
+from rmixer.workload.workload import Workload
 
 if TYPE_CHECKING:  # with all stages
     from experiments.stages.search_wish import Asked, SearchProgress, SearchWish
@@ -21,10 +23,16 @@ OBJECTIVES = ("makespan", "completion", "weighted_completion", "tardiness")
 
 
 def search_options(default_s: float) -> Callable[[Command], Command]:
-    """``--search``, ``--evaluations`` and ``--objective``."""
+    """``--search``, ``--evaluations``, ``--objective`` and ``--search-batch``."""
 
     def add(command: Command) -> Command:
         for option in (
+            click.option(
+                "--search-batch",
+                is_flag=True,
+                help="Let the search change the batch of jobs, among sizes that are profiled, on "
+                "as many samples. Off by default: with its batch what a job learns changes.",
+            ),
             click.option(
                 "--objective",
                 type=click.Choice(list(OBJECTIVES)),
@@ -76,3 +84,17 @@ def searching(asked: Asked) -> Iterator[SearchWish | None]:
         yield SearchWish(asked.seconds, asked.evaluations, told=told)
     finally:
         bars.stop()
+
+
+def check_search(asked: Asked, workload: Workload, *, timed: bool = False) -> None:
+    """Raise :class:`InputError` for a search of batches where nothing is searched for, or where
+    jobs are ``timed`` by a table, and for an objective of which ``workload`` says nothing."""
+    from sim.planning.objective import check_objective
+
+    if asked.batch and not asked.any:
+        allowed = "with `--search SECONDS` or `--evaluations N`"
+        raise InputError("--search-batch", "", "no search", allowed)
+    if asked.batch and timed:
+        allowed = "not with --durations: jobs last as long as the table says"
+        raise InputError("--search-batch", "", "a table of durations", allowed)
+    check_objective(asked.objective, workload.jobs)

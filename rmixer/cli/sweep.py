@@ -15,7 +15,7 @@ from rmixer.cli.durations import (
     read_table,
     said_by,
 )
-from rmixer.cli.searching import search_options, searching
+from rmixer.cli.searching import check_search, search_options, searching
 from rmixer.cli.settings import parse_settings, what_if_option
 from rmixer.cli.slots import slot_options
 from rmixer.cli.workloads import simulated_workload
@@ -46,6 +46,7 @@ def command(
     search_s: float,
     evaluations: int | None,
     objective: Objective,
+    search_batch: bool,
     as_json: bool,
 ) -> None:
     """Predict WORKLOAD under policies x slots of GPUs and CPU x threads: a ranked table, and
@@ -66,16 +67,16 @@ def command(
         for name in names:
             check_needs(make_policy(name), table)
 
-    from sim.planning.objective import check_objective
+    from experiments.stages.search_wish import Asked
 
-    check_objective(objective, jobs.jobs)
+    asked_of_search = Asked(search_s, evaluations, objective, search_batch)
+    check_search(asked_of_search, jobs, timed=table is not None)
 
     from experiments.run_files.run_folder import RunFolder, RunInputs
     from experiments.stages.durations import inputs_of_table
     from experiments.stages.inputs import inputs_of
     from experiments.stages.pipeline import write_sweep
     from experiments.stages.prediction import doubts, step_times_for
-    from experiments.stages.search_wish import Asked
     from experiments.stages.sweep import SweepWish, sweep
     from experiments.validation.deadlines import missed
     from profiles.stored.store import Store
@@ -87,13 +88,13 @@ def command(
     path = out or Path("runs") / f"{jobs.name}-sweep"
     RunFolder.check_target(path)
     if table is None:
-        problem = inputs_of(jobs, machine, Store(bar=bar), report, what_if=asked.what_if)
+        store = Store(bar=bar)
+        problem = inputs_of(jobs, machine, store, report, asked.what_if, batches=search_batch)
     else:
         problem = inputs_of_table(jobs, table, machine, wanted, report, asked.what_if)
     if left_out:
         report(left_out)
     step_times = step_times_for(problem)
-    asked_of_search = Asked(search_s, evaluations, objective)
     with searching(asked_of_search) as search, bar("sweep") as progress:
         wish = SweepWish(names, wanted, objective, search)
         found = sweep(problem, step_times, wish, progress=progress)
@@ -107,7 +108,7 @@ def command(
     if as_json:
         print_json(found.rows)
         return
-    doubtful = doubts(problem.profiles, found.predicted.summary)
+    doubtful = doubts(found.problem.profiles, found.predicted.summary)
     mark = " (doubtful)" if doubtful else ""
     title = f"Predicted schedules on {problem.machine.in_words}, best first{mark}"
     present_ranking(found, title)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 
@@ -24,7 +24,8 @@ SCHEMA_VERSION: Final = 1
 @dataclass(frozen=True)
 class ScheduledJob:
     """One dispatch. ``round`` groups what a barrier separates, on the whole ``machine`` or on one
-    ``device``; dynamic policies have one round."""
+    ``device``; dynamic policies have one round. ``batch`` is that of the job where it is not the
+    workload's."""
 
     __pydantic_config__ = ConfigDict(extra="forbid")
 
@@ -37,6 +38,7 @@ class ScheduledJob:
     placement: str
     sharing: Sharing
     barrier: Barrier = "machine"
+    batch: Annotated[int, Field(gt=0)] | None = None
 
 
 @dataclass(frozen=True)
@@ -62,6 +64,16 @@ class Schedule:
     settings: Settings
     dispatches: tuple[ScheduledJob, ...]
     schema_version: Literal[1] = SCHEMA_VERSION
+
+    @property
+    def batches(self) -> dict[str, int]:
+        """The batch of each job that has another one than the workload says, by id."""
+        return {each.job: each.batch for each in self.dispatches if each.batch is not None}
+
+    def with_batches(self, batches: Mapping[str, int]) -> Schedule:
+        """The same with ``batches``, by job, that the workload does not say."""
+        found = [replace(each, batch=batches.get(each.job)) for each in self.dispatches]
+        return replace(self, dispatches=tuple(found))
 
     def check(self, workload: Workload, machine: Machine, where: object) -> None:
         """Raise :class:`InputError` unless this is a schedule of exactly these jobs for devices

@@ -126,7 +126,7 @@ class Evaluator:
         factors: Factors | None,
         typical: Floats = NOTHING,
     ) -> Judged:
-        times_s = np.empty((2, len(self._places)))
+        times_s = np.empty((2, len(self._problem.jobs)))
         jobs = self._jobs
         while True:
             units = self._units

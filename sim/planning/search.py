@@ -48,12 +48,16 @@ class Walk:
 
 class Searcher:
     """Walks among the schedules of ``problem`` on the slots of ``layout``, judged by
-    ``evaluator``."""
+    ``evaluator``. Where several jobs have one id (:attr:`Problem.wide`), a schedule has one of
+    them; its dispatches say which, if it is not the first."""
 
     def __init__(
         self, problem: Problem, layout: Layout, evaluator: Evaluator, objective: Objective
     ) -> None:
         self._problem, self._evaluator, self._objective = problem, evaluator, objective
+        self._places: dict[str, int] = {}
+        for place, each in enumerate(problem.jobs):
+            self._places.setdefault(each.job.id, place)
         self._slots = [(entry, slot) for entry in layout.devices for slot in range(entry.slots)]
         devices = [at for at, entry in enumerate(layout.devices) for _ in range(entry.slots)]
         self._device_of = np.array(devices, dtype=np.int64)
@@ -70,7 +74,7 @@ class Searcher:
         self._kind_of = np.array([kinds[device] == "gpu" for device in devices], dtype=np.int64)
         self._can = np.array([["cpu" in each.costs, "gpu" in each.costs] for each in problem.jobs])
         self._neighbourhood = Neighbourhood(
-            slots_of, any_of, alike, lambda order: self.judged(order)[0]
+            slots_of, any_of, alike, lambda order: self.judged(order)[0], self._sizes()
         )
         self._evaluations = 0
 
@@ -133,30 +137,42 @@ class Searcher:
         found = []
         for number, (job, at) in enumerate(zip(order.jobs, order.slots, strict=True)):
             entry, slot = self._slots[at]
-            name = self._problem.jobs[job].job.id
+            chosen = self._problem.jobs[job].job
             found.append(
                 ScheduledJob(
                     order=number,
                     round=0,
-                    job=name,
+                    job=chosen.id,
                     devices=(entry.device,),
                     slot=slot,
                     threads=entry.threads,
                     placement="device",
                     sharing=entry.sharing,
+                    batch=None if self._places[chosen.id] == job else chosen.batch,
                 )
             )
         return tuple(found)
 
     def order_of(self, dispatches: Sequence[ScheduledJob]) -> Order:
         """The other way round. Devices and slots must be those of the layout; rounds are lost."""
-        places = {each.job.id: place for place, each in enumerate(self._problem.jobs)}
         slots = {(entry.device, slot): at for at, (entry, slot) in enumerate(self._slots)}
         ordered = sorted(dispatches, key=lambda each: each.order)
         return Order(
-            tuple(places[each.job] for each in ordered),
+            tuple(self._sized(each) for each in ordered),
             tuple(slots[each.devices[0], each.slot] for each in ordered),
         )
+
+    def _sized(self, dispatch: ScheduledJob) -> int:
+        place = self._places[dispatch.job]
+        return place if dispatch.batch is None else self._sizes()[place][dispatch.batch]
+
+    def _sizes(self) -> list[dict[int, int]]:
+        """By job: the place of each of its sizes, by batch. Empty if none has several."""
+        jobs = [each.job for each in self._problem.jobs]
+        sizes: dict[str, dict[int, int]] = {job.id: {} for job in jobs}
+        for place, job in enumerate(jobs):
+            sizes[job.id][job.batch] = place
+        return [sizes[job.id] for job in jobs] if len(sizes) < len(jobs) else []
 
     def _plan(self, order: Order) -> Plan:
         slots = np.array(order.slots, dtype=np.int64)

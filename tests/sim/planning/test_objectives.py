@@ -102,13 +102,8 @@ def test_the_search_finds_the_best_of_all(objective: Objective) -> None:
     over = []
     for seed in range(4):
         draw = Random(seed)
-        small = problem(
-            [
-                (draw.choice(sorted(MODELS)), draw.randint(50, 400), draw.choice([1.0, 2.0, 5.0]))
-                + (draw.choice([0.0, 0.4]), draw.choice([None, 0.5, 1.0]))
-                for _ in range(4)
-            ]
-        )
+        choices = (sorted(MODELS), range(50, 401), (1.0, 2.0, 5.0), (0.0, 0.4), (None, 0.5, 1.0))
+        small = problem([tuple(map(draw.choice, choices)) for _ in range(4)])  # type: ignore[misc]
         search = searcher(small, objective)
         walk = search.walk(search.begin([Order((0, 1, 2, 3), (0,) * 4)]), 3000, "seed")
         best_s = best_of_all(small, objective)
