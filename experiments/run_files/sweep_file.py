@@ -1,4 +1,4 @@
-"""One configuration of a sweep: what was tried, and what the simulator says of it."""
+"""One configuration of a sweep, with its simulated figures."""
 
 from __future__ import annotations
 
@@ -7,8 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pydantic import ConfigDict
-
+from rmixer.files.strict import Strict
 from rmixer.files.typed_files import load_json, parse
 from rmixer.scheduling.layout import Cut
 from sim.planning.objective import Objective
@@ -29,13 +28,13 @@ FIGURES = {
 
 
 @dataclass(frozen=True)
-class SweepRow:
+class SweepRow(Strict):
     """A policy on a layout: slots of each GPU and of the CPU, and the threads of each. ``speedup``
-    is ``sequential``'s predicted makespan over this one; ``level`` the level of the simulator that
-    gave the figures, ``rough`` if they rest on mean demand alone. Completion and waiting count from
-    each job's arrival (:class:`~rmixer.run_record.flow_times.FlowTimes`); rows of earlier releases
-    have only the mean completion, from the first dispatch. A configuration that was not simulated
-    has None for every figure but the bound and says in ``why`` what pruned it.
+    is ``sequential``'s predicted makespan over this one; ``level`` the simulator's level, ``rough``
+    if the figures rest on mean demand alone. Completion and waiting count from each job's arrival
+    (:class:`~rmixer.run_record.flow_times.FlowTimes`); rows of earlier releases have only the mean
+    completion, from the first dispatch. If it was not simulated, every figure but the bound is None
+    and ``why`` gives the reason.
 
     ``weighted_completion_s`` and ``tardiness_s`` are None where no job has a weight or a deadline;
     ``busy`` is the busy share of each device by name, as
@@ -43,9 +42,9 @@ class SweepRow:
     schedule of these jobs is better than ``bound_s``; ``gap`` is what this one is above it, as a
     fraction of it, None above a bound of 0; ``held_by`` says what holds it: the longest job, the
     jobs' own lengths, the GPU, the host cores or the slots. All are None if nobody computed a
-    bound. ``batches`` are those of jobs, by id, that have another batch than the workload says."""
-
-    __pydantic_config__ = ConfigDict(extra="forbid")
+    bound. Of a ``doubtful`` row the profiles behind it are, or its 90% interval is wide
+    (:mod:`rmixer.model_profile.doubts`). ``batches`` are those of jobs, by id, that have another
+    batch than the workload says."""
 
     policy: str
     gpu_slots: int = 0
@@ -66,6 +65,7 @@ class SweepRow:
     bound_s: float | None = None
     gap: float | None = None
     held_by: str | None = None
+    doubtful: bool = False
     weighted_completion_s: float | None = None
     tardiness_s: float | None = None
     batches: dict[str, int] = field(default_factory=dict)

@@ -1,4 +1,4 @@
-"""A workload at half the batch and twice the steps, as far as its profiles tell."""
+"""A workload at half the batch and twice the steps, as far as profiles are known."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from rmixer.workload.workload import Job
 
 @dataclass(frozen=True)
 class HalfBatch:
-    """``problem`` with half the batch in those of its ``jobs``, by id; the others are as they were.
+    """``problem`` with half the batch in those of its ``jobs``, by id; the others are unchanged.
     ``why`` says what is missing if there are none."""
 
     problem: Problem
@@ -25,8 +25,8 @@ class HalfBatch:
 
 
 def half_batch(problem: Problem, store: Store, report: Callable[[str], None]) -> HalfBatch:
-    """Half the batch in every job of ``problem`` of which a profile at that batch is kept, or is
-    predicted from other sizes, of which ``report`` hears. Each such job sees as many samples as
+    """Half the batch in every job of ``problem`` whose profile at that batch is stored, or is
+    predicted from other sizes, which ``report`` mentions. Each such job sees as many samples as
     before, to within one batch."""
     known: dict[str, ModelProfile | None] = {}
     jobs: list[ProfiledJob] = []
@@ -64,7 +64,7 @@ def halved_job(job: Job) -> Job | None:
 def _profile(
     store: Store, machine: Machine, job: Job, report: Callable[[str], None]
 ) -> ModelProfile | None:
-    """What is known of ``job`` on ``machine``, kept or told by other batches."""
+    """The profile of ``job`` on ``machine``, stored or predicted from other batches."""
     found, _ = store.load([job], machine)
     if found:
         return found[job.identity.key]

@@ -1,4 +1,4 @@
-"""What is asked of a search, what it says meanwhile, and what comes of it."""
+"""The settings of a search, its progress messages, and its result."""
 
 from __future__ import annotations
 
@@ -6,19 +6,22 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 
+from rmixer.errors import InputError
 from rmixer.scheduling.layout import Cut, Layout
 from rmixer.scheduling.schedule import Schedule
 from rmixer.scheduling.wanted_slots import Wanted
-from sim.planning.objective import Objective
+from rmixer.workload.workload import Workload
+from sim.planning.objective import Objective, check_objective
 
 SEARCH = "search"
-"""The policy of a schedule that was searched for."""
+"""The policy name of a schedule found by a search."""
 
 
 @dataclass(frozen=True)
 class SearchProgress:
-    """How far a search is: its best schedule by the objective and rough step times, how far that is
-    from the bound (None where that is 0), and how many schedules it has judged."""
+    """The progress of a search: the figure of its best schedule by the objective and rough step
+    times, its distance from the bound (None if that is 0), and the number of schedules
+    evaluated."""
 
     best_s: float
     gap: float | None
@@ -28,9 +31,8 @@ class SearchProgress:
 
 @dataclass(frozen=True)
 class Asked:
-    """What a user asks of a search: to last so many ``seconds``, 0 for none, or so many
-    ``evaluations``; what the best schedule is best at; and whether it may change the ``batch`` of
-    jobs."""
+    """A user's settings of a search: its ``seconds`` (0: no search) or its ``evaluations``, the
+    objective, and whether it may change the ``batch`` of jobs."""
 
     seconds: float = 0.0
     evaluations: int | None = None
@@ -39,11 +41,22 @@ class Asked:
 
     @property
     def any(self) -> bool:
-        """Whether it is to search at all."""
+        """True if it should search at all."""
         return self.seconds > 0 or self.evaluations is not None
 
+    def check(self, workload: Workload, *, timed: bool = False) -> None:
+        """Raises :class:`InputError` for an objective of which ``workload`` says nothing, and for
+        a search of batches where nothing is searched for, or jobs are ``timed`` by a table."""
+        check_objective(self.objective, workload.jobs)
+        if self.batch and not self.any:
+            allowed = "with `--search SECONDS` or `--evaluations N`"
+            raise InputError("--search-batch", "", "no search", allowed)
+        if self.batch and timed:
+            allowed = "not with --durations: jobs last as long as the table says"
+            raise InputError("--search-batch", "", "a table of durations", allowed)
+
     def settings(self, default: Asked) -> dict[str, object]:
-        """What ``config.yaml`` says of it: nothing where it is the ``default``."""
+        """The entry in ``config.yaml``; empty for the ``default``."""
         if self == default:
             return {}
         asked = {name: value for name, value in vars(self).items() if name != "batch"}
@@ -52,8 +65,8 @@ class Asked:
 
 @dataclass(frozen=True)
 class SearchWish:
-    """How long to search: for so many ``seconds``, or for so many ``evaluations`` where they are
-    given, over so many ``processes`` (by default one a core), which ``told`` how far it is."""
+    """The length of a search: ``seconds``, or ``evaluations`` if given, over ``processes`` (None:
+    one a core). It calls ``told`` with its progress."""
 
     seconds: float = 15.0
     evaluations: int | None = None
@@ -62,14 +75,14 @@ class SearchWish:
 
 
 def unheard(asked: Asked) -> AbstractContextManager[SearchWish | None]:
-    """What is wished of a search that nobody hears of; None for no search."""
+    """The settings of a search without a listener; None for no search."""
     return nullcontext(SearchWish(asked.seconds, asked.evaluations) if asked.any else None)
 
 
 @dataclass(frozen=True)
 class Searched:
-    """The best schedule that was found, and how: ``makespan_s`` by the step times that confirmed
-    it; whether a user broke off the search."""
+    """The best schedule that was found: ``makespan_s`` by the step times that confirmed it; true in
+    ``interrupted`` if a user stopped the search."""
 
     schedule: Schedule
     evaluations: int
@@ -79,8 +92,8 @@ class Searched:
 
 @dataclass(frozen=True)
 class Setting:
-    """What a search starts from: the cuts of the sweep, what was ``wanted`` of them, the policies
-    ``tried``, best first, each on its layout, and what none can beat by the objective."""
+    """The start of a search: the cuts of the sweep, those that were ``wanted``, the policies
+    ``tried``, best first, each on its layout, and the bound of the objective."""
 
     cuts: Sequence[Cut]
     wanted: Wanted

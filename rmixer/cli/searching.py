@@ -10,8 +10,6 @@ import click
 
 from rmixer.cli.bars import progress_bars
 from rmixer.cli.numbers import FiniteRange
-from rmixer.errors import InputError
-from rmixer.workload.workload import Workload
 
 if TYPE_CHECKING:  # with all stages
     from experiments.stages.search_wish import Asked, SearchProgress, SearchWish
@@ -43,7 +41,7 @@ def search_options(default_s: float) -> Callable[[Command], Command]:
             click.option(
                 "--evaluations",
                 type=click.IntRange(min=1),
-                help="Search until so many schedules are judged: the same result each time.",
+                help="Search until N schedules are evaluated: the same result each time.",
             ),
             click.option(
                 "--search",
@@ -62,7 +60,7 @@ def search_options(default_s: float) -> Callable[[Command], Command]:
 
 @contextlib.contextmanager
 def searching(asked: Asked) -> Iterator[SearchWish | None]:
-    """What is wished of a search, with a bar that shows how far it is; None for no search."""
+    """The settings of a search, with a bar that shows its progress; None for no search."""
     from experiments.stages.search_wish import SearchWish
 
     if not asked.any:
@@ -84,17 +82,3 @@ def searching(asked: Asked) -> Iterator[SearchWish | None]:
         yield SearchWish(asked.seconds, asked.evaluations, told=told)
     finally:
         bars.stop()
-
-
-def check_search(asked: Asked, workload: Workload, *, timed: bool = False) -> None:
-    """Raise :class:`InputError` for a search of batches where nothing is searched for, or where
-    jobs are ``timed`` by a table, and for an objective of which ``workload`` says nothing."""
-    from sim.planning.objective import check_objective
-
-    if asked.batch and not asked.any:
-        allowed = "with `--search SECONDS` or `--evaluations N`"
-        raise InputError("--search-batch", "", "no search", allowed)
-    if asked.batch and timed:
-        allowed = "not with --durations: jobs last as long as the table says"
-        raise InputError("--search-batch", "", "a table of durations", allowed)
-    check_objective(asked.objective, workload.jobs)

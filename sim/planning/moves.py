@@ -11,20 +11,20 @@ import numpy as np
 from sim.planning.evaluator import Judged
 
 MANY = 200
-"""Of so many jobs a change of one is as likely as one of all that are alike."""
+"""With this many jobs a change of one is as likely as one of all equal jobs."""
 SHIFT = 0.3
-"""By such a share of the queue like jobs move: a standard deviation."""
+"""Standard deviation of the move of equal jobs, as a share of the queue."""
 MOST_REMOVED = 6
 REBATCHED = 0.2
-"""So often a batch is changed, where a job has several."""
+"""The share of changes that change a batch, if a job has several."""
 TRIED_PLACES = 6
-"""In so many places a job that was taken out is tried."""
+"""The number of places tried for a job that was taken out."""
 
 
 @dataclass(frozen=True)
 class Order:
-    """Who is dispatched in which order: the ``jobs`` by their places in the problem, and the slot
-    of each, counted over all devices; below 0 for any slot of a kind, the one that is free then."""
+    """An order of dispatch: the ``jobs`` by their places in the problem, and the slot of each,
+    counted over all devices; below 0 for any slot of a kind, the one that is free then."""
 
     jobs: tuple[int, ...]
     slots: tuple[int, ...]
@@ -35,7 +35,7 @@ class Order:
         return Order(tuple(self.jobs[at] for at in left), tuple(self.slots[at] for at in left))
 
     def with_job(self, job: int, slot: int, at: int) -> Order:
-        """The same with ``job`` on ``slot`` before what is at the place ``at``."""
+        """The same with ``job`` on ``slot`` before the entry at the place ``at``."""
         return Order(
             (*self.jobs[:at], job, *self.jobs[at:]), (*self.slots[:at], slot, *self.slots[at:])
         )
@@ -43,10 +43,10 @@ class Order:
 
 @dataclass(frozen=True, eq=False)
 class Neighbourhood:
-    """Draws changes. ``slots_of`` are the slots that each job can run on, ``any_of`` what stands
-    for any slot of the kind of each slot, ``alike`` a number that like jobs have; ``score`` judges
-    an order with some of the jobs. ``sizes`` are, by job, the places of the same job at each batch;
-    none where no job has several."""
+    """Draws changes. ``slots_of`` are the slots that each job can run on, ``any_of`` the number for
+    any slot of the kind of each slot, ``alike`` a number that equal jobs share; ``score`` judges an
+    order with some of the jobs. ``sizes`` has, for each job, the places of the same job by batch;
+    it is empty if no job has several."""
 
     slots_of: Sequence[Sequence[int]]
     any_of: Sequence[int]
@@ -55,7 +55,7 @@ class Neighbourhood:
     sizes: Sequence[Mapping[int, int]] = ()
 
     def changed(self, order: Order, judged: Judged, draw: Random) -> Order:
-        """Another order near ``order``, which came to ``judged``."""
+        """Another order near ``order``, whose result was ``judged``."""
         count = len(order.jobs)
         if self.sizes and draw.random() < REBATCHED:
             return self.rebatched(order, judged, draw)
@@ -99,8 +99,8 @@ class Neighbourhood:
         return Order(order.jobs, tuple(slots))
 
     def rebuilt(self, order: Order, judged: Judged, draw: Random) -> Order:
-        """A few jobs taken out, those that end last, those of one slot or any, and put back one by
-        one where that is best (large-neighbourhood search, Shaw 1998)."""
+        """A few jobs are taken out (those that end last, those of one slot or any) and put back one
+        by one at the best place (large-neighbourhood search, Shaw 1998)."""
         count = min(len(order.jobs), draw.randint(2, MOST_REMOVED))
         places = list(range(len(order.jobs)))
         kind = draw.randrange(3)
@@ -125,8 +125,8 @@ class Neighbourhood:
         return found
 
     def reordered(self, order: Order, draw: Random) -> Order:
-        """All jobs that are alike earlier or later, or some of them on another kind of device; and
-        every job on the slot of its kind that is free when its turn comes."""
+        """All equal jobs move earlier or later, or some of them to another kind of device; and
+        every job goes to the slot of its kind that is free when its turn comes."""
         count = len(order.jobs)
         kind = self.alike[draw.choice(order.jobs)]
         shift = draw.gauss(0.0, SHIFT) * count
@@ -142,7 +142,7 @@ class Neighbourhood:
         return Order(tuple(order.jobs[at] for at in places), tuple(slots[at] for at in places))
 
     def rebatched(self, order: Order, judged: Judged, draw: Random) -> Order:
-        """One job at another batch, or all that are like it."""
+        """One job at another batch, or all jobs equal to it."""
         job = order.jobs[self._one(order, judged, draw)]
         batch = draw.choice(sorted(self.sizes[job]))
         kind = self.alike[job] if draw.random() < 0.5 else None
@@ -153,8 +153,8 @@ class Neighbourhood:
         return Order(tuple(jobs), order.slots)
 
     def _one(self, order: Order, judged: Judged, draw: Random) -> int:
-        """The place of a job: now and then of the one that ends last or of one before it on its
-        slot, else of any."""
+        """The place of a job: sometimes of the one that ends last or of one before it on its slot,
+        else of any."""
         if draw.random() < 0.7:
             return draw.randrange(len(order.jobs))
         last = int(np.argmax(np.where(judged.ends_s < np.inf, judged.ends_s, -1.0)))
@@ -163,6 +163,6 @@ class Neighbourhood:
 
 
 def _place(order: Order, slot: int, draw: Random) -> int:
-    """A place before one of the jobs of ``slot``, or behind all."""
+    """A place before one of the jobs of ``slot``, or after all."""
     there = [at for at, on in enumerate(order.slots) if on == slot]
     return draw.choice([*there, len(order.jobs)])

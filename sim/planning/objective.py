@@ -1,4 +1,4 @@
-"""What a schedule is to be good at."""
+"""The objective of a schedule."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ WORDS = {
     "tardiness": "tardiness",
 }
 SECOND = 0.02
-"""Of two schedules alike by the objective the better one by another is wanted: that counts by so
-much. It is the makespan, or the mean completion where the makespan is the objective."""
+"""The weight of a second objective, which decides between schedules of equal objective: of the
+makespan, or of the mean completion if the makespan is the objective."""
 TIE = 1e-3
-"""And by so much beside the tardiness, which often is 0."""
+"""Its weight beside the tardiness, which often is 0."""
 
 
 def check_objective(objective: Objective, jobs: Iterable[Job]) -> None:
-    """Raise :class:`InputError` if ``jobs`` do not say what ``objective`` is about."""
+    """Raises :class:`InputError` if ``jobs`` do not say what ``objective`` is about."""
     known = list(jobs)
     if objective == "weighted_completion" and all(job.weight == 1.0 for job in known):
         found = "weighted_completion, and no job has a weight but 1"
@@ -48,8 +48,8 @@ def check_objective(objective: Objective, jobs: Iterable[Job]) -> None:
 
 @dataclass(frozen=True, eq=False)
 class Goal:
-    """What jobs ask for, each in its place: when they arrive, what they weigh, and when they should
-    have ended, in seconds of the run; infinite for no deadline."""
+    """The arrivals of jobs, their weights, and their deadlines, in seconds of the run; infinite for
+    no deadline."""
 
     arrivals_s: Floats
     weights: Floats
@@ -57,14 +57,14 @@ class Goal:
 
     @classmethod
     def of(cls, jobs: Sequence[Job]) -> Goal:
-        """That of ``jobs``."""
+        """The goal of ``jobs``."""
         due_s = [inf if job.deadline_s is None else job.deadline_s for job in jobs]
         arrivals_s, weights = ([getattr(j, n) for j in jobs] for n in ("arrival_s", "weight"))
         return cls(np.array(arrivals_s), np.array(weights), np.array(due_s))
 
     def value_s(self, objective: Objective, makespan_s: float, ends_s: Floats) -> float:
-        """A schedule of ``makespan_s`` by ``objective``: of the jobs that end, at ``ends_s`` of the
-        run. The others' are infinite."""
+        """The figure of a schedule of ``makespan_s`` by ``objective``. Jobs end at ``ends_s`` of
+        the run; those that never do have an infinite one, and do not count."""
         if objective == "makespan":
             return makespan_s
         ended = ends_s < inf
@@ -77,8 +77,8 @@ class Goal:
         return float(weights @ completions_s / weights.sum())
 
     def score(self, objective: Objective, judged: Judged) -> float:
-        """What is to be small, in seconds: the objective, and a little of another one. Infinite if
-        a job that is planned does not end."""
+        """The value to minimise, in seconds: the objective, and a little of another one. Only jobs
+        that end count; infinite if a planned one does not."""
         if judged.makespan_s == inf:
             return inf
         value_s = self.value_s(objective, judged.makespan_s, judged.ends_s)

@@ -108,7 +108,7 @@ def test_its_schedule_replays_at_its_batches(tmp_path: Path) -> None:
     write_schedule(folder.path / SCHEDULE, found.schedule)
     assert folder.workload == found.problem.workload
     assert folder.asked == given.workload
-    with pytest.raises(InputError, match="batch of job-0: found 128; allowed: .*: 64$"):
+    with pytest.raises(InputError, match=r"batch of job-0: found 128; allowed: .*: 64$"):
         ExecutionRequest.of_schedule(replace(given, others=()), found.schedule)
 
 
