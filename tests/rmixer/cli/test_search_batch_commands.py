@@ -85,7 +85,7 @@ def test_a_swept_schedule_says_batches_and_is_refused_without_them(
     gone.unlink()
     said = refused(capsys, "execute", swept / "schedule.json")
     assert "batch of criteo_dlrm-0: found 64; allowed: a profiled size of its model: 16" in said
-    again = call(capsys, "sweep", queue, *asked)
+    again = call(capsys, "sweep", queue, *asked, "--json")
     assert "no job has a second batch that is profiled: all keep their own" in again.err
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from itertools import permutations, product
 from random import Random
+from typing import get_args
 
 import numpy as np
 import pytest
@@ -12,6 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from quickstart_like import MODELS, profiles
 
+from experiments.run_files.sweep_file import FIGURES
+from rmixer.cli.searching import OBJECTIVES
 from rmixer.errors import InputError
 from rmixer.scheduling.layout import Cut, Layout
 from rmixer.scheduling.problem import Problem, problem_of
@@ -19,7 +22,7 @@ from rmixer.testing.made_up import GIB, by_key, make_job, make_machine, make_pro
 from sim.planning.completion_bound import ALONE, bound_of, mean_moments_s
 from sim.planning.evaluator import Evaluator, Judged
 from sim.planning.moves import Order
-from sim.planning.objective import SECOND, TIE, Goal, Objective, check_objective
+from sim.planning.objective import SECOND, TIE, WORDS, Goal, Objective, check_objective
 from sim.planning.rough_evaluator import RoughEvaluator
 from sim.planning.search import Searcher
 from sim.simple_step_times.mean_demand import MeanDemand
@@ -200,6 +203,10 @@ def test_scores_by_hand() -> None:
     assert goal.score("tardiness", judged) == 3 * 0.5 + TIE * 9.0
     never = Judged(np.inf, judged.starts_s, judged.ends_s)
     assert goal.score("completion", never) == np.inf
+
+
+def test_all_objectives_can_be_asked_for() -> None:
+    assert set(OBJECTIVES) == set(get_args(Objective)) == set(WORDS) == set(FIGURES)
 
 
 def test_objectives_of_which_jobs_say_nothing() -> None:
