@@ -53,7 +53,7 @@ class SweepWish:
 
 @dataclass(frozen=True)
 class Sweep:
-    """All rows, ranked, and the best schedule as it was simulated, with its intervals; ``problem``
+    """The rows, ranked, and the best schedule as it was simulated, with its intervals; ``problem``
     has its jobs at the batches that it gives them.
     ``sequential`` is the same for the baseline, one job at a time, by ``sequential_schedule``.
     ``finalists`` are the best rows of the next best policies
