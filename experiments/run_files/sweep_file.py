@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from rmixer.files.strict import Strict
 from rmixer.files.typed_files import load_json, parse
 from rmixer.scheduling.layout import Cut
-from sim.planning.objective import Objective
+from sim.planning.objective import FIGURES, Objective
 
 if TYPE_CHECKING:  # with SciPy's solvers
     from sim.planning.lower_bound import LowerBound
@@ -18,13 +18,6 @@ if TYPE_CHECKING:  # with SciPy's solvers
 SWEEP = "sweep.json"
 PRECISION = 0.01
 ROUGH = "rough"
-FIGURES = {
-    "makespan": "makespan_s",
-    "completion": "mean_completion_s",
-    "weighted_completion": "weighted_completion_s",
-    "tardiness": "tardiness_s",
-}
-"""The key of a row that has the figure of each objective."""
 
 
 @dataclass(frozen=True)
@@ -71,20 +64,20 @@ class SweepRow(Strict):
     batches: dict[str, int] = field(default_factory=dict)
 
     def wanted_s(self, objective: Objective) -> float | None:
-        """What is to be small, None if it was not simulated."""
+        """The figure to minimise; None if it was not simulated."""
         value_s: float | None = getattr(self, FIGURES[objective])
         return value_s
 
     def bounded(self, bound: LowerBound, objective: Objective = "makespan") -> SweepRow:
-        """The same with what no schedule can beat, and how far this one is from it."""
+        """The same with the bound of all schedules, and its distance from it."""
         value_s = self.wanted_s(objective)
         gap = None if value_s is None else bound.gap(value_s)
         return replace(self, bound_s=bound.bound_s, gap=gap, held_by=bound.held_by)
 
     def corrected(self, factor: float) -> SweepRow:
-        """The same as a rough row: its times as rough step times have them, times ``factor``; its
-        tardiness, which no factor tells, as it was. A GPU has as much to do as before; the host's
-        cores are held by jobs for as large a share."""
+        """The same as a rough row: its times from rough step times, times ``factor``, but for the
+        tardiness. A GPU has as much work as before; jobs hold the same share of the host's
+        cores."""
         kept = ("bound_s", "tardiness_s")
         names = [name for name in vars(self) if name.endswith("_s") and name not in kept]
         times = {name: getattr(self, name) for name in names}
@@ -121,11 +114,11 @@ def read_rows(folder: Path) -> list[SweepRow]:
 
 
 def ranked(rows: Iterable[SweepRow], objective: Objective = "makespan") -> list[SweepRow]:
-    """The best by the ``objective`` first; what was not simulated comes last.
+    """The best rows by the ``objective`` first; rows that were not simulated come last.
 
-    Makespans within 1% of the shortest are one and the same to the simulator, whose rates are
-    averaged to that: among these the shortest mean completion comes first. By other objectives it
-    is the shortest makespan.
+    Makespans within 1% of the shortest are equal to the simulator, whose rates are averaged to
+    that: among these the shortest mean completion comes first. With other objectives it is the
+    shortest makespan.
     """
     given = [(_figures(row, objective), row) for row in rows]
     least_s = min((first for (first, _), _ in given if first is not None), default=0.0)
@@ -140,6 +133,6 @@ def ranked(rows: Iterable[SweepRow], objective: Objective = "makespan") -> list[
 
 
 def _figures(row: SweepRow, objective: Objective) -> tuple[float | None, float | None]:
-    """What is to be small first, and second."""
+    """The figures to minimise first and second."""
     second_s = row.mean_completion_s if objective == "makespan" else row.makespan_s
     return row.wanted_s(objective), second_s

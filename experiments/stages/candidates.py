@@ -88,7 +88,7 @@ class Trial:
         self.alone_schedule = self.schedule(one_by_one, self.sequential)
 
     def run(self, candidate: Candidate, times: StepTimes, level: Level) -> SimulatedRun:
-        """A candidate simulated. Raises :class:`RunFailed` where that cannot be."""
+        """Simulates a candidate. Raises :class:`RunFailed` if that is impossible."""
         problem = self.problem_of(candidate)
         policy = candidate.made(problem.workload.seed)
         found = simulate(problem, policy, candidate.layout, times, level=level)
@@ -152,8 +152,8 @@ class Trial:
 
 
 def score_s(row: SweepRow, objective: Objective) -> float | None:
-    """What is to be small, None if it was not simulated; tardiness with a little of the
-    makespan."""
+    """The figure to minimise, tardiness with a little of the makespan; None if it was not
+    simulated."""
     value_s = row.wanted_s(objective)
     if value_s is None or objective != "tardiness":
         return value_s

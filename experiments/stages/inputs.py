@@ -27,7 +27,6 @@ from rmixer.scheduling.problem import Problem, ProfiledJob, problem_of
 from rmixer.workload.cost_identity import CostIdentity
 from rmixer.workload.rebatching import has_batch, with_batch
 from rmixer.workload.workload import Workload
-from sim.operator_level.compiled import not_installed
 
 
 def inputs_of(
@@ -81,8 +80,6 @@ def inputs_of(
     if known.origin == "modelled":
         report(f"machine {known.name} is modelled: no figure of it was measured")
     known, profiles = supposed(what_if or WhatIf(), known, profiles, report)
-    if why := not_installed():
-        report(f"{why}: the simulator takes many times as long")
     in_use = devices_in_use(known, [profiles[key] for key in own])
     sizes = tuple(replace(each, profile=profiles[each.key]) for each in others)
     problem = problem_of(workload, in_use, profiles)
@@ -99,7 +96,7 @@ def other_sizes(
         return {(step.device, step.threads) for step in profile.steps}
 
     found: dict[str, list[ModelProfile]] = {}
-    others = []
+    others: list[ProfiledJob] = []
     for job in workload.jobs:
         key = job.identity.key
         if key not in found:
@@ -110,9 +107,8 @@ def other_sizes(
                 if places(each) >= places(profiles[key])
                 and each.costs().keys() == profiles[key].costs().keys()
             ]
-        for each in found[key]:
-            sized = with_batch(job, each.identity.batch)
-            others.append(ProfiledJob(sized, sized.identity.key, each))
+        sized = (with_batch(job, each.identity.batch) for each in found[key])
+        others += map(ProfiledJob, sized, (each.key for each in found[key]), found[key])
     return tuple(others)
 
 

@@ -9,7 +9,7 @@ from textwrap import fill
 from experiments.run_files.sweep_file import PRECISION, ROUGH, SweepRow, ranked
 from rmixer.display.quantities import ABSENT, figures, seconds, size, time_unit
 from rmixer.display.tables import NumberTable
-from sim.planning.objective import WORDS, Objective
+from sim.planning.objective import Objective, in_words
 
 MOST_ROWS = 30
 SHOWN = ("makespan", "completion")
@@ -31,7 +31,7 @@ def sweep_table(
     unit, unit_s = time_unit(min((row.makespan_s or 0.0 for row in simulated), default=0.0))
     kinds = _kinds(simulated)
     bounded = any(row.gap is not None for row in simulated)
-    own = WORDS[objective].replace(" ", "\n") if objective not in SHOWN else ""
+    own = in_words(objective).replace(" ", "\n") if objective not in SHOWN else ""
     table = NumberTable(f"{title}; slots × threads; times in {unit}").numbers("").words("policy")
     table.numbers(
         *kinds,
@@ -90,7 +90,7 @@ def _listed(policies: Iterable[str]) -> str:
 def _tied(order: Sequence[SweepRow], objective: Objective) -> str:
     """How rows were ranked, where it was not by their makespans alone."""
     if objective != "makespan":
-        return f" by {WORDS[objective]}"
+        return f" by {in_words(objective)}"
     makespans = [row.makespan_s or 0.0 for row in order]
     if makespans == sorted(makespans):
         return ""
@@ -112,7 +112,7 @@ def _bounds(rows: Iterable[SweepRow], objective: Objective) -> str:
     than = f"{seconds(bound_s)}, which no schedule beats because of the {held_by}"
     if objective == "makespan":
         return f"how much longer than {than}"
-    return f"how much more {WORDS[objective]} than {than}"
+    return f"how much more {in_words(objective)} than {than}"
 
 
 def _batches(row: SweepRow) -> list[str]:

@@ -18,7 +18,7 @@ from rmixer.cli.console import console, report
 from rmixer.display.quantities import seconds, with_range
 from rmixer.errors import RunFailed
 from rmixer.workload.workload import Workload
-from sim.planning.objective import WORDS
+from sim.planning.objective import in_words
 
 if TYPE_CHECKING:  # with all stages
     from experiments.stages.pipeline import Plan
@@ -50,9 +50,8 @@ def present_ranking(sweep: Sweep, title: str = "Predicted schedules, best first"
     """Prints the table of a sweep, the bound of all schedules, and the result of a search."""
     out = console()
     out.print(sweep_table(sweep.rows, title, objective=sweep.objective))
-    bound, what = sweep.bound, WORDS[sweep.objective]
-    what = "" if sweep.objective == "makespan" else f"{what} "
-    best_s = sweep.best_s
+    bound, best_s = sweep.bound, sweep.best_s
+    what = "" if sweep.objective == "makespan" else f"{in_words(sweep.objective)} "
     if bound.bound_s > 0:
         gap = bound.gap(best_s) or 0.0
         least = f"at least {seconds(bound.bound_s)} ({bound.in_words})"

@@ -20,17 +20,23 @@ Objective = Literal["makespan", "completion", "weighted_completion", "tardiness"
 """The makespan; the mean of the jobs' completion times, each from its arrival; the same weighted by
 the jobs' ``weight``; or the total time by which jobs end after their ``deadline_s``, each job's
 times its ``weight``."""
-WORDS = {
-    "makespan": "makespan",
-    "completion": "mean completion",
-    "weighted_completion": "weighted completion",
-    "tardiness": "tardiness",
+FIGURES = {
+    "makespan": "makespan_s",
+    "completion": "mean_completion_s",
+    "weighted_completion": "weighted_completion_s",
+    "tardiness": "tardiness_s",
 }
+"""The key of the figure of each objective."""
 SECOND = 0.02
 """The weight of a second objective, which decides between schedules of equal objective: of the
 makespan, or of the mean completion if the makespan is the objective."""
 TIE = 1e-3
 """Its weight beside the tardiness, which often is 0."""
+
+
+def in_words(objective: Objective) -> str:
+    """The figure of ``objective`` in words: ``mean completion``."""
+    return FIGURES[objective].removesuffix("_s").replace("_", " ")
 
 
 def check_objective(objective: Objective, jobs: Iterable[Job]) -> None:

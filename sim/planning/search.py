@@ -28,7 +28,7 @@ APART = 1e-3
 
 @dataclass(frozen=True)
 class Found:
-    """A schedule of a walk, its score, and what it is by the objective."""
+    """A schedule of a walk, its score, and its figure of the objective."""
 
     score: float
     order: Order
@@ -154,18 +154,14 @@ class Searcher:
         return tuple(found)
 
     def order_of(self, dispatches: Sequence[ScheduledJob]) -> Order:
-        """The order of dispatches. Devices and slots must be those of the layout; rounds are
-        lost."""
+        """The order of dispatches. Devices and slots must be those of the layout; rounds are lost,
+        and batches."""
         slots = {(entry.device, slot): at for at, (entry, slot) in enumerate(self._slots)}
         ordered = sorted(dispatches, key=lambda each: each.order)
         return Order(
-            tuple(self._sized(each) for each in ordered),
+            tuple(self._places[each.job] for each in ordered),
             tuple(slots[each.devices[0], each.slot] for each in ordered),
         )
-
-    def _sized(self, dispatch: ScheduledJob) -> int:
-        place = self._places[dispatch.job]
-        return place if dispatch.batch is None else self._sizes()[place][dispatch.batch]
 
     def _sizes(self) -> list[dict[int, int]]:
         """By job: the place of each of its sizes, by batch. Empty if none has several."""
