@@ -31,7 +31,8 @@ class JobView:
     one that runs, ``made`` of its ``steps``, how fast it steps, its loss at one of the last steps,
     how long ago the last checkpoint was and after how many steps, the peak of memory that it is
     promised, the attempts that failed, and in how many seconds it will end. None is not known.
-    ``late`` is a job that was added when the run had begun."""
+    ``late`` is a job that was added when the run had begun, ``silent`` a program that makes no
+    step though it has run long enough."""
 
     id: str
     model: str
@@ -50,6 +51,7 @@ class JobView:
     failures: tuple[Failure, ...]
     ends_in_s: float | None
     late: bool
+    silent: bool = False
 
 
 @dataclass(frozen=True)
@@ -156,4 +158,5 @@ def _job_view(job: str, records: RunRecords, at_s: float, end_s: float | None) -
         loss=record.loss,
         checkpoint_age_s=max(0.0, at_s - max(written_s)) if written_s and runs else None,
         promised_bytes=record.predicted_bytes,
+        silent=runs and record.told_silent and not record.step_ends_s,
     )

@@ -30,7 +30,7 @@ class JobRecord:
     ``resumed_steps`` were made by attempts before it. ``predicted_bytes`` is the peak of its memory
     by its profile, ``context_bytes`` what of that the driver of a GPU holds; ``exchanges_us`` are
     those between its cores, before it and after; ``cause`` says why it failed; ``loss`` is that of
-    one of its last steps."""
+    one of its last steps; ``told_silent`` is a program whose first step was missed."""
 
     job: Job
     booking: Booking
@@ -53,6 +53,7 @@ class JobRecord:
     nan_step: int | None = None
     loss: float | None = None
     exchanges_us: list[float] = field(default_factory=list)
+    told_silent: bool = False
 
     def spans(self) -> list[tuple[str, float, float]]:
         """Its phases in order, each with its start and its end. Of some there are several."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import inf
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -21,7 +22,8 @@ class TrainingOrder:
 
     It may hold ``promised_bytes`` of this machine's memory, and somewhat more (0: nobody knows); on
     a GPU torch may take ``most_gpu_bytes`` of that one's (0: all). A program goes on by itself, if
-    it can: ``steps_made`` is what earlier attempts at it made. ``log`` takes what it prints."""
+    it can: ``steps_made`` is what earlier attempts at it made. Where one makes no step within
+    ``first_step_s`` its user is told. ``log`` takes what it prints."""
 
     place: Place
     job: Job
@@ -31,6 +33,7 @@ class TrainingOrder:
     steps_made: int = 0
     log: Path | None = None
     most_gpu_bytes: int = 0
+    first_step_s: float = inf
 
 
 @dataclass(frozen=True)
@@ -93,6 +96,14 @@ class LossWentBad(Event):
 @dataclass(frozen=True)
 class OutputLost(Event):
     """Some of what the job printed could not be written, as ``text`` says. The job goes on."""
+
+    text: str
+
+
+@dataclass(frozen=True)
+class NoStepYet(Event):
+    """The program has made no step in all the time that it had for its first, as ``text`` says. It
+    goes on."""
 
     text: str
 

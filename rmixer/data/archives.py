@@ -102,7 +102,7 @@ def is_packed(path: Path) -> bool:
 
 
 @contextlib.contextmanager
-def unpacked(path: Path, file: IO[bytes]) -> Iterator[IO[bytes]]:
+def unpacked(path: Path, file: IO[bytes]) -> Iterator[IO[bytes] | gzip.GzipFile]:
     """What is packed in ``file``, which is that at ``path``, from its start, as a file that is read
     once; also a gzip file that is alone in an archive. Raises :class:`InputError` where an archive
     is damaged or encrypted, or has several files after all."""
@@ -132,7 +132,7 @@ def unpacked(path: Path, file: IO[bytes]) -> Iterator[IO[bytes]]:
         raise InputError(path, "", "an archive of several files", "one of one file: unpack it")
 
 
-def _without_gzip(packed: IO[bytes]) -> IO[bytes]:
+def _without_gzip(packed: IO[bytes]) -> IO[bytes] | gzip.GzipFile:
     begins: bytes = packed.peek(2)  # type: ignore[attr-defined]
     return gzip.GzipFile(fileobj=packed) if begins.startswith(_GZIP) else packed
 

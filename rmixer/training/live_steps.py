@@ -32,6 +32,11 @@ class LiveSteps:
         self.told = 0
         """How many steps were told."""
 
+    @property
+    def backward_passes(self) -> int:
+        """How many backward passes were noted before an optimizer was seen."""
+        return self._events.backward_passes
+
     def new_ends(self) -> list[float]:
         """When each further step ended, on the machine's monotonic clock, in order."""
         fresh = self._events.fresh()

@@ -14,8 +14,8 @@ from profiles.traces.imported import import_trace
 from rmixer.imported.imported_profile import ImportedProfile
 
 SHAPELESS = (
-    "t: no operator has Input Dims and Input type, so FLOPs and bytes are unknown: record with "
-    "`record_shapes=True`"
+    "t: no operator has Input Dims and Input type, so FLOPs and bytes are unknown: record "
+    "with `record_shapes=True`"
 )
 WHAT_TO_DO = "say its length by `--step-ms`, or import a trace with a synchronisation in each step"
 
@@ -43,7 +43,7 @@ def test_a_device_that_works_longer_than_the_step(tmp_path: Path) -> None:
     assert warnings_of(found) == [
         SHAPELESS,
         "t: the gpu works 0.600 ms a step, longer than the step of 0.300 ms, which is taken from "
-        f"the host, and that runs ahead: {WHAT_TO_DO}"
+        f"the host, and that runs ahead: {WHAT_TO_DO}",
     ]
     assert warnings_of(replace(found, step_us=600.0)) == [SHAPELESS]
 
@@ -70,6 +70,6 @@ def test_a_closure_beyond_6_percent(tmp_path: Path, copy_us: float, warned: bool
         SHAPELESS,
         "t: operators and gaps on the cpu come to 106% of the step: where the host runs ahead of "
         f"the device, {WHAT_TO_DO}; work at the same time on several streams or threads counts "
-        "twice"
+        "twice",
     ]
     assert warnings_of(found) == (expected if warned else [SHAPELESS])
