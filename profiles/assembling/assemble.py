@@ -16,6 +16,7 @@ from profiles.assembling.operator_times import (
     closure_of,
     merge_operators,
 )
+from profiles.assembling.settled_types import settled
 from profiles.machines.gpu_meter import driver_version
 from profiles.measurements.blocks import Blocks, apart_s, steady_together, together, unlikeness
 from profiles.measurements.interval import half_width
@@ -73,7 +74,7 @@ def assemble(
     steps, operators = _of_steps(counts, warmup_steps, earlier or {})
     asked = demands(machine, steps, operators)
     flops, moved = asked.flops, asked.moved_bytes
-    return ModelProfile(
+    profile = ModelProfile(
         identity=job.identity,
         machine=machine.name,
         origin="measured",
@@ -92,6 +93,7 @@ def assemble(
         fingerprint=take_fingerprint(machine.fingerprint.hardware, driver_version()),
         operators=tuple(operators),
     )
+    return settled(profile, (), machine)
 
 
 def _step_cost(

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import contextlib
 import statistics
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from profiles.machines.bubble import Bubbles, Work
 from profiles.machines.gpu_bubble import GpuBubble
+from profiles.measurements.interval import half_width
 from rmixer.errors import RunFailed
 from rmixer.model_profile.model_profile import Kind, Sensitivity
 from rmixer.model_profile.step_statistics import step_statistics
@@ -43,7 +45,9 @@ class Neighbours:
     def points(self, device: Kind = "cpu") -> tuple[Sensitivity, ...]:
         """The median slow-down at every point of the sweep on ``device``, as measured."""
         return tuple(
-            Sensitivity(work, cores, duty, round(statistics.median(ratios), 4), device)
+            Sensitivity(
+                work, cores, duty, round(statistics.median(ratios), 4), device, _spread(ratios)
+            )
             for (work, cores, duty), ratios in self.ratios.items()
         )
 
@@ -121,6 +125,10 @@ def measure_gpu_neighbours(
             beside_s, _ = beside(worker, bubble, *level, blocks)
             found.ratios.setdefault(level, []).append(beside_s / before_s)
     return found
+
+
+def _spread(ratios: Sequence[float]) -> float | None:
+    return round(half_width(ratios), 4) if len(ratios) > 1 else None
 
 
 def bubble_levels(spare: int) -> list[tuple[int, float]]:

@@ -27,7 +27,8 @@ JobType = Literal["compute", "memory", "low"]
 class Sensitivity:
     """How many times as long a step takes as alone, while ``cores`` others compute in cache or
     stream memory for a share ``duty`` of the time: as measured, so noise may be below 1. On a
-    ``gpu`` they are its multiprocessors."""
+    ``gpu`` they are its multiprocessors. ``half_width`` is half the 95% interval of the readings'
+    mean, as a fraction of it; None where there was one, and of earlier releases."""
 
     __pydantic_config__ = ConfigDict(extra="forbid")
 
@@ -36,6 +37,7 @@ class Sensitivity:
     duty: Annotated[float, Field(gt=0, le=1)]
     slowdown: Positive
     device: Kind = "cpu"
+    half_width: NonNegative | None = None
 
 
 @dataclass(frozen=True)
@@ -159,7 +161,9 @@ class ModelProfile:
     ``does_not_fit`` are the kinds of devices whose memory did not hold it. A command job's
     operators are unknown: it has none, and no figures that come from them. One whose origin is a
     ``table`` of durations may lack the utilisation and the job type of a device; its peak is then 0
-    if that is unknown, too."""
+    if that is unknown, too. ``doubtful_type`` are the kinds of devices on which the figures that
+    decide the job type lie within their error of a border; the type is then that of most sizes of
+    the model that were measured (:mod:`profiles.assembling.settled_types`)."""
 
     __pydantic_config__ = ConfigDict(extra="forbid")
 
@@ -181,6 +185,7 @@ class ModelProfile:
     input: tuple[InputCost, ...] = ()
     predicted_from: tuple[int, ...] = ()
     does_not_fit: tuple[Kind, ...] = ()
+    doubtful_type: tuple[Kind, ...] = ()
     schema_version: Literal[3] = SCHEMA_VERSION
     operators: tuple[OperatorCost, ...] = ()
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from profiles.machines.gpu_bubble import gpu_levels
-from profiles.measurements.neighbours import measure_gpu_neighbours
+from profiles.measurements.neighbours import Neighbours, measure_gpu_neighbours
 from rmixer.model_profile.model_profile import Sensitivity
 
 
@@ -43,8 +43,17 @@ def test_each_level_in_turn_with_the_job_alone() -> None:
     found = measure_gpu_neighbours(worker, bubble, alone_s=0.01)
     assert [len(ratios) for ratios in found.ratios.values()] == [5, 5]
     assert found.points("gpu") == (
-        Sensitivity("compute", 50, 1.0, 2.0, "gpu"),
-        Sensitivity("stream", 100, 0.5, 1.5, "gpu"),
+        Sensitivity("compute", 50, 1.0, 2.0, "gpu", 0.0),
+        Sensitivity("stream", 100, 0.5, 1.5, "gpu", 0.0),
+    )
+
+
+def test_how_far_readings_differ_is_kept() -> None:
+    """Half the 95% interval of two readings, 1.0 and 1.2: 12.706 x 0.1414 / sqrt 2 / 1.1."""
+    found = Neighbours({("stream", 1, 1.0): [1.0, 1.2], ("compute", 1, 1.0): [1.0]})
+    assert found.points() == (
+        Sensitivity("stream", 1, 1.0, 1.1, "cpu", 1.1551),
+        Sensitivity("compute", 1, 1.0, 1.0, "cpu", None),
     )
 
 
