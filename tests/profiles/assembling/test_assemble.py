@@ -203,11 +203,12 @@ def test_repeatability_is_how_far_two_workers_are_apart() -> None:
 def test_neighbours_are_medians_over_rounds() -> None:
     (step,) = made(blocks(1 * MS, [0.05] * 2)).steps
     assert (step.compute_slowdown, step.stream_slowdown, step.pressure) == ((1.2,), (1.5,), 0.4)
-    assert how(step).sensitivity == (
+    points = [replace(each, half_width=None) for each in how(step).sensitivity]
+    assert points == [
         Sensitivity("compute", 1, 0.5, 0.9),
         Sensitivity("compute", 1, 1.0, 1.2),
         Sensitivity("stream", 1, 1.0, 1.5),
-    )
+    ]
 
 
 def test_warm_up_is_found() -> None:
