@@ -1,4 +1,5 @@
-"""Stage 2: the simulator. What a schedule would do, from what its steps cost."""
+"""Stage 2: the simulator. Predicts how a schedule runs from the measured cost of its jobs'
+steps."""
 
 from sim.job_level.simulate import Level, SimulatedRun, simulate
 from sim.operator_level.operator_level import OperatorLevel

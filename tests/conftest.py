@@ -43,7 +43,6 @@ LONGEST_FIRST = (
     "tests/rmixer/cli/test_profile_memory.py",
     "tests/profiles/programs/test_profiled_command.py",
     "tests/executor/supervision/test_executed_run.py",
-    "tests/profiles/profiler/test_modelled_gpu.py",
     "tests/rmixer/cli/test_data_commands.py",
     "tests/rmixer/data/test_prepare.py",
 )

@@ -1,1 +1,1 @@
-"""What a run writes down before it acts, so that it can go on after any interruption."""
+"""The journal of a run: it is written before the run acts, so any interrupted run can go on."""

@@ -1,4 +1,4 @@
-"""A run's journal: a SQLite file that every transition is in before it is acted on."""
+"""A run's journal: a SQLite file that gets every transition before the run acts on it."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ RequestKind = Literal["cancel", "add"]
 
 @dataclass(frozen=True)
 class Request:
-    """What somebody asks of a run from outside: to ``cancel`` a job, or to ``add`` a workload."""
+    """A request to a run from outside: to ``cancel`` a job, or to ``add`` a workload."""
 
     number: int
     kind: RequestKind
@@ -46,7 +46,7 @@ class Request:
 
 @dataclass(frozen=True)
 class Answer:
-    """What became of a request, in words; ``refused`` if nothing did."""
+    """The answer to a request, in words; ``refused`` if it was not carried out."""
 
     text: str
     refused: bool = False
@@ -67,16 +67,16 @@ class StepsMade:
 
 
 class JournalBlocked(RunFailed):
-    """The journal cannot be written now: the disk is full or fails, or somebody has locked it. That
-    may pass."""
+    """The journal cannot be written now: the disk is full or fails, or another process has locked
+    it. This may pass."""
 
 
 class Journal:
     """The journal in ``folder``. Every write is on the disk when the call returns (WAL,
-    ``synchronous=FULL``); any number of processes may read, and write requests, meanwhile.
+    ``synchronous=FULL``). Any number of processes may read, and write requests, meanwhile.
 
-    Wall-clock times in it are for people: nothing is decided by them. One that is only ``read``
-    changes nothing in the folder.
+    Wall-clock times in it are for people; no decision depends on them. If it is only ``read``,
+    nothing in the folder changes.
     """
 
     def __init__(self, path: Path, *, read: bool = False) -> None:
@@ -105,8 +105,8 @@ class Journal:
         steps: Iterable[StepsMade] = (),
         answers: Mapping[int, Answer] = NO_ANSWERS,
     ) -> None:
-        """Write all, or none: transitions in order, further steps, and ``answers`` to requests by
-        their numbers. Raises :class:`JournalBlocked`."""
+        """Writes all or nothing: transitions in order, further steps, and ``answers`` to requests
+        by their numbers. Raises :class:`JournalBlocked`."""
         clock_s = time.time()
         rows = [
             (clock_s, t.at_s, t.kind, t.job, t.attempt, json.dumps(dict(t.detail)))
@@ -129,19 +129,19 @@ class Journal:
 
     @property
     def is_made(self) -> bool:
-        """Whether it has its tables: one that is only read may be in the making."""
+        """True if it has its tables. A journal that is only read may not have them yet."""
         asked = "SELECT 1 FROM sqlite_master WHERE name = 'requests'"
         return self._base.execute(asked).fetchone() is not None
 
     def transitions(self) -> list[Transition]:
-        """All so far, in order."""
+        """The transitions so far, in order."""
         found = self._base.execute(
             "SELECT kind, at_s, job, attempt, detail FROM transitions ORDER BY number"
         )
         return [transition_of(row) for row in found]
 
     def steps(self) -> list[StepsMade]:
-        """All steps so far, as they were written."""
+        """The steps so far, as they were written."""
         found = self._base.execute("SELECT job, attempt, ends_s, loss FROM steps ORDER BY number")
         return [steps_of(row) for row in found]
 
@@ -153,7 +153,7 @@ class Journal:
         return ends
 
     def ask(self, kind: RequestKind, content: object) -> int:
-        """Ask something of the run; it is answered under the number returned."""
+        """Adds a request to the run and returns its number."""
         with self._transaction():
             cursor = self._base.execute(
                 "INSERT INTO requests (clock_s, kind, content) VALUES (?, ?, ?)",
@@ -162,7 +162,7 @@ class Journal:
         return int(cursor.lastrowid or 0)
 
     def requests(self) -> list[Request]:
-        """Those without an answer yet. Raises :class:`JournalBlocked`."""
+        """The requests without an answer. Raises :class:`JournalBlocked`."""
         try:
             found = self._base.execute(
                 "SELECT number, kind, content FROM requests WHERE answer IS NULL ORDER BY number"
@@ -174,13 +174,14 @@ class Journal:
         return [Request(number, kind, json.loads(content)) for number, kind, content in found]
 
     def answer_to(self, number: int) -> Answer | None:
-        """What became of the request of that number; None as long as nobody has answered."""
+        """The answer to the request of that number; None if there is none yet."""
         found = self._base.execute("SELECT answer FROM requests WHERE number = ?", (number,))
         row = found.fetchone()
         return None if row is None or row[0] is None else Answer(**json.loads(row[0]))
 
     def written(self, kind: Kind | None = None) -> list[float]:
-        """When each transition of ``kind``, or of any, was written, by the wall clock."""
+        """The wall-clock times at which transitions of ``kind`` were written; None means any
+        kind."""
         found = self._base.execute(
             "SELECT clock_s FROM transitions WHERE ? IS NULL OR kind = ? ORDER BY number",
             (kind, kind),
@@ -188,7 +189,7 @@ class Journal:
         return [float(clock_s) for (clock_s,) in found]
 
     def close(self) -> None:
-        """No more is written or read."""
+        """Closes the file."""
         self._base.close()
 
     @contextlib.contextmanager
@@ -212,25 +213,25 @@ class Journal:
 
 
 def transition_of(row: tuple[Kind, float, str, int, str]) -> Transition:
-    """Of a row of the table: kind, at_s, job, attempt, detail."""
+    """The transition of a row of the table: kind, at_s, job, attempt, detail."""
     kind, at_s, job, attempt, detail = row
     return Transition(kind, float(at_s), str(job), int(attempt), dict(json.loads(detail)))
 
 
 def steps_of(row: tuple[str, int, bytes, float | None]) -> StepsMade:
-    """Of a row of the table: job, attempt, ends_s, loss."""
+    """The steps of a row of the table: job, attempt, ends_s, loss."""
     job, attempt, ends_s, loss = row
     return StepsMade(job, attempt, np.frombuffer(ends_s, "<f8").tolist(), loss)
 
 
 def may_pass(error: sqlite3.OperationalError) -> bool:
-    """Whether the same may succeed a while later."""
+    """True if the same call may succeed a while later."""
     return is_elsewhere(error) or (error.sqlite_errorcode & 0xFF) == sqlite3.SQLITE_IOERR
 
 
 def is_elsewhere(error: sqlite3.OperationalError) -> bool:
-    """Whether the fault is not in the file: somebody has locked it, the disk is full, or this
-    process may not open or write it."""
+    """True if the fault is not in the file: it is locked, the disk is full, or this process may not
+    open or write it."""
     return (error.sqlite_errorcode & 0xFF) in (
         sqlite3.SQLITE_FULL,
         sqlite3.SQLITE_BUSY,

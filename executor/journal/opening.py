@@ -1,4 +1,4 @@
-"""Opens the journal of a run folder: a new one, one to go on with, one to look at."""
+"""Opens the journal of a run folder: a new one, one to go on with, or one to read."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ from rmixer.errors import InputError
 
 
 def open_journal(path: Path) -> tuple[Journal, str | None]:
-    """The journal at ``path``, a new one if there is none. One that is damaged is set aside; what
-    can be read of it is in the one returned, and the text says what happened. Raises
-    :class:`JournalBlocked` where it cannot be opened or written now: that is no damage."""
+    """The journal at ``path``, a new one if there is none. A damaged one is set aside, its readable
+    part is copied into the journal returned, and the text says so (None: no damage). Raises
+    :class:`JournalBlocked` if it cannot be opened or written now."""
     try:
         journal = Journal(path)
         journal.transitions()
@@ -39,8 +39,8 @@ def open_journal(path: Path) -> tuple[Journal, str | None]:
 
 @contextlib.contextmanager
 def existing_journal(folder: Path, *, read: bool = False) -> Iterator[Journal]:
-    """The journal of the execution in ``folder``, to be ``read`` or to be asked something. Raises
-    :class:`InputError` where there is none, or where it is damaged or cannot be written."""
+    """The journal of the execution in ``folder``, to ``read`` or to add a request. Raises
+    :class:`InputError` if there is none, or if it is damaged or cannot be written."""
     path = folder / NAME
     if not path.exists():
         raise InputError(folder, "", f"no {NAME}", "the folder of an execution")

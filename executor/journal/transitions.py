@@ -29,8 +29,8 @@ Kind = Literal[
 
 @dataclass(frozen=True)
 class Transition:
-    """Something that happened to ``job`` in its ``attempt`` (0 before its first), at ``at_s`` of
-    the run's clock; of the run itself where ``job`` is empty. ``detail`` depends on ``kind``:
+    """An event of ``job`` in its ``attempt`` (0 before its first), at ``at_s`` of the run's clock;
+    of the run itself if ``job`` is empty. ``detail`` depends on ``kind``:
 
     | kind | detail |
     |---|---|

@@ -1,1 +1,1 @@
-"""A run as it looks from outside: who runs where, how far, and when it will be over."""
+"""A run seen from outside: the place and progress of each job, and when it will end."""

@@ -1,4 +1,4 @@
-"""A run as its journal tells it to a process that only looks."""
+"""Reads a run's journal for a process that only watches."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from executor.records.run_records import RunRecords, in_order
 
 
 def records_in(folder: Path) -> RunRecords:
-    """What the journal of the execution in ``folder`` tells. Raises
-    :class:`~rmixer.errors.InputError` where there is none, or one that is damaged."""
+    """Reads the records from the journal of the execution in ``folder``. Raises
+    :class:`~rmixer.errors.InputError` if it is missing or damaged."""
     return read_journal(folder)[0]
 
 
 def view_of(folder: Path) -> RunView | None:
-    """The execution in ``folder`` as it is now; None of one that has not been opened yet. Raises as
+    """The execution in ``folder`` as it is now; None if it has not been opened yet. Raises as
     :func:`records_in`."""
     records, last_s, began_s, written_s = read_journal(folder)
     if records.plan is None:
@@ -30,7 +30,7 @@ def view_of(folder: Path) -> RunView | None:
 
 
 def state_of(records: RunRecords) -> RunState:
-    """Whether the run goes on, or how it ended."""
+    """The state of the run: running, or how it ended."""
     if records.closed is not None:
         return {"done": "done", "failed": "failed"}.get(records.closed, "interrupted")  # type: ignore[return-value]
     presence = records.process.presence() if records.process is not None else "gone"
@@ -38,8 +38,8 @@ def state_of(records: RunRecords) -> RunState:
 
 
 def read_journal(folder: Path) -> tuple[RunRecords, float, float, float]:
-    """The records of the execution in ``folder``; the run's clock at the last transition; when the
-    run was opened first and when the last transition was written, by the wall clock. Raises as
+    """Reads the records of the execution in ``folder``; the run's clock at the last transition; and
+    the wall-clock times of the first opening and of the last transition. Raises as
     :func:`records_in`."""
     records = RunRecords()
     with existing_journal(folder, read=True) as journal:

@@ -1,4 +1,4 @@
-"""When a run will be over: what is left of its schedule, replayed at the pace that was measured."""
+"""Predicts when a run will end: replays the rest of its schedule at the pace measured so far."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ _ENDED = ("done", "failed", "cancelled")
 
 
 def ends_s(records: RunRecords, now_s: float) -> dict[str, float]:
-    """When each job that has not ended will end, in seconds of the run's clock. A job that nothing
-    is known of is not among them, nor one that could not start in what is foreseen.
+    """The predicted end of each job that has not ended, in seconds of the run's clock. A job is
+    left out if nothing is known of its step time or it could not start in the replay.
 
-    Each step that is left takes as long as was predicted times what the job's own steps have taken
-    so far over what was predicted of them (of all jobs, if it has made too few); other phases take
-    what they take alone; of a program of which nobody knows how many steps it makes, no end is
-    known. A schedule is replayed as it is; of a policy that decides as it goes it is
-    supposed that jobs start in the order that was predicted."""
+    A remaining step takes its predicted time x (measured / predicted time of the job's steps so
+    far; those of all jobs if it has done too few). Other phases take their time alone. A program
+    with an unknown number of steps has no end. A schedule is replayed as it is; under a policy that
+    decides as it goes, jobs start in the predicted order.
+    """
     return _Outlook(records, records.plan, now_s).ends_s if records.plan is not None else {}
 
 
@@ -50,7 +50,7 @@ class _Outlook:
             self._go_on()
 
     def _left_of(self, schedule: Schedule) -> Schedule:
-        """Without the jobs that have ended, which it would look at again and again."""
+        """The schedule without the jobs that have ended, so that it need not look at them again."""
         ended = {job for job in self._records.jobs if self._records.state(job) in _ENDED}
         left = tuple(each for each in schedule.dispatches if each.job not in ended)
         return replace(schedule, dispatches=left)
@@ -89,13 +89,13 @@ class _Outlook:
     def _runs_until(
         self, job: str, booking: Booking, left_s: float | None, at_s: float | None = None
     ) -> None:
-        """Of a job of which nothing is known the slot is taken for ever."""
+        """Books a job until it ends. If its end is unknown, its slot is taken for ever."""
         if left_s is not None:
             self.ends_s[job] = (self._now_s if at_s is None else at_s) + left_s
             heapq.heappush(self._events, (self.ends_s[job], booking.order, job))
 
     def _whole_s(self, job: str, booking: Booking) -> float | None:
-        """Of a job that starts, anew or from its last checkpoint."""
+        """Seconds that a job takes from its start or from its last checkpoint."""
         attempts = self._records.attempts.get(job, ())
         made = max((attempt.checkpointed_steps for attempt in attempts), default=0)
         step_s, before_s, after_s, warm = self._costs(job, booking)
@@ -122,8 +122,8 @@ class _Outlook:
         return max(0.0, before_s - gone_s) + max(0, train) * step_s + after_s
 
     def _costs(self, job: str, booking: Booking) -> tuple[float | None, float, float, int]:
-        """A training step, what comes before training, what comes after it, and how many steps are
-        made before it."""
+        """Seconds of a training step, before training and after it, and the number of warm-up
+        steps."""
         kind, threads = booking.devices[0].partition(":")[0], len(booking.cores)
         cost = self._records.jobs[job].costs[kind]
         is_open = self._records.jobs[job].job.steps_from == "supposed"
@@ -138,8 +138,8 @@ class _Outlook:
 
 
 class _Devices:
-    """As much of a machine as the books need. Which cores a job gets does not matter here, only
-    how many."""
+    """The part of a machine that the books need. They need the number of cores of a job, not which
+    cores it gets."""
 
     def __init__(self, plan: RunPlan) -> None:
         self.devices = plan.devices
@@ -147,8 +147,7 @@ class _Devices:
 
 
 class _InOrder(Policy):
-    """Starts jobs in the order that was predicted, then as they were submitted, wherever they
-    fit."""
+    """Starts jobs in the predicted order, then in order of submission, on any device with room."""
 
     name = "in_order"
 

@@ -1,4 +1,4 @@
-"""How fast jobs step, measured, beside what was predicted of them."""
+"""The measured pace of jobs compared with the prediction."""
 
 from __future__ import annotations
 
@@ -11,13 +11,14 @@ from executor.records.known_job import KnownJob
 from executor.records.run_records import RunRecords
 
 LEAST_STEPS = 5
-"""Of fewer training steps no pace is told."""
+"""A pace needs at least this many training steps."""
 RECENT_S = 10.0
 
 
 @dataclass(frozen=True)
 class Made:
-    """Training steps that were made, the seconds that they took, and those they were to take."""
+    """Training steps that were done, the seconds that they took, and the seconds predicted for
+    them."""
 
     steps: int = 0
     took_s: float = 0.0
@@ -25,14 +26,14 @@ class Made:
 
     @property
     def ratio(self) -> float | None:
-        """Returns measured over predicted, or None if too few steps tell it."""
+        """Measured over predicted time; None if too few steps were done."""
         known = self.steps >= LEAST_STEPS and self.predicted_s > 0
         return self.took_s / self.predicted_s if known else None
 
 
 class Pace:
-    """How much longer steps take than was predicted: those of a job, or, if it has made too few,
-    those of all jobs together. 1 before any was made."""
+    """Measured over predicted step time of a job; of all jobs together if it has done too few
+    steps; 1 before the first."""
 
     def __init__(self, records: RunRecords) -> None:
         self._records = records
@@ -43,8 +44,8 @@ class Pace:
         self._of_all = _sum(self._by_job.values()).ratio or 1.0
 
     def step_s(self, job: str, kind: str, threads: int) -> float | None:
-        """Seconds that a training step of ``job`` takes, on a device of ``kind`` with so many
-        ``threads``; None if nothing tells it."""
+        """Expected seconds of a training step of ``job`` on a device of ``kind`` with ``threads``;
+        None if neither a prediction nor enough measured steps exist."""
         made = self._by_job.get(job, Made())
         predicted_s = self._predicted_s(job, kind, threads)
         if predicted_s is None:
@@ -57,7 +58,7 @@ class Pace:
         return self._predicted_s(job, kind, len(attempt.booking.cores))
 
     def _predicted_s(self, job: str, kind: str, threads: int) -> float | None:
-        """In the company that was predicted; alone, if none was."""
+        """Its predicted step with its co-running jobs; if there is none, its step alone."""
         plan, known = self._records.plan, self._records.jobs[job]
         expected = plan.jobs.get(job) if plan is not None else None
         if expected is not None and expected.step_s is not None:
@@ -66,14 +67,14 @@ class Pace:
 
 
 def alone_step_s(known: KnownJob, kind: str, threads: int) -> float | None:
-    """What a step takes the job alone; None if its profile does not tell."""
+    """Seconds of a step of the job alone; None if its profile has no such figure."""
     cost = known.costs.get(kind)
     return cost.step_s.get(threads) if cost is not None else None
 
 
 def recent_steps_per_s(record: JobRecord) -> float | None:
-    """Steps a second of a job in the last ten seconds that it made any; None before it has made
-    two in its training."""
+    """Steps a second of a job, over the ten seconds before its last step; None before its training
+    has done two."""
     starts_s = [start_s for phase, start_s in record.phases if phase == "train"]
     if not starts_s or not record.step_ends_s:
         return None
@@ -93,7 +94,7 @@ def _made(attempt: JobRecord, predicted_step_s: float | None) -> Made:
 
 
 def _after(record: JobRecord, at_s: float) -> int:
-    """How many of its steps have ended later."""
+    """The number of its steps that ended later."""
     return len(record.step_ends_s) - bisect_right(record.step_ends_s, at_s)
 
 

@@ -1,4 +1,4 @@
-"""A run as it looks now: its jobs, and when it will be over."""
+"""A view of a run now: its jobs, and when it will end."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from executor.overview.pace import recent_steps_per_s
 from executor.records.run_records import JobState, RunRecords
 
 RunState = Literal["running", "stopped", "elsewhere", "interrupted", "failed", "done"]
-"""``stopped`` is a run whose process ended without a word; ``elsewhere`` one on another machine, of
-which nobody here knows whether it goes on."""
+"""``stopped``: the process of the run is gone without having closed it. ``elsewhere``: the run is
+on another machine, so its process cannot be checked from here."""
 
 
 @dataclass(frozen=True)
 class Failure:
-    """An attempt that failed: why, in a word and in a line."""
+    """An attempt that failed: ``cause`` is one word, ``reason`` one line."""
 
     attempt: int
     cause: str
@@ -27,12 +27,12 @@ class Failure:
 
 @dataclass(frozen=True)
 class JobView:
-    """One job. Where it is or was last (``device`` is empty before its first start), ``phase`` of
-    one that runs, ``made`` of its ``steps``, how fast it steps, its loss at one of the last steps,
-    how long ago the last checkpoint was and after how many steps, the peak of memory that it is
-    promised, the attempts that failed, and in how many seconds it will end. None is not known.
-    ``late`` is a job that was added when the run had begun, ``silent`` a program that makes no
-    step though it has run long enough."""
+    """One job. ``device`` and ``slot`` are its last place (``device`` is empty before its first
+    start). ``phase`` is that of a job that runs; ``made`` of its ``steps`` are done. ``loss`` is
+    that of one of the last steps. The last checkpoint was written ``checkpoint_age_s`` ago, after
+    ``checkpoint_steps`` steps. ``promised_bytes`` is the peak of memory booked for it. A ``late``
+    job was added after the run had begun; a ``silent`` program makes no step though it has run long
+    enough. None means unknown."""
 
     id: str
     model: str
@@ -56,11 +56,11 @@ class JobView:
 
 @dataclass(frozen=True)
 class RunView:
-    """A run of ``workload`` by ``policy`` in ``state``. ``began_s`` and ``looked_s`` are seconds
-    since 1970 by the wall clock; ``at_s`` is the run's own clock. ``ends_in_s`` is how long it will
-    still take as far as is known, ``predicted_s`` how long it was to take when it began;
-    ``slots`` are those of each device. ``pid`` is the process that supervises it, on ``host``;
-    it is not ``warm`` until its workers are ready."""
+    """A run of ``workload`` by ``policy`` in ``state``. ``began_s`` and ``looked_s`` are wall-clock
+    seconds since 1970; ``at_s`` is the run's own clock. The run will take another ``ends_in_s``;
+    ``predicted_s`` was predicted for all of it when it began. ``slots`` is the number on each
+    device. Process ``pid`` on ``host`` supervises it; ``warm`` is true once its workers are ready.
+    """
 
     workload: str
     policy: str
@@ -79,7 +79,7 @@ class RunView:
 
     @property
     def counts(self) -> Mapping[str, int]:
-        """How many jobs are in each state."""
+        """The number of jobs in each state."""
         return Counter(job.state for job in self.jobs)
 
     @property
@@ -94,7 +94,7 @@ class RunView:
 
 
 def run_view(records: RunRecords, at_s: float, state: RunState) -> RunView:
-    """What ``records`` tell of a run in ``state``, ``at_s`` of its clock."""
+    """The view of a run in ``state`` from its ``records``, at ``at_s`` of its clock."""
     plan, process = records.plan, records.process
     assert plan is not None
     assert process is not None

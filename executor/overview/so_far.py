@@ -1,4 +1,4 @@
-"""A run that has not been closed, as its journal has it so far: the record that a run leaves."""
+"""The record of a run that was not closed, as far as its journal goes."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from rmixer.scheduling.problem import Problem
 
 @dataclass(frozen=True)
 class Attempt:
-    """An attempt at ``job`` that failed: why, in a word and in words."""
+    """An attempt at ``job`` that failed: ``cause`` is one word, ``reason`` a text."""
 
     job: str
     attempt: int
@@ -27,8 +27,8 @@ class Attempt:
 
 @dataclass(frozen=True)
 class SoFar:
-    """An execution as its journal tells it: its ``state`` now, the attempts that failed, and what
-    a run leaves if it is interrupted at the last transition (None of one without an attempt)."""
+    """An execution read from its journal: its ``state`` now, the attempts that failed, and the
+    ``record`` of a run that is interrupted at the last transition (None without any attempt)."""
 
     state: RunState
     failures: tuple[Attempt, ...]
@@ -36,9 +36,9 @@ class SoFar:
 
 
 def so_far(folder: Path, problem: Problem) -> SoFar | None:
-    """What the journal in ``folder`` tells of the execution of ``problem``, whose profiles are not
-    asked for; None of one that has not been opened. Jobs that run count as interrupted, and how
-    busy devices are is not known. Raises :class:`~rmixer.errors.InputError` for a journal that is
+    """Reads the journal in ``folder`` of the execution of ``problem``, whose profiles are not
+    needed. Returns None if it has not been opened. Jobs that run count as interrupted, and the busy
+    fractions of devices are None. Raises :class:`~rmixer.errors.InputError` for a journal that is
     missing or damaged."""
     records, last_s, _, _ = read_journal(folder)
     if records.plan is None:

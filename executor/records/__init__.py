@@ -1,1 +1,1 @@
-"""What an execution keeps of its jobs: a record each, the memory ledger, the measured summary."""
+"""The records of an execution: one of each job, the memory ledger, the measured summary."""

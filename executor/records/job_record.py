@@ -1,4 +1,4 @@
-"""What was seen of one job, and the timeline that the records of a run make."""
+"""The record of one job, and the timeline built from the records of a run."""
 
 from __future__ import annotations
 
@@ -27,10 +27,11 @@ State = Literal["done", "failed", "interrupted", "cancelled"]
 @dataclass
 class JobRecord:
     """One attempt at one job, in seconds of the run's clock. It is queued since ``queued_s``;
-    ``resumed_steps`` were made by attempts before it. ``predicted_bytes`` is the peak of its memory
-    by its profile, ``context_bytes`` what of that the driver of a GPU holds; ``exchanges_us`` are
-    those between its cores, before it and after; ``cause`` says why it failed; ``loss`` is that of
-    one of its last steps; ``told_silent`` is a program whose first step was missed."""
+    ``resumed_steps`` were done by earlier attempts. ``predicted_bytes`` is the peak of its memory
+    by its profile, ``context_bytes`` the part of it that a GPU's driver holds. ``exchanges_us`` are
+    the data exchanges between its cores, measured before and after it. ``cause`` says why it
+    failed; ``loss`` is that of one of its last steps. A ``told_silent`` program makes no step, and
+    the user was told."""
 
     job: Job
     booking: Booking
@@ -56,7 +57,7 @@ class JobRecord:
     told_silent: bool = False
 
     def spans(self) -> list[tuple[str, float, float]]:
-        """Its phases in order, each with its start and its end. Of some there are several."""
+        """Its phases in order, each with its start and its end. A phase may occur several times."""
         ends_s = [*(start_s for _, start_s in self.phases[1:]), self.end_s]
         return [(*phase, end_s) for phase, end_s in zip(self.phases, ends_s, strict=False)]
 
@@ -73,13 +74,13 @@ class JobRecord:
 
     @property
     def is_trained(self) -> bool:
-        """Whether it makes no more steps."""
+        """True if all its steps are done."""
         return self.phase == "save" or (self.phase == "evaluate" and self.steps >= self.job.steps)
 
     @property
     def peak_bytes(self) -> int | None:
-        """The most that it was measured to hold of its device's memory: on a GPU what torch took,
-        and the driver's context. None if nobody measured it."""
+        """The measured peak of its device's memory; on a GPU torch's share and the driver's
+        context. None if it was not measured."""
         if gpu_number(self.booking.devices[0]) is None:
             return self.answer.get("peak_bytes")
         taken_bytes = self.answer.get("gpu_bytes")
@@ -87,18 +88,18 @@ class JobRecord:
 
     @property
     def phase(self) -> str:
-        """The phase that it is in, or was in last."""
+        """Its present phase, or its last one."""
         return self.phases[-1][0] if self.phases else "start"
 
     @property
     def steps(self) -> int:
-        """The steps of the job that are made, those of attempts before it included."""
+        """The steps of the job that are done, with those of earlier attempts."""
         return self.resumed_steps + len(self.step_ends_s)
 
 
 def summary_of(attempts: Sequence[JobRecord], first_s: float) -> JobSummary:
-    """The line of ``summary.json`` of the job with these ``attempts``; ``first_s`` is when the
-    run's first job started."""
+    """The line of ``summary.json`` of the job with these ``attempts``; ``first_s`` is the start of
+    the run's first job."""
     last = attempts[-1]
     durations = [each for attempt in attempts for each in attempt.train_durations_s()]
     steps = step_statistics(durations) if durations else None
@@ -132,8 +133,8 @@ def summary_of(attempts: Sequence[JobRecord], first_s: float) -> JobSummary:
 
 
 def effective_step_ends_s(attempts: Sequence[JobRecord]) -> Sequence[float]:
-    """When each step of a job ended, in seconds of the run's clock: of one that was made again
-    after a loss, the last time counts."""
+    """The end of each step of a job, in seconds of the run's clock. If a step was done again after
+    a loss, its last end counts."""
     ends_s = array("d")
     for attempt in attempts:
         del ends_s[attempt.resumed_steps :]
@@ -186,7 +187,7 @@ def _rows(record: JobRecord, changes: Sequence[tuple[float, str]], run: str) -> 
 
 
 def _steps_between(record: JobRecord, left_s: float, right_s: float) -> float:
-    """Steps made between two moments, the one under way counted by its share."""
+    """Steps done between two moments; the present one counts by its share."""
     return _steps_until(record, right_s) - _steps_until(record, left_s)
 
 

@@ -1,4 +1,4 @@
-"""What a run knows of a job before it starts, as the journal keeps it."""
+"""The facts that a run knows of a job before it starts, as the journal keeps them."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from rmixer.workload.workload import Job
 
 @dataclass(frozen=True)
 class KnownJob:
-    """A job, the ``key`` of its cost identity, and what it costs by kind of device. One that is
-    ``late`` was added when the run had begun: its prediction does not know it."""
+    """A job, the ``key`` of its cost identity, and its costs by kind of device. A ``late`` job was
+    added after the run had begun, so the run's prediction does not include it."""
 
     job: Job
     key: str

@@ -15,9 +15,9 @@ from rmixer.scheduling.problem import Problem
 
 @dataclass(frozen=True)
 class Usage:
-    """What the workers of a run took: ``startup_s`` to start, ``cpu_s`` of processor time during
-    the run. ``probe_s`` is how long the machine took for a fixed piece of work just before; None
-    if nobody asked."""
+    """Resources of a run's workers: ``startup_s`` to start, ``cpu_s`` of processor time during the
+    run. ``probe_s`` is the machine's time for a fixed piece of work just before; None if it was not
+    measured."""
 
     startup_s: float
     cpu_s: float
@@ -27,9 +27,9 @@ class Usage:
 def measured_summary(
     run: str, problem: Problem, policy: str, records: RunRecords, usage: Usage
 ) -> RunSummary:
-    """What ``records`` saw of the run called ``run``, of ``problem`` and of what was added. How
-    busy the CPU was is not known of a run that was opened again: an earlier part of it may have
-    been killed. How busy a GPU was nobody measures."""
+    """The summary of the run called ``run``, of ``problem`` and of jobs added later. The CPU's busy
+    fraction is None if the run was opened again, because an earlier part may have been killed. A
+    GPU's is not measured."""
     workload, machine = problem.workload, problem.machine
     ran = [record for each in records.attempts.values() for record in each]
     first_s = min((record.start_s for record in ran), default=0.0)

@@ -1,4 +1,4 @@
-"""The memory ledger: what the jobs on each device hold, predicted and measured."""
+"""The memory ledger: the predicted and measured memory of the jobs on each device."""
 
 from __future__ import annotations
 
@@ -6,10 +6,9 @@ from collections.abc import Mapping
 
 
 class Ledger:
-    """Knows who was on each device together, and so the largest sum of their memory.
+    """Records the jobs on each device at one time and the largest sum of their memory.
 
-    A job counts with what it was measured to have held at its highest, and with what its profile
-    predicts as long as nobody has measured it.
+    A job counts with its measured peak, or with its predicted peak until it is measured.
     """
 
     def __init__(self) -> None:
@@ -24,7 +23,7 @@ class Ledger:
         self._crowds.setdefault(device, []).append(crowd)
 
     def release(self, device: str, job: str, measured_bytes: int | None) -> None:
-        """``job`` leaves ``device``, having held ``measured_bytes`` (None if nobody knows)."""
+        """``job`` leaves ``device``. Its peak was ``measured_bytes`` (None: unknown)."""
         self._residents[device] = tuple(other for other in self._residents[device] if other != job)
         if measured_bytes is not None:
             self._bytes[job] = measured_bytes

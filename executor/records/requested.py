@@ -1,4 +1,4 @@
-"""What may be asked of a run from outside, as far as its records tell."""
+"""Checks requests to a run from outside against its records."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _ENDED = ("done", "failed", "cancelled")
 
 
 def check_cancel(records: RunRecords, job: str) -> None:
-    """Raise :class:`InputError` for a job that the run does not have, or that has ended."""
+    """Raises :class:`InputError` for a job that the run does not have, or that has ended."""
     if job not in records.jobs:
         raise InputError("JOB", "", repr(job), f"a job of the run: {choice(job, records.jobs)}")
     state = records.state(job)
@@ -23,7 +23,7 @@ def check_cancel(records: RunRecords, job: str) -> None:
 
 
 def check_added(records: RunRecords, jobs: Sequence[Job]) -> None:
-    """Raise :class:`InputError` for a job whose id the run has already."""
+    """Raises :class:`InputError` for a job whose id the run already has."""
     for job in jobs:
         if job.id in records.jobs:
             allowed = "ids that the run does not have: give the jobs an `id` in the workload file"

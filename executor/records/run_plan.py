@@ -1,4 +1,4 @@
-"""What an execution set out to do, as its journal keeps it for those who look from outside."""
+"""The plan of an execution, kept in its journal for programs that watch it."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from rmixer.scheduling.view import MemoryCheck
 
 @dataclass(frozen=True)
 class Expected:
-    """What was predicted of a job: when it starts, from the first dispatch of the run, and its mean
-    training step in its company (None if it was not known)."""
+    """Predictions for a job: its start, from the first dispatch of the run, and its mean training
+    step with co-running jobs (None: unknown)."""
 
     start_s: float
     step_s: float | None
@@ -25,10 +25,10 @@ class Expected:
 
 @dataclass(frozen=True)
 class RunPlan:
-    """An execution by ``policy`` of a workload of that name, on the slots that ``layout`` has on
-    ``devices``. ``schedule`` is the one that it replays, None for a policy that decides as it goes;
-    ``used_bytes`` is what others held of each device's memory; ``makespan_s`` and ``jobs`` are what
-    was predicted, if anything was."""
+    """The plan of an execution by ``policy`` of ``workload`` on the slots that ``layout`` has on
+    ``devices``. ``schedule`` is the one that it replays (None: the policy decides as it goes).
+    ``used_bytes`` is the part of each device's memory that others held. ``makespan_s`` and ``jobs``
+    are the prediction, if there is one."""
 
     workload: str
     policy: str
@@ -42,18 +42,18 @@ class RunPlan:
 
     @classmethod
     def read(cls, detail: Mapping[str, Any]) -> RunPlan:
-        """The plan as the journal has it."""
+        """Reads the plan from the journal."""
         return parse(dict(detail), cls, "the journal")
 
     @property
     def written(self) -> dict[str, Any]:
-        """The same for the journal."""
+        """Converts the plan for the journal."""
         found: dict[str, Any] = plain(self)
         return found
 
 
 def expected_of(summary: RunSummary) -> dict[str, Expected]:
-    """What a prediction says of each job."""
+    """The start and the mean step of each job in a prediction."""
     return {
         job.id: Expected(job.start_s, None if job.step_ms_mean is None else job.step_ms_mean / 1e3)
         for job in summary.jobs

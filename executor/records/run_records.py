@@ -1,4 +1,4 @@
-"""Every attempt at every job of a run, as its transitions tell them."""
+"""The records of all attempts at all jobs of a run, built from its transitions."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ from rmixer.files.typed_files import parse
 from rmixer.scheduling.booking import Booking
 
 JobState = Literal["queued", "running", "waiting", "done", "failed", "interrupted", "cancelled"]
-"""``waiting`` is a job that failed and is tried again after a pause; ``interrupted`` one that goes
-on when the run does."""
+"""``waiting``: the job failed and is tried again after a pause. ``interrupted``: it goes on when
+the run does."""
 
 
 def in_order(
     transitions: Sequence[Transition], known: Collection[str] = ()
 ) -> Iterator[Transition]:
-    """Those that add jobs first, then all others but of jobs that neither these nor ``known`` name:
-    of a journal that was damaged the first may be lost. Where the jobs that a run begins with are
-    ``known``, only those are taken from it that were added later."""
+    """Yields transitions that add jobs first, then all others. Transitions of unknown jobs are left
+    out: a damaged journal may have lost the start. If the jobs that a run begins with are
+    ``known``, only later additions are taken."""
     jobs = set(known)
     for transition in transitions:
         if transition.kind == "added" and (transition.detail["late"] or not known):
@@ -37,25 +37,26 @@ def in_order(
 
 
 class RunRecords:
-    """What is known of a run and of its jobs. Live, after an interruption, and in a process that
-    only looks, it is told the same transitions, and so knows the same."""
+    """The facts about a run and its jobs. A live run, a resumed run and a process that only watches
+    apply the same transitions and so have the same facts."""
 
     def __init__(self) -> None:
         self.plan: RunPlan | None = None
         self.process: SupervisingProcess | None = None
         self.closed: str | None = None
-        """How the run was closed since it was opened last: done, failed, interrupted."""
+        """How the run was closed since it was last opened: done, failed, interrupted; None if it
+        was not."""
         self.warm = False
-        """Whether its workers have been ready since then."""
+        """True if its workers have been ready since then."""
         self.jobs: dict[str, KnownJob] = {}
-        """All jobs by their ids, in order of submission, those last that were added later."""
+        """All jobs by their ids, in order of submission; jobs added later come last."""
         self.ledger = Ledger()
         self.submitted: set[str] = set()
         self.cancelled: set[str] = set()
         self.parts = 0
-        """How often the run was opened."""
+        """The number of times that the run was opened."""
         self.interruptions = 0
-        """How often it was opened again although it had not ended."""
+        """The number of times that it was opened again before it had ended."""
         self._attempts: dict[str, list[JobRecord]] = {}
         self._failures: dict[str, int] = {}
         self._peaks: dict[str, Mapping[str, int]] = {}
@@ -64,12 +65,12 @@ class RunRecords:
 
     @property
     def attempts(self) -> Mapping[str, Sequence[JobRecord]]:
-        """The attempts at each job that was ever started."""
+        """The attempts at each job that was started at least once."""
         return self._attempts
 
     @property
     def running(self) -> list[JobRecord]:
-        """The attempts under way."""
+        """The attempts that run now."""
         return [record for record in self._last() if not record.has_ended]
 
     def last(self, job: str) -> JobRecord | None:
@@ -77,30 +78,30 @@ class RunRecords:
         return self._attempts[job][-1] if job in self._attempts else None
 
     def is_done(self, job: str) -> bool:
-        """Whether ``job`` has ended well."""
+        """True if ``job`` has ended successfully."""
         record = self.last(job)
         return record is not None and record.state == "done"
 
     def steps_made_before(self, job: str) -> int:
-        """The steps that ``job`` had made when its last attempt was started."""
+        """The steps of ``job`` that were done before its last attempt started."""
         attempts = self._attempts.get(job, [])
         return attempts[-2].steps if len(attempts) > 1 else 0
 
     def peaks(self, job: str) -> Mapping[str, int]:
-        """What ``job`` is known to hold of a device's memory beyond its profile, by kind of
-        device: it ran out of memory before."""
+        """Bytes that ``job`` needs by kind of device, if it ran out of memory before; these replace
+        its profile's."""
         return self._peaks.get(job, {})
 
     def failures(self, job: str) -> int:
-        """How often ``job`` has failed since the run was opened last."""
+        """The number of failures of ``job`` since the run was last opened."""
         return self._failures.get(job, 0)
 
     def state(self, job: str) -> JobState:
-        """Where ``job`` is now."""
+        """The present state of ``job``."""
         return self._states[job]
 
     def again_s(self, job: str) -> float | None:
-        """When ``job`` is tried again, if it is ``waiting``."""
+        """The time at which ``job`` is tried again, if it is ``waiting``; else None."""
         return self._again_s.get(job)
 
     def add_steps(self, made: StepsMade) -> None:
@@ -111,7 +112,7 @@ class RunRecords:
                 record.loss = record.loss if made.loss is None else made.loss
 
     def apply(self, transition: Transition) -> None:
-        """Take note of ``transition``."""
+        """Records ``transition``."""
         detail, at_s = transition.detail, transition.at_s
         match transition.kind:
             case "opened":

@@ -1,4 +1,4 @@
-"""The process that supervises a run, so that others can tell whether it is still there."""
+"""Identifies the process that supervises a run, so that others can check if it still runs."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from typing import Literal
 
 Presence = Literal["alive", "gone", "elsewhere"]
 _START_FIELD = 21 - 2
-"""Of ``/proc/PID/stat``, counted from the state, which follows the name."""
+"""The index in ``/proc/PID/stat``, counted from the state, which follows the name."""
 
 
 @dataclass(frozen=True)
 class SupervisingProcess:
-    """A process by its number, which may be given to another one later; that has another start, in
-    ticks of the system's clock. ``boot`` is of its machine since that was switched on, ``space`` of
-    the processes that see each other (a container has its own)."""
+    """A process. ``pid`` may be given to another process later, which then has another ``start``
+    (ticks of the system's clock). ``boot`` is the id of its machine's last boot, ``space`` of its
+    process namespace (a container has its own)."""
 
     pid: int
     start: int
@@ -28,11 +28,11 @@ class SupervisingProcess:
 
     @classmethod
     def this(cls) -> SupervisingProcess:
-        """The one that asks."""
+        """The calling process."""
         return cls(os.getpid(), _start(os.getpid()) or 0, _boot(), _space(), socket.gethostname())
 
     def presence(self) -> Presence:
-        """Whether it is there now, as far as can be seen from here."""
+        """Checks if it runs now; ``elsewhere`` if that cannot be seen from here."""
         if _boot() != self.boot:  # the same machine, switched on again, has none of its processes
             return "gone" if socket.gethostname() == self.host else "elsewhere"
         if _space() != self.space:
@@ -41,8 +41,7 @@ class SupervisingProcess:
 
 
 def _start(pid: int) -> int | None:
-    """When process ``pid`` started; None if there is none, or it has ended and merely waits to be
-    noticed by its parent."""
+    """The start of process ``pid`` in ticks; None if there is none or it is a zombie."""
     with contextlib.suppress(OSError):
         state, *rest = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
         return None if state in "ZX" else int(rest[_START_FIELD - 1])

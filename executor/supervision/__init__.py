@@ -1,1 +1,1 @@
-"""The supervisor that drives a policy on the real clock, and what it listens to."""
+"""The supervisor, which drives a policy on the real clock, and its inputs."""

@@ -1,4 +1,4 @@
-"""Jobs that are still to come into the queue: they have not arrived, or pause after a failure."""
+"""Jobs that have yet to enter the queue: they have not arrived, or pause after a failure."""
 
 from __future__ import annotations
 
@@ -7,20 +7,20 @@ from executor.supervision.running_jobs import RunningJobs
 
 
 class Arrivals:
-    """Those of the ``books``, and those of ``jobs`` that are to be tried again."""
+    """Arrivals in ``books``, and retries of ``jobs``."""
 
     def __init__(self, books: Books, jobs: RunningJobs) -> None:
         self._books, self._jobs = books, jobs
 
     def coming_s(self) -> list[float]:
-        """When each job arrives that has not arrived yet."""
+        """The arrival time of each job that has not arrived yet."""
         records = self._books.records
         every = records.jobs.values()
         return [each.job.arrival_s for each in every if each.job.id not in records.submitted]
 
     def take_in(self, now_s: float) -> bool:
-        """Queue the jobs that have arrived, and those whose pause after a failure is over. Returns
-        whether there is any."""
+        """Queues the jobs that have arrived and those whose pause after a failure is over. Returns
+        True if there was any."""
         records, again_s = self._books.records, self._jobs.again_s
         seen = records.submitted
         coming = (each.job for each in records.jobs.values() if each.job.id not in seen)

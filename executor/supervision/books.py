@@ -1,4 +1,4 @@
-"""The books of an executed run: each transition is in the journal before it counts."""
+"""The books of an executed run: each transition is in the journal before it takes effect."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ from rmixer.scheduling.cluster import Cluster
 from rmixer.scheduling.view import State
 
 KEEP_STEPS_EVERY_S = 2.0
-"""How often the ends of steps are written that nothing else makes the journal write."""
+"""The ends of steps are written this often if no transition writes them earlier."""
 _LEFT: Mapping[str, State] = {"done": "done", "interrupted": "waiting", "cancelled": "failed"}
-"""In which state of the books a job leaves its devices."""
+"""The state in the cluster's books of a job that leaves its devices."""
 DISK_PAUSE_S, DISK_PATIENCE_S = 1.0, 600.0
 
 
 class Books:
-    """Writes transitions, then tells the ``records`` and the ``cluster`` of them.
+    """Writes transitions, then applies them to the ``records`` and the ``cluster``.
 
-    A journal that cannot be written (the disk is full) holds the run up for ten minutes at most:
-    nothing new starts, jobs that train go on.
+    If the journal cannot be written (the disk is full), the run waits for at most ten minutes:
+    nothing new starts, and jobs that train go on.
     """
 
     def __init__(
@@ -37,13 +37,13 @@ class Books:
         self._journal, self._observer = journal, observer
         self._hopeless = False
         self.in_a_hurry: Callable[[], bool] = lambda: False
-        """Whether nobody will wait for room on the disk any more."""
+        """Returns True if the run should no longer wait for room on the disk."""
         self._steps: dict[tuple[str, int], StepsMade] = {}
         self._kept_s = time.monotonic()
 
     def restore(self) -> float:
-        """Take in what the journal has of earlier parts of the run. Returns the run's clock at the
-        last of it."""
+        """Applies the journal of earlier parts of the run. Returns the run's clock at its last
+        entry."""
         at_s = 0.0
         for transition in in_order(self._journal.transitions(), self.records.jobs):
             self._apply(transition)
@@ -54,17 +54,17 @@ class Books:
         return at_s
 
     def happened(self, kind: Kind, at_s: float, job: str = "", **detail: Any) -> None:
-        """Something happened to ``job``, or to the run."""
+        """Writes and applies an event of ``job``, or of the run."""
         self.all_happened([self.transition(kind, at_s, job, **detail)])
 
     def transition(self, kind: Kind, at_s: float, job: str = "", **detail: Any) -> Transition:
-        """The same, not yet written."""
+        """The transition of such an event, not yet written."""
         record = self.records.last(job)
         attempt = record.booking.attempt if record else 0
         return Transition(kind, at_s, job, attempt, plain(detail))
 
     def dispatched(self, bookings: Sequence[Booking], at_s: float) -> None:
-        """Jobs are about to start."""
+        """Writes and applies the dispatch of jobs that are about to start."""
         self.all_happened(
             [
                 Transition("dispatched", at_s, each.job, each.attempt, {"booking": plain(each)})
@@ -75,14 +75,15 @@ class Books:
     def all_happened(
         self, transitions: Sequence[Transition], answers: Mapping[int, Answer] = NO_ANSWERS
     ) -> None:
-        """Several things happened, in order: all are written, or none, with the ``answers`` to the
-        requests that they follow from."""
+        """Writes and applies several transitions in order. All are written or none, with the
+        ``answers`` to the requests that caused them."""
         self._write(transitions, answers)
         for transition in transitions:
             self._apply(transition)
 
     def steps_made(self, job: str, ends_s: Sequence[float], loss: float | None) -> None:
-        """Further steps of ``job`` have ended. They are written with what is written next."""
+        """Records that further steps of ``job`` have ended. They are written with the next
+        transition."""
         record = self.records.last(job)
         assert record is not None
         key = job, record.booking.attempt
@@ -94,7 +95,7 @@ class Books:
         self._steps[key] = made
 
     def keep_steps(self) -> None:
-        """Write the steps that have not been written for a while."""
+        """Writes the steps that were not written for a while."""
         if self._steps and time.monotonic() >= self._kept_s + KEEP_STEPS_EVERY_S:
             self._write([])
 
@@ -123,7 +124,7 @@ class Books:
         self._kept_s = time.monotonic()
 
     def _apply(self, transition: Transition) -> None:
-        """Nothing here may fail: what is written counts."""
+        """Applies a transition. It must not fail: what is written counts."""
         self.records.apply(transition)
         job, detail = transition.job, transition.detail
         match transition.kind:

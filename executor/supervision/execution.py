@@ -1,4 +1,4 @@
-"""What is to be executed, and what came of it."""
+"""The input of an execution and its result."""
 
 from __future__ import annotations
 
@@ -24,19 +24,21 @@ HANG_AFTER_S = 300.0
 
 @dataclass(frozen=True)
 class Execution:
-    """What is to be executed: the workload of ``problem`` by ``policy`` on the slots of ``layout``.
+    """The input of an execution: the workload of ``problem`` by ``policy`` on the slots of
+    ``layout``.
 
-    ``folder`` takes the journal, the checkpoints and what the jobs leave; ``run`` is the name in
-    the timeline. ``step_times`` are for policies that ask; ``used_bytes`` is what others hold of
-    each device's memory. Checkpoints are ``checkpoint_every_s`` apart (None: as
-    :class:`~rmixer.training.job_checkpoints.Checkpointing` says); a job is ended that neither says
-    nor does anything for ``hang_after_s``; at ``until_s`` of ``time.monotonic`` the run ends in
+    ``folder`` takes the journal, the checkpoints and the files of the jobs; ``run`` is the name in
+    the timeline. ``step_times`` are for policies that ask; ``used_bytes`` is the part of each
+    device's memory that others hold. A checkpoint is written every ``checkpoint_every_s`` (None: as
+    :class:`~rmixer.training.job_checkpoints.Checkpointing` says). A job that reports nothing and
+    does nothing for ``hang_after_s`` is ended. At ``until_s`` of ``time.monotonic`` the run ends in
     order.
 
-    ``predicted`` is what is expected of the run. ``admit`` finds what jobs cost that are added to
-    it, and lets ``step_times`` know them; it raises :class:`~rmixer.errors.InputError` for one that
-    cannot be executed here. Without it nothing can be added. Jobs that are ``cancelled``
-    are so before the run begins."""
+    ``predicted`` is the prediction of the run. ``admit`` finds the costs of jobs that are added to
+    the run and gives them to ``step_times``; it raises :class:`~rmixer.errors.InputError` for a job
+    that cannot be executed here. If it is None, nothing can be added. The ``cancelled`` jobs are
+    cancelled before the run begins.
+    """
 
     problem: Problem
     policy: Policy
@@ -55,7 +57,7 @@ class Execution:
 
     @property
     def plan(self) -> RunPlan:
-        """What the journal says of it."""
+        """Its plan for the journal."""
         policy, predicted, workload = self.policy, self.predicted, self.problem.workload
         slots = {entry.device for entry in self.layout.devices}
         return RunPlan(
@@ -71,7 +73,7 @@ class Execution:
         )
 
     def files(self, job: Job) -> JobFiles:
-        """Where ``job`` leaves what it makes."""
+        """The paths of the files of ``job``."""
         every_s = job.save_every_s or self.checkpoint_every_s
         events = self.folder / "tensorboard" / job.id
         return JobFiles(
@@ -82,28 +84,28 @@ class Execution:
         )
 
     def log(self, job: str) -> Path:
-        """Where what ``job`` prints is kept."""
+        """The path of the output of ``job``."""
         return log_of(self.folder, job)
 
     def failure(self, job: str) -> Path:
-        """Where it is kept at length why ``job`` failed."""
+        """The path of the full failure text of ``job``."""
         return failure_of(self.folder, job)
 
     def checkpoint(self, job: str) -> Path:
-        """Where the checkpoint of ``job`` lies."""
+        """The path of the checkpoint of ``job``."""
         return self.folder / "checkpoints" / f"{job}.pt"
 
     def weights(self, job: str) -> Path:
-        """Where the weights that ``job`` trained lie."""
+        """The path of the weights that ``job`` trained."""
         return self.folder / "models" / f"{job}.pt"
 
 
 @dataclass(frozen=True)
 class ExecutedRun:
-    """What happened: the timeline, its summary, the last booking of each job in order, and the ends
-    of each job's steps in seconds of the run. ``failure`` is what ended the run early, if not the
-    user: a policy that raised, a worker that would not start. ``workload`` has the jobs that were
-    added, too."""
+    """The result: the timeline, its summary, the last booking of each job in order, and the ends of
+    each job's steps in seconds of the run. ``failure`` is the error that ended the run early, not
+    the user: a policy that raised, a worker that would not start. ``workload`` includes the jobs
+    that were added."""
 
     timeline: Timeline
     summary: RunSummary
@@ -115,10 +117,10 @@ class ExecutedRun:
 
 
 def log_of(folder: Path, job: str) -> Path:
-    """Where an execution in ``folder`` keeps what ``job`` prints."""
+    """The path of the output of ``job`` in an execution in ``folder``."""
     return folder / "logs" / f"{job}.log"
 
 
 def failure_of(folder: Path, job: str) -> Path:
-    """Where an execution in ``folder`` keeps at length why ``job`` failed."""
+    """The path of the full failure text of ``job`` in an execution in ``folder``."""
     return folder / "failures" / f"{job}.txt"

@@ -1,4 +1,4 @@
-"""Ctrl-C, SIGTERM and SIGHUP during a run: heard, and never in the middle of something."""
+"""Handles Ctrl-C, SIGTERM and SIGHUP during a run without cutting an action in two."""
 
 from __future__ import annotations
 
@@ -6,18 +6,18 @@ import contextlib
 import signal
 import threading
 from collections.abc import Iterator
-from types import FrameType, TracebackType
+from types import FrameType
 
 
 class Interrupts:
     """Inside ``with Interrupts() as interrupts``, the first Ctrl-C or SIGTERM sets ``asked``: the
-    run is to end in order. It raises :class:`KeyboardInterrupt` only inside ``with
-    interrupts.open()``, where nothing is under way yet. The second raises it anywhere but inside
-    ``with interrupts.held()``, which it waits for: the run is to end at once. All later ones are
-    ignored.
+    run should end in order. It raises :class:`KeyboardInterrupt` only inside ``with
+    interrupts.open()``, where nothing is under way yet. The second means that the run should end at
+    once: it raises anywhere but inside ``with interrupts.held()``, whose end it waits for. Later
+    ones are ignored.
 
-    SIGHUP, of a terminal that is closed, ends nothing. A signal that the process ignores, or that
-    ends it at once, is left as it is.
+    SIGHUP, from a terminal that is closed, ends nothing. A signal that the process already ignores,
+    or that ends it at once, is left as it is.
     """
 
     def __init__(self) -> None:
@@ -27,12 +27,12 @@ class Interrupts:
 
     @property
     def asked(self) -> bool:
-        """Whether the run is to end."""
+        """True if the run should end."""
         return self._count > 0
 
     @property
     def twice(self) -> bool:
-        """Whether it is to end at once."""
+        """True if the run should end at once."""
         return self._count > 1
 
     @contextlib.contextmanager
@@ -46,7 +46,7 @@ class Interrupts:
 
     @contextlib.contextmanager
     def held(self) -> Iterator[None]:
-        """A block that is done whole: a message half read, a job half booked would be lost."""
+        """A block that is not cut: half of a message or of a booking would be lost."""
         self._holding = True
         try:
             yield
@@ -76,11 +76,6 @@ class Interrupts:
                     signal.signal(number, self._outlive if number == signal.SIGHUP else self._hear)
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         for number, before in self._before.items():
             signal.signal(number, before)  # type: ignore[arg-type]

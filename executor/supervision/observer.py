@@ -1,4 +1,4 @@
-"""Who watches a run: the supervisor tells, the command line draws."""
+"""An observer of a run: the supervisor calls it, the command line draws."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from rmixer.scheduling.booking import Booking
 
 
 class Observer:
-    """Hears what happens; this one ignores it."""
+    """Receives the events of a run; this one ignores them."""
 
     def begins(self, view: Callable[[], RunView]) -> None:
         """The run begins; ``view`` looks at it from now on."""
@@ -21,10 +21,10 @@ class Observer:
         """``workers`` worker processes are being started."""
 
     def told(self, text: str) -> None:
-        """Something of the run itself that its user should know."""
+        """A message about the run for its user."""
 
     def restored(self, done: int, jobs: int) -> None:
-        """The run goes on after an interruption: so many of its jobs are done."""
+        """The run goes on after an interruption; ``done`` of its ``jobs`` are done."""
 
     def added(self, jobs: Sequence[str]) -> None:
         """Jobs of these ids were added to the run."""
@@ -36,14 +36,14 @@ class Observer:
         """A job enters a phase."""
 
     def progress(self, job: str, steps: int) -> None:
-        """A job has made ``steps`` steps in all."""
+        """``steps`` steps of a job are done."""
 
     def not_finite(self, job: str, text: str, on_nan: str) -> None:
         """A job's loss is NaN or infinite, as ``text`` says; it fails for it (``on_nan`` is
         ``stop``) or goes on (``go_on``)."""
 
     def failed(self, job: str, traceback: str) -> None:
-        """A job ends because its own model failed: what its user is to read."""
+        """A job ends because its own model failed; ``traceback`` is for its user."""
 
     def retried(self, job: str, error: str, pause_s: float) -> None:
         """A job has failed because of ``error``, and is tried again after ``pause_s``."""
@@ -52,4 +52,4 @@ class Observer:
         """A job is done, failed, interrupted or cancelled."""
 
     def stopping(self, jobs: int) -> None:
-        """The run is to end: so many jobs finish their step and write a checkpoint."""
+        """The run should end: this many jobs finish their step and write a checkpoint."""

@@ -1,4 +1,4 @@
-"""What the real clock reads of the run while it goes on."""
+"""Readings of a run on the real clock."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from rmixer.scheduling.admission import context_bytes
 from rmixer.scheduling.view import MEMORY_MARGIN
 
 GRAIN_BYTES = 32 << 20
-"""What others hold is known to this: less changes all the time."""
+"""The memory of others is rounded to this: less changes all the time."""
 
 
 class RealReadings:
-    """See :class:`rmixer.scheduling.readings.Readings`. ``meter`` opens a GPU by its number, None
-    where the driver tells nothing of it."""
+    """See :class:`rmixer.scheduling.readings.Readings`. ``meter`` opens a GPU by its number; it
+    returns None if the driver has no figures for it."""
 
     reads_memory = True
 
@@ -37,21 +37,21 @@ class RealReadings:
         }
 
     def steps_made(self, job: str) -> float:
-        """The steps that ``job`` has made, as far as they were told."""
+        """The steps that ``job`` has reported as done."""
         record = self._records.last(job)
         return float(record.steps) if record else 0.0
 
     def measured_bytes(self, device: str) -> int | None:
-        """What all programs together use of the memory of ``device``; None of a GPU of which the
-        driver does not say it."""
+        """The memory of ``device`` that all programs together use; None if a GPU's driver does not
+        say."""
         if device == "cpu:0":
             return limits.used_memory_bytes()
         meter = self._meters[device]
         return None if meter is None else meter.used_bytes()
 
     def others_bytes(self, device: str) -> int | None:
-        """What is held of the memory of ``device`` by other programs, to a few MiB: neither by jobs
-        nor, on a GPU, by workers without one, which the books know."""
+        """The memory of ``device`` that other programs hold, to a few MiB: neither jobs nor, on a
+        GPU, idle workers, which the books know."""
         used_bytes = self.measured_bytes(device)
         if used_bytes is None:
             return None
@@ -62,8 +62,9 @@ class RealReadings:
         return max(0, round(held / GRAIN_BYTES) * GRAIN_BYTES)
 
     def _beside_jobs_bytes(self, device: str, used_bytes: int) -> int:
-        """Where the driver does not say which process holds what, as in a container, others hold
-        what they held before the run, or more if all is more than this run can hold."""
+        """The bytes on a GPU that no job holds. If the driver does not list the bytes of each
+        process, as in a container, others hold what they held before the run, or more if the total
+        exceeds what this run can hold."""
         running = [each for each in self._records.running if each.booking.devices[0] == device]
         slots = {entry.device: entry.slots for entry in self._execution.layout.devices}[device]
         ours_bytes = self._ours_bytes(device)
@@ -77,7 +78,8 @@ class RealReadings:
         )
 
     def _ours_bytes(self, device: str) -> int | None:
-        """What this run's processes hold of ``device``; None unless the driver names all."""
+        """The bytes that this run's processes hold on ``device``; None unless the driver lists all
+        of them."""
         meter = self._meters[device]
         held = {} if meter is None else meter.bytes_by_process()
         workers = self._workers.processes(device)

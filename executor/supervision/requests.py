@@ -1,4 +1,4 @@
-"""Does what is asked of a run from outside: a job is cancelled, jobs are added."""
+"""Carries out requests to a run from outside: cancels a job, adds jobs."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ class _Jobs:
 
 
 class Requests:
-    """The requests in the ``journal`` that have no answer yet. Each is answered in the same write
-    that carries it out: it is done once, whatever ends the run."""
+    """The requests in the ``journal`` without an answer. Each is answered in the write that carries
+    it out, so it is done exactly once, even if the run is killed."""
 
     def __init__(
         self,
@@ -38,7 +38,7 @@ class Requests:
         self._jobs, self._observer = jobs, observer
 
     def look(self, now_s: float) -> bool:
-        """Do what was asked since the last call. Returns whether there was anything."""
+        """Carries out the requests since the last call. Returns True if there was any."""
         try:
             requests = self._journal.requests()
         except JournalBlocked:  # they stay there; who writes next says what is wrong

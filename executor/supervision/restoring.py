@@ -1,4 +1,4 @@
-"""How an execution goes on where its journal ends."""
+"""Continues an execution from the end of its journal."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from rmixer.files.typed_files import plain
 
 
 def restored(execution: Execution, books: Books, observer: Observer) -> float:
-    """Go on where the journal ends: what was under way then, or has failed, queues again.
-    Returns the run's clock at its end."""
+    """Continues from the end of the journal: jobs that ran or failed are queued again. Returns the
+    run's clock at the end."""
     records, transition = books.records, books.transition
     jobs = Transition("added", 0.0, detail=written(execution.problem.jobs, late=False))
     records.apply(jobs)
@@ -42,7 +42,7 @@ def restored(execution: Execution, books: Books, observer: Observer) -> float:
 
 
 def _cancelled_before(execution: Execution, books: Books, at_s: float) -> list[Transition]:
-    """Cancels the jobs that are not to run at all."""
+    """Cancels the jobs that should not run at all."""
     records, transition = books.records, books.transition
     jobs = [
         job for job in records.jobs if job in execution.cancelled and job not in records.cancelled

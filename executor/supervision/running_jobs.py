@@ -1,4 +1,4 @@
-"""The jobs under way: starts them, hears of them, looks after them, ends them."""
+"""The jobs that run: starts them, books their events, checks on them, ends them."""
 
 from __future__ import annotations
 
@@ -40,12 +40,12 @@ SILENT_S, SILENT_STEPS, SLOWER = 60.0, 10, 3.0
 """How long a program may go without a first step unmentioned: at least so many seconds, and so many
 times as long as it takes alone to begin and to make so many steps."""
 STOP_HANG_S = 20.0
-"""How long a job that is to stop may do nothing."""
+"""A job that was asked to stop is ended after doing nothing for this long."""
 
 
 class RunningJobs:
-    """Carries out the bookings of ``execution`` by its ``workers``. ``to_run_s`` turns a time of
-    ``time.perf_counter`` into the run's."""
+    """Carries out the bookings of ``execution`` by its ``workers``. ``to_run_s`` converts a time of
+    ``time.perf_counter`` to the run's clock."""
 
     def __init__(
         self,
@@ -64,7 +64,7 @@ class RunningJobs:
         """The jobs whose last checkpoint could not be written."""
         self._told_lost = False
         self.again_s: dict[str, float] = {}
-        """When each job that has failed is tried again, by the run's clock."""
+        """The time at which each failed job is tried again, by the run's clock."""
 
     def __bool__(self) -> bool:
         return bool(self._at)
@@ -73,7 +73,7 @@ class RunningJobs:
         return len(self._at)
 
     def start(self, booking: Booking, now_s: float) -> None:
-        """Start a job that the books have dispatched."""
+        """Starts a job that the books have dispatched."""
         record = self._books.records.last(booking.job)
         assert record is not None
         job, place = record.job, (booking.devices[0], booking.slot)
@@ -103,8 +103,8 @@ class RunningJobs:
         return cost.before_s.get(threads, 0.0) + SILENT_STEPS * step_s
 
     def hear(self, now_s: float) -> bool:
-        """Book all that has come: completions noticed together are all booked before the next
-        decision. Returns whether a job has ended."""
+        """Books all new events. Completions noticed together are all booked before the next
+        decision. Returns True if a job has ended."""
         ended = False
         for event in self._workers.events():
             if not isinstance(event, NoStepYet):
@@ -114,26 +114,26 @@ class RunningJobs:
         return ended
 
     def look_after(self, now_s: float) -> None:
-        """End the jobs that hang or take too much memory. It is heard as an event."""
+        """Ends the jobs that hang or take too much memory. Their ends come as events."""
         for place, why in self._watch.look(self._at, now_s):
             self._workers.end(place, why)
 
     def stop(self, job: str) -> None:
-        """Ask ``job``, which runs, to end after its present step."""
+        """Asks ``job``, which runs, to end after its present step."""
         for place, record in self._at.items():
             if record.job.id == job:
                 self._workers.ask_to_stop(place)
 
     def ask_to_stop(self, now_s: float) -> None:
-        """Ask all to finish their step and to write a checkpoint. From now on one that does nothing
-        for a while is ended."""
+        """Asks all jobs to finish their step and to write a checkpoint. From now on a job that does
+        nothing for a while is ended."""
         self._ending = True
         self._watch.hurry(STOP_HANG_S, now_s)
         for place in self._at:
             self._workers.ask_to_stop(place)
 
     def give_up(self, now_s: float) -> None:
-        """Book the end of all; their workers are to be killed."""
+        """Books the end of all jobs; the caller then kills their workers."""
         for place in list(self._at):
             self._end(place, now_s, "interrupted", {})
 
@@ -234,14 +234,14 @@ class RunningJobs:
         self._observer.ended(job.id, "failed", failure.reason)
 
     def _corrected(self, record: JobRecord, seen_bytes: int) -> dict[str, int]:
-        """What the job is promised from now on, by kind of device."""
+        """The bytes to book for the job from now on, by kind of device."""
         device = record.booking.devices[0]
         most_bytes = self._books.cluster.most_bytes(device)
         return {device.partition(":")[0]: corrected_peak_bytes(record, seen_bytes, most_bytes)}
 
     def _keep_failure(self, job: str, text: str) -> None:
-        """Write why ``job`` failed; a disk that takes nothing more costs that file only: the
-        journal has the same."""
+        """Writes the failure text of ``job``. A full disk costs only that file: the journal has the
+        same text."""
         path = self._execution.failure(job)
         try:
             write_text(path, f"{text.rstrip()}\n")
@@ -250,5 +250,5 @@ class RunningJobs:
 
 
 def cut_state(records: RunRecords, job: str) -> State:
-    """How ``job`` ends that stops before it is done."""
+    """The final state of a job that stops before it is done."""
     return "cancelled" if job in records.cancelled else "interrupted"

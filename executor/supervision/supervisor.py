@@ -1,4 +1,4 @@
-"""Drive a policy on the real clock. No torch here: the training is in the workers."""
+"""Drives a policy on the real clock. Torch is not imported here: the training is in the workers."""
 
 from __future__ import annotations
 
@@ -28,15 +28,15 @@ from rmixer.scheduling.cluster import Cluster
 from rmixer.training.trained_job import unfinished
 
 TICK_S = 0.25
-"""How long the supervisor waits at most before it looks after its jobs."""
+"""The supervisor checks on its jobs at least this often."""
 EXIT_GRACE_S = 0.5
 MEMORY_PAUSE_S = 2.0
-"""How long to wait before memory is looked at again that others hold."""
+"""Pause between two looks at the memory that others hold."""
 
 
 class Supervisor:
-    """Carries out one execution by its ``workers``. What an earlier part of the same execution left
-    in its folder is gone on with."""
+    """Carries out one execution by its ``workers``. It continues from the files that an earlier
+    part of the same execution left in its folder."""
 
     def __init__(
         self, execution: Execution, workers: Workers, observer: Observer | None = None
@@ -49,8 +49,8 @@ class Supervisor:
         self._told_crowded = False
 
     def execute(self, probe_s: float | None = None) -> ExecutedRun:
-        """Run to the end, or until it is interrupted or fails; either way no process is left
-        behind and what was recorded is returned."""
+        """Runs to the end, or until it is interrupted or fails. In any case all processes are ended
+        and the records so far are returned."""
         execution = self._execution
         cluster = Cluster(
             self._problem.machine,
@@ -118,7 +118,7 @@ class Supervisor:
         return run_view(self._records, self._now_s(), "running")
 
     def _loop(self, interrupts: Interrupts) -> bool:
-        """Until all jobs have ended; False if the run is to end before."""
+        """Runs until all jobs have ended; returns False if the run should end before."""
         changed = True
         while not (interrupts.asked or self._is_late()):
             self._workers.replace_ended()
@@ -173,8 +173,9 @@ class Supervisor:
         return max(0.0, min([TICK_S, *(at_s - now_s for at_s in moments_s)]))
 
     def _stop(self, interrupts: Interrupts) -> None:
-        """Let every running job finish its step and write a checkpoint, and take what it still
-        reports, unless the user is in a hurry; then book the end of what still runs."""
+        """Lets every running job finish its step and write a checkpoint, and takes its last events,
+        unless the user wants the run to end at once. Then books the end of all jobs that still run.
+        """
         try:
             if self._jobs:
                 self._observer.stopping(len(self._jobs))

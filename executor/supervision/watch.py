@@ -1,4 +1,4 @@
-"""Notices jobs that hang."""
+"""Finds jobs that hang."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from rmixer.errors import RunFailed, WorkerSilent
 IDLE_SHARE = 0.01
 """A job that uses less of a core than this does nothing."""
 BUSY_TIMES = 30.0
-"""How many times as long a job may be silent that uses its processors."""
+"""A job that uses its processors may be silent this many times as long."""
 
 
 @dataclass
 class _Sign:
-    """When a job last gave a sign of life, and the processor time that it had used by ``cpu_at_s``,
+    """The time at which a job last gave a sign of life, and its processor time at ``cpu_at_s``,
     soon after."""
 
     at_s: float
@@ -26,27 +26,27 @@ class _Sign:
 
 
 class Watch:
-    """Watches the jobs of ``workers``. A job without a sign of life for ``hang_after_s`` that uses
-    no processor hangs, and so does one that is silent for 30 times as long whatever it uses."""
+    """Watches the jobs of ``workers``. A job hangs if it gives no sign of life for ``hang_after_s``
+    and uses no processor, or if it is silent for 30 times as long."""
 
     def __init__(self, workers: Workers, hang_after_s: float) -> None:
         self._workers, self._hang_after_s = workers, hang_after_s
         self._signs: dict[Place, _Sign] = {}
 
     def hurry(self, hang_after_s: float, now_s: float) -> None:
-        """From now on a job may do nothing for ``hang_after_s``."""
+        """Lowers the time that a job may do nothing to ``hang_after_s``."""
         self._hang_after_s = min(self._hang_after_s, hang_after_s)
         for place in self._signs:
             self.alive(place, now_s)
 
     def alive(self, place: Place, now_s: float) -> None:
-        """The job at ``place`` starts, or has said something."""
+        """Notes that the job at ``place`` starts or has reported something."""
         self._signs[place] = _Sign(now_s)
 
     def look(
         self, running: Mapping[Place, JobRecord], now_s: float
     ) -> list[tuple[Place, RunFailed]]:
-        """The jobs that hang. Who has said something of late is not looked at."""
+        """The jobs that hang. A job that reported something recently is not looked at."""
         found: list[tuple[Place, RunFailed]] = []
         for place, record in running.items():
             sign = self._signs[place]

@@ -1,4 +1,4 @@
-"""A control group that the processes of a run share: the system stops them before memory is out."""
+"""A control group for the processes of a run: the system pauses them before memory runs out."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ _NEAR_BYTES = 16 << 20
 
 
 class MemoryGroup:
-    """Holds still those of its processes that want more than the limit: nothing is killed by the
-    system. Version 1 with the system's own killer turned off, or version 2 with ``memory.high``."""
+    """Pauses those of its processes that want more than the limit; the system kills none. It is of
+    version 1 with the system's own killer turned off, or of version 2 with ``memory.high``."""
 
     def __init__(self, folder: Path, limit: str, control: str | None) -> None:
         self._folder, self._limit, self._control = folder, limit, control
 
     @classmethod
     def create(cls) -> MemoryGroup | None:
-        """Returns a new group below this process's own, or None if it may make none."""
+        """Returns a new group below this process's own, or None if that is not allowed."""
         for controller, limit, control in _VERSIONS:
             for parent in own_groups(GROUPS, controller)[:1]:
                 folder = parent / f"rmixer-{os.getpid()}"
@@ -48,8 +48,8 @@ class MemoryGroup:
         return None
 
     def add(self, pid: int) -> bool:
-        """Process ``pid`` and all that it starts from now on belong to the group. Returns whether
-        that was allowed; one that has ended does not count."""
+        """Adds process ``pid`` and all that it starts from now on. Returns False if that was not
+        allowed; a process that has ended counts as added."""
         try:
             (self._folder / "cgroup.procs").write_text(str(pid), encoding="ascii")
         except ProcessLookupError:
@@ -59,27 +59,27 @@ class MemoryGroup:
         return True
 
     def limit(self, limit_bytes: int) -> None:
-        """The group may have so much. Less than it has already is not always taken."""
+        """Sets the group's limit. The system may refuse less than the group holds already."""
         with contextlib.suppress(OSError):
             (self._folder / self._limit).write_text(str(max(0, limit_bytes)), encoding="ascii")
 
     @property
     def used_bytes(self) -> int:
-        """What the group has now and the system cannot drop."""
+        """Bytes that the group holds now and that the system cannot drop."""
         names = r"total_rss|total_shmem" if self._control else r"anon|shmem"
         found = re.findall(rf"^(?:{names}) (\d+)$", self._read("memory.stat"), re.MULTILINE)
         return sum(map(int, found))
 
     @property
     def is_stuck(self) -> bool:
-        """Whether some of its processes are held still."""
+        """True if some of its processes are paused."""
         if self._control is not None:
             return re.search(r"^under_oom 1$", self._read(self._control), re.MULTILINE) is not None
         high = self._read(self._limit).strip()
         return high.isdigit() and self.used_bytes >= int(high) - _NEAR_BYTES
 
     def remove(self) -> None:
-        """Its processes have ended; the system takes a moment to see it."""
+        """Removes the group after its processes have ended; the system takes a moment to see it."""
         end_s = time.monotonic() + 1.0
         while True:
             try:

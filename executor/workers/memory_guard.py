@@ -1,4 +1,4 @@
-"""Ends jobs that take more memory than they may, from a thread of its own."""
+"""Ends jobs that take more memory than they may, from a thread."""
 
 from __future__ import annotations
 
@@ -17,19 +17,20 @@ from rmixer.training.task_failure import OutOfMemory
 
 MOST_OF_PROMISE = 1.5
 FLOOR_SHARE, FLOOR_BYTES = 0.02, 256 << 20
-"""Of the machine's memory, what is to stay free: this share, and at least so much."""
+"""Memory of the machine that must stay free: this share, and at least these bytes."""
 EVERY_S = 0.1
-"""How often it looks. A process can take half a GB meanwhile, hardly more."""
+"""Seconds between two looks. A process can hardly take more than half a GB meanwhile."""
 CLOSE_LIMIT_S = 10.0
 KILLED_FIRST = "500"
-"""Of -1000 to 1000: how readily Linux kills a process when memory is out. Others have 0."""
+"""Priority from -1000 to 1000 with which Linux kills a process when memory is out. Others have
+0."""
 _STEP_BYTES = 64 << 20
 
 
 @dataclass
 class _Watched:
-    """``held_bytes`` tells what a job holds, ``end`` ends it; ``most_bytes`` is the most that was
-    seen."""
+    """``held_bytes`` returns the bytes that a job holds now, ``end`` ends it; ``most_bytes`` is the
+    most seen so far."""
 
     held_bytes: Callable[[], int]
     end: Callable[[], None]
@@ -39,12 +40,12 @@ class _Watched:
 
 
 class MemoryGuard:
-    """Looks after the jobs that it is told of. Each may hold 1.5 times what it was promised. All
-    together leave the machine a floor of free memory: if that is in danger, the job ends that is
-    furthest above its promise.
+    """Watches the memory of jobs. Each may hold 1.5 times the bytes booked for it. All together
+    must leave the machine some free memory; if that is in danger, the job that is furthest above
+    its booking is ended.
 
-    Where a control group can be made, the processes of the run share one. It holds them still
-    before the floor is passed: the system's own killer is not reached between two looks either.
+    If a control group can be created, the processes of the run share one. It pauses them before
+    free memory gets too small, so that the system's own killer is not reached between two looks.
     """
 
     def __init__(self) -> None:
@@ -58,8 +59,8 @@ class MemoryGuard:
         self._thread: threading.Thread | None = None
 
     def add_process(self, pid: int) -> None:
-        """A process of the run, which is to work on jobs. If the system should have to kill one
-        after all, it is to be one of these."""
+        """Adds a process of the run that will work on jobs. If the system must kill a process after
+        all, it takes one of these first."""
         if self._thread is None:
             self._over.clear()
             self._group = MemoryGroup.create()
@@ -80,14 +81,14 @@ class MemoryGuard:
         held_bytes: Callable[[], int],
         end: Callable[[], None],
     ) -> None:
-        """Look after the job at ``place`` from now on. If nobody knows what it needs
-        (``promised_bytes`` is 0) it ends only where the machine is short and no job that was
-        promised something is left to end."""
+        """Watches the job at ``place`` from now on. With ``promised_bytes`` 0 (unknown) it is ended
+        only if the machine is short of memory and no other job is left to end."""
         with self._lock:
             self._watched[place] = _Watched(held_bytes, end, promised_bytes)
 
     def forget(self, place: Place) -> OutOfMemory | None:
-        """The job at ``place`` has ended. If it was ended here: why."""
+        """Forgets the job at ``place``, which has ended. Returns the reason if it was ended
+        here."""
         with self._lock:
             watched = self._watched.pop(place, None)
         return watched.why if watched else None
@@ -98,7 +99,7 @@ class MemoryGuard:
         return watched.most_bytes if watched else 0
 
     def close(self) -> None:
-        """Look no more; the processes of the run have ended."""
+        """Stops watching; the processes of the run have ended."""
         if self._thread is None:
             return
         self._over.set()
@@ -147,7 +148,7 @@ class MemoryGuard:
         watched.end()
 
     def _is_short(self) -> bool:
-        """Whether too little memory is left. Moves the limit of the group with what is free."""
+        """True if too little memory is left. Moves the limit of the group with the free memory."""
         free_bytes = self._free.bytes()
         if self._group is None:
             return free_bytes < self._floor_bytes

@@ -15,10 +15,10 @@ from rmixer.scheduling.layout import Layout
 
 
 class MixedWorkers:
-    """See :class:`executor.workers.workers.Workers`. Command jobs become programs, all others go to
-    warm workers, ``processes``: each at the place that it was booked. Where no model is expected
-    (``with_models`` is false) warm workers are opened when one comes all the same. What they print
-    goes to ``folder``."""
+    """See :class:`executor.workers.workers.Workers`. Command jobs run as programs, all others in
+    the warm workers ``processes``, each at its booked place. If ``with_models`` is false, warm
+    workers are opened only when a model job comes after all. The output of the warm workers goes to
+    ``folder``."""
 
     def __init__(
         self,

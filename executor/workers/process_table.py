@@ -1,4 +1,5 @@
-"""Which processes each worker has started, looked up seldom: that reads one file a process."""
+"""The processes that each worker has started. It is read seldom, because that reads a file for each
+process."""
 
 from __future__ import annotations
 
@@ -21,20 +22,20 @@ class ProcessTable:
         self._read_s = float("-inf")
 
     def descendants(self, pid: int) -> list[int]:
-        """The processes that ``pid`` started, and those that these started. One that is younger
-        than the table is not among them, and one that has ended may be."""
+        """The processes that ``pid`` started, and those that these started. Processes newer than
+        the table are missing, and some may have ended."""
         if time.monotonic() >= self._read_s + REFRESH_S:
             self._children, self._read_s = _children(), time.monotonic()
         found = self._children.get(pid, [])
         return [*found, *(further for child in found for further in self.descendants(child))]
 
     def held_bytes(self, pid: int) -> int:
-        """What ``pid`` holds and those that it started, as far as no file backs it: a mapped
-        checkpoint and shared data are none of a job's own."""
+        """Bytes that ``pid`` and its descendants hold and that no file backs. A mapped checkpoint
+        and shared data do not count."""
         return own_resident_bytes(pid) + sum(map(private_bytes, self.descendants(pid)))
 
     def cpu_s(self, pid: int) -> float:
-        """The processor time that they have used so far, in seconds."""
+        """Processor time of ``pid`` and its descendants so far, in seconds."""
         cpu_s = 0.0
         for each in (pid, *self.descendants(pid)):
             with contextlib.suppress(psutil.Error):

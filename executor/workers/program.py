@@ -1,4 +1,4 @@
-"""A command job's program under way: its phases and steps as they come, and its end."""
+"""A command job's program while it runs: its phases and steps as they come, and its end."""
 
 from __future__ import annotations
 
@@ -30,15 +30,15 @@ from rmixer.training.live_steps import LiveSteps
 from rmixer.training.trained_job import WARMUP_STEPS
 
 INTERRUPT_GRACE_S, TERMINATE_GRACE_S, LEFT_GRACE_S = 15.0, 3.0, 1.0
-"""How long a program may take to end in order: after SIGINT, then after SIGTERM, and those that it
-started after its own end."""
+"""Time that a program has to end in order: after SIGINT, then after SIGTERM. The last is the time
+of the processes that it started, after its own end."""
 FIRST_SAMPLE_S, SAMPLE_EVERY_S, SAMPLE_GROWTH = 0.1, 2.0, 0.2
 """Its memory is looked at soon after its start and ever less often."""
 
 
 class Program:
-    """The program of ``order``, started. What it prints goes to ``log``, its step events to
-    ``steps_file``. Raises OSError where its folder is gone."""
+    """The started program of ``order``. Its output goes to ``log``, its step events to
+    ``steps_file``. Raises OSError if its folder is gone."""
 
     def __init__(
         self, order: TrainingOrder, log: Path, steps_file: Path, shares_cores: bool
@@ -67,13 +67,14 @@ class Program:
         self._sampled_s = self._process.started_s
         self._peak_next_s = FIRST_SAMPLE_S
         self.waitable: int | None = None
-        """Becomes readable once the program has ended. None if the system has no such thing."""
+        """A descriptor that becomes readable once the program has ended; None if the system has
+        none."""
         with contextlib.suppress(OSError, AttributeError):
             self.waitable = os.pidfd_open(self._process.pid)
 
     @property
     def has_ended(self) -> bool:
-        """Whether its first process was seen to be no more: those that it started may still be."""
+        """True if its first process has ended. Processes that it started may still run."""
         return self._ended_s is not None
 
     @property
@@ -82,20 +83,20 @@ class Program:
         return self._process.pid
 
     def began(self) -> list[Event]:
-        """What there is to say at its start."""
+        """The events of its start."""
         place, at_s = self.order.place, self._process.started_s + self._to_ours_s
         begins: list[Event] = [PhaseBegan(place, at_s, "build")]
         return [Resumed(place, at_s, self._before, ()), *begins] if self._before else begins
 
     def ask_to_stop(self) -> None:
-        """Interrupt it as Ctrl-C does. Where that does not help, :meth:`look` terminates it, and at
-        last kills it."""
+        """Interrupts it as Ctrl-C does. If it goes on, :meth:`look` terminates it, and at last
+        kills it."""
         if self._asked_s is None:
             self._asked_s = time.monotonic()
             self._process.signal(self._signals.pop(0))
 
     def look(self) -> tuple[list[Event], bool]:
-        """What has happened since the last call, and whether it is over."""
+        """The events since the last call, and True if the program is over."""
         now_s = time.monotonic()
         if now_s - self._sampled_s >= self._peak_next_s:
             self._process.tree.sample()
@@ -118,22 +119,22 @@ class Program:
         return events, False
 
     def kill(self, why: RunFailed | None = None) -> list[Event]:
-        """End it at once, with all that it started: it fails because of ``why``."""
+        """Ends it at once, with all that it started. It fails because of ``why``."""
         self._finish()
         events = self._new_steps(True)
         return events if why is None else [*events, self.failed(why)]
 
     def failed(self, why: RunFailed) -> Event:
-        """It has ended because of ``why``."""
+        """The event that it has failed because of ``why``."""
         failure = with_lines(why, self._process.last_lines(LINES))
         return JobFailed(self.order.place, time.perf_counter(), failure)
 
     def strike(self) -> None:
-        """Kill it: its end is seen like any other. Any thread may ask."""
+        """Kills it; its end is noticed like any other. Any thread may call this."""
         self._process.signal(signal.SIGKILL)
 
     def _press(self, now_s: float) -> None:
-        """After it was asked to stop: be less polite when its time is over."""
+        """After it was asked to stop, sends a stronger signal when its time is over."""
         if self._asked_s is None:
             return
         if self._signals and now_s >= self._asked_s + INTERRUPT_GRACE_S:
@@ -142,8 +143,8 @@ class Program:
             self._process.kill()
 
     def _new_steps(self, is_last: bool) -> list[Event]:
-        """Steps, and the phases that they begin and end: the program is built until its first step
-        began, which nobody sees: it is taken to be as long as the second one."""
+        """New steps, and the phases that they begin and end. The build phase ends where the first
+        step began. No event marks that; the first step is taken to be as long as the second."""
         ends_s = [end_s + self._to_ours_s for end_s in self._steps.new_ends()]
         place, first, known = self.order.place, self._first_ends, len(self._first_ends)
         first += ends_s[: WARMUP_STEPS + 1 - known]
@@ -186,7 +187,7 @@ class Program:
             self.waitable = None
 
     def remove_events(self) -> None:
-        """Remove the file of its steps, which have been told."""
+        """Removes the file of its steps, which have all been reported."""
         self.steps_file.unlink(missing_ok=True)
 
 

@@ -1,4 +1,4 @@
-"""Why a program failed, as far as its exit code and its last words tell."""
+"""Finds why a program failed from its exit code and its last output."""
 
 from __future__ import annotations
 
@@ -9,23 +9,23 @@ from rmixer.errors import RunFailed, WorkerLost
 from rmixer.training.task_failure import Cause, OutOfMemory, TaskFailed
 
 LINES = 50
-"""How many of its last lines are kept with the reason."""
+"""The number of its last lines that are kept with the reason."""
 _OUT_OF_MEMORY = re.compile(
     r"OutOfMemoryError|\bMemoryError\b|CUDA out of memory|[Cc]annot allocate memory|std::bad_alloc"
     r"|you tried to allocate \d+ bytes|DefaultCPUAllocator: can't allocate memory"
 )
-"""What Python, torch, the system and C++ say where memory is refused."""
+"""Messages of Python, torch, the system and C++ when memory is refused."""
 _DISK = re.compile(r"No space left on device|Disk quota exceeded|\[Errno (28|122|5)\]")
 _CHILD_KILLED = re.compile(r"Signal 9 \(SIGKILL\) received by PID|exitcode\s*: -9\b")
-"""What torchrun says of a rank that was killed."""
+"""Messages of torchrun about a rank that was killed."""
 _TORCHRUN = re.compile(r"^(=+|-+|Root Cause.*|Failures:|\s+<NO_OTHER_FAILURES>)$")
 
 
 def failure_of_program(
     ended: str, was_killed: bool, memory: str, lines: Sequence[str]
 ) -> RunFailed:
-    """``ended`` says how the program ended, ``was_killed`` whether by a signal, ``memory`` what it
-    held; ``lines`` are the last that it printed."""
+    """The failure of a program that ``ended`` in this way, ``was_killed`` by a signal or not, with
+    this ``memory``; ``lines`` are the last that it printed."""
     printed = "\n".join(lines)
     if was_killed:
         return with_lines(WorkerLost(f"the program {ended}"), lines)
@@ -41,7 +41,7 @@ def failure_of_program(
 
 
 def with_lines(why: RunFailed, lines: Sequence[str]) -> RunFailed:
-    """``why``, and below it the last ``lines`` of what the program printed."""
+    """``why``, followed by the last ``lines`` that the program printed."""
     printed = ["the end of what it printed:", *lines] if lines else ["it printed nothing"]
     text = "\n".join([why.reason, *printed])
     if isinstance(why, OutOfMemory):

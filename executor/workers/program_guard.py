@@ -1,9 +1,9 @@
-"""Ends programs whose supervisor is no more: ``python -I -S guard.py``.
+"""Ends programs whose supervisor is gone: ``python -I -S guard.py``.
 
-The system ends a program's first process together with the supervisor, but not what that process
-started: the ranks of ``torchrun``, the workers of a data loader. This process is told, a line each,
-the files that the programs' steps are noted in, which all processes of a program have in their
-environment. When nobody can tell it more, it ends all of them.
+The system ends a program's first process together with the supervisor, but not the processes that
+it started: the ranks of ``torchrun``, the workers of a data loader. This process reads, a line
+each, the paths of the programs' step files, which all processes of a program have in their
+environment. When its input ends, it kills all of them.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ import time
 
 VARIABLE = b"RMIXER_STEPS_FILE="
 PASSES, PAUSE_S = 20, 0.05
-"""Each pass finds what was started while the one before killed."""
+"""Each pass finds processes that were started while the one before killed."""
 
 
 def of_programs(marks: set[bytes]) -> list[int]:
-    """The processes of this user that have one of ``marks`` in their environment and still run."""
+    """The running processes of this user that have one of ``marks`` in their environment."""
     found = []
     for name in filter(str.isdecimal, os.listdir("/proc")):
         with contextlib.suppress(OSError), open(f"/proc/{name}/environ", "rb") as file:

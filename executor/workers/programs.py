@@ -1,4 +1,4 @@
-"""Command jobs: a program each, started when it is its turn."""
+"""Command jobs: one program each, started when its turn comes."""
 
 from __future__ import annotations
 
@@ -19,17 +19,18 @@ from rmixer.errors import RunFailed
 from rmixer.training.task_failure import TaskFailed, as_failure, cause_of
 
 LOOK_S = 0.25
-"""How often the programs' steps are read, of all together."""
+"""Seconds between two reads of all programs' steps."""
 GUARD_LIMIT_S = 10.0
 _GUARD = Path(__file__).with_name("program_guard.py")
 
 
 class Programs:
-    """See :class:`executor.workers.workers.Workers`. In ``folder`` what a job's program prints goes
-    to ``logs/<job>.log``. ``memory`` looks after what they hold. ``shares_cores`` says that jobs
-    share theirs.
+    """See :class:`executor.workers.workers.Workers`. The output of a job's program goes to
+    ``logs/<job>.log`` in ``folder``. ``memory`` watches their memory. ``shares_cores`` is true if
+    jobs share theirs.
 
-    From the first program on a guard is there, a process that ends them all if this one is killed.
+    From the first program on a guard process runs, which ends all programs if this process is
+    killed.
     """
 
     startup_s = 0.0
@@ -43,7 +44,7 @@ class Programs:
         self._guard: subprocess.Popen[bytes] | None = None
 
     def open(self) -> None:
-        """Nothing is to be got ready."""
+        """Does nothing: programs need no preparation."""
 
     def start(self, order: TrainingOrder) -> None:
         """See :class:`~executor.workers.workers.Workers`."""
@@ -69,12 +70,12 @@ class Programs:
             wait(self.waitables(), self.patience_s(timeout_s))
 
     def waitables(self) -> list[int]:
-        """What is ready to be read as soon as a program has ended."""
+        """Descriptors that become readable as soon as a program has ended."""
         running = [program for program in self._running.values() if not program.has_ended]
         return [each.waitable for each in running if each.waitable is not None]
 
     def patience_s(self, timeout_s: float | None) -> float | None:
-        """How much of ``timeout_s`` may pass before the steps of a program are to be read."""
+        """The part of ``timeout_s`` that may pass before the steps of a program must be read."""
         if not self._running:
             return timeout_s
         due_s = max(0.0, self._looked_s + LOOK_S - time.monotonic())
@@ -82,7 +83,7 @@ class Programs:
 
     @property
     def has_events(self) -> bool:
-        """Whether something has happened that :meth:`events` need not wait for."""
+        """True if :meth:`events` has something to return at once."""
         return bool(self._happened)
 
     def events(self) -> list[Event]:
@@ -104,7 +105,7 @@ class Programs:
         return happened
 
     def replace_ended(self) -> None:
-        """A program is started for each job: none is idle."""
+        """Does nothing: a program is started for each job, and none is idle."""
 
     def ask_to_stop(self, place: Place) -> None:
         """See :class:`~executor.workers.workers.Workers`. It is interrupted as by Ctrl-C."""
@@ -132,8 +133,8 @@ class Programs:
             self._forget(place)
 
     def cpu_seconds(self) -> float:
-        """Processor time of those that run: of those that have ended the system tells this
-        process, together with that of its other children."""
+        """Processor time of the programs that run, in seconds. The system adds that of ended ones
+        to this process's other children."""
         return sum(self._table.cpu_s(program.pid) for program in self._running.values())
 
     def close(self, grace_s: float) -> None:
@@ -158,8 +159,8 @@ class Programs:
         self._memory.close()
 
     def _watch(self, steps_file: Path) -> None:
-        """Tell the guard of the program with this file. A fresh one, if somebody has killed it, is
-        told of all that run."""
+        """Tells the guard about the program with this file. If the guard was killed, a new one is
+        started and gets the files of all that run."""
         if self._guard is not None and self._guard.poll() is None:
             with contextlib.suppress(BrokenPipeError):
                 self._tell([steps_file])

@@ -1,4 +1,4 @@
-"""Slots of GPUs whose jobs train on the CPU: for tests and dry runs where there is no GPU."""
+"""Slots of GPUs whose jobs train on the CPU: for tests and dry runs without a GPU."""
 
 from __future__ import annotations
 
@@ -10,5 +10,5 @@ class StandInGpus(WarmProcesses):
     """The same workers with the same environments, but none trains on a GPU."""
 
     def is_on_gpu(self, place: Place) -> bool:
-        """None is."""
+        """Always False."""
         return False

@@ -1,4 +1,4 @@
-"""Workers of one machine: a process for each slot, spawned ahead, pinned and warm."""
+"""Workers of one machine: a process for each slot, started ahead, pinned and warm."""
 
 from __future__ import annotations
 
@@ -40,16 +40,16 @@ from rmixer.training.tasks import TRAIN_JOB, TRAIN_ON_GPU, WARM
 EXCHANGE_LIMIT_S = 10.0
 START_LIMIT_S = 300.0
 MOST_DEATHS = 3
-"""How many workers may die at a place before they are warm, one after the other."""
+"""The number of workers that may die at a place, one after the other, before they are warm."""
 
 
 class WarmProcesses:
     """See :class:`executor.workers.workers.Workers`. Each is a :class:`WorkerProcess`; ``logs`` is
-    the folder for what they print; ``memory`` looks after what jobs hold.
+    the folder for their output; ``memory`` watches the memory of jobs.
 
-    The worker of a slot on a GPU sees that GPU alone, and its context there is up before it is
-    warm; all others see none. One whose job has failed there is replaced: after an error of a
-    kernel no other job could use its context.
+    The worker of a slot on a GPU sees that GPU alone, and has its context there before it is warm;
+    all others see none. It is replaced if its job has failed there: after an error of a kernel no
+    other job could use its context.
     """
 
     def __init__(
@@ -59,7 +59,8 @@ class WarmProcesses:
         self._workers: dict[Place, WorkerProcess] = {}
         self._busy: dict[Place, TrainingOrder] = {}
         self._warming: dict[Place, int] = {}
-        """The places whose fresh worker is not warm yet, and how many have died there at that."""
+        """The places whose new worker is not warm yet, and the number of workers that died there
+        before."""
         self._happened: list[Event] = []
         self._table, self._memory = ProcessTable(), memory or MemoryGuard()
         self.startup_s = 0.0
@@ -79,7 +80,7 @@ class WarmProcesses:
         self.startup_s = time.perf_counter() - begin_s
 
     def open_meanwhile(self) -> None:
-        """Spawn all workers, and do not wait for them: what goes on is not held up."""
+        """Spawns all workers without waiting for them."""
         for place in self._places():
             self._fill(place, 0)
 
@@ -120,12 +121,12 @@ class WarmProcesses:
             wait(self.waitables(), timeout_s)
 
     def waitables(self) -> list[Connection]:
-        """What is ready to be read as soon as a busy worker has said something."""
+        """Connections that become readable as soon as a busy worker has sent something."""
         return [self._workers[place].connection for place in {*self._busy, *self._warming}]
 
     @property
     def has_events(self) -> bool:
-        """Whether something has happened that :meth:`events` need not wait for."""
+        """True if :meth:`events` has something to return at once."""
         return bool(self._happened)
 
     def events(self) -> list[Event]:
@@ -145,9 +146,9 @@ class WarmProcesses:
         return happened
 
     def replace_ended(self) -> None:
-        """See :class:`~executor.workers.workers.Workers`. It does not wait for them: a job that is
-        started meanwhile begins when its worker is warm. Raises :class:`RunFailed` for a place
-        where one after the other dies before it is warm."""
+        """See :class:`~executor.workers.workers.Workers`. It does not wait: a job that is started
+        meanwhile begins when its worker is warm. Raises :class:`RunFailed` if several workers at a
+        place die one after the other before they are warm."""
         for place, worker in list(self._workers.items()):
             if place not in self._busy and place not in self._warming and worker.has_ended:
                 self._replace(place, 0)
@@ -166,14 +167,14 @@ class WarmProcesses:
             self._warm(place, fresh)
 
     def is_on_gpu(self, place: Place) -> bool:
-        """Whether jobs at ``place`` train on a GPU."""
+        """True if jobs at ``place`` train on a GPU."""
         return gpu_number(place[0]) is not None
 
     def _warm(self, place: Place, worker: WorkerProcess) -> None:
         worker.start(WARM, threads=len(worker.cores), on_gpu=self.is_on_gpu(place))
 
     def _warmed(self, place: Place) -> None:
-        """The worker at ``place`` has something to say for the first time."""
+        """Reads the first message of the worker at ``place``."""
         worker, deaths = self._workers[place], self._warming.pop(place)
         try:
             worker.expect("done", timeout_s=START_LIMIT_S)
@@ -263,9 +264,9 @@ class WarmProcesses:
                 self._happened.append(JobEnded(place, at_s, message["answer"]))
 
     def _exchange(self, order: TrainingOrder) -> None:
-        """Measure how long the threads of an idle worker take to exchange data, unless the job has
-        one thread, not all of the worker's cores, or shares them. Raises :class:`RunFailed` if the
-        worker has died or does not answer; it is no more then."""
+        """Measures how long the threads of an idle worker take to exchange data, unless the job has
+        one thread, not all of the worker's cores, or shares them. Raises :class:`RunFailed` and
+        ends the worker if it has died or does not answer."""
         worker = self._workers[order.place]
         if len(worker.cores) == 1 or worker.cores != order.cores or self._layout.in_turn:
             return

@@ -1,4 +1,4 @@
-"""What the supervisor knows of its workers: start a job, hear what happens, stop."""
+"""The interface of workers to the supervisor: start a job, hear events, stop."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ Place = tuple[str, int]
 
 @dataclass(frozen=True)
 class TrainingOrder:
-    """``job`` at ``place`` with a thread on each of ``cores``, which leaves what it makes in
-    ``files``.
+    """Trains ``job`` at ``place`` with a thread on each of ``cores``; its results go to ``files``.
 
-    It may hold ``promised_bytes`` of this machine's memory, and somewhat more (0: nobody knows); on
-    a GPU torch may take ``most_gpu_bytes`` of that one's (0: all). A program goes on by itself, if
-    it can: ``steps_made`` is what earlier attempts at it made. Where one makes no step within
-    ``first_step_s`` its user is told. ``log`` takes what it prints."""
+    It may hold ``promised_bytes`` of this machine's memory and somewhat more (0: unknown). On a GPU
+    torch may take ``most_gpu_bytes`` of its memory (0: all). ``steps_made`` were done by earlier
+    attempts of a program, which resumes by itself if it can. The user is told of a program without
+    a step after ``first_step_s``. ``log`` takes its output.
+    """
 
     place: Place
     job: Job
@@ -38,8 +38,8 @@ class TrainingOrder:
 
 @dataclass(frozen=True)
 class Event:
-    """Something that happened at ``place``, at ``at_s`` of this process's ``time.perf_counter``,
-    whatever clock the worker has."""
+    """An event at ``place``, at ``at_s`` of this process's ``time.perf_counter`` (not the worker's
+    clock)."""
 
     place: Place
     at_s: float
@@ -63,8 +63,8 @@ class StepsMade(Event):
 
 @dataclass(frozen=True)
 class Resumed(Event):
-    """The job goes on after ``steps`` steps of an earlier attempt, 0 if it begins anew. ``remarks``
-    say which checkpoints were damaged."""
+    """The job goes on after ``steps`` steps of an earlier attempt (0: it begins anew). ``remarks``
+    name damaged checkpoints."""
 
     steps: int
     remarks: tuple[str, ...]
@@ -95,7 +95,7 @@ class LossWentBad(Event):
 
 @dataclass(frozen=True)
 class OutputLost(Event):
-    """Some of what the job printed could not be written, as ``text`` says. The job goes on."""
+    """Some output of the job could not be written, as ``text`` says. The job goes on."""
 
     text: str
 
@@ -117,16 +117,16 @@ class CoresExchanged(Event):
 
 @dataclass(frozen=True)
 class JobEnded(Event):
-    """The job has ended in order. ``answer`` is what :func:`rmixer.training.train_job.train_job`
-    returns; of a program ``interrupted`` and ``peak_bytes`` alone, and ``remark``: what its user
-    should know, if there is anything."""
+    """The job has ended in order. ``answer`` is the result of
+    :func:`rmixer.training.train_job.train_job`. For a program it has only ``interrupted``,
+    ``peak_bytes`` and, if there is something that the user should know, ``remark``."""
 
     answer: dict[str, Any]
 
 
 @dataclass(frozen=True)
 class JobFailed(Event):
-    """The job has failed; the class of ``failure`` says why: OutOfMemory, WorkerLost, another
+    """The job has failed. The class of ``failure`` is the cause: OutOfMemory, WorkerLost, another
     TaskFailed."""
 
     failure: RunFailed
@@ -135,11 +135,11 @@ class JobFailed(Event):
 class Workers(Protocol):
     """Train jobs somewhere: in warm processes, in a process that shares a GPU, on a cluster.
 
-    A job that holds much more memory than it was promised is ended, and one of them where the
-    machine runs short of memory: it comes as :class:`JobFailed` with :class:`OutOfMemory`.
+    A job that holds much more memory than was booked for it is ended, and one of the jobs if the
+    machine runs short of memory. Either comes as :class:`JobFailed` with :class:`OutOfMemory`.
 
-    After :class:`JobEnded` or :class:`JobFailed` the place is free again. The job of a worker that
-    dies comes as :class:`JobFailed`.
+    After :class:`JobEnded` or :class:`JobFailed` the place is free again. If a worker dies, its job
+    comes as :class:`JobFailed`.
     """
 
     @property
@@ -148,19 +148,19 @@ class Workers(Protocol):
         ...
 
     def open(self) -> None:
-        """Get all workers ready. Raises :class:`RunFailed` if one does not start."""
+        """Gets all workers ready. Raises :class:`RunFailed` if one does not start."""
         ...
 
     def start(self, order: TrainingOrder) -> None:
-        """Start a job at a free place. What goes wrong comes as an event."""
+        """Starts a job at a free place. An error comes as an event."""
         ...
 
     def wait(self, timeout_s: float | None) -> None:
-        """Block until an event is there, or ``timeout_s`` has passed."""
+        """Blocks until an event is there or ``timeout_s`` has passed."""
         ...
 
     def events(self) -> list[Event]:
-        """All that has happened since the last call, in order at each place."""
+        """The events since the last call, in order at each place."""
         ...
 
     def replace_ended(self) -> None:
@@ -176,23 +176,23 @@ class Workers(Protocol):
         ...
 
     def end(self, place: Place, why: RunFailed) -> None:
-        """End the job at ``place`` at once, with all its processes. It comes as a
+        """Ends the job at ``place`` at once, with all its processes. It comes as a
         :class:`JobFailed` with ``why``."""
         ...
 
     def processes(self, device: str) -> list[list[int]]:
-        """The processes of each worker at ``device``, idle ones too: its own, and those that it
+        """The process ids of each worker at ``device``, idle ones too, with the processes that it
         started."""
         ...
 
     def memory_bytes(self, device: str) -> int:
-        """What the workers at ``device`` hold of this machine's memory now, idle ones too."""
+        """Bytes of this machine's memory that the workers at ``device`` hold now, idle ones too."""
         ...
 
     def cpu_seconds(self) -> float:
-        """Processor time of all workers so far, of those that have ended too."""
+        """Processor seconds of all workers so far, with those that have ended."""
         ...
 
     def close(self, grace_s: float) -> None:
-        """Ask all jobs to stop, and end every worker within about ``grace_s``."""
+        """Asks all jobs to stop, and ends every worker within about ``grace_s``."""
         ...

@@ -1,4 +1,4 @@
-"""A machine with one GPU that is not there, for a dry run: its slots train on the CPU."""
+"""A machine with one stand-in GPU, for a dry run: its slots train on the CPU."""
 
 from __future__ import annotations
 
@@ -8,17 +8,16 @@ from dataclasses import replace
 from executor.workers.stand_in_gpus import StandInGpus
 from experiments.gpu_check.setting import Plan, queue
 from profiles.machines import limits
-from profiles.profiler.modelled_gpu import ModelledGpu, modelled_machine, modelled_profile
 from profiles.stored.store import Store
 from rmixer.errors import RunFailed
 from rmixer.hardware.machine import Machine
+from rmixer.hardware.what_if import WhatIf
 from rmixer.model_profile.model_profile import ModelProfile
 from rmixer.workload.shrinking import Shrinking
 from rmixer.workload.workload import Job, Workload
 
-RECORDED = "epyc-2c"
+RECORDED = "h100-16c"
 """The machine whose recorded profiles stand in for measured ones."""
-GPU = ModelledGpu(name="stand-in")
 MODELS = ("criteo_deepfm", "criteo_dcn")
 WHY_NOT = "dry run: stand-in devices"
 
@@ -36,23 +35,29 @@ def dry_plan() -> Plan:
 
 
 def stand_in_machine() -> Machine:
-    """Modelled, with cores of this one."""
+    """The recorded machine with this one's cores."""
     cores = limits.usable_cores()[:2]
-    made = modelled_machine(Store().machine(RECORDED), "stand-in", len(cores), GPU)
+    made = WhatIf(cores=len(cores)).machine_of(Store().machine(RECORDED))
     return replace(
-        made, cores=cores, memory_bytes=limits.usable_memory_bytes(), processor="stand-in"
+        made,
+        name="stand-in",
+        origin="modelled",
+        processor="stand-in",
+        cores=cores,
+        memory_bytes=limits.usable_memory_bytes(),
+        gpus=(replace(made.gpus[0], name="stand-in"),),
     )
 
 
 def stand_in_profiles(jobs: Sequence[Job], machine: Machine) -> Iterator[ModelProfile | RunFailed]:
-    """Recorded on the CPU, modelled on the GPU; none of it was measured here."""
+    """Yields recorded profiles; none was measured here."""
     store = Store()
     for job in jobs:
         found = store.find(RECORDED, job.identity.key)
         if found is None:
             yield RunFailed(f"no profile of {job.identity.key} is recorded")
         else:
-            yield modelled_profile(found, machine, GPU)
+            yield replace(found, machine=machine.name, origin="modelled")
 
 
 def _few(workload: Workload) -> Workload:

@@ -1,10 +1,8 @@
-"""The schedules of a race: predicted, measured, and what that says of the simulator's choice."""
+"""The schedules of a race: predicted, measured, and the quality of the simulator's choice."""
 
 from __future__ import annotations
 
 import statistics
-
-from rich import box
 
 from experiments.validation.choice import LEAST_CONCORDANCE, MOST_REGRET, Choice
 from rmixer.display.quantities import ABSENT, percent, seconds, signed_percent
@@ -12,12 +10,9 @@ from rmixer.display.tables import NumberTable
 
 
 def choice_table(choice: Choice) -> NumberTable:
-    """A row a schedule in the order of the predictions: its measured mean, how far repeats spread
+    """A row a schedule in the order of the predictions: its measured mean, the spread of repeats
     (one standard deviation), and the error of the prediction."""
-    table = NumberTable(box=box.SIMPLE_HEAD, pad_edge=False)
-    table.add_column("schedule", overflow="fold")
-    for name in ("predicted", "measured", "spread", "error"):
-        table.add_column(name, justify="right", no_wrap=True)
+    table = NumberTable().folded("schedule").numbers("predicted", "measured", "spread", "error")
     for each in sorted(choice.contenders, key=lambda each: each.predicted_s):
         mean_s = statistics.fmean(each.measured_s)
         spread = statistics.stdev(each.measured_s) / mean_s
@@ -33,7 +28,7 @@ def choice_table(choice: Choice) -> NumberTable:
 
 
 def choice_lines(choice: Choice) -> list[str]:
-    """What is said below the table."""
+    """The lines below the table."""
     regret = ABSENT
     if choice.regret is not None and choice.regret_interval is not None:
         low, high = map(signed_percent, choice.regret_interval)

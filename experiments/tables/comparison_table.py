@@ -1,8 +1,7 @@
-"""The comparison as a reader sees it: a table of jobs, and below it what it comes to."""
+"""The comparison for a reader: a table of jobs, and a summary below it."""
 
 from __future__ import annotations
 
-from rich import box
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -32,7 +31,7 @@ _COLOURS = {
 
 
 def print_comparison(console: Console, comparison: Comparison) -> None:
-    """Print the table of jobs, the table of verdicts, and the summary below them."""
+    """Prints the table of jobs, the table of verdicts, and the summary below them."""
     console.print(comparison_table(comparison))
     console.print(verdict_table(comparison))
     console.print(summary_table(comparison))
@@ -45,12 +44,9 @@ def comparison_table(comparison: Comparison) -> NumberTable:
         f"{comparison.workload} by {comparison.policy} on {comparison.machine}: "
         f"predicted and measured{modelled}"
     )
-    table = NumberTable(title=title, box=box.SIMPLE_HEAD, title_justify="left", pad_edge=False)
-    table.add_column("job", no_wrap=True, overflow="ellipsis", max_width=28)
-    for name in ("step\npredicted", "\nmeasured", "\nerror"):
-        table.add_column(name, justify="right", no_wrap=True)
-    for name in ("completion\npredicted", "\nmeasured", "\nerror"):
-        table.add_column(name, justify="right", no_wrap=True)
+    table = NumberTable(title).shortened("job")
+    for what in ("step", "completion"):
+        table.numbers(f"{what}\npredicted", "\nmeasured", "\nerror")
     for job in comparison.jobs:
         table.add_row(*_job_row(job))
     table.add_section()
@@ -88,11 +84,8 @@ def verdict_table(comparison: Comparison) -> NumberTable:
     """A row an error that has a goal: its size, its interval, the noise floor, the goal, and
     the verdict."""
     verdict = comparison.verdict
-    table = NumberTable(box=box.SIMPLE_HEAD, pad_edge=False)
-    table.add_column("error", no_wrap=True)
-    for name in ("found", "95% interval", "noise floor", "goal"):
-        table.add_column(name, justify="right", no_wrap=True)
-    table.add_column("verdict", no_wrap=True)
+    table = NumberTable().words("error").numbers("found", "95% interval", "noise floor", "goal")
+    table.words("verdict")
     for name, judgement in judgements(comparison):
         table.add_row(
             name,
@@ -124,11 +117,10 @@ def _span(low: float | None, high: float | None) -> str:
 
 
 def summary_table(comparison: Comparison) -> Table:
-    """In words: the reasons of verdicts other than pass, the spread of the errors, what less
-    than the whole model would have said, and the gain over one job at a time."""
-    table = WholeTable.grid(padding=(0, 2))
-    table.add_column(no_wrap=True)
-    table.add_column(overflow="fold")
+    """The reasons of verdicts other than pass, the spread of the errors, the predictions of simpler
+    models, and the gain over one job at a time, in words."""
+    table = WholeTable(box=None, show_header=False, padding=(0, 2), collapse_padding=True)
+    table.words("").folded("")
     for name, text in _summary_lines(comparison):
         table.add_row(name, text)
     return table

@@ -1,12 +1,10 @@
-"""Measured job types and utilisations beside those that RMixer takes as given."""
+"""Measured job types and utilisations compared with RMixer's assumptions."""
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-
-from rich import box
 
 from experiments.tables.rmixer_constants import RMIXER_CONSTANTS
 from profiles.assembling.job_type import core_balance
@@ -25,10 +23,10 @@ DOUBT = "within its error of the border; the type is that of most of the model's
 @dataclass(frozen=True)
 class TypeRow:
     """One profile on one kind of device, with the evidence for its type. ``settings`` are those
-    that are not the model's own, in words; ``batch`` is 0 for a program. ``compute_slowdown`` and
-    ``stream_slowdown`` are those beside most bubbles, None where no core was left for one;
-    figures that nobody has are None too. Utilisations are fractions. ``doubtful`` is a type whose
-    figures lie within their error of a border: it is that of most of the model's sizes."""
+    that differ from the model's, in words; ``batch`` is 0 for a program. ``compute_slowdown`` and
+    ``stream_slowdown`` are those next to the most bubbles (None: no core was left for one). Unknown
+    figures are None too. Utilisations are fractions. A ``doubtful`` type has figures within their
+    error of a border: it is that of most of the model's sizes."""
 
     model: str
     settings: str
@@ -61,7 +59,7 @@ def _present(profiles: list[ModelProfile]) -> list[ModelProfile]:
 
 
 def _settings(identity: CostIdentity) -> str:
-    """In words, what differs from the model's own settings."""
+    """The settings that differ from the model's, in words."""
     if identity.model not in MODELS:
         return ""
     parts = [
@@ -94,8 +92,7 @@ def _row(profile: ModelProfile, kind: Kind) -> TypeRow:
 
 
 def _gpu_intensity(profile: ModelProfile) -> float | None:
-    """FLOPs per byte of the operators on the GPU, with as few host threads as there are; None where
-    nobody knows them."""
+    """FLOPs per byte of the operators on the GPU, with the fewest host threads; None if unknown."""
     rows = [cost for cost in profile.operators if cost.lane == "gpu"]
     fewest = min((cost.threads for cost in rows), default=0)
     flops, moved = total_work(rows, fewest)
@@ -103,7 +100,8 @@ def _gpu_intensity(profile: ModelProfile) -> float | None:
 
 
 def agreement(rows: Sequence[TypeRow]) -> str:
-    """In words: how many types are RMixer's, and Spearman's rank correlation of utilisations."""
+    """A text: the number of types that equal RMixer's, and Spearman's rank correlation of
+    utilisations."""
     both = [row for row in rows if row.rmixer_job_type]
     if not both:
         return "RMixer has figures for none of them"
@@ -119,23 +117,18 @@ def agreement(rows: Sequence[TypeRow]) -> str:
 
 
 def types_table(rows: Sequence[TypeRow], machine: Machine) -> NumberTable:
-    """The rows, RMixer's figures to the right, and below it what the types are judged by."""
+    """The rows, with RMixer's figures to the right and the criteria of types below."""
     balance = f"machine balance {core_balance(machine):.1f} FLOP/byte a core"
     doubted = sum(row.doubtful for row in rows)
     why = f"\n? doubtful, {doubted} of {len(rows)}: {DOUBT}" if doubted else ""
     table = NumberTable(
-        title=f"Job types on {machine.name}",
-        title_justify="left",
+        f"Job types on {machine.name}",
         caption=f"{agreement(rows)}\n{balance}{why}",
-        caption_justify="left",
-        box=box.SIMPLE_HEAD,
         padding=(0, 1, 0, 0),
     )
-    table.add_column("model", overflow="fold")
-    names = ("batch", "on", "type", "busy\nalone", "FLOP\n/byte", "slowed by\ncompute")
-    for name in (*names, "slowed by\nstreams", "RMixer's\ntype", "\nbusy"):
-        words = name in ("on", "type", "RMixer's\ntype")
-        table.add_column(name, justify="left" if words else "right", no_wrap=True)
+    table.folded("model").numbers("batch").words("on", "type")
+    table.numbers("busy\nalone", "FLOP\n/byte", "slowed by\ncompute", "slowed by\nstreams")
+    table.words("RMixer's\ntype").numbers("\nbusy")
     for row in rows:
         table.add_row(
             f"{row.model} ({row.settings})" if row.settings else row.model,

@@ -1,10 +1,9 @@
-"""All policies beside each other, as a table: the best layout of each on each machine."""
+"""Tables that compare all policies: the best layout of each on each machine."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from rich import box
 from rich.console import Group
 from rich.table import Table
 
@@ -15,7 +14,7 @@ from rmixer.display.tables import WholeTable
 
 def comparison_tables(rows: Iterable[PolicyRow]) -> Group:
     """A table a machine: the best of every policy over its layouts and device rules, by queue, with
-    the layout that gave it; the best policy of a queue first by the mean of all."""
+    its layout; the policy with the best mean comes first."""
     given = list(rows)
     machines = dict.fromkeys((row.machine, row.gpus) for row in given)
     return Group(*(_table([r for r in given if (r.machine, r.gpus) == each]) for each in machines))
@@ -31,14 +30,8 @@ def _table(rows: Sequence[PolicyRow]) -> Table:
             found[row.workload] = row
     machine, gpus = rows[0].machine.partition("+")[0], rows[0].gpus
     table = WholeTable(
-        title=f"{machine}, {gpus} GPU(s): × one job at a time (slots a GPU + on the CPU, rule)",
-        box=box.SIMPLE_HEAD,
-        title_justify="left",
-        pad_edge=False,
-    )
-    table.add_column("policy", no_wrap=True)
-    for workload in workloads:
-        table.add_column(workload, no_wrap=True)
+        f"{machine}, {gpus} GPU(s): × one job at a time (slots a GPU + on the CPU, rule)"
+    ).words("policy", *workloads)
     means = {
         name: sum(row.speedup or 0.0 for row in found.values()) / len(workloads)
         for name, found in best.items()

@@ -1,10 +1,9 @@
-"""A profile as a reader sees it: the step, its dearest operators, memory and phases."""
+"""Tables of a profile: the step, its most expensive operators, memory and phases."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
-from rich import box
 from rich.console import Group
 from rich.text import Text
 
@@ -23,8 +22,8 @@ from rmixer.model_profile.model_profile import Kind, ModelProfile, StepCost
 
 
 def profile_table(profile: ModelProfile, top: int = 12) -> Group:
-    """Tables of one profile: its step by device and threads, its ``top`` operators, its memory,
-    and in words what is left."""
+    """Tables of one profile: its step by device and threads, its ``top`` operators, its memory, and
+    the rest in words."""
     identity = profile.identity
     heading = Text(f"{identity.model}, batch {identity.batch}", style="bold")
     kind = f"{identity.optimizer}, {identity.precision}"
@@ -63,11 +62,9 @@ def _doubt(profile: ModelProfile, kind: Kind) -> str:
 
 
 def _input_bound(profile: ModelProfile) -> str:
-    """The shares of the step with the fewest threads that wait for its batch, where known."""
-    threads = profile.steps[0].threads
-    shares = {epoch: profile.input_bound(epoch, threads) for epoch in ("warm", "cold")}
-    known = [f"{percent(share)} ({epoch})" for epoch, share in shares.items() if share is not None]
-    return f"; input-bound: {', '.join(known)}" if known else ""
+    """The shares of the step with the fewest threads that wait for its batch, if known."""
+    share = profile.input_bound(profile.steps[0].threads)
+    return "" if share is None else f"; input-bound: {percent(share)}"
 
 
 def _work(profile: ModelProfile) -> str:
@@ -80,10 +77,8 @@ def _work(profile: ModelProfile) -> str:
 
 
 def _program_table(profile: ModelProfile) -> NumberTable:
-    table = _table("What a step uses, in all its processes")
-    table.add_column("device")
-    for name in ("threads", "cores' time", "cores busy", "GPU's time"):
-        table.add_column(name, justify="right", no_wrap=True)
+    table = NumberTable("What a step uses, in all its processes").words("device")
+    table.numbers("threads", "cores' time", "cores busy", "GPU's time")
     for step in profile.steps:
         busy = None if step.core_us is None else step.core_us / step.expected_us
         table.add_row(
@@ -97,10 +92,8 @@ def _program_table(profile: ModelProfile) -> NumberTable:
 
 
 def _step_table(profile: ModelProfile) -> NumberTable:
-    table = _table("A step without the profiler")
-    table.add_column("device")
-    for name in ("threads", "median", "10th – 90th percentile", "mean", "stalls"):
-        table.add_column(name, justify="right", no_wrap=True)
+    table = NumberTable("A step without the profiler").words("device")
+    table.numbers("threads", "median", "10th – 90th percentile", "mean", "stalls")
     for step in profile.steps:
         table.add_row(
             step.device,
@@ -114,11 +107,9 @@ def _step_table(profile: ModelProfile) -> NumberTable:
 
 
 def _trust_table(profile: ModelProfile) -> NumberTable:
-    table = _table("How well that is known")
-    table.add_column("device")
+    table = NumberTable("How well that is known").words("device")
     twice = "two halves" if profile.identity.is_program else "two workers"
-    for name in ("threads", "± 95%", twice, "rounds", "left out", "far cores", "closure"):
-        table.add_column(name, justify="right", no_wrap=True)
+    table.numbers("threads", "± 95%", twice, "rounds", "left out", "far cores", "closure")
     for step in profile.steps:
         how = step.measurement
         if how is None:
@@ -138,11 +129,9 @@ def _trust_table(profile: ModelProfile) -> NumberTable:
 
 
 def _phase_table(profile: ModelProfile) -> NumberTable:
-    table = _table("Other phases, and company")
-    table.add_column("device")
+    table = NumberTable("Other phases, and company").words("device")
     names = ("build", "warm-up", "evaluate", "save", "slowed by\ncompute", "slowed by\nstreams")
-    for name in ("threads", *names, "pressure"):
-        table.add_column(name, justify="right", no_wrap=True)
+    table.numbers("threads", *names, "pressure")
     for step in profile.steps:
         # What a program does after its last step is not seen.
         after = (None, None) if profile.identity.is_program else (step.evaluate_s, step.save_s)
@@ -174,16 +163,12 @@ def _closure(closure: dict[str, float]) -> str:
 def _operator_table(profile: ModelProfile, top: int) -> NumberTable:
     shares = operator_shares(profile)
     lanes = sorted({lane for share in shares for lane in share.share})
-    table = _table("Operators of a step")
-    table.add_column("phase", no_wrap=True)
-    table.add_column("operator", no_wrap=True, overflow="ellipsis", max_width=28)
-    table.add_column("calls", justify="right")
+    table = NumberTable("Operators of a step").words("phase").shortened("operator").numbers("calls")
     for lane, threads in lanes:
         where = "" if lane == "cpu" else f"{lane}, "
         noun = "thread" if threads == 1 else "threads"
-        table.add_column(f"share\n{where}{threads} {noun}", justify="right", no_wrap=True)
-    table.add_column("work", justify="right", no_wrap=True)
-    table.add_column("bytes", justify="right", no_wrap=True)
+        table.numbers(f"share\n{where}{threads} {noun}")
+    table.numbers("work", "bytes")
     for share in shares[:top]:
         table.add_row(
             share.phase,
@@ -207,10 +192,8 @@ def _operator_table(profile: ModelProfile, top: int) -> NumberTable:
 
 
 def _memory_table(profile: ModelProfile) -> NumberTable:
-    table = _table("Memory")
-    names = ("device", "parameters", "gradients", "optimizer", "activations", "context", "peak")
-    for name in names:
-        table.add_column(name, justify="left" if name == "device" else "right", no_wrap=True)
+    table = NumberTable("Memory").words("device")
+    table.numbers("parameters", "gradients", "optimizer", "activations", "context", "peak")
     for memory in profile.memory:
         parts: Iterable[int | None] = (
             memory.parameter_bytes,
@@ -222,7 +205,3 @@ def _memory_table(profile: ModelProfile) -> NumberTable:
         )
         table.add_row(memory.device, *(size(part) for part in parts))
     return table
-
-
-def _table(title: str) -> NumberTable:
-    return NumberTable(title=title, box=box.SIMPLE_HEAD, title_justify="left", pad_edge=False)

@@ -1,4 +1,4 @@
-"""The runs that lie in a folder."""
+"""The runs in a folder as a table."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 
-from rich import box
 from rich.markup import escape
 
 from experiments.run_files.found_runs import FoundRun
@@ -16,16 +15,9 @@ from rmixer.display.tables import NumberTable
 
 def runs_table(runs: Sequence[FoundRun]) -> NumberTable:
     """A row a run, and the sum of their sizes."""
-    table = NumberTable(
-        box=box.SIMPLE_HEAD,
-        pad_edge=False,
-        caption=f"{len(runs)} run(s), {size(sum(run.size_bytes for run in runs))}",
-        caption_justify="left",
-    )
-    for name in ("run", "command", "workload", "state"):
-        table.add_column(name, no_wrap=True)
-    table.add_column("size", justify="right", no_wrap=True)
-    table.add_column("changed", no_wrap=True)
+    total = size(sum(run.size_bytes for run in runs))
+    table = NumberTable(caption=f"{len(runs)} run(s), {total}")
+    table.words("run", "command", "workload", "state").numbers("size").words("changed")
     for run in runs:
         table.add_row(
             escape(Path(run.path).name),

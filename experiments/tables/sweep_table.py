@@ -6,8 +6,6 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from textwrap import fill
 
-from rich import box
-
 from experiments.run_files.sweep_file import PRECISION, ROUGH, SweepRow, ranked
 from rmixer.display.quantities import ABSENT, figures, seconds, size, time_unit
 from rmixer.display.tables import NumberTable
@@ -23,34 +21,24 @@ def sweep_table(
     most: int = MOST_ROWS,
     objective: Objective = "makespan",
 ) -> NumberTable:
-    """A row a configuration that was simulated, at ``most`` so many; policies that show the same
-    figures on the same slots share one. The caption counts the others by reason. All times are in
-    one unit, which the title names."""
+    """A row a configuration that was simulated, at most ``most``; policies with the same figures on
+    the same slots share one. The caption counts the others by reason. All times are in one unit,
+    which the title names."""
     order = ranked(rows, objective)
     simulated = [row for row in order if row.makespan_s is not None]
     unit, unit_s = time_unit(min((row.makespan_s or 0.0 for row in simulated), default=0.0))
-    table = NumberTable(
-        title=f"{title}; slots × threads; times in {unit}",
-        box=box.SIMPLE_HEAD,
-        title_justify="left",
-        caption_justify="left",
-        pad_edge=False,
-    )
-    table.add_column("", justify="right")
-    table.add_column("policy", no_wrap=True)
     kinds = _kinds(simulated)
-    for kind in kinds:
-        table.add_column(kind, justify="right", no_wrap=True)
     bounded = any(row.gap is not None for row in simulated)
-    for name in (
+    table = NumberTable(f"{title}; slots × threads; times in {unit}").numbers("").words("policy")
+    table.numbers(
+        *kinds,
         "makespan",
         *(("gap",) if bounded else ()),
         "against\nsequential",
         "completion\nmean, p95",
         "waiting\nmean, p95",
         "peak\nmemory",
-    ):
-        table.add_column(name, justify="right", no_wrap=True)
+    )
 
     def cells(row: SweepRow) -> tuple[str, ...]:
         return (
@@ -81,7 +69,7 @@ def sweep_table(
 
 
 def _alike(rows: Iterable[tuple[str, tuple[str, ...]]]) -> dict[tuple[str, ...], list[str]]:
-    """The policies of each row of figures, from pairs of both; in their order."""
+    """The policies of each row of figures, from pairs of both, in their order."""
     found: dict[tuple[str, ...], list[str]] = {}
     for policy, shown in rows:
         found.setdefault(shown, []).append(policy)
@@ -89,12 +77,12 @@ def _alike(rows: Iterable[tuple[str, tuple[str, ...]]]) -> dict[tuple[str, ...],
 
 
 def _listed(policies: Iterable[str]) -> str:
-    """Their names in lines of about ``LINE`` characters, none of them broken."""
+    """Their names in lines of about ``LINE`` characters, without broken names."""
     return fill(", ".join(policies), LINE, break_long_words=False, break_on_hyphens=False)
 
 
 def _tied(order: Sequence[SweepRow], objective: Objective) -> str:
-    """How rows were ranked, where it was not by their makespans alone."""
+    """A note on the ranking if makespans alone did not decide it."""
     if objective == "completion":
         return " by mean completion"
     makespans = [row.makespan_s or 0.0 for row in order]

@@ -1,4 +1,4 @@
-"""What a run trained: how good each job became, and where its weights are."""
+"""The training of a run: the quality of each job, and the place of its weights."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from rich import box
 from rich.console import Console
 
 from experiments.validation.deadlines import missed
@@ -18,7 +17,7 @@ from rmixer.workload.real_training import LrSchedule
 from rmixer.workload.workload import Job, Workload
 
 METRICS = {"auc": "AUC", "ndcg_10": "NDCG@10", "pauc": "PAUC", "hit_rate_10": "HR@10", "mrr": "MRR"}
-"""How metrics are called, those by which jobs are ranked first. More is better, of all of them."""
+"""The names of metrics; the first ones rank jobs. Higher is better for all of them."""
 _SETTINGS = (
     "optimizer",
     "lr",
@@ -74,8 +73,8 @@ def trained_jobs(summary: RunSummary, workload: Workload) -> list[TrainedJob]:
 
 
 def print_trained(console: Console, summary: RunSummary, workload: Workload, folder: Path) -> None:
-    """Print a row a job of the execution in ``folder``, below them how long jobs took from their
-    arrival, where the weights are, and why jobs failed."""
+    """Prints a row a job of the execution in ``folder``; below them completion times, the place of
+    the weights, and the reasons of failures."""
     rows = trained_jobs(summary, workload)
     console.print(trained_table(summary, rows))
     console.print(flow_words(summary))
@@ -90,19 +89,10 @@ def trained_table(summary: RunSummary, rows: Sequence[TrainedJob]) -> NumberTabl
         f"{summary.workload}: what was trained, in {seconds(summary.makespan_s)} "
         f"({summary.samples_per_s:,.0f} samples/s)"
     )
-    table = NumberTable(
-        title=title,
-        box=box.SIMPLE_HEAD,
-        title_justify="left",
-        pad_edge=False,
-    )
-    table.add_column("job", no_wrap=True, overflow="ellipsis", max_width=28)
-    table.add_column("rank", justify="right", no_wrap=True)
     with_settings = any(row.settings for row in rows)
-    if with_settings:
-        table.add_column("settings", overflow="fold")
-    for name in ("loss", "metric", "samples/s", "time"):
-        table.add_column(name, justify="right", no_wrap=True)
+    table = NumberTable(title).shortened("job").numbers("rank")
+    table.folded(*(["settings"] if with_settings else []))
+    table.numbers("loss", "metric", "samples/s", "time")
     model = rows[0].summary.model if rows else ""
     for row in rows:
         if row.summary.model != model:
@@ -163,8 +153,8 @@ def _metric(job: JobSummary) -> tuple[str, float] | None:
 
 
 def _merits(alike: Sequence[JobSummary]) -> dict[str, float]:
-    """How good each of these jobs of one model is, more is better: by the metric if one of them has
-    any, or else by the loss. A job without that figure is left out."""
+    """A score for each of these jobs of one model, higher is better: the metric if one of them has
+    any, else minus the loss. A job without that figure is left out."""
     done = [job for job in alike if job.state == "done"]
     metrics = {job.id: found[1] for job in done if (found := _metric(job)) is not None}
     if metrics or any(job.quality for job in done):
@@ -181,7 +171,7 @@ def _differences(jobs: Sequence[Job]) -> Mapping[str, str]:
 
 
 def _word(value: object) -> str:
-    """A setting in a word or a few."""
+    """A setting in a few words."""
     if isinstance(value, LrSchedule):
         return f"{value.kind}, warm-up {value.warmup_steps}"
     return str(value)

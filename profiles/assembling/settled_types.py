@@ -1,11 +1,11 @@
 """Job types that do not flip with the batch: where the figures behind a type lie within their error
 of a border (:func:`profiles.assembling.job_type.job_type`), the model's other sizes tell it.
 
-The error of a utilisation is that of its step: half the 95% interval of its mean. That of a
-sensitivity comes from the intervals of both slow-downs, of repeated readings. Profiles of earlier
-releases have none: theirs is how far the sizes next to it, below and above, are from it; and of a
-model of one size that of a ratio of two means which are known as well as its step. FLOPs and bytes
-are counted, and have none.
+The error of a utilisation is that of its step: half the 95% interval of its mean. The error of a
+sensitivity is half the 95% interval of its readings. Profiles of earlier releases lack it: there it
+is the largest difference to the next smaller and the next larger size. For a model of one size it
+is the error of a ratio of two means, each as precise as its step. FLOPs and bytes are counted and
+have no error.
 """
 
 from __future__ import annotations
@@ -51,10 +51,7 @@ def settled(
 def _is_doubtful(
     profile: ModelProfile, kind: Kind, sizes: Sequence[ModelProfile], machine: Machine
 ) -> bool:
-    """Whether figures that are wrong by their error would give another type on ``kind``. A modelled
-    GPU's type is that of the CPU."""
-    if kind == "gpu" and profile.origin == "modelled":
-        kind = "cpu"
+    """True if figures that are wrong by their error would give another type on ``kind``."""
     busy, step = profile.utilisation.get(kind), _step(profile, kind)
     if busy is None or step is None:
         return False
@@ -94,23 +91,15 @@ def _error(
     profile: ModelProfile, step: StepCost, sensitivity: float, sizes: Sequence[ModelProfile]
 ) -> float:
     """Of the ``sensitivity`` to memory bandwidth, either way."""
-    spreads = _spreads(step)
-    if len(spreads) == 2:
-        return sensitivity * math.hypot(*spreads)
+    spread = step.measurement.sensitivity_half_width if step.measurement else None
+    if spread is not None:
+        return sensitivity * spread
     batch = profile.identity.batch
     known = {each.identity.batch: told for each in sizes if (told := _sensitivity(each))}
     next_to = [max((size for size in known if size < batch), default=None)]
     next_to.append(min((size for size in known if size > batch), default=None))
     apart = [abs(known[size] - sensitivity) for size in next_to if size is not None]
     return max(apart, default=sensitivity * math.hypot(*[_half_width(step)] * 2))
-
-
-def _spreads(step: StepCost) -> list[float]:
-    """Of the slow-downs beside most bubbles of both kinds, as far as they are known."""
-    points = step.measurement.sensitivity if step.measurement else ()
-    full = [point for point in points if point.device == "cpu" and point.duty == 1.0]
-    most = max((point.cores for point in full), default=0)
-    return [p.half_width for p in full if p.cores == most and p.half_width is not None]
 
 
 def _sensitivity(profile: ModelProfile) -> float | None:

@@ -40,9 +40,9 @@ _WHAT = "a Chrome trace that PyTorch's profiler has written"
 @dataclass(frozen=True)
 class ChromeTrace:
     """The events in the order of their start. ``hardware`` names the GPUs and ``driver`` the
-    version of their driver, where the trace says so; ``hash`` is of the file as it is.
-    ``other_devices`` counts by category events that are not read, and ``untimed`` device work
-    that is at time 0 and of no length, which is not among the events."""
+    version of their driver, if the trace says so; ``hash`` is of the file. ``other_devices`` counts
+    by category events that are not read, and ``untimed`` device work at time 0 and without length,
+    which is not among the events."""
 
     path: Path
     hash: str
@@ -54,9 +54,9 @@ class ChromeTrace:
 
 
 def read_chrome_trace(path: Path) -> ChromeTrace:
-    """The trace at ``path``; raises :class:`InputError` where it is truncated, is none of the
-    profiler's, or holds a time that cannot be. Times are microseconds in the file, to the
-    nanosecond, and stay exact."""
+    """Reads the trace at ``path``; raises :class:`InputError` if it is truncated, is not the
+    profiler's, or holds an impossible time. Times are microseconds in the file, to the nanosecond,
+    and stay exact."""
     content = _content(path)
     hash_of_file = hashlib.blake2b(content, digest_size=8).hexdigest()
     text = _text(path, content)
@@ -109,7 +109,7 @@ def _text(path: Path, content: bytes) -> str:
 
 
 def _parsed(path: Path, text: str, take: Callable[[Any], None]) -> Any:
-    """The document but for its events, which ``take`` is given."""
+    """The document without its events, which are passed to ``take``."""
     # As decimal numbers: microseconds since 1970 have no room for nanoseconds in a float. What
     # is not finite is told where it matters, with its event.
     decoder = json.JSONDecoder(parse_float=Decimal, parse_constant=Decimal, strict=False)
@@ -134,15 +134,15 @@ def _parsed(path: Path, text: str, take: Callable[[Any], None]) -> Any:
 
 
 def _is_needed(category: str, text: str) -> bool:
-    """Whether an event is, which has that ``category`` and somewhere in it ``text``: of Python's
-    only the calls of modules are."""
+    """True if an event with that ``category`` and ``text`` somewhere in it is needed: of Python's
+    events only the calls of modules are."""
     is_module = today(category) != PYTHON or f'"{MODULE}' in text
     return today(category) in CATEGORIES and is_module
 
 
 class _Events:
-    """Those that matter, ``found`` among all that are added, and the ``categories`` of all. Names
-    and shapes come again in every step, and are kept once."""
+    """The needed events, ``found`` among all that are added, and the ``categories`` of all. Names
+    and shapes repeat in every step, and are stored once."""
 
     def __init__(self, path: Path) -> None:
         self.found: list[TraceEvent] = []
@@ -153,7 +153,7 @@ class _Events:
         self._arguments: dict[Arguments, Arguments] = {}
 
     def add(self, item: Any) -> None:
-        """The next event as JSON has it. Raises :class:`InputError`."""
+        """Adds the next event, as parsed from JSON. Raises :class:`InputError`."""
         path, where = self._path, f"traceEvents.{self._added}"
         self._added += 1
         if not isinstance(item, dict):
@@ -230,7 +230,7 @@ def _whole(path: Path, where: str, given: dict[str, Any], key: str, absent: int)
 
 
 def _external_key(given: dict[str, Any]) -> str:
-    """What the number of the operator around it is called; the second way is that of 2021."""
+    """The key of the number of the operator around it; profilers of 2021 wrote it differently."""
     return "External id" if "External id" in given else "external id"
 
 

@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
-from rich import box
 from rich.console import Group, RenderableType
 from rich.markup import escape
-from rich.table import Table
 
 from rmixer.data.preparation import Count, Preparation, Prepared
 from rmixer.data.registry import DataSetEntry
@@ -16,16 +14,9 @@ from rmixer.display.tables import WholeTable
 
 
 def preparation_table(found: Preparation, folder: Path) -> RenderableType:
-    """What was in the raw files, beside what is known of the public ones."""
-    facts = WholeTable(
-        title=f"{found.name} from {escape(found.data)}",
-        title_justify="left",
-        box=box.SIMPLE_HEAD,
-        show_header=False,
-        padding=(0, 1, 0, 0),
-    )
-    facts.add_column(no_wrap=True)
-    facts.add_column(overflow="fold")
+    """A table of the contents of the raw files, compared with known figures of the public ones."""
+    title = f"{found.name} from {escape(found.data)}"
+    facts = WholeTable(title, show_header=False, padding=(0, 1, 0, 0)).words("").folded("")
     facts.add_row("samples", f"{found.rows:,}, {found.train_rows:,} of them for training")
     if found.sources:
         facts.add_row("lines", f"{found.lines:,} in {found.bytes_read / 1e6:,.1f} MB")
@@ -34,21 +25,16 @@ def preparation_table(found: Preparation, folder: Path) -> RenderableType:
     if not found.counts:
         return facts
     counts = _table("Counts", "≈: estimated from the rows that hashing used")
-    for name in ("found", "known", "difference"):
-        counts.add_column(name, justify="right", no_wrap=True)
+    counts.numbers("found", "known", "difference")
     for count in found.counts:
         counts.add_row(escape(count.name), *_compared(count))
     return Group(facts, counts)
 
 
-def prepared_table(prepared: Iterable[Prepared], place: Path) -> Table:
-    """What lies in ``place``."""
+def prepared_table(prepared: Iterable[Prepared], place: Path) -> WholeTable:
+    """A table of the prepared data in ``place``."""
     table = _table("Prepared data", f"in {place}; a folder that is not needed may be removed")
-    table.add_column("from", overflow="fold")
-    table.add_column("samples", justify="right", no_wrap=True)
-    table.add_column("on disk", justify="right", no_wrap=True)
-    table.add_column("made", no_wrap=True)
-    table.add_column("folder", overflow="fold")
+    table.folded("from").numbers("samples", "on disk").words("made").folded("folder")
     for found in prepared:
         report, folder = found.preparation, Path(found.folder).name
         size = f"{found.size_bytes / 1e6:,.1f} MB"
@@ -62,27 +48,18 @@ def prepared_table(prepared: Iterable[Prepared], place: Path) -> Table:
     return table
 
 
-def datasets_table(entries: Iterable[DataSetEntry]) -> Table:
-    """What can be prepared."""
+def datasets_table(entries: Iterable[DataSetEntry]) -> WholeTable:
+    """A table of the data sets that can be prepared."""
     table = _table("Data sets", "rmixer data prepare NAME PATH, or NAME synthetic")
     table.add_column("what")
-    table.add_column("raw files", overflow="fold")
+    table.folded("raw files")
     for entry in entries:
         table.add_row(entry.name, escape(entry.title), escape(entry.source))
     return table
 
 
-def _table(title: str, caption: str) -> Table:
-    table = WholeTable(
-        title=title,
-        title_justify="left",
-        caption=caption,
-        caption_justify="left",
-        box=box.SIMPLE_HEAD,
-        padding=(0, 1, 0, 0),
-    )
-    table.add_column("name", no_wrap=True)
-    return table
+def _table(title: str, caption: str) -> WholeTable:
+    return WholeTable(title, caption=caption, padding=(0, 1, 0, 0)).words("name")
 
 
 def _malformed(found: Preparation) -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import asdict
 
 import click
-from rich import box
 from rich.table import Table
 
 from rmixer.cli.console import console, print_json
@@ -18,11 +17,13 @@ from rmixer.models.size import ModelSize, model_size
 
 @click.command()
 @click.argument("names", nargs=-1)
-@click.option("--rows-cap", type=click.IntRange(min=1), help="Sizes with no longer tables.")
+@click.option(
+    "--rows-cap", type=click.IntRange(min=1), help="Limit the rows of each table, for the sizes."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def command(names: tuple[str, ...], rows_cap: int | None, as_json: bool) -> None:
-    """List the models with their size, data set and paper; of NAMES also where they depart from
-    the published code, and why."""
+    """List the models with their size, data set and paper; for NAMES also their differences from
+    the published code, with reasons."""
     entries = [model_entry(name) for name in names] if names else list(MODELS.values())
     sizes = {entry.name: model_size(entry, rows_cap) for entry in entries}
     if as_json:
@@ -44,18 +45,12 @@ def command(names: tuple[str, ...], rows_cap: int | None, as_json: bool) -> None
 
 def _table(entries: list[ModelEntry], sizes: dict[str, ModelSize]) -> NumberTable:
     table = NumberTable(
-        title="Models",
-        title_justify="left",
+        "Models",
         caption="embedding, dense: millions of parameters. memory: weights and optimizer state",
-        caption_justify="left",
-        box=box.SIMPLE_HEAD,
         padding=(0, 1, 0, 0),
     )
-    for name in ("name", "data set"):
-        table.add_column(name, no_wrap=True)
-    for name in ("embedding", "dense", "memory", "batch"):
-        table.add_column(name, justify="right", no_wrap=True)
-    table.add_column("optimizer", no_wrap=True)
+    table.words("name", "data set").numbers("embedding", "dense", "memory", "batch")
+    table.words("optimizer")
     table.add_column("model, paper")
     for entry in entries:
         size = sizes[entry.name]

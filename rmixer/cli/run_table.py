@@ -1,11 +1,10 @@
-"""A run as its reader sees it, while it goes on and afterwards: a few lines and a table."""
+"""Shows a run to its reader, during and after it: a few lines and a table."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
-from rich import box
 from rich.console import Group, RenderableType
 from rich.text import Text
 
@@ -27,7 +26,7 @@ _HOW = {
 
 
 def run_page(view: RunView, folder: str) -> RenderableType:
-    """All that there is to say of the run in ``folder``."""
+    """The whole page about the run in ``folder``."""
     parts: list[RenderableType] = [Text(line) for line in (_headline(view), progress_line(view))]
     if view.running:
         parts.append(running_table(view))
@@ -38,7 +37,7 @@ def run_page(view: RunView, folder: str) -> RenderableType:
 
 
 def live_page(view: RunView, title: str) -> RenderableType:
-    """The same while the run goes on in this process: its news were printed as they came."""
+    """The page while the run goes on in this process: its news were printed as they came."""
     lines = (f"{title}: {_counts(view)}", "; ".join(_end_words(view)))
     return Group(*map(Text, lines), running_table(view, free=True))
 
@@ -49,14 +48,9 @@ def progress_line(view: RunView) -> str:
 
 
 def running_table(view: RunView, *, free: bool = False) -> NumberTable:
-    """A row for each job that runs; with ``free`` also for each slot that has none."""
-    table = NumberTable(box=box.SIMPLE_HEAD, pad_edge=False)
-    table.add_column("device", no_wrap=True)
-    table.add_column("slot", justify="right")
-    table.add_column("job", no_wrap=True, overflow="ellipsis", max_width=24)
-    table.add_column("phase", no_wrap=True)
-    for name in ("steps", "steps/s", "loss", "memory", "checkpoint", "ends in"):
-        table.add_column(name, justify="right", no_wrap=True)
+    """A table with a row for each job that runs; with ``free`` also for each empty slot."""
+    table = NumberTable().words("device").numbers("slot").shortened("job", 24).words("phase")
+    table.numbers("steps", "steps/s", "loss", "memory", "checkpoint", "ends in")
     there = {(job.device, job.slot): job for job in view.running}
     places = [(device, slot) for device, slots in view.slots.items() for slot in range(slots)]
     for place in places if free else sorted(there):
@@ -66,7 +60,7 @@ def running_table(view: RunView, *, free: bool = False) -> NumberTable:
 
 
 def failure_lines(jobs: Iterable[JobView]) -> list[str]:
-    """A line for each of the last attempts that failed."""
+    """A line for each job whose last attempt failed."""
     lines = [
         f"{job.id}: attempt {failure.attempt} failed ({failure.cause}): {failure.reason}"
         for job in jobs
@@ -110,7 +104,7 @@ def _end_words(view: RunView) -> list[str]:
 
 
 def _clock(at_s: float, now_s: float | None) -> str:
-    """``14:32:10``; of another day with its date."""
+    """``14:32:10``; with the date if it is another day."""
     moment, now = datetime.fromtimestamp(at_s), datetime.fromtimestamp(now_s or at_s)
     return moment.strftime("%H:%M:%S" if moment.date() == now.date() else "%Y-%m-%d %H:%M:%S")
 

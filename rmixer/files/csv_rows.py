@@ -1,10 +1,12 @@
-"""Reading a CSV file row by row, with messages that name the line."""
+"""Reads a CSV file row by row, with messages that name the line."""
 
 from __future__ import annotations
 
 import csv
+import gzip
 import io
 import math
+import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -49,14 +51,26 @@ class CsvRow:
         return self.cells[column]
 
     def wrong(self, column: str, allowed: str) -> InputError:
-        """The error that says what is wrong with ``column``."""
+        """The error about the value in ``column``."""
         found = repr(self.cells[column])
         return InputError(self.path, f"line {self.line}, {column}", found, allowed)
 
 
+def table_text(path: Path, what: str) -> str:
+    """The text of ``path`` or, if there is no such file, of the gzip file ``<path>.gz``. Raises
+    :class:`InputError` if it cannot be read."""
+    packed = path.with_name(f"{path.name}.gz")
+    if path.exists() or not packed.exists():
+        return read_text(path, what)
+    try:
+        return gzip.decompress(packed.read_bytes()).decode()
+    except (OSError, EOFError, zlib.error, UnicodeDecodeError) as error:
+        raise InputError(packed, "", f"a damaged gzip file ({error})", f"a {what}") from None
+
+
 def read_rows(path: Path, what: str, columns: Sequence[str]) -> Iterator[CsvRow]:
-    """The rows of a CSV file that has ``columns``; raises :class:`InputError` where it is
-    truncated, lacks a column, has one twice or is no CSV."""
+    """Yields the rows of a CSV file that has ``columns``; raises :class:`InputError` if it is
+    truncated, lacks a column, has one twice or is not CSV."""
     lines = _lines(path, what)
     header = _header(path, lines, columns)
     for line, values in lines:
@@ -66,9 +80,9 @@ def read_rows(path: Path, what: str, columns: Sequence[str]) -> Iterator[CsvRow]
 def read_table(
     path: Path, what: str, required: Sequence[str], optional: Sequence[str] | None = None
 ) -> Iterator[CsvRow]:
-    """The rows of a CSV file that a person wrote: empty lines and spaces around a value do not
-    count. Raises :class:`InputError` as :func:`read_rows` does, and for a column that is none of
-    ``required`` and ``optional``; None takes any."""
+    """Yields the rows of a CSV file that a person wrote: empty lines and spaces around a value are
+    ignored. Raises :class:`InputError` as :func:`read_rows` does, and for a column that is neither
+    ``required`` nor ``optional`` (None allows any)."""
     lines = ((line, [each.strip() for each in values]) for line, values in _lines(path, what))
     header = _header(path, lines, required, by_hand=True)
     known = header if optional is None else (*required, *optional)
@@ -82,7 +96,7 @@ def read_table(
 
 def _lines(path: Path, what: str) -> Iterator[tuple[int, list[str]]]:
     """The number of each line, the header's too, and its values."""
-    reader = csv.reader(io.StringIO(read_text(path, what)), strict=True)
+    reader = csv.reader(io.StringIO(table_text(path, what)), strict=True)
     try:
         for values in reader:
             yield reader.line_num, values

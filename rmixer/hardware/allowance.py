@@ -1,4 +1,4 @@
-"""What of a machine a run may use, where that is not all of it."""
+"""The part of a machine that a run may use."""
 
 from __future__ import annotations
 
@@ -15,8 +15,9 @@ _UNITS = {"MiB": 1 << 20, "GiB": 1 << 30, "MB": 10**6, "GB": 10**9}
 
 @dataclass(frozen=True)
 class Allowance:
-    """``cores`` are the only ones that may be used (None: all); of these ``free_cores`` stay free,
-    the last, and of the memory ``free_bytes``; so are ``gpus``, by their numbers."""
+    """Limits on the use of a machine. ``cores`` lists the usable ones (None: all); of these the
+    last ``free_cores`` stay free, and ``free_bytes`` of the memory. ``gpus`` lists the usable ones
+    by number (None: all)."""
 
     cores: tuple[int, ...] | None = None
     free_cores: int = 0
@@ -24,7 +25,7 @@ class Allowance:
     gpus: tuple[int, ...] | None = None
 
     def measured(self, machine: Machine) -> Machine:
-        """What of ``machine`` is to be profiled: all of it, but for GPUs if none may be used.
+        """The part of ``machine`` to be profiled: all of it, without GPUs if none may be used.
         Raises as :meth:`of`, before anything is measured."""
         self.of(machine)
         return replace(machine, gpus=()) if self.gpus == () else machine
@@ -68,7 +69,7 @@ ALL = Allowance()
 
 
 def allowance_of(cores: str | None, left_free: Sequence[str], gpus: str | None = None) -> Allowance:
-    """From ``0-3,6``, texts like ``8GiB`` or ``2cores``, and ``0,1`` or ``none``. Raises
+    """Parses ``0-3,6``, texts like ``8GiB`` or ``2cores``, and ``0,1`` or ``none``. Raises
     :class:`InputError`."""
     free_cores = free_bytes = 0
     for text in left_free:
@@ -91,7 +92,7 @@ def allowance_of(cores: str | None, left_free: Sequence[str], gpus: str | None =
 
 
 def spans(cores: Sequence[int]) -> str:
-    """``0-3,6``: the numbers, as ranges where they follow each other."""
+    """Formats numbers as ``0-3,6``, with ranges for consecutive ones."""
     runs: list[list[int]] = []
     for core in sorted(cores):
         if runs and core == runs[-1][-1] + 1:

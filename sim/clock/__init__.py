@@ -1,1 +1,1 @@
-"""Progress between events, and what happens at one instant."""
+"""Progress of work between two events, and the order of things within one instant."""

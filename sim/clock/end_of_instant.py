@@ -11,13 +11,13 @@ from simpy.events import EventPriority
 DECIDE = EventPriority(2)
 REFLOW = EventPriority(3)
 RECORD = EventPriority(4)
-"""After all that happens by itself at an instant (SimPy's own priorities are 0 and 1), first the
-policy decides, then rates are computed anew, then what changed is recorded."""
+"""Priorities after all events of an instant (SimPy's own are 0 and 1): first the policy decides,
+then rates are computed anew, then the changes are recorded."""
 
 
 class Once:
-    """Asked for any number of times in an instant, ``act`` runs once at its end: after every event
-    of a smaller priority."""
+    """Runs ``act`` once at the end of an instant, however often it was asked for in that instant.
+    The end comes after every event of a smaller priority."""
 
     def __init__(self, env: Environment, priority: EventPriority, act: Callable[[], Any]) -> None:
         self._env, self._priority, self._act = env, priority, act

@@ -1,4 +1,4 @@
-"""Work that flows: activities served at once, each at a rate that depends on its company."""
+"""Work that flows: activities are served at once, each at a rate that depends on the others."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ Demand = TypeVar("Demand")
 
 
 class Activity(Generic[Demand]):
-    """``work`` units of something, ``made`` of them done at the server's last change; ``done``
-    fires when all are. Endless where ``work`` is infinite."""
+    """``work`` units of something (infinite: it never ends). ``made`` units were done at the
+    server's last change; ``done`` fires when all are."""
 
     __slots__ = ("demand", "done", "made", "rate", "work")
 
@@ -28,11 +28,11 @@ class Activity(Generic[Demand]):
 class FluidServer(Generic[Demand]):
     """Serves a set of activities, each at the rate that ``rates`` gives for their demands.
 
-    ``rates`` gets the demands in order of start and answers units of work per second, one each;
-    it is asked once at the end of every instant at which the set has changed, so work that ends
-    and work that follows it count as one change. With ``rates = lambda d: [1 / len(d)] * len(d)``
-    this is exact egalitarian processor sharing. Activities that end at one instant fire in order
-    of start.
+    ``rates`` gets the demands in order of start and returns a rate for each, in units of work per
+    second. It is called once at the end of every instant at which the set has changed, so work that
+    ends and work that follows it count as one change. With ``rates = lambda d: [1 / len(d)] *
+    len(d)`` this is exact egalitarian processor sharing. Activities that end at one instant fire in
+    order of start.
     """
 
     def __init__(
@@ -46,7 +46,7 @@ class FluidServer(Generic[Demand]):
         self._reflow = Once(env, REFLOW, self._change)
 
     def start(self, demand: Demand, work: float = inf) -> Activity[Demand]:
-        """Begin ``work`` units of ``demand``; none at all is done at once."""
+        """Begin ``work`` units of ``demand``. An amount of 0 is done at once."""
         activity = Activity(self._env, demand, work)
         if work <= 0:
             activity.done.succeed()
@@ -57,12 +57,12 @@ class FluidServer(Generic[Demand]):
         return activity
 
     def made(self, activity: Activity[Demand]) -> float:
-        """How much of ``activity`` is done now."""
+        """The units of ``activity`` that are done now."""
         self.settle()
         return activity.made
 
     def settle(self) -> None:
-        """Bring ``made`` of every activity up to now."""
+        """Brings ``made`` of every activity up to now."""
         elapsed = self._env.now - self._since
         if elapsed > 0:
             for activity in self._active:

@@ -1,6 +1,6 @@
-"""Times on a grid, so that what happens at one time happens at one instant.
+"""Times on a grid of nanoseconds, so that things due at one time happen at one instant.
 
-0.1 + 0.2 and 0.3 are one time and two floats: of two jobs that end then, one would end first, and a
+0.1 + 0.2 and 0.3 are one time but two floats. Of two jobs that end then, one would end first, and a
 policy would see a state that never was. Rounded to nanoseconds they are one float.
 """
 
@@ -19,8 +19,8 @@ def whole_nanoseconds(time_s: float) -> float:
 
 
 def timeout_until(env: Environment, time_s: float) -> Timeout:
-    """A timeout that ends at ``time_s`` and at no float beside it, as ``now + (time_s - now)`` may
-    be. ``time_s`` is not before now."""
+    """A timeout that ends at exactly ``time_s``, which is not before now. ``now + (time_s - now)``
+    may be the float next to it."""
     delay_s = time_s - env.now
     near = (delay_s, nextafter(delay_s, inf), max(0.0, nextafter(delay_s, -inf)))
     return Timeout(env, next((each for each in near if env.now + each == time_s), delay_s))

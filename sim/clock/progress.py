@@ -1,4 +1,4 @@
-"""How a job's phases get on in company: the one thing in which the two levels differ."""
+"""Progress of a job's phases while other jobs run: the one difference between the two levels."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ from sim.clock.nanoseconds import timeout_until, whole_nanoseconds
 
 
 class Running(NamedTuple):
-    """A phase under way: ``done`` fires at its end, ``made()`` is how much of it is done now."""
+    """A phase that runs: ``done`` fires at its end, ``made()`` returns how much of it is done
+    now."""
 
     done: Event
     made: Callable[[], float]
@@ -29,8 +30,8 @@ class Progress(Protocol):
 
 
 class MixProgress:
-    """Between two changes of the mix each phase advances by elapsed time over its unit in it;
-    fractions of a step are carried over."""
+    """Advances each phase by elapsed time over the time of its unit in the present mix. Fractions
+    of a step are kept when the mix changes."""
 
     def __init__(self, env: Environment, step_times: StepTimes) -> None:
         self._step_times = step_times
@@ -46,8 +47,8 @@ class MixProgress:
 
 
 class AloneProgress:
-    """The same where company changes nothing. A phase takes as many units as it has, to the
-    nanosecond, however often the mix changes meanwhile."""
+    """The same if other jobs change nothing. A phase takes exactly its units, to the nanosecond,
+    however often the mix changes meanwhile."""
 
     def __init__(self, env: Environment, step_times: StepTimes) -> None:
         self._env, self._step_times = env, step_times

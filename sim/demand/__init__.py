@@ -1,1 +1,1 @@
-"""What a job asks of cores, memory and links, segment by segment."""
+"""The demand of a job for cores, memory and links, segment by segment."""

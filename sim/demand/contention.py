@@ -1,4 +1,4 @@
-"""How fast work goes beside other work: the contention model, as pure functions."""
+"""The contention model, as pure functions: the speed of work while other work runs."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ PRESSURE_MAX = 1.5
 
 @dataclass(frozen=True, eq=False)
 class HostDemand:
-    """What one active member asks of the host.
+    """The demand of one active member on the host.
 
-    ``cores`` it is pinned to; ``compute_slowdown[k - 1]`` and ``stream_slowdown[k - 1]`` how many
-    times as long it takes while k other cores compute or stream; ``pressure`` the streams it
-    equals; ``weight`` how memory-heavy its present work is, 1.0 being its step's mean; ``load``
-    the share of the time in which it is there at all (below 1 for mean demand only). Equality is
-    identity, which makes demands cheap keys.
+    It is pinned to ``cores`` and takes ``compute_slowdown[k - 1]`` and ``stream_slowdown[k - 1]``
+    times as long while k other cores compute or stream. ``pressure`` is the number of streams that
+    load memory as much as it does. ``weight`` is how memory-heavy its present work is (1.0: as its
+    mean step). ``load`` is the share of the time in which it is active (below 1 for mean demand
+    only). Two demands are equal only if they are one object, which makes them cheap keys.
     """
 
     cores: tuple[int, ...]
@@ -32,8 +32,8 @@ class HostDemand:
 
 @dataclass(frozen=True, order=True)
 class Background:
-    """Steady demand of members that are not simulated one by one: cores that they keep busy and
-    the streams that they equal."""
+    """Steady demand of members that are not simulated one by one: the cores that they keep busy,
+    and their pressure in streams."""
 
     busy_cores: float = 0.0
     pressure: float = 0.0
@@ -42,9 +42,9 @@ class Background:
 def demand_of(
     cost: StepCost, cores: tuple[int, ...], machine: Machine, load: float = 1.0
 ) -> HostDemand:
-    """The demand of a mean step, with its sensitivity and pressure. Where no core was left over to
-    measure its sensitivity on, both curves are what the machine's core capacity loses, and of its
-    pressure nothing is known: it is taken to be none."""
+    """The demand of a mean step, with its sensitivity and pressure. If its sensitivity could not be
+    measured for want of a free core, both curves are the machine's loss of core capacity. An
+    unknown pressure counts as 0."""
     compute, stream = cost.compute_slowdown, cost.stream_slowdown
     if not compute or not stream:
         own = len(cores)
@@ -110,14 +110,14 @@ def host_speeds(demands: Sequence[HostDemand], background: Background | None = N
 
 
 def _pressing(demand: HostDemand, share: float, outside: int) -> float:
-    """The streams that ``demand`` equals on those of its cores that are ``outside``."""
+    """The pressure of ``demand``, in streams, from those of its cores that are ``outside``."""
     part = share * outside / len(demand.cores)
     return demand.pressure * demand.weight * demand.load * part
 
 
 def slowdown(demand: HostDemand, busy_cores: float, pressure: float) -> float:
-    """How many times as long ``demand`` takes beside ``busy_cores`` other busy cores on which
-    members equal ``pressure`` streams; the formula is that of :func:`host_speeds`."""
+    """The time of ``demand`` in units of its time alone, while ``busy_cores`` other cores are busy
+    under a total ``pressure`` in streams. The formula is that of :func:`host_speeds`."""
     if busy_cores <= 0:
         return 1.0
     compute = _at(demand.compute_slowdown, busy_cores)
@@ -138,7 +138,8 @@ def _at(curve: tuple[float, ...], k: float) -> float:
 
 
 def sliced_speeds(loads: Sequence[float]) -> list[float]:
-    """The speed of each job's work on one GPU (or its link) that processes share in slices: one
-    server, shared equally by the jobs that have work queued; a mean demand counts by its load."""
+    """The speed of each job's work on one GPU (or its link) that processes share in time slices:
+    one server, shared equally by the jobs that have work queued. A mean demand counts by its load.
+    """
     total = sum(loads)
     return [1 / (1 + total - load) for load in loads]

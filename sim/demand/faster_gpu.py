@@ -1,4 +1,4 @@
-"""A profile as it would be with a faster GPU, or a slower one, and the same host."""
+"""Converts a profile to a GPU that is faster or slower, on the same host."""
 
 from __future__ import annotations
 
@@ -13,19 +13,18 @@ from sim.demand.segments import step_segments, two_clocks_s, walked_alone_s
 
 
 def with_gpu_speed(profile: ModelProfile, gpu: Gpu, speed: float) -> ModelProfile:
-    """``profile``, taken on ``gpu``, with a GPU ``speed`` times as fast.
+    """Converts ``profile``, taken on ``gpu``, to a GPU ``speed`` times as fast.
 
     Kernels and copies take 1 / ``speed``. The host takes as long as before, and so do the gaps
-    between kernels in which the GPU waits for it: a step alone becomes what the two clocks say::
+    between kernels in which the GPU waits for it. A step alone becomes, by the two clocks::
 
         new step = old step x two_clocks(new operators) / two_clocks(old operators)
 
-    so that the host's share of a step is the same in seconds before and after. All that happens to
-    a step goes with it (quantiles, stalls), and evaluation, which asks what steps do. So does
-    warm-up as far as it is steps; what it takes longer than they stays. Utilisation is the GPU's
-    busy time over the new step, and the job type changes where that passes 0.1. The new steps are
-    nobody's measurement. A profile without a step on a GPU stays as it is. Raises
-    :class:`InputError` for a step on a GPU of which neither operators nor the GPU's time are known.
+    so that the host's share of a step is the same in seconds before and after. All parts of a step
+    (quantiles, stalls) and evaluation scale alike. Of warm-up, the time of its steps scales and the
+    rest stays. Utilisation is the GPU's busy time over the new step, and the job type changes where
+    that passes 0.1. A profile without a step on a GPU stays as it is. Raises :class:`InputError`
+    for a step on a GPU if neither its operators nor its GPU time are known.
     """
     ratios = [
         _ratio(profile, step, speed)
@@ -92,8 +91,8 @@ def _scaled(step: StepCost, ratio: float, speed: float, warmup_steps: int) -> St
 
 
 def _type(profile: ModelProfile, gpu: Gpu, busy: float) -> JobType:
-    """The job type at utilisation ``busy``; where it was low, and is not any more, by the roofline
-    of ``gpu``, whose ridge is the same at any speed, and as before where that is unknown."""
+    """The job type at utilisation ``busy``. If it was low and no longer is, the roofline of ``gpu``
+    decides (its ridge is the same at any speed); without one the type stays."""
     known = profile.job_type["gpu"]
     if busy < LOW_UTILISATION <= profile.utilisation["gpu"]:
         return "low"

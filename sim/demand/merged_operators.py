@@ -1,4 +1,4 @@
-"""Neighbouring operators as one, by max-plus algebra: what coalescing keeps and what it loses."""
+"""Merges neighbouring operators by max-plus algebra and computes what detail that loses."""
 
 from __future__ import annotations
 
@@ -51,13 +51,13 @@ class Piece:
         )
 
     def joins(self, other: Piece) -> bool:
-        """Whether the two may become one segment: one lane, besides the host's launching."""
+        """True if the two may become one segment: they are on one lane, or one is the host's."""
         same = self.lane == other.lane or "cpu" in (self.lane, other.lane)
         return same and not self.waits
 
     def loss(self, other: Piece) -> float:
-        """What merging loses: the spread of memory weights (Ward's criterion) and, where the
-        device takes part, the detail of how the two clocks interleave."""
+        """The detail lost by merging: the spread of memory weights (Ward's criterion) and, if the
+        device takes part, how the two clocks interleave."""
         own, its = self.host or 1e-12, other.host or 1e-12
         spread = (self.heavy / own - other.heavy / its) ** 2 * own * its / (own + its)
         if self.device > 0 and other.device > 0:

@@ -1,4 +1,4 @@
-"""A profile as it would be on a machine with more cores: how a step does beside more of them."""
+"""Converts a profile to a machine with more cores: extends its slow-downs to more busy cores."""
 
 from __future__ import annotations
 
@@ -9,12 +9,11 @@ from rmixer.model_profile.model_profile import ModelProfile, StepCost
 
 
 def with_more_cores(profile: ModelProfile, own: int, cores: int) -> ModelProfile:
-    """``profile``, taken on a machine of ``own`` cores, for one of ``cores``.
+    """Converts ``profile``, taken on a machine of ``own`` cores, to one of ``cores``.
 
-    Slow-downs beside k other cores that are known for fewer than there would be are continued by
-    their last slope, never below the last value. A curve that ends before the machine's own cores
-    do is constant up to these, as the simulator takes it to be, and beyond. A step without curves
-    stays without.
+    A slow-down curve that ends at the machine's own cores goes on with its last slope, never below
+    its last value. A curve that ends before that is constant from there, as in the simulator. A
+    step without curves stays without.
     """
     if cores <= own:
         return profile
@@ -22,8 +21,8 @@ def with_more_cores(profile: ModelProfile, own: int, cores: int) -> ModelProfile
 
 
 def last_slope(step: StepCost, own: int) -> float:
-    """By how much a core :func:`with_more_cores` lets the steeper of the slow-downs of ``step``
-    grow, in units of the step alone."""
+    """The largest slope with which :func:`with_more_cores` extends a slow-down of ``step``: growth
+    per core, in units of the step alone."""
     wider = _beside_more(step, own, own + 1)
     curves = (wider.compute_slowdown, wider.stream_slowdown)
     return max((curve[-1] - (1.0, *curve)[-2] for curve in curves if curve), default=0.0)

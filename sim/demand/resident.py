@@ -1,4 +1,4 @@
-"""What one member of a mix asks of the lanes: the link between profiles and the simulator."""
+"""The demand of one member of a mix on the lanes: the link between profiles and the simulator."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from sim.demand.segments import MAX_SEGMENTS, StepSegments, step_segments
 
 @cache
 def device_kind(device: str) -> str:
-    """``gpu`` of ``gpu:0`` and of ``name/gpu:0``."""
+    """Returns ``gpu`` for ``gpu:0`` and for ``name/gpu:0``."""
     return device.rpartition("/")[2].partition(":")[0]
 
 
 def profile_of(profiles: Mapping[str, ModelProfile], identity: str) -> ModelProfile:
-    """The profile of a cost identity's key; raises :class:`InputError` where there is none."""
+    """The profile of a cost identity's key; raises :class:`InputError` if there is none."""
     try:
         return profiles[identity]
     except KeyError:
@@ -36,8 +36,8 @@ def step_cost(profiles: Mapping[str, ModelProfile], member: Member) -> StepCost:
 
 
 def solo_unit_s(cost: StepCost, phase: str) -> float:
-    """Seconds of a training step with its share of stalls, or of the whole of another phase; of a
-    checkpoint those of a save."""
+    """Seconds of one unit alone: of a training step with its share of stalls, of one save for a
+    checkpoint, of the whole of any other phase."""
     if phase == "train":
         return cost.expected_us * 1e-6
     if phase == "checkpoint":
@@ -46,13 +46,13 @@ def solo_unit_s(cost: StepCost, phase: str) -> float:
 
 
 ON_ONE_CORE = ("build", "checkpoint", "save")
-"""The phases that no more threads make shorter."""
+"""The phases that more threads do not make shorter."""
 
 
 @dataclass(frozen=True)
 class Resident:
-    """A member with its demands. ``segment_demands`` are those of its step's segments in order,
-    ``steady`` the one of its mean: that of a phase other than training, too."""
+    """A member with its demands. ``segment_demands`` are those of its step's segments in order.
+    ``steady`` is its mean demand, which holds in phases other than training too."""
 
     member: Member
     step: StepSegments
@@ -61,7 +61,7 @@ class Resident:
 
     @property
     def training(self) -> bool:
-        """Whether it walks segments."""
+        """True if it walks segments."""
         return self.member.phase == "train"
 
     @cached_property
@@ -71,8 +71,8 @@ class Resident:
 
 
 def make_resident(member: Member, cost: StepCost, step: StepSegments, machine: Machine) -> Resident:
-    """The demands of ``member`` whose step is ``step``: warm-up and evaluation ask what a mean
-    training step does, building and saving one core and nothing else."""
+    """The demands of ``member`` whose step is ``step``. Warm-up and evaluation demand as much as a
+    mean training step; building and saving demand one core only."""
     if member.phase in ON_ONE_CORE:
         return Resident(member, step, (), HostDemand(member.cores[:1]))
     load = min(1.0, step.host_s / step.solo_s) if member.phase == "train" else 1.0
@@ -96,7 +96,7 @@ class Residents:
 
     def resident(self, member: Member, limit: int = MAX_SEGMENTS) -> Resident:
         """``member`` as a resident with at most ``limit`` segments a step; raises
-        :class:`InputError` where figures are missing."""
+        :class:`InputError` if figures are missing."""
         cost, kind = step_cost(self._profiles, member), device_kind(member.device)
         key = (member.identity, kind, member.threads, limit)
         if key not in self._steps and limit < MAX_SEGMENTS:

@@ -1,4 +1,5 @@
-"""A training step as a short list of segments: its operators and gaps, scaled and coalesced."""
+"""Turns a training step into a short list of segments: its operators and gaps, scaled and
+merged."""
 
 from __future__ import annotations
 
@@ -21,9 +22,9 @@ LAUNCH_GAP_US = 1.0
 class Segment:
     """A stretch of a step on one lane, of one memory weight.
 
-    The host works ``host_s``. On lane ``gpu`` and ``link`` it launches ``device_s`` meanwhile, to
-    be queued behind the job's earlier device work: all but the last ``tail_s`` of it after
-    ``lead_s`` of its work, these after ``launch_s``. With ``waits`` the host then waits until the
+    The host works ``host_s``. On lane ``gpu`` or ``link`` it also launches ``device_s`` of work,
+    which queues behind the job's earlier device work: all but the last ``tail_s`` after ``lead_s``
+    of the host's work, the rest after ``launch_s``. With ``waits`` the host then waits until the
     job's queue is empty. ``weight`` is the host work's bytes per second in units of the step's
     mean.
     """
@@ -51,13 +52,13 @@ class Segment:
 
 @dataclass(frozen=True)
 class StepSegments:
-    """A step. ``solo_s`` is its time alone, ``host_s`` and ``gpu_s`` what it keeps its host cores
-    and its GPU busy for."""
+    """A step. ``solo_s`` is its time alone; ``host_s`` and ``gpu_s`` are the seconds for which it
+    keeps its host cores and its GPU busy."""
 
     segments: tuple[Segment, ...]
     solo_s: float
     pieces: tuple[Piece, ...] = field(default=(), compare=False, repr=False)
-    """What the segments were made of, where it was operators."""
+    """The merged operators behind the segments; empty if the operators are unknown."""
 
     @cached_property
     def host_s(self) -> float:
@@ -104,14 +105,14 @@ def step_segments(
     """The step of ``profile`` on one kind of device with ``threads`` host threads, in at most
     ``limit`` segments (None: one an operator).
 
-    Operators with their gaps are scaled by ``StepCost.scale``, then all by one factor, so that
-    the step alone takes ``expected_us``. On a CPU each has a memory weight, its share of
-    the bytes over its share of the time, within bounds. On a GPU a ``gpu`` operator starts at
-    max(the job's queue free + 1 µs, its launch); ``link`` operators outside the phases input and
-    copy are read-backs, for which the host waits. Neighbours are merged where that loses least.
-    Without operators a CPU step is one segment; on a GPU one segment a lane, where it is known how
-    long a step keeps the GPU busy: the host works, then waits for it. Raises :class:`InputError`
-    where the profile has no figures.
+    Operators with their gaps are scaled by ``StepCost.scale``, then all by one factor, so that the
+    step alone takes ``expected_us``. On a CPU each has a memory weight, its share of the bytes over
+    its share of the time, within bounds. On a GPU a ``gpu`` operator starts at max(the job's queue
+    free + 1 µs, its launch); ``link`` operators outside the phases input and copy are read-backs,
+    for which the host waits. Neighbours are merged where that loses least. If the operators are
+    unknown, a CPU step is one segment. A GPU step is then one segment a lane, after which the host
+    waits, if the step's GPU time is known. Raises :class:`InputError` if the profile has no
+    figures.
     """
     cost = profile.step(kind, threads)
     target_s = cost.expected_us * 1e-6
@@ -135,8 +136,8 @@ def _of_pieces(pieces: Sequence[Piece], target_s: float, limit: int | None) -> S
 
 
 def walked_alone_s(profile: ModelProfile, threads: int) -> float:
-    """A step on a GPU alone as its operators make it by the two clocks, one by one, before they
-    are scaled to ``expected_us``; 0 where they are unknown."""
+    """Seconds of a GPU step alone, computed from its operators by the two clocks before they are
+    scaled to ``expected_us``; 0 if they are unknown."""
     cost = profile.step("gpu", threads)
     rows = _rows(profile, "gpu", threads)
     return two_clocks_s(_segment(piece) for piece in _device_pieces(rows, cost))
@@ -150,8 +151,8 @@ def _one_a_lane(step_s: float, gpu_s: float) -> StepSegments:
 
 
 def _rows(profile: ModelProfile, kind: str, threads: int) -> list[OperatorCost]:
-    """The operators of the step in order. A GPU step takes the host's own ones too: those that
-    make its input, where the profile also has a CPU step to which the others belong."""
+    """The operators of the step in order. For a GPU step also those that make its input on the
+    host, if the profile has a CPU step too to which the other host operators belong."""
     rows = [row for row in profile.operators if row.threads == threads]
     if kind == "cpu":
         return [row for row in rows if row.lane == "cpu"]
@@ -163,17 +164,19 @@ def _host_pieces(rows: Sequence[OperatorCost], cost: StepCost) -> list[Piece]:
     """Pieces of host work with memory weights of time-weighted mean 1."""
     scale = cost.scale.get("cpu", 1.0) * 1e-6
     times = [(row.mean_us + row.gap_before_us) * scale for row in rows]
-    moved = [row.read_bytes + row.written_bytes for row in rows]
+    moved = [row.moved_bytes or 0 for row in rows]
     weights = _memory_weights(times, moved, cost.pressure or 0.0)
     heavy = [time * weight for time, weight in zip(times, weights, strict=True)]
     return [Piece("cpu", *pair) for pair in zip(times, heavy, strict=True)]
 
 
 def _memory_weights(times: Sequence[float], moved: Sequence[int], pressure: float) -> list[float]:
-    """Bytes per second in units of the mean, by time 1 on average. No operator is heavier than
-    3, nor than what with this pressure equals 1.5 streams, for no program outdoes a stream by
-    much: byte formulas count what a cache holds, too. What is cut off is spread evenly over
-    the rest."""
+    """Bytes per second of each operator in units of the mean; their time-weighted mean is 1.
+
+    No weight exceeds 3, nor the weight at which this pressure equals 1.5 streams: no program
+    presses much harder than a stream, and byte formulas also count bytes that a cache holds. The
+    excess is spread evenly over the rest.
+    """
     total_s, total_bytes = sum(times), sum(moved)
     if total_s <= 0 or total_bytes <= 0:
         return [1.0] * len(times)
@@ -193,8 +196,8 @@ def _memory_weights(times: Sequence[float], moved: Sequence[int], pressure: floa
 
 
 def _device_pieces(rows: Sequence[OperatorCost], cost: StepCost) -> list[Piece]:
-    """Pieces of a step on a GPU: the host's time since the row before and for it, then its work on
-    the device."""
+    """Pieces of a step on a GPU. Each has the host's time since the row before and for this row,
+    then its work on the device."""
     scale = {lane: cost.scale.get(lane, 1.0) * 1e-6 for lane in ("cpu", "gpu", "link")}
     gap_s = LAUNCH_GAP_US * 1e-6
     pieces = []
@@ -213,7 +216,7 @@ def _device_pieces(rows: Sequence[OperatorCost], cost: StepCost) -> list[Piece]:
 
 
 def _segment(piece: Piece) -> Segment:
-    """The piece's two clocks with two launches: exact alone, close in company."""
+    """The piece's two clocks with two launches: exact alone, close when other jobs run."""
     weight = piece.heavy / piece.host if piece.host > 0 else 1.0
     if piece.device <= 0:
         return Segment(piece.lane, piece.host, weight)

@@ -1,4 +1,4 @@
-"""The phases of a job, and how much of each it does."""
+"""The phases of a job and their amounts."""
 
 from __future__ import annotations
 
@@ -7,16 +7,17 @@ from rmixer.scheduling.pauses import Pauses, pauses_of
 from rmixer.scheduling.problem import ProfiledJob
 
 MOST_PAUSES = 16
-"""Into so many pauses the evaluations and checkpoints of a job are put together, at most: the
-events of a job that is evaluated a thousand times are then not a thousand."""
+"""The evaluations and checkpoints of a job are grouped into at most this many pauses, which bounds
+the events of a job that is evaluated a thousand times."""
 Phase = tuple[str, float, int]
-"""Its name, its amount, and the training steps that it makes."""
+"""Its name, its amount, and its number of training steps."""
 
 
 def phases_of(each: ProfiledJob, cost: StepCost) -> list[Phase]:
-    """What the job does, in order, where a step costs ``cost``. The amount is that of steps in
-    ``train``, and of any other phase how often all of it is done: once, but of a warm-up that the
-    job's few steps cut short, and of evaluations and checkpoints as many as there are."""
+    """The phases of the job in order, as (phase, amount, steps), where a step costs ``cost``. The
+    amount of ``train`` is in steps. That of any other phase is how often all of it is done: a part
+    of 1 for a warm-up that the job's few steps cut short, a count for evaluations and checkpoints,
+    and 1 otherwise."""
     job, whole = each.job, each.profile.warmup_steps
     warmup = min(whole, job.steps)
     pauses = pauses_of(job, each.profile, cost)
@@ -30,7 +31,7 @@ def phases_of(each: ProfiledJob, cost: StepCost) -> list[Phase]:
 
 
 def _training(steps: int, warmup: int, pauses: Pauses, every_steps: int) -> list[Phase]:
-    """Stretches of training, and between two of them what the job pauses for."""
+    """Stretches of training, and the evaluations and checkpoints between them."""
     count = min(MOST_PAUSES, max(pauses.evaluations, pauses.checkpoints))
     last = every_steps * pauses.evaluations or steps * count / (count + 1)
     found: list[Phase] = []

@@ -1,4 +1,4 @@
-"""Writes a simulated run down: rows of its timeline, and sums that its summary needs."""
+"""Records a simulated run: the rows of its timeline, and the sums for its summary."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ STEADY_STEPS = 20
 
 @dataclass(slots=True)
 class _Open:
-    """A phase under way. Of its ``steps``, ``made_before`` were made when its present row began,
-    at ``since_s``, and ``made_last`` when the phases were last looked at. ``head`` is what all of
-    its rows begin with."""
+    """A phase that runs. Of its ``steps``, ``made_before`` were done when its present row began, at
+    ``since_s``, and ``made_last`` when the phases were last looked at. ``head`` holds the first
+    fields of all of its rows."""
 
     head: Row
     member: Member
@@ -38,12 +38,11 @@ class _Open:
 
 
 class Recorder:
-    """Told when phases begin and end; looks at all of them once, at the end of that instant.
+    """Hears when phases begin and end, and looks at all of them once at the end of that instant.
 
-    ``rows`` are the fields of intervals, and ``trained`` has the seconds and the steps of each
-    job's ``train`` rows in order. Such a row ends only where the mix of residents and phases
-    becomes another one. Not ``in_company``, where no mix changes anything, a phase is one row, and
-    nobody looks at the others.
+    ``rows`` are the fields of intervals. ``trained`` has the seconds and the steps of each job's
+    ``train`` rows in order. Such a row ends where the mix of residents and phases changes. With
+    ``in_company`` false no job slows another: a phase is one row and the others are not looked at.
     """
 
     def __init__(self, env: Environment, run: str, in_company: bool = True) -> None:
@@ -67,7 +66,8 @@ class Recorder:
 
     @property
     def transient_fraction(self) -> float:
-        """The share of the makespan in which a resident in company made fewer than 20 steps."""
+        """The share of the makespan in which a job with neighbours did fewer than 20 steps before
+        the mix changed."""
         makespan_s = max(self.ends_s.values()) - min(self.starts_s.values())
         return self._transient_s / makespan_s if makespan_s > 0 else 0.0
 
@@ -82,7 +82,7 @@ class Recorder:
     def begin(
         self, job: Job, booking: Booking, member: Member, running: Running, steps: int
     ) -> None:
-        """A phase that makes ``steps`` steps has begun."""
+        """A phase of ``steps`` steps has begun."""
         busy_cores = member.cores[:1] if member.phase in ON_ONE_CORE else member.cores
         for core in busy_cores:
             self._phases_on[core] += 1

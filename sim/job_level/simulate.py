@@ -1,4 +1,5 @@
-"""The job level: a workload under a policy on a simulated clock, by the same books as for real."""
+"""The job level: runs a workload under a policy on a simulated clock, with the bookkeeping of a
+real run."""
 
 from __future__ import annotations
 
@@ -40,8 +41,8 @@ _member = lru_cache(maxsize=4096)(Member)
 
 @dataclass(frozen=True)
 class SimulatedRun:
-    """What would happen. ``transient_fraction`` is the share of the makespan in which a resident
-    in company makes fewer than 20 steps before the mix changes."""
+    """The predicted run. ``transient_fraction`` is the share of the makespan in which a job with
+    neighbours does fewer than 20 steps before the mix changes."""
 
     rows: Sequence[Row]
     summary: RunSummary
@@ -50,7 +51,8 @@ class SimulatedRun:
 
     @cached_property
     def timeline(self) -> Timeline:
-        """The record, made of ``rows`` when it is asked for: a search has no use for it."""
+        """The timeline, built from ``rows`` only when it is asked for: a search does not need
+        it."""
         return Timeline(map(Interval._make, self.rows))
 
 
@@ -62,16 +64,16 @@ def simulate(
     run: str = "predicted",
     level: Level = "auto",
 ) -> SimulatedRun:
-    """Run the workload of ``problem`` by ``policy`` on the slots of ``layout``.
+    """Runs the workload of ``problem`` by ``policy`` on the slots of ``layout``.
 
-    Level ``job`` advances each phase by its time in the present mix, which ``step_times`` gives;
-    ``operator`` walks every step of every job over the machine's lanes, whatever ``step_times``
-    says. ``auto`` is the former, and the latter where transients exceed 5% of the makespan and
-    ``step_times`` is an :class:`OperatorLevel`: where rough step times already show twice as
-    much, no mix is solved first. Workers are warm: their start-up is in
-    ``summary.startup_s``, not in the timeline. Raises :class:`InputError` for a layout that the
-    machine does not have and a job without figures or that fits no device, and
-    :class:`rmixer.errors.RunFailed` for a policy that leaves jobs waiting for ever.
+    Level ``job`` advances each phase by its time in the present mix, which ``step_times`` gives.
+    Level ``operator`` walks every step of every job over the machine's lanes and ignores
+    ``step_times``. Level ``auto`` is ``job``; it is ``operator`` if transients exceed 5% of the
+    makespan and ``step_times`` is an :class:`OperatorLevel`. If rough step times already show twice
+    as much, no mix is solved first. Workers are warm: their start-up is in ``summary.startup_s``,
+    not in the timeline. Raises :class:`InputError` for a layout that the machine does not have and
+    for a job without figures or that fits no device, and :class:`rmixer.errors.RunFailed` for a
+    policy that leaves jobs waiting for ever.
     """
     machine, profiles = problem.machine, problem.profiles
     layout.check(machine, f"layout of {policy.origin}")
@@ -110,7 +112,7 @@ def simulate(
 
 
 def whole_walk(env: Environment, problem: Problem, layout: Layout) -> Progress:
-    """Phases that are walked step by step: by compiled code where that is possible."""
+    """Progress by walking each phase step by step, in compiled code if that is possible."""
     if missing():
         return WalkProgress(env, problem.profiles, problem.machine)
 
@@ -161,11 +163,11 @@ class _Clock:
         return self._made[job]() if job in self._made else 0.0  # it starts at this instant
 
     def measured_bytes(self, device: str) -> int | None:
-        """Nothing is measured here."""
+        """Returns None: a simulation measures no memory."""
         return None
 
     def others_bytes(self, device: str) -> int | None:
-        """Nobody else is here."""
+        """Returns None: a simulation has no other programs."""
         return None
 
     def _arrive(self, each: ProfiledJob, _: Event) -> None:
@@ -191,8 +193,8 @@ class _Clock:
         self._decision.ask()
 
     def _go_on(self, process: Iterator[Event]) -> None:
-        """Run ``process`` to the next event that it waits for, and on from there: as SimPy does,
-        whose own processes take two events more."""
+        """Runs ``process`` to the next event that it waits for, and on from there. SimPy's own
+        processes do the same with two more events."""
         if (event := next(process, None)) is not None:
             event.callbacks.append(lambda _: self._go_on(process))  # type: ignore[union-attr]
 
@@ -221,5 +223,6 @@ class _Clock:
 
 
 def _steps_made(before: int, running: Running, steps_per_unit: float) -> Callable[[], float]:
-    """Counts the ``before`` steps of earlier phases and those of the phase that runs now."""
+    """Returns a function that counts the ``before`` steps of earlier phases and those of the phase
+    that runs now."""
     return lambda: before + steps_per_unit * running.made()

@@ -23,11 +23,11 @@ def summarise(
     recorder: Recorder,
     bookings: Sequence[Booking],
 ) -> RunSummary:
-    """What ``recorder`` saw of a run of ``problem`` in which every job was done.
+    """Sums up a run of ``problem``, recorded by ``recorder``, in which every job was done.
 
-    ``startup_s`` is the machine's worker start-up, times slots over cores where slots outnumber
-    cores: starting a worker keeps a core busy, and all are started together. A table of durations
-    tells nothing of that, nor of how busy the cores are.
+    ``startup_s`` is the machine's worker start-up, times slots over cores if slots outnumber cores:
+    starting a worker keeps a core busy, and all are started together. For tables of durations it
+    is 0, and busy cores are unknown (None).
     """
     workload, machine = problem.workload, problem.machine
     profile_of = {each.job.id: each.profile for each in problem.jobs}
@@ -110,7 +110,7 @@ def _job(
 
 
 def _median_step_s(trained: Sequence[tuple[float, float]]) -> float:
-    """The median over steps of the mean step time of the stretch they were made in."""
+    """The median over steps of the mean step time of the stretch to which each step belongs."""
     stretches = sorted([(seconds / steps, steps) for seconds, steps in trained if steps > 0])
     half = sum([steps for _, steps in stretches]) / 2
     for step_s, steps in stretches:
@@ -129,8 +129,8 @@ def _share(busy_s: float | None, makespan_s: float) -> float | None:
 def _gpu_busy_s(
     jobs: Sequence[JobSummary], profile_of: Mapping[str, ModelProfile]
 ) -> dict[str, float | None]:
-    """Seconds in which each GPU computes: a step's time alone times the busy share of it; None if
-    that is unknown of one of its jobs."""
+    """Seconds for which each GPU computes: a step's time alone times its busy share; None if that
+    is unknown for one of its jobs."""
     busy: dict[str, float | None] = {}
     for job in jobs:
         if device_kind(job.device) == "gpu":
@@ -145,8 +145,8 @@ def _gpu_busy_s(
 
 
 def _peak_bytes(jobs: Sequence[JobSummary]) -> int:
-    """The largest sum of the memory of jobs that run at one time; a job that ends as another
-    starts has left."""
+    """The largest sum of the memory of jobs that run at one time. A job that ends as another starts
+    no longer counts."""
     changes = [(job.start_s, 1, job.peak_bytes) for job in jobs]
     changes += [(job.end_s, 0, -job.peak_bytes) for job in jobs]
     peak = now = 0

@@ -1,5 +1,8 @@
-"""Compiling by numba, which is an extra. Where it is missing, or cannot keep what it compiled, the
-walk by numpy does the work, and the rest runs as plain Python."""
+"""Compiles functions by numba, which is an extra.
+
+If it is missing, or cannot keep what it compiled, numpy walks the mix and the rest runs as plain
+Python.
+"""
 
 from __future__ import annotations
 
@@ -12,8 +15,8 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 
 
 def compiled(function: Function) -> Function:
-    """``function``, compiled at its first call and kept on disk for the next process; as it is
-    where nothing can be compiled."""
+    """``function``, compiled at its first call and kept on disk for the next process. If nothing
+    can be compiled, it stays plain Python."""
     if missing():
         return function
     from numba import njit
@@ -24,14 +27,15 @@ def compiled(function: Function) -> Function:
 
 
 def not_installed() -> str | None:
-    """In words that numba is not there; None if it is. Does not import it, which takes a while."""
+    """A sentence that says that numba is missing; None if it is there. Does not import it, which
+    takes a while."""
     there = importlib.util.find_spec("numba") is not None
     return None if there else "numba is not installed (`pip install 'rmixer[fast]'`)"
 
 
 @cache
 def missing() -> str | None:
-    """Why nothing can be compiled here, in words; None if it can."""
+    """A sentence that says why nothing can be compiled here; None if it can."""
     if why := not_installed():
         return why
     try:

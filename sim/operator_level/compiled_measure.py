@@ -10,7 +10,7 @@ from sim.operator_level.walked_mix import WalkedMix
 
 
 def measure(mix: WalkedMix) -> Marks:
-    """What is seen of ``mix`` in each replication."""
+    """Walks ``mix`` in every replication and returns the marks taken."""
     walkers = len(mix.walkers)
     patterns = np.full((1 << walkers if mix.by_pattern else 0, walkers + len(mix.steady)), np.nan)
     seen = walk(

@@ -1,16 +1,16 @@
-"""The walk of :mod:`sim.operator_level.replications`, compiled. The same operations in the same
-order: both give the same bits.
+"""The walk of :mod:`sim.operator_level.replications`, compiled. The operations and their order are
+the same, so both give the same bits.
 
-Some replications go side by side, a column each. Every round takes each column to the next thing
-that happens in it, by loops over columns without a branch, which the compiler turns into vector
-instructions; what happens there changes one walker, mostly, and is worked out in plain numbers. A
-column takes the next replication when its own is over. Speeds are worked out again only where who
-works has changed. All arrays are flat: an index of two numbers costs as much as the work itself.
+Some replications are walked together, a column each. Every round takes each column to its next
+event, by loops over columns without a branch, which the compiler turns into vector instructions.
+Most events change one walker and are worked out in plain numbers. A column takes the next
+replication when its present one ends. Speeds are worked out again only if the set of working
+walkers has changed. All arrays are flat: an index of two numbers costs as much as the work itself.
 
 It is one long function on purpose: numba counts references to every array that is taken out of a
-tuple or handed to a function, which costs more here than the work itself. All that is compiled
-stands in this file, and takes plain tuples: what numba keeps on disk is renewed when this file
-changes, and only then.
+tuple or handed to a function, which costs more here than the work itself. All compiled code of the
+walk is in this file and takes plain tuples: numba renews what it keeps on disk only when this file
+changes.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ STOPS, AT_END = 1, 2
 
 @compiled
 def _host_speeds(host: Any, loads: Floats, weights: Floats, speeds: Floats) -> None:
-    """As :meth:`sim.operator_level.host_rates.HostRates.speeds`, of one replication."""
+    """:meth:`sim.operator_level.host_rates.HostRates.speeds` of one replication."""
     on, own, outside, pressures, pressing, filled = host[:6]
     compute_at, compute_rise, stream_at, stream_rise, last = host[6:11]
     apart, busy_cores, streams, most_streams = host[11:]
@@ -86,13 +86,13 @@ def _host_speeds(host: Any, loads: Floats, weights: Floats, speeds: Floats) -> N
 def walk(
     steps: Any, host: Any, gpus: Any, loads: Floats, delays_s: Floats, patterns: Floats
 ) -> Any:
-    """Walk every replication until the slowest walker has made its measured steps.
+    """Walks every replication until the slowest walker has done its measured steps.
 
     ``steps``, ``host`` and ``gpus`` are the fields of :class:`Steps`, :class:`Host` and
-    :class:`Gpus` of :mod:`sim.operator_level.walk_arrays`, the answer those of its :class:`Marks`.
-    ``loads`` are those of the members of mean demand, ``delays_s`` [walkers, replications] when
-    each walker begins. ``patterns`` [patterns, members] remembers speeds by who works, NaN where
-    they are not known yet; it is empty if they depend on more.
+    :class:`Gpus` of :mod:`sim.operator_level.walk_arrays`; the result has those of its
+    :class:`Marks`. ``loads`` are those of the members of mean demand, ``delays_s`` [walkers,
+    replications] when each walker begins. ``patterns`` [patterns, members] remembers speeds by the
+    set of walkers that work, NaN while they are unknown; it is empty if speeds depend on more.
     """
     walkers, count = delays_s.shape
     members = host[0].shape[0]

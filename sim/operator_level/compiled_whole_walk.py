@@ -1,15 +1,14 @@
-"""The walk of a whole schedule, compiled: what :mod:`sim.operator_level.lanes` does on SimPy's
-clock, event for event: the same operations in the same order, so both differ by rounding at most.
+"""The walk of a whole schedule, compiled. It follows :mod:`sim.operator_level.lanes` on SimPy's
+clock event for event, in the same order, so both differ by rounding at most.
 
-What SimPy has as an event is a change of plain numbers here, in the same order: within an instant
-ends are told in the order in which they came about, and at its end speeds are computed anew, for
-each server in the order in which it first changed. Arguments are the tuples of
-:mod:`sim.operator_level.whole_walk_arrays`.
+A SimPy event is a change of plain numbers here. Within an instant, ends are reported in the order
+in which they came about; at its end speeds are computed anew, for each server in the order in which
+it first changed. Arguments are the tuples of :mod:`sim.operator_level.whole_walk_arrays`.
 
-All that is compiled stands in this file, and takes plain tuples: what numba keeps on disk is
-renewed when this file changes, and only then. It is one long function but for the speeds of host
-work: numba counts references to every array that is taken out of a tuple or handed to a function,
-which costs more here than the work itself.
+All compiled code of the walk is in this file and takes plain tuples: numba renews what it keeps on
+disk only when this file changes. It is one long function but for the speeds of host work: numba
+counts references to every array that is taken out of a tuple or handed to a function, which costs
+more here than the work itself.
 """
 
 from __future__ import annotations
@@ -22,20 +21,20 @@ from sim.operator_level.compiled import compiled
 from sim.operator_level.instruction_tables import Floats
 
 WORK, LAUNCH, WAIT = 0, 1, 2
-"""What an instruction does: host work, device work queued, a wait until the queue is empty."""
+"""Kinds of instructions: host work, device work to queue, a wait until the queue is empty."""
 
 HOST_DONE, DEVICE_DONE, QUEUE_EMPTY, WALK_DONE = 0, 1, 2, 3
-"""What is told within an instant, each of one member."""
+"""Kinds of ends that are reported within an instant, each of one member."""
 
 OLDEST, TOLD, CHANGED, CHANGES, BUSY_CORES = 0, 1, 2, 3, 4
-"""Places in ``counts``: the oldest in the ring of what is to be told, and how many are; how many
-servers have changed in this instant; how many changes there were; how many cores are busy."""
+"""Places in ``counts``: the oldest end in the ring of ends to report, and their number; the number
+of servers that have changed in this instant; of changes so far; of busy cores."""
 
 
 @compiled
 def host_rates(members: Any, host: Any, demands: Any, rate: Floats, busy_cores: int) -> None:
-    """As :func:`sim.demand.contention.host_speeds` without a background, of ``members`` in order
-    of start, each of load 1."""
+    """:func:`sim.demand.contention.host_speeds` without a background, of ``members`` in order of
+    start, each of load 1."""
     cores, own, members_on, outside = host
     pressures, weight, compute_at, stream_at, most_streams = demands
     active, curve = len(members), compute_at.shape[1]
@@ -67,12 +66,13 @@ def host_rates(members: Any, host: Any, demands: Any, rate: Floats, busy_cores: 
 
 @compiled
 def advance(arrays: Any, moment: Any) -> tuple[int, float]:
-    """Go on from ``now_s`` until a member ends: returns it and when. Returns -1 and when the next
-    work ends (infinite: none does) where that is not before ``until_s``. What ends the instant
-    ``now_s`` is left, where ``until_s`` is no later: others have something to do in it yet.
+    """Walks on from ``now_s`` until a member ends; returns that member and the time. If the next
+    work ends at ``until_s`` or later, returns -1 and that time (infinite if no work is under way).
+    The end of the instant ``now_s`` is left undone if ``until_s`` is no later: others may still act
+    in it.
 
     ``moment`` is ``now_s``, ``until_s``, the member that begins (-1: none), and its seconds of host
-    work (infinite: it walks). Where one begins, nothing else is done.
+    work (infinite: it walks). If one begins, nothing else is done.
     """
     walks, queues, programs, lanes, host, demands = arrays
     walking, works, place, turn, steps_made, steps, host_made_s, draws, drawn = walks

@@ -1,7 +1,9 @@
-"""Many replications of one mix at once: its members walk for a few steps, and their speeds are
-measured. What :mod:`sim.operator_level.lanes` does with one SimPy process a member is done here
-with arrays over replications, each on its own clock, in a small part of the time; a test holds both
-equal."""
+"""Walks many replications of one mix at once for a few steps and measures their speeds.
+
+It does the same as :mod:`sim.operator_level.lanes`, which needs a SimPy process for each member,
+with arrays over replications, each on its own clock, in a small part of the time. A test holds both
+equal.
+"""
 
 from __future__ import annotations
 
@@ -21,8 +23,8 @@ FAST = 20.0
 
 
 def walks(residents: Sequence[Resident]) -> list[bool]:
-    """Which members walk their segments: those that train, but for those whose step is more than
-    20 times shorter than the slowest's; they and all other phases are mean demand."""
+    """For each member, True if it walks its segments. Members that train do, unless their step is
+    more than 20 times shorter than the slowest's; these and all other phases are mean demand."""
     slowest_s = max((r.step.solo_s for r in residents if r.training), default=0.0)
     return [r.training and r.step.solo_s * FAST >= slowest_s for r in residents]
 
@@ -48,8 +50,8 @@ def _measure(
     background: Background,
     offsets: Floats,
 ) -> Floats:
-    """Walk until the slowest has made its steps in every replication. A walker's speed is by
-    its own whole steps within that time; by what it has made where there is none."""
+    """Walks until the slowest has done its steps in every replication. A walker's speed comes from
+    its whole steps within that time; if it ended none, from the part that it did."""
     if missing():
         from sim.operator_level.numpy_measure import measure
     else:
@@ -69,8 +71,8 @@ def _measure(
 
 
 def _steady_made(resident: Resident, now: Floats, host: Floats, device: Floats) -> Floats:
-    """Seconds of a mean demand's work alone made so far: host and GPU slow down each its part of
-    the step, and the two clocks say what the step makes of it."""
+    """Seconds of a mean demand's work alone done so far. Host and GPU each slow down their part of
+    the step, and the two clocks combine them to the step's time."""
     if not resident.training:
         return host
     step = resident.step

@@ -12,9 +12,9 @@ from sim.operator_level.walk_arrays import Gpus
 
 
 class GpuRates:
-    """:func:`sim.demand.contention.sliced_speeds` of each GPU and its link: one server each, shared
-    equally by the jobs that have work queued. ``walkers`` queue theirs, the members ``steady``
-    keep their GPU busy by their mean demand."""
+    """:func:`sim.demand.contention.sliced_speeds` of each GPU and its link: each is one server,
+    shared equally by the jobs that have work queued. ``walkers`` queue their work; the members
+    ``steady`` keep their GPU busy by their mean demand."""
 
     def __init__(self, walkers: Sequence[Resident], steady: Sequence[Resident]) -> None:
         everyone = [*walkers, *steady]
@@ -33,8 +33,8 @@ class GpuRates:
     def speeds(self, on: Floats) -> tuple[Floats, Floats]:
         """The speed of each walker's queue, and of each mean demand's work on its GPU.
 
-        ``on`` [lanes, walkers, replications] is 1 where the queue's head is on the lane. Where
-        a queue is empty its speed means nothing; one row stands for all where all are alike.
+        ``on`` [lanes, walkers, replications] is 1 where the queue's head is on the lane. The speed
+        of an empty queue has no meaning. If all queues have one speed, one row stands for all.
         """
         steady = np.ones((self._members, on.shape[2]))
         if self._only:
@@ -55,8 +55,8 @@ class GpuRates:
         )
 
     def _of_one(self, on: Floats, own: Floats, steady: Floats) -> Floats:
-        """The queues' speeds on one GPU. Sets those in ``steady`` whose load there, ``own``, is
-        above 0."""
+        """The queues' speeds on one GPU. Also sets those in ``steady`` whose load there, ``own``,
+        is above 0."""
         busy = np.add.reduce(on[0], axis=0)
         if own.size:
             served = own > 0

@@ -14,10 +14,10 @@ MOST_WALKERS = 16
 
 
 class HostRates:
-    """:func:`sim.demand.contention.host_speeds` where only loads and weights change.
+    """:func:`sim.demand.contention.host_speeds` if only loads and weights change.
 
-    Sums over members and cores run along the first axes of arrays, one row after the other, so
-    that they give the same bits on any machine.
+    Sums over members and cores run along the first axes of arrays, one row after the other, so that
+    they give the same bits on any machine.
     """
 
     def __init__(self, demands: Sequence[HostDemand], background: Background) -> None:
@@ -85,7 +85,7 @@ class HostRates:
         )
 
     def _shared(self, loads: Floats) -> tuple[Floats, Floats]:
-        """The share of each member of its fullest core, and how many other cores are busy."""
+        """For each member, its share of its fullest core and the number of other busy cores."""
         on = self._on[:, :, None]
         by_core = on * loads[:, None, :]
         of_core = by_core.sum(axis=0)
@@ -96,8 +96,8 @@ class HostRates:
 
 
 class Patterns:
-    """The speeds of ``host`` for every pattern of ``walkers`` that work, beside members that ask
-    for ``loads``, all work having weight 1: looked up, where their number is small."""
+    """Looks up the speeds of ``host`` by the set of ``walkers`` that work, together with members of
+    steady ``loads``. All work has weight 1, and the number of walkers is small."""
 
     def __init__(self, host: HostRates, walkers: int, loads: Sequence[float]) -> None:
         self._bits = 2.0 ** np.arange(walkers)
@@ -107,14 +107,14 @@ class Patterns:
         self._speeds = host.speeds(present, np.ones_like(present))
 
     def speeds(self, loads: Floats) -> Floats:
-        """As :meth:`HostRates.speeds` where walkers' ``loads`` are 0 or 1."""
+        """The same as :meth:`HostRates.speeds` for walkers' ``loads`` of 0 or 1."""
         pattern = (self._bits @ loads[: self._bits.size]).astype(np.int64)
         return self._speeds.take(pattern, axis=1)
 
 
 class _Curves:
-    """Slow-downs beside k other cores that compute or stream, by straight lines between whole k; 1
-    at k = 0, and constant beyond the last."""
+    """Slow-downs while k other cores compute or stream, by straight lines between whole k; 1 at k =
+    0, and constant beyond the last."""
 
     def __init__(
         self, compute: Sequence[Sequence[float]], stream: Sequence[Sequence[float]]

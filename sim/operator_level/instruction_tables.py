@@ -16,19 +16,20 @@ Flags = NDArray[np.bool_]
 
 LANES = ("gpu", "link")
 Instruction = tuple[float, float, tuple[tuple[int, float], ...], bool]
-"""Host work in seconds, its memory weight, what is launched after it as (lane, seconds), and
-whether the host then waits until the job's queue is empty."""
+"""Host work in seconds, its memory weight, the launches after it as (lane, seconds), and True if
+the host then waits until the job's queue is empty."""
 
 
 class Programs:
-    """What :class:`sim.operator_level.lanes.Walker` does in one step, for each of several walkers.
+    """The instructions that a :class:`sim.operator_level.lanes.Walker` follows in one step, for
+    several walkers.
 
     All tables have a row a walker and are flat: entry ``i`` of row ``w`` is at ``w * width + i``.
     Instruction ``i`` takes ``work`` of weight ``weight``, after ``before`` seconds of the step's
-    host work; then ``launches`` pieces of device work are queued, and where it ``stops`` the host
-    waits for them all, as after the last of a step; the place after that is ``at_end``. Piece
-    ``j`` of a step is ``amount`` seconds at ``w * depth + j``, ``on[l]`` being 1 where it is on
-    lane ``l``. Steps are ``even`` where all of their work has weight 1.
+    host work. Then ``launches`` pieces of device work are queued. If it ``stops``, the host waits
+    for them all, as after the last instruction of a step; the place after that is ``at_end``. Piece
+    ``j`` of a step is ``amount`` seconds at ``w * depth + j``, and ``on[l]`` is 1 if it is on lane
+    ``l``. Steps are ``even`` if all of their work has weight 1.
     """
 
     def __init__(self, residents: Sequence[Resident]) -> None:
@@ -69,8 +70,8 @@ def _instructions(resident: Resident) -> list[Instruction]:
 
 
 def _joined(step: Sequence[Instruction]) -> list[Instruction]:
-    """The same in fewer instructions: those between which nothing happens are one, which is two
-    roundings less, and what takes no time happens at the end of the one before."""
+    """The same step in fewer instructions. Instructions between which nothing happens become one,
+    which saves two roundings. One that takes no time happens at the end of the one before."""
     joined: list[Instruction] = []
     for work_s, weight, launched, waits in step:
         if joined and not joined[-1][3]:

@@ -40,7 +40,7 @@ class Lanes:
 
 
 class DeviceQueue:
-    """What one job has launched, run in order, one after the other."""
+    """The device work that one job has launched; it runs in order."""
 
     def __init__(self, env: Environment) -> None:
         self._env = env
@@ -57,7 +57,7 @@ class DeviceQueue:
 
     @property
     def empty(self) -> Event | None:
-        """Fires when everything launched so far is done; None if it is."""
+        """An event that fires when everything launched so far is done; None if it already is."""
         if self._busy and self._empty is None:
             self._empty = self._env.event()
         return self._empty
@@ -75,12 +75,12 @@ class DeviceQueue:
 
 
 class Walker:
-    """A SimPy process that makes ``steps`` training steps by walking a resident's segments.
+    """A SimPy process that does ``steps`` training steps by walking a resident's segments.
 
-    It starts after ``delay_s``; ``done`` fires after its last step, and ``on_step`` is called
-    with the number of steps made after each. With ``draw`` every step that only the host works at
-    goes round its segments from one that is drawn: real steps vary, so that like jobs started
-    together meet each other in every phase, where like walks would stay side by side for ever.
+    It starts after ``delay_s``. ``done`` fires after its last step, and ``on_step`` is called after
+    each with the number of steps done. With ``draw`` every step without device work starts at a
+    segment that is drawn and goes round: real steps vary, so equal jobs that start together meet
+    each other in every phase, where equal walks would stay in step for ever.
     """
 
     def __init__(
@@ -102,7 +102,7 @@ class Walker:
         self.done: Event = lanes.env.process(self._walk(delay_s))
 
     def made(self) -> float:
-        """Steps made so far; the one under way counts by the share of its host work done."""
+        """Steps done so far. The present one counts by the share of its host work done."""
         if self._host_s <= 0 or self._made >= self._steps:
             return float(self._made)
         part_s = self._host_made_s
@@ -148,7 +148,7 @@ class Walker:
         return self._activity.done
 
     def _pause(self) -> None:
-        """The present host work is done: book it."""
+        """Books the present host work, which is done."""
         if self._activity is not None:
             self._host_made_s += self._activity.work
             self._activity = None

@@ -1,4 +1,4 @@
-"""Walks a mix by the walk in numpy: all replications at once, for machines without numba."""
+"""Walks a mix in numpy, all replications at once, for machines without numba."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from sim.operator_level.walked_mix import WalkedMix
 
 
 def measure(mix: WalkedMix) -> Marks:
-    """What is seen of ``mix`` in each replication."""
+    """Walks ``mix`` in every replication and returns the marks taken."""
     size = mix.delays_s.shape
     steady, slowest = len(mix.steady), mix.slowest
     replications = Replications(mix)

@@ -1,4 +1,4 @@
-"""The operator level's answer to "how fast do these jobs step together?"."""
+"""Step times of co-running jobs by simulation at the operator level."""
 
 from __future__ import annotations
 
@@ -32,12 +32,12 @@ LEAST_SEGMENTS = 4
 class OperatorLevel:
     """:class:`rmixer.scheduling.step_times.StepTimes` by simulation at the operator level.
 
-    Members on one device are solved together (with those that share cores with them); the others,
-    and members in other phases where several train, are a background, rounded to 0.1 busy cores
-    and 0.1 streams or 0.05 a busy core, so that mixes recur. Start
-    offsets are drawn from ``seed`` and the mix and averaged over until the 95% interval of every
-    rate is within 1%, over 64 to 256 replications. Alone, a member's time is its profile's.
-    Results are remembered for the object's life, and in ``solved`` for others.
+    Members on one device are solved together (with those that share cores with them). The others,
+    and members in other phases if several train, are a background, rounded to 0.1 busy cores and
+    0.1 streams or 0.05 a busy core, so that mixes recur. Start offsets are drawn from ``seed`` and
+    the mix and averaged over until the 95% interval of every rate is within 1%, over 64 to 256
+    replications. Alone, a member's time is its profile's. Results are remembered for the object's
+    life, and in ``solved`` for other processes.
     """
 
     def __init__(
@@ -54,8 +54,8 @@ class OperatorLevel:
         self._solutions: dict[tuple[Mix, Background], Solution] = {}
 
     def unit_s(self, mix: Mix) -> tuple[float, ...]:
-        """For each member in order: seconds a training step, or the whole other phase, takes it
-        in this company. Raises :class:`InputError` where a profile lacks figures."""
+        """For each member of the mix in order: seconds of a training step, or of the whole of
+        another phase. Raises :class:`InputError` if a profile lacks figures."""
         return self._answer(mix)[0]
 
     def precision(self, mix: Mix) -> Precision:
@@ -85,7 +85,7 @@ class OperatorLevel:
     def _background(
         self, rest: Sequence[Resident], part: Sequence[Member], known: Background
     ) -> Background:
-        """What ``part`` feels of ``rest``, on top of what is ``known``."""
+        """The background of ``part``: ``known`` and the mean demand of ``rest``."""
         own = {core for member in part for core in member.cores}
         busy = known.busy_cores + sum(len(r.steady.cores) * r.steady.load for r in rest)
         pressure = known.pressure + sum(r.steady.pressure * r.steady.load for r in rest)
@@ -120,8 +120,9 @@ class OperatorLevel:
         return solution
 
     def _coarser(self, residents: Sequence[Resident]) -> list[Resident]:
-        """Steps that the slowest's outlasts several times in fewer segments: about as many in its
-        time, but no fewer than 4, for what company does to them is averaged over several."""
+        """Takes fewer segments for steps that the slowest's outlasts several times: about as many
+        in its time, but no fewer than 4, because the effect of other jobs is averaged over several
+        steps."""
         slowest_s = max(r.step.solo_s for r in residents if r.training)
         coarse = []
         for each in residents:
@@ -134,7 +135,8 @@ class OperatorLevel:
     def _beside(
         self, mix: Mix, residents: Sequence[Resident], apart: set[int], background: Background
     ) -> Solution:
-        """The members ``apart`` are a background of the others, and feel their mean demand."""
+        """Solves the mix with the members ``apart`` as a background of the others; they themselves
+        feel the others' mean demand."""
         inside = [index for index in range(len(residents)) if index not in apart]
         part = [mix.members[index] for index in inside]
         canonical, position = Mix(tuple(part)).canonical()
@@ -157,8 +159,8 @@ def _solution(solo_s: Sequence[float], speeds: Sequence[float], precision: Preci
 
 
 def _bystanders(residents: Sequence[Resident]) -> set[int]:
-    """Members in another phase than training that share no core with one that trains, where
-    several walk: without them, mixes recur much more often."""
+    """Members that do not train and share no core with one that does, if several walk. Without them
+    mixes recur much more often."""
     if sum(walks(residents)) < 2:
         return set()
     taken = {core for r in residents if r.training for core in r.member.cores}
@@ -172,7 +174,8 @@ def _bystanders(residents: Sequence[Resident]) -> set[int]:
 def _average(
     residents: Sequence[Resident], background: Background, key: str
 ) -> tuple[list[float], Precision]:
-    """Mean speeds over replications. One walker alone repeats itself exactly: one is enough."""
+    """Mean speeds over replications. A walker alone repeats itself exactly, so one replication is
+    enough."""
     if sum(walks(residents)) == 1:
         alone = replicate(residents, background, np.zeros((len(residents), 1)))
         return alone[:, 0].tolist(), Precision(1, 0.0)
@@ -227,8 +230,8 @@ def _groups(members: Sequence[Member]) -> list[list[int]]:
 
 
 def _same_names(members: Sequence[Member]) -> tuple[Member, ...]:
-    """The members with their devices renamed, so that mixes recur on another device: by who is on
-    them, whatever the members' order."""
+    """The members with their devices renamed by the members on them, in any order, so that a mix
+    recurs on another device."""
 
     def on(device: str) -> list[tuple[str, str, int]]:
         return sorted((m.identity, m.phase, m.threads) for m in members if m.device == device)

@@ -1,4 +1,4 @@
-"""The walk of one mix's segments, many replications at once: their state, and what happens next."""
+"""The walk of many replications of one mix at once: their state and the next event of each."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from sim.operator_level.walked_mix import WalkedMix
 
 @dataclass(frozen=True)
 class _Flat:
-    """Arrays of walkers, seen flat."""
+    """Flat views of the arrays of walkers."""
 
     loads: Floats
     weights: Floats
@@ -25,12 +25,12 @@ class _Flat:
 
 
 class Replications:
-    """Walkers first, then the members ``steady`` of mean demand; each replication has its own
+    """Walkers first, then the members ``steady`` of mean demand. Each replication has its own
     clock, ``now_s``, and walker ``i`` begins after ``delays_s[i, r]``.
 
-    State of walkers is [walkers, replications]; ``made`` is the steps made. A walker works, waits
-    (for its queue), or has not begun. Times left are infinite where nothing is done: of the
-    host's work while it waits, of the queue's head while it is empty. What happens changes few
+    State of walkers is [walkers, replications]; ``made`` is the number of steps done. A walker
+    works, waits (for its queue), or has not begun. Times left are infinite where nothing is done:
+    host time while the host waits, and queue time while the queue is empty. An event changes few
     walkers, so it is booked by their places in the flat arrays.
     """
 
@@ -67,8 +67,8 @@ class Replications:
         self._settle((self._left_s <= 0).ravel().nonzero()[0], row[:0])
 
     def advance(self) -> Whole:
-        """To the next thing that happens in each replication. Returns who ended a step, as places
-        in the flat ``made``."""
+        """Goes to the next event in each replication. Returns the walkers that ended a step, as
+        places in the flat ``made``."""
         walkers = self._walkers
         rates = self._rates()
         speed = rates[:walkers]
@@ -103,7 +103,7 @@ class Replications:
         return self._host.speeds(self._loads, self._weights)
 
     def _end_pieces(self, which: Whole) -> Whole:
-        """The heads of these queues are done. Returns whose wait is over."""
+        """Ends the pieces at the heads of these queues. Returns the walkers whose wait is over."""
         head = self._head[which] + 1
         self._head[which] = head
         empty = head == self._tail[which]
@@ -115,14 +115,14 @@ class Replications:
         return np.asarray(emptied[self._flat.loads[emptied] == 0.0])
 
     def _serve(self, which: Whole, head: Whole) -> None:
-        """The piece at ``head`` is next in each of these queues."""
+        """Makes the piece at ``head`` the next in each of these queues."""
         self._flat.queued_s[which] = self._programs.amount[head]
         for on, table in zip(self._flat.on, self._programs.on, strict=True):
             on[which] = table[head]
 
     def _settle(self, done: Whole, over: Whole) -> Whole:
-        """Everything that happens at once: host work that is ``done``, waits that are ``over``,
-        and what follows from them in no time. Returns who ended a step."""
+        """Books host work that is ``done``, waits that are ``over`` and all that follows at once.
+        Returns the walkers that ended a step."""
         programs, flat = self._programs, self._flat
         ended = [done[:0]]
         while done.size or over.size:
@@ -154,7 +154,7 @@ class Replications:
         return np.concatenate(ended)
 
     def _begin(self, which: Whole) -> Floats:
-        """Begin the instruction that is next; returns its work."""
+        """Begins the next instruction; returns its work."""
         at = self._at[which]
         work_s = self._programs.work[at]
         self._flat.loads[which] = 1.0
@@ -173,9 +173,9 @@ class Replications:
         self._serve(which[idle], head[idle])
 
     def snapshot(self, columns: Whole) -> tuple[Floats, Floats, Floats]:
-        """What each member has made in some replications, [members, ``columns``], mean demand's
-        device work, and the time. Walkers make steps, the one under way counted by the share of its
-        host work done; mean demand makes seconds of its host work."""
+        """The work done by each member, [members, ``columns``], the device work of mean demand, and
+        the time, in some replications. Walkers count in steps, the present one by the share of its
+        host work done; mean demand counts in seconds of its host work."""
         programs = self._programs
         at = self._at.reshape(self.made.shape)[:, columns]
         working = self._loads[: self._walkers, columns] > 0

@@ -1,4 +1,4 @@
-"""Mixes solved before, kept on disk for the next command and for other processes."""
+"""Keeps solved mixes on disk for the next command and for other processes."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ _ROOMS = ("demand", "operator_level")
 
 @dataclass(frozen=True)
 class Precision:
-    """What averaging reached: ``half_width`` is the largest over members of half the 95% interval
-    of the member's mean rate, as a fraction of it; 0 where nothing had to be averaged."""
+    """Precision of an average. ``half_width`` is the largest over members of half the 95% interval
+    of the member's mean rate, as a fraction of it; 0 if nothing was averaged."""
 
     replications: int
     half_width: float
@@ -34,15 +34,15 @@ class Precision:
 
 @dataclass(frozen=True)
 class Solution:
-    """The seconds that a unit of each member takes, and how precisely they are known."""
+    """Seconds of a unit of each member, and their precision."""
 
     units_s: tuple[float, ...]
     precision: Precision
 
 
 class SolvedMixes:
-    """Solutions of mixes by all that decides them: the profiles and the machine, the seed, the
-    simulator's own code. A file that cannot be read or written costs time and nothing else."""
+    """Solutions of mixes, keyed by all that decides them: the profiles, the machine, the seed and
+    the simulator's own code. A file that cannot be read or written costs time and nothing else."""
 
     def __init__(self, profiles: Mapping[str, ModelProfile], machine: Machine, seed: int) -> None:
         self._profiles = profiles
@@ -57,7 +57,7 @@ class SolvedMixes:
         return None
 
     def find(self, mix: Mix, background: Background) -> Solution | None:
-        """The solution of ``mix`` beside ``background``, if it was solved before."""
+        """The solution of ``mix`` with ``background``; None if it was not solved before."""
         if (database := self._database) is None:
             return None
         with contextlib.suppress(sqlite3.Error, ValueError, TypeError):
@@ -110,7 +110,7 @@ def _connected(path: Path) -> sqlite3.Connection:
 
 @cache
 def _code() -> str:
-    """A hash of the simulator's files: another version of the model solves anew."""
+    """A hash of the simulator's files, so that another version of the model solves anew."""
     digest = hashlib.blake2b(digest_size=16)
     for room in _ROOMS:
         for path in sorted((_SIMULATOR / room).glob("*.py")):

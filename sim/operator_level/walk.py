@@ -1,4 +1,4 @@
-"""A schedule walked whole at the operator level, step by step and segment by segment."""
+"""Walks a whole schedule at the operator level, step by step and segment by segment."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from sim.operator_level.lanes import Lanes, Walker
 
 class WalkProgress:
     """Training walks its segments over the machine's lanes; every other phase is one stretch of
-    host work. For short schedules: its cost grows with steps. What a walk draws depends only on
-    the member and on how many have begun before it."""
+    host work. It is for short schedules, because its cost grows with steps. Random draws depend
+    only on the member and on how many have begun before it."""
 
     def __init__(
         self, env: Environment, profiles: Mapping[str, ModelProfile], machine: Machine

@@ -1,4 +1,5 @@
-"""The arrays of the compiled walk. No numba here: who makes them need not import it."""
+"""The arrays of the compiled walk. Numba is not imported here: code that makes them does not need
+it."""
 
 from __future__ import annotations
 
@@ -8,10 +9,11 @@ from sim.operator_level.instruction_tables import Floats, Whole
 
 
 class Host(NamedTuple):
-    """What members ask of the host: on which cores they are, how many are their own, what share of
-    the cores of j is outside of those of i at [j, i], the streams they equal, and their slow-downs
-    beside k = 0, 1, … other cores with the rise to the next. ``apart``: none shares a core.
-    ``pressing`` by member and ``filled`` by core are room to work in."""
+    """Demands of members on the host: ``on`` says on which cores they are, ``own`` how many cores
+    they have. ``outside[j, i]`` is the share of the cores of j that are not cores of i.
+    ``pressure`` is in streams. Slow-downs are for k = 0, 1, … other busy cores, with the rise to
+    the next. ``apart`` is true if no two share a core. ``pressing`` by member and ``filled`` by
+    core are work space."""
 
     on: Floats
     own: Floats
@@ -31,8 +33,9 @@ class Host(NamedTuple):
 
 
 class Gpus(NamedTuple):
-    """``device`` is the GPU of each walker (-1: none of those in use), ``steady_load`` what the
-    members of mean demand keep of each GPU at [GPU, member], ``steady_sum`` its sum."""
+    """``device`` is the GPU of each walker (-1: none of those in use). ``steady_load`` [GPU,
+    member] is the share of each GPU that the members of mean demand keep busy, ``steady_sum`` its
+    sum."""
 
     device: Whole
     steady_load: Floats
@@ -40,10 +43,10 @@ class Gpus(NamedTuple):
 
 
 class Steps(NamedTuple):
-    """The tables of :class:`sim.operator_level.instruction_tables.Programs`. ``then`` is what
-    follows an instruction: 4 x launches, + 1 where the host stops, + 2 at the place after the
-    last. ``lane`` is that of each piece. ``host_s`` is the host work of a whole step, ``slowest``
-    the walker that is waited for."""
+    """The tables of :class:`sim.operator_level.instruction_tables.Programs`. ``then`` codes the end
+    of an instruction: 4 x launches, + 1 if the host stops, + 2 at the place after the last.
+    ``lane`` is that of each piece. ``host_s`` is the host work of a whole step, ``slowest`` the
+    index of the walker with the longest step."""
 
     work: Floats
     before: Floats
@@ -59,10 +62,10 @@ class Steps(NamedTuple):
 
 
 class Marks(NamedTuple):
-    """What was seen in each replication. ``made`` [2, members, replications] at the begin and the
-    end of the measured time ``at_s`` [2, replications]: the steps of walkers, and seconds of mean
-    demand's host work, those of its device work being in ``device_s``. Of each walker ``whole``
-    steps in between (-1: none ended), from ``first_s`` to ``last_s``."""
+    """Measurements of each replication at the begin and the end of the measured time ``at_s`` [2,
+    replications]. ``made`` [2, members, replications] is the steps of walkers and, for mean demand,
+    seconds of host work; ``device_s`` is those of its device work. Each walker did ``whole`` steps
+    in between (-1: none ended), from ``first_s`` to ``last_s``."""
 
     made: Floats
     device_s: Floats

@@ -1,4 +1,4 @@
-"""A mix that is to be walked: its tables, whichever walk reads them."""
+"""A mix to be walked, with the tables that both walks read."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from sim.operator_level.instruction_tables import Floats, Programs
 
 @dataclass(frozen=True)
 class WalkedMix:
-    """``walkers`` beside members ``steady`` of mean demand. In replication r walker i begins after
-    ``offsets[i, r]`` of its own step; the slowest walker makes ``measured_steps`` steps after its
-    first."""
+    """``walkers`` together with members ``steady`` of mean demand. In replication r walker i begins
+    after ``offsets[i, r]`` of its own step. The walk ends when the slowest has done
+    ``measured_steps`` steps after its first."""
 
     walkers: Sequence[Resident]
     steady: Sequence[Resident]
@@ -39,12 +39,12 @@ class WalkedMix:
 
     @cached_property
     def delays_s(self) -> Floats:
-        """When each walker begins, [walkers, replications]."""
+        """Start of each walker in seconds, [walkers, replications]."""
         return np.ascontiguousarray(self.offsets[: len(self.walkers)] * self.solo_s)
 
     @cached_property
     def programs(self) -> Programs:
-        """What each walker does in a step."""
+        """The instructions of each walker's step."""
         return Programs(self.walkers)
 
     @cached_property
@@ -69,5 +69,6 @@ class WalkedMix:
 
     @property
     def by_pattern(self) -> bool:
-        """Whether who works decides all speeds, for few enough walkers to remember them all."""
+        """True if the set of working walkers decides all speeds and is small enough to remember
+        each."""
         return self.programs.even and len(self.walkers) <= MOST_WALKERS

@@ -1,4 +1,4 @@
-"""A schedule walked whole by compiled code, between the events that SimPy's clock has to see."""
+"""Walks a whole schedule in compiled code between the events that SimPy's clock has to see."""
 
 from __future__ import annotations
 
@@ -35,10 +35,10 @@ from sim.operator_level.whole_walk_arrays import empty_walk
 
 
 class CompiledWalkProgress:
-    """What :class:`sim.operator_level.walk.WalkProgress` is, event for event.
+    """The same as :class:`sim.operator_level.walk.WalkProgress`, event for event.
 
-    What goes on inside of phases is walked ahead, up to the end of a phase or the next event of
-    the clock, whichever is first: so nothing else can happen before the time that is reached.
+    Phases are walked ahead to the end of one of them or to the next event of the clock, whichever
+    is first, so nothing else can happen before the time that is reached.
     """
 
     def __init__(
@@ -81,7 +81,8 @@ class CompiledWalkProgress:
     def _steps_made(
         self, at: int, resident: Resident, amount: float, done: Event
     ) -> Callable[[], float]:
-        """The steps made so far; the one under way counts by the share of its host work done."""
+        """Returns a function that counts the steps done so far; the present one counts by the share
+        of its host work done."""
         walks, host_s = self._walk.walks, resident.step.host_s
 
         def made() -> float:
@@ -98,7 +99,7 @@ class CompiledWalkProgress:
         return made
 
     def _worked_s(self, at: int) -> float:
-        """What is made of the host work under way, by now."""
+        """Seconds done by now of the present host work."""
         (active, actives, since_s, *_), (_, made, rate), *_ = self._walk.lanes
         working = active[0, : actives[0]]
         elapsed_s = self._env.now - since_s[0]
@@ -117,7 +118,7 @@ class CompiledWalkProgress:
             self._change.ask()
 
     def _advance(self, until_s: float) -> None:
-        """Walk on, and come back at what the clock has to see."""
+        """Walks on, and comes back at the next time that the clock has to see."""
         ended, at_s = advance(self._arrays(), (float(self._env.now), float(until_s), -1, 0.0))
         if ended >= 0 and at_s <= self._env.now:
             self._end(ended)
@@ -135,14 +136,14 @@ class CompiledWalkProgress:
             self._advance(self._env.peek())
 
     def _end(self, at: int) -> None:
-        """Tell that the phase has ended; what else ends at this instant comes after it."""
+        """Reports that the phase has ended; other ends at this instant come after it."""
         self._done.pop(at).succeed()
         self._on[at] = False
         self._free.append(at)
         self._go_on.ask()
 
     def _place(self, at: int, resident: Resident) -> None:
-        """What the member at this place asks of the host."""
+        """Writes the demand of the member at this place on the host."""
         host, demands, steady = self._walk.host, self._walk.demands, resident.steady
         cores = [self._core[core] for core in steady.cores]
         host.cores[at, : len(cores)], host.own[at] = cores, len(cores)
@@ -155,7 +156,7 @@ class CompiledWalkProgress:
         self._walk.walks.walks[at] = self._walk.walks.works[at] = False
 
     def _prepare(self, at: int, resident: Resident, amount: float) -> None:
-        """What the member at this place does in its steps."""
+        """Writes the program of the member at this place and the steps that it is to do."""
         walks, programs, member = self._walk.walks, self._walk.programs, resident.member
         key = (member.identity, member.device, member.threads)
         if key not in self._programs:
@@ -180,7 +181,7 @@ class CompiledWalkProgress:
         self._walk = self._walk._replace(walks=walks, programs=programs)
 
     def _arrays(self) -> tuple[Any, ...]:
-        """All of it in plain tuples."""
+        """The whole walk in plain tuples."""
         walks, queues, programs, lanes, host, demands = self._walk
         servers, activities, timeouts, ring = lanes
         plain = (tuple(servers), tuple(activities), tuple(timeouts), ring)
@@ -188,9 +189,9 @@ class CompiledWalkProgress:
 
 
 def _instructions(resident: Resident, server: int) -> Iterator[tuple[int, float, float, int]]:
-    """What :class:`sim.operator_level.lanes.Walker` does in a step: the kind of each instruction,
-    its seconds, the memory weight of host work, and the server of device work; ``server`` is that
-    of the first lane."""
+    """The instructions that a :class:`sim.operator_level.lanes.Walker` follows in a step: the kind
+    of each, its seconds, the memory weight of host work, and the server of device work. ``server``
+    is that of the first lane."""
     for segment, demand in zip(resident.step.segments, resident.segment_demands, strict=True):
         if segment.lane == "cpu":
             yield WORK, segment.host_s, demand.weight, 0
@@ -216,6 +217,6 @@ def _begins(resident: Resident) -> list[int]:
 
 
 def _fill(row: Floats, curve: Sequence[float]) -> None:
-    """``curve`` as far as ``row`` goes, its last value beyond; 1 where there is none."""
+    """Fills ``row`` with ``curve``, then with its last value; with 1 if the curve is empty."""
     known = [*curve[: len(row)]] or [1.0]
     row[: len(known)], row[len(known) :] = known, known[-1]

@@ -1,4 +1,5 @@
-"""The arrays of a compiled whole walk. No numba here: who makes them need not import it."""
+"""The arrays of a compiled whole walk. Numba is not imported here: code that makes them does not
+need it."""
 
 from __future__ import annotations
 
@@ -13,10 +14,9 @@ from sim.operator_level.instruction_tables import LANES, Flags, Floats, Whole
 
 
 class Walks(NamedTuple):
-    """By member: whether it walks; whether host work of its is under way; how many instructions of
-    this step are behind it, from ``turn`` on; the steps that it has made, and is to make; the
-    seconds of this step's host work that have ended; where each of its steps begins [members,
-    steps], if that is drawn."""
+    """By member: does it walk; is host work of it under way; instructions of this step done, from
+    ``turn`` on; steps done and to do; seconds of this step's host work that have ended; the place
+    where each of its steps begins [members, steps], if that is drawn."""
 
     walks: Flags
     works: Flags
@@ -30,8 +30,8 @@ class Walks(NamedTuple):
 
 
 class Queues(NamedTuple):
-    """By member: whether its host waits for its queue, whether there is anything in it, and the
-    launches that wait in it, from ``head`` to ``tail``, by their rows of the programs."""
+    """By member: does its host wait for its queue; has the queue work; the launches that wait in
+    it, from ``head`` to ``tail``, by their rows of the programs."""
 
     waits: Flags
     queued: Flags
@@ -41,8 +41,8 @@ class Queues(NamedTuple):
 
 
 class Programs(NamedTuple):
-    """Instructions of steps, one program after the other: what each does, of how many seconds, of
-    which memory weight, on which server. By member: its program's first row and length."""
+    """Instructions of steps, one program after the other: kind, seconds, memory weight and server
+    of each. By member: its program's first row and length."""
 
     kinds: Whole
     amounts: Floats
@@ -53,10 +53,10 @@ class Programs(NamedTuple):
 
 
 class Servers(NamedTuple):
-    """Server 0 is the host, then come a GPU and its link for each device. By server: the active
-    members in order of start [servers, members], and how many; since when what is made has not
-    been brought up to date; whether it has changed in this instant. ``changed`` are those that
-    have, in order. For ``counts`` see :mod:`sim.operator_level.compiled_whole_walk`."""
+    """Server 0 is the host; a GPU and its link follow for each device. By server: the active
+    members in order of start [servers, members] and their number; the time up to which ``made`` is
+    right; has it changed in this instant. ``changed`` lists those that have, in order. For
+    ``counts`` see :mod:`sim.operator_level.compiled_whole_walk`."""
 
     active: Whole
     actives: Whole
@@ -67,8 +67,8 @@ class Servers(NamedTuple):
 
 
 class Activities(NamedTuple):
-    """Seconds of work, how many are made, and how many are made a second, on the host and on a
-    device: [2, members]."""
+    """Seconds of work, seconds done, and seconds done a second, on the host and on a device: [2,
+    members]."""
 
     work: Floats
     made: Floats
@@ -76,8 +76,8 @@ class Activities(NamedTuple):
 
 
 class Timeouts(NamedTuple):
-    """By server: when its next work ends, the number of the change that said so, and the members
-    whose work that is [servers, members], and how many."""
+    """By server: the time at which its next work ends, the number of the change that set it, the
+    members whose work ends then [servers, members], and their number."""
 
     due_s: Floats
     number: Whole
@@ -86,7 +86,7 @@ class Timeouts(NamedTuple):
 
 
 class Lanes(NamedTuple):
-    """All servers, what goes on there, and the ring of what is to be told in this instant."""
+    """The servers, their activities, and the ring of ends to be reported in this instant."""
 
     servers: Servers
     activities: Activities
@@ -95,8 +95,9 @@ class Lanes(NamedTuple):
 
 
 class Host(NamedTuple):
-    """By member: the cores that it is pinned to [members, cores], and how many. ``members_on`` is
-    how many work on each core; ``outside`` how many cores of j are not cores of i, at [j, i]."""
+    """By member: the cores that it is pinned to [members, cores], and their number. ``members_on``
+    is how many members work on each core; ``outside[j, i]`` how many cores of j are not cores of i.
+    """
 
     cores: Whole
     own: Whole
@@ -105,8 +106,8 @@ class Host(NamedTuple):
 
 
 class Demands(NamedTuple):
-    """By member: the streams that it equals, the memory weight of its present host work, and its
-    slow-downs beside k = 1, 2, … other cores that compute or stream [members, cores]."""
+    """By member: pressure in streams, the memory weight of its present host work, and its
+    slow-downs while k = 1, 2, … other cores compute or stream [members, cores]."""
 
     pressure: Floats
     weight: Floats
@@ -116,7 +117,7 @@ class Demands(NamedTuple):
 
 
 class WholeWalk(NamedTuple):
-    """All of it, for so many members at once as there are slots."""
+    """The arrays of a walk, for as many members at once as there are slots."""
 
     walks: Walks
     queues: Queues
@@ -127,7 +128,8 @@ class WholeWalk(NamedTuple):
 
 
 def empty_walk(machine: Machine, layout: Layout, launches: int) -> WholeWalk:
-    """No member has begun yet. None launches more than ``launches`` times a step."""
+    """A walk in which no member has begun yet. None launches more than ``launches`` times a
+    step."""
     members = sum(device.slots for device in layout.devices)
     servers, cores = 1 + len(LANES) * len(layout.devices), len(machine.cores)
 

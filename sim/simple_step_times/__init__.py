@@ -1,1 +1,1 @@
-"""Simpler answers to how fast jobs step together: for ablations and for ranking."""
+"""Simpler models of the step times of co-running jobs: for ablations and for ranking."""

@@ -16,7 +16,7 @@ ROUNDS = 8
 
 class MeanDemand:
     """:class:`rmixer.scheduling.step_times.StepTimes` in which each member feels the others' mean
-    demand on the host and on its GPU, whatever their segments do to each other."""
+    demand on the host and on its GPU, regardless of their segments."""
 
     def __init__(self, profiles: Mapping[str, ModelProfile], machine: Machine) -> None:
         self.residents = Residents(profiles, machine)
@@ -24,8 +24,8 @@ class MeanDemand:
         self._made: dict[Member, tuple[Resident, float]] = {}
 
     def unit_s(self, mix: Mix) -> tuple[float, ...]:
-        """For each member its step or other phase, host and GPU each slowed by its company.
-        Raises :class:`InputError` where a profile lacks figures."""
+        """For each member the seconds of its step or other phase, host and GPU each slowed by the
+        others. Raises :class:`InputError` if a profile lacks figures."""
         known = self._known.get(mix)
         if known is None:
             known = self._known[mix] = self._unit_s(mix)
@@ -45,15 +45,15 @@ class MeanDemand:
         return tuple(units)
 
     def _resident(self, member: Member) -> tuple[Resident, float]:
-        """``member`` as a resident, and its unit alone."""
+        """``member`` as a resident, and the seconds of its unit alone."""
         if member not in self._made:
             self._made[member] = self.residents.resident(member), self.residents.unit_s(member)
         return self._made[member]
 
 
 def _on_gpu(residents: Sequence[Resident], host: Sequence[float]) -> list[float]:
-    """Step times on one GPU. A slowed queue is longer in use, and slows the others the more: from
-    each one's load alone that is followed some rounds."""
+    """Step times on one GPU. A slowed queue is longer in use and slows the others more, so some
+    rounds follow that from each one's load alone."""
     loads = [resident.gpu_load for resident in residents]
     for _ in range(ROUNDS):
         slices = sliced_speeds(loads)

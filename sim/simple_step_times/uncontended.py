@@ -12,13 +12,13 @@ from sim.demand.resident import device_kind, profile_of, solo_unit_s, step_cost
 
 
 class Uncontended:
-    """Every member as fast as alone: no contention."""
+    """Every member is as fast as alone: no contention."""
 
     def __init__(self, profiles: Mapping[str, ModelProfile]) -> None:
         self._profiles = profiles
 
     def unit_s(self, mix: Mix) -> tuple[float, ...]:
-        """The members' times alone; raises :class:`InputError` where a profile lacks figures."""
+        """The members' times alone; raises :class:`InputError` if a profile lacks figures."""
         return tuple(self._solo_s(member) for member in mix.members)
 
     def _solo_s(self, member: Member) -> float:
@@ -27,8 +27,8 @@ class Uncontended:
 
 class SumOfOperators(Uncontended):
     """A training step as the sum of its operators' own means: no gaps, not scaled to the step
-    without the profiler, no contention. That of a command job, whose operators are unknown, is
-    its step alone."""
+    without the profiler, no contention. A command job, whose operators are unknown, takes its step
+    alone."""
 
     def _solo_s(self, member: Member) -> float:
         profile = profile_of(self._profiles, member.identity)

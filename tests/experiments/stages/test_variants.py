@@ -12,10 +12,10 @@ from experiments.run_files.run_folder import RunFolder
 from experiments.run_files.sweep_file import SWEEP, SweepRow
 from experiments.stages.half_batch import half_batch, halved_job
 from experiments.stages.predicted_run import Known, PredictedRun
-from experiments.stages.stand_in import decider_of
+from experiments.stages.stand_in import EVALUATIONS, ByPolicy, decider_of
 from experiments.stages.variants import outlook_of
 from profiles.stored.store import Store
-from rmixer.files.typed_files import write_json
+from rmixer.files.typed_files import write_json, write_yaml
 from rmixer.hardware.machine import Machine
 from rmixer.hardware.what_if import WhatIf
 from rmixer.model_profile.model_profile import ModelProfile
@@ -130,13 +130,35 @@ def test_little_memory_is_doubled(tmp_path: Path) -> None:
     assert makespans(found)["twice the memory of the host (10 GiB)"] == pytest.approx(30.0)
 
 
-@pytest.mark.parametrize("policy", ["search", "no.such:Policy"])
-def test_where_no_policy_decided_the_best_of_the_sweep_stands_in(
-    tmp_path: Path, policy: str
-) -> None:
+def test_of_a_searched_schedule_each_variant_is_searched_again(tmp_path: Path) -> None:
+    """Twelve jobs of 10 s: on two cores 60 s, on three 40 s; a search uses all of them."""
+    write_yaml(tmp_path / "config.yaml", {"settings": {"search": {"objective": "makespan"}}})
+    machine = make_machine(cores=2)
+    run = predicted(tmp_path, machine, Cut(cpu_slots=2).layout(machine), "search")
+    found = outlook(run)
+    assert (found.policy, found.stand_in, found.searched) == ("search", "", EVALUATIONS)
+    assert found.makespan_s == pytest.approx(60.0)
+    assert makespans(found)["one more core (3)"] == pytest.approx(40.0)
+    assert found.variants[0].why == "the search may use as many slots as there are cores"
+
+
+def test_a_search_on_slots_that_were_given_is_repeated_on_one_more(tmp_path: Path) -> None:
+    write_yaml(tmp_path / "config.yaml", {"settings": {"slots": {"--cpu-slots": "2"}}})
+    machine = make_machine(cores=8)
+    run = predicted(tmp_path, machine, Cut(cpu_slots=2).layout(machine), "search")
+    found = outlook(run)
+    assert found.makespan_s == pytest.approx(60.0)
+    assert makespans(found)["one more slot on the CPU (CPU 3 × 1)"] == pytest.approx(40.0)
+    core = next(each for each in found.variants if each.what == "one more core")
+    assert core.why == "6 of 8 cores have no slot yet"
+
+
+def test_where_no_policy_decided_the_best_of_the_sweep_stands_in(tmp_path: Path) -> None:
+    policy = "no.such:Policy"
     machine = make_machine(cores=4)
     run = predicted(tmp_path, machine, Cut(cpu_slots=4).layout(machine), policy)
     without = decider_of(run)
+    assert isinstance(without, ByPolicy)
     assert (without.policy, without.cut) == ("lpt", Cut(0, 4, 0, 1))
     assert without.why == f"{policy!r} is no policy that can decide anew: lpt stands in for it"
     rows = [

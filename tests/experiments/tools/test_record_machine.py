@@ -31,6 +31,8 @@ def test_what_was_recorded_is_another_machine_with_the_same_figures(tmp_path: Pa
     assert record(make_machine(), profiles, "kept", tmp_path / "recorded") == 1
     store = Store(tmp_path / "own", tmp_path / "recorded")
     assert store.machine("kept") == make_machine(name="kept")
+    files = {path.name for path in (tmp_path / "recorded").glob("kept/*/*")}
+    assert files == {"summary.json", "operators.csv.gz"}
     assert store.profiles("kept") == [replace(present(), machine="kept")]
 
 

@@ -10,7 +10,7 @@ import pytest
 from profiles.assembling.job_type import core_balance, job_type
 from profiles.assembling.settled_types import settled
 from profiles.stored.store import Store
-from rmixer.model_profile.model_profile import JobType, ModelProfile, Sensitivity, StepMeasurement
+from rmixer.model_profile.model_profile import JobType, ModelProfile, StepMeasurement
 from rmixer.testing.made_up import make_job, make_machine, make_operator, make_profile, make_step
 
 MACHINE = make_machine()
@@ -27,13 +27,8 @@ def size(
     intensity: float = 4.0,
 ) -> ModelProfile:
     """A profile at ``batch``, with the type of its own figures. The machine's ridge is at 5
-    FLOPs a byte; ``spread`` is the half-width of each slow-down's readings."""
-    points = tuple(
-        Sensitivity(work, 1, duty, slowdown, half_width=wide)
-        for work, slowdown in (("compute", 1.0), ("stream", sensitivity))
-        for duty, wide in ((0.5, 0.9), (1.0, spread))
-    )  # fmt: skip
-    measured = StepMeasurement(100, 0, half_width, 0.0, 4, 0, {}, sensitivity=points)
+    FLOPs a byte; ``spread`` is the half-width of the sensitivity's readings."""
+    measured = StepMeasurement(100, 0, half_width, 0.0, 4, 0, {}, sensitivity_half_width=spread)
     step = make_step(compute_slowdown=(1.0,), stream_slowdown=(sensitivity,), measurement=measured)
     kind = job_type(busy, intensity, core_balance(MACHINE), sensitivity)
     return make_profile(
@@ -62,21 +57,21 @@ def test_a_model_whose_types_flip_with_the_batch_has_one() -> None:
 
 
 def test_with_readings_that_differ_little_each_size_has_its_own() -> None:
-    """Of 1.1268 and 1.0231 the error is 0.4% x sqrt 2: below what is between them and a border."""
-    sizes = [size(batch, sensitivity, 0.004) for batch, sensitivity in DIN.items()]
+    """Of 1.1268 and 1.0231 the error is 0.6%: below what is between them and a border."""
+    sizes = [size(batch, sensitivity, 0.006) for batch, sensitivity in DIN.items()]
     kinds = ["memory", "compute", "memory", "memory", "compute"]
     assert [kind for kind, _ in each_settled(sizes)] == kinds
     assert [doubt for _, doubt in each_settled(sizes)] == [False, False, False, False, False]
 
 
 def test_the_readings_own_spread_decides_where_there_is_one() -> None:
-    """128 alone is known to 3%: its 1.1268 +- 0.048 may be below 1.10, where its few FLOPs a byte
+    """128 alone is known to 4%: its 1.1268 +- 0.045 may be below 1.10, where its few FLOPs a byte
     still say memory; +- 0.11 may be below 1.03."""
     clear = [size(batch, DIN[batch], 0.004) for batch in (16, 32, 64)]
-    assert each_settled([*clear, size(128, DIN[128], 0.03)])[3] == ("memory", False)
-    assert each_settled([*clear, size(128, DIN[128], 0.07)])[3] == ("memory", True)
+    assert each_settled([*clear, size(128, DIN[128], 0.04)])[3] == ("memory", False)
+    assert each_settled([*clear, size(128, DIN[128], 0.10)])[3] == ("memory", True)
     others = [size(batch, 1.0, 0.004) for batch in (16, 32, 64)]
-    assert each_settled([*others, size(128, DIN[128], 0.07)])[3] == ("compute", True)
+    assert each_settled([*others, size(128, DIN[128], 0.10)])[3] == ("compute", True)
 
 
 @pytest.mark.parametrize(
@@ -124,13 +119,6 @@ def test_a_predicted_size_does_not_vote() -> None:
     between = replace(size(128, 1.12), steps=(step,), predicted_from=(64, 256))
     found = settled(between, [low, high], MACHINE)
     assert (found.job_type["cpu"], found.doubtful_type) == ("compute", ("cpu",))
-
-
-def test_a_modelled_gpu_has_the_type_of_the_cpu() -> None:
-    one = size(64, 1.12, 0.08)
-    kinds = {**one.job_type, "gpu": one.job_type["cpu"]}
-    both = replace(one, origin="modelled", job_type=kinds, utilisation={"cpu": 0.35, "gpu": 0.1})
-    assert settled(both, [], MACHINE).doubtful_type == ("cpu", "gpu")
 
 
 def test_the_store_keeps_what_was_measured_and_loads_what_all_sizes_tell(tmp_path: Path) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import replace
@@ -21,6 +20,7 @@ from profiles.memory.gpu_memory_prediction import _GpuWatch
 from profiles.memory.gpu_temporaries import gpu_temporary_bytes
 from profiles.memory.watched_step import blank_substitute
 from profiles.stored.store import RECORDED
+from rmixer.model_profile.profile_files import read_profile
 from rmixer.training.step import TrainingStep
 from rmixer.workload.workload import job_of
 
@@ -137,7 +137,6 @@ def test_dpin_calls_it_as_often_as_on_a_recorded_gpu() -> None:
         with _Names() as names:
             step.run()
     (folder,) = Path(RECORDED, "h100-16c").glob("kdd_dpin-*")
-    with (folder / "operators.csv").open() as file:
-        recorded = Counter(row["operator"] for row in csv.DictReader(file) if row["lane"] == "gpu")
+    recorded = Counter(row.operator for row in read_profile(folder).operators if row.lane == "gpu")
     backward = "_scaled_dot_product_efficient_attention_backward"
     assert names.found[backward] == recorded[f"aten::{backward}"] == 12

@@ -5,6 +5,7 @@ from __future__ import annotations
 import statistics
 from collections.abc import Collection
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import torch
@@ -203,15 +204,16 @@ def test_other_jobs_are_refused() -> None:
         predict_gpu_memory(replace(small("criteo_dlrm"), precision="bf16"))
 
 
-def test_a_context_is_measured_or_unknown() -> None:
-    store = Store()
+def test_a_context_is_measured_or_unknown(tmp_path: Path) -> None:
+    store = Store(tmp_path)
     known = known_gpu(store, RECORDED)
     assert known.name is not None
     assert "H100" in known.name
     assert known.context_bytes == 645464064
     assert (known.multiprocessors, known.memory_bytes) == (132, 85017493504)
     assert "measured" in sources(known)
-    assert known_gpu(store, "modelled-gpu-16c").context_bytes is None
+    store.save_machine(replace(store.machine(RECORDED), name="unprofiled"))
+    assert known_gpu(store, "unprofiled") == replace(known, context_bytes=None)
     assert "unknown" in sources(KnownGpu())
     with pytest.raises(InputError, match="with a GPU"):
         known_gpu(store, "epyc-2c")

@@ -70,10 +70,9 @@ def test_work_of_which_nothing_says_who_launched_it(
 
 
 def test_events_of_no_category_are_told(tmp_path: Path) -> None:
-    events = two_steps()
-    for each in events:
-        if each["name"] == "axpy":
-            del each["cat"]
+    events = [
+        {k: v for k, v in e.items() if k != "cat" or e["name"] != "axpy"} for e in two_steps()
+    ]
     found = imported(tmp_path, events)
     assert found.other_devices == {"(none)": 2}
     assert any("of the categories (none) (2) are left out" in text for text in warnings_of(found))

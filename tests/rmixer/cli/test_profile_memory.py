@@ -29,7 +29,7 @@ def test_a_gpu_of_a_recorded_machine(capsys: pytest.CaptureFixture[str]) -> None
     [
         (
             ("--device", "gpu", "--machine", "epyc-2c"),
-            ["epyc-2c", "a machine with a GPU: h100-16c, modelled-gpu-16c"],
+            ["epyc-2c", "a machine with a GPU: h100-16c"],
         ),
         (("--device", "gpu", "--machine", "h100-17c"), ["did you mean 'h100-16c'"]),
         (("--device", "gpu", "--measure"), ["--measure", "rmixer profile run"]),

@@ -45,8 +45,11 @@ def test_a_real_file(tmp_path: Path, compress: bool, end: str) -> None:
 
 
 def test_a_byte_order_mark_and_long_numbers(tmp_path: Path) -> None:
-    long = line(1, {1: 123_456_789_012_345_678, 2: -123_456_789}, {})
-    lines = [long, line(0, {3: -1}, {}), WHOLE]
+    lines = [
+        line(1, {1: 123_456_789_012_345_678, 2: -123_456_789}, {}),
+        line(0, {3: -1}, {}),
+        WHOLE,
+    ]
     (tmp_path / "train.txt").write_bytes(b"\xef\xbb\xbf" + "\n".join(lines).encode())
     arrays = open_dataset("criteo_kaggle", str(tmp_path))
     dense = arrays.values["dense"]

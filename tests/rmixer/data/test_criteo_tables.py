@@ -41,10 +41,18 @@ def test_values_are_numbered_as_they_appear(tmp_path: Path) -> None:
     ids = open_dataset("criteo_kaggle_fields", str(tmp_path)).values["ids"]
     assert ids[:, 0].tolist() == [0, 1, 2, 0, 1, 3, 4], "missing is a value like others"
     assert ids[:, 1].tolist() == [0] * 6 + [1], "lines without a field have one value"
-    values.append("0000abcd")
-    keys = {value: int(value or "100000000", 16) for value in values}
+    keys = {
+        "": 1 << 32,
+        "0000000b": 11,
+        "0000000a": 10,
+        "0000000B": 11,
+        "0000000c": 12,
+        "0000abcd": 0xABCD,
+    }
     rows = CARDINALITIES[2]
-    assert ids[:, 2].tolist() == [mixed(3 << 33 ^ keys[value]) % rows for value in values]
+    assert ids[:, 2].tolist() == [
+        mixed(3 << 33 ^ keys[value]) % rows for value in (*values, "0000abcd")
+    ]
 
 
 def test_integers_become_logarithms(tmp_path: Path) -> None:
