@@ -149,7 +149,7 @@ def _predicted(
         expected = f"; each of these is predicted within {error:.1%} from the others"
     report(f"{identity.key}: not profiled, predicted from batches {sizes}{far}{expected}")
     report_disturbed(used, report)
-    return predicted
+    return store.settled(predicted, machine)
 
 
 def _expected_error(profiles: Sequence[ModelProfile], machine: Machine) -> float | None:
@@ -167,7 +167,7 @@ def _of_other_code(
         found = store.find(machine.name, older.key) or _predicted(store, machine, older, report)
         if found is not None:
             report(f"{older.key}: profiled with other code of the training step than this")
-            return replace(found, identity=identity)
+            return replace(store.settled(found, machine), identity=identity)
     return None
 
 

@@ -34,7 +34,7 @@ def types(machine: str | None, as_json: bool) -> None:
     if older:
         what = older[0] if len(older) == 1 else f"{older[0]} and {len(older) - 1} more"
         report(f"{what}: profiled with other code of the training step than this")
-    rows = type_rows(profiles)
+    rows = type_rows(store.settled(profile, known) for profile in profiles)
     if as_json:
         print_json(rows)
     else:

@@ -88,7 +88,8 @@ def _counts(view: RunView) -> str:
     for state in STATES[1:]:
         if number := view.counts[state]:
             said.append(f"{number} {words.get(state, state)}")
-    return ", ".join(said)
+    silent = [job.id for job in view.running if job.silent]
+    return ", ".join(said) + (f"; no step yet: {_shortened(silent)}" if silent else "")
 
 
 def _end_words(view: RunView) -> list[str]:
