@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -20,6 +18,7 @@ from rmixer.files.typed_files import (
     write_json,
     write_yaml,
 )
+from rmixer.files.writable import check_out
 from rmixer.hardware.fingerprint import take_fingerprint
 from rmixer.hardware.machine import Machine, check_schema, machine_of
 from rmixer.run_record.run_summary import RunSummary, read_summary, write_summary
@@ -38,23 +37,10 @@ _EXECUTING = ("run", "execute")
 SCHEDULE = "schedule.json"
 """The schedule that a run executes, made beforehand."""
 JOURNAL = "journal.sqlite"
-EXECUTED = (
-    JOURNAL,
-    f"{JOURNAL}-wal",
-    f"{JOURNAL}-shm",
-    "checkpoints",
-    "events.csv",
-    "summary.json",
-    "executed_schedule.json",
-    "steps",
-    "metrics",
-    "models",
-    "workers",
-    "failures",
-    "logs",
-    "programs",
-)
-
+_FILES = ("events.csv", "summary.json", "executed_schedule.json")
+_FOLDERS = ("checkpoints", "steps", "metrics", "models", "workers", "failures", "logs", "programs")
+EXECUTED = (JOURNAL, f"{JOURNAL}-wal", f"{JOURNAL}-shm", *_FILES, *_FOLDERS)
+"""What an execution leaves."""
 
 Earlier = Literal["reuse", "aside", "required"]
 
@@ -137,16 +123,7 @@ class RunFolder:
         folder, or one that holds a run."""
         if path.exists():
             cls.check(path, empty_is_fine=True)
-        parent = next(folder for folder in (path, *path.absolute().parents) if folder.exists())
-        if not parent.is_dir() or not os.access(parent, os.W_OK | os.X_OK):
-            found = f"{parent}, which cannot be written"
-            raise InputError(path, "--out", found, "a folder to write to")
-        try:
-            with tempfile.TemporaryFile(dir=parent):
-                pass
-        except OSError as error:
-            found = f"{parent}: {error.strerror}"
-            raise InputError(path, "--out", found, "a folder to write to") from None
+        check_out(path, path)
 
     @staticmethod
     def check(path: Path, *, empty_is_fine: bool) -> None:
