@@ -180,7 +180,7 @@ def open_questions(workload: Workload) -> list[str]:
         lines.append(f"begins anew after an interruption, for it names no `resume`: {_few(anew)}")
     if unknown:
         lines.append(
-            f"ends nobody knows when: {_few(unknown)}; planned with {SUPPOSED_STEPS} steps, "
+            f"the end is unknown: {_few(unknown)}; planned with {SUPPOSED_STEPS} steps, "
             "this run learns how many it makes"
         )
     return lines
