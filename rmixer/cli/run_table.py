@@ -19,7 +19,7 @@ MOST_NAMED, MOST_FAILURES = 8, 6
 _HOW = {
     "running": "running",
     "stopped": "stopped: its process has ended without a word",
-    "elsewhere": "on another machine: from here nobody can see whether it goes on",
+    "elsewhere": "on another machine: its progress cannot be seen from here",
     "interrupted": "interrupted",
     "failed": "failed",
     "done": "ended",

@@ -49,7 +49,7 @@ def search_options(default_s: float) -> Callable[[Command], Command]:
                 metavar="SECONDS",
                 type=FiniteRange(min=0, max=MOST_SECONDS),
                 default=default_s,
-                help=f"Search so long for a better schedule; 0: do not. Default: {default_s:g}.",
+                help=f"Seconds of search for a better schedule (0: none). Default: {default_s:g}.",
             ),
         ):
             command = option(command)
