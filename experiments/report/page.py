@@ -38,7 +38,7 @@ STATE_WORDS = {
     "running": "This run goes on. The page shows it as it was when the page was written.",
     "stopped": "The process of this run has ended without a word. What was running counts as "
     "interrupted; `rmixer execute --resume` goes on with it.",
-    "elsewhere": "This run is on another machine: from here nobody can see whether it goes on.",
+    "elsewhere": "This run is on another machine: its progress cannot be seen from here.",
     "interrupted": "This run was interrupted; `rmixer execute --resume` goes on with it.",
     "failed": "This run ended before its jobs did; `rmixer execute --resume` goes on with it.",
 }

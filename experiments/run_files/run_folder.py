@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -23,6 +23,8 @@ from rmixer.hardware.fingerprint import take_fingerprint
 from rmixer.hardware.machine import Machine, check_schema, machine_of
 from rmixer.run_record.run_summary import RunSummary, read_summary, write_summary
 from rmixer.run_record.timeline import Timeline
+from rmixer.scheduling.schedule import read_schedule
+from rmixer.workload.rebatching import with_batch
 from rmixer.workload.workload import Workload
 
 SCHEMA_VERSION = 1
@@ -135,7 +137,16 @@ class RunFolder:
 
     @property
     def workload(self) -> Workload:
-        """The workload that was run."""
+        """The workload that is run: as it was asked for, but at the batches of the schedule."""
+        path = self.path / SCHEDULE
+        batches = read_schedule(path).batches if path.exists() else {}
+        asked = self.asked
+        jobs = (with_batch(job, batches.get(job.id, job.batch)) for job in asked.jobs)
+        return replace(asked, jobs=tuple(jobs)) if batches else asked
+
+    @property
+    def asked(self) -> Workload:
+        """The workload that the run was asked for."""
         return parse(self.config("workload"), Workload, self.path / CONFIG)
 
     @property

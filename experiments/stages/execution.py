@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -31,7 +30,7 @@ from rmixer.model_profile.model_profile import ModelProfile
 from rmixer.policies import Policy, make_policy
 from rmixer.policies.baselines.planned import Planned
 from rmixer.run_record.run_summary import RunSummary
-from rmixer.scheduling.admission import check_memory, idle_bytes
+from rmixer.scheduling.admission import check_memory
 from rmixer.scheduling.layout import Layout
 from rmixer.scheduling.problem import Problem, ProfiledJob
 from rmixer.scheduling.schedule import Schedule, schedule_of, write_schedule
@@ -55,8 +54,11 @@ class ExecutionRequest:
 
     @classmethod
     def of_schedule(cls, problem: Problem, schedule: Schedule) -> ExecutionRequest:
-        """The execution of ``schedule``, on its own layout."""
-        return cls(problem, schedule.settings.layout, schedule)
+        """The execution of ``schedule``, on its own layout and at its batches. Raises
+        :class:`InputError` for a batch that is not profiled."""
+        sized = problem.at(schedule.batches)
+        schedule = replace(schedule, workload_hash=sized.workload.hash)
+        return cls(sized, schedule.settings.layout, schedule)
 
     @property
     def title(self) -> str:
@@ -203,9 +205,7 @@ def check_execution(request: ExecutionRequest) -> None:
     request.layout.check(machine, "layout")
     check_cores(machine)
     check_gpus(machine)
-    held = Counter(held_bytes(machine))
-    held.update(idle_bytes(request.problem.jobs, request.layout))
-    check_memory(request.problem, request.layout, held)
+    check_memory(request.problem, request.layout, held_bytes(machine))
 
 
 def predict(request: ExecutionRequest) -> SimulatedRun:

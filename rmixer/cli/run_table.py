@@ -19,7 +19,7 @@ MOST_NAMED, MOST_FAILURES = 8, 6
 _HOW = {
     "running": "running",
     "stopped": "stopped: its process has ended without a word",
-    "elsewhere": "on another machine: from here nobody can see whether it goes on",
+    "elsewhere": "on another machine: its progress cannot be seen from here",
     "interrupted": "interrupted",
     "failed": "failed",
     "done": "ended",
@@ -89,7 +89,8 @@ def _counts(view: RunView) -> str:
     for state in STATES[1:]:
         if number := view.counts[state]:
             said.append(f"{number} {words.get(state, state)}")
-    return ", ".join(said)
+    silent = [job.id for job in view.running if job.silent]
+    return ", ".join(said) + (f"; no step yet: {_shortened(silent)}" if silent else "")
 
 
 def _end_words(view: RunView) -> list[str]:
