@@ -7,8 +7,8 @@ the shapes of lists of tensors, and how much memory each took.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import astuple, dataclass
 from typing import Any
 
 from profiles.traces.profiler_events import INPUT_MARK, Called
@@ -18,12 +18,12 @@ from profiles.work.operator_formulas import NOTHING, OperatorWork, operator_work
 from profiles.work.operator_names import MADE_OF_COPIES, VIEWS
 from rmixer.errors import RunFailed
 
-MADE_OF_OTHERS = frozenset(
+_MADE_OF_OTHERS = frozenset(
     f"aten::{name}" for name in ("linear", "matmul", "mv", "embedding", "embedding_bag")
 )
 """They have a formula as well, for where nothing is known of what they call."""
-_NOTHING_BUT_CALLS = frozenset(f"aten::{name}" for name in (*MADE_OF_COPIES, *VIEWS))
-INCIDENTAL = ("aten::copy_", "aten::fill_", "aten::zero_", "aten::arange")
+_NOTHING_BUT_CALLS = frozenset((*MADE_OF_COPIES, *VIEWS))
+_INCIDENTAL = ("aten::copy_", "aten::fill_", "aten::zero_", "aten::arange")
 """What operators call besides doing their own work."""
 
 
@@ -87,21 +87,30 @@ def _outermost(events: Iterable[Any]) -> Iterator[Any]:
             yield from _outermost(event.children)
 
 
-def _kernels(event: Any) -> Iterator[Kernel]:
-    """The operators that ``event`` is counted by: itself, or those it calls."""
+def kernels(
+    name: str, called: Sequence[Kernel], by_formula: Callable[[], OperatorWork | None]
+) -> list[Kernel]:
+    """What the operator ``name`` is counted by: itself, or what it ``called``."""
+    kind = name.removeprefix("aten::").removesuffix("_").removeprefix("_foreach_")
+    whole = all(each.work and None not in astuple(each.work) for each in called)
+    if kind in _NOTHING_BUT_CALLS or (name in _MADE_OF_OTHERS and called and whole):
+        return list(called)
+    work = by_formula()
+    calls = any(kernel.name not in _INCIDENTAL for kernel in called)
+    if work is None and calls and not has_own_kernel(name):
+        return list(called)
+    return [] if work == NOTHING else [Kernel(name, work)]
+
+
+def _kernels(event: Any) -> list[Kernel]:
+    def by_formula() -> OperatorWork | None:
+        arguments = recorded_arguments(event.extra_fields.inputs)
+        if any(tensor.sparse for tensor in tensors_in(arguments)):
+            return None  # how much of a sparse tensor there is its shape does not tell
+        return operator_work(event.name, arguments, _kept_bytes(event))
+
     called = [kernel for each in _outermost(event.children) for kernel in _kernels(each)]
-    if event.name in _NOTHING_BUT_CALLS or (event.name in MADE_OF_OTHERS and called):
-        yield from called
-        return
-    arguments = recorded_arguments(event.extra_fields.inputs)
-    # How much of a sparse tensor there is its shape does not tell.
-    unknown = any(tensor.sparse for tensor in tensors_in(arguments))
-    work = None if unknown else operator_work(event.name, arguments, _kept_bytes(event))
-    calls = any(kernel.name not in INCIDENTAL for kernel in called)
-    if work is None and calls and not has_own_kernel(event.name):
-        yield from called
-    elif work is None or work != NOTHING:
-        yield Kernel(event.name, work)
+    return kernels(event.name, called, by_formula)
 
 
 def _kept_bytes(event: Any) -> int:

@@ -31,7 +31,8 @@ from profiles.traces.trace_checks import (
     refuse_late,
 )
 from profiles.traces.trace_steps import Steps, find_steps
-from profiles.traces.trace_work import KnownWork, recorded_shapes, recorded_work
+from profiles.traces.trace_work import recorded_shapes, recorded_work
+from profiles.work.operator_formulas import UNKNOWN
 from rmixer.errors import InputError
 from rmixer.imported.imported_profile import ImportedProfile
 from rmixer.operators.operator_cost import OperatorCost
@@ -213,7 +214,7 @@ def _operator(index: Mapping[int, int], column: Column) -> OperatorCost:
     shapes = {recorded_shapes(row.call.tree) for row in known}
     works = {recorded_work(row.call.tree) for row in known}
     # Where steps differ in them, none is that of the mean step.
-    work = works.pop() if len(works) == 1 else KnownWork()
+    work = works.pop() if len(works) == 1 else UNKNOWN
     often = len(known) / len(column.rows)
     busy_us = _times(column, "busy_ns")
     p10, p50, p90 = np.quantile(busy_us, (0.1, 0.5, 0.9))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import cast
 
-from profiles.traces.trace_work import known_sum
+from profiles.work.operator_formulas import known_sum
 from rmixer.errors import InputError
 from rmixer.hardware.fingerprint import Fingerprint
 from rmixer.hardware.machine import Machine

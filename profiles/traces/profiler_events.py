@@ -39,8 +39,6 @@ class Called:
     events_before: int = 0
     phase: str = ""
     module: str = ""
-    shapes: tuple[tuple[int, ...], ...] = ()
-    types: tuple[str, ...] = ()
     forward_index: int = -1
     sequence: set[int] = field(default_factory=set)
     operands: str = ""
@@ -93,8 +91,6 @@ def read_calls(events: Iterable[Any]) -> list[Called]:
             events_before=between,
             phase=_innermost(open_marks, PHASE_MARK),
             module=_innermost(open_marks, MODULE_MARK),
-            shapes=tuple(tuple(shape) for shape in event.shapes()),
-            types=tuple(event.dtypes()),
             forward_index=node_sequence if start_ns < node_end_ns else -1,
             sequence={event.sequence_nr(), *(number for _, number in open_functions)},
         )

@@ -52,6 +52,20 @@ _PROFILER_STEP = re.compile(r"ProfilerStep#\d+")
 _SYNCHRONIZATION = re.compile(r"(Context|Stream|Event) .*(Sync|Wait).*|Unknown Sync")
 
 
+@dataclass(frozen=True)
+class Arguments:
+    """An entry of each for every argument, or None where they were not recorded: a shape (or the
+    shapes of a list of tensors), a type's name, a tensor's strides, a number's value."""
+
+    shapes: tuple[Any, ...] | None = None
+    types: tuple[str, ...] | None = None
+    strides: tuple[tuple[int, ...], ...] | None = None
+    values: tuple[float | Flags | None, ...] | None = None
+
+
+_NONE = Arguments()
+
+
 @dataclass(frozen=True, slots=True)
 class TraceEvent:
     """What was going on from ``start_ns`` on for ``duration_ns``, on a host's ``thread`` or, with
@@ -59,9 +73,7 @@ class TraceEvent:
 
     ``correlation`` ties a driver's call to the device's work, ``external`` both to the operator
     that has the same number; ``sequence`` is the number by which autograd ties a backward node to
-    its operator, and ``forward_thread`` is not 0 on a backward node. -1 means none. ``shapes`` and
-    ``types`` are the operator's arguments, with ``strides`` of tensors and ``values`` of numbers;
-    None where they were not recorded.
+    its operator, and ``forward_thread`` is not 0 on a backward node. -1 means none.
     """
 
     name: str
@@ -73,10 +85,7 @@ class TraceEvent:
     external: int = -1
     sequence: int = -1
     forward_thread: int = 0
-    shapes: tuple[Any, ...] | None = None
-    types: tuple[str, ...] | None = None
-    strides: tuple[Any, ...] | None = None
-    values: tuple[float | Flags | None, ...] | None = None
+    arguments: Arguments = _NONE
     device: int = -1
 
     @property
@@ -145,7 +154,6 @@ def kineto_events(events: Iterable[Any]) -> Iterator[TraceEvent]:
             external=number if is_operator else linked or -1,
             sequence=event.sequence_nr() if is_operator else -1,
             forward_thread=event.fwd_thread_id() if is_operator else 0,
-            shapes=tuple(map(tuple, event.shapes())) if kinds else None,
-            types=kinds or None,
+            arguments=Arguments(tuple(map(tuple, event.shapes())), kinds) if kinds else _NONE,
             device=event.device_index() if on_device else -1,
         )
