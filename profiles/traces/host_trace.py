@@ -84,7 +84,7 @@ def _claim(
         if owner is None:
             unclaimed.append(event)
         else:
-            owner.work += (event,)
+            owner.unlaunched += (event,)
     return unclaimed
 
 

@@ -48,11 +48,6 @@ class LaneRow:
         return "copy" if is_plain and self.lane == "link" and self.brings else self.call.phase
 
 
-def work_of(call: HostCall) -> list[TraceEvent]:
-    """All that devices did for ``call``."""
-    return [*(event for launch in call.launches for event in launch.work), *call.work]
-
-
 def lane_of(event: TraceEvent) -> str:
     """``link`` for a copy between host and device, ``gpu`` for all else that a device does."""
     crosses = _TO_DEVICE in event.name or _TO_HOST in event.name
@@ -88,9 +83,8 @@ class Lanes:
         """A row for each lane that ``call`` worked on: the host's where it made no device work."""
         first_gap = max(0, call.start_ns - self._host_ns - call.waited_ns)
         self._host_ns = max(self._host_ns, call.end_ns)
-        done = work_of(call)
         rows: dict[tuple[str, int], LaneRow] = {}
-        for event in sorted(done, key=lambda event: event.start_ns):
+        for event in sorted(call.work, key=lambda event: event.start_ns):
             row = rows.setdefault(_place(event), LaneRow(call, *_place(event)))
             self._take(row, event)
         if not rows:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from profiles.traces.host_calls import HostCall
 from profiles.traces.host_trace import HostTrace
-from profiles.traces.lane_rows import LaneRow, work_of
+from profiles.traces.lane_rows import LaneRow
 from profiles.traces.trace_events import DEVICE_WORK, DRIVER_CALLS, TraceEvent
 from rmixer.errors import InputError
 from rmixer.imported.imported_profile import ImportedProfile
@@ -95,7 +95,7 @@ def _between(calls: Iterable[HostCall], spans: Sequence[Span]) -> list[TraceEven
         event
         for call in calls
         if call.start_ns >= begin_ns and not _is_within(call.start_ns, spans)
-        for event in work_of(call)
+        for event in call.work
     ]
 
 
