@@ -26,7 +26,7 @@ from experiments.validation.comparison import Comparison, read_comparison
 from rmixer.errors import InputError
 from rmixer.files.typed_files import load_json, load_yaml, parse
 from rmixer.hardware.fingerprint import Fingerprint
-from rmixer.hardware.machine import Machine
+from rmixer.hardware.machine import Machine, machine_of
 from rmixer.run_record.metrics import MetricFiles
 from rmixer.run_record.run_summary import RunSummary
 from rmixer.run_record.timeline import Timeline
@@ -97,7 +97,7 @@ def read_content(folder: RunFolder) -> RunContent:
     notes: list[str] = []
     config: Any = load_yaml(folder.path / CONFIG, "run configuration")
     workload = parse(config.get("workload"), Workload, folder.path / CONFIG)
-    machine = parse(config.get("machine"), Machine, folder.path / CONFIG)
+    machine = machine_of(config.get("machine"), folder.path / CONFIG)
     main, apart = folder.read(MEASURED), folder.read(PREDICTED)
     simulated = main is not None and main[1].run != "measured"
     predicted = main if simulated else apart

@@ -21,7 +21,7 @@ from rmixer.files.typed_files import (
     write_yaml,
 )
 from rmixer.hardware.fingerprint import take_fingerprint
-from rmixer.hardware.machine import Machine, check_schema
+from rmixer.hardware.machine import Machine, check_schema, machine_of
 from rmixer.run_record.run_summary import RunSummary, read_summary, write_summary
 from rmixer.run_record.timeline import Timeline
 from rmixer.workload.workload import Workload
@@ -165,7 +165,7 @@ class RunFolder:
     @property
     def machine(self) -> Machine:
         """The machine it was run on, or simulated for."""
-        return parse(self.config("machine"), Machine, self.path / CONFIG)
+        return machine_of(self.config("machine"), self.path / CONFIG)
 
     def config(self, key: str) -> Any:
         """What ``config.yaml`` says under ``key``. Raises :class:`InputError` for no such key."""

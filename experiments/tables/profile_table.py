@@ -57,11 +57,9 @@ def _facts(profile: ModelProfile) -> Text:
 
 
 def _input_bound(profile: ModelProfile) -> str:
-    """The shares of the step with the fewest threads that wait for its batch, where known."""
-    threads = profile.steps[0].threads
-    shares = {epoch: profile.input_bound(epoch, threads) for epoch in ("warm", "cold")}
-    known = [f"{percent(share)} ({epoch})" for epoch, share in shares.items() if share is not None]
-    return f"; input-bound: {', '.join(known)}" if known else ""
+    """The share of the step with the fewest threads that waits for its batch, where known."""
+    share = profile.input_bound(profile.steps[0].threads)
+    return "" if share is None else f"; input-bound: {percent(share)}"
 
 
 def _work(profile: ModelProfile) -> str:

@@ -26,7 +26,6 @@ from profiles.measurements.warm_up import warm_up_steps
 from rmixer.hardware.fingerprint import take_fingerprint
 from rmixer.hardware.machine import Machine
 from rmixer.model_profile.model_profile import (
-    InputCost,
     Kind,
     MemoryCost,
     ModelProfile,
@@ -48,11 +47,9 @@ class Found:
     phases: PhaseTimes | None = None
     ready: dict[str, Any] = field(default_factory=dict)
     structure: dict[str, Any] = field(default_factory=dict)
-    input: list[dict[str, Any]] = field(default_factory=list)
     passes: list[Blocks] = field(default_factory=list)
     fastest_exchange_us: float = math.inf
     neighbours: Neighbours = field(default_factory=Neighbours)
-    on_gpu: Neighbours = field(default_factory=Neighbours)
 
     @property
     def kind(self) -> Kind:
@@ -88,7 +85,6 @@ def assemble(
         utilisation=asked.utilisation,
         job_type=asked.job_type,
         probe_s=probe_s,
-        input=tuple(InputCost(**cost) for cost in counts[0].input),
         fingerprint=take_fingerprint(machine.fingerprint.hardware, driver_version()),
         operators=tuple(operators),
     )
@@ -128,7 +124,6 @@ def _step_cost(
             dropped_rounds=sum(len(p.probes_s) for p in found.passes) - len(blocks.probes_s),
             closure={lane: closure_of(us, mean_us) for lane, us in times.lanes_us.items()},
             waited=max(found.phases.waited, *blocks.waited or [0.0]),
-            sensitivity=found.neighbours.points() + found.on_gpu.points("gpu"),
         ),
         exchange_us=statistics.median(blocks.exchanges_us or [0.0]),
         apart_us=apart_us,

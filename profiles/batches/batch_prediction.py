@@ -5,7 +5,6 @@ FLOPs, bytes and memory are taken linear between two of them, and beyond them al
 the two nearest. Each kind of operator in each module is predicted by itself. A step on the CPU is
 told twice: by a curve of its own, and by what its operators and gaps come to, each of which bends
 at a size of its own. Their errors are hardly related, so the geometric mean of the two is taken.
-What is known to change at a border (:mod:`profiles.batches.sorted_alike`) is made alike before.
 """
 
 from __future__ import annotations
@@ -20,9 +19,8 @@ from typing import Any
 from profiles.assembling.job_type import demands
 from profiles.batches.known_sizes import KnownSizes, TooFewSizesError, known_sizes
 from profiles.batches.operator_sums import AMOUNTS, Kind, Sums, kind_of, of_cpu_step, sum_by_kind
-from profiles.batches.sorted_alike import sorted_alike
 from rmixer.hardware.machine import Machine
-from rmixer.model_profile.model_profile import InputCost, MemoryCost, ModelProfile, StepCost
+from rmixer.model_profile.model_profile import MemoryCost, ModelProfile, StepCost
 from rmixer.operators.operator_cost import OperatorCost
 from rmixer.workload.cost_identity import CostIdentity
 
@@ -53,7 +51,6 @@ def predict_batch(
             f"{len(others)} other batches of {identity.key} are profiled, not two"
         )
     known = known_sizes(others, identity.batch)
-    known = replace(known, profiles=sorted_alike(known.profiles, identity.batch, machine))
     nearest = known.profiles[known.nearest]
     sums = [sum_by_kind(profile) for profile in known.profiles]
     steps = tuple(_steps(known, sums))
@@ -72,11 +69,6 @@ def predict_batch(
         predicted_from=tuple(profile.identity.batch for profile in known.profiles),
         steps=steps,
         memory=memory,
-        input=tuple(
-            replace(low, **_inputs(known, low, high))
-            for low, high in zip(known.low.input, known.high.input, strict=False)
-            if low.epoch == high.epoch
-        ),
         flops=flops,
         bytes=moved,
         intensity=flops / moved if moved else 0.0,
@@ -89,11 +81,6 @@ def predict_batch(
 
 def _amounts(known: KnownSizes, low: MemoryCost, high: MemoryCost) -> dict[str, Any]:
     return {name: round(_on(known, low, high, name)) for name in _MEMORY}
-
-
-def _inputs(known: KnownSizes, low: InputCost, high: InputCost) -> dict[str, Any]:
-    times = {name: _on(known, low, high, name) for name in ("wait_us", "core_us")}
-    return {**times, "batch_bytes": round(_on(known, low, high, "batch_bytes"))}
 
 
 def _on(known: KnownSizes, low: object, high: object, name: str) -> float:

@@ -31,9 +31,8 @@ ANSWER_WITHIN_S = 60.0
 
 
 def bubble(channel: Channel) -> None:
-    """The worker's task: answer ``run`` (``work``, ``seconds``, and ``duty``, the share of the time
-    in which to work, in turn with sleep) with the rate of units a second, ``count`` (``units`` of
-    compute) with the seconds they took, until ``end``."""
+    """The worker's task: answer ``run`` (``work``, ``seconds``) with the rate of units a second,
+    ``count`` (``units`` of compute) with the seconds they took, until ``end``."""
     left = np.ones((MATRIX, MATRIX), np.float32)
     out = np.empty_like(left)
     source = np.ones(STREAM_BYTES // 8)
@@ -47,15 +46,12 @@ def bubble(channel: Channel) -> None:
             continue
         units = 0
         end_s = start_s + message["seconds"]
-        rest = 1.0 / message["duty"] - 1.0
         while (now_s := time.perf_counter()) < end_s:
             if message["work"] == "compute":
                 np.dot(left, left, out=out)
             else:
                 np.copyto(target, source)
             units += 1
-            if rest:
-                time.sleep(rest * (time.perf_counter() - now_s))
         channel.send("ran", rate=units / (now_s - start_s))
 
 
@@ -114,13 +110,10 @@ class Bubbles:
         turned._workers = sorted(from_last, key=lambda worker: worker.cores[0] in cores)
         return turned
 
-    def start(
-        self, work: Work, seconds: float, count: int | None = None, duty: float = 1.0
-    ) -> None:
-        """Set the first ``count`` bubbles to work, for a share ``duty`` of the time;
-        :meth:`rates` collects what they did."""
+    def start(self, work: Work, seconds: float, count: int | None = None) -> None:
+        """Set the first ``count`` bubbles to work; :meth:`rates` collects what they did."""
         for worker in self._workers[:count]:
-            worker.send("run", work=work, seconds=seconds, duty=duty)
+            worker.send("run", work=work, seconds=seconds)
 
     def rates(self, count: int | None = None) -> list[float]:
         """Units a second of each bubble that :meth:`start` set to work."""
@@ -138,7 +131,7 @@ class Bubbles:
         """The rate of the first bubble at ``first`` beside bubble ``other`` at ``second``."""
         pair = (self._workers[0], self._workers[other])
         for worker, work in zip(pair, (first, second), strict=True):
-            worker.send("run", work=work, seconds=seconds, duty=1.0)
+            worker.send("run", work=work, seconds=seconds)
         rate, _ = (self._rate(worker) for worker in pair)
         return rate
 

@@ -8,9 +8,9 @@ from typing import Any
 
 import torch
 
-from profiles.machines.sort_rates import RADIX_LEAST
-
 _INT64_BYTES = 8
+_RADIX_LEAST = 32768
+"""``at::internal::GRAIN_SIZE``: so many integers, or more, are sorted by their digits."""
 _WIDE_ROW = 16
 """Narrower ones it adds element by element."""
 
@@ -48,7 +48,7 @@ def _keys_and_places(arguments: tuple[Any, ...]) -> tuple[int, ...]:
     if keys.dim() != 1:
         return ()
     count = keys.numel()
-    if count >= RADIX_LEAST and not keys.dtype.is_floating_point:
+    if count >= _RADIX_LEAST and not keys.dtype.is_floating_point:
         return (count * keys.element_size(), count * _INT64_BYTES)
     return (count // 2 * 2 * _INT64_BYTES,)
 

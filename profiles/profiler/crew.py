@@ -14,7 +14,6 @@ from concurrent.futures import ThreadPoolExecutor
 from types import TracebackType
 
 from profiles.machines.bubble import Bubbles
-from profiles.machines.gpu_bubble import GpuBubble
 from rmixer.errors import RunFailed
 from rmixer.hardware.machine import Machine
 from rmixer.model_profile.model_profile import Kind
@@ -42,7 +41,6 @@ class Crew:
         self._threads = threads
         self._ready: deque[tuple[Staff, contextlib.ExitStack]] = deque()
         self._ending = contextlib.ExitStack()
-        self._gpu_bubble: GpuBubble | None = None
         self.event_us: dict[Kind, list[float]] = {"cpu": [], "gpu": []}
         self.exchange_us = dict(enumerate(machine.exchange_us, start=1))
         self.bubbles = self._ending.enter_context(Bubbles(machine.cores))
@@ -79,13 +77,6 @@ class Crew:
             self._ending.callback(worker.kill)
             worker.warm_up()
         return worker
-
-    def gpu_bubble(self) -> GpuBubble:
-        """The bubble on the GPU, its host thread on the last core; started when first asked for."""
-        if self._gpu_bubble is None or self._gpu_bubble.has_ended:
-            sms, core = self._machine.gpus[0].multiprocessors, self._machine.cores[-1]
-            self._gpu_bubble = self._ending.enter_context(GpuBubble(GPU, sms, core))
-        return self._gpu_bubble
 
     def _start(self, jobs: int) -> None:
         everyone: list[WorkerProcess] = []
@@ -133,16 +124,14 @@ def places(
 ) -> dict[tuple[str, int], tuple[tuple[int, ...], ...]]:
     """The cores of each pass's worker, by device and count of threads, of the job with this
     ``number`` among those whose workers start together: one worker's after the other's, so that as
-    few as can be share one. Where there are GPUs, the last core is left to the bubble there by all
-    that do not need it."""
+    few as can be share one."""
     devices = ("cpu", GPU) if machine.gpus else ("cpu",)
     found: dict[tuple[str, int], tuple[tuple[int, ...], ...]] = {}
-    partly = [count for count in threads if count < len(machine.cores)]
+    cores = machine.cores
+    partly = [count for count in threads if count < len(cores)]
     place = number * PASSES * len(devices) * sum(partly)
     for device in devices:
         for count in threads:
-            spared = int(bool(machine.gpus) and count in partly)
-            cores = machine.cores[: len(machine.cores) - spared]
             passes = []
             for _ in range(PASSES):
                 passes.append(tuple(sorted(cores[(place + i) % len(cores)] for i in range(count))))

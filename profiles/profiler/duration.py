@@ -27,9 +27,8 @@ def profiling_seconds(
     """At most how long a job takes whose step is not slow, at all counts of ``threads``."""
     total_s = 0.0
     for count in threads:
-        sweep_s = _sweep_seconds(cores - count, plan)
         each_s = _count_seconds(cores - count, plan)
-        total_s += each_s + (each_s + GPU_START_S + sweep_s if on_gpu else 0.0)
+        total_s += each_s + (each_s + GPU_START_S if on_gpu else 0.0)
     return total_s
 
 

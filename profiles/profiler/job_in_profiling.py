@@ -11,12 +11,12 @@ from functools import partial
 
 from profiles.assembling.assemble import Found, assemble, event_costs
 from profiles.assembling.disturbance import disturbed
-from profiles.in_worker.tasks import IDLE_BYTES, MEASURE_INPUT, SESSION
+from profiles.in_worker.tasks import IDLE_BYTES, SESSION
 from profiles.machines.kept_waiting import MOST_WAITED
 from profiles.machines.steadiness import PROBE_FACTOR
 from profiles.measurements.blocks import fastest_exchange_us, steady_together
 from profiles.measurements.interval import blocks_needed
-from profiles.measurements.neighbours import measure_gpu_neighbours, measure_neighbours
+from profiles.measurements.neighbours import measure_neighbours
 from profiles.measurements.phases import FIRST_STEPS, measure_phases
 from profiles.measurements.rounds import BLOCK_S, Plan, Rounds
 from profiles.profiler.crew import GPU, Crew, Staff
@@ -76,9 +76,6 @@ class Subject:
 
     def _ready(self, worker: WorkerProcess, number: int, found: Found) -> Rounds:
         job = self.job
-        # The first worker's files would be in the system's cache, and mapped.
-        if number == 1 and found is self._counts[0]:
-            found.input = worker.call(MEASURE_INPUT, job=job)
         if number == 0:
             found.idle_bytes = worker.call(IDLE_BYTES, device=found.device)
             known = any(each.kind == found.kind for each in self._counts[:-1])  # its memory
@@ -117,9 +114,6 @@ class Subject:
             found.neighbours = measure_neighbours(worker, bubbles, spare, alone_s, sweep_s)
         # At the end, for it leaves the heap in disorder.
         found.structure = worker.ask("structure")
-        if self._plan.neighbours and spare and found.device == GPU:
-            bubble = self._crew.gpu_bubble()
-            found.on_gpu = measure_gpu_neighbours(worker, bubble, alone_s, sweep_s)
 
     def _tell_if_slow(self, threads: int, step_s: float) -> None:
         spare = len(self._machine.cores) - threads

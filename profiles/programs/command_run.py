@@ -35,13 +35,13 @@ SILENT_S, TELLING_PASSES = 30.0, 20
 @dataclass(frozen=True)
 class Block:
     """A stretch of the clock, from ``begin_s`` to ``end_s``. ``core_s`` and ``gpu_s`` are what the
-    program used in it, ``gpu_s`` None where nothing tells; ``beside`` the kind, number and duty of
-    the bubbles meanwhile, None alone."""
+    program used in it, ``gpu_s`` None where nothing tells; ``beside`` the kind and number of the
+    bubbles meanwhile, None alone."""
 
     round: int
     begin_s: float
     end_s: float
-    beside: tuple[Work, int, float] | None = None
+    beside: tuple[Work, int] | None = None
     core_s: float = 0.0
     gpu_s: float | None = None
 
@@ -116,7 +116,7 @@ class WatchedProgram:
                 f"`--seconds`); {process.last_words()}"
             )
 
-    def block(self, index: int, seconds: float, beside: tuple[Work, int, float] | None) -> Block:
+    def block(self, index: int, seconds: float, beside: tuple[Work, int] | None) -> Block:
         """A block of the round ``index``, beside bubbles that work already."""
         begin_core_s, begin_gpu_s = self.process.tree.sample(), self._gpu_busy_s()
         begin_s = time.monotonic()
@@ -194,13 +194,13 @@ def _rounds(watched: WatchedProgram, run: CommandRun, end_s: float, step_s: floa
     for index in range(rounds):
         run.blocks.append(watched.block(index, block_s, None))
         run.blocks.append(watched.block(index, block_s, None))
-        for level in levels:
+        for count in levels:
             for work in WORKS:
                 # They work a moment longer than the block, which so never has less of them.
-                bubbles.start(work, block_s + LONGER_S, *level)
-                run.blocks.append(watched.block(index, block_s, (work, *level)))
-                rate, *_ = bubbles.rates(level[0])
-                if work == "stream" and level == (1, 1.0):
+                bubbles.start(work, block_s + LONGER_S, count)
+                run.blocks.append(watched.block(index, block_s, (work, count)))
+                rate, *_ = bubbles.rates(count)
+                if (work, count) == ("stream", 1):
                     with watched.process.paused():
                         run.pressures.append(pressure(bubbles, rate))
 

@@ -4,24 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from profiles.traces.left_out import left_out_in_words
+from profiles.traces.left_out import MOST_SILENT, device_work
 from rmixer.imported.imported_profile import ImportedProfile
 
 WORST_CLOSURE = 0.06
 """As that of a profile that is measured."""
-_MS = 1e-3
 _WHAT_TO_DO = "say its length by `--step-ms`, or import a trace with a synchronisation in each step"
 
 
 def warnings_of(profile: ImportedProfile) -> list[str]:
     """What is left out of ``profile`` beyond what may be without a word, and what of its step does
-    not come to its length."""
-    found = (*left_out_in_words(profile), *_mended(profile), *_length(profile))
+    not come to its length, unless the user has said that."""
+    found = [*_left_out(profile), *(_length(profile) if profile.step_us is None else ())]
     return [f"{profile.name}: {text}" for text in found]
 
 
-def _mended(profile: ImportedProfile) -> Iterator[str]:
-    """What of the trace could not be taken as it is."""
+def _left_out(profile: ImportedProfile) -> Iterator[str]:
+    if profile.left_out_share > MOST_SILENT:
+        work = device_work(profile.left_out_share, profile.unclaimed_us, profile.left_out)
+        yield f"{work} that no operator of its steps launched is left out"
+    share = profile.other_us / profile.profiled_mean_us
+    if share > MOST_SILENT:
+        time = f"{_ms(profile.other_us)} a step ({share:.0%} of it)"
+        yield f"{time} of operators of other threads are left out"
     if profile.other_devices:
         named = ", ".join(f"{name} ({count})" for name, count in profile.other_devices.items())
         host = ", so the profile is of the host alone" if profile.device == "cpu" else ""
@@ -37,22 +42,18 @@ def _mended(profile: ImportedProfile) -> Iterator[str]:
     if profile.cut_operators:
         yield (
             f"operators that end after their step are cut at its end: {profile.cut_operators}, by "
-            f"{profile.cut_most_us * _MS:.3f} ms at most (`--strict` refuses them)"
+            f"{_ms(profile.cut_most_us)} at most (`--strict` refuses them)"
         )
 
 
 def _length(profile: ImportedProfile) -> Iterator[str]:
-    """Nothing where the user has said how long a step is."""
-    if profile.step_us is not None:
-        return
     mean_us = profile.profiled_mean_us
     for lane in ("gpu", "link"):
         busy_us = sum(row.mean_us for row in profile.operators if row.lane == lane)
         if busy_us > mean_us:
             yield (
-                f"the {lane} works {busy_us * _MS:.3f} ms a step, longer than the step of "
-                f"{mean_us * _MS:.3f} ms, which is taken from the host, and that runs ahead: "
-                f"{_WHAT_TO_DO}"
+                f"the {lane} works {_ms(busy_us)} a step, longer than the step of {_ms(mean_us)}, "
+                f"which is taken from the host, and that runs ahead: {_WHAT_TO_DO}"
             )
             return
     for lane, part in profile.closure.items():
@@ -62,3 +63,7 @@ def _length(profile: ImportedProfile) -> Iterator[str]:
                 f"host runs ahead of the device, {_WHAT_TO_DO}; work at the same time on several "
                 "streams or threads counts twice"
             )
+
+
+def _ms(time_us: float) -> str:
+    return f"{time_us * 1e-3:.3f} ms"

@@ -30,7 +30,7 @@ from profiles.traces.trace_checks import (
     late_operators,
     refuse_late,
 )
-from profiles.traces.trace_steps import Steps, find_steps
+from profiles.traces.trace_steps import Steps, find_steps, place_of
 from profiles.traces.trace_work import recorded_shapes, recorded_work
 from profiles.work.operator_formulas import UNKNOWN
 from rmixer.errors import InputError
@@ -142,8 +142,12 @@ def _most_common(training: Sequence[Signature]) -> Signature:
 def _by_step(path: Path, host: HostTrace, steps: Steps) -> list[list[LaneRow]]:
     """The rows of each step that has any."""
     lanes = Lanes(steps.spans[0][0])
+    calls_of: list[list[HostCall]] = [[] for _ in steps.spans]
+    for call in host.calls:
+        if (place := place_of(call.start_ns, steps.spans)) is not None:
+            calls_of[place].append(call)
     by_step: list[list[LaneRow]] = []
-    for calls, span in zip(_split(host.calls, steps), steps.spans, strict=True):
+    for calls, span in zip(calls_of, steps.spans, strict=True):
         tie(calls, host.main)
         by_step.append(lanes.step(calls, *span))
     if not any(by_step):
@@ -182,18 +186,6 @@ def _check_one_gpu(path: Path, rows: Sequence[LaneRow]) -> None:
     if len(devices) > 1:
         found = f"work on GPUs {', '.join(map(str, devices))} in a step"
         raise InputError(path, "traceEvents", found, "a step on one GPU: lanes are those of one")
-
-
-def _split(calls: Sequence[HostCall], steps: Steps) -> list[list[HostCall]]:
-    """The operators that begin in each step, by time."""
-    split: list[list[HostCall]] = [[] for _ in steps.spans]
-    place = 0
-    for call in calls:
-        while place < len(steps.spans) and call.start_ns >= steps.spans[place][1]:
-            place += 1
-        if place < len(steps.spans) and call.start_ns >= steps.spans[place][0]:
-            split[place].append(call)
-    return split
 
 
 def _operators(found: Sequence[Column]) -> list[OperatorCost]:

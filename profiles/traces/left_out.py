@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import math
-from bisect import bisect_right
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,15 +12,13 @@ from profiles.traces.host_calls import HostCall
 from profiles.traces.host_trace import HostTrace
 from profiles.traces.lane_rows import LaneRow
 from profiles.traces.trace_events import DEVICE_WORK, DRIVER_CALLS, TraceEvent
+from profiles.traces.trace_steps import Span, place_of
 from rmixer.errors import InputError
-from rmixer.imported.imported_profile import ImportedProfile
 
 MOST_SILENT, MOST = 0.05, 0.20
 """Shares of the work of devices that are left out without a warning, and without ``--partial``."""
-_NAMES_KEPT, _LONGEST_NAME = 5, 60
+_NAMES_KEPT, _LONGEST = 5, 60
 _US, _MS = 1e-3, 1e-3
-
-Span = tuple[int, int]
 
 
 @dataclass(frozen=True)
@@ -50,15 +47,14 @@ def left_out(
     work like it: it is not counted.
     """
     missed = [*_not_before(host.unclaimed, events), *_between(host.calls, spans)]
-    missed = [event for event in missed if _is_within(event.start_ns, used)]
+    missed = [event for event in missed if place_of(event.start_ns, used) is not None]
     by_name: dict[str, int] = defaultdict(int)
     for event in missed:
         by_name[event.name] += event.duration_ns
     missed_ns = sum(by_name.values())
     held_ns = sum(row.busy_ns for rows in steps for row in rows if row.lane != "cpu")
-    others_ns = sum(
-        call.end_ns - call.start_ns for call in host.others if _is_within(call.start_ns, used)
-    )
+    others = [call for call in host.others if place_of(call.start_ns, used) is not None]
+    others_ns = sum(call.end_ns - call.start_ns for call in others)
     most = sorted(by_name.items(), key=lambda item: (-item[1], item[0]))[:_NAMES_KEPT]
     each = _US / len(used)
     return LeftOut(
@@ -94,41 +90,21 @@ def _between(calls: Iterable[HostCall], spans: Sequence[Span]) -> list[TraceEven
     return [
         event
         for call in calls
-        if call.start_ns >= begin_ns and not _is_within(call.start_ns, spans)
+        if call.start_ns >= begin_ns and place_of(call.start_ns, spans) is None
         for event in call.work
     ]
-
-
-def _is_within(at_ns: int, spans: Sequence[Span]) -> bool:
-    place = bisect_right(spans, at_ns, key=lambda span: span[0]) - 1
-    return place >= 0 and at_ns < spans[place][1]
 
 
 def check_left_out(path: Path, found: LeftOut) -> None:
     """Raise :class:`InputError` where more device work is left out than a profile may lack."""
     if found.share > MOST:
-        held_by_none = (
-            f"{_device_work(found.share, found.device_us, found.names)} that no row would hold"
-        )
+        work = device_work(found.share, found.device_us, found.names)
         allowed = f"at most {MOST:.0%} left out, or `--partial` to import the rest all the same"
-        raise InputError(path, "traceEvents", held_by_none, allowed)
+        raise InputError(path, "traceEvents", f"{work} that no row would hold", allowed)
 
 
-def left_out_in_words(profile: ImportedProfile) -> Iterator[str]:
-    """What is left out of ``profile`` beyond what may be without a word."""
-    if profile.left_out_share > MOST_SILENT:
-        work = _device_work(profile.left_out_share, profile.unclaimed_us, profile.left_out)
-        yield f"{work} that no operator of its steps launched is left out"
-    share = profile.other_us / profile.profiled_mean_us
-    if share > MOST_SILENT:
-        time = f"{profile.other_us * _MS:.3f} ms a step ({share:.0%} of it)"
-        yield f"{time} of operators of other threads are left out"
-
-
-def _device_work(share: float, time_us: float, names: dict[str, float]) -> str:
-    listed = ", ".join(f"{_short(name)} {us * _MS:.3f} ms" for name, us in names.items())
+def device_work(share: float, time_us: float, names: dict[str, float]) -> str:
+    """In words how much of the device's work is left out, by name."""
+    short = {n if len(n) <= _LONGEST else f"{n[: _LONGEST - 1]}…": us for n, us in names.items()}
+    listed = ", ".join(f"{name} {us * _MS:.3f} ms" for name, us in short.items())
     return f"{share:.1%} of the device's work, {time_us * _MS:.3f} ms a step ({listed})"
-
-
-def _short(name: str) -> str:
-    return name if len(name) <= _LONGEST_NAME else f"{name[: _LONGEST_NAME - 1]}…"

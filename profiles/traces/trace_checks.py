@@ -12,7 +12,7 @@ from profiles.traces.communication import may_go_on
 from profiles.traces.host_calls import HostCall, is_operator
 from profiles.traces.left_out import MOST
 from profiles.traces.trace_events import DEVICE_WORK, DRIVER_CALLS, OPERATOR, TraceEvent
-from profiles.traces.trace_steps import Steps
+from profiles.traces.trace_steps import Steps, place_of
 from rmixer.errors import InputError
 
 _READ = "what hosts and the GPUs of CUDA and ROCm do"
@@ -107,16 +107,13 @@ def late_operators(steps: Steps, calls: Sequence[HostCall]) -> list[tuple[HostCa
     """The operators among ``calls`` that go on after the step in which they begin, and when that
     ends. What lies outside of autograd's nodes on the threads that run these may do so, and so may
     communication that goes on by itself."""
-    spans, found, place = steps.spans, [], 0
+    found = []
     for call in calls:
-        if call.outside_nodes or may_go_on(call.name):
+        place = place_of(call.start_ns + _ROUNDED_NS, steps.spans)
+        if place is None or call.outside_nodes or may_go_on(call.name):
             continue
-        while place < len(spans) and call.start_ns >= spans[place][1]:
-            place += 1
-        if place == len(spans):
-            break
-        begin_ns, end_ns = spans[place]
-        if begin_ns <= call.start_ns < end_ns - _ROUNDED_NS and call.end_ns > end_ns + _ROUNDED_NS:
+        begin_ns, end_ns = steps.spans[place]
+        if begin_ns <= call.start_ns and call.end_ns > end_ns + _ROUNDED_NS:
             found.append((call, end_ns))
     return found
 

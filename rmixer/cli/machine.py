@@ -81,7 +81,6 @@ def machine_table(machine: Machine) -> Table:
         "memory bandwidth, copied": _by_count(machine.bandwidth_gbps, "{:.1f} GB/s"),
         "matrix products, fp32": _by_count(machine.matmul_gflops, "{:.0f} GFLOP/s"),
         "exchange between cores": _by_count(machine.exchange_us, "{:.0f} µs"),
-        "sort of many ids": _by_count(machine.radix_sort_ns, "{:.1f} ns each"),
         "worker start-up": f"{machine.worker_startup_s:.2f} s",
         "probe (fixed work, all cores)": f"{machine.probe_s * 1e3:.1f} ms",
     }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Final, Literal
+from typing import Annotated, Any, Final, Literal
 
 from pydantic import AfterValidator, ConfigDict, Field
 
@@ -63,9 +63,8 @@ class Machine:
     compute done by k loops at once, in units of one loop alone; ``bandwidth_gbps`` what k cores
     together copy, counting bytes read and written; ``matmul_gflops`` the single-precision
     matrix-product rate of k threads; ``exchange_us`` how long k threads on cores of their own take
-    at best to exchange 128 KiB each, 0 for one; ``radix_sort_ns`` what they take for an id as they
-    sort 65536 of them. Both are empty where they were not measured. ``origin`` is ``modelled`` when
-    nothing was measured.
+    at best to exchange 128 KiB each, 0 for one, empty where it was not measured. ``origin`` is
+    ``modelled`` when nothing was measured.
     """
 
     __pydantic_config__ = ConfigDict(extra="forbid")
@@ -85,7 +84,6 @@ class Machine:
     gpus: tuple[Gpu, ...]
     fingerprint: Fingerprint
     exchange_us: tuple[NotNegative, ...] = ()
-    radix_sort_ns: tuple[Positive, ...] = ()
     schema_version: Literal[1] = SCHEMA_VERSION
 
     @property
@@ -125,18 +123,25 @@ def read_machine(path: Path) -> Machine:
         raise with_lines(error, path) from None
 
 
+def machine_of(data: Any, where: Path) -> Machine:
+    """The machine that ``data`` from the file ``where`` describes; raises :class:`InputError`. What
+    only earlier releases measured is left out."""
+    if isinstance(data, dict):
+        data = {key: value for key, value in data.items() if key != "radix_sort_ns"}
+    return parse(data, Machine, where)
+
+
 def _read_machine(path: Path) -> Machine:
     data = load_yaml(path, "machine file")
     check_schema(data, path, SCHEMA_VERSION)
-    machine = parse(data, Machine, path)
+    machine = machine_of(data, path)
     if "+" in machine.name:
         allowed = "the name of a machine that exists: --set supposes another"
         raise InputError(path, "name", repr(machine.name), allowed)
     if len(set(machine.cores)) < len(machine.cores) or min(machine.cores) < 0:
         raise InputError(path, "cores", list(machine.cores), "the ids of cores, each once")
-    may_lack = ("exchange_us", "radix_sort_ns")
-    tables = [key for key in may_lack if getattr(machine, key)]
-    for key in ("core_capacity", "bandwidth_gbps", "matmul_gflops", *tables):
+    exchange = ("exchange_us",) if machine.exchange_us else ()
+    for key in ("core_capacity", "bandwidth_gbps", "matmul_gflops", *exchange):
         if len(getattr(machine, key)) != len(machine.cores):
             found = f"{len(getattr(machine, key))} values"
             raise InputError(path, key, found, f"one for each of {len(machine.cores)} core counts")

@@ -13,7 +13,6 @@ GIB = 1 << 30
 MOST_GPUS, MOST_CORES, MOST_GIB, MOST_SPEED = 256, 4096, float(1 << 20), 1000.0
 _RATES = ("core_capacity", "bandwidth_gbps", "matmul_gflops")
 """By core count, and 0 for no core."""
-_TIMES = ("exchange_us", "radix_sort_ns")
 
 
 @dataclass(frozen=True)
@@ -138,9 +137,8 @@ def _curves(machine: Machine, cores: int) -> dict[str, Any]:
     """The figures by core count, for ``cores``. Times that fall with it are held: a straight line
     would end below 0."""
     curves = {name: continued(getattr(machine, name), cores, 0.0) for name in _RATES}
-    for name in _TIMES:
-        known = getattr(machine, name)
-        curves[name] = continued(known, cores, known[-1] if known else 0.0)
+    known = machine.exchange_us
+    curves["exchange_us"] = continued(known, cores, known[-1] if known else 0.0)
     own = len(machine.core_capacity)
     beyond = enumerate(curves["core_capacity"][own:], start=own + 1)
     bounded = (min(each, float(k)) for k, each in beyond)

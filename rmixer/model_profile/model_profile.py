@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated, Final, Literal
+from typing import Annotated, Any, Final, Literal
 
 from pydantic import ConfigDict, Field
 
@@ -14,28 +14,13 @@ from rmixer.model_profile.device_cost import DeviceCost
 from rmixer.operators.operator_cost import OperatorCost
 from rmixer.workload.cost_identity import CostIdentity
 
-SCHEMA_VERSION: Final = 3
+SCHEMA_VERSION: Final = 4
 NonNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Finite = Annotated[float, Field(allow_inf_nan=False)]
 Bytes = Annotated[int, Field(ge=0)]
 Kind = Literal["cpu", "gpu"]
 JobType = Literal["compute", "memory", "low"]
-
-
-@dataclass(frozen=True)
-class Sensitivity:
-    """How many times as long a step takes as alone, while ``cores`` others compute in cache or
-    stream memory for a share ``duty`` of the time: as measured, so noise may be below 1. On a
-    ``gpu`` they are its multiprocessors."""
-
-    __pydantic_config__ = ConfigDict(extra="forbid")
-
-    work: Literal["compute", "stream"]
-    cores: Annotated[int, Field(gt=0)]
-    duty: Annotated[float, Field(gt=0, le=1)]
-    slowdown: Positive
-    device: Kind = "cpu"
 
 
 @dataclass(frozen=True)
@@ -48,7 +33,7 @@ class StepMeasurement:
     ``closure`` is (sum of operators + gaps) / mean - 1 by lane, before scaling, and empty if the
     operators are unknown. ``waited`` is the share of the time of its cores for which it was ready
     and others had them, in the rounds that count or in its phases, whichever is more; 0 also if the
-    system does not tell. ``sensitivity`` has all points of the sweep over neighbours.
+    system does not tell.
     """
 
     __pydantic_config__ = ConfigDict(extra="forbid")
@@ -61,7 +46,6 @@ class StepMeasurement:
     dropped_rounds: Annotated[int, Field(ge=0)]
     closure: dict[str, Finite]
     waited: Annotated[float, Field(ge=0, le=1)] = 0.0
-    sensitivity: tuple[Sensitivity, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -105,6 +89,14 @@ class StepCost:
     exchange_us: NonNegative = 0.0
     apart_us: NonNegative = 0.0
 
+    @classmethod
+    def unmeasured(cls, device: Kind, threads: int, mean_us: float, **known: Any) -> StepCost:
+        """Returns a step of which only ``mean_us`` is known, and what ``known`` has by field."""
+        fields: dict[str, Any] = dict.fromkeys(("p10_us", "p50_us", "p90_us"), mean_us)
+        fields |= dict.fromkeys(("stall_us", "build_s", "warmup_s", "evaluate_s", "save_s"), 0.0)
+        fields |= {"scale": {}, "compute_slowdown": (), "stream_slowdown": (), "pressure": None}
+        return cls(device, threads, mean_us, **{**fields, "measurement": None, **known})
+
     @property
     def closure(self) -> Mapping[str, float]:
         """The measurement's, empty if there is none."""
@@ -136,22 +128,6 @@ class MemoryCost:
 
 
 @dataclass(frozen=True)
-class InputCost:
-    """Batches made one after another with no step between them, in an epoch whose files the
-    system had forgotten (``cold``) or still held. Of one batch: ``wait_us`` until it was there,
-    ``core_us`` of processor time, a data loader's processes included, ``batch_bytes`` of its
-    tensors."""
-
-    __pydantic_config__ = ConfigDict(extra="forbid")
-
-    epoch: Literal["cold", "warm"]
-    batches: Annotated[int, Field(gt=0)]
-    wait_us: NonNegative
-    core_us: NonNegative
-    batch_bytes: Bytes
-
-
-@dataclass(frozen=True)
 class ModelProfile:
     """One cost identity on one machine. ``intensity`` is FLOPs per byte of the operators' byte
     formulas; ``bandwidth_gbps`` those bytes per second of step, one thread. ``predicted_from``
@@ -178,10 +154,9 @@ class ModelProfile:
     job_type: dict[Kind, JobType]
     probe_s: Positive
     fingerprint: Fingerprint
-    input: tuple[InputCost, ...] = ()
     predicted_from: tuple[int, ...] = ()
     does_not_fit: tuple[Kind, ...] = ()
-    schema_version: Literal[3] = SCHEMA_VERSION
+    schema_version: Literal[4] = SCHEMA_VERSION
     operators: tuple[OperatorCost, ...] = ()
 
     @property
@@ -189,17 +164,12 @@ class ModelProfile:
         """The key of the cost identity."""
         return self.identity.key
 
-    def input_bound(self, epoch: str, threads: int) -> float | None:
-        """The share of a CPU step of ``threads`` that waits for its input, from 0 to 1: in a warm
-        epoch as the operators have it; in a cold one by what its batches take longer."""
+    def input_bound(self, threads: int) -> float | None:
+        """The share of a CPU step of ``threads`` that waits for its batch, from 0 to 1."""
         rows = [cost for cost in self.operators if (cost.lane, cost.threads) == ("cpu", threads)]
         total_us = sum(cost.mean_us + cost.gap_before_us for cost in rows)
-        waits = {cost.epoch: cost.wait_us for cost in self.input}
-        if not total_us or epoch not in waits:
-            return None
         wait_us = sum(cost.mean_us for cost in rows if cost.phase == "input")
-        more_us = max(0.0, waits[epoch] - waits.get("warm", waits[epoch]))
-        return (wait_us + more_us) / (total_us + more_us)
+        return wait_us / total_us if total_us else None
 
     def step(self, kind: str, threads: int) -> StepCost:
         """The step on one kind of device with ``threads`` host threads."""
