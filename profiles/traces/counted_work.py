@@ -7,6 +7,7 @@ the shapes of lists of tensors, and how much memory each took.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import astuple, dataclass
 from typing import Any
@@ -17,6 +18,7 @@ from profiles.work.operands import recorded_arguments, shapes_text, tensors_in
 from profiles.work.operator_formulas import NOTHING, OperatorWork, operator_work
 from profiles.work.operator_names import MADE_OF_COPIES, VIEWS
 from rmixer.errors import RunFailed
+from rmixer.operators.operator_cost import OperatorCost
 
 _MADE_OF_OTHERS = frozenset(
     f"aten::{name}" for name in ("linear", "matmul", "mv", "embedding", "embedding_bag")
@@ -25,6 +27,8 @@ _MADE_OF_OTHERS = frozenset(
 _NOTHING_BUT_CALLS = frozenset((*MADE_OF_COPIES, *VIEWS))
 _INCIDENTAL = ("aten::copy_", "aten::fill_", "aten::zero_", "aten::arange")
 """What operators call besides doing their own work."""
+
+LEAST_SHARE, MOST_NAMED = 0.05, 3
 
 
 @dataclass(frozen=True)
@@ -130,3 +134,23 @@ def _memory(events: Iterable[Any]) -> Iterator[Any]:
             yield event.extra_fields
         else:
             yield from _memory(event.children)
+
+
+def uncounted_in_words(calls: Sequence[Called], operators: Sequence[OperatorCost]) -> str:
+    """Which of a step's ``calls`` have no known work, where they take some of its time on the CPU,
+    by its ``operators`` with the fewest threads; nothing where they do not."""
+    unknown = {call.name for call in calls if call.work is None and call.name != INPUT_MARK}
+    fewest = min((row.threads for row in operators), default=0)
+    each_us: dict[str, float] = defaultdict(float)
+    for row in operators:
+        if (row.lane, row.threads) == ("cpu", fewest):
+            each_us[row.operator] += row.mean_us
+    longest = sorted(unknown, key=lambda name: -each_us[name])
+    share = sum(each_us[name] for name in unknown) / (sum(each_us.values()) or 1.0)
+    if share < LEAST_SHARE:
+        return ""
+    names = ", ".join(longest[:MOST_NAMED])
+    return (
+        f"{share:.0%} of its step are operators whose FLOPs and bytes are not known and count as "
+        f"nothing ({names}): its job type and utilisation tell of the rest alone"
+    )

@@ -12,10 +12,16 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from profiles.traces.communication import is_communication
 from profiles.traces.event_tree import MODULE, Node, event_trees
 from profiles.traces.profiler_events import INPUT_MARK, MODULE_MARK, PHASE_MARK
-from profiles.traces.trace_events import ANNOTATION, DRIVER_CALLS, OPERATOR, PYTHON, TraceEvent
+from profiles.traces.trace_events import (
+    ANNOTATION,
+    DRIVER_CALLS,
+    OPERATOR,
+    PYTHON,
+    TraceEvent,
+    is_communication,
+)
 from rmixer.operators.lanes import PHASES
 
 _NAMESPACE = re.compile(r"[A-Za-z_]\w*::")

@@ -28,9 +28,7 @@ from profiles.traces.trace_checks import (
     check_steps,
     check_timed,
     check_whole,
-    cut_at_steps,
-    late_operators,
-    refuse_late,
+    cut_late,
 )
 from profiles.traces.trace_steps import Steps, find_steps, place_of
 from profiles.traces.trace_work import recorded_shapes, recorded_work
@@ -76,19 +74,13 @@ def _imported(path: Path, name: str, wanted: Wanted) -> ImportedProfile:
     check_nesting(trace)
     check_launches(trace)
     check_once(trace)
-    events = trace.events
-    host = read_host_trace(events)
+    host = read_host_trace(trace.events)
     steps = find_steps(trace, host.calls, wanted.marker)
     check_steps(trace, steps)
-    late: list[tuple[HostCall, int]] = []
     if wanted.strict:
         check_whole(trace)
-    while more := late_operators(steps, host.calls):  # what one calls may be late as well
-        if wanted.strict:
-            refuse_late(trace, steps, more)
-        late += more
-        events = tuple(cut_at_steps(events, more))
-        host = read_host_trace(events)
+    cut = cut_late(trace, steps, host, wanted.strict)
+    host = cut.host
     by_step = _by_step(path, host, steps)
     training = [training_of(rows, host.main) for rows in by_step]
     common = _most_common(training)
@@ -98,7 +90,7 @@ def _imported(path: Path, name: str, wanted: Wanted) -> ImportedProfile:
     every = list(itertools.chain.from_iterable(rows))
     _check_one_gpu(path, every)
     used_spans = [steps.spans[place] for place in used]
-    missed = left_out(events, host, steps.spans, used_spans, rows)
+    missed = left_out(cut.events, host, steps.spans, used_spans, rows)
     if not wanted.partial:
         check_left_out(path, missed)
         check_timed(trace)
@@ -127,8 +119,8 @@ def _imported(path: Path, name: str, wanted: Wanted) -> ImportedProfile:
         left_out=missed.names,
         other_devices=trace.other_devices,
         untimed=trace.untimed,
-        cut_operators=len(late),
-        cut_most_us=max((call.end_ns - end_ns for call, end_ns in late), default=0) / 1e3,
+        cut_operators=len(cut.late),
+        cut_most_us=max(cut.late, default=0) / 1e3,
         operators=tuple(_operators(columns(rows, host.main))),
     )
 

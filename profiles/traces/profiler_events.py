@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from profiles.work.operator_formulas import OperatorWork
+from rmixer.errors import RunFailed
 
 INPUT_MARK = "rmixer::input"
 PHASE_MARK = "rmixer::phase::"
@@ -130,6 +131,15 @@ def split_steps(calls: Sequence[Called]) -> list[list[Called]]:
     mark is none."""
     starts = [index for index, call in enumerate(calls) if call.name == INPUT_MARK]
     return [list(calls[first:last]) for first, last in itertools.pairwise(starts)]
+
+
+def check_same_operators(names: Sequence[str], others: Sequence[str]) -> None:
+    """Raise :class:`RunFailed`, which names the first operators that differ, unless two steps run
+    the same."""
+    for one, another in itertools.zip_longest(names, others, fillvalue="nothing more"):
+        if one != another:
+            where = f"where one runs {one}, another runs {another}"
+            raise RunFailed(f"the step does not run the same operators every time: {where}")
 
 
 def transient_peak_bytes(events: Iterable[Any]) -> int:

@@ -5,19 +5,29 @@ from __future__ import annotations
 import itertools
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from profiles.traces.chrome_trace import ChromeTrace
-from profiles.traces.communication import may_go_on
 from profiles.traces.host_calls import HostCall, is_operator
+from profiles.traces.host_trace import HostTrace, read_host_trace
 from profiles.traces.left_out import MOST
-from profiles.traces.trace_events import DEVICE_WORK, DRIVER_CALLS, OPERATOR, TraceEvent
+from profiles.traces.trace_events import DEVICE_WORK, DRIVER_CALLS, OPERATOR, TraceEvent, may_go_on
 from profiles.traces.trace_steps import Steps, place_of
 from rmixer.errors import InputError
 
 _READ = "what hosts and the GPUs of CUDA and ROCm do"
 _ROUNDED_NS = 2_000
 """Older profilers cut both times of an event to whole microseconds."""
+
+
+@dataclass(frozen=True)
+class CutTrace:
+    """The ``events`` that are left, what the host called in them, and by how many nanoseconds each
+    of the ``late`` operators was cut."""
+
+    events: tuple[TraceEvent, ...]
+    host: HostTrace
+    late: tuple[int, ...]
 
 
 def check_nesting(trace: ChromeTrace) -> None:
@@ -33,7 +43,7 @@ def check_nesting(trace: ChromeTrace) -> None:
                 around.pop()
             if around and event.end_ns > around[-1].end_ns + _ROUNDED_NS:
                 found = f"an end after that of {_named(around[-1])}, inside which it begins"
-                raise InputError(trace.path, _named(event), found, "operators apart or nested")
+                raise _wrong(trace, event, found, "operators apart or nested")
             around.append(event)
 
 
@@ -49,7 +59,7 @@ def check_launches(trace: ChromeTrace) -> None:
         other = launches.setdefault(event.correlation, event)
         if event.start_ns >= other.end_ns > other.start_ns:
             found = f"correlation {event.correlation}, which {_named(other)} has"
-            raise InputError(trace.path, _named(event), found, "one of its own")
+            raise _wrong(trace, event, found, "one of its own")
 
 
 def check_once(trace: ChromeTrace) -> None:
@@ -62,7 +72,7 @@ def check_once(trace: ChromeTrace) -> None:
         times = (event.start_ns, event.duration_ns)
         work = (event.correlation, event.thread, event.name, *times)
         if work in seen:
-            raise InputError(trace.path, _named(event), "the same event twice", "each event once")
+            raise _wrong(trace, event, "the same event twice", "each event once")
         seen.add(work)
 
 
@@ -103,10 +113,27 @@ def check_steps(trace: ChromeTrace, steps: Steps) -> None:
             )
 
 
-def late_operators(steps: Steps, calls: Sequence[HostCall]) -> list[tuple[HostCall, int]]:
-    """The operators among ``calls`` that go on after the step in which they begin, and when that
-    ends. What lies outside of autograd's nodes on the threads that run these may do so, and so may
-    communication that goes on by itself."""
+def cut_late(trace: ChromeTrace, steps: Steps, host: HostTrace, strict: bool) -> CutTrace:
+    """The events of ``trace`` without what operators do after the step in which they begin. What
+    lies outside of autograd's nodes on the threads that run these may do so, and so may
+    communication that goes on by itself. Raises :class:`InputError` if ``strict``."""
+    events, late = trace.events, []
+    while more := _late(steps, host.calls):  # what one calls may be late as well
+        call, end_ns = more[0]
+        if strict:
+            found = f"an end after that of its step at {_us(end_ns)} ({steps.told})"
+            raise _wrong(trace, call.tree.event, found, "operators inside a step")
+        ends: dict[str, set[int]] = defaultdict(set)
+        for call, end_ns in more:
+            ends[call.thread].add(end_ns)
+        events = tuple(_cut(event, ends[event.thread]) for event in events)
+        host = read_host_trace(events)
+        late += [call.end_ns - end_ns for call, end_ns in more]
+    return CutTrace(events, host, tuple(late))
+
+
+def _late(steps: Steps, calls: Sequence[HostCall]) -> list[tuple[HostCall, int]]:
+    """The operators that go on after their step, and when that ends."""
     found = []
     for call in calls:
         place = place_of(call.start_ns + _ROUNDED_NS, steps.spans)
@@ -118,29 +145,15 @@ def late_operators(steps: Steps, calls: Sequence[HostCall]) -> list[tuple[HostCa
     return found
 
 
-def refuse_late(trace: ChromeTrace, steps: Steps, late: Sequence[tuple[HostCall, int]]) -> None:
-    """Raise :class:`InputError` for the first of ``late`` operators, if there are any."""
-    for call, end_ns in late:
-        found = f"an end after that of its step at {_us(end_ns)} ({steps.told})"
-        raise InputError(trace.path, _named(call.tree.event), found, "operators inside a step")
-
-
-def cut_at_steps(
-    events: Sequence[TraceEvent], late: Sequence[tuple[HostCall, int]]
-) -> list[TraceEvent]:
-    """``events`` with ``late`` operators, and what they call, as long as to the end of the step in
-    which they begin."""
-    ends: dict[str, set[int]] = defaultdict(set)
-    for call, end_ns in late:
-        ends[call.thread].add(end_ns)
-    return [_cut(event, ends.get(event.thread, set())) for event in events]
-
-
 def _cut(event: TraceEvent, ends: set[int]) -> TraceEvent:
     if event.category != OPERATOR and event.category not in DRIVER_CALLS:
         return event
     inside = [end_ns for end_ns in ends if event.start_ns < end_ns < event.end_ns]
     return replace(event, duration_ns=min(inside) - event.start_ns) if inside else event
+
+
+def _wrong(trace: ChromeTrace, event: TraceEvent, found: str, allowed: str) -> InputError:
+    return InputError(trace.path, _named(event), found, allowed)
 
 
 def _named(event: TraceEvent) -> str:

@@ -51,6 +51,17 @@ _OF_PROFILER = frozenset(
 _PROFILER_STEP = re.compile(r"ProfilerStep#\d+")
 _SYNCHRONIZATION = re.compile(r"(Context|Stream|Event) .*(Sync|Wait).*|Unknown Sync")
 
+_COMMUNICATES = re.compile(
+    r"(_?c10d\w*|fsdp|symm_mem|ProcessGroup\w*)::"
+    r"|torch(\.|::)distributed\b[\w.:]*::"
+    r"|FSDP::(all_gather|reduce_scatter|all_reduce|post_backward_reduce)"
+    r"|## ?(all2all|alltoall|all_gather|reduce_scatter|all_reduce)"
+    r"|record_param_comms"
+    r"|(nccl|rccl|gloo|mpi|ucc|xccl|hccl):"
+    r"|(nccl|rccl|msccl)\w*Kernel"
+)
+_ASYNCHRONOUS = re.compile(r"(nccl|rccl|gloo|mpi|ucc|xccl|hccl):\w")
+
 
 @dataclass(frozen=True)
 class Arguments:
@@ -109,6 +120,19 @@ def is_profiler_step(event: TraceEvent) -> bool:
     """Whether it is the profiler's own mark of a step on the host. There are marks on GPUs as well,
     of another category."""
     return event.category in (ANNOTATION, OPERATOR) and bool(_PROFILER_STEP.fullmatch(event.name))
+
+
+def is_communication(name: str) -> bool:
+    """Whether an event called ``name`` is communication: ``c10d::allreduce_``, ``nccl:all_reduce``,
+    ``record_param_comms``, ``ncclDevKernel_AllReduce_Sum_f32_RING_LL``, or an event of
+    ``torch.distributed`` (a reducer's copies)."""
+    return bool(_COMMUNICATES.match(name))
+
+
+def may_go_on(name: str) -> bool:
+    """Whether such an event may end after the call in which it begins (``gloo:all_reduce``): it
+    lasts until the other processes are there."""
+    return bool(_ASYNCHRONOUS.match(name))
 
 
 def category_of(event: Any) -> str:
