@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence, Set
+from collections.abc import Iterable, Sequence, Set
 from dataclasses import dataclass
 
 from profiles.traces.event_tree import cut_to_us
@@ -58,7 +58,10 @@ def read_host_trace(events: Sequence[TraceEvent]) -> HostTrace:
         for call in by_thread[thread]:
             call.outside_nodes = not call.in_node
     of_other = {id(call) for call in of_others(by_thread, main, shared)}
-    every = _by_time(by_thread)
+    every = sorted(
+        itertools.chain.from_iterable(by_thread.values()),
+        key=lambda call: (call.start_ns, call.end_ns),
+    )
     training = {main, *shared}
     calls = [call for call in every if call.thread in training and id(call) not in of_other]
     others = [call for call in every if call.thread not in training or id(call) in of_other]
@@ -87,11 +90,6 @@ def _may_be_of_one(call: HostCall) -> bool:
     return call.phase is None and call.name in _BEGINS | _GOES_ON
 
 
-def _by_time(by_thread: Mapping[str, Sequence[HostCall]]) -> list[HostCall]:
-    calls = itertools.chain.from_iterable(by_thread.values())
-    return sorted(calls, key=lambda call: (call.start_ns, call.end_ns))
-
-
 def _claim(
     calls: Sequence[HostCall], others: Iterable[HostCall], done: Sequence[TraceEvent]
 ) -> list[TraceEvent]:
@@ -105,13 +103,11 @@ def _claim(
                 by_external[node.event.external] = call
     unclaimed = []
     for event in done:
-        if id(event) in launched:
-            continue
         owner = None if id(event) in elsewhere else by_external.get(event.external)
-        if owner is None:
-            unclaimed.append(event)
-        else:
+        if owner is not None and id(event) not in launched:
             owner.unlaunched += (event,)
+        elif id(event) not in launched:
+            unclaimed.append(event)
     return unclaimed
 
 

@@ -21,8 +21,7 @@ def warnings_of(profile: ImportedProfile) -> list[str]:
 
 def _left_out(profile: ImportedProfile) -> Iterator[str]:
     if profile.left_out_share > MOST_SILENT:
-        work = device_work(profile.left_out_share, profile.unclaimed_us, profile.left_out)
-        yield f"{work} that no operator of its steps launched is left out"
+        yield f"{device_work(profile)} that no operator of its steps launched is left out"
     share = profile.other_us / profile.profiled_mean_us
     if share > MOST_SILENT:
         time = f"{_ms(profile.other_us)} a step ({share:.0%} of it)"

@@ -79,8 +79,7 @@ def _imported(path: Path, name: str, wanted: Wanted) -> ImportedProfile:
     check_steps(trace, steps)
     if wanted.strict:
         check_whole(trace)
-    cut = cut_late(trace, steps, host, wanted.strict)
-    host = cut.host
+    events, host, late_ns = cut_late(trace, steps, host, wanted.strict)
     by_step = _by_step(path, host, steps)
     training = [training_of(rows, host.main) for rows in by_step]
     common = _most_common(training)
@@ -90,7 +89,7 @@ def _imported(path: Path, name: str, wanted: Wanted) -> ImportedProfile:
     every = list(itertools.chain.from_iterable(rows))
     _check_one_gpu(path, every)
     used_spans = [steps.spans[place] for place in used]
-    missed = left_out(cut.events, host, steps.spans, used_spans, rows)
+    missed = left_out(events, host, steps.spans, used_spans, rows)
     if not wanted.partial:
         check_left_out(path, missed)
         check_timed(trace)
@@ -112,15 +111,12 @@ def _imported(path: Path, name: str, wanted: Wanted) -> ImportedProfile:
         profiled_p90_us=float(p90),
         closure=_closure(every, float(spans_us.sum())),
         other_operators=len(host.others),
-        other_us=missed.others_us,
         outside_nodes=len({id(row.call) for row in every if row.call.outside_nodes}) / len(used),
-        unclaimed_us=missed.device_us,
-        left_out_share=missed.share,
-        left_out=missed.names,
+        **vars(missed),
         other_devices=trace.other_devices,
         untimed=trace.untimed,
-        cut_operators=len(cut.late),
-        cut_most_us=max(cut.late, default=0) / 1e3,
+        cut_operators=len(late_ns),
+        cut_most_us=max(late_ns, default=0) / 1e3,
         operators=tuple(_operators(columns(rows, host.main))),
     )
 

@@ -8,7 +8,7 @@ for the device is in none of them.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from profiles.traces.host_calls import HostCall
@@ -142,10 +142,6 @@ def _share_host(call: HostCall, rows: dict[tuple[str, int], LaneRow]) -> None:
 
 def _waited_ns(call: TraceEvent, work: Sequence[TraceEvent]) -> int:
     """A call that copies to the host and returns when the copy has ended has waited for it."""
-    end_ns = _latest(work)
+    end_ns = max(event.end_ns for event in work)
     reads = all(_TO_HOST in event.name for event in work)
     return end_ns - call.start_ns if reads and call.start_ns <= end_ns <= call.end_ns else 0
-
-
-def _latest(events: Iterable[TraceEvent]) -> int:
-    return max(event.end_ns for event in events)

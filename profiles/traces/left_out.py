@@ -14,6 +14,7 @@ from profiles.traces.lane_rows import LaneRow
 from profiles.traces.trace_events import DEVICE_WORK, DRIVER_CALLS, TraceEvent
 from profiles.traces.trace_steps import Span, place_of
 from rmixer.errors import InputError
+from rmixer.imported.imported_profile import ImportedProfile
 
 MOST_SILENT, MOST = 0.05, 0.20
 """Shares of the work of devices that are left out without a warning, and without ``--partial``."""
@@ -23,13 +24,12 @@ _US, _MS = 1e-3, 1e-3
 
 @dataclass(frozen=True)
 class LeftOut:
-    """In the mean step: ``device_us`` of device work that is in no row, its ``share`` of all device
-    work, and by name what most of it is; ``others_us`` that other threads spend in operators."""
+    """Of the mean step, as :class:`~rmixer.imported.imported_profile.ImportedProfile` has it."""
 
-    device_us: float
-    share: float
-    names: dict[str, float]
-    others_us: float
+    unclaimed_us: float
+    left_out_share: float
+    left_out: dict[str, float]
+    other_us: float
 
 
 def left_out(
@@ -58,10 +58,10 @@ def left_out(
     most = sorted(by_name.items(), key=lambda item: (-item[1], item[0]))[:_NAMES_KEPT]
     each = _US / len(used)
     return LeftOut(
-        device_us=missed_ns * each,
-        share=missed_ns / (missed_ns + held_ns) if missed_ns else 0.0,
-        names={name: time_ns * each for name, time_ns in most},
-        others_us=others_ns * each,
+        unclaimed_us=missed_ns * each,
+        left_out_share=missed_ns / (missed_ns + held_ns) if missed_ns else 0.0,
+        left_out={name: time_ns * each for name, time_ns in most},
+        other_us=others_ns * each,
     )
 
 
@@ -97,14 +97,17 @@ def _between(calls: Iterable[HostCall], spans: Sequence[Span]) -> list[TraceEven
 
 def check_left_out(path: Path, found: LeftOut) -> None:
     """Raise :class:`InputError` where more device work is left out than a profile may lack."""
-    if found.share > MOST:
-        work = device_work(found.share, found.device_us, found.names)
+    if found.left_out_share > MOST:
+        work = device_work(found)
         allowed = f"at most {MOST:.0%} left out, or `--partial` to import the rest all the same"
         raise InputError(path, "traceEvents", f"{work} that no row would hold", allowed)
 
 
-def device_work(share: float, time_us: float, names: dict[str, float]) -> str:
+def device_work(found: LeftOut | ImportedProfile) -> str:
     """In words how much of the device's work is left out, by name."""
-    short = {n if len(n) <= _LONGEST else f"{n[: _LONGEST - 1]}…": us for n, us in names.items()}
-    listed = ", ".join(f"{name} {us * _MS:.3f} ms" for name, us in short.items())
-    return f"{share:.1%} of the device's work, {time_us * _MS:.3f} ms a step ({listed})"
+    listed = ", ".join(
+        f"{name if len(name) <= _LONGEST else name[: _LONGEST - 1] + '…'} {us * _MS:.3f} ms"
+        for name, us in found.left_out.items()
+    )
+    total = f"{found.unclaimed_us * _MS:.3f} ms a step ({listed})"
+    return f"{found.left_out_share:.1%} of the device's work, {total}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from profiles.traces.chrome_trace import ChromeTrace
 from profiles.traces.host_calls import HostCall, is_operator
@@ -18,16 +18,6 @@ from rmixer.errors import InputError
 _READ = "what hosts and the GPUs of CUDA and ROCm do"
 _ROUNDED_NS = 2_000
 """Older profilers cut both times of an event to whole microseconds."""
-
-
-@dataclass(frozen=True)
-class CutTrace:
-    """The ``events`` that are left, what the host called in them, and by how many nanoseconds each
-    of the ``late`` operators was cut."""
-
-    events: tuple[TraceEvent, ...]
-    host: HostTrace
-    late: tuple[int, ...]
 
 
 def check_nesting(trace: ChromeTrace) -> None:
@@ -113,10 +103,13 @@ def check_steps(trace: ChromeTrace, steps: Steps) -> None:
             )
 
 
-def cut_late(trace: ChromeTrace, steps: Steps, host: HostTrace, strict: bool) -> CutTrace:
-    """The events of ``trace`` without what operators do after the step in which they begin. What
-    lies outside of autograd's nodes on the threads that run these may do so, and so may
-    communication that goes on by itself. Raises :class:`InputError` if ``strict``."""
+def cut_late(
+    trace: ChromeTrace, steps: Steps, host: HostTrace, strict: bool
+) -> tuple[tuple[TraceEvent, ...], HostTrace, list[int]]:
+    """The events of ``trace`` without what operators do after the step in which they begin, what
+    the host called in them, and by how many nanoseconds operators were cut. What lies outside of
+    autograd's nodes on the threads that run these may go on, and so may communication that does by
+    itself. Raises :class:`InputError` if ``strict``."""
     events, late = trace.events, []
     while more := _late(steps, host.calls):  # what one calls may be late as well
         call, end_ns = more[0]
@@ -129,7 +122,7 @@ def cut_late(trace: ChromeTrace, steps: Steps, host: HostTrace, strict: bool) ->
         events = tuple(_cut(event, ends[event.thread]) for event in events)
         host = read_host_trace(events)
         late += [call.end_ns - end_ns for call, end_ns in more]
-    return CutTrace(events, host, tuple(late))
+    return events, host, late
 
 
 def _late(steps: Steps, calls: Sequence[HostCall]) -> list[tuple[HostCall, int]]:

@@ -35,15 +35,12 @@ _TELLING_NOTHING = frozenset(
     )
 )
 """Other categories, of events that no operator and no device's work is missing without."""
-_RUNTIME, _DRIVER = re.compile(r"(cuda|hip)[A-Z]\w*"), re.compile(r"cu[A-Z]\w*")
+_ON_HOST = ((r"(cuda|hip)[A-Z]\w*", "cuda_runtime"), (r"cu[A-Z]\w*", "cuda_driver"))
+_ON_DEVICE = (("Memcpy.*", "gpu_memcpy"), ("Memset.*", "gpu_memset"))
 _OF_PROFILER = frozenset(
     (
-        "Activity Buffer Request",
-        "Buffer Flush",
-        "Command Buffer Full",
-        "Instrumentation",
-        "Lazy Function Loading",
-        "Resource",
+        *("[memory]", "Activity Buffer Request", "Buffer Flush", "Command Buffer Full"),
+        *("Instrumentation", "Lazy Function Loading", "Resource"),
         "Runtime Triggered Module Loading",
     )
 )
@@ -141,22 +138,15 @@ def category_of(event: Any) -> str:
     if hasattr(event, "activity_type"):
         return str(event.activity_type())
     name = event.name()
-    if event.device_type().name != "CPU":
-        return "" if event.is_user_annotation() else _work_of_a_device(name)
-    if event.is_user_annotation():
-        return ANNOTATION
-    if _RUNTIME.fullmatch(name):
-        return DRIVER_CALLS[0]
-    if _DRIVER.fullmatch(name):
-        return DRIVER_CALLS[1]
-    return "" if name in _OF_PROFILER or name == "[memory]" else OPERATOR
-
-
-def _work_of_a_device(name: str) -> str:
-    for start, category in (("Memcpy", "gpu_memcpy"), ("Memset", "gpu_memset")):
-        if name.startswith(start):
+    on_host, is_mark = event.device_type().name == "CPU", event.is_user_annotation()
+    if is_mark:
+        return ANNOTATION if on_host else ""
+    if name in _OF_PROFILER or (not on_host and _SYNCHRONIZATION.fullmatch(name)):
+        return ""
+    for pattern, category in _ON_HOST if on_host else _ON_DEVICE:
+        if re.fullmatch(pattern, name):
             return category
-    return "" if _SYNCHRONIZATION.fullmatch(name) else "kernel"
+    return OPERATOR if on_host else "kernel"
 
 
 def kineto_events(events: Iterable[Any]) -> Iterator[TraceEvent]:
