@@ -1,4 +1,4 @@
-"""Operators against the machine's limits: FLOPs and bytes a second of each, and what is left.
+"""Operators compared with the machine's limits: FLOPs and bytes a second of each, and the rest.
 
 The roofline model (Williams, Waterman, Patterson, CACM 2009). Bytes are those of the operators'
 formulas, as if no cache held anything; an operator above the line of bandwidth works in a cache.
@@ -17,8 +17,8 @@ from rmixer.operators.operator_cost import OperatorCost
 
 @dataclass(frozen=True)
 class OperatorRate:
-    """All calls in a step of one operator on inputs of the same shapes. ``share`` is their part
-    of the lane's operators and gaps; FLOPs, bytes and ``time_us`` are of all calls together."""
+    """The calls in a step of one operator on inputs of the same shapes. ``share`` is their part of
+    the lane's operators and gaps; FLOPs, bytes and ``time_us`` are of all calls together."""
 
     operator: str
     shapes: str
@@ -47,9 +47,9 @@ class OperatorRate:
 
 @dataclass(frozen=True)
 class LaneRoofline:
-    """One lane at one thread count: the limits measured there (None if they were not measured), its
-    operators by share, the largest first, and ``idle``, the shares of what neither computes nor
-    moves (gaps, input, views). All shares add up to one."""
+    """One lane at one thread count: its limits (None: not measured), its operators by share, the
+    largest first, and ``idle``, the shares of all that neither computes nor moves (gaps, input,
+    views). All shares add up to one."""
 
     lane: str
     threads: int

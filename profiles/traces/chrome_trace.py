@@ -39,6 +39,7 @@ from profiles.traces.trace_events import (
 from rmixer.errors import InputError
 from rmixer.files.typed_files import shown
 
+NO_CATEGORY = "(none)"
 _GZIP = b"\x1f\x8b"
 _WHAT = "a Chrome trace that PyTorch's profiler has written"
 
@@ -46,9 +47,9 @@ _WHAT = "a Chrome trace that PyTorch's profiler has written"
 @dataclass(frozen=True)
 class ChromeTrace:
     """The events in the order of their start. ``hardware`` names the GPUs and ``driver`` the
-    version of their driver, where the trace says so; ``hash`` is of the file as it is.
-    ``other_devices`` counts by category events that are not read, and ``untimed`` device work
-    that is at time 0 and of no length, which is not among the events."""
+    version of their driver, if the trace says so; ``hash`` is of the file. ``other_devices`` counts
+    by category events that are not read, and ``untimed`` device work at time 0 and without length,
+    which is not among the events."""
 
     path: Path
     hash: str
@@ -60,9 +61,9 @@ class ChromeTrace:
 
 
 def read_chrome_trace(path: Path) -> ChromeTrace:
-    """The trace at ``path``; raises :class:`InputError` where it is truncated, is none of the
-    profiler's, or holds a time that cannot be. Times are microseconds in the file, to the
-    nanosecond, and stay exact."""
+    """Reads the trace at ``path``; raises :class:`InputError` if it is truncated, is not the
+    profiler's, or holds an impossible time. Times are microseconds in the file, to the nanosecond,
+    and stay exact."""
     content = _content(path)
     hash_of_file = hashlib.blake2b(content, digest_size=8).hexdigest()
     try:
@@ -111,7 +112,7 @@ def _content(path: Path) -> bytes:
 
 
 def _parsed(path: Path, text: str, take: Callable[[Any], None]) -> Any:
-    """The document but for its events, which ``take`` is given."""
+    """The document without its events, which are passed to ``take``."""
     # As decimal numbers: microseconds since 1970 have no room for nanoseconds in a float. What
     # is not finite is told where it matters, with its event.
     decoder = json.JSONDecoder(parse_float=Decimal, parse_constant=Decimal, strict=False)
@@ -136,15 +137,15 @@ def _parsed(path: Path, text: str, take: Callable[[Any], None]) -> Any:
 
 
 def _is_needed(category: str, text: str) -> bool:
-    """Whether an event is, which has that ``category`` and somewhere in it ``text``: of Python's
-    only the calls of modules are."""
+    """True if an event with that ``category`` and ``text`` somewhere in it is needed: of Python's
+    events only the calls of modules are."""
     is_module = today(category) != PYTHON or f'"{MODULE}' in text
     return today(category) in CATEGORIES and is_module
 
 
 class _Events:
-    """Those that matter, ``found`` among all that are added, and the ``categories`` of all. Names
-    and shapes come again in every step, and are kept once."""
+    """The needed events, ``found`` among all that are added, and the ``categories`` of all. Names
+    and shapes repeat in every step, and are stored once."""
 
     def __init__(self, path: Path) -> None:
         self.found: list[TraceEvent] = []
@@ -155,19 +156,20 @@ class _Events:
         self._arguments: dict[Arguments, Arguments] = {}
 
     def add(self, item: Any) -> None:
-        """The next event as JSON has it. Raises :class:`InputError`."""
+        """Adds the next event, as parsed from JSON. Raises :class:`InputError`."""
         self._added += 1
         if not isinstance(item, dict):
             raise self._wrong("", item, "an event")
         category = item.get("cat", "")
         if not isinstance(category, str):
             raise self._wrong(".cat", category, "the name of a category")
-        if "cat" in item:
-            self.categories.add(printable(category))
+        named = printable(category) or NO_CATEGORY
+        if "cat" in item or item.get("ph") == "X":
+            self.categories.add(named)
         category, kind = today(category), item.get("ph")
         if category not in CATEGORIES:
-            if "cat" in item and kind == "X" and is_of_other_devices(category):
-                self.other_devices[printable(category)] += 1
+            if kind == "X" and is_of_other_devices(category):
+                self.other_devices[named] += 1
         elif kind in ("B", "E"):
             raise self._wrong(".ph", kind, f"X, an event with its duration: {_WHAT}")
         elif kind == "X":
@@ -186,6 +188,10 @@ class _Events:
         if (on_device or category == OPERATOR) and not is_text(name):
             raise InputError(self._path, self._where(".name"), ascii(name), "text")
         name = printable(name)
+        for key in ("pid", "tid"):
+            if key not in item:
+                where = self._where(f".{key} ({name})")
+                raise InputError(self._path, where, "nothing", "where it ran")
         arguments = recorded_arguments(given, self._wrong)
         # The second way to write it is that of 2021.
         external = "External id" if "External id" in given else "external id"
@@ -197,7 +203,7 @@ class _Events:
             category=sys.intern(category),
             start_ns=self._nanoseconds(f".ts ({name})", item.get("ts")),
             duration_ns=self._nanoseconds(f".dur ({name})", item.get("dur")),
-            thread=sys.intern(f"{item.get('pid')}/{item.get('tid')}"),
+            thread=sys.intern(f"{item['pid']}/{item['tid']}"),
             correlation=self._whole(given, "correlation", -1),
             external=self._whole(given, external, -1),
             sequence=self._whole(given, "Sequence number", -1),

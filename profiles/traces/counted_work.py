@@ -1,8 +1,8 @@
-"""The work of each operator of a step, counted from what it really called.
+"""The work of each operator of a step, counted from its actual calls.
 
-An operator that has no formula of its own is as much as what it calls, unless it has a kernel of
-its own: ``aten::softmax`` is ``aten::_softmax``. The profiler's tree of events has that nesting,
-the shapes of lists of tensors, and how much memory each took.
+An operator without a formula counts as the sum of the operators that it calls, unless it has a
+kernel of its own: ``aten::softmax`` is ``aten::_softmax``. The profiler's tree of events has that
+nesting, the shapes of lists of tensors, and the memory of each.
 """
 
 from __future__ import annotations
@@ -23,17 +23,17 @@ from rmixer.operators.operator_cost import OperatorCost
 _MADE_OF_OTHERS = frozenset(
     f"aten::{name}" for name in ("linear", "matmul", "mv", "embedding", "embedding_bag")
 )
-"""They have a formula as well, for where nothing is known of what they call."""
+"""These have a formula as well, in case the operators that they call are unknown."""
 _NOTHING_BUT_CALLS = frozenset((*MADE_OF_COPIES, *VIEWS))
 _INCIDENTAL = ("aten::copy_", "aten::fill_", "aten::zero_", "aten::arange")
-"""What operators call besides doing their own work."""
+"""Operators that others call besides their own work."""
 
 LEAST_SHARE, MOST_NAMED = 0.05, 3
 
 
 @dataclass(frozen=True)
 class Kernel:
-    """An operator that was counted by itself; no ``work`` where there is no formula."""
+    """An operator that was counted separately; ``work`` is None if there is no formula."""
 
     name: str
     work: OperatorWork | None
@@ -41,7 +41,7 @@ class Kernel:
 
 @dataclass(frozen=True)
 class CountedOperator:
-    """An outermost operator, the shapes of its arguments, and what it came to."""
+    """An outermost operator, the shapes of its arguments, and its kernels."""
 
     name: str
     shapes: str
@@ -49,7 +49,7 @@ class CountedOperator:
 
     @property
     def work(self) -> OperatorWork | None:
-        """All kernels together; None where one of them has no formula."""
+        """The work of all kernels together; None if one of them has no formula."""
         total = NOTHING
         for kernel in self.kernels:
             if kernel.work is None:
@@ -59,7 +59,7 @@ class CountedOperator:
 
 
 def count_work(calls: Sequence[Called], tree: Iterable[Any]) -> None:
-    """Give each of ``calls`` its operands and work by the event tree of the same profile."""
+    """Gives each of ``calls`` its operands and work from the event tree of the same profile."""
     counted = counted_operators(tree)
     if [call.name for call in calls] != [found.name for found in counted]:
         raise RunFailed("the profiler's events and their tree name different operators")
@@ -94,7 +94,7 @@ def _outermost(events: Iterable[Any]) -> Iterator[Any]:
 def kernels(
     name: str, called: Sequence[Kernel], by_formula: Callable[[], OperatorWork | None]
 ) -> list[Kernel]:
-    """What the operator ``name`` is counted by: itself, or what it ``called``."""
+    """Returns the operators that count for ``name``: itself, or those it ``called``."""
     kind = name.removeprefix("aten::").removesuffix("_").removeprefix("_foreach_")
     whole = all(each.work and None not in astuple(each.work) for each in called)
     if kind in _NOTHING_BUT_CALLS or (name in _MADE_OF_OTHERS and called and whole):
@@ -118,7 +118,7 @@ def _kernels(event: Any) -> list[Kernel]:
 
 
 def _kept_bytes(event: Any) -> int:
-    """The memory that was taken during ``event`` and not given back."""
+    """The memory that was taken during ``event`` and not freed."""
     kept: dict[int, int] = {}
     for change in _memory(event.children):
         if change.alloc_size > 0:
@@ -137,8 +137,8 @@ def _memory(events: Iterable[Any]) -> Iterator[Any]:
 
 
 def uncounted_in_words(calls: Sequence[Called], operators: Sequence[OperatorCost]) -> str:
-    """Which of a step's ``calls`` have no known work, where they take some of its time on the CPU,
-    by its ``operators`` with the fewest threads; nothing where they do not."""
+    """Names those of a step's ``calls`` whose work is unknown, if they take some of its time on the
+    CPU, by its ``operators`` with the fewest threads; "" if they do not."""
     unknown = {call.name for call in calls if call.work is None and call.name != INPUT_MARK}
     fewest = min((row.threads for row in operators), default=0)
     each_us: dict[str, float] = defaultdict(float)

@@ -1,4 +1,4 @@
-"""What an operator was called with, as far as its event in a Chrome trace says."""
+"""The arguments of an operator, as far as its event in a Chrome trace has them."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ _LONGEST_NUMBER = 24
 
 
 Wrong = Callable[[str, Any, str], InputError]
-"""The error that says where, what was found and what is allowed."""
+"""Makes the error from a key of the event, a found value and the allowed ones."""
 
 
 def recorded_arguments(given: dict[str, Any], wrong: Wrong) -> Arguments:
-    """Those of the operator whose ``args`` are ``given``, if the trace has shapes and types; raises
-    :class:`InputError` where they are none."""
+    """Returns the arguments of the operator with ``args`` as ``given``, if the trace has shapes and
+    types. Raises :class:`InputError` if they are invalid."""
     shapes = given.get("Input Dims", given.get("Input dims"))
     types = given.get("Input type")
     if shapes is None or types is None:
@@ -43,12 +43,12 @@ def _is_list(found: Any, count: int) -> bool:
 
 
 def _strides(found: Any) -> tuple[int, ...]:
-    """None of a list of tensors."""
+    """Returns a tensor's strides; no numbers for a list of tensors."""
     return tuple(s for s in found if isinstance(s, int)) if isinstance(found, list) else ()
 
 
 def _value(text: Any) -> float | Flags | None:
-    """A number, or a list of yes and no, from its words; None for anything else."""
+    """A number, or a list of booleans, from its text; None for anything else."""
     if not isinstance(text, str):
         return None
     if text in _WORDS:

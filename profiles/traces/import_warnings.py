@@ -1,4 +1,4 @@
-"""What whoever uses an imported profile should know of it, in words."""
+"""Warnings for the users of an imported profile."""
 
 from __future__ import annotations
 
@@ -8,14 +8,15 @@ from profiles.traces.left_out import MOST_SILENT, device_work
 from rmixer.imported.imported_profile import ImportedProfile
 
 WORST_CLOSURE = 0.06
-"""As that of a profile that is measured."""
+"""The same limit as for a measured profile."""
 _WHAT_TO_DO = "say its length by `--step-ms`, or import a trace with a synchronisation in each step"
 
 
 def warnings_of(profile: ImportedProfile) -> list[str]:
-    """What is left out of ``profile`` beyond what may be without a word, and what of its step does
-    not come to its length, unless the user has said that."""
-    found = [*_left_out(profile), *(_length(profile) if profile.step_us is None else ())]
+    """Warnings about parts left out of ``profile`` beyond the usual share, about missing facts, and
+    about a sum that misses the length of its step, unless the user has said that."""
+    found = (*_left_out(profile), *_mended(profile))
+    found += () if profile.step_us is not None else tuple(_length(profile))
     return [f"{profile.name}: {text}" for text in found]
 
 
@@ -26,6 +27,18 @@ def _left_out(profile: ImportedProfile) -> Iterator[str]:
     if share > MOST_SILENT:
         time = f"{_ms(profile.other_us)} a step ({share:.0%} of it)"
         yield f"{time} of operators of other threads are left out"
+    rows = profile.operators
+    if not any(row.shapes for row in rows):
+        yield (
+            "no operator has Input Dims and Input type, so FLOPs and bytes are unknown: record "
+            "with `record_shapes=True`"
+        )
+    backward = [row for row in rows if row.phase == "backward"]
+    if backward and all(row.forward_index < 0 for row in backward):
+        yield "no operator has a Sequence number that ties a backward one to its forward one"
+
+
+def _mended(profile: ImportedProfile) -> Iterator[str]:
     if profile.other_devices:
         named = ", ".join(f"{name} ({count})" for name, count in profile.other_devices.items())
         host = ", so the profile is of the host alone" if profile.device == "cpu" else ""

@@ -1,4 +1,4 @@
-"""A profile from a trace that someone has recorded elsewhere, without the model."""
+"""Makes a profile from a trace that was recorded elsewhere, without the model."""
 
 from __future__ import annotations
 
@@ -26,6 +26,7 @@ from profiles.traces.trace_checks import (
     check_nesting,
     check_once,
     check_steps,
+    check_tied,
     check_timed,
     check_whole,
     cut_late,
@@ -38,13 +39,14 @@ from rmixer.imported.imported_profile import ImportedProfile
 from rmixer.operators.operator_cost import OperatorCost
 
 _LONG_FIRST = 5.0
-"""Times the median step, beyond which a first one is no step as the others."""
+"""A first step longer than this many times the median counts as different."""
 
 
 @dataclass(frozen=True)
 class Wanted:
-    """How a trace is read: its steps begin at the ``marker``, where there is one; a ``partial``
-    profile will do; ``strict`` refuses what would be mended."""
+    """Settings for reading a trace: its steps begin at the ``marker``, if there is one; with
+    ``partial`` a partial profile is accepted; with ``strict`` a trace that would be changed is
+    refused."""
 
     marker: str | None = None
     partial: bool = False
@@ -52,15 +54,15 @@ class Wanted:
 
 
 def import_trace(path: Path, name: str, wanted: Wanted = Wanted()) -> ImportedProfile:
-    """The profile ``name`` from the Chrome trace at ``path``, its steps found as
-    :func:`profiles.traces.trace_steps.find_steps` says.
+    """The profile ``name`` from the Chrome trace at ``path``, its steps found by
+    :func:`profiles.traces.trace_steps.find_steps`.
 
-    Steps that do not train as most steps do (an evaluation, a first step) are left out and
-    counted. Of an operator that not all others call as often, as those of the input, the rows hold
-    the means over all of them. An operator that goes on after its step is cut at its end, and
-    counted. Raises :class:`InputError` for a trace that is damaged, holds impossible times, or in
-    which no step is found, and, unless a partial profile will do, where much of the devices' work
-    would be in no row.
+    Steps whose training differs from that of most steps (an evaluation, a first step) are left out
+    and counted. For an operator that steps call differently often, like those of the input, the
+    rows hold the means over all of them. An operator that goes on after its step is cut at its end,
+    and counted. Raises :class:`InputError` for a trace that is damaged, holds impossible times, or
+    has no step and, unless a partial profile is accepted, if much of the devices' work would be in
+    no row.
     """
     try:
         return _imported(path, name, wanted)
@@ -91,6 +93,7 @@ def _imported(path: Path, name: str, wanted: Wanted) -> ImportedProfile:
     used_spans = [steps.spans[place] for place in used]
     missed = left_out(events, host, steps.spans, used_spans, rows)
     if not wanted.partial:
+        check_tied(trace)
         check_left_out(path, missed)
         check_timed(trace)
     spans_us = np.diff(np.array(used_spans))[:, 0] / 1e3
@@ -122,7 +125,7 @@ def _imported(path: Path, name: str, wanted: Wanted) -> ImportedProfile:
 
 
 def _most_common(training: Sequence[Signature]) -> Signature:
-    """What most steps train. Steps that train nothing are none, unless all are."""
+    """The training of most steps. Steps without training do not count, unless all are without."""
     counts = Counter(filter(None, training))
     return counts.most_common(1)[0][0] if counts else ()
 
@@ -145,7 +148,7 @@ def _by_step(path: Path, host: HostTrace, steps: Steps) -> list[list[LaneRow]]:
 
 
 def _said_of(others: Sequence[Sequence[LaneRow]], used: Sequence[Sequence[LaneRow]]) -> str:
-    """In words where the steps that are left out may be the training's as well."""
+    """A clause if the steps that are left out may be the training's as well."""
     has_optimizer = any(row.call.updates for row in used[0])
     if not has_optimizer and any(row.call.updates for rows in others for row in rows):
         return (
@@ -156,8 +159,8 @@ def _said_of(others: Sequence[Sequence[LaneRow]], used: Sequence[Sequence[LaneRo
 
 
 def _said_of_first(used: Sequence[int], spans_us: NDArray[np.float64]) -> str:
-    """In words where the first step ran the same operators, but far longer: as it chooses kernels,
-    or makes room."""
+    """A clause if the first step ran the same operators, but far longer, for example to choose
+    kernels or to allocate."""
     times = spans_us[0] / np.median(spans_us[1:]) if used[0] == 0 and len(used) > 1 else 1.0
     told = f"; the first takes {times:.1f} times as long as the median of the others, and counts"
     return told if times > _LONG_FIRST else ""
@@ -181,7 +184,7 @@ def _operators(found: Sequence[Column]) -> list[OperatorCost]:
 
 
 def _operator(index: Mapping[int, int], column: Column) -> OperatorCost:
-    """Steps without the operator count: it takes no time in them, and does nothing."""
+    """One row. Steps without the operator count as 0."""
     first, known = column.typical, column.known
     call = first.call
     shapes = {recorded_shapes(row.call.tree) for row in known}
@@ -221,8 +224,8 @@ def _operator(index: Mapping[int, int], column: Column) -> OperatorCost:
 
 
 def _closure(rows: Sequence[LaneRow], steps_us: float) -> dict[str, float]:
-    """The host's clock, on which waiting counts, and the GPU's own: all ``rows`` against the sum of
-    all steps."""
+    """Returns the closure of the host's clock, waiting included, and of the GPU's: ``rows`` of all
+    steps against the sum of their lengths."""
     host_ns = sum(row.host_ns + row.t1_ns + row.wait_ns for row in rows)
     host_ns += sum(row.busy_ns for row in rows if row.lane == "cpu")
     gpu_ns = sum(row.busy_ns + row.gap_before_ns for row in rows if row.lane == "gpu")

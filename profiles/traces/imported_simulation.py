@@ -1,4 +1,4 @@
-"""An imported profile as the simulator takes profiles, where what it needs has been said."""
+"""Converts an imported profile for the simulator, if the user has given all that it lacks."""
 
 from __future__ import annotations
 
@@ -22,19 +22,19 @@ _OPTIONS = {
     "step_us": "--step-ms",
     "job_type": "--job-type",
 }
-"""What a simulation needs and no trace tells, and the option that says it."""
+"""Figures that a simulation needs and no trace has, with the option for each."""
 
 
 def simulated_profile(
     imported: ImportedProfile, identity: CostIdentity, machine: Machine
 ) -> ModelProfile:
     """``imported`` under ``identity`` for simulations on ``machine``; raises :class:`InputError`
-    that names all that is missing.
+    that names all missing figures.
 
-    Its operators and gaps are brought to the step without the profiler: of a GPU's only the host's
-    part, for the profiler slows the host. Where the bytes of an operator are unknown, all count
-    as equally heavy on memory. Phases other than training take no time, and there are no stalls
-    and no pressure. Its origin is ``modelled``: it was not measured on this machine.
+    Its operators and gaps are scaled to the step without the profiler; for a GPU only the host's
+    part, because the profiler slows the host. If the bytes of an operator are unknown, all have
+    equal memory weight. Phases other than training take no time, and there are no stalls and no
+    pressure. Its origin is ``modelled``: it was not measured on this machine.
     """
     _check(imported)
     threads, step_us = cast(int, imported.threads), cast(float, imported.step_us)
@@ -75,7 +75,7 @@ def simulated_profile(
 
 
 def _check(imported: ImportedProfile) -> None:
-    """Raise :class:`InputError` for all at once that nobody has said."""
+    """Raises one :class:`InputError` for all figures that are missing."""
     missing = [option for name, option in _OPTIONS.items() if getattr(imported, name) is None]
     if missing:
         found = f"unknown {', '.join(option.removeprefix('--') for option in missing)}"

@@ -1,4 +1,5 @@
-"""What of a trace's steps no row of the profile holds: devices' work, and the host's operators."""
+"""The part of a trace's steps that is in no row of the profile: devices' work, and the host's
+operators."""
 
 from __future__ import annotations
 
@@ -24,7 +25,8 @@ _US, _MS = 1e-3, 1e-3
 
 @dataclass(frozen=True)
 class LeftOut:
-    """Of the mean step, as :class:`~rmixer.imported.imported_profile.ImportedProfile` has it."""
+    """The parts of a trace that no row of the mean step has, by the names that
+    :class:`~rmixer.imported.imported_profile.ImportedProfile` gives them."""
 
     unclaimed_us: float
     left_out_share: float
@@ -39,12 +41,12 @@ def left_out(
     used: Sequence[Span],
     steps: Sequence[Sequence[LaneRow]],
 ) -> LeftOut:
-    """What is left out of the ``used`` ones among all steps' ``spans``, whose rows are ``steps``.
+    """The part left out of the ``used`` steps among all ``spans``, whose rows are ``steps``.
 
-    Device work belongs to the step in which it begins. In no row is what no operator of a thread
-    that trains launched, and what such an operator launched between steps. What was launched before
-    the trace began, or before its first step, is in the rows of no step either, but each step has
-    work like it: it is not counted.
+    Device work belongs to the step in which it begins. Work is in no row if no operator of a
+    training thread launched it, or if such an operator launched it between steps. Work that was
+    launched before the trace began, or before its first step, is in the rows of no step either, but
+    each step has similar work, so it is not counted.
     """
     missed = [*_not_before(host.unclaimed, events), *_between(host.calls, spans)]
     missed = [event for event in missed if place_of(event.start_ns, used) is not None]
@@ -66,8 +68,8 @@ def left_out(
 
 
 def _not_before(unclaimed: Sequence[TraceEvent], events: Iterable[TraceEvent]) -> list[TraceEvent]:
-    """Without what was launched before the trace began: it is the first on its stream, and numbered
-    lower than all recorded calls of the driver, which numbers its calls in order."""
+    """Without work launched before the trace began: it comes first on its stream, with a lower
+    number than all recorded calls of the driver, which numbers its calls in order."""
     missing = {id(event) for event in unclaimed}
     first_call: float = math.inf
     first_ns: dict[str, int] = {}
@@ -85,7 +87,8 @@ def _not_before(unclaimed: Sequence[TraceEvent], events: Iterable[TraceEvent]) -
 
 
 def _between(calls: Iterable[HostCall], spans: Sequence[Span]) -> list[TraceEvent]:
-    """The work of operators that are called after the first step has begun, and in none."""
+    """The work of operators that are called after the first step has begun, outside of all
+    steps."""
     begin_ns = spans[0][0]
     return [
         event
@@ -96,7 +99,7 @@ def _between(calls: Iterable[HostCall], spans: Sequence[Span]) -> list[TraceEven
 
 
 def check_left_out(path: Path, found: LeftOut) -> None:
-    """Raise :class:`InputError` where more device work is left out than a profile may lack."""
+    """Raises :class:`InputError` if more device work is left out than is allowed."""
     if found.left_out_share > MOST:
         work = device_work(found)
         allowed = f"at most {MOST:.0%} left out, or `--partial` to import the rest all the same"
@@ -104,7 +107,7 @@ def check_left_out(path: Path, found: LeftOut) -> None:
 
 
 def device_work(found: LeftOut | ImportedProfile) -> str:
-    """In words how much of the device's work is left out, by name."""
+    """Says how much of the device's work is left out, by name."""
     listed = ", ".join(
         f"{name if len(name) <= _LONGEST else name[: _LONGEST - 1] + '…'} {us * _MS:.3f} ms"
         for name, us in found.left_out.items()

@@ -1,5 +1,5 @@
-"""A JSON document most of which is one list, whose elements are not kept: as objects they are six
-times as large as the text."""
+"""Reads a JSON document that is mostly one list without keeping its elements: as objects they take
+six times the memory of the text."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from typing import Any
 
 _SPACE = re.compile(r"[ \t\n\r]*")
 Mend = Callable[[str, int], tuple[Any, int] | None]
-"""What stands for a damaged element at a place of the text, and where that ends, if it can be told.
-"""
+"""Returns a substitute for a damaged element at a place of the text, and its end; None if it
+cannot."""
 
 
 def read_listed(
@@ -23,9 +23,9 @@ def read_listed(
     mend: Mend = lambda text, at: None,
 ) -> Any:
     """The document ``text``. Each element of the list under ``key`` of its outermost object, or of
-    itself where it is a list, is given to ``take`` in turn, and an empty list stands in its place;
-    where the key comes twice, both lists are taken. For an element that is no JSON what ``mend``
-    makes of it is taken. Raises :class:`json.JSONDecodeError`."""
+    the document itself if it is a list, is passed to ``take`` in turn, and an empty list takes its
+    place; if the key comes twice, both lists are read. For an element that is not valid JSON the
+    result of ``mend`` is used. Raises :class:`json.JSONDecodeError`."""
     after_key = re.compile(rf'(?<!\\)"{key}"[ \t\n\r]*:[ \t\n\r]*\Z')
 
     def element(text: str, at: int) -> tuple[None, int]:
@@ -58,5 +58,5 @@ def read_listed(
 
 
 def _space(text: str, at: int) -> int:
-    """Past the white space at ``at``."""
+    """Returns the place after the white space at ``at``."""
     return _SPACE.match(text, at).end()  # type: ignore[union-attr]

@@ -1,4 +1,4 @@
-"""What no thread and no training can have done, however well each event reads by itself."""
+"""Checks a trace for impossible combinations of valid events."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _ROUNDED_NS = 2_000
 
 
 def check_nesting(trace: ChromeTrace) -> None:
-    """Raise :class:`InputError` for an operator that begins inside another one of its thread and
+    """Raises :class:`InputError` for an operator that begins inside another one of its thread and
     ends after it."""
     threads: dict[str, list[TraceEvent]] = defaultdict(list)
     for event in filter(is_operator, trace.events):
@@ -38,8 +38,8 @@ def check_nesting(trace: ChromeTrace) -> None:
 
 
 def check_launches(trace: ChromeTrace) -> None:
-    """Raise :class:`InputError` where two calls of the driver launched the same work: a correlation
-    is of one call, and of those inside it."""
+    """Raises :class:`InputError` if two calls of the driver launched the same work: a correlation
+    belongs to one call, and to those inside it."""
     working = {event.correlation for event in trace.events if event.category in DEVICE_WORK}
     working -= {-1, 0}
     launches: dict[int, TraceEvent] = {}
@@ -53,8 +53,8 @@ def check_launches(trace: ChromeTrace) -> None:
 
 
 def check_once(trace: ChromeTrace) -> None:
-    """Raise :class:`InputError` for work of a GPU that is there twice: of the same launch, stream,
-    name and times."""
+    """Raises :class:`InputError` for GPU work that occurs twice: of the same launch, stream, name
+    and times."""
     seen: set[tuple[int, str, str, int, int]] = set()
     for event in trace.events:
         if event.category not in DEVICE_WORK or event.correlation < 1 or not event.duration_ns:
@@ -67,7 +67,7 @@ def check_once(trace: ChromeTrace) -> None:
 
 
 def check_whole(trace: ChromeTrace) -> None:
-    """Raise :class:`InputError` for work of a GPU whose times the profiler has lost, and for events
+    """Raises :class:`InputError` for GPU work whose times the profiler has lost, and for events
     that may be another device's."""
     if trace.untimed:
         found = f"{trace.untimed} events of a GPU at time 0 that take no time"
@@ -77,8 +77,18 @@ def check_whole(trace: ChromeTrace) -> None:
         raise InputError(trace.path, "traceEvents", found, f"{_READ} (--strict)")
 
 
+def check_tied(trace: ChromeTrace) -> None:
+    """Raises :class:`InputError` if no number tells what launched most of the GPUs' work."""
+    done = [event for event in trace.events if event.category in DEVICE_WORK]
+    untied = sum(event.correlation < 0 and event.external < 0 for event in done)
+    if 2 * untied > len(done):
+        found = f"{untied} of {len(done)} events of a GPU without correlation and External id"
+        allowed = "one of them in each, or `--partial` to import the rest all the same"
+        raise InputError(trace.path, "traceEvents", found, allowed)
+
+
 def check_timed(trace: ChromeTrace) -> None:
-    """Raise :class:`InputError` where much of what GPUs did has no times."""
+    """Raises :class:`InputError` if much of the GPUs' work has no times."""
     timed = sum(event.category in DEVICE_WORK for event in trace.events)
     if trace.untimed > MOST * (timed + trace.untimed):
         found = (
@@ -89,7 +99,7 @@ def check_timed(trace: ChromeTrace) -> None:
 
 
 def check_steps(trace: ChromeTrace, steps: Steps) -> None:
-    """Raise :class:`InputError` for steps that overlap, or take no time."""
+    """Raises :class:`InputError` for steps that overlap, or take no time."""
     spans = steps.spans
     for place, (before, after) in enumerate(itertools.pairwise(spans)):
         if after[0] < before[1] - _ROUNDED_NS:
@@ -106,10 +116,10 @@ def check_steps(trace: ChromeTrace, steps: Steps) -> None:
 def cut_late(
     trace: ChromeTrace, steps: Steps, host: HostTrace, strict: bool
 ) -> tuple[tuple[TraceEvent, ...], HostTrace, list[int]]:
-    """The events of ``trace`` without what operators do after the step in which they begin, what
-    the host called in them, and by how many nanoseconds operators were cut. What lies outside of
-    autograd's nodes on the threads that run these may go on, and so may communication that does by
-    itself. Raises :class:`InputError` if ``strict``."""
+    """Returns the events of ``trace`` with late operators, and those that they call, cut at the end
+    of their step; the host's operators in them; and by how many nanoseconds each was cut. Operators
+    outside of autograd's nodes on the threads that run these may go on, and so may communication
+    that does by itself. Raises :class:`InputError` for the first late one if ``strict``."""
     events, late = trace.events, []
     while more := _late(steps, host.calls):  # what one calls may be late as well
         call, end_ns = more[0]
@@ -126,7 +136,7 @@ def cut_late(
 
 
 def _late(steps: Steps, calls: Sequence[HostCall]) -> list[tuple[HostCall, int]]:
-    """The operators that go on after their step, and when that ends."""
+    """Returns the operators that go on after their step, and the end of that."""
     found = []
     for call in calls:
         place = place_of(call.start_ns + _ROUNDED_NS, steps.spans)

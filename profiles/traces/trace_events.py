@@ -1,9 +1,9 @@
-"""One kind of event for everything that PyTorch's profiler records, wherever it was read from.
+"""One type of event for all that PyTorch's profiler records, read from any source.
 
 Categories are those of the profiler's own traces: ``cpu_op``, ``user_annotation``,
 ``python_function``; ``cuda_runtime`` and ``cuda_driver`` for calls of the driver; ``kernel``,
-``gpu_memcpy`` and ``gpu_memset`` for what a GPU did. In a process torch 2.13 says of each event
-what it is; 2.11 did not, and then it follows from the name and the device.
+``gpu_memcpy`` and ``gpu_memset`` for work of a GPU. In a process torch 2.13 gives each event's
+category; 2.11 did not, and then it follows from the name and the device.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ _TELLING_NOTHING = frozenset(
         *("cuda_sync", "cuda_event", "cuda_profiler_range", "collective_comm", "itt"),
     )
 )
-"""Other categories, of events that no operator and no device's work is missing without."""
+"""Other categories: without their events no operator and no device work is missing."""
 _ON_HOST = ((r"(cuda|hip)[A-Z]\w*", "cuda_runtime"), (r"cu[A-Z]\w*", "cuda_driver"))
 _ON_DEVICE = (("Memcpy.*", "gpu_memcpy"), ("Memset.*", "gpu_memset"))
 _OF_PROFILER = frozenset(
@@ -44,7 +44,7 @@ _OF_PROFILER = frozenset(
         "Runtime Triggered Module Loading",
     )
 )
-"""What the profiler did itself, by kineto's names."""
+"""Events of the profiler's own work, by kineto's names."""
 _PROFILER_STEP = re.compile(r"ProfilerStep#\d+")
 _SYNCHRONIZATION = re.compile(r"(Context|Stream|Event) .*(Sync|Wait).*|Unknown Sync")
 
@@ -62,8 +62,8 @@ _ASYNCHRONOUS = re.compile(r"(nccl|rccl|gloo|mpi|ucc|xccl|hccl):\w")
 
 @dataclass(frozen=True)
 class Arguments:
-    """An entry of each for every argument, or None where they were not recorded: a shape (or the
-    shapes of a list of tensors), a type's name, a tensor's strides, a number's value."""
+    """One entry for every argument (None: not recorded): a shape (or the shapes of a list of
+    tensors), a type's name, a tensor's strides, a number's value."""
 
     shapes: tuple[Any, ...] | None = None
     types: tuple[str, ...] | None = None
@@ -76,11 +76,11 @@ _NONE = Arguments()
 
 @dataclass(frozen=True, slots=True)
 class TraceEvent:
-    """What was going on from ``start_ns`` on for ``duration_ns``, on a host's ``thread`` or, with
-    a ``device`` of 0 or more, on a stream of that GPU.
+    """An event from ``start_ns`` on for ``duration_ns``, on a host's ``thread`` or, with a
+    ``device`` of 0 or more, on a stream of that GPU.
 
-    ``correlation`` ties a driver's call to the device's work, ``external`` both to the operator
-    that has the same number; ``sequence`` is the number by which autograd ties a backward node to
+    ``correlation`` links a driver's call to the device's work, ``external`` both to the operator
+    that has the same number; ``sequence`` is the number by which autograd links a backward node to
     its operator, and ``forward_thread`` is not 0 on a backward node. -1 means none.
     """
 
@@ -98,43 +98,43 @@ class TraceEvent:
 
     @property
     def end_ns(self) -> int:
-        """When it was over."""
+        """The end of the event."""
         return self.start_ns + self.duration_ns
 
 
 def today(category: str) -> str:
-    """``category`` by the name that it has now."""
+    """The present name of ``category``."""
     return _OF_2021.get(category, category)
 
 
 def is_of_other_devices(category: str) -> bool:
-    """Whether events of ``category`` are none of those that are read, nor known to tell nothing:
-    they may be of a device that is neither CUDA's nor ROCm's."""
+    """True if events of ``category`` are neither read nor known to be irrelevant: they may be of a
+    device that is neither CUDA's nor ROCm's."""
     return category not in CATEGORIES and category not in _TELLING_NOTHING
 
 
 def is_profiler_step(event: TraceEvent) -> bool:
-    """Whether it is the profiler's own mark of a step on the host. There are marks on GPUs as well,
+    """True if it is the profiler's own mark of a step on the host. There are marks on GPUs as well,
     of another category."""
     return event.category in (ANNOTATION, OPERATOR) and bool(_PROFILER_STEP.fullmatch(event.name))
 
 
 def is_communication(name: str) -> bool:
-    """Whether an event called ``name`` is communication: ``c10d::allreduce_``, ``nccl:all_reduce``,
+    """True if an event called ``name`` is communication: ``c10d::allreduce_``, ``nccl:all_reduce``,
     ``record_param_comms``, ``ncclDevKernel_AllReduce_Sum_f32_RING_LL``, or an event of
     ``torch.distributed`` (a reducer's copies)."""
     return bool(_COMMUNICATES.match(name))
 
 
 def may_go_on(name: str) -> bool:
-    """Whether such an event may end after the call in which it begins (``gloo:all_reduce``): it
-    lasts until the other processes are there."""
+    """True if such an event may end after the call in which it begins (``gloo:all_reduce``): it
+    lasts until the other processes have arrived."""
     return bool(_ASYNCHRONOUS.match(name))
 
 
 def category_of(event: Any) -> str:
-    """The category of an event of a profile in this process, empty where it is none of
-    :data:`CATEGORIES` and torch does not say so."""
+    """The category of an event of a profile in this process; "" if it is none of :data:`CATEGORIES`
+    and torch does not give it."""
     if hasattr(event, "activity_type"):
         return str(event.activity_type())
     name = event.name()

@@ -1,4 +1,4 @@
-"""Shapes and work of an operator, as far as a trace tells them."""
+"""Shapes and work of an operator, as far as a trace has them."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from profiles.work.row_operators import TABLE_GRADIENTS
 _RESULT_UNKNOWN = frozenset(
     (*CREATIONS, *MOVES, *REDUCTIONS, *CONVOLUTIONS, *RECURRENT, *TABLE_GRADIENTS, "where")
 )
-"""Their result's size is not in their arguments' shapes and types."""
+"""Operators whose result's size does not follow from their arguments' shapes and types."""
 
 
 def recorded_shapes(node: Node) -> str:
@@ -33,16 +33,16 @@ def recorded_shapes(node: Node) -> str:
 
 
 def _sized(shape: Any) -> Argument:
-    """A tensor or a list of tensors of which nothing but the shape is known."""
+    """A tensor or a list of tensors of which only the shape is known."""
     if shape and isinstance(shape[0], tuple):
         return tuple(operand(each, 0) for each in shape)
     return operand(shape, 0)
 
 
 def recorded_work(node: Node) -> OperatorWork:
-    """What the operator at ``node`` did, by the formula for it or, where there is none, by those
-    for the operators that it called. A trace tells nothing without shapes, and of a list of
-    tensors not of what type they are."""
+    """The work of the operator at ``node``, by its formula or, without one, by those of the
+    operators that it called. It is unknown without shapes, and a trace lacks the types in a list of
+    tensors."""
     return sum((kernel.work or UNKNOWN for kernel in _kernels(node)), NOTHING)
 
 
@@ -56,8 +56,8 @@ def _kernels(node: Node) -> list[Kernel]:
 
 
 def _by_formula(name: str, arguments: Sequence[Argument] | None) -> OperatorWork | None:
-    """None also where the formula is not of such arguments: a library's own operator of this name,
-    or one of another version of torch."""
+    """The work by the formula; None also if the formula does not fit the arguments: a library's own
+    operator of this name, or one of another version of torch."""
     if arguments is None or any(tensor.sparse for tensor in tensors_in(arguments)):
         return None  # how much of a sparse tensor there is its shape does not tell
     try:
@@ -70,8 +70,8 @@ def _by_formula(name: str, arguments: Sequence[Argument] | None) -> OperatorWork
 
 
 def _is_of_mixed(kind: str, arguments: Sequence[Argument]) -> bool:
-    """Whether an elementwise operator's tensors are of several types, which one becomes another's
-    by rules of their own; numbers do not count."""
+    """True if an elementwise operator's tensors are of several types, one of which is converted by
+    its own rules; numbers do not count."""
     if kind not in ELEMENTWISE or kind in COMPARISONS:
         return False
     return len({tensor.item_bytes for tensor in tensors_in(arguments) if tensor.shape}) > 1

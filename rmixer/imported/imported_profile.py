@@ -1,7 +1,7 @@
-"""What a recorded trace tells of a training step, and what it leaves unknown: kept in a folder each
+"""The facts about a training step in a recorded trace, and those it leaves unknown: a folder each
 under ``$RMIXER_HOME/imported``.
 
-None is what nothing tells, in every field and every column that can hold it: it is never made up.
+None means unknown, in every field and every column that can hold it; no value is made up.
 """
 
 from __future__ import annotations
@@ -12,10 +12,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import ConfigDict, Field
+from pydantic import Field
 
 from rmixer.errors import InputError, choice
 from rmixer.files.home import home
+from rmixer.files.strict import Strict
 from rmixer.files.typed_files import (
     Name,
     check_checksum,
@@ -43,26 +44,25 @@ Finite = Annotated[float, Field(allow_inf_nan=False)]
 
 
 @dataclass(frozen=True)
-class ImportedProfile:
-    """A step as a trace has it. ``trace`` is the file's name and ``trace_hash`` of its content.
-    ``steps_told`` says what the steps were found by; ``steps_used`` of ``steps_found`` trained
-    alike, the others are left out. ``profiled_*_us`` is the step with the profiler.
-    ``closure`` is (operators + gaps) / that step - 1, of the lane that the host works on and of the
-    GPU's. ``outside_nodes`` operators a step are called outside of autograd's nodes by threads that
-    run these.
+class ImportedProfile(Strict):
+    """A step of a trace. ``trace`` is the file's name and ``trace_hash`` a hash of its content.
+    ``steps_told`` names the marks by which steps were found; ``steps_used`` of ``steps_found`` had
+    equal training, the others are left out. ``profiled_*_us`` is the step with the profiler.
+    ``closure`` is (operators + gaps) / that step - 1, for the host's lane and the GPU's.
+    ``outside_nodes`` is the number of operators a step called outside of autograd's nodes by
+    threads that run these.
 
-    Left out are ``other_operators`` of the trace that other threads call, ``other_us`` a step, and
-    ``unclaimed_us`` a step of device work that no row holds: ``left_out_share`` of all device work,
-    from 0 to 1, the most of it by name in ``left_out`` in microseconds a step. So are events of
-    ``other_devices``, counted by category, and ``untimed`` ones of GPUs, whose times the profiler
-    has lost. ``cut_operators`` end after their step, by ``cut_most_us`` at most, and are cut there.
+    Left out are ``other_operators`` that other threads call (``other_us`` a step) and
+    ``unclaimed_us`` a step of device work without a row. ``left_out_share``, from 0 to 1, is their
+    part of all device work; ``left_out`` names the largest, in microseconds a step. Also left out
+    are events of ``other_devices``, counted by category, and ``untimed`` GPU events, whose times
+    the profiler has lost. ``cut_operators`` end after their step, by ``cut_most_us`` at most, and
+    are cut there.
 
-    What only the user can say is None unless they did: samples of a ``batch``, host ``threads``,
-    ``peak_bytes`` of memory on the device, ``step_us`` without the profiler, the ``job_type`` that
-    policies see.
+    Some facts can only come from the user and are else None: samples of a ``batch``, host
+    ``threads``, ``peak_bytes`` on the device, ``step_us`` without the profiler, and the
+    ``job_type``.
     """
-
-    __pydantic_config__ = ConfigDict(extra="forbid")
 
     name: Name
     trace: str
@@ -99,8 +99,8 @@ class ImportedProfile:
 
 
 def write_imported(folder: Path, profile: ImportedProfile) -> None:
-    """Write ``operators.csv``, unknown cells empty, then ``summary.json``, unknown values null; its
-    ``checksum`` is of all the rest of both."""
+    """Writes ``operators.csv`` (unknown cells empty), then ``summary.json`` (unknown values null).
+    Its ``checksum`` covers all the rest of both."""
     table = operator_table(profile.operators, IMPORTED_COLUMNS)
     write_text(folder / "operators.csv", table)
     summary: dict[str, Any] = {"schema_version": SCHEMA_VERSION, **plain(profile)}
@@ -110,8 +110,8 @@ def write_imported(folder: Path, profile: ImportedProfile) -> None:
 
 
 def read_imported(folder: Path) -> ImportedProfile:
-    """The imported profile in ``folder``; raises :class:`InputError` for what is impossible, or was
-    changed since it was written."""
+    """Reads the imported profile in ``folder``; raises :class:`InputError` for impossible values
+    and for files that were changed since they were written."""
     path = folder / "summary.json"
     data: Any = load_json(path, _WHAT)
     check_schema(data, path, SCHEMA_VERSION, "import the trace again")
@@ -137,8 +137,9 @@ def read_imported(folder: Path) -> ImportedProfile:
 
 
 def save_imported(profile: ImportedProfile) -> Path:
-    """Keep ``profile``, in the place of an earlier one of its name. Raises :class:`InputError`
-    for a name that cannot be a folder's, or is a model's, and where it could not be read again."""
+    """Saves ``profile`` in place of an earlier one of its name. Raises :class:`InputError` for a
+    name that is no valid folder name or belongs to a model, and if the profile could not be read
+    again."""
     name = parse(profile.name, Name, "--name")  # type: ignore[arg-type]
     if name in MODELS:
         raise InputError("--name", "", repr(name), "a name that no model of the registry has")
@@ -155,7 +156,7 @@ def save_imported(profile: ImportedProfile) -> Path:
 
 
 def find_imported(name: str) -> ImportedProfile:
-    """The imported profile ``name``; raises :class:`InputError` where there is none."""
+    """The imported profile ``name``; raises :class:`InputError` if there is none."""
     known = imported_names()
     if name not in known:
         allowed = choice(name, known) if known else "none yet: `rmixer profile import FILE`"

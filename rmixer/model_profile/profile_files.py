@@ -1,4 +1,4 @@
-"""A profile's files: ``summary.json`` and ``operators.csv``, checked as they are read."""
+"""A profile's files: ``summary.json`` and ``operators.csv``, checked when they are read."""
 
 from __future__ import annotations
 
@@ -32,9 +32,9 @@ from rmixer.operators.operator_table import COLUMNS, GPU_COLUMNS, operator_table
 
 
 def write_profile(folder: Path, profile: ModelProfile) -> None:
-    """Write ``operators.csv``, then ``summary.json``: a folder with a summary is complete. Its
-    ``checksum`` is of all the rest of both. Raises :class:`InputError`, and writes nothing, where
-    the summary could not be read again."""
+    """Writes ``operators.csv``, then ``summary.json``: a folder with a summary is complete. Its
+    ``checksum`` covers all the rest of both. Raises :class:`InputError`, and writes nothing, if the
+    summary could not be read again."""
     on_gpu = any(cost.lane != "cpu" for cost in profile.operators)
     table = operator_table(profile.operators, GPU_COLUMNS if on_gpu else COLUMNS)
     summary: dict[str, Any] = {"schema_version": SCHEMA_VERSION, **plain(profile)}
@@ -48,9 +48,9 @@ def write_profile(folder: Path, profile: ModelProfile) -> None:
 
 
 def read_profile(folder: Path) -> ModelProfile:
-    """The profile in ``folder``, also one that an earlier release wrote; raises
-    :class:`InputError` for a schema version that cannot be read, a truncated file, a missing
-    column, an impossible value, or files that were changed since."""
+    """Reads the profile in ``folder``, also one of an earlier release. Raises :class:`InputError`
+    for an unknown schema version, a truncated file, a missing column, an impossible value, or files
+    that were changed since."""
     path = folder / "summary.json"
     data: Any = load_json(path, "profile")
     former = is_former(data)
