@@ -40,7 +40,7 @@ def inputs_of_table(
         known = Store().machine(machine)
         found = suppose.machine_of(known if with_gpu else replace(known, gpus=()))
         if suppose.settings:
-            report(f"what if: {found.name} is simulated, which nobody has measured")
+            report(f"what if: {found.name} is simulated; it was never measured")
         return problem_of_table(workload, table, found, wanted)
     found = suppose.machine_of(assumed_machine(gpus=1 if with_gpu else 0))
     if suppose.cores is None:
