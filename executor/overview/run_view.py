@@ -31,7 +31,8 @@ class JobView:
     start). ``phase`` is that of a job that runs; ``made`` of its ``steps`` are done. ``loss`` is
     that of one of the last steps. The last checkpoint was written ``checkpoint_age_s`` ago, after
     ``checkpoint_steps`` steps. ``promised_bytes`` is the peak of memory booked for it. A ``late``
-    job was added after the run had begun. None means unknown."""
+    job was added after the run had begun; a ``silent`` program makes no step though it has run long
+    enough. None means unknown."""
 
     id: str
     model: str
@@ -50,6 +51,7 @@ class JobView:
     failures: tuple[Failure, ...]
     ends_in_s: float | None
     late: bool
+    silent: bool = False
 
 
 @dataclass(frozen=True)
@@ -156,4 +158,5 @@ def _job_view(job: str, records: RunRecords, at_s: float, end_s: float | None) -
         loss=record.loss,
         checkpoint_age_s=max(0.0, at_s - max(written_s)) if written_s and runs else None,
         promised_bytes=record.predicted_bytes,
+        silent=runs and record.told_silent and not record.step_ends_s,
     )

@@ -19,6 +19,7 @@ from experiments.report.page_table import (
 )
 from experiments.report.run_content import RunContent
 from experiments.report.trained import LONGEST_REASON
+from rmixer.display.few_names import few
 from rmixer.display.printable import printable
 from rmixer.display.quantities import seconds_range
 from rmixer.imported.durations import NO_LIMIT_BYTES
@@ -211,17 +212,12 @@ def ran_words(content: RunContent) -> list[str]:
         )
     again = [job.id for job in run.jobs if job.attempt > 1]
     if again:
-        said.append(f"Started more than once: {_few(again)}.")
+        said.append(f"Started more than once: {few(again, 8)}.")
     late = [job.id for job in run.jobs if job.late]
     if late:
-        said.append(f"Added while the run went on, so no prediction knows them: {_few(late)}.")
+        said.append(f"Added while the run went on, so no prediction knows them: {few(late, 8)}.")
     if run.shared_with:
         said.append(f"Other runs used the same cores: {', '.join(run.shared_with)}.")
     if all(job.state == "done" for job in run.jobs) and not failures_table(content):
         said.append("All jobs are done, and no attempt failed.")
     return said
-
-
-def _few(names: Sequence[str], most: int = 8) -> str:
-    more = f" and {len(names) - most} more" if len(names) > most else ""
-    return ", ".join(names[:most]) + more

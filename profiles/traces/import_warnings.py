@@ -30,8 +30,8 @@ def _missing(profile: ImportedProfile) -> Iterator[str]:
     rows = profile.operators
     if not any(row.shapes for row in rows):
         yield (
-            "no operator has Input Dims and Input type, so FLOPs and bytes are unknown: record with "
-            "`record_shapes=True`"
+            "no operator has Input Dims and Input type, so FLOPs and bytes are unknown: record "
+            "with `record_shapes=True`"
         )
     backward = [row for row in rows if row.phase == "backward"]
     if backward and all(row.forward_index < 0 for row in backward):

@@ -34,7 +34,8 @@ class StepMeasurement(Strict):
     was slow or changed. ``closure`` is (sum of operators + gaps) / mean - 1 by lane, before
     scaling, and empty if the operators are unknown. ``waited`` is the share of time for which it
     was ready and others had its cores, in the rounds that count or in its phases, whichever is
-    more; 0 also if unknown.
+    more; 0 also if unknown. ``sensitivity_half_width`` is half the 95% interval of
+    ``stream_slowdown`` over ``compute_slowdown``, by rounds, as a fraction; None if unknown.
     """
 
     n: Annotated[int, Field(gt=0)]
@@ -45,6 +46,7 @@ class StepMeasurement(Strict):
     dropped_rounds: Annotated[int, Field(ge=0)]
     closure: dict[str, Finite]
     waited: Annotated[float, Field(ge=0, le=1)] = 0.0
+    sensitivity_half_width: NonNegative | None = None
 
 
 @dataclass(frozen=True)
@@ -121,7 +123,9 @@ class ModelProfile(Strict):
     ``predicted_from`` are the batch sizes of the profiles that it was predicted from (empty:
     measured); ``does_not_fit`` are the kinds of devices whose memory was too small. A command job's
     operators and the figures from them are unknown. A profile of a ``table`` of durations may lack
-    the utilisation and the job type of a device; an unknown peak is 0 there."""
+    the utilisation and the job type of a device; an unknown peak is 0 there. On the devices of
+    ``doubtful_type`` the figures behind the job type are within their error of a border; the type
+    is that of most measured sizes of the model (:mod:`profiles.assembling.settled_types`)."""
 
     identity: CostIdentity
     machine: str
@@ -140,6 +144,7 @@ class ModelProfile(Strict):
     fingerprint: Fingerprint
     predicted_from: tuple[int, ...] = ()
     does_not_fit: tuple[Kind, ...] = ()
+    doubtful_type: tuple[Kind, ...] = ()
     schema_version: Literal[4] = SCHEMA_VERSION
     operators: tuple[OperatorCost, ...] = ()
 
