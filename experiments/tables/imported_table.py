@@ -138,11 +138,13 @@ def _work(rows: Sequence[OperatorCost]) -> str:
     return f"{_total(flops, lambda n: count(n, 'FLOP'))} and {_total(moved, size)} a step"
 
 
-def _total(values: Sequence[int | None], write: Callable[[int], str]) -> str:
+def _total(
+    values: Sequence[int | None], write: Callable[[int], str], *, in_part: bool = True
+) -> str:
     known = [value for value in values if value is not None]
-    if not known:
-        return UNKNOWN
     missing = len(values) - len(known)
+    if not known or (missing and not in_part):
+        return UNKNOWN
     rest = f" ({missing} of {len(values)} operators {UNKNOWN})" if missing else ""
     return f"{write(sum(known))}{rest}"
 
@@ -197,11 +199,6 @@ def _cells(rows: Sequence[OperatorCost], total_us: float) -> list[str]:
         milliseconds(_busy_us(rows) / 1e3),
         milliseconds(sum(row.gap_before_us for row in rows) / 1e3),
         percent(_busy_us(rows) / total_us if total_us else None),
-        _short(flops, lambda n: count(n, "FLOP")),
-        _short(moved, size),
+        _total(flops, lambda n: count(n, "FLOP"), in_part=False),
+        _total(moved, size, in_part=False),
     ]
-
-
-def _short(values: Sequence[int | None], write: Callable[[int], str]) -> str:
-    known = [value for value in values if value is not None]
-    return write(sum(known)) if len(known) == len(values) else UNKNOWN

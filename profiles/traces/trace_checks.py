@@ -15,7 +15,7 @@ from profiles.traces.trace_events import DEVICE_WORK, DRIVER_CALLS, OPERATOR, Tr
 from profiles.traces.trace_steps import Steps, place_of
 from rmixer.errors import InputError
 
-_READ = "what hosts and the GPUs of CUDA and ROCm do"
+_ALL_THE_SAME = "or `--partial` to import the rest all the same"
 _ROUNDED_NS = 2_000
 """Older profilers cut both times of an event to whole microseconds."""
 
@@ -71,10 +71,10 @@ def check_whole(trace: ChromeTrace) -> None:
     that may be another device's."""
     if trace.untimed:
         found = f"{trace.untimed} events of a GPU at time 0 that take no time"
-        raise InputError(trace.path, "traceEvents", found, "times of all that a GPU did (--strict)")
+        raise _unread(trace, found, "times of all that a GPU did (--strict)")
     for category, count in trace.other_devices.items():
         found = f"{count} events of the category {category}"
-        raise InputError(trace.path, "traceEvents", found, f"{_READ} (--strict)")
+        raise _unread(trace, found, "what hosts and the GPUs of CUDA and ROCm do (--strict)")
 
 
 def check_tied(trace: ChromeTrace) -> None:
@@ -83,19 +83,15 @@ def check_tied(trace: ChromeTrace) -> None:
     untied = sum(event.correlation < 0 and event.external < 0 for event in done)
     if 2 * untied > len(done):
         found = f"{untied} of {len(done)} events of a GPU without correlation and External id"
-        allowed = "one of them in each, or `--partial` to import the rest all the same"
-        raise InputError(trace.path, "traceEvents", found, allowed)
+        raise _unread(trace, found, f"one of them in each, {_ALL_THE_SAME}")
 
 
 def check_timed(trace: ChromeTrace) -> None:
     """Raises :class:`InputError` if much of the GPUs' work has no times."""
-    timed = sum(event.category in DEVICE_WORK for event in trace.events)
-    if trace.untimed > MOST * (timed + trace.untimed):
-        found = (
-            f"{trace.untimed} of {timed + trace.untimed} events of a GPU at time 0 without length"
-        )
-        allowed = f"at most {MOST:.0%} of them, or `--partial` to import the rest all the same"
-        raise InputError(trace.path, "traceEvents", found, allowed)
+    done = trace.untimed + sum(event.category in DEVICE_WORK for event in trace.events)
+    if trace.untimed > MOST * done:
+        found = f"{trace.untimed} of {done} events of a GPU at time 0 without length"
+        raise _unread(trace, found, f"at most {MOST:.0%} of them, {_ALL_THE_SAME}")
 
 
 def check_steps(trace: ChromeTrace, steps: Steps) -> None:
@@ -157,6 +153,10 @@ def _cut(event: TraceEvent, ends: set[int]) -> TraceEvent:
 
 def _wrong(trace: ChromeTrace, event: TraceEvent, found: str, allowed: str) -> InputError:
     return InputError(trace.path, _named(event), found, allowed)
+
+
+def _unread(trace: ChromeTrace, found: str, allowed: str) -> InputError:
+    return InputError(trace.path, "traceEvents", found, allowed)
 
 
 def _named(event: TraceEvent) -> str:
