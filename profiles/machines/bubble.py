@@ -11,7 +11,6 @@ import copy
 import statistics
 import time
 from collections.abc import Sequence
-from types import TracebackType
 from typing import Literal
 
 import numpy as np
@@ -157,12 +156,7 @@ class Bubbles:
     def __enter__(self) -> Bubbles:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
 
