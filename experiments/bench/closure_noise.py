@@ -23,8 +23,13 @@ from experiments.bench.step_speed import as_text
 from experiments.stages.execution import prepare_data
 from profiles.assembling.operator_times import closure_of, merge_operators
 from profiles.in_worker.tasks import SESSION
-from profiles.measurements.blocks import Blocks, steady_together
-from profiles.measurements.middle_third import typical_profiled
+from profiles.measurements.quiet_rounds import (
+    Pass,
+    block_means_s,
+    mean_s,
+    quiet,
+    typical_profiled,
+)
 from profiles.measurements.rounds import BLOCK_S, Plan, Rounds
 from profiles.profiler.crew import Crew
 from profiles.stored.store import Store
@@ -60,7 +65,7 @@ def main(models: Sequence[str], threads: int, seconds: float, out: Path | None) 
 
 def measured(
     job: Job, machine: Machine, threads: int, seconds: float
-) -> tuple[Blocks, dict[str, Any]]:
+) -> tuple[Pass, dict[str, Any]]:
     """The rounds of one worker in so many seconds, and the structure of its step."""
     with Crew(machine, (threads,)) as crew, crew.fresh(1) as staff:
         worker = staff["cpu", threads][0]
@@ -74,28 +79,26 @@ def measured(
             raise rounds.failure
         structure = worker.ask("structure")
         worker.send("end")
-        return rounds.blocks, structure
+        return rounds.taken, structure
 
 
-def drawn(
-    job: Job, threads: int, blocks: Blocks, structure: dict[str, Any]
-) -> list[dict[str, Any]]:
+def drawn(job: Job, threads: int, rounds: Pass, structure: dict[str, Any]) -> list[dict[str, Any]]:
     """A row for each length of a stretch: closures by both ways, over all draws."""
-    chance, taken = random.Random(SEED), len(blocks.probes_s)
-    event_us = max(0.0, statistics.median(cost for cost in blocks.event_us if cost is not None))
+    chance, taken = random.Random(SEED), len(rounds)
+    event_us = max(0.0, statistics.median(r.event_us for r in rounds if r.event_us is not None))
     rows = []
     for length in STRETCHES:
         closures: dict[str, list[float]] = {"all": [], "middle third": []}
         for _ in range(DRAWS):
             begins = [chance.randrange(taken - length + 1) for _ in range(2)]
-            steady = steady_together([blocks.only(range(b, b + length)) for b in begins])
+            steady = quiet([rounds[b : b + length] for b in begins])
             for way, profiled in (
-                ("all", steady.profiled),
+                ("all", [each.profiled for each in steady]),
                 ("middle third", typical_profiled(steady)),
             ):
                 times = merge_operators(structure["calls"], profiled, event_us, threads)
-                closures[way].append(closure_of(times.total_us, steady.mean_s * 1e6))
-        steps_s = blocks.block_means_s
+                closures[way].append(closure_of(times.total_us, mean_s(steady) * 1e6))
+        steps_s = block_means_s(rounds)
         for way, found in closures.items():
             rows.append(
                 {

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from made_up_rounds import rounds_of
 
 from experiments.bench import closure_noise
 from experiments.bench.closure_noise import STRETCHES, drawn, present
-from profiles.measurements.blocks import Blocks
 from profiles.traces.profiler_events import Called
 from rmixer.workload.workload import job_of
 
@@ -21,7 +21,7 @@ def test_one_bad_round_is_in_the_mean_and_not_in_the_middle(
     monkeypatch.setattr(closure_noise, "DRAWS", DRAWS)
     middles_ms = [10.3] * 16
     middles_ms[7] *= 1.2
-    blocks = Blocks(
+    blocks = rounds_of(
         probes_s=[1e-3] * 16,
         plain=[[10e-3, 10e-3]] * 32,
         profiled=[
