@@ -1,4 +1,4 @@
-"""From what was measured of a job at each thread count to its profile."""
+"""Assembles a job's profile from its measurements at each thread count."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ from rmixer.workload.workload import Job
 
 @dataclass
 class Found:
-    """What was found of one thread count on one ``device`` as torch names it, over its passes."""
+    """The measurements at one thread count on one ``device`` (torch's name), over its passes."""
 
     threads: int
     device: str = "cpu"
@@ -61,7 +61,7 @@ class Found:
 
     @property
     def kind(self) -> Kind:
-        """Of the device."""
+        """The kind of the device."""
         return "cpu" if self.device == "cpu" else "gpu"
 
 
@@ -72,7 +72,7 @@ def assemble(
     probe_s: float,
     earlier: Mapping[Kind, Sequence[float]] | None = None,
 ) -> ModelProfile:
-    """The profile of ``job`` from what was found at each thread count, first on the CPU.
+    """The profile of ``job`` from the measurements at each thread count, those on the CPU first.
     ``earlier`` are :func:`event_costs` of jobs before it on this machine, by device."""
     warmup_steps = _warmup_steps(counts)
     steps, operators = _of_steps(counts, warmup_steps, earlier or {})
@@ -189,9 +189,9 @@ def _of_steps(
 
 
 def event_costs(counts: Sequence[Found], kind: Kind) -> list[float]:
-    """What an event cost the profiler in each round that counts, or where it was asked in none of
-    these, in all; at all thread counts: it is the host's cost, which threads do not share, nor does
-    it depend on the job."""
+    """The profiler's cost of an event in each round that counts, over all thread counts; in all
+    rounds if none that counts has it. It is a cost of the host that depends neither on the job nor
+    on the number of threads."""
     passes = [one for found in counts if found.kind == kind for one in found.passes]
     return _asked([spared(one) for one in passes]) or _asked(passes)
 

@@ -1,4 +1,4 @@
-"""Measure the machine: what ``machine.yaml`` holds."""
+"""Measures the machine for ``machine.yaml``."""
 
 from __future__ import annotations
 
@@ -31,13 +31,13 @@ def measure_machine(
     report: Callable[[str], None] = print,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> Machine:
-    """Measure this machine, as far as this process may use it: in about a minute, longer with
+    """Measures this machine, as far as this process may use it: in about a minute, longer with
     GPUs.
 
-    Core counts are measured at powers of two and at all cores, interleaved over rounds, the
-    median of each kept; counts in between are interpolated. GPUs are measured as
-    :mod:`profiles.machines.gpu_rates` says. ``report`` hears of each part,
-    ``progress`` of each round.
+    Core counts are measured at powers of two and at all cores, interleaved over rounds, the median
+    of each kept; counts in between are interpolated. GPUs are measured by
+    :mod:`profiles.machines.gpu_rates`. ``report`` gets a line for each part, ``progress`` is called
+    for each round.
     """
     cores = limits.usable_cores()
     counts = core_counts(len(cores))

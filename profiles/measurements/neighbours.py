@@ -1,7 +1,7 @@
-"""A job beside bubbles: how it suffers from them, and what it does to one.
+"""Measures a job with bubbles: how it suffers from them, and how it slows one.
 
-One sweep beside growing numbers of computing and of streaming bubbles on the other cores
-(Bubble-Up, MICRO 2011), each in turn with the job alone.
+One sweep with growing numbers of computing and of streaming bubbles on the other cores (Bubble-Up,
+MICRO 2011), each in turn with the job alone.
 """
 
 from __future__ import annotations
@@ -27,15 +27,15 @@ LONGEST_SLOWDOWN = 2.2
 
 @dataclass
 class Neighbours:
-    """Ratios of the mean step beside bubbles to that alone, by ``(work, cores)``, and
-    ``pressures``, a value of each round."""
+    """Ratios of the mean step with bubbles to that alone, by ``(work, cores)``, and ``pressures``,
+    a value of each round."""
 
     ratios: dict[tuple[Work, int], list[float]] = field(default_factory=dict)
     pressures: list[float] = field(default_factory=list)
 
     @property
     def pressure(self) -> float | None:
-        """The median over rounds, at least 0; None where it was not measured."""
+        """The median over rounds, at least 0; None if it was not measured."""
         return max(0.0, statistics.median(self.pressures)) if self.pressures else None
 
     def by_count(self, work: Work) -> tuple[float, ...]:
@@ -55,8 +55,8 @@ class Neighbours:
 
 @dataclass(frozen=True)
 class SweepBlocks:
-    """How a sweep uses its time: in each of ``rounds`` bubbles work for ``bubble_s`` at a time, and
-    the job is asked for ``steps_s`` of steps meanwhile."""
+    """The times of a sweep: in each of ``rounds`` bubbles work for ``bubble_s`` at a time, and the
+    job runs steps for ``steps_s`` meanwhile."""
 
     rounds: int
     bubble_s: float
@@ -64,8 +64,9 @@ class SweepBlocks:
 
     @staticmethod
     def of(alone_s: float, blocks: int, sweep_s: float = FULL_SWEEP_S) -> SweepBlocks:
-        """For ``blocks`` of bubbles a round, and one without, of steps that take ``alone_s``, in
-        ``sweep_s``. Where a round of a few steps each took longer, it is one step each."""
+        """The times for ``blocks`` of bubbles a round, and one without, of steps that take
+        ``alone_s``, in ``sweep_s``. If a round of a few steps each takes longer, it is one step
+        each."""
         block_s = max(min(BLOCK_S, BLOCK_S * sweep_s / FULL_SWEEP_S), LEAST_BLOCK_S, 2.5 * alone_s)
         round_s = block_s + blocks * (block_s + 2 * alone_s) + 2 * REFERENCE_S
         if round_s > sweep_s:
@@ -82,7 +83,7 @@ def measure_neighbours(
 ) -> Neighbours:
     """The sweep of a worker in a profiling session, with ``spare`` cores left for bubbles; about
     ``alone_s`` a step. Slow steps get fewer rounds and then shorter blocks, so that it ends in
-    ``sweep_s`` where one step each can."""
+    ``sweep_s`` if one step each can."""
     found = Neighbours()
     levels = bubble_levels(spare)
     if not levels:
@@ -100,15 +101,15 @@ def measure_neighbours(
 
 
 def bubble_levels(spare: int) -> list[int]:
-    """The counts of bubbles that are tried beside a job where ``spare`` cores are left over: one,
-    half of them, all."""
+    """The numbers of bubbles that are tried with a job if ``spare`` cores are left over: one, half
+    of them, all."""
     return sorted({1, -(-spare // 2), spare}) if spare else []
 
 
 def beside(
     worker: WorkerProcess, bubbles: Bubbles, work: Work, count: int, blocks: SweepBlocks
 ) -> tuple[float, float]:
-    """The job's mean step in seconds beside ``count`` bubbles, and the rate of the first one."""
+    """The job's mean step in seconds with ``count`` bubbles, and the rate of the first one."""
     bubbles.start(work, blocks.bubble_s, count)
     try:
         answer = worker.ask("plain", seconds=blocks.steps_s)
@@ -124,7 +125,7 @@ def beside(
 
 
 def pressure(bubbles: Bubbles, beside_job: float) -> float:
-    """How far the job slowed a stream on another core, from 0 (like a compute loop in its place)
+    """How much the job slowed a stream on another core, from 0 (like a compute loop in its place)
     to 1 (like another stream in its place). ``beside_job`` is that stream's rate."""
     last = len(bubbles) - 1
     like_compute = bubbles.pair("stream", "compute", last, REFERENCE_S)

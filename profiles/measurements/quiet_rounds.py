@@ -1,4 +1,4 @@
-"""Which rounds of blocks count, and what they say of a step.
+"""Selects the rounds of blocks that count, and takes their means.
 
 On a machine that others use too a round may be slow for reasons that are not the step's: others had
 its cores, the machine was slow, its cores exchanged data slowly, or either changed in between.
@@ -26,8 +26,8 @@ LEAST_STEADY = 2
 
 @dataclass(frozen=True, eq=False)
 class Round:
-    """A round of one worker: the durations in seconds of steps in two ``plain`` blocks, and the
-    ``profiled`` block between them. ``probe_s`` is the slower of two probes of the machine,
+    """The results of a round of one worker: the durations in seconds of steps in two ``plain``
+    blocks, and the ``profiled`` block between them. ``probe_s`` is the slower of two probes of the machine,
     ``exchange_us`` the slower of two exchanges between the worker's threads, 0 for one thread.
     ``event_us`` is what an event cost the profiler then, None if it was not asked; ``waited`` the
     share of its cores' time for which the worker waited for them; ``seconds`` how long all took."""
@@ -42,13 +42,13 @@ class Round:
 
     @property
     def around_s(self) -> float:
-        """The mean step of the plain blocks, stalls apart."""
+        """The mean step of the plain blocks, without stalls."""
         return statistics.fmean(step_statistics(block).mean_s for block in self.plain)
 
     @property
     def three_means_s(self) -> tuple[float, float, float]:
-        """The mean step of each block in order, stalls apart. A GPU's profiled steps, which wait
-        for the host, are taken to be as the others."""
+        """The mean step of each block in order, without stalls. A GPU's profiled steps, which wait
+        for the host, count like the others."""
         before_s, after_s = (step_statistics(block).mean_s for block in self.plain)
         if "durations" not in self.profiled:
             return before_s, self.around_s, after_s
@@ -62,7 +62,7 @@ _Filter = Callable[[Pass], list[Round]]
 
 
 def mean_s(rounds: Pass) -> float:
-    """The mean step of all plain blocks, stalls apart."""
+    """The mean step of all plain blocks, without stalls."""
     return step_statistics(steps_s(rounds)).mean_s
 
 
@@ -72,7 +72,7 @@ def steps_s(rounds: Pass) -> list[float]:
 
 
 def block_means_s(rounds: Pass) -> list[float]:
-    """The mean step of each plain block; stalls are apart, of which a block may consist."""
+    """The mean step of each plain block, without stalls, of which a whole block may consist."""
     limit_s = stall_limit_s(steps_s(rounds))
     blocks = chain.from_iterable(each.plain for each in rounds)
     steady = ([step for step in block if step <= limit_s] for block in blocks)
@@ -80,21 +80,20 @@ def block_means_s(rounds: Pass) -> list[float]:
 
 
 def fastest_exchange_us(passes: Sequence[Pass], known_us: float = math.inf) -> float:
-    """The fastest of ``known_us`` and, of each pass, the 5th percentile of its exchanges."""
+    """The least of ``known_us`` and, of each pass, the 5th percentile of its exchanges."""
     return min([known_us, *(_quick_end([r.exchange_us for r in rounds]) for rounds in passes)])
 
 
 def quiet(passes: Sequence[Pass], known_us: float = math.inf) -> list[Round]:
     """The rounds that count, of all passes: each worker's probes are compared with its own, its
-    exchanges with the fastest known. Where hardly any round was spared, those count too in which
-    the machine changed, or else in which others had the cores; where hardly any then, those in
-    which the cores exchanged slowly."""
+    exchanges with the fastest known. If hardly any round is left, those in which the machine
+    changed count too, or else those in which others had the cores; if still hardly any, those with
+    slow exchanges."""
     return _chosen(passes, known_us)[0]
 
 
 def apart_s(passes: Sequence[Pass], known_us: float = math.inf) -> float:
-    """What rounds in which the cores exchanged slowly add to the mean step; nothing if they
-    count."""
+    """The part of the mean step that rounds with slow exchanges add; 0 if they count."""
     near, filters = _chosen(passes, known_us)
     everywhere = _left(passes, [filters[0], *filters[2:]])
     if len(everywhere) < len(near):  # stalls can be all of a block

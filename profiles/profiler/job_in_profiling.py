@@ -1,4 +1,4 @@
-"""A job on its way to its profile: what its workers are asked, and what was found so far."""
+"""A job during profiling: the commands to its workers, and the results so far."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ _AGAIN = "profile it again (`--again`)"
 class Subject:
     """``job`` with the workers of its ``staff``, one for each pass at each place. At a place, and
     in each pass, it is made :meth:`ready`, its rounds are taken, and it is :meth:`done`. After a
-    failure nothing is asked any more."""
+    failure it sends no more commands."""
 
     def __init__(
         self,
@@ -63,12 +63,12 @@ class Subject:
             self._probe_s = statistics.median(crew.bubbles.probe() for _ in range(9))
 
     def goes_on(self, device: str) -> bool:
-        """Whether there is anything to measure on ``device`` still."""
+        """True if there is still anything to measure on ``device``."""
         return self._failure is None and (device != GPU or self._fits_gpu)
 
     def ready(self, place: tuple[str, int], number: int) -> Rounds | None:
-        """The rounds, none yet, of the worker of pass ``number`` at ``place``, in a session; none
-        where it failed. What is needed only once is asked of the first."""
+        """The rounds, still empty, of the worker of pass ``number`` at ``place``, in a session;
+        None if it failed. Figures that are needed only once are measured by the first."""
         device, threads = place
         if not self.goes_on(device):
             return None
@@ -97,7 +97,7 @@ class Subject:
         return Rounds(worker, bubbles, self._plan, self._known_us(found), found.passes)
 
     def done(self, place: tuple[str, int], number: int, rounds: Rounds) -> None:
-        """Keep the ``rounds`` of that worker, ask it for the rest, and end it."""
+        """Stores the ``rounds`` of that worker, asks it for the rest, and ends it."""
         with self._failing():
             if rounds.failure:
                 raise rounds.failure
@@ -133,8 +133,8 @@ class Subject:
 
     @contextlib.contextmanager
     def _failing(self) -> Iterator[None]:
-        """Whatever is raised fails this job alone. What does not fit the GPU is profiled on the CPU
-        alone."""
+        """Turns any error into a failure of this job alone. A job that does not fit the GPU is
+        profiled on the CPU alone."""
         try:
             yield
         except Exception as error:
@@ -150,13 +150,13 @@ class Subject:
             self._end_workers(place for place in self._staff if place[0] == GPU)
 
     def _end_workers(self, places: Iterable[tuple[str, int]]) -> None:
-        """They would hold what they have until all sizes together are done."""
+        """Ends the workers, which would otherwise hold memory until all sizes together are done."""
         for place in places:
             for worker in self._staff[place]:
                 worker.kill()
 
     def result(self) -> ModelProfile | RunFailed:
-        """The profile, or how it failed. Says what is wrong with it."""
+        """The profile, or the failure. Reports its problems."""
         counts, event_us = self._counts, self._crew.event_us
         try:
             if self._failure:
@@ -193,7 +193,7 @@ class Subject:
 
 
 def _others_had_its_cores(found: Found, step: StepCost) -> str:
-    """In words that they had, as far as it matters; nothing where it does not."""
+    """A warning if other programs used this worker's cores for over 5% of the time; "" if not."""
     assert step.measurement is not None
     if step.measurement.waited > MOST_WAITED:
         return disturbed(step)
@@ -204,7 +204,7 @@ def _others_had_its_cores(found: Found, step: StepCost) -> str:
 
 
 def _far_apart(found: Found, step: StepCost) -> str:
-    """In words that the cores were slower together than they can be."""
+    """A warning that the cores exchanged data more slowly than they can."""
     ratio = step.exchange_us / found.fastest_exchange_us
     return (
         f"the cores of this machine were far apart: with {step.threads} threads they took "
@@ -214,8 +214,8 @@ def _far_apart(found: Found, step: StepCost) -> str:
 
 
 def _without_memory(job: Job, failure: RunFailed) -> RunFailed:
-    """``failure``, in a line where the system refused memory, as with a limit on addresses that is
-    not a control group's."""
+    """``failure``, shortened to a line if the system refused memory, for example by a limit on
+    addresses that is not a control group's."""
     if not isinstance(failure, OutOfMemory):
         return failure
     asked = f"{failure.asked_bytes / (1 << 30):.1f} GiB" if failure.asked_bytes else "memory"
@@ -226,7 +226,7 @@ def _without_memory(job: Job, failure: RunFailed) -> RunFailed:
 
 
 def _too_noisy(found: Found, step: StepCost, plan: Plan) -> str:
-    """Says in words how far from precise a measured step is, and what it would take; "" if it is
+    """Says in words how imprecise a measured step is, and how to measure it better; "" if it is
     precise enough."""
     assert step.measurement is not None
     noise = step.measurement.half_width

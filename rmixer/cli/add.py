@@ -6,9 +6,10 @@ from pathlib import Path
 
 import click
 
+from experiments.stages.asked_workload import trained_workload
 from rmixer.cli.bundled import WorkloadPath
-from rmixer.cli.settings import shrinking_option
-from rmixer.cli.workloads import trained_workload
+from rmixer.cli.console import report
+from rmixer.cli.settings import parse_shrinking, shrinking_option
 
 
 @click.command()
@@ -22,7 +23,7 @@ def command(run: Path, workload: Path, settings: tuple[str, ...]) -> None:
 
     folder = executing_folder(run)
     place = present_execution(folder)
-    jobs = trained_workload(workload, settings).jobs
+    jobs = trained_workload(workload, parse_shrinking(settings), report).jobs
 
     from executor.overview.journal_view import records_in, state_of
     from executor.records.requested import check_added
@@ -30,7 +31,7 @@ def command(run: Path, workload: Path, settings: tuple[str, ...]) -> None:
     from experiments.stages.execution import open_questions, prepare_data
     from profiles.profiler.door import check_importable
     from rmixer.cli.bars import bar
-    from rmixer.cli.console import console, report
+    from rmixer.cli.console import console
     from rmixer.errors import InputError
     from rmixer.files.typed_files import plain
     from rmixer.workload.workload import Workload

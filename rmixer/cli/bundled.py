@@ -1,4 +1,4 @@
-"""Workloads that come with RMixer, by their bare names."""
+"""The kind of argument that names a workload."""
 
 from __future__ import annotations
 
@@ -8,15 +8,11 @@ from typing import Any
 
 import click
 
-import rmixer
-from rmixer.errors import InputError, choice
-
-FOLDER = Path(rmixer.__file__).resolve().parents[1] / "experiments" / "workloads"
+from rmixer.workload.bundled import workload_path
 
 
 class WorkloadPath(click.Path):
-    """The path of a workload file; one that is no file here may be the bare name of a bundled one,
-    with or without ``.yaml``."""
+    """The path of a workload file, or the bare name of a bundled workload."""
 
     name = "workload"
 
@@ -24,13 +20,5 @@ class WorkloadPath(click.Path):
         super().__init__(path_type=Path)
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path:
-        """What click asks it for."""
-        path = Path(os.fsdecode(super().convert(value, param, ctx)))
-        if path.exists() or path.name != str(path) or path.suffix == ".json":
-            return path
-        names = {found.stem: found for found in FOLDER.glob("*.yaml")}
-        name = path.name.removesuffix(".yaml")
-        if name not in names:
-            allowed = f"a workload file, or a bundled workload: {choice(name, names)}"
-            raise InputError(path, "", "no such file", allowed)
-        return names[name]
+        """Finds the file; called by click."""
+        return workload_path(Path(os.fsdecode(super().convert(value, param, ctx))))

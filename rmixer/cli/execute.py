@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING
 
 import click
 
+from experiments.stages.asked_workload import check_trained, trained_workload
 from rmixer.cli.allowances import allowance_options
 from rmixer.cli.bundled import WorkloadPath
 from rmixer.cli.confirming import confirm, yes_option
+from rmixer.cli.console import report
 from rmixer.cli.ending import (
     finish,
     outlive_terminal,
@@ -19,10 +21,9 @@ from rmixer.cli.ending import (
     until_s,
 )
 from rmixer.cli.locks import locked, sharing_option
-from rmixer.cli.settings import shrinking_option
+from rmixer.cli.settings import parse_shrinking, shrinking_option
 from rmixer.cli.slots import slot_options
 from rmixer.cli.tensorboard import check_tensorboard, tensorboard_option
-from rmixer.cli.workloads import check_trained, trained_workload
 from rmixer.errors import InputError
 from rmixer.hardware.allowance import ALL, Allowance
 from rmixer.scheduling.wanted_slots import Wanted
@@ -36,13 +37,13 @@ if TYPE_CHECKING:  # with all stages
 
 @click.command()
 @click.argument("what", metavar="[SCHEDULE|WORKLOAD]", required=False, type=WorkloadPath())
-@click.option("--resume", metavar="RUN", type=click.Path(path_type=Path), help="Go on with a run.")
+@click.option("--resume", metavar="RUN", type=click.Path(path_type=Path), help="Resume a run.")
 @click.option("--policy", help="Run this policy live (with a WORKLOAD).")
 @slot_options()
 @click.option(
     "--workload",
     type=WorkloadPath(),
-    help="The SCHEDULE's workload; default: that of the run folder it lies in.",
+    help="The SCHEDULE's workload. Default: that of its run folder.",
 )
 @shrinking_option
 @allowance_options
@@ -65,8 +66,8 @@ def command(
     yes: bool,
     out: Path | None,
 ) -> None:
-    """Train for real: replay a schedule.json, run a policy live on a workload, or go on with a run
-    that was interrupted.
+    """Train for real: replay a schedule.json, run a policy live on a workload, or resume a run that
+    was interrupted.
 
     Ctrl-C lets each job finish its step and write a checkpoint, a second one ends all at once.
     """
@@ -97,13 +98,17 @@ def command(
         if settings and not workload:
             allowed = "none without --workload: the run folder has the workload as it was shrunk"
             raise InputError("--set", "", settings[0], allowed)
-        jobs = trained_workload(workload, settings) if workload else _workload_beside(what)
+        jobs = (
+            trained_workload(workload, parse_shrinking(settings), report)
+            if workload
+            else _workload_beside(what)
+        )
     else:
         if policy is None:
             raise InputError("rmixer execute", "--policy", "nothing", "a policy for a WORKLOAD")
         if workload is not None:
             raise InputError("--workload", "", str(workload), "none: the workload is given")
-        jobs = trained_workload(what, settings)
+        jobs = trained_workload(what, parse_shrinking(settings), report)
     chosen = make_policy(policy, jobs.seed) if policy else None
 
     from experiments.run_files.run_folder import RunFolder
@@ -123,7 +128,6 @@ def command(
     from profiles.profiler.door import check_importable
     from profiles.stored.store import Store
     from rmixer.cli.bars import bar
-    from rmixer.cli.console import report
 
     path = out or Path("runs") / f"{jobs.name}-executed"
     check_importable(jobs.jobs)
@@ -160,7 +164,7 @@ def command(
 
 
 def _resumed(path: Path, end_s: float | None, tensorboard: bool, share_machine: bool) -> RunFolder:
-    """Go on with the run in ``path``, whichever command began it."""
+    """Resumes the run in ``path``, which any command may have begun."""
     from experiments.run_files.run_folder import RunFolder
     from experiments.stages import pipeline
     from experiments.stages.execution import Manner, check_execution
@@ -168,7 +172,6 @@ def _resumed(path: Path, end_s: float | None, tensorboard: bool, share_machine: 
     from profiles.profiler.door import check_importable
     from profiles.stored.store import Store
     from rmixer.cli.bars import bar
-    from rmixer.cli.console import report
     from rmixer.cli.progress import voice
 
     manner = Manner(end_s, tensorboard=tensorboard)
@@ -205,7 +208,7 @@ def _carry_out(
 
 
 def _workload_beside(schedule: Path) -> Workload:
-    """That of the run folder in which ``schedule`` lies."""
+    """The workload of the run folder that contains ``schedule``."""
     from experiments.run_files.run_folder import CONFIG, RunFolder
 
     if not (schedule.parent / CONFIG).exists():

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import click
 
+from experiments.stages.asked_workload import profiled_jobs
 from rmixer.cli.bundled import WorkloadPath
 from rmixer.cli.locks import core_lock, sharing_option
-from rmixer.cli.numbers import LARGEST_BATCH, FiniteRange, whole_numbers
+from rmixer.cli.numbers import LARGEST_BATCH, FiniteRange
 from rmixer.cli.profile_import import import_trace_command, show_imported
 from rmixer.cli.profile_memory import memory
 from rmixer.cli.profile_types import types
@@ -19,7 +20,7 @@ from rmixer.errors import InputError
 
 @click.group()
 def command() -> None:
-    """Measure what a model's training step costs on this machine, and show it."""
+    """Measure the cost of a model's training step on this machine, and show it."""
 
 
 command.add_command(import_trace_command)
@@ -56,11 +57,11 @@ command.add_command(types)
     type=FiniteRange(0, min_open=True),
     default=20.0,
     show_default=True,
-    help="How long a model's sweep beside other work may take; a program's is within --seconds.",
+    help="Time for a model's sweep with neighbours; a program's is within --seconds.",
 )
-@click.option("--no-bubbles", is_flag=True, help="Leave out how it does beside other work.")
+@click.option("--no-bubbles", is_flag=True, help="Do not measure it with neighbours.")
 @shrinking_option
-@click.option("--again", is_flag=True, help="Profile also what is known already.")
+@click.option("--again", is_flag=True, help="Profile known models again.")
 @sharing_option
 def run(
     models: tuple[str, ...],
@@ -77,84 +78,30 @@ def run(
 ) -> None:
     """Profile MODELS, or the models of a workload: operators, step times, memory, phases, and how
     each suffers and causes contention. Only what is missing is measured."""
-    from profiles.profiler.door import check_jobs
-    from rmixer.workload.workload import Workload, job_of
-    from rmixer.workload.workload_file import read_workload
-
     if bool(models) == bool(workload):
         found = "MODELS and --workload" if workload else "neither MODELS nor --workload"
         raise InputError("rmixer profile run", "", found, "one of the two")
-    shrinking = parse_shrinking(settings)
-    if workload:
-        wanted = read_workload(workload)
-    else:
-        wanted = Workload("profile", 0, tuple(job_of(name) for name in models))
-    jobs = shrinking.apply(wanted).jobs
-    if batches:
-        if programs := [job.id for job in jobs if job.command]:
-            allowed = "none for a command job: its program decides it"
-            raise InputError("--batch", programs[0], batches[0], allowed)
-        jobs = tuple(replace(job, batch=batch) for job in jobs for batch in batches)
-    check_jobs(jobs)
+    jobs = profiled_jobs(workload or models, parse_shrinking(settings), batches)
 
-    from experiments.stages.execution import prepare_data
-    from experiments.stages.profiling import (
-        default_threads,
-        plan_from_nothing,
-        plan_profiling,
-        profile_missing,
-    )
-    from profiles.assembling.disturbance import report_disturbed
-    from profiles.machines import limits
+    from experiments.stages.asked_profiling import ProfileWish, profile_asked
     from profiles.measurements.rounds import Plan
-    from profiles.profiler.door import check_profiling
-    from profiles.stored.provenance import report_provenance
     from profiles.stored.store import Store
     from rmixer.cli.bars import bar
-    from rmixer.cli.console import report
-    from rmixer.files.home import check_home
+    from rmixer.cli.progress import voice
 
+    plan = Plan(precision=precision, neighbours=not no_bubbles, sweep_seconds=sweep_seconds)
+    if seconds is not None:
+        plan = replace(plan, seconds=seconds, command_seconds=seconds)
+    wish = ProfileWish(threads, plan, again)
     with core_lock(share_machine) as lock:
-        store = Store(bar=bar)
-        known_before = store.known_machine()
-        cores = len(known_before.cores if known_before else limits.usable_cores())
-        counts = whole_numbers(threads, "--threads", cores)
-        if known_before is None:
-            from_nothing = plan_from_nothing(Workload("profile", 0, jobs), cores, counts)
-            check_profiling(from_nothing.parts, report)
-            lock.take()
-        machine = known_before or store.this_machine(report)
-        counts = counts or default_threads(machine)
-        measured = Plan(precision=precision, neighbours=not no_bubbles, sweep_seconds=sweep_seconds)
-        if seconds is not None:
-            measured = replace(measured, seconds=seconds, command_seconds=seconds)
-        plan = plan_profiling(Workload("profile", 0, jobs), machine, store, counts, measured, again)
-        if not again:
-            known, _ = store.load(jobs, machine, counts, measured.neighbours)
-            report_provenance(known.values(), machine, True, report)
-            report_disturbed(known.values(), report)
-        if not plan.parts:
-            report("all of them are profiled already (--again measures them anew)")
-            return
-        check_home()
-        lock.take()  # before it looks at the memory that is free
-        if known_before:
-            check_profiling(plan.parts, report)
-        report(f"profiling {len(plan.parts)} model(s), about {plan.seconds:.0f} s")
-        prepare_data(Workload("profile", 0, tuple(plan.missing)), bar)
-        try:
-            with bar("profiling", plan.seconds) as progress:
-                profile_missing(plan, machine, store, report, progress)
-        except KeyboardInterrupt:
-            report("the profiles that are done are kept: the same command goes on with the others")
-            raise
+        profile_asked(jobs, wish, Store(bar=bar), voice(), lock)
 
 
 @command.command()
 @click.argument("model")
 @click.option("--batch", type=click.IntRange(min=1), help="Default: the model's own batch.")
 @click.option("--machine", help="A known machine, or its folder. Default: this one.")
-@click.option("--top", default=12, type=click.IntRange(min=1), help="How many operators.")
+@click.option("--top", default=12, type=click.IntRange(min=1), help="Number of operators to show.")
 @click.option(
     "--figures",
     type=click.Path(path_type=Path, file_okay=False),
@@ -169,10 +116,10 @@ def show(
     figures: Path | None,
     as_json: bool,
 ) -> None:
-    """Show the profile of MODEL (or that of this name; of a command job: its program's name; or the
-    name of an imported one): steps, largest operators, memory, phases. Figures: how its operators
-    share a step, for every batch size that is profiled, and where they lie below the machine's
-    limits."""
+    """Show the profile of MODEL: steps, largest operators, memory, phases. MODEL may also be the
+    name of a profile, of a command job's program, or of an imported profile. Figures: the parts of
+    operators in a step, for every profiled batch size, and their place below the machine's limits.
+    """
     from experiments.tables.profile_table import profile_table
     from profiles.assembling.disturbance import report_disturbed
     from profiles.stored.provenance import report_provenance

@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING
 
 import click
 
+from experiments.stages.asked_workload import trained_workload
 from rmixer.cli.allowances import allowance_options
 from rmixer.cli.bundled import WorkloadPath
 from rmixer.cli.confirming import yes_option
+from rmixer.cli.console import report
 from rmixer.cli.ending import (
     finish,
     outlive_terminal,
@@ -20,9 +22,8 @@ from rmixer.cli.ending import (
 from rmixer.cli.locks import locked, sharing_option
 from rmixer.cli.numbers import FiniteRange
 from rmixer.cli.searching import search_options
-from rmixer.cli.settings import shrinking_option
+from rmixer.cli.settings import parse_shrinking, shrinking_option
 from rmixer.cli.tensorboard import check_tensorboard, tensorboard_option
-from rmixer.cli.workloads import trained_workload
 from rmixer.hardware.allowance import Allowance
 
 if TYPE_CHECKING:  # with the simulator
@@ -39,7 +40,7 @@ if TYPE_CHECKING:  # with the simulator
 @tensorboard_option
 @search_options(default_s=15.0)
 @yes_option
-@click.option("--plan", "only_plan", is_flag=True, help="Say what it would do, run nothing.")
+@click.option("--plan", "only_plan", is_flag=True, help="Print the plan; run nothing.")
 @click.option(
     "--verify",
     is_flag=True,
@@ -67,11 +68,11 @@ def command(
     max_error: float | None,
 ) -> None:
     """Profile what is missing, sweep policies in simulation and search for a better schedule, train
-    by the best, and compare prediction and measurement. Stages that are done already are skipped,
-    and a training that was interrupted is gone on with."""
+    by the best, and compare prediction and measurement. Finished stages are skipped, and an
+    interrupted training is resumed."""
     check_tensorboard(tensorboard)
     end_s = until_s(until)
-    jobs = trained_workload(workload, settings)
+    jobs = trained_workload(workload, parse_shrinking(settings), report)
 
     from experiments.stages import pipeline
     from experiments.stages.execution import Manner

@@ -1,17 +1,14 @@
-"""The option ``--set``: makes a workload smaller, or supposes another machine."""
+"""The option ``--set``: shrinks a workload, or supposes another machine."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import click
 
-from rmixer.errors import InputError, choice
-from rmixer.hardware import what_if
-from rmixer.hardware.what_if import WhatIf, what_if_of
-from rmixer.workload import shrinking
-from rmixer.workload.shrinking import Shrinking, shrinking_of
+from rmixer.errors import InputError
+from rmixer.workload.settings import Settings, only_shrinking, settings_of
+from rmixer.workload.shrinking import Shrinking
 
 _SHRINK = "Shrink the workload: steps_scale=0.1, batch_max=512, rows_max=100000."
 _SUPPOSE = (
@@ -24,52 +21,19 @@ shrinking_option = click.option("--set", "settings", help=_SHRINK, **_option)  #
 what_if_option = click.option("--set", "settings", help=f"{_SHRINK} {_SUPPOSE}", **_option)  # type: ignore[arg-type]
 
 
-@dataclass(frozen=True)
-class Settings:
-    """What ``--set`` says of the workload and of the machine."""
-
-    shrinking: Shrinking
-    what_if: WhatIf
-
-    @property
-    def recorded(self) -> dict[str, object]:
-        """What a run's configuration keeps beside its workload and machine, which are as ``--set``
-        made them: what was supposed, if anything was."""
-        return {"what_if": self.what_if.settings} if self.what_if.settings else {}
-
-    @property
-    def changing_durations(self) -> dict[str, float]:
-        """What would change how long jobs last, by its key."""
-        shrunk = {name: value for name, value in vars(self.shrinking).items() if value is not None}
-        speed = self.what_if.gpu_speed
-        faster = {} if speed is None else {"machine.gpu.speed": speed}
-        return {name: value for name, value in shrunk.items() if value != 1.0} | faster
-
-
 def parse_settings(texts: Sequence[str]) -> Settings:
     """From ``key=value`` texts; raises :class:`InputError` for what cannot be meant."""
-    of_workload, of_machine = shrinking.keys(), what_if.keys()
     values: dict[str, str] = {}
     for text in texts:
         key, equals, value = text.partition("=")
         if not equals:
             raise InputError("--set", "", repr(text), "key=value")
-        if key not in (*of_workload, *of_machine):
-            raise InputError("--set", "", repr(key), choice(key, (*of_workload, *of_machine)))
         if key in values:
             raise InputError("--set", key, "twice", "once")
         values[key] = value
-    return Settings(
-        shrinking_of({key: value for key, value in values.items() if key in of_workload}),
-        what_if_of({key: value for key, value in values.items() if key in of_machine}),
-    )
+    return settings_of(values)
 
 
 def parse_shrinking(texts: Sequence[str]) -> Shrinking:
-    """The same of a command that measures or trains, on the machine as it is: to suppose another
-    one is an :class:`InputError`."""
-    settings = parse_settings(texts)
-    for key, value in settings.what_if.settings.items():
-        allowed = "only for `simulate` and `sweep`: here the machine is what it is"
-        raise InputError("--set", key, value, allowed)
-    return settings.shrinking
+    """The same of a command that measures or trains, on the machine as it is."""
+    return only_shrinking(parse_settings(texts))

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
 import click
 
+from experiments.stages.asked_workload import simulated_workload
 from rmixer.cli.bundled import WorkloadPath
 from rmixer.cli.durations import (
     check_level,
@@ -18,7 +18,6 @@ from rmixer.cli.durations import (
 )
 from rmixer.cli.settings import parse_settings, what_if_option
 from rmixer.cli.slots import slot_options
-from rmixer.cli.workloads import simulated_workload
 from rmixer.scheduling.layout import Cut
 from rmixer.scheduling.wanted_slots import Wanted
 
@@ -35,7 +34,7 @@ Level = Literal["auto", "job", "operator"]
     "--level",
     type=click.Choice(["auto", "job", "operator"]),
     default="auto",
-    help="auto walks operators where stretches are too short for steady rates.",
+    help="auto walks operators if stretches are too short for steady rates.",
 )
 @click.option("--out", type=click.Path(path_type=Path), help="Default: runs/<workload>-<policy>.")
 @what_if_option
@@ -62,18 +61,11 @@ def command(
         check_needs(chosen, table)
         check_level(level)
 
-    from experiments.run_files.run_folder import RunFolder, RunInputs
+    from experiments.run_files.run_folder import RunFolder
     from experiments.stages.durations import inputs_of_table
     from experiments.stages.inputs import inputs_of
-    from experiments.stages.layouts import choose_layout
-    from experiments.stages.prediction import (
-        ONE_AT_A_TIME,
-        doubts,
-        one_at_a_time,
-        step_times_for,
-        with_intervals,
-        write_simulation,
-    )
+    from experiments.stages.prediction import ONE_AT_A_TIME
+    from experiments.stages.simulation import simulation
     from experiments.tables.simulated_table import simulated_jobs, simulated_table
     from experiments.validation.deadlines import missed
     from profiles.stored.store import Store
@@ -81,10 +73,7 @@ def command(
     from rmixer.cli.console import console, print_json, report
     from rmixer.cli.presenting import present_doubts, present_figures, saving_words
     from rmixer.display.quantities import seconds, seconds_range
-    from rmixer.files.folder_lock import hold_folder
     from rmixer.run_record.flow_times import flow_words
-    from rmixer.scheduling.schedule import schedule_of
-    from sim.job_level.simulate import simulate
 
     path = out or Path("runs") / f"{jobs.name}-{policy.replace('/', '_')}"
     RunFolder.check_target(path)
@@ -92,39 +81,26 @@ def command(
         problem = inputs_of(jobs, machine, Store(bar=bar), report, what_if=asked.what_if)
     else:
         problem = inputs_of_table(jobs, table, machine, wanted, report, asked.what_if)
-    layout = choose_layout(problem, chosen, wanted)
-    step_times = step_times_for(problem)
-    run = simulate(problem, chosen, layout, step_times, level=level)
-    schedule = schedule_of(problem.workload, problem.machine, chosen, layout, run.bookings)
-    run = with_intervals(problem, schedule, run, step_times)
-    decided = {
-        "policy": policy,
-        "layout": layout,
-        "level": level,
-        **asked.recorded,
-        **said_by(table),
-    }
-    doubtful = doubts(problem.profiles, run.summary)
-    inputs = RunInputs("simulate", problem.workload, problem.machine, decided)
-    with hold_folder(path):
-        folder = RunFolder.create(path, inputs, report)
-        write_simulation(folder, problem, schedule, run)
+    said = {"policy": policy, **asked.recorded, **said_by(table)}
+    found = simulation(problem, chosen, wanted, level, said)
+    folder = found.write(path, report)
+    summary, doubtful = found.summary, found.summary.doubtful
     if as_json:
-        print_json(replace(run.summary, doubtful=doubtful))
+        print_json(summary)
         return
-    by = f"{run.summary.level} level, {run.summary.origin} profiles of {problem.machine.in_words}"
+    by = f"{summary.level} level, {summary.origin} profiles of {problem.machine.in_words}"
     if table is not None:
         by = f"durations of {table.path}"
-    if (interval_s := run.summary.makespan_interval_s) is not None:
+    if (interval_s := summary.makespan_interval_s) is not None:
         by = f"90%: {seconds_range(interval_s)}; {by}"
-    console().print(f"predicted makespan {run.summary.makespan_s:.2f} s ({by})")
-    alone = one_at_a_time(problem, step_times).summary
-    saved = saving_words(run.summary.makespan_s, alone.makespan_s, doubtful)
-    console().print(f"one at a time ({ONE_AT_A_TIME}): {seconds(alone.makespan_s)}; {saved}")
-    console().print(simulated_table(simulated_jobs(run.summary.jobs, problem.by_id)))
-    console().print(f"slots × threads: {Cut.of(layout)}")
-    console().print(flow_words(run.summary))
+    console().print(f"predicted makespan {summary.makespan_s:.2f} s ({by})")
+    alone_s = found.one_at_a_time.makespan_s
+    saved = saving_words(summary.makespan_s, alone_s, doubtful)
+    console().print(f"one at a time ({ONE_AT_A_TIME}): {seconds(alone_s)}; {saved}")
+    console().print(simulated_table(simulated_jobs(summary.jobs, problem.by_id)))
+    console().print(f"slots × threads: {Cut.of(found.schedule.settings.layout)}")
+    console().print(flow_words(summary))
     present_doubts(doubtful)
-    for line in missed(run.summary, problem.workload, predicted=True):
+    for line in missed(summary, problem.workload, predicted=True):
         console().print(line)
     present_figures(folder)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from experiments.stages.asked_workload import simulated_workload
 from rmixer.cli.bundled import WorkloadPath
 from rmixer.cli.durations import (
     able_policies,
@@ -15,10 +16,9 @@ from rmixer.cli.durations import (
     read_table,
     said_by,
 )
-from rmixer.cli.searching import search_options, searching
+from rmixer.cli.searching import search_options
 from rmixer.cli.settings import parse_settings, what_if_option
 from rmixer.cli.slots import slot_options
-from rmixer.cli.workloads import simulated_workload
 from rmixer.scheduling.wanted_slots import Wanted
 
 if TYPE_CHECKING:  # with the simulator
@@ -66,19 +66,17 @@ def command(
         for name in names:
             check_needs(make_policy(name), table)
 
-    from experiments.run_files.run_folder import RunFolder, RunInputs
+    from experiments.run_files.run_folder import RunFolder
     from experiments.stages.durations import inputs_of_table
     from experiments.stages.inputs import inputs_of
-    from experiments.stages.pipeline import write_sweep
-    from experiments.stages.prediction import doubts, step_times_for
     from experiments.stages.search_wish import Asked
-    from experiments.stages.sweep import SweepWish, sweep
+    from experiments.stages.swept import Trials, swept
     from experiments.validation.deadlines import missed
     from profiles.stored.store import Store
     from rmixer.cli.bars import bar
     from rmixer.cli.console import console, print_json, report
     from rmixer.cli.presenting import present_figures, present_ranking, present_saving
-    from rmixer.files.folder_lock import hold_folder
+    from rmixer.cli.progress import voice
 
     path = out or Path("runs") / f"{jobs.name}-sweep"
     RunFolder.check_target(path)
@@ -88,26 +86,16 @@ def command(
         problem = inputs_of_table(jobs, table, machine, wanted, report, asked.what_if)
     if left_out:
         report(left_out)
-    step_times = step_times_for(problem)
-    asked_of_search = Asked(search_s, evaluations, objective)
-    with searching(asked_of_search) as search, bar("sweep") as progress:
-        wish = SweepWish(names, wanted, objective, search)
-        found = sweep(problem, step_times, wish, progress=progress)
-    with hold_folder(path):
-        slots = dict(wanted.said())
-        tried = {"policies": names, "slots": slots, **asked.recorded, **said_by(table)}
-        tried |= asked_of_search.settings(Asked())
-        inputs = RunInputs("sweep", problem.workload, problem.machine, tried)
-        folder = RunFolder.create(path, inputs, report)
-        write_sweep(folder, problem, found)
+    trials = Trials(tuple(names), wanted, Asked(search_s, evaluations, objective))
+    found = swept(problem, trials, voice(), {**asked.recorded, **said_by(table)})
+    folder = found.write(path, report)
     if as_json:
         print_json(found.rows)
         return
-    doubtful = doubts(problem.profiles, found.predicted.summary)
-    mark = " (doubtful)" if doubtful else ""
+    mark = " (doubtful)" if found.doubtful else ""
     title = f"Predicted schedules on {problem.machine.in_words}, best first{mark}"
-    present_ranking(found, title)
-    present_saving(found, doubtful)
-    for line in missed(found.predicted.summary, problem.workload, predicted=True):
+    present_ranking(found.found, title)
+    present_saving(found.found, found.doubtful)
+    for line in missed(found.summary, problem.workload, predicted=True):
         console().print(line)
     present_figures(folder)

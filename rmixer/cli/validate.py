@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING
 
 import click
 
+from experiments.stages.asked_workload import trained_workload
+from rmixer.cli.console import report
 from rmixer.cli.ending import outlive_terminal
 from rmixer.cli.locks import locked, sharing_option
 from rmixer.cli.numbers import FiniteRange
-from rmixer.cli.settings import shrinking_option
-from rmixer.cli.workloads import trained_workload
+from rmixer.cli.settings import parse_shrinking, shrinking_option
 from rmixer.errors import InputError
 
 if TYPE_CHECKING:  # with all stages
@@ -46,11 +47,11 @@ def command(
     out: Path | None,
     as_json: bool,
 ) -> None:
-    """Compare prediction and measurement of the run in the folder RUN: a table, compare.json and
-    a trace of both.
+    """Compare prediction and measurement of the run in the folder RUN: a table, compare.json and a
+    trace of both.
 
-    With --policies: execute several schedules of a WORKLOAD for real, again and again, and say
-    whether the simulator chose the best and put them in the right order.
+    With --policies: execute several schedules of a WORKLOAD for real, repeatedly, and say if the
+    simulator chose the best and ordered them correctly.
     """
     if policies is None:
         said = {"--repeats": repeats, "--set": settings[0] if settings else None, "--out": out}
@@ -97,7 +98,7 @@ def _race(
     share_machine: bool,
 ) -> Choice:
     """Execute so many of the best schedules, so often."""
-    workload = trained_workload(path, settings)
+    workload = trained_workload(path, parse_shrinking(settings), report)
 
     from experiments.run_files.run_folder import RunFolder, RunInputs
     from experiments.stages.execution import prepare_data
@@ -106,7 +107,6 @@ def _race(
     from profiles.profiler.door import check_importable
     from profiles.stored.store import Store
     from rmixer.cli.bars import bar
-    from rmixer.cli.console import report
     from rmixer.cli.progress import voice
 
     count, repeats = numbers

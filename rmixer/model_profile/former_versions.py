@@ -7,7 +7,7 @@ from typing import Any, Final
 from rmixer.model_profile.model_profile import SCHEMA_VERSION
 
 BEFORE_MEASUREMENTS: Final = 2
-"""The version in which each step held its measurement's figures as fields of its own."""
+"""In this version each step held the figures of its measurement as fields of its own."""
 WITH_INPUT: Final = 3
 """The version that had every point of the sweep over neighbours, and the cost of the input."""
 
@@ -25,13 +25,13 @@ _DROPPED_OF_STEP = ("profiler_event_us", "leftover", "sensitivity")
 
 
 def is_former(data: object) -> bool:
-    """Tells whether ``data``, the content of a summary, is of a version that can be upgraded."""
+    """True if ``data``, the content of a summary, is of a version that can be upgraded."""
     former = (BEFORE_MEASUREMENTS, WITH_INPUT)
     return isinstance(data, dict) and data.get("schema_version") in former
 
 
 def upgraded(data: dict[str, Any]) -> dict[str, Any]:
-    """Returns what the summary ``data`` of a former version says in the present one.
+    """Converts the summary ``data`` of version 2 to the present version.
 
     ``data`` is as a release wrote it; its checksum does not hold for the result.
     """
@@ -45,7 +45,8 @@ def upgraded(data: dict[str, Any]) -> dict[str, Any]:
 
 
 def _step(step: dict[str, Any], is_modelled: bool) -> dict[str, Any]:
-    """A step on a modelled GPU was not measured: its figures only filled the fields."""
+    """One step in the present version. On a modelled GPU it has no measurement: the figures there
+    were placeholders."""
     measurement = {name: step[name] for name in _OF_MEASUREMENT if name in step}
     was_measured = not (is_modelled and step["device"] == "gpu")
     kept = _without(step, (*_OF_MEASUREMENT, *_DROPPED_OF_STEP))

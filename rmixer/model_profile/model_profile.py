@@ -1,4 +1,4 @@
-"""What a training step costs on one machine: the product of stage 1, the input of stage 2."""
+"""The cost of a training step on one machine: the product of stage 1, the input of stage 2."""
 
 from __future__ import annotations
 
@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Final, Literal
 
-from pydantic import ConfigDict, Field
+from pydantic import Field
 
 from rmixer.errors import InputError
+from rmixer.files.strict import Strict
 from rmixer.hardware.fingerprint import Fingerprint
 from rmixer.model_profile.device_cost import DeviceCost
 from rmixer.operators.operator_cost import OperatorCost
@@ -24,19 +25,17 @@ JobType = Literal["compute", "memory", "low"]
 
 
 @dataclass(frozen=True)
-class StepMeasurement:
+class StepMeasurement(Strict):
     """How a step was measured, and how well it is known.
 
-    It is over ``n`` steps, of which ``stalls`` were stalls. ``half_width`` is half the 95% interval
-    of the mean by blocks, as a fraction of it. ``repeatability`` is how far apart the means of two
-    workers in turn were. ``rounds`` count; in ``dropped_rounds`` the machine was slow or changed.
-    ``closure`` is (sum of operators + gaps) / mean - 1 by lane, before scaling, and empty if the
-    operators are unknown. ``waited`` is the share of the time of its cores for which it was ready
-    and others had them, in the rounds that count or in its phases, whichever is more; 0 also if the
-    system does not tell.
+    It covers ``n`` steps, of which ``stalls`` were stalls. ``half_width`` is half the 95% interval
+    of the mean by blocks, as a fraction of it. ``repeatability`` is the difference between the
+    means of two workers in turn, as a fraction. ``rounds`` count; in ``dropped_rounds`` the machine
+    was slow or changed. ``closure`` is (sum of operators + gaps) / mean - 1 by lane, before
+    scaling, and empty if the operators are unknown. ``waited`` is the share of time for which it
+    was ready and others had its cores, in the rounds that count or in its phases, whichever is
+    more; 0 also if unknown.
     """
-
-    __pydantic_config__ = ConfigDict(extra="forbid")
 
     n: Annotated[int, Field(gt=0)]
     stalls: Annotated[int, Field(ge=0)]
@@ -49,24 +48,22 @@ class StepMeasurement:
 
 
 @dataclass(frozen=True)
-class StepCost:
+class StepCost(Strict):
     """What a step on one kind of device costs with one count of host threads, without the profiler.
 
-    ``mean_us`` leaves stalls out (steps over 10 x the median), and rounds in which its cores
+    ``mean_us`` leaves out stalls (steps over 10 x the median) and rounds in which its cores
     exchanged data slowly; ``stall_us`` and ``apart_us`` are what these add to a step on average.
-    ``exchange_us`` is how long its cores took in the rounds that count to exchange a fixed amount
-    of data, 0 with one thread. ``scale`` is what the simulator multiplies operators and gaps by, by
-    lane. ``compute_slowdown[k - 1]`` and ``stream_slowdown[k - 1]`` are this step's mean, in units
-    of its mean alone, while k other cores compute in cache or stream memory (empty if no core is
-    left over, or it was not measured); ``pressure`` is how much one such job slows a streaming
-    neighbour, from 0 (as a compute loop does) to 1 (as another stream does), None if they are
-    empty. Phases other than training are seconds; warm-up is that of the first ``warmup_steps`` of
-    the profile. ``measurement`` is None if the step was predicted, modelled or imported. Only of a
-    command job are known ``core_us``, the processor time that all its processes spend on a step,
-    and ``gpu_us``, how long its GPU is busy with one.
+    ``exchange_us`` is the time of its cores to exchange a fixed amount of data in the rounds that
+    count, 0 with one thread. ``scale`` is the simulator's factor on operators and gaps, by lane.
+    ``compute_slowdown[k - 1]`` and ``stream_slowdown[k - 1]`` are the mean in units of the mean
+    alone, while k other cores compute in cache or stream memory (empty if not measured or no core
+    is left over). ``pressure`` is how much one such job slows a streaming neighbour, from 0 (as a
+    compute loop does) to 1 (as another stream does); None if they are empty. Phases other than
+    training are in seconds; warm-up is that of the profile's first ``warmup_steps``.
+    ``measurement`` is None if the step was predicted, modelled or imported. Only command jobs have
+    ``core_us``, the processor time of all processes for a step, and ``gpu_us``, the busy time of
+    the GPU.
     """
-
-    __pydantic_config__ = ConfigDict(extra="forbid")
 
     device: Kind
     threads: Annotated[int, Field(gt=0)]
@@ -91,24 +88,22 @@ class StepCost:
 
     @property
     def closure(self) -> Mapping[str, float]:
-        """The measurement's, empty if there is none."""
+        """The measurement's closure; empty if there is none."""
         return self.measurement.closure if self.measurement else {}
 
     @property
     def expected_us(self) -> float:
-        """A step on average, all that happens to it included."""
+        """The mean step with stalls and slow exchanges included."""
         return self.mean_us + self.stall_us + self.apart_us
 
 
 @dataclass(frozen=True)
-class MemoryCost:
+class MemoryCost(Strict):
     """Peak memory on one kind of device. On the CPU ``context_bytes`` is an idle worker's
     resident memory and ``peak_bytes`` the high-water mark of a fresh worker that trained. On a GPU
     the context is what the driver gives a process without tensors, and the peak with it all that
     torch's allocator took of the driver. Of a command job only the peak is known, that of all its
     processes."""
-
-    __pydantic_config__ = ConfigDict(extra="forbid")
 
     device: Kind
     parameter_bytes: Bytes | None
@@ -120,7 +115,7 @@ class MemoryCost:
 
 
 @dataclass(frozen=True)
-class ModelProfile:
+class ModelProfile(Strict):
     """One cost identity on one machine. ``intensity`` is FLOPs per byte of the operators' byte
     formulas; ``bandwidth_gbps`` those bytes per second of step, one thread. ``predicted_from``
     are the batches of the profiles that it was predicted from, if its own was not measured;
@@ -128,8 +123,6 @@ class ModelProfile:
     operators are unknown: it has none, and no figures that come from them. One whose origin is a
     ``table`` of durations may lack the utilisation and the job type of a device; its peak is then 0
     if that is unknown, too."""
-
-    __pydantic_config__ = ConfigDict(extra="forbid")
 
     identity: CostIdentity
     machine: str
@@ -157,7 +150,8 @@ class ModelProfile:
         return self.identity.key
 
     def input_bound(self, threads: int) -> float | None:
-        """The share of a CPU step of ``threads`` that waits for its batch, from 0 to 1."""
+        """The share, from 0 to 1, of a CPU step with ``threads`` that waits for its input. A warm
+        epoch is read from the operators; a cold one adds the extra time of its batches."""
         rows = [cost for cost in self.operators if (cost.lane, cost.threads) == ("cpu", threads)]
         total_us = sum(cost.mean_us + cost.gap_before_us for cost in rows)
         wait_us = sum(cost.mean_us for cost in rows if cost.phase == "input")
@@ -173,7 +167,7 @@ class ModelProfile:
         raise InputError(f"profile {self.key}", "steps", found, f"{known}: profile it again")
 
     def costs(self) -> Mapping[str, DeviceCost]:
-        """The summary that policies see, by kind of device."""
+        """The costs that policies see, by kind of device."""
         return {memory.device: self._device_cost(memory) for memory in self.memory}
 
     def _device_cost(self, memory: MemoryCost) -> DeviceCost:

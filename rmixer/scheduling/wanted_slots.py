@@ -1,4 +1,4 @@
-"""What a user says of slots and threads, before a machine and profiles are known."""
+"""The user's settings for slots and threads, before a machine and profiles are known."""
 
 from __future__ import annotations
 
@@ -9,13 +9,14 @@ from rmixer.errors import InputError
 from rmixer.hardware.machine import Machine
 
 Counts = tuple[int, ...]
+MOST = 1024
+"""Slots, and threads of one."""
 
 
 @dataclass(frozen=True)
 class Wanted:
-    """What a user said of the slots of a kind of device and their threads, as lists; None for what
-    they did not say. ``slots`` and ``threads`` are of the kind there is: of the GPUs if there are
-    any, else of the CPU."""
+    """The user's lists of slots of a kind of device and their threads; None if not given. ``slots``
+    and ``threads`` are for the GPUs if there are any, else for the CPU."""
 
     slots: Counts | None = None
     threads: Counts | None = None
@@ -25,7 +26,7 @@ class Wanted:
     cpu_threads: Counts | None = None
 
     def said(self) -> list[tuple[str, str]]:
-        """The options that were given, and their values."""
+        """The given options and their values."""
         return [
             (f"--{name.replace('_', '-')}", listed(counts))
             for name, counts in vars(self).items()
@@ -33,8 +34,8 @@ class Wanted:
         ]
 
     def by_kind(self, machine: Machine) -> Wanted:
-        """The same without ``slots`` and ``threads``, which are those of a kind. Raises
-        :class:`InputError` for a kind that is said twice, and for GPUs that are not there."""
+        """The same with ``slots`` and ``threads`` assigned to a kind. Raises :class:`InputError`
+        for a kind that is given twice, and for GPUs that the machine lacks."""
         kind = "gpu" if machine.gpus else "cpu"
         said: dict[str, Counts | None] = {}
         for what in ("slots", "threads"):
@@ -66,5 +67,35 @@ def wanted_of(said: Mapping[str, str]) -> Wanted:
 
 
 def listed(counts: Iterable[int]) -> str:
-    """``1,2,4``."""
+    """Formats counts as ``1,2,4``."""
     return ",".join(map(str, counts))
+
+
+def whole_numbers(
+    text: str | None, option: str, most: int, least: int = 1, *, several: bool = True
+) -> tuple[int, ...] | None:
+    """``1,2,4`` as numbers from ``least`` to ``most``, or one number unless ``several`` are
+    allowed; None for None."""
+    if text is None:
+        return None
+    kind = "whole numbers, like 1,2" if several else "a whole number"
+    try:
+        counts = sorted({int(part) for part in text.split(",")})
+    except ValueError:
+        raise InputError(option, "", repr(text), kind) from None
+    if len(counts) > 1 and not several:
+        raise InputError(option, "", repr(text), kind)
+    if counts[0] < least or counts[-1] > most:
+        raise InputError(option, "", repr(text), f"{kind.partition(',')[0]} from {least} to {most}")
+    return tuple(counts)
+
+
+def wanted_counts(said: Mapping[str, str | None], *, several: bool) -> Wanted:
+    """Reads texts like ``1,2`` by the names of :class:`Wanted`, a number each unless ``several``
+    are allowed. Raises :class:`InputError`."""
+    counts = {}
+    for name, text in said.items():
+        option = "--" + name.replace("_", "-")
+        least = 0 if name in ("gpu_slots", "cpu_slots") else 1
+        counts[name] = whole_numbers(text, option, MOST, least, several=several)
+    return Wanted(**counts)

@@ -6,7 +6,7 @@ import statistics
 
 import pytest
 
-from experiments.bench.step_speed import RMIXER
+from experiments.bench.findings import RMIXER
 from profiles.stored.store import RECORDED, Store
 from rmixer.model_profile.model_profile import ModelProfile
 from rmixer.models.registry import MODELS

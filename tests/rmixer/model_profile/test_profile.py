@@ -13,7 +13,8 @@ from specimens import MEASUREMENT, OPERATOR, PROFILE, STEP
 from experiments.tools.record_machine import pack
 from rmixer.errors import InputError
 from rmixer.model_profile.model_profile import ModelProfile
-from rmixer.model_profile.profile_files import COLUMNS, read_profile, write_profile
+from rmixer.model_profile.profile_files import read_profile, write_profile
+from rmixer.operators.operator_table import COLUMNS
 from rmixer.testing.made_up import make_operator, make_profile
 
 

@@ -1,0 +1,94 @@
+"""Predicts a workload under one policy, and keeps the prediction in a run folder if asked."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+
+from experiments.run_files.run_folder import RunFolder, RunInputs
+from experiments.stages.layouts import choose_layout
+from experiments.stages.prediction import (
+    doubts,
+    one_at_a_time,
+    step_times_for,
+    with_intervals,
+    write_simulation,
+)
+from rmixer.files.folder_lock import hold_folder
+from rmixer.run_record.run_summary import JobSummary, RunSummary
+from rmixer.run_record.timeline import Timeline
+from rmixer.scheduling.policy import Policy
+from rmixer.scheduling.problem import Problem
+from rmixer.scheduling.schedule import Schedule, schedule_of
+from rmixer.scheduling.step_times import StepTimes
+from rmixer.scheduling.wanted_slots import Wanted
+from sim.job_level.simulate import Level, SimulatedRun, simulate
+
+
+@dataclass(frozen=True)
+class Simulation:
+    """What would happen under one policy: the ``problem`` that was simulated, the ``schedule`` that
+    came out, and the ``run`` of it. ``inputs`` are what the run folder says of it."""
+
+    inputs: RunInputs
+    problem: Problem
+    schedule: Schedule
+    run: SimulatedRun
+    step_times: StepTimes
+
+    @cached_property
+    def summary(self) -> RunSummary:
+        """All figures, as ``summary.json`` has them."""
+        doubtful = doubts(self.problem.profiles, self.run.summary)
+        return replace(self.run.summary, doubtful=doubtful)
+
+    @property
+    def makespan_s(self) -> float:
+        """Seconds from the first start to the end of the last job."""
+        return self.summary.makespan_s
+
+    @property
+    def jobs(self) -> tuple[JobSummary, ...]:
+        """A row for each job: device, slot, start, end, steps, time of a step."""
+        return self.summary.jobs
+
+    @property
+    def timeline(self) -> Timeline:
+        """What each job does when, as ``events.csv`` has it."""
+        return self.run.timeline
+
+    @cached_property
+    def one_at_a_time(self) -> RunSummary:
+        """The same workload with one job after the other."""
+        return one_at_a_time(self.problem, self.step_times).summary
+
+    def write(self, path: Path | str, report: Callable[[str], None] = lambda _: None) -> RunFolder:
+        """Keeps it as the run folder ``path``. A run that lies there and has other inputs is moved
+        aside, which ``report`` hears. Raises :class:`~rmixer.errors.InputError` if ``path`` is
+        something else or cannot be written."""
+        with hold_folder(Path(path)):
+            folder = RunFolder.create(Path(path), self.inputs, report)
+            write_simulation(folder, self.problem, self.schedule, self.run)
+        return folder
+
+
+def simulation(
+    problem: Problem,
+    policy: Policy,
+    wanted: Wanted,
+    level: Level,
+    settings: Mapping[str, object],
+) -> Simulation:
+    """Simulates ``problem`` by ``policy`` on the slots that are ``wanted``. ``settings`` are kept
+    in the run folder besides. Raises as :func:`~experiments.stages.layouts.choose_layout` and
+    :func:`~sim.job_level.simulate.simulate`."""
+    layout = choose_layout(problem, policy, wanted)
+    step_times = step_times_for(problem)
+    run = simulate(problem, policy, layout, step_times, level=level)
+    schedule = schedule_of(problem.workload, problem.machine, policy, layout, run.bookings)
+    run = with_intervals(problem, schedule, run, step_times)
+    decided = {"layout": layout, "level": level, **settings}
+    inputs = RunInputs("simulate", problem.workload, problem.machine, decided)
+    return Simulation(inputs, problem, schedule, run, step_times)
