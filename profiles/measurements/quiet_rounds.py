@@ -27,8 +27,8 @@ LEAST_STEADY = 2
 @dataclass(frozen=True, eq=False)
 class Round:
     """The results of a round of one worker: the durations in seconds of steps in two ``plain``
-    blocks, and the ``profiled`` block between them. ``probe_s`` is the slower of two probes of the machine,
-    ``exchange_us`` the slower of two exchanges between the worker's threads, 0 for one thread.
+    blocks, and the ``profiled`` block between them. ``probe_s`` is the slower of two probes of
+    the machine, ``exchange_us`` of two exchanges between the worker's threads, 0 for one thread.
     ``event_us`` is what an event cost the profiler then, None if it was not asked; ``waited`` the
     share of its cores' time for which the worker waited for them; ``seconds`` how long all took."""
 

@@ -18,6 +18,8 @@ from rmixer.workload.cost_identity import CostIdentity
 SCHEMA_VERSION: Final = 4
 NonNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+Share = Annotated[float, Field(ge=0, le=1)]
+Slowdown = Annotated[float, Field(ge=1, allow_inf_nan=False)]
 Finite = Annotated[float, Field(allow_inf_nan=False)]
 Bytes = Annotated[int, Field(ge=0)]
 Kind = Literal["cpu", "gpu"]
@@ -44,7 +46,7 @@ class StepMeasurement(Strict):
     rounds: Annotated[int, Field(gt=0)]
     dropped_rounds: Annotated[int, Field(ge=0)]
     closure: dict[str, Finite]
-    waited: Annotated[float, Field(ge=0, le=1)] = 0.0
+    waited: Share = 0.0
 
 
 @dataclass(frozen=True)
@@ -73,8 +75,8 @@ class StepCost(Strict):
     p90_us: Positive
     stall_us: NonNegative
     scale: dict[str, Positive]
-    compute_slowdown: tuple[Positive, ...]
-    stream_slowdown: tuple[Positive, ...]
+    compute_slowdown: tuple[Slowdown, ...]
+    stream_slowdown: tuple[Slowdown, ...]
     pressure: NonNegative | None
     build_s: NonNegative
     warmup_s: NonNegative
@@ -135,7 +137,7 @@ class ModelProfile(Strict):
     bytes: Annotated[int, Field(ge=0)] | None
     intensity: NonNegative | None
     bandwidth_gbps: NonNegative | None
-    utilisation: dict[Kind, NonNegative]
+    utilisation: dict[Kind, Share]
     job_type: dict[Kind, JobType]
     probe_s: Positive
     fingerprint: Fingerprint
