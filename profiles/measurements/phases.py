@@ -19,7 +19,7 @@ from rmixer.training.trained_job import WARMUP_STEPS
 from rmixer.workload.workload import Job
 
 MEASURED_STEPS = 20
-"""After these the memory has nearly stopped growing (:mod:`profiles.memory.repeated_steps`),"""
+"""After these the memory has nearly stopped growing (:mod:`profiles.memory.worker_heap`),"""
 FIRST_STEPS = 12
 """after these most of the way, for which slow steps have time."""
 REPEATS = 2

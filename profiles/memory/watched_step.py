@@ -11,8 +11,8 @@ from torch import Tensor
 
 from profiles.machines.limits import usable_memory_bytes
 from profiles.memory.data_size import known_samples
-from profiles.memory.repeated_steps import RepeatedSteps
 from profiles.memory.storage_watch import StorageWatch
+from profiles.memory.worker_heap import WorkerHeap
 from rmixer.data.arrays import Arrays, shape_of
 from rmixer.data.batches import Batches
 from rmixer.data.registry import dataset_entry
@@ -87,7 +87,7 @@ def watch_training(
     device: str,
     substitute: Substitute,
     watch: StorageWatch,
-    heap: RepeatedSteps | None = None,
+    heap: WorkerHeap | None = None,
 ) -> None:
     """Builds the step of ``job`` on ``device``, runs :data:`STEPS` and evaluates, and tells the
     active ``watch`` the use of each tensor. ``heap``, where the tensors are placed, repeats steps
