@@ -12,14 +12,8 @@ WITH_INPUT: Final = 3
 """The version that had every point of the sweep over neighbours, and the cost of the input."""
 
 _OF_MEASUREMENT = (
-    "n",
-    "stalls",
-    "half_width",
-    "repeatability",
-    "rounds",
-    "dropped_rounds",
-    "closure",
-    "waited",
+    *("n", "stalls", "half_width", "repeatability", "rounds", "dropped_rounds"),
+    *("closure", "waited"),
 )
 _DROPPED_OF_STEP = ("profiler_event_us", "leftover", "sensitivity")
 
