@@ -16,13 +16,13 @@ from profiles.assembling.operator_times import (
     merge_operators,
 )
 from profiles.machines.gpu_meter import driver_version
-from profiles.measurements.interval import half_width
 from profiles.measurements.neighbours import Neighbours
 from profiles.measurements.phases import PhaseTimes
 from profiles.measurements.quiet_rounds import (
     Pass,
     apart_s,
     block_means_s,
+    half_width,
     mean_s,
     quiet,
     spared,

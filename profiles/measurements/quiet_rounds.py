@@ -14,6 +14,7 @@ from itertools import chain
 from typing import Any
 
 import numpy as np
+from scipy.special import stdtrit
 
 from profiles.machines.bubble import PROBE_QUANTILE
 from profiles.machines.kept_waiting import MOST_WAITED
@@ -77,6 +78,27 @@ def block_means_s(rounds: Pass) -> list[float]:
     blocks = chain.from_iterable(each.plain for each in rounds)
     steady = ([step for step in block if step <= limit_s] for block in blocks)
     return [statistics.fmean(block) for block in steady if block]
+
+
+def half_width(means: Sequence[float]) -> float:
+    """Half the 95% confidence interval of the mean of ``means`` (one of each block, Student's t),
+    as a fraction of it; infinite for fewer than two."""
+    count = len(means)
+    if count < 2:
+        return math.inf
+    spread = float(np.std(means, ddof=1))
+    quantile = float(stdtrit(count - 1, 0.975))
+    return quantile * spread / math.sqrt(count) / float(np.mean(means))
+
+
+def blocks_needed(means: Sequence[float], wanted: float) -> int:
+    """The number of blocks with the spread of ``means`` that makes :func:`half_width` at most
+    ``wanted``; at least two."""
+    spread = float(np.std(means, ddof=1)) / float(np.mean(means))
+    count = 2
+    while float(stdtrit(count - 1, 0.975)) * spread / math.sqrt(count) > wanted:
+        count += max(1, count // 16)
+    return count
 
 
 def fastest_exchange_us(passes: Sequence[Pass], known_us: float = math.inf) -> float:

@@ -16,8 +16,14 @@ from dataclasses import dataclass
 
 from profiles.machines.bubble import Bubbles
 from profiles.machines.kept_waiting import Waiting
-from profiles.measurements.interval import half_width
-from profiles.measurements.quiet_rounds import Pass, Round, block_means_s, quiet, without_fault
+from profiles.measurements.quiet_rounds import (
+    Pass,
+    Round,
+    block_means_s,
+    half_width,
+    quiet,
+    without_fault,
+)
 from rmixer.errors import RunFailed
 from rmixer.training.process import WorkerProcess
 from rmixer.training.task_failure import as_failure

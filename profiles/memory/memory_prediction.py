@@ -12,8 +12,7 @@ from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.utils._python_dispatch import _disable_current_modes
 
 from profiles.measurements.phases import MEASURED_STEPS
-from profiles.memory.data_size import known_samples
-from profiles.memory.job_checks import check_predictable
+from profiles.memory.data_size import check_predictable, known_samples
 from profiles.memory.storage_watch import StorageWatch
 from profiles.memory.watched_step import INPUT, OPTIMIZER, blank, peak_by_use, watch_training
 from profiles.memory.worker_heap import WorkerHeap

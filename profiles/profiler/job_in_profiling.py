@@ -13,12 +13,12 @@ from profiles.assembling.assemble import Found, assemble, event_costs
 from profiles.assembling.disturbance import disturbed
 from profiles.in_worker.tasks import IDLE_BYTES, SESSION
 from profiles.machines.kept_waiting import MOST_WAITED
-from profiles.measurements.interval import blocks_needed
 from profiles.measurements.neighbours import measure_neighbours
 from profiles.measurements.phases import FIRST_STEPS, measure_phases
 from profiles.measurements.quiet_rounds import (
     PROBE_FACTOR,
     block_means_s,
+    blocks_needed,
     fastest_exchange_us,
     mean_s,
     quiet,

@@ -94,6 +94,11 @@ class StepCost(Strict):
         return self.measurement.closure if self.measurement else {}
 
     @property
+    def waited(self) -> float:
+        """The measurement's, 0 if there is none."""
+        return self.measurement.waited if self.measurement else 0.0
+
+    @property
     def expected_us(self) -> float:
         """The mean step with stalls and slow exchanges included."""
         return self.mean_us + self.stall_us + self.apart_us

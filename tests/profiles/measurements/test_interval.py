@@ -10,8 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from made_up_rounds import rounds_of
 
-from profiles.measurements.interval import blocks_needed, half_width
-from profiles.measurements.quiet_rounds import spared, without_fault
+from profiles.measurements.quiet_rounds import blocks_needed, half_width, spared, without_fault
 
 
 def test_by_hand() -> None:
