@@ -100,7 +100,7 @@ def watch_training(
         _run(step, watch)
     if heap:
         heap.go_on()
-    _evaluate(step, watch)
+    _evaluate(step)
 
 
 def peak_by_use(watch: StorageWatch) -> dict[str, int]:
@@ -129,7 +129,7 @@ def _run(step: TrainingStep, watch: StorageWatch) -> None:
 
 
 @torch.no_grad()
-def _evaluate(step: TrainingStep, watch: StorageWatch) -> None:
+def _evaluate(step: TrainingStep) -> None:
     """Repeats the work of :meth:`TrainingStep.evaluate` with its first batches."""
     step.model.eval()
     found: list[Tensor] = []
