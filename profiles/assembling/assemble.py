@@ -15,6 +15,7 @@ from profiles.assembling.operator_times import (
     closure_of,
     merge_operators,
 )
+from profiles.assembling.settled_types import settled
 from profiles.machines.gpu_meter import driver_version
 from profiles.measurements.neighbours import Neighbours
 from profiles.measurements.phases import PhaseTimes
@@ -78,7 +79,7 @@ def assemble(
     steps, operators = _of_steps(counts, warmup_steps, earlier or {})
     asked = demands(machine, steps, operators)
     flops, moved = asked.flops, asked.moved_bytes
-    return ModelProfile(
+    profile = ModelProfile(
         identity=job.identity,
         machine=machine.name,
         origin="measured",
@@ -96,6 +97,7 @@ def assemble(
         fingerprint=take_fingerprint(machine.fingerprint.hardware, driver_version()),
         operators=tuple(operators),
     )
+    return settled(profile, (), machine)
 
 
 def _step_cost(
@@ -132,6 +134,7 @@ def _step_cost(
             dropped_rounds=sum(map(len, found.passes)) - len(rounds),
             closure={lane: closure_of(us, mean_us) for lane, us in times.lanes_us.items()},
             waited=max(found.phases.waited, *(each.waited for each in rounds)),
+            sensitivity_half_width=found.neighbours.sensitivity_half_width,
         ),
         exchange_us=statistics.median(each.exchange_us for each in rounds),
         apart_us=apart_us,
