@@ -8,6 +8,7 @@ from dataclasses import replace
 
 import pytest
 import torch
+from made_up_programs import make_command_job
 from torch import nn
 from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.profiler import ProfilerActivity, profile
@@ -21,7 +22,6 @@ from profiles.memory.watched_step import blank_substitute
 from profiles.traces.profiler_events import transient_peak_bytes
 from rmixer.errors import InputError
 from rmixer.models.registry import MODELS
-from rmixer.testing.made_up import make_command_job
 from rmixer.training.step import TrainingStep
 from rmixer.training.worker import Channel
 from rmixer.workload.workload import Job, job_of
