@@ -129,7 +129,7 @@ def _trust_table(profile: ModelProfile) -> NumberTable:
 
 
 def _phase_table(profile: ModelProfile) -> NumberTable:
-    table = NumberTable("Other phases, and company").words("device")
+    table = NumberTable("Other phases, and neighbours").words("device")
     names = ("build", "warm-up", "evaluate", "save", "slowed by\ncompute", "slowed by\nstreams")
     table.numbers("threads", *names, "pressure")
     for step in profile.steps:
