@@ -1,4 +1,4 @@
-"""What a worker says of a job that goes on, as an event."""
+"""Turns the messages of a worker about its job into events."""
 
 from __future__ import annotations
 
