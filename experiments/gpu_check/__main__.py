@@ -1,4 +1,4 @@
-"""``python -m experiments.gpu_check``: see ``docs/gpu.md``."""
+"""``python -m experiments.gpu_check``: see ``docs/reference/gpu.md``."""
 
 from __future__ import annotations
 
