@@ -1,0 +1,1 @@
+"""Predict, execute and compare: the stages of a run, its tables, figures and report."""

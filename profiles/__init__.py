@@ -1,0 +1,1 @@
+"""Stage 1: the profiler. Measures the cost of jobs' training steps and stores it."""

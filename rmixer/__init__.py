@@ -24,10 +24,10 @@ _HOMES = {
 
 
 def step() -> None:
-    """Say in a training program that a training step has ended.
+    """Reports from a training program that a training step has ended.
 
-    RMixer counts the steps of a program that it runs by its optimizers; a program that calls this
-    once a step is counted by it alone. Outside of RMixer it does nothing; it costs about a
+    RMixer counts the steps of a program that it runs by its optimizers. If the program calls this
+    once a step, only these calls count. Outside of RMixer it does nothing; it costs about a
     microsecond.
     """
     hook = sys.modules.get("_rmixer_step_hook")

@@ -1,4 +1,4 @@
-"""The two ways in which a command ends badly, and what a user is told."""
+"""The two ways in which a command fails, and their messages."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from collections.abc import Iterable, Sequence
 
 LONGEST_WORD = 400
 MOST_ERRORS = 10
-"""Of the things that are wrong at once, so many are told."""
+"""A message lists at most this many errors."""
 
 
 class InputError(ValueError):
-    """Something the user gave is wrong: the command ends with exit code 2 and one message.
+    """Wrong input from the user: the command ends with exit code 2 and one message.
 
-    ``where`` is a file or a command-line option, ``key`` the place inside it
-    (``jobs.2.batch``), ``found`` what stands there, ``allowed`` what may stand there. ``line`` is
-    the line of ``where`` on which it stands, counted from 1, if that is known.
+    ``where`` is a file or a command-line option, ``key`` the place inside it (``jobs.2.batch``),
+    ``found`` the value there, ``allowed`` a description of valid values. ``line`` is the line in
+    ``where``, counted from 1 (None: unknown).
     """
 
     line: int | None = None
@@ -32,13 +32,14 @@ class InputError(ValueError):
 
 
 class InputErrors(InputError):  # noqa: N818 - several of them
-    """Several things that are wrong at once: the message has a line for each, at most
-    ``MOST_ERRORS`` so many."""
+    """Several wrong inputs at once: the message has a line for each of the first
+    ``MOST_ERRORS``."""
 
     def __init__(self, errors: Sequence[InputError]) -> None:
         first = errors[0]
         super().__init__(first.where, first.key, first.found, first.allowed)
         self.errors = tuple(errors)
+        self.args = (self.errors,)  # what pickle makes it of again
 
     def __str__(self) -> str:
         left = len(self.errors) - MOST_ERRORS
@@ -47,17 +48,17 @@ class InputErrors(InputError):  # noqa: N818 - several of them
 
 
 def each_error(error: InputError) -> tuple[InputError, ...]:
-    """The errors that ``error`` holds: several, or itself."""
+    """Splits ``error`` into its single errors."""
     return error.errors if isinstance(error, InputErrors) else (error,)
 
 
 def all_of(errors: Sequence[InputError]) -> InputError:
-    """One or more ``errors`` as one."""
+    """Joins one or more ``errors`` into one."""
     return errors[0] if len(errors) == 1 else InputErrors(errors)
 
 
 def refuse(errors: Sequence[InputError]) -> None:
-    """Raise all of ``errors`` as one :class:`InputError`; nothing where there are none."""
+    """Raises all of ``errors`` as one :class:`InputError`; does nothing if there are none."""
     if errors:
         raise all_of(errors)
 
@@ -67,7 +68,7 @@ class RunFailed(RuntimeError):  # noqa: N818 - an outcome
 
     @property
     def reason(self) -> str:
-        """Why, in a line."""
+        """The first line of the message."""
         return str(self).partition("\n")[0]
 
 
@@ -80,29 +81,33 @@ class WorkerSilent(RunFailed):
 
 
 class DiskFull(RunFailed):
-    """No room is left for the file at ``path``. ``answer`` is what the job had to tell when it was
-    to be written."""
+    """No room is left for the file at ``path``. ``answer`` is the job's result at that moment."""
 
     def __init__(self, path: object) -> None:
-        super().__init__(f"disk full: {path}")
+        super().__init__(path)
         self.answer: dict[str, object] = {}
+
+    def __str__(self) -> str:
+        return f"disk full: {self.args[0]}"
 
 
 class PolicyStarved(RunFailed):
-    """A policy leaves jobs waiting on an idle machine, and nothing more will happen."""
+    """A policy leaves jobs waiting on an idle machine, and no event can change that."""
 
 
 class PolicyWrong(RunFailed):
-    """A policy answered what cannot be done. The policy is the wrong input: exit code 2."""
+    """A policy gave an answer that cannot be carried out. It counts as wrong input: exit code 2."""
 
 
 class PolicyFailed(RunFailed):
-    """A policy of the user's own raised ``error``; the text has the traceback of the user's
-    code."""
+    """A user's policy raised ``error``; the text has the traceback of the user's code."""
 
     def __init__(self, text: str, error: BaseException) -> None:
-        super().__init__(text)
+        super().__init__(text, error)
         self.error = error
+
+    def __str__(self) -> str:
+        return str(self.args[0])
 
 
 class LossNotFinite(RunFailed):
@@ -110,7 +115,8 @@ class LossNotFinite(RunFailed):
 
 
 def _shortened(text: object) -> str:
-    """The same, but of words too long for a message (a number of thousands of digits) both ends."""
+    """``text`` with both ends only of words too long for a message (a number of thousands of
+    digits)."""
     return re.sub(rf"\S{{{LONGEST_WORD + 1},}}", _both_ends, str(text))
 
 

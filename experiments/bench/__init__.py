@@ -1,0 +1,1 @@
+"""Benches: measurements of quality and speed, as commands for maintainers."""

@@ -1,4 +1,4 @@
-"""Whether a batch size that was left out is predicted: each profiled size from the others.
+"""The error of predicted batch sizes: each profiled size from the others.
 
 ``python -m experiments.bench.batch_sizes [--machine NAME] [--out FILE]``, over all models of which
 the machine has profiles of three batches or more. Nothing is measured anew.
@@ -12,15 +12,18 @@ from pathlib import Path
 from typing import Any
 
 import click
-from rich import box
-from rich.table import Table
 
-from experiments.bench.step_speed import as_text
+from experiments.bench.findings import (
+    Columns,
+    known_profiles,
+    machine_option,
+    out_option,
+    rows_as_text,
+    tell,
+)
 from profiles.batches.batch_prediction import same_but_batch
 from profiles.batches.left_out import LeftOut, each_left_out, left_out
-from profiles.stored.store import Store
 from rmixer.display.quantities import percent
-from rmixer.files.typed_files import write_json, write_text
 from rmixer.hardware.machine import Machine
 from rmixer.model_profile.model_profile import ModelProfile
 
@@ -29,22 +32,16 @@ _PLACES = ("", " (beyond)", " (two beyond)")
 
 
 @click.command()
-@click.option("--machine", help="A known machine, or its folder. Default: this one.")
-@click.option("--out", type=click.Path(path_type=Path), help="Write JSON here, the table as .txt.")
+@machine_option
+@out_option
 def main(machine: str | None, out: Path | None) -> None:
     """Leave out, predict, compare."""
-    store = Store()
-    known = store.machine(machine) if machine else store.this_machine()
-    found = families(store.profiles(known.name))
-    rows = [row for family in found for row in compared(family, known)]
+    needed = "one model at three batches: `rmixer profile run MODEL --batch B1 --batch B2 ...`"
+    known, profiles = known_profiles(machine, needed)
+    rows = [row for family in families(profiles) for row in compared(family, known)]
     if not rows:
-        allowed = "one model at three batches: `rmixer profile run MODEL --batch B1 --batch B2 ...`"
-        raise click.UsageError(f"machine {known.name}: no profiles; allowed: {allowed}")
-    text = present(rows)
-    click.echo(text)
-    if out:
-        write_json(out, {"machine": known.name, "left_out": rows})
-        write_text(out.with_suffix(".txt"), text + "\n")
+        raise click.UsageError(f"machine {known.name}: no such profiles; allowed: {needed}")
+    tell(present(rows), out, {"machine": known.name, "left_out": rows})
 
 
 def families(profiles: list[ModelProfile]) -> list[list[ModelProfile]]:
@@ -61,8 +58,8 @@ def families(profiles: list[ModelProfile]) -> list[list[ModelProfile]]:
 
 
 def compared(family: Sequence[ModelProfile], machine: Machine) -> list[dict[str, Any]]:
-    """A row for each member and count of threads, from all others; of a family of four or more also
-    the first and the last without the one beside it."""
+    """A row for each member and count of threads, from all others; for a family of four or more
+    also the first and the last without their neighbour."""
     found = list(each_left_out(family, machine))
     if len(family) > 3:
         found += [*left_out(family[0], family[2:], machine)]
@@ -84,30 +81,25 @@ def compared(family: Sequence[ModelProfile], machine: Machine) -> list[dict[str,
 
 
 def _beyond(row: LeftOut, batches: Sequence[int]) -> int:
-    """How many of the profiled ``batches`` away from those that it is predicted from, 2 for more, 0
-    between them."""
+    """The number of profiled ``batches`` between it and those that it is predicted from, 2 for
+    more, 0 if it is between them."""
     batch, low, high = row.profile.identity.batch, min(row.known), max(row.known)
     return min(2, sum(batch <= each < low or high < each <= batch for each in batches))
 
 
 def present(rows: list[dict[str, Any]]) -> str:
     """The table, and in words how many are within the goal."""
-    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
-    table.add_column("model", no_wrap=True)
-    for name in ("batch", "from", "threads", "predicted ms", "measured ms", "error", "repeated"):
-        table.add_column(name, justify="right", no_wrap=True)
-    for row in rows:
-        table.add_row(
-            row["model"],
-            f"{row['batch']}{_PLACES[row['beyond']]}",
-            " ".join(map(str, row["from"])),
-            str(row["threads"]),
-            f"{row['predicted_ms']:.2f}",
-            f"{row['measured_ms']:.2f}",
-            f"{row['error']:+.1%}",
-            percent(row["repeatability"]),
-        )
-    lines = [as_text(table, 110)]
+    columns: Columns = {
+        "model": "{0[model]}",
+        "batch": lambda row: f"{row['batch']}{_PLACES[row['beyond']]}",
+        "from": lambda row: " ".join(map(str, row["from"])),
+        "threads": "{0[threads]}",
+        "predicted ms": "{0[predicted_ms]:.2f}",
+        "measured ms": "{0[measured_ms]:.2f}",
+        "error": "{0[error]:+.1%}",
+        "repeated": lambda row: percent(row["repeatability"]),
+    }
+    lines = [rows_as_text(rows, columns)]
     for threads in sorted({row["threads"] for row in rows}):
         for beyond, name in enumerate(("between the others", "beyond them", "two sizes beyond")):
             chosen = [row for row in rows if (row["beyond"], row["threads"]) == (beyond, threads)]

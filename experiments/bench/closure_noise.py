@@ -1,5 +1,5 @@
-"""How often a short profile's closure is beyond 6% by chance: by the mean of all its rounds, and by
-their middle third, as profiles have it.
+"""The chance that a short profile's closure is beyond 6%: by the mean of all its rounds, and by
+their middle third, as in profiles.
 
 ``python -m experiments.bench.closure_noise MODEL ... [--threads N] [--seconds S] [--out FILE]``:
 one worker takes rounds for a minute. A short profile is two stretches of them, drawn at random, one
@@ -16,10 +16,8 @@ from typing import Any
 
 import click
 import numpy as np
-from rich import box
-from rich.table import Table
 
-from experiments.bench.step_speed import as_text
+from experiments.bench.findings import out_option, rows_as_text, tell
 from experiments.stages.execution import prepare_data
 from profiles.assembling.operator_times import closure_of, merge_operators
 from profiles.in_worker.tasks import SESSION
@@ -28,7 +26,6 @@ from profiles.measurements.middle_third import typical_profiled
 from profiles.measurements.rounds import BLOCK_S, Plan, Rounds
 from profiles.profiler.crew import Crew
 from profiles.stored.store import Store
-from rmixer.files.typed_files import write_json, write_text
 from rmixer.hardware.machine import Machine
 from rmixer.workload.workload import Job, Workload, job_of
 
@@ -40,9 +37,9 @@ STRETCHES = (4, 8)
 @click.argument("models", nargs=-1, required=True)
 @click.option("--threads", default=1, type=click.IntRange(min=1))
 @click.option("--seconds", default=60.0, help="How long rounds are taken of each model.")
-@click.option("--out", type=click.Path(path_type=Path), help="Write JSON here, the table as .txt.")
+@out_option
 def main(models: Sequence[str], threads: int, seconds: float, out: Path | None) -> None:
-    """Measure, draw, compare."""
+    """Measures, draws, compares."""
     machine = Store().this_machine()
     jobs = tuple(map(job_of, models))
     prepare_data(Workload("bench", SEED, jobs))
@@ -51,11 +48,7 @@ def main(models: Sequence[str], threads: int, seconds: float, out: Path | None) 
         for job in jobs
         for row in drawn(job, threads, *measured(job, machine, threads, seconds))
     ]
-    text = present(rows)
-    click.echo(text)
-    if out:
-        write_json(out, {"machine": machine.name, "seconds": seconds, "closures": rows})
-        write_text(out.with_suffix(".txt"), text + "\n")
+    tell(present(rows), out, {"machine": machine.name, "seconds": seconds, "closures": rows})
 
 
 def measured(
@@ -116,23 +109,17 @@ def drawn(
 
 def present(rows: Sequence[dict[str, Any]]) -> str:
     """The table, and how often each way was beyond the goal."""
-    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
-    table.add_column("model", no_wrap=True)
-    for name in ("threads", "blocks unlike", "rounds drawn", "operators by", "mean", "spread"):
-        table.add_column(name, justify="right", no_wrap=True)
-    table.add_column(f"beyond {GOAL:.0%}", justify="right")
-    for row in rows:
-        table.add_row(
-            row["model"],
-            str(row["threads"]),
-            f"{row['unlike']:.1%}",
-            str(row["drawn"]),
-            row["operators by"],
-            f"{row['mean']:+.1%}",
-            f"{row['spread']:.1%}",
-            f"{row['beyond']:.1%}",
-        )
-    lines = [as_text(table, 110)]
+    columns = {
+        "model": "{0[model]}",
+        "threads": "{0[threads]}",
+        "blocks unlike": "{0[unlike]:.1%}",
+        "rounds drawn": "{0[drawn]}",
+        "operators by": "{0[operators by]}",
+        "mean": "{0[mean]:+.1%}",
+        "spread": "{0[spread]:.1%}",
+        f"beyond {GOAL:.0%}": "{0[beyond]:.1%}",
+    }
+    lines = [rows_as_text(rows, columns)]
     for way in dict.fromkeys(row["operators by"] for row in rows):
         beyond = statistics.fmean(row["beyond"] for row in rows if row["operators by"] == way)
         lines.append(f"operators by {way}: beyond {GOAL:.0%} in {beyond:.1%} of draws")

@@ -1,4 +1,4 @@
-"""Faults for a run in a process of its own, at random moments."""
+"""Injects faults into a run in another process, at random moments."""
 
 from __future__ import annotations
 
@@ -45,8 +45,8 @@ class Faults:
         self._run: SpawnProcess | None = None
 
     def inject(self, count: int) -> Counter[str]:
-        """Up to ``count`` faults, fewer if the jobs end before; then the run goes on to its end.
-        Returns how often each kind came about."""
+        """Injects up to ``count`` faults, fewer if the jobs end before; then the run goes on to its
+        end. Returns the number of each kind."""
         injected: Counter[str] = Counter()
         while sum(injected.values()) < count:
             if not self._is_training():
@@ -67,7 +67,7 @@ class Faults:
             self._run.start()
 
     def _is_training(self) -> bool:
-        """Wait until a worker trains; False if all jobs have ended instead."""
+        """Waits until a worker trains; False if all jobs have ended instead."""
         end_s = time.monotonic() + START_LIMIT_S
         while time.monotonic() < end_s:
             if self._all_done():
@@ -86,7 +86,7 @@ class Faults:
         return []
 
     def _train_now(self) -> bool:
-        """Whether the last that the journal says of some job is that it trains."""
+        """True if the last entry of some job in the journal says that it trains."""
         last = {t.job: t for t in self._transitions() if t.job}
         opened = [t for t in self._transitions() if t.kind in ("opened", "closed")]
         trains = any(t.kind in ("phase", "resumed", "checkpointed") for t in last.values())
@@ -103,7 +103,7 @@ class Faults:
             return journal.transitions()
 
     def _hit(self, kind: str) -> bool:
-        """Do it; False where there was nothing to hit any more."""
+        """Injects a fault; returns False if there was nothing to hit any more."""
         run, workers = self._run, self._workers()
         assert run is not None
         if not workers or run.pid is None:
@@ -136,7 +136,7 @@ class Faults:
         return False
 
     def _cut(self, worker: psutil.Process) -> bool:
-        """Cut a checkpoint while its job lies still, then kill that job's worker."""
+        """Cuts a checkpoint while its job is paused, then kills that job's worker."""
         worker.suspend()
         kept = sorted((self._folder / "checkpoints").glob("*.pt"))
         for path in kept:

@@ -1,4 +1,4 @@
-"""Many small jobs of a few models, executed with made-up profiles, and what came of them."""
+"""Executes many small jobs of a few models with synthetic profiles, and counts the results."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from rmixer.workload.workload import Job, Workload, job_of
 
 MODELS = ("criteo_dlrm", "criteo_deepfm", "avazu_widedeep")
 RETRIES = 100
-"""Of each job: here faults come far more often than anywhere else."""
+"""Retries of each job: faults come far more often here than anywhere else."""
 PEAK_BYTES = 350 << 20
 
 
@@ -47,15 +47,15 @@ def small_jobs(count: int, seed: int) -> list[Job]:
 
 
 def execute_queue(folder: Path, jobs: Sequence[Job], **settings: Any) -> ExecutedRun:
-    """Execute ``jobs`` in ``folder``, or go on with what is there; see :func:`supervisor_of`."""
+    """Executes ``jobs`` in ``folder``, or continues there; see :func:`supervisor_of`."""
     return supervisor_of(folder, jobs, **settings).execute()
 
 
 def supervisor_of(
     folder: Path, jobs: Sequence[Job], peak_bytes: int = PEAK_BYTES, **settings: Any
 ) -> Supervisor:
-    """Who executes ``jobs`` in ``folder`` on two slots of a thread each. Each job is promised
-    ``peak_bytes``; ``settings`` are those of an :class:`Execution`."""
+    """The supervisor of ``jobs`` in ``folder`` on two slots of a thread each. ``peak_bytes`` are
+    booked for each job; ``settings`` are those of an :class:`Execution`."""
     for dataset in sorted({job.entry.dataset for job in jobs}):
         prepare(dataset, "synthetic")
     cores = limits.usable_cores()[:2]
@@ -76,8 +76,8 @@ def supervisor_of(
 
 @dataclass(frozen=True)
 class Ends:
-    """How often each job has ended well, by its journal; how many supervisors and attempts there
-    were, and why attempts failed."""
+    """The number of successful ends of each job in its journal, of supervisors and of attempts, and
+    the causes of failed attempts."""
 
     times: Counter[str]
     supervisors: int
@@ -86,7 +86,7 @@ class Ends:
 
 
 def ends(folder: Path) -> Ends:
-    """What the journal of ``folder`` says."""
+    """Reads the journal of ``folder``."""
     with Journal(folder / NAME) as journal:
         transitions = journal.transitions()
     return Ends(

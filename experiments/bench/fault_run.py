@@ -25,7 +25,7 @@ from rmixer.files.typed_files import write_json
 @click.option("--seed", type=int, default=0, show_default=True)
 @click.option("--out", type=click.Path(path_type=Path), help="Write JSON here.")
 def main(faults: int, jobs: int, seed: int, out: Path | None) -> None:
-    """Run the queue calmly, then with faults, and compare."""
+    """Runs the queue calmly, then with faults, and compares."""
     with tempfile.TemporaryDirectory() as folder:
         found = trial(Path(folder), faults, jobs, seed)
     for name, value in found.items():
@@ -37,8 +37,8 @@ def main(faults: int, jobs: int, seed: int, out: Path | None) -> None:
 
 
 def trial(folder: Path, faults: int, jobs: int, seed: int) -> dict[str, object]:
-    """A queue of ``jobs`` jobs without and with ``faults``, in ``folder``: how many faults of each
-    kind there were, and which jobs were lost, ended twice, or ended with other weights."""
+    """A queue of ``jobs`` jobs without and with ``faults``, in ``folder``: the number of faults of
+    each kind, and the jobs that were lost, ended twice, or ended with other weights."""
     queue = small_jobs(jobs, seed)
     calm, hit = folder / "calm", folder / "hit"
     execute_queue(calm, queue)

@@ -1,4 +1,4 @@
-"""Predicted memory on a GPU against what was recorded on one, nothing run.
+"""Compares predicted memory on a GPU with recorded memory, without running anything.
 
 ``python -m experiments.bench.gpu_memory [--machine h100-16c] [--out FILE]``. Every profile of the
 machine that was measured on its GPU is predicted anew, the context taken from the profile.
@@ -11,40 +11,32 @@ from pathlib import Path
 
 import click
 
-from experiments.bench.step_speed import as_text
+from experiments.bench.findings import as_text, out_option, tell
 from experiments.tables.gpu_memory_table import GpuMemoryRow, recorded_table
 from profiles.memory.gpu_memory_prediction import predict_gpu_memory
 from profiles.memory.known_gpu import known_gpu
 from profiles.stored.store import Store
 from rmixer.errors import InputError
-from rmixer.files.typed_files import write_json, write_text
 from rmixer.models.registry import MODELS
 from rmixer.workload.workload import job_with
 
 
 @click.command()
 @click.option("--machine", default="h100-16c", show_default=True, help="A known machine.")
-@click.option(
-    "--out",
-    type=click.Path(path_type=Path),
-    help="Write JSON here and the table as .txt.",
-)
+@out_option
 def main(machine: str, out: Path | None) -> None:
-    """Predict, look up, compare."""
+    """Predicts, looks up, compares."""
     try:
         rows = recorded_rows(Store(), machine)
     except InputError as error:
         raise click.UsageError(str(error)) from None
-    text = as_text(recorded_table(rows), 100)
-    click.echo(text)
-    if out:
-        write_json(out, {"machine": machine, "memory": [row.as_dict() for row in rows]})
-        write_text(out.with_suffix(".txt"), text + "\n")
+    found = {"machine": machine, "memory": [row.as_dict() for row in rows]}
+    tell(as_text(recorded_table(rows), 100), out, found)
 
 
 def recorded_rows(store: Store, machine: str) -> list[GpuMemoryRow]:
     """A row for each profile of ``machine`` that was measured on its GPU, of a model of the
-    registry. Raises :class:`InputError` where there is none."""
+    registry. Raises :class:`InputError` if there is none."""
     gpu = known_gpu(store, machine)
     rows = []
     for profile in store.profiles(store.machine(machine).name):

@@ -1,4 +1,4 @@
-"""Many jobs on many GPUs: what the simulator takes for each as their number grows.
+"""Measures the simulator's time for each job as the number of jobs on many GPUs grows.
 
 ``python -m experiments.bench.large_cluster [--out FILE]``: 1,000 to 100,000 jobs of 50 durations on
 800 GPUs of a slot each, at a load of 0.9, a fifth of them waiting from the start; policy
@@ -14,11 +14,8 @@ from pathlib import Path
 from random import Random
 
 import click
-from rich import box
-from rich.table import Table
 
-from experiments.bench.step_speed import as_text
-from rmixer.files.typed_files import write_json, write_text
+from experiments.bench.findings import Columns, out_option, rows_as_text, tell
 from rmixer.hardware.machine import Gpu
 from rmixer.model_profile.model_profile import MemoryCost, ModelProfile
 from rmixer.policies import make_policy
@@ -34,25 +31,21 @@ STEPS = 100
 
 
 @click.command()
-@click.option("--out", type=click.Path(path_type=Path), help="Write JSON here, the table as .txt.")
+@out_option
 def main(out: Path | None) -> None:
     """Simulate 1,000, 10,000 and 100,000 jobs."""
-    table = Table(box=box.SIMPLE_HEAD)
-    for name in ("jobs", "seconds", "µs a job", "memory MiB"):
-        table.add_column(name, justify="right")
     rows = []
     for jobs in (1_000, 10_000, 100_000):
         taken_s = simulated_s(jobs)
         memory_mib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
         rows.append({"jobs": jobs, "seconds": taken_s, "memory_mib": memory_mib})
-        table.add_row(
-            f"{jobs:,}", f"{taken_s:.1f}", f"{taken_s / jobs * 1e6:.0f}", f"{memory_mib:.0f}"
-        )
-    text = as_text(table, 80)
-    click.echo(text)
-    if out:
-        write_json(out, rows)
-        write_text(out.with_suffix(".txt"), text + "\n")
+    columns: Columns = {
+        "jobs": "{0[jobs]:,}",
+        "seconds": "{0[seconds]:.1f}",
+        "µs a job": lambda row: f"{row['seconds'] / row['jobs'] * 1e6:.0f}",
+        "memory MiB": "{0[memory_mib]:.0f}",
+    }
+    tell(rows_as_text(rows, columns), out, rows)
 
 
 def simulated_s(jobs: int) -> float:

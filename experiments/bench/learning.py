@@ -1,4 +1,4 @@
-"""Whether every model learns its synthetic twin: quality on held-out samples after some steps.
+"""Checks that every model learns its synthetic copy: quality on held-out samples after some steps.
 
 ``python -m experiments.bench.learning [--models a,b] [--steps 300] [--out FILE]``. Sizes, batch
 and optimizer as configured; where a model's tables do not fit ``--memory-gb`` they are capped,
@@ -8,24 +8,29 @@ asked for in the batches it was trained on. The same seed gives the same figures
 
 from __future__ import annotations
 
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import click
 import torch
-from rich import box
-from rich.table import Table
 
-from experiments.bench.step_speed import as_text, fitting_cap
+from experiments.bench.findings import (
+    Columns,
+    fingerprint,
+    memory_option,
+    models_option,
+    out_option,
+    rows_as_text,
+    tell,
+)
+from experiments.bench.fitting import chosen_entries, fitting_cap
 from experiments.bench.tasks import LEARN
 from profiles.machines import limits
 from rmixer.data.batches import Batches
 from rmixer.data.prepare import open_dataset, prepare
-from rmixer.files.typed_files import write_json, write_text
-from rmixer.hardware.fingerprint import take_fingerprint
+from rmixer.files.typed_files import write_json
 from rmixer.models.metrics import ranking
-from rmixer.models.registry import MODELS, model_entry
 from rmixer.training.process import WorkerProcess
 from rmixer.training.step import TrainingStep
 from rmixer.training.worker import Channel
@@ -36,22 +41,18 @@ HELD_OUT_SAMPLES = 10_000
 
 
 @click.command()
-@click.option("--models", help="Names, like criteo_dlrm,rm1. Default: all.")
+@models_option
 @click.option("--steps", type=click.IntRange(1), default=300, show_default=True)
 @click.option("--batch-max", type=click.IntRange(1), default=512, show_default=True)
-@click.option("--memory-gb", type=click.FloatRange(0.1), default=6.0, show_default=True)
-@click.option(
-    "--out",
-    type=click.Path(path_type=Path),
-    help="Write the figures here as JSON, the table as .txt.",
-)
+@memory_option
+@out_option
 def main(
     models: str | None, steps: int, batch_max: int, memory_gb: float, out: Path | None
 ) -> None:
     """Train each and measure."""
-    entries = [model_entry(name) for name in models.split(",")] if models else MODELS.values()
     rows: list[dict[str, Any]] = []
-    for entry in entries:
+    found = {"fingerprint": fingerprint(), "models": rows}
+    for entry in chosen_entries(models):
         prepare(entry.dataset, "synthetic")
         configured = job_of(entry.name)
         job = replace(
@@ -62,19 +63,15 @@ def main(
         )
         with WorkerProcess(limits.usable_cores()) as worker:
             worker.warm_up()
-            found = worker.call(LEARN, job=job)
+            learned = worker.call(LEARN, job=job)
         rows.append(
             {"model": entry.name, "batch": job.batch, "steps": steps, "rows_cap": job.rows_cap}
-            | found
+            | learned
         )
-        click.echo(f"{entry.name}: {found['after']}", err=True)
+        click.echo(f"{entry.name}: {learned['after']}", err=True)
         if out:
-            fingerprint = take_fingerprint(limits.processor_name())
-            write_json(out, {"fingerprint": asdict(fingerprint), "models": rows})
-    text = present(rows)
-    click.echo(text)
-    if out:
-        write_text(out.with_suffix(".txt"), text + "\n")
+            write_json(out, found)
+    tell(present(rows), out, found)
 
 
 def learn(channel: Channel, job: Job) -> dict[str, Any]:
@@ -91,7 +88,7 @@ def learn(channel: Channel, job: Job) -> dict[str, Any]:
 
 
 def popularity(job: Job, held_out: int) -> dict[str, float]:
-    """How well items rank by their number among those masked in the batches of ``job``."""
+    """The quality of ranking items by their number among those masked in the batches of ``job``."""
     arrays = open_dataset(job.entry.dataset, job.data)
     names = ("masked_items", "masked_count")
     batches = Batches(arrays, job.batch, job.seed, job.rows_cap, names)
@@ -112,25 +109,16 @@ def popularity(job: Job, held_out: int) -> dict[str, float]:
 
 def present(rows: list[dict[str, Any]]) -> str:
     """A line for each model, and which of them miss the goal."""
-    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
-    table.add_column("model", no_wrap=True)
-    for name in ("batch", "steps", "rows cap", "loss before", "after"):
-        table.add_column(name, justify="right")
-    table.add_column("quality after")
-    for row in rows:
-        quality = {name: value for name, value in row["after"].items() if name != "loss"}
-        if "popularity" in row:
-            quality["by popularity"] = row["popularity"]["hit_rate_10"]
-        table.add_row(
-            row["model"],
-            str(row["batch"]),
-            str(row["steps"]),
-            f"{row['rows_cap']:,}" if row["rows_cap"] else "",
-            f"{row['before']['loss']:.4f}",
-            f"{row['after']['loss']:.4f}",
-            ", ".join(f"{name} {value:.3f}" for name, value in quality.items()),
-        )
-    lines = [as_text(table, 120)]
+    columns: Columns = {
+        "model": "{0[model]}",
+        "batch": "{0[batch]}",
+        "steps": "{0[steps]}",
+        "rows cap": lambda row: f"{row['rows_cap']:,}" if row["rows_cap"] else "",
+        "loss before": "{0[before][loss]:.4f}",
+        "after": "{0[after][loss]:.4f}",
+        "quality after": _quality,
+    }
+    lines = [rows_as_text(rows, columns, 120, words="quality after")]
     missed = [row["model"] for row in rows if row["after"].get("auc", 1.0) <= GOAL_AUC]
     lines.append(f"AUC of at most {GOAL_AUC}: {', '.join(missed) or 'none'}")
     ranks = [row for row in rows if "popularity" in row]
@@ -142,6 +130,13 @@ def present(rows: list[dict[str, Any]]) -> str:
     if ranks:
         lines.append(f"hit rate at 10 not above popularity's: {', '.join(behind) or 'none'}")
     return "\n".join(lines)
+
+
+def _quality(row: dict[str, Any]) -> str:
+    found = {name: value for name, value in row["after"].items() if name != "loss"}
+    if "popularity" in row:
+        found["by popularity"] = row["popularity"]["hit_rate_10"]
+    return ", ".join(f"{name} {value:.3f}" for name, value in found.items())
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Predicted memory of every model against measured, at three batch sizes.
+"""Compares predicted memory of every model with measured, at three batch sizes.
 
 ``python -m experiments.bench.memory [--models a,b] [--batch 32] [--precision bf16] [--out FILE]``.
 Tables are capped where they would not fit; every model and batch runs in fresh workers of one
@@ -11,14 +11,22 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 from queue import SimpleQueue
 from typing import Any
 
 import click
 
-from experiments.bench.step_speed import as_text, fitting_cap
+from experiments.bench.findings import (
+    as_text,
+    fingerprint,
+    memory_option,
+    models_option,
+    out_option,
+    tell,
+)
+from experiments.bench.fitting import chosen_entries, fitting_cap
 from experiments.figures import save_all
 from experiments.figures.memory import draw_memory
 from experiments.tables.memory_table import MemoryRow, memory_table
@@ -29,16 +37,14 @@ from profiles.memory.memory_measurement import (
     measure_tensor_bytes,
 )
 from profiles.memory.memory_prediction import predict_memory
-from rmixer.files.typed_files import write_json, write_text
-from rmixer.hardware.fingerprint import take_fingerprint
-from rmixer.models.registry import MODELS, model_entry
+from rmixer.files.typed_files import write_json
 from rmixer.workload.workload import PRECISIONS, Job, job_of
 
 WORKERS = 3
 
 
 @click.command()
-@click.option("--models", help="Names, like criteo_dlrm,rm1. Default: all.")
+@models_option
 @click.option(
     "--batch",
     "batches",
@@ -48,17 +54,13 @@ WORKERS = 3
     show_default=True,
 )
 @click.option("--precision", type=click.Choice(PRECISIONS), default="fp32", show_default=True)
-@click.option("--memory-gb", type=click.FloatRange(0.1), default=6.0, show_default=True)
+@memory_option
 @click.option(
     "--measured",
     type=click.Path(path_type=Path, exists=True, dir_okay=False),
     help="The JSON of an earlier call: predict its cases anew.",
 )
-@click.option(
-    "--out",
-    type=click.Path(path_type=Path),
-    help="Write JSON here, the table as .txt and the figure as .png.",
-)
+@out_option
 def main(
     models: str | None,
     batches: tuple[int, ...],
@@ -67,17 +69,15 @@ def main(
     measured: Path | None,
     out: Path | None,
 ) -> None:
-    """Predict, run, compare."""
+    """Predicts, runs, compares."""
     if measured:
         before = json.loads(measured.read_text(encoding="utf-8"))
-        rows = [_predicted_anew(row) for row in before["memory"]]
-        _write(rows, before["fingerprint"], out)
+        machine, rows = before["fingerprint"], [_predicted_anew(row) for row in before["memory"]]
     else:
-        rows = _run(_jobs(models, batches, precision, memory_gb), out)
-    text = as_text(memory_table(rows), 100)
-    click.echo(text)
+        machine = fingerprint()
+        rows = _run(_jobs(models, batches, precision, memory_gb), machine, out)
+    tell(as_text(memory_table(rows), 100), out, _found(rows, machine))
     if out:
-        write_text(out.with_suffix(".txt"), text + "\n")
         save_all({out.stem: lambda: draw_memory(rows)}, out.parent)
 
 
@@ -97,16 +97,15 @@ def _predicted_anew(row: dict[str, Any]) -> MemoryRow:
 def _jobs(
     models: str | None, batches: tuple[int, ...], precision: str, memory_gb: float
 ) -> list[Job]:
-    entries = [model_entry(name) for name in models.split(",")] if models else MODELS.values()
     jobs = []
-    for entry in entries:
+    for entry in chosen_entries(models):
         job = replace(job_of(entry.name), precision=precision)
         cap = fitting_cap(entry, memory_gb * 1e9)
         jobs += [replace(job, batch=batch, rows_cap=cap) for batch in batches]
     return jobs
 
 
-def _run(jobs: Sequence[Job], out: Path | None) -> list[MemoryRow]:
+def _run(jobs: Sequence[Job], machine: dict[str, Any], out: Path | None) -> list[MemoryRow]:
     """What is measured is written at once: all of it takes half an hour."""
     cores: SimpleQueue[int] = SimpleQueue()
     for core in limits.usable_cores():
@@ -128,14 +127,13 @@ def _run(jobs: Sequence[Job], out: Path | None) -> list[MemoryRow]:
             predicted = predict_memory(job)
             rows.append(MemoryRow(job, predicted, context_bytes, *found.result()))
             click.echo(f"{job.model} {job.batch}: {rows[-1].tensor_error:+.2%}", err=True)
-            _write(rows, asdict(take_fingerprint(limits.processor_name())), out)
+            if out:
+                write_json(out, _found(rows, machine))
     return rows
 
 
-def _write(rows: list[MemoryRow], fingerprint: dict[str, Any], out: Path | None) -> None:
-    if out:
-        written = [row.as_dict() for row in rows]
-        write_json(out, {"fingerprint": fingerprint, "memory": written})
+def _found(rows: list[MemoryRow], machine: dict[str, Any]) -> dict[str, Any]:
+    return {"fingerprint": machine, "memory": [row.as_dict() for row in rows]}
 
 
 if __name__ == "__main__":

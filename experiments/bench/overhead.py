@@ -1,4 +1,4 @@
-"""What execution costs beside the training itself: one command, on a quiet machine, five minutes.
+"""Measures the cost of execution besides training: one command, on a quiet machine, five minutes.
 
 ``python -m experiments.bench.overhead [--scale 0.22] [--out FILE]``: ``balance_24`` shrunk until it
 takes about three minutes on two slots of a core each, with checkpoints. Profiles are made up: the
@@ -13,15 +13,12 @@ from pathlib import Path
 from statistics import fmean, median
 
 import click
-from rich import box
-from rich.table import Table
 
 from executor.journal.journal import NAME, Journal
 from executor.journal.transitions import Transition
 from experiments.bench.fault_queue import supervisor_of
+from experiments.bench.findings import Columns, out_option, rows_as_text, tell
 from experiments.bench.shared_memory import shared_memory
-from experiments.bench.step_speed import as_text
-from rmixer.files.typed_files import write_json, write_text
 from rmixer.workload.shrinking import Shrinking
 from rmixer.workload.workload_file import read_workload
 
@@ -38,9 +35,9 @@ GOALS = {
 
 @click.command()
 @click.option("--scale", type=float, default=0.22, show_default=True, help="Of the steps.")
-@click.option("--out", type=click.Path(path_type=Path), help="Write JSON here, the table as .txt.")
+@out_option
 def main(scale: float, out: Path | None) -> None:
-    """Execute, and add up the journal."""
+    """Executes, and adds up the journal."""
     jobs = Shrinking(scale, 512, 100_000).apply(read_workload(WORKLOAD)).jobs
     with tempfile.TemporaryDirectory() as folder:
         supervisor = supervisor_of(Path(folder), jobs, PEAK_BYTES)
@@ -54,26 +51,23 @@ def main(scale: float, out: Path | None) -> None:
         raise click.ClickException("a job did not finish")
     found["supervisor_share"] = cpu_s / wall_s
     found["makespan_s"] = run.summary.makespan_s
-    table = Table(box=box.SIMPLE_HEAD)
-    for name in ("figure", "measured", "at most"):
-        table.add_column(name, justify="left" if name == "figure" else "right")
-    for name, value in found.items():
-        table.add_row(name, f"{value:.4g}", f"{GOALS[name]:g}" if name in GOALS else "")
     shared = shared_memory()
-    table.add_row("eight_workers_mib", f"{shared.together_mib:.0f}", f"{shared.allowed_mib:.0f}")
-    text = as_text(table, 80)
-    click.echo(text)
-    if out:
-        write_json(out, {**found, "eight_workers": shared})
-        write_text(out.with_suffix(".txt"), text + "\n")
+    rows = [(name, value, GOALS.get(name)) for name, value in found.items()]
+    columns: Columns = {
+        "figure": "{0[0]}",
+        "measured": "{0[1]:.4g}",
+        "at most": lambda row: "" if row[2] is None else f"{row[2]:.4g}",
+    }
+    rows.append(("eight_workers_mib", shared.together_mib, shared.allowed_mib))
+    tell(rows_as_text(rows, columns), out, {**found, "eight_workers": shared})
 
 
 def figures(
     transitions: list[Transition], step_ends_s: dict[tuple[str, int], list[float]]
 ) -> dict[str, float]:
-    """Of a run without failures: how long jobs waited to be built after their dispatch; which share
-    of the time on the slot that ended last was neither a step, nor another phase, nor a checkpoint;
-    and which share of training the checkpoints took."""
+    """Figures of a run without failures: the time that jobs waited after their dispatch; the share
+    of the time on the slot that ended last that was neither a step, nor another phase, nor a
+    checkpoint; and the share of training that checkpoints took."""
     attempts = _attempts(transitions)
     build_ms = [1e3 * (each.phases[0][1] - each.dispatched_s) for each in attempts]
     kept_s = sum(each.checkpoints_s for each in attempts)

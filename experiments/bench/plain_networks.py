@@ -1,4 +1,4 @@
-"""Which architectures have a plain network, and which share ours.
+"""The architectures that have a plain network; the others share ours.
 
 Ours shares no arithmetic with the papers' formulas where there was a cheaper way to the same
 numbers; :data:`PLAIN` names those, with the network that one writes first. The others are left
@@ -37,11 +37,11 @@ PLAIN: dict[str, type[PlainNetwork]] = {
     "DeepRecSysDIEN": PlainDeepRecSysDIEN,
     "FLEN": PlainFLEN,
 }
-"""By the name of the model's class."""
+"""The plain network by the name of the model's class."""
 
 
 def plain_network(model: RecommendationModel) -> PlainNetwork | None:
-    """The plain network of ``model`` with its weights, or None where ours is plain."""
+    """The plain network of ``model`` with its weights, or None if ours is plain."""
     kind = PLAIN.get(type(model).__name__)
     if kind is None:
         return None

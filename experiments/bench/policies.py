@@ -1,4 +1,4 @@
-"""All policies beside each other: RMixer's comparison, on machines recorded here.
+"""Compares all policies: RMixer's comparison, on machines recorded here.
 
 ``python -m experiments.bench.policies [--out experiments/results/policies]``. Four queues of 24
 jobs by every policy, simulated with every mix solved: on the recorded GPU machine with one, two and
@@ -15,7 +15,7 @@ from pathlib import Path
 
 import click
 
-from experiments.bench.step_speed import as_text
+from experiments.bench.findings import as_text
 from experiments.figures import save_all
 from experiments.figures.policy_comparison import (
     comparison_data,
@@ -31,7 +31,6 @@ from rmixer.errors import InputError
 from rmixer.files.typed_files import load_json, parse, write_json, write_text
 from rmixer.hardware.what_if import WhatIf
 from rmixer.scheduling.layout import Cut
-from rmixer.scheduling.problem import Problem
 from rmixer.workload.shrinking import Shrinking
 from rmixer.workload.workload_file import read_workload
 
@@ -44,7 +43,8 @@ WHOLE = Shrinking()
 
 @dataclass(frozen=True)
 class Setting:
-    """A machine with ``gpus`` of its GPUs, the cuts to try on it, and how the queues are shrunk."""
+    """A machine with ``gpus`` of its GPUs, the cuts to try on it, and the shrinking of the
+    queues."""
 
     machine: str
     gpus: int
@@ -72,7 +72,7 @@ SETTINGS = (
 @click.command()
 @click.option("--out", type=click.Path(path_type=Path), default=FOLDER / "results" / "policies")
 def main(out: Path) -> None:
-    """Simulate what is missing, then write the table and the figures."""
+    """Simulates what is missing, then writes the table and the figures."""
     rows: list[PolicyRow] = []
     for setting in SETTINGS:
         for workload in WORKLOADS:
@@ -98,23 +98,17 @@ def _known(path: Path) -> list[PolicyRow]:
 
 def _simulated(setting: Setting, workload: str, path: Path) -> list[PolicyRow]:
     begin_s = time.perf_counter()
-    problem = problem_of_setting(setting, workload)
-    rows = compare_policies(problem, setting.cuts, lambda done, total: None)
-    write_json(path, rows)
-    took_s = time.perf_counter() - begin_s
-    click.echo(f"{setting.name}, {workload}: {len(rows)} rows in {took_s:.0f} s", err=True)
-    return rows
-
-
-def problem_of_setting(setting: Setting, workload: str) -> Problem:
-    """The queue called ``workload`` on the machine of ``setting``."""
     jobs = setting.shrinking.apply(read_workload(FOLDER / "workloads" / f"{workload}.yaml"))
     what_if = WhatIf(gpus=setting.gpus) if setting.gpus > 1 else None
     problem = inputs_of(jobs, setting.machine, Store(), lambda _: None, what_if=what_if)
     if len(problem.machine.gpus) != setting.gpus:
         found = f"{len(problem.machine.gpus)} GPUs"
         raise InputError(setting.machine, "gpus", found, f"{setting.gpus} that all jobs can use")
-    return problem
+    rows = compare_policies(problem, setting.cuts, lambda done, total: None)
+    write_json(path, rows)
+    took_s = time.perf_counter() - begin_s
+    click.echo(f"{setting.name}, {workload}: {len(rows)} rows in {took_s:.0f} s", err=True)
+    return rows
 
 
 if __name__ == "__main__":

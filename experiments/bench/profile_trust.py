@@ -1,4 +1,4 @@
-"""How far the profiles of a machine can be trusted: closure, precision, repeatability.
+"""The reliability of a machine's profiles: closure, precision, repeatability.
 
 ``python -m experiments.bench.profile_trust [--machine NAME] [--out FILE]``. Nothing is measured
 anew: these are figures of the profiles themselves.
@@ -12,33 +12,28 @@ from pathlib import Path
 from typing import Any
 
 import click
-from rich import box
-from rich.table import Table
 
-from experiments.bench.step_speed import as_text
-from profiles.stored.store import Store
-from rmixer.files.typed_files import write_json, write_text
+from experiments.bench.findings import (
+    Columns,
+    known_profiles,
+    machine_option,
+    out_option,
+    rows_as_text,
+    tell,
+)
 from rmixer.model_profile.model_profile import ModelProfile
 
 MEDIAN_GOAL, WORST_GOAL = 0.03, 0.06
 
 
 @click.command()
-@click.option("--machine", help="A known machine, or its folder. Default: this one.")
-@click.option("--out", type=click.Path(path_type=Path), help="Write JSON here, the table as .txt.")
+@machine_option
+@out_option
 def main(machine: str | None, out: Path | None) -> None:
     """Collect and compare with the goals."""
-    store = Store()
-    known = store.machine(machine) if machine else store.this_machine()
-    rows = [row for profile in store.profiles(known.name) for row in rows_of(profile)]
-    if not rows:
-        allowed = "profiled models: `rmixer profile run MODELS`"
-        raise click.UsageError(f"machine {known.name}: no profiles; allowed: {allowed}")
-    text = present(rows)
-    click.echo(text)
-    if out:
-        write_json(out, {"machine": known.name, "profiles": rows})
-        write_text(out.with_suffix(".txt"), text + "\n")
+    known, profiles = known_profiles(machine, "profiled models: `rmixer profile run MODELS`")
+    rows = [row for profile in profiles for row in rows_of(profile)]
+    tell(present(rows), out, {"machine": known.name, "profiles": rows})
 
 
 def rows_of(profile: ModelProfile) -> list[dict[str, Any]]:
@@ -68,28 +63,22 @@ def rows_of(profile: ModelProfile) -> list[dict[str, Any]]:
 def present(rows: list[dict[str, Any]]) -> str:
     """The table, and medians and worst over all of it; closure also over those steps alone that
     are known well enough to tell it."""
-    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
-    table.add_column("model", no_wrap=True)
-    where = ("batch", "device", "lane", "threads")
-    for name in (*where, "mean ms", "± 95%", "repeated", "rounds", "far cores", "closure"):
-        table.add_column(name, justify="right", no_wrap=True)
-    for row in rows:
-        dropped = f" (+{row['dropped_rounds']} out)" if row["dropped_rounds"] else ""
-        table.add_row(
-            row["model"],
-            str(row["batch"]),
-            row["device"],
-            row["lane"],
-            str(row["threads"]),
-            f"{row['mean_ms']:.2f}",
-            f"{row['half_width']:.1%}",
-            f"{row['repeatability']:.1%}",
-            f"{row['rounds']}{dropped}",
-            f"{row['apart']:+.1%}" if row["apart"] else "",
-            f"{row['closure']:+.1%}",
-        )
+    columns: Columns = {
+        "model": "{0[model]}",
+        **{name: f"{{0[{name}]}}" for name in ("batch", "device", "lane", "threads")},
+        "mean ms": "{0[mean_ms]:.2f}",
+        "± 95%": "{0[half_width]:.1%}",
+        "repeated": "{0[repeatability]:.1%}",
+        "rounds": lambda row: (
+            f"{row['rounds']} (+{row['dropped_rounds']} out)"
+            if row["dropped_rounds"]
+            else str(row["rounds"])
+        ),
+        "far cores": lambda row: f"{row['apart']:+.1%}" if row["apart"] else "",
+        "closure": "{0[closure]:+.1%}",
+    }
     known = [row for row in rows if row["half_width"] <= MEDIAN_GOAL]
-    lines = [as_text(table, 110), _closures("all", rows)]
+    lines = [rows_as_text(rows, columns), _closures("all", rows)]
     if len(known) < len(rows):
         which = f"the {len(known)} whose mean step is known within {MEDIAN_GOAL:.0%}"
         lines.append(_closures(which, known) if known else f"not measurable here: {which}")

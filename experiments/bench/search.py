@@ -1,4 +1,4 @@
-"""How good the search is, and how far from the best possible.
+"""The quality of the search, and its distance from the best possible schedule.
 
 ``python -m experiments.bench.search [--out FOLDER]``: on the recorded GPU machine, the four queues
 of 24 jobs, against all policies on all layouts, and against the lower bound; what a search of
@@ -10,15 +10,14 @@ from __future__ import annotations
 import statistics
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 
 import click
-from rich import box
-from rich.table import Table
 
+from experiments.bench.findings import Columns, fingerprint, rows_as_text
 from experiments.bench.search_large import LargeCase, large_case
 from experiments.bench.search_small import SmallCase, small_cases
-from experiments.bench.step_speed import as_text
 from experiments.run_files.sweep_file import SweepRow
 from experiments.stages.candidates import layout_of
 from experiments.stages.inputs import inputs_of
@@ -27,10 +26,8 @@ from experiments.stages.prediction import step_times_for
 from experiments.stages.search_wish import SearchWish, Setting
 from experiments.stages.searching import search
 from experiments.stages.sweep import sweep
-from profiles.machines import limits
 from profiles.stored.store import Store
 from rmixer.files.typed_files import write_json, write_text
-from rmixer.hardware.fingerprint import take_fingerprint
 from rmixer.policies import make_policy
 from rmixer.policies.baselines.planned import Planned
 from rmixer.scheduling.problem import Problem
@@ -42,14 +39,14 @@ FOLDER = Path(__file__).resolve().parents[1]
 WORKLOADS = ("balance_24", "computing_24", "memory_24", "bandwidth_24")
 MACHINE = "h100-16c"
 RMIXER = ("dySequ", "dyRand", "dyMemo", "dyArin", "dyType", "static", "cognn", "dyMix")
-"""The job policies of RMixer: with its device policies its 29 policies."""
+"""The job policies of RMixer; with its device policies they are its 29 policies."""
 
 
 @dataclass(frozen=True)
 class Queue:
     """A queue of 24 jobs: the best of RMixer's policies on all layouts, and on slots of the GPU
-    alone; longest first; the best policy of all; what searches of so many seconds found, with the
-    schedules that each judged; and the bound. Makespans are those of the job level."""
+    alone; longest first; the best policy of all; the results of searches by their seconds, with the
+    number of schedules that each evaluated; and the bound. Makespans are those of the job level."""
 
     workload: str
     rmixer: str
@@ -80,7 +77,7 @@ class Queue:
 def main(
     out: Path | None, seconds: str, cases: int, jobs: int, large_seconds: int, workloads: str
 ) -> None:
-    """Search, and compare."""
+    """Searches, and compares."""
     lengths = [float(each) for each in seconds.split(",")]
     problems = {name: _problem(name) for name in workloads.split(",")}
     queues = []
@@ -95,9 +92,8 @@ def main(
     text = present(queues, small, large)
     click.echo(text)
     if out:
-        fingerprint = take_fingerprint(limits.processor_name())
         found = {
-            "fingerprint": asdict(fingerprint),
+            "fingerprint": fingerprint(),
             "queues": [asdict(each) for each in queues],
             "small": [asdict(each) for each in small],
             "large": [asdict(each) for each in large],
@@ -161,7 +157,7 @@ def present(queues: Sequence[Queue], small: Sequence[SmallCase], large: Sequence
     """All of it as text."""
     parts = []
     if queues:
-        parts += [as_text(_queues_table(queues), 150), *_queues_lines(queues)]
+        parts += [_queues_table(queues), *_queues_lines(queues)]
     if small:
         gaps = [each.gap for each in small]
         over = [each.best_s / each.bound_s - 1 for each in small]
@@ -180,32 +176,25 @@ def present(queues: Sequence[Queue], small: Sequence[SmallCase], large: Sequence
     return "\n\n".join(parts)
 
 
-def _queues_table(queues: Sequence[Queue]) -> Table:
-    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
-    table.add_column("queue", no_wrap=True)
-    lengths = list(queues[0].found_s)
-    for name in ("best of RMixer's", "on GPU slots", "lpt", "best policy"):
-        table.add_column(name, justify="right")
-    for length in lengths:
-        table.add_column(f"search {length} s", justify="right")
-    for name in ("RMixer's ÷ found", "lpt ÷ found", "bound", "gap"):
-        table.add_column(name, justify="right")
-    table.add_column("held by", no_wrap=True)
-    for each in queues:
-        table.add_row(
-            each.workload,
-            f"{each.rmixer_s:.1f}",
-            f"{each.rmixer_on_gpu_s:.1f}",
-            f"{each.lpt_s:.1f}",
-            f"{each.policy_s:.1f}",
-            *(f"{each.found_s[length]:.1f}" for length in lengths),
-            f"{each.rmixer_s / each.best_s:.3f}",
-            f"{each.lpt_s / each.best_s:.3f}",
-            f"{each.bound_s:.1f}",
-            f"{each.best_s / each.bound_s - 1:.1%}",
-            each.held_by,
-        )
-    return table
+def _found_s(length: str, queue: Queue) -> str:
+    return f"{queue.found_s[length]:.1f}"
+
+
+def _queues_table(queues: Sequence[Queue]) -> str:
+    columns: Columns = {
+        "queue": "{0.workload}",
+        "best of RMixer's": "{0.rmixer_s:.1f}",
+        "on GPU slots": "{0.rmixer_on_gpu_s:.1f}",
+        "lpt": "{0.lpt_s:.1f}",
+        "best policy": "{0.policy_s:.1f}",
+        **{f"search {length} s": partial(_found_s, length) for length in queues[0].found_s},
+        "RMixer's ÷ found": lambda each: f"{each.rmixer_s / each.best_s:.3f}",
+        "lpt ÷ found": lambda each: f"{each.lpt_s / each.best_s:.3f}",
+        "bound": "{0.bound_s:.1f}",
+        "gap": lambda each: f"{each.best_s / each.bound_s - 1:.1%}",
+        "held by": "{0.held_by}",
+    }
+    return rows_as_text(queues, columns, 180, words="held by")
 
 
 def _queues_lines(queues: Sequence[Queue]) -> list[str]:

@@ -28,8 +28,8 @@ CUTS = (Cut(4, 0, 1, 0), Cut(8, 0, 1, 0), Cut(6, 16, 1, 1))
 
 @dataclass(frozen=True)
 class LargeCase:
-    """``jobs`` jobs: longest first on its best layout, what a search of so many seconds found, how
-    many schedules it judged, and the bound; all by rough step times."""
+    """``jobs`` jobs: longest first on its best layout, the result of a search of that many seconds,
+    the number of schedules it evaluated, and the bound; all by rough step times."""
 
     jobs: int
     lpt_s: float
@@ -42,8 +42,8 @@ class LargeCase:
 
 
 def large_case(models: Sequence[Job], machine: str, jobs: int, seconds: float) -> LargeCase:
-    """A queue of ``jobs`` drawn from ``models``, of 100 to 1,000 steps, on what ``machine`` would
-    be with eight GPUs and 64 cores."""
+    """A queue of ``jobs`` drawn from ``models``, of 100 to 1,000 steps, on ``machine`` supposed to
+    have eight GPUs and 64 cores."""
     draw = Random(0)
     queue = tuple(
         replace(draw.choice(models), id=f"job-{at}", steps=draw.randint(100, 1000))

@@ -1,4 +1,4 @@
-"""The search against every schedule of small queues."""
+"""Compares the search with every schedule of small queues."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ EVALUATIONS = 4000
 
 @dataclass(frozen=True)
 class SmallCase:
-    """A queue of so many ``jobs`` on so many ``slots``: the best of all ``schedules``, the best
-    that a search found, the bound, and what both took."""
+    """A queue of ``jobs`` jobs on ``slots`` slots: the best of all ``schedules``, the best that a
+    search found, the bound, and the seconds of both."""
 
     jobs: int
     slots: int
@@ -39,13 +39,13 @@ class SmallCase:
 
     @property
     def gap(self) -> float:
-        """How much longer what was found is than the best."""
+        """The relative excess of the found makespan over the best."""
         return self.found_s / self.best_s - 1
 
 
 def small_cases(problem: Problem, count: int) -> Iterator[SmallCase]:
-    """So many seeded cases of jobs of ``problem``, of one third to all of their steps, by rough
-    step times."""
+    """Yields ``count`` seeded cases of jobs of ``problem``, of one third to all of their steps, by
+    rough step times."""
     times = MeanDemand(problem.profiles, problem.machine)
     for seed in range(count):
         draw = Random(seed)

@@ -1,4 +1,4 @@
-"""What eight workers that train on one data set hold together: the data should count once."""
+"""Measures the memory of eight workers that train on one data set, which should count once."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ DATA_TIMES = 1.2
 
 @dataclass(frozen=True)
 class Shared:
-    """In MiB: a worker that trains alone, without what of its data is mapped; the data set as the
-    workers see it; and all workers together, each page that several have counted once."""
+    """In MiB: a worker that trains alone, without the mapped part of its data; the data set as the
+    workers see it; and all workers together, with shared pages counted once."""
 
     workers: int
     bare_mib: float
@@ -37,7 +37,7 @@ class Shared:
 
 
 def shared_memory() -> Shared:
-    """Measure it with :data:`MODEL` on its synthetic data."""
+    """Measures it with :data:`MODEL` on its synthetic data."""
     facts = job_of(MODEL)
     prepare(facts.entry.dataset, facts.data)
     arrays = open_dataset(facts.entry.dataset, facts.data)
@@ -50,7 +50,7 @@ def shared_memory() -> Shared:
 
 
 def _proportional_mib(jobs: list[Job], folder: Path) -> tuple[float, float]:
-    """What workers of ``jobs`` hold together, and what of it is the data."""
+    """The memory of the workers of ``jobs`` together, and the part that is the data."""
     cores = limits.usable_cores()
     workers = [WorkerProcess([cores[at % len(cores)]]) for at in range(len(jobs))]
     try:
@@ -67,8 +67,8 @@ def _proportional_mib(jobs: list[Job], folder: Path) -> tuple[float, float]:
 
 
 def _pss_mib(pid: int) -> tuple[float, float]:
-    """Memory of a process, with its share of each page that others have too; and the same of the
-    data set's files alone."""
+    """Memory of a process, with its share of each shared page; and the same for the data set's
+    files alone."""
     total = data = 0
     of_data = False
     for line in Path(f"/proc/{pid}/smaps").read_text(encoding="utf-8").splitlines():

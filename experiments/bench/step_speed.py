@@ -1,4 +1,4 @@
-"""Every model's step against the straightforward one and against the machine's own bound.
+"""Compares every model's step with the straightforward one and with the machine's own bound.
 
 ``python -m experiments.bench.step_speed [--models a,b] [--batch 512] [--out FILE]``.
 One thread, the two steps in turn in one process, medians over rounds. Where a model's tables do
@@ -8,37 +8,38 @@ the straightforward step had a plain network (``experiments.bench.plain_networks
 
 from __future__ import annotations
 
-import io
 import math
 import statistics
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import click
-import torch
-from rich import box
-from rich.console import Console, RenderableType
-from rich.table import Table
 
+from experiments.bench.findings import (
+    RMIXER,
+    Columns,
+    fingerprint,
+    memory_option,
+    models_option,
+    out_option,
+    rows_as_text,
+    tell,
+)
+from experiments.bench.fitting import chosen_entries, fitting_cap
 from experiments.bench.straightforward import NetworkKind
 from experiments.bench.tasks import TIME_STEPS
 from experiments.bench.timed_steps import TimedSteps
 from profiles.machines import limits
-from rmixer.files.typed_files import write_json, write_text
-from rmixer.hardware.fingerprint import take_fingerprint
-from rmixer.models.entry import ModelEntry
-from rmixer.models.registry import MODELS, model_entry
+from rmixer.files.typed_files import write_json
 from rmixer.training.process import WorkerProcess
 from rmixer.workload.workload import job_of
 
-RMIXER = ("criteo_", "avazu_", "amazon_", "alidisplay_", "kdd_", "beauty_")
 BLOCK_S = 0.3
-STATES = {"sgd": 1, "rowwise_adagrad": 1, "adagrad": 2, "adam": 3, "adamw": 3}
 
 
 @click.command()
-@click.option("--models", help="Names, like criteo_dlrm,rm1. Default: all.")
+@models_option
 @click.option(
     "--batch",
     "batches",
@@ -48,7 +49,7 @@ STATES = {"sgd": 1, "rowwise_adagrad": 1, "adagrad": 2, "adam": 3, "adamw": 3}
     show_default=True,
 )
 @click.option("--rounds", type=click.IntRange(2), default=5, show_default=True)
-@click.option("--memory-gb", type=click.FloatRange(0.1), default=6.0, show_default=True)
+@memory_option
 @click.option(
     "--network",
     type=click.Choice(["plain", "shared"]),
@@ -56,11 +57,7 @@ STATES = {"sgd": 1, "rowwise_adagrad": 1, "adagrad": 2, "adam": 3, "adamw": 3}
     show_default=True,
     help="What the straightforward step computes: its own network, or ours.",
 )
-@click.option(
-    "--out",
-    type=click.Path(path_type=Path),
-    help="Write the figures here as JSON, the table as .txt.",
-)
+@out_option
 def main(
     models: str | None,
     batches: tuple[int, ...],
@@ -70,10 +67,10 @@ def main(
     out: Path | None,
 ) -> None:
     """Time the steps."""
-    entries = [model_entry(name) for name in models.split(",")] if models else MODELS.values()
     core = limits.usable_cores()[:1]
     rows: list[dict[str, Any]] = []
-    for entry in entries:
+    found = {"fingerprint": fingerprint(), "steps": rows}
+    for entry in chosen_entries(models):
         cap = fitting_cap(entry, memory_gb * 1e9)
         for batch in batches:
             job = replace(job_of(entry.name), batch=batch, rows_cap=cap)
@@ -93,52 +90,26 @@ def main(
             )
             click.echo(f"{entry.name} {batch}: {timed['ours_ms']:.2f} ms", err=True)
             if out:
-                fingerprint = take_fingerprint(limits.processor_name())
-                write_json(out, {"fingerprint": asdict(fingerprint), "steps": rows})
-    text = present(rows)
-    click.echo(text)
-    if out:
-        write_text(out.with_suffix(".txt"), text + "\n")
-
-
-def fitting_cap(entry: ModelEntry, most_bytes: float) -> int | None:
-    """The largest power of ten (or none) that bounds the tables so that two steps of ``entry``
-    hold at most ``most_bytes`` of weights and states."""
-    caps: tuple[int | None, ...] = (None, 10**8, 10**7, 10**6, 10**5, 10**4)
-    for cap in caps:
-        with torch.device("meta"):
-            parameters = sum(entry.build(cap).parameter_counts())
-        if 2 * 4 * parameters * STATES[entry.optimizer] <= most_bytes:
-            return cap
-    return caps[-1]
+                write_json(out, found)
+    tell(present(rows), out, found)
 
 
 def present(rows: list[dict[str, Any]]) -> str:
     """The table, and the goals beside what was found."""
-    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
-    table.add_column("model", no_wrap=True)
-    for name in ("batch", "rows cap", "ours ms", "theirs ms"):
-        table.add_column(name, justify="right")
-    table.add_column("network")
-    for name in ("faster", "floor", "bound ms"):
-        table.add_column(name, justify="right")
-    table.add_column("x bound", justify="right")
-    table.add_column("load", justify="right")
-    for row in rows:
-        cells = (
-            str(row["batch"]),
-            f"{row['rows_cap']:,}" if row["rows_cap"] else "",
-            f"{row['ours_ms']:.2f}",
-            f"{row['straightforward_ms']:.2f}",
-            row["network"],
-            f"{row['speedup']:.2f}",
-            f"{row['floor']:.1%}",
-            f"{row['bound_ms']:.2f}",
-            f"{row['ours_ms'] / row['bound_ms']:.2f}",
-            f"{row['load_ms'] / row['ours_ms']:.1%}",
-        )
-        table.add_row(row["model"], *cells)
-    lines = [as_text(table, 120)]
+    columns: Columns = {
+        "model": "{0[model]}",
+        "batch": "{0[batch]}",
+        "rows cap": lambda row: f"{row['rows_cap']:,}" if row["rows_cap"] else "",
+        "ours ms": "{0[ours_ms]:.2f}",
+        "theirs ms": "{0[straightforward_ms]:.2f}",
+        "network": "{0[network]}",
+        "faster": "{0[speedup]:.2f}",
+        "floor": "{0[floor]:.1%}",
+        "bound ms": "{0[bound_ms]:.2f}",
+        "x bound": lambda row: f"{row['ours_ms'] / row['bound_ms']:.2f}",
+        "load": lambda row: f"{row['load_ms'] / row['ours_ms']:.1%}",
+    }
+    lines = [rows_as_text(rows, columns, 120, words="network")]
     slower = [f"{r['model']} {r['batch']}" for r in rows if r["speedup"] < 1.0 - r["floor"]]
     lines.append(f"slower than the straightforward step: {', '.join(slower) or 'none'}")
     of_rmixer = [row for row in rows if row["model"].startswith(RMIXER)]
@@ -163,14 +134,6 @@ def present(rows: list[dict[str, Any]]) -> str:
 def _mean_speedup(rows: list[dict[str, Any]]) -> float:
     """The geometric mean."""
     return math.exp(statistics.fmean(math.log(row["speedup"]) for row in rows))
-
-
-def as_text(table: RenderableType, width: int) -> str:
-    """``table`` as lines of at most ``width`` characters."""
-    console = Console(width=width, file=io.StringIO())
-    with console.capture() as captured:
-        console.print(table)
-    return captured.get().rstrip()
 
 
 if __name__ == "__main__":

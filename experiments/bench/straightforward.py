@@ -1,4 +1,4 @@
-"""The training step as one writes it first: an ``nn.Embedding`` per field, ``torch.optim``.
+"""The training step in its simplest form: an ``nn.Embedding`` per field, ``torch.optim``.
 
 The weights, the batches and the kinds of optimizers are those of our step; what differs are the
 embedding tables, their gradients (torch's sparse ones), their optimizers, and the network where

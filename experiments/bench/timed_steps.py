@@ -11,6 +11,7 @@ from typing import Any
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
+from experiments.bench.fitting import STATES
 from experiments.bench.straightforward import NetworkKind, StraightforwardStep
 from rmixer.training.step import TrainingStep
 from rmixer.training.worker import Channel
@@ -52,8 +53,8 @@ class TimedSteps:
 def time_steps(
     channel: Channel, job: Job, rounds: int, block_s: float, network: NetworkKind
 ) -> dict[str, Any]:
-    """:class:`TimedSteps` of ``job`` as a dict, on this worker's threads; theirs has a plain
-    network where there is one, or shares ours if ``network`` says so."""
+    """:class:`TimedSteps` of ``job`` as a dict, on this worker's threads. The other step has a
+    plain network if there is one, or shares ours if ``network`` says so."""
     ours, theirs = TrainingStep(job), StraightforwardStep(job, network=network)
     for _ in range(3):
         ours.run()
@@ -108,8 +109,7 @@ def _flops(step: TrainingStep) -> int:
 
 def _least_bytes(step: TrainingStep) -> int:
     """What one step changes, read and written once, and its batch, read once."""
-    states = {"sgd": 1, "rowwise_adagrad": 1, "adagrad": 2, "adam": 3, "adamw": 3}
-    copies = 2 * states[step.job.optimizer]
+    copies = 2 * STATES[step.job.optimizer]
     dense: int = sum(p.nbytes for p in step.model.parameters() if p.requires_grad)
     batch = step.batches.next_batch()
     tables = step.model.tables

@@ -1,1 +1,2 @@
-"""Why a predicted schedule takes as long as it does: what it uses, and what company costs."""
+"""Explains the length of a predicted schedule: its use of resources and the cost of co-running
+jobs."""

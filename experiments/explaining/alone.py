@@ -1,4 +1,4 @@
-"""What a job asks of a machine by itself: seconds alone, core-seconds, seconds of a GPU's lanes."""
+"""The demand of a job alone: seconds, core-seconds, and seconds of a GPU's lanes."""
 
 from __future__ import annotations
 
@@ -10,22 +10,21 @@ from sim.job_level.phases import phases_of
 
 
 def alone_s(each: ProfiledJob, kind: str, threads: int) -> float:
-    """Seconds that the job takes alone on a device of this kind, from build to save, as the
-    simulator has it."""
+    """Seconds of the job alone on a device of this kind, from build to save, as simulated."""
     cost = each.profile.step(kind, threads)
     return sum(amount * solo_unit_s(cost, phase) for phase, amount, _ in phases_of(each, cost))
 
 
 class Work:
-    """Knows how jobs load cores and GPUs; the segments of each step are made once."""
+    """Computes how jobs load cores and GPUs. The segments of each step are made once."""
 
     def __init__(self) -> None:
         self._steps: dict[tuple[str, str, int], StepSegments | None] = {}
 
     def core_s(self, each: ProfiledJob, kind: str, threads: int) -> float:
-        """Seconds for which the job works on host cores, summed over its cores: in training only as
-        long as a step works on the host, if that is known; one core in phases that no more threads
-        make shorter."""
+        """Seconds of the job's work on host cores, summed over its cores. In training only a step's
+        host time counts, if it is known; phases that more threads do not make shorter use one core.
+        """
         cost = each.profile.step(kind, threads)
         step = self._step(each, kind, threads)
         load = min(1.0, step.host_s / step.solo_s) if step else 1.0
@@ -37,8 +36,8 @@ class Work:
 
     def lane_s(self, each: ProfiledJob, threads: int, lane: str) -> float | None:
         """Seconds for which all steps of the job keep the compute lane (``gpu``) or the ``link`` of
-        a GPU busy; None if nothing tells it. Other phases are left out: no profile knows what of
-        them a GPU does."""
+        a GPU busy; None if unknown. Other phases are left out, because profiles do not have their
+        GPU time."""
         step = self._step(each, "gpu", threads)
         if step is None:
             return None

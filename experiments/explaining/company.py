@@ -1,4 +1,4 @@
-"""Who is slowed by whom in a predicted schedule."""
+"""Finds which jobs slow which others in a predicted schedule."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from rmixer.scheduling.problem import Problem
 from sim.demand.resident import device_kind
 
 LEAST_STEPS, LEAST_SHARE = 20.0, 0.01
-"""A stretch of so many steps, and of so large a share of the makespan, says something."""
+"""A stretch counts from this many steps and this share of the makespan on."""
 _INSTANT_S = 1e-8
 
 
 @dataclass(frozen=True)
 class Beside:
-    """So many jobs of one ``model`` in one ``phase`` on a ``device``."""
+    """The number of jobs of one ``model`` in one ``phase`` on a ``device``."""
 
     model: str
     phase: str
@@ -28,8 +28,8 @@ class Beside:
 
 @dataclass(frozen=True)
 class Slowed:
-    """For ``seconds`` a step of ``job`` takes ``company_ms`` instead of ``alone_ms``, for these
-    jobs run ``beside`` it."""
+    """A stretch of ``seconds`` in which a step of ``job`` takes ``company_ms`` instead of
+    ``alone_ms``, because the jobs ``beside`` it run."""
 
     job: str
     model: str
@@ -41,15 +41,15 @@ class Slowed:
 
     @property
     def factor(self) -> float:
-        """How many times as long a step takes."""
+        """The step time in units of the step alone."""
         return self.company_ms / self.alone_ms
 
 
 @dataclass(frozen=True)
 class Company:
-    """The stretch in which a job is slowed most, None if no job ever has company that slows it;
-    the seconds that training takes longer for company, ``lost_s`` of all jobs' ``trained_s``, and
-    the job that loses most."""
+    """The cost of co-running jobs. ``worst`` is the stretch in which a job is slowed most (None: no
+    job is slowed). Training takes ``lost_s`` of all jobs' ``trained_s`` longer than alone; the last
+    fields are the job that loses most, and its seconds."""
 
     worst: Slowed | None
     lost_s: float
@@ -59,8 +59,8 @@ class Company:
 
 
 def company_of(problem: Problem, timeline: Timeline, summary: RunSummary) -> Company:
-    """Who is slowed in the simulated run of ``timeline`` and ``summary``. Short stretches do not
-    count for the worst where there are longer ones: they are of ends and starts."""
+    """The cost of co-running jobs in the simulated run of ``timeline`` and ``summary``. For the
+    worst, short stretches count only if there are no longer ones: they are ends and starts."""
     rows = [each for each in timeline if each.kind != "queued" and each.duration_s > 0]
     threads = {job.id: job.threads for job in summary.jobs}
     lost_s: dict[str, float] = {}
@@ -104,7 +104,7 @@ def _slowed(problem: Problem, rows: Sequence[Interval], row: Interval, alone_s: 
 
 
 def _beside(problem: Problem, others: Iterable[Interval], device: str) -> tuple[Beside, ...]:
-    """Those on ``device`` first."""
+    """The other jobs by model, phase and device; those on ``device`` come first."""
     places = {each.job: (each.kind, each.device) for each in others}
     groups = Counter(
         (problem.by_id[job].job.label, *place) for job, place in sorted(places.items())

@@ -1,4 +1,4 @@
-"""What limits a predicted schedule, who slows whom in it, and what would change it."""
+"""An explanation: the limits of a predicted schedule, slowdowns in it, and possible changes."""
 
 from __future__ import annotations
 
@@ -10,9 +10,8 @@ from experiments.explaining.limits import Limits
 
 @dataclass(frozen=True)
 class Variant:
-    """``what`` is changed, and what that makes of the makespan: ``change`` is how much longer it
-    becomes, as a fraction, below 0 if it becomes shorter. One that cannot be simulated has None and
-    says ``why``."""
+    """The effect of a change ``what`` on the makespan: ``change`` is its relative growth, below 0
+    if it becomes shorter. If it cannot be simulated, it is None and ``why`` gives the reason."""
 
     what: str
     makespan_s: float | None = None
@@ -22,9 +21,9 @@ class Variant:
 
 @dataclass(frozen=True)
 class Outlook:
-    """The run simulated again by ``policy`` on the slots of ``cut``, at one ``level``, and with one
-    thing changed each. ``stand_in`` says why the policy is not the run's own, if it is not.
-    ``searched`` is how many schedules a search judged each time, 0 for a policy."""
+    """The run simulated again by ``policy`` on the slots of ``cut``, at one ``level``, with one
+    change each. ``stand_in`` says why the policy is not the run's own, if it is not. A search
+    evaluated ``searched`` schedules each time (0: a policy decided)."""
 
     policy: str
     cut: str
@@ -37,8 +36,8 @@ class Outlook:
 
 @dataclass(frozen=True)
 class Explanation:
-    """Of the prediction of ``workload`` on ``machine`` by ``policy``, on the slots and threads of
-    ``cut``."""
+    """The explanation of the prediction of ``workload`` on ``machine`` by ``policy``, on the slots
+    and threads of ``cut``."""
 
     workload: str
     machine: str

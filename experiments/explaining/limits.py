@@ -1,4 +1,4 @@
-"""What a predicted schedule is limited by: what each resource needs at least, and its tail."""
+"""The limits of a predicted schedule: the least time that each resource needs, and its tail."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ _LANES = {"gpu": "compute lane", "link": "link"}
 
 @dataclass(frozen=True)
 class Need:
-    """A ``resource`` by itself needs ``least_s`` seconds, whatever else there is, given which jobs
-    run on which device: a ``share`` of the makespan. ``kind`` is ``longest job``, ``placed job``,
-    ``gpu``, ``link``, ``slots`` or ``host cores``; ``resource`` says in words which of them."""
+    """A ``resource`` alone needs at least ``least_s`` seconds for the jobs on each device: a
+    ``share`` of the makespan. ``kind`` is ``longest job``, ``placed job``, ``gpu``, ``link``,
+    ``slots`` or ``host cores``; ``resource`` names it."""
 
     kind: str
     resource: str
@@ -29,9 +29,9 @@ class Need:
 
 @dataclass(frozen=True)
 class LastJob:
-    """The job that ends last. From the first dispatch to its end it had not arrived for
-    ``arrives_s``, waited for ``waits_s``, and ran for ``alone_s``, which it would take alone in its
-    slot, and ``company_s``, which others cost it."""
+    """The job that ends last. Its time from the first dispatch is ``arrives_s`` until it arrived,
+    ``waits_s`` in the queue, ``alone_s``, its time alone in its slot, and ``company_s``, the cost
+    of co-running jobs."""
 
     job: str
     arrives_s: float
@@ -42,8 +42,8 @@ class LastJob:
 
 @dataclass(frozen=True)
 class Tail:
-    """From ``from_s`` to the end, ``length_s``, no job waits any more. In the mean ``idle_slots``
-    of all ``slots`` are empty meanwhile."""
+    """The time from ``from_s`` to the end, ``length_s``, in which no job waits. In the mean
+    ``idle_slots`` of all ``slots`` are empty then."""
 
     from_s: float
     length_s: float
@@ -53,8 +53,7 @@ class Tail:
 
 @dataclass(frozen=True)
 class Full:
-    """The most that jobs hold of the memory of ``device`` at one time, their peaks summed, and
-    what it has."""
+    """The largest sum of the peaks of jobs on ``device`` at one time, and its memory."""
 
     device: str
     peak_bytes: int
@@ -63,8 +62,8 @@ class Full:
 
 @dataclass(frozen=True)
 class Limits:
-    """``needs`` from the largest to the smallest: the first is what limits the schedule. Jobs
-    hold ``held_cores`` of the ``cores`` in the mean, and ``held_slots`` of the slots."""
+    """``needs`` from the largest to the smallest: the first limits the schedule. Jobs hold
+    ``held_cores`` of the ``cores`` in the mean, and ``held_slots`` of the slots."""
 
     makespan_s: float
     needs: tuple[Need, ...]
@@ -77,13 +76,13 @@ class Limits:
 
 
 def limits_of(problem: Problem, layout: Layout, summary: RunSummary, use: ResourceUse) -> Limits:
-    """What limits the predicted run ``summary``, whose use of the machine is ``use``.
+    """The limits of the predicted run ``summary``, whose use of the machine is ``use``.
 
-    No schedule that puts the same jobs on the same devices ends before any of these: the longest
-    job alone where it is fastest, from its arrival on; the same of the longest where it is placed;
-    what the steps of a GPU's jobs ask of its compute lane or of its link; the jobs of a device one
-    after another alone, over its slots; the core-seconds of all jobs alone, over the cores. Slots
-    that share cores in turn limit nothing, and a table of durations knows no cores.
+    No schedule with the same jobs on the same devices ends before any of these: the longest job
+    alone where it is fastest, from its arrival on; the longest job alone where it is placed; the
+    demand of a GPU's jobs on its compute lane or its link; the jobs of a device one after another
+    alone, over its slots; the core-seconds of all jobs alone, over the cores. Slots that share
+    cores in turn limit nothing, and a table of durations has no cores.
     """
     makespan_s, work = summary.makespan_s, Work()
     found = _jobs(problem, layout, summary)
@@ -131,7 +130,7 @@ def limits_of(problem: Problem, layout: Layout, summary: RunSummary, use: Resour
 
 
 def _jobs(problem: Problem, layout: Layout, summary: RunSummary) -> list[tuple[str, str, float]]:
-    """The two jobs that need longest: where they would be fastest, and where they are placed."""
+    """The two jobs that take longest: at their fastest place, and where they are placed."""
     fastest: list[tuple[float, str, str]] = []
     placed: list[tuple[float, str, str]] = []
     for job in summary.jobs:

@@ -1,4 +1,4 @@
-"""How much of a machine a predicted schedule uses at each time."""
+"""The use of a machine by a predicted schedule over time."""
 
 from __future__ import annotations
 
@@ -25,11 +25,10 @@ Values = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class ResourceUse:
-    """Stretches of time in which nothing changes: ``edges_s`` are their borders, one more than
-    there are stretches, in seconds from the first dispatch. In each stretch jobs hold so many host
-    ``cores``, keep each of the ``gpus`` busy for a share of the time, and hold ``memory_bytes`` of
-    each device, their peaks summed. A GPU is missing if nothing tells how busy one of its jobs
-    keeps it."""
+    """Stretches of constant use: ``edges_s`` are their borders, one more than there are stretches,
+    in seconds from the first dispatch. Each stretch has the host ``cores`` that jobs hold, the busy
+    share of each of the ``gpus``, and ``memory_bytes`` of each device, the sum of peaks. A GPU is
+    missing if the busy share of one of its jobs is unknown."""
 
     edges_s: Values
     cores: Values
@@ -45,7 +44,7 @@ class ResourceUse:
 
 @dataclass(frozen=True)
 class _Held:
-    """So ``much`` of something, from ``start_s`` to ``end_s``."""
+    """An amount ``much`` that is held from ``start_s`` to ``end_s``."""
 
     start_s: float
     end_s: float
@@ -55,11 +54,10 @@ class _Held:
 def resource_use(
     problem: Problem, layout: Layout, timeline: Timeline, summary: RunSummary
 ) -> ResourceUse:
-    """The use of the machine of ``problem`` by the simulated run that ``timeline`` and ``summary``
-    are of. A core is held as long as a job's phase is on it, one core in phases that no more
-    threads make shorter. A GPU's busy share in a stretch is what its jobs' steps in it keep it busy
-    for alone, over the length of the stretch, at most 1: summed up it is the ``busy_fraction`` of
-    the summary."""
+    """The use of the machine of ``problem`` by the simulated run of ``timeline`` and ``summary``. A
+    core is held while a job's phase is on it; phases that more threads do not make shorter hold one
+    core. A GPU's busy share in a stretch is the busy time of its jobs' steps alone over the length
+    of the stretch, at most 1; its sum is the ``busy_fraction`` of the summary."""
     shown = [each for each in timeline if each.kind != "queued" and each.duration_s > 0]
     zero_s = min((each.start_s for each in shown), default=0.0)
     on_core: dict[int, list[_Held]] = {}
@@ -117,7 +115,7 @@ def _edges(held: Iterable[_Held]) -> Values:
 
 
 def _over_time(edges_s: Values, held: Sequence[_Held]) -> Values:
-    """The sum of what is ``held`` in each stretch."""
+    """The sum of the amounts ``held`` in each stretch."""
     changes = np.zeros(len(edges_s))
     for sign, times_s in ((1.0, [h.start_s for h in held]), (-1.0, [h.end_s for h in held])):
         places = np.searchsorted(edges_s, np.round(np.array(times_s), 9))
@@ -126,7 +124,7 @@ def _over_time(edges_s: Values, held: Sequence[_Held]) -> Values:
 
 
 def write_use(folder: Path, use: ResourceUse) -> None:
-    """Write ``use.csv``: a row for each stretch."""
+    """Writes ``use.csv``: a row for each stretch."""
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     columns = {"start_s": use.edges_s[:-1], "duration_s": np.diff(use.edges_s), "cores": use.cores}
@@ -139,8 +137,8 @@ def write_use(folder: Path, use: ResourceUse) -> None:
 
 
 def read_use(folder: Path, devices: Sequence[str]) -> ResourceUse | None:
-    """What ``use.csv`` in ``folder`` says of ``devices``; None if there is no such file, as in runs
-    of earlier releases. Raises :class:`InputError` for one that is damaged."""
+    """Reads ``use.csv`` in ``folder`` about ``devices``; None if there is no such file, as in runs
+    of earlier releases. Raises :class:`InputError` for a damaged one."""
     path = folder / USE
     if not path.exists():
         return None

@@ -1,4 +1,4 @@
-"""Figures of a run, one a file: a function computes what to show, another draws it."""
+"""Figures of a run, one a file: a function computes the data, another draws it."""
 
 from __future__ import annotations
 
@@ -43,11 +43,10 @@ RESOLUTION_DPI = 160
 
 
 def save_all(figures: Mapping[str, Callable[[], Figure]], folder: Path) -> list[str]:
-    """Draw every figure and save it as ``<name>.png`` in ``folder``.
+    """Draws every figure and saves it as ``<name>.png`` in ``folder``.
 
-    Figures are given as functions so that one that fails, in computing, drawing or saving, loses
-    no other: its message (``gantt: ValueError: ...``) is returned, and no half-written picture is
-    left.
+    Figures are given as functions, so that an error in one does not stop the others. Its message
+    (``gantt: ValueError: ...``) is returned, and no half-written picture is left.
     """
     failures = []
     for name, draw in figures.items():

@@ -1,7 +1,7 @@
-"""How the kinds of operators share a step as the batch grows, on every lane and thread count.
+"""The shares of kinds of operators in a step as the batch grows, on every lane and thread count.
 
-The figure by which DeepRecSys (ISCA 2020) tells its models apart, with the time between operators
-as a share of its own.
+DeepRecSys (ISCA 2020) compares its models by this figure; here the time between operators has its
+own share.
 """
 
 from __future__ import annotations
@@ -41,8 +41,8 @@ class LanePanel:
 
 
 def batch_breakdown_data(profiles: Iterable[ModelProfile]) -> list[LanePanel]:
-    """A panel for every lane and thread count that any of ``profiles`` has: those of one model at
-    several batch sizes, each size once."""
+    """A panel for every lane and thread count in ``profiles``, which are of one model at several
+    batch sizes, each size once."""
     by_batch = {profile.identity.batch: profile for profile in profiles}
     found = operators_data(by_batch[batch] for batch in sorted(by_batch))
     lanes = sorted({(bar.lane, bar.threads) for bar in found})

@@ -1,4 +1,4 @@
-"""When which share of the jobs is done: the best policies of a sweep beside each other."""
+"""The share of jobs that are done over time, for the best policies of a sweep."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ BASELINE = "sequential"
 
 @dataclass(frozen=True)
 class Curve:
-    """After ``times_s[i]`` from its arrival a share ``shares[i]`` of the jobs is done."""
+    """``times_s[i]`` after their arrival a share ``shares[i]`` of the jobs is done."""
 
     label: str
     times_s: tuple[float, ...]
@@ -26,8 +26,8 @@ class Curve:
 
 
 def completions_data(completions_s: Mapping[str, Sequence[float]]) -> tuple[Curve, ...]:
-    """The empirical distribution of each configuration, by label, in the order given; those without
-    a job are left out."""
+    """The empirical distribution of each configuration, by label, in the order given;
+    configurations without a job are left out."""
     curves = []
     for label, given in completions_s.items():
         times_s = sorted(given)

@@ -1,4 +1,4 @@
-"""The schedule as it was predicted, above the schedule as it was measured."""
+"""The predicted schedule above the measured one."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class Bar:
 @dataclass(frozen=True)
 class Gantt:
     """``rows`` from top to bottom are shared by all runs; all else is by run: ``bars``,
-    ``makespan_s``, and if it is a prediction with intervals, the ``whiskers`` of its jobs and the
+    ``makespan_s`` and, for a prediction with intervals, the ``whiskers`` of its jobs and the
     interval of its makespan. Makespans are compared if the runs did the ``same_work``."""
 
     rows: tuple[str, ...]
@@ -73,9 +73,9 @@ def gantt_data(
 ) -> Gantt:
     """Bars of every run; neighbouring intervals of one job, attempt, slot and stage are one bar.
 
-    ``models`` names each job's model. Waiting and the workers' start-up have no bar: time zero is
-    the first interval of another kind, so that predicted and measured begin together.
-    The makespan is that of the run's summary; without one it is the end of the last bar.
+    ``models`` has each job's model. Waiting and the workers' start-up have no bar: time zero is the
+    first interval of another kind, so that predicted and measured begin together. The makespan is
+    that of the run's summary; without one it is the end of the last bar.
     """
     known = summaries or {}
     bars = {run: tuple(_bars(timeline, models)) for run, timeline in timelines.items()}
@@ -101,8 +101,8 @@ def gantt_data(
 
 
 def _same_work(summaries: Sequence[RunSummary]) -> bool:
-    """Whether all jobs are done in every run, and made the same steps: only then do makespans tell
-    how good a prediction was."""
+    """True if all jobs are done in every run with the same steps. Only then do makespans show the
+    quality of a prediction."""
     made = [{job.id: job.steps for job in run.jobs} for run in summaries]
     done = all(job.state == "done" for run in summaries for job in run.jobs)
     return done and all(each == made[0] for each in made)
@@ -134,8 +134,8 @@ def _row_order(row: str) -> tuple[bool, str, int]:
 
 
 def draw_gantt(data: Gantt, title: str = "Schedule") -> Figure:
-    """One panel a run, on one time axis; a bar a job and stage, coloured by model, the job's id
-    in it where it fits (its number where only that does)."""
+    """Draws one panel a run, on one time axis; a bar a job and stage, coloured by model, with the
+    job's id in it if there is room (else its number)."""
     colours = fills(data.models)
     panels = max(1, len(data.bars))
     row_in = 0.3 if len(data.rows) > 4 else 0.42
@@ -212,8 +212,8 @@ def _span(bar: Bar) -> str:
 
 
 def training_spans(bars: Sequence[Bar]) -> list[Bar]:
-    """From the first training step of each job to the last, in each slot. What is evaluated and
-    saved between is part of it; a second attempt, which is set up again, is a span of its own."""
+    """The time from the first training step of each job to the last, in each slot. Evaluations and
+    saves between are part of it; a second attempt with its set-up is another span."""
     spans: list[Bar] = []
     last: dict[str, int] = {}
     for bar in bars:
@@ -239,7 +239,7 @@ def _fitting(job: str, room_in: float) -> str:
 
 
 def _difference(run: str, data: Gantt) -> str:
-    """What the first panel's makespan is off by, in the title of every other."""
+    """The relative difference of the first panel's makespan, for the title of every other."""
     first, first_s = next(iter(data.makespan_s.items()))
     if run == first or data.makespan_s[run] <= 0 or not data.same_work:
         return ""

@@ -1,4 +1,4 @@
-"""How far off the prediction was for each job: step time and completion, with their signs."""
+"""The signed error of the prediction for each job: step time and completion."""
 
 from __future__ import annotations
 
@@ -34,8 +34,8 @@ class ErrorPanel:
 
 @dataclass(frozen=True)
 class JobErrors:
-    """``jobs`` from top to bottom; ``states`` what is written where a job has no error;
-    ``left_out`` is how many jobs, with smaller errors, are not shown."""
+    """``jobs`` from top to bottom; ``states`` are shown for jobs without an error; ``left_out``
+    counts jobs with smaller errors that are not shown."""
 
     jobs: tuple[str, ...]
     states: tuple[str, ...]
@@ -44,8 +44,8 @@ class JobErrors:
 
 
 def job_error_data(comparison: Comparison, most: int = 60) -> JobErrors:
-    """The errors of step and completion, jobs in the order of the comparison; of more than ``most``
-    those with the largest errors."""
+    """The errors of step and completion, jobs in the order of the comparison; only the ``most``
+    largest."""
     floor = comparison.noise_floor
     known = [job.completion.error for job in comparison.jobs if job.completion.error is not None]
     largest = sorted(comparison.jobs, key=_largest, reverse=True)[:most]
@@ -77,14 +77,14 @@ def job_error_data(comparison: Comparison, most: int = 60) -> JobErrors:
 
 
 def _largest(job: JobComparison) -> float:
-    """The larger size of a job's errors; more than any for one that has none of them."""
+    """The larger size of a job's errors; infinite for a job without one."""
     sizes = [abs(e) for e in (job.step_ms.error, job.completion.error) if e is not None]
     return max(sizes, default=math.inf)
 
 
 def draw_job_errors(data: JobErrors, title: str = "Error of the prediction by job") -> Figure:
-    """A panel for the step and one for completion, a mark a job: right of zero is predicted too
-    long, left too short. The grey band is the noise floor, the dashed lines are the goal."""
+    """Draws a panel for the step and one for completion, a mark a job: right of zero is predicted
+    too long, left too short. The grey band is the noise floor, the dashed lines are the goal."""
     height_in = 1.75 + 0.24 * max(2, len(data.jobs))
     with look():
         figure = new_figure(_WIDTH_IN, height_in)

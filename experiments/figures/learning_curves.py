@@ -1,5 +1,5 @@
-"""How jobs learned: their loss and metrics over the steps, a panel for each, jobs of one model
-together."""
+"""Learning curves: the loss and metrics of jobs over the steps, a panel for each, grouped by
+model."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ Points = Sequence[tuple[float, float]]
 
 @dataclass(frozen=True)
 class Curve:
-    """A figure of one job: ``values`` after so many ``steps``. Where it has more rows than can be
-    drawn, each point is the mean of ``rows`` of them."""
+    """A figure of one job: ``values`` after ``steps`` steps. If it has too many rows to draw, each
+    point is the mean of ``rows`` of them."""
 
     job: str
     steps: tuple[float, ...]
@@ -47,8 +47,8 @@ class CurvePanel:
 
 @dataclass(frozen=True)
 class ModelCurves:
-    """The panels of one model. ``jobs`` are those shown; ``blank`` are those that would be, if they
-    had a finite number; ``left_out`` is how many further ones there are."""
+    """The panels of one model. ``jobs`` are shown; ``blank`` would be shown if they had a finite
+    number; ``left_out`` counts further ones."""
 
     model: str
     jobs: tuple[str, ...]
@@ -59,7 +59,7 @@ class ModelCurves:
 
 @dataclass(frozen=True)
 class Stroke:
-    """How the curves of a job are drawn: a colour (``#0173b2``), and dashes as SVG has them."""
+    """The style of a job's curves: a colour (``#0173b2``), and dashes in SVG's form."""
 
     colour: str
     dashes: str
@@ -68,9 +68,8 @@ class Stroke:
 def learning_curves_data(
     metrics: Mapping[str, Sequence[Metric]], models: Mapping[str, str], order: Iterable[str]
 ) -> list[ModelCurves]:
-    """Panels for each model with metrics, in the ``order`` of its jobs, of which the first
-    8 that have metrics are shown, but for those without a finite number; the metrics of the others
-    are not asked for."""
+    """Panels for each model with metrics, in the ``order`` of its jobs: the first 8 with metrics,
+    without those that have no finite number. The metrics of other jobs are not read."""
     by_model: dict[str, list[str]] = {}
     for job in order:
         if job in metrics:
@@ -101,8 +100,8 @@ def _panels(jobs: Sequence[str], metrics: Mapping[str, Sequence[Metric]]) -> tup
 
 
 def thinned(job: str, points: Points, most: int = MOST_POINTS) -> Curve:
-    """A curve of at most ``most`` points: of more, neighbours are replaced by their mean, without
-    those that are no finite number; where there is none left the curve has a gap."""
+    """A curve of at most ``most`` points: groups of neighbours are replaced by the mean of their
+    finite values, and the curve has a gap where there is none."""
     rows = max(1, math.ceil(len(points) / most))
     groups = [points[first : first + rows] for first in range(0, len(points), rows)]
     return Curve(
@@ -136,13 +135,13 @@ def _title(split: str, metric: str) -> str:
 
 
 def _needs_log(curves: Iterable[Curve]) -> bool:
-    """Whether some values are so much larger than others that these would lie on the axis."""
+    """True if some values are so much larger than others that these would lie on the axis."""
     values = [value for curve in curves for value in curve.values if math.isfinite(value)]
     return bool(values) and min(values) > 0 and max(values) > _LOG_RATIO * min(values)
 
 
 def strokes(jobs: Sequence[str]) -> dict[str, Stroke]:
-    """A stroke for each of ``jobs``: eight colours, and other dashes for every second."""
+    """A stroke for each of ``jobs``: eight colours, with other dashes for every second job."""
     return {
         job: Stroke(to_hex(fill.colour), _DASHES[place % 2])
         for place, (job, fill) in enumerate(fills(jobs).items())
@@ -150,7 +149,7 @@ def strokes(jobs: Sequence[str]) -> dict[str, Stroke]:
 
 
 def draw_curves(panel: CurvePanel, drawn_as: Mapping[str, Stroke]) -> Figure:
-    """One panel, without a legend: it is small enough for a phone."""
+    """Draws one panel, without a legend: it is small enough for a phone."""
     with look():
         figure = new_figure(_WIDTH_IN, _HEIGHT_IN)
         axes = figure.subplots()

@@ -1,4 +1,4 @@
-"""Predicted memory against measured, of tensors and of whole workers."""
+"""Predicted against measured memory, of tensors and of whole workers."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ TENSORS_WORST, WORKER_WORST = 0.055, 0.10
 
 
 def draw_memory(rows: Sequence[MemoryRow]) -> Figure:
-    """Left the tensors, right the resident peak of a fresh worker: a dot for each model and batch,
-    larger for larger batches, the diagonal, and the band that the goal allows."""
+    """Draws the tensors on the left and the resident peak of a new worker on the right: a dot for
+    each model and batch, larger for larger batches, the diagonal, and the band of the goal."""
     with look():
         figure = new_figure(10.0, 5.2)
         left, right = figure.subplots(1, 2)

@@ -1,4 +1,4 @@
-"""Numbers on marks of a scatter plot, each readable and none on another."""
+"""Writes numbers on the marks of a scatter plot, each readable and none over another."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ class Mark:
 
 
 def number_marks(axes: Axes, marks: Sequence[Mark]) -> None:
-    """Write each mark's text: inside it where it is large enough, else beside it, where no other
-    text is. The layout of the figure must be final (its canvas drawn)."""
+    """Writes each mark's text inside it if it is large enough, else next to it, where no other text
+    is. The layout of the figure must be final (its canvas drawn)."""
     figure = axes.get_figure()
     assert figure is not None
     to_pt = 72.0 / figure.dpi
@@ -62,8 +62,8 @@ def place_text(
     x: float, y: float, diameter_pt: float, width_pt: float, taken: Sequence[Box], bounds: Box
 ) -> tuple[float, float]:
     """The offset in points from a mark's centre at which a text ``width_pt`` wide covers none of
-    the boxes (left, bottom, right, top) ``taken`` and stays within ``bounds``: the nearest that
-    is tried; far out, should all be taken."""
+    the boxes (left, bottom, right, top) ``taken`` and stays within ``bounds``: the nearest that is
+    tried; a far one if all are taken."""
     tries = [(0.0, 0.0)] if diameter_pt > width_pt + 2 * _MARGIN_PT else []
     for ring in range(12):
         distance = (diameter_pt + width_pt) / 2 + _MARGIN_PT + 0.8 * _SIZE_PT * ring

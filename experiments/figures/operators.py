@@ -1,4 +1,4 @@
-"""Where a training step's time goes: by kind of operator, and by phase."""
+"""The time of a training step by kind of operator, and by phase."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from rmixer.operators.lanes import COMMUNICATION, PHASES, UNKNOWN_PHASE
 
 _WIDTH_IN, _LABEL_PT = 11.0, 7.0
 MOST_IDLE = 0.99
-"""A link that is idle for longer than this share of a step has nothing to show."""
+"""A link that is idle for longer than this share of a step is not shown."""
 _PALETTE = sns.color_palette("colorblind")
 COLOURS = {
     "input and copies": _PALETTE[0],
@@ -38,7 +38,7 @@ COLOURS = {
     UNKNOWN_PHASE: (0.6, 0.6, 0.6),
     GAPS: (0.83, 0.83, 0.83),
 }
-"""Of each class of operators and each phase, in every figure."""
+"""The colour of each class of operators and each phase, in every figure."""
 _PHASES = (*PHASES, COMMUNICATION, UNKNOWN_PHASE, GAPS)
 
 
@@ -58,8 +58,8 @@ class Breakdown:
 
 
 def operators_data(profiles: Iterable[ModelProfile]) -> list[Breakdown]:
-    """A breakdown for every lane and thread count of every profile, in order, but for links that
-    hardly do anything."""
+    """A breakdown for every lane and thread count of every profile, in order, without nearly idle
+    links."""
     breakdowns = []
     for profile in profiles:
         steps_us = {(step.device, step.threads): step.mean_us for step in profile.steps}
@@ -71,7 +71,7 @@ def operators_data(profiles: Iterable[ModelProfile]) -> list[Breakdown]:
                     continue
                 time_us[operator_class(cost)] += cost.mean_us
                 time_us[GAPS] += cost.gap_before_us
-                phase_us[cost.phase] += cost.mean_us
+                phase_us[cost.phase or UNKNOWN_PHASE] += cost.mean_us
                 phase_us[GAPS] += cost.gap_before_us
             total_us = sum(time_us.values())
             if lane == "link" and time_us[GAPS] > MOST_IDLE * total_us:
@@ -93,7 +93,7 @@ def operators_data(profiles: Iterable[ModelProfile]) -> list[Breakdown]:
 
 
 def lane_label(lane: str, threads: int) -> str:
-    """``2 threads``, ``gpu, 1 thread``: the CPU goes without saying."""
+    """``2 threads``, ``gpu, 1 thread``; the CPU is not named."""
     where = "" if lane == "cpu" else f"{lane}, "
     return f"{where}{threads} {'thread' if threads == 1 else 'threads'}"
 
@@ -105,7 +105,7 @@ def _shares(time_us: dict[str, float], names: Sequence[str], total_us: float) ->
 def draw_operators(
     breakdowns: Sequence[Breakdown], title: str = "Where a training step's time goes"
 ) -> Figure:
-    """Two panels of stacked bars, a bar a breakdown: by kind of operator and by phase."""
+    """Draws two panels of stacked bars, a bar a breakdown: by kind of operator and by phase."""
     with look():
         figure = new_figure(_WIDTH_IN, 1.9 + 0.36 * max(1, len(breakdowns)))
         left, right = figure.subplots(1, 2, sharey=True)

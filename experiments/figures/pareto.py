@@ -1,4 +1,4 @@
-"""Makespan against mean completion of all configurations of a sweep, and those that none beats."""
+"""Makespan against mean completion of all configurations of a sweep, with the Pareto front."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ FAMILIES = ("RMixer", "published", "baseline", "search", "your own")
 _ROOMS = {"rmixer": "RMixer", "published": "published", "baselines": "baseline"}
 MOST_NAMED = 14
 SHOWN = 5.0
-"""Configurations so many times as long as the best in either time are far off."""
+"""Configurations more times than this as long as the best in either time are left out."""
 _DIAMETER_PT = 9.5
 
 
@@ -35,9 +35,9 @@ class Point:
 
 @dataclass(frozen=True)
 class Pareto:
-    """All ``points``, and the ``front``: those that no other beats in one time without losing in
-    the other, from the shortest makespan to the shortest completion. ``named`` are those of it that
-    have a name in the figure."""
+    """All ``points``, and the ``front``: the points that no other beats in one time without losing
+    in the other, from the shortest makespan to the shortest completion. ``named`` are those with a
+    name in the figure."""
 
     points: tuple[Point, ...]
     front: tuple[Point, ...]
@@ -46,10 +46,10 @@ class Pareto:
 
 
 def pareto_data(rows: Iterable[SweepRow], most: int = MOST_NAMED) -> Pareto:
-    """Of the rows that were simulated. Of several that are equal in both times the first in
-    ``rows`` counts. Those are left out that are more than ``SHOWN`` times as long as the best in
-    either time, but not the front. Of a front of more than ``most``, the ends are named, and others
-    evenly between them."""
+    """The points of the rows that were simulated. Of several that are equal in both times only the
+    first in ``rows`` counts. Points outside the front that are more than ``SHOWN`` times as long as
+    the best in either time are left out. Of a front of more than ``most``, the ends are named, and
+    others evenly between them."""
     points = [
         Point(row.label, family_of(row.policy), row.makespan_s, row.mean_completion_s)
         for row in rows
@@ -71,7 +71,7 @@ def pareto_data(rows: Iterable[SweepRow], most: int = MOST_NAMED) -> Pareto:
 
 
 def family_of(policy: str) -> str:
-    """Whose ``policy`` it is."""
+    """The family of ``policy``: its publication."""
     name = policy.partition(":")[0].partition("@")[0]
     if name == "search":
         return "search"
@@ -87,8 +87,8 @@ def _evenly(front: Sequence[Point], most: int) -> list[Point]:
 
 
 def draw_pareto(data: Pareto, title: str = "Makespan and mean completion") -> Figure:
-    """A dot a configuration, both axes logarithmic; the front is a line with numbered marks, which
-    the list beside it names."""
+    """Draws a dot a configuration, both axes logarithmic; the front is a line with numbered marks,
+    and a list names them."""
     shown = [family for family in FAMILIES if any(p.family == family for p in data.points)]
     colours = {family: fill.colour for family, fill in fills(FAMILIES).items()}
     with look():
@@ -149,7 +149,7 @@ def _axes(axes: Axes, data: Pareto) -> None:
 
 
 def _list(axes: Axes, data: Pareto) -> None:
-    """The names of the numbered marks, with both times."""
+    """Lists the names of the numbered marks, with both times."""
     axes.axis("off")
     lines = [
         f"{n}  {point.label}\n     {seconds(point.makespan_s)}, "

@@ -1,4 +1,4 @@
-"""Policies compared: how soon each configuration of a sweep would finish the workload."""
+"""Policies compared by the predicted makespan of each configuration of a sweep."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class PolicyBar:
 
 @dataclass(frozen=True)
 class PolicyBars:
-    """Bars from the best to the worst; ``left_out`` is how many are not shown."""
+    """Bars from the best to the worst; ``left_out`` counts those not shown."""
 
     bars: tuple[PolicyBar, ...]
     left_out: int
@@ -53,9 +53,8 @@ def policies_data(
 ) -> PolicyBars:
     """The simulated rows ranked by predicted makespan.
 
-    ``measured`` gives the makespans of executions by policy and cut. Of more than
-    ``most`` rows the best are shown, and beyond them each that was executed and the best of every
-    policy that would be missing.
+    ``measured`` has the makespans of executions by policy and cut. If there are more than ``most``
+    rows, the best are shown, and also each that was executed and the best of every other policy.
     """
     executed = measured or {}
     simulated = [row for row in ranked(rows) if row.makespan_s is not None]
@@ -80,7 +79,7 @@ def policies_data(
 
 
 def draw_policies(data: PolicyBars, title: str = "Policies compared") -> Figure:
-    """A bar a configuration, the best first and in colour; diamonds are executions."""
+    """Draws a bar a configuration, the best first and in colour; diamonds are executions."""
     with look():
         figure = new_figure(_WIDTH_IN, 1.6 + 0.3 * max(1, len(data.bars)))
         axes = figure.subplots()
@@ -124,7 +123,7 @@ def _end_s(bar: PolicyBar) -> float:
 
 
 def _axis_s(data: PolicyBars) -> float:
-    """The length of the axis at which every bar and the words beside it have room."""
+    """The length of the axis that gives every bar and the words next to it room."""
     label_in = max((text_width_in(bar.label) for bar in data.bars), default=0.0)
     room_in = _WIDTH_IN - label_in - 0.3
     ends = [

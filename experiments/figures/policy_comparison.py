@@ -1,4 +1,4 @@
-"""All policies beside each other: how many times as soon a queue is done as one job at a time."""
+"""All policies compared: their speed-up of a queue over one job at a time."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ PUBLISHED = {1: 5.3, 4: 7.5}
 
 @dataclass(frozen=True)
 class Panel:
-    """One machine. ``best`` is the best speed-up by policy and workload, over the layouts and, of
+    """One machine. ``best`` is the best speed-up by policy and workload, over the layouts and, for
     RMixer's, the device rules; policies in order of their mean. ``alone`` and ``both`` are the best
     by workload on the GPUs alone, and together with the CPU."""
 
@@ -55,7 +55,7 @@ def _panel(rows: Sequence[PolicyRow]) -> Panel:
 
 
 def draw_policies_compared(panels: Sequence[Panel]) -> Figure:
-    """A row a policy, a mark a queue: the best of its layouts."""
+    """Draws a row a policy, a mark a queue: the best of its layouts."""
     names = list(dict.fromkeys(w for panel in panels for row in panel.best.values() for w in row))
     colours = {name: fill.colour for name, fill in fills(names).items()}
     rows = max(len(panel.best) for panel in panels)
@@ -81,7 +81,7 @@ def draw_policies_compared(panels: Sequence[Panel]) -> Figure:
 
 
 def draw_cpu_beside_gpu(panels: Sequence[Panel]) -> Figure:
-    """For each queue the best on the GPUs alone beside the best on GPUs and CPU."""
+    """Draws for each queue the best on the GPUs alone and the best on GPUs and CPU."""
     shown = [panel for panel in panels if panel.both]
     with look():
         figure = new_figure(3.2 * len(shown), 3.0)

@@ -1,4 +1,5 @@
-"""The figures of a profile: where its steps go at every batch size, and the machine's limits."""
+"""The figures of a profile: the parts of its steps at every batch size, and the machine's
+limits."""
 
 from __future__ import annotations
 
@@ -15,8 +16,8 @@ from rmixer.model_profile.model_profile import ModelProfile
 def draw_profile(
     profile: ModelProfile, others: Iterable[ModelProfile], machine: Machine, folder: Path
 ) -> list[Path]:
-    """Draw ``breakdown.png`` (``profile`` and ``others``, which differ from it in their batch
-    alone) and ``roofline.png`` into ``folder``; raises :class:`RunFailed` where one cannot be."""
+    """Draws ``breakdown.png`` (of ``profile`` and ``others``, which differ from it only in their
+    batch) and ``roofline.png`` into ``folder``; raises :class:`RunFailed` on an error."""
     label = f"{profile.identity.label} on {profile.machine}"
     panels = figures.batch_breakdown_data([profile, *others])
     lanes = rooflines(profile, machine)

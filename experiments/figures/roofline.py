@@ -1,4 +1,4 @@
-"""Every operator of a step against the machine's measured limits."""
+"""Every operator of a step compared with the machine's measured limits."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _SEEN_SHARE = 0.002
 
 @dataclass(frozen=True)
 class _Dot:
-    """One operator at its place in a panel; ``rate`` and ``unit`` are what the panel's y is."""
+    """One operator at its place in a panel; ``rate`` and ``unit`` are the panel's y."""
 
     found: OperatorRate
     x: float
@@ -37,10 +37,10 @@ class _Dot:
 
 
 def draw_rooflines(lanes: Sequence[LaneRoofline], title: str) -> Figure:
-    """A row a lane and thread count. Left: FLOP/s over FLOPs per byte, with the roof. Right: what
-    has no FLOPs, by bytes a second over bytes a call. The area of a dot is its share of the step;
-    the largest are numbered and named below, and so is what is in neither. Dots of less than
-    0.2% may lie beyond the others: they are drawn at the frame."""
+    """Draws a row a lane and thread count. Left: FLOP/s over FLOPs per byte, with the roof. Right:
+    operators without FLOPs, by bytes a second over bytes a call. The area of a dot is its share of
+    the step; the largest are numbered and named below, with the time in neither panel. Dots of less
+    than 0.2% may be beyond the others: they are drawn at the frame."""
     with look():
         figure = new_figure(_WIDTH_IN, 1.1 + _ROW_IN * max(1, len(lanes)))
         kind = {"xscale": "log", "yscale": "log", "autoscale_on": False}
@@ -80,7 +80,7 @@ def draw_rooflines(lanes: Sequence[LaneRoofline], title: str) -> Figure:
 
 
 def _diameter_pt(share: float) -> float:
-    """The area is in proportion to the share, down to the smallest dot that is seen."""
+    """The diameter for an area in proportion to the share, with a visible least size."""
     return max(_LEAST_PT, _WHOLE_STEP_PT * math.sqrt(share))
 
 
@@ -99,7 +99,7 @@ def _area_handle(share: float) -> Line2D:
 def _draw_dots(
     axes: Axes, dots: Sequence[_Dot], limits: Sequence[tuple[float, float]]
 ) -> list[Mark]:
-    """Draw the dots, on axes that show them and the points ``limits``; returns the marks of the
+    """Draws the dots, on axes that show them and the points ``limits``; returns the marks of the
     largest, to be numbered."""
     seen = [dot for dot in dots if dot.found.share >= _SEEN_SHARE] or dots
     x_range = _range([dot.x for dot in seen] + [x for x, _ in limits])
@@ -136,8 +136,8 @@ def _within(value: float, bounds: tuple[float, float]) -> float:
 
 
 def _roof(axes: Axes, lane: LaneRoofline) -> list[tuple[float, float]]:
-    """Draw the lower of peak and bandwidth × intensity; the limits are in the title. Returns the
-    points that must be seen."""
+    """Draws the lower of peak and bandwidth × intensity; the limits are in the title. Returns the
+    points that must be visible."""
     axes.set_xlabel("FLOP/byte")
     axes.set_ylabel("GFLOP/s")
     where = lane_label(lane.lane, lane.threads)
@@ -156,7 +156,7 @@ def _roof(axes: Axes, lane: LaneRoofline) -> list[tuple[float, float]]:
 
 
 def _bandwidth(axes: Axes, lane: LaneRoofline) -> list[tuple[float, float]]:
-    """Draw the measured bandwidth. Returns a point that must be seen."""
+    """Draws the measured bandwidth. Returns a point that must be visible."""
     axes.set_title("without FLOPs: bytes alone")
     axes.set_xlabel("bytes a call")
     axes.set_ylabel("GB/s")
@@ -168,7 +168,7 @@ def _bandwidth(axes: Axes, lane: LaneRoofline) -> list[tuple[float, float]]:
 
 
 def _write_key(figure: Figure, axes: Axes, dots: Sequence[_Dot], more: Sequence[str]) -> None:
-    """Name the numbered dots below the axes."""
+    """Writes the names of the numbered dots below the axes."""
     lines = [_key(number, dot) for number, dot in enumerate(dots[:_NAMED], start=1)]
     if rest := dots[_NAMED:]:
         share = sum(dot.found.share for dot in rest)
@@ -197,7 +197,7 @@ def _key(number: int, dot: _Dot) -> str:
 
 
 def _idle_lines(lane: LaneRoofline) -> list[str]:
-    """What is in neither panel."""
+    """Lines about the time in neither panel."""
     if not lane.idle:
         return []
     largest = ", ".join(f"{name} {percent(share)}" for name, share in list(lane.idle.items())[:2])

@@ -1,4 +1,4 @@
-"""The figures of a run folder: those that it has data for."""
+"""Draws the figures of a run folder for which it has data."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ from rmixer.workload.workload import Workload
 
 
 def draw_run(folder: RunFolder) -> tuple[list[Path], list[str]]:
-    """Draw into ``figures/``: the schedule, the errors by job, the policies, what a sweep
-    found, the operators.
+    """Draws into ``figures/``: the schedule, the errors by job, the policies, the results of a
+    sweep, the operators.
 
     Returns the pictures drawn and the messages of those that failed.
     """
@@ -71,8 +71,8 @@ def draw_run(folder: RunFolder) -> tuple[list[Path], list[str]]:
 
 
 def _of_sweep(folder: RunFolder, rows: Sequence[SweepRow]) -> dict[str, Callable[[], Figure]]:
-    """The front of makespan and completion, and, of runs that have the data for them, completions
-    of the best policies and what the best schedule uses."""
+    """The front of makespan and completion and, if the run has the data, completions of the best
+    policies and the use of the machine by the best schedule."""
     best = rows[0].label
     found = {"pareto": lambda: figures.draw_pareto(figures.pareto_data(rows))}
     completions_s = {
@@ -93,18 +93,18 @@ def _of_sweep(folder: RunFolder, rows: Sequence[SweepRow]) -> dict[str, Callable
 
 
 def _mark(doubtful: bool) -> str:
-    """What stands in a title where the prediction is doubtful: the profiles behind it are."""
+    """The note in a title if the prediction is doubtful."""
     return " (doubtful: the machine was in use when it was profiled)" if doubtful else ""
 
 
 def _models(workload: Workload, summaries: Iterable[RunSummary]) -> dict[str, str]:
-    """The model of each job, those too that were added while the run went on."""
+    """The model of each job, with jobs added during the run."""
     added = {job.id: label_of(job.model) for run in summaries for job in run.jobs}
     return {job.id: job.label for job in workload.jobs} | added
 
 
 def measured_makespans(folder: RunFolder) -> dict[Configuration, tuple[float, ...]]:
-    """Measured makespans by policy and cut, as the executed schedules name them."""
+    """Measured makespans by policy and cut, from the executed schedules."""
     found: dict[Configuration, tuple[float, ...]] = {}
     for part in (MEASURED, REPEAT, SEQUENTIAL):
         run = folder.read(part)

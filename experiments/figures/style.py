@@ -1,6 +1,6 @@
-"""One look for every figure: seaborn's white grid, colours for the colour-blind, no display.
+"""One style for every figure: seaborn's white grid, colours for the colour-blind, no display.
 
-Figures are made without pyplot, so nothing here can open a window or leave global state behind.
+Figures are made without pyplot, so nothing here can open a window or leave global state.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 INK, FAINT, GOOD, BAD = "#2b2b2b", "#8a8a8a", "#0173b2", "#d55e00"
 POINT = 8.5
 SAYS = "says "
-"""Begins the ``gid`` of a mark: the rest is what it says where one can point at it."""
+"""Begins the ``gid`` of a mark; the rest is the text shown when one points at it."""
 _HATCHES = ("", "///", "...", "xxx")
 _RC: Any = {
     "font.size": POINT,
@@ -52,7 +52,7 @@ _RC: Any = {
 
 @dataclass(frozen=True)
 class Fill:
-    """The colour of a group, and a hatch where there are more groups than colours."""
+    """The colour of a group, and a hatch if there are more groups than colours."""
 
     colour: tuple[float, float, float]
     hatch: str
@@ -60,7 +60,7 @@ class Fill:
 
 @contextmanager
 def look() -> Iterator[None]:
-    """Within it, new axes have the project's look."""
+    """New axes in this block have the project's style."""
     with sns.axes_style("whitegrid"), mpl.rc_context(_RC):
         yield
 
@@ -83,7 +83,7 @@ def fills(groups: Iterable[str]) -> dict[str, Fill]:
 
 
 def tint(colour: tuple[float, float, float], amount: float) -> tuple[float, float, float]:
-    """``colour`` mixed with white by ``amount``, with black where it is negative."""
+    """``colour`` mixed with white by ``amount``, or with black if it is negative."""
     target = 1.0 if amount > 0 else 0.0
     red, green, blue = (c + (target - c) * abs(amount) for c in colour)
     return red, green, blue
@@ -100,8 +100,8 @@ def text_width_in(text: str, size_pt: float = POINT) -> float:
 def write_on(
     axes: Axes, x: float, y: float, text: str, colour: tuple[float, float, float], size_pt: float
 ) -> None:
-    """Centre ``text`` on a mark of ``colour``: white or dark, whichever is read more easily, with
-    a rim of the mark's colour that keeps hatches away from the letters."""
+    """Centres ``text`` on a mark of ``colour``: white or dark, whichever is easier to read, with a
+    rim of the mark's colour that keeps hatches away from the letters."""
     red, green, blue = colour
     bright = 0.2126 * red + 0.7152 * green + 0.0722 * blue > 0.6
     axes.text(
@@ -126,8 +126,8 @@ def keep_grid(axes: Axes, along: str) -> None:
 
 
 def log_axis(axes: Axes, which: Literal["x", "y"], values: Sequence[float]) -> bool:
-    """Make an axis logarithmic that shows ``values``, with round numbers beside it; leaves it as it
-    is, and returns False, if a value is not above 0."""
+    """Makes an axis that shows ``values`` logarithmic, with round numbers; returns False and
+    changes nothing if a value is not above 0."""
     least, most = min(values, default=0.0), max(values, default=0.0)
     if least <= 0:
         return False

@@ -1,4 +1,4 @@
-"""What the best schedule uses over time: host cores, GPUs, memory, against what there is."""
+"""The use of resources by the best schedule over time: host cores, GPUs, memory."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ _GIB = 1 << 30
 
 @dataclass(frozen=True)
 class Panel:
-    """``layers`` by name are stacked, each a value a stretch; there is so much as ``limit``, and
-    ``note`` says how much is used."""
+    """``layers`` by name are stacked, each a value a stretch; ``limit`` is the amount available,
+    and ``note`` says how much is used."""
 
     title: str
     unit: str
@@ -39,8 +39,8 @@ class UseOverTime:
 
 
 def use_data(use: ResourceUse, machine: Machine) -> UseOverTime:
-    """Panels for the host's cores, for all GPUs together, for the memory of
-    all GPUs together, and for that of the host, as far as they are used."""
+    """Panels for the used resources among the host's cores, all GPUs together, the memory of all
+    GPUs together, and that of the host."""
     cores = len(machine.cores)
     mean = use.mean(use.cores)
     cores_note = f"{mean:.1f} of {cores} cores in the mean ({mean / cores:.0%})"
@@ -65,8 +65,8 @@ def use_data(use: ResourceUse, machine: Machine) -> UseOverTime:
 
 
 def draw_use(data: UseOverTime, title: str = "Use over time") -> Figure:
-    """A panel a resource on one time axis. A dashed line is what there is, if that is less than
-    five times what is used."""
+    """Draws a panel a resource on one time axis. A dashed line is the amount available, if it is
+    less than five times the use."""
     devices = list(dict.fromkeys(name for panel in data.panels for name in panel.layers if name))
     colours = {name: fill.colour for name, fill in fills(["", *devices]).items()}
     count = max(1, len(data.panels))
@@ -86,7 +86,7 @@ def draw_use(data: UseOverTime, title: str = "Use over time") -> Figure:
 def _legend(
     devices: list[str], colours: dict[str, tuple[float, float, float]]
 ) -> list[Patch | Line2D]:
-    """The devices, if there are several of a kind, and the line of what there is."""
+    """The devices, if there are several of a kind, and the line of the amount available."""
     limit = Line2D([], [], color=BAD, linestyle=(0, (4, 2)), label="what there is")
     gpus = [name for name in devices if "gpu" in name]
     if len(gpus) < 2:

@@ -1,4 +1,4 @@
-"""Thin lines in a schedule: the 90% intervals of when its jobs end."""
+"""Thin lines in a schedule: the 90% intervals of the ends of its jobs."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from experiments.figures.style import INK
 from rmixer.run_record.run_summary import RunSummary
 
 EDGES: dict[Literal["lower", "upper"], float] = {"lower": 0.27, "upper": -0.27}
-"""Where whiskers are in a row: a job's id is in the middle of its bar."""
+"""The places of whiskers in a row: a job's id is in the middle of its bar."""
 
 
 @dataclass(frozen=True)
@@ -28,8 +28,9 @@ class Whisker:
 
 
 def whiskers(summary: RunSummary) -> tuple[Whisker, ...]:
-    """From the last job of each row to the first, each on an edge where it meets no other: one that
-    meets others on both is left out, for nobody could tell them apart."""
+    """Whiskers from the last job of each row to the first, each on an edge where it meets no other.
+    A whisker that meets others on both edges is left out, because readers could not distinguish
+    them."""
     found = []
     begins_s: dict[tuple[str, str], float] = {}
     for job in sorted(summary.jobs, key=lambda job: job.end_s, reverse=True):
@@ -46,7 +47,7 @@ def whiskers(summary: RunSummary) -> tuple[Whisker, ...]:
 
 
 def draw_whisker(axes: Axes, low_s: float, high_s: float, y: float) -> None:
-    """Draw a thin line with ends, at the height ``y``, with a rim that sets it off from bars."""
+    """Draws a thin line with ends, at the height ``y``, with a rim that separates it from bars."""
     axes.plot(
         (low_s, high_s),
         (y, y),

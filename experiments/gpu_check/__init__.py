@@ -1,1 +1,1 @@
-"""What can only be seen on a machine with a GPU, seen in one command: ``make gpu-check``."""
+"""Checks all that needs a GPU in one command: ``make gpu-check``."""

@@ -26,11 +26,11 @@ from experiments.gpu_check.versions import versions_of
 from profiles.machines.limits import usable_gpus
 
 SLOTS = ((4, 0), (1, 0), (4, 4), (8, 0))
-"""Slots of the GPU and of the CPU: those first that tell most, should the time be short."""
+"""Slots of the GPU and of the CPU; the most informative first, in case time is short."""
 PROFILING_SHARE = 0.5
-"""Of the time that is left when profiling begins."""
+"""The share of the remaining time for profiling."""
 ENDING_S = 10.0
-"""How long before the time is over an execution begins to end."""
+"""An execution begins to end this long before the time is over."""
 TITLE = "What this machine's GPU does with RMixer"
 
 
@@ -45,7 +45,7 @@ TITLE = "What this machine's GPU does with RMixer"
 @click.option("--budget-s", type=click.FloatRange(min=0), default=480.0, show_default=True)
 @click.option("--dry-run", is_flag=True, help="On stand-in devices: nothing is seen of a GPU.")
 def main(out: Path, budget_s: float, dry_run: bool) -> None:
-    """Check all that can only be seen on a machine with a GPU, and say what was verified.
+    """Check all that can only be tested on a machine with a GPU, and say what was verified.
 
     Exit code 0: nothing failed; 1: a part failed; 2: there is no GPU here.
     """
@@ -63,7 +63,7 @@ def main(out: Path, budget_s: float, dry_run: bool) -> None:
 
 
 def check(parts: Parts, setting: Setting) -> None:
-    """All parts, in order; each tells by itself what it lacks."""
+    """Runs all parts in order; each finds out itself if something it needs is missing."""
     parts.versions = versions_of(None)
     parts.do("the machine is measured", 45, partial(measure, setting))
     parts.versions = versions_of(setting.known)

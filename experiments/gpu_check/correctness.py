@@ -1,4 +1,4 @@
-"""Whether what is trained on a GPU is right: against the CPU, against itself, and when it fails."""
+"""Checks training on a GPU: against the CPU, against itself, and when it fails."""
 
 from __future__ import annotations
 
@@ -24,21 +24,22 @@ from rmixer.workload.workload import Job, Workload, job_of
 
 STEPS = 40
 LONG = 200
-"""Steps of a job that is to be stopped before it is done."""
+"""Steps of a job that will be stopped before it is done."""
 TOLERANCE = 1e-3
-"""Of a loss after 40 steps, as a fraction: the two add up in different orders."""
+"""Relative difference of losses after 40 steps: the two devices add up in different orders."""
 DIVERGES = 1e30
-"""A learning rate at which the loss is soon no number."""
+"""A learning rate at which the loss soon becomes non-finite."""
 
 
 def small(name: str, **changes: Any) -> Job:
-    """A job without dropout, whose random numbers are drawn on the device; on few rows."""
+    """A small job without dropout (its random numbers are drawn on the device), with few rows."""
     made = dataclasses.replace(job_of("criteo_dlrm"), id=name, rows_cap=1000, batch=64, steps=STEPS)
     return dataclasses.replace(made, **changes)
 
 
 def losses_agree(trainers: Trainers) -> str:
-    """The same job on both: its first loss, and the one on held-out data after training."""
+    """Trains the same job on both and compares its first loss, and the one on held-out data after
+    training."""
     cpu, gpu = (done(trainers.train(small("agree"), on_gpu)) for on_gpu in (False, True))
     told = []
     for name in ("first_loss", "loss"):
@@ -50,8 +51,8 @@ def losses_agree(trainers: Trainers) -> str:
 
 
 def resumed_is_identical(trainers: Trainers) -> str:
-    """A job that was stopped and went on from its checkpoint ends with the weights of one that was
-    not. Raises :class:`NotVerified` where even two that never stop end with different weights."""
+    """Checks that a job that was stopped and resumed ends with the weights of one that was not.
+    Raises :class:`NotVerified` if even two that never stop end with different weights."""
     whole, again, cut = (small(name, steps=LONG) for name in ("whole", "again", "cut"))
     done(trainers.train(whole, True))
     done(trainers.train(again, True))
@@ -78,7 +79,7 @@ def resumed_is_identical(trainers: Trainers) -> str:
 
 
 def bad_loss_is_named(trainers: Trainers) -> str:
-    """The first step whose loss is no number has the same number on both."""
+    """Checks that the first non-finite loss comes at the same step on both."""
     steps = []
     for on_gpu in (False, True):
         trained = trainers.train(small("diverges", lr=DIVERGES), on_gpu)
@@ -92,7 +93,7 @@ def bad_loss_is_named(trainers: Trainers) -> str:
 
 
 def absent_gpu_is_told(trainers: Trainers) -> str:
-    """A worker that sees no GPU and is to use one says so in a line."""
+    """Checks that a worker that should use a GPU and sees none reports it in a line."""
     with trainers.without_gpu() as worker:
         try:
             worker.call(WARM, threads=1, on_gpu=True, timeout_s=60)
@@ -104,8 +105,8 @@ def absent_gpu_is_told(trainers: Trainers) -> str:
 
 
 def out_of_memory_is_requeued(setting: Setting) -> str:
-    """A job whose profile says half of what it needs runs out of memory, queues again with more,
-    and ends well."""
+    """Checks that a job with half of its memory in its profile runs out of memory, queues again
+    with more, and ends successfully."""
     if setting.plan.why_not is not None:
         raise NotVerified(setting.plan.why_not)
     problem, machine = setting.problem, setting.machine
@@ -127,19 +128,19 @@ def out_of_memory_is_requeued(setting: Setting) -> str:
 
 
 def done(trained: Trained) -> dict[str, Any]:
-    """Its answer; raises what it failed with."""
+    """The answer of a job; raises its failure."""
     if trained.failure is not None:
         raise trained.failure
     return trained.answer
 
 
 def trains(message: dict[str, Any]) -> bool:
-    """Whether it says that training has begun."""
+    """True if the message says that training has begun."""
     return bool(message["kind"] == "phase" and message["phase"] == "train")
 
 
 def farthest(one: Path, other: Path) -> float:
-    """By how much the weights in two files differ at most."""
+    """The largest difference between the weights in two files."""
     import torch
 
     ours, theirs = (torch.load(path, weights_only=True) for path in (one, other))
@@ -158,6 +159,7 @@ def _halved(profile: ModelProfile) -> tuple[Any, ...]:
 
 
 def _beyond_context(profile: ModelProfile) -> int:
-    """What torch takes of a GPU for it: the larger, the surer half of it is too little."""
+    """Bytes that torch takes of a GPU for it. The larger they are, the more certainly half of them
+    is too little."""
     (gpu,) = (each for each in profile.memory if each.device == "gpu")
     return gpu.peak_bytes - (gpu.context_bytes or 0)

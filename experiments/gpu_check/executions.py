@@ -1,4 +1,4 @@
-"""The queue predicted and executed on slots of the GPU, and on the CPU's beside them."""
+"""Predicts and executes the queue on slots of the GPU, also together with the CPU's."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ KEPT = (
     "workers",
     "failures",
 )
-"""What is kept of a run folder: not the weights, which are large."""
+"""The files kept of a run folder: not the weights, which are large."""
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,7 @@ class Row:
 
 
 class Executions:
-    """Predicts and executes on one cut after the other; ``rows`` are what came of each."""
+    """Predicts and executes on one cut after the other; ``rows`` are the results."""
 
     def __init__(self, setting: Setting) -> None:
         self._setting = setting
@@ -79,8 +79,8 @@ class Executions:
         self._requests: dict[str, tuple[ExecutionRequest, SimulatedRun]] = {}
 
     def predict(self, cuts: Sequence[tuple[int, int]]) -> str:
-        """Predict each cut that the cores suffice for: the queue by a policy, whose schedule is
-        then executed. Raises :class:`NotVerified` if they suffice for none."""
+        """Predicts each cut for which there are enough cores; the schedule of that is executed
+        later. Raises :class:`NotVerified` if there is none."""
         for gpu_slots, cpu_slots in cuts:
             cut = Cut(gpu_slots, cpu_slots, 1, 1)
             if cut.cores(self._setting.machine) <= len(self._setting.machine.cores):
@@ -95,7 +95,7 @@ class Executions:
         return ", ".join(ends)
 
     def predicted(self) -> list[tuple[str, tuple[ExecutionRequest, SimulatedRun]]]:
-        """The executions that are predicted, by their names."""
+        """The predicted executions, by their names."""
         return list(self._requests.items())
 
     def about_s(self, name: str) -> float:
@@ -105,7 +105,7 @@ class Executions:
         return 15.0 + 1.3 * predicted_s
 
     def execute(self, gpu_slots: int, cpu_slots: int, seconds: float) -> str:
-        """Execute the predicted schedule of this cut, for ``seconds`` at most, and compare."""
+        """Executes the predicted schedule of this cut, for ``seconds`` at most, and compares."""
         name = name_of(gpu_slots, cpu_slots)
         if name not in self._requests:
             raise NotVerified("it is not predicted: the cores do not suffice, or the profiles fail")
@@ -143,7 +143,7 @@ class Executions:
         )
 
     def judge(self, gpu_slots: int, cpu_slots: int) -> str:
-        """How good its prediction was. Raises :class:`NotVerified` if it misses a goal."""
+        """Judges its prediction. Raises :class:`NotVerified` if it misses a goal."""
         compared = self._compared.get(name_of(gpu_slots, cpu_slots))
         if compared is None:
             raise NotVerified("it was not executed")

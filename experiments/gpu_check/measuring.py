@@ -1,4 +1,4 @@
-"""The first parts of a check: the machine is measured, and the models of the queue profiled."""
+"""The first parts of a check: measure the machine, and profile the models of the queue."""
 
 from __future__ import annotations
 
@@ -24,18 +24,18 @@ PLAN = Plan(precision=0.03, seconds=1.0, sweep_seconds=1.0)
 
 
 def this_machine() -> Machine:
-    """This one, measured."""
+    """This machine, measured."""
     return measure_machine(report=lambda text: None)
 
 
 def profiled(jobs: Sequence[Job], machine: Machine) -> Iterator[ModelProfile | RunFailed]:
-    """The profile of each of ``jobs`` with one host thread, or why there is none."""
+    """Yields the profile of each of ``jobs`` with one host thread, or the error."""
     return profile_jobs(jobs, machine, (1,), PLAN)
 
 
 def measure(setting: Setting) -> str:
-    """Keep the machine as ``machine.yaml``, also beside its profiles, where it can be simulated;
-    and say what it is and what its driver tells."""
+    """Writes the machine as ``machine.yaml``, also into the folder of its profiles for simulation,
+    and describes it and its driver."""
     setting.known = machine = setting.plan.machine()
     for folder in (setting.out, setting.out / "profiles" / machine.name):
         write_machine(folder / "machine.yaml", machine)
@@ -51,8 +51,8 @@ def measure(setting: Setting) -> str:
 
 
 def profile(setting: Setting, seconds: float) -> str:
-    """Profile each model of the queue on the CPU and on the GPU, and keep the profiles. After
-    ``seconds`` no other is begun. Raises :class:`NotVerified` if one is missing."""
+    """Profiles each model of the queue on the CPU and on the GPU, and keeps the profiles. After
+    ``seconds`` it begins no other. Raises :class:`NotVerified` if one is missing."""
     end_s = time.monotonic() + seconds
     jobs = list({job.identity.key: job for job in setting.plan.workload.jobs}.values())
     prepare_data(setting.plan.workload)

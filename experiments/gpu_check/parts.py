@@ -1,4 +1,4 @@
-"""The parts of a check: each within what is left of the time, and what came of it."""
+"""The parts of a check: each runs within the remaining time and leaves a result."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from rmixer.files.typed_files import write_json, write_text
 
 State = Literal["verified", "went through", "failed", "not verified"]
 WENT_THROUGH: State = "went through"
-"""What a part did that has nothing to verify: it ran on stand-ins for a GPU."""
+"""The state of a part that ran on stand-ins for a GPU and so verifies nothing."""
 
 
 HEADINGS: Mapping[State, str] = {
@@ -27,13 +27,13 @@ HEADINGS: Mapping[State, str] = {
 
 
 class NotVerified(RunFailed):
-    """A part could not tell: something it needs is missing, or what it saw decides nothing."""
+    """A part could not decide: something it needs is missing, or its observation proves nothing."""
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came of the part ``name`` after ``seconds``: ``told`` says what was seen, or why
-    nothing was."""
+    """The result of the part ``name`` after ``seconds``: ``told`` is the observation, or the reason
+    why there is none."""
 
     name: str
     state: State
@@ -42,9 +42,10 @@ class Outcome:
 
 
 class Parts:
-    """Runs parts one after the other for at most ``budget_s`` in all. A part that fails costs no
-    other; one that does not is ``well``. What is known so far lies in ``folder`` after each:
-    ``verified.json`` and ``verified.txt``, under ``title``, with ``versions``."""
+    """Runs parts one after the other for at most ``budget_s`` in all. A failed part does not stop
+    the others; a successful one has the state ``well``. The results so far are written to
+    ``folder`` after each: ``verified.json`` and ``verified.txt``, under ``title``, with
+    ``versions``."""
 
     def __init__(self, folder: Path, budget_s: float, title: str, well: State = "verified") -> None:
         self.folder, self._budget_s, self._title, self._well = folder, budget_s, title, well
@@ -54,12 +55,12 @@ class Parts:
 
     @property
     def left_s(self) -> float:
-        """How much of the time is left."""
+        """The remaining time."""
         return self._budget_s - (time.monotonic() - self._begin_s)
 
     def do(self, name: str, about_s: float, part: Callable[[], str]) -> None:
-        """Run ``part``, which takes ``about_s`` and returns what it saw: unless that is more than
-        the time that is left. One that takes no time is run in any case."""
+        """Runs ``part``, which takes ``about_s`` and returns its observation, unless the remaining
+        time is too short. A part of 0 s always runs."""
         begin_s, state = time.monotonic(), self._well
         if about_s and self.left_s < about_s:
             state = "not verified"
@@ -78,12 +79,12 @@ class Parts:
 
     @property
     def failed(self) -> bool:
-        """Whether a part has failed."""
+        """True if a part has failed."""
         return any(each.state == "failed" for each in self.outcomes)
 
     @property
     def text(self) -> str:
-        """What was verified, with versions, and what was not."""
+        """The verified parts, with versions, and those that were not."""
         took = f"{time.monotonic() - self._begin_s:.0f} s of {self._budget_s:.0f} s"
         lines = [self._title, f"took {took}", ""]
         lines += [f"{name}: {value}" for name, value in self.versions.items()]
@@ -103,7 +104,7 @@ class Parts:
         return f"{max(0.0, self.left_s):.0f} s"
 
     def _failure(self, name: str, error: Exception) -> str:
-        """Keeps the traceback in a file; the reason in a line."""
+        """Writes the traceback to a file and returns the reason in a line."""
         place = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")
         text = "".join(traceback.format_exception(error))
         write_text(self.folder / "failures" / f"{place}.txt", text)
@@ -113,7 +114,7 @@ class Parts:
         return f"{reason} (failures/{place}.txt)"
 
     def write(self) -> None:
-        """Write what is known so far."""
+        """Writes the results so far."""
         whole = {
             "title": self._title,
             "budget_s": self._budget_s,

@@ -1,4 +1,4 @@
-"""What a check is made of: a machine, a queue, profiles, and where all of it is kept."""
+"""The setting of a check: a machine, a queue, profiles, and the folders for results."""
 
 from __future__ import annotations
 
@@ -26,16 +26,16 @@ MODELS = (
     "criteo_dcn",
     "amazon_bst",
 )
-"""Those of most jobs of the queue: 20 of its 24."""
+"""The models of 20 of the queue's 24 jobs."""
 SHRINKING = Shrinking(steps_scale=0.06, batch_max=512)
 FIRST_GPU = Allowance(gpus=(0,))
 
 
 @dataclass(frozen=True)
 class Plan:
-    """How a check is made: on which machine, by which profiles, of which queue, on which slots
-    (of the GPU, of the CPU), in which processes; ``device`` is the kind that slots of a GPU
-    have, ``why_not`` what cannot be seen on it, if it only stands in for a GPU."""
+    """A plan of a check: the machine, the profiles, the queue, the slots (of the GPU, of the CPU),
+    the processes. ``device`` is the kind that slots of a GPU have, ``why_not`` the things that
+    cannot be verified on it, if it only stands in for a GPU."""
 
     machine: Callable[[], Machine]
     profiles: Callable[[Sequence[Job], Machine], Iterator[ModelProfile | RunFailed]]
@@ -46,8 +46,8 @@ class Plan:
 
 
 class Setting:
-    """What of a check's ``plan`` is known so far. All that is to be kept goes to ``out``; what is
-    large goes to ``scratch``."""
+    """The state of a check by its ``plan``. Results go to ``out``; large files go to
+    ``scratch``."""
 
     def __init__(self, plan: Plan, out: Path, scratch: Path) -> None:
         self.plan, self.out, self.scratch = plan, out, scratch
@@ -56,7 +56,7 @@ class Setting:
 
     @property
     def machine(self) -> Machine:
-        """With its first GPU alone. Raises :class:`NotVerified` if it is not known."""
+        """The machine with only its first GPU. Raises :class:`NotVerified` if it is not known."""
         if self.known is None:
             raise NotVerified("the machine is not known")
         return FIRST_GPU.of(self.known)

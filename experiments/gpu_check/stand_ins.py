@@ -1,4 +1,4 @@
-"""A machine with one GPU that is not there, for a dry run: its slots train on the CPU."""
+"""A machine with one stand-in GPU, for a dry run: its slots train on the CPU."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def dry_plan() -> Plan:
 
 
 def stand_in_machine() -> Machine:
-    """The recorded one, with cores of this one."""
+    """The recorded machine with this one's cores."""
     cores = limits.usable_cores()[:2]
     made = WhatIf(cores=len(cores)).machine_of(Store().machine(RECORDED))
     return replace(
@@ -50,7 +50,7 @@ def stand_in_machine() -> Machine:
 
 
 def stand_in_profiles(jobs: Sequence[Job], machine: Machine) -> Iterator[ModelProfile | RunFailed]:
-    """Recorded ones; none of them was measured here."""
+    """Yields recorded profiles; none was measured here."""
     store = Store()
     for job in jobs:
         found = store.find(RECORDED, job.identity.key)

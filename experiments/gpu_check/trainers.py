@@ -1,4 +1,4 @@
-"""Workers that train one job after the other, and what they say of it."""
+"""Workers that train one job after the other, and their messages."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 from experiments.gpu_check.setting import Setting
@@ -24,7 +23,7 @@ START_WITHIN_S = 60.0
 
 @dataclass
 class Trained:
-    """What a worker said of a job: its ``answer``, the messages before it, and its ``failure`` if
+    """The messages of a worker about a job: its ``answer``, those before it, and its ``failure`` if
     it failed."""
 
     answer: dict[str, Any] = field(default_factory=dict)
@@ -37,8 +36,8 @@ class Trained:
 
 
 class Trainers:
-    """A warm worker for each kind of device, started when it is asked for first, or when the one
-    before has ended. Where a GPU is only stood in for, all train on the CPU."""
+    """A warm worker for each kind of device, started on first use, or when the one before has
+    ended. With a stand-in GPU all train on the CPU."""
 
     def __init__(self, setting: Setting) -> None:
         self._setting = setting
@@ -47,7 +46,7 @@ class Trainers:
         self._workers: dict[bool, WorkerProcess] = {}
 
     def path(self, name: str) -> Path:
-        """Where a job of this name saves its weights."""
+        """The path of the weights of a job of this name."""
         return self._folder / f"{name}.pt"
 
     def train(
@@ -57,7 +56,8 @@ class Trainers:
         checkpointing: Checkpointing | None = None,
         stop_at: Callable[[Message], bool] = lambda message: False,
     ) -> Trained:
-        """Train ``job`` alone; ask it to stop at the first message that ``stop_at`` says."""
+        """Trains ``job`` alone; asks it to stop at the first message for which ``stop_at`` is
+        true."""
         really = on_gpu and not self._stands_in
         worker, trained = self._worker(really), Trained()
         worker.start(
@@ -97,12 +97,7 @@ class Trainers:
     def __enter__(self) -> Trainers:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         for worker in self._workers.values():
             with contextlib.suppress(Exception):
                 worker.kill()

@@ -1,4 +1,4 @@
-"""With what a check was made: versions of all that its figures depend on."""
+"""Versions of all that a check's figures depend on."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ PACKAGES = ("numpy", "scipy", "simpy", "click", "pydantic", "PyYAML", "psutil", 
 
 
 def versions_of(machine: Machine | None) -> dict[str, str]:
-    """Versions by name, of what is there; the hardware once it is known."""
+    """Versions by name of everything installed; the hardware once it is known."""
     import torch
 
     here = take_fingerprint("" if machine is None else machine.fingerprint.hardware)

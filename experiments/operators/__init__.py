@@ -1,1 +1,1 @@
-"""Operators of a profile as a reader wants them: by class, by share of a step, under a roofline."""
+"""Operators of a profile for readers: by class, by share of a step, under a roofline."""

@@ -1,4 +1,4 @@
-"""What kind of work an operator does, for figures and tables that cannot name every operator."""
+"""Classes of operators by their kind of work, for figures that cannot name every operator."""
 
 from __future__ import annotations
 
@@ -34,11 +34,11 @@ _MOVES = re.compile(
 
 
 class Classified(Protocol):
-    """Has the name of an operator and its phase; the phase is None if it is unknown."""
+    """An operator with its name and its phase; the phase is None if it is unknown."""
 
     @property
     def phase(self) -> str | None:
-        """One of ``rmixer.operators.lanes.PHASES``, or of an imported step's other ones."""
+        """One of ``rmixer.operators.lanes.PHASES``, or another one of an imported step."""
 
     @property
     def operator(self) -> str:
@@ -47,8 +47,8 @@ class Classified(Protocol):
 
 def operator_class(cost: Classified) -> str:
     """One of ``CLASSES``: by phase for input, copies, the optimizer and communication outside of
-    the passes, else by the operator's name, whether in place (``index_add_``) or not. What matches
-    no list works element by element or reduces."""
+    the passes, else by the operator's name, in place (``index_add_``) or not. Operators that are in
+    no list work element by element or reduce."""
     if cost.phase in ("input", "copy"):
         return "input and copies"
     if cost.phase == "optimizer":

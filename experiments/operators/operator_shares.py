@@ -1,4 +1,4 @@
-"""How much of a step each operator takes."""
+"""The share of a step that each operator takes."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from experiments.operators.operator_class import GAPS, operator_class
 from rmixer.model_profile.model_profile import ModelProfile
+from rmixer.operators.lanes import UNKNOWN_PHASE
 from rmixer.operators.operator_cost import OperatorCost
 
 
@@ -27,7 +28,7 @@ class OperatorShare:
 def operator_shares(profile: ModelProfile) -> list[OperatorShare]:
     """Operators by phase and name, the largest shares first, and the gaps between them as one."""
     totals: dict[tuple[str, int], float] = defaultdict(float)
-    grouped: dict[tuple[str, str], list[OperatorCost]] = defaultdict(list)
+    grouped: dict[tuple[str | None, str], list[OperatorCost]] = defaultdict(list)
     gaps: dict[tuple[str, int], float] = defaultdict(float)
     for cost in profile.operators:
         lane = (cost.lane, cost.threads)
@@ -43,12 +44,12 @@ def operator_shares(profile: ModelProfile) -> list[OperatorShare]:
             spent[cost.lane, cost.threads] += cost.mean_us
         shares.append(
             OperatorShare(
-                phase=phase,
+                phase=phase or UNKNOWN_PHASE,
                 operator=operator.removeprefix("aten::"),
                 kind=operator_class(costs[0]),
                 calls=len(first),
-                flops=sum(cost.flops for cost in first),
-                bytes=sum(cost.read_bytes + cost.written_bytes for cost in first),
+                flops=sum(cost.flops or 0 for cost in first),
+                bytes=sum(cost.moved_bytes or 0 for cost in first),
                 share=_fractions(spent, totals),
             )
         )

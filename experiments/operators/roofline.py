@@ -1,4 +1,4 @@
-"""Operators against the machine's limits: FLOPs and bytes a second of each, and what is left.
+"""Operators compared with the machine's limits: FLOPs and bytes a second of each, and the rest.
 
 The roofline model (Williams, Waterman, Patterson, CACM 2009). Bytes are those of the operators'
 formulas, as if no cache held anything; an operator above the line of bandwidth works in a cache.
@@ -47,9 +47,9 @@ class OperatorRate:
 
 @dataclass(frozen=True)
 class LaneRoofline:
-    """One lane at one thread count: the limits measured there (None if they were not measured), its
-    operators by share, the largest first, and ``idle``, the shares of what neither computes nor
-    moves (gaps, input, views). All shares add up to one."""
+    """One lane at one thread count: its limits (None: not measured), its operators by share, the
+    largest first, and ``idle``, the shares of all that neither computes nor moves (gaps, input,
+    views). All shares add up to one."""
 
     lane: str
     threads: int
@@ -82,7 +82,7 @@ def _roofline(costs: list[OperatorCost], machine: Machine, lane: str, threads: i
     idle_us = {GAPS: sum(cost.gap_before_us for cost in costs)}
     for cost in costs:
         name = cost.operator.removeprefix("aten::")
-        if cost.flops or cost.read_bytes or cost.written_bytes:
+        if cost.flops or cost.moved_bytes:
             grouped[name, cost.shapes, operator_class(cost)].append(cost)
         else:
             idle_us[name] = idle_us.get(name, 0.0) + cost.mean_us
@@ -112,8 +112,8 @@ def _rate(name: tuple[str, str, str], costs: list[OperatorCost], total_us: float
         shapes=shapes,
         kind=kind,
         calls=len(costs),
-        flops=sum(cost.flops for cost in costs),
-        moved_bytes=sum(cost.read_bytes + cost.written_bytes for cost in costs),
+        flops=sum(cost.flops or 0 for cost in costs),
+        moved_bytes=sum(cost.moved_bytes or 0 for cost in costs),
         time_us=time_us,
         share=time_us / total_us if total_us else 0.0,
     )

@@ -1,1 +1,1 @@
-"""A run as one HTML page: what was trained, how it ran, how well it was predicted."""
+"""A run as one HTML page: the training, its course, and the quality of the prediction."""

@@ -13,8 +13,8 @@ MOST_ROWS = 150
 
 
 def candidates_table(rows: Sequence[SweepRow], most: int = MOST_ROWS) -> PageTable:
-    """A row for each configuration that was simulated, best first, at ``most`` so many; below it
-    how many others there are, and why they were not simulated."""
+    """A row for each configuration that was simulated, best first, at most ``most``; below it the
+    number of others, and the reasons why they were not simulated."""
     order = ranked(rows)
     simulated = [row for row in order if row.makespan_s is not None]
     columns = [

@@ -1,5 +1,4 @@
-"""A figure as SVG inside a page: in the page's colours, light or dark, and with nothing that two
-figures of one page could both be called."""
+"""Turns a figure into SVG inside a page: in the page's colours, light or dark, with unique ids."""
 
 from __future__ import annotations
 
@@ -28,10 +27,9 @@ _COLOURS = {
     "#dddddd": "--band",
     "#ffffff": "--paper",
 }
-"""Colours of figures that are the page's own; those of models stay as they are. Names of its
-style sheet."""
+"""Figure colours that become colours of the page's style sheet; those of models do not change."""
 _DROPPED = ("metadata", "style")
-"""Who made it, and a style that would hold for the whole page."""
+"""Elements left out: the author, and a style that would apply to the whole page."""
 _USED = re.compile(r"""(?:url\(|href=")#([^)"]+)""")
 _RIM = "rim-"
 _NUMBER = re.compile(r"-?\d+\.\d{3,}")
@@ -40,8 +38,8 @@ _ROUNDED = ("d", "x", "y", "width", "height", "points")
 
 
 def inline_svg(figure: Figure, name: str, label: str) -> Markup:
-    """``figure`` as an ``svg`` element. ``name`` begins the ids in it, and is another one for each
-    figure of a page; ``label`` says what it shows to who cannot see it."""
+    """``figure`` as an ``svg`` element. ``name`` begins the ids in it and must be unique in the
+    page; ``label`` describes it for readers who cannot see it."""
     _note_rims(figure)
     out = io.StringIO()
     with mpl.rc_context({"svg.fonttype": "none", "svg.hashsalt": name}):
@@ -71,8 +69,8 @@ def inline_svg(figure: Figure, name: str, label: str) -> Markup:
 
 
 def _note_rims(figure: Figure) -> None:
-    """Have text with a rim drawn as text all the same, not as the outlines of its letters: the
-    rim's colour becomes a name of the text."""
+    """Lets text with a rim be drawn as text, not as outlines of its letters: the rim's colour
+    becomes a name of the text."""
     for text in figure.findobj(Text):
         assert isinstance(text, Text)
         for effect in text.get_path_effects():
@@ -82,7 +80,7 @@ def _note_rims(figure: Figure) -> None:
 
 
 def _draw_rim(group: ET.Element) -> None:
-    """Give the text in ``group`` the rim that its name tells of."""
+    """Gives the text in ``group`` the rim that is coded in its name."""
     colour, _, width = group.get("id", "").removeprefix(_RIM).partition("-")
     rim = f"paint-order: stroke; stroke: {colour}; stroke-width: {width}px; stroke-linejoin: round"
     for text in group.iter(f"{_SVG}text"):
@@ -90,7 +88,7 @@ def _draw_rim(group: ET.Element) -> None:
 
 
 def _adapt(element: ET.Element, name: str, used: Collection[str]) -> None:
-    """Take ``element`` out of its name space, which a page knows already, and give it names and
+    """Removes the name space of ``element``, which a page does not need, and gives it names and
     colours of the page."""
     element.tag = element.tag.removeprefix(_SVG)
     for attribute, value in list(element.attrib.items()):

@@ -1,4 +1,4 @@
-"""The page of a run: one HTML file that needs no other."""
+"""Writes the page of a run: one HTML file that needs no other."""
 
 from __future__ import annotations
 
@@ -45,22 +45,22 @@ STATE_WORDS = {
 
 @dataclass(frozen=True)
 class HeadFigure:
-    """A figure at the head of the page: ``value`` of what is called ``name``."""
+    """A figure at the head of the page: ``value`` with its ``name``."""
 
     name: str
     value: str
 
 
 def write_report(folder: RunFolder, path: Path) -> tuple[str, ...]:
-    """Write the page of the run in ``folder`` to ``path``. Returns what could not be read or drawn,
-    a line each. Raises :class:`~rmixer.errors.InputError` for a damaged folder."""
+    """Writes the page of the run in ``folder`` to ``path``. Returns a line for each thing that
+    could not be read or drawn. Raises :class:`~rmixer.errors.InputError` for a damaged folder."""
     html, notes = render(folder)
     write_text(path, html)
     return notes
 
 
 def render(folder: RunFolder) -> tuple[str, tuple[str, ...]]:
-    """The page, and what could not be read or drawn."""
+    """The page, and a line for each thing that could not be read or drawn."""
     content, pictures = read_content(folder), Pictures()
     comparison = content.comparison
     parts = {
@@ -103,14 +103,14 @@ def render(folder: RunFolder) -> tuple[str, tuple[str, ...]]:
 
 
 def with_code(text: str) -> Markup:
-    """``text``, in which what stands between backticks is code."""
+    """``text``, with the parts between backticks as code."""
     parts = (escape(part) for part in text.split("`"))
     marked = [Markup("<code>{}</code>").format(p) if n % 2 else p for n, p in enumerate(parts)]
     return Markup("").join(marked)
 
 
 def head_figures(content: RunContent) -> list[HeadFigure]:
-    """What a reader looks for first."""
+    """The figures that a reader looks for first."""
     summary = content.summary
     found = []
     if summary is None:

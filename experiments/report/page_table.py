@@ -1,4 +1,4 @@
-"""Tables of a page: what a cell shows, and by what it is sorted."""
+"""Tables of a page: the text of a cell, and its sort key."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from rmixer.display.quantities import (
 
 @dataclass(frozen=True)
 class Cell:
-    """``text``, and the number by which it is sorted, if it is one. ``mood`` is ``good``, ``bad``
-    or nothing."""
+    """``text``, and the number by which it is sorted, if there is one. ``mood`` is ``good``,
+    ``bad`` or ""."""
 
     text: str
     order: float | None = None
@@ -27,9 +27,9 @@ class Cell:
 
 @dataclass(frozen=True)
 class Column:
-    """A column by its ``name``; one of ``numbers`` is set to the right. ``hint`` says what it
-    means. If all rows say the same in one that is ``shared``, it is said once, below the table; one
-    that is ``wide`` holds sentences."""
+    """A column by its ``name``; ``numbers`` are set to the right. ``hint`` explains it. If it is
+    ``shared`` and all rows have the same text, this is shown once, below the table. A ``wide`` one
+    holds sentences."""
 
     name: str
     numbers: bool = False
@@ -40,8 +40,8 @@ class Column:
 
 @dataclass(frozen=True)
 class PageTable:
-    """Rows of cells under columns, the first of which names the row; ``caption`` stands above and
-    ``below`` under it."""
+    """Rows of cells under columns, the first of which names the row; ``caption`` is above and
+    ``below`` is under it."""
 
     caption: str
     columns: tuple[Column, ...]
@@ -55,8 +55,8 @@ def table(
     rows: Sequence[Sequence[Cell]],
     below: Sequence[str] = (),
 ) -> PageTable:
-    """The same without the columns, but for the first, in which no row says anything, and without
-    those that are shared if all rows say the same."""
+    """Builds the table without empty columns (but for the first) and without shared columns in
+    which all rows are the same."""
     said: list[str] = []
     kept = []
     for place, column in enumerate(columns):
@@ -97,7 +97,7 @@ def time(value_s: float | None) -> Cell:
 
 
 def moment(at_s: float | None) -> Cell:
-    """When something was, in seconds from the first dispatch; ``–`` if at about that time."""
+    """A time in seconds from the first dispatch; ``–`` if it is close to 0."""
     return time(None if at_s is not None and abs(at_s) < 0.05 else at_s)
 
 

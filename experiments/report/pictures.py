@@ -1,4 +1,4 @@
-"""The figures of a page, drawn. One that fails loses no other."""
+"""Draws the figures of a page. An error in one does not affect the others."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from experiments.run_files.run_folder import RunFolder
 
 @dataclass(frozen=True)
 class CurvesPicture:
-    """The panels of one model, and who is drawn how in them."""
+    """The panels of one model, and the style of each job in them."""
 
     model: str
     keys: Mapping[str, Stroke]
@@ -36,14 +36,14 @@ class CurvesPicture:
 
 
 class Pictures:
-    """Draws; ``failures`` are the messages of the figures that could not be drawn."""
+    """Draws figures; ``failures`` are the messages of those that could not be drawn."""
 
     def __init__(self) -> None:
         self.failures: list[str] = []
         self._drawn = 0
 
     def draw(self, what: str, draw: Callable[[], Figure]) -> Markup | None:
-        """The figure that ``draw`` makes, which shows ``what``."""
+        """The figure that ``draw`` makes, described by ``what``; None on an error."""
         self._drawn += 1
         try:
             with warnings.catch_warnings():  # the page is drawn with its reader's fonts, not ours
@@ -54,7 +54,7 @@ class Pictures:
             return None
 
     def schedule(self, content: RunContent) -> Markup | None:
-        """The schedule as it was predicted, above it as it was measured."""
+        """The predicted schedule above the measured one."""
         records = [record for record in (content.predicted, content.executed) if record]
         if not records:
             return None
@@ -80,7 +80,7 @@ class Pictures:
         )
 
     def policies(self, content: RunContent, folder: RunFolder) -> Markup | None:
-        """The configurations of a sweep, and how long those took that were executed."""
+        """The configurations of a sweep, with the makespans of those that were executed."""
         if not any(row.makespan_s is not None for row in content.sweep):
             return None
         return self.draw(
@@ -91,7 +91,7 @@ class Pictures:
         )
 
     def curves(self, content: RunContent) -> list[CurvesPicture]:
-        """How jobs learned, a picture a model."""
+        """The learning curves of jobs, a picture a model."""
         order = [row.summary.id for row in ranked_jobs(content)]
         found = learning_curves_data(content.metrics, content.models, order)
         return [self._of_model(model) for model in found]

@@ -1,4 +1,4 @@
-"""How well a run was predicted: sentences, the errors of jobs, and the verdicts."""
+"""The quality of a run's prediction: sentences, the errors of jobs, and the verdicts."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ MOODS = {"pass": "good", "fail": "bad"}
 
 @dataclass(frozen=True)
 class Statement:
-    """What is said about ``topic``, in plain words."""
+    """A sentence or two about ``topic``."""
 
     topic: str
     text: str
@@ -39,7 +39,7 @@ class Statement:
 
 
 def statements(comparison: Comparison) -> list[Statement]:
-    """One for each thing that a comparison tells."""
+    """A statement about each part of a comparison."""
     word = comparison.verdict.overall
     said = [
         Statement("Verdict", f"{word.capitalize()}.", MOODS.get(word, "")),
@@ -79,8 +79,8 @@ def statements(comparison: Comparison) -> list[Statement]:
 
 
 def same_work(comparison: Comparison) -> bool:
-    """Whether the makespans are of the same work: all jobs are done, as many steps as were
-    predicted. An error of others says nothing about the prediction."""
+    """True if the makespans are of the same work: all jobs are done, with the predicted steps. Only
+    then does an error say anything about the prediction."""
     done = all(job.state == "done" for job in comparison.jobs)
     return done and comparison.makespan.error is not None
 
@@ -94,7 +94,7 @@ def _makespan(comparison: Comparison) -> str:
 
 
 def _completion(comparison: Comparison) -> str:
-    """Of the ends of jobs, counted from the first dispatch."""
+    """A text about the ends of jobs, counted from the first dispatch."""
     errors = [job.completion.error for job in comparison.jobs if job.completion.error is not None]
     if not errors:
         return "No job was completed in both, so nothing is known."
@@ -226,7 +226,7 @@ def _span(judgement: Judgement) -> str:
 
 
 def unknown_words(content: RunContent) -> str:
-    """Why there is no comparison."""
+    """The reason why there is no comparison."""
     if content.executed is None:
         return "The run was not executed, so there is nothing to compare the prediction with."
     return "The folder holds no prediction of this run, so there is nothing to compare."

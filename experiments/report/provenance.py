@@ -1,4 +1,4 @@
-"""Where the figures of a page come from: machine, versions, commit, inputs."""
+"""The origin of a page's figures: machine, versions, commit, inputs."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ LONGEST = 300
 
 @dataclass(frozen=True)
 class Fact:
-    """``value`` of what is called ``name``."""
+    """``value`` with its ``name``."""
 
     name: str
     value: str
 
 
 def facts(content: RunContent) -> list[Fact]:
-    """All that is known, what is not known left out."""
+    """All known facts."""
     machine, workload, summary = content.machine, content.workload, content.summary
     gpus = ", ".join(f"{gpu.name} ({_room(gpu.memory_bytes)})" for gpu in machine.gpus)
     cores = f"{len(machine.cores)} cores, {_room(machine.memory_bytes)}"
@@ -69,7 +69,7 @@ def _level(content: RunContent) -> str:
 
 
 def _settings(settings: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
-    """The run's own settings as ``config.yaml`` has them; of long ones the beginning."""
+    """The run's own settings from ``config.yaml``; long ones are cut."""
     for name, value in settings.items():
         if name == "layout":
             with contextlib.suppress(InputError):

@@ -1,4 +1,4 @@
-"""How a run ran, as tables: its executions, its devices, and what went wrong."""
+"""Tables of the course of a run: its executions, its devices, and its failures."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ STATES = ("done", "failed", "cancelled", "interrupted", "queued")
 
 
 def executions_table(content: RunContent) -> PageTable | None:
-    """A row for each prediction and execution of the jobs; None of a run with nothing of either."""
+    """A row for each prediction and execution of the jobs; None if there is neither."""
     named = {
         "the schedule, predicted": content.predicted and content.predicted[1],
         "the schedule, measured": content.executed and content.executed[1],
@@ -68,7 +68,7 @@ def executions_table(content: RunContent) -> PageTable | None:
 
 
 def counts_words(jobs: Sequence[JobSummary], goes_on: bool = False) -> str:
-    """``4 done, 1 failed``; of a run that goes on what was interrupted is running."""
+    """``4 done, 1 failed``; if the run goes on, interrupted jobs count as running."""
     counts = {state: sum(job.state == state for job in jobs) for state in STATES}
     words_of = {"interrupted": "running"} if goes_on else {}
     named = ((words_of.get(state, state), count) for state, count in counts.items())
@@ -76,7 +76,7 @@ def counts_words(jobs: Sequence[JobSummary], goes_on: bool = False) -> str:
 
 
 def devices_table(content: RunContent) -> PageTable | None:
-    """A row for each device that was used: how busy it was and what it held at most."""
+    """A row for each device that was used: its busy share and its peak memory."""
     predicted = _devices(content.predicted and content.predicted[1])
     measured = _devices(content.executed and content.executed[1])
     room = {device.name: device.memory_bytes for device in content.machine.devices}
@@ -115,7 +115,7 @@ def _devices(summary: RunSummary | None) -> dict[str, DeviceSummary]:
 
 
 def slots_table(content: RunContent) -> PageTable | None:
-    """A row for each job and where it ran."""
+    """A row for each job and its place."""
     if content.executed is None:
         return None
     columns = [
@@ -198,7 +198,7 @@ def _failure(
 
 
 def ran_words(content: RunContent) -> list[str]:
-    """What there is to say of the execution beside the tables, a sentence each."""
+    """Sentences about the execution, besides the tables."""
     if content.executed is None:
         return []
     run = content.executed[1]

@@ -1,4 +1,4 @@
-"""All that a run folder holds, read once for its page."""
+"""The content of a run folder, read once for its page."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from experiments.validation.comparison import Comparison, read_comparison
 from rmixer.errors import InputError
 from rmixer.files.typed_files import load_json, load_yaml, parse
 from rmixer.hardware.fingerprint import Fingerprint
-from rmixer.hardware.machine import Machine
+from rmixer.hardware.machine import Machine, machine_of
 from rmixer.run_record.metrics import MetricFiles
 from rmixer.run_record.run_summary import RunSummary
 from rmixer.run_record.timeline import Timeline
@@ -39,10 +39,10 @@ Record = tuple[Timeline, RunSummary]
 
 @dataclass(frozen=True)
 class RunContent:
-    """What is known of a run. ``predicted`` and ``executed`` are the records of its schedule, each
-    may be None; ``others`` are the summaries of further executions and predictions by title.
-    ``state`` and ``attempts``, those that failed, are what its journal says, if it has one.
-    ``traces`` are the ends of the traces of failed jobs; ``notes`` say what could not be read."""
+    """The content of a run. ``predicted`` and ``executed`` are the records of its schedule (None:
+    there is none); ``others`` are the summaries of further executions and predictions by title.
+    ``state`` and the failed ``attempts`` come from its journal, if it has one. ``traces`` are the
+    ends of the traces of failed jobs; ``notes`` list unreadable parts."""
 
     path: Path
     command: str
@@ -64,18 +64,18 @@ class RunContent:
 
     @property
     def summary(self) -> RunSummary | None:
-        """That of the execution, or else of the prediction."""
+        """The summary of the execution, or else of the prediction."""
         record = self.executed or self.predicted
         return record[1] if record else None
 
     @property
     def goes_on(self) -> bool:
-        """Whether it is being executed, as far as can be seen from here."""
+        """True if it is being executed, as far as can be seen from here."""
         return self.state in ("running", "elsewhere")
 
     @property
     def models(self) -> dict[str, str]:
-        """The model of each job, those too that were added while the run went on."""
+        """The model of each job, with jobs added during the run."""
         records = [record[1] for record in (self.predicted, self.executed) if record]
         added = {job.id: label_of(job.model) for run in records for job in run.jobs}
         return {job.id: job.label for job in self.workload.jobs} | added
@@ -88,16 +88,16 @@ OTHERS = {
 }
 LONGEST_TRACE = 3000
 _NEWER = ("running", "stopped", "elsewhere")
-"""Where the summary that may be there is of before the run was opened again."""
+"""States in which a summary may be older than the run's last opening."""
 
 
 def read_content(folder: RunFolder) -> RunContent:
-    """Read what ``folder`` holds. Raises :class:`InputError` for a file that is damaged, but of one
-    that only a part of the page needs it becomes a note."""
+    """Reads ``folder``. Raises :class:`InputError` for a damaged file; if only a part of the page
+    needs the file, that becomes a note."""
     notes: list[str] = []
     config: Any = load_yaml(folder.path / CONFIG, "run configuration")
     workload = parse(config.get("workload"), Workload, folder.path / CONFIG)
-    machine = parse(config.get("machine"), Machine, folder.path / CONFIG)
+    machine = machine_of(config.get("machine"), folder.path / CONFIG)
     main, apart = folder.read(MEASURED), folder.read(PREDICTED)
     simulated = main is not None and main[1].run != "measured"
     predicted = main if simulated else apart
@@ -140,8 +140,8 @@ def _journal(folder: RunFolder, problem: Problem, notes: list[str]) -> SoFar | N
 def _comparison(
     folder: RunFolder, executed: Record | None, predicted: Record | None, notes: list[str]
 ) -> Comparison | None:
-    """Of the records that are there, so that it is never of an earlier run; of a folder that kept
-    no prediction, what an earlier comparison said."""
+    """The comparison of the records that are there, so that it is never of an earlier run. If the
+    folder has no prediction, the stored comparison."""
     if executed is None:
         return None
     try:

@@ -1,4 +1,4 @@
-"""What a run trained, as tables: every job, and the best of each model."""
+"""Tables of a run's training: every job, and the best of each model."""
 
 from __future__ import annotations
 
@@ -28,15 +28,15 @@ _MOODS = {"done": "good", "failed": "bad"}
 
 
 def ranked_jobs(content: RunContent) -> list[TrainedJob]:
-    """The jobs of the execution, those of one model beside each other, its best first; none of a
-    run that was not executed."""
+    """The jobs of the execution, grouped by model with the best first; none if it was not
+    executed."""
     if content.executed is None:
         return []
     return trained_jobs(content.executed[1], content.workload)
 
 
 def jobs_table(content: RunContent) -> PageTable:
-    """A row a job: what was asked for, and what came of it."""
+    """A row a job: its settings and its result."""
     jobs = {job.id: job for job in content.workload.jobs}
     trained = ranked_jobs(content)
     if not trained:
@@ -82,8 +82,8 @@ def jobs_table(content: RunContent) -> PageTable:
 
 
 def best_table(content: RunContent) -> PageTable | None:
-    """A row for each model of which several jobs have a rank: its best and its worst; None if
-    there is none."""
+    """A row for each model with several ranked jobs: its best and its worst; None if there is
+    none."""
     rows = []
     for model, group in groupby(ranked_jobs(content), key=lambda row: row.summary.model):
         ranked = [row for row in group if row.rank is not None]
@@ -120,15 +120,15 @@ def merit(row: TrainedJob) -> float | None:
 
 
 def steps_words(made: int, job: Job | None) -> str:
-    """``250``, or ``120 of 250`` where some are missing."""
+    """``250``, or ``120 of 250`` if some are missing."""
     if job is None or job.steps == made or job.steps_from != "said":
         return f"{made:,}"
     return f"{made:,} of {job.steps:,}"
 
 
 def reason(job: JobSummary, asked: Job | None) -> str:
-    """Why a job is not done, or what was odd about one that is, in a line. Why one stopped early
-    says what it was ``asked`` for."""
+    """The reason in a line why a job is not done, or a remark on one that is. For one that stopped
+    early it uses ``asked``."""
     if job.stopped_early:
         stop = asked.stop if asked is not None else None
         why = f": no better {stop.metric} for {stop.patience} evaluations" if stop else ""
@@ -155,7 +155,7 @@ _ASKED = (
 
 
 def _asked(job: Job | None) -> tuple[Cell, ...]:
-    """What the workload asks of ``job``; nothing of one that was added later."""
+    """The workload's settings of ``job``; empty for one that was added later."""
     if job is None:
         return tuple(words("") for _ in _ASKED)
     if job.command is not None or job.profile or job.durations:  # its optimizer nobody knows
@@ -171,7 +171,7 @@ def _asked(job: Job | None) -> tuple[Cell, ...]:
 
 
 def also_words(job: Job) -> str:
-    """``weight_decay 0.01, cosine rate after 50 steps of warm-up``: what else is asked of it."""
+    """``weight_decay 0.01, cosine rate after 50 steps of warm-up``: further settings."""
     said = [f"{name} {value}" for name, value in job.given_settings.items()]
     if job.lr_schedule is not None:
         warm = job.lr_schedule.warmup_steps
@@ -182,7 +182,7 @@ def also_words(job: Job) -> str:
 
 
 def _planned_table(content: RunContent) -> PageTable:
-    """The jobs of a run that was not executed: what was asked for, and when each would run."""
+    """The jobs of a run that was not executed: their settings and predicted times."""
     summary = content.summary
     planned = {job.id: job for job in summary.jobs} if summary else {}
     columns = [
@@ -217,7 +217,7 @@ def _planned_table(content: RunContent) -> PageTable:
 
 
 def _metric_names(jobs: Sequence[JobSummary]) -> list[str]:
-    """All metrics that some job has, those first by which jobs are ranked first."""
+    """All metrics of the jobs; those that rank jobs come first."""
     found = dict.fromkeys(name for job in jobs for name in job.quality)
     return [name for name in METRICS if name in found] + [n for n in found if n not in METRICS]
 

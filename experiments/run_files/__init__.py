@@ -1,1 +1,1 @@
-"""What a run folder holds, and how it is read and written."""
+"""The files of a run folder: reading and writing."""

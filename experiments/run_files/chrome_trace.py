@@ -23,11 +23,10 @@ _SLOTS, _OPERATORS, _QUEUE = 0, 1, 2
 def to_trace(timelines: Mapping[str, Timeline]) -> dict[str, Any]:
     """The trace of runs by name (``predicted``, ``measured``), in the order of the mapping.
 
-    Each run is a process with its own clock's zero at the left edge, each slot of a device a
-    thread. Operators have a thread a lane; jobs that wait are stacked on a thread below, as deep
-    as the queue is long. Events that would overlap on a thread without lying one inside the
-    other, which viewers cannot draw, go to a further thread of the same name. The same timelines
-    give the same trace.
+    Each run is a process that starts at time 0, each slot of a device a thread. Operators have a
+    thread a lane; jobs that wait are stacked on a thread below, as deep as the queue is long.
+    Events that overlap on a thread without nesting, which viewers cannot draw, go to a further
+    thread of the same name. The same timelines give the same trace.
     """
     events: list[Event] = []
     for pid, (run, timeline) in enumerate(timelines.items(), start=1):
@@ -37,7 +36,7 @@ def to_trace(timelines: Mapping[str, Timeline]) -> dict[str, Any]:
 
 
 def write_trace(path: Path, timelines: Mapping[str, Timeline]) -> None:
-    """Write ``trace.json`` whole or not at all, an event a line."""
+    """Writes ``trace.json`` all or nothing, an event a line."""
     trace = to_trace(timelines)
     lines = ",\n".join(json.dumps(event, allow_nan=False) for event in trace["traceEvents"])
     unit = json.dumps(trace["displayTimeUnit"])
@@ -77,16 +76,16 @@ def _track_name(track: Track) -> str:
 
 
 class _Row:
-    """Events of one thread: any two of them are disjoint, or one lies inside the other."""
+    """Events of one thread: any two of them are disjoint or nested."""
 
     def __init__(self) -> None:
         self.placed: list[tuple[int, int, Interval]] = []
         self._ends: list[int] = []
 
     def take(self, interval: Interval) -> bool:
-        """Whether the interval has room here, its start being no earlier than any before it; if
-        so, it is placed. One that begins before another's end only because times in files are
-        rounded is moved to that end."""
+        """Places the interval, whose start is no earlier than any before it, and returns True if it
+        has room here. If it begins before another's end only because times in files are rounded, it
+        is moved to that end."""
         start, end = _ns(interval.start_s), _ns(interval.end_s)
         while self._ends and self._ends[-1] <= start + _ROUNDING_NS:
             start = max(start, self._ends.pop())
@@ -99,7 +98,7 @@ class _Row:
 
 
 def _rows(intervals: Iterable[Interval]) -> list[_Row]:
-    """Intervals in as many rows as they need, each in the first that has room."""
+    """Splits intervals into as many rows as they need, each in the first that has room."""
     rows: list[_Row] = []
     for interval in sorted(intervals, key=lambda i: (_ns(i.start_s), -_ns(i.end_s))):
         if not any(row.take(interval) for row in rows):
@@ -139,6 +138,7 @@ def _ns(seconds: float) -> int:
 
 
 def _order(event: Event) -> tuple[bool, int, int, float, float]:
-    """Metadata first; then by process and thread, in time, what encloses before what it holds."""
+    """The sort key: metadata first; then by process and thread, in time, outer events before inner
+    ones."""
     is_event = event["ph"] != "M"
     return (is_event, event["pid"], event["tid"], event["ts"], -event.get("dur", 0.0))

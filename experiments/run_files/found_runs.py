@@ -1,4 +1,4 @@
-"""The runs that lie in a folder: what each is, how far it is, and what it takes on the disk."""
+"""Finds the runs in a folder: the kind, progress and size of each."""
 
 from __future__ import annotations
 
@@ -15,16 +15,15 @@ from experiments.run_files.run_folder import CONFIG, EXECUTED, MEASURED, RunFold
 from rmixer.errors import InputError
 
 ASIDE = re.compile(r".+\.old-[0-9]+")
-"""The name of what was moved aside, for a run of other inputs or for one that began anew."""
+"""The name of a folder that was moved aside, for a run of other inputs or one that began anew."""
 
 
 @dataclass(frozen=True)
 class FoundRun:
-    """A run in the folder ``path``, which the command ``command`` began; both it and the name of
-    the ``workload`` are empty if they cannot be read. ``state`` is ``done``, ``running``,
-    ``interrupted``, ``stopped``, ``failed`` or ``elsewhere`` of what executes
+    """A run in the folder ``path``, begun by the command ``command``; that and the name of the
+    ``workload`` are empty if they cannot be read. ``state`` is that of its execution
     (:data:`~executor.overview.run_view.RunState`), ``not begun``, or ``unreadable``; a simulation
-    is ``done``. ``changed_s`` is when a file in it was written last, in seconds since 1970."""
+    is ``done``. ``changed_s`` is the last change of a file in it, in seconds since 1970."""
 
     path: str
     command: str
@@ -35,7 +34,7 @@ class FoundRun:
 
 
 def runs_in(folder: Path) -> Iterator[FoundRun]:
-    """The runs directly in ``folder``, by name; itself, if it is one. Raises
+    """Yields the runs directly in ``folder``, by name; the folder itself if it is one. Raises
     :class:`InputError` if there is no such folder."""
     if not folder.is_dir():
         raise InputError(folder, "", "no such folder", "a folder of runs")
@@ -52,9 +51,9 @@ def runs_in(folder: Path) -> Iterator[FoundRun]:
 
 
 def set_aside_in(folder: Path) -> Iterator[tuple[Path, int]]:
-    """What RMixer moved aside in ``folder`` and in the runs there, with its bytes: whole runs, and
-    executions of runs that began anew. A folder of such a name that holds anything else is left
-    alone."""
+    """Yields folders that RMixer moved aside in ``folder`` and in the runs there, with their bytes:
+    whole runs, and executions of runs that began anew. A folder of such a name with other content
+    is skipped."""
     for place in sorted(folder.iterdir()) if folder.is_dir() else ():
         if not _is_run(place):
             continue
@@ -83,7 +82,7 @@ def _is_execution(path: Path) -> bool:
 
 
 def _extent(folder: Path) -> tuple[int, float]:
-    """The bytes of its files, and when the last of them was written."""
+    """The bytes of its files, and the last change of one of them."""
     size_bytes, changed_s = 0, 0.0
     for path in folder.rglob("*"):
         try:
@@ -96,7 +95,7 @@ def _extent(folder: Path) -> tuple[int, float]:
 
 
 def _begun_as(place: Path) -> tuple[str, str]:
-    """The command and the workload of a run: the head of its configuration, whose jobs may be
+    """The command and the workload of a run, from the head of its configuration: its jobs may be
     thousands of lines."""
     lines = []
     with (place / CONFIG).open(encoding="utf-8") as file:

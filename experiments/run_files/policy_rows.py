@@ -1,21 +1,18 @@
-"""One policy on one layout of one machine, as a comparison of policies keeps it."""
+"""One policy on one layout of one machine: a row of a comparison of policies."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from pydantic import ConfigDict
-
+from rmixer.files.strict import Strict
 from rmixer.scheduling.layout import Cut
 
 
 @dataclass(frozen=True)
-class PolicyRow:
+class PolicyRow(Strict):
     """One policy on one layout of a machine of ``gpus`` GPUs. ``speedup`` is how many times as soon
     it is done as one job at a time on that machine. A policy that could not be simulated has None
     and says ``why``."""
-
-    __pydantic_config__ = ConfigDict(extra="forbid")
 
     workload: str
     machine: str
@@ -38,5 +35,5 @@ class PolicyRow:
 
     @property
     def on_both(self) -> bool:
-        """Whether it has slots of the CPU beside those of GPUs."""
+        """True if it has slots of the CPU as well as of GPUs."""
         return self.gpu_slots > 0 and self.cpu_slots > 0

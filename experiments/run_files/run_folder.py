@@ -1,4 +1,4 @@
-"""The folder of a run: what belongs in it, what is in it already, and what must not be lost."""
+"""The folder of a run: its files, the stages done, and protection of existing results."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from rmixer.files.typed_files import (
     write_yaml,
 )
 from rmixer.hardware.fingerprint import take_fingerprint
-from rmixer.hardware.machine import Machine, check_schema
+from rmixer.hardware.machine import Machine, check_schema, machine_of
 from rmixer.run_record.run_summary import RunSummary, read_summary, write_summary
 from rmixer.run_record.timeline import Timeline
 from rmixer.workload.workload import Workload
@@ -30,7 +30,7 @@ SCHEMA_VERSION = 1
 CONFIG = "config.yaml"
 MEASURED, PREDICTED, REPEAT = ".", "predicted", "repeat"
 SEQUENTIAL, SEQUENTIAL_PREDICTED = "sequential", "sequential_predicted"
-"""Where in a run folder each execution and prediction lies."""
+"""The places of each execution and prediction in a run folder."""
 _PREDICTED = {MEASURED: PREDICTED, SEQUENTIAL: SEQUENTIAL_PREDICTED, REPEAT: PREDICTED}
 _EXECUTING = ("run", "execute")
 SCHEDULE = "schedule.json"
@@ -59,8 +59,7 @@ Earlier = Literal["reuse", "aside", "required"]
 
 @dataclass(frozen=True)
 class RunInputs:
-    """All that decides what a run does: the ``command``, what it is given, and its own
-    ``settings``."""
+    """Everything that decides a run: the ``command``, its inputs, and its ``settings``."""
 
     command: str
     workload: Workload
@@ -69,7 +68,7 @@ class RunInputs:
 
     @property
     def config(self) -> dict[str, Any]:
-        """The same as ``config.yaml`` has it."""
+        """The inputs in the form of ``config.yaml``."""
         return {
             "schema_version": SCHEMA_VERSION,
             "command": self.command,
@@ -95,11 +94,11 @@ class RunFolder:
         *,
         earlier: Earlier = "reuse",
     ) -> RunFolder:
-        """Open ``path`` for a run with ``inputs``.
+        """Opens ``path`` for a run with ``inputs``.
 
-        An earlier run with the same inputs that lies there is gone on with (``reuse``), or moved
-        aside like any other (``aside``), never overwritten; with ``required`` it must be there.
-        Raises :class:`InputError` where ``path`` is something else or cannot be written.
+        An earlier run with the same inputs there is continued (``reuse``), or moved aside like any
+        other (``aside``), never overwritten; with ``required`` it must be there. Raises
+        :class:`InputError` if ``path`` is something else or cannot be written.
         """
         config = inputs.config
         cls.check_target(path)
@@ -124,7 +123,7 @@ class RunFolder:
 
     @classmethod
     def open(cls, path: Path) -> RunFolder:
-        """The run in ``path``; raises :class:`InputError` where there is none."""
+        """The run in ``path``; raises :class:`InputError` if there is none."""
         if not path.exists():
             raise InputError(path, "", "no such folder", "the folder of a run")
         cls.check(path, empty_is_fine=False)
@@ -132,7 +131,7 @@ class RunFolder:
 
     @classmethod
     def check_target(cls, path: Path) -> None:
-        """Raise :class:`InputError` unless a run may be written to ``path``: a new or an empty
+        """Raises :class:`InputError` unless a run may be written to ``path``: a new or an empty
         folder, or one that holds a run."""
         if path.exists():
             cls.check(path, empty_is_fine=True)
@@ -149,7 +148,7 @@ class RunFolder:
 
     @staticmethod
     def check(path: Path, *, empty_is_fine: bool) -> None:
-        """Raise :class:`InputError` unless ``path`` is the folder of a run."""
+        """Raises :class:`InputError` unless ``path`` is the folder of a run."""
         if not path.is_dir():
             raise InputError(path, "", "a file", "the folder of a run")
         if (path / CONFIG).exists():
@@ -165,17 +164,17 @@ class RunFolder:
     @property
     def machine(self) -> Machine:
         """The machine it was run on, or simulated for."""
-        return parse(self.config("machine"), Machine, self.path / CONFIG)
+        return machine_of(self.config("machine"), self.path / CONFIG)
 
     def config(self, key: str) -> Any:
-        """What ``config.yaml`` says under ``key``. Raises :class:`InputError` for no such key."""
+        """The value of ``key`` in ``config.yaml``. Raises :class:`InputError` for a missing key."""
         config: Any = load_yaml(self.path / CONFIG, "run configuration")
         if key not in config:
             raise InputError(self.path / CONFIG, key, "nothing", "a value: this key is required")
         return config[key]
 
     def write(self, part: str, timeline: Timeline, summary: RunSummary) -> None:
-        """Write one run of the schedule under ``part`` (``.`` for the run itself). It is on the
+        """Writes one run of the schedule under ``part`` (``.`` for the run itself). It is on the
         disk when this returns."""
         folder = self.path / part
         timeline.write_csv(folder / "events.csv")
@@ -184,8 +183,8 @@ class RunFolder:
             sync_file(folder / name)
 
     def sync(self) -> None:
-        """Wait until its inputs, and what was predicted, are on the disk: a run that goes on after
-        a power cut begins with them."""
+        """Waits until its inputs and its prediction are on the disk: a run that is resumed after a
+        power cut begins with them."""
         for pattern in ("*.yaml", "*.json", "*/*.json", "*/events.csv"):
             for path in self.path.glob(pattern):
                 sync_file(path)
@@ -198,12 +197,12 @@ class RunFolder:
         return Timeline.read_csv(folder / "events.csv"), read_summary(folder / "summary.json")
 
     def prediction(self, part: str) -> RunSummary | None:
-        """What was predicted of the execution under ``part``."""
+        """The prediction of the execution under ``part``."""
         path = self.path / _PREDICTED.get(part, part) / "summary.json"
         return read_summary(path) if part in _PREDICTED and path.exists() else None
 
     def check_executes(self) -> None:
-        """Raise :class:`InputError` unless the command that began it executes."""
+        """Raises :class:`InputError` unless the command that began it executes."""
         command = str(self.config("command"))
         if command not in _EXECUTING:
             found = f"a run of `rmixer {command}`"
@@ -211,16 +210,16 @@ class RunFolder:
 
     @property
     def begun(self) -> list[str]:
-        """The parts under which an execution was begun, in the order in which a run has them."""
+        """The parts with an execution that was begun, in the order of a run."""
         return [part for part in _PREDICTED if self.has_begun(part)]
 
     def has_begun(self, part: str) -> bool:
-        """Whether an execution was begun under ``part`` that can be gone on with."""
+        """True if an execution was begun under ``part`` that can be resumed."""
         return (self.path / part / JOURNAL).exists()
 
     def set_aside(self, part: str) -> Path | None:
-        """Move what an execution left under ``part`` to a folder of its own, and return that; None
-        where there is nothing."""
+        """Moves the files of an execution under ``part`` to another folder, and returns that; None
+        if there are none."""
         place = self.path / part
         left = [place / name for name in EXECUTED if (place / name).exists()]
         if not left:
@@ -232,11 +231,11 @@ class RunFolder:
         return aside
 
     def is_done(self, stage: str) -> bool:
-        """Whether ``stage`` was finished. Its inputs are those of the folder."""
+        """True if ``stage`` was finished, with the inputs of the folder."""
         return stage in self._stages()
 
     def mark_done(self, stage: str) -> None:
-        """Remember that ``stage`` is finished. A power cut later does not change that."""
+        """Records that ``stage`` is finished, safe against a power cut."""
         path = self.path / "stages.json"
         write_json(path, [*self._stages(), stage])
         sync_file(path)
@@ -247,7 +246,7 @@ class RunFolder:
 
 
 def _inputs_hash(config: Mapping[str, Any]) -> str:
-    """Of the inputs of a run; the workload counts by its own hash."""
+    """A hash of the inputs of a run; the workload counts by its own hash."""
     return content_hash({name: value for name, value in config.items() if name != "workload"})
 
 

@@ -22,12 +22,12 @@ _FIRST = (
     "mean_completion_s",
     "p95_completion_s",
 )
-_LAST = ("peak_bytes", "bound_s", "gap", "level", "why")
+_LAST = ("peak_bytes", "bound_s", "gap", "level", "why", "doubtful")
 
 
 def sweep_csv(rows: Sequence[SweepRow]) -> str:
     """The text of ``sweep.csv``, ``rows`` in their order. After the completions there is a column
-    ``busy_<device>`` for each device that some row uses; a figure that is not known is empty."""
+    ``busy_<device>`` for each device that some row uses; an unknown figure is empty."""
     used = {name for row in rows for name in row.busy}
     devices = sorted(used, key=lambda name: (name == "cpu:0", len(name), name))
     out = io.StringIO()
@@ -40,5 +40,5 @@ def sweep_csv(rows: Sequence[SweepRow]) -> str:
 
 
 def write_sweep_csv(folder: Path, rows: Sequence[SweepRow]) -> None:
-    """Write ``sweep.csv`` whole or not at all."""
+    """Writes ``sweep.csv`` all or nothing."""
     write_text(folder / SWEEP_CSV, sweep_csv(rows))

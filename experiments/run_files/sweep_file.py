@@ -1,4 +1,4 @@
-"""One configuration of a sweep: what was tried, and what the simulator says of it."""
+"""One configuration of a sweep, with its simulated figures."""
 
 from __future__ import annotations
 
@@ -7,8 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pydantic import ConfigDict
-
+from rmixer.files.strict import Strict
 from rmixer.files.typed_files import load_json, parse
 from rmixer.scheduling.layout import Cut
 from sim.planning.objective import Objective
@@ -22,21 +21,20 @@ ROUGH = "rough"
 
 
 @dataclass(frozen=True)
-class SweepRow:
+class SweepRow(Strict):
     """A policy on a layout: slots of each GPU and of the CPU, and the threads of each. ``speedup``
-    is ``sequential``'s predicted makespan over this one; ``level`` the level of the simulator that
-    gave the figures, ``rough`` if they rest on mean demand alone. Completion and waiting count from
-    each job's arrival (:class:`~rmixer.run_record.flow_times.FlowTimes`); rows of earlier releases
-    have only the mean completion, from the first dispatch. A configuration that was not simulated
-    has None for every figure but the bound and says in ``why`` what pruned it.
+    is ``sequential``'s predicted makespan over this one; ``level`` the simulator's level, ``rough``
+    if the figures rest on mean demand alone. Completion and waiting count from each job's arrival
+    (:class:`~rmixer.run_record.flow_times.FlowTimes`); rows of earlier releases have only the mean
+    completion, from the first dispatch. If it was not simulated, every figure but the bound is None
+    and ``why`` gives the reason.
 
     ``busy`` is the busy share of each device by name, as
     :class:`~rmixer.run_record.run_summary.DeviceSummary` has it. No schedule of these jobs can end
     before ``bound_s``; ``gap`` is what the makespan is above it, as a fraction of it; ``held_by``
     says what holds it: the longest job, the GPU, the host cores or the slots. All are None if
-    nobody computed a bound."""
-
-    __pydantic_config__ = ConfigDict(extra="forbid")
+    nobody computed a bound. Of a ``doubtful`` row the profiles behind it are, or its 90% interval
+    is wide (:mod:`rmixer.model_profile.doubts`)."""
 
     policy: str
     gpu_slots: int = 0
@@ -57,15 +55,16 @@ class SweepRow:
     bound_s: float | None = None
     gap: float | None = None
     held_by: str | None = None
+    doubtful: bool = False
 
     def bounded(self, bound: LowerBound) -> SweepRow:
-        """The same with what no schedule can beat, and how far this one is from it."""
+        """The same with the bound of all schedules, and its distance from it."""
         gap = None if self.makespan_s is None else bound.gap(self.makespan_s)
         return replace(self, bound_s=bound.bound_s, gap=gap, held_by=bound.held_by)
 
     def corrected(self, factor: float) -> SweepRow:
-        """The same as a rough row: its times as rough step times have them, times ``factor``. A GPU
-        has as much to do as before; the host's cores are held by jobs for as large a share."""
+        """The same as a rough row: its times from rough step times, times ``factor``. A GPU has as
+        much work as before; jobs hold the same share of the host's cores."""
         names = [name for name in vars(self) if name.endswith("_s") and name != "bound_s"]
         times = {name: getattr(self, name) for name in names}
         scaled = {name: time and time * factor for name, time in times.items()}
@@ -101,12 +100,11 @@ def read_rows(folder: Path) -> list[SweepRow]:
 
 
 def ranked(rows: Iterable[SweepRow], objective: Objective = "makespan") -> list[SweepRow]:
-    """The shortest makespan first, or mean completion where that is the ``objective``; what was not
-    simulated comes last.
+    """The rows with the shortest makespan first, or mean completion if that is the ``objective``;
+    rows that were not simulated come last.
 
-    Makespans within 1% of the shortest are one and the same to the simulator, whose rates are
-    averaged to that: among these the shortest mean completion comes first. So it is the other way
-    round.
+    Makespans within 1% of the shortest are equal to the simulator, whose rates are averaged to
+    that: among these the shortest mean completion comes first, and the other way round.
     """
     given = [(_figures(row, objective), row) for row in rows]
     least_s = min((first for (first, _), _ in given if first is not None), default=0.0)
@@ -121,6 +119,6 @@ def ranked(rows: Iterable[SweepRow], objective: Objective = "makespan") -> list[
 
 
 def _figures(row: SweepRow, objective: Objective) -> tuple[float | None, float | None]:
-    """What is to be small first, and second."""
+    """The figures to minimise first and second."""
     figures = row.makespan_s, row.mean_completion_s
     return figures if objective == "makespan" else figures[::-1]

@@ -22,10 +22,10 @@ def profiled_jobs(
     used_bytes: Mapping[str, int],
     report: Callable[[str], None],
 ) -> tuple[ProfiledJob, ...]:
-    """``jobs`` with what they cost on this machine, of which the run uses ``machine``. Raises
+    """``jobs`` with their costs on this machine, of which the run uses ``machine``. Raises
     :class:`InputError` for one that has no profile with the threads of any slot of ``layout``, or
-    that does not fit beside ``used_bytes`` of each device's memory. Nothing is profiled here: a run
-    may be using the cores."""
+    that does not fit together with ``used_bytes`` of each device's memory. Nothing is profiled
+    here: a run may be using the cores."""
     problem = inputs_of(Workload("added", 0, tuple(jobs)), None, Store(), report)
     check_memory(replace(problem, machine=machine), layout, used_bytes)
     for each in problem.jobs:

@@ -1,4 +1,4 @@
-"""What a sweep tries: policies on layouts, each simulated to a row."""
+"""The candidates of a sweep: policies on layouts, each simulated to a row."""
 
 from __future__ import annotations
 
@@ -25,20 +25,20 @@ from sim.planning.two_fidelities import correction, settle
 from sim.simple_step_times.mean_demand import MeanDemand
 
 BASELINE = "sequential"
-"""What is saved, and every speed-up, is counted from it."""
+"""The reference of savings and speed-ups."""
 
 
 @dataclass(frozen=True)
 class Candidate:
-    """A policy by its full name, on a layout. ``schedule`` is what was searched for, None of a
-    policy."""
+    """A policy by its full name, on a layout. ``schedule`` is the result of a search (None: a
+    policy decides)."""
 
     policy: str
     layout: Layout
     schedule: Schedule | None = None
 
     def made(self, seed: int) -> Policy:
-        """The policy, new."""
+        """A new policy object."""
         return make_policy(self.policy, seed) if self.schedule is None else Planned(self.schedule)
 
     @property
@@ -48,8 +48,9 @@ class Candidate:
 
 
 def candidates(problem: Problem, policies: Sequence[str], cuts: Sequence[Cut]) -> list[Candidate]:
-    """Every policy on every cut. A policy that cuts the machine its own way is tried once; one that
-    differs only in how it chooses among several devices, once on a layout of one device."""
+    """Every policy on every cut. A policy with its own way to divide the machine is tried once;
+    policies that differ only in their choice among several devices count once on a layout of one
+    device."""
     found: dict[tuple[str, Layout], Candidate] = {}
     for cut in cuts:
         for name in policies:
@@ -79,14 +80,14 @@ class Trial:
         self.alone_schedule = self.schedule(one_by_one, self.sequential)
 
     def run(self, candidate: Candidate, times: StepTimes, level: Level) -> SimulatedRun:
-        """A candidate simulated. Raises :class:`RunFailed` where that cannot be."""
+        """Simulates a candidate. Raises :class:`RunFailed` if that is impossible."""
         policy = candidate.made(self._problem.workload.seed)
         found = simulate(self._problem, policy, candidate.layout, times, level=level)
         check_peaks(found.summary, self._problem.machine)
         return found
 
     def schedule(self, candidate: Candidate, simulated: SimulatedRun) -> Schedule:
-        """What a candidate did, as a schedule."""
+        """The schedule that a candidate made."""
         workload, machine = self._problem.workload, self._problem.machine
         policy = candidate.made(workload.seed)
         return schedule_of(workload, machine, policy, candidate.layout, simulated.bookings)
@@ -103,13 +104,13 @@ class Trial:
         return _filled(_placed(candidate, seed), summary, self.sequential.summary.makespan_s)
 
     def rough_rows(self, piece: Sequence[Candidate]) -> list[SweepRow]:
-        """Those of several by rough step times."""
+        """The rows of several candidates by rough step times."""
         return [self.row_of(candidate, self._rough) for candidate in piece]
 
     def make_precise(
         self, rows: list[SweepRow], tried: Sequence[Candidate], objective: Objective
     ) -> None:
-        """Replace the rough ``rows`` that can be best, and correct the others."""
+        """Replaces the rough ``rows`` that can be best, and corrects the others."""
         if not self._solves:
             return
 
@@ -126,7 +127,7 @@ class Trial:
 
 
 def wanted_s(row: SweepRow, objective: Objective) -> float | None:
-    """What is to be small, None if it was not simulated."""
+    """The figure to minimise; None if it was not simulated."""
     return row.makespan_s if objective == "makespan" else row.mean_completion_s
 
 

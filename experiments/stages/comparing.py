@@ -1,4 +1,4 @@
-"""Predicted against measured of a run folder: ``compare.json``, and a trace of both."""
+"""Compares prediction and measurement of a run folder: ``compare.json``, and a trace of both."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from rmixer.errors import InputError
 
 
 def validate_run(folder: RunFolder, goals: Goals | None = None) -> Comparison:
-    """Compare what ``folder`` holds and write ``compare.json`` and ``trace.json``; raises
+    """Compares the runs in ``folder`` and writes ``compare.json`` and ``trace.json``; raises
     :class:`InputError` unless it holds a schedule predicted and executed."""
     measured, predicted = folder.read(MEASURED), folder.read(PREDICTED)
     if measured is None or measured[1].run != "measured" or predicted is None:
@@ -32,8 +32,9 @@ def validate_run(folder: RunFolder, goals: Goals | None = None) -> Comparison:
 
 
 def _keep_noise(folder: RunFolder, runs: Runs) -> None:
-    """Keep how far two executions were apart, for predictions of this machine. Others on its cores
-    would be in that, and so would work that an interruption made them do twice."""
+    """Stores the difference between two executions, for predictions of this machine. Executions
+    with other programs on their cores, or with repeated work after an interruption, are left out.
+    """
     repeat = runs.repeat
     if repeat is None or runs.shared_with or not all(map(all_completed, runs.executions)):
         return

@@ -1,5 +1,4 @@
-"""Figures of a run are drawn once: drawing takes seconds, and a run that is shown again has them
-already."""
+"""Keeps drawn figures of a run: drawing takes seconds, and a run that is shown again has them."""
 
 from __future__ import annotations
 
@@ -17,7 +16,7 @@ DRAWN = "drawn.json"
 _FOLDER = "figures"
 _DATA = (".csv", ".json", ".yaml")
 _TRACE = "trace.json"
-"""Of the same data, large, and in no figure."""
+"""The same data in a large file that no figure uses."""
 _ROOT = Path(__file__).resolve().parents[2]
 _CODE = ("experiments", "profiles", "rmixer")
 _LIBRARIES = ("matplotlib", "seaborn")
@@ -25,7 +24,7 @@ _LIBRARIES = ("matplotlib", "seaborn")
 
 @dataclass(frozen=True)
 class Drawn:
-    """The names of the ``figures`` in the folder, and a hash of ``what`` they were drawn from."""
+    """The names of the ``figures`` in the folder, and a hash of their data, ``what``."""
 
     what: str
     figures: tuple[str, ...]
@@ -34,8 +33,8 @@ class Drawn:
 def figures_of(folder: RunFolder, *, again: bool = False) -> tuple[list[Path], list[str]]:
     """The figures of the run in ``folder``, and the messages of those that could not be drawn.
 
-    They are drawn unless all of them are there, of the same data and by the same code; with
-    ``again`` in any case.
+    They are drawn unless all of them are there, from the same data and by the same code; with
+    ``again`` always.
     """
     place = folder.path / _FOLDER
     what = _drawn_from(folder)
@@ -61,8 +60,8 @@ def _known(place: Path, what: str) -> list[Path]:
 
 
 def _drawn_from(folder: RunFolder) -> str:
-    """A hash of all that figures may be drawn from: the data of the run, the profiles of its jobs,
-    our code, and the versions of the libraries that draw."""
+    """A hash of all inputs of the figures: the data of the run, the profiles of its jobs, our code,
+    and the versions of the libraries that draw."""
     digest = hashlib.blake2b(digest_size=16)
     for path in (*_data_in(folder.path.resolve()), *_profiles(folder), *_code()):
         content = path.read_bytes()

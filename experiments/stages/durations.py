@@ -1,4 +1,5 @@
-"""A table of durations as the simulator takes profiles, and a machine where none is given."""
+"""Turns a table of durations into profiles for the simulator, and assumes a machine if none is
+given."""
 
 from __future__ import annotations
 
@@ -17,7 +18,7 @@ from rmixer.scheduling.wanted_slots import Counts, Wanted
 from rmixer.workload.workload import Job, Workload
 
 LEAST_CORES = 8
-"""Of an assumed machine, for each of its GPUs."""
+"""Cores of an assumed machine for each of its GPUs, at least."""
 _NOT_KNOWN = Fingerprint("not known", *("",) * 7)
 
 
@@ -30,9 +31,9 @@ def inputs_of_table(
     what_if: WhatIf | None = None,
 ) -> Problem:
     """The jobs of ``workload``, which was read with ``table``, each with a profile made from its
-    rows, on the known ``machine``, without its GPUs if no row is of one. None: on an assumed one,
-    with a GPU if any row is of one, cores for all slots that are ``wanted``, and memory without
-    limit. Either is then as ``what_if`` supposes it. Raises :class:`InputError` for an unknown
+    rows, on the known ``machine``, without its GPUs if no row is of one. With ``machine`` None, on
+    an assumed one, with a GPU if any row is of one, cores for all ``wanted`` slots, and memory
+    without limit. Then ``what_if`` changes the machine. Raises :class:`InputError` for an unknown
     machine and for GPUs that it lacks."""
     with_gpu = any(row.figures.device == "gpu" for row in table.rows)
     suppose = what_if or WhatIf()
@@ -65,7 +66,7 @@ def _in_words(machine: Machine) -> str:
 
 
 def assumed_machine(gpus: int) -> Machine:
-    """A machine of which only slots matter."""
+    """A machine of which only the slots matter."""
     gpu = Gpu("assumed", NO_LIMIT_BYTES, multiprocessors=1)
     return Machine(
         name="assumed",
@@ -86,8 +87,8 @@ def assumed_machine(gpus: int) -> Machine:
 
 
 def with_cores_for(machine: Machine, wanted: Wanted) -> Machine:
-    """``machine`` with as many cores as the most slots that are ``wanted`` take, and no fewer than
-    ``LEAST_CORES`` for each GPU. Raises :class:`InputError` for slots of GPUs that it lacks."""
+    """``machine`` with enough cores for the most ``wanted`` slots, and at least ``LEAST_CORES`` for
+    each GPU. Raises :class:`InputError` for slots of GPUs that it lacks."""
     said = wanted.by_kind(machine)
     on_gpus = len(machine.gpus) * _most(said.gpu_slots, 0) * _most(said.gpu_threads, 1)
     on_cpu = _most(said.cpu_slots, 1) * _most(said.cpu_threads, 1)
@@ -99,8 +100,8 @@ def with_cores_for(machine: Machine, wanted: Wanted) -> Machine:
 def problem_of_table(
     workload: Workload, table: DurationTable, machine: Machine, wanted: Wanted
 ) -> Problem:
-    """The same on ``machine``. Slots may have any of the ``wanted`` counts of threads: a job lasts
-    as long with each."""
+    """The same on ``machine``. Slots may have any of the ``wanted`` counts of threads: a job's
+    duration is the same with each."""
     said = wanted.by_kind(machine)
     threads = {
         kind: sorted({1, *(counts or ())})

@@ -1,4 +1,4 @@
-"""Execute a policy or a schedule for real and leave all of it in a run folder."""
+"""Executes a policy or a schedule for real and writes all results into a run folder."""
 
 from __future__ import annotations
 
@@ -42,9 +42,9 @@ from sim.job_level.simulate import SimulatedRun, simulate
 
 @dataclass(frozen=True)
 class ExecutionRequest:
-    """What is to be executed: the jobs of ``problem`` on the slots of ``layout``, ``by`` the policy
-    of that name, live, or by a schedule, which is replayed. Those that are ``cancelled`` are so
-    before it begins. Models train in ``processes``."""
+    """The input of an execution: the jobs of ``problem`` on the slots of ``layout``, ``by`` the
+    policy of that name, live, or by a schedule, which is replayed. The ``cancelled`` jobs are
+    cancelled before it begins. Models train in ``processes``."""
 
     problem: Problem
     layout: Layout
@@ -59,7 +59,7 @@ class ExecutionRequest:
 
     @property
     def title(self) -> str:
-        """What is executed, in a word."""
+        """The kind of execution in a word."""
         return "a schedule" if isinstance(self.by, Schedule) else self.by
 
     @cached_property
@@ -72,8 +72,8 @@ class ExecutionRequest:
         return dict(self.problem.profiles)
 
     def admit(self, jobs: Sequence[Job]) -> tuple[ProfiledJob, ...]:
-        """``jobs``, which are added to the run, with what they cost; ``step_times`` know them from
-        now on. Their data are made ready if they are not. Raises as
+        """``jobs``, which are added to the run, with their costs; ``step_times`` know them from now
+        on. Their data are prepared if needed. Raises as
         :func:`~experiments.stages.adding.profiled_jobs`."""
         machine, used_bytes = self.problem.machine, self.used_bytes
         found = profiled_jobs(jobs, machine, self.layout, used_bytes, lambda _: None)
@@ -83,25 +83,25 @@ class ExecutionRequest:
 
     @cached_property
     def used_bytes(self) -> Mapping[str, int]:
-        """What others held of the memory of this machine's devices when it was asked first, before
-        the run began."""
+        """The memory of this machine's devices that others held at the first call, before the run
+        began."""
         return held_bytes(self.problem.machine)
 
     def new_workers(self, folder: Path) -> Workers:
-        """Those that carry it out, and leave what they print in ``folder``."""
+        """The workers that carry it out; their output goes to ``folder``."""
         problem, layout = self.problem, self.layout
         with_models = any(job.command is None for job in problem.workload.jobs)
         return MixedWorkers(problem.machine, layout, folder, with_models, self.processes)
 
     def new_policy(self) -> Policy:
-        """A fresh instance of the policy: a run uses one up."""
+        """A new object of the policy, one for each run."""
         if isinstance(self.by, Schedule):
             return Planned(self.by)
         return make_policy(self.by, self.problem.workload.seed)
 
     @property
     def inputs(self) -> RunInputs:
-        """The inputs of a run that does nothing else."""
+        """The inputs of a run that only executes."""
         replayed = isinstance(self.by, Schedule)
         decided = {"schedule": self.by} if replayed else {"policy": self.by, "layout": self.layout}
         settings = {**decided, "profiles": sorted(self.problem.profiles)}
@@ -110,9 +110,9 @@ class ExecutionRequest:
 
 @dataclass(frozen=True)
 class Manner:
-    """How an execution is carried out: at ``until_s`` of ``time.monotonic`` it ends, whatever is
-    left of it; checkpoints are ``checkpoint_every_s`` apart (None: so that they cost under 1%);
-    with ``tensorboard`` metrics over time are event files, too."""
+    """The manner of an execution: it ends at ``until_s`` of ``time.monotonic`` even if jobs are
+    left; a checkpoint is written every ``checkpoint_every_s`` (None: so that they cost under 1%);
+    with ``tensorboard`` metrics over time are also written as event files."""
 
     until_s: float | None = None
     checkpoint_every_s: float | None = None
@@ -130,11 +130,10 @@ def execute(
     lock: CoreLock,
     manner: Manner = AS_USUAL,
 ) -> ExecutedRun:
-    """Execute on the real clock and write what happened under ``part``: events, summary, step
-    times, the schedule as it came out, and what the jobs saved. A run that was interrupted or
-    failed is written too, and what it left is gone on with when it is called again. ``lock`` is
-    taken first: it waits for other runs on the same cores. The caller has called
-    :func:`check_execution`."""
+    """Executes on the real clock and writes the results under ``part``: events, summary, step
+    times, the resulting schedule, and the files of the jobs. A run that was interrupted or failed
+    is written too, and the next call continues it. ``lock`` is taken first: it waits for other runs
+    on the same cores. Call :func:`check_execution` before."""
     lock.take()
     problem, layout, policy = request.problem, request.layout, request.new_policy()
     workload, machine = problem.workload, problem.machine
@@ -171,8 +170,8 @@ def execute(
 
 
 def open_questions(workload: Workload) -> list[str]:
-    """What its user should know beforehand of the programs in ``workload``, a line each: which
-    begin anew after an interruption, and of which nobody knows yet when they end."""
+    """Lines for the user about programs in ``workload`` that begin anew after an interruption, or
+    whose end is unknown."""
     programs = [job for job in workload.jobs if job.command is not None]
     anew = [job.id for job in programs if job.resume is None]
     unknown = [job.id for job in programs if job.steps_from == "supposed"]
@@ -193,7 +192,7 @@ def _few(names: Sequence[str], most: int = 5) -> str:
 
 
 def _learn_steps(workload: Workload, summary: RunSummary) -> None:
-    """Keep how many steps the programs made whose workload does not say it."""
+    """Stores the steps of programs whose workload does not give them."""
     jobs = {job.id: job for job in workload.jobs}
     for line in summary.jobs:
         job = jobs.get(line.id)
@@ -202,8 +201,8 @@ def _learn_steps(workload: Workload, summary: RunSummary) -> None:
 
 
 def check_execution(request: ExecutionRequest) -> None:
-    """Raise :class:`InputError` unless the jobs can be executed now. To be called once other runs
-    on the same cores have ended, and before an earlier execution is set aside."""
+    """Raises :class:`InputError` unless the jobs can be executed now. Call it once other runs on
+    the same cores have ended, and before an earlier execution is moved aside."""
     machine = request.problem.machine
     request.layout.check(machine, "layout")
     check_cores(machine)
@@ -214,7 +213,7 @@ def check_execution(request: ExecutionRequest) -> None:
 
 
 def predict(request: ExecutionRequest) -> SimulatedRun:
-    """What is to happen, before anything is written: a policy that is wrong shows here."""
+    """The prediction, before anything is written: errors of a policy show here."""
     policy, problem, layout = request.new_policy(), request.problem, request.layout
     run = simulate(problem, policy, layout, request.step_times)
     schedule = schedule_of(problem.workload, problem.machine, policy, layout, run.bookings)
@@ -228,8 +227,8 @@ def begin(
     report: Callable[[str], None],
     lock: CoreLock,
 ) -> RunFolder:
-    """A run folder of its own at ``path`` for ``request``, with what is ``predicted``. What cannot
-    be executed leaves an earlier run where it is."""
+    """Creates a run folder at ``path`` for ``request``, with the prediction ``predicted``. If it
+    cannot be executed, an earlier run stays where it is."""
     lock.take()
     folder = RunFolder.create(path, request.inputs, report, earlier="aside")
     if isinstance(request.by, Schedule):
@@ -239,9 +238,9 @@ def begin(
 
 
 def prepare_data(workload: Workload, bar: Bar = no_bar) -> None:
-    """Make the data sets of all jobs ready before any clock runs, but for a user's own models and
-    programs: what these read is their own. Raises :class:`InputError` for a job whose batch is
-    larger than its data."""
+    """Prepares the data sets of all jobs before any clock runs, but for a user's own models and
+    programs, which read their own data. Raises :class:`InputError` for a job whose batch is larger
+    than its data."""
     known = [job for job in workload.jobs if job.in_registry]
     samples = {}
     for dataset, data in dict.fromkeys((job.entry.dataset, job.data) for job in known):

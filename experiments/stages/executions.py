@@ -49,7 +49,7 @@ def carry_out(
     lock: CoreLock,
     manner: Manner,
 ) -> None:
-    """Carry out ``request`` as ``stage``, unless the folder holds the whole of it: without the jobs
+    """Carries out ``request`` as ``stage``, unless the folder holds all of it, without the jobs
     that were cancelled in an execution before. Raises KeyboardInterrupt when interrupted, after
     everything is written."""
     if folder.is_done(stage.name):

@@ -20,7 +20,7 @@ def explain(
     progress: Callable[[int, int], None],
     machine: str | None = None,
 ) -> Explanation:
-    """Explain the prediction of the run in ``path``. Raises as
+    """Explains the prediction of the run in ``path``. Raises as
     :func:`~experiments.stages.predicted_run.predicted_run`."""
     run = predicted_run(path, report, machine)
     problem, summary = run.problem, run.summary

@@ -1,4 +1,4 @@
-"""Which configurations of a sweep are looked at job by job, besides the best."""
+"""Selects the configurations of a sweep that are examined job by job, besides the best."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from rmixer.policies.baselines.sequential import Sequential
 from rmixer.run_record.run_summary import RunSummary
 
 MOST = 5
-"""Policies whose completions are kept, the best one's included."""
+"""The number of policies whose completions are kept, with the best one."""
 
 
 def finalists(
     order: Sequence[SweepRow], summary_of: Callable[[SweepRow], RunSummary]
 ) -> tuple[Finalist, ...]:
-    """The first row of each of the next best policies after the best row's, of rows that are in
-    ``order``. Only rows count for which precise step times were asked, for ``summary_of`` is to
-    simulate each of them again at no great cost. One job at a time is in every sweep anyway."""
+    """The first row of each of the next best policies after the best row's, from rows in ``order``.
+    Only rows with precise step times count, because ``summary_of`` simulates each of them again.
+    One job at a time is left out: it is in every sweep."""
     first: dict[str, SweepRow] = {}
     for row in order:
         if row.makespan_s is not None and row.level != ROUGH:
@@ -32,5 +32,5 @@ def finalists(
 
 
 def _rule(row: SweepRow) -> str:
-    """The policy without its device rule: variants of one rule are much alike."""
+    """The policy without its device rule: variants of one rule are similar."""
     return row.policy.partition("@")[0]

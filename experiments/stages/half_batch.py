@@ -1,4 +1,4 @@
-"""A workload at half the batch and twice the steps, as far as its profiles tell."""
+"""A workload at half the batch and twice the steps, as far as profiles are known."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from rmixer.workload.workload import Job
 
 @dataclass(frozen=True)
 class HalfBatch:
-    """``problem`` with half the batch in those of its ``jobs``, by id; the others are as they were.
+    """``problem`` with half the batch in those of its ``jobs``, by id; the others are unchanged.
     ``why`` says what is missing if there are none."""
 
     problem: Problem
@@ -24,8 +24,8 @@ class HalfBatch:
 
 
 def half_batch(problem: Problem, store: Store, report: Callable[[str], None]) -> HalfBatch:
-    """Half the batch in every job of ``problem`` of which a profile at that batch is kept, or is
-    predicted from other sizes, of which ``report`` hears. Each such job sees as many samples as
+    """Half the batch in every job of ``problem`` whose profile at that batch is stored, or is
+    predicted from other sizes, which ``report`` mentions. Each such job sees as many samples as
     before, to within one batch."""
     known: dict[str, ModelProfile | None] = {}
     jobs: list[ProfiledJob] = []
@@ -55,8 +55,8 @@ def half_batch(problem: Problem, store: Store, report: Callable[[str], None]) ->
 
 
 def halved_job(job: Job) -> Job | None:
-    """``job`` with half its batch, rounded down, and as many more steps, evaluations as many
-    samples apart and on as many; None of a program, of durations, and of a batch of 1."""
+    """``job`` with half its batch, rounded down, and proportionally more steps, with evaluations
+    after and on as many samples; None for a program, for durations, and for a batch of 1."""
     if job.batch < 2 or not (job.in_registry or job.is_own):
         return None
     half = job.batch // 2
@@ -76,7 +76,7 @@ def halved_job(job: Job) -> Job | None:
 def _profile(
     store: Store, machine: Machine, job: Job, report: Callable[[str], None]
 ) -> ModelProfile | None:
-    """What is known of ``job`` on ``machine``, kept or told by other batches."""
+    """The profile of ``job`` on ``machine``, stored or predicted from other batches."""
     found, _ = store.load([job], machine)
     if found:
         return found[job.identity.key]

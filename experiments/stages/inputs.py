@@ -1,4 +1,4 @@
-"""What a prediction starts from: the workload, the machine, and the profiles of every job."""
+"""The inputs of a prediction: the workload, the machine, and the profiles of every job."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from profiles.traces.import_warnings import warnings_of
 from rmixer.errors import InputError
 from rmixer.hardware.machine import Machine, gpu_number
 from rmixer.hardware.what_if import WhatIf
-from rmixer.imported.imported_store import find_imported
+from rmixer.imported.imported_profile import find_imported
 from rmixer.model_profile.model_profile import ModelProfile
 from rmixer.scheduling.admission import check_memory
 from rmixer.scheduling.devices import devices_in_use
@@ -86,9 +86,9 @@ def told_by_others(
     report: Callable[[str], None],
     is_this_one: bool,
 ) -> ModelProfile | None:
-    """The profile of ``identity``, which is not profiled, from other batch sizes; unless the
-    machine ``is_this_one``, where it could be measured, also from those of other code. None if they
-    do not tell it."""
+    """The profile of ``identity``, which is not profiled, predicted from other batch sizes; unless
+    the machine ``is_this_one``, where it could be measured, also from those of other code. None if
+    they are not enough."""
     found = _predicted(store, machine, identity, report)
     if found is None and not is_this_one:
         found = _of_other_code(store, machine, identity, report)
@@ -98,7 +98,7 @@ def told_by_others(
 def _predicted(
     store: Store, machine: Machine, identity: CostIdentity, report: Callable[[str], None]
 ) -> ModelProfile | None:
-    """What profiles at other batches predict, if there are enough of them."""
+    """The prediction from profiles at other batches, if there are enough of them."""
     others = store.other_batches(machine.name, identity)
     try:
         predicted = predict_batch(others, identity, machine)
@@ -120,15 +120,15 @@ def _predicted(
 
 
 def _expected_error(profiles: Sequence[ModelProfile], machine: Machine) -> float | None:
-    """The largest error of ``profiles`` of one model, each as the others predict it; None where
-    they are too few to tell."""
+    """The largest error of ``profiles`` of one model, each as the others predict it; None if they
+    are too few."""
     return max((abs(each.error) for each in each_left_out(profiles, machine)), default=None)
 
 
 def _of_other_code(
     store: Store, machine: Machine, identity: CostIdentity, report: Callable[[str], None]
 ) -> ModelProfile | None:
-    """The same, measured or predicted, but for the code of the training step."""
+    """The same, measured or predicted, with other code of the training step."""
     for source in store.other_sources(machine.name, identity):
         older = replace(identity, source=source)
         found = store.find(machine.name, older.key) or _predicted(store, machine, older, report)
@@ -141,8 +141,8 @@ def _of_other_code(
 def check_free_memory(
     workload: Workload, profiles: Mapping[str, ModelProfile], machine: Machine
 ) -> None:
-    """Raise :class:`InputError` for a job of ``workload``, as far as it is profiled, that does not
-    fit what is free now of the memory of ``machine``, which is this one."""
+    """Raises :class:`InputError` for a profiled job of ``workload`` that does not fit the free
+    memory of ``machine``, which is this one."""
     jobs = tuple(job for job in workload.jobs if job.identity.key in profiles)
     known = problem_of(replace(workload, jobs=jobs), machine, profiles)
     everywhere = Layout(tuple(DeviceSlots(device.name, 1, 1) for device in machine.devices))
@@ -150,8 +150,8 @@ def check_free_memory(
 
 
 def held_bytes(machine: Machine) -> Mapping[str, int]:
-    """What others hold now of the memory of the devices of ``machine``, which is this one; of GPUs
-    as far as the driver says it."""
+    """The memory of the devices of ``machine``, which is this one, that others hold now; for GPUs
+    only if the driver says it."""
     held = {"cpu:0": limits.used_memory_bytes()}
     for device in machine.devices:
         number = gpu_number(device.name)

@@ -1,4 +1,4 @@
-"""The layouts that a user asks for, one or a grid of them, on a machine with these profiles."""
+"""The layouts that a user asks for, one or a grid, on a machine with these profiles."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _FITTING = "slots x threads, on all devices together,"
 
 
 def profiled_threads(profiles: Iterable[ModelProfile]) -> dict[str, list[int]]:
-    """By kind of device, the counts of host threads that every profile has which knows the kind."""
+    """By kind of device, the counts of host threads that every profile with that kind has."""
     counts: dict[str, list[set[int]]] = {}
     for profile in profiles:
         for kind in {step.device for step in profile.steps}:
@@ -27,10 +27,10 @@ def profiled_threads(profiles: Iterable[ModelProfile]) -> dict[str, list[int]]:
 
 
 def choose_layout(problem: Problem, policy: Policy, wanted: Wanted) -> Layout:
-    """The layout of ``policy`` on the slots that are ``wanted``, one number each. GPUs, or the CPU
-    where there is none, have as many slots as the cores suffice for unless they are given; the CPU
-    beside GPUs has none, or one if a job runs on it alone. Raises :class:`InputError` where the
-    cores do not suffice."""
+    """The layout of ``policy`` on the ``wanted`` slots, one number each. GPUs, or the CPU if there
+    is none, have by default as many slots as there are cores for; the CPU has no slot besides those
+    of GPUs, or one if a job runs on it alone. Raises :class:`InputError` if there are too few
+    cores."""
     machine = problem.machine
     cut = _cut(problem, wanted.by_kind(machine))
     layout = ask_layout(policy, machine, len(problem.jobs), cut)
@@ -55,7 +55,7 @@ def _cut(problem: Problem, wanted: Wanted) -> Cut:
 
 
 def _needs_cpu(problem: Problem) -> bool:
-    """Whether a job runs on the CPU alone."""
+    """True if a job runs on the CPU alone."""
     return any("gpu" not in profile.costs() for profile in problem.profiles.values())
 
 
@@ -64,7 +64,7 @@ def _one(counts: Counts | None, default: int) -> int:
 
 
 def _check_threads(layout: Layout, known: Mapping[str, Sequence[int]]) -> None:
-    """Raise :class:`InputError` for a count of threads that is not ``known`` of its kind."""
+    """Raises :class:`InputError` for a count of threads that is not ``known`` for its kind."""
     for entry in layout.devices:
         counts = known.get(entry.kind, ())
         if counts and entry.threads not in counts:
@@ -73,10 +73,10 @@ def _check_threads(layout: Layout, known: Mapping[str, Sequence[int]]) -> None:
 
 
 def grid(problem: Problem, wanted: Wanted) -> list[Cut]:
-    """Every cut of ``wanted`` that the cores suffice for: of slots by default 0, the powers of two
-    and all cores, 0 alone of a kind of device that no job can run on; of threads the counts that
-    are profiled. Raises :class:`InputError` for counts of threads that are not, for a count of
-    slots that the cores never suffice for, and if no cut is left."""
+    """Every cut of ``wanted`` for which there are enough cores. Default slots are 0, the powers of
+    two and all cores, only 0 for a kind of device that no job can run on; default threads are the
+    profiled counts. Raises :class:`InputError` for counts of threads that are not profiled, for a
+    count of slots that never fits, and if no cut is left."""
     machine = problem.machine
     said = wanted.by_kind(machine)
     known = profiled_threads(problem.profiles.values())
@@ -104,8 +104,8 @@ def grid(problem: Problem, wanted: Wanted) -> list[Cut]:
 
 
 def _check_tried(wanted: Wanted, said: Wanted, found: Sequence[Cut], cores: int) -> None:
-    """Raise :class:`InputError` for a count of slots that is ``said`` and in none of the cuts
-    ``found``, under the name of the option that was ``wanted``."""
+    """Raises :class:`InputError` for a count of slots that was ``said`` and is in none of the cuts
+    ``found``, under the name of the option ``wanted``."""
     for name in ("gpu_slots", "cpu_slots"):
         fitting = {getattr(cut, name) for cut in found}
         for count in getattr(said, name) or ():
@@ -123,7 +123,7 @@ def _threads(said: Counts | None, known: Mapping[str, Sequence[int]], kind: str)
 
 
 def _named_once(cut: Cut) -> Cut:
-    """``cut`` with no threads where it has no slots, so that like cuts are equal."""
+    """``cut`` with 0 threads where it has no slots, so that equivalent cuts are equal."""
     gpu_threads = cut.gpu_threads if cut.gpu_slots else 0
     cpu_threads = cut.cpu_threads if cut.cpu_slots else 0
     return Cut(cut.gpu_slots, cut.cpu_slots, gpu_threads, cpu_threads)

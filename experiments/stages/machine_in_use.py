@@ -1,4 +1,4 @@
-"""What of this machine an execution uses, and whether this machine has it."""
+"""The part of this machine that an execution uses, and checks that the machine has it."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from rmixer.hardware.machine import Machine, gpu_number
 from rmixer.hardware.visible_gpus import VISIBLE
 
 FEW_SHARED = 256 << 20
-"""Less of /dev/shm than this is little for the batches that data loaders pass."""
+"""A smaller /dev/shm may be too small for the batches that data loaders pass."""
 
 
 def use_of(machine: Machine) -> str:
-    """A line about what a run uses of this machine, and what limits that."""
+    """A line about the part of the machine that a run uses, and its limits."""
     total, used = limits.usable_memory_bytes(), limits.used_memory_bytes()
     memory = f"{size(machine.memory_bytes)} of memory, {size(used)} of it in use by others"
     left = total - machine.memory_bytes
@@ -42,8 +42,8 @@ def _gpus_in_use(machine: Machine) -> str:
 
 
 def check_cores(machine: Machine) -> None:
-    """Raise :class:`InputError` where ``machine`` has cores that this process may not use: a
-    machine that is only simulated here cannot be executed on."""
+    """Raises :class:`InputError` if ``machine`` has cores that this process may not use: a machine
+    that is only simulated here cannot execute."""
     usable = set(limits.usable_cores())
     missing = [core for core in machine.cores if core not in usable]
     if missing:
@@ -53,7 +53,7 @@ def check_cores(machine: Machine) -> None:
 
 
 def check_gpus(machine: Machine) -> None:
-    """Raise :class:`InputError` where ``machine`` has GPUs that this process does not see."""
+    """Raises :class:`InputError` if ``machine`` has GPUs that this process does not see."""
     wanted = [device.name for device in machine.devices if device.kind == "gpu"]
     seen = limits.usable_gpus() if wanted else 0
     missing = [name for name in wanted if (gpu_number(name) or 0) >= seen]

@@ -1,4 +1,4 @@
-"""Pieces of work done by several processes, and told in the order of the pieces."""
+"""Distributes pieces of work over several processes and returns the results in order."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ Answer = TypeVar("Answer")
 def in_order(
     work: Callable[[Piece], Answer], pieces: Sequence[Piece], processes: int
 ) -> Generator[Answer, None, None]:
-    """``work(piece)`` of every piece, in their order, whatever the number of ``processes``.
+    """Yields ``work(piece)`` of every piece, in their order, for any number of ``processes``.
 
-    The processes are forks of this one: ``work`` may be any function, what is loaded is shared, and
-    nothing is imported again. Answers must be picklable. Where a fork raises an error or dies, its
-    piece is done here when its turn comes: errors come as if there were no forks. When the iterator
-    is closed, all forks have ended.
+    The processes are forks of this one: ``work`` may be any function, loaded data are shared, and
+    nothing is imported again. Results must be picklable. If a fork raises an error or dies, its
+    piece is done here when its turn comes, so errors come as without forks. When the iterator is
+    closed, all forks have ended.
 
-    A fork has no threads but its own, and locks stay as others held them at that moment. So
-    ``work`` must neither draw a progress bar nor use a database or a thread pool opened before.
+    A fork has only its own thread, and locks stay as others held them at that moment. So ``work``
+    must neither draw a progress bar nor use a database or a thread pool opened before.
     """
     count = min(processes, len(pieces))
     if count <= 1:
@@ -53,7 +53,7 @@ def in_order(
 
 @contextlib.contextmanager
 def _later(number: signal.Signals) -> Iterator[None]:
-    """Let a signal that comes meanwhile come afterwards; in a fork, when that asks for it."""
+    """Delays a signal that comes during the block; in a fork, until that asks for it."""
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {number})
     try:
         yield
@@ -64,7 +64,7 @@ def _later(number: signal.Signals) -> Iterator[None]:
 def _told(
     work: Callable[[Piece], Answer], pieces: Sequence[Piece], idle: list[Connection]
 ) -> Iterator[Answer]:
-    """Keep every fork busy, and tell each answer when its turn comes."""
+    """Keeps every fork busy, and yields each result when its turn comes."""
     busy: dict[Connection, int] = {}
     answers: dict[int, Answer] = {}
     given = 0
@@ -96,7 +96,7 @@ def _serve(
     connection: Connection,
     others: Sequence[Connection],
 ) -> None:
-    """Do the pieces that are asked for, until nobody asks any more."""
+    """Does the pieces that are asked for, until no more are."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the terminal sends it to all: we are ended
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
     for number in (signal.SIGTERM, signal.SIGHUP):

@@ -1,4 +1,4 @@
-"""All stages for one workload in one run folder; what is done already is not done again."""
+"""All stages for one workload in one run folder; finished stages are not repeated."""
 
 from __future__ import annotations
 
@@ -56,12 +56,12 @@ from rmixer.scheduling.schedule import Schedule, read_schedule, write_schedule
 from rmixer.workload.workload import Workload
 
 BY_DEFAULT = Asked(seconds=15.0)
-"""What a run searches for, if it is not told otherwise."""
+"""The default search of a run."""
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What a run would do: what profiling costs, and, once all is profiled, the sweep."""
+    """The plan of a run: the cost of profiling and, once all is profiled, the sweep."""
 
     profiling: ProfilingPlan
     sweep: Sweep | None
@@ -69,7 +69,7 @@ class Plan:
 
 
 def plan(workload: Workload, store: Store, voice: Voice, allowance: Allowance = ALL) -> Plan:
-    """Predict as far as is known, without running, measuring or searching for anything."""
+    """Predicts from known profiles, without running, measuring or searching for anything."""
     profiling, machine = _checked(workload, store, voice, allowance)
     if machine is not None:
         _check_free_memory(workload, store, machine)
@@ -85,10 +85,13 @@ def _checked(
     workload: Workload, store: Store, voice: Voice, allowance: Allowance
 ) -> tuple[ProfilingPlan, Machine | None]:
     """What is to be profiled, and the machine where it is known. Raises :class:`InputError` for
-    what cannot be profiled here, before anything is measured."""
+    what cannot be profiled here, and what this machine does not have, before anything is
+    measured."""
     machine = store.known_machine()
     if machine is None:
-        profiling = plan_from_nothing(workload, len(machine_limits.usable_cores()))
+        cores, memory_bytes = machine_limits.usable_cores(), machine_limits.usable_memory_bytes()
+        allowance.check(cores, memory_bytes, machine_limits.usable_gpus())
+        profiling = plan_from_nothing(workload, len(cores))
         check_profiling(profiling.parts, voice.report)
         return profiling, None
     machine = allowance.measured(machine)
@@ -104,9 +107,9 @@ def _check_free_memory(workload: Workload, store: Store, machine: Machine) -> No
 
 @dataclass(frozen=True)
 class Wish:
-    """How a run is wished: with ``verify`` also one job at a time, and the best schedule a second
-    time; ``resume`` goes on with the run that must be there; each execution is carried
-    out in its ``manner``; ``search`` is what a better schedule is searched for."""
+    """The settings of a run: with ``verify`` it also executes one job at a time, and the best
+    schedule a second time; ``resume`` continues the run that must be there; each execution is
+    carried out in its ``manner``; ``search`` are the settings of the search."""
 
     verify: bool = False
     resume: bool = False
@@ -118,8 +121,8 @@ class Wish:
 def run(
     workload: Workload, out: Path, store: Store, voice: Voice, lock: CoreLock, wish: Wish
 ) -> RunFolder:
-    """Profile what is missing, sweep, execute the best schedule, and what else is wished, unless
-    a job has failed. An execution that was begun is gone on with. ``lock`` is taken before
+    """Profiles what is missing, sweeps, executes the best schedule, and does what else is wished,
+    unless a job has failed. An execution that was begun is continued. ``lock`` is taken before
     anything is measured or executed. Jobs that cannot be profiled are left out, and are failed jobs
     of the first execution's summary; raises :class:`~rmixer.errors.RunFailed` if no other is left.
     Raises KeyboardInterrupt when interrupted, after everything is written."""
@@ -169,14 +172,14 @@ def run(
 def _profile(
     profiling: ProfilingPlan, machine: Machine, store: Store, voice: Voice
 ) -> Mapping[str, RunFailed]:
-    """Profile what is missing; returns why a job could not be, by the key of its cost identity."""
+    """Profiles what is missing; returns the failures by the key of their cost identity."""
     voice.report(f"profiling {len(profiling.missing)} model(s), about {profiling.seconds:.0f} s")
     with voice.bar("profiling", profiling.seconds) as progress:
         return profile_each(profiling, machine, store, voice.report, progress)
 
 
 def _rest(unprofiled: Unprofiled, voice: Voice) -> Workload:
-    """The workload that is gone on with; says so if it is not all."""
+    """The workload without jobs that could not be profiled; reports it if some were not."""
     rest = unprofiled.rest()
     if unprofiled.jobs:
         names = ", ".join(job.id for job in unprofiled.jobs)
@@ -187,8 +190,8 @@ def _rest(unprofiled: Unprofiled, voice: Voice) -> Workload:
 def write_sweep(
     folder: RunFolder, problem: Problem, found: Sweep, shared_with: tuple[str, ...] = ()
 ) -> None:
-    """Write the ranked rows, the best schedule, its prediction and trace, and the prediction of one
-    job at a time. ``shared_with`` names other runs on the same cores."""
+    """Writes the ranked rows, the best schedule, its prediction and trace, and the prediction of
+    one job at a time. ``shared_with`` names other runs on the same cores."""
     write_json(folder.path / SWEEP, found.rows)
     write_sweep_csv(folder.path, found.rows)
     write_finalists(folder.path, found.finalists)
@@ -204,7 +207,7 @@ def write_sweep(
 
 
 def _asked_before(out: Path) -> Asked:
-    """What the run in ``out`` was begun with."""
+    """The search settings of the run in ``out``."""
     known = RunFolder.open(out).config("settings").get("search")
     return BY_DEFAULT if known is None else parse(known, Asked, out / "config.yaml")
 
@@ -218,8 +221,8 @@ def _sweep(problem: Problem, voice: Voice, asked: Asked) -> Sweep:
 def _predict(
     folder: RunFolder, problem: Problem, voice: Voice, lock: CoreLock, asked: Asked
 ) -> Mapping[str, Schedule]:
-    """The schedules of the sweep, which is made unless the folder holds it already. Raises
-    KeyboardInterrupt where its search was broken off."""
+    """The schedules of the sweep, which is done unless the folder holds it already. Raises
+    KeyboardInterrupt if its search was interrupted."""
     if not folder.is_done("sweep"):
         voice.report("sweeping policies in simulation")
         found = _sweep(problem, voice, asked)

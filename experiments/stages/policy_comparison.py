@@ -1,4 +1,4 @@
-"""Every policy on a few layouts of several machines: what each comes to, by the simulator."""
+"""Compares every policy on a few layouts of several machines in simulation."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from sim.job_level.simulate import SimulatedRun, simulate
 def compare_policies(
     problem: Problem, cuts: Sequence[Cut], progress: Callable[[int, int], None]
 ) -> list[PolicyRow]:
-    """A row for every policy on every one of ``cuts``, each mix solved. ``progress`` hears how many
-    of how many are done."""
+    """A row for every policy on every one of ``cuts``, each mix solved. ``progress`` is called with
+    (done, total)."""
     step_times = step_times_for(problem)
 
     def run(name: str, cut: Cut) -> SimulatedRun:

@@ -1,4 +1,4 @@
-"""Executes several schedules of one workload in turn, again and again, to see which is best."""
+"""Executes several schedules of one workload in turn, repeatedly, to find the best."""
 
 from __future__ import annotations
 
@@ -33,12 +33,12 @@ BASELINES = (BASELINE, "all_at_once", "lpt")
 CHOICE = "choice.json"
 MOST = 1000
 _LEFT = ("models", "checkpoints", "metrics", "logs", "workers", "steps")
-"""What an execution leaves that nobody asks of one of a hundred."""
+"""Files of an execution that are not needed from one of a hundred."""
 
 
 @dataclass(frozen=True)
 class Runner:
-    """A schedule that takes part: its ``name``, and the makespan that is predicted of it."""
+    """A schedule that takes part: its ``name``, and its predicted makespan."""
 
     name: str
     schedule: Schedule
@@ -47,7 +47,7 @@ class Runner:
 
 @dataclass(frozen=True)
 class Hall:
-    """Who hears of a race, and the lock on the cores that it is run on."""
+    """The listener of a race, and the lock on its cores."""
 
     voice: Voice
     lock: CoreLock
@@ -83,9 +83,9 @@ def race(
     repeats: int,
     hall: Hall,
 ) -> Choice:
-    """Execute all of ``entered`` in each of ``repeats``, each time in another order, and write what
-    came of it. What was executed in an earlier call is not executed again. Raises
-    :class:`RunFailed` if a job does not finish, KeyboardInterrupt when interrupted."""
+    """Executes all of ``entered`` in each of ``repeats``, each time in another order, and writes
+    the results. Executions of an earlier call are not repeated. Raises :class:`RunFailed` if a job
+    does not finish, KeyboardInterrupt when interrupted."""
     hall.lock.take()
     measured: dict[str, list[float]] = {each.name: [] for each in entered}
     for place, each in enumerate(entered):

@@ -1,4 +1,4 @@
-"""The prediction in a run folder, with the problem that it was made of."""
+"""The prediction in a run folder, with the problem behind it."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ from rmixer.workload.workload import Workload
 
 @dataclass(frozen=True)
 class Known:
-    """What a prediction starts from, before anything is supposed: profiles of the ``problem``, or a
-    ``table`` of durations. ``what_if`` is what the run supposed already."""
+    """The inputs of a prediction before any supposed change: profiles of the ``problem``, or a
+    ``table`` of durations. ``what_if`` are the changes that the run supposed."""
 
     problem: Problem
     what_if: WhatIf
@@ -38,8 +38,8 @@ class Known:
     table: DurationTable | None = None
 
     def supposing(self, what_if: WhatIf) -> Problem:
-        """The problem on the machine as ``what_if`` supposes it, in place of what the run did.
-        Raises :class:`InputError` for what the machine cannot be supposed to have."""
+        """The problem on the machine with the changes of ``what_if`` instead of the run's. Raises
+        :class:`InputError` for impossible ones."""
         problem, machine = self.problem, self.problem.machine
         if self.table is not None:
             return _of_table(problem.workload, self.table, what_if.machine_of(machine))
@@ -51,7 +51,7 @@ class Known:
 @dataclass(frozen=True)
 class PredictedRun:
     """The prediction in ``folder``: by ``policy`` on the slots of ``layout``. ``problem`` is
-    ``known`` with what the run supposed."""
+    ``known`` with the changes that the run supposed."""
 
     folder: RunFolder
     known: Known
@@ -70,10 +70,9 @@ class PredictedRun:
 def predicted_run(
     path: Path, report: Callable[[str], None], machine: str | None = None
 ) -> PredictedRun:
-    """The prediction of the run in ``path``, and the profiles of today that it rests on. The
-    machine is the one that is known by the name in the run, or ``machine``, as the run used it.
-    Raises :class:`InputError` for no run, a run without a prediction, and profiles that are not
-    there."""
+    """The prediction of the run in ``path``, with today's profiles. The machine is the known one
+    with the name in the run, or ``machine``, with the run's limits on it. Raises
+    :class:`InputError` if there is no run, no prediction in it, or no profile."""
     folder = RunFolder.open(path)
     found = folder.read(PREDICTED) or folder.read(MEASURED)
     if found is None or found[1].run != "predicted":
@@ -125,8 +124,8 @@ def _known(
 
 
 def _check_same(used: Machine, known: Machine, folder: RunFolder) -> None:
-    """Raise :class:`InputError` if the machine of a run is another than the one that is ``known``
-    by its name: profiles of one say nothing of the other."""
+    """Raises :class:`InputError` if the machine of a run differs from the ``known`` one of its
+    name: profiles of one do not apply to the other."""
     if known.processor != used.processor or not set(used.cores) <= set(known.cores):
         found = f"{used.name}: {len(used.cores)} cores of {used.processor}"
         allowed = f"the machine that is known by this name: {known.processor}"

@@ -1,4 +1,4 @@
-"""Predict a schedule, with the whole model and with less than it."""
+"""Predicts a schedule, by the whole model and by simpler ones."""
 
 from __future__ import annotations
 
@@ -24,15 +24,14 @@ from sim.operator_level.solved_mixes import SolvedMixes
 from sim.simple_step_times.uncontended import SumOfOperators, Uncontended
 
 ONE_AT_A_TIME = "sequential"
-"""The policy to which every other is compared."""
+"""The policy with which every other is compared."""
 
 
 def step_times_for(
     problem: Problem, profiles: Mapping[str, ModelProfile] | None = None
 ) -> StepTimes:
-    """The simulator's own step times: one memo for a whole sweep, on disk as well. What a table of
-    durations says is taken as it is. Where ``profiles`` are given, which may grow, they are those
-    of the problem."""
+    """The simulator's step times, shared by a whole sweep and stored on disk. Durations from a
+    table are taken unchanged. ``profiles``, if given, are those of the problem, and may grow."""
     profiles = problem.profiles if profiles is None else profiles
     machine, seed = problem.machine, problem.workload.seed
     if is_timed(profiles):
@@ -41,19 +40,19 @@ def step_times_for(
 
 
 def is_timed(profiles: Mapping[str, ModelProfile]) -> bool:
-    """Whether a table of durations was given instead of profiles."""
+    """True if a table of durations was given instead of profiles."""
     return any(profile.origin == "table" for profile in profiles.values())
 
 
 def replay(
     problem: Problem, schedule: Schedule, step_times: StepTimes, run: str = "predicted"
 ) -> SimulatedRun:
-    """Simulate ``schedule`` as it stands."""
+    """Simulates ``schedule`` unchanged."""
     return simulate(problem, Planned(schedule), schedule.settings.layout, step_times, run=run)
 
 
 def one_at_a_time(problem: Problem, step_times: StepTimes) -> SimulatedRun:
-    """The same workload, one job after the other."""
+    """Simulates the same workload, one job after the other."""
     policy = make_policy(ONE_AT_A_TIME, problem.workload.seed)
     layout = choose_layout(problem, policy, Wanted())
     return simulate(problem, policy, layout, step_times, run=ONE_AT_A_TIME)
@@ -63,7 +62,7 @@ def with_intervals(
     problem: Problem, schedule: Schedule, run: SimulatedRun, step_times: StepTimes
 ) -> SimulatedRun:
     """``run``, the simulation of ``schedule``, with its 90% intervals if they are known: those of
-    its replay at the job level, as factors. What a table of durations says has none."""
+    its replay at the job level, as factors. Durations from a table have none."""
     if not isinstance(step_times, OperatorLevel):
         return run
 
@@ -74,7 +73,7 @@ def with_intervals(
 
 
 def doubts(profiles: Mapping[str, ModelProfile], predicted: RunSummary) -> tuple[str, ...]:
-    """Why ``predicted``, which rests on ``profiles``, may be far off."""
+    """Reasons why ``predicted``, which rests on ``profiles``, may be far off."""
     wide = doubt_about_interval(predicted.makespan_s, predicted.makespan_interval_s)
     return (*doubts_about(profiles.values()), *wide)
 
@@ -82,7 +81,7 @@ def doubts(profiles: Mapping[str, ModelProfile], predicted: RunSummary) -> tuple
 def write_simulation(
     folder: RunFolder, problem: Problem, schedule: Schedule, run: SimulatedRun
 ) -> None:
-    """Write ``run``, a simulation, as the run in ``folder``, with its ``schedule`` and its
+    """Writes ``run``, a simulation, as the run in ``folder``, with its ``schedule`` and its
     trace."""
     write_schedule(folder.path / "schedule.json", schedule)
     write_prediction(folder, ".", run, problem.profiles)
@@ -96,8 +95,8 @@ def write_prediction(
     profiles: Mapping[str, ModelProfile],
     shared_with: tuple[str, ...] = (),
 ) -> None:
-    """Write a prediction under ``part``, with the probe time of the profiles it rests on, if any.
-    ``shared_with`` names other runs on the same cores, of which the prediction knows nothing."""
+    """Writes a prediction under ``part``, with the probe time of its profiles, if any.
+    ``shared_with`` names other runs on the same cores, which the prediction does not include."""
     probes_s = [profile.probe_s for profile in profiles.values()]
     probe_s = None if is_timed(profiles) else statistics.median(probes_s)
     summary = replace(
@@ -110,8 +109,8 @@ def write_prediction(
 
 
 def write_ablations(folder: RunFolder, problem: Problem, schedule: Schedule) -> None:
-    """Predict ``schedule`` again without contention, and from bare sums of operators; where a table
-    of durations was given there is nothing to leave out."""
+    """Predicts ``schedule`` again without contention, and from bare sums of operators; does nothing
+    for a table of durations."""
     if is_timed(problem.profiles):
         return
     less: dict[str, StepTimes] = {

@@ -1,4 +1,4 @@
-"""What is to be profiled before a workload can be predicted, and its profiling."""
+"""Finds and profiles what is missing to predict a workload."""
 
 from __future__ import annotations
 
@@ -37,8 +37,8 @@ def default_threads(machine: Machine) -> tuple[int, ...]:
 
 @dataclass(frozen=True)
 class ProfilingPlan:
-    """A job for each cost identity that has no profile yet, or lacks counts of threads, with
-    these; how each is measured; and about how long that takes."""
+    """A job for each cost identity that has no profile yet, or lacks counts of threads, with these;
+    the settings of measurements; and about how long profiling takes."""
 
     parts: Sequence[Part]
     seconds: float
@@ -58,7 +58,7 @@ def plan_profiling(
     plan: Plan | None = None,
     again: bool = False,
 ) -> ProfilingPlan:
-    """What is missing for ``workload`` at ``threads``; all of it to be taken ``again``."""
+    """The missing profiles of ``workload`` at ``threads``; all of them with ``again``."""
     plan, parts = plan or Plan(), []
     here = take_fingerprint(machine.fingerprint.hardware, driver_version())
     for job in _distinct(workload):
@@ -74,7 +74,7 @@ def plan_profiling(
 def plan_from_nothing(
     workload: Workload, cores: int, threads: Sequence[int] | None = None
 ) -> ProfilingPlan:
-    """What is missing where not even the machine is known: all of it, and the machine."""
+    """The missing profiles if even the machine is unknown: all of them, and the machine."""
     threads = tuple(threads or sorted({1, cores}))
     parts = [Part(job, threads) for job in _distinct(workload)]
     return ProfilingPlan(parts, MEASURE_MACHINE_S + _seconds(parts, cores, Plan()))
@@ -90,7 +90,7 @@ def _distinct(workload: Workload) -> list[Job]:
 
 
 def _seconds(parts: Sequence[Part], cores: int, plan: Plan, on_gpu: bool = False) -> float:
-    """At most how long profiling ``parts`` takes."""
+    """The longest time that profiling ``parts`` takes."""
     return sum(
         profiling_seconds(cores, threads, plan, on_gpu)
         if job.command is None
@@ -106,7 +106,8 @@ def profile_missing(
     report: Callable[[str], None],
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> None:
-    """As :func:`profile_each`; raises :class:`RunFailed` after the last if one has failed."""
+    """The same as :func:`profile_each`; raises :class:`RunFailed` after the last if one has
+    failed."""
     failed = profile_each(plan, machine, store, report, progress)
     names = [job.id for job in plan.missing if job.identity.key in failed]
     if names:
@@ -120,9 +121,9 @@ def profile_each(
     report: Callable[[str], None],
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> dict[str, RunFailed]:
-    """Profile what ``plan`` lists, their data being prepared. Each profile is kept as soon as it is
-    made, so that an interrupted call goes on where it was. A job that fails keeps no other from
-    being profiled: ``report`` hears of it, and the failures are returned by cost identity key."""
+    """Profiles the jobs in ``plan``; their data are prepared. Each profile is saved as soon as it
+    is made, so that an interrupted call can be continued. A failed job does not stop the others:
+    ``report`` mentions it, and the failures are returned by cost identity key."""
     models = [part for part in plan.parts if part.job.command is None]
     programs = [part for part in plan.parts if part.job.command is not None]
     failed: dict[str, RunFailed] = {}
@@ -168,7 +169,7 @@ def _profiles(
 def _as_many(
     found: Iterator[ModelProfile | RunFailed], count: int
 ) -> Iterator[ModelProfile | RunFailed]:
-    """``count`` results: where the profiler itself fails, that is the failure of the rest."""
+    """``count`` results: if the profiler itself fails, that is the failure of the rest."""
     try:
         for result in found:
             count -= 1

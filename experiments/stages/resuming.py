@@ -1,4 +1,4 @@
-"""Go on with the execution in a run folder, whatever ended it."""
+"""Continues the execution in a run folder after any interruption."""
 
 from __future__ import annotations
 
@@ -18,20 +18,19 @@ from rmixer.scheduling.schedule import read_schedule
 
 
 def begun_by(folder: RunFolder) -> str:
-    """The command that began ``folder``. Raises :class:`InputError` if it was none that
-    executes."""
+    """The command that began ``folder``. Raises :class:`InputError` if it does not execute."""
     folder.check_executes()
     return str(folder.config("command"))
 
 
 def was_verified(folder: RunFolder) -> bool:
-    """Whether a run of ``folder`` also executes one job at a time, as far as can be seen."""
+    """True if a run of ``folder`` also executes one job at a time, as far as can be seen."""
     return (folder.path / SEQUENTIAL).exists()
 
 
 def is_over(folder: RunFolder) -> bool:
-    """Whether nothing is left to do in ``folder``: all its jobs have ended well or are cancelled,
-    and nothing was asked of it since."""
+    """True if nothing is left to do in ``folder``: all its jobs have ended successfully or are
+    cancelled, and there are no open requests."""
     found = folder.read(MEASURED)
     if found is None or not folder.has_begun(MEASURED):
         return False
@@ -41,8 +40,8 @@ def is_over(folder: RunFolder) -> bool:
 
 
 def request_of(folder: RunFolder, store: Store, report: Callable[[str], None]) -> ExecutionRequest:
-    """What ``folder``, which ``rmixer execute`` began, executes. Raises :class:`InputError` if the
-    profiles that it was begun with are not those of today."""
+    """The request of ``folder``, which ``rmixer execute`` began. Raises :class:`InputError` if the
+    profiles have changed since."""
     found = inputs_of(folder.workload, None, store, report)
     problem = replace(found, machine=folder.machine)  # what of it the run uses
     settings: dict[str, Any] = folder.config("settings")

@@ -1,4 +1,4 @@
-"""Where a search begins: on which layouts, and from which schedules of policies."""
+"""The starting points of a search: layouts, and schedules of policies."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from rmixer.scheduling.wanted_slots import Wanted
 from sim.job_level.simulate import simulate
 
 FALLBACK = "lpt"
-"""Begins where no policy was tried on a part of a layout's slots."""
+"""Starts if no policy was tried on a part of a layout's slots."""
 
 
 def search_cuts(problem: Problem, cuts: Sequence[Cut], wanted: Wanted) -> list[Cut]:
-    """Of the ``cuts`` of a sweep those with the most slots, filled up to all cores where their
-    slots were not ``wanted`` otherwise. A search may leave a slot empty, so that fewer slots of
-    both kinds with the same threads are no layout of their own."""
+    """Those ``cuts`` of a sweep with the most slots, filled up to all cores if their slots were not
+    ``wanted`` otherwise. A search may leave a slot empty, so fewer slots of both kinds with the
+    same threads are not another layout."""
     machine = problem.machine
     said = wanted.by_kind(machine)
     filled = []
@@ -43,7 +43,7 @@ def search_cuts(problem: Problem, cuts: Sequence[Cut], wanted: Wanted) -> list[C
 
 
 def is_part(cut: Cut, whole: Cut) -> bool:
-    """Whether ``whole`` has all slots of ``cut``, with the same threads."""
+    """True if ``whole`` has all slots of ``cut``, with the same threads."""
     return (
         cut.gpu_slots <= whole.gpu_slots
         and cut.cpu_slots <= whole.cpu_slots
@@ -55,7 +55,7 @@ def is_part(cut: Cut, whole: Cut) -> bool:
 def simulated_dispatches(
     problem: Problem, policy: str, layout: Layout, step_times: StepTimes
 ) -> tuple[ScheduledJob, ...]:
-    """What ``policy`` dispatches on ``layout``. Raises what :func:`simulate` does."""
+    """The dispatches of ``policy`` on ``layout``. Raises as :func:`simulate`."""
     made = make_policy(policy, problem.workload.seed)
     run = simulate(problem, made, layout, step_times, level="job")
     made = make_policy(policy, problem.workload.seed)

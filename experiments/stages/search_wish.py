@@ -1,4 +1,4 @@
-"""What is asked of a search, what it says meanwhile, and what comes of it."""
+"""The settings of a search, its progress messages, and its result."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from rmixer.scheduling.wanted_slots import Wanted
 from sim.planning.objective import Objective
 
 SEARCH = "search"
-"""The policy of a schedule that was searched for."""
+"""The policy name of a schedule found by a search."""
 
 
 @dataclass(frozen=True)
 class SearchProgress:
-    """How far a search is: the makespan of its best schedule by rough step times, how far that is
-    from the bound, and how many schedules it has judged."""
+    """The progress of a search: the makespan of its best schedule by rough step times, its distance
+    from the bound, and the number of schedules evaluated."""
 
     best_s: float
     gap: float
@@ -28,8 +28,8 @@ class SearchProgress:
 
 @dataclass(frozen=True)
 class Asked:
-    """What a user asks of a search: to last so many ``seconds``, 0 for none, or so many
-    ``evaluations``; and what the best schedule is best at."""
+    """A user's settings of a search: its ``seconds`` (0: no search) or its ``evaluations``, and the
+    objective."""
 
     seconds: float = 0.0
     evaluations: int | None = None
@@ -37,18 +37,18 @@ class Asked:
 
     @property
     def any(self) -> bool:
-        """Whether it is to search at all."""
+        """True if it should search at all."""
         return self.seconds > 0 or self.evaluations is not None
 
     def settings(self, default: Asked) -> dict[str, object]:
-        """What ``config.yaml`` says of it: nothing where it is the ``default``."""
+        """The entry in ``config.yaml``; empty for the ``default``."""
         return {} if self == default else {"search": vars(self)}
 
 
 @dataclass(frozen=True)
 class SearchWish:
-    """How long to search: for so many ``seconds``, or for so many ``evaluations`` where they are
-    given, over so many ``processes`` (by default one a core), which ``told`` how far it is."""
+    """The length of a search: ``seconds``, or ``evaluations`` if given, over ``processes`` (None:
+    one a core). It calls ``told`` with its progress."""
 
     seconds: float = 15.0
     evaluations: int | None = None
@@ -57,14 +57,14 @@ class SearchWish:
 
 
 def unheard(asked: Asked) -> AbstractContextManager[SearchWish | None]:
-    """What is wished of a search that nobody hears of; None for no search."""
+    """The settings of a search without a listener; None for no search."""
     return nullcontext(SearchWish(asked.seconds, asked.evaluations) if asked.any else None)
 
 
 @dataclass(frozen=True)
 class Searched:
-    """The best schedule that was found, and how: ``makespan_s`` by the step times that confirmed
-    it; whether a user broke off the search."""
+    """The best schedule that was found: ``makespan_s`` by the step times that confirmed it; true in
+    ``interrupted`` if a user stopped the search."""
 
     schedule: Schedule
     evaluations: int
@@ -74,7 +74,7 @@ class Searched:
 
 @dataclass(frozen=True)
 class Setting:
-    """What a search starts from: the cuts of the sweep, what was ``wanted`` of them, the policies
+    """The start of a search: the cuts of the sweep, those that were ``wanted``, the policies
     ``tried``, best first, each on its layout, and a makespan that none can beat."""
 
     cuts: Sequence[Cut]

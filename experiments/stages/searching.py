@@ -1,4 +1,4 @@
-"""Improves on the policies of a sweep: walks on several layouts, on the best of them longer."""
+"""Improves on the policies of a sweep: walks on several layouts, longer on the best of them."""
 
 from __future__ import annotations
 
@@ -31,18 +31,19 @@ from sim.simple_step_times.mean_demand import MeanDemand
 MOST_WALKS = 12
 LEAST_WALKS = 2
 KEPT = 0.6
-"""So many of the walks, the best, go on after each stage."""
+"""The share of the walks, the best, that continues after each stage."""
 STARTS = 3
 STAGE, JOBS = 1000, 24
-"""A walk judges so many schedules of so many jobs in a stage, and fewer of more jobs."""
+"""A walk evaluates the first number of schedules of the second number of jobs in a stage, and fewer
+of more jobs."""
 PATIENCE = 4
-"""A search ends when it has found nothing better for so many stages for each job."""
+"""A search ends when it has found nothing better for this many stages for each job."""
 CONFIRMED = 8
-"""So many schedules are judged by precise step times at the end, if there is time."""
+"""The number of schedules evaluated by precise step times at the end, if there is time."""
 CONFIRMING = 0.3
-"""Of the seconds, the share that is kept for that. As long as they last, more are judged."""
+"""The share of the seconds that is kept for that; while they last, more are evaluated."""
 HOPELESS = 1.03
-"""None is, of which rough step times say that it is so much longer than the best."""
+"""Schedules are left out if rough step times make them this many times as long as the best."""
 
 
 @dataclass
@@ -56,7 +57,7 @@ class _Track:
 
 
 def search(problem: Problem, step_times: StepTimes, setting: Setting, wish: SearchWish) -> Searched:
-    """Search for a schedule that is better than those of the policies that were tried.
+    """Searches for a schedule that is better than those of the policies that were tried.
 
     A walk begins on each layout (:func:`~experiments.stages.search_starts.search_cuts`) from the
     best of the policies that were tried there. All go on for a stage; then the worse are dropped,
@@ -113,8 +114,7 @@ def _evaluator(problem: Problem, layout: Layout, times: StepTimes) -> Evaluator:
 
 
 def _tracks(problem: Problem, rough: StepTimes, setting: Setting) -> list[_Track]:
-    """A walk on each layout that some policy can start on; of many layouts those on which one does
-    best."""
+    """A walk on each layout on which some policy can start; if there are many, on the best ones."""
     found: list[_Track] = []
     why: set[str] = set()
     for cut in search_cuts(problem, setting.cuts, setting.wanted):
@@ -139,8 +139,8 @@ def _tracks(problem: Problem, rough: StepTimes, setting: Setting) -> list[_Track
 
 
 def _stage(tracks: Sequence[_Track], limits: tuple[int, float], seed: str, processes: int) -> None:
-    """Let each walk go on for so many evaluations, but not beyond a moment of the monotonic clock;
-    what is done by then is kept if it is broken off."""
+    """Continues each walk for a number of evaluations, at most to a time of the monotonic clock; if
+    it is interrupted, the results so far are kept."""
     evaluations, until_s = limits
 
     def go_on(each: _Track) -> Walk:

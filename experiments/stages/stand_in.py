@@ -1,4 +1,4 @@
-"""Decides again how a run's jobs are scheduled, on a machine or with batches that are supposed."""
+"""Schedules a run's jobs again, on a supposed machine or with other batches."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ from sim.job_level.simulate import Level, simulate
 from sim.planning.objective import Objective
 
 EVALUATIONS = 30_000
-"""A search that is repeated judges so many schedules: about three seconds of 24 jobs."""
+"""A repeated search evaluates this many schedules: about three seconds for 24 jobs."""
 
 
 class Decider(Protocol):
-    """Decides anew. ``why`` says why it stands in for the run's own policy; empty if it is that.
-    ``fixed`` says why the number of slots is not its caller's choice; empty if it is. ``searched``
-    is how many schedules it judges each time, 0 for a policy."""
+    """Schedules again. ``why`` says why it stands in for the run's own policy; "" if it is that.
+    ``fixed`` says why the number of slots cannot be chosen; "" if it can. ``searched`` is the
+    number of schedules that it evaluates each time, 0 for a policy."""
 
     @property
     def policy(self) -> str: ...
@@ -45,17 +45,17 @@ class Decider(Protocol):
     def searched(self) -> int: ...
 
     def again(self, run: PredictedRun) -> tuple[str, RunSummary]:
-        """The run itself, decided again, and its slots in words."""
+        """The run itself, scheduled again, and its slots in words."""
 
     def simulated(self, problem: Problem, cut: Cut | None, level: Level) -> RunSummary:
-        """``problem`` on the slots of another ``cut``, or on slots as the run has them. Raises
+        """``problem`` on the slots of another ``cut``, or on the run's slots. Raises
         :class:`InputError` if cores are lacking, :class:`RunFailed` if memory is."""
 
 
 @dataclass(frozen=True)
 class ByPolicy:
-    """A policy that can decide anew, on the slots of ``cut``. ``layout`` is exactly what the run's
-    own has, None for a stand-in."""
+    """A policy that can schedule again, on the slots of ``cut``. ``layout`` is exactly the run's
+    own, None for a stand-in."""
 
     policy: str
     cut: Cut
@@ -116,8 +116,8 @@ class BySearch:
 
 
 def decider_of(run: PredictedRun) -> Decider:
-    """The policy or the search that ``run`` was decided by; of a policy that cannot decide anew the
-    best policy in the run's sweep, or ``lpt`` if there was none."""
+    """The policy or the search behind ``run``. If the policy cannot schedule again, the best policy
+    in the run's sweep, or ``lpt`` without one."""
     if run.policy == SEARCH:
         return _search_of(run)
     try:
@@ -137,7 +137,7 @@ def decider_of(run: PredictedRun) -> Decider:
 
 
 def _search_of(run: PredictedRun) -> BySearch:
-    """With the slots and the objective that its settings name."""
+    """The search with the slots and the objective in its settings."""
     settings: Mapping[str, Any] = run.folder.config("settings")
     wanted = wanted_of(settings.get("slots", {}))
     objective: Objective = settings.get("search", {}).get("objective", "makespan")
@@ -158,7 +158,7 @@ def _simulated(problem: Problem, policy: Policy, layout: Layout, level: Level) -
 
 
 def _is_a_cut(run: PredictedRun, own: ByPolicy) -> bool:
-    """Whether the same policy on the same slots and threads has the layout of the run."""
+    """True if the same policy on the same slots and threads has the layout of the run."""
     try:
         return own.layout_on(run.problem) == run.layout
     except InputError:

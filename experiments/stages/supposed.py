@@ -1,4 +1,4 @@
-"""What a prediction starts from where another machine is supposed than the one that is known."""
+"""The inputs of a prediction for a supposed machine."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ def supposed(
     profiles: Mapping[str, ModelProfile],
     report: Callable[[str], None],
 ) -> tuple[Machine, dict[str, ModelProfile]]:
-    """``machine`` and the ``profiles`` taken on it as ``what_if`` supposes them; ``report`` hears
-    all that was assumed, a line each. Raises :class:`InputError` for what ``machine`` cannot be
-    supposed to have, and for GPUs of which a profile knows nothing."""
+    """``machine`` and its ``profiles`` with the changes of ``what_if``; ``report`` gets each
+    assumption as a line. Raises :class:`InputError` for impossible changes of ``machine``, and for
+    GPUs without figures in a profile."""
     found = what_if.machine_of(machine)
     changed = dict(profiles)
     if not what_if.settings:
@@ -51,7 +51,7 @@ def _check_gpus(what_if: WhatIf, machine: Machine, profiles: Mapping[str, ModelP
 
 
 def _of_slow_downs(profiles: Mapping[str, ModelProfile], own: int) -> list[str]:
-    """What is assumed of steps beside more cores than the machine has of its ``own``."""
+    """Lines about assumptions for steps next to more cores than the machine's ``own``."""
     slopes = {
         key: max(last_slope(step, own) for step in profile.steps)
         for key, profile in profiles.items()
@@ -79,7 +79,7 @@ def _of_slow_downs(profiles: Mapping[str, ModelProfile], own: int) -> list[str]:
 def _of_speed(
     speed: float, before: Mapping[str, ModelProfile], after: Mapping[str, ModelProfile]
 ) -> str:
-    """What a GPU of ``speed`` makes of steps alone."""
+    """A line about the effect of a GPU of ``speed`` on steps alone."""
     gains = {
         key: old.expected_us / new.expected_us
         for key, profile in before.items()

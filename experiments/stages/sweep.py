@@ -1,4 +1,4 @@
-"""Try every policy on every cut of the machine, in simulation, and rank what comes out."""
+"""Simulates every policy on every cut of the machine, and ranks the results."""
 
 from __future__ import annotations
 
@@ -20,10 +20,11 @@ from experiments.stages.candidates import (
 from experiments.stages.finalists import finalists
 from experiments.stages.layouts import grid
 from experiments.stages.over_cores import in_order
-from experiments.stages.prediction import with_intervals
+from experiments.stages.prediction import doubts, with_intervals
 from experiments.stages.search_wish import SEARCH, Searched, SearchWish, Setting
 from profiles.machines.limits import usable_cores
 from rmixer.errors import RunFailed
+from rmixer.model_profile.doubts import doubts_about
 from rmixer.policies import every_policy, make_policy
 from rmixer.scheduling.problem import Problem
 from rmixer.scheduling.schedule import Schedule
@@ -39,9 +40,9 @@ LEAST_IN_A_PROCESS = 32
 
 @dataclass(frozen=True)
 class SweepWish:
-    """What is tried: ``policies`` (all, if none are named) on the cuts that are ``wanted`` (by
-    default all of :func:`~experiments.stages.layouts.grid`); what the best is best at; and how a
-    better schedule is searched for, None if it is not."""
+    """The settings of a sweep: ``policies`` (all, if none are named) on the ``wanted`` cuts (by
+    default all of :func:`~experiments.stages.layouts.grid`); the objective; and the search for a
+    better schedule (None: no search)."""
 
     policies: Sequence[str] = ()
     wanted: Wanted = field(default_factory=Wanted)
@@ -54,8 +55,8 @@ class Sweep:
     """All rows, ranked, and the best schedule as it was simulated, with its intervals.
     ``sequential`` is the same for the baseline, one job at a time, by ``sequential_schedule``.
     ``finalists`` are the best rows of the next best policies
-    (:func:`~experiments.stages.finalists.finalists`);
-    ``bound`` is what no schedule can beat, ``searched`` what a search did, if there was one."""
+    (:func:`~experiments.stages.finalists.finalists`); ``bound`` is a makespan that no schedule can
+    beat, ``searched`` the result of a search, if there was one."""
 
     rows: tuple[SweepRow, ...]
     best: Candidate
@@ -77,21 +78,21 @@ def sweep(
     progress: Callable[[int, int], None] = lambda done, total: None,
     processes: int | None = None,
 ) -> Sweep:
-    """Simulate every candidate at the job level and rank them; the best is then predicted again at
-    whatever level it needs.
+    """Simulates every candidate at the job level and ranks them; the best is then predicted again
+    at the level it needs.
 
     All are simulated with rough step times first. ``step_times`` are asked for those that can still
     win (:func:`sim.planning.two_fidelities.settle`); the figures of the others are corrected by
-    what these showed, and say that they are rough. Then a better schedule is searched for, if that
-    is wished, and every row has the bound of all schedules.
+    their ratio, and marked as rough. Then a better schedule is searched for, if that is wished, and
+    every row gets the bound of all schedules.
 
-    ``progress`` hears how many of how many are done. A candidate whose policy starves a job, or
-    whose jobs would need more memory than there is, is left out and says so in its row; raises
-    :class:`RunFailed` if all do, and if a policy itself is wrong: it answers what cannot be done,
-    or raises an error.
+    ``progress`` is called with (done, total). A candidate whose policy starves a job, or whose jobs
+    would need more memory than there is, is left out and its row says so; raises :class:`RunFailed`
+    if all are, and if a policy itself is wrong: its answer cannot be carried out, or it raises an
+    error.
 
-    Rough simulations run in so many ``processes``: by default one a core, fewer for few candidates.
-    The answer is the same for any number.
+    Rough simulations run in ``processes``: by default one a core, fewer for few candidates. The
+    result is the same for any number.
     """
     wish = wish or SweepWish()
     cuts = grid(problem, wish.wanted)
@@ -133,11 +134,15 @@ def sweep(
     best = by_row[id(ranking[0])]
     predicted = trial.run(best, step_times, "auto")
     schedule = trial.schedule(best, predicted)
+    predicted = with_intervals(problem, schedule, predicted, step_times)
+    is_doubted = bool(doubts_about(problem.profiles.values()))
+    shown = [replace(row, doubtful=is_doubted) for row in ranking]
+    shown[0] = replace(shown[0], doubtful=bool(doubts(problem.profiles, predicted.summary)))
     return Sweep(
-        tuple(ranking),
+        tuple(shown),
         best,
         schedule,
-        with_intervals(problem, schedule, predicted, step_times),
+        predicted,
         with_intervals(problem, trial.alone_schedule, trial.sequential, step_times),
         trial.alone_schedule,
         bound,
@@ -161,7 +166,7 @@ def _no_worse(
     found: Schedule,
     objective: Objective,
 ) -> Schedule:
-    """The schedule that was ``found``, or that of the best policy, should that be better."""
+    """The schedule that was ``found``, or that of the best policy if it is better."""
     best = min(
         (index for index in _best_first(rows, objective) if rows[index].level != ROUGH),
         key=lambda index: wanted_s(rows[index], objective) or 0.0,

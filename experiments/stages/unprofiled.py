@@ -14,7 +14,7 @@ from rmixer.workload.workload import Job, Workload
 
 @dataclass(frozen=True)
 class Unprofiled:
-    """Knows which jobs of ``workload`` could not be profiled: those whose cost identity is a key of
+    """The jobs of ``workload`` that could not be profiled: those whose cost identity is a key of
     ``failures``."""
 
     workload: Workload
@@ -36,14 +36,14 @@ class Unprofiled:
         return replace(self.workload, jobs=left)
 
     def settings(self) -> dict[str, object]:
-        """Returns what ``config.yaml`` says of them. How they failed is no part of it: if they fail
-        again in another way, the run is the same."""
+        """The entry in ``config.yaml``. It has no reasons: if they fail again in another way, the
+        run is the same."""
         keys = {job.id: job.identity.key for job in self.jobs}
         return {"not_profiled": keys} if keys else {}
 
     def write(self, folder: RunFolder, part: str) -> None:
-        """Add them to the summary of ``part`` as failed, in order of submission, and what they
-        raised to ``failures/``. Does nothing if there is no summary."""
+        """Adds them to the summary of ``part`` as failed, in order of submission, and their errors
+        to ``failures/``. Does nothing if there is no summary."""
         found = folder.read(part)
         if not self.jobs or found is None:
             return

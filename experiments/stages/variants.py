@@ -1,4 +1,4 @@
-"""Simulates a run again with a little more of something: what would it bring?"""
+"""Simulates a run again with a little more of some resource, to find its effect."""
 
 from __future__ import annotations
 
@@ -18,16 +18,15 @@ from rmixer.scheduling.view import MEMORY_MARGIN
 from sim.job_level.simulate import Level
 
 FULL = 0.8
-"""A device of whose memory jobs book so large a share may hold too few of them."""
+"""A device whose jobs book this share of its memory may hold too few of them."""
 
 
 class _CannotTryError(Exception):
-    """Says why a variant is not simulated."""
+    """The reason why a variant is not simulated."""
 
 
 Trial = Callable[[], tuple[str, Problem, Cut | None]]
-"""Makes what is to be simulated, and says in words what of it is changed. The slots are None if
-they are cut as in the run."""
+"""Returns a description of the change, the problem to simulate, and its slots (None: the run's)."""
 
 
 def outlook_of(
@@ -36,10 +35,10 @@ def outlook_of(
     report: Callable[[str], None],
     progress: Callable[[int, int], None],
 ) -> Outlook:
-    """What one more slot, GPU or core and half the batch would make of the makespan of ``run``, by
-    ``decider``. All are simulated at the level of the baseline, which is simulated
-    anew, too. ``report`` hears of profiles that are predicted for it, ``progress`` how many of how
-    many are done."""
+    """The effect of one more slot, GPU or core and of half the batch on the makespan of ``run``, by
+    ``decider``. All are simulated at the level of the baseline, which is simulated anew, too.
+    ``report`` gets a line for each profile predicted for it, ``progress`` is called with (done,
+    total)."""
     trials = list(_trials(run, decider, report))
     progress(0, len(trials) + 1)
     cut, before = decider.again(run)
@@ -72,7 +71,7 @@ def _variant(title: str, trial: Trial, decider: Decider, level: Level, before_s:
 def _trials(
     run: PredictedRun, decider: Decider, report: Callable[[str], None]
 ) -> Iterator[tuple[str, Trial]]:
-    """What is tried, each with its title."""
+    """The variants to try, each with its title."""
     problem, cut = run.problem, decider.cut
     if problem.machine.gpus:
         yield "one more slot on each GPU", lambda: _one_more_slot(problem, decider, cut, "gpu")
@@ -107,8 +106,8 @@ def _one_more_slot(
 
 
 def _with_slot(problem: Problem, cut: Cut, kind: str) -> Cut:
-    """``cut`` with one more slot of ``kind``, with the fewest threads that are profiled if it is
-    the first."""
+    """``cut`` with one more slot of ``kind``, with the fewest profiled threads if it is the
+    first."""
     counts = profiled_threads(problem.profiles.values()).get(kind)
     if not counts:
         name = "a GPU" if kind == "gpu" else "the CPU"
@@ -140,7 +139,7 @@ def _one_more_gpu(run: PredictedRun, decider: Decider, cut: Cut) -> tuple[str, P
 def _one_more_core(
     run: PredictedRun, decider: Decider, cut: Cut
 ) -> tuple[str, Problem, Cut | None]:
-    """With a slot more on it: a core on which no job runs changes nothing."""
+    """One more core with a slot on it: a core on which no job runs changes nothing."""
     machine = run.problem.machine
     has = len(machine.cores)
     used = cut.cores(machine)

@@ -1,4 +1,4 @@
-"""How the stages of a run are heard."""
+"""The output of the stages of a run."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from experiments.stages.search_wish import Asked, SearchWish, unheard
 
 
 class Bar(Protocol):
-    """Makes the bar of a stage, which moves with each call (done, total), from its title and, where
-    that is known, from about how long the stage takes."""
+    """Makes the bar of a stage, which moves with each call (done, total), from its title and, if
+    known, the expected duration of the stage."""
 
     def __call__(
         self, title: str, about_s: float | None = None
@@ -22,9 +22,9 @@ class Bar(Protocol):
 
 @dataclass(frozen=True)
 class Voice:
-    """How the stages are heard: lines, bars, somebody to watch an execution of so many jobs, and
-    what is wished of a search that is asked for, as it is heard. ``confirm`` hears why a prediction
-    is doubtful before it is executed, and raises what ends the run if it is not to be."""
+    """The output of the stages: lines, bars, an observer of an execution of so many jobs, and the
+    settings of a search with its progress. ``confirm`` gets the reasons why a prediction is
+    doubtful before it is executed, and raises an error to end the run."""
 
     report: Callable[[str], None]
     bar: Bar

@@ -1,4 +1,4 @@
-"""The schedules of a race: predicted, measured, and what that says of the simulator's choice."""
+"""The schedules of a race: predicted, measured, and the quality of the simulator's choice."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from rmixer.display.tables import NumberTable
 
 
 def choice_table(choice: Choice) -> NumberTable:
-    """A row a schedule in the order of the predictions: its measured mean, how far repeats spread
+    """A row a schedule in the order of the predictions: its measured mean, the spread of repeats
     (one standard deviation), and the error of the prediction."""
     table = NumberTable().folded("schedule").numbers("predicted", "measured", "spread", "error")
     for each in sorted(choice.contenders, key=lambda each: each.predicted_s):
@@ -28,7 +28,7 @@ def choice_table(choice: Choice) -> NumberTable:
 
 
 def choice_lines(choice: Choice) -> list[str]:
-    """What is said below the table."""
+    """The lines below the table."""
     regret = ABSENT
     if choice.regret is not None and choice.regret_interval is not None:
         low, high = map(signed_percent, choice.regret_interval)

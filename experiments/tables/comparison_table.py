@@ -1,4 +1,4 @@
-"""The comparison as a reader sees it: a table of jobs, and below it what it comes to."""
+"""The comparison for a reader: a table of jobs, and a summary below it."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _COLOURS = {
 
 
 def print_comparison(console: Console, comparison: Comparison) -> None:
-    """Print the table of jobs, the table of verdicts, and the summary below them."""
+    """Prints the table of jobs, the table of verdicts, and the summary below them."""
     console.print(comparison_table(comparison))
     console.print(verdict_table(comparison))
     console.print(summary_table(comparison))
@@ -117,8 +117,8 @@ def _span(low: float | None, high: float | None) -> str:
 
 
 def summary_table(comparison: Comparison) -> Table:
-    """In words: the reasons of verdicts other than pass, the spread of the errors, what less
-    than the whole model would have said, and the gain over one job at a time."""
+    """The reasons of verdicts other than pass, the spread of the errors, the predictions of simpler
+    models, and the gain over one job at a time, in words."""
     table = WholeTable(box=None, show_header=False, padding=(0, 2), collapse_padding=True)
     table.words("").folded("")
     for name, text in _summary_lines(comparison):

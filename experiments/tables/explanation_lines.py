@@ -1,4 +1,4 @@
-"""An explanation in plain lines."""
+"""An explanation as plain lines."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from experiments.explaining.limits import Full, LastJob, Limits, Need
 from rmixer.display.quantities import milliseconds, seconds, signed_percent, size
 
 _NO_LIMIT_BYTES = 1 << 50
-"""A machine that is assumed has so much memory."""
+"""The memory of an assumed machine."""
 _DIGITS_S = 0.005
-"""Less than this is no time."""
+"""Shorter times than this are shown as none."""
 
 
 def explanation_lines(found: Explanation) -> list[str]:
-    """What `rmixer explain` prints, a line each."""
+    """The lines that `rmixer explain` prints."""
     head = f"{found.workload} by {found.policy} on {found.machine}, slots × threads {found.cut}"
     return [
         f"{head}: predicted makespan {seconds(found.limits.makespan_s)}",
@@ -31,7 +31,7 @@ def explanation_lines(found: Explanation) -> list[str]:
 
 
 def _limits(limits: Limits) -> Iterator[str]:
-    """The largest of each kind; of several devices of a kind the busiest."""
+    """The largest of each kind; for several devices of a kind the busiest."""
     largest: dict[str, Need] = {}
     for need in limits.needs:
         largest.setdefault(need.kind, need)
@@ -55,7 +55,7 @@ def _limits(limits: Limits) -> Iterator[str]:
 
 
 def _memory(limits: Limits) -> str:
-    """Of several GPUs the fullest."""
+    """The memory of the fullest device of each kind."""
     fullest: dict[str, Full] = {}
     for full in sorted(limits.memory, key=lambda each: each.peak_bytes, reverse=True):
         fullest.setdefault(full.device.partition(":")[0], full)
@@ -98,7 +98,7 @@ def _company(company: Company) -> Iterator[str]:
 
 
 def _beside(groups: Sequence[Beside], device: str) -> str:
-    """Those on ``device`` by model, the others by number."""
+    """The jobs on ``device`` by model, the others by number."""
     near, elsewhere = [], Counter[str]()
     for each in groups:
         if each.device == device:

@@ -1,4 +1,4 @@
-"""Predicted memory on a GPU, and beside what was recorded on one, as tables."""
+"""Tables of predicted memory on a GPU, also compared with recorded memory."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ _RECORDED = ("reserved", "recorded", "error", "peak", "recorded", "error")
 
 @dataclass(frozen=True)
 class GpuMemoryRow:
-    """One job on ``gpu``. ``recorded_peak_bytes``, its context included, is None where
-    no profile is beside."""
+    """One job on ``gpu``. ``recorded_peak_bytes``, its context included, is None without a recorded
+    profile."""
 
     job: Job
     gpu: KnownGpu
@@ -33,7 +33,7 @@ class GpuMemoryRow:
 
     @property
     def peak_bytes(self) -> int | None:
-        """What the driver gives out at most, None where the context is unknown."""
+        """The peak that the driver hands out; None if the context is unknown."""
         context_bytes = self.gpu.context_bytes
         return None if context_bytes is None else self.predicted.reserved_bytes + context_bytes
 
@@ -58,13 +58,14 @@ class GpuMemoryRow:
         return self.peak_bytes / self.recorded_peak_bytes - 1.0
 
     def as_dict(self) -> dict[str, Any]:
-        """All of it, derived figures included."""
+        """All of it, with derived figures."""
         return with_job(self, ("peak_bytes", "reserved_error", "peak_error"))
 
 
 def gpu_memory_table(rows: Sequence[GpuMemoryRow]) -> Group:
-    """A row for each of ``rows``, of one GPU, and in words what of it is known from where; what a
-    step needs beside what lives on is one column. What the GPU's memory cannot hold is named."""
+    """A row for each of ``rows``, of one GPU, and a note on the source of each figure. Memory of a
+    step besides persistent memory is one column. Jobs that do not fit the GPU's memory are named.
+    """
     table = _table(_SPLIT)
     for row in rows:
         found = row.predicted
@@ -82,7 +83,7 @@ def gpu_memory_table(rows: Sequence[GpuMemoryRow]) -> Group:
 
 
 def sources(gpu: KnownGpu) -> str:
-    """What is predicted, what was measured and what is unknown, on ``gpu``."""
+    """A note on the figures on ``gpu`` that are predicted, measured and unknown."""
     lines = ["predicted: all but the context, in the blocks and segments of torch's allocator"]
     of_name = gpu.name or "no Hopper or Blackwell GPU, for none is known (--machine names one)"
     lines.append(f"workspaces of the matrix library: as on {of_name}")
@@ -101,7 +102,7 @@ def sources(gpu: KnownGpu) -> str:
 
 
 def recorded_table(rows: Sequence[GpuMemoryRow]) -> Group:
-    """Predicted beside recorded, without and with the context, and the errors in words."""
+    """Predicted and recorded memory, without and with the context, and the errors in words."""
     table = _table(_RECORDED)
     for row in rows:
         reserved = (row.predicted.reserved_bytes, row.recorded_reserved_bytes)

@@ -1,5 +1,5 @@
-"""An imported profile as a reader sees it: lanes, the host's gaps, kinds of work, operators, and in
-words what is unknown."""
+"""Tables of an imported profile: lanes, the host's gaps, kinds of work, operators, and unknown
+figures."""
 
 from __future__ import annotations
 
@@ -14,12 +14,13 @@ from rich.text import Text
 from experiments.operators.operator_class import CLASSES, GAPS, operator_class
 from rmixer.display.quantities import count, milliseconds, percent, signed_percent, size
 from rmixer.display.tables import NumberTable
-from rmixer.imported.imported_profile import ImportedOperator, ImportedProfile
+from rmixer.imported.imported_profile import ImportedProfile
+from rmixer.operators.operator_cost import OperatorCost
 
 T = TypeVar("T")
 UNKNOWN = "unknown"
 NEVER_KNOWN = "sensitivity, pressure, memory by use, other phases"
-"""What no trace tells."""
+"""Figures that no trace has."""
 _GAP_NAMES = {
     "t1": "T1 between operators",
     "t2": "T2 before the first launch",
@@ -32,8 +33,8 @@ _GAP_NAMES = {
 
 @dataclass(frozen=True)
 class LaneShare:
-    """One lane in a step: how many operators, their time on it and the gaps between them in
-    microseconds, and the share of each class of operators, gaps included, of both."""
+    """One lane in a step: the number of operators, their time on it and the gaps between them in
+    microseconds, and the share of each class of operators, gaps included, in both."""
 
     lane: str
     operators: int
@@ -43,8 +44,8 @@ class LaneShare:
 
 
 def lane_shares(profile: ImportedProfile) -> list[LaneShare]:
-    """A row for each lane, the host's first. On the host's lane launching counts as what the
-    launched operator is, and waiting for the device as a gap."""
+    """A row for each lane, the host's first. On the host's lane launching counts as the launched
+    operator's class, and waiting for the device as a gap."""
     found = []
     for lane in dict.fromkeys(("cpu", *(row.lane for row in profile.operators))):
         rows = [row for row in profile.operators if row.lane == lane or lane == "cpu"]
@@ -61,7 +62,7 @@ def lane_shares(profile: ImportedProfile) -> list[LaneShare]:
     return found
 
 
-def _host_us(row: ImportedOperator) -> tuple[float, float]:
+def _host_us(row: OperatorCost) -> tuple[float, float]:
     """What the host did for a row, and the gap before it."""
     return row.mean_us if row.lane == "cpu" else row.host_us, row.t1_us + row.wait_us
 
@@ -111,7 +112,7 @@ def _facts(profile: ImportedProfile) -> Text:
 
 
 def _left_out(profile: ImportedProfile) -> list[str]:
-    """In words what no row holds; of a GPU's work also if that is nothing."""
+    """Lines about the work that is in no row; for a GPU also if there is none."""
     found = []
     if profile.other_operators:
         time = f", {milliseconds(profile.other_us / 1e3)} a step" if profile.other_us else ""
@@ -129,18 +130,12 @@ def _known(value: T | None, write: Callable[[T], str]) -> str:
     return UNKNOWN if value is None else write(value)
 
 
-def _work(rows: Sequence[ImportedOperator]) -> str:
+def _work(rows: Sequence[OperatorCost]) -> str:
     """FLOPs and bytes of a step, each operator once, and of how many they are unknown."""
     once = list({row.index: row for row in rows}.values())
     flops = [row.flops for row in once]
-    moved = [_moved(row) for row in once]
+    moved = [row.moved_bytes for row in once]
     return f"{_total(flops, lambda n: count(n, 'FLOP'))} and {_total(moved, size)} a step"
-
-
-def _moved(row: ImportedOperator) -> int | None:
-    if row.read_bytes is None or row.written_bytes is None:
-        return None
-    return row.read_bytes + row.written_bytes
 
 
 def _total(values: Sequence[int | None], write: Callable[[int], str]) -> str:
@@ -175,7 +170,7 @@ def _gap_table(profile: ImportedProfile) -> NumberTable:
 
 def _operator_table(profile: ImportedProfile, lane: str, top: int) -> NumberTable:
     """Operators by phase and name, the dearest first."""
-    grouped: dict[tuple[str, str], list[ImportedOperator]] = defaultdict(list)
+    grouped: dict[tuple[str, str], list[OperatorCost]] = defaultdict(list)
     rows = [row for row in profile.operators if row.lane == lane]
     for row in rows:
         grouped[row.phase or UNKNOWN, row.operator.removeprefix("aten::")].append(row)
@@ -191,12 +186,12 @@ def _operator_table(profile: ImportedProfile, lane: str, top: int) -> NumberTabl
     return table
 
 
-def _busy_us(rows: Iterable[ImportedOperator]) -> float:
+def _busy_us(rows: Iterable[OperatorCost]) -> float:
     return sum(row.mean_us for row in rows)
 
 
-def _cells(rows: Sequence[ImportedOperator], total_us: float) -> list[str]:
-    flops, moved = [row.flops for row in rows], [_moved(row) for row in rows]
+def _cells(rows: Sequence[OperatorCost], total_us: float) -> list[str]:
+    flops, moved = [row.flops for row in rows], [row.moved_bytes for row in rows]
     return [
         str(len(rows)),
         milliseconds(_busy_us(rows) / 1e3),

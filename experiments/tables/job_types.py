@@ -1,4 +1,4 @@
-"""Measured job types and utilisations beside those that RMixer takes as given."""
+"""Measured job types and utilisations compared with RMixer's assumptions."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ from rmixer.workload.cost_identity import CostIdentity, is_present
 @dataclass(frozen=True)
 class TypeRow:
     """One profile on one kind of device, with the evidence for its type. ``settings`` are those
-    that are not the model's own, in words; ``batch`` is 0 for a program. ``compute_slowdown`` and
-    ``stream_slowdown`` are those beside most bubbles, None where no core was left for one;
-    figures that nobody has are None too. Utilisations are fractions."""
+    that differ from the model's, in words; ``batch`` is 0 for a program. ``compute_slowdown`` and
+    ``stream_slowdown`` are those next to the most bubbles (None: no core was left for one). Unknown
+    figures are None too. Utilisations are fractions."""
 
     model: str
     settings: str
@@ -55,7 +55,7 @@ def _present(profiles: list[ModelProfile]) -> list[ModelProfile]:
 
 
 def _settings(identity: CostIdentity) -> str:
-    """In words, what differs from the model's own settings."""
+    """The settings that differ from the model's, in words."""
     if identity.model not in MODELS:
         return ""
     parts = [
@@ -87,8 +87,7 @@ def _row(profile: ModelProfile, kind: Kind) -> TypeRow:
 
 
 def _gpu_intensity(profile: ModelProfile) -> float | None:
-    """FLOPs per byte of the operators on the GPU, with as few host threads as there are; None where
-    nobody knows them."""
+    """FLOPs per byte of the operators on the GPU, with the fewest host threads; None if unknown."""
     rows = [cost for cost in profile.operators if cost.lane == "gpu"]
     fewest = min((cost.threads for cost in rows), default=0)
     flops, moved = total_work(rows, fewest)
@@ -96,7 +95,8 @@ def _gpu_intensity(profile: ModelProfile) -> float | None:
 
 
 def agreement(rows: Sequence[TypeRow]) -> str:
-    """In words: how many types are RMixer's, and Spearman's rank correlation of utilisations."""
+    """A text: the number of types that equal RMixer's, and Spearman's rank correlation of
+    utilisations."""
     both = [row for row in rows if row.rmixer_job_type]
     if not both:
         return "RMixer has figures for none of them"
@@ -112,7 +112,7 @@ def agreement(rows: Sequence[TypeRow]) -> str:
 
 
 def types_table(rows: Sequence[TypeRow], machine: Machine) -> NumberTable:
-    """The rows, RMixer's figures to the right, and below it what the types are judged by."""
+    """The rows, with RMixer's figures to the right and the criteria of types below."""
     table = NumberTable(
         f"Job types on {machine.name}",
         caption=f"{agreement(rows)}\nmachine balance {core_balance(machine):.1f} FLOP/byte a core",

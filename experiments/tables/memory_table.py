@@ -1,4 +1,4 @@
-"""Predicted memory beside measured, as a table."""
+"""Predicted and measured memory as a table."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ _MEASURED = ("tensors", "measured", "error", "worker", "measured", "error")
 
 @dataclass(frozen=True)
 class MemoryRow:
-    """One job on the CPU. ``context_bytes`` is a worker's own; ``measured_*`` are None
-    where nothing was run. Tensors are compared with the allocator's events, the rest with the
-    high-water mark of a fresh worker: the median of several, ``workers_bytes``, for memory that
-    is given back and taken again lies differently each time."""
+    """One job on the CPU. ``context_bytes`` is a worker's without a job; ``measured_*`` are None if
+    nothing was run. Tensors are compared with the allocator's events, the rest with the high-water
+    mark of a new worker: the median of several, ``workers_bytes``, because freed memory is placed
+    differently each time."""
 
     job: Job
     predicted: PredictedMemory
@@ -56,12 +56,12 @@ class MemoryRow:
 
     @property
     def any_worker_error(self) -> float | None:
-        """The largest of any one worker, in size."""
+        """The largest error of any one worker, in size."""
         errors = [self.resident_bytes / found - 1.0 for found in self.workers_bytes]
         return max(errors, key=abs, default=None)
 
     def as_dict(self) -> dict[str, Any]:
-        """All of it, derived figures included."""
+        """All of it, with derived figures."""
         derived = ("resident_bytes", "measured_resident_bytes", "tensor_error", "resident_error")
         found = with_job(self, derived)
         found["predicted"]["tensor_bytes"] = self.predicted.tensor_bytes
@@ -69,7 +69,7 @@ class MemoryRow:
 
 
 class MemoryFacts(NamedTuple):
-    """What of a job decides its memory."""
+    """The settings of a job that decide its memory."""
 
     model: str
     batch: int
@@ -79,19 +79,19 @@ class MemoryFacts(NamedTuple):
 
 
 def job_facts(job: Job) -> MemoryFacts:
-    """Those of ``job``."""
+    """The memory settings of ``job``."""
     return MemoryFacts(job.model, job.batch, job.rows_cap, job.optimizer, job.precision)
 
 
 def with_job(row: Any, derived: Sequence[str]) -> dict[str, Any]:
-    """What decides the memory of ``row.job``, and the other fields and ``derived`` figures of
-    ``row``, a dataclass."""
+    """The memory settings of ``row.job``, and the other fields and ``derived`` figures of ``row``,
+    a dataclass."""
     figures = {name: value for name, value in asdict(row).items() if name != "job"}
     return {**job_facts(row.job)._asdict(), **figures, **{k: getattr(row, k) for k in derived}}
 
 
 def job_name(job: Job) -> str:
-    """The model of ``job``, with its optimizer and precision where they are not the model's own
+    """The model of ``job``, with its optimizer and precision if they are not the model's default
     and fp32."""
     apart = [job.optimizer] if job.optimizer != job.entry.optimizer else []
     apart += [job.precision] if job.precision != "fp32" else []
@@ -103,8 +103,8 @@ def _error(predicted: int, measured: int | None) -> float | None:
 
 
 def memory_table(rows: Sequence[MemoryRow], usable_bytes: int | None = None) -> Group:
-    """A row for each of ``rows``; errors, and these in words, where something was measured. Workers
-    that need more than the ``usable_bytes`` of a machine, where they are given, are named."""
+    """A row for each of ``rows``, with errors, also in words, if something was measured. Workers
+    that need more than ``usable_bytes``, if given, are named."""
     measured = any(row.measured_tensor_bytes is not None for row in rows)
     table = NumberTable(padding=0).words("model")  # all columns fit into 100 characters
     table.numbers("batch", *(_MEASURED if measured else _SPLIT))
@@ -118,7 +118,7 @@ def memory_table(rows: Sequence[MemoryRow], usable_bytes: int | None = None) -> 
 
 
 def _contexts(rows: Sequence[MemoryRow]) -> str:
-    """A worker's own memory in each precision."""
+    """A worker's memory without a job, in each precision."""
     found = {row.job.precision: size(row.context_bytes) for row in rows}
     if len(found) == 1:
         return next(iter(found.values()))
@@ -126,7 +126,7 @@ def _contexts(rows: Sequence[MemoryRow]) -> str:
 
 
 def too_large(needed: Sequence[tuple[Job, int | None]], usable_bytes: int) -> list[str]:
-    """In words, which jobs at which batch need more bytes than are usable; none if none does."""
+    """A line with the jobs and batches that need more bytes than are usable; none if all fit."""
     names = [
         f"{job_name(job)} at {job.batch} ({size(found)})"
         for job, found in needed

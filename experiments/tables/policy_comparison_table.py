@@ -1,4 +1,4 @@
-"""All policies beside each other, as a table: the best layout of each on each machine."""
+"""Tables that compare all policies: the best layout of each on each machine."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from rmixer.display.tables import WholeTable
 
 def comparison_tables(rows: Iterable[PolicyRow]) -> Group:
     """A table a machine: the best of every policy over its layouts and device rules, by queue, with
-    the layout that gave it; the best policy of a queue first by the mean of all."""
+    its layout; the policy with the best mean comes first."""
     given = list(rows)
     machines = dict.fromkeys((row.machine, row.gpus) for row in given)
     return Group(*(_table([r for r in given if (r.machine, r.gpus) == each]) for each in machines))

@@ -1,4 +1,4 @@
-"""A profile as a reader sees it: the step, its dearest operators, memory and phases."""
+"""Tables of a profile: the step, its most expensive operators, memory and phases."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ from rmixer.model_profile.model_profile import ModelProfile, StepCost
 
 
 def profile_table(profile: ModelProfile, top: int = 12) -> Group:
-    """Tables of one profile: its step by device and threads, its ``top`` operators, its memory,
-    and in words what is left."""
+    """Tables of one profile: its step by device and threads, its ``top`` operators, its memory, and
+    the rest in words."""
     identity = profile.identity
     heading = Text(f"{identity.model}, batch {identity.batch}", style="bold")
     kind = f"{identity.optimizer}, {identity.precision}"
@@ -57,11 +57,9 @@ def _facts(profile: ModelProfile) -> Text:
 
 
 def _input_bound(profile: ModelProfile) -> str:
-    """The shares of the step with the fewest threads that wait for its batch, where known."""
-    threads = profile.steps[0].threads
-    shares = {epoch: profile.input_bound(epoch, threads) for epoch in ("warm", "cold")}
-    known = [f"{percent(share)} ({epoch})" for epoch, share in shares.items() if share is not None]
-    return f"; input-bound: {', '.join(known)}" if known else ""
+    """The shares of the step with the fewest threads that wait for its batch, if known."""
+    share = profile.input_bound(profile.steps[0].threads)
+    return "" if share is None else f"; input-bound: {percent(share)}"
 
 
 def _work(profile: ModelProfile) -> str:

@@ -1,11 +1,10 @@
-"""What RMixer takes as given where we measure: its job types and utilisations.
+"""RMixer's assumed job types and utilisations, which we measure instead.
 
 Source: the scheduler of the RMixer repository (github.com/Gardenia-Tian/RMixer, MIT), for the
 figures of Tian et al., IEEE TPDS 2024, doi 10.1109/TPDS.2024.3432620: the utilisations of its
 ``arithmetic_intensity_dict``, in percent there, and its three sets of names: high-arithmetic,
-high-memory and both-low. They are of PaddlePaddle 2.4.2 on one GPU that the repository does not
-name, at batch sizes that it does not name either. ``criteo_flen`` and all models that are not
-RMixer's have no constants.
+high-memory and both-low. They are of PaddlePaddle 2.4.2 on an unnamed GPU at unnamed batch sizes.
+``criteo_flen`` and all models that are not RMixer's have no constants.
 """
 
 from __future__ import annotations
@@ -17,7 +16,7 @@ from rmixer.model_profile.model_profile import JobType
 
 @dataclass(frozen=True)
 class RMixerConstant:
-    """One model's type, and the share of a GPU (0 to 1) that it is taken to keep busy."""
+    """One model's type, and its assumed utilisation of a GPU (0 to 1)."""
 
     job_type: JobType
     utilisation: float

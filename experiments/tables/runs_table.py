@@ -1,4 +1,4 @@
-"""The runs that lie in a folder."""
+"""The runs in a folder as a table."""
 
 from __future__ import annotations
 

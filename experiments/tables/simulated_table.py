@@ -1,4 +1,4 @@
-"""The jobs of a simulated run: where and when each runs, and how much its company slows it."""
+"""The jobs of a simulated run: place, time, and slow-down by co-running jobs."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ MOST_ROWS = 100
 
 @dataclass(frozen=True)
 class SimulatedJob:
-    """A job of a simulation. ``slowdown`` is its mean step over that which its profile has of it
-    alone, on the same kind of device with as many threads (both without stalls); None if it trained
-    no step, and where a table of durations knows none."""
+    """A job of a simulation. ``slowdown`` is its mean step over the step alone in its profile, on
+    the same kind of device with as many threads (both without stalls); None if it trained no step,
+    or for a table of durations."""
 
     summary: JobSummary
     slowdown: float | None
@@ -26,7 +26,7 @@ class SimulatedJob:
 def simulated_jobs(
     simulated: Iterable[JobSummary], jobs: Mapping[str, ProfiledJob]
 ) -> tuple[SimulatedJob, ...]:
-    """Those of a simulated run in the order of their starts; ``jobs`` by their ids."""
+    """The jobs of a simulated run in the order of their starts; ``jobs`` by their ids."""
     order = sorted(simulated, key=lambda job: (job.start_s, job.device, job.slot))
     return tuple(SimulatedJob(job, _slowdown(job, jobs[job.id])) for job in order)
 
@@ -40,8 +40,8 @@ def _slowdown(job: JobSummary, profiled: ProfiledJob) -> float | None:
 
 
 def simulated_table(jobs: Iterable[SimulatedJob], most: int = MOST_ROWS) -> NumberTable:
-    """A row a job, at ``most`` so many. All times but those of steps are in one unit, which the
-    title names, from the start of the run."""
+    """A row a job, at most ``most``. All times but those of steps are in one unit, which the title
+    names, from the start of the run."""
     rows = list(jobs)
     unit, unit_s = time_unit(max((row.summary.end_s for row in rows), default=0.0))
     table = NumberTable(f"Jobs, by their starts; times in {unit} from the first start")

@@ -21,9 +21,9 @@ def sweep_table(
     most: int = MOST_ROWS,
     objective: Objective = "makespan",
 ) -> NumberTable:
-    """A row a configuration that was simulated, at ``most`` so many; policies that show the same
-    figures on the same slots share one. The caption counts the others by reason. All times are in
-    one unit, which the title names."""
+    """A row a configuration that was simulated, at most ``most``; policies with the same figures on
+    the same slots share one. The caption counts the others by reason. All times are in one unit,
+    which the title names."""
     order = ranked(rows, objective)
     simulated = [row for row in order if row.makespan_s is not None]
     unit, unit_s = time_unit(min((row.makespan_s or 0.0 for row in simulated), default=0.0))
@@ -69,7 +69,7 @@ def sweep_table(
 
 
 def _alike(rows: Iterable[tuple[str, tuple[str, ...]]]) -> dict[tuple[str, ...], list[str]]:
-    """The policies of each row of figures, from pairs of both; in their order."""
+    """The policies of each row of figures, from pairs of both, in their order."""
     found: dict[tuple[str, ...], list[str]] = {}
     for policy, shown in rows:
         found.setdefault(shown, []).append(policy)
@@ -77,12 +77,12 @@ def _alike(rows: Iterable[tuple[str, tuple[str, ...]]]) -> dict[tuple[str, ...],
 
 
 def _listed(policies: Iterable[str]) -> str:
-    """Their names in lines of about ``LINE`` characters, none of them broken."""
+    """Their names in lines of about ``LINE`` characters, without broken names."""
     return fill(", ".join(policies), LINE, break_long_words=False, break_on_hyphens=False)
 
 
 def _tied(order: Sequence[SweepRow], objective: Objective) -> str:
-    """How rows were ranked, where it was not by their makespans alone."""
+    """A note on the ranking if makespans alone did not decide it."""
     if objective == "completion":
         return " by mean completion"
     makespans = [row.makespan_s or 0.0 for row in order]

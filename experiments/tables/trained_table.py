@@ -1,4 +1,4 @@
-"""What a run trained: how good each job became, and where its weights are."""
+"""The training of a run: the quality of each job, and the place of its weights."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from rmixer.workload.real_training import LrSchedule
 from rmixer.workload.workload import Job, Workload
 
 METRICS = {"auc": "AUC", "ndcg_10": "NDCG@10", "pauc": "PAUC", "hit_rate_10": "HR@10", "mrr": "MRR"}
-"""How metrics are called, those by which jobs are ranked first. More is better, of all of them."""
+"""The names of metrics; the first ones rank jobs. Higher is better for all of them."""
 _SETTINGS = (
     "optimizer",
     "lr",
@@ -73,8 +73,8 @@ def trained_jobs(summary: RunSummary, workload: Workload) -> list[TrainedJob]:
 
 
 def print_trained(console: Console, summary: RunSummary, workload: Workload, folder: Path) -> None:
-    """Print a row a job of the execution in ``folder``, below them how long jobs took from their
-    arrival, where the weights are, and why jobs failed."""
+    """Prints a row a job of the execution in ``folder``; below them completion times, the place of
+    the weights, and the reasons of failures."""
     rows = trained_jobs(summary, workload)
     console.print(trained_table(summary, rows))
     console.print(flow_words(summary))
@@ -153,8 +153,8 @@ def _metric(job: JobSummary) -> tuple[str, float] | None:
 
 
 def _merits(alike: Sequence[JobSummary]) -> dict[str, float]:
-    """How good each of these jobs of one model is, more is better: by the metric if one of them has
-    any, or else by the loss. A job without that figure is left out."""
+    """A score for each of these jobs of one model, higher is better: the metric if one of them has
+    any, else minus the loss. A job without that figure is left out."""
     done = [job for job in alike if job.state == "done"]
     metrics = {job.id: found[1] for job in done if (found := _metric(job)) is not None}
     if metrics or any(job.quality for job in done):
@@ -171,7 +171,7 @@ def _differences(jobs: Sequence[Job]) -> Mapping[str, str]:
 
 
 def _word(value: object) -> str:
-    """A setting in a word or a few."""
+    """A setting in a few words."""
     if isinstance(value, LrSchedule):
         return f"{value.kind}, warm-up {value.warmup_steps}"
     return str(value)

@@ -1,9 +1,9 @@
-"""Draws the queues that lean to one side, from the profiles of a machine.
+"""Draws queues in which one kind of demand dominates, from the profiles of a machine.
 
 ``python -m experiments.tools.draw_workloads [--machine NAME] [--seed 0] [--out FOLDER]`` writes
 ``computing_24``, ``memory_24``, ``bandwidth_24`` and the ``_72`` of these and of ``balance_24``.
 Two thirds of a queue come from the third of RMixer's models that are highest in one respect, one
-third from the others, each draw with replacement. A file says what it was drawn from.
+third from the others, each draw with replacement. Each file names its source.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from pathlib import Path
 import click
 import numpy as np
 
-from experiments.bench.step_speed import RMIXER
+from experiments.bench.findings import RMIXER
 from profiles.stored.store import Store
 from rmixer.files.typed_files import write_text
 from rmixer.model_profile.model_profile import ModelProfile
@@ -37,7 +37,7 @@ RESPECTS: Mapping[str, tuple[str, Callable[[ModelProfile], float]]] = {
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True)
 @click.option("--out", type=click.Path(path_type=Path), default=FOLDER, help="A folder.")
 def main(machine: str | None, seed: int, out: Path) -> None:
-    """Draw and write."""
+    """Draws and writes."""
     store = Store()
     known = store.machine(machine) if machine else store.this_machine()
     jobs = [job_of(entry.name) for entry in MODELS.values() if entry.name.startswith(RMIXER)]
@@ -61,7 +61,7 @@ def main(machine: str | None, seed: int, out: Path) -> None:
 
 
 def draw(figures: Mapping[str, float], count: int, generator: np.random.Generator) -> list[str]:
-    """``count`` models in the order drawn: two thirds from the highest third of ``figures``."""
+    """Draws ``count`` models in random order: two thirds from the highest third of ``figures``."""
     ranked = sorted(figures, key=lambda model: (-figures[model], model))
     highest, rest = ranked[: len(ranked) // 3], ranked[len(ranked) // 3 :]
     many = generator.choice(highest, 2 * count // 3)
@@ -70,7 +70,7 @@ def draw(figures: Mapping[str, float], count: int, generator: np.random.Generato
 
 
 def written(name: str, seed: int, models: Sequence[str], note: str) -> str:
-    """The workload as a file."""
+    """The text of the workload file."""
     lines = [f"# {part}" for part in textwrap.wrap(note + ".", 90)]
     jobs = [f"  - {{model: {model}, steps: {STEPS}}}" for model in models]
     return "\n".join([*lines, f"name: {name}", f"seed: {seed}", "jobs:", *jobs, ""])

@@ -1,9 +1,9 @@
-"""Keeps a machine's profiles in the repository, where anyone can simulate with them.
+"""Copies a machine's profiles into the repository, so that anyone can simulate with them.
 
 ``python -m experiments.tools.record_machine NAME [--machine NAME] [--out FOLDER]`` copies the
-machine's figures, and its profiles of the library's models as their code is now, to
-``FOLDER/NAME``. The name is a new one, so that nobody whose machine is of the same make takes them
-for their own.
+machine's figures, and its profiles of the library's models with their present code, to
+``FOLDER/NAME``. The name is a new one, so that no user of the same hardware takes them for
+measurements of their machine.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from rmixer.workload.cost_identity import is_present
 @click.option("--machine", help="A known machine, or its folder. Default: this one.")
 @click.option("--out", type=click.Path(path_type=Path), default=RECORDED, help="A folder.")
 def main(name: str, machine: str | None, out: Path) -> None:
-    """Copy and say how many."""
+    """Copies and prints the number."""
     store = Store()
     known = store.machine(machine) if machine else store.this_machine()
     count = record(known, store.profiles(known.name), name, out)
@@ -35,8 +35,8 @@ def main(name: str, machine: str | None, out: Path) -> None:
 
 
 def record(machine: Machine, profiles: list[ModelProfile], name: str, out: Path) -> int:
-    """Write ``machine`` and those of its ``profiles`` that are measured and of present code, as of
-    ``name``, below ``out``; returns how many. Raises :class:`InputError` if there are none."""
+    """Writes ``machine`` and its ``profiles`` that are measured with present code, as ``name``,
+    below ``out``; returns their number. Raises :class:`InputError` if there are none."""
     kept = [p for p in profiles if p.origin == "measured" and is_present(p.identity)]
     if not kept:
         allowed = "profiles of the library's models: `rmixer profile run MODELS`"
@@ -50,7 +50,7 @@ def record(machine: Machine, profiles: list[ModelProfile], name: str, out: Path)
 
 
 def pack(path: Path) -> None:
-    """Put ``<path>.gz`` in the place of ``path``, the same bytes for the same content."""
+    """Replaces ``path`` by ``<path>.gz``, with the same bytes for the same content."""
     path.with_name(f"{path.name}.gz").write_bytes(gzip.compress(path.read_bytes(), mtime=0))
     path.unlink()
 

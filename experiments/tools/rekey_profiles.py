@@ -54,7 +54,7 @@ print(json.dumps([[source_hash(*pair) for pair in pairs], own_step_hash(), data]
 @click.option("--same-step", multiple=True, metavar="MODULE", help="Whose step is still the same.")
 @click.option("--same-data", multiple=True, metavar="MODULE", help="Whose data are still the same.")
 def main(before: str, same_step: tuple[str, ...], same_data: tuple[str, ...]) -> None:
-    """Write the table, rekey the recorded profiles and say how many."""
+    """Writes the table, rekeys the recorded profiles and prints their number."""
     with tempfile.TemporaryDirectory() as folder:
         old = Path(folder)
         archive = subprocess.run(
@@ -69,9 +69,9 @@ def main(before: str, same_step: tuple[str, ...], same_data: tuple[str, ...]) ->
 
 
 def former_pairs(old: Path, same_step: set[str], same_data: set[str]) -> dict[str, dict[str, str]]:
-    """By kind of code: the present hash for each hash that the code below ``old`` has. Raises
-    :class:`InputError` if a step's code is another one and its module is not in ``same_step``.
-    Of code that makes data the hash alone may be another, unless its module is in ``same_data``."""
+    """By kind of code: the present hash for each hash of the code below ``old``. Raises
+    :class:`InputError` if a step's code differs and its module is not in ``same_step``. For code
+    that makes data only the hash may differ, unless its module is in ``same_data``."""
     pairs = sorted({(entry.architecture, entry.dataset) for entry in MODELS.values()})
     readers = sorted({entry.reader for entry in DATASETS.values()})
     asked = subprocess.run(
@@ -103,8 +103,8 @@ def former_pairs(old: Path, same_step: set[str], same_data: set[str]) -> dict[st
 
 
 def _joined(table: dict[str, dict[str, str]]) -> dict[str, dict[str, str]]:
-    """``table`` and what the file has already; its hashes lead to the present ones too. Of data
-    only those are kept that do: other code makes them anew."""
+    """``table`` and the entries of the file, whose hashes are also mapped to the present ones.
+    Entries for data without a present hash are dropped: other code makes them anew."""
     known: Any = load_json(PATH, "table of former sources") if PATH.exists() else {}
     joined = {}
     for kind in KINDS:

@@ -1,13 +1,13 @@
-"""How well the simulator chooses among schedules: its order, and what its choice costs.
+"""Judges the simulator's choice among schedules: its order, and the cost of its choice.
 
-Every schedule is executed once in each repeat, so that a slow moment of the machine meets all. For
-two schedules the difference of their makespans is taken repeat by repeat, and counts as decided
-where its 95% interval (Student's) excludes 0. Only then does the machine say which is better, and
+Every schedule is executed once in each repeat, so that a slow moment of the machine meets all. The
+difference of two schedules' makespans is taken repeat by repeat, and counts as decided if its 95%
+interval (Student's) excludes 0. Only then does the machine say which is better, and
 
     concordance = decided pairs that the simulator has in that order / decided pairs
 
 A prediction that calls both equal counts half. The best schedule is taken from the odd repeats and
-scored on the even ones, since the winner of a noisy race is flattered::
+scored on the even ones, since the winner of a noisy race looks too good::
 
     regret = makespan of the simulator's choice / makespan of that best - 1, on even repeats
 """
@@ -20,23 +20,21 @@ from dataclasses import dataclass
 from itertools import combinations
 
 import numpy as np
-from pydantic import ConfigDict
 from scipy.special import stdtrit
 
 from experiments.validation.verdict import CONFIDENCE, Word, bootstrap_interval
+from rmixer.files.strict import Strict
 
 MOST_REGRET = 0.03
 LEAST_CONCORDANCE = 0.9
 LEAST_PAIRS = 10
-"""Fewer decided pairs say nothing about the order."""
+"""Fewer decided pairs do not show anything about the order."""
 
 
 @dataclass(frozen=True)
-class Contender:
+class Contender(Strict):
     """A schedule: its ``name``, the makespan that was predicted, and one measured in each repeat,
     in seconds."""
-
-    __pydantic_config__ = ConfigDict(extra="forbid")
 
     name: str
     predicted_s: float
@@ -44,15 +42,13 @@ class Contender:
 
 
 @dataclass(frozen=True)
-class Choice:
+class Choice(Strict):
     """What the repeats say of the simulator's choice, the first of ``contenders``.
 
     ``concordance`` is over ``decided`` of all ``pairs``, None if none is. ``regret`` and its 95%
     interval are fractions, None below four repeats; ``best`` is the schedule that won the odd
     repeats. ``floor`` is half the width of the interval: the machine cannot show less.
     """
-
-    __pydantic_config__ = ConfigDict(extra="forbid")
 
     contenders: tuple[Contender, ...]
     concordance: float | None
@@ -67,7 +63,7 @@ class Choice:
 
 
 def judge_choice(contenders: Sequence[Contender]) -> Choice:
-    """Judge the choice of the first of ``contenders``. All have as many repeats, two at least."""
+    """Judges the choice of the first of ``contenders``. All have as many repeats, at least two."""
     pairs = list(combinations(contenders, 2))
     agreed = [_agreement(*pair) for pair in pairs]
     known = [each for each in agreed if each is not None]
@@ -95,7 +91,8 @@ def judge_choice(contenders: Sequence[Contender]) -> Choice:
 
 
 def _agreement(one: Contender, other: Contender) -> float | None:
-    """1 if both clocks put the two in the same order, 0 if not; None if the repeats do not say."""
+    """1 if both clocks put the two in the same order, 0 if not; None if the repeats do not
+    decide."""
     sample = np.subtract(one.measured_s, other.measured_s)
     mean, count = float(sample.mean()), len(sample)
     half = float(stdtrit(count - 1, (1 + CONFIDENCE) / 2) * sample.std(ddof=1)) / math.sqrt(count)

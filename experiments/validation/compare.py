@@ -33,11 +33,11 @@ from rmixer.run_record.run_summary import JobSummary, RunSummary
 
 
 def compare(every: Runs, goals: Goals | None = None) -> Comparison:
-    """Compare one schedule's prediction with its first execution.
+    """Compares one schedule's prediction with its first execution.
 
-    A run that is not there leaves its figures None. A job that was left out of the measured run has
-    no figures, one that was added to it only those that were measured. Raises :class:`InputError`
-    where two runs hold different jobs.
+    Figures of a missing run are None. A job that was left out of the measured run has no figures;
+    one that was added to it has only measured ones. Raises :class:`InputError` if two runs hold
+    different jobs.
     """
     runs = every.of_predicted_jobs()
     predicted, measured = runs.predicted, runs.measured
@@ -152,8 +152,8 @@ def _makespan_inside(runs: Runs) -> bool | None:
 
 
 def _of_other_length(predicted: RunSummary, measured: RunSummary) -> list[str]:
-    """The jobs that were done after another number of steps than was predicted: programs, whose
-    steps nobody knew, or were said wrong, and jobs that stopped early."""
+    """The jobs that were done after another number of steps than was predicted: programs with
+    unknown or wrong steps, and jobs that stopped early."""
     done = [job for job in measured.jobs if job.state == "done"]
     return [job.id for job in done if predicted.job(job.id).steps != job.steps]
 
@@ -163,7 +163,7 @@ def _completed(*sides: JobSummary) -> bool:
 
 
 def all_completed(run: RunSummary) -> bool:
-    """Whether every job of ``run`` is done."""
+    """True if every job of ``run`` is done."""
     return _completed(*run.jobs)
 
 
@@ -178,8 +178,8 @@ def _completion_errors(predicted: RunSummary, measured: RunSummary) -> list[floa
 
 
 def _makespan_error(runs: Runs, predicted: RunSummary, measured: RunSummary) -> float | None:
-    """None where the makespan is of other work: jobs were added, made another number of steps, or
-    did not end."""
+    """The error of the makespan; None if it is of other work: jobs were added, did another number
+    of steps, or did not end."""
     if runs.late or not all_completed(measured) or _of_other_length(predicted, measured):
         return None
     return relative_error(predicted.makespan_s, measured.makespan_s)

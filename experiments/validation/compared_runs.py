@@ -1,4 +1,4 @@
-"""The runs of one workload that a comparison looks at."""
+"""The runs of one workload that a comparison uses."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ class Runs:
     """One schedule, ``predicted`` and ``measured``; ``repeat`` is a second execution of it.
 
     ``sequential`` and its prediction are the same jobs one at a time, ``ablations`` the schedule
-    predicted again by less than the whole model. ``late`` is how many jobs were left out because
-    they were added to one of the executions when it had begun.
+    predicted by simpler models. ``late`` is the number of jobs left out because they were added to
+    an execution after it had begun.
     """
 
     predicted: RunSummary
@@ -41,21 +41,21 @@ class Runs:
 
     @property
     def shared_with(self) -> tuple[str, ...]:
-        """Who used the same cores during any of the executions, one at a time included."""
+        """The runs that used the same cores during any of the executions, one at a time
+        included."""
         alone = () if self.sequential is None else (self.sequential,)
         found = (who for run in (*self.executions, *alone) for who in run.shared_with)
         return tuple(dict.fromkeys(found))
 
     @property
     def interruptions(self) -> int:
-        """How often one of the executions stopped before it went on, one at a time included."""
+        """The number of interruptions of the executions, one at a time included."""
         alone = () if self.sequential is None else (self.sequential,)
         return sum(run.interruptions for run in (*self.executions, *alone))
 
     def of_predicted_jobs(self) -> Runs:
-        """The same, but without the jobs that were left out of the measured run in its summary, and
-        those that were added late. Raises :class:`InputError` if another run holds other jobs than
-        are left."""
+        """The same without the jobs that the summary of the measured run leaves out, and those
+        added late. Raises :class:`InputError` if the remaining jobs of another run differ."""
         executions = [run for run in (*self.executions, self.sequential) if run is not None]
         late = sum(job.late for run in executions for job in run.jobs)
         measured, repeat, sequential = map(_in_time, (self.measured, self.repeat, self.sequential))
@@ -70,7 +70,7 @@ class Runs:
 
 
 def runs_in(folder: RunFolder, measured: RunSummary, predicted: RunSummary) -> Runs:
-    """``measured`` and ``predicted``, and what else ``folder`` holds to compare them with."""
+    """``measured`` and ``predicted``, with the other runs in ``folder`` to compare them with."""
     ablations = {name: _summary(folder, f"ablations/{name}") for name in ABLATIONS}
     return Runs(
         predicted,

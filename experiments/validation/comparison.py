@@ -1,5 +1,5 @@
 """``compare.json``: predicted and measured side by side. Every error is a signed fraction,
-(predicted - measured) / measured; every other figure says its unit."""
+(predicted - measured) / measured; every other figure has its unit in its name."""
 
 from __future__ import annotations
 
@@ -7,9 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Literal
 
-from pydantic import ConfigDict
-
 from experiments.validation.verdict import Verdict
+from rmixer.files.strict import Strict
 from rmixer.files.typed_files import load_json, parse, write_json
 from rmixer.hardware.machine import check_schema
 from rmixer.run_record.run_summary import JobSummary, Origin, Range
@@ -18,11 +17,9 @@ SCHEMA_VERSION: Final = 1
 
 
 @dataclass(frozen=True)
-class TimePair:
+class TimePair(Strict):
     """Seconds. ``error`` is None where one side is missing or a job was not completed.
     ``interval_s`` is the 90% interval of what is predicted, if that has one."""
-
-    __pydantic_config__ = ConfigDict(extra="forbid")
 
     predicted_s: float | None
     measured_s: float | None
@@ -31,11 +28,9 @@ class TimePair:
 
 
 @dataclass(frozen=True)
-class StepPair:
+class StepPair(Strict):
     """Median time of a training step in milliseconds. ``interval_ms`` is the 90% interval of what
     is predicted, if that has one."""
-
-    __pydantic_config__ = ConfigDict(extra="forbid")
 
     predicted_ms: float | None
     measured_ms: float | None
@@ -44,10 +39,8 @@ class StepPair:
 
 
 @dataclass(frozen=True)
-class MemoryPair:
+class MemoryPair(Strict):
     """Peak memory of a job in bytes."""
-
-    __pydantic_config__ = ConfigDict(extra="forbid")
 
     predicted_bytes: int
     measured_bytes: int
@@ -55,11 +48,9 @@ class MemoryPair:
 
 
 @dataclass(frozen=True)
-class JobComparison:
+class JobComparison(Strict):
     """One job. ``state`` is its state in the measured run; errors of a job that was not
     completed in both runs are None, and no mean holds them."""
-
-    __pydantic_config__ = ConfigDict(extra="forbid")
 
     id: str
     model: str
@@ -70,13 +61,13 @@ class JobComparison:
 
     @classmethod
     def left_out(cls, job: str, model: str, state: str) -> JobComparison:
-        """Of a job that the run was without: there are no figures of it."""
+        """The entry of a job that the run left out: it has no figures."""
         times, step, memory = TimePair(None, None, None), StepPair(None, None, None), (0, 0, None)
         return cls(job, model, state, times, step, MemoryPair(*memory))
 
     @classmethod
     def late(cls, job: JobSummary) -> JobComparison:
-        """Of a job that was added when the run had begun: nothing was predicted of it."""
+        """The entry of a job that was added after the run had begun: it has no prediction."""
         return cls(
             job.id,
             job.model,
@@ -88,11 +79,9 @@ class JobComparison:
 
 
 @dataclass(frozen=True)
-class NoiseFloor:
+class NoiseFloor(Strict):
     """The formulas of the errors between two executions of one schedule: the first in the place
     of the prediction, the second in that of the measurement. All are sizes, not signed."""
-
-    __pydantic_config__ = ConfigDict(extra="forbid")
 
     step: float | None
     completion: float | None
@@ -100,11 +89,9 @@ class NoiseFloor:
 
 
 @dataclass(frozen=True)
-class Inside:
+class Inside(Strict):
     """How often what was measured lies inside the 90% interval of what was predicted: of how many
     steps and completions that have both, and whether the makespan does (None if it lacks one)."""
-
-    __pydantic_config__ = ConfigDict(extra="forbid")
 
     steps: int
     steps_of: int
@@ -114,11 +101,9 @@ class Inside:
 
 
 @dataclass(frozen=True)
-class ProbeDrift:
+class ProbeDrift(Strict):
     """A fixed computation on all cores, timed when the profiles were made and just before the
     measured run. ``ratio`` over 1 means that the machine was slower than it was profiled."""
-
-    __pydantic_config__ = ConfigDict(extra="forbid")
 
     profiled_s: float
     measured_s: float
@@ -126,13 +111,11 @@ class ProbeDrift:
 
 
 @dataclass(frozen=True)
-class ExchangeDrift:
+class ExchangeDrift(Strict):
     """How long the threads of jobs with several took to exchange a fixed amount of data, in the
     mean of ``jobs`` of the measured runs, of the schedule and one at a time: when they were
     profiled, and around the runs. ``ratio`` over 1 means that their cores were farther from each
     other than in the rounds of which their profiles tell."""
-
-    __pydantic_config__ = ConfigDict(extra="forbid")
 
     jobs: int
     profiled_us: float
@@ -141,10 +124,8 @@ class ExchangeDrift:
 
 
 @dataclass(frozen=True)
-class Ablation:
+class Ablation(Strict):
     """The errors of the same schedule predicted by less than the whole model."""
-
-    __pydantic_config__ = ConfigDict(extra="forbid")
 
     step_mape: float | None
     completion_mape: float | None
@@ -152,12 +133,10 @@ class Ablation:
 
 
 @dataclass(frozen=True)
-class Speedup:
+class Speedup(Strict):
     """The chosen schedule against one job at a time, both executed. ``factor`` is
     ``sequential_s / best_s``, None unless both completed every job; ``predicted_factor`` is the
     same of the two predictions."""
-
-    __pydantic_config__ = ConfigDict(extra="forbid")
 
     sequential_s: float
     best_s: float
@@ -166,24 +145,22 @@ class Speedup:
 
 
 @dataclass(frozen=True)
-class Comparison:
+class Comparison(Strict):
     """One schedule, predicted and measured.
 
     ``step_mape`` and ``completion_mape`` are unweighted means of the error's size over completed
     jobs; ``step_p95`` is the 95th percentile of that size over jobs (linear between ranks),
-    ``step_max`` the largest, ``step_bias`` the signed mean. ``solo_step_mape`` is of the jobs
-    run one at a time. ``origin`` is of the profiles that the prediction rests on. ``shared_with``
-    names other runs that used the same cores during one of the executions. ``interruptions`` is how
-    often one of them stopped before it went on: work that was done twice is in what was measured.
-    ``doubtful`` says, a line each, why the prediction may be far off.
+    ``step_max`` the largest, ``step_bias`` the signed mean. ``solo_step_mape`` is of the jobs run
+    one at a time. ``origin`` is that of the profiles behind the prediction. ``shared_with`` names
+    other runs that used the same cores during one of the executions. ``interruptions`` counts those
+    of the executions; repeated work is part of the measurement. ``doubtful`` has a line for each
+    reason why the prediction may be far off.
 
-    ``jobs`` and ``completion_mape`` take the completion of a job from the first start of any.
+    ``jobs`` and ``completion_mape`` count the completion of a job from the first start of any.
     ``completion_mean`` and those after it count from each job's own arrival
-    (:class:`~rmixer.run_record.flow_times.FlowTimes`). ``inside`` is None if nothing predicted has
-    an interval.
+    (:class:`~rmixer.run_record.flow_times.FlowTimes`). ``inside`` is None if the prediction has no
+    intervals.
     """
-
-    __pydantic_config__ = ConfigDict(extra="forbid")
 
     workload: str
     machine: str
@@ -215,7 +192,7 @@ class Comparison:
 
 
 def write_comparison(path: Path, comparison: Comparison) -> None:
-    """Write ``compare.json`` whole or not at all."""
+    """Writes ``compare.json`` all or nothing."""
     write_json(path, comparison)
 
 

@@ -1,4 +1,4 @@
-"""Which jobs of a run end after their deadline."""
+"""Finds the jobs of a run that end after their deadline."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from rmixer.workload.workload import Workload
 
 
 def late_s(summary: RunSummary, workload: Workload) -> dict[str, float]:
-    """By how many seconds each job of ``workload`` that has a deadline ends after it in the run of
-    ``summary``: below 0 before it. A job that did not end well is not among them."""
+    """Seconds by which each job of ``workload`` with a deadline ends after it in the run of
+    ``summary``; below 0 if before it. A job that did not end successfully is left out."""
     lines = {job.id: job for job in summary.jobs}
     found = {}
     for job in workload.jobs:
@@ -23,7 +23,7 @@ def late_s(summary: RunSummary, workload: Workload) -> dict[str, float]:
 
 
 def missed(summary: RunSummary, workload: Workload, *, predicted: bool) -> list[str]:
-    """A line for each deadline that is missed, the worst first."""
+    """A line for each missed deadline, the worst first."""
     late = {job: by_s for job, by_s in late_s(summary, workload).items() if by_s > 0}
     verb = "will probably end" if predicted else "ended"
     return [

@@ -1,4 +1,4 @@
-"""How often a measured value lies in the interval that was predicted for it."""
+"""Counts measured values inside their predicted intervals."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from rmixer.run_record.run_summary import Range
 
 
 def inside(jobs: Sequence[JobComparison], makespan: bool | None) -> Inside | None:
-    """Count what lies inside of ``jobs``, with what is known of the ``makespan``; None if nothing
-    has an interval. A job without an error was not completed, and does not count."""
+    """Counts the values of ``jobs`` inside their intervals; ``makespan`` says if that is inside.
+    None if nothing has an interval. A job without an error was not completed and does not count."""
     steps = [
         lies_in(job.step_ms.measured_ms, job.step_ms.interval_ms)
         for job in jobs
@@ -29,7 +29,7 @@ def inside(jobs: Sequence[JobComparison], makespan: bool | None) -> Inside | Non
 
 
 def lies_in(value: float | None, interval: Range | None) -> bool | None:
-    """Whether ``value`` lies in ``interval``; None where one of them is missing."""
+    """True if ``value`` lies in ``interval``; None if one of them is missing."""
     if value is None or interval is None:
         return None
     return interval[0] <= value <= interval[1]

@@ -1,4 +1,4 @@
-"""How far the machine of a run was from what it was when its profiles were made."""
+"""The change of the machine between its profiles and a run."""
 
 from __future__ import annotations
 
@@ -9,14 +9,15 @@ from rmixer.run_record.run_summary import RunSummary
 
 
 def probe_drift(profiled_s: float | None, measured_s: float | None) -> ProbeDrift | None:
-    """Of the computation on all cores; None where it was not timed on either side."""
+    """The drift of the computation on all cores; None if it was not timed on either side."""
     if not profiled_s or measured_s is None:
         return None
     return ProbeDrift(profiled_s, measured_s, measured_s / profiled_s)
 
 
 def exchange_drift(*runs: tuple[RunSummary | None, RunSummary | None]) -> ExchangeDrift | None:
-    """Of each prediction with its measurement; None where no job of theirs has the figure."""
+    """The drift between each prediction and its measurement; None if no job of theirs has the
+    figure."""
     pairs = [
         (before.exchange_us, job.exchange_us)
         for predicted, measured in runs

@@ -1,8 +1,8 @@
-"""What may be claimed about a prediction on a noisy machine: pass, fail, undecided, or nothing.
+"""Verdicts about a prediction on a noisy machine: pass, fail, undecided, or none.
 
-An error is compared with its goal together with two things: a 95% interval of the error, because
-a few jobs or executions say only so much, and the noise floor, because a machine that differs
-from itself by more than half the goal cannot show whether the goal is met.
+An error is compared with its goal together with two things: a 95% interval of the error, because a
+few jobs or executions prove little, and the noise floor, because a machine that differs from itself
+by more than half the goal cannot show if the goal is met.
 """
 
 from __future__ import annotations
@@ -13,8 +13,9 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
-from pydantic import ConfigDict
 from scipy.special import ndtr, stdtrit
+
+from rmixer.files.strict import Strict
 
 Word = Literal["pass", "fail", "undecided", "not measurable here"]
 Unit = Literal["jobs", "executions"]
@@ -25,8 +26,8 @@ MOST_NEEDED = 1000
 
 @dataclass(frozen=True)
 class Goals:
-    """The largest errors that count as met, as fractions: of the median step alone, of the
-    median step in company, of the makespan."""
+    """The largest errors that count as met, as fractions: of the median step alone, of the median
+    step with co-running jobs, of the makespan."""
 
     solo_step: float = 0.10
     step: float = 0.15
@@ -34,16 +35,14 @@ class Goals:
 
 
 @dataclass(frozen=True)
-class Judgement:
+class Judgement(Strict):
     """One error against its goal, all as fractions.
 
-    ``value`` is the error found, ``low`` and ``high`` its 95% interval (None where there are too
-    few observations to have one), ``floor`` the noise floor (None where nothing was executed
-    twice), ``needed`` how many more ``needed_of`` would decide it (None where that is not the
-    obstacle, or where it takes more than 1000), ``why`` the reason in words.
+    ``value`` is the error found, ``low`` and ``high`` its 95% interval (None: too few
+    observations), ``floor`` the noise floor (None: nothing was executed twice), ``needed`` how many
+    more ``needed_of`` would decide it (None: that is not the obstacle, or it takes more than 1000),
+    ``why`` the reason in words.
     """
-
-    __pydantic_config__ = ConfigDict(extra="forbid")
 
     goal: float
     value: float | None
@@ -57,10 +56,8 @@ class Judgement:
 
 
 @dataclass(frozen=True)
-class Verdict:
+class Verdict(Strict):
     """The three judgements and the word for all of them; one is None where it was not tried."""
-
-    __pydantic_config__ = ConfigDict(extra="forbid")
 
     overall: Word
     solo_step: Judgement | None
@@ -79,11 +76,11 @@ def overall_word(judgements: Sequence[Judgement | None]) -> Word:
 def bootstrap_interval(values: Sequence[float], seed: int = 0) -> tuple[float, float] | None:
     """The 95% interval of the mean of ``values``, None for fewer than two of them.
 
-    The bootstrap of the mean with expanded percentiles: plain percentiles of a small sample are
-    too narrow by sqrt((n - 1) / n) and by the normal quantile standing where Student's belongs,
-    so the quantiles taken are those that would correct both (T. Hesterberg, "What Teachers
-    Should Know About the Bootstrap", The American Statistician 69, 2015, section 5). Seeded: the
-    same values give the same interval.
+    The bootstrap of the mean with expanded percentiles: plain percentiles of a small sample are too
+    narrow by sqrt((n - 1) / n) and because they use the normal quantile instead of Student's, so
+    the quantiles taken are those that correct both (T. Hesterberg, "What Teachers Should Know About
+    the Bootstrap", The American Statistician 69, 2015, section 5). Seeded: the same values give the
+    same interval.
     """
     count = len(values)
     if count < 2:
@@ -123,19 +120,19 @@ def judge_jobs(errors: Sequence[float], goal: float, floor: float | None) -> Jud
 
 
 def judge_executions(errors: Sequence[float], goal: float, floor: float | None) -> Judgement:
-    """One signed error measured once per execution, the first being the one that is shown."""
+    """Judges one signed error measured once per execution; the first is the one shown."""
     value = abs(errors[0]) if errors else None
     return _judge(value, executions_interval(errors), len(errors), "executions", goal, floor)
 
 
 def unfinished(goal: float, value: float | None, floor: float | None, why: str) -> Judgement:
-    """The judgement of an error that stands for another amount of work than was predicted."""
+    """The judgement of an error that is of another amount of work than was predicted."""
     return Judgement(goal, value, None, None, floor, None, None, "undecided", why)
 
 
 def not_alone(judgement: Judgement, shared_with: Sequence[str]) -> Judgement:
     """``judgement`` of a run that shared its cores with others: it says nothing about the
-    prediction, which does not know them."""
+    prediction, which does not include them."""
     why = f"{', '.join(shared_with)} used the same cores"
     return replace(judgement, needed=None, needed_of=None, verdict="not measurable here", why=why)
 
@@ -178,10 +175,10 @@ def _judge(
 
 
 def _needed(half: float, margin: float, count: int) -> int | None:
-    """How many more observations shrink the half-width of an interval to ``margin``.
+    """The number of further observations that shrink the half-width of an interval to ``margin``.
 
-    The width goes as Student's quantile over the square root of the number of observations; None
-    where more than ``MOST_NEEDED`` are needed.
+    The width goes as Student's quantile over the square root of the number of observations; None if
+    more than ``MOST_NEEDED`` are needed.
     """
     counts = np.arange(count + 1, count + MOST_NEEDED + 1)
 

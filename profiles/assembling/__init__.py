@@ -1,1 +1,1 @@
-"""From the measurements of workers to a profile: operators, gaps, closure, job type."""
+"""Turns the measurements of workers into a profile: operators, gaps, closure, job type."""

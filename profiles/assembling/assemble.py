@@ -1,4 +1,4 @@
-"""From what was measured of a job at each thread count to its profile."""
+"""Assembles a job's profile from its measurements at each thread count."""
 
 from __future__ import annotations
 
@@ -26,7 +26,6 @@ from profiles.measurements.warm_up import warm_up_steps
 from rmixer.hardware.fingerprint import take_fingerprint
 from rmixer.hardware.machine import Machine
 from rmixer.model_profile.model_profile import (
-    InputCost,
     Kind,
     MemoryCost,
     ModelProfile,
@@ -40,7 +39,7 @@ from rmixer.workload.workload import Job
 
 @dataclass
 class Found:
-    """What was found of one thread count on one ``device`` as torch names it, over its passes."""
+    """The measurements at one thread count on one ``device`` (torch's name), over its passes."""
 
     threads: int
     device: str = "cpu"
@@ -48,15 +47,13 @@ class Found:
     phases: PhaseTimes | None = None
     ready: dict[str, Any] = field(default_factory=dict)
     structure: dict[str, Any] = field(default_factory=dict)
-    input: list[dict[str, Any]] = field(default_factory=list)
     passes: list[Blocks] = field(default_factory=list)
     fastest_exchange_us: float = math.inf
     neighbours: Neighbours = field(default_factory=Neighbours)
-    on_gpu: Neighbours = field(default_factory=Neighbours)
 
     @property
     def kind(self) -> Kind:
-        """Of the device."""
+        """The kind of the device."""
         return "cpu" if self.device == "cpu" else "gpu"
 
 
@@ -67,7 +64,7 @@ def assemble(
     probe_s: float,
     earlier: Mapping[Kind, Sequence[float]] | None = None,
 ) -> ModelProfile:
-    """The profile of ``job`` from what was found at each thread count, first on the CPU.
+    """The profile of ``job`` from the measurements at each thread count, those on the CPU first.
     ``earlier`` are :func:`event_costs` of jobs before it on this machine, by device."""
     warmup_steps = _warmup_steps(counts)
     steps, operators = _of_steps(counts, warmup_steps, earlier or {})
@@ -88,7 +85,6 @@ def assemble(
         utilisation=asked.utilisation,
         job_type=asked.job_type,
         probe_s=probe_s,
-        input=tuple(InputCost(**cost) for cost in counts[0].input),
         fingerprint=take_fingerprint(machine.fingerprint.hardware, driver_version()),
         operators=tuple(operators),
     )
@@ -128,7 +124,6 @@ def _step_cost(
             dropped_rounds=sum(len(p.probes_s) for p in found.passes) - len(blocks.probes_s),
             closure={lane: closure_of(us, mean_us) for lane, us in times.lanes_us.items()},
             waited=max(found.phases.waited, *blocks.waited or [0.0]),
-            sensitivity=found.neighbours.points() + found.on_gpu.points("gpu"),
         ),
         exchange_us=statistics.median(blocks.exchanges_us or [0.0]),
         apart_us=apart_us,
@@ -185,9 +180,9 @@ def _of_steps(
 
 
 def event_costs(counts: Sequence[Found], kind: Kind) -> list[float]:
-    """What an event cost the profiler in each round that counts, or where it was asked in none of
-    these, in all; at all thread counts: it is the host's cost, which threads do not share, nor does
-    it depend on the job."""
+    """The profiler's cost of an event in each round that counts, over all thread counts; in all
+    rounds if none that counts has it. It is a cost of the host that depends neither on the job nor
+    on the number of threads."""
     passes = [one for found in counts if found.kind == kind for one in found.passes]
     return _asked([one.quick() for one in passes]) or _asked(passes)
 

@@ -1,4 +1,4 @@
-"""What a measured step itself shows of a machine that was not the same throughout."""
+"""Finds signs in a measured step that the machine changed while it was measured."""
 
 from __future__ import annotations
 
@@ -8,12 +8,13 @@ from profiles.machines.kept_waiting import MOST_WAITED
 from rmixer.model_profile.model_profile import ModelProfile, StepCost
 
 WORST_CLOSURE, WORST_REPEATABILITY = 0.06, 0.15
-"""Beyond them a profile is not what it should be, whatever its step's interval says."""
+"""Beyond these limits a profile is wrong, even if its step's interval is narrow."""
 
 
 def disturbed(step: StepCost, is_program: bool = False) -> str:
-    """Says in words what ``step`` shows of it; "" if nothing, or if it was not measured. A step of
-    a program was measured in two halves of a run, other steps by two workers."""
+    """Says in words how the machine disturbed ``step``; "" if it did not, or if it was not
+    measured. A step of a program was measured in two halves of a run, other steps by two workers.
+    """
     measured = step.measurement
     if measured is None:
         return ""
@@ -31,8 +32,8 @@ def disturbed(step: StepCost, is_program: bool = False) -> str:
 
 
 def report_disturbed(profiles: Iterable[ModelProfile], report: Callable[[str], None]) -> None:
-    """Say of which measured ``profiles`` a step is, in words of the first, of its step that waited
-    most for its cores."""
+    """Reports the measured ``profiles`` with a disturbed step, with a text about the first: its
+    step that waited most for its cores."""
     found = {
         profile.key: words
         for profile in profiles

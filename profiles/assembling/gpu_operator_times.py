@@ -1,7 +1,7 @@
-"""A step on a GPU: its operators by lane, the profiler's own cost taken out.
+"""A step on a GPU: its operators by lane, with the profiler's cost taken out.
 
-The profiler slows the host; kernels and copies are timed by the GPU. Its events lengthen what the
-host does, delay each launch by as much as came before it, and shorten what the host waits.
+The profiler slows the host; kernels and copies are timed by the GPU. Its events lengthen the host's
+work, delay each launch by all events before it, and shorten the time that the host waits.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ from rmixer.operators.operator_cost import OperatorCost
 
 @dataclass(frozen=True)
 class Operation:
-    """One operator of a step: the structure's ``calls`` that it is, none where it is a launch
-    outside of all operators, and the phase that it lies in."""
+    """One operator of a step: its ``calls`` in the structure (none for a launch outside of all
+    operators), and its phase."""
 
     name: str
     calls: tuple[Called, ...]
@@ -34,7 +34,7 @@ class Operation:
 
     @property
     def work(self) -> OperatorWork:
-        """Of all calls; what was not counted does no work."""
+        """The work of all calls; calls that were not counted have none."""
         return sum((call.work or NOTHING for call in self.calls), NOTHING)
 
 
@@ -50,8 +50,8 @@ class DeviceTimes:
 
     @property
     def lanes_us(self) -> dict[str, float]:
-        """A step as each lane tells it: on ``cpu`` by the host's clock, on which waiting counts,
-        on the others by work and the gaps before it."""
+        """The step time by lane: for ``cpu`` the host's time, waiting included; for the others work
+        and the gaps before it."""
         mean = {name: values.mean(axis=0) for name, values in self.times.items()}
         own = self._on("cpu")
         host_us = sum(mean[name].sum() for name in ("host", "t1", "wait")) + mean["busy"][own].sum()
@@ -64,13 +64,13 @@ class DeviceTimes:
 
     @property
     def busy_us(self) -> float:
-        """How long a step keeps the GPU busy."""
+        """The GPU's busy time in a step, in microseconds."""
         return float(self.times["busy"].mean(axis=0)[self._on("gpu")].sum())
 
     def costs(self) -> list[OperatorCost]:
-        """A row of ``operators.csv`` for each row of a device. What the host did since the row
-        before, an operator that made no device work among it, is in its T1; but for the input,
-        which stands in the step on the CPU."""
+        """A row of ``operators.csv`` for each row of a device. The host's work since the row
+        before, with operators that had no device work, is in its T1, without the input, which
+        belongs to the step on the CPU."""
         mean = {name: values.mean(axis=0) for name, values in self.times.items()}
         p10, p50, p90 = np.quantile(self.times["busy"], (0.1, 0.5, 0.9), axis=0)
         kept = [row for row, (_, lane) in enumerate(self.rows) if lane != "cpu"]
@@ -106,7 +106,7 @@ class DeviceTimes:
                     host_us=float(mean["host"][row]),
                     t1_us=t1_us[row],
                     wait_us=wait_us[row],
-                    **{f"t{n}_us": float(mean[f"t{n}"][row]) for n in range(2, 6)},
+                    **dict[str, Any]((f"t{n}_us", float(mean[f"t{n}"][row])) for n in range(2, 6)),
                 )
             )
         return found
@@ -115,7 +115,7 @@ class DeviceTimes:
         return np.array([each == lane for _, each in self.rows])
 
     def _workers(self) -> dict[int, int]:
-        """By operator the row that its work counts for: the GPU's where it has one."""
+        """By operator the row that its work counts for: the GPU's if there is one."""
         found: dict[int, int] = {}
         for row, (place, lane) in enumerate(self.rows):
             if lane == "gpu" or place not in found:
@@ -123,7 +123,7 @@ class DeviceTimes:
         return found
 
     def _forward_places(self, index: Mapping[int, int]) -> dict[int, int]:
-        """From a place in the structure's calls to the operator's index here."""
+        """A mapping from a place in the structure's calls to the operator's index here."""
         found: dict[int, int] = {}
         number = 0
         for place, operation in enumerate(self.operations):
@@ -137,7 +137,8 @@ class DeviceTimes:
         self, mean: Mapping[str, Times]
     ) -> tuple[dict[int, float], dict[int, float]]:
         """T1 and waiting by row of a device, with those of the host's own rows since the one
-        before; what follows the last counts for the first, for steps follow each other."""
+        before. The rest after the last row counts for the first, because steps follow each other.
+        """
         t1_us: dict[int, float] = {}
         wait_us: dict[int, float] = {}
         since_us = waited_us = 0.0
@@ -161,10 +162,11 @@ def merge_device(
 ) -> DeviceTimes:
     """The operators ``calls`` with the times of all ``profiled`` blocks on a GPU.
 
-    Of the host's time, each event inside an operator costs it ``event_us``, of its own event half,
-    and the gap before it the rest; T2 to T5 shrink with it. A gap on a device is shorter by the
-    events between the launch before and this one, but what lies between any two kernels stays. What
-    the host is quicker by and the GPU is not, the host waits longer, where it waits at all.
+    Each event inside an operator costs the host ``event_us``; of its own event half falls inside,
+    and the rest into the gap before it; T2 to T5 shrink with it. A gap on a device shrinks by the
+    events between the launch before and this one, but the least gap between two kernels stays.
+    Where the host becomes quicker and the GPU does not, the host's waiting time grows, if it waits
+    at all.
     """
     first = profiled[0]
     for block in profiled:
@@ -200,12 +202,12 @@ def merge_device(
 
 
 def _ratio(part: Times, whole: Times) -> Times:
-    """Of what is nothing, nothing."""
+    """``part`` over ``whole``; 0 where the whole is 0."""
     return np.divide(part, whole, out=np.zeros_like(whole), where=whole > 0)
 
 
 def _by_lane(block: dict[str, Any]) -> list[str]:
-    """What each row of ``block`` runs, and where."""
+    """The name and lane of each row of ``block``."""
     return [
         f"{'+'.join(block['names'][place]) or 'a launch'} ({lane}, operator {place})"
         for place, lane in block["rows"]
@@ -215,7 +217,7 @@ def _by_lane(block: dict[str, Any]) -> list[str]:
 def _operations(
     calls: Sequence[Called], operators: Sequence[str], names: Sequence[Sequence[str]]
 ) -> list[Operation]:
-    """The structure's ``calls`` by the operator that each is, or lies in."""
+    """The structure's ``calls``, grouped by the operator that each is or belongs to."""
     check_same_operators([call.name for call in calls], list(chain.from_iterable(names)))
     found: list[Operation] = []
     taken, phase = 0, PHASES[0]

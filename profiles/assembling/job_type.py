@@ -1,10 +1,10 @@
-"""What a training step is bound by, from its figures alone: compute, memory, or neither.
+"""Decides the limit of a training step from its figures: compute, memory, or neither.
 
-Two kinds of evidence. The *roofline* (Williams, Waterman, Patterson, CACM 2009) says what the
-step's operators ask for: FLOPs and bytes, against what the machine can do of each. *Bubbles*
-(Bubble-Up, MICRO 2011) say what the step really waits for: how far a neighbour that streams
-memory slows it beyond one that only computes. Bytes of operators are counted as if no cache held
-them, so where the bubbles give a clear answer, theirs counts.
+There are two kinds of evidence. The *roofline* (Williams, Waterman, Patterson, CACM 2009) compares
+the FLOPs and bytes of the step's operators with the machine's rates. *Bubbles* (Bubble-Up, MICRO
+2011) show the real bottleneck: the slow-down by a neighbour that streams memory beyond that by one
+that only computes. Bytes of operators are counted as if no cache held them, so a clear answer of
+the bubbles counts more.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ BOUND_BY_MEMORY, NOT_BOUND_BY_MEMORY = 1.10, 1.03
 
 
 def core_balance(machine: Machine, threads: int = 1) -> float:
-    """FLOPs per byte at which ``threads`` cores of ``machine`` are as long at computing as at
-    moving: the ridge of their roofline."""
+    """FLOPs per byte at which ``threads`` cores of ``machine`` compute as long as they move data:
+    the ridge of their roofline."""
     return machine.matmul_gflops[threads - 1] / machine.bandwidth_gbps[threads - 1]
 
 
 def check_gpus(machine: Machine) -> None:
-    """Raise :class:`InputError` where a GPU of ``machine`` was never measured."""
+    """Raises :class:`InputError` if a GPU of ``machine`` was never measured."""
     for index, gpu in enumerate(machine.gpus):
         if gpu.matmul_gflops is None or gpu.bandwidth_gbps is None:
             allowed = "measured rates: `rmixer machine --again`"
@@ -46,8 +46,8 @@ def gpu_balance(gpu: Gpu) -> float:
 def core_utilisation(
     machine: Machine, flops: int, moved_bytes: int, step_s: float, threads: int = 1
 ) -> float:
-    """How busy a step keeps as many cores as it has ``threads``, from 0 to 1: the larger of its
-    FLOPs a second against matrix products and its bytes a second against a copy."""
+    """The busy share, from 0 to 1, of as many cores as the step has ``threads``: the larger of its
+    FLOPs a second over those of matrix products and its bytes a second over those of a copy."""
     compute = flops / step_s / (machine.matmul_gflops[threads - 1] * 1e9)
     memory = moved_bytes / step_s / (machine.bandwidth_gbps[threads - 1] * 1e9)
     return min(1.0, max(compute, memory))
@@ -56,8 +56,8 @@ def core_utilisation(
 def memory_sensitivity(
     compute_slowdown: Sequence[float], stream_slowdown: Sequence[float]
 ) -> float | None:
-    """How many times as slow the step is beside streams as beside as many compute loops, with a
-    neighbour on every core that was left over; None where there was none."""
+    """The slow-down of the step by streams over that by as many compute loops, with a neighbour on
+    every core that was left over; None if there was none."""
     if not compute_slowdown or not stream_slowdown:
         return None
     return stream_slowdown[-1] / compute_slowdown[-1]
@@ -66,12 +66,12 @@ def memory_sensitivity(
 def job_type(
     utilisation: float, intensity: float, balance: float, sensitivity: float | None = None
 ) -> JobType:
-    """``low``, ``memory`` or ``compute``.
+    """Returns ``low``, ``memory`` or ``compute``.
 
     1. Low: ``utilisation`` (0 to 1) of its device below 0.1.
     2. Memory: ``sensitivity`` (see :func:`memory_sensitivity`) of 1.10 or more. Compute: 1.03 or
-       less, which is within what repeated measurements differ by.
-    3. Otherwise, or where no bubble was measured: compute if ``intensity`` (FLOPs per byte) is at
+       less, which is within the spread of repeated measurements.
+    3. Otherwise, or if no bubble was measured: compute if ``intensity`` (FLOPs per byte) is at
        least the machine's ``balance``, memory below it.
     """
     if utilisation < LOW_UTILISATION:
@@ -85,8 +85,8 @@ def job_type(
 
 @dataclass(frozen=True)
 class Demands:
-    """What a step asks for, the one with the fewest threads: FLOPs and bytes of its operators on
-    the CPU, and by kind of device how busy it keeps that and what it is bound by there."""
+    """The demands of the step with the fewest threads: FLOPs and bytes of its operators on the CPU,
+    and by kind of device its utilisation and its job type there."""
 
     flops: int
     moved_bytes: int
@@ -97,8 +97,8 @@ class Demands:
 def demands(
     machine: Machine, steps: Sequence[StepCost], operators: Sequence[OperatorCost]
 ) -> Demands:
-    """Of ``steps``, those on the CPU first and with fewer threads before others, and their
-    ``operators``. Raises :class:`InputError` where one is on a GPU that was never measured."""
+    """The demands of ``steps``, those on the CPU first and with fewer threads before others, and of
+    their ``operators``. Raises :class:`InputError` if one is on a GPU that was never measured."""
     first, threads = steps[0], steps[0].threads
     flops, moved = total_work([cost for cost in operators if cost.lane == "cpu"], threads)
     busy = core_utilisation(machine, flops, moved, first.mean_us * 1e-6, threads)

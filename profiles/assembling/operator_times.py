@@ -1,4 +1,4 @@
-"""Join what the operators are with how long they took, the profiler's own cost taken out."""
+"""Joins the operators with their times, with the profiler's cost taken out."""
 
 from __future__ import annotations
 
@@ -28,16 +28,16 @@ class OperatorTimes:
 
     @property
     def total_us(self) -> float:
-        """Sum of mean durations and mean gaps: the step as the operators tell it."""
+        """The sum of mean durations and mean gaps: the step time by its operators."""
         return float(self.durations_us.mean(axis=0).sum() + self.gaps_us.mean(axis=0).sum())
 
     @property
     def lanes_us(self) -> dict[str, float]:
-        """The sum of operators and gaps by lane: there is only the host's."""
+        """The sum of operators and gaps by lane: only the host's."""
         return {"cpu": self.total_us}
 
     def costs(self) -> list[OperatorCost]:
-        """A row of ``operators.csv`` for each operator; what was not counted does no work."""
+        """A row of ``operators.csv`` for each operator; uncounted work is 0."""
         p10, p50, p90 = np.quantile(self.durations_us, (0.1, 0.5, 0.9), axis=0)
         mean, gap = self.durations_us.mean(axis=0), self.gaps_us.mean(axis=0)
         rows = []
@@ -105,5 +105,5 @@ def closure_of(total_us: float, mean_us: float) -> float:
 def total_work(operators: Sequence[OperatorCost], threads: int) -> tuple[int, int]:
     """FLOPs and bytes of one step."""
     rows = [cost for cost in operators if cost.threads == threads]
-    flops = sum(cost.flops for cost in rows)
-    return flops, sum(cost.read_bytes + cost.written_bytes for cost in rows)
+    flops = sum(cost.flops or 0 for cost in rows)
+    return flops, sum(cost.moved_bytes or 0 for cost in rows)

@@ -1,11 +1,11 @@
-"""How a time grows with the batch, from the sizes at which it was measured.
+"""The growth of a time with the batch, from the sizes at which it was measured.
 
-A step does a fixed part, a part for each sample, and a part that grows more slowly: matrix products
-and loops over threads use a processor better the more rows they have. So a time is taken as
+A step has a fixed part, a part for each sample, and a part that grows more slowly: matrix products
+and loops over threads use a processor better the more rows they have. So a time is modelled as
 ``fixed + slow x sqrt(batch) + each x batch``, no term negative (Lawson and Hanson, Solving Least
-Squares Problems, chapter 23), the relative errors least; two sizes do not tell the middle term.
-What such a curve leaves, caches that no longer hold a layer for one, is interpolated between the
-sizes, and beyond them stays what it is at the last one.
+Squares Problems, chapter 23), with the least relative errors; two sizes do not determine the middle
+term. The remainder (for example of caches that no longer hold a layer) is interpolated between the
+sizes, and beyond them keeps its last value.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import numpy as np
 
 
 class BatchCurve:
-    """From the sizes ``batches``, ascending, two at least, to the size ``at``."""
+    """A curve from the sizes ``batches``, ascending, at least two, to the size ``at``."""
 
     def __init__(self, batches: Sequence[int], at: int) -> None:
         powers = (0.0, 0.5, 1.0) if len(batches) > 2 else (0.0, 1.0)
@@ -27,7 +27,7 @@ class BatchCurve:
         self._place = math.log(at)
 
     def value(self, values: Sequence[float]) -> float:
-        """What is measured as ``values`` at the sizes, all above 0, at the wanted one."""
+        """The value at the wanted size, from the measured ``values`` at the sizes, all above 0."""
         from scipy.optimize import nnls  # here: most commands read profiles and fit no curve
 
         measured = np.asarray(values, dtype=np.float64)

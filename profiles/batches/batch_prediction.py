@@ -1,11 +1,11 @@
-"""The batch as a variable: a step at a batch size that was not profiled, from others that were.
+"""Predicts a step at a batch size that was not profiled from other sizes.
 
-Times follow :class:`~profiles.batches.batch_curve.BatchCurve` through all sizes that were profiled;
-FLOPs, bytes and memory are taken linear between two of them, and beyond them along the line through
-the two nearest. Each kind of operator in each module is predicted by itself. A step on the CPU is
-told twice: by a curve of its own, and by what its operators and gaps come to, each of which bends
-at a size of its own. Their errors are hardly related, so the geometric mean of the two is taken.
-What is known to change at a border (:mod:`profiles.batches.sorted_alike`) is made alike before.
+Times follow :class:`~profiles.batches.batch_curve.BatchCurve` through all profiled sizes; FLOPs,
+bytes and memory are linear between two of them, and beyond them along the line through the two
+nearest. Each kind of operator in each module is predicted separately. A step on the CPU is
+predicted twice: by its own curve, and as the sum of its operators and gaps. Their errors are hardly
+correlated, so the geometric mean of the two is taken. Known changes at a size
+(:mod:`profiles.batches.sorted_alike`) are removed before.
 """
 
 from __future__ import annotations
@@ -20,9 +20,8 @@ from typing import Any
 from profiles.assembling.job_type import demands
 from profiles.batches.known_sizes import KnownSizes, TooFewSizesError, known_sizes
 from profiles.batches.operator_sums import AMOUNTS, Kind, Sums, kind_of, of_cpu_step, sum_by_kind
-from profiles.batches.sorted_alike import sorted_alike
 from rmixer.hardware.machine import Machine
-from rmixer.model_profile.model_profile import InputCost, MemoryCost, ModelProfile, StepCost
+from rmixer.model_profile.model_profile import MemoryCost, ModelProfile, StepCost
 from rmixer.operators.operator_cost import OperatorCost
 from rmixer.workload.cost_identity import CostIdentity
 
@@ -34,7 +33,7 @@ _MEMORY = tuple(
 
 
 def same_but_batch(one: CostIdentity, other: CostIdentity) -> bool:
-    """Whether two cost identities differ in their batch at most."""
+    """True if two cost identities differ at most in their batch."""
     return replace(one, batch=other.batch) == other
 
 
@@ -42,10 +41,8 @@ def predict_batch(
     profiles: Iterable[ModelProfile], identity: CostIdentity, machine: Machine
 ) -> ModelProfile:
     """The profile of ``identity`` from ``profiles`` of the same but other batches, of one
-    ``machine``: two at least that have a device and a count of threads in common, else
-    :class:`TooFewSizesError`. Its ``predicted_from`` names their batches. Its steps have
-    no measurement.
-    """
+    ``machine``: at least two with a common device and thread count, else :class:`TooFewSizesError`.
+    Its ``predicted_from`` lists their batches. Its steps have no measurement."""
     others = {p.identity.batch: p for p in profiles if same_but_batch(p.identity, identity)}
     others.pop(identity.batch, None)
     if len(others) < 2:
@@ -53,7 +50,6 @@ def predict_batch(
             f"{len(others)} other batches of {identity.key} are profiled, not two"
         )
     known = known_sizes(others, identity.batch)
-    known = replace(known, profiles=sorted_alike(known.profiles, identity.batch, machine))
     nearest = known.profiles[known.nearest]
     sums = [sum_by_kind(profile) for profile in known.profiles]
     steps = tuple(_steps(known, sums))
@@ -72,11 +68,6 @@ def predict_batch(
         predicted_from=tuple(profile.identity.batch for profile in known.profiles),
         steps=steps,
         memory=memory,
-        input=tuple(
-            replace(low, **_inputs(known, low, high))
-            for low, high in zip(known.low.input, known.high.input, strict=False)
-            if low.epoch == high.epoch
-        ),
         flops=flops,
         bytes=moved,
         intensity=flops / moved if moved else 0.0,
@@ -89,11 +80,6 @@ def predict_batch(
 
 def _amounts(known: KnownSizes, low: MemoryCost, high: MemoryCost) -> dict[str, Any]:
     return {name: round(_on(known, low, high, name)) for name in _MEMORY}
-
-
-def _inputs(known: KnownSizes, low: InputCost, high: InputCost) -> dict[str, Any]:
-    times = {name: _on(known, low, high, name) for name in ("wait_us", "core_us")}
-    return {**times, "batch_bytes": round(_on(known, low, high, "batch_bytes"))}
 
 
 def _on(known: KnownSizes, low: object, high: object, name: str) -> float:
@@ -123,9 +109,9 @@ def _steps(known: KnownSizes, sums: Sequence[Sums]) -> Iterable[StepCost]:
 def _added_up(
     known: KnownSizes, sums: Sequence[Sums], threads: int, steps_us: Sequence[float]
 ) -> float:
-    """The step on the CPU in microseconds as its operators and all their gaps tell it, 0 where a
-    profile has none. Each profile's come to its step but for its closure, so their sum is taken
-    times what they lack in the mean."""
+    """The step on the CPU in microseconds as the sum of its operators and all their gaps, 0 if a
+    profile has none. Each profile's sum misses its step by its closure, so the sum is multiplied by
+    the mean ratio."""
     of_step = [of_cpu_step(each, threads) for each in sums]
     gaps_us = [math.fsum(at["gap_before_us"] for at in each.values()) for each in of_step]
     added_us = [
@@ -142,8 +128,8 @@ def _added_up(
 
 
 def _beside_others(known: KnownSizes, low: StepCost, high: StepCost) -> dict[str, Any]:
-    """Slow-downs and pressure never leave the range that was measured. A profile without bubbles
-    knows none, and the other's are taken as they are."""
+    """Slow-downs and pressure, kept within the measured range. If one profile has no bubbles, the
+    other's are taken unchanged."""
     if not low.compute_slowdown or not high.compute_slowdown:
         low = high = low if low.compute_slowdown else high
     share = min(1.0, max(0.0, known.share))
@@ -162,8 +148,8 @@ def _beside_others(known: KnownSizes, low: StepCost, high: StepCost) -> dict[str
 
 
 def _operators(known: KnownSizes, sums: Sequence[Sums]) -> Iterable[OperatorCost]:
-    """The nearest profile's operators, each in proportion to what all of its kind in its module
-    come to. The number of calls may depend on the batch, so there is no pairing one by one."""
+    """The nearest profile's operators, each scaled by the ratio of the sums of its kind in its
+    module. The number of calls may depend on the batch, so operators are not paired one by one."""
     factors: dict[Kind, dict[str, float]] = {}
     for cost in known.profiles[known.nearest].operators:
         kind = kind_of(cost)
@@ -178,7 +164,7 @@ def _operators(known: KnownSizes, sums: Sequence[Sums]) -> Iterable[OperatorCost
 
 
 def _factors(known: KnownSizes, sums: Sequence[Mapping[str, float]]) -> Iterable[tuple[str, float]]:
-    """What to multiply the nearest profile's figures of one kind of operator by."""
+    """The factors on the nearest profile's figures of one kind of operator."""
     for name, near in sums[known.nearest].items():
         if not near:
             yield name, 1.0

@@ -1,4 +1,4 @@
-"""Profiles of a model at several batches, and where between or beyond them another batch lies."""
+"""Profiles of a model at several batches, and the place of another batch among them."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ class TooFewSizesError(ValueError):
 
 @dataclass(frozen=True)
 class KnownSizes:
-    """Profiles by ascending batch, of which those from ``first`` on lie on either side of the
-    wanted batch ``at``, or are the two nearest."""
+    """Profiles by ascending batch. The two from ``first`` on enclose the wanted batch ``at``, or
+    are the two nearest."""
 
     profiles: Sequence[ModelProfile]
     first: int
@@ -36,35 +36,36 @@ class KnownSizes:
 
     @property
     def share(self) -> float:
-        """How far from low to high the wanted batch lies; below 0 or above 1 beyond them."""
+        """The place of the wanted batch between low (0) and high (1); below 0 or above 1 beyond
+        them."""
         first, last = self.low.identity.batch, self.high.identity.batch
         return (self.at - first) / (last - first)
 
     @property
     def nearest(self) -> int:
-        """The place of the profile whose batch is nearest by ratio: its order of operators is
-        taken."""
+        """The index of the profile with the nearest batch by ratio; its order of operators is
+        used."""
         first, last = self.low.identity.batch, self.high.identity.batch
         return self.first if self.at * self.at < first * last else self.first + 1
 
     def time(self, values: Sequence[float]) -> float:
-        """On the curve of ``values``, one of each profile; there is none where some are 0."""
+        """The value on the curve of ``values``, one of each profile; on a line if some are 0."""
         if min(values) > 0:
             return self.curve.value(values)
         return self.amount(values[self.first], values[self.first + 1])
 
     def amount(self, low: float, high: float) -> float:
-        """On the line from ``low`` to ``high``, and never below nothing: what the line would
-        have below a part of the smaller size is in proportion to the batch."""
+        """The value on the line from ``low`` to ``high``, never below 0: below the smaller size it
+        is at least in proportion to the batch."""
         found = low + (high - low) * self.share
         least = min(low, high) * min(1.0, self.at / self.low.identity.batch)
         return max(found, least) if self.share < 0 else max(0.0, found)
 
 
 def known_sizes(others: dict[int, ModelProfile], at: int) -> KnownSizes:
-    """Of the two around ``at``, and of those others that have all thread counts that both have;
-    only of those that were measured where most were, or where the fewest threads do the work.
-    Raises :class:`TooFewSizesError`."""
+    """The two sizes around ``at``, and those others that have all thread counts that both have;
+    only of those measured where most were, or where the fewest threads do the work. Raises
+    :class:`TooFewSizesError`."""
     counts = Counter(place for profile in others.values() for place in _places(profile))
     usual = min(counts, key=lambda place: (-counts[place], place))
     sizes = sorted(size for size, profile in others.items() if usual in _places(profile))

@@ -1,5 +1,4 @@
-"""How well sizes that were profiled are predicted from the others: the error that can be expected
-of a size that was not."""
+"""The prediction error of profiled sizes from the others: the error to expect for a new size."""
 
 from __future__ import annotations
 
@@ -13,8 +12,8 @@ from rmixer.model_profile.model_profile import ModelProfile, StepCost
 
 
 class LeftOut(NamedTuple):
-    """A step of ``profile`` as it was ``measured``, and as profiles of the sizes ``known`` predict
-    it."""
+    """A step of ``profile`` as ``measured``, and as predicted from profiles of the sizes
+    ``known``."""
 
     profile: ModelProfile
     known: tuple[int, ...]
@@ -30,8 +29,8 @@ class LeftOut(NamedTuple):
 def left_out(
     profile: ModelProfile, others: Sequence[ModelProfile], machine: Machine
 ) -> Iterator[LeftOut]:
-    """Each step of ``profile``, as ``others`` of the same model predict it; none where they are too
-    few."""
+    """Yields each step of ``profile`` as ``others`` of the same model predict it; nothing if they
+    are too few."""
     try:
         predicted = predict_batch(others, profile.identity, machine)
     except TooFewSizesError:

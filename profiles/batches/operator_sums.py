@@ -1,4 +1,4 @@
-"""What the operators of a profile come to by kind: those of one name in one module and phase."""
+"""Sums of the operators of a profile by kind: those of one name in one module and phase."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from collections.abc import Mapping
 from rmixer.model_profile.model_profile import ModelProfile
 from rmixer.operators.operator_cost import HOST_COLUMNS, OperatorCost
 
-Kind = tuple[str, int, str, str, str]
+Kind = tuple[str, int, str | None, str, str]
 """Lane, thread count, phase, module and operator."""
 Sums = Mapping[Kind, Mapping[str, float]]
-"""By kind and column. A kind that the profile does not have comes to nothing."""
+"""By kind and column. A kind that the profile does not have sums to 0."""
 AMOUNTS = ("flops", "read_bytes", "written_bytes")
 TIMES = ("mean_us", "gap_before_us", "host_us", *HOST_COLUMNS)
 
@@ -32,5 +32,5 @@ def sum_by_kind(profile: ModelProfile) -> Sums:
 
 
 def of_cpu_step(sums: Sums, threads: int) -> Sums:
-    """Those of the step on the CPU with ``threads``."""
+    """The sums of the step on the CPU with ``threads``."""
     return {kind: at for kind, at in sums.items() if kind[:2] == ("cpu", threads)}

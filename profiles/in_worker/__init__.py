@@ -1,1 +1,1 @@
-"""What runs in the profiled process: the step with and without the profiler."""
+"""Code that runs in the profiled process: the step with and without the profiler."""

@@ -1,6 +1,6 @@
-"""What one of its events costs PyTorch's profiler: a loop of small layers with and without it.
+"""Measures the cost of one event of PyTorch's profiler: a loop of small layers with and without it.
 
-It never looks at the step that is to be corrected.
+It does not use the step that will be corrected.
 """
 
 from __future__ import annotations
@@ -24,8 +24,9 @@ ON_HOST = CATEGORIES - set(DEVICE_WORK)
 
 class EventCost:
     """Layers on ``device``, eight in a row that take turns, forward and backward, timed by the
-    host. Their tensors have 128 KB: after an operator on many data an event costs half as much
-    again as in a loop whose data stay in the nearest cache, and steps have operators of both."""
+    host. Their tensors have 128 KB: after an operator on much data an event costs half as much
+    again as in a loop whose data stay in the nearest cache, and steps have operators of both kinds.
+    """
 
     def __init__(self, device: torch.device, clock: Clock) -> None:
         self._pass, self._clock = _layers(device), clock
@@ -34,8 +35,8 @@ class EventCost:
 
     def event_us(self) -> float:
         """Microseconds of one event on the host: (median pass with the profiler - mean of the
-        medians without, before and after) / events of a pass. Each time the first passes, which
-        bring the caches back, are left out; noise may make it negative."""
+        medians without, before and after) / events of a pass. The first passes each time, which
+        refill the caches, are left out; noise may make it negative."""
         before_s = self._median_s()
         with profile(activities=self._activities) as observed:
             with_s = self._median_s()

@@ -1,5 +1,5 @@
-"""What a profiling session asks of a GPU: PyTorch's profiler with its device's activities, and the
-memory that the allocator and the driver hold."""
+"""The GPU's part of a profiling session: PyTorch's profiler with its device's activities, and the
+memory of allocator and driver."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from rmixer.training.make_step import Step
 
 
 def context_bytes(device: str) -> int:
-    """What the driver holds of a GPU for this process before it has any tensor. To be asked first:
-    this brings the context up."""
+    """Bytes of a GPU that the driver holds for this process before it has any tensor. Call it
+    first: it creates the context."""
     meter = GpuMeter.open(torch.device(device).index or 0)
     before = meter.used_bytes() if meter else 0
     torch.ones(1, device=device).add_(1)
@@ -30,8 +30,8 @@ def context_bytes(device: str) -> int:
 
 
 def profiled_on_gpu(run: Callable[[], None]) -> dict[str, Any]:
-    """The steps of ``run`` but the first, which pays for the start of the profiler and of its
-    device's activities, as :func:`~profiles.traces.device_steps.device_steps` has them."""
+    """The steps of ``run`` without the first, which starts the profiler and its device's
+    activities, in the form of :func:`~profiles.traces.device_steps.device_steps`."""
     with profile(activities=[ProfilerActivity.CPU, ProfilerActivity.CUDA]) as observed:
         run()
         torch.cuda.synchronize()
@@ -40,8 +40,8 @@ def profiled_on_gpu(run: Callable[[], None]) -> dict[str, Any]:
 
 
 def step_bytes(step: Step, run: Callable[[], None]) -> int:
-    """The most that torch's allocator gave out during ``run``, a step, beyond what it had before,
-    and the gradients among that."""
+    """The peak of torch's allocator during ``run``, a step, above its level before, and the bytes
+    of gradients in it."""
     before = torch.cuda.memory_allocated(step.device)
     torch.cuda.reset_peak_memory_stats(step.device)
     run()

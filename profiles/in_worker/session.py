@@ -1,5 +1,6 @@
-"""The worker's side of profiling: one job held ready, its step timed with and without PyTorch's
-profiler as the parent commands. The step is the executor's own; nothing of this is inside it."""
+"""The worker's side of profiling: holds one job ready and times its step, with and without
+PyTorch's profiler, as the parent commands. The step is the executor's, with no profiling code
+inside."""
 
 from __future__ import annotations
 
@@ -37,11 +38,11 @@ from rmixer.workload.workload import Job
 
 MOST_FIRST_STEPS, FIRST_STEPS_S = 40, 0.4
 LONG_STEP_S = 0.25
-"""Of one that takes longer, what it spends to bring the caches back is not seen."""
+"""In a longer step the time to refill the caches is negligible."""
 
 
 def idle_bytes(channel: Channel, device: str) -> int:
-    """A worker's task: the memory of a worker without a job, resident or on a GPU its context."""
+    """A worker's task: the memory of a worker without a job; on a GPU its context."""
     if device == "cpu":
         return resident_bytes()
     from profiles.in_worker.gpu_session import context_bytes
@@ -50,16 +51,16 @@ def idle_bytes(channel: Channel, device: str) -> int:
 
 
 def session(channel: Channel, job: Job, device: str, block_s: float) -> None:
-    """The worker's task: answer commands about ``job``'s step on ``device`` until ``end``, after a
+    """The worker's task: answers commands about ``job``'s step on ``device`` until ``end``, after a
     first round of blocks of ``block_s`` that is not counted.
 
     ``plain`` (``seconds``) runs steps without the profiler and answers their durations and the
     time before them;
-    ``block`` (``seconds``) runs as many as the fastest of the first would have been in that time
+    ``block`` (``seconds``) runs as many as the fastest of the first would do in that time
     and answers their durations; ``profiled`` (``seconds``) as many with the profiler, and answers
     durations and gaps by operator;
-    ``structure`` answers what the operators are; ``calibrate`` what one event costs the profiler;
-    ``exchange`` how fast its threads take over each other's data.
+    ``structure`` answers the list of operators; ``calibrate`` the profiler's cost of one event;
+    ``exchange`` the time in which its threads take over each other's data.
     """
     _give_back()
     step = make_step(job, device)
@@ -99,37 +100,37 @@ def session(channel: Channel, job: Job, device: str, block_s: float) -> None:
 
 
 def _give_back() -> None:
-    """Give what the heap holds free back to the system, where this is glibc's: a worker keeps the
-    memory of the phases it was asked for before, and tables of gigabytes may not fit the holes."""
+    """Gives the free memory of glibc's heap back to the system: a worker keeps the memory of
+    earlier phases, and tables of gigabytes may not fit into the holes."""
     gc.collect()
     with contextlib.suppress(AttributeError):
         ctypes.CDLL(None).malloc_trim(0)
 
 
 class Early:
-    """The operators of one of the first steps of a user's own model. How many steps come before the
-    first that is profiled depends on how fast they are; whether a step from the 20th on runs other
-    operators than the first ones must not."""
+    """The operators of one of the first steps of a user's own model. The number of steps before the
+    first profiled one depends on their speed, so the check that a later step runs the same
+    operators must not depend on it."""
 
     def __init__(self, step: Step) -> None:
         self._step = step
         self._names: list[str] = []
 
     def look(self) -> None:
-        """Run a step and keep the names of its operators."""
+        """Runs a step and records the names of its operators."""
         with profile(activities=[ProfilerActivity.CPU]) as observed:
             _marked_steps(self._step, 1)
         calls = read_calls(observed.profiler.kineto_results.events())
         self._names = [call.name for call in split_steps(calls)[0]]
 
     def check(self, names: Sequence[str]) -> None:
-        """Raise :class:`~rmixer.errors.RunFailed` unless a later step ran the same."""
+        """Raises :class:`~rmixer.errors.RunFailed` unless a later step ran the same."""
         check_same_operators(self._names, names)
 
 
 def first_steps(step: Step, clock: Clock, early: Early | None = None) -> list[float]:
-    """Durations in seconds of the first steps, for half a second or so. ``early`` looks at the one
-    after the least of them; that is not among these."""
+    """Durations in seconds of the first steps, for about half a second. ``early`` looks at the one
+    after the least number of them, which is not included."""
     durations: list[float] = []
     while len(durations) < LEAST_FIRST_STEPS or (
         sum(durations) < FIRST_STEPS_S and len(durations) < MOST_FIRST_STEPS
@@ -145,8 +146,8 @@ def first_steps(step: Step, clock: Clock, early: Early | None = None) -> list[fl
 
 def plain(step: Step, seconds: float, clock: Clock) -> tuple[float, list[float]]:
     """Durations in seconds by ``clock`` of steps run for about ``seconds``, and the time before
-    them: that of a first one, which brings the caches back to what they are between steps. It
-    counts only where it takes all the time there is."""
+    them: that of a first step, which refills the caches. It counts only if it takes all the time.
+    """
     begin_s = time.perf_counter()
     step.run()
     clock.settle()
@@ -160,8 +161,8 @@ def plain(step: Step, seconds: float, clock: Clock) -> tuple[float, list[float]]
 
 
 def block(step: Step, seconds: float, step_s: float, clock: Clock) -> list[float]:
-    """Durations in seconds of steps without the profiler, in number those of :func:`profiled`: of
-    as much time each, a slow moment would have fewer steps here than there."""
+    """Durations in seconds of steps without the profiler, as many as :func:`profiled` has. With
+    blocks of equal time, a slow moment would get fewer steps here than there."""
     for _ in range(_uncounted(step, step_s)):
         step.run()
     clock.settle()
@@ -173,7 +174,8 @@ def block(step: Step, seconds: float, step_s: float, clock: Clock) -> list[float
 
 
 def _uncounted(step: Step, step_s: float) -> int:
-    """Steps before those that count: after a pause the first one brings back caches and memory."""
+    """The number of steps before those that count: after a pause the first one refills caches and
+    memory."""
     return int(step.device.type != "cpu" or step_s < LONG_STEP_S)
 
 
@@ -184,8 +186,8 @@ def _steps(seconds: float, step_s: float) -> int:
 def profiled(step: Step, seconds: float, step_s: float) -> dict[str, Any]:
     """Durations and gaps [steps, operators] in microseconds as the profiler saw them, with the
     number of its events inside and before each operator, of about ``seconds`` of steps that take
-    ``step_s`` each. A first one, which pays for the profiler's start too, is not counted, unless
-    steps are long on a CPU."""
+    ``step_s`` each. A first step, which includes the profiler's start, is not counted, unless steps
+    are long on a CPU."""
     steps = _steps(seconds, step_s)
     if step.device.type != "cpu":
         from profiles.in_worker.gpu_session import profiled_on_gpu
@@ -225,8 +227,8 @@ def _marked_step(step: Step) -> None:
 
 
 def structure(step: Step) -> dict[str, Any]:
-    """The operators of one step: phase, module, shapes and forward operator of each, the highest
-    sum of what the step allocates for itself, and its loss."""
+    """The operators of one step: phase, module, shapes and forward operator of each; the highest
+    sum of the step's allocations; and its loss."""
     with profile(
         activities=[ProfilerActivity.CPU], record_shapes=True, profile_memory=True
     ) as observed:
@@ -257,8 +259,8 @@ def structure(step: Step) -> dict[str, Any]:
 
 
 def _mark_modules(model: nn.Module) -> list[Any]:
-    """Hooks that put a mark around each module's forward pass; a module that TorchScript has
-    compiled takes none, so that its operators are those of the module around it."""
+    """Hooks that mark each module's forward pass. A module that TorchScript has compiled takes
+    none, so its operators count for the module around it."""
     open_marks: list[Any] = []
     hooks: list[Any] = []
     for name, module in model.named_modules():

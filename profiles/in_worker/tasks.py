@@ -2,4 +2,3 @@
 
 SESSION = "profiles.in_worker.session:session"
 IDLE_BYTES = "profiles.in_worker.session:idle_bytes"
-MEASURE_INPUT = "profiles.in_worker.input_cost:measure_input"

@@ -1,1 +1,1 @@
-"""The machine itself: its limits and rates, who else is on it, and neighbours made to measure."""
+"""The machine itself: its limits and rates, other programs on it, and bubbles for measurements."""

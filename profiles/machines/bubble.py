@@ -1,8 +1,8 @@
-"""Bubbles: neighbours of a known kind, one on each of some cores, worked by command.
+"""Bubbles: neighbours of a known kind, one on each of some cores, controlled by commands.
 
-A *compute* bubble multiplies matrices that stay in its core's own cache; a *stream* bubble
-copies arrays that no cache holds. Beside a job they show how it suffers and how it disturbs
-(Bubble-Up, MICRO 2011); alone they measure the machine.
+A *compute* bubble multiplies matrices that stay in its core's cache; a *stream* bubble copies
+arrays that no cache holds. Next to a job they show how it suffers and how it disturbs (Bubble-Up,
+MICRO 2011); alone they measure the machine.
 """
 
 from __future__ import annotations
@@ -31,9 +31,9 @@ ANSWER_WITHIN_S = 60.0
 
 
 def bubble(channel: Channel) -> None:
-    """The worker's task: answer ``run`` (``work``, ``seconds``, and ``duty``, the share of the time
-    in which to work, in turn with sleep) with the rate of units a second, ``count`` (``units`` of
-    compute) with the seconds they took, until ``end``."""
+    """The worker's task: answers ``run`` (``work``, ``seconds``, and ``duty``, the share of the
+    time in which to work, alternating with sleep) with the rate of units a second, and ``count``
+    (``units`` of compute) with the seconds they took, until ``end``."""
     left = np.ones((MATRIX, MATRIX), np.float32)
     out = np.empty_like(left)
     source = np.ones(STREAM_BYTES // 8)
@@ -47,21 +47,18 @@ def bubble(channel: Channel) -> None:
             continue
         units = 0
         end_s = start_s + message["seconds"]
-        rest = 1.0 / message["duty"] - 1.0
         while (now_s := time.perf_counter()) < end_s:
             if message["work"] == "compute":
                 np.dot(left, left, out=out)
             else:
                 np.copyto(target, source)
             units += 1
-            if rest:
-                time.sleep(rest * (time.perf_counter() - now_s))
         channel.send("ran", rate=units / (now_s - start_s))
 
 
 class _Bubble:
-    """One such process, pinned to a core. One that has ended, or that did not answer, is started
-    anew when it is needed next: the system may end any process where memory is short."""
+    """One such process, pinned to a core. If it has ended, or did not answer, it is restarted when
+    it is needed next: the system may end any process when memory is short."""
 
     def __init__(self, core: int) -> None:
         self.cores = (core,)
@@ -78,7 +75,7 @@ class _Bubble:
         self.worker.send(kind, **fields)
 
     def answer(self, kind: str) -> Message:
-        """To what was sent last."""
+        """The answer to the last message."""
         try:
             return self.worker.expect(kind, ANSWER_WITHIN_S)
         except RunFailed as failure:
@@ -88,8 +85,8 @@ class _Bubble:
 
 
 class Bubbles:
-    """One bubble process pinned to each of ``cores``, idle until told to run. After a failure the
-    next question is answered as if there had been none."""
+    """One bubble process pinned to each of ``cores``, idle until told to run. A failure does not
+    affect the next command."""
 
     def __init__(self, cores: Sequence[int]) -> None:
         self._workers: list[_Bubble] = []
@@ -107,38 +104,36 @@ class Bubbles:
         return len(self._workers)
 
     def facing(self, cores: Sequence[int]) -> Bubbles:
-        """The same processes in another order, from the last core on, and those on ``cores``, where
-        a job is, after all others. They stay this one's to end."""
+        """The same processes in another order, from the last core on, with those on ``cores``,
+        where a job is, at the end. This object still ends them."""
         turned = copy.copy(self)
         from_last = self._workers[::-1]
         turned._workers = sorted(from_last, key=lambda worker: worker.cores[0] in cores)
         return turned
 
-    def start(
-        self, work: Work, seconds: float, count: int | None = None, duty: float = 1.0
-    ) -> None:
-        """Set the first ``count`` bubbles to work, for a share ``duty`` of the time;
-        :meth:`rates` collects what they did."""
+    def start(self, work: Work, seconds: float, count: int | None = None) -> None:
+        """Starts the first ``count`` bubbles, for a share ``duty`` of the time; :meth:`rates`
+        collects their results."""
         for worker in self._workers[:count]:
-            worker.send("run", work=work, seconds=seconds, duty=duty)
+            worker.send("run", work=work, seconds=seconds)
 
     def rates(self, count: int | None = None) -> list[float]:
-        """Units a second of each bubble that :meth:`start` set to work."""
+        """Units a second of each bubble that :meth:`start` started."""
         return [self._rate(worker) for worker in self._workers[:count]]
 
     def _rate(self, worker: _Bubble) -> float:
         return float(worker.answer("ran")["rate"])
 
     def run(self, work: Work, seconds: float, count: int | None = None) -> list[float]:
-        """Start and collect."""
+        """Starts and collects."""
         self.start(work, seconds, count)
         return self.rates(count)
 
     def pair(self, first: Work, second: Work, other: int, seconds: float) -> float:
-        """The rate of the first bubble at ``first`` beside bubble ``other`` at ``second``."""
+        """The rate of the first bubble at ``first`` next to bubble ``other`` at ``second``."""
         pair = (self._workers[0], self._workers[other])
         for worker, work in zip(pair, (first, second), strict=True):
-            worker.send("run", work=work, seconds=seconds, duty=1.0)
+            worker.send("run", work=work, seconds=seconds)
         rate, _ = (self._rate(worker) for worker in pair)
         return rate
 
@@ -149,8 +144,8 @@ class Bubbles:
         return statistics.mean(float(w.answer("counted")["seconds"]) for w in self._workers)
 
     def taken(self) -> dict[int, float]:
-        """The share of each core's time that others have, in a look of a moment; of those cores of
-        which they have hardly any nothing."""
+        """The share of each core's time that other programs have, sampled briefly; cores of which
+        they have hardly any are left out."""
         waiting = {each.cores[0]: Waiting(each.worker) for each in self._workers}
         self.run("compute", LOOK_S)
         shares = {core: each.share() for core, each in waiting.items()}
@@ -174,6 +169,6 @@ class Bubbles:
 
 
 def probe_machine(cores: Sequence[int], repeats: int = 9) -> float:
-    """The median probe time on ``cores``: how fast the machine is just now."""
+    """The median probe time on ``cores``: the present speed of the machine."""
     with Bubbles(cores) as bubbles:
         return statistics.median(bubbles.probe() for _ in range(repeats))

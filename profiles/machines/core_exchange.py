@@ -1,8 +1,8 @@
-"""How fast a worker's threads take over each other's data: a fixed computation, timed.
+"""Measures how fast a worker's threads take over each other's data, by a fixed computation.
 
-The two cores of a virtual machine may lie next to each other in one moment and far apart in the
-next, as its host places them. One thread does not notice, nor do threads that share nothing; a step
-with several is then a quarter to a half slower, for seconds.
+The host of a virtual machine may place its cores near each other in one moment and far from each
+other in the next. One thread does not notice, nor do threads that share nothing; a step with
+several is then a quarter to a half slower, for seconds.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ from profiles.machines.steadiness import PROBE_QUANTILE
 from rmixer.training.worker import Channel
 
 ELEMENTS_PER_THREAD = 1 << 15
-"""As many as torch gives a thread at least, so that all of them take part."""
+"""Torch gives a thread at least this many, so all threads take part."""
 SKIPPED, REPEATS = 5, 50
 ROUNDS = 40
 
 
 class CoreExchange:
-    """Two square matrices, each in turn made of the other's transpose: of what a thread reads, the
-    other threads wrote all but its own share. Nothing of it is in memory that is not in a cache."""
+    """Two square matrices, each in turn made of the other's transpose: other threads wrote all but
+    a thread's share of the data that it reads. All of it fits into caches."""
 
     def __init__(self) -> None:
         self._threads = torch.get_num_threads()
@@ -33,7 +33,7 @@ class CoreExchange:
         self._one, self._other = torch.zeros(side, side), torch.zeros(side, side)
 
     def microseconds(self) -> float:
-        """Of one exchange, the mean of fifty there and back; 0 where there is one thread."""
+        """Microseconds of one exchange, the mean of fifty in both directions; 0 with one thread."""
         if self._threads == 1:
             return 0.0
         for _ in range(SKIPPED):
@@ -49,7 +49,7 @@ class CoreExchange:
 
 
 def exchange(channel: Channel) -> float:
-    """A worker's task: microseconds of an exchange between as many threads as it has."""
+    """A worker's task: microseconds of an exchange between its threads."""
     return CoreExchange().microseconds()
 
 

@@ -1,7 +1,7 @@
-"""How busy a GPU is and what is held of its memory, as the NVIDIA driver says.
+"""Reads a GPU's utilisation and used memory from the NVIDIA driver.
 
-The driver's management library is called directly (NVML API reference, "Device Queries"), so that
-nothing has to be installed for it; where it is missing there is no meter.
+The driver's management library is called directly (NVML API reference, "Device Queries"), so
+nothing needs to be installed; without it there is no meter.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ LONGEST_VERSION = 80
 
 
 def driver_version() -> str:
-    """The version of the NVIDIA driver, empty where there is none."""
+    """The version of the NVIDIA driver; "" if there is none."""
     library = _started_library()
     if library is None:
         return ""
@@ -32,7 +32,7 @@ def driver_version() -> str:
 
 
 def _started_library() -> ctypes.CDLL | None:
-    """The driver's management library, None where it is missing or does not start."""
+    """The driver's management library; None if it is missing or does not start."""
     try:
         library = ctypes.CDLL("libnvidia-ml.so.1")
     except OSError:
@@ -62,11 +62,11 @@ class _Process(ctypes.Structure):
 
 
 class GpuMeter:
-    """A GPU, looked at twenty times a second while the context is open.
+    """A GPU, sampled twenty times a second while the context is open.
 
-    ``busy_s`` adds up the share of the time in which some kernel ran (NVML's utilisation: that
-    one ran, not how much of the GPU it used), None where the driver does not say; ``peak_bytes`` is
-    the most memory held above what was held at the start.
+    ``busy_s`` adds up the share of the time in which some kernel ran (NVML's utilisation, which
+    does not say how much of the GPU it used), None if the driver does not say; ``peak_bytes`` is
+    the most memory held above the level at the start.
     """
 
     def __init__(self, library: ctypes.CDLL, device: ctypes.c_void_p) -> None:
@@ -79,8 +79,8 @@ class GpuMeter:
 
     @staticmethod
     def open(index: int = 0) -> GpuMeter | None:
-        """A meter of what CUDA calls GPU ``index``; None where there is no driver, no such GPU, or
-        none of whose memory it tells."""
+        """A meter of CUDA's GPU ``index``; None if there is no driver, no such GPU, or no memory
+        figure."""
         library = _started_library()
         if library is None:
             return None
@@ -106,14 +106,14 @@ class GpuMeter:
         return None if unknown else float(share.gpu) / 100.0
 
     def used_bytes(self) -> int:
-        """All memory that the driver has given out, to whichever process."""
+        """All memory that the driver has given out, to any process."""
         memory = _Memory()
         _ask_memory(self._library, self._device, memory)
         return int(memory.used)
 
     def bytes_by_process(self) -> dict[int, int]:
-        """What each process that computes there holds, by its number, as far as the driver says
-        it: in a container it often names none, or by other numbers."""
+        """Bytes of each process that computes there, by its number, as far as the driver says: in a
+        container it often names none, or by other numbers."""
         ask = getattr(self._library, "nvmlDeviceGetComputeRunningProcesses_v3", None)
         count, found = ctypes.c_uint(MOST_PROCESSES), (_Process * MOST_PROCESSES)()
         if ask is None or ask(self._device, ctypes.byref(count), found):
@@ -135,13 +135,13 @@ class GpuMeter:
         self.close()
 
     def close(self) -> None:
-        """Leave the driver alone."""
+        """Closes the connection to the driver."""
         self._library.nvmlShutdown()
 
 
 def _find(library: ctypes.CDLL, index: int, device: ctypes.c_void_p) -> int:
-    """Make ``device`` NVML's handle of what CUDA calls GPU ``index``; other than 0 where there is
-    none. Without ``CUDA_VISIBLE_DEVICES`` both number them alike where they are of one make."""
+    """Sets ``device`` to NVML's handle of CUDA's GPU ``index``; returns other than 0 if there is
+    none. Without ``CUDA_VISIBLE_DEVICES`` both number GPUs of one make alike."""
     names = named_gpus()
     if names is not None and index >= len(names):
         return 1

@@ -1,4 +1,4 @@
-"""What a GPU of the machine can do, measured: matrix products, copies, its link, a launch."""
+"""Measures the rates of the machine's GPUs: matrix products, copies, the link, a launch."""
 
 from __future__ import annotations
 
@@ -40,12 +40,12 @@ def gpus(channel: Channel) -> list[dict[str, Any]]:
 
 
 def gpu_rates(device: str, seconds: Timer, launch: Callable[[], float]) -> dict[str, float]:
-    """The rates of ``device`` in the units of ``machine.yaml``, ``seconds`` being what times a
-    piece of its work and ``launch`` what a launch costs the host in seconds.
+    """The rates of ``device`` in the units of ``machine.yaml``. ``seconds`` times a piece of its
+    work, and ``launch`` returns the host's seconds for a launch.
 
     Single-precision products of square matrices; a copy within the device, bytes read and written;
-    a copy to it from memory that is pinned. Matrices and arrays are a quarter of a GiB and more, so
-    no cache holds them.
+    a copy to it from pinned memory. Matrices and arrays are at least a quarter of a GiB, so no
+    cache holds them.
     """
     square = torch.ones(MATRIX, MATRIX, device=device)
     product_s = seconds(lambda: square @ square)
@@ -64,7 +64,7 @@ def gpu_rates(device: str, seconds: Timer, launch: Callable[[], float]) -> dict[
 
 
 def device_seconds(work: Callable[[], object]) -> float:
-    """How long ``work`` takes the present GPU, by events in its stream around it: the median of
+    """Seconds of ``work`` on the present GPU, by events in its stream around it: the median of
     nine, after a first."""
     found: list[float] = []
     for _ in range(REPEATS + 1):

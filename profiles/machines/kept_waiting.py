@@ -1,4 +1,4 @@
-"""How long the threads of a process were ready to run while others had its cores."""
+"""Measures how long the threads of a process were ready to run while others had its cores."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from rmixer.training.process import WorkerProcess
 from rmixer.training.process_tree import ProcessTree
 
 MOST_WAITED = 0.05
-"""Of the time of its cores, for a measurement to tell of them alone."""
+"""A measurement is disturbed if it waited for more of its cores' time than this."""
 _PROC = Path("/proc")
 
 
 def waited_s(pid: int, proc: Path = _PROC) -> float:
-    """Seconds that the threads of process ``pid`` have waited for a core, all together; 0 where the
+    """Seconds that the threads of process ``pid`` have waited for a core, all together; 0 if the
     system does not count them (Linux does, as the second number of each thread's ``schedstat``)."""
     total_ns = 0
     for file in proc.glob(f"{pid}/task/*/schedstat"):
@@ -26,8 +26,7 @@ def waited_s(pid: int, proc: Path = _PROC) -> float:
 
 
 class Waiting:
-    """From when it is made: which :meth:`share` of the time of its cores ``worker`` waited for
-    others."""
+    """Measures from its creation the share of the time of its cores for which ``worker`` waited."""
 
     def __init__(self, worker: WorkerProcess) -> None:
         self._worker, self._tree = worker, ProcessTree(worker.pid)
@@ -35,8 +34,8 @@ class Waiting:
         self._waited_s, self._used_s = waited_s(worker.pid), self._tree.sample()
 
     def share(self) -> float:
-        """So far, at most 1. Where it waited for processes of its own, the cores were not others':
-        no more than what these left of the time."""
+        """The share so far, at most 1. If it waited for its own processes, others did not have the
+        cores: the share is at most the time that its processes left."""
         passed_s = (time.perf_counter() - self._begin_s) * len(self._worker.cores)
         waited = (waited_s(self._worker.pid) - self._waited_s) / passed_s
         left = 1.0 - (self._tree.sample() - self._used_s) / passed_s
@@ -44,7 +43,7 @@ class Waiting:
 
 
 def taken_in_words(taken: Mapping[int, float]) -> str:
-    """Of which cores others have which share; nothing where there are none."""
+    """A text with the shares of cores that other programs have; "" if there are none."""
     if not taken:
         return ""
     each = ", ".join(f"{share:.0%} of core {core}" for core, share in taken.items())

@@ -1,4 +1,4 @@
-"""What this process may use of the machine: affinity and control-group limits applied."""
+"""The part of the machine that this process may use: affinity and control-group limits applied."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ _CPU_FOLDER = Path("/sys/devices/system/cpu")
 
 
 def usable_cores(groups: Path = GROUPS) -> tuple[int, ...]:
-    """The ids of the cores in this process's affinity mask, no more than its group's quota of
-    processor time covers. Raises :class:`InputError` on a system that knows no such mask."""
+    """The ids of the cores in this process's affinity mask, at most as many as its group's quota of
+    processor time. Raises :class:`InputError` on a system without such a mask."""
     if not hasattr(os, "sched_getaffinity"):
         need = "Linux: a process has to know which cores it may use, and to choose among them"
         raise InputError("this system", "", platform.system(), need)
@@ -53,27 +53,27 @@ def usable_memory_bytes(groups: Path = GROUPS) -> int:
 
 
 def used_memory_bytes(groups: Path = GROUPS) -> int:
-    """How much of :func:`usable_memory_bytes` is not free now: of physical memory what the
-    system does not call available, of a control group what it holds but could not drop."""
+    """The part of :func:`usable_memory_bytes` that is not free now: for physical memory all that
+    the system does not call available, for a control group all that it cannot drop."""
     free = [psutil.virtual_memory().available]
     free += [max(0, limit - used) for limit, used in _memory(groups)]
     return max(0, usable_memory_bytes(groups) - min(free))
 
 
 def free_memory_bytes(groups: Path = GROUPS) -> int:
-    """What of :func:`usable_memory_bytes` can be taken now."""
+    """The part of :func:`usable_memory_bytes` that can be taken now."""
     return usable_memory_bytes(groups) - used_memory_bytes(groups)
 
 
 class FreeMemory:
-    """Tells the same as :func:`free_memory_bytes` many times a second: where to look is looked up
-    once. A control group that gets a limit only later is not seen."""
+    """Reads :func:`free_memory_bytes` many times a second: it finds the places to read once. A
+    limit that a control group gets later is not seen."""
 
     def __init__(self, groups: Path = GROUPS) -> None:
         self._limited = [group for group in _memory_groups(groups) if group.limit_bytes]
 
     def bytes(self) -> int:
-        """What can be taken now."""
+        """Bytes that can be taken now."""
         found = re.search(r"^MemAvailable:\s+(\d+) kB$", _read(_MEMORY), re.MULTILINE)
         available = int(found[1]) * 1024 if found else psutil.virtual_memory().available
         free = (max(0, group.limit_bytes - group.used_bytes) for group in self._limited)
@@ -81,7 +81,7 @@ class FreeMemory:
 
 
 def shared_memory_bytes(folder: Path = Path("/dev/shm")) -> int:
-    """How much processes can share: the size of /dev/shm, 0 where there is none."""
+    """Bytes that processes can share: the size of /dev/shm, 0 if there is none."""
     try:
         return shutil.disk_usage(folder).total
     except OSError:
@@ -99,12 +99,12 @@ class _MemoryGroup:
 
     @property
     def limit_bytes(self) -> int:
-        """0 if it has none."""
+        """Its limit; 0 if it has none."""
         return _number(self.folder / self.limit) or 0
 
     @property
     def used_bytes(self) -> int:
-        """What it holds and could not drop."""
+        """Bytes that it holds and cannot drop."""
         text = _read(self.folder / "memory.stat")
         cached = re.search(rf"^{self.dropped} (\d+)$", text, re.MULTILINE)
         return max(0, (_number(self.folder / self.use) or 0) - (int(cached[1]) if cached else 0))
@@ -129,7 +129,7 @@ def _memory(groups: Path) -> list[tuple[int, int]]:
 
 
 def usable_gpus() -> int:
-    """How many GPUs this process sees; asking leaves them untouched."""
+    """The number of GPUs that this process sees; it does not touch them."""
     if not _has_gpu_driver():  # torch takes seconds to import, and would find none either
         return 0
     import torch
@@ -138,7 +138,8 @@ def usable_gpus() -> int:
 
 
 def _has_gpu_driver() -> bool:
-    """Whether there is what torch reaches GPUs through: CUDA's driver, or AMD's in the kernel."""
+    """True if there is a driver through which torch reaches GPUs: CUDA's, or AMD's in the
+    kernel."""
     try:
         ctypes.CDLL("libcuda.so.1")
     except OSError:
@@ -147,7 +148,7 @@ def _has_gpu_driver() -> bool:
 
 
 def processor_name() -> str:
-    """The processor's own name, else the architecture."""
+    """The processor's name, else the architecture."""
     found = re.search(r"^model name\s*:\s*(.+)$", _read(Path("/proc/cpuinfo")), re.MULTILINE)
     return found.group(1).strip() if found else platform.machine()
 

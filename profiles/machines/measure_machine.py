@@ -1,4 +1,4 @@
-"""Measure the machine: what ``machine.yaml`` holds."""
+"""Measures the machine for ``machine.yaml``."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from profiles.machines import limits
 from profiles.machines.bubble import STREAM_BYTES, Bubbles
 from profiles.machines.gpu_meter import driver_version
 from profiles.machines.kept_waiting import taken_in_words
-from profiles.machines.tasks import FASTEST_EXCHANGES, GPUS, MATMUL_GFLOPS, RADIX_SORT_NS
+from profiles.machines.tasks import FASTEST_EXCHANGES, GPUS, MATMUL_GFLOPS
 from rmixer.hardware.fingerprint import take_fingerprint
 from rmixer.hardware.machine import Gpu, Machine
 from rmixer.training.process import WorkerProcess
@@ -31,13 +31,13 @@ def measure_machine(
     report: Callable[[str], None] = print,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> Machine:
-    """Measure this machine, as far as this process may use it: in about a minute, longer with
+    """Measures this machine, as far as this process may use it: in about a minute, longer with
     GPUs.
 
-    Core counts are measured at powers of two and at all cores, interleaved over rounds, the
-    median of each kept; counts in between are interpolated. GPUs are measured as
-    :mod:`profiles.machines.gpu_rates` says. ``report`` hears of each part,
-    ``progress`` of each round.
+    Core counts are measured at powers of two and at all cores, interleaved over rounds, the median
+    of each kept; counts in between are interpolated. GPUs are measured by
+    :mod:`profiles.machines.gpu_rates`. ``report`` gets a line for each part, ``progress`` is called
+    for each round.
     """
     cores = limits.usable_cores()
     counts = core_counts(len(cores))
@@ -62,7 +62,7 @@ def measure_machine(
         for k, rates in compute.items()
     }
     copied = {k: statistics.median(rates) * 2 * STREAM_BYTES / 1e9 for k, rates in stream.items()}
-    report("matrix products, sorts, GPUs, and worker start-up")
+    report("matrix products, GPUs, and worker start-up")
     starts: list[float] = []
     exchanges: list[dict[int, float]] = []
     for started in range(WORKERS):
@@ -72,7 +72,6 @@ def measure_machine(
             exchanges.append(worker.call(FASTEST_EXCHANGES, counts=counts))
             if started == WORKERS - 1:
                 products = worker.call(MATMUL_GFLOPS, counts=counts)
-                sorts = worker.call(RADIX_SORT_NS, counts=counts)
                 found: list[dict[str, Any]] = worker.call(GPUS)
     progress(ROUNDS + WORKERS, ROUNDS + WORKERS)
     gpus = tuple(Gpu(**gpu) for gpu in found)
@@ -98,7 +97,6 @@ def measure_machine(
         gpus=gpus,
         fingerprint=fingerprint,
         exchange_us=_every_count({k: min(e[k] for e in exchanges) for k in counts}, len(cores)),
-        radix_sort_ns=_every_count({int(k): ns for k, ns in sorts.items()}, len(cores)),
     )
 
 

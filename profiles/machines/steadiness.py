@@ -1,4 +1,4 @@
-"""Which rounds of blocks a machine that stalled, slowed down or changed did not spoil."""
+"""Selects rounds of blocks that the machine did not disturb by a stall, a slow-down or a change."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ PROBE_QUANTILE, PROBE_FACTOR = 0.05, 1.25
 
 @dataclass(frozen=True)
 class SteadyRounds:
-    """Which rounds count. ``kept`` are those in which the machine was as fast as it can be, by
-    a probe in each: not slower than 1.25 x the 5th percentile of all probes."""
+    """The rounds that count. ``kept`` are those in which the machine was fast, by a probe in each:
+    at most 1.25 x the 5th percentile of all probes."""
 
     kept: tuple[int, ...]
     dropped: int
@@ -29,9 +29,9 @@ def steady_rounds(probes_s: Sequence[float]) -> SteadyRounds:
 
 
 def unchanged_rounds(means: Sequence[tuple[float, float, float]]) -> tuple[int, ...]:
-    """The rounds of three blocks in which the machine was the same all the while, by their mean
-    steps: the middle one, which has the profiler, in units of what that usually takes (its ratio to
-    the mean of the others, the median over rounds), the three are at most 1.25 x apart."""
+    """The rounds of three blocks in which the machine did not change, by their mean steps. The
+    middle block has the profiler and is divided by its usual ratio to the mean of the others (the
+    median over rounds). The three then differ by at most 1.25 x."""
     usual = float(np.median([2 * middle / (first + last) for first, middle, last in means] or [1]))
     return tuple(
         index

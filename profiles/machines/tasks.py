@@ -3,7 +3,5 @@
 FASTEST_EXCHANGES = "profiles.machines.core_exchange:fastest_exchanges"
 EXCHANGE = "profiles.machines.core_exchange:exchange"
 MATMUL_GFLOPS = "profiles.machines.measure_machine:matmul_gflops"
-RADIX_SORT_NS = "profiles.machines.sort_rates:radix_sort_ns"
 GPUS = "profiles.machines.gpu_rates:gpus"
 BUBBLE = "profiles.machines.bubble:bubble"
-GPU_BUBBLE = "profiles.machines.gpu_bubble:gpu_bubble"

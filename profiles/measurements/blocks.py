@@ -1,5 +1,5 @@
-"""What rounds of blocks gave, and which of them count: not those in which others had its cores, the
-machine was slow, its cores exchanged data slowly, or either changed in between."""
+"""Results of rounds of blocks, and the selection of those that count: not those in which others had
+its cores, the machine was slow, its cores exchanged data slowly, or either changed in between."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ LEAST_STEADY = 2
 
 @dataclass
 class Blocks:
-    """What the rounds of one worker gave: the slower of two probes, two plain blocks and a profiled
-    one each, what an event cost the profiler at that time where it was asked, the slower of two
-    exchanges between its threads, and for which share of its cores' time it waited for them."""
+    """The results of the rounds of one worker: the slower of two probes, two plain blocks and a
+    profiled one each, the profiler's cost of an event if it was measured, the slower of two
+    exchanges between its threads, and the share of its cores' time for which it waited for them."""
 
     probes_s: list[float] = field(default_factory=list)
     plain: list[list[float]] = field(default_factory=list)
@@ -38,18 +38,18 @@ class Blocks:
     waited: list[float] = field(default_factory=list)
 
     def undisturbed(self) -> Blocks:
-        """Those of the rounds in which it hardly waited for its cores."""
+        """The rounds in which it hardly waited for its cores."""
         often = {i for i, share in enumerate(self.waited) if share > MOST_WAITED}
         return self.only([i for i in range(len(self.probes_s)) if i not in often])
 
     def quick(self, slowest_exchange_us: float = math.inf) -> Blocks:
-        """Those of the rounds in which the machine was not slow, by its probes, and no exchange
-        took longer than told."""
+        """The rounds in which the machine was not slow, by its probes, and no exchange took longer
+        than the limit."""
         slow = {i for i, each_us in enumerate(self.exchanges_us) if each_us > slowest_exchange_us}
         return self.only([i for i in steady_rounds(self.probes_s).kept if i not in slow])
 
     def unchanged(self) -> Blocks:
-        """Those of the rounds in which the machine did not change, by their own blocks."""
+        """The rounds in which the machine did not change, by their own blocks."""
         return self.only(unchanged_rounds(self.three_means_s))
 
     def only(self, kept: Sequence[int]) -> Blocks:
@@ -66,8 +66,8 @@ class Blocks:
 
     @property
     def three_means_s(self) -> list[tuple[float, float, float]]:
-        """The mean step in each block of every round, the profiled one in the middle, stalls apart.
-        A GPU's, whose profiled steps wait for the host, are taken to be as the others."""
+        """The mean step in each block of every round, the profiled one in the middle, without
+        stalls. A GPU's profiled steps, which wait for the host, count like the others."""
         return [self._three_means_s(index) for index in range(len(self.probes_s))]
 
     def _three_means_s(self, index: int) -> tuple[float, float, float]:
@@ -81,20 +81,20 @@ class Blocks:
 
     @property
     def mean_s(self) -> float:
-        """The mean step of all plain blocks, stalls apart."""
+        """The mean step of all plain blocks, without stalls."""
         return step_statistics([step for block in self.plain for step in block]).mean_s
 
     @property
     def block_means_s(self) -> list[float]:
-        """The mean step of each plain block; stalls are apart, of which a block may consist."""
+        """The mean step of each plain block, without stalls, of which a whole block may consist."""
         limit_s = stall_limit_s([step for block in self.plain for step in block])
         steady = ([step for step in block if step <= limit_s] for block in self.plain)
         return [statistics.fmean(block) for block in steady if block]
 
 
 def fastest_exchange_us(passes: Sequence[Blocks], known_us: float = math.inf) -> float:
-    """The fastest of ``known_us`` and, of each pass, the 5th percentile of its exchanges;
-    infinite where there is none."""
+    """The least of ``known_us`` and, of each pass, the 5th percentile of its exchanges; infinite if
+    there is none."""
     quantiles = [
         float(np.quantile(blocks.exchanges_us, PROBE_QUANTILE))
         for blocks in passes
@@ -104,27 +104,25 @@ def fastest_exchange_us(passes: Sequence[Blocks], known_us: float = math.inf) ->
 
 
 def slowest_exchange_us(passes: Sequence[Blocks], known_us: float = math.inf) -> float:
-    """Above it the cores exchange slowly: 1.25 x :func:`fastest_exchange_us`."""
+    """The limit above which the cores exchange slowly: 1.25 x :func:`fastest_exchange_us`."""
     return PROBE_FACTOR * fastest_exchange_us(passes, known_us)
 
 
 def steady_together(passes: Sequence[Blocks], known_us: float = math.inf) -> Blocks:
-    """The rounds that count, of all passes: cores that exchange slowly would make a mean of two
-    speeds. Where hardly any round was spared, those in which the machine changed count too, and
-    where hardly any then, those in which they did exchange slowly; and those in which others had
-    the cores where hardly any was without."""
+    """The rounds that count, of all passes: with slow exchanges the mean would mix two speeds. If
+    hardly any round is left, those in which the machine changed count too; if still hardly any,
+    those with slow exchanges; and those in which others had the cores if hardly any was without."""
     return _near_and_all(passes, known_us)[0]
 
 
 def apart_s(passes: Sequence[Blocks], known_us: float = math.inf) -> float:
-    """What rounds in which the cores exchanged slowly add to the mean step; nothing where they
-    count."""
+    """The part of the mean step that rounds with slow exchange add; 0 if they count."""
     near, everywhere = _near_and_all(passes, known_us)
     return max(0.0, everywhere.mean_s - near.mean_s)
 
 
 def _near_and_all(passes: Sequence[Blocks], known_us: float) -> tuple[Blocks, Blocks]:
-    """The rounds that count, and they with those like them in which the cores exchanged slowly."""
+    """The rounds that count, and these with similar ones in which the cores exchanged slowly."""
     limit_us = slowest_exchange_us(passes, known_us)
     passes = _undisturbed(passes, limit_us)
     near, everywhere = [b.quick(limit_us) for b in passes], [b.quick() for b in passes]
@@ -138,8 +136,8 @@ def _near_and_all(passes: Sequence[Blocks], known_us: float) -> tuple[Blocks, Bl
 
 
 def _undisturbed(passes: Sequence[Blocks], limit_us: float) -> Sequence[Blocks]:
-    """Each with the rounds in which it had its cores to itself; as they are, where hardly any of
-    these would count."""
+    """Each pass with only the rounds in which it had its cores; unchanged if hardly any of these
+    would count."""
     kept = [blocks.undisturbed() for blocks in passes]
     quick = together([blocks.quick(limit_us) for blocks in kept])
     return kept if len(quick.probes_s) >= LEAST_STEADY else passes
@@ -159,8 +157,8 @@ def together(passes: Sequence[Blocks]) -> Blocks:
 
 
 def unlikeness(passes: Sequence[Blocks], known_us: float = math.inf) -> float:
-    """How far the largest mean step of any pass is above the smallest, as a fraction of it: of
-    all their rounds, but of those with fast exchange alone where every pass has some."""
+    """The largest mean step of any pass over the smallest, minus 1: of all their rounds, but only
+    of those with fast exchange if every pass has some."""
     limit_us = slowest_exchange_us(passes, known_us)
     steady = [blocks.undisturbed().quick(limit_us).unchanged() for blocks in passes]
     compared = steady if all(blocks.plain for blocks in steady) else passes

@@ -1,4 +1,4 @@
-"""How precisely blocks of steps tell a mean, and how many more it would take."""
+"""The precision of a mean from blocks of steps, and the number of further blocks needed."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def half_width(means: Sequence[float]) -> float:
 
 
 def blocks_needed(means: Sequence[float], wanted: float) -> int:
-    """How many blocks as unlike each other as ``means`` make :func:`half_width` at most
+    """The number of blocks with the spread of ``means`` that makes :func:`half_width` at most
     ``wanted``; at least two."""
     spread = float(np.std(means, ddof=1)) / float(np.mean(means))
     count = 2

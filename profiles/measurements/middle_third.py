@@ -1,8 +1,8 @@
-"""The profiled blocks that tell of a step's operators: of the rounds in its middle, in its units.
+"""Selects the profiled blocks that represent a step's operators: those of the middle rounds.
 
-On a machine that others use too a block may be slower than those around it by chance, and one
-such round decides the mean of a few. So rounds are ordered by what the profiled block took in units
-of the plain ones around it, and the first and the last third of them are left out.
+On a shared machine a block may be slower than those around it by chance, and one such round decides
+the mean of a few. So rounds are ordered by the ratio of the profiled block to the plain ones around
+it, and the first and the last third of them are left out.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from profiles.measurements.blocks import Blocks
 
 def typical_profiled(blocks: Blocks) -> list[dict[str, Any]]:
     """The profiled blocks of ``blocks``, on a CPU, of the middle third of the rounds, at least one;
-    each in the units of a machine as fast as it was in the mean of all plain blocks."""
+    each scaled to the speed of the machine in the mean of all plain blocks."""
     threes_s = blocks.three_means_s
     around_s = [(first_s + last_s) / 2 for first_s, _, last_s in threes_s]
     order = sorted(range(len(threes_s)), key=lambda i: threes_s[i][1] / around_s[i])

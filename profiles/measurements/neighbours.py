@@ -1,7 +1,7 @@
-"""A job beside bubbles: how it suffers from them, and what it does to one.
+"""Measures a job with bubbles: how it suffers from them, and how it slows one.
 
-One sweep beside growing numbers of computing and of streaming bubbles on the other cores
-(Bubble-Up, MICRO 2011), each in turn with the job alone.
+One sweep with growing numbers of computing and of streaming bubbles on the other cores (Bubble-Up,
+MICRO 2011), each in turn with the job alone.
 """
 
 from __future__ import annotations
@@ -13,9 +13,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from profiles.machines.bubble import Bubbles, Work
-from profiles.machines.gpu_bubble import GpuBubble
 from rmixer.errors import RunFailed
-from rmixer.model_profile.model_profile import Kind, Sensitivity
 from rmixer.model_profile.step_statistics import step_statistics
 from rmixer.training.process import WorkerProcess
 
@@ -29,31 +27,24 @@ LONGEST_SLOWDOWN = 2.2
 
 @dataclass
 class Neighbours:
-    """Ratios of the mean step beside bubbles to that alone, by ``(work, cores, duty)``, and
-    ``pressures``, a value of each round."""
+    """Ratios of the mean step with bubbles to that alone, by ``(work, cores)``, and ``pressures``,
+    a value of each round."""
 
-    ratios: dict[tuple[Work, int, float], list[float]] = field(default_factory=dict)
+    ratios: dict[tuple[Work, int], list[float]] = field(default_factory=dict)
     pressures: list[float] = field(default_factory=list)
 
     @property
     def pressure(self) -> float | None:
-        """The median over rounds, at least 0; None where it was not measured."""
+        """The median over rounds, at least 0; None if it was not measured."""
         return max(0.0, statistics.median(self.pressures)) if self.pressures else None
-
-    def points(self, device: Kind = "cpu") -> tuple[Sensitivity, ...]:
-        """The median slow-down at every point of the sweep on ``device``, as measured."""
-        return tuple(
-            Sensitivity(work, cores, duty, round(statistics.median(ratios), 4), device)
-            for (work, cores, duty), ratios in self.ratios.items()
-        )
 
     def by_count(self, work: Work) -> tuple[float, ...]:
         """The median slow-down for every count of busy bubbles up to the largest measured; below
         1 is noise and becomes 1, counts in between are interpolated."""
         medians = {
             cores: max(1.0, statistics.median(ratios))
-            for (kind, cores, duty), ratios in self.ratios.items()
-            if kind == work and duty == 1.0
+            for (kind, cores), ratios in self.ratios.items()
+            if kind == work
         }
         if not medians:
             return ()
@@ -64,8 +55,8 @@ class Neighbours:
 
 @dataclass(frozen=True)
 class SweepBlocks:
-    """How a sweep uses its time: in each of ``rounds`` bubbles work for ``bubble_s`` at a time, and
-    the job is asked for ``steps_s`` of steps meanwhile."""
+    """The times of a sweep: in each of ``rounds`` bubbles work for ``bubble_s`` at a time, and the
+    job runs steps for ``steps_s`` meanwhile."""
 
     rounds: int
     bubble_s: float
@@ -73,8 +64,9 @@ class SweepBlocks:
 
     @staticmethod
     def of(alone_s: float, blocks: int, sweep_s: float = FULL_SWEEP_S) -> SweepBlocks:
-        """For ``blocks`` of bubbles a round, and one without, of steps that take ``alone_s``, in
-        ``sweep_s``. Where a round of a few steps each took longer, it is one step each."""
+        """The times for ``blocks`` of bubbles a round, and one without, of steps that take
+        ``alone_s``, in ``sweep_s``. If a round of a few steps each takes longer, it is one step
+        each."""
         block_s = max(min(BLOCK_S, BLOCK_S * sweep_s / FULL_SWEEP_S), LEAST_BLOCK_S, 2.5 * alone_s)
         round_s = block_s + blocks * (block_s + 2 * alone_s) + 2 * REFERENCE_S
         if round_s > sweep_s:
@@ -91,7 +83,7 @@ def measure_neighbours(
 ) -> Neighbours:
     """The sweep of a worker in a profiling session, with ``spare`` cores left for bubbles; about
     ``alone_s`` a step. Slow steps get fewer rounds and then shorter blocks, so that it ends in
-    ``sweep_s`` where one step each can."""
+    ``sweep_s`` if one step each can."""
     found = Neighbours()
     levels = bubble_levels(spare)
     if not levels:
@@ -99,49 +91,26 @@ def measure_neighbours(
     blocks = SweepBlocks.of(alone_s, len(levels) * len(WORKS), sweep_s)
     for _ in range(blocks.rounds):
         before_s = step_statistics(worker.ask("plain", seconds=blocks.steps_s)["durations"]).mean_s
-        for level in levels:
+        for count in levels:
             for work in WORKS:
-                beside_s, rate = beside(worker, bubbles, work, *level, blocks)
-                found.ratios.setdefault((work, *level), []).append(beside_s / before_s)
-                if work == "stream" and level == (1, 1.0):
+                beside_s, rate = beside(worker, bubbles, work, count, blocks)
+                found.ratios.setdefault((work, count), []).append(beside_s / before_s)
+                if (work, count) == ("stream", 1):
                     found.pressures.append(pressure(bubbles, rate))
     return found
 
 
-def measure_gpu_neighbours(
-    worker: WorkerProcess, bubble: GpuBubble, alone_s: float, sweep_s: float = FULL_SWEEP_S
-) -> Neighbours:
-    """The sweep beside a ``bubble`` on the same GPU, each time in turn with the job alone."""
-    found = Neighbours()
-    levels = bubble.levels()
-    blocks = SweepBlocks.of(alone_s, len(levels), sweep_s)
-    for _ in range(blocks.rounds):
-        before_s = step_statistics(worker.ask("plain", seconds=blocks.steps_s)["durations"]).mean_s
-        for level in levels:
-            beside_s, _ = beside(worker, bubble, *level, blocks)
-            found.ratios.setdefault(level, []).append(beside_s / before_s)
-    return found
-
-
-def bubble_levels(spare: int) -> list[tuple[int, float]]:
-    """The counts of bubbles, and the share of the time in which they work, that are tried beside
-    a job where ``spare`` cores are left over: half of one, one, half of them, all."""
-    if not spare:
-        return []
-    return [(1, 0.5), *((count, 1.0) for count in sorted({1, -(-spare // 2), spare}))]
+def bubble_levels(spare: int) -> list[int]:
+    """The numbers of bubbles that are tried with a job if ``spare`` cores are left over: one, half
+    of them, all."""
+    return sorted({1, -(-spare // 2), spare}) if spare else []
 
 
 def beside(
-    worker: WorkerProcess,
-    bubbles: Bubbles | GpuBubble,
-    work: Work,
-    count: int,
-    duty: float,
-    blocks: SweepBlocks,
+    worker: WorkerProcess, bubbles: Bubbles, work: Work, count: int, blocks: SweepBlocks
 ) -> tuple[float, float]:
-    """The job's mean step in seconds beside ``count`` bubbles that work for a share ``duty`` of
-    the time, and the rate of the first one."""
-    bubbles.start(work, blocks.bubble_s, count, duty)
+    """The job's mean step in seconds with ``count`` bubbles, and the rate of the first one."""
+    bubbles.start(work, blocks.bubble_s, count)
     try:
         answer = worker.ask("plain", seconds=blocks.steps_s)
     except RunFailed:  # they are idle again before anything else is measured
@@ -156,7 +125,7 @@ def beside(
 
 
 def pressure(bubbles: Bubbles, beside_job: float) -> float:
-    """How far the job slowed a stream on another core, from 0 (like a compute loop in its place)
+    """How much the job slowed a stream on another core, from 0 (like a compute loop in its place)
     to 1 (like another stream in its place). ``beside_job`` is that stream's rate."""
     last = len(bubbles) - 1
     like_compute = bubbles.pair("stream", "compute", last, REFERENCE_S)

@@ -1,4 +1,4 @@
-"""A job of a few steps run exactly as the executor runs it, for what its phases cost."""
+"""Runs a job of a few steps exactly like the executor, to measure its phases."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ from rmixer.training.trained_job import WARMUP_STEPS
 from rmixer.workload.workload import Job
 
 MEASURED_STEPS = 20
-"""By then the memory has grown nearly as far as it does (:mod:`profiles.memory.repeated_steps`),"""
+"""After these the memory has nearly stopped growing (:mod:`profiles.memory.repeated_steps`),"""
 FIRST_STEPS = 12
-"""by then most of the way, which is what slow steps have time for."""
+"""after these most of the way, for which slow steps have time."""
 REPEATS = 2
 REPEATED_S = 3.0
 
 
 @dataclass(frozen=True)
 class PhaseTimes:
-    """Seconds of each phase but training, of each of the first steps, and the worker's peak of
-    resident memory, on a GPU of what torch's allocator took of it; and for which share of the time
-    of its cores it waited for them."""
+    """Seconds of each phase but training, and of each of the first steps; the worker's peak of
+    resident memory, or on a GPU that of torch's allocator; and the share of the time of its cores
+    for which it waited for them."""
 
     build_s: float
     evaluate_s: float
@@ -55,10 +55,10 @@ def measure_phases(
     hear_step_s: Callable[[float], None] = lambda step_s: None,
     first_steps: int = FIRST_STEPS,
 ) -> PhaseTimes:
-    """The median of short runs of ``job`` on ``device`` in a warm worker, of one where that takes
-    seconds, and of those in which it had its cores to itself where there are any; the peak is the
-    highest. ``hear_step_s`` hears early how long a step takes. The first run has ``first_steps``:
-    few where the peak is not needed, many where nothing else is."""
+    """The median of short runs of ``job`` on ``device`` in a warm worker (of one if that takes
+    seconds), of those in which it had its cores if there are any; the peak is the highest.
+    ``hear_step_s`` gets the time of a step early. The first run has ``first_steps``: few if the
+    peak is not needed, many if nothing else is."""
     # What phases cost is known even of a job that learns nothing.
     job = dataclasses.replace(job, on_nan="go_on")
     first, job = (dataclasses.replace(job, steps=n) for n in (first_steps, MEASURED_STEPS))
@@ -84,8 +84,8 @@ def measure_phases(
 
 
 def bare(job: Job) -> Job:
-    """``job`` with its phases one after the other, each once: what a run does in between is
-    reckoned from these."""
+    """``job`` with each phase once, one after the other: evaluations and saves in between are
+    computed from these."""
     return dataclasses.replace(job, evaluate=None, stop=None, lr_schedule=None)
 
 

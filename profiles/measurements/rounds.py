@@ -1,10 +1,10 @@
 """Rounds of blocks: the step without PyTorch's profiler, with it, and without it again.
 
-Each round begins and ends with a probe of the machine and, where the step has several threads, of
-how fast their cores exchange data. Rounds in which either was slow at either end are kept apart,
-and so are those whose blocks show that the machine changed in between, and those in which the
-worker's threads waited for their cores. Rounds follow until the mean step is known well enough or
-their time is over.
+Each round begins and ends with a probe of the machine and, if the step has several threads, of the
+speed at which their cores exchange data. Rounds in which either was slow at either end are
+separated, and so are those whose blocks show that the machine changed in between, and those in
+which the worker's threads waited for their cores. Rounds follow until the mean step is precise
+enough or their time is over.
 """
 
 from __future__ import annotations
@@ -24,18 +24,19 @@ from rmixer.training.task_failure import as_failure
 
 BLOCK_S = 0.1
 CALIBRATED_EVERY = 3
-"""Rounds: what an event costs the profiler takes as long to find as a block, and changes little."""
+"""Rounds between two measurements of the profiler's cost of an event, which takes as long as a
+block and changes little."""
 PATIENCE = 2.0
-"""For a machine that is not steady: times the seconds that a worker's rounds have."""
+"""Factor on the seconds of a worker's rounds on a machine that is not steady."""
 
 
 @dataclass(frozen=True)
 class Plan:
-    """How a step is measured: rounds until half the 95% interval of its mean is at most
-    ``precision`` of it, at least ``least_rounds`` and, unless these take longer, no more than
-    ``seconds`` in each of two workers, one after the other; beside bubbles if ``neighbours``, for
-    up to ``sweep_seconds`` a sweep. A command job's program is run for ``command_seconds`` from its
-    first step on, and fails if it makes none within ``start_limit_s``."""
+    """The settings of a measurement: rounds until half the 95% interval of the mean is at most
+    ``precision`` of it, at least ``least_rounds`` and, unless these take longer, at most
+    ``seconds`` in each of two workers, one after the other; with bubbles if ``neighbours``, for up
+    to ``sweep_seconds`` a sweep. A command job's program is run for ``command_seconds`` from its
+    first step on, and fails if it does none within ``start_limit_s``."""
 
     precision: float = 0.02
     least_rounds: int = 2
@@ -47,10 +48,10 @@ class Plan:
 
 
 class Rounds:
-    """The rounds of one worker in a profiling session, as ``plan`` has them: until the mean step is
-    known, those of ``earlier`` workers included; up to twice as long where too few of its own
-    count: the machine is not steady, or its cores exchange slowly, against the fastest exchange
-    known of this count of threads. A worker that fails has no more: ``failure`` says how."""
+    """The rounds of one worker in a profiling session by ``plan``: until the mean step is known,
+    with those of ``earlier`` workers; up to twice as long if too few of its own count, because the
+    machine is not steady, or its cores exchange slowly compared with the fastest exchange of this
+    number of threads. A worker that fails has no more: ``failure`` is the reason."""
 
     def __init__(
         self,
@@ -66,7 +67,7 @@ class Rounds:
         self._fastest_us, self._earlier = fastest_exchange_us, earlier
 
     def another(self) -> None:
-        """Take one more."""
+        """Takes one more round."""
         begin_s = time.perf_counter()
         try:
             self._take()
@@ -89,7 +90,7 @@ class Rounds:
 
     @property
     def have_time(self) -> bool:
-        """Whether there may be another."""
+        """True if there may be another."""
         if self.failure:
             return False
         if (rounds := len(self.blocks.probes_s)) < self._plan.least_rounds:
@@ -99,7 +100,7 @@ class Rounds:
 
     @property
     def are_enough(self) -> bool:
-        """Whether there need be no more: the step is known, or the time is over."""
+        """True if no more are needed: the step is known, or the time is over."""
         if not self.have_time:
             return True
         if not self._enough_count:
@@ -117,8 +118,8 @@ class Rounds:
 
 
 def measure_in_turn(workers: Sequence[Rounds]) -> None:
-    """A round of each worker after another until all have enough, so that a machine which is
-    faster in one minute than in the next is so for all of them."""
+    """Takes a round of each worker in turn until all have enough, so that a machine which is faster
+    in one minute than in the next affects all equally."""
     while not all(rounds.are_enough for rounds in workers):
         for rounds in workers:
             if rounds.have_time:

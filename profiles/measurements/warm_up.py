@@ -1,4 +1,4 @@
-"""How many steps a job takes until it is as fast as it stays."""
+"""The number of steps until a job is as fast as it stays."""
 
 from __future__ import annotations
 
@@ -7,17 +7,17 @@ from collections.abc import Sequence
 import numpy as np
 
 LEAST_FIRST_STEPS = 2
-"""A worker that profiles runs at least so many steps before one is counted."""
+"""A worker that profiles runs at least this many steps before one is counted."""
 WINDOW = 3
 TOLERANCE = 0.15
 
 
 def warm_up_steps(durations_s: Sequence[float], settled_s: float) -> int:
-    """How many of the first steps, in order, are slower than the job's settled step.
+    """The number of first steps that are slower than the job's settled step.
 
     Warm-up ends with the last slow step of the last window of three whose median is over 15% above
-    ``settled_s``: one slow step later is noise. The very first step is judged by itself, for it
-    alone pays for what is made once.
+    ``settled_s``: one slow step later is noise. The very first step is judged alone, because it
+    includes all that is created once.
     """
     times = np.asarray(durations_s, dtype=np.float64)
     limit = (1.0 + TOLERANCE) * settled_s

@@ -1,5 +1,5 @@
-"""A stand-in for a GPU that is not there: torch's ``meta`` device, whose tensors have shapes and no
-memory. The step's code asks of a device only whether it is the CPU, so it goes the GPU's way."""
+"""A stand-in for a GPU that is not there: torch's ``meta`` device, whose tensors have shapes but no
+memory. The step's code only asks if a device is the CPU, so it follows the GPU's path."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ STAND_IN = "meta"
 
 @contextmanager
 def absent_gpu() -> Iterator[None]:
-    """Until it ends, models are built on the stand-in, which has what the step asks a GPU for. No
-    driver is asked: it works in a torch without CUDA, and brings up no context in one with it.
+    """Until it ends, models are built on the stand-in, which has all that the step needs of a GPU.
+    It asks no driver: it works in a torch without CUDA, and creates no context in one with it.
 
-    Tensors of several parameters are worked on at once, as torch does on GPUs alone. Random numbers
-    are never drawn, so that a generator of the CPU does. Attention is fused. There is no mixed
-    precision: it is the caller's to refuse.
+    Tensors of several parameters are handled at once, as torch does only on GPUs. Random numbers
+    are never drawn, so a generator of the CPU is enough. Attention is fused. There is no mixed
+    precision: the caller must refuse it.
     """
     supported = "_get_foreach_kernels_supported_devices"
     with ExitStack() as stack:
@@ -44,7 +44,8 @@ _is_enabled, _build_on_host = torch.is_autocast_enabled, ModelEntry.build
 
 
 def _build(entry: ModelEntry, rows_cap: int | None = None) -> RecommendationModel:
-    """On the stand-in at once: moved there from the host, tables would be made first."""
+    """Builds the model directly on the stand-in; moving it there from the host would create its
+    tables first."""
     with torch.device(STAND_IN):
         return _build_on_host(entry, rows_cap)
 

@@ -1,4 +1,4 @@
-"""How far a heap grows under blocks that come and go: glibc's way."""
+"""The growth of a heap under blocks that come and go, by glibc's rules."""
 
 from __future__ import annotations
 
@@ -8,13 +8,12 @@ _HEADER, _OWN_HEADER, _UNIT, _LEAST = 16, 8, 16, 32
 
 
 class BestFit:
-    """A heap that gives each block the smallest free stretch that holds it, and grows where none
-    does; free neighbours are joined, and a free end is given back. ``peak_bytes`` is the furthest
-    that it reached.
+    """A heap that gives each block the smallest free stretch that holds it, and grows if none does;
+    free neighbours are joined, and a free end is given back. ``peak_bytes`` is its largest extent.
 
-    A block that is to be aligned more than others is taken with room for that, and what remains on
-    either side is free again (as glibc's ``posix_memalign`` does): small blocks then come to lie
-    there, and its own place is too small for the next one of its size.
+    A block with a larger alignment is taken with room for that, and the rest on either side is free
+    again (like glibc's ``posix_memalign``): small blocks then lie there, and its place is too small
+    for the next one of its size.
     """
 
     def __init__(self) -> None:
@@ -26,7 +25,7 @@ class BestFit:
         self._held: dict[int, int] = {}
 
     def allocate(self, size: int, alignment: int = _UNIT) -> int:
-        """The start of a new block of ``size`` bytes, to be freed by it."""
+        """Takes a new block of ``size`` bytes and returns its start, by which it is freed."""
         needed = max(_LEAST, -(-(size + _OWN_HEADER) // _UNIT) * _UNIT)
         room = alignment + _LEAST if alignment > _UNIT else 0
         begin, stretch = self._take(needed + room)
@@ -42,11 +41,11 @@ class BestFit:
         return start
 
     def free(self, start: int) -> None:
-        """Free the block that :meth:`allocate` put there."""
+        """Frees the block that :meth:`allocate` put there."""
         self._release(start, self._held.pop(start))
 
     def _take(self, size: int) -> tuple[int, int]:
-        """The start and the size of a stretch that is free no more."""
+        """Takes a free stretch; returns its start and size."""
         place = bisect_left(self._free, (size, 0))
         if place < len(self._free):
             found, start = self._free[place]

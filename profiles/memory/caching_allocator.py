@@ -1,7 +1,7 @@
-"""What torch's allocator takes of a GPU's driver for blocks that come and go.
+"""The memory that torch's allocator takes from a GPU's driver for blocks that come and go.
 
 The rules are those of PyTorch's ``c10/cuda/CUDACachingAllocator.cpp`` for one stream, with its
-default settings and as long as the GPU has memory left.
+default settings and while the GPU has memory left.
 """
 
 from __future__ import annotations
@@ -14,20 +14,20 @@ SMALL_BYTES, SMALL_SEGMENT_BYTES = 1 << 20, 2 << 20
 MIDDLE_BYTES, MIDDLE_SEGMENT_BYTES = 10 << 20, 20 << 20
 """those under 10 MiB from segments of 20 MiB,"""
 LARGE_UNIT_BYTES = 2 << 20
-"""others have one of their own, in whole 2 MiB."""
+"""others have a segment each, in whole 2 MiB."""
 
 _Place = tuple[int, int]
-"""A segment, and where in it a block begins."""
+"""A segment, and the start of a block in it."""
 
 
 class CachingAllocator:
-    """Blocks in segments, which the allocator keeps; ``peak_bytes`` is the most that was given out
-    in blocks (``torch.cuda.max_memory_allocated``), ``reserved_bytes`` what was taken of the driver
+    """Blocks in segments, which the allocator keeps; ``peak_bytes`` is the largest sum of blocks
+    (``torch.cuda.max_memory_allocated``), ``reserved_bytes`` the memory taken from the driver
     (``max_memory_reserved``).
 
     A block is cut from the smallest free one of its pool, small or large, that holds it; the rest
-    stays with it where that is under 512 bytes, of a large one up to 1 MiB. Free neighbours within
-    a segment are joined.
+    stays with it if it is under 512 bytes, of a large one up to 1 MiB. Free neighbours within a
+    segment are joined.
     """
 
     def __init__(self) -> None:
@@ -55,7 +55,7 @@ class CachingAllocator:
         return place
 
     def free(self, place: _Place | None) -> None:
-        """Free the block that :meth:`allocate` put there."""
+        """Frees the block that :meth:`allocate` put there."""
         if place is not None:
             size, small = self._held.pop(place)
             self._given -= size
@@ -91,7 +91,7 @@ class CachingAllocator:
 
 
 def segment_bytes(size: int) -> int:
-    """What is taken of the driver for a block of ``size`` bytes where none is free."""
+    """Bytes taken from the driver for a block of ``size`` bytes if none is free."""
     if size <= SMALL_BYTES:
         return SMALL_SEGMENT_BYTES
     if size < MIDDLE_BYTES:

@@ -1,4 +1,4 @@
-"""How many samples a data set has, as far as that is known before it is made."""
+"""The number of samples of a data set, as far as it is known before the data are prepared."""
 
 from __future__ import annotations
 
@@ -12,20 +12,21 @@ from rmixer.data.synthetic_clicks import SyntheticClicks
 from rmixer.workload.workload import Job
 
 LEAST_SAMPLES = 10_000
-"""That the training data of any other model's twin has."""
+"""The training data of any other model's twin have at least this many."""
 
 
 @dataclass(frozen=True)
 class Samples:
-    """For training, and held out."""
+    """The numbers of samples for training, and held out."""
 
     train: int
     held_out: int
 
 
 def known_samples(job: Job) -> Samples | None:
-    """Those of the data of ``job``, a model of the registry, where these are made up to a published
-    shape, few samples where one is large; None of all others, which have tens of thousands."""
+    """The samples of the data of ``job``, a model of the registry, if these are synthetic data of a
+    published shape, which are few if a sample is large; None for all others, which have tens of
+    thousands."""
     dataset = dataset_entry(job.entry.dataset).load()
     if job.data != SYNTHETIC or not isinstance(dataset, SyntheticClicks):
         return None
@@ -34,8 +35,8 @@ def known_samples(job: Job) -> Samples | None:
 
 
 def most_batch(job: Job) -> int | None:
-    """The samples to train on of the data of ``job``, a model of the registry, where its batch may
-    be larger: of data that are made, and of a twin that is not. None of others. Raises
+    """The training samples of the data of ``job``, a model of the registry, if its batch may be
+    larger: of prepared data, and of a twin that is not prepared. None for others. Raises
     :class:`~rmixer.errors.InputError` for raw files that are missing or cannot be read."""
     folder = prepared_folder(job.entry.dataset, job.data)
     if known := known_samples(job):
@@ -49,7 +50,7 @@ def most_batch(job: Job) -> int | None:
 
 @cache
 def _twin_samples(dataset: str) -> int:
-    """As its making tells at its end."""
+    """The number of training samples, which is returned at the end of making the twin."""
     chunks = dataset_entry(dataset).load().twin()
     while True:
         try:

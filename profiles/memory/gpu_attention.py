@@ -21,10 +21,10 @@ _LOCK_BYTES = 16
 
 
 class FusedAttention(TorchFunctionMode):
-    """While it is active, attention that a model on the stand-in for a GPU asks for runs the
-    operators that it does on one: without mask, dropout or causality, which no model of the library
-    asks for. Others stay as they are, and so does what torch asks for within functions of its own,
-    as ``nn.MultiheadAttention`` does (aten/src/ATen/native/transformers/cuda/sdp_utils.cpp)."""
+    """While it is active, attention of a model on the stand-in for a GPU runs the operators that it
+    runs on a GPU: without mask, dropout or causality, which no model of the library uses. Other
+    attention is unchanged, also that within torch's own functions, like ``nn.MultiheadAttention``
+    (aten/src/ATen/native/transformers/cuda/sdp_utils.cpp)."""
 
     def __torch_function__(
         self,
@@ -33,7 +33,7 @@ class FusedAttention(TorchFunctionMode):
         args: tuple[Any, ...] = (),
         kwargs: dict[str, Any] | None = None,
     ) -> Any:
-        """Call ``func``, or the fused operator in its place."""
+        """Calls ``func``, or the fused operator in its place."""
         if func is scaled_dot_product_attention:
             fused = _Attention(*args, **(kwargs or {})).fused()
             if fused is not None:
@@ -55,7 +55,7 @@ class _Attention:
     enable_gqa: bool = False
 
     def fused(self) -> Tensor | None:
-        """What the fused operator returns, None where a GPU would not take it."""
+        """The result of the fused operator; None if a GPU would not use it."""
         tensors = (self.query, self.key, self.value)
         special = self.attn_mask is not None or self.dropout_p or self.is_causal or self.enable_gqa
         if special or not _fit(tensors):
@@ -82,8 +82,7 @@ def backward_bytes(query: Tensor, value: Tensor) -> tuple[int, int]:
     """Bytes of the backward pass's buffers for ``query`` and ``value``, [batch, heads, length,
     width]: a number for each query, and the gradients of blocks of queries with a lock for each
     (``attention_backward.cu`` and ``mem_eff_attention/kernel_backward.h``, ``workspace_size``).
-    Blocks have 64 queries, of heads wider than 64 twice as many (before Ampere 64 too).
-    """
+    Blocks have 64 queries, for heads wider than 64 twice as many (before Ampere 64 too)."""
     batch, heads, length, width = query.shape
     rows = _NARROW if max(width, value.shape[3]) <= _NARROW else 2 * _NARROW
     blocks = -(-length // rows) * -(-width // _KEYS)

@@ -1,5 +1,5 @@
-"""Peak memory of a job's training on a GPU, without one: the step's own code on a stand-in for it,
-and torch's allocator as its rules say."""
+"""Predicts peak memory of a job's training on a GPU without one: the step's own code on a stand-in,
+with the rules of torch's allocator."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ WORKSPACES = "workspaces"
 
 @dataclass(frozen=True)
 class PredictedGpuMemory:
-    """The memory of a job on a GPU when it is the most, by use as in
+    """The memory of a job on a GPU at its peak, by use as in
     :class:`~profiles.memory.memory_prediction.PredictedMemory`, and ``workspace_bytes`` of the
     matrix library. ``allocated_bytes`` is all of it in the blocks of torch's allocator,
-    ``reserved_bytes`` what that takes of the driver; the context is not in it."""
+    ``reserved_bytes`` the memory that this takes from the driver; the context is not included."""
 
     parameter_bytes: int
     gradient_bytes: int
@@ -44,10 +44,9 @@ class PredictedGpuMemory:
 
 def predict_gpu_memory(job: Job, gpu: KnownGpu = UNKNOWN_GPU) -> PredictedGpuMemory:
     """The memory of ``job``, a model of the registry in single precision, in training and
-    evaluation on ``gpu``. Its name decides on the matrix library's workspace
-    (:func:`~profiles.memory.matrix_workspace.workspace_bytes`), its multiprocessors on how sums are
-    divided. Raises :class:`InputError` for other jobs.
-    """
+    evaluation on ``gpu``. Its name decides the matrix library's workspace
+    (:func:`~profiles.memory.matrix_workspace.workspace_bytes`), its multiprocessors the division of
+    sums. Raises :class:`InputError` for other jobs."""
     check_predictable(job)
     if job.precision != "fp32":
         allowed = "fp32: which tensors a GPU's mixed precision makes is not predicted"
@@ -66,8 +65,8 @@ def predict_gpu_memory(job: Job, gpu: KnownGpu = UNKNOWN_GPU) -> PredictedGpuMem
 
 
 class _GpuWatch(StorageWatch):
-    """A watch of the stand-in. The matrix library has a handle for each thread, and autograd runs
-    a GPU's backward pass in one of its own."""
+    """A watch of the stand-in. The matrix library has a handle for each thread, and autograd runs a
+    GPU's backward pass in a separate one."""
 
     def __init__(
         self, allocator: CachingAllocator, workspace_bytes: int, multiprocessors: int | None = None
@@ -84,7 +83,7 @@ class _GpuWatch(StorageWatch):
         args: tuple[Any, ...] = (),
         kwargs: dict[str, Any] | None = None,
     ) -> Any:
-        """As the watch does, and for a product see that its thread has a workspace."""
+        """Calls the watch; a product also gives its thread a workspace."""
         returned = super().__torch_dispatch__(func, types, args, kwargs)
         backward = torch._C._current_graph_task_id() != -1
         if is_product(func) and backward not in self._backward_has_one:

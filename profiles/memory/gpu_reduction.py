@@ -1,9 +1,10 @@
-"""What a sum, mean, maximum or norm on an NVIDIA GPU stages in its memory.
+"""The staging memory of a sum, mean, maximum or norm on an NVIDIA GPU.
 
-One that is divided among several thread blocks for each result keeps their parts in a buffer of
-torch's allocator: often larger than its input, where a few columns of many rows are added, as for
-the gradient of a bias. The rules are those of PyTorch's ``aten/src/ATen/native/cuda/Reduce.cuh``
-(``setReduceConfig``) and, for the order of dimensions, ``aten/src/ATen/TensorIterator.cpp``.
+A reduction that is divided among several thread blocks for each result keeps their parts in a
+buffer of torch's allocator. This is often larger than its input, if a few columns of many rows are
+added, as for the gradient of a bias. The rules are those of PyTorch's
+``aten/src/ATen/native/cuda/Reduce.cuh`` (``setReduceConfig``) and, for the order of dimensions,
+``aten/src/ATen/TensorIterator.cpp``.
 """
 
 from __future__ import annotations
@@ -15,22 +16,22 @@ from dataclasses import dataclass
 from torch import Tensor
 
 UNKNOWN_MULTIPROCESSORS = 108
-"""An A100's."""
+"""Those of an A100."""
 THREADS_PER_MULTIPROCESSOR = 2048
-"""An A100's, H100's or B200's; a T4's are 1024, most others' 1536. It decides only where inputs are
-large."""
+"""Those of an A100, H100 or B200; a T4 has 1024, most others 1536. It matters only for large
+inputs."""
 _WARP, _MOST_THREADS = 32, 512
 _MOST_VALUES, _LEAST_VALUES = 256, 16
-"""A thread adds, before blocks share the work of a result, and after."""
+"""Values that a thread adds before blocks share the work of a result, and after."""
 _VECTOR = 4
 _COUNTER_BYTES = 4
 
 
 @dataclass(frozen=True)
 class _Dims:
-    """Dimensions as they are worked through: reduced ones first, from the smallest stride on, then
-    the others from the last, which is the results' order; neighbours that make one run joined.
-    Expanded ones, of stride 0, stay where they were. Strides are in elements."""
+    """Dimensions in the order of work: reduced ones first, from the smallest stride on, then the
+    others from the last, which is the results' order; neighbours that make one run joined. Expanded
+    ones, of stride 0, stay where they were. Strides are in elements."""
 
     sizes: tuple[int, ...]
     strides: tuple[int, ...]
@@ -43,11 +44,10 @@ def staging_bytes(
     multiprocessors: int | None = None,
     kept_bytes: int | None = None,
 ) -> tuple[int, ...]:
-    """Bytes of the buffers in which ``values`` is reduced over ``dims`` (all for none): what its
-    blocks have found, ``kept_bytes`` each (as an element has them unless given), and a counter for
-    each group of them; none where each result is one block's. An input of more than 2 GiB, which is
-    divided first, is taken as a whole, and told as up to twice as much.
-    """
+    """Bytes of the buffers for reducing ``values`` over ``dims`` (all if empty): the results of its
+    blocks, ``kept_bytes`` each (default: those of an element), and a counter for each group of
+    them; none if each result is of one block. An input of more than 2 GiB, which is divided first,
+    is treated as a whole, and the result may be up to twice too large."""
     reduced = {dim % values.dim() for dim in dims} if values.dim() else set()
     reduced = reduced or set(range(values.dim()))
     if values.numel() == 0:
@@ -94,8 +94,8 @@ def _block(wide: int, high: int, threads: int) -> tuple[int, int]:
 
 
 def _results_at_once(values: Tensor, ordered: _Dims, along_rows: bool) -> int:
-    """How many neighbouring results a thread has: as many, up to 4, as everything is a multiple
-    of."""
+    """The number of neighbouring results of a thread: the largest, up to 4, that divides all
+    sizes."""
     at = ordered.reduced
     if along_rows or ordered.strides[at] != 1:
         return 1
@@ -129,7 +129,7 @@ def _in_order(values: Tensor, reduced: Collection[int]) -> _Dims:
 
 
 def _goes_after(values: Tensor, reduced: Collection[int], first: int, second: int) -> bool | None:
-    """Whether dimension ``first`` goes after ``second``; None where neither need."""
+    """True if dimension ``first`` goes after ``second``; None if their order is free."""
     if (first in reduced) != (second in reduced):
         return second in reduced
     if first not in reduced:
@@ -143,7 +143,7 @@ def _goes_after(values: Tensor, reduced: Collection[int], first: int, second: in
 
 
 def _power_of_two(count: int) -> int:
-    """The largest that is not above ``count``, at least 1."""
+    """The largest power of two that is not above ``count``, at least 1."""
     return 1 << (max(count, 1).bit_length() - 1)
 
 

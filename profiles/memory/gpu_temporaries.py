@@ -1,4 +1,4 @@
-"""What an operator allocates and frees within itself on an NVIDIA GPU."""
+"""Memory that an operator allocates and frees within itself on an NVIDIA GPU."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ _INT64_BYTES, _FLOAT_BYTES = 8, 4
 def gpu_temporary_bytes(
     operator: Any, arguments: tuple[Any, ...], multiprocessors: int | None
 ) -> tuple[int, ...]:
-    """Bytes of the blocks that ``operator``, a torch operator with its overload, holds beside its
-    results while it works on ``arguments`` on a GPU of so many ``multiprocessors``, all of them at
-    once; none where no formula is known. Workspaces of the matrix library are none of them."""
+    """Bytes of the blocks that ``operator``, a torch operator with its overload, holds besides its
+    results while it works on ``arguments`` on a GPU with ``multiprocessors``, all of them at once;
+    none if no formula is known. Workspaces of the matrix library are not included."""
     formula = _FORMULAS.get(operator.overloadpacket)
     return () if formula is None else formula(arguments, multiprocessors)
 
 
 def _sum(arguments: tuple[Any, ...], multiprocessors: int | None) -> tuple[int, ...]:
-    """Of numbers as wide as a float at least, integers as int64. That a sum can be of another type
-    than its input is not looked at."""
+    """Of numbers at least as wide as a float, integers as int64. A sum of another type than its
+    input is not considered."""
     values, dims = arguments[0], _dims(arguments, 1)
     widened = as_sums(arguments)
     if widened:
@@ -37,7 +37,7 @@ def _sum(arguments: tuple[Any, ...], multiprocessors: int | None) -> tuple[int, 
 
 
 def _extreme(arguments: tuple[Any, ...], multiprocessors: int | None) -> tuple[int, ...]:
-    """A maximum or minimum, kept as it is."""
+    """Of a maximum or minimum, which keeps its type."""
     return staging_bytes(arguments[0], _dims(arguments, 1), multiprocessors)
 
 
@@ -47,7 +47,7 @@ def _norm(arguments: tuple[Any, ...], multiprocessors: int | None) -> tuple[int,
 
 
 def _dims(arguments: tuple[Any, ...], at: int) -> Collection[int]:
-    """The dimensions that stand ``at`` that place, none for all of them."""
+    """The dimensions in the argument ``at`` that place; empty for all of them."""
     given = arguments[at] if len(arguments) > at else ()
     return given if isinstance(given, list | tuple) else ()
 
@@ -61,7 +61,7 @@ def _running_sum(arguments: tuple[Any, ...], _: int | None) -> tuple[int, ...]:
 
 
 def _sorted(arguments: tuple[Any, ...], _: int | None) -> tuple[int, ...]:
-    """Places in order, and keys and places once more, of one row that does not fit a block
+    """Places in order, and keys and places once more, for one row that does not fit a block
     (``SortStable.cu``; CUB's radix sort between buffers that it must not overwrite)."""
     keys = arguments[0]
     count = keys.numel()

@@ -1,5 +1,4 @@
-"""What is wrong with a job as it was asked for. Finding it needs no torch, which takes seconds to
-import."""
+"""Checks a job against its model and data. It needs no torch, which takes seconds to import."""
 
 from __future__ import annotations
 
@@ -10,8 +9,8 @@ from rmixer.workload.workload import Job
 
 
 def check_samples(job: Job) -> None:
-    """Raise :class:`InputError` where the batch of ``job``, a model of the registry, is too small
-    for it or, as far as that is known, larger than its data."""
+    """Raises :class:`InputError` if the batch of ``job``, a model of the registry, is too small for
+    it or larger than its data, if that is known."""
     check_batch(job.entry, job.batch)
     samples = known_samples(job)
     if samples and job.batch > samples.train:
@@ -20,7 +19,7 @@ def check_samples(job: Job) -> None:
 
 
 def check_predictable(job: Job) -> None:
-    """Raise :class:`InputError` unless ``job`` is of a model of the registry, with a batch that it
+    """Raises :class:`InputError` unless ``job`` is of a model of the registry, with a batch that it
     can be trained with."""
     if not job.in_registry:
         allowed = "a model of the registry: `rmixer profile run` measures other jobs"

@@ -1,5 +1,5 @@
-"""What is known of a GPU ahead of a run: its name, multiprocessors and memory, and what a context
-of the driver takes of that."""
+"""Facts about a GPU before a run: its name, multiprocessors and memory, and the memory of a
+driver's context."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from rmixer.hardware.machine import Machine
 
 @dataclass(frozen=True)
 class KnownGpu:
-    """``name`` as the driver has it, ``context_bytes`` of a process without tensors, the count of
-    ``multiprocessors`` and all ``memory_bytes``; None where nobody said or measured it."""
+    """``name`` as in the driver, ``context_bytes`` of a process without tensors, the number of
+    ``multiprocessors`` and all ``memory_bytes``; None means unknown."""
 
     name: str | None = None
     context_bytes: int | None = None
@@ -26,8 +26,8 @@ UNKNOWN_GPU = KnownGpu()
 
 
 def known_gpu(store: Store, machine: str | None) -> KnownGpu:
-    """The first GPU of the known machine of this name (of the machine at hand for None, where it is
-    known and has one), and the median context of the profiles that were measured on it. Raises
+    """The first GPU of the known machine of this name (None: this machine, if it is known and has
+    one), and the median context of the profiles that were measured on it. Raises
     :class:`InputError` for a machine without a GPU."""
     found = store.known_machine() if machine is None else store.machine(machine)
     if found is None or (machine is None and not found.gpus):

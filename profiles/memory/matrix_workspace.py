@@ -1,4 +1,4 @@
-"""The memory that a GPU's matrix library is given to work in."""
+"""The work memory of a GPU's matrix library."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ _PRODUCTS = {
 
 
 def workspace_bytes(gpu_name: str | None, settings: str | None = None) -> int:
-    """What torch's allocator holds for cuBLAS for each thread that asks it for a product, from the
-    first one on, on a GPU of this name (None: one that is neither Hopper nor Blackwell).
+    """Bytes that torch's allocator holds for cuBLAS for each thread that asks it for a product,
+    from the first one on, on a GPU of this name (None: one that is neither Hopper nor Blackwell).
 
-    ``settings`` is ``CUBLAS_WORKSPACE_CONFIG`` if that is set, like ``:4096:2:16:8``: so many KiB
-    so many times. The default is that of PyTorch's ``aten/src/ATen/cuda/CublasHandlePool.cpp``;
-    what cublasLt needs is taken from the same block.
+    ``settings`` is ``CUBLAS_WORKSPACE_CONFIG`` if that is set, like ``:4096:2:16:8``: KiB and
+    number of buffers. The default is that of PyTorch's ``aten/src/ATen/cuda/CublasHandlePool.cpp``;
+    cublasLt takes its workspace from the same block.
     """
     if settings and (parts := re.findall(r":(\d+):(\d+)", settings)):
         return sum(int(kib) * 1024 * int(count) for kib, count in parts)
@@ -32,5 +32,5 @@ def workspace_bytes(gpu_name: str | None, settings: str | None = None) -> int:
 
 
 def is_product(operator: Any) -> bool:
-    """Whether ``operator``, with its overload, asks the matrix library."""
+    """True if ``operator``, with its overload, uses the matrix library."""
     return operator.overloadpacket in _PRODUCTS

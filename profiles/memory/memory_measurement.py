@@ -1,5 +1,5 @@
-"""Peak memory of a job's training as it is: of its tensors by the allocator's own events, and of
-its process by the system's mark."""
+"""Measures peak memory of a job's training: of its tensors by the allocator's events, and of its
+process by the system's mark."""
 
 from __future__ import annotations
 
@@ -27,17 +27,16 @@ from rmixer.workload.workload import Job, job_of
 
 
 def measure_tensor_bytes(job: Job, core: int) -> int:
-    """The most bytes that tensors of ``job`` hold, from the making of its model on, over a few
-    steps and an evaluation, the arrays of batches among them.
-    """
+    """The peak bytes of tensors of ``job``, from building its model on, over a few steps and an
+    evaluation, with the arrays of batches."""
     prepare(job.entry.dataset, job.data)
     with WorkerProcess((core,)) as worker:
         return int(worker.call(TENSOR_BYTES, job=job))
 
 
 def measure_resident_bytes(job: Job, core: int) -> int:
-    """The high-water mark of a fresh worker that runs ``job`` for twenty steps or more, as the
-    executor would; the profile's peak is of fewer where they are slow."""
+    """The high-water mark of a new worker that runs ``job`` for at least twenty steps, as the
+    executor would; the profile's peak is of fewer if they are slow."""
     prepare(job.entry.dataset, job.data)
     with WorkerProcess((core,)) as worker:
         worker.warm_up()
@@ -45,9 +44,9 @@ def measure_resident_bytes(job: Job, core: int) -> int:
 
 
 def measure_context_bytes(core: int, precision: str = "fp32") -> int:
-    """The resident memory of a worker that has trained and evaluated DLRM with tiny tables in
-    ``precision`` and holds nothing of it: the libraries' code that this has used or made, which for
-    another arithmetic is another, and what they keep."""
+    """The resident memory of a worker after training and evaluating DLRM with tiny tables in
+    ``precision``, with all of it freed: the libraries' code that this has loaded or generated,
+    which depends on the precision, and their caches."""
     with WorkerProcess((core,)) as worker:
         worker.warm_up()
         return int(worker.call(CONTEXT_BYTES, precision=precision))
@@ -69,8 +68,8 @@ def tensor_bytes(channel: Channel, job: Job) -> int:
 
 @contextlib.contextmanager
 def _arrays_noted(changes: list[tuple[int, int]]) -> Iterator[None]:
-    """Meanwhile ``changes`` get when (nanoseconds since 1970, as the profiler has it) and by how
-    many bytes the arrays grow or shrink that tensors are made of: they are not torch's own."""
+    """During the block ``changes`` get the time (nanoseconds since 1970, as in the profiler) and
+    the bytes of each growth or shrinking of the arrays under tensors: torch does not own them."""
     from_numpy = torch.from_numpy
 
     def noted(array: NDArray[Any]) -> torch.Tensor:

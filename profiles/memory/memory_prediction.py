@@ -1,5 +1,5 @@
-"""Peak memory of a job's training without running it: the step's own code on fake tensors, which
-have shapes and types but no values, and every storage's life followed."""
+"""Predicts peak memory of a job's training without running it: the step's own code on fake tensors,
+which have shapes and types but no values, with every storage's life followed."""
 
 from __future__ import annotations
 
@@ -24,16 +24,16 @@ from rmixer.workload.real_training import EVALUATION_BATCHES
 from rmixer.workload.workload import Job
 
 MAPPED_AROUND_BYTES = 1 << 16
-"""What Linux maps of a file, where it has it, when one of its pages is first read."""
+"""Bytes that Linux maps of a cached file when one of its pages is first read."""
 
 
 @dataclass(frozen=True)
 class PredictedMemory:
-    """The tensors of a job on the CPU when they are the most, by use: ``parameter_bytes`` (buffers
+    """The tensors of a job on the CPU at their peak, by use: ``parameter_bytes`` (buffers
     included), ``gradient_bytes``, ``optimizer_bytes``, ``activation_bytes`` (all that a step makes
     for itself, gathered rows included), ``input_bytes`` of batches. A worker grows in a long run by
-    ``heap_bytes``: the same, and what lies free between them; ``data_bytes`` of prepared data are
-    mapped and read by as short a one as is measured."""
+    ``heap_bytes``: the same, and the free memory between them; ``data_bytes`` of prepared data are
+    mapped and read by a run as short as a measured one."""
 
     parameter_bytes: int
     gradient_bytes: int
@@ -45,19 +45,19 @@ class PredictedMemory:
 
     @property
     def tensor_bytes(self) -> int:
-        """All tensors."""
+        """The bytes of all tensors."""
         parts = (self.parameter_bytes, self.gradient_bytes, self.optimizer_bytes)
         return sum(parts) + self.activation_bytes + self.input_bytes
 
     @property
     def grown_bytes(self) -> int:
-        """By how much the resident memory of a worker grows that has trained something before."""
+        """The growth of the resident memory of a worker that has trained something before."""
         return self.heap_bytes + self.data_bytes
 
 
 def predict_memory(job: Job) -> PredictedMemory:
-    """The memory of ``job``, a model of the registry, in training and evaluation; its data is not
-    looked at. Raises :class:`InputError` for other jobs."""
+    """The memory of ``job``, a model of the registry, in training and evaluation; its data are not
+    read. Raises :class:`InputError` for other jobs."""
     check_predictable(job)
     heap = RepeatedSteps()
     fake, watch = FakeTensorMode(), StorageWatch(OPTIMIZER, heap)
@@ -99,7 +99,7 @@ class _FakeBatches(Batches):
 
 
 def _samples_read(job: Job) -> int:
-    """By the steps that are measured and the evaluation, as many as there are."""
+    """The samples read by the measured steps and the evaluation, limited by the data."""
     trained, evaluated = MEASURED_STEPS * job.batch, EVALUATION_BATCHES * job.batch
     if samples := known_samples(job):
         trained, evaluated = min(trained, samples.train), min(evaluated, samples.held_out)
@@ -107,7 +107,7 @@ def _samples_read(job: Job) -> int:
 
 
 def _mapped_bytes(column: Column, samples: int) -> int:
-    """Of one column what a run maps that reads so many ``samples``, those to train on and those
-    held out, and with each of these two stretches what the system maps around it."""
+    """The bytes of one column that a run maps if it reads this many ``samples``, for training and
+    held out, with the system's read-around for each of these two stretches."""
     each_bytes = np.dtype(column.stored).itemsize * max(1, column.width)
     return each_bytes * samples + 2 * MAPPED_AROUND_BYTES

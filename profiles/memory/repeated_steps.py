@@ -1,8 +1,8 @@
-"""A worker's heap over a long run: the last step that was watched goes on, block by block.
+"""A worker's heap over a long run: the last watched step is repeated, block by block.
 
-A heap grows for tens of steps, not for the first few alone: now and then a large block finds no
-stretch that is whole, because something small lies in it, and is put at the end. By then the steps
-are all alike, so what one did to the heap can be done again without its tensors.
+A heap grows for tens of steps: sometimes a large block finds no whole stretch, because something
+small lies in it, and is put at the end. By then all steps are alike, so their effect on the heap
+can be repeated without their tensors.
 """
 
 from __future__ import annotations
@@ -10,16 +10,17 @@ from __future__ import annotations
 from profiles.memory.tensor_heap import TensorHeap
 
 LONG_RUN_STEPS = 100
-"""By when a heap has all but ceased to grow."""
+"""The number of steps after which a heap hardly grows."""
 MOST_BLOCKS = 100_000
-"""That are put anew, a second's work: a step of thousands of blocks is repeated less often."""
+"""Blocks that are placed again, a second's work: a step of thousands of blocks is repeated less
+often."""
 
 _Places = tuple[int, ...]
 
 
 class RepeatedSteps:
-    """A :class:`TensorHeap` that is told where steps begin and, after at least three, can
-    :meth:`go_on`. ``peak_bytes`` is the furthest that it reached."""
+    """A :class:`TensorHeap` that learns where steps begin and, after at least three, can
+    :meth:`go_on`. ``peak_bytes`` is its largest extent."""
 
     def __init__(self) -> None:
         self._heap = TensorHeap()
@@ -29,28 +30,28 @@ class RepeatedSteps:
 
     @property
     def peak_bytes(self) -> int:
-        """The furthest that the heap reached."""
+        """The largest extent of the heap."""
         return self._heap.peak_bytes
 
     def allocate(self, size: int) -> int:
-        """The number of a new block of ``size`` bytes, to be freed by it."""
+        """Takes a new block of ``size`` bytes and returns its number, by which it is freed."""
         self._count += 1
         self._places[self._count] = self._heap.allocate(size)
         self._steps[-1].append((self._count, size))
         return self._count
 
     def free(self, number: int) -> None:
-        """Free the block that :meth:`allocate` gave this ``number``."""
+        """Frees the block that :meth:`allocate` gave this ``number``."""
         self._heap.free(self._places.pop(number))
         self._steps[-1].append((number, None))
 
     def step_begins(self) -> None:
-        """What comes from now on is a new step's."""
+        """Marks the beginning of a new step."""
         self._steps.append([])
 
     def go_on(self) -> None:
-        """Repeat the last step up to the hundredth, if those before it were like it; what it left
-        is then what the last repetition left."""
+        """Repeats the last step up to the hundredth, if those before it were like it. The blocks
+        that it left are then those of the last repetition."""
         before, step = self._steps[-2:]
         born = {number: order for order, number in enumerate(_made(step))}
         inherited = {number: order for order, number in enumerate(_made(before))}
@@ -83,6 +84,6 @@ def _sizes(step: list[tuple[int, int | None]]) -> list[int]:
 
 
 def _passing(step: list[tuple[int, int | None]]) -> set[int]:
-    """Which of its blocks, by their order, it frees itself; the others it leaves."""
+    """The blocks, by their order, that the step frees itself; the others stay."""
     freed = {number for number, size in step if size is None}
     return {order for order, number in enumerate(_made(step)) if number in freed}

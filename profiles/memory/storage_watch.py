@@ -1,4 +1,4 @@
-"""Follows every tensor's storage from its making to its end, without looking at values."""
+"""Follows every tensor's storage from its creation to its end, without looking at values."""
 
 from __future__ import annotations
 
@@ -16,30 +16,30 @@ from torch.utils._pytree import tree_leaves
 from profiles.memory.operator_temporaries import temporary_bytes
 
 _WRAPPERS = ("torch._compile", "torch._dynamo.")
-"""Of a mode's own method, which keep the compiler away from it."""
+"""Modules that wrap a mode's own method, to keep the compiler away from it."""
 
 
 class Allocator(Protocol):
-    """Where tensors are put, and from where they are freed."""
+    """Places tensors in memory and frees them."""
 
     def allocate(self, size: int) -> Any:
-        """A new block of ``size`` bytes."""
+        """Takes a new block of ``size`` bytes."""
 
     def free(self, places: Any) -> None:
-        """Free what :meth:`allocate` gave."""
+        """Frees the result of :meth:`allocate`."""
 
 
 class StorageWatch(TorchDispatchMode):
-    """While it is active, the bytes that tensors on devices of the kind ``device`` hold: ``held``
-    now and ``peak`` when they were the most, by use. ``allocator`` is told to put them somewhere.
+    """While it is active, counts the bytes of tensors on devices of the kind ``device``: ``held``
+    now and ``peak`` at their maximum, by use. ``allocator`` gets all allocations.
 
-    A storage belongs to ``use`` as that is when it is made, until :meth:`belong` says otherwise.
-    Views share their storage. Where a second gradient of a tensor comes, autograd adds it to the
-    first in place if nothing else needs that; to a mode it shows a sum beside both. Such a sum is
-    not counted at once: if the first ends before anything else happens, the sum lies in its place
+    A storage belongs to ``use`` at the time of its creation, until :meth:`belong` changes that.
+    Views share their storage. When a second gradient of a tensor comes, autograd adds it to the
+    first in place if nothing else needs that; a mode sees a sum besides both. Such a sum is not
+    counted at once: if the first ends before anything else happens, the sum takes its place
     (torch/csrc/autograd/input_buffer.cpp, ``can_accumulate_inplace``). The few sums within torch's
-    own derivatives, as of ``var_mean``, cannot be told from these. What an operator allocates and
-    frees within itself is seen as far as ``temporaries`` knows it of operator and arguments.
+    own derivatives, as of ``var_mean``, look the same. Memory that an operator allocates and frees
+    within itself is counted if ``temporaries`` knows it.
     """
 
     def __init__(
@@ -66,7 +66,7 @@ class StorageWatch(TorchDispatchMode):
         args: tuple[Any, ...] = (),
         kwargs: dict[str, Any] | None = None,
     ) -> Any:
-        """Call ``func``, and look at the tensors that it returns and at what it needed beside."""
+        """Calls ``func``, and counts the tensors that it returns and its temporary memory."""
         if func.namespace == "prim":  # asks for a device
             return func(*args, **(kwargs or {}))
         self._end_sum()
@@ -80,13 +80,13 @@ class StorageWatch(TorchDispatchMode):
         return returned
 
     def see(self, tensors: Any) -> None:
-        """Count the storages of all ``tensors``, nested in any way, that are not known."""
+        """Counts the storages of all ``tensors``, nested in any way, that are not known."""
         self._end_sum()
         for tensor in self._here(tensors):
             self._count(tensor.untyped_storage())
 
     def belong(self, tensors: Any, use: str) -> None:
-        """From now on the storages of ``tensors`` are held for ``use``."""
+        """Assigns the storages of ``tensors`` to ``use`` from now on."""
         self.see(tensors)
         for tensor in self._here(tensors):
             key = id(tensor.untyped_storage())
@@ -96,7 +96,7 @@ class StorageWatch(TorchDispatchMode):
             self._use_of[key] = use
 
     def hold(self, size: int, use: str) -> None:
-        """Count ``size`` bytes for ``use`` that are no tensor's and never freed."""
+        """Counts ``size`` bytes for ``use`` that belong to no tensor and are never freed."""
         self._allocator.allocate(size)
         self._add(size, use)
 
@@ -105,7 +105,7 @@ class StorageWatch(TorchDispatchMode):
         return [tensor for tensor in found if tensor.device.type == self._device]
 
     def _pass_by(self, sizes: tuple[int, ...]) -> None:
-        """Blocks of ``sizes`` that are there for a moment."""
+        """Counts blocks of ``sizes`` that exist for a moment."""
         places = [self._allocator.allocate(size) for size in sizes]
         self._look(sum(sizes))
         for place in places:
@@ -119,7 +119,7 @@ class StorageWatch(TorchDispatchMode):
         self._add(size, self.use)
 
     def _follow(self, storage: UntypedStorage, places: Any, use: str) -> None:
-        """Free ``places`` when ``storage``, held for ``use``, ends."""
+        """Frees ``places`` when ``storage``, held for ``use``, ends."""
         key, size = id(storage), storage.nbytes()
 
         def ended(_: object) -> None:
@@ -139,7 +139,7 @@ class StorageWatch(TorchDispatchMode):
         self._use_of[key] = use
 
     def _end_sum(self) -> None:
-        """The last sum of gradients, if it lies beside both, is counted."""
+        """Counts the last sum of gradients if it lies besides both."""
         if self._sum:
             (added, _), self._sum = self._sum, None
             self._count(added)
@@ -150,7 +150,7 @@ class StorageWatch(TorchDispatchMode):
         self._look(0)
 
     def _look(self, passing: int) -> None:
-        """Whether what is held, and ``passing`` bytes beside it, is the most so far."""
+        """Updates the peak with the bytes held and ``passing`` bytes."""
         if self._total + passing >= self._peak_total:  # the last time, when all is known
             self._peak_total, self.peak = self._total + passing, dict(self.held)
             if passing:
@@ -158,14 +158,13 @@ class StorageWatch(TorchDispatchMode):
 
 
 def _can_be_added_to(gradient: Tensor) -> bool:
-    """What autograd asks of a gradient, but that nothing else needs it."""
+    """True if a gradient fulfils autograd's conditions, but for other users of it."""
     dense = is_non_overlapping_and_dense_or_false(gradient)
     return not torch.is_grad_enabled() and not gradient._is_view() and dense
 
 
 def _is_sum_of_gradients(func: Any) -> bool:
-    """Whether ``func``, which a mode is given, adds, and autograd's engine called it, not a
-    function of someone's."""
+    """True if ``func``, which a mode is given, adds, and autograd's engine called it directly."""
     if func is not torch.ops.aten.add.Tensor:
         return False
     frame = sys._getframe(1)

@@ -22,13 +22,14 @@ from rmixer.training.step import Substitute, TrainingStep
 from rmixer.workload.workload import Job
 
 INPUT_SHARE = 0.25
-"""Of the memory: a batch is held up to three times. Beyond it the system would end this process, or
-another."""
+"""Share of the memory: a batch is held up to three times. Beyond it the system would end this
+process, or another."""
 STEPS = 3
-"""The optimizer's state appears in the first, and the second one's activations beside it; the third
-is like all that follow."""
+"""The optimizer's state appears in the first, and the second one's activations together with it;
+the third is like all that follow."""
 EVALUATED = 3
-"""Batches: the second is there beside what is left of the first, and the third is like the rest."""
+"""Batches: the second exists together with the remains of the first, and the third is like the
+rest."""
 PARAMETERS, GRADIENTS, OPTIMIZER = "parameters", "gradients", "optimizer"
 ACTIVATIONS, INPUT = "activations", "input"
 _PARTS = {
@@ -41,9 +42,9 @@ _PARTS = {
 
 
 def blank(job: Job) -> tuple[Arrays, RecommendationModel, Mapping[str, Sequence[int]]]:
-    """Arrays of the data set's shapes; ``job``'s model, so small that it is real; and the places
-    of a batch in its tables, which do not depend on the rows there are. Raises
-    :class:`InputError` for a batch that this machine cannot even hold the input of."""
+    """Arrays of the data set's shapes; ``job``'s model, with tables so small that it is real; and
+    the places of a batch in its tables, which do not depend on their rows. Raises
+    :class:`InputError` for a batch whose input alone exceeds this machine's memory."""
     arrays = _blank_arrays(job)
     twin = job.entry.build(rows_cap=1)
     if _input_bytes(arrays, twin.inputs) > INPUT_SHARE * usable_memory_bytes():
@@ -54,7 +55,7 @@ def blank(job: Job) -> tuple[Arrays, RecommendationModel, Mapping[str, Sequence[
 
 
 def _input_bytes(arrays: Arrays, names: Sequence[str]) -> int:
-    """Of a batch of ``arrays``, which have two."""
+    """The bytes of a batch of ``arrays``, which have two."""
     columns = [arrays.columns[name] for name in names]
     return sum(
         np.dtype(c.loaded).itemsize * math.prod(shape_of(c, arrays.train_rows)) for c in columns
@@ -62,15 +63,15 @@ def _input_bytes(arrays: Arrays, names: Sequence[str]) -> int:
 
 
 def blank_substitute(job: Job) -> Substitute:
-    """What the step of ``job``, a model of the registry, is built from without its data: a batch of
-    its shapes, all of it 0."""
+    """The substitute for the data of ``job``, a model of the registry, from which its step is
+    built: a batch of its shapes, all of it 0."""
     arrays, twin, places = blank(job)
     return Substitute(Batches(arrays, job.batch, 0, job.rows_cap, twin.inputs), places)
 
 
 def _blank_arrays(job: Job) -> Arrays:
-    """A batch to train on and :data:`EVALUATED` held out, no more than that part of the data has,
-    of the data set's shapes; all values are one zero."""
+    """A batch to train on and :data:`EVALUATED` held out, at most as many as that part of the data
+    has, of the data set's shapes; all values are one zero."""
     columns = dataset_entry(job.entry.dataset).load().columns
     samples, held_out = known_samples(job), EVALUATED * job.batch
     rows = job.batch + (min(held_out, samples.held_out) if samples else held_out)
@@ -88,9 +89,9 @@ def watch_training(
     watch: StorageWatch,
     heap: RepeatedSteps | None = None,
 ) -> None:
-    """Build the step of ``job`` on ``device``, run :data:`STEPS` and evaluate, while ``watch``,
-    which is active, is told what each tensor is for. ``heap``, where the tensors are put, goes on
-    between."""
+    """Builds the step of ``job`` on ``device``, runs :data:`STEPS` and evaluates, and tells the
+    active ``watch`` the use of each tensor. ``heap``, where the tensors are placed, repeats steps
+    in between."""
     step = TrainingStep(job, device, substitute)
     watch.belong(step.tensors_by_use()["parameter"], PARAMETERS)
     for _ in range(STEPS):
@@ -103,12 +104,12 @@ def watch_training(
 
 
 def peak_by_use(watch: StorageWatch) -> dict[str, int]:
-    """Bytes of each use when all together were the most, as a prediction names them."""
+    """Bytes of each use at the common peak, by the names of a prediction."""
     return {name: watch.peak.get(use, 0) for name, use in _PARTS.items()}
 
 
 def _run(step: TrainingStep, watch: StorageWatch) -> None:
-    """One step; what lives on is told apart as soon as it is there."""
+    """Runs one step; tensors that live on get their use as soon as they exist."""
     watch.use = INPUT
     step.load()
     step.copy()
@@ -129,7 +130,7 @@ def _run(step: TrainingStep, watch: StorageWatch) -> None:
 
 @torch.no_grad()
 def _evaluate(step: TrainingStep, watch: StorageWatch) -> None:
-    """What :meth:`TrainingStep.evaluate` does with its first batches."""
+    """Repeats the work of :meth:`TrainingStep.evaluate` with its first batches."""
     step.model.eval()
     found: list[Tensor] = []
     for loaded in step.batches.held_out(EVALUATED, step.model.measured_inputs):

@@ -1,1 +1,1 @@
-"""The profiler: which jobs, which processes, in which order; what is refused before."""
+"""The profiler: selects jobs, processes and their order, and refuses impossible jobs before."""

@@ -1,8 +1,8 @@
-"""The processes that profile a queue of jobs: bubbles, and for each job fresh workers.
+"""The processes that profile a queue of jobs: bubbles, and new workers for each job.
 
 A worker takes seconds to start, most of them the work of one core. So workers start side by side,
-on cores of their own as far as there are enough, where many are left over those of the next jobs
-too; and wait without work until it is their turn.
+on separate cores as far as there are enough, also for the next jobs if many are left over; then
+they wait until their turn.
 """
 
 from __future__ import annotations
@@ -14,7 +14,6 @@ from concurrent.futures import ThreadPoolExecutor
 from types import TracebackType
 
 from profiles.machines.bubble import Bubbles
-from profiles.machines.gpu_bubble import GpuBubble
 from rmixer.errors import RunFailed
 from rmixer.hardware.machine import Machine
 from rmixer.model_profile.model_profile import Kind
@@ -28,13 +27,13 @@ ANSWER_WITHIN_S = 600.0
 """A worker that is silent for longer hangs."""
 
 Staff = dict[tuple[str, int], list[WorkerProcess]]
-"""A worker for each pass, by the device as torch names it and the count of threads."""
+"""A worker for each pass, by torch's name of the device and the count of threads."""
 
 
 class Crew:
-    """For profiles at each count of ``threads`` on the CPU of ``machine`` and, where there are
-    GPUs, on the first of them. ``bubbles`` are on all its cores; ``event_us`` is what an event cost
-    the profiler in the rounds so far, by device, ``exchange_us`` the fastest exchange between
+    """Workers for profiles at each count of ``threads`` on the CPU of ``machine`` and, if there are
+    GPUs, on the first of them. ``bubbles`` are on all its cores; ``event_us`` is the profiler's
+    cost of an event in the rounds so far, by device, ``exchange_us`` the fastest exchange between
     cores, by count of threads."""
 
     def __init__(self, machine: Machine, threads: Sequence[int]) -> None:
@@ -42,25 +41,24 @@ class Crew:
         self._threads = threads
         self._ready: deque[tuple[Staff, contextlib.ExitStack]] = deque()
         self._ending = contextlib.ExitStack()
-        self._gpu_bubble: GpuBubble | None = None
         self.event_us: dict[Kind, list[float]] = {"cpu": [], "gpu": []}
         self.exchange_us = dict(enumerate(machine.exchange_us, start=1))
         self.bubbles = self._ending.enter_context(Bubbles(machine.cores))
 
     @property
     def places(self) -> Sequence[tuple[str, int]]:
-        """Where a job is measured: on which device, with how many threads."""
+        """The places where a job is measured: device and number of threads."""
         return tuple(places(self._machine, self._threads))
 
     @property
     def workers(self) -> int:
-        """Of one job."""
+        """The number of workers for one job."""
         return PASSES * len(self.places)
 
     @contextlib.contextmanager
     def fresh(self, jobs: int) -> Iterator[Staff]:
-        """Warm workers for one job; ``jobs``, it included, are still to come. They have ended when
-        the context is left."""
+        """Yields warm workers for one job; ``jobs``, it included, are still to come. They are ended
+        at the end of the block."""
         if not self._ready:
             at_once = min(MOST_AHEAD, len(self._machine.cores) // self.workers, jobs)
             self._start(max(1, at_once))
@@ -69,9 +67,9 @@ class Crew:
             yield staff
 
     def living(self, staff: Staff, place: tuple[str, int], number: int) -> WorkerProcess:
-        """The worker of pass ``number`` at ``place``, whose turn it is. Where it has ended while it
-        waited, a fresh one in its place: what takes too much memory is not always what the system
-        ends."""
+        """The worker of pass ``number`` at ``place``, whose turn it is. If it has ended while it
+        waited, a new one replaces it: the system does not always end the process that takes too
+        much memory."""
         worker = staff[place][number]
         if worker.has_ended:
             worker.kill()
@@ -79,13 +77,6 @@ class Crew:
             self._ending.callback(worker.kill)
             worker.warm_up()
         return worker
-
-    def gpu_bubble(self) -> GpuBubble:
-        """The bubble on the GPU, its host thread on the last core; started when first asked for."""
-        if self._gpu_bubble is None or self._gpu_bubble.has_ended:
-            sms, core = self._machine.gpus[0].multiprocessors, self._machine.cores[-1]
-            self._gpu_bubble = self._ending.enter_context(GpuBubble(GPU, sms, core))
-        return self._gpu_bubble
 
     def _start(self, jobs: int) -> None:
         everyone: list[WorkerProcess] = []
@@ -121,7 +112,7 @@ def _worker(cores: Sequence[int]) -> WorkerProcess:
 
 
 def _warm_up(worker: WorkerProcess) -> None:
-    """One that fails ends; when it is its turn it is tried again."""
+    """Warms up a worker. One that fails is ended and tried again when its turn comes."""
     try:
         worker.warm_up()
     except RunFailed:
@@ -131,18 +122,17 @@ def _warm_up(worker: WorkerProcess) -> None:
 def places(
     machine: Machine, threads: Sequence[int], number: int = 0
 ) -> dict[tuple[str, int], tuple[tuple[int, ...], ...]]:
-    """The cores of each pass's worker, by device and count of threads, of the job with this
+    """The cores of each pass's worker, by device and count of threads, for the job with this
     ``number`` among those whose workers start together: one worker's after the other's, so that as
-    few as can be share one. Where there are GPUs, the last core is left to the bubble there by all
+    few as possible share one. If there are GPUs, the last core is left to the bubble there by all
     that do not need it."""
     devices = ("cpu", GPU) if machine.gpus else ("cpu",)
     found: dict[tuple[str, int], tuple[tuple[int, ...], ...]] = {}
-    partly = [count for count in threads if count < len(machine.cores)]
+    cores = machine.cores
+    partly = [count for count in threads if count < len(cores)]
     place = number * PASSES * len(devices) * sum(partly)
     for device in devices:
         for count in threads:
-            spared = int(bool(machine.gpus) and count in partly)
-            cores = machine.cores[: len(machine.cores) - spared]
             passes = []
             for _ in range(PASSES):
                 passes.append(tuple(sorted(cores[(place + i) % len(cores)] for i in range(count))))

@@ -1,7 +1,7 @@
-"""What jobs ask for and this machine cannot do, known before anything is measured or run.
+"""Checks, before anything is measured or run, that this machine can do what jobs ask for.
 
-Each check finds all that is wrong, and one message says it. What only shows while a job runs (an
-error in a model's own code, memory that a program takes) fails that job alone.
+Each check finds all errors and reports them in one message. An error that shows only while a job
+runs (in a model's own code, or too much memory of a program) fails that job alone.
 """
 
 from __future__ import annotations
@@ -28,28 +28,28 @@ _LINE = re.compile(r'^  File "(.+)", line (\d+)', re.M)
 
 
 def check_machine_can(jobs: Iterable[Job]) -> None:
-    """Raise :class:`InputError` for jobs whose arithmetic this machine's CPU does not have, and for
-    programs that want more GPUs than there are."""
+    """Raises :class:`InputError` for jobs whose arithmetic this machine's CPU does not have, and
+    for programs that want more GPUs than there are."""
     refuse(_together(_incapable(jobs)))
 
 
 def check_jobs(jobs: Sequence[Job]) -> None:
-    """Raise :class:`InputError` for all of ``jobs`` that this machine cannot train whatever is free
-    of it: by their arithmetic, their GPUs, their data or their batch."""
+    """Raises :class:`InputError` for all of ``jobs`` that this machine can never train: by their
+    arithmetic, their GPUs, their data or their batch."""
     refuse(_together([*_incapable(jobs), *_without_data(jobs)]))
 
 
 def check_data(jobs: Iterable[Job]) -> None:
-    """Raise :class:`InputError` for models of the registry whose raw files are missing or cannot be
-    read, or whose batch is larger than their data, as far as these are made."""
+    """Raises :class:`InputError` for models of the registry whose raw files are missing or cannot
+    be read, or whose batch is larger than their data, if that is known."""
     refuse(_together(_without_data(jobs)))
 
 
 def check_profiling(
     parts: Sequence[tuple[Job, Sequence[int]]], report: Callable[[str], None]
 ) -> None:
-    """Raise :class:`InputError` for all jobs of ``parts``, which :func:`check_jobs` lets through,
-    that cannot be profiled at their counts of threads: by the memory that is free (see
+    """Raises :class:`InputError` for all jobs of ``parts``, checked by :func:`check_jobs` before,
+    that cannot be profiled at their counts of threads: by the free memory (see
     :func:`~profiles.profiler.feasible.check_feasible`), or because their module does not import."""
     found = []
     for part in parts:
@@ -62,17 +62,17 @@ def check_profiling(
 
 
 def check_importable(jobs: Iterable[Job]) -> None:
-    """Raise :class:`InputError` for own models whose module fails to import in a worker, or has no
+    """Raises :class:`InputError` for own models whose module fails to import in a worker, or has no
     such function."""
     refuse(_together(_not_importable(jobs)))
 
 
 Fault = tuple[Job, str, object, str]
-"""A job, the key of it that is wrong, what was found there, and what is allowed."""
+"""A job, its wrong key, the value found, and the values allowed."""
 
 
 def _together(faults: Iterable[Fault]) -> list[InputError]:
-    """An error for each thing that is wrong, which names all jobs that have it."""
+    """One error for each fault, which names all jobs that have it."""
     alike: dict[tuple[str, str, str], list[str]] = {}
     for job, key, found, allowed in faults:
         alike.setdefault((key, str(found), allowed), []).append(job.id)
@@ -129,8 +129,7 @@ def _module(job: Job) -> tuple[str, str, str]:
 
 
 def _import_failures(modules: Iterable[tuple[str, str, str]]) -> dict[tuple[str, str, str], str]:
-    """In words how the import of each fails in a worker, which is what trains it; nothing where it
-    does not."""
+    """The import error of each module in a worker; "" if it imports."""
     found: dict[tuple[str, str, str], str] = {}
     left = sorted(modules)
     while left:
@@ -155,7 +154,7 @@ def _import_failure(worker: WorkerProcess, model: str, root: str, source: str) -
 
 
 def import_build(channel: Channel, model: str, root: str, source: str) -> None:
-    """A worker's task: import the module of an own model and find its function."""
+    """A worker's task: imports the module of an own model and finds its function."""
     from rmixer.training.own_build import load_build
 
     load_build(model, root, source)

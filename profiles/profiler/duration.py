@@ -1,4 +1,4 @@
-"""How long profiling takes: before anything is known of a job, and once its step is."""
+"""Estimates the duration of profiling: for an unknown job, and once its step is known."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from rmixer.workload.real_training import EVALUATION_BATCHES
 
 START_AND_PHASES_S, GPU_START_S = 9.0, 15.0
 PHASES_STEPS = FIRST_STEPS - WARMUP_STEPS + EVALUATION_BATCHES // 2
-"""After those by which a step is known; a batch is evaluated in about half a step."""
+"""Steps after those that measure the step; evaluating a batch takes about half a step."""
 ROUND_STEPS = 3
-"""Of steps that are long: three blocks of one."""
+"""Steps of a round of long steps: three blocks of one."""
 READY_STEPS = LEAST_FIRST_STEPS + 1
 STRUCTURE_STEPS = 1
 
@@ -24,19 +24,18 @@ STRUCTURE_STEPS = 1
 def profiling_seconds(
     cores: int, threads: Sequence[int], plan: Plan, on_gpu: bool = False
 ) -> float:
-    """At most how long a job takes whose step is not slow, at all counts of ``threads``."""
+    """The longest time of a job whose step is not slow, at all counts of ``threads``."""
     total_s = 0.0
     for count in threads:
-        sweep_s = _sweep_seconds(cores - count, plan)
         each_s = _count_seconds(cores - count, plan)
-        total_s += each_s + (each_s + GPU_START_S + sweep_s if on_gpu else 0.0)
+        total_s += each_s + (each_s + GPU_START_S if on_gpu else 0.0)
     return total_s
 
 
 def slow_step_seconds(step_s: float, spare: int, plan: Plan) -> float | None:
-    """About how long one count of threads, which leaves ``spare`` cores, takes from when its first
-    worker has warmed up, where steps of ``step_s`` make it longer than :func:`profiling_seconds`
-    has it: no block is less than a step. Else None."""
+    """About the time of one count of threads, which leaves ``spare`` cores, after its first worker
+    has warmed up, if steps of ``step_s`` make it longer than :func:`profiling_seconds`, because a
+    block has at least one step; else None."""
     steps: float = PHASES_STEPS + PASSES * (plan.least_rounds * ROUND_STEPS + READY_STEPS)
     if plan.neighbours and (levels := bubble_levels(spare)):
         steps += 1 + len(levels) * len(WORKS) * LONGEST_SLOWDOWN

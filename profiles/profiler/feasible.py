@@ -1,5 +1,5 @@
-"""Whether jobs can be profiled here, told before one is started: what does not fit the memory ends
-by the system's hand, or another program does."""
+"""Checks before profiling that jobs fit the memory: otherwise the system ends them, or another
+program."""
 
 from __future__ import annotations
 
@@ -13,16 +13,17 @@ from rmixer.scheduling.view import MEMORY_MARGIN
 from rmixer.workload.workload import Job
 
 IDLE_BYTES = 300 << 20
-"""Of a worker without a job, at most."""
+"""The most memory of a worker without a job."""
 MOST_BESIDE_BYTES = 3 << 30
-"""Over weights and optimizer state at its own batch, of any model of the registry (2.6 GiB)."""
+"""The most memory above weights and optimizer state at its configured batch, of any model of the
+registry (2.6 GiB)."""
 GIB = 1 << 30
 
 
 def needed_bytes(job: Job, workers: int) -> int:
-    """What ``job``, a model of the registry, takes at most by prediction with ``workers``, one of
-    which holds it. What lies free between tensors is a matter of chance, and PyTorch's profiler
-    moves them about: of all but what is kept from step to step there is a fifth more."""
+    """The predicted peak of ``job``, a model of the registry, with ``workers``, one of which holds
+    it. The placement of freed tensors is random, and PyTorch's profiler changes it: a fifth is
+    added to all but the memory kept from step to step."""
     from profiles.memory.memory_prediction import predict_memory  # here: it imports torch
 
     found = predict_memory(job)
@@ -34,10 +35,10 @@ def needed_bytes(job: Job, workers: int) -> int:
 def check_feasible(
     parts: Sequence[tuple[Job, Sequence[int]]], report: Callable[[str], None]
 ) -> None:
-    """Raise :class:`InputError` for a job of ``parts``, each with the counts of threads at which it
-    is to be profiled, that needs more than all free memory. Of models outside of the registry and
-    of programs this cannot be told before they run. ``report`` hears of each that is not told by
-    its size alone, which takes seconds."""
+    """Raises :class:`InputError` for a job of ``parts``, each with the counts of threads at which
+    it will be profiled, that needs more than all free memory. Models outside of the registry and
+    programs cannot be checked before they run. ``report`` gets a line for each job that needs a
+    prediction, which takes seconds."""
     free_bytes = free_memory_bytes()
     kinds = 2 if usable_gpus() else 1
     for job, threads in parts:

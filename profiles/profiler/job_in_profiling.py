@@ -1,4 +1,4 @@
-"""A job on its way to its profile: what its workers are asked, and what was found so far."""
+"""A job during profiling: the commands to its workers, and the results so far."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from functools import partial
 
 from profiles.assembling.assemble import Found, assemble, event_costs
 from profiles.assembling.disturbance import disturbed
-from profiles.in_worker.tasks import IDLE_BYTES, MEASURE_INPUT, SESSION
+from profiles.in_worker.tasks import IDLE_BYTES, SESSION
 from profiles.machines.kept_waiting import MOST_WAITED
 from profiles.machines.steadiness import PROBE_FACTOR
 from profiles.measurements.blocks import fastest_exchange_us, steady_together
 from profiles.measurements.interval import blocks_needed
-from profiles.measurements.neighbours import measure_gpu_neighbours, measure_neighbours
+from profiles.measurements.neighbours import measure_neighbours
 from profiles.measurements.phases import FIRST_STEPS, measure_phases
 from profiles.measurements.rounds import BLOCK_S, Plan, Rounds
 from profiles.profiler.crew import GPU, Crew, Staff
@@ -36,7 +36,7 @@ _AGAIN = "profile it again (`--again`)"
 class Subject:
     """``job`` with the workers of its ``staff``, one for each pass at each place. At a place, and
     in each pass, it is made :meth:`ready`, its rounds are taken, and it is :meth:`done`. After a
-    failure nothing is asked any more."""
+    failure it sends no more commands."""
 
     def __init__(
         self,
@@ -58,12 +58,12 @@ class Subject:
             self._probe_s = statistics.median(crew.bubbles.probe() for _ in range(9))
 
     def goes_on(self, device: str) -> bool:
-        """Whether there is anything to measure on ``device`` still."""
+        """True if there is still anything to measure on ``device``."""
         return self._failure is None and (device != GPU or self._fits_gpu)
 
     def ready(self, place: tuple[str, int], number: int) -> Rounds | None:
-        """The rounds, none yet, of the worker of pass ``number`` at ``place``, in a session; none
-        where it failed. What is needed only once is asked of the first."""
+        """The rounds, still empty, of the worker of pass ``number`` at ``place``, in a session;
+        None if it failed. Figures that are needed only once are measured by the first."""
         device, threads = place
         if not self.goes_on(device):
             return None
@@ -76,9 +76,6 @@ class Subject:
 
     def _ready(self, worker: WorkerProcess, number: int, found: Found) -> Rounds:
         job = self.job
-        # The first worker's files would be in the system's cache, and mapped.
-        if number == 1 and found is self._counts[0]:
-            found.input = worker.call(MEASURE_INPUT, job=job)
         if number == 0:
             found.idle_bytes = worker.call(IDLE_BYTES, device=found.device)
             known = any(each.kind == found.kind for each in self._counts[:-1])  # its memory
@@ -95,7 +92,7 @@ class Subject:
         return Rounds(worker, bubbles, self._plan, self._known_us(found), found.passes)
 
     def done(self, place: tuple[str, int], number: int, rounds: Rounds) -> None:
-        """Keep the ``rounds`` of that worker, ask it for the rest, and end it."""
+        """Stores the ``rounds`` of that worker, asks it for the rest, and ends it."""
         with self._failing():
             if rounds.failure:
                 raise rounds.failure
@@ -117,9 +114,6 @@ class Subject:
             found.neighbours = measure_neighbours(worker, bubbles, spare, alone_s, sweep_s)
         # At the end, for it leaves the heap in disorder.
         found.structure = worker.ask("structure")
-        if self._plan.neighbours and spare and found.device == GPU:
-            bubble = self._crew.gpu_bubble()
-            found.on_gpu = measure_gpu_neighbours(worker, bubble, alone_s, sweep_s)
 
     def _tell_if_slow(self, threads: int, step_s: float) -> None:
         spare = len(self._machine.cores) - threads
@@ -134,8 +128,8 @@ class Subject:
 
     @contextlib.contextmanager
     def _failing(self) -> Iterator[None]:
-        """Whatever is raised fails this job alone. What does not fit the GPU is profiled on the CPU
-        alone."""
+        """Turns any error into a failure of this job alone. A job that does not fit the GPU is
+        profiled on the CPU alone."""
         try:
             yield
         except Exception as error:
@@ -151,13 +145,13 @@ class Subject:
             self._end_workers(place for place in self._staff if place[0] == GPU)
 
     def _end_workers(self, places: Iterable[tuple[str, int]]) -> None:
-        """They would hold what they have until all sizes together are done."""
+        """Ends the workers, which would otherwise hold memory until all sizes together are done."""
         for place in places:
             for worker in self._staff[place]:
                 worker.kill()
 
     def result(self) -> ModelProfile | RunFailed:
-        """The profile, or how it failed. Says what is wrong with it."""
+        """The profile, or the failure. Reports its problems."""
         counts, event_us = self._counts, self._crew.event_us
         try:
             if self._failure:
@@ -194,7 +188,7 @@ class Subject:
 
 
 def _others_had_its_cores(found: Found, step: StepCost) -> str:
-    """In words that they had, as far as it matters; nothing where it does not."""
+    """A warning if other programs used this worker's cores for over 5% of the time; "" if not."""
     assert step.measurement is not None
     if step.measurement.waited > MOST_WAITED:
         return disturbed(step)
@@ -205,7 +199,7 @@ def _others_had_its_cores(found: Found, step: StepCost) -> str:
 
 
 def _far_apart(found: Found, step: StepCost) -> str:
-    """In words that the cores were slower together than they can be."""
+    """A warning that the cores exchanged data more slowly than they can."""
     ratio = step.exchange_us / found.fastest_exchange_us
     return (
         f"the cores of this machine were far apart: with {step.threads} threads they took "
@@ -215,8 +209,8 @@ def _far_apart(found: Found, step: StepCost) -> str:
 
 
 def _without_memory(job: Job, failure: RunFailed) -> RunFailed:
-    """``failure``, in a line where the system refused memory, as with a limit on addresses that is
-    not a control group's."""
+    """``failure``, shortened to a line if the system refused memory, for example by a limit on
+    addresses that is not a control group's."""
     if not isinstance(failure, OutOfMemory):
         return failure
     asked = f"{failure.asked_bytes / (1 << 30):.1f} GiB" if failure.asked_bytes else "memory"
@@ -227,7 +221,7 @@ def _without_memory(job: Job, failure: RunFailed) -> RunFailed:
 
 
 def _too_noisy(found: Found, step: StepCost, plan: Plan) -> str:
-    """Says in words how far from precise a measured step is, and what it would take; "" if it is
+    """Says in words how imprecise a measured step is, and how to measure it better; "" if it is
     precise enough."""
     assert step.measurement is not None
     noise = step.measurement.half_width

@@ -1,4 +1,4 @@
-"""Profile cost identities on this machine: what goes where, in which order, and how often."""
+"""Profiles cost identities on this machine: the places, order and repeats of measurements."""
 
 from __future__ import annotations
 
@@ -25,16 +25,16 @@ def profile_jobs(
     plan: Plan | None = None,
     report: Callable[[str], None] = lambda text: None,
 ) -> Iterator[ModelProfile | RunFailed]:
-    """The profile of each job's cost identity on this machine, at each count of ``threads``: on its
-    CPU and, where there are GPUs, on the first of them, unless it does not fit there. A job that
-    fails has its failure instead, and those after it are profiled all the same.
+    """Yields the profile of each job's cost identity on this machine, at each count of ``threads``:
+    on its CPU and, if there are GPUs, on the first of them, unless it does not fit there. A job
+    that fails gives its failure instead, and those after it are still profiled.
 
-    Each count is taken twice, in a fresh worker each time, on other cores where there are more:
-    what the two say differently is the profile's ``repeatability``. Batch sizes of one model that
-    follow each other are taken together: a round of each in turn where the memory holds them, else
-    part by part, and the second workers in the opposite order. ``report`` hears where other
-    programs have the cores, where the machine was too noisy for the precision that ``plan`` wants,
-    or its cores exchanged data slowly all the while.
+    Each count is measured twice, in a new worker each time, on other cores if there are more: the
+    difference of the two is the profile's ``repeatability``. Consecutive batch sizes of one model
+    are measured together: a round of each in turn if the memory holds them, else part by part, and
+    the second workers in the opposite order. ``report`` gets a line if other programs have the
+    cores, if the machine was too noisy for the precision that ``plan`` wants, or if its cores
+    exchanged data slowly all the time.
     """
     plan = plan or Plan()
     check_gpus(machine)
@@ -57,9 +57,9 @@ def profile_jobs(
 
 
 def _measure(parts: Sequence[Sequence[Subject]], crew: Crew, report: Callable[[str], None]) -> None:
-    """All that is measured of the subjects, place by place; on a GPU, whose memory they might not
-    share, one after the other. The second pass is in the opposite order: what the machine gains or
-    loses as time goes by, all gain or lose."""
+    """Measures all subjects, place by place; on a GPU, whose memory may not hold several, one after
+    the other. The second pass is in the opposite order, so that a drift of the machine affects all
+    equally."""
     for device, threads in crew.places:
         left = [[each for each in part if each.goes_on(device)] for part in parts]
         everyone = [subject for part in left for subject in part]

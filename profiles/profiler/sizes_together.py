@@ -1,7 +1,7 @@
-"""Which batch sizes of a model are measured together.
+"""Groups batch sizes of a model that are measured together.
 
-What they are compared by, and predicted from, is then of the same minutes: this matters more than
-how precise each is by itself, for a shared machine is faster in one minute than in the next.
+The figures that are compared, and predicted from, are then of the same minutes. This matters more
+than the precision of each, because a shared machine is faster in one minute than in the next.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ Parts = tuple[tuple[Job, ...], ...]
 """Sizes of one model that are measured together, in parts whose sizes are held at once."""
 MOST_TOGETHER = 8
 SHARE = 0.8
-"""Of the free memory that they may fill."""
+"""The share of the free memory that they may fill."""
 
 
 def sizes_together(jobs: Sequence[Job], workers: int, free_bytes: int) -> Iterator[Parts]:
-    """``jobs`` in their order; those that follow each other and differ in their batch alone
-    together, with ``workers`` each that have started, one of which holds the job while it is
-    measured. As many are one part as ``free_bytes`` can hold."""
+    """``jobs`` in their order; consecutive ones that differ only in their batch are together, with
+    ``workers`` each that have started, one of which holds the job while it is measured. A part has
+    as many as ``free_bytes`` can hold."""
     for _, alike in groupby(jobs, key=lambda job: replace(job, batch=1).identity.key):
         sizes = tuple(alike)
         together, at_once = _at_most(sizes, workers * IDLE_BYTES, int(SHARE * free_bytes))
@@ -39,7 +39,8 @@ def _split(sizes: tuple[Job, ...], at_most: int) -> Iterator[tuple[Job, ...]]:
 
 
 def _at_most(sizes: Sequence[Job], idle_bytes: int, free_bytes: int) -> tuple[int, int]:
-    """How many are together, each with ``idle_bytes`` of workers, and how many are held at once."""
+    """The number that are together, each with ``idle_bytes`` of workers, and the number held at
+    once."""
     largest = max(sizes, key=lambda job: job.batch)
     if len(sizes) == 1 or not largest.in_registry:
         return 1, 1

@@ -1,4 +1,4 @@
-"""From the runs of a command job's program to its profile."""
+"""Assembles the profile of a command job from runs of its program."""
 
 from __future__ import annotations
 
@@ -36,8 +36,8 @@ def assemble_command(
 ) -> ModelProfile:
     """The profile of the command job ``job`` from a run at each thread count.
 
-    What only its operators would tell is None. Raises :class:`RunFailed` where no step fits into
-    a block.
+    Figures that only its operators could give are None. Raises :class:`RunFailed` if no step fits
+    into a block.
     """
     warmup = max(_warmup_steps(run) for run in runs)
     kind: Kind = "gpu" if job.command is not None and job.command.gpus else "cpu"
@@ -69,8 +69,8 @@ def assemble_command(
 
 
 def _warmup_steps(run: CommandRun) -> int:
-    """How many of the first steps are slower than settled ones. The very first, whose beginning
-    cannot be seen, is one of them if any other is."""
+    """The number of first steps that are slower than later ones. The very first, whose start is not
+    visible, counts as slow if any other is."""
     settled_s = step_statistics(np.concatenate(_blocks(run))).mean_s
     slow = warm_up_steps(_first_durations(run), settled_s)
     return slow + 1 if slow else 0
@@ -84,7 +84,7 @@ def _blocks(run: CommandRun) -> list[NDArray[np.float64]]:
 
 
 def _first_durations(run: CommandRun) -> list[float]:
-    """Of the second step and those after it, before any bubble works."""
+    """Durations of the second step and those after it, before any bubble works."""
     ends_s = run.ends_s[run.ends_s <= run.blocks[0].begin_s][: MOST_FIRST_STEPS + 1]
     return [end_s - begin_s for begin_s, end_s in pairwise(ends_s.tolist())]
 
@@ -128,7 +128,6 @@ def _step_cost(run: CommandRun, kind: Kind, warmup: int) -> StepCost:
             rounds=len(blocks),
             dropped_rounds=0,
             closure={},
-            sensitivity=neighbours.points(),
         ),
         core_us=math.fsum(block.core_s for block in alone) / seconds * whole_s * 1e6,
         gpu_us=math.fsum(gpu_s) / seconds * whole_s * 1e6 if is_metered else None,

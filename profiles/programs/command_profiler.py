@@ -1,4 +1,4 @@
-"""Profile a command job: its program run alone for a while at each thread count."""
+"""Profiles a command job: runs its program alone for a while at each thread count."""
 
 from __future__ import annotations
 
@@ -32,13 +32,12 @@ def profile_command(
     plan: Plan,
     report: Callable[[str], None] = lambda text: None,
 ) -> ModelProfile:
-    """The profile of the command job ``job`` on this machine at each count of ``threads``, from
-    one run of its program each, about ``plan.command_seconds`` long from its first step on.
+    """The profile of the command job ``job`` on this machine at each count of ``threads``, from one
+    run of its program each, about ``plan.command_seconds`` long from its first step on.
 
-    Its output goes to a file below ``logs`` in RMixer's own folder, its beginning and its end where
-    it is much. Raises :class:`RunFailed` where the program fails, makes no step within
-    ``plan.start_limit_s``, or ends too early, and :class:`InputError` where it wants a GPU that is
-    not there.
+    The beginning and the end of its output go to a file below ``logs`` in RMixer's folder. Raises
+    :class:`RunFailed` if the program fails, does no step within ``plan.start_limit_s``, or ends too
+    early, and :class:`InputError` if it wants a GPU that is not there.
     """
     assert job.command is not None
     command = job.command
@@ -59,7 +58,7 @@ def profile_command(
 
 
 def command_seconds(threads: Sequence[int], plan: Plan) -> float:
-    """About how long :func:`profile_command` takes."""
+    """The approximate duration of :func:`profile_command`."""
     return len(threads) * (START_AND_END_S + plan.command_seconds)
 
 
@@ -92,7 +91,7 @@ def _one_run(
 
 
 def _too_noisy(step: StepCost, plan: Plan) -> str:
-    """Says in words how far from precise a measured step is; "" if it is precise enough."""
+    """Says in words how imprecise a measured step is; "" if it is precise enough."""
     assert step.measurement is not None
     noise = step.measurement.half_width
     if noise <= plan.precision:

@@ -1,7 +1,7 @@
-"""One run of a command job's program: alone, and beside bubbles that come and go while it goes on.
+"""One run of a command job's program: alone, and with bubbles that come and go meanwhile.
 
-Nothing in the program can be told to wait for a block to begin. So blocks are stretches of the
-clock, and the steps of a block are those that lie wholly inside it.
+A program cannot be told to wait for a block to begin. So blocks are stretches of the clock, and the
+steps of a block are those that lie wholly inside it.
 """
 
 from __future__ import annotations
@@ -29,31 +29,31 @@ LEAST_BLOCK_S, LEAST_BLOCK_STEPS = 0.25, 3.0
 LONGER_S = 0.2
 HANGING_SHARE, HANGING_STEPS = 0.5, 10.0
 SILENT_S, TELLING_PASSES = 30.0, 20
-"""A program without a step for so long, or for so many backward passes, is told of."""
+"""A program without a step for this long, or for this many backward passes, is reported."""
 
 
 @dataclass(frozen=True)
 class Block:
-    """A stretch of the clock, from ``begin_s`` to ``end_s``. ``core_s`` and ``gpu_s`` are what the
-    program used in it, ``gpu_s`` None where nothing tells; ``beside`` the kind, number and duty of
-    the bubbles meanwhile, None alone."""
+    """A stretch of the clock, from ``begin_s`` to ``end_s``. ``core_s`` and ``gpu_s`` are the
+    program's use in it (``gpu_s`` None: unknown); ``beside`` is the kind, number and duty of the
+    bubbles (None: alone)."""
 
     round: int
     begin_s: float
     end_s: float
-    beside: tuple[Work, int, float] | None = None
+    beside: tuple[Work, int] | None = None
     core_s: float = 0.0
     gpu_s: float | None = None
 
     @property
     def seconds(self) -> float:
-        """How long it is."""
+        """Its length."""
         return self.end_s - self.begin_s
 
 
 @dataclass
 class CommandRun:
-    """What a run gave: when it was started and each step ended, by one clock, its blocks, and the
+    """The result of a run: its start and the ends of its steps, by one clock, its blocks, and the
     pressure on a stream, a value of each round. ``gpu_bytes`` is None without a meter."""
 
     threads: int
@@ -76,7 +76,7 @@ class CommandRun:
         return [steps for steps in blocks if steps.size]
 
     def neighbours(self) -> Neighbours:
-        """How it does beside bubbles: the mean step of each block against that alone in the same
+        """Its figures with bubbles: the mean step of each block against that alone in the same
         round."""
         found = Neighbours(pressures=self.pressures)
         for block in self.blocks:
@@ -96,8 +96,8 @@ class CommandRun:
 
 @dataclass(frozen=True)
 class WatchedProgram:
-    """The ``process`` of a program, what measures its GPU, and the bubbles that come and go beside
-    it on the ``spare`` cores from 0. ``report`` takes what a person should know meanwhile."""
+    """The ``process`` of a program, its GPU's meter, and the bubbles that come and go on the
+    ``spare`` cores from 0. ``report`` takes messages for people."""
 
     process: CommandProcess
     bubbles: Bubbles
@@ -106,7 +106,7 @@ class WatchedProgram:
     report: Callable[[str], None] = lambda text: None
 
     def let_pass(self, seconds: float) -> None:
-        """Let it run for ``seconds``. Raises :class:`RunFailed` if it ends meanwhile."""
+        """Lets it run for ``seconds``. Raises :class:`RunFailed` if it ends meanwhile."""
         process = self.process
         if not process.wait(seconds):
             steps, ran_s = len(process.step_ends()), time.monotonic() - process.started_s
@@ -116,8 +116,8 @@ class WatchedProgram:
                 f"`--seconds`); {process.last_words()}"
             )
 
-    def block(self, index: int, seconds: float, beside: tuple[Work, int, float] | None) -> Block:
-        """A block of the round ``index``, beside bubbles that work already."""
+    def block(self, index: int, seconds: float, beside: tuple[Work, int] | None) -> Block:
+        """A block of the round ``index``, with bubbles that already work."""
         begin_core_s, begin_gpu_s = self.process.tree.sample(), self._gpu_busy_s()
         begin_s = time.monotonic()
         self.let_pass(seconds)
@@ -131,11 +131,11 @@ class WatchedProgram:
 
 
 def measure_run(watched: WatchedProgram, threads: int, plan: Plan) -> CommandRun:
-    """Watch a program of ``threads`` threads, just started, for about ``plan.command_seconds`` from
-    its first step on.
+    """Watches a program of ``threads`` threads, just started, for about ``plan.command_seconds``
+    from its first step on.
 
-    The first quarter is left to warming up. Raises :class:`RunFailed` where the program makes no
-    steps within ``plan.start_limit_s``, or ends before it is known.
+    The first quarter is left to warming up. Raises :class:`RunFailed` if the program does no steps
+    within ``plan.start_limit_s``, or ends before its figures are known.
     """
     process, seconds = watched.process, plan.command_seconds
     run = CommandRun(threads, process.started_s)
@@ -151,7 +151,7 @@ def measure_run(watched: WatchedProgram, threads: int, plan: Plan) -> CommandRun
 
 
 def _check_goes_on(process: CommandProcess, run: CommandRun, step_s: float, seconds: float) -> None:
-    """Raise :class:`RunFailed` where it has made no step for half of ``seconds`` or longer."""
+    """Raises :class:`RunFailed` if it has done no step for half of ``seconds`` or longer."""
     silent_s = time.monotonic() - float(run.ends_s[-1])
     if silent_s > max(HANGING_SHARE * seconds, HANGING_STEPS * step_s):
         printed = process.last_words()  # before it says that it was interrupted
@@ -163,7 +163,7 @@ def _check_goes_on(process: CommandProcess, run: CommandRun, step_s: float, seco
 
 
 def _first_steps(watched: WatchedProgram, plan: Plan) -> tuple[float, float]:
-    """When the first step ended, and about how long one takes."""
+    """The end of the first step, and the approximate time of one."""
     process, told = watched.process, False
     limit_s = process.started_s + plan.start_limit_s
     while len(ends := process.step_ends()) < FIRST_STEPS:
@@ -183,7 +183,7 @@ def _first_steps(watched: WatchedProgram, plan: Plan) -> tuple[float, float]:
 
 
 def _rounds(watched: WatchedProgram, run: CommandRun, end_s: float, step_s: float) -> None:
-    """Blocks alone and beside bubbles in turn, until ``end_s`` or for one round at least."""
+    """Measures blocks alone and with bubbles in turn, until ``end_s`` or for at least one round."""
     bubbles, levels = watched.bubbles, bubble_levels(watched.spare)
     parts = 2 + len(WORKS) * len(levels)
     least_s = max(LEAST_BLOCK_S, LEAST_BLOCK_STEPS * step_s)
@@ -194,13 +194,13 @@ def _rounds(watched: WatchedProgram, run: CommandRun, end_s: float, step_s: floa
     for index in range(rounds):
         run.blocks.append(watched.block(index, block_s, None))
         run.blocks.append(watched.block(index, block_s, None))
-        for level in levels:
+        for count in levels:
             for work in WORKS:
                 # They work a moment longer than the block, which so never has less of them.
-                bubbles.start(work, block_s + LONGER_S, *level)
-                run.blocks.append(watched.block(index, block_s, (work, *level)))
-                rate, *_ = bubbles.rates(level[0])
-                if work == "stream" and level == (1, 1.0):
+                bubbles.start(work, block_s + LONGER_S, count)
+                run.blocks.append(watched.block(index, block_s, (work, count)))
+                rate, *_ = bubbles.rates(count)
+                if (work, count) == ("stream", 1):
                     with watched.process.paused():
                         run.pressures.append(pressure(bubbles, rate))
 

@@ -1,8 +1,7 @@
-"""Ends what a program has started and left to itself.
+"""Ends processes that a program has started and left behind.
 
-A process that lost its parent before anybody looked, or that went into a session of its own, is no
-descendant any more that could be found. But it has the environment of the program, in which the
-file of its steps is like no other's.
+A process that lost its parent before it was noticed, or that has its own session, can no longer be
+found as a descendant. But its environment has the unique path of the program's step file.
 """
 
 from __future__ import annotations
@@ -15,12 +14,12 @@ import psutil
 
 _VARIABLE = "RMIXER_STEPS_FILE"
 _PASSES = 20
-"""Each finds what was started while the one before killed: a few are enough."""
+"""Each pass finds processes that were started while the one before killed: a few are enough."""
 
 
 def end_left_behind(steps_file: Path) -> None:
-    """Kill every process of the program whose steps went to ``steps_file``, and what those start
-    meanwhile."""
+    """Kills every process of the program whose steps went to ``steps_file``, and those that they
+    start meanwhile."""
     for _ in range(_PASSES):
         found = list(_of_program(str(steps_file)))
         for process in found:
@@ -32,8 +31,8 @@ def end_left_behind(steps_file: Path) -> None:
 
 
 def _of_program(steps_file: str) -> Iterator[psutil.Process]:
-    """Those that still run. One that is no more but in its parent's books has nothing to end, and
-    of another user's the environment cannot be read: it is none of ours."""
+    """Yields its running processes. Zombies have nothing to end; processes of other users, whose
+    environment cannot be read, are not ours."""
     for process in psutil.process_iter():
         with contextlib.suppress(psutil.Error, OSError):
             runs = process.status() != psutil.STATUS_ZOMBIE

@@ -1,1 +1,1 @@
-"""The store of profiles: found, merged, compared with what is wanted."""
+"""The store of profiles: finds, merges and compares them with the wanted ones."""

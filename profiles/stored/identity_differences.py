@@ -1,4 +1,4 @@
-"""What sets a profile's cost identity apart from the one that is wanted."""
+"""Says in words how a stored profile's cost identity differs from the one asked for."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from rmixer.workload.cost_identity import CostIdentity
 
 _OTHER = {"source": "other code", "data": "other data"}
 _SETTING = {"config": "configuration", "rows_cap": "cap of rows"}
-"""What the fields of a cost identity are called."""
+"""Names of fields of a cost identity in messages."""
 
 
 def apart_in_words(old: CostIdentity, now: CostIdentity) -> str:
-    """In words, which fields differ: ``was profiled with other code and another configuration``."""
+    """Names the fields that differ: ``was profiled with other code and another configuration``."""
     differing = [f.name for f in fields(old) if getattr(old, f.name) != getattr(now, f.name)]
     words = [_OTHER[name] for name in differing if name in _OTHER]
     settings = [_SETTING.get(name, name) for name in differing if name not in _OTHER]

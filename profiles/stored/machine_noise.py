@@ -1,4 +1,4 @@
-"""How far two executions of one schedule differ on a machine: kept beside its profiles."""
+"""The difference between two executions of one schedule on a machine, stored with its profiles."""
 
 from __future__ import annotations
 
@@ -7,23 +7,22 @@ from math import sqrt
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import ConfigDict, Field
+from pydantic import Field
 
 from rmixer.errors import InputError
+from rmixer.files.strict import Strict
 from rmixer.files.typed_files import load_json, parse, write_json
 from rmixer.hardware.machine import Machine, check_schema
 
 SCHEMA_VERSION: Final = 1
 FILE = "noise.json"
 KEPT = 8
-"""A machine changes with its surroundings: only the last so many count."""
+"""Only this many of the latest count, because a machine changes with its surroundings."""
 
 
 @dataclass(frozen=True)
-class Executions:
+class Executions(Strict):
     """Two executions of one schedule: the workload and policy, and both makespans in seconds."""
-
-    __pydantic_config__ = ConfigDict(extra="forbid")
 
     workload: str
     policy: str
@@ -34,16 +33,14 @@ class Executions:
 
     @property
     def apart(self) -> float:
-        """How far the first is from the second, as a fraction of it: the noise floor."""
+        """The relative difference between the two: the noise floor."""
         first_s, second_s = self.makespans_s
         return abs(first_s - second_s) / second_s
 
 
 @dataclass(frozen=True)
-class MachineNoise:
+class MachineNoise(Strict):
     """What was executed twice on one machine, the oldest first."""
-
-    __pydantic_config__ = ConfigDict(extra="forbid")
 
     machine: str
     hardware: str
@@ -52,13 +49,13 @@ class MachineNoise:
 
     @property
     def noise(self) -> float:
-        """The root mean square of how far they are apart. One pair alone may be near by chance."""
+        """The root mean square of their differences. A single pair may be close by chance."""
         return sqrt(sum(each.apart**2 for each in self.executions) / len(self.executions))
 
 
 def read_noise(folder: Path, machine: Machine) -> MachineNoise | None:
-    """What the ``folder`` of ``machine`` holds, if anything; what was executed when it had other
-    hardware does not count. Raises :class:`InputError` for a file that is damaged, or of another
+    """Reads the noise in the ``folder`` of ``machine``; None if there is none, or if the machine
+    had other hardware then. Raises :class:`InputError` for a file that is damaged, or of another
     machine."""
     path = folder / FILE
     if not path.exists():
@@ -74,8 +71,8 @@ def read_noise(folder: Path, machine: Machine) -> MachineNoise | None:
 
 
 def keep_noise(folder: Path, machine: Machine, executions: Executions) -> None:
-    """Add ``executions`` to what ``folder`` holds, unless they are there. A file that cannot be
-    read is replaced."""
+    """Adds ``executions`` to the file in ``folder``, unless they are there. An unreadable file is
+    replaced."""
     try:
         known = read_noise(folder, machine)
     except InputError:

@@ -1,4 +1,4 @@
-"""What is known of a cost identity elsewhere than it was measured now."""
+"""Merges a new profile with an older one of the same job."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ Place = tuple[Kind, int]
 
 
 def with_other_places(new: ModelProfile, old: ModelProfile | None) -> ModelProfile:
-    """``new``, and what ``old``, of the same cost identity, has of kinds of devices and counts of
-    threads that ``new`` was not measured on; without these where hardware or software were others.
+    """``new`` with those devices and thread counts of ``old``, of the same cost identity, that were
+    not measured again; without these if hardware or software differ.
 
-    What a profile has once is that of ``new``; but of figures by the fewest threads that of the one
-    that has these, and of memory the larger.
+    Figures of the whole profile come from ``new``. Figures of the fewest threads come from the
+    profile that has these, and the larger memory counts.
     """
     if old is None or differences(old.fingerprint, new.fingerprint, (*HARDWARE, *SOFTWARE)):
         return new
@@ -57,17 +57,19 @@ def _place(step: StepCost) -> Place:
 
 
 def _place_of(cost: OperatorCost) -> Place:
-    """Of the step that an operator is of: the rows of a GPU's step are on its lane and the link."""
+    """The place of the step of an operator. The rows of a GPU's step are on its lane and the
+    link."""
     return "cpu" if cost.lane == "cpu" else "gpu", cost.threads
 
 
 def _warmed_up(step: StepCost, more: int) -> StepCost:
-    """With so many ``more`` of its first steps in the warm-up, as long as any."""
+    """The step with ``more`` of its first steps in the warm-up, each as long as any."""
     return replace(step, warmup_s=step.warmup_s + more * step.mean_us * 1e-6)
 
 
 def _with_fewest(kind: str, new: ModelProfile, old: ModelProfile) -> ModelProfile:
-    """The one whose step on ``kind`` has the fewest threads, of equals ``new``."""
+    """The profile whose step on ``kind`` has the fewest threads; ``new`` if both have equally
+    many."""
 
     def threads(profile: ModelProfile) -> float:
         return min((s.threads for s in profile.steps if s.device == kind), default=float("inf"))

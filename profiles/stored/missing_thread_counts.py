@@ -1,4 +1,4 @@
-"""What a profile lacks of the counts of threads that are wanted of it."""
+"""Finds the wanted thread counts that a profile lacks."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ def lacking_counts(
     threads: Sequence[int],
     neighbours: bool,
 ) -> tuple[int, ...]:
-    """Those of ``threads`` that ``profile`` has not on every kind of device of ``machine`` that
-    holds ``job``, or not beside ``neighbours`` where a core is left for one; all where there is
-    none."""
+    """The thread counts that must still be measured: missing on a device of ``machine`` that fits
+    ``job``, or measured without ``neighbours`` although a core was free. All if ``profile`` is
+    None."""
     if profile is None:
         return tuple(threads)
     known = {
@@ -31,7 +31,7 @@ def lacking_counts(
 
 
 def _kinds(job: Job, machine: Machine) -> tuple[str, ...]:
-    """What a profile of ``job`` is of: a program runs on one kind of device, a model on each."""
+    """The kinds of devices in a profile of ``job``: one for a program, each for a model."""
     if job.command is not None:
         return ("gpu",) if job.command.gpus else ("cpu",)
     return ("cpu", "gpu") if machine.gpus else ("cpu",)

@@ -1,4 +1,4 @@
-"""Whether profiles come from the hardware and the software that they are about to be used for."""
+"""Checks that profiles come from the hardware and software for which they will be used."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from rmixer.model_profile.model_profile import ModelProfile
 
 HARDWARE = ("hardware", "driver")
 SOFTWARE = ("python", "torch", "rmixer", "training")
-"""What is compared. The commit is not: what changes a step's cost is in its identity."""
+"""The fields that are compared. The commit is not: changes of a step's cost are in its identity."""
 
 
 def differences(recorded: Fingerprint, now: Fingerprint, names: Iterable[str]) -> tuple[str, ...]:
-    """``torch 2.12.0 instead of 2.13.0`` for each of ``names`` that differs; what one of them does
-    not know is not compared."""
+    """``torch 2.12.0 instead of 2.13.0`` for each of ``names`` that differs; an unknown value is
+    not compared."""
     pairs = ((name, getattr(recorded, name), getattr(now, name)) for name in names)
     known = ((name, old, new) for name, old, new in pairs if old and new)
     return tuple(f"{name} {old} instead of {new}" for name, old, new in known if new != old)
@@ -29,9 +29,9 @@ def report_provenance(
     is_this_one: bool,
     report: Callable[[str], None],
 ) -> None:
-    """Say which ``profiles`` were made on other hardware than ``machine`` has or, if that is the
-    machine in use, by other software than this process runs; and what was measured while other runs
-    used the same cores."""
+    """Reports ``profiles`` made on other hardware than ``machine`` has or, if ``is_this_one``, by
+    other software than this process runs; and those measured while other runs used the same cores.
+    """
     profiles = list(profiles)
     _report_shared(profiles, machine, report)
     recorded = machine.fingerprint

@@ -1,4 +1,4 @@
-"""Files profiles under the present hash of their code if they lie under a former one.
+"""Files profiles under the present hash of their code if they have a former one.
 
 The hash is part of a profile's cost identity, and so of its folder's name. Only the identity, the
 name and the checksum change.
@@ -31,8 +31,8 @@ _SOURCE = re.compile(r'"source": "([0-9a-f]{16})"')
 
 
 def rekey_machine(folder: Path) -> int:
-    """Rekey all profiles of the library's models in a machine's ``folder`` that have a former hash;
-    returns how many. One that is damaged or cannot be written stays where it is."""
+    """Rekeys all profiles of the library's models in a machine's ``folder`` that have a former
+    hash; returns their number. One that is damaged or cannot be written stays where it is."""
     known = former_sources()["models"]
     count = 0
     for path in sorted(folder.glob("*/summary.json")):
@@ -45,8 +45,8 @@ def rekey_machine(folder: Path) -> int:
 
 
 def rekey_own(folder: Path, job: Job) -> None:
-    """The same for the profile of a user's own model. A hash of both codes is all that it has, so
-    only one that has the user's code can tell."""
+    """The same for the profile of a user's own model. Its hash covers the user's code too, so only
+    a job with that code can find it."""
     identity = job.identity
     for old in formerly(own_step_hash(), "own"):
         former = replace(identity, source=content_hash([job.source, old]))
@@ -56,9 +56,9 @@ def rekey_own(folder: Path, job: Job) -> None:
 
 
 def rekey_profile(folder: Path, source: str) -> Path:
-    """Move the profile in ``folder`` to where its code's hash ``source`` puts it, and return that;
-    a profile that is there already stays, and so does this one. Raises :class:`InputError` for a
-    profile that was changed since it was written."""
+    """Moves the profile in ``folder`` to the place for the hash ``source``, and returns that; if a
+    profile is already there, both stay. Raises :class:`InputError` for a profile that was changed
+    since it was written."""
     path = folder / "summary.json"
     data: Any = load_json(path, "profile")
     table = table_text(folder / "operators.csv", "table of operators")

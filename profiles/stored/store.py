@@ -1,4 +1,4 @@
-"""Where machines and profiles are kept: the user's own, and those recorded in the repository."""
+"""The store of machines and profiles: the user's own, and those recorded in the repository."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from rmixer.files.home import check_home, home
 from rmixer.files.typed_files import content_hash
 from rmixer.hardware.core_lock import CoreLock
 from rmixer.hardware.machine import Machine, read_machine, write_machine
-from rmixer.imported.imported_store import find_imported
+from rmixer.imported.imported_profile import find_imported
 from rmixer.model_profile.model_profile import ModelProfile
 from rmixer.model_profile.profile_files import read_profile, write_profile
 from rmixer.workload.cost_identity import CostIdentity
@@ -32,9 +32,8 @@ RECORDED = Path(__file__).resolve().parents[1] / "recorded"
 
 
 class Store:
-    """Folders of machines, each with ``machine.yaml`` and a folder a profile. What is measured
-    here goes to ``own``; ``recorded`` is only read. ``bar`` shows how far the machine is
-    measured."""
+    """Folders of machines, each with ``machine.yaml`` and a folder a profile. New measurements go
+    to ``own``; ``recorded`` is only read. ``bar`` shows the progress of measuring the machine."""
 
     def __init__(
         self, own: Path | None = None, recorded: Path = RECORDED, bar: Bar = no_bar
@@ -46,16 +45,15 @@ class Store:
         self._rekeyed: set[str] = set()
 
     def machines(self) -> dict[str, Path]:
-        """The folders of all known machines by name; one's own shadow the recorded."""
+        """The folders of all known machines by name; a user's own hide recorded ones."""
         found: dict[str, Path] = {}
         for root in (self.recorded, self.own):
             found.update({path.parent.name: path.parent for path in root.glob("*/machine.yaml")})
         return found
 
     def machine(self, name: str) -> Machine:
-        """A machine by name, or by the path of its ``machine.yaml`` or the folder around it. The
-        profiles in that folder are then the ones that are known; if there are none, those of its
-        name are."""
+        """Finds a machine by name, or by the path of its ``machine.yaml`` or the folder around it.
+        Then the profiles in that folder are used, or those of its name if the folder has none."""
         path = Path(name)
         if path.is_dir() and (path / "machine.yaml").exists():
             path = path / "machine.yaml"
@@ -70,15 +68,15 @@ class Store:
         return _read_machine(folders[name] / "machine.yaml")
 
     def save_machine(self, machine: Machine) -> Path:
-        """Keep ``machine`` among one's own."""
+        """Saves ``machine`` among the user's own."""
         path = self.own / machine.name / "machine.yaml"
         write_machine(path, machine)
         return path
 
     def known_machine(self) -> Machine | None:
-        """The machine this process runs on, if its usable cores, memory, processor and number of
-        GPUs are those of one of one's own, of several the one that was measured last. A recorded
-        one may be of the same make, and is yet another."""
+        """The user's own machine with the usable cores, memory, processor and number of GPUs of
+        this one, the last measured if there are several; None if there is none. A recorded machine
+        of the same make is another one."""
         here = (
             limits.usable_cores(),
             limits.usable_memory_bytes(),
@@ -94,7 +92,7 @@ class Store:
         return None
 
     def this_machine(self, report: Callable[[str], None] = lambda text: None) -> Machine:
-        """The machine this process runs on, measured and kept if it is not known."""
+        """The machine that this process runs on, measured and saved if it is not known."""
         machine = self.known_machine()
         if machine is None:
             check_home()
@@ -106,23 +104,23 @@ class Store:
         return machine
 
     def noise(self, machine: Machine) -> float:
-        """How far two executions of one schedule differ on ``machine``, as a fraction: what its own
-        runs showed last. 0 if none did, and for a machine that is given by its folder."""
+        """The relative difference between two executions of one schedule on ``machine``, from its
+        latest runs. 0 if there are none, and for a machine that is given by its folder."""
         if machine.name in self._given:
             return 0.0
         found = read_noise(self.own / machine.name, machine)
         return found.noise if found else 0.0
 
     def keep_noise(self, machine: Machine, executions: Executions) -> None:
-        """Keep what was executed twice on ``machine`` if it is this one, as it was measured here
-        last: the same but for the GPUs in use."""
+        """Stores the makespans of two executions on ``machine`` if it is this one as last measured,
+        the same but for the GPUs in use."""
         known = self.known_machine()
         if known is not None and replace(known, gpus=()) == replace(machine, gpus=()):
             keep_noise(self.own / known.name, known, executions)
 
     def save(self, profile: ModelProfile) -> Path:
-        """Keep ``profile`` among one's own, with what is known there of its cost identity on other
-        kinds of devices and at other counts of threads."""
+        """Saves ``profile`` among the user's own, merged with the stored one of its cost identity
+        for other kinds of devices and counts of threads."""
         folder = self.own / profile.machine / profile.key
         try:
             there = (folder / "summary.json").exists()
@@ -149,9 +147,9 @@ class Store:
         threads: Sequence[int] = (),
         neighbours: bool = False,
     ) -> tuple[dict[str, ModelProfile], list[Job]]:
-        """The profiles of ``jobs`` by key, and one job for each that is missing or lacks one of
-        ``threads`` on a kind of device that holds it, or what it does beside ``neighbours`` where a
-        core is left for one. An imported profile is what it is."""
+        """The profiles of ``jobs`` by key, and one job for each profile that is missing or lacks
+        one of ``threads`` on a kind of device that holds it, or its figures with ``neighbours``
+        although a core was free. An imported profile lacks nothing."""
         found: dict[str, ModelProfile] = {}
         missing: dict[str, Job] = {}
         for job in jobs:
@@ -171,7 +169,7 @@ class Store:
         return found, list(missing.values())
 
     def other_batches(self, machine: str, identity: CostIdentity) -> list[ModelProfile]:
-        """The profiles on one machine that differ from ``identity`` in their batch alone."""
+        """The profiles on one machine that differ from ``identity`` only in their batch."""
         start = f"{identity.label}-b"
         found = [path for path in self._keys(machine).values() if path.name.startswith(start)]
         profiles = (_read(path, machine) for path in found)
@@ -180,8 +178,8 @@ class Store:
         ]
 
     def other_sources(self, machine: str, identity: CostIdentity) -> list[str]:
-        """The sources of profiles on one machine that differ from ``identity`` in their code and
-        their batch alone."""
+        """The sources of profiles on one machine that differ from ``identity`` only in their code
+        and their batch."""
         start = f"{identity.label}-"
         found = [path for path in self._keys(machine).values() if path.name.startswith(start)]
         others = [_read(path, machine).identity for path in found]
@@ -189,8 +187,8 @@ class Store:
         return sorted({other.source for other in like} - {identity.source})
 
     def stale(self, machine: str, identity: CostIdentity) -> str:
-        """In words what sets the profiles of this model and batch on one machine apart from
-        ``identity``, the nearest one's; empty where there is none."""
+        """Says in words how the nearest profile of this model and batch on one machine differs from
+        ``identity``; "" if there is none."""
         start = identity.key.rpartition("-")[0] + "-"
         found = [path for path in self._keys(machine).values() if path.name.startswith(start)]
         others = (_read(p, machine).identity for p in found if p.name != identity.key)
@@ -201,7 +199,7 @@ class Store:
         self, machine: str, report: Callable[[str], None] | None = None
     ) -> list[ModelProfile]:
         """All profiles of one machine, by key. Raises :class:`InputError` for one that cannot be
-        read; if there is a ``report``, that hears of it instead, and it is left out."""
+        read; with a ``report`` that is reported instead, and the profile left out."""
         found = []
         for folder in self._keys(machine).values():
             try:
@@ -228,7 +226,8 @@ class Store:
         return dict(sorted(found.items()))
 
     def _folders(self, machine: str) -> list[Path]:
-        """Where profiles of ``machine`` may lie, the folder that counts most first."""
+        """The folders that may hold profiles of ``machine``, the first of which takes
+        precedence."""
         given = self._given.get(machine)
         if given and any(given.glob("*/summary.json")):
             return [given]
@@ -239,8 +238,8 @@ class Store:
 
 
 def _read_machine(path: Path) -> Machine:
-    """The machine at ``path`` in a store; raises :class:`InputError` also where it has another name
-    than its folder: its profiles would be looked for elsewhere."""
+    """The machine at ``path`` in a store; raises :class:`InputError` also if its name is not its
+    folder's: its profiles would be looked for elsewhere."""
     machine = read_machine(path)
     if machine.name != path.parent.name:
         allowed = f"{path.parent.name!r}, its folder's name"
@@ -249,8 +248,8 @@ def _read_machine(path: Path) -> Machine:
 
 
 def _read(folder: Path, machine: str) -> ModelProfile:
-    """The profile in ``folder``; raises :class:`InputError` also where it is of another identity
-    than the folder is named for, or of another machine."""
+    """The profile in ``folder``; raises :class:`InputError` also if it is of another identity than
+    the folder's name, or of another machine."""
     try:
         profile = _as_it_is(folder, _stamp(folder))
     except InputError as error:
@@ -277,14 +276,14 @@ def _as_it_is(folder: Path, stamp: tuple[object, ...]) -> ModelProfile:
 
 
 def _stamp(folder: Path) -> tuple[object, ...]:
-    """Of the profile's files in ``folder``: another one once one of them has been written."""
+    """A stamp of the profile's files in ``folder`` that changes when one of them is written."""
     paths = map(folder.joinpath, ("summary.json", "operators.csv", "operators.csv.gz"))
     stats = [path.stat() for path in paths if path.exists()]
     return tuple((stat.st_ino, stat.st_size, stat.st_mtime_ns) for stat in stats)
 
 
 def _imported(job: Job, machine: Machine) -> ModelProfile:
-    """The profile that ``job`` names; raises :class:`InputError` where it is another by now."""
+    """The profile that ``job`` names; raises :class:`InputError` if it has changed since."""
     profile = find_imported(job.profile)
     if content_hash(profile) != job.source:
         allowed = "the one that the workload was read with: read it again"

@@ -1,2 +1,2 @@
-"""Traces of PyTorch's profiler, one's own and somebody else's: from a file or from raw events to
-steps, operators and lanes; and profiles imported from them."""
+"""Traces of PyTorch's profiler, our own or others': from a file or raw events to steps, operators
+and lanes; and profiles imported from them."""

@@ -32,6 +32,7 @@ from profiles.traces.trace_events import (
 from rmixer.errors import InputError
 from rmixer.files.typed_files import shown
 
+NO_CATEGORY = "(none)"
 _GZIP = b"\x1f\x8b"
 _WHAT = "a Chrome trace that PyTorch's profiler has written"
 
@@ -39,9 +40,9 @@ _WHAT = "a Chrome trace that PyTorch's profiler has written"
 @dataclass(frozen=True)
 class ChromeTrace:
     """The events in the order of their start. ``hardware`` names the GPUs and ``driver`` the
-    version of their driver, where the trace says so; ``hash`` is of the file as it is.
-    ``other_devices`` counts by category events that are not read, and ``untimed`` device work
-    that is at time 0 and of no length, which is not among the events."""
+    version of their driver, if the trace says so; ``hash`` is of the file. ``other_devices`` counts
+    by category events that are not read, and ``untimed`` device work at time 0 and without length,
+    which is not among the events."""
 
     path: Path
     hash: str
@@ -53,9 +54,9 @@ class ChromeTrace:
 
 
 def read_chrome_trace(path: Path) -> ChromeTrace:
-    """The trace at ``path``; raises :class:`InputError` where it is truncated, is none of the
-    profiler's, or holds a time that cannot be. Times are microseconds in the file, to the
-    nanosecond, and stay exact."""
+    """Reads the trace at ``path``; raises :class:`InputError` if it is truncated, is not the
+    profiler's, or holds an impossible time. Times are microseconds in the file, to the nanosecond,
+    and stay exact."""
     content = _content(path)
     hash_of_file = hashlib.blake2b(content, digest_size=8).hexdigest()
     text = _text(path, content)
@@ -108,7 +109,7 @@ def _text(path: Path, content: bytes) -> str:
 
 
 def _parsed(path: Path, text: str, take: Callable[[Any], None]) -> Any:
-    """The document but for its events, which ``take`` is given."""
+    """The document without its events, which are passed to ``take``."""
     # As decimal numbers: microseconds since 1970 have no room for nanoseconds in a float. What
     # is not finite is told where it matters, with its event.
     decoder = json.JSONDecoder(parse_float=Decimal, parse_constant=Decimal, strict=False)
@@ -133,15 +134,15 @@ def _parsed(path: Path, text: str, take: Callable[[Any], None]) -> Any:
 
 
 def _is_needed(category: str, text: str) -> bool:
-    """Whether an event is, which has that ``category`` and somewhere in it ``text``: of Python's
-    only the calls of modules are."""
+    """True if an event with that ``category`` and ``text`` somewhere in it is needed: of Python's
+    events only the calls of modules are."""
     is_module = today(category) != PYTHON or f'"{MODULE}' in text
     return today(category) in CATEGORIES and is_module
 
 
 class _Events:
-    """Those that matter, ``found`` among all that are added, and the ``categories`` of all. Names
-    and shapes come again in every step, and are kept once."""
+    """The needed events, ``found`` among all that are added, and the ``categories`` of all. Names
+    and shapes repeat in every step, and are stored once."""
 
     def __init__(self, path: Path) -> None:
         self.found: list[TraceEvent] = []
@@ -152,7 +153,7 @@ class _Events:
         self._arguments: dict[Arguments, Arguments] = {}
 
     def add(self, item: Any) -> None:
-        """The next event as JSON has it. Raises :class:`InputError`."""
+        """Adds the next event, as parsed from JSON. Raises :class:`InputError`."""
         path, where = self._path, f"traceEvents.{self._added}"
         self._added += 1
         if not isinstance(item, dict):
@@ -160,12 +161,12 @@ class _Events:
         category = item.get("cat", "")
         if not isinstance(category, str):
             raise InputError(path, f"{where}.cat", shown(category), "the name of a category")
-        if "cat" in item:
-            self.categories.add(printable(category))
+        if "cat" in item or item.get("ph") == "X":
+            self.categories.add(printable(category) or NO_CATEGORY)
         category = today(category)
         if category not in CATEGORIES:
-            if "cat" in item and item.get("ph") == "X" and is_of_other_devices(category):
-                self.other_devices[printable(category)] += 1
+            if item.get("ph") == "X" and is_of_other_devices(category):
+                self.other_devices[printable(category) or NO_CATEGORY] += 1
             return
         if (kind := item.get("ph")) in ("B", "E"):
             allowed = f"X, an event with its duration: {_WHAT}"
@@ -187,6 +188,9 @@ class _Events:
         if category in (OPERATOR, *DEVICE_WORK) and not is_text(name):
             raise InputError(path, f"{where}.name", ascii(name), "text")
         name = printable(name)
+        for key in ("pid", "tid"):
+            if key not in item:
+                raise InputError(path, f"{where}.{key} ({name})", "nothing", "where it ran")
         at = f"{where}.args"
         found = recorded_arguments(path, at, given)
         arguments = self._arguments.setdefault(found, found)
@@ -195,7 +199,7 @@ class _Events:
             category=sys.intern(category),
             start_ns=_nanoseconds(path, f"{where}.ts ({name})", item.get("ts")),
             duration_ns=_nanoseconds(path, f"{where}.dur ({name})", item.get("dur")),
-            thread=sys.intern(f"{item.get('pid')}/{item.get('tid')}"),
+            thread=sys.intern(f"{item['pid']}/{item['tid']}"),
             correlation=_whole(path, at, given, "correlation", -1),
             external=_whole(path, at, given, _external_key(given), -1),
             sequence=_whole(path, at, given, "Sequence number", -1),
@@ -226,7 +230,7 @@ def _whole(path: Path, where: str, given: dict[str, Any], key: str, absent: int)
 
 
 def _external_key(given: dict[str, Any]) -> str:
-    """What the number of the operator around it is called; the second way is that of 2021."""
+    """The key of the number of the operator around it; profilers of 2021 wrote it differently."""
     return "External id" if "External id" in given else "external id"
 
 

@@ -1,4 +1,4 @@
-"""Which operators and kernels are communication between processes, by their names."""
+"""Recognises operators and kernels of communication between processes by their names."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ _ASYNCHRONOUS = re.compile(r"(nccl|rccl|gloo|mpi|ucc|xccl|hccl):\w")
 
 
 def is_communication(name: str) -> bool:
-    """Whether an event called ``name`` is communication: ``c10d::allreduce_``, ``nccl:all_reduce``,
+    """True if an event called ``name`` is communication: ``c10d::allreduce_``, ``nccl:all_reduce``,
     ``record_param_comms``, ``ncclDevKernel_AllReduce_Sum_f32_RING_LL``, or an event of
     ``torch.distributed`` (a reducer's copies)."""
     return bool(_COMMUNICATES.match(name))
 
 
 def may_go_on(name: str) -> bool:
-    """Whether such an event may end after the call in which it begins (``gloo:all_reduce``): it
-    lasts until the other processes are there."""
+    """True if such an event may end after the call in which it begins (``gloo:all_reduce``): it
+    lasts until the other processes have arrived."""
     return bool(_ASYNCHRONOUS.match(name))

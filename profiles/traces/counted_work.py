@@ -1,8 +1,8 @@
-"""The work of each operator of a step, counted from what it really called.
+"""The work of each operator of a step, counted from its actual calls.
 
-An operator that has no formula of its own is as much as what it calls, unless it has a kernel of
-its own: ``aten::softmax`` is ``aten::_softmax``. The profiler's tree of events has that nesting,
-the shapes of lists of tensors, and how much memory each took.
+An operator without a formula counts as the sum of the operators that it calls, unless it has a
+kernel of its own: ``aten::softmax`` is ``aten::_softmax``. The profiler's tree of events has that
+nesting, the shapes of lists of tensors, and the memory of each.
 """
 
 from __future__ import annotations
@@ -21,15 +21,15 @@ from rmixer.errors import RunFailed
 MADE_OF_OTHERS = frozenset(
     f"aten::{name}" for name in ("linear", "matmul", "mv", "embedding", "embedding_bag")
 )
-"""They have a formula as well, for where nothing is known of what they call."""
+"""These have a formula as well, in case the operators that they call are unknown."""
 _NOTHING_BUT_CALLS = frozenset(f"aten::{name}" for name in (*MADE_OF_COPIES, *VIEWS))
 INCIDENTAL = ("aten::copy_", "aten::fill_", "aten::zero_", "aten::arange")
-"""What operators call besides doing their own work."""
+"""Operators that others call besides their own work."""
 
 
 @dataclass(frozen=True)
 class Kernel:
-    """An operator that was counted by itself; no ``work`` where there is no formula."""
+    """An operator that was counted separately; ``work`` is None if there is no formula."""
 
     name: str
     work: OperatorWork | None
@@ -37,7 +37,7 @@ class Kernel:
 
 @dataclass(frozen=True)
 class CountedOperator:
-    """An outermost operator, the shapes of its arguments, and what it came to."""
+    """An outermost operator, the shapes of its arguments, and its kernels."""
 
     name: str
     shapes: str
@@ -45,7 +45,7 @@ class CountedOperator:
 
     @property
     def work(self) -> OperatorWork | None:
-        """All kernels together; None where one of them has no formula."""
+        """The work of all kernels together; None if one of them has no formula."""
         total = NOTHING
         for kernel in self.kernels:
             if kernel.work is None:
@@ -55,7 +55,7 @@ class CountedOperator:
 
 
 def count_work(calls: Sequence[Called], tree: Iterable[Any]) -> None:
-    """Give each of ``calls`` its operands and work by the event tree of the same profile."""
+    """Gives each of ``calls`` its operands and work from the event tree of the same profile."""
     counted = counted_operators(tree)
     if [call.name for call in calls] != [found.name for found in counted]:
         raise RunFailed("the profiler's events and their tree name different operators")
@@ -88,7 +88,7 @@ def _outermost(events: Iterable[Any]) -> Iterator[Any]:
 
 
 def _kernels(event: Any) -> Iterator[Kernel]:
-    """The operators that ``event`` is counted by: itself, or those it calls."""
+    """The operators that count for ``event``: itself, or those it calls."""
     called = [kernel for each in _outermost(event.children) for kernel in _kernels(each)]
     if event.name in _NOTHING_BUT_CALLS or (event.name in MADE_OF_OTHERS and called):
         yield from called
@@ -105,7 +105,7 @@ def _kernels(event: Any) -> Iterator[Kernel]:
 
 
 def _kept_bytes(event: Any) -> int:
-    """The memory that was taken during ``event`` and not given back."""
+    """The memory that was taken during ``event`` and not freed."""
     kept: dict[int, int] = {}
     for change in _memory(event.children):
         if change.alloc_size > 0:

@@ -1,7 +1,7 @@
-"""What profilers write that is no JSON, though all that is needed of it can be read.
+"""Reads profilers' files that are not valid JSON but hold all that is needed.
 
-Names of Python functions and their files are written as they are: with raw newlines, backslashes
-that begin no escape, and bytes that are no UTF-8. Rates of copies that took no time are ``inf``.
+Names of Python functions and their files are written unescaped: with raw newlines, backslashes that
+begin no escape, and bytes that are not UTF-8. Rates of copies that took no time are ``inf``.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ _BACKSLASH = re.compile(r'(\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4}))|\\')
 _END = re.compile(
     r"\}(?=\s*,\s*\{\s*\"(?:ph|cat|name|pid|tid|ts|dur|args|id)\"\s*:|\s*\]\s*(?:,\s*\"|\}\s*$|$))"
 )
-"""Of an event: another one follows, or the end of their list."""
+"""The end of an event: another one follows, or the end of their list."""
 _CATEGORY = re.compile(r'"cat"\s*:\s*"([^"\\]*)"')
 _NO_NUMBER = re.compile(r"(:\s*)[-+]?(?:nan|inf)(?=\s*[,}])")
 _CUT_NUMBER = re.compile(r"\.|[eE][-+]?")
@@ -23,15 +23,15 @@ _WORDS = ("true", "false", "null", "NaN", "Infinity", "-Infinity")
 
 
 def as_text(content: bytes) -> str:
-    """``content`` by its encoding. Bytes that are none of UTF-8 stay apart, as halves of surrogate
-    pairs. Raises UnicodeDecodeError for other encodings."""
+    """Decodes ``content``. Bytes that are not UTF-8 become halves of surrogate pairs. Raises
+    UnicodeDecodeError for other encodings."""
     encoding = json.detect_encoding(content)
     keep = "surrogateescape" if encoding.startswith("utf-8") else "surrogatepass"
     return content.decode(encoding, keep)
 
 
 def with_whole_escapes(text: str) -> str:
-    """``text`` with two backslashes for each that begins no escape of JSON's."""
+    """``text`` with two backslashes for each that begins no escape of JSON."""
     if "\\" not in text:
         return text
     return _BACKSLASH.sub(lambda found: found[1] or r"\\", text)
@@ -40,9 +40,9 @@ def with_whole_escapes(text: str) -> str:
 def mended_event(
     text: str, at: int, is_needed: Callable[[str, str], bool], decoder: json.JSONDecoder
 ) -> tuple[Any, int] | None:
-    """The event at ``at``, which is no JSON, and where it ends: with nothing but its category
-    unless, by that and its text, it ``is_needed``. None where its end cannot be told, or it cannot
-    be read though it is needed."""
+    """The event at ``at``, which is not valid JSON, and its end: only its category unless, by that
+    and its text, it ``is_needed``. None if its end cannot be found, or it is needed and cannot be
+    read."""
     found = _END.search(text, at)
     if found is None:
         return None
@@ -58,7 +58,7 @@ def mended_event(
 
 
 def ends_early(text: str, error: json.JSONDecodeError) -> bool:
-    """Whether ``text``, in which there was that ``error``, ends before its document does."""
+    """True if ``text``, in which there was that ``error``, ends before its document does."""
     rest = text[error.pos : error.pos + 10].strip()
     is_cut = _CUT_NUMBER.fullmatch(rest) or any(word.startswith(rest) for word in _WORDS)
     return error.msg.startswith("Unterminated string") or bool(is_cut)

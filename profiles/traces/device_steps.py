@@ -1,7 +1,7 @@
-"""The steps of a profiled block on a GPU: what each operator did on which lane, in arrays.
+"""The steps of a profiled block on a GPU: the times of each operator on each lane, in arrays.
 
-Read as the trace of someone else would be (``host_trace``, ``lane_rows``), with the profiler's
-own events counted besides, so that their cost can be taken out.
+They are read like an imported trace (``host_trace``, ``lane_rows``); the profiler's own events are
+counted as well, so that their cost can be taken out.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from profiles.traces.same_operators import check_same_operators
 from profiles.traces.trace_events import DEVICE_WORK, TraceEvent
 
 TIMES = ("busy", "gap_before", "host", "t1", "t2", "t3", "t4", "t5", "wait")
-"""Of a :class:`~profiles.traces.lane_rows.LaneRow`, here in microseconds."""
+"""The times of a :class:`~profiles.traces.lane_rows.LaneRow`, here in microseconds."""
 
 
 def device_steps(events: Sequence[TraceEvent], skipped: int = 0) -> dict[str, Any]:
@@ -30,11 +30,11 @@ def device_steps(events: Sequence[TraceEvent], skipped: int = 0) -> dict[str, An
 
     By row: ``rows`` are (operator's place in the step, lane), ``times`` arrays [steps, rows] in
     microseconds by :data:`TIMES`, ``launches`` those of kernels and copies. Of the host's events
-    ``inside`` counts those in the operator and ``before`` those since the one before (both 0 but
-    in an operator's first row), ``between`` those from the lane's launch before to its last one.
-    By operator: ``operators`` are what each is called, and ``names`` what the structure of a step
-    calls it (nothing where it is a launch outside of all, several where it wraps several). Raises
-    :class:`RunFailed` where the steps do not run the same operators.
+    ``inside`` counts those in the operator and ``before`` those since the one before (both 0 but in
+    an operator's first row), ``between`` those from the lane's launch before to its last one. By
+    operator: ``operators`` are their names, and ``names`` those in the structure of a step (none
+    for a launch outside of all operators, several if it wraps several). Raises :class:`RunFailed`
+    if the steps do not run the same operators.
     """
     host = read_host_trace(events)
     firsts = [place for place, call in enumerate(host.calls) if call.name == INPUT_MARK]
@@ -107,12 +107,12 @@ class _HostEvents:
             yield (inside, before, between) if number == 0 else (0, 0, between)
 
     def _place(self, at_ns: int) -> int:
-        """How many events began before."""
+        """The number of events that began before."""
         return bisect_left(self._starts, at_ns)
 
 
 def _last_launch_ns(call: HostCall, lane: str) -> int:
-    """When the host called the driver for the last work of ``call`` on ``lane``."""
+    """The time of the host's call of the driver for the last work of ``call`` on ``lane``."""
     return max(
         (
             launch.call.start_ns

@@ -1,4 +1,4 @@
-"""What an operator was called with, as far as its event in a Chrome trace says."""
+"""The arguments of an operator, as far as its event in a Chrome trace has them."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ _LONGEST_NUMBER = 24
 
 @dataclass(frozen=True)
 class Arguments:
-    """An entry of each for every argument, or None where they were not recorded: a shape (or the
-    shapes of a list of tensors), a type's name, a tensor's strides, a number's value."""
+    """One entry for every argument (None: not recorded): a shape (or the shapes of a list of
+    tensors), a type's name, a tensor's strides, a number's value."""
 
     shapes: tuple[Any, ...] | None = None
     types: tuple[str, ...] | None = None
@@ -28,8 +28,8 @@ class Arguments:
 
 
 def recorded_arguments(path: Path, where: str, given: dict[str, Any]) -> Arguments:
-    """Those of the operator whose ``args`` stand at ``where``, if the trace has shapes and types;
-    :class:`InputError` where they are none."""
+    """The arguments of the operator whose ``args`` are at ``where``, if the trace has shapes and
+    types; raises :class:`InputError` if they are invalid."""
     shapes = given.get("Input Dims", given.get("Input dims"))
     types = given.get("Input type")
     if shapes is None or types is None:
@@ -45,7 +45,7 @@ def recorded_arguments(path: Path, where: str, given: dict[str, Any]) -> Argumen
 
 
 def _strides(found: Any, count: int) -> tuple[tuple[int, ...], ...] | None:
-    """None where there are none; those of a list of tensors are left out."""
+    """The strides; None if there are none. Those of a list of tensors are left out."""
     if not isinstance(found, list) or len(found) != count:
         return None
     return tuple(
@@ -61,7 +61,7 @@ def _values(found: Any, count: int) -> tuple[float | Flags | None, ...] | None:
 
 
 def _value(text: str) -> float | Flags | None:
-    """A number, or a list of yes and no, from its words; None for anything else."""
+    """A number, or a list of booleans, from its text; None for anything else."""
     if text in _WORDS:
         return _WORDS[text]
     words = text.removeprefix("[").removesuffix("]").split(", ")

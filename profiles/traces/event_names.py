@@ -1,10 +1,10 @@
-"""Names in somebody's trace, as they can be kept and shown."""
+"""Makes names in a user's trace safe to store and show."""
 
 from __future__ import annotations
 
 
 def is_text(name: str) -> bool:
-    """Whether ``name`` can be written: half of a surrogate pair cannot."""
+    """True if ``name`` can be written: half of a surrogate pair cannot."""
     try:
         name.encode()
     except UnicodeEncodeError:
@@ -13,7 +13,8 @@ def is_text(name: str) -> bool:
 
 
 def printable(name: str) -> str:
-    """``name`` with what a terminal would obey, or not show, as Python writes it in a literal."""
+    """``name`` with characters that a terminal would obey or not show as escapes of a Python
+    literal."""
     if name.isprintable():
         return name
     escaped = (c if c.isprintable() else c.encode("unicode_escape").decode() for c in name)

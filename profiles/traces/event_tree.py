@@ -1,4 +1,4 @@
-"""The events of one host thread as trees: each with those that lie inside it."""
+"""The events of one host thread as trees: each with the events inside it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from profiles.traces.trace_events import (
 )
 
 MODULE = "nn.Module: "
-"""How the events of Python begin that are calls of modules. All others are left out."""
+"""The start of the names of Python events that are calls of modules. All others are left out."""
 _US = 1_000
 _ENGINE = "autograd::engine"
 
@@ -39,19 +39,19 @@ class Node:
 
 
 def cut_to_us(events: Sequence[TraceEvent]) -> bool:
-    """Whether most times are whole microseconds: older profilers cut off the rest."""
+    """True if most times are whole microseconds: older profilers cut off the rest."""
     whole = sum(e.start_ns % _US == 0 and e.duration_ns % _US == 0 for e in events)
     return 2 * whole > len(events)
 
 
 def event_trees(events: Iterable[TraceEvent], cut_off: bool = False) -> list[Node]:
-    """Events as trees, by time; of those that begin together the longest is outside. What may go
-    on by itself lies around nothing that ends later, and inside what ends earlier around
-    nothing.
+    """Events as trees, by time; the longest of those that begin together is outside. An event that
+    may go on by itself encloses nothing that ends later, and is inside of nothing that ends
+    earlier.
 
-    ``cut_off`` says that times are whole microseconds. What begins when an event is over may then
-    have begun inside it: it did unless one of the same name more often clearly comes after such an
-    event than inside it, after the same others.
+    ``cut_off`` says that times are whole microseconds. An event that begins when another is over
+    may then have begun inside it. It counts as inside, unless events of its name more often clearly
+    follow such an event than lie inside it, after the same others.
     """
     kept = [e for e in events if e.category != PYTHON or e.name.startswith(MODULE)]
     kept.sort(key=_begins_cut_off if cut_off else _begins)
@@ -68,8 +68,9 @@ def _begins(event: TraceEvent) -> tuple[int, int]:
 
 
 def _begins_cut_off(event: TraceEvent) -> tuple[int, int, int, int]:
-    """The profiler numbers operators as they begin, and a call of the driver has the number of its
-    operator. Of those without one, and of equal times, autograd's events are outside."""
+    """The sort key of an event. The profiler numbers operators as they begin, and a call of the
+    driver has the number of its operator. Without numbers, and at equal times, autograd's events
+    are outside."""
     rank = 0 if event.name.startswith(_ENGINE) else 2 if "::" in event.name else 1
     rank = 3 if event.category in DRIVER_CALLS else rank
     return event.start_ns, event.external, -event.duration_ns, rank
@@ -102,13 +103,13 @@ def _trees(events: Iterable[TraceEvent], clear: _Clear | None) -> list[Node]:
 
 
 def _history(before: int, event: TraceEvent) -> int:
-    """What began in an event so far: its own name, and those of what lies inside it."""
+    """A hash of the events that began in an event so far: its own name, and those inside it."""
     return hash((before, event.name))
 
 
 class _Clear:
-    """What the trees by time alone clearly say of operators: what lies inside them, and what comes
-    after them, by their history and, where that tells nothing, by their names."""
+    """Statistics of the trees by time alone: the operators inside others, and those after them, by
+    their history and, if that decides nothing, by their names."""
 
     def __init__(self, trees: Sequence[Node]) -> None:
         # Where a child ends after its parent not their ends were cut off, but how long they lasted.
@@ -118,7 +119,7 @@ class _Clear:
         self._look(trees)
 
     def is_inside(self, event: TraceEvent, outer: TraceEvent, history: int) -> bool:
-        """Whether ``event``, which begins when ``outer`` is over, lies inside it."""
+        """True if ``event``, which begins when ``outer`` is over, lies inside it."""
         if not self._may_be(event, outer):
             return False
         for key in (_history(history, event), (outer.name, event.name)):
@@ -147,7 +148,7 @@ class _Clear:
 
 
 def _has_late(node: Node) -> bool:
-    """Whether something lies halfway inside an operator."""
+    """True if an event overlaps the end of an operator."""
     return any(
         _has_late(child)
         or (_ends_later(child, node) and not child.goes_on and node.event.category == OPERATOR)
@@ -156,8 +157,8 @@ def _has_late(node: Node) -> bool:
 
 
 def _lengthen(node: Node) -> int:
-    """Make ``node`` and all below it last as long as what lies inside them: when it ends. A step
-    that the profiler marks lies inside nothing, whatever it begins in."""
+    """Makes ``node`` and all below it last as long as the events inside them; returns its end. A
+    step that the profiler marks lies inside nothing, even if it begins in an event."""
     event = node.event
     within = [c for c in node.children if not (c.goes_on or is_profiler_step(c.event))]
     end_ns = max([event.end_ns, *map(_lengthen, within)])
@@ -167,7 +168,7 @@ def _lengthen(node: Node) -> int:
 
 
 def _goes_on(node: Node, later: Node) -> bool:
-    """Whether ``node`` ends while ``later`` is under way; it is marked then."""
+    """True if ``node`` ends during ``later``; it is then marked."""
     node.goes_on = node.goes_on or (may_go_on(node.event.name) and _ends_later(later, node))
     return node.goes_on
 

@@ -1,9 +1,9 @@
-"""Which operators the host called, in what phase, and what each launched on a GPU.
+"""The operators that the host called, with their phases and their launches on a GPU.
 
-An operator is an outermost event that bears a name with a namespace (``aten::mm``), the mark of
-the input phase, an event without such a name in which there is no operator (a fused kernel's), or
-a launch outside of all operators. Autograd's own events, annotations and modules lie around
-operators and say what they belong to.
+An operator is an outermost event with a name with a namespace (``aten::mm``), the mark of the input
+phase, an event without such a name in which there is no operator (a fused kernel's), or a launch
+outside of all operators. Autograd's own events, annotations and modules enclose operators and say
+where they belong.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _ENGINE = "autograd::engine"
 _BACKWARD_NODE = re.compile(r"\w+Backward\d*")
 LOADER = "enumerate(DataLoader)"
 _PHASES = {"Optimizer.": "optimizer", LOADER: "input"}
-"""Annotations that PyTorch makes by itself, by how they begin."""
+"""The first letters of annotations that PyTorch makes by itself."""
 _CLEARING = "Optimizer.zero_grad"
 SYNCHRONIZE = "Synchronize"
 _COPIES = frozenset(
@@ -46,18 +46,16 @@ class Launch:
 
 @dataclass
 class HostCall:
-    """One operator. ``phase`` is None as long as nothing tells it; ``in_node`` says that it lies in
-    a node of autograd, ``node`` is the sequence number of that and ``forward_thread`` the thread
-    whose number that is, ``outermost`` the outermost numbered node around it; ``communicates`` says
-    that it is communication, by its name or by that of an event around it; ``outside_nodes`` that a
-    thread which runs autograd's nodes for another one called it outside of them;
-    ``optimizer`` is the outermost mark of an optimizer around it;
-    ``functions`` are the numbers of custom functions around it, and ``sequence`` those and the ones
-    recorded inside it;
-    ``launches`` are in order, waits among them; ``work`` has what the device did for it without a
-    known launch; ``waited_ns`` is how long the host waited for the device since the operator
-    before. ``forward`` is a backward operator's forward one, and ``recorded`` says that it is that
-    of some."""
+    """One operator. ``phase`` is None while it is unknown. ``in_node`` says that it is in a node of
+    autograd, ``node`` is the sequence number of that and ``forward_thread`` the thread of that
+    number, ``outermost`` the outermost numbered node around it. ``communicates`` says that it is
+    communication, by its name or by that of an event around it. ``outside_nodes`` says that a
+    thread which runs autograd's nodes for another one called it outside of them. ``optimizer`` is
+    the outermost mark of an optimizer around it. ``functions`` are the numbers of custom functions
+    around it, and ``sequence`` those and the ones recorded inside it. ``launches`` are in order,
+    waits among them; ``work`` is device work for it without a known launch; ``waited_ns`` is the
+    time that the host waited for the device since the operator before. ``forward`` is a backward
+    operator's forward one, and ``recorded`` says that it is that of some."""
 
     name: str
     start_ns: int
@@ -83,15 +81,15 @@ class HostCall:
 
     @property
     def updates(self) -> bool:
-        """Whether an optimizer called it to make its step, not to set gradients to zero."""
+        """True if an optimizer called it to do its step, not to set gradients to zero."""
         is_clearing = self.optimizer is not None and self.optimizer.name.startswith(_CLEARING)
         return self.phase == "optimizer" and not is_clearing
 
 
 @dataclass(frozen=True)
 class _Around:
-    """What the events around an operator say. ``functions`` are the numbers of custom functions of
-    autograd, whose own operators have none."""
+    """The facts from events around an operator. ``functions`` are the numbers of custom functions
+    of autograd, whose own operators have none."""
 
     phase: str | None = None
     module: str = ""
@@ -107,8 +105,8 @@ class _Around:
 def thread_calls(
     events: Iterable[TraceEvent], work: Mapping[int, Sequence[TraceEvent]], cut_off: bool = False
 ) -> list[HostCall]:
-    """The operators of one host thread, whose ``events`` these are; ``work`` is what devices did,
-    by correlation. ``cut_off`` says that all times are whole microseconds."""
+    """The operators of one host thread with these ``events``; ``work`` is the work of devices, by
+    correlation. ``cut_off`` says that all times are whole microseconds."""
     calls: list[HostCall] = []
     pending = 0
     for call, waited_ns in _walk(event_trees(events, cut_off), _Around(), work):
@@ -122,7 +120,8 @@ def thread_calls(
 def _walk(
     nodes: Iterable[Node], around: _Around, work: Mapping[int, Sequence[TraceEvent]]
 ) -> Iterator[tuple[HostCall | None, int]]:
-    """Operators in order, and (without one) nanoseconds that the host waited between them."""
+    """Yields operators in order, and (without one) nanoseconds that the host waited between
+    them."""
     for node in nodes:
         event = node.event
         if node.goes_on:  # it waits for other processes, whatever the host does
@@ -139,7 +138,7 @@ def _walk(
 
 
 def is_operator(event: TraceEvent) -> bool:
-    """Whether an event bears the name of an operator."""
+    """True if an event has the name of an operator."""
     if event.name == INPUT_MARK:
         return True
     named = event.category == OPERATOR and _NAMESPACE.match(event.name)
@@ -147,21 +146,20 @@ def is_operator(event: TraceEvent) -> bool:
 
 
 def is_node(event: TraceEvent) -> bool:
-    """Whether it is a node of autograd's, or all that its engine does for one."""
+    """True if it is a node of autograd, or its engine's work for one."""
     return event.category == OPERATOR and (
         event.name.startswith(_ENGINE) or bool(_BACKWARD_NODE.fullmatch(event.name))
     )
 
 
 def brings_input(call: HostCall) -> bool:
-    """Whether it is of the input, or may bring it to where it is needed: a copy of no known
-    phase."""
+    """True if it is of the input, or may bring it to its device: a copy of unknown phase."""
     unknown = call.phase is None and not call.communicates
     return call.phase == "input" or (unknown and call.name in _COPIES)
 
 
 def reads_values(call: HostCall) -> bool:
-    """Whether it reads what was computed, as for a line of a log: that is no part of training."""
+    """True if it reads results, as for a line of a log, which is not part of training."""
     work = [*(event for launch in call.launches for event in launch.work), *call.work]
     to_host = any(_TO_HOST in event.name for event in work)
     before = call.phase is None and call.name == "aten::detach"
@@ -169,7 +167,7 @@ def reads_values(call: HostCall) -> bool:
 
 
 def _may_be_one(event: TraceEvent) -> bool:
-    """Whether it is an operator if there is none inside it."""
+    """True if it is an operator when there is none inside it."""
     bookkeeping = event.name.startswith((*_AUTOGRAD, *_PHASES)) or "#" in event.name
     return (
         event.category == OPERATOR and not bookkeeping and not _BACKWARD_NODE.fullmatch(event.name)

@@ -1,4 +1,5 @@
-"""All operators of the threads that train, tied to each other and to what GPUs did for them."""
+"""All operators of the threads that train, linked to each other and to the work of GPUs for
+them."""
 
 from __future__ import annotations
 
@@ -28,10 +29,10 @@ class HostTrace:
 
 
 def read_host_trace(events: Sequence[TraceEvent]) -> HostTrace:
-    """The operators among ``events``; phases and backward operators are not tied yet.
+    """The operators among ``events``; phases and backward operators are not linked yet.
 
-    Device work belongs to the operator in which the driver's call of the same correlation lies;
-    where that call was not recorded, to the operator of the same external id.
+    Device work belongs to the operator with the driver's call of the same correlation; if that call
+    was not recorded, to the operator of the same external id.
     """
     work: dict[int, list[TraceEvent]] = defaultdict(list)
     hosts: dict[str, list[TraceEvent]] = defaultdict(list)
@@ -68,8 +69,8 @@ def _by_time(by_thread: Mapping[str, Sequence[HostCall]]) -> list[HostCall]:
 def _claim(
     calls: Sequence[HostCall], others: Iterable[HostCall], done: Sequence[TraceEvent]
 ) -> list[TraceEvent]:
-    """Give work whose launch was not recorded to the operator of its external id; the rest, that of
-    ``others`` among it, is returned."""
+    """Gives work whose launch was not recorded to the operator of its external id; returns the
+    rest, with that of ``others``."""
     launched, elsewhere = _launched(calls), _launched(others)
     by_external: dict[int, HostCall] = {}
     for call in calls:
@@ -93,16 +94,16 @@ def _launched(calls: Iterable[HostCall]) -> set[int]:
 
 
 def tie(calls: Sequence[HostCall], main: str) -> None:
-    """Give the operators of one step the phases that follow from each other, and each backward
-    one its forward operator and the module of that.
+    """Gives the operators of one step the phases that follow from each other, and each backward one
+    its forward operator and the module of that.
 
-    A forward operator is one whose sequence number a backward node of this step bears: the last
-    to start with it; so are all within a custom function that does. What lies between the first and
-    the last of them on the ``main`` thread is forward, too; before and after nothing tells. Inside
-    an optimizer, which calls both passes where it was given a closure, that is so up to the next
-    backward pass. Autograd counts the operators of each thread apart: where several threads had a
-    forward pass (that of a checkpoint within the backward pass is of the thread that runs this),
-    the first node is the main one's.
+    A forward operator is one whose sequence number a backward node of this step has: the last to
+    start with it; so are all within a custom function that does. All between the first and the last
+    of them on the ``main`` thread is forward, too; before and after it is unknown. Inside an
+    optimizer, which calls both passes if it was given a closure, this holds up to the next backward
+    pass. Autograd counts the operators of each thread separately: if several threads had a forward
+    pass (that of a checkpoint within the backward pass is of the thread that runs this), the first
+    node is the main one's.
     """
     own = {
         index: call
@@ -131,7 +132,7 @@ def tie(calls: Sequence[HostCall], main: str) -> None:
 
 
 def _leave_optimizers(calls: Sequence[HostCall], forward: Set[int], main: str) -> None:
-    """Make forward what lies in an optimizer from the first to the last of the ``forward``
+    """Makes operators in an optimizer forward, from the first to the last of the ``forward``
     operators before a backward pass."""
     between: list[HostCall] | None = None
     for index, call in enumerate(calls):

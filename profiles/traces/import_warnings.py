@@ -1,4 +1,4 @@
-"""What whoever uses an imported profile should know of it, in words."""
+"""Warnings for the users of an imported profile."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from profiles.traces.left_out import left_out_in_words
 from rmixer.imported.imported_profile import ImportedProfile
 
 WORST_CLOSURE = 0.06
-"""As that of a profile that is measured."""
+"""The same limit as for a measured profile."""
 _MS = 1e-3
 _WHAT_TO_DO = "say its length by `--step-ms`, or import a trace with a synchronisation in each step"
 
@@ -16,12 +16,30 @@ _WHAT_TO_DO = "say its length by `--step-ms`, or import a trace with a synchroni
 def warnings_of(profile: ImportedProfile) -> list[str]:
     """What is left out of ``profile`` beyond what may be without a word, and what of its step does
     not come to its length."""
-    found = (*left_out_in_words(profile), *_mended(profile), *_length(profile))
+    found = (
+        *left_out_in_words(profile),
+        *_missing(profile),
+        *_mended(profile),
+        *_length(profile),
+    )
     return [f"{profile.name}: {text}" for text in found]
 
 
+def _missing(profile: ImportedProfile) -> Iterator[str]:
+    """What none of the trace's operators has."""
+    rows = profile.operators
+    if not any(row.shapes for row in rows):
+        yield (
+            "no operator has Input Dims and Input type, so FLOPs and bytes are unknown: record with "
+            "`record_shapes=True`"
+        )
+    backward = [row for row in rows if row.phase == "backward"]
+    if backward and all(row.forward_index < 0 for row in backward):
+        yield "no operator has a Sequence number that ties a backward one to its forward one"
+
+
 def _mended(profile: ImportedProfile) -> Iterator[str]:
-    """What of the trace could not be taken as it is."""
+    """Warnings about parts of the trace that had to be changed or left out."""
     if profile.other_devices:
         named = ", ".join(f"{name} ({count})" for name, count in profile.other_devices.items())
         host = ", so the profile is of the host alone" if profile.device == "cpu" else ""
@@ -42,7 +60,7 @@ def _mended(profile: ImportedProfile) -> Iterator[str]:
 
 
 def _length(profile: ImportedProfile) -> Iterator[str]:
-    """Nothing where the user has said how long a step is."""
+    """Warnings about the length of the step; none if the user has given it."""
     if profile.step_us is not None:
         return
     mean_us = profile.profiled_mean_us

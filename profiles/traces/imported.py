@@ -1,4 +1,4 @@
-"""A profile from a trace that someone has recorded elsewhere, without the model."""
+"""Makes a profile from a trace that was recorded elsewhere, without the model."""
 
 from __future__ import annotations
 
@@ -24,6 +24,7 @@ from profiles.traces.trace_checks import (
     check_nesting,
     check_once,
     check_steps,
+    check_tied,
     check_timed,
     check_whole,
     cut_at_steps,
@@ -33,18 +34,20 @@ from profiles.traces.trace_checks import (
 from profiles.traces.trace_steps import Steps, find_steps
 from profiles.traces.trace_work import KnownWork, recorded_shapes, recorded_work
 from rmixer.errors import InputError
-from rmixer.imported.imported_profile import ImportedOperator, ImportedProfile
+from rmixer.imported.imported_profile import ImportedProfile
+from rmixer.operators.operator_cost import OperatorCost
 
 Times = NDArray[np.float64]
 _NS_IN_US = 1e3
 _LONG_FIRST = 5.0
-"""Times the median step, beyond which a first one is no step as the others."""
+"""A first step longer than this many times the median counts as different."""
 
 
 @dataclass(frozen=True)
 class Wanted:
-    """How a trace is read: its steps begin at the ``marker``, where there is one; a ``partial``
-    profile will do; ``strict`` refuses what would be mended."""
+    """Settings for reading a trace: its steps begin at the ``marker``, if there is one; with
+    ``partial`` a partial profile is accepted; with ``strict`` a trace that would be changed is
+    refused."""
 
     marker: str | None = None
     partial: bool = False
@@ -52,15 +55,15 @@ class Wanted:
 
 
 def import_trace(path: Path, name: str, wanted: Wanted = Wanted()) -> ImportedProfile:
-    """The profile ``name`` from the Chrome trace at ``path``, its steps found as
-    :func:`profiles.traces.trace_steps.find_steps` says.
+    """The profile ``name`` from the Chrome trace at ``path``, its steps found by
+    :func:`profiles.traces.trace_steps.find_steps`.
 
-    Steps that do not train as most steps do (an evaluation, a first step) are left out and
-    counted. Of an operator that not all others call as often, as those of the input, the rows hold
-    the means over all of them. An operator that goes on after its step is cut at its end, and
-    counted. Raises :class:`InputError` for a trace that is damaged, holds impossible times, or in
-    which no step is found, and, unless a partial profile will do, where much of the devices' work
-    would be in no row.
+    Steps whose training differs from that of most steps (an evaluation, a first step) are left out
+    and counted. For an operator that steps call differently often, like those of the input, the
+    rows hold the means over all of them. An operator that goes on after its step is cut at its end,
+    and counted. Raises :class:`InputError` for a trace that is damaged, holds impossible times, or
+    has no step and, unless a partial profile is accepted, if much of the devices' work would be in
+    no row.
     """
     try:
         return _imported(path, name, wanted)
@@ -98,6 +101,7 @@ def _imported(path: Path, name: str, wanted: Wanted) -> ImportedProfile:
     used_spans = [steps.spans[place] for place in used]
     missed = left_out(events, host, steps.spans, used_spans, rows)
     if not wanted.partial:
+        check_tied(trace)
         check_left_out(path, missed)
         check_timed(trace)
     spans_us = np.diff(np.array(used_spans))[:, 0] / _NS_IN_US
@@ -132,7 +136,7 @@ def _imported(path: Path, name: str, wanted: Wanted) -> ImportedProfile:
 
 
 def _most_common(training: Sequence[Signature]) -> Signature:
-    """What most steps train. Steps that train nothing are none, unless all are."""
+    """The training of most steps. Steps without training do not count, unless all are without."""
     counts = Counter(filter(None, training))
     return counts.most_common(1)[0][0] if counts else ()
 
@@ -151,7 +155,7 @@ def _by_step(path: Path, host: HostTrace, steps: Steps) -> list[list[LaneRow]]:
 
 
 def _said_of(others: Sequence[Sequence[LaneRow]], used: Sequence[Sequence[LaneRow]]) -> str:
-    """In words where the steps that are left out may be the training's as well."""
+    """A clause if the steps that are left out may be the training's as well."""
 
     def has_optimizer(rows: Sequence[LaneRow]) -> bool:
         return any(row.call.updates for row in rows)
@@ -165,8 +169,8 @@ def _said_of(others: Sequence[Sequence[LaneRow]], used: Sequence[Sequence[LaneRo
 
 
 def _said_of_first(used: Sequence[int], spans_us: Times) -> str:
-    """In words where the first step ran the same operators, but far longer: as it chooses kernels,
-    or makes room."""
+    """A clause if the first step ran the same operators, but far longer, for example to choose
+    kernels or to allocate."""
     if used[0] != 0 or len(used) == 1:
         return ""
     times = spans_us[0] / np.median(spans_us[1:])
@@ -194,7 +198,7 @@ def _split(calls: Sequence[HostCall], steps: Steps) -> list[list[HostCall]]:
     return split
 
 
-def _operators(found: Sequence[Column]) -> list[ImportedOperator]:
+def _operators(found: Sequence[Column]) -> list[OperatorCost]:
     """A row for each column, its times over all steps."""
     index: dict[int, int] = {}
     for place, (_, same) in enumerate(
@@ -204,7 +208,7 @@ def _operators(found: Sequence[Column]) -> list[ImportedOperator]:
     return [_operator(index, column) for column in found]
 
 
-def _operator(index: Mapping[int, int], column: Column) -> ImportedOperator:
+def _operator(index: Mapping[int, int], column: Column) -> OperatorCost:
     """Steps without the operator count: it takes no time in them, and does nothing."""
     first, known = column.typical, column.known
     call = first.call
@@ -217,7 +221,7 @@ def _operator(index: Mapping[int, int], column: Column) -> ImportedOperator:
     busy_us = _times(column, "busy_ns")
     p10, p50, p90 = np.quantile(busy_us, (0.1, 0.5, 0.9))
     gaps = {f"t{n}_us": _mean_us(column, f"t{n}_ns") if on_device else None for n in range(2, 6)}
-    return ImportedOperator(
+    return OperatorCost(
         index=index[id(call)],
         phase=first.phase,
         module=call.module,
@@ -228,6 +232,7 @@ def _operator(index: Mapping[int, int], column: Column) -> ImportedOperator:
         read_bytes=_in_mean(work.read_bytes, often),
         written_bytes=_in_mean(work.written_bytes, often),
         lane=first.lane,
+        threads=0,
         p10_us=float(p10),
         p50_us=float(p50),
         p90_us=float(p90),
@@ -255,7 +260,7 @@ def _mean_us(column: Column, name: str) -> float:
 
 
 def _closure(steps: Sequence[Sequence[LaneRow]], step_us: float) -> dict[str, float]:
-    """The host's clock, on which waiting counts, and each device lane's own."""
+    """The closure of the host's clock, waiting included, and of each device lane."""
     closure = {}
     rows = list(itertools.chain.from_iterable(steps))
     for lane in ("cpu", "gpu"):

@@ -1,14 +1,15 @@
-"""An imported profile as the simulator takes profiles, where what it needs has been said."""
+"""Converts an imported profile for the simulator, if the user has given all that it lacks."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import cast
 
 from profiles.traces.trace_work import known_sum
 from rmixer.errors import InputError
 from rmixer.hardware.fingerprint import Fingerprint
 from rmixer.hardware.machine import Machine
-from rmixer.imported.imported_profile import ImportedOperator, ImportedProfile
+from rmixer.imported.imported_profile import ImportedProfile
 from rmixer.model_profile.model_profile import JobType, MemoryCost, ModelProfile, StepCost
 from rmixer.operators.lanes import UNKNOWN_PHASE
 from rmixer.operators.operator_cost import OperatorCost
@@ -21,26 +22,26 @@ _OPTIONS = {
     "step_us": "--step-ms",
     "job_type": "--job-type",
 }
-"""What a simulation needs and no trace tells, and the option that says it."""
+"""Figures that a simulation needs and no trace has, with the option for each."""
 
 
 def simulated_profile(
     imported: ImportedProfile, identity: CostIdentity, machine: Machine
 ) -> ModelProfile:
     """``imported`` under ``identity`` for simulations on ``machine``; raises :class:`InputError`
-    that names all that is missing.
+    that names all missing figures.
 
-    Its operators and gaps are brought to the step without the profiler: of a GPU's only the host's
-    part, for the profiler slows the host. Where the bytes of an operator are unknown, all count
-    as equally heavy on memory. Phases other than training take no time, and there are no stalls
-    and no pressure. Its origin is ``modelled``: it was not measured on this machine.
+    Its operators and gaps are scaled to the step without the profiler; for a GPU only the host's
+    part, because the profiler slows the host. If the bytes of an operator are unknown, all have
+    equal memory weight. Phases other than training take no time, and there are no stalls and no
+    pressure. Its origin is ``modelled``: it was not measured on this machine.
     """
     _check(imported)
     threads, step_us = cast(int, imported.threads), cast(float, imported.step_us)
     kind = imported.device
     scale = step_us / imported.profiled_mean_us
     flops = known_sum(row.flops for row in imported.operators)
-    total = known_sum(_moved(row) for row in imported.operators)
+    total = known_sum(row.moved_bytes for row in imported.operators)
     return ModelProfile(
         identity=identity,
         machine=machine.name,
@@ -76,23 +77,17 @@ def simulated_profile(
         job_type={kind: cast(JobType, imported.job_type)},
         probe_s=machine.probe_s,
         fingerprint=_fingerprint(imported),
-        operators=tuple(_operator(row, threads, total is not None) for row in imported.operators),
+        operators=tuple(_operator(row, total is not None) for row in imported.operators),
     )
 
 
 def _check(imported: ImportedProfile) -> None:
-    """Raise :class:`InputError` for all at once that nobody has said."""
+    """Raises one :class:`InputError` for all figures that are missing."""
     missing = [option for name, option in _OPTIONS.items() if getattr(imported, name) is None]
     if missing:
         found = f"unknown {', '.join(option.removeprefix('--') for option in missing)}"
         allowed = f"said to be known: `rmixer profile import FILE {' ... '.join(missing)} ...`"
         raise InputError(f"imported profile {imported.name}", "simulation", found, allowed)
-
-
-def _moved(row: ImportedOperator) -> int | None:
-    if row.read_bytes is None or row.written_bytes is None:
-        return None
-    return row.read_bytes + row.written_bytes
 
 
 def _busy(imported: ImportedProfile, step_us: float) -> float:
@@ -103,26 +98,12 @@ def _busy(imported: ImportedProfile, step_us: float) -> float:
     return min(1.0, busy_us / whole_us)
 
 
-def _operator(row: ImportedOperator, threads: int, with_bytes: bool) -> OperatorCost:
-    return OperatorCost(
-        index=row.index,
+def _operator(row: OperatorCost, with_bytes: bool) -> OperatorCost:
+    return replace(
+        row,
         phase=row.phase or UNKNOWN_PHASE,
-        module=row.module,
-        operator=row.operator,
-        forward_index=row.forward_index,
-        shapes=row.shapes,
-        flops=row.flops or 0,
-        read_bytes=(row.read_bytes or 0) if with_bytes else 0,
-        written_bytes=(row.written_bytes or 0) if with_bytes else 0,
-        lane=row.lane,
-        threads=threads,
-        p10_us=row.p10_us,
-        p50_us=row.p50_us,
-        p90_us=row.p90_us,
-        mean_us=row.mean_us,
+        read_bytes=row.read_bytes if with_bytes else None,
         gap_before_us=row.t1_us if row.lane == "cpu" else row.gap_before_us,
-        host_us=row.host_us,
-        t1_us=row.t1_us,
     )
 
 

@@ -19,10 +19,10 @@ _TO_DEVICE, _TO_HOST = "HtoD", "DtoH"
 
 @dataclass
 class LaneRow:
-    """What one operator did on one lane, in nanoseconds. ``busy_ns`` is the time on the lane, the
-    sum over kernels or copies; ``gap_before_ns`` since the lane's work before it had ended;
-    ``host_ns`` what the host did for it where the lane is not the host's own. ``t1_ns`` stands in
-    an operator's first row. ``wait_ns`` is how long the host waited, from the end of the operator
+    """The work of one operator on one lane, in nanoseconds. ``busy_ns`` is the time on the lane,
+    the sum over kernels or copies; ``gap_before_ns`` the time since the end of the lane's work
+    before; ``host_ns`` the host's work for it on other lanes than the host's. ``t1_ns`` is in an
+    operator's first row. ``wait_ns`` is the time that the host waited, from the end of the operator
     before on; on the link ``brings`` says that all of it went to the device."""
 
     call: HostCall
@@ -42,26 +42,26 @@ class LaneRow:
 
     @property
     def phase(self) -> str | None:
-        """The operator's, and ``copy`` for what brings data to a device outside of the backward
-        pass and the optimizer, unless a node of autograd's belongs to it."""
+        """The operator's phase, or ``copy`` for a copy to a device outside of the backward pass and
+        the optimizer, unless a node of autograd belongs to it."""
         is_plain = self.call.phase in (None, "forward") and not self.call.recorded
         return "copy" if is_plain and self.lane == "link" and self.brings else self.call.phase
 
 
 def work_of(call: HostCall) -> list[TraceEvent]:
-    """All that devices did for ``call``."""
+    """All device work for ``call``."""
     return [*(event for launch in call.launches for event in launch.work), *call.work]
 
 
 def lane_of(event: TraceEvent) -> str:
-    """``link`` for a copy between host and device, ``gpu`` for all else that a device does."""
+    """``link`` for a copy between host and device, ``gpu`` for all other device work."""
     crosses = _TO_DEVICE in event.name or _TO_HOST in event.name
     return "link" if event.category == "gpu_memcpy" and crosses else "gpu"
 
 
 class Lanes:
-    """Turns operators into rows, in order; it knows how far each lane has come. ``start_ns`` is
-    when the first step began."""
+    """Turns operators into rows, in order; it remembers the end of each lane's work. ``start_ns``
+    is the start of the first step."""
 
     def __init__(self, start_ns: int) -> None:
         self._start_ns = start_ns
@@ -69,9 +69,9 @@ class Lanes:
         self._ends: dict[tuple[str, int], int] = {}
 
     def step(self, calls: Sequence[HostCall], begin_ns: int, end_ns: int) -> list[LaneRow]:
-        """The rows of a step that may stand by itself: its lanes are idle from its beginning to
-        their first work and, counted there too, as if a step like it came before, from their last
-        work to its end. Devices may still be at work on what was before."""
+        """The rows of a step taken alone: its lanes are idle from its beginning to their first work
+        and, added to that as if an equal step came before, from their last work to its end. Devices
+        may still work for the step before."""
         self._start_ns = begin_ns
         host_end_ns = max((call.end_ns for call in calls), default=end_ns)
         self._host_ns = begin_ns - max(0, end_ns - host_end_ns)
@@ -85,7 +85,7 @@ class Lanes:
         return rows
 
     def rows(self, call: HostCall) -> list[LaneRow]:
-        """A row for each lane that ``call`` worked on: the host's where it made no device work."""
+        """A row for each lane that ``call`` worked on; the host's if it had no device work."""
         first_gap = max(0, call.start_ns - self._host_ns - call.waited_ns)
         self._host_ns = max(self._host_ns, call.end_ns)
         done = work_of(call)
@@ -102,7 +102,8 @@ class Lanes:
         return list(rows.values())
 
     def _take(self, row: LaneRow, event: TraceEvent) -> None:
-        """Kernels may overlap: a gap counts from the latest end so far."""
+        """Adds an event to its row. Kernels may overlap: a gap counts from the latest end so
+        far."""
         end = max(self._start_ns, self._ends.get((row.lane, row.device), self._start_ns))
         row.busy_ns += event.duration_ns
         row.brings = row.brings and _TO_DEVICE in event.name
@@ -115,8 +116,8 @@ def _place(event: TraceEvent) -> tuple[str, int]:
 
 
 def _share_host(call: HostCall, rows: dict[tuple[str, int], LaneRow]) -> None:
-    """What the host did during ``call``, each launch with what led to it on the lane that it
-    feeds, and what came after the last on the last one's."""
+    """Divides the host's time during ``call``: each launch with the time before it belongs to the
+    lane that it feeds, and the time after the last to that lane."""
     row = next(iter(rows.values()))
     at_ns, pending_ns, launched = call.start_ns, 0, False
     for launch in call.launches:
@@ -147,7 +148,8 @@ def _share_host(call: HostCall, rows: dict[tuple[str, int], LaneRow]) -> None:
 
 
 def _waited_ns(call: TraceEvent, work: Sequence[TraceEvent]) -> int:
-    """A call that copies to the host and returns when the copy has ended has waited for it."""
+    """The time for which a call waited: one that copies to the host and returns when the copy has
+    ended has waited for it."""
     end_ns = _latest(work)
     reads = all(_TO_HOST in event.name for event in work)
     return end_ns - call.start_ns if reads and call.start_ns <= end_ns <= call.end_ns else 0

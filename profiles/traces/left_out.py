@@ -1,4 +1,5 @@
-"""What of a trace's steps no row of the profile holds: devices' work, and the host's operators."""
+"""The part of a trace's steps that is in no row of the profile: devices' work, and the host's
+operators."""
 
 from __future__ import annotations
 
@@ -27,7 +28,7 @@ Span = tuple[int, int]
 @dataclass(frozen=True)
 class LeftOut:
     """In the mean step: ``device_us`` of device work that is in no row, its ``share`` of all device
-    work, and by name what most of it is; ``others_us`` that other threads spend in operators."""
+    work, and its largest parts by name; ``others_us`` that other threads spend in operators."""
 
     device_us: float
     share: float
@@ -42,12 +43,12 @@ def left_out(
     used: Sequence[Span],
     steps: Sequence[Sequence[LaneRow]],
 ) -> LeftOut:
-    """What is left out of the ``used`` ones among all steps' ``spans``, whose rows are ``steps``.
+    """The part left out of the ``used`` steps among all ``spans``, whose rows are ``steps``.
 
-    Device work belongs to the step in which it begins. In no row is what no operator of a thread
-    that trains launched, and what such an operator launched between steps. What was launched before
-    the trace began, or before its first step, is in the rows of no step either, but each step has
-    work like it: it is not counted.
+    Device work belongs to the step in which it begins. Work is in no row if no operator of a
+    training thread launched it, or if such an operator launched it between steps. Work that was
+    launched before the trace began, or before its first step, is in the rows of no step either, but
+    each step has similar work, so it is not counted.
     """
     missed = [*_not_before(host.unclaimed, events), *_between(host.calls, spans)]
     missed = [event for event in missed if _is_within(event.start_ns, used)]
@@ -70,8 +71,8 @@ def left_out(
 
 
 def _not_before(unclaimed: Sequence[TraceEvent], events: Iterable[TraceEvent]) -> list[TraceEvent]:
-    """Without what was launched before the trace began: it is the first on its stream, and numbered
-    lower than all recorded calls of the driver, which numbers its calls in order."""
+    """Without work launched before the trace began: it comes first on its stream, with a lower
+    number than all recorded calls of the driver, which numbers its calls in order."""
     missing = {id(event) for event in unclaimed}
     first_call: float = math.inf
     first_ns: dict[str, int] = {}
@@ -89,7 +90,8 @@ def _not_before(unclaimed: Sequence[TraceEvent], events: Iterable[TraceEvent]) -
 
 
 def _between(calls: Iterable[HostCall], spans: Sequence[Span]) -> list[TraceEvent]:
-    """The work of operators that are called after the first step has begun, and in none."""
+    """The work of operators that are called after the first step has begun, outside of all
+    steps."""
     begin_ns = spans[0][0]
     return [
         event
@@ -105,7 +107,7 @@ def _is_within(at_ns: int, spans: Sequence[Span]) -> bool:
 
 
 def check_left_out(path: Path, found: LeftOut) -> None:
-    """Raise :class:`InputError` where more device work is left out than a profile may lack."""
+    """Raises :class:`InputError` if more device work is left out than is allowed."""
     if found.share > MOST:
         held_by_none = (
             f"{_device_work(found.share, found.device_us, found.names)} that no row would hold"
@@ -115,7 +117,7 @@ def check_left_out(path: Path, found: LeftOut) -> None:
 
 
 def left_out_in_words(profile: ImportedProfile) -> Iterator[str]:
-    """What is left out of ``profile`` beyond what may be without a word."""
+    """Yields lines about work left out of ``profile`` beyond the usual share."""
     if profile.left_out_share > MOST_SILENT:
         work = _device_work(profile.left_out_share, profile.unclaimed_us, profile.left_out)
         yield f"{work} that no operator of its steps launched is left out"

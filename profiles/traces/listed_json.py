@@ -1,5 +1,5 @@
-"""A JSON document most of which is one list, whose elements are not kept: as objects they are six
-times as large as the text."""
+"""Reads a JSON document that is mostly one list without keeping its elements: as objects they take
+six times the memory of the text."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ _SPACE = re.compile(r"[ \t\n\r]*")
 
 
 Mend = Callable[[str, int], tuple[Any, int] | None]
-"""What stands for a damaged element at a place of the text, and where that ends, if it can be told.
-"""
+"""Returns a substitute for a damaged element at a place of the text, and its end; None if it
+cannot."""
 
 
 def read_listed(
@@ -24,9 +24,9 @@ def read_listed(
     mend: Mend = lambda text, at: None,
 ) -> Any:
     """The document ``text``. Each element of the list under ``key`` of its outermost object, or of
-    itself where it is a list, is given to ``take`` in turn, and an empty list stands in its place;
-    where the key comes twice, both lists are taken. For an element that is no JSON what ``mend``
-    makes of it is taken. Raises :class:`json.JSONDecodeError`."""
+    the document itself if it is a list, is passed to ``take`` in turn, and an empty list takes its
+    place; if the key comes twice, both lists are read. For an element that is not valid JSON the
+    result of ``mend`` is used. Raises :class:`json.JSONDecodeError`."""
 
     def element(at: int) -> int:
         try:
@@ -70,8 +70,8 @@ def _object(
 
 
 def _members(text: str, start: int, closing: str, read: Callable[[int], int]) -> int:
-    """Past the list or object at ``start``; ``read`` is given where a member begins, and says where
-    it ends."""
+    """The place after the list or object at ``start``; ``read`` is called at the beginning of each
+    member and returns its end."""
     at = _after_space(text, start + 1)
     if text[at : at + 1] == closing:
         return at + 1
@@ -85,7 +85,7 @@ def _members(text: str, start: int, closing: str, read: Callable[[int], int]) ->
 
 
 def _name(text: str, at: int, decoder: json.JSONDecoder) -> tuple[str, int]:
-    """A member's name, and where its value begins."""
+    """A member's name, and the beginning of its value."""
     if text[at : at + 1] != '"':
         raise json.JSONDecodeError("Expecting property name enclosed in double quotes", text, at)
     name, at = decoder.raw_decode(text, at)

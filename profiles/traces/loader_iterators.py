@@ -1,4 +1,4 @@
-"""What a data loader runs as it makes an iterator, before the first batch is asked of that."""
+"""The operators that a data loader runs to make an iterator, before its first batch."""
 
 from __future__ import annotations
 
@@ -16,8 +16,9 @@ _GOES_ON = frozenset(
 
 
 def find_iterators(calls: Sequence[HostCall], events: Iterable[TraceEvent]) -> None:
-    """Make input what draws seeds and samples straight before a loader's mark among the ``events``
-    of the thread that ``calls`` are of, in order. A value that is only read there is none."""
+    """Assigns to the input the operators that draw seeds and samples directly before a loader's
+    mark among the ``events`` of the thread of ``calls``, in order. An operator there that only
+    reads a value does not count."""
     starts = [call.start_ns for call in calls]
     for event in events:
         if not event.name.startswith(LOADER):

@@ -1,9 +1,8 @@
-"""The rows of the mean step: which steps of a trace train alike, and which of their rows belong
-together.
+"""The rows of the mean step: finds steps of a trace with equal training, and pairs their rows.
 
-Steps train alike if they call the same operators on the same lanes, thread by thread, but for what
-varies: the input, copies of it, what reads values, and what runs outside of autograd's nodes on
-the threads that run these. Of such operators each step may have its own number.
+Training is equal if steps call the same operators on the same lanes, thread by thread, but for
+operators that vary: the input, copies of it, reads of values, and those outside of autograd's nodes
+on the threads that run these. Each step may have a different number of these.
 """
 
 from __future__ import annotations
@@ -43,28 +42,28 @@ class _Unit:
 
 @dataclass
 class Column:
-    """The rows of one operator on one lane, one for each step, None where a step has none. What is
-    not in the mean of them (phase, module) is that of the ``typical`` one."""
+    """The rows of one operator on one lane, one for each step (None: the step has none). Values
+    without a mean (phase, module) are those of the ``typical`` one."""
 
     typical: LaneRow
     rows: list[LaneRow | None]
 
     @property
     def known(self) -> list[LaneRow]:
-        """Those that there are."""
+        """The rows that are not None."""
         return [row for row in self.rows if row is not None]
 
 
 def training_of(rows: Sequence[LaneRow], main: str) -> Signature:
-    """What steps that train alike have in common, of a step's ``rows``, thread by thread."""
+    """The signature of a step's training from its ``rows``, thread by thread."""
     units = [unit for unit in _units(rows, main) if not unit.varies]
     units.sort(key=lambda unit: not unit.on_main)
     return tuple((unit.on_main, *place) for unit in units for place in unit.places)
 
 
 def columns(steps: Sequence[Sequence[LaneRow]], main: str) -> list[Column]:
-    """The rows of ``steps`` that train alike, operator by operator, in the order of the step with
-    most rows. What that step lacks comes after what it follows in the first step that has it."""
+    """The rows of ``steps`` with equal training, operator by operator, in the order of the step
+    with most rows. Rows that it lacks are placed as in the first step that has them."""
     fullest = max(range(len(steps)), key=lambda place: len(steps[place]))
     found: dict[tuple[object, ...], tuple[tuple[int, int], dict[int, _Unit]]] = {}
     numbers = itertools.count(1)
@@ -84,7 +83,7 @@ def columns(steps: Sequence[Sequence[LaneRow]], main: str) -> list[Column]:
 
 
 def _columns(units: dict[int, _Unit], steps: int) -> Iterator[Column]:
-    """Those of one operator, a lane each."""
+    """The columns of one operator, one for each lane."""
     first = next(iter(units.values()))
     for lane in range(len(first.rows)):
         rows = [units[place].rows[lane] if place in units else None for place in range(steps)]
@@ -92,7 +91,7 @@ def _columns(units: dict[int, _Unit], steps: int) -> Iterator[Column]:
 
 
 def _units(rows: Sequence[LaneRow], main: str) -> Iterator[_Unit]:
-    """The operators of a step in order. A copy of no known phase comes with the input unless a
+    """The operators of a step in order. A copy of unknown phase belongs to the input unless a
     forward or backward pass is under way."""
     within = False
     for _, grouped in itertools.groupby(rows, key=lambda row: id(row.call)):
@@ -110,8 +109,8 @@ def _units(rows: Sequence[LaneRow], main: str) -> Iterator[_Unit]:
 
 
 def _keyed(units: Iterator[_Unit]) -> Iterator[tuple[tuple[object, ...], _Unit]]:
-    """Each with what it has in common with its like in other steps: of operators in which steps may
-    differ the same name and number since the one before in which they do not."""
+    """Yields each unit with the key that pairs it with units of other steps: for operators that
+    vary, the name and the number since the last one that does not."""
     since: dict[bool, int] = {True: 0, False: 0}
     seen: Counter[tuple[object, ...]] = Counter()
     for unit in units:

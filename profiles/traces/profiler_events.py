@@ -1,7 +1,7 @@
-"""From the raw events of PyTorch's profiler to operators in order, and what lies between them.
+"""Turns raw events of PyTorch's profiler into operators in order, and the gaps between them.
 
-An operator is an outermost ``aten::`` event, or the marker of the input phase. Everything nested
-in it, and every other event between operators, only adds to what the profiler itself costs.
+An operator is an outermost ``aten::`` event, or the marker of the input phase. All events nested in
+it, and all other events between operators, only add to the profiler's own cost.
 """
 
 from __future__ import annotations
@@ -20,17 +20,17 @@ PHASE_MARK = "rmixer::phase::"
 MODULE_MARK = "rmixer::module::"
 _BACKWARD_NODE = re.compile(r"\w+Backward\d*")
 _EVALUATED = "autograd::engine::evaluate_function: "
-"""Around each backward node, what the engine does with its gradients included: that of a bias is
-summed up there."""
+"""Encloses each backward node and the engine's work on its gradients: that of a bias is summed
+there."""
 
 
 @dataclass
 class Called:
     """One call of an operator. ``events`` are the profiler's events inside it, itself included;
     ``events_before`` those between the previous operator's end and this one's start. ``operands``
-    are the shapes of its tensors in words, and ``work`` what it did, where both were counted.
-    ``sequence`` are autograd's numbers of what it is or is part of: of the events inside it, and of
-    a custom function around it, whose own operators have none."""
+    are the shapes of its tensors in words, and ``work`` its work, if both were counted.
+    ``sequence`` are autograd's numbers of it and its parts: of the events inside it, and of a
+    custom function around it, whose own operators have none."""
 
     name: str
     duration_us: float
@@ -48,8 +48,8 @@ class Called:
 
 
 def read_calls(events: Iterable[Any]) -> list[Called]:
-    """The operators among ``events`` (Kineto's) of one thread, in order, with phase and module
-    as far as the marks around them say."""
+    """The operators among ``events`` (Kineto's) of one thread, in order, with phase and module from
+    the marks around them."""
     spans = sorted(
         (event for event in events if event.name() != "[memory]"),
         key=lambda event: (event.start_ns(), -event.duration_ns()),
@@ -111,10 +111,10 @@ def _innermost(marks: Sequence[tuple[int, str]], prefix: str) -> str:
 
 
 def tie_backward_to_forward(calls: Sequence[Called]) -> None:
-    """Replace each backward operator's sequence number by the index of the forward operator that
-    recorded it (the last one to start with that number, or else with the one next below: work in
-    place on a view records several; what the backward pass records has higher ones), and give it
-    that one's module."""
+    """Replaces each backward operator's sequence number by the index of the forward operator that
+    recorded it, and gives it that one's module. It is the last one to start with that number, or
+    else with the one next below: in-place work on a view records several, and the backward pass
+    records higher ones."""
     recorded: dict[int, int] = {}
     for index, call in enumerate(calls):
         if call.phase == "forward":
@@ -130,8 +130,8 @@ def tie_backward_to_forward(calls: Sequence[Called]) -> None:
 
 
 def split_steps(calls: Sequence[Called]) -> list[list[Called]]:
-    """The whole steps among ``calls``: from one input mark to the next. What follows the last
-    mark is none."""
+    """The whole steps among ``calls``: from one input mark to the next. Calls after the last mark
+    are not a step."""
     starts = [index for index, call in enumerate(calls) if call.name == INPUT_MARK]
     return [list(calls[first:last]) for first, last in itertools.pairwise(starts)]
 
@@ -142,7 +142,7 @@ def transient_peak_bytes(events: Iterable[Any]) -> int:
 
 
 def allocations(events: Iterable[Any]) -> Iterator[tuple[int, int]]:
-    """When, and how many bytes, the allocator gave (or took back, where negative)."""
+    """Yields the time and the bytes of each allocation (negative if freed)."""
     for event in events:
         if event.name() == "[memory]":
             yield event.start_ns(), event.nbytes()

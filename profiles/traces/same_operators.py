@@ -1,4 +1,4 @@
-"""Whether steps run the same operators: else times cannot be told by operator."""
+"""Checks that steps run the same operators: else times by operator have no meaning."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from rmixer.errors import RunFailed
 
 
 def check_same_operators(names: Sequence[str], others: Sequence[str]) -> None:
-    """Raise :class:`RunFailed`, which names the first operators that differ, unless two steps run
+    """Raises :class:`RunFailed`, which names the first operators that differ, unless two steps run
     the same."""
     for one, another in zip_longest(names, others, fillvalue="nothing more"):
         if one != another:

@@ -1,4 +1,4 @@
-"""What no thread and no training can have done, however well each event reads by itself."""
+"""Checks a trace for impossible combinations of valid events."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _ROUNDED_NS = 2_000
 
 
 def check_nesting(trace: ChromeTrace) -> None:
-    """Raise :class:`InputError` for an operator that begins inside another one of its thread and
+    """Raises :class:`InputError` for an operator that begins inside another one of its thread and
     ends after it."""
     threads: dict[str, list[TraceEvent]] = defaultdict(list)
     for event in filter(is_operator, trace.events):
@@ -38,8 +38,8 @@ def check_nesting(trace: ChromeTrace) -> None:
 
 
 def check_launches(trace: ChromeTrace) -> None:
-    """Raise :class:`InputError` where two calls of the driver launched the same work: a correlation
-    is of one call, and of those inside it."""
+    """Raises :class:`InputError` if two calls of the driver launched the same work: a correlation
+    belongs to one call, and to those inside it."""
     working = {event.correlation for event in trace.events if event.category in DEVICE_WORK}
     working -= {-1, 0}
     launches: dict[int, TraceEvent] = {}
@@ -53,8 +53,8 @@ def check_launches(trace: ChromeTrace) -> None:
 
 
 def check_once(trace: ChromeTrace) -> None:
-    """Raise :class:`InputError` for work of a GPU that is there twice: of the same launch, stream,
-    name and times."""
+    """Raises :class:`InputError` for GPU work that occurs twice: of the same launch, stream, name
+    and times."""
     seen: set[tuple[int, str, str, int, int]] = set()
     for event in trace.events:
         if event.category not in DEVICE_WORK or event.correlation < 1 or not event.duration_ns:
@@ -67,7 +67,7 @@ def check_once(trace: ChromeTrace) -> None:
 
 
 def check_whole(trace: ChromeTrace) -> None:
-    """Raise :class:`InputError` for work of a GPU whose times the profiler has lost, and for events
+    """Raises :class:`InputError` for GPU work whose times the profiler has lost, and for events
     that may be another device's."""
     if trace.untimed:
         found = f"{trace.untimed} events of a GPU at time 0 that take no time"
@@ -77,8 +77,19 @@ def check_whole(trace: ChromeTrace) -> None:
         raise InputError(trace.path, "traceEvents", found, f"{_READ} (--strict)")
 
 
+def check_tied(trace: ChromeTrace) -> None:
+    """Raise :class:`InputError` where nothing says what launched the work of GPUs, or of most of
+    it."""
+    done = [event for event in trace.events if event.category in DEVICE_WORK]
+    untied = sum(event.correlation < 0 and event.external < 0 for event in done)
+    allowed = "or `--partial` to import the rest all the same"
+    if 2 * untied > len(done):
+        found = f"{untied} of {len(done)} events of a GPU without correlation and External id"
+        raise InputError(trace.path, "traceEvents", found, f"one of them in each, {allowed}")
+
+
 def check_timed(trace: ChromeTrace) -> None:
-    """Raise :class:`InputError` where much of what GPUs did has no times."""
+    """Raises :class:`InputError` if much of the GPUs' work has no times."""
     timed = sum(event.category in DEVICE_WORK for event in trace.events)
     if trace.untimed > MOST * (timed + trace.untimed):
         found = (
@@ -89,7 +100,7 @@ def check_timed(trace: ChromeTrace) -> None:
 
 
 def check_steps(trace: ChromeTrace, steps: Steps) -> None:
-    """Raise :class:`InputError` for steps that overlap, or take no time."""
+    """Raises :class:`InputError` for steps that overlap, or take no time."""
     spans = steps.spans
     for place, (before, after) in enumerate(itertools.pairwise(spans)):
         if after[0] < before[1] - _ROUNDED_NS:
@@ -104,8 +115,8 @@ def check_steps(trace: ChromeTrace, steps: Steps) -> None:
 
 
 def late_operators(steps: Steps, calls: Sequence[HostCall]) -> list[tuple[HostCall, int]]:
-    """The operators among ``calls`` that go on after the step in which they begin, and when that
-    ends. What lies outside of autograd's nodes on the threads that run these may do so, and so may
+    """The operators among ``calls`` that go on after the step in which they begin, and the end of
+    that step. Those outside of autograd's nodes on the threads that run these may do so, and
     communication that goes on by itself."""
     spans, found, place = steps.spans, [], 0
     for call in calls:
@@ -122,7 +133,7 @@ def late_operators(steps: Steps, calls: Sequence[HostCall]) -> list[tuple[HostCa
 
 
 def refuse_late(trace: ChromeTrace, steps: Steps, late: Sequence[tuple[HostCall, int]]) -> None:
-    """Raise :class:`InputError` for the first of ``late`` operators, if there are any."""
+    """Raises :class:`InputError` for the first of ``late`` operators, if there are any."""
     for call, end_ns in late:
         found = f"an end after that of its step at {_us(end_ns)} ({steps.told})"
         raise InputError(trace.path, _named(call.tree.event), found, "operators inside a step")
@@ -131,7 +142,7 @@ def refuse_late(trace: ChromeTrace, steps: Steps, late: Sequence[tuple[HostCall,
 def cut_at_steps(
     events: Sequence[TraceEvent], late: Sequence[tuple[HostCall, int]]
 ) -> list[TraceEvent]:
-    """``events`` with ``late`` operators, and what they call, as long as to the end of the step in
+    """``events`` with ``late`` operators, and those that they call, cut at the end of the step in
     which they begin."""
     ends: dict[str, set[int]] = defaultdict(set)
     for call, end_ns in late:

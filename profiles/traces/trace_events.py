@@ -1,9 +1,9 @@
-"""One kind of event for everything that PyTorch's profiler records, wherever it was read from.
+"""One type of event for all that PyTorch's profiler records, read from any source.
 
 Categories are those of the profiler's own traces: ``cpu_op``, ``user_annotation``,
 ``python_function``; ``cuda_runtime`` and ``cuda_driver`` for calls of the driver; ``kernel``,
-``gpu_memcpy`` and ``gpu_memset`` for what a GPU did. In a process torch 2.13 says of each event
-what it is; 2.11 did not, and then it follows from the name and the device.
+``gpu_memcpy`` and ``gpu_memset`` for work of a GPU. In a process torch 2.13 gives each event's
+category; 2.11 did not, and then it follows from the name and the device.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ _TELLING_NOTHING = frozenset(
         *("cuda_sync", "cuda_event", "cuda_profiler_range", "collective_comm", "itt"),
     )
 )
-"""Other categories, of events that no operator and no device's work is missing without."""
+"""Other categories: without their events no operator and no device work is missing."""
 _RUNTIME, _DRIVER = re.compile(r"(cuda|hip)[A-Z]\w*"), re.compile(r"cu[A-Z]\w*")
 _OF_PROFILER = frozenset(
     (
@@ -47,21 +47,21 @@ _OF_PROFILER = frozenset(
         "Runtime Triggered Module Loading",
     )
 )
-"""What the profiler did itself, by kineto's names."""
+"""Events of the profiler's own work, by kineto's names."""
 _PROFILER_STEP = re.compile(r"ProfilerStep#\d+")
 _SYNCHRONIZATION = re.compile(r"(Context|Stream|Event) .*(Sync|Wait).*|Unknown Sync")
 
 
 @dataclass(frozen=True, slots=True)
 class TraceEvent:
-    """What was going on from ``start_ns`` on for ``duration_ns``, on a host's ``thread`` or, with
-    a ``device`` of 0 or more, on a stream of that GPU.
+    """An event from ``start_ns`` on for ``duration_ns``, on a host's ``thread`` or, with a
+    ``device`` of 0 or more, on a stream of that GPU.
 
-    ``correlation`` ties a driver's call to the device's work, ``external`` both to the operator
-    that has the same number; ``sequence`` is the number by which autograd ties a backward node to
+    ``correlation`` links a driver's call to the device's work, ``external`` both to the operator
+    that has the same number; ``sequence`` is the number by which autograd links a backward node to
     its operator, and ``forward_thread`` is not 0 on a backward node. -1 means none. ``shapes`` and
     ``types`` are the operator's arguments, with ``strides`` of tensors and ``values`` of numbers;
-    None where they were not recorded.
+    None if they were not recorded.
     """
 
     name: str
@@ -81,30 +81,30 @@ class TraceEvent:
 
     @property
     def end_ns(self) -> int:
-        """When it was over."""
+        """The end of the event."""
         return self.start_ns + self.duration_ns
 
 
 def today(category: str) -> str:
-    """``category`` by the name that it has now."""
+    """The present name of ``category``."""
     return _OF_2021.get(category, category)
 
 
 def is_of_other_devices(category: str) -> bool:
-    """Whether events of ``category`` are none of those that are read, nor known to tell nothing:
-    they may be of a device that is neither CUDA's nor ROCm's."""
+    """True if events of ``category`` are neither read nor known to be irrelevant: they may be of a
+    device that is neither CUDA's nor ROCm's."""
     return category not in CATEGORIES and category not in _TELLING_NOTHING
 
 
 def is_profiler_step(event: TraceEvent) -> bool:
-    """Whether it is the profiler's own mark of a step on the host. There are marks on GPUs as well,
+    """True if it is the profiler's own mark of a step on the host. There are marks on GPUs as well,
     of another category."""
     return event.category in (ANNOTATION, OPERATOR) and bool(_PROFILER_STEP.fullmatch(event.name))
 
 
 def category_of(event: Any) -> str:
-    """The category of an event of a profile in this process, empty where it is none of
-    :data:`CATEGORIES` and torch does not say so."""
+    """The category of an event of a profile in this process; "" if it is none of :data:`CATEGORIES`
+    and torch does not give it."""
     if hasattr(event, "activity_type"):
         return str(event.activity_type())
     name = event.name()

@@ -1,4 +1,4 @@
-"""Where the training steps of a trace begin and end."""
+"""Finds the training steps of a trace."""
 
 from __future__ import annotations
 
@@ -18,7 +18,8 @@ LEAST_REPEATS = 2
 
 @dataclass(frozen=True)
 class Steps:
-    """``spans`` of whole steps in nanoseconds, in order, and in words what ``told`` them."""
+    """``spans`` of whole steps in nanoseconds, in order; ``told`` names the marks that showed
+    them."""
 
     spans: tuple[tuple[int, int], ...]
     told: str
@@ -27,7 +28,7 @@ class Steps:
 def find_steps(trace: ChromeTrace, calls: Sequence[HostCall], marker: str | None) -> Steps:
     """The steps of ``trace``: the profiler's own marks (``ProfilerStep#3``), each a step; with
     ``marker`` an event of that name, each step lasting until the next one begins; without either
-    what ``calls`` repeat. Raises :class:`InputError` where there is no whole step."""
+    the repetition of ``calls``. Raises :class:`InputError` if there is no whole step."""
     if marker is not None:
         return _marked(trace, marker)
     own = [event for event in trace.events if is_profiler_step(event)]
@@ -46,7 +47,7 @@ def _marked(trace: ChromeTrace, marker: str) -> Steps:
 
 
 def _candidates(trace: ChromeTrace) -> str:
-    """Annotations that come several times, for whoever has to name one."""
+    """Annotations that come several times, as suggestions for a marker."""
     counts = Counter(event.name for event in trace.events if event.category == ANNOTATION)
     names = [f"{name} ({n} times)" for name, n in counts.most_common(_NAMES_SHOWN) if n > 1]
     listed = f", such as {', '.join(names)}" if names else ""
@@ -54,17 +55,18 @@ def _candidates(trace: ChromeTrace) -> str:
 
 
 def _repeated(trace: ChromeTrace, calls: Sequence[HostCall]) -> Steps:
-    """Of operators that repeat up to the end of the trace each step begins after the optimizer's
-    last one or, where there is none, after the last of the backward pass.
+    """Finds steps in operators that repeat up to the end of the trace: each begins after the
+    optimizer's last one or, without an optimizer, after the last of the backward pass.
 
     A trace without a backward pass or an optimizer repeats no training step: a model's layers are
-    as much alike as its steps are.
+    as similar as its steps are.
 
-    The input's are looked at last, and so are copies of it: those of a data loader with processes
-    come as its batches do, whichever step is under way. So do those outside of autograd's nodes on
-    the threads that run these, and what reads values. What repeats without a backward pass or an
+    The input's operators are assigned last, with copies of it: those of a data loader with
+    processes come with its batches, during any step. So do those outside of autograd's nodes on the
+    threads that run these, and reads of values. A repetition without a backward pass or an
     optimizer that the trace has is less than a step (an optimizer's operators, one a parameter) or
-    none (an evaluation)."""
+    none (an evaluation).
+    """
     places = [
         place
         for place, call in enumerate(calls)
@@ -92,7 +94,7 @@ def _repeated(trace: ChromeTrace, calls: Sequence[HostCall]) -> Steps:
 
 def _rounds(calls: Sequence[HostCall], period: int) -> int:
     """How often optimizers begin to step in the second ``period`` of ``calls``. One whose step
-    calls both passes, and those that step while one backward pass goes on, begin once."""
+    calls both passes, and those that step during one backward pass, begin once."""
     rounds, mark, backward = 0, None, False
     for place, call in enumerate(calls[: 2 * period]):
         if not call.updates:
@@ -106,15 +108,15 @@ def _rounds(calls: Sequence[HostCall], period: int) -> int:
 
 
 def _with_input(calls: Sequence[HostCall], place: int) -> HostCall:
-    """The first of the input's operators that come straight before the one at ``place``, if any."""
+    """The first of the input's operators directly before the one at ``place``; else that one."""
     while place and brings_input(calls[place - 1]):
         place -= 1
     return calls[place]
 
 
 def _turn(calls: Sequence[HostCall]) -> int:
-    """Where in the ``calls`` that repeat a step begins: after the last of the phase that ends a
-    step, and what sets gradients to zero after it, all taken as a circle."""
+    """The place in the ``calls`` that repeat where a step begins: after the last of the phase that
+    ends a step, and after the operators that set gradients to zero, all taken as a circle."""
     ends = [
         ("optimizer" if call.updates else "zero") if call.phase == "optimizer" else call.phase
         for call in calls
@@ -130,8 +132,8 @@ def _turn(calls: Sequence[HostCall]) -> int:
 
 
 def repetition(items: Iterable[Hashable]) -> tuple[int, int]:
-    """The longest end of ``items`` that repeats a shorter pattern twice or more: where it begins,
-    and the pattern's length, 0 where there is none. The last pattern may be cut off.
+    """The longest end of ``items`` that repeats a shorter pattern at least twice: its beginning,
+    and the pattern's length, 0 if there is none. The last pattern may be cut off.
 
     By the prefix function of Knuth, Morris and Pratt (SIAM J. Comput. 6, 1977) of the reversed
     items: a prefix of n whose longest border is b has the period n - b.

@@ -1,4 +1,4 @@
-"""Shapes and work of an operator, as far as a trace tells them."""
+"""Shapes and work of an operator, as far as a trace has them."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ from profiles.work.row_operators import TABLE_GRADIENTS
 _RESULT_UNKNOWN = frozenset(
     (*CREATIONS, *MOVES, *REDUCTIONS, *CONVOLUTIONS, *RECURRENT, *TABLE_GRADIENTS, "where")
 )
-"""Their result's size is not in their arguments' shapes and types."""
+"""Operators whose result's size does not follow from their arguments' shapes and types."""
 _NOTHING_BUT_CALLS = frozenset((*MADE_OF_COPIES, *VIEWS))
 
 
 @dataclass(frozen=True)
 class KnownWork:
-    """What one call of an operator does; None is what the trace does not tell."""
+    """The work of one call of an operator; None means that the trace does not say."""
 
     flops: int | None = None
     read_bytes: int | None = None
@@ -41,7 +41,7 @@ class KnownWork:
 
     @property
     def is_whole(self) -> bool:
-        """Whether all of it is known."""
+        """True if all of it is known."""
         return None not in (self.flops, self.read_bytes, self.written_bytes)
 
 
@@ -54,16 +54,16 @@ def recorded_shapes(node: Node) -> str:
 
 
 def _sized(shape: Any) -> Argument:
-    """A tensor or a list of tensors of which nothing but the shape is known."""
+    """A tensor or a list of tensors of which only the shape is known."""
     if shape and isinstance(shape[0], tuple):
         return tuple(operand(each, 0) for each in shape)
     return operand(shape, 0)
 
 
 def recorded_work(node: Node) -> KnownWork:
-    """What the operator at ``node`` did, by the formula for it or, where there is none, by those
-    for the operators that it called. A trace tells nothing without shapes, and of a list of
-    tensors not of what type they are."""
+    """The work of the operator at ``node``, by its formula or, without one, by those of the
+    operators that it called. It is unknown without shapes, and a trace lacks the types in a list of
+    tensors."""
     event = node.event
     if event.shapes is None or event.types is None:
         return KnownWork()
@@ -91,16 +91,16 @@ def recorded_work(node: Node) -> KnownWork:
 
 
 def _is_of_mixed(kind: str, arguments: Sequence[Argument]) -> bool:
-    """Whether an elementwise operator's tensors are of several types, which one becomes another's
-    by rules of their own; numbers do not count."""
+    """True if an elementwise operator's tensors are of several types, one of which is converted by
+    its own rules; numbers do not count."""
     if kind not in ELEMENTWISE or kind in COMPARISONS:
         return False
     return len({tensor.item_bytes for tensor in tensors_in(arguments) if tensor.shape}) > 1
 
 
 def _by_formula(name: str, arguments: Sequence[Argument]) -> OperatorWork | None:
-    """None also where the formula is not of such arguments: a library's own operator of this name,
-    or one of another version of torch."""
+    """The work by the formula; None also if the formula does not fit the arguments: a library's own
+    operator of this name, or one of another version of torch."""
     try:
         return operator_work(name, arguments)
     except (IndexError, TypeError, ValueError, AttributeError, ZeroDivisionError):
@@ -125,7 +125,7 @@ def _together(nodes: Iterable[Node]) -> KnownWork:
 
 
 def known_sum(values: Iterable[int | None]) -> int | None:
-    """The sum, None as soon as one of ``values`` is not known."""
+    """The sum, None if one of ``values`` is unknown."""
     total = 0
     for value in values:
         if value is None:

@@ -1,4 +1,5 @@
-"""Which threads of a trace train: the main one, and those that run autograd's nodes for it."""
+"""Finds the threads of a trace that train: the main one, and those that run autograd's nodes for
+it."""
 
 from __future__ import annotations
 
@@ -15,8 +16,8 @@ _NO_NUMBER = -1
 def main_thread(by_thread: Calls, nodes: Nodes, marked: Collection[str]) -> str:
     """The thread that calls most operators of an optimizer outside of autograd's nodes; if none
     does, the one on which the profiler ``marked`` steps; else the one that calls most operators
-    outside of nodes. ``nodes`` are the numbers of the nodes that each thread runs: of threads that
-    are alike the main one is that to whose operators most nodes of others belong."""
+    outside of nodes. ``nodes`` are the numbers of the nodes that each thread runs: between equal
+    threads the main one is the one whose operators most nodes of others belong to."""
 
     def weight(thread: str) -> tuple[int, bool, int, int, str]:
         outside = [call for call in by_thread[thread] if not call.in_node]
@@ -29,14 +30,13 @@ def main_thread(by_thread: Calls, nodes: Nodes, marked: Collection[str]) -> str:
 
 
 def backward_threads(by_thread: Calls, nodes: Nodes, main: str) -> set[str]:
-    """The threads besides ``main`` that run autograd's nodes for it: all of whose operators lie in
-    nodes, or more of whose nodes belong to operators of ``main`` than to their own. Both may call
+    """The threads besides ``main`` that run autograd's nodes for it: all of their operators are in
+    nodes, or more of their nodes belong to operators of ``main`` than to their own. Both may call
     operators outside of nodes (a reducer's copies).
 
-    A thread that trains something of its own runs the nodes of its own operators. Where no numbers
-    tell whose nodes they are, the one that runs most of them runs those of ``main``, unless
-    ``main`` or a thread that is known to work for it runs some. Threads of other processes work for
-    these.
+    A thread that trains separately runs the nodes of its own operators. If numbers do not show the
+    owner of nodes, the thread that runs most of them runs those of ``main``, unless ``main`` or a
+    thread that works for it runs some. Threads of other processes work for these.
     """
     mains = _recorded(call for call in by_thread.get(main, ()) if not call.in_node)
     found: set[str] = set()
@@ -56,8 +56,8 @@ def backward_threads(by_thread: Calls, nodes: Nodes, main: str) -> set[str]:
 
 
 def of_others(by_thread: Calls, main: str, shared: Set[str]) -> list[HostCall]:
-    """What the ``shared`` threads, which run autograd's nodes for ``main``, run for threads that
-    run none. What has no number goes with the node before it on its thread."""
+    """The calls of the ``shared`` threads, which run autograd's nodes for ``main``, for threads
+    that run none. A call without a number goes with the node before it on its thread."""
     owners = _owners(by_thread, main, shared)
     found: list[HostCall] = []
     for thread in shared:
@@ -70,9 +70,9 @@ def of_others(by_thread: Calls, main: str, shared: Set[str]) -> list[HostCall]:
 
 
 def _owners(by_thread: Calls, main: str, shared: Set[str]) -> dict[int, str]:
-    """Whose operators the nodes on ``shared`` threads are of, by autograd's own number of that
-    thread: it is the one that had called most of these operators before their nodes began, and of
-    several the last. Each thread has one number, and ``main`` the one that fits it best."""
+    """The owners of the nodes on ``shared`` threads, by autograd's number of the owner's thread:
+    the thread that had called most of these operators before their nodes began, the last of
+    several. Each thread has one number, and ``main`` the one that fits it best."""
     ended = {
         thread: {
             number: call.end_ns
@@ -106,7 +106,7 @@ def _owners(by_thread: Calls, main: str, shared: Set[str]) -> dict[int, str]:
 
 
 def _process(thread: str) -> str:
-    """Of a thread ``process/thread``; empty where all are of one."""
+    """The process of a thread ``process/thread``; "" if all are of one."""
     return thread.rpartition("/")[0]
 
 

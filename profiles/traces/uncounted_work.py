@@ -1,4 +1,4 @@
-"""Operators of a step whose work nobody knows, told to whom its profile is for."""
+"""Warns about operators of a step whose work is unknown."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ LEAST_SHARE, MOST_NAMED = 0.05, 3
 
 
 def uncounted_in_words(calls: Sequence[Called], operators: Sequence[OperatorCost]) -> str:
-    """Which of a step's ``calls`` have no known work, where they take some of its time on the CPU,
-    by its ``operators`` with the fewest threads; nothing where they do not."""
+    """Names those of a step's ``calls`` whose work is unknown, if they take some of its time on the
+    CPU, by its ``operators`` with the fewest threads; "" if they do not."""
     unknown = {call.name for call in calls if call.work is None and call.name != INPUT_MARK}
     fewest = min((row.threads for row in operators), default=0)
     each_us: dict[str, float] = defaultdict(float)

@@ -1,1 +1,1 @@
-"""FLOPs and bytes of operators, from the shapes that they were called with."""
+"""FLOPs and bytes of operators, from the shapes of their arguments."""

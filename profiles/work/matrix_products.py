@@ -20,7 +20,7 @@ _PAIRS = {
     "baddbmm": 1,
     "addmv": 1,
 }
-"""At which of its tensors each one's pair begins; what is added to the product comes before."""
+"""The place of each one's pair among its tensors; a summand of the product comes before."""
 _ATTENTION = "_scaled_dot_product_"
 CONVOLUTIONS = ("convolution", "convolution_backward")
 _TRANSPOSED = 6
@@ -30,7 +30,7 @@ PRODUCTS = (*_PAIRS, "addmm_", "baddbmm_", "addmv_")
 
 
 def is_attention(name: str) -> bool:
-    """Whether ``name`` (without ``aten::``) is a fused attention, forward or backward."""
+    """True if ``name`` (without ``aten::``) is a fused attention, forward or backward."""
     kernel = name.removeprefix(_ATTENTION).removesuffix("_backward")
     return name.startswith(_ATTENTION) and kernel in (
         "flash_attention_for_cpu",
@@ -43,11 +43,11 @@ def is_attention(name: str) -> bool:
 def convolution_flops(
     name: str, arguments: Sequence[Argument], result_bytes: int | None
 ) -> int | None:
-    """FLOPs of a convolution with weights [out, in / groups, ...]: every element of its result is
-    a sum of products with the weights of one output; of a transposed one, whose weights are
-    [in, out / groups, ...], every element of its input takes part in as many. Backward, the
-    gradients of input and weights are as much each; both are made where it is not known which.
-    None where the size of the result is not known, or whether it is transposed."""
+    """FLOPs of a convolution with weights [out, in / groups, ...]: every element of its result is a
+    sum of products with the weights of one output; of a transposed one, whose weights are [in, out
+    / groups, ...], every element of its input takes part in as many. Backward, the gradients of
+    input and weights take as much each; both count if it is unknown which are computed. None if the
+    size of the result, or the kind, is unknown."""
     backward = name.endswith("_backward")
     tensors = list(tensors_in(arguments))
     weights = tensors[1 + backward]
@@ -78,7 +78,7 @@ def recurrent_flops(name: str, tensors: Sequence[Operand]) -> int:
 
 def product_size(name: str, tensors: Sequence[Operand]) -> tuple[int, int] | None:
     """FLOPs and elements of the result of the product ``name`` (without ``aten::``, in place or
-    not); None where ``tensors`` are none that it takes."""
+    not); None if ``tensors`` are not its arguments."""
     first = _PAIRS[name.removesuffix("_")]
     if len(tensors) < first + 2:
         return None
@@ -95,7 +95,7 @@ def product_size(name: str, tensors: Sequence[Operand]) -> tuple[int, int] | Non
 
 
 def _broadcast(one: Sequence[int], other: Sequence[int]) -> list[int]:
-    """The shape of two that are broadcast to each other."""
+    """The common shape of two that are broadcast to each other."""
     pairs = itertools.zip_longest(reversed(one), reversed(other), fillvalue=1)
     return [b if a == 1 else a for a, b in pairs]
 

@@ -1,4 +1,4 @@
-"""Which operators do work of their own, and which are no more than the operators they call."""
+"""Tells operators with their own work from those that only call other operators."""
 
 from __future__ import annotations
 
@@ -8,14 +8,13 @@ _ALL_IT_IS = "CompositeImplicitAutograd"
 _ALL_IT_DOES = "CompositeExplicitAutograd"
 _OF_A_PROCESSOR = ("CPU", "CUDA", "MkldnnCPU")
 _BY_ANOTHER = frozenset(("aten::_embedding_bag_backward",))
-"""Have a kernel that only chooses between two operators."""
+"""Operators with a kernel that only chooses between two other operators."""
 
 
 @cache
 def has_own_kernel(name: str) -> bool:
-    """Whether what operator ``name`` (``aten::mm``) calls is not all that it does: torch has a
-    kernel of its own for it (PyTorch, "native_functions.yaml": ``dispatch``), or does not know it,
-    and nobody can tell."""
+    """True if operator ``name`` (``aten::mm``) does more than the operators that it calls: torch
+    has a kernel for it (PyTorch, "native_functions.yaml": ``dispatch``), or does not know it."""
     if name in _BY_ANOTHER:
         return False
     import torch  # not above: what is known without asking torch is known without importing it

@@ -1,4 +1,4 @@
-"""What an operator was called with, as PyTorch's profiler recorded it with shapes."""
+"""The arguments of an operator, as PyTorch's profiler recorded them with shapes."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ _TYPE_BYTES = {
 
 @dataclass(frozen=True)
 class Operand:
-    """One tensor. ``stored`` is how many of its elements lie in memory: less than the product of
-    ``shape`` where it is expanded, and not known where it is ``sparse``."""
+    """One tensor. ``stored`` is the number of its elements in memory: less than the product of
+    ``shape`` if it is expanded, and unknown if it is ``sparse``."""
 
     shape: tuple[int, ...]
     item_bytes: int
@@ -52,17 +52,17 @@ class Operand:
 
 @dataclass(frozen=True)
 class Flags:
-    """A list of yes and no."""
+    """A list of booleans."""
 
     values: tuple[bool, ...]
 
 
 Argument = Operand | tuple[Operand, ...] | Flags | float | None
-"""A tensor, a list of tensors, a list of yes and no, a number, or anything else."""
+"""A tensor, a list of tensors, a list of booleans, a number, or anything else."""
 
 
 def operand(shape: Sequence[int], item_bytes: int, strides: Sequence[int] = ()) -> Operand:
-    """A tensor of ``shape``; every element is stored where ``strides`` are not known."""
+    """A tensor of ``shape``; every element is stored if ``strides`` are unknown."""
     stored = math.prod(
         size for place, size in enumerate(shape) if place >= len(strides) or strides[place]
     )
@@ -97,10 +97,9 @@ def listed_arguments(
     values: Sequence[float | Flags | None] | None = None,
 ) -> tuple[Argument, ...] | None:
     """The arguments from the lists of a profiler's event: a shape and a type's name (``float``)
-    each, an empty shape and another name for what is no tensor; with ``strides``, where they are
-    known, which a sparse tensor has none of, and ``values`` of numbers. None where a list of
-    tensors is among them, of which such an event says nothing, or a tensor of a type that has no
-    known size."""
+    each, an empty shape and another name for other arguments; with ``strides`` if they are known,
+    which a sparse tensor lacks, and ``values`` of numbers. None if there is a list of tensors,
+    which such an event does not describe, or a tensor of a type of unknown size."""
     if any(kind in ("TensorList", "GenericList") for kind in types):
         return None
     found: list[Argument] = []
@@ -127,8 +126,8 @@ def tensors_in(arguments: Iterable[Argument]) -> Iterator[Operand]:
 
 
 def shapes_text(arguments: Iterable[Argument]) -> str:
-    """Shapes as a table of operators has them: ``2x3 [2x3 2x5]``; numbers are left out, and so
-    are tensors of one number."""
+    """Shapes for a table of operators: ``2x3 [2x3 2x5]``, without numbers and tensors of one
+    number."""
     words = []
     for argument in arguments:
         if isinstance(argument, tuple):

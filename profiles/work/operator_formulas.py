@@ -1,9 +1,9 @@
 """FLOPs and bytes of an operator from the shapes of its arguments.
 
-A product of [m, k] and [k, n] is 2mkn FLOPs; an elementwise operator one FLOP an element, whatever
-it computes. Bytes are counted once per tensor touched, as if no cache held them: what the operator
-asks for, not what reaches memory. A look-up or a row update counts the rows that it touches, not
-the table; an expanded tensor what is stored of it.
+A product of [m, k] and [k, n] is 2mkn FLOPs; any elementwise operator is one FLOP an element. Bytes
+are counted once per tensor touched, as if no cache held them, so they are the operator's demand,
+not memory traffic. A look-up or a row update counts the rows that it touches, not the table; an
+expanded tensor counts its stored elements.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ from profiles.work.row_operators import ROW_OPERATORS, row_amounts
 
 @dataclass(frozen=True)
 class OperatorWork:
-    """What one call of an operator does."""
+    """The work of one call of an operator."""
 
     flops: int
     read_bytes: int
@@ -58,12 +58,12 @@ NOTHING = OperatorWork(0, 0, 0)
 def operator_work(
     name: str, arguments: Sequence[Argument], result_bytes: int | None = None
 ) -> OperatorWork | None:
-    """The work of operator ``name`` (``aten::mm``) on ``arguments``; None where there is no
-    formula for it.
+    """The work of operator ``name`` (``aten::mm``) on ``arguments``; None if there is no formula
+    for it.
 
-    ``result_bytes`` is the memory that it took for its result: none in place, or where the last
-    argument is the tensor to write to. Where it is not known (None), the result of a reduction, a
-    sort or a creation is not counted.
+    ``result_bytes`` is the memory taken for its result: 0 in place, or if the last argument is the
+    tensor to write to. If it is unknown (None), the result of a reduction, a sort or a creation is
+    not counted.
     """
     plain = name.removeprefix("aten::")
     if plain.startswith("__"):
@@ -104,7 +104,7 @@ def operator_work(
 def _pass(
     kind: str, arguments: Sequence[Argument], in_place: bool, result_bytes: int | None
 ) -> OperatorWork:
-    """One pass over all that is given."""
+    """The work of one pass over all arguments."""
     read = list(tensors_in(arguments))
     target = list(tensors_in(arguments[:1])) if in_place else []
     if not in_place and result_bytes == 0 and len(read) > 1 and isinstance(arguments[-1], Operand):
@@ -124,14 +124,16 @@ def _pass(
 
 
 def _item_bytes(kind: str, read: Sequence[Operand]) -> int:
-    """Of the result of an elementwise operator, where its tensors are of one type, or numbers."""
+    """The element size of the result of an elementwise operator, if its tensors are of one type, or
+    numbers."""
     if kind in COMPARISONS:
         return 1
     return read[1 if kind == "where" and len(read) > 1 else 0].item_bytes
 
 
 def _result_elements(arguments: Sequence[Argument]) -> int:
-    """Of tensors that are broadcast to one shape; a list has one result for each of its own."""
+    """The elements of the result of tensors that are broadcast to one shape; a list has one result
+    for each of its tensors."""
     if arguments and isinstance(arguments[0], tuple):
         return sum(tensor.elements for tensor in arguments[0])
     sizes: list[int] = []
@@ -160,8 +162,8 @@ def _product(name: str, tensors: Sequence[Operand]) -> OperatorWork | None:
 
 
 def _optimizer(name: str, arguments: Sequence[Argument]) -> OperatorWork | None:
-    """A fused optimizer reads lists of parameters, gradients and state, and writes all of them but
-    the gradients; counts of steps, a number each, are left out."""
+    """The work of a fused optimizer: it reads lists of parameters, gradients and state, and writes
+    all but the gradients. Counts of steps, a number each, are left out."""
     lists = [argument for argument in arguments if isinstance(argument, tuple)]
     if len(lists) < 2:
         return None

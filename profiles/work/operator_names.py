@@ -1,4 +1,5 @@
-"""Which operators work alike: names without ``aten::``, in-place ones without the last ``_``."""
+"""Groups of operators that work alike: names without ``aten::``, in-place ones without the last
+``_``."""
 
 from __future__ import annotations
 
@@ -28,7 +29,7 @@ ELEMENTWISE = dict.fromkeys(
     ),
     1,
 )
-"""FLOPs for each element of the result: one, whatever it takes, but for those that combine."""
+"""FLOPs for each element of the result: one for any operation, more for combined ones."""
 ELEMENTWISE |= {
     "lerp": 3,  # a + w (b - a)
     "addcmul": 3,
@@ -44,7 +45,7 @@ COMPARISONS = frozenset(
         *("isposinf", "logical_and", "logical_not", "logical_or"),
     )
 )
-"""Their result is yes or no, a byte each."""
+"""Operators with boolean results, a byte each."""
 REDUCTIONS = dict.fromkeys(
     (
         *("all", "amax", "amin", "any", "argmax", "argmin", "count_nonzero", "cumsum", "max"),
@@ -71,9 +72,9 @@ REDUCTIONS |= {
     "native_layer_norm_backward": 13,  # the sums over both axes, so 3 more, and the scale
 }
 MOVES = ("flip", "nonzero", "roll", "sort", "topk", "tril", "triu", "bincount", "cat", "complex")
-"""They read all they are given and write their result, sorting as if in one pass."""
+"""Operators that read all arguments and write their result, sorting as if in one pass."""
 RANDOM = ("bernoulli", "exponential", "normal", "random", "uniform")
-"""Fill their tensor in place."""
+"""Operators that fill their tensor in place."""
 CREATIONS = ("arange", "linspace", "eye", "randperm", "scalar_tensor", "tril_indices")
 OPTIMIZERS = {
     "_fused_sgd_": 2,
@@ -100,11 +101,12 @@ VIEWS = frozenset(
         *("_validate_sparse_coo_tensor_args", "sparse_coo_tensor", "values"),
     )
 )
-"""They move nothing themselves; what they call may (``contiguous``, ``reshape``)."""
+"""Operators that move nothing themselves; those that they call may (``contiguous``,
+``reshape``)."""
 MADE_OF_COPIES = (
     *("clone", "constant_pad_nd", "full", "full_like", "new_full", "new_ones", "new_zeros"),
     *("ones", "ones_like", "pad", "repeat", "repeat_interleave", "select_backward"),
     *("slice_backward", "to", "_to_copy", "zeros", "zeros_like", "dropout", "embedding_backward"),
     *("embedding_sparse_backward", "_embedding_bag_sparse_backward", "sparse_mask"),
 )
-"""They are as much as the copies and fills that they call."""
+"""Operators whose work is that of the copies and fills that they call."""

@@ -23,8 +23,8 @@ ROW_OPERATORS = frozenset(
 def row_amounts(
     kind: str, arguments: Sequence[Argument], in_place: bool, result_bytes: int | None
 ) -> Amounts | None:
-    """What the row operator ``kind`` (without ``aten::`` and a last ``_``) does; None where its
-    arguments do not tell. One that is not in place copies the table first."""
+    """The work of the row operator ``kind`` (without ``aten::`` and a last ``_``); None if its
+    arguments do not determine it. One that is not in place copies the table first."""
     tensors = [argument for argument in arguments if isinstance(argument, Operand)]
     if kind in ("index", "index_put", "_index_put_impl"):
         # Their indices are a list with gaps, of which the profiler keeps nothing: not counted.
@@ -59,7 +59,8 @@ def row_amounts(
 
 
 def _bags(kind: str, tensors: Sequence[Operand]) -> Amounts:
-    """A table and ids; of bags also where each begins: their rows are added up."""
+    """The work for a table and ids; for bags also the places where each begins: their rows are
+    added up."""
     table, ids = tensors[:2]
     read = table.item_bytes * ids.elements * table.shape[-1]
     if kind == "embedding":

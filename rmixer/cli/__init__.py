@@ -17,7 +17,7 @@ import rmixer
 from rmixer.errors import InputError, PolicyWrong, RunFailed
 
 _FULL = (errno.ENOSPC, errno.EDQUOT)
-"""No room on a disk; what was written to is not said."""
+"""Errors of a full disk, which do not name the file."""
 COMMANDS = {
     "machine": "measure this machine and show it",
     "models": "list the models",
@@ -42,8 +42,8 @@ COMMANDS = {
 
 
 class Commands(click.Group):
-    """Imports a command's module only when that command is called: the others' stages, and
-    torch, stay unloaded."""
+    """Imports a command's module only when that command is called: other stages, and torch, are not
+    loaded."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(COMMANDS)
@@ -76,8 +76,8 @@ def rmixer_command() -> None:
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Run the command line and exit: 0 done, 1 the run failed, 2 the input was wrong, 130
-    interrupted. What was wrong is one message, never a traceback."""
+    """Runs the command line and exits: 0 done, 1 the run failed, 2 the input was wrong, 130
+    interrupted. An error is one message, never a traceback."""
     # A terminated run must end its workers as an interrupted one does, and so must one whose
     # terminal is closed, unless it is to outlive that (nohup).
     signal.signal(signal.SIGTERM, _interrupt)

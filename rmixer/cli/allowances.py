@@ -1,4 +1,5 @@
-"""The options ``--cores``, ``--gpus`` and ``--leave-free``: what of the machine a run may use."""
+"""The options ``--cores``, ``--gpus`` and ``--leave-free``: the part of the machine that a run may
+use."""
 
 from __future__ import annotations
 
@@ -14,14 +15,14 @@ from rmixer.hardware.allowance import allowance_of
 def allowance_options(command: Callable[..., None]) -> Callable[..., None]:
     """Adds the three options to a command, which gets them as one argument ``allowance``."""
 
-    @click.option("--cores", metavar="LIST", help="Train on these cores alone, like 0-3,6.")
-    @click.option("--gpus", metavar="LIST", help="Train on these GPUs alone, like 0,1, or none.")
+    @click.option("--cores", metavar="LIST", help="Train only on these cores, like 0-3,6.")
+    @click.option("--gpus", metavar="LIST", help="Train only on these GPUs, like 0,1, or none.")
     @click.option(
         "--leave-free",
         "left_free",
         multiple=True,
         metavar="WHAT",
-        help="Leave so much of the machine free: 8GiB of memory, or 2cores.",
+        help="Leave this part of the machine free: 8GiB of memory, or 2cores.",
     )
     @functools.wraps(command)
     def collected(

@@ -1,4 +1,4 @@
-"""How a command finds the execution of a run folder, and asks something of it."""
+"""Finds the execution of a run folder, and sends requests to it."""
 
 from __future__ import annotations
 
@@ -14,13 +14,14 @@ if TYPE_CHECKING:
     from experiments.run_files.run_folder import RunFolder
 
 PATIENCE_S = 30.0
-"""How long a run that goes on may take to answer."""
+"""The longest time that a running execution may take to answer."""
 LOOK_EVERY_S, THERE_EVERY_S = 0.1, 1.0
-"""How often a command looks for the answer, and whether the run is still there."""
+"""Seconds between two looks for the answer, and between two checks that the run still goes on."""
 
 
 def executing_folder(path: Path) -> RunFolder:
-    """The run in ``path``, which a command began that executes. Raises :class:`InputError`."""
+    """The run in ``path``, which was begun by a command that executes. Raises
+    :class:`InputError`."""
     from experiments.run_files.run_folder import RunFolder
 
     folder = RunFolder.open(path)
@@ -29,7 +30,7 @@ def executing_folder(path: Path) -> RunFolder:
 
 
 def present_execution(folder: RunFolder) -> Path:
-    """Where the execution of ``folder`` lies that goes on, or was the last to begin. Raises
+    """The folder of the execution of ``folder`` that runs now, or began last. Raises
     :class:`InputError` if none has begun."""
     if not folder.begun:
         found = "a run that has not begun to execute"
@@ -38,9 +39,9 @@ def present_execution(folder: RunFolder) -> Path:
 
 
 def ask(place: Path, kind: RequestKind, content: object, run: Path) -> str:
-    """Ask something of the execution in ``place`` and return what became of it. One that was
-    interrupted keeps what it was asked until it goes on. Raises :class:`InputError` if it refuses,
-    or has ended."""
+    """Sends a request to the execution in ``place`` and returns the answer. An interrupted
+    execution keeps it until it is resumed. Raises :class:`InputError` if it refuses, or has ended.
+    """
     from executor.journal.opening import existing_journal
     from executor.overview.journal_view import records_in, state_of
 
@@ -77,7 +78,7 @@ def _ended() -> Answer:
 
 
 class _Refused(InputError):  # noqa: N818 - what a run answers
-    """What a run answers that refuses: a text that says it all."""
+    """The answer of a run that refuses; the text is complete."""
 
     def __init__(self, text: str) -> None:
         super().__init__("the run", "", text, "")

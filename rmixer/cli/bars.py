@@ -1,4 +1,4 @@
-"""Bars that show how far a stage is; nothing where there is no terminal."""
+"""Progress bars of stages; they show nothing without a terminal."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from rmixer.cli.console import notes
 
 @contextlib.contextmanager
 def bar(title: str, about_s: float | None = None) -> Iterator[Callable[[int, int], None]]:
-    """A bar that moves with each call (done, total). Where the whole takes some ``about_s``, the
-    time left is told from the start."""
+    """A bar that moves with each call (done, total). With ``about_s``, the expected duration, it
+    shows the time left from the start."""
     with progress_bars("{task.completed:.0f}/{task.total}") as bars:
         task = bars.add_task(escape(title), total=None, about_s=about_s, done_s=0.0)
 
@@ -29,7 +29,7 @@ def bar(title: str, about_s: float | None = None) -> Iterator[Callable[[int, int
 
 
 class _TimeLeft(ProgressColumn):
-    """The time left, of few and long units too; the time so far where nothing tells it."""
+    """The time left, also for few long units; the elapsed time if it is unknown."""
 
     max_refresh = 0.0
 
@@ -48,9 +48,9 @@ class _TimeLeft(ProgressColumn):
 def time_left_s(
     about_s: float, done: float, total: float, done_s: float, elapsed_s: float
 ) -> float:
-    """By how long the units that are ``done`` took, the last of them ``done_s`` after the start;
-    before that, by how long the whole is expected to take. Below 0 once it takes longer than
-    that; 0 at the end."""
+    """Estimates the time left from the units that are ``done``, the last of them ``done_s`` after
+    the start; before the first, from the expected duration. Below 0 once it takes longer; 0 at the
+    end."""
     if done >= total:
         return 0.0
     each_s = done_s / done if done else about_s / total

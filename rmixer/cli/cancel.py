@@ -11,8 +11,8 @@ import click
 @click.argument("run", type=click.Path(path_type=Path))
 @click.argument("job")
 def command(run: Path, job: str) -> None:
-    """Cancel JOB of the run in the folder RUN: if it waits it never starts, if it runs it stops at
-    its next step. The others go on."""
+    """Cancel JOB of the run in the folder RUN. If it waits, it never starts. If it runs, it stops
+    at its next step. Other jobs go on."""
     from executor.overview.journal_view import records_in
     from executor.records.requested import check_cancel
     from rmixer.cli.asking import ask, executing_folder, present_execution

@@ -20,7 +20,7 @@ KINDS = {
 }
 
 Doomed = tuple[Path, int]
-"""What may be removed, and its bytes."""
+"""A folder that may be removed, and its bytes."""
 
 
 @click.command()
@@ -31,13 +31,13 @@ Doomed = tuple[Path, int]
     default="runs",
     show_default=True,
     type=click.Path(path_type=Path),
-    help="Where runs lie, for `old`.",
+    help="The folder of runs, for `old`.",
 )
-@click.option("--dry-run", is_flag=True, help="Say what would be removed, remove nothing.")
+@click.option("--dry-run", is_flag=True, help="List what would be removed; remove nothing.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 def command(kinds: tuple[str, ...], folder: Path, dry_run: bool, yes: bool) -> None:
-    """Remove what can be made again: old runs, prepared data, measured profiles. Without KINDS it
-    says what there is. It asks before it removes anything. What others are using is left."""
+    """Remove data that can be made again: old runs, prepared data, measured profiles. Without
+    KINDS, list them. It asks before it removes anything, and keeps what is in use."""
     from rmixer.cli.console import console, report
     from rmixer.display.quantities import size
 
@@ -73,7 +73,7 @@ def _agreed(doomed: Sequence[Doomed]) -> bool:
 
 
 def _doomed(kind: str, runs: Path) -> Iterator[Doomed]:
-    """All there is of ``kind`` that nobody is making just now."""
+    """All folders of ``kind`` that no process is making now."""
     from experiments.run_files.found_runs import set_aside_in, size_of
     from rmixer.data.preparation import prepared_folders
     from rmixer.files.home import home
@@ -90,8 +90,8 @@ def _doomed(kind: str, runs: Path) -> Iterator[Doomed]:
 
 
 def _removed(path: Path, report: Callable[[str], None]) -> bool:
-    """Whether ``path`` is gone now: not if another process holds it, or the run in which it lies,
-    nor if the system refuses."""
+    """True if ``path`` is gone now. It stays if a process holds it or its run, or if the system
+    refuses."""
     from experiments.run_files.run_folder import CONFIG
 
     held = path.parent if (path.parent / CONFIG).exists() else path

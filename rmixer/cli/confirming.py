@@ -1,4 +1,4 @@
-"""Whether an execution is wished although its prediction is doubtful; ``--yes``."""
+"""Asks for confirmation before executing a doubtful prediction; ``--yes``."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from rmixer.cli.console import report
 from rmixer.errors import RunFailed
 
 yes_option = click.option(
-    "--yes", is_flag=True, help="Execute also where the prediction is doubtful, without asking."
+    "--yes", is_flag=True, help="Execute even if the prediction is doubtful, without asking."
 )
 
 
 def confirm(doubtful: Sequence[str], yes: bool) -> None:
-    """Say why a prediction is ``doubtful``, and ask on a terminal, unless ``yes``, whether it is to
-    be executed. Raises :class:`RunFailed` if not. Where nobody can be asked it is executed."""
+    """Prints why a prediction is ``doubtful`` and, on a terminal and without ``yes``, asks for
+    confirmation. Raises :class:`RunFailed` if it is refused. Without a terminal it does not ask."""
     from rmixer.cli.presenting import doubt_lines
 
     report("\n".join(["the prediction is doubtful", *doubt_lines(doubtful)[1:]]))

@@ -1,4 +1,4 @@
-"""What the commands print on: answers on standard output, news on standard error."""
+"""The consoles of the commands: answers on standard output, news on standard error."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ WIDTH = 100
 
 
 def console() -> Console:
-    """Standard output. Where it is no terminal, tables have 100 columns, or as many as their values
-    need, and no line is broken: names stay whole for who looks for them."""
+    """Standard output. Without a terminal, tables have 100 columns or as many as their values need,
+    and no line is broken: names stay whole for searches."""
     if sys.stdout.isatty():
         return Console(highlight=False, emoji=False)
     return Console(width=WIDTH, soft_wrap=True, highlight=False, emoji=False)
@@ -23,8 +23,8 @@ def console() -> Console:
 
 @cache
 def notes() -> Console:
-    """Standard error, for what happens meanwhile: one console, so that lines are printed above the
-    bars that move on it."""
+    """Standard error, for news: one console, so that lines are printed above the bars that move on
+    it."""
     return Console(stderr=True, highlight=False, soft_wrap=True, emoji=False)
 
 
@@ -34,5 +34,5 @@ def print_json(value: object) -> None:
 
 
 def report(text: str) -> None:
-    """A line about what is going on, on standard error."""
+    """Prints a line of news on standard error."""
     notes().print(text, markup=False)

@@ -23,7 +23,9 @@ def command() -> None:
     help="Stop when more than this share of a file's lines is malformed. [default: 0.001]",
 )
 @click.option(
-    "--workers", type=click.IntRange(min=1), help="Processes that parse. [default: all cores]"
+    "--workers",
+    type=click.IntRange(min=1),
+    help="Number of parsing processes. [default: all cores]",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def prepare(
@@ -34,8 +36,8 @@ def prepare(
     workers: int | None,
     as_json: bool,
 ) -> None:
-    """Turn the raw files of data set NAME under PATH into arrays for training, or make its
-    synthetic twin. Interrupted, the same command goes on where it was."""
+    """Convert the raw files of data set NAME under PATH to arrays for training, or make its
+    synthetic copy. After an interruption the same command goes on where it was."""
     from rmixer.cli.bars import bar
     from rmixer.cli.console import console, print_json, report
     from rmixer.cli.data_tables import preparation_table
@@ -45,7 +47,7 @@ def prepare(
     from rmixer.data.prepare import prepare as prepare_dataset
 
     if strict and max_malformed is not None:
-        raise InputError("--max-malformed", "", max_malformed, "none beside --strict")
+        raise InputError("--max-malformed", "", max_malformed, "not together with --strict")
     share = Limits().share if max_malformed is None else max_malformed
     how = Making(Limits(share, strict), workers, bar, report)
     try:

@@ -14,7 +14,7 @@ from rmixer.display.tables import WholeTable
 
 
 def preparation_table(found: Preparation, folder: Path) -> RenderableType:
-    """What was in the raw files, beside what is known of the public ones."""
+    """A table of the contents of the raw files, compared with known figures of the public ones."""
     title = f"{found.name} from {escape(found.data)}"
     facts = WholeTable(title, show_header=False, padding=(0, 1, 0, 0)).words("").folded("")
     facts.add_row("samples", f"{found.rows:,}, {found.train_rows:,} of them for training")
@@ -32,7 +32,7 @@ def preparation_table(found: Preparation, folder: Path) -> RenderableType:
 
 
 def prepared_table(prepared: Iterable[Prepared], place: Path) -> WholeTable:
-    """What lies in ``place``."""
+    """A table of the prepared data in ``place``."""
     table = _table("Prepared data", f"in {place}; a folder that is not needed may be removed")
     table.folded("from").numbers("samples", "on disk").words("made").folded("folder")
     for found in prepared:
@@ -49,7 +49,7 @@ def prepared_table(prepared: Iterable[Prepared], place: Path) -> WholeTable:
 
 
 def datasets_table(entries: Iterable[DataSetEntry]) -> WholeTable:
-    """What can be prepared."""
+    """A table of the data sets that can be prepared."""
     table = _table("Data sets", "rmixer data prepare NAME PATH, or NAME synthetic")
     table.add_column("what")
     table.folded("raw files")

@@ -1,4 +1,4 @@
-"""The option for a table of durations, and what cannot be asked for beside it."""
+"""The option for a table of durations, and checks of options that it excludes."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ durations_option = click.option(
 
 
 def read_table(path: Path | None, asked: Settings) -> DurationTable | None:
-    """The table at ``path``, if one is given. Raises :class:`InputError` for anything wrong in it,
-    and for what was ``asked`` that would change how long jobs last."""
+    """Reads the table at ``path``; None without one. Raises :class:`InputError` for errors in it,
+    and for options in ``asked`` that would change the durations of jobs."""
     if path is None:
         return None
     for key, value in asked.changing_durations.items():
@@ -33,22 +33,22 @@ def read_table(path: Path | None, asked: Settings) -> DurationTable | None:
 
 
 def check_level(level: str) -> None:
-    """Raise :class:`InputError` for a ``level`` at which durations alone cannot be simulated."""
+    """Raises :class:`InputError` for a ``level`` that needs more than durations."""
     if level == "operator":
         allowed = "auto or job: a table of durations knows no operators"
         raise InputError("--level", "", level, allowed)
 
 
 def check_needs(policy: Policy, table: DurationTable) -> None:
-    """Raise :class:`InputError` if ``policy`` needs figures that ``table`` has no column for."""
+    """Raises :class:`InputError` if ``policy`` needs figures that ``table`` has no column for."""
     if missing := _missing(policy, table):
         allowed = f"the columns that {policy.origin} needs: {', '.join(sorted({*policy.needs}))}"
         raise InputError(table.path, "line 1", f"no column {', '.join(missing)}", allowed)
 
 
 def able_policies(names: Sequence[str], table: DurationTable) -> tuple[tuple[str, ...], str]:
-    """Those of the policies ``names`` that ``table`` suffices for, and a line about the others,
-    empty if there are none."""
+    """The policies of ``names`` for which ``table`` has all figures, and a line about the others
+    ("": none)."""
     missing = {name: _missing(make_policy(name), table) for name in names}
     able = tuple(name for name in names if not missing[name])
     columns = sorted({column for name in names for column in missing[name]})
@@ -57,7 +57,7 @@ def able_policies(names: Sequence[str], table: DurationTable) -> tuple[tuple[str
 
 
 def said_by(table: DurationTable | None) -> dict[str, object]:
-    """What ``config.yaml`` says of the durations."""
+    """The entry about durations in ``config.yaml``."""
     return {} if table is None else {"durations": table.rows}
 
 

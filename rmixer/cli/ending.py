@@ -1,4 +1,4 @@
-"""When a run that trains ends before it is done: ``--until``, a batch system's limit, a signal."""
+"""Ends a training run before it is done: ``--until``, a batch system's limit, a signal."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ if TYPE_CHECKING:  # with all stages
     from experiments.validation.comparison import Comparison
 
 END_MARGIN_S = 60.0
-"""A run begins to end so long before its time: steps are finished, checkpoints written."""
+"""A run begins to end this long before its limit: steps are finished, checkpoints written."""
 LAST_LINES = 50
-"""Of what a failed job printed, so many are shown."""
+"""The number of last lines shown of a failed job's output."""
 _BATCH_LIMIT = "SLURM_JOB_END_TIME"
-"""When Slurm ends the job that this process runs in, in seconds since 1970."""
+"""The time at which Slurm ends the job of this process, in seconds since 1970."""
 
 until_option = click.option(
     "--until",
@@ -39,8 +39,8 @@ until_option = click.option(
 
 
 def until_s(text: str | None, environment: Mapping[str, str] = os.environ) -> float | None:
-    """When to begin to end, on ``time.monotonic``: for ``--until`` or the batch system's limit,
-    whichever is earlier; None if neither is there. Raises :class:`InputError`."""
+    """The time on ``time.monotonic`` at which to begin to end: from ``--until`` or the batch
+    system's limit, whichever is earlier; None if neither is there. Raises :class:`InputError`."""
     now_s = time.time()
     ends_s = [] if text is None else [_moment_s(text, now_s)]
     if environment.get(_BATCH_LIMIT, "").isdigit():
@@ -73,14 +73,14 @@ def _clock(at_s: float) -> str:
 
 
 def outlive_terminal() -> None:
-    """Let the command go on when its terminal is closed, and say nothing more then."""
+    """Lets the command go on silently when its terminal is closed."""
     if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
     sys.stdout, sys.stderr = _Outliving(sys.stdout), _Outliving(sys.stderr)  # type: ignore[assignment]
 
 
 class _Outliving:
-    """A stream that drops what nobody can read any more."""
+    """A stream that drops output once its reader is gone."""
 
     def __init__(self, stream: IO[str]) -> None:
         self._stream = stream
@@ -101,7 +101,8 @@ class _Outliving:
 
 @contextlib.contextmanager
 def saying_how_to_resume(path: Path) -> Iterator[None]:
-    """Around a run in the folder ``path``: one that is interrupted says what goes on with it."""
+    """Wraps a run in the folder ``path``: if it is interrupted, prints the command that resumes
+    it."""
     try:
         yield
     except KeyboardInterrupt:
@@ -117,7 +118,7 @@ def saying_how_to_resume(path: Path) -> Iterator[None]:
 
 
 def _show_last_words(folder: RunFolder) -> None:
-    """The end of what each failed job printed."""
+    """Prints the end of the output of each failed job."""
     found = folder.read(".")
     for job in found[1].jobs if found is not None else ():
         log = folder.path / "logs" / f"{job.id}.log"
@@ -129,7 +130,7 @@ def _show_last_words(folder: RunFolder) -> None:
 
 
 def finish(folder: RunFolder) -> Comparison:
-    """Show what came of the executions in ``folder``. Raises :class:`RunFailed` if a job failed
+    """Shows the results of the executions in ``folder``. Raises :class:`RunFailed` if a job failed
     for good."""
     from experiments.stages.executions import failed_jobs
     from rmixer.cli.presenting import present_comparison

@@ -37,13 +37,13 @@ if TYPE_CHECKING:  # with all stages
 
 @click.command()
 @click.argument("what", metavar="[SCHEDULE|WORKLOAD]", required=False, type=WorkloadPath())
-@click.option("--resume", metavar="RUN", type=click.Path(path_type=Path), help="Go on with a run.")
+@click.option("--resume", metavar="RUN", type=click.Path(path_type=Path), help="Resume a run.")
 @click.option("--policy", help="Run this policy live (with a WORKLOAD).")
 @slot_options()
 @click.option(
     "--workload",
     type=WorkloadPath(),
-    help="The SCHEDULE's workload; default: that of the run folder it lies in.",
+    help="The SCHEDULE's workload. Default: that of its run folder.",
 )
 @shrinking_option
 @allowance_options
@@ -66,8 +66,8 @@ def command(
     yes: bool,
     out: Path | None,
 ) -> None:
-    """Train for real: replay a schedule.json, run a policy live on a workload, or go on with a run
-    that was interrupted.
+    """Train for real: replay a schedule.json, run a policy live on a workload, or resume a run that
+    was interrupted.
 
     Ctrl-C lets each job finish its step and write a checkpoint, a second one ends all at once.
     """
@@ -164,7 +164,7 @@ def command(
 
 
 def _resumed(path: Path, end_s: float | None, tensorboard: bool, share_machine: bool) -> RunFolder:
-    """Go on with the run in ``path``, whichever command began it."""
+    """Resumes the run in ``path``, which any command may have begun."""
     from experiments.run_files.run_folder import RunFolder
     from experiments.stages import pipeline
     from experiments.stages.execution import Manner, check_execution
@@ -208,7 +208,7 @@ def _carry_out(
 
 
 def _workload_beside(schedule: Path) -> Workload:
-    """That of the run folder in which ``schedule`` lies."""
+    """The workload of the run folder that contains ``schedule``."""
     from experiments.run_files.run_folder import CONFIG, RunFolder
 
     if not (schedule.parent / CONFIG).exists():

@@ -10,11 +10,11 @@ import click
 @click.command()
 @click.argument("run", metavar="RUN|SWEEP", type=click.Path(path_type=Path))
 @click.option("--machine", help="The run's machine, if it was given by its folder.")
-@click.option("--json", "as_json", is_flag=True, help="Print all of it for a program.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def command(run: Path, machine: str | None, as_json: bool) -> None:
     """Say what limits the predicted schedule in the folder RUN or SWEEP, which job is slowed most
-    by which company, and what one more slot, GPU or core, or half the batch would bring: each is
-    simulated again."""
+    by which co-running jobs, and what one more slot, GPU or core, or half the batch would bring.
+    Each change is simulated."""
     from experiments.run_files.run_folder import RunFolder
 
     RunFolder.open(run)

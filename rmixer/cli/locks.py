@@ -27,6 +27,6 @@ def core_lock(share: bool) -> CoreLock:
 
 @contextlib.contextmanager
 def locked(path: Path, share: bool) -> Iterator[CoreLock]:
-    """Hold the run folder ``path``, and yield the lock on the cores; it is released first."""
+    """Holds the run folder ``path`` and yields the lock on the cores, which is released first."""
     with hold_folder(path), core_lock(share) as lock:
         yield lock

@@ -10,16 +10,16 @@ from typing import BinaryIO
 import click
 
 LOOK_EVERY_S, LOOKS = 0.25, 4
-"""How often it looks at the log, and how often in between at the run."""
+"""Seconds between two looks at the log, and the number of such looks between two at the run."""
 
 
 @click.command()
 @click.argument("run", type=click.Path(path_type=Path))
 @click.argument("job")
-@click.option("-f", "--follow", is_flag=True, help="Go on until the job ends.")
-@click.option("--lines", type=click.IntRange(min=0), help="Begin with the last so many lines.")
+@click.option("-f", "--follow", is_flag=True, help="Follow the output until the job ends.")
+@click.option("--lines", type=click.IntRange(min=0), help="Begin with the last N lines.")
 def command(run: Path, job: str, follow: bool, lines: int | None) -> None:
-    """Show what JOB of the run in the folder RUN has printed, and why it failed, if it did."""
+    """Show the output of JOB of the run in the folder RUN and, if it failed, the reason."""
     from executor.overview.journal_view import records_in
     from executor.supervision.execution import failure_of, log_of
     from rmixer.cli.asking import executing_folder, present_execution
@@ -57,7 +57,7 @@ def _goes_on(place: Path, job: str) -> bool:
 
 
 class _Shown:
-    """What is shown of the log at ``path``, which begins with its last ``lines``, or with all."""
+    """The shown part of the log at ``path``: its last ``lines``, or all, then new output."""
 
     def __init__(self, path: Path, lines: int | None) -> None:
         self._path, self._lines = path, lines
@@ -65,7 +65,7 @@ class _Shown:
         self.any_text = False
 
     def go_on(self) -> None:
-        """Show what has come since the last call."""
+        """Shows the output since the last call."""
         if not self._path.exists():
             return
         with self._path.open("rb") as file:
@@ -85,7 +85,7 @@ class _Shown:
 
 
 def _readable(text: bytes) -> str:
-    """As a terminal may have it: a bar that is drawn anew is a line each time."""
+    """``text`` for a terminal: each new state of a progress bar becomes a line."""
     from rmixer.display.printable import printable
 
     read = text.decode(errors="replace").replace("\r\n", "\n")

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.option("--name", help="A name for the machine; the default is made from its hardware.")
+@click.option("--name", help="A name for the machine. Default: from its hardware.")
 @click.option("--out", type=click.Path(path_type=Path), help="Also write machine.yaml here.")
 @click.option("--again", is_flag=True, help="Measure it even if it is known already.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
@@ -60,15 +60,15 @@ def command(name: str | None, out: Path | None, again: bool, as_json: bool) -> N
 
 
 def _check_name(name: str, store: Store) -> None:
-    """Raise :class:`InputError` for a name that cannot be a folder's, and for a recorded machine's:
-    its profiles would be taken for those of this one."""
+    """Raises :class:`InputError` for an invalid folder name, and for a recorded machine's name: its
+    profiles would be taken for those of this one."""
     parse(name, Name, "--name")  # type: ignore[arg-type]
     if (store.recorded / name / "machine.yaml").exists():
         raise InputError("--name", "", repr(name), "a name that no recorded machine has")
 
 
 def machine_table(machine: Machine) -> Table:
-    """The machine as rows of what, and how much."""
+    """A table of the machine's figures."""
     table = WholeTable(f"Machine {machine.name} ({machine.origin})", box=HEAVY_HEAD, pad_edge=True)
     table.words("what", "value", no_wrap=False)
     caches = ", ".join(f"{name} {size >> 10} KiB" for name, size in machine.cache_bytes.items())
@@ -81,7 +81,6 @@ def machine_table(machine: Machine) -> Table:
         "memory bandwidth, copied": _by_count(machine.bandwidth_gbps, "{:.1f} GB/s"),
         "matrix products, fp32": _by_count(machine.matmul_gflops, "{:.0f} GFLOP/s"),
         "exchange between cores": _by_count(machine.exchange_us, "{:.0f} µs"),
-        "sort of many ids": _by_count(machine.radix_sort_ns, "{:.1f} ns each"),
         "worker start-up": f"{machine.worker_startup_s:.2f} s",
         "probe (fixed work, all cores)": f"{machine.probe_s * 1e3:.1f} ms",
     }

@@ -17,11 +17,13 @@ from rmixer.models.size import ModelSize, model_size
 
 @click.command()
 @click.argument("names", nargs=-1)
-@click.option("--rows-cap", type=click.IntRange(min=1), help="Sizes with no longer tables.")
+@click.option(
+    "--rows-cap", type=click.IntRange(min=1), help="Limit the rows of each table, for the sizes."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def command(names: tuple[str, ...], rows_cap: int | None, as_json: bool) -> None:
-    """List the models with their size, data set and paper; of NAMES also where they depart from
-    the published code, and why."""
+    """List the models with their size, data set and paper; for NAMES also their differences from
+    the published code, with reasons."""
     entries = [model_entry(name) for name in names] if names else list(MODELS.values())
     sizes = {entry.name: model_size(entry, rows_cap) for entry in entries}
     if as_json:

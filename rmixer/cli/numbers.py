@@ -1,4 +1,4 @@
-"""Numbers as options."""
+"""Options that are numbers."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from typing import Any
 import click
 
 LARGEST_BATCH = 10**12
-"""Samples: what no memory holds is refused by what it needs, and more cannot be counted with."""
+"""Samples: larger than any memory holds, and small enough to compute with."""
 
 
 class FiniteRange(click.FloatRange):
-    """A range of numbers without nan, which compares with no bound, and without infinity."""
+    """A range of finite numbers: no NaN, which compares with no bound, and no infinity."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        """The number; a usage error for what is none of them."""
+        """Converts the argument; raises a usage error if it is not such a number."""
         number = super().convert(value, param, ctx)
         if not math.isfinite(number):
             self.fail(f"{number} is not a finite number.", param, ctx)

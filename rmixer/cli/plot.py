@@ -10,7 +10,7 @@ import click
 @click.command()
 @click.argument("run", type=click.Path(path_type=Path))
 def command(run: Path) -> None:
-    """Draw the figures of the run in the folder RUN, those it has data for."""
+    """Draw all figures of the run in the folder RUN for which it has data."""
     from experiments.run_files.run_folder import RunFolder
     from rmixer.cli.presenting import present_figures
 

@@ -23,7 +23,7 @@ from rmixer.policies.described import (
 @click.command()
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, with every full name.")
 def command(as_json: bool) -> None:
-    """List the scheduling policies: who published them, their settings, and what they do."""
+    """List the scheduling policies with their publication, settings and rules."""
     if as_json:
         print_json(every_described())
         return
@@ -32,7 +32,7 @@ def command(as_json: bool) -> None:
 
 
 def listing(policies: Sequence[Described]) -> Iterator[RenderableType]:
-    """What is printed of ``policies``: a block for each source, and the device rules."""
+    """The output for ``policies``: a block for each source, and the device rules."""
     rules = device_rules()
     width = max(len(name) for name in (*rules, *(policy.name for policy in policies)))
     for source, group in groupby(policies, key=lambda policy: policy.source):

@@ -1,4 +1,4 @@
-"""What a command shows at its end: plans, predictions, comparisons, figures."""
+"""Prints the results of a command: plans, predictions, comparisons, figures."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:  # with all stages
 
 
 def present_plan(plan: Plan, workload: Workload) -> None:
-    """What a run would cost and save."""
+    """Prints the cost and the saving of a run."""
     out = console()
     jobs, steps = len(workload.jobs), sum(job.steps for job in workload.jobs)
     out.print(f"{workload.name}: {jobs} jobs, {steps} training steps")
@@ -46,7 +46,7 @@ def present_plan(plan: Plan, workload: Workload) -> None:
 
 
 def present_ranking(sweep: Sweep, title: str = "Predicted schedules, best first") -> None:
-    """The table of a sweep, the bound of all schedules, and what a search did."""
+    """Prints the table of a sweep, the bound of all schedules, and the result of a search."""
     out = console()
     out.print(sweep_table(sweep.rows, title, objective=sweep.objective))
     bound = sweep.bound
@@ -65,7 +65,7 @@ def present_ranking(sweep: Sweep, title: str = "Predicted schedules, best first"
 
 
 def present_saving(sweep: Sweep, doubtful: Sequence[str] = ()) -> None:
-    """The predicted finish of the best schedule beside one job at a time, and why it is
+    """Prints the predicted finish of the best schedule and of one job at a time, and why it is
     ``doubtful``."""
     best, alone = sweep.predicted.summary, sweep.sequential.summary
     best_s, alone_s = best.makespan_s, alone.makespan_s
@@ -78,21 +78,21 @@ def present_saving(sweep: Sweep, doubtful: Sequence[str] = ()) -> None:
 
 
 def present_doubts(doubtful: Sequence[str]) -> None:
-    """Why figures are doubtful, if they are."""
+    """Prints why figures are doubtful, if they are."""
     if doubtful:
         lines = doubt_lines(doubtful)
         console().print("\n".join(lines), markup=False)
 
 
 def doubt_lines(doubtful: Sequence[str], most: int = 5) -> list[str]:
-    """The same in lines, at most so many, and what to do about it."""
+    """The same in at most ``most`` lines, with advice."""
     more = [f"  and {len(doubtful) - most} more"] if len(doubtful) > most else []
     again = "  end what else runs on this machine, and `rmixer profile run --again`"
     return ["doubtful:", *(f"  {line}" for line in doubtful[:most]), *more, again]
 
 
 def saving_words(best_s: float, alone_s: float, doubtful: Sequence[str] = ()) -> str:
-    """``200.9 s saved, 2.78× as fast``: what a schedule of ``best_s`` saves of ``alone_s``."""
+    """``200.9 s saved, 2.78× as fast``: a schedule of ``best_s`` compared with ``alone_s``."""
     return _saved(best_s, alone_s) + (" (doubtful)" if doubtful else "")
 
 
@@ -105,7 +105,8 @@ def _saved(best_s: float, alone_s: float) -> str:
 
 
 def present_comparison(folder: RunFolder) -> Comparison:
-    """Print what was trained, compare, print, draw; a figure that fails loses nothing."""
+    """Prints the training, compares it with the prediction, prints and draws that; a figure that
+    fails loses nothing."""
     comparison = validate_run(folder)
     if (measured := folder.read(MEASURED)) is not None:
         print_trained(console(), measured[1], folder.workload, folder.path)
@@ -115,7 +116,8 @@ def present_comparison(folder: RunFolder) -> Comparison:
 
 
 def present_figures(folder: RunFolder, *, again: bool = False) -> None:
-    """Draw every figure that the run has data for; those of the same data only ``again``."""
+    """Draws every figure that the run has data for; figures of unchanged data only with
+    ``again``."""
     drawn, failures = figures_of(folder, again=again)
     for failure in failures:
         report(f"figure not drawn: {failure}")
@@ -129,7 +131,7 @@ def _list(title: str, names: Sequence[str]) -> None:
 
 
 def check_max_error(comparison: Comparison, max_error: float | None) -> None:
-    """Raise :class:`RunFailed` where an error exceeds ``max_error``."""
+    """Raises :class:`RunFailed` if an error exceeds ``max_error``."""
     if max_error is None:
         return
     found = {

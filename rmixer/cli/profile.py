@@ -20,7 +20,7 @@ from rmixer.errors import InputError
 
 @click.group()
 def command() -> None:
-    """Measure what a model's training step costs on this machine, and show it."""
+    """Measure the cost of a model's training step on this machine, and show it."""
 
 
 command.add_command(import_trace_command)
@@ -57,11 +57,11 @@ command.add_command(types)
     type=FiniteRange(0, min_open=True),
     default=20.0,
     show_default=True,
-    help="How long a model's sweep beside other work may take; a program's is within --seconds.",
+    help="Time for a model's sweep with neighbours; a program's is within --seconds.",
 )
-@click.option("--no-bubbles", is_flag=True, help="Leave out how it does beside other work.")
+@click.option("--no-bubbles", is_flag=True, help="Do not measure it with neighbours.")
 @shrinking_option
-@click.option("--again", is_flag=True, help="Profile also what is known already.")
+@click.option("--again", is_flag=True, help="Profile known models again.")
 @sharing_option
 def run(
     models: tuple[str, ...],
@@ -101,7 +101,7 @@ def run(
 @click.argument("model")
 @click.option("--batch", type=click.IntRange(min=1), help="Default: the model's own batch.")
 @click.option("--machine", help="A known machine, or its folder. Default: this one.")
-@click.option("--top", default=12, type=click.IntRange(min=1), help="How many operators.")
+@click.option("--top", default=12, type=click.IntRange(min=1), help="Number of operators to show.")
 @click.option(
     "--figures",
     type=click.Path(path_type=Path, file_okay=False),
@@ -116,10 +116,10 @@ def show(
     figures: Path | None,
     as_json: bool,
 ) -> None:
-    """Show the profile of MODEL (or that of this name; of a command job: its program's name; or the
-    name of an imported one): steps, largest operators, memory, phases. Figures: how its operators
-    share a step, for every batch size that is profiled, and where they lie below the machine's
-    limits."""
+    """Show the profile of MODEL: steps, largest operators, memory, phases. MODEL may also be the
+    name of a profile, of a command job's program, or of an imported profile. Figures: the parts of
+    operators in a step, for every profiled batch size, and their place below the machine's limits.
+    """
     from experiments.tables.profile_table import profile_table
     from profiles.assembling.disturbance import report_disturbed
     from profiles.stored.provenance import report_provenance

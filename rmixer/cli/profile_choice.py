@@ -1,4 +1,4 @@
-"""Which profile of a model a user means."""
+"""Finds the profile of a model that a user means."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from rmixer.workload.workload import job_of
 def profile_of_model(
     store: Store, machine: str, model: str, batch: int | None, other_code: bool
 ) -> ModelProfile:
-    """The profile on ``machine`` whose name is ``model``; else that of this model as it is by
-    default, with ``batch`` if given, with ``other_code`` also by older code; else the only one that
-    there is of it. The last two are said. Raises :class:`InputError`."""
+    """The profile on ``machine`` with the name ``model``; else that of this model with its
+    defaults, with ``batch`` if given, and with ``other_code`` also by older code; else the only one
+    of it. The last two are reported. Raises :class:`InputError`."""
     named = None if "/" in model else store.find(machine, model)
     if named and batch in (None, named.identity.batch):
         return named

@@ -1,4 +1,4 @@
-"""``rmixer profile import``, and how an imported profile is shown."""
+"""``rmixer profile import``, and the display of an imported profile."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ _UNIT_BYTES = {
 
 @click.command("import")
 @click.argument("file", type=click.Path(path_type=Path))
-@click.option("--name", help="What to call the profile. Default: as the file.")
-@click.option("--step-marker", help="An event that comes once a step, if nothing else tells.")
+@click.option("--name", help="The profile's name. Default: the file's.")
+@click.option("--step-marker", help="An event that comes once a step, if steps have no other mark.")
 @click.option("--batch", type=click.IntRange(min=1), help="Samples of a step.")
 @click.option("--threads", type=click.IntRange(min=1), help="Host threads that it ran with.")
-@click.option("--peak-memory", help="Most memory that it took on its device, like 2.5GiB.")
+@click.option("--peak-memory", help="Peak memory on its device, like 2.5GiB.")
 @click.option(
     "--step-ms",
     type=FiniteRange(0, _MOST_STEP_MS, min_open=True),
@@ -35,13 +35,13 @@ _UNIT_BYTES = {
 @click.option(
     "--job-type",
     type=click.Choice(["compute", "memory", "low"]),
-    help="What policies take it for: bound by compute, by memory, or by neither.",
+    help="Its type for policies: bound by compute, by memory, or by neither (low).",
 )
 @click.option(
     "--partial", is_flag=True, help="Import also if over 20% of the devices' work is left out."
 )
 @click.option(
-    "--strict", is_flag=True, help="Refuse a trace of which something would be cut or left out."
+    "--strict", is_flag=True, help="Refuse a trace if something would be cut or left out."
 )
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, every operator included.")
 def import_trace_command(
@@ -58,18 +58,18 @@ def import_trace_command(
     as_json: bool,
 ) -> None:
     """Make a profile from FILE, a Chrome trace of PyTorch's profiler (gzip or not), without the
-    model: operators on the lanes cpu, gpu and link, and the gaps between them. What a trace cannot
-    tell stays unknown; the other options say what you know of it."""
+    model: operators on the lanes cpu, gpu and link, and the gaps between them. Facts that a trace
+    lacks stay unknown; the other options add those that you know."""
     from dataclasses import replace
 
     from profiles.traces.import_warnings import warnings_of
     from profiles.traces.imported import Wanted, import_trace, trace_name
     from rmixer.cli.console import report
-    from rmixer.imported.imported_store import is_imported, save_imported
+    from rmixer.imported.imported_profile import imported_names, save_imported
 
     if partial and strict:
         raise InputError(
-            "--partial", "", "it", "not beside --strict, which refuses what it lets in"
+            "--partial", "", "it", "not together with --strict, which refuses such a trace"
         )
     wanted = Wanted(step_marker, partial, strict)
     profile = import_trace(file, name or trace_name(file), wanted)
@@ -81,7 +81,9 @@ def import_trace_command(
         step_us=step_ms * 1e3 if step_ms else None,
         job_type=job_type,
     )
-    instead = ", in place of an earlier one of that name" if is_imported(profile.name) else ""
+    instead = (
+        ", in place of an earlier one of that name" if profile.name in imported_names() else ""
+    )
     report(f"kept as {save_imported(profile)}{instead}")
     for text in warnings_of(profile):
         report(f"warning: {text}")
@@ -91,9 +93,9 @@ def import_trace_command(
 def show_imported(name: str, top: int, as_json: bool, refused: dict[str, object]) -> bool:
     """Show the imported profile ``name``, if there is one. It has none of what the options in
     ``refused`` (by name, None where not given) are about."""
-    from rmixer.imported.imported_store import is_imported
+    from rmixer.imported.imported_profile import imported_names
 
-    if not is_imported(name):
+    if name not in imported_names():
         return False
     for option, value in refused.items():
         if value is not None:
@@ -106,7 +108,7 @@ def show_imported(name: str, top: int, as_json: bool, refused: dict[str, object]
 def _print(name: str, top: int, as_json: bool) -> None:
     from experiments.tables.imported_table import imported_table
     from rmixer.cli.console import console, print_json
-    from rmixer.imported.imported_store import find_imported
+    from rmixer.imported.imported_profile import find_imported
 
     profile = find_imported(name)
     if as_json:

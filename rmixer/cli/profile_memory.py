@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 @click.option(
     "--workload",
     type=WorkloadPath(),
-    help="Instead of MODELS its jobs, with their own optimizers and precisions.",
+    help="Its jobs instead of MODELS, with their optimizers and precisions.",
 )
 @click.option(
     "--batch",
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     multiple=True,
     help="Instead of each one's own batch; several.",
 )
-@click.option("--rows-cap", type=click.IntRange(min=1), help="At most so many rows a table.")
+@click.option("--rows-cap", type=click.IntRange(min=1), help="Limit the rows of each table.")
 @click.option("--device", type=click.Choice(["cpu", "gpu"]), default="cpu", show_default=True)
 @click.option(
     "--machine",
@@ -49,9 +49,8 @@ def memory(
     measure: bool,
     as_json: bool,
 ) -> None:
-    """Predict the peak memory of MODELS (all of the registry by default), or of the jobs of a
-    workload, on the CPU or a GPU, without their data and without running them. The GPU need not be
-    there."""
+    """Predict the peak memory of MODELS (default: all), or of the jobs of a workload, on the CPU or
+    a GPU. It neither reads their data nor runs them, and needs no GPU."""
     from experiments.tables.memory_table import job_facts
     from profiles.memory.job_checks import check_predictable
     from rmixer.models.registry import MODELS
@@ -79,7 +78,7 @@ def memory(
 
 
 def _of_workload(path: Path, device: str) -> Sequence[Job]:
-    """Those of its jobs that can be predicted; of the others it is said why not."""
+    """The jobs whose memory can be predicted; for the others the reason is printed."""
     from rmixer.cli.console import report
     from rmixer.workload.workload_file import read_workload
 

@@ -9,7 +9,7 @@ import click
 @click.option("--machine", help="A known machine, or its folder. Default: this one.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def types(machine: str | None, as_json: bool) -> None:
-    """Job type and utilisation of every profile, beside what RMixer takes as given."""
+    """Job type and utilisation of every profile, compared with RMixer's assumptions."""
     from experiments.tables.job_types import type_rows, types_table
     from profiles.assembling.disturbance import report_disturbed
     from profiles.stored.provenance import report_provenance

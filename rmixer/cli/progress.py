@@ -1,5 +1,5 @@
-"""An execution as it goes on: a page that is drawn anew on a terminal; elsewhere a line for each
-event and one a minute."""
+"""Shows a running execution: a page that is redrawn on a terminal, else a line for each event and
+one a minute."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ from rmixer.scheduling.booking import Booking
 
 DRAW_EVERY_S, LINE_EVERY_S = 1.0, 60.0
 SHARE = 0.005
-"""Of the time, that drawing may take: a page of many jobs is drawn more seldom."""
+"""The share of the time that drawing may take: a page of many jobs is drawn less often."""
 
 
 def voice(yes: bool = True) -> Voice:
-    """How the pipeline is heard on the command line; ``yes``: nobody is asked."""
+    """The output of the pipeline on the command line; with ``yes`` it asks no questions."""
 
     def confirmed(doubtful: Sequence[str]) -> None:
         confirm(doubtful, yes)
@@ -37,7 +37,7 @@ def voice(yes: bool = True) -> Voice:
 
 @contextlib.contextmanager
 def watch(title: str, jobs: int) -> Iterator[Observer]:
-    """Somebody who shows the execution of so many jobs."""
+    """An observer that shows the execution of ``jobs`` jobs."""
     if not sys.stderr.isatty():
         yield _Watcher(title, jobs, notes())
         return

@@ -16,8 +16,8 @@ NAME = "report.html"
 @click.argument("run", type=click.Path(path_type=Path))
 @click.option("--out", type=click.Path(path_type=Path), help=f"Default: RUN/{NAME}.")
 def command(run: Path, out: Path | None) -> None:
-    """Write one HTML file about the run in the folder RUN: what was trained, how it ran, how well
-    it was predicted. It needs no network and no other file."""
+    """Write one HTML file about the run in the folder RUN: the training, its course, and the
+    quality of the prediction. It needs no network and no other file."""
     from experiments.run_files.run_folder import RunFolder
 
     folder = RunFolder.open(run)
@@ -33,7 +33,7 @@ def command(run: Path, out: Path | None) -> None:
 
 
 def check_file(path: Path) -> None:
-    """Raise :class:`InputError` unless a file may be written to ``path``."""
+    """Raises :class:`InputError` unless a file may be written to ``path``."""
     if path.is_dir():
         raise InputError(path, "--out", "a folder", "the name of a file")
     parent = next(folder for folder in path.absolute().parents if folder.exists())

@@ -40,7 +40,7 @@ if TYPE_CHECKING:  # with the simulator
 @tensorboard_option
 @search_options(default_s=15.0)
 @yes_option
-@click.option("--plan", "only_plan", is_flag=True, help="Say what it would do, run nothing.")
+@click.option("--plan", "only_plan", is_flag=True, help="Print the plan; run nothing.")
 @click.option(
     "--verify",
     is_flag=True,
@@ -68,8 +68,8 @@ def command(
     max_error: float | None,
 ) -> None:
     """Profile what is missing, sweep policies in simulation and search for a better schedule, train
-    by the best, and compare prediction and measurement. Stages that are done already are skipped,
-    and a training that was interrupted is gone on with."""
+    by the best, and compare prediction and measurement. Finished stages are skipped, and an
+    interrupted training is resumed."""
     check_tensorboard(tensorboard)
     end_s = until_s(until)
     jobs = trained_workload(workload, parse_shrinking(settings), report)

@@ -9,8 +9,8 @@ from rmixer.files.typed_files import plain
 
 
 def run_json(part: str, view: RunView) -> dict[str, Any]:
-    """An execution for a program: what is shown of it, ``part`` of the run folder where it lies,
-    and how many jobs are in each state. Ends are seconds since 1970."""
+    """An execution for a program: its view, ``part`` (its place in the run folder), and the number
+    of jobs in each state. Ends are seconds since 1970."""
     found: dict[str, Any] = plain(view)
     looked_s = view.looked_s
     known = looked_s is not None and view.ends_in_s is not None

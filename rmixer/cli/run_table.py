@@ -1,4 +1,4 @@
-"""A run as its reader sees it, while it goes on and afterwards: a few lines and a table."""
+"""Shows a run to its reader, during and after it: a few lines and a table."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _HOW = {
 
 
 def run_page(view: RunView, folder: str) -> RenderableType:
-    """All that there is to say of the run in ``folder``."""
+    """The whole page about the run in ``folder``."""
     parts: list[RenderableType] = [Text(line) for line in (_headline(view), progress_line(view))]
     if view.running:
         parts.append(running_table(view))
@@ -37,7 +37,7 @@ def run_page(view: RunView, folder: str) -> RenderableType:
 
 
 def live_page(view: RunView, title: str) -> RenderableType:
-    """The same while the run goes on in this process: its news were printed as they came."""
+    """The page while the run goes on in this process: its news were printed as they came."""
     lines = (f"{title}: {_counts(view)}", "; ".join(_end_words(view)))
     return Group(*map(Text, lines), running_table(view, free=True))
 
@@ -48,7 +48,7 @@ def progress_line(view: RunView) -> str:
 
 
 def running_table(view: RunView, *, free: bool = False) -> NumberTable:
-    """A row for each job that runs; with ``free`` also for each slot that has none."""
+    """A table with a row for each job that runs; with ``free`` also for each empty slot."""
     table = NumberTable().words("device").numbers("slot").shortened("job", 24).words("phase")
     table.numbers("steps", "steps/s", "loss", "memory", "checkpoint", "ends in")
     there = {(job.device, job.slot): job for job in view.running}
@@ -60,7 +60,7 @@ def running_table(view: RunView, *, free: bool = False) -> NumberTable:
 
 
 def failure_lines(jobs: Iterable[JobView]) -> list[str]:
-    """A line for each of the last attempts that failed."""
+    """A line for each job whose last attempt failed."""
     lines = [
         f"{job.id}: attempt {failure.attempt} failed ({failure.cause}): {failure.reason}"
         for job in jobs
@@ -103,7 +103,7 @@ def _end_words(view: RunView) -> list[str]:
 
 
 def _clock(at_s: float, now_s: float | None) -> str:
-    """``14:32:10``; of another day with its date."""
+    """``14:32:10``; with the date if it is another day."""
     moment, now = datetime.fromtimestamp(at_s), datetime.fromtimestamp(now_s or at_s)
     return moment.strftime("%H:%M:%S" if moment.date() == now.date() else "%Y-%m-%d %H:%M:%S")
 

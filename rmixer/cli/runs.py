@@ -8,19 +8,20 @@ import click
 
 
 @click.command()
-@click.argument("folder", default="runs", type=click.Path(path_type=Path))
+@click.argument("folder", required=False, type=click.Path(path_type=Path))
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def command(folder: Path, as_json: bool) -> None:
+def command(folder: Path | None, as_json: bool) -> None:
     """List the runs in FOLDER (by default runs): what each is, how far it is, and what it takes on
     the disk."""
     from experiments.run_files.found_runs import runs_in
     from experiments.tables.runs_table import runs_table
     from rmixer.cli.console import console, print_json
 
-    found = list(runs_in(folder))
+    place = folder or Path("runs")
+    found = list(runs_in(place)) if folder or place.exists() else []
     if as_json:
         print_json(found)
     elif found:
         console().print(runs_table(found))
     else:
-        console().print(f"no run lies in {folder}", markup=False, soft_wrap=True)
+        console().print(f"no runs in {place}", markup=False, soft_wrap=True)

@@ -27,12 +27,12 @@ def search_options(default_s: float) -> Callable[[Command], Command]:
                 "--objective",
                 type=click.Choice(["makespan", "completion"]),
                 default="makespan",
-                help="What the best schedule is best at: makespan (default) or mean completion.",
+                help="The goal of the search: shortest makespan (default) or mean completion.",
             ),
             click.option(
                 "--evaluations",
                 type=click.IntRange(min=1),
-                help="Search until so many schedules are judged: the same result each time.",
+                help="Search until N schedules are evaluated: the same result each time.",
             ),
             click.option(
                 "--search",
@@ -51,7 +51,7 @@ def search_options(default_s: float) -> Callable[[Command], Command]:
 
 @contextlib.contextmanager
 def searching(asked: Asked) -> Iterator[SearchWish | None]:
-    """What is wished of a search, with a bar that shows how far it is; None for no search."""
+    """The settings of a search, with a bar that shows its progress; None for no search."""
     from experiments.stages.search_wish import SearchWish
 
     if not asked.any:

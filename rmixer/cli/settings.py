@@ -1,4 +1,4 @@
-"""The option ``--set``: makes a workload smaller, or supposes another machine."""
+"""The option ``--set``: shrinks a workload, or supposes another machine."""
 
 from __future__ import annotations
 

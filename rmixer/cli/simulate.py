@@ -34,7 +34,7 @@ Level = Literal["auto", "job", "operator"]
     "--level",
     type=click.Choice(["auto", "job", "operator"]),
     default="auto",
-    help="auto walks operators where stretches are too short for steady rates.",
+    help="auto walks operators if stretches are too short for steady rates.",
 )
 @click.option("--out", type=click.Path(path_type=Path), help="Default: runs/<workload>-<policy>.")
 @what_if_option

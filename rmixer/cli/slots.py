@@ -14,7 +14,7 @@ _OPTIONS = (
     ("slots", "Slots of each GPU; of the CPU where there is none."),
     ("threads", "Host threads of each of these slots."),
     ("gpu_slots", "Slots of each GPU."),
-    ("cpu_slots", "Slots of the CPU, beside those of the GPUs."),
+    ("cpu_slots", "Slots of the CPU, besides those of the GPUs."),
     ("gpu_threads", "Host threads of a slot of a GPU."),
     ("cpu_threads", "Threads of a slot of the CPU."),
 )
@@ -22,7 +22,7 @@ _OPTIONS = (
 
 def slot_options(*, lists: bool = False) -> Callable[[Callable[..., None]], Callable[..., None]]:
     """Adds the six options to a command, which gets them as one argument ``wanted``: a number each,
-    or with ``lists`` several."""
+    or several with ``lists``."""
 
     def decorate(command: Callable[..., None]) -> Callable[..., None]:
         @functools.wraps(command)

@@ -9,10 +9,10 @@ import click
 
 @click.command()
 @click.argument("run", type=click.Path(path_type=Path))
-@click.option("--json", "as_json", is_flag=True, help="Print all of it for a program.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def command(run: Path, as_json: bool) -> None:
-    """Say how far the run in the folder RUN is: whether it goes on, what its jobs do, and when it
-    will be over. It only reads the run's journal."""
+    """Show the progress of the run in the folder RUN: its state, its jobs, and its expected end. It
+    only reads the run's journal."""
     from executor.overview.journal_view import view_of
     from rmixer.cli.asking import executing_folder
     from rmixer.cli.console import console, print_json

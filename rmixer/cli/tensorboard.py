@@ -14,7 +14,8 @@ tensorboard_option = click.option(
 
 
 def check_tensorboard(wanted: bool) -> None:
-    """Raise :class:`InputError` if event files are wanted and nothing here can write them."""
+    """Raises :class:`InputError` if event files are wanted and the package that writes them is
+    missing."""
     if wanted and importlib.util.find_spec("tensorboard") is None:
         found = "no package 'tensorboard'"
         raise InputError(

@@ -47,11 +47,11 @@ def command(
     out: Path | None,
     as_json: bool,
 ) -> None:
-    """Compare prediction and measurement of the run in the folder RUN: a table, compare.json and
-    a trace of both.
+    """Compare prediction and measurement of the run in the folder RUN: a table, compare.json and a
+    trace of both.
 
-    With --policies: execute several schedules of a WORKLOAD for real, again and again, and say
-    whether the simulator chose the best and put them in the right order.
+    With --policies: execute several schedules of a WORKLOAD for real, repeatedly, and say if the
+    simulator chose the best and ordered them correctly.
     """
     if policies is None:
         said = {"--repeats": repeats, "--set": settings[0] if settings else None, "--out": out}

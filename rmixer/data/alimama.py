@@ -92,11 +92,10 @@ class Alimama(DataSet):
         return tuple(first_file(data, (name, f"{name}.gz")) for name in _FORMS)
 
     def read(self, raw: RawReader) -> Chunks:
-        """Numbers are those of the files; 0 is missing, unknown, or beyond the public files'.
-        An ad or a user without a line of features has 0 for each. The price is ln(1 + price):
-        the public one goes up to 10^8. Samples are in the order of a fixed hash of their line,
-        those of the last day behind the others.
-        """
+        """Numbers are those of the files; 0 is missing, unknown, or beyond the public files'. An ad
+        or a user without a line of features has 0 for each. The price is ln(1 + price): the public
+        one goes up to 10^8. Samples are in the order of a fixed hash of their line, with those of
+        the last day at the end."""
         for path, form in zip(raw.files, _FORMS.values(), strict=True):
             _check_header(raw, path, form)
         of_ads, prices = _ads(raw)
@@ -166,7 +165,7 @@ def _profiles(raw: RawReader) -> NDArray[np.uint8]:
 
 
 def _impressions(raw: RawReader) -> Iterator[ParsedColumns]:
-    """Each with its ``row``, its place among the good lines."""
+    """Yields the impressions, each with its ``row``, its place among the good lines."""
     seen = {"users of impressions": ("user", np.zeros(IDS[0], dtype=bool))}
     rows = 0
     for block in raw.blocks(raw.files[0], parse_impressions, header=True):
@@ -202,6 +201,6 @@ def _see(seen: _Seen, block: ParsedColumns) -> None:
 
 
 def _report(raw: RawReader, seen: _Seen) -> None:
-    """How many different numbers there were; 0 is none of them."""
+    """Reports the number of different values of each column; 0 does not count."""
     for name, (_, found) in seen.items():
         raw.count(name, int(found[1:].sum()), KNOWN[name])

@@ -27,13 +27,14 @@ _IMPRESSION = np.dtype(
 def join(
     impressions: Iterable[ParsedColumns], behaviours: Iterable[ParsedColumns], folder: Path
 ) -> Iterator[dict[str, NDArray[Any]]]:
-    """Every impression with what its user did strictly before it, in no particular order.
+    """Yields every impression with its user's behaviours strictly before it, in no particular
+    order.
 
     Impressions have ``user``, ``time``, ``ad``, ``place``, ``label`` and ``row``; behaviours
-    ``user``, ``time``, ``kind``, ``category``, ``brand``. To the impressions come
-    ``history_kinds``, ``history_categories`` and ``history_brands``, [n, 50], the newest first
-    (of two at one time the later in the log), padded with 0 at the end, and ``history_length``.
-    Memory holds one of 256 parts.
+    ``user``, ``time``, ``kind``, ``category``, ``brand``. Added are ``history_kinds``,
+    ``history_categories`` and ``history_brands``, [n, 50], the newest first (of two at one time the
+    later in the log), padded with 0 at the end, and ``history_length``. Memory holds one of 256
+    parts.
     """
     by_user = []
     for name, record, blocks in (

@@ -14,18 +14,18 @@ from numpy.typing import NDArray
 from rmixer.data.dataset import Lines, Parsed
 
 IDS = (1_141_730, 846_812, 12_978, 461_529, 423_437, 255_876)
-"""Rows for user, ad, category, brand, campaign, customer: the largest number in the public files
-and 0, which stands for what is missing, unknown or beyond."""
+"""Rows for user, ad, category, brand, campaign, customer: the largest number in the public files,
+and 0 for missing, unknown or larger ones."""
 
 LEVELS = (97, 13, 3, 7, 4, 4, 3, 5)
 """Rows for the fields of a profile, a missing one being 0 (for cms_segid, cms_group_id, age_level
 and occupation that is a value as well)."""
 
 PLACES = (b"430539_1007", b"430548_1007")
-"""Where an ad is shown (pid): numbers 0 and 1."""
+"""The place of an ad (pid): numbers 0 and 1."""
 
 KINDS = (b"pv", b"cart", b"fav", b"buy")
-"""What a behaviour is (btag): numbers 1 to 4."""
+"""The kind of a behaviour (btag): numbers 1 to 4."""
 
 _ID = r"[0-9]{1,9}"
 _MAYBE = rf"(?:{_ID}|NULL|)"
@@ -34,14 +34,14 @@ _TIME = r"-?[0-9]{1,18}"
 
 
 def known(ids: NDArray[np.float64], rows: int) -> NDArray[np.int32]:
-    """``ids``, or 0 for one beyond a table of so many ``rows``."""
+    """``ids``, with 0 for ids beyond a table of ``rows`` rows."""
     return np.where(ids < rows, ids, 0).astype(np.int32)
 
 
 @dataclass(frozen=True)
 class LineForm:
-    """Comma-separated ``fields`` by name, each a regular expression; ``numbers`` has a number for
-    each text that is none."""
+    """The form of a line: comma-separated ``fields`` by name, each a regular expression.
+    ``numbers`` maps texts that are not numbers to numbers."""
 
     fields: Mapping[str, str]
     numbers: Mapping[bytes, int]
@@ -62,8 +62,8 @@ class LineForm:
         return re.compile(rb"(?:" + self.line.pattern + rb"\n)*+")
 
     def read(self, lines: Lines) -> tuple[NDArray[np.float64], tuple[tuple[int, str], ...]]:
-        """The numbers of the good lines, shape [n, fields], and what is wrong with the others.
-        Empty fields and ``NULL`` are 0."""
+        """The numbers of the good lines, shape [n, fields], and the errors of the others. Empty
+        fields and ``NULL`` are 0."""
         text = _joined(lines)
         malformed: tuple[tuple[int, str], ...] = ()
         if not self.lines.fullmatch(text):
@@ -83,7 +83,8 @@ class LineForm:
         return values.reshape(-1, len(self.fields)), malformed
 
     def missing(self, values: NDArray[np.float64]) -> dict[str, int]:
-        """By field how many of the ``values`` of :meth:`read` are missing, where no value is 0."""
+        """By field the number of missing ``values`` of :meth:`read`, for fields in which 0 is no
+        value."""
         zeros = (values == 0).sum(axis=0)
         named = zip(self.fields, self.fields.values(), zeros, strict=True)
         return {n: int(zero) for n, form, zero in named if form == _MAYBE and n not in _WITH_ZERO}
@@ -204,6 +205,6 @@ def _joined(lines: Lines) -> bytes:
 
 
 def _seconds(time: NDArray[np.float64]) -> NDArray[np.int32]:
-    """Times beyond 32 bits, which no clock showed, are as early or late as can be."""
+    """Seconds; times beyond 32 bits, which no clock showed, are clipped."""
     limits = np.iinfo(np.int32)
     return np.clip(time, limits.min, limits.max).astype(np.int32)

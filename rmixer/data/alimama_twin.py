@@ -162,7 +162,8 @@ def _histories(
 
 
 def _share(history: dict[str, NDArray[Any]], category: Ids) -> NDArray[np.float64]:
-    """How much of each history is of the ``category``, the newer the more; 0 without one."""
+    """The share of each history in the ``category``, with newer behaviours weighted more; 0 without
+    one."""
     weights = _DECAY ** np.arange(HISTORY_MAX)
     same = history["history_categories"] == category[:, None]
     total = np.concatenate([[1.0], np.cumsum(weights)])[history["history_length"]]

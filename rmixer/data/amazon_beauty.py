@@ -44,7 +44,7 @@ _SEED = 20190414
 
 
 class AmazonBeauty(DataSet):
-    """A user's newest items, some of them masked, and what the masked ones were."""
+    """A user's newest items, some of them masked, and the original masked items."""
 
     columns = COLUMNS
 

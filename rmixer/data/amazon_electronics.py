@@ -48,8 +48,8 @@ _DAY_S = 86_400
 
 
 class AmazonElectronics(DataSet):
-    """Histories of items, their categories and ages, items that were not reviewed in their
-    places, and a target that was reviewed next or drawn; see
+    """Histories of items with their categories and ages, items that the user did not review for
+    each of them, and a target that was reviewed next or drawn; see
     :func:`rmixer.data.reviews.click_samples`."""
 
     columns = COLUMNS
@@ -67,10 +67,10 @@ class AmazonElectronics(DataSet):
         )
 
     def read(self, raw: RawReader) -> Chunks:
-        """Users are numbered by their sorted ``reviewerID``, items by ``asin``, categories by
-        name. An item without one, or without metadata, is in a category without a name, which
-        comes first. Reviews are by user in order of time, in the file's order where equal; names
-        and times of all (less than 100 MB) are held in memory."""
+        """Users are numbered by their sorted ``reviewerID``, items by ``asin``, categories by name.
+        An item without one, or without metadata, is in a category without a name, which comes
+        first. Reviews are by user in order of time, ties in the file's order; names and times of
+        all (less than 100 MB) are held in memory."""
         blocks = [
             (c["user"], c["item"], c["time_s"]) for c in raw.blocks(raw.files[0], parse_reviews)
         ]
@@ -112,7 +112,7 @@ def _categories(raw: RawReader, items: Names) -> Names:
 
 
 def _count(raw: RawReader, name: str, found: int, rows: int) -> None:
-    """Report ``found`` and raise :class:`InputError` if a table of ``rows`` has too few."""
+    """Reports ``found`` and raises :class:`InputError` if a table of ``rows`` has too few."""
     raw.count(name, found, rows)
     if found > rows:
         raise InputError(raw.data, "", f"{found} {name}", f"at most {rows}")

@@ -17,13 +17,13 @@ from rmixer.data.dataset import Lines, Parsed
 Row = TypeVar("Row")
 
 _LONGEST_BYTES = 200
-"""Of a name: an array has room for the longest at every place."""
+"""Length of the longest name allowed: an array has room for the longest at every place."""
 
 _LATEST_S = 1 << 40
 
 
 class _MalformedError(Exception):
-    """Says what is wrong with a line."""
+    """The error of a line."""
 
 
 def parse_reviews(lines: Lines) -> Parsed:
@@ -49,9 +49,9 @@ def parse_reviews(lines: Lines) -> Parsed:
 def parse_metadata(lines: Lines) -> Parsed:
     """Lines of ``meta_Electronics.json``: ``item`` and ``category`` as bytes.
 
-    Of 2014 each is a Python dict with ``categories``, lists of names, and the category is the last
-    name of the last list, as in the public preparation for DIN. Of 2018 each is a JSON object with
-    ``category``, one list of names, of which it is the last. It is empty where there is none.
+    In 2014 each is a Python dict with ``categories``, lists of names, and the category is the last
+    name of the last list, as in the public preparation for DIN. In 2018 each is a JSON object with
+    ``category``, one list of names, and it is the last one. It is empty if there is none.
     """
 
     def item(line: bytes) -> tuple[bytes, bytes]:

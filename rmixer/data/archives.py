@@ -1,19 +1,24 @@
-"""Archives in the place of raw files: recognised by what is in them, whatever they are called."""
+"""Archives in the place of raw files: recognised by what is in them, whatever they are called. The
+only file in one is read there."""
 
 from __future__ import annotations
 
 import contextlib
+import gzip
 import shlex
 import tarfile
 import tempfile
 import zipfile
 import zlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO, cast
 
 from rmixer.data.dataset import DataSet
 from rmixer.errors import InputError
 
+_GZIP = b"\x1f\x8b"
 _ZIP = (b"PK\x03\x04", b"PK\x05\x06")
 _OTHERS = {
     b"7z\xbc\xaf\x27\x1c": "7z",
@@ -22,35 +27,41 @@ _OTHERS = {
     b"\xfd7zXZ\x00": "xz",
 }
 _BZIP2 = b"1AY&SY"
-"""Behind the four bytes that bzip2 begins with."""
+"""The bytes after the first four of a bzip2 file."""
 _TAR_MARK, _TAR_AT, _START_BYTES = b"ustar", 257, 4096
 _MOST_FILES, _MOST_SHOWN, _MOST_MEMBERS = 100, 6, 200
 _MOST_READ_BYTES = 1 << 27
-"""Of a compressed tar archive: how far its members are looked for, for all before is unpacked."""
+"""Members of a compressed tar archive are looked for up to here, because all before must be
+unpacked."""
 
 
 @dataclass(frozen=True)
 class Archive:
-    """The archive at ``path``: its ``kind`` in words, and its ``members`` as far as they are known;
-    ``command`` is a shell's that unpacks those whose names follow it."""
+    """The archive at ``path``: its ``kind`` in words, and its ``members`` as far as they are known.
+    ``command`` is a shell command that unpacks the members whose names follow it."""
 
     path: Path
     kind: str
     members: tuple[str, ...]
     command: str
 
+    @property
+    def is_read(self) -> bool:
+        """Whether it is read as it is: one file is in it, as far as its members are known."""
+        return bool(self.command) and len(self.members) == 1
+
 
 def refuse_archive(path: Path, dataset: DataSet) -> None:
-    """Raise :class:`InputError` if the file at ``path`` is an archive rather than a raw file: with
-    its members, and how those that ``dataset`` reads are unpacked."""
+    """Raise :class:`InputError` if the file at ``path`` is an archive rather than a raw file, and
+    of several files: with its members, and how those that ``dataset`` reads are unpacked."""
     found = find_archive(path) if path.is_file() else None
-    if found is not None:
+    if found is not None and not found.is_read:
         raise InputError(path, "", _described(found), _to_do(found, dataset))
 
 
 def hint_of_archives(folder: Path, dataset: DataSet) -> str:
-    """Of archives in ``folder`` the first that has files which ``dataset`` reads, in words; empty
-    where there is none."""
+    """A text about the first archive in ``folder`` with files that ``dataset`` reads; empty if
+    there is none."""
     files = sorted(path for path in folder.iterdir() if path.is_file()) if folder.is_dir() else []
     for path in files[:_MOST_FILES]:
         found = find_archive(path)
@@ -60,8 +71,8 @@ def hint_of_archives(folder: Path, dataset: DataSet) -> str:
 
 
 def find_archive(path: Path) -> Archive | None:
-    """What archive the file at ``path`` is, by its first bytes; None where it is none, or cannot be
-    read. One file within gzip is no archive."""
+    """Recognises the archive at ``path`` by its first bytes; None if it is none, or cannot be read.
+    One file within gzip is not an archive."""
     try:
         with path.open("rb") as file:
             start = file.read(_START_BYTES)
@@ -75,7 +86,7 @@ def find_archive(path: Path) -> Archive | None:
                 return Archive(path, f"a file compressed by {kind}", _tar_members(path), "")
         if start[_TAR_AT:].startswith(_TAR_MARK):
             return Archive(path, "a tar archive", _tar_members(path), f"tar -xf {name}")
-        if start.startswith(b"\x1f\x8b") and _is_tar_within(start):
+        if start.startswith(_GZIP) and _is_tar_within(start):
             kind = "a tar archive within gzip"
             return Archive(path, kind, _tar_members(path), f"tar -xzf {name}")
     except (OSError, zipfile.BadZipFile):
@@ -83,8 +94,56 @@ def find_archive(path: Path) -> Archive | None:
     return None
 
 
+def is_packed(path: Path) -> bool:
+    """Whether the file at ``path`` is compressed by gzip, or a zip or tar archive."""
+    with contextlib.suppress(OSError), path.open("rb") as file:
+        start = file.read(_START_BYTES)
+        return start.startswith((_GZIP, *_ZIP)) or start[_TAR_AT:].startswith(_TAR_MARK)
+    return False
+
+
+@contextlib.contextmanager
+def unpacked(path: Path, file: IO[bytes]) -> Iterator[IO[bytes]]:
+    """What is packed in ``file``, which is that at ``path``, from its start, as a file that is read
+    once; also a gzip file that is alone in an archive. Raises :class:`InputError` where an archive
+    is damaged or encrypted, or has several files after all."""
+    start = file.read(_START_BYTES)
+    file.seek(0)
+    try:
+        with contextlib.ExitStack() as stack:
+            if start.startswith(_ZIP):
+                archive = stack.enter_context(zipfile.ZipFile(file))
+                names = [each for each in archive.infolist() if not each.is_dir()]
+                packed: IO[bytes] = stack.enter_context(archive.open(names[0]))
+                alone = len(names) == 1
+                yield _without_gzip(packed)
+            elif start[_TAR_AT:].startswith(_TAR_MARK) or _is_tar_within(start):
+                tape = stack.enter_context(tarfile.open(fileobj=file, mode="r|*"))
+                files = (each for each in iter(tape.next, None) if each.isfile())
+                within = tape.extractfile(next(files))
+                assert within is not None
+                yield _without_gzip(within)
+                alone = next(files, None) is None
+            else:
+                yield stack.enter_context(_gunzipped(file))
+                alone = True
+    except (zipfile.BadZipFile, tarfile.TarError, NotImplementedError, RuntimeError) as error:
+        raise InputError(path, "", str(error), "a whole archive without a password") from None
+    if not alone:
+        raise InputError(path, "", "an archive of several files", "one of one file: unpack it")
+
+
+def _without_gzip(packed: IO[bytes]) -> IO[bytes]:
+    begins: bytes = packed.peek(2)  # type: ignore[attr-defined]
+    return _gunzipped(packed) if begins.startswith(_GZIP) else packed
+
+
+def _gunzipped(packed: IO[bytes]) -> IO[bytes]:
+    return cast(IO[bytes], gzip.GzipFile(fileobj=packed))
+
+
 def _is_tar_within(start: bytes) -> bool:
-    """Whether gzip data that begins with ``start``, enough for a header, is a tar archive."""
+    """True if gzip data that begins with ``start``, enough for a header, is a tar archive."""
     with contextlib.suppress(zlib.error):
         text = zlib.decompressobj(wbits=31).decompress(start, _TAR_AT + len(_TAR_MARK))
         return text[_TAR_AT:] == _TAR_MARK
@@ -102,7 +161,7 @@ def _tar_members(path: Path) -> tuple[str, ...]:
 
 
 def _wanted(found: Archive, dataset: DataSet) -> tuple[str, ...]:
-    """The members that ``dataset`` would read if all lay in one folder."""
+    """The members that ``dataset`` would read if all were in one folder."""
     by_name = {Path(member).name: member for member in found.members}
     with tempfile.TemporaryDirectory(prefix="rmixer-") as folder:
         try:
@@ -122,8 +181,8 @@ def _described(found: Archive) -> str:
 
 def _to_do(found: Archive, dataset: DataSet) -> str:
     if not found.command:
-        return "a file as it is or within gzip: unpack it"
+        return "a file as it is, within gzip, or alone in a zip or tar archive: unpack it"
     names = _wanted(found, dataset) or (found.members if len(found.members) == 1 else ())
     command = " ".join((found.command, *map(shlex.quote, names)))
     what = f"unpack {', '.join(names)}" if names else "unpack it"
-    return f"a file as it is or within gzip: {what} (`{command}`)"
+    return f"a file as it is, within gzip or alone in an archive: {what} (`{command}`)"

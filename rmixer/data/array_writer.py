@@ -1,4 +1,4 @@
-"""Samples written to disk as one ``.npy`` file per column, in chunks and whatever interrupts."""
+"""Writes samples to disk as one ``.npy`` file per column, in chunks, safe against interruption."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ _CHECKPOINT_BYTES = 128 << 20
 
 
 class ArrayWriter:
-    """Columns that grow in ``folder``, which may hold what an interrupted writer left.
+    """Columns that grow in ``folder``, which may hold the files of an interrupted writer.
 
-    Ids are checked against ``id_rows`` here, once: an id beyond its table would end every job of
-    a GPU. Raises :class:`InputError`, naming ``where``, if that fails or no sample is left for
-    one of the two parts.
+    Ids are checked here once against ``id_rows``, because an id beyond its table would end every
+    job of a GPU. Raises :class:`InputError`, naming ``where``, if that fails or no sample is left
+    for one of the two parts.
     """
 
     def __init__(self, folder: Path, columns: Mapping[str, Column], where: object) -> None:
@@ -80,7 +80,7 @@ class ArrayWriter:
         return columns
 
     def append(self, chunk: Chunk) -> None:
-        """Write a chunk. What follows is made again after an interruption."""
+        """Writes a chunk. It and all after it are written again after an interruption."""
         self._only_blocks = False
         self._write(chunk)
 
@@ -91,8 +91,8 @@ class ArrayWriter:
         facts: BlockFacts,
         on_disk: Callable[[], None],
     ) -> None:
-        """Write the block at ``place`` (call, index) as it is. Unless other chunks came before,
-        it is not made again after an interruption once ``on_disk`` has been called."""
+        """Writes the block at ``place`` (call, index) unchanged. Unless other chunks came before,
+        it is not written again after an interruption once ``on_disk`` has been called."""
         start = self.rows
         self._write(columns)
         if self._only_blocks:
@@ -102,13 +102,13 @@ class ArrayWriter:
                 self._checkpoint()
 
     def takes(self, columns: ParsedColumns) -> bool:
-        """Whether ``columns`` are stored as they are, so that :meth:`left` gives them back."""
+        """True if ``columns`` are stored unchanged, so that :meth:`left` gives them back."""
         return columns.keys() == self._columns.keys() and all(
             columns[name].dtype == np.dtype(column.stored) for name, column in self._columns.items()
         )
 
     def finish(self, train_rows: int) -> None:
-        """Complete the files, the first ``train_rows`` samples being for training."""
+        """Completes the files; the first ``train_rows`` samples are for training."""
         if not 0 < train_rows < self.rows:
             found = f"{train_rows} samples for training and {self.rows - train_rows} held out"
             raise InputError(self._where, "", found, "at least one of each")
@@ -142,8 +142,8 @@ class ArrayWriter:
         self.rows += lengths.pop()
 
     def _write_header(self, name: str, rows: int) -> int:
-        """At the start of the file; numpy pads headers so that the first axis may grow in place.
-        The length of the header."""
+        """Writes the header at the start of the file and returns its length. Numpy pads headers so
+        that the first axis may grow in place."""
         column, file = self._columns[name], self._files[name]
         descr = npy.dtype_to_descr(np.dtype(column.stored))
         header = {"descr": descr, "fortran_order": False, "shape": shape_of(column, rows)}
@@ -161,7 +161,7 @@ class ArrayWriter:
 
 
 def each_chunk(chunks: Chunks, take: Callable[[Chunk], None]) -> int:
-    """Call ``take`` for each of ``chunks``; what they return in the end."""
+    """Calls ``take`` for each of ``chunks`` and returns their return value."""
     while True:
         try:
             chunk = next(chunks)

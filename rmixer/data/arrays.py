@@ -22,8 +22,8 @@ its samples, from the first on, are for training; the others are held out."""
 @dataclass(frozen=True)
 class Column:
     """One column: ``stored`` is the type on disk, ``loaded`` the one in a batch, ``width`` the
-    length of a sample's entry (0: a single number), ``id_rows`` the number of ids, 0 up to
-    ``id_rows`` - 1, if these are ids: one number for the whole entry, or one for each place."""
+    length of a sample's entry (0: a single number). ``id_rows`` is the number of ids, for the whole
+    entry or for each place; ids go from 0 to it - 1 (None: no ids)."""
 
     stored: str
     loaded: str

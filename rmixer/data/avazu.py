@@ -84,10 +84,11 @@ class Avazu(DataSet):
         raise InputError(data, "", "no such file", allowed)
 
     def read(self, raw: RawReader) -> Chunks:
-        """The raw file twice, first for the dictionaries of fields with at most 300,000 values.
+        """Reads the raw file twice, first for the dictionaries of fields with at most 300,000
+        values.
 
-        Hours are numbered from the first of the ten days. The rows of the last day are held out,
-        or where there is one day, its last tenth.
+        Hours are numbered from the first of the ten days. The rows of the last day are held out; of
+        a file with one day, its last tenth.
         """
         (path,) = raw.files
         header = raw.header(path).decode("utf-8", "replace")
@@ -119,7 +120,8 @@ class Avazu(DataSet):
 def _rows_of_days(
     columns: ParsedColumns, path: Path, before: NDArray[np.int64]
 ) -> NDArray[np.int64]:
-    """The rows of each day, seen to come in order after those of ``before``."""
+    """The rows of each day; raises an error if they do not come in order after those of
+    ``before``."""
     days = np.asarray(columns["ids"][:, _HOUR]) // HOURS
     today = np.flatnonzero(before)[-1:]
     back = np.flatnonzero(np.diff(np.concatenate([today, days])) < 0)
@@ -183,7 +185,7 @@ def avazu_lines(
 
 
 def _hours(stamps: NDArray[np.int64]) -> NDArray[np.int64]:
-    """YYMMDDHH as hours from the first day's first; -1 where it is none of the ten days."""
+    """YYMMDDHH as hours from the first day's first; -1 outside of the ten days."""
     days, hours = stamps // 100 - FIRST_DAY, stamps % 100
     inside = (days >= 0) & (days < DAYS) & (hours < HOURS)
     return np.where(inside, HOURS * days + hours, -1)

@@ -16,11 +16,10 @@ from rmixer.errors import InputError
 class Batches:
     """Batches of ``batch`` samples in a fixed order, contiguous slices of the arrays.
 
-    ``seed`` chooses the first; after the last whole batch comes the first again, and a partial
-    one is never given. With ``rows_cap``, ids are taken modulo the capped number of rows.
-    ``names`` are the columns to load, all by default. ``whole`` is how many whole batches there
-    are, ``position`` the number of the one that comes next; with it set a job goes on where another
-    one stopped.
+    ``seed`` chooses the first; after the last whole batch comes the first again, and a partial one
+    is never given. With ``rows_cap``, ids are taken modulo the capped number of rows. ``names`` are
+    the columns to load, all by default. ``whole`` is the number of whole batches, ``position`` the
+    number of the next one; setting it lets a job go on where another one stopped.
     """
 
     def __init__(

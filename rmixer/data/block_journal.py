@@ -1,4 +1,4 @@
-"""Which blocks are in the columns already: a line for each, added once the columns are on disk."""
+"""The journal of blocks in the columns: a line for each, added once the columns are on disk."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ class WrittenBlock:
 
 
 def read_journal(path: Path) -> list[WrittenBlock]:
-    """The blocks in ``path``, up to the first line that the power cut short; what follows is cut
-    off."""
+    """Reads the blocks in ``path``, up to the first line that a power failure cut, and cuts off the
+    rest of the file."""
     blocks: list[WrittenBlock] = []
     if not path.is_file():
         return blocks
@@ -44,7 +44,7 @@ def read_journal(path: Path) -> list[WrittenBlock]:
 
 
 def add_to_journal(path: Path, blocks: list[WrittenBlock]) -> None:
-    """Add ``blocks`` and see them to the disk."""
+    """Adds ``blocks`` and waits until they are on the disk."""
     with path.open("ab") as file:
         for block in blocks:
             facts = block.facts

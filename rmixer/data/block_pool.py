@@ -20,15 +20,16 @@ _AHEAD = 4
 
 
 class BlockPool:
-    """So many ``workers``, started when they are needed; with none, the work is done here.
+    """A pool of ``workers`` processes, started when they are needed; with 0 this process does the
+    work.
 
-    A context: on leaving it every process has ended, whatever it was doing.
+    It is a context manager: on leaving it every process has ended.
     """
 
     def __init__(self, workers: int) -> None:
         self.workers = workers
         self.window = workers + _AHEAD if workers else 1
-        """Blocks that are parsed, or wait for it or for their turn to be used, at one time."""
+        """The number of blocks that are parsed, or wait for it or for their use, at one time."""
         self._idle: queue.SimpleQueue[_Worker] = queue.SimpleQueue()
         self._started: list[_Worker] = []
         self._threads = ThreadPoolExecutor(max(1, workers))
@@ -51,8 +52,8 @@ class BlockPool:
             worker.end()
 
     def in_order(self, tasks: Iterator[tuple[BlockTask, bool]]) -> Generator[BlockTask, None, None]:
-        """Each of ``tasks`` in its order: when it is done, or, where it is not needed, as it
-        is."""
+        """Yields each of ``tasks`` in order, when it is done; one that is not needed comes
+        unchanged."""
         ahead: deque[tuple[BlockTask, Future[None] | None]] = deque()
         try:
             for task, needed in tasks:

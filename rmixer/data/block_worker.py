@@ -12,8 +12,8 @@ from rmixer.errors import InputError
 
 
 def serve(connection: Connection) -> None:
-    """Carry out each task that arrives and answer None, or what went wrong: the error where it
-    is one that a user can mend, its traceback otherwise. Ends when the parent is gone."""
+    """Carries out each task that arrives and answers None, or the error: a user's error as it is,
+    any other as its traceback. Ends when the parent is gone."""
     with contextlib.suppress(EOFError, BrokenPipeError, ConnectionResetError):
         while True:
             task: BlockTask = connection.recv()

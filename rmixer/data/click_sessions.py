@@ -1,4 +1,4 @@
-"""From impressions in a log's order to samples with the clicks that came before them."""
+"""Turns impressions in a log's order into samples with the clicks before them."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ class Sessions:
         clicks: list[NDArray[np.bool_]],
         before: list[NDArray[np.int64]],
     ) -> None:
-        """Keep the clicks that a next impression of the last session would see."""
+        """Keeps the clicks that a next impression of the last session would see."""
         if not len(start):
             return
         kept = np.zeros(len(start), dtype=bool)

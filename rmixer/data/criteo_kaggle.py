@@ -47,8 +47,8 @@ _TWIN_EXPONENT = 1.1
 def field_ids(values: NDArray[np.uint32], missing: NDArray[np.bool_]) -> NDArray[np.int32]:
     """The reader's hash: row of the shared table for each value, shapes [n, 26].
 
-    A fixed mix of (field number, value), modulo the rows; a missing value is a value of its own.
-    Values of one field or of two collide as chance has it.
+    A fixed mix of (field number, value), modulo the rows; a missing value is a value like others.
+    Values of one field or of two collide at random.
     """
     field = np.arange(1, 27, dtype=np.uint64) << np.uint64(33)
     keys: NDArray[np.uint64] = field | values.astype(np.uint64)
@@ -63,7 +63,7 @@ def scale_dense(values: NDArray[np.int64], missing: NDArray[np.bool_]) -> NDArra
 
 
 OFTEN_MISSING = frozenset(("I12", "C22"))
-"""Three quarters of the lines of the public file are without each."""
+"""Three quarters of the lines of the public file lack each of these."""
 
 
 class CriteoKaggle(DataSet):
@@ -80,7 +80,8 @@ class CriteoKaggle(DataSet):
         return kaggle_file(data)
 
     def read(self, raw: RawReader) -> Chunks:
-        """The raw file, plain or gzip; the last tenth of its rows, in time order, is held out."""
+        """Reads the raw file, plain or gzip; the last tenth of its rows, in time order, is held
+        out."""
         rows = 0
         used = [RowsUsed(ROWS) for _ in CARDINALITIES]
         for columns in raw.blocks(raw.files[0], parse_lines):

@@ -1,4 +1,4 @@
-"""Criteo Display Advertising Challenge (Kaggle 2014) with a table of its own for each field.
+"""Criteo Display Advertising Challenge (Kaggle 2014) with one table for each field.
 
 The shape of facebookresearch/dlrm's Kaggle benchmark; raw files as in
 :mod:`rmixer.data.criteo_kaggle`.

@@ -27,8 +27,8 @@ _LINE = re.compile(rb"\t".join(form for _, form, _ in _FORMS))
 @dataclass(frozen=True)
 class CriteoLines:
     """The well-formed lines: ``dense`` int64 [n, 13] and ``values`` int64 [n, 26] (32 bits of
-    each), 0 where missing; ``label`` uint8 [n]. ``malformed``: places among all lines, and what
-    is wrong."""
+    each), 0 where missing; ``label`` uint8 [n]. ``malformed`` has the places and errors of the
+    others."""
 
     label: NDArray[np.uint8]
     dense: NDArray[np.int64]
@@ -39,14 +39,14 @@ class CriteoLines:
 
     @property
     def missing(self) -> dict[str, int]:
-        """By field how many lines are without it."""
+        """By field the number of lines without it."""
         counts = [*self.no_dense.sum(axis=0), *self.no_value.sum(axis=0)]
         names = [name for name, _, _ in _FORMS[1:]]
         return {name: int(count) for name, count in zip(names, counts, strict=True)}
 
     @property
     def keys(self) -> NDArray[np.int64]:
-        """``values``, a missing one being 2^32: one number for each value a field may have."""
+        """``values``, with 2^32 for a missing one: one number for each value a field may have."""
         return self.values | (self.no_value.astype(np.int64) << 32)
 
 

@@ -63,11 +63,11 @@ class CriteoTables(DataSet):
 
     @abstractmethod
     def train_rows(self, raw: RawReader, rows_of_files: Sequence[int]) -> int:
-        """How many of all rows are for training, given those of each raw file."""
+        """The number of rows for training, given the rows of each raw file."""
 
     def read(self, raw: RawReader) -> Chunks:
-        """The raw files twice: first for the dictionaries of fields with at most 300,000 rows,
-        then for the samples."""
+        """Reads the raw files twice: first for the dictionaries of fields with at most 300,000
+        rows, then for the samples."""
         dictionaries = Dictionaries(self._rows)
         for path in raw.files:
             for appeared in raw.blocks(path, partial(parse_values, rows=self._rows)):

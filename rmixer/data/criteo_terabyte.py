@@ -15,7 +15,7 @@ from rmixer.errors import InputError
 DAYS = 24
 KNOWN_ROWS = 4_373_472_329
 POSITIVE_RATE = 0.033
-"""About, from memory: the share of clicks is not in the public description."""
+"""An estimate: the share of clicks is not in the public description."""
 
 CARDINALITIES = (
     *(227_605_432, 39_060, 17_295, 7424, 20_265, 3, 7122, 1543, 63, 130_229_467, 3_067_956),
@@ -32,7 +32,7 @@ class CriteoTerabyte(CriteoTables):
         super().__init__(rows, multi_hot, CARDINALITIES, KNOWN_ROWS, POSITIVE_RATE)
 
     def raw_files(self, data: Path) -> tuple[Path, ...]:
-        """Those of ``day_0`` to ``day_23``, plain or with ``.gz``, that are in the folder."""
+        """The files ``day_0`` to ``day_23``, plain or with ``.gz``, that are in the folder."""
         names = ((f"day_{day}", f"day_{day}.gz") for day in range(DAYS))
         found = [[data / name for name in both if (data / name).is_file()][:1] for both in names]
         files = tuple(path for paths in found for path in paths)
@@ -43,7 +43,7 @@ class CriteoTerabyte(CriteoTables):
         return files
 
     def train_rows(self, raw: RawReader, rows_of_files: Sequence[int]) -> int:
-        """Day 23 is held out, or where it is missing or alone, the last tenth."""
+        """Day 23 is held out; if it is missing or alone, the last tenth."""
         last = raw.files[-1].name.removesuffix(".gz")
         if last == f"day_{DAYS - 1}" and len(rows_of_files) > 1:
             return sum(rows_of_files[:-1])

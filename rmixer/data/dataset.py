@@ -1,4 +1,4 @@
-"""What a data set is: columns, a synthetic twin, and a reader of the public raw files."""
+"""The base of data sets: columns, a synthetic twin, and a reader of the public raw files."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ ParsedColumns = Mapping[str, NDArray[Any]]
 
 @dataclass(frozen=True)
 class Parsed:
-    """What became of some lines of a raw file: ``columns``, arrays of equal length with an entry
-    for each good line (or whatever arrays its reader asked for), for each bad line its place
-    among the lines and what is wrong, and by field how many good lines are ``missing`` it."""
+    """The result of parsing lines of a raw file: ``columns``, arrays of equal length with an entry
+    for each good line (or other arrays for its reader); for each bad line its place among the lines
+    and its error; and by field the number of good lines that are ``missing`` it."""
 
     columns: ParsedColumns
     malformed: tuple[tuple[int, str], ...] = ()
@@ -28,7 +28,7 @@ class Parsed:
 
 
 class RawReader(Protocol):
-    """How a data set reads its raw files."""
+    """Gives a data set the blocks of its raw files."""
 
     data: Path
     """The path the user gave."""
@@ -41,33 +41,33 @@ class RawReader(Protocol):
     def blocks(
         self, path: Path, parse: Callable[[Lines], Parsed], header: bool = False
     ) -> Iterator[ParsedColumns]:
-        """The columns that ``parse`` makes of the lines of ``path``, block after block in the
-        file's order. ``parse`` must be a function of a module (or a ``functools.partial`` of
+        """Yields the columns that ``parse`` makes of the lines of ``path``, block after block in
+        the file's order. ``parse`` must be a function of a module (or a ``functools.partial`` of
         one): it runs in other processes. With ``header`` the first line is left out. Malformed
-        lines are counted and reported; :class:`InputError` where they are too many, which for few
-        lines shows at the end, so read on to it.
+        lines are counted and reported. Raises :class:`InputError` if they are too many, for few
+        lines only at the end, so read to the end.
 
-        A data set that yields these columns on as they are (the same object, the same columns as
-        its own, in their stored types) is made with the least space: what is written is not kept
-        a second time. After an interruption all blocks come again in the same order, but nothing
-        is parsed twice."""
+        A data set that yields these columns unchanged (the same object, its columns and stored
+        types) needs the least space: they are not stored a second time. After an interruption all
+        blocks come again in the same order, but nothing is parsed twice.
+        """
 
     def scratch(self, name: str) -> Path:
         """An empty folder for intermediate files, removed when the data set is finished. After an
         interruption it is empty again."""
 
     def count(self, name: str, found: int, known: int | None = None, about: bool = False) -> None:
-        """A number for the report, such as a cardinality, exact or ``about``, beside the one that
-        is known of the public file."""
+        """Reports a number, such as a cardinality, exact or ``about``, with the one known for the
+        public file."""
 
 
 class DataSet(ABC):
-    """One data set. A subclass lives in a module of its own and is named, with the settings its
-    constructor takes, in ``rmixer.data.registry``. Needs no torch."""
+    """One data set. A subclass is in its own module and is named, with the settings of its
+    constructor, in ``rmixer.data.registry``. It does not need torch."""
 
     columns: Mapping[str, Column]
     often_missing: frozenset[str] = frozenset()
-    """Fields that most lines of the public files are without."""
+    """Fields that most lines of the public files lack."""
 
     @abstractmethod
     def twin(self) -> Chunks:
@@ -79,4 +79,4 @@ class DataSet(ABC):
 
     @abstractmethod
     def read(self, raw: RawReader) -> Chunks:
-        """The samples of the raw files; raises :class:`InputError` for what is malformed."""
+        """Yields the samples of the raw files; raises :class:`InputError` for malformed ones."""

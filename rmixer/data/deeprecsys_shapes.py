@@ -1,5 +1,5 @@
-"""What DeepRecSys' eight models take in, as settings of
-:class:`rmixer.data.synthetic_clicks.SyntheticClicks` (ISCA 2020, arXiv 2001.02772)."""
+"""The inputs of DeepRecSys' eight models (ISCA 2020, arXiv 2001.02772), as settings of
+:class:`rmixer.data.synthetic_clicks.SyntheticClicks`."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""From the values of categorical fields to rows of a table for each field.
+"""Turns values of categorical fields into rows of a table for each field.
 
-Fields of few values have a dictionary, in order of appearance in the raw files; fields of many
-are hashed, so that memory does not grow with the file.
+Fields of few values have a dictionary, in order of appearance in the raw files. Fields of many
+values are hashed, so that memory does not grow with the file.
 """
 
 from __future__ import annotations
@@ -26,20 +26,20 @@ MOST_IN_A_DICTIONARY = 300_000
 """Fields of more rows are hashed."""
 
 _COUNTED_BEYOND = 100_000
-"""Values beyond a field's rows that are still told apart, for the report."""
+"""Values beyond a field's rows that are still counted, for the report."""
 
 Keys = NDArray[np.int64]
 Ids = NDArray[np.int32]
 
 
 def has_dictionary(rows: int) -> bool:
-    """Whether a field of so many rows has a dictionary."""
+    """True if a field of ``rows`` rows has a dictionary."""
     return rows <= MOST_IN_A_DICTIONARY
 
 
 def appearing(keys: Keys, rows: Sequence[int]) -> dict[str, NDArray[Any]]:
-    """For each field with a dictionary its different ``keys``, shape [n, fields], in the order
-    in which they appear."""
+    """For each field with a dictionary its different ``keys``, shape [n, fields], in order of
+    appearance."""
     import pandas as pd
 
     return {
@@ -59,13 +59,13 @@ class Dictionaries:
         }
 
     def add(self, appeared: Mapping[str, NDArray[Any]]) -> None:
-        """What :func:`appearing` found in the next block."""
+        """Adds the result of :func:`appearing` for the next block."""
         for field, known in self._numbers.items():
             if len(known) < self._rows[field] + _COUNTED_BEYOND:
                 known.update(dict.fromkeys(appeared[str(field)].tolist()))
 
     def save(self, folder: Path) -> Path:
-        """Keep them as a file whose name is a hash of what is in it, for :func:`rows_of`."""
+        """Saves them for :func:`rows_of` as a file whose name is a hash of its content."""
         arrays = {
             str(field): np.fromiter(known, dtype=np.int64, count=len(known))[: self._rows[field]]
             for field, known in self._numbers.items()
@@ -84,8 +84,8 @@ class Dictionaries:
         names: Sequence[str],
         known: Sequence[int],
     ) -> None:
-        """The number of values of each field, of the hashed ones by their ``used`` rows, and of
-        those that found no row of their own."""
+        """Reports the number of values of each field (hashed ones by their ``used`` rows) and of
+        those that share a row."""
         for field, rows in enumerate(self._rows):
             name = f"{names[field]} values"
             if field in used:
@@ -98,8 +98,8 @@ class Dictionaries:
 
 
 def rows_of(keys: Keys, rows: Sequence[int], dictionaries: str) -> Ids:
-    """The row of each of ``keys``, shape [n, fields], by the file that
-    :meth:`Dictionaries.save` left; a value that has none there, by a fixed hash."""
+    """The row of each of ``keys``, shape [n, fields], from the file that :meth:`Dictionaries.save`
+    wrote; values that are not in it are hashed."""
     indices = _load(dictionaries)
     ids = np.empty(keys.shape, dtype=np.int32)
     for field, count in enumerate(rows):

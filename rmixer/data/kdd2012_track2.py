@@ -68,7 +68,7 @@ class Kdd2012Track2(DataSet):
 
     def read(self, raw: RawReader) -> Chunks:
         """A sample for each line whose user has clicked in the lines directly before it that are
-        this user's as well; never for user 0, who is unknown. A line counts once whatever its
+        also this user's; never for user 0, who is unknown. A line counts once, whatever its
         Impression, and any Click above 0 is one.
 
         Ads and advertisers are numbered in order of appearance, users are hashed. Samples are
@@ -78,8 +78,8 @@ class Kdd2012Track2(DataSet):
 
 
 def parse_lines(lines: Lines) -> Parsed:
-    """Lines of the raw file as columns; of their fields only those that are used must be right,
-    numbers of up to eight digits."""
+    """Lines of the raw file as columns. Only the fields that are used are checked: numbers of up to
+    eight digits."""
     table = TextTable(lines, b"\t", _FIELDS)
     columns: dict[str, NDArray[Any]] = {}
     good = np.ones(len(table.places), dtype=bool)
@@ -158,7 +158,7 @@ def _twin() -> Chunks:
 
 
 def _twin_impressions(rng: np.random.Generator) -> Impressions:
-    """Sessions of users 1, 2, ... row by row: what was clicked decides what is clicked next."""
+    """Sessions of users 1, 2, ... row by row: earlier clicks decide later ones."""
     users = _TWIN_USERS
     rows = 1 + np.floor(np.exp(1.8 + 1.0 * rng.standard_normal(users))).astype(np.int64)
     rows = np.sort(np.minimum(rows, _TWIN_MOST_ROWS))[::-1]

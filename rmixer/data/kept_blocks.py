@@ -1,4 +1,4 @@
-"""Parsed blocks on disk: how they come from a worker, and what an interrupted preparation keeps."""
+"""Parsed blocks on disk: a worker hands them over, and an interrupted preparation keeps them."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ _CHECKSUM_BYTES = 4
 
 @dataclass(frozen=True)
 class BlockFacts:
-    """``lines`` of the file, ``skipped`` of them (a header); ``malformed`` lines, and the first
-    of those with their place in the block, from 0, and what is wrong; ``missing`` has how many
-    good lines are without a field, for each that some are without."""
+    """``lines`` of the file, ``skipped`` of them (a header); ``malformed`` lines, and the first of
+    those with their place in the block, from 0, and their error; ``missing`` has, for each field
+    that some good lines lack, their number."""
 
     lines: int
     skipped: int
@@ -38,7 +38,7 @@ class BlockFacts:
 
 @dataclass(frozen=True)
 class KeptBlock:
-    """What became of a block; no columns where it has no good line."""
+    """The result of a block; it has no columns if the block has no good line."""
 
     facts: BlockFacts
     columns: ParsedColumns
@@ -46,7 +46,7 @@ class KeptBlock:
 
 @dataclass(frozen=True)
 class BlockTask:
-    """Parse ``block`` and keep the outcome as the file ``kept``."""
+    """The task to parse ``block`` and save the result as the file ``kept``."""
 
     block: RawBlock
     parse: Callable[[Lines], Parsed]
@@ -54,7 +54,7 @@ class BlockTask:
     kept: Path
 
     def carry_out(self) -> None:
-        """Do so; the file appears whole or not at all."""
+        """Carries out the task; the file appears whole or not at all."""
         lines = self.block.lines()
         skipped = int(self.header and self.block.index == 0 and bool(lines))
         parsed = self.parse(lines[skipped:]) if len(lines) > skipped else Parsed({})
@@ -71,8 +71,8 @@ class BlockTask:
 
 
 def load_block(path: Path, *, check: bool) -> KeptBlock | None:
-    """The block kept as ``path``; None if there is none or, with ``check``, if the power went
-    before all of it was on the disk."""
+    """The block saved as ``path``; None if there is none or, with ``check``, if a power failure
+    came before all of it was on the disk."""
     try:
         stored = path.read_bytes()
     except FileNotFoundError:

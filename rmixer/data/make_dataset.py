@@ -1,4 +1,4 @@
-"""Makes a data set in a folder: its twin, or what its raw files hold."""
+"""Makes a data set in a folder: its twin, or from its raw files."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ _MAKING = "making.json"
 
 
 def make_twin(recipe: Recipe, unfinished: Path) -> None:
-    """Write the twin of the data set of ``recipe`` into the folder ``unfinished``; on any failure
-    it is removed."""
+    """Writes the twin of the data set of ``recipe`` into the folder ``unfinished``, which is
+    removed on any failure."""
     began, dataset = time.monotonic(), recipe.dataset
     empty(unfinished)
     try:
@@ -58,8 +58,8 @@ def make_twin(recipe: Recipe, unfinished: Path) -> None:
 
 
 def make_from_files(recipe: Recipe, unfinished: Path, how: Making) -> None:
-    """Write the samples of the raw files of ``recipe`` into the folder ``unfinished``, going on
-    with what an interrupted call left there."""
+    """Writes the samples of the raw files of ``recipe`` into the folder ``unfinished``, and
+    continues the work of an interrupted call there."""
     began = time.monotonic()
     sources = tuple(recipe.files.values())
     _begin(unfinished, recipe.name, sources, how.block_bytes)
@@ -124,7 +124,7 @@ def _read_all(
 
 
 def _begin(unfinished: Path, name: str, sources: tuple[Source, ...], block_bytes: int) -> None:
-    """Keep what an interrupted call left, if its blocks are the same as ours will be."""
+    """Keeps the files of an interrupted call if its blocks are the same as ours will be."""
     ours = plain({"name": name, "paths": [source.path for source in sources]})
     path = unfinished / _MAKING
     mine = {**ours, "block_bytes": block_bytes}

@@ -1,4 +1,4 @@
-"""What a data set is made of, and how it is made."""
+"""The recipe of a data set, and settings for making it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from rmixer.data.preparation import Source
 from rmixer.data.registry import dataset_entry
 
 Bar = Callable[[str], AbstractContextManager[Callable[[int, int], None]]]
-"""Shows how far something is: called with a title, it gives what takes (done, total)."""
+"""Shows progress: called with a title, it gives a function of (done, total)."""
 
 BLOCK_BYTES = 8 << 20
 
@@ -25,9 +25,9 @@ def no_bar(title: str) -> AbstractContextManager[Callable[[int, int], None]]:
 
 @dataclass(frozen=True)
 class Recipe:
-    """All that decides what is in a data set: its ``name``, and the raw ``files`` below ``data``
-    (none if that is ``synthetic``). ``fingerprint`` is a hash of these and of the code that reads
-    them."""
+    """Everything that decides the content of a data set: its ``name``, and the raw ``files`` below
+    ``data`` (none if that is ``synthetic``). ``fingerprint`` is a hash of these and of the code
+    that reads them."""
 
     name: str
     data: str
@@ -36,15 +36,15 @@ class Recipe:
 
     @property
     def dataset(self) -> DataSet:
-        """The data set that this is the recipe of."""
+        """The data set of this recipe."""
         return dataset_entry(self.name).load()
 
 
 @dataclass(frozen=True)
 class Making:
-    """How a data set is made where it is not there. ``limits``, where given, also hold for one
-    that is; ``workers`` parse the raw files, by default one for each usable core; ``report``
-    takes what a person should know."""
+    """Settings for making a data set that does not exist yet. ``limits``, if given, also hold for
+    an existing one. ``workers`` parse the raw files (None: one for each usable core); ``report``
+    takes messages for people."""
 
     limits: Limits | None = None
     workers: int | None = None

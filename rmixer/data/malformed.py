@@ -1,8 +1,9 @@
-"""How many malformed lines are borne, and the count of them; which fields lines are without."""
+"""Limits on malformed lines and their count; fields that lines lack."""
 
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Container
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,9 +11,10 @@ from rmixer.data.kept_blocks import SHOWN_LINES, BlockFacts
 from rmixer.errors import InputError
 
 MOSTLY, FEWEST = 0.5, 20
-"""The share of lines without a field from which on it is told, and lines that tell of it."""
+"""The share of lines without a field from which on it is told; and so many lines, each without a
+field that most lines of the public files are without too, are no accident."""
 _LINES_FOR_A_SHARE = 10_000
-"""Before so many lines were read a share says little; at the end of the file it always counts."""
+"""Before this many lines a share means little; at the end of the file it always counts."""
 
 
 @dataclass(frozen=True)
@@ -25,7 +27,7 @@ class Limits:
 
 @dataclass(frozen=True)
 class MalformedLine:
-    """A line of a raw file that no sample was made of, and why."""
+    """A line of a raw file that gave no sample, and its error."""
 
     file: str
     line: int
@@ -34,17 +36,20 @@ class MalformedLine:
 
 class LineCount:
     """The lines of ``path`` as they are read in order; raises :class:`InputError` as soon as the
-    malformed ones are more than ``limits`` allow."""
+    malformed ones are more than ``limits`` allow. The public files' lines are often without the
+    fields ``often_missing``."""
 
-    def __init__(self, path: Path, limits: Limits) -> None:
-        self.path, self._limits = path, limits
+    def __init__(
+        self, path: Path, limits: Limits, often_missing: Container[str] = frozenset()
+    ) -> None:
+        self.path, self._limits, self._often_missing = path, limits, often_missing
         self.lines = self.malformed = 0
         self.missing: Counter[str] = Counter()
         self.first: list[MalformedLine] = []
         self._skipped = 0
 
     def add(self, facts: BlockFacts) -> None:
-        """The next block's lines."""
+        """Counts the next block's lines."""
         for place, what in facts.first_malformed:
             if len(self.first) < SHOWN_LINES:
                 number = self.lines + self._skipped + place + 1
@@ -57,22 +62,20 @@ class LineCount:
             self._check(f"the first {self.lines:,} lines")
 
     def end(self) -> None:
-        """After the last block: also a small share of a few lines may be too many now. A file
-        without lines is an :class:`InputError`, and so is a field that all lines are without."""
+        """Checks after the last block: now even a small share of few lines may be too many. Raises
+        :class:`InputError` for a file without lines and for a field that all lines lack."""
         if not self.lines + self._skipped:
             raise InputError(self.path, "", "an empty file", "a file with lines")
         self._check(f"{self.lines:,} lines")
+        good = self.lines - self.malformed
         for name, share in self.mostly_missing():
-            if share == 1.0:
-                found = f"missing in every line ({self.lines - self.malformed:,} lines)"
+            if share == 1.0 and (good >= FEWEST or name not in self._often_missing):
+                found = f"missing in every line ({good:,} lines)"
                 raise InputError(self.path, name, found, "a field that lines have")
 
     def mostly_missing(self) -> list[tuple[str, float]]:
-        """The fields that most good lines are without, and how large a share of them; none for
-        fewer lines than :data:`FEWEST`."""
+        """The fields that most good lines are without, and how large a share of them."""
         good = self.lines - self.malformed
-        if good < FEWEST:
-            return []
         return [(name, n / good) for name, n in self.missing.items() if n > MOSTLY * good]
 
     def _check(self, of: str) -> None:
@@ -82,7 +85,7 @@ class LineCount:
 def check_malformed(
     limits: Limits, malformed: int, lines: int, first: list[MalformedLine], of: str
 ) -> None:
-    """Raise :class:`InputError`, naming the first of them, if ``limits`` are exceeded."""
+    """Raises :class:`InputError`, naming the first of them, if ``limits`` are exceeded."""
     if not malformed or (not limits.strict and malformed <= limits.share * lines):
         return
     line = first[0]

@@ -1,4 +1,4 @@
-"""From users' sequences of items to samples with masked items, and one held-out item a user."""
+"""Turns users' sequences of items into samples with masked items, and one held-out item a user."""
 
 from __future__ import annotations
 
@@ -36,11 +36,11 @@ def masked_samples(
     """Samples of BERT4Rec's preparation.
 
     Training sees all but the last item of each user, the newest ``history_max`` of them, in ten
-    copies with random masks and in one with only its last item masked, all copies of all users
-    in random order. Of n items 0.6 n are masked, rounded, at least one and at most ``slots``.
-    The held-out sample of each user has the last item masked, behind the newest before it, and
-    its ``candidates`` other items, drawn by popularity from those that the user never had: all
-    different, and 0 where so many were not found.
+    copies with random masks and in one with only its last item masked, all copies of all users in
+    random order. Of n items 0.6 n are masked, rounded, at least one and at most ``slots``. The
+    held-out sample of each user has the last item masked, after the newest before it, and its
+    ``candidates`` other items, drawn by popularity from those that the user never had: all
+    different, filled up with 0 if there are too few.
     """
     users = len(sequences.first) - 1
     if users == 0:
@@ -71,8 +71,8 @@ def _masked(
     sizes: tuple[int, int, int, int],
     rng: np.random.Generator,
 ) -> Chunk:
-    """A sample for each of ``user``: masked where ``random`` at random, else at its last place;
-    with None it is the held-out sample."""
+    """A sample for each of ``user``: masked at random where ``random`` is true, else at its last
+    place; with None it is the held-out sample."""
     mask, slots, history_max, candidates = sizes
     end = sequences.first[user + 1] - (random is not None)
     length = np.minimum(end - sequences.first[user], history_max)

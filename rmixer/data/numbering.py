@@ -22,7 +22,7 @@ class InOrder:
         self._number: dict[int, int] = {}
 
     def __len__(self) -> int:
-        """How many different values there were."""
+        """The number of different values."""
         return len(self._number)
 
     def number(self, values: NDArray[Any]) -> NDArray[np.int32]:

@@ -39,7 +39,8 @@ class Partitions:
             file.close()
 
     def add(self, part: NDArray[np.integer], columns: Mapping[str, NDArray[Any]]) -> None:
-        """Records made of ``columns`` (those that the record has), each for its ``part``, [n]."""
+        """Adds records made of ``columns`` (those that the record has), each to its ``part``,
+        [n]."""
         order = np.argsort(part, kind="stable")
         records = np.empty(len(part), dtype=self._record)
         for name in self._record.names or ():
@@ -50,7 +51,7 @@ class Partitions:
                 file.write(records[start:end].tobytes())
 
     def take(self, part: int) -> NDArray[Any]:
-        """The records of ``part``, which leave the disk."""
+        """The records of ``part``, which are removed from the disk."""
         records = np.fromfile(self._paths[part], dtype=self._record)
         self._paths[part].unlink()
         return records

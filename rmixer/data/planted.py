@@ -1,4 +1,4 @@
-"""What the labels of a synthetic twin depend on: effects that are fixed by a hash."""
+"""The planted truth of a synthetic twin's labels: effects that are fixed by a hash."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ _FIELD_SALT, _PAIR_SALT = 1, 2
 class PlantedTruth:
     """The log-odds of each of a twin's samples, a sum to which terms are added.
 
-    ``values`` have shape [samples, fields] and are below 2^32: whatever stands for a value, such
-    as its Zipf rank or the 32-bit text that the reader would hash. Fields count from 1.
+    ``values`` have shape [samples, fields] and are below 2^32: any number for a value, such as its
+    Zipf rank or the 32-bit text that the reader would hash. Fields count from 1.
     """
 
     def __init__(self, samples: int) -> None:
         self.logits: NDArray[np.float64] = np.zeros(samples)
 
     def add(self, terms: NDArray[np.floating]) -> None:
-        """``terms``, shape [samples], as they are."""
+        """Adds ``terms``, shape [samples], unchanged."""
         self.logits += terms
 
     def add_fields(self, values: NDArray[np.integer], weight: float) -> None:

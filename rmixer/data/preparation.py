@@ -1,4 +1,4 @@
-"""What was found in the raw files of a data set, kept as ``preparation.json`` beside it."""
+"""The report on the raw files of a data set, stored with it as ``preparation.json``."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ PREPARATION = "preparation.json"
 
 @dataclass(frozen=True)
 class Source:
-    """A raw file as it was when it was read."""
+    """A raw file at the time when it was read."""
 
     path: str
     size_bytes: int
@@ -24,15 +24,15 @@ class Source:
 
     @staticmethod
     def of(path: Path) -> Source:
-        """``path`` as it is now."""
+        """The present state of ``path``."""
         stat = path.stat()
         return Source(str(path.resolve()), stat.st_size, stat.st_mtime_ns)
 
 
 @dataclass(frozen=True)
 class Count:
-    """A number that was ``found``, exactly or ``about``, beside the one ``known`` of the public
-    file."""
+    """A number that was ``found``, exactly or ``about``, with the one ``known`` for the public file
+    (None: unknown)."""
 
     name: str
     found: int
@@ -42,12 +42,12 @@ class Count:
 
 @dataclass(frozen=True)
 class Preparation:
-    """Where a prepared data set came from, and what was in it.
+    """The origin and the content of a prepared data set.
 
     ``data`` is ``synthetic`` or the path that was given; ``lines`` of the raw files without
     headers, ``malformed`` of them, the ``first_malformed`` with their reasons; ``seconds`` of the
-    call that finished it, ``resumed`` if that went on where another had stopped; ``finished`` in
-    UTC; ``fingerprint`` of the sources, code and raw files, that made it.
+    call that finished it, ``resumed`` if it continued an interrupted one; ``finished`` in UTC;
+    ``fingerprint`` of the code and raw files that made it.
     """
 
     name: str
@@ -68,8 +68,8 @@ class Preparation:
 
 @dataclass(frozen=True)
 class Prepared:
-    """A folder of prepared data and what it takes on the disk. ``state`` is finished, unfinished
-    (the same call goes on with it), or being made."""
+    """A folder of prepared data and its size on disk. ``state`` is finished, unfinished (the same
+    call continues it), being made, or unreadable."""
 
     folder: str
     state: str
@@ -84,7 +84,7 @@ def read_preparation(folder: Path) -> Preparation:
 
 
 def prepared_folders(place: Path) -> Iterator[Prepared]:
-    """All that lies in ``place``, by name."""
+    """Yields all prepared data in ``place``, by name."""
     for folder in sorted(place.iterdir()) if place.is_dir() else ():
         size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
         if folder.name.endswith(SUFFIX):

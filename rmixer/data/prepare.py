@@ -1,4 +1,4 @@
-"""From a data set's name to arrays on disk, made once and kept. Needs no torch."""
+"""Prepares a data set as arrays on disk, once. Needs no torch."""
 
 from __future__ import annotations
 
@@ -25,22 +25,22 @@ from rmixer.user_code.source_digest import SourceDigests
 from rmixer.user_code.sources import ROOT, imported_sources, our_files
 
 _FORMAT = 1
-"""Of the files in a prepared folder."""
+"""The version of the files in a prepared folder."""
 
 _ENGINE = ("rmixer.data.arrays", "rmixer.data.dataset", "rmixer.data.registry")
-"""What data sets import that does not decide what is in them."""
+"""Modules that data sets import but that do not decide their content."""
 
 
 def prepare(name: str, data: str, how: Making | None = None) -> Path:
-    """The folder that holds the data set ``name`` as arrays, made first if it is not there.
+    """The folder with the data set ``name`` as arrays, which is made first if it does not exist.
 
     ``data`` is ``synthetic`` or a path to raw files. The folder's name has a hash of the sources
-    that make it, and of the raw files' names, sizes and times. It is written under another name
-    and renamed, so that several may do this at once (the others wait) and none sees half of it.
-    What was read when it is interrupted is used by the next call.
+    that make it, and of the raw files' names, sizes and times. It is written under another name and
+    renamed, so that several processes may do this at once (the others wait) and none sees half of
+    it. After an interruption the next call continues with the parts already read.
 
-    Raises :class:`InputError` for what is wrong in the raw files, and
-    :class:`~rmixer.errors.RunFailed` where the disk is full.
+    Raises :class:`InputError` for errors in the raw files, and :class:`~rmixer.errors.RunFailed` if
+    the disk is full.
     """
     how = how or Making()
     recipe = _recipe(name, data)
@@ -62,7 +62,7 @@ def prepare(name: str, data: str, how: Making | None = None) -> Path:
 
 
 def prepared_folder(name: str, data: str) -> Path:
-    """Where :func:`prepare` keeps that data set, whether it is there yet or not; raises
+    """The folder of :func:`prepare` for that data set, which may not exist yet. Raises
     :class:`InputError` for a raw file that is missing or cannot be read."""
     recipe = _recipe(name, data)
     for path in recipe.files:
@@ -99,7 +99,7 @@ def _raw_files(dataset: DataSet, data: Path) -> tuple[Path, ...]:
 
 
 def _keep(former: Path, folder: Path) -> None:
-    """Let what was made by the same code under a former hash of it count."""
+    """Renames a folder that the same code made under its former hash."""
     if former.is_dir() and not folder.is_dir():
         with contextlib.suppress(OSError):
             former.rename(folder)
@@ -121,7 +121,7 @@ def _check_found(limits: Limits, folder: Path) -> None:
 
 
 def _unwritable(error: OSError, place: Path) -> Exception:
-    """What a user is told of an operating system's ``error``."""
+    """The error shown to a user for an operating system's ``error``."""
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         left = "what was read is kept: free some space and call again to go on"
         return RunFailed(f"the disk of {place} is full; {left}")
@@ -130,13 +130,13 @@ def _unwritable(error: OSError, place: Path) -> Exception:
 
 
 def decisive_sources(reader: str) -> tuple[Path, ...]:
-    """The sources that decide what the data set ``reader`` (``module:Class``) makes."""
+    """The sources that decide the content of the data set ``reader`` (``module:Class``)."""
     return imported_sources([reader.partition(":")[0]], ["rmixer.data"], _ENGINE)
 
 
 @cache
 def data_code(reader: str, root: Path = ROOT) -> str:
-    """A hash of the code of :func:`decisive_sources`, not of how it is written, as it lies below
-    ``root``."""
+    """A hash of the code of :func:`decisive_sources` below ``root``, without comments and
+    layout."""
     digests = SourceDigests(our_files(["rmixer.data"], _ENGINE, root))
     return digests.of([reader.partition(":")[0]])

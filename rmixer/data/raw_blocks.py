@@ -1,25 +1,25 @@
-"""A raw file cut into blocks of whole lines, the same blocks whoever reads it."""
+"""Cuts a raw file into blocks of whole lines; every reader gets the same blocks."""
 
 from __future__ import annotations
 
-import gzip
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from rmixer.data.raw_lines import BYTE_ORDER_MARK, is_gzip, reading
+from rmixer.data.archives import is_packed, unpacked
+from rmixer.data.raw_lines import BYTE_ORDER_MARK, reading
 from rmixer.errors import InputError
 
 LONGEST_LINE_BYTES = 16 << 20
 _PIECE_BYTES = 1 << 14
-"""What is decompressed at a time: of a truncated file no more than this is lost."""
+"""Bytes decompressed at a time: at most this much of a truncated file is lost."""
 
 
 @dataclass(frozen=True)
 class RawBlock:
-    """Some lines of ``path``: those that start at the bytes from ``start`` to before ``stop``, or
-    ``text`` where the file is compressed. ``position`` is where reading has come to in the file,
-    in bytes."""
+    """Some lines of ``path``: those that start at the bytes from ``start`` to before ``stop`` or,
+    if the file is compressed, ``text``. ``position`` is the progress of reading in the file, in
+    bytes."""
 
     path: Path
     index: int
@@ -41,13 +41,14 @@ class RawBlock:
 
 
 def raw_blocks(path: Path, block_bytes: int) -> Iterator[RawBlock]:
-    """The blocks of ``path`` in order, of about ``block_bytes`` of text each.
+    """Yields the blocks of ``path`` in order, of about ``block_bytes`` of text each.
 
     A plain file is only cut here and read by :meth:`RawBlock.lines`, which may happen in another
-    process; a gzip file, of several members too, is decompressed here. Raises
+    process; a gzip file, of several members too, is decompressed here, and so is the only file in
+    an archive. Raises
     :class:`InputError` if it cannot be read, or for a line of more than 16 MiB.
     """
-    if is_gzip(path):
+    if is_packed(path):
         yield from _compressed_blocks(path, block_bytes)
         return
     size = path.stat().st_size
@@ -86,7 +87,7 @@ def _compressed_blocks(path: Path, block_bytes: int) -> Iterator[RawBlock]:
     with (
         reading(path, lambda: lines_read),
         path.open("rb") as file,
-        gzip.GzipFile(fileobj=file) as text_file,
+        unpacked(path, file) as text_file,
     ):
         while piece := text_file.read(min(block_bytes, _PIECE_BYTES)):
             lines_read += piece.count(b"\n")

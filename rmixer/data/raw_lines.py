@@ -40,14 +40,14 @@ def raw_lines(path: Path) -> Iterator[tuple[int, bytes]]:
 
 
 def is_gzip(path: Path) -> bool:
-    """Whether the file begins as gzip does; :class:`InputError` if it cannot be read."""
+    """True if the file begins as gzip does; raises :class:`InputError` if it cannot be read."""
     with reading(path, lambda: 0), path.open("rb") as file:
         return file.read(2) == b"\x1f\x8b"
 
 
 @contextlib.contextmanager
 def reading(path: Path, lines_read: Callable[[], int]) -> Iterator[None]:
-    """What goes wrong while ``path`` is read becomes an :class:`InputError`."""
+    """Turns errors while ``path`` is read into :class:`InputError`."""
     try:
         yield
     except (EOFError, gzip.BadGzipFile, zlib.error) as error:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
+from rmixer.data.archives import is_packed
 from rmixer.data.array_writer import ArrayWriter
 from rmixer.data.block_pool import BlockPool
 from rmixer.data.dataset import Lines, Parsed, ParsedColumns
@@ -34,11 +36,11 @@ class ReadBlock:
 
 
 class ParallelReader:
-    """A :class:`rmixer.data.dataset.RawReader` of the raw files of ``recipe`` that keeps what is
-    parsed in ``folder``.
+    """A :class:`rmixer.data.dataset.RawReader` of the raw files of ``recipe`` that stores parsed
+    blocks in ``folder``.
 
-    What ``writer`` has of an earlier, interrupted preparation is given from its arrays, what was
-    kept is not parsed again.
+    Blocks that ``writer`` has from an interrupted preparation come from its arrays, and stored
+    blocks are not parsed again.
     """
 
     def __init__(
@@ -60,7 +62,11 @@ class ParallelReader:
 
     def header(self, path: Path) -> bytes:
         """See :class:`rmixer.data.dataset.RawReader`; an empty file is an error."""
-        for _, line in raw_lines(path):
+        lines: Iterable[bytes] = (line for _, line in raw_lines(path))
+        if is_packed(path):
+            blocks = raw_blocks(path, self._block_bytes)
+            lines = chain.from_iterable(block.lines() for block in blocks)
+        for line in lines:
             return line
         raise InputError(path, "", "an empty file", "a header and lines")
 
@@ -68,7 +74,7 @@ class ParallelReader:
         self, path: Path, parse: Callable[[Lines], Parsed], header: bool = False
     ) -> Iterator[ParsedColumns]:
         """See :class:`rmixer.data.dataset.RawReader`."""
-        count = LineCount(path, self._limits)
+        count = LineCount(path, self._limits, self._often_missing)
         call = len(self.line_counts)
         self.line_counts.append(count)
         tasks = self._tasks(call, path, parse, header)
@@ -96,7 +102,7 @@ class ParallelReader:
         self.counts.append(Count(name, int(found), known, about))
 
     def most_malformed(self) -> list[LineCount]:
-        """Of the readings of each file the one in which most lines were malformed."""
+        """For each file its reading with the most malformed lines."""
         most: dict[Path, LineCount] = {}
         for count in self.line_counts:
             before = most.setdefault(count.path, count)
@@ -105,8 +111,8 @@ class ParallelReader:
         return list(most.values())
 
     def _tell_missing(self, count: LineCount) -> None:
-        """Of fields that most lines are without, unless those of the public files are too: once,
-        however often a file is read."""
+        """Reports once the fields that most lines lack, unless most lines of the public files lack
+        them too."""
         for name, share in count.mostly_missing():
             words = f"{count.path.name}: lines without {name}"
             if name not in self._often_missing and all(words != told.name for told in self.counts):
@@ -116,7 +122,7 @@ class ParallelReader:
     def _tasks(
         self, call: int, path: Path, parse: Callable[[Lines], Parsed], header: bool
     ) -> Iterator[tuple[BlockTask, bool]]:
-        """Every block of ``path``, and whether it is still to be parsed."""
+        """Yields every block of ``path``, and True if it must still be parsed."""
         for block in raw_blocks(path, self._block_bytes):
             kept = self._blocks / f"{call}-{block.index}"
             known = (call, block.index) in self._writer.written

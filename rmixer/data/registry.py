@@ -19,13 +19,13 @@ if TYPE_CHECKING:
     from rmixer.data.dataset import DataSet
 
 SYNTHETIC = "synthetic"
-"""The ``data`` of a job that trains on data made up in the shape of the real."""
+"""The ``data`` of a job that trains on synthetic data in the shape of the real ones."""
 
 
 @dataclass(frozen=True)
 class DataSetEntry:
-    """One data set: ``reader`` is ``module:Class`` of a :class:`rmixer.data.dataset.DataSet`
-    whose constructor takes ``settings``; ``source`` says where the raw files come from."""
+    """One data set: ``reader`` is ``module:Class`` of a :class:`rmixer.data.dataset.DataSet` whose
+    constructor takes ``settings``; ``source`` says where to get the raw files."""
 
     name: str
     title: str
@@ -34,7 +34,7 @@ class DataSetEntry:
     settings: dict[str, Any] = field(default_factory=dict)
 
     def load(self) -> DataSet:
-        """The data set itself."""
+        """Imports and makes the data set."""
         module, _, name = self.reader.partition(":")
         return getattr(importlib.import_module(module), name)(**self.settings)  # type: ignore[no-any-return]
 

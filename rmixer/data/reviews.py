@@ -1,4 +1,4 @@
-"""From users' reviews in order of time to samples of (history, target, label)."""
+"""Turns users' reviews in order of time into samples of (history, target, label)."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from rmixer.data.arrays import Chunks
 Ids = NDArray[np.int64]
 
 DAYS_MAX = 5000
-"""Reviews older than that before the target are as old as that."""
+"""The largest number of days between a review and the target; older reviews get it."""
 
 _CHUNK = 20_000
 
@@ -35,13 +35,12 @@ class Reviews:
 def click_samples(reviews: Reviews, history_max: int, rng: np.random.Generator) -> Chunks:
     """Samples of the public DIN preparation, by position of the target in its user's n reviews.
 
-    Positions 1 to n - 2 give one positive and one negative training sample each, in random
-    order; position n - 1 gives the held-out pair. A negative is an item drawn uniformly from
-    those the user did not review. The history is all before the target, its newest
-    ``history_max`` items, padded at the end with 0. ``history_days`` are the days from each to
-    the target's review (or, of a negative, to that in whose place it stands), at most
-    :data:`DAYS_MAX`. ``negative_items`` has beside each review of the history another item, one
-    for all samples, drawn like the negative target.
+    Positions 1 to n - 2 give one positive and one negative training sample each, in random order;
+    position n - 1 gives the held-out pair. A negative is an item drawn uniformly from those the
+    user did not review. The history is the newest ``history_max`` items before the target, padded
+    at the end with 0. ``history_days`` are the days from each to the target's review (a negative
+    has those of the target it replaces), at most :data:`DAYS_MAX`. ``negative_items`` has for each
+    review of the history another item, the same in all samples, drawn like the negative target.
     """
     lengths = np.diff(reviews.first)
     user = np.repeat(np.arange(len(lengths)), lengths)
@@ -80,8 +79,8 @@ def click_samples(reviews: Reviews, history_max: int, rng: np.random.Generator) 
 
 
 def _negatives(reviews: Reviews, user: Ids, rng: np.random.Generator) -> Ids:
-    """For every review an item that its user never reviewed (or, of a user who reviewed them all,
-    any item)."""
+    """For every review an item that its user never reviewed (any item for a user who reviewed
+    all)."""
     count = len(reviews.category_of)
     reviewed = np.unique(user * count + reviews.items)
     everything = np.bincount(reviewed // count, minlength=len(reviews.first) - 1) >= count

@@ -1,4 +1,4 @@
-"""Clicks made up to the shape of a model that was published without data."""
+"""Synthetic clicks in the shape of a model that was published without data."""
 
 from __future__ import annotations
 
@@ -35,8 +35,8 @@ class SyntheticClicks(DataSet):
 
     Ids are drawn by Zipf laws of exponent 1.2 and scattered over their table. Both are
     assumptions: DeepRecSys draws its inputs at random. Dense features are views of eight hidden
-    factors, with noise: real ones hang together too, and a few hundred steps could not tell
-    thousands of independent ones apart.
+    factors, with noise: real ones are correlated too, and a few hundred steps could not learn
+    thousands of independent ones.
 
     Planted truth: logit = bias + 1.5 × a direction of the factors + 2.0 × Σ tables, each the mean
     effect of its ids times √look_ups, over √tables; each task has a direction and effects of its
@@ -84,7 +84,7 @@ class SyntheticClicks(DataSet):
         return samples - samples // 8
 
     def raw_files(self, data: Path) -> tuple[Path, ...]:
-        """Raises :class:`InputError`: there are none."""
+        """Raises :class:`InputError`: there are no raw files."""
         self._refuse(data)
 
     def read(self, raw: RawReader) -> Chunks:
@@ -92,7 +92,7 @@ class SyntheticClicks(DataSet):
         self._refuse(raw.data)
 
     def _effects(self, table: int, ranks: NDArray[np.int64]) -> NDArray[np.float64]:
-        """What each id adds to each task's logit, [n, tasks]."""
+        """The contribution of each id to each task's logit, [n, tasks]."""
         keys = np.uint64(table + 1) << np.uint64(32) | ranks.astype(np.uint64)
         effects = [unit_effects(keys, task + 1) for task in range(self._tasks)]
         weight = _IDS_WEIGHT / (self._look_ups * len(self._rows)) ** 0.5

@@ -22,9 +22,9 @@ _NEWLINE, _MINUS = 0x0A, 0x2D
 
 @dataclass(frozen=True)
 class Cells:
-    """Fields of some columns of a table, shapes [lines, columns]. Where a field is ``missing``
-    (empty), its value is 0; where it is not ``sure``, it is not what was asked for, or longer
-    than eight characters, and its value says nothing."""
+    """Fields of some columns of a table, shapes [lines, columns]. A ``missing`` (empty) field has
+    value 0. A field that is not ``sure`` is not of the type asked for, or longer than eight
+    characters, and its value is invalid."""
 
     values: NDArray[np.int64]
     missing: NDArray[np.bool_]
@@ -32,9 +32,9 @@ class Cells:
 
 
 class TextTable:
-    """Those of ``lines`` that have ``fields`` fields between separators. ``places`` are their
-    places among all lines, ``text`` their bytes and the fields' first bytes and lengths, shapes
-    [lines, fields]."""
+    """The ``lines`` that have ``fields`` fields between separators. ``places`` are their places
+    among all lines, ``text`` their bytes and the fields' first bytes and lengths, shapes [lines,
+    fields]."""
 
     def __init__(self, lines: Lines, separator: bytes, fields: int) -> None:
         self.places = np.arange(len(lines))
@@ -52,7 +52,7 @@ class TextTable:
         self.lengths = (ends - starts).reshape(shape)
 
     def first_bytes(self, columns: slice) -> NDArray[np.uint8]:
-        """The first byte of each field, or the separator behind it where it is empty."""
+        """The first byte of each field; for an empty one the separator after it."""
         return np.asarray(self.text[self.starts[:, columns]], dtype=np.uint8)
 
     def integers(self, columns: slice) -> Cells:
@@ -87,8 +87,8 @@ class TextTable:
 
 
 def _ends(lines: Lines, separator: bytes) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
-    """The text of ``lines``, each with a newline and all with some bytes more, and where their
-    fields end."""
+    """The text of ``lines``, each with a newline and all with some bytes more, and the ends of
+    their fields."""
     joined = b"\n".join((*lines, b"\0" * (2 * _WORD_BYTES)))
     text = np.frombuffer(joined, dtype=np.uint8)
     is_end = text == separator[0]
@@ -110,7 +110,7 @@ def _all_digits(words: Words) -> NDArray[np.bool_]:
 
 
 def _all_hexadecimal(words: Words) -> NDArray[np.bool_]:
-    """In each byte: below 128, and from 0 to 9 or, as a small letter, from a to f."""
+    """For each byte, true if it is below 128 and a digit or a small letter from a to f."""
     small = words | np.uint64(0x2020202020202020)
     inside = _at_least(words, ord("0")) & ~_at_least(words, ord("9") + 1)
     inside |= _at_least(small, ord("a")) & ~_at_least(small, ord("f") + 1)
@@ -126,7 +126,7 @@ def _at_least(words: Words, least: int) -> Words:
 
 
 def _decimal(words: Words) -> Words:
-    """Pairs of digits, then of numbers below 100, then of numbers below 10,000."""
+    """Joins pairs of digits, then of numbers below 100, then of numbers below 10,000."""
     pairs = (words & np.uint64(0x0F0F0F0F0F0F0F0F)) * np.uint64(10 << 8 | 1) >> np.uint64(8)
     pairs &= np.uint64(0x00FF00FF00FF00FF)
     fours = pairs * np.uint64(100 << 16 | 1) >> np.uint64(16)
@@ -135,8 +135,8 @@ def _decimal(words: Words) -> Words:
 
 
 def _from_hexadecimal(words: Words) -> Words:
-    """Digits to numbers below 16 (a letter has bit 6, and counts from 1), then pairs of them, as
-    in :func:`_decimal`."""
+    """Turns digits into numbers below 16 (a letter has bit 6, and counts from 1), then joins pairs
+    as in :func:`_decimal`."""
     letters = (words >> np.uint64(6)) & np.uint64(0x0101010101010101)
     digits = (words & np.uint64(0x0F0F0F0F0F0F0F0F)) + np.uint64(9) * letters
     pairs = (digits << np.uint64(4)) | (digits >> np.uint64(8))

@@ -1,4 +1,4 @@
-"""The folder in which a data set is made: one maker at a time, and kept when it is interrupted."""
+"""The folder in which a data set is made: by one process at a time, and kept on interruption."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ _LOCK = "lock"
 
 
 def unfinished_of(folder: Path) -> Path:
-    """Where the data set ``folder`` is made."""
+    """The folder in which the data set ``folder`` is made."""
     return folder.with_name(f".{folder.name}{SUFFIX}")
 
 
 @contextlib.contextmanager
 def making(folder: Path, report: Callable[[str], None]) -> Iterator[Path | None]:
-    """The unfinished folder of ``folder``, held by this process alone; None if another one
-    finished it meanwhile. Whoever comes second waits and says so."""
+    """The unfinished folder of ``folder``, held by this process alone; None if another one finished
+    it meanwhile. Later processes wait and report it."""
     unfinished = unfinished_of(folder)
     while not folder.is_dir():
         try:
@@ -50,7 +50,7 @@ def making(folder: Path, report: Callable[[str], None]) -> Iterator[Path | None]
 
 
 def finish(unfinished: Path, folder: Path) -> None:
-    """Let ``unfinished`` appear as ``folder``, all of it being on the disk."""
+    """Renames ``unfinished`` to ``folder`` once all of it is on the disk."""
     for path in unfinished.iterdir():
         if path.is_file():
             _sync(path)
@@ -70,15 +70,15 @@ def empty(unfinished: Path) -> None:
 
 
 def remove_others(unfinished: Path, same: Callable[[Path], bool]) -> None:
-    """Remove what nobody will go on with: of the folders beside ``unfinished`` those that are
-    the ``same`` but for their fingerprint, unless a process holds them."""
+    """Removes other unfinished folders in the same place that differ only in their fingerprint,
+    unless a process holds them: no process will continue them."""
     for path in unfinished.parent.glob(f".*{SUFFIX}"):
         if path != unfinished and same(path) and not is_being_made(path):
             shutil.rmtree(path, ignore_errors=True)
 
 
 def is_being_made(unfinished: Path) -> bool:
-    """Whether a process holds the folder now."""
+    """True if a process holds the folder now."""
     try:
         with (unfinished / _LOCK).open("rb") as lock:
             fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)

@@ -1,1 +1,1 @@
-"""Quantities and tables as people read them."""
+"""Formats quantities and tables for people."""

@@ -1,4 +1,4 @@
-"""Text from elsewhere (a user's error, a program's output) as it may be printed and kept."""
+"""Cleans text from elsewhere (a user's error, a program's output) for printing and files."""
 
 from __future__ import annotations
 
@@ -6,9 +6,8 @@ LONGEST_LINE, LONGEST_TEXT = 500, 100_000
 
 
 def printable(text: str, longest: int = LONGEST_TEXT) -> str:
-    """``text`` without what a terminal obeys and without what no file can hold: control characters
-    and lone surrogates are written as escapes. Of a text longer than ``longest`` characters both
-    ends are left."""
+    """``text`` with control characters and lone surrogates, which a terminal obeys or no file can
+    hold, as escapes. A text longer than ``longest`` characters is cut in the middle."""
     if len(text) > longest:
         half = longest // 2
         text = f"{text[:half]} … ({len(text)} characters) … {text[-half:]}"

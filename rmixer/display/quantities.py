@@ -1,4 +1,4 @@
-"""How quantities are written for a reader: three or four figures and a unit."""
+"""Formats quantities: three or four figures and a unit."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ def with_range(value_s: float, range_s: tuple[float, float] | None) -> str:
 
 
 def seconds_range(range_s: tuple[float, float]) -> str:
-    """``88.1 to 95.9 s``, or ``9.51 s to 10.2 s``: the unit once if both have it and as many
-    digits."""
+    """``88.1 to 95.9 s``, or ``9.51 s to 10.2 s``: the unit stands once if both values have it and
+    equally many digits."""
     low, high = (seconds(value) for value in range_s)
     (shown, unit), (other, its) = low.split(), high.split()
     alike = unit == its and (range_s[0] < 10) == (range_s[1] < 10)
@@ -36,8 +36,8 @@ def seconds_range(range_s: tuple[float, float]) -> str:
 
 
 def time_unit(longest_s: float) -> tuple[str, float]:
-    """The unit in which times up to ``longest_s`` have three figures or four, and its seconds: for
-    a table that names it once."""
+    """The unit in which times up to ``longest_s`` have three or four figures, and its seconds, for
+    a table that names the unit once."""
     if longest_s < 1000:
         return "s", 1.0
     return ("min", 60.0) if longest_s < 60_000 else ("h", 3600.0)

@@ -1,4 +1,4 @@
-"""Tables of numbers that lose nothing on a narrow terminal."""
+"""Tables whose values are never cut on a narrow terminal."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class WholeTable(Table):
         return self.words(name, overflow="ellipsis", max_width=width)
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        """What rich asks it for."""
+        """Draws the table; rich calls this."""
         table: Table = self._fitting(console, options)
         if console.soft_wrap:
             table = copy.copy(self)
@@ -54,8 +54,8 @@ class WholeTable(Table):
 
 
 class NumberTable(WholeTable):
-    """The same; on a narrow terminal with as little space between columns as there can be, and
-    where that is not enough with values that go on below."""
+    """The same, but on a narrow terminal with the least space between columns and, if that is not
+    enough, with long values continued below."""
 
     def _fitting(self, console: Console, options: ConsoleOptions) -> Table:
         if _width(self, console, options) <= options.max_width:
@@ -68,6 +68,6 @@ class NumberTable(WholeTable):
 
 
 def _width(table: Table, console: Console, options: ConsoleOptions) -> int:
-    """Of the widest line, if there is room for it."""
+    """The width of the widest line without a limit."""
     room = options.update(max_width=1 << 16)
     return Measurement.get(console, room, table).maximum

@@ -1,1 +1,1 @@
-"""Files at the boundary: typed reading, whole writing, folders, the lock on a run folder."""
+"""Files at the boundary: typed reading, atomic writing, folders, the lock on a run folder."""

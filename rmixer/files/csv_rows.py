@@ -1,4 +1,4 @@
-"""Reading a CSV file row by row, with messages that name the line."""
+"""Reads a CSV file row by row, with messages that name the line."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class CsvRow:
         return self.cells[column]
 
     def wrong(self, column: str, allowed: str) -> InputError:
-        """The error that says what is wrong with ``column``."""
+        """The error about the value in ``column``."""
         found = repr(self.cells[column])
         return InputError(self.path, f"line {self.line}, {column}", found, allowed)
 
@@ -69,8 +69,8 @@ def table_text(path: Path, what: str) -> str:
 
 
 def read_rows(path: Path, what: str, columns: Sequence[str]) -> Iterator[CsvRow]:
-    """The rows of a CSV file that has ``columns``; raises :class:`InputError` where it is
-    truncated, lacks a column, has one twice or is no CSV."""
+    """Yields the rows of a CSV file that has ``columns``; raises :class:`InputError` if it is
+    truncated, lacks a column, has one twice or is not CSV."""
     lines = _lines(path, what)
     header = _header(path, lines, columns)
     for line, values in lines:
@@ -80,9 +80,9 @@ def read_rows(path: Path, what: str, columns: Sequence[str]) -> Iterator[CsvRow]
 def read_table(
     path: Path, what: str, required: Sequence[str], optional: Sequence[str] | None = None
 ) -> Iterator[CsvRow]:
-    """The rows of a CSV file that a person wrote: empty lines and spaces around a value do not
-    count. Raises :class:`InputError` as :func:`read_rows` does, and for a column that is none of
-    ``required`` and ``optional``; None takes any."""
+    """Yields the rows of a CSV file that a person wrote: empty lines and spaces around a value are
+    ignored. Raises :class:`InputError` as :func:`read_rows` does, and for a column that is neither
+    ``required`` nor ``optional`` (None allows any)."""
     lines = ((line, [each.strip() for each in values]) for line, values in _lines(path, what))
     header = _header(path, lines, required, by_hand=True)
     known = header if optional is None else (*required, *optional)

@@ -1,8 +1,8 @@
-"""Writing large files past the system's cache of files, straight to the disk.
+"""Writes large files directly to the disk, past the system's file cache.
 
-What nobody reads soon needs no place in memory. The cache has to find that place page by page: on a
-virtual machine whose memory is lent anew this takes ten times as long as the disk does, and what
-waits there for the disk counts as memory that is used.
+A file that is not read soon needs no place in memory. The cache has to find that place page by
+page: on a virtual machine whose memory is lent anew this takes ten times as long as the disk does,
+and pages that wait for the disk count as used memory.
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ import fcntl
 import mmap
 import os
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 _BUFFER_BYTES = 1 << 22
@@ -22,9 +21,9 @@ _DIRECT = getattr(os, "O_DIRECT", 0)
 class DirectFile:
     """A new file at ``path``, or in place of the one there, written once from its start.
 
-    It is a file for ``torch.save``. A write that fails is remembered, later ones are dropped, and
-    :meth:`finish` raises it: torch's writer, which is no Python, could not pass it on in order.
-    Where a file system knows no direct writes, it writes as others do.
+    It is a file for ``torch.save``. A failed write is remembered, later ones are dropped, and
+    :meth:`finish` raises it: torch's writer, which is not Python, could not pass it on properly. If
+    a file system has no direct writes, it writes through the cache.
     """
 
     def __init__(self, path: Path) -> None:
@@ -41,7 +40,7 @@ class DirectFile:
         self._error: OSError | None = None
 
     def write(self, data: Any) -> int:
-        """Take ``data``, bytes or what shows them; returns how many."""
+        """Takes ``data``, bytes or a buffer; returns the number of bytes."""
         left = memoryview(data).cast("B")
         size = len(left)
         while len(left) and self._error is None:
@@ -54,11 +53,11 @@ class DirectFile:
         return size
 
     def flush(self) -> None:
-        """torch's writer calls it at its end."""
+        """Does nothing; torch's writer calls it at its end."""
 
     def finish(self) -> None:
-        """Write the rest, and wait until all is on the disk. Raises :class:`OSError` if that or an
-        earlier write failed (a full disk: ``errno.ENOSPC``)."""
+        """Writes the rest, and waits until all is on the disk. Raises :class:`OSError` if that or
+        an earlier write failed (a full disk: ``errno.ENOSPC``)."""
         self._write_through_cache()
         self._empty()
         if self._error is not None:
@@ -77,7 +76,7 @@ class DirectFile:
                 self._error = error
 
     def _write_through_cache(self) -> bool:
-        """Whether writes were direct until now."""
+        """Turns direct writes off; returns True if they were on."""
         flags = fcntl.fcntl(self._file, fcntl.F_GETFL)
         fcntl.fcntl(self._file, fcntl.F_SETFL, flags & ~_DIRECT)
         return bool(flags & _DIRECT)
@@ -85,24 +84,19 @@ class DirectFile:
     def __enter__(self) -> DirectFile:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         os.close(self._file)
 
 
 def sync_file(path: Path) -> None:
-    """Wait until what is in the file at ``path`` is on the disk, and its name."""
+    """Waits until the content and the name of the file at ``path`` are on the disk."""
     with path.open("rb") as file:
         os.fsync(file.fileno())
     sync_folder(path.parent)
 
 
 def sync_folder(folder: Path) -> None:
-    """Wait until the names of the files in ``folder`` are on the disk."""
+    """Waits until the names of the files in ``folder`` are on the disk."""
     number = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(number)

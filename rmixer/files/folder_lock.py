@@ -1,4 +1,4 @@
-"""One command at a time writes into a run folder."""
+"""A lock on a run folder: one command at a time writes into it."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from rmixer.errors import InputError
 
 @contextlib.contextmanager
 def hold_folder(path: Path) -> Iterator[None]:
-    """Hold the lock on the run folder ``path``, which need not exist yet.
+    """Holds the lock on the run folder ``path``, which need not exist yet.
 
-    The lock is a file beside the folder, ``.NAME.lock``: the folder itself may be moved aside. It
-    is removed at the end, and the system releases it if the process is killed. Raises
+    The lock is a file in the parent folder, ``.NAME.lock``, because the folder itself may be
+    renamed. It is removed at the end, and the system releases it if the process is killed. Raises
     :class:`InputError` if another process holds it: two runs in one folder would overwrite each
     other.
     """

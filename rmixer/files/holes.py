@@ -1,4 +1,4 @@
-"""Gives back to the disk what lies at the beginning of a file that goes on being written."""
+"""Frees the disk space of the beginning of a file that is still being written."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ import ctypes
 from pathlib import Path
 
 _KEEP_SIZE, _PUNCH_HOLE = 1, 2
-"""Of ``linux/falloc.h``."""
+"""Flags of ``linux/falloc.h``."""
 
 
 def give_back(path: Path, until_bytes: int) -> None:
-    """Make a hole of the first ``until_bytes`` of the file at ``path``: what follows stays where it
-    is. Where the file system knows no holes nothing happens."""
+    """Frees the first ``until_bytes`` of the file at ``path``; the rest stays where it is. Does
+    nothing on a file system without holes."""
     libc = ctypes.CDLL(None)
     fallocate = getattr(libc, "fallocate64", None) or getattr(libc, "fallocate", None)
     if fallocate is None:

@@ -1,4 +1,4 @@
-"""Where this user's own profiles and prepared data lie."""
+"""The folder of this user's own profiles and prepared data."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def home() -> Path:
 
 
 def check_home() -> None:
-    """Raise :class:`InputError` unless what takes long to measure can be kept there."""
+    """Raises :class:`InputError` unless long measurements can be kept there."""
     check_writable("$RMIXER_HOME", home())
     for name in ("profiles", "logs"):
         if not (path := home() / name).exists():

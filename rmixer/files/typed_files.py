@@ -1,8 +1,8 @@
 """The boundary: typed reading of YAML and JSON, and writing that never leaves half a file.
 
-Inside the package everything is a frozen dataclass. On the way in, pydantic checks a file
-against that dataclass; what is wrong becomes one :class:`InputError` with file, key, what was
-found and what is allowed.
+Inside the package all data are frozen dataclasses. When a file is read, pydantic checks it against
+its dataclass; each error becomes an :class:`InputError` with file, key, the value found and the
+values allowed.
 """
 
 from __future__ import annotations
@@ -53,7 +53,8 @@ _EXPONENT = re.compile(r"^[-+]?[0-9][0-9_]*(?:\.[0-9]*)?[eE][-+]?[0-9]+$")
 
 
 def check_name(text: str) -> str:
-    """``text`` if it may become the name of a file or a folder; raises what pydantic reports."""
+    """Returns ``text`` if it is valid as the name of a file or a folder; raises the error that
+    pydantic reports otherwise."""
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}", text):
         allowed = "up to 100 letters, digits and . _ -, the first a letter or a digit"
         raise PydanticCustomError("name", allowed)
@@ -61,11 +62,11 @@ def check_name(text: str) -> str:
 
 
 Name = Annotated[str, AfterValidator(check_name)]
-"""Text that may become the name of a file or a folder."""
+"""Text that is valid as the name of a file or a folder."""
 
 
 class Loader(yaml.SafeLoader):
-    """YAML in which ``1e-3`` is a number, as in YAML 1.2, and a key stands once."""
+    """YAML in which ``1e-3`` is a number, as in YAML 1.2, and a key may occur only once."""
 
     def compose_mapping_node(self, anchor: Any) -> yaml.MappingNode:
         node: yaml.MappingNode = super().compose_mapping_node(anchor)
@@ -92,9 +93,9 @@ def _adapter(kind: Any) -> TypeAdapter[Any]:
 
 
 def parse(data: object, kind: type[T], where: object) -> T:
-    """``data`` (plain dicts, lists, numbers) as a ``kind``; raises :class:`InputError`.
+    """Converts ``data`` (plain dicts, lists, numbers) to a ``kind``; raises :class:`InputError`.
 
-    Nothing is converted: ``true`` and ``"3"`` are no numbers, ``3.0`` is no whole number.
+    It converts no types: ``true`` and ``"3"`` are not numbers, ``3.0`` is not a whole number.
     """
     try:
         text = json.dumps(data, default=str)
@@ -109,9 +110,8 @@ def parse(data: object, kind: type[T], where: object) -> T:
 
 
 def _explain(error: ValidationError, kind: Any, where: object) -> InputError:
-    """All that is wrong, but nothing twice, and nothing inside of what is wrong itself. A key that
-    is missing is often there under a wrong name: that comes first, and the missing one is left
-    out."""
+    """All errors, each once, without those inside of a wrong value. A missing key is often there
+    under a wrong name: that error comes first, and the missing one is left out."""
     said = sorted(error.errors(), key=lambda each: each["type"] not in _UNKNOWN_KEY)
     found: dict[str, InputError] = {}
     meant: set[str] = set()
@@ -148,7 +148,7 @@ def _one_error(each: ErrorDetails, key: str, kind: Any, where: object) -> InputE
 
 
 def _keys_at(kind: Any, parts: Sequence[str | int]) -> list[str]:
-    """The keys of the dataclass that lies at ``parts`` inside ``kind``."""
+    """The keys of the dataclass at ``parts`` inside ``kind``."""
     for part in parts:
         kind = _without_none(kind)
         if dataclasses.is_dataclass(kind):
@@ -169,7 +169,7 @@ def _without_none(kind: Any) -> Any:
 
 
 def shown(value: object) -> str:
-    """``value`` as a message shows it, cut where it is long."""
+    """``value`` for a message, cut if it is long."""
     if value is None or isinstance(value, bool):
         text = json.dumps(value)
     else:
@@ -194,7 +194,7 @@ def read_text(path: Path, what: str) -> str:
 
 
 def load_yaml(path: Path, what: str) -> object:
-    """The plain data of a YAML file; a key that stands twice is an error."""
+    """The plain data of a YAML file; a key that occurs twice is an error."""
     text = read_text(path, what)
     allowed = f"a {what} in YAML"
     try:
@@ -213,7 +213,7 @@ def load_yaml(path: Path, what: str) -> object:
 
 
 def load_json(path: Path, what: str) -> object:
-    """The plain data of a JSON file; a key that stands twice, NaN and Infinity are errors."""
+    """The plain data of a JSON file; a key that occurs twice, NaN and Infinity are errors."""
 
     def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         known: dict[str, Any] = {}
@@ -240,7 +240,7 @@ def load_json(path: Path, what: str) -> object:
 
 
 def check_checksum(path: Path, content: object, checksum: object, remedy: str) -> None:
-    """Raise :class:`InputError` unless ``checksum``, which stands in the file at ``path``, is the
+    """Raises :class:`InputError` unless ``checksum``, read from the file at ``path``, is the
     :func:`content_hash` of ``content``."""
     if content_hash(content) != checksum:
         found = "nothing" if checksum is None else "one that its files do not have"
@@ -248,7 +248,7 @@ def check_checksum(path: Path, content: object, checksum: object, remedy: str) -
 
 
 def plain(value: object) -> Any:
-    """A dataclass (nested) as dicts, lists and numbers, ready for JSON or YAML."""
+    """Converts a (nested) dataclass to dicts, lists and numbers, ready for JSON or YAML."""
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return {f.name: plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
     if isinstance(value, dict):
@@ -264,7 +264,7 @@ def plain(value: object) -> Any:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write whole or not at all: to a temporary name beside ``path``, then renamed."""
+    """Writes all or nothing: to a temporary file in the same folder, which is then renamed."""
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
@@ -276,12 +276,12 @@ def write_text(path: Path, text: str) -> None:
 
 
 def write_json(path: Path, value: object) -> None:
-    """``value`` as JSON, non-finite numbers as null, whole or not at all."""
+    """Writes ``value`` as JSON, non-finite numbers as null, all or nothing."""
     write_text(path, json.dumps(plain(value), indent=1, allow_nan=False) + "\n")
 
 
 def write_yaml(path: Path, value: object) -> None:
-    """``value`` as YAML in the order of its fields, whole or not at all."""
+    """Writes ``value`` as YAML in the order of its fields, all or nothing."""
     write_text(path, yaml.dump(plain(value), Dumper=_Dumper, sort_keys=False, width=100))
 
 

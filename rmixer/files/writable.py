@@ -1,4 +1,4 @@
-"""Whether results can be kept, told before they are made."""
+"""Checks that results can be written before they are computed."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from rmixer.errors import InputError
 
 
 def check_writable(where: str, folder: Path) -> None:
-    """Raise :class:`InputError` unless files can be made in ``folder``, which ``where`` (an option,
-    a variable) names; it is made if it is not there."""
+    """Creates ``folder`` if needed; raises :class:`InputError` unless files can be created in it.
+    ``where`` (an option, a variable) names it in the message."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder):

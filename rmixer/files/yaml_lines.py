@@ -1,4 +1,4 @@
-"""On which line of a YAML file a key stands: for messages about what is wrong there."""
+"""Finds the line of a key in a YAML file, for error messages."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from rmixer.files.typed_files import Loader
 
 
 def with_lines(error: InputError, path: Path) -> InputError:
-    """``error`` with the line of each part that stands in the YAML file at ``path``, which has been
-    read before, in the order of lines; of a key that is missing that of what it is missing in."""
+    """Adds to each part of ``error`` its line in the YAML file at ``path``, which was read before,
+    and sorts them by line. A missing key gets the line of the mapping that lacks it."""
     here = [
         each
         for each in each_error(error)
@@ -25,7 +25,7 @@ def with_lines(error: InputError, path: Path) -> InputError:
 
 
 def _line(node: yaml.Node | None, parts: list[str]) -> int | None:
-    """The line, from 1, of what lies at ``parts``, as far as there is such a thing."""
+    """The line, from 1, of the node at ``parts``, or of the deepest one on the way there."""
     line = None
     for part in parts:
         mark, node = _inside(node, part)
@@ -36,7 +36,7 @@ def _line(node: yaml.Node | None, parts: list[str]) -> int | None:
 
 
 def _inside(node: yaml.Node | None, part: str) -> tuple[yaml.Mark | None, yaml.Node | None]:
-    """Where ``part`` of ``node`` begins, and its value; a mapping has what is merged into it."""
+    """The start of ``part`` of ``node``, and its value. A mapping includes those merged into it."""
     if isinstance(node, yaml.SequenceNode):
         if part.isdigit() and int(part) < len(node.value):
             item = node.value[int(part)]

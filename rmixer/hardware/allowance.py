@@ -1,4 +1,4 @@
-"""What of a machine a run may use, where that is not all of it."""
+"""The part of a machine that a run may use."""
 
 from __future__ import annotations
 
@@ -8,15 +8,16 @@ from dataclasses import dataclass, replace
 
 from rmixer.display.quantities import size
 from rmixer.errors import InputError
-from rmixer.hardware.machine import Gpu, Machine
+from rmixer.hardware.machine import Machine
 
 _UNITS = {"MiB": 1 << 20, "GiB": 1 << 30, "MB": 10**6, "GB": 10**9}
 
 
 @dataclass(frozen=True)
 class Allowance:
-    """``cores`` are the only ones that may be used (None: all); of these ``free_cores`` stay free,
-    the last, and of the memory ``free_bytes``; so are ``gpus``, by their numbers."""
+    """Limits on the use of a machine. ``cores`` lists the usable ones (None: all); of these the
+    last ``free_cores`` stay free, and ``free_bytes`` of the memory. ``gpus`` lists the usable ones
+    by number (None: all)."""
 
     cores: tuple[int, ...] | None = None
     free_cores: int = 0
@@ -24,43 +25,51 @@ class Allowance:
     gpus: tuple[int, ...] | None = None
 
     def measured(self, machine: Machine) -> Machine:
-        """What of ``machine`` is to be profiled: all of it, but for GPUs if none may be used.
+        """The part of ``machine`` to be profiled: all of it, without GPUs if none may be used.
         Raises as :meth:`of`, before anything is measured."""
         self.of(machine)
         return replace(machine, gpus=()) if self.gpus == () else machine
 
     def of(self, machine: Machine) -> Machine:
-        """``machine`` with what may be used of it. Raises :class:`InputError` for cores and GPUs
-        that it does not have, and if nothing is left."""
-        cores = machine.cores if self.cores is None else self.cores
-        if missing := sorted(set(cores) - set(machine.cores)):
-            allowed = f"some of {spans(machine.cores)}"
-            raise InputError("--cores", "", spans(missing), allowed)
-        cores = cores[: len(cores) - self.free_cores]
-        if not cores:
+        """``machine`` with what may be used of it. Raises as :meth:`check`."""
+        self.check(machine.cores, machine.memory_bytes, len(machine.gpus), machine.name)
+        return replace(
+            machine,
+            cores=self._left(machine.cores),
+            memory_bytes=machine.memory_bytes - self.free_bytes,
+            gpus=machine.gpus
+            if self.gpus is None
+            else tuple(replace(machine.gpus[number], number=number) for number in self.gpus),
+        )
+
+    def check(
+        self, cores: Sequence[int], memory_bytes: int, gpus: int, name: str = "this machine"
+    ) -> None:
+        """Raise :class:`InputError` for cores and GPUs that the machine ``name`` does not have, by
+        its ``cores``, its memory and its number of ``gpus``; and if nothing is left."""
+        if missing := sorted(set(self.cores or ()) - set(cores)):
+            raise InputError("--cores", "", spans(missing), f"some of {spans(cores)}")
+        if not self._left(cores):
             allowed = "at least one core for the jobs"
             raise InputError("--leave-free", "", f"{self.free_cores} cores", allowed)
-        memory_bytes = machine.memory_bytes - self.free_bytes
-        if memory_bytes <= 0:
-            allowed = f"less than the {size(machine.memory_bytes)} that the machine has"
+        if memory_bytes <= self.free_bytes:
+            allowed = f"less than the {size(memory_bytes)} that the machine has"
             raise InputError("--leave-free", "", size(self.free_bytes), allowed)
-        gpus = machine.gpus if self.gpus is None else self._chosen(machine, self.gpus)
-        return replace(machine, cores=tuple(cores), memory_bytes=memory_bytes, gpus=gpus)
-
-    def _chosen(self, machine: Machine, numbers: Sequence[int]) -> tuple[Gpu, ...]:
-        has = len(machine.gpus)
-        if missing := [number for number in numbers if number >= has]:
-            none = f"none: {machine.name} has no GPU that these jobs can use"
-            allowed = f"none, or some of {spans(range(has))}" if has else none
+        if missing := [number for number in self.gpus or () if number >= gpus]:
+            none = f"none: {name} has no GPU that these jobs can use"
+            allowed = f"none, or some of {spans(range(gpus))}" if gpus else none
             raise InputError("--gpus", "", spans(missing), allowed)
-        return tuple(replace(machine.gpus[number], number=number) for number in numbers)
+
+    def _left(self, cores: Sequence[int]) -> tuple[int, ...]:
+        kept = tuple(cores if self.cores is None else self.cores)
+        return kept[: max(0, len(kept) - self.free_cores)]
 
 
 ALL = Allowance()
 
 
 def allowance_of(cores: str | None, left_free: Sequence[str], gpus: str | None = None) -> Allowance:
-    """From ``0-3,6``, texts like ``8GiB`` or ``2cores``, and ``0,1`` or ``none``. Raises
+    """Parses ``0-3,6``, texts like ``8GiB`` or ``2cores``, and ``0,1`` or ``none``. Raises
     :class:`InputError`."""
     free_cores = free_bytes = 0
     for text in left_free:
@@ -83,7 +92,7 @@ def allowance_of(cores: str | None, left_free: Sequence[str], gpus: str | None =
 
 
 def spans(cores: Sequence[int]) -> str:
-    """``0-3,6``: the numbers, as ranges where they follow each other."""
+    """Formats numbers as ``0-3,6``, with ranges for consecutive ones."""
     runs: list[list[int]] = []
     for core in sorted(cores):
         if runs and core == runs[-1][-1] + 1:

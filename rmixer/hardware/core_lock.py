@@ -1,14 +1,14 @@
-"""One run at a time on a core: others that want to measure or train on it wait.
+"""A lock on each core: one run at a time measures or trains on it, others wait.
 
-Two executions on the same cores would slow each other down, and neither would be what was
-predicted. A run therefore holds a lock on each core that it may use. The lock is a listening socket
-in the abstract namespace of Linux, ``rmixer-core-3``. It ends with its process, however that ends.
-It leaves no file. It counts for all users of the machine (or of the container). Whoever connects to
-it learns from the system which process holds it.
+Two executions on the same cores would slow each other down, and neither would match its prediction.
+A run therefore holds a lock on each core that it may use. The lock is a listening socket in the
+abstract namespace of Linux, ``rmixer-core-3``. It ends with its process and leaves no file. It
+counts for all users of the machine (or of the container). A process that connects to it learns from
+the system which process holds it.
 
-A run that is told to share (``--share-machine``) does not wait. It says so to those who hold the
-cores, so that both runs are marked, and holds a second kind of socket, ``rmixer-core-3-shared-0``
-and so on, for which later runs wait.
+A run with ``--share-machine`` does not wait. It tells the holders of the cores, so that both runs
+are marked, and holds a second kind of socket, ``rmixer-core-3-shared-0`` and so on, for which later
+runs wait.
 """
 
 from __future__ import annotations
@@ -24,14 +24,13 @@ import textwrap
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from types import TracebackType
 from typing import ClassVar
 
 from rmixer.errors import RunFailed
 
 SCOPE = "RMIXER_LOCK"
-"""The environment variable that sets runs apart: those with different values do not see each other
-(the tests of this package use it)."""
+"""The environment variable that separates groups of runs: runs with different values do not see
+each other (the tests of this package use it)."""
 _SHARERS = 16
 _BACKLOG, _TRIES, _RETRY_S = 4096, 40, 0.05
 
@@ -39,7 +38,7 @@ _BACKLOG, _TRIES, _RETRY_S = 4096, 40, 0.05
 class CoreLock:
     """The lock on ``cores``; within ``with`` it can be taken, at its end it is released.
 
-    ``share`` says not to wait for others. ``report`` is called with a line if it has to wait.
+    With ``share`` it does not wait for others. ``report`` is called with a line if it has to wait.
     """
 
     _taken_here: ClassVar[CoreLock | None] = None
@@ -52,8 +51,8 @@ class CoreLock:
         self._met: dict[int, str] = {}
 
     def take(self) -> None:
-        """Return once no other run uses one of the cores (at once if sharing). Once taken it stays
-        taken. Inside another lock that this process has taken it does nothing."""
+        """Returns once no other run uses one of the cores (at once if sharing), and keeps the lock.
+        Inside another lock that this process has taken it does nothing."""
         if CoreLock._taken_here is not None:
             return
         if self._share:
@@ -64,7 +63,7 @@ class CoreLock:
 
     @property
     def shared_with(self) -> tuple[str, ...]:
-        """Who has used the same cores since the lock was taken, in words."""
+        """A text for each run that has used the same cores since the lock was taken."""
         for lock in self._held:
             with contextlib.suppress(BlockingIOError):
                 while True:
@@ -74,7 +73,7 @@ class CoreLock:
         return tuple(self._met.values())
 
     def _hear(self, other: socket.socket) -> None:
-        """Remember who is behind the connection ``other`` if it shares; others only looked."""
+        """Remembers the process of the connection ``other`` if it shares; others only looked."""
         other.setblocking(False)
         with contextlib.suppress(OSError):
             if said := other.recv(4096).decode(errors="replace"):
@@ -101,7 +100,7 @@ class CoreLock:
                 select.select([blocked], [], [])  # its end closes the connection
 
     def _take_all(self) -> socket.socket | None:
-        """Take every core, or none and return a connection to who has one of them."""
+        """Takes every core, or takes none and returns a connection to the holder of one."""
         for core in self._cores:
             # First hold, then look: of two runs that do this at once, one sees the other.
             while (held := _listen(_name(core))) is None:
@@ -116,7 +115,7 @@ class CoreLock:
         return None
 
     def _join(self) -> None:
-        """Hold a place among those that share each core, and say so to all others there."""
+        """Takes a place among the runs that share each core, and tells all others there."""
         for core in self._cores:
             ours = next(filter(None, map(_listen, _shared_names(core))), None)
             if ours is not None:
@@ -127,7 +126,7 @@ class CoreLock:
                     connection.send(_words(os.getpid()).encode()[:4096])
 
     def release(self) -> None:
-        """Let others have the cores."""
+        """Frees the cores."""
         for held in self._held:
             held.close()
         self._held.clear()
@@ -137,17 +136,13 @@ class CoreLock:
     def __enter__(self) -> CoreLock:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.release()
 
 
 def sharing() -> tuple[str, ...]:
-    """Who has used the same cores since this process took its lock; empty without one."""
+    """A text for each run that has used the same cores since this process took its lock; empty
+    without a lock."""
     lock = CoreLock._taken_here
     return lock.shared_with if lock is not None else ()
 
@@ -162,8 +157,8 @@ def _shared_names(core: int) -> list[str]:
 
 
 def _listen(name: str) -> socket.socket | None:
-    """A socket that holds ``name``, or None if another one does. Raises :class:`RunFailed` where
-    the system has no such sockets."""
+    """A socket that holds ``name``; None if another one does. Raises :class:`RunFailed` if the
+    system has no such sockets."""
     held = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
         held.bind(name)
@@ -185,7 +180,7 @@ def _connected(names: Sequence[str]) -> Iterator[socket.socket]:
 
 
 def _connection(name: str) -> socket.socket | None:
-    """A connection to who holds ``name``, None if nobody does."""
+    """A connection to the holder of ``name``; None if there is none."""
     connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     connection.settimeout(1.0)
     for _ in range(_TRIES):
@@ -209,7 +204,7 @@ def _peer(connection: socket.socket) -> int:
 
 
 def _words(pid: int) -> str:
-    """The process as its user knows it: its command line."""
+    """The command line of the process."""
     try:
         parts = Path(f"/proc/{pid}/cmdline").read_bytes().decode(errors="replace").split("\0")
     except OSError:  # it has ended, or is another user's on a machine that hides these
@@ -222,7 +217,7 @@ def _words(pid: int) -> str:
 
 
 def _of_user(pid: int) -> str:
-    """Whose it is, if not this user's."""
+    """The owner of the process, if it is another user."""
     with contextlib.suppress(OSError, KeyError):
         owner = os.stat(f"/proc/{pid}").st_uid
         if owner != os.getuid():

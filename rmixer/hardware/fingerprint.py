@@ -1,4 +1,4 @@
-"""Where a number came from: hardware, software and code, recorded with every profile and run."""
+"""The origin of a number: hardware, software and code, recorded with every profile and run."""
 
 from __future__ import annotations
 
@@ -9,20 +9,17 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from pydantic import ConfigDict
-
 import rmixer
+from rmixer.files.strict import Strict
 from rmixer.files.typed_files import content_hash
 from rmixer.hardware.core_lock import sharing
 
 
 @dataclass(frozen=True)
-class Fingerprint:
+class Fingerprint(Strict):
     """``hardware`` names the processor, its usable cores and the GPUs; ``commit`` is recorded,
     never compared; ``training`` is the environment that every training process runs in;
     ``shared_with`` names other runs that used the same cores at that time."""
-
-    __pydantic_config__ = ConfigDict(extra="forbid")
 
     hardware: str
     system: str

@@ -1,14 +1,15 @@
-"""What the hardware is, as far as this process may use it."""
+"""The hardware, as far as this process may use it."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Final, Literal
+from typing import Annotated, Any, Final, Literal
 
-from pydantic import AfterValidator, ConfigDict, Field
+from pydantic import AfterValidator, Field
 
 from rmixer.errors import InputError
+from rmixer.files.strict import Strict
 from rmixer.files.typed_files import check_name, load_yaml, parse, shown, write_yaml
 from rmixer.files.yaml_lines import with_lines
 from rmixer.hardware.fingerprint import Fingerprint
@@ -24,7 +25,7 @@ def _check_machine_name(text: str) -> str:
 
 
 MachineName = Annotated[str, AfterValidator(_check_machine_name)]
-"""A name, and after ``+`` what is supposed of the machine: no machine that exists has one."""
+"""A name, and after ``+`` the changes supposed for it; no real machine has a ``+``."""
 
 
 @dataclass(frozen=True)
@@ -37,12 +38,10 @@ class Device:
 
 
 @dataclass(frozen=True)
-class Gpu:
+class Gpu(Strict):
     """One GPU. ``launch_us`` is the host's time to launch an empty kernel; bandwidths are
     measured; a figure that was not measured is None. ``number`` is the one that the machine's GPUs
     are counted by, from 0, where not all of them are there; None: its place among them."""
-
-    __pydantic_config__ = ConfigDict(extra="forbid")
 
     name: str
     memory_bytes: PositiveInt
@@ -55,20 +54,17 @@ class Gpu:
 
 
 @dataclass(frozen=True)
-class Machine:
+class Machine(Strict):
     """One machine.
 
-    ``cores`` are the ids of the usable cores (affinity and cgroup limits applied). Tuples
-    indexed by core count hold the figure for k cores at ``[k - 1]``: ``core_capacity`` is the
-    compute done by k loops at once, in units of one loop alone; ``bandwidth_gbps`` what k cores
-    together copy, counting bytes read and written; ``matmul_gflops`` the single-precision
-    matrix-product rate of k threads; ``exchange_us`` how long k threads on cores of their own take
-    at best to exchange 128 KiB each, 0 for one; ``radix_sort_ns`` what they take for an id as they
-    sort 65536 of them. Both are empty where they were not measured. ``origin`` is ``modelled`` when
-    nothing was measured.
+    ``cores`` are the ids of the usable cores (affinity and cgroup limits applied). Tuples indexed
+    by core count hold the figure for k cores at ``[k - 1]``. ``core_capacity`` is the compute done
+    by k loops at once, in units of one loop alone; ``bandwidth_gbps`` the bytes read and written by
+    k cores that copy; ``matmul_gflops`` the single-precision matrix-product rate of k threads.
+    ``exchange_us`` is the shortest time in which k threads, each on its core, exchange 128 KiB each
+    (0 for one); ``radix_sort_ns`` their time for an id as they sort 65536 of them. The last two are
+    empty if not measured. ``origin`` is ``modelled`` if nothing was measured.
     """
-
-    __pydantic_config__ = ConfigDict(extra="forbid")
 
     name: MachineName
     origin: Literal["measured", "modelled"]
@@ -85,7 +81,6 @@ class Machine:
     gpus: tuple[Gpu, ...]
     fingerprint: Fingerprint
     exchange_us: tuple[NotNegative, ...] = ()
-    radix_sort_ns: tuple[Positive, ...] = ()
     schema_version: Literal[1] = SCHEMA_VERSION
 
     @property
@@ -99,7 +94,7 @@ class Machine:
 
     @property
     def in_words(self) -> str:
-        """``h100-16c, what if gpus=4``; the bare name of a machine as it is."""
+        """``h100-16c, what if gpus=4``; the bare name of an unchanged machine."""
         name, *supposed = self.name.split("+")
         return f"{name}, what if {', '.join(supposed)}" if supposed else name
 
@@ -112,7 +107,7 @@ class Machine:
 
 
 def gpu_number(device: str) -> int | None:
-    """2 for ``gpu:2``; None for a CPU."""
+    """Returns 2 for ``gpu:2``; None for a CPU."""
     kind, _, number = device.partition(":")
     return int(number) if kind == "gpu" else None
 
@@ -125,18 +120,25 @@ def read_machine(path: Path) -> Machine:
         raise with_lines(error, path) from None
 
 
+def machine_of(data: Any, where: Path) -> Machine:
+    """The machine that ``data`` from the file ``where`` describes; raises :class:`InputError`. What
+    only earlier releases measured is left out."""
+    if isinstance(data, dict):
+        data = {key: value for key, value in data.items() if key != "radix_sort_ns"}
+    return parse(data, Machine, where)
+
+
 def _read_machine(path: Path) -> Machine:
     data = load_yaml(path, "machine file")
     check_schema(data, path, SCHEMA_VERSION)
-    machine = parse(data, Machine, path)
+    machine = machine_of(data, path)
     if "+" in machine.name:
         allowed = "the name of a machine that exists: --set supposes another"
         raise InputError(path, "name", repr(machine.name), allowed)
     if len(set(machine.cores)) < len(machine.cores) or min(machine.cores) < 0:
         raise InputError(path, "cores", list(machine.cores), "the ids of cores, each once")
-    may_lack = ("exchange_us", "radix_sort_ns")
-    tables = [key for key in may_lack if getattr(machine, key)]
-    for key in ("core_capacity", "bandwidth_gbps", "matmul_gflops", *tables):
+    exchange = ("exchange_us",) if machine.exchange_us else ()
+    for key in ("core_capacity", "bandwidth_gbps", "matmul_gflops", *exchange):
         if len(getattr(machine, key)) != len(machine.cores):
             found = f"{len(getattr(machine, key))} values"
             raise InputError(path, key, found, f"one for each of {len(machine.cores)} core counts")
@@ -149,13 +151,13 @@ def _read_machine(path: Path) -> Machine:
 
 
 def write_machine(path: Path, machine: Machine) -> None:
-    """Write ``machine`` as YAML."""
+    """Writes ``machine`` as YAML."""
     write_yaml(path, machine)
 
 
 def check_schema(data: object, path: Path, version: int, again: str = "record it again") -> None:
-    """Raise :class:`InputError` unless ``data`` is a mapping of this schema version; ``again`` says
-    what to do about another one."""
+    """Raises :class:`InputError` unless ``data`` is a mapping of this schema version; ``again``
+    says how to get a file of this version."""
     if not isinstance(data, dict):
         raise InputError(path, "", shown(data), "a mapping with schema_version")
     found = data.get("schema_version")

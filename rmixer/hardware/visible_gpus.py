@@ -1,4 +1,4 @@
-"""Which GPUs a process sees, as CUDA reads it from the environment before it starts."""
+"""The GPUs that a process sees, as CUDA reads them from the environment before it starts."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ VISIBLE = "CUDA_VISIBLE_DEVICES"
 
 
 def named_gpus(environment: Mapping[str, str] = os.environ) -> tuple[str, ...] | None:
-    """The GPUs that ``CUDA_VISIBLE_DEVICES`` names, in its order: numbers, ``GPU-<uuid>`` or
-    ``MIG-<uuid>``. As CUDA does, up to the first that names none (CUDA C++ Programming Guide,
+    """The GPUs in ``CUDA_VISIBLE_DEVICES``, in its order: numbers, ``GPU-<uuid>`` or
+    ``MIG-<uuid>``. Like CUDA it stops at the first that names none (CUDA C++ Programming Guide,
     "CUDA Environment Variables"). None if it is not set: all are seen."""
     text = environment.get(VISIBLE)
     if text is None:
@@ -24,8 +24,8 @@ def named_gpus(environment: Mapping[str, str] = os.environ) -> tuple[str, ...] |
 
 
 def sees_only(gpu: int | None) -> dict[str, str]:
-    """The environment in which a process that this one starts sees, of the GPUs that this one
-    sees, number ``gpu`` alone; none if that is None, or if there is no such GPU."""
+    """The environment in which a new process sees only GPU number ``gpu`` of those that this one
+    sees. It sees none if ``gpu`` is None or does not exist."""
     if gpu is None:
         return {VISIBLE: ""}
     names = named_gpus()

@@ -1,4 +1,5 @@
-"""A machine as it might be: other counts of GPUs and cores, other memory, faster GPUs."""
+"""Changes a machine for what-if questions: other counts of GPUs and cores, other memory, faster
+GPUs."""
 
 from __future__ import annotations
 
@@ -12,14 +13,13 @@ from rmixer.hardware.machine import Gpu, Machine
 GIB = 1 << 30
 MOST_GPUS, MOST_CORES, MOST_GIB, MOST_SPEED = 256, 4096, float(1 << 20), 1000.0
 _RATES = ("core_capacity", "bandwidth_gbps", "matmul_gflops")
-"""By core count, and 0 for no core."""
-_TIMES = ("exchange_us", "radix_sort_ns")
+"""Figures by core count that are 0 for no core."""
 
 
 @dataclass(frozen=True)
 class WhatIf:
-    """What is supposed of a machine; None leaves a figure as it is. ``gpu_speed`` is how many times
-    as fast kernels and copies are as on the machine's own GPUs."""
+    """Supposed changes of a machine; None leaves a figure as it is. ``gpu_speed`` is the speed of
+    kernels and copies in units of the machine's own GPUs."""
 
     gpus: int | None = None
     cores: int | None = None
@@ -29,17 +29,17 @@ class WhatIf:
 
     @property
     def settings(self) -> dict[str, float]:
-        """What is supposed, by the keys of ``--set``."""
+        """The supposed changes, by the keys of ``--set``."""
         given = {key: getattr(self, name) for key, (name, _) in _KEYS.items()}
         return {key: value for key, value in given.items() if value is not None}
 
     def machine_of(self, machine: Machine) -> Machine:
-        """``machine`` with what is supposed, under a name that says it, like
+        """``machine`` with the supposed changes, under a name that lists them, like
         ``h100-16c+gpus=4+cores=64``.
 
         It has N copies of its first GPU. Curves by core count are cut, or :func:`continued`; the
         capacity of k cores is at most k. Sockets, caches, the start of a worker and the host's time
-        to launch a kernel stay. Raises :class:`InputError` for GPUs where there is none.
+        to launch a kernel stay. Raises :class:`InputError` for GPUs if the machine has none.
         """
         if not self.settings:
             return machine
@@ -56,8 +56,7 @@ class WhatIf:
         )
 
     def assumed(self, machine: Machine) -> list[str]:
-        """What the figures of :meth:`machine_of` rest on besides those of ``machine``, a line
-        each."""
+        """The further assumptions of :meth:`machine_of`, a line each."""
         lines = []
         if self.gpus and self.gpus > 1:
             lines.append(
@@ -106,7 +105,7 @@ class WhatIf:
 
 
 def what_if_of(values: Mapping[str, str]) -> WhatIf:
-    """From the values of the :func:`keys` that were given; raises :class:`InputError`."""
+    """Builds it from the given values of :func:`keys`; raises :class:`InputError`."""
     given: dict[str, Any] = {}
     for key, text in values.items():
         name, read = _KEYS[key]
@@ -115,14 +114,14 @@ def what_if_of(values: Mapping[str, str]) -> WhatIf:
 
 
 def keys() -> tuple[str, ...]:
-    """What can be supposed of a machine."""
+    """The figures of a machine that can be changed."""
     return tuple(_KEYS)
 
 
 def continued(curve: Sequence[float], count: int, at_none: float) -> tuple[float, ...]:
-    """``curve``, its value for 1, 2, … cores, for as many as ``count``: cut, or continued by its
-    last slope, but never below its last value. A curve of one value has its slope from ``at_none``,
-    the value for no core."""
+    """``curve``, its value for 1, 2, … cores, cut to ``count`` or continued by its last slope, but
+    never below its last value. A curve of one value has its slope from ``at_none``, the value for
+    no core."""
     if not curve or count <= len(curve):
         return tuple(curve[:count])
     slope = _slope(curve, at_none)
@@ -135,12 +134,11 @@ def _slope(curve: Sequence[float], at_none: float = 0.0) -> float:
 
 
 def _curves(machine: Machine, cores: int) -> dict[str, Any]:
-    """The figures by core count, for ``cores``. Times that fall with it are held: a straight line
-    would end below 0."""
+    """The figures by core count, for ``cores``. Times that fall with it are held constant: a
+    straight line would end below 0."""
     curves = {name: continued(getattr(machine, name), cores, 0.0) for name in _RATES}
-    for name in _TIMES:
-        known = getattr(machine, name)
-        curves[name] = continued(known, cores, known[-1] if known else 0.0)
+    known = machine.exchange_us
+    curves["exchange_us"] = continued(known, cores, known[-1] if known else 0.0)
     own = len(machine.core_capacity)
     beyond = enumerate(curves["core_capacity"][own:], start=own + 1)
     bounded = (min(each, float(k)) for k, each in beyond)

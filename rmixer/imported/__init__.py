@@ -1,1 +1,1 @@
-"""What other software measured: profiles from a trace, durations from a table."""
+"""Measurements of other software: profiles from a trace, durations from a table."""

@@ -1,4 +1,4 @@
-"""How long jobs last, from a table: that of a published run, or of one's own measurements."""
+"""Durations of jobs from a table: of a published run, or the user's own measurements."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ JOB_TYPES = ("compute", "memory", "low")
 FIGURES = ("peak_bytes", "utilisation", "job_type")
 """The columns that policies may need besides the durations."""
 SHORTEST_S, LONGEST_S = 1e-9, 1e9
-"""What a clock of nanoseconds can tell apart, and a span that it holds."""
+"""The resolution of a clock of nanoseconds, and a span that it can hold."""
 NO_LIMIT_BYTES = 1 << 50
-"""So much memory have the devices of a machine that is assumed for a table."""
+"""The memory of the devices of a machine that is assumed for a table."""
 _NAMES = ("job", "model")
 _REQUIRED = ("device", "duration_s")
 _OPTIONAL = (*_NAMES, "startup_s", *FIGURES)
@@ -27,8 +27,8 @@ _OPTIONAL = (*_NAMES, "startup_s", *FIGURES)
 
 @dataclass(frozen=True)
 class Duration:
-    """What a job takes on one kind of ``device``: it holds a slot for ``startup_s`` and then for
-    ``duration_s`` seconds. ``utilisation`` is from 0 to 1. None is a column that is not there."""
+    """The times of a job on one kind of ``device``: it holds a slot for ``startup_s`` and then for
+    ``duration_s`` seconds. ``utilisation`` is from 0 to 1. None: the table has no such column."""
 
     device: Literal["cpu", "gpu"]
     duration_s: float
@@ -40,8 +40,8 @@ class Duration:
 
 @dataclass(frozen=True)
 class NamedDuration:
-    """A row of the table at ``line``: ``column`` is ``job`` or ``model``, ``name`` the job's id or
-    the model."""
+    """The row of the table at ``line``: ``column`` is ``job`` or ``model``, ``name`` the job's id
+    or the model."""
 
     line: int
     column: str
@@ -51,20 +51,20 @@ class NamedDuration:
 
 @dataclass(frozen=True)
 class DurationTable:
-    """The table in the file at ``path``. ``columns`` are those of ``FIGURES`` that it has."""
+    """The table in the file at ``path``. ``columns`` are the ``FIGURES`` that it has."""
 
     path: Path
     columns: tuple[str, ...]
     rows: tuple[NamedDuration, ...]
 
     def of(self, job: str, model: str) -> Mapping[str, Duration]:
-        """What the job with the id ``job`` takes, by kind of device: as its own rows say, else as
-        those of its ``model`` do. A kind that is missing cannot run it."""
+        """The durations of the job with the id ``job``, by kind of device, from its own rows, else
+        from those of its ``model``. A missing kind cannot run it."""
         return {**self._by_name.get(("model", model), {}), **self._by_name.get(("job", job), {})}
 
     def check(self, models: Mapping[str, str]) -> None:
-        """Raise :class:`InputError` unless the rows are of the jobs in ``models``, which has the
-        model of each by its id, and every job has a row."""
+        """Raises :class:`InputError` unless all rows belong to the jobs in ``models`` (model by job
+        id) and every job has a row."""
         known = {"job": tuple(models), "model": tuple(dict.fromkeys(models.values()))}
         for row in self.rows:
             if row.name not in known[row.column]:
@@ -85,8 +85,8 @@ class DurationTable:
 
 
 def read_durations(path: Path) -> DurationTable:
-    """The table at ``path``. Raises :class:`InputError` with the line and the column of a value
-    that is missing or cannot be, and for two rows of one job or model and kind of device."""
+    """Reads the table at ``path``. Raises :class:`InputError` with the line and the column of a
+    value that is missing or impossible, and for two rows of one job or model and kind of device."""
     rows: list[NamedDuration] = []
     seen: dict[tuple[str, str, str], int] = {}
     columns: tuple[str, ...] = ()

@@ -1,22 +1,22 @@
-"""What a recorded trace tells of a training step, and what it leaves unknown.
+"""What a recorded trace tells of a training step, and what it leaves unknown: kept in a folder each
+under ``$RMIXER_HOME/imported``.
 
-None is what nothing tells, in every field and every column that can hold it: it is never made up.
+None means unknown, in every field and every column that can hold it; no value is made up.
 """
 
 from __future__ import annotations
 
-import csv
 import dataclasses
-import io
-import math
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import ConfigDict, Field
+from pydantic import Field
 
-from rmixer.errors import InputError
-from rmixer.files.csv_rows import CsvRow, read_rows
+from rmixer.errors import InputError, choice
+from rmixer.files.home import home
+from rmixer.files.strict import Strict
 from rmixer.files.typed_files import (
     Name,
     check_checksum,
@@ -29,11 +29,14 @@ from rmixer.files.typed_files import (
     write_text,
 )
 from rmixer.hardware.machine import check_schema
-from rmixer.operators.lanes import COMMUNICATION, LANES, PHASES
-from rmixer.operators.operator_checks import check_times, check_together
+from rmixer.models.registry import MODELS
+from rmixer.operators.operator_checks import check_together
+from rmixer.operators.operator_cost import OperatorCost
+from rmixer.operators.operator_table import IMPORTED_COLUMNS, operator_table, read_operators
 
 SCHEMA_VERSION: Final = 2
 _ROUNDING = 1.001
+_WHAT = "imported profile"
 Count = Annotated[int, Field(gt=0)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
@@ -41,48 +44,7 @@ Finite = Annotated[float, Field(allow_inf_nan=False)]
 
 
 @dataclass(frozen=True)
-class ImportedOperator:
-    """One operator on one lane (a row of ``operators.csv``), over the steps of the trace.
-
-    Rows of one operator have one ``index``; ``forward_index`` is that of the forward operator that
-    a backward one belongs to, -1 where there is none or nothing tells.
-    ``phase`` is one of ``rmixer.operators.lanes.PHASES``, ``communication``, or None.
-    Times are as the profiler saw them, its own cost included; a step without the operator counts
-    as 0. ``mean_us`` is the time on the lane; ``gap_before_us`` lies between the end of the lane's
-    work before and this one's start. Of an operator on ``gpu`` or ``link`` ``host_us`` is the
-    host's time for it, in which ``t2_us`` passes before its first of ``launches``, ``t4_us`` in
-    them, ``t5_us`` between them and ``t3_us`` after the last. ``t1_us`` is the host's time between
-    the operator before and this one, in the first row of each operator; ``wait_us`` how long the
-    host waited for the device, which is in none of the others.
-    """
-
-    index: int
-    phase: str | None
-    module: str
-    operator: str
-    forward_index: int
-    shapes: str
-    flops: int | None
-    read_bytes: int | None
-    written_bytes: int | None
-    lane: str
-    p10_us: float
-    p50_us: float
-    p90_us: float
-    mean_us: float
-    gap_before_us: float
-    host_us: float
-    launches: int
-    t1_us: float
-    t2_us: float | None
-    t3_us: float | None
-    t4_us: float | None
-    t5_us: float | None
-    wait_us: float
-
-
-@dataclass(frozen=True)
-class ImportedProfile:
+class ImportedProfile(Strict):
     """A step as a trace has it. ``trace`` is the file's name and ``trace_hash`` of its content.
     ``steps_told`` says what the steps were found by; ``steps_used`` of ``steps_found`` trained
     alike, the others are left out. ``profiled_*_us`` is the step with the profiler.
@@ -90,18 +52,17 @@ class ImportedProfile:
     GPU's. ``outside_nodes`` operators a step are called outside of autograd's nodes by threads that
     run these.
 
-    Left out are ``other_operators`` of the trace that other threads call, ``other_us`` a step, and
-    ``unclaimed_us`` a step of device work that no row holds: ``left_out_share`` of all device work,
-    from 0 to 1, the most of it by name in ``left_out`` in microseconds a step. So are events of
-    ``other_devices``, counted by category, and ``untimed`` ones of GPUs, whose times the profiler
-    has lost. ``cut_operators`` end after their step, by ``cut_most_us`` at most, and are cut there.
+    Left out are ``other_operators`` that other threads call (``other_us`` a step) and
+    ``unclaimed_us`` a step of device work without a row. ``left_out_share``, from 0 to 1, is their
+    part of all device work; ``left_out`` names the largest, in microseconds a step. Also left out
+    are events of ``other_devices``, counted by category, and ``untimed`` GPU events, whose times
+    the profiler has lost. ``cut_operators`` end after their step, by ``cut_most_us`` at most, and
+    are cut there.
 
-    What only the user can say is None unless they did: samples of a ``batch``, host ``threads``,
-    ``peak_bytes`` of memory on the device, ``step_us`` without the profiler, the ``job_type`` that
-    policies see.
+    Some facts can only come from the user and are else None: samples of a ``batch``, host
+    ``threads``, ``peak_bytes`` on the device, ``step_us`` without the profiler, and the
+    ``job_type``.
     """
-
-    __pydantic_config__ = ConfigDict(extra="forbid")
 
     name: Name
     trace: str
@@ -134,69 +95,78 @@ class ImportedProfile:
     cut_most_us: NotNegative = 0.0
     origin: Literal["imported"] = "imported"
     schema_version: Literal[2] = SCHEMA_VERSION
-    operators: tuple[ImportedOperator, ...] = ()
-
-
-COLUMNS = tuple(field.name for field in dataclasses.fields(ImportedOperator))
-_WHOLE = {"index": 0, "forward_index": -1, "launches": 0}
-_WHOLE_OR_UNKNOWN = ("flops", "read_bytes", "written_bytes")
-_TIMES_OR_UNKNOWN = ("t2_us", "t3_us", "t4_us", "t5_us")
+    operators: tuple[OperatorCost, ...] = ()
 
 
 def write_imported(folder: Path, profile: ImportedProfile) -> None:
     """Write ``operators.csv``, unknown cells empty, then ``summary.json``, unknown values null; its
     ``checksum`` is of all the rest of both."""
-    out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(COLUMNS)
-    for row in profile.operators:
-        values = (getattr(row, name) for name in COLUMNS)
-        writer.writerow(round(v, 3) if isinstance(v, float) else v for v in values)
-    write_text(folder / "operators.csv", out.getvalue())
+    table = operator_table(profile.operators, IMPORTED_COLUMNS)
+    write_text(folder / "operators.csv", table)
     summary: dict[str, Any] = {"schema_version": SCHEMA_VERSION, **plain(profile)}
     del summary["operators"]
-    checksum = content_hash([summary, out.getvalue()])
+    checksum = content_hash([summary, table])
     write_json(folder / "summary.json", {**summary, "checksum": checksum})
 
 
 def read_imported(folder: Path) -> ImportedProfile:
-    """The imported profile in ``folder``; raises :class:`InputError` for what is impossible, or was
-    changed since it was written."""
+    """Reads the imported profile in ``folder``; raises :class:`InputError` for impossible values
+    and for files that were changed since they were written."""
     path = folder / "summary.json"
-    data: Any = load_json(path, "imported profile")
+    data: Any = load_json(path, _WHAT)
     check_schema(data, path, SCHEMA_VERSION, "import the trace again")
     checksum = data.pop("checksum", None)
     profile = parse(data, ImportedProfile, path)
     if profile.name != folder.name:
         raise InputError(path, "name", repr(profile.name), f"{folder.name!r}, its folder's name")
     table = folder / "operators.csv"
-    rows = list(read_rows(table, "table of operators", COLUMNS))
+    rows, operators = read_operators(table, IMPORTED_COLUMNS)
     if not rows:
         raise InputError(table, "line 2", "nothing", "at least one operator")
-    operators = tuple(_operator(row, profile) for row in rows)
+    for row, cost in zip(rows, operators, strict=True):
+        for name in ("mean_us", "gap_before_us") if cost.lane == "cpu" else ():
+            if getattr(cost, name) > profile.profiled_mean_us * _ROUNDING:
+                raise row.wrong(name, f"at most the step's {profile.profiled_mean_us:.3f}")
     check_together(rows, operators, [0] * len(rows))
     check_checksum(
         path, [data, read_text(table, "table of operators")], checksum, "import it again"
     )
+    threads = profile.threads or 0
+    operators = tuple(dataclasses.replace(cost, threads=threads) for cost in operators)
     return dataclasses.replace(profile, operators=operators)
 
 
-def _operator(row: CsvRow, profile: ImportedProfile) -> ImportedOperator:
-    values: dict[str, Any] = {name: row.cells[name] for name in COLUMNS}
-    phases = (*PHASES, COMMUNICATION)
-    values["phase"] = row.one_of("phase", phases) if row.cells["phase"] else None
-    values["lane"] = row.one_of("lane", LANES)
-    for name, least in _WHOLE.items():
-        values[name] = row.whole(name, least)
-    for name in _WHOLE_OR_UNKNOWN:
-        values[name] = row.whole(name, 0) if row.cells[name] else None
-    for name in COLUMNS:
-        if name.endswith("_us"):
-            known = row.cells[name] or name not in _TIMES_OR_UNKNOWN
-            values[name] = row.number(name, least=0) if known else None
-    check_times(row)
-    longest_us = profile.profiled_mean_us * _ROUNDING if values["lane"] == "cpu" else math.inf
-    for name in ("mean_us", "gap_before_us"):
-        if values[name] > longest_us:
-            raise row.wrong(name, f"at most the step's {profile.profiled_mean_us:.3f}")
-    return ImportedOperator(**values)
+def save_imported(profile: ImportedProfile) -> Path:
+    """Keep ``profile``, in the place of an earlier one of its name. Raises :class:`InputError`
+    for a name that cannot be a folder's, or is a model's, and where it could not be read again."""
+    name = parse(profile.name, Name, "--name")  # type: ignore[arg-type]
+    if name in MODELS:
+        raise InputError("--name", "", repr(name), "a name that no model of the registry has")
+    with tempfile.TemporaryDirectory(prefix="rmixer-") as trial:
+        write_imported(Path(trial) / name, profile)
+        try:
+            read_imported(Path(trial) / name)
+        except InputError as error:
+            where, row = profile.trace, Path(error.where).name
+            raise InputError(where, f"{row}, {error.key}", error.found, error.allowed) from None
+    folder = _root() / name
+    write_imported(folder, profile)
+    return folder
+
+
+def find_imported(name: str) -> ImportedProfile:
+    """The imported profile ``name``; raises :class:`InputError` where there is none."""
+    known = imported_names()
+    if name not in known:
+        allowed = choice(name, known) if known else "none yet: `rmixer profile import FILE`"
+        raise InputError(_WHAT, "", repr(name), allowed)
+    return read_imported(_root() / name)
+
+
+def imported_names() -> list[str]:
+    """The names of all imported profiles."""
+    return sorted(path.parent.name for path in _root().glob("*/summary.json"))
+
+
+def _root() -> Path:
+    return home() / "imported"

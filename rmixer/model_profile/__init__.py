@@ -1,1 +1,1 @@
-"""What a training step costs on one machine: the product of profiling, the input of simulation."""
+"""The cost of a training step on one machine: the product of profiling, the input of simulation."""

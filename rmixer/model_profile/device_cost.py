@@ -1,4 +1,4 @@
-"""What policies see of a profile."""
+"""The part of a profile that policies see."""
 
 from __future__ import annotations
 
@@ -9,16 +9,15 @@ from typing import Literal
 
 @dataclass(frozen=True)
 class DeviceCost:
-    """What a job costs on one kind of device, from its profile.
+    """The cost of a job on one kind of device, from its profile.
 
-    ``utilisation`` is the share of the device that it keeps busy alone, ``job_type`` one of
-    compute, memory, low; ``bandwidth`` and ``occupancy`` are the shares of its memory bandwidth and
-    of its multiprocessors, None if nothing is known. By the count of threads, alone: ``step_s`` is
-    its mean step, ``before_s`` what it takes to build and to warm up, ``after_s`` to evaluate and
-    to save, ``between_s`` what it takes between two training steps on average: evaluations and
-    checkpoints that the job asks for. The first ``warmup_steps`` are made while it warms up. Of
-    ``peak_bytes`` the driver of a GPU holds ``context_bytes`` for the process, whether it trains or
-    not.
+    ``utilisation`` is the share of the device that it keeps busy alone; ``bandwidth`` and
+    ``occupancy`` are its shares of the device's memory bandwidth and multiprocessors (None:
+    unknown). By number of threads, alone: ``step_s`` is the mean step, ``before_s`` the time to
+    build and warm up, ``after_s`` to evaluate and save, ``between_s`` the mean time between two
+    training steps for the evaluations and checkpoints that the job asks for. The warm-up does the
+    first ``warmup_steps``. Of ``peak_bytes`` a GPU's driver holds ``context_bytes`` for the
+    process, even while it does not train.
     """
 
     peak_bytes: int

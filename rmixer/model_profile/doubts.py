@@ -1,4 +1,4 @@
-"""Why figures that rest on profiles are doubtful: the machine was in use meanwhile."""
+"""Finds reasons to doubt figures from profiles: the machine was in use meanwhile."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from collections.abc import Iterable
 from rmixer.model_profile.model_profile import ModelProfile, StepCost
 
 MOST_WAITED = 0.10
-"""A worker that waited for its cores for more of its time did not measure its step."""
+"""A step is doubtful if its worker waited for its cores for more of its time than this."""
 WIDEST = 0.20
-"""An interval that reaches farther to both sides, as a fraction of its middle, says little."""
+"""An interval is doubtful if its half width exceeds this fraction of its middle."""
 
 
 def doubts_about(profiles: Iterable[ModelProfile]) -> tuple[str, ...]:
-    """A line for each measured profile of which a step is doubtful, of its worst such step."""
+    """A line for each measured profile with a doubtful step, about the worst one."""
     found = []
     for profile in profiles:
         worst = max(profile.steps, key=_waited)

@@ -1,4 +1,4 @@
-"""What a training step costs on one machine: the product of stage 1, the input of stage 2."""
+"""The cost of a training step on one machine: the product of stage 1, the input of stage 2."""
 
 from __future__ import annotations
 
@@ -6,15 +6,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Final, Literal
 
-from pydantic import ConfigDict, Field
+from pydantic import Field
 
 from rmixer.errors import InputError
+from rmixer.files.strict import Strict
 from rmixer.hardware.fingerprint import Fingerprint
 from rmixer.model_profile.device_cost import DeviceCost
 from rmixer.operators.operator_cost import OperatorCost
 from rmixer.workload.cost_identity import CostIdentity
 
-SCHEMA_VERSION: Final = 3
+SCHEMA_VERSION: Final = 4
 NonNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Finite = Annotated[float, Field(allow_inf_nan=False)]
@@ -24,34 +25,17 @@ JobType = Literal["compute", "memory", "low"]
 
 
 @dataclass(frozen=True)
-class Sensitivity:
-    """How many times as long a step takes as alone, while ``cores`` others compute in cache or
-    stream memory for a share ``duty`` of the time: as measured, so noise may be below 1. On a
-    ``gpu`` they are its multiprocessors."""
-
-    __pydantic_config__ = ConfigDict(extra="forbid")
-
-    work: Literal["compute", "stream"]
-    cores: Annotated[int, Field(gt=0)]
-    duty: Annotated[float, Field(gt=0, le=1)]
-    slowdown: Positive
-    device: Kind = "cpu"
-
-
-@dataclass(frozen=True)
-class StepMeasurement:
+class StepMeasurement(Strict):
     """How a step was measured, and how well it is known.
 
-    It is over ``n`` steps, of which ``stalls`` were stalls. ``half_width`` is half the 95% interval
-    of the mean by blocks, as a fraction of it. ``repeatability`` is how far apart the means of two
-    workers in turn were. ``rounds`` count; in ``dropped_rounds`` the machine was slow or changed.
-    ``closure`` is (sum of operators + gaps) / mean - 1 by lane, before scaling, and empty if the
-    operators are unknown. ``waited`` is the share of the time of its cores for which it was ready
-    and others had them, in the rounds that count or in its phases, whichever is more; 0 also if the
-    system does not tell. ``sensitivity`` has all points of the sweep over neighbours.
+    It covers ``n`` steps, of which ``stalls`` were stalls. ``half_width`` is half the 95% interval
+    of the mean by blocks, as a fraction of it. ``repeatability`` is the difference between the
+    means of two workers in turn, as a fraction. ``rounds`` count; in ``dropped_rounds`` the machine
+    was slow or changed. ``closure`` is (sum of operators + gaps) / mean - 1 by lane, before
+    scaling, and empty if the operators are unknown. ``waited`` is the share of time for which it
+    was ready and others had its cores, in the rounds that count or in its phases, whichever is
+    more; 0 also if unknown.
     """
-
-    __pydantic_config__ = ConfigDict(extra="forbid")
 
     n: Annotated[int, Field(gt=0)]
     stalls: Annotated[int, Field(ge=0)]
@@ -61,28 +45,25 @@ class StepMeasurement:
     dropped_rounds: Annotated[int, Field(ge=0)]
     closure: dict[str, Finite]
     waited: Annotated[float, Field(ge=0, le=1)] = 0.0
-    sensitivity: tuple[Sensitivity, ...] = ()
 
 
 @dataclass(frozen=True)
-class StepCost:
+class StepCost(Strict):
     """What a step on one kind of device costs with one count of host threads, without the profiler.
 
-    ``mean_us`` leaves stalls out (steps over 10 x the median), and rounds in which its cores
+    ``mean_us`` leaves out stalls (steps over 10 x the median) and rounds in which its cores
     exchanged data slowly; ``stall_us`` and ``apart_us`` are what these add to a step on average.
-    ``exchange_us`` is how long its cores took in the rounds that count to exchange a fixed amount
-    of data, 0 with one thread. ``scale`` is what the simulator multiplies operators and gaps by, by
-    lane. ``compute_slowdown[k - 1]`` and ``stream_slowdown[k - 1]`` are this step's mean, in units
-    of its mean alone, while k other cores compute in cache or stream memory (empty if no core is
-    left over, or it was not measured); ``pressure`` is how much one such job slows a streaming
-    neighbour, from 0 (as a compute loop does) to 1 (as another stream does), None if they are
-    empty. Phases other than training are seconds; warm-up is that of the first ``warmup_steps`` of
-    the profile. ``measurement`` is None if the step was predicted, modelled or imported. Only of a
-    command job are known ``core_us``, the processor time that all its processes spend on a step,
-    and ``gpu_us``, how long its GPU is busy with one.
+    ``exchange_us`` is the time of its cores to exchange a fixed amount of data in the rounds that
+    count, 0 with one thread. ``scale`` is the simulator's factor on operators and gaps, by lane.
+    ``compute_slowdown[k - 1]`` and ``stream_slowdown[k - 1]`` are the mean in units of the mean
+    alone, while k other cores compute in cache or stream memory (empty if not measured or no core
+    is left over). ``pressure`` is how much one such job slows a streaming neighbour, from 0 (as a
+    compute loop does) to 1 (as another stream does); None if they are empty. Phases other than
+    training are in seconds; warm-up is that of the profile's first ``warmup_steps``.
+    ``measurement`` is None if the step was predicted, modelled or imported. Only command jobs have
+    ``core_us``, the processor time of all processes for a step, and ``gpu_us``, the busy time of
+    the GPU.
     """
-
-    __pydantic_config__ = ConfigDict(extra="forbid")
 
     device: Kind
     threads: Annotated[int, Field(gt=0)]
@@ -107,24 +88,22 @@ class StepCost:
 
     @property
     def closure(self) -> Mapping[str, float]:
-        """The measurement's, empty if there is none."""
+        """The measurement's closure; empty if there is none."""
         return self.measurement.closure if self.measurement else {}
 
     @property
     def expected_us(self) -> float:
-        """A step on average, all that happens to it included."""
+        """The mean step with stalls and slow exchanges included."""
         return self.mean_us + self.stall_us + self.apart_us
 
 
 @dataclass(frozen=True)
-class MemoryCost:
+class MemoryCost(Strict):
     """Peak memory on one kind of device. On the CPU ``context_bytes`` is an idle worker's
     resident memory and ``peak_bytes`` the high-water mark of a fresh worker that trained. On a GPU
     the context is what the driver gives a process without tensors, and the peak with it all that
     torch's allocator took of the driver. Of a command job only the peak is known, that of all its
     processes."""
-
-    __pydantic_config__ = ConfigDict(extra="forbid")
 
     device: Kind
     parameter_bytes: Bytes | None
@@ -136,23 +115,7 @@ class MemoryCost:
 
 
 @dataclass(frozen=True)
-class InputCost:
-    """Batches made one after another with no step between them, in an epoch whose files the
-    system had forgotten (``cold``) or still held. Of one batch: ``wait_us`` until it was there,
-    ``core_us`` of processor time, a data loader's processes included, ``batch_bytes`` of its
-    tensors."""
-
-    __pydantic_config__ = ConfigDict(extra="forbid")
-
-    epoch: Literal["cold", "warm"]
-    batches: Annotated[int, Field(gt=0)]
-    wait_us: NonNegative
-    core_us: NonNegative
-    batch_bytes: Bytes
-
-
-@dataclass(frozen=True)
-class ModelProfile:
+class ModelProfile(Strict):
     """One cost identity on one machine. ``intensity`` is FLOPs per byte of the operators' byte
     formulas; ``bandwidth_gbps`` those bytes per second of step, one thread. ``predicted_from``
     are the batches of the profiles that it was predicted from, if its own was not measured;
@@ -160,8 +123,6 @@ class ModelProfile:
     operators are unknown: it has none, and no figures that come from them. One whose origin is a
     ``table`` of durations may lack the utilisation and the job type of a device; its peak is then 0
     if that is unknown, too."""
-
-    __pydantic_config__ = ConfigDict(extra="forbid")
 
     identity: CostIdentity
     machine: str
@@ -178,10 +139,9 @@ class ModelProfile:
     job_type: dict[Kind, JobType]
     probe_s: Positive
     fingerprint: Fingerprint
-    input: tuple[InputCost, ...] = ()
     predicted_from: tuple[int, ...] = ()
     does_not_fit: tuple[Kind, ...] = ()
-    schema_version: Literal[3] = SCHEMA_VERSION
+    schema_version: Literal[4] = SCHEMA_VERSION
     operators: tuple[OperatorCost, ...] = ()
 
     @property
@@ -189,17 +149,13 @@ class ModelProfile:
         """The key of the cost identity."""
         return self.identity.key
 
-    def input_bound(self, epoch: str, threads: int) -> float | None:
-        """The share of a CPU step of ``threads`` that waits for its input, from 0 to 1: in a warm
-        epoch as the operators have it; in a cold one by what its batches take longer."""
+    def input_bound(self, threads: int) -> float | None:
+        """The share, from 0 to 1, of a CPU step with ``threads`` that waits for its input. A warm
+        epoch is read from the operators; a cold one adds the extra time of its batches."""
         rows = [cost for cost in self.operators if (cost.lane, cost.threads) == ("cpu", threads)]
         total_us = sum(cost.mean_us + cost.gap_before_us for cost in rows)
-        waits = {cost.epoch: cost.wait_us for cost in self.input}
-        if not total_us or epoch not in waits:
-            return None
         wait_us = sum(cost.mean_us for cost in rows if cost.phase == "input")
-        more_us = max(0.0, waits[epoch] - waits.get("warm", waits[epoch]))
-        return (wait_us + more_us) / (total_us + more_us)
+        return wait_us / total_us if total_us else None
 
     def step(self, kind: str, threads: int) -> StepCost:
         """The step on one kind of device with ``threads`` host threads."""
@@ -211,7 +167,7 @@ class ModelProfile:
         raise InputError(f"profile {self.key}", "steps", found, f"{known}: profile it again")
 
     def costs(self) -> Mapping[str, DeviceCost]:
-        """The summary that policies see, by kind of device."""
+        """The costs that policies see, by kind of device."""
         return {memory.device: self._device_cost(memory) for memory in self.memory}
 
     def _device_cost(self, memory: MemoryCost) -> DeviceCost:

@@ -1,4 +1,4 @@
-"""What no summary of a profile can hold, however well each value reads by itself."""
+"""Checks a profile's summary for impossible combinations of valid values."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from rmixer.operators.operator_cost import OperatorCost
 _ROUNDING = 1.01
 _ABOVE_P10 = 0.8
 """A tenth of the steps take less than p10, and fewer than half are stalls, which the mean leaves
-out: a fifth of those that it is of, at most, take less."""
+out. So at most a fifth of the steps in the mean take less."""
 
 
 def check_summary(profile: ModelProfile, path: Path) -> None:
-    """Raise :class:`InputError` where the summary at ``path`` has a device without its figures, a
-    share above 1, a step whose mean its own quantiles rule out, or that is faster beside others
-    than alone, or a peak below what an idle worker has."""
+    """Raises :class:`InputError` if the summary at ``path`` has a device without its figures, a
+    share above 1, a step whose mean contradicts its quantiles or that is faster with neighbours
+    than alone, or a peak below an idle worker's memory."""
     for key in ("utilisation", "job_type"):
         for memory in profile.memory:
             if memory.device not in getattr(profile, key):
@@ -56,14 +56,14 @@ def _check_memory(memory: MemoryCost, where: str, path: Path) -> None:
 def check_work_together(
     operators: Sequence[OperatorCost], profile: ModelProfile, path: Path
 ) -> None:
-    """Raise :class:`InputError` where FLOPs and bytes of the summary at ``path`` are not those of
-    its ``operators``: on the CPU, at one of its counts of threads."""
+    """Raises :class:`InputError` if FLOPs and bytes of the summary at ``path`` are not those of its
+    ``operators`` on the CPU at one of its numbers of threads."""
     sums: dict[str, set[int]] = {"flops": set(), "bytes": set()}
     for threads in {step.threads for step in profile.steps}:
         rows = [each for each in operators if (each.lane, each.threads) == ("cpu", threads)]
         if rows:
-            sums["flops"].add(sum(each.flops for each in rows))
-            sums["bytes"].add(sum(each.read_bytes + each.written_bytes for each in rows))
+            sums["flops"].add(sum(each.flops or 0 for each in rows))
+            sums["bytes"].add(sum(each.moved_bytes or 0 for each in rows))
     for name, totals in sums.items():
         found = getattr(profile, name)
         if totals and found not in totals:

@@ -1,15 +1,13 @@
-"""A profile's files: ``summary.json`` and ``operators.csv``, checked as they are read."""
+"""A profile's files: ``summary.json`` and ``operators.csv``, checked when they are read."""
 
 from __future__ import annotations
 
-import csv
 import dataclasses
-import io
 from pathlib import Path
 from typing import Any
 
 from rmixer.errors import InputError
-from rmixer.files.csv_rows import CsvRow, read_rows, table_text
+from rmixer.files.csv_rows import table_text
 from rmixer.files.typed_files import (
     check_checksum,
     content_hash,
@@ -23,54 +21,36 @@ from rmixer.hardware.machine import check_schema
 from rmixer.model_profile.former_versions import is_former, upgraded
 from rmixer.model_profile.model_profile import SCHEMA_VERSION, ModelProfile
 from rmixer.model_profile.profile_checks import check_summary, check_work_together
-from rmixer.operators.lanes import LANES, PHASES
 from rmixer.operators.operator_checks import (
     check_steps,
-    check_times,
     check_together,
     check_within_steps,
     check_work,
 )
-from rmixer.operators.operator_cost import HOST_COLUMNS, OperatorCost
-
-_FIELDS = tuple(field.name for field in dataclasses.fields(OperatorCost))
-COLUMNS = tuple(name for name in _FIELDS if name not in HOST_COLUMNS)
-_WHOLE = {
-    "index": 0,
-    "forward_index": -1,
-    "flops": 0,
-    "read_bytes": 0,
-    "written_bytes": 0,
-    "threads": 1,
-}
-"""The columns of whole numbers, with the least that each may hold."""
+from rmixer.operators.operator_cost import OperatorCost
+from rmixer.operators.operator_table import COLUMNS, GPU_COLUMNS, operator_table, read_operators
 
 
 def write_profile(folder: Path, profile: ModelProfile) -> None:
     """Write ``operators.csv``, then ``summary.json``: a folder with a summary is complete. Its
     ``checksum`` is of all the rest of both. Raises :class:`InputError`, and writes nothing, where
     the summary could not be read again."""
-    out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\n")
-    columns = _FIELDS if any(c.lane != "cpu" for c in profile.operators) else COLUMNS
-    writer.writerow(columns)
-    for cost in profile.operators:
-        values = (getattr(cost, name) for name in columns)
-        writer.writerow(round(v, 3) if isinstance(v, float) else v for v in values)
+    on_gpu = any(cost.lane != "cpu" for cost in profile.operators)
+    table = operator_table(profile.operators, GPU_COLUMNS if on_gpu else COLUMNS)
     summary: dict[str, Any] = {"schema_version": SCHEMA_VERSION, **plain(profile)}
     del summary["operators"]
     path = folder / "summary.json"
     check_summary(parse(summary, ModelProfile, path), path)
     check_steps(profile.steps, path)
-    write_text(folder / "operators.csv", out.getvalue())
-    checksum = content_hash([summary, out.getvalue()])
+    write_text(folder / "operators.csv", table)
+    checksum = content_hash([summary, table])
     write_json(path, {**summary, "checksum": checksum})
 
 
 def read_profile(folder: Path) -> ModelProfile:
-    """The profile in ``folder``, also one that an earlier release wrote; raises
-    :class:`InputError` for a schema version that cannot be read, a truncated file, a missing
-    column, an impossible value, or files that were changed since."""
+    """Reads the profile in ``folder``, also one of an earlier release. Raises :class:`InputError`
+    for an unknown schema version, a truncated file, a missing column, an impossible value, or files
+    that were changed since."""
     path = folder / "summary.json"
     data: Any = load_json(path, "profile")
     former = is_former(data)
@@ -97,25 +77,12 @@ def _check_unchanged(folder: Path, data: dict[str, Any]) -> None:
 
 
 def _read_operators(path: Path, profile: ModelProfile) -> tuple[OperatorCost, ...]:
-    rows = list(read_rows(path, "table of operators", COLUMNS))
-    operators = tuple(map(_operator, rows))
+    rows, operators = read_operators(path, COLUMNS)
     if not operators and not profile.identity.is_program:
         raise InputError(path, "line 2", "nothing", "at least one operator")
+    for row in rows:
+        check_work(row)
     check_together(rows, operators, [(cost.threads, cost.lane == "cpu") for cost in operators])
     check_within_steps(rows, operators, profile.steps)
     check_work_together(operators, profile, path.with_name("summary.json"))
     return operators
-
-
-def _operator(row: CsvRow) -> OperatorCost:
-    values: dict[str, Any] = {name: row.cells[name] for name in COLUMNS}
-    values["phase"] = row.one_of("phase", PHASES)
-    values["lane"] = row.one_of("lane", LANES)
-    for name, least in _WHOLE.items():
-        values[name] = row.whole(name, least)
-    for name in _FIELDS:
-        if name.endswith("_us") and name in row.cells:
-            values[name] = row.number(name, least=0)
-    check_times(row)
-    check_work(row)
-    return OperatorCost(**values)

@@ -1,4 +1,4 @@
-"""Step times in a few figures, stalls kept apart."""
+"""Statistics of step times, with stalls separated."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ STALL_FACTOR = 10.0
 
 @dataclass(frozen=True)
 class StepStatistics:
-    """Over ``n`` steps. A stall is a step longer than 10 x the median: ``mean_s`` leaves stalls
-    out, ``stall_s`` is their number's worth of time above that mean, in all."""
+    """Statistics of ``n`` steps. A stall is a step longer than 10 x the median: ``mean_s`` leaves
+    stalls out, ``stall_s`` is their total time above that mean."""
 
     n: int
     mean_s: float
@@ -31,7 +31,7 @@ class StepStatistics:
 
 
 def stall_limit_s(durations_s: Sequence[float] | NDArray[np.float64]) -> float:
-    """Above it a step is a stall: 10 x the median."""
+    """A step longer than this is a stall: 10 x the median."""
     return STALL_FACTOR * float(np.median(np.asarray(durations_s, dtype=np.float64)))
 
 

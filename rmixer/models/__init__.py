@@ -1,0 +1,1 @@
+"""The models: networks, their configurations, and their sizes."""

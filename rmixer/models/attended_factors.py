@@ -14,12 +14,12 @@ CHUNK_SAMPLES = 32
 
 
 def attended_factors(context: Tensor, vectors: Tensor, first: Tensor, second: Tensor) -> Tensor:
-    """Σ_h flat(ReLU([context_h, vectors] first_h)) second_h: [B, F, H, d] and [B, F, d] by
-    [H, 2 d, k] and [H, F k, F] to [B, F].
+    """Σ_h flat(ReLU([context_h, vectors] first_h)) second_h: [B, F, H, d] and [B, F, d] by [H, 2 d,
+    k] and [H, F k, F] to [B, F].
 
-    The hidden layer is far wider than what goes in and comes out. On the CPU it is made for a
-    few samples at a time and, for the gradients, made again: less time than writing all of it to
-    memory and reading it back. Under autocast all products are of its type.
+    The hidden layer is far wider than input and output. On the CPU it is computed for a few samples
+    at a time and, for the gradients, again: that takes less time than writing all of it to memory
+    and reading it back. Under autocast all products are of its type.
     """
     kind = vectors.device.type
     if torch.is_autocast_enabled(kind):
@@ -80,7 +80,7 @@ def _inputs(context: Tensor, vectors: Tensor) -> Tensor:
 
 
 def _add_product(total: Tensor, left: Tensor, right: Tensor) -> None:
-    """``total`` += ``left`` ``right``, in one operator where they are of one type."""
+    """Adds ``left`` ``right`` to ``total``, in one operator if they are of one type."""
     if total.dtype == left.dtype:
         total.baddbmm_(left, right)
     else:

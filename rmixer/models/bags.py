@@ -10,8 +10,8 @@ from torch import Tensor, nn
 
 
 class Bags(nn.Module):
-    """How the ids of a table fall into bags: each sample has ``sizes[f]`` ids of field f, one
-    field after another. Fields share no rows: field f has ``rows[f]`` of its own."""
+    """The division of a table's ids into bags: each sample has ``sizes[f]`` ids of field f, one
+    field after another. Fields share no rows: field f has ``rows[f]``."""
 
     starts: Tensor
     field_of: Tensor

@@ -1,4 +1,4 @@
-"""What every model of the zoo is: embedding tables, and a network over rows taken from them."""
+"""The base of all models: embedding tables, and a network over rows taken from them."""
 
 from __future__ import annotations
 
@@ -58,11 +58,11 @@ class RecommendationModel(nn.Module, ABC):
         std: float,
         bag_sizes: Sequence[int] | None = None,
     ) -> list[int]:
-        """A table by ``dim``, normal with deviation ``std``, for fields of ``rows`` ids each (at
-        most ``rows_cap``) one after another. Returns each field's first row.
+        """Adds a table of width ``dim``, normal with deviation ``std``, for fields of ``rows`` ids
+        each (at most ``rows_cap``), one after another. Returns each field's first row.
 
-        With ``bag_sizes`` each sample has that many ids of each field, and :meth:`gather` gives
-        the sum of their rows, in one operator: see :class:`rmixer.models.bags.Bags`.
+        With ``bag_sizes`` each sample has that many ids of each field, and :meth:`gather` gives the
+        sum of their rows, in one operator: see :class:`rmixer.models.bags.Bags`.
         """
         lengths = [self.capped(n) for n in ([rows] if isinstance(rows, int) else rows)]
         if bag_sizes is not None:
@@ -91,8 +91,8 @@ class RecommendationModel(nn.Module, ABC):
 
     @abstractmethod
     def table_ids(self, batch: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """For each table the rows that ``batch`` needs: int64, shape [n], repeats allowed; in
-        each place always the same field's, which is its first row plus an id."""
+        """For each table the rows that ``batch`` needs: int64, shape [n], repeats allowed. A place
+        always belongs to one field; its number is the field's first row plus an id."""
 
     @abstractmethod
     def forward(self, batch: Mapping[str, Tensor], rows: Mapping[str, Tensor]) -> Tensor:
@@ -100,16 +100,16 @@ class RecommendationModel(nn.Module, ABC):
         shape [n, dim]; of a table with bags their sums, [samples x fields, dim]."""
 
     def loss(self, batch: Mapping[str, Tensor], rows: Mapping[str, Tensor]) -> Tensor:
-        """What a training step makes smaller: the mean cross-entropy of the clicks."""
+        """The loss that training minimises: the mean cross-entropy of the clicks."""
         return binary_cross_entropy_with_logits(self(batch, rows).float(), batch["label"])
 
     def measure(self, batch: Mapping[str, Tensor], rows: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """What :meth:`quality` needs to know of a held-out batch: tensors of shape [B]."""
+        """The tensors, shape [B], that :meth:`quality` needs of a held-out batch."""
         return {"logit": self(batch, rows).float(), "label": batch["label"]}
 
     @staticmethod
     def quality(measured: Mapping[str, NDArray[np.float32]]) -> dict[str, float]:
-        """``loss`` and other figures of all that :meth:`measure` found, each of shape [samples]:
+        """``loss`` and other figures from all results of :meth:`measure`, each of shape [samples]:
         here the mean cross-entropy and the ``auc``."""
         logits, labels = measured["logit"].astype(np.float64), measured["label"]
         loss = float((np.logaddexp(0.0, logits) - labels * logits).mean())
@@ -121,8 +121,8 @@ class RecommendationModel(nn.Module, ABC):
         return ids, {name: self._gathered(name, at) for name, at in ids.items()}
 
     def field_places(self, blank: Mapping[str, Tensor]) -> dict[str, list[int]]:
-        """Of each table how many places of a batch each of its fields has, in batches of the shapes
-        of ``blank``, which has 0 everywhere."""
+        """For each table the number of places of each field in a batch of the shapes of ``blank``,
+        which is 0 everywhere."""
         found = {}
         for name, first_rows in self.table_ids(blank).items():
             ends = torch.tensor(list(accumulate(self._fields[name])))
@@ -131,8 +131,8 @@ class RecommendationModel(nn.Module, ABC):
         return found
 
     def most_rows(self, places: Mapping[str, Sequence[int]]) -> dict[str, int]:
-        """Of each table the most rows that a batch with these :meth:`field_places` can name: of a
-        field as many as its places, or as it has."""
+        """For each table the most rows that a batch with these :meth:`field_places` can name: for a
+        field its places or its rows, whichever is less."""
         return {name: sum(map(min, counts, self._fields[name])) for name, counts in places.items()}
 
     def bags_of(self, name: str) -> Bags | None:

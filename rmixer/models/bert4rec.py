@@ -30,7 +30,7 @@ class BERT4Rec(RecommendationModel):
     [B], ``masked_places`` and ``masked_items`` [B, slots], of which the first ``masked_count``
     [B] are used. Padding and unused slots get a gradient of exactly zero.
 
-    Quality is where the item at the first slot, the user's last, ranks among ``candidates``
+    Quality is the rank of the item at the first slot, the user's last, among ``candidates``
     [B, n], other items (0: none): hit rate and NDCG at 10, and mean reciprocal rank.
     """
 
@@ -66,7 +66,7 @@ class BERT4Rec(RecommendationModel):
                 nn.init.zeros_(module.bias)
 
     def table_ids(self, batch: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """None: the softmax gives every row of the one table a gradient."""
+        """Returns no table: the softmax gives every row of the one table a gradient."""
         return {}
 
     def forward(self, batch: Mapping[str, Tensor], rows: Mapping[str, Tensor]) -> Tensor:

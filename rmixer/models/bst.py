@@ -69,14 +69,14 @@ class BST(RecommendationModel):
 
 
 class TargetBlock(nn.Module):
-    """What a transformer block makes of the last of its vectors, the target [B, width]: with
-    S = [history, target], A = LN(target + Drop(MultiHead(target; S))), then
-    LN(A + Drop(W2 LeakyReLU(W1 A + b1) + b2)). Of the other vectors nothing is wanted.
+    """The target's output of a transformer block, [B, width]: with S = [history, target], A =
+    LN(target + Drop(MultiHead(target; S))), then LN(A + Drop(W2 LeakyReLU(W1 A + b1) + b2)). The
+    other outputs are not needed.
 
-    ``history`` are parts of [B, T, dim] that, one beside another, are its vectors; positions
-    where ``padding`` [B, T] is true do not count. A head scores e by (Q t) · (K e), computed as
-    (Kᵀ Q t) · e, and sums V e as V Σ e: no vector of the history is ever projected. Keys have no
-    bias: it would add the same to all scores.
+    ``history`` are parts of [B, T, dim] that are joined to its vectors; positions where ``padding``
+    [B, T] is true do not count. A head scores e by (Q t) · (K e), computed as (Kᵀ Q t) · e, and
+    sums V e as V Σ e, so the history's vectors are never projected. Keys have no bias: it would add
+    the same to all scores.
     """
 
     def __init__(self, dim: int, parts: int, heads: int, feed_forward: int, dropout: float) -> None:
@@ -127,7 +127,8 @@ def dots(few: Tensor, many: Tensor) -> Tensor:
 
 
 class _Dots(torch.autograd.Function):
-    """Autograd's own gradient of ``many`` comes transposed, and adding it to others is slow."""
+    """Dot products with a faster gradient: autograd's gradient of ``many`` comes transposed, and
+    adding it to others is slow."""
 
     @staticmethod
     def forward(ctx: Any, few: Tensor, many: Tensor) -> Tensor:

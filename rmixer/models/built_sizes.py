@@ -1,5 +1,5 @@
-"""The sizes of the registry's models as they are when built: what tells them needs no torch, which
-takes seconds to import. A test builds every model and compares."""
+"""The sizes of the registry's models when built, so that reading them needs no torch, which takes
+seconds to import. A test builds every model and compares."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class BuiltSize:
-    """Parameters with tables of full length; whether the model ``normalises`` over the batch."""
+    """Parameters with tables of full length; ``normalises`` is true if the model normalises over
+    the batch."""
 
     embedding_parameters: int
     dense_parameters: int

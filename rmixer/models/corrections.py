@@ -1,7 +1,7 @@
-"""Where our models depart from the published code, and why: the one list of it.
+"""The list of all differences between our models and the published code, with reasons.
 
-Sources: RMixer's networks and configurations, DeepRecSys' configurations; what a paper says
-decides where they contradict it.
+Sources: RMixer's networks and configurations, DeepRecSys' configurations. If they contradict their
+paper, the paper decides.
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Correction:
-    """One departure: for which ``models``, what is ``published``, what is ``ours`` and the
-    ``reason``; ``embedding`` and ``dense`` parameters that it adds (negative: takes away)."""
+    """One difference: the ``models``, the ``published`` form, ``ours`` and the ``reason``;
+    ``embedding`` and ``dense`` parameters that it adds (negative: removes)."""
 
     models: tuple[str, ...]
     published: str
@@ -490,5 +490,5 @@ CORRECTIONS: tuple[Correction, ...] = (
 
 
 def corrections_of(model: str) -> tuple[Correction, ...]:
-    """Those of one model."""
+    """The corrections of one model."""
     return tuple(found for found in CORRECTIONS if model in found.models)

@@ -1,4 +1,4 @@
-"""Deep & Cross Network: feature crosses of bounded degree beside an MLP (arXiv 1708.05123)."""
+"""Deep & Cross Network: feature crosses of bounded degree next to an MLP (arXiv 1708.05123)."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ class DCN(RecommendationModel):
     for each cross layer; the logit is linear in [x_L, MLP(x_0)].
 
     By induction x_l = a_l x_0 + c_l, where a_l is a number for each sample and c_l = Σ_{k<l} b_k
-    one vector for all: a_0 = 1 and a_{l+1} = a_l (1 + x_0 . w_l) + c_l . w_l. What the crosses
-    add to the logit, h . x_L, so needs x_0 once, times the matrix [w_0, w_1, ..., h]; no other
-    cross than x_0 is ever laid out.
+    one vector for all: a_0 = 1 and a_{l+1} = a_l (1 + x_0 . w_l) + c_l . w_l. So the crosses' part
+    of the logit, h . x_L, needs x_0 once, times the matrix [w_0, w_1, ..., h]; no cross but x_0 is
+    stored.
 
     Batches have ``dense`` [B, dense] and ``ids`` [B, fields].
     """

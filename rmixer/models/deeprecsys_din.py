@@ -18,7 +18,7 @@ INITIAL_STD = 0.1
 class DeepRecSysDIN(RecommendationModel):
     """Fields are the user's profile, behaviours, the advertisement and the context, each the sum
     of its ids' rows. Each behaviour b meets the advertisement a in a small MLP of [b, a, b + a],
-    and what these give is added up (after DIN, arXiv 1706.06978, whose unit gives a weight for
+    and the results are added up (after DIN, arXiv 1706.06978, whose unit gives a weight for
     each single behaviour). The logit is an MLP of profile, that sum, a and context.
 
     Batches have ``ids`` [B, places].

@@ -1,4 +1,4 @@
-"""DIEN: how a user's interests evolve towards the target (arXiv 1809.03672)."""
+"""DIEN: the evolution of a user's interests towards the target (arXiv 1809.03672)."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ class DIEN(RecommendationModel):
     gives the last interest. The logit is an MLP of that and of the target, plus the target's
     bias. Sigmoid activations, as in that code.
 
-    The loss has a second part, with ``auxiliary_weight``: each interest is to tell the next item
-    of its history from another one, -log σ(h_t · e_{t+1}) - log(1 - σ(h_t · e'_{t+1})), summed
-    over a history and averaged over samples.
+    The loss has a second part, with ``auxiliary_weight``: each interest should distinguish the
+    next item of its history from another one, -log σ(h_t · e_{t+1}) - log(1 - σ(h_t · e'_{t+1})),
+    summed over a history and averaged over samples.
 
     Batches have the columns of :class:`rmixer.models.din.DIN`, and ``negative_items`` and
-    ``negative_categories`` [B, history_max], e' beside the history's e. Padding reads row 0 and
-    gets a gradient of exactly zero.
+    ``negative_categories`` [B, history_max], an e' for each e of the history. Padding reads row 0
+    and gets a gradient of exactly zero.
     """
 
     inputs: ClassVar = (
@@ -82,7 +82,8 @@ class DIEN(RecommendationModel):
         return clicks + self.auxiliary_weight * auxiliary.float()
 
     def _items(self, batch: Mapping[str, Tensor], rows: Mapping[str, Tensor]) -> list[Tensor]:
-        """Vectors of the history and beside it, [T, B, 2 dim], and of the target, [B, 2 dim]."""
+        """Vectors of the history and of its negatives, [T, B, 2 dim], and of the target, [B, 2
+        dim]."""
         samples, places = batch["history_items"].shape
         of_places = samples * places
         parts = rows["shared"].split(2 * [of_places, of_places, samples])

@@ -16,7 +16,7 @@ INITIAL_STD = 0.1
 
 
 class Concatenation(nn.Module):
-    """All vectors as they are, one after another: [B, F, d] -> [B, F d]."""
+    """All vectors one after another, unchanged: [B, F, d] -> [B, F d]."""
 
     def forward(self, vectors: Tensor) -> Tensor:
         return vectors.flatten(1)
@@ -45,7 +45,8 @@ class DLRM(RecommendationModel):
         self.top = mlp(width, config["top_mlp"], relu)
 
     def interacting(self, dim: int, vectors: int) -> tuple[nn.Module, int]:
-        """What takes z0, z1, ... as [B, vectors, dim], and the width of the top MLP's input."""
+        """The layer that takes z0, z1, ... as [B, vectors, dim], and the width of the top MLP's
+        input."""
         if self.config.get("interaction", "dot") == "concat":
             return Concatenation(), vectors * dim
         return PairwiseDots(vectors), dim + vectors * (vectors - 1) // 2

@@ -23,10 +23,10 @@ class DMR(RecommendationModel):
     kind, z^_t by those and by the target e.
 
     User to item: u = PReLU(W Σ_t softmax(z)_t e_t + b), r = <u, v_c> for the target's category c,
-    where v is a table of its own. Item to item: u^ = Σ_t softmax(z^)_t e_t, r^ = Σ_t z^_t. With
-    h = Σ_t e_t the logit is an MLP (PReLU) of BatchNorm([user, ad, profile, price, h, e * h, r,
-    r^, u^]). The loss adds a share of the match network's: u of all behaviours but the newest
-    predicts the newest one's category by a softmax over all categories, of which the paper's
+    where v is a table of the match network. Item to item: u^ = Σ_t softmax(z^)_t e_t, r^ = Σ_t
+    z^_t. With h = Σ_t e_t the logit is an MLP (PReLU) of BatchNorm([user, ad, profile, price, h, e
+    * h, r, r^, u^]). The loss adds a share of the match network's: u of all behaviours but the
+    newest predicts the newest one's category by a softmax over all categories, of which the paper's
     sampled negatives are an estimate.
 
     Batches have ``ids`` [B, 6] (user, ad, category, brand, campaign, customer), ``levels``
@@ -141,7 +141,7 @@ class DMR(RecommendationModel):
 
 def _prelu_mlp(inputs: int, widths: Sequence[int], activate_last: bool = False) -> nn.Sequential:
     """Linear layers ``inputs`` -> ``widths``, after each but the last (or after that one too) a
-    PReLU: with a slope for each unit, or one for all where a layer is applied to several places."""
+    PReLU, with a slope for each unit, or one for all if a layer is applied to several places."""
     layers: list[nn.Module] = []
     for index, (before, after) in enumerate(pairwise((inputs, *widths)), 1):
         linear = nn.Linear(before, after)

@@ -1,8 +1,8 @@
-"""DMR's two attentions: how much each behaviour of a user counts, and how much it bears on an ad.
+"""DMR's two attentions: the weight of each behaviour of a user, and its relevance to an ad.
 
 Behaviours are e [B, T, d], the newest at place 0; ``context`` [B, T] numbers the pairs (kind of
 behaviour, place), kind * T + place. Queries depend on it through a small table of all such pairs,
-so what a layer makes of the context is computed once a pair and not once a behaviour.
+so a layer's part of the context is computed once a pair and not once a behaviour.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class BehaviourScores(nn.Module):
         self.first, self.rest = cast(nn.Linear, score[0]), score[1:]
 
     def of_query(self, queries: Tensor) -> Tensor:
-        """The queries' own part of the first layer, its bias included: [n, width]."""
+        """The queries' part of the first layer, its bias included: [n, width]."""
         of_query, _, of_difference, _ = self.first.weight.chunk(4, dim=1)
         return linear(queries, of_query + of_difference, self.first.bias)
 
@@ -45,8 +45,8 @@ class BehaviourScores(nn.Module):
 
 
 class UserToItemScores(nn.Module):
-    """z_t of each behaviour, whatever the ad, [B, T]: the query is PReLU(W [p_t, k_t] + b) of
-    its place's and its kind's vector. PReLU has a slope for each place."""
+    """z_t of each behaviour without the ad, [B, T]: the query is PReLU(W [p_t, k_t] + b) of its
+    place's and its kind's vector. PReLU has a slope for each place."""
 
     def __init__(self, dim: int, context_dim: int, places: int, widths: Sequence[int]) -> None:
         super().__init__()

@@ -103,7 +103,7 @@ class DPIN(RecommendationModel):
         return logits.squeeze(1)
 
     def measure(self, batch: Mapping[str, Tensor], rows: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """And the ``position`` of each impression."""
+        """The tensors of the base class, and the ``position`` of each impression."""
         return {**super().measure(batch, rows), "position": batch["position"].float()}
 
     @staticmethod

@@ -1,4 +1,4 @@
-"""A model as configured: an architecture, its sizes, its data set and how it is trained."""
+"""A configured model: an architecture, its sizes, its data set and its training."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ if TYPE_CHECKING:
 class ModelEntry:
     """One configuration of an architecture.
 
-    ``architecture`` is ``module:Class`` of a :class:`rmixer.models.base.RecommendationModel`
-    whose constructor takes ``config`` and ``rows_cap``; ``dataset`` is a name of
+    ``architecture`` is ``module:Class`` of a :class:`rmixer.models.base.RecommendationModel` whose
+    constructor takes ``config`` and ``rows_cap``; ``dataset`` is a name of
     ``rmixer.data.registry``; ``optimizer_settings`` are those of ``optimizer`` besides its rate
     (``epsilon``, ``initial_accumulator``, ``weight_decay``), used with no other optimizer;
-    ``clip_norm`` bounds the global norm of the dense gradients; ``metrics`` are the names of what
-    it is judged by on held-out data.
+    ``clip_norm`` bounds the global norm of the dense gradients (None: no bound); ``metrics`` are
+    the names of its metrics on held-out data.
     """
 
     name: str
@@ -36,8 +36,7 @@ class ModelEntry:
     metrics: tuple[str, ...] = ("loss", "auc")
 
     def settings_of(self, optimizer: str) -> dict[str, float]:
-        """The settings to use with ``optimizer``: the configured ones, or none if it is another
-        than the configured."""
+        """The settings to use with ``optimizer``: none if it is not the configured one."""
         return self.optimizer_settings if optimizer == self.optimizer else {}
 
     def load(self) -> type[RecommendationModel]:

@@ -13,11 +13,11 @@ from rmixer.models.base import RecommendationModel
 
 
 class FieldTable(nn.Module):
-    """Adds the table ``shared`` to ``model``, and knows where in it each field begins.
+    """Adds the table ``shared`` to ``model``, and knows the first row of each field in it.
 
-    Of ``config`` it reads ``embedding_dim``; ``rows``, the length of one hashed table for all
-    ``fields``, or a length for each field; and ``bag_sizes``, if fields have several ids a
-    sample. Rows are normal with deviation ``std``, or less by the root of the mean bag's size.
+    From ``config`` it reads ``embedding_dim``; ``rows``, the length of one hashed table for all
+    ``fields``, or a length for each field; and ``bag_sizes``, if fields have several ids a sample.
+    Rows are normal with deviation ``std``, divided by the root of the mean bag's size.
     """
 
     first_rows: Tensor

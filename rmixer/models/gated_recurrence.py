@@ -20,8 +20,8 @@ def gated_recurrence(
     n = tanh(i_n + r * U_n h), the next state is (1 - a u) * h + a u * n, where a [T, B] is the
     ``attention``, or 1 (Cho et al., arXiv 1406.1078; DIEN's AUGRU, arXiv 1809.03672).
 
-    A step of either direction is a product and a few operators on small tensors: whatever does
-    not depend on the step before is computed for all of them at once.
+    A step of either direction is a product and a few operators on small tensors: all that does
+    not depend on the step before is computed for all steps at once.
     """
     dtype = weight.dtype
     with torch.autocast(inputs.device.type, enabled=False):

@@ -17,9 +17,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 BLOCK = 1 << 20
-"""Values that one generator gives. Threads share a table by blocks."""
+"""Values from one generator. Threads share a table by blocks."""
 _PIECE = 1 << 15
-"""Values made at a time: they and their bits stay in a processor's cache."""
+"""Values computed at a time, so that they and their bits stay in a processor's cache."""
 _CELLS = 1 << 16
 _TAIL_CELLS = 1 << 12
 
@@ -79,8 +79,8 @@ def _random_cells(generator: np.random.SFC64, count: int) -> NDArray[np.uint16]:
 
 @cache
 def _quantiles() -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Of each cell the normal distribution's quantile at its middle; and of the lowest cell those
-    of the cells that it is cut in."""
+    """For each cell the normal distribution's quantile at its middle; for the lowest cell the
+    quantiles of the cells into which it is split."""
     quantile = NormalDist().inv_cdf
     lower = [quantile((cell + 0.5) / _CELLS) for cell in range(_CELLS // 2)]
     tail = [quantile((cell + 0.5) / (_CELLS * _TAIL_CELLS)) for cell in range(_TAIL_CELLS)]

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 
 def relu() -> nn.Module:
-    """ReLU in place: a linear layer needs its own output no more, and memory traffic halves."""
+    """ReLU in place: a linear layer no longer needs its output, and memory traffic halves."""
     return nn.ReLU(inplace=True)
 
 
@@ -21,7 +21,7 @@ def mlp(
     activation: Callable[[], nn.Module],
     activate_last: bool = False,
 ) -> nn.Sequential:
-    """Linear layers ``inputs`` -> ``widths``, an activation after each but the last (or after
+    """Linear layers ``inputs`` -> ``widths``, with an activation after each but the last (or after
     that one too).
 
     Weights are Xavier-normal and biases zero; but before a sigmoid, whose slope is at most ¼,
@@ -91,7 +91,7 @@ class TargetAttention(nn.Module):
         return torch.bmm(weights.unsqueeze(1), history).squeeze(1)
 
     def weights(self, history: Tensor, target: Tensor, length: Tensor) -> Tensor:
-        """What each position counts, [B, T], of sum 1: exactly 0 from ``length`` on."""
+        """The weight of each position, [B, T], of sum 1: exactly 0 from ``length`` on."""
         of_history, of_target, of_difference, of_product = self.first.weight.chunk(4, dim=1)
         by_sample = torch.addcmul(of_history + of_difference, of_product, target.unsqueeze(1))
         shared = nn.functional.linear(target, of_target - of_difference, self.first.bias)

@@ -1,7 +1,7 @@
-"""How good a model's scores are.
+"""Quality measures of a model's scores.
 
-A score, label or rank that is not a number makes every figure here NaN: a comparison with NaN is
-false, so it would count as the best or the worst answer.
+A score, label or rank that is NaN makes every figure here NaN: a comparison with NaN is false, so
+it would count as the best or the worst answer.
 """
 
 from __future__ import annotations
@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 
 
 def auc(labels: NDArray[Any], scores: NDArray[Any]) -> float:
-    """The share of (positive, negative) pairs that ``scores`` puts in order, a tie counting half.
+    """The share of (positive, negative) pairs that ``scores`` orders correctly, a tie counting
+    half.
 
     Both of shape [n], labels 0 or 1. By ranks (Mann and Whitney, 1947), tied scores sharing the
     mean of theirs, in O(n log n). NaN if one of the classes is absent, or if a label or a score is

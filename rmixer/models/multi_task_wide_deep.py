@@ -19,9 +19,9 @@ INITIAL_STD = 0.05
 
 
 class MultiTaskWideDeep(RecommendationModel):
-    """Dense features and embeddings side by side pass the shared ``bottom_mlp``, and what comes
-    out passes the ``task_mlp`` of each of ``tasks`` tasks, which ends in the task's logit. The
-    loss is the mean of the tasks' cross-entropies, the quality the mean of their AUCs.
+    """Dense features and embeddings, joined, pass the shared ``bottom_mlp``. Its output passes the
+    ``task_mlp`` of each of ``tasks`` tasks, which ends in the task's logit. The loss is the mean of
+    the tasks' cross-entropies, the quality the mean of their AUCs.
 
     DeepRecSys' Wide & Deep is the case of one task whose tower is the last layer alone. Batches
     have ``dense`` [B, dense], ``ids`` [B, fields] and ``label`` [B], or [B, tasks] if several.

@@ -1,4 +1,4 @@
-"""How large a model is, and how small its batch may be, without its memory."""
+"""The size of a model, and its smallest batch, without building it in memory."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from rmixer.models.base import RecommendationModel
 
 _OPTIMIZER_STATES = {"sgd": 0, "rowwise_adagrad": 0, "adagrad": 1, "adam": 2, "adamw": 2}
-"""Floats that an optimizer keeps per parameter; row-wise Adagrad's one per row is left out."""
+"""Floats that an optimizer keeps per parameter; row-wise Adagrad's one per row is ignored."""
 
 
 @dataclass(frozen=True)
@@ -28,17 +28,16 @@ class ModelSize:
 
     @property
     def kept_bytes(self) -> int:
-        """What is held from one step to the next."""
+        """Bytes held from one step to the next."""
         return self.weight_bytes + self.optimizer_bytes
 
 
 def model_size(
     entry: ModelEntry, rows_cap: int | None = None, optimizer: str | None = None
 ) -> ModelSize:
-    """The size of ``entry`` with tables of at most ``rows_cap`` rows and with ``optimizer`` (as
-    :attr:`~rmixer.workload.workload.Job.optimizer_kind` has it), its own unless given. Imports
-    torch for capped tables, and for a model that is not the registry's.
-    """
+    """The size of ``entry`` with tables of at most ``rows_cap`` rows and with ``optimizer`` (in the
+    form of :attr:`~rmixer.workload.workload.Job.optimizer_kind`; None: its configured one). Imports
+    torch for capped tables, and for a model that is not in the registry."""
     if rows_cap is None:
         found = _known(entry) or built_size(entry)
         embedding, dense = found.embedding_parameters, found.dense_parameters
@@ -51,15 +50,15 @@ def model_size(
 
 
 def check_batch(entry: ModelEntry, batch: int) -> None:
-    """Raise :class:`InputError` where ``batch`` is too small to train on: a normalisation over it
-    takes two samples."""
+    """Raises :class:`InputError` if ``batch`` is too small to train on: normalisation over the
+    batch takes two samples."""
     if batch == 1 and (_known(entry) or built_size(entry)).normalises:
         allowed = "two samples or more: it normalises over the batch"
         raise InputError(entry.name, "batch", batch, allowed)
 
 
 def built_size(entry: ModelEntry) -> BuiltSize:
-    """The size of ``entry`` as it is when built. Imports torch."""
+    """The size of ``entry`` when built. Imports torch."""
     from torch.nn.modules.batchnorm import _BatchNorm
 
     model = _weightless(entry, None)

@@ -1,1 +1,1 @@
-"""What one operator of a step costs, and which values are possible."""
+"""The cost of one operator of a step, and checks of its values."""

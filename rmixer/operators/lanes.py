@@ -1,12 +1,12 @@
-"""The parts of a training step, and where they run."""
+"""The phases of a training step, and the lanes where they run."""
 
 from __future__ import annotations
 
 PHASES = ("input", "copy", "forward", "backward", "optimizer")
 """In the order of a step."""
 COMMUNICATION = "communication"
-"""What an imported step does between processes outside of these."""
+"""The phase of an imported step in which processes exchange data."""
 UNKNOWN_PHASE = "unknown"
-"""How a phase is called that nothing tells."""
+"""The name of an unknown phase."""
 LANES = ("cpu", "gpu", "link")
-"""The host's cores, a GPU, and what brings data from one to the other."""
+"""The host's cores, a GPU, and the link that moves data between them."""

@@ -1,4 +1,4 @@
-"""What no profile can hold, however well each value reads by itself."""
+"""Checks operators of a profile for impossible combinations of valid values."""
 
 from __future__ import annotations
 
@@ -9,51 +9,16 @@ from typing import Protocol
 
 from rmixer.errors import InputError
 from rmixer.files.csv_rows import CsvRow
+from rmixer.operators.operator_cost import OperatorCost
 
 _QUANTILES = ("p10_us", "p50_us", "p90_us")
 _ROUNDING = 1.01
 MOST_A_SECOND = 1e18
-"""FLOPs or bytes: what no processor does with one operator."""
-
-
-class OperatorRow(Protocol):
-    """What the tables of operators have in common."""
-
-    @property
-    def index(self) -> int:
-        """Which operator of the step."""
-
-    @property
-    def phase(self) -> str | None:
-        """One of ``rmixer.operators.lanes.PHASES`` or ``communication``, None if it is unknown."""
-
-    @property
-    def forward_index(self) -> int:
-        """The forward operator of a backward one, or -1."""
-
-    @property
-    def lane(self) -> str:
-        """``cpu``, ``gpu`` or ``link``."""
-
-
-class TimedRow(OperatorRow, Protocol):
-    """A row of a profile's table."""
-
-    @property
-    def threads(self) -> int:
-        """Host threads of the step."""
-
-    @property
-    def mean_us(self) -> float:
-        """Time on the lane."""
-
-    @property
-    def gap_before_us(self) -> float:
-        """Time on the lane before it."""
+"""FLOPs or bytes a second that no processor reaches with one operator."""
 
 
 class Step(Protocol):
-    """What is checked of a step."""
+    """The checked part of a step."""
 
     @property
     def device(self) -> str:
@@ -73,7 +38,7 @@ class Step(Protocol):
 
 
 def check_steps(steps: Sequence[Step], path: Path) -> None:
-    """Raise :class:`InputError` for a step that stands twice in the summary at ``path``, or whose
+    """Raises :class:`InputError` for a step that occurs twice in the summary at ``path``, or whose
     quantiles are out of order."""
     seen: set[tuple[str, int]] = set()
     for place, step in enumerate(steps):
@@ -88,15 +53,15 @@ def check_steps(steps: Sequence[Step], path: Path) -> None:
 
 
 def check_times(row: CsvRow) -> None:
-    """Raise :class:`InputError` where the quantiles of ``row``'s time are out of order."""
+    """Raises :class:`InputError` if the quantiles of ``row``'s time are out of order."""
     for lower, higher in itertools.pairwise(_QUANTILES):
         if row.number(lower) > row.number(higher):
             raise row.wrong(higher, " <= ".join(_QUANTILES))
 
 
 def check_work(row: CsvRow) -> None:
-    """Raise :class:`InputError` where ``row`` has more FLOPs or bytes than could be done in its
-    time, which is taken to be a nanosecond at least: no shorter one can stand in the file."""
+    """Raises :class:`InputError` if ``row`` has more FLOPs or bytes than could be done in its time,
+    or in a nanosecond, the shortest time in a file."""
     least_s = max(row.number("mean_us"), 1e-3) * 1e-6
     for name in ("flops", "read_bytes", "written_bytes"):
         if row.whole(name, 0) > MOST_A_SECOND * least_s:
@@ -104,11 +69,11 @@ def check_work(row: CsvRow) -> None:
 
 
 def check_together(
-    rows: Sequence[CsvRow], operators: Sequence[OperatorRow], steps: Sequence[Hashable]
+    rows: Sequence[CsvRow], operators: Sequence[OperatorCost], steps: Sequence[Hashable]
 ) -> None:
-    """Raise :class:`InputError` for an index that stands twice on one lane, for an operator that is
-    not a backward one and has a forward operator, or for one of these that there is none of, in
-    one of ``steps``, given by row."""
+    """Raises :class:`InputError` for an index that occurs twice on one lane, for a forward operator
+    of one that is not backward, or for a forward operator that does not exist in its step
+    (``steps``, by row)."""
     phases = {(each.index, step): each.phase for each, step in zip(operators, steps, strict=True)}
     seen: set[tuple[str, int, Hashable]] = set()
     for row, each, step in zip(rows, operators, steps, strict=True):
@@ -125,11 +90,11 @@ def check_together(
 
 
 def check_within_steps(
-    rows: Sequence[CsvRow], operators: Sequence[TimedRow], steps: Sequence[Step]
+    rows: Sequence[CsvRow], operators: Sequence[OperatorCost], steps: Sequence[Step]
 ) -> None:
-    """Raise :class:`InputError` for an operator of a thread count without a step, for one that is
-    longer, or begins later after the one before, than all of its lane in a step, and for a step
-    without operators where others have some."""
+    """Raises :class:`InputError` for an operator of a thread count without a step, for one whose
+    time or gap exceeds all of its lane in a step, and for a step without operators if others have
+    some."""
     counts = {step.threads for step in steps}
     for row, each in zip(rows, operators, strict=True):
         if each.threads not in counts:
@@ -145,5 +110,5 @@ def check_within_steps(
 
 
 def _lane_us(step: Step, lane: str) -> float:
-    """Operators and gaps of a lane, as the step's closure says."""
+    """The operators and gaps of a lane, from the step's closure."""
     return step.mean_us * (1.0 + max(0.0, step.closure.get(lane, 0.0)))

@@ -1,11 +1,11 @@
-"""What one operator of a training step costs: a row of a profile's table."""
+"""The cost of one operator of a training step: a row of a profile's table."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 HOST_COLUMNS = ("t1_us", "t2_us", "t3_us", "t4_us", "t5_us", "wait_us")
-"""What a row has of the host's time where a profile has a GPU's operators."""
+"""The columns of the host's time in a profile with a GPU's operators."""
 
 
 @dataclass(frozen=True)
@@ -13,23 +13,27 @@ class OperatorCost:
     """One operator of a step on one lane at one thread count (a row of ``operators.csv``).
 
     ``forward_index`` is the index of the forward operator that a backward one belongs to, -1
-    where there is none. Times are corrected for the profiler's cost, not scaled.
-    ``gap_before_us`` lies between the lane's previous operator's end and this one's start;
-    ``host_us`` is the host's time to launch the operator when it runs on a GPU, else 0. It is the
-    sum of ``t2_us`` to ``t5_us`` where these are known: before its first launch, after its last,
-    in the launches, between them. ``t1_us`` is the host's time since it had launched the operator
-    before, and ``wait_us`` how long it waited for the device since then.
+    where there is none. ``gap_before_us`` lies between the lane's previous operator's end and this
+    one's start; ``host_us`` is the host's time to launch the operator when it runs on a GPU, else
+    0. It is the sum of ``t2_us`` to ``t5_us`` where these are known: before its first launch, after
+    its last, in the launches, between them. ``t1_us`` is the host's time since it had launched the
+    operator before, and ``wait_us`` how long it waited for the device since then.
+
+    Measured times are corrected for the profiler's cost, not scaled. Those of an imported step are
+    as the profiler saw them, a step without the operator counted as 0; its ``t1_us`` and
+    ``wait_us`` stand in the first row of each operator, ``launches`` counts the operator's on this
+    lane, and ``threads`` is 0 if nobody has said it. None is what a trace does not tell.
     """
 
     index: int
-    phase: str
+    phase: str | None
     module: str
     operator: str
     forward_index: int
     shapes: str
-    flops: int
-    read_bytes: int
-    written_bytes: int
+    flops: int | None
+    read_bytes: int | None
+    written_bytes: int | None
     lane: str
     threads: int
     p10_us: float
@@ -39,8 +43,16 @@ class OperatorCost:
     gap_before_us: float
     host_us: float
     t1_us: float = 0.0
-    t2_us: float = 0.0
-    t3_us: float = 0.0
-    t4_us: float = 0.0
-    t5_us: float = 0.0
+    t2_us: float | None = 0.0
+    t3_us: float | None = 0.0
+    t4_us: float | None = 0.0
+    t5_us: float | None = 0.0
     wait_us: float = 0.0
+    launches: int = 0
+
+    @property
+    def moved_bytes(self) -> int | None:
+        """Bytes read and written, None if either is unknown."""
+        if self.read_bytes is None or self.written_bytes is None:
+            return None
+        return self.read_bytes + self.written_bytes

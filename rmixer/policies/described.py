@@ -1,4 +1,4 @@
-"""The policies in words: what `rmixer policies` shows."""
+"""Describes the policies for `rmixer policies`."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from rmixer.scheduling.policy import Policy
 
 @dataclass(frozen=True)
 class Described:
-    """A policy: its ``name`` as ``--policy`` takes it, who published it, its ``settings`` with
-    their defaults (``seed`` comes on top: all take it), its ``rule`` in a line, and the figures of
-    a job that it ``needs`` besides its duration."""
+    """A policy: its ``name`` for ``--policy``, its publication, its ``settings`` with their
+    defaults (all take ``seed`` too), its ``rule`` in a line, and the figures of a job that it
+    ``needs`` besides its duration."""
 
     name: str
     source: str
@@ -30,19 +30,19 @@ class Described:
 
 
 def every_described() -> list[Described]:
-    """All policies by their full names, then those of installed packages. One that cannot be
-    loaded says so as its rule."""
+    """All policies by their full names, then those of installed packages. If one cannot be loaded,
+    its rule says so."""
     ours = [_described(name, POLICIES[name.partition("@")[0]]) for name in every_policy()]
     return ours + list(_installed())
 
 
 def job_rules() -> list[Described]:
-    """The same with the job rules of RMixer once, without a device rule."""
+    """The same with RMixer's job rules once each, without a device rule."""
     return [_described(name, kind) for name, kind in POLICIES.items()] + list(_installed())
 
 
 def takes_device_rule(name: str) -> bool:
-    """Whether the policy ``name`` of ours takes a device rule after an ``@``."""
+    """True if our policy ``name`` takes a device rule after an ``@``."""
     return name in POLICIES and issubclass(POLICIES[name], DeviceThenJob)
 
 
@@ -52,7 +52,8 @@ def device_rules() -> dict[str, str]:
 
 
 def summary(documented: object) -> str:
-    """The first sentence of the docstring that is its own, not inherited; empty if it has none."""
+    """The first sentence of its docstring; empty if it has none (an inherited one does not
+    count)."""
     text = inspect.cleandoc(getattr(documented, "__doc__", None) or "")
     paragraph = " ".join(text.partition("\n\n")[0].split())
     sentence, stop, _ = paragraph.partition(". ")

@@ -1,4 +1,5 @@
-"""The devices for which the published policies were made: GPUs, and here the CPU without one."""
+"""The devices for which the published policies were made: GPUs, and here the CPU as a
+substitute."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A policy of the user's own: a class in their package, or an entry point ``rmixer.policies``."""
+"""A user's own policy: a class in their package, or an entry point ``rmixer.policies``."""
 
 from __future__ import annotations
 
@@ -23,19 +23,19 @@ _CLASS = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*(:.*)?", re.ASCII)
 
 
 def names_a_class(text: str) -> bool:
-    """Whether ``text`` is ``package.module:Class``, perhaps with settings after another colon."""
+    """True if ``text`` is ``package.module:Class``, perhaps with settings after another colon."""
     return bool(_CLASS.fullmatch(text))
 
 
 def installed_policies() -> dict[str, str]:
-    """The policies that installed packages offer: name to ``package.module:Class``."""
+    """The policies of installed packages: name to ``package.module:Class``."""
     return {point.name: _path(point) for point in entry_points(group=GROUP)}
 
 
 def own_policy(path: str) -> type[Policy]:
-    """The class at ``package.module:Class``. Its module is imported: an installed one, or one on
-    ``PYTHONPATH``, or in the current folder. Raises :class:`InputError` if it is not there, if its
-    import fails, or if it is no whole policy."""
+    """Imports the class at ``package.module:Class``, from an installed module, ``PYTHONPATH`` or
+    the current folder. Raises :class:`InputError` if it is missing, if its import fails, or if it
+    is not a complete policy."""
     module, _, name = path.partition(":")
     imported = _imported(module, path)
     found = getattr(imported, name, None)
@@ -48,8 +48,8 @@ def own_policy(path: str) -> type[Policy]:
 
 
 def check_class(found: object, path: str) -> type[Policy]:
-    """``found`` if it is a whole policy. Raises :class:`InputError`, for ``path``, that says what
-    is missing."""
+    """Returns ``found`` if it is a complete policy. Raises :class:`InputError`, for ``path``, that
+    names what is missing."""
     if not (inspect.isclass(found) and issubclass(found, Policy)):
         what = "the class" if inspect.isclass(found) else f"the {type(found).__name__}"
         called = getattr(found, "__name__", "")
@@ -61,7 +61,7 @@ def check_class(found: object, path: str) -> type[Policy]:
 
 
 def _faults(kind: type[Policy]) -> list[tuple[str, str]]:
-    """What is wrong with ``kind``, and what is allowed there."""
+    """The faults of ``kind``, each with the correct form."""
     faults = []
     if kind.__abstractmethods__:
         names = ", ".join(sorted(kind.__abstractmethods__))
@@ -83,7 +83,7 @@ def _faults(kind: type[Policy]) -> list[tuple[str, str]]:
 
 
 def _is_whole(kind: object) -> bool:
-    """Whether ``kind`` is a policy that could be meant."""
+    """True if ``kind`` is a complete policy class."""
     return inspect.isclass(kind) and issubclass(kind, Policy) and not inspect.isabstract(kind)
 
 
@@ -105,7 +105,7 @@ def _imported(module: str, path: str) -> ModuleType:
 
 
 def _not_importable(path: str, error: BaseException) -> InputError:
-    """``error`` of an import in a line, with the place in the user's code where it was raised."""
+    """An import ``error`` in a line, with the place in the user's code where it was raised."""
     said = (str(error).strip().splitlines() or [""])[0]
     frames = traceback.extract_tb(error.__traceback__)
     users = [frame for frame in frames if not frame.filename.startswith("<frozen ")]

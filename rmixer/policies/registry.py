@@ -76,8 +76,8 @@ def every_policy() -> Iterator[str]:
 
 
 def policy_names(text: str | None) -> tuple[str, ...]:
-    """``dyType,dyMix:beta=2,seed=3,lpt`` as full names, each with all of its settings; all policies
-    for None."""
+    """Splits ``dyType,dyMix:beta=2,seed=3,lpt`` into full names, each with all of its settings;
+    None gives all policies."""
     if text is None:
         return tuple(every_policy())
     names: list[str] = []
@@ -91,11 +91,12 @@ def policy_names(text: str | None) -> tuple[str, ...]:
 
 
 def make_policy(text: str, seed: int = 0) -> Policy:
-    """A fresh policy. ``text`` is ``job@device:key=value,key=value``: a name of `rmixer policies`;
-    for a job rule of RMixer a device rule, by default the one of the same name, else ``dySequ``;
-    and settings. Or it names the user's own, as ``package.module:Class`` or by its entry point,
-    settings after another colon. Raises :class:`InputError` with the nearest known name, and
-    :class:`rmixer.errors.PolicyFailed` for an error in the ``__init__`` of a user's own."""
+    """Makes a new policy. ``text`` is ``job@device:key=value,key=value``: a name of `rmixer
+    policies`; for a job rule of RMixer a device rule, by default the one of the same name, else
+    ``dySequ``; and settings. Or it names a user's own policy, as ``package.module:Class`` or by its
+    entry point, with settings after another colon. Raises :class:`InputError` with the nearest
+    known name, and :class:`rmixer.errors.PolicyFailed` for an error in the ``__init__`` of an own
+    policy."""
     name, _, settings = text.partition(":")
     given: dict[str, object] = {"seed": seed}
     if _is_path(text):
@@ -110,8 +111,8 @@ def make_policy(text: str, seed: int = 0) -> Policy:
 
 
 def make_of(kind: type[Policy], title: str, given: Mapping[str, object]) -> Policy:
-    """A fresh policy of ``kind``, to be filed as ``title``, with the ``given`` seed and settings.
-    Raises as :func:`make_policy`."""
+    """Makes a new policy of ``kind``, to be filed as ``title``, with the ``given`` seed and
+    settings. Raises as :func:`make_policy`."""
     with called(kind, title):
         policy = kind(**given)  # type: ignore[arg-type]
     if getattr(policy, "seed", None) != given["seed"]:
@@ -122,8 +123,8 @@ def make_of(kind: type[Policy], title: str, given: Mapping[str, object]) -> Poli
 
 
 def _is_path(text: str) -> bool:
-    """Whether ``text`` names a class of the user's own. ``lpt:Mine`` does if there is a module
-    ``lpt``; else it is ours with a setting that lacks its value."""
+    """True if ``text`` names a user's own class. ``lpt:Mine`` does if there is a module ``lpt``;
+    else it is our policy with a setting that lacks its value."""
     name, _, _ = text.partition(":")
     return names_a_class(text) and (name not in POLICIES or find_spec(name) is not None)
 

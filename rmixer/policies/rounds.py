@@ -11,8 +11,8 @@ from rmixer.scheduling.view import ClusterView, DeviceView, Dispatch
 
 
 class Rounds(Policy):
-    """Fills all devices at one instant. The subclass says what to :meth:`add`; what it does not
-    add then waits for the next round."""
+    """Fills all devices at one instant. The subclass decides which jobs to :meth:`add`; the others
+    wait for the next round."""
 
     def decide(self, view: ClusterView) -> Sequence[Dispatch]:
         if not is_open(view.devices.values(), view.now_s):
@@ -28,5 +28,5 @@ class Rounds(Policy):
 
 
 def is_open(devices: Iterable[DeviceView], now_s: float) -> bool:
-    """Whether a round on ``devices`` is being filled: nobody is there, or all started just now."""
+    """True if a round on ``devices`` is being filled: all their jobs started at this instant."""
     return all(each.started_s == now_s for device in devices for each in device.residents)

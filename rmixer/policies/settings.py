@@ -1,4 +1,4 @@
-"""The settings of a policy, as they stand after the colon of its name."""
+"""Parses the settings of a policy after the colon of its name."""
 
 from __future__ import annotations
 
@@ -21,19 +21,19 @@ def settings_of(kind: type[Policy]) -> dict[str, Any]:
 
 
 def seed_is_taken(kind: type[Policy]) -> bool:
-    """Whether ``kind`` can be made with a seed."""
+    """True if ``kind`` takes a seed."""
     every = inspect.signature(kind.__init__).parameters.values()
     return any(each.name == "seed" or each.kind is each.VAR_KEYWORD for each in every)
 
 
 def without_default(kind: type[Policy]) -> list[str]:
-    """The parameters without which ``kind`` cannot be made; of a policy there are none."""
+    """The parameters of ``kind`` that have no default; a policy should have none."""
     return [each.name for each in _parameters(kind) if each.default is each.empty]
 
 
 def parse_settings(kind: type[Policy], text: str, name: str) -> dict[str, Any]:
-    """``key=value,key=value`` as the settings of ``kind``, each of the type of its default. Raises
-    :class:`InputError` for a key that it does not have, or a value of another type."""
+    """Parses ``key=value,key=value`` into the settings of ``kind``, each of the type of its
+    default. Raises :class:`InputError` for an unknown key, or a value of another type."""
     known = {"seed": 0, **settings_of(kind)}
     found: dict[str, Any] = {}
     for part in text.split(",") if text else ():

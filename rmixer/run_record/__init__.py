@@ -1,1 +1,1 @@
-"""What a run leaves, on either clock: intervals on a timeline, and a summary."""
+"""The record of a run, simulated or real: intervals on a timeline, and a summary."""

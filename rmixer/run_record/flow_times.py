@@ -1,4 +1,4 @@
-"""How long the jobs of a run took from their arrival, and how long they waited."""
+"""Completion and waiting times of the jobs of a run."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from rmixer.run_record.run_summary import JobSummary, RunSummary
 @dataclass(frozen=True)
 class FlowTimes:
     """Means and 95th percentiles over jobs, in seconds. Completion is from a job's arrival to its
-    end, of the jobs that are done; waiting from its arrival to its start, of all that started.
-    The percentile is linear between ranks, as ``numpy.quantile`` has it. None where there is no
-    such job, or where the arrival of one is not known."""
+    end, over the jobs that are done; waiting from its arrival to its start, over all that started.
+    The percentile is linear between ranks, like ``numpy.quantile``. None if there is no such job,
+    or one's arrival is unknown."""
 
     completion_mean_s: float | None = None
     completion_p95_s: float | None = None
@@ -26,7 +26,7 @@ class FlowTimes:
 
 
 def flow_times(jobs: Sequence[JobSummary]) -> FlowTimes:
-    """Those of ``jobs``."""
+    """The completion and waiting times of ``jobs``."""
     completions = _known(job.completion_s for job in jobs if job.state == "done")
     waits = _known(job.waiting_s for job in jobs if job.started)
     return FlowTimes(
@@ -35,7 +35,7 @@ def flow_times(jobs: Sequence[JobSummary]) -> FlowTimes:
 
 
 def percentile_95(values: Sequence[float]) -> float | None:
-    """The value that 95% of ``values`` do not exceed, linear between ranks; None of none."""
+    """The 95th percentile of ``values``, linear between ranks; None if there are none."""
     return float(np.quantile(values, 0.95)) if values else None
 
 
@@ -52,7 +52,7 @@ def _pair(mean_s: float | None, p95_s: float | None) -> str:
 
 
 def _known(values_s: Iterable[float | None]) -> list[float]:
-    """All of them, or none where one is not known."""
+    """All values; an empty list if one is unknown."""
     given = list(values_s)
     known = [value_s for value_s in given if value_s is not None]
     return known if len(known) == len(given) else []

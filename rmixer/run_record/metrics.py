@@ -1,4 +1,4 @@
-"""What was measured of a job while it trained: its loss and other figures, step by step."""
+"""The metrics of a job measured while it trained: its loss and others, step by step."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from rmixer.errors import InputError
 from rmixer.files.csv_rows import CsvRow, read_rows
 
 FOLDER = "metrics"
-"""Where an execution keeps a file for each job, ``<job>.csv``."""
+"""An execution keeps a file for each job here, ``<job>.csv``."""
 COLUMNS = ("step", "epoch", "seconds", "split", "metric", "value")
 SPLITS = ("train", "held_out")
 _WHAT = "table of metrics"
 
 
 class Metric(NamedTuple):
-    """One figure of a job after ``step`` steps, ``seconds`` of training from its start. ``epoch``
-    is None where the data has none; ``split`` says on which data; ``metric`` is ``loss``, ``auc``,
-    ``lr`` or another; ``value`` may be NaN or infinite."""
+    """One figure of a job after ``step`` steps and ``seconds`` of training. ``epoch`` is None if
+    the data has none; ``metric`` is ``loss``, ``auc``, ``lr`` or another; ``value`` may be NaN or
+    infinite."""
 
     step: int
     epoch: float | None
@@ -30,13 +30,13 @@ class Metric(NamedTuple):
 
 
 def metrics_path(folder: Path, job: str) -> Path:
-    """Where the execution in ``folder`` keeps the metrics of ``job``."""
+    """The path of the metrics of ``job`` in the execution in ``folder``."""
     return folder / FOLDER / f"{job}.csv"
 
 
 def read_metrics(path: Path) -> list[Metric]:
-    """The rows of ``path`` in its order. Raises :class:`InputError` with the line and the column
-    that is wrong."""
+    """Reads the rows of ``path`` in order. Raises :class:`InputError` with the wrong line and
+    column."""
     return [_metric(row) for row in read_rows(path, _WHAT, COLUMNS)]
 
 
@@ -62,9 +62,9 @@ def _value(row: CsvRow) -> float:
 
 
 class MetricFiles(Mapping[str, list[Metric]]):
-    """The metrics of those of ``jobs`` of the execution in ``folder`` that have any, read when they
-    are asked for. A run that was killed may leave half a line: there are then the rows before the
-    first that is wrong, and ``wrong`` says of each file what that is."""
+    """The metrics of ``jobs`` of the execution in ``folder``, without jobs that have none, read on
+    demand. A killed run may leave half a line: then only the rows before the first wrong one are
+    returned, and ``wrong`` has the error of each such file."""
 
     def __init__(self, folder: Path, jobs: Iterable[str]) -> None:
         paths = {job: metrics_path(folder, job) for job in jobs}
@@ -93,8 +93,8 @@ class MetricFiles(Mapping[str, list[Metric]]):
 
 
 def last_of_each_step(rows: Sequence[Metric]) -> dict[tuple[str, str], list[tuple[int, float]]]:
-    """By split and metric, (step, value) in order of steps. Of a step that was made again after an
-    interruption the last row counts."""
+    """By split and metric, (step, value) in order of steps. If a step was done again after an
+    interruption, its last row counts."""
     found: dict[tuple[str, str], dict[int, float]] = {}
     for row in rows:
         found.setdefault((row.split, row.metric), {})[row.step] = row.value

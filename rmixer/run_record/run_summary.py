@@ -1,4 +1,4 @@
-"""``summary.json`` of a run, simulated or measured: the same fields from either clock."""
+"""``summary.json`` of a run, simulated or measured, with the same fields for both."""
 
 from __future__ import annotations
 
@@ -6,8 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, Literal
 
-from pydantic import ConfigDict
-
+from rmixer.files.strict import Strict
 from rmixer.files.typed_files import load_json, parse, write_json
 from rmixer.hardware.machine import check_schema
 
@@ -17,25 +16,22 @@ Range = tuple[float, float]
 
 
 @dataclass(frozen=True)
-class JobSummary:
+class JobSummary(Strict):
     """One job. Times count from the first dispatch of the run; ``arrival_s`` is below 0 where that
     one came first, and None in records of earlier releases and of a job that never started.
 
-    ``step_ms_p50`` and ``step_ms_mean`` are over its training steps after warm-up, the mean with
-    stalls left out; ``stall_s`` is what the left-out stalls add up to. ``exchange_us`` is how long
-    the threads of a job that has several, on cores of its own, took to exchange a fixed amount of
-    data: the mean of just before it and just after, or, in a prediction, when it was profiled
-    (None where they were not asked). ``loss`` and ``quality``
-    (``auc`` or another, by name) are of held-out batches after training (none in a simulation);
-    None is a figure that is not a finite number. ``nan_step`` is the first step whose loss was NaN
-    or infinite, if there was one. ``end_interval_s`` and ``step_interval_ms`` are the 90% intervals
-    of ``end_s`` and ``step_ms_p50``, in a prediction, if they are known. ``causes`` says why each
-    attempt that failed did (``out_of_memory``, ``lost_worker``, ...), in order. One that is
-    ``late`` was added when the run had begun: no prediction knows it. One that ``stopped_early``
-    was done before its last step, since its metric had not become better for so long.
+    ``step_ms_p50`` and ``step_ms_mean`` are over its training steps after warm-up, the mean without
+    stalls; ``stall_s`` is the total time of these stalls. ``exchange_us`` is the time of a job with
+    several threads, each on its core, to exchange a fixed amount of data: measured before and after
+    the job (the mean) or, in a prediction, when it was profiled (None: not measured). ``loss`` and
+    ``quality`` (``auc`` or another, by name) are of held-out batches after training (none in a
+    simulation); None is a figure that is not finite. ``nan_step`` is the first step whose loss was
+    NaN or infinite. ``end_interval_s`` and ``step_interval_ms`` are the 90% intervals of ``end_s``
+    and ``step_ms_p50`` in a prediction, if known. ``causes`` lists the cause of each failed attempt
+    (``out_of_memory``, ``lost_worker``, ...). A ``late`` job was added after the run had begun: no
+    prediction includes it. A job that ``stopped_early`` was done before its last step, because its
+    metric no longer improved.
     """
-
-    __pydantic_config__ = ConfigDict(extra="forbid")
 
     id: str
     model: str
@@ -67,38 +63,35 @@ class JobSummary:
 
     @property
     def started(self) -> bool:
-        """Whether it ever ran, for however long."""
+        """True if it ever ran."""
         return self.attempt > 0
 
     @property
     def completion_s(self) -> float | None:
-        """From its arrival to its end; None where it never ended well, or the arrival is not
-        known."""
+        """Seconds from its arrival to its end; None if it is not done or its arrival is unknown."""
         if self.state != "done" or self.arrival_s is None:
             return None
         return self.end_s - self.arrival_s
 
     @property
     def waiting_s(self) -> float | None:
-        """From its arrival to its start; None where it never started, or the arrival is not
-        known."""
+        """Seconds from its arrival to its start; None if it never started or its arrival is
+        unknown."""
         if not self.started or self.arrival_s is None:
             return None
         return self.start_s - self.arrival_s
 
     @property
     def was_left_out(self) -> bool:
-        """Whether it failed before the run, so that the run was of the other jobs."""
+        """True if it failed before the run, which then ran only the other jobs."""
         return self.state == "failed" and not self.started
 
 
 @dataclass(frozen=True)
-class DeviceSummary:
+class DeviceSummary(Strict):
     """One device. ``busy_fraction`` of the CPU is core-seconds used over cores x makespan; of a
     GPU the share of the makespan in which it computes; None if nothing tells it. ``peak_bytes`` is
     the largest sum of its residents' memory at one time."""
-
-    __pydantic_config__ = ConfigDict(extra="forbid")
 
     name: str
     busy_fraction: float | None
@@ -106,7 +99,7 @@ class DeviceSummary:
 
 
 @dataclass(frozen=True)
-class RunSummary:
+class RunSummary(Strict):
     """One run of one schedule. ``makespan_s`` lies between the first dispatch and the end of the
     last job, workers being warm; ``startup_s`` is what warming them took before that.
     ``probe_s`` is the time of a fixed computation on all cores, taken just before the run, or, for
@@ -121,8 +114,6 @@ class RunSummary:
     is no part of it, work that was done twice is. ``doubtful`` says of a prediction, a line each,
     why its figures may be far off (:mod:`rmixer.model_profile.doubts`).
     """
-
-    __pydantic_config__ = ConfigDict(extra="forbid")
 
     run: str
     workload: str
@@ -158,7 +149,7 @@ def never_started(
     state: Literal["queued", "failed", "cancelled"],
     error: str | None = None,
 ) -> JobSummary:
-    """The line of a job that had no device and no time."""
+    """The line of a job that never started: no device and no time."""
     return JobSummary(
         id=job,
         model=model,
@@ -180,7 +171,7 @@ def never_started(
 
 
 def write_summary(path: Path, summary: RunSummary) -> None:
-    """Write ``summary.json``."""
+    """Writes ``summary.json``."""
     write_json(path, summary)
 
 

@@ -1,4 +1,4 @@
-"""What happened, or would happen, when: the one record of profiler, simulator and executor."""
+"""A timeline of intervals: the one record of profiler, simulator and executor."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ KINDS = (
 
 
 class Interval(NamedTuple):
-    """One stretch of time. ``name`` says what ran (the model for a ``train`` row, the operator
-    for an ``operator`` row), ``lane`` is ``cpu``, ``gpu`` or ``link``, ``steps`` the training
-    steps made in it (a simulated stretch may hold a fraction of one)."""
+    """One stretch of time. ``name`` is the model for a ``train`` row and the operator for an
+    ``operator`` row, ``lane`` is ``cpu``, ``gpu`` or ``link``, ``steps`` the training steps done in
+    it (a simulated stretch may hold a fraction of one)."""
 
     run: str
     job: str
@@ -93,7 +93,8 @@ class Timeline:
         return max((interval.end_s for interval in self._intervals), default=0.0)
 
     def to_csv(self) -> str:
-        """The text of ``events.csv``: sorted, floats rounded to 1e-9, the same bytes always."""
+        """The text of ``events.csv``: sorted, floats rounded to 1e-9, so equal runs give equal
+        bytes."""
         out = io.StringIO()
         writer = csv.writer(out, lineterminator="\n")
         writer.writerow(COLUMNS)
@@ -117,7 +118,7 @@ def _begins(interval: Interval) -> tuple[float, str, int]:
 
 
 def _cells(interval: Interval) -> tuple[str, ...]:
-    """Orders rows that begin alike by all that may differ."""
+    """The cells of a row, to order rows that begin at the same time."""
     return tuple(str(_cell(value)) for value in interval)
 
 

@@ -1,1 +1,1 @@
-"""What a policy sees and answers: the view, bookings, layouts, schedules, step times."""
+"""The input and output of policies: the view, bookings, layouts, schedules, step times."""

@@ -1,4 +1,4 @@
-"""What can be refused before anything starts."""
+"""Checks that refuse a run before anything starts."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ GIB = 1 << 30
 
 
 def check_executable(workload: Workload) -> None:
-    """Raise :class:`InputError` for a job that can only be simulated: there is only an imported
-    profile of it, or a duration."""
+    """Raises :class:`InputError` for a job that can only be simulated, because only an imported
+    profile or a duration of it is known."""
     for job in workload.jobs:
         if job.durations:
             found = "a job of which a table of durations was given"
@@ -34,8 +34,8 @@ def check_executable(workload: Workload) -> None:
 def check_memory(
     problem: Problem, layout: Layout, used_bytes: Mapping[str, int] | None = None
 ) -> None:
-    """Raise :class:`InputError` for a job whose 1.2 x peak is not below the memory of any device of
-    ``layout`` that it has been profiled on, less ``used_bytes`` that others hold of it."""
+    """Raises :class:`InputError` for a job whose 1.2 x peak is not below the memory, less
+    ``used_bytes`` that others hold, of any device of ``layout`` with a profile of it."""
     where = f"workload {problem.workload.name}"
     held = used_bytes or {}
     slots = {entry.device for entry in layout.devices}
@@ -70,7 +70,7 @@ def check_memory(
 
 
 class Costed(Protocol):
-    """A job, and what it costs by kind of device."""
+    """A job with its costs by kind of device."""
 
     @property
     def job(self) -> Job: ...
@@ -79,23 +79,23 @@ class Costed(Protocol):
 
 
 def context_bytes(jobs: Iterable[Costed]) -> int:
-    """What a warm worker of a slot on a GPU holds there while it has none of ``jobs``: the driver's
-    context. 0 where all are programs, which have no warm workers."""
+    """The bytes that a warm worker of a slot on a GPU holds there while it has no job: the driver's
+    context. 0 if all ``jobs`` are programs, which have no warm workers."""
     models = (each.costs for each in jobs if each.job.command is None)
     return max((costs["gpu"].context_bytes for costs in models if "gpu" in costs), default=0)
 
 
 def idle_bytes(jobs: Iterable[Costed], layout: Layout) -> dict[str, int]:
-    """What is held of each GPU of ``layout`` beside a job that is alone there: by the workers of
-    its other slots."""
+    """The bytes held on each GPU of ``layout`` while one job is alone there: by the workers of its
+    other slots."""
     each_bytes = context_bytes(jobs)
     gpus = (entry for entry in layout.devices if entry.kind == "gpu")
     return {entry.device: (entry.slots - 1) * each_bytes for entry in gpus}
 
 
 def check_peaks(summary: RunSummary, machine: Machine) -> None:
-    """Raise :class:`RunFailed` if the jobs of a predicted run hold more at one time than a device
-    has: a policy without a memory check may let them."""
+    """Raises :class:`RunFailed` if the jobs of a predicted run hold more at one time than a device
+    has: a policy without a memory check may allow that."""
     memory = {device.name: device.memory_bytes for device in machine.devices}
     for device in summary.devices:
         if device.peak_bytes >= memory[device.name]:

@@ -1,6 +1,6 @@
-"""A policy is asked: a user's own code is kept apart, and what it answers is checked for its form.
+"""Calls a policy: catches errors of a user's code and checks the form of its answers.
 
-Whether an answer can be carried out is checked where it is booked.
+The books check later if an answer can be carried out.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ LONGEST_ANSWER = 200
 
 
 def ask(policy: Policy, view: ClusterView) -> Sequence[Dispatch]:
-    """What ``policy`` starts now. Raises :class:`PolicyWrong` for an answer that is no list of
-    dispatches, :class:`PolicyFailed` for an error in a user's own code."""
+    """The jobs that ``policy`` starts now. Raises :class:`PolicyWrong` for an answer that is not a
+    list of dispatches, :class:`PolicyFailed` for an error in a user's own code."""
     with called(type(policy), policy.origin):
         answer: object = policy.decide(view)
         sequence = isinstance(answer, Sequence) and not isinstance(answer, (str, bytes))
@@ -40,7 +40,7 @@ def ask(policy: Policy, view: ClusterView) -> Sequence[Dispatch]:
 
 
 def ask_again_s(policy: Policy, view: ClusterView) -> float | None:
-    """In how many seconds ``policy`` wants to be asked again; None if at the next event. Raises as
+    """Seconds after which ``policy`` wants to be asked again; None: at the next event. Raises as
     :func:`ask`, also for a time that the clock cannot move by."""
     with called(type(policy), policy.origin):
         wanted: object = policy.ask_again_s(view)
@@ -56,8 +56,8 @@ def ask_again_s(policy: Policy, view: ClusterView) -> float | None:
 
 
 def ask_layout(policy: Policy, machine: Machine, jobs: int, cut: Cut) -> Layout:
-    """The slots that ``policy`` runs ``jobs`` jobs on. Raises as :func:`ask`; whether ``machine``
-    has them :meth:`Layout.check` says."""
+    """The slots on which ``policy`` runs ``jobs`` jobs. Raises as :func:`ask`; :meth:`Layout.check`
+    checks that ``machine`` has them."""
     with called(type(policy), policy.origin):
         layout: object = policy.layout(machine, jobs, cut)
     if isinstance(layout, Layout) and layout.devices and all(map(_is_cut, layout.devices)):
@@ -70,9 +70,9 @@ def ask_layout(policy: Policy, machine: Machine, jobs: int, cut: Cut) -> Layout:
 
 @contextmanager
 def called(kind: type[Policy], name: str) -> Iterator[None]:
-    """Around every call into a policy: what one of the user's own raises becomes a
-    :class:`PolicyFailed`, with the traceback of the user's code alone. An :class:`InputError` stays
-    one: a policy may refuse its settings or a machine."""
+    """Wraps every call into a policy: an error of a user's own policy becomes a
+    :class:`PolicyFailed` with the traceback of the user's code alone. An :class:`InputError`
+    passes: a policy may refuse its settings or a machine."""
     if kind.__module__.partition(".")[0] == "rmixer":
         yield
         return
@@ -88,7 +88,7 @@ def called(kind: type[Policy], name: str) -> Iterator[None]:
 
 
 def shown(value: object) -> str:
-    """``value`` as a message repeats it: in one line that is not too long."""
+    """``value`` for a message: in one line of limited length."""
     try:
         text = " ".join(repr(value).split())
     except Exception:  # a user's own __repr__
@@ -145,4 +145,4 @@ _FORM: dict[str, tuple[Callable[[Any], bool], str]] = {
     "round": (_is_count, "a whole number, 0 or more"),
     "barrier": (lambda value: value in get_args(Barrier), "'machine' or 'device'"),
 }
-"""What the fields of a dispatch may be."""
+"""The valid values of the fields of a dispatch."""

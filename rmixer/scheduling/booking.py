@@ -1,4 +1,4 @@
-"""What came of a dispatch: a job with its place."""
+"""The result of a dispatch: a job with its place."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from rmixer.scheduling.view import MEMORY_MARGIN, Barrier
 
 @dataclass(frozen=True)
 class Booking:
-    """A dispatch that was carried out: with its slot, its host cores and its order."""
+    """A dispatch that was carried out, with its slot, its host cores and its order."""
 
     order: int
     job: str
@@ -28,5 +28,5 @@ class Booking:
 
 
 def booked_bytes(cost: DeviceCost) -> int:
-    """What is booked of a device's memory for a job of that cost."""
+    """The bytes of a device's memory that are booked for a job of that cost."""
     return round(MEMORY_MARGIN * cost.peak_bytes)

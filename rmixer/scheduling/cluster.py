@@ -1,4 +1,5 @@
-"""The books of a run: who waits, who runs where, what is booked. Both clocks keep them here."""
+"""The books of a run: the jobs that wait, the place of those that run, the booked memory. The
+simulated and the real clock share them."""
 
 from __future__ import annotations
 
@@ -23,14 +24,14 @@ from rmixer.scheduling.view import ClusterView, Dispatch, JobView, State
 from rmixer.workload.workload import Job
 
 MOST_IDLE_ASKS = 1000
-"""How often in a row a policy is asked while nothing runs and it starts nothing."""
+"""Most requests in a row to be asked again while nothing runs and the policy starts nothing."""
 MOST_ASKS_A_SECOND = 10_000
-"""How often in a second of the run a policy may ask to be asked again, and start nothing."""
+"""Most requests in a second of the run to be asked again without starting anything."""
 
 
 class Cluster:
     """Jobs and devices of one run. ``used_bytes`` is the memory in use on each device before the
-    run starts; ``readings`` tell what no book has."""
+    run starts; ``readings`` have figures that are not in the books."""
 
     def __init__(
         self,
@@ -60,7 +61,7 @@ class Cluster:
         return MappingProxyType(self._bookings)
 
     def view(self, now_s: float) -> ClusterView:
-        """What a policy sees now; live, so valid until the next change."""
+        """The view of a policy now; it is live, so valid until the next change."""
         return ClusterView(
             now_s,
             self._jobs_view,
@@ -93,11 +94,11 @@ class Cluster:
         self._queue.add(view)
 
     def decide(self, policy: Policy, now_s: float) -> list[Booking]:
-        """Ask until the policy has no more to start; every answer is booked before the next. While
-        jobs of several priorities wait, the policy is shown those of the highest alone until it
-        starts no more of them, then those of the next as well: it does not know of the others.
-        Raises :class:`PolicyWrong` for an answer that cannot be carried out, and
-        :class:`rmixer.errors.PolicyFailed` for an error in a user's own policy."""
+        """Asks the policy until it starts no more; every answer is booked before the next. While
+        jobs of several priorities wait, the policy first sees those of the highest alone until it
+        starts no more of them, then those of the next as well. Raises :class:`PolicyWrong` for an
+        answer that cannot be carried out, and :class:`rmixer.errors.PolicyFailed` for an error in a
+        user's own policy."""
         self._devices.measure()
         self._idle_asks = 0 if self._bookings else self._idle_asks + 1
         bookings: list[Booking] = []
@@ -114,8 +115,8 @@ class Cluster:
         return bookings
 
     def ask_again_s(self, policy: Policy, now_s: float) -> float | None:
-        """In how many seconds ``policy`` wants to be asked again, if nothing happens before; None
-        if no job waits, or if it has wanted that of an idle machine too often. Raises as
+        """Seconds after which ``policy`` wants to be asked again if nothing happens before; None if
+        no job waits, or if it has wanted that of an idle machine too often. Raises as
         :meth:`decide`, also for a policy that wants it without end."""
         if not self._queued or self._idle_asks > MOST_IDLE_ASKS:
             return None
@@ -132,16 +133,16 @@ class Cluster:
         return again_s
 
     def finish(self, job: str, state: State = "done") -> None:
-        """The job has left its devices; in state ``waiting`` it is not in the queue yet, where
-        :meth:`requeue` puts it."""
+        """Removes the job from its devices. In state ``waiting`` it is not in the queue until
+        :meth:`requeue`."""
         booking = self._bookings.pop(job)
         view = self._jobs[job]._replace(state=state)
         self._jobs[job] = view
         self._devices.leave(view, booking)
 
     def requeue(self, job: str, peaks: Mapping[str, int] | None = None) -> None:
-        """A job that is ``waiting`` queues again, at its place in the order of submission.
-        ``peaks`` are what it is now known to hold of a device's memory, by kind."""
+        """Queues a job that is ``waiting`` again, at its place in the order of submission.
+        ``peaks`` are its corrected bytes by kind of device."""
         view = self._jobs[job]
         costs = {
             kind: replace(cost, peak_bytes=max(cost.peak_bytes, (peaks or {}).get(kind, 0)))
@@ -155,22 +156,22 @@ class Cluster:
         self._queue.add(view)
 
     def most_bytes(self, device: str) -> int:
-        """The largest peak that a job may have on ``device`` where no other is there."""
+        """The largest peak that a job may have on ``device`` if it is alone there."""
         return self._devices.most_bytes(device)
 
     def withdraw(self, job: str) -> None:
-        """A job that is not running will never run: somebody cancelled it."""
+        """Cancels a job that is not running."""
         if (view := self._queued.pop(job, None)) is not None:
             self._queue.remove(view)
         self._jobs[job] = self._jobs[job]._replace(state="failed")
 
     @property
     def is_crowded(self) -> bool:
-        """Whether a job waits only because others hold more memory than at the start."""
+        """True if a job waits only because others hold more memory than at the start."""
         return self._devices.are_crowded(self._queued.values())
 
     def check_progress(self, more_to_come: bool) -> None:
-        """Raise :class:`PolicyStarved` if jobs wait and no event can ever start them."""
+        """Raises :class:`PolicyStarved` if jobs wait and no event can ever start them."""
         if self._queued and not self._bookings and not more_to_come:
             names = ", ".join(self._queued)
             kept = kept_for_slots(self._devices.view.values(), self._queued.values())
@@ -198,8 +199,8 @@ class Cluster:
         return booking
 
     def rebook(self, booking: Booking, now_s: float, slots: Sequence[int] | None = None) -> None:
-        """Carry out ``booking`` in the books, at ``now_s``: also one of an earlier life of the run.
-        ``slots`` are those on its devices, the same on each if not given."""
+        """Books ``booking`` at ``now_s``, also one of an earlier part of the run. ``slots`` are
+        those on its devices (None: the same on each)."""
         job = self._jobs[booking.job]
         self._devices.occupy(job, booking, now_s, slots)
         del self._queued[job.id]

@@ -1,4 +1,4 @@
-"""The books of a run's devices: who is where, and what is booked of their memory."""
+"""The books of a run's devices: the jobs on each, and its booked memory."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ GPU_WORKER_BYTES = 308 * MIB
 
 
 class DeviceBooks:
-    """The devices of ``machine`` that have slots in ``layout``. ``jobs`` are those of the run as
-    they are now; ``used_bytes`` is the memory in use on each device before the run starts."""
+    """The devices of ``machine`` that have slots in ``layout``. ``jobs`` is a live mapping of those
+    of the run; ``used_bytes`` is the memory in use on each device before the run starts."""
 
     def __init__(
         self,
@@ -62,15 +62,16 @@ class DeviceBooks:
             for kind in ("gpu", "cpu")
         }
         self.view = MappingProxyType(self._devices)
-        """The devices by their names; live."""
+        """The devices by their names, as a live view."""
         self.free = self._free.__getitem__
-        """The names of the devices of a kind that have a free slot, in order; live."""
+        """Returns the names of the devices of a kind that have a free slot, in order, as a live
+        view."""
 
     def occupy(
         self, job: JobView, booking: Booking, now_s: float, slots: Sequence[int] | None = None
     ) -> None:
-        """``job`` goes where ``booking`` says: to ``slots`` of its devices, the same on each if not
-        given."""
+        """Places ``job`` as ``booking`` says, in ``slots`` of its devices (None: the same on
+        each)."""
         for name, slot in zip(
             booking.devices, slots or [booking.slot] * len(booking.devices), strict=True
         ):
@@ -100,7 +101,7 @@ class DeviceBooks:
                 self._free[device.kind].remove(name)
 
     def leave(self, job: JobView, booking: Booking) -> None:
-        """``job`` leaves where ``booking`` had put it."""
+        """Removes ``job`` from the place of ``booking``."""
         for name in booking.devices:
             device = self._devices[name]
             cost = job.costs[device.kind]
@@ -119,7 +120,7 @@ class DeviceBooks:
                 self._free[device.kind].add(name)
 
     def measure(self) -> None:
-        """Read what is in use, if anything can be read."""
+        """Reads the memory in use, if it can be read."""
         if self._readings is None or not self._readings.reads_memory:
             return
         for name, device in self._devices.items():
@@ -133,12 +134,12 @@ class DeviceBooks:
             )
 
     def most_bytes(self, device: str) -> int:
-        """The largest peak that a job may have on ``device`` where no other is there."""
+        """The largest peak that a job may have on ``device`` if it is alone there."""
         found, used = self._devices[device], self._used.get(device, 0)
         return int((found.memory_bytes - used) / MEMORY_MARGIN) - 1
 
     def are_crowded(self, queued: Iterable[JobView]) -> bool:
-        """Whether one of those ``queued`` waits only because others hold more memory than at the
+        """True if one of ``queued`` waits only because others hold more memory than at the
         start."""
         waiting = list(queued)
         for name, device in self._devices.items():
@@ -151,12 +152,13 @@ class DeviceBooks:
         return False
 
     def _utilisation(self, kind: str, residents: Sequence[Resident]) -> float:
-        """The sum over ``residents``, each time anew: a sum that was added to and taken from would
-        drift, and 0.4 + 0.4 + 0.2 be more than 1. Rounded: 0.1 + 0.2 is no more than 0.3."""
+        """The sum over ``residents``, computed anew each time: a running sum would drift, and 0.4 +
+        0.4 + 0.2 would exceed 1. It is rounded, so that 0.1 + 0.2 does not exceed 0.3."""
         shares = [self._jobs[each.job].costs[kind].utilisation for each in residents]
         return round(math.fsum(shares), SHARE_DIGITS)
 
     def _in_use(self, device: DeviceView, held_bytes: int) -> int | None:
-        """What was measured last; what jobs hold by the books if nothing measures it."""
+        """The last measured bytes in use; without measurements the bytes that jobs hold by the
+        books."""
         measures = self._readings is not None and self._readings.reads_memory
         return device.measured_bytes if measures else held_bytes

@@ -1,4 +1,4 @@
-"""Which devices of a machine jobs run on. All who need to know ask here."""
+"""Decides which devices of a machine jobs run on; all other modules ask here."""
 
 from __future__ import annotations
 
@@ -10,14 +10,13 @@ from rmixer.model_profile.model_profile import ModelProfile
 
 
 def devices_in_use(machine: Machine, profiles: Iterable[ModelProfile]) -> Machine:
-    """``machine`` with those of its devices alone that jobs with ``profiles`` run on: GPUs if a
-    profile has figures for one. Jobs whose profiles have none run on the CPU alone."""
+    """``machine`` with only the devices that jobs with ``profiles`` run on: GPUs are kept if a
+    profile has figures for one, else only the CPU."""
     on_gpus = any("gpu" in profile.costs() for profile in profiles)
     return machine if on_gpus else replace(machine, gpus=())
 
 
 def devices_with_slots(machine: Machine) -> tuple[Device, ...]:
-    """Of the devices of ``machine`` those that jobs are placed on: its GPUs, or the CPU where there
-    is none."""
+    """The devices of ``machine`` that jobs are placed on: its GPUs, or the CPU if there is none."""
     gpus = tuple(device for device in machine.devices if device.kind == "gpu")
     return gpus or machine.devices

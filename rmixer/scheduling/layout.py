@@ -1,4 +1,4 @@
-"""How a machine is cut into slots: how many per device, with how many host threads each."""
+"""Divides a machine into slots: their number on each device, and their host threads."""
 
 from __future__ import annotations
 
@@ -8,22 +8,21 @@ from functools import cached_property
 from itertools import accumulate
 from typing import Annotated, Literal, get_args
 
-from pydantic import ConfigDict, Field
+from pydantic import Field
 
 from rmixer.errors import InputError
+from rmixer.files.strict import Strict
 from rmixer.hardware.machine import Machine
 from rmixer.scheduling.devices import devices_with_slots
 
 Sharing = Literal["process"]
 SHARING: tuple[str, ...] = get_args(Sharing)
-"""How jobs share a device: ``process`` gives each job a process of its own."""
+"""The ways in which jobs share a device; with ``process`` each job has its own process."""
 
 
 @dataclass(frozen=True)
-class DeviceSlots:
+class DeviceSlots(Strict):
     """``slots`` places for a running job on ``device``, each with ``threads`` host threads."""
-
-    __pydantic_config__ = ConfigDict(extra="forbid")
 
     device: str
     slots: Annotated[int, Field(gt=0)]
@@ -37,11 +36,9 @@ class DeviceSlots:
 
 
 @dataclass(frozen=True)
-class Layout:
+class Layout(Strict):
     """Slots of every device in use. With ``in_turn`` the slots take the cores in turn and may
-    outnumber them; otherwise each slot has cores of its own."""
-
-    __pydantic_config__ = ConfigDict(extra="forbid")
+    outnumber them; otherwise slots share no cores."""
 
     devices: Annotated[tuple[DeviceSlots, ...], Field(min_length=1)]
     in_turn: bool = False
@@ -62,9 +59,9 @@ class Layout:
         return tuple(sorted({machine.cores[(first + i) % count] for i in range(entry.threads)}))
 
     def profiled(self, known: Mapping[str, Collection[int]]) -> Layout:
-        """The same slots, each with as many of its threads as the most of the counts ``known`` for
-        its kind of device that it has room for, on the first of its cores; with all of them where
-        there is no such count."""
+        """The same slots with fewer threads: for each the largest of the counts ``known`` for its
+        kind of device that is not above its threads, on the first of its cores. Without such a
+        count it keeps all."""
 
         def most(entry: DeviceSlots) -> int:
             counts = known.get(entry.kind, ())
@@ -75,7 +72,7 @@ class Layout:
         )
 
     def check(self, machine: Machine, where: object) -> None:
-        """Raise :class:`InputError` unless ``machine`` has these devices and cores."""
+        """Raises :class:`InputError` unless ``machine`` has these devices and cores."""
         known = {device.name for device in machine.devices}
         named: set[str] = set()
         for entry in self.devices:
@@ -93,7 +90,7 @@ class Layout:
 
 @dataclass(frozen=True)
 class Cut:
-    """How to cut any machine: slots of each GPU and of the CPU, 0 for a kind that is not used, and
+    """A division for any machine: slots of each GPU and of the CPU (0: the kind is not used), and
     the host threads of each slot."""
 
     gpu_slots: int = 0
@@ -103,8 +100,8 @@ class Cut:
 
     @classmethod
     def of(cls, layout: Layout) -> Cut:
-        """The cut that ``layout`` is, by its first device of each kind; 0 threads where there is no
-        slot."""
+        """The cut of ``layout``, from its first device of each kind; 0 threads for a kind without
+        slots."""
         first = {entry.kind: entry for entry in reversed(layout.devices)}
         slots = {kind: entry.slots for kind, entry in first.items()}
         threads = {kind: entry.threads for kind, entry in first.items()}
@@ -128,7 +125,7 @@ class Cut:
 
     def layout(self, machine: Machine) -> Layout:
         """The slots on ``machine``, those of its GPUs first. Raises :class:`InputError` if there
-        are none, or if it has fewer cores than they take."""
+        are none, or if it has too few cores."""
         slots = {
             "gpu": (self.gpu_slots, self.gpu_threads),
             "cpu": (self.cpu_slots, self.cpu_threads),
@@ -148,6 +145,6 @@ class Cut:
 
 
 def even_layout(machine: Machine, slots: int, threads: int) -> Layout:
-    """``slots`` slots of ``threads`` threads on each GPU; on the CPU where there is no GPU."""
+    """``slots`` slots of ``threads`` threads on each GPU; on the CPU if there is no GPU."""
     chosen = devices_with_slots(machine)
     return Layout(tuple(DeviceSlots(device.name, slots, threads) for device in chosen))

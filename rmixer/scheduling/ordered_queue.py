@@ -1,4 +1,4 @@
-"""The queue in every order that a policy asks for, kept as jobs come and go."""
+"""The queue in every order that a policy asks for, kept up to date as jobs come and go."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from rmixer.scheduling.view import JobView, Order
 
 
 class OrderedQueue:
-    """The jobs of ``queued``. Who adds one to that, or takes one out, says so here."""
+    """The jobs of ``queued``. Code that adds or removes one there must report it here."""
 
     def __init__(self, queued: Mapping[str, JobView]) -> None:
         self._queued = queued
@@ -25,13 +25,13 @@ class OrderedQueue:
         return kept
 
     def add(self, job: JobView) -> None:
-        """``job`` waits from now on."""
+        """Reports that ``job`` waits from now on."""
         for (_, kind), kept in self._kept.items():
             if kind in job.costs:
                 kept.add(job)
 
     def remove(self, job: JobView) -> None:
-        """``job`` waits no longer."""
+        """Reports that ``job`` no longer waits."""
         for (_, kind), kept in self._kept.items():
             if kind in job.costs:
                 kept.remove(job)

@@ -1,4 +1,4 @@
-"""What a job does between its training steps, in units of the phases that its profile knows."""
+"""The pauses of a job between its training steps, in units of its profile's phases."""
 
 from __future__ import annotations
 
@@ -11,9 +11,8 @@ from rmixer.workload.workload import Job
 
 @dataclass(frozen=True)
 class Pauses:
-    """The job pauses to be evaluated ``evaluations`` times, and to write a checkpoint
-    ``checkpoints`` times. An evaluation is ``evaluation`` of the profile's, a checkpoint is
-    ``checkpoint`` of its saves."""
+    """The job pauses for ``evaluations`` evaluations and ``checkpoints`` checkpoints. Each takes
+    ``evaluation`` times the profile's evaluation, or ``checkpoint`` times its save."""
 
     evaluations: int
     evaluation: float
@@ -21,7 +20,7 @@ class Pauses:
     checkpoint: float
 
     def seconds(self, cost: StepCost) -> float:
-        """What all of them take alone."""
+        """Seconds of all pauses alone."""
         return (
             self.evaluations * self.evaluation * cost.evaluate_s
             + self.checkpoints * self.checkpoint * cost.save_s
@@ -29,9 +28,10 @@ class Pauses:
 
 
 def pauses_of(job: Job, profile: ModelProfile, cost: StepCost) -> Pauses:
-    """Those of ``job`` where a step costs ``cost``. Checkpoints count only if the job says how far
-    they are apart: others are made so seldom that they cost under 1%. One holds what the optimizer
-    keeps, too. Neither the job nor its profile is evaluated on more batches than are held out."""
+    """The pauses of ``job`` where a step costs ``cost``. Checkpoints count only if the job sets
+    their interval: others are so rare that they cost under 1%. A checkpoint includes the
+    optimizer's state. Evaluations of the job and of its profile use at most the held-out batches.
+    """
     trained_s = max(0, job.steps - profile.warmup_steps) * cost.expected_us * 1e-6
     checkpoints = int(trained_s / job.save_every_s) if job.save_every_s else 0
     most = max(EVALUATION_BATCHES, job.evaluation.batches)

@@ -1,4 +1,4 @@
-"""Where a dispatch goes, if it can be carried out."""
+"""Finds the place of a dispatch, if it can be carried out."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ class Placed:
 def placed(
     dispatch: Dispatch, policy: Policy, view: ClusterView, layout: Mapping[str, DeviceSlots]
 ) -> Placed:
-    """What ``dispatch`` asks for on the slots of ``layout``, by device. Raises
-    :class:`PolicyWrong` for what cannot be: a job that does not wait, a device that is not there, a
-    slot that is taken, too little memory by the check of ``policy``, too many threads."""
+    """The place that ``dispatch`` asks for on the slots of ``layout``. Raises :class:`PolicyWrong`
+    if it is impossible: a job that does not wait, an unknown device, a taken slot, too little
+    memory by the check of ``policy``, too many threads."""
     who = f"policy {policy.origin!r}"
     job = view.queued.get(dispatch.job)
     if job is None:
@@ -59,8 +59,8 @@ def placed(
 
 
 def kept_for_slots(devices: Iterable[DeviceView], waiting: Iterable[JobView]) -> str:
-    """A clause about the memory that stays booked for the slots of an idle device, if a job that is
-    ``waiting`` would fit without it; else nothing."""
+    """A clause about the memory booked for the slots of an idle device, if a job that is
+    ``waiting`` would fit without it; else ""."""
     jobs = list(waiting)
     for device in devices:
         bare = device._replace(booked_bytes=0)

@@ -1,4 +1,4 @@
-"""Priorities are strict: no job waits for one of lower priority that could run in its place."""
+"""Strict priorities: no job waits for one of lower priority that could run in its place."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is to be scheduled: jobs with their profiles, on a machine."""
+"""A scheduling problem: jobs with their profiles, on a machine."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from rmixer.workload.workload import Job, Workload
 
 @dataclass(frozen=True)
 class ProfiledJob:
-    """A job and what its training step costs. ``key`` is that of the job's cost identity; a profile
-    of older code may have another one."""
+    """A job and the profile of its training step. ``key`` is that of the job's cost identity; a
+    profile of older code may have another one."""
 
     job: Job
     key: str
@@ -25,8 +25,7 @@ class ProfiledJob:
 
     @cached_property
     def costs(self) -> Mapping[str, DeviceCost]:
-        """What policies see of the profile, by kind of device, with what the job is evaluated and
-        how often it is saved."""
+        """The costs that policies see, by kind of device, with the job's evaluations and saves."""
         return {kind: self._of_job(cost, kind) for kind, cost in self.profile.costs().items()}
 
     def _of_job(self, cost: DeviceCost, kind: str) -> DeviceCost:
@@ -45,8 +44,8 @@ class ProfiledJob:
 @dataclass(frozen=True)
 class Problem:
     """A workload on a machine: its jobs in order of submission, each with its profile. ``noise`` is
-    how far two executions of one schedule differ on this machine, as a fraction; 0 if no run
-    measured it."""
+    the difference between two executions of one schedule on this machine, as a fraction; 0 if no
+    run measured it."""
 
     workload: Workload
     machine: Machine
@@ -68,7 +67,7 @@ def problem_of(
     workload: Workload, machine: Machine, profiles: Mapping[str, ModelProfile]
 ) -> Problem:
     """``workload`` on ``machine`` with ``profiles`` by cost identity key. Raises
-    :class:`InputError` for a job that has none among them."""
+    :class:`InputError` for a job without a profile."""
     jobs = []
     for job in workload.jobs:
         key = job.identity.key

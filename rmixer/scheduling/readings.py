@@ -1,4 +1,4 @@
-"""What a clock can read of a run while it goes on."""
+"""Readings of a run while it goes on."""
 
 from __future__ import annotations
 
@@ -6,19 +6,19 @@ from typing import Protocol
 
 
 class Readings(Protocol):
-    """What a clock can read of the run while it goes on. ``reads_memory`` says whether memory is
-    measured; if not, what is in use is what the jobs hold at their peaks."""
+    """Readings of the run while it goes on. ``reads_memory`` is true if memory is measured; if not,
+    the bytes in use are the peaks of the jobs."""
 
     reads_memory: bool
 
     def steps_made(self, job: str) -> float:
-        """The steps that a running job has made, the one under way by its share."""
+        """The steps of a running job that are done; the present one counts by its share."""
         ...
 
     def measured_bytes(self, device: str) -> int | None:
-        """What is in use of the memory of ``device``; None if nothing measures it."""
+        """The bytes in use of the memory of ``device``; None if it is not measured."""
         ...
 
     def others_bytes(self, device: str) -> int | None:
-        """What of it others than this run's jobs hold now; None if nothing measures it."""
+        """The bytes of it that others than this run's jobs hold now; None if not measured."""
         ...

@@ -1,4 +1,4 @@
-"""``schedule.json``: who starts where and in which order, as a policy decided it."""
+"""``schedule.json``: the place and the order of all jobs, as a policy decided them."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import ConfigDict, Field
+from pydantic import Field
 
 from rmixer.errors import InputError, choice
+from rmixer.files.strict import Strict
 from rmixer.files.typed_files import load_json, parse, write_json
 from rmixer.hardware.machine import Machine, check_schema
 from rmixer.scheduling.booking import Booking
@@ -22,11 +23,9 @@ SCHEMA_VERSION: Final = 1
 
 
 @dataclass(frozen=True)
-class ScheduledJob:
+class ScheduledJob(Strict):
     """One dispatch. ``round`` groups what a barrier separates, on the whole ``machine`` or on one
     ``device``; dynamic policies have one round."""
-
-    __pydantic_config__ = ConfigDict(extra="forbid")
 
     order: Annotated[int, Field(ge=0)]
     round: Annotated[int, Field(ge=0)]
@@ -40,10 +39,8 @@ class ScheduledJob:
 
 
 @dataclass(frozen=True)
-class Settings:
+class Settings(Strict):
     """The settings that the schedule's policy ran with."""
-
-    __pydantic_config__ = ConfigDict(extra="forbid")
 
     seed: int
     layout: Layout
@@ -51,10 +48,8 @@ class Settings:
 
 
 @dataclass(frozen=True)
-class Schedule:
+class Schedule(Strict):
     """A schedule of one workload on one machine; ``machine`` is the name of its machine file."""
-
-    __pydantic_config__ = ConfigDict(extra="forbid")
 
     workload_hash: str
     machine: str
@@ -64,7 +59,7 @@ class Schedule:
     schema_version: Literal[1] = SCHEMA_VERSION
 
     def check(self, workload: Workload, machine: Machine, where: object) -> None:
-        """Raise :class:`InputError` unless this is a schedule of exactly these jobs for devices
+        """Raises :class:`InputError` unless this is a schedule of exactly these jobs for devices
         and slots that ``machine`` has."""
         if self.workload_hash != workload.hash:
             allowed = f"{workload.hash}, the hash of workload {workload.name!r}"
@@ -128,7 +123,7 @@ def schedule_of(
     layout: Layout,
     bookings: Iterable[Booking],
 ) -> Schedule:
-    """The schedule that the bookings of a run by ``policy`` make."""
+    """The schedule made from the bookings of a run by ``policy``."""
     return Schedule(
         workload_hash=workload.hash,
         machine=machine.name,
@@ -159,5 +154,5 @@ def read_schedule(path: Path) -> Schedule:
 
 
 def write_schedule(path: Path, schedule: Schedule) -> None:
-    """Write ``schedule.json``."""
+    """Writes ``schedule.json``."""
     write_json(path, schedule)

@@ -1,4 +1,4 @@
-"""Items kept in order as they come and go."""
+"""Keeps items sorted as they come and go."""
 
 from __future__ import annotations
 
@@ -10,8 +10,7 @@ Item = TypeVar("Item")
 
 
 class SortedByKey(Sequence[Item]):
-    """``items`` by their ``key``, smallest first. No two have the same key, and no item's key
-    changes."""
+    """``items`` by their ``key``, smallest first. Keys must be unique and must not change."""
 
     def __init__(self, items: Iterable[Item], key: Callable[[Item], Any]) -> None:
         self._key = key
@@ -19,15 +18,14 @@ class SortedByKey(Sequence[Item]):
         self._keys = [key(item) for item in self._items]
 
     def add(self, item: Item) -> None:
-        """Put ``item`` at its place."""
+        """Inserts ``item`` at its place."""
         key = self._key(item)
         place = bisect_left(self._keys, key)
         self._keys.insert(place, key)
         self._items.insert(place, item)
 
     def remove(self, item: Item) -> None:
-        """Take the item out that has the key of ``item``. Raises :class:`KeyError` if there is
-        none."""
+        """Removes the item with the key of ``item``. Raises :class:`KeyError` if there is none."""
         key = self._key(item)
         place = bisect_left(self._keys, key)
         if place == len(self._keys) or self._keys[place] != key:

@@ -1,4 +1,4 @@
-"""How fast jobs step together: the protocol between the two levels of the simulator."""
+"""The step times of co-running jobs: the protocol between the two levels of the simulator."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from typing import Protocol
 
 @dataclass(frozen=True)
 class Member:
-    """One resident of a mix.
+    """One job of a mix.
 
     ``identity`` is the key of a cost identity; ``phase`` one of build, warmup, train, evaluate,
-    save; ``cores`` the host cores it is pinned to (its threads); ``device`` where its tensors
-    live; ``placement`` and ``sharing`` as its dispatch gave them.
+    save; ``cores`` the host cores it is pinned to (its threads); ``device`` the place of its
+    tensors; ``placement`` and ``sharing`` as in its dispatch.
     """
 
     identity: str
@@ -50,16 +50,16 @@ class Member:
 
 @dataclass(frozen=True)
 class Mix:
-    """Members that run together on one machine; the order says whose step time is whose."""
+    """Members that run together on one machine. Step times are in the order of the members."""
 
     members: tuple[Member, ...]
 
     def canonical(self) -> tuple[Mix, tuple[int, ...]]:
         """The same mix with its cores renamed and its members sorted, so that mixes recur.
 
-        Only who shares cores with whom matters, not which cores they are. Returns the mix and,
-        for each member of this one, its position in that one. (Members whose cores overlap only
-        in part may have several canonical forms; all of them say who shares with whom.)
+        Only the sharing of cores matters, not which cores they are. Returns the mix and, for each
+        member of this one, its position in that one. (Members whose cores overlap only in part may
+        have several canonical forms; all of them have the same sharing.)
         """
         groups = [self._renamed(group) for group in self._sharing_groups()]
         groups.sort(key=lambda group: [member.key for _, member in group])
@@ -75,7 +75,7 @@ class Mix:
         return Mix(tuple(members)), tuple(position)
 
     def _sharing_groups(self) -> list[list[int]]:
-        """The members by index, those together that share a core, directly or through others."""
+        """The members by index, grouped by shared cores, directly or through others."""
         groups: list[tuple[set[int], list[int]]] = []
         for index, member in enumerate(self.members):
             cores, together = set(member.cores), [index]
@@ -113,9 +113,9 @@ def _without_cores(member: Member) -> tuple[str, str, str, int, str, str]:
 
 
 class StepTimes(Protocol):
-    """Mix in, time out. Implementations are deterministic and memoise."""
+    """The times of a mix. Implementations are deterministic and remember results."""
 
     def unit_s(self, mix: Mix) -> tuple[float, ...]:
-        """For each member in order: seconds a training step takes it in this company (phase
-        ``train``), or seconds the whole phase would take it (every other phase)."""
+        """For each member in order, with these neighbours: seconds of a training step (phase
+        ``train``), or seconds of the whole phase (every other phase)."""
         ...

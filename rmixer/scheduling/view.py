@@ -1,4 +1,4 @@
-"""What a policy sees and what it answers."""
+"""The view of a policy and its answer."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from rmixer.scheduling.step_times import Member, Mix, StepTimes
 Barrier = Literal["machine", "device"]
 MemoryCheck = Literal["margin", "peak", "none"]
 State = Literal["queued", "running", "waiting", "done", "failed"]
-"""``waiting`` is a job that failed and will queue again after a pause."""
+"""``waiting``: the job failed and will queue again after a pause."""
 MEMORY_MARGIN = 1.2
 MIB = 1 << 20
 SHARE_DIGITS = 9
@@ -21,7 +21,7 @@ SHARE_DIGITS = 9
 
 class JobView(NamedTuple):
     """One job known so far; ``order`` is its place in the order of submission, ``costs`` its
-    profile summary by kind of device (a kind that is missing cannot run it)."""
+    profile summary by kind of device (a missing kind cannot run it)."""
 
     id: str
     model: str
@@ -57,10 +57,10 @@ class Resident:
 
 class DeviceView(NamedTuple):
     """One device. ``threads`` is the most that a job has in one of its slots. ``booked_bytes`` is
-    the use at start plus 1.2 x the peak of each resident, ``held_bytes`` the same with the peaks
-    as they are; ``measured_bytes`` is what is in use of its memory, None where nothing measures it.
+    the use at start plus 1.2 x the peak of each job there, ``held_bytes`` the same with the plain
+    peaks; ``measured_bytes`` is the measured use of its memory (None: not measured).
     ``last_order``, ``last_round`` and ``last_started_s`` are of the last job that was sent here,
-    whether it has ended or not; -1, -1 and None if there was none."""
+    even if it has ended; -1, -1 and None if there was none."""
 
     name: str
     kind: Literal["cpu", "gpu"]
@@ -83,15 +83,16 @@ class DeviceView(NamedTuple):
 
     @property
     def settling(self) -> bool:
-        """A GPU that holds over 1000 MiB more than is booked: RMixer's policies wait for it."""
+        """True for a GPU that holds over 1000 MiB more than is booked: RMixer's policies wait for
+        it."""
         if self.kind != "gpu" or self.measured_bytes is None:
             return False
         return self.measured_bytes - self.booked_bytes > 1000 * MIB
 
     def fits(self, job: JobView, check: MemoryCheck = "margin") -> bool:
-        """Whether a slot is free and the job can run here. By ``check``, 1.2 x its peak and what is
-        booked stay below the device's memory (``margin``), or its peak and what is held
-        (``peak``), or memory is not looked at (``none``)."""
+        """True if a slot is free and the job can run here. By ``check``, 1.2 x its peak plus the
+        booked bytes stay below the device's memory (``margin``), or its peak plus the held bytes
+        (``peak``), or memory is ignored (``none``)."""
         cost = job.costs.get(self.kind)
         if cost is None or self.free_slots <= 0:
             return False
@@ -104,11 +105,11 @@ class DeviceView(NamedTuple):
 class ClusterView:
     """The state of the run at ``now_s``. The mappings are live and read-only: nothing is copied.
 
-    ``jobs`` holds every job that has arrived, in order of submission; ``queued`` those of them
-    that wait; ``devices`` GPUs first. Policies that weigh pairs read ``step_times``, the same
-    memo under both clocks. ``made`` tells how many steps a running job has made; None if nobody
-    counts them. ``kept`` has the queue in orders that were asked for, ``free`` the names of devices
-    of a kind with free slots.
+    ``jobs`` holds every job that has arrived, in order of submission; ``queued`` those of them that
+    wait; ``devices`` GPUs first. Policies that compare pairs read ``step_times``, which is the same
+    under both clocks. ``made`` returns the steps of a running job that are done (None: not
+    counted). ``kept`` has the queue in orders that were asked for, ``free`` the names of devices of
+    a kind with free slots.
     """
 
     now_s: float
@@ -132,14 +133,14 @@ class ClusterView:
 
     def in_order(self, order: Order, kind: str) -> Sequence[JobView]:
         """The queued jobs that can run on a device of ``kind``, by ``order``. The order is kept as
-        jobs come and go: asked for the same one again, nothing is sorted."""
+        jobs come and go, so that the next call with it sorts nothing."""
         if self.kept is not None:
             return self.kept(order, kind)
         able = [job for job in self.queued.values() if kind in job.costs]
         return sorted(able, key=lambda job: order(job, kind))
 
     def steps_done(self, job: str) -> float:
-        """The steps that ``job`` has made so far. Raises :class:`KeyError` for an unknown job."""
+        """The steps of ``job`` that are done. Raises :class:`KeyError` for an unknown job."""
         view = self.jobs[job]
         if view.state == "done":
             return float(view.steps)
@@ -149,7 +150,7 @@ class ClusterView:
 
     def remaining_s(self, device: DeviceView, resident: Resident) -> float:
         """Predicted seconds until ``resident`` of ``device`` ends, if all jobs that run now keep
-        running beside it; without ``step_times``, if it were alone from now on."""
+        running with it; without ``step_times``, if it were alone from now on."""
         if self.step_times is None:
             return self.remaining_alone_s(device, resident)
         return self._remaining_s(device, resident, self._step_s(self.step_times, device, resident))
@@ -185,11 +186,12 @@ class ClusterView:
 
 @dataclass(frozen=True)
 class Dispatch:
-    """Start ``job`` on ``devices``. If they are not given, it takes the first free ``slot``, all
-    ``threads`` of it, and the ``sharing`` that the layout has for the device.
+    """Starts ``job`` on ``devices``. By default it takes the first free ``slot``, all its
+    ``threads``, and the layout's ``sharing`` for the device.
 
     Jobs of one ``round`` wait for those of earlier rounds: for all of them, or with the ``barrier``
-    ``device`` for those on their own devices. A policy without rounds has one, 0."""
+    ``device`` for those on the same devices. A policy without rounds has one, 0.
+    """
 
     job: str
     devices: tuple[str, ...]

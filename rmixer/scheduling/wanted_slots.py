@@ -1,4 +1,4 @@
-"""What a user says of slots and threads, before a machine and profiles are known."""
+"""The user's settings for slots and threads, before a machine and profiles are known."""
 
 from __future__ import annotations
 
@@ -15,9 +15,8 @@ MOST = 1024
 
 @dataclass(frozen=True)
 class Wanted:
-    """What a user said of the slots of a kind of device and their threads, as lists; None for what
-    they did not say. ``slots`` and ``threads`` are of the kind there is: of the GPUs if there are
-    any, else of the CPU."""
+    """The user's lists of slots of a kind of device and their threads; None if not given. ``slots``
+    and ``threads`` are for the GPUs if there are any, else for the CPU."""
 
     slots: Counts | None = None
     threads: Counts | None = None
@@ -27,7 +26,7 @@ class Wanted:
     cpu_threads: Counts | None = None
 
     def said(self) -> list[tuple[str, str]]:
-        """The options that were given, and their values."""
+        """The given options and their values."""
         return [
             (f"--{name.replace('_', '-')}", listed(counts))
             for name, counts in vars(self).items()
@@ -35,8 +34,8 @@ class Wanted:
         ]
 
     def by_kind(self, machine: Machine) -> Wanted:
-        """The same without ``slots`` and ``threads``, which are those of a kind. Raises
-        :class:`InputError` for a kind that is said twice, and for GPUs that are not there."""
+        """The same with ``slots`` and ``threads`` assigned to a kind. Raises :class:`InputError`
+        for a kind that is given twice, and for GPUs that the machine lacks."""
         kind = "gpu" if machine.gpus else "cpu"
         said: dict[str, Counts | None] = {}
         for what in ("slots", "threads"):
@@ -68,7 +67,7 @@ def wanted_of(said: Mapping[str, str]) -> Wanted:
 
 
 def listed(counts: Iterable[int]) -> str:
-    """``1,2,4``."""
+    """Formats counts as ``1,2,4``."""
     return ",".join(map(str, counts))
 
 

@@ -1,1 +1,1 @@
-"""The folder that goes on the path of a program whose steps are to be counted."""
+"""The folder that is added to the path of a program to count its steps."""

@@ -1,15 +1,15 @@
 """Notes when a program's training steps end, without touching the program.
 
-Python imports a module of this name at start, before any code of the program; its folder comes
-first on ``PYTHONPATH``, and the ``sitecustomize`` that it hides runs after it.
-It stands alone: it runs in the program's own Python (3.8 or later), where RMixer need not be
-installed, and imports nothing that the program does not, torch least of all.
+Python imports a module of this name at start, before any code of the program. Its folder comes
+first on ``PYTHONPATH``, and the ``sitecustomize`` that it hides runs after it. It imports nothing
+that the program does not, and no torch: it runs in the program's own Python (3.8 or later), where
+RMixer need not be installed.
 
-Each time an optimizer has made a step a record is appended to the file that ``RMIXER_STEPS_FILE``
-names, and so does each ``rmixer.step()``; without that variable nothing is watched. Tables that are
-updated within the backward pass (fbgemm's) are optimizers too. As long as none has stepped backward
-passes are noted as well. What of it counts as a step is decided by who reads the file
-(``rmixer.training.step_events``).
+After each step of an optimizer, and for each ``rmixer.step()``, a record is appended to the file
+that ``RMIXER_STEPS_FILE`` names; without that variable nothing is watched. Tables that are updated
+within the backward pass (fbgemm's) count as optimizers too. Until an optimizer steps, backward
+passes are noted as well. The reader of the file (``rmixer.training.step_events``) decides which
+records count as a step.
 """
 
 from __future__ import annotations
@@ -31,27 +31,27 @@ if TYPE_CHECKING:
 
 BY_OPTIMIZER, BY_CALL, IN_BACKWARD, BACKWARD = 1, 2, 3, 4
 RECORD = struct.Struct("<IIQQd")
-"""The process, whether an optimizer, a call, an optimizer within a backward pass or such a pass,
-the optimizer's number, one that all with its parameters have (0: they are unknown) or all within
-the same backward pass, and the monotonic clock in seconds."""
+"""The process; the kind of record (an optimizer, a call, an optimizer within a backward pass, such
+a pass); the optimizer's number; a number that all optimizers with its parameters share (0:
+unknown), or all within the same backward pass; and the monotonic clock in seconds."""
 
 _LARGEST, _MOST = (1 << 64) - 1, 1000
 MOST_PASSES = 1000
-"""So many backward passes are noted at most."""
+"""At most this many backward passes are noted."""
 
 _path = os.environ.get("RMIXER_STEPS_FILE", "")
 _file: list[tuple[int, int, int]] = []
 """Its descriptor, device and inode, once it is open."""
 _running: dict[int, FrameType] = {}
-"""By optimizer, the frame of its step; not of one that another optimizer's step has called."""
+"""By optimizer, the frame of its step; without steps that another optimizer's step has called."""
 _steps: dict[int, int] = {}
 _passes: list[int] = [0]
-"""How many backward passes were noted; none are once an optimizer or ``rmixer.step()`` was seen."""
+"""The number of backward passes noted; none are once an optimizer or ``rmixer.step()`` was seen."""
 
 
 class _Numbers:
-    """Counts objects as they are first seen. Where one has ended another may lie, which gets a
-    number of its own."""
+    """Counts objects as they are first seen. A new object at the place of one that has ended gets a
+    new number."""
 
     def __init__(self) -> None:
         self._known: dict[int, tuple[weakref.ref[object], int]] = {}
@@ -76,11 +76,11 @@ class _Numbers:
 
 _optimizers, _parameters = _Numbers(), _Numbers()
 _parameters_of: dict[int, int] = {}
-"""By an optimizer's number, what tells its parameters, as they were at its first step."""
+"""By an optimizer's number, a number for its parameters at its first step."""
 
 
 def called() -> None:
-    """The program said ``rmixer.step()``."""
+    """Notes a call of ``rmixer.step()``."""
     _passes[0] = MOST_PASSES
     _append(BY_CALL, 0, 0)
 
@@ -96,7 +96,8 @@ def _append(kind: int, optimizer: int, parameters: int) -> None:
 
 
 def _is_open() -> bool:
-    """A program may close all descriptors, and then get this number for a file of its own."""
+    """True if the descriptor is still our file: a program may close all descriptors and reuse the
+    number."""
     with contextlib.suppress(OSError):
         return bool(_file) and _place(_file[0][0]) == _file[0][1:]
     return False
@@ -121,8 +122,8 @@ def _stepped(optimizer: object) -> None:
 
 
 def _backward_pass() -> int:
-    """The number of autograd's pass that is under way on this thread, from 1; 0 if none is, or this
-    torch does not tell."""
+    """The number of autograd's pass that runs on this thread, from 1; 0 if none runs, or torch does
+    not say."""
     told = getattr(getattr(sys.modules.get("torch"), "_C", None), "_current_graph_task_id", None)
     return int(told()) + 1 if told is not None else 0
 
@@ -136,7 +137,7 @@ def _told_by_parameters(optimizer: Any) -> int:
 
 
 def _within_a_step(frame: FrameType | None) -> bool:
-    """Whether ``frame`` was called, at any depth, by an optimizer's step."""
+    """True if an optimizer's step called ``frame``, at any depth."""
     steps = set(_running.values())
     while frame is not None and frame not in steps:
         frame = frame.f_back
@@ -144,8 +145,8 @@ def _within_a_step(frame: FrameType | None) -> bool:
 
 
 def _begins(optimizer: object, args: object, kwargs: object) -> None:
-    """Before an optimizer's step. Of a subclass that calls its parent's step, and of an optimizer
-    around another one, torch announces both: only the outer one is remembered. One that was left
+    """Notes the start of an optimizer's step. If a subclass calls its parent's step, or an
+    optimizer wraps another, torch announces both: only the outer one is kept. A step that was left
     by an exception is forgotten here."""
     _passes[0] = MOST_PASSES
     frame = sys._getframe(1)
@@ -154,7 +155,7 @@ def _begins(optimizer: object, args: object, kwargs: object) -> None:
 
 
 def _ends(optimizer: object, args: object, kwargs: object) -> None:
-    """After an optimizer's step."""
+    """Notes the end of an optimizer's step."""
     if _running.get(id(optimizer)) is sys._getframe(1):
         del _running[id(optimizer)]
         _stepped(optimizer)
@@ -166,8 +167,8 @@ def _watch_optimizers(module: ModuleType) -> None:
 
 
 def _watch_scaler(module: ModuleType) -> None:
-    """A gradient scaler leaves out the optimizer's step where gradients overflowed: the training
-    step was made all the same."""
+    """Counts the steps in which a gradient scaler skips the optimizer because gradients
+    overflowed."""
     scaler: Any = module.GradScaler
     if "step" not in vars(scaler):  # it inherits that of a class watched elsewhere
         return
@@ -185,8 +186,8 @@ def _watch_scaler(module: ModuleType) -> None:
 
 
 def _watch_backward(module: ModuleType) -> None:
-    """Backward passes, until an optimizer is seen: a program that has others than torch's makes
-    them all the same."""
+    """Notes backward passes until an optimizer is seen, for programs whose optimizers are not
+    torch's."""
     original = module.backward
 
     @functools.wraps(original)
@@ -201,11 +202,11 @@ def _watch_backward(module: ModuleType) -> None:
 
 
 _TABLES = ("SplitTableBatchedEmbeddingBagsCodegen", "SSDTableBatchedEmbeddingBags")
-"""fbgemm's modules that update themselves when the gradient of what they gave comes back."""
+"""fbgemm's modules that update themselves when the gradient of their result comes back."""
 
 
 def _watch_tables(module: ModuleType) -> None:
-    """Each such module steps like an optimizer, within the backward pass."""
+    """Counts each such module as an optimizer that steps within the backward pass."""
     for name in _TABLES:
         tables: Any = vars(module).get(name)
         if tables is not None and tables.__module__ == module.__name__:
@@ -241,7 +242,7 @@ _WATCHED: dict[str, Callable[[ModuleType], None]] = {
 
 
 class _Watch:
-    """Has the modules of ``_WATCHED`` watched as soon as the program has imported them."""
+    """Watches the modules of ``_WATCHED`` as soon as the program has imported them."""
 
     def find_spec(self, name: str, path: Any = None, target: Any = None) -> ModuleSpec | None:
         watch = _WATCHED.get(name)
@@ -260,7 +261,7 @@ class _Watch:
 
 
 class _StandIn:
-    """``import rmixer`` for ``rmixer.step()`` where RMixer is not installed."""
+    """Serves ``import rmixer`` for ``rmixer.step()`` if RMixer is not installed."""
 
     def find_spec(self, name: str, path: Any = None, target: Any = None) -> ModuleSpec | None:
         return ModuleSpec(name, self) if name == "rmixer" else None  # type: ignore[arg-type]
@@ -273,7 +274,7 @@ class _StandIn:
 
 
 def _run_the_other() -> None:
-    """The ``sitecustomize`` that this one hides, and the path as it would be without it."""
+    """Runs the ``sitecustomize`` that this one hides, with this folder taken off the path."""
     here = os.path.dirname(os.path.abspath(__file__))
     sys.path[:] = [part for part in sys.path if os.path.abspath(part) != here]
     spec = PathFinder.find_spec("sitecustomize")

@@ -1,4 +1,4 @@
-"""For the tests of a user's own model or policy."""
+"""Checks for the tests of a user's own model or policy."""
 
 from rmixer.testing.checking import check_model
 from rmixer.testing.failures import (

@@ -1,4 +1,4 @@
-"""``check_model``: whether a user's own model can be profiled and trained, and why not."""
+"""``check_model``: checks that a user's own model can be profiled and trained."""
 
 from __future__ import annotations
 
@@ -39,18 +39,18 @@ _ROUNDING = 1e-5
 
 
 def check_model(build: Build, trial: TrialJob | None = None) -> ModelReport:
-    """Train ``build``'s model in this process as the job ``trial`` says (by default
-    ``TrialJob()``, a few steps) and look at everything that profiling and training rely on.
+    """Trains ``build``'s model in this process as the job ``trial`` (by default ``TrialJob()``, a
+    few steps) and checks everything that profiling and training rely on.
 
-    Checked are what ``build`` and its functions return, the size of the batches, that the loss is
-    finite, that every parameter gets a gradient and changes, that the same seed gives the same
-    losses, that every step runs the same operators, that memory does not grow from step to step,
-    that the weights can be saved and loaded, and that a job which is stopped goes on from its
-    checkpoint as if it had not been. Changing shapes, values read back from the
-    device, a seed without effect and memory far from its estimate are notes in the report.
+    It checks the return values of ``build`` and its functions, the size of the batches, that the
+    loss is finite, that every parameter gets a gradient and changes, that the same seed gives the
+    same losses, that every step runs the same operators, that memory does not grow from step to
+    step, that the weights can be saved and loaded, and that a stopped job resumes exactly from its
+    checkpoint. Changing shapes, values read back from the device, a seed without effect and memory
+    far from its estimate are notes in the report.
 
     Raises a :class:`~rmixer.testing.CheckFailed` (an AssertionError) that says what is wrong and
-    how to mend it, or whatever the user's own code raises.
+    how to fix it, or any error of the user's code.
     """
     __tracebackhide__ = True
     job = (trial or TrialJob()).of(build)
@@ -126,7 +126,8 @@ def _explain_repeat(job: Job, first: int, one: float, other: float) -> str:
 
 
 def _check_other_batch(build: Build, job: Job) -> None:
-    """A size of batches that ``build`` has from elsewhere may be ``job.batch`` by chance."""
+    """Checks with another batch size: a fixed size in ``build`` may equal ``job.batch`` by
+    chance."""
     step = OwnStep(replace(job, batch=max(1, job.batch // 2) if job.batch > 1 else 2), build)
     step.load()
 
@@ -191,8 +192,7 @@ def _about_memory(report: ModelReport) -> list[str]:
 
 @contextmanager
 def _generators_kept() -> Iterator[None]:
-    """Within it torch's, NumPy's and Python's own generators may be seeded; after it they are as
-    they were."""
+    """Restores the state of torch's, NumPy's and Python's generators at the end of the block."""
     numpy_state, state = np.random.get_state(), random.getstate()
     try:
         with torch.random.fork_rng(devices=[]), torch.enable_grad():

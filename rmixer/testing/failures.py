@@ -1,5 +1,5 @@
-"""What :func:`rmixer.testing.check_model` and :func:`rmixer.testing.check_policy` find wrong, each
-with how to mend it in words."""
+"""Failures found by :func:`rmixer.testing.check_model` and :func:`rmixer.testing.check_policy`.
+Each message says how to fix it."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ class CheckFailed(AssertionError):  # noqa: N818 - a finding
 
 
 class WrongReturn(CheckFailed):
-    """``build`` or one of its functions returns what it should not."""
+    """``build`` or one of its functions returns a wrong value."""
 
 
 class WrongBatch(CheckFailed):
-    """The batches are not of ``job.batch`` samples, nor of fewer where a pass ends."""
+    """The batches do not have ``job.batch`` samples (the last of a pass may have fewer)."""
 
 
 class WrongLoss(CheckFailed):
@@ -41,20 +41,20 @@ class NotSaved(CheckFailed):
 
 
 class NotResumable(CheckFailed):
-    """A job that is stopped and goes on from its checkpoint does not do what it had done."""
+    """A job that is stopped and resumed from its checkpoint differs from one that was not."""
 
 
 class NoPolicy(CheckFailed):
-    """There is no such policy, or it is not whole."""
+    """There is no such policy, or it is not complete."""
 
 
 class WrongAnswer(CheckFailed):
-    """The policy answers what cannot be done: no dispatch, a job that does not wait, a device that
-    is not there, a slot that is taken, too little memory."""
+    """The policy's answer cannot be carried out: not a dispatch, a job that does not wait, an
+    unknown device, a taken slot, too little memory."""
 
 
 class WrongLayout(CheckFailed):
-    """The policy wants slots that the machine does not have."""
+    """The policy asks for slots that the machine does not have."""
 
 
 class Starves(CheckFailed):
@@ -62,12 +62,12 @@ class Starves(CheckFailed):
 
 
 class KeepsState(CheckFailed):
-    """The policy keeps something between decisions."""
+    """The policy keeps state between decisions."""
 
 
 class NotDeterministic(CheckFailed):
-    """The policy decides otherwise from the same view with the same seed."""
+    """The policy decides differently from the same view with the same seed."""
 
 
 class ChangesView(CheckFailed):
-    """The policy changes what it is shown."""
+    """The policy changes its view."""

@@ -1,5 +1,7 @@
-"""Made-up machines, profiles and workloads: for tests, benchmarks and examples, where measured
-ones would be in the way. Every figure is an argument; none claims to be true of anything."""
+"""Synthetic machines, profiles and workloads for tests, benchmarks and examples.
+
+Every figure is an argument; none is a measurement.
+"""
 
 from __future__ import annotations
 
@@ -36,7 +38,8 @@ def make_machine(
     core_capacity: Sequence[float] | None = None,
     name: str = "made-up",
 ) -> Machine:
-    """A machine of ``cores`` cores that do not slow each other down unless told."""
+    """A machine of ``cores`` cores that do not slow each other down unless ``core_capacity`` says
+    so."""
     counts = range(1, cores + 1)
     return Machine(
         name=name,
@@ -93,8 +96,8 @@ def make_step(
     mean_us: float = 10_000.0,
     **changes: Any,
 ) -> StepCost:
-    """What one step costs, which nobody measured; it takes as long at its median as at its mean,
-    and all else takes no time. ``changes`` are its other fields."""
+    """The cost of one step without a measurement. Its median equals its mean, and all other times
+    are 0. ``changes`` are its other fields."""
     made = StepCost(
         device=device,
         threads=threads,
@@ -160,7 +163,7 @@ def make_command_job(
 
 
 def make_command_profile(job: Job, *steps: StepCost, peak_bytes: int = GIB) -> ModelProfile:
-    """The profile of the command job ``job``, whose operators nobody knows; ``steps`` are of one
+    """The profile of the command job ``job``, whose operators are unknown; ``steps`` are of one
     kind of device."""
     known = make_profile(steps=steps, peak_bytes=peak_bytes)
     return replace(
@@ -186,9 +189,8 @@ def make_profile(
     job_type: JobType = "compute",
     **changes: Any,
 ) -> ModelProfile:
-    """A profile of ``make_job(model=model, batch=batch)``'s step; one of 10 ms with one thread
-    unless ``steps`` says otherwise. Devices are those of its steps; ``changes`` are its other
-    fields."""
+    """A profile of ``make_job(model=model, batch=batch)``'s step, by default of 10 ms with one
+    thread. Devices are those of its ``steps``; ``changes`` are its other fields."""
     costs = tuple(steps or (make_step(),))
     kinds: dict[Kind, None] = {cost.device: None for cost in costs}
     first = ("cpu", costs[0].threads)
@@ -202,8 +204,8 @@ def make_profile(
         memory=tuple(replace(memory, device=kind) for kind in kinds),
         startup_s=2.0,
         warmup_steps=0,
-        flops=sum(each.flops for each in counted),
-        bytes=sum(each.read_bytes + each.written_bytes for each in counted),
+        flops=sum(each.flops or 0 for each in counted),
+        bytes=sum(each.moved_bytes or 0 for each in counted),
         intensity=0.0,
         bandwidth_gbps=0.0,
         utilisation=dict.fromkeys(kinds, 0.5),
@@ -221,5 +223,5 @@ def make_workload(*jobs: Job, name: str = "made-up") -> Workload:
 
 
 def by_key(*profiles: ModelProfile) -> dict[str, ModelProfile]:
-    """The profiles as the simulator takes them: by the key of their cost identity."""
+    """The profiles by the key of their cost identity, as the simulator takes them."""
     return {profile.key: profile for profile in profiles}

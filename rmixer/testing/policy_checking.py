@@ -1,4 +1,4 @@
-"""``check_policy``: whether a policy can schedule any queue on any machine, and why not."""
+"""``check_policy``: checks that a policy can schedule any queue on any machine."""
 
 from __future__ import annotations
 
@@ -37,18 +37,17 @@ def check_policy(
     runs: int = 50,
     seed: int = 0,
 ) -> PolicyReport:
-    """Let ``policy`` schedule ``runs`` small queues, drawn from ``seed``, and look at all that it
-    answers. It is a class, with ``settings`` other than its defaults, or a name as ``--policy``
-    takes it.
+    """Lets ``policy`` schedule ``runs`` small queues, drawn from ``seed``, and checks all its
+    answers. It is a class, with ``settings`` other than its defaults, or a name for ``--policy``.
 
-    Machines have 0 to 3 GPUs and a CPU, with slots on one or both; jobs come at once or one after
-    the other, some run on one kind of device alone, some fail; some run already, started by
-    another. Checked are the answers and the layouts, that no job waits for ever, that the view
-    stays as it is, and that a fresh object and the same one asked again answer the same. A slow
-    decision and memory beyond a device's are notes in the report.
+    Machines have 0 to 3 GPUs and a CPU, with slots on one or both. Jobs come at once or one after
+    the other, some run on one kind of device alone, some fail; some run already, started by another
+    policy. It checks the answers and the layouts, that no job waits for ever, that the view is not
+    changed, and that a new object and the same one give the same answer again. A slow decision and
+    memory beyond a device's are notes in the report.
 
     Raises a :class:`~rmixer.testing.CheckFailed` (an AssertionError) that says what is wrong and
-    how to mend it, or whatever the policy's own code raises.
+    how to fix it, or any error of the policy's code.
     """
     __tracebackhide__ = True
     try:
@@ -89,7 +88,7 @@ def _report(
 
 
 def _maker(policy: type[Policy] | str, settings: Mapping[str, object]) -> Callable[[int], Policy]:
-    """Makes fresh objects of ``policy`` from a seed."""
+    """Returns a function that makes new objects of ``policy`` from a seed."""
     if isinstance(policy, str):
         name = policy
         if settings:
@@ -138,7 +137,7 @@ def _try(place: TrialPlace, draw: random.Random, new: New) -> tuple[Watched, Tri
 
 
 def _layout(place: TrialPlace, new: New) -> Layout:
-    """The layout of the policy, which it must give again, and which the machine must have."""
+    """The layout of the policy, which must repeat and exist on the machine."""
     policy = new()
     layout = ask_layout(policy, place.machine, place.jobs, place.cut)
     if ask_layout(new(), place.machine, place.jobs, place.cut) != layout:
@@ -154,6 +153,6 @@ def _layout(place: TrialPlace, new: New) -> Layout:
 
 
 def _passed_over(bookings: Sequence[Booking], run: TrialRun) -> int:
-    """How many jobs that came later were at most started before one."""
+    """The most jobs that came later and were started before one job."""
     orders = [run.cluster.view(run.now_s).jobs[booking.job].order for booking in bookings]
     return max(sum(before > order for before in orders[:n]) for n, order in enumerate(orders))

@@ -1,4 +1,4 @@
-"""What :func:`rmixer.testing.check_policy` saw of a policy that passed."""
+"""The report of :func:`rmixer.testing.check_policy` on a policy that passed."""
 
 from __future__ import annotations
 
@@ -7,10 +7,9 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class PolicyReport:
-    """Of a ``policy``: in how many ``runs`` it started how many ``jobs``, and how many
-    ``decisions`` it was asked for; ``slowest_s`` is what the slowest took. ``passed_over`` is how
-    many jobs that came later were at most started before one. ``warnings`` are worth knowing, but
-    forbid nothing."""
+    """``policy`` started ``jobs`` jobs in ``runs`` runs with ``decisions`` decisions; ``slowest_s``
+    is the time of the slowest. ``passed_over`` is the most later jobs that were started before one
+    job. ``warnings`` are worth knowing, but no failures."""
 
     policy: str
     runs: int

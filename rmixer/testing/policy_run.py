@@ -1,4 +1,4 @@
-"""A small run of a policy by the books that simulator and executor keep."""
+"""A small run of a policy with the books that simulator and executor use."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Running:
 
 
 class TrialRun:
-    """One run of ``trial``; ``now_s`` is how far it has come."""
+    """One run of ``trial``; ``now_s`` is its present time."""
 
     reads_memory = True
 
@@ -40,7 +40,7 @@ class TrialRun:
         self.is_overfull = False
 
     def go(self, policy: Policy) -> None:
-        """Run to the end of the last job. Raises what the books raise of a policy that is wrong or
+        """Runs to the end of the last job. Raises the books' errors for a policy that is wrong or
         leaves jobs waiting."""
         to_come = list(self._trial.jobs)
         begun = self._trial.begun
@@ -72,13 +72,13 @@ class TrialRun:
         return running.each.job.steps * share
 
     def measured_bytes(self, device: str) -> int:
-        """What is booked; a GPU that has not settled yet holds more."""
+        """The booked bytes; a GPU that has not settled yet holds more."""
         unsettled = device.startswith("gpu") and self.now_s < self._trial.settled_s
         booked = self.cluster.view(self.now_s).devices[device].booked_bytes
         return booked + (UNBOOKED_BYTES if unsettled else 0)
 
     def others_bytes(self, device: str) -> int | None:
-        """Nobody else is here."""
+        """None: there are no other programs."""
         return None
 
     def _decide(self, policy: Policy) -> None:
@@ -98,8 +98,8 @@ class TrialRun:
 
 
 class Stranger(Policy):
-    """Starts some jobs anywhere: the policy that is tried then goes on from there, as one does that
-    a user changes to in the middle of a run."""
+    """Starts some jobs anywhere. The policy under test then continues, as if a user changed to it
+    in the middle of a run."""
 
     name = "stranger"
 

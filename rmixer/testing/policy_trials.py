@@ -1,4 +1,4 @@
-"""Made-up machines, slots and jobs with which a policy is tried out, drawn from a seed."""
+"""Random machines, slots and jobs for testing a policy, drawn from a seed."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from rmixer.testing.made_up import GIB, make_job, make_machine
 from rmixer.workload.workload import Job
 
 BESIDE, ELSEWHERE = 0.4, 0.1
-"""What one more job adds to the step time of those on its device, and of all others."""
+"""Increase of the step time by one more job, on the same device and elsewhere."""
 ROOM = 0.95
 MOST_JOBS = 10
 
 
 @dataclass(frozen=True)
 class TrialPlace:
-    """A machine with 0 to 3 GPUs, and how a user asks to cut it."""
+    """A machine with 0 to 3 GPUs, and a user's cut of it."""
 
     machine: Machine
     cut: Cut
@@ -36,7 +36,7 @@ class TrialPlace:
 
 @dataclass(frozen=True)
 class TrialCosts:
-    """What the jobs of one cost identity cost, by kind of device."""
+    """The costs of the jobs of one cost identity, by kind of device."""
 
     identity: str
     costs: Mapping[str, DeviceCost]
@@ -44,8 +44,8 @@ class TrialCosts:
 
 @dataclass(frozen=True)
 class Arriving:
-    """A job with what it costs. It lasts ``stretch`` times as long as alone, and may fail halfway;
-    no policy knows either."""
+    """A job with its costs. It lasts ``stretch`` times as long as alone, and may fail halfway; the
+    policy knows neither."""
 
     job: Job
     known: TrialCosts
@@ -53,7 +53,7 @@ class Arriving:
     fails: bool
 
     def lasts_s(self, kind: str, threads: int) -> float:
-        """For how many seconds it holds its slot."""
+        """Seconds for which it holds its slot."""
         alone_s = self.known.costs[kind].alone_s(self.job.steps, threads)
         return alone_s * self.stretch * (0.5 if self.fails else 1.0)
 
@@ -61,7 +61,7 @@ class Arriving:
 @dataclass(frozen=True)
 class Trial:
     """One small run. ``used_bytes`` is the memory in use before it, by device; until ``settled_s``
-    a GPU holds 2000 MiB more than is booked; somebody else has started ``begun`` jobs."""
+    a GPU holds 2000 MiB more than is booked; another policy has started ``begun`` jobs."""
 
     place: TrialPlace
     layout: Layout
@@ -79,7 +79,7 @@ class Crowded:
         self._costs = {each.known.identity: each.known.costs for each in trial.jobs}
 
     def unit_s(self, mix: Mix) -> tuple[float, ...]:
-        """See there."""
+        """See :class:`rmixer.scheduling.step_times.StepTimes`."""
         times = []
         for member in mix.members:
             beside = sum(other.device == member.device for other in mix.members) - 1
@@ -91,7 +91,7 @@ class Crowded:
 
 
 def draw_place(draw: random.Random) -> TrialPlace:
-    """A machine that has room for the cut."""
+    """A machine that has enough cores for its cut."""
     gpus = draw.randint(0, 3)
     gpu_slots = draw.randint(0, 3) if gpus else 0
     cut = Cut(
@@ -108,7 +108,7 @@ def draw_place(draw: random.Random) -> TrialPlace:
 
 
 def draw_trial(draw: random.Random, place: TrialPlace, layout: Layout) -> Trial:
-    """Jobs that each fit a device of ``layout`` once nobody else is there."""
+    """Jobs that each fit a device of ``layout`` if they are alone there."""
     used_bytes = {entry.device: draw.randint(0, 500) * MIB for entry in layout.devices}
     room = _room_bytes(place.machine, layout, used_bytes)
     known = [_draw_costs(draw, f"model-{n}", room, place.machine) for n in range(4)]
@@ -134,7 +134,7 @@ def draw_trial(draw: random.Random, place: TrialPlace, layout: Layout) -> Trial:
 
 
 def _arrivals(draw: random.Random, jobs: int) -> list[float]:
-    """All at once, in two bursts, or one after the other."""
+    """Arrival times: all at once, in two bursts, or one after the other."""
     kind = draw.choice(["at once", "bursts", "apart"])
     if kind == "bursts":
         later_s = draw.uniform(0.1, 10.0)
@@ -156,7 +156,7 @@ def _room_bytes(machine: Machine, layout: Layout, used: Mapping[str, int]) -> di
 def _draw_costs(
     draw: random.Random, identity: str, room: Mapping[str, float], machine: Machine
 ) -> TrialCosts:
-    """A job runs on every kind of device that has slots, or on one of them alone."""
+    """The costs of a job on every kind of device that has slots, or on one of them alone."""
     kinds = sorted(room)
     if draw.random() < 0.4:
         kinds = [draw.choice(kinds)]

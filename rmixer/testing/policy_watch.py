@@ -1,4 +1,4 @@
-"""Stands between the books and a policy, and looks at every answer."""
+"""Checks every answer of a policy before the books get it."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from rmixer.testing.failures import ChangesView, KeepsState, NotDeterministic
 
 T = TypeVar("T")
 TRIED_AGAIN = 20
-"""How many fresh objects tell whether it is chance that one answers otherwise."""
+"""The number of new objects used to decide if a different answer is random."""
 
 
 class Watched(Policy):
-    """Passes on what a policy answers, if the same object answers it twice and a fresh one from
-    ``new`` answers it too, and if the view is as before. ``decisions`` counts, ``slowest_s`` is
-    what the slowest took; of each the quicker of both times counts, for the first may import."""
+    """Passes on a policy's answers after it checks that the same object and a new one from ``new``
+    repeat them, and that the view is unchanged. ``decisions`` counts; ``slowest_s`` is the slowest
+    one, each by the quicker of two calls, because the first may import modules."""
 
     name = "watched"
 
@@ -84,7 +84,7 @@ class Watched(Policy):
 
 
 def _contents(view: ClusterView) -> dict[str, str]:
-    """All that ``view`` tells, by name."""
+    """Everything in ``view``, by name."""
     contents = {f"job {name!r}": repr(job) for name, job in view.jobs.items()}
     contents |= {f"device {name!r}": repr(device) for name, device in view.devices.items()}
     return {**contents, "the queue": repr(list(view.queued))}

@@ -1,4 +1,4 @@
-"""Which operators a step runs, on which shapes, and what forbids to capture it in a CUDA graph."""
+"""Records the operators of a step with their shapes, and those that a CUDA graph cannot capture."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ READS_BACK = frozenset(
         "aten::bincount",
     }
 )
-"""Read a value back to Python, or have an output whose shape depends on values."""
+"""Operators that read a value back to Python, or whose output's shape depends on values."""
 MASKED = "aten::index with a boolean mask"
 _INDEX = ("aten::index", "aten::index_put", "aten::index_put_")
 
@@ -41,7 +41,7 @@ class Call:
 
 
 class Recorder(TorchDispatchMode):
-    """Takes down every operator that runs while it is on."""
+    """Records every operator that runs while it is active."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -62,7 +62,7 @@ class Recorder(TorchDispatchMode):
 
 
 def recorded(phase: Callable[[], Any]) -> tuple[list[Call], Any]:
-    """The operators of one phase, and what it returns."""
+    """The operators of one phase, and its return value."""
     with Recorder() as recorder:
         result = phase()
     return recorder.calls, result

@@ -1,4 +1,4 @@
-"""What :func:`rmixer.testing.check_model` saw of a model that passed."""
+"""The report of :func:`rmixer.testing.check_model` on a model that passed."""
 
 from __future__ import annotations
 
@@ -8,11 +8,10 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class ModelReport:
-    """``losses`` by step; the numbers of ``parameters`` and of those that are trained; ``memory``
-    in bytes by use: ``parameter_bytes``, ``gradient_bytes``, ``optimizer_bytes`` and
-    ``activation_bytes`` (what is kept for the backward pass) are the estimate, ``peak_bytes`` is
-    what the allocator counted at most; ``quality`` of held-out batches; ``warnings`` are worth
-    knowing, but forbid nothing."""
+    """``losses`` by step; the numbers of ``parameters`` and of trained ones; ``memory`` in bytes by
+    use: ``parameter_bytes``, ``gradient_bytes``, ``optimizer_bytes`` and ``activation_bytes`` (kept
+    for the backward pass) are the estimate, ``peak_bytes`` is the allocator's maximum; ``quality``
+    on held-out batches; ``warnings`` are worth knowing, but no failures."""
 
     model: str
     batch: int

@@ -1,4 +1,4 @@
-"""Whether a user's own model goes on from a checkpoint as if it had not been stopped."""
+"""Checks that a user's own model resumes exactly from a checkpoint."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ _ROUNDING = 1e-5
 
 
 def check_resume(build: Build, job: Job) -> list[str]:
-    """Stop a job in the middle of its steps, and again in the second pass over its batches if a
-    pass has at most 50. The losses after each stop must be those of the job that went on.
+    """Stops a job in the middle of its steps, and again in the second pass over its batches if a
+    pass has at most 50. The losses after each stop must be those of a job without stops.
 
     Raises :class:`~rmixer.testing.NotResumable`; returns notes.
     """

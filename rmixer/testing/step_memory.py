@@ -1,4 +1,4 @@
-"""What a step keeps for its backward pass, and what the allocator says that it takes."""
+"""The memory that a step keeps for its backward pass, and the memory that the allocator counts."""
 
 from __future__ import annotations
 
@@ -37,8 +37,8 @@ def _storage(value: Tensor) -> int:
 
 
 def allocated(step: OwnStep, steps: int) -> tuple[int, list[int]]:
-    """How far the allocator's sum rises within a step above what is there between steps without
-    gradients, and by how much each step after the first leaves it higher, input apart."""
+    """The allocator's peak within a step above its level between steps without gradients, and the
+    growth of that level by each step after the first, without input."""
     for parameter in step.parameters:
         parameter.grad = None
     with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as observed:

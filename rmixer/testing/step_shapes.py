@@ -1,4 +1,4 @@
-"""Whether every step does the same thing on the same shapes."""
+"""Checks that every step runs the same operators on the same shapes."""
 
 from __future__ import annotations
 
@@ -9,17 +9,16 @@ from rmixer.training.nested import tensors_in
 from rmixer.training.own_step import OwnStep
 
 _STEPS = 20
-"""Of small batches; a profile sees hundreds of steps."""
+"""Steps of small batches; a profile sees hundreds of steps."""
 _WHY = (
     "so that a step could not be captured in a CUDA graph; it trains and is profiled all the same"
 )
 
 
 def check_shapes(step: OwnStep) -> list[str]:
-    """Notes about shapes that change from step to step and values that are read back; raises
-    :class:`~rmixer.testing.WrongLoss` for a loss that is not finite, and
-    :class:`ChangingOperators` where the operators themselves change, since then times cannot be
-    told by operator."""
+    """Notes about shapes that change from step to step and values that are read back. Raises
+    :class:`~rmixer.testing.WrongLoss` for a loss that is not finite, and :class:`ChangingOperators`
+    if the operators change, since times by operator then have no meaning."""
     batches: list[tuple[tuple[int, ...], ...]] = []
     steps: list[list[Call]] = []
     read: dict[str, list[str]] = {}

@@ -1,4 +1,4 @@
-"""A few steps of training, watched: batches, losses, gradients, and whether parameters move."""
+"""Trains a few steps and checks batches, losses, gradients, and changes of parameters."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from rmixer.training.own_step import OwnStep
 
 @dataclass(frozen=True)
 class Trained:
-    """The loss of every step, and what the forward pass keeps for the backward pass."""
+    """The loss of every step, and the bytes that the forward pass keeps for the backward pass."""
 
     losses: list[float]
     activation_bytes: int
 
 
 def train(step: OwnStep) -> Trained:
-    """Run ``step.job.steps`` steps; raises a :class:`~rmixer.testing.CheckFailed` for batches,
-    losses, gradients or optimizers that are not as they should be."""
+    """Runs ``step.job.steps`` steps; raises a :class:`~rmixer.testing.CheckFailed` for wrong
+    batches, losses, gradients or optimizers."""
     model = step.job.model
     named = {name: p for name, p in step.model.named_parameters() if p.requires_grad}
     _check_optimizers(step, named)

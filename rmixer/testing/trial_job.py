@@ -1,4 +1,4 @@
-"""The job with which a user's model is tried out."""
+"""The job with which a user's model is tested."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from rmixer.workload.workload import OWN_LR, OWN_OPTIMIZER, Job
 
 @dataclass(frozen=True)
 class TrialJob:
-    """A short job, as a workload would describe it to ``build``. At least two ``steps`` are needed
-    to see a model change."""
+    """A short job, in the form that ``build`` gets from a workload. At least two ``steps`` are
+    needed to see a model change."""
 
     batch: int = 32
     steps: int = 5

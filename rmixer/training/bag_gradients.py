@@ -1,7 +1,7 @@
 """One optimizer step from the gradients of bags.
 
-Every row of a bag has the bag's gradient, so it is laid out for no position: the gradients of the
-bags in which an id stands are added up where they are.
+Every row of a bag has the bag's gradient. So gradients are not copied to each position: those of
+the bags with an id are summed in place.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ GROUP_PLACES = 1 << 15
 
 @torch.no_grad()
 def step_bags(optimizer: RowOptimizer, bags: Bags, ids: Tensor, gradient: Tensor) -> None:
-    """One step of ``optimizer`` from the gradient [samples x fields, dim] of ``bags`` of the rows
-    ``ids`` [samples x places]: as its ``step`` from the gradient of each position."""
+    """Does one step of ``optimizer`` from the gradient [samples x fields, dim] of ``bags`` of the
+    rows ``ids`` [samples x places], equal to its ``step`` from the gradient of each position."""
     fields = len(bags.sizes)
     samples = len(gradient) // fields
     first_bag = torch.arange(0, len(gradient), fields, device=ids.device).unsqueeze(1)
@@ -34,8 +34,8 @@ def step_bags(optimizer: RowOptimizer, bags: Bags, ids: Tensor, gradient: Tensor
 
 
 def _parts(bags: Bags, samples: int) -> Iterator[tuple[slice, int]]:
-    """Places of fields that together have enough ids to be worth a sort, and how many of their
-    ids can differ at most."""
+    """Yields places of fields that together have enough ids to sort, and the most ids among them
+    that can differ."""
     start = end = most = 0
     for size, rows in zip(bags.sizes, bags.rows, strict=True):
         end += size

@@ -1,7 +1,7 @@
-"""Files that a stopped job goes on from, whole or not there.
+"""Checkpoint files: a stopped job resumes from them; each is complete or absent.
 
-A checkpoint is written beside its place, forced to the disk, read once, and then renamed. The one
-before it is kept as ``<name>.before``. Each ends with the number of bytes before that and their
+A checkpoint is written under a temporary name, forced to the disk, read once, and then renamed. The
+one before it is kept as ``<name>.before``. Each ends with the number of bytes before that and their
 CRC-32, so that a damaged or cut file is noticed. ``torch.load(path, weights_only=True)`` reads it.
 """
 
@@ -26,13 +26,13 @@ _READ_BYTES = 1 << 22
 
 
 class StateNotKept(RunFailed):
-    """A state is not made of tensors and plain values alone, and cannot be read again."""
+    """A state has more than tensors and plain values, so it cannot be read again."""
 
 
 @dataclass(frozen=True)
 class Found:
-    """What :func:`load_checkpoint` found: the state after ``step`` steps, None if there is no whole
-    checkpoint. ``remarks`` say in words which files were damaged."""
+    """The result of :func:`load_checkpoint`: the state after ``step`` steps, None if there is no
+    whole checkpoint. ``remarks`` name damaged files."""
 
     step: int = 0
     state: dict[str, Any] | None = None
@@ -40,10 +40,11 @@ class Found:
 
 
 def save_checkpoint(path: Path, step: int, state: Mapping[str, Any]) -> None:
-    """Write ``state`` after ``step`` steps at ``path``; what was there becomes the one before.
+    """Writes ``state`` after ``step`` steps at ``path``; the former checkpoint there becomes the
+    one before.
 
-    Raises :class:`OSError` (a full disk: ``errno.ENOSPC``) or :class:`StateNotKept`; the earlier
-    checkpoints are then as they were.
+    Raises :class:`OSError` (a full disk: ``errno.ENOSPC``) or :class:`StateNotKept`, and then
+    leaves the earlier checkpoints unchanged.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     aside = _aside(path)
@@ -61,9 +62,10 @@ def save_checkpoint(path: Path, step: int, state: Mapping[str, Any]) -> None:
 
 
 def load_checkpoint(path: Path) -> Found:
-    """The checkpoint at ``path``. If it is damaged or missing, the one before takes its place.
+    """Reads the checkpoint at ``path``. If it is damaged or missing, the one before takes its
+    place.
 
-    The tensors lie in a mapped file: copy them. Raises :class:`OSError` if a file is there and may
+    The tensors are in a mapped file: copy them. Raises :class:`OSError` if a file is there and may
     not be read.
     """
     remarks: list[str] = []
@@ -81,13 +83,13 @@ def load_checkpoint(path: Path) -> Found:
 
 
 def remove_checkpoints(path: Path) -> None:
-    """Remove what :func:`save_checkpoint` left for ``path``, unfinished ones too."""
+    """Removes the files of :func:`save_checkpoint` for ``path``, unfinished ones too."""
     for each in (_aside(path), before(path), path):
         each.unlink(missing_ok=True)
 
 
 def before(path: Path) -> Path:
-    """Where the checkpoint lies that was written before the one at ``path``."""
+    """The path of the checkpoint before the one at ``path``."""
     return path.with_name(f"{path.name}.before")
 
 
@@ -96,7 +98,7 @@ def _aside(path: Path) -> Path:
 
 
 class _Summed:
-    """A file that sums what is written."""
+    """A file that computes a checksum of all that is written."""
 
     def __init__(self, file: DirectFile) -> None:
         self._file = file
@@ -109,7 +111,7 @@ class _Summed:
         return size
 
     def flush(self) -> None:
-        """torch's writer calls it at its end."""
+        """Does nothing; torch's writer calls it at its end."""
 
 
 def _write(file: DirectFile, content: dict[str, Any]) -> None:
@@ -126,7 +128,8 @@ def _write(file: DirectFile, content: dict[str, Any]) -> None:
 
 @contextlib.contextmanager
 def _without_torchs_sums() -> Iterator[None]:
-    """torch's own sums take three times as long as all the rest, and it never looks at them."""
+    """Turns torch's checksums off: they take three times as long as all the rest, and torch never
+    reads them."""
     from torch.serialization import get_crc32_options, set_crc32_options
 
     earlier = get_crc32_options()
@@ -157,7 +160,7 @@ def _not_kept(error: Exception) -> StateNotKept:
 
 
 def _damage(path: Path) -> str | None:
-    """What is wrong with a file, None if it is whole."""
+    """The damage of a file in words; None if it is whole."""
     try:
         with path.open("rb") as file:
             whole = os.fstat(file.fileno()).st_size - _END.size

@@ -1,4 +1,4 @@
-"""A command job's program as its parent sees it: started, counted, looked at, and surely ended."""
+"""A command job's program seen from its parent: started, counted, watched, and reliably ended."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
 
 import psutil
 
@@ -33,9 +32,9 @@ _SHOWN_LINES = 20
 
 @dataclass(frozen=True)
 class Surroundings:
-    """Where a program runs: pinned to ``cores``, with as many threads, which other jobs use too if
-    it ``shares_cores``. Its step events go to ``steps_file``; of the GPUs that this process sees it
-    sees the one at ``gpu`` if it wants one."""
+    """The environment of a program: pinned to ``cores``, with as many threads; with
+    ``shares_cores`` other jobs use these too. Its step events go to ``steps_file``. If it wants a
+    GPU, it sees number ``gpu`` of those that this process sees."""
 
     cores: tuple[int, ...]
     steps_file: Path
@@ -45,7 +44,7 @@ class Surroundings:
 
 def command_environment(command: Command, around: Surroundings) -> dict[str, str]:
     """The environment of the program: that of every training process, but with its own path, to
-    which only the folder of the hook that counts its steps is added. It sees its GPU, or none."""
+    which only the folder of the step hook is added. It sees its GPU, or none."""
     path = (str(_HOOK), os.environ.get("PYTHONPATH", ""))
     return {
         **training_environment(len(around.cores), around.shares_cores),
@@ -56,9 +55,9 @@ def command_environment(command: Command, around: Surroundings) -> dict[str, str
 
 
 class CommandProcess:
-    """``command`` running in its ``around``. What it prints goes to ``log``; it is a session of its
-    own, like every training process. ``started_s`` is on the monotonic clock, which its steps are
-    stamped with. Raises OSError where its folder is gone."""
+    """``command`` running in its ``around``. Its output goes to ``log``. It is its own session,
+    like every training process. ``started_s`` is on the monotonic clock, like the stamps of its
+    steps. Raises OSError if its folder is gone."""
 
     def __init__(self, command: Command, around: Surroundings, log: Path) -> None:
         self._log = ProgramLog(log)
@@ -87,25 +86,25 @@ class CommandProcess:
 
     @property
     def has_ended(self) -> bool:
-        """Whether the program's first process is no more. It is not reaped here: until then its
-        number, which is that of its group, belongs to no other."""
+        """True if the program's first process has ended. It is not reaped here, so that its number,
+        which is that of its group, is not reused."""
         if self._process.returncode is not None:
             return True
         flags = os.WEXITED | os.WNOHANG | os.WNOWAIT
         return os.waitid(os.P_PID, self.pid, flags) is not None
 
     def step_ends(self) -> list[float]:
-        """When each step so far ended, on the monotonic clock."""
+        """The end of each step so far, on the monotonic clock."""
         return step_ends(self._events.read())
 
     def backward_passes(self) -> int:
-        """How many backward passes it has made without that an optimizer was seen, up to
-        ``MOST_PASSES`` of the hook."""
+        """The number of backward passes before any optimizer was seen, at most ``MOST_PASSES`` of
+        the hook."""
         self._events.read()
         return self._events.backward_passes
 
     def wait(self, seconds: float) -> bool:
-        """Let ``seconds`` pass and look at its memory meanwhile; whether it still runs then."""
+        """Waits ``seconds`` and samples its memory meanwhile; returns True if it still runs."""
         end_s = time.monotonic() + seconds
         while not self.has_ended and (left_s := end_s - time.monotonic()) > 0:
             self.tree.sample()
@@ -114,7 +113,7 @@ class CommandProcess:
 
     @contextlib.contextmanager
     def paused(self) -> Iterator[None]:
-        """Hold it still, with all processes of its group."""
+        """Pauses it, with all processes of its group, during the block."""
         self.signal(signal.SIGSTOP)
         try:
             yield
@@ -122,13 +121,13 @@ class CommandProcess:
             self.signal(signal.SIGCONT)
 
     def signal(self, number: int) -> None:
-        """Send the signal ``number`` to all processes of its group."""
+        """Sends the signal ``number`` to all processes of its group."""
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self.pid, number)
 
     def stop(self) -> None:
-        """End it as Ctrl-C does, where that does not help as a shutdown does, and at last by force;
-        whatever it started ends with it."""
+        """Ends it as Ctrl-C does, if that does not help as a shutdown does, and at last by force;
+        all processes that it started end too."""
         if self._process.returncode is not None:
             return
         for number, grace_s in (
@@ -144,7 +143,7 @@ class CommandProcess:
         self.finish_log()
 
     def kill(self) -> None:
-        """End it at once, and whatever it started."""
+        """Ends it at once, with all processes that it started."""
         if self._process.returncode is not None:
             return
         self.tree.kill()
@@ -153,16 +152,16 @@ class CommandProcess:
             self._process.wait(timeout=KILLED_WITHIN_S)
 
     def finish_log(self) -> None:
-        """Once it has ended: wait until all that it printed is in its log."""
+        """Waits, once it has ended, until all its output is in its log."""
         self._log.finish()
 
     @property
     def exit_code(self) -> int:
-        """What it ended with, once it has; the number of the signal that killed it, below 0."""
+        """Its exit code, once it has ended; the negative number of the signal that killed it."""
         return self._process.wait()
 
     def epitaph(self) -> str:
-        """How it has ended, in words."""
+        """A text about how it has ended."""
         code = self.exit_code
         if code == -signal.SIGKILL:
             return f"was killed by SIGKILL ({self.memory_in_words()})"
@@ -171,18 +170,19 @@ class CommandProcess:
         return f"ended with exit code {code}"
 
     def memory_in_words(self) -> str:
-        """What it held at most beside what the machine has: who kills is often short of memory."""
+        """A text with its peak memory and the machine's: a killed program is often out of
+        memory."""
         held = f"it held {size(self.tree.peak_bytes)} at most, " if self.tree.peak_bytes else ""
         return f"out of memory? {held}the machine has {size(psutil.virtual_memory().total)}"
 
     def last_lines(self, most: int) -> list[str]:
-        """The end of what it printed, at most so many lines."""
+        """The end of its output, at most ``most`` lines."""
         if self.has_ended:
             self._log.finish()
         return self._log.last_lines(most)
 
     def last_words(self) -> str:
-        """The end of what it printed, and where the rest is."""
+        """The end of its output, and the path of the rest."""
         lines = self.last_lines(_SHOWN_LINES)
         if not lines:
             return "it printed nothing"
@@ -191,12 +191,7 @@ class CommandProcess:
     def __enter__(self) -> CommandProcess:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.stop()
 
 

@@ -1,8 +1,8 @@
-"""Says how many batches a user's own model has: ``python -m rmixer.training.count_batches FILE``.
+"""Counts the batches of a user's own model: ``python -m rmixer.training.count_batches FILE``.
 
-The job comes pickled on the standard input. ``FILE`` takes the answer in JSON: ``batches``, null if
-they have no length, or ``failed``, the reason in a line. A process of its own, since the user's
-module is imported for it.
+It reads the job pickled from the standard input. It writes the answer to ``FILE`` in JSON:
+``batches``, null if they have no length, or ``failed``, the reason in a line. It is a separate
+process because it imports the user's module.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from rmixer.workload.workload import Job
 
 
 def counted(job: Job) -> dict[str, Any]:
-    """The answer of the module."""
+    """The answer for ``job``."""
     try:
         step = OwnStep(job, load_build(job.model, job.module_root, job.source))
     except RunFailed as error:

@@ -1,4 +1,4 @@
-"""The optimizers of torch for dense parameters, by the names that tables' optimizers have."""
+"""Torch's optimizers for dense parameters, under the names of the tables' optimizers."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ def make_dense_optimizer(
     """The optimizer ``kind`` for dense ``parameters``.
 
     Kinds, settings and errors are those of :func:`make_row_optimizer`. ``rowwise_adagrad`` is
-    Adagrad element by element, since a dense parameter has no rows that a batch leaves out.
-    ``fused`` asks for torch's fused kernels: one pass over each parameter.
+    Adagrad element by element, because every batch uses all of a dense parameter. ``fused`` selects
+    torch's fused kernels: one pass over each parameter.
     """
     check_settings(kind, settings)
     kinds: dict[str, Callable[..., torch.optim.Optimizer]] = {

@@ -1,4 +1,4 @@
-"""A job's evaluations while it trains: when they are due, and when they end it."""
+"""A job's evaluations while it trains: their times, and early stopping."""
 
 from __future__ import annotations
 
@@ -10,31 +10,31 @@ from rmixer.workload.workload import Job
 
 
 class Evaluations:
-    """Those of ``job``, until it has made its last step."""
+    """The evaluations of ``job`` before its last step."""
 
     def __init__(self, job: Job) -> None:
         self._job, self._every = job, job.evaluation.every_steps
         self._at: int | None = None
-        """The steps that were made at the last one."""
+        """The number of steps at the last evaluation."""
         self._best: float | None = None
         self._in_vain = 0
-        """How many in a row have bettered nothing."""
+        """The number of evaluations in a row without improvement."""
         self._last: dict[str, float] = {}
 
     def due(self, made: int) -> bool:
-        """Whether the job is to be evaluated now, after ``made`` steps."""
+        """True if the job should be evaluated now, after ``made`` steps."""
         if self._every is None or made == self._at:
             return False
         return 0 < made < self._job.steps and made % self._every == 0
 
     def steps_until_due(self, made: int) -> int:
-        """How many steps to make before the next one, or until the job is done."""
+        """The number of steps to the next one, or to the end of the job."""
         left = self._job.steps - made
         return left if self._every is None else min(left, self._every - made % self._every)
 
     def add(self, made: int, found: Mapping[str, float]) -> None:
-        """Take what one has ``found``. Raises :class:`RunFailed` if it has not the metric by which
-        the job is stopped."""
+        """Adds the result ``found`` of one. Raises :class:`RunFailed` if it lacks the metric that
+        stops the job."""
         self._at, self._last, stop = made, dict(found), self._job.stop
         if stop is None:
             return
@@ -48,19 +48,20 @@ class Evaluations:
 
     @property
     def over(self) -> bool:
-        """Whether the job stops early."""
+        """True if the job stops early."""
         stop = self._job.stop
         return stop is not None and self._in_vain >= stop.patience
 
     def at(self, made: int) -> dict[str, float] | None:
-        """What the evaluation after ``made`` steps has found, if the last was then."""
+        """The result of the evaluation after ``made`` steps, if that was the last one; else
+        None."""
         return dict(self._last) if made == self._at else None
 
     def state(self) -> dict[str, Any]:
-        """What a job that goes on later must know, in plain values."""
+        """The state that a resumed job needs, in plain values."""
         return {"at": self._at, "best": self._best, "in_vain": self._in_vain, "last": self._last}
 
     def load_state(self, state: Mapping[str, Any]) -> None:
-        """Go on from what :meth:`state` gave."""
+        """Restores the result of :meth:`state`."""
         self._at, self._best = state["at"], state["best"]
         self._in_vain, self._last = state["in_vain"], dict(state["last"])

@@ -1,4 +1,4 @@
-"""When a job that trains writes a checkpoint, and what its parent hears of it."""
+"""Decides when a training job writes a checkpoint, and reports it to the parent."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ from rmixer.training.worker import Channel
 from rmixer.workload.workload import Job
 
 SHARE = 0.01
-"""Of the time, that checkpoints may take."""
+"""The share of the time that checkpoints may take."""
 LEAST_S, MOST_S = 10.0, 300.0
-"""From the end of one to the beginning of the next."""
+"""Shortest and longest time from the end of one to the beginning of the next."""
 UNMEASURED_BYTES_PER_S = 200e6
-"""How fast the first checkpoint is expected to be written: as a slow disk does."""
+"""The expected speed of writing the first checkpoint, that of a slow disk."""
 _OF_THE_JOB = ("model", "batch", "optimizer", "lr", "seed", "rows_cap", "data", "precision")
 _OF_SOME = ("weight_decay", "betas", "momentum", "lr_schedule")
-"""What few jobs say: where nothing is said, checkpoints of earlier releases count."""
+"""Settings that few jobs have. Without them, checkpoints of earlier releases are valid."""
 
 
 @dataclass(frozen=True)
 class Checkpointing:
-    """Where a job's checkpoints are written (``path``; the one before lies beside it), and how many
-    seconds apart. None: so that they take under 1% of the time, but at least every 5 minutes."""
+    """The path of a job's checkpoints (``path``; the one before is next to it), and the seconds
+    between them. None: they take under 1% of the time, but come at least every 5 minutes."""
 
     path: str
     every_s: float | None = None
@@ -44,8 +44,8 @@ class JobCheckpoints:
         self._due_s = float("inf")
 
     def find(self, channel: Channel) -> tuple[int, dict[str, Any]] | None:
-        """The steps that were made and the state after them, None if the job begins anew. Sends
-        ``resumed`` (``steps``, and ``remarks`` on damaged files) if any file was there.
+        """The steps done and the state after them; None if the job begins anew. Sends ``resumed``
+        (``steps``, and ``remarks`` on damaged files) if any file was there.
 
         Raises :class:`RunFailed` for the checkpoint of another job.
         """
@@ -64,17 +64,17 @@ class JobCheckpoints:
         return None if found.state is None else (found.step, found.state)
 
     def begin(self, held_bytes: int) -> None:
-        """Training begins: the first checkpoint, of about ``held_bytes``, is due in a while."""
+        """Starts the clock for the first checkpoint, of about ``held_bytes``."""
         self._wait(held_bytes / UNMEASURED_BYTES_PER_S)
 
     def due(self, now_s: float) -> bool:
-        """Whether one should be written, ``now_s`` by ``time.perf_counter``."""
+        """True if one should be written at ``now_s`` by ``time.perf_counter``."""
         return now_s >= self._due_s
 
     def write(self, channel: Channel, state_of: Callable[[], tuple[int, dict[str, Any]]]) -> None:
-        """Write one of the steps that were made and the state that ``state_of`` gives. Sends
-        ``checkpointed`` (``steps``, ``took_s``), or ``checkpoint_failed`` (``text``) if the disk or
-        the state forbids it: training goes on, and the checkpoint before is still there."""
+        """Writes the steps done and the state that ``state_of`` returns. Sends ``checkpointed``
+        (``steps``, ``took_s``), or ``checkpoint_failed`` (``text``) on an error: training then goes
+        on, and the checkpoint before is still there."""
         start_s = time.perf_counter()
         try:
             steps, state = state_of()
@@ -91,7 +91,7 @@ class JobCheckpoints:
 
 
 def _decisive(job: Job) -> list[object]:
-    """What another job with the same checkpoint must have in common with ``job``."""
+    """The values in which a job must equal ``job`` to use its checkpoint."""
     said = asdict(job)
     decisive = [*(said[name] for name in _OF_THE_JOB), job.source]
     some = {name: said[name] for name in _OF_SOME if said[name] is not None}
@@ -101,6 +101,6 @@ def _decisive(job: Job) -> list[object]:
 
 
 def pause_s(cost_s: float) -> float:
-    """Seconds until the next checkpoint, if one takes ``cost_s``: :data:`SHARE` of the time is
-    theirs, within :data:`LEAST_S` and :data:`MOST_S`."""
+    """Seconds until the next checkpoint, if one takes ``cost_s``, so that checkpoints take
+    :data:`SHARE` of the time, within :data:`LEAST_S` and :data:`MOST_S`."""
     return min(MOST_S, max(LEAST_S, cost_s / SHARE))

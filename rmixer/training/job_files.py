@@ -1,4 +1,4 @@
-"""Where a job leaves what it makes."""
+"""The paths of the files of a job."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ from rmixer.training.job_checkpoints import Checkpointing
 
 @dataclass(frozen=True)
 class JobFiles:
-    """``weights`` takes what is trained. With ``checkpointing`` the job goes on from its
+    """``weights`` takes the trained weights. With ``checkpointing`` the job resumes from its
     checkpoint, if there is one, and writes others. ``metrics`` takes its metrics over time, and the
-    folder ``tensorboard`` the same as event files. Paths are text: they are sent to a worker."""
+    folder ``tensorboard`` the same as event files. Paths are text, because they are sent to a
+    worker."""
 
     weights: str
     checkpointing: Checkpointing | None = None

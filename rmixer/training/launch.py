@@ -1,8 +1,7 @@
 """Becomes another program, pinned: ``python -I -S launch.py CORES PARENT PROGRAM ARGUMENTS ...``.
 
-Affinity must be set before the program's libraries count the cores. The program is killed with
-its parent, whatever ends that, and takes Ctrl-C as a program in the foreground does, even where
-the parent was told to ignore it.
+Affinity must be set before the program's libraries count the cores. The program is killed when its
+parent ends, and takes Ctrl-C as a program in the foreground does, even if the parent ignores it.
 """
 
 from __future__ import annotations

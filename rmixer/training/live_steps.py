@@ -1,4 +1,4 @@
-"""The training steps of a program that runs, counted as they end, in little memory."""
+"""Counts the training steps of a running program as they end, in little memory."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from rmixer.files.holes import give_back
 from rmixer.training.step_events import StepEvent, StepEvents, rounds
 
 WINDOW = 1024
-"""So many events of a process are looked at together; those before them have been counted."""
+"""The number of a process's events that are analysed together; those before are counted already."""
 GIVE_BACK_BYTES = 4 << 20
 
 
 class LiveSteps:
-    """The steps by the rules of :func:`~rmixer.training.step_events.step_ends`, of the events that
-    a program appends to the file at ``path``.
+    """The steps by the rules of :func:`~rmixer.training.step_events.step_ends`, from the events
+    that a program appends to the file at ``path``.
 
-    A step that was told stays told: where only later events show that two were one, the program
-    makes one more before the next is told.
+    A reported step is not taken back: if later events show that two were one, the next new step is
+    not reported.
     """
 
     def __init__(self, path: Path) -> None:
@@ -30,10 +30,10 @@ class LiveSteps:
         self._given_back = 0
         self._last_s = float("-inf")
         self.told = 0
-        """How many steps were told."""
+        """The number of reported steps."""
 
     def new_ends(self) -> list[float]:
-        """When each further step ended, on the machine's monotonic clock, in order."""
+        """The ends of the steps since the last call, on the machine's monotonic clock, in order."""
         fresh = self._events.fresh()
         if not fresh:
             return []
@@ -51,7 +51,7 @@ class LiveSteps:
         return found
 
     def _counted(self) -> tuple[list[float], int]:
-        """The latest steps of the process with most events, and how many it made before."""
+        """The latest steps of the process with most events, and the number of steps before them."""
         if self._said:
             pid = max(self._said, key=lambda each: self._said_before[each] + len(self._said[each]))
             return self._said[pid], self._said_before[pid]
@@ -71,7 +71,7 @@ class LiveSteps:
 
 
 class _Process:
-    """The events of one process: how many, the latest of them, and the steps before those."""
+    """The events of one process: their number, the latest of them, and the steps before those."""
 
     def __init__(self) -> None:
         self.events = self.before = 0
@@ -85,7 +85,7 @@ class _Process:
         return rounds(self._latest)
 
     def forget(self) -> None:
-        """Leave the first half of the latest events, up to the end of a step, if they are many."""
+        """Drops the first half of the latest events, up to the end of a step, if they are many."""
         if len(self._latest) <= WINDOW:
             return
         ends = rounds(self._latest)

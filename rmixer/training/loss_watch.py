@@ -10,7 +10,7 @@ if TYPE_CHECKING:  # the supervisor, which imports this too, needs no torch
 
 
 class LossWatch:
-    """Looks at the loss of every step, each with its number from 1.
+    """Checks the loss of every step, each with its number from 1.
 
     On the CPU a loss is read at once. Reading it on a GPU would make the host wait for every step,
     so there the losses are kept and read together by :meth:`check`.
@@ -25,7 +25,7 @@ class LossWatch:
         self._sum, self._count = 0.0, 0
 
     def see(self, step: int, loss: Tensor | None) -> bool:
-        """Whether ``loss`` of ``step`` is known to be the first that is not finite."""
+        """True if ``loss`` of ``step`` is known to be the first that is not finite."""
         if loss is None or self.first is not None:
             return False
         if loss.device.type != "cpu":
@@ -36,7 +36,7 @@ class LossWatch:
         return self.first is not None
 
     def check(self) -> bool:
-        """Read the losses that are still unread; whether one of them is the first that is not
+        """Reads the losses not read yet; returns True if one of them is the first that is not
         finite."""
         unread, self._unread = self._unread, []
         for step, loss in unread:
@@ -47,7 +47,7 @@ class LossWatch:
         return False
 
     def take_mean(self) -> float | None:
-        """The mean of the losses that were read since the last call, None if there were none."""
+        """The mean of the losses read since the last call, None if there were none."""
         total, count, self._sum, self._count = self._sum, self._count, 0.0, 0
         return total / count if count else None
 

@@ -1,4 +1,4 @@
-"""The training step of a job, of whichever kind its model is."""
+"""Makes the training step of a job with any kind of model."""
 
 from __future__ import annotations
 

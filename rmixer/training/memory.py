@@ -21,15 +21,15 @@ def resident_bytes() -> int:
 
 
 def peak_resident_bytes() -> int:
-    """The high-water mark of resident memory since it was last reset; since the process began
-    where the system keeps no mark that can be reset."""
+    """The high-water mark of resident memory since its last reset; since the process began if the
+    system cannot reset it."""
     mark_bytes = _mark_bytes(_STATUS)
     return mark_bytes or resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 
 
 def high_water_bytes(pid: int) -> int:
-    """The high-water mark of resident memory of process ``pid``, 0 once it has ended; raises
-    OSError where it is gone."""
+    """The high-water mark of resident memory of process ``pid``, 0 for a zombie; raises OSError if
+    it is gone."""
     return _mark_bytes(Path(f"/proc/{pid}/status"))
 
 
@@ -39,13 +39,13 @@ def _mark_bytes(status: Path) -> int:
 
 
 def own_resident_bytes(pid: int) -> int:
-    """What process ``pid`` holds in memory that no file backs, 0 once it has ended. It costs a few
+    """Memory of process ``pid`` that no file backs, 0 once it has ended. The call takes a few
     microseconds."""
     return _kilobytes(Path(f"/proc/{pid}/status"), "RssAnon")
 
 
 def private_bytes(pid: int) -> int:
-    """What of the memory of process ``pid`` no other process shares, 0 once it has ended. It costs
+    """Memory of process ``pid`` that no other process shares, 0 once it has ended. The call takes
     about a millisecond for a GB."""
     rollup = Path(f"/proc/{pid}/smaps_rollup")
     return _kilobytes(rollup, "Private_Clean") + _kilobytes(rollup, "Private_Dirty")
@@ -60,7 +60,7 @@ def _kilobytes(file: Path, name: str) -> int:
 
 
 def children_bytes() -> int:
-    """What the living child processes (those of a data loader) hold that is not shared with this
+    """Memory of the living child processes (those of a data loader) that is not shared with this
     one."""
     total = 0
     for child in multiprocessing.active_children():
@@ -70,8 +70,8 @@ def children_bytes() -> int:
 
 
 def reset_peak() -> None:
-    """Give freed memory back to the system and start the high-water mark anew, so that the next
-    job of a warm worker is measured like the first."""
+    """Gives freed memory back to the system and resets the high-water mark, so that the next job of
+    a warm worker is measured like the first."""
     gc.collect()
     # Only glibc has malloc_trim, and some containers forbid clear_refs: then freed memory stays
     # counted, or the mark covers the whole life of the worker.

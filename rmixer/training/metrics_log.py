@@ -10,20 +10,22 @@ from pathlib import Path
 from typing import Any, Literal
 
 COLUMNS = ("step", "epoch", "seconds", "split", "metric", "value")
-"""Of the file, in long form: a row for each metric at each moment."""
+"""The columns of the file, in long form: a row for each metric at each moment."""
 Split = Literal["train", "held_out"]
 LEAST_S = 0.5
-"""From one row of the training to the next, at least."""
+"""Shortest time between two rows of the training."""
 SHARE = 0.002
-"""Of the time so far, that lies between two: a long job has some thousand rows, not a million."""
+"""Time between two rows as a share of the time so far: a long job has some thousand rows, not a
+million."""
 
 
 class MetricsLog:
-    """Appends to the file at ``path`` after ``made`` steps: rows of later ones, which an attempt
-    left that was cut off, are removed. An epoch has ``epoch_steps`` steps, if that is known. With
-    ``tensorboard`` each figure goes to event files in that folder too, by the package's own writer.
+    """Appends metrics to the file at ``path`` after ``made`` steps. Rows of later steps, from an
+    attempt that was cut off, are removed first. An epoch has ``epoch_steps`` steps (None: unknown).
+    With ``tensorboard`` each figure also goes to event files in that folder, written by the package
+    tensorboard.
 
-    A disk that takes nothing more stops no training: ``trouble`` then says what is missing.
+    A full disk does not stop training: ``trouble`` then says what is missing.
     """
 
     def __init__(
@@ -38,11 +40,11 @@ class MetricsLog:
             self._try(lambda: self._open_writer(tensorboard))
 
     def due(self, seconds: float) -> bool:
-        """Whether a row of the training should be written after ``seconds`` of it."""
+        """True if a row of the training should be written after ``seconds`` of it."""
         return seconds >= self._due_s
 
     def add(self, step: int, seconds: float, split: Split, values: Mapping[str, float]) -> None:
-        """Write ``values`` by metric after ``step`` steps and ``seconds`` of training."""
+        """Writes ``values`` by metric after ``step`` steps and ``seconds`` of training."""
         if split == "train":
             self._due_s = seconds + max(LEAST_S, SHARE * seconds)
         epoch = f"{step / self._epoch_steps:.6g}" if self._epoch_steps else ""
@@ -55,7 +57,7 @@ class MetricsLog:
             self._try(lambda: self._add_events(step, split, values))
 
     def close(self) -> None:
-        """Write what is still held back."""
+        """Writes the rest."""
         if self._writer is not None:
             self._try(self._writer.close)
 

@@ -1,4 +1,4 @@
-"""Batches of a user's own shape: tensors, or tuples, lists and dicts of them, at any depth."""
+"""Handles batches of any shape: tensors, or tuples, lists and dicts of them, at any depth."""
 
 from __future__ import annotations
 
@@ -22,7 +22,8 @@ def tensors_in(value: Any) -> Iterator[Tensor]:
 
 
 def moved(value: Any, device: torch.device) -> Any:
-    """``value`` with every tensor in it, and whatever else has a method ``to``, on ``device``."""
+    """Moves every tensor in ``value``, and every other object with a method ``to``, to
+    ``device``."""
     if hasattr(value, "to"):
         return value.to(device)
     if isinstance(value, Mapping):
@@ -35,7 +36,7 @@ def moved(value: Any, device: torch.device) -> Any:
 
 
 def stored_bytes(value: Any) -> int:
-    """The bytes of all tensors in ``value``; of a sparse one, of its indices and values."""
+    """The bytes of all tensors in ``value``; for a sparse one those of its indices and values."""
     total = 0
     for tensor in tensors_in(value):
         if tensor.layout is torch.sparse_coo:

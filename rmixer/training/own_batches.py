@@ -1,4 +1,4 @@
-"""A user's batches without an end, and where in them a job is."""
+"""A user's batches without an end, and a job's place in them."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ _END = object()
 
 
 class OwnBatches:
-    """A user's batches, started again whenever they are exhausted.
+    """A user's batches, restarted whenever they end.
 
-    A place in them is a pass and how many batches of it were taken. To find it again the pass is
-    started with the generators as they were, and its batches are taken again and thrown away. Where
-    ``batches`` has ``state_dict`` and ``load_state_dict``, these are used instead.
+    A place in them is a pass and the number of its batches taken. To find it again the pass is
+    started with the generators in their former state, and its batches are taken again and thrown
+    away. If ``batches`` has ``state_dict`` and ``load_state_dict``, these are used instead.
     """
 
     def __init__(self, batches: Iterable[Any], model: str, device: torch.device) -> None:
@@ -31,7 +31,7 @@ class OwnBatches:
 
     @property
     def length(self) -> int | None:
-        """How many batches a pass has, if they say it."""
+        """The number of batches in a pass; None if it is unknown."""
         try:
             with UserCode():
                 return len(self._batches) or None  # type: ignore[arg-type]
@@ -40,7 +40,8 @@ class OwnBatches:
 
     @property
     def given(self) -> int:
-        """How many batches it gave, in this process and before the checkpoint it goes on from."""
+        """The number of batches given, in this process and before the checkpoint it resumes
+        from."""
         return self._given
 
     def next(self) -> Any:
@@ -67,8 +68,8 @@ class OwnBatches:
         return {"given": self._given, "taken": self._taken, "began": self._began}
 
     def load_state(self, state: dict[str, Any]) -> None:
-        """Go to the place that :meth:`state` gave. To be called before any batch was taken. It
-        leaves the process's generators anywhere."""
+        """Goes to the place of :meth:`state`. Call it before any batch is taken. It changes the
+        process's generators."""
         with UserCode():
             if "place" in state:
                 self._iterator = None
@@ -121,7 +122,7 @@ def _keeps_place(batches: Any) -> bool:
 
 
 def _generators_of(batches: Any) -> list[torch.Generator]:
-    """Those that a DataLoader, or what is made like one, was given for its order."""
+    """The generators that set the order of a DataLoader or a similar object."""
     holders = [batches]
     for name in ("batch_sampler", "sampler"):
         holders += [getattr(holder, name, None) for holder in tuple(holders)]

@@ -1,5 +1,5 @@
-"""A user's own model made for a job: its module imported, its function called, and what that
-returns checked."""
+"""Builds a user's own model for a job: imports its module, calls its function, and checks the
+result."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ Build = Callable[[Job], OwnModel]
 
 @cache
 def load_build(model: str, root: str, source: str) -> Build:
-    """The function ``package.module:function``, its module found under ``root``, which is put at
-    the end of Python's path. ``source`` is the hash that its sources had when it was profiled.
+    """Loads the function ``package.module:function`` from a module under ``root``, which is put at
+    the end of Python's path. ``source`` is the hash of its sources when it was profiled.
 
-    Once imported a module stays: workers run one job after the other.
+    A module stays imported: workers run one job after the other.
     """
     module, _, function = model.partition(":")
     if source_hash(own_sources(module, Path(root)), Path(root)) != source:
@@ -53,8 +53,8 @@ def load_build(model: str, root: str, source: str) -> Build:
 
 
 def build_own_model(build: Build, job: Job) -> OwnModel:
-    """What ``build`` makes of ``job``, all generators seeded before; raises :class:`RunFailed`
-    with an explanation for what is not an :class:`OwnModel` as it should be."""
+    """The result of ``build`` for ``job``, with all generators seeded before; raises
+    :class:`RunFailed` with an explanation if it is not a correct :class:`OwnModel`."""
     torch.manual_seed(job.seed)
     np.random.seed(job.seed)
     random.seed(job.seed)
@@ -96,7 +96,7 @@ def _kinds(values: Iterable[object]) -> str:
 
 
 def _first_wrong(own: OwnModel) -> tuple[str, str] | None:
-    """The first field that is not what it should be, and what is allowed."""
+    """The first wrong field, and a description of valid values; None if all are right."""
     optimizers = optimizers_of(own)
     if not isinstance(own.module, nn.Module):
         return "module", "a torch.nn.Module"
@@ -130,6 +130,6 @@ def _has_state(value: object) -> bool:
 
 
 def optimizers_of(own: OwnModel) -> tuple[Any, ...]:
-    """The optimizers, however many were given."""
+    """The optimizers as a tuple, if one or several were given."""
     given: Any = own.optimizers
     return tuple(given) if isinstance(given, (list, tuple)) else (given,)

@@ -1,4 +1,4 @@
-"""How many samples the batches of a user's own model have, and which sizes are refused."""
+"""Counts the samples in batches of a user's own model, and refuses wrong sizes."""
 
 from __future__ import annotations
 
@@ -9,15 +9,16 @@ from rmixer.training.nested import tensors_in
 
 
 class WrongBatchSize(RunFailed):
-    """A batch that is not of as many samples as its job says."""
+    """A batch has another number of samples than its job."""
 
 
 class SampleCount:
-    """Counts the samples of a job's batches, which are of ``batch`` samples each, or of fewer, as
-    the last of a pass is.
+    """Counts the samples of a job's batches, which have ``batch`` samples each; the last of a pass
+    may have fewer.
 
-    A batch is of ``batch`` samples if a tensor in it has as many rows, or one more (offsets of
-    ragged values). Of a smaller one those tensors tell the samples that did so before.
+    A batch has ``batch`` samples if a tensor in it has as many rows, or one more (offsets of ragged
+    values). The samples of a smaller one are counted by those tensors that had the right number
+    before.
     """
 
     def __init__(self, batch: int, model: str) -> None:
@@ -27,7 +28,7 @@ class SampleCount:
         self.fewest: int | None = None
 
     def add(self, batch: Any, number: int) -> None:
-        """Count ``batch``, the job's ``number``-th. Raises :class:`WrongBatchSize`."""
+        """Counts ``batch``, the job's ``number``-th. Raises :class:`WrongBatchSize`."""
         rows = [tensor.shape[0] if tensor.dim() else None for tensor in tensors_in(batch)]
         samples = self._samples(rows, number)
         if samples is None:
@@ -37,11 +38,11 @@ class SampleCount:
             self.fewest = min(samples, self.fewest or samples)
 
     def state(self) -> dict[str, Any]:
-        """What is counted so far, as plain values."""
+        """The count so far, as plain values."""
         return {"total": self.total, "telling": [list(each) for each in self._telling]}
 
     def load_state(self, state: dict[str, Any]) -> None:
-        """Go on from what :meth:`state` gave."""
+        """Restores the result of :meth:`state`."""
         self.total = state["total"]
         self._telling = [(place, more) for place, more in state["telling"]]
 

@@ -1,4 +1,4 @@
-"""The training step of a user's own model, phase by phase as :class:`TrainingStep` has them."""
+"""The training step of a user's own model, with the phases of :class:`TrainingStep`."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ from rmixer.workload.workload import Job
 class OwnStep:
     """One job's own model, and one step of training at a time.
 
-    What the user's code raises is a :class:`~rmixer.training.user_code.UserCodeFailed`; what it
-    returns and should not is a :class:`~rmixer.errors.RunFailed` in words. It uses the generators
+    An error of the user's code is a :class:`~rmixer.training.user_code.UserCodeFailed`; a wrong
+    return value is a :class:`~rmixer.errors.RunFailed` with an explanation. It uses the generators
     of the process, which are seeded when it is made: one step at a time in a process.
     """
 
@@ -50,12 +50,12 @@ class OwnStep:
 
     @property
     def steps_per_epoch(self) -> int | None:
-        """How many batches the user's have, if they say it."""
+        """The number of the user's batches in a pass; None if unknown."""
         return self._batches.length
 
     def scale_lr(self, factor: float) -> None:
-        """Let the next steps be made with ``factor`` times the learning rates that the user's
-        optimizers began with."""
+        """Sets the learning rates of the next steps to ``factor`` times the first rates of the
+        user's optimizers."""
         for group, lr in zip(self._groups(), self._lrs, strict=True):
             if isinstance(group["lr"], Tensor):
                 group["lr"].fill_(lr * factor)
@@ -114,8 +114,8 @@ class OwnStep:
     @torch.no_grad()
     def evaluate(self, batches: int) -> dict[str, float]:
         """The mean ``loss`` over the samples of the first ``batches`` held-out batches, and ``auc``
-        where the user's ``predict`` gives scores; nothing where nothing is held out. What it draws
-        of random numbers changes nothing for the steps to come."""
+        if the user's ``predict`` gives scores; empty if nothing is held out. Its random draws do
+        not change later steps."""
         if self.held_out is None:
             return {}
         generators = generators_state(self.device)
@@ -156,8 +156,8 @@ class OwnStep:
         }
 
     def training_state(self) -> dict[str, Any]:
-        """All that later steps depend on, between two steps: tensors and plain values, the step's
-        own and no copies. It ends with the generators of the process."""
+        """The state that later steps depend on, between two steps: tensors and plain values, not
+        copied. It ends with the generators of the process."""
         with UserCode():
             return {
                 "weights": self.model.state_dict(),
@@ -170,8 +170,8 @@ class OwnStep:
             }
 
     def load_training_state(self, state: dict[str, Any]) -> None:
-        """Go on from ``state``, which :meth:`training_state` of a step of the same job gave. To be
-        called right after this step was made, before anything draws a random number."""
+        """Restores ``state`` from :meth:`training_state` of a step of the same job. Call it right
+        after this step is made, before anything draws a random number."""
         self._batches.load_state(state["batches"])
         if "samples" in state:  # checkpoints of earlier releases have none
             self.sampled.load_state(state["samples"])
@@ -187,13 +187,13 @@ class OwnStep:
         set_generators(state["generators"], self.device)
 
     def _strays(self) -> list[Tensor]:
-        """What the optimizers train besides the module's parameters."""
+        """The parameters of the optimizers that are not the module's."""
         own = {id(parameter) for parameter in self.model.parameters()}
         return [parameter for parameter in self.parameters if id(parameter) not in own]
 
     def bytes_by_use(self) -> dict[str, int]:
-        """What the step holds between steps, once one has run: ``parameter_bytes`` (buffers
-        included), ``gradient_bytes``, ``optimizer_bytes``."""
+        """The bytes that the step holds between steps, once one has run: ``parameter_bytes``
+        (buffers included), ``gradient_bytes``, ``optimizer_bytes``."""
         if self.last_loss is None:
             raise RuntimeError("no step has run yet")
         return {
@@ -237,7 +237,7 @@ class OwnStep:
 
 
 def samples_of(batch: Any) -> int:
-    """How many samples ``batch`` has: the first length of its first tensor that has one."""
+    """The number of samples in ``batch``: the first length of its first tensor that has one."""
     return next((int(t.shape[0]) for t in tensors_in(batch) if t.dim()), 1)
 
 

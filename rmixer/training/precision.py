@@ -1,4 +1,4 @@
-"""In which arithmetic a step may run on this machine."""
+"""Checks which number formats this machine can train in."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from rmixer.errors import InputError
 from rmixer.workload.workload import Job
 
 _CPU_FLAGS = {"avx512_bf16", "amx_bf16", "bf16"}
-"""Of x86's AVX-512 and AMX, and of Arm."""
+"""Flags of x86's AVX-512 and AMX, and of Arm."""
 
 
 @cache
 def cpu_has_bf16() -> bool:
-    """Whether this CPU multiplies bfloat16 matrices; without it they are slower than float32."""
+    """True if this CPU multiplies bfloat16 matrices; without it they are slower than float32."""
     try:
         text = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace")
     except OSError:
@@ -26,7 +26,7 @@ def cpu_has_bf16() -> bool:
 
 
 def check_precision(jobs: Iterable[Job]) -> None:
-    """Raise :class:`InputError` for a job that this machine's CPU cannot run in its precision."""
+    """Raises :class:`InputError` for a job that this machine's CPU cannot run in its precision."""
     for job in jobs:
         if job.precision == "bf16" and not cpu_has_bf16():
             allowed = "fp32: the CPU of this machine has no bfloat16 arithmetic"

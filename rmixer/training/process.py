@@ -1,4 +1,5 @@
-"""A worker process as its parent sees it: spawned, pinned, spoken to, and surely ended."""
+"""A worker process seen from its parent: spawned, pinned, addressed by messages, and reliably
+ended."""
 
 from __future__ import annotations
 
@@ -13,7 +14,6 @@ import time
 from collections.abc import Mapping, Sequence
 from multiprocessing.connection import Connection
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 import rmixer
@@ -24,28 +24,28 @@ from rmixer.training.tasks import CLOCK, WARM
 Message = dict[str, Any]
 CLOCK_LIMIT_S = 60.0
 MESSAGE_LIMIT_S = 60.0
-"""How long the rest of a message may take of which a part is there."""
+"""The longest wait for the rest of a message."""
 KILLED_WITHIN_S = 30.0
-"""A process that is killed in a call to a disk or a driver that hangs ends only when that returns:
-nobody waits for it longer than this."""
+"""The longest wait for a killed process: in a call to a disk or a driver that hangs, it ends only
+when that returns."""
 _WAITING = ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT", "KMP_BLOCKTIME", "OMP_PROC_BIND", "OMP_PLACES")
 _KEPT_MEMORY = {
     "MALLOC_MMAP_THRESHOLD_": str(4 << 30),
     "MALLOC_TRIM_THRESHOLD_": str(4 << 30),
     "GLIBC_TUNABLES": "glibc.malloc.tcache_count=0:glibc.malloc.mxfast=0",
 }
-"""Lets glibc keep what a step frees for the next one. Otherwise it gives large buffers back to the
-system, and at large batches a step's time is mostly page faults. Small pieces it joins at once:
-kept apart they lie between large ones, which then fit less and less, and the heap grows."""
+"""Lets glibc keep memory that a step frees for the next one. Otherwise it gives large buffers back
+to the system, and at large batches a step's time is mostly page faults. Small pieces are joined at
+once: separate ones lie between large ones, which then fit less and less, and the heap grows."""
 
 
 def training_environment(threads: int, shares_cores: bool = False) -> dict[str, str]:
     """The environment of every training process, profiled or executed.
 
-    Between two parallel stretches the threads of a job that has its cores to itself spin for a
-    moment, as OpenMP does by default: asleep they would wake too late for the next one. Where
-    jobs share cores they sleep at once, so that none spins on the time of another. What the
-    user's shell says of it is left out, or a profile would not tell of an execution.
+    Between two parallel stretches the threads of a job with exclusive cores spin for a moment, as
+    OpenMP does by default: sleeping threads would wake too late. If jobs share cores, threads sleep
+    at once, so that none spins on the time of another. Settings of the user's shell are left out,
+    because they would make execution differ from the profile.
     """
     root = str(Path(rmixer.__file__).resolve().parents[1])
     path = os.pathsep.join(part for part in (root, os.environ.get("PYTHONPATH", "")) if part)
@@ -65,11 +65,10 @@ def training_environment(threads: int, shares_cores: bool = False) -> dict[str, 
 class WorkerProcess:
     """One spawned worker pinned to ``cores``, with as many threads.
 
-    ``log`` takes what it prints; ``shares_cores`` says that other workers run on them too;
-    ``answer_within_s`` bounds the wait for every answer that is asked for without a limit;
-    ``environment`` is what it finds beyond that of every training process. The
-    process is a session of its own: a Ctrl-C at the terminal reaches only the parent, which then
-    ends its workers in order.
+    ``log`` takes its output; with ``shares_cores`` other workers run on its cores too;
+    ``answer_within_s`` limits the wait for an answer without a limit; ``environment`` is added to
+    that of every training process. The process is its own session: a Ctrl-C at the terminal reaches
+    only the parent, which then ends its workers in order.
     """
 
     def __init__(
@@ -114,21 +113,21 @@ class WorkerProcess:
 
     @property
     def has_ended(self) -> bool:
-        """Whether the process is no more."""
+        """True if the process has ended."""
         return self._process.poll() is not None
 
     def start(self, task: str, **arguments: object) -> None:
-        """Start ``module:function``; its answer arrives as a ``done`` or ``failed`` message."""
+        """Starts ``module:function``; its answer arrives as a ``done`` or ``failed`` message."""
         self.start_printing(None, task, **arguments)
 
     def start_printing(self, log: Path | None, task: str, **arguments: object) -> None:
-        """The same; what the task prints goes to ``log``, behind what is there already."""
+        """The same; the task's output is appended to ``log``."""
         self._task_log = log or self._log
         path = None if log is None else str(log)
         self.send("task", task=task, log=path, arguments=arguments)
 
     def send(self, kind: str, **fields: object) -> None:
-        """Send one message; a worker that has died is an error."""
+        """Sends one message; raises an error if the worker has died."""
         self._sent += 1
         if kind == "task":
             self._task = self._sent
@@ -138,8 +137,8 @@ class WorkerProcess:
             raise WorkerLost(self.epitaph()) from None
 
     def receive(self, timeout_s: float | None = None) -> Message:
-        """The worker's next message; :class:`RunFailed` if it died or ``timeout_s`` passed. One
-        that is held still in the middle of a message is not waited for either."""
+        """The worker's next message; :class:`RunFailed` if it died or ``timeout_s`` passed, also if
+        it stops in the middle of a message."""
         try:
             if not self.connection.poll(timeout_s):
                 raise WorkerSilent(f"worker {self.pid} did not answer within {timeout_s:.0f} s")
@@ -151,8 +150,8 @@ class WorkerProcess:
         return message
 
     def answer(self, timeout_s: float | None = None) -> Message:
-        """The next message that answers what was sent last, or says that the running task has
-        ended. What answers earlier questions is dropped: whoever asked gave up on it."""
+        """The next message that answers the last question, or the end of the running task. Answers
+        to earlier questions are dropped: their sender no longer waits."""
         limit_s = self._answer_within_s if timeout_s is None else timeout_s
         while (message := self.receive(limit_s))["question"] != self._sent:
             if message["kind"] in ("done", "failed") and message["question"] >= self._task:
@@ -160,7 +159,7 @@ class WorkerProcess:
         return message
 
     def expect(self, kind: str, timeout_s: float | None = None) -> Message:
-        """The answer to what was sent last, which must be of this kind."""
+        """The answer to the last question, which must be of this kind."""
         message = self.answer(timeout_s)
         if message["kind"] == "failed":
             raise failure_of(message)
@@ -169,7 +168,7 @@ class WorkerProcess:
         return message
 
     def ask(self, kind: str, *, timeout_s: float | None = None, **fields: object) -> Message:
-        """Send one message to the running task and return what it answers."""
+        """Sends one message to the running task and returns its answer."""
         self.send(kind, **fields)
         message = self.answer(timeout_s)
         if message["kind"] == "failed":
@@ -179,20 +178,20 @@ class WorkerProcess:
         return message
 
     def call(self, task: str, *, timeout_s: float | None = None, **arguments: object) -> Any:
-        """Run a task to its end and return its answer."""
+        """Runs a task to its end and returns its answer."""
         return self.ask("task", task=task, arguments=arguments, timeout_s=timeout_s)["answer"]
 
     def warm_up(self) -> float:
-        """Import torch and settle the clock; the seconds since this call."""
+        """Imports torch in the worker and settles the clock; returns the seconds it took."""
         start_s = time.perf_counter()
         self.call(WARM, threads=len(self.cores), timeout_s=300)
         self.settle_clock()
         return time.perf_counter() - start_s
 
     def settle_clock(self) -> None:
-        """Measure ``offset_s``, which turns the worker's clock into the parent's: no shared
-        clock is assumed. The exchange with the shortest way there and back decides. Raises
-        :class:`RunFailed` for a worker that has died or does not answer."""
+        """Measures ``offset_s``, which converts the worker's clock to the parent's: no shared clock
+        is assumed. The exchange with the shortest round trip counts. Raises :class:`RunFailed` for
+        a worker that has died or does not answer."""
         shortest_s = float("inf")
         for _ in range(5):
             sent_s = time.perf_counter()
@@ -203,7 +202,7 @@ class WorkerProcess:
                 self.offset_s = (sent_s + received_s) / 2 - answer["at"]
 
     def epitaph(self) -> str:
-        """How the process ended, in words."""
+        """A text about how the process ended."""
         with contextlib.suppress(subprocess.TimeoutExpired):
             self._process.wait(timeout=2)
         code = self._process.returncode
@@ -217,25 +216,25 @@ class WorkerProcess:
         return f"worker {self.pid} ended with exit code {code}{printed}"
 
     def close_softly(self) -> None:
-        """Ask the running task to stop at its next step, and the process to exit after it."""
+        """Asks the running task to stop at its next step, and the process to exit after it."""
         with contextlib.suppress(RunFailed):
             self.send("stop")
             self.send("exit")
 
     def close(self, grace_s: float = 1.0) -> None:
-        """Ask it to exit, and kill it if it has not within ``grace_s``."""
+        """Asks it to exit, and kills it if it has not within ``grace_s``."""
         self.close_softly()
         with contextlib.suppress(subprocess.TimeoutExpired):
             self._process.wait(timeout=grace_s)
         self.kill()
 
     def strike(self) -> None:
-        """End it at once, and what it started; its parent is to hear of it. Any thread may ask."""
+        """Kills it and its children at once; its parent then notices. Any thread may call this."""
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self.pid, signal.SIGKILL)
 
     def kill(self) -> None:
-        """End it at once, and the processes that it started (those of a data loader)."""
+        """Kills it at once, and the processes that it started (those of a data loader)."""
         if self.connection.closed:
             return
         self.strike()
@@ -246,12 +245,7 @@ class WorkerProcess:
     def __enter__(self) -> WorkerProcess:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, kind: object, *_: object) -> None:
         if kind is None:
             self.close()
         else:

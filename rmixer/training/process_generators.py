@@ -10,8 +10,8 @@ import torch
 
 
 def generators_state(device: torch.device) -> dict[str, Any]:
-    """The states of torch's generators (of the CPU and of ``device``), of NumPy's and of Python's
-    own, as tensors and plain values."""
+    """The states of torch's generators (of the CPU and of ``device``), of NumPy's and of Python's,
+    as tensors and plain values."""
     of_numpy: Any = np.random.get_state()
     kind, keys, *rest = of_numpy
     on_gpu = torch.cuda.get_rng_state(device) if device.type == "cuda" else None
@@ -24,7 +24,7 @@ def generators_state(device: torch.device) -> dict[str, Any]:
 
 
 def set_generators(state: dict[str, Any], device: torch.device) -> None:
-    """Put the generators back to what :func:`generators_state` gave."""
+    """Restores the generators to the result of :func:`generators_state`."""
     torch.set_rng_state(state["torch"])
     if device.type == "cuda":
         torch.cuda.set_rng_state(state["device"], device)

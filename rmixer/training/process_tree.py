@@ -1,4 +1,4 @@
-"""What a process and all that it started use together: memory and processor time."""
+"""The memory and processor time of a process and all its descendants."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from rmixer.training.memory import high_water_bytes
 
 
 class ProcessTree:
-    """Process ``pid`` and its descendants, those too that have lost their parent meanwhile."""
+    """Process ``pid`` and its descendants, including those whose parent has ended."""
 
     def __init__(self, pid: int) -> None:
         self._root = psutil.Process(pid)
@@ -20,13 +20,13 @@ class ProcessTree:
         self.peak_bytes = 0
 
     def sample(self) -> float:
-        """Look at all of them: takes note of their memory, and returns the core-seconds that they
-        have used so far.
+        """Records the memory of all of them, and returns the core-seconds that they have used so
+        far.
 
         ``peak_bytes`` is the highest sum over those alive at one sample: the first process's own
-        high-water mark, and that of each other less the most that it was seen to share (pages that
-        a fork or a loader has in common with others are in the first one's already), or, where
-        that is more, what it holds alone at the sample.
+        high-water mark, and that of each other less the most that it was seen to share (pages
+        shared by a fork or a loader are in the first one's already), or its private memory at the
+        sample if that is more.
         """
         self._find_new()
         total_bytes, cpu_s = 0, 0.0
@@ -42,12 +42,12 @@ class ProcessTree:
 
     @property
     def has_descendants(self) -> bool:
-        """Whether one other than the first process is alive."""
+        """True if a process other than the first is alive."""
         self._find_new()
         return any(_runs(process) for process in self._alive() if process.pid != self._root.pid)
 
     def kill(self) -> None:
-        """End all that are still alive, but for the first one, which its parent waits for."""
+        """Kills all that are still alive, but for the first one, which its parent waits for."""
         self._find_new()
         for process in self._alive():
             if process.pid != self._root.pid:
@@ -60,8 +60,8 @@ class ProcessTree:
                 self._known.setdefault(child.pid, child)
 
     def _alive(self) -> list[psutil.Process]:
-        """Those that are not gone; a process that merely has an earlier one's number is none
-        of them."""
+        """The processes that still exist; a new process with the number of an earlier one does not
+        count."""
         self._known = {pid: one for pid, one in self._known.items() if one.is_running()}
         return list(self._known.values())
 
@@ -78,7 +78,7 @@ class ProcessTree:
 
 
 def _runs(process: psutil.Process) -> bool:
-    """Whether it is alive and not merely waiting to be noticed by its parent."""
+    """True if it is alive and not a zombie."""
     try:
         return bool(process.status() != psutil.STATUS_ZOMBIE)
     except psutil.NoSuchProcess:

@@ -1,4 +1,4 @@
-"""What a command job's program prints, kept within bounds: some print without end."""
+"""The log of a command job's program, with limited size: some programs print without end."""
 
 from __future__ import annotations
 
@@ -8,24 +8,22 @@ import threading
 from pathlib import Path
 
 MOST_BYTES = 16 << 20
-"""What the file may take of the disk."""
+"""The largest size of the file."""
 HEAD_BYTES, NEWEST_BYTES = 1 << 20, 4 << 20
-"""How much of the beginning and of the end is kept of a file that was to take more."""
+"""Bytes kept of the beginning and of the end of a file that grew too large."""
 LEFT_OUT = b"\n[... much was printed here: only the beginning and the end are kept ...]\n"
 AGAIN = b"--- started again ---\n"
 LOST = b"\n[... the disk took nothing for a while: something is missing here ...]\n"
 LAST_BYTES = 1 << 14
-"""How much of the end is at hand, whatever the disk takes."""
+"""Bytes of the end kept in memory, even if the disk is full."""
 _CHUNK_BYTES = 1 << 16
 
 
 class ProgramLog:
-    """Takes what is printed to ``end``, one end of a pipe, and appends it to the file ``path``,
-    behind what an earlier attempt left there.
+    """Reads output from a pipe, whose other end is ``end``, and appends it to the file ``path``.
 
-    A file that is about to take more than :data:`MOST_BYTES` is written anew: its beginning, a line
-    that says so, and its end. A disk that takes nothing costs those lines only: whoever prints
-    never waits for it.
+    A file that would exceed :data:`MOST_BYTES` is written anew: its beginning, a line that says so,
+    and its end. On a full disk only these lines are lost: the program never waits for the disk.
     """
 
     def __init__(self, path: Path) -> None:
@@ -41,16 +39,16 @@ class ProgramLog:
         self._thread.start()
 
     def started(self) -> None:
-        """Whoever prints has an end of the pipe of its own by now."""
+        """Closes our copy of ``end`` once the program has one."""
         os.close(self.end)
 
     def finish(self, within_s: float = 1.0) -> None:
-        """Wait until all that was printed is in the file. It is not waited for long: what somebody
-        left behind may keep the pipe open."""
+        """Waits until all output is in the file, but not long: a process left behind may keep the
+        pipe open."""
         self._thread.join(within_s)
 
     def last_lines(self, most: int) -> list[str]:
-        """The end of what was printed, in at most so many lines."""
+        """The end of the output, in at most ``most`` lines."""
         return bytes(self._last).decode("utf-8", "replace").splitlines()[-most:]
 
     def _drain(self, ours: int) -> None:

@@ -1,7 +1,7 @@
-"""Which positions of a batch name the same row of a table, by a sort of static shape.
+"""Groups positions of a batch that name the same row of a table, by a sort of static shape.
 
-How many ids differ is unknown on the host, and is not asked for: arrays keep their largest size,
-and what is left over at the end is empty groups, whose sum is zero.
+The host does not know how many ids differ and does not ask: arrays keep their largest size, and the
+rest at the end is empty groups, whose sum is zero.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ from torch.nn.functional import embedding_bag
 
 @dataclass(frozen=True)
 class RowGroups:
-    """Positions [n] grouped by id. ``ids`` [most] are those that differ, in order, then the first
-    of them again; ``members`` [n] are the positions group after group, and ``starts`` [most] where
-    each group begins in them. ``last`` (no dimension) is the place of the last id that differs."""
+    """Positions [n] grouped by id. ``ids`` [most] are the different ones, in order, then the first
+    of them again; ``members`` [n] are the positions group after group, and ``starts`` [most] the
+    start of each group in them. ``last`` (no dimension) is the place of the last different id."""
 
     ids: Tensor
     members: Tensor
@@ -25,10 +25,11 @@ class RowGroups:
     last: Tensor
 
     def sums(self, values: Tensor, row_of: Tensor | None = None) -> Tensor:
-        """Of each group the sum of its ``values`` [n, dim], one operator: [most, dim].
+        """For each group the sum of its ``values`` [n, dim], one operator: [most, dim].
 
-        With ``row_of`` [n] a position's value is ``values[row_of[position]]``, so that positions
-        that share one need not lay it out."""
+        With ``row_of`` [n] a position's value is ``values[row_of[position]]``, so that shared
+        values need no copies.
+        """
         rows = self.members if row_of is None else row_of.index_select(0, self.members)
         return embedding_bag(rows, values, self.starts, mode="sum")
 

@@ -1,9 +1,9 @@
-"""What every optimizer of an embedding table has in common: it touches only the rows of the batch.
+"""The base of the optimizers of embedding tables: they touch only the rows of the batch.
 
-Positions of a batch that name one row are grouped and their gradients added up, without knowing
-how many rows differ, so shapes are static and nothing is read back. On the CPU rows are then
-updated in chunks that stay in a cache; a chunk beyond the last row changes nothing, on one row of
-its own. On a GPU, where each chunk would cost a dozen launches, all are one chunk.
+Positions of a batch that name one row are grouped and their gradients added up, without knowing how
+many rows differ, so shapes are static and nothing is read back. On the CPU rows are then updated in
+chunks that stay in a cache; a chunk beyond the last row is one unchanged row. On a GPU, where each
+chunk would cost a dozen launches, all are one chunk.
 """
 
 from __future__ import annotations
@@ -31,19 +31,19 @@ class RowOptimizer(ABC):
 
     @torch.no_grad()
     def step(self, ids: Tensor, row_gradients: Tensor, groups: RowGroups | None = None) -> None:
-        """One step from the gradients [n, dim] at rows ``ids`` (int64, [n], repeats add up).
+        """Does one step from the gradients [n, dim] at rows ``ids`` (int64, [n], repeats add up).
         ``groups`` are those of ``ids``, if they are known already."""
         groups = groups or group_rows(ids)
         self.begin_step()
         self.update(groups, groups.sums(row_gradients.contiguous()))
 
     def begin_step(self) -> None:  # noqa: B027  most have nothing to count
-        """To be called once in a step, before :meth:`update`."""
+        """Begins a step; called once in a step, before :meth:`update`."""
 
     @torch.no_grad()
     def update(self, groups: RowGroups, gradient: Tensor) -> None:
-        """Update the rows of ``groups`` by their whole gradients [most, dim]. A step may do so
-        for one part of its rows after another."""
+        """Updates the rows of ``groups`` by their whole gradients [most, dim]. A step may do so for
+        one part of its rows after another."""
         most, dim = gradient.shape
         chunk = max(1, CHUNK_BYTES // (4 * dim) if gradient.device.type == "cpu" else most)
         position = torch.arange(most, device=gradient.device)
@@ -63,11 +63,11 @@ class RowOptimizer(ABC):
 
     @abstractmethod
     def _update_rows(self, ids: Tensor, gradient: Tensor, active: Tensor) -> None:
-        """Update rows ``ids`` [n] by ``gradient`` [n, dim], which may be overwritten; where
-        ``active`` (no dimension) is 0 and not 1 the gradient is 0, and nothing may change."""
+        """Updates rows ``ids`` [n] by ``gradient`` [n, dim], which may be overwritten. If
+        ``active`` (no dimension) is 0 and not 1, the gradient is 0 and nothing may change."""
 
     @property
     def state(self) -> list[Tensor]:
-        """What it holds besides the table."""
+        """The tensors that it holds besides the table."""
         held = (value for name, value in vars(self).items() if name != "table")
         return [value for value in held if isinstance(value, Tensor)]

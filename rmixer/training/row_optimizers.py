@@ -1,4 +1,4 @@
-"""The optimizers of embedding tables, by their rules."""
+"""The optimizers of embedding tables."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class RowSGD(RowOptimizer):
 
     @torch.no_grad()
     def step(self, ids: Tensor, row_gradients: Tensor, groups: RowGroups | None = None) -> None:
-        """One step; needs no groups."""
+        """Does one step; needs no groups."""
         add_to_rows(self.table, ids, row_gradients * -self.lr)
 
     def _update_rows(self, ids: Tensor, gradient: Tensor, active: Tensor) -> None:
@@ -39,9 +39,9 @@ class RowSGD(RowOptimizer):
 
 
 class RowMomentumSGD(RowOptimizer):
-    """``torch.optim.SGD`` with ``momentum`` and ``weight_decay``, on the rows of the batch alone:
-    g += weight_decay * row, velocity = momentum * velocity + g, row -= lr * velocity. The velocity
-    of a row that is not in the batch stays as it is."""
+    """``torch.optim.SGD`` with ``momentum`` and ``weight_decay``, on the rows of the batch alone: g
+    += weight_decay * row, velocity = momentum * velocity + g, row -= lr * velocity. The velocity of
+    other rows does not change."""
 
     def __init__(
         self, table: Tensor, lr: float, momentum: float = 0.0, weight_decay: float = 0.0
@@ -116,9 +116,9 @@ class RowwiseAdagrad(RowAdagrad):
 
 
 class RowAdam(RowOptimizer):
-    """``torch.optim.SparseAdam``: the moments of a row that is not in the batch stay as they are,
-    and ε is added before the correction of bias. ``weight_decay`` > 0 adds its share of the row to
-    the gradient, as ``torch.optim.Adam`` does with all rows."""
+    """``torch.optim.SparseAdam``: the moments of rows that are not in the batch do not change, and
+    ε is added before the correction of bias. ``weight_decay`` > 0 adds its share of the row to the
+    gradient, as ``torch.optim.Adam`` does with all rows."""
 
     decoupled: ClassVar = False
 

@@ -24,8 +24,8 @@ from rmixer.workload.workload import Job
 
 @dataclass(frozen=True)
 class Substitute:
-    """What a step is built from where a job's data and the values of tensors are not at hand:
-    ``batches``, and of each table the places that its fields have in one."""
+    """The data to build a step from when a job's data and the values of tensors are not available:
+    ``batches``, and for each table the places of its fields in one."""
 
     batches: Batches
     places: Mapping[str, Sequence[int]]
@@ -74,11 +74,11 @@ class TrainingStep:
 
     @property
     def steps_per_epoch(self) -> int:
-        """How many steps take every whole batch once."""
+        """The number of steps that take every whole batch once."""
         return self.batches.whole
 
     def scale_lr(self, factor: float) -> None:
-        """Let the next steps be made with ``factor`` times the job's learning rate."""
+        """Sets the learning rate of the next steps to ``factor`` times the job's."""
         lr = self.job.lr * factor
         for group in self._optimizer.param_groups:
             group["lr"] = lr
@@ -142,7 +142,7 @@ class TrainingStep:
     @torch.no_grad()
     def evaluate(self, batches: int) -> dict[str, float]:
         """The model's ``quality`` (``loss``, and ``auc`` or another) on the first ``batches``
-        held-out batches; the model is left as it was."""
+        held-out batches; the model does not change."""
         self.model.eval()
         found: dict[str, list[Tensor]] = {}
         for loaded in self.batches.held_out(batches, self.model.measured_inputs):
@@ -159,8 +159,8 @@ class TrainingStep:
         return {name: value.detach().cpu() for name, value in self.model.state_dict().items()}
 
     def training_state(self) -> dict[str, Any]:
-        """All that later steps depend on, between two steps: tensors and plain values, the step's
-        own and no copies."""
+        """The state that later steps depend on, between two steps: tensors and plain values, not
+        copied."""
         return {
             "weights": self.model.state_dict(),
             "dense": self._optimizer.state_dict(),
@@ -171,7 +171,7 @@ class TrainingStep:
 
     @torch.no_grad()
     def load_training_state(self, state: dict[str, Any]) -> None:
-        """Go on from ``state``, which :meth:`training_state` of a step of the same job gave."""
+        """Restores ``state`` from :meth:`training_state` of a step of the same job."""
         self.model.load_state_dict(state["weights"])
         # A copy: the optimizer keeps what it loads, and ``state`` may lie in a mapped file.
         self._optimizer.load_state_dict(deepcopy(state["dense"]))
@@ -182,13 +182,14 @@ class TrainingStep:
         self.batches.position = state["position"]
 
     def leaves(self) -> list[Tensor]:
-        """What the backward pass gives gradients: the dense parameters, and the rows that the last
-        forward pass gathered."""
+        """The tensors that get gradients in the backward pass: the dense parameters, and the rows
+        that the last forward pass gathered."""
         return [*self._dense, *self._rows.values()]
 
     def tensors_by_use(self) -> dict[str, list[Any]]:
-        """What the step holds between steps: ``parameter`` (buffers included), ``gradient`` (of
-        the :meth:`leaves`), ``optimizer`` (the state of both kinds). Not all are tensors."""
+        """The tensors that the step holds between steps: ``parameter`` (buffers included),
+        ``gradient`` (of the :meth:`leaves`), ``optimizer`` (the state of both kinds). Not all are
+        tensors."""
         state = [value for held in self._optimizer.state.values() for value in held.values()]
         of_rows = [
             value for optimizer in self._row_optimizers.values() for value in optimizer.state

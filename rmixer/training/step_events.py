@@ -1,4 +1,4 @@
-"""The training steps of a program, from what the hook in it noted."""
+"""The training steps of a program, from the events that the hook in it noted."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from rmixer.step_hook.sitecustomize import BACKWARD, BY_CALL, IN_BACKWARD, RECOR
 
 @dataclass(frozen=True)
 class StepEvent:
-    """An optimizer made a step, or (``called``) the program said ``rmixer.step()``, in process
-    ``pid`` at ``at_s`` of the machine's monotonic clock. ``optimizer`` tells optimizers apart, and
-    ``parameters`` what they train; 0 where that is not known. ``backward`` is the number of the
-    backward pass in which it did so; 0 where it was in none."""
+    """An optimizer did a step or, if ``called``, the program called ``rmixer.step()``, in process
+    ``pid`` at ``at_s`` of the machine's monotonic clock. ``optimizer`` is the number of the
+    optimizer and ``parameters`` of its parameters; 0 if unknown. ``backward`` is the number of the
+    backward pass in which it stepped; 0 outside of one."""
 
     pid: int
     called: bool
@@ -31,18 +31,18 @@ class StepEvents:
     def __init__(self, path: Path) -> None:
         self._path = path
         self.read_bytes = 0
-        """How much of the file was read."""
+        """The number of bytes read from the file."""
         self._events: list[StepEvent] = []
         self.backward_passes = 0
-        """How many backward passes were noted: those before an optimizer was seen."""
+        """The number of backward passes noted before an optimizer was seen."""
 
     def read(self) -> Sequence[StepEvent]:
-        """All events so far, which are kept."""
+        """All events so far, which are kept in memory."""
         self._events += self.fresh()
         return self._events
 
     def fresh(self) -> list[StepEvent]:
-        """Those since the last call; a record that is not whole yet is left for the next time."""
+        """The events since the last call; an incomplete record is left for the next call."""
         try:
             with self._path.open("rb") as file:
                 file.seek(self.read_bytes)
@@ -63,18 +63,18 @@ class StepEvents:
 
 
 def step_ends(events: Iterable[StepEvent]) -> list[float]:
-    """When each training step of a program ended, in seconds.
+    """The end of each training step of a program, in seconds.
 
-    1. Where the program says ``rmixer.step()`` its calls alone are steps.
+    1. If the program calls ``rmixer.step()``, only these calls are steps.
     2. Otherwise a step is a *round* of its optimizers: it ends with the last optimizer that steps
-       before one of them steps again. Two optimizers in turn make one step together, a critic
-       that is trained five times for each time of its generator makes five. The round that is
-       under way counts once it has as many optimizers as the one before. An optimizer
-       continues one that never steps again, as if both were one, where both have the same
-       parameters, or each of them makes two steps or more. All that step within one backward pass
+       before one of them steps again. Two optimizers in turn do one step together; a critic
+       that is trained five times for each time of its generator does five. The present round
+       counts once it has as many optimizers as the one before. An optimizer
+       continues one that never steps again, as if both were one, if both have the same
+       parameters, or each of them does two steps or more. All that step within one backward pass
        are one optimizer, and so are those of passes that have an optimizer in common.
-    3. Of several processes that step, the one with most of these events counts, the first
-       of equals: data parallel processes make the same steps together.
+    3. If several processes step, the one with most of these events counts, the first
+       of equals: data parallel processes do the same steps together.
     """
     found = list(events)
     said = [event for event in found if event.called]
@@ -87,7 +87,7 @@ def step_ends(events: Iterable[StepEvent]) -> list[float]:
 
 
 def rounds(events: Sequence[StepEvent]) -> list[float]:
-    """When each round of the optimizers of one process ended, of its ``events`` in order."""
+    """The end of each round of the optimizers of one process, from its ``events`` in order."""
     events = _by_pass(events)
     first_of = _continued(events)
     ends: list[float] = []
@@ -104,7 +104,7 @@ def rounds(events: Sequence[StepEvent]) -> list[float]:
 
 
 def _by_pass(events: Sequence[StepEvent]) -> Sequence[StepEvent]:
-    """``events`` with one in place of all within a backward pass: the last of these."""
+    """``events`` with only the last of those within one backward pass."""
     passes: dict[int, list[StepEvent]] = defaultdict(list)
     for event in events:
         if event.backward:
@@ -112,7 +112,7 @@ def _by_pass(events: Sequence[StepEvent]) -> Sequence[StepEvent]:
     if not passes:
         return events
     alike: dict[int, int] = {}
-    """By optimizer another one of the same passes, at last one that leads to itself."""
+    """By optimizer another one of the same passes; such chains end at one that points to itself."""
 
     def first(optimizer: int) -> int:
         while alike.setdefault(optimizer, optimizer) != optimizer:
@@ -130,8 +130,8 @@ def _by_pass(events: Sequence[StepEvent]) -> Sequence[StepEvent]:
 
 
 def _continued(events: Sequence[StepEvent]) -> dict[int, int]:
-    """By optimizer, the first one of those that it continues one after the other; itself, if it
-    continues none. Of several that ended before it began it is the one that ended first."""
+    """By optimizer, the first of the chain of optimizers that it continues; itself if it continues
+    none. If several ended before it began, it continues the one that ended first."""
     began: dict[int, int] = {}
     ended: dict[int, int] = {}
     for place, event in enumerate(events):

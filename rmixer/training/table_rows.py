@@ -1,8 +1,8 @@
-"""Reading, writing and adding up rows of an embedding table, the fastest way PyTorch has.
+"""Reads, writes and adds rows of an embedding table by PyTorch's fastest operators.
 
-What a row costs on the CPU is cache misses and its number of elements: operators that copy go
-element by element. So rows are copied as elements of 16 or 8 bytes where their length allows it
-(the bits are not looked at), and where that leaves one element a row, as a vector.
+A row on the CPU costs its cache misses and its number of elements: operators that copy go element
+by element. So rows are copied as elements of 16 or 8 bytes if their length allows it (values are
+not interpreted), and as a vector if that leaves one element a row.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ def read_rows(table: Tensor, ids: Tensor) -> Tensor:
 
 
 def write_rows(table: Tensor, ids: Tensor, rows: Tensor) -> None:
-    """``table[ids] = rows`` [n, dim], where the rows of an id that repeats are equal."""
+    """``table[ids] = rows`` [n, dim]; the rows of a repeated id must be equal."""
     widest = _widest(table, rows)
     table, rows = table.view(widest), rows.view(widest)
     if table.shape[1] == 1:
@@ -35,7 +35,7 @@ def write_rows(table: Tensor, ids: Tensor, rows: Tensor) -> None:
 
 
 def add_to_rows(table: Tensor, ids: Tensor, rows: Tensor) -> None:
-    """``table[ids] += rows`` [n, dim]; the rows of an id that repeats add up."""
+    """``table[ids] += rows`` [n, dim]; the rows of a repeated id add up."""
     if table.shape[1] == 1:
         table[:, 0].scatter_add_(0, ids, rows[:, 0])
     else:
@@ -47,7 +47,8 @@ def _along_rows(ids: Tensor, rows: Tensor) -> Tensor:
 
 
 def _widest(*tables: Tensor) -> torch.dtype:
-    """The widest elements as which all rows can be seen; their own on another device."""
+    """The widest element type as which all rows can be viewed; the table's type on another
+    device."""
     own = tables[0].dtype
     if tables[0].device.type == "cpu":
         for dtype in (torch.complex128, torch.int64):

@@ -1,4 +1,4 @@
-"""What a worker's task raised, as its parent sees it: by cause, in a line and at length."""
+"""The failure of a worker's task in its parent: a cause, a line and the full text."""
 
 from __future__ import annotations
 
@@ -12,21 +12,22 @@ from rmixer.errors import DiskFull, InputError, LossNotFinite, RunFailed, Worker
 from rmixer.training.user_code import UserCodeFailed, explained
 
 _REFUSED = re.compile(r"you tried to allocate (\d+) bytes")
-"""What torch's allocator on the CPU says; on a GPU it raises a class of its own."""
+"""The message of torch's allocator on the CPU; on a GPU torch raises its own class."""
 _REFUSED_BY_DRIVER = re.compile(
     r"CUDA error: out of memory|CU(BLAS|DNN|FFT)_(STATUS_)?ALLOC_FAILED"
 )
-"""What CUDA and its libraries say where the driver has no more memory: an error like others."""
+"""Messages of CUDA and its libraries when the driver has no more memory; they come as ordinary
+errors."""
 
 
 Cause = Literal["out_of_memory", "lost_worker", "hang", "bad_numbers", "data", "disk", "exception"]
-"""Why a task failed, as far as it decides whether it can succeed when it is tried again."""
+"""The cause of a task's failure, which decides if it is tried again."""
 _DISK = (errno.ENOSPC, errno.EDQUOT, errno.EIO)
 
 
 class TaskFailed(RunFailed):
-    """A worker's task raised: ``reason`` says what in a line, the text says it at length.
-    ``answer`` is what a job had to tell before that, if anything."""
+    """A worker's task raised an error: ``reason`` is one line, the text is complete. ``answer`` is
+    the result of the job before that, if any."""
 
     def __init__(self, reason: str, text: str, cause: Cause = "exception") -> None:
         super().__init__(printable(text))
@@ -35,13 +36,13 @@ class TaskFailed(RunFailed):
 
     @property
     def reason(self) -> str:
-        """What was raised, in a line."""
+        """The error in a line."""
         return self._reason
 
 
 class OutOfMemory(TaskFailed):
-    """A worker's task was refused memory, on its GPU or by the system, or ended because it held
-    ``held_bytes``, too much (0 if nobody saw)."""
+    """A worker's task was refused memory, on its GPU or by the system, or was ended because it held
+    too much, ``held_bytes`` (0: unknown)."""
 
     def __init__(
         self, reason: str, text: str, cause: Cause = "out_of_memory", held_bytes: int = 0
@@ -51,13 +52,13 @@ class OutOfMemory(TaskFailed):
 
     @property
     def asked_bytes(self) -> int | None:
-        """How much it asked for; None if the text does not tell."""
+        """The bytes that it asked for; None if the text does not say."""
         found = _REFUSED.search(str(self))
         return int(found[1]) if found else None
 
 
 def report_of(error: BaseException) -> dict[str, Any]:
-    """What a worker sends of ``error``; :func:`failure_of` reads it."""
+    """The message of a worker about ``error``; :func:`failure_of` reads it."""
     reason, text = explained(error)
     return {
         "error": printable(reason, LONGEST_LINE),
@@ -76,12 +77,12 @@ def failure_of(report: dict[str, Any]) -> TaskFailed:
 
 
 def as_failure(error: Exception) -> RunFailed:
-    """``error`` as the failure of what was done when it was raised."""
+    """Converts ``error`` to a :class:`RunFailed`."""
     return error if isinstance(error, RunFailed) else failure_of(report_of(error))
 
 
 def cause_of(failure: RunFailed) -> Cause:
-    """Why the job of ``failure`` failed, as its parent sees it."""
+    """The cause of ``failure`` of a job."""
     if isinstance(failure, TaskFailed):
         return failure.cause
     if isinstance(failure, WorkerSilent):
@@ -90,7 +91,7 @@ def cause_of(failure: RunFailed) -> Cause:
 
 
 def is_out_of_memory(error: BaseException) -> bool:
-    """Whether ``error``, or the one that a user's own code raised, says that memory was refused."""
+    """True if ``error``, or the one that a user's code raised, says that memory was refused."""
     if isinstance(error, UserCodeFailed):
         return is_out_of_memory(error.error)
     # By name, not to import torch here: its error on a GPU, which is no MemoryError.

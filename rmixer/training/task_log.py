@@ -1,4 +1,4 @@
-"""What a task prints, in a file of its own, however much it is."""
+"""Writes the output of a task to a file of limited size."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from pathlib import Path
 from typing import Any
 
 LOG_BYTES, HEAD_BYTES = 8 << 20, 1 << 20
-"""A log that has grown beyond the first is cut to half of it: the second of its beginning, and the
-rest of its end."""
+"""A log that exceeds the first is cut to half of it: the second from its beginning, and the rest
+from its end."""
 LOOK_EVERY_S = 1.0
 _STREAMS = (1, 2)
 
 
 class _Dropping(io.FileIO):
-    """A file of this process that drops what it cannot write, and remembers the first reason why
-    until somebody asks. A full disk is no reason to end a training."""
+    """A file that drops output that it cannot write, and remembers the first reason until it is
+    asked for. A full disk should not end a training."""
 
     lost: str | None = None
     heeded = False
-    """Whether anybody is going to ask."""
+    """True if the reason will be asked for."""
 
     def write(self, data: Any) -> int:
         try:
@@ -37,8 +37,8 @@ class _Dropping(io.FileIO):
 
 
 def drop_what_cannot_be_written() -> None:
-    """From now on what is printed by Python, and cannot be written, is dropped. To be called before
-    anybody keeps one of the streams for himself."""
+    """From now on Python's output that cannot be written is dropped. Call it before any code keeps
+    a reference to one of the streams."""
     for number, name in zip(_STREAMS, ("stdout", "stderr"), strict=True):
         stream = _dropping(number, getattr(sys, name))
         setattr(sys, name, stream)
@@ -46,8 +46,7 @@ def drop_what_cannot_be_written() -> None:
 
 
 def take_lost() -> str | None:
-    """Why something that a task printed to a file of its own was dropped, if it was since the last
-    call."""
+    """The reason why output of a task was dropped since the last call; None if none was."""
     lost, _Dropping.lost = _Dropping.lost, None
     return lost
 
@@ -63,10 +62,10 @@ def _dropping(number: int, stream: io.TextIOWrapper) -> io.TextIOWrapper:
 
 @contextlib.contextmanager
 def printing_to(path: str | None) -> Iterator[None]:
-    """Around a task: what this process prints meanwhile, and processes that it forks, goes to
-    ``path``, behind what is there. It is written as it is printed, by Python or by C, so that a
-    process that dies leaves all of it. None, or a path that cannot be written: nothing changes.
-    Where the disk takes nothing, :func:`take_lost` tells why."""
+    """Appends the output of this process, and of processes that it forks meanwhile, to ``path``
+    during the block. It is written as it is printed, by Python or by C, so that a process that dies
+    loses none. With None, or a path that cannot be written, nothing changes. On a full disk
+    :func:`take_lost` gives the reason."""
     file = None
     with contextlib.suppress(OSError):
         if path is not None:
@@ -102,8 +101,8 @@ def printing_to(path: str | None) -> Iterator[None]:
 
 
 def cut(path: str, most_bytes: int = LOG_BYTES, head_bytes: int = HEAD_BYTES) -> None:
-    """Cut the file at ``path`` in place if it is larger than ``most_bytes``, at ends of lines where
-    there are any. What is printed in that moment is lost."""
+    """Cuts the file at ``path`` in place if it is larger than ``most_bytes``, at ends of lines if
+    there are any. Output printed at that moment is lost."""
     with contextlib.suppress(OSError), open(path, "r+b") as file:
         size = file.seek(0, os.SEEK_END)
         if size <= most_bytes:

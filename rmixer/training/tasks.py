@@ -1,7 +1,7 @@
 """Names of the tasks that a training worker runs, as ``module:function``.
 
-No tool follows a name in a string. So each stands once, here or in the ``tasks`` module of another
-room, and a test imports all.
+No tool follows a name in a string. So each is written once, here or in the ``tasks`` module of
+another room, and a test imports all.
 """
 
 WARM = "rmixer.training.worker:warm"

@@ -1,4 +1,4 @@
-"""One job from build to save, as a worker's task: what the executor runs and what is profiled."""
+"""Trains one job from build to save, as a worker's task, executed or profiled."""
 
 from __future__ import annotations
 
@@ -22,24 +22,24 @@ def train_job(
     device: str = "cpu",
     cores: Sequence[int] = (),
 ) -> dict[str, Any]:
-    """Train ``job`` on ``device`` and save its ``state_dict`` among ``files``. It has a thread on
+    """Trains ``job`` on ``device`` and saves its ``state_dict`` among ``files``. It has a thread on
     each of ``cores``; on all of the worker's if none are given.
 
-    Sends ``phase`` at the start of each phase, ``steps`` (the times at which steps ended, by this
-    process's clock, and the loss of one of the last) about twice a second, and ``not_finite`` once
-    if a loss is NaN or infinite: with ``on_nan: stop`` it also raises :class:`LossNotFinite`.
-    Between two evaluations of its ``evaluate`` it trains, so that these phases come in turn.
+    Sends ``phase`` at the start of each phase, ``steps`` (the ends of steps by this process's
+    clock, and the loss of one of the last) about twice a second, and ``not_finite`` once if a loss
+    is NaN or infinite: with ``on_nan: stop`` it also raises :class:`LossNotFinite`. It trains
+    between two evaluations of its ``evaluate``, so that these phases alternate.
 
-    With ``files.checkpointing`` it goes on from the checkpoint that is there: the steps before it
-    are not made again, nor reported, and its first steps are warm-up. It writes others as it
-    trains, and one when it is interrupted; what it sends of them says :class:`JobCheckpoints`. Its
-    weights end bit-identical to those of a job that never stopped, on as many threads.
+    With ``files.checkpointing`` it resumes from the checkpoint that is there: earlier steps are
+    neither repeated nor reported, and its first steps are warm-up. It writes others as it trains,
+    and one when it is interrupted, and sends the messages of :class:`JobCheckpoints`. Its weights
+    end bit-identical to those of a job that never stopped, on as many threads.
 
-    Returns the losses, the quality, the samples that its steps had, the peak of resident memory
-    (with what the processes of a data loader hold at the end of training), whether it was
-    interrupted, and whether it stopped early; an interrupted job keeps what was reported.
-    ``remark`` is what its user should know, if there is anything. On a GPU ``gpu_bytes`` is the
-    most that torch's allocator took of it since the process began.
+    Returns the losses, the quality, the samples of its steps, the peak of resident memory (with
+    that of the processes of a data loader at the end of training), and flags for an interruption
+    and an early stop. An interrupted job has only the figures reported before. ``remark`` is a
+    message for the user, if any. On a GPU ``gpu_bytes`` is the peak of torch's allocator since the
+    process began.
     """
     channel.send("phase", phase="build")
     reset_peak()
@@ -69,7 +69,7 @@ def train_job(
 def _trained(
     channel: Channel, session: TrainedJob, files: JobFiles, checkpoints: JobCheckpoints | None
 ) -> dict[str, Any]:
-    """Train, evaluate and save; what :func:`train_job` returns of it."""
+    """Trains, evaluates and saves; returns the answer of :func:`train_job`."""
     session.run(channel, checkpoints)
     answer: dict[str, Any] = {"first_loss": session.first_loss()}
     loaders_bytes = children_bytes()

@@ -1,4 +1,4 @@
-"""A job on the GPU that a worker sees, as a worker's task."""
+"""Trains a job on the GPU that a worker sees, as a worker's task."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from rmixer.training.train_job import train_job
 from rmixer.training.worker import Channel
 
 GPU = "cuda"
-"""The first GPU that a worker sees: torch's name of it. A worker of a run sees one."""
+"""Torch's name of the first GPU that a worker sees. A worker of a run sees one."""
 
 
 def check_gpu() -> None:
-    """Raise :class:`RunFailed` where torch finds no GPU in this process."""
+    """Raises :class:`RunFailed` if torch finds no GPU in this process."""
     import torch
 
     if torch.cuda.is_available():
@@ -30,10 +30,10 @@ def check_gpu() -> None:
 
 
 def train_on_gpu(channel: Channel, most_bytes: int, **order: Any) -> dict[str, Any]:
-    """:func:`~rmixer.training.train_job.train_job` with ``order``, on the GPU. torch may take
+    """Runs :func:`~rmixer.training.train_job.train_job` with ``order`` on the GPU. torch may take
     ``most_bytes`` of its memory for the job (0: all); beyond that it raises its
-    ``OutOfMemoryError``. Its memory is given back before and after, so that what it held is known
-    and others can have it. Raises :class:`RunFailed` where there is no GPU."""
+    ``OutOfMemoryError``. GPU memory is freed before and after, so that the job's is measured and
+    others can have it. Raises :class:`RunFailed` if there is no GPU."""
     import torch
 
     check_gpu()
@@ -48,8 +48,8 @@ def train_on_gpu(channel: Channel, most_bytes: int, **order: Any) -> dict[str, A
 
 
 def _give_back() -> None:
-    """torch keeps the memory of a job that has ended for the next one. Objects that refer to each
-    other in a circle hold theirs until they are collected."""
+    """Frees the memory that torch keeps for the next job. Objects that refer to each other in a
+    circle hold theirs until they are collected."""
     import torch
 
     gc.collect()

@@ -1,4 +1,4 @@
-"""A job in a process: its step, and the phases that are made of it."""
+"""A job in a process: its step, and its phases."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ REPORT_EVERY_S = 0.5
 
 
 def unfinished(path: Path) -> Path:
-    """What a save to ``path`` is called until it is whole; a killed worker may leave it."""
+    """The temporary name of a save to ``path``; a killed worker may leave such a file."""
     return path.with_name(f".{path.name}.tmp")
 
 
 class TrainedJob:
-    """A job in this process: its step, and the phases that are made of it."""
+    """A job in this process: its step, and its phases."""
 
     def __init__(self, job: Job, device: str = "cpu") -> None:
         from rmixer.training.make_step import make_step
@@ -44,42 +44,43 @@ class TrainedJob:
 
     @property
     def stopped_early(self) -> bool:
-        """Whether its metric has not become better for so long that it stops."""
+        """True if it stops because its metric no longer improves."""
         return self.evaluations.over
 
     @property
     def samples(self) -> int:
-        """How many samples its steps have had, those of attempts that it goes on from included: of
-        a user's own model as its batches have them."""
+        """The number of samples of its steps, with those of attempts that it continues; for a
+        user's own model counted in its batches."""
         sampled = getattr(self.step, "sampled", None)
         return self._steps * self.job.batch if sampled is None else int(sampled.total)
 
     @property
     def seconds(self) -> float:
-        """How long it has trained and evaluated, in this attempt and in those that it goes on
-        from."""
+        """Seconds of training and evaluation, in this attempt and in those that it continues."""
         return self._before_s + time.perf_counter() - self._began_s
 
     @property
     def steps_left(self) -> int:
-        """How many steps are still to be made."""
+        """The number of steps still to do."""
         return self.job.steps - self._steps
 
     @property
     def warmup_steps(self) -> int:
-        """How many of them are warm-up, in a process that has made none. A job that stopped in its
-        warm-up makes the rest of it: its first loss is read where it is read without a stop."""
+        """The number of these that are warm-up, in a process that has done none. A job that stopped
+        in its warm-up does the rest of it, so that its first loss is read at the same step as
+        without a stop."""
         made = self._steps if self._steps < WARMUP_STEPS else 0
         return min(WARMUP_STEPS - made, self.steps_left)
 
     def first_loss(self) -> float:
-        """The loss after the warm-up of the job's first steps, or of those that were made."""
+        """The loss after the warm-up of the job's first steps, or after its last step if it did
+        fewer."""
         if self._first_loss is None:
             self._first_loss = self.step.loss()
         return self._first_loss
 
     def state(self) -> tuple[int, dict[str, Any]]:
-        """The steps that were made, and all that the rest of the job depends on."""
+        """The steps done, and the state that the rest of the job depends on."""
         warm = self._steps >= min(WARMUP_STEPS, self.job.steps)
         return self._steps, {
             "training": self.step.training_state(),
@@ -90,7 +91,8 @@ class TrainedJob:
         }
 
     def resume(self, channel: Channel, checkpoints: JobCheckpoints) -> bool:
-        """Go on from a checkpoint, if there is one. A loss that was not finite is told again."""
+        """Resumes from a checkpoint, if there is one. A loss that was not finite is reported
+        again."""
         found = checkpoints.find(channel)
         if found is None:
             return False
@@ -105,15 +107,15 @@ class TrainedJob:
         return True
 
     def keep_metrics(self, path: Path, tensorboard: str | None) -> MetricsLog:
-        """Write what is to come at ``path``, after what attempts before this one have written of
-        the steps that are made. The caller closes it."""
+        """Writes later metrics at ``path``, after those of earlier attempts up to the present step.
+        The caller closes it."""
         folder = None if tensorboard is None else Path(tensorboard)
         self._log = MetricsLog(path, self._steps, self.step.steps_per_epoch, folder)
         return self._log
 
     def run(self, channel: Channel, checkpoints: JobCheckpoints | None = None) -> None:
-        """Warm up, train, and evaluate in between, until the job is done, stops early, or is to
-        stop. ``checkpoints`` are written once it is warm."""
+        """Warms up, trains, and evaluates in between, until the job is done, stops early, or is
+        asked to stop. ``checkpoints`` are written once it is warm."""
         self._began_s = time.perf_counter()
         warm_at = self._steps + self.warmup_steps
         phase, begun = "build", False
@@ -141,9 +143,9 @@ class TrainedJob:
     def train(
         self, channel: Channel, steps: int, checkpoints: JobCheckpoints | None = None
     ) -> None:
-        """Make ``steps`` training steps and report them as they end; write ``checkpoints`` between
-        them when they are due. Stops early if the parent asks for it. Raises
-        :class:`LossNotFinite` if a loss is not finite and the job stops at that."""
+        """Does ``steps`` training steps and reports them as they end; writes ``checkpoints``
+        between them when they are due. Stops early if the parent asks for it. Raises
+        :class:`LossNotFinite` if a loss is not finite and the job should stop then."""
         ends: list[float] = []
         reported_s = time.perf_counter()
         try:
@@ -176,20 +178,20 @@ class TrainedJob:
             self._tell_steps(channel, ends)
 
     def check_held_out(self, channel: Channel, loss: float | None) -> None:
-        """The same for ``loss`` on held-out data, after the weights were saved."""
+        """Checks ``loss`` on held-out data in the same way, after the weights were saved."""
         if loss is None or math.isfinite(loss) or self._losses.first is not None:
             return
         text = f"the loss on held-out data is {loss} after step {self._steps} of {self.job.steps}"
         self._tell(channel, None, text)
 
     def _tell_steps(self, channel: Channel, ends: list[float]) -> None:
-        """Tell their ends, and the loss that was read last: none is read for it."""
+        """Reports their ends, and the loss that was read last: it does not read another."""
         channel.send("steps", ends=ends, loss=self._losses.last)
         if self._log is not None and self._log.due(self.seconds):
             self._log_training(self._log)
 
     def _log_training(self, log: MetricsLog) -> None:
-        """The mean loss of the steps since the last row of it, and the rate of the last step."""
+        """Logs the mean loss of the steps since the last row, and the rate of the last step."""
         loss = self._losses.take_mean()
         if loss is None:
             return
@@ -209,16 +211,16 @@ class TrainedJob:
             raise LossNotFinite(text)
 
     def evaluate_between(self, channel: Channel) -> None:
-        """Evaluate in the middle of the training. Raises :class:`RunFailed` if the job is to stop
-        by what its model does not have."""
+        """Evaluates in the middle of the training. Raises :class:`RunFailed` if the job should stop
+        by a metric that its model lacks."""
         channel.send("phase", phase="evaluate")
         found = self.step.evaluate(self.job.evaluation.batches)
         self.evaluations.add(self._steps, found)
         self._log_held_out(found)
 
     def evaluate(self, channel: Channel) -> dict[str, Any]:
-        """``loss`` and ``quality`` on held-out batches when the training is over; ``loss`` is None
-        and ``quality`` empty if a user's own model holds none out."""
+        """``loss`` and ``quality`` on held-out batches at the end of training; ``loss`` is None and
+        ``quality`` empty if a user's own model holds none out."""
         quality = self.evaluations.at(self._steps)
         if quality is None:
             channel.send("phase", phase="evaluate")
@@ -232,11 +234,12 @@ class TrainedJob:
             self._log.add(self._steps, self.seconds, "held_out", found)
 
     def save(self, path: Path) -> None:
-        """The plain ``state_dict``, whole or not at all; on the disk when this returns. Raises
-        :class:`DiskFull`.
+        """Writes the plain ``state_dict``, all or nothing; it is on the disk when this returns.
+        Raises :class:`DiskFull`.
 
-        torch's sums are in it, though ``torch.load`` asks for none: other readers of zip files,
-        which look into a file before it is loaded, refuse one without."""
+        It includes torch's checksums, though ``torch.load`` does not read them: other readers of
+        zip files, used to check a file before it is loaded, refuse one without.
+        """
         import torch
 
         temporary = unfinished(path)

@@ -1,4 +1,4 @@
-"""Errors inside a user's own code, shown as the user would see them without us."""
+"""Errors inside a user's own code, shown without our frames."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class UserCodeFailed(RunFailed):
 
 
 class UserCode:
-    """Around every call into a user's code: what it raises becomes :class:`UserCodeFailed`.
+    """Wraps every call into a user's code: its errors become :class:`UserCodeFailed`.
 
     ``sys.exit`` is an error as well: it would end the worker.
     """
@@ -39,8 +39,8 @@ class UserCode:
 
 
 def explained(error: BaseException) -> tuple[str, str]:
-    """``error`` in a line, and at length: what a user did wrong in words, of an error in the user's
-    code the traceback without the frames around it, of any other the traceback."""
+    """``error`` in a line, and in full: an explanation for a user's mistake, the traceback without
+    our frames for an error in the user's code, the whole traceback for any other."""
     if isinstance(error, UserCodeFailed):
         return str(error), users_traceback(error.error)
     if isinstance(error, RunFailed):
@@ -58,7 +58,7 @@ def users_traceback(error: BaseException) -> str:
 
 
 def users_frames(error: BaseException) -> TracebackType | None:
-    """The same as Python's own frames, to raise ``error`` again with."""
+    """The same as Python's frames, to raise ``error`` again with."""
     trace = error.__traceback__
     while trace is not None and _is_ours(trace.tb_frame.f_code.co_filename):
         trace = trace.tb_next
@@ -70,8 +70,8 @@ def _is_ours(file: str) -> bool:
 
 
 def _one_line(error: BaseException) -> str:
-    """What ``error`` says. One that was raised in another process brings the traceback from there:
-    then its last line, which says it."""
+    """``error`` in one line. If it was raised in another process and has the traceback from there,
+    the last line of that."""
     lines = str(error).strip().splitlines() or [""]
     if any(line.startswith("Original Traceback") for line in lines):
         return lines[-1]

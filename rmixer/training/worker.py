@@ -1,10 +1,10 @@
 """The training process itself: ``python -P -m rmixer.training.worker FD CORES``.
 
-It pins itself before anything else is imported, then runs tasks that its parent names, one at
-a time: ``module:function`` called with a :class:`Channel` and plain keyword arguments. Profiler
-and executor share it, so the profiled step runs in the same surroundings as the executed one.
-It ends with its parent, however the parent ends: it hears that the connection is closed, and where
-it cannot hear, being held still, the system ends it.
+It pins itself before anything else is imported, then runs the tasks that its parent names, one at a
+time: ``module:function`` called with a :class:`Channel` and plain keyword arguments. Profiler and
+executor share it, so the profiled step runs in the same conditions as the executed one. It ends
+with its parent: it notices that the connection is closed, and if it is paused and cannot, the
+system ends it.
 """
 
 from __future__ import annotations
@@ -38,8 +38,8 @@ _NO_TASK = "no task is running that could answer"
 
 
 class Channel:
-    """The worker's end: messages in order, and whether it was told to stop. What it sends carries
-    the number of the message that it received last, by which the parent knows what it answers."""
+    """The worker's end: messages in order, and a flag to stop. Its messages carry the number of the
+    last message received, so that the parent knows which one they answer."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
@@ -56,8 +56,8 @@ class Channel:
         return self._stop.is_set()
 
     def send(self, kind: str, **fields: object) -> None:
-        """Tell the parent something, stamped with this process's own clock. Before it comes
-        ``output_lost`` (``text``) if some of what the task printed could not be written."""
+        """Sends a message to the parent, stamped with this process's clock. If some output of the
+        task could not be written, ``output_lost`` (``text``) is sent first."""
         if (lost := take_lost()) is not None:
             self._send("output_lost", text=lost)
         self._send(kind, **fields)
@@ -91,14 +91,14 @@ class Channel:
 
 
 def _end_with_all() -> None:
-    """End at once, with the processes that this one started (those of a data loader)."""
+    """Ends at once, with the processes that this one started (those of a data loader)."""
     if os.getpgrp() == os.getpid():
         os.killpg(os.getpid(), signal.SIGKILL)
     os._exit(0)
 
 
 def serve(channel: Channel) -> None:
-    """Run tasks until told to exit. A task that raises is reported; the worker lives on."""
+    """Runs tasks until told to exit. An error of a task is reported; the worker goes on."""
     while True:
         try:
             message = channel.receive()
@@ -128,10 +128,10 @@ def serve(channel: Channel) -> None:
 
 
 def warm(channel: Channel, threads: int, on_gpu: bool = False) -> Message:
-    """The first task of a training worker: torch imported, its threads up, and the parts that
-    torch loads only at first use (the optimizers' among them) loaded. With ``on_gpu`` also the
-    context on the GPU that it sees, and the libraries there; raises :class:`RunFailed` where it
-    sees none."""
+    """The first task of a training worker: imports torch, starts its threads, and loads the parts
+    that torch loads only at first use (the optimizers' among them). With ``on_gpu`` also the
+    context on the GPU that it sees, and the libraries there; raises :class:`RunFailed` if it sees
+    none."""
     import torch
 
     import rmixer.training.make_step as _step  # noqa: F401
@@ -154,7 +154,7 @@ def warm(channel: Channel, threads: int, on_gpu: bool = False) -> Message:
 
 
 def use_cores(cores: Sequence[int]) -> None:
-    """Let every thread of this process run on ``cores`` alone, and torch use one for each."""
+    """Lets every thread of this process run on ``cores`` alone, and torch use one for each."""
     import torch
 
     if os.sched_getaffinity(0) == set(cores) and torch.get_num_threads() == len(cores):
@@ -166,7 +166,7 @@ def use_cores(cores: Sequence[int]) -> None:
 
 
 def clock(channel: Channel) -> None:
-    """Answer at once: the time stamp of the answer is what the parent wants."""
+    """Answers at once: the parent needs only the answer's time stamp."""
 
 
 if __name__ == "__main__":

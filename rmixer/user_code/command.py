@@ -1,4 +1,4 @@
-"""A command job's program: an existing training program, looked at without running it."""
+"""A command job's program: an existing training program, examined without running it."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _FORM = (
 )
 _TORCHRUN, _ACCELERATE = "torch.distributed.run", "accelerate.commands.launch"
 _LAUNCHERS = (_TORCHRUN, _ACCELERATE)
-"""Modules that start the program that they are given; their own options come before it."""
+"""Modules that start the program given to them; their own options come before it."""
 _SHORT_FORMS = {("torchrun",): _TORCHRUN, ("accelerate", "launch"): _ACCELERATE}
 _WITH_VALUE, _BLINDING = "WX", "EIS"
 _MAIN = "__main__"
@@ -33,10 +33,10 @@ _FOR_A_SHELL = re.compile(r"[|&;<>]+")
 
 @dataclass(frozen=True)
 class Command:
-    """``line`` is the command as the workload has it; what is run is the interpreter ``python`` (of
-    ``python_version``, beside torch ``torch_version``) with ``arguments`` in ``folder``. ``source``
-    is a hash of the program and of the modules beside it that it imports. ``gpus`` is how many it
-    may see."""
+    """``line`` is the command in the workload. It runs as the interpreter ``python`` (of
+    ``python_version``, with torch ``torch_version``) with ``arguments`` in ``folder``. ``source``
+    is a hash of the program and of the modules in its folder that it imports. ``gpus`` is how many
+    it may see."""
 
     line: str
     arguments: tuple[str, ...]
@@ -51,21 +51,21 @@ class Command:
 def find_command(
     line: str, python: str | None, gpus: int, folder: Path, where: object, key: str
 ) -> tuple[str, Command]:
-    """A short name for the program of ``line``, and what there is to know of it. Paths count from
-    ``folder``, in which it is run by the interpreter ``python`` (None: this one).
+    """A short name for the program of ``line``, and the facts about it. Paths count from
+    ``folder``, in which the interpreter ``python`` (None: this one) runs it.
 
-    ``torchrun ...`` and ``accelerate launch ...`` are run as modules of that interpreter; the
-    program is the one that they start. So it is of other installed modules and console scripts of
-    that interpreter, where they are given a program in ``folder``; else it is themselves.
+    ``torchrun ...`` and ``accelerate launch ...`` run as modules of that interpreter; the program
+    is the one that they start. The same holds for other installed modules and console scripts of
+    that interpreter if they are given a program in ``folder``; else they are the program.
 
-    Raises :class:`InputError` (for ``where`` and keys that begin with ``key``) where there is no
-    such program or interpreter, where its steps could not be counted, or where it is no Python.
+    Raises :class:`InputError` (for ``where`` and keys that begin with ``key``) if the program or
+    the interpreter is missing, if its steps could not be counted, or if it is not Python.
     """
     return _found(line, python, gpus, folder, (where, key, f"{key}command"))
 
 
 def find_resuming(command: Command, line: str, where: object, key: str) -> Command:
-    """What goes on with ``command``, by the command ``line`` of its own, in the same folder by the
+    """The command that resumes ``command``, from its command ``line``, in the same folder by the
     same interpreter. Raises as :func:`find_command`, for the key ``resume``."""
     folder = Path(command.folder)
     place = (where, key, f"{key}resume")
@@ -124,7 +124,7 @@ def _found(
 
 
 def _words(line: str, where: object, key: str) -> list[str]:
-    """The words of ``line`` as a shell has them; there is no shell that would do more."""
+    """The words of ``line``, split as a shell does; no shell runs it."""
     try:
         words = shlex.split(line)
     except ValueError as error:
@@ -139,8 +139,8 @@ def _words(line: str, where: object, key: str) -> list[str]:
 
 
 def _of_environment(interpreter: Interpreter, module: bool, name: str, folder: Path) -> Path | None:
-    """The file of an installed module or a console script, if that is what is to be run: what lies
-    in ``folder`` comes first."""
+    """The file of an installed module or a console script, if it is one; a file in ``folder`` comes
+    first."""
     if not module:
         path = Path(name)
         return path if path == console_script(interpreter.path, path.name) else None
@@ -151,15 +151,14 @@ def _of_environment(interpreter: Interpreter, module: bool, name: str, folder: P
 
 
 def _own_hash(program: Path) -> str:
-    """A hash of a file of an environment: other packages are told by their versions."""
+    """A hash of a file of an environment. Other packages count by their versions only."""
     return content_hash([program.name, program.read_bytes().hex()])
 
 
 def _target(
     words: Sequence[str], line: str, where: object, key: str
 ) -> tuple[bool, str, Sequence[str]]:
-    """Whether the interpreter is given a module rather than a file, its name, and what that is
-    given."""
+    """True if the interpreter runs a module rather than a file, its name, and its arguments."""
     rest = list(words)
     while rest and rest[0].startswith("-"):
         option = rest.pop(0)
@@ -178,8 +177,8 @@ def _target(
 
 
 def _launched(words: Sequence[str], folder: Path) -> tuple[bool, str] | None:
-    """The same for what a launcher is given to start: the first of its ``words`` that is a program
-    in ``folder``, or, where it is told to start a module, the first that is a module there."""
+    """The same for the program that a launcher starts: the first of its ``words`` that is a program
+    in ``folder`` or, if it should start a module, the first that is a module there."""
     module = False
     for word in words:
         if word in ("-m", "--module"):
@@ -231,7 +230,7 @@ def _is_file(path: Path) -> bool:
 
 def _source_hash(name: str, program: Path, root: Path) -> str:
     """A hash of the names under ``root`` and the contents of ``program`` and of the modules there
-    that it imports, at any depth: on its path they come before installed ones."""
+    that it imports, at any depth. On its path they come before installed ones."""
 
     def local(module: str) -> Path | None:
         return program if module == name else module_file(module, root)
@@ -241,7 +240,7 @@ def _source_hash(name: str, program: Path, root: Path) -> str:
 
 
 def _needs_torch(program: Path) -> bool:
-    """Whether it always imports torch: outside of any function, ``try`` or ``if``."""
+    """True if it always imports torch: outside of any function, ``try`` or ``if``."""
     imported: list[str | None] = []
     for node in parsed(program).body:
         if isinstance(node, ast.Import):

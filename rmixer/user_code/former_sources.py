@@ -1,9 +1,9 @@
-"""Hashes that code had before, and the one it has now.
+"""Earlier hashes of code, with its present one.
 
-``former_sources.json`` has them by the kinds of code: ``models`` (what builds the step of a model
-of the library), ``own`` (what runs a user's own model) and ``data`` (what makes a data set of raw
-files). ``python -m experiments.tools.rekey_profiles`` writes it. What is filed under a former hash
-is still right: the code does the same.
+``former_sources.json`` lists them by the kinds of code: ``models`` (the code that builds the step
+of a model of the library), ``own`` (the code that runs a user's own model) and ``data`` (the code
+that reads raw files into a data set). ``python -m experiments.tools.rekey_profiles`` writes it.
+Data filed under a former hash is still right: the code does the same.
 """
 
 from __future__ import annotations

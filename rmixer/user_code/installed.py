@@ -23,8 +23,8 @@ _OF_PYTHON = re.compile(rb"#!.*python|#!/bin/sh\n'''exec' .*python")
 
 
 def installed_module(python: str, name: str) -> Path | None:
-    """The file that ``python -m name`` runs, where ``python`` finds that module in its environment;
-    of a package its ``__main__``. None where there is none, or none that is source."""
+    """The file that ``python -m name`` runs, if ``python`` finds that module in its environment; of
+    a package its ``__main__``. None if there is none, or it is not source."""
     top, _, rest = name.partition(".")
     places, origin = _found(python, top)
     if not rest:
@@ -41,7 +41,8 @@ def installed_module(python: str, name: str) -> Path | None:
 
 
 def console_script(python: str, name: str) -> Path | None:
-    """The script ``name`` beside the interpreter ``python``, if it is one of Python's."""
+    """The script ``name`` in the folder of the interpreter ``python``, if it is a Python script;
+    else None."""
     if os.sep in name or name in ("", ".", ".."):
         return None
     path = Path(python).parent / name
@@ -54,8 +55,9 @@ def console_script(python: str, name: str) -> Path | None:
 
 @cache
 def _found(python: str, top: str) -> tuple[list[str], str | None]:
-    """Where the interpreter looks for modules of the package ``top``, and the file of a module of
-    that name. Asked away from the program's folder, as its versions are."""
+    """The folders where the interpreter looks for modules of the package ``top``, and the file of a
+    module of that name. It is run outside the program's folder, where modules could hide Python's.
+    """
     try:
         done = subprocess.run(
             [python, "-c", _QUESTION, top],

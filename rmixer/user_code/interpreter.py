@@ -1,4 +1,4 @@
-"""Another environment's Python: where it is, and which versions it has."""
+"""Finds the Python of another environment and its versions."""
 
 from __future__ import annotations
 
@@ -35,8 +35,8 @@ print(json.dumps([list(sys.version_info[:3]), torch, has_torch]))
 
 @dataclass(frozen=True)
 class Interpreter:
-    """A Python at ``path`` (as given: the link in a virtual environment says which it is), with its
-    version and that of the torch beside it, empty where there is none or one without a version."""
+    """A Python at ``path`` (not resolved: the link in a virtual environment selects it), with its
+    version and that of its torch (empty if it has none, or one without a version)."""
 
     path: str
     version: str
@@ -46,10 +46,10 @@ class Interpreter:
 
 def find_interpreter(python: str | None, folder: Path, where: object, key: str) -> Interpreter:
     """The Python named ``python``: a path, relative to ``folder``, or a command on ``PATH``; None
-    for the one that runs this.
+    is the one that runs this.
 
-    It is run once to say its versions; raises :class:`InputError` (for ``where``, ``key``) where it
-    cannot be, or is older than :data:`OLDEST`.
+    It is run once to get its versions. Raises :class:`InputError` (for ``where``, ``key``) if that
+    fails or it is older than :data:`OLDEST`.
     """
     if python is None:
         path = sys.executable
@@ -70,8 +70,8 @@ def find_interpreter(python: str | None, folder: Path, where: object, key: str) 
 
 @cache
 def _ask(path: str) -> tuple[tuple[int, ...], str, bool] | str:
-    """The versions, or what is wrong. Asked away from the program's folder, where a module of its
-    own might stand for one of Python's."""
+    """The versions, or an error text. It is run outside the program's folder, whose modules could
+    hide Python's."""
     try:
         done = subprocess.run(
             [path, "-c", _QUESTION],

@@ -16,7 +16,8 @@ from rmixer.errors import InputError, choice
 from rmixer.user_code.sources import follow, module_file, parsed
 
 OURS = ("executor", "experiments", "profiles", "rmixer", "sim")
-"""Our own packages: first on the path of every worker, so that no other may have these names."""
+"""Our own packages. They come first on the path of every worker, so no other module may have these
+names."""
 
 _OUR_ROOT = Path(__file__).resolve().parents[2]
 _SITE = ("site-packages", "dist-packages")
@@ -25,9 +26,9 @@ _FORM = "'package.module:function', the function that builds your model"
 
 @dataclass(frozen=True)
 class OwnModule:
-    """Where a module lies: ``root`` is the folder that must be on Python's path, ``source`` a hash
-    of the module and of the local modules that it imports (installed ones left out), ``local``
-    the top-level names of all these."""
+    """The place of a module: ``root`` is the folder that must be on Python's path, ``source`` a
+    hash of the module and of the local modules that it imports (not installed ones), ``local`` the
+    top-level names of all these."""
 
     root: Path
     source: str
@@ -35,13 +36,13 @@ class OwnModule:
 
 
 def is_own(model: str) -> bool:
-    """Whether ``model`` names a user's own model, not one of the registry."""
+    """True if ``model`` names a user's own model, not one of the registry."""
     return ":" in model
 
 
 def label_of(model: str) -> str:
-    """A short name for ``model`` that may stand in the name of a file: of one's own the module's
-    last part, and the function if it is not called ``build``."""
+    """A short name for ``model`` that is valid in file names: for an own model the module's last
+    part, and the function if it is not called ``build``."""
     module, _, function = model.partition(":")
     if not function:
         return model
@@ -50,11 +51,11 @@ def label_of(model: str) -> str:
 
 
 def find_own_model(model: str, folder: Path, where: object, key: str) -> OwnModule:
-    """The module of ``model``, looked for among what is installed and on ``PYTHONPATH``, then in
-    ``folder``, then in the current one. Nothing of it is run.
+    """Finds the module of ``model`` among installed ones and on ``PYTHONPATH``, then in ``folder``,
+    then in the current one. Nothing of it is run.
 
-    Raises :class:`InputError` (for ``where``, ``key``) where there is no such module or function,
-    where its name is taken by Python or by us, or where it is no Python.
+    Raises :class:`InputError` (for ``where``, ``key``) if the module or function is missing, if its
+    name belongs to Python or to us, or if it is not Python.
     """
     module, _, function = model.partition(":")
     if not all(part.isidentifier() for part in (*module.split("."), function)):
@@ -78,7 +79,7 @@ def find_own_model(model: str, folder: Path, where: object, key: str) -> OwnModu
 
 def own_sources(module: str, root: Path) -> tuple[Path, ...]:
     """The files of ``module`` under ``root`` and of the local modules it imports, at any depth: all
-    those under ``root``, or, where that is a folder of installed packages, those of its package."""
+    under ``root`` or, if that is a folder of installed packages, those of its package."""
     top = module.partition(".")[0]
     installed = root.name in _SITE
 
@@ -130,7 +131,7 @@ def _find(module: str, folder: Path, where: object, key: str) -> tuple[Path, Pat
 
 def _search_path(folder: Path) -> list[Path]:
     """The folders in which modules are looked for. Python puts the current one first for some
-    commands and not for others: here it always comes last."""
+    commands only; here it always comes last."""
     given = {os.path.abspath(part) for part in _parts_of_pythonpath()}
     here = os.getcwd()
     parts = [os.path.abspath(part) for part in sys.path if part]
@@ -150,7 +151,7 @@ def _check_function(path: Path, function: str, where: object, key: str) -> None:
 
 
 def _bound(body: list[ast.stmt]) -> Iterator[str]:
-    """The names that a module binds at its top level, ``*`` where it imports unnamed ones."""
+    """The names that a module binds at its top level, ``*`` if it imports unnamed ones."""
     waiting: list[ast.AST] = list(body)
     while waiting:
         node = waiting.pop()
@@ -165,7 +166,7 @@ def _bound(body: list[ast.stmt]) -> Iterator[str]:
 
 
 def _check_names(sources: tuple[Path, ...], root: Path, where: object, key: str) -> None:
-    """Raise :class:`InputError` where one of ``sources`` has the name of one of our packages: the
+    """Raises :class:`InputError` if one of ``sources`` has the name of one of our packages: the
     import would find ours."""
     for path in sources:
         first = path.relative_to(root).parts[0].removesuffix(".py")

@@ -1,4 +1,4 @@
-"""A hash of what modules do: comments, docstrings, layout and where a module lies leave it alone.
+"""A hash of what modules do, without comments, docstrings, layout and the place of a module.
 
 Profiles and prepared data are kept as long as the code that decides them is the same. The hash is
 taken of the syntax trees of that code:
@@ -38,7 +38,7 @@ class SourceDigests:
 
     def of(self, modules: Sequence[str]) -> str:
         """16 hexadecimal digits for ``modules`` and all that they import, at any depth. Raises
-        SyntaxError for a file that is no Python."""
+        SyntaxError for a file that is not Python."""
         found = []
         for name in modules:
             before = dict(self._known)
@@ -73,7 +73,7 @@ class SourceDigests:
         return _hash([code, *found]) if code or found else _EMPTY
 
     def _imported(self, node: ast.AST, package: list[str]) -> Iterator[str]:
-        """What ``node``, in a module of ``package``, imports: the digest, the name, the alias."""
+        """The imports of ``node``, in a module of ``package``: the digest, the name, the alias."""
         if isinstance(node, ast.Call):
             yield from (f"called {self._of(name)}" for name in called_for(node))
         elif isinstance(node, ast.Import):
@@ -104,7 +104,7 @@ def _body(statements: Sequence[ast.stmt]) -> str:
 
 
 def _statement(node: ast.stmt) -> str:
-    """``node`` as text; empty if it does nothing here."""
+    """``node`` as text; empty if it does nothing."""
     if isinstance(node, ast.Pass | ast.Import | ast.ImportFrom):
         return ""
     if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
@@ -136,7 +136,7 @@ def _value(value: object) -> str:
 
 
 def _joined(parts: Sequence[ast.expr]) -> Iterator[ast.expr]:
-    """The parts of an f-string; versions of Python differ in how they cut the text between."""
+    """The parts of an f-string; Python versions split the text between them differently."""
     text = ""
     for part in parts:
         if isinstance(part, ast.Constant):

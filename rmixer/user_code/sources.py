@@ -1,4 +1,4 @@
-"""Which source files a module is made of, found without importing it."""
+"""Finds the source files of a module without importing it."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ ROOT = Path(__file__).resolve().parents[2]
 def our_files(
     within: Sequence[str], stop: Collection[str] = (), root: Path = ROOT
 ) -> Callable[[str], Path | None]:
-    """A function from the name of one of our modules to its file below ``root``. It knows only
-    modules below one of the packages ``within``, and none in ``stop``."""
+    """A function from the name of one of our modules to its file below ``root``. It returns None
+    for modules outside of the packages ``within`` and for those in ``stop``."""
 
     def file_of(name: str) -> Path | None:
         if name in stop or not any(name.startswith(f"{package}.") for package in within):
@@ -34,8 +34,8 @@ def imported_sources(
 def follow(modules: Sequence[str], file_of: Callable[[str], Path | None]) -> tuple[Path, ...]:
     """The files of ``modules``, of the packages around them and of what they import, sorted.
 
-    ``file_of`` turns a module's name into its file, or None where it is not to be followed. Raises
-    SyntaxError for a file that is no Python.
+    ``file_of`` returns a module's file, or None if it should not be followed. Raises SyntaxError
+    for a file that is not Python.
     """
     found: dict[str, Path | None] = {}
     waiting = list(modules)
@@ -72,8 +72,8 @@ def _is_module(name: str) -> bool:
 
 
 def _imports(name: str, path: Path) -> Iterator[str]:
-    """The modules that the source of module ``name`` names in imports, wherever they stand; of a
-    package also those of its ``__all__``, which ``import *`` imports."""
+    """The modules that the source of module ``name`` imports anywhere; for a package also those of
+    its ``__all__``, which ``import *`` imports."""
     package = name.split(".") if path.name == "__init__.py" else name.split(".")[:-1]
     for node in ast.walk(parsed(path)):
         if path.name == "__init__.py":
@@ -90,7 +90,7 @@ def _imports(name: str, path: Path) -> Iterator[str]:
 
 
 def listed(node: ast.AST) -> Iterator[str]:
-    """The names that an assignment gives to ``__all__``, as far as they are written there."""
+    """The literal names that an assignment gives to ``__all__``."""
     if isinstance(node, ast.Assign):
         targets: list[ast.expr] = node.targets
     elif isinstance(node, ast.AugAssign | ast.AnnAssign):
@@ -102,8 +102,8 @@ def listed(node: ast.AST) -> Iterator[str]:
 
 
 def called_for(call: ast.Call) -> Iterator[str]:
-    """The module that ``importlib.import_module`` or ``__import__`` is called for, if its name is
-    written there."""
+    """The module that ``importlib.import_module`` or ``__import__`` is called for, if its name is a
+    literal."""
     function = call.func
     name = function.attr if isinstance(function, ast.Attribute) else getattr(function, "id", "")
     first = call.args[0] if call.args else None

@@ -1,4 +1,4 @@
-"""What is to be trained: jobs, the workload file, and what makes two jobs cost the same."""
+"""The training to be done: jobs, the workload file, and the key of jobs of equal cost."""
 
 from rmixer.workload.workload import Job, Workload
 

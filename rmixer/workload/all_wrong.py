@@ -1,4 +1,4 @@
-"""All that is wrong with a job of a workload, not only what was found first."""
+"""Collects all errors of a job of a workload, not only the first."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from rmixer.workload.place import Place
 
 _KINDS = ("model", "command", "profile")
 _LEANING = {"optimizer": ("weight_decay", "betas", "momentum"), "evaluate": ("stop",)}
-"""Without the one nobody can say whether the others are right."""
+"""If the first key is wrong, the others cannot be checked."""
 _MANY_STEPS = 2**31 - 1
 
 
 def all_wrong(
     error: InputError, item: dict[str, Any], place: Place, read: Callable[[dict[str, Any]], object]
 ) -> list[InputError]:
-    """``error``, for which ``read`` refused ``item``, and those for which it would refuse it if the
-    keys that are wrong were left out."""
+    """``error``, for which ``read`` refused ``item``, and further errors that it raises once the
+    wrong keys are left out."""
     found: list[InputError] = []
     left = dict(item)
     while True:
@@ -48,7 +48,8 @@ def _key(error: InputError, place: Place) -> str:
 
 
 def _is_there(key: str, error: InputError, item: dict[str, Any]) -> bool:
-    """Whether what ``error`` misses is there under a name that is nearly right, and was told."""
+    """True if the key that ``error`` misses is there under a similar name, which was already
+    reported."""
     if key in item or error.found != "nothing":
         return False
     return bool(difflib.get_close_matches(key, item, n=1))

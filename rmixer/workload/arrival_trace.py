@@ -1,4 +1,4 @@
-"""A trace of jobs in CSV: a row a job, with the time at which it arrives."""
+"""A trace of jobs in CSV: a row for each job, with the time at which it arrives."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ OF_PARTS = ("betas", "lr_schedule", "evaluate", "stop")
 
 
 def read_trace(path: Path, folder: Path) -> Iterator[tuple[dict[str, Any], Place]]:
-    """What the rows of the trace at ``path`` say of a job each, as a workload has it, and where;
-    paths in it count from ``folder``. A cell that is empty says nothing. Raises
-    :class:`InputError` for a column that is no key of a job, a trace without a row, and a cell
-    that is no number where one belongs."""
+    """Yields for each row of the trace at ``path`` the job's keys, as in a workload file, and its
+    place; paths in it count from ``folder``. An empty cell is skipped. Raises :class:`InputError`
+    for a column that is no key of a job, a trace without a row, and a cell that should be a number.
+    """
     rows = list(read_table(path, "trace", (ARRIVAL,)))
     if not rows:
         raise InputError(path, "line 2", "nothing", "a row for each job")

@@ -1,4 +1,4 @@
-"""When the jobs of a workload arrive: drawn as a Poisson process, alone or in groups, or traced."""
+"""Arrival times of a workload's jobs: a Poisson process of single jobs or groups, or a trace."""
 
 from __future__ import annotations
 
@@ -11,9 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import ConfigDict, Field
+from pydantic import Field
 
 from rmixer.errors import choice
+from rmixer.files.strict import Strict
 from rmixer.files.typed_files import shown
 from rmixer.workload.job_entry import Copies, Seed
 from rmixer.workload.place import Place
@@ -23,7 +24,7 @@ KEYS = {
     "burst": ("rate_per_h", "burst", "seed"),
     "trace": ("file",),
 }
-"""What may be said of each kind; all but the seed must be."""
+"""The keys of each kind; all but the seed are required."""
 _NEEDED = {
     "rate_per_h": "the jobs that arrive in an hour, in the mean",
     "burst": "the jobs that arrive together",
@@ -32,9 +33,7 @@ _NEEDED = {
 
 
 @dataclass(frozen=True)
-class _Entry:
-    __pydantic_config__ = ConfigDict(extra="forbid")
-
+class _Entry(Strict):
     kind: str | None = None
     rate_per_h: Annotated[float, Field(ge=1e-3, le=1e6)] | None = None
     burst: Copies | None = None
@@ -44,9 +43,9 @@ class _Entry:
 
 @dataclass(frozen=True)
 class Arrivals:
-    """How jobs arrive. ``trace`` is the file that says it, of kind ``trace`` alone; of the other
-    kinds groups of ``burst`` jobs arrive, ``rate_per_h`` jobs an hour in the mean; without ``seed``
-    they are drawn with that of the workload."""
+    """The arrivals of jobs. Kind ``trace`` reads them from the file ``trace``. With the other kinds
+    groups of ``burst`` jobs arrive, ``rate_per_h`` jobs an hour in the mean. If ``seed`` is None,
+    the workload's is used."""
 
     kind: str
     rate_per_h: float = 0.0
@@ -56,7 +55,7 @@ class Arrivals:
 
 
 def read_arrivals(data: Mapping[str, Any], place: Place) -> Arrivals:
-    """What a workload says at ``place``; raises :class:`InputError`."""
+    """Reads the arrivals of a workload at ``place``; raises :class:`InputError`."""
     entry = place.parse(data, _Entry)
     if entry.kind is None:
         raise place.wrong("kind", "nothing", f"{choice('', KEYS)} (this key is required)")
@@ -88,14 +87,14 @@ def _trace(text: str, place: Place) -> Path:
 
 
 def arrival_times_s(arrivals: Arrivals, jobs: int, seed: int) -> list[float]:
-    """When each of ``jobs`` jobs arrives, in seconds from the start of the run, in their order.
+    """The arrival of each of ``jobs`` jobs, in seconds from the start of the run, in their order.
 
     Groups of ``burst`` jobs arrive together (the last may be smaller), and groups are a Poisson
-    process: before each, the first one too, passes an exponential gap. Its mean is ``burst`` x 3600
+    process: an exponential gap passes before each, the first one too. Its mean is ``burst`` x 3600
     / ``rate_per_h`` seconds, so that jobs come at ``rate_per_h``. Gap k, from 0, is that mean times
     -ln((n + 0.5) / 2^52), where n is the first 52 bits of the SHA-256 of the text
     ``arrivals:<seed>:<k>``, rounded to whole microseconds: the same on every machine. ``seed`` is
-    that of the workload, used where ``arrivals`` have none.
+    that of the workload, used if ``arrivals`` have none.
     """
     mean_s = arrivals.burst * 3600 / arrivals.rate_per_h
     gaps_us = _gaps_us(seed if arrivals.seed is None else arrivals.seed, mean_s)

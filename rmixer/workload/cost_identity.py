@@ -1,4 +1,4 @@
-"""What decides how much a training step costs, as a key that profiles are filed under."""
+"""The key under which profiles are filed: all that decides the cost of a training step."""
 
 from __future__ import annotations
 
@@ -7,9 +7,8 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pydantic import ConfigDict
-
 from rmixer.data.registry import SYNTHETIC, dataset_entry
+from rmixer.files.strict import Strict
 from rmixer.files.typed_files import content_hash, plain
 from rmixer.models.registry import MODELS
 from rmixer.user_code.command import Command
@@ -30,22 +29,20 @@ _STOP = (
     "rmixer.models.registry",
     "rmixer.training.precision",
 )
-"""What the step's modules import, but what does not change its cost."""
+"""Modules that the step's modules import but that do not change its cost."""
 
 
 @dataclass(frozen=True)
-class CostIdentity:
+class CostIdentity(Strict):
     """Architecture, sizes, batch, optimizer kind, precision, data distribution, and a hash of
     the sources that build the step. Learning rate, seed and steps belong to the job.
 
-    Of a user's own model ``architecture`` is its name and ``config`` empty: its source has them.
-    Of a command job ``architecture`` is its command line, ``config`` has the versions of Python and
-    torch that it runs in and its number of GPUs, and ``source`` is a hash of its program; the
-    rest is unknown, and ``batch`` 0. Of an imported profile ``source`` is a hash of it, and all
-    else but the batch unknown; so it is of durations from a table.
+    For a user's own model ``architecture`` is its name and ``config`` empty: its source has them.
+    For a command job ``architecture`` is its command line, ``config`` has the versions of Python
+    and torch and its number of GPUs, ``source`` is a hash of its program, ``batch`` is 0 and the
+    rest unknown. For an imported profile and for durations from a table ``source`` is a hash of
+    them, and only the batch is known besides.
     """
-
-    __pydantic_config__ = ConfigDict(extra="forbid")
 
     model: str
     architecture: str
@@ -59,7 +56,7 @@ class CostIdentity:
 
     @property
     def is_program(self) -> bool:
-        """Whether it is that of a command job."""
+        """True for a command job."""
         return self.batch == 0
 
     @property
@@ -69,15 +66,15 @@ class CostIdentity:
 
     @property
     def key(self) -> str:
-        """``<label>-b<batch>-<hash8>``, the name of the profile's folder; of a command job without
-        the batch."""
+        """``<label>-b<batch>-<hash8>``, the name of the profile's folder; without the batch for a
+        command job."""
         if self.is_program:
             return f"{self.label}-{content_hash(self, 8)}"
         return f"{self.label}-b{self.batch}-{content_hash(self, 8)}"
 
 
 def cost_identity(job: Job) -> CostIdentity:
-    """The identity of ``job``'s training step. Ask ``job.identity``, which computes it once."""
+    """The identity of ``job``'s training step. Use ``job.identity``, which computes it once."""
     if job.durations:
         return _unknown_identity(job, "durations", job.durations)
     if job.command is not None:
@@ -140,23 +137,23 @@ def _unknown_identity(job: Job, architecture: str, source: str) -> CostIdentity:
 
 @cache
 def source_hash(architecture: str, dataset: str) -> str:
-    """A hash of what builds the step of ``architecture`` on ``dataset``: the code of its module,
-    of the data set's and of the training step, of all that these import, and the data set's
-    settings. Comments, docstrings and moved modules leave it as it is
-    (:mod:`rmixer.user_code.source_digest`)."""
+    """A hash of the code that builds the step of ``architecture`` on ``dataset`` (its module, the
+    data set's, the training step, and all that these import) and of the data set's settings.
+    Comments, docstrings and moved modules do not change it (:mod:`rmixer.user_code.source_digest`).
+    """
     digest = step_digest(architecture, dataset, ROOT)
     return content_hash([digest, dataset_entry(dataset).settings])
 
 
 def step_digest(architecture: str, dataset: str, root: Path) -> str:
-    """The digest of the code alone that builds the step, as it lies below ``root``."""
+    """The digest of the code below ``root`` that builds the step."""
     reader = dataset_entry(dataset).reader
     modules = (architecture.partition(":")[0], reader.partition(":")[0], "rmixer.training.step")
     return _digests(root).of(modules)
 
 
 def is_present(identity: CostIdentity) -> bool:
-    """Whether ``identity`` is of a model of the library, as its sources are now."""
+    """True if ``identity`` is of a model of the library with its present sources."""
     entry = MODELS.get(identity.model)
     if entry is None:
         return False

@@ -1,4 +1,4 @@
-"""How many steps an epoch of a job has, and how many samples are held out."""
+"""The number of steps in an epoch of a job, and of its held-out samples."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ from rmixer.workload.workload import Job
 
 
 def epoch_steps(job: Job) -> int | None:
-    """The whole batches of ``job``'s training samples; None where a user's own batches have no
-    length. A data set is made ready if it is not, and a user's own model is built once: before that
-    nobody knows. Raises :class:`InputError` for a batch larger than the data, and
-    :class:`RunFailed` for an own model that cannot be built."""
+    """The whole batches of ``job``'s training samples; None if a user's own batches have no length.
+    It prepares a data set that is not ready, and builds a user's own model once. Raises
+    :class:`InputError` for a batch larger than the data, and :class:`RunFailed` for an own model
+    that cannot be built."""
     if job.is_own:
         return _own_batches(job)
     samples = open_dataset(job.entry.dataset, job.data).train_rows
@@ -33,7 +33,7 @@ def epoch_steps(job: Job) -> int | None:
 
 
 def held_out_samples(job: Job) -> int | None:
-    """How many samples of ``job``'s data are held out; None of a user's own model. Raises as
+    """The number of held-out samples of ``job``'s data; None for a user's own model. Raises as
     :func:`epoch_steps`."""
     if job.is_own:
         return None
@@ -42,7 +42,8 @@ def held_out_samples(job: Job) -> int | None:
 
 
 def _own_batches(job: Job) -> int | None:
-    """Asked once: it is the same as long as the model's sources, its batch and its data are."""
+    """The number of an own model's batches. It is stored until the model's sources, batch or data
+    change."""
     path = home() / "epochs" / f"{job.identity.key}-{content_hash([job.data, job.seed], 8)}.json"
     with contextlib.suppress(InputError):  # damaged: it is counted again
         if path.exists():

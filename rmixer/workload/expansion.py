@@ -1,4 +1,4 @@
-"""The jobs that an item of a workload describes, and what is wrong with it."""
+"""The jobs that an item of a workload describes, and the errors in it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 from rmixer.errors import InputError
 from rmixer.files.typed_files import content_hash, shown
 from rmixer.imported.durations import DurationTable
-from rmixer.imported.imported_store import find_imported
+from rmixer.imported.imported_profile import find_imported
 from rmixer.models.registry import MODELS
 from rmixer.user_code.command import find_command, find_resuming
 from rmixer.user_code.own_module import is_own, label_of
@@ -36,9 +36,9 @@ def expand(
     taken: Taken,
     durations: DurationTable | None = None,
 ) -> list[Job]:
-    """The copies of the job that ``item`` describes; the first has ``seed`` unless it says one.
-    What they take is added to ``taken``. With ``durations`` it may be of a model that only these
-    know, and has one step unless it says it. Raises :class:`InputError`."""
+    """The copies of the job that ``item`` describes; the first has ``seed`` unless the item has
+    one. Their ids and modules are added to ``taken``. With ``durations`` it may have a model that
+    only these know, and has one step by default. Raises :class:`InputError`."""
     for key in NOT_YET:
         if key in item:
             raise place.wrong(key, shown(item[key]), not_yet(key))
@@ -71,9 +71,11 @@ def expand(
 
 
 def _steps(entry: JobEntry, place: Place, *, needed: bool) -> int:
-    """The steps that ``entry`` says, 1 where it says epochs, or none are ``needed``."""
+    """The steps of ``entry``; 1 if it has epochs instead, or no steps are ``needed``."""
     if entry.epochs is not None and entry.steps is not None:
-        raise place.wrong("epochs", shown(entry.epochs), "nothing beside 'steps': either is enough")
+        raise place.wrong(
+            "epochs", shown(entry.epochs), "not together with 'steps': either is enough"
+        )
     if entry.steps is None and entry.epochs is None and needed:
         allowed = "a whole number > 0 (this key or 'epochs' is required)"
         raise place.wrong("steps", "nothing", allowed)
@@ -81,7 +83,7 @@ def _steps(entry: JobEntry, place: Place, *, needed: bool) -> int:
 
 
 def _check_kind(entry: JobEntry, item: dict[str, Any], place: Place) -> None:
-    """Raise :class:`InputError` unless ``entry`` is of one kind, with that kind's keys."""
+    """Raises :class:`InputError` unless ``entry`` is of one kind, with that kind's keys."""
     kinds = [kind for kind in ("profile", "command", "model") if getattr(entry, kind) is not None]
     if not kinds:
         models = f"{known_models('')} (this key is required)"
@@ -89,7 +91,7 @@ def _check_kind(entry: JobEntry, item: dict[str, Any], place: Place) -> None:
         raise place.wrong("model", "nothing", allowed)
     if len(kinds) > 1:
         kind, other = kinds[0], kinds[-1]
-        allowed = f"nothing beside {kind!r}: a job is a model, a program or an imported profile"
+        allowed = f"not together with {kind!r}: a job is a model, a program or an imported profile"
         raise place.wrong(other, repr(getattr(entry, other)), allowed)
     foreign, why = OF_MODELS, "it is for the program's own command line to say"
     if entry.model is not None:
@@ -116,7 +118,7 @@ def _command_job(entry: JobEntry, line: str, steps: int, place: Place) -> Job:
 
 
 def _of_learned_steps(job: Job) -> Job:
-    """``job``, whose steps are only supposed, with those that a run has learned, if one has."""
+    """``job``, whose steps are only supposed, with learned steps if an earlier run has them."""
     learned = learned_steps(job.identity.key)
     if learned is None:
         return replace(job, steps_from="supposed")
@@ -137,7 +139,7 @@ def _imported_job(entry: JobEntry, name: str, steps: int, place: Place) -> Job:
 def _timed_job(
     entry: JobEntry, item: Mapping[str, Any], model: str, steps: int, place: Place
 ) -> Job:
-    """A job of a model of which nothing is known but how long it lasts."""
+    """A job of a model of which only the duration is known."""
     for key in OF_MODELS:
         if key in item and key not in ("batch", "seed"):
             allowed = f"nothing: of {model!r} only the table of durations is known"

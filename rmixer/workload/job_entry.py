@@ -1,13 +1,14 @@
-"""A job as a workload says it: its keys, and which belong to which kind of job."""
+"""A job in a workload file: its keys, and the kind of job to which each belongs."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Annotated
 
-from pydantic import ConfigDict, Field
+from pydantic import Field
 
 from rmixer.data.registry import SYNTHETIC
+from rmixer.files.strict import Strict
 from rmixer.files.typed_files import Name
 from rmixer.workload.real_training import EarlyStop, Evaluation, LrSchedule
 from rmixer.workload.workload import RETRIES
@@ -21,10 +22,8 @@ Seed = Annotated[int, Field(ge=0, le=2**32 - 1)]
 
 
 @dataclass(frozen=True)
-class JobEntry:
+class JobEntry(Strict):
     """A job as a file gives it; ``NOT_YET`` names the other keys of the schema."""
-
-    __pydantic_config__ = ConfigDict(extra="forbid")
 
     model: str | None = None
     command: str | None = None
@@ -61,10 +60,10 @@ class JobEntry:
 NOT_YET = ("after", "search")
 
 WISHES = ("deadline_s", "weight", "priority")
-"""The keys of any job that say how soon it should be done."""
+"""The keys of any job about how soon it should be done."""
 OF_COMMANDS: tuple[str, ...] = ("python", "gpus", "resume")
 UNKNOWN = "unknown"
-"""Steps of a program that ends by itself, nobody knows when."""
+"""The steps of a program that ends by itself at an unknown time."""
 REAL_TRAINING: tuple[str, ...] = (
     "weight_decay",
     "betas",
@@ -74,7 +73,7 @@ REAL_TRAINING: tuple[str, ...] = (
     "stop",
     "save_every_s",
 )
-"""The keys that a job takes over as they are."""
+"""The keys that a job takes over unchanged."""
 OF_MODELS: tuple[str, ...] = (
     "batch",
     "optimizer",
@@ -87,11 +86,11 @@ OF_MODELS: tuple[str, ...] = (
     "epochs",
     *REAL_TRAINING,
 )
-"""What a workload may say of jobs of one kind only."""
+"""Keys for jobs of one kind only."""
 OWN_METRICS = ("loss", "auc")
-"""What a user's own model may be judged by."""
+"""The metrics of a user's own model."""
 
 
 def not_yet(key: str) -> str:
-    """What is allowed for a key of ``NOT_YET``."""
+    """The message for a key of ``NOT_YET``."""
     return f"nothing yet: {key!r} is part of the schema, but not supported so far"

@@ -1,4 +1,4 @@
-"""How many steps programs make whose workload does not say it: learned by their first run."""
+"""The steps of programs whose workload does not give them, learned from their first run."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from rmixer.files.typed_files import load_json, parse, write_json
 
 
 def learned_steps(key: str) -> int | None:
-    """The steps that the program of this cost identity key made when it was run to its end last;
-    None if it never was."""
+    """The steps of the program of this cost identity key in its last whole run; None if there was
+    none."""
     path = home() / "steps" / f"{key}.json"
     with contextlib.suppress(InputError):  # damaged: it is learned again
         if path.exists():
@@ -20,5 +20,5 @@ def learned_steps(key: str) -> int | None:
 
 
 def learn_steps(key: str, steps: int) -> None:
-    """Keep that it made ``steps``."""
+    """Stores that it did ``steps``."""
     write_json(home() / "steps" / f"{key}.json", steps)

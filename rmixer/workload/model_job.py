@@ -1,4 +1,4 @@
-"""A job of a model, of the registry or of one's own, from what a workload says of it."""
+"""Builds a job of a model, of the registry or a user's own, from a workload's item."""
 
 from __future__ import annotations
 
@@ -28,17 +28,17 @@ from rmixer.workload.workload import (
 
 @dataclass(frozen=True)
 class Taken:
-    """What the jobs of a workload have taken so far: each id, with the place of who has it, and the
-    folder of each local module. A worker runs one job after the other, and in it a module's name
-    means one module."""
+    """The names used by jobs of a workload so far: each id with the place of its job, and the
+    folder of each local module. A worker runs several jobs in turn, so a module's name must mean
+    one module."""
 
     ids: dict[str, str] = field(default_factory=dict)
     roots: dict[str, Path] = field(default_factory=dict)
 
 
 def model_job(entry: JobEntry, model: str, place: Place, taken: Taken) -> Job:
-    """The job of ``model`` that ``entry`` describes, without an id; the folders of its own modules
-    are added to what is ``taken``. Raises :class:`InputError`."""
+    """The job of ``model`` that ``entry`` describes, without an id. The folders of its own modules
+    are added to ``taken``. Raises :class:`InputError`."""
     own = _own_module(model, place, taken.roots) if is_own(model) else None
     batch, default_optimizer, lr = _defaults(model, place)
     optimizer = entry.optimizer or default_optimizer
@@ -79,7 +79,7 @@ def model_job(entry: JobEntry, model: str, place: Place, taken: Taken) -> Job:
 
 
 def _check_optimizer(job: Job, place: Place) -> None:
-    """Raise :class:`InputError` for a setting that its optimizer does not have."""
+    """Raises :class:`InputError` for a setting that the optimizer does not have."""
     for name, value in job.given_settings.items():
         if name not in SETTINGS_OF[job.optimizer]:
             having = [kind for kind, names in SETTINGS_OF.items() if name in names]
@@ -88,11 +88,11 @@ def _check_optimizer(job: Job, place: Place) -> None:
 
 
 def _check_stop(job: Job, place: Place) -> None:
-    """Raise :class:`InputError` for a stop by what is never looked at, or not known."""
+    """Raises :class:`InputError` for a stop by a metric that is unknown or never evaluated."""
     if job.stop is None:
         return
     if job.evaluation.every_steps is None:
-        allowed = "beside it 'evaluate' with 'every_steps': that is when the metric is looked at"
+        allowed = "also 'evaluate' with 'every_steps': that is when the metric is looked at"
         raise place.wrong("stop", shown(plain(job.stop)), allowed)
     metric, metrics = job.stop.metric, OWN_METRICS if job.is_own else job.entry.metrics
     if metric not in metrics:
@@ -116,7 +116,7 @@ def _steps_of_epochs(job: Job, epochs: float, place: Place) -> int:
 
 
 def known_models(found: str) -> str:
-    """What a job's ``model`` may be, which was ``found`` to be something else."""
+    """A description of valid values for a job's ``model``, the nearest to ``found`` first."""
     return f"{choice(found, MODELS)}, or your own as 'package.module:function'"
 
 
@@ -131,7 +131,7 @@ def _defaults(model: str, place: Place) -> tuple[int, str, float]:
 
 
 def _own_module(model: str, place: Place, roots: dict[str, Path]) -> OwnModule:
-    """The module of ``model``; its local modules are added to the ``roots`` that are taken."""
+    """The module of ``model``; its local modules are added to ``roots``."""
     own = find_own_model(model, place.folder, place.file, place.at("model"))
     for name in own.local:
         if roots.setdefault(name, own.root) != own.root:

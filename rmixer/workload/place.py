@@ -1,4 +1,4 @@
-"""Where in a file something stands that a workload says."""
+"""A place in a file of a workload."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Place:
-    """A part of ``file``: ``key`` is ``jobs.2`` of a workload, or ``line 3`` of a trace, and
-    ``joint`` comes between it and a key inside. Paths that stand there count from ``folder``."""
+    """A part of ``file``: ``key`` is ``jobs.2`` in a workload, or ``line 3`` in a trace, and
+    ``joint`` comes between it and a key inside. Relative paths count from ``folder``."""
 
     file: Path
     key: str
@@ -23,15 +23,15 @@ class Place:
     joint: str = "."
 
     def at(self, key: str) -> str:
-        """The key of what stands there under ``key``."""
+        """The full key of ``key`` at this place."""
         return f"{self.key}{self.joint}{key}"
 
     def wrong(self, key: str, found: object, allowed: str) -> InputError:
-        """The error for what stands there under ``key``."""
+        """The error about the value of ``key`` at this place."""
         return InputError(self.file, self.at(key), found, allowed)
 
     def parse(self, data: object, kind: type[T]) -> T:
-        """``data``, which stands there, as a ``kind``; raises :class:`InputError`."""
+        """Converts ``data`` from this place to a ``kind``; raises :class:`InputError`."""
         try:
             return parse(data, kind, self.file)
         except InputError as error:

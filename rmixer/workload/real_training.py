@@ -1,4 +1,4 @@
-"""What a workload may say of how a model is trained, besides its steps."""
+"""The keys of a workload for how a model is trained, besides its steps."""
 
 from __future__ import annotations
 
@@ -7,15 +7,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal, get_args
 
-from pydantic import ConfigDict, Field
+from pydantic import Field
+
+from rmixer.files.strict import Strict
 
 Count = Annotated[int, Field(gt=0, le=2**31 - 1)]
 Schedule = Literal["constant", "linear", "cosine", "inverse_sqrt"]
 SCHEDULES: tuple[str, ...] = get_args(Schedule)
 EVALUATION_BATCHES = 20
-"""Held-out batches of an evaluation, where nothing else is said."""
+"""Held-out batches of an evaluation by default."""
 LOWER_IS_BETTER = ("loss",)
-"""Of all other metrics more is better."""
+"""For all other metrics higher is better."""
 
 SETTINGS_OF: Mapping[str, tuple[str, ...]] = {
     "adagrad": ("weight_decay",),
@@ -28,21 +30,20 @@ SETTINGS_OF: Mapping[str, tuple[str, ...]] = {
 
 
 @dataclass(frozen=True)
-class LrSchedule:
+class LrSchedule(Strict):
     """How the learning rate changes.
 
     In the first ``warmup_steps`` it rises in equal parts to the job's ``lr``. Then it stays there
     (``constant``), falls towards 0 at the job's last step on a straight line (``linear``) or on
     half a cosine (``cosine``), or falls as one over the root of the step (``inverse_sqrt``, Vaswani
-    et al., 2017, section 5.3)."""
-
-    __pydantic_config__ = ConfigDict(extra="forbid")
+    et al., 2017, section 5.3).
+    """
 
     kind: Schedule = "constant"
     warmup_steps: Annotated[int, Field(ge=0, le=2**31 - 1)] = 0
 
     def factor(self, made: int, steps: int) -> float:
-        """What ``lr`` is multiplied by in the step after ``made`` of ``steps`` steps: above 0."""
+        """The factor on ``lr`` in the step after ``made`` of ``steps`` steps: above 0."""
         warm = self.warmup_steps
         if made < warm:
             return (made + 1) / warm
@@ -55,29 +56,25 @@ class LrSchedule:
 
 
 @dataclass(frozen=True)
-class Evaluation:
+class Evaluation(Strict):
     """The model is tried on the first ``batches`` held-out batches after each ``every_steps`` steps
     (None: not while it trains), and when it is trained."""
-
-    __pydantic_config__ = ConfigDict(extra="forbid")
 
     every_steps: Count | None = None
     batches: Count = EVALUATION_BATCHES
 
 
 @dataclass(frozen=True)
-class EarlyStop:
+class EarlyStop(Strict):
     """Training ends when ``patience`` evaluations one after the other have not bettered
     ``metric``."""
-
-    __pydantic_config__ = ConfigDict(extra="forbid")
 
     metric: str
     patience: Count
 
     def betters(self, value: float, best: float | None) -> bool:
-        """Whether ``value`` of the metric is better than ``best``, the best so far. What is no
-        number betters nothing."""
+        """True if ``value`` of the metric is better than ``best``, the best so far. NaN never
+        is."""
         if math.isnan(value):
             return False
         if best is None:
@@ -86,8 +83,8 @@ class EarlyStop:
 
 
 def costly_kind(optimizer: str, settings: Mapping[str, Any]) -> str:
-    """``optimizer`` with the names of those of its ``settings`` that are more work for a step, as a
-    cost identity has it: ``sgd+momentum``. AdamW decays anyway."""
+    """``optimizer`` with the names of its ``settings`` that add work to a step, as in a cost
+    identity: ``sgd+momentum``. AdamW always decays."""
     free = ("weight_decay",) if optimizer == "adamw" else ()
     named = [name for name in ("momentum", "weight_decay") if settings.get(name)]
     return "+".join((optimizer, *(name for name in named if name not in free)))

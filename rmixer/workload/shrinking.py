@@ -1,4 +1,4 @@
-"""A workload made smaller, for a machine that is smaller than the one it was written for."""
+"""Shrinks a workload for a machine that is smaller than the one it was written for."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from rmixer.workload.workload import Workload
 
 @dataclass(frozen=True)
 class Shrinking:
-    """``steps_scale`` multiplies the steps of every job (at least one is left), those from one
-    evaluation to the next, and those in which its learning rate rises. ``batch_max`` bounds its
-    batch and ``rows_max`` the rows of its embedding tables; of a command job only its steps can be
-    changed."""
+    """``steps_scale`` multiplies the steps of every job (at least one is left), the steps between
+    evaluations, and those in which its learning rate rises. ``batch_max`` limits its batch and
+    ``rows_max`` the rows of its embedding tables. For a command job only its steps can be changed.
+    """
 
     steps_scale: float = 1.0
     batch_max: int | None = None
     rows_max: int | None = None
 
     def apply(self, workload: Workload) -> Workload:
-        """``workload`` so shrunk, under its own name."""
+        """Returns the shrunk ``workload``, under its own name."""
         return replace(
             workload,
             jobs=tuple(
@@ -57,7 +57,7 @@ class Shrinking:
 
 
 def shrinking_of(values: Mapping[str, str]) -> Shrinking:
-    """From the values of the :func:`keys` that were given; raises :class:`InputError`."""
+    """Builds it from the given values of :func:`keys`; raises :class:`InputError`."""
     read: dict[str, float | int] = {
         key: _scale(text) if key == "steps_scale" else _count(key, text)
         for key, text in values.items()
@@ -66,7 +66,7 @@ def shrinking_of(values: Mapping[str, str]) -> Shrinking:
 
 
 def keys() -> tuple[str, ...]:
-    """What of a workload can be made smaller."""
+    """The settings of a workload that can be shrunk."""
     return tuple(field.name for field in fields(Shrinking))
 
 
@@ -87,5 +87,5 @@ def _count(key: str, text: str) -> int:
 
 
 def _least(*bounds: int | None) -> int | None:
-    """The smallest of those that are given."""
+    """The smallest bound that is not None."""
     return min((bound for bound in bounds if bound is not None), default=None)

@@ -1,4 +1,4 @@
-"""What is to be trained: jobs with every default resolved."""
+"""The training to be done: jobs with every default resolved."""
 
 from __future__ import annotations
 
@@ -38,48 +38,45 @@ _LATER_KEYS = {
     "weight": 1.0,
     "priority": 0,
 }
-"""Keys that came when schedules had been written already. At their defaults they are no part of a
-workload's hash, so that those schedules stay valid."""
+"""Keys that are newer than some schedules. At their defaults they are not part of a workload's
+hash, so those schedules stay valid."""
 SUPPOSED_STEPS = 1000
-"""How many steps a program is supposed to make of which nobody knows it."""
+"""The steps supposed for a program if their number is unknown."""
 OWN_BATCH, OWN_OPTIMIZER, OWN_LR = 256, "adam", 0.001
-"""What a user's own model is told where the workload says nothing."""
+"""The defaults for a user's own model."""
 
 
 @dataclass(frozen=True)
 class Job:
-    """One training job. ``steps`` optimizer steps of ``batch`` samples; ``data`` is
-    ``synthetic`` or the path of the data set's raw files; ``rows_cap`` bounds the rows of every
-    embedding table; ``arrival_s`` counts from the start of the run; with ``precision`` ``bf16``
-    matrix products run in bfloat16, while weights and sums stay float32. ``on_nan`` says what
-    happens if the loss is NaN or infinite: ``stop`` ends the job as failed, ``go_on`` trains on.
-    A job that fails is tried again ``retries`` times, if that can help.
+    """One training job: ``steps`` optimizer steps of ``batch`` samples. ``data`` is ``synthetic``
+    or the path of the data set's raw files; ``rows_cap`` limits the rows of every embedding table;
+    ``arrival_s`` counts from the start of the run. With ``precision`` ``bf16`` matrix products run
+    in bfloat16, while weights and sums stay float32. If the loss is NaN or infinite, ``on_nan``
+    ``stop`` ends the job as failed and ``go_on`` trains on. A failed job is tried again up to
+    ``retries`` times, if that can help.
 
-    ``weight_decay``, ``betas`` and ``momentum`` are the optimizer's, None where it has those of its
-    model, or torch's. ``lr_schedule`` changes the learning rate, ``evaluate`` says when the model
-    is tried on held-out data, ``stop`` ends the job early, so that ``steps`` are the most that it
-    makes. ``held_out`` is how many samples are held out, None if nobody asked. Checkpoints
-    are ``save_every_s`` apart (None: as far as the execution says).
+    ``weight_decay``, ``betas`` and ``momentum`` are the optimizer's (None: those of its model, or
+    torch's). ``lr_schedule`` changes the learning rate, ``evaluate`` says when the model is
+    evaluated on held-out data, ``stop`` ends the job early, so that ``steps`` is a maximum.
+    ``held_out`` is the number of held-out samples (None: not needed). A checkpoint is written every
+    ``save_every_s`` (None: as the execution says).
 
-    ``model`` is a name of the registry or the user's own, ``package.module:function``. Of one's own
-    ``module_root`` is the folder that must be on Python's path and ``source`` a hash of its
+    ``model`` is a name of the registry or the user's own, ``package.module:function``. For an own
+    model ``module_root`` is the folder that must be on Python's path and ``source`` a hash of its
     sources; its ``data`` may be any text.
 
-    A job of higher ``priority`` never waits for one of lower priority that could run in its place.
-    It should have ended ``deadline_s`` after the start of the run. ``weight`` is how much its
-    completion counts.
+    A job never waits for one of lower ``priority`` that takes a place where it could run. It should
+    end within ``deadline_s`` of the start of the run. ``weight`` is the weight of its completion
+    time.
 
-    Of a command job ``model`` is its program's name and ``command`` the program; what its samples,
-    optimizers and data are only the program knows, and ``batch`` is 0. ``resume`` is what goes on
-    with it after an interruption; without it the program starts anew. Where the workload says that
-    its steps are unknown, ``steps_from`` says where ``steps`` come from: they were ``learned`` by
-    an earlier run, or are ``supposed``.
+    For a command job ``model`` is the name of its program and ``command`` the program; its samples,
+    optimizers and data are unknown, and ``batch`` is 0. ``resume`` is the command that continues it
+    after an interruption (None: it starts anew). ``steps_from`` is the source of ``steps``: the
+    workload ``said`` them, an earlier run gave them (``learned``), or they are ``supposed``.
 
-    Of a job that only its imported profile is known of, ``profile`` is the profile's name and
-    ``source`` a hash of it; ``batch`` is 0 where that does not say it.
-
-    Of a job whose durations come from a table, ``durations`` is a hash of what the table says of
-    it; the registry need not know its ``model``, and ``batch`` is 0 where nothing says it.
+    For a job with only an imported profile, ``profile`` is its name and ``source`` a hash of it;
+    ``batch`` is 0 if unknown. For a job with durations from a table, ``durations`` is a hash of
+    them; the registry need not know its ``model``, and ``batch`` is 0 if unknown.
     """
 
     id: str
@@ -116,12 +113,12 @@ class Job:
 
     @property
     def in_registry(self) -> bool:
-        """Whether the registry knows the model, and its step is what is asked for."""
+        """True if the registry has the model and the job asks for its step."""
         return not (self.command or self.is_own or self.profile or self.durations)
 
     @property
     def is_own(self) -> bool:
-        """Whether the model is the user's own, which the registry does not know."""
+        """True if the model is the user's own, not one of the registry."""
         return is_own(self.model) and not self.durations
 
     @property
@@ -142,35 +139,35 @@ class Job:
 
     @property
     def optimizer_settings(self) -> dict[str, Any]:
-        """All settings of the optimizer besides its rate that are not torch's own, of a model of
+        """All settings of the optimizer besides its rate that differ from torch's, for a model of
         the registry."""
         return {**self.entry.settings_of(self.optimizer), **self.given_settings}
 
     @property
     def optimizer_kind(self) -> str:
-        """The optimizer as a cost identity has it, with the settings that make its step longer."""
+        """The optimizer as in a cost identity, with the settings that make its step longer."""
         return costly_kind(self.optimizer, self.given_settings)
 
     @property
     def evaluation(self) -> Evaluation:
-        """When it is evaluated, and on how much."""
+        """The times and the size of its evaluations."""
         return self.evaluate or Evaluation()
 
     @property
     def evaluations_between(self) -> int:
-        """How often it is evaluated before its last step."""
+        """The number of evaluations before its last step."""
         every = self.evaluation.every_steps
         return (self.steps - 1) // every if every else 0
 
     @property
     def ends_open(self) -> bool:
-        """Whether it may make fewer steps than ``steps``, or nobody knows how many."""
+        """True if it may do fewer steps than ``steps``, or their number is unknown."""
         return self.steps_from == "supposed" or self.stop is not None
 
     @cached_property
     def identity(self) -> CostIdentity:
-        """What decides how much a training step costs. Computed once: a change of the sources is
-        seen by jobs that are made afterwards."""
+        """The cost identity of its training step, computed once. Jobs created later see changed
+        sources."""
         return cost_identity(self)
 
 
@@ -184,8 +181,8 @@ class Workload:
 
     @property
     def hash(self) -> str:
-        """The same for the same name, seed and jobs, wherever the file lies, and whether or not
-        steps that it leaves open have been learned."""
+        """A hash of name, seed and jobs. It does not depend on the file's place, nor on steps that
+        were learned."""
         content = plain(self)
         for job in content["jobs"]:
             if job["steps_from"] != "said":
@@ -197,8 +194,8 @@ class Workload:
 
 
 def job_of(model: str) -> Job:
-    """A job of one step of ``model`` as it is configured; one's own is looked for in the current
-    folder. Raises :class:`InputError`."""
+    """A job of one step of ``model`` with its default settings; an own model is looked for in the
+    current folder. Raises :class:`InputError`."""
     if is_own(model):
         own = find_own_model(model, Path.cwd(), "models", "name")
         job = Job(f"{label_of(model)}-0", model, 1, OWN_BATCH, OWN_OPTIMIZER, OWN_LR, seed=0)
@@ -208,8 +205,8 @@ def job_of(model: str) -> Job:
 
 
 def job_with(identity: CostIdentity) -> Job:
-    """A job of one step that has ``identity``, of a model of the registry, on synthetic data.
-    Raises :class:`InputError` for other models."""
+    """A job of one step that has ``identity``, of a model of the registry on synthetic data. Raises
+    :class:`InputError` for other models."""
     optimizer, *settings = identity.optimizer.split("+")
     return replace(
         job_of(identity.model),

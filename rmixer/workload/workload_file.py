@@ -1,4 +1,4 @@
-"""The workload file: its jobs, and when they arrive."""
+"""The workload file: its jobs and their arrivals."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import ConfigDict, Field
+from pydantic import Field
 
 from rmixer.errors import InputError, each_error, refuse
+from rmixer.files.strict import Strict
 from rmixer.files.typed_files import Name, content_hash, load_yaml, parse, shown
 from rmixer.files.yaml_lines import with_lines
 from rmixer.imported.durations import DurationTable
@@ -26,10 +27,8 @@ from rmixer.workload.workload import Job, Workload
 
 
 @dataclass(frozen=True)
-class _WorkloadFile:
+class _WorkloadFile(Strict):
     """The file as it is; ``arrivals`` and each of ``jobs`` are checked by kind."""
-
-    __pydantic_config__ = ConfigDict(extra="forbid")
 
     jobs: Annotated[tuple[dict[str, Any], ...], Field(min_length=1)] = ()
     name: Name | None = None
@@ -38,11 +37,11 @@ class _WorkloadFile:
 
 
 def read_workload(path: Path, durations: DurationTable | None = None) -> Workload:
-    """The workload file at ``path``: its ``jobs``, then the rows of its trace, each with the time
-    at which it arrives. With ``durations`` jobs last as they say; they may then be of any model
-    that these know, and have one step unless they say it. Keys that begin with ``x-`` are for
-    anchors, and say nothing. Raises :class:`InputError` for all that is wrong in these files, and
-    for rows of ``durations`` that are of no job."""
+    """Reads the workload file at ``path``: its ``jobs``, then the rows of its trace, each with its
+    arrival time. With ``durations`` jobs last as these say; they may then have any model that these
+    know, and have one step by default. Keys that begin with ``x-`` are for anchors and are ignored.
+    Raises :class:`InputError` for all errors in these files, and for rows of ``durations`` without
+    a job."""
     try:
         return _read_workload(path, durations)
     except InputError as error:
@@ -75,8 +74,8 @@ def workload_of(data: object, path: Path, durations: DurationTable | None = None
 def _file(
     said: dict[Any, Any], path: Path, errors: list[InputError]
 ) -> tuple[_WorkloadFile, Arrivals | None]:
-    """The file as far as it is right, and when its jobs arrive; what is wrong is added to
-    ``errors``, or raised where nothing is left."""
+    """The valid part of the file, and its arrivals. Errors are added to ``errors``, or raised if
+    nothing is left."""
     try:
         file = parse(said, _WorkloadFile, path)
     except InputError as error:
@@ -104,7 +103,7 @@ def _jobs(
     durations: DurationTable | None,
     errors: list[InputError],
 ) -> list[Job]:
-    """The jobs of ``items``; what is wrong is added to ``errors``."""
+    """The jobs of ``items``; errors are added to ``errors``."""
     jobs: list[Job] = []
     taken = Taken()
     try:
@@ -122,7 +121,7 @@ def _jobs(
 def _again(
     item: dict[str, Any], place: Place, taken: Taken, durations: DurationTable | None
 ) -> list[Job]:
-    """The jobs of ``item``, which take nothing."""
+    """The jobs of ``item``, without taking ids or modules."""
     return expand(item, place, 0, deepcopy(taken), durations)
 
 
@@ -131,8 +130,8 @@ def _without_anchors(data: dict[Any, Any]) -> dict[Any, Any]:
 
 
 def _lasting(jobs: Sequence[Job], durations: DurationTable) -> list[Job]:
-    """``jobs``, each with a hash of what ``durations`` say of it, and of its steps: of more steps
-    in the same time each is shorter."""
+    """``jobs``, each with a hash of its durations and of its steps: more steps in the same time
+    means a shorter step."""
     durations.check({job.id: job.model for job in jobs})
     return [
         replace(job, durations=content_hash([durations.of(job.id, job.model), job.steps]))
@@ -143,8 +142,9 @@ def _lasting(jobs: Sequence[Job], durations: DurationTable) -> list[Job]:
 def _items(
     file: _WorkloadFile, path: Path, arrivals: Arrivals | None
 ) -> Iterator[tuple[dict[str, Any], Place]]:
-    """What is said of each job, and where. Raises :class:`InputError` for jobs that say their own
-    arrival where ``arrivals`` say it of every job, and for a trace that cannot be read."""
+    """Yields the keys of each job and its place. Raises :class:`InputError` for jobs with an
+    arrival of their own if ``arrivals`` set that of every job, and for a trace that cannot be read.
+    """
     wrong = []
     for position, said in enumerate(file.jobs):
         item = _without_anchors(said)

@@ -164,7 +164,7 @@ def _host_pieces(rows: Sequence[OperatorCost], cost: StepCost) -> list[Piece]:
     """Pieces of host work with memory weights of time-weighted mean 1."""
     scale = cost.scale.get("cpu", 1.0) * 1e-6
     times = [(row.mean_us + row.gap_before_us) * scale for row in rows]
-    moved = [row.read_bytes + row.written_bytes for row in rows]
+    moved = [row.moved_bytes or 0 for row in rows]
     weights = _memory_weights(times, moved, cost.pressure or 0.0)
     heavy = [time * weight for time, weight in zip(times, weights, strict=True)]
     return [Piece("cpu", *pair) for pair in zip(times, heavy, strict=True)]

@@ -1,1 +1,1 @@
-"""Schedules judged by the thousand: their makespans without a record."""
+"""Evaluates schedules by the thousand: makespans without a record."""

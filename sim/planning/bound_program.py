@@ -13,12 +13,12 @@ from rmixer.hardware.machine import Machine
 from sim.planning.least_demand import FINENESS, JobClass, LeastDemand
 
 GPU_SLACK = 0.03
-"""Solved mixes may do so much more on a saturated GPU than it can: they are means of rates."""
+"""Solved mixes may exceed the capacity of a saturated GPU by this: they are means of rates."""
 HOST_SLACK = 0.01
-"""And rates of a mix are averaged to so much."""
+"""The precision to which rates of a mix are averaged."""
 MOST_LEVELS = 16
 MOST_CHAINS = 32
-"""Of so many classes of jobs, the longest, their own length is priced."""
+"""The length is priced for at most this many classes of jobs, the longest."""
 WHOLE = 1e-6
 LONGEST, GPU, CORES, SLOTS = "longest job", "GPU", "host cores", "slots"
 
@@ -26,7 +26,7 @@ LONGEST, GPU, CORES, SLOTS = "longest job", "GPU", "host cores", "slots"
 @dataclass(frozen=True, eq=False)
 class Node:
     """Classes of jobs, each with the modes that it may take here, and the slots by kind of device;
-    no kinds where slots are not limited."""
+    no kinds if slots are not limited."""
 
     classes: tuple[JobClass, ...]
     slots: Mapping[str, int]
@@ -34,9 +34,9 @@ class Node:
 
 @dataclass(frozen=True, eq=False)
 class Priced:
-    """What a linear program proves: ``bound_s``; the ``shares`` of all prices; the class whose own
-    length is worth most; and a class that it splits over modes, with the mode and the number of its
-    jobs there, None if it splits none whose length is priced."""
+    """The result of a linear program: ``bound_s``; the ``shares`` of all prices; the class with the
+    highest price of its length; and a class that it splits over modes, with the mode and the number
+    of its jobs there (None if it splits none whose length has a price)."""
 
     bound_s: float
     shares: dict[str, float]
@@ -54,7 +54,7 @@ class _Rows:
     right: list[float] = field(default_factory=list)
 
     def add(self, entries: Mapping[int, float], right: float = 0.0) -> int:
-        """Append a row, and return its number."""
+        """Appends a row, and returns its number."""
         self.rows.extend([len(self.right)] * len(entries))
         self.columns.extend(entries)
         self.values.extend(entries.values())
@@ -62,13 +62,13 @@ class _Rows:
         return len(self.right) - 1
 
     def matrix(self, columns: int) -> object:
-        """All of them."""
+        """All rows as a matrix."""
         shape = (len(self.right), columns)
         return coo_matrix((self.values, (self.rows, self.columns)), shape).tocsr()
 
 
 def priced(node: Node, machine: Machine) -> Priced:
-    """Solve the program of ``node``, and compute from its duals the bound that they prove: see
+    """Solves the program of ``node``, and computes from its duals the bound that they prove: see
     :func:`~sim.planning.lower_bound.lower_bound`.
 
     Its columns are T, the time at each level of busy cores, and for each class and mode the number
@@ -151,13 +151,14 @@ def priced(node: Node, machine: Machine) -> Priced:
 
 
 def _most_busy(classes: Sequence[JobClass], cores: int) -> int:
-    """The most cores that all jobs at once keep busy."""
+    """The largest number of cores that all jobs together keep busy."""
     threads = (len(each.ids) * max(mode.threads for mode in each.modes) for each in classes)
     return min(cores, sum(threads))
 
 
 def _levels(cores: int) -> list[float]:
-    """Counts of busy cores: halves of few cores, all of some, and of many some in even ratios."""
+    """Numbers of busy cores: halves for few cores, whole numbers for some, and for many some in
+    even ratios."""
     if cores <= MOST_LEVELS // 2:
         return [k / 2 for k in range(2, 2 * cores + 1)]
     if cores <= MOST_LEVELS:
@@ -167,7 +168,7 @@ def _levels(cores: int) -> list[float]:
 
 @dataclass(frozen=True, eq=False)
 class _Prices:
-    """What a second is worth: of all cores, of one GPU, of the length of a job of a class, of one
+    """The price of a second of all cores, of one GPU, of the length of a job of a class, and of one
     slot of a kind; ``alone`` and ``host`` say by mode how the program splits a second of presence
     into one of time alone and one of host work."""
 
@@ -185,8 +186,7 @@ def _least_worth(
     prices: _Prices,
     cores: int,
 ) -> float:
-    """What all jobs are worth, each in the mode in which it is worth least, of up to so many busy
-    ``cores``."""
+    """The worth of all jobs, each in its cheapest mode, over numbers of busy ``cores``."""
     least = [np.inf] * len(classes)
     for (j, mode), alone, host in zip(modes, prices.alone, prices.host, strict=True):
         presence = prices.length.get(j, 0.0) + prices.slot.get(mode.kind, 0.0)

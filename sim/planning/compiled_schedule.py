@@ -1,7 +1,7 @@
-"""A planned schedule played at the job level, compiled: makespan and completions, no record.
+"""Plays a planned schedule at the job level in compiled code: makespan and completions, no record.
 
-All that is compiled stands in this file, and takes plain tuples: what numba keeps on disk is
-renewed when this file changes, and only then.
+All compiled code of it is in this file and takes plain tuples: numba renews what it keeps on disk
+only when this file changes.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ HASH_FACTOR = 0x9E3779B97F4A7C15 - (1 << 64)
 
 
 ROUNDS = 8
-"""As many as :mod:`sim.simple_step_times.mean_demand` takes."""
+"""The number of rounds of :mod:`sim.simple_step_times.mean_demand`."""
 
 
 @compiled
@@ -41,13 +41,13 @@ def slowed(curves: Any, of_class: int, busy_cores: float, pressure: float) -> An
 
 @compiled
 def mean_demand(mix: Any, demands: Any, units: Any) -> None:
-    """What a unit takes each member of ``mix``, classes on cores of their own, into ``units``: as
-    :class:`sim.simple_step_times.mean_demand.MeanDemand` has it.
+    """Writes the seconds of a unit of each member of ``mix``, classes that share no cores, into
+    ``units``, as :class:`sim.simple_step_times.mean_demand.MeanDemand` computes them.
 
     ``demands`` are, by class: threads, load, pressure, load of the GPU, GPU seconds and unit alone,
     [classes, 6]; its GPU, -1 for none; its curves, as :func:`slowed` takes them; the first and the
-    last of its segments; and of each segment its host, device, lead, launch and tail seconds and
-    whether the host waits, [segments, 6].
+    last of its segments; and of each segment its host, device, lead, launch and tail seconds and a
+    flag that the host waits, [segments, 6].
     """
     figures, gpu_of, curves, first_last, segments = demands
     count = len(mix)
@@ -100,7 +100,7 @@ def mean_demand(mix: Any, demands: Any, units: Any) -> None:
 
 @compiled
 def play(jobs: Any, plan: Any, devices: Any, row_of: Any, takes: Any, times_s: Floats) -> Any:
-    """Play a plan to its end, or until it comes to a mix that is not known.
+    """Plays a plan to its end, or until it comes to a mix that is not known.
 
     ``jobs`` are, by job: its arrival; the amounts of its phases by slot, [jobs, slots, phases], 0
     for one that is left out; the bytes to book by device, [jobs, devices]; and the class of each
@@ -112,11 +112,11 @@ def play(jobs: Any, plan: Any, devices: Any, row_of: Any, takes: Any, times_s: F
     ``takes`` are the seconds that a unit takes: of each member in a known mix, whose row ``row_of``
     gives by the hash of the classes that run, in order of start; and of a class in another mix,
     [classes, mix sizes], if that holds any; and the ``demands`` of classes, from which a mix that
-    is not known is found by mean demand and remembered, if they hold any and there is a row left.
+    is not known is computed by mean demand and remembered, if they hold any and a row is left.
     (A table of hashes within a tuple would cost numba more at each call than the whole schedule.)
 
-    ``times_s`` [2, jobs] takes when each job starts and ends; both stay infinite for one that can
-    never start. Returns the jobs, the slots and the phases of a mix that is not known; empty at
+    ``times_s`` [2, jobs] gets the start and the end of each job; both stay infinite if it can never
+    start. Returns the jobs, the slots and the phases of a mix that is not known; empty at
     the end of the plan.
     """
     arrivals_s, amounts, to_book, classes = jobs

@@ -1,4 +1,4 @@
-"""Judges planned schedules: the job level's makespan and completions, thousands a second."""
+"""Evaluates planned schedules: the job level's makespan and completions, thousands a second."""
 
 from __future__ import annotations
 
@@ -27,17 +27,17 @@ from sim.operator_level.instruction_tables import Floats
 from sim.planning.compiled_schedule import HASH_FACTOR, play
 
 BOOKED = {"margin": MEMORY_MARGIN, "peak": 1.0, "none": 0.0}
-"""What is booked for a job, in peaks."""
+"""The factor on the peak that is booked for a job."""
 NOTHING: Floats = np.empty((0, 0))
 NO_PLACES = np.empty((0, 2), dtype=np.int64)
 NO_DEMANDS = (NOTHING, NO_PLACES[:, 0], (np.empty((2, 0, 0)), NO_PLACES[:, 0]), NO_PLACES, NOTHING)
-"""Where mixes are asked for, and not found by mean demand."""
+"""The value for mixes that are asked for and not computed by mean demand."""
 
 
 @dataclass(frozen=True)
 class Factors:
-    """What the work of each job of the problem is multiplied by, and what a unit takes in each of
-    the known mixes."""
+    """The factor on the work of each job of the problem, and the seconds of a unit in each of the
+    known mixes."""
 
     jobs: Floats
     mixes: Floats
@@ -48,8 +48,8 @@ Plan = tuple[NDArray[np.int64], ...]
 
 @dataclass(frozen=True)
 class Judged:
-    """A schedule's ``makespan_s`` from the first start to the last end, and when each job of the
-    problem starts and ends, in seconds of the run; infinite where it never does."""
+    """A schedule's ``makespan_s`` from the first start to the last end, and the start and end of
+    each job of the problem, in seconds of the run; infinite if it never has one."""
 
     makespan_s: float
     starts_s: Floats
@@ -57,9 +57,9 @@ class Judged:
 
 
 class Evaluator:
-    """Plays schedules of ``problem`` on ``layout`` as :func:`sim.job_level.simulate.simulate` does
-    with the policy ``planned`` and ``step_times``, but compiled and without a record. Mixes that it
-    has met are remembered. ``memory`` says how a schedule asks whether a job fits."""
+    """Plays schedules of ``problem`` on ``layout`` like :func:`sim.job_level.simulate.simulate`
+    with the policy ``planned`` and ``step_times``, but compiled and without a record. It remembers
+    mixes. ``memory`` is the check that decides if a job fits."""
 
     def __init__(
         self,
@@ -91,20 +91,20 @@ class Evaluator:
         self.known: list[Mix] = []
 
     def judge(self, dispatches: Sequence[ScheduledJob]) -> Judged:
-        """What ``dispatches``, one for each job, come to. Raises :class:`PolicyStarved` if some can
+        """Evaluates ``dispatches``, one for each job. Raises :class:`PolicyStarved` if some can
         never start."""
         return self.judge_plan(self.plan(dispatches))
 
     def judge_plan(self, plan: Plan) -> Judged:
-        """The same for a :meth:`plan`: a search changes its arrays, and makes none anew."""
+        """The same for a :meth:`plan`: a search changes its arrays instead of making new ones."""
         judged = self._judged(plan, None)
         if judged.makespan_s == inf or not np.isfinite(judged.ends_s).all():
             raise PolicyStarved("the plan leaves jobs waiting on an idle machine")
         return judged
 
     def judge_some(self, plan: Plan) -> Judged:
-        """The same for a plan of some of the jobs, of which the others never start nor end: the
-        makespan is infinite if one of the plan does not, either."""
+        """The same for a plan of some of the jobs; the others never start nor end. The makespan is
+        infinite if one of the plan never ends either."""
         return self._judged(plan, None)
 
     def draws(
@@ -113,8 +113,8 @@ class Evaluator:
         factors: Callable[[Sequence[Mix]], Iterable[Factors]],
     ) -> list[Judged]:
         """The same once for each of ``factors``, which are asked for with the mixes of
-        :attr:`known`. No mix is solved: in one that only a draw meets, a member takes what it took
-        on average in the known ones of the nearest number of members."""
+        :attr:`known`. No mix is solved: in one that only a draw meets, a member takes its mean time
+        in the known mixes of the nearest size."""
         plan = self.plan(dispatches)
         self._judged(plan, None)
         typical = self._typical()
@@ -147,8 +147,8 @@ class Evaluator:
         return Judged(makespan_s, starts_s, ends_s)
 
     def _typical(self) -> Floats:
-        """The seconds that a unit of each class takes among so many, [classes, members]: the mean
-        over the known mixes of that size, or of the nearest in which it is, of two the larger."""
+        """The seconds of a unit of each class in a mix of each size, [classes, members]: the mean
+        over the known mixes of that size, or of the nearest with this class, the larger of two."""
         sizes, count = len(self._slots), 1 + int(self._jobs[3].max())
         sums, times = np.zeros((count, sizes)), np.zeros((count, sizes))
         for row, classes in enumerate(self._classes):
@@ -166,7 +166,7 @@ class Evaluator:
 
     def plan(self, dispatches: Sequence[ScheduledJob]) -> Plan:
         """``dispatches`` as arrays, in order: the place of each job in the problem and of its
-        device in the layout, its slot counted over all devices, its round, and whether that is one
+        device in the layout, its slot counted over all devices, its round, and true if that is one
         of a device."""
         ordered = sorted(dispatches, key=lambda each: each.order)
         devices = [self._devices.index(each.devices[0]) for each in ordered]
@@ -208,7 +208,7 @@ class Evaluator:
         return arrivals_s, amounts, to_book, classes
 
     def _learn(self, unknown: NDArray[np.int64]) -> None:
-        """Ask for the step times of a mix, and remember them by its hash."""
+        """Asks for the step times of a mix, and remembers them by its hash."""
         members, classes = [], []
         key = unknown.shape[1]
         for j, s, p in unknown.T.tolist():
@@ -230,7 +230,7 @@ class Evaluator:
 
 
 def hashed(key: int, of_class: int) -> int:
-    """The hash ``key`` of the classes so far with one more, in 64 bits as numba has them."""
+    """The hash ``key`` of the classes so far with one more, in 64 bits as in numba."""
     value = (key * HASH_FACTOR + of_class + 1) & ((1 << 64) - 1)
     return value - (1 << 64) if value >> 63 else value
 
@@ -241,7 +241,7 @@ def _least_booked(entry: DeviceSlots, memory: MemoryCheck) -> float:
 
 
 def _new_table() -> Any:
-    """An empty table of whole numbers by whole numbers that compiled code reads."""
+    """An empty table from whole numbers to whole numbers that compiled code can read."""
     if missing():
         return {}
     from numba import int64, typed

@@ -1,17 +1,18 @@
-"""How far a predicted schedule may be off: 90% intervals by seeded draws.
+"""The uncertainty of a predicted schedule: 90% intervals by seeded draws.
 
-Each draw multiplies what the profiles and the mixes say by factors that are log-normal and
+Each draw multiplies the figures of profiles and mixes by factors that are log-normal and
 independent::
 
     work of a job     machine x step x profiler's worker x job's own worker
+
     unit in a mix     averaging
 
-``step`` is one for each cost identity, device and count of threads: how precisely its mean is
-known. Two workers measured a profile in turn, and a third one runs the job: ``profiler's worker``
-is the mean of two, one for all jobs of an identity, and each job draws its own. ``averaging`` is
-what averaging over start offsets left of each mix. ``machine`` is one for all: how far two
-executions of one schedule differ. What the model leaves out is in none of them: `rmixer validate`
-says how often a measured value fell inside.
+``step`` is one for each cost identity, device and count of threads: the precision of its mean. Two
+workers measured a profile in turn, and a third one runs the job: ``profiler's worker`` is the mean
+of two, one for all jobs of an identity, and each job draws its own. ``averaging`` is the error left
+by averaging over start offsets of each mix. ``machine`` is one for all: the difference between two
+executions of one schedule. Errors of the model itself are in none of them: `rmixer validate` shows
+how often a measured value fell inside.
 """
 
 from __future__ import annotations
@@ -44,8 +45,8 @@ Step = tuple[str, str, int]
 
 @dataclass(frozen=True)
 class Intervals:
-    """90% intervals as factors of what is predicted: of the makespan, and by job of its end (from
-    the first start on) and of its steps. ``noise`` is what the machine was taken to vary by."""
+    """90% intervals as factors of the prediction: of the makespan, and by job of its end (from the
+    first start on) and of its steps. ``noise`` is the assumed variation of the machine."""
 
     makespan: Range
     end: Mapping[str, Range]
@@ -73,9 +74,9 @@ class Intervals:
 
 
 def intervals(problem: Problem, schedule: Schedule, step_times: OperatorLevel) -> Intervals | None:
-    """The intervals of ``schedule``, which is replayed at the job level. None if nothing tells how
-    far the step of one of its jobs may be off: it was not measured, but modelled, imported or
-    given by a table; or if a dispatch takes less than its slot has, or several devices."""
+    """The intervals of ``schedule``, which is replayed at the job level. None if the error of one
+    of its steps is unknown (it was modelled, imported or given by a table), or if a dispatch takes
+    less than its slot has, or several devices."""
     layout = schedule.settings.layout
     whole = {(entry.device, entry.threads, entry.sharing) for entry in layout.devices}
     dispatches = sorted(schedule.dispatches, key=lambda each: each.order)
@@ -128,7 +129,7 @@ def _ranges(values: Floats, base: Floats) -> list[Range]:
 
 
 def _spread(problem: Problem, step: Step) -> float | None:
-    """The standard deviation of the mean of a step as a fraction of it; None if it is unknown."""
+    """The standard deviation of the mean of a step as a fraction of it; None if unknown."""
     key, kind, threads = step
     profile = problem.profiles[key]
     measurement = profile.step(kind, threads).measurement
@@ -140,9 +141,9 @@ def _spread(problem: Problem, step: Step) -> float | None:
 
 
 def _between_workers(problem: Problem, dispatches: Sequence[ScheduledJob]) -> float:
-    """The standard deviation of one worker's mean step, as a fraction: a property of the machine
-    more than of a step, so of all profiles on the devices and with the threads that the
-    ``dispatches`` have, together. Of two workers the logarithms differ by its square root of 2."""
+    """The standard deviation of one worker's mean step, as a fraction. It is a property of the
+    machine more than of a step, so it comes from all profiles together on the devices and with the
+    threads of the ``dispatches``. The logarithms of two workers differ by its square root of 2."""
     used = {(device_kind(each.devices[0]), each.threads) for each in dispatches}
     apart = [
         log1p(step.measurement.repeatability)

@@ -1,4 +1,5 @@
-"""What a job asks of a machine at least, whatever runs beside it: columns of the lower bound."""
+"""The least demand of a job on a machine, whatever its neighbours do: columns of the lower
+bound."""
 
 from __future__ import annotations
 
@@ -17,19 +18,19 @@ from sim.demand.resident import ON_ONE_CORE, Residents, solo_unit_s
 from sim.job_level.phases import phases_of
 
 FINENESS = 256
-"""Levels of busy cores are told apart by one part in so many of a core."""
+"""Levels of busy cores in a core."""
 Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)
 class LeastDemand:
-    """A job in one mode: on a ``kind`` of device with so many host ``threads``.
+    """A job in one mode: on a ``kind`` of device with ``threads`` host threads.
 
     ``solo_s`` is all of it alone. Of that its cores work ``host_s`` and feel their neighbours, and
-    one core works ``one_core_s`` and feels nobody. Its GPU works ``gpu_s``. ``load`` is the share
-    of a training step's time for which its host works. ``slowdown`` is how many times as long host
-    work takes at least while so many cores are busy, its own among them: by ``1 / FINENESS`` of a
-    core, from 0 to all cores, and never falling.
+    one core works ``one_core_s`` and feels none. Its GPU works ``gpu_s``. ``load`` is the share of
+    a training step's time for which its host works. ``slowdown`` is the least factor on host work
+    by the number of busy cores, its own included: in steps of ``1 / FINENESS`` of a core, from 0 to
+    all cores, and never falling.
     """
 
     kind: str
@@ -44,15 +45,15 @@ class LeastDemand:
 
 @dataclass(frozen=True, eq=False)
 class JobClass:
-    """Jobs that ask for the same: their ids, and the modes that each may take."""
+    """Jobs with equal demands: their ids, and the modes that each may take."""
 
     ids: tuple[str, ...]
     modes: tuple[LeastDemand, ...]
 
 
 def job_classes(problem: Problem, layout: Layout | None) -> list[JobClass]:
-    """The jobs of ``problem``, like jobs together, with all modes that are profiled for devices of
-    the machine; with a ``layout`` those alone that its slots have room for."""
+    """The jobs of ``problem``, grouped by equal demands, with all modes that are profiled for
+    devices of the machine; with a ``layout`` only those that its slots have room for."""
     machine = problem.machine
     room: dict[str, int] = {}
     if layout is None:
@@ -122,11 +123,11 @@ def _least_demand(
 
 
 def least_slowdown(demand: HostDemand, weight: float, cores: int) -> Floats:
-    """How many times as long the host work of ``demand`` takes at least while K of ``cores`` cores
-    are busy, its own among them, whatever its neighbours do and its memory weight up to
-    ``weight``: for K = 0, 1 / FINENESS, ... cores. As :func:`~sim.demand.contention.slowdown` has
-    it, with the pressure for which that is least; and at no K more than at a larger one, so that
-    at least so many busy cores cost at least so much."""
+    """The least factor on the host work of ``demand`` while K of ``cores`` cores are busy, its own
+    included, whatever its neighbours do and its memory weight up to ``weight``: for K = 0, 1 /
+    FINENESS, ... cores. It is :func:`~sim.demand.contention.slowdown` with the pressure for which
+    that is least, and never larger than at a larger K, so that at least that many busy cores cost
+    at least that much."""
     own = len(demand.cores)
     levels = np.arange(cores * FINENESS + 1) / FINENESS
     others = np.clip(levels - own, 0.0, None)

@@ -1,4 +1,4 @@
-"""A makespan that no schedule can beat in this simulator, and which resource holds it there."""
+"""A makespan that no schedule can beat in this simulator, and the resource that limits it."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from sim.planning.bound_program import LONGEST, Node, Priced, priced
 from sim.planning.least_demand import JobClass, job_classes
 
 MOST_PROGRAMS = 100
-"""So many linear programs are solved for a bound, besides one for each layout."""
+"""At most this many linear programs are solved for a bound, besides one for each layout."""
 MOST_COLUMNS = 50_000
-"""And fewer, where they are large: not more columns than these in all."""
+"""They have at most this many columns together."""
 
 
 @dataclass(frozen=True)
 class LowerBound:
-    """No schedule takes less than ``bound_s``. ``shares`` says what holds it there: the prices of
-    the longest job, the GPUs, the host cores and the slots, which add up to 1. ``job`` is the job
-    whose own length counts most."""
+    """No schedule takes less than ``bound_s``. ``shares`` are the prices of the longest job, the
+    GPUs, the host cores and the slots, which add up to 1. ``job`` is the job whose own length
+    counts most."""
 
     bound_s: float
     shares: Mapping[str, float]
@@ -31,17 +31,17 @@ class LowerBound:
 
     @property
     def held_by(self) -> str:
-        """What holds it most."""
+        """The resource with the largest price."""
         return max(self.shares, key=lambda name: self.shares[name])
 
     @property
     def in_words(self) -> str:
-        """What holds it, with the job where that is the longest one."""
+        """The resource in words, with the job if it is the longest one."""
         job = f", {self.job}" if self.held_by == LONGEST else ""
         return f"{self.held_by}{job}"
 
     def gap(self, makespan_s: float) -> float:
-        """By how much of the bound ``makespan_s`` is above it."""
+        """The part of ``makespan_s`` above the bound, as a fraction of the bound."""
         return makespan_s / self.bound_s - 1 if self.bound_s > 0 else 0.0
 
 
@@ -116,7 +116,7 @@ def lower_bound(problem: Problem, layouts: Iterable[Layout] = ()) -> LowerBound:
 
 
 def _roots(problem: Problem, layouts: Iterable[Layout]) -> Iterator[Node]:
-    """A node for each of ``layouts`` that differ in what the bound knows of them."""
+    """A node for each of ``layouts`` that differ for the bound."""
     given = list(layouts)
     if not given:
         yield Node(tuple(job_classes(problem, None)), {})

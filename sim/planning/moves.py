@@ -11,18 +11,18 @@ import numpy as np
 from sim.planning.evaluator import Judged
 
 MANY = 200
-"""Of so many jobs a change of one is as likely as one of all that are alike."""
+"""With this many jobs a change of one is as likely as one of all equal jobs."""
 SHIFT = 0.3
-"""By such a share of the queue like jobs move: a standard deviation."""
+"""Standard deviation of the move of equal jobs, as a share of the queue."""
 MOST_REMOVED = 6
 TRIED_PLACES = 6
-"""In so many places a job that was taken out is tried."""
+"""The number of places tried for a job that was taken out."""
 
 
 @dataclass(frozen=True)
 class Order:
-    """Who is dispatched in which order: the ``jobs`` by their places in the problem, and the slot
-    of each, counted over all devices; below 0 for any slot of a kind, the one that is free then."""
+    """An order of dispatch: the ``jobs`` by their places in the problem, and the slot of each,
+    counted over all devices; below 0 for any slot of a kind, the one that is free then."""
 
     jobs: tuple[int, ...]
     slots: tuple[int, ...]
@@ -33,7 +33,7 @@ class Order:
         return Order(tuple(self.jobs[at] for at in left), tuple(self.slots[at] for at in left))
 
     def with_job(self, job: int, slot: int, at: int) -> Order:
-        """The same with ``job`` on ``slot`` before what is at the place ``at``."""
+        """The same with ``job`` on ``slot`` before the entry at the place ``at``."""
         return Order(
             (*self.jobs[:at], job, *self.jobs[at:]), (*self.slots[:at], slot, *self.slots[at:])
         )
@@ -41,9 +41,9 @@ class Order:
 
 @dataclass(frozen=True, eq=False)
 class Neighbourhood:
-    """Draws changes. ``slots_of`` are the slots that each job can run on, ``any_of`` what stands
-    for any slot of the kind of each slot, ``alike`` a number that like jobs have; ``score`` judges
-    an order with some of the jobs."""
+    """Draws changes. ``slots_of`` are the slots that each job can run on, ``any_of`` the number for
+    any slot of the kind of each slot, ``alike`` a number that equal jobs share; ``score`` judges an
+    order with some of the jobs."""
 
     slots_of: Sequence[Sequence[int]]
     any_of: Sequence[int]
@@ -51,7 +51,7 @@ class Neighbourhood:
     score: Callable[[Order], float]
 
     def changed(self, order: Order, judged: Judged, draw: Random) -> Order:
-        """Another order near ``order``, which came to ``judged``."""
+        """Another order near ``order``, whose result was ``judged``."""
         count = len(order.jobs)
         if draw.random() < count / (count + MANY):
             return self.reordered(order, draw)
@@ -93,8 +93,8 @@ class Neighbourhood:
         return Order(order.jobs, tuple(slots))
 
     def rebuilt(self, order: Order, judged: Judged, draw: Random) -> Order:
-        """A few jobs taken out, those that end last, those of one slot or any, and put back one by
-        one where that is best (large-neighbourhood search, Shaw 1998)."""
+        """A few jobs are taken out (those that end last, those of one slot or any) and put back one
+        by one at the best place (large-neighbourhood search, Shaw 1998)."""
         count = min(len(order.jobs), draw.randint(2, MOST_REMOVED))
         places = list(range(len(order.jobs)))
         kind = draw.randrange(3)
@@ -119,8 +119,8 @@ class Neighbourhood:
         return found
 
     def reordered(self, order: Order, draw: Random) -> Order:
-        """All jobs that are alike earlier or later, or some of them on another kind of device; and
-        every job on the slot of its kind that is free when its turn comes."""
+        """All equal jobs move earlier or later, or some of them to another kind of device; and
+        every job goes to the slot of its kind that is free when its turn comes."""
         count = len(order.jobs)
         kind = self.alike[draw.choice(order.jobs)]
         shift = draw.gauss(0.0, SHIFT) * count
@@ -136,8 +136,8 @@ class Neighbourhood:
         return Order(tuple(order.jobs[at] for at in places), tuple(slots[at] for at in places))
 
     def _one(self, order: Order, judged: Judged, draw: Random) -> int:
-        """The place of a job: now and then of the one that ends last or of one before it on its
-        slot, else of any."""
+        """The place of a job: sometimes of the one that ends last or of one before it on its slot,
+        else of any."""
         if draw.random() < 0.7:
             return draw.randrange(len(order.jobs))
         last = int(np.argmax(judged.ends_s))
@@ -146,6 +146,6 @@ class Neighbourhood:
 
 
 def _place(order: Order, slot: int, draw: Random) -> int:
-    """A place before one of the jobs of ``slot``, or behind all."""
+    """A place before one of the jobs of ``slot``, or after all."""
     there = [at for at, on in enumerate(order.slots) if on == slot]
     return draw.choice([*there, len(order.jobs)])

@@ -1,4 +1,4 @@
-"""What a schedule is to be good at."""
+"""The objective of a schedule."""
 
 from __future__ import annotations
 
@@ -12,13 +12,12 @@ if TYPE_CHECKING:  # with numba, which is slow to import
 Objective = Literal["makespan", "completion"]
 """The makespan, or the mean of the jobs' completion times, each from its arrival."""
 SECOND = 0.02
-"""Of two schedules alike by the objective the better one by the other is wanted: that counts by so
-much."""
+"""The weight of the other objective, which decides between schedules of equal objective."""
 
 
 def score(objective: Objective, judged: Judged, arrivals_s: Floats) -> float:
-    """What is to be small, in seconds: the objective, and a little of the other one. Of the jobs
-    that end; infinite if one that is planned does not."""
+    """The value to minimise, in seconds: the objective, and a little of the other one. Only jobs
+    that end count; infinite if a planned one does not."""
     if judged.makespan_s == inf:
         return inf
     completions_s = judged.ends_s - arrivals_s

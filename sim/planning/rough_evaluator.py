@@ -1,4 +1,5 @@
-"""Judges planned schedules by rough step times that compiled code finds: mixes cost little."""
+"""Evaluates planned schedules by rough step times from compiled code, in which mixes cost
+little."""
 
 from __future__ import annotations
 
@@ -20,13 +21,13 @@ from sim.planning.evaluator import Evaluator, Plan, _new_table
 from sim.simple_step_times.mean_demand import MeanDemand
 
 MOST_MIXES = 1 << 16
-"""So many are remembered. Then all are forgotten: the mixes of a search change with what it has
-come to."""
+"""At most this many are remembered. Then all are forgotten: the mixes of a search change with its
+progress."""
 
 
 class RoughEvaluator(Evaluator):
-    """An :class:`Evaluator` by mean demand. Where nothing can be compiled, and on slots that share
-    cores, :class:`MeanDemand` is asked for each mix."""
+    """An :class:`Evaluator` by mean demand. If nothing can be compiled, and on slots that share
+    cores, it asks :class:`MeanDemand` for each mix."""
 
     def __init__(
         self, problem: Problem, layout: Layout, times: MeanDemand, memory: MemoryCheck = "margin"
@@ -43,8 +44,8 @@ class RoughEvaluator(Evaluator):
         return super().judge_plan(plan)
 
     def _tables(self, residents: Residents) -> Any:
-        """The demands of all classes, as :func:`~sim.planning.compiled_schedule.mean_demand` takes
-        them."""
+        """The demands of all classes in the form of
+        :func:`~sim.planning.compiled_schedule.mean_demand`."""
         problem = self._problem
         members: dict[int, Member] = {}
         for (j, s), phases in self._phases.items():
@@ -85,7 +86,7 @@ def _figures(resident: Resident, alone_s: float) -> tuple[float, ...]:
 
 
 def _curves(demands: Sequence[HostDemand]) -> tuple[Floats, NDArray[np.int64]]:
-    """Slow-downs beside 0, 1, ... computing and streaming cores, and how many are known of each."""
+    """Slow-downs with 0, 1, ... computing and streaming cores, and the number known of each."""
     pairs = [(each.compute_slowdown, each.stream_slowdown) for each in demands]
     last = [min(len(compute), len(stream)) for compute, stream in pairs]
     curves = np.ones((2, len(pairs), 1 + max(last, default=0)))

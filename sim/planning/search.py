@@ -18,12 +18,12 @@ from sim.planning.moves import Neighbourhood, Order
 from sim.planning.objective import Objective, score
 
 HISTORY = 50
-"""A change is taken that is no worse than what was held so many evaluations ago."""
+"""A change is taken if it is no worse than the schedule held this many evaluations ago."""
 LOOSENED = 1.01
-"""By so much it may be worse again, when a walk has found nothing for a whole stage."""
+"""The score may be worse again by this factor when a walk has found nothing for a whole stage."""
 ELITE = 6
 APART = 1e-3
-"""So different, as a share, are the scores of the schedules that are kept."""
+"""The least relative difference between the scores of the schedules that are kept."""
 
 
 @dataclass(frozen=True)
@@ -37,8 +37,8 @@ class Found:
 
 @dataclass(frozen=True)
 class Walk:
-    """Where a walk is: its present schedule, the best few that it has met, best first, the scores
-    that it has held, and how many schedules it has judged."""
+    """The state of a walk: its present schedule, the best few that it has met, best first, the
+    scores that it has held, and the number of schedules that it has judged."""
 
     present: Found
     best: tuple[Found, ...]
@@ -83,9 +83,9 @@ class Searcher:
         return Walk(best[0], tuple(best))
 
     def walk(self, walk: Walk, evaluations: int, seed: str, until_s: float = inf) -> Walk:
-        """Go on with ``walk`` until about so many schedules more are judged: late acceptance (Burke
-        & Bykov 2017) of the changes that the neighbourhood draws. The same again for the same
-        ``seed``, unless the monotonic clock comes to ``until_s`` before."""
+        """Continues ``walk`` until about ``evaluations`` more schedules are judged: late acceptance
+        (Burke & Bykov 2017) of the changes that the neighbourhood draws. The result is the same for
+        the same ``seed``, unless the monotonic clock comes to ``until_s`` before."""
         draw = Random(seed)
         self._evaluations = 0
         present, best = walk.present, list(walk.best)
@@ -105,9 +105,9 @@ class Searcher:
         return Walk(present, tuple(best), tuple(history), done)
 
     def judged(self, order: Order) -> tuple[float, Judged, Order]:
-        """The score of an order of some of the jobs, or all, what it comes to, and the same order
-        with a slot for every job. The score is infinite where a job waits for one of lower
-        priority, which starts on a kind of device that it could run on."""
+        """The score of an order of some or all of the jobs, its result, and the same order with a
+        slot for every job. The score is infinite if a job waits for one of lower priority that
+        starts on a kind of device that it could run on."""
         self._evaluations += 1
         plan = self._plan(order)
         judged = self._evaluator.judge_some(plan)
@@ -125,7 +125,7 @@ class Searcher:
         return not (waits & lower & self._can[jobs][:, kinds]).any()
 
     def dispatches(self, order: Order) -> tuple[ScheduledJob, ...]:
-        """An order as a schedule has it."""
+        """The dispatches of an order."""
         found = []
         for number, (job, at) in enumerate(zip(order.jobs, order.slots, strict=True)):
             entry, slot = self._slots[at]
@@ -145,7 +145,8 @@ class Searcher:
         return tuple(found)
 
     def order_of(self, dispatches: Sequence[ScheduledJob]) -> Order:
-        """The other way round. Devices and slots must be those of the layout; rounds are lost."""
+        """The order of dispatches. Devices and slots must be those of the layout; rounds are
+        lost."""
         places = {each.job.id: place for place, each in enumerate(self._problem.jobs)}
         slots = {(entry.device, slot): at for at, (entry, slot) in enumerate(self._slots)}
         ordered = sorted(dispatches, key=lambda each: each.order)
@@ -163,7 +164,7 @@ class Searcher:
 
 
 def _keep(best: list[Found], found: Found) -> None:
-    """Take ``found`` among the best few, of which no two have nearly the same score."""
+    """Puts ``found`` among the best few, of which no two have nearly the same score."""
     if len(best) == ELITE and found.score >= best[-1].score:
         return
     near = [

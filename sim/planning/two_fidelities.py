@@ -6,19 +6,19 @@ import statistics
 from collections.abc import Callable, Mapping
 
 LEAST = 8
-"""So many are always made precise: what the rough figures miss is learned from them."""
+"""At least this many get precise figures, to learn the error of the rough ones."""
 SAFETY = 0.02
-"""By how much more than seen so far a rough figure may be too high."""
+"""The largest further error of a rough figure beyond those seen so far."""
 
 
 def settle(
     rough: Mapping[int, float], precise: Callable[[int], float | None], tie: float
 ) -> dict[int, float]:
-    """The precise figures of all candidates that can be best, the smaller the better.
+    """The precise figures of all candidates that can be best (smaller is better).
 
     Candidates come in the order of their ``rough`` figures. The least ratio of precise to rough
-    seen so far, less ``SAFETY``, says how good the next can be at best; where that is more than
-    ``tie`` above the best precise figure, no later one can be best or equal to it within ``tie``.
+    seen so far, less ``SAFETY``, bounds the next one from below. If that is more than ``tie`` above
+    the best precise figure, no later candidate can be best or equal to it within ``tie``.
     ``precise`` returns None for a candidate that fails.
     """
     found: dict[int, float] = {}

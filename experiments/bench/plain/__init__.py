@@ -1,0 +1,1 @@
+"""Plain networks: our models written directly from their papers, for comparison."""

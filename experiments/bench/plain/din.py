@@ -1,4 +1,4 @@
-"""DIN as in its paper: every behaviour beside the target in one wide input (arXiv 1706.06978)."""
+"""DIN as in its paper: every behaviour with the target in one wide input (arXiv 1706.06978)."""
 
 from __future__ import annotations
 

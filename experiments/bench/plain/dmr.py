@@ -13,9 +13,9 @@ from rmixer.models.base import RecommendationModel
 
 
 class BehaviourAttention(nn.Module):
-    """Scores [B, T] of behaviours [B, T, d]: an MLP of [q, e, q - e, q * e], where the query q
-    is a linear layer of the ``known`` vectors beside each behaviour and a PReLU with a slope for
-    each place."""
+    """Scores [B, T] of behaviours [B, T, d]: an MLP of [q, e, q - e, q * e], where the query q is a
+    linear layer of the ``known`` vectors of each behaviour and a PReLU with a slope for each place.
+    """
 
     def __init__(self, known: int, dim: int, places: int, widths: Sequence[int]) -> None:
         super().__init__()

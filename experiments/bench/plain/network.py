@@ -1,4 +1,5 @@
-"""What a plain network is: the function of one of our models, written straight from its paper."""
+"""The base of plain networks: the function of one of our models, written directly from its
+paper."""
 
 from __future__ import annotations
 
@@ -34,14 +35,14 @@ class PlainNetwork(nn.Module, ABC):
         return binary_cross_entropy_with_logits(self.logits(batch, rows).float(), batch["label"])
 
     def renamed(self, ours: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """The model's dense parameters, or their gradients, under the names and in the layout
-        that they have here. Linear in each: slices, transposes, signs, zeros for what the model
-        leaves out because it changes nothing."""
+        """The model's dense parameters, or their gradients, under the names and in the layout that
+        they have here. Linear in each: slices, transposes, signs, zeros for parts that the model
+        leaves out because they change nothing."""
         return dict(ours)
 
     @torch.no_grad()
     def copy_weights(self, model: RecommendationModel) -> None:
-        """Take the weights of ``model``. Raises ``ValueError`` if one has no place here, or a
+        """Takes the weights of ``model``. Raises ``ValueError`` if one has no place here, or a
         place has no weight."""
         given = self.renamed(dense_parameters(model))
         own = dict(self.named_parameters())

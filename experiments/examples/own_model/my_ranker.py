@@ -1,4 +1,4 @@
-"""A click model of one's own: embeddings of users and items under a small network."""
+"""A user's own click model: embeddings of users and items below a small network."""
 
 import torch
 from torch import Tensor, nn
@@ -12,6 +12,8 @@ USERS, ITEMS, WIDTH = 5_000, 1_000, 32
 
 
 class Ranker(nn.Module):
+    """The network: a row for the user and one for the item, then two layers."""
+
     def __init__(self) -> None:
         super().__init__()
         self.tables = nn.ModuleList(nn.Embedding(n, WIDTH, sparse=True) for n in (USERS, ITEMS))
@@ -24,7 +26,8 @@ class Ranker(nn.Module):
 
 
 def clicks(samples: int, seed: int) -> TensorDataset:
-    """Made up. Read your own data here instead; job.data is what the workload says of them."""
+    """Synthetic clicks. Read your own data here instead; job.data is the workload's entry for
+    it."""
     draw = torch.Generator().manual_seed(seed)
     ids = torch.stack([torch.randint(n, (samples,), generator=draw) for n in (USERS, ITEMS)], 1)
     chance = torch.sigmoid(3 * torch.sin(ids[:, 1].float()))  # some items please everyone
@@ -32,10 +35,12 @@ def clicks(samples: int, seed: int) -> TensorDataset:
 
 
 def loss(module: nn.Module, batch: list[Tensor]) -> Tensor:
+    """The mean cross-entropy of the clicks."""
     return binary_cross_entropy_with_logits(module(batch[0]), batch[1])
 
 
 def build(job: Job) -> OwnModel:
+    """The model with its batches, loss and optimizer, as RMixer trains it."""
     model = Ranker()
     return OwnModel(
         module=model,

@@ -1,4 +1,4 @@
-"""A policy of one's own: short jobs first, but nobody waits for ever."""
+"""A user's own policy: short jobs first, but no job waits for ever."""
 
 from collections.abc import Sequence
 

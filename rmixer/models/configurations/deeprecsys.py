@@ -10,8 +10,8 @@ from typing import Any
 from rmixer.models.entry import ModelEntry
 
 _WIDE = 0.1
-"""What Adagrad's accumulator begins with where hundreds of inputs, or the rows of a bag, move
-together in the first steps; TensorFlow's default."""
+"""The start value of Adagrad's accumulator for models in which hundreds of inputs, or the rows of a
+bag, move together in the first steps; TensorFlow's default."""
 
 
 def _entry(

@@ -1,4 +1,4 @@
-"""Every job started at once, memory permitting: what an impatient user does."""
+"""Starts every job at once, memory permitting, as an impatient user does."""
 
 from __future__ import annotations
 

@@ -13,8 +13,8 @@ from rmixer.scheduling.view import ClusterView, DeviceView, Dispatch, JobView
 class Lpt(Policy):
     """The longest job alone first, on the device where it ends soonest given what is booked.
 
-    A job ends on a device when the slot that is free soonest is, and the job then runs there as
-    long as alone. One that would end sooner on a slot that is taken waits for it.
+    A job's end on a device is the time at which its first slot is free plus the job's time alone
+    there. If it would end sooner on a slot that is taken, it waits for it.
     """
 
     name = "lpt"
@@ -37,7 +37,7 @@ class Lpt(Policy):
 
 
 def _able(view: ClusterView, job: JobView) -> list[tuple[DeviceView, float]]:
-    """The devices that ``job`` can run on, each with how long it takes there alone."""
+    """The devices that ``job`` can run on, each with its time alone there."""
     return [
         (device, job.costs[device.kind].alone_s(job.steps, device.threads))
         for device in view.devices.values()
@@ -50,14 +50,14 @@ def _shortest_s(view: ClusterView, job: JobView) -> float:
 
 
 def _free_s(view: ClusterView, device: DeviceView) -> list[float]:
-    """In how many seconds each slot of ``device`` is free, soonest first."""
+    """Seconds until each slot of ``device`` is free, soonest first."""
     taken = sorted(view.remaining_alone_s(device, resident) for resident in device.residents)
     return [0.0] * device.free_slots + taken
 
 
 def _room_s(view: ClusterView, device: DeviceView, job: JobView) -> float:
-    """In how many seconds ``device`` has memory for ``job``, if a slot is free: now, or when the
-    first of its residents ends; never if nobody is there."""
+    """Seconds until ``device`` has memory for ``job``, if a slot is free: 0, or until its first job
+    ends; infinite if it has none."""
     if device.free_slots == 0 or device.fits(job):
         return 0.0
     left = (view.remaining_alone_s(device, resident) for resident in device.residents)

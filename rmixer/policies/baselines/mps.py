@@ -11,8 +11,8 @@ from rmixer.scheduling.view import ClusterView, Dispatch
 class Mps(Rounds):
     """As many consecutive jobs on each GPU as it has slots, in rounds, with no memory check.
 
-    What does not fit runs out of memory: a schedule of it is only predicted to work if the peaks
-    that come together do fit.
+    Jobs that do not fit run out of memory: its schedule is only predicted to work if the peaks of
+    jobs that run together fit.
     """
 
     name = "mps"

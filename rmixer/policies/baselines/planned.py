@@ -1,4 +1,4 @@
-"""Replay of a schedule: a static plan is a policy too."""
+"""Replays a schedule: a static plan is a policy too."""
 
 from __future__ import annotations
 
@@ -14,12 +14,13 @@ _ALL = ""
 
 
 class Planned(Policy):
-    """A job starts when its slot is free, the earlier orders of that slot have started, every
-    job of the earlier rounds has ended (of those on its devices, if that is the barrier), and its
+    """A job starts when its slot is free, the earlier orders of that slot have started, every job
+    of the earlier rounds has ended (only those on its devices, if that is the barrier), and its
     memory fits.
 
-    A job that is not in the schedule, for it was added later, starts in a slot in which nothing
-    more is to start by the schedule: in order of submission, the first that fits."""
+    A job that was added later is not in the schedule. It starts in a slot in which the schedule
+    starts nothing more: in order of submission, the first that fits.
+    """
 
     name = "planned"
     heeds_priority = False  # who planned it did
@@ -36,7 +37,7 @@ class Planned(Policy):
 
     @property
     def schedule(self) -> Schedule:
-        """What is replayed."""
+        """The schedule that is replayed."""
         return self._schedule
 
     @property
@@ -64,7 +65,7 @@ class Planned(Policy):
         return self._added(view, blocked)
 
     def _added(self, view: ClusterView, claimed: set[tuple[str, int]]) -> Sequence[Dispatch]:
-        """Starts a job that the schedule does not know, in a slot that it has not ``claimed``."""
+        """Starts a job that is not in the schedule, in a slot that it has not ``claimed``."""
         for job in view.waiting():
             if job.id in self._planned:
                 continue
@@ -89,7 +90,8 @@ def _has_ended(view: ClusterView, planned: ScheduledJob) -> bool:
 
 
 class _OpenRounds:
-    """The first round of those ``coming``, which have not ended, on each device and of all."""
+    """The first open round of the jobs ``coming``, which have not ended, on each device and of
+    all."""
 
     def __init__(self, coming: Iterable[ScheduledJob]) -> None:
         self._first: dict[str, int] = {}
@@ -98,8 +100,7 @@ class _OpenRounds:
                 self._first[name] = min(planned.round, self._first.get(name, planned.round))
 
     def has(self, planned: ScheduledJob) -> bool:
-        """Whether none of those coming is of an earlier round than ``planned``, as far as its
-        barrier asks."""
+        """True if none of them is of an earlier round than ``planned``, within its barrier."""
         names = (_ALL,) if planned.barrier == "machine" else planned.devices
         return all(planned.round <= self._first.get(name, planned.round) for name in names)
 

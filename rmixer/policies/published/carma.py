@@ -1,4 +1,4 @@
-"""CARMA (2025): the head of the queue to a GPU that has room and is not hot."""
+"""CARMA (2025): sends the head of the queue to a GPU that has room and is not hot."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ ROUNDING_S = 1e-9
 
 
 class Carma(Policy):
-    """Only the head of the queue is looked at. An idle GPU takes it; else one of those whose free
-    memory covers its peak and ``extra_mib``, and that are not hot, which one the subclass says. A
-    GPU that was sent a job is left alone for ``window_s``, unless it is idle again.
+    """Looks only at the head of the queue. An idle GPU takes it; else the subclass chooses one of
+    the GPUs that are not hot and whose free memory covers its peak and ``extra_mib``. A GPU gets no
+    job for ``window_s`` after the last one, unless it is idle again.
 
     A GPU is hot if its booked busy share is at least 0.80, and its booked occupancy at least 0.45
-    or its booked bandwidth at least 0.40; what no profile says counts as not hot.
+    or its booked bandwidth at least 0.40; unknown figures count as 0.
     """
 
     source = "CARMA (2025)"
@@ -59,7 +59,7 @@ class Carma(Policy):
         """One of the ``devices`` that could take the job; None if there are none."""
 
     def _rest_s(self, view: ClusterView, device: DeviceView) -> float:
-        """For how many seconds more ``device`` is left alone."""
+        """Seconds for which ``device`` gets no job."""
         if device.last_started_s is None:
             return 0.0
         left_s = device.last_started_s + self._window_s - view.now_s
@@ -73,7 +73,7 @@ class Carma(Policy):
 
 
 def is_hot(view: ClusterView, device: DeviceView) -> bool:
-    """Whether the residents of ``device`` together leave no room for another, by their profiles."""
+    """True if the jobs on ``device`` leave no room for another, by their profiles."""
     costs = [view.jobs[resident.job].costs[device.kind] for resident in device.residents]
     occupied = round(sum(cost.occupancy or 0.0 for cost in costs), SHARE_DIGITS)
     streaming = round(sum(cost.bandwidth or 0.0 for cost in costs), SHARE_DIGITS)

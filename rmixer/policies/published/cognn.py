@@ -67,5 +67,5 @@ class CognnBmc(Grouped):
 
 
 def _memory(job: JobView) -> tuple[int, int]:
-    """One order for both kinds: by the peak on a GPU, if the job can run on one."""
+    """One order for both kinds of device: by the peak on a GPU, if the job can run on one."""
     return (job.costs.get("gpu") or job.costs["cpu"]).peak_bytes, job.order

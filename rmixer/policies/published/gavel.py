@@ -17,9 +17,9 @@ PRECISION = 6
 class Gavel(Policy):
     """Maximum total throughput: a job goes to the kind of device where its share is largest.
 
-    A linear program gives every job that has not ended a share of its time on each kind: their
-    steps a second alone, times the shares, are to be the most in all; a job's shares are at most 1,
-    those on a kind at most its slots. The largest share goes first.
+    A linear program gives every job that has not ended a share of its time on each kind. It
+    maximises the sum of steps a second alone times shares; a job's shares sum to at most 1, those
+    on a kind to at most its slots. The largest share goes first.
     """
 
     name = "gavel"
@@ -41,7 +41,7 @@ class Gavel(Policy):
 
 
 def _places(view: ClusterView, jobs: Sequence[JobView]) -> list[tuple[str, float]]:
-    """For each of ``jobs`` the kind of its largest share, and the share. One that has none goes
+    """For each of ``jobs`` the kind of its largest share, and the share. A job without shares goes
     where it is fastest."""
     by_kind: dict[str, list[DeviceView]] = {}
     for device in view.devices.values():
@@ -60,8 +60,8 @@ def _places(view: ClusterView, jobs: Sequence[JobView]) -> list[tuple[str, float
 
 @lru_cache(maxsize=64)
 def _shares(of_jobs: tuple[tuple[float, ...], ...], slots: tuple[int, ...]) -> NDArray[np.float64]:
-    """The shares of the jobs with these rates, by kind. Remembered, for a job that starts changes
-    neither."""
+    """The shares of jobs with these rates, by kind. They are remembered, because the start of a job
+    changes neither."""
     from scipy.optimize import linprog  # here: it takes a while to import
 
     rates = np.array(of_jobs)
@@ -80,6 +80,6 @@ def _shares(of_jobs: tuple[tuple[float, ...], ...], slots: tuple[int, ...]) -> N
 
 
 def _rate(job: JobView, device: DeviceView) -> float:
-    """Steps a second alone; 0 where the job cannot run."""
+    """Steps a second alone; 0 if the job cannot run there."""
     cost = job.costs.get(device.kind)
     return 1.0 / cost.step_s[device.threads] if cost else 0.0

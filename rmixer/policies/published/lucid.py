@@ -9,7 +9,7 @@ from rmixer.scheduling.policy import Policy
 from rmixer.scheduling.view import ClusterView, DeviceView, Dispatch
 
 SCORES = {"low": 0, "memory": 1, "compute": 2}
-"""Sharing scores. Lucid's are of tiny, medium and jumbo jobs; here they are of the job types."""
+"""Sharing scores. Lucid's are for tiny, medium and jumbo jobs; here they are for the job types."""
 
 
 class Lucid(Policy):

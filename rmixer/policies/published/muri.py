@@ -17,10 +17,10 @@ Group = tuple[JobView, ...]
 class Muri(Policy):
     """Groups of up to four by maximum-weight matching; a group at a time on each device.
 
-    The speed of a group is the sum of its members' speeds, each in units of its speed alone, as
-    the step times predict. Two groups gain what their union is faster than the mean of both, which
-    is what taking turns would give. Pairs are matched, then pairs of pairs. The group that takes
-    longest alone goes first.
+    The speed of a group is the sum of its members' speeds, each in units of its speed alone, as the
+    step times predict. The gain of joining two groups is the speed of their union minus the mean of
+    both, which is the speed of taking turns. Pairs are matched, then pairs of pairs. The group that
+    takes longest alone goes first.
     """
 
     name = "muri"
@@ -49,7 +49,7 @@ def _next_group(view: ClusterView, device: DeviceView) -> Group:
 
 
 def _matched(groups: Sequence[Group], device: DeviceView, speeds: _Speeds) -> list[Group]:
-    """``groups`` with those joined whose total gain is the most."""
+    """``groups`` after joining those with the largest total gain."""
     import networkx  # here: it takes a while to import
 
     graph = networkx.Graph()
@@ -66,7 +66,7 @@ def _matched(groups: Sequence[Group], device: DeviceView, speeds: _Speeds) -> li
 
 
 class _Speeds:
-    """The speeds of groups on one device, each found once: jobs of one identity are alike."""
+    """The speeds of groups on one device, each computed once: jobs of one identity are equal."""
 
     def __init__(self, step_times: StepTimes, device: DeviceView) -> None:
         self._step_times, self._device = step_times, device

@@ -1,7 +1,7 @@
 """RMixer's device rules: pick the device first, then the job for it.
 
-A rule names one device or none; where no job fits on the device that it names, no other is
-tried. Device order is GPUs, then CPUs; ties go to the first.
+A rule names one device or none. If no job fits the named device, no other is tried. Device order is
+GPUs, then CPUs; ties go to the first.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ def fewest_jobs(view: ClusterView) -> DeviceView | None:
 
 
 def least_utilised(view: ClusterView) -> DeviceView | None:
-    """The GPU with the lowest booked utilisation, whether it has a free slot or not; a CPU only if
-    there is no GPU."""
+    """The GPU with the lowest booked utilisation, even without a free slot; a CPU only if there is
+    no GPU."""
     gpus = _of_kind(view, "gpu")
     return min(gpus or _of_kind(view, "cpu"), key=lambda d: d.booked_utilisation, default=None)
 
@@ -62,4 +62,4 @@ RULE_NEEDS: dict[str, tuple[Figure, ...]] = {
     "dyArin": ("utilisation",),
     "dyMemo": ("peak_bytes",),
 }
-"""The figures of a job that a rule reads."""
+"""The figures of a job that each rule reads."""

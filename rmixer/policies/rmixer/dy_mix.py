@@ -16,8 +16,8 @@ class DyMix(Policy):
     With n jobs that have arrived, G GPU slots and C CPU slots: the GPU takes the first job whose
     type differs from the most common there. If it takes none, and fewer than n - beta G jobs have
     ended, the CPU takes the last job that fits, if its place in the order of all n jobs (from 0) is
-    at least n G / (G + C). Where this would leave jobs waiting on an idle machine, the CPU takes
-    the last job that fits whatever the rest says, and if there is none the other GPUs are tried.
+    at least n G / (G + C). If this would leave jobs waiting on an idle machine, the CPU takes
+    the last job that fits in any case, and if there is none the other GPUs are tried.
     """
 
     name = "dyMix"

@@ -13,7 +13,7 @@ from rmixer.scheduling.view import ClusterView, DeviceView, Dispatch, JobView
 class DyRand(Dynamic):
     """In a random order: the first that fits.
 
-    A job's place is drawn from the seed and its id, so that it outlives a resumed run.
+    A job's place is drawn from the seed and its id, so that a resumed run has the same order.
     """
 
     name = "dyRand"

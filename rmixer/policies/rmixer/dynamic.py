@@ -1,4 +1,4 @@
-"""What RMixer's policies share: a device rule names a device, a job rule the job for it."""
+"""The base of RMixer's policies: a device rule names a device, a job rule the job for it."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from rmixer.scheduling.view import ClusterView, DeviceView, Dispatch
 
 
 class DeviceThenJob(Policy):
-    """Asks its device rule for a device and the subclass for a job. As published, no other device
-    is tried where no job fits that one; but on an idle machine, which would then wait for ever,
-    all are, in order."""
+    """Asks its device rule for a device and the subclass for a job. As published, if no job fits
+    that device, no other is tried; but an idle machine, which would then wait for ever, tries all
+    in order."""
 
     source = "RMixer (TPDS 2024)"
 
@@ -43,7 +43,7 @@ class DeviceThenJob(Policy):
 
 
 class InRounds(Rounds, DeviceThenJob):
-    """A round waits, and opens when no GPU still gives memory back."""
+    """A round waits, and opens when no GPU is still freeing memory."""
 
     def add(self, view: ClusterView) -> Sequence[Dispatch]:
         if any(device.settling for device in view.devices.values()):

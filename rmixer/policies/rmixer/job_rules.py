@@ -1,4 +1,4 @@
-"""RMixer's job rules: an order of the queue, and which job of it goes to a given device."""
+"""RMixer's job rules: an order of the queue, and the choice of a job for a given device."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def first(view: ClusterView, device: DeviceView, order: Order) -> tuple[Dispatch
 
 
 def alternating(view: ClusterView, device: DeviceView, order: Order) -> tuple[Dispatch, ...]:
-    """The last that fits if ``device`` runs more that were picked as large than as small, else the
+    """The last job that fits if ``device`` runs more jobs picked as large than as small, else the
     first."""
     tags = Counter(resident.tag for resident in device.residents)
     last = tags[LARGE] > tags[SMALL]
@@ -44,8 +44,8 @@ def alternating(view: ClusterView, device: DeviceView, order: Order) -> tuple[Di
 
 
 def of_another_type(view: ClusterView, device: DeviceView, order: Order) -> tuple[Dispatch, ...]:
-    """The first that fits and whose type is not the one most common on ``device``, or else the
-    first that fits."""
+    """The first job that fits and whose type is not the most common on ``device``; else the first
+    that fits."""
     common = most_common_type(view, device)
     found = None
     for job in _fitting(view, device, order):

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import errno
-import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,11 +11,11 @@ from made_up_records import MadeUp, jobs
 from executor.records.job_record import summary_of
 from rmixer.data.prepare import prepare
 from rmixer.errors import DiskFull
-from rmixer.files.direct_file import DirectFile
 from rmixer.testing.made_up import make_job
 from rmixer.training.job_files import JobFiles
 from rmixer.training.task_failure import cause_of, failure_of, report_of
 from rmixer.training.train_job import train_job
+from rmixer.training.trained_job import unfinished
 
 
 class Silent:
@@ -29,15 +27,13 @@ class Silent:
         pass
 
 
-def full(_file: DirectFile) -> None:
-    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-
-
-def test_the_loss_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_loss_is_kept(tmp_path: Path) -> None:
+    """The weights go to a device that is always full."""
     prepare("criteo_kaggle", "synthetic")
-    monkeypatch.setattr(DirectFile, "finish", full)
     job = replace(make_job("a", batch=8, steps=5), rows_cap=50)
     weights = tmp_path / "models" / "a.pt"
+    weights.parent.mkdir()
+    unfinished(weights).symlink_to("/dev/full")
     with pytest.raises(DiskFull, match=f"^disk full: {weights}$") as raised:
         train_job(Silent(), job, JobFiles(str(weights)))  # type: ignore[arg-type]
     assert list(weights.parent.iterdir()) == []

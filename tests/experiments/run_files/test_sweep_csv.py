@@ -41,7 +41,7 @@ def test_every_figure_has_a_column() -> None:
         *("policy", "gpu_slots", "cpu_slots", "gpu_threads", "cpu_threads", "seed"),
         *("makespan_s", "mean_completion_s", "p95_completion_s"),
         *("busy_gpu:0", "busy_gpu:1", "busy_gpu:10", "busy_cpu:0"),
-        *("peak_bytes", "bound_s", "gap", "level", "why"),
+        *("peak_bytes", "bound_s", "gap", "level", "why", "doubtful"),
     ]
     assert first["policy"] == "dyMix@dySequ"
     assert [first[name] for name in ("seed", "makespan_s", "gap")] == ["7", "10.0", "0.25"]

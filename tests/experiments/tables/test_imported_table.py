@@ -8,9 +8,10 @@ import pytest
 from rich.console import Console
 
 from experiments.tables.imported_table import host_gaps, imported_table, lane_shares
-from rmixer.imported.imported_profile import ImportedOperator, ImportedProfile
+from rmixer.imported.imported_profile import ImportedProfile
+from rmixer.operators.operator_cost import OperatorCost
 
-COPY = ImportedOperator(
+COPY = OperatorCost(
     index=0,
     phase="copy",
     module="",
@@ -21,6 +22,7 @@ COPY = ImportedOperator(
     read_bytes=None,
     written_bytes=None,
     lane="link",
+    threads=0,
     p10_us=8.0,
     p50_us=8.0,
     p90_us=8.0,

@@ -12,7 +12,6 @@ from gpu_steps import CALLS, marked_steps
 from profiles.assembling.assemble import Found, assemble
 from profiles.assembling.job_type import check_gpus
 from profiles.measurements.blocks import Blocks
-from profiles.measurements.neighbours import Neighbours
 from profiles.measurements.phases import PhaseTimes
 from profiles.measurements.rounds import Plan
 from profiles.profiler.duration import profiling_seconds
@@ -21,7 +20,7 @@ from profiles.traces.device_steps import device_steps
 from profiles.traces.profiler_events import INPUT_MARK, Called
 from rmixer.errors import InputError
 from rmixer.hardware.machine import Gpu
-from rmixer.model_profile.model_profile import ModelProfile, Sensitivity
+from rmixer.model_profile.model_profile import ModelProfile
 from rmixer.model_profile.profile_files import read_profile, write_profile
 from rmixer.testing.made_up import make_job, make_machine, make_operator, make_profile, make_step
 from sim.demand.segments import step_segments
@@ -63,7 +62,6 @@ def on_gpu(folder: Path) -> Found:
         ready={"sizes": SIZES},
         structure={"calls": CALLS, "peak_bytes": 44},
         passes=[Blocks([0.05] * 2, [[STEP_S] * 5] * 4, [block] * 2, event_us=[2.0] * 2)],
-        on_gpu=Neighbours({("compute", 25, 1.0): [1.9], ("stream", 100, 0.5): [1.2, 1.6, 1.4]}),
     )
 
 
@@ -106,16 +104,6 @@ def test_memory_of_each_device(profile: ModelProfile) -> None:
     assert (cpu.device, cpu.context_bytes, cpu.peak_bytes) == ("cpu", 100, 1000)
     assert (gpu.device, gpu.context_bytes, gpu.peak_bytes) == ("gpu", 500, 2500)
     assert gpu.activation_bytes == 44 - 4
-
-
-def test_what_a_neighbour_on_the_gpu_does_is_a_point_of_the_sweep(profile: ModelProfile) -> None:
-    gpu = profile.step("gpu", 1)
-    assert gpu.measurement
-    assert gpu.measurement.sensitivity == (
-        Sensitivity("compute", 25, 1.0, 1.9, "gpu"),
-        Sensitivity("stream", 100, 0.5, 1.4, "gpu"),
-    )
-    assert (gpu.compute_slowdown, gpu.stream_slowdown) == ((), ())
 
 
 def test_it_is_read_as_it_was_written(tmp_path: Path, profile: ModelProfile) -> None:
@@ -169,7 +157,7 @@ def test_rates_of_a_gpu_must_be_known_before() -> None:
 
 
 def test_a_gpu_takes_its_time_too() -> None:
-    """As long as the CPU, a second sweep, and its start; without spare cores there is no sweep."""
+    """As long as the CPU, and its start; without spare cores there is no sweep."""
     plan = Plan(seconds=6.0)
-    assert profiling_seconds(2, (1,), plan, on_gpu=True) == 2 * (9 + 24 + 10) + 10 + 15
+    assert profiling_seconds(2, (1,), plan, on_gpu=True) == 2 * (9 + 24 + 10) + 15
     assert profiling_seconds(2, (2,), plan, on_gpu=True) == 2 * (9 + 24) + 15

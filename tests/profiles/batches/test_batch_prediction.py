@@ -15,7 +15,7 @@ from profiles.batches.batch_prediction import predict_batch
 from profiles.batches.left_out import each_left_out
 from profiles.stored.store import Store
 from rmixer.errors import InputError
-from rmixer.model_profile.model_profile import InputCost, ModelProfile, StepMeasurement
+from rmixer.model_profile.model_profile import ModelProfile, StepMeasurement
 from rmixer.testing.made_up import (
     make_job,
     make_machine,
@@ -46,8 +46,7 @@ def affine(batch: int, calls: int = 2) -> ModelProfile:
         mean_us=step_us, build_s=1.0, compute_slowdown=(1.0 + batch / 1000,), pressure=batch / 1000
     )
     made = make_profile(steps=[step], operators=rows, batch=batch, peak_bytes=1000 + 8 * batch)
-    epoch = InputCost("warm", 10, 5.0 + 0.5 * batch, 1.0 * batch, 8 * batch)
-    return replace(made, flops=calls * batch, bytes=64 * batch, input=(epoch,))
+    return replace(made, flops=calls * batch, bytes=64 * batch)
 
 
 @given(
@@ -65,8 +64,6 @@ def test_what_is_linear_in_the_batch_is_predicted_exactly(low: int, high: int, w
     assert found.steps[0].mean_us == pytest.approx(expected.steps[0].mean_us)
     assert found.steps[0].build_s == pytest.approx(1.0)
     assert found.memory[0].peak_bytes == expected.memory[0].peak_bytes
-    assert found.input[0].wait_us == pytest.approx(expected.input[0].wait_us)
-    assert found.input[0].batch_bytes == 8 * wanted
     assert (found.flops, found.bytes) == (expected.flops, expected.bytes)
     for cost, like in zip(found.operators, expected.operators, strict=True):
         assert cost.mean_us == pytest.approx(like.mean_us)

@@ -41,15 +41,6 @@ def test_each_works_on_a_core_of_its_own_and_ends_with_the_block() -> None:
     assert not [child for child in born if child.is_running()]
 
 
-def test_one_that_rests_half_of_the_time_does_less() -> None:
-    """Far less than two thirds of the work, in any but the worst of luck."""
-    with Bubbles(CORES[:1]) as bubbles:
-        for work in ("compute", "stream"):
-            whole = max(bubbles.run(work, 0.2)[0] for _ in range(3))
-            bubbles.start(work, 0.2, duty=0.25)
-            assert bubbles.rates()[0] < 0.67 * whole
-
-
 def test_a_core_that_is_not_there_leaves_no_bubble_behind() -> None:
     before = set(children())
     with pytest.raises(RunFailed, match="exit code 1"):
@@ -101,11 +92,11 @@ def test_beside_a_job_that_fails_their_answers_are_fetched() -> None:
 
     failing: Any = SimpleNamespace(ask=ask)
     bubbles: Any = SimpleNamespace(
-        start=lambda work, seconds, count, duty: told.append(f"{count} work"),
+        start=lambda work, seconds, count: told.append(f"{count} work"),
         rates=lambda count: told.append(f"{count} are asked"),
     )
     with pytest.raises(RunFailed, match="its step failed"):
-        beside(failing, bubbles, "stream", 1, 1.0, SweepBlocks(1, 0.01, 0.01))
+        beside(failing, bubbles, "stream", 1, SweepBlocks(1, 0.01, 0.01))
     assert told == ["1 work", "1 are asked"]
 
 

@@ -22,7 +22,7 @@ class Bubbles:
         assert (first, other) == ("stream", 1)
         return self._rates[second]
 
-    def start(self, work: str, seconds: float, count: int, duty: float) -> None:
+    def start(self, work: str, seconds: float, count: int) -> None:
         """Begin."""
 
     def rates(self, count: int) -> list[float]:
@@ -56,14 +56,13 @@ def test_where_streams_do_not_disturb_each_other_there_is_no_pressure() -> None:
 
 
 def test_slow_downs_between_the_counts_that_were_tried_are_interpolated() -> None:
-    """Medians 1.2 and 2.0; below one is noise. What works half of the time does not count."""
+    """Medians 1.2 and 2.0; below one is noise."""
     found = neighbours.Neighbours(
         {
-            ("compute", 1, 0.5): [7.0],
-            ("compute", 1, 1.0): [1.1, 1.2, 9.0],
-            ("compute", 3, 1.0): [2.0],
-            ("stream", 1, 1.0): [0.9],
-            ("stream", 2, 1.0): [0.8],
+            ("compute", 1): [1.1, 1.2, 9.0],
+            ("compute", 3): [2.0],
+            ("stream", 1): [0.9],
+            ("stream", 2): [0.8],
         }
     )
     assert found.by_count("compute") == (1.2, 1.6, 2.0)
@@ -75,9 +74,7 @@ def test_slow_downs_between_the_counts_that_were_tried_are_interpolated() -> Non
     ("spare", "counts"), [(0, []), (1, [1]), (2, [1, 2]), (3, [1, 2, 3]), (15, [1, 8, 15])]
 )
 def test_one_neighbour_half_of_them_and_all(spare: int, counts: list[int]) -> None:
-    """Before them one that works half of the time."""
-    levels = neighbours.bubble_levels(spare)
-    assert levels == ([(1, 0.5), *((count, 1.0) for count in counts)] if counts else [])
+    assert neighbours.bubble_levels(spare) == counts
 
 
 class Answering:
@@ -105,7 +102,7 @@ def test_steps_that_outlast_the_bubbles_do_not_count(
     worker: Any = Answering(skipped_s, durations_s)
     bubbles: Any = Bubbles(1.0, 1.0)
     blocks = neighbours.SweepBlocks(rounds=1, bubble_s=1.0, steps_s=1.0)
-    found, rate = neighbours.beside(worker, bubbles, "stream", 1, 1.0, blocks)
+    found, rate = neighbours.beside(worker, bubbles, "stream", 1, blocks)
     assert found == pytest.approx(mean_s)
     assert rate == 12.0
 

@@ -28,7 +28,7 @@ def test_a_slow_step_has_its_least_number_of_steps() -> None:
 
 
 def test_its_sweep_is_one_step_at_each_level() -> None:
-    """One alone; beside half a bubble and a whole one, of two kinds, up to 2.2 times as long."""
+    """One alone; beside a bubble of two kinds, up to 2.2 times as long."""
     told = slow_step_seconds(9.0, 1, Plan(least_rounds=2))
-    assert told == pytest.approx(9 * (38 + 1 + 4 * 2.2))
+    assert told == pytest.approx(9 * (38 + 1 + 2 * 2.2))
     assert slow_step_seconds(9.0, 1, Plan(least_rounds=2, neighbours=False)) == 9 * 38

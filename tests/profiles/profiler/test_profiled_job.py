@@ -201,18 +201,8 @@ def test_neighbours_were_tried_on_the_cores_left_over(
 
 
 def test_input_is_known_apart(profile: ModelProfile) -> None:
-    """Cold and warm; a batch has 13 numbers and a label in single precision, and 26 ids."""
-    cold, warm = profile.input
-    assert (cold.epoch, warm.epoch) == ("cold", "warm")
-    for cost in profile.input:
-        assert cost.wait_us > 0
-        assert cost.core_us > 0
-        assert cost.batch_bytes == BATCH * (13 * 4 + 4 + 26 * 8)
-    waits, cold_waits = (profile.input_bound(epoch, 1) for epoch in ("warm", "cold"))
-    assert waits is not None
-    assert cold_waits is not None
-    assert 0 < waits <= cold_waits < 1
-    assert profile.input_bound("warm", 7) is None
+    assert 0 < (profile.input_bound(1) or 0.0) < 1
+    assert profile.input_bound(7) is None
 
 
 def test_it_is_read_back_as_it_was_written(profile: ModelProfile, tmp_path: Path) -> None:

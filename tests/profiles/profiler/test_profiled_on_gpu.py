@@ -85,16 +85,6 @@ def test_memory_has_a_context_and_holds_what_the_step_holds(profile: ModelProfil
     assert gpu.peak_bytes >= sum(part or 0 for part in parts)
 
 
-def test_neighbours_on_the_gpu_slow_it(profile: ModelProfile) -> None:
-    """Where a core is left for the one that works them."""
-    measurement = profile.step("gpu", 1).measurement
-    assert measurement
-    points = [p for p in measurement.sensitivity if p.device == "gpu"]
-    if len(limits.usable_cores()) > 1:
-        assert {point.work for point in points} == {"compute", "stream"}
-        assert max(point.slowdown for point in points) > 1.05
-
-
 def test_it_is_kept_and_simulated(tmp_path: Path, profile: ModelProfile) -> None:
     write_profile(tmp_path / "profile", profile)
     read = read_profile(tmp_path / "profile")

@@ -29,7 +29,7 @@ def made_up_run(gpu_s: float | None = None) -> CommandRun:
     steps(10, 0.1)
     run = CommandRun(threads=1, started_s=100.0, pressures=[0.4, 0.6, 0.5])
     for index in range(3):
-        for beside, each_s in ((None, 0.1), (("compute", 1, 1.0), 0.15), (("stream", 1, 1.0), 0.2)):
+        for beside, each_s in ((None, 0.1), (("compute", 1), 0.15), (("stream", 1), 0.2)):
             begin_s, end_s = steps(20, each_s)
             # Just inside the first and the last step: 18 whole ones.
             block = Block(index, begin_s + 0.01, end_s - 0.01, beside, core_s=20 * 0.04)

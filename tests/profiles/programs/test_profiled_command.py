@@ -73,10 +73,6 @@ def test_a_program_that_says_when_its_steps_end(machine: Machine, tmp_path: Path
     assert 0 < (step.core_us or 0) < step.mean_us  # it sleeps for the rest of its step
     beside = len(machine.cores) > 1
     assert len(step.compute_slowdown) == len(step.stream_slowdown) == int(beside)
-    assert step.measurement
-    assert {(point.work, point.duty) for point in step.measurement.sensitivity} == {
-        (work, duty) for work in ("compute", "stream") for duty in (0.5, 1.0) if beside
-    }
     assert profile.memory[0].peak_bytes > 10 << 20  # an interpreter with numpy
     write_profile(tmp_path / "profile", profile)
     assert read_profile(tmp_path / "profile") == profile

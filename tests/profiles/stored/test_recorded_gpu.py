@@ -6,7 +6,7 @@ import statistics
 
 import pytest
 
-from experiments.bench.step_speed import RMIXER
+from experiments.bench.findings import RMIXER
 from profiles.stored.store import RECORDED, Store
 from rmixer.model_profile.model_profile import ModelProfile
 from rmixer.models.registry import MODELS
@@ -79,8 +79,3 @@ def test_its_step_is_simulated_as_long_as_it_was(profile: ModelProfile) -> None:
     step = step_segments(profile, "gpu", 1)
     assert two_clocks_s(step.segments) == pytest.approx((cost.mean_us + cost.stall_us) * 1e-6)
     assert 0 < step.gpu_s < step.solo_s
-    assert cost.measurement
-    assert {point.work for point in cost.measurement.sensitivity if point.device == "gpu"} == {
-        "compute",
-        "stream",
-    }

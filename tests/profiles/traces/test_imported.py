@@ -16,8 +16,15 @@ from torch.profiler import ProfilerActivity, profile, schedule
 
 from profiles.traces.imported import import_trace, trace_name
 from rmixer.errors import InputError
-from rmixer.imported.imported_profile import COLUMNS, ImportedProfile, read_imported, write_imported
-from rmixer.imported.imported_store import find_imported, imported_names, save_imported
+from rmixer.imported.imported_profile import (
+    ImportedProfile,
+    find_imported,
+    imported_names,
+    read_imported,
+    save_imported,
+    write_imported,
+)
+from rmixer.operators.operator_table import IMPORTED_COLUMNS
 
 FORWARD = ["aten::embedding", "aten::flatten", "aten::linear", "aten::relu", "aten::linear"]
 STEPS = 3
@@ -229,7 +236,7 @@ def write_cells(folder: Path, line: int, cells: dict[str, object]) -> None:
     path = folder / "operators.csv"
     rows = [row.split(",") for row in path.read_text().splitlines()]
     for column, value in cells.items():
-        rows[line - 1][COLUMNS.index(column)] = str(value)
+        rows[line - 1][IMPORTED_COLUMNS.index(column)] = str(value)
     path.write_text("\n".join(map(",".join, rows)))
 
 

@@ -166,6 +166,10 @@ def test_an_impossible_event_is_named(tmp_path: Path, broken: Any, message: str)
             json.dumps([{"ph": "X", "cat": "blink", "name": "paint", "ts": 1, "dur": 1}]).encode(),
             "traceEvents: found events of the categories blink; allowed: cpu_op or kernel",
         ),
+        (
+            json.dumps([{"ph": "X", "name": "aten::mm", "ts": 1, "dur": 1}]).encode(),
+            "traceEvents: found events of the categories (none); allowed: cpu_op or kernel",
+        ),
     ],
 )
 def test_what_is_no_trace_of_the_profiler(tmp_path: Path, content: bytes, message: str) -> None:

@@ -51,6 +51,9 @@ def test_it_is_marked_in_table_and_json(
     summary = RunFolder.open(tmp_path / "swept").prediction(".")
     assert summary is not None
     assert [line.partition(": ")[2] for line in summary.doubtful] == [WAITED]
+    rows = json.loads((tmp_path / "swept" / "sweep.json").read_text())
+    assert all(row["doubtful"] for row in rows)
+    assert (tmp_path / "swept" / "sweep.csv").read_text().splitlines()[1].endswith(",True")
     simulated = call(capsys, "simulate", workload, "--policy", "lpt", *given, "one", "--json")
     assert WAITED in json.loads(simulated.out)["doubtful"][0]
     assert (tmp_path / "swept" / PREDICTED / "summary.json").exists()

@@ -145,6 +145,27 @@ def test_a_program_that_wants_a_gpu(
         assert message == refused(capsys, *arguments(command, workload))
 
 
+@pytest.mark.parametrize("command", ["run", "run --plan"])
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [
+        (("--gpus", "0,7"), "--gpus: found 7; allowed: none, or some of 0-1"),
+        (("--cores", "9999"), "--cores: found 9999; allowed: some of "),
+        (("--leave-free", "9999GiB"), "--leave-free: found 9.76 TiB; allowed: less than "),
+    ],
+)
+def test_what_an_unmeasured_machine_has_not_is_told_before_it_is_measured(
+    command: str,
+    asked: tuple[str, str],
+    said: str,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(limits, "usable_gpus", lambda: 2)
+    workload = queue("  - {model: ncf, steps: 9}\n")
+    assert said in refused(capsys, *arguments(command, workload), *asked)
+
+
 @pytest.mark.parametrize("command", ["run --plan", "profile run"])
 def test_modules_that_do_not_import(command: str, capsys: pytest.CaptureFixture[str]) -> None:
     """Where they are to be profiled; of those that are, it is known that they do."""

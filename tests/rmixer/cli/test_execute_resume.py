@@ -18,9 +18,11 @@ from calling import call, refused
 from executed_workloads import profile_of, this_machine
 
 from executor.journal.journal import NAME, Journal
+from executor.workers.mixed_workers import MixedWorkers
 from profiles.stored.store import Store
 from rmixer.data.prepare import prepare
 from rmixer.files.home import home
+from rmixer.training.trained_job import unfinished
 from rmixer.workload.workload_file import read_workload
 
 WORKLOAD = """
@@ -98,6 +100,38 @@ def test_a_killed_run_goes_on(
     assert "nothing is left to do" in again.err
     assert (run / "summary.json").read_bytes() == before
     assert [job["attempt"] for job in summary(run)["jobs"]] == [2, 2, 1]
+
+
+@pytest.mark.thorough
+def test_a_disk_that_is_full_when_the_weights_are_saved(
+    queue: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Of the second job: its weights go to a device that is always full, once."""
+    queue.write_text(WORKLOAD.replace("}", ", retries: 0}"))
+    weights, begin = tmp_path / "run" / "models" / "criteo_dlrm-1.pt", MixedWorkers.open
+
+    def open_without_room(workers: MixedWorkers) -> None:
+        weights.parent.mkdir(parents=True)
+        unfinished(weights).symlink_to("/dev/full")
+        begin(workers)
+
+    monkeypatch.setattr(MixedWorkers, "open", open_without_room)
+    ended = call(capsys, "execute", queue, "--policy", "dySequ", "--out", tmp_path / "run")
+    assert ended.code == 1
+    said = f"disk full: {weights}"
+    assert ended.err.endswith(f"failed: 1 job(s) did not finish: criteo_dlrm-1 failed: {said}\n")
+    jobs = summary(tmp_path / "run")["jobs"]
+    assert [job["state"] for job in jobs] == ["done", "failed", "done"]
+    assert [job["error"] for job in jobs] == [None, said, None]
+    assert jobs[1]["steps"] == 700
+    assert all(0 < job["loss"] < 5 for job in jobs)
+    assert sorted(path.name for path in weights.parent.iterdir()) == [
+        "criteo_dlrm-0.pt",
+        "criteo_dlrm-2.pt",
+    ]
 
 
 def test_what_cannot_be_gone_on_with(

@@ -115,5 +115,12 @@ def test_what_another_process_holds_is_left(
 
 
 @pytest.mark.usefixtures("place")
-def test_a_folder_that_is_not_there(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_folder_that_is_not_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Whoever names none has no runs yet."""
     assert "no such folder" in refused(capsys, "runs", "nowhere")
+    monkeypatch.chdir(tmp_path / "notes.old-1")
+    for words, said in (("runs",), "no runs in runs\n"), (("runs", "--json"), "[]\n"):
+        ended = call(capsys, *words)
+        assert (ended.code, ended.out) == (0, said)

@@ -179,7 +179,7 @@ def test_what_is_mended_is_told_or_refused(trace: Path, capsys: pytest.CaptureFi
     message = refused(capsys, "profile", "import", path, "--strict")
     assert "aten::t at 1250.000: found an end after that of its step at 1300.000" in message
     message = refused(capsys, "profile", "import", path, "--strict", "--partial")
-    assert "--partial: found it; allowed: not beside --strict" in message
+    assert "--partial: found it; allowed: not together with --strict" in message
     ended = call(capsys, "profile", "import", path)
     assert ended.code == 0, ended.err
     assert "end after their step are cut at its end: 1, by 0.030 ms at most" in ended.err

@@ -13,6 +13,10 @@ def line(label: int, dense: dict[int, int], categories: dict[int, str]) -> str:
     return "\t".join(cells)
 
 
+WHOLE = line(0, dict.fromkeys(range(1, 14), 7), dict.fromkeys(range(1, 27), "0000abcd"))
+"""None of its fields is missing: a file without it may lack one in every line."""
+
+
 def many_lines(count: int, seed: int = 0) -> list[str]:
     """``count`` different lines, a part of their fields missing."""
     draw = random.Random(seed)

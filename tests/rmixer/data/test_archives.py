@@ -11,32 +11,46 @@ import zipfile
 from pathlib import Path
 
 import pytest
+from criteo_text import many_lines
 
 from rmixer.data.archives import find_archive
+from rmixer.data.making import Making
+from rmixer.data.preparation import read_preparation
 from rmixer.data.prepare import prepare
 from rmixer.errors import InputError
 
 LINE = b"\t".join([b"1", *[b"5"] * 13, *[b"68fd1e64"] * 26]) + b"\n"
 
 
-def tar_of(names: list[str], mode: str) -> bytes:
+def tar_of(names: list[str], mode: str, content: bytes = LINE) -> bytes:
     out = io.BytesIO()
     with tarfile.open(fileobj=out, mode=mode) as archive:  # type: ignore[call-overload]
         for name in names:
             member = tarfile.TarInfo(name)
-            member.size = len(LINE)
-            archive.addfile(member, io.BytesIO(LINE))
+            member.size = len(content)
+            archive.addfile(member, io.BytesIO(content))
     return out.getvalue()
 
 
-def zip_of(names: list[str]) -> bytes:
+def zip_of(names: list[str], content: bytes = LINE) -> bytes:
     out = io.BytesIO()
-    with zipfile.ZipFile(out, "w") as archive:
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
         for name in names:
-            archive.writestr(name, LINE)
+            archive.writestr(name, content)
     return out.getvalue()
 
 
+def many_bytes() -> bytes:
+    return "".join(f"{row}\n" for row in many_lines(400)).encode()
+
+
+ONE = {
+    "zip": lambda content: zip_of(["folder/some.txt"], content),
+    "tar": lambda content: tar_of(["some.txt"], "w", content),
+    "tar.gz": lambda content: tar_of(["some.txt"], "w:gz", content),
+    "gzip in zip": lambda content: zip_of(["some.txt.gz"], gzip.compress(content)),
+    "gzip in tar.gz": lambda content: tar_of(["some.gz"], "w:gz", gzip.compress(content)),
+}
 DAC = ["dac/readme.txt", "dac/test.txt", "dac/train.txt"]
 KINDS = {
     "zip": (zip_of(DAC), "a zip archive", "unzip"),
@@ -106,3 +120,41 @@ def test_one_file_within_gzip_is_read(tmp_path: Path, monkeypatch: pytest.Monkey
     monkeypatch.setenv("RMIXER_HOME", str(tmp_path / "home"))
     (tmp_path / "train.txt").write_bytes(gzip.compress(LINE * 30))
     assert prepare("criteo_kaggle", str(tmp_path / "train.txt")).is_dir()
+
+
+@pytest.mark.parametrize("kind", ONE)
+def test_the_only_file_of_an_archive_is_read_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    """In blocks, by other processes, and nothing is unpacked to the disk."""
+    monkeypatch.setenv("RMIXER_HOME", str(tmp_path / "home"))
+    plain, packed = tmp_path / "plain.txt", tmp_path / "train.txt"
+    plain.write_bytes(many_bytes())
+    packed.write_bytes(ONE[kind](many_bytes()))
+    how = Making(workers=2, block_bytes=5000)
+    found = [prepare("criteo_kaggle_fields", str(path), how) for path in (plain, packed)]
+    names = sorted(path.name for path in found[0].glob("*.npy"))
+    assert names
+    for name in names:
+        assert (found[1] / name).read_bytes() == (found[0] / name).read_bytes()
+    report = read_preparation(found[1])
+    assert (report.lines, report.bytes_read) == (400, packed.stat().st_size)
+
+
+@pytest.mark.parametrize("kind", ["zip", "tar.gz"])
+def test_a_damaged_archive_of_one_file(tmp_path: Path, kind: str) -> None:
+    content = bytearray(ONE[kind](many_bytes()))
+    for place in range(len(content) // 2, len(content) // 2 + 50):
+        content[place] ^= 0xFF
+    (tmp_path / "train.txt").write_bytes(content)
+    with pytest.raises(InputError, match="train.txt"):
+        prepare("criteo_kaggle", str(tmp_path / "train.txt"))
+
+
+def test_a_second_file_that_shows_only_at_the_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("rmixer.data.archives._MOST_READ_BYTES", 100)
+    (tmp_path / "train.txt").write_bytes(tar_of(["a.txt", "b.txt"], "w:gz", many_bytes()))
+    with pytest.raises(InputError, match="found an archive of several files; allowed: one of one"):
+        prepare("criteo_kaggle", str(tmp_path / "train.txt"))

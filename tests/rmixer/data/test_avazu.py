@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -48,6 +49,16 @@ def test_the_fields() -> None:
     assert len(FIELDS) == 22
     assert sum(CARDINALITIES.values()) == 9_449_445
     assert FIELDS[13:16] == ["app_id", "app_domain", "app_category"], "after 13 of the user"
+
+
+def test_a_header_within_an_archive(tmp_path: Path) -> None:
+    path = write(tmp_path, *(row(C20=str(place)) for place in range(30)), start=f"\ufeff{HEADER}")
+    packed = tmp_path / "train.zip"
+    with zipfile.ZipFile(packed, "w") as archive:
+        archive.write(path, "folder/train.csv")
+    found = [open_dataset("avazu", str(each)).values["ids"] for each in (path, packed)]
+    assert found[0].shape == (30, 22)
+    np.testing.assert_array_equal(*found)
 
 
 @pytest.mark.parametrize("end", ["\n", "\r\n"])

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from criteo_text import line
+from criteo_text import WHOLE, line
 
 from rmixer.data.criteo_kaggle import CARDINALITIES, COLUMNS, ROWS
 from rmixer.data.prepare import open_dataset, prepare
@@ -17,6 +17,7 @@ LINES = [
     line(1, {1: 20, 2: -3, 5: 64_000}, {1: "68fd1e64", 26: "ffffffff"}),
     line(0, {2: 600, 13: 25}, {1: "68FD1E64", 2: "68fd1e64"}),
     line(0, {}, {}),
+    WHOLE,
 ]
 
 
@@ -32,8 +33,8 @@ def test_a_real_file(tmp_path: Path, compress: bool, end: str) -> None:
     write(tmp_path, end.join(LINES) + end, compress)
     arrays = open_dataset("criteo_kaggle", str(tmp_path))
     dense, ids = arrays.values["dense"], arrays.values["ids"]
-    assert arrays.values["label"].tolist() == [1, 0, 0]
-    assert (arrays.train_rows, arrays.rows) == (2, 3)
+    assert arrays.values["label"].tolist() == [1, 0, 0, 0]
+    assert (arrays.train_rows, arrays.rows) == (3, 4)
     assert dense[0].tolist() == [1.0, 0.0, 0, 0, 1.0] + [0.0] * 8, "(v - min) / span"
     assert dense[1].tolist() == [0.0, 1.0] + [0.0] * 10 + [0.5]
     assert dense[2].tolist() == [0.0] * 13, "missing is 0, also where the least is -3"
@@ -44,11 +45,15 @@ def test_a_real_file(tmp_path: Path, compress: bool, end: str) -> None:
 
 
 def test_a_byte_order_mark_and_long_numbers(tmp_path: Path) -> None:
-    lines = [line(1, {1: 123_456_789_012_345_678, 2: -123_456_789}, {}), line(0, {3: -1}, {})]
+    lines = [
+        line(1, {1: 123_456_789_012_345_678, 2: -123_456_789}, {}),
+        line(0, {3: -1}, {}),
+        WHOLE,
+    ]
     (tmp_path / "train.txt").write_bytes(b"\xef\xbb\xbf" + "\n".join(lines).encode())
     arrays = open_dataset("criteo_kaggle", str(tmp_path))
     dense = arrays.values["dense"]
-    assert arrays.values["label"].tolist() == [1, 0]
+    assert arrays.values["label"].tolist() == [1, 0, 0]
     assert dense[0, 0] == np.float32(123_456_789_012_345_678 / 20)
     assert dense[0, 1] == np.float32((-123_456_789 + 3) / 603)
     assert dense[1, 2] == np.float32(-0.01), "a value of -1 is not a missing one"
@@ -89,7 +94,7 @@ def test_a_malformed_line_is_named(tmp_path: Path, bad: str, why: str) -> None:
     path = write(tmp_path, "\n".join([*LINES, bad, LINES[0]]))
     with pytest.raises(InputError, match=why) as caught:
         prepare("criteo_kaggle", str(path))
-    assert (caught.value.where, caught.value.key) == (str(path), "line 4")
+    assert (caught.value.where, caught.value.key) == (str(path), "line 5")
 
 
 def test_a_truncated_gzip_file_is_an_input_error_and_leaves_nothing(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from criteo_text import line, many_lines
+from criteo_text import WHOLE, line, many_lines
 
 from rmixer.data.criteo_kaggle import CARDINALITIES
 from rmixer.data.criteo_tables import expanded
@@ -37,17 +37,26 @@ def test_the_published_shapes() -> None:
 def test_values_are_numbered_as_they_appear(tmp_path: Path) -> None:
     values = ["0000000b", "", "0000000a", "0000000B", "", "0000000c"]
     lines = [line(1, {}, {1: value, 3: value}) for value in values]
-    (tmp_path / "train.txt").write_text("\n".join(lines))
+    (tmp_path / "train.txt").write_text("\n".join([*lines, WHOLE]))
     ids = open_dataset("criteo_kaggle_fields", str(tmp_path)).values["ids"]
-    assert ids[:, 0].tolist() == [0, 1, 2, 0, 1, 3], "missing is a value like others"
-    assert ids[:, 1].tolist() == [0] * 6, "a field that is always missing has one value"
-    keys = {"": 1 << 32, "0000000b": 11, "0000000a": 10, "0000000B": 11, "0000000c": 12}
+    assert ids[:, 0].tolist() == [0, 1, 2, 0, 1, 3, 4], "missing is a value like others"
+    assert ids[:, 1].tolist() == [0] * 6 + [1], "lines without a field have one value"
+    keys = {
+        "": 1 << 32,
+        "0000000b": 11,
+        "0000000a": 10,
+        "0000000B": 11,
+        "0000000c": 12,
+        "0000abcd": 0xABCD,
+    }
     rows = CARDINALITIES[2]
-    assert ids[:, 2].tolist() == [mixed(3 << 33 ^ keys[value]) % rows for value in values]
+    assert ids[:, 2].tolist() == [
+        mixed(3 << 33 ^ keys[value]) % rows for value in (*values, "0000abcd")
+    ]
 
 
 def test_integers_become_logarithms(tmp_path: Path) -> None:
-    lines = [line(1, {1: 0, 2: 6, 3: -1, 4: 2_000_000_000}, {}), line(0, {}, {})]
+    lines = [line(1, {1: 0, 2: 6, 3: -1, 4: 2_000_000_000}, {}), line(0, {}, {}), WHOLE]
     (tmp_path / "train.txt").write_text("\n".join(lines))
     dense = open_dataset("criteo_kaggle_fields", str(tmp_path)).values["dense"]
     np.testing.assert_allclose(dense[0, :4], [0, math.log(7), 0, math.log(2e9 + 1)], rtol=1e-6)
@@ -57,16 +66,17 @@ def test_integers_become_logarithms(tmp_path: Path) -> None:
 def test_more_values_than_rows_share_rows(tmp_path: Path) -> None:
     """C9 has a table of three rows."""
     lines = [line(0, {}, {9: f"{value:08x}"}) for value in (5, 6, 7, 8, 9, 5, 8)]
-    (tmp_path / "train.txt").write_text("\n".join(lines))
+    (tmp_path / "train.txt").write_text("\n".join([*lines, WHOLE]))
     folder = prepare("criteo_kaggle_fields", str(tmp_path))
     ids = np.load(folder / "ids.npy")[:, 8].tolist()
-    assert ids == [0, 1, 2, mixed(9 << 33 ^ 8) % 3, mixed(9 << 33 ^ 9) % 3, 0, ids[3]]
+    assert ids == [0, 1, 2, mixed(9 << 33 ^ 8) % 3, mixed(9 << 33 ^ 9) % 3, 0, ids[3], ids[7]]
     counts = {count.name: count for count in read_preparation(folder).counts}
-    assert (counts["C9 values"].found, counts["C9 values"].known) == (5, 3)
-    assert counts["C9 values without a row"].found == 2
-    assert (counts["C1 values"].found, counts["C1 values"].known) == (1, 1460)
-    assert (counts["C3 values"].found, counts["C3 values"].about) == (1, True)
-    assert (counts["rows"].found, counts["rows"].known) == (7, 45_840_617)
+    assert ids[7] == mixed(9 << 33 ^ 0xABCD) % 3
+    assert (counts["C9 values"].found, counts["C9 values"].known) == (6, 3)
+    assert counts["C9 values without a row"].found == 3
+    assert (counts["C1 values"].found, counts["C1 values"].known) == (2, 1460)
+    assert (counts["C3 values"].found, counts["C3 values"].about) == (2, True)
+    assert (counts["rows"].found, counts["rows"].known) == (8, 45_840_617)
 
 
 @pytest.mark.parametrize("compress", [False, True])

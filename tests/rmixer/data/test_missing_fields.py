@@ -59,11 +59,17 @@ def test_one_that_most_are_without_is_told_once(
     assert counts["train.txt: lines without C4"] == 29
 
 
-def test_few_lines_tell_nothing(tmp_path: Path) -> None:
-    path = write(tmp_path / "train.txt", {"C4": 19}, lines=19)
+@pytest.mark.parametrize("lines", [1, 18])
+def test_few_lines_tell_it_too(tmp_path: Path, lines: int) -> None:
+    """But a few may all be without a field that most lines of the public file are without."""
     told: list[str] = []
+    path = write(tmp_path / "train.txt", {"C4": lines}, lines)
+    with pytest.raises(InputError, match=f"C4: found missing in every line \\({lines} lines"):
+        prepare("criteo_kaggle", str(path), Making(report=told.append))
+    write(path, {"C4": lines, "I12": lines + 1}, lines + 1)
     prepare("criteo_kaggle", str(path), Making(report=told.append))
-    assert told == []
+    share = {1: [], 18: ["warning: train.txt: lines without C4: 94.7% of them"]}
+    assert told == share[lines]
 
 
 def test_missing_fields_of_advertisements() -> None:

@@ -15,7 +15,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ConfigDict, Field
 
-from rmixer.errors import InputError, choice
+from rmixer import errors
+from rmixer.errors import InputError, all_of, choice, each_error
 from rmixer.files.typed_files import (
     Name,
     content_hash,
@@ -118,10 +119,25 @@ def test_a_word_of_thousands_of_characters_is_shortened() -> None:
     assert names in str(InputError("w.yaml", "", names, "none"))
 
 
-def test_an_error_can_cross_processes() -> None:
-    error = InputError("w.yaml", "jobs.2.batch", 0, "a whole number > 0")
-    again = pickle.loads(pickle.dumps(error))
-    assert str(again) == str(error) == "w.yaml: jobs.2.batch: found 0; allowed: a whole number > 0"
+def test_every_error_can_cross_processes() -> None:
+    """Pickled and made again it says the same, and has what it had."""
+    one = InputError("w.yaml", "jobs.2.batch", 0, "a whole number > 0")
+    other = InputError("w.yaml", "name", "", "a name")
+    one.line, full = 7, errors.DiskFull(Path("a/b.pt"))
+    full.answer = {"loss": 0.5}
+    made = [one, all_of([one, other]), full, errors.PolicyFailed("its text", KeyError("x"))]
+    kinds = [each for each in vars(errors).values() if isinstance(each, type)]
+    kinds = [kind for kind in kinds if issubclass(kind, Exception)]
+    made += [kind("why\nand how") for kind in kinds if kind not in map(type, made)]
+    assert len(made) == len(kinds)
+    for error in made:
+        again = pickle.loads(pickle.dumps(error))
+        assert type(again) is type(error)
+        assert str(again) == str(error)
+        assert str(vars(again)) == str(vars(error))
+    text = "w.yaml: line 7: jobs.2.batch: found 0; allowed: a whole number > 0"
+    assert str(one) == text
+    assert [str(each) for each in each_error(made[1])] == [text, str(other)]
 
 
 @pytest.mark.parametrize(

@@ -25,6 +25,7 @@ def test_cores_and_memory_are_left_free() -> None:
         ("3-1", [], "--cores: found '3-1'; allowed: numbers of cores"),
         ("a", [], "--cores: found 'a'"),
         (None, ["8cores"], "--leave-free: found 8 cores; allowed: at least one core"),
+        (None, ["9cores"], "--leave-free: found 9 cores; allowed: at least one core"),
         (None, ["1.5cores"], "--leave-free: found '1.5cores'"),
         (None, ["8"], "--leave-free: found '8'"),
         (None, ["9999GiB"], "--leave-free: found 9.76 TiB"),

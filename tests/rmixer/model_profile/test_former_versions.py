@@ -1,4 +1,4 @@
-"""Profiles of schema version 2, as an earlier release wrote them."""
+"""Profiles of schema versions 2 and 3, as earlier releases wrote them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,6 @@ from profiles.stored.store import Store
 from rmixer.errors import InputError
 from rmixer.files.typed_files import plain
 from rmixer.model_profile.former_versions import is_former
-from rmixer.model_profile.model_profile import InputCost, Sensitivity
 from rmixer.model_profile.profile_files import read_profile, write_profile
 
 STEP_2: dict[str, Any] = {
@@ -102,22 +101,30 @@ p10_us,p50_us,p90_us,mean_us,gap_before_us,host_us
 """
 SAME = replace(
     PROFILE,
-    steps=(
-        replace(
-            STEP,
-            measurement=replace(
-                MEASUREMENT, waited=0.01, sensitivity=(Sensitivity("stream", 1, 1.0, 1.1),)
-            ),
-        ),
-    ),
-    input=(InputCost("warm", 10, 50.0, 40.0, 2048),),
+    steps=(replace(STEP, measurement=replace(MEASUREMENT, waited=0.01)),),
 )
 """What the specimen says, less what nothing ever read."""
 
 
-@pytest.fixture
-def former(tmp_path: Path) -> Path:
-    (tmp_path / "summary.json").write_text(json.dumps(SUMMARY_2, indent=1))
+def _summary_3() -> dict[str, Any]:
+    """As version 3 said the same: what was measured in one object, and no figures without a
+    reader."""
+    nested = ("n", "stalls", "half_width", "repeatability", "rounds", "dropped_rounds", "closure")
+    apart = (*nested, "waited", "sensitivity")
+    dropped = (*apart, "profiler_event_us", "leftover")
+    step = {name: value for name, value in STEP_2.items() if name not in dropped}
+    step["measurement"] = {name: STEP_2[name] for name in apart}
+    (cost,) = SUMMARY_2["input"]
+    input_3 = [{name: value for name, value in cost.items() if name != "storage_bytes"}]
+    return {**SUMMARY_2, "schema_version": 3, "steps": [step], "input": input_3}
+
+
+SUMMARY_3 = {**_summary_3(), "checksum": "b5bc740774aa03b0"}
+
+
+@pytest.fixture(params=[SUMMARY_2, SUMMARY_3], ids=["version 2", "version 3"])
+def former(tmp_path: Path, request: pytest.FixtureRequest) -> Path:
+    (tmp_path / "summary.json").write_text(json.dumps(request.param, indent=1))
     (tmp_path / "operators.csv").write_text(TABLE)
     return tmp_path
 
@@ -129,7 +136,7 @@ def test_it_is_read_as_the_same_profile(former: Path) -> None:
 def test_it_is_written_in_the_present_version(former: Path) -> None:
     write_profile(former, read_profile(former))
     data = json.loads((former / "summary.json").read_text())
-    assert data["schema_version"] == 3
+    assert data["schema_version"] == 4
     assert "half_width" not in data["steps"][0]
     assert data["steps"][0]["measurement"]["half_width"] == 0.012
     assert read_profile(former) == SAME

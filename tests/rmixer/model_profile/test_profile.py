@@ -13,7 +13,9 @@ from specimens import MEASUREMENT, OPERATOR, PROFILE, STEP
 from experiments.tools.record_machine import pack
 from rmixer.errors import InputError
 from rmixer.model_profile.model_profile import ModelProfile
-from rmixer.model_profile.profile_files import COLUMNS, read_profile, write_profile
+from rmixer.model_profile.profile_files import read_profile, write_profile
+from rmixer.operators.operator_table import COLUMNS
+from rmixer.testing.made_up import make_operator, make_profile
 
 
 def test_a_profile_is_read_as_it_was_written(tmp_path: Path) -> None:
@@ -87,8 +89,8 @@ STEP_DATA: dict[str, Any] = {
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"schema_version": 0}, "schema_version: found 0; allowed: 3, the version this release"),
-        ({"schema_version": ...}, "schema_version: found nothing; allowed: 3"),
+        ({"schema_version": 0}, "schema_version: found 0; allowed: 4, the version this release"),
+        ({"schema_version": ...}, "schema_version: found nothing; allowed: 4"),
         ({"steps": []}, "steps: found []; allowed: a list of 1 or more"),
         (
             {"steps": [{**STEP_DATA, "mean_us": -1.0}]},
@@ -303,3 +305,14 @@ def test_the_summary_is_written_last(tmp_path: Path) -> None:
     with pytest.raises(AttributeError):
         write_profile(tmp_path, broken)
     assert not list(tmp_path.iterdir())
+
+
+def test_input_bound_is_the_share_of_the_step_that_waits() -> None:
+    """Of 1000 us a step waits 100."""
+    rows = [
+        make_operator(100.0, phase="input"),
+        make_operator(850.0, gap_before_us=50.0, index=1),
+    ]
+    profile = make_profile(operators=rows)
+    assert profile.input_bound(1) == pytest.approx(0.1)
+    assert profile.input_bound(2) is None

@@ -129,7 +129,7 @@ def test_a_file_that_is_no_trace(tmp_path: Path, trace: str, message: str) -> No
         ("0,,5,,,,,python no.py", "line 3, command: found no program 'no.py'; allowed: a program"),
         (
             "0,criteo_dlrm,5,,,,,python no.py",
-            "line 3, model: found 'criteo_dlrm'; allowed: nothing",
+            "line 3, model: found 'criteo_dlrm'; allowed: not together with 'command'",
         ),
     ],
 )

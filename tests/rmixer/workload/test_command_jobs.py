@@ -221,7 +221,7 @@ def test_a_change_of_what_it_imports_is_another_identity(
             "nothing: it is for the program's own",
         ),
         ("command: python train.py, seed: 0", "seed", "0", "nothing: it is for the program's own"),
-        ("command: python train.py, model: a", "model", "'a'", "nothing beside 'command'"),
+        ("command: python train.py, model: a", "model", "'a'", "not together with 'command'"),
         ("model: criteo_dlrm, gpus: 1", "gpus", "1", "nothing: it is for a 'command' only"),
         ("model: criteo_dlrm, python: p", "python", "'p'", "nothing: it is for a 'command' only"),
         ("count: 2", "model", "nothing", "one of "),

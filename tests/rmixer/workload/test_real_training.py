@@ -92,7 +92,7 @@ def test_what_is_better(metric: str, values: list[float], bettered: list[bool]) 
 @pytest.mark.parametrize(
     ("keys", "key", "allowed"),
     [
-        ("steps: 5, epochs: 2", "epochs", "nothing beside 'steps'"),
+        ("steps: 5, epochs: 2", "epochs", "not together with 'steps'"),
         ("epochs: 0", "epochs", "a number > 0"),
         ("epochs: many", "epochs", "a number"),
         ("batch: 4", "steps", "a whole number > 0 (this key or 'epochs' is required)"),

@@ -9,8 +9,8 @@ import pytest
 
 from profiles.stored.store import Store
 from rmixer.errors import InputError
-from rmixer.imported.imported_profile import ImportedOperator, ImportedProfile
-from rmixer.imported.imported_store import save_imported
+from rmixer.imported.imported_profile import ImportedProfile, save_imported
+from rmixer.operators.operator_cost import OperatorCost
 from rmixer.policies import make_policy
 from rmixer.scheduling.admission import check_executable
 from rmixer.scheduling.layout import DeviceSlots, Layout
@@ -26,9 +26,9 @@ from sim.operator_level.operator_level import OperatorLevel
 MACHINE = make_machine(cores=2, gpus=1)
 
 
-def row(index: int, lane: str, mean_us: float, host_us: float, t1_us: float) -> ImportedOperator:
+def row(index: int, lane: str, mean_us: float, host_us: float, t1_us: float) -> OperatorCost:
     """An operator of unknown phase and shapes."""
-    return ImportedOperator(
+    return OperatorCost(
         index=index,
         phase=None,
         module="",
@@ -39,6 +39,7 @@ def row(index: int, lane: str, mean_us: float, host_us: float, t1_us: float) -> 
         read_bytes=None,
         written_bytes=None,
         lane=lane,
+        threads=1,
         p10_us=mean_us,
         p50_us=mean_us,
         p90_us=mean_us,
@@ -55,7 +56,7 @@ def row(index: int, lane: str, mean_us: float, host_us: float, t1_us: float) -> 
     )
 
 
-def imported(lane: str, *rows: ImportedOperator) -> ImportedProfile:
+def imported(lane: str, *rows: OperatorCost) -> ImportedProfile:
     """A step of 10 ms with the profiler; all that simulations need is said."""
     return ImportedProfile(
         name="theirs",

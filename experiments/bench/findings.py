@@ -1,0 +1,81 @@
+"""How benches show what they found, and where they keep it."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.console import Console, RenderableType
+
+from profiles.machines import limits
+from profiles.stored.store import Store
+from rmixer.display.tables import WholeTable
+from rmixer.files.typed_files import write_json, write_text
+from rmixer.hardware.fingerprint import take_fingerprint
+from rmixer.hardware.machine import Machine
+from rmixer.model_profile.model_profile import ModelProfile
+
+Columns = Mapping[str, str | Callable[[Any], str]]
+"""By its name what a column has of a row: as a function, or as a format (``{0[mean_ms]:.2f}``)."""
+RMIXER = ("criteo_", "avazu_", "amazon_", "alidisplay_", "kdd_", "beauty_")
+"""How the names of RMixer's models begin."""
+
+out_option = click.option(
+    "--out", type=click.Path(path_type=Path), help="Write JSON here, the table as .txt."
+)
+machine_option = click.option(
+    "--machine", help="A known machine, or its folder. Default: this one."
+)
+models_option = click.option("--models", help="Names, like criteo_dlrm,rm1. Default: all.")
+memory_option = click.option(
+    "--memory-gb", type=click.FloatRange(0.1), default=6.0, show_default=True
+)
+
+
+def tell(text: str, out: Path | None, found: Any) -> None:
+    """Print ``text``; with ``out`` write ``found`` there as JSON, and the text beside it."""
+    click.echo(text)
+    if out:
+        write_json(out, found)
+        write_text(out.with_suffix(".txt"), text + "\n")
+
+
+def fingerprint() -> dict[str, Any]:
+    """Of this machine, for the JSON."""
+    return asdict(take_fingerprint(limits.processor_name()))
+
+
+def as_text(table: RenderableType, width: int = 110) -> str:
+    """``table`` as lines of at most ``width`` characters."""
+    console = Console(width=width, file=io.StringIO())
+    with console.capture() as captured:
+        console.print(table)
+    return captured.get().rstrip()
+
+
+def rows_as_text(
+    rows: Iterable[Any], columns: Columns, width: int = 110, words: str | None = None
+) -> str:
+    """A line for each of ``rows``; the first column and that called ``words`` are set left."""
+    table = WholeTable(padding=(0, 1, 0, 0), pad_edge=True)
+    for place, name in enumerate(columns):
+        left = name == words or not place
+        table.add_column(name, justify="left" if left else "right", no_wrap=not place)
+    for row in rows:
+        table.add_row(*(c.format(row) if isinstance(c, str) else c(row) for c in columns.values()))
+    return as_text(table, width)
+
+
+def known_profiles(name: str | None, needed: str) -> tuple[Machine, list[ModelProfile]]:
+    """The machine of that name, or this one, and all of its profiles. Raises
+    :class:`click.UsageError` if it has none, which says what is ``needed``."""
+    store = Store()
+    machine = store.machine(name) if name else store.this_machine()
+    profiles = store.profiles(machine.name)
+    if not profiles:
+        raise click.UsageError(f"machine {machine.name}: no profiles; allowed: {needed}")
+    return machine, profiles
