@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from experiments.tables.terms import TERMS
+
 ROOT = Path(__file__).resolve().parents[1]
 DOCS = sorted((ROOT / "docs").rglob("*.md"))
 PAGES = [ROOT / "README.md", *DOCS, *(ROOT / "experiments" / "results").glob("*.md")]
@@ -80,3 +82,9 @@ def test_the_index_answers_ten_questions() -> None:
     asked = re.findall(r"^\| (.+\?) \| (.+) \|$", answers, re.MULTILINE)
     assert len(asked) == 10
     assert all(LINK.search(answer) for _, answer in asked)
+
+
+def test_terms_that_tables_explain_are_on_the_page_of_terms() -> None:
+    page = (ROOT / "docs" / "reference" / "terms.md").read_text(encoding="utf-8")
+    for term in TERMS:
+        assert re.search(rf"^\| {term}", page, re.MULTILINE), term

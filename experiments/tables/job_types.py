@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from experiments.tables.rmixer_constants import RMIXER_CONSTANTS
+from experiments.tables.terms import explained
 from profiles.assembling.job_type import core_balance
 from profiles.assembling.operator_times import total_work
 from rmixer.data.registry import SYNTHETIC
@@ -115,7 +116,8 @@ def types_table(rows: Sequence[TypeRow], machine: Machine) -> NumberTable:
     """The rows, with RMixer's figures to the right and the criteria of types below."""
     table = NumberTable(
         f"Job types on {machine.name}",
-        caption=f"{agreement(rows)}\nmachine balance {core_balance(machine):.1f} FLOP/byte a core",
+        caption=f"{agreement(rows)}\nmachine balance {core_balance(machine):.1f} FLOP/byte a core\n"
+        f"{explained('busy alone', 'slowed by')}",
         padding=(0, 1, 0, 0),
     )
     table.folded("model").numbers("batch").words("on", "type")
