@@ -14,7 +14,7 @@ import logging
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import nullcontext
-from dataclasses import replace
+from math import inf
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -73,6 +73,11 @@ def profile(
     from experiments.stages.asked_workload import profiled_jobs
     from rmixer.workload.settings import only_shrinking
 
+    if seconds is not None and not 0 < seconds < inf:
+        raise InputError("seconds", "", seconds, "a number > 0")
+    for batch in batches:
+        if not isinstance(batch, int) or batch < 1:
+            raise InputError("batches", "", repr(batch), "whole numbers of 1 or more")
     said = workload if _names_models(workload) else _said(workload)
     jobs = profiled_jobs(said, only_shrinking(_settings(settings)), batches)
 
@@ -80,9 +85,7 @@ def profile(
     from profiles.measurements.rounds import Plan
     from profiles.stored.store import Store
 
-    plan = Plan()
-    if seconds is not None:
-        plan = replace(plan, seconds=seconds, command_seconds=seconds)
+    plan = Plan() if seconds is None else Plan(seconds=seconds, command_seconds=seconds)
     wish = ProfileWish(None if threads is None else _text(threads), plan, again)
     with _core_lock() as lock:
         return profile_asked(jobs, wish, Store(), _voice(), lock)
@@ -314,7 +317,7 @@ def _asked(search: float | Mapping[str, object]) -> Asked:
     said = dict(search) if isinstance(search, Mapping) else {"seconds": search}
     _check_names("search", said, vars(Asked()))
     asked = parse(said, Asked, "search")
-    if asked.seconds < 0 or (asked.evaluations is not None and asked.evaluations < 1):
+    if not 0 <= asked.seconds < inf or (asked.evaluations is not None and asked.evaluations < 1):
         raise InputError("search", "", said, "seconds of 0 or more, evaluations of 1 or more")
     return asked
 

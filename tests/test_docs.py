@@ -56,6 +56,14 @@ def test_no_page_is_too_long(page: Path) -> None:
     assert len(page.read_text(encoding="utf-8").splitlines()) <= longest
 
 
+@pytest.mark.parametrize("page", DOCS, ids=_name)
+def test_files_that_pages_name_are_there(page: Path) -> None:
+    """Those with a folder; others are of examples, or lie beside one that was named."""
+    top = "rmixer|profiles|sim|executor|experiments|tests|findings"
+    named = re.findall(rf"`((?:{top})/[\w/.-]+)`", _words(page))
+    assert [name for name in named if not (ROOT / name).exists()] == []
+
+
 def test_pages_that_the_code_names_are_there() -> None:
     files = [
         p
