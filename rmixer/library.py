@@ -1,11 +1,12 @@
-"""RMixer for notebooks and programs: each function does what the command of its name does.
+"""RMixer for notebooks and programs: each function does the same as the command of its name.
 
-They write to a run folder only where that is said. They print nothing: what a command would tell
-meanwhile goes to the logger ``rmixer`` (``logging.basicConfig(level="INFO")`` shows it). What is
-wrong with an argument raises :class:`~rmixer.errors.InputError`. Where a message names an option
-of the command line, such as ``--set``, the argument of the same meaning is meant.
+They write to a run folder only where their text says so. They print nothing: news of a command go
+to the logger ``rmixer`` (``logging.basicConfig(level="INFO")`` shows them). A wrong argument raises
+:class:`~rmixer.errors.InputError`. If a message names an option of the command line, such as
+``--set``, it means the argument with the same meaning.
 
-A workload is the path of its file, the name of a bundled one, or a dict with what such a file says.
+A workload is the path of its file, the name of a bundled one, or a dict with the content of such a
+file.
 """
 
 from __future__ import annotations
@@ -46,9 +47,9 @@ def profile(
     seconds: float | None = None,
     again: bool = False,
 ) -> tuple[ModelProfile, ...]:
-    """Measure what a training step costs on this machine.
+    """Measure the cost of a training step on this machine.
 
-    Only what is not profiled yet is measured, or all of it ``again``. It waits until no other run
+    Only missing profiles are measured, or all of them ``again``. It waits until no other run
     uses the cores. Profiles are kept under ``$RMIXER_HOME``.
 
     Args:
@@ -62,7 +63,7 @@ def profile(
 
     Returns:
         A profile for each job. ``steps`` has the time of a step by device and threads, ``memory``
-        the peak, ``job_type`` what limits the job.
+        the peak, ``job_type`` the limit of the job.
 
     Raises:
         rmixer.InputError: A job cannot be profiled here.
@@ -108,7 +109,7 @@ def simulate(
         machine: A known machine, or its folder. Default: this one, profiled.
         layout: The slots: ``gpu_slots`` (of each GPU), ``cpu_slots``, ``gpu_threads``,
             ``cpu_threads``. ``slots`` and ``threads`` mean those of the GPUs if there are any, else
-            of the CPU. Default: what the policy asks for.
+            of the CPU. Default: the policy's choice.
         settings: Make the workload smaller (``steps_scale``, ``batch_max``, ``rows_max``), or
             suppose another machine (``machine.gpus``, ``machine.cores``, ...).
         level: ``"auto"``, or ``"job"`` (fast) or ``"operator"`` (every step) alone.
@@ -137,7 +138,7 @@ def simulate(
     >>> [(job.device, job.slot) for job in more.jobs]
     [('gpu:0', 0), ('gpu:0', 1), ('gpu:1', 0), ('gpu:1', 1)]
 
-    A mistake is told in one line:
+    A mistake is reported in one line:
 
     >>> rmixer.simulate({"jobs": [{"model": "criteo_dlrm", "steps": 0}]}, "lpt")
     Traceback (most recent call last):
@@ -280,7 +281,7 @@ def _names_models(workload: Workload | Sequence[str]) -> bool:
 
 
 def _said(workload: object) -> Said:
-    """The workload as the stages take it; raises :class:`InputError`."""
+    """The workload in the form that the stages take; raises :class:`InputError`."""
     from rmixer.workload.bundled import workload_path
 
     if isinstance(workload, Mapping):
@@ -298,7 +299,7 @@ def _settings(values: Mapping[str, object] | None) -> Settings:
 
 
 def _layout(said: Mapping[str, Counts] | None) -> dict[str, str | None]:
-    """The numbers of slots and threads as the command line says them."""
+    """The numbers of slots and threads in the form of the command line."""
     from rmixer.scheduling.wanted_slots import Wanted
 
     _check_names("layout", said or {}, vars(Wanted()))
@@ -310,7 +311,7 @@ def _text(counts: Counts) -> str:
 
 
 def _asked(search: float | Mapping[str, object]) -> Asked:
-    """What is asked of a search; raises :class:`InputError`."""
+    """The settings of a search; raises :class:`InputError`."""
     from experiments.stages.search_wish import Asked
     from rmixer.files.typed_files import parse
 
@@ -323,7 +324,7 @@ def _asked(search: float | Mapping[str, object]) -> Asked:
 
 
 def _check_names(where: str, said: Iterable[str], names: Iterable[str]) -> None:
-    """Raises :class:`InputError` for what is said and is none of the ``names``."""
+    """Raises :class:`InputError` for a name in ``said`` that is none of ``names``."""
     for name in said:
         if name not in names:
             raise InputError(where, "", repr(name), choice(str(name), names))

@@ -134,14 +134,14 @@ class Journal:
         return self._base.execute(asked).fetchone() is not None
 
     def transitions(self) -> list[Transition]:
-        """All transitions so far, in order."""
+        """The transitions so far, in order."""
         found = self._base.execute(
             "SELECT kind, at_s, job, attempt, detail FROM transitions ORDER BY number"
         )
         return [transition_of(row) for row in found]
 
     def steps(self) -> list[StepsMade]:
-        """All steps so far, as they were written."""
+        """The steps so far, as they were written."""
         found = self._base.execute("SELECT job, attempt, ends_s, loss FROM steps ORDER BY number")
         return [steps_of(row) for row in found]
 

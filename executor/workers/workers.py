@@ -149,7 +149,7 @@ class Workers(Protocol):
         ...
 
     def events(self) -> list[Event]:
-        """All events since the last call, in order at each place."""
+        """The events since the last call, in order at each place."""
         ...
 
     def replace_ended(self) -> None:

@@ -88,7 +88,7 @@ def _beyond(row: LeftOut, batches: Sequence[int]) -> int:
 
 
 def present(rows: list[dict[str, Any]]) -> str:
-    """The table, and in words how many are within the goal."""
+    """The table, and the number within the goal in words."""
     columns: Columns = {
         "model": "{0[model]}",
         "batch": lambda row: f"{row['batch']}{_PLACES[row['beyond']]}",

@@ -1,4 +1,4 @@
-"""How benches show what they found, and where they keep it."""
+"""Prints the findings of benches and writes them to files."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ memory_option = click.option(
 
 
 def tell(text: str, out: Path | None, found: Any) -> None:
-    """Print ``text``; with ``out`` write ``found`` there as JSON, and the text beside it."""
+    """Prints ``text``; with ``out`` writes ``found`` there as JSON, and the text next to it."""
     click.echo(text)
     if out:
         write_json(out, found)
@@ -45,7 +45,7 @@ def tell(text: str, out: Path | None, found: Any) -> None:
 
 
 def fingerprint() -> dict[str, Any]:
-    """Of this machine, for the JSON."""
+    """The fingerprint of this machine, for the JSON."""
     return asdict(take_fingerprint(limits.processor_name()))
 
 
@@ -60,7 +60,7 @@ def as_text(table: RenderableType, width: int = 110) -> str:
 def rows_as_text(
     rows: Iterable[Any], columns: Columns, width: int = 110, words: str | None = None
 ) -> str:
-    """A line for each of ``rows``; the first column and that called ``words`` are set left."""
+    """A line for each of ``rows``; the first column and the column ``words`` are set left."""
     table = WholeTable(padding=(0, 1, 0, 0), pad_edge=True)
     for place, name in enumerate(columns):
         left = name == words or not place
@@ -72,7 +72,7 @@ def rows_as_text(
 
 def known_profiles(name: str | None, needed: str) -> tuple[Machine, list[ModelProfile]]:
     """The machine of that name, or this one, and all of its profiles. Raises
-    :class:`click.UsageError` if it has none, which says what is ``needed``."""
+    :class:`click.UsageError`, with the command that is ``needed``, if it has none."""
     store = Store()
     machine = store.machine(name) if name else store.this_machine()
     profiles = store.profiles(machine.name)

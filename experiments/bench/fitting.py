@@ -1,4 +1,4 @@
-"""The models of a bench, and how far their tables are cut for it."""
+"""The models of a bench, and the largest tables that fit its memory."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ STATES = {"sgd": 1, "rowwise_adagrad": 1, "adagrad": 2, "adam": 3, "adamw": 3}
 
 
 def chosen_entries(models: str | None) -> list[ModelEntry]:
-    """Those named (``criteo_dlrm,rm1``), or all."""
+    """The named models (``criteo_dlrm,rm1``), or all."""
     return [model_entry(name) for name in (models.split(",") if models else MODELS)]
 
 

@@ -33,7 +33,7 @@ STEPS = 100
 @click.command()
 @out_option
 def main(out: Path | None) -> None:
-    """Simulate 1,000, 10,000 and 100,000 jobs."""
+    """Simulates 1,000, 10,000 and 100,000 jobs."""
     rows = []
     for jobs in (1_000, 10_000, 100_000):
         taken_s = simulated_s(jobs)

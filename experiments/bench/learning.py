@@ -49,7 +49,7 @@ HELD_OUT_SAMPLES = 10_000
 def main(
     models: str | None, steps: int, batch_max: int, memory_gb: float, out: Path | None
 ) -> None:
-    """Train each and measure."""
+    """Trains each model and measures."""
     rows: list[dict[str, Any]] = []
     found = {"fingerprint": fingerprint(), "models": rows}
     for entry in chosen_entries(models):
@@ -108,7 +108,7 @@ def popularity(job: Job, held_out: int) -> dict[str, float]:
 
 
 def present(rows: list[dict[str, Any]]) -> str:
-    """A line for each model, and which of them miss the goal."""
+    """A line for each model, and the models that miss the goal."""
     columns: Columns = {
         "model": "{0[model]}",
         "batch": "{0[batch]}",

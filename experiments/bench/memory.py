@@ -106,7 +106,7 @@ def _jobs(
 
 
 def _run(jobs: Sequence[Job], machine: dict[str, Any], out: Path | None) -> list[MemoryRow]:
-    """What is measured is written at once: all of it takes half an hour."""
+    """Runs the jobs. Each result is written at once: all of them take half an hour."""
     cores: SimpleQueue[int] = SimpleQueue()
     for core in limits.usable_cores():
         cores.put(core)

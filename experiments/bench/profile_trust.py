@@ -30,7 +30,7 @@ MEDIAN_GOAL, WORST_GOAL = 0.03, 0.06
 @machine_option
 @out_option
 def main(machine: str | None, out: Path | None) -> None:
-    """Collect and compare with the goals."""
+    """Collects and compares with the goals."""
     known, profiles = known_profiles(machine, "profiled models: `rmixer profile run MODELS`")
     rows = [row for profile in profiles for row in rows_of(profile)]
     tell(present(rows), out, {"machine": known.name, "profiles": rows})
@@ -61,8 +61,8 @@ def rows_of(profile: ModelProfile) -> list[dict[str, Any]]:
 
 
 def present(rows: list[dict[str, Any]]) -> str:
-    """The table, and medians and worst over all of it; closure also over those steps alone that
-    are known well enough to tell it."""
+    """The table, and medians and worst over all of it; closure also over only those steps that are
+    precise enough for it."""
     columns: Columns = {
         "model": "{0[model]}",
         **{name: f"{{0[{name}]}}" for name in ("batch", "device", "lane", "threads")},

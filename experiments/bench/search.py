@@ -154,7 +154,7 @@ def _least(rows: Sequence[SweepRow]) -> SweepRow:
 
 
 def present(queues: Sequence[Queue], small: Sequence[SmallCase], large: Sequence[LargeCase]) -> str:
-    """All of it as text."""
+    """The results as text."""
     parts = []
     if queues:
         parts += [_queues_table(queues), *_queues_lines(queues)]

@@ -42,7 +42,7 @@ class Timed:
 
     @property
     def floor(self) -> float:
-        """How far the same command differs from itself, as a fraction."""
+        """The relative difference between two measurements of the same command."""
         even_s, odd_s = (statistics.median(self.rounds_s[first::2]) for first in (0, 1))
         return abs(even_s - odd_s) / min(even_s, odd_s)
 
@@ -51,7 +51,7 @@ class Timed:
 @click.option("--rounds", type=click.IntRange(2), default=10, show_default=True)
 @out_option
 def main(rounds: int, out: Path | None) -> None:
-    """Time the commands."""
+    """Times the commands."""
     with tempfile.TemporaryDirectory(prefix="rmixer-") as name:
         (Path(name) / "typo.yaml").write_text(_TYPO)
         timed = _timed(_commands(), Path(name), rounds)

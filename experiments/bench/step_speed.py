@@ -66,7 +66,7 @@ def main(
     network: NetworkKind,
     out: Path | None,
 ) -> None:
-    """Time the steps."""
+    """Times the steps."""
     core = limits.usable_cores()[:1]
     rows: list[dict[str, Any]] = []
     found = {"fingerprint": fingerprint(), "steps": rows}
@@ -95,7 +95,7 @@ def main(
 
 
 def present(rows: list[dict[str, Any]]) -> str:
-    """The table, and the goals beside what was found."""
+    """The table, and the goals compared with the results."""
     columns: Columns = {
         "model": "{0[model]}",
         "batch": "{0[batch]}",

@@ -108,7 +108,7 @@ def _flops(step: TrainingStep) -> int:
 
 
 def _least_bytes(step: TrainingStep) -> int:
-    """What one step changes, read and written once, and its batch, read once."""
+    """The bytes that one step changes, read and written once, and its batch, read once."""
     copies = 2 * STATES[step.job.optimizer]
     dense: int = sum(p.nbytes for p in step.model.parameters() if p.requires_grad)
     batch = step.batches.next_batch()

@@ -35,7 +35,7 @@ class Point:
 
 @dataclass(frozen=True)
 class Pareto:
-    """All ``points``, and the ``front``: the points that no other beats in one time without losing
+    """The ``points``, and the ``front``: the points that no other beats in one time without losing
     in the other, from the shortest makespan to the shortest completion. ``named`` are those with a
     name in the figure."""
 

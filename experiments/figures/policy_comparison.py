@@ -1,4 +1,4 @@
-"""All policies compared: their speed-up of a queue over one job at a time."""
+"""Compares all policies by their speed-up of a queue over one job at a time."""
 
 from __future__ import annotations
 

@@ -13,8 +13,8 @@ from rmixer.operators.operator_cost import OperatorCost
 
 @dataclass(frozen=True)
 class OperatorShare:
-    """All calls of one operator in one phase of a step. ``share`` maps (lane, threads) to its
-    part of that lane's operators and gaps; calls, FLOPs and bytes are of one step."""
+    """The calls of one operator in one phase of a step. ``share`` maps (lane, threads) to its part
+    of that lane's operators and gaps; calls, FLOPs and bytes are of one step."""
 
     phase: str
     operator: str

@@ -17,8 +17,8 @@ from rmixer.operators.operator_cost import OperatorCost
 
 @dataclass(frozen=True)
 class OperatorRate:
-    """All calls in a step of one operator on inputs of the same shapes. ``share`` is their part
-    of the lane's operators and gaps; FLOPs, bytes and ``time_us`` are of all calls together."""
+    """The calls in a step of one operator on inputs of the same shapes. ``share`` is their part of
+    the lane's operators and gaps; FLOPs, bytes and ``time_us`` are of all calls together."""
 
     operator: str
     shapes: str

@@ -28,7 +28,7 @@ class Fact:
 
 
 def facts(content: RunContent) -> list[Fact]:
-    """All known facts."""
+    """The known facts."""
     machine, workload, summary = content.machine, content.workload, content.summary
     gpus = ", ".join(f"{gpu.name} ({_room(gpu.memory_bytes)})" for gpu in machine.gpus)
     cores = f"{len(machine.cores)} cores, {_room(machine.memory_bytes)}"

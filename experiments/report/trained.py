@@ -217,7 +217,7 @@ def _planned_table(content: RunContent) -> PageTable:
 
 
 def _metric_names(jobs: Sequence[JobSummary]) -> list[str]:
-    """All metrics of the jobs; those that rank jobs come first."""
+    """The metrics of the jobs; those that rank jobs come first."""
     found = dict.fromkeys(name for job in jobs for name in job.quality)
     return [name for name in METRICS if name in found] + [n for n in found if n not in METRICS]
 

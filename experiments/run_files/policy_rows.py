@@ -10,9 +10,8 @@ from rmixer.scheduling.layout import Cut
 
 @dataclass(frozen=True)
 class PolicyRow(Strict):
-    """One policy on one layout of a machine of ``gpus`` GPUs. ``speedup`` is how many times as soon
-    it is done as one job at a time on that machine. A policy that could not be simulated has None
-    and says ``why``."""
+    """One policy on one layout of a machine of ``gpus`` GPUs. ``speedup`` is over one job at a time
+    on that machine. If it could not be simulated, it is None and ``why`` gives the reason."""
 
     workload: str
     machine: str

@@ -1,4 +1,4 @@
-"""Profiles the jobs that somebody asks for, as far as they are not profiled yet."""
+"""Profiles the jobs of a request that are not profiled yet."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ from rmixer.workload.workload import Job, Workload
 
 @dataclass(frozen=True)
 class ProfileWish:
-    """``threads`` are counts like ``1,2`` (None: one, and all cores); ``plan`` says how each job is
-    measured; ``again`` measures also what is known."""
+    """``threads`` are counts like ``1,2`` (None: one, and all cores); ``plan`` are the settings of
+    measurements; with ``again`` known profiles are measured too."""
 
     threads: str | None = None
     plan: Plan = field(default_factory=Plan)
@@ -39,7 +39,7 @@ class ProfileWish:
 def profile_asked(
     jobs: Sequence[Job], wish: ProfileWish, store: Store, voice: Voice, lock: CoreLock
 ) -> tuple[ModelProfile, ...]:
-    """Measures what is missing and returns a profile for each job. ``jobs`` have been checked;
+    """Measures missing profiles and returns a profile for each job. ``jobs`` have been checked;
     ``lock`` is taken before anything is measured. Raises :class:`~rmixer.errors.InputError` for
     what cannot be profiled here, and :class:`~rmixer.errors.RunFailed` after the last job if one
     has failed: the profiles of the others are kept."""

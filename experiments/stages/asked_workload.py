@@ -1,6 +1,6 @@
-"""Reads the workload that somebody asks for, shrunk as they say, and refuses what cannot be done.
+"""Reads the workload of a request, shrinks it, and refuses impossible jobs.
 
-It imports no stage before the workload is read, for stages take seconds to import: a mistake is
+It imports no stage before the workload is read, because stages take seconds to import: a mistake is
 reported at once.
 """
 
@@ -22,7 +22,7 @@ Said = Path | Mapping[str, Any]
 
 
 def asked_workload(said: Said, durations: DurationTable | None = None) -> Workload:
-    """Reads the workload as it is said; raises :class:`InputError`."""
+    """Reads the workload ``said``; raises :class:`InputError`."""
     if isinstance(said, Path):
         return read_workload(said, durations)
     return workload_of(dict(said), Path("workload"), durations)
@@ -32,7 +32,7 @@ def profiled_jobs(
     said: Said | Sequence[str], shrinking: Shrinking, batches: Sequence[int]
 ) -> tuple[Job, ...]:
     """The jobs to profile: those of a workload, or one for each name of a model, each at all
-    ``batches``, or at its own if there are none. Raises :class:`InputError` for what cannot be
+    ``batches``, or at its own if there are none. Raises :class:`InputError` for jobs that cannot be
     trained here, and for ``batches`` of a program, which decides that itself."""
     if isinstance(said, Path | Mapping):
         asked = asked_workload(said)
@@ -53,10 +53,9 @@ def profiled_jobs(
 def simulated_workload(
     said: Said, shrinking: Shrinking, machine: str | None, durations: DurationTable | None = None
 ) -> Workload:
-    """Reads a workload that is to be simulated on ``machine`` (None: this one), and shrinks it.
-    Raises :class:`InputError` also for a job whose batch its model, or its data as far as these are
-    known, cannot be trained with, and for all that this machine cannot do. Jobs whose ``durations``
-    are given are not checked so."""
+    """Reads a workload to simulate on ``machine`` (None: this one), and shrinks it. Raises
+    :class:`InputError` also for a job whose batch is impossible for its model or data, and for all
+    that this machine cannot do. Jobs with ``durations`` are not checked for these."""
     if durations is not None:
         return asked_workload(said, durations)
     from profiles.memory.job_checks import check_samples
@@ -73,8 +72,8 @@ def simulated_workload(
 
 
 def trained_workload(said: Said, shrinking: Shrinking, report: Callable[[str], None]) -> Workload:
-    """Reads a workload that is to be trained on this machine, and shrinks it. Raises
-    :class:`InputError` also for all of its jobs that cannot be trained here."""
+    """Reads a workload to train on this machine, and shrinks it. Raises :class:`InputError` also
+    for all of its jobs that cannot be trained here."""
     asked = asked_workload(said)
     workload = _with_own_steps(asked, shrinking.apply(asked), report)
     check_trained(workload)
@@ -91,8 +90,7 @@ def _with_own_steps(said: Workload, shrunk: Workload, report: Callable[[str], No
 
 
 def _check_ends(said: Said, workload: Workload) -> None:
-    """Raises :class:`InputError` for a program of which nobody knows yet how many steps it
-    makes."""
+    """Raises :class:`InputError` for a program whose number of steps is still unknown."""
     where = said if isinstance(said, Path) else "workload"
     for job in workload.jobs:
         if job.steps_from == "supposed":

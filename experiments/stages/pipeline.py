@@ -1,4 +1,4 @@
-"""All stages for one workload in one run folder; finished stages are not repeated."""
+"""Runs all stages for one workload in one run folder; finished stages are not repeated."""
 
 from __future__ import annotations
 
@@ -84,9 +84,9 @@ def plan(workload: Workload, store: Store, voice: Voice, allowance: Allowance = 
 def _checked(
     workload: Workload, store: Store, voice: Voice, allowance: Allowance
 ) -> tuple[ProfilingPlan, Machine | None]:
-    """What is to be profiled, and the machine where it is known. Raises :class:`InputError` for
-    what cannot be profiled here, and what this machine does not have, before anything is
-    measured."""
+    """The profiling to do, and the machine if it is known. Raises :class:`InputError` for jobs that
+    cannot be profiled here, and for cores or GPUs that this machine does not have, before anything
+    is measured."""
     machine = store.known_machine()
     if machine is None:
         cores, memory_bytes = machine_limits.usable_cores(), machine_limits.usable_memory_bytes()

@@ -18,7 +18,7 @@ FALLBACK = "lpt"
 
 
 def search_cuts(problem: Problem, cuts: Sequence[Cut], wanted: Wanted) -> list[Cut]:
-    """Those ``cuts`` of a sweep with the most slots, filled up to all cores if their slots were not
+    """The ``cuts`` of a sweep with the most slots, filled up to all cores if their slots were not
     ``wanted`` otherwise. A search may leave a slot empty, so fewer slots of both kinds with the
     same threads are not another layout."""
     machine = problem.machine

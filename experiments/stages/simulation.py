@@ -1,4 +1,4 @@
-"""Predicts a workload under one policy, and keeps the prediction in a run folder if asked."""
+"""Predicts a workload under one policy, and saves the prediction in a run folder if asked."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ from sim.job_level.simulate import Level, SimulatedRun, simulate
 
 @dataclass(frozen=True)
 class Simulation:
-    """What would happen under one policy: the ``problem`` that was simulated, the ``schedule`` that
-    came out, and the ``run`` of it. ``inputs`` are what the run folder says of it."""
+    """The prediction under one policy: the simulated ``problem``, the resulting ``schedule``, and
+    its ``run``. ``inputs`` are those for the run folder."""
 
     inputs: RunInputs
     problem: Problem
@@ -40,7 +40,7 @@ class Simulation:
 
     @cached_property
     def summary(self) -> RunSummary:
-        """All figures, as ``summary.json`` has them."""
+        """The figures of ``summary.json``."""
         doubtful = doubts(self.problem.profiles, self.run.summary)
         return replace(self.run.summary, doubtful=doubtful)
 
@@ -56,7 +56,7 @@ class Simulation:
 
     @property
     def timeline(self) -> Timeline:
-        """What each job does when, as ``events.csv`` has it."""
+        """The timeline of each job, as in ``events.csv``."""
         return self.run.timeline
 
     @cached_property
@@ -65,9 +65,9 @@ class Simulation:
         return one_at_a_time(self.problem, self.step_times).summary
 
     def write(self, path: Path | str, report: Callable[[str], None] = lambda _: None) -> RunFolder:
-        """Keeps it as the run folder ``path``. A run that lies there and has other inputs is moved
-        aside, which ``report`` hears. Raises :class:`~rmixer.errors.InputError` if ``path`` is
-        something else or cannot be written."""
+        """Saves it as the run folder ``path``. A run there with other inputs is moved aside, which
+        ``report`` mentions. Raises :class:`~rmixer.errors.InputError` if ``path`` is something else
+        or cannot be written."""
         with hold_folder(Path(path)):
             folder = RunFolder.create(Path(path), self.inputs, report)
             write_simulation(folder, self.problem, self.schedule, self.run)
@@ -81,8 +81,8 @@ def simulation(
     level: Level,
     settings: Mapping[str, object],
 ) -> Simulation:
-    """Simulates ``problem`` by ``policy`` on the slots that are ``wanted``. ``settings`` are kept
-    in the run folder besides. Raises as :func:`~experiments.stages.layouts.choose_layout` and
+    """Simulates ``problem`` by ``policy`` on the ``wanted`` slots. ``settings`` are kept in the run
+    folder besides. Raises as :func:`~experiments.stages.layouts.choose_layout` and
     :func:`~sim.job_level.simulate.simulate`."""
     layout = choose_layout(problem, policy, wanted)
     step_times = step_times_for(problem)

@@ -52,7 +52,7 @@ class SweepWish:
 
 @dataclass(frozen=True)
 class Sweep:
-    """All rows, ranked, and the best schedule as it was simulated, with its intervals.
+    """The rows, ranked, and the best schedule as it was simulated, with its intervals.
     ``sequential`` is the same for the baseline, one job at a time, by ``sequential_schedule``.
     ``finalists`` are the best rows of the next best policies
     (:func:`~experiments.stages.finalists.finalists`); ``bound`` is a makespan that no schedule can

@@ -1,4 +1,4 @@
-"""Predicts a workload under many policies, and keeps the best schedule in a run folder if asked."""
+"""Predicts a workload under many policies, and saves the best schedule in a run folder if asked."""
 
 from __future__ import annotations
 
@@ -22,7 +22,8 @@ from rmixer.scheduling.wanted_slots import Wanted
 
 @dataclass(frozen=True)
 class Swept:
-    """What was ``found`` for the ``problem``. ``inputs`` are what the run folder says of it."""
+    """The result of a sweep, ``found``, for the ``problem``. ``inputs`` are those for the run
+    folder."""
 
     inputs: RunInputs
     problem: Problem
@@ -40,12 +41,12 @@ class Swept:
 
     @property
     def summary(self) -> RunSummary:
-        """All figures of the best schedule."""
+        """The figures of the best schedule."""
         return self.found.predicted.summary
 
     @property
     def makespan_s(self) -> float:
-        """Seconds that the best schedule takes."""
+        """Seconds of the best schedule."""
         return self.summary.makespan_s
 
     @property
@@ -65,13 +66,13 @@ class Swept:
 
     @property
     def doubtful(self) -> tuple[str, ...]:
-        """Why the figures may be far off, a line each."""
+        """A line for each reason why the figures may be far off."""
         return doubts(self.problem.profiles, self.summary)
 
     def write(self, path: Path | str, report: Callable[[str], None] = lambda _: None) -> RunFolder:
-        """Keeps it as the run folder ``path``. A run that lies there and has other inputs is moved
-        aside, which ``report`` hears. Raises :class:`~rmixer.errors.InputError` if ``path`` is
-        something else or cannot be written."""
+        """Saves it as the run folder ``path``. A run there with other inputs is moved aside, which
+        ``report`` mentions. Raises :class:`~rmixer.errors.InputError` if ``path`` is something else
+        or cannot be written."""
         with hold_folder(Path(path)):
             folder = RunFolder.create(Path(path), self.inputs, report)
             write_sweep(folder, self.problem, self.found)
@@ -80,8 +81,8 @@ class Swept:
 
 @dataclass(frozen=True)
 class Trials:
-    """What is tried: ``policies`` by their names, on the slots that are ``wanted``; and what is
-    ``asked`` of a search for better schedules."""
+    """The trials of a sweep: ``policies`` by their names, on the ``wanted`` slots; ``asked`` are
+    the settings of a search for better schedules."""
 
     policies: tuple[str, ...]
     wanted: Wanted

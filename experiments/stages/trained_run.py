@@ -1,4 +1,4 @@
-"""What came of a run that trains: its folder, read."""
+"""The result of a run that trains, read from its folder."""
 
 from __future__ import annotations
 

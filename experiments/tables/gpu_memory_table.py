@@ -58,7 +58,7 @@ class GpuMemoryRow:
         return self.peak_bytes / self.recorded_peak_bytes - 1.0
 
     def as_dict(self) -> dict[str, Any]:
-        """All of it, with derived figures."""
+        """Its fields and derived figures."""
         return with_job(self, ("peak_bytes", "reserved_error", "peak_error"))
 
 

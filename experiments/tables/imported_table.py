@@ -63,7 +63,7 @@ def lane_shares(profile: ImportedProfile) -> list[LaneShare]:
 
 
 def _host_us(row: OperatorCost) -> tuple[float, float]:
-    """What the host did for a row, and the gap before it."""
+    """The host's time for a row, and the gap before it."""
     return row.mean_us if row.lane == "cpu" else row.host_us, row.t1_us + row.wait_us
 
 
@@ -131,7 +131,7 @@ def _known(value: T | None, write: Callable[[T], str]) -> str:
 
 
 def _work(rows: Sequence[OperatorCost]) -> str:
-    """FLOPs and bytes of a step, each operator once, and of how many they are unknown."""
+    """FLOPs and bytes of a step, each operator once, and the number of operators without them."""
     once = list({row.index: row for row in rows}.values())
     flops = [row.flops for row in once]
     moved = [row.moved_bytes for row in once]
@@ -169,7 +169,7 @@ def _gap_table(profile: ImportedProfile) -> NumberTable:
 
 
 def _operator_table(profile: ImportedProfile, lane: str, top: int) -> NumberTable:
-    """Operators by phase and name, the dearest first."""
+    """Operators by phase and name, the most expensive first."""
     grouped: dict[tuple[str, str], list[OperatorCost]] = defaultdict(list)
     rows = [row for row in profile.operators if row.lane == lane]
     for row in rows:

@@ -61,7 +61,7 @@ class MemoryRow:
         return max(errors, key=abs, default=None)
 
     def as_dict(self) -> dict[str, Any]:
-        """All of it, with derived figures."""
+        """Its fields and derived figures."""
         derived = ("resident_bytes", "measured_resident_bytes", "tensor_error", "resident_error")
         found = with_job(self, derived)
         found["predicted"]["tensor_bytes"] = self.predicted.tensor_bytes

@@ -33,8 +33,8 @@ LEAST_PAIRS = 10
 
 @dataclass(frozen=True)
 class Contender(Strict):
-    """A schedule: its ``name``, the makespan that was predicted, and one measured in each repeat,
-    in seconds."""
+    """A schedule: its ``name``, its predicted makespan, and one measured in each repeat, in
+    seconds."""
 
     name: str
     predicted_s: float
@@ -43,7 +43,7 @@ class Contender(Strict):
 
 @dataclass(frozen=True)
 class Choice(Strict):
-    """What the repeats say of the simulator's choice, the first of ``contenders``.
+    """The quality of the simulator's choice, the first of ``contenders``.
 
     ``concordance`` is over ``decided`` of all ``pairs``, None if none is. ``regret`` and its 95%
     interval are fractions, None below four repeats; ``best`` is the schedule that won the odd

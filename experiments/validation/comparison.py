@@ -18,8 +18,8 @@ SCHEMA_VERSION: Final = 1
 
 @dataclass(frozen=True)
 class TimePair(Strict):
-    """Seconds. ``error`` is None where one side is missing or a job was not completed.
-    ``interval_s`` is the 90% interval of what is predicted, if that has one."""
+    """Seconds. ``error`` is None if one side is missing or a job was not completed. ``interval_s``
+    is the 90% interval of the prediction, if it has one."""
 
     predicted_s: float | None
     measured_s: float | None
@@ -29,8 +29,8 @@ class TimePair(Strict):
 
 @dataclass(frozen=True)
 class StepPair(Strict):
-    """Median time of a training step in milliseconds. ``interval_ms`` is the 90% interval of what
-    is predicted, if that has one."""
+    """Median time of a training step in milliseconds. ``interval_ms`` is the 90% interval of the
+    prediction, if it has one."""
 
     predicted_ms: float | None
     measured_ms: float | None
@@ -49,8 +49,8 @@ class MemoryPair(Strict):
 
 @dataclass(frozen=True)
 class JobComparison(Strict):
-    """One job. ``state`` is its state in the measured run; errors of a job that was not
-    completed in both runs are None, and no mean holds them."""
+    """One job. ``state`` is its state in the measured run; errors of a job that was not completed
+    in both runs are None and not part of means."""
 
     id: str
     model: str
@@ -80,8 +80,8 @@ class JobComparison(Strict):
 
 @dataclass(frozen=True)
 class NoiseFloor(Strict):
-    """The formulas of the errors between two executions of one schedule: the first in the place
-    of the prediction, the second in that of the measurement. All are sizes, not signed."""
+    """The errors between two executions of one schedule: the first in the place of the prediction,
+    the second in that of the measurement. All are sizes, not signed."""
 
     step: float | None
     completion: float | None
@@ -90,8 +90,8 @@ class NoiseFloor(Strict):
 
 @dataclass(frozen=True)
 class Inside(Strict):
-    """How often what was measured lies inside the 90% interval of what was predicted: of how many
-    steps and completions that have both, and whether the makespan does (None if it lacks one)."""
+    """The number of measured steps and completions inside the 90% interval of the prediction, of
+    those that have both, and if the makespan is (None: it lacks one)."""
 
     steps: int
     steps_of: int
@@ -112,10 +112,10 @@ class ProbeDrift(Strict):
 
 @dataclass(frozen=True)
 class ExchangeDrift(Strict):
-    """How long the threads of jobs with several took to exchange a fixed amount of data, in the
-    mean of ``jobs`` of the measured runs, of the schedule and one at a time: when they were
-    profiled, and around the runs. ``ratio`` over 1 means that their cores were farther from each
-    other than in the rounds of which their profiles tell."""
+    """The time of the threads of jobs with several to exchange a fixed amount of data, in the mean
+    of ``jobs`` of the measured runs, of the schedule and one at a time: when they were profiled,
+    and around the runs. ``ratio`` over 1 means that their cores exchanged data more slowly than in
+    their profiles."""
 
     jobs: int
     profiled_us: float
@@ -125,7 +125,7 @@ class ExchangeDrift(Strict):
 
 @dataclass(frozen=True)
 class Ablation(Strict):
-    """The errors of the same schedule predicted by less than the whole model."""
+    """The errors of the same schedule predicted by a simpler model."""
 
     step_mape: float | None
     completion_mape: float | None

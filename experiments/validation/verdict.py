@@ -57,7 +57,7 @@ class Judgement(Strict):
 
 @dataclass(frozen=True)
 class Verdict(Strict):
-    """The three judgements and the word for all of them; one is None where it was not tried."""
+    """The three judgements and the word for all of them; one is None if it was not tried."""
 
     overall: Word
     solo_step: Judgement | None

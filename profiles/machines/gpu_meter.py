@@ -106,7 +106,7 @@ class GpuMeter:
         return None if unknown else float(share.gpu) / 100.0
 
     def used_bytes(self) -> int:
-        """All memory that the driver has given out, to any process."""
+        """The memory that the driver has given out, to any process."""
         memory = _Memory()
         _ask_memory(self._library, self._device, memory)
         return int(memory.used)

@@ -125,8 +125,8 @@ def beside(
 
 
 def pressure(bubbles: Bubbles, beside_job: float) -> float:
-    """How much the job slowed a stream on another core, from 0 (like a compute loop in its place)
-    to 1 (like another stream in its place). ``beside_job`` is that stream's rate."""
+    """The slow-down by the job of a stream on another core, from 0 (like a compute loop in its
+    place) to 1 (like another stream in its place). ``beside_job`` is that stream's rate."""
     last = len(bubbles) - 1
     like_compute = bubbles.pair("stream", "compute", last, REFERENCE_S)
     like_stream = bubbles.pair("stream", "stream", last, REFERENCE_S)

@@ -40,7 +40,7 @@ class Executions(Strict):
 
 @dataclass(frozen=True)
 class MachineNoise(Strict):
-    """What was executed twice on one machine, the oldest first."""
+    """The schedules that were executed twice on one machine, the oldest first."""
 
     machine: str
     hardware: str

@@ -198,7 +198,7 @@ class Store:
     def profiles(
         self, machine: str, report: Callable[[str], None] | None = None
     ) -> list[ModelProfile]:
-        """All profiles of one machine, by key. Raises :class:`InputError` for one that cannot be
+        """The profiles of one machine, by key. Raises :class:`InputError` for one that cannot be
         read; with a ``report`` that is reported instead, and the profile left out."""
         found = []
         for folder in self._keys(machine).values():

@@ -1,5 +1,4 @@
-"""All operators of the threads that train, linked to each other and to the work of GPUs for
-them."""
+"""Links the operators of the threads that train to each other and to the work of GPUs for them."""
 
 from __future__ import annotations
 

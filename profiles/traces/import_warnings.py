@@ -14,8 +14,8 @@ _WHAT_TO_DO = "say its length by `--step-ms`, or import a trace with a synchroni
 
 
 def warnings_of(profile: ImportedProfile) -> list[str]:
-    """What is left out of ``profile`` beyond what may be without a word, and what of its step does
-    not come to its length."""
+    """Warnings about parts left out of ``profile`` beyond the usual share, and about a sum that
+    misses the length of its step."""
     found = (
         *left_out_in_words(profile),
         *_missing(profile),
@@ -26,7 +26,7 @@ def warnings_of(profile: ImportedProfile) -> list[str]:
 
 
 def _missing(profile: ImportedProfile) -> Iterator[str]:
-    """What none of the trace's operators has."""
+    """Warnings about facts that none of the trace's operators has."""
     rows = profile.operators
     if not any(row.shapes for row in rows):
         yield (

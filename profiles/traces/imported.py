@@ -209,7 +209,7 @@ def _operators(found: Sequence[Column]) -> list[OperatorCost]:
 
 
 def _operator(index: Mapping[int, int], column: Column) -> OperatorCost:
-    """Steps without the operator count: it takes no time in them, and does nothing."""
+    """One row. Steps without the operator count as 0."""
     first, known = column.typical, column.known
     call = first.call
     on_device = first.lane != "cpu"

@@ -49,7 +49,7 @@ class LaneRow:
 
 
 def work_of(call: HostCall) -> list[TraceEvent]:
-    """All device work for ``call``."""
+    """The device work for ``call``."""
     return [*(event for launch in call.launches for event in launch.work), *call.work]
 
 

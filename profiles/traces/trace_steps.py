@@ -93,8 +93,8 @@ def _repeated(trace: ChromeTrace, calls: Sequence[HostCall]) -> Steps:
 
 
 def _rounds(calls: Sequence[HostCall], period: int) -> int:
-    """How often optimizers begin to step in the second ``period`` of ``calls``. One whose step
-    calls both passes, and those that step during one backward pass, begin once."""
+    """The number of times that optimizers begin to step in the second ``period`` of ``calls``. One
+    whose step calls both passes, and those that step during one backward pass, begin once."""
     rounds, mark, backward = 0, None, False
     for place, call in enumerate(calls[: 2 * period]):
         if not call.updates:

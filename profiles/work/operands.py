@@ -117,7 +117,7 @@ def listed_arguments(
 
 
 def tensors_in(arguments: Iterable[Argument]) -> Iterator[Operand]:
-    """All tensors among ``arguments``, those in lists too."""
+    """Yields the tensors among ``arguments``, those in lists too."""
     for argument in arguments:
         if isinstance(argument, Operand):
             yield argument

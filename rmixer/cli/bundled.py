@@ -1,4 +1,4 @@
-"""The kind of argument that names a workload."""
+"""The type of an argument that names a workload."""
 
 from __future__ import annotations
 

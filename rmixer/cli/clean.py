@@ -73,7 +73,7 @@ def _agreed(doomed: Sequence[Doomed]) -> bool:
 
 
 def _doomed(kind: str, runs: Path) -> Iterator[Doomed]:
-    """All folders of ``kind`` that no process is making now."""
+    """The folders of ``kind`` that no process is making now."""
     from experiments.run_files.found_runs import set_aside_in, size_of
     from rmixer.data.preparation import prepared_folders
     from rmixer.files.home import home

@@ -76,8 +76,8 @@ def run(
     again: bool,
     share_machine: bool,
 ) -> None:
-    """Profile MODELS, or the models of a workload: operators, step times, memory, phases, and how
-    each suffers and causes contention. Only what is missing is measured."""
+    """Profile MODELS, or the models of a workload: operators, step times, memory, phases, and the
+    contention that each suffers and causes. Only missing measurements are done."""
     if bool(models) == bool(workload):
         found = "MODELS and --workload" if workload else "neither MODELS nor --workload"
         raise InputError("rmixer profile run", "", found, "one of the two")

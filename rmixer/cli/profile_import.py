@@ -91,8 +91,9 @@ def import_trace_command(
 
 
 def show_imported(name: str, top: int, as_json: bool, refused: dict[str, object]) -> bool:
-    """Show the imported profile ``name``, if there is one. It has none of what the options in
-    ``refused`` (by name, None where not given) are about."""
+    """Shows the imported profile ``name``; returns False if there is none. Raises
+    :class:`InputError` for options in ``refused`` (by name, None: not given), which do not apply to
+    it."""
     from rmixer.imported.imported_profile import imported_names
 
     if name not in imported_names():

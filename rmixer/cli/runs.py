@@ -11,8 +11,7 @@ import click
 @click.argument("folder", required=False, type=click.Path(path_type=Path))
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def command(folder: Path | None, as_json: bool) -> None:
-    """List the runs in FOLDER (by default runs): what each is, how far it is, and what it takes on
-    the disk."""
+    """List the runs in FOLDER (default: runs) with their kind, progress and size on disk."""
     from experiments.run_files.found_runs import runs_in
     from experiments.tables.runs_table import runs_table
     from rmixer.cli.console import console, print_json

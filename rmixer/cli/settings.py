@@ -22,7 +22,7 @@ what_if_option = click.option("--set", "settings", help=f"{_SHRINK} {_SUPPOSE}",
 
 
 def parse_settings(texts: Sequence[str]) -> Settings:
-    """From ``key=value`` texts; raises :class:`InputError` for what cannot be meant."""
+    """Parses ``key=value`` texts; raises :class:`InputError`."""
     values: dict[str, str] = {}
     for text in texts:
         key, equals, value = text.partition("=")
@@ -35,5 +35,5 @@ def parse_settings(texts: Sequence[str]) -> Settings:
 
 
 def parse_shrinking(texts: Sequence[str]) -> Shrinking:
-    """The same of a command that measures or trains, on the machine as it is."""
+    """The same for a command that measures or trains, on the real machine."""
     return only_shrinking(parse_settings(texts))

@@ -97,7 +97,7 @@ def _race(
     out: Path | None,
     share_machine: bool,
 ) -> Choice:
-    """Execute so many of the best schedules, so often."""
+    """Executes the best schedules for the asked number of times."""
     workload = trained_workload(path, parse_shrinking(settings), report)
 
     from experiments.run_files.run_folder import RunFolder, RunInputs

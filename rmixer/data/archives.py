@@ -1,5 +1,5 @@
-"""Archives in the place of raw files: recognised by what is in them, whatever they are called. The
-only file in one is read there."""
+"""Recognises archives given as raw files by their content, whatever their names. The only file in
+an archive is read there."""
 
 from __future__ import annotations
 
@@ -47,13 +47,15 @@ class Archive:
 
     @property
     def is_read(self) -> bool:
-        """Whether it is read as it is: one file is in it, as far as its members are known."""
+        """True if it can be read without unpacking: it holds one file, as far as its members are
+        known."""
         return bool(self.command) and len(self.members) == 1
 
 
 def refuse_archive(path: Path, dataset: DataSet) -> None:
-    """Raise :class:`InputError` if the file at ``path`` is an archive rather than a raw file, and
-    of several files: with its members, and how those that ``dataset`` reads are unpacked."""
+    """Raises :class:`InputError` if the file at ``path`` is an archive of several files rather than
+    a raw file. The message names its members, and the command to unpack those that ``dataset``
+    reads."""
     found = find_archive(path) if path.is_file() else None
     if found is not None and not found.is_read:
         raise InputError(path, "", _described(found), _to_do(found, dataset))
@@ -95,7 +97,7 @@ def find_archive(path: Path) -> Archive | None:
 
 
 def is_packed(path: Path) -> bool:
-    """Whether the file at ``path`` is compressed by gzip, or a zip or tar archive."""
+    """True if the file at ``path`` is compressed by gzip, or a zip or tar archive."""
     with contextlib.suppress(OSError), path.open("rb") as file:
         start = file.read(_START_BYTES)
         return start.startswith((_GZIP, *_ZIP)) or start[_TAR_AT:].startswith(_TAR_MARK)
@@ -104,9 +106,9 @@ def is_packed(path: Path) -> bool:
 
 @contextlib.contextmanager
 def unpacked(path: Path, file: IO[bytes]) -> Iterator[IO[bytes]]:
-    """What is packed in ``file``, which is that at ``path``, from its start, as a file that is read
-    once; also a gzip file that is alone in an archive. Raises :class:`InputError` where an archive
-    is damaged or encrypted, or has several files after all."""
+    """The content of ``file``, opened at ``path``, from its start, as a file to read once; also a
+    gzip file alone in an archive. Raises :class:`InputError` if an archive is damaged or encrypted,
+    or has several files after all."""
     start = file.read(_START_BYTES)
     file.seek(0)
     try:

@@ -47,7 +47,7 @@ class Arrays:
 
     @property
     def rows(self) -> int:
-        """All samples, training and held out."""
+        """The number of samples, training and held out."""
         return len(next(iter(self.values.values())))
 
 

@@ -35,9 +35,9 @@ class MalformedLine:
 
 
 class LineCount:
-    """The lines of ``path`` as they are read in order; raises :class:`InputError` as soon as the
-    malformed ones are more than ``limits`` allow. The public files' lines are often without the
-    fields ``often_missing``."""
+    """Counts the lines of ``path`` as they are read in order; raises :class:`InputError` as soon as
+    the malformed ones exceed ``limits``. The public files' lines often lack the fields
+    ``often_missing``."""
 
     def __init__(
         self, path: Path, limits: Limits, often_missing: Container[str] = frozenset()
@@ -74,7 +74,7 @@ class LineCount:
                 raise InputError(self.path, name, found, "a field that lines have")
 
     def mostly_missing(self) -> list[tuple[str, float]]:
-        """The fields that most good lines are without, and how large a share of them."""
+        """The fields that most good lines lack, each with that share."""
         good = self.lines - self.malformed
         return [(name, n / good) for name, n in self.missing.items() if n > MOSTLY * good]
 

@@ -1,4 +1,4 @@
-"""What is read from files with no other keys than it knows."""
+"""The base of dataclasses that are read from files without unknown keys."""
 
 from __future__ import annotations
 

@@ -110,7 +110,7 @@ def parse(data: object, kind: type[T], where: object) -> T:
 
 
 def _explain(error: ValidationError, kind: Any, where: object) -> InputError:
-    """All errors, each once, without those inside of a wrong value. A missing key is often there
+    """The errors, each once, without those inside of a wrong value. A missing key is often there
     under a wrong name: that error comes first, and the missing one is left out."""
     said = sorted(error.errors(), key=lambda each: each["type"] not in _UNKNOWN_KEY)
     found: dict[str, InputError] = {}

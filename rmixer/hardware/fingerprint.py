@@ -17,9 +17,9 @@ from rmixer.hardware.core_lock import sharing
 
 @dataclass(frozen=True)
 class Fingerprint(Strict):
-    """``hardware`` names the processor, its usable cores and the GPUs; ``commit`` is recorded,
-    never compared; ``training`` is the environment that every training process runs in;
-    ``shared_with`` names other runs that used the same cores at that time."""
+    """``hardware`` names the processor, its usable cores and the GPUs. ``commit`` is recorded,
+    never compared. ``training`` is the environment of every training process. ``shared_with`` names
+    other runs that used the same cores at that time."""
 
     hardware: str
     system: str

@@ -39,9 +39,9 @@ class Device:
 
 @dataclass(frozen=True)
 class Gpu(Strict):
-    """One GPU. ``launch_us`` is the host's time to launch an empty kernel; bandwidths are
-    measured; a figure that was not measured is None. ``number`` is the one that the machine's GPUs
-    are counted by, from 0, where not all of them are there; None: its place among them."""
+    """One GPU. ``launch_us`` is the host's time to launch an empty kernel; bandwidths are measured.
+    None means not measured. ``number`` counts the machine's GPUs from 0 if not all of them are
+    listed; None: it is the place in the list."""
 
     name: str
     memory_bytes: PositiveInt

@@ -1,4 +1,4 @@
-"""What a recorded trace tells of a training step, and what it leaves unknown: kept in a folder each
+"""The facts about a training step in a recorded trace, and those it leaves unknown: a folder each
 under ``$RMIXER_HOME/imported``.
 
 None means unknown, in every field and every column that can hold it; no value is made up.
@@ -45,12 +45,12 @@ Finite = Annotated[float, Field(allow_inf_nan=False)]
 
 @dataclass(frozen=True)
 class ImportedProfile(Strict):
-    """A step as a trace has it. ``trace`` is the file's name and ``trace_hash`` of its content.
-    ``steps_told`` says what the steps were found by; ``steps_used`` of ``steps_found`` trained
-    alike, the others are left out. ``profiled_*_us`` is the step with the profiler.
-    ``closure`` is (operators + gaps) / that step - 1, of the lane that the host works on and of the
-    GPU's. ``outside_nodes`` operators a step are called outside of autograd's nodes by threads that
-    run these.
+    """A step of a trace. ``trace`` is the file's name and ``trace_hash`` a hash of its content.
+    ``steps_told`` names the marks by which steps were found; ``steps_used`` of ``steps_found`` had
+    equal training, the others are left out. ``profiled_*_us`` is the step with the profiler.
+    ``closure`` is (operators + gaps) / that step - 1, for the host's lane and the GPU's.
+    ``outside_nodes`` is the number of operators a step called outside of autograd's nodes by
+    threads that run these.
 
     Left out are ``other_operators`` that other threads call (``other_us`` a step) and
     ``unclaimed_us`` a step of device work without a row. ``left_out_share``, from 0 to 1, is their
@@ -99,8 +99,8 @@ class ImportedProfile(Strict):
 
 
 def write_imported(folder: Path, profile: ImportedProfile) -> None:
-    """Write ``operators.csv``, unknown cells empty, then ``summary.json``, unknown values null; its
-    ``checksum`` is of all the rest of both."""
+    """Writes ``operators.csv`` (unknown cells empty), then ``summary.json`` (unknown values null).
+    Its ``checksum`` covers all the rest of both."""
     table = operator_table(profile.operators, IMPORTED_COLUMNS)
     write_text(folder / "operators.csv", table)
     summary: dict[str, Any] = {"schema_version": SCHEMA_VERSION, **plain(profile)}
@@ -137,8 +137,9 @@ def read_imported(folder: Path) -> ImportedProfile:
 
 
 def save_imported(profile: ImportedProfile) -> Path:
-    """Keep ``profile``, in the place of an earlier one of its name. Raises :class:`InputError`
-    for a name that cannot be a folder's, or is a model's, and where it could not be read again."""
+    """Saves ``profile`` in place of an earlier one of its name. Raises :class:`InputError` for a
+    name that is no valid folder name or belongs to a model, and if the profile could not be read
+    again."""
     name = parse(profile.name, Name, "--name")  # type: ignore[arg-type]
     if name in MODELS:
         raise InputError("--name", "", repr(name), "a name that no model of the registry has")
@@ -155,7 +156,7 @@ def save_imported(profile: ImportedProfile) -> Path:
 
 
 def find_imported(name: str) -> ImportedProfile:
-    """The imported profile ``name``; raises :class:`InputError` where there is none."""
+    """The imported profile ``name``; raises :class:`InputError` if there is none."""
     known = imported_names()
     if name not in known:
         allowed = choice(name, known) if known else "none yet: `rmixer profile import FILE`"

@@ -26,7 +26,7 @@ JobType = Literal["compute", "memory", "low"]
 
 @dataclass(frozen=True)
 class StepMeasurement(Strict):
-    """How a step was measured, and how well it is known.
+    """The measurement of a step, and its precision.
 
     It covers ``n`` steps, of which ``stalls`` were stalls. ``half_width`` is half the 95% interval
     of the mean by blocks, as a fraction of it. ``repeatability`` is the difference between the
@@ -49,7 +49,7 @@ class StepMeasurement(Strict):
 
 @dataclass(frozen=True)
 class StepCost(Strict):
-    """What a step on one kind of device costs with one count of host threads, without the profiler.
+    """The cost of a step on one kind of device and number of host threads, without the profiler.
 
     ``mean_us`` leaves out stalls (steps over 10 x the median) and rounds in which its cores
     exchanged data slowly; ``stall_us`` and ``apart_us`` are what these add to a step on average.
@@ -99,11 +99,11 @@ class StepCost(Strict):
 
 @dataclass(frozen=True)
 class MemoryCost(Strict):
-    """Peak memory on one kind of device. On the CPU ``context_bytes`` is an idle worker's
-    resident memory and ``peak_bytes`` the high-water mark of a fresh worker that trained. On a GPU
-    the context is what the driver gives a process without tensors, and the peak with it all that
-    torch's allocator took of the driver. Of a command job only the peak is known, that of all its
-    processes."""
+    """Peak memory on one kind of device. On the CPU ``context_bytes`` is an idle worker's resident
+    memory and ``peak_bytes`` the high-water mark of a fresh worker that trained. On a GPU the
+    context is the memory that the driver gives a process without tensors, and the peak adds all
+    that torch's allocator took from the driver. For a command job only the peak of all its
+    processes is known."""
 
     device: Kind
     parameter_bytes: Bytes | None
@@ -116,13 +116,12 @@ class MemoryCost(Strict):
 
 @dataclass(frozen=True)
 class ModelProfile(Strict):
-    """One cost identity on one machine. ``intensity`` is FLOPs per byte of the operators' byte
-    formulas; ``bandwidth_gbps`` those bytes per second of step, one thread. ``predicted_from``
-    are the batches of the profiles that it was predicted from, if its own was not measured;
-    ``does_not_fit`` are the kinds of devices whose memory did not hold it. A command job's
-    operators are unknown: it has none, and no figures that come from them. One whose origin is a
-    ``table`` of durations may lack the utilisation and the job type of a device; its peak is then 0
-    if that is unknown, too."""
+    """The profile of one cost identity on one machine. ``intensity`` is FLOPs per byte of the
+    operators' byte formulas; ``bandwidth_gbps`` those bytes per second of a step with one thread.
+    ``predicted_from`` are the batch sizes of the profiles that it was predicted from (empty:
+    measured); ``does_not_fit`` are the kinds of devices whose memory was too small. A command job's
+    operators and the figures from them are unknown. A profile of a ``table`` of durations may lack
+    the utilisation and the job type of a device; an unknown peak is 0 there."""
 
     identity: CostIdentity
     machine: str

@@ -32,9 +32,9 @@ from rmixer.operators.operator_table import COLUMNS, GPU_COLUMNS, operator_table
 
 
 def write_profile(folder: Path, profile: ModelProfile) -> None:
-    """Write ``operators.csv``, then ``summary.json``: a folder with a summary is complete. Its
-    ``checksum`` is of all the rest of both. Raises :class:`InputError`, and writes nothing, where
-    the summary could not be read again."""
+    """Writes ``operators.csv``, then ``summary.json``: a folder with a summary is complete. Its
+    ``checksum`` covers all the rest of both. Raises :class:`InputError`, and writes nothing, if the
+    summary could not be read again."""
     on_gpu = any(cost.lane != "cpu" for cost in profile.operators)
     table = operator_table(profile.operators, GPU_COLUMNS if on_gpu else COLUMNS)
     summary: dict[str, Any] = {"schema_version": SCHEMA_VERSION, **plain(profile)}

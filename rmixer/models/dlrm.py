@@ -16,7 +16,7 @@ INITIAL_STD = 0.1
 
 
 class Concatenation(nn.Module):
-    """All vectors one after another, unchanged: [B, F, d] -> [B, F d]."""
+    """Joins the vectors one after another, unchanged: [B, F, d] -> [B, F d]."""
 
     def forward(self, vectors: Tensor) -> Tensor:
         return vectors.flatten(1)

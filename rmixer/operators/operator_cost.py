@@ -12,17 +12,17 @@ HOST_COLUMNS = ("t1_us", "t2_us", "t3_us", "t4_us", "t5_us", "wait_us")
 class OperatorCost:
     """One operator of a step on one lane at one thread count (a row of ``operators.csv``).
 
-    ``forward_index`` is the index of the forward operator that a backward one belongs to, -1
-    where there is none. ``gap_before_us`` lies between the lane's previous operator's end and this
-    one's start; ``host_us`` is the host's time to launch the operator when it runs on a GPU, else
-    0. It is the sum of ``t2_us`` to ``t5_us`` where these are known: before its first launch, after
-    its last, in the launches, between them. ``t1_us`` is the host's time since it had launched the
-    operator before, and ``wait_us`` how long it waited for the device since then.
+    ``forward_index`` is the index of the forward operator of a backward one, -1 if there is none.
+    ``gap_before_us`` lies between the end of the lane's previous operator and this one's start.
+    ``host_us`` is the host's time to launch the operator if it runs on a GPU, else 0. It is the sum
+    of ``t2_us`` to ``t5_us`` if these are known: before its first launch, after its last, in the
+    launches, between them. ``t1_us`` is the host's time since the launch of the operator before,
+    and ``wait_us`` the time since then that it waited for the device.
 
     Measured times are corrected for the profiler's cost, not scaled. Those of an imported step are
     as the profiler saw them, a step without the operator counted as 0; its ``t1_us`` and
-    ``wait_us`` stand in the first row of each operator, ``launches`` counts the operator's on this
-    lane, and ``threads`` is 0 if nobody has said it. None is what a trace does not tell.
+    ``wait_us`` are in the first row of each operator, ``launches`` counts the operator's on this
+    lane, and ``threads`` is 0 if unknown. None means that a trace does not say.
     """
 
     index: int

@@ -1,4 +1,4 @@
-"""A step's operators as a CSV file, written and read."""
+"""Writes and reads a step's operators as a CSV file."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def read_operators(
     path: Path, columns: Sequence[str]
 ) -> tuple[list[CsvRow], tuple[OperatorCost, ...]]:
     """The rows of the table at ``path``, which has ``columns`` and maybe others. Raises
-    :class:`InputError` that names the line and the column of an impossible value."""
+    :class:`InputError` with the line and the column of an impossible value."""
     rows = list(read_rows(path, "table of operators", columns))
     return rows, tuple(_operator(row, columns is IMPORTED_COLUMNS) for row in rows)
 

@@ -30,7 +30,7 @@ class Described:
 
 
 def every_described() -> list[Described]:
-    """All policies by their full names, then those of installed packages. If one cannot be loaded,
+    """The policies by their full names, then those of installed packages. If one cannot be loaded,
     its rule says so."""
     ours = [_described(name, POLICIES[name.partition("@")[0]]) for name in every_policy()]
     return ours + list(_installed())

@@ -52,7 +52,7 @@ def _pair(mean_s: float | None, p95_s: float | None) -> str:
 
 
 def _known(values_s: Iterable[float | None]) -> list[float]:
-    """All values; an empty list if one is unknown."""
+    """The values; an empty list if one is unknown."""
     given = list(values_s)
     known = [value_s for value_s in given if value_s is not None]
     return known if len(known) == len(given) else []

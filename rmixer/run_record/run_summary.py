@@ -17,8 +17,8 @@ Range = tuple[float, float]
 
 @dataclass(frozen=True)
 class JobSummary(Strict):
-    """One job. Times count from the first dispatch of the run; ``arrival_s`` is below 0 where that
-    one came first, and None in records of earlier releases and of a job that never started.
+    """One job. Times count from the first dispatch of the run; ``arrival_s`` is below 0 if the
+    job arrived before that, and None in records of earlier releases and for one that never started.
 
     ``step_ms_p50`` and ``step_ms_mean`` are over its training steps after warm-up, the mean without
     stalls; ``stall_s`` is the total time of these stalls. ``exchange_us`` is the time of a job with
@@ -89,9 +89,9 @@ class JobSummary(Strict):
 
 @dataclass(frozen=True)
 class DeviceSummary(Strict):
-    """One device. ``busy_fraction`` of the CPU is core-seconds used over cores x makespan; of a
-    GPU the share of the makespan in which it computes; None if nothing tells it. ``peak_bytes`` is
-    the largest sum of its residents' memory at one time."""
+    """One device. ``busy_fraction`` of the CPU is core-seconds used over cores x makespan; of a GPU
+    the share of the makespan in which it computes; None if unknown. ``peak_bytes`` is the largest
+    sum of its jobs' memory at one time."""
 
     name: str
     busy_fraction: float | None
@@ -100,20 +100,18 @@ class DeviceSummary(Strict):
 
 @dataclass(frozen=True)
 class RunSummary(Strict):
-    """One run of one schedule. ``makespan_s`` lies between the first dispatch and the end of the
-    last job, workers being warm; ``startup_s`` is what warming them took before that.
-    ``probe_s`` is the time of a fixed computation on all cores, taken just before the run, or, for
-    a prediction, when its profiles were made; ``origin`` of the profiles is measured or modelled,
-    or ``table`` if a table of durations was given instead.
-    ``shared_with`` names other runs that used the same cores meanwhile (``--share-machine``): the
-    times are then not those of this run alone. Means and 95th percentiles of completion and waiting
-    are those of :class:`~rmixer.run_record.flow_times.FlowTimes`. ``makespan_interval_s`` is the
-    90% interval of a predicted makespan, if it is known, and ``machine_noise`` how
-    far that takes two executions of one schedule to differ on the machine, as a fraction.
-    ``interruptions`` is how often the run stopped before it went on: the time that it stood still
-    is no part of it, work that was done twice is. ``doubtful`` says of a prediction, a line each,
-    why its figures may be far off (:mod:`rmixer.model_profile.doubts`).
-    """
+    """One run of one schedule. ``makespan_s`` is from the first dispatch to the end of the last
+    job, with warm workers; ``startup_s`` is the time to warm them up before that. ``probe_s`` is
+    the time of a fixed computation on all cores just before the run or, for a prediction, when its
+    profiles were made. ``origin`` of the profiles is measured, modelled, or ``table`` for a table
+    of durations. ``shared_with`` names other runs that used the same cores meanwhile
+    (``--share-machine``), which changed the times. Means and 95th percentiles of completion and
+    waiting are those of :class:`~rmixer.run_record.flow_times.FlowTimes`. ``makespan_interval_s``
+    is the 90% interval of a predicted makespan, if known, and ``machine_noise`` the difference that
+    it expects between two executions of one schedule, as a fraction. ``interruptions`` counts the
+    stops before the run went on; the time between is not part of the run, repeated work is.
+    ``doubtful`` has a line for each reason why a prediction may be far off
+    (:mod:`rmixer.model_profile.doubts`)."""
 
     run: str
     workload: str

@@ -24,8 +24,8 @@ SCHEMA_VERSION: Final = 1
 
 @dataclass(frozen=True)
 class ScheduledJob(Strict):
-    """One dispatch. ``round`` groups what a barrier separates, on the whole ``machine`` or on one
-    ``device``; dynamic policies have one round."""
+    """One dispatch. A barrier separates the jobs of one ``round`` from the next, on the whole
+    ``machine`` or on one ``device``; dynamic policies have one round."""
 
     order: Annotated[int, Field(ge=0)]
     round: Annotated[int, Field(ge=0)]

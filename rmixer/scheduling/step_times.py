@@ -30,7 +30,7 @@ class Member:
 
     @cached_property
     def key(self) -> tuple[str, str, str, tuple[int, ...], str, str]:
-        """All of its fields, to sort members by: a search compares them millions of times."""
+        """A tuple of its fields to sort members by: a search compares them millions of times."""
         return (
             self.identity,
             self.phase,

@@ -78,7 +78,7 @@ class TrialRun:
         return booked + (UNBOOKED_BYTES if unsettled else 0)
 
     def others_bytes(self, device: str) -> int | None:
-        """None: there are no other programs."""
+        """Returns None: there are no other programs."""
         return None
 
     def _decide(self, policy: Policy) -> None:

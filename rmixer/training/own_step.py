@@ -147,7 +147,7 @@ class OwnStep:
         return found
 
     def state_dict(self) -> dict[str, Any]:
-        """All weights by name, on the CPU."""
+        """The weights by name, on the CPU."""
         with UserCode():
             weights = self.model.state_dict()
         return {

@@ -155,7 +155,7 @@ class TrainingStep:
         )
 
     def state_dict(self) -> dict[str, Tensor]:
-        """All weights by name, on the CPU; ``torch.load(..., weights_only=True)`` reads them."""
+        """The weights by name, on the CPU; ``torch.load(..., weights_only=True)`` reads them."""
         return {name: value.detach().cpu() for name, value in self.model.state_dict().items()}
 
     def training_state(self) -> dict[str, Any]:

@@ -37,7 +37,7 @@ class StepEvents:
         """The number of backward passes noted before an optimizer was seen."""
 
     def read(self) -> Sequence[StepEvent]:
-        """All events so far, which are kept in memory."""
+        """The events so far, which are kept in memory."""
         self._events += self.fresh()
         return self._events
 

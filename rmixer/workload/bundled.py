@@ -10,8 +10,8 @@ FOLDER = Path(__file__).resolve().parents[2] / "experiments" / "workloads"
 
 
 def workload_path(said: Path) -> Path:
-    """The file that ``said`` names: itself, or, if it is no file here, the bundled workload of this
-    bare name, with or without ``.yaml``. Raises :class:`InputError` for a bare name of none."""
+    """The file ``said`` or, if there is none, the bundled workload of this bare name, with or
+    without ``.yaml``. Raises :class:`InputError` for an unknown bare name."""
     if said.exists() or said.name != str(said) or said.suffix == ".json":
         return said
     names = {found.stem: found for found in FOLDER.glob("*.yaml")}

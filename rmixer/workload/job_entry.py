@@ -23,7 +23,7 @@ Seed = Annotated[int, Field(ge=0, le=2**32 - 1)]
 
 @dataclass(frozen=True)
 class JobEntry(Strict):
-    """A job as a file gives it; ``NOT_YET`` names the other keys of the schema."""
+    """A job in a file; ``NOT_YET`` names the other keys of the schema."""
 
     model: str | None = None
     command: str | None = None

@@ -31,7 +31,7 @@ SETTINGS_OF: Mapping[str, tuple[str, ...]] = {
 
 @dataclass(frozen=True)
 class LrSchedule(Strict):
-    """How the learning rate changes.
+    """The change of the learning rate over a job.
 
     In the first ``warmup_steps`` it rises in equal parts to the job's ``lr``. Then it stays there
     (``constant``), falls towards 0 at the job's last step on a straight line (``linear``) or on
@@ -57,8 +57,8 @@ class LrSchedule(Strict):
 
 @dataclass(frozen=True)
 class Evaluation(Strict):
-    """The model is tried on the first ``batches`` held-out batches after each ``every_steps`` steps
-    (None: not while it trains), and when it is trained."""
+    """The model is evaluated on the first ``batches`` held-out batches after each ``every_steps``
+    steps (None: not while it trains), and at the end of training."""
 
     every_steps: Count | None = None
     batches: Count = EVALUATION_BATCHES
@@ -66,8 +66,7 @@ class Evaluation(Strict):
 
 @dataclass(frozen=True)
 class EarlyStop(Strict):
-    """Training ends when ``patience`` evaluations one after the other have not bettered
-    ``metric``."""
+    """Training ends when ``patience`` evaluations in a row have not improved ``metric``."""
 
     metric: str
     patience: Count

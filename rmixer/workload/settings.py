@@ -1,4 +1,4 @@
-"""What makes a workload smaller, or supposes another machine: the values of ``--set``."""
+"""The values of ``--set``: they shrink a workload, or suppose another machine."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ from rmixer.workload.shrinking import Shrinking, shrinking_of
 
 @dataclass(frozen=True)
 class Settings:
-    """What ``--set`` says of the workload and of the machine."""
+    """The settings of ``--set`` for the workload and for the machine."""
 
     shrinking: Shrinking
     what_if: WhatIf
 
     @property
     def recorded(self) -> dict[str, object]:
-        """What a run's configuration keeps beside its workload and machine, which are as ``--set``
-        made them: what was supposed, if anything was."""
+        """The part for a run's configuration besides its workload and machine, which already
+        include ``--set``: the supposed changes of the machine."""
         return {"what_if": self.what_if.settings} if self.what_if.settings else {}
 
     @property
     def changing_durations(self) -> dict[str, float]:
-        """What would change how long jobs last, by its key."""
+        """The settings that would change the durations of jobs, by their keys."""
         shrunk = {name: value for name, value in vars(self.shrinking).items() if value is not None}
         speed = self.what_if.gpu_speed
         faster = {} if speed is None else {"machine.gpu.speed": speed}
@@ -35,7 +35,7 @@ class Settings:
 
 
 def settings_of(values: Mapping[str, str]) -> Settings:
-    """Reads values by key; raises :class:`InputError` for what cannot be meant."""
+    """Reads values by key; raises :class:`InputError`."""
     of_workload, of_machine = shrinking.keys(), what_if.keys()
     for key in values:
         if key not in (*of_workload, *of_machine):
@@ -47,7 +47,7 @@ def settings_of(values: Mapping[str, str]) -> Settings:
 
 
 def only_shrinking(settings: Settings) -> Shrinking:
-    """What ``settings`` say of the workload, for who measures or trains on the machine as it is.
+    """The settings for the workload, for a command that measures or trains on the real machine.
     Raises :class:`InputError` if they suppose another machine."""
     for key, value in settings.what_if.settings.items():
         allowed = "only for `simulate` and `sweep`: here the machine is what it is"

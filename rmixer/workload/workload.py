@@ -139,7 +139,7 @@ class Job:
 
     @property
     def optimizer_settings(self) -> dict[str, Any]:
-        """All settings of the optimizer besides its rate that differ from torch's, for a model of
+        """The settings of the optimizer besides its rate that differ from torch's, for a model of
         the registry."""
         return {**self.entry.settings_of(self.optimizer), **self.given_settings}
 

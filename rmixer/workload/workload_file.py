@@ -28,7 +28,7 @@ from rmixer.workload.workload import Job, Workload
 
 @dataclass(frozen=True)
 class _WorkloadFile(Strict):
-    """The file as it is; ``arrivals`` and each of ``jobs`` are checked by kind."""
+    """The content of the file; ``arrivals`` and each of ``jobs`` are checked later, by kind."""
 
     jobs: Annotated[tuple[dict[str, Any], ...], Field(min_length=1)] = ()
     name: Name | None = None

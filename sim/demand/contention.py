@@ -116,8 +116,8 @@ def _pressing(demand: HostDemand, share: float, outside: int) -> float:
 
 
 def slowdown(demand: HostDemand, busy_cores: float, pressure: float) -> float:
-    """How many times as long ``demand`` takes while ``busy_cores`` other cores are busy under a
-    total ``pressure`` in streams. The formula is that of :func:`host_speeds`."""
+    """The time of ``demand`` in units of its time alone, while ``busy_cores`` other cores are busy
+    under a total ``pressure`` in streams. The formula is that of :func:`host_speeds`."""
     if busy_cores <= 0:
         return 1.0
     compute = _at(demand.compute_slowdown, busy_cores)

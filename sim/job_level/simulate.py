@@ -162,11 +162,11 @@ class _Clock:
         return self._made[job]() if job in self._made else 0.0  # it starts at this instant
 
     def measured_bytes(self, device: str) -> int | None:
-        """None: a simulation measures no memory."""
+        """Returns None: a simulation measures no memory."""
         return None
 
     def others_bytes(self, device: str) -> int | None:
-        """None: a simulation has no other programs."""
+        """Returns None: a simulation has no other programs."""
         return None
 
     def _arrive(self, each: ProfiledJob, _: Event) -> None:

@@ -86,7 +86,7 @@ class Timeouts(NamedTuple):
 
 
 class Lanes(NamedTuple):
-    """All servers, their activities, and the ring of ends to be reported in this instant."""
+    """The servers, their activities, and the ring of ends to be reported in this instant."""
 
     servers: Servers
     activities: Activities
@@ -117,7 +117,7 @@ class Demands(NamedTuple):
 
 
 class WholeWalk(NamedTuple):
-    """All arrays of a walk, for as many members at once as there are slots."""
+    """The arrays of a walk, for as many members at once as there are slots."""
 
     walks: Walks
     queues: Queues

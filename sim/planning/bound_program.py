@@ -62,7 +62,7 @@ class _Rows:
         return len(self.right) - 1
 
     def matrix(self, columns: int) -> object:
-        """All rows as a matrix."""
+        """The rows as a matrix."""
         shape = (len(self.right), columns)
         return coo_matrix((self.values, (self.rows, self.columns)), shape).tocsr()
 

@@ -119,7 +119,7 @@ class Neighbourhood:
         return found
 
     def reordered(self, order: Order, draw: Random) -> Order:
-        """All equal jobs move earlier or later, or some of them to another kind of device; and
+        """Moves all equal jobs earlier or later, or some of them to another kind of device; and
         every job goes to the slot of its kind that is free when its turn comes."""
         count = len(order.jobs)
         kind = self.alike[draw.choice(order.jobs)]

@@ -12,7 +12,8 @@ from rmixer.scheduling.view import ClusterView, Dispatch
 
 
 class AllAtOnce(Policy):
-    """All jobs at once with a thread each, memory permitting; host cores and GPUs in turn."""
+    """Starts all jobs at once with a thread each, memory permitting; host cores and GPUs in
+    turn."""
 
     name = "all_at_once"
     source = "baseline"

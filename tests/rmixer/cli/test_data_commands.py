@@ -68,7 +68,10 @@ def test_malformed_lines_stop_it(capsys: pytest.CaptureFixture[str], raw: Path) 
         (("criteo_kagle", "synthetic"), "did you mean 'criteo_kaggle'?"),
         (("criteo_kaggle", "nowhere"), "no such file"),
         (("avazu", "."), "no file train.csv"),
-        (("criteo_kaggle", "synthetic", "--strict", "--max-malformed", "0.1"), "beside --strict"),
+        (
+            ("criteo_kaggle", "synthetic", "--strict", "--max-malformed", "0.1"),
+            "together with --strict",
+        ),
     ],
 )
 def test_wrong_input(

@@ -108,6 +108,6 @@ def test_the_example_passes_the_check(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_the_page_shows_the_example_as_it_is() -> None:
-    page = (ROOT / "docs" / "own_model.md").read_text(encoding="utf-8")
+    page = (ROOT / "docs" / "how-to" / "own_model.md").read_text(encoding="utf-8")
     for name in ("my_ranker.py", "workload.yaml"):
         assert (EXAMPLE / name).read_text(encoding="utf-8") in page

@@ -18,7 +18,7 @@ from rmixer.workload.workload import Job
 
 ROOT = Path(__file__).resolve().parents[3]
 EXAMPLE = ROOT / "experiments" / "examples" / "own_policy"
-PAGE = (ROOT / "docs" / "own_policy.md").read_text(encoding="utf-8")
+PAGE = (ROOT / "docs" / "how-to" / "own_policy.md").read_text(encoding="utf-8")
 NAME = "my_policies:ShortestFirst"
 
 

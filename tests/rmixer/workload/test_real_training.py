@@ -111,11 +111,11 @@ def test_what_is_better(metric: str, values: list[float], bettered: list[bool]) 
         ("steps: 5, evaluate: {every_steps: 0}", "evaluate.every_steps", "a whole number > 0"),
         ("steps: 5, evaluate: 3", "evaluate", ""),
         ("steps: 5, save_every_s: 0", "save_every_s", "a number > 0"),
-        ("steps: 5, stop: {metric: auc, patience: 1}", "stop", "beside it 'evaluate' with "),
+        ("steps: 5, stop: {metric: auc, patience: 1}", "stop", "also 'evaluate' with "),
         (
             "steps: 5, evaluate: {batches: 2}, stop: {metric: auc, patience: 1}",
             "stop",
-            "beside it 'evaluate' with 'every_steps'",
+            "also 'evaluate' with 'every_steps'",
         ),
         (
             "steps: 5, evaluate: {every_steps: 2}, stop: {metric: aux, patience: 1}",
