@@ -152,6 +152,6 @@ def test_what_is_for_models_only(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_the_page_shows_the_example_as_it_is() -> None:
-    page = (ROOT / "docs" / "command_jobs.md").read_text(encoding="utf-8")
+    page = (ROOT / "docs" / "how-to" / "command_jobs.md").read_text(encoding="utf-8")
     for name in ("train.py", "workload.yaml"):
         assert (EXAMPLE / name).read_text(encoding="utf-8") in page

@@ -65,7 +65,7 @@ def test_a_table_tells_no_samples(here: Path, capsys: pytest.CaptureFixture[str]
 def test_the_page_shows_the_example_as_it_is(
     here: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    page = (ROOT / "docs" / "replay.md").read_text(encoding="utf-8")
+    page = (ROOT / "docs" / "how-to" / "replay.md").read_text(encoding="utf-8")
     assert WORKLOAD.read_text() in page
     assert TABLE.read_text() in page
     given = (
