@@ -57,7 +57,7 @@ $(VENV)/torch-installed: constraints.txt
 	touch $@
 
 $(VENV)/installed: $(VENV)/torch-installed setup.cfg
-	$(PIP) install -q -c constraints.txt -e ".[fast]"
+	$(PIP) install -q -c constraints.txt -e "."
 	touch $@
 
 $(VENV)/installed-for-tests: $(VENV)/installed

@@ -26,7 +26,6 @@ from rmixer.scheduling.layout import DeviceSlots, Layout
 from rmixer.scheduling.problem import Problem, problem_of
 from rmixer.workload.cost_identity import CostIdentity
 from rmixer.workload.workload import Workload
-from sim.operator_level.compiled import not_installed
 
 
 def inputs_of(
@@ -73,8 +72,6 @@ def inputs_of(
     if known.origin == "modelled":
         report(f"machine {known.name} is modelled: no figure of it was measured")
     known, profiles = supposed(what_if or WhatIf(), known, profiles, report)
-    if why := not_installed():
-        report(f"{why}: the simulator takes many times as long")
     in_use = devices_in_use(known, profiles.values())
     return replace(problem_of(workload, in_use, profiles), noise=store.noise(known))
 

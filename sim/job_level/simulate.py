@@ -26,9 +26,7 @@ from sim.demand.resident import device_kind, solo_unit_s
 from sim.job_level.phases import phases_of
 from sim.job_level.recorder import Recorder
 from sim.job_level.simulated_summary import summarise
-from sim.operator_level.compiled import missing
 from sim.operator_level.operator_level import OperatorLevel
-from sim.operator_level.walk import WalkProgress
 from sim.simple_step_times.mean_demand import MeanDemand
 from sim.simple_step_times.uncontended import Uncontended
 
@@ -112,10 +110,7 @@ def simulate(
 
 
 def whole_walk(env: Environment, problem: Problem, layout: Layout) -> Progress:
-    """Progress by walking each phase step by step, in compiled code if that is possible."""
-    if missing():
-        return WalkProgress(env, problem.profiles, problem.machine)
-
+    """Progress by walking each phase step by step."""
     from sim.operator_level.whole_walk import CompiledWalkProgress  # here: it imports numba
 
     return CompiledWalkProgress(env, problem.profiles, problem.machine, layout)

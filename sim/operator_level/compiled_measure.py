@@ -15,8 +15,8 @@ def measure(mix: WalkedMix) -> Marks:
     patterns = np.full((1 << walkers if mix.by_pattern else 0, walkers + len(mix.steady)), np.nan)
     seen = walk(
         tuple(_steps(mix)),
-        tuple(mix.host.arrays()),
-        tuple(mix.gpus.arrays()),
+        tuple(mix.host),
+        tuple(mix.gpus),
         np.array(mix.loads),
         mix.delays_s,
         patterns,

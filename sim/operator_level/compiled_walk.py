@@ -38,7 +38,7 @@ STOPS, AT_END = 1, 2
 
 @compiled
 def _host_speeds(host: Any, loads: Floats, weights: Floats, speeds: Floats) -> None:
-    """:meth:`sim.operator_level.host_rates.HostRates.speeds` of one replication."""
+    """:func:`sim.demand.contention.host_speeds` of one replication, with members without load."""
     on, own, outside, pressures, pressing, filled = host[:6]
     compute_at, compute_rise, stream_at, stream_rise, last = host[6:11]
     apart, busy_cores, streams, most_streams = host[11:]

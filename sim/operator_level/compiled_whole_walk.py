@@ -1,7 +1,7 @@
-"""The walk of a whole schedule, compiled. It follows :mod:`sim.operator_level.lanes` on SimPy's
-clock event for event, in the same order, so both differ by rounding at most.
+"""The walk of a whole schedule, compiled. A test holds it equal, event for event, to SimPy
+processes, one a member.
 
-A SimPy event is a change of plain numbers here. Within an instant, ends are reported in the order
+An event is a change of plain numbers here. Within an instant, ends are reported in the order
 in which they came about; at its end speeds are computed anew, for each server in the order in which
 it first changed. Arguments are the tuples of :mod:`sim.operator_level.whole_walk_arrays`.
 

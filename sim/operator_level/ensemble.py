@@ -1,8 +1,6 @@
 """Walks many replications of one mix at once for a few steps and measures their speeds.
 
-It does the same as :mod:`sim.operator_level.lanes`, which needs a SimPy process for each member,
-with arrays over replications, each on its own clock, in a small part of the time. A test holds both
-equal.
+Each replication has a clock of its own. Tests compare it with SimPy processes, one a member.
 """
 
 from __future__ import annotations
@@ -14,7 +12,6 @@ import numpy as np
 from sim.demand.contention import Background
 from sim.demand.resident import Resident
 from sim.demand.segments import two_clocks_s
-from sim.operator_level.compiled import missing
 from sim.operator_level.instruction_tables import Floats
 from sim.operator_level.walked_mix import WalkedMix
 
@@ -52,10 +49,8 @@ def _measure(
 ) -> Floats:
     """Walks until the slowest has done its steps in every replication. A walker's speed comes from
     its whole steps within that time; if it ended none, from the part that it did."""
-    if missing():
-        from sim.operator_level.numpy_measure import measure
-    else:
-        from sim.operator_level.compiled_measure import measure
+    from sim.operator_level.compiled_measure import measure  # here: it imports numba
+
     mix = WalkedMix(walkers, steady, background, offsets, MEASURED_STEPS)
     marks = measure(mix)
     made, at_s = marks.made, marks.at_s

@@ -21,8 +21,7 @@ the host then waits until the job's queue is empty."""
 
 
 class Programs:
-    """The instructions that a :class:`sim.operator_level.lanes.Walker` follows in one step, for
-    several walkers.
+    """The instructions of one step of several walkers.
 
     All tables have a row a walker and are flat: entry ``i`` of row ``w`` is at ``w * width + i``.
     Instruction ``i`` takes ``work`` of weight ``weight``, after ``before`` seconds of the step's

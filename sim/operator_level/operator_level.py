@@ -18,7 +18,6 @@ from rmixer.scheduling.step_times import Member, Mix
 from sim.demand.contention import Background, host_speeds
 from sim.demand.resident import Resident, Residents, device_kind
 from sim.demand.segments import MAX_SEGMENTS
-from sim.operator_level.compiled import missing
 from sim.operator_level.ensemble import replicate, walks
 from sim.operator_level.instruction_tables import Floats
 from sim.operator_level.solved_mixes import Precision, Solution, SolvedMixes
@@ -191,14 +190,11 @@ def _average(
     samples = sample(0, REPLICATIONS)
     for count in range(REPLICATIONS, MAX_REPLICATIONS + 1, REPLICATIONS):
         if count > samples.shape[1]:
-            # In numpy all that may still be needed, at once, costs little more than a few.
-            last = MAX_REPLICATIONS if missing() else count
-            samples = np.concatenate([samples, sample(count - REPLICATIONS, last)], 1)
-        used = [row[:count].tolist() for row in samples]
-        half_width = max(_half_width(row) for row in used)
+            samples = np.concatenate([samples, sample(count - REPLICATIONS, count)], 1)
+        half_width = max(_half_width(row) for row in samples.tolist())
         if half_width <= PRECISION:
             break
-    return [fmean(row) for row in used], Precision(count, half_width)
+    return [fmean(row) for row in samples.tolist()], Precision(count, half_width)
 
 
 def _half_width(values: Sequence[float]) -> float:

@@ -1,4 +1,4 @@
-"""A mix to be walked, with the tables that both walks read."""
+"""A mix to be walked, with the tables that the walk reads."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ import numpy as np
 
 from sim.demand.contention import Background
 from sim.demand.resident import Resident
-from sim.operator_level.gpu_rates import GpuRates
-from sim.operator_level.host_rates import MOST_WALKERS, HostRates
+from sim.operator_level.gpu_table import gpu_table
+from sim.operator_level.host_table import MOST_WALKERS, host_table
 from sim.operator_level.instruction_tables import Floats, Programs
+from sim.operator_level.walk_arrays import Gpus, Host
 
 
 @dataclass(frozen=True)
@@ -48,14 +49,14 @@ class WalkedMix:
         return Programs(self.walkers)
 
     @cached_property
-    def host(self) -> HostRates:
+    def host(self) -> Host:
         """The speeds of host work; members of mean demand come after the walkers."""
-        return HostRates([r.steady for r in [*self.walkers, *self.steady]], self.background)
+        return host_table([r.steady for r in [*self.walkers, *self.steady]], self.background)
 
     @cached_property
-    def gpus(self) -> GpuRates:
+    def gpus(self) -> Gpus:
         """The speeds of device work."""
-        return GpuRates(self.walkers, self.steady)
+        return gpu_table(self.walkers, self.steady)
 
     @cached_property
     def loads(self) -> list[float]:

@@ -35,7 +35,9 @@ from sim.operator_level.whole_walk_arrays import empty_walk
 
 
 class CompiledWalkProgress:
-    """The same as :class:`sim.operator_level.walk.WalkProgress`, event for event.
+    """Training walks its segments over the machine's lanes; every other phase is one stretch of
+    host work. It is for short schedules, because its cost grows with steps. Random draws depend
+    only on the member and on how many have begun before it.
 
     Phases are walked ahead to the end of one of them or to the next event of the clock, whichever
     is first, so nothing else can happen before the time that is reached.
@@ -189,7 +191,7 @@ class CompiledWalkProgress:
 
 
 def _instructions(resident: Resident, server: int) -> Iterator[tuple[int, float, float, int]]:
-    """The instructions that a :class:`sim.operator_level.lanes.Walker` follows in a step: the kind
+    """The instructions of a step: the kind
     of each, its seconds, the memory weight of host work, and the server of device work. ``server``
     is that of the first lane."""
     for segment, demand in zip(resident.step.segments, resident.segment_demands, strict=True):

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from contextlib import nullcontext
 from dataclasses import dataclass
-from functools import partial
 from itertools import product
 from math import inf
 from typing import Any
@@ -22,7 +20,6 @@ from rmixer.scheduling.step_times import Member, Mix, StepTimes
 from rmixer.scheduling.view import MEMORY_MARGIN, MemoryCheck
 from sim.demand.resident import solo_unit_s
 from sim.job_level.phases import phases_of
-from sim.operator_level.compiled import missing
 from sim.operator_level.instruction_tables import Floats
 from sim.planning.compiled_schedule import HASH_FACTOR, play
 
@@ -82,8 +79,6 @@ class Evaluator:
             self._first_slot.astype(np.int64),
             np.array([int(entry.kind == "cpu") for entry in layout.devices]),
         )
-        # Hashes overflow, and numpy would say so where nothing is compiled.
-        self._quiet = partial(np.errstate, over="ignore") if missing() else nullcontext
         self._mixes = _new_table()
         self._units = np.ones((64, len(self._slots)))
         self._demands = NO_DEMANDS
@@ -134,9 +129,8 @@ class Evaluator:
                 units = units.copy()
                 units[: len(factors.mixes)] *= factors.mixes[:, None]
                 jobs = (jobs[0], self._jobs[1] * factors.jobs[:, None, None], *jobs[2:])
-            with self._quiet():
-                takes = (units, typical, self._demands)
-                unknown = play(jobs, plan, self._memory, self._mixes, takes, times_s)
+            takes = (units, typical, self._demands)
+            unknown = play(jobs, plan, self._memory, self._mixes, takes, times_s)
             if not unknown.shape[1]:
                 break
             self._learn(unknown)
@@ -242,8 +236,6 @@ def _least_booked(entry: DeviceSlots, memory: MemoryCheck) -> float:
 
 def _new_table() -> Any:
     """An empty table from whole numbers to whole numbers that compiled code can read."""
-    if missing():
-        return {}
     from numba import int64, typed
 
     return typed.Dict.empty(int64, int64)

@@ -15,7 +15,6 @@ from rmixer.scheduling.step_times import Member
 from rmixer.scheduling.view import MemoryCheck
 from sim.demand.contention import HostDemand
 from sim.demand.resident import Resident, Residents
-from sim.operator_level.compiled import missing
 from sim.operator_level.instruction_tables import Floats
 from sim.planning.evaluator import Evaluator, Plan, _new_table
 from sim.simple_step_times.mean_demand import MeanDemand
@@ -26,14 +25,14 @@ progress."""
 
 
 class RoughEvaluator(Evaluator):
-    """An :class:`Evaluator` by mean demand. If nothing can be compiled, and on slots that share
-    cores, it asks :class:`MeanDemand` for each mix."""
+    """An :class:`Evaluator` by mean demand. On slots that share cores it asks :class:`MeanDemand`
+    for each mix."""
 
     def __init__(
         self, problem: Problem, layout: Layout, times: MeanDemand, memory: MemoryCheck = "margin"
     ) -> None:
         super().__init__(problem, layout, times, memory)
-        self._compiled = not layout.in_turn and not missing()
+        self._compiled = not layout.in_turn
         if self._compiled:
             self._demands = self._tables(times.residents)
             self._units = np.ones((MOST_MIXES, len(self._slots)))

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from quickstart_like import MODELS, profiles
 from simpy import Environment, Event
+from simpy_walk import WalkProgress
 
 import sim.job_level.simulate
 from rmixer.policies.rmixer.dy_sequ import DySequ
@@ -18,7 +19,6 @@ from rmixer.scheduling.view import ClusterView, Dispatch
 from rmixer.testing.made_up import make_job, make_machine, make_workload
 from sim import Uncontended, simulate
 from sim.job_level.simulate import SimulatedRun
-from sim.operator_level.compiled import missing
 
 MACHINE = make_machine(cores=4, gpus=2, memory_bytes=64 << 30)
 PROFILES = profiles(gpu=True, cpu=True)
@@ -66,14 +66,17 @@ def walked(seed: int, layout: Layout) -> tuple[SimulatedRun, list[tuple[float, .
     return run, policy.seen
 
 
+def by_processes(env: Environment, problem: Problem, layout: Layout) -> WalkProgress:
+    return WalkProgress(env, problem.profiles, problem.machine)
+
+
 @pytest.mark.parametrize("layout", LAYOUTS)
 @pytest.mark.parametrize("seed", range(6))
 def test_both_walks_are_one_schedule(
     seed: int, layout: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert missing() is None
     by_numba, asked = walked(seed, LAYOUTS[layout])
-    monkeypatch.setattr(sim.job_level.simulate, "missing", lambda: "numba is not installed")
+    monkeypatch.setattr(sim.job_level.simulate, "whole_walk", by_processes)
     by_simpy, asked_by_simpy = walked(seed, LAYOUTS[layout])
     assert by_numba.bookings == pytest.approx(by_simpy.bookings)
     assert len(asked) == len(asked_by_simpy)

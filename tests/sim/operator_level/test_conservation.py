@@ -11,6 +11,7 @@ from drawn_mixes import CORES, MACHINE, mixes, profiles, slowdowns
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 from simpy import AllOf, Environment
+from simpy_lanes import Lanes, Walker
 
 from rmixer.model_profile.model_profile import ModelProfile
 from rmixer.scheduling.step_times import Member, Mix
@@ -21,7 +22,6 @@ from sim.demand.contention import Background, HostDemand, host_speeds, sliced_sp
 from sim.demand.resident import Resident
 from sim.operator_level.compiled_measure import measure
 from sim.operator_level.ensemble import replicate, walks
-from sim.operator_level.lanes import Lanes, Walker
 from sim.operator_level.walked_mix import WalkedMix
 
 ROUNDING = 1 + 1e-6
@@ -69,7 +69,7 @@ def test_work_in_is_work_out(residents: list[Resident], seed: int):
     lane is busy for longer than it all takes."""
     walkers = [resident for resident in residents if resident.training]
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("sim.operator_level.lanes.FluidServer", Watched)
+        patch.setattr("simpy_lanes.FluidServer", Watched)
         env = Environment()
         lanes = Lanes(env)
         devices = {

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
-from itertools import product
 
 import numpy as np
 import pytest
@@ -13,13 +12,14 @@ from drawn_mixes import CORES, mixes, slowdowns
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 from simpy import Environment
+from simpy_lanes import Lanes, Walker
 
 from sim.demand.contention import Background, HostDemand, host_speeds
 from sim.demand.resident import Resident
 from sim.demand.segments import two_clocks_s
+from sim.operator_level.compiled_walk import COLUMNS, _host_speeds
 from sim.operator_level.ensemble import MEASURED_STEPS, replicate, walks
-from sim.operator_level.host_rates import HostRates, Patterns
-from sim.operator_level.lanes import Lanes, Walker
+from sim.operator_level.host_table import MOST_WALKERS, host_table
 
 
 def one_by_one(
@@ -131,27 +131,33 @@ def test_rates_are_those_of_the_contention_model(
     members: list[HostDemand], busy_cores: float, pressure: float
 ) -> None:
     background = Background(busy_cores, pressure)
-    loads = np.array([[member.load] for member in members])
-    weights = np.array([[member.weight] for member in members])
-    found = HostRates(members, background).speeds(loads, weights)
-    assert found[:, 0].tolist() == pytest.approx(host_speeds(members, background), rel=1e-9)
+    loads = np.array([member.load for member in members])
+    weights = np.array([member.weight for member in members])
+    found = np.empty(len(members))
+    _host_speeds(tuple(host_table(members, background)), loads, weights, found)
+    assert found.tolist() == pytest.approx(host_speeds(members, background), rel=1e-9)
 
 
-@given(st.lists(demands, min_size=1, max_size=5), st.integers(1, 5), st.floats(0.0, 2.0))
-def test_looked_up_rates_are_those_of_the_contention_model(
-    members: list[HostDemand], walkers: int, busy_cores: float
+@given(mixes(), st.sampled_from([1, COLUMNS, COLUMNS + 1, 2 * COLUMNS + 5]), st.integers(0, 99))
+@settings(max_examples=settings().max_examples // 2, phases=[Phase.generate])
+def test_replications_after_the_first_columns_begin_where_another_has_ended(
+    residents: list[Resident], count: int, seed: int
 ) -> None:
-    walkers, background = min(walkers, len(members)), Background(busy_cores, 0.5)
-    even = [replace(member, weight=1.0) for member in members]
-    steady = [member.load for member in even[walkers:]]
-    patterns = Patterns(HostRates(even, background), walkers, steady)
-    for working in product([0.0, 1.0], repeat=walkers):
-        loads = [*working, *steady]
-        found = patterns.speeds(np.array(loads)[:, None])[:, 0]
-        there = [
-            (index, replace(member, load=load))
-            for index, (member, load) in enumerate(zip(even, loads, strict=True))
-            if load > 0
-        ]
-        wanted = host_speeds([member for _, member in there], background)
-        assert [found[index] for index, _ in there] == pytest.approx(wanted, rel=1e-9)
+    offsets = np.random.default_rng(seed).random((len(residents), count))
+    together = replicate(residents, Background(1.0, 0.2), offsets)
+    last = one_by_one(residents, Background(1.0, 0.2), offsets[:, -1].tolist())
+    assert together[:, -1].tolist() == pytest.approx(last, rel=1e-4)
+
+
+@given(mixes(), st.integers(0, 9))
+@settings(max_examples=3, phases=[Phase.generate])
+def test_more_walkers_than_patterns_are_kept_for(residents: list[Resident], seed: int) -> None:
+    walker = next(each for each in residents if each.training)
+    many = [
+        replace(walker, member=replace(walker.member, cores=(core,)))
+        for core in range(MOST_WALKERS + 1)
+    ]
+    offsets = np.random.default_rng(seed).random((len(many), 1))
+    together = replicate(many, Background(), offsets)
+    alone = one_by_one(many, Background(), offsets[:, 0].tolist())
+    assert together[:, 0].tolist() == pytest.approx(alone, rel=1e-4)

@@ -10,9 +10,9 @@ from statistics import fmean, stdev
 import pytest
 from closed_networks import Customer, rounds_per_s
 from simpy import Environment
+from simpy_lanes import Lanes
 
 from sim.demand.contention import HostDemand
-from sim.operator_level.lanes import Lanes
 
 BATCHES = 30
 Draw = Callable[[random.Random], float]

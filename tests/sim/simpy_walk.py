@@ -1,4 +1,4 @@
-"""Walks a whole schedule at the operator level, step by step and segment by segment."""
+"""Walks a whole schedule by SimPy, step by step: what the compiled walk must agree with."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from random import Random
 
 from simpy import Environment
+from simpy_lanes import Lanes, Walker
 
 from rmixer.files.typed_files import content_hash
 from rmixer.hardware.machine import Machine
@@ -13,7 +14,6 @@ from rmixer.model_profile.model_profile import ModelProfile
 from rmixer.scheduling.step_times import Member
 from sim.clock.progress import Running
 from sim.demand.resident import Residents
-from sim.operator_level.lanes import Lanes, Walker
 
 
 class WalkProgress:

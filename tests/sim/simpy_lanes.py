@@ -1,4 +1,4 @@
-"""The operator level: the lanes of a machine, and jobs that walk their segments over them."""
+"""The operator level by SimPy alone: what the compiled walks must agree with."""
 
 from __future__ import annotations
 
