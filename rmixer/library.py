@@ -162,8 +162,9 @@ def sweep(
             all cores as slots, and the numbers of threads that are profiled.
         settings: As in :func:`simulate`.
         search: Seconds to search for a better schedule than any policy's; or a dict of ``seconds``,
-            ``evaluations`` (so many schedules: the same result each time) and ``objective``
-            (``"makespan"`` or ``"completion"``).
+            ``evaluations`` (so many schedules: the same result each time), ``objective``
+            (``"makespan"``, ``"completion"``, ``"weighted_completion"`` or ``"tardiness"``) and
+            ``batch`` (True: it may change the batch of jobs, on as many samples).
 
     Returns:
         ``rows``, the best first, and of the best ``makespan_s``, ``jobs``, ``schedule``;
@@ -201,7 +202,8 @@ def sweep(
     wanted = given.layout_in(layout, several=True)
     jobs = simulated_workload(given.workload_in(workload), asked.shrinking, on)
     trials = Trials(names, wanted, given.search_in(search))
-    problem = inputs_of(jobs, on, Store(), given.report, what_if=asked.what_if)
+    on_batches = trials.asked.batch
+    problem = inputs_of(jobs, on, Store(), given.report, asked.what_if, batches=on_batches)
     return swept(problem, trials, given.quiet_voice(), asked.recorded)
 
 

@@ -18,6 +18,7 @@ Kind = Literal[
     "checkpointed",
     "checkpoint_failed",
     "not_finite",
+    "no_step_yet",
     "exchanged",
     "ended",
     "failed",
@@ -44,6 +45,7 @@ class Transition:
     | checkpointed | ``steps``, ``took_s`` |
     | checkpoint_failed | ``text`` |
     | not_finite | ``step``, ``text`` |
+    | no_step_yet | ``text`` |
     | exchanged | ``taken_us`` |
     | ended | ``state`` (done, interrupted or cancelled), ``answer`` of the training |
     | failed | ``cause``, ``reason``, ``text``, ``again_s`` (when it is tried again; None: never),

@@ -40,6 +40,7 @@ class _Outlook:
         self._now_s = now_s
         self.ends_s: dict[str, float] = {}
         self._cluster = Cluster(_Devices(plan), plan.layout, None, plan.used_bytes)  # type: ignore[arg-type]
+        self._cluster.expect(records.jobs.values())
         self._events: list[tuple[float, int, str]] = []
         self._policy: Policy = _InOrder(plan)
         if plan.schedule is not None:

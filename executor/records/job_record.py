@@ -30,7 +30,8 @@ class JobRecord:
     ``resumed_steps`` were done by earlier attempts. ``predicted_bytes`` is the peak of its memory
     by its profile, ``context_bytes`` the part of it that a GPU's driver holds. ``exchanges_us`` are
     the data exchanges between its cores, measured before and after it. ``cause`` says why it
-    failed; ``loss`` is that of one of its last steps."""
+    failed; ``loss`` is that of one of its last steps. A ``told_silent`` program makes no step, and
+    the user was told."""
 
     job: Job
     booking: Booking
@@ -53,6 +54,7 @@ class JobRecord:
     nan_step: int | None = None
     loss: float | None = None
     exchanges_us: list[float] = field(default_factory=list)
+    told_silent: bool = False
 
     def spans(self) -> list[tuple[str, float, float]]:
         """Its phases in order, each with its start and its end. A phase may occur several times."""

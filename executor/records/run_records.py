@@ -197,5 +197,7 @@ def _note(record: JobRecord, kind: str, at_s: float, detail: Mapping[str, Any]) 
             record.checkpointed_at_s = at_s
         case "not_finite":
             record.nan_step, record.error = detail["step"], detail["text"]
+        case "no_step_yet":
+            record.told_silent = True
         case "exchanged":
             record.exchanges_us.append(detail["taken_us"])

@@ -50,8 +50,8 @@ class RealReadings:
         return None if meter is None else meter.used_bytes()
 
     def others_bytes(self, device: str) -> int | None:
-        """The memory of ``device`` that no job holds, to a few MiB: that of other programs and, on
-        a GPU, the contexts of idle workers but for the one that starts next."""
+        """The memory of ``device`` that other programs hold, to a few MiB: neither jobs nor, on a
+        GPU, idle workers, which the books know."""
         used_bytes = self.measured_bytes(device)
         if used_bytes is None:
             return None
@@ -67,15 +67,15 @@ class RealReadings:
         exceeds what this run can hold."""
         running = [each for each in self._records.running if each.booking.devices[0] == device]
         slots = {entry.device: entry.slots for entry in self._execution.layout.devices}[device]
-        idle, each_bytes = slots - len(running), context_bytes(self._records.jobs.values())
         ours_bytes = self._ours_bytes(device)
-        if ours_bytes is None:
-            booked = sum(MEMORY_MARGIN * each.predicted_bytes for each in running)
-            more_bytes = round(used_bytes - booked - idle * each_bytes)
-            others_bytes = max(self._execution.used_bytes.get(device, 0), more_bytes)
-        else:
-            others_bytes = max(0, used_bytes - ours_bytes)
-        return others_bytes + max(0, idle - 1) * each_bytes
+        if ours_bytes is not None:
+            return max(0, used_bytes - ours_bytes)
+        idle = slots - sum(each.job.command is None for each in running)
+        booked = sum(MEMORY_MARGIN * each.predicted_bytes for each in running)
+        idle_bytes = idle * context_bytes(self._records.jobs.values())
+        return max(
+            self._execution.used_bytes.get(device, 0), round(used_bytes - booked - idle_bytes)
+        )
 
     def _ours_bytes(self, device: str) -> int | None:
         """The bytes that this run's processes hold on ``device``; None unless the driver lists all

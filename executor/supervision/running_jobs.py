@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from executor.records.job_record import JobRecord, State
 from executor.records.run_records import RunRecords
 from executor.supervision.books import Books
-from executor.supervision.execution import Execution
+from executor.supervision.execution import Execution, failure_of, log_of
 from executor.supervision.observer import Observer
 from executor.supervision.retries import again_after_s, corrected_peak_bytes
 from executor.supervision.watch import Watch
@@ -20,6 +20,7 @@ from executor.workers.workers import (
     JobEnded,
     JobFailed,
     LossWentBad,
+    NoStepYet,
     OutputLost,
     PhaseBegan,
     Place,
@@ -35,6 +36,9 @@ from rmixer.scheduling.booking import Booking
 from rmixer.training.checkpoint import remove_checkpoints
 from rmixer.training.task_failure import OutOfMemory, TaskFailed, cause_of
 
+SILENT_S, SILENT_STEPS, SLOWER = 60.0, 10, 3.0
+"""How long a program may go without a first step unmentioned: at least so many seconds, and so many
+times as long as it takes alone to begin and to make so many steps."""
 STOP_HANG_S = 20.0
 """A job that was asked to stop is ended after doing nothing for this long."""
 
@@ -85,17 +89,26 @@ class RunningJobs:
             self._execution.files(job),
             0 if on_gpu else record.predicted_bytes,
             steps_made=self._books.records.steps_made_before(job.id),
-            log=self._execution.log(job.id),
+            log=log_of(self._execution.folder, job.id),
             most_gpu_bytes=most_bytes if on_gpu else 0,
+            first_step_s=max(SILENT_S, SLOWER * self._known_s(booking)),
         )
         self._workers.start(order)
+
+    def _known_s(self, booking: Booking) -> float:
+        """How long the job takes alone to begin and to make a few steps, as far as is known."""
+        cost = self._books.records.jobs[booking.job].costs[booking.devices[0].partition(":")[0]]
+        threads = len(booking.cores)
+        step_s = cost.step_s.get(threads, 0.0)
+        return cost.before_s.get(threads, 0.0) + SILENT_STEPS * step_s
 
     def hear(self, now_s: float) -> bool:
         """Books all new events. Completions noticed together are all booked before the next
         decision. Returns True if a job has ended."""
         ended = False
         for event in self._workers.events():
-            self._watch.alive(event.place, now_s)
+            if not isinstance(event, NoStepYet):
+                self._watch.alive(event.place, now_s)
             self._hear(event, self._at[event.place], now_s)
             ended = ended or isinstance(event, JobEnded | JobFailed)
         return ended
@@ -154,6 +167,9 @@ class RunningJobs:
             case LossWentBad(step=step, text=text):
                 books.happened("not_finite", at_s, job.id, step=step, text=text)
                 self._observer.not_finite(job.id, text, job.on_nan)
+            case NoStepYet(text=text):
+                books.happened("no_step_yet", at_s, job.id, text=text)
+                self._observer.told(f"{job.id}: {text}")
             case OutputLost(text=text):
                 if not self._told_lost:
                     self._told_lost = True
@@ -226,7 +242,7 @@ class RunningJobs:
     def _keep_failure(self, job: str, text: str) -> None:
         """Writes the failure text of ``job``. A full disk costs only that file: the journal has the
         same text."""
-        path = self._execution.failure(job)
+        path = failure_of(self._execution.folder, job)
         try:
             write_text(path, f"{text.rstrip()}\n")
         except OSError as error:

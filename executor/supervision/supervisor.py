@@ -59,6 +59,7 @@ class Supervisor:
             execution.used_bytes,
             readings=RealReadings(execution, self._records, self._workers),
         )
+        cluster.expect(self._problem.jobs)
         journal, damage = open_journal(execution.folder / NAME)
         if damage:
             self._observer.told(damage)

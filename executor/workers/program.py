@@ -6,6 +6,7 @@ import contextlib
 import os
 import signal
 import time
+from math import inf
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +15,13 @@ from executor.workers.workers import (
     Event,
     JobEnded,
     JobFailed,
+    NoStepYet,
     PhaseBegan,
     Resumed,
     StepsMade,
     TrainingOrder,
 )
+from profiles.programs.command_run import no_step_in_words
 from profiles.programs.left_behind import end_left_behind
 from rmixer.errors import RunFailed
 from rmixer.hardware.machine import gpu_number
@@ -57,6 +60,7 @@ class Program:
         self._steps = LiveSteps(steps_file)
         self._before = order.steps_made if goes_on else 0
         self._first_ends: list[float] = []
+        self._silent_until_s = self._process.started_s + order.first_step_s
         self._asked_s: float | None = None
         self._ended_s: float | None = None
         self._signals = [signal.SIGINT, signal.SIGTERM]
@@ -107,6 +111,11 @@ class Program:
                 return [*events, self._end()], True
         else:
             self._press(now_s)
+        if now_s >= self._silent_until_s and not self._steps.told:
+            self._silent_until_s = inf  # it is told once
+            ran_s = now_s - self._process.started_s
+            text = no_step_in_words(ran_s, self._steps.backward_passes)
+            events.append(NoStepYet(self.order.place, now_s + self._to_ours_s, text))
         return events, False
 
     def kill(self, why: RunFailed | None = None) -> list[Event]:

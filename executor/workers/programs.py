@@ -12,7 +12,7 @@ from multiprocessing.connection import wait
 from pathlib import Path
 
 from executor.workers.memory_guard import MemoryGuard
-from executor.workers.process_table import ProcessTable
+from executor.workers.placed import Placed
 from executor.workers.program import Program
 from executor.workers.workers import Event, JobFailed, Place, TrainingOrder
 from rmixer.errors import RunFailed
@@ -24,7 +24,7 @@ GUARD_LIMIT_S = 10.0
 _GUARD = Path(__file__).with_name("program_guard.py")
 
 
-class Programs:
+class Programs(Placed):
     """See :class:`executor.workers.workers.Workers`. The output of a job's program goes to
     ``logs/<job>.log`` in ``folder``. ``memory`` watches their memory. ``shares_cores`` is true if
     jobs share theirs.
@@ -33,18 +33,12 @@ class Programs:
     killed.
     """
 
-    startup_s = 0.0
-
     def __init__(self, folder: Path, memory: MemoryGuard, shares_cores: bool = False) -> None:
+        super().__init__(memory)
         self._folder, self._shares_cores = folder.absolute(), shares_cores
         self._running: dict[Place, Program] = {}
-        self._happened: list[Event] = []
         self._looked_s = 0.0
-        self._table, self._memory = ProcessTable(), memory
         self._guard: subprocess.Popen[bytes] | None = None
-
-    def open(self) -> None:
-        """Does nothing: programs need no preparation."""
 
     def start(self, order: TrainingOrder) -> None:
         """See :class:`~executor.workers.workers.Workers`."""
@@ -64,6 +58,10 @@ class Programs:
         self._memory.watch(order.place, order.promised_bytes, held_bytes, program.strike)
         self._happened += program.began()
 
+    def pids(self) -> dict[Place, int]:
+        """The first process of each program that runs."""
+        return {place: program.pid for place, program in self._running.items()}
+
     def wait(self, timeout_s: float | None) -> None:
         """See :class:`~executor.workers.workers.Workers`."""
         if not self._happened:
@@ -81,11 +79,6 @@ class Programs:
         due_s = max(0.0, self._looked_s + LOOK_S - time.monotonic())
         return due_s if timeout_s is None else min(due_s, timeout_s)
 
-    @property
-    def has_events(self) -> bool:
-        """True if :meth:`events` has something to return at once."""
-        return bool(self._happened)
-
     def events(self) -> list[Event]:
         """See :class:`~executor.workers.workers.Workers`."""
         ended = {each for each in wait(self.waitables(), 0) if isinstance(each, int)}
@@ -101,41 +94,18 @@ class Programs:
                 self._happened += events
                 if is_over:
                     self._forget(place)
-        happened, self._happened = self._happened, []
-        return happened
-
-    def replace_ended(self) -> None:
-        """Does nothing: a program is started for each job, and none is idle."""
+        return self._told()
 
     def ask_to_stop(self, place: Place) -> None:
         """See :class:`~executor.workers.workers.Workers`. It is interrupted as by Ctrl-C."""
         if place in self._running:
             self._running[place].ask_to_stop()
 
-    def cpu_s(self, place: Place) -> float:
-        """See :class:`~executor.workers.workers.Workers`."""
-        return self._table.cpu_s(self._running[place].pid) if place in self._running else 0.0
-
-    def processes(self, device: str) -> list[list[int]]:
-        """See :class:`~executor.workers.workers.Workers`."""
-        pids = [each.pid for place, each in self._running.items() if place[0] == device]
-        return [[pid, *self._table.descendants(pid)] for pid in pids]
-
-    def memory_bytes(self, device: str) -> int:
-        """See :class:`~executor.workers.workers.Workers`."""
-        programs = (each for place, each in self._running.items() if place[0] == device)
-        return sum(self._table.held_bytes(program.pid) for program in programs)
-
     def end(self, place: Place, why: RunFailed) -> None:
         """See :class:`~executor.workers.workers.Workers`."""
         if place in self._running:
             self._happened += self._running[place].kill(why)
             self._forget(place)
-
-    def cpu_seconds(self) -> float:
-        """Processor time of the programs that run, in seconds. The system adds that of ended ones
-        to this process's other children."""
-        return sum(self._table.cpu_s(program.pid) for program in self._running.values())
 
     def close(self, grace_s: float) -> None:
         """See :class:`~executor.workers.workers.Workers`."""

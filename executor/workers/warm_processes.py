@@ -9,23 +9,15 @@ from functools import partial
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
 
-import psutil
-
+from executor.workers.heard import event_of
 from executor.workers.memory_guard import MemoryGuard
-from executor.workers.process_table import ProcessTable
+from executor.workers.placed import Placed
 from executor.workers.workers import (
-    Checkpointed,
-    CheckpointFailed,
     CoresExchanged,
     Event,
     JobEnded,
     JobFailed,
-    LossWentBad,
-    OutputLost,
-    PhaseBegan,
     Place,
-    Resumed,
-    StepsMade,
     TrainingOrder,
 )
 from profiles.machines.tasks import EXCHANGE
@@ -43,7 +35,7 @@ MOST_DEATHS = 3
 """The number of workers that may die at a place, one after the other, before they are warm."""
 
 
-class WarmProcesses:
+class WarmProcesses(Placed):
     """See :class:`executor.workers.workers.Workers`. Each is a :class:`WorkerProcess`; ``logs`` is
     the folder for their output; ``memory`` watches the memory of jobs.
 
@@ -55,21 +47,21 @@ class WarmProcesses:
     def __init__(
         self, machine: Machine, layout: Layout, logs: Path, memory: MemoryGuard | None = None
     ) -> None:
+        super().__init__(memory or MemoryGuard())
         self._machine, self._layout, self._logs = machine, layout, logs
+        self._places = [(each.device, n) for each in layout.devices for n in range(each.slots)]
         self._workers: dict[Place, WorkerProcess] = {}
         self._busy: dict[Place, TrainingOrder] = {}
         self._warming: dict[Place, int] = {}
         """The places whose new worker is not warm yet, and the number of workers that died there
         before."""
-        self._happened: list[Event] = []
-        self._table, self._memory = ProcessTable(), memory or MemoryGuard()
         self.startup_s = 0.0
 
     def open(self) -> None:
         """Spawn all workers together, wait until all are warm, then settle their clocks (a
         clock settled while others still start would be off)."""
         begin_s = time.perf_counter()
-        for place in self._places():
+        for place in self._places:
             self._workers[place] = self._spawn(*place)
         for place, worker in self._workers.items():
             self._warm(place, worker)
@@ -81,11 +73,8 @@ class WarmProcesses:
 
     def open_meanwhile(self) -> None:
         """Spawns all workers without waiting for them."""
-        for place in self._places():
+        for place in self._places:
             self._fill(place, 0)
-
-    def _places(self) -> list[Place]:
-        return [(each.device, slot) for each in self._layout.devices for slot in range(each.slots)]
 
     def start(self, order: TrainingOrder) -> None:
         """See :class:`~executor.workers.workers.Workers`."""
@@ -95,12 +84,8 @@ class WarmProcesses:
 
     def _begin(self, order: TrainingOrder) -> None:
         worker = self._workers[order.place]
-        self._memory.watch(
-            order.place,
-            order.promised_bytes,
-            partial(self._table.held_bytes, worker.pid),
-            worker.strike,
-        )
+        held_bytes = partial(self._table.held_bytes, worker.pid)
+        self._memory.watch(order.place, order.promised_bytes, held_bytes, worker.strike)
         on_gpu = self.is_on_gpu(order.place)
         try:
             self._exchange(order)
@@ -115,6 +100,10 @@ class WarmProcesses:
         except RunFailed as error:
             self._lost(order.place, error)
 
+    def pids(self) -> dict[Place, int]:
+        """The process of each worker, idle ones too."""
+        return {place: worker.pid for place, worker in self._workers.items()}
+
     def wait(self, timeout_s: float | None) -> None:
         """See :class:`~executor.workers.workers.Workers`."""
         if not self._happened:
@@ -123,11 +112,6 @@ class WarmProcesses:
     def waitables(self) -> list[Connection]:
         """Connections that become readable as soon as a busy worker has sent something."""
         return [self._workers[place].connection for place in {*self._busy, *self._warming}]
-
-    @property
-    def has_events(self) -> bool:
-        """True if :meth:`events` has something to return at once."""
-        return bool(self._happened)
 
     def events(self) -> list[Event]:
         """See :class:`~executor.workers.workers.Workers`."""
@@ -142,8 +126,7 @@ class WarmProcesses:
                     self._lost(place, error)
                 else:
                     self._hear(place, message)
-        happened, self._happened = self._happened, []
-        return happened
+        return self._told()
 
     def replace_ended(self) -> None:
         """See :class:`~executor.workers.workers.Workers`. It does not wait: a job that is started
@@ -190,20 +173,6 @@ class WarmProcesses:
         with contextlib.suppress(RunFailed):  # its end is heard as an event
             self._workers[place].send("stop")
 
-    def cpu_s(self, place: Place) -> float:
-        """See :class:`~executor.workers.workers.Workers`."""
-        return self._table.cpu_s(self._workers[place].pid)
-
-    def processes(self, device: str) -> list[list[int]]:
-        """See :class:`~executor.workers.workers.Workers`."""
-        pids = [each.pid for place, each in self._workers.items() if place[0] == device]
-        return [[pid, *self._table.descendants(pid)] for pid in pids]
-
-    def memory_bytes(self, device: str) -> int:
-        """See :class:`~executor.workers.workers.Workers`."""
-        workers = (each for place, each in self._workers.items() if place[0] == device)
-        return sum(self._table.held_bytes(worker.pid) for worker in workers)
-
     def end(self, place: Place, why: RunFailed) -> None:
         """See :class:`~executor.workers.workers.Workers`."""
         if place in self._busy:
@@ -211,15 +180,9 @@ class WarmProcesses:
             self._lost(place, why)
 
     def cpu_seconds(self) -> float:
-        """See :class:`~executor.workers.workers.Workers`; with the data loaders of their finished
-        jobs."""
+        """See :class:`~executor.workers.workers.Workers`."""
         ended = resource.getrusage(resource.RUSAGE_CHILDREN)
-        total = ended.ru_utime + ended.ru_stime
-        for worker in self._workers.values():
-            with contextlib.suppress(psutil.Error):
-                times = psutil.Process(worker.pid).cpu_times()
-                total += times.user + times.system + times.children_user + times.children_system
-        return total
+        return ended.ru_utime + ended.ru_stime + super().cpu_seconds()
 
     def close(self, grace_s: float) -> None:
         """See :class:`~executor.workers.workers.Workers`."""
@@ -235,23 +198,6 @@ class WarmProcesses:
         to_ours_s = self._workers[place].offset_s
         at_s = message["at"] + to_ours_s
         match message["kind"]:
-            case "phase":
-                self._happened.append(PhaseBegan(place, at_s, message["phase"]))
-            case "steps":
-                ends_s = tuple(end_s + to_ours_s for end_s in message["ends"])
-                self._happened.append(StepsMade(place, at_s, ends_s, message["loss"]))
-            case "resumed":
-                remarks = tuple(message["remarks"])
-                self._happened.append(Resumed(place, at_s, message["steps"], remarks))
-            case "checkpointed":
-                told = message["steps"], message["took_s"]
-                self._happened.append(Checkpointed(place, at_s, *told))
-            case "checkpoint_failed":
-                self._happened.append(CheckpointFailed(place, at_s, message["text"]))
-            case "not_finite":
-                self._happened.append(LossWentBad(place, at_s, message["step"], message["text"]))
-            case "output_lost":
-                self._happened.append(OutputLost(place, at_s, message["text"]))
             case "failed":
                 self._failed(place, at_s, failure_of(message))
                 if self.is_on_gpu(place):
@@ -262,6 +208,8 @@ class WarmProcesses:
                 del self._busy[place]
                 self._memory.forget(place)
                 self._happened.append(JobEnded(place, at_s, message["answer"]))
+            case _:
+                self._happened.append(event_of(place, message, to_ours_s))
 
     def _exchange(self, order: TrainingOrder) -> None:
         """Measures how long the threads of an idle worker take to exchange data, unless the job has

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import inf
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -20,7 +21,8 @@ class TrainingOrder:
 
     It may hold ``promised_bytes`` of this machine's memory and somewhat more (0: unknown). On a GPU
     torch may take ``most_gpu_bytes`` of its memory (0: all). ``steps_made`` were done by earlier
-    attempts of a program, which resumes by itself if it can. ``log`` takes its output.
+    attempts of a program, which resumes by itself if it can. The user is told of a program without
+    a step after ``first_step_s``. ``log`` takes its output.
     """
 
     place: Place
@@ -31,6 +33,7 @@ class TrainingOrder:
     steps_made: int = 0
     log: Path | None = None
     most_gpu_bytes: int = 0
+    first_step_s: float = inf
 
 
 @dataclass(frozen=True)
@@ -93,6 +96,14 @@ class LossWentBad(Event):
 @dataclass(frozen=True)
 class OutputLost(Event):
     """Some output of the job could not be written, as ``text`` says. The job goes on."""
+
+    text: str
+
+
+@dataclass(frozen=True)
+class NoStepYet(Event):
+    """The program has made no step in all the time that it had for its first, as ``text`` says. It
+    goes on."""
 
     text: str
 

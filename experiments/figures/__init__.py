@@ -8,37 +8,6 @@ from pathlib import Path
 
 from matplotlib.figure import Figure
 
-from experiments.figures.batch_breakdown import batch_breakdown_data, draw_batch_breakdown
-from experiments.figures.completions import completions_data, draw_completions
-from experiments.figures.gantt import draw_gantt, gantt_data
-from experiments.figures.job_error import draw_job_errors, job_error_data
-from experiments.figures.operators import draw_operators, operators_data
-from experiments.figures.pareto import draw_pareto, pareto_data
-from experiments.figures.policies import draw_policies, policies_data
-from experiments.figures.roofline import draw_rooflines
-from experiments.figures.use_over_time import draw_use, use_data
-
-__all__ = [
-    "batch_breakdown_data",
-    "completions_data",
-    "draw_batch_breakdown",
-    "draw_completions",
-    "draw_gantt",
-    "draw_job_errors",
-    "draw_operators",
-    "draw_pareto",
-    "draw_policies",
-    "draw_rooflines",
-    "draw_use",
-    "gantt_data",
-    "job_error_data",
-    "operators_data",
-    "pareto_data",
-    "policies_data",
-    "save_all",
-    "use_data",
-]
-
 RESOLUTION_DPI = 160
 
 

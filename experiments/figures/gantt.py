@@ -16,8 +16,8 @@ from experiments.figures.style import (
     SAYS,
     Fill,
     fills,
-    keep_grid,
     look,
+    name_rows,
     new_figure,
     text_width_in,
     tint,
@@ -120,8 +120,7 @@ def _bars(timeline: Timeline, models: Mapping[str, str]) -> list[Bar]:
         key = (interval.job, row, interval.attempt)
         before = last.get(key)
         if before is not None and bars[before].stage == stage:
-            start_s = bars[before].start_s
-            bars[before] = Bar(interval.job, models[interval.job], row, stage, start_s, end_s)
+            bars[before] = replace(bars[before], end_s=end_s)
             continue
         last[key] = len(bars)
         bars.append(Bar(interval.job, models[interval.job], row, stage, start_s, end_s))
@@ -150,13 +149,16 @@ def draw_gantt(data: Gantt, title: str = "Schedule") -> Figure:
             _draw_run(axes, run, bars, data, colours, span_s)
         grid[-1, 0].set_xlabel("seconds from the first dispatch")
         figure.suptitle(title, x=0.01, ha="left", fontsize=12, fontweight="bold")
-        figure.legend(
-            handles=_model_patches(colours),
-            loc="outside lower left",
-            ncols=min(6, max(1, len(colours))),
-            handlelength=1.4,
-        )
-        marks: list[Artist] = [*_stage_patches()]
+        models = [
+            Patch(facecolor=fill.colour, hatch=fill.hatch, edgecolor="white", label=model)
+            for model, fill in colours.items()
+        ]
+        columns = min(6, max(1, len(models)))
+        figure.legend(handles=models, loc="outside lower left", ncols=columns, handlelength=1.4)
+        grey = (0.5, 0.5, 0.5)
+        marks: list[Artist] = [
+            Patch(facecolor=tint(grey, _TINTS[stage]), label=stage) for stage in STAGES
+        ]
         if ranges_s:
             marks.append(Line2D([], [], color=INK, marker="|", linewidth=1.0, label=_WHISKER))
         figure.legend(handles=marks, loc="upper right", ncols=4, handlelength=1.4)
@@ -173,7 +175,7 @@ def _draw_run(
 ) -> None:
     place = {row: index for index, row in enumerate(data.rows)}
     for bar in bars:
-        fill = colours[bar.model]
+        fill, when = colours[bar.model], seconds_range((bar.start_s, bar.end_s))
         axes.barh(
             place[bar.row],
             bar.end_s - bar.start_s,
@@ -183,7 +185,7 @@ def _draw_run(
             hatch=fill.hatch,
             edgecolor="white",
             linewidth=0.5,
-            gid=f"{SAYS}{bar.job} ({bar.model}), {bar.stage}: {_span(bar)}",
+            gid=f"{SAYS}{bar.job} ({bar.model}), {bar.stage}: {when}",
         )
     for span in training_spans(bars):
         label = _fitting(span.job, (span.end_s - span.start_s) / span_s * 0.83 * _WIDTH_IN)
@@ -198,17 +200,9 @@ def _draw_run(
         draw_whisker(axes, *range_s, -0.47)
     makespan = with_range(end_s, data.makespan_interval_s[run])
     axes.set_title(f"{run}: makespan {makespan}{_difference(run, data)}")
-    axes.set_yticks(range(len(data.rows)), data.rows)
-    axes.set_ylim(len(data.rows) - 0.45, -0.55)
+    name_rows(axes, data.rows)
     axes.set_xlim(0, span_s * 1.02)
-    axes.tick_params(axis="y", length=0)
     axes.tick_params(axis="x", labelbottom=True)
-    axes.spines["left"].set_visible(False)
-    keep_grid(axes, "x")
-
-
-def _span(bar: Bar) -> str:
-    return seconds_range((bar.start_s, bar.end_s))
 
 
 def training_spans(bars: Sequence[Bar]) -> list[Bar]:
@@ -245,15 +239,3 @@ def _difference(run: str, data: Gantt) -> str:
         return ""
     error = f"{(first_s - data.makespan_s[run]) / data.makespan_s[run]:+.1%}".replace("-", "−")
     return f" ({first} is off by {error})"
-
-
-def _model_patches(colours: Mapping[str, Fill]) -> list[Patch]:
-    return [
-        Patch(facecolor=fill.colour, hatch=fill.hatch, edgecolor="white", label=model)
-        for model, fill in colours.items()
-    ]
-
-
-def _stage_patches() -> list[Patch]:
-    grey = (0.5, 0.5, 0.5)
-    return [Patch(facecolor=tint(grey, _TINTS[stage]), label=stage) for stage in STAGES]

@@ -12,7 +12,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-from experiments.figures.style import BAD, FAINT, GOOD, INK, keep_grid, look, new_figure
+from experiments.figures.style import BAD, FAINT, GOOD, INK, look, name_rows, new_figure
 from experiments.validation.comparison import Comparison, JobComparison
 from rmixer.display.quantities import percent, signed_percent
 
@@ -93,8 +93,6 @@ def draw_job_errors(data: JobErrors, title: str = "Error of the prediction by jo
             _draw_panel(axes, panel, data)
         reach = _reach(data)
         grid[0, 0].set_xlim(-reach, reach)
-        grid[0, 0].set_ylim(len(data.jobs) - 0.4, -0.6)
-        grid[0, 0].set_yticks(range(len(data.jobs)), data.jobs)
         if data.left_out:
             title = f"{title} ({data.left_out} with smaller errors are not shown)"
         figure.suptitle(title, x=0.01, ha="left", fontsize=12, fontweight="bold")
@@ -133,9 +131,7 @@ def _draw_panel(axes: Axes, panel: ErrorPanel, data: JobErrors) -> None:
     axes.set_xlabel("(predicted − measured) ÷ measured")
     axes.xaxis.set_major_locator(MaxNLocator(7, steps=[1, 2, 5, 10], symmetric=True))
     axes.xaxis.set_major_formatter(FuncFormatter(_axis_percent))
-    axes.tick_params(axis="y", length=0)
-    axes.spines["left"].set_visible(False)
-    keep_grid(axes, "x")
+    name_rows(axes, data.jobs)
 
 
 def _axis_percent(value: float, _position: int | None = None) -> str:

@@ -13,7 +13,7 @@ from matplotlib.patches import Patch
 from matplotlib.ticker import PercentFormatter
 from matplotlib.transforms import ScaledTranslation
 
-from experiments.figures.style import keep_grid, look, new_figure, text_width_in, write_on
+from experiments.figures.style import look, name_rows, new_figure, text_width_in, write_on
 from experiments.operators.operator_class import CLASSES, GAPS, operator_class
 from rmixer.display.quantities import milliseconds
 from rmixer.model_profile.model_profile import Kind, ModelProfile
@@ -112,9 +112,8 @@ def draw_operators(
         kinds, phases = [b.by_class for b in breakdowns], [b.by_phase for b in breakdowns]
         _draw_stacks(figure, left, "by kind of operator", CLASSES, kinds)
         _draw_stacks(figure, right, "by phase", _PHASES, phases)
-        labels = [f"{b.label}: {milliseconds(b.step_ms)}" for b in breakdowns]
-        left.set_yticks(range(len(breakdowns)), labels)
-        left.set_ylim(len(breakdowns) - 0.4, -0.6)
+        for axes in (left, right):
+            name_rows(axes, [f"{b.label}: {milliseconds(b.step_ms)}" for b in breakdowns])
         figure.suptitle(title, x=0.01, ha="left", fontsize=12, fontweight="bold")
     return figure
 
@@ -148,9 +147,6 @@ def _draw_stacks(
     axes.set_xlim(0, 1)
     axes.set_xlabel("share of the step")
     axes.xaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
-    axes.tick_params(axis="y", length=0)
-    axes.spines["left"].set_visible(False)
-    keep_grid(axes, "x")
     below_axis = ScaledTranslation(0.0, -0.55, figure.dpi_scale_trans)
     axes.legend(
         handles=[Patch(facecolor=COLOURS[name], label=name) for name in present],

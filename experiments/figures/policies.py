@@ -15,8 +15,8 @@ from experiments.figures.style import (
     GOOD,
     INK,
     POINT,
-    keep_grid,
     look,
+    name_rows,
     new_figure,
     text_width_in,
 )
@@ -103,16 +103,12 @@ def draw_policies(data: PolicyBars, title: str = "Policies compared") -> Figure:
                 color=INK,
                 fontweight="bold" if place == 0 else "normal",
             )
-        axes.set_yticks(range(len(data.bars)), [bar.label for bar in data.bars])
-        axes.set_ylim(len(data.bars) - 0.4, -0.6)
+        name_rows(axes, [bar.label for bar in data.bars])
         axes.set_xlim(0, width_s)
         axes.set_xlabel("makespan in seconds")
         if data.left_out:
             note = f"{data.left_out} configurations in between are not shown"
             axes.set_title(note, color=FAINT, fontsize=POINT, fontweight="normal", loc="right")
-        axes.tick_params(axis="y", length=0)
-        axes.spines["left"].set_visible(False)
-        keep_grid(axes, "x")
         figure.suptitle(title, x=0.01, ha="left", fontsize=12, fontweight="bold")
         figure.legend(handles=_legend(data), loc="outside lower left", ncols=3)
     return figure

@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from experiments.figures.style import BAD, FAINT, INK, POINT, fills, keep_grid, look, new_figure
+from experiments.figures.style import BAD, FAINT, INK, POINT, fills, look, name_rows, new_figure
 from experiments.run_files.policy_rows import PolicyRow
 
 PUBLISHED = {1: 5.3, 4: 7.5}
@@ -67,8 +67,7 @@ def draw_policies_compared(panels: Sequence[Panel]) -> Figure:
             for place, speedups in enumerate(panel.best.values()):
                 for workload, speedup in speedups.items():
                     axes.plot(speedup, place, "o", color=colours[workload], markersize=4.5)
-            axes.set_yticks(range(len(panel.best)), list(panel.best))
-            axes.set_ylim(len(panel.best) - 0.4, -0.6)
+            name_rows(axes, list(panel.best))
             _speedup_axis(axes, panel)
         handles = [
             Line2D([], [], color=colours[name], marker="o", linestyle="", label=name)
@@ -94,8 +93,7 @@ def draw_cpu_beside_gpu(panels: Sequence[Panel]) -> Figure:
                 for shift, value, colour in zip((-0.19, 0.19), pair, (FAINT, BAD), strict=True):
                     axes.barh(place + shift, value, height=0.36, color=colour, linewidth=0)
                     axes.text(value, place + shift, f" {value:.1f}", va="center", color=INK)
-            axes.set_yticks(range(len(workloads)), workloads)
-            axes.set_ylim(len(workloads) - 0.4, -0.6)
+            name_rows(axes, workloads)
             axes.set_xlim(0, 1.15 * max(*panel.alone.values(), *panel.both.values()))
             _speedup_axis(axes, panel)
         handles = [
@@ -125,5 +123,3 @@ def _speedup_axis(axes: Axes, panel: Panel) -> None:
     axes.set_xlim(left=0)
     axes.set_title(panel.title, pad=14)
     axes.set_xlabel("× one job at a time")
-    axes.tick_params(axis="y", length=0)
-    keep_grid(axes, "x")

@@ -6,7 +6,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
-from experiments import figures
+from experiments.figures import save_all
+from experiments.figures.batch_breakdown import batch_breakdown_data, draw_batch_breakdown
+from experiments.figures.roofline import draw_rooflines
 from experiments.operators.roofline import rooflines
 from rmixer.errors import RunFailed
 from rmixer.hardware.machine import Machine
@@ -19,14 +21,12 @@ def draw_profile(
     """Draws ``breakdown.png`` (of ``profile`` and ``others``, which differ from it only in their
     batch) and ``roofline.png`` into ``folder``; raises :class:`RunFailed` on an error."""
     label = f"{profile.identity.label} on {profile.machine}"
-    panels = figures.batch_breakdown_data([profile, *others])
+    panels = batch_breakdown_data([profile, *others])
     lanes = rooflines(profile, machine)
-    failures = figures.save_all(
+    failures = save_all(
         {
-            "breakdown": lambda: figures.draw_batch_breakdown(
-                panels, f"Where a step of {label} goes"
-            ),
-            "roofline": lambda: figures.draw_rooflines(
+            "breakdown": lambda: draw_batch_breakdown(panels, f"Where a step of {label} goes"),
+            "roofline": lambda: draw_rooflines(
                 lanes, f"Operators of {label}, batch {profile.identity.batch}"
             ),
         },

@@ -7,9 +7,15 @@ from pathlib import Path
 
 from matplotlib.figure import Figure
 
-from experiments import figures
 from experiments.explaining.resource_use import read_use
-from experiments.figures.policies import Configuration
+from experiments.figures import save_all
+from experiments.figures.completions import completions_data, draw_completions
+from experiments.figures.gantt import draw_gantt, gantt_data
+from experiments.figures.job_error import draw_job_errors, job_error_data
+from experiments.figures.operators import draw_operators, operators_data
+from experiments.figures.pareto import draw_pareto, pareto_data
+from experiments.figures.policies import Configuration, draw_policies, policies_data
+from experiments.figures.use_over_time import draw_use, use_data
 from experiments.run_files.finalists_file import read_finalists
 from experiments.run_files.run_folder import (
     MEASURED,
@@ -44,29 +50,23 @@ def draw_run(folder: RunFolder) -> tuple[list[Path], list[str]]:
         models = _models(workload, summaries.values())
         doubtful = any(summary.doubtful for summary in summaries.values())
         title = f"Schedule of {workload.name}{_mark(doubtful)}"
-        drawings["schedule"] = lambda: figures.draw_gantt(
-            figures.gantt_data(timelines, models, summaries), title
-        )
+        drawings["schedule"] = lambda: draw_gantt(gantt_data(timelines, models, summaries), title)
     if (folder.path / "compare.json").exists():
         comparison = read_comparison(folder.path / "compare.json")
-        drawings["job_error"] = lambda: figures.draw_job_errors(figures.job_error_data(comparison))
+        drawings["job_error"] = lambda: draw_job_errors(job_error_data(comparison))
     rows = read_rows(folder.path)
     if rows:
         measured = measured_makespans(folder)
         predicted = folder.prediction(MEASURED)
         doubted = predicted is not None and bool(predicted.doubtful)
         of_policies = f"Policies compared{_mark(doubted)}"
-        drawings["policies"] = lambda: figures.draw_policies(
-            figures.policies_data(rows, measured), of_policies
-        )
+        drawings["policies"] = lambda: draw_policies(policies_data(rows, measured), of_policies)
         drawings |= _of_sweep(folder, rows)
     profiles, _ = Store().load(workload.jobs, folder.machine)
     if any(profile.operators for profile in profiles.values()):
-        drawings["operators"] = lambda: figures.draw_operators(
-            figures.operators_data(profiles.values())
-        )
+        drawings["operators"] = lambda: draw_operators(operators_data(profiles.values()))
     target = folder.path / "figures"
-    failures = figures.save_all(drawings, target)
+    failures = save_all(drawings, target)
     return [path for name in drawings if (path := target / f"{name}.png").exists()], failures
 
 
@@ -74,21 +74,21 @@ def _of_sweep(folder: RunFolder, rows: Sequence[SweepRow]) -> dict[str, Callable
     """The front of makespan and completion and, if the run has the data, completions of the best
     policies and the use of the machine by the best schedule."""
     best = rows[0].label
-    found = {"pareto": lambda: figures.draw_pareto(figures.pareto_data(rows))}
+    found = {"pareto": lambda: draw_pareto(pareto_data(rows))}
     completions_s = {
         label: tuple(job.completion_s or 0.0 for job in run[1].jobs)
         for label, part in ((best, PREDICTED), (SEQUENTIAL, SEQUENTIAL_PREDICTED))
         if (run := folder.read(part))
     }
     others = {each.label: each.completions_s for each in read_finalists(folder.path)}
-    curves = figures.completions_data(completions_s | others)
+    curves = completions_data(completions_s | others)
     if len(curves) > 1:
-        found["completions"] = lambda: figures.draw_completions(curves)
+        found["completions"] = lambda: draw_completions(curves)
     machine = folder.machine
     use = read_use(folder.path / PREDICTED, [device.name for device in machine.devices])
     if use is not None:
         title = f"Use over time by {best}"
-        found["use"] = lambda: figures.draw_use(figures.use_data(use, machine), title)
+        found["use"] = lambda: draw_use(use_data(use, machine), title)
     return found
 
 

@@ -125,6 +125,15 @@ def keep_grid(axes: Axes, along: str) -> None:
     axes.set_axisbelow(True)
 
 
+def name_rows(axes: Axes, names: Sequence[str]) -> None:
+    """Name the rows of horizontal marks, the first on top, with grid lines for the other axis."""
+    axes.set_yticks(range(len(names)), names)
+    axes.set_ylim(len(names) - 0.4, -0.6)
+    axes.tick_params(axis="y", length=0)
+    axes.spines["left"].set_visible(False)
+    keep_grid(axes, "x")
+
+
 def log_axis(axes: Axes, which: Literal["x", "y"], values: Sequence[float]) -> bool:
     """Makes an axis that shows ``values`` logarithmic, with round numbers; returns False and
     changes nothing if a value is not above 0."""

@@ -6,22 +6,28 @@ from collections import Counter
 from collections.abc import Sequence
 
 from experiments.report.page_table import Column, PageTable, memory, number, table, time, words
-from experiments.run_files.sweep_file import ROUGH, SweepRow, ranked
+from experiments.run_files.sweep_file import ROUGH, SweepRow
 from rmixer.display.quantities import ABSENT
 
 MOST_ROWS = 150
+WISHED = {
+    "weighted_completion_s": ("completion, weighted", True, "by the weight of each job"),
+    "tardiness_s": ("tardiness", True, "time after deadlines, by the weight of each job"),
+}
+"""The columns that are shown if a job has a weight, or a deadline."""
 
 
 def candidates_table(rows: Sequence[SweepRow], most: int = MOST_ROWS) -> PageTable:
-    """A row for each configuration that was simulated, best first, at most ``most``; below it the
+    """A row for each of ``rows``, best first, that was simulated, at most ``most``; below it the
     number of others, and the reasons why they were not simulated."""
-    order = ranked(rows)
-    simulated = [row for row in order if row.makespan_s is not None]
+    simulated = [row for row in rows if row.makespan_s is not None]
+    wished = [name for name in WISHED if any(getattr(row, name) is not None for row in simulated)]
     columns = [
         Column("rank", True),
         Column("policy"),
         Column("GPU slots × threads"),
         Column("CPU slots × threads"),
+        *(Column(*WISHED[name]) for name in wished),
         Column("makespan", True),
         Column("times as fast", True, "against one job at a time"),
         Column("completion, mean", True, "from the arrival of a job to its end"),
@@ -36,6 +42,7 @@ def candidates_table(rows: Sequence[SweepRow], most: int = MOST_ROWS) -> PageTab
             words(row.policy),
             words(_slots(row.gpu_slots, row.gpu_threads)),
             words(_slots(row.cpu_slots, row.cpu_threads)),
+            *(time(getattr(row, name)) for name in wished),
             time(row.makespan_s),
             number(row.speedup, "{:.2f}×".format),
             time(row.mean_completion_s),
@@ -49,7 +56,7 @@ def candidates_table(rows: Sequence[SweepRow], most: int = MOST_ROWS) -> PageTab
     below = [f"{len(simulated)} configurations were simulated."]
     if len(simulated) > most:
         below = [f"{below[0]} The table has the best {most}; all are in sweep.json."]
-    left = Counter(row.why for row in order if row.makespan_s is None)
+    left = Counter(row.why for row in rows if row.makespan_s is None)
     below += [f"{count} not simulated: {why}" for why, count in left.items()]
     return table("Configurations, best first", columns, cells, below)
 

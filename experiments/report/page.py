@@ -29,6 +29,7 @@ from experiments.report.ran import (
 from experiments.report.run_content import RunContent, read_content
 from experiments.report.trained import best_table, jobs_table
 from experiments.run_files.run_folder import RunFolder
+from rmixer.display.few_names import few
 from rmixer.display.printable import printable
 from rmixer.display.quantities import seconds, signed_percent
 from rmixer.files.typed_files import write_text
@@ -37,7 +38,7 @@ STATE_WORDS = {
     "running": "This run goes on. The page shows it as it was when the page was written.",
     "stopped": "The process of this run has ended without a word. What was running counts as "
     "interrupted; `rmixer execute --resume` goes on with it.",
-    "elsewhere": "This run is on another machine: from here nobody can see whether it goes on.",
+    "elsewhere": "This run is on another machine: its progress cannot be seen from here.",
     "interrupted": "This run was interrupted; `rmixer execute --resume` goes on with it.",
     "failed": "This run ended before its jobs did; `rmixer execute --resume` goes on with it.",
 }
@@ -153,5 +154,4 @@ def _curves_missing(content: RunContent) -> str:
     without = [
         job.id for job in content.executed[1].jobs if job.started and job.id not in content.metrics
     ]
-    more = f" and {len(without) - 8} more" if len(without) > 8 else ""
-    return f"Without metrics over time: {', '.join(without[:8])}{more}." if without else ""
+    return f"Without metrics over time: {few(without, 8)}." if without else ""

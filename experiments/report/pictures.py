@@ -10,7 +10,8 @@ from functools import partial
 from markupsafe import Markup
 from matplotlib.figure import Figure
 
-from experiments import figures
+from experiments.figures.gantt import draw_gantt, gantt_data
+from experiments.figures.job_error import draw_job_errors, job_error_data
 from experiments.figures.learning_curves import (
     ModelCurves,
     Stroke,
@@ -18,6 +19,7 @@ from experiments.figures.learning_curves import (
     learning_curves_data,
     strokes,
 )
+from experiments.figures.policies import draw_policies, policies_data
 from experiments.figures.run_figures import measured_makespans
 from experiments.report.inline_svg import inline_svg
 from experiments.report.run_content import RunContent
@@ -62,7 +64,7 @@ class Pictures:
         summaries = {summary.run: summary for _, summary in records}
         return self.draw(
             "The schedule",
-            lambda: figures.draw_gantt(figures.gantt_data(timelines, content.models, summaries)),
+            lambda: draw_gantt(gantt_data(timelines, content.models, summaries)),
         )
 
     def errors(self, content: RunContent) -> Markup | None:
@@ -76,7 +78,7 @@ class Pictures:
             return None
         return self.draw(
             "Error of the prediction by job",
-            lambda: figures.draw_job_errors(figures.job_error_data(comparison)),
+            lambda: draw_job_errors(job_error_data(comparison)),
         )
 
     def policies(self, content: RunContent, folder: RunFolder) -> Markup | None:
@@ -85,9 +87,7 @@ class Pictures:
             return None
         return self.draw(
             "Policies compared",
-            lambda: figures.draw_policies(
-                figures.policies_data(content.sweep, measured_makespans(folder))
-            ),
+            lambda: draw_policies(policies_data(content.sweep, measured_makespans(folder))),
         )
 
     def curves(self, content: RunContent) -> list[CurvesPicture]:

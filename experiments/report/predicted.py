@@ -119,8 +119,8 @@ def _steps(comparison: Comparison) -> str:
 def _noise(floor: NoiseFloor | None) -> str:
     if floor is None:
         return (
-            "The schedule was executed once, so nobody knows how far this machine differs from "
-            "itself (`rmixer run --verify` measures it)."
+            "The schedule was executed once, so this machine's own noise is unknown "
+            "(`rmixer run --verify` measures it)."
         )
     return (
         f"Two executions of the same schedule differ by {percent(floor.makespan)} in the makespan, "

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from executor.overview.run_view import Failure
 from experiments.report.page_table import (
     Cell,
     Column,
@@ -19,6 +20,7 @@ from experiments.report.page_table import (
 )
 from experiments.report.run_content import RunContent
 from experiments.report.trained import LONGEST_REASON
+from rmixer.display.few_names import few
 from rmixer.display.printable import printable
 from rmixer.display.quantities import seconds_range
 from rmixer.imported.durations import NO_LIMIT_BYTES
@@ -158,19 +160,18 @@ def failures_table(content: RunContent) -> PageTable | None:
         return None
     rows: list[tuple[Cell, ...]] = []
     for job in content.executed[1].jobs:
-        told = [each for each in content.attempts or () if each.job == job.id]
-        if content.attempts is not None:
-            failed = [(each.attempt, each.cause, each.reason) for each in told]
+        if content.failures is not None:
+            failed = content.failures.get(job.id, ())
         else:
-            last = len(job.causes) - 1
-            failed = [
-                (place + 1, cause, (job.error or "") if place == last else "")
-                for place, cause in enumerate(job.causes)
-            ]
+            last = len(job.causes)
+            failed = tuple(
+                Failure(number, cause, (job.error or "") if number == last else "")
+                for number, cause in enumerate(job.causes, start=1)
+            )
         ends_so = job.state == "failed"
-        for place, (attempt, cause, reason) in enumerate(failed):
-            again = not (ends_so and place == len(failed) - 1)
-            rows.append(_failure(job, attempt, cause, reason, again))
+        for each in failed:
+            again = not (ends_so and each == failed[-1])
+            rows.append(_failure(job, each.attempt, each.cause, each.reason, again))
         stopped = job.state in ("failed", "cancelled", "interrupted") and not content.goes_on
         if stopped and not (failed and ends_so):
             rows.append(_failure(job, job.attempt or None, "", job.error or "", None))
@@ -211,17 +212,12 @@ def ran_words(content: RunContent) -> list[str]:
         )
     again = [job.id for job in run.jobs if job.attempt > 1]
     if again:
-        said.append(f"Started more than once: {_few(again)}.")
+        said.append(f"Started more than once: {few(again, 8)}.")
     late = [job.id for job in run.jobs if job.late]
     if late:
-        said.append(f"Added while the run went on, so no prediction knows them: {_few(late)}.")
+        said.append(f"Added while the run went on, so no prediction knows them: {few(late, 8)}.")
     if run.shared_with:
         said.append(f"Other runs used the same cores: {', '.join(run.shared_with)}.")
     if all(job.state == "done" for job in run.jobs) and not failures_table(content):
         said.append("All jobs are done, and no attempt failed.")
     return said
-
-
-def _few(names: Sequence[str], most: int = 8) -> str:
-    more = f" and {len(names) - most} more" if len(names) > most else ""
-    return ", ".join(names[:most]) + more

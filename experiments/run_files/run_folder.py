@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -20,10 +18,13 @@ from rmixer.files.typed_files import (
     write_json,
     write_yaml,
 )
+from rmixer.files.writable import check_out
 from rmixer.hardware.fingerprint import take_fingerprint
 from rmixer.hardware.machine import Machine, check_schema, machine_of
 from rmixer.run_record.run_summary import RunSummary, read_summary, write_summary
 from rmixer.run_record.timeline import Timeline
+from rmixer.scheduling.schedule import read_schedule
+from rmixer.workload.rebatching import with_batch
 from rmixer.workload.workload import Workload
 
 SCHEMA_VERSION = 1
@@ -36,23 +37,10 @@ _EXECUTING = ("run", "execute")
 SCHEDULE = "schedule.json"
 """The schedule that a run executes, made beforehand."""
 JOURNAL = "journal.sqlite"
-EXECUTED = (
-    JOURNAL,
-    f"{JOURNAL}-wal",
-    f"{JOURNAL}-shm",
-    "checkpoints",
-    "events.csv",
-    "summary.json",
-    "executed_schedule.json",
-    "steps",
-    "metrics",
-    "models",
-    "workers",
-    "failures",
-    "logs",
-    "programs",
-)
-
+_FILES = ("events.csv", "summary.json", "executed_schedule.json")
+_FOLDERS = ("checkpoints", "steps", "metrics", "models", "workers", "failures", "logs", "programs")
+EXECUTED = (JOURNAL, f"{JOURNAL}-wal", f"{JOURNAL}-shm", *_FILES, *_FOLDERS)
+"""What an execution leaves."""
 
 Earlier = Literal["reuse", "aside", "required"]
 
@@ -135,16 +123,7 @@ class RunFolder:
         folder, or one that holds a run."""
         if path.exists():
             cls.check(path, empty_is_fine=True)
-        parent = next(folder for folder in (path, *path.absolute().parents) if folder.exists())
-        if not parent.is_dir() or not os.access(parent, os.W_OK | os.X_OK):
-            found = f"{parent}, which cannot be written"
-            raise InputError(path, "--out", found, "a folder to write to")
-        try:
-            with tempfile.TemporaryFile(dir=parent):
-                pass
-        except OSError as error:
-            found = f"{parent}: {error.strerror}"
-            raise InputError(path, "--out", found, "a folder to write to") from None
+        check_out(path, path)
 
     @staticmethod
     def check(path: Path, *, empty_is_fine: bool) -> None:
@@ -158,7 +137,16 @@ class RunFolder:
 
     @property
     def workload(self) -> Workload:
-        """The workload that was run."""
+        """The workload that is run: as it was asked for, but at the batches of the schedule."""
+        path = self.path / SCHEDULE
+        batches = read_schedule(path).batches if path.exists() else {}
+        asked = self.asked
+        jobs = (with_batch(job, batches.get(job.id, job.batch)) for job in asked.jobs)
+        return replace(asked, jobs=tuple(jobs)) if batches else asked
+
+    @property
+    def asked(self) -> Workload:
+        """The workload that the run was asked for."""
         return parse(self.config("workload"), Workload, self.path / CONFIG)
 
     @property

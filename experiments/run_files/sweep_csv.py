@@ -21,6 +21,8 @@ _FIRST = (
     "makespan_s",
     "mean_completion_s",
     "p95_completion_s",
+    "weighted_completion_s",
+    "tardiness_s",
 )
 _LAST = ("peak_bytes", "bound_s", "gap", "level", "why", "doubtful")
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from rmixer.files.strict import Strict
 from rmixer.files.typed_files import load_json, parse
 from rmixer.scheduling.layout import Cut
-from sim.planning.objective import Objective
+from sim.planning.objective import FIGURES, Objective
 
 if TYPE_CHECKING:  # with SciPy's solvers
     from sim.planning.lower_bound import LowerBound
@@ -29,12 +29,15 @@ class SweepRow(Strict):
     completion, from the first dispatch. If it was not simulated, every figure but the bound is None
     and ``why`` gives the reason.
 
+    ``weighted_completion_s`` and ``tardiness_s`` are None where no job has a weight or a deadline;
     ``busy`` is the busy share of each device by name, as
-    :class:`~rmixer.run_record.run_summary.DeviceSummary` has it. No schedule of these jobs can end
-    before ``bound_s``; ``gap`` is what the makespan is above it, as a fraction of it; ``held_by``
-    says what holds it: the longest job, the GPU, the host cores or the slots. All are None if
-    nobody computed a bound. Of a ``doubtful`` row the profiles behind it are, or its 90% interval
-    is wide (:mod:`rmixer.model_profile.doubts`)."""
+    :class:`~rmixer.run_record.run_summary.DeviceSummary` has it. By the objective of the sweep no
+    schedule of these jobs is better than ``bound_s``; ``gap`` is what this one is above it, as a
+    fraction of it, None above a bound of 0; ``held_by`` says what holds it: the longest job, the
+    jobs' own lengths, the GPU, the host cores or the slots. All are None if nobody computed a
+    bound. Of a ``doubtful`` row the profiles behind it are, or its 90% interval is wide
+    (:mod:`rmixer.model_profile.doubts`). ``batches`` are those of jobs, by id, that have another
+    batch than the workload says."""
 
     policy: str
     gpu_slots: int = 0
@@ -56,16 +59,27 @@ class SweepRow(Strict):
     gap: float | None = None
     held_by: str | None = None
     doubtful: bool = False
+    weighted_completion_s: float | None = None
+    tardiness_s: float | None = None
+    batches: dict[str, int] = field(default_factory=dict)
 
-    def bounded(self, bound: LowerBound) -> SweepRow:
+    def wanted_s(self, objective: Objective) -> float | None:
+        """The figure to minimise; None if it was not simulated."""
+        value_s: float | None = getattr(self, FIGURES[objective])
+        return value_s
+
+    def bounded(self, bound: LowerBound, objective: Objective = "makespan") -> SweepRow:
         """The same with the bound of all schedules, and its distance from it."""
-        gap = None if self.makespan_s is None else bound.gap(self.makespan_s)
+        value_s = self.wanted_s(objective)
+        gap = None if value_s is None else bound.gap(value_s)
         return replace(self, bound_s=bound.bound_s, gap=gap, held_by=bound.held_by)
 
     def corrected(self, factor: float) -> SweepRow:
-        """The same as a rough row: its times from rough step times, times ``factor``. A GPU has as
-        much work as before; jobs hold the same share of the host's cores."""
-        names = [name for name in vars(self) if name.endswith("_s") and name != "bound_s"]
+        """The same as a rough row: its times from rough step times, times ``factor``, but for the
+        tardiness. A GPU has as much work as before; jobs hold the same share of the host's
+        cores."""
+        kept = ("bound_s", "tardiness_s")
+        names = [name for name in vars(self) if name.endswith("_s") and name not in kept]
         times = {name: getattr(self, name) for name in names}
         scaled = {name: time and time * factor for name, time in times.items()}
         speedup = self.speedup and self.speedup / factor
@@ -100,11 +114,11 @@ def read_rows(folder: Path) -> list[SweepRow]:
 
 
 def ranked(rows: Iterable[SweepRow], objective: Objective = "makespan") -> list[SweepRow]:
-    """The rows with the shortest makespan first, or mean completion if that is the ``objective``;
-    rows that were not simulated come last.
+    """The best rows by the ``objective`` first; rows that were not simulated come last.
 
     Makespans within 1% of the shortest are equal to the simulator, whose rates are averaged to
-    that: among these the shortest mean completion comes first, and the other way round.
+    that: among these the shortest mean completion comes first. With other objectives it is the
+    shortest makespan.
     """
     given = [(_figures(row, objective), row) for row in rows]
     least_s = min((first for (first, _), _ in given if first is not None), default=0.0)
@@ -120,5 +134,5 @@ def ranked(rows: Iterable[SweepRow], objective: Objective = "makespan") -> list[
 
 def _figures(row: SweepRow, objective: Objective) -> tuple[float | None, float | None]:
     """The figures to minimise first and second."""
-    figures = row.makespan_s, row.mean_completion_s
-    return figures if objective == "makespan" else figures[::-1]
+    second_s = row.mean_completion_s if objective == "makespan" else row.makespan_s
+    return row.wanted_s(objective), second_s

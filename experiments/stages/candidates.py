@@ -6,6 +6,8 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+import numpy as np
+
 from experiments.run_files.sweep_file import PRECISION, SweepRow
 from experiments.stages.layouts import profiled_threads
 from rmixer.errors import InputError, PolicyFailed, PolicyWrong, RunFailed
@@ -18,9 +20,10 @@ from rmixer.scheduling.layout import Cut, Layout
 from rmixer.scheduling.problem import Problem
 from rmixer.scheduling.schedule import Schedule, schedule_of
 from rmixer.scheduling.step_times import StepTimes
+from rmixer.workload.workload import Job
 from sim.job_level.simulate import Level, SimulatedRun, simulate
 from sim.operator_level.operator_level import OperatorLevel
-from sim.planning.objective import Objective
+from sim.planning.objective import TIE, Goal, Objective
 from sim.planning.two_fidelities import correction, settle
 from sim.simple_step_times.mean_demand import MeanDemand
 
@@ -40,6 +43,11 @@ class Candidate:
     def made(self, seed: int) -> Policy:
         """A new policy object."""
         return make_policy(self.policy, seed) if self.schedule is None else Planned(self.schedule)
+
+    @property
+    def batches(self) -> dict[str, int]:
+        """The batches of jobs that have another one than the workload says."""
+        return {} if self.schedule is None else self.schedule.batches
 
     @property
     def cut(self) -> Cut:
@@ -81,27 +89,40 @@ class Trial:
 
     def run(self, candidate: Candidate, times: StepTimes, level: Level) -> SimulatedRun:
         """Simulates a candidate. Raises :class:`RunFailed` if that is impossible."""
-        policy = candidate.made(self._problem.workload.seed)
-        found = simulate(self._problem, policy, candidate.layout, times, level=level)
-        check_peaks(found.summary, self._problem.machine)
+        problem = self.problem_of(candidate)
+        policy = candidate.made(problem.workload.seed)
+        found = simulate(problem, policy, candidate.layout, times, level=level)
+        check_peaks(found.summary, problem.machine)
         return found
+
+    def problem_of(self, candidate: Candidate) -> Problem:
+        """The jobs at the batches that a candidate has."""
+        return self._problem.at(candidate.batches)
 
     def schedule(self, candidate: Candidate, simulated: SimulatedRun) -> Schedule:
         """The schedule that a candidate made."""
         workload, machine = self._problem.workload, self._problem.machine
         policy = candidate.made(workload.seed)
-        return schedule_of(workload, machine, policy, candidate.layout, simulated.bookings)
+        found = schedule_of(workload, machine, policy, candidate.layout, simulated.bookings)
+        return found.with_batches(candidate.batches)
 
     def row_of(self, candidate: Candidate, times: StepTimes) -> SweepRow:
         """The row of a candidate by ``times``."""
-        seed = self._problem.workload.seed
         try:
             summary = self.run(candidate, times, "job").summary
         except (PolicyFailed, PolicyWrong):
             raise
         except (RunFailed, InputError) as error:
-            return replace(_placed(candidate, seed), why=str(error))
-        return _filled(_placed(candidate, seed), summary, self.sequential.summary.makespan_s)
+            return replace(_placed(candidate, self._problem.workload.seed), why=str(error))
+        return self.filled(candidate, summary)
+
+    def filled(self, candidate: Candidate, summary: RunSummary) -> SweepRow:
+        """The row of a candidate whose run came to ``summary``."""
+        workload = self._problem.workload
+        weighted_s, tardiness_s = wished_figures_s(summary, workload.jobs)
+        row = _placed(candidate, workload.seed)
+        row = replace(row, weighted_completion_s=weighted_s, tardiness_s=tardiness_s)
+        return _filled(row, summary, self.sequential.summary.makespan_s)
 
     def rough_rows(self, piece: Sequence[Candidate]) -> list[SweepRow]:
         """The rows of several candidates by rough step times."""
@@ -116,23 +137,45 @@ class Trial:
 
         def precise_s(index: int) -> float | None:
             rows[index] = self.row_of(tried[index], self.step_times)
-            return wanted_s(rows[index], objective)
+            return score_s(rows[index], objective)
 
-        figures = ((index, wanted_s(row, objective)) for index, row in enumerate(rows))
-        rough = {index: figure for index, figure in figures if figure is not None}
+        before = list(rows)
+        scores = ((index, score_s(row, objective)) for index, row in enumerate(rows))
+        rough = {index: score for index, score in scores if score is not None}
         precise = settle(rough, precise_s, PRECISION)
+        if objective == "tardiness":  # of which no factor tells what times become
+            rough = {index: before[index].makespan_s or 0.0 for index in rough}
+            precise = {index: rows[index].makespan_s or 0.0 for index in precise}
         factor = correction(rough, precise)
         for index in rough.keys() - precise.keys():
             rows[index] = rows[index].corrected(factor)
 
 
-def wanted_s(row: SweepRow, objective: Objective) -> float | None:
-    """The figure to minimise; None if it was not simulated."""
-    return row.makespan_s if objective == "makespan" else row.mean_completion_s
+def score_s(row: SweepRow, objective: Objective) -> float | None:
+    """The figure to minimise, tardiness with a little of the makespan; None if it was not
+    simulated."""
+    value_s = row.wanted_s(objective)
+    if value_s is None or objective != "tardiness":
+        return value_s
+    return value_s + TIE * (row.makespan_s or 0.0)
+
+
+def wished_figures_s(summary: RunSummary, jobs: Sequence[Job]) -> tuple[float | None, float | None]:
+    """The weighted completion and the tardiness of a simulated run of ``jobs``; None where none of
+    them has a weight, or a deadline."""
+    goal = Goal.of(jobs)
+    completions_s = {job.id: job.completion_s or 0.0 for job in summary.jobs}
+    ends_s = goal.arrivals_s + [completions_s[job.id] for job in jobs]
+    weighted, due = (goal.weights != 1.0).any(), np.isfinite(goal.due_s).any()
+    return (
+        goal.value_s("weighted_completion", summary.makespan_s, ends_s) if weighted else None,
+        goal.value_s("tardiness", summary.makespan_s, ends_s) if due else None,
+    )
 
 
 def _placed(candidate: Candidate, seed: int) -> SweepRow:
-    return SweepRow(policy=candidate.policy, **vars(candidate.cut), seed=seed)
+    slots, batches = vars(candidate.cut), candidate.batches
+    return SweepRow(policy=candidate.policy, **slots, seed=seed, batches=batches)
 
 
 def _filled(row: SweepRow, summary: RunSummary, sequential_s: float) -> SweepRow:

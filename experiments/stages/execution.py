@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -24,13 +23,14 @@ from experiments.stages.prediction import step_times_for, with_intervals, write_
 from profiles.machines.bubble import probe_machine
 from rmixer.data.making import Bar, Making, no_bar
 from rmixer.data.prepare import open_dataset, prepare
+from rmixer.display.few_names import few
 from rmixer.errors import InputError
 from rmixer.hardware.core_lock import CoreLock
 from rmixer.model_profile.model_profile import ModelProfile
 from rmixer.policies import Policy, make_policy
 from rmixer.policies.baselines.planned import Planned
 from rmixer.run_record.run_summary import RunSummary
-from rmixer.scheduling.admission import check_memory, idle_bytes
+from rmixer.scheduling.admission import check_memory
 from rmixer.scheduling.layout import Layout
 from rmixer.scheduling.problem import Problem, ProfiledJob
 from rmixer.scheduling.schedule import Schedule, schedule_of, write_schedule
@@ -54,8 +54,11 @@ class ExecutionRequest:
 
     @classmethod
     def of_schedule(cls, problem: Problem, schedule: Schedule) -> ExecutionRequest:
-        """The execution of ``schedule``, on its own layout."""
-        return cls(problem, schedule.settings.layout, schedule)
+        """The execution of ``schedule``, on its own layout and at its batches. Raises
+        :class:`InputError` for a batch that is not profiled."""
+        sized = problem.at(schedule.batches)
+        schedule = replace(schedule, workload_hash=sized.workload.hash)
+        return cls(sized, schedule.settings.layout, schedule)
 
     @property
     def title(self) -> str:
@@ -147,9 +150,7 @@ def execute(
         place,
         step_times=request.step_times,
         used_bytes=request.used_bytes,
-        checkpoint_every_s=manner.checkpoint_every_s,
-        until_s=manner.until_s,
-        tensorboard=manner.tensorboard,
+        **vars(manner),
         predicted=folder.prediction(part),
         admit=request.admit,
         cancelled=request.cancelled,
@@ -159,7 +160,9 @@ def execute(
         observer.told(line)
     executed = Supervisor(execution, request.new_workers(place), observer).execute(probe_s)
     summary = replace(executed.summary, shared_with=lock.shared_with)
-    _write_steps(place / "steps", executed.step_ends_s)
+    (place / "steps").mkdir(parents=True, exist_ok=True)
+    for job, ends_s in executed.step_ends_s.items():  # in seconds of the run
+        np.save(place / "steps" / f"{job}.npy", np.asarray(ends_s))
     schedule = schedule_of(executed.workload, machine, policy, layout, executed.bookings)
     write_schedule(place / "executed_schedule.json", schedule)
     folder.write(part, executed.timeline, summary)
@@ -177,18 +180,13 @@ def open_questions(workload: Workload) -> list[str]:
     unknown = [job.id for job in programs if job.steps_from == "supposed"]
     lines = []
     if anew:
-        lines.append(f"begins anew after an interruption, for it names no `resume`: {_few(anew)}")
+        lines.append(f"begins anew after an interruption, for it names no `resume`: {few(anew)}")
     if unknown:
         lines.append(
-            f"ends nobody knows when: {_few(unknown)}; planned with {SUPPOSED_STEPS} steps, "
+            f"ends nobody knows when: {few(unknown)}; planned with {SUPPOSED_STEPS} steps, "
             "this run learns how many it makes"
         )
     return lines
-
-
-def _few(names: Sequence[str], most: int = 5) -> str:
-    more = f" and {len(names) - most} more" if len(names) > most else ""
-    return ", ".join(names[:most]) + more
 
 
 def _learn_steps(workload: Workload, summary: RunSummary) -> None:
@@ -207,9 +205,7 @@ def check_execution(request: ExecutionRequest) -> None:
     request.layout.check(machine, "layout")
     check_cores(machine)
     check_gpus(machine)
-    held = Counter(held_bytes(machine))
-    held.update(idle_bytes(request.problem.jobs, request.layout))
-    check_memory(request.problem, request.layout, held)
+    check_memory(request.problem, request.layout, held_bytes(machine))
 
 
 def predict(request: ExecutionRequest) -> SimulatedRun:
@@ -250,10 +246,3 @@ def prepare_data(workload: Workload, bar: Bar = no_bar) -> None:
         if job.batch > (most := samples[job.entry.dataset, job.data]):
             allowed = f"at most the {most} samples of {job.entry.dataset} to train on"
             raise InputError(f"job {job.id}", "batch", job.batch, allowed)
-
-
-def _write_steps(folder: Path, step_ends_s: Mapping[str, Sequence[float]]) -> None:
-    """``<job>.npy``: the end of each step in seconds of the run."""
-    folder.mkdir(parents=True, exist_ok=True)
-    for job, ends_s in step_ends_s.items():
-        np.save(folder / f"{job}.npy", np.asarray(ends_s))

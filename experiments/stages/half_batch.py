@@ -10,6 +10,7 @@ from profiles.stored.store import Store
 from rmixer.hardware.machine import Machine
 from rmixer.model_profile.model_profile import ModelProfile
 from rmixer.scheduling.problem import Problem, ProfiledJob
+from rmixer.workload.rebatching import has_batch, with_batch
 from rmixer.workload.workload import Job
 
 
@@ -55,22 +56,9 @@ def half_batch(problem: Problem, store: Store, report: Callable[[str], None]) ->
 
 
 def halved_job(job: Job) -> Job | None:
-    """``job`` with half its batch, rounded down, and proportionally more steps, with evaluations
-    after and on as many samples; None for a program, for durations, and for a batch of 1."""
-    if job.batch < 2 or not (job.in_registry or job.is_own):
-        return None
-    half = job.batch // 2
-
-    def more(count: int) -> int:
-        return max(1, round(count * job.batch / half))
-
-    evaluate, schedule = job.evaluate, job.lr_schedule
-    if evaluate is not None:
-        every = evaluate.every_steps and more(evaluate.every_steps)
-        evaluate = replace(evaluate, every_steps=every, batches=more(evaluate.batches))
-    if schedule is not None and schedule.warmup_steps:
-        schedule = replace(schedule, warmup_steps=more(schedule.warmup_steps))
-    return replace(job, batch=half, steps=more(job.steps), evaluate=evaluate, lr_schedule=schedule)
+    """``job`` with half its batch, rounded down, on as many samples; None of a program, of
+    durations, and of a batch of 1."""
+    return with_batch(job, job.batch // 2) if job.batch > 1 and has_batch(job) else None
 
 
 def _profile(

@@ -23,8 +23,9 @@ from rmixer.model_profile.model_profile import ModelProfile
 from rmixer.scheduling.admission import check_memory
 from rmixer.scheduling.devices import devices_in_use
 from rmixer.scheduling.layout import DeviceSlots, Layout
-from rmixer.scheduling.problem import Problem, problem_of
+from rmixer.scheduling.problem import Problem, ProfiledJob, problem_of
 from rmixer.workload.cost_identity import CostIdentity
+from rmixer.workload.rebatching import has_batch, with_batch
 from rmixer.workload.workload import Workload
 
 
@@ -34,12 +35,14 @@ def inputs_of(
     store: Store,
     report: Callable[[str], None],
     what_if: WhatIf | None = None,
+    batches: bool = False,
 ) -> Problem:
     """Loads the profile of every job, or predicts it from other batch sizes of the same model.
 
     Of another machine it also takes profiles of other code, for here they cannot be taken anew. The
     machine comes with the devices that the jobs can use. ``machine`` is a known machine's name or
     folder, None for this one; both it and the profiles are then as ``what_if`` supposes them.
+    With ``batches`` it has every job at all sizes that are profiled there besides its own.
     Raises :class:`InputError` if a profile is missing. What is wrong with a job by itself, and what
     this machine cannot do, a command has refused by now.
     """
@@ -63,6 +66,11 @@ def inputs_of(
         names = ", ".join(missing)
         allowed = "profiled models: `rmixer profile run --workload` measures what is missing"
         raise InputError(f"machine {known.name}", "profiles", f"none of {names}", allowed)
+    own = set(profiles)
+    others = other_sizes(workload, profiles, store, known) if batches else ()
+    if batches and not others:
+        report("no job has a second batch that is profiled: all keep their own")
+    profiles.update((each.key, each.profile) for each in others)
     report_provenance(profiles.values(), known, is_this_one, report)
     report_disturbed(profiles.values(), report)
     for name in sorted({job.profile for job in jobs if job.profile}):
@@ -72,8 +80,36 @@ def inputs_of(
     if known.origin == "modelled":
         report(f"machine {known.name} is modelled: no figure of it was measured")
     known, profiles = supposed(what_if or WhatIf(), known, profiles, report)
-    in_use = devices_in_use(known, profiles.values())
-    return replace(problem_of(workload, in_use, profiles), noise=store.noise(known))
+    in_use = devices_in_use(known, [profiles[key] for key in own])
+    sizes = tuple(replace(each, profile=profiles[each.key]) for each in others)
+    problem = problem_of(workload, in_use, profiles)
+    return replace(problem, noise=store.noise(known), others=sizes)
+
+
+def other_sizes(
+    workload: Workload, profiles: Mapping[str, ModelProfile], store: Store, machine: Machine
+) -> tuple[ProfiledJob, ...]:
+    """Every job of ``workload`` at each other batch that is profiled on ``machine``, on all devices
+    and at all counts of threads that its own profile has, and on no other device."""
+
+    def places(profile: ModelProfile) -> set[tuple[str, int]]:
+        return {(step.device, step.threads) for step in profile.steps}
+
+    found: dict[str, list[ModelProfile]] = {}
+    others: list[ProfiledJob] = []
+    for job in workload.jobs:
+        key = job.identity.key
+        if key not in found:
+            of_model = store.other_batches(machine.name, job.identity) if has_batch(job) else []
+            found[key] = [
+                each
+                for each in sorted(of_model, key=lambda each: each.identity.batch)
+                if places(each) >= places(profiles[key])
+                and each.costs().keys() == profiles[key].costs().keys()
+            ]
+        sized = (with_batch(job, each.identity.batch) for each in found[key])
+        others += map(ProfiledJob, sized, (each.key for each in found[key]), found[key])
+    return tuple(others)
 
 
 def told_by_others(
@@ -113,7 +149,7 @@ def _predicted(
         expected = f"; each of these is predicted within {error:.1%} from the others"
     report(f"{identity.key}: not profiled, predicted from batches {sizes}{far}{expected}")
     report_disturbed(used, report)
-    return predicted
+    return store.settled(predicted, machine)
 
 
 def _expected_error(profiles: Sequence[ModelProfile], machine: Machine) -> float | None:
@@ -131,7 +167,7 @@ def _of_other_code(
         found = store.find(machine.name, older.key) or _predicted(store, machine, older, report)
         if found is not None:
             report(f"{older.key}: profiled with other code of the training step than this")
-            return replace(found, identity=identity)
+            return replace(store.settled(found, machine), identity=identity)
     return None
 
 

@@ -126,6 +126,7 @@ def run(
     anything is measured or executed. Jobs that cannot be profiled are left out, and are failed jobs
     of the first execution's summary; raises :class:`~rmixer.errors.RunFailed` if no other is left.
     Raises KeyboardInterrupt when interrupted, after everything is written."""
+    wish.search.check(workload)
     profiling, known = _checked(workload, store, voice, wish.allowance)
     RunFolder.check_target(out)
     if profiling.parts:
@@ -139,11 +140,12 @@ def run(
     if profiling.missing:
         _check_free_memory(workload, store, machine)
         unprofiled = Unprofiled(workload, _profile(profiling, machine, store, voice))
-    problem = inputs_of(_rest(unprofiled, voice), None, store, voice.report)
+    asked = _asked_before(out) if wish.resume else wish.search
+    rest = _rest(unprofiled, voice)
+    problem = inputs_of(rest, None, store, voice.report, batches=asked.batch)
     allowed = RunFolder.open(out).machine if wish.resume else wish.allowance.of(problem.machine)
     problem = replace(problem, machine=allowed)
     voice.report(use_of(problem.machine))
-    asked = _asked_before(out) if wish.resume else wish.search
     profiles = _profile_hashes(problem.profiles)
     settings = {"profiles": profiles, **unprofiled.settings(), **asked.settings(BY_DEFAULT)}
     inputs = RunInputs("run", problem.workload, allowed, settings)
@@ -196,14 +198,14 @@ def write_sweep(
     write_sweep_csv(folder.path, found.rows)
     write_finalists(folder.path, found.finalists)
     write_schedule(folder.path / SCHEDULE, found.schedule)
-    write_prediction(folder, PREDICTED, found.predicted, problem.profiles, shared_with)
-    layout, run = found.schedule.settings.layout, found.predicted
-    use = resource_use(problem, layout, run.timeline, run.summary)
+    best, run = found.problem, found.predicted
+    write_prediction(folder, PREDICTED, run, best.profiles, shared_with)
+    use = resource_use(best, found.schedule.settings.layout, run.timeline, run.summary)
     write_use(folder.path / PREDICTED, use)
     write_prediction(folder, SEQUENTIAL_PREDICTED, found.sequential, problem.profiles, shared_with)
     write_schedule(folder.path / SEQUENTIAL_SCHEDULE, found.sequential_schedule)
-    write_ablations(folder, problem, found.schedule)
-    write_trace(folder.path / "trace.json", {"predicted": found.predicted.timeline})
+    write_ablations(folder, best, found.schedule)
+    write_trace(folder.path / "trace.json", {"predicted": run.timeline})
 
 
 def _asked_before(out: Path) -> Asked:

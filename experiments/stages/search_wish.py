@@ -6,10 +6,12 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 
+from rmixer.errors import InputError
 from rmixer.scheduling.layout import Cut, Layout
 from rmixer.scheduling.schedule import Schedule
 from rmixer.scheduling.wanted_slots import Wanted
-from sim.planning.objective import Objective
+from rmixer.workload.workload import Workload
+from sim.planning.objective import Objective, check_objective
 
 SEARCH = "search"
 """The policy name of a schedule found by a search."""
@@ -17,32 +19,48 @@ SEARCH = "search"
 
 @dataclass(frozen=True)
 class SearchProgress:
-    """The progress of a search: the makespan of its best schedule by rough step times, its distance
-    from the bound, and the number of schedules evaluated."""
+    """The progress of a search: the figure of its best schedule by the objective and rough step
+    times, its distance from the bound (None if that is 0), and the number of schedules
+    evaluated."""
 
     best_s: float
-    gap: float
+    gap: float | None
     evaluations: int
     elapsed_s: float
 
 
 @dataclass(frozen=True)
 class Asked:
-    """A user's settings of a search: its ``seconds`` (0: no search) or its ``evaluations``, and the
-    objective."""
+    """A user's settings of a search: its ``seconds`` (0: no search) or its ``evaluations``, the
+    objective, and whether it may change the ``batch`` of jobs."""
 
     seconds: float = 0.0
     evaluations: int | None = None
     objective: Objective = "makespan"
+    batch: bool = False
 
     @property
     def any(self) -> bool:
         """True if it should search at all."""
         return self.seconds > 0 or self.evaluations is not None
 
+    def check(self, workload: Workload, *, timed: bool = False) -> None:
+        """Raises :class:`InputError` for an objective of which ``workload`` says nothing, and for
+        a search of batches where nothing is searched for, or jobs are ``timed`` by a table."""
+        check_objective(self.objective, workload.jobs)
+        if self.batch and not self.any:
+            allowed = "with `--search SECONDS` or `--evaluations N`"
+            raise InputError("--search-batch", "", "no search", allowed)
+        if self.batch and timed:
+            allowed = "not with --durations: jobs last as long as the table says"
+            raise InputError("--search-batch", "", "a table of durations", allowed)
+
     def settings(self, default: Asked) -> dict[str, object]:
         """The entry in ``config.yaml``; empty for the ``default``."""
-        return {} if self == default else {"search": vars(self)}
+        if self == default:
+            return {}
+        asked = {name: value for name, value in vars(self).items() if name != "batch"}
+        return {"search": asked | ({"batch": True} if self.batch else {})}
 
 
 @dataclass(frozen=True)
@@ -75,7 +93,7 @@ class Searched:
 @dataclass(frozen=True)
 class Setting:
     """The start of a search: the cuts of the sweep, those that were ``wanted``, the policies
-    ``tried``, best first, each on its layout, and a makespan that none can beat."""
+    ``tried``, best first, each on its layout, and the bound of the objective."""
 
     cuts: Sequence[Cut]
     wanted: Wanted

@@ -79,8 +79,8 @@ def search(problem: Problem, step_times: StepTimes, setting: Setting, wish: Sear
         while number - since <= PATIENCE * len(problem.jobs):
             judged = sum(each.walk.evaluations for each in every)
             best = min((each.walk.best[0] for each in every), key=lambda found: found.score)
-            gap = best.makespan_s / setting.bound_s - 1 if setting.bound_s else 0.0
-            wish.told(SearchProgress(best.makespan_s, gap, judged, time.monotonic() - begin_s))
+            gap = best.value_s / setting.bound_s - 1 if setting.bound_s else None
+            wish.told(SearchProgress(best.value_s, gap, judged, time.monotonic() - begin_s))
             if wish.evaluations is None and time.monotonic() - begin_s >= budget_s:
                 break
             if wish.evaluations is not None and judged >= wish.evaluations:
@@ -117,10 +117,11 @@ def _tracks(problem: Problem, rough: StepTimes, setting: Setting) -> list[_Track
     """A walk on each layout on which some policy can start; if there are many, on the best ones."""
     found: list[_Track] = []
     why: set[str] = set()
+    wide = problem.wide
     for cut in search_cuts(problem, setting.cuts, setting.wanted):
         layout = cut.layout(problem.machine)
         starts = starts_on(cut, setting.tried, STARTS) or [(FALLBACK, layout)]
-        searcher = Searcher(problem, layout, _evaluator(problem, layout, rough), setting.objective)
+        searcher = Searcher(wide, layout, _evaluator(wide, layout, rough), setting.objective)
         orders = []
         for policy, on in starts:
             try:
@@ -159,6 +160,7 @@ def _confirmed(
     deadline_s: float | None,
 ) -> Schedule:
     """The best by ``step_times`` of the schedules that are best by rough ones."""
+    wide = problem.wide
     met = [(found, each) for each in tracks for found in each.walk.best]
     met.sort(key=lambda pair: (pair[0].score, pair[1].number))
     evaluators: dict[int, Searcher] = {}
@@ -169,10 +171,7 @@ def _confirmed(
             break
         if track.number not in evaluators:
             evaluators[track.number] = Searcher(
-                problem,
-                track.layout,
-                _evaluator(problem, track.layout, step_times),
-                setting.objective,
+                wide, track.layout, _evaluator(wide, track.layout, step_times), setting.objective
             )
         value = evaluators[track.number].judged(found.order)[0]
         if value < best[0]:

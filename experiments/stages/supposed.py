@@ -27,7 +27,7 @@ def supposed(
     if not what_if.settings:
         return found, changed
     _check_gpus(what_if, machine, profiles)
-    report(f"what if: {found.name} is simulated, which nobody has measured")
+    report(f"what if: {found.name} is simulated; it was never measured")
     lines = what_if.assumed(machine)
     own, cores = len(machine.cores), len(found.cores)
     if cores > own:
@@ -58,8 +58,8 @@ def _of_slow_downs(profiles: Mapping[str, ModelProfile], own: int) -> list[str]:
     }
     steepest = max(slopes, key=lambda key: slopes[key])
     lines = [
-        "steps beside more cores than were measured: their slow-down goes on with the last slope, "
-        f"at most {slopes[steepest]:.2g} of a step a core ({steepest})"
+        "steps with more busy neighbour cores than were measured: their slow-down goes on with the "
+        f"last slope, at most {slopes[steepest]:.2g} of a step a core ({steepest})"
     ]
     without = {
         step.threads
@@ -71,7 +71,7 @@ def _of_slow_downs(profiles: Mapping[str, ModelProfile], own: int) -> list[str]:
         counts = ", ".join(map(str, sorted(without)))
         lines.append(
             f"steps with {counts} threads, of which no slow-down was measured: they are slowed as "
-            "core_capacity says, and slow nobody by streaming"
+            "core_capacity says, and slow no other step by streaming"
         )
     return lines
 

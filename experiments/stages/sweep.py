@@ -15,7 +15,7 @@ from experiments.stages.candidates import (
     Trial,
     candidates,
     layout_of,
-    wanted_s,
+    score_s,
 )
 from experiments.stages.finalists import finalists
 from experiments.stages.layouts import grid
@@ -31,7 +31,8 @@ from rmixer.scheduling.schedule import Schedule
 from rmixer.scheduling.step_times import StepTimes
 from rmixer.scheduling.wanted_slots import Wanted
 from sim.job_level.simulate import SimulatedRun
-from sim.planning.lower_bound import LowerBound, lower_bound
+from sim.planning.completion_bound import bound_of
+from sim.planning.lower_bound import LowerBound
 from sim.planning.objective import Objective
 
 LEAST_IN_A_PROCESS = 32
@@ -52,14 +53,17 @@ class SweepWish:
 
 @dataclass(frozen=True)
 class Sweep:
-    """The rows, ranked, and the best schedule as it was simulated, with its intervals.
+    """The rows, ranked, and the best schedule as it was simulated, with its intervals; ``problem``
+    has its jobs at the batches that it gives them.
     ``sequential`` is the same for the baseline, one job at a time, by ``sequential_schedule``.
     ``finalists`` are the best rows of the next best policies
-    (:func:`~experiments.stages.finalists.finalists`); ``bound`` is a makespan that no schedule can
-    beat, ``searched`` the result of a search, if there was one."""
+    (:func:`~experiments.stages.finalists.finalists`); ``bound`` is a figure of the objective that
+    no schedule can beat, ``best_s`` that of the best schedule, ``searched`` the result of a search,
+    if there was one."""
 
     rows: tuple[SweepRow, ...]
     best: Candidate
+    problem: Problem
     schedule: Schedule
     predicted: SimulatedRun
     sequential: SimulatedRun
@@ -68,6 +72,7 @@ class Sweep:
     objective: Objective = "makespan"
     searched: Searched | None = None
     finalists: tuple[Finalist, ...] = ()
+    best_s: float = 0.0
 
 
 def sweep(
@@ -113,7 +118,7 @@ def sweep(
     if not order:
         raise RunFailed("; ".join(sorted({row.why for row in rows})))
     layouts = [*(each.layout for each in tried), *(cut.layout(problem.machine) for cut in cuts)]
-    bound = lower_bound(problem, layouts if wish.wanted.said() else ())
+    bound = bound_of(problem, layouts if wish.wanted.said() else (), wish.objective)
     searched = None
     if wish.search is not None:
         from experiments.stages.searching import search  # here: it imports numba, which is slow
@@ -128,19 +133,20 @@ def sweep(
             schedule = _no_worse(trial, rows, tried, searched.schedule, wish.objective)
             tried.append(Candidate(SEARCH, schedule.settings.layout, schedule))
             rows.append(trial.row_of(tried[-1], step_times))
-    rows = [row.bounded(bound) for row in rows]
+    rows = [row.bounded(bound, wish.objective) for row in rows]
     ranking = ranked(rows, wish.objective)
     by_row = {id(row): each for row, each in zip(rows, tried, strict=False)}
     best = by_row[id(ranking[0])]
     predicted = trial.run(best, step_times, "auto")
-    schedule = trial.schedule(best, predicted)
-    predicted = with_intervals(problem, schedule, predicted, step_times)
+    schedule, sized = trial.schedule(best, predicted), trial.problem_of(best)
+    predicted = with_intervals(sized, schedule, predicted, step_times)
     is_doubted = bool(doubts_about(problem.profiles.values()))
     shown = [replace(row, doubtful=is_doubted) for row in ranking]
-    shown[0] = replace(shown[0], doubtful=bool(doubts(problem.profiles, predicted.summary)))
+    shown[0] = replace(shown[0], doubtful=bool(doubts(sized.profiles, predicted.summary)))
     return Sweep(
         tuple(shown),
         best,
+        sized,
         schedule,
         predicted,
         with_intervals(problem, trial.alone_schedule, trial.sequential, step_times),
@@ -149,12 +155,13 @@ def sweep(
         wish.objective,
         searched,
         finalists(ranking, lambda row: trial.run(by_row[id(row)], step_times, "job").summary),
+        trial.filled(best, predicted.summary).wanted_s(wish.objective) or 0.0,
     )
 
 
 def _best_first(rows: Sequence[SweepRow], objective: Objective) -> list[int]:
     """The places of the rows that were simulated, the best first."""
-    figures = {index: wanted_s(row, objective) for index, row in enumerate(rows)}
+    figures = {index: score_s(row, objective) for index, row in enumerate(rows)}
     known = {index: figure for index, figure in figures.items() if figure is not None}
     return sorted(known, key=lambda index: (known[index], index))
 
@@ -169,11 +176,11 @@ def _no_worse(
     """The schedule that was ``found``, or that of the best policy if it is better."""
     best = min(
         (index for index in _best_first(rows, objective) if rows[index].level != ROUGH),
-        key=lambda index: wanted_s(rows[index], objective) or 0.0,
+        key=lambda index: score_s(rows[index], objective) or 0.0,
     )
     candidate = Candidate(SEARCH, found.settings.layout, found)
-    value = wanted_s(trial.row_of(candidate, trial.step_times), objective)
-    policy_s = wanted_s(rows[best], objective)
+    value = score_s(trial.row_of(candidate, trial.step_times), objective)
+    policy_s = score_s(rows[best], objective)
     if value is not None and policy_s is not None and value <= policy_s:
         return found
     run = trial.run(tried[best], trial.step_times, "job")

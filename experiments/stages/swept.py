@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from experiments.run_files.run_folder import RunFolder, RunInputs
 from experiments.run_files.sweep_file import SweepRow
 from experiments.stages.pipeline import write_sweep
-from experiments.stages.prediction import step_times_for
+from experiments.stages.prediction import doubts, is_timed, step_times_for
 from experiments.stages.search_wish import Asked
 from experiments.stages.simulation import Predicted
 from experiments.stages.sweep import Sweep, SweepWish, sweep
@@ -47,8 +47,13 @@ class Swept(Predicted):
 
     @property
     def bound_s(self) -> float:
-        """Seconds that no schedule can beat; 0 if no bound is known."""
+        """Seconds that no schedule can beat by the objective; 0 if no bound is known."""
         return self.found.bound.bound_s
+
+    @property
+    def doubtful(self) -> tuple[str, ...]:
+        """A line for each reason why the figures may be far off; jobs are at their best batch."""
+        return doubts(self.found.problem.profiles, self.summary)
 
     def write_into(self, folder: RunFolder) -> None:
         """Writes its files into ``folder``."""
@@ -69,6 +74,7 @@ def swept(problem: Problem, trials: Trials, voice: Voice, settings: Mapping[str,
     """Tries all ``trials`` on ``problem``. ``settings`` are kept in the run folder besides. Raises
     as :func:`~experiments.stages.sweep.sweep`."""
     asked = trials.asked
+    asked.check(problem.workload, timed=is_timed(problem.profiles))
     with voice.searching(asked) as search, voice.bar("sweep") as progress:
         wish = SweepWish(trials.policies, trials.wanted, asked.objective, search)
         found = sweep(problem, step_times_for(problem), wish, progress=progress)

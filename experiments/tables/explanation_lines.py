@@ -70,7 +70,7 @@ def _memory(limits: Limits) -> str:
 def _last(last: LastJob) -> str:
     parts = [f"it would take {seconds(last.alone_s)} alone"]
     if last.company_s >= _DIGITS_S:
-        parts.append(f"company costs it {seconds(last.company_s)}")
+        parts.append(f"co-running jobs cost it {seconds(last.company_s)}")
     if last.waits_s >= _DIGITS_S:
         parts.insert(0, f"it waits {seconds(last.waits_s)} for a slot")
     if last.arrives_s >= _DIGITS_S:
@@ -88,10 +88,10 @@ def _company(company: Company) -> Iterator[str]:
         f"instead of {milliseconds(worst.alone_ms)} alone ({worst.factor:.2f}×) for "
         f"{seconds(worst.seconds)},"
     )
-    yield f"  beside {_beside(worst.beside, worst.device)}."
+    yield f"  together with {_beside(worst.beside, worst.device)}."
     share = company.lost_s / company.trained_s if company.trained_s > 0 else 0.0
     yield (
-        f"Company costs all jobs together {seconds(company.lost_s)} of the "
+        f"Co-running jobs cost all jobs together {seconds(company.lost_s)} of the "
         f"{seconds(company.trained_s)} that they train ({share:.0%}), most of all "
         f"{company.most_lost}: {seconds(company.most_lost_s)}."
     )

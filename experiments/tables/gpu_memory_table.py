@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -10,10 +9,10 @@ from typing import Any
 from rich.console import Group
 from rich.text import Text
 
-from experiments.tables.memory_table import job_name, too_large, with_job
+from experiments.tables.memory_table import error_lines, job_name, too_large, with_job
 from profiles.memory.gpu_memory_prediction import PredictedGpuMemory
 from profiles.memory.known_gpu import KnownGpu
-from rmixer.display.quantities import ABSENT, percent, signed_percent, size
+from rmixer.display.quantities import signed_percent, size
 from rmixer.display.tables import NumberTable
 from rmixer.workload.workload import Job
 
@@ -111,7 +110,7 @@ def recorded_table(rows: Sequence[GpuMemoryRow]) -> Group:
             job_name(row.job),
             str(row.job.batch),
             *(size(part) for part in reserved),
-            _precise(row.reserved_error),
+            signed_percent(row.reserved_error, 2),
             *(size(part) for part in peak),
             signed_percent(row.peak_error),
         )
@@ -120,18 +119,8 @@ def recorded_table(rows: Sequence[GpuMemoryRow]) -> Group:
 
 def summary(rows: Sequence[GpuMemoryRow]) -> str:
     """Mean and largest size of both errors."""
-    lines = []
-    for name, attribute in (("reserved", "reserved_error"), ("peak", "peak_error")):
-        errors = [abs(found) for row in rows if (found := getattr(row, attribute)) is not None]
-        if errors:
-            mean = f"{statistics.fmean(errors):.2%}"
-            lines.append(f"{name}: mean error {mean}, largest {percent(max(errors))}")
-    return "\n".join(lines)
+    return "\n".join(error_lines(rows, {"reserved": "reserved_error", "peak": "peak_error"}))
 
 
 def _table(columns: Sequence[str]) -> NumberTable:
     return NumberTable(padding=(0, 1, 0, 0)).words("model").numbers("batch", *columns)
-
-
-def _precise(fraction: float | None) -> str:
-    return ABSENT if fraction is None else f"{fraction:+.2%}".replace("-", "−")

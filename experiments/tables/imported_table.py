@@ -160,7 +160,7 @@ def _lane_table(profile: ImportedProfile) -> NumberTable:
 
 
 def _gap_table(profile: ImportedProfile) -> NumberTable:
-    table = NumberTable("The host's time beside its own operators").words("gap")
+    table = NumberTable("The host's time outside its operators").words("gap")
     table.numbers("a step", "share of the step")
     for name, spent_us in host_gaps(profile).items():
         share = percent(spent_us / profile.profiled_mean_us)

@@ -18,13 +18,16 @@ from rmixer.model_profile.model_profile import JobType, Kind, ModelProfile
 from rmixer.models.registry import MODELS
 from rmixer.workload.cost_identity import CostIdentity, is_present
 
+DOUBT = "within its error of the border; the type is that of most of the model's batch sizes"
+
 
 @dataclass(frozen=True)
 class TypeRow:
     """One profile on one kind of device, with the evidence for its type. ``settings`` are those
     that differ from the model's, in words; ``batch`` is 0 for a program. ``compute_slowdown`` and
     ``stream_slowdown`` are those next to the most bubbles (None: no core was left for one). Unknown
-    figures are None too. Utilisations are fractions."""
+    figures are None too. Utilisations are fractions. A ``doubtful`` type has figures within their
+    error of a border: it is that of most of the model's sizes."""
 
     model: str
     settings: str
@@ -37,6 +40,7 @@ class TypeRow:
     stream_slowdown: float | None
     rmixer_job_type: JobType | None
     rmixer_utilisation: float | None
+    doubtful: bool = False
 
 
 def type_rows(profiles: Iterable[ModelProfile]) -> list[TypeRow]:
@@ -84,6 +88,7 @@ def _row(profile: ModelProfile, kind: Kind) -> TypeRow:
         stream_slowdown=beside[0].stream_slowdown[-1] if beside else None,
         rmixer_job_type=given.job_type if given else None,
         rmixer_utilisation=given.utilisation if given else None,
+        doubtful=kind in profile.doubtful_type,
     )
 
 
@@ -114,10 +119,12 @@ def agreement(rows: Sequence[TypeRow]) -> str:
 
 def types_table(rows: Sequence[TypeRow], machine: Machine) -> NumberTable:
     """The rows, with RMixer's figures to the right and the criteria of types below."""
+    balance = f"machine balance {core_balance(machine):.1f} FLOP/byte a core"
+    doubted = sum(row.doubtful for row in rows)
+    why = f"\n? doubtful, {doubted} of {len(rows)}: {DOUBT}" if doubted else ""
     table = NumberTable(
         f"Job types on {machine.name}",
-        caption=f"{agreement(rows)}\nmachine balance {core_balance(machine):.1f} FLOP/byte a core\n"
-        f"{explained('busy alone', 'slowed by')}",
+        caption=f"{agreement(rows)}\n{balance}{why}\n{explained('busy alone', 'slowed by')}",
         padding=(0, 1, 0, 0),
     )
     table.folded("model").numbers("batch").words("on", "type")
@@ -128,7 +135,7 @@ def types_table(rows: Sequence[TypeRow], machine: Machine) -> NumberTable:
             f"{row.model} ({row.settings})" if row.settings else row.model,
             str(row.batch) if row.batch else ABSENT,
             row.device,
-            row.job_type,
+            f"{row.job_type} ?" if row.doubtful else row.job_type,
             percent(row.utilisation),
             ABSENT if row.intensity is None else f"{row.intensity:.2f}",
             _times(row.compute_slowdown),

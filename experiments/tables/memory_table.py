@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from rich.console import Group
 from rich.text import Text
 
-from rmixer.display.quantities import ABSENT, percent, signed_percent, size
+from rmixer.display.quantities import percent, signed_percent, size
 from rmixer.display.tables import NumberTable
 from rmixer.workload.workload import Job
 
@@ -146,25 +146,27 @@ def _errors(row: MemoryRow) -> list[str]:
     return [
         size(row.predicted.tensor_bytes),
         size(row.measured_tensor_bytes),
-        _precise(row.tensor_error),
+        signed_percent(row.tensor_error, 2),
         size(row.resident_bytes),
         size(row.measured_resident_bytes),
         signed_percent(row.resident_error),
     ]
 
 
-def _precise(fraction: float | None) -> str:
-    return ABSENT if fraction is None else f"{fraction:+.2%}".replace("-", "−")
+def error_lines(rows: Sequence[Any], errors: Mapping[str, str]) -> list[str]:
+    """Mean and largest size of each of ``errors``, attributes of the rows by what they are of."""
+    lines = []
+    for name, attribute in errors.items():
+        sizes = [abs(found) for row in rows if (found := getattr(row, attribute)) is not None]
+        if sizes:
+            mean = f"{statistics.fmean(sizes):.2%}"
+            lines.append(f"{name}: mean error {mean}, largest {percent(max(sizes))}")
+    return lines
 
 
 def summary(rows: Sequence[MemoryRow]) -> str:
     """Mean and largest size of both errors, and the largest of any one worker."""
-    lines = []
-    for name, attribute in (("tensors", "tensor_error"), ("worker", "resident_error")):
-        errors = [abs(found) for row in rows if (found := getattr(row, attribute)) is not None]
-        if errors:
-            mean = f"{statistics.fmean(errors):.2%}"
-            lines.append(f"{name}: mean error {mean}, largest {percent(max(errors))}")
+    lines = error_lines(rows, {"tensors": "tensor_error", "worker": "resident_error"})
     if any(len(row.workers_bytes) > 1 for row in rows):
         largest = max(abs(row.any_worker_error or 0.0) for row in rows)
         lines[-1] += f" (each the median of several; of any one {percent(largest)})"

@@ -19,7 +19,7 @@ from rmixer.display.quantities import (
     size,
 )
 from rmixer.display.tables import NumberTable
-from rmixer.model_profile.model_profile import ModelProfile, StepCost
+from rmixer.model_profile.model_profile import Kind, ModelProfile, StepCost
 
 
 def profile_table(profile: ModelProfile, top: int = 12) -> Group:
@@ -50,7 +50,8 @@ def profile_table(profile: ModelProfile, top: int = 12) -> Group:
 
 def _facts(profile: ModelProfile) -> Text:
     kinds = ", ".join(
-        f"{kind}: {profile.job_type[kind]} job, {percent(profile.utilisation[kind])} busy alone"
+        f"{kind}: {profile.job_type[kind]} job{_doubt(profile, kind)}, "
+        f"{percent(profile.utilisation[kind])} busy alone"
         for kind in profile.job_type
     )
     return Text(
@@ -58,6 +59,10 @@ def _facts(profile: ModelProfile) -> Text:
         f"start-up {seconds(profile.startup_s)}, {profile.warmup_steps} warm-up steps, "
         f"profile {profile.key}"
     )
+
+
+def _doubt(profile: ModelProfile, kind: Kind) -> str:
+    return " (doubtful: within its error of the border)" if kind in profile.doubtful_type else ""
 
 
 def _input_bound(profile: ModelProfile) -> str:
@@ -128,7 +133,7 @@ def _trust_table(profile: ModelProfile) -> NumberTable:
 
 
 def _phase_table(profile: ModelProfile) -> NumberTable:
-    table = NumberTable("Other phases, and company").words("device")
+    table = NumberTable("Other phases, and neighbours").words("device")
     names = ("build", "warm-up", "evaluate", "save", "slowed by\ncompute", "slowed by\nstreams")
     table.numbers("threads", *names, "pressure")
     for step in profile.steps:

@@ -9,9 +9,11 @@ from textwrap import fill
 from experiments.run_files.sweep_file import PRECISION, ROUGH, SweepRow, ranked
 from rmixer.display.quantities import ABSENT, figures, seconds, size, time_unit
 from rmixer.display.tables import NumberTable
-from sim.planning.objective import Objective
+from sim.planning.objective import Objective, in_words
 
 MOST_ROWS = 30
+SHOWN = ("makespan", "completion")
+"""The objectives whose figures every table has."""
 LINE = 28
 
 
@@ -29,9 +31,11 @@ def sweep_table(
     unit, unit_s = time_unit(min((row.makespan_s or 0.0 for row in simulated), default=0.0))
     kinds = _kinds(simulated)
     bounded = any(row.gap is not None for row in simulated)
+    own = in_words(objective).replace(" ", "\n") if objective not in SHOWN else ""
     table = NumberTable(f"{title}; slots × threads; times in {unit}").numbers("").words("policy")
     table.numbers(
         *kinds,
+        *((own,) if own else ()),
         "makespan",
         *(("gap",) if bounded else ()),
         "against\nsequential",
@@ -43,6 +47,7 @@ def sweep_table(
     def cells(row: SweepRow) -> tuple[str, ...]:
         return (
             *(_cut(row, kind) for kind in kinds),
+            *((_time(row.wanted_s(objective), unit_s),) if own else ()),
             f"{(row.makespan_s or 0.0) / unit_s:.1f}",
             *((_gap(row),) if bounded else ()),
             f"{row.speedup:.2f}×" if row.speedup is not None else ABSENT,
@@ -62,7 +67,8 @@ def sweep_table(
         said += [f"{left} more in sweep.json"]
     said += [f"level of the simulator: {', '.join(levels)}{_rough(levels)}"] if levels else []
     if bounded:
-        said += [f"gap: how much longer than {_bounds(simulated)}"]
+        said += [f"gap: {_bounds(simulated, objective)}"]
+    said += [line for row in simulated for line in _batches(row)]
     said += [f"{n} not simulated: {why}" for why, n in pruned.items()]
     table.caption = "\n".join(said)
     return table
@@ -82,9 +88,9 @@ def _listed(policies: Iterable[str]) -> str:
 
 
 def _tied(order: Sequence[SweepRow], objective: Objective) -> str:
-    """A note on the ranking if makespans alone did not decide it."""
-    if objective == "completion":
-        return " by mean completion"
+    """How rows were ranked, where it was not by their makespans alone."""
+    if objective != "makespan":
+        return f" by {in_words(objective)}"
     makespans = [row.makespan_s or 0.0 for row in order]
     if makespans == sorted(makespans):
         return ""
@@ -99,11 +105,25 @@ def _gap(row: SweepRow) -> str:
     return ABSENT if row.gap is None else f"{row.gap:.1%}"
 
 
-def _bounds(rows: Iterable[SweepRow]) -> str:
-    """``62.2 s, which no schedule beats, because of the longest job``."""
+def _bounds(rows: Iterable[SweepRow], objective: Objective) -> str:
+    """``how much longer than 62.2 s, which no schedule beats because of the longest job``."""
     found = sorted({(row.bound_s or 0.0, row.held_by or "") for row in rows if row.gap is not None})
     (bound_s, held_by), *_ = found
-    return f"{seconds(bound_s)}, which no schedule beats because of the {held_by}"
+    than = f"{seconds(bound_s)}, which no schedule beats because of the {held_by}"
+    if objective == "makespan":
+        return f"how much longer than {than}"
+    return f"how much more {in_words(objective)} than {than}"
+
+
+def _batches(row: SweepRow) -> list[str]:
+    """``search: batch 512 for job-0, job-3``, a line for each batch."""
+    by_batch: dict[int, list[str]] = {}
+    for job, batch in sorted(row.batches.items()):
+        by_batch.setdefault(batch, []).append(job)
+    return [
+        f"{row.policy}: batch {batch} for {', '.join(jobs)}"
+        for batch, jobs in sorted(by_batch.items())
+    ]
 
 
 def _kinds(rows: Iterable[SweepRow]) -> list[str]:

@@ -53,18 +53,16 @@ def compare(every: Runs, goals: Goals | None = None) -> Comparison:
     completion = _errors(pair.completion.error for pair in jobs)
     sizes = [abs(error) for error in step]
     solo = _solo_errors(runs)
-    floor = _noise_floor(runs) if runs.repeat is not None else None
+    floor = _noise_floor(runs)
+    alone = runs.sequential_predicted, runs.sequential
+    makespan_s = predicted.makespan_s, measured.makespan_s
+    makespan_error = _makespan_error(runs, predicted, measured)
     return Comparison(
         workload=measured.workload,
         machine=measured.machine,
         origin=predicted.origin,
         policy=measured.policy,
-        makespan=TimePair(
-            predicted.makespan_s,
-            measured.makespan_s,
-            _makespan_error(runs, predicted, measured),
-            predicted.makespan_interval_s,
-        ),
+        makespan=TimePair(*makespan_s, makespan_error, predicted.makespan_interval_s),
         jobs=jobs,
         step_mape=_mean(sizes),
         step_p95=float(np.quantile(sizes, 0.95)) if sizes else None,
@@ -75,11 +73,7 @@ def compare(every: Runs, goals: Goals | None = None) -> Comparison:
         noise_floor=floor,
         probe_drift=probe_drift(predicted.probe_s, measured.probe_s),
         ablations={
-            name: Ablation(
-                step_mape=_mean_size(_step_errors(run, measured)),
-                completion_mape=_mean_size(_completion_errors(run, measured)),
-                makespan_error=_makespan_error(runs, run, measured),
-            )
+            name: Ablation(*_mean_sizes(run, measured), _makespan_error(runs, run, measured))
             for name, run in runs.ablations.items()
         },
         speedup=_speedup(runs),
@@ -87,11 +81,7 @@ def compare(every: Runs, goals: Goals | None = None) -> Comparison:
         shared_with=runs.shared_with,
         doubtful=predicted.doubtful,
         interruptions=runs.interruptions,
-        exchange_drift=exchange_drift(
-            (predicted, measured),
-            (predicted, runs.repeat),
-            (runs.sequential_predicted, runs.sequential),
-        ),
+        exchange_drift=exchange_drift((predicted, measured), (predicted, runs.repeat), alone),
         completion_mean=_flow_pair(runs, lambda run: run.completion_mean_s),
         completion_p95=_flow_pair(runs, lambda run: run.completion_p95_s),
         waiting_mean=_flow_pair(runs, lambda run: run.waiting_mean_s),
@@ -112,43 +102,31 @@ def _flow_pair(runs: Runs, figure: Callable[[RunSummary], float | None]) -> Time
     predicted_s, measured_s = figure(runs.predicted), figure(runs.measured)
     if predicted_s is None and measured_s is None:
         return None
-    completed = all_completed(runs.predicted) and all_completed(runs.measured) and not runs.late
-    error = relative_error(predicted_s, measured_s) if completed else None
+    whole = _is_whole(runs, runs.predicted, runs.measured)
+    error = relative_error(predicted_s, measured_s) if whole else None
     return TimePair(predicted_s, measured_s, error)
 
 
 def _compare_job(predicted: JobSummary, measured: JobSummary) -> JobComparison:
-    completed = _completed(predicted, measured)
-    as_long = completed and predicted.steps == measured.steps
+    completed = predicted.state == measured.state == "done"
+    end, step = (predicted.end_s, measured.end_s), (predicted.step_ms_p50, measured.step_ms_p50)
+    peak = predicted.peak_bytes, measured.peak_bytes
+    end_error = relative_error(*end) if completed and predicted.steps == measured.steps else None
+    step_error, peak_error = (relative_error(*p) if completed else None for p in (step, peak))
     return JobComparison(
-        id=measured.id,
-        model=measured.model,
-        state=measured.state,
-        completion=TimePair(
-            predicted.end_s,
-            measured.end_s,
-            relative_error(predicted.end_s, measured.end_s) if as_long else None,
-            predicted.end_interval_s,
-        ),
-        step_ms=StepPair(
-            predicted.step_ms_p50,
-            measured.step_ms_p50,
-            relative_error(predicted.step_ms_p50, measured.step_ms_p50) if completed else None,
-            predicted.step_interval_ms,
-        ),
-        peak_bytes=MemoryPair(
-            predicted.peak_bytes,
-            measured.peak_bytes,
-            relative_error(predicted.peak_bytes, measured.peak_bytes) if completed else None,
-        ),
+        measured.id,
+        measured.model,
+        measured.state,
+        completion=TimePair(*end, end_error, predicted.end_interval_s),
+        step_ms=StepPair(*step, step_error, predicted.step_interval_ms),
+        peak_bytes=MemoryPair(*peak, peak_error),
     )
 
 
 def _makespan_inside(runs: Runs) -> bool | None:
     predicted, measured = runs.predicted, runs.measured
-    if runs.late or not all_completed(predicted) or not all_completed(measured):
-        return None
-    return lies_in(measured.makespan_s, predicted.makespan_interval_s)
+    whole = _is_whole(runs, predicted, measured)
+    return lies_in(measured.makespan_s, predicted.makespan_interval_s) if whole else None
 
 
 def _of_other_length(predicted: RunSummary, measured: RunSummary) -> list[str]:
@@ -158,23 +136,26 @@ def _of_other_length(predicted: RunSummary, measured: RunSummary) -> list[str]:
     return [job.id for job in done if predicted.job(job.id).steps != job.steps]
 
 
-def _completed(*sides: JobSummary) -> bool:
-    return all(job.state == "done" for job in sides)
-
-
 def all_completed(run: RunSummary) -> bool:
     """True if every job of ``run`` is done."""
-    return _completed(*run.jobs)
+    return all(job.state == "done" for job in run.jobs)
 
 
-def _step_errors(predicted: RunSummary, measured: RunSummary) -> list[float]:
-    pairs = (_compare_job(predicted.job(job.id), job) for job in measured.jobs)
-    return _errors(pair.step_ms.error for pair in pairs)
+def _is_whole(runs: Runs, *sides: RunSummary) -> bool:
+    """True if ``sides`` did all jobs, and none was added."""
+    return not runs.late and all(map(all_completed, sides))
 
 
-def _completion_errors(predicted: RunSummary, measured: RunSummary) -> list[float]:
-    pairs = (_compare_job(predicted.job(job.id), job) for job in measured.jobs)
-    return _errors(pair.completion.error for pair in pairs)
+def _job_errors(predicted: RunSummary, measured: RunSummary) -> tuple[list[float], list[float]]:
+    """The errors of the steps and of the completions."""
+    pairs = [_compare_job(predicted.job(job.id), job) for job in measured.jobs]
+    steps = _errors(pair.step_ms.error for pair in pairs)
+    return steps, _errors(pair.completion.error for pair in pairs)
+
+
+def _mean_sizes(predicted: RunSummary, measured: RunSummary) -> tuple[float | None, float | None]:
+    steps, completions = _job_errors(predicted, measured)
+    return _mean_size(steps), _mean_size(completions)
 
 
 def _makespan_error(runs: Runs, predicted: RunSummary, measured: RunSummary) -> float | None:
@@ -185,41 +166,35 @@ def _makespan_error(runs: Runs, predicted: RunSummary, measured: RunSummary) -> 
     return relative_error(predicted.makespan_s, measured.makespan_s)
 
 
-def _noise_floor(runs: Runs) -> NoiseFloor:
+def _noise_floor(runs: Runs) -> NoiseFloor | None:
+    """None if nothing was executed twice."""
     measured, repeat = runs.measured, runs.repeat
-    assert repeat is not None
+    if repeat is None:
+        return None
     makespan = None
-    if not runs.late and all_completed(measured) and all_completed(repeat):
+    if _is_whole(runs, measured, repeat):
         makespan = relative_error(measured.makespan_s, repeat.makespan_s)
-    return NoiseFloor(
-        step=_mean_size(_step_errors(measured, repeat)),
-        completion=_mean_size(_completion_errors(measured, repeat)),
-        makespan=abs(makespan) if makespan is not None else None,
-    )
+    size = abs(makespan) if makespan is not None else None
+    return NoiseFloor(*_mean_sizes(measured, repeat), size)
 
 
 def _solo_errors(runs: Runs) -> list[float] | None:
     """The errors of the steps of jobs one at a time; None unless these were predicted and run."""
-    if runs.sequential_predicted is None or runs.sequential is None:
-        return None
-    return _step_errors(runs.sequential_predicted, runs.sequential)
+    alone, thought = runs.sequential, runs.sequential_predicted
+    return None if thought is None or alone is None else _job_errors(thought, alone)[0]
 
 
 def _speedup(runs: Runs) -> Speedup | None:
     alone, thought, best = runs.sequential, runs.sequential_predicted, runs.measured
     if alone is None:
         return None
-    finished = all_completed(alone) and all_completed(best) and best.makespan_s > 0
-    finished = finished and not runs.late
+    finished = _is_whole(runs, alone, best) and best.makespan_s > 0
+    predicted_s = runs.predicted.makespan_s
     return Speedup(
-        sequential_s=alone.makespan_s,
-        best_s=best.makespan_s,
+        alone.makespan_s,
+        best.makespan_s,
         factor=alone.makespan_s / best.makespan_s if finished else None,
-        predicted_factor=(
-            thought.makespan_s / runs.predicted.makespan_s
-            if thought is not None and runs.predicted.makespan_s > 0
-            else None
-        ),
+        predicted_factor=thought.makespan_s / predicted_s if thought and predicted_s > 0 else None,
     )
 
 
@@ -244,16 +219,18 @@ def _verdict(
 def _judge_makespan(runs: Runs, floor: NoiseFloor | None, goal: float) -> Judgement:
     makespan_floor = floor.makespan if floor is not None else None
     predicted_s = runs.predicted.makespan_s
+
+    def of_other_work(jobs: int, what: str, value: float | None = None) -> Judgement:
+        noun = "job was" if jobs == 1 else "jobs were"
+        why = f"{jobs} {noun} {what}, so the makespan is of other work than predicted"
+        return unfinished(goal, value, makespan_floor, why)
+
     if runs.late:
-        noun = "job was" if runs.late == 1 else "jobs were"
-        why = f"{runs.late} {noun} added later, so the makespan is of other work than predicted"
-        return unfinished(goal, None, makespan_floor, why)
+        return of_other_work(runs.late, "added later")
     errors = _errors(relative_error(predicted_s, run.makespan_s) for run in runs.executions)
     left = sum(job.state != "done" for run in runs.executions for job in run.jobs)
     if left:
-        noun = "job was" if left == 1 else "jobs were"
-        why = f"{left} {noun} not completed, so the makespan is of other work than predicted"
-        return unfinished(goal, abs(errors[0]) if errors else None, makespan_floor, why)
+        return of_other_work(left, "not completed", abs(errors[0]) if errors else None)
     if other := _of_other_length(runs.predicted, runs.measured):
         why = f"{', '.join(other)} made another number of steps than was predicted"
         return unfinished(goal, None, makespan_floor, why)

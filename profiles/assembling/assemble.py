@@ -16,6 +16,7 @@ from profiles.assembling.operator_times import (
     closure_of,
     merge_operators,
 )
+from profiles.assembling.settled_types import settled
 from profiles.machines.gpu_meter import driver_version
 from profiles.measurements.blocks import Blocks, apart_s, steady_together, together, unlikeness
 from profiles.measurements.interval import half_width
@@ -70,7 +71,7 @@ def assemble(
     steps, operators = _of_steps(counts, warmup_steps, earlier or {})
     asked = demands(machine, steps, operators)
     flops, moved = asked.flops, asked.moved_bytes
-    return ModelProfile(
+    profile = ModelProfile(
         identity=job.identity,
         machine=machine.name,
         origin="measured",
@@ -88,6 +89,7 @@ def assemble(
         fingerprint=take_fingerprint(machine.fingerprint.hardware, driver_version()),
         operators=tuple(operators),
     )
+    return settled(profile, (), machine)
 
 
 def _step_cost(
@@ -124,6 +126,7 @@ def _step_cost(
             dropped_rounds=sum(len(p.probes_s) for p in found.passes) - len(blocks.probes_s),
             closure={lane: closure_of(us, mean_us) for lane, us in times.lanes_us.items()},
             waited=max(found.phases.waited, *blocks.waited or [0.0]),
+            sensitivity_half_width=found.neighbours.sensitivity_half_width,
         ),
         exchange_us=statistics.median(blocks.exchanges_us or [0.0]),
         apart_us=apart_us,

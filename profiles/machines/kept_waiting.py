@@ -47,5 +47,5 @@ def taken_in_words(taken: Mapping[int, float]) -> str:
     if not taken:
         return ""
     each = ", ".join(f"{share:.0%} of core {core}" for core, share in taken.items())
-    words = "end them first, or measuring takes far longer and tells of them too"
+    words = "end them first, or measuring takes far longer and includes their load"
     return f"other programs have {each}: {words}"

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from profiles.machines.bubble import Bubbles, Work
+from profiles.measurements.interval import half_width
 from rmixer.errors import RunFailed
 from rmixer.model_profile.step_statistics import step_statistics
 from rmixer.training.process import WorkerProcess
@@ -37,6 +38,15 @@ class Neighbours:
     def pressure(self) -> float | None:
         """The median over rounds, at least 0; None if it was not measured."""
         return max(0.0, statistics.median(self.pressures)) if self.pressures else None
+
+    @property
+    def sensitivity_half_width(self) -> float | None:
+        """Half the 95% interval of the slow-down by streams over that by compute loops, with most
+        bubbles, as a fraction; None if there were not two rounds."""
+        most = max((cores for _, cores in self.ratios), default=0)
+        rounds = zip(*(self.ratios.get((work, most), ()) for work in WORKS), strict=False)
+        found = [stream / compute for compute, stream in rounds]
+        return half_width(found) if len(found) > 1 else None
 
     def by_count(self, work: Work) -> tuple[float, ...]:
         """The median slow-down for every count of busy bubbles up to the largest measured; below

@@ -128,6 +128,7 @@ def _step_cost(run: CommandRun, kind: Kind, warmup: int) -> StepCost:
             rounds=len(blocks),
             dropped_rounds=0,
             closure={},
+            sensitivity_half_width=neighbours.sensitivity_half_width,
         ),
         core_us=math.fsum(block.core_s for block in alone) / seconds * whole_s * 1e6,
         gpu_us=math.fsum(gpu_s) / seconds * whole_s * 1e6 if is_metered else None,

@@ -172,7 +172,7 @@ def _first_steps(watched: WatchedProgram, plan: Plan) -> tuple[float, float]:
             raise RunFailed(_never_steps(process, 0, time.monotonic() - process.started_s, passes))
         ran_s = time.monotonic() - process.started_s
         if not (ends or told) and (passes >= TELLING_PASSES or ran_s >= SILENT_S):
-            watched.report(f"no step is seen yet after {ran_s:.0f} s: {_what_to_do(passes)}")
+            watched.report(no_step_in_words(ran_s, passes))
             told = True
         if ends:  # slow steps have as long as they need to be seen at all
             limit_s = max(limit_s, ends[0] + plan.command_seconds)
@@ -213,6 +213,11 @@ def _never_steps(process: CommandProcess, steps: int, limit_s: float, passes: in
         to_do = f": {_what_to_do(passes)}"
     process.stop()
     return f"the program made {made} within {limit_s:.0f} s{to_do}; {process.last_words()}"
+
+
+def no_step_in_words(ran_s: float, passes: int) -> str:
+    """What a person should know of a program that has run for ``ran_s`` without a step."""
+    return f"no step is seen yet after {ran_s:.0f} s: {_what_to_do(passes)}"
 
 
 def _what_to_do(passes: int) -> str:

@@ -7,6 +7,7 @@ from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
+from profiles.assembling.settled_types import settled
 from profiles.batches.batch_prediction import same_but_batch
 from profiles.machines import limits
 from profiles.machines.measure_machine import measure_machine
@@ -24,7 +25,7 @@ from rmixer.hardware.core_lock import CoreLock
 from rmixer.hardware.machine import Machine, read_machine, write_machine
 from rmixer.imported.imported_profile import find_imported
 from rmixer.model_profile.model_profile import ModelProfile
-from rmixer.model_profile.profile_files import read_profile, write_profile
+from rmixer.model_profile.profile_files import read_profile, read_summary, write_profile
 from rmixer.workload.cost_identity import CostIdentity
 from rmixer.workload.workload import Job
 
@@ -165,17 +166,29 @@ class Store:
             if profile is None or lacking_counts(profile, job, machine, threads, neighbours):
                 missing[key] = job
             else:
-                found[key] = profile
+                found[key] = self.settled(profile, machine)
         return found, list(missing.values())
+
+    def settled(self, profile: ModelProfile, machine: Machine) -> ModelProfile:
+        """``profile``, of ``machine``, with the job types that all sizes of its model tell
+        (:func:`~profiles.assembling.settled_types.settled`)."""
+        others = self._other_batches(machine.name, profile.identity, _summary_if_read)
+        return settled(profile, others, machine)
 
     def other_batches(self, machine: str, identity: CostIdentity) -> list[ModelProfile]:
         """The profiles on one machine that differ from ``identity`` only in their batch."""
+        return self._other_batches(machine, identity, lambda path: _read(path, machine))
+
+    def _other_batches(
+        self,
+        machine: str,
+        identity: CostIdentity,
+        read: Callable[[Path], ModelProfile | None],
+    ) -> list[ModelProfile]:
         start = f"{identity.label}-b"
-        found = [path for path in self._keys(machine).values() if path.name.startswith(start)]
-        profiles = (_read(path, machine) for path in found)
-        return [
-            p for p in profiles if p.key != identity.key and same_but_batch(p.identity, identity)
-        ]
+        paths = [path for key, path in self._keys(machine).items() if key.startswith(start)]
+        found = (read(path) for path in paths if path.name != identity.key)
+        return [p for p in found if p is not None and same_but_batch(p.identity, identity)]
 
     def other_sources(self, machine: str, identity: CostIdentity) -> list[str]:
         """The sources of profiles on one machine that differ from ``identity`` only in their code
@@ -267,6 +280,14 @@ def _read(folder: Path, machine: str) -> ModelProfile:
         allowed = f"{machine}, among whose profiles it lies: remove {folder}"
         raise InputError(folder / "summary.json", "machine", profile.machine, allowed)
     return profile
+
+
+def _summary_if_read(folder: Path) -> ModelProfile | None:
+    """Nobody asked for this one by itself: if it is damaged, it tells nothing."""
+    try:
+        return read_summary(folder)
+    except InputError:
+        return None
 
 
 @cache

@@ -33,6 +33,7 @@ if TYPE_CHECKING:  # with all stages
     from experiments.run_files.run_folder import RunFolder
     from experiments.stages.execution import ExecutionRequest, Manner
     from rmixer.hardware.core_lock import CoreLock
+    from rmixer.scheduling.schedule import Schedule
 
 
 @click.command()
@@ -101,7 +102,7 @@ def command(
         jobs = (
             trained_workload(workload, parse_shrinking(settings), report)
             if workload
-            else _workload_beside(what)
+            else _workload_beside(what, schedule)
         )
     else:
         if policy is None:
@@ -132,7 +133,8 @@ def command(
     path = out or Path("runs") / f"{jobs.name}-executed"
     check_importable(jobs.jobs)
     RunFolder.check_target(path)
-    found = inputs_of(jobs, None, Store(bar=bar), report)
+    sized = schedule is not None and bool(schedule.batches)
+    found = inputs_of(jobs, None, Store(bar=bar), report, batches=sized)
     problem = replace(found, machine=allowance.of(found.machine))
     if schedule is not None:
         schedule.check(problem.workload, problem.machine, what)
@@ -152,11 +154,11 @@ def command(
         lock.take()  # before it looks at the memory that is free
         check_execution(request)
         predicted = predict(request)
-        prepare_data(problem.workload, bar)
+        prepare_data(request.problem.workload, bar)
         report(use_of(problem.machine))
         for line in missed(predicted.summary, problem.workload, predicted=True):
             report(line)
-        if doubtful := doubts(problem.profiles, predicted.summary):
+        if doubtful := doubts(request.problem.profiles, predicted.summary):
             confirm(doubtful, yes)
         folder = begin(path, request, predicted, report, lock)
         _carry_out(folder, request, Manner(end_s, tensorboard=tensorboard), lock)
@@ -176,7 +178,7 @@ def _resumed(path: Path, end_s: float | None, tensorboard: bool, share_machine: 
 
     manner = Manner(end_s, tensorboard=tensorboard)
     folder = RunFolder.open(path)
-    by, workload = begun_by(folder), folder.workload
+    by, workload = begun_by(folder), folder.asked
     check_trained(workload)
     with saying_how_to_resume(path), locked(path, share_machine) as lock:
         if by == "run":
@@ -207,13 +209,16 @@ def _carry_out(
         raise KeyboardInterrupt
 
 
-def _workload_beside(schedule: Path) -> Workload:
-    """The workload of the run folder that contains ``schedule``."""
+def _workload_beside(path: Path, schedule: Schedule) -> Workload:
+    """The workload of the run folder that contains ``schedule`` at ``path``: as it was asked for,
+    or at the batches that were run, whichever the schedule is of."""
     from experiments.run_files.run_folder import CONFIG, RunFolder
 
-    if not (schedule.parent / CONFIG).exists():
-        found = f"nothing, and {schedule.parent.absolute()} is no run folder"
-        raise InputError("--workload", "", found, f"the workload that {schedule.name} was made for")
-    workload = RunFolder.open(schedule.parent).workload
+    if not (path.parent / CONFIG).exists():
+        found = f"nothing, and {path.parent.absolute()} is no run folder"
+        raise InputError("--workload", "", found, f"the workload that {path.name} was made for")
+    folder = RunFolder.open(path.parent)
+    is_of_run = folder.workload.hash == schedule.workload_hash
+    workload = folder.workload if is_of_run else folder.asked
     check_trained(workload)
     return workload

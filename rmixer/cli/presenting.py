@@ -18,6 +18,7 @@ from rmixer.cli.console import console, report
 from rmixer.display.quantities import seconds, with_range
 from rmixer.errors import RunFailed
 from rmixer.workload.workload import Workload
+from sim.planning.objective import in_words
 
 if TYPE_CHECKING:  # with all stages
     from experiments.stages.pipeline import Plan
@@ -49,12 +50,14 @@ def present_ranking(sweep: Sweep, title: str = "Predicted schedules, best first"
     """Prints the table of a sweep, the bound of all schedules, and the result of a search."""
     out = console()
     out.print(sweep_table(sweep.rows, title, objective=sweep.objective))
-    bound = sweep.bound
+    bound, best_s = sweep.bound, sweep.best_s
+    what = "" if sweep.objective == "makespan" else f"{in_words(sweep.objective)} "
     if bound.bound_s > 0:
-        gap = bound.gap(sweep.predicted.summary.makespan_s)
-        out.print(
-            f"best possible: at least {seconds(bound.bound_s)} ({bound.in_words}); gap {gap:.1%}"
-        )
+        gap = bound.gap(best_s) or 0.0
+        least = f"at least {seconds(bound.bound_s)} ({bound.in_words})"
+        out.print(f"best possible: {what}{least}; gap {gap:.1%}")
+    elif best_s > 0:
+        out.print(f"best possible: {what}unknown, no bound above 0 s; found {seconds(best_s)}")
     if (searched := sweep.searched) is not None:
         a_second = searched.evaluations / max(searched.elapsed_s, 1e-9)
         broken_off = ", broken off" if searched.interrupted else ""

@@ -151,6 +151,7 @@ def show(
         if programs
         else profile_of_model(store, known.name, model, batch, other_code=bool(machine))
     )
+    profile = store.settled(profile, known)
     report_provenance([profile], known, machine is None, report)
     report_disturbed([profile], report)
     if figures:

@@ -85,7 +85,7 @@ def _of_workload(path: Path, device: str) -> Sequence[Job]:
     jobs = []
     for job in read_workload(path).jobs:
         if job.profile:
-            report(f"{job.id} is left out: its imported profile says its memory, or nobody does")
+            report(f"{job.id} is left out: its memory can only come from its imported profile")
         elif not job.in_registry:
             report(f"{job.id} is left out: its memory is measured, by `rmixer profile run`")
         elif device == "gpu" and job.precision != "fp32":

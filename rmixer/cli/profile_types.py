@@ -15,6 +15,7 @@ def types(machine: str | None, as_json: bool) -> None:
     from profiles.stored.provenance import report_provenance
     from profiles.stored.store import Store
     from rmixer.cli.console import console, print_json, report
+    from rmixer.display.few_names import few
     from rmixer.errors import InputError
     from rmixer.models.registry import MODELS
     from rmixer.workload.cost_identity import is_present
@@ -32,9 +33,8 @@ def types(machine: str | None, as_json: bool) -> None:
     report_disturbed(profiles, report)
     older = [p.key for p in profiles if p.identity.model in MODELS and not is_present(p.identity)]
     if older:
-        what = older[0] if len(older) == 1 else f"{older[0]} and {len(older) - 1} more"
-        report(f"{what}: profiled with other code of the training step than this")
-    rows = type_rows(profiles)
+        report(f"{few(older, 1)}: profiled with other code of the training step than this")
+    rows = type_rows(store.settled(profile, known) for profile in profiles)
     if as_json:
         print_json(rows)
     else:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import click
 
 from rmixer.errors import InputError
+from rmixer.files.writable import check_out
 
 NAME = "report.html"
 
@@ -36,7 +36,4 @@ def check_file(path: Path) -> None:
     """Raises :class:`InputError` unless a file may be written to ``path``."""
     if path.is_dir():
         raise InputError(path, "--out", "a folder", "the name of a file")
-    parent = next(folder for folder in path.absolute().parents if folder.exists())
-    if not parent.is_dir() or not os.access(parent, os.W_OK | os.X_OK):
-        found = f"{parent}, which cannot be written"
-        raise InputError(path, "--out", found, "a file in a folder that can be written")
+    check_out(path, path.parent)

@@ -62,6 +62,7 @@ def command(
     search_s: float,
     evaluations: int | None,
     objective: Objective,
+    search_batch: bool,
     yes: bool,
     only_plan: bool,
     verify: bool,
@@ -89,8 +90,8 @@ def command(
     path = out or Path("runs") / jobs.name
     outlive_terminal()
     with saying_how_to_resume(path), locked(path, share_machine) as lock:
+        asked = Asked(search_s, evaluations, objective, search_batch)
         manner = Manner(end_s, tensorboard=tensorboard)
-        asked = Asked(search_s, evaluations, objective)
         wish = pipeline.Wish(verify, manner=manner, allowance=allowance, search=asked)
         folder = pipeline.run(jobs, path, store, voice(yes), lock, wish)
     check_max_error(finish(folder), max_error)

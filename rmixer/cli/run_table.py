@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from datetime import datetime
 
 from rich.console import Group, RenderableType
 from rich.text import Text
 
 from executor.overview.run_view import JobView, RunView
+from rmixer.display.few_names import few
 from rmixer.display.quantities import ABSENT, figures, seconds, size
 from rmixer.display.tables import NumberTable
 
@@ -18,7 +19,7 @@ MOST_NAMED, MOST_FAILURES = 8, 6
 _HOW = {
     "running": "running",
     "stopped": "stopped: its process has ended without a word",
-    "elsewhere": "on another machine: from here nobody can see whether it goes on",
+    "elsewhere": "on another machine: its progress cannot be seen from here",
     "interrupted": "interrupted",
     "failed": "failed",
     "done": "ended",
@@ -88,7 +89,8 @@ def _counts(view: RunView) -> str:
     for state in STATES[1:]:
         if number := view.counts[state]:
             said.append(f"{number} {words.get(state, state)}")
-    return ", ".join(said)
+    silent = [job.id for job in view.running if job.silent]
+    return ", ".join(said) + (f"; no step yet: {few(silent, MOST_NAMED)}" if silent else "")
 
 
 def _end_words(view: RunView) -> list[str]:
@@ -129,14 +131,9 @@ def _names(view: RunView) -> list[str]:
     for state in STATES:
         names = [f"{job.id}{_added(job)}" for job in view.jobs if job.state == state]
         if names and state not in ("running", "done"):
-            lines.append(f"{_WORDS.get(state, state)}: {_shortened(names)}")
+            lines.append(f"{_WORDS.get(state, state)}: {few(names, MOST_NAMED)}")
     return lines
 
 
 def _added(job: JobView) -> str:
     return " (added)" if job.late else ""
-
-
-def _shortened(names: Sequence[str]) -> str:
-    more = len(names) - MOST_NAMED
-    return ", ".join(names[:MOST_NAMED]) + (f" and {more} more" if more > 0 else "")

@@ -16,18 +16,27 @@ if TYPE_CHECKING:  # with all stages
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 MOST_SECONDS = 86_400.0
+OBJECTIVES = ("makespan", "completion", "weighted_completion", "tardiness")
+"""As :mod:`sim.planning.objective` has them, which takes long to import."""
 
 
 def search_options(default_s: float) -> Callable[[Command], Command]:
-    """``--search``, ``--evaluations`` and ``--objective``."""
+    """``--search``, ``--evaluations``, ``--objective`` and ``--search-batch``."""
 
     def add(command: Command) -> Command:
         for option in (
             click.option(
+                "--search-batch",
+                is_flag=True,
+                help="Let the search change the batch of jobs, among sizes that are profiled, on "
+                "as many samples. Off by default: with its batch what a job learns changes.",
+            ),
+            click.option(
                 "--objective",
-                type=click.Choice(["makespan", "completion"]),
+                type=click.Choice(list(OBJECTIVES)),
                 default="makespan",
-                help="The goal of the search: shortest makespan (default) or mean completion.",
+                help="What is to be small: the makespan (default), the mean completion, the same "
+                "weighted by `weight`, or the tardiness (time after `deadline_s`).",
             ),
             click.option(
                 "--evaluations",
@@ -40,7 +49,7 @@ def search_options(default_s: float) -> Callable[[Command], Command]:
                 metavar="SECONDS",
                 type=FiniteRange(min=0, max=MOST_SECONDS),
                 default=default_s,
-                help=f"Search so long for a better schedule; 0: do not. Default: {default_s:g}.",
+                help=f"Seconds of search for a better schedule (0: none). Default: {default_s:g}.",
             ),
         ):
             command = option(command)
@@ -65,7 +74,8 @@ def searching(asked: Asked) -> Iterator[SearchWish | None]:
         bars.start()  # not before: the sweep has a bar of its own
         done = progress.elapsed_s if asked.evaluations is None else progress.evaluations
         a_second = progress.evaluations / max(progress.elapsed_s, 1e-9)
-        found = f"best {progress.best_s:.2f} s, gap {progress.gap:.1%}, {a_second:,.0f}/s"
+        gap = "" if progress.gap is None else f"gap {progress.gap:.1%}, "
+        found = f"best {progress.best_s:.2f} s, {gap}{a_second:,.0f}/s"
         bars.update(task, completed=min(done, total), found=found, done_s=progress.elapsed_s)
 
     try:

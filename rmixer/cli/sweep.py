@@ -46,6 +46,7 @@ def command(
     search_s: float,
     evaluations: int | None,
     objective: Objective,
+    search_batch: bool,
     as_json: bool,
 ) -> None:
     """Predict WORKLOAD under policies x slots of GPUs and CPU x threads: a ranked table, and
@@ -81,12 +82,13 @@ def command(
     path = out or Path("runs") / f"{jobs.name}-sweep"
     RunFolder.check_target(path)
     if table is None:
-        problem = inputs_of(jobs, machine, Store(bar=bar), report, what_if=asked.what_if)
+        store = Store(bar=bar)
+        problem = inputs_of(jobs, machine, store, report, asked.what_if, batches=search_batch)
     else:
         problem = inputs_of_table(jobs, table, machine, wanted, report, asked.what_if)
     if left_out:
         report(left_out)
-    trials = Trials(tuple(names), wanted, Asked(search_s, evaluations, objective))
+    trials = Trials(tuple(names), wanted, Asked(search_s, evaluations, objective, search_batch))
     found = swept(problem, trials, voice(), {**asked.recorded, **said_by(table)})
     folder = found.write(path, report)
     if as_json:

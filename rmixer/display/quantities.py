@@ -82,11 +82,9 @@ def percent(fraction: float | None) -> str:
     return ABSENT if fraction is None else f"{fraction:.1%}"
 
 
-def signed_percent(fraction: float | None) -> str:
+def signed_percent(fraction: float | None, digits: int = 1) -> str:
     """``+4.2%``, ``−3.1%``: a signed error."""
-    if fraction is None:
-        return ABSENT
-    return f"{fraction:+.1%}".replace("-", "−")
+    return ABSENT if fraction is None else f"{fraction:+.{digits}%}".replace("-", "−")
 
 
 def _three(value: float) -> str:

@@ -17,3 +17,15 @@ def check_writable(where: str, folder: Path) -> None:
             pass
     except OSError as error:
         raise InputError(where, "", f"{folder}: {error.strerror}", "a folder to write to") from None
+
+
+def check_out(path: Path, folder: Path) -> None:
+    """Raises :class:`InputError` unless files can be created in ``folder``, or in the nearest one
+    above it that exists. ``path`` is what ``--out`` says. Nothing is left behind."""
+    nearest = next(each for each in (folder, *folder.absolute().parents) if each.exists())
+    try:
+        with tempfile.TemporaryFile(dir=nearest):
+            pass
+    except OSError as error:
+        found = f"{nearest}, which cannot be written ({error.strerror})"
+        raise InputError(path, "--out", found, "a folder to write to") from None

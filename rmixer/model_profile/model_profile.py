@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated, Final, Literal
+from typing import Annotated, Any, Final, Literal
 
 from pydantic import Field
 
@@ -34,7 +34,8 @@ class StepMeasurement(Strict):
     was slow or changed. ``closure`` is (sum of operators + gaps) / mean - 1 by lane, before
     scaling, and empty if the operators are unknown. ``waited`` is the share of time for which it
     was ready and others had its cores, in the rounds that count or in its phases, whichever is
-    more; 0 also if unknown.
+    more; 0 also if unknown. ``sensitivity_half_width`` is half the 95% interval of
+    ``stream_slowdown`` over ``compute_slowdown``, by rounds, as a fraction; None if unknown.
     """
 
     n: Annotated[int, Field(gt=0)]
@@ -45,6 +46,7 @@ class StepMeasurement(Strict):
     dropped_rounds: Annotated[int, Field(ge=0)]
     closure: dict[str, Finite]
     waited: Annotated[float, Field(ge=0, le=1)] = 0.0
+    sensitivity_half_width: NonNegative | None = None
 
 
 @dataclass(frozen=True)
@@ -86,6 +88,14 @@ class StepCost(Strict):
     exchange_us: NonNegative = 0.0
     apart_us: NonNegative = 0.0
 
+    @classmethod
+    def unmeasured(cls, device: Kind, threads: int, mean_us: float, **known: Any) -> StepCost:
+        """Returns a step of which only ``mean_us`` is known, and what ``known`` has by field."""
+        fields: dict[str, Any] = dict.fromkeys(("p10_us", "p50_us", "p90_us"), mean_us)
+        fields |= dict.fromkeys(("stall_us", "build_s", "warmup_s", "evaluate_s", "save_s"), 0.0)
+        fields |= {"scale": {}, "compute_slowdown": (), "stream_slowdown": (), "pressure": None}
+        return cls(device, threads, mean_us, **{**fields, "measurement": None, **known})
+
     @property
     def closure(self) -> Mapping[str, float]:
         """The measurement's closure; empty if there is none."""
@@ -121,7 +131,9 @@ class ModelProfile(Strict):
     ``predicted_from`` are the batch sizes of the profiles that it was predicted from (empty:
     measured); ``does_not_fit`` are the kinds of devices whose memory was too small. A command job's
     operators and the figures from them are unknown. A profile of a ``table`` of durations may lack
-    the utilisation and the job type of a device; an unknown peak is 0 there."""
+    the utilisation and the job type of a device; an unknown peak is 0 there. On the devices of
+    ``doubtful_type`` the figures behind the job type are within their error of a border; the type
+    is that of most measured sizes of the model (:mod:`profiles.assembling.settled_types`)."""
 
     identity: CostIdentity
     machine: str
@@ -140,6 +152,7 @@ class ModelProfile(Strict):
     fingerprint: Fingerprint
     predicted_from: tuple[int, ...] = ()
     does_not_fit: tuple[Kind, ...] = ()
+    doubtful_type: tuple[Kind, ...] = ()
     schema_version: Literal[4] = SCHEMA_VERSION
     operators: tuple[OperatorCost, ...] = ()
 

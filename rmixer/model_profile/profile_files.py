@@ -56,16 +56,29 @@ def read_profile(folder: Path) -> ModelProfile:
     former = is_former(data)
     if former:
         _check_unchanged(folder, data)  # the checksum is of the version that was written
+    profile = _summary(path, data)
+    operators = _read_operators(folder / "operators.csv", profile)
+    if not former:  # last, for what is wrong with a value says more
+        _check_unchanged(folder, data)
+    return dataclasses.replace(profile, operators=operators)
+
+
+def read_summary(folder: Path) -> ModelProfile:
+    """The same without its operators, a hundred times as fast, whether the files were changed or
+    not."""
+    path = folder / "summary.json"
+    return _summary(path, load_json(path, "profile"))
+
+
+def _summary(path: Path, data: Any) -> ModelProfile:
+    if is_former(data):
         data = upgraded(data)
     check_schema(data, path, SCHEMA_VERSION)
     summary = {key: value for key, value in data.items() if key != "checksum"}
     profile = parse(summary, ModelProfile, path)
     check_summary(profile, path)
     check_steps(profile.steps, path)
-    operators = _read_operators(folder / "operators.csv", profile)
-    if not former:  # last, for what is wrong with a value says more
-        _check_unchanged(folder, data)
-    return dataclasses.replace(profile, operators=operators)
+    return profile
 
 
 def _check_unchanged(folder: Path, data: dict[str, Any]) -> None:

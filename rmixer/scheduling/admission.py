@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Protocol
 
@@ -34,10 +35,12 @@ def check_executable(workload: Workload) -> None:
 def check_memory(
     problem: Problem, layout: Layout, used_bytes: Mapping[str, int] | None = None
 ) -> None:
-    """Raises :class:`InputError` for a job whose 1.2 x peak is not below the memory, less
-    ``used_bytes`` that others hold, of any device of ``layout`` with a profile of it."""
+    """Raises :class:`InputError` for a job whose 1.2 x peak is not below the memory of any device
+    of ``layout`` with a profile of it, less ``used_bytes`` that others hold and the contexts of the
+    workers of its other slots."""
     where = f"workload {problem.workload.name}"
-    held = used_bytes or {}
+    held = Counter(used_bytes or {})
+    held.update(idle_bytes(problem.jobs, layout))
     slots = {entry.device for entry in layout.devices}
     devices = [device for device in problem.machine.devices if device.name in slots]
     # Jobs of one profile need the same: the first of them is looked at.
@@ -60,7 +63,7 @@ def check_memory(
                 "a machine with its device (`--machine`)" if job.profile else "profile it there"
             )
             raise InputError(where, job.id, found, f"one for a device in use: {remedy}")
-        free = {device.name: device.memory_bytes - held.get(device.name, 0) for device in devices}
+        free = {device.name: device.memory_bytes - held[device.name] for device in devices}
         if not any(need < free[device.name] for device, need in needs):
             found = "1.2 x peak memory of " + ", ".join(
                 f"{need / GIB:.2f} GiB on {device.name}" for device, need in needs

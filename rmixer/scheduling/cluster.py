@@ -3,13 +3,14 @@ simulated and the real clock share them."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from types import MappingProxyType
 
 from rmixer.errors import PolicyStarved, PolicyWrong
 from rmixer.hardware.machine import Machine
 from rmixer.model_profile.device_cost import DeviceCost
+from rmixer.scheduling.admission import Costed, context_bytes
 from rmixer.scheduling.asking import ask, ask_again_s
 from rmixer.scheduling.booking import Booking, booked_bytes
 from rmixer.scheduling.device_books import DeviceBooks
@@ -54,6 +55,11 @@ class Cluster:
         self._asks_since_s = 0.0
         self._jobs_view = MappingProxyType(self._jobs)
         self._queued_view = MappingProxyType(self._queued)
+
+    def expect(self, jobs: Iterable[Costed]) -> None:
+        """``jobs`` are to come: workers for them are warm on every slot from the beginning, and
+        hold their contexts on GPUs."""
+        self._devices.hold_contexts(context_bytes(jobs))
 
     @property
     def running(self) -> Mapping[str, Booking]:

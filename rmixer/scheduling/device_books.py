@@ -67,6 +67,18 @@ class DeviceBooks:
         """Returns the names of the devices of a kind that have a free slot, in order, as a live
         view."""
 
+    def hold_contexts(self, context_bytes: int) -> None:
+        """Every slot of a GPU has a warm worker, whose context takes so much of its memory. Before
+        anything is booked."""
+        for name, device in self._devices.items():
+            if device.kind == "gpu":
+                more = context_bytes * (device.slots - 1)
+                self._devices[name] = device._replace(
+                    context_bytes=context_bytes,
+                    booked_bytes=device.booked_bytes + more,
+                    held_bytes=device.held_bytes + more,
+                )
+
     def occupy(
         self, job: JobView, booking: Booking, now_s: float, slots: Sequence[int] | None = None
     ) -> None:
@@ -88,8 +100,10 @@ class DeviceBooks:
             cost = job.costs[device.kind]
             residents = (*device.residents, resident)
             self._devices[name] = device._replace(
-                booked_bytes=device.booked_bytes + booked_bytes(cost),
-                held_bytes=(held_bytes := device.held_bytes + cost.peak_bytes),
+                booked_bytes=device.booked_bytes + booked_bytes(cost) - device.taken_over(cost),
+                held_bytes=(
+                    held_bytes := device.held_bytes + cost.peak_bytes - device.taken_over(cost)
+                ),
                 measured_bytes=self._in_use(device, held_bytes),
                 booked_utilisation=self._utilisation(device.kind, residents),
                 residents=residents,
@@ -106,13 +120,15 @@ class DeviceBooks:
             device = self._devices[name]
             cost = job.costs[device.kind]
             residents = tuple(r for r in device.residents if r.job != job.id)
-            booked = device.booked_bytes - booked_bytes(cost)
+            booked = device.booked_bytes - booked_bytes(cost) + device.taken_over(cost)
             if device.kind == "gpu":
                 booked = max(booked, GPU_WORKER_BYTES * device.slots)
             self._devices[name] = device._replace(
                 residents=residents,
                 booked_bytes=booked,
-                held_bytes=(held_bytes := device.held_bytes - cost.peak_bytes),
+                held_bytes=(
+                    held_bytes := device.held_bytes - cost.peak_bytes + device.taken_over(cost)
+                ),
                 measured_bytes=self._in_use(device, held_bytes),
                 booked_utilisation=self._utilisation(device.kind, residents),
             )
@@ -135,7 +151,8 @@ class DeviceBooks:
 
     def most_bytes(self, device: str) -> int:
         """The largest peak that a job may have on ``device`` if it is alone there."""
-        found, used = self._devices[device], self._used.get(device, 0)
+        found = self._devices[device]
+        used = self._used.get(device, 0) + found.context_bytes * (found.slots - 1)
         return int((found.memory_bytes - used) / MEMORY_MARGIN) - 1
 
     def are_crowded(self, queued: Iterable[JobView]) -> bool:

@@ -44,23 +44,46 @@ class ProfiledJob:
 @dataclass(frozen=True)
 class Problem:
     """A workload on a machine: its jobs in order of submission, each with its profile. ``noise`` is
-    the difference between two executions of one schedule on this machine, as a fraction; 0 if no
-    run measured it."""
+    how far two executions of one schedule differ on this machine, as a fraction; 0 if no run
+    measured it. ``others`` are the same jobs at other batches, where a search may choose them."""
 
     workload: Workload
     machine: Machine
     jobs: tuple[ProfiledJob, ...]
     noise: float = 0.0
+    others: tuple[ProfiledJob, ...] = ()
 
     @cached_property
     def profiles(self) -> Mapping[str, ModelProfile]:
         """The profiles by the key of the jobs' cost identities."""
-        return {each.key: each.profile for each in self.jobs}
+        return {each.key: each.profile for each in (*self.jobs, *self.others)}
 
     @cached_property
     def by_id(self) -> Mapping[str, ProfiledJob]:
         """The jobs by their ids."""
         return {each.job.id: each for each in self.jobs}
+
+    @cached_property
+    def wide(self) -> Problem:
+        """All sizes of every job as jobs of their own, the workload's first: several have one id,
+        and a schedule has one of them."""
+        return replace(self, jobs=(*self.jobs, *self.others), others=())
+
+    def at(self, batches: Mapping[str, int]) -> Problem:
+        """The same with jobs at other ``batches``, by id. Raises :class:`InputError` for one that
+        is not among ``others``."""
+        if not batches:
+            return self
+        known = {(each.job.id, each.job.batch): each for each in self.wide.jobs}
+        asked = [(each.job.id, batches.get(each.job.id, each.job.batch)) for each in self.jobs]
+        for name, batch in asked:
+            if (name, batch) not in known:
+                sizes = ", ".join(str(size) for other, size in sorted(known) if other == name)
+                allowed = f"a profiled size of its model: {sizes}"
+                raise InputError("schedule", f"batch of {name}", batch, allowed)
+        jobs = tuple(known[each] for each in asked)
+        workload = replace(self.workload, jobs=tuple(each.job for each in jobs))
+        return replace(self, workload=workload, jobs=jobs, others=())
 
 
 def problem_of(

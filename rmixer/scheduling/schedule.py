@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 
@@ -25,7 +25,8 @@ SCHEMA_VERSION: Final = 1
 @dataclass(frozen=True)
 class ScheduledJob(Strict):
     """One dispatch. A barrier separates the jobs of one ``round`` from the next, on the whole
-    ``machine`` or on one ``device``; dynamic policies have one round."""
+    ``machine`` or on one ``device``; dynamic policies have one round. ``batch`` is None if it is
+    the workload's."""
 
     order: Annotated[int, Field(ge=0)]
     round: Annotated[int, Field(ge=0)]
@@ -36,6 +37,7 @@ class ScheduledJob(Strict):
     placement: str
     sharing: Sharing
     barrier: Barrier = "machine"
+    batch: Annotated[int, Field(gt=0)] | None = None
 
 
 @dataclass(frozen=True)
@@ -57,6 +59,16 @@ class Schedule(Strict):
     settings: Settings
     dispatches: tuple[ScheduledJob, ...]
     schema_version: Literal[1] = SCHEMA_VERSION
+
+    @property
+    def batches(self) -> dict[str, int]:
+        """The batch of each job that has another one than the workload says, by id."""
+        return {each.job: each.batch for each in self.dispatches if each.batch is not None}
+
+    def with_batches(self, batches: Mapping[str, int]) -> Schedule:
+        """The same with ``batches``, by job, that the workload does not say."""
+        found = [replace(each, batch=batches.get(each.job)) for each in self.dispatches]
+        return replace(self, dispatches=tuple(found))
 
     def check(self, workload: Workload, machine: Machine, where: object) -> None:
         """Raises :class:`InputError` unless this is a schedule of exactly these jobs for devices

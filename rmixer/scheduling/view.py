@@ -59,6 +59,7 @@ class DeviceView(NamedTuple):
     """One device. ``threads`` is the most that a job has in one of its slots. ``booked_bytes`` is
     the use at start plus 1.2 x the peak of each job there, ``held_bytes`` the same with the plain
     peaks; ``measured_bytes`` is the measured use of its memory (None: not measured).
+    On a GPU both have ``context_bytes`` for each idle worker but one: a model takes over its own.
     ``last_order``, ``last_round`` and ``last_started_s`` are of the last job that was sent here,
     even if it has ended; -1, -1 and None if there was none."""
 
@@ -75,6 +76,7 @@ class DeviceView(NamedTuple):
     last_order: int = -1
     last_round: int = -1
     last_started_s: float | None = None
+    context_bytes: int = 0
 
     @property
     def free_slots(self) -> int:
@@ -96,9 +98,16 @@ class DeviceView(NamedTuple):
         cost = job.costs.get(self.kind)
         if cost is None or self.free_slots <= 0:
             return False
+        beside = self.context_bytes - self.taken_over(cost)
         if check == "margin":
-            return MEMORY_MARGIN * cost.peak_bytes + self.booked_bytes < self.memory_bytes
-        return check == "none" or cost.peak_bytes + self.held_bytes < self.memory_bytes
+            need = MEMORY_MARGIN * cost.peak_bytes + self.booked_bytes + beside
+            return need < self.memory_bytes
+        return check == "none" or cost.peak_bytes + self.held_bytes + beside < self.memory_bytes
+
+    def taken_over(self, cost: DeviceCost) -> int:
+        """What a job of this ``cost`` has of its own peak before it starts: its worker's context. A
+        program has a process of its own."""
+        return self.context_bytes if cost.context_bytes else 0
 
 
 @dataclass(frozen=True)

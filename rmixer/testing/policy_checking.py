@@ -92,7 +92,7 @@ def _maker(policy: type[Policy] | str, settings: Mapping[str, object]) -> Callab
     if isinstance(policy, str):
         name = policy
         if settings:
-            raise ValueError("settings: found some beside a name; allowed: name:key=value")
+            raise ValueError("settings: found some with a name; allowed: name:key=value")
 
         def make(seed: int) -> Policy:
             return make_policy(name, seed)

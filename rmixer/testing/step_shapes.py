@@ -57,7 +57,7 @@ def _check_operators(steps: list[list[Call]], model: str) -> None:
         first, second = (_at(found, at) for found in (names[0], other))
         raise ChangingOperators(
             f"{model}: not every step runs the same operators: where one runs {first}, another "
-            f"runs {second}. Then times cannot be told by operator. Let a step not depend on "
+            f"runs {second}. Then times cannot be split by operator. Let a step not depend on "
             "values or on its number (torch.where instead of if, a fixed length instead of a loop)"
         )
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
+from rmixer.display.few_names import few
 from rmixer.testing.failures import NotTrained, WrongLoss, WrongReturn
 from rmixer.testing.step_memory import forward_counted
 from rmixer.training.own_step import OwnStep
@@ -50,7 +51,7 @@ def train(step: OwnStep) -> Trained:
     still = [name for name, p in named.items() if name in moved and torch.equal(p, before[name])]
     if still:
         raise NotTrained(
-            f"{model}: {_list(still)} got gradients and did not change in {step.job.steps} steps. "
+            f"{model}: {few(still)} got gradients and did not change in {step.job.steps} steps. "
             f"Is the learning rate 0 (job.lr is {step.job.lr:g}), or does the optimizer's step do "
             "nothing?"
         )
@@ -75,7 +76,7 @@ def _check_optimizers(step: OwnStep, named: Mapping[str, Tensor]) -> None:
     left = [name for name, parameter in named.items() if id(parameter) not in held]
     if left:
         raise NotTrained(
-            f"{step.job.model}: no optimizer has {_list(left)}. Give them to one, or freeze them "
+            f"{step.job.model}: no optimizer has {few(left)}. Give them to one, or freeze them "
             "with requires_grad_(False)"
         )
     strange = held - {id(parameter) for parameter in step.model.parameters()}
@@ -90,7 +91,7 @@ def _check_optimizers(step: OwnStep, named: Mapping[str, Tensor]) -> None:
 def _check_reached(model: str, missing: list[str]) -> None:
     if missing:
         raise NotTrained(
-            f"{model}: no gradient reaches {_list(missing)}. Use them in the loss (a .detach(), "
+            f"{model}: no gradient reaches {few(missing)}. Use them in the loss (a .detach(), "
             "torch.no_grad() or .data on the way cuts gradients off), or freeze them with "
             "requires_grad_(False)"
         )
@@ -99,9 +100,3 @@ def _check_reached(model: str, missing: list[str]) -> None:
 def _any_nonzero(gradient: Tensor) -> bool:
     values = gradient.coalesce().values() if gradient.is_sparse else gradient
     return bool(values.count_nonzero())
-
-
-def _list(names: Iterable[str]) -> str:
-    known = list(names)
-    more = f" and {len(known) - 5} more" if len(known) > 5 else ""
-    return ", ".join(known[:5]) + more

@@ -32,6 +32,11 @@ class LiveSteps:
         self.told = 0
         """The number of reported steps."""
 
+    @property
+    def backward_passes(self) -> int:
+        """How many backward passes were noted before an optimizer was seen."""
+        return self._events.backward_passes
+
     def new_ends(self) -> list[float]:
         """The ends of the steps since the last call, on the machine's monotonic clock, in order."""
         fresh = self._events.fresh()

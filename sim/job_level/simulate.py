@@ -131,6 +131,7 @@ class _Clock:
     ) -> None:
         self._env, self._policy = env, policy
         self._cluster = Cluster(problem.machine, layout, step_times, readings=self)
+        self._cluster.expect(problem.jobs)
         self._made: dict[str, Callable[[], float]] = {}
         self._jobs = problem.by_id
         # Of a table of durations nobody knows what company does.

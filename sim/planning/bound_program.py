@@ -35,13 +35,15 @@ class Node:
 @dataclass(frozen=True, eq=False)
 class Priced:
     """The result of a linear program: ``bound_s``; the ``shares`` of all prices; the class with the
-    highest price of its length; and a class that it splits over modes, with the mode and the number
-    of its jobs there (None if it splits none whose length has a price)."""
+    highest price of its length; a class that it splits over modes, with the mode and the number of
+    its jobs there (None if it splits none whose length has a price); and the worth of a job of each
+    class, which adds up to the bound."""
 
     bound_s: float
     shares: dict[str, float]
     longest: int
     split: tuple[int, int, float] | None
+    worth_s: Sequence[float] = ()
 
 
 @dataclass
@@ -67,9 +69,9 @@ class _Rows:
         return coo_matrix((self.values, (self.rows, self.columns)), shape).tocsr()
 
 
-def priced(node: Node, machine: Machine) -> Priced:
+def priced(node: Node, machine: Machine, chains: int = MOST_CHAINS) -> Priced:
     """Solves the program of ``node``, and computes from its duals the bound that they prove: see
-    :func:`~sim.planning.lower_bound.lower_bound`.
+    :func:`~sim.planning.lower_bound.lower_bound`. The length of ``chains`` classes has a price.
 
     Its columns are T, the time at each level of busy cores, and for each class and mode the number
     of jobs, their presence, and their host work at each level.
@@ -83,7 +85,7 @@ def priced(node: Node, machine: Machine) -> Priced:
     most, equal = _Rows(), _Rows()
     at_level: list[dict[int, float]] = [{1 + i: -float(level)} for i, level in enumerate(levels)]
     on_gpus: dict[int, float] = {0: -gpus}
-    present: dict[int, dict[int, float]] = {j: {} for j in sorted(longest[:MOST_CHAINS])}
+    present: dict[int, dict[int, float]] = {j: {} for j in sorted(longest[:chains])}
     in_slots: dict[str, dict[int, float]] = {kind: {0: -float(n)} for kind, n in slots.items()}
     of_class: list[dict[int, float]] = [{} for _ in classes]
     alone_rows, host_rows = [], []
@@ -140,13 +142,14 @@ def priced(node: Node, machine: Machine) -> Priced:
         SLOTS: sum(slots[kind] * price for kind, price in prices.slot.items()),
     }
     total = sum(shares.values())
-    bound_s = _least_worth(modes, classes, prices, round(levels[-1])) / total
+    worth_s = [w / total for w in _least_worth(modes, classes, prices, round(levels[-1]))]
     jobs_in = found.x[first::width].tolist()
     return Priced(
-        bound_s,
+        sum(len(each.ids) * worth for each, worth in zip(classes, worth_s, strict=True)),
         {name: share / total for name, share in shares.items()},
-        max(lengths, key=lambda j: len(classes[j].ids) * prices.length[j]),
+        max(lengths, key=lambda j: len(classes[j].ids) * prices.length[j], default=0),
         _split(modes, jobs_in, prices.length),
+        worth_s,
     )
 
 
@@ -185,15 +188,15 @@ def _least_worth(
     classes: Sequence[JobClass],
     prices: _Prices,
     cores: int,
-) -> float:
-    """The worth of all jobs, each in its cheapest mode, over numbers of busy ``cores``."""
+) -> list[float]:
+    """The worth of a job of each class in its cheapest mode, over numbers of busy ``cores``."""
     least = [np.inf] * len(classes)
     for (j, mode), alone, host in zip(modes, prices.alone, prices.host, strict=True):
         presence = prices.length.get(j, 0.0) + prices.slot.get(mode.kind, 0.0)
         # The two add up to it, whatever the solver's rounding says.
         by_host = min(host, presence) if alone <= 0 else presence * host / (alone + host)
         least[j] = min(least[j], _worth(mode, prices, (presence - by_host, by_host), cores))
-    return sum(len(each.ids) * worth for each, worth in zip(classes, least, strict=True))
+    return least
 
 
 def _worth(mode: LeastDemand, prices: _Prices, presence: tuple[float, float], cores: int) -> float:

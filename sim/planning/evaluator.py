@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rmixer.errors import PolicyStarved
+from rmixer.scheduling.admission import context_bytes
 from rmixer.scheduling.device_books import GPU_WORKER_BYTES
 from rmixer.scheduling.layout import DeviceSlots, Layout
 from rmixer.scheduling.problem import Problem
@@ -70,12 +71,16 @@ class Evaluator:
         self._devices = [entry.device for entry in layout.devices]
         self._slots = [(entry, slot) for entry in layout.devices for slot in range(entry.slots)]
         self._first_slot = np.cumsum([0, *(entry.slots for entry in layout.devices)])
+        # As the books have it, but all contexts are booked: a job of a model takes one over.
+        self._context_bytes = 0 if memory == "none" else context_bytes(problem.jobs)
         self._jobs = self._job_tables(BOOKED[memory])
         has_bytes = {device.name: device.memory_bytes for device in problem.machine.devices}
         self._memory = (
-            np.zeros(len(self._devices)),
+            np.array([self._contexts(entry) * float(entry.slots) for entry in layout.devices]),
             np.array([float(has_bytes[name]) for name in self._devices]),
-            np.array([_least_booked(entry, memory) for entry in layout.devices]),
+            np.array(
+                [_least_booked(entry, memory) + self._contexts(entry) for entry in layout.devices]
+            ),
             self._first_slot.astype(np.int64),
             np.array([int(entry.kind == "cpu") for entry in layout.devices]),
         )
@@ -85,6 +90,10 @@ class Evaluator:
         self._classes: list[list[int]] = []
         self.known: list[Mix] = []
 
+    def _contexts(self, entry: DeviceSlots) -> int:
+        """Of a worker of a slot of ``entry``."""
+        return self._context_bytes if entry.kind == "gpu" else 0
+
     def judge(self, dispatches: Sequence[ScheduledJob]) -> Judged:
         """Evaluates ``dispatches``, one for each job. Raises :class:`PolicyStarved` if some can
         never start."""
@@ -92,7 +101,7 @@ class Evaluator:
 
     def judge_plan(self, plan: Plan) -> Judged:
         """The same for a :meth:`plan`: a search changes its arrays instead of making new ones."""
-        judged = self._judged(plan, None)
+        judged = self.judge_some(plan)
         if judged.makespan_s == inf or not np.isfinite(judged.ends_s).all():
             raise PolicyStarved("the plan leaves jobs waiting on an idle machine")
         return judged
@@ -121,7 +130,7 @@ class Evaluator:
         factors: Factors | None,
         typical: Floats = NOTHING,
     ) -> Judged:
-        times_s = np.empty((2, len(self._places)))
+        times_s = np.empty((2, len(self._problem.jobs)))
         jobs = self._jobs
         while True:
             units = self._units
@@ -189,8 +198,9 @@ class Evaluator:
             if (j, s) not in phases:
                 continue
             step = each.profile.step(entry.kind, entry.threads)
-            peak_bytes = each.costs[entry.kind].peak_bytes
-            to_book[j, self._devices.index(entry.device)] = margin * peak_bytes
+            cost = each.costs[entry.kind]
+            taken_over = self._contexts(entry) if cost.context_bytes else 0
+            to_book[j, self._devices.index(entry.device)] = margin * cost.peak_bytes - taken_over
             # Slots with cores of their own are alike; of others it counts who shares with whom.
             place = slot if self._layout.in_turn else None
             for p, (phase, amount, _) in enumerate(phases[j, s]):

@@ -65,14 +65,18 @@ def job_classes(problem: Problem, layout: Layout | None) -> list[JobClass]:
         job = each.job
         alike = (each.key, job.steps, job.evaluate, job.save_every_s)
         together.setdefault(alike, []).append(each)
+    sizes: dict[str, list[ProfiledJob]] = {}
+    for each in problem.wide.jobs:
+        sizes.setdefault(each.job.id, []).append(each)
     residents = Residents(problem.profiles, machine)
     curves: dict[tuple[str, str, int], Floats] = {}
     return [
         JobClass(
             tuple(each.job.id for each in like),
             tuple(
-                _least_demand(like[0], kind, threads, (machine, residents, curves))
-                for kind, threads in _modes(like[0], room)
+                _least_demand(each, kind, threads, (machine, residents, curves))
+                for each in sizes[like[0].job.id]
+                for kind, threads in _modes(each, room)
             ),
         )
         for like in together.values()

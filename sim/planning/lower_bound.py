@@ -40,9 +40,11 @@ class LowerBound:
         job = f", {self.job}" if self.held_by == LONGEST else ""
         return f"{self.held_by}{job}"
 
-    def gap(self, makespan_s: float) -> float:
-        """The part of ``makespan_s`` above the bound, as a fraction of the bound."""
-        return makespan_s / self.bound_s - 1 if self.bound_s > 0 else 0.0
+    def gap(self, value_s: float) -> float | None:
+        """The part of ``value_s`` above the bound, as a fraction of it; None above a bound of 0."""
+        if self.bound_s > 0:
+            return value_s / self.bound_s - 1
+        return None if value_s > 0 else 0.0
 
 
 def lower_bound(problem: Problem, layouts: Iterable[Layout] = ()) -> LowerBound:
@@ -101,7 +103,7 @@ def lower_bound(problem: Problem, layouts: Iterable[Layout] = ()) -> LowerBound:
         found = replace(found, bound_s=max(found.bound_s, at_least_s))
         heappush(open_nodes, (found.bound_s, next(order), node, found))
 
-    for node in _roots(problem, layouts):
+    for node in roots(problem, layouts):
         consider(node)
     columns = sum(len(each.modes) for each in open_nodes[0][2].classes) * len(machine.cores)
     for _ in range(min(MOST_PROGRAMS, MOST_COLUMNS // max(1, columns)) // 2):
@@ -115,7 +117,7 @@ def lower_bound(problem: Problem, layouts: Iterable[Layout] = ()) -> LowerBound:
     return LowerBound(found.bound_s, found.shares, node.classes[found.longest].ids[0])
 
 
-def _roots(problem: Problem, layouts: Iterable[Layout]) -> Iterator[Node]:
+def roots(problem: Problem, layouts: Iterable[Layout]) -> Iterator[Node]:
     """A node for each of ``layouts`` that differ for the bound."""
     given = list(layouts)
     if not given:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from random import Random
 
@@ -15,6 +15,8 @@ MANY = 200
 SHIFT = 0.3
 """Standard deviation of the move of equal jobs, as a share of the queue."""
 MOST_REMOVED = 6
+REBATCHED = 0.2
+"""The share of changes that change a batch, if a job has several."""
 TRIED_PLACES = 6
 """The number of places tried for a job that was taken out."""
 
@@ -43,16 +45,20 @@ class Order:
 class Neighbourhood:
     """Draws changes. ``slots_of`` are the slots that each job can run on, ``any_of`` the number for
     any slot of the kind of each slot, ``alike`` a number that equal jobs share; ``score`` judges an
-    order with some of the jobs."""
+    order with some of the jobs. ``sizes`` has, for each job, the places of the same job by batch;
+    it is empty if no job has several."""
 
     slots_of: Sequence[Sequence[int]]
     any_of: Sequence[int]
     alike: Sequence[int]
     score: Callable[[Order], float]
+    sizes: Sequence[Mapping[int, int]] = ()
 
     def changed(self, order: Order, judged: Judged, draw: Random) -> Order:
         """Another order near ``order``, whose result was ``judged``."""
         count = len(order.jobs)
+        if self.sizes and draw.random() < REBATCHED:
+            return self.rebatched(order, judged, draw)
         if draw.random() < count / (count + MANY):
             return self.reordered(order, draw)
         chance = draw.random()
@@ -135,12 +141,23 @@ class Neighbourhood:
         places = sorted(range(count), key=turns.__getitem__)
         return Order(tuple(order.jobs[at] for at in places), tuple(slots[at] for at in places))
 
+    def rebatched(self, order: Order, judged: Judged, draw: Random) -> Order:
+        """One job at another batch, or all jobs equal to it."""
+        job = order.jobs[self._one(order, judged, draw)]
+        batch = draw.choice(sorted(self.sizes[job]))
+        kind = self.alike[job] if draw.random() < 0.5 else None
+        jobs = [
+            self.sizes[each].get(batch, each) if each == job or self.alike[each] == kind else each
+            for each in order.jobs
+        ]
+        return Order(tuple(jobs), order.slots)
+
     def _one(self, order: Order, judged: Judged, draw: Random) -> int:
         """The place of a job: sometimes of the one that ends last or of one before it on its slot,
         else of any."""
         if draw.random() < 0.7:
             return draw.randrange(len(order.jobs))
-        last = int(np.argmax(judged.ends_s))
+        last = int(np.argmax(np.where(judged.ends_s < np.inf, judged.ends_s, -1.0)))
         slot = order.slots[order.jobs.index(last)]
         return draw.choice([at for at, on in enumerate(order.slots) if on == slot])
 

@@ -16,7 +16,7 @@ from rmixer.scheduling.view import MemoryCheck
 from sim.demand.contention import HostDemand
 from sim.demand.resident import Resident, Residents
 from sim.operator_level.instruction_tables import Floats
-from sim.planning.evaluator import Evaluator, Plan, _new_table
+from sim.planning.evaluator import Evaluator, Judged, Plan, _new_table
 from sim.simple_step_times.mean_demand import MeanDemand
 
 MOST_MIXES = 1 << 16
@@ -37,10 +37,10 @@ class RoughEvaluator(Evaluator):
             self._demands = self._tables(times.residents)
             self._units = np.ones((MOST_MIXES, len(self._slots)))
 
-    def judge_plan(self, plan: Plan) -> Any:
+    def judge_some(self, plan: Plan) -> Judged:
         if self._compiled and 2 * len(self._mixes) > len(self._units):
             self._mixes = _new_table()
-        return super().judge_plan(plan)
+        return super().judge_some(plan)
 
     def _tables(self, residents: Residents) -> Any:
         """The demands of all classes in the form of

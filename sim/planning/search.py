@@ -15,7 +15,7 @@ from rmixer.scheduling.problem import Problem
 from rmixer.scheduling.schedule import ScheduledJob
 from sim.planning.evaluator import Evaluator, Judged, Plan
 from sim.planning.moves import Neighbourhood, Order
-from sim.planning.objective import Objective, score
+from sim.planning.objective import Goal, Objective
 
 HISTORY = 50
 """A change is taken if it is no worse than the schedule held this many evaluations ago."""
@@ -28,11 +28,11 @@ APART = 1e-3
 
 @dataclass(frozen=True)
 class Found:
-    """A schedule of a walk, its score, and its makespan."""
+    """A schedule of a walk, its score, and its figure of the objective."""
 
     score: float
     order: Order
-    makespan_s: float
+    value_s: float
 
 
 @dataclass(frozen=True)
@@ -48,12 +48,16 @@ class Walk:
 
 class Searcher:
     """Walks among the schedules of ``problem`` on the slots of ``layout``, judged by
-    ``evaluator``."""
+    ``evaluator``. Where several jobs have one id (:attr:`Problem.wide`), a schedule has one of
+    them; its dispatches say which, if it is not the first."""
 
     def __init__(
         self, problem: Problem, layout: Layout, evaluator: Evaluator, objective: Objective
     ) -> None:
         self._problem, self._evaluator, self._objective = problem, evaluator, objective
+        self._places: dict[str, int] = {}
+        for place, each in enumerate(problem.jobs):
+            self._places.setdefault(each.job.id, place)
         self._slots = [(entry, slot) for entry in layout.devices for slot in range(entry.slots)]
         devices = [at for at, entry in enumerate(layout.devices) for _ in range(entry.slots)]
         self._device_of = np.array(devices, dtype=np.int64)
@@ -61,7 +65,7 @@ class Searcher:
         any_of = [-1 - kinds.index(kinds[device]) for device in devices]
         known: dict[str, int] = {}
         alike = [known.setdefault(each.key, len(known)) for each in problem.jobs]
-        self._arrivals_s = np.array([each.job.arrival_s for each in problem.jobs])
+        self._goal = Goal.of([each.job for each in problem.jobs])
         slots_of = [
             [at for at, (entry, _) in enumerate(self._slots) if entry.kind in each.costs]
             for each in problem.jobs
@@ -70,7 +74,7 @@ class Searcher:
         self._kind_of = np.array([kinds[device] == "gpu" for device in devices], dtype=np.int64)
         self._can = np.array([["cpu" in each.costs, "gpu" in each.costs] for each in problem.jobs])
         self._neighbourhood = Neighbourhood(
-            slots_of, any_of, alike, lambda order: self.judged(order)[0]
+            slots_of, any_of, alike, lambda order: self.judged(order)[0], self._sizes()
         )
         self._evaluations = 0
 
@@ -79,7 +83,7 @@ class Searcher:
         best: list[Found] = []
         for given in orders:
             scored, judged, order = self.judged(given)
-            _keep(best, Found(scored, order, judged.makespan_s))
+            _keep(best, self._found(scored, order, judged))
         return Walk(best[0], tuple(best))
 
     def walk(self, walk: Walk, evaluations: int, seed: str, until_s: float = inf) -> Walk:
@@ -96,7 +100,7 @@ class Searcher:
             order = self._neighbourhood.changed(present.order, judged, draw)
             scored, found, order = self.judged(order)
             if scored <= history[at] or scored <= present.score:
-                present, judged = Found(scored, order, found.makespan_s), found
+                present, judged = self._found(scored, order, found), found
                 _keep(best, present)
             history[at] = present.score
         if best[0].score == walk.best[0].score:
@@ -111,14 +115,18 @@ class Searcher:
         self._evaluations += 1
         plan = self._plan(order)
         judged = self._evaluator.judge_some(plan)
-        scored = score(self._objective, judged, self._arrivals_s)
+        scored = self._goal.score(self._objective, judged)
         if scored < inf and self._priorities.any() and not self._in_priority(plan, judged):
             scored = inf
         return scored, judged, Order(order.jobs, tuple(plan[2].tolist()))
 
+    def _found(self, scored: float, order: Order, judged: Judged) -> Found:
+        value_s = self._goal.value_s(self._objective, judged.makespan_s, judged.ends_s)
+        return Found(scored, order, value_s)
+
     def _in_priority(self, plan: Plan, judged: Judged) -> bool:
         jobs, slots = plan[0], plan[2]
-        starts_s, arrivals_s = judged.starts_s[jobs], self._arrivals_s[jobs]
+        starts_s, arrivals_s = judged.starts_s[jobs], self._goal.arrivals_s[jobs]
         priorities, kinds = self._priorities[jobs], self._kind_of[slots]
         waits = (arrivals_s[:, None] <= starts_s[None, :]) & (starts_s[:, None] > starts_s[None, :])
         lower = priorities[:, None] > priorities[None, :]
@@ -129,31 +137,39 @@ class Searcher:
         found = []
         for number, (job, at) in enumerate(zip(order.jobs, order.slots, strict=True)):
             entry, slot = self._slots[at]
-            name = self._problem.jobs[job].job.id
+            chosen = self._problem.jobs[job].job
             found.append(
                 ScheduledJob(
                     order=number,
                     round=0,
-                    job=name,
+                    job=chosen.id,
                     devices=(entry.device,),
                     slot=slot,
                     threads=entry.threads,
                     placement="device",
                     sharing=entry.sharing,
+                    batch=None if self._places[chosen.id] == job else chosen.batch,
                 )
             )
         return tuple(found)
 
     def order_of(self, dispatches: Sequence[ScheduledJob]) -> Order:
-        """The order of dispatches. Devices and slots must be those of the layout; rounds are
-        lost."""
-        places = {each.job.id: place for place, each in enumerate(self._problem.jobs)}
+        """The order of dispatches. Devices and slots must be those of the layout; rounds are lost,
+        and batches."""
         slots = {(entry.device, slot): at for at, (entry, slot) in enumerate(self._slots)}
         ordered = sorted(dispatches, key=lambda each: each.order)
         return Order(
-            tuple(places[each.job] for each in ordered),
+            tuple(self._places[each.job] for each in ordered),
             tuple(slots[each.devices[0], each.slot] for each in ordered),
         )
+
+    def _sizes(self) -> list[dict[int, int]]:
+        """By job: the place of each of its sizes, by batch. Empty if none has several."""
+        jobs = [each.job for each in self._problem.jobs]
+        sizes: dict[str, dict[int, int]] = {job.id: {} for job in jobs}
+        for place, job in enumerate(jobs):
+            sizes[job.id][job.batch] = place
+        return [sizes[job.id] for job in jobs] if len(sizes) < len(jobs) else []
 
     def _plan(self, order: Order) -> Plan:
         slots = np.array(order.slots, dtype=np.int64)

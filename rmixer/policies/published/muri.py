@@ -40,7 +40,7 @@ class Muri(Policy):
 def _next_group(view: ClusterView, device: DeviceView) -> Group:
     """The group to start on an idle ``device``; empty if no job fits."""
     if view.step_times is None:
-        raise RunFailed("muri needs the step times of pairs, and nobody predicts them here")
+        raise RunFailed("muri needs the step times of pairs, and no simulation predicts them here")
     groups: list[Group] = [(job,) for job in view.waiting() if device.fits(job)]
     speeds = _Speeds(view.step_times, device)
     for _ in range(2):

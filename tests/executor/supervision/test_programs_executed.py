@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import signal
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,8 +15,12 @@ from executed_workloads import MIB, execute, profile_of, tiny
 from killed_runs import Killed
 from program_jobs import STEPS, command, processes_of, program
 
+from executor.journal.opening import existing_journal
+from executor.overview.run_view import RunView
+from executor.supervision import running_jobs
 from executor.supervision.execution import ExecutedRun
 from executor.supervision.observer import Observer
+from rmixer.cli.run_table import progress_line
 from rmixer.data.prepare import prepare
 from rmixer.model_profile.model_profile import ModelProfile
 from rmixer.workload.workload import Job
@@ -54,6 +59,13 @@ class Diary(Observer):
 
     def __init__(self) -> None:
         self.heard: list[tuple[object, ...]] = []
+        self.lines: list[str] = []
+
+    def begins(self, view: Callable[[], RunView]) -> None:
+        self._view = view
+
+    def ticked(self) -> None:
+        self.lines.append(progress_line(self._view()))
 
     def told(self, text: str) -> None:
         self.heard.append(("told", text))
@@ -67,6 +79,32 @@ class Diary(Observer):
 
 def states(run: ExecutedRun) -> dict[str, str]:
     return {job.id: job.state for job in run.summary.jobs}
+
+
+@pytest.mark.parametrize("silent_s", [0.5, 60.0])
+def test_one_that_makes_no_step_is_told_of_once_while_it_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, silent_s: float
+) -> None:
+    """Two do after half a second of their two, if nobody waits for them any longer."""
+    monkeypatch.setattr(running_jobs, "SILENT_S", silent_s)
+    monkeypatch.setattr(running_jobs, "SLOWER", 0.0)
+    silent = program(tmp_path / "code", "silent", "import time\ntime.sleep(2)", steps=5)
+    late = program(tmp_path / "code", "late", "import time\ntime.sleep(2)\n" + STEPS, "9", steps=9)
+    diary = Diary()
+    execute(tmp_path / "run", [silent, late], observer=diary)
+    told = [str(each[1]) for each in diary.heard if "no step is seen yet" in str(each[1])]
+    lines = set(diary.lines)
+    if silent_s > 2:
+        assert not told
+        assert not any("no step yet" in line for line in lines)
+        return
+    assert sorted(each.partition(":")[0] for each in told) == ["late", "silent"]
+    assert all("s: where no optimizer of torch steps let the program call rmixer.step()" in each
+               for each in told)  # fmt: skip
+    with existing_journal(tmp_path / "run", read=True) as journal:
+        kept = [each for each in journal.transitions() if each.kind == "no_step_yet"]
+    assert sorted(f"{each.job}: {each.detail['text']}" for each in kept) == sorted(told)
+    assert any("2 running; no step yet: silent, late" in line for line in lines)
 
 
 def test_a_model_and_a_program_in_one_queue(tmp_path: Path, rmixer_home: None) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from executed_workloads import tiny
+from executed_workloads import MIB, tiny
 from gpu_machines import CONTEXT, PEAK, execute_on, layout_of, problem_on, with_gpus
 from program_jobs import program
 
@@ -17,8 +17,10 @@ from executor.workers.warm_processes import WarmProcesses
 from executor.workers.workers import JobFailed, Place, TrainingOrder
 from rmixer.data.prepare import prepare
 from rmixer.policies import make_policy
+from rmixer.run_record.run_summary import RunSummary
 from rmixer.training.job_files import JobFiles
 from rmixer.training.process import WorkerProcess
+from sim import Uncontended, simulate
 
 TASKS = Path(__file__).parents[2] / "rmixer" / "training"
 CLOCK = "rmixer.training.worker:clock"
@@ -79,6 +81,31 @@ def test_a_worker_sees_its_own_gpu_and_cores(workers: Cold, tmp_path: Path) -> N
     workers.replace_ended()
     assert not workers._workers[place].has_ended
     assert workers.processes("gpu:1")[0][0] != seen[place]["pid"]
+
+
+@pytest.mark.thorough
+@pytest.mark.usefixtures("rmixer_home")
+@pytest.mark.parametrize(("memory_mib", "together"), [(2700, 1), (2900, 2)])
+def test_contexts_of_idle_workers_are_admitted_alike_in_both_clocks(
+    tmp_path: Path, memory_mib: int, together: int
+) -> None:
+    """Two slots' jobs of 1.2 x 1000 MiB, and 400 MiB of a third worker: 2800 MiB."""
+    prepare("criteo_kaggle", "synthetic")
+    machine = with_gpus()
+    gpu = replace(machine.gpus[0], memory_bytes=memory_mib * MIB)
+    problem = problem_on(replace(machine, gpus=(gpu,)), *(tiny(name, steps=60) for name in "abc"))
+    layout = layout_of(3, 0)
+    times = Uncontended(problem.profiles)
+    predicted = simulate(problem, make_policy("dySequ"), layout, times).summary
+    executed = execute_on(problem, make_policy("dySequ"), layout, tmp_path, StandInGpus).summary
+    assert most_together(predicted) == most_together(executed) == together
+    assert [line.state for line in executed.jobs] == ["done"] * 3
+
+
+def most_together(summary: RunSummary) -> int:
+    """How many jobs run when one starts, itself among them, at most."""
+    jobs = [(line.start_s, line.end_s) for line in summary.jobs if line.start_s is not None]
+    return max(sum(start_s <= at_s < end_s for start_s, end_s in jobs) for at_s, _ in jobs)
 
 
 PRINTS = """

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 from fake_runs import profile
 
-from experiments.figures import batch_breakdown_data, draw_batch_breakdown
+from experiments.figures.batch_breakdown import batch_breakdown_data, draw_batch_breakdown
 from rmixer.model_profile.model_profile import ModelProfile
 
 

@@ -8,8 +8,7 @@ import pytest
 from fake_runs import job, job_names, packed_run, summary
 from matplotlib.figure import Figure
 
-from experiments.figures import draw_gantt, gantt_data
-from experiments.figures.gantt import Bar, training_spans
+from experiments.figures.gantt import Bar, draw_gantt, gantt_data, training_spans
 from experiments.figures.whiskers import Whisker
 from rmixer.run_record.timeline import Interval, Timeline
 

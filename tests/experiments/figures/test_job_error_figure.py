@@ -6,7 +6,7 @@ import pytest
 from fake_runs import fail, job, job_names, packed_run, summary
 from matplotlib.figure import Figure
 
-from experiments.figures import draw_job_errors, job_error_data
+from experiments.figures.job_error import draw_job_errors, job_error_data
 from experiments.validation.compare import compare
 from experiments.validation.compared_runs import Runs
 from experiments.validation.comparison import Comparison

@@ -8,7 +8,7 @@ import pytest
 from fake_runs import MODELS, profile
 from matplotlib.figure import Figure
 
-from experiments.figures import draw_operators, operators_data
+from experiments.figures.operators import draw_operators, operators_data
 
 
 def test_shares_by_hand() -> None:

@@ -6,7 +6,7 @@ import pytest
 from fake_runs import SWEEP
 from matplotlib.figure import Figure
 
-from experiments.figures import draw_policies, policies_data
+from experiments.figures.policies import draw_policies, policies_data
 from experiments.run_files.sweep_file import SweepRow
 from rmixer.scheduling.layout import Cut
 

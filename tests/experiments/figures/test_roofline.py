@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 from fake_runs import profile
 
-from experiments.figures import draw_rooflines
+from experiments.figures.roofline import draw_rooflines
 from experiments.operators.roofline import rooflines
 from rmixer.hardware.machine import Gpu
 from rmixer.model_profile.model_profile import ModelProfile

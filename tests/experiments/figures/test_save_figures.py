@@ -8,7 +8,8 @@ from pathlib import Path
 
 from matplotlib.figure import Figure
 
-from experiments.figures import draw_policies, policies_data, save_all
+from experiments.figures import save_all
+from experiments.figures.policies import draw_policies, policies_data
 
 
 def simple() -> Figure:
@@ -46,7 +47,7 @@ def test_no_display_and_no_torch_are_needed() -> None:
         "from experiments.tables import comparison_table, profile_table, sweep_table\n"
         "from experiments.run_files import chrome_trace\n"
         "from experiments.validation import compare\n"
-        "from experiments.figures import draw_policies, policies_data\n"
+        "from experiments.figures.policies import draw_policies, policies_data\n"
         "draw_policies(policies_data([])).canvas.draw()\n"
         "assert 'torch' not in sys.modules\n"
     )

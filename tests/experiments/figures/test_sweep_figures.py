@@ -8,15 +8,9 @@ import numpy as np
 import pytest
 
 from experiments.explaining.resource_use import ResourceUse
-from experiments.figures import (
-    completions_data,
-    draw_completions,
-    draw_pareto,
-    draw_use,
-    pareto_data,
-    use_data,
-)
-from experiments.figures.pareto import family_of
+from experiments.figures.completions import completions_data, draw_completions
+from experiments.figures.pareto import draw_pareto, family_of, pareto_data
+from experiments.figures.use_over_time import draw_use, use_data
 from experiments.run_files.sweep_file import SweepRow
 from rmixer.testing.made_up import GIB, make_machine
 

@@ -11,6 +11,7 @@ from fake_runs import SWEEP, packed_run
 
 from experiments.run_files.run_folder import MEASURED, PREDICTED, RunFolder, RunInputs
 from experiments.run_files.sweep_file import SWEEP as SWEEP_FILE
+from experiments.run_files.sweep_file import ranked
 from rmixer.files.typed_files import write_json, write_text
 from rmixer.run_record.metrics import COLUMNS, metrics_path
 from rmixer.run_record.run_summary import JobSummary
@@ -69,4 +70,4 @@ def add_metrics(folder: RunFolder, jobs: Sequence[str], rows: int = 100) -> None
 
 def add_sweep(folder: RunFolder) -> None:
     """What a sweep tried."""
-    write_json(folder.path / SWEEP_FILE, SWEEP)
+    write_json(folder.path / SWEEP_FILE, ranked(SWEEP))

@@ -7,7 +7,7 @@ import xml.etree.ElementTree as ET
 import pytest
 from fake_runs import packed_run
 
-from experiments.figures import draw_gantt, gantt_data
+from experiments.figures.gantt import draw_gantt, gantt_data
 from experiments.figures.style import INK, look, new_figure, write_on
 from experiments.report.inline_svg import inline_svg
 

@@ -8,10 +8,12 @@ from pathlib import Path
 from fake_runs import job
 from reported_runs import empty_run, executed_run
 
+from experiments.report.candidates import candidates_table
 from experiments.report.page_table import Cell, Column, moment, number, table, time, words
 from experiments.report.ran import counts_words, devices_table, failures_table, ran_words
 from experiments.report.run_content import read_content
 from experiments.report.trained import also_words, best_table, jobs_table, reason, steps_words
+from experiments.run_files.sweep_file import SweepRow
 from rmixer.run_record.run_summary import RunSummary
 from rmixer.testing.made_up import make_job
 from rmixer.workload.real_training import EarlyStop, LrSchedule
@@ -40,6 +42,16 @@ def test_times_are_written_for_people_and_sorted_as_numbers() -> None:
     assert time(754.0) == Cell("12:34 min", 754.0)
     assert moment(-0.004).text == "–"
     assert moment(12.0).text == "12.0 s"
+
+
+def test_configurations_stand_as_they_were_ranked_with_what_their_jobs_wish() -> None:
+    """The first is the best by tardiness."""
+    rows = [SweepRow("search", makespan_s=9.0, tardiness_s=0.5), SweepRow("lpt", makespan_s=8.0)]
+    made = candidates_table(rows)
+    at = [column.name for column in made.columns].index("tardiness")
+    assert [row[at].order for row in made.rows] == [0.5, None]
+    assert [row[1].text for row in made.rows] == ["search", "lpt"]
+    assert "tardiness" not in [column.name for column in candidates_table(rows[1:]).columns]
 
 
 def test_jobs_stand_by_model_the_best_first(tmp_path: Path) -> None:

@@ -40,6 +40,7 @@ def test_every_figure_has_a_column() -> None:
     assert list(first) == [
         *("policy", "gpu_slots", "cpu_slots", "gpu_threads", "cpu_threads", "seed"),
         *("makespan_s", "mean_completion_s", "p95_completion_s"),
+        *("weighted_completion_s", "tardiness_s"),
         *("busy_gpu:0", "busy_gpu:1", "busy_gpu:10", "busy_cpu:0"),
         *("peak_bytes", "bound_s", "gap", "level", "why", "doubtful"),
     ]

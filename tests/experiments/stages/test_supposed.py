@@ -107,7 +107,7 @@ def test_steps_beside_more_cores_are_slowed_further(tmp_path: Path) -> None:
     assert (found.name, len(found.cores)) == ("made-up+cores=5", 5)
     (profile,) = changed.values()
     assert profile.steps[0].stream_slowdown == pytest.approx((1.2, 1.5, 1.8, 2.1))
-    assert said[0] == "what if: made-up+cores=5 is simulated, which nobody has measured"
+    assert said[0] == "what if: made-up+cores=5 is simulated; it was never measured"
     assert "at most 0.3 of a step a core (criteo_dlrm-" in said[-1]
 
 

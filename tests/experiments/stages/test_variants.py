@@ -200,9 +200,9 @@ def test_a_job_of_half_the_batch_sees_as_many_samples() -> None:
     )
     half = halved_job(job)
     assert half is not None
-    assert (half.batch, half.steps) == (3, 233)
+    assert (half.batch, half.steps) == (3, 234)
     assert abs(half.batch * half.steps - job.batch * job.steps) < 3
-    assert half.evaluate == Evaluation(every_steps=23, batches=47)
+    assert half.evaluate == Evaluation(every_steps=23, batches=46)
     assert half.lr_schedule == LrSchedule("linear", warmup_steps=23)
     assert halved_job(make_job(batch=1)) is None
     assert halved_job(make_command_job()) is None

@@ -9,6 +9,7 @@ from fake_runs import profile
 from rich.console import Console
 
 from experiments.tables.job_types import agreement, type_rows, types_table
+from experiments.tables.profile_table import profile_table
 from experiments.tables.rmixer_constants import RMIXER_CONSTANTS
 from rmixer.model_profile.model_profile import JobType, ModelProfile
 from rmixer.models.registry import MODELS
@@ -93,6 +94,22 @@ def test_the_table_fits_100_columns() -> None:
     assert "…" not in text
     assert max(map(len, text.splitlines())) <= 100
     assert "machine balance 5.0 FLOP/byte" in text
+
+
+def test_a_doubtful_type_is_marked_and_explained() -> None:
+    doubted = [replace(PROFILES[0], doubtful_type=("cpu",)), *PROFILES[1:]]
+    rows = type_rows(doubted)
+    assert [row.doubtful for row in rows] == [False, False, True, False]
+    console = Console(width=100, no_color=True)
+    with console.capture() as capture:
+        console.print(types_table(rows, make_machine()))
+    lines = capture.get().splitlines()
+    assert max(map(len, lines)) <= 100
+    assert [line.split()[0] for line in lines if "compute ?" in line] == ["criteo_dlrm"]
+    assert any(line.startswith("? doubtful, 1 of 4: within its error") for line in lines)
+    with console.capture() as capture:
+        console.print(profile_table(doubted[0]))
+    assert "cpu: compute job (doubtful: within its error of the border), 60.0%" in capture.get()
 
 
 @pytest.mark.parametrize("words", ["30.0%", "4.8%", "1.22×", "memory", "low"])

@@ -131,3 +131,19 @@ def test_a_shorter_sweep_has_shorter_blocks_and_fewer_rounds() -> None:
     assert neighbours.SweepBlocks.of(0.001, 8) == neighbours.SweepBlocks(5, 0.3, 0.3)
     slow = neighbours.SweepBlocks.of(0.5, 8, sweep_s=5.0)
     assert (slow.rounds, slow.steps_s) == (1, 0.25)
+
+
+def test_the_sensitivity_is_as_precise_as_its_rounds_agree() -> None:
+    """Of 1.0 and 1.2 half the 95% interval is 12.706 x 0.1414 / sqrt 2 / 1.1 of the mean. Only most
+    bubbles count, and both slow-downs of a round may be large."""
+    ratios = {
+        ("compute", 1): [1.0, 9.0],
+        ("compute", 2): [1.0, 2.0],
+        ("stream", 1): [1.0, 1.0],
+        ("stream", 2): [1.0, 2.4],
+    }
+    found = neighbours.Neighbours(ratios).sensitivity_half_width  # type: ignore[arg-type]
+    assert found == pytest.approx(1.1551, abs=1e-4)
+    one = neighbours.Neighbours({("compute", 1): [1.0], ("stream", 1): [1.2, 1.3]})
+    assert one.sensitivity_half_width is None
+    assert neighbours.Neighbours().sensitivity_half_width is None

@@ -14,8 +14,8 @@ from profiles.traces.imported import import_trace
 from rmixer.imported.imported_profile import ImportedProfile
 
 SHAPELESS = (
-    "t: no operator has Input Dims and Input type, so FLOPs and bytes are unknown: record with "
-    "`record_shapes=True`"
+    "t: no operator has Input Dims and Input type, so FLOPs and bytes are unknown: record "
+    "with `record_shapes=True`"
 )
 WHAT_TO_DO = "say its length by `--step-ms`, or import a trace with a synchronisation in each step"
 

@@ -16,8 +16,8 @@ from rmixer.imported.imported_profile import ImportedProfile
 ON_DEVICE = [each for each in two_steps() if each["cat"] in DEVICE_WORK]
 
 
-def imported(folder: Path, events: list[Event], wanted: Wanted = Wanted()) -> ImportedProfile:
-    return import_trace(write_trace(folder / "t.json", events), "t", wanted)
+def imported(folder: Path, events: list[Event], partial: bool = False) -> ImportedProfile:
+    return import_trace(write_trace(folder / "t.json", events), "t", Wanted(partial=partial))
 
 
 def without(*keys: str) -> list[Event]:
@@ -35,8 +35,8 @@ def test_with_all_of_them_nothing_is_told(tmp_path: Path) -> None:
 def test_fields_that_an_imported_profile_can_do_without(tmp_path: Path) -> None:
     found = imported(tmp_path, without("Input Dims"))
     assert [text for text in warnings_of(found) if "no operator" in text] == [
-        "t: no operator has Input Dims and Input type, so FLOPs and bytes are unknown: record with "
-        "`record_shapes=True`"
+        "t: no operator has Input Dims and Input type, so FLOPs and bytes are unknown: record "
+        "with `record_shapes=True`"
     ]
     assert {row.flops for row in found.operators} == {None}
     found = imported(tmp_path, without("Sequence number"))
@@ -66,7 +66,7 @@ def test_work_of_which_nothing_says_who_launched_it(
         said = f"{count} of 12 events of a GPU without correlation and External id"
         with pytest.raises(InputError, match=said):
             imported(tmp_path, events)
-    assert imported(tmp_path, events, Wanted(partial=refused)).steps_found == 2
+    assert imported(tmp_path, events, partial=refused).steps_found == 2
 
 
 def test_events_of_no_category_are_told(tmp_path: Path) -> None:

@@ -98,7 +98,7 @@ def test_steps_that_nobody_knows_are_learned_by_the_first_run(
     assert f"`rmixer execute {workload} --policy sequential`" in message
     refused(capsys, "sweep", workload)
     plan = call(capsys, "run", "--plan", workload)
-    assert "ends nobody knows when: ends.py-0; planned with 1000 steps" in plan.out
+    assert "the end is unknown: ends.py-0; planned with 1000 steps" in plan.out
 
     out = tmp_path / "executed"
     executed = call(
@@ -106,7 +106,7 @@ def test_steps_that_nobody_knows_are_learned_by_the_first_run(
     )
     assert executed.code == 0, executed.err
     assert "begins anew after an interruption, for it names no `resume`: ends.py-0" in executed.err
-    assert "ends nobody knows when: ends.py-0" in executed.err
+    assert "the end is unknown: ends.py-0" in executed.err
     assert "ends.py-0: it made 30 steps, which is known from now on" in executed.err
     compared = json.loads((out / "compare.json").read_text())
     (line,) = compared["jobs"]

@@ -147,7 +147,7 @@ def test_a_damaged_archive_of_one_file(tmp_path: Path, kind: str) -> None:
     for place in range(len(content) // 2, len(content) // 2 + 50):
         content[place] ^= 0xFF
     (tmp_path / "train.txt").write_bytes(content)
-    with pytest.raises(InputError, match="train.txt"):
+    with pytest.raises(InputError, match=r"train\.txt"):
         prepare("criteo_kaggle", str(tmp_path / "train.txt"))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import ClassVar
 
 import pytest
@@ -13,6 +14,7 @@ from rmixer.policies import ClusterView, DeviceCost, Dispatch, Policy, make_poli
 from rmixer.scheduling.cluster import Cluster
 from rmixer.scheduling.layout import DeviceSlots, Layout
 from rmixer.scheduling.step_times import Mix
+from rmixer.testing.made_up import make_command_job, make_job
 from rmixer.workload.workload import Job
 
 
@@ -224,6 +226,62 @@ def test_what_stays_booked_for_slots_is_told() -> None:
         "the policy leaves jobs waiting on an idle machine: c; 1.20 GiB of 1.95 GiB on gpu:0 stay "
         "booked for its 4 slots"
     )
+
+
+@dataclass(frozen=True)
+class OnGpu:
+    """A job with a peak of 2000 MiB, of which a model's worker has 600 before it starts."""
+
+    job: Job
+    is_model: bool = True
+
+    @property
+    def costs(self) -> dict[str, DeviceCost]:
+        context_bytes = 600 * MIB if self.is_model else 0
+        return {"gpu": DeviceCost(2000 * MIB, 0.1, "low", {1: 1.0}, context_bytes=context_bytes)}
+
+
+def on_gpu(name: str, is_model: bool = True) -> OnGpu:
+    made = make_job(name) if is_model else make_command_job(name, gpus=1)
+    return OnGpu(made, is_model)
+
+
+@pytest.mark.parametrize(
+    ("gpu_mib", "last_is_model", "starts"),
+    [
+        (7700, True, 2),  # 3 x 1.2 x 2000 and the context of the fourth slot: 7800
+        (7900, True, 3),
+        (8300, False, 2),  # a program leaves the context of its slot where it is: 8400
+        (8500, False, 3),
+    ],
+)
+def test_contexts_of_workers_without_a_job_are_booked(
+    gpu_mib: int, last_is_model: bool, starts: int
+) -> None:
+    """Of four slots of a GPU, whether its jobs come or go."""
+    jobs = [on_gpu("a"), on_gpu("b"), on_gpu("c", last_is_model)]
+    cluster = Cluster(machine(cores=4, gpu_mib=(gpu_mib,)), Layout((DeviceSlots("gpu:0", 4, 1),)))
+    cluster.expect(jobs)
+    assert booked_mib(cluster, "gpu:0") == 3 * 600
+    assert cluster.most_bytes("gpu:0") == int((gpu_mib - 1800) * MIB / 1.2) - 1
+    for each in jobs:
+        cluster.submit(each.job, each.job.id, each.costs)
+    policy = make_policy("dySequ")
+    assert len(cluster.decide(policy, 0.0)) == starts
+    cluster.finish("a")
+    assert len(cluster.decide(policy, 1.0)) == 3 - starts
+    for job in list(cluster.running):
+        cluster.finish(job)
+    assert booked_mib(cluster, "gpu:0") == 3 * 600
+
+
+def test_where_all_are_programs_no_context_is_up() -> None:
+    cluster = Cluster(machine(cores=4, gpu_mib=(7300,)), Layout((DeviceSlots("gpu:0", 4, 1),)))
+    jobs = [on_gpu(name, is_model=False) for name in "abc"]
+    cluster.expect(jobs)
+    for each in jobs:
+        cluster.submit(each.job, each.job.id, each.costs)
+    assert len(cluster.decide(make_policy("dySequ"), 0.0)) == 3
 
 
 def test_cores_follow_the_layout() -> None:

@@ -49,7 +49,7 @@ def test_the_keys_of_the_file(tmp_path: Path) -> None:
     data = json.loads((tmp_path / "schedule.json").read_text())
     keys = "schema_version workload_hash machine policy settings dispatches"
     assert set(data) == set(keys.split())
-    keys = "order round job devices slot threads placement sharing barrier"
+    keys = "order round job devices slot threads placement sharing barrier batch"
     assert set(data["dispatches"][0]) == set(keys.split())
 
 

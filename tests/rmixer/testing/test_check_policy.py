@@ -294,7 +294,7 @@ def test_a_slow_decision_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_settings_of_a_class_and_of_a_name() -> None:
     report = check_policy("dyMix:beta=2", runs=2)
     assert report.policy == "dyMix:beta=2"
-    with pytest.raises(ValueError, match="beside a name"):
+    with pytest.raises(ValueError, match="with a name"):
         check_policy("lpt", {"beta": 2}, runs=2)
 
 

@@ -178,6 +178,26 @@ def test_a_gpu_is_busy_by_the_profile_s_utilisation():
     assert {row.lane for row in result.timeline} == {"gpu"}
 
 
+@pytest.mark.parametrize(("gpu_gib", "started_at_once"), [(11, 2), (12, 3)])
+def test_workers_of_a_gpu_without_a_job_hold_their_contexts(gpu_gib, started_at_once):
+    """Three of 1.2 x 2 GiB and five contexts of 0.8 GiB: 11.2 GiB."""
+    profile = make_profile(steps=[make_step("gpu")], peak_bytes=2 * GIB)
+    memory = tuple(replace(each, context_bytes=GIB * 4 // 5) for each in profile.memory)
+    problem = problem_of(
+        make_workload(*(make_job(f"j{index}") for index in range(3))),
+        make_machine(8, gpus=1, gpu_memory_bytes=gpu_gib * GIB),
+        by_key(replace(profile, memory=memory)),
+    )
+    layout = Layout((DeviceSlots("gpu:0", 8, 1),))
+    times = Uncontended(problem.profiles)
+    jobs = simulate(problem, make_policy("dySequ"), layout, times).summary.jobs
+    assert sum(job.start_s == 0 for job in jobs) == started_at_once
+    crowded = Layout((DeviceSlots("gpu:0", 12, 1),))
+    machine = make_machine(12, gpus=1, gpu_memory_bytes=11 * GIB)
+    with pytest.raises(InputError, match=r"2\.40 GiB on gpu:0; .* gpu:0 has 2\.20 GiB"):
+        simulate(replace(problem, machine=machine), make_policy("dySequ"), crowded, times)
+
+
 def test_summary_says_where_it_comes_from():
     summary = run(make_job(), run="what-if").summary
     assert (summary.run, summary.policy, summary.level) == ("what-if", "dySequ", "job")

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from quickstart_like import MODELS, profiles
 
 from rmixer.errors import PolicyStarved
+from rmixer.model_profile.model_profile import ModelProfile
 from rmixer.policies import make_policy
 from rmixer.policies.baselines.planned import Planned
 from rmixer.scheduling.layout import Cut, DeviceSlots, Layout
@@ -72,12 +73,16 @@ def test_it_judges_as_the_clock_runs(
 @given(
     drawn=st.lists(jobs, min_size=1, max_size=7),
     name=st.sampled_from(["muri", "cognn_lmcf", "carma_magm", "dyType@dyWork"]),
+    context_bytes=st.sampled_from([0, GIB // 4]),
 )
-@example(drawn=[("amazon_din", 300, 0.0), ("criteo_dlrm", 300, 0.0)] * 3, name="carma_magm")
-def test_rounds_of_a_device_and_peaks(drawn: list[tuple[str, int, float]], name: str) -> None:
+@example([("amazon_din", 300, 0.0), ("criteo_dlrm", 300, 0.0)] * 3, "carma_magm", 0)
+def test_rounds_of_a_device_and_peaks(
+    drawn: list[tuple[str, int, float]], name: str, context_bytes: int
+) -> None:
     """Two GPUs that hold 4.5 GiB: Muri's groups wait for their own GPU alone, CoGNN and CARMA count
-    peaks without a margin, of 1, 2 and 3 GiB."""
-    made = problem_of(problem(drawn).workload, BOTH_MACHINE, BOTH_PROFILES)
+    peaks without a margin, of 1, 2 and 3 GiB; workers without a job hold their contexts."""
+    known = {key: with_context(each, context_bytes) for key, each in BOTH_PROFILES.items()}
+    made = problem_of(problem(drawn).workload, BOTH_MACHINE, known)
     layout = Cut(gpu_slots=2, gpu_threads=1).layout(BOTH_MACHINE)
     first = simulate(made, make_policy(name), layout, BOTH_TIMES)
     plan = schedule_of(made.workload, BOTH_MACHINE, make_policy(name), layout, first.bookings)
@@ -86,6 +91,11 @@ def test_rounds_of_a_device_and_peaks(drawn: list[tuple[str, int, float]], name:
     judged = evaluator.judge(plan.dispatches)
     ends_s = judged.ends_s - judged.starts_s.min()
     assert ends_s == pytest.approx([job.end_s for job in replayed.jobs], abs=1e-9, rel=1e-12)
+
+
+def with_context(profile: ModelProfile, context_bytes: int) -> ModelProfile:
+    memory = tuple(replace(each, context_bytes=context_bytes) for each in profile.memory)
+    return replace(profile, memory=memory)
 
 
 def test_a_plan_that_cannot_go_on() -> None:

@@ -18,9 +18,8 @@ from rmixer.scheduling.problem import Problem, problem_of
 from rmixer.scheduling.schedule import Schedule, Settings
 from rmixer.testing.made_up import GIB, make_job, make_machine, make_workload
 from sim import simulate
-from sim.planning.evaluator import Evaluator, Judged
+from sim.planning.evaluator import Evaluator
 from sim.planning.moves import Neighbourhood, Order
-from sim.planning.objective import SECOND, score
 from sim.planning.rough_evaluator import RoughEvaluator
 from sim.planning.search import ELITE, Found, Searcher, _keep
 from sim.simple_step_times.mean_demand import MeanDemand
@@ -178,15 +177,6 @@ def test_no_job_waits_for_one_of_lower_priority() -> None:
     walk = search.walk(search.begin([Order((1, 3, 0, 2), (0,) * 4)]), 500, "any")
     assert walk.best[0].order.jobs == (1, 3, 2, 0)
     assert search.judged(Order((0, 1, 2, 3), (0,) * 4))[0] == np.inf
-
-
-def test_scores_by_hand() -> None:
-    judged = Judged(9.0, np.array([1.0, 2.0, np.inf]), np.array([4.0, 10.0, np.inf]))
-    arrivals_s = np.array([0.0, 2.0, 0.0])
-    assert score("makespan", judged, arrivals_s) == 9.0 + SECOND * 6.0
-    assert score("completion", judged, arrivals_s) == 6.0 + SECOND * 9.0
-    never = Judged(np.inf, judged.starts_s, judged.ends_s)
-    assert score("completion", never, arrivals_s) == np.inf
 
 
 def test_the_best_few_are_kept_apart() -> None:
