@@ -11,31 +11,19 @@ file.
 
 from __future__ import annotations
 
-import logging
-import os
-from collections.abc import Iterable, Mapping, Sequence
-from contextlib import nullcontext
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rmixer.errors import InputError, choice
-
 if TYPE_CHECKING:  # stages are imported when they are used: they take seconds
-    from experiments.stages.asked_workload import Said
-    from experiments.stages.search_wish import Asked
     from experiments.stages.simulation import Simulation
     from experiments.stages.swept import Swept
     from experiments.stages.trained_run import TrainedRun
-    from experiments.stages.voice import Voice
-    from rmixer.hardware.core_lock import CoreLock
     from rmixer.model_profile.model_profile import ModelProfile
-    from rmixer.workload.settings import Settings
     from sim.job_level.simulate import Level
 
 Workload = str | Path | Mapping[str, Any]
 Counts = int | str | Sequence[int]
-_report = logging.getLogger("rmixer").info
 
 
 def profile(
@@ -71,22 +59,20 @@ def profile(
 
     ``rmixer.profile(["criteo_dlrm"])`` takes about half a minute on two cores.
     """
-    from experiments.stages.asked_workload import profiled_jobs
-    from rmixer.workload.settings import only_shrinking
-
-    said = workload if _names_models(workload) else _said(workload)
-    jobs = profiled_jobs(said, only_shrinking(_settings(settings)), batches)
-
+    from experiments.stages import plain_arguments as given
     from experiments.stages.asked_profiling import ProfileWish, profile_asked
+    from experiments.stages.asked_workload import profiled_jobs
     from profiles.measurements.rounds import Plan
     from profiles.stored.store import Store
+    from rmixer.workload.settings import only_shrinking
 
-    plan = Plan()
-    if seconds is not None:
-        plan = replace(plan, seconds=seconds, command_seconds=seconds)
-    wish = ProfileWish(None if threads is None else _text(threads), plan, again)
-    with _core_lock() as lock:
-        return profile_asked(jobs, wish, Store(), _voice(), lock)
+    given.check_measuring(batches, seconds)
+    said = workload if isinstance(workload, list | tuple) else given.workload_in(workload)
+    jobs = profiled_jobs(said, only_shrinking(given.settings_in(settings)), batches)
+    plan = Plan() if seconds is None else Plan(seconds=seconds, command_seconds=seconds)
+    wish = ProfileWish(None if threads is None else given.counts_in(threads), plan, again)
+    with given.core_lock() as lock:
+        return profile_asked(jobs, wish, Store(), given.quiet_voice(), lock)
 
 
 def simulate(
@@ -141,21 +127,19 @@ def simulate(
     Traceback (most recent call last):
     rmixer.errors.InputError: workload: jobs.0.steps: found 0; allowed: a whole number > 0
     """
+    from experiments.stages import plain_arguments as given
     from experiments.stages.asked_workload import simulated_workload
-    from rmixer.policies import make_policy
-    from rmixer.scheduling.wanted_slots import wanted_counts
-
-    asked, on = _settings(settings), None if machine is None else str(machine)
-    wanted = wanted_counts(_layout(layout), several=False)
-    _check_names("level", [level], ("auto", "job", "operator"))
-    jobs = simulated_workload(_said(workload), asked.shrinking, on)
-    chosen = make_policy(policy, jobs.seed)
-
     from experiments.stages.inputs import inputs_of
     from experiments.stages.simulation import simulation
     from profiles.stored.store import Store
+    from rmixer.policies import make_policy
 
-    problem = inputs_of(jobs, on, Store(), _report, what_if=asked.what_if)
+    asked, on = given.settings_in(settings), None if machine is None else str(machine)
+    wanted = given.layout_in(layout, several=False)
+    given.check_names("level", [level], ("auto", "job", "operator"))
+    jobs = simulated_workload(given.workload_in(workload), asked.shrinking, on)
+    chosen = make_policy(policy, jobs.seed)
+    problem = inputs_of(jobs, on, Store(), given.report, what_if=asked.what_if)
     return simulation(problem, chosen, wanted, level, {"policy": policy, **asked.recorded})
 
 
@@ -203,26 +187,24 @@ def sweep(
     >>> print(f"no schedule takes less than {found.bound_s:.1f} s")
     no schedule takes less than 15.9 s
     """
+    from experiments.stages import plain_arguments as given
     from experiments.stages.asked_workload import simulated_workload
+    from experiments.stages.inputs import inputs_of
+    from experiments.stages.swept import Trials, swept
+    from profiles.stored.store import Store
     from rmixer.policies import make_policy, policy_names
-    from rmixer.scheduling.wanted_slots import wanted_counts
 
     named = policies if policies is None or isinstance(policies, str) else ",".join(policies)
     names = policy_names(named)
     for name in names:
         make_policy(name)
-    asked, on = _settings(settings), None if machine is None else str(machine)
-    wanted = wanted_counts(_layout(layout), several=True)
-    jobs = simulated_workload(_said(workload), asked.shrinking, on)
-
-    from experiments.stages.inputs import inputs_of
-    from experiments.stages.swept import Trials, swept
-    from profiles.stored.store import Store
-
-    trials = Trials(names, wanted, _asked(search))
+    asked, on = given.settings_in(settings), None if machine is None else str(machine)
+    wanted = given.layout_in(layout, several=True)
+    jobs = simulated_workload(given.workload_in(workload), asked.shrinking, on)
+    trials = Trials(names, wanted, given.search_in(search))
     on_batches = trials.asked.batch
-    problem = inputs_of(jobs, on, Store(), _report, asked.what_if, batches=on_batches)
-    return swept(problem, trials, _voice(), asked.recorded)
+    problem = inputs_of(jobs, on, Store(), given.report, asked.what_if, batches=on_batches)
+    return swept(problem, trials, given.quiet_voice(), asked.recorded)
 
 
 def run(
@@ -258,94 +240,17 @@ def run(
 
     ``rmixer.run("quickstart")`` takes about three minutes on two cores.
     """
-    from experiments.stages.asked_workload import trained_workload
-    from rmixer.workload.settings import only_shrinking
-
-    shrinking = only_shrinking(_settings(settings))
-    jobs = trained_workload(_said(workload), shrinking, _report)
-
     from experiments.stages import pipeline
+    from experiments.stages import plain_arguments as given
+    from experiments.stages.asked_workload import trained_workload
     from experiments.stages.trained_run import TrainedRun
     from profiles.stored.store import Store
     from rmixer.files.folder_lock import hold_folder
+    from rmixer.workload.settings import only_shrinking
 
+    shrinking = only_shrinking(given.settings_in(settings))
+    jobs = trained_workload(given.workload_in(workload), shrinking, given.report)
     path = Path("runs") / jobs.name if out is None else Path(out)
-    wish = pipeline.Wish(verify, search=_asked(search))
-    with hold_folder(path), _core_lock(share_machine) as lock:
-        return TrainedRun.of(pipeline.run(jobs, path, Store(), _voice(), lock, wish))
-
-
-def _names_models(workload: Workload | Sequence[str]) -> bool:
-    return isinstance(workload, Sequence) and not isinstance(workload, str)
-
-
-def _said(workload: object) -> Said:
-    """The workload in the form that the stages take; raises :class:`InputError`."""
-    from rmixer.workload.bundled import workload_path
-
-    if isinstance(workload, Mapping):
-        return workload
-    if isinstance(workload, str | Path):
-        return workload_path(Path(workload))
-    allowed = "the path of a workload, the name of a bundled one, or a dict"
-    raise InputError("workload", "", repr(workload), allowed)
-
-
-def _settings(values: Mapping[str, object] | None) -> Settings:
-    from rmixer.workload.settings import settings_of
-
-    return settings_of({key: str(value) for key, value in (values or {}).items()})
-
-
-def _layout(said: Mapping[str, Counts] | None) -> dict[str, str | None]:
-    """The numbers of slots and threads in the form of the command line."""
-    from rmixer.scheduling.wanted_slots import Wanted
-
-    _check_names("layout", said or {}, vars(Wanted()))
-    return {name: _text(counts) for name, counts in (said or {}).items()}
-
-
-def _text(counts: Counts) -> str:
-    return str(counts) if isinstance(counts, int | str) else ",".join(map(str, counts))
-
-
-def _asked(search: float | Mapping[str, object]) -> Asked:
-    """The settings of a search; raises :class:`InputError`."""
-    from experiments.stages.search_wish import Asked
-    from rmixer.files.typed_files import parse
-
-    said = dict(search) if isinstance(search, Mapping) else {"seconds": search}
-    _check_names("search", said, vars(Asked()))
-    asked = parse(said, Asked, "search")
-    if asked.seconds < 0 or (asked.evaluations is not None and asked.evaluations < 1):
-        raise InputError("search", "", said, "seconds of 0 or more, evaluations of 1 or more")
-    return asked
-
-
-def _check_names(where: str, said: Iterable[str], names: Iterable[str]) -> None:
-    """Raises :class:`InputError` for a name in ``said`` that is none of ``names``."""
-    for name in said:
-        if name not in names:
-            raise InputError(where, "", repr(name), choice(str(name), names))
-
-
-def _core_lock(share: bool = False) -> CoreLock:
-    from rmixer.hardware.core_lock import CoreLock
-
-    return CoreLock(sorted(os.sched_getaffinity(0)), _report, share=share)
-
-
-def _voice() -> Voice:
-    """Who tells the logger, and draws no bars."""
-    from executor.supervision.observer import Observer
-    from experiments.stages.voice import Voice
-    from rmixer.data.making import no_bar
-
-    class Told(Observer):
-        def told(self, text: str) -> None:
-            _report(text)
-
-    def bar(title: str, about_s: float | None = None) -> Any:
-        return no_bar(title)
-
-    return Voice(_report, bar, lambda title, jobs: nullcontext(Told()))
+    wish = pipeline.Wish(verify, search=given.search_in(search))
+    with hold_folder(path), given.core_lock(share_machine) as lock:
+        return TrainedRun.of(pipeline.run(jobs, path, Store(), given.quiet_voice(), lock, wish))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -28,21 +29,20 @@ from sim.job_level.simulate import Level, SimulatedRun, simulate
 
 
 @dataclass(frozen=True)
-class Simulation:
-    """The prediction under one policy: the simulated ``problem``, the resulting ``schedule``, and
-    its ``run``. ``inputs`` are those for the run folder."""
+class Predicted:
+    """A prediction for ``problem``, not saved yet. ``inputs`` are those for the run folder."""
 
     inputs: RunInputs
     problem: Problem
-    schedule: Schedule
-    run: SimulatedRun
-    step_times: StepTimes
 
-    @cached_property
+    @property
+    @abstractmethod
     def summary(self) -> RunSummary:
-        """The figures of ``summary.json``."""
-        doubtful = doubts(self.problem.profiles, self.run.summary)
-        return replace(self.run.summary, doubtful=doubtful)
+        """The figures of the schedule, of several the best."""
+
+    @abstractmethod
+    def write_into(self, folder: RunFolder) -> None:
+        """Writes its files into ``folder``."""
 
     @property
     def makespan_s(self) -> float:
@@ -55,6 +55,35 @@ class Simulation:
         return self.summary.jobs
 
     @property
+    def doubtful(self) -> tuple[str, ...]:
+        """A line for each reason why the figures may be far off."""
+        return doubts(self.problem.profiles, self.summary)
+
+    def write(self, path: Path | str, report: Callable[[str], None] = lambda _: None) -> RunFolder:
+        """Saves it as the run folder ``path``. A run there with other inputs is moved aside, which
+        ``report`` mentions. Raises :class:`~rmixer.errors.InputError` if ``path`` is something else
+        or cannot be written."""
+        with hold_folder(Path(path)):
+            folder = RunFolder.create(Path(path), self.inputs, report)
+            self.write_into(folder)
+        return folder
+
+
+@dataclass(frozen=True)
+class Simulation(Predicted):
+    """The prediction under one policy: the resulting ``schedule``, and its ``run``."""
+
+    schedule: Schedule
+    run: SimulatedRun
+    step_times: StepTimes
+
+    @property
+    def summary(self) -> RunSummary:
+        """The figures of ``summary.json``."""
+        doubtful = doubts(self.problem.profiles, self.run.summary)
+        return replace(self.run.summary, doubtful=doubtful)
+
+    @property
     def timeline(self) -> Timeline:
         """The timeline of each job, as in ``events.csv``."""
         return self.run.timeline
@@ -64,14 +93,9 @@ class Simulation:
         """The same workload with one job after the other."""
         return one_at_a_time(self.problem, self.step_times).summary
 
-    def write(self, path: Path | str, report: Callable[[str], None] = lambda _: None) -> RunFolder:
-        """Saves it as the run folder ``path``. A run there with other inputs is moved aside, which
-        ``report`` mentions. Raises :class:`~rmixer.errors.InputError` if ``path`` is something else
-        or cannot be written."""
-        with hold_folder(Path(path)):
-            folder = RunFolder.create(Path(path), self.inputs, report)
-            write_simulation(folder, self.problem, self.schedule, self.run)
-        return folder
+    def write_into(self, folder: RunFolder) -> None:
+        """Writes its files into ``folder``."""
+        write_simulation(folder, self.problem, self.schedule, self.run)
 
 
 def simulation(

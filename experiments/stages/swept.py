@@ -2,32 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
 from experiments.run_files.run_folder import RunFolder, RunInputs
 from experiments.run_files.sweep_file import SweepRow
 from experiments.stages.pipeline import write_sweep
 from experiments.stages.prediction import doubts, is_timed, step_times_for
 from experiments.stages.search_wish import Asked
+from experiments.stages.simulation import Predicted
 from experiments.stages.sweep import Sweep, SweepWish, sweep
 from experiments.stages.voice import Voice
-from rmixer.files.folder_lock import hold_folder
-from rmixer.run_record.run_summary import JobSummary, RunSummary
+from rmixer.run_record.run_summary import RunSummary
 from rmixer.scheduling.problem import Problem
 from rmixer.scheduling.schedule import Schedule
 from rmixer.scheduling.wanted_slots import Wanted
 
 
 @dataclass(frozen=True)
-class Swept:
-    """The result of a sweep, ``found``, for the ``problem``. ``inputs`` are those for the run
-    folder."""
+class Swept(Predicted):
+    """The result of a sweep, ``found``."""
 
-    inputs: RunInputs
-    problem: Problem
     found: Sweep
+
+    @property
+    def summary(self) -> RunSummary:
+        """The figures of the best schedule."""
+        return self.found.predicted.summary
 
     @property
     def rows(self) -> tuple[SweepRow, ...]:
@@ -38,21 +39,6 @@ class Swept:
     def schedule(self) -> Schedule:
         """The best schedule."""
         return self.found.schedule
-
-    @property
-    def summary(self) -> RunSummary:
-        """The figures of the best schedule."""
-        return self.found.predicted.summary
-
-    @property
-    def makespan_s(self) -> float:
-        """Seconds of the best schedule."""
-        return self.summary.makespan_s
-
-    @property
-    def jobs(self) -> tuple[JobSummary, ...]:
-        """A row for each job of the best schedule."""
-        return self.summary.jobs
 
     @property
     def one_at_a_time(self) -> RunSummary:
@@ -66,17 +52,12 @@ class Swept:
 
     @property
     def doubtful(self) -> tuple[str, ...]:
-        """A line for each reason why the figures may be far off."""
+        """A line for each reason why the figures may be far off; jobs are at their best batch."""
         return doubts(self.found.problem.profiles, self.summary)
 
-    def write(self, path: Path | str, report: Callable[[str], None] = lambda _: None) -> RunFolder:
-        """Saves it as the run folder ``path``. A run there with other inputs is moved aside, which
-        ``report`` mentions. Raises :class:`~rmixer.errors.InputError` if ``path`` is something else
-        or cannot be written."""
-        with hold_folder(Path(path)):
-            folder = RunFolder.create(Path(path), self.inputs, report)
-            write_sweep(folder, self.problem, self.found)
-        return folder
+    def write_into(self, folder: RunFolder) -> None:
+        """Writes its files into ``folder``."""
+        write_sweep(folder, self.problem, self.found)
 
 
 @dataclass(frozen=True)

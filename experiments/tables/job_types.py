@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from experiments.tables.rmixer_constants import RMIXER_CONSTANTS
+from experiments.tables.terms import explained
 from profiles.assembling.job_type import core_balance
 from profiles.assembling.operator_times import total_work
 from rmixer.data.registry import SYNTHETIC
@@ -123,7 +124,7 @@ def types_table(rows: Sequence[TypeRow], machine: Machine) -> NumberTable:
     why = f"\n? doubtful, {doubted} of {len(rows)}: {DOUBT}" if doubted else ""
     table = NumberTable(
         f"Job types on {machine.name}",
-        caption=f"{agreement(rows)}\n{balance}{why}",
+        caption=f"{agreement(rows)}\n{balance}{why}\n{explained('busy alone', 'slowed by')}",
         padding=(0, 1, 0, 0),
     )
     table.folded("model").numbers("batch").words("on", "type")

@@ -8,6 +8,7 @@ from rich.console import Group
 from rich.text import Text
 
 from experiments.operators.operator_shares import operator_shares
+from experiments.tables.terms import explained
 from rmixer.display.quantities import (
     ABSENT,
     count,
@@ -36,9 +37,12 @@ def profile_table(profile: ModelProfile, top: int = 12) -> Group:
     return Group(
         heading,
         _facts(profile),
+        explained("busy alone"),
         _step_table(profile),
         _trust_table(profile),
+        explained("left out", "far cores", "closure"),
         _phase_table(profile),
+        explained("slowed by", "pressure"),
         _program_table(profile) if identity.is_program else _operator_table(profile, top),
         _memory_table(profile),
     )

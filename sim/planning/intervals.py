@@ -39,7 +39,7 @@ OF_95 = 1.96
 """Half a 95% interval in standard deviations."""
 BATCH_ERROR = 0.03
 """The standard deviation of a step that was predicted from other batch sizes, as a fraction: left
-out in turn, nearly all measured sizes are predicted within 8% (docs/reference/profile.md)."""
+out in turn, nearly all measured sizes are predicted within 8% (docs/explanation/batch_sizes.md)."""
 Step = tuple[str, str, int]
 
 

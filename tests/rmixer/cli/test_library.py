@@ -140,7 +140,9 @@ def test_a_mistake_is_an_input_error(
     assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.parametrize("search", [-1, {"evaluations": 0}, {"second": 3}, "fast"])
+@pytest.mark.parametrize(
+    "search", [-1, float("nan"), float("inf"), {"evaluations": 0}, {"second": 3}, "fast"]
+)
 def test_a_search_that_cannot_be(search: object) -> None:
     with pytest.raises(rmixer.InputError, match="search"):
         rmixer.sweep(QUEUE, search=search, **ON)
@@ -151,6 +153,22 @@ def test_what_trains_supposes_no_machine(settings: dict[str, int]) -> None:
     for function in (rmixer.run, rmixer.profile):
         with pytest.raises(rmixer.InputError, match="only for `simulate` and `sweep`"):
             function(QUEUE, settings=settings)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"seconds": 0}, "seconds: found 0; allowed: a number > 0"),
+        ({"seconds": float("nan")}, "seconds: found nan"),
+        ({"batches": [0]}, "batches: found 0; allowed: whole numbers of 1 or more"),
+        ({"batches": ["64"]}, "batches: found '64'"),
+        ({"workload": ["criteo_dlmr"]}, "did you mean 'criteo_dlrm'"),
+    ],
+)
+def test_what_cannot_be_profiled(arguments: dict[str, object], message: str) -> None:
+    with pytest.raises(rmixer.InputError) as error:
+        rmixer.profile(**{"workload": ["criteo_dlrm"], **arguments})
+    assert message in str(error.value)
 
 
 def test_batches_of_a_program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

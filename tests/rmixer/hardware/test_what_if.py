@@ -58,7 +58,7 @@ def test_times_that_fall_with_the_cores_are_held() -> None:
 
 
 def test_what_the_last_slope_would_have_said_of_a_machine_that_was_measured() -> None:
-    """Half of its cores continued to all of them: docs/how-to/what_if.md has the errors."""
+    """Half of its cores continued to all of them: docs/how-to/what_if.md says how far off."""
     measured = read_machine(RECORDED / "h100-16c" / "machine.yaml")
     found = WhatIf(cores=16).machine_of(WhatIf(cores=8).machine_of(measured))
     off = {
