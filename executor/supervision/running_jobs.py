@@ -96,7 +96,8 @@ class RunningJobs:
         self._workers.start(order)
 
     def _known_s(self, booking: Booking) -> float:
-        """How long the job takes alone to begin and to make a few steps, as far as is known."""
+        """Seconds that the job needs alone to begin and do a few steps; unknown parts count as
+        0."""
         cost = self._books.records.jobs[booking.job].costs[booking.devices[0].partition(":")[0]]
         threads = len(booking.cores)
         step_s = cost.step_s.get(threads, 0.0)

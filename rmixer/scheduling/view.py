@@ -105,8 +105,8 @@ class DeviceView(NamedTuple):
         return check == "none" or cost.peak_bytes + self.held_bytes + beside < self.memory_bytes
 
     def taken_over(self, cost: DeviceCost) -> int:
-        """What a job of this ``cost`` has of its own peak before it starts: its worker's context. A
-        program has a process of its own."""
+        """Bytes of the job's peak that the idle worker already holds: its context. A program runs
+        in a separate process: 0."""
         return self.context_bytes if cost.context_bytes else 0
 
 
