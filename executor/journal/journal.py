@@ -135,15 +135,11 @@ class Journal:
 
     def transitions(self) -> list[Transition]:
         """The transitions so far, in order."""
-        found = self._base.execute(
-            "SELECT kind, at_s, job, attempt, detail FROM transitions ORDER BY number"
-        )
-        return [transition_of(row) for row in found]
+        return list(transitions_in(self._base))
 
     def steps(self) -> list[StepsMade]:
         """The steps so far, as they were written."""
-        found = self._base.execute("SELECT job, attempt, ends_s, loss FROM steps ORDER BY number")
-        return [steps_of(row) for row in found]
+        return list(steps_in(self._base))
 
     def step_ends_s(self) -> dict[tuple[str, int], list[float]]:
         """The ends of the steps of each job and attempt, in seconds of the run's clock."""
@@ -212,16 +208,18 @@ class Journal:
         self.close()
 
 
-def transition_of(row: tuple[Kind, float, str, int, str]) -> Transition:
-    """The transition of a row of the table: kind, at_s, job, attempt, detail."""
-    kind, at_s, job, attempt, detail = row
-    return Transition(kind, float(at_s), str(job), int(attempt), dict(json.loads(detail)))
+def transitions_in(base: sqlite3.Connection) -> Iterator[Transition]:
+    """The transitions in the journal ``base``, in order."""
+    asked = "SELECT kind, at_s, job, attempt, detail FROM transitions ORDER BY number"
+    for kind, at_s, job, attempt, detail in base.execute(asked):
+        yield Transition(kind, float(at_s), str(job), int(attempt), dict(json.loads(detail)))
 
 
-def steps_of(row: tuple[str, int, bytes, float | None]) -> StepsMade:
-    """The steps of a row of the table: job, attempt, ends_s, loss."""
-    job, attempt, ends_s, loss = row
-    return StepsMade(job, attempt, np.frombuffer(ends_s, "<f8").tolist(), loss)
+def steps_in(base: sqlite3.Connection) -> Iterator[StepsMade]:
+    """The steps in the journal ``base``, in order."""
+    asked = "SELECT job, attempt, ends_s, loss FROM steps ORDER BY number"
+    for job, attempt, ends_s, loss in base.execute(asked):
+        yield StepsMade(job, attempt, np.frombuffer(ends_s, "<f8").tolist(), loss)
 
 
 def may_pass(error: sqlite3.OperationalError) -> bool:

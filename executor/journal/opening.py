@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import contextlib
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TypeVar
 
 from executor.journal.journal import (
     NAME,
     Journal,
     JournalBlocked,
-    StepsMade,
     is_elsewhere,
-    steps_of,
-    transition_of,
+    steps_in,
+    transitions_in,
 )
-from executor.journal.transitions import Transition
 from rmixer.errors import InputError
+
+T = TypeVar("T")
 
 
 def open_journal(path: Path) -> tuple[Journal, str | None]:
@@ -58,19 +59,7 @@ def existing_journal(folder: Path, *, read: bool = False) -> Iterator[Journal]:
 
 
 def _salvaged(path: Path, error: Exception) -> tuple[Journal, str]:
-    with contextlib.ExitStack() as stack:
-        rows: list[Transition] = []
-        steps: list[StepsMade] = []
-        with contextlib.suppress(sqlite3.Error, ValueError, TypeError):
-            base = stack.enter_context(contextlib.closing(sqlite3.connect(path)))
-            for row in base.execute(
-                "SELECT kind, at_s, job, attempt, detail FROM transitions ORDER BY number"
-            ):
-                rows.append(transition_of(row))
-        with contextlib.suppress(sqlite3.Error, ValueError, TypeError):
-            base = stack.enter_context(contextlib.closing(sqlite3.connect(path)))
-            for row in base.execute("SELECT job, attempt, ends_s, loss FROM steps ORDER BY number"):
-                steps.append(steps_of(row))
+    rows, steps = _readable(path, transitions_in), _readable(path, steps_in)
     aside = _set_aside(path)
     journal = Journal(path)
     journal.write(rows, steps)
@@ -78,6 +67,17 @@ def _salvaged(path: Path, error: Exception) -> tuple[Journal, str]:
         f"{path} was damaged ({error}): {len(rows)} transition(s) could be read, the file is kept "
         f"as {aside.name}; jobs whose end was lost with it go on from their checkpoints"
     )
+
+
+def _readable(path: Path, read: Callable[[sqlite3.Connection], Iterator[T]]) -> list[T]:
+    """What ``read`` finds in the damaged file before it fails."""
+    found: list[T] = []
+    with (
+        contextlib.suppress(sqlite3.Error, ValueError, TypeError),
+        contextlib.closing(sqlite3.connect(path)) as base,
+    ):
+        found.extend(read(base))
+    return found
 
 
 def _set_aside(path: Path) -> Path:

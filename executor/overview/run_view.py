@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
 from executor.overview.outlook import ends_s
 from executor.overview.pace import recent_steps_per_s
+from executor.records.job_record import JobRecord
 from executor.records.run_records import JobState, RunRecords
 
 RunState = Literal["running", "stopped", "elsewhere", "interrupted", "failed", "done"]
@@ -118,6 +119,15 @@ def run_view(records: RunRecords, at_s: float, state: RunState) -> RunView:
     )
 
 
+def failures_of(attempts: Sequence[JobRecord]) -> tuple[Failure, ...]:
+    """Those of ``attempts`` at one job that failed."""
+    return tuple(
+        Failure(each.booking.attempt, each.cause, each.error or "")
+        for each in attempts
+        if each.cause is not None
+    )
+
+
 def _job_view(job: str, records: RunRecords, at_s: float, end_s: float | None) -> JobView:
     known, record, state = records.jobs[job], records.last(job), records.state(job)
     attempts = records.attempts.get(job, ())
@@ -136,11 +146,7 @@ def _job_view(job: str, records: RunRecords, at_s: float, end_s: float | None) -
         checkpoint_age_s=None,
         promised_bytes=None,
         attempt=len(attempts),
-        failures=tuple(
-            Failure(each.booking.attempt, each.cause, each.error or "")
-            for each in attempts
-            if each.cause is not None
-        ),
+        failures=failures_of(attempts),
         ends_in_s=None if end_s is None else max(0.0, end_s - at_s),
         late=known.late,
     )

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from executor.overview.journal_view import read_journal, state_of
-from executor.overview.run_view import RunState
+from executor.overview.run_view import Failure, RunState, failures_of
 from executor.records.job_record import timeline_of
 from executor.records.measured_summary import Usage, measured_summary
 from executor.records.run_records import RunRecords
@@ -16,22 +17,12 @@ from rmixer.scheduling.problem import Problem
 
 
 @dataclass(frozen=True)
-class Attempt:
-    """An attempt at ``job`` that failed: ``cause`` is one word, ``reason`` a text."""
-
-    job: str
-    attempt: int
-    cause: str
-    reason: str
-
-
-@dataclass(frozen=True)
 class SoFar:
-    """An execution read from its journal: its ``state`` now, the attempts that failed, and the
+    """An execution read from its journal: its ``state`` now, the failures of each job, and the
     ``record`` of a run that is interrupted at the last transition (None without any attempt)."""
 
     state: RunState
-    failures: tuple[Attempt, ...]
+    failures: Mapping[str, tuple[Failure, ...]]
     record: tuple[Timeline, RunSummary] | None
 
 
@@ -45,12 +36,7 @@ def so_far(folder: Path, problem: Problem) -> SoFar | None:
         return None
     for each in records.running:
         each.end_s = max(last_s, each.start_s, *each.step_ends_s[-1:])
-    failures = tuple(
-        Attempt(job, record.booking.attempt, record.cause, record.error or "")
-        for job, attempts in records.attempts.items()
-        for record in attempts
-        if record.cause is not None
-    )
+    failures = {job: failures_of(attempts) for job, attempts in records.attempts.items()}
     return SoFar(state_of(records), failures, _record(records, problem))
 
 

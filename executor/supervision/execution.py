@@ -83,14 +83,6 @@ class Execution:
             tensorboard=str(events) if self.tensorboard else None,
         )
 
-    def log(self, job: str) -> Path:
-        """The path of the output of ``job``."""
-        return log_of(self.folder, job)
-
-    def failure(self, job: str) -> Path:
-        """The path of the full failure text of ``job``."""
-        return failure_of(self.folder, job)
-
     def checkpoint(self, job: str) -> Path:
         """The path of the checkpoint of ``job``."""
         return self.folder / "checkpoints" / f"{job}.pt"

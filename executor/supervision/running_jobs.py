@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from executor.records.job_record import JobRecord, State
 from executor.records.run_records import RunRecords
 from executor.supervision.books import Books
-from executor.supervision.execution import Execution
+from executor.supervision.execution import Execution, failure_of, log_of
 from executor.supervision.observer import Observer
 from executor.supervision.retries import again_after_s, corrected_peak_bytes
 from executor.supervision.watch import Watch
@@ -89,7 +89,7 @@ class RunningJobs:
             self._execution.files(job),
             0 if on_gpu else record.predicted_bytes,
             steps_made=self._books.records.steps_made_before(job.id),
-            log=self._execution.log(job.id),
+            log=log_of(self._execution.folder, job.id),
             most_gpu_bytes=most_bytes if on_gpu else 0,
             first_step_s=max(SILENT_S, SLOWER * self._known_s(booking)),
         )
@@ -243,7 +243,7 @@ class RunningJobs:
     def _keep_failure(self, job: str, text: str) -> None:
         """Writes the failure text of ``job``. A full disk costs only that file: the journal has the
         same text."""
-        path = self._execution.failure(job)
+        path = failure_of(self._execution.folder, job)
         try:
             write_text(path, f"{text.rstrip()}\n")
         except OSError as error:

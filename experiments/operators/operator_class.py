@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Protocol
 
-from profiles.traces.communication import is_communication
+from profiles.traces.trace_events import is_communication
 from rmixer.operators.lanes import COMMUNICATION
 
 GAPS = "between operators"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from executor.overview.run_view import Failure
 from experiments.report.page_table import (
     Cell,
     Column,
@@ -159,19 +160,18 @@ def failures_table(content: RunContent) -> PageTable | None:
         return None
     rows: list[tuple[Cell, ...]] = []
     for job in content.executed[1].jobs:
-        told = [each for each in content.attempts or () if each.job == job.id]
-        if content.attempts is not None:
-            failed = [(each.attempt, each.cause, each.reason) for each in told]
+        if content.failures is not None:
+            failed = content.failures.get(job.id, ())
         else:
-            last = len(job.causes) - 1
-            failed = [
-                (place + 1, cause, (job.error or "") if place == last else "")
-                for place, cause in enumerate(job.causes)
-            ]
+            last = len(job.causes)
+            failed = tuple(
+                Failure(number, cause, (job.error or "") if number == last else "")
+                for number, cause in enumerate(job.causes, start=1)
+            )
         ends_so = job.state == "failed"
-        for place, (attempt, cause, reason) in enumerate(failed):
-            again = not (ends_so and place == len(failed) - 1)
-            rows.append(_failure(job, attempt, cause, reason, again))
+        for each in failed:
+            again = not (ends_so and each == failed[-1])
+            rows.append(_failure(job, each.attempt, each.cause, each.reason, again))
         stopped = job.state in ("failed", "cancelled", "interrupted") and not content.goes_on
         if stopped and not (failed and ends_so):
             rows.append(_failure(job, job.attempt or None, "", job.error or "", None))

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from executor.overview.run_view import RunState
-from executor.overview.so_far import Attempt, SoFar, so_far
+from executor.overview.run_view import Failure, RunState
+from executor.overview.so_far import SoFar, so_far
 from experiments.run_files.run_folder import (
     CONFIG,
     JOURNAL,
@@ -41,7 +41,7 @@ Record = tuple[Timeline, RunSummary]
 class RunContent:
     """The content of a run. ``predicted`` and ``executed`` are the records of its schedule (None:
     there is none); ``others`` are the summaries of further executions and predictions by title.
-    ``state`` and the failed ``attempts`` come from its journal, if it has one. ``traces`` are the
+    ``state`` and the ``failures`` come from its journal, if it has one. ``traces`` are the
     ends of the traces of failed jobs; ``notes`` list unreadable parts."""
 
     path: Path
@@ -54,7 +54,7 @@ class RunContent:
     predicted: Record | None
     executed: Record | None
     state: RunState | None
-    attempts: tuple[Attempt, ...] | None
+    failures: Mapping[str, tuple[Failure, ...]] | None
     others: dict[str, RunSummary]
     comparison: Comparison | None
     sweep: tuple[SweepRow, ...]
@@ -117,7 +117,7 @@ def read_content(folder: RunFolder) -> RunContent:
         predicted=predicted,
         executed=executed,
         state=journal.state if journal else None,
-        attempts=journal.failures if journal else None,
+        failures=journal.failures if journal else None,
         others={title: run[1] for part, title in OTHERS.items() if (run := folder.read(part))},
         comparison=_comparison(folder, executed, predicted, notes),
         sweep=tuple(read_rows(folder.path)),

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from profiles.stored.store import Store
 from rmixer.display.quantities import size
-from rmixer.hardware.fingerprint import Fingerprint
+from rmixer.hardware.fingerprint import NOT_KNOWN
 from rmixer.hardware.machine import Gpu, Machine
 from rmixer.hardware.what_if import WhatIf
 from rmixer.imported.durations import KINDS, NO_LIMIT_BYTES, Duration, DurationTable
@@ -19,7 +19,6 @@ from rmixer.workload.workload import Job, Workload
 
 LEAST_CORES = 8
 """Cores of an assumed machine for each of its GPUs, at least."""
-_NOT_KNOWN = Fingerprint("not known", *("",) * 7)
 
 
 def inputs_of_table(
@@ -82,7 +81,7 @@ def assumed_machine(gpus: int) -> Machine:
         worker_startup_s=1.0,
         probe_s=1.0,
         gpus=(gpu,) * gpus,
-        fingerprint=_NOT_KNOWN,
+        fingerprint=NOT_KNOWN,
     )
 
 
@@ -131,7 +130,11 @@ def _profile(
         machine=machine.name,
         origin="table",
         steps=tuple(
-            _step(row, job.steps, count) for row in ordered for count in threads[row.device]
+            StepCost.unmeasured(
+                row.device, count, row.duration_s / job.steps * 1e6, build_s=row.startup_s
+            )
+            for row in ordered
+            for count in threads[row.device]
         ),
         memory=tuple(MemoryCost(row.device, *(None,) * 5, row.peak_bytes or 0) for row in ordered),
         startup_s=0.0,
@@ -144,26 +147,4 @@ def _profile(
         job_type={row.device: row.job_type for row in ordered if row.job_type is not None},
         probe_s=machine.probe_s,
         fingerprint=machine.fingerprint,
-    )
-
-
-def _step(row: Duration, steps: int, threads: int) -> StepCost:
-    mean_us = row.duration_s / steps * 1e6
-    return StepCost(
-        device=row.device,
-        threads=threads,
-        mean_us=mean_us,
-        p10_us=mean_us,
-        p50_us=mean_us,
-        p90_us=mean_us,
-        stall_us=0.0,
-        scale={},
-        compute_slowdown=(),
-        stream_slowdown=(),
-        pressure=None,
-        build_s=row.startup_s,
-        warmup_s=0.0,
-        evaluate_s=0.0,
-        save_s=0.0,
-        measurement=None,
     )

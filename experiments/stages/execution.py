@@ -183,7 +183,7 @@ def open_questions(workload: Workload) -> list[str]:
         lines.append(f"begins anew after an interruption, for it names no `resume`: {few(anew)}")
     if unknown:
         lines.append(
-            f"ends nobody knows when: {few(unknown)}; planned with {SUPPOSED_STEPS} steps, "
+            f"the end is unknown: {few(unknown)}; planned with {SUPPOSED_STEPS} steps, "
             "this run learns how many it makes"
         )
     return lines

@@ -9,8 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from profiles.traces.profiler_events import INPUT_MARK, Called
-from profiles.traces.same_operators import check_same_operators
+from profiles.traces.profiler_events import INPUT_MARK, Called, check_same_operators
 from profiles.work.operator_formulas import NOTHING
 from rmixer.operators.operator_cost import OperatorCost
 

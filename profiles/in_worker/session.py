@@ -25,12 +25,12 @@ from profiles.traces.profiler_events import (
     INPUT_MARK,
     MODULE_MARK,
     PHASE_MARK,
+    check_same_operators,
     read_calls,
     split_steps,
     tie_backward_to_forward,
     transient_peak_bytes,
 )
-from profiles.traces.same_operators import check_same_operators
 from rmixer.training.make_step import Step, make_step
 from rmixer.training.memory import resident_bytes
 from rmixer.training.worker import Channel

@@ -21,7 +21,7 @@ from profiles.measurements.phases import FIRST_STEPS, measure_phases
 from profiles.measurements.rounds import BLOCK_S, Plan, Rounds
 from profiles.profiler.crew import GPU, Crew, Staff
 from profiles.profiler.duration import slow_step_seconds
-from profiles.traces.uncounted_work import uncounted_in_words
+from profiles.traces.counted_work import uncounted_in_words
 from rmixer.errors import RunFailed
 from rmixer.hardware.machine import Machine
 from rmixer.model_profile.model_profile import ModelProfile, StepCost

@@ -15,9 +15,15 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from profiles.traces.damaged_json import as_text, ends_early, mended_event, with_whole_escapes
-from profiles.traces.event_arguments import Arguments, recorded_arguments
-from profiles.traces.event_names import is_text, printable
+from profiles.traces.damaged_json import (
+    as_text,
+    ends_early,
+    is_text,
+    mended_event,
+    printable,
+    with_whole_escapes,
+)
+from profiles.traces.event_arguments import recorded_arguments
 from profiles.traces.event_tree import MODULE
 from profiles.traces.listed_json import read_listed
 from profiles.traces.trace_events import (
@@ -25,6 +31,7 @@ from profiles.traces.trace_events import (
     DEVICE_WORK,
     OPERATOR,
     PYTHON,
+    Arguments,
     TraceEvent,
     is_of_other_devices,
     today,
@@ -59,7 +66,10 @@ def read_chrome_trace(path: Path) -> ChromeTrace:
     and stay exact."""
     content = _content(path)
     hash_of_file = hashlib.blake2b(content, digest_size=8).hexdigest()
-    text = _text(path, content)
+    try:
+        text = with_whole_escapes(as_text(content))
+    except UnicodeDecodeError:
+        raise InputError(path, "", "bytes that are not text", _WHAT) from None
     del content  # as large
     events = _Events(path)
     data = _parsed(path, text, events.add)
@@ -99,13 +109,6 @@ def _content(path: Path) -> bytes:
     except (OSError, EOFError, zlib.error) as error:
         found = f"a damaged gzip file ({error}; it may be truncated)"
         raise InputError(path, "", found, _WHAT) from None
-
-
-def _text(path: Path, content: bytes) -> str:
-    try:
-        return with_whole_escapes(as_text(content))
-    except UnicodeDecodeError:
-        raise InputError(path, "", "bytes that are not text", _WHAT) from None
 
 
 def _parsed(path: Path, text: str, take: Callable[[Any], None]) -> Any:
@@ -154,91 +157,82 @@ class _Events:
 
     def add(self, item: Any) -> None:
         """Adds the next event, as parsed from JSON. Raises :class:`InputError`."""
-        path, where = self._path, f"traceEvents.{self._added}"
         self._added += 1
         if not isinstance(item, dict):
-            raise InputError(path, where, shown(item), "an event")
+            raise self._wrong("", item, "an event")
         category = item.get("cat", "")
         if not isinstance(category, str):
-            raise InputError(path, f"{where}.cat", shown(category), "the name of a category")
+            raise self._wrong(".cat", category, "the name of a category")
+        named = printable(category) or NO_CATEGORY
         if "cat" in item or item.get("ph") == "X":
-            self.categories.add(printable(category) or NO_CATEGORY)
-        category = today(category)
+            self.categories.add(named)
+        category, kind = today(category), item.get("ph")
         if category not in CATEGORIES:
-            if item.get("ph") == "X" and is_of_other_devices(category):
-                self.other_devices[printable(category) or NO_CATEGORY] += 1
-            return
-        if (kind := item.get("ph")) in ("B", "E"):
-            allowed = f"X, an event with its duration: {_WHAT}"
-            raise InputError(path, f"{where}.ph", shown(kind), allowed)
-        if kind != "X":
-            return
-        event = self._event(where, category, item)
-        if category in DEVICE_WORK and not event.start_ns and not event.duration_ns:
-            self.untimed += 1
-        else:
-            self.found.append(event)
+            if kind == "X" and is_of_other_devices(category):
+                self.other_devices[named] += 1
+        elif kind in ("B", "E"):
+            raise self._wrong(".ph", kind, f"X, an event with its duration: {_WHAT}")
+        elif kind == "X":
+            event = self._event(category, item)
+            if category in DEVICE_WORK and not event.start_ns and not event.duration_ns:
+                self.untimed += 1
+            else:
+                self.found.append(event)
 
-    def _event(self, where: str, category: str, item: dict[str, Any]) -> TraceEvent:
-        path, name, given = self._path, item.get("name"), item.get("args", {})
+    def _event(self, category: str, item: dict[str, Any]) -> TraceEvent:
+        name, given, on_device = item.get("name"), item.get("args", {}), category in DEVICE_WORK
         if not isinstance(name, str):
-            raise InputError(path, f"{where}.name", shown(name), "the name of an event")
+            raise self._wrong(".name", name, "the name of an event")
         if not isinstance(given, dict):
-            raise InputError(path, f"{where}.args", shown(given), "a mapping of keys to values")
-        if category in (OPERATOR, *DEVICE_WORK) and not is_text(name):
-            raise InputError(path, f"{where}.name", ascii(name), "text")
+            raise self._wrong(".args", given, "a mapping of keys to values")
+        if (on_device or category == OPERATOR) and not is_text(name):
+            raise InputError(self._path, self._where(".name"), ascii(name), "text")
         name = printable(name)
         for key in ("pid", "tid"):
             if key not in item:
-                raise InputError(path, f"{where}.{key} ({name})", "nothing", "where it ran")
-        at = f"{where}.args"
-        found = recorded_arguments(path, at, given)
-        arguments = self._arguments.setdefault(found, found)
+                where = self._where(f".{key} ({name})")
+                raise InputError(self._path, where, "nothing", "where it ran")
+        arguments = recorded_arguments(given, self._wrong)
+        # The second way to write it is that of 2021.
+        external = "External id" if "External id" in given else "external id"
+        device = self._whole(given, "device", 0) if on_device else -1
+        if on_device and device < 0:
+            raise self._wrong(".args.device", device, "a whole number >= 0")
         return TraceEvent(
             name=sys.intern(name),
             category=sys.intern(category),
-            start_ns=_nanoseconds(path, f"{where}.ts ({name})", item.get("ts")),
-            duration_ns=_nanoseconds(path, f"{where}.dur ({name})", item.get("dur")),
+            start_ns=self._nanoseconds(f".ts ({name})", item.get("ts")),
+            duration_ns=self._nanoseconds(f".dur ({name})", item.get("dur")),
             thread=sys.intern(f"{item['pid']}/{item['tid']}"),
-            correlation=_whole(path, at, given, "correlation", -1),
-            external=_whole(path, at, given, _external_key(given), -1),
-            sequence=_whole(path, at, given, "Sequence number", -1),
-            forward_thread=_whole(path, at, given, "Fwd thread id", 0),
-            shapes=arguments.shapes,
-            types=arguments.types,
-            strides=arguments.strides,
-            values=arguments.values,
-            device=_device(path, at, given) if category in DEVICE_WORK else -1,
+            correlation=self._whole(given, "correlation", -1),
+            external=self._whole(given, external, -1),
+            sequence=self._whole(given, "Sequence number", -1),
+            forward_thread=self._whole(given, "Fwd thread id", 0),
+            arguments=self._arguments.setdefault(arguments, arguments),
+            device=device,
         )
 
+    def _nanoseconds(self, key: str, value: Any) -> int:
+        """A time in microseconds as whole nanoseconds."""
+        usable = isinstance(value, int | Decimal) and not isinstance(value, bool)
+        if not usable or not math.isfinite(value) or value < 0 or value >= 10**18:
+            found = "nothing" if value is None else str(value) if usable else shown(value)
+            allowed = "a number of microseconds >= 0"
+            raise InputError(self._path, self._where(key), found, allowed)
+        exact: int = round(value * 1000)
+        return exact
 
-def _nanoseconds(path: Path, key: str, value: Any) -> int:
-    """A time in microseconds as whole nanoseconds."""
-    usable = isinstance(value, int | Decimal) and not isinstance(value, bool)
-    if not usable or not math.isfinite(value) or value < 0 or value >= 10**18:
-        found = "nothing" if value is None else str(value) if usable else shown(value)
-        raise InputError(path, key, found, "a number of microseconds >= 0")
-    exact: int = round(value * 1000)
-    return exact
+    def _whole(self, given: dict[str, Any], key: str, absent: int) -> int:
+        value = given.get(key, absent)
+        if isinstance(value, bool) or not isinstance(value, int):
+            raise self._wrong(f".args.{key}", value, "a whole number")
+        return value
 
+    def _wrong(self, key: str, value: Any, allowed: str) -> InputError:
+        return InputError(self._path, self._where(key), shown(value), allowed)
 
-def _whole(path: Path, where: str, given: dict[str, Any], key: str, absent: int) -> int:
-    value: Any = given.get(key, absent)
-    if isinstance(value, bool) or not isinstance(value, int):
-        raise InputError(path, f"{where}.{key}", shown(value), "a whole number")
-    return int(value)
-
-
-def _external_key(given: dict[str, Any]) -> str:
-    """The key of the number of the operator around it; profilers of 2021 wrote it differently."""
-    return "External id" if "External id" in given else "external id"
-
-
-def _device(path: Path, where: str, given: dict[str, Any]) -> int:
-    device = _whole(path, where, given, "device", 0)
-    if device < 0:
-        raise InputError(path, f"{where}.device", device, "a whole number >= 0")
-    return device
+    def _where(self, key: str) -> str:
+        return f"traceEvents.{self._added - 1}{key}"
 
 
 def _hardware(devices: Any) -> str | None:

@@ -7,8 +7,9 @@ nesting, the shapes of lists of tensors, and the memory of each.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import astuple, dataclass
 from typing import Any
 
 from profiles.traces.profiler_events import INPUT_MARK, Called
@@ -17,14 +18,17 @@ from profiles.work.operands import recorded_arguments, shapes_text, tensors_in
 from profiles.work.operator_formulas import NOTHING, OperatorWork, operator_work
 from profiles.work.operator_names import MADE_OF_COPIES, VIEWS
 from rmixer.errors import RunFailed
+from rmixer.operators.operator_cost import OperatorCost
 
-MADE_OF_OTHERS = frozenset(
+_MADE_OF_OTHERS = frozenset(
     f"aten::{name}" for name in ("linear", "matmul", "mv", "embedding", "embedding_bag")
 )
 """These have a formula as well, in case the operators that they call are unknown."""
-_NOTHING_BUT_CALLS = frozenset(f"aten::{name}" for name in (*MADE_OF_COPIES, *VIEWS))
-INCIDENTAL = ("aten::copy_", "aten::fill_", "aten::zero_", "aten::arange")
+_NOTHING_BUT_CALLS = frozenset((*MADE_OF_COPIES, *VIEWS))
+_INCIDENTAL = ("aten::copy_", "aten::fill_", "aten::zero_", "aten::arange")
 """Operators that others call besides their own work."""
+
+LEAST_SHARE, MOST_NAMED = 0.05, 3
 
 
 @dataclass(frozen=True)
@@ -87,21 +91,30 @@ def _outermost(events: Iterable[Any]) -> Iterator[Any]:
             yield from _outermost(event.children)
 
 
-def _kernels(event: Any) -> Iterator[Kernel]:
-    """The operators that count for ``event``: itself, or those it calls."""
+def kernels(
+    name: str, called: Sequence[Kernel], by_formula: Callable[[], OperatorWork | None]
+) -> list[Kernel]:
+    """Returns the operators that count for ``name``: itself, or those it ``called``."""
+    kind = name.removeprefix("aten::").removesuffix("_").removeprefix("_foreach_")
+    whole = all(each.work and None not in astuple(each.work) for each in called)
+    if kind in _NOTHING_BUT_CALLS or (name in _MADE_OF_OTHERS and called and whole):
+        return list(called)
+    work = by_formula()
+    calls = any(kernel.name not in _INCIDENTAL for kernel in called)
+    if work is None and calls and not has_own_kernel(name):
+        return list(called)
+    return [] if work == NOTHING else [Kernel(name, work)]
+
+
+def _kernels(event: Any) -> list[Kernel]:
+    def by_formula() -> OperatorWork | None:
+        arguments = recorded_arguments(event.extra_fields.inputs)
+        if any(tensor.sparse for tensor in tensors_in(arguments)):
+            return None  # how much of a sparse tensor there is its shape does not tell
+        return operator_work(event.name, arguments, _kept_bytes(event))
+
     called = [kernel for each in _outermost(event.children) for kernel in _kernels(each)]
-    if event.name in _NOTHING_BUT_CALLS or (event.name in MADE_OF_OTHERS and called):
-        yield from called
-        return
-    arguments = recorded_arguments(event.extra_fields.inputs)
-    # How much of a sparse tensor there is its shape does not tell.
-    unknown = any(tensor.sparse for tensor in tensors_in(arguments))
-    work = None if unknown else operator_work(event.name, arguments, _kept_bytes(event))
-    calls = any(kernel.name not in INCIDENTAL for kernel in called)
-    if work is None and calls and not has_own_kernel(event.name):
-        yield from called
-    elif work is None or work != NOTHING:
-        yield Kernel(event.name, work)
+    return kernels(event.name, called, by_formula)
 
 
 def _kept_bytes(event: Any) -> int:
@@ -121,3 +134,23 @@ def _memory(events: Iterable[Any]) -> Iterator[Any]:
             yield event.extra_fields
         else:
             yield from _memory(event.children)
+
+
+def uncounted_in_words(calls: Sequence[Called], operators: Sequence[OperatorCost]) -> str:
+    """Names those of a step's ``calls`` whose work is unknown, if they take some of its time on the
+    CPU, by its ``operators`` with the fewest threads; "" if they do not."""
+    unknown = {call.name for call in calls if call.work is None and call.name != INPUT_MARK}
+    fewest = min((row.threads for row in operators), default=0)
+    each_us: dict[str, float] = defaultdict(float)
+    for row in operators:
+        if (row.lane, row.threads) == ("cpu", fewest):
+            each_us[row.operator] += row.mean_us
+    longest = sorted(unknown, key=lambda name: -each_us[name])
+    share = sum(each_us[name] for name in unknown) / (sum(each_us.values()) or 1.0)
+    if share < LEAST_SHARE:
+        return ""
+    names = ", ".join(longest[:MOST_NAMED])
+    return (
+        f"{share:.0%} of its step are operators whose FLOPs and bytes are not known and count as "
+        f"nothing ({names}): its job type and utilisation tell of the rest alone"
+    )

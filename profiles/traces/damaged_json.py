@@ -62,3 +62,21 @@ def ends_early(text: str, error: json.JSONDecodeError) -> bool:
     rest = text[error.pos : error.pos + 10].strip()
     is_cut = _CUT_NUMBER.fullmatch(rest) or any(word.startswith(rest) for word in _WORDS)
     return error.msg.startswith("Unterminated string") or bool(is_cut)
+
+
+def is_text(name: str) -> bool:
+    """Returns False if ``name`` cannot be written, as half of a surrogate pair cannot."""
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def printable(name: str) -> str:
+    """``name`` with characters that a terminal would obey or not show as escapes of a Python
+    literal."""
+    if name.isprintable():
+        return name
+    escaped = (c if c.isprintable() else c.encode("unicode_escape").decode() for c in name)
+    return "".join(escaped)

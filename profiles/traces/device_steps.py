@@ -17,8 +17,7 @@ from profiles.traces.event_tree import Node
 from profiles.traces.host_calls import HostCall
 from profiles.traces.host_trace import read_host_trace
 from profiles.traces.lane_rows import LaneRow, Lanes, lane_of
-from profiles.traces.profiler_events import INPUT_MARK
-from profiles.traces.same_operators import check_same_operators
+from profiles.traces.profiler_events import INPUT_MARK, check_same_operators
 from profiles.traces.trace_events import DEVICE_WORK, TraceEvent
 
 TIMES = ("busy", "gap_before", "host", "t1", "t2", "t3", "t4", "t5", "wait")

@@ -7,13 +7,13 @@ from collections import Counter
 from collections.abc import Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
-from profiles.traces.communication import may_go_on
 from profiles.traces.trace_events import (
     DRIVER_CALLS,
     OPERATOR,
     PYTHON,
     TraceEvent,
     is_profiler_step,
+    may_go_on,
 )
 
 MODULE = "nn.Module: "

@@ -12,10 +12,16 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from profiles.traces.communication import is_communication
 from profiles.traces.event_tree import MODULE, Node, event_trees
 from profiles.traces.profiler_events import INPUT_MARK, MODULE_MARK, PHASE_MARK
-from profiles.traces.trace_events import ANNOTATION, DRIVER_CALLS, OPERATOR, PYTHON, TraceEvent
+from profiles.traces.trace_events import (
+    ANNOTATION,
+    DRIVER_CALLS,
+    OPERATOR,
+    PYTHON,
+    TraceEvent,
+    is_communication,
+)
 from rmixer.operators.lanes import PHASES
 
 _NAMESPACE = re.compile(r"[A-Za-z_]\w*::")
@@ -36,6 +42,10 @@ _READS = frozenset(f"aten::{name}" for name in ("item", "_local_scalar_dense", "
 _TO_HOST = "DtoH"
 
 
+Work = Mapping[int, Sequence[TraceEvent]]
+"""Work of devices, by correlation."""
+
+
 @dataclass(frozen=True)
 class Launch:
     """A call of the driver that made the device work, or waited for it (``work`` is empty)."""
@@ -45,23 +55,14 @@ class Launch:
 
 
 @dataclass
-class HostCall:
-    """One operator. ``phase`` is None while it is unknown. ``in_node`` says that it is in a node of
-    autograd, ``node`` is the sequence number of that and ``forward_thread`` the thread of that
-    number, ``outermost`` the outermost numbered node around it. ``communicates`` says that it is
-    communication, by its name or by that of an event around it. ``outside_nodes`` says that a
-    thread which runs autograd's nodes for another one called it outside of them. ``optimizer`` is
-    the outermost mark of an optimizer around it. ``functions`` are the numbers of custom functions
-    around it, and ``sequence`` those and the ones recorded inside it. ``launches`` are in order,
-    waits among them; ``work`` is device work for it without a known launch; ``waited_ns`` is the
-    time that the host waited for the device since the operator before. ``forward`` is a backward
-    operator's forward one, and ``recorded`` says that it is that of some."""
+class Around:
+    """The facts from events around an operator. ``phase`` is None while it is unknown. ``in_node``
+    says that it is in a node of autograd, ``node`` is the sequence number of that and
+    ``forward_thread`` the thread of that number, ``outermost`` the outermost numbered node.
+    ``optimizer`` is the outermost mark of an optimizer. ``communicates`` says that something is
+    communication by its name. ``functions`` are the numbers of custom functions of autograd, whose
+    own operators have none."""
 
-    name: str
-    start_ns: int
-    end_ns: int
-    thread: str
-    tree: Node
     phase: str | None = None
     module: str = ""
     in_node: bool = False
@@ -70,14 +71,35 @@ class HostCall:
     outermost: TraceEvent | None = None
     optimizer: TraceEvent | None = None
     communicates: bool = False
-    outside_nodes: bool = False
     functions: frozenset[int] = frozenset()
+
+
+@dataclass(kw_only=True)
+class HostCall(Around):
+    """One operator. ``sequence`` are the numbers of custom functions around it, and those recorded
+    inside it. ``launches`` are in order, waits among them; ``unlaunched`` is device work for it
+    without a known launch; ``waited_ns`` is the time that the host waited for the device since the
+    operator before. ``outside_nodes`` says that a thread which runs autograd's nodes for another
+    one called it outside of them. ``forward`` is a backward operator's forward one, and
+    ``recorded`` says that it is that of some."""
+
+    name: str
+    start_ns: int
+    end_ns: int
+    thread: str
+    tree: Node
     sequence: frozenset[int] = frozenset()
     launches: tuple[Launch, ...] = ()
-    work: tuple[TraceEvent, ...] = ()
+    unlaunched: tuple[TraceEvent, ...] = ()
     waited_ns: int = 0
+    outside_nodes: bool = False
     forward: HostCall | None = None
     recorded: bool = False
+
+    @property
+    def work(self) -> list[TraceEvent]:
+        """The work of devices for it."""
+        return [*(event for launch in self.launches for event in launch.work), *self.unlaunched]
 
     @property
     def updates(self) -> bool:
@@ -86,55 +108,34 @@ class HostCall:
         return self.phase == "optimizer" and not is_clearing
 
 
-@dataclass(frozen=True)
-class _Around:
-    """The facts from events around an operator. ``functions`` are the numbers of custom functions
-    of autograd, whose own operators have none."""
-
-    phase: str | None = None
-    module: str = ""
-    in_node: bool = False
-    node: int = -1
-    forward_thread: int = 0
-    outermost: TraceEvent | None = None
-    optimizer: TraceEvent | None = None
-    communicates: bool = False
-    functions: frozenset[int] = frozenset()
-
-
-def thread_calls(
-    events: Iterable[TraceEvent], work: Mapping[int, Sequence[TraceEvent]], cut_off: bool = False
-) -> list[HostCall]:
-    """The operators of one host thread with these ``events``; ``work`` is the work of devices, by
-    correlation. ``cut_off`` says that all times are whole microseconds."""
+def thread_calls(events: Iterable[TraceEvent], work: Work, cut_off: bool = False) -> list[HostCall]:
+    """Returns the operators of one host thread with these ``events``. ``cut_off`` says that all
+    times are whole microseconds."""
     calls: list[HostCall] = []
-    pending = 0
-    for call, waited_ns in _walk(event_trees(events, cut_off), _Around(), work):
-        pending += waited_ns
-        if call is not None:
-            calls.append(replace(call, waited_ns=pending))
-            pending = 0
+    pending_ns = 0
+    for found in _walk(event_trees(events, cut_off), Around(), work):
+        if isinstance(found, HostCall):
+            found.waited_ns, pending_ns = pending_ns, 0
+            calls.append(found)
+        else:
+            pending_ns += found
     return calls
 
 
-def _walk(
-    nodes: Iterable[Node], around: _Around, work: Mapping[int, Sequence[TraceEvent]]
-) -> Iterator[tuple[HostCall | None, int]]:
-    """Yields operators in order, and (without one) nanoseconds that the host waited between
-    them."""
+def _walk(nodes: Iterable[Node], around: Around, work: Work) -> Iterator[HostCall | int]:
+    """Yields operators in order, and nanoseconds that the host waited between them."""
     for node in nodes:
         event = node.event
         if node.goes_on:  # it waits for other processes, whatever the host does
             yield from _walk(node.children, around, work)
         elif is_operator(event) or (_may_be_one(event) and not any(map(_inside, node.children))):
-            yield _call(node, around, work), 0
-        elif event.category in DRIVER_CALLS:
-            if event.correlation in work:
-                yield _call(node, around, work), 0
-            elif SYNCHRONIZE in event.name:
-                yield None, event.duration_ns
-        else:
+            yield _call(node, around, work)
+        elif event.category not in DRIVER_CALLS:
             yield from _walk(node.children, _inner(event, around), work)
+        elif event.correlation in work:
+            yield _call(node, around, work)
+        elif SYNCHRONIZE in event.name:
+            yield event.duration_ns
 
 
 def is_operator(event: TraceEvent) -> bool:
@@ -160,8 +161,7 @@ def brings_input(call: HostCall) -> bool:
 
 def reads_values(call: HostCall) -> bool:
     """True if it reads results, as for a line of a log, which is not part of training."""
-    work = [*(event for launch in call.launches for event in launch.work), *call.work]
-    to_host = any(_TO_HOST in event.name for event in work)
+    to_host = any(_TO_HOST in event.name for event in call.work)
     before = call.phase is None and call.name == "aten::detach"
     return before or call.name in _READS or (call.name in _COPIES and to_host)
 
@@ -178,7 +178,7 @@ def _inside(node: Node) -> bool:
     return any(is_operator(each.event) for each in node.below())
 
 
-def _inner(event: TraceEvent, around: _Around) -> _Around:
+def _inner(event: TraceEvent, around: Around) -> Around:
     name = event.name
     if name.startswith(PHASE_MARK) and name.removeprefix(PHASE_MARK) in PHASES:
         return replace(around, phase=name.removeprefix(PHASE_MARK))
@@ -205,34 +205,29 @@ def _inner(event: TraceEvent, around: _Around) -> _Around:
     return around
 
 
-def _call(node: Node, around: _Around, work: Mapping[int, Sequence[TraceEvent]]) -> HostCall:
+def _call(node: Node, around: Around, work: Work) -> HostCall:
     event = node.event
     launches = tuple(_launches([node], work))
     name = event.name
     if event.category in DRIVER_CALLS and len(launches[0].work) == 1:
         name = launches[0].work[0].name
-    return HostCall(
+    numbers = {each.event.sequence for each in node.below() if each.event.sequence >= 0}
+    call = HostCall(
+        **vars(around),
         name=name,
         start_ns=event.start_ns,
         end_ns=event.end_ns,
         thread=event.thread,
         tree=node,
-        phase="input" if name == INPUT_MARK else around.phase,
-        module=around.module,
-        in_node=around.in_node,
-        node=around.node,
-        forward_thread=around.forward_thread,
-        outermost=around.outermost,
-        optimizer=around.optimizer,
-        communicates=around.communicates or is_communication(name),
-        functions=around.functions,
-        sequence=around.functions
-        | {n.event.sequence for n in node.below() if n.event.sequence >= 0},
+        sequence=around.functions | numbers,
         launches=launches,
     )
+    call.communicates |= is_communication(name)
+    call.phase = "input" if name == INPUT_MARK else call.phase
+    return call
 
 
-def _launches(nodes: Iterable[Node], work: Mapping[int, Sequence[TraceEvent]]) -> Iterator[Launch]:
+def _launches(nodes: Iterable[Node], work: Work) -> Iterator[Launch]:
     for node in nodes:
         event = node.event
         done = work.get(event.correlation, ()) if event.category in DRIVER_CALLS else ()

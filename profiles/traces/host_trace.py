@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import itertools
+from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence, Set
+from collections.abc import Iterable, Sequence, Set
 from dataclasses import dataclass
 
 from profiles.traces.event_tree import cut_to_us
-from profiles.traces.host_calls import HostCall, is_node, thread_calls
-from profiles.traces.loader_iterators import find_iterators
+from profiles.traces.host_calls import LOADER, HostCall, is_node, thread_calls
 from profiles.traces.trace_events import DEVICE_WORK, OPERATOR, TraceEvent, is_profiler_step
 from profiles.traces.training_threads import backward_threads, main_thread, of_others
 from rmixer.operators.lanes import COMMUNICATION
+
+_DRAWS = frozenset(("aten::random_", "aten::randperm", "aten::multinomial"))
+_BEGINS = _DRAWS | {"aten::empty"}
+_GOES_ON = frozenset(
+    f"aten::{name}" for name in ("item", "_local_scalar_dense", "resolve_conj", "resolve_neg")
+)
 
 
 @dataclass(frozen=True)
@@ -43,7 +49,7 @@ def read_host_trace(events: Sequence[TraceEvent]) -> HostTrace:
     cut_off = cut_to_us([e for e in events if e.category not in DEVICE_WORK])
     by_thread = {thread: thread_calls(found, work, cut_off) for thread, found in hosts.items()}
     for thread, found in hosts.items():
-        find_iterators(by_thread[thread], found)
+        _find_iterators(by_thread[thread], found)
     marked = {event.thread for event in events if is_profiler_step(event)}
     nodes = {thread: {e.sequence for e in found if is_node(e)} for thread, found in hosts.items()}
     main = main_thread(by_thread, nodes, marked)
@@ -52,7 +58,10 @@ def read_host_trace(events: Sequence[TraceEvent]) -> HostTrace:
         for call in by_thread[thread]:
             call.outside_nodes = not call.in_node
     of_other = {id(call) for call in of_others(by_thread, main, shared)}
-    every = _by_time(by_thread)
+    every = sorted(
+        itertools.chain.from_iterable(by_thread.values()),
+        key=lambda call: (call.start_ns, call.end_ns),
+    )
     training = {main, *shared}
     calls = [call for call in every if call.thread in training and id(call) not in of_other]
     others = [call for call in every if call.thread not in training or id(call) in of_other]
@@ -60,9 +69,25 @@ def read_host_trace(events: Sequence[TraceEvent]) -> HostTrace:
     return HostTrace(tuple(calls), main, tuple(others), tuple(unclaimed))
 
 
-def _by_time(by_thread: Mapping[str, Sequence[HostCall]]) -> list[HostCall]:
-    calls = itertools.chain.from_iterable(by_thread.values())
-    return sorted(calls, key=lambda call: (call.start_ns, call.end_ns))
+def _find_iterators(calls: Sequence[HostCall], events: Iterable[TraceEvent]) -> None:
+    """Make input what draws seeds and samples straight before a loader's mark among the ``events``
+    of the thread that ``calls`` are of, in order. A value that is only read there is none."""
+    starts = [call.start_ns for call in calls]
+    for event in events:
+        if not event.name.startswith(LOADER):
+            continue
+        end = first = bisect_left(starts, event.start_ns)
+        while first and _may_be_of_one(calls[first - 1]):
+            first -= 1
+        while first < end and calls[first].name not in _BEGINS:
+            first += 1
+        if any(call.name in _DRAWS for call in calls[first:end]):
+            for call in calls[first:end]:
+                call.phase = "input"
+
+
+def _may_be_of_one(call: HostCall) -> bool:
+    return call.phase is None and call.name in _BEGINS | _GOES_ON
 
 
 def _claim(
@@ -78,13 +103,11 @@ def _claim(
                 by_external[node.event.external] = call
     unclaimed = []
     for event in done:
-        if id(event) in launched:
-            continue
         owner = None if id(event) in elsewhere else by_external.get(event.external)
-        if owner is None:
+        if owner is not None and id(event) not in launched:
+            owner.unlaunched += (event,)
+        elif id(event) not in launched:
             unclaimed.append(event)
-        else:
-            owner.work += (event,)
     return unclaimed
 
 

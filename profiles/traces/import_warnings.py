@@ -4,29 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from profiles.traces.left_out import left_out_in_words
+from profiles.traces.left_out import MOST_SILENT, device_work
 from rmixer.imported.imported_profile import ImportedProfile
 
 WORST_CLOSURE = 0.06
 """The same limit as for a measured profile."""
-_MS = 1e-3
 _WHAT_TO_DO = "say its length by `--step-ms`, or import a trace with a synchronisation in each step"
 
 
 def warnings_of(profile: ImportedProfile) -> list[str]:
-    """Warnings about parts left out of ``profile`` beyond the usual share, and about a sum that
-    misses the length of its step."""
-    found = (
-        *left_out_in_words(profile),
-        *_missing(profile),
-        *_mended(profile),
-        *_length(profile),
-    )
+    """Warnings about parts left out of ``profile`` beyond the usual share, about missing facts, and
+    about a sum that misses the length of its step, unless the user has said that."""
+    found = (*_left_out(profile), *_mended(profile))
+    found += () if profile.step_us is not None else tuple(_length(profile))
     return [f"{profile.name}: {text}" for text in found]
 
 
-def _missing(profile: ImportedProfile) -> Iterator[str]:
-    """Warnings about facts that none of the trace's operators has."""
+def _left_out(profile: ImportedProfile) -> Iterator[str]:
+    if profile.left_out_share > MOST_SILENT:
+        yield f"{device_work(profile)} that no operator of its steps launched is left out"
+    share = profile.other_us / profile.profiled_mean_us
+    if share > MOST_SILENT:
+        time = f"{_ms(profile.other_us)} a step ({share:.0%} of it)"
+        yield f"{time} of operators of other threads are left out"
     rows = profile.operators
     if not any(row.shapes for row in rows):
         yield (
@@ -39,7 +39,6 @@ def _missing(profile: ImportedProfile) -> Iterator[str]:
 
 
 def _mended(profile: ImportedProfile) -> Iterator[str]:
-    """Warnings about parts of the trace that had to be changed or left out."""
     if profile.other_devices:
         named = ", ".join(f"{name} ({count})" for name, count in profile.other_devices.items())
         host = ", so the profile is of the host alone" if profile.device == "cpu" else ""
@@ -55,22 +54,18 @@ def _mended(profile: ImportedProfile) -> Iterator[str]:
     if profile.cut_operators:
         yield (
             f"operators that end after their step are cut at its end: {profile.cut_operators}, by "
-            f"{profile.cut_most_us * _MS:.3f} ms at most (`--strict` refuses them)"
+            f"{_ms(profile.cut_most_us)} at most (`--strict` refuses them)"
         )
 
 
 def _length(profile: ImportedProfile) -> Iterator[str]:
-    """Warnings about the length of the step; none if the user has given it."""
-    if profile.step_us is not None:
-        return
     mean_us = profile.profiled_mean_us
     for lane in ("gpu", "link"):
         busy_us = sum(row.mean_us for row in profile.operators if row.lane == lane)
         if busy_us > mean_us:
             yield (
-                f"the {lane} works {busy_us * _MS:.3f} ms a step, longer than the step of "
-                f"{mean_us * _MS:.3f} ms, which is taken from the host, and that runs ahead: "
-                f"{_WHAT_TO_DO}"
+                f"the {lane} works {_ms(busy_us)} a step, longer than the step of {_ms(mean_us)}, "
+                f"which is taken from the host, and that runs ahead: {_WHAT_TO_DO}"
             )
             return
     for lane, part in profile.closure.items():
@@ -80,3 +75,7 @@ def _length(profile: ImportedProfile) -> Iterator[str]:
                 f"host runs ahead of the device, {_WHAT_TO_DO}; work at the same time on several "
                 "streams or threads counts twice"
             )
+
+
+def _ms(time_us: float) -> str:
+    return f"{time_us * 1e-3:.3f} ms"

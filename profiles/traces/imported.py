@@ -8,11 +8,13 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from profiles.traces.chrome_trace import read_chrome_trace
+from profiles.traces.device_steps import TIMES
 from profiles.traces.host_calls import HostCall
 from profiles.traces.host_trace import HostTrace, read_host_trace, tie
 from profiles.traces.lane_rows import LaneRow, Lanes
@@ -27,18 +29,15 @@ from profiles.traces.trace_checks import (
     check_tied,
     check_timed,
     check_whole,
-    cut_at_steps,
-    late_operators,
-    refuse_late,
+    cut_late,
 )
-from profiles.traces.trace_steps import Steps, find_steps
-from profiles.traces.trace_work import KnownWork, recorded_shapes, recorded_work
+from profiles.traces.trace_steps import Steps, find_steps, place_of
+from profiles.traces.trace_work import recorded_shapes, recorded_work
+from profiles.work.operator_formulas import UNKNOWN
 from rmixer.errors import InputError
 from rmixer.imported.imported_profile import ImportedProfile
 from rmixer.operators.operator_cost import OperatorCost
 
-Times = NDArray[np.float64]
-_NS_IN_US = 1e3
 _LONG_FIRST = 5.0
 """A first step longer than this many times the median counts as different."""
 
@@ -77,19 +76,12 @@ def _imported(path: Path, name: str, wanted: Wanted) -> ImportedProfile:
     check_nesting(trace)
     check_launches(trace)
     check_once(trace)
-    events = trace.events
-    host = read_host_trace(events)
+    host = read_host_trace(trace.events)
     steps = find_steps(trace, host.calls, wanted.marker)
     check_steps(trace, steps)
-    late: list[tuple[HostCall, int]] = []
     if wanted.strict:
         check_whole(trace)
-    while more := late_operators(steps, host.calls):  # what one calls may be late as well
-        if wanted.strict:
-            refuse_late(trace, steps, more)
-        late += more
-        events = tuple(cut_at_steps(events, more))
-        host = read_host_trace(events)
+    events, host, late_ns = cut_late(trace, steps, host, wanted.strict)
     by_step = _by_step(path, host, steps)
     training = [training_of(rows, host.main) for rows in by_step]
     common = _most_common(training)
@@ -104,7 +96,7 @@ def _imported(path: Path, name: str, wanted: Wanted) -> ImportedProfile:
         check_tied(trace)
         check_left_out(path, missed)
         check_timed(trace)
-    spans_us = np.diff(np.array(used_spans))[:, 0] / _NS_IN_US
+    spans_us = np.diff(np.array(used_spans))[:, 0] / 1e3
     p10, p50, p90 = np.quantile(spans_us, (0.1, 0.5, 0.9))
     return ImportedProfile(
         name=name,
@@ -120,17 +112,14 @@ def _imported(path: Path, name: str, wanted: Wanted) -> ImportedProfile:
         profiled_p10_us=float(p10),
         profiled_p50_us=float(p50),
         profiled_p90_us=float(p90),
-        closure=_closure(rows, float(spans_us.mean())),
+        closure=_closure(every, float(spans_us.sum())),
         other_operators=len(host.others),
-        other_us=missed.others_us,
         outside_nodes=len({id(row.call) for row in every if row.call.outside_nodes}) / len(used),
-        unclaimed_us=missed.device_us,
-        left_out_share=missed.share,
-        left_out=missed.names,
+        **vars(missed),
         other_devices=trace.other_devices,
         untimed=trace.untimed,
-        cut_operators=len(late),
-        cut_most_us=max((call.end_ns - end_ns for call, end_ns in late), default=0) / _NS_IN_US,
+        cut_operators=len(late_ns),
+        cut_most_us=max(late_ns, default=0) / 1e3,
         operators=tuple(_operators(columns(rows, host.main))),
     )
 
@@ -144,8 +133,12 @@ def _most_common(training: Sequence[Signature]) -> Signature:
 def _by_step(path: Path, host: HostTrace, steps: Steps) -> list[list[LaneRow]]:
     """The rows of each step that has any."""
     lanes = Lanes(steps.spans[0][0])
+    calls_of: list[list[HostCall]] = [[] for _ in steps.spans]
+    for call in host.calls:
+        if (place := place_of(call.start_ns, steps.spans)) is not None:
+            calls_of[place].append(call)
     by_step: list[list[LaneRow]] = []
-    for calls, span in zip(_split(host.calls, steps), steps.spans, strict=True):
+    for calls, span in zip(calls_of, steps.spans, strict=True):
         tie(calls, host.main)
         by_step.append(lanes.step(calls, *span))
     if not any(by_step):
@@ -156,11 +149,8 @@ def _by_step(path: Path, host: HostTrace, steps: Steps) -> list[list[LaneRow]]:
 
 def _said_of(others: Sequence[Sequence[LaneRow]], used: Sequence[Sequence[LaneRow]]) -> str:
     """A clause if the steps that are left out may be the training's as well."""
-
-    def has_optimizer(rows: Sequence[LaneRow]) -> bool:
-        return any(row.call.updates for row in rows)
-
-    if any(map(has_optimizer, others)) and not has_optimizer(used[0]):
+    has_optimizer = any(row.call.updates for row in used[0])
+    if not has_optimizer and any(row.call.updates for rows in others for row in rows):
         return (
             "; others have an optimizer, these have none: where gradients are accumulated, say "
             "what a step is by `--step-marker Optimizer.step#...`"
@@ -168,15 +158,12 @@ def _said_of(others: Sequence[Sequence[LaneRow]], used: Sequence[Sequence[LaneRo
     return "; as many others ran other operators" if len(others) >= len(used) else ""
 
 
-def _said_of_first(used: Sequence[int], spans_us: Times) -> str:
+def _said_of_first(used: Sequence[int], spans_us: NDArray[np.float64]) -> str:
     """A clause if the first step ran the same operators, but far longer, for example to choose
     kernels or to allocate."""
-    if used[0] != 0 or len(used) == 1:
-        return ""
-    times = spans_us[0] / np.median(spans_us[1:])
-    if times <= _LONG_FIRST:
-        return ""
-    return f"; the first takes {times:.1f} times as long as the median of the others, and counts"
+    times = spans_us[0] / np.median(spans_us[1:]) if used[0] == 0 and len(used) > 1 else 1.0
+    told = f"; the first takes {times:.1f} times as long as the median of the others, and counts"
+    return told if times > _LONG_FIRST else ""
 
 
 def _check_one_gpu(path: Path, rows: Sequence[LaneRow]) -> None:
@@ -184,18 +171,6 @@ def _check_one_gpu(path: Path, rows: Sequence[LaneRow]) -> None:
     if len(devices) > 1:
         found = f"work on GPUs {', '.join(map(str, devices))} in a step"
         raise InputError(path, "traceEvents", found, "a step on one GPU: lanes are those of one")
-
-
-def _split(calls: Sequence[HostCall], steps: Steps) -> list[list[HostCall]]:
-    """The operators that begin in each step, by time."""
-    split: list[list[HostCall]] = [[] for _ in steps.spans]
-    place = 0
-    for call in calls:
-        while place < len(steps.spans) and call.start_ns >= steps.spans[place][1]:
-            place += 1
-        if place < len(steps.spans) and call.start_ns >= steps.spans[place][0]:
-            split[place].append(call)
-    return split
 
 
 def _operators(found: Sequence[Column]) -> list[OperatorCost]:
@@ -212,15 +187,23 @@ def _operator(index: Mapping[int, int], column: Column) -> OperatorCost:
     """One row. Steps without the operator count as 0."""
     first, known = column.typical, column.known
     call = first.call
-    on_device = first.lane != "cpu"
     shapes = {recorded_shapes(row.call.tree) for row in known}
     works = {recorded_work(row.call.tree) for row in known}
     # Where steps differ in them, none is that of the mean step.
-    work = works.pop() if len(works) == 1 else KnownWork()
+    work = works.pop() if len(works) == 1 else UNKNOWN
     often = len(known) / len(column.rows)
-    busy_us = _times(column, "busy_ns")
-    p10, p50, p90 = np.quantile(busy_us, (0.1, 0.5, 0.9))
-    gaps = {f"t{n}_us": _mean_us(column, f"t{n}_ns") if on_device else None for n in range(2, 6)}
+    times = {
+        name: np.array([getattr(row, f"{name}_ns") if row else 0 for row in column.rows]) / 1e3
+        for name in TIMES
+    }
+    p10, p50, p90 = map(float, np.quantile(times["busy"], (0.1, 0.5, 0.9)))
+    means: dict[str, Any] = {f"{name}_us": float(each.mean()) for name, each in times.items()}
+    if first.lane == "cpu":
+        means |= dict.fromkeys(("t2_us", "t3_us", "t4_us", "t5_us"))
+    amounts: dict[str, Any] = {
+        name: None if amount is None else round(amount * often)
+        for name, amount in vars(work).items()
+    }
     return OperatorCost(
         index=index[id(call)],
         phase=first.phase,
@@ -228,51 +211,27 @@ def _operator(index: Mapping[int, int], column: Column) -> OperatorCost:
         operator="input" if call.name == INPUT_MARK else call.name,
         forward_index=index.get(id(call.forward), -1),
         shapes=shapes.pop() if len(shapes) == 1 else "",
-        flops=_in_mean(work.flops, often),
-        read_bytes=_in_mean(work.read_bytes, often),
-        written_bytes=_in_mean(work.written_bytes, often),
         lane=first.lane,
         threads=0,
-        p10_us=float(p10),
-        p50_us=float(p50),
-        p90_us=float(p90),
-        mean_us=float(busy_us.mean()),
-        gap_before_us=_mean_us(column, "gap_before_ns"),
-        host_us=_mean_us(column, "host_ns"),
+        p10_us=p10,
+        p50_us=p50,
+        p90_us=p90,
+        mean_us=means.pop("busy_us"),
         launches=round(sum(row.launches for row in known) / len(column.rows)),
-        t1_us=_mean_us(column, "t1_ns"),
-        wait_us=_mean_us(column, "wait_ns"),
-        **gaps,
+        **amounts,
+        **means,
     )
 
 
-def _in_mean(amount: int | None, often: float) -> int | None:
-    """An operator's ``amount`` in the mean step, if it is called in that share of steps."""
-    return None if amount is None else round(amount * often)
-
-
-def _times(column: Column, name: str) -> Times:
-    return np.array([getattr(row, name) if row else 0 for row in column.rows]) / _NS_IN_US
-
-
-def _mean_us(column: Column, name: str) -> float:
-    return float(_times(column, name).mean())
-
-
-def _closure(steps: Sequence[Sequence[LaneRow]], step_us: float) -> dict[str, float]:
-    """The closure of the host's clock, waiting included, and of each device lane."""
-    closure = {}
-    rows = list(itertools.chain.from_iterable(steps))
-    for lane in ("cpu", "gpu"):
-        of_lane = [row for row in rows if row.lane == lane]
-        if lane == "cpu":
-            total_ns = sum(row.host_ns + row.t1_ns + row.wait_ns for row in rows)
-            total_ns += sum(row.busy_ns for row in of_lane)
-        else:
-            total_ns = sum(row.busy_ns + row.gap_before_ns for row in of_lane)
-        if of_lane:
-            closure[lane] = total_ns / _NS_IN_US / len(steps) / step_us - 1.0
-    return closure
+def _closure(rows: Sequence[LaneRow], steps_us: float) -> dict[str, float]:
+    """Returns the closure of the host's clock, waiting included, and of the GPU's: ``rows`` of all
+    steps against the sum of their lengths."""
+    host_ns = sum(row.host_ns + row.t1_ns + row.wait_ns for row in rows)
+    host_ns += sum(row.busy_ns for row in rows if row.lane == "cpu")
+    gpu_ns = sum(row.busy_ns + row.gap_before_ns for row in rows if row.lane == "gpu")
+    lanes = {row.lane for row in rows}
+    clocks = (("cpu", host_ns), ("gpu", gpu_ns))
+    return {lane: ns / 1e3 / steps_us - 1.0 for lane, ns in clocks if lane in lanes}
 
 
 def trace_name(path: Path) -> str:

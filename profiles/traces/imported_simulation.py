@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import cast
 
-from profiles.traces.trace_work import known_sum
+from profiles.work.operator_formulas import known_sum
 from rmixer.errors import InputError
-from rmixer.hardware.fingerprint import Fingerprint
+from rmixer.hardware.fingerprint import NOT_KNOWN
 from rmixer.hardware.machine import Machine
 from rmixer.imported.imported_profile import ImportedProfile
 from rmixer.model_profile.model_profile import JobType, MemoryCost, ModelProfile, StepCost
@@ -47,23 +47,14 @@ def simulated_profile(
         machine=machine.name,
         origin="modelled",
         steps=(
-            StepCost(
-                device=kind,
-                threads=threads,
-                mean_us=step_us,
+            StepCost.unmeasured(
+                kind,
+                threads,
+                step_us,
                 p10_us=imported.profiled_p10_us * scale,
                 p50_us=imported.profiled_p50_us * scale,
                 p90_us=imported.profiled_p90_us * scale,
-                stall_us=0.0,
                 scale={"cpu": min(1.0, scale)} if kind == "gpu" else {},
-                compute_slowdown=(),
-                stream_slowdown=(),
-                pressure=None,
-                build_s=0.0,
-                warmup_s=0.0,
-                evaluate_s=0.0,
-                save_s=0.0,
-                measurement=None,
             ),
         ),
         memory=(MemoryCost(kind, *(None,) * 5, cast(int, imported.peak_bytes)),),
@@ -76,7 +67,9 @@ def simulated_profile(
         utilisation={kind: _busy(imported, step_us)},
         job_type={kind: cast(JobType, imported.job_type)},
         probe_s=machine.probe_s,
-        fingerprint=_fingerprint(imported),
+        fingerprint=replace(
+            NOT_KNOWN, hardware=imported.hardware or "", driver=imported.driver or ""
+        ),
         operators=tuple(_operator(row, total is not None) for row in imported.operators),
     )
 
@@ -104,17 +97,4 @@ def _operator(row: OperatorCost, with_bytes: bool) -> OperatorCost:
         phase=row.phase or UNKNOWN_PHASE,
         read_bytes=row.read_bytes if with_bytes else None,
         gap_before_us=row.t1_us if row.lane == "cpu" else row.gap_before_us,
-    )
-
-
-def _fingerprint(imported: ImportedProfile) -> Fingerprint:
-    return Fingerprint(
-        hardware=imported.hardware or "",
-        system="",
-        driver=imported.driver or "",
-        python="",
-        torch="",
-        rmixer="",
-        commit="",
-        training="",
     )

@@ -8,7 +8,7 @@ for the device is in none of them.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from profiles.traces.host_calls import HostCall
@@ -48,11 +48,6 @@ class LaneRow:
         return "copy" if is_plain and self.lane == "link" and self.brings else self.call.phase
 
 
-def work_of(call: HostCall) -> list[TraceEvent]:
-    """The device work for ``call``."""
-    return [*(event for launch in call.launches for event in launch.work), *call.work]
-
-
 def lane_of(event: TraceEvent) -> str:
     """``link`` for a copy between host and device, ``gpu`` for all other device work."""
     crosses = _TO_DEVICE in event.name or _TO_HOST in event.name
@@ -88,9 +83,8 @@ class Lanes:
         """A row for each lane that ``call`` worked on; the host's if it had no device work."""
         first_gap = max(0, call.start_ns - self._host_ns - call.waited_ns)
         self._host_ns = max(self._host_ns, call.end_ns)
-        done = work_of(call)
         rows: dict[tuple[str, int], LaneRow] = {}
-        for event in sorted(done, key=lambda event: event.start_ns):
+        for event in sorted(call.work, key=lambda event: event.start_ns):
             row = rows.setdefault(_place(event), LaneRow(call, *_place(event)))
             self._take(row, event)
         if not rows:
@@ -150,10 +144,6 @@ def _share_host(call: HostCall, rows: dict[tuple[str, int], LaneRow]) -> None:
 def _waited_ns(call: TraceEvent, work: Sequence[TraceEvent]) -> int:
     """The time for which a call waited: one that copies to the host and returns when the copy has
     ended has waited for it."""
-    end_ns = _latest(work)
+    end_ns = max(event.end_ns for event in work)
     reads = all(_TO_HOST in event.name for event in work)
     return end_ns - call.start_ns if reads and call.start_ns <= end_ns <= call.end_ns else 0
-
-
-def _latest(events: Iterable[TraceEvent]) -> int:
-    return max(event.end_ns for event in events)

@@ -6,11 +6,10 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable
+from json.decoder import JSONArray, JSONObject  # type: ignore[attr-defined]
 from typing import Any
 
 _SPACE = re.compile(r"[ \t\n\r]*")
-
-
 Mend = Callable[[str, int], tuple[Any, int] | None]
 """Returns a substitute for a damaged element at a place of the text, and its end; None if it
 cannot."""
@@ -27,8 +26,9 @@ def read_listed(
     the document itself if it is a list, is passed to ``take`` in turn, and an empty list takes its
     place; if the key comes twice, both lists are read. For an element that is not valid JSON the
     result of ``mend`` is used. Raises :class:`json.JSONDecodeError`."""
+    after_key = re.compile(rf'(?<!\\)"{key}"[ \t\n\r]*:[ \t\n\r]*\Z')
 
-    def element(at: int) -> int:
+    def element(text: str, at: int) -> tuple[None, int]:
         try:
             value, end = decoder.raw_decode(text, at)
         except json.JSONDecodeError:
@@ -37,65 +37,26 @@ def read_listed(
                 raise
             value, end = mended
         take(value)
-        return end
+        return None, end
 
-    start = _after_space(text, 0)
+    def member(text: str, at: int) -> tuple[Any, int]:
+        if text[at : at + 1] != "[" or not after_key.search(text, max(0, at - 1000), at):
+            return decoder.raw_decode(text, at)
+        return [], JSONArray((text, at + 1), element)[1]
+
+    start = _space(text, 0)
     if text[start : start + 1] == "[":
         found: Any = []
-        end = _members(text, start, "]", element)
+        end = JSONArray((text, start + 1), element)[1]
     elif text[start : start + 1] == "{":
-        found, end = _object(text, start, key, element, decoder)
+        found, end = JSONObject((text, start + 1), False, member, None, None)
     else:
         found, end = decoder.raw_decode(text, start)
-    end = _after_space(text, end)
-    if end != len(text):
+    if (end := _space(text, end)) != len(text):
         raise json.JSONDecodeError("Extra data", text, end)
     return found
 
 
-def _object(
-    text: str, start: int, key: str, element: Callable[[int], int], decoder: json.JSONDecoder
-) -> tuple[dict[str, Any], int]:
-    found: dict[str, Any] = {}
-
-    def member(at: int) -> int:
-        name, at = _name(text, at, decoder)
-        if name == key and text[at : at + 1] == "[":
-            found[name] = []
-            return _members(text, at, "]", element)
-        found[name], at = decoder.raw_decode(text, at)
-        return at
-
-    return found, _members(text, start, "}", member)
-
-
-def _members(text: str, start: int, closing: str, read: Callable[[int], int]) -> int:
-    """The place after the list or object at ``start``; ``read`` is called at the beginning of each
-    member and returns its end."""
-    at = _after_space(text, start + 1)
-    if text[at : at + 1] == closing:
-        return at + 1
-    while True:
-        at = _after_space(text, read(at))
-        if text[at : at + 1] == closing:
-            return at + 1
-        if text[at : at + 1] != ",":
-            raise json.JSONDecodeError("Expecting ',' delimiter", text, at)
-        at = _after_space(text, at + 1)
-
-
-def _name(text: str, at: int, decoder: json.JSONDecoder) -> tuple[str, int]:
-    """A member's name, and the beginning of its value."""
-    if text[at : at + 1] != '"':
-        raise json.JSONDecodeError("Expecting property name enclosed in double quotes", text, at)
-    name, at = decoder.raw_decode(text, at)
-    at = _after_space(text, at)
-    if text[at : at + 1] != ":":
-        raise json.JSONDecodeError("Expecting ':' delimiter", text, at)
-    return name, _after_space(text, at + 1)
-
-
-def _after_space(text: str, at: int) -> int:
-    found = _SPACE.match(text, at)
-    assert found is not None, "it matches nothing too"
-    return found.end()
+def _space(text: str, at: int) -> int:
+    """Returns the place after the white space at ``at``."""
+    return _SPACE.match(text, at).end()  # type: ignore[union-attr]

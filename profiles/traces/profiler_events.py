@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from profiles.work.operator_formulas import OperatorWork
+from rmixer.errors import RunFailed
 
 INPUT_MARK = "rmixer::input"
 PHASE_MARK = "rmixer::phase::"
@@ -39,8 +40,6 @@ class Called:
     events_before: int = 0
     phase: str = ""
     module: str = ""
-    shapes: tuple[tuple[int, ...], ...] = ()
-    types: tuple[str, ...] = ()
     forward_index: int = -1
     sequence: set[int] = field(default_factory=set)
     operands: str = ""
@@ -57,24 +56,21 @@ def read_calls(events: Iterable[Any]) -> list[Called]:
     # In whole nanoseconds: since 1970 so many have passed that a float has lost the last ones.
     calls: list[Called] = []
     call_end_ns = 0
-    open_marks: list[tuple[int, str]] = []
-    open_functions: list[tuple[int, int]] = []
+    around: list[tuple[int, str, int]] = []
     evaluated_end_ns = node_end_ns = 0
     node_sequence = -1
     between = 0
     for event in spans:
         name, start_ns = event.name(), event.start_ns()
         end_ns = start_ns + event.duration_ns()
-        while open_marks and open_marks[-1][0] <= start_ns:
-            open_marks.pop()
-        while open_functions and open_functions[-1][0] <= start_ns:
-            open_functions.pop()
+        while around and around[-1][0] <= start_ns:
+            around.pop()
         if calls and start_ns < call_end_ns:
             calls[-1].events += 1
             calls[-1].sequence.add(event.sequence_nr())
             continue
         if name.startswith((PHASE_MARK, MODULE_MARK)):
-            open_marks.append((end_ns, name))
+            around.append((end_ns, name, -1))
             continue
         if name.startswith(_EVALUATED):
             evaluated_end_ns = node_end_ns = end_ns
@@ -84,30 +80,26 @@ def read_calls(events: Iterable[Any]) -> list[Called]:
         if not name.startswith("aten::") and name != INPUT_MARK:
             between += 1
             if event.sequence_nr() >= 0:
-                open_functions.append((end_ns, event.sequence_nr()))
+                around.append((end_ns, "", event.sequence_nr()))
             continue
         call = Called(
             name=name,
             duration_us=event.duration_ns() / 1e3,
             gap_before_us=(start_ns - call_end_ns) / 1e3 if calls else 0.0,
             events_before=between,
-            phase=_innermost(open_marks, PHASE_MARK),
-            module=_innermost(open_marks, MODULE_MARK),
-            shapes=tuple(tuple(shape) for shape in event.shapes()),
-            types=tuple(event.dtypes()),
+            phase=_innermost(around, PHASE_MARK),
+            module=_innermost(around, MODULE_MARK),
             forward_index=node_sequence if start_ns < node_end_ns else -1,
-            sequence={event.sequence_nr(), *(number for _, number in open_functions)},
+            sequence={event.sequence_nr(), *(number for *_, number in around if number >= 0)},
         )
         call_end_ns, between = end_ns, 0
         calls.append(call)
     return calls
 
 
-def _innermost(marks: Sequence[tuple[int, str]], prefix: str) -> str:
-    for _, name in reversed(marks):
-        if name.startswith(prefix):
-            return name.removeprefix(prefix)
-    return ""
+def _innermost(around: Sequence[tuple[int, str, int]], prefix: str) -> str:
+    names = (name for _, name, _ in reversed(around) if name.startswith(prefix))
+    return next(names, prefix).removeprefix(prefix)
 
 
 def tie_backward_to_forward(calls: Sequence[Called]) -> None:
@@ -134,6 +126,15 @@ def split_steps(calls: Sequence[Called]) -> list[list[Called]]:
     are not a step."""
     starts = [index for index, call in enumerate(calls) if call.name == INPUT_MARK]
     return [list(calls[first:last]) for first, last in itertools.pairwise(starts)]
+
+
+def check_same_operators(names: Sequence[str], others: Sequence[str]) -> None:
+    """Raise :class:`RunFailed`, which names the first operators that differ, unless two steps run
+    the same."""
+    for one, another in itertools.zip_longest(names, others, fillvalue="nothing more"):
+        if one != another:
+            where = f"where one runs {one}, another runs {another}"
+            raise RunFailed(f"the step does not run the same operators every time: {where}")
 
 
 def transient_peak_bytes(events: Iterable[Any]) -> int:

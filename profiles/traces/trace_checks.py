@@ -8,11 +8,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from profiles.traces.chrome_trace import ChromeTrace
-from profiles.traces.communication import may_go_on
 from profiles.traces.host_calls import HostCall, is_operator
+from profiles.traces.host_trace import HostTrace, read_host_trace
 from profiles.traces.left_out import MOST
-from profiles.traces.trace_events import DEVICE_WORK, DRIVER_CALLS, OPERATOR, TraceEvent
-from profiles.traces.trace_steps import Steps
+from profiles.traces.trace_events import DEVICE_WORK, DRIVER_CALLS, OPERATOR, TraceEvent, may_go_on
+from profiles.traces.trace_steps import Steps, place_of
 from rmixer.errors import InputError
 
 _READ = "what hosts and the GPUs of CUDA and ROCm do"
@@ -33,7 +33,7 @@ def check_nesting(trace: ChromeTrace) -> None:
                 around.pop()
             if around and event.end_ns > around[-1].end_ns + _ROUNDED_NS:
                 found = f"an end after that of {_named(around[-1])}, inside which it begins"
-                raise InputError(trace.path, _named(event), found, "operators apart or nested")
+                raise _wrong(trace, event, found, "operators apart or nested")
             around.append(event)
 
 
@@ -49,7 +49,7 @@ def check_launches(trace: ChromeTrace) -> None:
         other = launches.setdefault(event.correlation, event)
         if event.start_ns >= other.end_ns > other.start_ns:
             found = f"correlation {event.correlation}, which {_named(other)} has"
-            raise InputError(trace.path, _named(event), found, "one of its own")
+            raise _wrong(trace, event, found, "one of its own")
 
 
 def check_once(trace: ChromeTrace) -> None:
@@ -62,7 +62,7 @@ def check_once(trace: ChromeTrace) -> None:
         times = (event.start_ns, event.duration_ns)
         work = (event.correlation, event.thread, event.name, *times)
         if work in seen:
-            raise InputError(trace.path, _named(event), "the same event twice", "each event once")
+            raise _wrong(trace, event, "the same event twice", "each event once")
         seen.add(work)
 
 
@@ -78,14 +78,13 @@ def check_whole(trace: ChromeTrace) -> None:
 
 
 def check_tied(trace: ChromeTrace) -> None:
-    """Raise :class:`InputError` where nothing says what launched the work of GPUs, or of most of
-    it."""
+    """Raises :class:`InputError` if no number tells what launched most of the GPUs' work."""
     done = [event for event in trace.events if event.category in DEVICE_WORK]
     untied = sum(event.correlation < 0 and event.external < 0 for event in done)
-    allowed = "or `--partial` to import the rest all the same"
     if 2 * untied > len(done):
         found = f"{untied} of {len(done)} events of a GPU without correlation and External id"
-        raise InputError(trace.path, "traceEvents", found, f"one of them in each, {allowed}")
+        allowed = "one of them in each, or `--partial` to import the rest all the same"
+        raise InputError(trace.path, "traceEvents", found, allowed)
 
 
 def check_timed(trace: ChromeTrace) -> None:
@@ -114,40 +113,39 @@ def check_steps(trace: ChromeTrace, steps: Steps) -> None:
             )
 
 
-def late_operators(steps: Steps, calls: Sequence[HostCall]) -> list[tuple[HostCall, int]]:
-    """The operators among ``calls`` that go on after the step in which they begin, and the end of
-    that step. Those outside of autograd's nodes on the threads that run these may do so, and
-    communication that goes on by itself."""
-    spans, found, place = steps.spans, [], 0
+def cut_late(
+    trace: ChromeTrace, steps: Steps, host: HostTrace, strict: bool
+) -> tuple[tuple[TraceEvent, ...], HostTrace, list[int]]:
+    """Returns the events of ``trace`` with late operators, and those that they call, cut at the end
+    of their step; the host's operators in them; and by how many nanoseconds each was cut. Operators
+    outside of autograd's nodes on the threads that run these may go on, and so may communication
+    that does by itself. Raises :class:`InputError` for the first late one if ``strict``."""
+    events, late = trace.events, []
+    while more := _late(steps, host.calls):  # what one calls may be late as well
+        call, end_ns = more[0]
+        if strict:
+            found = f"an end after that of its step at {_us(end_ns)} ({steps.told})"
+            raise _wrong(trace, call.tree.event, found, "operators inside a step")
+        ends: dict[str, set[int]] = defaultdict(set)
+        for call, end_ns in more:
+            ends[call.thread].add(end_ns)
+        events = tuple(_cut(event, ends[event.thread]) for event in events)
+        host = read_host_trace(events)
+        late += [call.end_ns - end_ns for call, end_ns in more]
+    return events, host, late
+
+
+def _late(steps: Steps, calls: Sequence[HostCall]) -> list[tuple[HostCall, int]]:
+    """Returns the operators that go on after their step, and the end of that."""
+    found = []
     for call in calls:
-        if call.outside_nodes or may_go_on(call.name):
+        place = place_of(call.start_ns + _ROUNDED_NS, steps.spans)
+        if place is None or call.outside_nodes or may_go_on(call.name):
             continue
-        while place < len(spans) and call.start_ns >= spans[place][1]:
-            place += 1
-        if place == len(spans):
-            break
-        begin_ns, end_ns = spans[place]
-        if begin_ns <= call.start_ns < end_ns - _ROUNDED_NS and call.end_ns > end_ns + _ROUNDED_NS:
+        begin_ns, end_ns = steps.spans[place]
+        if begin_ns <= call.start_ns and call.end_ns > end_ns + _ROUNDED_NS:
             found.append((call, end_ns))
     return found
-
-
-def refuse_late(trace: ChromeTrace, steps: Steps, late: Sequence[tuple[HostCall, int]]) -> None:
-    """Raises :class:`InputError` for the first of ``late`` operators, if there are any."""
-    for call, end_ns in late:
-        found = f"an end after that of its step at {_us(end_ns)} ({steps.told})"
-        raise InputError(trace.path, _named(call.tree.event), found, "operators inside a step")
-
-
-def cut_at_steps(
-    events: Sequence[TraceEvent], late: Sequence[tuple[HostCall, int]]
-) -> list[TraceEvent]:
-    """``events`` with ``late`` operators, and those that they call, cut at the end of the step in
-    which they begin."""
-    ends: dict[str, set[int]] = defaultdict(set)
-    for call, end_ns in late:
-        ends[call.thread].add(end_ns)
-    return [_cut(event, ends.get(event.thread, set())) for event in events]
 
 
 def _cut(event: TraceEvent, ends: set[int]) -> TraceEvent:
@@ -155,6 +153,10 @@ def _cut(event: TraceEvent, ends: set[int]) -> TraceEvent:
         return event
     inside = [end_ns for end_ns in ends if event.start_ns < end_ns < event.end_ns]
     return replace(event, duration_ns=min(inside) - event.start_ns) if inside else event
+
+
+def _wrong(trace: ChromeTrace, event: TraceEvent, found: str, allowed: str) -> InputError:
+    return InputError(trace.path, _named(event), found, allowed)
 
 
 def _named(event: TraceEvent) -> str:

@@ -35,21 +35,43 @@ _TELLING_NOTHING = frozenset(
     )
 )
 """Other categories: without their events no operator and no device work is missing."""
-_RUNTIME, _DRIVER = re.compile(r"(cuda|hip)[A-Z]\w*"), re.compile(r"cu[A-Z]\w*")
+_ON_HOST = ((r"(cuda|hip)[A-Z]\w*", "cuda_runtime"), (r"cu[A-Z]\w*", "cuda_driver"))
+_ON_DEVICE = (("Memcpy.*", "gpu_memcpy"), ("Memset.*", "gpu_memset"))
 _OF_PROFILER = frozenset(
     (
-        "Activity Buffer Request",
-        "Buffer Flush",
-        "Command Buffer Full",
-        "Instrumentation",
-        "Lazy Function Loading",
-        "Resource",
+        *("[memory]", "Activity Buffer Request", "Buffer Flush", "Command Buffer Full"),
+        *("Instrumentation", "Lazy Function Loading", "Resource"),
         "Runtime Triggered Module Loading",
     )
 )
 """Events of the profiler's own work, by kineto's names."""
 _PROFILER_STEP = re.compile(r"ProfilerStep#\d+")
 _SYNCHRONIZATION = re.compile(r"(Context|Stream|Event) .*(Sync|Wait).*|Unknown Sync")
+
+_COMMUNICATES = re.compile(
+    r"(_?c10d\w*|fsdp|symm_mem|ProcessGroup\w*)::"
+    r"|torch(\.|::)distributed\b[\w.:]*::"
+    r"|FSDP::(all_gather|reduce_scatter|all_reduce|post_backward_reduce)"
+    r"|## ?(all2all|alltoall|all_gather|reduce_scatter|all_reduce)"
+    r"|record_param_comms"
+    r"|(nccl|rccl|gloo|mpi|ucc|xccl|hccl):"
+    r"|(nccl|rccl|msccl)\w*Kernel"
+)
+_ASYNCHRONOUS = re.compile(r"(nccl|rccl|gloo|mpi|ucc|xccl|hccl):\w")
+
+
+@dataclass(frozen=True)
+class Arguments:
+    """One entry for every argument (None: not recorded): a shape (or the shapes of a list of
+    tensors), a type's name, a tensor's strides, a number's value."""
+
+    shapes: tuple[Any, ...] | None = None
+    types: tuple[str, ...] | None = None
+    strides: tuple[tuple[int, ...], ...] | None = None
+    values: tuple[float | Flags | None, ...] | None = None
+
+
+_NONE = Arguments()
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,9 +81,7 @@ class TraceEvent:
 
     ``correlation`` links a driver's call to the device's work, ``external`` both to the operator
     that has the same number; ``sequence`` is the number by which autograd links a backward node to
-    its operator, and ``forward_thread`` is not 0 on a backward node. -1 means none. ``shapes`` and
-    ``types`` are the operator's arguments, with ``strides`` of tensors and ``values`` of numbers;
-    None if they were not recorded.
+    its operator, and ``forward_thread`` is not 0 on a backward node. -1 means none.
     """
 
     name: str
@@ -73,10 +93,7 @@ class TraceEvent:
     external: int = -1
     sequence: int = -1
     forward_thread: int = 0
-    shapes: tuple[Any, ...] | None = None
-    types: tuple[str, ...] | None = None
-    strides: tuple[Any, ...] | None = None
-    values: tuple[float | Flags | None, ...] | None = None
+    arguments: Arguments = _NONE
     device: int = -1
 
     @property
@@ -102,28 +119,34 @@ def is_profiler_step(event: TraceEvent) -> bool:
     return event.category in (ANNOTATION, OPERATOR) and bool(_PROFILER_STEP.fullmatch(event.name))
 
 
+def is_communication(name: str) -> bool:
+    """True if an event called ``name`` is communication: ``c10d::allreduce_``, ``nccl:all_reduce``,
+    ``record_param_comms``, ``ncclDevKernel_AllReduce_Sum_f32_RING_LL``, or an event of
+    ``torch.distributed`` (a reducer's copies)."""
+    return bool(_COMMUNICATES.match(name))
+
+
+def may_go_on(name: str) -> bool:
+    """True if such an event may end after the call in which it begins (``gloo:all_reduce``): it
+    lasts until the other processes have arrived."""
+    return bool(_ASYNCHRONOUS.match(name))
+
+
 def category_of(event: Any) -> str:
     """The category of an event of a profile in this process; "" if it is none of :data:`CATEGORIES`
     and torch does not give it."""
     if hasattr(event, "activity_type"):
         return str(event.activity_type())
     name = event.name()
-    if event.device_type().name != "CPU":
-        return "" if event.is_user_annotation() else _work_of_a_device(name)
-    if event.is_user_annotation():
-        return ANNOTATION
-    if _RUNTIME.fullmatch(name):
-        return DRIVER_CALLS[0]
-    if _DRIVER.fullmatch(name):
-        return DRIVER_CALLS[1]
-    return "" if name in _OF_PROFILER or name == "[memory]" else OPERATOR
-
-
-def _work_of_a_device(name: str) -> str:
-    for start, category in (("Memcpy", "gpu_memcpy"), ("Memset", "gpu_memset")):
-        if name.startswith(start):
+    on_host, is_mark = event.device_type().name == "CPU", event.is_user_annotation()
+    if is_mark:
+        return ANNOTATION if on_host else ""
+    if name in _OF_PROFILER or (not on_host and _SYNCHRONIZATION.fullmatch(name)):
+        return ""
+    for pattern, category in _ON_HOST if on_host else _ON_DEVICE:
+        if re.fullmatch(pattern, name):
             return category
-    return "" if _SYNCHRONIZATION.fullmatch(name) else "kernel"
+    return OPERATOR if on_host else "kernel"
 
 
 def kineto_events(events: Iterable[Any]) -> Iterator[TraceEvent]:
@@ -145,7 +168,6 @@ def kineto_events(events: Iterable[Any]) -> Iterator[TraceEvent]:
             external=number if is_operator else linked or -1,
             sequence=event.sequence_nr() if is_operator else -1,
             forward_thread=event.fwd_thread_id() if is_operator else 0,
-            shapes=tuple(map(tuple, event.shapes())) if kinds else None,
-            types=kinds or None,
+            arguments=Arguments(tuple(map(tuple, event.shapes())), kinds) if kinds else _NONE,
             device=event.device_index() if on_device else -1,
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from bisect import bisect_right
 from collections import Counter
 from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass
@@ -16,12 +17,21 @@ _NAMES_SHOWN = 6
 LEAST_REPEATS = 2
 
 
+Span = tuple[int, int]
+
+
+def place_of(at_ns: int, spans: Sequence[Span]) -> int | None:
+    """Returns the place of the one of ``spans`` that holds that time, None if none does."""
+    place = bisect_right(spans, at_ns, key=lambda span: span[0]) - 1
+    return place if place >= 0 and at_ns < spans[place][1] else None
+
+
 @dataclass(frozen=True)
 class Steps:
     """``spans`` of whole steps in nanoseconds, in order; ``told`` names the marks that showed
     them."""
 
-    spans: tuple[tuple[int, int], ...]
+    spans: tuple[Span, ...]
     told: str
 
 

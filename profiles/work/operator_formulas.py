@@ -9,7 +9,7 @@ expanded tensor counts its stored elements.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from profiles.work.matrix_products import (
@@ -38,21 +38,31 @@ from profiles.work.row_operators import ROW_OPERATORS, row_amounts
 
 @dataclass(frozen=True)
 class OperatorWork:
-    """The work of one call of an operator."""
+    """The work of one call of an operator; None means that a trace does not say."""
 
-    flops: int
-    read_bytes: int
-    written_bytes: int
+    flops: int | None
+    read_bytes: int | None
+    written_bytes: int | None
 
     def __add__(self, other: OperatorWork) -> OperatorWork:
         return OperatorWork(
-            self.flops + other.flops,
-            self.read_bytes + other.read_bytes,
-            self.written_bytes + other.written_bytes,
+            known_sum((self.flops, other.flops)),
+            known_sum((self.read_bytes, other.read_bytes)),
+            known_sum((self.written_bytes, other.written_bytes)),
         )
 
 
-NOTHING = OperatorWork(0, 0, 0)
+NOTHING, UNKNOWN = OperatorWork(0, 0, 0), OperatorWork(None, None, None)
+
+
+def known_sum(values: Iterable[int | None]) -> int | None:
+    """The sum, None if one of ``values`` is unknown."""
+    total = 0
+    for value in values:
+        if value is None:
+            return None
+        total += value
+    return total
 
 
 def operator_work(

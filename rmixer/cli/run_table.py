@@ -90,7 +90,7 @@ def _counts(view: RunView) -> str:
         if number := view.counts[state]:
             said.append(f"{number} {words.get(state, state)}")
     silent = [job.id for job in view.running if job.silent]
-    return ", ".join(said) + (f"; no step yet: {_shortened(silent)}" if silent else "")
+    return ", ".join(said) + (f"; no step yet: {few(silent, MOST_NAMED)}" if silent else "")
 
 
 def _end_words(view: RunView) -> list[str]:

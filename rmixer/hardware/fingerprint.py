@@ -37,6 +37,9 @@ class Fingerprint(Strict):
         return content_hash(self.hardware, 8)
 
 
+NOT_KNOWN = Fingerprint("not known", *("",) * 7)
+
+
 def take_fingerprint(hardware: str, driver: str = "") -> Fingerprint:
     """The fingerprint of this process's software on ``hardware``."""
     return Fingerprint(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated, Final, Literal
+from typing import Annotated, Any, Final, Literal
 
 from pydantic import Field
 
@@ -87,6 +87,14 @@ class StepCost(Strict):
     gpu_us: NonNegative | None = None
     exchange_us: NonNegative = 0.0
     apart_us: NonNegative = 0.0
+
+    @classmethod
+    def unmeasured(cls, device: Kind, threads: int, mean_us: float, **known: Any) -> StepCost:
+        """Returns a step of which only ``mean_us`` is known, and what ``known`` has by field."""
+        fields: dict[str, Any] = dict.fromkeys(("p10_us", "p50_us", "p90_us"), mean_us)
+        fields |= dict.fromkeys(("stall_us", "build_s", "warmup_s", "evaluate_s", "save_s"), 0.0)
+        fields |= {"scale": {}, "compute_slowdown": (), "stream_slowdown": (), "pressure": None}
+        return cls(device, threads, mean_us, **{**fields, "measurement": None, **known})
 
     @property
     def closure(self) -> Mapping[str, float]:

@@ -18,16 +18,18 @@ from rmixer.policies.published.gavel import Gavel
 from rmixer.policies.published.horus import Horus
 from rmixer.policies.published.lucid import Lucid
 from rmixer.policies.published.muri import Muri
-from rmixer.policies.rmixer.cognn import Cognn
 from rmixer.policies.rmixer.device_rules import DEVICE_RULES
-from rmixer.policies.rmixer.dy_arin import DyArin
-from rmixer.policies.rmixer.dy_memo import DyMemo
 from rmixer.policies.rmixer.dy_mix import DyMix
-from rmixer.policies.rmixer.dy_rand import DyRand
-from rmixer.policies.rmixer.dy_sequ import DySequ
-from rmixer.policies.rmixer.dy_type import DyType
 from rmixer.policies.rmixer.dynamic import DeviceThenJob
-from rmixer.policies.rmixer.static import Static
+from rmixer.policies.rmixer.queue_policies import (
+    Cognn,
+    DyArin,
+    DyMemo,
+    DyRand,
+    DySequ,
+    DyType,
+    Static,
+)
 from rmixer.policies.settings import parse_settings
 from rmixer.scheduling.asking import called
 from rmixer.scheduling.policy import Policy

@@ -98,25 +98,7 @@ def make_step(
 ) -> StepCost:
     """The cost of one step without a measurement. Its median equals its mean, and all other times
     are 0. ``changes`` are its other fields."""
-    made = StepCost(
-        device=device,
-        threads=threads,
-        mean_us=mean_us,
-        p10_us=mean_us,
-        p50_us=mean_us,
-        p90_us=mean_us,
-        stall_us=0.0,
-        scale={},
-        compute_slowdown=(),
-        stream_slowdown=(),
-        pressure=0.0,
-        build_s=0.0,
-        warmup_s=0.0,
-        evaluate_s=0.0,
-        save_s=0.0,
-        measurement=None,
-    )
-    return replace(made, **changes)
+    return StepCost.unmeasured(device, threads, mean_us, **{"pressure": 0.0, **changes})
 
 
 def make_job(

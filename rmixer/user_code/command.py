@@ -12,7 +12,7 @@ from typing import NoReturn
 
 from rmixer.errors import InputError
 from rmixer.files.typed_files import content_hash
-from rmixer.user_code.installed import console_script, installed_module
+from rmixer.user_code.installed import console_script, installed_module, is_file
 from rmixer.user_code.interpreter import Interpreter, find_interpreter
 from rmixer.user_code.sources import follow, module_file, parsed
 
@@ -185,7 +185,7 @@ def _launched(words: Sequence[str], folder: Path) -> tuple[bool, str] | None:
             module = True
         elif module and word.replace(".", "").isidentifier() and module_file(word, folder):
             return True, word
-        elif not module and word.endswith(".py") and _is_file(folder / word):
+        elif not module and word.endswith(".py") and is_file(folder / word):
             return False, word
     return None
 
@@ -214,18 +214,11 @@ def _find(module: bool, name: str, folder: Path, where: object, key: str) -> tup
     else:
         path = (folder / name).resolve()  # Python looks beside the file that a link leads to
         root, known_as = path.parent, _MAIN
-    if path is None or not _is_file(path):
+    if path is None or not is_file(path):
         what = f"module {name!r}" if module else f"program {name!r}"
         allowed = f"a {'module' if module else 'program'} in {folder.resolve()}"
         raise InputError(where, key, f"no {what}", allowed)
     return path, root, known_as
-
-
-def _is_file(path: Path) -> bool:
-    try:
-        return path.is_file()
-    except OSError:  # a name that is too long
-        return False
 
 
 def _source_hash(name: str, program: Path, root: Path) -> str:

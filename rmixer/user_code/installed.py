@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import subprocess
 from functools import cache
 from pathlib import Path
 
+from rmixer.user_code.interpreter import answer_of
 from rmixer.user_code.sources import module_file
 
-_ANSWER_WITHIN_S = 60
 _QUESTION = """
 import json, sys
 from importlib.util import find_spec
@@ -30,12 +29,12 @@ def installed_module(python: str, name: str) -> Path | None:
     if not rest:
         mains = [Path(place) / "__main__.py" for place in places]
         files = mains or ([Path(origin)] if origin and origin.endswith(".py") else [])
-        return next(filter(_is_file, files), None)
+        return next(filter(is_file, files), None)
     for place in map(Path, places):
         path = module_file(rest, place)
         if path is not None and path.name == "__init__.py":
             path = path.with_name("__main__.py")
-        if path is not None and _is_file(path):
+        if path is not None and is_file(path):
             return path
     return None
 
@@ -56,25 +55,16 @@ def console_script(python: str, name: str) -> Path | None:
 @cache
 def _found(python: str, top: str) -> tuple[list[str], str | None]:
     """The folders where the interpreter looks for modules of the package ``top``, and the file of a
-    module of that name. It is run outside the program's folder, where modules could hide Python's.
-    """
+    module of that name."""
     try:
-        done = subprocess.run(
-            [python, "-c", _QUESTION, top],
-            cwd=os.sep,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=_ANSWER_WITHIN_S,
-            check=True,
-        )
-        places, origin = json.loads(done.stdout)
+        places, origin = answer_of(python, _QUESTION, top)
         return list(places), origin
     except (OSError, subprocess.SubprocessError, ValueError, TypeError):
         return [], None
 
 
-def _is_file(path: Path) -> bool:
+def is_file(path: Path) -> bool:
+    """True for a file; False for a name that is too long, too."""
     try:
         return path.is_file()
     except OSError:

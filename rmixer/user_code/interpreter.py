@@ -10,6 +10,7 @@ import sys
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 from rmixer.errors import InputError
 
@@ -70,19 +71,9 @@ def find_interpreter(python: str | None, folder: Path, where: object, key: str) 
 
 @cache
 def _ask(path: str) -> tuple[tuple[int, ...], str, bool] | str:
-    """The versions, or an error text. It is run outside the program's folder, whose modules could
-    hide Python's."""
+    """The versions, or an error text."""
     try:
-        done = subprocess.run(
-            [path, "-c", _QUESTION],
-            cwd=os.sep,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=_ANSWER_WITHIN_S,
-            check=True,
-        )
-        version, torch, has_torch = json.loads(done.stdout)
+        version, torch, has_torch = answer_of(path, _QUESTION)
         return tuple(version), torch, has_torch
     except FileNotFoundError:
         return "does not exist"
@@ -90,6 +81,22 @@ def _ask(path: str) -> tuple[tuple[int, ...], str, bool] | str:
         return f"did not answer within {_ANSWER_WITHIN_S} s"
     except (OSError, subprocess.CalledProcessError, ValueError, TypeError):
         return "is no Python that can be run"
+
+
+def answer_of(python: str, question: str, *words: str) -> Any:
+    """The JSON that the interpreter at ``python`` prints when it runs ``question``. It is run
+    outside the program's folder, whose modules could hide Python's. Raises :class:`OSError`,
+    :class:`subprocess.SubprocessError` or :class:`ValueError`."""
+    done = subprocess.run(
+        [python, "-c", question, *words],
+        cwd=os.sep,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=_ANSWER_WITHIN_S,
+        check=True,
+    )
+    return json.loads(done.stdout)
 
 
 def _dotted(version: tuple[int, ...]) -> str:

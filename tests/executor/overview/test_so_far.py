@@ -59,7 +59,8 @@ def test_what_ran_counts_as_interrupted_at_the_last_word(tmp_path: Path) -> None
     found = so_far(tmp_path, PROBLEM)
     assert found is not None
     assert found.state == "running", "it is this process"
-    assert [(each.job, each.cause, each.reason) for each in found.failures] == [
+    every = [(job, failure) for job, failed in found.failures.items() for failure in failed]
+    assert [(job, each.cause, each.reason) for job, each in every] == [
         ("b", "lost_worker", "it died")
     ]
     assert found.record is not None

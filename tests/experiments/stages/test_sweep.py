@@ -14,7 +14,7 @@ from rmixer.errors import InputError, PolicyFailed
 from rmixer.files.typed_files import write_json
 from rmixer.hardware.machine import Machine
 from rmixer.policies import make_policy
-from rmixer.policies.rmixer.dy_sequ import DySequ
+from rmixer.policies.rmixer.queue_policies import DySequ
 from rmixer.scheduling.layout import Cut, DeviceSlots, Layout
 from rmixer.scheduling.problem import Problem, problem_of
 from rmixer.scheduling.schedule import write_schedule

@@ -199,14 +199,6 @@ def test_durations_and_gaps_are_all_the_time_there_is(pieces: list[tuple[int, in
     assert total_us == pytest.approx(at / 1e3, abs=1e-6)
 
 
-def test_shapes_and_types_are_the_operators_own() -> None:
-    (call,) = read_calls(
-        [Event("aten::mm", 0, 10, inputs=((2, 3), ())), Event("aten::t", 1, 2, inputs=((9,),))]
-    )
-    assert call.shapes == ((2, 3), ())
-    assert call.types == ("float", "float")
-
-
 def test_the_peak_is_the_highest_running_sum_of_the_allocator() -> None:
     sizes = [100, 50, -100, 200, -50, -200, 10]
     events = [Event("[memory]", at, bytes=size) for at, size in enumerate(sizes)]

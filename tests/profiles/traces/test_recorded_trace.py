@@ -14,7 +14,7 @@ from gpu_trace import event, write_trace
 from torch.profiler import ProfilerActivity, profile, record_function
 
 from profiles.traces.chrome_trace import read_chrome_trace
-from profiles.traces.trace_events import TraceEvent, kineto_events
+from profiles.traces.trace_events import Arguments, TraceEvent, kineto_events
 from rmixer.errors import InputError
 
 
@@ -44,7 +44,11 @@ def test_a_file_tells_the_same_as_the_profiler_itself(tmp_path: Path, suffix: st
         key=lambda found: (found.start_ns, -found.duration_ns),
     )
     from_file = without_place(list(trace.events))
-    lists = [found.shapes for found in from_file if "TensorList" in (found.types or ())]
+    lists = [
+        found.arguments.shapes
+        for found in from_file
+        if "TensorList" in (found.arguments.types or ())
+    ]
     assert lists == [(((3, 2), (3, 2)), ())] * 2
     assert [plain_shapes(found) for found in from_file] == [
         plain_shapes(found) for found in without_place(own)
@@ -54,14 +58,14 @@ def test_a_file_tells_the_same_as_the_profiler_itself(tmp_path: Path, suffix: st
 def plain_shapes(found: TraceEvent) -> TraceEvent:
     """Without the shapes of lists, and what only files have of arguments; no arguments at all are
     told as none recorded."""
-    found = replace(found, strides=None, values=None)
-    if not found.types:
-        return replace(found, shapes=None, types=None)
+    given = found.arguments
+    if not given.types:
+        return replace(found, arguments=Arguments())
     shapes = [
         () if kind == "TensorList" else shape
-        for kind, shape in zip(found.types, found.shapes or (), strict=True)
+        for kind, shape in zip(given.types, given.shapes or (), strict=True)
     ]
-    return replace(found, shapes=tuple(shapes))
+    return replace(found, arguments=Arguments(tuple(shapes), given.types))
 
 
 def test_nanoseconds_since_1970_stay_exact(tmp_path: Path) -> None:

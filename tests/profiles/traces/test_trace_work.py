@@ -14,9 +14,10 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from profiles.traces.chrome_trace import read_chrome_trace
 from profiles.traces.host_trace import read_host_trace
-from profiles.traces.trace_work import KnownWork, recorded_work
+from profiles.traces.trace_work import recorded_work
+from profiles.work.operator_formulas import UNKNOWN, OperatorWork
 
-Told = dict[str, list[KnownWork]]
+Told = dict[str, list[OperatorWork]]
 
 
 @pytest.fixture
@@ -80,7 +81,7 @@ def test_what_has_a_kernel_of_its_own_is_not_what_it_calls(told: Any) -> None:
 
     found = told(run)
     for name in ("linalg_qr", "binary_cross_entropy_backward"):
-        assert found[name] == [KnownWork()]
+        assert found[name] == [UNKNOWN]
 
 
 def test_of_sparse_gradients_nobody_knows_how_much_there_is(told: Any) -> None:
@@ -92,14 +93,14 @@ def test_of_sparse_gradients_nobody_knows_how_much_there_is(told: Any) -> None:
         table(ids).sum().backward()
         optimizer.step()
 
-    assert told(run)["add_"] == [KnownWork()]
+    assert told(run)["add_"] == [UNKNOWN]
 
 
 def test_rows_along_another_axis(told: Any) -> None:
     """Five columns of a hundred numbers, of 10."""
     table, ids = torch.randn(100, 10), torch.tensor([1, 3, 5, 7, 9])
     (work,) = told(lambda: torch.index_select(table, 1, ids))["index_select"]
-    assert work == KnownWork(0, 2000 + 40, 2000)
+    assert work == OperatorWork(0, 2000 + 40, 2000)
 
 
 def test_results_of_another_type_than_what_is_given(told: Any) -> None:
@@ -122,10 +123,10 @@ def test_results_of_another_type_than_what_is_given(told: Any) -> None:
 def test_an_expanded_tensor_is_what_is_stored_of_it(told: Any) -> None:
     row = torch.randn(1, 10).expand(100, 10)
     (work,) = told(lambda: torch.add(row, row))["add"]
-    assert work == KnownWork(1000, 80, 4000)
+    assert work == OperatorWork(1000, 80, 4000)
 
 
 def test_a_type_that_torch_did_not_have_is_unknown(told: Any) -> None:
     numbers = torch.randn(1000)
     (work,) = told(lambda: numbers.to(torch.float8_e4m3fn))["to"]
-    assert work == KnownWork(0, 4000, 1000)
+    assert work == OperatorWork(0, 4000, 1000)

@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import pytest
 
+from profiles.traces.counted_work import uncounted_in_words
 from profiles.traces.profiler_events import INPUT_MARK, Called
-from profiles.traces.uncounted_work import uncounted_in_words
 from profiles.work.operator_formulas import OperatorWork
 from rmixer.testing.made_up import make_operator
 

@@ -12,7 +12,7 @@ from simpy import Environment, Event
 from simpy_walk import WalkProgress
 
 import sim.job_level.simulate
-from rmixer.policies.rmixer.dy_sequ import DySequ
+from rmixer.policies.rmixer.queue_policies import DySequ
 from rmixer.scheduling.layout import DeviceSlots, Layout
 from rmixer.scheduling.problem import Problem, problem_of
 from rmixer.scheduling.view import ClusterView, Dispatch
