@@ -58,7 +58,7 @@ def simulated_workload(
     that this machine cannot do. Jobs with ``durations`` are not checked for these."""
     if durations is not None:
         return asked_workload(said, durations)
-    from profiles.memory.job_checks import check_samples
+    from profiles.memory.data_size import check_samples
     from profiles.profiler.door import check_machine_can
 
     workload = shrinking.apply(asked_workload(said))

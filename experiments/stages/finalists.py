@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 from experiments.run_files.finalists_file import Finalist
 from experiments.run_files.sweep_file import ROUGH, SweepRow
-from rmixer.policies.baselines.sequential import Sequential
+from rmixer.policies.baselines.simple import Sequential
 from rmixer.run_record.run_summary import RunSummary
 
 MOST = 5

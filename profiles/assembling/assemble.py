@@ -6,7 +6,6 @@ import math
 import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import chain
 from typing import Any
 
 from profiles.assembling.gpu_operator_times import DeviceTimes, merge_device
@@ -18,11 +17,20 @@ from profiles.assembling.operator_times import (
 )
 from profiles.assembling.settled_types import settled
 from profiles.machines.gpu_meter import driver_version
-from profiles.measurements.blocks import Blocks, apart_s, steady_together, together, unlikeness
-from profiles.measurements.interval import half_width
-from profiles.measurements.middle_third import typical_profiled
 from profiles.measurements.neighbours import Neighbours
 from profiles.measurements.phases import PhaseTimes
+from profiles.measurements.quiet_rounds import (
+    Pass,
+    apart_s,
+    block_means_s,
+    half_width,
+    mean_s,
+    quiet,
+    spared,
+    steps_s,
+    typical_profiled,
+    unlikeness,
+)
 from profiles.measurements.warm_up import warm_up_steps
 from rmixer.hardware.fingerprint import take_fingerprint
 from rmixer.hardware.machine import Machine
@@ -48,7 +56,7 @@ class Found:
     phases: PhaseTimes | None = None
     ready: dict[str, Any] = field(default_factory=dict)
     structure: dict[str, Any] = field(default_factory=dict)
-    passes: list[Blocks] = field(default_factory=list)
+    passes: list[Pass] = field(default_factory=list)
     fastest_exchange_us: float = math.inf
     neighbours: Neighbours = field(default_factory=Neighbours)
 
@@ -93,10 +101,10 @@ def assemble(
 
 
 def _step_cost(
-    found: Found, times: OperatorTimes | DeviceTimes, blocks: Blocks, warmup_steps: int
+    found: Found, times: OperatorTimes | DeviceTimes, rounds: Pass, warmup_steps: int
 ) -> StepCost:
     assert found.phases is not None
-    step = step_statistics(list(chain.from_iterable(blocks.plain)))
+    step = step_statistics(steps_s(rounds))
     mean_us = step.mean_s * 1e6
     stall_us = step.stall_s / step.n * 1e6
     apart_us = apart_s(found.passes, found.fastest_exchange_us) * 1e6
@@ -120,15 +128,15 @@ def _step_cost(
         measurement=StepMeasurement(
             n=step.n,
             stalls=step.stalls,
-            half_width=min(1.0, half_width(blocks.block_means_s)),
+            half_width=min(1.0, half_width(block_means_s(rounds))),
             repeatability=unlikeness(found.passes, found.fastest_exchange_us),
-            rounds=len(blocks.probes_s),
-            dropped_rounds=sum(len(p.probes_s) for p in found.passes) - len(blocks.probes_s),
+            rounds=len(rounds),
+            dropped_rounds=sum(map(len, found.passes)) - len(rounds),
             closure={lane: closure_of(us, mean_us) for lane, us in times.lanes_us.items()},
-            waited=max(found.phases.waited, *blocks.waited or [0.0]),
+            waited=max(found.phases.waited, *(each.waited for each in rounds)),
             sensitivity_half_width=found.neighbours.sensitivity_half_width,
         ),
-        exchange_us=statistics.median(blocks.exchanges_us or [0.0]),
+        exchange_us=statistics.median(each.exchange_us for each in rounds),
         apart_us=apart_us,
     )
 
@@ -155,7 +163,7 @@ def _memory_cost(found: Found) -> MemoryCost:
 def _warmup_steps(counts: Sequence[Found]) -> int:
     """The longest warm-up at any thread count."""
     return max(
-        warm_up_steps(found.phases.first_steps_s, found.passes[0].mean_s)
+        warm_up_steps(found.phases.first_steps_s, mean_s(found.passes[0]))
         for found in counts
         if found.phases is not None
     )
@@ -168,17 +176,18 @@ def _of_steps(
     steps: list[StepCost] = []
     operators: list[OperatorCost] = []
     for found in counts:
-        blocks = steady_together(found.passes, found.fastest_exchange_us)
+        rounds = quiet(found.passes, found.fastest_exchange_us)
         costs = [*earlier.get(found.kind, ()), *event_costs(counts, found.kind)]
         event_us = max(0.0, statistics.median(costs))
         times: OperatorTimes | DeviceTimes
         if found.kind == "cpu":
-            profiled = typical_profiled(blocks)
+            profiled = typical_profiled(rounds)
             times = merge_operators(found.structure["calls"], profiled, event_us, found.threads)
         else:
-            times = merge_device(found.structure["calls"], blocks.profiled, event_us, found.threads)
+            profiled = [each.profiled for each in rounds]
+            times = merge_device(found.structure["calls"], profiled, event_us, found.threads)
         operators.extend(times.costs())
-        steps.append(_step_cost(found, times, blocks, warmup_steps))
+        steps.append(_step_cost(found, times, rounds, warmup_steps))
     return steps, operators
 
 
@@ -187,8 +196,8 @@ def event_costs(counts: Sequence[Found], kind: Kind) -> list[float]:
     rounds if none that counts has it. It is a cost of the host that depends neither on the job nor
     on the number of threads."""
     passes = [one for found in counts if found.kind == kind for one in found.passes]
-    return _asked([one.quick() for one in passes]) or _asked(passes)
+    return _asked([spared(one) for one in passes]) or _asked(passes)
 
 
-def _asked(passes: Sequence[Blocks]) -> list[float]:
-    return [cost for cost in together(passes).event_us if cost is not None]
+def _asked(passes: Sequence[Pass]) -> list[float]:
+    return [each.event_us for one in passes for each in one if each.event_us is not None]

@@ -48,12 +48,6 @@ def report_disturbed(profiles: Iterable[ModelProfile], report: Callable[[str], N
 
 def _first_words(profile: ModelProfile) -> str:
     is_program = profile.identity.is_program
-    found = (disturbed(step, is_program) for step in _most_waiting_first(profile))
+    most_waiting_first = sorted(profile.steps, key=lambda step: -step.waited)
+    found = (disturbed(step, is_program) for step in most_waiting_first)
     return next(filter(None, found), "")
-
-
-def _most_waiting_first(profile: ModelProfile) -> list[StepCost]:
-    def waited(step: StepCost) -> float:
-        return step.measurement.waited if step.measurement else 0.0
-
-    return sorted(profile.steps, key=waited, reverse=True)

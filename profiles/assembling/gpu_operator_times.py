@@ -61,11 +61,6 @@ class DeviceTimes:
                 found[lane] = float((mean["busy"] + mean["gap_before"])[at].sum())
         return found
 
-    @property
-    def busy_us(self) -> float:
-        """The GPU's busy time in a step, in microseconds."""
-        return float(self.times["busy"].mean(axis=0)[self._on("gpu")].sum())
-
     def costs(self) -> list[OperatorCost]:
         """A row of ``operators.csv`` for each row of a device. The host's work since the row
         before, with operators that had no device work, is in its T1, without the input, which
@@ -92,9 +87,7 @@ class DeviceTimes:
                     operator="input" if operation.name == INPUT_MARK else operation.name,
                     forward_index=forward.get(call.forward_index, -1),
                     shapes=call.operands,
-                    flops=work.flops,
-                    read_bytes=work.read_bytes,
-                    written_bytes=work.written_bytes,
+                    **vars(work),
                     lane=lane,
                     threads=self.threads,
                     p10_us=float(p10[row]),

@@ -19,7 +19,7 @@ from typing import Any
 
 from profiles.assembling.job_type import demands
 from profiles.batches.known_sizes import KnownSizes, TooFewSizesError, known_sizes
-from profiles.batches.operator_sums import AMOUNTS, Kind, Sums, kind_of, of_cpu_step, sum_by_kind
+from profiles.batches.operator_sums import AMOUNTS, Kind, Sums, kind_of, sum_by_kind
 from rmixer.hardware.machine import Machine
 from rmixer.model_profile.model_profile import MemoryCost, ModelProfile, StepCost
 from rmixer.operators.operator_cost import OperatorCost
@@ -112,7 +112,8 @@ def _added_up(
     """The step on the CPU in microseconds as the sum of its operators and all their gaps, 0 if a
     profile has none. Each profile's sum misses its step by its closure, so the sum is multiplied by
     the mean ratio."""
-    of_step = [of_cpu_step(each, threads) for each in sums]
+    on_cpu = ("cpu", threads)
+    of_step = [{kind: at for kind, at in each.items() if kind[:2] == on_cpu} for each in sums]
     gaps_us = [math.fsum(at["gap_before_us"] for at in each.values()) for each in of_step]
     added_us = [
         gap_us + math.fsum(at["mean_us"] for at in each.values())

@@ -29,8 +29,3 @@ def sum_by_kind(profile: ModelProfile) -> Sums:
         for name in at:
             at[name] += getattr(cost, name)
     return sums
-
-
-def of_cpu_step(sums: Sums, threads: int) -> Sums:
-    """The sums of the step on the CPU with ``threads``."""
-    return {kind: at for kind, at in sums.items() if kind[:2] == ("cpu", threads)}

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 
-from profiles.machines.steadiness import PROBE_QUANTILE
+from profiles.machines.bubble import PROBE_QUANTILE
 from rmixer.training.worker import Channel
 
 ELEMENTS_PER_THREAD = 1 << 15

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from profiles.machines.bubble import Bubbles, Work
-from profiles.measurements.interval import half_width
+from profiles.measurements.quiet_rounds import half_width
 from rmixer.errors import RunFailed
 from rmixer.model_profile.step_statistics import step_statistics
 from rmixer.training.process import WorkerProcess

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 import statistics
 import tempfile
 from collections.abc import Callable
@@ -19,7 +20,7 @@ from rmixer.training.trained_job import WARMUP_STEPS
 from rmixer.workload.workload import Job
 
 MEASURED_STEPS = 20
-"""After these the memory has nearly stopped growing (:mod:`profiles.memory.repeated_steps`),"""
+"""After these the memory has nearly stopped growing (:mod:`profiles.memory.worker_heap`),"""
 FIRST_STEPS = 12
 """after these most of the way, for which slow steps have time."""
 REPEATS = 2
@@ -39,13 +40,10 @@ class PhaseTimes:
     peak_bytes: int
     waited: float = 0.0
 
-
-@dataclass(frozen=True)
-class _Run:
-    phases_s: dict[str, float]
-    steps_s: tuple[float, ...]
-    peak_bytes: int
-    waited: float
+    @property
+    def seconds(self) -> float:
+        """The sum of all phases."""
+        return math.fsum((self.build_s, *self.first_steps_s, self.evaluate_s, self.save_s))
 
 
 def measure_phases(
@@ -65,16 +63,15 @@ def measure_phases(
     with tempfile.TemporaryDirectory(prefix="rmixer-") as folder:
         path = Path(folder) / "model.pt"
         runs = [_one_run(worker, first, path, device, hear_step_s)]
-        if sum(runs[0].phases_s.values()) * REPEATS < REPEATED_S:
+        if runs[0].seconds * REPEATS < REPEATED_S:
             runs += [_one_run(worker, job, path, device) for _ in range(REPEATS)]
     peak_bytes = max(run.peak_bytes for run in runs)
     runs = [run for run in runs if run.waited <= MOST_WAITED] or runs
-    by_step = zip_longest(*(run.steps_s for run in runs))
+    by_step = zip_longest(*(run.first_steps_s for run in runs))
     return PhaseTimes(
-        **{
-            f"{phase}_s": statistics.median(run.phases_s[phase] for run in runs)
-            for phase in ("build", "evaluate", "save")
-        },
+        build_s=statistics.median(run.build_s for run in runs),
+        evaluate_s=statistics.median(run.evaluate_s for run in runs),
+        save_s=statistics.median(run.save_s for run in runs),
         first_steps_s=tuple(
             statistics.median(time for time in times if time is not None) for times in by_step
         ),
@@ -95,7 +92,7 @@ def _one_run(
     path: Path,
     device: str,
     hear_step_s: Callable[[float], None] | None = None,
-) -> _Run:
+) -> PhaseTimes:
     told = {"job": bare(job), "files": JobFiles(str(path)), "device": device}
     waiting = Waiting(worker)
     worker.start(TRAIN_JOB, **told)
@@ -110,17 +107,18 @@ def _one_run(
         elif message["kind"] == "steps":
             ends.extend(message["ends"])
             if hear_step_s and len(ends) >= WARMUP_STEPS:
-                hear_step_s(min(end_s - start_s for start_s, end_s in pairwise(ends)))
+                hear_step_s(min(_between(ends)))
                 hear_step_s = None
         elif message["kind"] == "done":
             moments = [at for _, at in begins] + [message["at"]]
-            phases = {
-                phase: end_s - start_s
-                for (phase, _), (start_s, end_s) in zip(begins, pairwise(moments), strict=True)
-            }
-            steps = [
-                end_s - start_s for start_s, end_s in pairwise([dict(begins)["warmup"], *ends])
-            ]
+            names = (phase for phase, _ in begins)
+            phases_s = dict(zip(names, _between(moments), strict=True))
+            steps_s = tuple(_between([dict(begins)["warmup"], *ends]))
             answer = message["answer"]
             peak_bytes = answer["peak_bytes" if device == "cpu" else "gpu_bytes"]
-            return _Run(phases, tuple(steps), peak_bytes, waiting.share())
+            build_s, evaluate_s, save_s = (phases_s[each] for each in ("build", "evaluate", "save"))
+            return PhaseTimes(build_s, evaluate_s, save_s, steps_s, peak_bytes, waiting.share())
+
+
+def _between(moments: list[float]) -> list[float]:
+    return [later - earlier for earlier, later in pairwise(moments)]

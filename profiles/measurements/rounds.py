@@ -16,8 +16,14 @@ from dataclasses import dataclass
 
 from profiles.machines.bubble import Bubbles
 from profiles.machines.kept_waiting import Waiting
-from profiles.measurements.blocks import Blocks, slowest_exchange_us, steady_together
-from profiles.measurements.interval import half_width
+from profiles.measurements.quiet_rounds import (
+    Pass,
+    Round,
+    block_means_s,
+    half_width,
+    quiet,
+    without_fault,
+)
 from rmixer.errors import RunFailed
 from rmixer.training.process import WorkerProcess
 from rmixer.training.task_failure import as_failure
@@ -59,44 +65,44 @@ class Rounds:
         bubbles: Bubbles,
         plan: Plan,
         fastest_exchange_us: float = math.inf,
-        earlier: Sequence[Blocks] = (),
+        earlier: Sequence[Pass] = (),
     ) -> None:
-        self.blocks = Blocks()
+        self.taken: list[Round] = []
         self.failure: RunFailed | None = None
         self._worker, self._bubbles, self._plan = worker, bubbles, plan
         self._fastest_us, self._earlier = fastest_exchange_us, earlier
 
     def another(self) -> None:
         """Takes one more round."""
-        begin_s = time.perf_counter()
         try:
-            self._take()
+            self.taken.append(self._take())
         except Exception as error:  # whatever it was, it is this worker's alone
             self.failure = as_failure(error)
-        self.blocks.seconds += time.perf_counter() - begin_s
 
-    def _take(self) -> None:
-        blocks, ask = self.blocks, self._worker.ask
+    def _take(self) -> Round:
+        begin_s, ask = time.perf_counter(), self._worker.ask
         before_s, before_us = self._bubbles.probe(), ask("exchange")["exchange_us"]
         waiting = Waiting(self._worker)
-        blocks.plain.append(ask("block", seconds=BLOCK_S)["durations"])
-        blocks.profiled.append(ask("profiled", seconds=BLOCK_S))
-        blocks.plain.append(ask("block", seconds=BLOCK_S)["durations"])
-        blocks.waited.append(waiting.share())
-        is_due = len(blocks.event_us) % CALIBRATED_EVERY == 0
-        blocks.event_us.append(ask("calibrate")["event_us"] if is_due else None)
-        blocks.exchanges_us.append(max(before_us, ask("exchange")["exchange_us"]))
-        blocks.probes_s.append(max(before_s, self._bubbles.probe()))
+        first = ask("block", seconds=BLOCK_S)["durations"]
+        profiled = ask("profiled", seconds=BLOCK_S)
+        last = ask("block", seconds=BLOCK_S)["durations"]
+        waited = waiting.share()
+        is_due = len(self.taken) % CALIBRATED_EVERY == 0
+        event_us = ask("calibrate")["event_us"] if is_due else None
+        exchange_us = max(before_us, ask("exchange")["exchange_us"])
+        probe_s = max(before_s, self._bubbles.probe())
+        seconds = time.perf_counter() - begin_s
+        return Round((first, last), profiled, probe_s, event_us, exchange_us, waited, seconds)
 
     @property
     def have_time(self) -> bool:
         """True if there may be another."""
         if self.failure:
             return False
-        if (rounds := len(self.blocks.probes_s)) < self._plan.least_rounds:
+        if (rounds := len(self.taken)) < self._plan.least_rounds:
             return True
         seconds = self._plan.seconds * (1.0 if self._enough_count else PATIENCE)
-        return self.blocks.seconds * (rounds + 1) / rounds <= seconds
+        return math.fsum(each.seconds for each in self.taken) * (rounds + 1) / rounds <= seconds
 
     @property
     def are_enough(self) -> bool:
@@ -105,16 +111,12 @@ class Rounds:
             return True
         if not self._enough_count:
             return False
-        together_so_far = steady_together([*self._earlier, self.blocks], self._fastest_us)
-        return half_width(together_so_far.block_means_s) <= self._plan.precision
+        so_far = quiet([*self._earlier, self.taken], self._fastest_us)
+        return half_width(block_means_s(so_far)) <= self._plan.precision
 
     @property
     def _enough_count(self) -> bool:
-        if len(self.blocks.probes_s) < self._plan.least_rounds:
-            return False
-        limit_us = slowest_exchange_us([self.blocks], self._fastest_us)
-        counted = self.blocks.undisturbed().quick(limit_us).unchanged()
-        return len(counted.probes_s) >= self._plan.least_rounds
+        return len(without_fault(self.taken, self._fastest_us)) >= self._plan.least_rounds
 
 
 def measure_in_turn(workers: Sequence[Rounds]) -> None:

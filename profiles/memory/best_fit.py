@@ -24,11 +24,11 @@ class BestFit:
         self._size_before: dict[int, int] = {}
         self._held: dict[int, int] = {}
 
-    def allocate(self, size: int, alignment: int = _UNIT) -> int:
+    def take(self, size: int, alignment: int = _UNIT) -> int:
         """Takes a new block of ``size`` bytes and returns its start, by which it is freed."""
         needed = max(_LEAST, -(-(size + _OWN_HEADER) // _UNIT) * _UNIT)
         room = alignment + _LEAST if alignment > _UNIT else 0
-        begin, stretch = self._take(needed + room)
+        begin, stretch = self._cut(needed + room)
         start = -(-(begin + _HEADER) // alignment) * alignment - _HEADER
         if 0 < start - begin < _LEAST:
             start += alignment
@@ -40,11 +40,11 @@ class BestFit:
         self._held[start] = needed
         return start
 
-    def free(self, start: int) -> None:
-        """Frees the block that :meth:`allocate` put there."""
+    def give_back(self, start: int) -> None:
+        """Frees the block that :meth:`take` put there."""
         self._release(start, self._held.pop(start))
 
-    def _take(self, size: int) -> tuple[int, int]:
+    def _cut(self, size: int) -> tuple[int, int]:
         """Takes a free stretch; returns its start and size."""
         place = bisect_left(self._free, (size, 0))
         if place < len(self._free):

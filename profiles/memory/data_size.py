@@ -1,4 +1,5 @@
-"""The number of samples of a data set, as far as it is known before the data are prepared."""
+"""The number of samples of a data set, as far as it is known before the data are prepared, and
+checks of a job against it. It needs no torch, which takes seconds to import."""
 
 from __future__ import annotations
 
@@ -9,6 +10,8 @@ from rmixer.data.preparation import read_preparation
 from rmixer.data.prepare import prepared_folder
 from rmixer.data.registry import SYNTHETIC, dataset_entry
 from rmixer.data.synthetic_clicks import SyntheticClicks
+from rmixer.errors import InputError
+from rmixer.models.size import check_batch
 from rmixer.workload.workload import Job
 
 LEAST_SAMPLES = 10_000
@@ -46,6 +49,25 @@ def most_batch(job: Job) -> int | None:
     if job.data == SYNTHETIC and job.batch > LEAST_SAMPLES:
         return _twin_samples(job.entry.dataset)
     return None
+
+
+def check_samples(job: Job) -> None:
+    """Raises :class:`InputError` if the batch of ``job``, a model of the registry, is too small for
+    it or larger than its data, if that is known."""
+    check_batch(job.entry, job.batch)
+    samples = known_samples(job)
+    if samples and job.batch > samples.train:
+        allowed = f"at most the {samples.train} samples of {job.entry.dataset} to train on"
+        raise InputError(f"job {job.id}", "batch", job.batch, allowed)
+
+
+def check_predictable(job: Job) -> None:
+    """Raises :class:`InputError` unless ``job`` is of a model of the registry, with a batch that it
+    can be trained with."""
+    if not job.in_registry:
+        allowed = "a model of the registry: `rmixer profile run` measures other jobs"
+        raise InputError("memory", "model", repr(job.model), allowed)
+    check_batch(job.entry, job.batch)
 
 
 @cache

@@ -13,8 +13,8 @@ import torch
 
 from profiles.memory.absent_gpu import STAND_IN, absent_gpu
 from profiles.memory.caching_allocator import CachingAllocator
+from profiles.memory.data_size import check_predictable
 from profiles.memory.gpu_temporaries import gpu_temporary_bytes
-from profiles.memory.job_checks import check_predictable
 from profiles.memory.known_gpu import UNKNOWN_GPU, KnownGpu
 from profiles.memory.matrix_workspace import is_product, workspace_bytes
 from profiles.memory.storage_watch import StorageWatch

@@ -52,14 +52,6 @@ def _dims(arguments: tuple[Any, ...], at: int) -> Collection[int]:
     return given if isinstance(given, list | tuple) else ()
 
 
-def _logsumexp(arguments: tuple[Any, ...], _: int | None) -> tuple[int, ...]:
-    return shifted(arguments)
-
-
-def _running_sum(arguments: tuple[Any, ...], _: int | None) -> tuple[int, ...]:
-    return as_sums(arguments)
-
-
 def _sorted(arguments: tuple[Any, ...], _: int | None) -> tuple[int, ...]:
     """Places in order, and keys and places once more, for one row that does not fit a block
     (``SortStable.cu``; CUB's radix sort between buffers that it must not overwrite)."""
@@ -70,18 +62,14 @@ def _sorted(arguments: tuple[Any, ...], _: int | None) -> tuple[int, ...]:
     return count * _INT64_BYTES, count * (keys.element_size() + _INT64_BYTES)
 
 
-def _attention_backward(arguments: tuple[Any, ...], _: int | None) -> tuple[int, ...]:
-    return backward_bytes(arguments[1], arguments[3])
-
-
 _FORMULAS: Mapping[Any, Callable[[tuple[Any, ...], int | None], tuple[int, ...]]] = {
     torch.ops.aten.sum: _sum,
     torch.ops.aten.mean: _sum,
     torch.ops.aten.amax: _extreme,
     torch.ops.aten.amin: _extreme,
     torch.ops.aten.linalg_vector_norm: _norm,
-    torch.ops.aten.logsumexp: _logsumexp,
-    torch.ops.aten.cumsum: _running_sum,
+    torch.ops.aten.logsumexp: lambda arguments, _: shifted(arguments),
+    torch.ops.aten.cumsum: lambda arguments, _: as_sums(arguments),
     torch.ops.aten.sort: _sorted,
-    FUSED_BACKWARD: _attention_backward,
+    FUSED_BACKWARD: lambda arguments, _: backward_bytes(arguments[1], arguments[3]),
 }

@@ -12,11 +12,10 @@ from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.utils._python_dispatch import _disable_current_modes
 
 from profiles.measurements.phases import MEASURED_STEPS
-from profiles.memory.data_size import known_samples
-from profiles.memory.job_checks import check_predictable
-from profiles.memory.repeated_steps import RepeatedSteps
+from profiles.memory.data_size import check_predictable, known_samples
 from profiles.memory.storage_watch import StorageWatch
 from profiles.memory.watched_step import INPUT, OPTIMIZER, blank, peak_by_use, watch_training
+from profiles.memory.worker_heap import WorkerHeap
 from rmixer.data.arrays import Arrays, Column
 from rmixer.data.batches import Batches
 from rmixer.training.step import Substitute
@@ -59,7 +58,7 @@ def predict_memory(job: Job) -> PredictedMemory:
     """The memory of ``job``, a model of the registry, in training and evaluation; its data are not
     read. Raises :class:`InputError` for other jobs."""
     check_predictable(job)
-    heap = RepeatedSteps()
+    heap = WorkerHeap()
     fake, watch = FakeTensorMode(), StorageWatch(OPTIMIZER, heap)
     arrays, twin, places = blank(job)
     batches = _FakeBatches(arrays, job, twin.inputs, fake, watch)

@@ -11,8 +11,8 @@ from torch import Tensor
 
 from profiles.machines.limits import usable_memory_bytes
 from profiles.memory.data_size import known_samples
-from profiles.memory.repeated_steps import RepeatedSteps
 from profiles.memory.storage_watch import StorageWatch
+from profiles.memory.worker_heap import WorkerHeap
 from rmixer.data.arrays import Arrays, shape_of
 from rmixer.data.batches import Batches
 from rmixer.data.registry import dataset_entry
@@ -87,7 +87,7 @@ def watch_training(
     device: str,
     substitute: Substitute,
     watch: StorageWatch,
-    heap: RepeatedSteps | None = None,
+    heap: WorkerHeap | None = None,
 ) -> None:
     """Builds the step of ``job`` on ``device``, runs :data:`STEPS` and evaluates, and tells the
     active ``watch`` the use of each tensor. ``heap``, where the tensors are placed, repeats steps
@@ -100,7 +100,7 @@ def watch_training(
         _run(step, watch)
     if heap:
         heap.go_on()
-    _evaluate(step, watch)
+    _evaluate(step)
 
 
 def peak_by_use(watch: StorageWatch) -> dict[str, int]:
@@ -129,7 +129,7 @@ def _run(step: TrainingStep, watch: StorageWatch) -> None:
 
 
 @torch.no_grad()
-def _evaluate(step: TrainingStep, watch: StorageWatch) -> None:
+def _evaluate(step: TrainingStep) -> None:
     """Repeats the work of :meth:`TrainingStep.evaluate` with its first batches."""
     step.model.eval()
     found: list[Tensor] = []

@@ -11,7 +11,7 @@ import contextlib
 from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from types import TracebackType
+from typing import Any
 
 from profiles.machines.bubble import Bubbles
 from rmixer.errors import RunFailed
@@ -98,13 +98,8 @@ class Crew:
     def __enter__(self) -> Crew:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._ending.__exit__(kind, error, trace)
+    def __exit__(self, *error: Any) -> None:
+        self._ending.__exit__(*error)
 
 
 def _worker(cores: Sequence[int]) -> WorkerProcess:

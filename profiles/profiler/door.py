@@ -102,13 +102,10 @@ def _without_data(jobs: Iterable[Job]) -> Iterator[Fault]:
             continue
         try:
             check_batch(job.entry, job.batch)
-        except InputError as error:
-            yield job, error.key, error.found, error.allowed
-            continue
-        try:
             most = most_batch(job)
         except InputError as error:
-            yield job, "data", f"{error.found} ({error.where})", error.allowed
+            of_data = ("data", f"{error.found} ({error.where})")
+            yield job, *(("batch", error.found) if error.key == "batch" else of_data), error.allowed
             continue
         if most is not None and job.batch > most:
             allowed = f"at most the {most} samples of {job.entry.dataset} to train on"

@@ -13,11 +13,16 @@ from profiles.assembling.assemble import Found, assemble, event_costs
 from profiles.assembling.disturbance import disturbed
 from profiles.in_worker.tasks import IDLE_BYTES, SESSION
 from profiles.machines.kept_waiting import MOST_WAITED
-from profiles.machines.steadiness import PROBE_FACTOR
-from profiles.measurements.blocks import fastest_exchange_us, steady_together
-from profiles.measurements.interval import blocks_needed
 from profiles.measurements.neighbours import measure_neighbours
 from profiles.measurements.phases import FIRST_STEPS, measure_phases
+from profiles.measurements.quiet_rounds import (
+    PROBE_FACTOR,
+    block_means_s,
+    blocks_needed,
+    fastest_exchange_us,
+    mean_s,
+    quiet,
+)
 from profiles.measurements.rounds import BLOCK_S, Plan, Rounds
 from profiles.profiler.crew import GPU, Crew, Staff
 from profiles.profiler.duration import slow_step_seconds
@@ -98,7 +103,7 @@ class Subject:
                 raise rounds.failure
             worker, found = self._staff[place][number], self._counts[-1]
             known_us = self._known_us(found)
-            found.passes.append(rounds.blocks)
+            found.passes.append(rounds.taken)
             found.fastest_exchange_us = fastest_exchange_us(found.passes, known_us)
             self._crew.exchange_us[found.threads] = found.fastest_exchange_us
             if number == 0:
@@ -108,7 +113,7 @@ class Subject:
 
     def _ask_once(self, worker: WorkerProcess, found: Found) -> None:
         spare = len(self._machine.cores) - found.threads
-        alone_s, sweep_s = found.passes[0].mean_s, self._plan.sweep_seconds
+        alone_s, sweep_s = mean_s(found.passes[0]), self._plan.sweep_seconds
         if self._plan.neighbours:
             bubbles = self._crew.bubbles.facing(worker.cores)
             found.neighbours = measure_neighbours(worker, bubbles, spare, alone_s, sweep_s)
@@ -192,7 +197,7 @@ def _others_had_its_cores(found: Found, step: StepCost) -> str:
     assert step.measurement is not None
     if step.measurement.waited > MOST_WAITED:
         return disturbed(step)
-    if all(blocks.undisturbed().plain for blocks in found.passes):
+    if all(any(each.waited <= MOST_WAITED for each in rounds) for rounds in found.passes):
         return ""
     where = f"with {step.threads} thread(s)"
     return f"{where} others had the cores of one of its two workers, which is left out"
@@ -227,8 +232,8 @@ def _too_noisy(found: Found, step: StepCost, plan: Plan) -> str:
     noise = step.measurement.half_width
     if noise <= plan.precision:
         return ""
-    means = steady_together(found.passes, found.fastest_exchange_us).block_means_s
-    rounds_s = sum(blocks.seconds for blocks in found.passes)
+    means = block_means_s(quiet(found.passes, found.fastest_exchange_us))
+    rounds_s = sum(each.seconds for rounds in found.passes for each in rounds)
     each_s = rounds_s / len(means)  # with the time of rounds that do not count
     needed_s = blocks_needed(means, plan.precision) * each_s / len(found.passes)
     longer_s = max(math.ceil(needed_s), math.floor(plan.seconds) + 1)

@@ -4,15 +4,32 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable
+from dataclasses import fields
 
 from profiles.machines.gpu_meter import driver_version
 from rmixer.hardware.fingerprint import Fingerprint, take_fingerprint
 from rmixer.hardware.machine import Machine
 from rmixer.model_profile.model_profile import ModelProfile
+from rmixer.workload.cost_identity import CostIdentity
 
 HARDWARE = ("hardware", "driver")
 SOFTWARE = ("python", "torch", "rmixer", "training")
 """The fields that are compared. The commit is not: changes of a step's cost are in its identity."""
+
+
+_OTHER = {"source": "other code", "data": "other data"}
+_SETTING = {"config": "configuration", "rows_cap": "cap of rows"}
+"""Names of fields of a cost identity in messages."""
+
+
+def apart_in_words(old: CostIdentity, now: CostIdentity) -> str:
+    """Names the fields that differ: ``was profiled with other code and another configuration``."""
+    differing = [f.name for f in fields(old) if getattr(old, f.name) != getattr(now, f.name)]
+    words = [_OTHER[name] for name in differing if name in _OTHER]
+    settings = [_SETTING.get(name, name) for name in differing if name not in _OTHER]
+    if settings:
+        words.append(f"another {' and '.join(settings)}")
+    return f"was profiled with {' and '.join(words)}"
 
 
 def differences(recorded: Fingerprint, now: Fingerprint, names: Iterable[str]) -> tuple[str, ...]:

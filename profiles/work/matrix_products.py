@@ -8,18 +8,8 @@ from collections.abc import Sequence
 
 from profiles.work.operands import Argument, Flags, Operand, tensors_in
 
-_PAIRS = {
-    "mm": 0,
-    "bmm": 0,
-    "matmul": 0,
-    "mv": 0,
-    "dot": 0,
-    "vdot": 0,
-    "linear": 0,
-    "addmm": 1,
-    "baddbmm": 1,
-    "addmv": 1,
-}
+_PAIRS = dict.fromkeys(("mm", "bmm", "matmul", "mv", "dot", "vdot", "linear"), 0)
+_PAIRS |= dict.fromkeys(("addmm", "baddbmm", "addmv"), 1)
 """The place of each one's pair among its tensors; a summand of the product comes before."""
 _ATTENTION = "_scaled_dot_product_"
 CONVOLUTIONS = ("convolution", "convolution_backward")
@@ -32,12 +22,8 @@ PRODUCTS = (*_PAIRS, "addmm_", "baddbmm_", "addmv_")
 def is_attention(name: str) -> bool:
     """True if ``name`` (without ``aten::``) is a fused attention, forward or backward."""
     kernel = name.removeprefix(_ATTENTION).removesuffix("_backward")
-    return name.startswith(_ATTENTION) and kernel in (
-        "flash_attention_for_cpu",
-        "flash_attention",
-        "efficient_attention",
-        "cudnn_attention",
-    )
+    fused = ("flash_attention_for_cpu", "flash_attention", "efficient_attention", "cudnn_attention")
+    return name.startswith(_ATTENTION) and kernel in fused
 
 
 def convolution_flops(

@@ -7,25 +7,14 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+_ONE_BYTE = ("signed char", "unsigned char", "bool")
+_EIGHT_BITS = ("Float8_e4m3fn", "Float8_e4m3fnuz", "Float8_e5m2", "Float8_e5m2fnuz")
 _TYPE_BYTES = {
-    "double": 8,
-    "float": 4,
-    "c10::BFloat16": 2,
-    "c10::Half": 2,
-    "c10::complex<float>": 8,
+    **dict.fromkeys((*_ONE_BYTE, *(f"c10::{name}" for name in _EIGHT_BITS)), 1),
+    **dict.fromkeys(("short int", "short", "c10::BFloat16", "c10::Half"), 2),
+    **dict.fromkeys(("int", "float"), 4),
+    **dict.fromkeys(("long int", "long", "double", "c10::complex<float>"), 8),
     "c10::complex<double>": 16,
-    "long int": 8,
-    "long": 8,
-    "int": 4,
-    "short int": 2,
-    "short": 2,
-    "signed char": 1,
-    "unsigned char": 1,
-    "bool": 1,
-    "c10::Float8_e4m3fn": 1,
-    "c10::Float8_e4m3fnuz": 1,
-    "c10::Float8_e5m2": 1,
-    "c10::Float8_e5m2fnuz": 1,
 }
 
 

@@ -52,7 +52,7 @@ def memory(
     """Predict the peak memory of MODELS (default: all), or of the jobs of a workload, on the CPU or
     a GPU. It neither reads their data nor runs them, and needs no GPU."""
     from experiments.tables.memory_table import job_facts
-    from profiles.memory.job_checks import check_predictable
+    from profiles.memory.data_size import check_predictable
     from rmixer.models.registry import MODELS
     from rmixer.workload.workload import job_of
 

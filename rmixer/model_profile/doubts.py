@@ -16,9 +16,9 @@ def doubts_about(profiles: Iterable[ModelProfile]) -> tuple[str, ...]:
     """A line for each measured profile with a doubtful step, about the worst one."""
     found = []
     for profile in profiles:
-        worst = max(profile.steps, key=_waited)
-        if _waited(worst) > MOST_WAITED:
-            words = f"its worker waited {_waited(worst):.0%} of the time for its cores"
+        worst = max(profile.steps, key=lambda step: step.waited)
+        if worst.waited > MOST_WAITED:
+            words = f"its worker waited {worst.waited:.0%} of the time for its cores"
         else:
             worst = max(profile.steps, key=_half_width)
             if _half_width(worst) <= WIDEST:
@@ -34,10 +34,6 @@ def doubt_about_interval(value_s: float, interval_s: tuple[float, float] | None)
         return ()
     half = (interval_s[1] - interval_s[0]) / 2 / value_s
     return (f"the makespan is known to ±{half:.0%} only",) if half > WIDEST else ()
-
-
-def _waited(step: StepCost) -> float:
-    return step.measurement.waited if step.measurement else 0.0
 
 
 def _half_width(step: StepCost) -> float:

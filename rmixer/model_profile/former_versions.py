@@ -6,56 +6,39 @@ from typing import Any, Final
 
 from rmixer.model_profile.model_profile import SCHEMA_VERSION
 
-BEFORE_MEASUREMENTS: Final = 2
-"""In this version each step held the figures of its measurement as fields of its own."""
-WITH_INPUT: Final = 3
-"""The version that had every point of the sweep over neighbours, and the cost of the input."""
+FORMER: Final = (2, 3)
+"""The versions that can be upgraded. In 2 each step held its measurement's figures as fields of its
+own; both had every point of the sweep over neighbours, and the cost of the input."""
 
 _OF_MEASUREMENT = (
-    "n",
-    "stalls",
-    "half_width",
-    "repeatability",
-    "rounds",
-    "dropped_rounds",
-    "closure",
-    "waited",
+    *("n", "stalls", "half_width", "repeatability", "rounds", "dropped_rounds"),
+    *("closure", "waited"),
 )
 _DROPPED_OF_STEP = ("profiler_event_us", "leftover", "sensitivity")
 
 
 def is_former(data: object) -> bool:
     """True if ``data``, the content of a summary, is of a version that can be upgraded."""
-    former = (BEFORE_MEASUREMENTS, WITH_INPUT)
-    return isinstance(data, dict) and data.get("schema_version") in former
+    return isinstance(data, dict) and data.get("schema_version") in FORMER
 
 
 def upgraded(data: dict[str, Any]) -> dict[str, Any]:
-    """Converts the summary ``data`` of version 2 to the present version.
+    """Returns what the summary ``data`` of a former version says in the present one.
 
     ``data`` is as a release wrote it; its checksum does not hold for the result.
     """
-    is_modelled = data["origin"] == "modelled"
-    step = _step if data["schema_version"] == BEFORE_MEASUREMENTS else _of_version_3
-    return {
-        **_without(data, ("input",)),
-        "schema_version": SCHEMA_VERSION,
-        "steps": [step(each, is_modelled) for each in data["steps"]],
-    }
+    steps = [_with_measurement(step) for step in data["steps"]]
+    found = {**data, "schema_version": SCHEMA_VERSION, "steps": steps}
+    return _without(found, ("input",))
 
 
-def _step(step: dict[str, Any], is_modelled: bool) -> dict[str, Any]:
-    """One step in the present version. On a modelled GPU it has no measurement: the figures there
-    were placeholders."""
+def _with_measurement(step: dict[str, Any]) -> dict[str, Any]:
+    """Those of version 2 have its figures as fields of their own."""
+    if "measurement" in step:
+        measurement = step["measurement"] and _without(step["measurement"], _DROPPED_OF_STEP)
+        return {**step, "measurement": measurement}
     measurement = {name: step[name] for name in _OF_MEASUREMENT if name in step}
-    was_measured = not (is_modelled and step["device"] == "gpu")
-    kept = _without(step, (*_OF_MEASUREMENT, *_DROPPED_OF_STEP))
-    return {**kept, "measurement": measurement if was_measured else None}
-
-
-def _of_version_3(step: dict[str, Any], _: bool) -> dict[str, Any]:
-    measurement = step["measurement"]
-    return {**step, "measurement": measurement and _without(measurement, _DROPPED_OF_STEP)}
+    return {**_without(step, (*_OF_MEASUREMENT, *_DROPPED_OF_STEP)), "measurement": measurement}
 
 
 def _without(values: dict[str, Any], names: tuple[str, ...]) -> dict[str, Any]:

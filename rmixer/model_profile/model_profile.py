@@ -18,6 +18,8 @@ from rmixer.workload.cost_identity import CostIdentity
 SCHEMA_VERSION: Final = 4
 NonNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+Share = Annotated[float, Field(ge=0, le=1)]
+Slowdown = Annotated[float, Field(ge=1, allow_inf_nan=False)]
 Finite = Annotated[float, Field(allow_inf_nan=False)]
 Bytes = Annotated[int, Field(ge=0)]
 Kind = Literal["cpu", "gpu"]
@@ -45,7 +47,7 @@ class StepMeasurement(Strict):
     rounds: Annotated[int, Field(gt=0)]
     dropped_rounds: Annotated[int, Field(ge=0)]
     closure: dict[str, Finite]
-    waited: Annotated[float, Field(ge=0, le=1)] = 0.0
+    waited: Share = 0.0
     sensitivity_half_width: NonNegative | None = None
 
 
@@ -75,8 +77,8 @@ class StepCost(Strict):
     p90_us: Positive
     stall_us: NonNegative
     scale: dict[str, Positive]
-    compute_slowdown: tuple[Positive, ...]
-    stream_slowdown: tuple[Positive, ...]
+    compute_slowdown: tuple[Slowdown, ...]
+    stream_slowdown: tuple[Slowdown, ...]
     pressure: NonNegative | None
     build_s: NonNegative
     warmup_s: NonNegative
@@ -100,6 +102,11 @@ class StepCost(Strict):
     def closure(self) -> Mapping[str, float]:
         """The measurement's closure; empty if there is none."""
         return self.measurement.closure if self.measurement else {}
+
+    @property
+    def waited(self) -> float:
+        """The measurement's, 0 if there is none."""
+        return self.measurement.waited if self.measurement else 0.0
 
     @property
     def expected_us(self) -> float:
@@ -146,7 +153,7 @@ class ModelProfile(Strict):
     bytes: Annotated[int, Field(ge=0)] | None
     intensity: NonNegative | None
     bandwidth_gbps: NonNegative | None
-    utilisation: dict[Kind, NonNegative]
+    utilisation: dict[Kind, Share]
     job_type: dict[Kind, JobType]
     probe_s: Positive
     fingerprint: Fingerprint

@@ -20,13 +20,8 @@ from rmixer.files.typed_files import (
 from rmixer.hardware.machine import check_schema
 from rmixer.model_profile.former_versions import is_former, upgraded
 from rmixer.model_profile.model_profile import SCHEMA_VERSION, ModelProfile
-from rmixer.model_profile.profile_checks import check_summary, check_work_together
-from rmixer.operators.operator_checks import (
-    check_steps,
-    check_together,
-    check_within_steps,
-    check_work,
-)
+from rmixer.model_profile.profile_checks import check_operators, check_summary
+from rmixer.operators.operator_checks import check_together, check_work
 from rmixer.operators.operator_cost import OperatorCost
 from rmixer.operators.operator_table import COLUMNS, GPU_COLUMNS, operator_table, read_operators
 
@@ -41,7 +36,6 @@ def write_profile(folder: Path, profile: ModelProfile) -> None:
     del summary["operators"]
     path = folder / "summary.json"
     check_summary(parse(summary, ModelProfile, path), path)
-    check_steps(profile.steps, path)
     write_text(folder / "operators.csv", table)
     checksum = content_hash([summary, table])
     write_json(path, {**summary, "checksum": checksum})
@@ -77,7 +71,6 @@ def _summary(path: Path, data: Any) -> ModelProfile:
     summary = {key: value for key, value in data.items() if key != "checksum"}
     profile = parse(summary, ModelProfile, path)
     check_summary(profile, path)
-    check_steps(profile.steps, path)
     return profile
 
 
@@ -96,6 +89,5 @@ def _read_operators(path: Path, profile: ModelProfile) -> tuple[OperatorCost, ..
     for row in rows:
         check_work(row)
     check_together(rows, operators, [(cost.threads, cost.lane == "cpu") for cost in operators])
-    check_within_steps(rows, operators, profile.steps)
-    check_work_together(operators, profile, path.with_name("summary.json"))
+    check_operators(rows, operators, profile, path.with_name("summary.json"))
     return operators

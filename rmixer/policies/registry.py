@@ -6,11 +6,8 @@ from collections.abc import Iterator, Mapping
 from importlib.util import find_spec
 
 from rmixer.errors import InputError, choice
-from rmixer.policies.baselines.all_at_once import AllAtOnce
 from rmixer.policies.baselines.lpt import Lpt
-from rmixer.policies.baselines.monolithic import Monolithic
-from rmixer.policies.baselines.mps import Mps
-from rmixer.policies.baselines.sequential import Sequential
+from rmixer.policies.baselines.simple import AllAtOnce, Monolithic, Mps, Sequential
 from rmixer.policies.own_policy import installed_policies, names_a_class, own_policy
 from rmixer.policies.published.carma import CARMA
 from rmixer.policies.published.cognn import CognnBase, CognnBmc, CognnLmcf

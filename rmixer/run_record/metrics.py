@@ -34,12 +34,6 @@ def metrics_path(folder: Path, job: str) -> Path:
     return folder / FOLDER / f"{job}.csv"
 
 
-def read_metrics(path: Path) -> list[Metric]:
-    """Reads the rows of ``path`` in order. Raises :class:`InputError` with the wrong line and
-    column."""
-    return [_metric(row) for row in read_rows(path, _WHAT, COLUMNS)]
-
-
 def _metric(row: CsvRow) -> Metric:
     cells = row.cells
     if not cells["metric"]:

@@ -59,7 +59,6 @@ class DeviceView(NamedTuple):
     """One device. ``threads`` is the most that a job has in one of its slots. ``booked_bytes`` is
     the use at start plus 1.2 x the peak of each job there, ``held_bytes`` the same with the plain
     peaks; ``measured_bytes`` is the measured use of its memory (None: not measured).
-    On a GPU both have ``context_bytes`` for each idle worker but one: a model takes over its own.
     ``last_order``, ``last_round`` and ``last_started_s`` are of the last job that was sent here,
     even if it has ended; -1, -1 and None if there was none."""
 

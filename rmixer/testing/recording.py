@@ -11,21 +11,12 @@ from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
 READS_BACK = frozenset(
-    {
-        "aten::_local_scalar_dense",
-        "aten::_unique",
-        "aten::_unique2",
-        "aten::equal",
-        "aten::is_nonzero",
-        "aten::item",
-        "aten::masked_select",
-        "aten::nonzero",
-        "aten::repeat_interleave",
-        "aten::unique_consecutive",
-        "aten::unique_dim",
-        "aten::_coalesce",
-        "aten::bincount",
-    }
+    f"aten::{name}"
+    for name in (
+        *("_local_scalar_dense", "_unique", "_unique2", "equal", "is_nonzero", "item"),
+        *("masked_select", "nonzero", "repeat_interleave", "unique_consecutive", "unique_dim"),
+        *("_coalesce", "bincount"),
+    )
 )
 """Operators that read a value back to Python, or whose output's shape depends on values."""
 MASKED = "aten::index with a boolean mask"

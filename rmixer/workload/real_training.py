@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
@@ -13,7 +13,6 @@ from rmixer.files.strict import Strict
 
 Count = Annotated[int, Field(gt=0, le=2**31 - 1)]
 Schedule = Literal["constant", "linear", "cosine", "inverse_sqrt"]
-SCHEDULES: tuple[str, ...] = get_args(Schedule)
 EVALUATION_BATCHES = 20
 """Held-out batches of an evaluation by default."""
 LOWER_IS_BETTER = ("loss",)

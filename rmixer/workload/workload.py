@@ -159,11 +159,6 @@ class Job:
         every = self.evaluation.every_steps
         return (self.steps - 1) // every if every else 0
 
-    @property
-    def ends_open(self) -> bool:
-        """True if it may do fewer steps than ``steps``, or their number is unknown."""
-        return self.steps_from == "supposed" or self.stop is not None
-
     @cached_property
     def identity(self) -> CostIdentity:
         """The cost identity of its training step, computed once. Jobs created later see changed

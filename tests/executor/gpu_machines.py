@@ -6,6 +6,7 @@ import dataclasses
 from pathlib import Path
 
 from executed_workloads import MIB, this_machine
+from made_up_programs import make_command_profile
 
 from executor.supervision.execution import ExecutedRun, Execution
 from executor.supervision.supervisor import Supervisor
@@ -16,7 +17,7 @@ from rmixer.model_profile.model_profile import ModelProfile
 from rmixer.policies import Policy
 from rmixer.scheduling.layout import DeviceSlots, Layout
 from rmixer.scheduling.problem import Problem, problem_of
-from rmixer.testing.made_up import make_command_profile, make_profile, make_step
+from rmixer.testing.made_up import make_profile, make_step
 from rmixer.workload.workload import Job, Workload
 
 PEAK, CONTEXT = 1000 * MIB, 400 * MIB

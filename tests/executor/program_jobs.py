@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import psutil
+from made_up_programs import make_command_job
 
-from rmixer.testing.made_up import make_command_job
 from rmixer.user_code.command import Command
 from rmixer.workload.workload import Job
 

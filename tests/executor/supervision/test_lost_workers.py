@@ -16,8 +16,7 @@ from executor.supervision.execution import ExecutedRun
 from executor.supervision.observer import Observer
 from rmixer.data.prepare import prepare
 from rmixer.errors import PolicyFailed, RunFailed
-from rmixer.policies.baselines.all_at_once import AllAtOnce
-from rmixer.policies.baselines.sequential import Sequential
+from rmixer.policies.baselines.simple import AllAtOnce, Sequential
 from rmixer.scheduling.layout import Cut
 from rmixer.scheduling.view import ClusterView, Dispatch
 from rmixer.training.trained_job import unfinished

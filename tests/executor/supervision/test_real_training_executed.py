@@ -11,7 +11,7 @@ from executed_workloads import execute, tiny
 from executor.journal.opening import existing_journal
 from executor.supervision.execution import ExecutedRun
 from rmixer.data.prepare import prepare
-from rmixer.run_record.metrics import read_metrics
+from rmixer.run_record.metrics import MetricFiles
 from rmixer.workload.real_training import EarlyStop, Evaluation, LrSchedule
 
 JOBS = [
@@ -61,7 +61,7 @@ def test_a_job_that_stops_early(run: ExecutedRun, folder: Path) -> None:
     job = run.summary.job("vain")
     assert (job.state, job.stopped_early) == ("done", True)
     assert (job.steps, job.samples) == (30, 30 * 16)
-    rows = read_metrics(folder / "metrics" / "vain.csv")
+    rows = MetricFiles(folder, ["vain"])["vain"]
     found = [(row.step, row.value) for row in rows if row.metric == "auc"]
     assert found == [(at, pytest.approx(job.quality["auc"])) for at in (10, 20, 30)]
     assert not run.summary.job("tried").stopped_early

@@ -18,7 +18,7 @@ from executor.workers.warm_processes import WarmProcesses
 from executor.workers.workers import CoresExchanged, Event, JobFailed, TrainingOrder
 from rmixer.data.prepare import prepare
 from rmixer.errors import WorkerLost
-from rmixer.policies.baselines.sequential import Sequential
+from rmixer.policies.baselines.simple import Sequential
 from rmixer.scheduling.layout import DeviceSlots, Layout
 from rmixer.scheduling.view import ClusterView, Dispatch
 from rmixer.training.job_files import JobFiles

@@ -9,7 +9,7 @@ from experiments.explaining.resource_use import resource_use
 from rmixer.hardware.machine import Machine
 from rmixer.model_profile.model_profile import ModelProfile
 from rmixer.policies import make_policy
-from rmixer.policies.baselines.all_at_once import AllAtOnce
+from rmixer.policies.baselines.simple import AllAtOnce
 from rmixer.scheduling.layout import Cut, Layout
 from rmixer.scheduling.problem import problem_of
 from rmixer.scheduling.step_times import StepTimes

@@ -7,6 +7,7 @@ from itertools import product
 from pathlib import Path
 
 import pytest
+from made_up_programs import make_command_job
 
 from experiments.run_files.run_folder import SCHEDULE, RunFolder, RunInputs
 from experiments.stages.execution import ExecutionRequest
@@ -22,7 +23,6 @@ from rmixer.scheduling.problem import Problem, ProfiledJob, problem_of
 from rmixer.scheduling.schedule import Schedule, write_schedule
 from rmixer.testing.made_up import (
     by_key,
-    make_command_job,
     make_job,
     make_machine,
     make_operator,

@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from made_up_programs import make_command_job
 
 from experiments.explaining.explanation import Outlook
 from experiments.run_files.run_folder import RunFolder
@@ -25,7 +26,6 @@ from rmixer.scheduling.problem import problem_of
 from rmixer.testing.made_up import (
     GIB,
     by_key,
-    make_command_job,
     make_job,
     make_machine,
     make_operator,

@@ -7,13 +7,14 @@ from typing import Any
 
 import numpy as np
 import pytest
+from made_up_rounds import rounds_of
 
 from profiles.assembling.assemble import Found, assemble, event_costs
 from profiles.assembling.disturbance import disturbed, report_disturbed
 from profiles.machines.bubble import Work
-from profiles.measurements.blocks import Blocks
 from profiles.measurements.neighbours import Neighbours
 from profiles.measurements.phases import PhaseTimes
+from profiles.measurements.quiet_rounds import Round
 from profiles.profiler.job_in_profiling import _far_apart, _others_had_its_cores
 from profiles.traces.profiler_events import INPUT_MARK, Called
 from profiles.work.operator_formulas import OperatorWork
@@ -40,19 +41,24 @@ def profiled(duration_us: float, gap_us: float) -> dict[str, Any]:
     }
 
 
-def blocks(step_s: float, probes_s: list[float], duration_us: float = 880.0) -> Blocks:
+def blocks(step_s: float, probes_s: list[float], duration_us: float = 880.0) -> list[Round]:
     """A round for each probe; a slow probe's steps are slow too."""
     slow = [probe / min(probes_s) for probe in probes_s]
-    return Blocks(
+    return rounds_of(
         probes_s,
         [[step_s * factor] * 5 for factor in slow for _ in range(2)],
         [profiled(duration_us * factor, 20.0) for factor in slow],
-        seconds=3.0,
         event_us=[EVENT_US * factor for factor in slow],
     )
 
 
-def found(*passes: Blocks, first_steps_s: tuple[float, ...] = (1 * MS,) * 5) -> Found:
+def told(rounds: list[Round], name: str, *values: float) -> list[Round]:
+    """The same, with other ``values`` of one figure."""
+    changes: list[dict[str, Any]] = [{name: value} for value in values]
+    return [replace(each, **change) for each, change in zip(rounds, changes, strict=True)]
+
+
+def found(*passes: list[Round], first_steps_s: tuple[float, ...] = (1 * MS,) * 5) -> Found:
     sizes = {"parameter_bytes": 8, "gradient_bytes": 4, "optimizer_bytes": 16}
     calls = [Called(INPUT_MARK, 0.0, phase="input"), Called("aten::mm", 0.0, phase="forward")]
     calls[1].work = OperatorWork(12_000, 3_200, 1_200)
@@ -67,7 +73,7 @@ def found(*passes: Blocks, first_steps_s: tuple[float, ...] = (1 * MS,) * 5) -> 
     )
 
 
-def made(*passes: Blocks, **changes: Any) -> ModelProfile:
+def made(*passes: list[Round], **changes: Any) -> ModelProfile:
     return assemble(make_job(), make_machine(), [found(*passes, **changes)], 0.05)
 
 
@@ -114,9 +120,9 @@ def test_rounds_in_which_the_machine_was_slow_are_counted_and_left_out() -> None
 def test_rounds_in_which_the_cores_were_far_apart_are_left_out_too() -> None:
     """A step took 1.4 times as long in the first worker's last round and all of the second's."""
     near, far = blocks(1 * MS, [0.05] * 3), blocks(1.4 * MS, [0.05] * 2)
-    near.plain[4:] = [[1.4 * MS] * 5] * 2
-    near.profiled[2] = profiled(880.0 + 0.4 * 1004, 20.0)
-    near.exchanges_us, far.exchanges_us = [40.0, 42.0, 70.0], [70.0, 71.0]
+    slow = [[1.4 * MS] * 5] * 2
+    near[2] = replace(near[2], plain=tuple(slow), profiled=profiled(880.0 + 0.4 * 1004, 20.0))
+    near, far = told(near, "exchange_us", 40.0, 42.0, 70.0), told(far, "exchange_us", 70.0, 71.0)
     (step,) = made(near, far).steps
     assert (how(step).rounds, how(step).dropped_rounds, step.exchange_us) == (2, 3, 41.0)
     assert step.mean_us == pytest.approx(1000.0)
@@ -128,8 +134,7 @@ def test_rounds_in_which_the_cores_were_far_apart_are_left_out_too() -> None:
 
 
 def test_cores_that_were_far_apart_all_the_while_are_told() -> None:
-    far = blocks(1.4 * MS, [0.05] * 2)
-    far.exchanges_us = [70.0, 74.0]
+    far = told(blocks(1.4 * MS, [0.05] * 2), "exchange_us", 70.0, 74.0)
     measured = found(far)
     measured.fastest_exchange_us = 40.0
     (step,) = assemble(make_job(), make_machine(), [measured], 0.05).steps
@@ -140,8 +145,8 @@ def test_cores_that_were_far_apart_all_the_while_are_told() -> None:
 def test_others_that_had_the_cores_are_told() -> None:
     """All the while; in one worker's rounds, and the other's count; in the phases alone; not in
     one round of three."""
-    alone, shared = blocks(1 * MS, [0.05] * 3), blocks(1.9 * MS, [0.05] * 2)
-    alone.waited, shared.waited = [0.0, 0.3, 0.01], [0.48, 0.46]
+    alone = told(blocks(1 * MS, [0.05] * 3), "waited", 0.0, 0.3, 0.01)
+    shared = told(blocks(1.9 * MS, [0.05] * 2), "waited", 0.48, 0.46)
     (step,) = made(shared).steps
     assert (how(step).waited, how(step).rounds, how(step).dropped_rounds) == (0.48, 2, 0)
     said = "with 1 thread(s) it waited 48% of the time for its cores, which others had"

@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 from gpu_steps import CALLS, marked_steps
+from made_up_rounds import rounds_of
 
 from profiles.assembling.assemble import Found, assemble
 from profiles.assembling.job_type import check_gpus
-from profiles.measurements.blocks import Blocks
 from profiles.measurements.phases import PhaseTimes
 from profiles.measurements.rounds import Plan
 from profiles.profiler.duration import profiling_seconds
@@ -47,7 +47,7 @@ def on_cpu() -> Found:
         phases=PhaseTimes(0.5, 0.1, 0.2, (1e-3,) * 5, 1000),
         ready={"sizes": SIZES},
         structure={"calls": CPU_CALLS, "peak_bytes": 64},
-        passes=[Blocks([0.05] * 2, [[1e-3] * 5] * 4, [block] * 2, event_us=[0.0] * 2)],
+        passes=[rounds_of([0.05] * 2, [[1e-3] * 5] * 4, [block] * 2, event_us=[0.0] * 2)],
     )
 
 
@@ -61,7 +61,7 @@ def on_gpu(folder: Path) -> Found:
         phases=PhaseTimes(0.6, 0.1, 0.2, (STEP_S,) * 5, 2000),
         ready={"sizes": SIZES},
         structure={"calls": CALLS, "peak_bytes": 44},
-        passes=[Blocks([0.05] * 2, [[STEP_S] * 5] * 4, [block] * 2, event_us=[2.0] * 2)],
+        passes=[rounds_of([0.05] * 2, [[STEP_S] * 5] * 4, [block] * 2, event_us=[2.0] * 2)],
     )
 
 

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from made_up_rounds import rounds_of
 
-from profiles.machines.steadiness import steady_rounds, unchanged_rounds
-from profiles.measurements.interval import blocks_needed, half_width
+from profiles.measurements.quiet_rounds import blocks_needed, half_width, spared, without_fault
 
 
 def test_by_hand() -> None:
@@ -40,18 +40,29 @@ def test_with_as_many_blocks_as_needed_it_is_precise(means: list[float], wanted:
 
 def test_rounds_of_a_stalled_machine_are_kept_apart() -> None:
     probes_s = [0.050, 0.051, 0.049, 0.120, 0.052, 0.064]
-    found = steady_rounds(probes_s)
-    assert (found.kept, found.dropped) == ((0, 1, 2, 4), 2)
-    assert steady_rounds([0.05]).kept == (0,)
+    taken = rounds_of(probes_s, [[0.01]] * 12)
+    assert spared(taken) == [taken[at] for at in (0, 1, 2, 4)]
+    assert spared(taken[:1]) == taken[:1]
+
+
+def unchanged(means: list[tuple[float, float, float]]) -> list[int]:
+    """Which of rounds with these mean steps count."""
+    profiled = [
+        {"durations": np.array([[middle * 1e6]]), "gaps": np.array([[0.0]])}
+        for _, middle, _ in means
+    ]
+    plain = [[each] for first, _, last in means for each in (first, last)]
+    taken = rounds_of([0.05] * len(means), plain, profiled)
+    return [taken.index(each) for each in without_fault(taken, 0.0)]
 
 
 def test_rounds_in_which_the_machine_changed_are_kept_apart() -> None:
     """The middle usually takes twice as long. It may be 1.25 times off, and so may the others."""
     means = [(1.0, 2.0, 1.0), (1.0, 2.4, 1.0), (1.0, 2.6, 1.0), (1.0, 2.0, 1.3), (1.0, 2.0, 1.1)]
-    assert unchanged_rounds(means) == (0, 1, 4)
+    assert unchanged(means) == [0, 1, 4]
 
 
 def test_two_that_disagree_do_not_tell_which_of_them_it_was() -> None:
-    assert unchanged_rounds([(1.0, 1.0, 1.0), (1.0, 2.0, 1.0)]) == ()
-    assert unchanged_rounds([(1.0, 1.0, 1.0), (1.0, 2.0, 1.0), (1.0, 1.0, 1.0)]) == (0, 2)
-    assert unchanged_rounds([]) == ()
+    assert unchanged([(1.0, 1.0, 1.0), (1.0, 2.0, 1.0)]) == []
+    assert unchanged([(1.0, 1.0, 1.0), (1.0, 2.0, 1.0), (1.0, 1.0, 1.0)]) == [0, 2]
+    assert unchanged([]) == []

@@ -8,17 +8,17 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from made_up_rounds import rounds_of
 
 from profiles.assembling.operator_times import closure_of, merge_operators
-from profiles.measurements.blocks import Blocks
-from profiles.measurements.middle_third import typical_profiled
+from profiles.measurements.quiet_rounds import Round, mean_s, typical_profiled
 from profiles.traces.profiler_events import Called
 
 
-def blocks_of(*rounds: tuple[float, float, float]) -> Blocks:
+def blocks_of(*rounds: tuple[float, float, float]) -> list[Round]:
     """Rounds of three blocks of two equal steps, in milliseconds; in the middle one, with the
     profiler, a quarter of a step is the gap before its only operator."""
-    return Blocks(
+    return rounds_of(
         probes_s=[1e-3] * len(rounds),
         plain=[[step * 1e-3] * 2 for first, _, last in rounds for step in (first, last)],
         profiled=[profiled(middle) for _, middle, _ in rounds],
@@ -36,7 +36,7 @@ def profiled(step_ms: float) -> dict[str, Any]:
     }
 
 
-def steps_us(blocks: Blocks) -> list[float]:
+def steps_us(blocks: list[Round]) -> list[float]:
     return [
         float((block["durations"] + block["gaps"]).sum(axis=1).mean())
         for block in typical_profiled(blocks)
@@ -76,4 +76,4 @@ def test_one_round_in_which_the_machine_changed_does_not_move_the_closure(
     blocks = blocks_of(*rounds)
     call = Called("aten::mm", 0.0)
     times = merge_operators([call], typical_profiled(blocks), 0.0, 1)
-    assert closure_of(times.total_us, blocks.mean_s * 1e6) == pytest.approx(0.03)
+    assert closure_of(times.total_us, mean_s(blocks) * 1e6) == pytest.approx(0.03)

@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
+from made_up_rounds import rounds_of
 
 from profiles.measurements import rounds
-from profiles.measurements.blocks import (
-    Blocks,
+from profiles.measurements.quiet_rounds import (
+    Round,
     apart_s,
+    block_means_s,
     fastest_exchange_us,
-    steady_together,
+    mean_s,
+    quiet,
+    spared,
     unlikeness,
+    without_fault,
 )
 from profiles.measurements.rounds import Plan, Rounds, measure_in_turn
 from rmixer.errors import RunFailed
@@ -68,11 +74,11 @@ def told_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rounds, "Waiting", Waiting)
 
 
-def measure_rounds(worker: Any, bubbles: Any, *told: Any, **more: Any) -> Blocks:
+def measure_rounds(worker: Any, bubbles: Any, *told: Any, **more: Any) -> list[Round]:
     """Those of one worker, with none beside it."""
     rounds = Rounds(worker, bubbles, *told, **more)
     measure_in_turn([rounds])
-    return rounds.blocks
+    return rounds.taken
 
 
 @pytest.fixture
@@ -85,7 +91,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> None:
 def taken(steps_s: list[float], plan: Plan) -> int:
     worker: Any = Worker(steps_s[at % len(steps_s)] for at in range(10_000))
     bubbles: Any = Bubbles()
-    return len(measure_rounds(worker, bubbles, plan).probes_s)
+    return len(measure_rounds(worker, bubbles, plan))
 
 
 @pytest.mark.usefixtures("clock")
@@ -98,7 +104,7 @@ def test_what_an_event_costs_is_asked_in_every_third_round() -> None:
     worker: Any = Worker(itertools.repeat(0.01))
     bubbles: Any = Bubbles()
     blocks = measure_rounds(worker, bubbles, Plan(least_rounds=5, seconds=60))
-    assert blocks.event_us == [1.0, None, None, 2.0, None]
+    assert [each.event_us for each in blocks] == [1.0, None, None, 2.0, None]
 
 
 @pytest.mark.usefixtures("clock")
@@ -114,11 +120,11 @@ def test_what_an_earlier_worker_said_is_part_of_what_is_known() -> None:
     plan = Plan(precision=0.05, least_rounds=2, seconds=60)
     slower: Any = Worker(itertools.repeat(0.011))
     bubbles: Any = Bubbles()
-    first = Blocks([0.05] * 2, [[0.010] * 4] * 4, [{}] * 2, 1.0, [1.5] * 2, [0.0] * 2)
-    assert len(measure_rounds(slower, bubbles, plan).probes_s) == 2
-    assert len(measure_rounds(slower, bubbles, plan, earlier=[first]).probes_s) == 2
+    first = rounds_of([0.05] * 2, [[0.010] * 4] * 4)
+    assert len(measure_rounds(slower, bubbles, plan)) == 2
+    assert len(measure_rounds(slower, bubbles, plan, earlier=[first])) == 2
     precise = replace(plan, precision=0.04)
-    assert len(measure_rounds(slower, bubbles, precise, earlier=[first]).probes_s) == 3
+    assert len(measure_rounds(slower, bubbles, precise, earlier=[first])) == 3
 
 
 @pytest.mark.usefixtures("clock")
@@ -140,8 +146,8 @@ def test_a_round_counts_only_where_the_machine_was_quick_at_both_ends() -> None:
     worker: Any = Worker(iter([0.01] * 99))
     bubbles: Any = Slow()
     blocks = measure_rounds(worker, bubbles, Plan(least_rounds=4, seconds=60))
-    assert blocks.probes_s == [0.05, 0.05, 0.09, 0.09, 0.05, 0.05]
-    assert len(blocks.quick().plain) == 2 * 4
+    assert [each.probe_s for each in blocks] == [0.05, 0.05, 0.09, 0.09, 0.05, 0.05]
+    assert len(spared(blocks)) == 4
 
 
 @pytest.mark.usefixtures("clock")
@@ -151,8 +157,10 @@ def test_nor_one_in_which_the_machine_changed() -> None:
     worker: Any = Worker(steps_s)
     bubbles: Any = Bubbles()
     blocks = measure_rounds(worker, bubbles, Plan(precision=0.5, least_rounds=3, seconds=60))
-    assert len(blocks.probes_s) == 4
-    assert blocks.unchanged().plain == [[each_s] * 4 for each_s in (0.010, 0.012, *[0.010] * 4)]
+    assert len(blocks) == 4
+    assert plain_of(without_fault(blocks, 0.0)) == [
+        [each_s] * 4 for each_s in (0.010, 0.012, *[0.010] * 4)
+    ]
 
 
 def test_the_profiled_block_is_compared_by_what_it_usually_takes() -> None:
@@ -162,8 +170,12 @@ def test_the_profiled_block_is_compared_by_what_it_usually_takes() -> None:
         {"durations": np.full((5, 2), total / 2 - 5), "gaps": np.full((5, 2), 5.0)}
         for total in totals_us
     ]
-    blocks = Blocks([0.05] * 4, [[0.010] * 5] * 8, profiled, 1.0, [1.0, 2.0, 3.0, 4.0])
-    assert blocks.unchanged().event_us == [1.0, 3.0, 4.0]
+    blocks = rounds_of([0.05] * 4, [[0.010] * 5] * 8, profiled, event_us=[1.0, 2.0, 3.0, 4.0])
+    assert [each.event_us for each in without_fault(blocks, 0.0)] == [1.0, 3.0, 4.0]
+
+
+def waited_in(rounds: list[Round]) -> list[float]:
+    return [each.waited for each in rounds]
 
 
 @pytest.mark.usefixtures("clock")
@@ -172,51 +184,49 @@ def test_nor_one_in_which_it_waited_for_its_cores() -> None:
     worker: Any = Worker(itertools.repeat(0.01), waited=iter([0.05, 0.06, 0.5, *[0.0] * 99]))
     bubbles: Any = Bubbles()
     blocks = measure_rounds(worker, bubbles, Plan(least_rounds=3, seconds=60))
-    assert blocks.waited == [0.05, 0.06, 0.5, 0.0, 0.0]
-    assert blocks.undisturbed().waited == steady_together([blocks]).waited == [0.05, 0.0, 0.0]
+    assert waited_in(blocks) == [0.05, 0.06, 0.5, 0.0, 0.0]
+    assert waited_in(without_fault(blocks, 0.0)) == waited_in(quiet([blocks])) == [0.05, 0.0, 0.0]
 
 
 def test_where_it_waited_all_the_while_that_counts() -> None:
     """And where one worker did, what the other says."""
-    alone = Blocks([0.05] * 2, [[0.010]] * 4, [{}] * 2, 1.0, [1.0] * 2, waited=[0.0, 0.01])
-    shared = Blocks([0.05] * 2, [[0.019]] * 4, [{}] * 2, 1.0, [1.0] * 2, waited=[0.5, 0.4])
-    assert steady_together([shared]).block_means_s == [0.019] * 4
-    assert steady_together([alone, shared]).block_means_s == [0.010] * 4
+    alone = rounds_of([0.05] * 2, [[0.010]] * 4, [{}] * 2, waited=[0.0, 0.01])
+    shared = rounds_of([0.05] * 2, [[0.019]] * 4, [{}] * 2, waited=[0.5, 0.4])
+    assert block_means_s(quiet([shared])) == [0.019] * 4
+    assert block_means_s(quiet([alone, shared])) == [0.010] * 4
     assert apart_s([alone, shared]) == 0.0
     assert unlikeness([alone, shared]) == pytest.approx(0.9)
 
 
 def test_nor_is_a_single_round_left_where_others_would_count() -> None:
     """The other worker's second round was slow by its probe: what is left would be one."""
-    waiting = Blocks([0.05] * 2, [[0.012]] * 4, [{}] * 2, 1.0, [1.0] * 2, waited=[0.3, 0.3])
-    slow = Blocks([0.05, 0.1], [[0.010]] * 4, [{}] * 2, 1.0, [1.0] * 2, waited=[0.0, 0.0])
-    assert steady_together([waiting, slow]).waited == [0.3, 0.3, 0.0]
+    waiting = rounds_of([0.05] * 2, [[0.012]] * 4, [{}] * 2, waited=[0.3, 0.3])
+    slow = rounds_of([0.05, 0.1], [[0.010]] * 4, [{}] * 2, waited=[0.0, 0.0])
+    assert waited_in(quiet([waiting, slow])) == [0.3, 0.3, 0.0]
 
 
 def test_workers_are_compared_by_rounds_in_which_they_had_their_cores() -> None:
-    one = Blocks([0.05] * 2, [[0.010]] * 4, [{}] * 2, 1.0, [1.0] * 2, waited=[0.0, 0.0])
-    other = Blocks(
-        [0.05] * 2, [[0.011]] * 2 + [[0.030]] * 2, [{}] * 2, 1.0, [1.0] * 2, waited=[0.0, 0.5]
-    )
+    one = rounds_of([0.05] * 2, [[0.010]] * 4, [{}] * 2, waited=[0.0, 0.0])
+    other = rounds_of([0.05] * 2, [[0.011]] * 2 + [[0.030]] * 2, [{}] * 2, waited=[0.0, 0.5])
     assert unlikeness([one, other]) == pytest.approx(0.1)
 
 
 def test_stalls_say_nothing_about_precision() -> None:
     """Not even where all of a short block is one."""
-    blocks = Blocks([0.05], [[0.010] * 5, [0.010, 0.5, 0.012], [0.4, 0.6]])
-    assert blocks.block_means_s == pytest.approx([0.010, 0.011])
+    blocks = rounds_of([0.05] * 2, [[0.010] * 5, [0.010, 0.5, 0.012], [0.4, 0.6], [0.011]])
+    assert block_means_s(blocks) == pytest.approx([0.010, 0.011, 0.011])
 
 
 def test_unlike_workers() -> None:
     passes = [
-        Blocks([0.05], [[0.010], [0.012]], [{}], 1.0, [1.0]),
-        Blocks([0.05], [[0.022], [0.022]], [{}], 1.0, [1.0]),
+        rounds_of([0.05], [[0.010], [0.012]], [{}]),
+        rounds_of([0.05], [[0.022], [0.022]], [{}]),
     ]
     assert unlikeness(passes) == pytest.approx(1.0)
     assert unlikeness(passes[:1]) == 0.0
 
 
-def exchanging(exchanges_us: list[float], plan: Plan, known_us: float) -> Blocks:
+def exchanging(exchanges_us: list[float], plan: Plan, known_us: float) -> list[Round]:
     """Rounds of a quiet machine whose exchanges at a round's ends are ``exchanges_us`` in turn, the
     last of them from then on."""
     told = itertools.chain(exchanges_us, itertools.repeat(exchanges_us[-1]))
@@ -228,62 +238,71 @@ def exchanging(exchanges_us: list[float], plan: Plan, known_us: float) -> Blocks
 @pytest.mark.usefixtures("clock")
 def test_a_round_counts_only_where_the_cores_were_near_at_both_ends() -> None:
     blocks = exchanging([40, 41, 40, 70, 70, 41, 40, 40], Plan(least_rounds=4), 39.0)
-    assert blocks.exchanges_us == [41, 70, 70, 40, 40, 40]  # until there were four
-    assert len(steady_together([blocks], 39.0).probes_s) == 4
+    assert [each.exchange_us for each in blocks] == [
+        41,
+        70,
+        70,
+        40,
+        40,
+        40,
+    ]  # until there were four
+    assert len(quiet([blocks], 39.0)) == 4
 
 
 @pytest.mark.usefixtures("clock")
 def test_cores_far_apart_are_waited_for_twice_as_long_and_no_longer() -> None:
     """A round takes half a second: six in three seconds."""
     plan = Plan(precision=0.001, least_rounds=2, seconds=3)
-    assert len(exchanging([70], plan, known_us=40.0).probes_s) == 12
-    assert len(exchanging([70] * 16 + [40], plan, known_us=40.0).probes_s) == 10
+    assert len(exchanging([70], plan, known_us=40.0)) == 12
+    assert len(exchanging([70] * 16 + [40], plan, known_us=40.0)) == 10
 
 
 def test_where_they_were_far_apart_all_the_while_that_counts() -> None:
-    near = Blocks([0.05] * 2, [[0.010]] * 4, [{}] * 2, 1.0, [1.0] * 2, [40.0, 41.0])
-    far = Blocks([0.05] * 2, [[0.014]] * 4, [{}] * 2, 1.0, [1.0] * 2, [70.0, 72.0])
+    near = rounds_of([0.05] * 2, [[0.010]] * 4, [{}] * 2, [40.0, 41.0])
+    far = rounds_of([0.05] * 2, [[0.014]] * 4, [{}] * 2, [70.0, 72.0])
     assert fastest_exchange_us([near, far]) == pytest.approx(40.05)
-    assert steady_together([near, far]).block_means_s == [0.010] * 4
-    assert steady_together([far], 40.0).block_means_s == [0.014] * 4
+    assert block_means_s(quiet([near, far])) == [0.010] * 4
+    assert block_means_s(quiet([far], 40.0)) == [0.014] * 4
     assert unlikeness([near, far]) == pytest.approx(0.4)  # what was taken twice, far or near
 
 
 def test_repeated_are_the_rounds_in_which_they_were_near() -> None:
-    one = Blocks([0.05] * 2, [[0.010]] * 2 + [[0.014]] * 2, [{}] * 2, 1.0, [1.0] * 2, [40.0, 70.0])
-    other = Blocks(
-        [0.05] * 2, [[0.014]] * 2 + [[0.011]] * 2, [{}] * 2, 1.0, [1.0] * 2, [70.0, 40.0]
-    )
+    one = rounds_of([0.05] * 2, [[0.010]] * 2 + [[0.014]] * 2, [{}] * 2, [40.0, 70.0])
+    other = rounds_of([0.05] * 2, [[0.014]] * 2 + [[0.011]] * 2, [{}] * 2, [70.0, 40.0])
     assert unlikeness([one, other]) == pytest.approx(0.1)
+
+
+def plain_of(rounds: list[Round]) -> list[Any]:
+    return [block for each in rounds for block in each.plain]
 
 
 def test_where_all_rounds_changed_they_count() -> None:
     """And so they do where all that did not were of cores far apart."""
     halves = [[0.010], [0.020]] * 2
-    changed = Blocks([0.05] * 2, halves, [{}] * 2, 1.0, [1.0] * 2, [40.0, 41.0])
-    assert changed.unchanged().plain == []
-    assert steady_together([changed]).plain == halves
+    changed = rounds_of([0.05] * 2, halves, [{}] * 2, [40.0, 41.0])
+    assert without_fault(changed, math.inf) == []
+    assert plain_of(quiet([changed])) == halves
     assert apart_s([changed]) == 0.0
-    far = Blocks([0.05] * 2, [[0.014]] * 4, [{}] * 2, 1.0, [1.0] * 2, [70.0, 72.0])
-    assert steady_together([changed, far]).plain == halves
-    assert steady_together([far], 40.0).plain == [[0.014]] * 4
+    far = rounds_of([0.05] * 2, [[0.014]] * 4, [{}] * 2, [70.0, 72.0])
+    assert plain_of(quiet([changed, far])) == halves
+    assert plain_of(quiet([far], 40.0)) == [[0.014]] * 4
 
 
 def test_what_far_cores_add_where_all_rounds_changed() -> None:
     """Steps of 10 and 14 ms in the blocks of each, and 2 ms more where the cores were far apart."""
-    near = Blocks([0.01] * 3, [[0.010], [0.014]] * 3, [{}] * 3, 1.0, [1.0] * 3, [40.0] * 3)
-    far = Blocks([0.01] * 3, [[0.012], [0.016]] * 3, [{}] * 3, 1.0, [1.0] * 3, [70.0] * 3)
-    assert steady_together([near, far]).mean_s == pytest.approx(0.012)
+    near = rounds_of([0.01] * 3, [[0.010], [0.014]] * 3, [{}] * 3, [40.0] * 3)
+    far = rounds_of([0.01] * 3, [[0.012], [0.016]] * 3, [{}] * 3, [70.0] * 3)
+    assert mean_s(quiet([near, far])) == pytest.approx(0.012)
     assert apart_s([near, far]) == pytest.approx(0.001)
 
 
 def test_what_far_cores_add() -> None:
     """Half of the steps took 14 ms instead of 10. A machine that only changed adds nothing."""
-    near = Blocks([0.05] * 2, [[0.010]] * 4, [{}] * 2, 1.0, [1.0] * 2, [40.0, 41.0])
-    far = Blocks([0.05] * 2, [[0.014]] * 4, [{}] * 2, 1.0, [1.0] * 2, [70.0, 72.0])
+    near = rounds_of([0.05] * 2, [[0.010]] * 4, [{}] * 2, [40.0, 41.0])
+    far = rounds_of([0.05] * 2, [[0.014]] * 4, [{}] * 2, [70.0, 72.0])
     assert apart_s([near, far]) == pytest.approx(0.002)
     assert apart_s([near]) == apart_s([far], 40.0) == 0.0
-    changing = Blocks([0.05] * 3, [[0.010]] * 5 + [[0.020]], [{}] * 3, 1.0, [1.0] * 3, [0.0] * 3)
+    changing = rounds_of([0.05] * 3, [[0.010]] * 5 + [[0.020]], [{}] * 3, [0.0] * 3)
     assert apart_s([changing]) == 0.0
 
 
@@ -322,7 +341,7 @@ def test_several_workers_take_turns_until_all_have_enough() -> None:
     several = [Rounds(worker, bubbles, plan) for worker in workers]
     measure_in_turn(several)
     assert told == ["quiet", "noisy"] * 10
-    assert [len(rounds.blocks.plain) for rounds in several] == [20, 20]
+    assert [len(rounds.taken) for rounds in several] == [10, 10]
 
 
 @pytest.mark.usefixtures("clock")

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 import torch
 from code_paths import CODE_PATHS, EVERY_MODEL
+from made_up_programs import make_command_job
 
 from experiments.bench.gpu_memory import recorded_rows
 from experiments.tables.gpu_memory_table import GpuMemoryRow, sources
@@ -25,7 +26,6 @@ from profiles.stored.store import Store
 from rmixer.errors import InputError
 from rmixer.model_profile.model_profile import MemoryCost, ModelProfile
 from rmixer.models.registry import MODELS
-from rmixer.testing.made_up import make_command_job
 from rmixer.workload.workload import Job, job_of
 
 MIB = 1 << 20

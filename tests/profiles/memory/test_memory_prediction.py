@@ -8,6 +8,7 @@ from dataclasses import replace
 
 import pytest
 import torch
+from made_up_programs import make_command_job
 from torch import nn
 from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.profiler import ProfilerActivity, profile
@@ -16,12 +17,11 @@ from profiles.memory.best_fit import BestFit
 from profiles.memory.memory_measurement import tensor_bytes
 from profiles.memory.memory_prediction import PredictedMemory, predict_memory
 from profiles.memory.storage_watch import StorageWatch
-from profiles.memory.tensor_heap import ALIGNMENT, TensorHeap
 from profiles.memory.watched_step import blank_substitute
+from profiles.memory.worker_heap import ALIGNMENT, WorkerHeap
 from profiles.traces.profiler_events import transient_peak_bytes
 from rmixer.errors import InputError
 from rmixer.models.registry import MODELS
-from rmixer.testing.made_up import make_command_job
 from rmixer.training.step import TrainingStep
 from rmixer.training.worker import Channel
 from rmixer.workload.workload import Job, job_of
@@ -34,7 +34,7 @@ def small(model: str, batch: int = 16, rows_cap: int | None = 1000) -> Job:
 def test_a_layer_and_its_optimizer_by_hand() -> None:
     """A layer of 3 x 2 weights and 2 more, a batch of 4. When gradients have come, there are
     32 bytes each of weights, gradients and, later, of each of two moments."""
-    watch = StorageWatch("weights", TensorHeap())
+    watch = StorageWatch("weights", WorkerHeap())
     with FakeTensorMode(), watch:
         layer = nn.Linear(3, 2)
         assert watch.held == {"weights": 4 * (6 + 2)}
@@ -54,7 +54,7 @@ def test_a_layer_and_its_optimizer_by_hand() -> None:
 
 
 def test_views_share_their_storage() -> None:
-    watch = StorageWatch("all", TensorHeap())
+    watch = StorageWatch("all", WorkerHeap())
     with FakeTensorMode(), watch:
         whole = torch.empty(8, 4)
         parts = [whole[0], whole.view(32), whole.t()]
@@ -110,7 +110,7 @@ def test_gradients_of_one_tensor_are_added_up_as_autograd_does(name: str) -> Non
     """In place where the first is no view and whole, as many tensors at once as by hand where that
     is told; and as the allocator counts them."""
     use, at_once = USES[name]
-    watch = StorageWatch("all", TensorHeap())
+    watch = StorageWatch("all", WorkerHeap())
     with FakeTensorMode(), watch:
         use(nn.Parameter(torch.empty(1000, 1000))).backward()  # type: ignore[no-untyped-call]
     predicted = watch.peak["all"]
@@ -202,25 +202,25 @@ def test_a_heap_takes_the_smallest_stretch_that_holds_a_block() -> None:
     """Three blocks with small ones between them; the first and the last are freed. What fits into
     both goes into the smaller one, and what fits into neither makes the heap grow."""
     heap = BestFit()
-    large, _, small_one, _ = (heap.allocate(size) for size in (10_000, 100, 5_000, 100))
+    large, _, small_one, _ = (heap.take(size) for size in (10_000, 100, 5_000, 100))
     grown = heap.peak_bytes
-    heap.free(large)
-    heap.free(small_one)
-    assert heap.allocate(4_000) == small_one
-    assert heap.allocate(4_000) <= large + ALIGNMENT
+    heap.give_back(large)
+    heap.give_back(small_one)
+    assert heap.take(4_000) == small_one
+    assert heap.take(4_000) <= large + ALIGNMENT
     assert heap.peak_bytes == grown
-    heap.allocate(9_000)
+    heap.take(9_000)
     assert heap.peak_bytes > grown + 9_000
 
 
 def test_free_neighbours_become_one_and_a_free_end_is_given_back() -> None:
     heap = BestFit()
-    blocks = [heap.allocate(1_000) for _ in range(4)]
+    blocks = [heap.take(1_000) for _ in range(4)]
     grown = heap.peak_bytes
     assert grown == 4 * (1_000 + 8)  # each with its size before it
     for place in (1, 0, 2, 3):
-        heap.free(blocks[place])
-    heap.allocate(grown - 8)
+        heap.give_back(blocks[place])
+    heap.take(grown - 8)
     assert heap.peak_bytes == grown
 
 
@@ -229,18 +229,18 @@ def test_a_small_block_beside_an_aligned_one_leaves_its_place_too_small() -> Non
     places = []
     for small in (False, True):
         heap = BestFit()
-        first = heap.allocate(64_000, ALIGNMENT)
+        first = heap.take(64_000, ALIGNMENT)
         if small:
-            heap.allocate(16)
-        heap.allocate(64_000, ALIGNMENT)
-        heap.free(first)
-        places.append(heap.allocate(64_000, ALIGNMENT) - first)
+            heap.take(16)
+        heap.take(64_000, ALIGNMENT)
+        heap.give_back(first)
+        places.append(heap.take(64_000, ALIGNMENT) - first)
     assert places[0] == 0
     assert places[1] > 64_000
 
 
 def test_a_heap_of_tensors_has_their_objects_too() -> None:
-    heap = TensorHeap()
+    heap = WorkerHeap()
     places = [heap.allocate(1 << 20) for _ in range(3)]
     assert 3 << 20 < heap.peak_bytes < (3 << 20) + 3 * 1024
     for place in places:

@@ -14,7 +14,7 @@ from torch._subclasses.fake_tensor import FakeTensorMode
 
 from profiles.memory.operator_temporaries import temporary_bytes
 from profiles.memory.storage_watch import StorageWatch
-from profiles.memory.tensor_heap import TensorHeap
+from profiles.memory.worker_heap import WorkerHeap
 from rmixer.training.memory import peak_resident_bytes, reset_peak, resident_bytes
 
 MIB = 1 << 20
@@ -86,7 +86,7 @@ def test_others_have_none_that_is_known() -> None:
 
 
 def test_the_watch_counts_them_for_a_moment() -> None:
-    watch = StorageWatch("all", TensorHeap())
+    watch = StorageWatch("all", WorkerHeap())
     with FakeTensorMode(), watch:
         values = torch.empty(1000, 1000)
         values.logsumexp(1)

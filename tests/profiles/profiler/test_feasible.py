@@ -6,6 +6,7 @@ from dataclasses import replace
 from unittest import mock
 
 import pytest
+from made_up_programs import make_command_job
 
 from profiles.memory.memory_prediction import predict_memory
 from profiles.profiler import feasible
@@ -13,7 +14,6 @@ from profiles.profiler.feasible import IDLE_BYTES, MOST_BESIDE_BYTES, check_feas
 from rmixer.errors import InputError
 from rmixer.models.registry import MODELS
 from rmixer.models.size import model_size
-from rmixer.testing.made_up import make_command_job
 from rmixer.workload.workload import Job, job_of
 
 SMALL = replace(job_of("criteo_dlrm"), batch=8, rows_cap=100)

@@ -6,11 +6,12 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from made_up_programs import make_command_job
 
 from profiles.programs.command_assemble import assemble_command
 from profiles.programs.command_run import Block, CommandRun
 from rmixer.errors import RunFailed
-from rmixer.testing.made_up import make_command_job, make_machine
+from rmixer.testing.made_up import make_machine
 
 JOB = make_command_job()
 MACHINE = make_machine(cores=2)

@@ -8,16 +8,11 @@ from pathlib import Path
 
 import pytest
 from calling import call, refused
+from made_up_programs import make_command_profile
 
 from profiles.machines import limits
 from profiles.stored.store import Store
-from rmixer.testing.made_up import (
-    make_command_profile,
-    make_machine,
-    make_operator,
-    make_profile,
-    make_step,
-)
+from rmixer.testing.made_up import make_machine, make_operator, make_profile, make_step
 from rmixer.workload.workload_file import read_workload
 
 ROOT = Path(__file__).resolve().parents[3]

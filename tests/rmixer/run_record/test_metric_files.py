@@ -13,7 +13,6 @@ from rmixer.run_record.metrics import (
     MetricFiles,
     last_of_each_step,
     metrics_path,
-    read_metrics,
 )
 from rmixer.training.metrics_log import MetricsLog
 
@@ -25,6 +24,14 @@ def written(folder: Path, text: str, job: str = "a") -> Path:
     path.parent.mkdir(exist_ok=True)
     path.write_text(HEADER + text)
     return path
+
+
+def read_metrics(path: Path) -> list[Metric]:
+    files = MetricFiles(path.parent.parent, [path.stem])
+    rows = files[path.stem]
+    if files.wrong:
+        raise files.wrong[0]
+    return rows
 
 
 def test_rows_are_read_in_their_order(tmp_path: Path) -> None:
@@ -76,7 +83,7 @@ def test_a_wrong_row_is_named_with_its_line(tmp_path: Path, row: str, told: str)
 
 
 def test_a_file_without_its_columns(tmp_path: Path) -> None:
-    path = tmp_path / "a.csv"
+    path = written(tmp_path, "")
     path.write_text("step,loss\n1,2\n")
     with pytest.raises(InputError, match="no column epoch, seconds, split, metric, value"):
         read_metrics(path)

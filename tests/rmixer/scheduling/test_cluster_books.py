@@ -8,13 +8,14 @@ from typing import ClassVar
 
 import pytest
 from fake_clock import MIB, FakeJob, machine, slots, submit
+from made_up_programs import make_command_job
 
 from rmixer.errors import PolicyStarved, PolicyWrong
 from rmixer.policies import ClusterView, DeviceCost, Dispatch, Policy, make_policy
 from rmixer.scheduling.cluster import Cluster
 from rmixer.scheduling.layout import DeviceSlots, Layout
 from rmixer.scheduling.step_times import Mix
-from rmixer.testing.made_up import make_command_job, make_job
+from rmixer.testing.made_up import make_job
 from rmixer.workload.workload import Job
 
 

@@ -43,13 +43,12 @@ def test_all_keys_are_taken_over(tmp_path: Path) -> None:
     assert job.evaluate == Evaluation(20, 5)
     assert job.stop == EarlyStop("auc", 3)
     assert job.evaluations_between == 4
-    assert job.ends_open
 
 
 def test_what_a_job_does_not_say(tmp_path: Path) -> None:
     job = read(tmp_path, "steps: 100")
     assert job.evaluation == Evaluation(every_steps=None, batches=20)
-    assert (job.evaluations_between, job.ends_open) == (0, False)
+    assert job.evaluations_between == 0
     assert job == replace(job_of("criteo_dlrm"), id="criteo_dlrm-0", steps=100)
 
 

@@ -6,8 +6,9 @@ from dataclasses import replace
 
 from hypothesis import given
 from hypothesis import strategies as st
+from made_up_programs import make_command_job
 
-from rmixer.testing.made_up import make_command_job, make_job
+from rmixer.testing.made_up import make_job
 from rmixer.workload.real_training import Evaluation, LrSchedule
 from rmixer.workload.rebatching import has_batch, with_batch
 

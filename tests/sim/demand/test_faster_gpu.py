@@ -12,17 +12,12 @@ from dataclasses import replace
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from made_up_programs import make_command_job, make_command_profile
 
 from rmixer.hardware.machine import Gpu
 from rmixer.model_profile.model_profile import ModelProfile
 from rmixer.operators.operator_cost import OperatorCost
-from rmixer.testing.made_up import (
-    make_command_job,
-    make_command_profile,
-    make_operator,
-    make_profile,
-    make_step,
-)
+from rmixer.testing.made_up import make_operator, make_profile, make_step
 from sim.demand.faster_gpu import with_gpu_speed
 from sim.demand.segments import step_segments
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from made_up_programs import make_command_job, make_command_profile
 
 from rmixer.model_profile.model_profile import ModelProfile
 from rmixer.policies import make_policy
@@ -13,8 +14,6 @@ from rmixer.scheduling.problem import problem_of
 from rmixer.scheduling.step_times import Member, Mix
 from rmixer.testing.made_up import (
     by_key,
-    make_command_job,
-    make_command_profile,
     make_job,
     make_machine,
     make_profile,

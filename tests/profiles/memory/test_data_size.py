@@ -6,8 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from profiles.memory.data_size import Samples, known_samples
-from profiles.memory.job_checks import check_samples
+from profiles.memory.data_size import Samples, check_samples, known_samples
 from rmixer.data.arrays import Chunks
 from rmixer.data.registry import dataset_entry
 from rmixer.errors import InputError

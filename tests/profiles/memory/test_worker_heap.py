@@ -8,13 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from profiles.memory import repeated_steps
+from profiles.memory import worker_heap
 from profiles.memory.memory_prediction import predict_memory
-from profiles.memory.repeated_steps import LONG_RUN_STEPS, RepeatedSteps
-from profiles.memory.tensor_heap import TensorHeap
+from profiles.memory.worker_heap import LONG_RUN_STEPS, WorkerHeap
 from rmixer.workload.workload import job_of
 
-Heap = RepeatedSteps | TensorHeap
 Step = tuple[tuple[int, bool], ...]
 """Blocks in order: how large, and whether it stays until the next step has made its own."""
 
@@ -23,22 +21,22 @@ STEPS = st.lists(st.tuples(st.integers(1, 1 << 16), st.booleans()), min_size=1, 
 )
 
 
-def run_step(heap: Heap, step: Step, inherited: list[object]) -> list[object]:
+def run_step(heap: WorkerHeap, step: Step, inherited: list[int]) -> list[int]:
     """Its blocks, each freed one later, and then those of the step before; what is left."""
-    left: list[object] = []
-    passing: list[object] = []
+    left: list[int] = []
+    passing: list[int] = []
     for size, stays in step:
         place = heap.allocate(size)
         (left if stays else passing).append(place)
         if len(passing) == 2:
-            heap.free(passing.pop(0))  # type: ignore[arg-type]
+            heap.free(passing.pop(0))
     for place in passing + inherited:
-        heap.free(place)  # type: ignore[arg-type]
+        heap.free(place)
     return left
 
 
-def whole_run(heap: TensorHeap, step: Step, steps: int) -> list[object]:
-    left: list[object] = []
+def whole_run(heap: WorkerHeap, step: Step, steps: int) -> list[int]:
+    left: list[int] = []
     for _ in range(steps):
         left = run_step(heap, step, left)
     return left
@@ -47,9 +45,9 @@ def whole_run(heap: TensorHeap, step: Step, steps: int) -> list[object]:
 @given(step=STEPS, after=st.integers(1, 1 << 17))
 def test_going_on_is_as_if_every_step_had_run(step: Step, after: int) -> None:
     """And so is what comes afterwards."""
-    told, repeated = TensorHeap(), RepeatedSteps()
+    told, repeated = WorkerHeap(), WorkerHeap()
     kept = whole_run(told, step, LONG_RUN_STEPS)
-    left: list[object] = []
+    left: list[int] = []
     for _ in range(3):
         repeated.step_begins()
         left = run_step(repeated, step, left)
@@ -57,7 +55,7 @@ def test_going_on_is_as_if_every_step_had_run(step: Step, after: int) -> None:
     assert repeated.peak_bytes == told.peak_bytes
     for heap, places in ((told, kept), (repeated, left)):
         for place in places:
-            heap.free(place)  # type: ignore[arg-type]
+            heap.free(place)
         heap.allocate(after)
     assert repeated.peak_bytes == told.peak_bytes
 
@@ -71,7 +69,7 @@ def test_a_heap_grows_for_more_than_three_steps() -> None:
 
 
 def test_steps_that_differ_are_not_repeated() -> None:
-    heap = RepeatedSteps()
+    heap = WorkerHeap()
     for size in (100_000, 100_000, 200_000):
         heap.step_begins()
         heap.free(heap.allocate(size))
@@ -81,7 +79,7 @@ def test_steps_that_differ_are_not_repeated() -> None:
 
 
 def test_a_step_that_frees_what_is_older_is_not_repeated() -> None:
-    heap = RepeatedSteps()
+    heap = WorkerHeap()
     old = [heap.allocate(1000) for _ in range(3)]
     for place in old:
         heap.step_begins()
@@ -96,7 +94,7 @@ def test_steps_that_free_their_blocks_in_other_steps_are_not_repeated() -> None:
     """As where the collector of reference cycles comes by: the last step frees what the one before
     it left, and its own; or leaves what that one freed."""
     for earlier, later in ((False, True), (True, False)):
-        heap = RepeatedSteps()
+        heap = WorkerHeap()
         heap.step_begins()
         heap.free(heap.allocate(1 << 20))
         heap.step_begins()
@@ -115,7 +113,7 @@ def test_steps_that_free_their_blocks_in_other_steps_are_not_repeated() -> None:
 
 
 def test_what_every_step_leaves_behind_is_left_behind_a_hundred_times() -> None:
-    heap = RepeatedSteps()
+    heap = WorkerHeap()
     for _ in range(3):
         heap.step_begins()
         heap.allocate(1 << 20)
@@ -124,8 +122,8 @@ def test_what_every_step_leaves_behind_is_left_behind_a_hundred_times() -> None:
 
 
 def test_many_blocks_are_repeated_less_often(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(repeated_steps, "MOST_BLOCKS", 21)
-    heap = RepeatedSteps()
+    monkeypatch.setattr(worker_heap, "MOST_BLOCKS", 21)
+    heap = WorkerHeap()
     for _ in range(3):
         heap.step_begins()
         for _ in range(2):
