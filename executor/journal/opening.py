@@ -70,7 +70,7 @@ def _salvaged(path: Path, error: Exception) -> tuple[Journal, str]:
 
 
 def _readable(path: Path, read: Callable[[sqlite3.Connection], Iterator[T]]) -> list[T]:
-    """Collects what ``read`` finds in the damaged file before it fails."""
+    """Returns the rows that ``read`` finds in the damaged file before it fails."""
     found: list[T] = []
     with (
         contextlib.suppress(sqlite3.Error, ValueError, TypeError),

@@ -120,7 +120,7 @@ def run_view(records: RunRecords, at_s: float, state: RunState) -> RunView:
 
 
 def failures_of(attempts: Sequence[JobRecord]) -> tuple[Failure, ...]:
-    """Lists those of ``attempts`` at one job that failed."""
+    """Returns the failed ones of ``attempts`` at one job."""
     return tuple(
         Failure(each.booking.attempt, each.cause, each.error or "")
         for each in attempts

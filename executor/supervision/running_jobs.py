@@ -37,8 +37,8 @@ from rmixer.training.checkpoint import remove_checkpoints
 from rmixer.training.task_failure import OutOfMemory, TaskFailed, cause_of
 
 SILENT_S, SILENT_STEPS, SLOWER = 60.0, 10, 3.0
-"""How long a program may go without a first step unmentioned: at least so many seconds, and so many
-times as long as it takes alone to begin and to make so many steps."""
+"""A program without a step is reported after the longer of two times: ``SILENT_S``, and
+``SLOWER`` times its time alone to begin and do ``SILENT_STEPS`` steps."""
 STOP_HANG_S = 20.0
 """A job that was asked to stop is ended after doing nothing for this long."""
 
@@ -96,7 +96,8 @@ class RunningJobs:
         self._workers.start(order)
 
     def _known_s(self, booking: Booking) -> float:
-        """The seconds that the job takes alone to begin and to make a few steps; 0 if unknown."""
+        """Seconds that the job needs alone to begin and do a few steps; unknown parts count as
+        0."""
         cost = self._books.records.jobs[booking.job].costs[booking.devices[0].partition(":")[0]]
         threads = len(booking.cores)
         step_s = cost.step_s.get(threads, 0.0)

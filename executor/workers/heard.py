@@ -1,4 +1,4 @@
-"""Turns the messages of a worker about its job into events."""
+"""Turns the messages of a worker about its running job into events."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from rmixer.training.process import Message
 
 
 def event_of(place: Place, message: Message, to_ours_s: float) -> Event:
-    """The event that ``message`` of the worker at ``place`` tells; ``to_ours_s`` turns its clock
-    into ours. Raises :class:`ValueError` for a kind that no job says."""
+    """Returns ``message`` of the worker at ``place`` as an event; ``to_ours_s`` turns its clock
+    into ours. Raises :class:`ValueError` for an unknown kind."""
     at_s = message["at"] + to_ours_s
     match message["kind"]:
         case "phase":

@@ -1,4 +1,4 @@
-"""The base of warm workers and programs: processes at places, and their events."""
+"""Base of warm workers and programs: processes at places, and their events."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from executor.workers.workers import Event, Place
 
 
 class Placed(ABC):
-    """A process at each place in :meth:`pids`; ``memory`` looks after what its job holds."""
+    """Has a process at each place in :meth:`pids`; ``memory`` watches the memory of its jobs."""
 
     def __init__(self, memory: MemoryGuard) -> None:
         self._happened: list[Event] = []
@@ -23,7 +23,7 @@ class Placed(ABC):
 
     @property
     def has_events(self) -> bool:
-        """True if an event is there already."""
+        """True if events are ready without waiting."""
         return bool(self._happened)
 
     def cpu_s(self, place: Place) -> float:

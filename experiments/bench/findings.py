@@ -20,9 +20,9 @@ from rmixer.hardware.machine import Machine
 from rmixer.model_profile.model_profile import ModelProfile
 
 Columns = Mapping[str, str | Callable[[Any], str]]
-"""By its name what a column has of a row: as a function, or as a format (``{0[mean_ms]:.2f}``)."""
+"""The value of each column by name: a function of the row, or a format (``{0[mean_ms]:.2f}``)."""
 RMIXER = ("criteo_", "avazu_", "amazon_", "alidisplay_", "kdd_", "beauty_")
-"""How the names of RMixer's models begin."""
+"""The beginnings of the names of RMixer's models."""
 
 out_option = click.option(
     "--out", type=click.Path(path_type=Path), help="Write JSON here, the table as .txt."

@@ -40,7 +40,7 @@ JOURNAL = "journal.sqlite"
 _FILES = ("events.csv", "summary.json", "executed_schedule.json")
 _FOLDERS = ("checkpoints", "steps", "metrics", "models", "workers", "failures", "logs", "programs")
 EXECUTED = (JOURNAL, f"{JOURNAL}-wal", f"{JOURNAL}-shm", *_FILES, *_FOLDERS)
-"""What an execution leaves."""
+"""The files and folders that an execution leaves."""
 
 Earlier = Literal["reuse", "aside", "required"]
 

@@ -46,7 +46,7 @@ class Candidate:
 
     @property
     def batches(self) -> dict[str, int]:
-        """The batches of jobs that have another one than the workload says."""
+        """The batch of each job whose batch differs from the workload's."""
         return {} if self.schedule is None else self.schedule.batches
 
     @property
@@ -161,8 +161,8 @@ def score_s(row: SweepRow, objective: Objective) -> float | None:
 
 
 def wished_figures_s(summary: RunSummary, jobs: Sequence[Job]) -> tuple[float | None, float | None]:
-    """The weighted completion and the tardiness of a simulated run of ``jobs``; None where none of
-    them has a weight, or a deadline."""
+    """Returns the weighted completion and the tardiness of a simulated run of ``jobs``; None for
+    the first if no job has a weight, for the second if no job has a deadline."""
     goal = Goal.of(jobs)
     completions_s = {job.id: job.completion_s or 0.0 for job in summary.jobs}
     ends_s = goal.arrivals_s + [completions_s[job.id] for job in jobs]

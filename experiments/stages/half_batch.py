@@ -56,8 +56,8 @@ def half_batch(problem: Problem, store: Store, report: Callable[[str], None]) ->
 
 
 def halved_job(job: Job) -> Job | None:
-    """``job`` with half its batch, rounded down, on as many samples; None of a program, of
-    durations, and of a batch of 1."""
+    """Returns ``job`` with half its batch, rounded down, on as many samples; None for a program,
+    for durations and for a batch of 1."""
     return with_batch(job, job.batch // 2) if job.batch > 1 and has_batch(job) else None
 
 

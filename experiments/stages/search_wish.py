@@ -45,8 +45,8 @@ class Asked:
         return self.seconds > 0 or self.evaluations is not None
 
     def check(self, workload: Workload, *, timed: bool = False) -> None:
-        """Raises :class:`InputError` for an objective of which ``workload`` says nothing, and for
-        a search of batches where nothing is searched for, or jobs are ``timed`` by a table."""
+        """Raises :class:`InputError` for an objective that ``workload`` has no figures for, and for
+        a search of batches without a search or with jobs ``timed`` by a table."""
         check_objective(self.objective, workload.jobs)
         if self.batch and not self.any:
             allowed = "with `--search SECONDS` or `--evaluations N`"

@@ -88,7 +88,7 @@ def _listed(policies: Iterable[str]) -> str:
 
 
 def _tied(order: Sequence[SweepRow], objective: Objective) -> str:
-    """Says by what rows are ranked, if not by their makespans alone."""
+    """A note on the ranking if makespans alone did not decide it."""
     if objective != "makespan":
         return f" by {in_words(objective)}"
     makespans = [row.makespan_s or 0.0 for row in order]

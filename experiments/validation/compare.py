@@ -167,7 +167,7 @@ def _makespan_error(runs: Runs, predicted: RunSummary, measured: RunSummary) -> 
 
 
 def _noise_floor(runs: Runs) -> NoiseFloor | None:
-    """Compares two executions of the schedule; None if there was only one."""
+    """Returns the differences of the two executions; None if there was only one."""
     measured, repeat = runs.measured, runs.repeat
     if repeat is None:
         return None

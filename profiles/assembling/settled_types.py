@@ -71,7 +71,7 @@ def _busy_types(
     sizes: Sequence[ModelProfile],
     machine: Machine,
 ) -> set[JobType]:
-    """The types that the step may have if it is not low: by the roofline alone on a GPU."""
+    """The possible types of a step that is not low: on a GPU by the roofline alone."""
     known, sensitivity = profile.job_type[kind], _sensitivity(profile)
     if kind == "gpu":
         return {known if known != "low" else "memory"}
@@ -90,7 +90,7 @@ def _busy_types(
 def _error(
     profile: ModelProfile, step: StepCost, sensitivity: float, sizes: Sequence[ModelProfile]
 ) -> float:
-    """Of the ``sensitivity`` to memory bandwidth, either way."""
+    """The error of the ``sensitivity`` to memory bandwidth, in either direction."""
     spread = step.measurement.sensitivity_half_width if step.measurement else None
     if spread is not None:
         return sensitivity * spread
@@ -108,7 +108,7 @@ def _sensitivity(profile: ModelProfile) -> float | None:
 
 
 def _step(profile: ModelProfile, kind: Kind) -> StepCost | None:
-    """The one with the fewest threads on ``kind``, by which its type was judged."""
+    """The step with the fewest threads on ``kind``, which decides the type there."""
     steps = (step for step in profile.steps if step.device == kind)
     return min(steps, key=lambda step: step.threads, default=None)
 

@@ -26,7 +26,7 @@ MATRIX = 96
 STREAM_BYTES = 64 << 20
 PROBE_PRODUCTS = 1000
 PROBE_QUANTILE = 0.05
-"""Of many probes, what tells how fast the machine can be."""
+"""The quantile of many probes that counts as the machine's full speed."""
 LOOK_S = 0.3
 ANSWER_WITHIN_S = 60.0
 

@@ -1,7 +1,7 @@
 """Selects the rounds of blocks that count, and takes their means.
 
-On a machine that others use too a round may be slow for reasons that are not the step's: others had
-its cores, the machine was slow, its cores exchanged data slowly, or either changed in between.
+A round may be slow without a slow step on a machine that others use too: others had its cores, the
+machine was slow, its cores exchanged data slowly, or either changed during the round.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from profiles.machines.kept_waiting import MOST_WAITED
 from rmixer.model_profile.step_statistics import stall_limit_s, step_statistics
 
 PROBE_FACTOR = 1.25
-"""What takes longer than so many times the fastest is slow."""
+"""Durations above this multiple of the fastest are slow."""
 LEAST_STEADY = 2
 
 
@@ -73,7 +73,7 @@ def steps_s(rounds: Pass) -> list[float]:
 
 
 def block_means_s(rounds: Pass) -> list[float]:
-    """The mean step of each plain block, without stalls, of which a whole block may consist."""
+    """The mean step of each plain block without stalls; blocks of stalls alone are left out."""
     limit_s = stall_limit_s(steps_s(rounds))
     blocks = chain.from_iterable(each.plain for each in rounds)
     steady = ([step for step in block if step <= limit_s] for block in blocks)
@@ -92,8 +92,8 @@ def half_width(means: Sequence[float]) -> float:
 
 
 def blocks_needed(means: Sequence[float], wanted: float) -> int:
-    """The number of blocks with the spread of ``means`` that makes :func:`half_width` at most
-    ``wanted``; at least two."""
+    """Returns the number of blocks with the spread of ``means`` that makes :func:`half_width` at
+    most ``wanted``; at least two."""
     spread = float(np.std(means, ddof=1)) / float(np.mean(means))
     count = 2
     while float(stdtrit(count - 1, 0.975)) * spread / math.sqrt(count) > wanted:
@@ -115,7 +115,7 @@ def quiet(passes: Sequence[Pass], known_us: float = math.inf) -> list[Round]:
 
 
 def apart_s(passes: Sequence[Pass], known_us: float = math.inf) -> float:
-    """The part of the mean step that rounds with slow exchanges add; 0 if they count."""
+    """Seconds that rounds with slow exchanges add to the mean step; 0 if these rounds count."""
     near, filters = _chosen(passes, known_us)
     everywhere = _left(passes, [filters[0], *filters[2:]])
     if len(everywhere) < len(near):  # stalls can be all of a block
@@ -124,8 +124,8 @@ def apart_s(passes: Sequence[Pass], known_us: float = math.inf) -> float:
 
 
 def unlikeness(passes: Sequence[Pass], known_us: float = math.inf) -> float:
-    """How far the largest mean step of any pass is above the smallest, as a fraction of it: of
-    the rounds without any fault, of all where a pass has none."""
+    """The largest mean step of any pass over the smallest, minus 1. It takes the rounds without any
+    fault, or all rounds if a pass has no such round."""
     spared = [_left([rounds], _filters(passes, known_us)) for rounds in passes]
     compared: Sequence[Pass] = spared if all(spared) else passes
     means = [statistics.fmean(block_means_s(rounds)) for rounds in compared]
@@ -133,21 +133,21 @@ def unlikeness(passes: Sequence[Pass], known_us: float = math.inf) -> float:
 
 
 def without_fault(rounds: Pass, known_us: float) -> list[Round]:
-    """Those of one worker's rounds in which nothing was wrong."""
+    """The rounds of one worker without any fault."""
     return _left([rounds], _filters([rounds], known_us))
 
 
 def spared(rounds: Pass) -> list[Round]:
-    """Those of one worker's rounds in which the machine was not slow, by their probes."""
+    """The rounds of one worker in which the machine was not slow, by their probes."""
     limit_s = PROBE_FACTOR * _quick_end([each.probe_s for each in rounds])
     return [each for each in rounds if each.probe_s <= limit_s]
 
 
 def typical_profiled(rounds: Pass) -> list[dict[str, Any]]:
-    """The profiled blocks that tell of a step's operators, on a CPU: those of the middle third of
-    ``rounds`` by what they took in units of the plain blocks around them, at least one; each in
-    the units of a machine as fast as it was in the mean of all plain blocks. One that was slow by
-    chance would otherwise decide the mean of a few."""
+    """The profiled blocks for a step's operators, on a CPU: the middle third of ``rounds`` (at
+    least one) by their time over that of the plain blocks around them. Each is scaled to the mean
+    speed of the machine in all plain blocks. The middle third keeps a slow block from deciding the
+    mean."""
     ratios = [each.three_means_s[1] / each.around_s for each in rounds]
     order = sorted(range(len(rounds)), key=ratios.__getitem__)
     left_out, whole_s = len(order) // 3, mean_s(rounds)
@@ -186,14 +186,14 @@ def _left(passes: Sequence[Pass], filters: Sequence[_Filter]) -> list[Round]:
 
 
 def _undisturbed(rounds: Pass) -> list[Round]:
-    """Those in which the worker hardly waited for its cores."""
+    """The rounds in which the worker hardly waited for its cores."""
     return [each for each in rounds if each.waited <= MOST_WAITED]
 
 
 def _unchanged(rounds: Pass) -> list[Round]:
-    """Those in which the machine was the same all the while: the mean steps of the three blocks,
-    the profiled one in units of what that usually takes (the median over rounds), are at most
-    1.25 x apart."""
+    """The rounds in which the machine did not change: the mean steps of the three blocks differ by
+    at most a factor of 1.25. The profiled block's is divided by its usual ratio to the others (the
+    median over rounds)."""
     threes_s = [each.three_means_s for each in rounds]
     ratios = [2 * middle / (first + last) for first, middle, last in threes_s]
     usual = statistics.median(ratios or [1.0])
@@ -203,5 +203,5 @@ def _unchanged(rounds: Pass) -> list[Round]:
 
 
 def _quick_end(values: Sequence[float]) -> float:
-    """How fast it can be; infinite if nothing was measured."""
+    """The 5th percentile of ``values``; infinite if there are none."""
     return float(np.quantile(values, PROBE_QUANTILE)) if values else math.inf

@@ -16,9 +16,9 @@ from dataclasses import dataclass
 from torch import Tensor
 
 UNKNOWN_MULTIPROCESSORS = 108
-"""Those of an A100."""
+"""The multiprocessors of an A100."""
 THREADS_PER_MULTIPROCESSOR = 2048
-"""Those of an A100, H100 or B200; a T4 has 1024, most others 1536. It matters only for large
+"""The threads of an A100, H100 or B200; a T4 has 1024, most others 1536. It matters only for large
 inputs."""
 _WARP, _MOST_THREADS = 32, 512
 _MOST_VALUES, _LEAST_VALUES = 256, 16

@@ -216,7 +216,7 @@ def _never_steps(process: CommandProcess, steps: int, limit_s: float, passes: in
 
 
 def no_step_in_words(ran_s: float, passes: int) -> str:
-    """The message about a program that has run for ``ran_s`` without a step."""
+    """Warns of a program that has run for ``ran_s`` without a step, and says the remedy."""
     return f"no step is seen yet after {ran_s:.0f} s: {_what_to_do(passes)}"
 
 

@@ -283,7 +283,7 @@ def _read(folder: Path, machine: str) -> ModelProfile:
 
 
 def _summary_if_read(folder: Path) -> ModelProfile | None:
-    """Nobody asked for this one by itself: if it is damaged, it tells nothing."""
+    """The summary in ``folder``; None if it is damaged."""
     try:
         return read_summary(folder)
     except InputError:

@@ -33,7 +33,7 @@ def upgraded(data: dict[str, Any]) -> dict[str, Any]:
 
 
 def _with_measurement(step: dict[str, Any]) -> dict[str, Any]:
-    """Those of version 2 have its figures as fields of their own."""
+    """Moves the measurement's figures of a version 2 ``step`` into its ``measurement``."""
     if "measurement" in step:
         measurement = step["measurement"] and _without(step["measurement"], _DROPPED_OF_STEP)
         return {**step, "measurement": measurement}

@@ -16,7 +16,7 @@ from rmixer.operators.operator_cost import HOST_COLUMNS, OperatorCost
 
 FIELDS = tuple(field.name for field in dataclasses.fields(OperatorCost))
 COLUMNS = tuple(name for name in FIELDS if name not in ("launches", *HOST_COLUMNS))
-"""Of a step that was measured on the CPU."""
+"""The columns of a step measured on the CPU."""
 GPU_COLUMNS = (*COLUMNS, *HOST_COLUMNS)
 IMPORTED_COLUMNS = tuple(name for name in FIELDS if name != "threads")
 _WHOLE = {
@@ -32,7 +32,7 @@ _WHOLE = {
 _MAY_BE_UNKNOWN = frozenset(
     ("phase", "flops", "read_bytes", "written_bytes", "t2_us", "t3_us", "t4_us", "t5_us")
 )
-"""Of an imported step, whose cell is then empty."""
+"""The columns of an imported step that may be unknown: an empty cell."""
 
 
 def operator_table(operators: Iterable[OperatorCost], columns: Sequence[str]) -> str:

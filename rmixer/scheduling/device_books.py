@@ -68,8 +68,8 @@ class DeviceBooks:
         view."""
 
     def hold_contexts(self, context_bytes: int) -> None:
-        """Every slot of a GPU has a warm worker, whose context takes so much of its memory. Before
-        anything is booked."""
+        """Books ``context_bytes`` of each GPU's memory for every slot but one: its slots have warm
+        workers. Call it before anything is booked."""
         for name, device in self._devices.items():
             if device.kind == "gpu":
                 more = context_bytes * (device.slots - 1)

@@ -65,13 +65,13 @@ class Problem:
 
     @cached_property
     def wide(self) -> Problem:
-        """All sizes of every job as jobs of their own, the workload's first: several have one id,
-        and a schedule has one of them."""
+        """Has every size of a job as a separate job with the same id, the workload's sizes first. A
+        schedule has one job of each id."""
         return replace(self, jobs=(*self.jobs, *self.others), others=())
 
     def at(self, batches: Mapping[str, int]) -> Problem:
-        """The same with jobs at other ``batches``, by id. Raises :class:`InputError` for one that
-        is not among ``others``."""
+        """Returns the problem with jobs at other ``batches``, by id. Raises :class:`InputError` for
+        one that is not among ``others``."""
         if not batches:
             return self
         known = {(each.job.id, each.job.batch): each for each in self.wide.jobs}

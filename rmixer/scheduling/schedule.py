@@ -62,11 +62,11 @@ class Schedule(Strict):
 
     @property
     def batches(self) -> dict[str, int]:
-        """The batch of each job that has another one than the workload says, by id."""
+        """The batch of each job whose batch differs from the workload's, by id."""
         return {each.job: each.batch for each in self.dispatches if each.batch is not None}
 
     def with_batches(self, batches: Mapping[str, int]) -> Schedule:
-        """The same with ``batches``, by job, that the workload does not say."""
+        """Returns the schedule with other ``batches`` than the workload's, by job."""
         found = [replace(each, batch=batches.get(each.job)) for each in self.dispatches]
         return replace(self, dispatches=tuple(found))
 

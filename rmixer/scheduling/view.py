@@ -59,7 +59,6 @@ class DeviceView(NamedTuple):
     """One device. ``threads`` is the most that a job has in one of its slots. ``booked_bytes`` is
     the use at start plus 1.2 x the peak of each job there, ``held_bytes`` the same with the plain
     peaks; ``measured_bytes`` is the measured use of its memory (None: not measured).
-    On a GPU both have ``context_bytes`` for each idle worker but one: a model takes over its own.
     ``last_order``, ``last_round`` and ``last_started_s`` are of the last job that was sent here,
     even if it has ended; -1, -1 and None if there was none."""
 
@@ -105,8 +104,8 @@ class DeviceView(NamedTuple):
         return check == "none" or cost.peak_bytes + self.held_bytes + beside < self.memory_bytes
 
     def taken_over(self, cost: DeviceCost) -> int:
-        """The bytes of the peak in ``cost`` that are there before the job starts: its worker's
-        context; 0 for a program, which has its own process."""
+        """Bytes of the job's peak that the idle worker already holds: its context. A program runs
+        in a separate process: 0."""
         return self.context_bytes if cost.context_bytes else 0
 
 

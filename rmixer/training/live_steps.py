@@ -34,7 +34,7 @@ class LiveSteps:
 
     @property
     def backward_passes(self) -> int:
-        """The number of backward passes before the first step of an optimizer."""
+        """The number of backward passes before the first sign of an optimizer."""
         return self._events.backward_passes
 
     def new_ends(self) -> list[float]:

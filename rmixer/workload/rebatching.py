@@ -1,4 +1,4 @@
-"""A job at another batch, on as many samples."""
+"""Changes the batch of a job on as many samples."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from rmixer.workload.workload import Job
 
 
 def has_batch(job: Job) -> bool:
-    """Whether the workload decides the batch of ``job``: of a program, of durations and of an
-    imported profile it does not."""
+    """True if the workload sets the batch of ``job``; false for programs, durations and imported
+    profiles."""
     return job.batch > 0 and (job.in_registry or job.is_own)
 
 
 def with_batch(job: Job, batch: int) -> Job:
-    """``job`` in steps of ``batch`` samples on as many samples as before. The number of steps is
-    rounded up, and the last one is a whole batch: it sees less than a batch more. Evaluations are
-    as many samples apart, to within half a batch, and on at most as many, but at least one batch;
-    the warm-up of the learning rate is as long, to within half a batch."""
+    """Returns ``job`` in steps of ``batch`` samples on as many samples as before. The number of
+    steps is rounded up, and the last step is a whole batch, so the job sees up to a batch more. The
+    samples between evaluations and in the learning rate's warm-up stay the same, to within half a
+    batch. Evaluations use at most as many samples as before, but at least one batch."""
     if batch == job.batch:
         return job
 

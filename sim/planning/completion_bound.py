@@ -1,4 +1,4 @@
-"""A completion, or a tardiness, that no schedule can beat in this simulator."""
+"""Computes lower bounds of the completion and the tardiness of any schedule in this simulator."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def bound_of(
 
 
 def _best(problem: Problem, node: Node, goal: Goal, objective: Objective) -> tuple[float, str]:
-    """The best bound of ``node``, and what holds it."""
+    """Returns the best bound of ``node``, and its reason."""
     places = {each.job.id: place for place, each in enumerate(problem.jobs)}
     program = priced(node, problem.machine, chains=0)
     if not program.worth_s:  # no schedule
@@ -79,7 +79,8 @@ def _best(problem: Problem, node: Node, goal: Goal, objective: Objective) -> tup
 
 
 def _late_s(goal: Goal, work_s: Floats, after_s: Floats) -> float:
-    """The most tardiness that the jobs with deadlines, or some of them, show to be needed."""
+    """Returns the largest lower bound of the tardiness by the jobs with deadlines or some of
+    them."""
     jobs, most_s = np.flatnonzero(goal.due_s < inf), 0.0
     while jobs.size:
         weights, arrivals_s = goal.weights[jobs], goal.arrivals_s[jobs]

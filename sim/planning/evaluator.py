@@ -91,7 +91,7 @@ class Evaluator:
         self.known: list[Mix] = []
 
     def _contexts(self, entry: DeviceSlots) -> int:
-        """Of a worker of a slot of ``entry``."""
+        """The context's bytes of a worker of a slot of ``entry``; 0 on the CPU."""
         return self._context_bytes if entry.kind == "gpu" else 0
 
     def judge(self, dispatches: Sequence[ScheduledJob]) -> Judged:

@@ -41,7 +41,8 @@ class LowerBound:
         return f"{self.held_by}{job}"
 
     def gap(self, value_s: float) -> float | None:
-        """The part of ``value_s`` above the bound, as a fraction of it; None above a bound of 0."""
+        """The part of ``value_s`` above the bound, as a fraction of the bound; None if only the
+        bound is 0."""
         if self.bound_s > 0:
             return value_s / self.bound_s - 1
         return None if value_s > 0 else 0.0

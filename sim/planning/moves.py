@@ -142,7 +142,7 @@ class Neighbourhood:
         return Order(tuple(order.jobs[at] for at in places), tuple(slots[at] for at in places))
 
     def rebatched(self, order: Order, judged: Judged, draw: Random) -> Order:
-        """One job at another batch, or all jobs equal to it."""
+        """Changes the batch of one job, or of all jobs equal to it."""
         job = order.jobs[self._one(order, judged, draw)]
         batch = draw.choice(sorted(self.sizes[job]))
         kind = self.alike[job] if draw.random() < 0.5 else None

@@ -40,7 +40,7 @@ def in_words(objective: Objective) -> str:
 
 
 def check_objective(objective: Objective, jobs: Iterable[Job]) -> None:
-    """Raises :class:`InputError` if ``jobs`` do not say what ``objective`` is about."""
+    """Raises :class:`InputError` if ``jobs`` lack the weights or deadlines of ``objective``."""
     known = list(jobs)
     if objective == "weighted_completion" and all(job.weight == 1.0 for job in known):
         found = "weighted_completion, and no job has a weight but 1"
