@@ -22,7 +22,6 @@ from sim.job_level.simulate import Level, SimulatedRun, simulate
 from sim.operator_level.operator_level import OperatorLevel
 from sim.planning.objective import Objective
 from sim.planning.two_fidelities import correction, settle
-from sim.simple_step_times.mean_demand import MeanDemand
 
 BASELINE = "sequential"
 """What is saved, and every speed-up, is counted from it."""
@@ -70,10 +69,12 @@ class Trial:
     """Simulates candidates, and compares them with one job at a time on the layout ``alone``."""
 
     def __init__(self, problem: Problem, step_times: StepTimes, alone: Layout) -> None:
-        self._problem, self.step_times = problem, step_times
-        self._solves = isinstance(step_times, OperatorLevel)
-        rough = MeanDemand(problem.profiles, problem.machine)
-        self._rough: StepTimes = rough if self._solves else step_times
+        self._problem = problem
+        self.step_times = self.rough = step_times
+        if isinstance(step_times, OperatorLevel):
+            from sim.planning.rough_times import RoughTimes  # here: it imports numba, which is slow
+
+            self.rough = RoughTimes(problem.profiles, problem.machine)
         one_by_one = Candidate(BASELINE, alone)
         self.sequential = self.run(one_by_one, step_times, "auto")
         self.alone_schedule = self.schedule(one_by_one, self.sequential)
@@ -93,45 +94,53 @@ class Trial:
 
     def row_of(self, candidate: Candidate, times: StepTimes) -> SweepRow:
         """The row of a candidate by ``times``."""
-        seed = self._problem.workload.seed
         try:
             summary = self.run(candidate, times, "job").summary
         except (PolicyFailed, PolicyWrong):
             raise
         except (RunFailed, InputError) as error:
-            return replace(_placed(candidate, seed), why=str(error))
-        return _filled(_placed(candidate, seed), summary, self.sequential.summary.makespan_s)
+            return self.not_simulated(candidate, str(error))
+        placed = self.not_simulated(candidate, "")
+        return _filled(placed, summary, self.sequential.summary.makespan_s)
 
     def rough_rows(self, piece: Sequence[Candidate]) -> list[SweepRow]:
         """Those of several by rough step times."""
-        return [self.row_of(candidate, self._rough) for candidate in piece]
+        return [self.row_of(candidate, self.rough) for candidate in piece]
+
+    def not_simulated(self, candidate: Candidate, why: str) -> SweepRow:
+        """The row of a candidate that was left out."""
+        seed = self._problem.workload.seed
+        return SweepRow(policy=candidate.policy, **vars(candidate.cut), seed=seed, why=why)
 
     def make_precise(
         self, rows: list[SweepRow], tried: Sequence[Candidate], objective: Objective
-    ) -> None:
-        """Replace the rough ``rows`` that can be best, and correct the others."""
-        if not self._solves:
-            return
+    ) -> bool:
+        """Replace the rough ``rows`` that can be best, and correct the others. False where a user
+        broke that off: what was replaced by then stays."""
+        precise: dict[int, float] = {}
 
         def precise_s(index: int) -> float | None:
             rows[index] = self.row_of(tried[index], self.step_times)
-            return wanted_s(rows[index], objective)
+            if (found := wanted_s(rows[index], objective)) is not None:
+                precise[index] = found
+            return found
 
         figures = ((index, wanted_s(row, objective)) for index, row in enumerate(rows))
         rough = {index: figure for index, figure in figures if figure is not None}
-        precise = settle(rough, precise_s, PRECISION)
+        whole = True
+        try:
+            settle(rough, precise_s, PRECISION)
+        except KeyboardInterrupt:
+            whole = False
         factor = correction(rough, precise)
         for index in rough.keys() - precise.keys():
             rows[index] = rows[index].corrected(factor)
+        return whole
 
 
 def wanted_s(row: SweepRow, objective: Objective) -> float | None:
     """What is to be small, None if it was not simulated."""
     return row.makespan_s if objective == "makespan" else row.mean_completion_s
-
-
-def _placed(candidate: Candidate, seed: int) -> SweepRow:
-    return SweepRow(policy=candidate.policy, **vars(candidate.cut), seed=seed)
 
 
 def _filled(row: SweepRow, summary: RunSummary, sequential_s: float) -> SweepRow:

@@ -55,6 +55,8 @@ def present_ranking(sweep: Sweep, title: str = "Predicted schedules, best first"
         out.print(
             f"best possible: at least {seconds(bound.bound_s)} ({bound.in_words}); gap {gap:.1%}"
         )
+    for line in sweep.left_out:
+        out.print(line)
     if (searched := sweep.searched) is not None:
         a_second = searched.evaluations / max(searched.elapsed_s, 1e-9)
         broken_off = ", broken off" if searched.interrupted else ""
