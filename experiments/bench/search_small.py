@@ -14,8 +14,8 @@ from rmixer.workload.workload import Workload
 from sim.planning.lower_bound import lower_bound
 from sim.planning.moves import Order
 from sim.planning.rough_evaluator import RoughEvaluator
-from sim.planning.search import Searcher
 from sim.planning.rough_times import RoughTimes
+from sim.planning.search import Searcher
 
 CUTS = (Cut(2, 0, 1, 0), Cut(1, 1, 1, 1), Cut(2, 1, 1, 1))
 MOST_JOBS = {2: 7, 3: 6}

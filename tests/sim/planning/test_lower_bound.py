@@ -31,8 +31,8 @@ from sim.planning.bound_program import CORES, GPU, GPU_SLACK, HOST_SLACK, LONGES
 from sim.planning.lower_bound import lower_bound
 from sim.planning.moves import Order
 from sim.planning.rough_evaluator import RoughEvaluator
-from sim.planning.search import Searcher
 from sim.planning.rough_times import RoughTimes
+from sim.planning.search import Searcher
 
 POLICIES = ["dyMix", "dyType@dyWork", "lpt", "muri", "all_at_once", "static", "sequential", "mps"]
 MACHINE = make_machine(cores=4, gpus=2, memory_bytes=64 * GIB, gpu_memory_bytes=64 * GIB)

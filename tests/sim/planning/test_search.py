@@ -22,8 +22,8 @@ from sim.planning.evaluator import Evaluator, Judged
 from sim.planning.moves import Neighbourhood, Order
 from sim.planning.objective import SECOND, score
 from sim.planning.rough_evaluator import RoughEvaluator
-from sim.planning.search import ELITE, Found, Searcher, _keep
 from sim.planning.rough_times import RoughTimes
+from sim.planning.search import ELITE, Found, Searcher, _keep
 
 MACHINE = make_machine(cores=4, gpus=1, memory_bytes=64 * GIB, gpu_memory_bytes=64 * GIB)
 PROFILES = profiles(gpu=True, cpu=True)
