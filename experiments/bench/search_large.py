@@ -20,7 +20,7 @@ from rmixer.scheduling.wanted_slots import Wanted
 from rmixer.workload.workload import Job, Workload
 from sim.job_level.simulate import simulate
 from sim.planning.lower_bound import lower_bound
-from sim.simple_step_times.mean_demand import MeanDemand
+from sim.planning.rough_times import RoughTimes
 
 GPUS, CORES = 8, 64
 CUTS = (Cut(4, 0, 1, 0), Cut(8, 0, 1, 0), Cut(6, 16, 1, 1))
@@ -52,7 +52,7 @@ def large_case(models: Sequence[Job], machine: str, jobs: int, seconds: float) -
     what_if = WhatIf(gpus=GPUS, cores=CORES)
     workload = Workload("large", 0, queue)
     problem = inputs_of(workload, machine, Store(), lambda _: None, what_if=what_if)
-    times = MeanDemand(problem.profiles, problem.machine)
+    times = RoughTimes(problem.profiles, problem.machine)
     layouts = [cut.layout(problem.machine) for cut in CUTS]
     alone = [(_makespan_s(problem, "lpt", at, times), at) for at in range(len(CUTS))]
     lpt_s, best = min(alone)
@@ -82,7 +82,7 @@ def large_case(models: Sequence[Job], machine: str, jobs: int, seconds: float) -
     )
 
 
-def _makespan_s(problem: Problem, policy: str, at: int, times: MeanDemand) -> float:
+def _makespan_s(problem: Problem, policy: str, at: int, times: RoughTimes) -> float:
     layout = CUTS[at].layout(problem.machine)
     run = simulate(problem, make_policy(policy), layout, times, level="job")
     return run.summary.makespan_s

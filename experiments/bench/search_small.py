@@ -14,8 +14,8 @@ from rmixer.workload.workload import Workload
 from sim.planning.lower_bound import lower_bound
 from sim.planning.moves import Order
 from sim.planning.rough_evaluator import RoughEvaluator
+from sim.planning.rough_times import RoughTimes
 from sim.planning.search import Searcher
-from sim.simple_step_times.mean_demand import MeanDemand
 
 CUTS = (Cut(2, 0, 1, 0), Cut(1, 1, 1, 1), Cut(2, 1, 1, 1))
 MOST_JOBS = {2: 7, 3: 6}
@@ -46,7 +46,7 @@ class SmallCase:
 def small_cases(problem: Problem, count: int) -> Iterator[SmallCase]:
     """Yields ``count`` seeded cases of jobs of ``problem``, of one third to all of their steps, by
     rough step times."""
-    times = MeanDemand(problem.profiles, problem.machine)
+    times = RoughTimes(problem.profiles, problem.machine)
     for seed in range(count):
         draw = Random(seed)
         cut = draw.choice(CUTS)
@@ -61,7 +61,7 @@ def small_cases(problem: Problem, count: int) -> Iterator[SmallCase]:
         yield _case(small, cut.layout(problem.machine), times)
 
 
-def _case(problem: Problem, layout: Layout, times: MeanDemand) -> SmallCase:
+def _case(problem: Problem, layout: Layout, times: RoughTimes) -> SmallCase:
     searcher = Searcher(problem, layout, RoughEvaluator(problem, layout, times), "makespan")
     count, slots = len(problem.jobs), sum(entry.slots for entry in layout.devices)
     begin_s = time.perf_counter()

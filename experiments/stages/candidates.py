@@ -25,7 +25,6 @@ from sim.job_level.simulate import Level, SimulatedRun, simulate
 from sim.operator_level.operator_level import OperatorLevel
 from sim.planning.objective import TIE, Goal, Objective
 from sim.planning.two_fidelities import correction, settle
-from sim.simple_step_times.mean_demand import MeanDemand
 
 BASELINE = "sequential"
 """The reference of savings and speed-ups."""
@@ -79,10 +78,12 @@ class Trial:
     """Simulates candidates, and compares them with one job at a time on the layout ``alone``."""
 
     def __init__(self, problem: Problem, step_times: StepTimes, alone: Layout) -> None:
-        self._problem, self.step_times = problem, step_times
-        self._solves = isinstance(step_times, OperatorLevel)
-        rough = MeanDemand(problem.profiles, problem.machine)
-        self._rough: StepTimes = rough if self._solves else step_times
+        self._problem = problem
+        self.step_times = self.rough = step_times
+        if isinstance(step_times, OperatorLevel):
+            from sim.planning.rough_times import RoughTimes  # here: it imports numba, which is slow
+
+            self.rough = RoughTimes(problem.profiles, problem.machine)
         one_by_one = Candidate(BASELINE, alone)
         self.sequential = self.run(one_by_one, step_times, "auto")
         self.alone_schedule = self.schedule(one_by_one, self.sequential)
@@ -113,42 +114,54 @@ class Trial:
         except (PolicyFailed, PolicyWrong):
             raise
         except (RunFailed, InputError) as error:
-            return replace(_placed(candidate, self._problem.workload.seed), why=str(error))
+            return self.not_simulated(candidate, str(error))
         return self.filled(candidate, summary)
 
     def filled(self, candidate: Candidate, summary: RunSummary) -> SweepRow:
         """The row of a candidate whose run came to ``summary``."""
-        workload = self._problem.workload
-        weighted_s, tardiness_s = wished_figures_s(summary, workload.jobs)
-        row = _placed(candidate, workload.seed)
+        weighted_s, tardiness_s = wished_figures_s(summary, self._problem.workload.jobs)
+        row = self.not_simulated(candidate, "")
         row = replace(row, weighted_completion_s=weighted_s, tardiness_s=tardiness_s)
         return _filled(row, summary, self.sequential.summary.makespan_s)
 
     def rough_rows(self, piece: Sequence[Candidate]) -> list[SweepRow]:
         """The rows of several candidates by rough step times."""
-        return [self.row_of(candidate, self._rough) for candidate in piece]
+        return [self.row_of(candidate, self.rough) for candidate in piece]
+
+    def not_simulated(self, candidate: Candidate, why: str) -> SweepRow:
+        """The row of a candidate that was left out."""
+        slots, batches = vars(candidate.cut), candidate.batches
+        seed = self._problem.workload.seed
+        return SweepRow(policy=candidate.policy, **slots, seed=seed, why=why, batches=batches)
 
     def make_precise(
         self, rows: list[SweepRow], tried: Sequence[Candidate], objective: Objective
-    ) -> None:
-        """Replaces the rough ``rows`` that can be best, and corrects the others."""
-        if not self._solves:
-            return
+    ) -> bool:
+        """Replaces the rough ``rows`` that can be best, and corrects the others. Returns False if a
+        user broke that off: what was replaced by then stays."""
+        precise: dict[int, float] = {}
 
         def precise_s(index: int) -> float | None:
             rows[index] = self.row_of(tried[index], self.step_times)
-            return score_s(rows[index], objective)
+            if (found := score_s(rows[index], objective)) is not None:
+                precise[index] = found
+            return found
 
         before = list(rows)
         scores = ((index, score_s(row, objective)) for index, row in enumerate(rows))
         rough = {index: score for index, score in scores if score is not None}
-        precise = settle(rough, precise_s, PRECISION)
+        whole = True
+        try:
+            settle(rough, precise_s, PRECISION)
+        except KeyboardInterrupt:
+            whole = False
         if objective == "tardiness":  # of which no factor tells what times become
             rough = {index: before[index].makespan_s or 0.0 for index in rough}
             precise = {index: rows[index].makespan_s or 0.0 for index in precise}
         factor = correction(rough, precise)
         for index in rough.keys() - precise.keys():
             rows[index] = rows[index].corrected(factor)
+        return whole
 
 
 def score_s(row: SweepRow, objective: Objective) -> float | None:
@@ -171,11 +184,6 @@ def wished_figures_s(summary: RunSummary, jobs: Sequence[Job]) -> tuple[float | 
         goal.value_s("weighted_completion", summary.makespan_s, ends_s) if weighted else None,
         goal.value_s("tardiness", summary.makespan_s, ends_s) if due else None,
     )
-
-
-def _placed(candidate: Candidate, seed: int) -> SweepRow:
-    slots, batches = vars(candidate.cut), candidate.batches
-    return SweepRow(policy=candidate.policy, **slots, seed=seed, batches=batches)
 
 
 def _filled(row: SweepRow, summary: RunSummary, sequential_s: float) -> SweepRow:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from experiments.run_files.finalists_file import Finalist
-from experiments.run_files.sweep_file import ROUGH, SweepRow
+from experiments.run_files.sweep_file import SweepRow
 from rmixer.policies.baselines.simple import Sequential
 from rmixer.run_record.run_summary import RunSummary
 
@@ -17,11 +17,11 @@ def finalists(
     order: Sequence[SweepRow], summary_of: Callable[[SweepRow], RunSummary]
 ) -> tuple[Finalist, ...]:
     """The first row of each of the next best policies after the best row's, from rows in ``order``.
-    Only rows with precise step times count, because ``summary_of`` simulates each of them again.
-    One job at a time is left out: it is in every sweep."""
+    Only rows as precise as the best count, because ``summary_of`` simulates each of them again. One
+    job at a time is left out: it is in every sweep."""
     first: dict[str, SweepRow] = {}
     for row in order:
-        if row.makespan_s is not None and row.level != ROUGH:
+        if row.makespan_s is not None and row.level == order[0].level:
             first.setdefault(_rule(row), row)
     known = (_rule(order[0]), Sequential.name)
     chosen = [row for row in first.values() if _rule(row) not in known][: MOST - 1]

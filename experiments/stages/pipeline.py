@@ -228,7 +228,7 @@ def _predict(
     if not folder.is_done("sweep"):
         voice.report("sweeping policies in simulation")
         found = _sweep(problem, voice, asked)
-        if found.searched is not None and found.searched.interrupted:
+        if found.interrupted:
             raise KeyboardInterrupt
         write_sweep(folder, problem, found, lock.shared_with)
         folder.mark_done("sweep")

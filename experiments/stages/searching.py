@@ -25,8 +25,8 @@ from rmixer.scheduling.step_times import StepTimes
 from sim.operator_level.operator_level import OperatorLevel
 from sim.planning.evaluator import Evaluator
 from sim.planning.rough_evaluator import RoughEvaluator
+from sim.planning.rough_times import RoughTimes
 from sim.planning.search import Found, Searcher, Walk
-from sim.simple_step_times.mean_demand import MeanDemand
 
 MOST_WALKS = 12
 LEAST_WALKS = 2
@@ -104,11 +104,11 @@ def search(problem: Problem, step_times: StepTimes, setting: Setting, wish: Sear
 
 def _rough_times(problem: Problem, step_times: StepTimes) -> StepTimes:
     solves = isinstance(step_times, OperatorLevel)
-    return MeanDemand(problem.profiles, problem.machine) if solves else step_times
+    return RoughTimes(problem.profiles, problem.machine) if solves else step_times
 
 
 def _evaluator(problem: Problem, layout: Layout, times: StepTimes) -> Evaluator:
-    if isinstance(times, MeanDemand):
+    if isinstance(times, RoughTimes):
         return RoughEvaluator(problem, layout, times)
     return Evaluator(problem, layout, times)
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
-from itertools import groupby
 
 from experiments.run_files.finalists_file import Finalist
 from experiments.run_files.sweep_file import ROUGH, SweepRow, ranked
@@ -21,6 +20,7 @@ from experiments.stages.finalists import finalists
 from experiments.stages.layouts import grid
 from experiments.stages.over_cores import in_order
 from experiments.stages.prediction import doubts, with_intervals
+from experiments.stages.racing import is_solved, rounds
 from experiments.stages.search_wish import SEARCH, Searched, SearchWish, Setting
 from profiles.machines.limits import usable_cores
 from rmixer.errors import RunFailed
@@ -59,7 +59,8 @@ class Sweep:
     ``finalists`` are the best rows of the next best policies
     (:func:`~experiments.stages.finalists.finalists`); ``bound`` is a figure of the objective that
     no schedule can beat, ``best_s`` that of the best schedule, ``searched`` the result of a search,
-    if there was one."""
+    if there was one; ``left_out`` says what was not simulated, or not precisely; ``interrupted`` is
+    true if a user broke it off."""
 
     rows: tuple[SweepRow, ...]
     best: Candidate
@@ -73,6 +74,8 @@ class Sweep:
     searched: Searched | None = None
     finalists: tuple[Finalist, ...] = ()
     best_s: float = 0.0
+    left_out: tuple[str, ...] = ()
+    interrupted: bool = False
 
 
 def sweep(
@@ -97,30 +100,44 @@ def sweep(
     error.
 
     Rough simulations run in ``processes``: by default one a core, fewer for few candidates. The
-    result is the same for any number.
+    result is the same for any number. Of a long queue not all candidates are simulated
+    (:func:`~experiments.stages.racing.rounds`), and none by precise step times. KeyboardInterrupt
+    ends it with what is known then; it is raised if nothing is.
     """
     wish = wish or SweepWish()
     cuts = grid(problem, wish.wanted)
     tried = candidates(problem, wish.policies or tuple(every_policy()), cuts)
     trial = Trial(problem, step_times, layout_of(problem, make_policy(BASELINE), cuts[0]))
     progress(0, len(tried) + 1)
-    rows: list[SweepRow] = []
-    # The mixes of one layout recur there: its candidates share the memo of one process.
-    pieces = [list(piece) for _, piece in groupby(tried, key=lambda each: each.layout)]
+    known: dict[int, SweepRow] = {}
     count = processes or min(len(usable_cores()), len(tried) // LEAST_IN_A_PROCESS)
-    with closing(in_order(trial.rough_rows, pieces, count)) as found_rows:
-        for found in found_rows:
-            rows += found
-            progress(len(rows), len(tried) + 1)
+    interrupted = False
+    try:
+        for places in rounds(problem, tried, lambda at: score_s(known[at], wish.objective)):
+            pieces = [[tried[at]] for at in places]
+            with closing(in_order(trial.rough_rows, pieces, count)) as found_rows:
+                for at, (found,) in zip(places, found_rows, strict=True):
+                    known[at] = found
+                    progress(len(known), len(tried) + 1)
+    except KeyboardInterrupt:
+        if not any(row.makespan_s for row in known.values()):
+            raise
+        interrupted = True
+    why = "broken off" if interrupted else "a long queue: other layouts did better"
+    rows = [known.get(at) or trial.not_simulated(each, why) for at, each in enumerate(tried)]
     order = _best_first(rows, wish.objective)
-    trial.make_precise(rows, tried, wish.objective)
-    progress(1, 1)
     if not order:
         raise RunFailed("; ".join(sorted({row.why for row in rows})))
+    rough = trial.rough is not step_times and not is_solved(problem, tried[order[0]])
+    if rough:
+        step_times = trial.step_times = trial.rough
+    elif trial.rough is not step_times and not interrupted:
+        interrupted = not trial.make_precise(rows, tried, wish.objective)
+    progress(1, 1)
     layouts = [*(each.layout for each in tried), *(cut.layout(problem.machine) for cut in cuts)]
     bound = bound_of(problem, layouts if wish.wanted.said() else (), wish.objective)
     searched = None
-    if wish.search is not None:
+    if wish.search is not None and not interrupted:
         from experiments.stages.searching import search  # here: it imports numba, which is slow
 
         best_first = [(tried[index].policy, tried[index].layout) for index in order]
@@ -156,7 +173,22 @@ def sweep(
         searched,
         finalists(ranking, lambda row: trial.run(by_row[id(row)], step_times, "job").summary),
         trial.filled(best, predicted.summary).wanted_s(wish.objective) or 0.0,
+        _left_out(problem, (len(known), len(tried)), rough=rough, interrupted=interrupted),
+        interrupted or (searched is not None and searched.interrupted),
     )
+
+
+def _left_out(
+    problem: Problem, simulated: tuple[int, int], *, rough: bool, interrupted: bool
+) -> tuple[str, ...]:
+    known, every = simulated
+    why = "broken off" if interrupted else "on layouts that did worse with one policy"
+    lines = []
+    if known < every:
+        lines.append(f"not simulated: {every - known:,} of {every:,} candidates ({why})")
+    if rough:
+        lines.append(f"{len(problem.jobs):,} jobs: all figures rest on rough step times")
+    return tuple(lines)
 
 
 def _best_first(rows: Sequence[SweepRow], objective: Objective) -> list[int]:
@@ -174,10 +206,8 @@ def _no_worse(
     objective: Objective,
 ) -> Schedule:
     """The schedule that was ``found``, or that of the best policy if it is better."""
-    best = min(
-        (index for index in _best_first(rows, objective) if rows[index].level != ROUGH),
-        key=lambda index: score_s(rows[index], objective) or 0.0,
-    )
+    order = _best_first(rows, objective)
+    best = next((index for index in order if rows[index].level != ROUGH), order[0])
     candidate = Candidate(SEARCH, found.settings.layout, found)
     value = score_s(trial.row_of(candidate, trial.step_times), objective)
     policy_s = score_s(rows[best], objective)

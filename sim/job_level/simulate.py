@@ -96,7 +96,8 @@ def simulate(
 
     def by_mixes(times: StepTimes) -> SimulatedRun:
         progress = AloneProgress if isinstance(times, Uncontended) else MixProgress
-        return by_level(lambda env: progress(env, times), "job")
+        name = "rough" if isinstance(times, MeanDemand) else "job"
+        return by_level(lambda env: progress(env, times), name)
 
     if level == "operator":
         return walked()

@@ -42,7 +42,8 @@ def slowed(curves: Any, of_class: int, busy_cores: float, pressure: float) -> An
 @compiled
 def mean_demand(mix: Any, demands: Any, units: Any) -> None:
     """Writes the seconds of a unit of each member of ``mix``, classes that share no cores, into
-    ``units``, as :class:`sim.simple_step_times.mean_demand.MeanDemand` computes them.
+    ``units``. It does the operations of :class:`sim.simple_step_times.mean_demand.MeanDemand` in
+    the same order, so both are equal to the last bit.
 
     ``demands`` are, by class: threads, load, pressure, load of the GPU, GPU seconds and unit alone,
     [classes, 6]; its GPU, -1 for none; its curves, as :func:`slowed` takes them; the first and the
@@ -51,19 +52,22 @@ def mean_demand(mix: Any, demands: Any, units: Any) -> None:
     """
     figures, gpu_of, curves, first_last, segments = demands
     count = len(mix)
-    busy = pressure = 0.0
+    host_speed, load = np.empty(count), np.empty(count)
+    share, pressing = np.empty(count), np.empty(count)
     for a in range(count):
-        figure = figures[mix[a]]
-        busy += figure[0] * min(1.0, figure[1])
-        pressure += figure[2] * figure[1]
-    on_host, load = np.empty(count), np.empty(count)
+        threads, loaded, streams = figures[mix[a], :3]
+        share[a] = 1.0 / (1.0 + loaded - loaded)  # which rounding keeps from being 1
+        pressing[a] = streams * loaded * (share[a] * threads / threads)
     for a in range(count):
-        figure = figures[mix[a]]
-        others = busy - figure[0] * min(1.0, figure[1])
-        felt = pressure - figure[2] * figure[1]
-        on_host[a] = slowed(curves, mix[a], others if others > 1e-12 else 0.0, felt)
-        units[a] = figure[5] * on_host[a]
-        load[a] = figure[3]
+        busy = pressure = 0.0
+        for other in range(count):
+            if other != a:
+                for _ in range(int(figures[mix[other], 0])):
+                    busy += min(1.0, figures[mix[other], 1])
+                pressure += pressing[other]
+        host_speed[a] = share[a] / slowed(curves, mix[a], busy, pressure)
+        units[a] = figures[mix[a], 5] / host_speed[a]
+        load[a] = figures[mix[a], 3]
     total = np.zeros(gpu_of.max() + 2)
     for _ in range(ROUNDS):
         total[:] = 0.0
@@ -74,24 +78,20 @@ def mean_demand(mix: Any, demands: Any, units: Any) -> None:
             of_class = mix[a]
             if gpu_of[of_class] < 0:
                 continue
-            on_device = 1.0 + total[gpu_of[of_class]] - load[a]
+            speed = 1.0 / (1.0 + total[gpu_of[of_class]] - load[a])
+            on_host, on_device = 1.0 / host_speed[a], 1.0 / speed
             host = device = 0.0
             for s in range(first_last[of_class, 0], first_last[of_class, 1]):
                 if segments[s, 1] > 0.0:
-                    device = max(device, host + segments[s, 2] * on_host[a])
+                    device = max(device, host + segments[s, 2] * on_host)
                     device += (segments[s, 1] - segments[s, 4]) * on_device
-                    device = max(device, host + segments[s, 3] * on_host[a])
+                    device = max(device, host + segments[s, 3] * on_host)
                     device += segments[s, 4] * on_device
-                host += segments[s, 0] * on_host[a]
+                host += segments[s, 0] * on_host
                 if segments[s, 5] > 0.0:
                     host = max(host, device)
             units[a] = max(host, device)
-        for a in range(count):
-            of_class = mix[a]
-            if gpu_of[of_class] < 0:
-                continue
-            on_device = 1.0 + total[gpu_of[of_class]] - load[a]
-            then = min(1.0, figures[of_class, 4] * on_device / units[a])
+            then = min(1.0, figures[of_class, 4] / speed / units[a])
             changed = changed or then != load[a]
             load[a] = then
         if not changed:

@@ -31,13 +31,13 @@ from sim.planning.bound_program import CORES, GPU, GPU_SLACK, HOST_SLACK, LONGES
 from sim.planning.lower_bound import lower_bound
 from sim.planning.moves import Order
 from sim.planning.rough_evaluator import RoughEvaluator
+from sim.planning.rough_times import RoughTimes
 from sim.planning.search import Searcher
-from sim.simple_step_times.mean_demand import MeanDemand
 
 POLICIES = ["dyMix", "dyType@dyWork", "lpt", "muri", "all_at_once", "static", "sequential", "mps"]
 MACHINE = make_machine(cores=4, gpus=2, memory_bytes=64 * GIB, gpu_memory_bytes=64 * GIB)
 PROFILES = profiles(gpu=True, cpu=True)
-ROUGH, PRECISE = MeanDemand(PROFILES, MACHINE), OperatorLevel(PROFILES, MACHINE)
+ROUGH, PRECISE = RoughTimes(PROFILES, MACHINE), OperatorLevel(PROFILES, MACHINE)
 jobs = st.lists(st.tuples(st.sampled_from(sorted(MODELS)), st.integers(1, 400)), min_size=1)
 
 
@@ -181,7 +181,7 @@ def test_no_schedule_of_models_of_any_kind_ends_before_it(
     layout = policy.layout(DRAWN_MACHINE, len(queue), cut).profiled({"cpu": [1], "gpu": [1]})
     bound_s = lower_bound(given_problem).bound_s
     for times in (
-        MeanDemand(given_problem.profiles, DRAWN_MACHINE),
+        RoughTimes(given_problem.profiles, DRAWN_MACHINE),
         OperatorLevel(given_problem.profiles, DRAWN_MACHINE),
     ):
         run = simulate(given_problem, make_policy(name), layout, times, level="job")

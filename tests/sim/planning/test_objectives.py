@@ -23,13 +23,13 @@ from sim.planning.evaluator import Evaluator, Judged
 from sim.planning.moves import Order
 from sim.planning.objective import FIGURES, SECOND, TIE, Goal, Objective, check_objective, in_words
 from sim.planning.rough_evaluator import RoughEvaluator
+from sim.planning.rough_times import RoughTimes
 from sim.planning.search import Searcher
-from sim.simple_step_times.mean_demand import MeanDemand
 from sim.simple_step_times.uncontended import Uncontended
 
 MACHINE = make_machine(cores=4, gpus=1, memory_bytes=64 * GIB, gpu_memory_bytes=64 * GIB)
 PROFILES = profiles(gpu=True, cpu=True)
-TIMES = MeanDemand(PROFILES, MACHINE)
+TIMES = RoughTimes(PROFILES, MACHINE)
 BOTH = Cut(gpu_slots=2, cpu_slots=1).layout(MACHINE)
 NEW: tuple[Objective, ...] = ("weighted_completion", "tardiness")
 OF_JOBS: tuple[Objective, ...] = ("completion", *NEW)

@@ -21,12 +21,12 @@ from sim import simulate
 from sim.planning.evaluator import Evaluator
 from sim.planning.moves import Neighbourhood, Order
 from sim.planning.rough_evaluator import RoughEvaluator
+from sim.planning.rough_times import RoughTimes
 from sim.planning.search import ELITE, Found, Searcher, _keep
-from sim.simple_step_times.mean_demand import MeanDemand
 
 MACHINE = make_machine(cores=4, gpus=1, memory_bytes=64 * GIB, gpu_memory_bytes=64 * GIB)
 PROFILES = profiles(gpu=True, cpu=True)
-TIMES = MeanDemand(PROFILES, MACHINE)
+TIMES = RoughTimes(PROFILES, MACHINE)
 BOTH = Cut(gpu_slots=2, cpu_slots=1).layout(MACHINE)
 jobs = st.lists(st.tuples(st.sampled_from(sorted(MODELS)), st.integers(1, 400)), min_size=1)
 
@@ -108,7 +108,7 @@ def test_memory_is_never_overdrawn() -> None:
     peak = given_problem.jobs[0].costs["gpu"].peak_bytes
     assert 2 * 1.2 * peak > 5 * GIB > 1.2 * peak
     layout = Cut(gpu_slots=3).layout(tight)
-    times = MeanDemand(given_problem.profiles, tight)
+    times = RoughTimes(given_problem.profiles, tight)
     search = Searcher(
         given_problem, layout, RoughEvaluator(given_problem, layout, times), "makespan"
     )
