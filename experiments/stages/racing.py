@@ -19,9 +19,15 @@ LEADERS = ("dySequ", "dyType", "lpt")
 
 
 def work(problem: Problem, candidate: Candidate) -> int:
-    """The cost of a simulation: mixes change a few times a job, and each has a member a slot."""
+    """The cost of a simulation: mixes change a few times a job, and each has a member a slot. If
+    slots share cores, nothing is compiled, and each member is compared with each other one. A
+    policy that weighs pairs of jobs does that again and again."""
     jobs = len(problem.jobs)
-    return jobs * min(jobs, sum(entry.slots for entry in candidate.layout.devices))
+    members = min(jobs, sum(entry.slots for entry in candidate.layout.devices))
+    factor = max(1, members // 3) if candidate.layout.in_turn else 1
+    if candidate.schedule is None and candidate.made(0).weighs_pairs:
+        factor *= max(1, jobs * jobs // 400)
+    return jobs * members * factor
 
 
 def is_solved(problem: Problem, candidate: Candidate) -> bool:
@@ -48,14 +54,15 @@ def rounds(
     for at, each in enumerate(tried):
         on.setdefault(each.layout, []).append(at)
     leaders = [min(there, key=lambda at: _rank(tried[at])) for there in on.values()]
-    first = [at for at in leaders if costs[at] <= MOST_OF_IT * ROUGH_WORK]
+    most = MOST_OF_IT * ROUGH_WORK
+    first = [at for at in leaders if costs[at] <= most]
     yield first
     left = ROUGH_WORK - sum(costs[at] for at in first)
     second: list[int] = []
     shown = {at: found for at in first if (found := figure(at)) is not None}
     for leader in sorted(shown, key=lambda at: (shown[at], at)):
         for at in on[tried[leader].layout]:
-            if at != leader and costs[at] <= left:
+            if at != leader and costs[at] <= min(left, most):
                 second.append(at)
                 left -= costs[at]
     yield second

@@ -34,6 +34,8 @@ class Policy(ABC):
     memory: MemoryCheck = "margin"
     heeds_priority: ClassVar[bool] = True
     """True if jobs of lower priority are hidden from it while others wait."""
+    weighs_pairs: ClassVar[bool] = False
+    """True if it weighs all pairs of waiting jobs: a sweep of a long queue has no time for that."""
 
     def __init__(self, seed: int = 0) -> None:
         self.seed = seed

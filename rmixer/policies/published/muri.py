@@ -25,6 +25,7 @@ class Muri(Policy):
 
     name = "muri"
     source = "Muri (SIGCOMM'22)"
+    weighs_pairs = True
 
     def decide(self, view: ClusterView) -> Sequence[Dispatch]:
         for device in view.devices.values():
