@@ -59,8 +59,7 @@ class Sweep:
     ``finalists`` are the best rows of the next best policies
     (:func:`~experiments.stages.finalists.finalists`); ``bound`` is a figure of the objective that
     no schedule can beat, ``best_s`` that of the best schedule, ``searched`` the result of a search,
-    if there was one; ``left_out`` says what was not simulated, or not precisely; ``interrupted`` is
-    true if a user broke it off."""
+    if there was one; ``interrupted`` is true if a user broke off the sweep or its search."""
 
     rows: tuple[SweepRow, ...]
     best: Candidate
@@ -74,7 +73,6 @@ class Sweep:
     searched: Searched | None = None
     finalists: tuple[Finalist, ...] = ()
     best_s: float = 0.0
-    left_out: tuple[str, ...] = ()
     interrupted: bool = False
 
 
@@ -128,8 +126,7 @@ def sweep(
     order = _best_first(rows, wish.objective)
     if not order:
         raise RunFailed("; ".join(sorted({row.why for row in rows})))
-    rough = trial.rough is not step_times and not is_solved(problem, tried[order[0]])
-    if rough:
+    if not is_solved(problem, tried[order[0]]):
         step_times = trial.step_times = trial.rough
     elif trial.rough is not step_times and not interrupted:
         interrupted = not trial.make_precise(rows, tried, wish.objective)
@@ -173,22 +170,8 @@ def sweep(
         searched,
         finalists(ranking, lambda row: trial.run(by_row[id(row)], step_times, "job").summary),
         trial.filled(best, predicted.summary).wanted_s(wish.objective) or 0.0,
-        _left_out(problem, (len(known), len(tried)), rough=rough, interrupted=interrupted),
         interrupted or (searched is not None and searched.interrupted),
     )
-
-
-def _left_out(
-    problem: Problem, simulated: tuple[int, int], *, rough: bool, interrupted: bool
-) -> tuple[str, ...]:
-    known, every = simulated
-    why = "broken off" if interrupted else "on layouts that did worse with one policy"
-    lines = []
-    if known < every:
-        lines.append(f"not simulated: {every - known:,} of {every:,} candidates ({why})")
-    if rough:
-        lines.append(f"{len(problem.jobs):,} jobs: all figures rest on rough step times")
-    return tuple(lines)
 
 
 def _best_first(rows: Sequence[SweepRow], objective: Objective) -> list[int]:

@@ -98,6 +98,8 @@ def _tied(order: Sequence[SweepRow], objective: Objective) -> str:
 
 
 def _rough(levels: Sequence[str]) -> str:
+    if levels == [ROUGH]:
+        return " (from mean demand: the queue is too long to simulate its mixes step by step)"
     return " (from mean demand, of rows that cannot win)" if ROUGH in levels else ""
 
 

@@ -58,8 +58,6 @@ def present_ranking(sweep: Sweep, title: str = "Predicted schedules, best first"
         out.print(f"best possible: {what}{least}; gap {gap:.1%}")
     elif best_s > 0:
         out.print(f"best possible: {what}unknown, no bound above 0 s; found {seconds(best_s)}")
-    for line in sweep.left_out:
-        out.print(line)
     if (searched := sweep.searched) is not None:
         a_second = searched.evaluations / max(searched.elapsed_s, 1e-9)
         broken_off = ", broken off" if searched.interrupted else ""

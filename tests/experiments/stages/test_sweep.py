@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from experiments.stages.candidates import candidates
+from experiments.run_files.sweep_file import ROUGH
+from experiments.stages.candidates import Trial, candidates
 from experiments.stages.layouts import choose_layout
 from experiments.stages.prediction import replay
 from experiments.stages.sweep import SweepWish, sweep
@@ -18,6 +19,7 @@ from rmixer.policies.rmixer.queue_policies import DySequ
 from rmixer.scheduling.layout import Cut, DeviceSlots, Layout
 from rmixer.scheduling.problem import Problem, problem_of
 from rmixer.scheduling.schedule import write_schedule
+from rmixer.scheduling.step_times import Mix
 from rmixer.scheduling.wanted_slots import Wanted
 from rmixer.testing.made_up import (
     by_key,
@@ -157,3 +159,58 @@ def test_every_candidate_is_heard_of_in_turn() -> None:
     total = len(found.rows) + 1
     assert (counted[0], counted[-1], last) == ((0, total), (total - 1, total), (1, 1))
     assert counted == sorted(counted)
+
+
+def test_an_interrupt_keeps_what_was_simulated() -> None:
+    def told(done: int, total: int) -> None:
+        if done == 5:
+            raise KeyboardInterrupt
+
+    found = run_sweep(profile(10_000, 8_000), progress=told, processes=1)
+    assert found.interrupted
+    simulated = [row for row in found.rows if row.makespan_s is not None]
+    assert len(simulated) == 5
+    assert {row.why for row in found.rows[5:]} == {"broken off"}
+    assert found.predicted.summary.makespan_s == pytest.approx(simulated[0].makespan_s)
+
+
+def test_without_a_simulation_there_is_nothing_to_keep(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Trial, "rough_rows", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        run_sweep(profile(10_000, 8_000), processes=1)
+
+
+def interrupt(*_: object) -> None:
+    raise KeyboardInterrupt
+
+
+def test_an_interrupt_keeps_the_rows_that_are_precise() -> None:
+    class Interrupted(OperatorLevel):
+        """At the second mix of several jobs, once."""
+
+        mixes = 0
+
+        def unit_s(self, mix: Mix) -> tuple[float, ...]:
+            self.mixes += len(mix.members) > 1
+            if self.mixes == 2:
+                self.mixes += 1
+                raise KeyboardInterrupt
+            return super().unit_s(mix)
+
+    profiles = profile(10_000, 8_000)
+    given = problem_of(JOBS, MACHINE, profiles)  # type: ignore[arg-type]
+    found = sweep(given, Interrupted(given.profiles, MACHINE), processes=1)
+    assert found.interrupted
+    whole = run_sweep(profiles)
+    assert not whole.interrupted
+    assert len(found.rows) == len(whole.rows)
+    assert found.predicted.summary.makespan_s == whole.predicted.summary.makespan_s
+
+
+def test_a_long_queue_is_simulated_roughly(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("experiments.stages.racing.PRECISE_WORK", 0)
+    found = run_sweep(profile(10_000, 8_000))
+    assert {row.level for row in found.rows} == {ROUGH}
+    assert found.predicted.summary.level == ROUGH
+    assert found.predicted.summary.makespan_s == found.rows[0].makespan_s
+    assert found.finalists
