@@ -39,6 +39,8 @@ OLD = {
     *("avazu_flen", "amazon_din", "amazon_bst"),
 }
 """The models that were recorded then."""
+SLOW = ("dien", "kdd_dpin", "beauty_bert4rec", "alidisplay_dmr")
+"""Models of whose step a comparison takes seconds."""
 
 
 def small(model: str, batch: int = 16, rows_cap: int | None = 1000) -> Job:
@@ -115,7 +117,10 @@ def test_what_lives_on_is_as_recorded(
         assert row.predicted.optimizer_bytes == pytest.approx(found.optimizer_bytes, abs=200)
 
 
-@pytest.mark.parametrize("model", EVERY_MODEL)
+@pytest.mark.parametrize(
+    "model",
+    [pytest.param(m, marks=pytest.mark.thorough) if m in SLOW else m for m in EVERY_MODEL],
+)
 def test_every_model_holds_on_a_gpu_what_it_holds_on_the_cpu(model: str) -> None:
     job = small(model, batch=8, rows_cap=100)
     here, there = predict_memory(job), predict_gpu_memory(job)

@@ -57,7 +57,11 @@ def alone(rmixer_home: None, tmp_path_factory: pytest.TempPathFactory) -> dict[s
 
 @pytest.mark.parametrize(
     ("stop_at", "made"),
-    [(("phase", "build"), 1), (("phase", "train"), 4), (("checkpointed", 6), 7)],
+    [
+        pytest.param(("phase", "build"), 1, marks=pytest.mark.thorough),
+        (("phase", "train"), 4),
+        (("checkpointed", 6), 7),
+    ],
 )
 def test_a_stop_ends_the_step_and_keeps_it(
     alone: dict[str, Any], stop_at: tuple[str, object], made: int, tmp_path: Path
