@@ -14,6 +14,7 @@ from rmixer.cli.locks import locked, sharing_option
 from rmixer.cli.numbers import FiniteRange
 from rmixer.cli.settings import parse_shrinking, shrinking_option
 from rmixer.errors import InputError
+from rmixer.workload.bundled import workload_path
 
 if TYPE_CHECKING:  # with all stages
     from experiments.validation.choice import Choice
@@ -98,7 +99,7 @@ def _race(
     share_machine: bool,
 ) -> Choice:
     """Executes the best schedules for the asked number of times."""
-    workload = trained_workload(path, parse_shrinking(settings), report)
+    workload = trained_workload(workload_path(path), parse_shrinking(settings), report)
 
     from experiments.run_files.run_folder import RunFolder, RunInputs
     from experiments.stages.execution import prepare_data

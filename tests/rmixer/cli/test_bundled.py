@@ -59,3 +59,10 @@ def test_a_schedule_that_lies_in_no_run_folder(
         f"error: --workload: found nothing, and {elsewhere} is no run folder; "
         "allowed: the workload that mine.json was made for\n"
     )
+
+
+def test_a_choice_among_schedules_of_a_bundled_workload(
+    elsewhere: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    message = refused(capsys, "validate", elsewhere.name + "-queue", "--policies", 1)
+    assert "allowed: a workload file, or a bundled workload" in message
