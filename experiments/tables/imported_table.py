@@ -12,6 +12,7 @@ from rich.console import Group
 from rich.text import Text
 
 from experiments.operators.operator_class import CLASSES, GAPS, operator_class
+from experiments.tables.terms import explained
 from rmixer.display.quantities import count, milliseconds, percent, signed_percent, size
 from rmixer.display.tables import NumberTable
 from rmixer.imported.imported_profile import ImportedProfile
@@ -80,6 +81,7 @@ def imported_table(profile: ImportedProfile, top: int = 12) -> Group:
     parts: list[Text | NumberTable] = [
         Text(f"{profile.name}, imported from {profile.trace}", style="bold"),
         _facts(profile),
+        explained("closure"),
         _lane_table(profile),
     ]
     if profile.device == "gpu":

@@ -200,15 +200,15 @@ def _others_had_its_cores(found: Found, step: StepCost) -> str:
     if all(any(each.waited <= MOST_WAITED for each in rounds) for rounds in found.passes):
         return ""
     where = f"with {step.threads} thread(s)"
-    return f"{where} others had the cores of one of its two workers, which is left out"
+    return f"{where} other programs used the cores of one of its two workers; it is left out"
 
 
 def _far_apart(found: Found, step: StepCost) -> str:
     """A warning that the cores exchanged data more slowly than they can."""
     ratio = step.exchange_us / found.fastest_exchange_us
     return (
-        f"the cores of this machine were far apart: with {step.threads} threads they took "
-        f"{ratio:.1f} times as long to exchange data as they can, and a step takes longer then; "
+        f"with {step.threads} threads the cores of this machine exchanged data {ratio:.1f} times "
+        "as slowly as they can (a virtual machine moves its cores), which makes steps longer; "
         f"{_AGAIN}"
     )
 

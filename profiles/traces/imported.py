@@ -152,8 +152,8 @@ def _said_of(others: Sequence[Sequence[LaneRow]], used: Sequence[Sequence[LaneRo
     has_optimizer = any(row.call.updates for row in used[0])
     if not has_optimizer and any(row.call.updates for rows in others for row in rows):
         return (
-            "; others have an optimizer, these have none: where gradients are accumulated, say "
-            "what a step is by `--step-marker Optimizer.step#...`"
+            "; the others have an optimizer, these have none: if gradients are accumulated, mark "
+            "whole steps by `--step-marker Optimizer.step#...`"
         )
     return "; as many others ran other operators" if len(others) >= len(used) else ""
 
@@ -162,7 +162,7 @@ def _said_of_first(used: Sequence[int], spans_us: NDArray[np.float64]) -> str:
     """A clause if the first step ran the same operators, but far longer, for example to choose
     kernels or to allocate."""
     times = spans_us[0] / np.median(spans_us[1:]) if used[0] == 0 and len(used) > 1 else 1.0
-    told = f"; the first takes {times:.1f} times as long as the median of the others, and counts"
+    told = f"; the first took {times:.1f} times as long as their median, and is counted"
     return told if times > _LONG_FIRST else ""
 
 

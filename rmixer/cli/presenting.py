@@ -55,7 +55,7 @@ def present_ranking(sweep: Sweep, title: str = "Predicted schedules, best first"
     if bound.bound_s > 0:
         gap = bound.gap(best_s) or 0.0
         least = f"at least {seconds(bound.bound_s)} ({bound.in_words})"
-        out.print(f"best possible: {what}{least}; gap {gap:.1%}")
+        out.print(f"best possible: {what}{least}; gap {gap:.1%}{_again(sweep)}")
     elif best_s > 0:
         out.print(f"best possible: {what}unknown, no bound above 0 s; found {seconds(best_s)}")
     if (searched := sweep.searched) is not None:
@@ -65,6 +65,14 @@ def present_ranking(sweep: Sweep, title: str = "Predicted schedules, best first"
             f"searched {seconds(searched.elapsed_s)}{broken_off}: {searched.evaluations:,} "
             f"schedules, {a_second:,.0f} a second"
         )
+
+
+def _again(sweep: Sweep) -> str:
+    """A note that the best schedule was simulated again at another level than its row."""
+    level = sweep.predicted.summary.level
+    if level == sweep.rows[0].level:
+        return ""
+    return f" of {seconds(sweep.best_s)}, the best once more at the {level} level"
 
 
 def present_saving(sweep: Sweep, doubtful: Sequence[str] = ()) -> None:

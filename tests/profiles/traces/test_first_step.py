@@ -19,5 +19,5 @@ def test_a_first_step_that_takes_far_longer_is_said(
     found = import_trace(path, "t")
     assert found.steps_used == 4
     assert found.profiled_mean_us == (first_us + 900) / 4
-    added = f"; the first takes {said} as long as the median of the others, and counts"
+    added = f"; the first took {said} as long as their median, and is counted"
     assert found.steps_told == "ProfilerStep marks" + (added if said else "")
