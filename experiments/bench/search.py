@@ -69,7 +69,7 @@ class Queue:
 
 @click.command()
 @click.option("--out", type=click.Path(path_type=Path), help="Write search.json and .txt here.")
-@click.option("--seconds", default="15,60", show_default=True, help="Lengths of searches.")
+@click.option("--seconds", default="15,300", show_default=True, help="Lengths of searches.")
 @click.option("--cases", type=click.IntRange(0), default=50, show_default=True)
 @click.option("--jobs", type=click.IntRange(0), default=1000, show_default=True)
 @click.option("--large-seconds", type=click.IntRange(1), default=120, show_default=True)
