@@ -75,9 +75,12 @@ def layout_of(problem: Problem, policy: Policy, cut: Cut) -> Layout:
 
 
 class Trial:
-    """Simulates candidates, and compares them with one job at a time on the layout ``alone``."""
+    """Simulates candidates, and compares them with one job at a time on the layout ``alone``,
+    simulated at ``level``."""
 
-    def __init__(self, problem: Problem, step_times: StepTimes, alone: Layout) -> None:
+    def __init__(
+        self, problem: Problem, step_times: StepTimes, alone: Layout, level: Level = "auto"
+    ) -> None:
         self._problem = problem
         self.step_times = self.rough = step_times
         if isinstance(step_times, OperatorLevel):
@@ -85,7 +88,7 @@ class Trial:
 
             self.rough = RoughTimes(problem.profiles, problem.machine)
         one_by_one = Candidate(BASELINE, alone)
-        self.sequential = self.run(one_by_one, step_times, "auto")
+        self.sequential = self.run(one_by_one, step_times, level)
         self.alone_schedule = self.schedule(one_by_one, self.sequential)
 
     def run(self, candidate: Candidate, times: StepTimes, level: Level) -> SimulatedRun:
