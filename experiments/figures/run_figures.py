@@ -16,7 +16,6 @@ from experiments.figures.operators import draw_operators, operators_data
 from experiments.figures.pareto import draw_pareto, pareto_data
 from experiments.figures.policies import Configuration, draw_policies, policies_data
 from experiments.figures.use_over_time import draw_use, use_data
-from experiments.run_files.finalists_file import read_finalists
 from experiments.run_files.run_folder import (
     MEASURED,
     PREDICTED,
@@ -25,7 +24,7 @@ from experiments.run_files.run_folder import (
     SEQUENTIAL_PREDICTED,
     RunFolder,
 )
-from experiments.run_files.sweep_file import SweepRow, read_rows
+from experiments.run_files.sweep_file import SweepRow, read_finalists, read_rows
 from experiments.validation.comparison import read_comparison
 from profiles.stored.store import Store
 from rmixer.run_record.run_summary import RunSummary

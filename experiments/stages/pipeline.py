@@ -8,7 +8,6 @@ from pathlib import Path
 
 from experiments.explaining.resource_use import resource_use, write_use
 from experiments.run_files.chrome_trace import write_trace
-from experiments.run_files.finalists_file import write_finalists
 from experiments.run_files.run_folder import (
     PREDICTED,
     SCHEDULE,
@@ -17,8 +16,7 @@ from experiments.run_files.run_folder import (
     RunFolder,
     RunInputs,
 )
-from experiments.run_files.sweep_csv import write_sweep_csv
-from experiments.run_files.sweep_file import SWEEP
+from experiments.run_files.sweep_file import write_sweep_files
 from experiments.stages.execution import (
     AS_USUAL,
     ExecutionRequest,
@@ -46,7 +44,7 @@ from profiles.profiler.door import check_importable, check_profiling
 from profiles.stored.store import Store
 from rmixer.errors import RunFailed
 from rmixer.files.home import check_home
-from rmixer.files.typed_files import content_hash, parse, write_json
+from rmixer.files.typed_files import content_hash, parse
 from rmixer.hardware.allowance import ALL, Allowance
 from rmixer.hardware.core_lock import CoreLock
 from rmixer.hardware.machine import Machine
@@ -194,9 +192,7 @@ def write_sweep(
 ) -> None:
     """Writes the ranked rows, the best schedule, its prediction and trace, and the prediction of
     one job at a time. ``shared_with`` names other runs on the same cores."""
-    write_json(folder.path / SWEEP, found.rows)
-    write_sweep_csv(folder.path, found.rows)
-    write_finalists(folder.path, found.finalists)
+    write_sweep_files(folder.path, found.rows, found.finalists)
     write_schedule(folder.path / SCHEDULE, found.schedule)
     best, run = found.problem, found.predicted
     write_prediction(folder, PREDICTED, run, best.profiles, shared_with)
