@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any
 
 from experiments.run_files.sweep_file import read_rows
 from experiments.stages.candidates import layout_of
@@ -28,34 +28,11 @@ EVALUATIONS = 30_000
 """A repeated search evaluates this many schedules: about three seconds for 24 jobs."""
 
 
-class Decider(Protocol):
-    """Schedules again. ``why`` says why it stands in for the run's own policy; "" if it is that.
-    ``fixed`` says why the number of slots cannot be chosen; "" if it can. ``searched`` is the
-    number of schedules that it evaluates each time, 0 for a policy."""
-
-    @property
-    def policy(self) -> str: ...
-    @property
-    def cut(self) -> Cut: ...
-    @property
-    def why(self) -> str: ...
-    @property
-    def fixed(self) -> str: ...
-    @property
-    def searched(self) -> int: ...
-
-    def again(self, run: PredictedRun) -> tuple[str, RunSummary]:
-        """The run itself, scheduled again, and its slots in words."""
-
-    def simulated(self, problem: Problem, cut: Cut | None, level: Level) -> RunSummary:
-        """``problem`` on the slots of another ``cut``, or on the run's slots. Raises
-        :class:`InputError` if cores are lacking, :class:`RunFailed` if memory is."""
-
-
 @dataclass(frozen=True)
 class ByPolicy:
     """A policy that can schedule again, on the slots of ``cut``. ``layout`` is exactly the run's
-    own, None for a stand-in."""
+    own, None for a stand-in; ``why`` then says why it stands in for the run's own policy.
+    ``searched`` is the number of schedules that it evaluates each time: none."""
 
     policy: str
     cut: Cut
@@ -65,6 +42,7 @@ class ByPolicy:
 
     @property
     def fixed(self) -> str:
+        """Says why the number of slots cannot be chosen; "" if it can."""
         cuts_itself = make_policy(self.policy).cuts_itself
         return f"{self.policy} cuts the machine its own way" if cuts_itself else ""
 
@@ -76,10 +54,13 @@ class ByPolicy:
         return found
 
     def again(self, run: PredictedRun) -> tuple[str, RunSummary]:
+        """The run itself, scheduled again, and its slots in words."""
         layout = self.layout or self.layout_on(run.problem)
         return str(Cut.of(layout)), _simulated(run.problem, self._made(run.problem), layout, "auto")
 
     def simulated(self, problem: Problem, cut: Cut | None, level: Level) -> RunSummary:
+        """``problem`` on the slots of another ``cut``, or on the run's slots. Raises
+        :class:`InputError` if cores are lacking, :class:`RunFailed` if memory is."""
         return _simulated(problem, self._made(problem), self.layout_on(problem, cut), level)
 
     def _made(self, problem: Problem) -> Policy:
@@ -88,7 +69,8 @@ class ByPolicy:
 
 @dataclass(frozen=True)
 class BySearch:
-    """Searches again, each time for a schedule on slots that were ``wanted``."""
+    """Searches again, each time for a schedule on slots that were ``wanted``. All else is as
+    :class:`ByPolicy` has it."""
 
     cut: Cut
     wanted: Wanted = field(default_factory=Wanted)
@@ -113,6 +95,9 @@ class BySearch:
         wish = SearchWish(evaluations=self.searched)
         schedule = search(problem, step_times_for(problem), setting, wish).schedule
         return _simulated(problem, Planned(schedule), schedule.settings.layout, level)
+
+
+Decider = ByPolicy | BySearch
 
 
 def decider_of(run: PredictedRun) -> Decider:
