@@ -123,9 +123,20 @@ class Trial:
     def filled(self, candidate: Candidate, summary: RunSummary) -> SweepRow:
         """The row of a candidate whose run came to ``summary``."""
         weighted_s, tardiness_s = wished_figures_s(summary, self._problem.workload.jobs)
-        row = self.not_simulated(candidate, "")
-        row = replace(row, weighted_completion_s=weighted_s, tardiness_s=tardiness_s)
-        return _filled(row, summary, self.sequential.summary.makespan_s)
+        return replace(
+            self.not_simulated(candidate, ""),
+            makespan_s=summary.makespan_s,
+            speedup=self.sequential.summary.makespan_s / summary.makespan_s,
+            mean_completion_s=summary.completion_mean_s,
+            p95_completion_s=summary.completion_p95_s,
+            mean_waiting_s=summary.waiting_mean_s,
+            p95_waiting_s=summary.waiting_p95_s,
+            weighted_completion_s=weighted_s,
+            tardiness_s=tardiness_s,
+            peak_bytes=max(device.peak_bytes for device in summary.devices) or None,
+            busy={device.name: device.busy_fraction for device in summary.devices},
+            level=summary.level,
+        )
 
     def rough_rows(self, piece: Sequence[Candidate]) -> list[SweepRow]:
         """The rows of several candidates by rough step times."""
@@ -186,19 +197,4 @@ def wished_figures_s(summary: RunSummary, jobs: Sequence[Job]) -> tuple[float | 
     return (
         goal.value_s("weighted_completion", summary.makespan_s, ends_s) if weighted else None,
         goal.value_s("tardiness", summary.makespan_s, ends_s) if due else None,
-    )
-
-
-def _filled(row: SweepRow, summary: RunSummary, sequential_s: float) -> SweepRow:
-    return replace(
-        row,
-        makespan_s=summary.makespan_s,
-        speedup=sequential_s / summary.makespan_s,
-        mean_completion_s=summary.completion_mean_s,
-        p95_completion_s=summary.completion_p95_s,
-        mean_waiting_s=summary.waiting_mean_s,
-        p95_waiting_s=summary.waiting_p95_s,
-        peak_bytes=max(device.peak_bytes for device in summary.devices) or None,
-        busy={device.name: device.busy_fraction for device in summary.devices},
-        level=summary.level,
     )

@@ -11,7 +11,7 @@ from typing import Any, Final, Literal
 
 from experiments.validation.verdict import Verdict
 from rmixer.files.strict import Strict
-from rmixer.files.typed_files import load_json, parse, write_json
+from rmixer.files.typed_files import load_json, parse
 from rmixer.hardware.machine import check_schema
 from rmixer.run_record.run_summary import JobSummary, Origin, Range, RunSummary
 
@@ -231,11 +231,6 @@ class Comparison(Strict):
     waiting_p95: TimePair | None = None
     inside: Inside | None = None
     schema_version: Literal[1] = SCHEMA_VERSION
-
-
-def write_comparison(path: Path, comparison: Comparison) -> None:
-    """Writes ``compare.json`` all or nothing."""
-    write_json(path, comparison)
 
 
 def read_comparison(path: Path) -> Comparison:
