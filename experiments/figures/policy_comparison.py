@@ -49,9 +49,10 @@ def draw_policies_compared(panels: Sequence[Panel]) -> Figure:
     """Draws a row a policy, a mark a queue: the best of its layouts."""
     names = list(dict.fromkeys(w for panel in panels for row in panel.best.values() for w in row))
     colours = {name: fill.colour for name, fill in fills(names).items()}
+    title = "How many times as soon a queue of 24 jobs is done as one job at a time (predicted)"
     rows = max(len(panel.best) for panel in panels)
     with look():
-        figure = new_figure(3.2 * len(panels), 1.6 + 0.21 * rows)
+        figure = new_figure(3.2 * len(panels), 1.6 + 0.21 * rows, title)
         for axes, panel in zip(
             figure.subplots(1, len(panels), squeeze=False)[0], panels, strict=True
         ):
@@ -65,16 +66,15 @@ def draw_policies_compared(panels: Sequence[Panel]) -> Figure:
             for name in names
         ]
         figure.legend(handles=handles, loc="outside lower left", ncols=len(names))
-        title = "How many times as soon a queue of 24 jobs is done as one job at a time (predicted)"
-        figure.suptitle(title, x=0.01, ha="left", fontsize=12, fontweight="bold")
     return figure
 
 
 def draw_cpu_beside_gpu(panels: Sequence[Panel]) -> Figure:
     """Draws for each queue the best on the GPUs alone and the best on GPUs and CPU."""
+    title = "GPUs alone, and GPUs and CPU at once: the best policy of each (predicted)"
     shown = [panel for panel in panels if panel.both]
     with look():
-        figure = new_figure(3.2 * len(shown), 3.0)
+        figure = new_figure(3.2 * len(shown), 3.0, title)
         for axes, panel in zip(
             figure.subplots(1, len(shown), squeeze=False)[0], shown, strict=True
         ):
@@ -92,8 +92,6 @@ def draw_cpu_beside_gpu(panels: Sequence[Panel]) -> Figure:
             for label, colour in (("GPUs alone", FAINT), ("GPUs and CPU at once", BAD))
         ]
         figure.legend(handles=handles, loc="outside lower left", ncols=2)
-        title = "GPUs alone, and GPUs and CPU at once: the best policy of each (predicted)"
-        figure.suptitle(title, x=0.01, ha="left", fontsize=12, fontweight="bold")
     return figure
 
 

@@ -42,7 +42,7 @@ def draw_rooflines(lanes: Sequence[LaneRoofline], title: str) -> Figure:
     the step; the largest are numbered and named below, with the time in neither panel. Dots of less
     than 0.2% may be beyond the others: they are drawn at the frame."""
     with look():
-        figure = new_figure(_WIDTH_IN, 1.1 + _ROW_IN * max(1, len(lanes)))
+        figure = new_figure(_WIDTH_IN, 1.1 + _ROW_IN * max(1, len(lanes)), title)
         kind = {"xscale": "log", "yscale": "log", "autoscale_on": False}
         grid = figure.subplots(max(1, len(lanes)), 2, squeeze=False, subplot_kw=kind)
         marks: list[tuple[Axes, list[Mark]]] = []
@@ -72,7 +72,6 @@ def draw_rooflines(lanes: Sequence[LaneRoofline], title: str) -> Figure:
             handlelength=1.2,
             columnspacing=1.2,
         )
-        figure.suptitle(title, x=0.01, ha="left", fontsize=12, fontweight="bold")
         figure.canvas.draw()  # places are known once the layout is
         for axes, numbered in marks:
             number_marks(axes, numbered)

@@ -46,7 +46,7 @@ def draw_run(folder: RunFolder) -> tuple[list[Path], list[str]]:
     if runs:
         timelines = {summary.run: timeline for timeline, summary in runs.values()}
         summaries = {summary.run: summary for _, summary in runs.values()}
-        models = _models(workload, summaries.values())
+        models = models_of(workload, summaries.values())
         doubtful = any(summary.doubtful for summary in summaries.values())
         title = f"Schedule of {workload.name}{_mark(doubtful)}"
         drawings["schedule"] = lambda: draw_gantt(gantt_data(timelines, models, summaries), title)
@@ -96,7 +96,7 @@ def _mark(doubtful: bool) -> str:
     return " (doubtful: the machine was in use when it was profiled)" if doubtful else ""
 
 
-def _models(workload: Workload, summaries: Iterable[RunSummary]) -> dict[str, str]:
+def models_of(workload: Workload, summaries: Iterable[RunSummary]) -> dict[str, str]:
     """The model of each job, with jobs added during the run."""
     added = {job.id: label_of(job.model) for run in summaries for job in run.jobs}
     return {job.id: job.label for job in workload.jobs} | added

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 from executor.overview.run_view import Failure, RunState
 from executor.overview.so_far import so_far
+from experiments.figures.run_figures import models_of
 from experiments.run_files.run_folder import (
     CONFIG,
     JOURNAL,
@@ -31,7 +32,6 @@ from rmixer.run_record.metrics import MetricFiles
 from rmixer.run_record.run_summary import RunSummary
 from rmixer.run_record.timeline import Timeline
 from rmixer.scheduling.problem import Problem
-from rmixer.user_code.own_module import label_of
 from rmixer.workload.workload import Workload
 
 Found = TypeVar("Found")
@@ -78,8 +78,7 @@ class RunContent:
     def models(self) -> dict[str, str]:
         """The model of each job, with jobs added during the run."""
         records = [record[1] for record in (self.predicted, self.executed) if record]
-        added = {job.id: label_of(job.model) for run in records for job in run.jobs}
-        return {job.id: job.label for job in self.workload.jobs} | added
+        return models_of(self.workload, records)
 
 
 OTHERS = {
