@@ -19,7 +19,7 @@ from experiments.stages.execution import (
     check_execution,
     execute,
 )
-from experiments.stages.prediction import with_intervals
+from experiments.stages.prediction import scheduled, with_intervals
 from experiments.validation.compare import compare
 from experiments.validation.compared_runs import Runs
 from experiments.validation.comparison import Comparison
@@ -30,8 +30,7 @@ from rmixer.hardware.core_lock import CoreLock
 from rmixer.policies import make_policy
 from rmixer.run_record.run_summary import RunSummary, write_summary
 from rmixer.scheduling.layout import Cut
-from rmixer.scheduling.schedule import schedule_of
-from sim.job_level.simulate import SimulatedRun, simulate
+from sim.job_level.simulate import SimulatedRun
 
 POLICY = "dySequ"
 KEPT = (
@@ -137,8 +136,7 @@ class Executions:
         layout = cut.layout(problem.machine)
         live = ExecutionRequest(problem, layout, POLICY)
         policy = make_policy(POLICY, problem.workload.seed)
-        run = simulate(problem, policy, layout, live.step_times)
-        schedule = schedule_of(problem.workload, problem.machine, policy, layout, run.bookings)
+        schedule, run = scheduled(problem, policy, layout, live.step_times)
         run = with_intervals(problem, schedule, run, live.step_times)
         return ExecutionRequest(
             problem, layout, schedule, processes=self._setting.plan.processes

@@ -19,7 +19,12 @@ from experiments.run_files.run_folder import PREDICTED, SCHEDULE, RunFolder, Run
 from experiments.stages.adding import profiled_jobs
 from experiments.stages.inputs import held_bytes
 from experiments.stages.machine_in_use import check_cores, check_gpus
-from experiments.stages.prediction import step_times_for, with_intervals, write_prediction
+from experiments.stages.prediction import (
+    scheduled,
+    step_times_for,
+    with_intervals,
+    write_prediction,
+)
 from profiles.machines.bubble import probe_machine
 from rmixer.data.making import Bar, Making, no_bar
 from rmixer.data.prepare import open_dataset, prepare
@@ -37,7 +42,7 @@ from rmixer.scheduling.schedule import Schedule, schedule_of, write_schedule
 from rmixer.scheduling.step_times import StepTimes
 from rmixer.workload.learned_steps import learn_steps
 from rmixer.workload.workload import SUPPOSED_STEPS, Job, Workload
-from sim.job_level.simulate import SimulatedRun, simulate
+from sim.job_level.simulate import SimulatedRun
 
 
 @dataclass(frozen=True)
@@ -210,10 +215,9 @@ def check_execution(request: ExecutionRequest) -> None:
 
 def predict(request: ExecutionRequest) -> SimulatedRun:
     """The prediction, before anything is written: errors of a policy show here."""
-    policy, problem, layout = request.new_policy(), request.problem, request.layout
-    run = simulate(problem, policy, layout, request.step_times)
-    schedule = schedule_of(problem.workload, problem.machine, policy, layout, run.bookings)
-    return with_intervals(problem, schedule, run, request.step_times)
+    problem, times = request.problem, request.step_times
+    schedule, run = scheduled(problem, request.new_policy(), request.layout, times)
+    return with_intervals(problem, schedule, run, times)
 
 
 def begin(
