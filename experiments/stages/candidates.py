@@ -10,6 +10,7 @@ import numpy as np
 
 from experiments.run_files.sweep_file import PRECISION, SweepRow
 from experiments.stages.layouts import profiled_threads
+from experiments.stages.prediction import rough_times
 from rmixer.errors import InputError, PolicyFailed, PolicyWrong, RunFailed
 from rmixer.policies import Policy, make_policy
 from rmixer.policies.baselines.planned import Planned
@@ -22,7 +23,6 @@ from rmixer.scheduling.schedule import Schedule, schedule_of
 from rmixer.scheduling.step_times import StepTimes
 from rmixer.workload.workload import Job
 from sim.job_level.simulate import Level, SimulatedRun, simulate
-from sim.operator_level.operator_level import OperatorLevel
 from sim.planning.objective import TIE, Goal, Objective
 from sim.planning.two_fidelities import correction, settle
 
@@ -82,11 +82,7 @@ class Trial:
         self, problem: Problem, step_times: StepTimes, alone: Layout, level: Level = "auto"
     ) -> None:
         self._problem = problem
-        self.step_times = self.rough = step_times
-        if isinstance(step_times, OperatorLevel):
-            from sim.planning.rough_times import RoughTimes  # here: it imports numba, which is slow
-
-            self.rough = RoughTimes(problem.profiles, problem.machine)
+        self.step_times, self.rough = step_times, rough_times(problem, step_times)
         one_by_one = Candidate(BASELINE, alone)
         self.sequential = self.run(one_by_one, step_times, level)
         self.alone_schedule = self.schedule(one_by_one, self.sequential)

@@ -39,6 +39,16 @@ def step_times_for(
     return OperatorLevel(profiles, machine, seed, SolvedMixes(profiles, machine, seed))
 
 
+def rough_times(problem: Problem, step_times: StepTimes) -> StepTimes:
+    """Step times from mean demand, which take no time to solve; ``step_times`` themselves if they
+    take none."""
+    if not isinstance(step_times, OperatorLevel):
+        return step_times
+    from sim.planning.rough_times import RoughTimes  # here: it imports numba, which is slow
+
+    return RoughTimes(problem.profiles, problem.machine)
+
+
 def is_timed(profiles: Mapping[str, ModelProfile]) -> bool:
     """True if a table of durations was given instead of profiles."""
     return any(profile.origin == "table" for profile in profiles.values())

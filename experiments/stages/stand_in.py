@@ -104,10 +104,10 @@ def decider_of(run: PredictedRun) -> Decider:
     """The policy or the search behind ``run``. If the policy cannot schedule again, the best policy
     in the run's sweep, or ``lpt`` without one."""
     if run.policy == SEARCH:
-        return _search_of(run)
-    try:
-        policy = make_policy(run.policy, run.problem.workload.seed)
-    except InputError:
+        settings: Mapping[str, Any] = run.folder.config("settings")
+        objective: Objective = settings.get("search", {}).get("objective", "makespan")
+        return BySearch(run.cut, wanted_of(settings.get("slots", {})), objective)
+    if (policy := _known(run.policy)) is None:
         why = f"{run.policy!r} is no policy that can decide anew"
     else:
         own = ByPolicy(run.policy, run.cut, run.layout)
@@ -115,18 +115,10 @@ def decider_of(run: PredictedRun) -> Decider:
             return own
         why = f"the slots of {run.policy!r} here are no cut of the machine"
     for row in read_rows(run.folder.path):
-        if row.makespan_s is not None and _can_decide(row.policy):
+        if row.makespan_s is not None and _known(row.policy) is not None:
             said = f"{why}: the best policy of the sweep, {row.label}, stands in for it"
             return ByPolicy(row.policy, row.cut, None, said)
     return ByPolicy(Lpt.name, run.cut, None, f"{why}: {Lpt.name} stands in for it")
-
-
-def _search_of(run: PredictedRun) -> BySearch:
-    """The search with the slots and the objective in its settings."""
-    settings: Mapping[str, Any] = run.folder.config("settings")
-    wanted = wanted_of(settings.get("slots", {}))
-    objective: Objective = settings.get("search", {}).get("objective", "makespan")
-    return BySearch(run.cut, wanted, objective)
 
 
 def _exactly(cut: Cut) -> Wanted:
@@ -150,9 +142,9 @@ def _is_a_cut(run: PredictedRun, own: ByPolicy) -> bool:
         return False
 
 
-def _can_decide(policy: str) -> bool:
+def _known(policy: str) -> Policy | None:
+    """The policy of this name, if it can decide."""
     try:
-        make_policy(policy)
+        return make_policy(policy)
     except InputError:
-        return False
-    return True
+        return None
