@@ -14,7 +14,6 @@ from executor.supervision.observer import Observer
 from executor.supervision.supervisor import Supervisor
 from executor.workers.mixed_workers import MixedWorkers
 from executor.workers.warm_processes import WarmProcesses
-from executor.workers.workers import Workers
 from experiments.run_files.run_folder import PREDICTED, SCHEDULE, RunFolder, RunInputs
 from experiments.stages.adding import profiled_jobs
 from experiments.stages.inputs import held_bytes
@@ -95,12 +94,6 @@ class ExecutionRequest:
         began."""
         return held_bytes(self.problem.machine)
 
-    def new_workers(self, folder: Path) -> Workers:
-        """The workers that carry it out; their output goes to ``folder``."""
-        problem, layout = self.problem, self.layout
-        with_models = any(job.command is None for job in problem.workload.jobs)
-        return MixedWorkers(problem.machine, layout, folder, with_models, self.processes)
-
     def new_policy(self) -> Policy:
         """A new object of the policy, one for each run."""
         if isinstance(self.by, Schedule):
@@ -163,7 +156,9 @@ def execute(
     folder.sync()
     for line in open_questions(workload):
         observer.told(line)
-    executed = Supervisor(execution, request.new_workers(place), observer).execute(probe_s)
+    with_models = any(job.command is None for job in workload.jobs)
+    workers = MixedWorkers(machine, layout, place, with_models, request.processes)
+    executed = Supervisor(execution, workers, observer).execute(probe_s)
     summary = replace(executed.summary, shared_with=lock.shared_with)
     (place / "steps").mkdir(parents=True, exist_ok=True)
     for job, ends_s in executed.step_ends_s.items():  # in seconds of the run
