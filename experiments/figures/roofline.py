@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
-from matplotlib.ticker import EngFormatter
+from matplotlib.ticker import EngFormatter, NullFormatter
 from matplotlib.transforms import ScaledTranslation
 
 from experiments.figures.number_marks import Mark, number_marks
@@ -45,6 +45,9 @@ def draw_rooflines(lanes: Sequence[LaneRoofline], title: str) -> Figure:
         figure = new_figure(_WIDTH_IN, 1.1 + _ROW_IN * max(1, len(lanes)), title)
         kind = {"xscale": "log", "yscale": "log", "autoscale_on": False}
         grid = figure.subplots(max(1, len(lanes)), 2, squeeze=False, subplot_kw=kind)
+        for axis in (each for axes in grid.flat for each in (axes.xaxis, axes.yaxis)):
+            axis.set_major_formatter("{x:g}")  # matplotlib's has powers, which need its own markup
+            axis.set_minor_formatter(NullFormatter())
         marks: list[tuple[Axes, list[Mark]]] = []
         for (left, right), lane in zip(grid, lanes, strict=False):
             computing = [
