@@ -139,7 +139,8 @@ def read_content(folder: RunFolder) -> RunContent:
 def _or_note(
     read: Callable[[], Found], path: Path, notes: list[str], about: str = ""
 ) -> Found | None:
-    """What ``read`` returns; None if ``path`` does not exist, or with a note if it is damaged."""
+    """Returns the result of ``read``; None if ``path`` does not exist, and with a note if it is
+    damaged."""
     try:
         return read() if path.exists() else None
     except InputError as error:
