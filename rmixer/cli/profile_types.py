@@ -6,7 +6,7 @@ import click
 
 
 @click.command()
-@click.option("--machine", help="A known machine, or its folder. Default: this one.")
+@click.option("--machine", help="Name or folder of a measured machine. Default: this one.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def types(machine: str | None, as_json: bool) -> None:
     """Job type and utilisation of every profile, compared with RMixer's assumptions."""
