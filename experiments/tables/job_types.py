@@ -18,7 +18,7 @@ from rmixer.model_profile.model_profile import JobType, Kind, ModelProfile
 from rmixer.models.registry import MODELS
 from rmixer.workload.cost_identity import CostIdentity, is_present
 
-DOUBT = "within its error of the border; the type is that of most of the model's batch sizes"
+DOUBT = "too near the border to be sure; shown is the type of most batch sizes of the model"
 
 
 @dataclass(frozen=True)
