@@ -35,7 +35,7 @@ from rmixer.files.typed_files import write_text
 
 STATE_WORDS = {
     "running": "This run goes on. The page shows it as it was when the page was written.",
-    "stopped": "The process of this run has ended without a word. What was running counts as "
+    "stopped": "The process of this run was killed. Jobs that were running count as "
     "interrupted; `rmixer execute --resume` goes on with it.",
     "elsewhere": "This run is on another machine: its progress cannot be seen from here.",
     "interrupted": "This run was interrupted; `rmixer execute --resume` goes on with it.",

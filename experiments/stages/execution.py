@@ -180,7 +180,7 @@ def open_questions(workload: Workload) -> list[str]:
     unknown = [job.id for job in programs if job.steps_from == "supposed"]
     lines = []
     if anew:
-        lines.append(f"begins anew after an interruption, for it names no `resume`: {few(anew)}")
+        lines.append(f"starts again from step 0 after an interruption (no `resume`): {few(anew)}")
     if unknown:
         lines.append(
             f"the end is unknown: {few(unknown)}; planned with {SUPPOSED_STEPS} steps, "

@@ -44,7 +44,7 @@ def half_batch(problem: Problem, store: Store, report: Callable[[str], None]) ->
     changed = replace(problem.workload, jobs=tuple(each.job for each in jobs))
     why = "no job has a batch that could be halved"
     if asked:
-        why = f"no profile, nor two at other batches: of {asked}, for one"
+        why = f"no profile, and not two at other batches: for {asked}, for example"
     found = Problem(changed, problem.machine, tuple(jobs), problem.noise)
     return HalfBatch(found, tuple(halved), why)
 

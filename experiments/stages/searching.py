@@ -135,7 +135,9 @@ def _tracks(problem: Problem, rough: StepTimes, setting: Setting) -> list[_Track
         if walk is not None and walk.best[0].score < inf:
             found.append(_Track(len(found), layout, searcher, walk))
     if not found:
-        raise RunFailed("; ".join(sorted(why)) or "no policy's schedule can be searched on from")
+        raise RunFailed(
+            "; ".join(sorted(why)) or "no policy has a schedule to start the search from"
+        )
     found.sort(key=lambda each: (each.walk.best[0].score, each.number))
     return found[:MOST_WALKS]
 

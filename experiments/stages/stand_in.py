@@ -44,7 +44,7 @@ class ByPolicy:
     def fixed(self) -> str:
         """Says why the number of slots cannot be chosen; "" if it can."""
         cuts_itself = make_policy(self.policy).cuts_itself
-        return f"{self.policy} cuts the machine its own way" if cuts_itself else ""
+        return f"{self.policy} chooses its own slots" if cuts_itself else ""
 
     def layout_on(self, problem: Problem, cut: Cut | None = None) -> Layout:
         """The slots on the machine of ``problem``. Raises :class:`InputError` if it lacks the
@@ -108,17 +108,17 @@ def decider_of(run: PredictedRun) -> Decider:
         objective: Objective = settings.get("search", {}).get("objective", "makespan")
         return BySearch(run.cut, wanted_of(settings.get("slots", {})), objective)
     if (policy := _known(run.policy)) is None:
-        why = f"{run.policy!r} is no policy that can decide anew"
+        why = f"{run.policy!r} cannot be asked again"
     else:
         own = ByPolicy(run.policy, run.cut, run.layout)
         if policy.cuts_itself or _is_a_cut(run, own):
             return own
-        why = f"the slots of {run.policy!r} here are no cut of the machine"
+        why = f"the slots of {run.policy!r} do not fit this machine"
     for row in read_rows(run.folder.path):
         if row.makespan_s is not None and _known(row.policy) is not None:
-            said = f"{why}: the best policy of the sweep, {row.label}, stands in for it"
+            said = f"{why}: the best policy of the sweep, {row.label}, is used instead"
             return ByPolicy(row.policy, row.cut, None, said)
-    return ByPolicy(Lpt.name, run.cut, None, f"{why}: {Lpt.name} stands in for it")
+    return ByPolicy(Lpt.name, run.cut, None, f"{why}: {Lpt.name} is used instead")
 
 
 def _exactly(cut: Cut) -> Wanted:

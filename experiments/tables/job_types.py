@@ -50,7 +50,7 @@ figures of Tian et al., IEEE TPDS 2024, doi 10.1109/TPDS.2024.3432620: the utili
 high-memory and both-low. They are of PaddlePaddle 2.4.2 on an unnamed GPU at unnamed batch sizes.
 ``criteo_flen`` and all models that are not RMixer's have no constants.
 """
-DOUBT = "within its error of the border; the type is that of most of the model's batch sizes"
+DOUBT = "too near the border to be sure; shown is the type of most batch sizes of the model"
 
 
 @dataclass(frozen=True)

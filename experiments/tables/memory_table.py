@@ -102,7 +102,7 @@ def memory_table(rows: Sequence[MemoryRow], usable_bytes: int | None = None) -> 
     for row in rows:
         parts = _errors(row) if measured else _parts(row)
         table.add_row(job_name(row.job), str(row.job.batch), *parts)
-    said = [summary(rows) if measured else f"worker: with {_contexts(rows)} of its own"]
+    said = [summary(rows) if measured else f"worker: includes {_contexts(rows)} for an idle worker"]
     if usable_bytes is not None:
         said += too_large([(row.job, row.resident_bytes) for row in rows], usable_bytes)
     return Group(table, Text("\n".join(said)))

@@ -222,7 +222,7 @@ def _judge_makespan(runs: Runs, floor: NoiseFloor | None, goal: float) -> Judgem
 
     def of_other_work(jobs: int, what: str, value: float | None = None) -> Judgement:
         noun = "job was" if jobs == 1 else "jobs were"
-        why = f"{jobs} {noun} {what}, so the makespan is of other work than predicted"
+        why = f"{jobs} {noun} {what}, so it did not do the predicted work"
         return unfinished(goal, value, makespan_floor, why)
 
     if runs.late:
