@@ -137,7 +137,7 @@ def _work(rows: Sequence[OperatorCost]) -> str:
     once = list({row.index: row for row in rows}.values())
     flops = [row.flops for row in once]
     moved = [row.moved_bytes for row in once]
-    return f"{_total(flops, lambda n: count(n, 'FLOP'))} and {_total(moved, size)} a step"
+    return f"FLOPs of a step: {_total(flops, lambda n: count(n, 'FLOP'))}, bytes: {_total(moved, size)}"
 
 
 def _total(
