@@ -127,7 +127,7 @@ def test_what_is_unknown_is_said_to_be() -> None:
         "mine, imported from mine.json",
         "hardware unknown; batch unknown, host threads unknown",
         "without the profiler unknown, peak memory unknown",
-        "FLOPs of a step: 4.00 MFLOP (2 of 4 operators unknown), bytes: 8.00 MiB (2 of 4 operators ",
+        "FLOPs of a step: 4.00 MFLOP (2 of 4 operators unknown), bytes: 8.00 MiB (2 of 4 ",
         "unknown: sensitivity, pressure",
         "4 of 5 steps, found by ProfilerStep marks",
         "left out: 6 operators of other threads",

@@ -154,7 +154,9 @@ def test_others_that_had_the_cores_are_told() -> None:
     (step,) = made(alone, shared).steps
     assert (how(step).waited, how(step).rounds, how(step).dropped_rounds) == (0.01, 2, 3)
     said = _others_had_its_cores(found(alone, shared), step)
-    assert said.startswith("with 1 thread(s) other programs used the cores of one of its two workers")
+    assert said.startswith(
+        "with 1 thread(s) other programs used the cores of one of its two workers"
+    )
     (step,) = made(alone).steps
     assert _others_had_its_cores(found(alone), step) == disturbed(step) == ""
     measured = found(alone)
