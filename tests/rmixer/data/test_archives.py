@@ -104,7 +104,7 @@ def test_each_file_in_an_archive_of_its_own(tmp_path: Path) -> None:
     assert "other.zip" not in str(error.value)
     (tmp_path / meta).write_bytes(LINE)
     (tmp_path / f"{meta}.bz2").unlink()
-    with pytest.raises(InputError, match="1.zip there is"):
+    with pytest.raises(InputError, match=r"1\.zip there is"):
         prepare("amazon_electronics", str(tmp_path))
 
 
