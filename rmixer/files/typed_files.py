@@ -98,7 +98,7 @@ def parse(data: object, kind: type[T], where: object) -> T:
     It converts no types: ``true`` and ``"3"`` are not numbers, ``3.0`` is not a whole number.
     """
     try:
-        text = json.dumps(data, default=str)
+        text = json.dumps(data, default=_plain_value)
     except (TypeError, ValueError, RecursionError) as error:
         found = f"a value that is not plain ({error})"
         raise InputError(where, "", found, "text, numbers, lists, keys and values") from None
@@ -107,6 +107,11 @@ def parse(data: object, kind: type[T], where: object) -> T:
     except ValidationError as error:
         raise _explain(error, kind, where) from None
     return checked
+
+
+def _plain_value(value: object) -> object:
+    """Numbers and arrays of NumPy and torch as plain ones, all else as text."""
+    return value.tolist() if hasattr(value, "tolist") else str(value)
 
 
 def _explain(error: ValidationError, kind: Any, where: object) -> InputError:
