@@ -269,14 +269,20 @@ def plain(value: object) -> Any:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Writes all or nothing: to a temporary file in the same folder, which is then renamed."""
+    """Writes all or nothing: to a temporary file in the same folder, which is then renamed; but
+    directly to what is no file (``/dev/stdout``). An OSError names ``path``."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    is_special = path.exists() and not path.is_file()
+    temporary = path if is_special else path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         temporary.write_text(text, encoding="utf-8", errors="backslashreplace")
-        temporary.replace(path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
+        if not is_special:
+            temporary.replace(path)
+    except BaseException as error:
+        if not is_special:
+            temporary.unlink(missing_ok=True)
+        if isinstance(error, OSError) and error.filename is None:  # of a full disk
+            error.filename = str(path)
         raise
 
 
