@@ -42,6 +42,21 @@ def search_cuts(problem: Problem, cuts: Sequence[Cut], wanted: Wanted) -> list[C
     ]
 
 
+def next_to(problem: Problem, cut: Cut, wanted: Wanted) -> list[Cut]:
+    """``cut`` with one slot more or less on each GPU, and CPU slots on all cores that this leaves.
+    Empty if slots were ``wanted``, or if ``cut`` has slots of one kind only."""
+    machine, said = problem.machine, wanted.by_kind(problem.machine)
+    if not (cut.gpu_slots and cut.cpu_slots) or (said.gpu_slots, said.cpu_slots) != (None, None):
+        return []
+    found = []
+    for slots in (cut.gpu_slots - 1, cut.gpu_slots + 1):
+        left = len(machine.cores) - slots * cut.gpu_threads * len(machine.gpus)
+        other = min(left // cut.cpu_threads, len(problem.jobs))
+        if slots and other > 0:
+            found.append(replace(cut, gpu_slots=slots, cpu_slots=other))
+    return found
+
+
 def is_part(cut: Cut, whole: Cut) -> bool:
     """True if ``whole`` has all slots of ``cut``, with the same threads."""
     return (

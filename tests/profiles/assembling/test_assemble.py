@@ -139,7 +139,7 @@ def test_cores_that_were_far_apart_all_the_while_are_told() -> None:
     measured.fastest_exchange_us = 40.0
     (step,) = assemble(make_job(), make_machine(), [measured], 0.05).steps
     assert (how(step).rounds, step.exchange_us, step.apart_us) == (2, 72.0, 0.0)
-    assert "took 1.8 times as long to exchange data" in _far_apart(measured, step)
+    assert "exchanged data 1.8 times as slowly" in _far_apart(measured, step)
 
 
 def test_others_that_had_the_cores_are_told() -> None:
