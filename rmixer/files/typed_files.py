@@ -281,7 +281,7 @@ def write_text(path: Path, text: str) -> None:
     except BaseException as error:
         if not is_special:
             temporary.unlink(missing_ok=True)
-        if isinstance(error, OSError) and error.filename is None:  # of a full disk
+        if isinstance(error, OSError) and error.errno and error.filename is None:
             error.filename = str(path)
         raise
 
