@@ -6,7 +6,7 @@ default settings and while the GPU has memory left.
 
 from __future__ import annotations
 
-from bisect import bisect_left, insort
+from profiles.memory.free_blocks import FreeBlocks
 
 BLOCK_BYTES = 512
 SMALL_BYTES, SMALL_SEGMENT_BYTES = 1 << 20, 2 << 20
@@ -16,8 +16,8 @@ MIDDLE_BYTES, MIDDLE_SEGMENT_BYTES = 10 << 20, 20 << 20
 LARGE_UNIT_BYTES = 2 << 20
 """others have a segment each, in whole 2 MiB."""
 
-_Place = tuple[int, int]
-"""A segment, and the start of a block in it."""
+_Place = int
+"""The start of a block; segments lie apart."""
 
 
 class CachingAllocator:
@@ -32,10 +32,8 @@ class CachingAllocator:
 
     def __init__(self) -> None:
         self.peak_bytes = self.reserved_bytes = 0
-        self._given = self._segments = 0
-        self._free: dict[bool, list[tuple[int, _Place]]] = {True: [], False: []}
-        self._size_at: dict[_Place, int] = {}
-        self._size_before: dict[_Place, int] = {}
+        self._given = self._next = 0
+        self._free = {True: FreeBlocks(), False: FreeBlocks()}
         self._held: dict[_Place, tuple[int, bool]] = {}
 
     def allocate(self, size: int) -> _Place | None:
@@ -47,7 +45,7 @@ class CachingAllocator:
         place, found = self._take(needed, small)
         rest = found - needed
         if rest >= BLOCK_BYTES if small else rest > SMALL_BYTES:
-            self._release((place[0], place[1] + needed), rest, small)
+            self._release(place + needed, rest, small)
             found = needed
         self._held[place] = found, small
         self._given += found
@@ -62,32 +60,17 @@ class CachingAllocator:
             self._release(place, size, small)
 
     def _take(self, size: int, small: bool) -> tuple[_Place, int]:
-        free = self._free[small]
-        at = bisect_left(free, (size, (0, 0)))
-        if at < len(free):
-            found, place = free[at]
-            self._forget(place, found, small)
-            return place, found
+        if found := self._free[small].smallest(size):
+            return found
         segment = segment_bytes(size)
         self.reserved_bytes += segment
-        self._segments += 1
-        return (self._segments, 0), segment
+        start = self._next
+        self._next += segment + 1
+        return start, segment
 
     def _release(self, place: _Place, size: int, small: bool) -> None:
-        segment, start = place
-        if before := self._size_before.get(place):
-            self._forget((segment, start - before), before, small)
-            start, size = start - before, size + before
-        if after := self._size_at.get((segment, start + size)):
-            self._forget((segment, start + size), after, small)
-            size += after
-        insort(self._free[small], (size, (segment, start)))
-        self._size_at[segment, start] = self._size_before[segment, start + size] = size
-
-    def _forget(self, place: _Place, size: int, small: bool) -> None:
         free = self._free[small]
-        del free[bisect_left(free, (size, place))]
-        del self._size_at[place], self._size_before[place[0], place[1] + size]
+        free.add(*free.joined(place, size))
 
 
 def segment_bytes(size: int) -> int:

@@ -4,6 +4,7 @@ with the rules of torch's allocator."""
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
@@ -16,11 +17,39 @@ from profiles.memory.caching_allocator import CachingAllocator
 from profiles.memory.data_size import check_predictable
 from profiles.memory.gpu_temporaries import gpu_temporary_bytes
 from profiles.memory.known_gpu import UNKNOWN_GPU, KnownGpu
-from profiles.memory.matrix_workspace import is_product, workspace_bytes
 from profiles.memory.storage_watch import StorageWatch
 from profiles.memory.watched_step import OPTIMIZER, blank_substitute, peak_by_use, watch_training
 from rmixer.errors import InputError
 from rmixer.workload.workload import Job
+
+LARGE_BYTES = 32 << 20
+"""On Hopper and Blackwell,"""
+ELSEWHERE_BYTES = 2 * (4096 << 10) + 8 * (16 << 10)
+"""and on all others."""
+_LARGE_ON = re.compile(r"\b(GH|H|B|GB)\d{2,3}\b")
+_PRODUCTS = {
+    getattr(torch.ops.aten, name)
+    for name in ("mm", "addmm", "addmm_", "bmm", "baddbmm", "addmv", "addmv_", "mv", "dot")
+}
+
+
+def workspace_bytes(gpu_name: str | None, settings: str | None = None) -> int:
+    """Bytes that torch's allocator holds for cuBLAS for each thread that asks it for a product,
+    from the first one on, on a GPU of this name (None: one that is neither Hopper nor Blackwell).
+
+    ``settings`` is ``CUBLAS_WORKSPACE_CONFIG`` if that is set, like ``:4096:2:16:8``: KiB and
+    number of buffers. The default is that of PyTorch's ``aten/src/ATen/cuda/CublasHandlePool.cpp``;
+    cublasLt takes its workspace from the same block.
+    """
+    if settings and (parts := re.findall(r":(\d+):(\d+)", settings)):
+        return sum(int(kib) * 1024 * int(count) for kib, count in parts)
+    return LARGE_BYTES if _LARGE_ON.search(gpu_name or "") else ELSEWHERE_BYTES
+
+
+def is_product(operator: Any) -> bool:
+    """True if ``operator``, with its overload, uses the matrix library."""
+    return operator.overloadpacket in _PRODUCTS
+
 
 WORKSPACES = "workspaces"
 
@@ -45,7 +74,7 @@ class PredictedGpuMemory:
 def predict_gpu_memory(job: Job, gpu: KnownGpu = UNKNOWN_GPU) -> PredictedGpuMemory:
     """The memory of ``job``, a model of the registry in single precision, in training and
     evaluation on ``gpu``. Its name decides the matrix library's workspace
-    (:func:`~profiles.memory.matrix_workspace.workspace_bytes`), its multiprocessors the division of
+    (:func:`workspace_bytes`), its multiprocessors the division of
     sums. Raises :class:`InputError` for other jobs."""
     check_predictable(job)
     if job.precision != "fp32":

@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-from profiles.memory.gpu_attention import FUSED_BACKWARD, backward_bytes
+from profiles.memory.absent_gpu import FUSED_BACKWARD, backward_bytes
 from profiles.memory.gpu_reduction import staging_bytes
 from profiles.memory.operator_temporaries import as_sums, shifted
 

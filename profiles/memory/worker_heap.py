@@ -7,7 +7,64 @@ repeated block by block, without its tensors.
 
 from __future__ import annotations
 
-from profiles.memory.best_fit import BestFit
+from profiles.memory.free_blocks import FreeBlocks
+
+_HEADER, _OWN_HEADER, _UNIT, _LEAST = 16, 8, 16, 32
+
+
+class BestFit:
+    """A heap that gives each block the smallest free stretch that holds it, and grows if none does;
+    free neighbours are joined, and a free end is given back. ``peak_bytes`` is its largest extent.
+
+    A block with a larger alignment is taken with room for that, and the rest on either side is free
+    again (like glibc's ``posix_memalign``): small blocks then lie there, and its place is too small
+    for the next one of its size.
+    """
+
+    def __init__(self) -> None:
+        self.peak_bytes = 0
+        self._end = 0
+        self._free = FreeBlocks()
+        self._held: dict[int, int] = {}
+
+    def take(self, size: int, alignment: int = _UNIT) -> int:
+        """Takes a new block of ``size`` bytes and returns its start, by which it is freed."""
+        needed = max(_LEAST, -(-(size + _OWN_HEADER) // _UNIT) * _UNIT)
+        room = alignment + _LEAST if alignment > _UNIT else 0
+        begin, stretch = self._cut(needed + room)
+        start = -(-(begin + _HEADER) // alignment) * alignment - _HEADER
+        if 0 < start - begin < _LEAST:
+            start += alignment
+        self._release(begin, start - begin)
+        rest = begin + stretch - start - needed
+        if rest < _LEAST:
+            needed, rest = needed + rest, 0
+        self._release(start + needed, rest)
+        self._held[start] = needed
+        return start
+
+    def give_back(self, start: int) -> None:
+        """Frees the block that :meth:`take` put there."""
+        self._release(start, self._held.pop(start))
+
+    def _cut(self, size: int) -> tuple[int, int]:
+        """Takes a free stretch; returns its start and size."""
+        if found := self._free.smallest(size):
+            return found
+        start = self._end
+        self._end += size
+        self.peak_bytes = max(self.peak_bytes, self._end)
+        return start, size
+
+    def _release(self, start: int, size: int) -> None:
+        if size == 0:
+            return
+        start, size = self._free.joined(start, size)
+        if start + size == self._end:
+            self._end = start
+        else:
+            self._free.add(start, size)
+
 
 ALIGNMENT = 64
 """The alignment of torch's tensors on the CPU."""

@@ -13,9 +13,8 @@ from torch import Tensor
 from torch.nn.functional import scaled_dot_product_attention
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from profiles.memory.absent_gpu import STAND_IN, absent_gpu
+from profiles.memory.absent_gpu import FUSED_BACKWARD, STAND_IN, absent_gpu, backward_bytes
 from profiles.memory.caching_allocator import CachingAllocator
-from profiles.memory.gpu_attention import FUSED_BACKWARD, backward_bytes
 from profiles.memory.gpu_memory_prediction import _GpuWatch
 from profiles.memory.gpu_temporaries import gpu_temporary_bytes
 from profiles.memory.watched_step import blank_substitute

@@ -17,9 +17,8 @@ from experiments.tables.gpu_memory_table import GpuMemoryRow, sources
 from profiles.memory import gpu_memory_prediction
 from profiles.memory.absent_gpu import STAND_IN, absent_gpu
 from profiles.memory.caching_allocator import CachingAllocator
-from profiles.memory.gpu_memory_prediction import _GpuWatch, predict_gpu_memory
+from profiles.memory.gpu_memory_prediction import _GpuWatch, predict_gpu_memory, workspace_bytes
 from profiles.memory.known_gpu import KnownGpu, known_gpu
-from profiles.memory.matrix_workspace import workspace_bytes
 from profiles.memory.memory_prediction import predict_memory
 from profiles.memory.watched_step import peak_by_use
 from profiles.stored.store import Store

@@ -13,12 +13,11 @@ from torch import nn
 from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.profiler import ProfilerActivity, profile
 
-from profiles.memory.best_fit import BestFit
 from profiles.memory.memory_measurement import tensor_bytes
 from profiles.memory.memory_prediction import PredictedMemory, predict_memory
 from profiles.memory.storage_watch import StorageWatch
 from profiles.memory.watched_step import blank_substitute
-from profiles.memory.worker_heap import ALIGNMENT, WorkerHeap
+from profiles.memory.worker_heap import ALIGNMENT, BestFit, WorkerHeap
 from profiles.traces.profiler_events import transient_peak_bytes
 from rmixer.errors import InputError
 from rmixer.models.registry import MODELS
