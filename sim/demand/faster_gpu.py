@@ -1,4 +1,5 @@
-"""Converts a profile to a GPU that is faster or slower, on the same host."""
+"""Converts a profile to a GPU that is faster or slower on the same host, or to a machine with more
+cores."""
 
 from __future__ import annotations
 
@@ -7,6 +8,7 @@ from dataclasses import replace
 from profiles.assembling.job_type import LOW_UTILISATION, gpu_balance, job_type
 from profiles.assembling.operator_times import total_work
 from rmixer.hardware.machine import Gpu
+from rmixer.hardware.what_if import continued
 from rmixer.model_profile.model_profile import JobType, ModelProfile, StepCost
 from rmixer.operators.operator_cost import OperatorCost
 from sim.demand.segments import step_segments, two_clocks_s, walked_alone_s
@@ -103,3 +105,35 @@ def _type(profile: ModelProfile, gpu: Gpu, busy: float) -> JobType:
     if known != "low" or busy < LOW_UTILISATION or unknown:
         return known
     return job_type(busy, flops / moved, gpu_balance(gpu))
+
+
+def with_more_cores(profile: ModelProfile, own: int, cores: int) -> ModelProfile:
+    """Converts ``profile``, taken on a machine of ``own`` cores, to one of ``cores``.
+
+    A slow-down curve that ends at the machine's own cores goes on with its last slope, never below
+    its last value. A curve that ends before that is constant from there, as in the simulator. A
+    step without curves stays without.
+    """
+    if cores <= own:
+        return profile
+    return replace(profile, steps=tuple(_beside_more(step, own, cores) for step in profile.steps))
+
+
+def last_slope(step: StepCost, own: int) -> float:
+    """The largest slope with which :func:`with_more_cores` extends a slow-down of ``step``: growth
+    per core, in units of the step alone."""
+    wider = _beside_more(step, own, own + 1)
+    curves = (wider.compute_slowdown, wider.stream_slowdown)
+    return max((curve[-1] - (1.0, *curve)[-2] for curve in curves if curve), default=0.0)
+
+
+def _beside_more(step: StepCost, own: int, cores: int) -> StepCost:
+    def wider(known: tuple[float, ...]) -> tuple[float, ...]:
+        constant = known[-1:] * (own - step.threads - len(known))
+        return continued((*known, *constant), cores - step.threads, at_none=1.0)
+
+    return replace(
+        step,
+        compute_slowdown=wider(step.compute_slowdown),
+        stream_slowdown=wider(step.stream_slowdown),
+    )

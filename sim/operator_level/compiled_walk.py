@@ -89,7 +89,7 @@ def walk(
     """Walks every replication until the slowest walker has done its measured steps.
 
     ``steps``, ``host`` and ``gpus`` are the fields of :class:`Steps`, :class:`Host` and
-    :class:`Gpus` of :mod:`sim.operator_level.walk_arrays`; the result has those of its
+    :class:`Gpus` of :mod:`sim.operator_level.walked_mix`; the result has those of its
     :class:`Marks`. ``loads`` are those of the members of mean demand, ``delays_s`` [walkers,
     replications] when each walker begins. ``patterns`` [patterns, members] remembers speeds by the
     set of walkers that work, NaN while they are unknown; it is empty if speeds depend on more.

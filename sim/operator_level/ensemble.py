@@ -13,7 +13,7 @@ from sim.demand.contention import Background
 from sim.demand.resident import Resident
 from sim.demand.segments import two_clocks_s
 from sim.operator_level.instruction_tables import Floats
-from sim.operator_level.walked_mix import WalkedMix
+from sim.operator_level.walked_mix import Marks, Steps, WalkedMix
 
 MEASURED_STEPS = 2
 FAST = 20.0
@@ -49,8 +49,6 @@ def _measure(
 ) -> Floats:
     """Walks until the slowest has done its steps in every replication. A walker's speed comes from
     its whole steps within that time; if it ended none, from the part that it did."""
-    from sim.operator_level.compiled_measure import measure  # here: it imports numba
-
     mix = WalkedMix(walkers, steady, background, offsets, MEASURED_STEPS)
     marks = measure(mix)
     made, at_s = marks.made, marks.at_s
@@ -63,6 +61,40 @@ def _measure(
     rate = np.where(whole, marks.whole / lasted_s, speeds[: len(walkers)])
     speeds[: len(walkers)] = rate * mix.solo_s
     return speeds
+
+
+def measure(mix: WalkedMix) -> Marks:
+    """Walks ``mix`` in every replication and returns the marks taken."""
+    from sim.operator_level.compiled_walk import walk  # here: it imports numba
+
+    walkers = len(mix.walkers)
+    patterns = np.full((1 << walkers if mix.by_pattern else 0, walkers + len(mix.steady)), np.nan)
+    seen = walk(
+        tuple(_steps(mix)),
+        tuple(mix.host),
+        tuple(mix.gpus),
+        np.array(mix.loads),
+        mix.delays_s,
+        patterns,
+    )
+    return Marks(*seen)
+
+
+def _steps(mix: WalkedMix) -> Steps:
+    tables = mix.programs
+    return Steps(
+        tables.work,
+        tables.before,
+        tables.weight,
+        4 * tables.launches + tables.stops + 2 * tables.at_end,
+        np.where(tables.on[0] > 0, 0, 1),
+        tables.amount,
+        tables.width,
+        tables.depth,
+        mix.host_s,
+        mix.slowest,
+        mix.measured_steps,
+    )
 
 
 def _steady_made(resident: Resident, now: Floats, host: Floats, device: Floats) -> Floats:

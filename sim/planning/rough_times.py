@@ -1,4 +1,4 @@
-"""Judges schedules by the thousand: the step times of mean demand, compiled."""
+"""Judges schedules by the thousand by mean demand, compiled: mixes cost little."""
 
 from __future__ import annotations
 
@@ -10,11 +10,15 @@ from numpy.typing import NDArray
 
 from rmixer.hardware.machine import Machine
 from rmixer.model_profile.model_profile import ModelProfile
+from rmixer.scheduling.layout import Layout
+from rmixer.scheduling.problem import Problem
 from rmixer.scheduling.step_times import Member, Mix
+from rmixer.scheduling.view import MemoryCheck
 from sim.demand.contention import HostDemand
 from sim.demand.resident import Resident
 from sim.operator_level.instruction_tables import Floats
 from sim.planning.compiled_schedule import mean_demand
+from sim.planning.evaluator import Evaluator, Judged, Plan, _new_table
 from sim.simple_step_times.mean_demand import MeanDemand
 
 
@@ -101,3 +105,40 @@ def _curves(demands: Sequence[HostDemand]) -> tuple[Floats, NDArray[np.int64]]:
         for kind, curve in enumerate(pair):
             curves[kind, at, 1 : 1 + last[at]] = curve[: last[at]]
     return curves, np.array(last, dtype=np.int64)
+
+
+MOST_MIXES = 1 << 16
+"""At most this many are remembered. Then all are forgotten: the mixes of a search change with its
+progress."""
+
+
+class RoughEvaluator(Evaluator):
+    """An :class:`Evaluator` by mean demand. On slots that share cores it asks :class:`MeanDemand`
+    for each mix."""
+
+    def __init__(
+        self, problem: Problem, layout: Layout, times: RoughTimes, memory: MemoryCheck = "margin"
+    ) -> None:
+        super().__init__(problem, layout, times, memory)
+        self._compiled = not layout.in_turn
+        if self._compiled:
+            self._demands = times.demands(self._members())
+            self._units = np.ones((MOST_MIXES, len(self._slots)))
+
+    def judge_some(self, plan: Plan) -> Judged:
+        if self._compiled and 2 * len(self._mixes) > len(self._units):
+            self._mixes = _new_table()
+        return super().judge_some(plan)
+
+    def _members(self) -> list[Member]:
+        """One member of each class, in order."""
+        members: dict[int, Member] = {}
+        for (j, s), phases in self._phases.items():
+            entry, slot = self._slots[s]
+            cores = self._layout.cores(self._problem.machine, entry.device, slot)
+            for p, (phase, _, _) in enumerate(phases):
+                of_class = int(self._jobs[3][j, s, p])
+                if of_class not in members:
+                    key = self._problem.jobs[j].key
+                    members[of_class] = Member(key, phase, entry.device, cores)
+        return [members[of_class] for of_class in range(len(members))]

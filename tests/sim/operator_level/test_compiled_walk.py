@@ -19,9 +19,9 @@ from rmixer.scheduling.step_times import Member
 from sim.demand.contention import Background
 from sim.demand.resident import Residents
 from sim.operator_level import (
-    compiled_measure,
     compiled_walk,
     compiled_whole_walk,
+    ensemble,
     instruction_tables,
 )
 from sim.operator_level.compiled import compiled
@@ -60,10 +60,10 @@ def test_joined_instructions_walk_as_single_ones(
     members = [Member(draw.choice(names), "train", devices[i], (i,)) for i in range(4)]
     offsets = np.array([[draw.random() for _ in range(8)] for _ in members])
     joined = mix_of(members, Background(), offsets)
-    seen = compiled_measure.measure(joined)
+    seen = ensemble.measure(joined)
     monkeypatch.setattr(instruction_tables, "_joined", lambda step: step)
     single = mix_of(members, Background(), offsets)
-    expected = compiled_measure.measure(single)
+    expected = ensemble.measure(single)
     assert joined.programs.width < single.programs.width
     assert seen.made == pytest.approx(expected.made, rel=1e-9)
     assert seen.at_s == pytest.approx(expected.at_s, rel=1e-9)

@@ -20,8 +20,7 @@ from sim import OperatorLevel
 from sim.clock.fluid import Activity, FluidServer
 from sim.demand.contention import Background, HostDemand, host_speeds, sliced_speeds
 from sim.demand.resident import Resident
-from sim.operator_level.compiled_measure import measure
-from sim.operator_level.ensemble import replicate, walks
+from sim.operator_level.ensemble import measure, replicate, walks
 from sim.operator_level.walked_mix import WalkedMix
 
 ROUNDING = 1 + 1e-6

@@ -19,7 +19,7 @@ from sim.demand.resident import Resident
 from sim.demand.segments import two_clocks_s
 from sim.operator_level.compiled_walk import COLUMNS, _host_speeds
 from sim.operator_level.ensemble import MEASURED_STEPS, replicate, walks
-from sim.operator_level.host_table import MOST_WALKERS, host_table
+from sim.operator_level.walked_mix import MOST_WALKERS, host_table
 
 
 def one_by_one(

@@ -18,8 +18,7 @@ from rmixer.testing.made_up import by_key, make_machine, make_profile, make_step
 from sim import OperatorLevel
 from sim.demand.contention import Background
 from sim.demand.segments import Segment, two_clocks_s
-from sim.operator_level.compiled_measure import measure
-from sim.operator_level.ensemble import replicate
+from sim.operator_level.ensemble import measure, replicate
 from sim.operator_level.walked_mix import WalkedMix
 
 MS = 1e-3

@@ -30,8 +30,7 @@ from sim import OperatorLevel, Uncontended, simulate
 from sim.planning.bound_program import CORES, GPU, GPU_SLACK, HOST_SLACK, LONGEST, SLOTS
 from sim.planning.lower_bound import lower_bound
 from sim.planning.moves import Order
-from sim.planning.rough_evaluator import RoughEvaluator
-from sim.planning.rough_times import RoughTimes
+from sim.planning.rough_times import RoughEvaluator, RoughTimes
 from sim.planning.search import Searcher
 
 POLICIES = ["dyMix", "dyType@dyWork", "lpt", "muri", "all_at_once", "static", "sequential", "mps"]

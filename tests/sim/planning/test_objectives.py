@@ -22,8 +22,7 @@ from sim.planning.completion_bound import ALONE, bound_of, mean_moments_s
 from sim.planning.evaluator import Evaluator, Judged
 from sim.planning.moves import Order
 from sim.planning.objective import FIGURES, SECOND, TIE, Goal, Objective, check_objective, in_words
-from sim.planning.rough_evaluator import RoughEvaluator
-from sim.planning.rough_times import RoughTimes
+from sim.planning.rough_times import RoughEvaluator, RoughTimes
 from sim.planning.search import Searcher
 from sim.simple_step_times.uncontended import Uncontended
 

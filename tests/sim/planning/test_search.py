@@ -20,8 +20,7 @@ from rmixer.testing.made_up import GIB, make_job, make_machine, make_workload
 from sim import simulate
 from sim.planning.evaluator import Evaluator
 from sim.planning.moves import Neighbourhood, Order
-from sim.planning.rough_evaluator import RoughEvaluator
-from sim.planning.rough_times import RoughTimes
+from sim.planning.rough_times import RoughEvaluator, RoughTimes
 from sim.planning.search import ELITE, Found, Searcher, _keep
 from sim.simple_step_times.mean_demand import MeanDemand
 
@@ -158,7 +157,7 @@ def test_compiled_mixes_are_those_of_mean_demand(
 
 
 def test_forgotten_mixes_are_found_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("sim.planning.rough_evaluator.MOST_MIXES", 8)
+    monkeypatch.setattr("sim.planning.rough_times.MOST_MIXES", 8)
     given_problem = problem([("criteo_dlrm", 100), ("amazon_din", 300), ("criteo_deepfm", 200)] * 3)
     order = Order(tuple(range(9)), (0, 1, 2) * 3)
     few = searcher(given_problem).judged(order)[1]
