@@ -12,8 +12,7 @@ from rmixer.scheduling.problem import Problem, problem_of
 from rmixer.workload.workload import Workload
 from sim.planning.lower_bound import lower_bound
 from sim.planning.moves import Order
-from sim.planning.rough_evaluator import RoughEvaluator
-from sim.planning.rough_times import RoughTimes
+from sim.planning.rough_times import RoughEvaluator, RoughTimes
 from sim.planning.search import Searcher
 
 CUTS = (Cut(2, 0, 1, 0), Cut(1, 1, 1, 1), Cut(2, 1, 1, 1))

@@ -12,7 +12,7 @@ from profiles.machines.measure_machine import MEASURE_MACHINE_S
 from profiles.measurements.rounds import Plan
 from profiles.profiler.duration import profiling_seconds
 from profiles.programs.command_profiler import command_seconds, profile_command
-from profiles.stored.missing_thread_counts import lacking_counts
+from profiles.stored.merging import lacking_counts
 from profiles.stored.provenance import HARDWARE, SOFTWARE, differences
 from profiles.stored.store import Store
 from rmixer.errors import InputError, RunFailed

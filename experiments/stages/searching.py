@@ -25,8 +25,7 @@ from rmixer.scheduling.problem import Problem
 from rmixer.scheduling.schedule import Schedule, Settings
 from rmixer.scheduling.step_times import StepTimes
 from sim.planning.evaluator import Evaluator
-from sim.planning.rough_evaluator import RoughEvaluator
-from sim.planning.rough_times import RoughTimes
+from sim.planning.rough_times import RoughEvaluator, RoughTimes
 from sim.planning.search import Found, Searcher, Walk
 
 MOST_WALKS = 12

@@ -1,6 +1,6 @@
 """Predicts a step at a batch size that was not profiled from other sizes.
 
-Times follow :class:`~profiles.batches.batch_curve.BatchCurve` through all profiled sizes; FLOPs,
+Times follow :class:`~profiles.batches.known_sizes.BatchCurve` through all profiled sizes; FLOPs,
 bytes and memory are linear between two of them, and beyond them along the line through the two
 nearest. Each kind of operator in each module is predicted separately. A step on the CPU is
 predicted twice: by its own curve, and as the sum of its operators and gaps. Their errors are hardly
@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from statistics import fmean
@@ -19,11 +20,33 @@ from typing import Any
 
 from profiles.assembling.job_type import demands
 from profiles.batches.known_sizes import KnownSizes, TooFewSizesError, known_sizes
-from profiles.batches.operator_sums import AMOUNTS, Kind, Sums, kind_of, sum_by_kind
 from rmixer.hardware.machine import Machine
 from rmixer.model_profile.model_profile import MemoryCost, ModelProfile, StepCost
-from rmixer.operators.operator_cost import OperatorCost
+from rmixer.operators.operator_cost import HOST_COLUMNS, OperatorCost
 from rmixer.workload.cost_identity import CostIdentity
+
+Kind = tuple[str, int, str | None, str, str]
+"""Lane, thread count, phase, module and operator."""
+Sums = Mapping[Kind, Mapping[str, float]]
+"""By kind and column. A kind that the profile does not have sums to 0."""
+AMOUNTS = ("flops", "read_bytes", "written_bytes")
+TIMES = ("mean_us", "gap_before_us", "host_us", *HOST_COLUMNS)
+
+
+def kind_of(cost: OperatorCost) -> Kind:
+    """The kind of one operator."""
+    return cost.lane, cost.threads, cost.phase, cost.module, cost.operator
+
+
+def sum_by_kind(profile: ModelProfile) -> Sums:
+    """The sums of all operators of ``profile``, in each of the columns of amounts and times."""
+    sums: dict[Kind, dict[str, float]] = defaultdict(lambda: dict.fromkeys(AMOUNTS + TIMES, 0.0))
+    for cost in profile.operators:
+        at = sums[kind_of(cost)]
+        for name in at:
+            at[name] += getattr(cost, name)
+    return sums
+
 
 _STEP_TIMES = ("mean_us", "p10_us", "p50_us", "p90_us", "stall_us")
 _PHASE_TIMES = ("build_s", "warmup_s", "evaluate_s", "save_s")

@@ -16,8 +16,7 @@ from torch import nn
 from torch.jit._script import RecursiveScriptModule
 from torch.profiler import ProfilerActivity, profile, record_function
 
-from profiles.in_worker.event_cost import EventCost
-from profiles.in_worker.step_clock import Clock, clock_of
+from profiles.in_worker.step_clock import Clock, EventCost, clock_of
 from profiles.machines.core_exchange import CoreExchange
 from profiles.measurements.warm_up import LEAST_FIRST_STEPS
 from profiles.traces.counted_work import count_work

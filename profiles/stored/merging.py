@@ -1,12 +1,15 @@
-"""Merges a new profile with an older one of the same job."""
+"""Merges a new profile with an older one of the same job, and says which thread counts it lacks."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from profiles.stored.provenance import HARDWARE, SOFTWARE, differences
+from rmixer.hardware.machine import Machine
 from rmixer.model_profile.model_profile import Kind, MemoryCost, ModelProfile, StepCost
 from rmixer.operators.operator_cost import OperatorCost
+from rmixer.workload.workload import Job
 
 Place = tuple[Kind, int]
 """A kind of device, and a count of host threads."""
@@ -80,3 +83,31 @@ def _with_fewest(kind: str, new: ModelProfile, old: ModelProfile) -> ModelProfil
 def _larger_memory(kind: str, new: ModelProfile, old: ModelProfile) -> MemoryCost:
     known = [cost for profile in (new, old) for cost in profile.memory if cost.device == kind]
     return max(known, key=lambda cost: cost.peak_bytes)
+
+
+def lacking_counts(
+    profile: ModelProfile | None,
+    job: Job,
+    machine: Machine,
+    threads: Sequence[int],
+    neighbours: bool,
+) -> tuple[int, ...]:
+    """The thread counts that must still be measured: missing on a device of ``machine`` that fits
+    ``job``, or measured without ``neighbours`` although a core was free. All if ``profile`` is
+    None."""
+    if profile is None:
+        return tuple(threads)
+    known = {
+        (step.device, step.threads)
+        for step in profile.steps
+        if step.compute_slowdown or not neighbours or step.threads >= len(machine.cores)
+    }
+    held = [kind for kind in _kinds(job, machine) if kind not in profile.does_not_fit]
+    return tuple(count for count in threads if any((kind, count) not in known for kind in held))
+
+
+def _kinds(job: Job, machine: Machine) -> tuple[str, ...]:
+    """The kinds of devices in a profile of ``job``: one for a program, each for a model."""
+    if job.command is not None:
+        return ("gpu",) if job.command.gpus else ("cpu",)
+    return ("cpu", "gpu") if machine.gpus else ("cpu",)

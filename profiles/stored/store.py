@@ -12,8 +12,7 @@ from profiles.batches.batch_prediction import same_but_batch
 from profiles.machines import limits
 from profiles.machines.measure_machine import measure_machine
 from profiles.stored.machine_noise import Executions, keep_noise, read_noise
-from profiles.stored.merging import with_other_places
-from profiles.stored.missing_thread_counts import lacking_counts
+from profiles.stored.merging import lacking_counts, with_other_places
 from profiles.stored.provenance import apart_in_words
 from profiles.stored.rekeying import rekey_machine, rekey_own
 from profiles.traces.imported_simulation import simulated_profile

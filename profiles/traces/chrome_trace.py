@@ -21,11 +21,11 @@ from profiles.traces.damaged_json import (
     is_text,
     mended_event,
     printable,
+    read_listed,
     with_whole_escapes,
 )
 from profiles.traces.event_arguments import recorded_arguments
 from profiles.traces.event_tree import MODULE
-from profiles.traces.listed_json import read_listed
 from profiles.traces.trace_events import (
     CATEGORIES,
     DEVICE_WORK,

@@ -30,9 +30,13 @@ from rmixer.files.typed_files import (
 )
 from rmixer.hardware.machine import check_schema
 from rmixer.models.registry import MODELS
-from rmixer.operators.operator_checks import check_together
 from rmixer.operators.operator_cost import OperatorCost
-from rmixer.operators.operator_table import IMPORTED_COLUMNS, operator_table, read_operators
+from rmixer.operators.operator_table import (
+    IMPORTED_COLUMNS,
+    check_together,
+    operator_table,
+    read_operators,
+)
 
 SCHEMA_VERSION: Final = 2
 _ROUNDING = 1.001

@@ -10,8 +10,8 @@ from rmixer.errors import InputError
 from rmixer.files.csv_rows import CsvRow
 from rmixer.model_profile.model_profile import ModelProfile, StepCost
 from rmixer.model_profile.step_statistics import STALL_FACTOR
-from rmixer.operators.operator_checks import QUANTILES
 from rmixer.operators.operator_cost import OperatorCost
+from rmixer.operators.operator_table import QUANTILES
 
 _ROUNDING = 1.01
 _ABOVE_P10 = 0.8

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from profiles.batches.batch_curve import BatchCurve
+from profiles.batches.known_sizes import BatchCurve
 
 SIZES = (64, 128, 256, 1024)
 PART = st.floats(0.0, 100.0)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from profiles.stored.missing_thread_counts import lacking_counts
+from profiles.stored.merging import lacking_counts
 from rmixer.testing.made_up import make_job, make_machine, make_profile, make_step
 
 JOB = make_job()

@@ -15,8 +15,7 @@ from profiles.stored.rekeying import rekey_profile
 from profiles.stored.store import Store
 from rmixer.errors import InputError
 from rmixer.files.typed_files import plain
-from rmixer.model_profile.former_versions import is_former
-from rmixer.model_profile.profile_files import read_profile, write_profile
+from rmixer.model_profile.profile_files import is_former, read_profile, write_profile
 
 STEP_2: dict[str, Any] = {
     "device": "cpu",
