@@ -145,7 +145,7 @@ class Program:
     def _new_steps(self, is_last: bool) -> list[Event]:
         """New steps, and the phases that they begin and end. The build phase ends where the first
         step began. No event marks that; the first step is taken to be as long as the second."""
-        ends_s = [end_s + self._to_ours_s for end_s in self._steps.new_ends()]
+        ends_s = [end_s + self._to_ours_s for end_s in self._steps.new_ends(is_last)]
         place, first, known = self.order.place, self._first_ends, len(self._first_ends)
         first += ends_s[: WARMUP_STEPS + 1 - known]
         events: list[Event] = []

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from experiments.stages.supposed import supposed
@@ -143,19 +143,13 @@ def _predicted(
     beyond = max(identity.batch / max(known), min(known) / identity.batch)
     far = f" ({beyond:.3g} times beyond them)" if beyond > 1 else ""
     used = [profile for profile in others if profile.identity.batch in known]
-    error = _expected_error(used, machine)
+    errors = [abs(each.error) for each in each_left_out(used, machine)]
     expected = ""
-    if error is not None:
-        expected = f"; each of these is predicted within {error:.1%} from the others"
+    if errors:
+        expected = f"; each of these is predicted within {max(errors):.1%} from the others"
     report(f"{identity.key}: not profiled, predicted from batches {sizes}{far}{expected}")
     report_disturbed(used, report)
     return store.settled(predicted, machine)
-
-
-def _expected_error(profiles: Sequence[ModelProfile], machine: Machine) -> float | None:
-    """The largest error of ``profiles`` of one model, each as the others predict it; None if they
-    are too few."""
-    return max((abs(each.error) for each in each_left_out(profiles, machine)), default=None)
 
 
 def _of_other_code(
@@ -171,11 +165,10 @@ def _of_other_code(
     return None
 
 
-def check_free_memory(
-    workload: Workload, profiles: Mapping[str, ModelProfile], machine: Machine
-) -> None:
+def check_free_memory(workload: Workload, store: Store, machine: Machine) -> None:
     """Raises :class:`InputError` for a profiled job of ``workload`` that does not fit the free
     memory of ``machine``, which is this one."""
+    profiles, _ = store.load(workload.jobs, machine)
     jobs = tuple(job for job in workload.jobs if job.identity.key in profiles)
     known = problem_of(replace(workload, jobs=jobs), machine, profiles)
     everywhere = Layout(tuple(DeviceSlots(device.name, 1, 1) for device in machine.devices))

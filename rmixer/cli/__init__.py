@@ -17,7 +17,7 @@ import rmixer
 from rmixer.errors import InputError, PolicyWrong, RunFailed
 
 _FULL = (errno.ENOSPC, errno.EDQUOT)
-"""Errors of a full disk, which do not name the file."""
+"""Errors of a full disk, which may not name the file."""
 COMMANDS = {
     "machine": "measure this machine and show it",
     "models": "list the models",
@@ -97,8 +97,8 @@ def main(arguments: list[str] | None = None) -> None:
     except OSError as error:
         if error.filename is None and error.errno not in _FULL:  # nothing a user could put right
             raise
-        where = "" if error.filename is None else f"{error.filename}: "
-        code = _tell(f"failed: {where}{error.strerror}", 1)
+        what = "disk full" if error.errno in _FULL else error.strerror
+        code = _tell(f"failed: {what}{f': {error.filename}' if error.filename else ''}", 1)
     except click.exceptions.NoArgsIsHelpError as error:
         error.show()
         code = error.exit_code

@@ -18,6 +18,7 @@ from typing import IO, TYPE_CHECKING, Any
 import click
 
 from rmixer.cli.console import report
+from rmixer.display.printable import LONGEST_LINE, printable
 from rmixer.errors import InputError, RunFailed
 
 if TYPE_CHECKING:  # with all stages
@@ -126,7 +127,8 @@ def _show_last_words(folder: RunFolder) -> None:
             continue
         lines = deque(log.read_text(encoding="utf-8", errors="replace").splitlines(), LAST_LINES)
         if lines:
-            report("\n".join([f"the end of what {job.id} printed ({log}):", *lines]))
+            shown = (printable(line, LONGEST_LINE) for line in lines)
+            report("\n".join([f"the end of what {job.id} printed ({log}):", *shown]))
 
 
 def finish(folder: RunFolder) -> Comparison:

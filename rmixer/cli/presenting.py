@@ -29,7 +29,7 @@ def present_plan(plan: Plan, workload: Workload) -> None:
     """Prints the cost and the saving of a run."""
     out = console()
     jobs, steps = len(workload.jobs), sum(job.steps for job in workload.jobs)
-    out.print(f"{workload.name}: {jobs} jobs, {steps} training steps")
+    out.print(f"{workload.name}: {jobs} job{'s' if jobs > 1 else ''}, {steps} training steps")
     for line in open_questions(workload):
         out.print(line, soft_wrap=True, markup=False)
     missing = plan.profiling.missing

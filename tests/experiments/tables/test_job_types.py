@@ -8,9 +8,8 @@ import pytest
 from fake_runs import profile
 from rich.console import Console
 
-from experiments.tables.job_types import agreement, type_rows, types_table
+from experiments.tables.job_types import RMIXER_CONSTANTS, agreement, type_rows, types_table
 from experiments.tables.profile_table import profile_table
-from experiments.tables.rmixer_constants import RMIXER_CONSTANTS
 from rmixer.model_profile.model_profile import JobType, ModelProfile
 from rmixer.models.registry import MODELS
 from rmixer.testing.made_up import make_machine, make_profile
