@@ -68,11 +68,11 @@ def present_ranking(sweep: Sweep, title: str = "Predicted schedules, best first"
 
 
 def _again(sweep: Sweep) -> str:
-    """A note that the best schedule was simulated again at another level than its row."""
+    """A note if the best schedule was simulated again at another level than its row."""
     level = sweep.predicted.summary.level
     if level == sweep.rows[0].level:
         return ""
-    return f" of {seconds(sweep.best_s)}, the best once more at the {level} level"
+    return f" (the best schedule takes {seconds(sweep.best_s)} at the {level} level)"
 
 
 def present_saving(sweep: Sweep, doubtful: Sequence[str] = (), machine: str | None = None) -> None:
