@@ -195,11 +195,11 @@ def _remark(order: TrainingOrder, steps: int) -> str | None:
     job = order.job
     if steps == 0:
         return (
-            "it ended without a step (of an optimizer of torch, nor by rmixer.step()): let it call "
+            "it ended without a step (by a torch optimizer or rmixer.step()): let it call "
             "rmixer.step() once a step"
         )
     if job.steps_from == "supposed":
-        return f"it made {steps} steps, which is known from now on"
+        return f"it made {steps} steps; later runs know this number"
     if steps != job.steps:
         known = "its workload says" if job.steps_from == "said" else "it made before"
         return f"it ended after {steps} steps, {known} {job.steps}"

@@ -32,7 +32,6 @@ class Slowed:
     ``alone_ms``, because the jobs ``beside`` it run."""
 
     job: str
-    model: str
     device: str
     alone_ms: float
     company_ms: float
@@ -94,7 +93,6 @@ def _slowed(problem: Problem, rows: Sequence[Interval], row: Interval, alone_s: 
     ]
     return Slowed(
         row.job,
-        problem.by_id[row.job].job.label,
         row.device,
         alone_s * 1e3,
         row.duration_s / row.steps * 1e3,

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
+from experiments.stages.prediction import scheduled
 from rmixer.policies import make_policy
 from rmixer.scheduling.layout import Cut, Layout
 from rmixer.scheduling.problem import Problem
-from rmixer.scheduling.schedule import ScheduledJob, schedule_of
+from rmixer.scheduling.schedule import ScheduledJob
 from rmixer.scheduling.step_times import StepTimes
 from rmixer.scheduling.wanted_slots import Wanted
-from sim.job_level.simulate import simulate
 
 FALLBACK = "lpt"
 """Starts if no policy was tried on a part of a layout's slots."""
@@ -70,11 +70,10 @@ def is_part(cut: Cut, whole: Cut) -> bool:
 def simulated_dispatches(
     problem: Problem, policy: str, layout: Layout, step_times: StepTimes
 ) -> tuple[ScheduledJob, ...]:
-    """The dispatches of ``policy`` on ``layout``. Raises as :func:`simulate`."""
+    """The dispatches of ``policy`` on ``layout``. Raises as
+    :func:`~sim.job_level.simulate.simulate`."""
     made = make_policy(policy, problem.workload.seed)
-    run = simulate(problem, made, layout, step_times, level="job")
-    made = make_policy(policy, problem.workload.seed)
-    return schedule_of(problem.workload, problem.machine, made, layout, run.bookings).dispatches
+    return scheduled(problem, made, layout, step_times, "job")[0].dispatches
 
 
 def starts_on(

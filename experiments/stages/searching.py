@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from math import ceil, inf
 
 from experiments.stages.over_cores import in_order
+from experiments.stages.prediction import rough_times
 from experiments.stages.search_starts import (
     FALLBACK,
     next_to,
@@ -23,7 +24,6 @@ from rmixer.scheduling.layout import Cut, Layout
 from rmixer.scheduling.problem import Problem
 from rmixer.scheduling.schedule import Schedule, Settings
 from rmixer.scheduling.step_times import StepTimes
-from sim.operator_level.operator_level import OperatorLevel
 from sim.planning.evaluator import Evaluator
 from sim.planning.rough_evaluator import RoughEvaluator
 from sim.planning.rough_times import RoughTimes
@@ -68,7 +68,7 @@ def search(problem: Problem, step_times: StepTimes, setting: Setting, wish: Sear
     whatever the number of processes. KeyboardInterrupt ends the search with the best so far. Raises
     :class:`RunFailed` where no schedule can be found.
     """
-    rough = _rough_times(problem, step_times)
+    rough = rough_times(problem, step_times)
     tracks = _tracks(problem, rough, setting)
     every = list(tracks)
     begin_s = time.monotonic()
@@ -106,11 +106,6 @@ def search(problem: Problem, step_times: StepTimes, setting: Setting, wish: Sear
     return Searched(schedule, judged, time.monotonic() - begin_s, interrupted)
 
 
-def _rough_times(problem: Problem, step_times: StepTimes) -> StepTimes:
-    solves = isinstance(step_times, OperatorLevel)
-    return RoughTimes(problem.profiles, problem.machine) if solves else step_times
-
-
 def _searcher(problem: Problem, layout: Layout, times: StepTimes, setting: Setting) -> Searcher:
     wide = problem.wide
     if isinstance(times, RoughTimes):
@@ -140,7 +135,9 @@ def _tracks(problem: Problem, rough: StepTimes, setting: Setting) -> list[_Track
         if walk is not None and walk.best[0].score < inf:
             found.append(_Track(len(found), layout, searcher, walk))
     if not found:
-        raise RunFailed("; ".join(sorted(why)) or "no policy's schedule can be searched on from")
+        raise RunFailed(
+            "; ".join(sorted(why)) or "no policy has a schedule to start the search from"
+        )
     found.sort(key=lambda each: (each.walk.best[0].score, each.number))
     return found[:MOST_WALKS]
 

@@ -103,8 +103,8 @@ def _tied(order: Sequence[SweepRow], objective: Objective) -> str:
 
 def _rough(levels: Sequence[str]) -> str:
     if levels == [ROUGH]:
-        return " (from mean demand: the queue is too long to simulate its mixes step by step)"
-    return " (from mean demand, of rows that cannot win)" if ROUGH in levels else ""
+        return " (rough step times: the queue is too long for exact ones)"
+    return " (rough step times, for rows that cannot win)" if ROUGH in levels else ""
 
 
 def _gap(row: SweepRow) -> str:

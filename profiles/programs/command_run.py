@@ -211,7 +211,7 @@ def _never_steps(process: CommandProcess, steps: int, limit_s: float, passes: in
     if steps:
         made, to_do = f"only {steps} steps", ""
     else:
-        made = "no step (of an optimizer of torch, nor by rmixer.step())"
+        made = "no step (by a torch optimizer or rmixer.step())"
         to_do = f": {_what_to_do(passes)}"
     process.stop()
     return f"the program made {made} within {limit_s:.0f} s{to_do}; {process.last_words()}"

@@ -108,11 +108,11 @@ def saying_how_to_resume(path: Path) -> Iterator[None]:
         yield
     except KeyboardInterrupt:
         if next(path.glob("**/journal.sqlite"), None) is not None:
-            report(f"what was recorded is in {path}; this goes on with it:")
+            report(f"the results so far are in {path}; to go on:")
             report(f"  rmixer execute --resume {shlex.quote(str(path))}")
         else:
             report(
-                f"nothing was executed yet (run folder: {path}); what was measured is kept: "
+                f"nothing was executed yet (run folder: {path}); measurements are kept: "
                 "the same command goes on from there"
             )
         raise

@@ -98,7 +98,7 @@ def present_doubts(doubtful: Sequence[str]) -> None:
 def doubt_lines(doubtful: Sequence[str], most: int = 5) -> list[str]:
     """The same in at most ``most`` lines, with advice."""
     more = [f"  and {len(doubtful) - most} more"] if len(doubtful) > most else []
-    again = "  end what else runs on this machine, and `rmixer profile run --again`"
+    again = "  end other programs on the machine, then `rmixer profile run --again`"
     return ["doubtful:", *(f"  {line}" for line in doubtful[:most]), *more, again]
 
 

@@ -28,7 +28,7 @@ def profile_of_model(
         sources = store.other_sources(machine, identity)
         older = (store.find(machine, replace(identity, source=s).key) for s in sources)
         if found := next((each for each in older if each), None):
-            report(f"{found.key}: profiled with other code of the training step than this")
+            report(f"{found.key}: profiled with an older version of the training step")
             return found
     of_model = [p for p in store.profiles(machine) if p.identity.model == model]
     alike = [p for p in of_model if p.identity.batch == identity.batch or batch is None]

@@ -64,7 +64,7 @@ def test_rough_rows_say_what_they_rest_on() -> None:
     ]
     assert str(sweep_table(rows).caption).splitlines() == [
         "2 rows ranked",
-        "level of the simulator: job, rough (from mean demand, of rows that cannot win)",
+        "level of the simulator: job, rough (rough step times, for rows that cannot win)",
     ]
 
 

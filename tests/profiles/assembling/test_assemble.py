@@ -149,7 +149,7 @@ def test_others_that_had_the_cores_are_told() -> None:
     shared = told(blocks(1.9 * MS, [0.05] * 2), "waited", 0.48, 0.46)
     (step,) = made(shared).steps
     assert (how(step).waited, how(step).rounds, how(step).dropped_rounds) == (0.48, 2, 0)
-    said = "with 1 thread(s) it waited 48% of the time for its cores, which others had"
+    said = "with 1 thread(s) it waited 48% of the time for its cores, used by others"
     assert disturbed(step) == _others_had_its_cores(found(shared), step) == said
     (step,) = made(alone, shared).steps
     assert (how(step).waited, how(step).rounds, how(step).dropped_rounds) == (0.01, 2, 3)
@@ -189,7 +189,7 @@ def test_such_a_profile_is_named_when_it_is_used() -> None:
     lines: list[str] = []
     report_disturbed([good, *bad], lines.append)
     (line,) = lines
-    assert line.startswith(f"{good.key}: profiled while the machine was not the same throughout")
+    assert line.startswith(f"{good.key}: the machine was disturbed while it was profiled")
     assert "add up to 65% of the step" in line
     report_disturbed([replace(bad[0], origin="modelled"), good], lines.append)
     assert len(lines) == 1
