@@ -84,16 +84,19 @@ def _is_execution(path: Path) -> bool:
 
 
 def _extent(folder: Path) -> tuple[int, float]:
-    """The bytes of its files, and the last change of one of them. SQLite's shared memory, which
-    changes when a journal is read, is none."""
+    """The bytes of its files, and the last change of one of them. SQLite's
+    ``-shm``, which is made when a journal is read, is none, and ``-wal`` tells no time."""
     size_bytes, changed_s = 0, 0.0
     for path in folder.rglob("*"):
         try:
             stat = path.lstat()
         except OSError:  # it was removed in between
             continue
-        if not path.is_dir() and not path.name.endswith("-shm"):
-            size_bytes, changed_s = size_bytes + stat.st_size, max(changed_s, stat.st_mtime)
+        if path.is_dir() or path.name.endswith("-shm"):
+            continue
+        size_bytes += stat.st_size
+        if not path.name.endswith("-wal"):
+            changed_s = max(changed_s, stat.st_mtime)
     return size_bytes, changed_s
 
 
