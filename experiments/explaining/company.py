@@ -29,7 +29,7 @@ class Beside:
 @dataclass(frozen=True)
 class Slowed:
     """A stretch of ``seconds`` in which a step of ``job`` takes ``company_ms`` instead of
-    ``alone_ms``, because the jobs ``beside`` it run."""
+    ``alone_ms``, because the jobs in ``beside`` run at the same time."""
 
     job: str
     device: str

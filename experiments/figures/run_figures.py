@@ -93,7 +93,7 @@ def _of_sweep(folder: RunFolder, rows: Sequence[SweepRow]) -> dict[str, Callable
 
 def _mark(doubtful: bool) -> str:
     """The note in a title if the prediction is doubtful."""
-    return " (doubtful: the machine was in use when it was profiled)" if doubtful else ""
+    return " (doubtful)" if doubtful else ""
 
 
 def models_of(workload: Workload, summaries: Iterable[RunSummary]) -> dict[str, str]:

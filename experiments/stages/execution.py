@@ -173,7 +173,7 @@ def execute(
 
 
 def open_questions(workload: Workload) -> list[str]:
-    """Lines for the user about programs in ``workload`` that begin anew after an interruption, or
+    """Lines for the user about programs in ``workload`` that start again after an interruption, or
     whose end is unknown."""
     programs = [job for job in workload.jobs if job.command is not None]
     anew = [job.id for job in programs if job.resume is None]

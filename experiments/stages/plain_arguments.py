@@ -72,7 +72,7 @@ def search_in(said: float | Mapping[str, object]) -> Asked:
 
 
 def check_names(where: str, said: Iterable[str], names: Iterable[str]) -> None:
-    """Raises :class:`InputError` for a name in ``said`` that is none of ``names``."""
+    """Raises :class:`InputError` for a name in ``said`` that is not in ``names``."""
     for name in said:
         if name not in names:
             raise InputError(where, "", repr(name), choice(str(name), names))

@@ -83,8 +83,8 @@ class NoiseFloor(Strict):
 
 @dataclass(frozen=True)
 class Inside(Strict):
-    """The number of measured steps and completions inside the 90% interval of the prediction, of
-    those that have both, and if the makespan is (None: it lacks one)."""
+    """Counts measured steps and completions inside the 90% interval of their prediction, and all
+    that have both. ``makespan`` is None if it lacks one."""
 
     steps: int
     steps_of: int

@@ -103,7 +103,7 @@ def command(
     console().print(simulated_table(simulated_jobs(summary.jobs, problem.by_id)))
     console().print(f"slots × threads: {Cut.of(found.schedule.settings.layout)}")
     console().print(flow_words(summary))
-    present_doubts(doubtful)
+    present_doubts(doubtful, machine)
     for line in missed(summary, problem.workload, predicted=True):
         console().print(line)
     present_figures(folder)

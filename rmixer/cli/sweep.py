@@ -98,7 +98,7 @@ def command(
     mark = " (doubtful)" if found.doubtful else ""
     title = f"Predicted schedules on {problem.machine.in_words}, best first{mark}"
     present_ranking(found.found, title)
-    present_saving(found.found, found.doubtful)
+    present_saving(found.found, found.doubtful, machine)
     for line in missed(found.summary, problem.workload, predicted=True):
         console().print(line)
     present_figures(folder)

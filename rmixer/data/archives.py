@@ -177,7 +177,7 @@ def _tar_members(path: Path) -> tuple[str, ...]:
 
 
 def _wanted(names: Sequence[str], dataset: DataSet) -> tuple[str, ...]:
-    """Those of the files ``names`` that ``dataset`` would read if all were in one folder."""
+    """Picks the files of ``names`` that ``dataset`` would read if all were in one folder."""
     by_name = {Path(name).name: name for name in names}
     with tempfile.TemporaryDirectory(prefix="rmixer-") as folder:
         try:

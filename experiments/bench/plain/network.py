@@ -16,7 +16,7 @@ from rmixer.models.base import RecommendationModel
 
 
 class PlainNetwork(nn.Module, ABC):
-    """Everything of ``model`` but its embedding tables, by the modules that torch has for it.
+    """Everything of ``model`` except its embedding tables, built from modules of torch.
 
     Batches and rows are those of the model. ``__init__`` takes the model for its sizes;
     :meth:`copy_weights` gives the network the model's weights.
