@@ -9,7 +9,7 @@ from rmixer.hardware.machine import Machine
 from rmixer.hardware.what_if import WhatIf
 from rmixer.model_profile.model_profile import ModelProfile
 from rmixer.scheduling.devices import devices_in_use
-from sim.demand.faster_gpu import last_slope, with_gpu_speed, with_more_cores
+from sim.demand.other_machines import last_slope, with_gpu_speed, with_more_cores
 
 
 def supposed(

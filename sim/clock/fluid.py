@@ -8,7 +8,7 @@ from typing import Generic, TypeVar
 
 from simpy import Environment, Event, Timeout
 
-from sim.clock.end_of_instant import REFLOW, Once
+from sim.clock.instants import REFLOW, Once
 
 Demand = TypeVar("Demand")
 

@@ -9,8 +9,8 @@ from typing import NamedTuple, Protocol
 from simpy import Environment, Event
 
 from rmixer.scheduling.step_times import Member, Mix, StepTimes
-from sim.clock.end_of_instant import timeout_until, whole_nanoseconds
 from sim.clock.fluid import FluidServer
+from sim.clock.instants import timeout_until, whole_nanoseconds
 
 
 class Running(NamedTuple):

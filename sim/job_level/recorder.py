@@ -13,7 +13,7 @@ from rmixer.run_record.timeline import Row
 from rmixer.scheduling.booking import Booking
 from rmixer.scheduling.step_times import Member
 from rmixer.workload.workload import Job
-from sim.clock.end_of_instant import RECORD, Once
+from sim.clock.instants import RECORD, Once
 from sim.clock.progress import Running
 from sim.demand.resident import ON_ONE_CORE, device_kind
 

@@ -19,7 +19,7 @@ from rmixer.scheduling.layout import Layout
 from rmixer.scheduling.policy import Policy
 from rmixer.scheduling.problem import Problem, ProfiledJob
 from rmixer.scheduling.step_times import Member, StepTimes
-from sim.clock.end_of_instant import DECIDE, Once, timeout_until, whole_nanoseconds
+from sim.clock.instants import DECIDE, Once, timeout_until, whole_nanoseconds
 from sim.clock.progress import AloneProgress, MixProgress, Progress, Running
 from sim.demand.resident import device_kind, solo_unit_s
 from sim.job_level.phases import phases_of

@@ -17,7 +17,7 @@ from rmixer.hardware.machine import Machine
 from rmixer.model_profile.model_profile import ModelProfile
 from rmixer.scheduling.layout import Layout
 from rmixer.scheduling.step_times import Member
-from sim.clock.end_of_instant import REFLOW, Once, timeout_until
+from sim.clock.instants import REFLOW, Once, timeout_until
 from sim.clock.progress import Running
 from sim.demand.resident import Resident, Residents
 from sim.demand.segments import MAX_SEGMENTS

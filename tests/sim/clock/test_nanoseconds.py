@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from simpy import Environment
 
 from rmixer.scheduling.step_times import Member, Mix
-from sim.clock.end_of_instant import timeout_until, whole_nanoseconds
+from sim.clock.instants import timeout_until, whole_nanoseconds
 from sim.clock.progress import AloneProgress
 
 MEMBER = Member("any", "train", "cpu:0", (0,))

@@ -18,7 +18,7 @@ from rmixer.hardware.machine import Gpu
 from rmixer.model_profile.model_profile import ModelProfile
 from rmixer.operators.operator_cost import OperatorCost
 from rmixer.testing.made_up import make_operator, make_profile, make_step
-from sim.demand.faster_gpu import with_gpu_speed
+from sim.demand.other_machines import with_gpu_speed
 from sim.demand.segments import step_segments
 
 GPU = Gpu("made up", 1 << 34, 100, bandwidth_gbps=1000.0, matmul_gflops=10_000.0)

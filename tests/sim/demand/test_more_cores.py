@@ -7,7 +7,7 @@ import pytest
 from rmixer.model_profile.model_profile import StepCost
 from rmixer.testing.made_up import make_machine, make_profile, make_step
 from sim.demand.contention import demand_of, slowdown
-from sim.demand.faster_gpu import last_slope, with_more_cores
+from sim.demand.other_machines import last_slope, with_more_cores
 
 
 def beside(compute: tuple[float, ...], stream: tuple[float, ...], threads: int = 1) -> StepCost:
