@@ -20,6 +20,9 @@ ifeq ($(wildcard constraints.txt),)
 $(error run it in the folder of RMixer, or with make -C FOLDER)
 endif
 
+# The tests start hundreds of processes: each would compile our modules again.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: quickstart test test-all lint gpu-check clean
 
 quickstart: $(VENV)/installed

@@ -138,7 +138,7 @@ def simulate(
     wanted = given.layout_in(layout, several=False)
     given.check_names("level", [level], ("auto", "job", "operator"))
     jobs = simulated_workload(given.workload_in(workload), asked.shrinking, on)
-    chosen = make_policy(policy, jobs.seed)
+    chosen = make_policy(str(policy), jobs.seed)
     problem = inputs_of(jobs, on, Store(), given.report, what_if=asked.what_if)
     return simulation(problem, chosen, wanted, level, {"policy": policy, **asked.recorded})
 
@@ -194,8 +194,7 @@ def sweep(
     from profiles.stored.store import Store
     from rmixer.policies import make_policy, policy_names
 
-    named = policies if policies is None or isinstance(policies, str) else ",".join(policies)
-    names = policy_names(named)
+    names = policy_names(None if policies is None else given.counts_in(policies))
     for name in names:
         make_policy(name)
     asked, on = given.settings_in(settings), None if machine is None else str(machine)

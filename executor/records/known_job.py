@@ -32,7 +32,7 @@ def written(jobs: Iterable[ProfiledJob], *, late: bool) -> dict[str, Any]:
 
 
 def known_jobs(detail: Mapping[str, Any]) -> list[KnownJob]:
-    """The jobs of such a transition."""
+    """The jobs in ``detail`` of a transition that adds jobs."""
     read = parse({"jobs": list(detail["jobs"])}, _Added, "the journal")
     return [KnownJob(each.job, each.key, each.costs, detail["late"]) for each in read.jobs]
 

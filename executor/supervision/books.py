@@ -109,11 +109,11 @@ class Books:
             except JournalBlocked as error:
                 if self._hopeless or time.monotonic() >= give_up_s or self.in_a_hurry():
                     if not self._hopeless:
-                        self._observer.told(f"{error}; what happens from now on is not in it")
+                        self._observer.told(f"{error}; later events are not recorded")
                     self._hopeless = True
                     raise RunFailed(str(error)) from None
                 if not told:
-                    self._observer.told(f"{error}; nothing new starts until it can")
+                    self._observer.told(f"{error}; no job starts until this works again")
                     told = True
                 time.sleep(DISK_PAUSE_S)
             else:

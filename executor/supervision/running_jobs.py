@@ -175,7 +175,7 @@ class RunningJobs:
                 if not self._told_lost:
                     self._told_lost = True
                     self._observer.told(
-                        f"{job.id}: what it prints cannot be written ({text}): lines are left out "
+                        f"{job.id}: its output cannot be written ({text}): lines are left out "
                         "of its log, and training goes on"
                     )
             case CoresExchanged(taken_us=taken_us):

@@ -15,7 +15,7 @@ REFRESH_S = 2.0
 
 
 class ProcessTable:
-    """The processes of the machine by their parents, read anew every :data:`REFRESH_S`."""
+    """The processes of the machine by their parents, read again every :data:`REFRESH_S`."""
 
     def __init__(self) -> None:
         self._children: Mapping[int, list[int]] = {}

@@ -145,7 +145,7 @@ class Program:
     def _new_steps(self, is_last: bool) -> list[Event]:
         """New steps, and the phases that they begin and end. The build phase ends where the first
         step began. No event marks that; the first step is taken to be as long as the second."""
-        ends_s = [end_s + self._to_ours_s for end_s in self._steps.new_ends()]
+        ends_s = [end_s + self._to_ours_s for end_s in self._steps.new_ends(is_last)]
         place, first, known = self.order.place, self._first_ends, len(self._first_ends)
         first += ends_s[: WARMUP_STEPS + 1 - known]
         events: list[Event] = []
@@ -191,11 +191,11 @@ def _remark(order: TrainingOrder, steps: int) -> str | None:
     job = order.job
     if steps == 0:
         return (
-            "it ended without a step (of an optimizer of torch, nor by rmixer.step()): let it call "
+            "it ended without a step (by a torch optimizer or rmixer.step()): let it call "
             "rmixer.step() once a step"
         )
     if job.steps_from == "supposed":
-        return f"it made {steps} steps, which is known from now on"
+        return f"it made {steps} steps; later runs know this number"
     if steps != job.steps:
         known = "its workload says" if job.steps_from == "said" else "it made before"
         return f"it ended after {steps} steps, {known} {job.steps}"

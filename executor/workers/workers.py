@@ -63,7 +63,7 @@ class StepsMade(Event):
 
 @dataclass(frozen=True)
 class Resumed(Event):
-    """The job goes on after ``steps`` steps of an earlier attempt (0: it begins anew). ``remarks``
+    """The job goes on after ``steps`` steps of an earlier attempt (0: it starts again). ``remarks``
     name damaged checkpoints."""
 
     steps: int

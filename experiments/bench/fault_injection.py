@@ -15,9 +15,7 @@ from random import Random
 
 import psutil
 
-from executor.journal.journal import NAME, Journal
-from executor.journal.transitions import Transition
-from experiments.bench.fault_queue import execute_queue
+from experiments.bench.fault_queue import ends, execute_queue, transitions_in
 from rmixer.errors import RunFailed
 from rmixer.workload.workload import Job
 
@@ -87,20 +85,14 @@ class Faults:
 
     def _train_now(self) -> bool:
         """True if the last entry of some job in the journal says that it trains."""
-        last = {t.job: t for t in self._transitions() if t.job}
-        opened = [t for t in self._transitions() if t.kind in ("opened", "closed")]
+        transitions = transitions_in(self._folder)
+        last = {t.job: t for t in transitions if t.job}
+        opened = [t for t in transitions if t.kind in ("opened", "closed")]
         trains = any(t.kind in ("phase", "resumed", "checkpointed") for t in last.values())
         return bool(opened) and opened[-1].kind == "opened" and trains
 
     def _all_done(self) -> bool:
-        done = {t.job for t in self._transitions() if _is_done(t)}
-        return len(done) == len(self._jobs)
-
-    def _transitions(self) -> list[Transition]:
-        if not (self._folder / NAME).exists():
-            return []
-        with Journal(self._folder / NAME) as journal:
-            return journal.transitions()
+        return len(ends(self._folder).times) == len(self._jobs)
 
     def _hit(self, kind: str) -> bool:
         """Injects a fault; returns False if there was nothing to hit any more."""
@@ -144,10 +136,6 @@ class Faults:
                 os.truncate(path, path.stat().st_size // 2)
         worker.kill()
         return bool(kept)
-
-
-def _is_done(transition: Transition) -> bool:
-    return transition.kind == "ended" and transition.detail["state"] == "done"
 
 
 def _execute(folder: Path, jobs: list[Job]) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 import torch
 
 from executor.journal.journal import NAME, Journal
+from executor.journal.transitions import Transition
 from executor.supervision.execution import ExecutedRun, Execution
 from executor.supervision.supervisor import Supervisor
 from executor.workers.mixed_workers import MixedWorkers
@@ -85,10 +86,17 @@ class Ends:
     causes: tuple[str, ...]
 
 
+def transitions_in(folder: Path) -> list[Transition]:
+    """The journal of ``folder``; empty before there is one."""
+    if not (folder / NAME).exists():
+        return []
+    with Journal(folder / NAME) as journal:
+        return journal.transitions()
+
+
 def ends(folder: Path) -> Ends:
     """Reads the journal of ``folder``."""
-    with Journal(folder / NAME) as journal:
-        transitions = journal.transitions()
+    transitions = transitions_in(folder)
     return Ends(
         Counter(t.job for t in transitions if t.kind == "ended" and t.detail["state"] == "done"),
         sum(t.kind == "opened" for t in transitions),

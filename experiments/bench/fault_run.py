@@ -16,22 +16,19 @@ import click
 
 from experiments.bench.fault_injection import KINDS, Faults
 from experiments.bench.fault_queue import differing_weights, ends, execute_queue, small_jobs
-from rmixer.files.typed_files import write_json
+from experiments.bench.findings import out_option, tell
 
 
 @click.command()
 @click.option("--faults", type=click.IntRange(min=1), default=200, show_default=True)
 @click.option("--jobs", type=click.IntRange(min=1), default=60, show_default=True)
 @click.option("--seed", type=int, default=0, show_default=True)
-@click.option("--out", type=click.Path(path_type=Path), help="Write JSON here.")
+@out_option
 def main(faults: int, jobs: int, seed: int, out: Path | None) -> None:
     """Runs the queue calmly, then with faults, and compares."""
     with tempfile.TemporaryDirectory() as folder:
         found = trial(Path(folder), faults, jobs, seed)
-    for name, value in found.items():
-        click.echo(f"{name}: {value}")
-    if out:
-        write_json(out, found)
+    tell("\n".join(f"{name}: {value}" for name, value in found.items()), out, found)
     if found["lost"] or found["twice"] or found["different"]:
         raise click.ClickException("a job was lost, ended twice, or has other weights")
 

@@ -36,6 +36,18 @@ memory_option = click.option(
 )
 
 
+def batches_option(*default: int) -> Callable[[Any], Any]:
+    """The option ``--batch``, which may be given several times."""
+    return click.option(
+        "--batch",
+        "batches",
+        type=click.IntRange(1),
+        multiple=True,
+        default=default,
+        show_default=True,
+    )
+
+
 def tell(text: str, out: Path | None, found: Any) -> None:
     """Prints ``text``; with ``out`` writes ``found`` there as JSON, and the text next to it."""
     click.echo(text)

@@ -20,6 +20,7 @@ import click
 
 from experiments.bench.findings import (
     as_text,
+    batches_option,
     fingerprint,
     memory_option,
     models_option,
@@ -45,14 +46,7 @@ WORKERS = 3
 
 @click.command()
 @models_option
-@click.option(
-    "--batch",
-    "batches",
-    type=click.IntRange(1),
-    multiple=True,
-    default=(32, 128, 512),
-    show_default=True,
-)
+@batches_option(32, 128, 512)
 @click.option("--precision", type=click.Choice(PRECISIONS), default="fp32", show_default=True)
 @memory_option
 @click.option(

@@ -23,13 +23,15 @@ from experiments.figures.policy_comparison import (
     draw_policies_compared,
 )
 from experiments.run_files.policy_rows import PolicyRow
+from experiments.stages.candidates import BASELINE, Trial, candidates, layout_of
 from experiments.stages.inputs import inputs_of
-from experiments.stages.policy_comparison import compare_policies
+from experiments.stages.prediction import step_times_for
 from experiments.tables.policy_comparison_table import comparison_tables
 from profiles.stored.store import Store
 from rmixer.errors import InputError
 from rmixer.files.typed_files import load_json, parse, write_json, write_text
 from rmixer.hardware.what_if import WhatIf
+from rmixer.policies import every_policy, make_policy
 from rmixer.scheduling.layout import Cut
 from rmixer.workload.shrinking import Shrinking
 from rmixer.workload.workload_file import read_workload
@@ -104,7 +106,16 @@ def _simulated(setting: Setting, workload: str, path: Path) -> list[PolicyRow]:
     if len(problem.machine.gpus) != setting.gpus:
         found = f"{len(problem.machine.gpus)} GPUs"
         raise InputError(setting.machine, "gpus", found, f"{setting.gpus} that all jobs can use")
-    rows = compare_policies(problem, setting.cuts, lambda done, total: None)
+    step_times = step_times_for(problem)
+    alone = layout_of(problem, make_policy(BASELINE), setting.cuts[0])
+    trial = Trial(problem, step_times, alone, "job")
+    name, gpus = problem.machine.name, setting.gpus
+    rows = [
+        PolicyRow(
+            **vars(trial.row_of(candidate, step_times)), workload=workload, machine=name, gpus=gpus
+        )
+        for candidate in candidates(problem, tuple(every_policy()), setting.cuts)
+    ]
     write_json(path, rows)
     took_s = time.perf_counter() - begin_s
     click.echo(f"{setting.name}, {workload}: {len(rows)} rows in {took_s:.0f} s", err=True)

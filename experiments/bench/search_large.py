@@ -15,7 +15,6 @@ from rmixer.hardware.what_if import WhatIf
 from rmixer.policies import make_policy
 from rmixer.policies.baselines.planned import Planned
 from rmixer.scheduling.layout import Cut
-from rmixer.scheduling.problem import Problem
 from rmixer.scheduling.wanted_slots import Wanted
 from rmixer.workload.workload import Job, Workload
 from sim.job_level.simulate import simulate
@@ -54,7 +53,10 @@ def large_case(models: Sequence[Job], machine: str, jobs: int, seconds: float) -
     problem = inputs_of(workload, machine, Store(), lambda _: None, what_if=what_if)
     times = RoughTimes(problem.profiles, problem.machine)
     layouts = [cut.layout(problem.machine) for cut in CUTS]
-    alone = [(_makespan_s(problem, "lpt", at, times), at) for at in range(len(CUTS))]
+    alone = []
+    for at, layout in enumerate(layouts):
+        run = simulate(problem, make_policy("lpt"), layout, times, level="job")
+        alone.append((run.summary.makespan_s, at))
     lpt_s, best = min(alone)
     bound = lower_bound(problem)
     counts = {
@@ -80,9 +82,3 @@ def large_case(models: Sequence[Job], machine: str, jobs: int, seconds: float) -
         bound.bound_s,
         bound.in_words,
     )
-
-
-def _makespan_s(problem: Problem, policy: str, at: int, times: RoughTimes) -> float:
-    layout = CUTS[at].layout(problem.machine)
-    run = simulate(problem, make_policy(policy), layout, times, level="job")
-    return run.summary.makespan_s

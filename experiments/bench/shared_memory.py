@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import re
 import tempfile
 import time
 from dataclasses import dataclass, replace
 from pathlib import Path
+
+import psutil
 
 from profiles.machines import limits
 from rmixer.data.prepare import open_dataset, prepare
@@ -69,12 +70,6 @@ def _proportional_mib(jobs: list[Job], folder: Path) -> tuple[float, float]:
 def _pss_mib(pid: int) -> tuple[float, float]:
     """Memory of a process, with its share of each shared page; and the same for the data set's
     files alone."""
-    total = data = 0
-    of_data = False
-    for line in Path(f"/proc/{pid}/smaps").read_text(encoding="utf-8").splitlines():
-        if re.match(r"^[0-9a-f]+-[0-9a-f]+ ", line):
-            of_data = line.endswith(".npy")
-        elif found := re.match(r"^Pss:\s+(\d+) kB$", line):
-            total += int(found[1])
-            data += int(found[1]) if of_data else 0
-    return total / 1024, data / 1024
+    maps = psutil.Process(pid).memory_maps()
+    data = sum(each.pss for each in maps if each.path.endswith(".npy"))
+    return sum(each.pss for each in maps) / (1 << 20), data / (1 << 20)

@@ -19,6 +19,7 @@ import click
 from experiments.bench.findings import (
     RMIXER,
     Columns,
+    batches_option,
     fingerprint,
     memory_option,
     models_option,
@@ -40,14 +41,7 @@ BLOCK_S = 0.3
 
 @click.command()
 @models_option
-@click.option(
-    "--batch",
-    "batches",
-    type=click.IntRange(1),
-    multiple=True,
-    default=(128, 512, 2048),
-    show_default=True,
-)
+@batches_option(128, 512, 2048)
 @click.option("--rounds", type=click.IntRange(2), default=5, show_default=True)
 @memory_option
 @click.option(

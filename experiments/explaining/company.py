@@ -29,10 +29,9 @@ class Beside:
 @dataclass(frozen=True)
 class Slowed:
     """A stretch of ``seconds`` in which a step of ``job`` takes ``company_ms`` instead of
-    ``alone_ms``, because the jobs ``beside`` it run."""
+    ``alone_ms``, because the jobs in ``beside`` run at the same time."""
 
     job: str
-    model: str
     device: str
     alone_ms: float
     company_ms: float
@@ -94,7 +93,6 @@ def _slowed(problem: Problem, rows: Sequence[Interval], row: Interval, alone_s: 
     ]
     return Slowed(
         row.job,
-        problem.by_id[row.job].job.label,
         row.device,
         alone_s * 1e3,
         row.duration_s / row.steps * 1e3,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -42,13 +42,8 @@ class ResourceUse:
         return float(values @ lengths_s) / whole_s if whole_s > 0 else 0.0
 
 
-@dataclass(frozen=True)
-class _Held:
-    """An amount ``much`` that is held from ``start_s`` to ``end_s``."""
-
-    start_s: float
-    end_s: float
-    much: float
+_Held = tuple[float, float, float]
+"""From when to when in seconds, and how much."""
 
 
 def resource_use(
@@ -69,19 +64,20 @@ def resource_use(
         start_s, end_s = each.start_s - zero_s, each.end_s - zero_s
         count = 1 if each.kind in ON_ONE_CORE else threads[each.job]
         for core in layout.cores(problem.machine, each.device, each.slot)[:count]:
-            on_core.setdefault(core, []).append(_Held(start_s, end_s, 1.0))
+            on_core.setdefault(core, []).append((start_s, end_s, 1.0))
         if device_kind(each.device) == "gpu":
             busy_s = _gpu_s(problem, each, threads[each.job])
             if busy_s is None:
                 unknown.add(each.device)
             else:
-                held = _Held(start_s, end_s, busy_s / each.duration_s)
+                held = (start_s, end_s, busy_s / each.duration_s)
                 on_gpu.setdefault(each.device, []).append(held)
     for job in summary.jobs:
-        held = _Held(job.start_s, job.end_s, float(job.peak_bytes))
+        held = (job.start_s, job.end_s, float(job.peak_bytes))
         in_memory.setdefault(job.device, []).append(held)
     every = [*on_core.values(), *on_gpu.values(), *in_memory.values()]
-    edges_s = _edges(held for group in every for held in group)
+    times_s = [time_s for group in every for *span_s, _ in group for time_s in span_s]
+    edges_s = np.unique(np.round(np.array(times_s), 9))
     gpus = [device.name for device in problem.machine.devices if device.kind == "gpu"]
     cores = [np.minimum(1.0, _over_time(edges_s, held)) for held in on_core.values()]
     return ResourceUse(
@@ -109,17 +105,12 @@ def _gpu_s(problem: Problem, interval: Interval, threads: int) -> float | None:
     return interval.steps * profile.step("gpu", threads).mean_us * 1e-6 * share
 
 
-def _edges(held: Iterable[_Held]) -> Values:
-    times_s = [time_s for each in held for time_s in (each.start_s, each.end_s)]
-    return np.unique(np.round(np.array(times_s), 9))
-
-
 def _over_time(edges_s: Values, held: Sequence[_Held]) -> Values:
     """The sum of the amounts ``held`` in each stretch."""
     changes = np.zeros(len(edges_s))
-    for sign, times_s in ((1.0, [h.start_s for h in held]), (-1.0, [h.end_s for h in held])):
-        places = np.searchsorted(edges_s, np.round(np.array(times_s), 9))
-        np.add.at(changes, places, sign * np.array([h.much for h in held]))
+    starts_s, ends_s, much = np.array(held).T
+    for sign, times_s in ((1.0, starts_s), (-1.0, ends_s)):
+        np.add.at(changes, np.searchsorted(edges_s, np.round(times_s, 9)), sign * much)
     return np.maximum(0.0, np.cumsum(changes)[:-1])
 
 

@@ -63,7 +63,7 @@ def draw_batch_breakdown(panels: Sequence[LanePanel], title: str) -> Figure:
         bars = max((len(panel.bars) for panel in panels), default=1)
         panel_in = max(2.2, 0.4 + _BAR_IN * bars)
         figure = new_figure(
-            max(6.5, 0.5 + columns * panel_in), 0.9 + rows * (_PANEL_HEIGHT_IN + 0.5)
+            max(6.5, 0.5 + columns * panel_in), 0.9 + rows * (_PANEL_HEIGHT_IN + 0.5), title
         )
         grid = figure.subplots(rows, columns, squeeze=False, sharey=True)
         for axes, panel in zip(grid.flat, panels, strict=False):
@@ -83,7 +83,6 @@ def draw_batch_breakdown(panels: Sequence[LanePanel], title: str) -> Figure:
             ncols=4,
             handlelength=1.2,
         )
-        figure.suptitle(title, x=0.01, ha="left", fontsize=12, fontweight="bold")
     return figure
 
 

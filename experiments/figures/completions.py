@@ -42,7 +42,7 @@ def draw_completions(curves: Sequence[Curve], title: str = "Completion of jobs")
     labels = [each.label for each in curves if not each.label.startswith(BASELINE)]
     colours = {label: fill.colour for label, fill in fills(labels).items()}
     with look():
-        figure = new_figure(10.0, 4.4)
+        figure = new_figure(10.0, 4.4, title)
         axes = figure.subplots()
         first_s = min((each.times_s[0] for each in curves), default=1.0)
         last_s = max((each.times_s[-1] for each in curves), default=1.0)
@@ -67,5 +67,4 @@ def draw_completions(curves: Sequence[Curve], title: str = "Completion of jobs")
         axes.set_ylabel("jobs that are done")
         handles, names = axes.get_legend_handles_labels()
         figure.legend(handles[::-1], names[::-1], loc="outside lower left", ncols=2, labelcolor=INK)
-        figure.suptitle(title, x=0.01, ha="left", fontsize=12, fontweight="bold")
     return figure

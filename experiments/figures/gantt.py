@@ -143,12 +143,11 @@ def draw_gantt(data: Gantt, title: str = "Schedule") -> Figure:
     latest = (*data.makespan_s.values(), *(high_s for _, high_s in ranges_s))
     span_s = max(latest, default=0.0) or 1.0
     with look():
-        figure = new_figure(_WIDTH_IN, height_in)
+        figure = new_figure(_WIDTH_IN, height_in, title)
         grid = figure.subplots(panels, 1, sharex=True, squeeze=False)
         for axes, (run, bars) in zip(grid[:, 0], data.bars.items(), strict=False):
             _draw_run(axes, run, bars, data, colours, span_s)
         grid[-1, 0].set_xlabel("seconds from the first dispatch")
-        figure.suptitle(title, x=0.01, ha="left", fontsize=12, fontweight="bold")
         models = [
             Patch(facecolor=fill.colour, hatch=fill.hatch, edgecolor="white", label=model)
             for model, fill in colours.items()

@@ -86,16 +86,15 @@ def draw_job_errors(data: JobErrors, title: str = "Error of the prediction by jo
     """Draws a panel for the step and one for completion, a mark a job: right of zero is predicted
     too long, left too short. The grey band is the noise floor, the dashed lines are the goal."""
     height_in = 1.75 + 0.24 * max(2, len(data.jobs))
+    if data.left_out:
+        title = f"{title} ({data.left_out} with smaller errors are not shown)"
     with look():
-        figure = new_figure(_WIDTH_IN, height_in)
+        figure = new_figure(_WIDTH_IN, height_in, title)
         grid = figure.subplots(1, len(data.panels), sharey=True, sharex=True, squeeze=False)
         for axes, panel in zip(grid[0], data.panels, strict=True):
             _draw_panel(axes, panel, data)
         reach = _reach(data)
         grid[0, 0].set_xlim(-reach, reach)
-        if data.left_out:
-            title = f"{title} ({data.left_out} with smaller errors are not shown)"
-        figure.suptitle(title, x=0.01, ha="left", fontsize=12, fontweight="bold")
         figure.legend(handles=_legend(data.panels), loc="outside lower left", ncols=4)
     return figure
 

@@ -8,13 +8,12 @@ from dataclasses import dataclass
 
 from matplotlib.axes import Axes
 from matplotlib.patheffects import withStroke
+from matplotlib.transforms import Bbox
 
 from experiments.figures.style import INK, text_width_in, tint
 
 _SIZE_PT, _MARGIN_PT = 7.0, 1.5
 _DIRECTIONS = 12
-
-Box = tuple[float, float, float, float]
 
 
 @dataclass(frozen=True)
@@ -35,9 +34,9 @@ def number_marks(axes: Axes, marks: Sequence[Mark]) -> None:
     assert figure is not None
     to_pt = 72.0 / figure.dpi
     frame = axes.get_window_extent()
-    bounds = (frame.x0 * to_pt, frame.y0 * to_pt, frame.x1 * to_pt, frame.y1 * to_pt)
+    bounds = Bbox(frame.get_points() * to_pt)
     centres = [axes.transData.transform((mark.x, mark.y)) * to_pt for mark in marks]
-    taken: list[Box] = []
+    taken: list[Bbox] = []
     for mark, (x, y) in zip(marks, centres, strict=True):
         width = text_width_in(mark.text, _SIZE_PT) * 72
         dx, dy = place_text(x, y, mark.diameter_pt, width, taken, bounds)
@@ -59,11 +58,11 @@ def number_marks(axes: Axes, marks: Sequence[Mark]) -> None:
 
 
 def place_text(
-    x: float, y: float, diameter_pt: float, width_pt: float, taken: Sequence[Box], bounds: Box
+    x: float, y: float, diameter_pt: float, width_pt: float, taken: Sequence[Bbox], bounds: Bbox
 ) -> tuple[float, float]:
     """The offset in points from a mark's centre at which a text ``width_pt`` wide covers none of
-    the boxes (left, bottom, right, top) ``taken`` and stays within ``bounds``: the nearest that is
-    tried; a far one if all are taken."""
+    the boxes ``taken`` and stays within ``bounds``: the nearest that is tried; a far one if all
+    are taken."""
     tries = [(0.0, 0.0)] if diameter_pt > width_pt + 2 * _MARGIN_PT else []
     for ring in range(12):
         distance = (diameter_pt + width_pt) / 2 + _MARGIN_PT + 0.8 * _SIZE_PT * ring
@@ -72,21 +71,12 @@ def place_text(
             tries.append((distance * math.cos(angle), distance * math.sin(angle)))
     for dx, dy in tries:
         box = _box(x + dx, y + dy, width_pt)
-        if _within(box, bounds) and not any(_overlap(box, other) for other in taken):
+        inside = bounds.contains(*box.min) and bounds.contains(*box.max)
+        if inside and not box.count_overlaps(taken):
             return dx, dy
     return tries[-1]
 
 
-def _box(x: float, y: float, width_pt: float) -> Box:
-    half_width, half_height = width_pt / 2 + _MARGIN_PT, _SIZE_PT / 2 + _MARGIN_PT
-    return x - half_width, y - half_height, x + half_width, y + half_height
-
-
-def _overlap(one: Box, other: Box) -> bool:
-    return one[0] < other[2] and other[0] < one[2] and one[1] < other[3] and other[1] < one[3]
-
-
-def _within(box: Box, bounds: Box) -> bool:
-    return (
-        bounds[0] <= box[0] and bounds[1] <= box[1] and box[2] <= bounds[2] and box[3] <= bounds[3]
-    )
+def _box(x: float, y: float, width_pt: float) -> Bbox:
+    width, height = width_pt + 2 * _MARGIN_PT, _SIZE_PT + 2 * _MARGIN_PT
+    return Bbox.from_bounds(x - width / 2, y - height / 2, width, height)

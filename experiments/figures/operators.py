@@ -107,14 +107,13 @@ def draw_operators(
 ) -> Figure:
     """Draws two panels of stacked bars, a bar a breakdown: by kind of operator and by phase."""
     with look():
-        figure = new_figure(_WIDTH_IN, 1.9 + 0.36 * max(1, len(breakdowns)))
+        figure = new_figure(_WIDTH_IN, 1.9 + 0.36 * max(1, len(breakdowns)), title)
         left, right = figure.subplots(1, 2, sharey=True)
         kinds, phases = [b.by_class for b in breakdowns], [b.by_phase for b in breakdowns]
         _draw_stacks(figure, left, "by kind of operator", CLASSES, kinds)
         _draw_stacks(figure, right, "by phase", _PHASES, phases)
         for axes in (left, right):
             name_rows(axes, [f"{b.label}: {milliseconds(b.step_ms)}" for b in breakdowns])
-        figure.suptitle(title, x=0.01, ha="left", fontsize=12, fontweight="bold")
     return figure
 
 

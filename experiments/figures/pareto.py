@@ -92,7 +92,7 @@ def draw_pareto(data: Pareto, title: str = "Makespan and mean completion") -> Fi
     shown = [family for family in FAMILIES if any(p.family == family for p in data.points)]
     colours = {family: fill.colour for family, fill in fills(FAMILIES).items()}
     with look():
-        figure = new_figure(10.0, 5.2)
+        figure = new_figure(10.0, 5.2, title)
         axes, names = figure.subplots(1, 2, width_ratios=(1.75, 1.0))
         for family in shown:
             own = [p for p in data.points if p.family == family]
@@ -131,7 +131,6 @@ def draw_pareto(data: Pareto, title: str = "Makespan and mean completion") -> Fi
         ]
         front = Line2D([], [], color=INK, linewidth=1.0, label="the front: none is better in both")
         figure.legend(handles=[*handles, front], loc="outside lower left", ncols=len(shown) + 1)
-        figure.suptitle(title, x=0.01, ha="left", fontsize=12, fontweight="bold")
         figure.draw_without_rendering()
         marks = [
             Mark(str(n), p.mean_completion_s, p.makespan_s, _DIAMETER_PT, colours[p.family])

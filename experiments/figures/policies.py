@@ -81,7 +81,7 @@ def policies_data(
 def draw_policies(data: PolicyBars, title: str = "Policies compared") -> Figure:
     """Draws a bar a configuration, the best first and in colour; diamonds are executions."""
     with look():
-        figure = new_figure(_WIDTH_IN, 1.6 + 0.3 * max(1, len(data.bars)))
+        figure = new_figure(_WIDTH_IN, 1.6 + 0.3 * max(1, len(data.bars)), title)
         axes = figure.subplots()
         width_s = _axis_s(data)
         for place, bar in enumerate(data.bars):
@@ -109,7 +109,6 @@ def draw_policies(data: PolicyBars, title: str = "Policies compared") -> Figure:
         if data.left_out:
             note = f"{data.left_out} configurations in between are not shown"
             axes.set_title(note, color=FAINT, fontsize=POINT, fontweight="normal", loc="right")
-        figure.suptitle(title, x=0.01, ha="left", fontsize=12, fontweight="bold")
         figure.legend(handles=_legend(data), loc="outside lower left", ncols=3)
     return figure
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import statistics
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -11,7 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from experiments.figures.style import BAD, FAINT, INK, POINT, fills, look, name_rows, new_figure
-from experiments.run_files.policy_rows import PolicyRow
+from experiments.run_files.policy_rows import PolicyRow, best_rows, by_machine, speedup_of
 
 PUBLISHED = {1: 5.3, 4: 7.5}
 """RMixer's best throughput over one job at a time, by GPUs (TPDS 2024)."""
@@ -19,54 +18,47 @@ PUBLISHED = {1: 5.3, 4: 7.5}
 
 @dataclass(frozen=True)
 class Panel:
-    """One machine. ``best`` is the best speed-up by policy and workload, over the layouts and, for
-    RMixer's, the device rules; policies in order of their mean. ``alone`` and ``both`` are the best
-    by workload on the GPUs alone, and together with the CPU."""
+    """One machine. ``best`` is the best row by policy and workload
+    (:func:`~experiments.run_files.policy_rows.best_rows`). ``alone`` and ``both`` are the best
+    speed-ups by workload on the GPUs alone, and together with the CPU."""
 
     title: str
     gpus: int
-    best: dict[str, dict[str, float]]
+    best: dict[str, dict[str, PolicyRow]]
     alone: dict[str, float]
     both: dict[str, float]
 
 
 def comparison_data(rows: Iterable[PolicyRow]) -> list[Panel]:
     """A panel for each machine, in the order of ``rows``."""
-    given = [row for row in rows if row.speedup is not None]
-    machines = dict.fromkeys((row.machine, row.gpus) for row in given)
-    return [_panel([r for r in given if (r.machine, r.gpus) == each]) for each in machines]
+    return [_panel(found) for found in by_machine(rows)]
 
 
 def _panel(rows: Sequence[PolicyRow]) -> Panel:
-    best: dict[str, dict[str, float]] = {}
     alone: dict[str, float] = {}
     both: dict[str, float] = {}
     for row in rows:
-        speedup = row.speedup or 0.0
-        name = row.policy.partition("@")[0]
-        by_workload = best.setdefault(name, {})
-        by_workload[row.workload] = max(by_workload.get(row.workload, 0.0), speedup)
-        side = both if row.on_both else alone
-        side[row.workload] = max(side.get(row.workload, 0.0), speedup)
-    order = sorted(best, key=lambda name: -statistics.mean(best[name].values()))
+        side = both if row.gpu_slots and row.cpu_slots else alone
+        side[row.workload] = max(side.get(row.workload, 0.0), speedup_of(row))
     name, gpus = rows[0].machine.partition("+")[0], rows[0].gpus
     title = f"{name}, {gpus} GPU{'' if gpus == 1 else 's'}" if gpus else f"{name}, CPU alone"
-    return Panel(title, gpus, {name: best[name] for name in order}, alone, both)
+    return Panel(title, gpus, best_rows(rows), alone, both)
 
 
 def draw_policies_compared(panels: Sequence[Panel]) -> Figure:
     """Draws a row a policy, a mark a queue: the best of its layouts."""
     names = list(dict.fromkeys(w for panel in panels for row in panel.best.values() for w in row))
     colours = {name: fill.colour for name, fill in fills(names).items()}
+    title = "How many times as soon a queue of 24 jobs is done as one job at a time (predicted)"
     rows = max(len(panel.best) for panel in panels)
     with look():
-        figure = new_figure(3.2 * len(panels), 1.6 + 0.21 * rows)
+        figure = new_figure(3.2 * len(panels), 1.6 + 0.21 * rows, title)
         for axes, panel in zip(
             figure.subplots(1, len(panels), squeeze=False)[0], panels, strict=True
         ):
-            for place, speedups in enumerate(panel.best.values()):
-                for workload, speedup in speedups.items():
-                    axes.plot(speedup, place, "o", color=colours[workload], markersize=4.5)
+            for place, found in enumerate(panel.best.values()):
+                for workload, row in found.items():
+                    axes.plot(row.speedup, place, "o", color=colours[workload], markersize=4.5)
             name_rows(axes, list(panel.best))
             _speedup_axis(axes, panel)
         handles = [
@@ -74,16 +66,15 @@ def draw_policies_compared(panels: Sequence[Panel]) -> Figure:
             for name in names
         ]
         figure.legend(handles=handles, loc="outside lower left", ncols=len(names))
-        title = "How many times as soon a queue of 24 jobs is done as one job at a time (predicted)"
-        figure.suptitle(title, x=0.01, ha="left", fontsize=12, fontweight="bold")
     return figure
 
 
 def draw_cpu_beside_gpu(panels: Sequence[Panel]) -> Figure:
     """Draws for each queue the best on the GPUs alone and the best on GPUs and CPU."""
+    title = "GPUs alone, and GPUs and CPU at once: the best policy of each (predicted)"
     shown = [panel for panel in panels if panel.both]
     with look():
-        figure = new_figure(3.2 * len(shown), 3.0)
+        figure = new_figure(3.2 * len(shown), 3.0, title)
         for axes, panel in zip(
             figure.subplots(1, len(shown), squeeze=False)[0], shown, strict=True
         ):
@@ -101,8 +92,6 @@ def draw_cpu_beside_gpu(panels: Sequence[Panel]) -> Figure:
             for label, colour in (("GPUs alone", FAINT), ("GPUs and CPU at once", BAD))
         ]
         figure.legend(handles=handles, loc="outside lower left", ncols=2)
-        title = "GPUs alone, and GPUs and CPU at once: the best policy of each (predicted)"
-        figure.suptitle(title, x=0.01, ha="left", fontsize=12, fontweight="bold")
     return figure
 
 

@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
-from matplotlib.ticker import EngFormatter
+from matplotlib.ticker import EngFormatter, NullFormatter
 from matplotlib.transforms import ScaledTranslation
 
 from experiments.figures.number_marks import Mark, number_marks
@@ -42,9 +42,12 @@ def draw_rooflines(lanes: Sequence[LaneRoofline], title: str) -> Figure:
     the step; the largest are numbered and named below, with the time in neither panel. Dots of less
     than 0.2% may be beyond the others: they are drawn at the frame."""
     with look():
-        figure = new_figure(_WIDTH_IN, 1.1 + _ROW_IN * max(1, len(lanes)))
+        figure = new_figure(_WIDTH_IN, 1.1 + _ROW_IN * max(1, len(lanes)), title)
         kind = {"xscale": "log", "yscale": "log", "autoscale_on": False}
         grid = figure.subplots(max(1, len(lanes)), 2, squeeze=False, subplot_kw=kind)
+        for axis in (each for axes in grid.flat for each in (axes.xaxis, axes.yaxis)):
+            axis.set_major_formatter("{x:g}")  # matplotlib's has powers, which need its own markup
+            axis.set_minor_formatter(NullFormatter())
         marks: list[tuple[Axes, list[Mark]]] = []
         for (left, right), lane in zip(grid, lanes, strict=False):
             computing = [
@@ -72,7 +75,6 @@ def draw_rooflines(lanes: Sequence[LaneRoofline], title: str) -> Figure:
             handlelength=1.2,
             columnspacing=1.2,
         )
-        figure.suptitle(title, x=0.01, ha="left", fontsize=12, fontweight="bold")
         figure.canvas.draw()  # places are known once the layout is
         for axes, numbered in marks:
             number_marks(axes, numbered)

@@ -16,7 +16,6 @@ from experiments.figures.operators import draw_operators, operators_data
 from experiments.figures.pareto import draw_pareto, pareto_data
 from experiments.figures.policies import Configuration, draw_policies, policies_data
 from experiments.figures.use_over_time import draw_use, use_data
-from experiments.run_files.finalists_file import read_finalists
 from experiments.run_files.run_folder import (
     MEASURED,
     PREDICTED,
@@ -25,7 +24,7 @@ from experiments.run_files.run_folder import (
     SEQUENTIAL_PREDICTED,
     RunFolder,
 )
-from experiments.run_files.sweep_file import SweepRow, read_rows
+from experiments.run_files.sweep_file import SweepRow, read_finalists, read_rows
 from experiments.validation.comparison import read_comparison
 from profiles.stored.store import Store
 from rmixer.run_record.run_summary import RunSummary
@@ -47,7 +46,7 @@ def draw_run(folder: RunFolder) -> tuple[list[Path], list[str]]:
     if runs:
         timelines = {summary.run: timeline for timeline, summary in runs.values()}
         summaries = {summary.run: summary for _, summary in runs.values()}
-        models = _models(workload, summaries.values())
+        models = models_of(workload, summaries.values())
         doubtful = any(summary.doubtful for summary in summaries.values())
         title = f"Schedule of {workload.name}{_mark(doubtful)}"
         drawings["schedule"] = lambda: draw_gantt(gantt_data(timelines, models, summaries), title)
@@ -94,10 +93,10 @@ def _of_sweep(folder: RunFolder, rows: Sequence[SweepRow]) -> dict[str, Callable
 
 def _mark(doubtful: bool) -> str:
     """The note in a title if the prediction is doubtful."""
-    return " (doubtful: the machine was in use when it was profiled)" if doubtful else ""
+    return " (doubtful)" if doubtful else ""
 
 
-def _models(workload: Workload, summaries: Iterable[RunSummary]) -> dict[str, str]:
+def models_of(workload: Workload, summaries: Iterable[RunSummary]) -> dict[str, str]:
     """The model of each job, with jobs added during the run."""
     added = {job.id: label_of(job.model) for run in summaries for job in run.jobs}
     return {job.id: job.label for job in workload.jobs} | added

@@ -65,10 +65,12 @@ def look() -> Iterator[None]:
         yield
 
 
-def new_figure(width_in: float, height_in: float) -> Figure:
-    """An empty figure whose parts are kept from overlapping."""
+def new_figure(width_in: float, height_in: float, title: str = "") -> Figure:
+    """An empty figure whose parts are kept from overlapping, below its ``title``."""
     figure = Figure(figsize=(width_in, height_in), layout="constrained", facecolor="white")
     FigureCanvasAgg(figure)
+    if title:
+        figure.suptitle(title, x=0.01, ha="left", fontsize=12, fontweight="bold")
     return figure
 
 

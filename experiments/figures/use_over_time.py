@@ -71,7 +71,7 @@ def draw_use(data: UseOverTime, title: str = "Use over time") -> Figure:
     colours = {name: fill.colour for name, fill in fills(["", *devices]).items()}
     count = max(1, len(data.panels))
     with look():
-        figure = new_figure(10.0, 0.9 + 1.25 * count)
+        figure = new_figure(10.0, 0.9 + 1.25 * count, title)
         for axes, panel in zip(
             figure.subplots(count, 1, sharex=True, squeeze=False)[:, 0], data.panels, strict=False
         ):
@@ -79,7 +79,6 @@ def draw_use(data: UseOverTime, title: str = "Use over time") -> Figure:
             axes.set_xlim(0, float(data.edges_s[-1]) if len(data.edges_s) else 1.0)
         figure.axes[-1].set_xlabel("seconds from the first dispatch")
         figure.legend(handles=_legend(devices, colours), loc="upper right", ncols=6)
-        figure.suptitle(title, x=0.01, ha="left", fontsize=12, fontweight="bold")
     return figure
 
 

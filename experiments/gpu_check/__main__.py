@@ -18,11 +18,10 @@ from experiments.gpu_check.correctness import (
 )
 from experiments.gpu_check.executions import Executions, name_of
 from experiments.gpu_check.measuring import measure, profile, profiled, this_machine
-from experiments.gpu_check.parts import WENT_THROUGH, Parts
+from experiments.gpu_check.parts import WENT_THROUGH, Parts, versions_of
 from experiments.gpu_check.setting import Plan, Setting, queue
 from experiments.gpu_check.stand_ins import WHY_NOT, dry_plan
 from experiments.gpu_check.trainers import Trainers
-from experiments.gpu_check.versions import versions_of
 from profiles.machines.limits import usable_gpus
 
 SLOTS = ((4, 0), (1, 0), (4, 4), (8, 0))

@@ -94,7 +94,7 @@ def bad_loss_is_named(trainers: Trainers) -> str:
 
 def absent_gpu_is_told(trainers: Trainers) -> str:
     """Checks that a worker that should use a GPU and sees none reports it in a line."""
-    with trainers.without_gpu() as worker:
+    with trainers.process(sees_gpu=False) as worker:
         try:
             worker.call(WARM, threads=1, on_gpu=True, timeout_s=60)
         except RunFailed as error:

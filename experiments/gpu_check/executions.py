@@ -5,8 +5,8 @@ from __future__ import annotations
 import shutil
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from executor.supervision.observer import Observer
 from experiments.gpu_check.parts import NotVerified
@@ -19,10 +19,10 @@ from experiments.stages.execution import (
     check_execution,
     execute,
 )
-from experiments.stages.prediction import with_intervals
+from experiments.stages.prediction import scheduled, with_intervals
 from experiments.validation.compare import compare
 from experiments.validation.compared_runs import Runs
-from experiments.validation.comparison import Comparison, write_comparison
+from experiments.validation.comparison import Comparison
 from experiments.validation.verdict import Goals
 from rmixer.errors import RunFailed
 from rmixer.files.typed_files import write_json
@@ -30,8 +30,7 @@ from rmixer.hardware.core_lock import CoreLock
 from rmixer.policies import make_policy
 from rmixer.run_record.run_summary import RunSummary, write_summary
 from rmixer.scheduling.layout import Cut
-from rmixer.scheduling.schedule import schedule_of
-from sim.job_level.simulate import SimulatedRun, simulate
+from sim.job_level.simulate import SimulatedRun
 
 POLICY = "dySequ"
 KEPT = (
@@ -49,32 +48,13 @@ KEPT = (
 """The files kept of a run folder: not the weights, which are large."""
 
 
-@dataclass(frozen=True)
-class Row:
-    """A line of ``compare.json``: an execution on ``gpu_slots`` and ``cpu_slots``; errors are
-    fractions of what was measured."""
-
-    name: str
-    gpu_slots: int
-    cpu_slots: int
-    jobs_done: int
-    jobs: int
-    jobs_on_gpu: int
-    predicted_s: float | None
-    measured_s: float | None
-    makespan_error: float | None
-    step_mape: float | None
-    step_max: float | None
-    completion_mape: float | None
-    peak_error_max: float | None
-
-
 class Executions:
-    """Predicts and executes on one cut after the other; ``rows`` are the results."""
+    """Predicts and executes on one cut after the other; ``rows`` are the results: the
+    lines of ``compare.json``, whose errors are fractions of what was measured."""
 
     def __init__(self, setting: Setting) -> None:
         self._setting = setting
-        self.rows: list[Row] = []
+        self.rows: list[dict[str, Any]] = []
         self._compared: dict[str, Comparison] = {}
         self._requests: dict[str, tuple[ExecutionRequest, SimulatedRun]] = {}
 
@@ -91,12 +71,10 @@ class Executions:
                 write_summary(folder / "summary.json", found[1].summary)
         if not self._requests:
             raise NotVerified(f"{len(self._setting.machine.cores)} cores suffice for none of them")
-        ends = (f"{name}: {run.summary.makespan_s:.1f} s" for name, (_, run) in self.predicted())
+        ends = (
+            f"{name}: {run.summary.makespan_s:.1f} s" for name, (_, run) in self._requests.items()
+        )
         return ", ".join(ends)
-
-    def predicted(self) -> list[tuple[str, tuple[ExecutionRequest, SimulatedRun]]]:
-        """The predicted executions, by their names."""
-        return list(self._requests.items())
 
     def about_s(self, name: str) -> float:
         """About how long the execution of that name takes: its workers start, and the machine may
@@ -112,35 +90,32 @@ class Executions:
         request, predicted = self._requests[name]
         measured = self._executed(name, request, predicted, seconds)
         compared = compare(Runs(predicted.summary, measured))
-        write_comparison(self._folder(name) / "compare.json", compared)
+        write_json(self._folder(name) / "compare.json", compared)
         self._compared[name] = compared
         done = [job for job in measured.jobs if job.state == "done"]
         on_gpu = [job for job in done if job.device.startswith("gpu")]
         peaks = [abs(job.peak_bytes.error) for job in compared.jobs if job.peak_bytes.error]
-        row = Row(
-            name=name,
-            gpu_slots=gpu_slots,
-            cpu_slots=cpu_slots,
-            jobs_done=len(done),
-            jobs=len(measured.jobs),
-            jobs_on_gpu=len(on_gpu),
-            predicted_s=compared.makespan.predicted_s,
-            measured_s=compared.makespan.measured_s,
-            makespan_error=compared.makespan.error,
-            step_mape=compared.step_mape,
-            step_max=compared.step_max,
-            completion_mape=compared.completion_mape,
-            peak_error_max=max(peaks, default=None),
-        )
+        row = {
+            "name": name,
+            "gpu_slots": gpu_slots,
+            "cpu_slots": cpu_slots,
+            "jobs_done": len(done),
+            "jobs": len(measured.jobs),
+            "jobs_on_gpu": len(on_gpu),
+            "predicted_s": compared.makespan.predicted_s,
+            "measured_s": compared.makespan.measured_s,
+            "makespan_error": compared.makespan.error,
+            **{of: getattr(compared, of) for of in ("step_mape", "step_max", "completion_mape")},
+            "peak_error_max": max(peaks, default=None),
+        }
         self.rows.append(row)
         write_json(self._setting.out / "compare.json", {"executions": self.rows})
         if len(done) < len(measured.jobs):
             left = [job for job in measured.jobs if job not in done]
             why = "; ".join(f"{job.id} {job.state}: {job.error}" for job in left[:3])
             raise RunFailed(f"{len(left)} jobs did not finish: {why}")
-        return (
-            f"{len(done)} jobs trained, {len(on_gpu)} of them on the GPU, in {row.measured_s:.1f} s"
-        )
+        trained = f"{len(done)} jobs trained, {len(on_gpu)} of them on the GPU"
+        return f"{trained}, in {measured.makespan_s:.1f} s"
 
     def judge(self, gpu_slots: int, cpu_slots: int) -> str:
         """Judges its prediction. Raises :class:`NotVerified` if it misses a goal."""
@@ -161,8 +136,7 @@ class Executions:
         layout = cut.layout(problem.machine)
         live = ExecutionRequest(problem, layout, POLICY)
         policy = make_policy(POLICY, problem.workload.seed)
-        run = simulate(problem, policy, layout, live.step_times)
-        schedule = schedule_of(problem.workload, problem.machine, policy, layout, run.bookings)
+        schedule, run = scheduled(problem, policy, layout, live.step_times)
         run = with_intervals(problem, schedule, run, live.step_times)
         return ExecutionRequest(
             problem, layout, schedule, processes=self._setting.plan.processes

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib.metadata
+import platform
 import re
 import time
 import traceback
@@ -12,14 +14,17 @@ from typing import Literal
 
 import click
 
+from profiles.machines.gpu_meter import driver_version
 from rmixer.errors import RunFailed
 from rmixer.files.typed_files import write_json, write_text
+from rmixer.hardware.fingerprint import take_fingerprint
+from rmixer.hardware.machine import Machine
 
 State = Literal["verified", "went through", "failed", "not verified"]
 WENT_THROUGH: State = "went through"
 """The state of a part that ran on stand-ins for a GPU and so verifies nothing."""
-
-
+PACKAGES = ("numpy", "scipy", "simpy", "click", "pydantic", "PyYAML", "psutil", "rich", "numba")
+"""Packages whose versions decide a check's figures."""
 HEADINGS: Mapping[State, str] = {
     "verified": "Verified",
     "went through": "Went through, on stand-ins: nothing of it is verified on a GPU",
@@ -124,3 +129,28 @@ class Parts:
         }
         write_json(self.folder / "verified.json", whole)
         write_text(self.folder / "verified.txt", self.text)
+
+
+def versions_of(machine: Machine | None) -> dict[str, str]:
+    """Versions by name of everything installed; the hardware once it is known."""
+    import torch
+
+    here = take_fingerprint("" if machine is None else machine.fingerprint.hardware)
+    found = {
+        "hardware": here.hardware or "not known",
+        "system": here.system,
+        "driver": driver_version() or "none",
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+        "cuda": torch.version.cuda or "none",
+        "cudnn": str(torch.backends.cudnn.version() or "none"),
+        "rmixer": f"{here.rmixer}, commit {here.commit or 'unknown'}",
+    }
+    return found | {name: _version(name) for name in PACKAGES}
+
+
+def _version(package: str) -> str:
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        return "none"

@@ -78,19 +78,16 @@ class Trainers:
             if stop_at(message):
                 worker.send("stop")
 
-    def without_gpu(self) -> WorkerProcess:
-        """A fresh worker that sees no GPU."""
-        return self._process(sees_gpu=False)
-
     def _worker(self, on_gpu: bool) -> WorkerProcess:
         known = self._workers.get(on_gpu)
         if known is not None and not known.has_ended:
             return known
-        worker = self._workers[on_gpu] = self._process(on_gpu)
+        worker = self._workers[on_gpu] = self.process(on_gpu)
         worker.call(WARM, threads=1, on_gpu=on_gpu, timeout_s=START_WITHIN_S)
         return worker
 
-    def _process(self, sees_gpu: bool) -> WorkerProcess:
+    def process(self, sees_gpu: bool) -> WorkerProcess:
+        """A fresh worker."""
         core = self._setting.machine.cores[0]
         return WorkerProcess((core,), environment=sees_only(0 if sees_gpu else None))
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from dataclasses import dataclass
 
-from experiments.operators.operator_class import GAPS, operator_class
+from experiments.operators.operator_class import GAPS
 from rmixer.model_profile.model_profile import ModelProfile
 from rmixer.operators.lanes import UNKNOWN_PHASE
 from rmixer.operators.operator_cost import OperatorCost
@@ -18,7 +18,6 @@ class OperatorShare:
 
     phase: str
     operator: str
-    kind: str
     calls: int
     flops: int
     bytes: int
@@ -46,14 +45,13 @@ def operator_shares(profile: ModelProfile) -> list[OperatorShare]:
             OperatorShare(
                 phase=phase or UNKNOWN_PHASE,
                 operator=operator.removeprefix("aten::"),
-                kind=operator_class(costs[0]),
                 calls=len(first),
                 flops=sum(cost.flops or 0 for cost in first),
                 bytes=sum(cost.moved_bytes or 0 for cost in first),
                 share=_fractions(spent, totals),
             )
         )
-    shares.append(OperatorShare("", GAPS, GAPS, 0, 0, 0, _fractions(gaps, totals)))
+    shares.append(OperatorShare("", GAPS, 0, 0, 0, _fractions(gaps, totals)))
     return sorted(shares, key=lambda share: -sum(share.share.values()))
 
 

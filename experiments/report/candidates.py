@@ -10,24 +10,19 @@ from experiments.run_files.sweep_file import ROUGH, SweepRow
 from rmixer.display.quantities import ABSENT
 
 MOST_ROWS = 150
-WISHED = {
-    "weighted_completion_s": ("completion, weighted", True, "by the weight of each job"),
-    "tardiness_s": ("tardiness", True, "time after deadlines, by the weight of each job"),
-}
-"""The columns that are shown if a job has a weight, or a deadline."""
 
 
 def candidates_table(rows: Sequence[SweepRow], most: int = MOST_ROWS) -> PageTable:
     """A row for each of ``rows``, best first, that was simulated, at most ``most``; below it the
     number of others, and the reasons why they were not simulated."""
     simulated = [row for row in rows if row.makespan_s is not None]
-    wished = [name for name in WISHED if any(getattr(row, name) is not None for row in simulated)]
     columns = [
         Column("rank", True),
         Column("policy"),
         Column("GPU slots × threads"),
         Column("CPU slots × threads"),
-        *(Column(*WISHED[name]) for name in wished),
+        Column("completion, weighted", True, "by the weight of each job"),
+        Column("tardiness", True, "time after deadlines, by the weight of each job"),
         Column("makespan", True),
         Column("times as fast", True, "against one job at a time"),
         Column("completion, mean", True, "from the arrival of a job to its end"),
@@ -42,7 +37,8 @@ def candidates_table(rows: Sequence[SweepRow], most: int = MOST_ROWS) -> PageTab
             words(row.policy),
             words(_slots(row.gpu_slots, row.gpu_threads)),
             words(_slots(row.cpu_slots, row.cpu_threads)),
-            *(time(getattr(row, name)) for name in wished),
+            time(row.weighted_completion_s),
+            time(row.tardiness_s),
             time(row.makespan_s),
             number(row.speedup, "{:.2f}×".format),
             time(row.mean_completion_s),

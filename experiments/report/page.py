@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -36,20 +35,12 @@ from rmixer.files.typed_files import write_text
 
 STATE_WORDS = {
     "running": "This run goes on. The page shows it as it was when the page was written.",
-    "stopped": "The process of this run has ended without a word. What was running counts as "
+    "stopped": "The process of this run was killed. Jobs that were running count as "
     "interrupted; `rmixer execute --resume` goes on with it.",
     "elsewhere": "This run is on another machine: its progress cannot be seen from here.",
     "interrupted": "This run was interrupted; `rmixer execute --resume` goes on with it.",
     "failed": "This run ended before its jobs did; `rmixer execute --resume` goes on with it.",
 }
-
-
-@dataclass(frozen=True)
-class HeadFigure:
-    """A figure at the head of the page: ``value`` with its ``name``."""
-
-    name: str
-    value: str
 
 
 def write_report(folder: RunFolder, path: Path) -> tuple[str, ...]:
@@ -110,36 +101,25 @@ def with_code(text: str) -> Markup:
     return Markup("").join(marked)
 
 
-def head_figures(content: RunContent) -> list[HeadFigure]:
-    """The figures that a reader looks for first."""
-    summary = content.summary
-    found = []
-    if summary is None:
-        found.append(HeadFigure("jobs", str(len(content.workload.jobs))))
+def head_figures(content: RunContent) -> dict[str, str]:
+    """The figures that a reader looks for first, by name."""
+    summary, comparison = content.summary, content.comparison
+    found = {"jobs": str(len(summary.jobs if summary else content.workload.jobs))}
     if content.executed is not None:
-        found.append(HeadFigure("jobs", counts_words(content.executed[1].jobs, content.goes_on)))
-        found.append(HeadFigure("makespan", seconds(content.executed[1].makespan_s)))
-    elif summary is not None:
-        found.append(HeadFigure("jobs", str(len(summary.jobs))))
+        found["jobs"] = counts_words(content.executed[1].jobs, content.goes_on)
+        found["makespan"] = seconds(content.executed[1].makespan_s)
     if content.predicted is not None:
-        found.append(HeadFigure("makespan, predicted", seconds(content.predicted[1].makespan_s)))
+        found["makespan, predicted"] = seconds(content.predicted[1].makespan_s)
     if summary is not None:
-        found.append(HeadFigure("policy", summary.policy))
+        found["policy"] = summary.policy
         if summary.samples_per_s:
-            found.append(HeadFigure("samples/s", f"{summary.samples_per_s:,.0f}"))
-    comparison = content.comparison
+            found["samples/s"] = f"{summary.samples_per_s:,.0f}"
     if comparison is not None:
         if same_work(comparison):
-            found.append(
-                HeadFigure("error of the makespan", signed_percent(comparison.makespan.error))
-            )
+            found["error of the makespan"] = signed_percent(comparison.makespan.error)
         if comparison.speedup is not None and comparison.speedup.factor is not None:
-            found.append(
-                HeadFigure(
-                    "against one at a time", f"{comparison.speedup.factor:.2f} times as fast"
-                )
-            )
-        found.append(HeadFigure("verdict", comparison.verdict.overall))
+            found["against one at a time"] = f"{comparison.speedup.factor:.2f} times as fast"
+        found["verdict"] = comparison.verdict.overall
     return found
 
 

@@ -86,11 +86,6 @@ def number(value: float | None, text: Callable[[float], str] = "{:,.0f}".format)
     return Cell(ABSENT) if value is None else Cell(text(value), float(value))
 
 
-def whole(value: int | None) -> Cell:
-    """A count: ``20,000``."""
-    return number(value)
-
-
 def time(value_s: float | None) -> Cell:
     """Seconds."""
     return Cell(seconds(value_s), value_s)

@@ -74,7 +74,7 @@ def statements(comparison: Comparison) -> list[Statement]:
         said.append(Statement("This machine", text))
     if comparison.shared_with:
         others = ", ".join(comparison.shared_with)
-        said.append(Statement("Other runs", f"{others} used the same cores meanwhile."))
+        said.append(Statement("Other runs", f"{others} used the same cores at the same time."))
     return said
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from experiments.report.run_content import RunContent
@@ -19,16 +18,8 @@ from rmixer.scheduling.layout import Cut, Layout
 LONGEST = 300
 
 
-@dataclass(frozen=True)
-class Fact:
-    """``value`` with its ``name``."""
-
-    name: str
-    value: str
-
-
-def facts(content: RunContent) -> list[Fact]:
-    """The known facts."""
+def facts(content: RunContent) -> dict[str, str]:
+    """The known facts by name."""
     machine, workload, summary = content.machine, content.workload, content.summary
     gpus = ", ".join(f"{gpu.name} ({_room(gpu.memory_bytes)})" for gpu in machine.gpus)
     cores = f"{len(machine.cores)} cores, {_room(machine.memory_bytes)}"
@@ -57,7 +48,7 @@ def facts(content: RunContent) -> list[Fact]:
             ("others on the cores", ", ".join(taken.shared_with)),
         ]
     found += _settings(content.settings)
-    return [Fact(name, value) for name, value in found if value]
+    return {name: value for name, value in found if value}
 
 
 def _room(memory_bytes: int) -> str:

@@ -15,7 +15,6 @@ from experiments.report.page_table import (
     share,
     table,
     time,
-    whole,
     words,
 )
 from experiments.report.run_content import RunContent
@@ -61,7 +60,7 @@ def executions_table(content: RunContent) -> PageTable | None:
             time(run.completion_p95_s),
             time(run.waiting_mean_s),
             time(run.startup_s or None),
-            whole(run.interruptions or None),
+            number(run.interruptions or None),
             words(counts_words(run.jobs, content.goes_on and run.run == "measured")),
         )
         for title, run in runs.items()
@@ -137,14 +136,14 @@ def slots_table(content: RunContent) -> PageTable | None:
         (
             words(job.id),
             words(job.device),
-            whole(job.slot),
-            whole(job.threads),
+            number(job.slot),
+            number(job.threads),
             moment(job.arrival_s),
             time(job.start_s),
             time(job.end_s),
             time(job.waiting_s),
             memory(job.peak_bytes or None),
-            whole(job.attempt),
+            number(job.attempt),
             time(job.stall_s or None),
         )
         for job in content.executed[1].jobs
@@ -191,7 +190,7 @@ def _failure(
     outcome = "tried again" if again else job.state
     return (
         words(job.id),
-        whole(attempt),
+        number(attempt),
         words(cause.replace("_", " ")),
         words(outcome, "" if again or job.state != "failed" else "bad"),
         words(printable(reason.strip().partition("\n")[0], LONGEST_REASON)),

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from executor.overview.run_view import Failure, RunState
-from executor.overview.so_far import SoFar, so_far
+from executor.overview.so_far import so_far
+from experiments.figures.run_figures import models_of
 from experiments.run_files.run_folder import (
     CONFIG,
     JOURNAL,
@@ -31,9 +32,9 @@ from rmixer.run_record.metrics import MetricFiles
 from rmixer.run_record.run_summary import RunSummary
 from rmixer.run_record.timeline import Timeline
 from rmixer.scheduling.problem import Problem
-from rmixer.user_code.own_module import label_of
 from rmixer.workload.workload import Workload
 
+Found = TypeVar("Found")
 Record = tuple[Timeline, RunSummary]
 
 
@@ -77,8 +78,7 @@ class RunContent:
     def models(self) -> dict[str, str]:
         """The model of each job, with jobs added during the run."""
         records = [record[1] for record in (self.predicted, self.executed) if record]
-        added = {job.id: label_of(job.model) for run in records for job in run.jobs}
-        return {job.id: job.label for job in self.workload.jobs} | added
+        return models_of(self.workload, records)
 
 
 OTHERS = {
@@ -102,10 +102,12 @@ def read_content(folder: RunFolder) -> RunContent:
     simulated = main is not None and main[1].run != "measured"
     predicted = main if simulated else apart
     executed = None if simulated else main
-    journal = _journal(folder, Problem(workload, machine, ()), notes)
+    problem, place = Problem(workload, machine, ()), folder.path
+    journal = _or_note(lambda: so_far(place, problem), place / JOURNAL, notes)
     if journal is not None and (executed is None or journal.state in _NEWER):
         executed = journal.record or executed
     jobs = [job.id for job in (executed[1].jobs if executed else ())]
+    taken = place / "fingerprint.json"
     return RunContent(
         path=folder.path,
         command=str(config.get("command", "")),
@@ -113,13 +115,20 @@ def read_content(folder: RunFolder) -> RunContent:
         workload_hash=str(config.get("workload_hash", "")),
         machine=machine,
         settings=dict(config.get("settings") or {}),
-        fingerprint=_fingerprint(folder.path / "fingerprint.json", notes),
+        fingerprint=_or_note(
+            lambda: parse(load_json(taken, "fingerprint"), Fingerprint, taken), taken, notes
+        ),
         predicted=predicted,
         executed=executed,
         state=journal.state if journal else None,
         failures=journal.failures if journal else None,
         others={title: run[1] for part, title in OTHERS.items() if (run := folder.read(part))},
-        comparison=_comparison(folder, executed, predicted, notes),
+        comparison=_or_note(
+            lambda: _comparison(folder, executed, predicted),
+            place,
+            notes,
+            "predicted and measured cannot be compared: ",
+        ),
         sweep=tuple(read_rows(folder.path)),
         metrics=MetricFiles(folder.path, jobs),
         traces=_traces(folder.path / "failures", jobs),
@@ -127,41 +136,29 @@ def read_content(folder: RunFolder) -> RunContent:
     )
 
 
-def _journal(folder: RunFolder, problem: Problem, notes: list[str]) -> SoFar | None:
-    if not (folder.path / JOURNAL).exists():
-        return None
+def _or_note(
+    read: Callable[[], Found], path: Path, notes: list[str], about: str = ""
+) -> Found | None:
+    """Returns the result of ``read``; None if ``path`` does not exist, and with a note if it is
+    damaged."""
     try:
-        return so_far(folder.path, problem)
+        return read() if path.exists() else None
     except InputError as error:
-        notes.append(str(error))
+        notes.append(f"{about}{error}")
         return None
 
 
 def _comparison(
-    folder: RunFolder, executed: Record | None, predicted: Record | None, notes: list[str]
+    folder: RunFolder, executed: Record | None, predicted: Record | None
 ) -> Comparison | None:
     """The comparison of the records that are there, so that it is never of an earlier run. If the
     folder has no prediction, the stored comparison."""
     if executed is None:
         return None
-    try:
-        if predicted is not None:
-            return compare(runs_in(folder, executed[1], predicted[1]))
-        path = folder.path / "compare.json"
-        return read_comparison(path) if path.exists() else None
-    except InputError as error:
-        notes.append(f"predicted and measured cannot be compared: {error}")
-        return None
-
-
-def _fingerprint(path: Path, notes: list[str]) -> Fingerprint | None:
-    if not path.exists():
-        return None
-    try:
-        return parse(load_json(path, "fingerprint"), Fingerprint, path)
-    except InputError as error:
-        notes.append(str(error))
-        return None
+    if predicted is not None:
+        return compare(runs_in(folder, executed[1], predicted[1]))
+    path = folder.path / "compare.json"
+    return read_comparison(path) if path.exists() else None
 
 
 def _traces(folder: Path, jobs: Iterable[str]) -> dict[str, str]:

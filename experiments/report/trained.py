@@ -14,7 +14,6 @@ from experiments.report.page_table import (
     number,
     table,
     time,
-    whole,
     words,
 )
 from experiments.report.run_content import RunContent
@@ -62,7 +61,7 @@ def jobs_table(content: RunContent) -> PageTable:
             words(row.summary.id),
             words(row.summary.model),
             words(_state(content, row.summary), _MOODS.get(row.summary.state, "")),
-            whole(row.rank),
+            number(row.rank),
             number(row.summary.loss, _four),
             *(number(row.summary.quality.get(name), _four) for name in names),
             number(row.summary.first_loss, _four),
@@ -98,7 +97,7 @@ def best_table(content: RunContent) -> PageTable | None:
                     words(ranked[0].settings),
                     words(ranked[-1].summary.id),
                     number(merit(ranked[-1]), _four),
-                    whole(len(ranked)),
+                    number(len(ranked)),
                 )
             )
     columns = [
@@ -159,11 +158,11 @@ def _asked(job: Job | None) -> tuple[Cell, ...]:
     if job is None:
         return tuple(words("") for _ in _ASKED)
     if job.command is not None or job.profile or job.durations:  # its optimizer nobody knows
-        return words(""), words(""), whole(job.batch or None), words(""), words(""), words("")
+        return words(""), words(""), number(job.batch or None), words(""), words(""), words("")
     return (
         words(job.optimizer),
         number(job.lr, "{:g}".format),
-        whole(job.batch or None),
+        number(job.batch or None),
         words(job.precision),
         words(job.data),
         words(also_words(job)),
@@ -204,7 +203,7 @@ def _planned_table(content: RunContent) -> PageTable:
             (
                 words(job.id),
                 words(job.label),
-                whole(job.steps),
+                number(job.steps),
                 *_asked(job),
                 words(line.device if line else ""),
                 moment(job.arrival_s),

@@ -13,6 +13,7 @@ import yaml
 from executor.overview.journal_view import records_in, state_of
 from experiments.run_files.run_folder import CONFIG, EXECUTED, MEASURED, RunFolder
 from rmixer.errors import InputError
+from rmixer.run_record.run_summary import read_summary
 
 ASIDE = re.compile(r".+\.old-[0-9]+")
 """The name of a folder that was moved aside, for a run of other inputs or one that began anew."""
@@ -22,8 +23,9 @@ ASIDE = re.compile(r".+\.old-[0-9]+")
 class FoundRun:
     """A run in the folder ``path``, begun by the command ``command``; that and the name of the
     ``workload`` are empty if they cannot be read. ``state`` is that of its execution
-    (:data:`~executor.overview.run_view.RunState`), ``not begun``, or ``unreadable``; a simulation
-    is ``done``. ``changed_s`` is the last change of a file in it, in seconds since 1970."""
+    (:data:`~executor.overview.run_view.RunState`; ``failed`` also if a job has), ``not begun``, or
+    ``unreadable``; a simulation is ``done``. ``changed_s`` is the last change of a file in it, in
+    seconds since 1970."""
 
     path: str
     command: str
@@ -82,15 +84,19 @@ def _is_execution(path: Path) -> bool:
 
 
 def _extent(folder: Path) -> tuple[int, float]:
-    """The bytes of its files, and the last change of one of them."""
+    """The bytes of its files, and the last change of one of them. SQLite's
+    ``-shm``, which is made when a journal is read, is none, and ``-wal`` tells no time."""
     size_bytes, changed_s = 0, 0.0
     for path in folder.rglob("*"):
         try:
             stat = path.lstat()
         except OSError:  # it was removed in between
             continue
-        if not path.is_dir():
-            size_bytes, changed_s = size_bytes + stat.st_size, max(changed_s, stat.st_mtime)
+        if path.is_dir() or path.name.endswith("-shm"):
+            continue
+        size_bytes += stat.st_size
+        if not path.name.endswith("-wal"):
+            changed_s = max(changed_s, stat.st_mtime)
     return size_bytes, changed_s
 
 
@@ -112,4 +118,8 @@ def _state(folder: RunFolder, command: str) -> str:
         return "done" if (folder.path / MEASURED / "schedule.json").exists() else "not begun"
     if not folder.begun:
         return "not begun"
-    return state_of(records_in(folder.path / folder.begun[-1]))
+    place = folder.path / folder.begun[-1]
+    state, summary = state_of(records_in(place)), place / "summary.json"
+    if state != "done" or not summary.exists():
+        return state
+    return "failed" if any(job.state == "failed" for job in read_summary(summary).jobs) else state

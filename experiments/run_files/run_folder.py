@@ -73,6 +73,11 @@ class RunFolder:
     def __init__(self, path: Path) -> None:
         self.path = path
 
+    def __fspath__(self) -> str:
+        return str(self.path)
+
+    __repr__ = __fspath__
+
     @classmethod
     def create(
         cls,

@@ -1,23 +1,40 @@
-"""One configuration of a sweep, with its simulated figures."""
+"""The files of a sweep: ``sweep.json`` and ``sweep.csv``, its configurations with their simulated
+figures, and ``finalists.json``, the predicted end of every job under the best policies."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import csv
+import io
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rmixer.files.strict import Strict
-from rmixer.files.typed_files import load_json, parse
+from rmixer.files.typed_files import load_json, parse, write_json, write_text
 from rmixer.scheduling.layout import Cut
 from sim.planning.objective import FIGURES, Objective
 
 if TYPE_CHECKING:  # with SciPy's solvers
     from sim.planning.lower_bound import LowerBound
 
-SWEEP = "sweep.json"
+SWEEP, SWEEP_CSV, FINALISTS = "sweep.json", "sweep.csv", "finalists.json"
 PRECISION = 0.01
 ROUGH = "rough"
+_FIRST = (
+    "policy",
+    "gpu_slots",
+    "cpu_slots",
+    "gpu_threads",
+    "cpu_threads",
+    "seed",
+    "makespan_s",
+    "mean_completion_s",
+    "p95_completion_s",
+    "weighted_completion_s",
+    "tardiness_s",
+)
+_LAST = ("peak_bytes", "bound_s", "gap", "level", "why", "doubtful")
 
 
 @dataclass(frozen=True)
@@ -98,6 +115,46 @@ class SweepRow(Strict):
     def cut(self) -> Cut:
         """Its slots and threads."""
         return Cut(self.gpu_slots, self.cpu_slots, self.gpu_threads, self.cpu_threads)
+
+
+@dataclass(frozen=True)
+class Finalist(Strict):
+    """A configuration by its ``label`` (:attr:`SweepRow.label`), and the completion of each job of
+    the workload in its order, from the job's arrival to its end."""
+
+    label: str
+    completions_s: tuple[float, ...]
+
+
+def write_sweep_files(
+    folder: Path, rows: Sequence[SweepRow], finalists: tuple[Finalist, ...]
+) -> None:
+    """Writes all three files."""
+    write_json(folder / SWEEP, rows)
+    write_text(folder / SWEEP_CSV, sweep_csv(rows))
+    write_json(folder / FINALISTS, finalists)
+
+
+def sweep_csv(rows: Sequence[SweepRow]) -> str:
+    """The text of ``sweep.csv``, ``rows`` in their order. After the completions there is a column
+    ``busy_<device>`` for each device that some row uses; an unknown figure is empty."""
+    used = {name for row in rows for name in row.busy}
+    devices = sorted(used, key=lambda name: (name == "cpu:0", len(name), name))
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow((*_FIRST, *(f"busy_{name}" for name in devices), *_LAST))
+    for row in rows:
+        first, last = ([getattr(row, name) for name in names] for names in (_FIRST, _LAST))
+        writer.writerow((*first, *(row.busy.get(name) for name in devices), *last))
+    return out.getvalue()
+
+
+def read_finalists(folder: Path) -> tuple[Finalist, ...]:
+    """The finalists of a run folder; none if it has no such file, as in earlier releases."""
+    path = folder / FINALISTS
+    if not path.exists():
+        return ()
+    return parse(load_json(path, "list of finalists"), tuple[Finalist, ...], path)
 
 
 def read_rows(folder: Path) -> list[SweepRow]:

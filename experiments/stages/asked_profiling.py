@@ -68,11 +68,9 @@ def profile_asked(
             with voice.bar("profiling", plan.seconds) as progress:
                 profile_missing(plan, machine, store, voice.report, progress)
         except KeyboardInterrupt:
-            voice.report(
-                "the profiles that are done are kept: the same command goes on with the others"
-            )
+            voice.report("finished profiles are kept: the same command goes on with the others")
             raise
     else:
-        voice.report("all of them are profiled already (--again measures them anew)")
+        voice.report("all of them are profiled already (--again: measure them again)")
     found, _ = store.load(wanted.jobs, machine)
     return tuple(found[job.identity.key] for job in jobs)

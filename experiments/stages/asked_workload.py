@@ -85,7 +85,7 @@ def _with_own_steps(said: Workload, shrunk: Workload, report: Callable[[str], No
     pairs = zip(said.jobs, shrunk.jobs, strict=True)
     jobs = [replace(job, steps=before.steps) if job.command else job for before, job in pairs]
     if left := [job.id for job, less in zip(jobs, shrunk.jobs, strict=True) if job != less]:
-        report(f"steps_scale leaves {', '.join(left)} as it is: its own options say its steps")
+        report(f"steps_scale does not change {', '.join(left)}: its own options decide its steps")
     return replace(shrunk, jobs=tuple(jobs))
 
 

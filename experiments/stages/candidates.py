@@ -10,6 +10,7 @@ import numpy as np
 
 from experiments.run_files.sweep_file import PRECISION, SweepRow
 from experiments.stages.layouts import profiled_threads
+from experiments.stages.prediction import rough_times
 from rmixer.errors import InputError, PolicyFailed, PolicyWrong, RunFailed
 from rmixer.policies import Policy, make_policy
 from rmixer.policies.baselines.planned import Planned
@@ -22,7 +23,6 @@ from rmixer.scheduling.schedule import Schedule, schedule_of
 from rmixer.scheduling.step_times import StepTimes
 from rmixer.workload.workload import Job
 from sim.job_level.simulate import Level, SimulatedRun, simulate
-from sim.operator_level.operator_level import OperatorLevel
 from sim.planning.objective import TIE, Goal, Objective
 from sim.planning.two_fidelities import correction, settle
 
@@ -75,17 +75,16 @@ def layout_of(problem: Problem, policy: Policy, cut: Cut) -> Layout:
 
 
 class Trial:
-    """Simulates candidates, and compares them with one job at a time on the layout ``alone``."""
+    """Simulates candidates, and compares them with one job at a time on the layout ``alone``,
+    simulated at ``level``."""
 
-    def __init__(self, problem: Problem, step_times: StepTimes, alone: Layout) -> None:
+    def __init__(
+        self, problem: Problem, step_times: StepTimes, alone: Layout, level: Level = "auto"
+    ) -> None:
         self._problem = problem
-        self.step_times = self.rough = step_times
-        if isinstance(step_times, OperatorLevel):
-            from sim.planning.rough_times import RoughTimes  # here: it imports numba, which is slow
-
-            self.rough = RoughTimes(problem.profiles, problem.machine)
+        self.step_times, self.rough = step_times, rough_times(problem, step_times)
         one_by_one = Candidate(BASELINE, alone)
-        self.sequential = self.run(one_by_one, step_times, "auto")
+        self.sequential = self.run(one_by_one, step_times, level)
         self.alone_schedule = self.schedule(one_by_one, self.sequential)
 
     def run(self, candidate: Candidate, times: StepTimes, level: Level) -> SimulatedRun:
@@ -120,9 +119,20 @@ class Trial:
     def filled(self, candidate: Candidate, summary: RunSummary) -> SweepRow:
         """The row of a candidate whose run came to ``summary``."""
         weighted_s, tardiness_s = wished_figures_s(summary, self._problem.workload.jobs)
-        row = self.not_simulated(candidate, "")
-        row = replace(row, weighted_completion_s=weighted_s, tardiness_s=tardiness_s)
-        return _filled(row, summary, self.sequential.summary.makespan_s)
+        return replace(
+            self.not_simulated(candidate, ""),
+            makespan_s=summary.makespan_s,
+            speedup=self.sequential.summary.makespan_s / summary.makespan_s,
+            mean_completion_s=summary.completion_mean_s,
+            p95_completion_s=summary.completion_p95_s,
+            mean_waiting_s=summary.waiting_mean_s,
+            p95_waiting_s=summary.waiting_p95_s,
+            weighted_completion_s=weighted_s,
+            tardiness_s=tardiness_s,
+            peak_bytes=max(device.peak_bytes for device in summary.devices) or None,
+            busy={device.name: device.busy_fraction for device in summary.devices},
+            level=summary.level,
+        )
 
     def rough_rows(self, piece: Sequence[Candidate]) -> list[SweepRow]:
         """The rows of several candidates by rough step times."""
@@ -183,19 +193,4 @@ def wished_figures_s(summary: RunSummary, jobs: Sequence[Job]) -> tuple[float | 
     return (
         goal.value_s("weighted_completion", summary.makespan_s, ends_s) if weighted else None,
         goal.value_s("tardiness", summary.makespan_s, ends_s) if due else None,
-    )
-
-
-def _filled(row: SweepRow, summary: RunSummary, sequential_s: float) -> SweepRow:
-    return replace(
-        row,
-        makespan_s=summary.makespan_s,
-        speedup=sequential_s / summary.makespan_s,
-        mean_completion_s=summary.completion_mean_s,
-        p95_completion_s=summary.completion_p95_s,
-        mean_waiting_s=summary.waiting_mean_s,
-        p95_waiting_s=summary.waiting_p95_s,
-        peak_bytes=max(device.peak_bytes for device in summary.devices) or None,
-        busy={device.name: device.busy_fraction for device in summary.devices},
-        level=summary.level,
     )

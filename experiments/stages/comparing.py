@@ -8,11 +8,12 @@ from experiments.run_files.chrome_trace import write_trace
 from experiments.run_files.run_folder import MEASURED, PREDICTED, RunFolder
 from experiments.validation.compare import all_completed, compare
 from experiments.validation.compared_runs import Runs, runs_in
-from experiments.validation.comparison import Comparison, write_comparison
+from experiments.validation.comparison import Comparison
 from experiments.validation.verdict import Goals
 from profiles.stored.machine_noise import Executions
 from profiles.stored.store import Store
 from rmixer.errors import InputError
+from rmixer.files.typed_files import write_json
 
 
 def validate_run(folder: RunFolder, goals: Goals | None = None) -> Comparison:
@@ -26,7 +27,7 @@ def validate_run(folder: RunFolder, goals: Goals | None = None) -> Comparison:
     runs = runs_in(folder, measured[1], predicted[1])
     comparison = compare(runs, goals)
     _keep_noise(folder, runs)
-    write_comparison(folder.path / "compare.json", comparison)
+    write_json(folder.path / "compare.json", comparison)
     write_trace(folder.path / "trace.json", {"predicted": predicted[0], "measured": measured[0]})
     return comparison
 

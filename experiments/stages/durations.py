@@ -46,8 +46,8 @@ def inputs_of_table(
     if suppose.cores is None:
         found = with_cores_for(found, wanted)
     report(
-        f"no machine given, one is assumed: {_in_words(found)} (--machine takes a known one, --set "
-        "machine.gpus=4 and the like change it)"
+        f"without --machine, one is assumed: {_in_words(found)} (change it "
+        "with --machine, or --set machine.gpus=4)"
     )
     return problem_of_table(workload, table, found, wanted)
 

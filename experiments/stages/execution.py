@@ -14,12 +14,16 @@ from executor.supervision.observer import Observer
 from executor.supervision.supervisor import Supervisor
 from executor.workers.mixed_workers import MixedWorkers
 from executor.workers.warm_processes import WarmProcesses
-from executor.workers.workers import Workers
 from experiments.run_files.run_folder import PREDICTED, SCHEDULE, RunFolder, RunInputs
 from experiments.stages.adding import profiled_jobs
 from experiments.stages.inputs import held_bytes
 from experiments.stages.machine_in_use import check_cores, check_gpus
-from experiments.stages.prediction import step_times_for, with_intervals, write_prediction
+from experiments.stages.prediction import (
+    scheduled,
+    step_times_for,
+    with_intervals,
+    write_prediction,
+)
 from profiles.machines.bubble import probe_machine
 from rmixer.data.making import Bar, Making, no_bar
 from rmixer.data.prepare import open_dataset, prepare
@@ -37,7 +41,7 @@ from rmixer.scheduling.schedule import Schedule, schedule_of, write_schedule
 from rmixer.scheduling.step_times import StepTimes
 from rmixer.workload.learned_steps import learn_steps
 from rmixer.workload.workload import SUPPOSED_STEPS, Job, Workload
-from sim.job_level.simulate import SimulatedRun, simulate
+from sim.job_level.simulate import SimulatedRun
 
 
 @dataclass(frozen=True)
@@ -89,12 +93,6 @@ class ExecutionRequest:
         """The memory of this machine's devices that others held at the first call, before the run
         began."""
         return held_bytes(self.problem.machine)
-
-    def new_workers(self, folder: Path) -> Workers:
-        """The workers that carry it out; their output goes to ``folder``."""
-        problem, layout = self.problem, self.layout
-        with_models = any(job.command is None for job in problem.workload.jobs)
-        return MixedWorkers(problem.machine, layout, folder, with_models, self.processes)
 
     def new_policy(self) -> Policy:
         """A new object of the policy, one for each run."""
@@ -158,7 +156,9 @@ def execute(
     folder.sync()
     for line in open_questions(workload):
         observer.told(line)
-    executed = Supervisor(execution, request.new_workers(place), observer).execute(probe_s)
+    with_models = any(job.command is None for job in workload.jobs)
+    workers = MixedWorkers(machine, layout, place, with_models, request.processes)
+    executed = Supervisor(execution, workers, observer).execute(probe_s)
     summary = replace(executed.summary, shared_with=lock.shared_with)
     (place / "steps").mkdir(parents=True, exist_ok=True)
     for job, ends_s in executed.step_ends_s.items():  # in seconds of the run
@@ -173,14 +173,14 @@ def execute(
 
 
 def open_questions(workload: Workload) -> list[str]:
-    """Lines for the user about programs in ``workload`` that begin anew after an interruption, or
+    """Lines for the user about programs in ``workload`` that start again after an interruption, or
     whose end is unknown."""
     programs = [job for job in workload.jobs if job.command is not None]
     anew = [job.id for job in programs if job.resume is None]
     unknown = [job.id for job in programs if job.steps_from == "supposed"]
     lines = []
     if anew:
-        lines.append(f"begins anew after an interruption, for it names no `resume`: {few(anew)}")
+        lines.append(f"starts again from step 0 after an interruption (no `resume`): {few(anew)}")
     if unknown:
         lines.append(
             f"the end is unknown: {few(unknown)}; planned with {SUPPOSED_STEPS} steps, "
@@ -210,10 +210,9 @@ def check_execution(request: ExecutionRequest) -> None:
 
 def predict(request: ExecutionRequest) -> SimulatedRun:
     """The prediction, before anything is written: errors of a policy show here."""
-    policy, problem, layout = request.new_policy(), request.problem, request.layout
-    run = simulate(problem, policy, layout, request.step_times)
-    schedule = schedule_of(problem.workload, problem.machine, policy, layout, run.bookings)
-    return with_intervals(problem, schedule, run, request.step_times)
+    problem, times = request.problem, request.step_times
+    schedule, run = scheduled(problem, request.new_policy(), request.layout, times)
+    return with_intervals(problem, schedule, run, times)
 
 
 def begin(

@@ -58,7 +58,7 @@ def carry_out(
     check_execution(request)
     going_on = folder.has_begun(stage.place)
     if not going_on and (earlier := folder.set_aside(stage.place)) is not None:
-        voice.report(f"kept what an unfinished execution left, in {earlier}")
+        voice.report(f"moved the files of an unfinished execution to {earlier}")
     request = replace(request, cancelled=cancelled_before(folder, stage))
     if request.cancelled:
         names = ", ".join(sorted(request.cancelled))

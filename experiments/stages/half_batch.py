@@ -29,28 +29,22 @@ def half_batch(problem: Problem, store: Store, report: Callable[[str], None]) ->
     predicted from other sizes, which ``report`` mentions. Each such job sees as many samples as
     before, to within one batch."""
     known: dict[str, ModelProfile | None] = {}
-    jobs: list[ProfiledJob] = []
-    halved = []
+    jobs, halved = list(problem.jobs), []
     asked = ""
-    for each in problem.jobs:
-        job = halved_job(each.job)
-        if job is None:
-            jobs.append(each)
+    for place, each in enumerate(problem.jobs):
+        if (job := halved_job(each.job)) is None:
             continue
         key = job.identity.key
         if key not in known:
             known[key] = _profile(store, problem.machine, job, report)
-        profile = known[key]
         asked = asked or f"{each.job.label} at batch {job.batch}"
-        if profile is None:
-            jobs.append(each)
-            continue
-        jobs.append(ProfiledJob(job, key, profile))
-        halved.append(job.id)
+        if (profile := known[key]) is not None:
+            jobs[place] = ProfiledJob(job, key, profile)
+            halved.append(job.id)
     changed = replace(problem.workload, jobs=tuple(each.job for each in jobs))
     why = "no job has a batch that could be halved"
     if asked:
-        why = f"no profile, nor two at other batches: of {asked}, for one"
+        why = f"no profile, and not two at other batches: for {asked}, for example"
     found = Problem(changed, problem.machine, tuple(jobs), problem.noise)
     return HalfBatch(found, tuple(halved), why)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from experiments.stages.supposed import supposed
@@ -69,16 +69,16 @@ def inputs_of(
     own = set(profiles)
     others = other_sizes(workload, profiles, store, known) if batches else ()
     if batches and not others:
-        report("no job has a second batch that is profiled: all keep their own")
+        report("no job has a second profiled batch, so no batch is changed")
     profiles.update((each.key, each.profile) for each in others)
     report_provenance(profiles.values(), known, is_this_one, report)
     report_disturbed(profiles.values(), report)
     for name in sorted({job.profile for job in jobs if job.profile}):
-        report(f"{name} is imported: stalls, pressure and phases but training are left out")
+        report(f"{name} is imported: it has no stalls, no pressure, and only the training phase")
         for text in warnings_of(find_imported(name)):
             report(text)
     if known.origin == "modelled":
-        report(f"machine {known.name} is modelled: no figure of it was measured")
+        report(f"machine {known.name} is modelled: its values were not measured")
     known, profiles = supposed(what_if or WhatIf(), known, profiles, report)
     in_use = devices_in_use(known, [profiles[key] for key in own])
     sizes = tuple(replace(each, profile=profiles[each.key]) for each in others)
@@ -141,21 +141,15 @@ def _predicted(
     sizes = f"{', '.join(first)} and {last}"
     known = predicted.predicted_from
     beyond = max(identity.batch / max(known), min(known) / identity.batch)
-    far = f", which it is {beyond:.3g} times beyond" if beyond > 1 else ""
+    far = f" ({beyond:.3g} times beyond them)" if beyond > 1 else ""
     used = [profile for profile in others if profile.identity.batch in known]
-    error = _expected_error(used, machine)
+    errors = [abs(each.error) for each in each_left_out(used, machine)]
     expected = ""
-    if error is not None:
-        expected = f"; each of these is predicted within {error:.1%} from the others"
+    if errors:
+        expected = f"; each of these is predicted within {max(errors):.1%} from the others"
     report(f"{identity.key}: not profiled, predicted from batches {sizes}{far}{expected}")
     report_disturbed(used, report)
     return store.settled(predicted, machine)
-
-
-def _expected_error(profiles: Sequence[ModelProfile], machine: Machine) -> float | None:
-    """The largest error of ``profiles`` of one model, each as the others predict it; None if they
-    are too few."""
-    return max((abs(each.error) for each in each_left_out(profiles, machine)), default=None)
 
 
 def _of_other_code(
@@ -166,16 +160,15 @@ def _of_other_code(
         older = replace(identity, source=source)
         found = store.find(machine.name, older.key) or _predicted(store, machine, older, report)
         if found is not None:
-            report(f"{older.key}: profiled with other code of the training step than this")
+            report(f"{older.key}: profiled with an older version of the training step")
             return replace(store.settled(found, machine), identity=identity)
     return None
 
 
-def check_free_memory(
-    workload: Workload, profiles: Mapping[str, ModelProfile], machine: Machine
-) -> None:
+def check_free_memory(workload: Workload, store: Store, machine: Machine) -> None:
     """Raises :class:`InputError` for a profiled job of ``workload`` that does not fit the free
     memory of ``machine``, which is this one."""
+    profiles, _ = store.load(workload.jobs, machine)
     jobs = tuple(job for job in workload.jobs if job.identity.key in profiles)
     known = problem_of(replace(workload, jobs=jobs), machine, profiles)
     everywhere = Layout(tuple(DeviceSlots(device.name, 1, 1) for device in machine.devices))

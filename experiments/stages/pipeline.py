@@ -8,7 +8,6 @@ from pathlib import Path
 
 from experiments.explaining.resource_use import resource_use, write_use
 from experiments.run_files.chrome_trace import write_trace
-from experiments.run_files.finalists_file import write_finalists
 from experiments.run_files.run_folder import (
     PREDICTED,
     SCHEDULE,
@@ -17,8 +16,7 @@ from experiments.run_files.run_folder import (
     RunFolder,
     RunInputs,
 )
-from experiments.run_files.sweep_csv import write_sweep_csv
-from experiments.run_files.sweep_file import SWEEP
+from experiments.run_files.sweep_file import write_sweep_files
 from experiments.stages.execution import (
     AS_USUAL,
     ExecutionRequest,
@@ -46,11 +44,10 @@ from profiles.profiler.door import check_importable, check_profiling
 from profiles.stored.store import Store
 from rmixer.errors import RunFailed
 from rmixer.files.home import check_home
-from rmixer.files.typed_files import content_hash, parse, write_json
+from rmixer.files.typed_files import content_hash, parse
 from rmixer.hardware.allowance import ALL, Allowance
 from rmixer.hardware.core_lock import CoreLock
 from rmixer.hardware.machine import Machine
-from rmixer.model_profile.model_profile import ModelProfile
 from rmixer.scheduling.problem import Problem
 from rmixer.scheduling.schedule import Schedule, read_schedule, write_schedule
 from rmixer.workload.workload import Workload
@@ -72,7 +69,7 @@ def plan(workload: Workload, store: Store, voice: Voice, allowance: Allowance = 
     """Predicts from known profiles, without running, measuring or searching for anything."""
     profiling, machine = _checked(workload, store, voice, allowance)
     if machine is not None:
-        _check_free_memory(workload, store, machine)
+        check_free_memory(workload, store, machine)
     if machine is None or profiling.missing:
         return Plan(profiling, None)
     problem = inputs_of(workload, None, store, voice.report)
@@ -98,11 +95,6 @@ def _checked(
     profiling = plan_profiling(workload, machine, store, default_threads(machine))
     check_profiling(profiling.parts, voice.report)
     return profiling, machine
-
-
-def _check_free_memory(workload: Workload, store: Store, machine: Machine) -> None:
-    profiles, _ = store.load(workload.jobs, machine)
-    check_free_memory(workload, profiles, machine)
 
 
 @dataclass(frozen=True)
@@ -138,7 +130,7 @@ def run(
     prepare_data(workload, voice.bar)
     unprofiled = Unprofiled(workload, {})
     if profiling.missing:
-        _check_free_memory(workload, store, machine)
+        check_free_memory(workload, store, machine)
         unprofiled = Unprofiled(workload, _profile(profiling, machine, store, voice))
     asked = _asked_before(out) if wish.resume else wish.search
     rest = _rest(unprofiled, voice)
@@ -146,7 +138,8 @@ def run(
     allowed = RunFolder.open(out).machine if wish.resume else wish.allowance.of(problem.machine)
     problem = replace(problem, machine=allowed)
     voice.report(use_of(problem.machine))
-    profiles = _profile_hashes(problem.profiles)
+    known_now = sorted(problem.profiles.items())
+    profiles = {key: content_hash(profile.steps) for key, profile in known_now}
     settings = {"profiles": profiles, **unprofiled.settings(), **asked.settings(BY_DEFAULT)}
     inputs = RunInputs("run", problem.workload, allowed, settings)
     earlier: Earlier = "required" if wish.resume else "reuse"
@@ -194,9 +187,7 @@ def write_sweep(
 ) -> None:
     """Writes the ranked rows, the best schedule, its prediction and trace, and the prediction of
     one job at a time. ``shared_with`` names other runs on the same cores."""
-    write_json(folder.path / SWEEP, found.rows)
-    write_sweep_csv(folder.path, found.rows)
-    write_finalists(folder.path, found.finalists)
+    write_sweep_files(folder.path, found.rows, found.finalists)
     write_schedule(folder.path / SCHEDULE, found.schedule)
     best, run = found.problem, found.predicted
     write_prediction(folder, PREDICTED, run, best.profiles, shared_with)
@@ -233,7 +224,3 @@ def _predict(
         write_sweep(folder, problem, found, lock.shared_with)
         folder.mark_done("sweep")
     return {name: read_schedule(folder.path / name) for name in (SCHEDULE, SEQUENTIAL_SCHEDULE)}
-
-
-def _profile_hashes(profiles: Mapping[str, ModelProfile]) -> dict[str, str]:
-    return {key: content_hash(profile.steps) for key, profile in sorted(profiles.items())}

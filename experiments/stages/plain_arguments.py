@@ -38,18 +38,24 @@ def workload_in(said: object) -> Said:
 
 def settings_in(said: Mapping[str, object] | None) -> Settings:
     """Reads the values of ``--set``; raises :class:`InputError`."""
-    return settings_of({key: str(value) for key, value in (said or {}).items()})
+    return settings_of({str(k): str(value) for k, value in _dict("settings", said).items()})
 
 
 def layout_in(said: Mapping[str, object] | None, *, several: bool) -> Wanted:
     """Reads numbers of slots and threads; raises :class:`InputError`."""
-    check_names("layout", said or {}, vars(Wanted()))
-    texts = {name: counts_in(counts) for name, counts in (said or {}).items()}
+    check_names("layout", _dict("layout", said), vars(Wanted()))
+    texts = {name: counts_in(counts) for name, counts in _dict("layout", said).items()}
     return wanted_counts(texts, several=several)
 
 
+def _dict(where: str, said: object) -> Mapping[Any, object]:
+    if said is None or isinstance(said, Mapping):
+        return said or {}
+    raise InputError(where, "", repr(said), "a dict")
+
+
 def counts_in(said: object) -> str:
-    """Writes a number, or several, as the command line has them."""
+    """Writes a number or a name, or several, as the command line has them."""
     if isinstance(said, Iterable) and not isinstance(said, str):
         return ",".join(map(str, said))
     return str(said)
@@ -66,7 +72,7 @@ def search_in(said: float | Mapping[str, object]) -> Asked:
 
 
 def check_names(where: str, said: Iterable[str], names: Iterable[str]) -> None:
-    """Raises :class:`InputError` for a name in ``said`` that is none of ``names``."""
+    """Raises :class:`InputError` for a name in ``said`` that is not in ``names``."""
     for name in said:
         if name not in names:
             raise InputError(where, "", repr(name), choice(str(name), names))

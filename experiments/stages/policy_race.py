@@ -15,7 +15,7 @@ from experiments.stages.execution import (
     check_execution,
     execute,
 )
-from experiments.stages.prediction import step_times_for
+from experiments.stages.prediction import scheduled, step_times_for
 from experiments.stages.sweep import sweep
 from experiments.stages.voice import Voice
 from experiments.validation.choice import Choice, Contender, judge_choice
@@ -25,9 +25,8 @@ from rmixer.hardware.core_lock import CoreLock
 from rmixer.policies import every_policy, make_policy
 from rmixer.scheduling.layout import Cut
 from rmixer.scheduling.problem import Problem
-from rmixer.scheduling.schedule import Schedule, schedule_of, write_schedule
+from rmixer.scheduling.schedule import Schedule, write_schedule
 from rmixer.scheduling.step_times import StepTimes
-from sim.job_level.simulate import simulate
 
 BASELINES = (BASELINE, "all_at_once", "lpt")
 CHOICE = "choice.json"
@@ -136,6 +135,5 @@ def _executed_s(
 def _runner(problem: Problem, policy: str, cut: Cut, step_times: StepTimes) -> Runner:
     made = make_policy(policy, problem.workload.seed)
     layout = layout_of(problem, made, cut)
-    run = simulate(problem, made, layout, step_times)
-    schedule = schedule_of(problem.workload, problem.machine, made, layout, run.bookings)
+    schedule, run = scheduled(problem, made, layout, step_times)
     return Runner(f"{policy}, {Cut.of(layout)}", schedule, run.summary.makespan_s)

@@ -6,19 +6,19 @@ import statistics
 from collections.abc import Mapping
 from dataclasses import replace
 
-from experiments.run_files.chrome_trace import write_trace
 from experiments.run_files.run_folder import RunFolder
 from experiments.stages.layouts import choose_layout
 from rmixer.model_profile.doubts import doubt_about_interval, doubts_about
 from rmixer.model_profile.model_profile import ModelProfile
-from rmixer.policies import make_policy
+from rmixer.policies import Policy, make_policy
 from rmixer.policies.baselines.planned import Planned
 from rmixer.run_record.run_summary import RunSummary
+from rmixer.scheduling.layout import Layout
 from rmixer.scheduling.problem import Problem
-from rmixer.scheduling.schedule import Schedule, write_schedule
+from rmixer.scheduling.schedule import Schedule, schedule_of
 from rmixer.scheduling.step_times import StepTimes
 from rmixer.scheduling.wanted_slots import Wanted
-from sim.job_level.simulate import SimulatedRun, simulate
+from sim.job_level.simulate import Level, SimulatedRun, simulate
 from sim.operator_level.operator_level import OperatorLevel
 from sim.operator_level.solved_mixes import SolvedMixes
 from sim.simple_step_times.uncontended import SumOfOperators, Uncontended
@@ -39,9 +39,27 @@ def step_times_for(
     return OperatorLevel(profiles, machine, seed, SolvedMixes(profiles, machine, seed))
 
 
+def rough_times(problem: Problem, step_times: StepTimes) -> StepTimes:
+    """Step times from mean demand, which take no time to solve; ``step_times`` themselves if they
+    take none."""
+    if not isinstance(step_times, OperatorLevel):
+        return step_times
+    from sim.planning.rough_times import RoughTimes  # here: it imports numba, which is slow
+
+    return RoughTimes(problem.profiles, problem.machine)
+
+
 def is_timed(profiles: Mapping[str, ModelProfile]) -> bool:
     """True if a table of durations was given instead of profiles."""
     return any(profile.origin == "table" for profile in profiles.values())
+
+
+def scheduled(
+    problem: Problem, policy: Policy, layout: Layout, step_times: StepTimes, level: Level = "auto"
+) -> tuple[Schedule, SimulatedRun]:
+    """Simulates ``policy`` on ``layout``: the schedule that it makes, and the run."""
+    run = simulate(problem, policy, layout, step_times, level=level)
+    return schedule_of(problem.workload, problem.machine, policy, layout, run.bookings), run
 
 
 def replay(
@@ -76,16 +94,6 @@ def doubts(profiles: Mapping[str, ModelProfile], predicted: RunSummary) -> tuple
     """Reasons why ``predicted``, which rests on ``profiles``, may be far off."""
     wide = doubt_about_interval(predicted.makespan_s, predicted.makespan_interval_s)
     return (*doubts_about(profiles.values()), *wide)
-
-
-def write_simulation(
-    folder: RunFolder, problem: Problem, schedule: Schedule, run: SimulatedRun
-) -> None:
-    """Writes ``run``, a simulation, as the run in ``folder``, with its ``schedule`` and its
-    trace."""
-    write_schedule(folder.path / "schedule.json", schedule)
-    write_prediction(folder, ".", run, problem.profiles)
-    write_trace(folder.path / "trace.json", {"predicted": run.timeline})
 
 
 def write_prediction(

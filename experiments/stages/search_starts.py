@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
+from experiments.stages.prediction import scheduled
 from rmixer.policies import make_policy
 from rmixer.scheduling.layout import Cut, Layout
 from rmixer.scheduling.problem import Problem
-from rmixer.scheduling.schedule import ScheduledJob, schedule_of
+from rmixer.scheduling.schedule import ScheduledJob
 from rmixer.scheduling.step_times import StepTimes
 from rmixer.scheduling.wanted_slots import Wanted
-from sim.job_level.simulate import simulate
 
 FALLBACK = "lpt"
 """Starts if no policy was tried on a part of a layout's slots."""
@@ -42,6 +42,21 @@ def search_cuts(problem: Problem, cuts: Sequence[Cut], wanted: Wanted) -> list[C
     ]
 
 
+def next_to(problem: Problem, cut: Cut, wanted: Wanted) -> list[Cut]:
+    """``cut`` with one slot more or less on each GPU, and CPU slots on all cores that this leaves.
+    Empty if slots were ``wanted``, or if ``cut`` has slots of one kind only."""
+    machine, said = problem.machine, wanted.by_kind(problem.machine)
+    if not (cut.gpu_slots and cut.cpu_slots) or (said.gpu_slots, said.cpu_slots) != (None, None):
+        return []
+    found = []
+    for slots in (cut.gpu_slots - 1, cut.gpu_slots + 1):
+        left = len(machine.cores) - slots * cut.gpu_threads * len(machine.gpus)
+        other = min(left // cut.cpu_threads, len(problem.jobs))
+        if slots and other > 0:
+            found.append(replace(cut, gpu_slots=slots, cpu_slots=other))
+    return found
+
+
 def is_part(cut: Cut, whole: Cut) -> bool:
     """True if ``whole`` has all slots of ``cut``, with the same threads."""
     return (
@@ -55,11 +70,10 @@ def is_part(cut: Cut, whole: Cut) -> bool:
 def simulated_dispatches(
     problem: Problem, policy: str, layout: Layout, step_times: StepTimes
 ) -> tuple[ScheduledJob, ...]:
-    """The dispatches of ``policy`` on ``layout``. Raises as :func:`simulate`."""
+    """The dispatches of ``policy`` on ``layout``. Raises as
+    :func:`~sim.job_level.simulate.simulate`."""
     made = make_policy(policy, problem.workload.seed)
-    run = simulate(problem, made, layout, step_times, level="job")
-    made = make_policy(policy, problem.workload.seed)
-    return schedule_of(problem.workload, problem.machine, made, layout, run.bookings).dispatches
+    return scheduled(problem, made, layout, step_times, "job")[0].dispatches
 
 
 def starts_on(

@@ -9,20 +9,21 @@ from dataclasses import dataclass
 from math import ceil, inf
 
 from experiments.stages.over_cores import in_order
+from experiments.stages.prediction import rough_times
 from experiments.stages.search_starts import (
     FALLBACK,
+    next_to,
     search_cuts,
     simulated_dispatches,
     starts_on,
 )
 from experiments.stages.search_wish import SEARCH, Searched, SearchProgress, SearchWish, Setting
 from profiles.machines.limits import usable_cores
-from rmixer.errors import RunFailed
-from rmixer.scheduling.layout import Layout
+from rmixer.errors import InputError, RunFailed
+from rmixer.scheduling.layout import Cut, Layout
 from rmixer.scheduling.problem import Problem
 from rmixer.scheduling.schedule import Schedule, Settings
 from rmixer.scheduling.step_times import StepTimes
-from sim.operator_level.operator_level import OperatorLevel
 from sim.planning.evaluator import Evaluator
 from sim.planning.rough_evaluator import RoughEvaluator
 from sim.planning.rough_times import RoughTimes
@@ -60,13 +61,14 @@ def search(problem: Problem, step_times: StepTimes, setting: Setting, wish: Sear
     """Searches for a schedule that is better than those of the policies that were tried.
 
     A walk begins on each layout (:func:`~experiments.stages.search_starts.search_cuts`) from the
-    best of the policies that were tried there. All go on for a stage; then the worse are dropped,
-    until few are left. Rough step times judge; the best schedules of all walks are then judged by
-    ``step_times``, and the best of these is the answer. It is the same for the same workload seed
-    and number of evaluations, whatever the number of processes. KeyboardInterrupt ends the search
-    with the best so far. Raises :class:`RunFailed` where no schedule can be found.
+    best of the policies that were tried there. All go on for a stage. Then the worse are dropped,
+    until few are left, and the layouts next to the best one join, from its schedule. Rough step
+    times judge. The best schedules of all walks are then judged by ``step_times``, and the best of
+    these is the answer. It is the same for the same workload seed and number of evaluations,
+    whatever the number of processes. KeyboardInterrupt ends the search with the best so far. Raises
+    :class:`RunFailed` where no schedule can be found.
     """
-    rough = _rough_times(problem, step_times)
+    rough = rough_times(problem, step_times)
     tracks = _tracks(problem, rough, setting)
     every = list(tracks)
     begin_s = time.monotonic()
@@ -89,6 +91,8 @@ def search(problem: Problem, step_times: StepTimes, setting: Setting, wish: Sear
             _stage(tracks, (stage, until_s), f"{problem.workload.seed}/{number}", processes)
             tracks.sort(key=lambda each: (each.walk.best[0].score, each.number))
             tracks = tracks[: max(LEAST_WALKS, ceil(len(tracks) * KEPT))]
+            joining = _joining(problem, rough, setting, tracks[0], every)
+            tracks, every = tracks + joining, every + joining
             number += 1
             if tracks[0].walk.best[0].score < best.score:
                 since = number
@@ -102,31 +106,28 @@ def search(problem: Problem, step_times: StepTimes, setting: Setting, wish: Sear
     return Searched(schedule, judged, time.monotonic() - begin_s, interrupted)
 
 
-def _rough_times(problem: Problem, step_times: StepTimes) -> StepTimes:
-    solves = isinstance(step_times, OperatorLevel)
-    return RoughTimes(problem.profiles, problem.machine) if solves else step_times
-
-
-def _evaluator(problem: Problem, layout: Layout, times: StepTimes) -> Evaluator:
+def _searcher(problem: Problem, layout: Layout, times: StepTimes, setting: Setting) -> Searcher:
+    wide = problem.wide
     if isinstance(times, RoughTimes):
-        return RoughEvaluator(problem, layout, times)
-    return Evaluator(problem, layout, times)
+        evaluator: Evaluator = RoughEvaluator(wide, layout, times)
+    else:
+        evaluator = Evaluator(wide, layout, times)
+    return Searcher(wide, layout, evaluator, setting.objective)
 
 
 def _tracks(problem: Problem, rough: StepTimes, setting: Setting) -> list[_Track]:
     """A walk on each layout on which some policy can start; if there are many, on the best ones."""
     found: list[_Track] = []
     why: set[str] = set()
-    wide = problem.wide
     for cut in search_cuts(problem, setting.cuts, setting.wanted):
         layout = cut.layout(problem.machine)
         starts = starts_on(cut, setting.tried, STARTS) or [(FALLBACK, layout)]
-        searcher = Searcher(wide, layout, _evaluator(wide, layout, rough), setting.objective)
+        searcher = _searcher(problem, layout, rough, setting)
         orders = []
         for policy, on in starts:
             try:
                 dispatches = simulated_dispatches(problem, policy, on, rough)
-            except RunFailed as error:
+            except (InputError, RunFailed) as error:  # a job that fits none of these slots
                 why.add(str(error))
                 continue
             orders.append(searcher.order_of(dispatches))
@@ -134,9 +135,29 @@ def _tracks(problem: Problem, rough: StepTimes, setting: Setting) -> list[_Track
         if walk is not None and walk.best[0].score < inf:
             found.append(_Track(len(found), layout, searcher, walk))
     if not found:
-        raise RunFailed("; ".join(sorted(why)) or "no policy's schedule can be searched on from")
+        raise RunFailed(
+            "; ".join(sorted(why)) or "no policy has a schedule to start the search from"
+        )
     found.sort(key=lambda each: (each.walk.best[0].score, each.number))
     return found[:MOST_WALKS]
+
+
+def _joining(
+    problem: Problem, rough: StepTimes, setting: Setting, best: _Track, every: Sequence[_Track]
+) -> list[_Track]:
+    """Walks on the layouts next to that of the ``best`` walk, from its best schedule, unless
+    ``every`` walk so far has them."""
+    known = {Cut.of(each.layout) for each in every}
+    order = best.searcher.neighbourhood.anywhere(best.walk.best[0].order)
+    found: list[_Track] = []
+    for cut in next_to(problem, Cut.of(best.layout), setting.wanted):
+        if cut not in known:
+            layout = cut.layout(problem.machine)
+            searcher = _searcher(problem, layout, rough, setting)
+            walk = searcher.begin([order])
+            if walk.best[0].score < inf:
+                found.append(_Track(len(every) + len(found), layout, searcher, walk))
+    return found
 
 
 def _stage(tracks: Sequence[_Track], limits: tuple[int, float], seed: str, processes: int) -> None:
@@ -160,7 +181,6 @@ def _confirmed(
     deadline_s: float | None,
 ) -> Schedule:
     """The best by ``step_times`` of the schedules that are best by rough ones."""
-    wide = problem.wide
     met = [(found, each) for each in tracks for found in each.walk.best]
     met.sort(key=lambda pair: (pair[0].score, pair[1].number))
     evaluators: dict[int, Searcher] = {}
@@ -170,9 +190,7 @@ def _confirmed(
         if count and (enough or (deadline_s is not None and time.monotonic() >= deadline_s)):
             break
         if track.number not in evaluators:
-            evaluators[track.number] = Searcher(
-                wide, track.layout, _evaluator(wide, track.layout, step_times), setting.objective
-            )
+            evaluators[track.number] = _searcher(problem, track.layout, step_times, setting)
         value = evaluators[track.number].judged(found.order)[0]
         if value < best[0]:
             best = (value, found, track)

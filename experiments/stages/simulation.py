@@ -8,24 +8,26 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
-from experiments.run_files.run_folder import RunFolder, RunInputs
+from experiments.run_files.chrome_trace import write_trace
+from experiments.run_files.run_folder import MEASURED, SCHEDULE, RunFolder, RunInputs
 from experiments.stages.layouts import choose_layout
 from experiments.stages.prediction import (
     doubts,
     one_at_a_time,
+    scheduled,
     step_times_for,
     with_intervals,
-    write_simulation,
+    write_prediction,
 )
 from rmixer.files.folder_lock import hold_folder
 from rmixer.run_record.run_summary import JobSummary, RunSummary
 from rmixer.run_record.timeline import Timeline
 from rmixer.scheduling.policy import Policy
 from rmixer.scheduling.problem import Problem
-from rmixer.scheduling.schedule import Schedule, schedule_of
+from rmixer.scheduling.schedule import Schedule, write_schedule
 from rmixer.scheduling.step_times import StepTimes
 from rmixer.scheduling.wanted_slots import Wanted
-from sim.job_level.simulate import Level, SimulatedRun, simulate
+from sim.job_level.simulate import Level, SimulatedRun
 
 
 @dataclass(frozen=True)
@@ -95,7 +97,9 @@ class Simulation(Predicted):
 
     def write_into(self, folder: RunFolder) -> None:
         """Writes its files into ``folder``."""
-        write_simulation(folder, self.problem, self.schedule, self.run)
+        write_schedule(folder.path / SCHEDULE, self.schedule)
+        write_prediction(folder, MEASURED, self.run, self.problem.profiles)
+        write_trace(folder.path / "trace.json", {"predicted": self.timeline})
 
 
 def simulation(
@@ -110,8 +114,7 @@ def simulation(
     :func:`~sim.job_level.simulate.simulate`."""
     layout = choose_layout(problem, policy, wanted)
     step_times = step_times_for(problem)
-    run = simulate(problem, policy, layout, step_times, level=level)
-    schedule = schedule_of(problem.workload, problem.machine, policy, layout, run.bookings)
+    schedule, run = scheduled(problem, policy, layout, step_times, level)
     run = with_intervals(problem, schedule, run, step_times)
     decided = {"layout": layout, "level": level, **settings}
     inputs = RunInputs("simulate", problem.workload, problem.machine, decided)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any
 
 from experiments.run_files.sweep_file import read_rows
 from experiments.stages.candidates import layout_of
@@ -28,34 +28,11 @@ EVALUATIONS = 30_000
 """A repeated search evaluates this many schedules: about three seconds for 24 jobs."""
 
 
-class Decider(Protocol):
-    """Schedules again. ``why`` says why it stands in for the run's own policy; "" if it is that.
-    ``fixed`` says why the number of slots cannot be chosen; "" if it can. ``searched`` is the
-    number of schedules that it evaluates each time, 0 for a policy."""
-
-    @property
-    def policy(self) -> str: ...
-    @property
-    def cut(self) -> Cut: ...
-    @property
-    def why(self) -> str: ...
-    @property
-    def fixed(self) -> str: ...
-    @property
-    def searched(self) -> int: ...
-
-    def again(self, run: PredictedRun) -> tuple[str, RunSummary]:
-        """The run itself, scheduled again, and its slots in words."""
-
-    def simulated(self, problem: Problem, cut: Cut | None, level: Level) -> RunSummary:
-        """``problem`` on the slots of another ``cut``, or on the run's slots. Raises
-        :class:`InputError` if cores are lacking, :class:`RunFailed` if memory is."""
-
-
 @dataclass(frozen=True)
 class ByPolicy:
     """A policy that can schedule again, on the slots of ``cut``. ``layout`` is exactly the run's
-    own, None for a stand-in."""
+    own, None for a stand-in; ``why`` then says why it stands in for the run's own policy.
+    ``searched`` is the number of schedules that it evaluates each time: none."""
 
     policy: str
     cut: Cut
@@ -65,8 +42,9 @@ class ByPolicy:
 
     @property
     def fixed(self) -> str:
+        """Says why the number of slots cannot be chosen; "" if it can."""
         cuts_itself = make_policy(self.policy).cuts_itself
-        return f"{self.policy} cuts the machine its own way" if cuts_itself else ""
+        return f"{self.policy} chooses its own slots" if cuts_itself else ""
 
     def layout_on(self, problem: Problem, cut: Cut | None = None) -> Layout:
         """The slots on the machine of ``problem``. Raises :class:`InputError` if it lacks the
@@ -76,10 +54,13 @@ class ByPolicy:
         return found
 
     def again(self, run: PredictedRun) -> tuple[str, RunSummary]:
+        """The run itself, scheduled again, and its slots in words."""
         layout = self.layout or self.layout_on(run.problem)
         return str(Cut.of(layout)), _simulated(run.problem, self._made(run.problem), layout, "auto")
 
     def simulated(self, problem: Problem, cut: Cut | None, level: Level) -> RunSummary:
+        """``problem`` on the slots of another ``cut``, or on the run's slots. Raises
+        :class:`InputError` if cores are lacking, :class:`RunFailed` if memory is."""
         return _simulated(problem, self._made(problem), self.layout_on(problem, cut), level)
 
     def _made(self, problem: Problem) -> Policy:
@@ -88,7 +69,8 @@ class ByPolicy:
 
 @dataclass(frozen=True)
 class BySearch:
-    """Searches again, each time for a schedule on slots that were ``wanted``."""
+    """Searches again, each time for a schedule on slots that were ``wanted``. All else is as
+    :class:`ByPolicy` has it."""
 
     cut: Cut
     wanted: Wanted = field(default_factory=Wanted)
@@ -115,33 +97,28 @@ class BySearch:
         return _simulated(problem, Planned(schedule), schedule.settings.layout, level)
 
 
+Decider = ByPolicy | BySearch
+
+
 def decider_of(run: PredictedRun) -> Decider:
     """The policy or the search behind ``run``. If the policy cannot schedule again, the best policy
     in the run's sweep, or ``lpt`` without one."""
     if run.policy == SEARCH:
-        return _search_of(run)
-    try:
-        policy = make_policy(run.policy, run.problem.workload.seed)
-    except InputError:
-        why = f"{run.policy!r} is no policy that can decide anew"
+        settings: Mapping[str, Any] = run.folder.config("settings")
+        objective: Objective = settings.get("search", {}).get("objective", "makespan")
+        return BySearch(run.cut, wanted_of(settings.get("slots", {})), objective)
+    if (policy := _known(run.policy)) is None:
+        why = f"{run.policy!r} cannot be asked again"
     else:
         own = ByPolicy(run.policy, run.cut, run.layout)
         if policy.cuts_itself or _is_a_cut(run, own):
             return own
-        why = f"the slots of {run.policy!r} here are no cut of the machine"
+        why = f"the slots of {run.policy!r} do not fit this machine"
     for row in read_rows(run.folder.path):
-        if row.makespan_s is not None and _can_decide(row.policy):
-            said = f"{why}: the best policy of the sweep, {row.label}, stands in for it"
+        if row.makespan_s is not None and _known(row.policy) is not None:
+            said = f"{why}: the best policy of the sweep, {row.label}, is used instead"
             return ByPolicy(row.policy, row.cut, None, said)
-    return ByPolicy(Lpt.name, run.cut, None, f"{why}: {Lpt.name} stands in for it")
-
-
-def _search_of(run: PredictedRun) -> BySearch:
-    """The search with the slots and the objective in its settings."""
-    settings: Mapping[str, Any] = run.folder.config("settings")
-    wanted = wanted_of(settings.get("slots", {}))
-    objective: Objective = settings.get("search", {}).get("objective", "makespan")
-    return BySearch(run.cut, wanted, objective)
+    return ByPolicy(Lpt.name, run.cut, None, f"{why}: {Lpt.name} is used instead")
 
 
 def _exactly(cut: Cut) -> Wanted:
@@ -165,9 +142,9 @@ def _is_a_cut(run: PredictedRun, own: ByPolicy) -> bool:
         return False
 
 
-def _can_decide(policy: str) -> bool:
+def _known(policy: str) -> Policy | None:
+    """The policy of this name, if it can decide."""
     try:
-        make_policy(policy)
+        return make_policy(policy)
     except InputError:
-        return False
-    return True
+        return None

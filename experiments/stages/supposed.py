@@ -46,7 +46,7 @@ def _check_gpus(what_if: WhatIf, machine: Machine, profiles: Mapping[str, ModelP
     wanted = [key for key, value in what_if.settings.items() if "gpu" in key and value]
     if wanted and not devices_in_use(machine, profiles.values()).gpus:
         without = [key for key, profile in profiles.items() if "gpu" not in profile.costs()]
-        found = f"nothing known of {', '.join(without)} on a GPU"
+        found = f"no profile of {', '.join(without)} on a GPU"
         raise InputError("--set", wanted[0], found, "a workload that was profiled on a GPU")
 
 

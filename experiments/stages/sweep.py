@@ -6,8 +6,7 @@ from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 
-from experiments.run_files.finalists_file import Finalist
-from experiments.run_files.sweep_file import ROUGH, SweepRow, ranked
+from experiments.run_files.sweep_file import ROUGH, Finalist, SweepRow, ranked
 from experiments.stages.candidates import (
     BASELINE,
     Candidate,
@@ -16,7 +15,6 @@ from experiments.stages.candidates import (
     layout_of,
     score_s,
 )
-from experiments.stages.finalists import finalists
 from experiments.stages.layouts import grid
 from experiments.stages.over_cores import in_order
 from experiments.stages.prediction import doubts, with_intervals
@@ -26,6 +24,7 @@ from profiles.machines.limits import usable_cores
 from rmixer.errors import RunFailed
 from rmixer.model_profile.doubts import doubts_about
 from rmixer.policies import every_policy, make_policy
+from rmixer.run_record.run_summary import RunSummary
 from rmixer.scheduling.problem import Problem
 from rmixer.scheduling.schedule import Schedule
 from rmixer.scheduling.step_times import StepTimes
@@ -35,6 +34,8 @@ from sim.planning.completion_bound import bound_of
 from sim.planning.lower_bound import LowerBound
 from sim.planning.objective import Objective
 
+MOST_FINALISTS = 5
+"""The number of policies whose completions are kept, with the best one."""
 LEAST_IN_A_PROCESS = 32
 """For fewer candidates another process is not worth its start."""
 
@@ -57,7 +58,7 @@ class Sweep:
     has its jobs at the batches that it gives them.
     ``sequential`` is the same for the baseline, one job at a time, by ``sequential_schedule``.
     ``finalists`` are the best rows of the next best policies
-    (:func:`~experiments.stages.finalists.finalists`); ``bound`` is a figure of the objective that
+    (:func:`finalists`); ``bound`` is a figure of the objective that
     no schedule can beat, ``best_s`` that of the best schedule, ``searched`` the result of a search,
     if there was one; ``interrupted`` is true if a user broke off the sweep or its search."""
 
@@ -198,3 +199,26 @@ def _no_worse(
         return found
     run = trial.run(tried[best], trial.step_times, "job")
     return replace(trial.schedule(tried[best], run), policy=SEARCH)
+
+
+def finalists(
+    order: Sequence[SweepRow], summary_of: Callable[[SweepRow], RunSummary]
+) -> tuple[Finalist, ...]:
+    """The first row of each of the next best policies after the best row's, from rows in ``order``.
+    Only rows as precise as the best count, because ``summary_of`` simulates each of them again. One
+    job at a time is left out: it is in every sweep."""
+    first: dict[str, SweepRow] = {}
+    for row in order:
+        if row.makespan_s is not None and row.level == order[0].level:
+            first.setdefault(_rule(row), row)
+    known = (_rule(order[0]), BASELINE)
+    chosen = [row for row in first.values() if _rule(row) not in known][: MOST_FINALISTS - 1]
+    return tuple(
+        Finalist(row.label, tuple(job.completion_s or 0.0 for job in summary_of(row).jobs))
+        for row in chosen
+    )
+
+
+def _rule(row: SweepRow) -> str:
+    """The policy without its device rule: variants of one rule are similar."""
+    return row.policy.partition("@")[0]

@@ -112,11 +112,9 @@ def _with_slot(problem: Problem, cut: Cut, kind: str) -> Cut:
     if not counts:
         name = "a GPU" if kind == "gpu" else "the CPU"
         raise _CannotTryError(f"no job is profiled on {name}")
-    if kind == "gpu":
-        threads = cut.gpu_threads if cut.gpu_slots else counts[0]
-        return replace(cut, gpu_slots=cut.gpu_slots + 1, gpu_threads=threads)
-    threads = cut.cpu_threads if cut.cpu_slots else counts[0]
-    return replace(cut, cpu_slots=cut.cpu_slots + 1, cpu_threads=threads)
+    slots, threads = getattr(cut, f"{kind}_slots"), getattr(cut, f"{kind}_threads")
+    more = {f"{kind}_slots": slots + 1, f"{kind}_threads": threads if slots else counts[0]}
+    return replace(cut, **more)
 
 
 def _one_more_gpu(run: PredictedRun, decider: Decider, cut: Cut) -> tuple[str, Problem, Cut | None]:

@@ -168,7 +168,7 @@ def _summary_lines(comparison: Comparison) -> list[tuple[str, str]]:
         lines.append(("between its cores", _exchange_words(comparison.exchange_drift)))
     if comparison.shared_with:
         others = ", ".join(comparison.shared_with)
-        text = f"{others} used the same cores meanwhile: how fast it was by itself is not known"
+        text = f"{others} used the same cores at the same time: its speed alone is not known"
         lines.append(("shared machine", text))
     if comparison.interruptions:
         lines.append(("interrupted", _interrupted_words(comparison.interruptions)))

@@ -39,7 +39,7 @@ def _limits(limits: Limits) -> Iterator[str]:
     yield f"Limited by: {first.resource}. Each of these by itself needs at least:"
     for need in largest.values():
         alike = sum(each.kind == need.kind for each in limits.needs)
-        most = f" (the most of {alike})" if alike > 1 else ""
+        most = f" (the largest of {alike})" if alike > 1 else ""
         yield f"  {need.share:6.1%}  {seconds(need.least_s):>9}  {need.resource}{most}"
     held = f"{limits.held_cores:.1f} of {limits.cores} cores"
     slots = f"{limits.held_slots:.1f} of {limits.tail.slots} slots"

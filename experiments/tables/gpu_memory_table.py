@@ -83,8 +83,12 @@ def gpu_memory_table(rows: Sequence[GpuMemoryRow]) -> Group:
 
 def sources(gpu: KnownGpu) -> str:
     """A note on the figures on ``gpu`` that are predicted, measured and unknown."""
-    lines = ["predicted: all but the context, in the blocks and segments of torch's allocator"]
-    of_name = gpu.name or "no Hopper or Blackwell GPU, for none is known (--machine names one)"
+    lines = [
+        "predicted: everything except the context, in blocks and segments of torch's allocator"
+    ]
+    of_name = (
+        gpu.name or "other than Hopper and Blackwell (no GPU is known; choose one with --machine)"
+    )
     lines.append(f"workspaces of the matrix library: as on {of_name}")
     if gpu.context_bytes is None:
         lines.append(
@@ -95,7 +99,7 @@ def sources(gpu: KnownGpu) -> str:
     return "\n".join(
         [
             *lines,
-            "not seen: what kernels allocate for themselves, but for sums, attention and sorting",
+            "not predicted: what kernels allocate for themselves, except sums, attention, sorting",
         ]
     )
 

@@ -137,7 +137,8 @@ def _work(rows: Sequence[OperatorCost]) -> str:
     once = list({row.index: row for row in rows}.values())
     flops = [row.flops for row in once]
     moved = [row.moved_bytes for row in once]
-    return f"{_total(flops, lambda n: count(n, 'FLOP'))} and {_total(moved, size)} a step"
+    done = _total(flops, lambda n: count(n, "FLOP"))
+    return f"FLOPs of a step: {done}, bytes: {_total(moved, size)}"
 
 
 def _total(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Group
 from rich.text import Text
@@ -68,26 +68,17 @@ class MemoryRow:
         return found
 
 
-class MemoryFacts(NamedTuple):
-    """The settings of a job that decide its memory."""
-
-    model: str
-    batch: int
-    rows_cap: int | None
-    optimizer: str
-    precision: str
-
-
-def job_facts(job: Job) -> MemoryFacts:
-    """The memory settings of ``job``."""
-    return MemoryFacts(job.model, job.batch, job.rows_cap, job.optimizer, job.precision)
+def job_facts(job: Job) -> tuple[tuple[str, Any], ...]:
+    """The settings of ``job`` that decide its memory, each with its name."""
+    names = ("model", "batch", "rows_cap", "optimizer", "precision")
+    return tuple((name, getattr(job, name)) for name in names)
 
 
 def with_job(row: Any, derived: Sequence[str]) -> dict[str, Any]:
     """The memory settings of ``row.job``, and the other fields and ``derived`` figures of ``row``,
     a dataclass."""
     figures = {name: value for name, value in asdict(row).items() if name != "job"}
-    return {**job_facts(row.job)._asdict(), **figures, **{k: getattr(row, k) for k in derived}}
+    return {**dict(job_facts(row.job)), **figures, **{k: getattr(row, k) for k in derived}}
 
 
 def job_name(job: Job) -> str:
@@ -111,7 +102,7 @@ def memory_table(rows: Sequence[MemoryRow], usable_bytes: int | None = None) -> 
     for row in rows:
         parts = _errors(row) if measured else _parts(row)
         table.add_row(job_name(row.job), str(row.job.batch), *parts)
-    said = [summary(rows) if measured else f"worker: with {_contexts(rows)} of its own"]
+    said = [summary(rows) if measured else f"worker: includes {_contexts(rows)} for an idle worker"]
     if usable_bytes is not None:
         said += too_large([(row.job, row.resident_bytes) for row in rows], usable_bytes)
     return Group(table, Text("\n".join(said)))

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from rich.console import Group
 from rich.table import Table
 
-from experiments.run_files.policy_rows import PolicyRow
+from experiments.run_files.policy_rows import PolicyRow, best_rows, by_machine
 from rmixer.display.quantities import ABSENT
 from rmixer.display.tables import WholeTable
 
@@ -15,29 +15,17 @@ from rmixer.display.tables import WholeTable
 def comparison_tables(rows: Iterable[PolicyRow]) -> Group:
     """A table a machine: the best of every policy over its layouts and device rules, by queue, with
     its layout; the policy with the best mean comes first."""
-    given = list(rows)
-    machines = dict.fromkeys((row.machine, row.gpus) for row in given)
-    return Group(*(_table([r for r in given if (r.machine, r.gpus) == each]) for each in machines))
+    return Group(*map(_table, by_machine(rows)))
 
 
 def _table(rows: Sequence[PolicyRow]) -> Table:
     workloads = list(dict.fromkeys(row.workload for row in rows))
-    best: dict[str, dict[str, PolicyRow]] = {}
-    for row in rows:
-        found = best.setdefault(row.policy.partition("@")[0], {})
-        before = found.get(row.workload)
-        if row.speedup and (before is None or row.speedup > (before.speedup or 0.0)):
-            found[row.workload] = row
     machine, gpus = rows[0].machine.partition("+")[0], rows[0].gpus
     table = WholeTable(
         f"{machine}, {gpus} GPU(s): × one job at a time (slots a GPU + on the CPU, rule)"
     ).words("policy", *workloads)
-    means = {
-        name: sum(row.speedup or 0.0 for row in found.values()) / len(workloads)
-        for name, found in best.items()
-    }
-    for name in sorted(best, key=lambda name: -means[name]):
-        table.add_row(name, *(_cell(best[name].get(workload)) for workload in workloads))
+    for name, found in best_rows(rows).items():
+        table.add_row(name, *(_cell(found.get(workload)) for workload in workloads))
     return table
 
 

@@ -62,7 +62,7 @@ def _facts(profile: ModelProfile) -> Text:
 
 
 def _doubt(profile: ModelProfile, kind: Kind) -> str:
-    return " (doubtful: within its error of the border)" if kind in profile.doubtful_type else ""
+    return " (doubtful: too near the border)" if kind in profile.doubtful_type else ""
 
 
 def _input_bound(profile: ModelProfile) -> str:
@@ -111,7 +111,7 @@ def _step_table(profile: ModelProfile) -> NumberTable:
 
 
 def _trust_table(profile: ModelProfile) -> NumberTable:
-    table = NumberTable("How well that is known").words("device")
+    table = NumberTable("How exact these times are").words("device")
     twice = "two halves" if profile.identity.is_program else "two workers"
     table.numbers("threads", "± 95%", twice, "rounds", "left out", "far cores", "closure")
     for step in profile.steps:

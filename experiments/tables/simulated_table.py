@@ -44,7 +44,7 @@ def simulated_table(jobs: Iterable[SimulatedJob], most: int = MOST_ROWS) -> Numb
     names, from the start of the run."""
     rows = list(jobs)
     unit, unit_s = time_unit(max((row.summary.end_s for row in rows), default=0.0))
-    table = NumberTable(f"Jobs, by their starts; times in {unit} from the first start")
+    table = NumberTable(f"Jobs in order of start; times in {unit} from the first start")
     table.shortened("job").words("device")
     table.numbers("slot", "threads", "start", "end", "step", "slower with\nneighbours")
     for row in rows[:most]:

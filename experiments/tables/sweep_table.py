@@ -24,7 +24,8 @@ def sweep_table(
     objective: Objective = "makespan",
 ) -> NumberTable:
     """A row a configuration that was simulated, at most ``most``; policies with the same figures on
-    the same slots share one. The caption counts the others by reason. All times are in one unit,
+    the same slots share one, and a policy with the same figures on other slots has its best row
+    alone. The caption counts the others by reason. All times are in one unit,
     which the title names."""
     order = ranked(rows, objective)
     simulated = [row for row in order if row.makespan_s is not None]
@@ -56,7 +57,10 @@ def sweep_table(
             size(row.peak_bytes),
         )
 
-    rows_shown = list(_alike((row.policy, cells(row)) for row in simulated).items())[:most]
+    first: dict[tuple[str, ...], SweepRow] = {}
+    for row in simulated:
+        first.setdefault((row.policy, *cells(row)[len(kinds) :]), row)
+    rows_shown = list(_alike((row.policy, cells(row)) for row in first.values()).items())[:most]
     for rank, (figures_shown, policies) in enumerate(rows_shown, start=1):
         style = "bold" if rank == 1 else None
         table.add_row(str(rank), _listed(policies), *figures_shown, style=style)
@@ -99,8 +103,8 @@ def _tied(order: Sequence[SweepRow], objective: Objective) -> str:
 
 def _rough(levels: Sequence[str]) -> str:
     if levels == [ROUGH]:
-        return " (from mean demand: the queue is too long to simulate its mixes step by step)"
-    return " (from mean demand, of rows that cannot win)" if ROUGH in levels else ""
+        return " (rough step times: the queue is too long for exact ones)"
+    return " (rough step times, for rows that cannot win)" if ROUGH in levels else ""
 
 
 def _gap(row: SweepRow) -> str:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from rich.text import Text
 
 TERMS = {
-    "busy alone": "the share of the device that the job uses by itself",
-    "left out": "rounds in which the machine was disturbed",
-    "far cores": "how much longer steps are because the host moves cores apart",
-    "closure": "operators and gaps against the whole step; 0% is exact, beyond ±6% is disturbed",
-    "slowed by": "how many times as long a step is while all other cores compute, or stream memory",
-    "pressure": "how much it slows neighbours by memory traffic; 0: not, 1: like a stream",
+    "busy alone": "the share of the device that the job uses when it runs alone",
+    "left out": "rounds that do not count, because the machine was disturbed",
+    "far cores": "how much longer a step takes because the host moves its cores apart",
+    "closure": "operators + gaps, compared with the step; 0% is exact, over ±6% is disturbed",
+    "slowed by": "how many times as long a step takes while other cores compute, or stream memory",
+    "pressure": "how much it slows others by memory traffic; 0: not at all, 1: like a stream",
 }
 
 

@@ -10,15 +10,17 @@ from experiments.validation.compared_runs import Runs
 from experiments.validation.comparison import (
     Ablation,
     Comparison,
+    ExchangeDrift,
+    Inside,
     JobComparison,
     MemoryPair,
     NoiseFloor,
+    ProbeDrift,
     Speedup,
     StepPair,
     TimePair,
+    lies_in,
 )
-from experiments.validation.inside import inside, lies_in
-from experiments.validation.machine_drift import exchange_drift, probe_drift
 from experiments.validation.verdict import (
     Goals,
     Judgement,
@@ -42,10 +44,8 @@ def compare(every: Runs, goals: Goals | None = None) -> Comparison:
     runs = every.of_predicted_jobs()
     predicted, measured = runs.predicted, runs.measured
     jobs = tuple(
-        JobComparison.left_out(job.id, job.model, job.state)
-        if job.was_left_out
-        else JobComparison.late(job)
-        if job.late
+        JobComparison.unpredicted(job)
+        if job.was_left_out or job.late
         else _compare_job(predicted.job(job.id), job)
         for job in every.measured.jobs
     )
@@ -71,7 +71,7 @@ def compare(every: Runs, goals: Goals | None = None) -> Comparison:
         completion_mape=_mean_size(completion),
         solo_step_mape=_mean_size(solo) if solo is not None else None,
         noise_floor=floor,
-        probe_drift=probe_drift(predicted.probe_s, measured.probe_s),
+        probe_drift=ProbeDrift.of(predicted.probe_s, measured.probe_s),
         ablations={
             name: Ablation(*_mean_sizes(run, measured), _makespan_error(runs, run, measured))
             for name, run in runs.ablations.items()
@@ -81,12 +81,12 @@ def compare(every: Runs, goals: Goals | None = None) -> Comparison:
         shared_with=runs.shared_with,
         doubtful=predicted.doubtful,
         interruptions=runs.interruptions,
-        exchange_drift=exchange_drift((predicted, measured), (predicted, runs.repeat), alone),
+        exchange_drift=ExchangeDrift.of((predicted, measured), (predicted, runs.repeat), alone),
         completion_mean=_flow_pair(runs, lambda run: run.completion_mean_s),
         completion_p95=_flow_pair(runs, lambda run: run.completion_p95_s),
         waiting_mean=_flow_pair(runs, lambda run: run.waiting_mean_s),
         waiting_p95=_flow_pair(runs, lambda run: run.waiting_p95_s),
-        inside=inside(jobs, _makespan_inside(runs)),
+        inside=Inside.of(jobs, _makespan_inside(runs)),
     )
 
 
@@ -222,7 +222,7 @@ def _judge_makespan(runs: Runs, floor: NoiseFloor | None, goal: float) -> Judgem
 
     def of_other_work(jobs: int, what: str, value: float | None = None) -> Judgement:
         noun = "job was" if jobs == 1 else "jobs were"
-        why = f"{jobs} {noun} {what}, so the makespan is of other work than predicted"
+        why = f"{jobs} {noun} {what}, so it did not do the predicted work"
         return unfinished(goal, value, makespan_floor, why)
 
     if runs.late:

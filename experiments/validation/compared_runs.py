@@ -43,21 +43,22 @@ class Runs:
     def shared_with(self) -> tuple[str, ...]:
         """The runs that used the same cores during any of the executions, one at a time
         included."""
-        alone = () if self.sequential is None else (self.sequential,)
-        found = (who for run in (*self.executions, *alone) for who in run.shared_with)
-        return tuple(dict.fromkeys(found))
+        return tuple(dict.fromkeys(who for run in self._every for who in run.shared_with))
 
     @property
     def interruptions(self) -> int:
         """The number of interruptions of the executions, one at a time included."""
+        return sum(run.interruptions for run in self._every)
+
+    @property
+    def _every(self) -> tuple[RunSummary, ...]:
         alone = () if self.sequential is None else (self.sequential,)
-        return sum(run.interruptions for run in (*self.executions, *alone))
+        return (*self.executions, *alone)
 
     def of_predicted_jobs(self) -> Runs:
         """The same without the jobs that the summary of the measured run leaves out, and those
         added late. Raises :class:`InputError` if the remaining jobs of another run differ."""
-        executions = [run for run in (*self.executions, self.sequential) if run is not None]
-        late = sum(job.late for run in executions for job in run.jobs)
+        late = sum(job.late for run in self._every for job in run.jobs)
         measured, repeat, sequential = map(_in_time, (self.measured, self.repeat, self.sequential))
         assert measured is not None
         jobs = tuple(job for job in measured.jobs if not job.was_left_out)

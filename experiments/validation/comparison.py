@@ -3,15 +3,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import fmean
 from typing import Any, Final, Literal
 
 from experiments.validation.verdict import Verdict
 from rmixer.files.strict import Strict
-from rmixer.files.typed_files import load_json, parse, write_json
+from rmixer.files.typed_files import load_json, parse
 from rmixer.hardware.machine import check_schema
-from rmixer.run_record.run_summary import JobSummary, Origin, Range
+from rmixer.run_record.run_summary import JobSummary, Origin, Range, RunSummary
 
 SCHEMA_VERSION: Final = 1
 
@@ -60,22 +62,13 @@ class JobComparison(Strict):
     peak_bytes: MemoryPair
 
     @classmethod
-    def left_out(cls, job: str, model: str, state: str) -> JobComparison:
-        """The entry of a job that the run left out: it has no figures."""
-        times, step, memory = TimePair(None, None, None), StepPair(None, None, None), (0, 0, None)
-        return cls(job, model, state, times, step, MemoryPair(*memory))
-
-    @classmethod
-    def late(cls, job: JobSummary) -> JobComparison:
-        """The entry of a job that was added after the run had begun: it has no prediction."""
-        return cls(
-            job.id,
-            job.model,
-            job.state,
-            TimePair(None, job.end_s, None),
-            StepPair(None, job.step_ms_p50, None),
-            MemoryPair(0, job.peak_bytes, None),
-        )
+    def unpredicted(cls, job: JobSummary) -> JobComparison:
+        """The entry of a job without a prediction, because it was added after the run had begun, or
+        left out of it; then it has no figures at all."""
+        end_s = None if job.was_left_out else job.end_s
+        times, step = TimePair(None, end_s, None), StepPair(None, job.step_ms_p50, None)
+        memory = MemoryPair(0, job.peak_bytes, None)
+        return cls(job.id, job.model, job.state, times, step, memory)
 
 
 @dataclass(frozen=True)
@@ -90,14 +83,40 @@ class NoiseFloor(Strict):
 
 @dataclass(frozen=True)
 class Inside(Strict):
-    """The number of measured steps and completions inside the 90% interval of the prediction, of
-    those that have both, and if the makespan is (None: it lacks one)."""
+    """Counts measured steps and completions inside the 90% interval of their prediction, and all
+    that have both. ``makespan`` is None if it lacks one."""
 
     steps: int
     steps_of: int
     completions: int
     completions_of: int
     makespan: bool | None
+
+    @classmethod
+    def of(cls, jobs: Sequence[JobComparison], makespan: bool | None) -> Inside | None:
+        """Counts the values of ``jobs``; None if nothing has an interval. A job without an error
+        was not completed and does not count."""
+        steps = [
+            lies_in(job.step_ms.measured_ms, job.step_ms.interval_ms)
+            for job in jobs
+            if job.step_ms.error is not None
+        ]
+        ends = [
+            lies_in(job.completion.measured_s, job.completion.interval_s)
+            for job in jobs
+            if job.completion.error is not None
+        ]
+        known = [[each for each in found if each is not None] for found in (steps, ends)]
+        if not any(known) and makespan is None:
+            return None
+        return cls(sum(known[0]), len(known[0]), sum(known[1]), len(known[1]), makespan)
+
+
+def lies_in(value: float | None, interval: Range | None) -> bool | None:
+    """True if ``value`` lies in ``interval``; None if one of them is missing."""
+    if value is None or interval is None:
+        return None
+    return interval[0] <= value <= interval[1]
 
 
 @dataclass(frozen=True)
@@ -108,6 +127,13 @@ class ProbeDrift(Strict):
     profiled_s: float
     measured_s: float
     ratio: float
+
+    @classmethod
+    def of(cls, profiled_s: float | None, measured_s: float | None) -> ProbeDrift | None:
+        """The drift; None if it was not timed on either side."""
+        if not profiled_s or measured_s is None:
+            return None
+        return cls(profiled_s, measured_s, measured_s / profiled_s)
 
 
 @dataclass(frozen=True)
@@ -121,6 +147,22 @@ class ExchangeDrift(Strict):
     profiled_us: float
     measured_us: float
     ratio: float
+
+    @classmethod
+    def of(cls, *runs: tuple[RunSummary | None, RunSummary | None]) -> ExchangeDrift | None:
+        """The drift between each prediction and its measurement; None if no job of theirs has the
+        figure."""
+        pairs = [
+            (before.exchange_us, job.exchange_us)
+            for predicted, measured in runs
+            if predicted is not None and measured is not None
+            for job in measured.jobs
+            if (before := predicted.job(job.id)).exchange_us and job.exchange_us
+        ]
+        if not pairs:
+            return None
+        profiled_us, measured_us = (fmean(column) for column in zip(*pairs, strict=True))
+        return cls(len(pairs), profiled_us, measured_us, measured_us / profiled_us)
 
 
 @dataclass(frozen=True)
@@ -189,11 +231,6 @@ class Comparison(Strict):
     waiting_p95: TimePair | None = None
     inside: Inside | None = None
     schema_version: Literal[1] = SCHEMA_VERSION
-
-
-def write_comparison(path: Path, comparison: Comparison) -> None:
-    """Writes ``compare.json`` all or nothing."""
-    write_json(path, comparison)
 
 
 def read_comparison(path: Path) -> Comparison:

@@ -170,7 +170,7 @@ def _judge(
         return answer("pass", f"{span} lies within the goal of {goal:.0%}")
     needed = _needed(abs((high if value <= goal else low) - value), abs(goal - value), count)
     more = f"more than {MOST_NEEDED} more" if needed is None else f"about {needed} more"
-    why = f"{span} holds the goal of {goal:.0%}; {more} {unit} would decide"
+    why = f"{span} contains the goal of {goal:.0%}; {more} {unit} would decide"
     return answer("undecided", why, needed, unit)
 
 

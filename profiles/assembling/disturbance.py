@@ -21,7 +21,7 @@ def disturbed(step: StepCost, is_program: bool = False) -> str:
     where = f"with {step.threads} thread(s)" + (" on the GPU" if step.device == "gpu" else "")
     if measured.waited > MOST_WAITED:
         share = f"{measured.waited:.0%}"
-        return f"{where} it waited {share} of the time for its cores, which others had"
+        return f"{where} it waited {share} of the time for its cores, used by others"
     lane, closure = max(measured.closure.items(), key=lambda item: abs(item[1]), default=("", 0.0))
     if abs(closure) > WORST_CLOSURE:
         return f"{where} operators and gaps on lane {lane} add up to {1 + closure:.0%} of the step"
@@ -43,7 +43,7 @@ def report_disturbed(profiles: Iterable[ModelProfile], report: Callable[[str], N
     if found:
         key, words = next(iter(found.items()))
         what = key if len(found) == 1 else f"{key} and {len(found) - 1} more"
-        report(f"{what}: profiled while the machine was not the same throughout ({words})")
+        report(f"{what}: the machine was disturbed while it was profiled ({words})")
 
 
 def _first_words(profile: ModelProfile) -> str:

@@ -32,10 +32,10 @@ _BETWEEN = (BOUND_BY_MEMORY + NOT_BOUND_BY_MEMORY) / 2
 def settled(
     profile: ModelProfile, others: Iterable[ModelProfile], machine: Machine
 ) -> ModelProfile:
-    """``profile`` of ``machine`` with its ``doubtful_type``, and in place of a type that is
-    doubtful that of most of the sizes whose type is not, or, where all are doubtful, of most sizes;
-    of equally many that of the largest. Sizes are ``others``, which are the same but for the batch,
-    and its own unless it was predicted from them."""
+    """Returns ``profile`` of ``machine`` with ``doubtful_type`` set, and with doubtful types
+    replaced: by the type of most batch sizes whose own type is not doubtful or, if all are, of most
+    sizes. In a tie the largest size decides. Sizes are ``others`` (the same except for the batch)
+    and the profile's own, unless it was predicted from them."""
     sizes = sorted([*others, profile], key=lambda each: each.identity.batch)
     doubtful = [kind for kind in profile.job_type if _is_doubtful(profile, kind, sizes, machine)]
     types = dict(profile.job_type)

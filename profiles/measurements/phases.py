@@ -29,9 +29,9 @@ REPEATED_S = 3.0
 
 @dataclass(frozen=True)
 class PhaseTimes:
-    """Seconds of each phase but training, and of each of the first steps; the worker's peak of
-    resident memory, or on a GPU that of torch's allocator; and the share of the time of its cores
-    for which it waited for them."""
+    """Seconds of each phase except training, and of each of the first steps. Also the worker's peak
+    memory (resident; on a GPU by torch's allocator), and the share of time that it waited for its
+    cores."""
 
     build_s: float
     evaluate_s: float

@@ -53,7 +53,7 @@ def most_batch(job: Job) -> int | None:
 
 def check_samples(job: Job) -> None:
     """Raises :class:`InputError` if the batch of ``job``, a model of the registry, is too small for
-    it or larger than its data, if that is known."""
+    the model, or larger than its data (if their size is known)."""
     check_batch(job.entry, job.batch)
     samples = known_samples(job)
     if samples and job.batch > samples.train:

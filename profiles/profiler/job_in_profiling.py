@@ -144,7 +144,7 @@ class Subject:
                 self._end_workers(self._staff)
                 return
             job = self.job
-            self._report(f"{job.model}, batch {job.batch}, does not fit the GPU: on the CPU alone")
+            self._report(f"{job.model}, batch {job.batch}, does not fit the GPU: only on the CPU")
             self._counts = [found for found in self._counts if found.kind == "cpu"]
             self._fits_gpu = False
             self._end_workers(place for place in self._staff if place[0] == GPU)
@@ -175,19 +175,19 @@ class Subject:
         if words := uncounted_in_words(counts[0].structure["calls"], profile.operators):
             wrong.append(words)
         if lost := [loss for f in counts if not math.isfinite(loss := f.structure["loss"])]:
-            wrong.append(f"its loss came to {lost[0]}: the times are right, but it does not learn")
+            wrong.append(f"its loss became {lost[0]}: the times are right, but it does not learn")
         for words in wrong:
             self._report(f"{self.job.model}, batch {self.job.batch}: {words}")
         return profile
 
     def _wrong_with(self, found: Found, step: StepCost) -> Iterator[str]:
         if words := _others_had_its_cores(found, step):
-            yield f"{words}: end what else runs on this machine, and {_AGAIN}"
+            yield f"{words}: end other programs on this machine, and {_AGAIN}"
             return  # the rest comes from that
         if step.exchange_us > PROBE_FACTOR * found.fastest_exchange_us:
             yield _far_apart(found, step)
         if words := disturbed(step):
-            yield f"{words}: the machine was not the same throughout; {_AGAIN}"
+            yield f"{words}: the machine was disturbed; {_AGAIN}"
         if words := _too_noisy(found, step, self._plan):
             yield words
 

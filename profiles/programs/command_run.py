@@ -110,10 +110,12 @@ class WatchedProgram:
         process = self.process
         if not process.wait(seconds):
             steps, ran_s = len(process.step_ends()), time.monotonic() - process.started_s
+            to_do = (
+                "" if process.exit_code else " (let it make more steps, or give less `--seconds`)"
+            )
             raise RunFailed(
                 f"the program {process.epitaph()} after {ran_s:.1f} s and {steps} steps, before it "
-                "was measured (where it was done: let it make more steps, or give less "
-                f"`--seconds`); {process.last_words()}"
+                f"was measured{to_do}; {process.last_words()}"
             )
 
     def block(self, index: int, seconds: float, beside: tuple[Work, int] | None) -> Block:
@@ -209,7 +211,7 @@ def _never_steps(process: CommandProcess, steps: int, limit_s: float, passes: in
     if steps:
         made, to_do = f"only {steps} steps", ""
     else:
-        made = "no step (of an optimizer of torch, nor by rmixer.step())"
+        made = "no step (by a torch optimizer or rmixer.step())"
         to_do = f": {_what_to_do(passes)}"
     process.stop()
     return f"the program made {made} within {limit_s:.0f} s{to_do}; {process.last_words()}"

@@ -18,8 +18,8 @@ _PASSES = 20
 
 
 def end_left_behind(steps_file: Path) -> None:
-    """Kills every process of the program whose steps went to ``steps_file``, and those that they
-    start meanwhile."""
+    """Kills every process of the program whose steps went to ``steps_file``, and every process
+    that these start in the meantime."""
     for _ in range(_PASSES):
         found = list(_of_program(str(steps_file)))
         for process in found:

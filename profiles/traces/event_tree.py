@@ -45,9 +45,9 @@ def cut_to_us(events: Sequence[TraceEvent]) -> bool:
 
 
 def event_trees(events: Iterable[TraceEvent], cut_off: bool = False) -> list[Node]:
-    """Events as trees, by time; the longest of those that begin together is outside. An event that
-    may go on by itself encloses nothing that ends later, and is inside of nothing that ends
-    earlier.
+    """Builds trees of events, by time. Of events that begin together, the longest is outside. An
+    event that may go on by itself encloses no event that ends later, and lies inside no event that
+    ends earlier.
 
     ``cut_off`` says that times are whole microseconds. An event that begins when another is over
     may then have begun inside it. It counts as inside, unless events of its name more often clearly

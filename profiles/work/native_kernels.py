@@ -1,4 +1,4 @@
-"""Tells operators with their own work from those that only call other operators."""
+"""Separates operators that do work from operators that only call other operators."""
 
 from __future__ import annotations
 

@@ -17,27 +17,27 @@ import rmixer
 from rmixer.errors import InputError, PolicyWrong, RunFailed
 
 _FULL = (errno.ENOSPC, errno.EDQUOT)
-"""Errors of a full disk, which do not name the file."""
+"""Errors of a full disk, which may not name the file."""
 COMMANDS = {
     "machine": "measure this machine and show it",
     "models": "list the models",
-    "data": "make data sets ready for training, and list them",
+    "data": "prepare data sets for training, and list them",
     "policies": "list the scheduling policies",
-    "profile": "measure the cost of a model's training step",
-    "simulate": "predict a workload under one policy",
-    "sweep": "predict every policy and keep the best schedule",
-    "explain": "explain the limits of a predicted schedule, and try remedies",
-    "execute": "train for real by a schedule or a policy",
+    "profile": "measure the training step of a model",
+    "simulate": "predict a workload with one policy",
+    "sweep": "predict all policies and keep the best schedule",
+    "explain": "say what limits a predicted schedule, and what would help",
+    "execute": "train for real, by a schedule or a policy; resume a run",
     "status": "show the progress and the expected end of a run",
     "logs": "show what a job of a run prints",
     "cancel": "cancel a job of a run",
-    "add": "add jobs to a run that goes on",
-    "validate": "compare prediction and measurement of a run",
+    "add": "add jobs to a run while it goes on",
+    "validate": "compare prediction and measurement; check the choice",
     "plot": "draw the figures of a run",
     "report": "write one page about a run: training, schedule, prediction",
     "runs": "list runs with their progress and size on disk",
     "clean": "remove old runs, prepared data or profiles",
-    "run": "all of it: profile, sweep, execute, compare",
+    "run": "do all of it: profile, sweep, execute, compare",
 }
 
 
@@ -71,8 +71,9 @@ class Commands(click.Group):
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(rmixer.__version__, prog_name="rmixer")
 def rmixer_command() -> None:
-    """Profile recommendation models, simulate how a queue of training jobs runs together,
-    choose the best schedule, train by it, and show how close the prediction was."""
+    """Train a queue of recommendation models on one server. RMixer measures each model, predicts
+    how the jobs run together, chooses the best schedule, trains by it, and shows how good the
+    prediction was. Start with `rmixer run WORKLOAD`."""
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -96,8 +97,8 @@ def main(arguments: list[str] | None = None) -> None:
     except OSError as error:
         if error.filename is None and error.errno not in _FULL:  # nothing a user could put right
             raise
-        where = "" if error.filename is None else f"{error.filename}: "
-        code = _tell(f"failed: {where}{error.strerror}", 1)
+        what = "disk full" if error.errno in _FULL else error.strerror
+        code = _tell(f"failed: {what}{f': {error.filename}' if error.filename else ''}", 1)
     except click.exceptions.NoArgsIsHelpError as error:
         error.show()
         code = error.exit_code

@@ -24,4 +24,4 @@ def confirm(doubtful: Sequence[str], yes: bool) -> None:
     if yes or not sys.stdin.isatty():
         return
     if not click.confirm("Execute all the same?", err=True):
-        raise RunFailed("nothing was executed, as you wished (--yes does not ask)")
+        raise RunFailed("nothing was executed (--yes executes without asking)")

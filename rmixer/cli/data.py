@@ -10,7 +10,7 @@ from rmixer.errors import InputError
 
 @click.group()
 def command() -> None:
-    """Make data sets ready for training, and list those that are."""
+    """Prepare data sets for training, and list them."""
 
 
 @command.command()
@@ -37,7 +37,7 @@ def prepare(
     as_json: bool,
 ) -> None:
     """Convert the raw files of data set NAME under PATH to arrays for training, or make its
-    synthetic copy. After an interruption the same command goes on where it was."""
+    synthetic copy. After an interruption, the same command goes on."""
     from rmixer.cli.bars import bar
     from rmixer.cli.console import console, print_json, report
     from rmixer.cli.data_tables import preparation_table
@@ -65,7 +65,7 @@ def prepare(
 @command.command("list")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def list_command(as_json: bool) -> None:
-    """List the data sets that are prepared, and those that can be."""
+    """List the prepared data sets, and all that can be prepared."""
     from rmixer.cli.console import console, print_json
     from rmixer.cli.data_tables import datasets_table, prepared_table
     from rmixer.data.preparation import prepared_folders

@@ -17,7 +17,7 @@ durations_option = click.option(
     "--durations",
     type=click.Path(path_type=Path),
     metavar="FILE",
-    help="A CSV table of how long jobs hold a slot, instead of profiles (docs/how-to/replay.md).",
+    help="A CSV table of how long jobs take, instead of profiles (docs/how-to/replay.md).",
 )
 
 

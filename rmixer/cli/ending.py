@@ -18,6 +18,7 @@ from typing import IO, TYPE_CHECKING, Any
 import click
 
 from rmixer.cli.console import report
+from rmixer.display.printable import LONGEST_LINE, printable
 from rmixer.errors import InputError, RunFailed
 
 if TYPE_CHECKING:  # with all stages
@@ -107,11 +108,11 @@ def saying_how_to_resume(path: Path) -> Iterator[None]:
         yield
     except KeyboardInterrupt:
         if next(path.glob("**/journal.sqlite"), None) is not None:
-            report(f"what was recorded is in {path}; this goes on with it:")
+            report(f"the results so far are in {path}; to go on:")
             report(f"  rmixer execute --resume {shlex.quote(str(path))}")
         else:
             report(
-                f"nothing was executed yet (run folder: {path}); what was measured is kept: "
+                f"nothing was executed yet (run folder: {path}); measurements are kept: "
                 "the same command goes on from there"
             )
         raise
@@ -126,7 +127,8 @@ def _show_last_words(folder: RunFolder) -> None:
             continue
         lines = deque(log.read_text(encoding="utf-8", errors="replace").splitlines(), LAST_LINES)
         if lines:
-            report("\n".join([f"the end of what {job.id} printed ({log}):", *lines]))
+            shown = (printable(line, LONGEST_LINE) for line in lines)
+            report("\n".join([f"the end of what {job.id} printed ({log}):", *shown]))
 
 
 def finish(folder: RunFolder) -> Comparison:

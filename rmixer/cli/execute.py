@@ -39,12 +39,12 @@ if TYPE_CHECKING:  # with all stages
 @click.command()
 @click.argument("what", metavar="[SCHEDULE|WORKLOAD]", required=False, type=WorkloadPath())
 @click.option("--resume", metavar="RUN", type=click.Path(path_type=Path), help="Resume a run.")
-@click.option("--policy", help="Run this policy live (with a WORKLOAD).")
+@click.option("--policy", help="Run WORKLOAD with this policy, without a schedule.")
 @slot_options()
 @click.option(
     "--workload",
     type=WorkloadPath(),
-    help="The SCHEDULE's workload. Default: that of its run folder.",
+    help="The workload of the SCHEDULE. Default: the one in its run folder.",
 )
 @shrinking_option
 @allowance_options
@@ -67,10 +67,11 @@ def command(
     yes: bool,
     out: Path | None,
 ) -> None:
-    """Train for real: replay a schedule.json, run a policy live on a workload, or resume a run that
-    was interrupted.
+    """Train for real: by SCHEDULE (a schedule.json), or WORKLOAD with a --policy. Or --resume a run
+    that was interrupted.
 
-    Ctrl-C lets each job finish its step and write a checkpoint, a second one ends all at once.
+    After Ctrl-C each job finishes its step and writes a checkpoint. A second Ctrl-C ends all jobs
+    at once.
     """
     check_tensorboard(tensorboard)
     end_s = until_s(until)

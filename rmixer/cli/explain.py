@@ -9,7 +9,7 @@ import click
 
 @click.command()
 @click.argument("run", metavar="RUN|SWEEP", type=click.Path(path_type=Path))
-@click.option("--machine", help="The run's machine, if it was given by its folder.")
+@click.option("--machine", help="The machine of the run, if it was given as a folder.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def command(run: Path, machine: str | None, as_json: bool) -> None:
     """Say what limits the predicted schedule in the folder RUN or SWEEP, which job is slowed most

@@ -24,9 +24,9 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.option("--name", help="A name for the machine. Default: from its hardware.")
+@click.option("--name", help="Name for the machine. Default: made from its hardware.")
 @click.option("--out", type=click.Path(path_type=Path), help="Also write machine.yaml here.")
-@click.option("--again", is_flag=True, help="Measure it even if it is known already.")
+@click.option("--again", is_flag=True, help="Measure it again, even if it is known.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def command(name: str | None, out: Path | None, again: bool, as_json: bool) -> None:
     """Measure this machine, as far as this process may use it, and show it."""

@@ -18,7 +18,9 @@ from rmixer.models.size import ModelSize, model_size
 @click.command()
 @click.argument("names", nargs=-1)
 @click.option(
-    "--rows-cap", type=click.IntRange(min=1), help="Limit the rows of each table, for the sizes."
+    "--rows-cap",
+    type=click.IntRange(min=1),
+    help="Show the sizes with at most this many rows per table.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def command(names: tuple[str, ...], rows_cap: int | None, as_json: bool) -> None:

@@ -49,11 +49,11 @@ def listing(policies: Sequence[Described]) -> Iterator[RenderableType]:
             yield Text(f"device rules, for {', '.join(taking)}", style="bold")
             yield _block(list(rules.items()), width)
             yield Text(
-                f"  As {taking[-1]}@dyMemo. Without an @ the rule of the same name is taken, or "
-                "dySequ where there is none.\n"
+                f"  As {taking[-1]}@dyMemo. Without @: the rule with the policy's name, or "
+                "dySequ if it has none.\n"
             )
     yield Text(
-        "Settings follow a colon: dyMix:beta=2. All policies take seed=N as well, by default the "
+        "Settings follow a colon: dyMix:beta=2. All policies have seed=N, by default the "
         "workload's. Your own: --policy package.module:Class"
     )
 

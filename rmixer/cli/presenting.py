@@ -29,7 +29,7 @@ def present_plan(plan: Plan, workload: Workload) -> None:
     """Prints the cost and the saving of a run."""
     out = console()
     jobs, steps = len(workload.jobs), sum(job.steps for job in workload.jobs)
-    out.print(f"{workload.name}: {jobs} jobs, {steps} training steps")
+    out.print(f"{workload.name}: {jobs} job{'s' if jobs > 1 else ''}, {steps} training steps")
     for line in open_questions(workload):
         out.print(line, soft_wrap=True, markup=False)
     missing = plan.profiling.missing
@@ -68,14 +68,14 @@ def present_ranking(sweep: Sweep, title: str = "Predicted schedules, best first"
 
 
 def _again(sweep: Sweep) -> str:
-    """A note that the best schedule was simulated again at another level than its row."""
+    """A note if the best schedule was simulated again at another level than its row."""
     level = sweep.predicted.summary.level
     if level == sweep.rows[0].level:
         return ""
-    return f" of {seconds(sweep.best_s)}, the best once more at the {level} level"
+    return f" (the best schedule takes {seconds(sweep.best_s)} at the {level} level)"
 
 
-def present_saving(sweep: Sweep, doubtful: Sequence[str] = ()) -> None:
+def present_saving(sweep: Sweep, doubtful: Sequence[str] = (), machine: str | None = None) -> None:
     """Prints the predicted finish of the best schedule and of one job at a time, and why it is
     ``doubtful``."""
     best, alone = sweep.predicted.summary, sweep.sequential.summary
@@ -85,20 +85,23 @@ def present_saving(sweep: Sweep, doubtful: Sequence[str] = ()) -> None:
     console().print(f"predicted finish: {finish} with {sweep.best.policy}")
     saved = saving_words(best_s, alone_s, doubtful)
     console().print(f"one at a time ({BASELINE}): {sequential}; {saved}")
-    present_doubts(doubtful)
+    present_doubts(doubtful, machine)
 
 
-def present_doubts(doubtful: Sequence[str]) -> None:
-    """Prints why figures are doubtful, if they are."""
+def present_doubts(doubtful: Sequence[str], machine: str | None = None) -> None:
+    """Prints why figures are doubtful, if they are. ``machine`` is the one that was asked for, None
+    for this one."""
     if doubtful:
-        lines = doubt_lines(doubtful)
+        lines = doubt_lines(doubtful, machine)
         console().print("\n".join(lines), markup=False)
 
 
-def doubt_lines(doubtful: Sequence[str], most: int = 5) -> list[str]:
+def doubt_lines(doubtful: Sequence[str], machine: str | None = None, most: int = 5) -> list[str]:
     """The same in at most ``most`` lines, with advice."""
     more = [f"  and {len(doubtful) - most} more"] if len(doubtful) > most else []
-    again = "  end what else runs on this machine, and `rmixer profile run --again`"
+    again = "  end other programs on the machine, then `rmixer profile run --again`"
+    if machine is not None:
+        again = f"  these are stored profiles of {machine}: only there can they be measured again"
     return ["doubtful:", *(f"  {line}" for line in doubtful[:most]), *more, again]
 
 

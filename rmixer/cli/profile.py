@@ -20,7 +20,7 @@ from rmixer.errors import InputError
 
 @click.group()
 def command() -> None:
-    """Measure the cost of a model's training step on this machine, and show it."""
+    """Measure the training step of a model on this machine, and show it."""
 
 
 command.add_command(import_trace_command)
@@ -30,38 +30,39 @@ command.add_command(types)
 
 @command.command()
 @click.argument("models", nargs=-1)
-@click.option("--workload", type=WorkloadPath(), help="Profile its jobs' models.")
+@click.option("--workload", type=WorkloadPath(), help="Profile all models of this workload.")
 @click.option(
     "--batch",
     "batches",
     type=click.IntRange(min=1, max=LARGEST_BATCH),
     multiple=True,
-    help="Instead of each model's own batch; several, and those between can be predicted.",
+    help="Instead of each model's own batch. May be given several times; other sizes can then be "
+    "predicted.",
 )
-@click.option("--threads", help="Thread counts, like 1,2,4. Default: 1 and all cores.")
+@click.option("--threads", help="Numbers of threads, like 1,2,4. Default: 1 and all cores.")
 @click.option(
     "--precision",
     type=FiniteRange(0, 1, min_open=True),
     default=0.02,
     show_default=True,
-    help="Measure until the mean step is known within this fraction of it,",
+    help="Measure until the mean step is known within this fraction.",
 )
 @click.option(
     "--seconds",
     type=FiniteRange(0, min_open=True),
-    help="or for so long in each of two workers a thread count (2.5 unless given). A command job: "
-    "for so long in all a thread count (30).",
+    help="Longest time per number of threads. For a model: in each of two workers (default 2.5). "
+    "For a command job: in total (default 30).",
 )
 @click.option(
     "--sweep-seconds",
     type=FiniteRange(0, min_open=True),
     default=20.0,
     show_default=True,
-    help="Time for a model's sweep with neighbours; a program's is within --seconds.",
+    help="Longest time to measure a model with neighbours (for a program it is part of --seconds).",
 )
-@click.option("--no-bubbles", is_flag=True, help="Do not measure it with neighbours.")
+@click.option("--no-bubbles", is_flag=True, help="Do not measure models with neighbours.")
 @shrinking_option
-@click.option("--again", is_flag=True, help="Profile known models again.")
+@click.option("--again", is_flag=True, help="Measure again, even if there is a profile.")
 @sharing_option
 def run(
     models: tuple[str, ...],
@@ -76,8 +77,8 @@ def run(
     again: bool,
     share_machine: bool,
 ) -> None:
-    """Profile MODELS, or the models of a workload: operators, step times, memory, phases, and the
-    contention that each suffers and causes. Only missing measurements are done."""
+    """Measure MODELS, or all models of a workload: operators, step times, memory, phases, and how
+    much jobs slow each other. Only missing profiles are measured."""
     if bool(models) == bool(workload):
         found = "MODELS and --workload" if workload else "neither MODELS nor --workload"
         raise InputError("rmixer profile run", "", found, "one of the two")
@@ -100,14 +101,14 @@ def run(
 @command.command()
 @click.argument("model")
 @click.option("--batch", type=click.IntRange(min=1), help="Default: the model's own batch.")
-@click.option("--machine", help="A known machine, or its folder. Default: this one.")
+@click.option("--machine", help="Name or folder of a measured machine. Default: this one.")
 @click.option("--top", default=12, type=click.IntRange(min=1), help="Number of operators to show.")
 @click.option(
     "--figures",
     type=click.Path(path_type=Path, file_okay=False),
     help="Draw breakdown.png and roofline.png into this folder.",
 )
-@click.option("--json", "as_json", is_flag=True, help="Print JSON, every operator included.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON, with every operator.")
 def show(
     model: str,
     batch: int | None,
@@ -117,9 +118,8 @@ def show(
     as_json: bool,
 ) -> None:
     """Show the profile of MODEL: steps, largest operators, memory, phases. MODEL may also be the
-    name of a profile, of a command job's program, or of an imported profile. Figures: the parts of
-    operators in a step, for every profiled batch size, and their place below the machine's limits.
-    """
+    name of a profile, of a command job's program, or of an imported profile. --figures draws the
+    shares of the operators in a step, and their speed below the machine's limits."""
     from experiments.tables.profile_table import profile_table
     from profiles.assembling.disturbance import report_disturbed
     from profiles.stored.provenance import report_provenance

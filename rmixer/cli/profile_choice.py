@@ -14,9 +14,9 @@ from rmixer.workload.workload import job_of
 def profile_of_model(
     store: Store, machine: str, model: str, batch: int | None, other_code: bool
 ) -> ModelProfile:
-    """The profile on ``machine`` with the name ``model``; else that of this model with its
-    defaults, with ``batch`` if given, and with ``other_code`` also by older code; else the only one
-    of it. The last two are reported. Raises :class:`InputError`."""
+    """Finds a profile on ``machine``: the one with the name ``model``; else the one of this model
+    with its defaults, or with ``batch``, with ``other_code`` also of older code; else the only one
+    of this model. The last two are reported. Raises :class:`InputError`."""
     named = None if "/" in model else store.find(machine, model)
     if named and batch in (None, named.identity.batch):
         return named
@@ -28,7 +28,7 @@ def profile_of_model(
         sources = store.other_sources(machine, identity)
         older = (store.find(machine, replace(identity, source=s).key) for s in sources)
         if found := next((each for each in older if each), None):
-            report(f"{found.key}: profiled with other code of the training step than this")
+            report(f"{found.key}: profiled with an older version of the training step")
             return found
     of_model = [p for p in store.profiles(machine) if p.identity.model == model]
     alike = [p for p in of_model if p.identity.batch == identity.batch or batch is None]

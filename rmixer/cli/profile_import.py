@@ -22,10 +22,10 @@ _UNIT_BYTES = {
 
 @click.command("import")
 @click.argument("file", type=click.Path(path_type=Path))
-@click.option("--name", help="The profile's name. Default: the file's.")
-@click.option("--step-marker", help="An event that comes once a step, if steps have no other mark.")
-@click.option("--batch", type=click.IntRange(min=1), help="Samples of a step.")
-@click.option("--threads", type=click.IntRange(min=1), help="Host threads that it ran with.")
+@click.option("--name", help="Name of the profile. Default: the file's name.")
+@click.option("--step-marker", help="The name of an event that starts each step.")
+@click.option("--batch", type=click.IntRange(min=1), help="Samples per step.")
+@click.option("--threads", type=click.IntRange(min=1), help="Host threads of the training.")
 @click.option("--peak-memory", help="Peak memory on its device, like 2.5GiB.")
 @click.option(
     "--step-ms",
@@ -35,15 +35,15 @@ _UNIT_BYTES = {
 @click.option(
     "--job-type",
     type=click.Choice(["compute", "memory", "low"]),
-    help="Its type for policies: bound by compute, by memory, or by neither (low).",
+    help="What limits the job: compute, memory, or neither (low). Some policies use it.",
 )
 @click.option(
-    "--partial", is_flag=True, help="Import also if over 20% of the devices' work is left out."
+    "--partial", is_flag=True, help="Import even if over 20% of the devices' work is left out."
 )
 @click.option(
     "--strict", is_flag=True, help="Refuse a trace if something would be cut or left out."
 )
-@click.option("--json", "as_json", is_flag=True, help="Print JSON, every operator included.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON, with every operator.")
 def import_trace_command(
     file: Path,
     name: str | None,
@@ -57,9 +57,8 @@ def import_trace_command(
     strict: bool,
     as_json: bool,
 ) -> None:
-    """Make a profile from FILE, a Chrome trace of PyTorch's profiler (gzip or not), without the
-    model: operators on the lanes cpu, gpu and link, and the gaps between them. Facts that a trace
-    lacks stay unknown; the other options add those that you know."""
+    """Make a profile from FILE, a trace of PyTorch's profiler (Chrome format, gzip or not). The
+    model is not needed. A trace lacks some values, like the batch; give them by the options."""
     from dataclasses import replace
 
     from profiles.traces.import_warnings import warnings_of

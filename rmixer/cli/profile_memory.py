@@ -22,20 +22,20 @@ if TYPE_CHECKING:
 @click.option(
     "--workload",
     type=WorkloadPath(),
-    help="Its jobs instead of MODELS, with their optimizers and precisions.",
+    help="Predict the jobs of this workload, instead of MODELS.",
 )
 @click.option(
     "--batch",
     "batches",
     type=click.IntRange(min=1, max=LARGEST_BATCH),
     multiple=True,
-    help="Instead of each one's own batch; several.",
+    help="Instead of each model's own batch. May be given several times.",
 )
 @click.option("--rows-cap", type=click.IntRange(min=1), help="Limit the rows of each table.")
 @click.option("--device", type=click.Choice(["cpu", "gpu"]), default="cpu", show_default=True)
 @click.option(
     "--machine",
-    help="A known machine, or its folder, whose GPU is meant. Default: this one.",
+    help="The machine with the GPU: its name or folder. Default: this one.",
 )
 @click.option("--measure", is_flag=True, help="Run a few steps of each on the CPU, and compare.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
@@ -50,7 +50,7 @@ def memory(
     as_json: bool,
 ) -> None:
     """Predict the peak memory of MODELS (default: all), or of the jobs of a workload, on the CPU or
-    a GPU. It neither reads their data nor runs them, and needs no GPU."""
+    a GPU. Nothing is trained, no data is read, and no GPU is needed."""
     from experiments.tables.memory_table import job_facts
     from profiles.memory.data_size import check_predictable
     from rmixer.models.registry import MODELS

@@ -6,7 +6,7 @@ import click
 
 
 @click.command()
-@click.option("--machine", help="A known machine, or its folder. Default: this one.")
+@click.option("--machine", help="Name or folder of a measured machine. Default: this one.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def types(machine: str | None, as_json: bool) -> None:
     """Job type and utilisation of every profile, compared with RMixer's assumptions."""
@@ -33,7 +33,7 @@ def types(machine: str | None, as_json: bool) -> None:
     report_disturbed(profiles, report)
     older = [p.key for p in profiles if p.identity.model in MODELS and not is_present(p.identity)]
     if older:
-        report(f"{few(older, 1)}: profiled with other code of the training step than this")
+        report(f"{few(older, 1)}: profiled with an older version of the training step")
     rows = type_rows(store.settled(profile, known) for profile in profiles)
     if as_json:
         print_json(rows)

@@ -16,8 +16,8 @@ NAME = "report.html"
 @click.argument("run", type=click.Path(path_type=Path))
 @click.option("--out", type=click.Path(path_type=Path), help=f"Default: RUN/{NAME}.")
 def command(run: Path, out: Path | None) -> None:
-    """Write one HTML file about the run in the folder RUN: the training, its course, and the
-    quality of the prediction. It needs no network and no other file."""
+    """Write one HTML page about the run in the folder RUN: what was trained, how it ran, and how
+    good the prediction was. The page needs no network and no other file."""
     from experiments.run_files.run_folder import RunFolder
 
     folder = RunFolder.open(run)

@@ -40,7 +40,12 @@ if TYPE_CHECKING:  # with the simulator
 @tensorboard_option
 @search_options(default_s=15.0)
 @yes_option
-@click.option("--plan", "only_plan", is_flag=True, help="Print the plan; run nothing.")
+@click.option(
+    "--plan",
+    "only_plan",
+    is_flag=True,
+    help="Print what would be done, and how long it takes; run nothing.",
+)
 @click.option(
     "--verify",
     is_flag=True,
@@ -68,9 +73,9 @@ def command(
     verify: bool,
     max_error: float | None,
 ) -> None:
-    """Profile what is missing, sweep policies in simulation and search for a better schedule, train
-    by the best, and compare prediction and measurement. Finished stages are skipped, and an
-    interrupted training is resumed."""
+    """Do all of it: measure missing profiles, predict all policies, search for a better schedule,
+    train by the best one, and compare prediction and measurement. Called again, it skips finished
+    stages and resumes an interrupted training."""
     check_tensorboard(tensorboard)
     end_s = until_s(until)
     jobs = trained_workload(workload, parse_shrinking(settings), report)

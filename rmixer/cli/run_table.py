@@ -18,7 +18,7 @@ _WORDS = {"waiting": "waiting to be tried again"}
 MOST_NAMED, MOST_FAILURES = 8, 6
 _HOW = {
     "running": "running",
-    "stopped": "stopped: its process has ended without a word",
+    "stopped": "stopped: its process was killed",
     "elsewhere": "on another machine: its progress cannot be seen from here",
     "interrupted": "interrupted",
     "failed": "failed",

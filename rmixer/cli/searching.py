@@ -28,20 +28,21 @@ def search_options(default_s: float) -> Callable[[Command], Command]:
             click.option(
                 "--search-batch",
                 is_flag=True,
-                help="Let the search change the batch of jobs, among sizes that are profiled, on "
-                "as many samples. Off by default: with its batch what a job learns changes.",
+                help="Let the search change the batch of jobs, to other profiled sizes, with the "
+                "same number of samples. Off by default, because a job learns differently then.",
             ),
             click.option(
                 "--objective",
                 type=click.Choice(list(OBJECTIVES)),
                 default="makespan",
-                help="What is to be small: the makespan (default), the mean completion, the same "
-                "weighted by `weight`, or the tardiness (time after `deadline_s`).",
+                help="The value to make small: makespan (default), mean completion, mean "
+                "completion weighted by `weight`, or tardiness (time after `deadline_s`).",
             ),
             click.option(
                 "--evaluations",
                 type=click.IntRange(min=1),
-                help="Search until N schedules are evaluated: the same result each time.",
+                help="Search until about so many schedules are evaluated, instead of by time. "
+                "The result is then the same each time.",
             ),
             click.option(
                 "--search",

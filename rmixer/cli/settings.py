@@ -1,4 +1,4 @@
-"""The option ``--set``: shrinks a workload, or supposes another machine."""
+"""The option ``--set``: shrinks a workload, or changes the simulated machine."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from rmixer.workload.shrinking import Shrinking
 
 _SHRINK = "Shrink the workload: steps_scale=0.1, batch_max=512, rows_max=100000."
 _SUPPOSE = (
-    "Or suppose another machine (what if): machine.gpus=4, machine.gpu.memory_gib=24, "
+    "Or simulate another machine (what if): machine.gpus=4, machine.gpu.memory_gib=24, "
     "machine.gpu.speed=1.5, machine.cores=64, machine.memory_gib=64."
 )
 _option = {"multiple": True, "metavar": "KEY=VALUE"}

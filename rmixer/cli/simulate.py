@@ -26,15 +26,17 @@ Level = Literal["auto", "job", "operator"]
 
 @click.command()
 @click.argument("workload", type=WorkloadPath())
-@click.option("--policy", required=True, help="A policy of `rmixer policies`.")
+@click.option(
+    "--policy", required=True, help="One of `rmixer policies`, or your own (module:Class)."
+)
 @slot_options()
-@click.option("--machine", help="A known machine, or its folder. Default: this one.")
+@click.option("--machine", help="Name or folder of a measured machine. Default: this one.")
 @durations_option
 @click.option(
     "--level",
     type=click.Choice(["auto", "job", "operator"]),
     default="auto",
-    help="auto walks operators if stretches are too short for steady rates.",
+    help="By jobs, or by operators (slower). auto: by operators if mixes of jobs are short.",
 )
 @click.option("--out", type=click.Path(path_type=Path), help="Default: runs/<workload>-<policy>.")
 @what_if_option
@@ -50,7 +52,8 @@ def command(
     settings: tuple[str, ...],
     as_json: bool,
 ) -> None:
-    """Predict WORKLOAD under one policy: events.csv, schedule.json, trace.json, figures."""
+    """Predict how WORKLOAD runs with one policy. Print a table of the jobs, and write a run
+    folder with summary.json, events.csv, schedule.json, trace.json and figures."""
     from rmixer.policies import make_policy
 
     asked = parse_settings(settings)
@@ -100,7 +103,7 @@ def command(
     console().print(simulated_table(simulated_jobs(summary.jobs, problem.by_id)))
     console().print(f"slots × threads: {Cut.of(found.schedule.settings.layout)}")
     console().print(flow_words(summary))
-    present_doubts(doubtful)
+    present_doubts(doubtful, machine)
     for line in missed(summary, problem.workload, predicted=True):
         console().print(line)
     present_figures(folder)

@@ -11,12 +11,12 @@ import click
 from rmixer.scheduling.wanted_slots import wanted_counts
 
 _OPTIONS = (
-    ("slots", "Slots of each GPU; of the CPU where there is none."),
-    ("threads", "Host threads of each of these slots."),
-    ("gpu_slots", "Slots of each GPU."),
-    ("cpu_slots", "Slots of the CPU, besides those of the GPUs."),
-    ("gpu_threads", "Host threads of a slot of a GPU."),
-    ("cpu_threads", "Threads of a slot of the CPU."),
+    ("slots", "Number of slots: on each GPU, or on the CPU if there is no GPU."),
+    ("threads", "Host threads per slot, with --slots."),
+    ("gpu_slots", "Number of slots on each GPU."),
+    ("cpu_slots", "Number of slots on the CPU."),
+    ("gpu_threads", "Host threads per GPU slot."),
+    ("cpu_threads", "Threads per CPU slot."),
 )
 
 

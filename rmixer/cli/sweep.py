@@ -27,9 +27,9 @@ if TYPE_CHECKING:  # with the simulator
 
 @click.command()
 @click.argument("workload", type=WorkloadPath())
-@click.option("--policies", help="Names, like dyType,dySequ. Default: all.")
+@click.option("--policies", help="Policies, like dyType,dySequ. Default: all.")
 @slot_options(lists=True)
-@click.option("--machine", help="A known machine, or its folder. Default: this one.")
+@click.option("--machine", help="Name or folder of a measured machine. Default: this one.")
 @durations_option
 @click.option("--out", type=click.Path(path_type=Path), help="Default: runs/<workload>-sweep.")
 @what_if_option
@@ -49,9 +49,10 @@ def command(
     search_batch: bool,
     as_json: bool,
 ) -> None:
-    """Predict WORKLOAD under policies x slots of GPUs and CPU x threads: a ranked table, and
-    schedule.json of the best. By default 0, powers of two and all cores are tried as slots, and the
-    threads that are profiled. With --search a better schedule than any policy's is searched for."""
+    """Predict WORKLOAD with all policies, and with many numbers of slots and threads. Print a
+    ranked table, and write schedule.json of the best. By default the numbers of slots are 0, powers
+    of two and all cores; threads are those that are profiled. With --search, also look for a
+    schedule that is better than any policy's."""
     from rmixer.policies import make_policy, policy_names
 
     names = policy_names(policies)
@@ -97,7 +98,7 @@ def command(
     mark = " (doubtful)" if found.doubtful else ""
     title = f"Predicted schedules on {problem.machine.in_words}, best first{mark}"
     present_ranking(found.found, title)
-    present_saving(found.found, found.doubtful)
+    present_saving(found.found, found.doubtful, machine)
     for line in missed(found.summary, problem.workload, predicted=True):
         console().print(line)
     present_figures(folder)

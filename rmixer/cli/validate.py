@@ -31,9 +31,11 @@ if TYPE_CHECKING:  # with all stages
     "--policies",
     type=click.IntRange(min=1),
     metavar="N",
-    help="Of a WORKLOAD: execute the N best schedules, the worst and the baselines in turn.",
+    help="For a WORKLOAD: execute the N best schedules, the worst one and the baselines.",
 )
-@click.option("--repeats", type=click.IntRange(min=2), metavar="N", help="How often (default 10).")
+@click.option(
+    "--repeats", type=click.IntRange(min=2), metavar="N", help="Times to execute each (default 10)."
+)
 @shrinking_option
 @sharing_option
 @click.option("--out", type=click.Path(path_type=Path), help="Default: runs/<workload>-choice.")

@@ -10,7 +10,7 @@ import tarfile
 import tempfile
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, cast
@@ -51,6 +51,12 @@ class Archive:
         known."""
         return bool(self.command) and len(self.members) == 1
 
+    @property
+    def unpacked_names(self) -> tuple[str, ...]:
+        """The names of its files once they are unpacked, that of ``bzip2 -d`` where none is
+        known."""
+        return self.members or (() if self.command else (self.path.stem,))
+
 
 def refuse_archive(path: Path, dataset: DataSet) -> None:
     """Raises :class:`InputError` if the file at ``path`` is an archive of several files rather than
@@ -58,18 +64,23 @@ def refuse_archive(path: Path, dataset: DataSet) -> None:
     reads."""
     found = find_archive(path) if path.is_file() else None
     if found is not None and not found.is_read:
-        raise InputError(path, "", _described(found), _to_do(found, dataset))
+        wanted = _wanted(found.unpacked_names, dataset)
+        allowed = "a file as it is, within gzip, or alone in a zip or tar archive"
+        raise InputError(path, "", _described(found), f"{allowed}: {_to_do(found, wanted)}")
 
 
 def hint_of_archives(folder: Path, dataset: DataSet) -> str:
-    """A text about the first archive in ``folder`` with files that ``dataset`` reads; empty if
-    there is none."""
+    """A text about the archives in ``folder`` with files that ``dataset`` reads; empty if these,
+    with what lies beside them, are not all that it needs."""
     files = sorted(path for path in folder.iterdir() if path.is_file()) if folder.is_dir() else []
-    for path in files[:_MOST_FILES]:
-        found = find_archive(path)
-        if found is not None and _wanted(found, dataset):
-            return f"{path.name} there is {_described(found)}: {_to_do(found, dataset)}"
-    return ""
+    found = [each for path in files[:_MOST_FILES] if (each := find_archive(path)) is not None]
+    names = [name for each in found for name in each.unpacked_names]
+    wanted = _wanted([*(path.name for path in files), *names], dataset)
+    return "; ".join(
+        f"{each.path.name} there is {_described(each)}: {_to_do(each, wanted)}"
+        for each in found
+        if {*wanted, each.path.name} & {*each.unpacked_names}
+    )
 
 
 def find_archive(path: Path) -> Archive | None:
@@ -81,8 +92,11 @@ def find_archive(path: Path) -> Archive | None:
         name = shlex.quote(path.name)
         if start.startswith(_ZIP):
             with zipfile.ZipFile(path) as found:
-                names = (each.filename for each in found.infolist() if not each.is_dir())
-                return Archive(path, "a zip archive", tuple(names), f"unzip {name}")
+                names = tuple(each.filename for each in found.infolist() if not each.is_dir())
+                kind = "a zip archive" if names else "a zip archive without files"
+                return Archive(path, kind, names, f"unzip {name}" if names else "")
+        if start and not start.strip(b"\0"):
+            return Archive(path, "a file of zeros, as an empty tar archive is", (), "")
         for begin, kind in (*_OTHERS.items(), (start[:4] + _BZIP2, "bzip2")):
             if start.startswith(begin):
                 return Archive(path, f"a file compressed by {kind}", _tar_members(path), "")
@@ -162,9 +176,9 @@ def _tar_members(path: Path) -> tuple[str, ...]:
     return tuple(names)
 
 
-def _wanted(found: Archive, dataset: DataSet) -> tuple[str, ...]:
-    """The members that ``dataset`` would read if all were in one folder."""
-    by_name = {Path(member).name: member for member in found.members}
+def _wanted(names: Sequence[str], dataset: DataSet) -> tuple[str, ...]:
+    """Picks the files of ``names`` that ``dataset`` would read if all were in one folder."""
+    by_name = {Path(name).name: name for name in names}
     with tempfile.TemporaryDirectory(prefix="rmixer-") as folder:
         try:
             for name in by_name:
@@ -181,10 +195,9 @@ def _described(found: Archive) -> str:
     return f"{found.kind} ({', '.join(found.members[:_MOST_SHOWN])}{more})"
 
 
-def _to_do(found: Archive, dataset: DataSet) -> str:
+def _to_do(found: Archive, wanted: Sequence[str]) -> str:
     if not found.command:
-        return "a file as it is, within gzip, or alone in a zip or tar archive: unpack it"
-    names = _wanted(found, dataset) or (found.members if len(found.members) == 1 else ())
+        return "unpack it"
+    names = [each for each in found.members if each in wanted or len(found.members) == 1]
     command = " ".join((found.command, *map(shlex.quote, names)))
-    what = f"unpack {', '.join(names)}" if names else "unpack it"
-    return f"a file as it is, within gzip or alone in an archive: {what} (`{command}`)"
+    return f"unpack {', '.join(names) or 'it'} (`{command}`)"

@@ -31,7 +31,8 @@ def hold_folder(path: Path) -> Iterator[None]:
         raise InputError(path, "--out", found, "a folder to write to") from None
     try:
         os.ftruncate(held, 0)
-        os.write(held, f"{os.getpid()} {' '.join(['rmixer', *sys.argv[1:]])}".encode())
+        with contextlib.suppress(OSError):  # a full disk is told of where it matters
+            os.write(held, f"{os.getpid()} {' '.join(['rmixer', *sys.argv[1:]])}".encode())
         yield
     finally:
         lock.unlink(missing_ok=True)

@@ -98,7 +98,7 @@ def parse(data: object, kind: type[T], where: object) -> T:
     It converts no types: ``true`` and ``"3"`` are not numbers, ``3.0`` is not a whole number.
     """
     try:
-        text = json.dumps(data, default=str)
+        text = json.dumps(data, default=_plain_value)
     except (TypeError, ValueError, RecursionError) as error:
         found = f"a value that is not plain ({error})"
         raise InputError(where, "", found, "text, numbers, lists, keys and values") from None
@@ -107,6 +107,11 @@ def parse(data: object, kind: type[T], where: object) -> T:
     except ValidationError as error:
         raise _explain(error, kind, where) from None
     return checked
+
+
+def _plain_value(value: object) -> object:
+    """Numbers and arrays of NumPy and torch as plain ones, all else as text."""
+    return value.tolist() if hasattr(value, "tolist") else str(value)
 
 
 def _explain(error: ValidationError, kind: Any, where: object) -> InputError:
@@ -264,14 +269,20 @@ def plain(value: object) -> Any:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Writes all or nothing: to a temporary file in the same folder, which is then renamed."""
+    """Writes all or nothing: to a temporary file in the same folder, which is then renamed; but
+    directly to what is no file (``/dev/stdout``). An OSError names ``path``."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    is_special = path.exists() and not path.is_file()
+    temporary = path if is_special else path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         temporary.write_text(text, encoding="utf-8", errors="backslashreplace")
-        temporary.replace(path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
+        if not is_special:
+            temporary.replace(path)
+    except BaseException as error:
+        if not is_special:
+            temporary.unlink(missing_ok=True)
+        if isinstance(error, OSError) and error.errno and error.filename is None:
+            error.filename = str(path)
         raise
 
 

@@ -15,6 +15,7 @@ from pathlib import Path
 import psutil
 
 import rmixer.step_hook
+from rmixer.display.printable import LONGEST_LINE, printable
 from rmixer.display.quantities import size
 from rmixer.hardware.visible_gpus import sees_only
 from rmixer.training.process import KILLED_WITHIN_S, training_environment
@@ -183,7 +184,7 @@ class CommandProcess:
 
     def last_words(self) -> str:
         """The end of its output, and the path of the rest."""
-        lines = self.last_lines(_SHOWN_LINES)
+        lines = [printable(line, LONGEST_LINE) for line in self.last_lines(_SHOWN_LINES)]
         if not lines:
             return "it printed nothing"
         return "\n".join([f"the end of what it printed to {self._log.path}:", *lines])

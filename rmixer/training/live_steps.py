@@ -37,17 +37,18 @@ class LiveSteps:
         """The number of backward passes before the first sign of an optimizer."""
         return self._events.backward_passes
 
-    def new_ends(self) -> list[float]:
-        """The ends of the steps since the last call, on the machine's monotonic clock, in order."""
+    def new_ends(self, ended: bool = False) -> list[float]:
+        """The ends of the steps since the last call, on the machine's monotonic clock, in order;
+        ``ended`` if the program has."""
         fresh = self._events.fresh()
-        if not fresh:
+        if not fresh and not (ended and self.told):
             return []
         for event in fresh:
             if event.called:
                 self._said[event.pid].append(event.at_s)
             elif not self._said:
                 self._processes.setdefault(event.pid, _Process()).add(event)
-        ends, before = self._counted()
+        ends, before = self._counted(ended)
         found = ends[max(0, self.told - before) :] if before + len(ends) > self.told else []
         self.told += len(found)
         for index, end_s in enumerate(found):  # of another process they may begin a moment before
@@ -55,13 +56,13 @@ class LiveSteps:
         self._forget()
         return found
 
-    def _counted(self) -> tuple[list[float], int]:
+    def _counted(self, ended: bool) -> tuple[list[float], int]:
         """The latest steps of the process with most events, and the number of steps before them."""
         if self._said:
             pid = max(self._said, key=lambda each: self._said_before[each] + len(self._said[each]))
             return self._said[pid], self._said_before[pid]
         leader = max(self._processes.values(), key=lambda process: process.events)
-        return leader.latest(), leader.before
+        return leader.latest(ended), leader.before
 
     def _forget(self) -> None:
         for pid, ends in self._said.items():
@@ -86,8 +87,8 @@ class _Process:
         self.events += 1
         self._latest.append(event)
 
-    def latest(self) -> list[float]:
-        return rounds(self._latest)
+    def latest(self, ended: bool) -> list[float]:
+        return rounds(self._latest, ended)
 
     def forget(self) -> None:
         """Drops the first half of the latest events, up to the end of a step, if they are many."""

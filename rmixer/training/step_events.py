@@ -62,14 +62,15 @@ class StepEvents:
         return found
 
 
-def step_ends(events: Iterable[StepEvent]) -> list[float]:
+def step_ends(events: Iterable[StepEvent], ended: bool = False) -> list[float]:
     """The end of each training step of a program, in seconds.
 
     1. If the program calls ``rmixer.step()``, only these calls are steps.
     2. Otherwise a step is a *round* of its optimizers: it ends with the last optimizer that steps
        before one of them steps again. Two optimizers in turn do one step together; a critic
        that is trained five times for each time of its generator does five. The present round
-       counts once it has as many optimizers as the one before. An optimizer
+       counts once it has as many optimizers as the one before, or the program has ``ended``. An
+       optimizer
        continues one that never steps again, as if both were one, if both have the same
        parameters, or each of them does two steps or more. All that step within one backward pass
        are one optimizer, and so are those of passes that have an optimizer in common.
@@ -83,11 +84,12 @@ def step_ends(events: Iterable[StepEvent]) -> list[float]:
         return []
     (pid, _), *_ = Counter(event.pid for event in found).most_common(1)
     mine = [event for event in found if event.pid == pid]
-    return [event.at_s for event in mine] if said else rounds(mine)
+    return [event.at_s for event in mine] if said else rounds(mine, ended)
 
 
-def rounds(events: Sequence[StepEvent]) -> list[float]:
-    """The end of each round of the optimizers of one process, from its ``events`` in order."""
+def rounds(events: Sequence[StepEvent], ended: bool = False) -> list[float]:
+    """The end of each round of the optimizers of one process, from its ``events`` in order, the
+    present one included if it has ``ended``."""
     events = _by_pass(events)
     first_of = _continued(events)
     ends: list[float] = []
@@ -100,7 +102,7 @@ def rounds(events: Sequence[StepEvent]) -> list[float]:
             before, stepped = len(stepped), set()
         stepped.add(optimizer)
         last_s = event.at_s
-    return [*ends, last_s] if len(stepped) >= before else ends
+    return [*ends, last_s] if ended or len(stepped) >= before else ends
 
 
 def _by_pass(events: Sequence[StepEvent]) -> Sequence[StepEvent]:

@@ -30,7 +30,7 @@ from rmixer.workload.workload import Job, Workload
 class _WorkloadFile(Strict):
     """The content of the file; ``arrivals`` and each of ``jobs`` are checked later, by kind."""
 
-    jobs: Annotated[tuple[dict[str, Any], ...], Field(min_length=1)] = ()
+    jobs: Annotated[tuple[Any, ...], Field(min_length=1)] = ()
     name: Name | None = None
     seed: Seed = 0
     arrivals: dict[str, Any] = field(default_factory=dict)
@@ -138,13 +138,17 @@ def _lasting(jobs: Sequence[Job], durations: DurationTable) -> list[Job]:
 def _items(
     file: _WorkloadFile, path: Path, arrivals: Arrivals | None
 ) -> Iterator[tuple[dict[str, Any], Place]]:
-    """Yields the keys of each job and its place. Raises :class:`InputError` for jobs with an
-    arrival of their own if ``arrivals`` set that of every job, and for a trace that cannot be read.
-    """
+    """Yields the keys of each job and its place. Raises :class:`InputError` for jobs that have no
+    keys, or an arrival of their own if ``arrivals`` set that of every job, and for a trace that
+    cannot be read."""
     wrong = []
     for position, said in enumerate(file.jobs):
-        item = _without_anchors(said)
         place = Place(path, f"jobs.{position}", path.parent)
+        if not isinstance(said, dict):
+            allowed = "a mapping of keys to values"
+            wrong.append(InputError(path, f"jobs.{position}", shown(said), allowed))
+            continue
+        item = _without_anchors(said)
         if arrivals is not None and arrivals.trace is None and "arrival_s" in item:
             allowed = f"nothing: 'arrivals' ({arrivals.kind}) says when each job arrives"
             wrong.append(place.wrong("arrival_s", shown(item["arrival_s"]), allowed))

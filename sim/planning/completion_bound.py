@@ -94,8 +94,8 @@ def _late_s(goal: Goal, work_s: Floats, after_s: Floats) -> float:
 
 
 def mean_moments_s(work_s: Floats, weights: Floats, arrivals_s: Floats) -> Floats:
-    """The mean moment at which each job is worked on, by one worker who always works on the one of
-    the highest weight for its ``work_s``, of those that have arrived."""
+    """The mean moment at which each job is worked on. One worker always works on the arrived job
+    with the highest weight / ``work_s``."""
     order = np.argsort(arrivals_s, kind="stable").tolist()
     left_s, moments = work_s.tolist(), np.array(arrivals_s, dtype=float)
     sums = np.zeros(len(order))

@@ -127,11 +127,10 @@ def _least_demand(
 
 
 def least_slowdown(demand: HostDemand, weight: float, cores: int) -> Floats:
-    """The least factor on the host work of ``demand`` while K of ``cores`` cores are busy, its own
-    included, whatever its neighbours do and its memory weight up to ``weight``: for K = 0, 1 /
-    FINENESS, ... cores. It is :func:`~sim.demand.contention.slowdown` with the pressure for which
-    that is least, and never larger than at a larger K, so that at least that many busy cores cost
-    at least that much."""
+    """The smallest slow-down of the host work of ``demand`` while K of ``cores`` cores are busy,
+    with its own, for any neighbours and any memory weight up to ``weight``: for K = 0, 1 /
+    FINENESS, ... cores. It is :func:`~sim.demand.contention.slowdown` at the most favourable
+    pressure, and never larger than at a larger K: K or more busy cores cost at least that much."""
     own = len(demand.cores)
     levels = np.arange(cores * FINENESS + 1) / FINENESS
     others = np.clip(levels - own, 0.0, None)

@@ -130,7 +130,7 @@ class Neighbourhood:
         count = len(order.jobs)
         kind = self.alike[draw.choice(order.jobs)]
         shift = draw.gauss(0.0, SHIFT) * count
-        slots = [self.any_of[slot] for slot in order.slots]
+        slots = list(self.anywhere(order).slots)
         if draw.random() < 0.3:
             shift, share, to = 0.0, draw.random(), draw.choice(self.any_of)
             for at, job in enumerate(order.jobs):
@@ -140,6 +140,11 @@ class Neighbourhood:
         turns = [at + shift * (self.alike[job] == kind) for at, job in enumerate(order.jobs)]
         places = sorted(range(count), key=turns.__getitem__)
         return Order(tuple(order.jobs[at] for at in places), tuple(slots[at] for at in places))
+
+    def anywhere(self, order: Order) -> Order:
+        """The same with every job on any slot of its kind. It means the same on another layout of
+        the same devices."""
+        return Order(order.jobs, tuple(self.any_of[slot] for slot in order.slots))
 
     def rebatched(self, order: Order, judged: Judged, draw: Random) -> Order:
         """Changes the batch of one job, or of all jobs equal to it."""

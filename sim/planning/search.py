@@ -48,8 +48,9 @@ class Walk:
 
 class Searcher:
     """Walks among the schedules of ``problem`` on the slots of ``layout``, judged by
-    ``evaluator``. Where several jobs have one id (:attr:`Problem.wide`), a schedule has one of
-    them; its dispatches say which, if it is not the first."""
+    ``evaluator``; ``neighbourhood`` draws the changes. Where several jobs have one id
+    (:attr:`Problem.wide`), a schedule has one of them; its dispatches say which, if it is not the
+    first."""
 
     def __init__(
         self, problem: Problem, layout: Layout, evaluator: Evaluator, objective: Objective
@@ -73,7 +74,7 @@ class Searcher:
         self._priorities = np.array([each.job.priority for each in problem.jobs])
         self._kind_of = np.array([kinds[device] == "gpu" for device in devices], dtype=np.int64)
         self._can = np.array([["cpu" in each.costs, "gpu" in each.costs] for each in problem.jobs])
-        self._neighbourhood = Neighbourhood(
+        self.neighbourhood = Neighbourhood(
             slots_of, any_of, alike, lambda order: self.judged(order)[0], self._sizes()
         )
         self._evaluations = 0
@@ -97,7 +98,7 @@ class Searcher:
         judged = self.judged(present.order)[1]
         while self._evaluations < evaluations and time.monotonic() < until_s:
             at = self._evaluations % len(history)
-            order = self._neighbourhood.changed(present.order, judged, draw)
+            order = self.neighbourhood.changed(present.order, judged, draw)
             scored, found, order = self.judged(order)
             if scored <= history[at] or scored <= present.score:
                 present, judged = self._found(scored, order, found), found

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy, gelu, linear
 
-from experiments.bench.plain.network import PlainNetwork
+from experiments.bench.plain.network import PlainNetwork, with_names
 from rmixer.models.base import RecommendationModel
 
 
@@ -69,9 +69,4 @@ class PlainBERT4Rec(PlainNetwork):
             ".norm_1.": ".norm1.",
             ".norm_2.": ".norm2.",
         }
-        found = {}
-        for name, value in ours.items():
-            for old, new in names.items():
-                name = name.replace(old, new)
-            found[f"{name}.weight" if name in ("item", "position") else name] = value
-        return found
+        return with_names(ours, names, ("item", "position"))

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import leaky_relu
 
-from experiments.bench.plain.network import PlainNetwork, layers, with_prefixes
+from experiments.bench.plain.network import PlainNetwork, layers, with_names
 from rmixer.models.base import RecommendationModel
 
 
@@ -44,7 +44,7 @@ class PlainBST(PlainNetwork):
         return logits.squeeze(1)
 
     def renamed(self, ours: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        found = with_prefixes(
+        found = with_names(
             ours,
             {
                 "block.output.": "layer.self_attn.out_proj.",

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor, nn
 
-from experiments.bench.plain.network import PlainNetwork, layers, with_prefixes
+from experiments.bench.plain.network import PlainNetwork, layers, with_names
 from rmixer.models.base import RecommendationModel
 
 
@@ -31,7 +31,7 @@ class LocalActivation(nn.Module):
     def renamed(ours: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
         """Names of the module ``prefix``; its scores there have no last bias, which a softmax
         does not feel."""
-        found = with_prefixes(
+        found = with_names(
             ours, {f"{prefix}.first.": f"{prefix}.score.0.", f"{prefix}.rest.": f"{prefix}.score."}
         )
         last = max(name for name in found if name.startswith(f"{prefix}.score."))

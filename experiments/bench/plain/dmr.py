@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy
 
-from experiments.bench.plain.network import PlainNetwork, layers, with_prefixes
+from experiments.bench.plain.network import PlainNetwork, layers, with_names
 from rmixer.models.base import RecommendationModel
 
 
@@ -105,15 +105,13 @@ class PlainDMR(PlainNetwork):
         return logits.squeeze(1), user_before
 
     def renamed(self, ours: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        prefixes = {}
+        names = {}
         for name in ("user_to_item", "item_to_item"):
-            prefixes[f"{name}.scores.first."] = f"{name}.score.0."
-            prefixes[f"{name}.scores.rest."] = f"{name}.score."
-            prefixes[f"{name}.slopes"] = f"{name}.activation.weight"
-        found = with_prefixes(ours, prefixes)
-        for name in ("category_match", "place", "place_match", "kind", "kind_match"):
-            found[f"{name}.weight"] = found.pop(name)
-        return found
+            names[f"{name}.scores.first."] = f"{name}.score.0."
+            names[f"{name}.scores.rest."] = f"{name}.score."
+            names[f"{name}.slopes"] = f"{name}.activation.weight"
+        tables = ("category_match", "place", "place_match", "kind", "kind_match")
+        return with_names(ours, names, tables)
 
 
 def _pooled(scores: Tensor, items: Tensor, used: Tensor) -> Tensor:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor, nn
 
-from experiments.bench.plain.network import PlainNetwork, layers, with_prefixes
+from experiments.bench.plain.network import PlainNetwork, layers, with_names
 from rmixer.models.base import RecommendationModel
 
 
@@ -61,14 +61,13 @@ class PlainDPIN(PlainNetwork):
         return torch.matmul(weights.unsqueeze(-2), history).squeeze(-2)
 
     def renamed(self, ours: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        found = {}
-        for name, value in with_prefixes(
-            ours, {"interest.first.": "interest.0.", "interest.last.": "interest.2."}
-        ).items():
-            name = name.replace(".queries_keys_values.", ".attention.in_proj_")
-            name = name.replace(".output.", ".attention.out_proj.")
-            found[f"{name}.weight" if name.startswith("position") else name] = value
-        return found
+        names = {
+            "interest.first.": "interest.0.",
+            "interest.last.": "interest.2.",
+            ".queries_keys_values.": ".attention.in_proj_",
+            ".output.": ".attention.out_proj.",
+        }
+        return with_names(ours, names, ("position", "position_combination"))
 
 
 class PositionBlock(nn.Module):

@@ -4,7 +4,7 @@ paper."""
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from itertools import pairwise
 from typing import Any
 
@@ -16,7 +16,7 @@ from rmixer.models.base import RecommendationModel
 
 
 class PlainNetwork(nn.Module, ABC):
-    """Everything of ``model`` but its embedding tables, by the modules that torch has for it.
+    """Everything of ``model`` except its embedding tables, built from modules of torch.
 
     Batches and rows are those of the model. ``__init__`` takes the model for its sizes;
     :meth:`copy_weights` gives the network the model's weights.
@@ -73,10 +73,14 @@ def layers(
     return nn.Sequential(*(found if activate_last else found[:-1]))
 
 
-def with_prefixes(ours: Mapping[str, Tensor], prefixes: Mapping[str, str]) -> dict[str, Tensor]:
-    """``ours`` with the beginning of each name replaced where ``prefixes`` has it."""
+def with_names(
+    ours: Mapping[str, Tensor], parts: Mapping[str, str], tables: Collection[str] = ()
+) -> dict[str, Tensor]:
+    """``ours`` with each of the ``parts`` of its names replaced. Those named as one of ``tables``
+    are the weights of an embedding here."""
     found = {}
     for name, value in ours.items():
-        old = next((prefix for prefix in prefixes if name.startswith(prefix)), "")
-        found[prefixes.get(old, "") + name.removeprefix(old)] = value
+        for old, new in parts.items():
+            name = name.replace(old, new)
+        found[f"{name}.weight" if name in tables else name] = value
     return found

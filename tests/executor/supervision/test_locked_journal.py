@@ -61,7 +61,7 @@ def test_for_a_while_it_holds_the_run_up(tmp_path: Path) -> None:
     ran = run(tmp_path, locks, steps=100)
     assert (ran.failure, ran.summary.jobs[0].state) == (None, "done")
     blocked, again = locks.texts
-    assert blocked.endswith("database is locked; nothing new starts until it can")
+    assert blocked.endswith("database is locked; no job starts until this works again")
     assert again == "the journal is written again"
 
 
@@ -71,7 +71,7 @@ def test_who_is_in_a_hurry_is_told_what_is_not_in_it(tmp_path: Path) -> None:
     locks.unlock()
     assert ran.interrupted
     lost, ends = locks.texts
-    assert lost.endswith("database is locked; what happens from now on is not in it")
+    assert lost.endswith("database is locked; later events are not recorded")
     assert ends.startswith("the run ends at once: ")
     assert not processes_of(tmp_path)
     again = run(tmp_path, Observer(), steps=500)

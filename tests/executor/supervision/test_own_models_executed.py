@@ -169,7 +169,7 @@ def test_a_print_onto_a_full_disk_is_dropped_and_told_once(
     jobs = [run.summary.job(name) for name in ("talks", "talks-again")]
     assert [(job.state, job.attempt, job.causes) for job in jobs] == [("done", 1, ())] * 2
     assert listener.told_texts == [
-        "talks: what it prints cannot be written (No space left on device): lines are left out of "
+        "talks: its output cannot be written (No space left on device): lines are left out of "
         "its log, and training goes on"
     ]
 

@@ -139,7 +139,7 @@ def test_phases_steps_and_output_of_one_that_does_well(programs: Programs, tmp_p
 
 
 NO_STEP = (
-    "it ended without a step (of an optimizer of torch, nor by rmixer.step()): let it call "
+    "it ended without a step (by a torch optimizer or rmixer.step()): let it call "
     "rmixer.step() once a step"
 )
 
@@ -149,7 +149,7 @@ NO_STEP = (
     [
         (9, "said", 5, "it ended after 5 steps, its workload says 9"),
         (9, "learned", 5, "it ended after 5 steps, it made before 9"),
-        (1000, "supposed", 5, "it made 5 steps, which is known from now on"),
+        (1000, "supposed", 5, "it made 5 steps; later runs know this number"),
         (9, "said", 0, NO_STEP),
     ],
 )

@@ -40,10 +40,7 @@ def test_the_text_by_hand() -> None:
         bound_s=80.0,
         held_by="host cores",
     )
-    small = [
-        SmallCase(4, 2, 120, 10.0, found_s, 8.0, every_s=1.0, search_s=0.1)
-        for found_s in (10.0, 10.2)
-    ]
+    small = [SmallCase(4, 2, 10.0, found_s, 8.0) for found_s in (10.0, 10.2)]
     large = LargeCase(1000, 785.0, "GPU 8 × 1", 664.0, 120.0, 500, 241.0, "host cores")
     text = present([queue], small, [large])
     for words in (

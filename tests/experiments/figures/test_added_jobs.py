@@ -7,7 +7,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from experiments.figures.gantt import _same_work
-from experiments.figures.run_figures import _models
+from experiments.figures.run_figures import models_of
 from rmixer.run_record.run_summary import never_started
 from rmixer.testing.made_up import make_job, make_workload
 
@@ -18,7 +18,7 @@ def test_its_model_is_known_from_the_summary() -> None:
         replace(never_started("more", "my.models:ranker", "queued"), late=True),
     )
     summary: Any = SimpleNamespace(jobs=lines)
-    found = _models(make_workload(make_job("a", "criteo_dlrm")), [summary])
+    found = models_of(make_workload(make_job("a", "criteo_dlrm")), [summary])
     assert found == {"a": "criteo_dlrm", "more": "models-ranker"}
 
 

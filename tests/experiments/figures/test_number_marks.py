@@ -11,7 +11,7 @@ from matplotlib.transforms import Bbox
 from experiments.figures.number_marks import Mark, number_marks, place_text
 from experiments.figures.style import look, new_figure
 
-BOUNDS = (0.0, 0.0, 100.0, 100.0)
+BOUNDS = Bbox.from_extents(0.0, 0.0, 100.0, 100.0)
 
 
 def test_inside_a_large_mark_and_beside_a_small_one() -> None:
@@ -22,7 +22,7 @@ def test_inside_a_large_mark_and_beside_a_small_one() -> None:
 
 
 def test_elsewhere_where_a_text_is_already() -> None:
-    dx, dy = place_text(50, 50, 20.0, 4.0, [(45, 45, 55, 55)], BOUNDS)
+    dx, dy = place_text(50, 50, 20.0, 4.0, [Bbox.from_extents(45, 45, 55, 55)], BOUNDS)
     assert (dx, dy) != (0.0, 0.0)
     # In the upper right corner there is only room to the lower left.
     dx, dy = place_text(99, 99, 3.0, 4.0, [], BOUNDS)

@@ -93,3 +93,8 @@ def test_it_draws_two_panels_a_lane(shown: ModelProfile) -> None:
     for place, rate in enumerate(lanes[0].computing[:6], start=1):
         assert any(f"{place}  " in text and rate.operator in text for text in numbers)
     assert (left.get_xlabel(), right.get_xlabel()) == ("FLOP/byte", "bytes a call")
+    labels = [
+        tick.get_text() for axis in (left.xaxis, left.yaxis) for tick in axis.get_ticklabels()
+    ]
+    assert labels
+    assert [label for label in labels if "$" in label or "{" in label] == []

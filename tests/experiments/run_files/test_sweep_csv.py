@@ -7,8 +7,7 @@ import io
 
 import pytest
 
-from experiments.run_files.sweep_csv import sweep_csv
-from experiments.run_files.sweep_file import SweepRow
+from experiments.run_files.sweep_file import SweepRow, sweep_csv
 
 ROWS = (
     SweepRow(

@@ -52,7 +52,7 @@ def test_it_is_used_and_said(store: Store) -> None:
     inputs, said = read(store)
     profile = inputs.profiles[IDENTITY.key]
     assert (profile.key, profile.steps[0].mean_us) == (IDENTITY.key, 2560.0)
-    assert f"{older().key}: profiled with other code of the training step than this" in said
+    assert f"{older().key}: profiled with an older version of the training step" in said
 
 
 def test_other_batches_of_it_predict_the_wanted_one(store: Store) -> None:
@@ -68,7 +68,7 @@ def test_present_code_comes_first(store: Store) -> None:
     store.save(replace(older(), identity=IDENTITY, warmup_steps=7))
     inputs, said = read(store)
     assert inputs.profiles[IDENTITY.key].warmup_steps == 7
-    assert not [line for line in said if "other code" in line]
+    assert not [line for line in said if "older version" in line]
 
 
 def test_another_configuration_is_another_model(store: Store) -> None:

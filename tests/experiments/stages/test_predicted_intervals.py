@@ -17,7 +17,8 @@ from experiments.run_files.run_folder import (
 )
 from experiments.stages.comparing import validate_run
 from experiments.stages.inputs import inputs_of
-from experiments.stages.prediction import with_intervals, write_simulation
+from experiments.stages.prediction import with_intervals
+from experiments.stages.simulation import Simulation
 from experiments.stages.sweep import SweepWish, sweep
 from profiles.machines import limits
 from profiles.stored.store import Store
@@ -115,7 +116,7 @@ def test_simulations_have_them_and_are_else_what_they_were(store: Store, tmp_pat
         inputs = RunInputs("simulate", problem.workload, problem.machine, {})
         path = tmp_path / str(len(runs))
         folder = RunFolder.create(path, inputs, lambda text: None)
-        write_simulation(folder, noisy, schedule, run)
+        Simulation(inputs, noisy, schedule, run, times).write_into(folder)
         plain.timeline.write_csv(path / "plain.csv")
         assert (path / "plain.csv").read_bytes() == (path / "events.csv").read_bytes()
         assert run.summary.makespan_s == plain.summary.makespan_s

@@ -9,7 +9,7 @@ import pytest
 
 from experiments.run_files.sweep_file import SweepRow, ranked, read_rows
 from experiments.stages.prediction import replay
-from experiments.stages.search_starts import search_cuts
+from experiments.stages.search_starts import next_to, search_cuts
 from experiments.stages.search_wish import SEARCH, Asked, SearchProgress, SearchWish
 from experiments.stages.sweep import Sweep, SweepWish, sweep
 from rmixer.files.typed_files import write_json
@@ -153,6 +153,26 @@ def test_cuts_that_are_part_of_others_are_no_layout_of_their_own() -> None:
     ]
     kept = search_cuts(on_both, cuts, Wanted(gpu_slots=(1, 2), cpu_slots=(0, 2, 4)))
     assert kept == [Cut(2, 2, 1, 1), Cut(0, 4, 0, 1)]
+
+
+def test_layouts_next_to_the_best_are_searched_too() -> None:
+    """Seven jobs for the GPU and five for the CPU, all of 1 s, on 12 cores: no layout of the sweep
+    has seven and five slots, and all others take 2 s."""
+    on_gpu = make_profile("ncf", steps=[make_step("gpu", gpu_us=1.0)])
+    on_cpu = make_profile("criteo_dlrm", steps=[make_step("cpu")])
+    jobs = [make_job(f"gpu-{i}", "ncf", steps=100) for i in range(7)]
+    jobs += [make_job(f"cpu-{i}", "criteo_dlrm", steps=100) for i in range(5)]
+    machine = make_machine(cores=12, gpus=1, memory_bytes=64 << 30)
+    given = problem_of(make_workload(*jobs), machine, by_key(on_gpu, on_cpu))
+    assert next_to(given, Cut(8, 4, 1, 1), Wanted()) == [Cut(7, 5, 1, 1), Cut(9, 3, 1, 1)]
+    assert next_to(given, Cut(12, 0, 1, 0), Wanted()) == []
+    assert next_to(given, Cut(8, 4, 1, 1), Wanted(cpu_slots=(4,))) == []
+    wish = SweepWish(search=SearchWish(evaluations=3000))
+    found = sweep(given, Uncontended(given.profiles), wish, processes=1)
+    assert min(row.makespan_s or 9.9 for row in found.rows[1:]) == pytest.approx(2.0)
+    assert found.rows[0].policy == SEARCH
+    assert found.rows[0].makespan_s == pytest.approx(1.0)
+    assert found.rows[0].cut == Cut(7, 5, 1, 1)
 
 
 def test_rows_with_and_without_a_bound_are_read(tmp_path: Path) -> None:

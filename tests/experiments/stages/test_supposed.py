@@ -133,7 +133,7 @@ def with_gpu(machine: Machine) -> Machine:
     "what_if", [WhatIf(gpus=2), WhatIf(gpu_speed=2.0), WhatIf(gpu_memory_gib=8.0)]
 )
 def test_gpus_that_no_profile_knows_are_refused(what_if: WhatIf) -> None:
-    with pytest.raises(InputError, match=r"nothing known of criteo_dlrm-.* on a GPU"):
+    with pytest.raises(InputError, match=r"no profile of criteo_dlrm-.* on a GPU"):
         supposed(what_if, with_gpu(make_machine()), by_key(bubbles(1.2)), print)
 
 

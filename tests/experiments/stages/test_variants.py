@@ -117,7 +117,7 @@ def test_a_policy_that_cuts_the_machine_itself_is_asked_again(tmp_path: Path) ->
     found = outlook(predicted(tmp_path, machine, layout, "all_at_once"))
     assert found.makespan_s == pytest.approx(60.0, rel=0.01)
     assert makespans(found)["one more core (3)"] == pytest.approx(40.0, rel=0.02)
-    assert found.variants[0].why == "all_at_once cuts the machine its own way"
+    assert found.variants[0].why == "all_at_once chooses its own slots"
 
 
 def test_little_memory_is_doubled(tmp_path: Path) -> None:
@@ -160,7 +160,7 @@ def test_where_no_policy_decided_the_best_of_the_sweep_stands_in(tmp_path: Path)
     without = decider_of(run)
     assert isinstance(without, ByPolicy)
     assert (without.policy, without.cut) == ("lpt", Cut(0, 4, 0, 1))
-    assert without.why == f"{policy!r} is no policy that can decide anew: lpt stands in for it"
+    assert without.why == f"{policy!r} cannot be asked again: lpt is used instead"
     rows = [
         SweepRow(policy, 0, 4, 0, 1, makespan_s=29.0),
         SweepRow("dySequ", 0, 2, 0, 1, makespan_s=60.0),
@@ -181,7 +181,9 @@ def test_half_the_batch_with_profiles_of_some_jobs(tmp_path: Path) -> None:
     problem = problem_of(make_workload(*jobs), make_machine(), whole)
     none = half_batch(problem, store, lambda _: None)
     assert none.jobs == ()
-    assert none.why.startswith("no profile, nor two at other batches: of criteo_dlrm at batch 32")
+    assert none.why.startswith(
+        "no profile, and not two at other batches: for criteo_dlrm at batch 32"
+    )
     operators = [make_operator(6000.0)]
     store.save(make_profile(batch=32, steps=[make_step(mean_us=6000)], operators=operators))
     found = half_batch(problem, store, lambda _: None)

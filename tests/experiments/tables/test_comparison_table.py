@@ -128,7 +128,7 @@ def test_how_fast_a_shared_machine_was_is_not_told() -> None:
     shared = replace(full(), shared_with=("`rmixer run q` (process 7)",))
     text = text_of(shared)
     assert not any(line.strip().startswith("this machine") for line in text.splitlines())
-    assert "how fast it was by itself is not known" in " ".join(text.split())
+    assert "its speed alone is not known" in " ".join(text.split())
 
 
 def test_a_doubtful_prediction_says_why() -> None:

@@ -127,7 +127,7 @@ def test_what_is_unknown_is_said_to_be() -> None:
         "mine, imported from mine.json",
         "hardware unknown; batch unknown, host threads unknown",
         "without the profiler unknown, peak memory unknown",
-        "4.00 MFLOP (2 of 4 operators unknown) and 8.00 MiB (2 of 4 operators unknown) a step",
+        "FLOPs of a step: 4.00 MFLOP (2 of 4 operators unknown), bytes: 8.00 MiB (2 of 4 ",
         "unknown: sensitivity, pressure",
         "4 of 5 steps, found by ProfilerStep marks",
         "left out: 6 operators of other threads",
@@ -169,7 +169,7 @@ def test_a_step_on_the_cpu_has_no_launches() -> None:
     rows = tuple(replace(EMPTY, index=at, flops=None) for at in range(3))
     text = shown(replace(PROFILE, device="cpu", operators=rows, closure={"cpu": 0.0}))
     assert "T4 launching" not in text
-    assert "unknown and unknown a step" in text
+    assert "FLOPs of a step: unknown, bytes: unknown" in text
 
 
 def test_the_table_fits_100_columns_and_says_how_much_it_leaves_out() -> None:

@@ -8,9 +8,8 @@ import pytest
 from fake_runs import profile
 from rich.console import Console
 
-from experiments.tables.job_types import agreement, type_rows, types_table
+from experiments.tables.job_types import RMIXER_CONSTANTS, agreement, type_rows, types_table
 from experiments.tables.profile_table import profile_table
-from experiments.tables.rmixer_constants import RMIXER_CONSTANTS
 from rmixer.model_profile.model_profile import JobType, ModelProfile
 from rmixer.models.registry import MODELS
 from rmixer.testing.made_up import make_machine, make_profile
@@ -106,10 +105,10 @@ def test_a_doubtful_type_is_marked_and_explained() -> None:
     lines = capture.get().splitlines()
     assert max(map(len, lines)) <= 100
     assert [line.split()[0] for line in lines if "compute ?" in line] == ["criteo_dlrm"]
-    assert any(line.startswith("? doubtful, 1 of 4: within its error") for line in lines)
+    assert any(line.startswith("? doubtful, 1 of 4: too near the border") for line in lines)
     with console.capture() as capture:
         console.print(profile_table(doubted[0]))
-    assert "cpu: compute job (doubtful: within its error of the border), 60.0%" in capture.get()
+    assert "cpu: compute job (doubtful: too near the border), 60.0%" in capture.get()
 
 
 @pytest.mark.parametrize("words", ["30.0%", "4.8%", "1.22×", "memory", "low"])

@@ -79,7 +79,7 @@ def test_of_a_step_that_nobody_measured_it_is_not_told_how_well_it_is_known() ->
         console.print(profile_table(made))
     of_step, known = (
         next(line for line in text.splitlines() if line.split()[:1] == ["cpu"])
-        for text in capture.get().split("How well that is known")
+        for text in capture.get().split("How exact these times are")
     )
     assert of_step.split()[-1] == ABSENT
     assert known.split() == ["cpu", "1", *[ABSENT] * 6]

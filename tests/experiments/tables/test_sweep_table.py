@@ -64,7 +64,7 @@ def test_rough_rows_say_what_they_rest_on() -> None:
     ]
     assert str(sweep_table(rows).caption).splitlines() == [
         "2 rows ranked",
-        "level of the simulator: job, rough (from mean demand, of rows that cannot win)",
+        "level of the simulator: job, rough (rough step times, for rows that cannot win)",
     ]
 
 
@@ -80,12 +80,14 @@ def test_of_many_rows_the_best_are_shown_and_the_others_counted() -> None:
 
 
 def test_equal_rows_are_one_row() -> None:
-    """Equal is what shows the same figures on the same slots: 20.001 s is 20.0 s here."""
+    """Equal is what shows the same figures on the same slots: 20.001 s is 20.0 s here. Slots
+    that change nothing for a policy make no row of their own."""
     rows = [
         SweepRow("best", 0, 2, 0, 1, makespan_s=10.0, level="job"),
         SweepRow("one", 0, 1, 0, 2, makespan_s=20.0, level="job"),
         SweepRow("wide", 0, 1, 0, 1, makespan_s=20.0, level="job"),
         SweepRow("same", 0, 1, 0, 2, makespan_s=20.001, level="rough"),
+        SweepRow("best", 0, 4, 0, 1, makespan_s=10.0, level="job"),
         SweepRow("longer", 0, 1, 0, 2, makespan_s=20.2, level="job"),
     ]
     console = Console(width=100, no_color=True)

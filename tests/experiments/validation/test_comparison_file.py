@@ -10,8 +10,9 @@ from fake_runs import job_names, packed_run
 
 from experiments.validation.compare import compare
 from experiments.validation.compared_runs import Runs
-from experiments.validation.comparison import Comparison, read_comparison, write_comparison
+from experiments.validation.comparison import Comparison, read_comparison
 from rmixer.errors import InputError
+from rmixer.files.typed_files import write_json
 
 
 @pytest.fixture
@@ -24,12 +25,12 @@ def comparison() -> Comparison:
 
 
 def test_read_as_written(comparison: Comparison, tmp_path: Path) -> None:
-    write_comparison(tmp_path / "compare.json", comparison)
+    write_json(tmp_path / "compare.json", comparison)
     assert read_comparison(tmp_path / "compare.json") == comparison
 
 
 def test_the_keys_that_other_programs_rely_on(comparison: Comparison, tmp_path: Path) -> None:
-    write_comparison(tmp_path / "compare.json", comparison)
+    write_json(tmp_path / "compare.json", comparison)
     data = json.loads((tmp_path / "compare.json").read_text())
     assert set(data["makespan"]) == {"predicted_s", "measured_s", "error", "interval_s"}
     assert {"id", "completion", "step_ms"} <= set(data["jobs"][0])
@@ -54,7 +55,7 @@ def test_the_keys_that_other_programs_rely_on(comparison: Comparison, tmp_path: 
 
 def test_another_schema_version_is_refused(comparison: Comparison, tmp_path: Path) -> None:
     path = tmp_path / "compare.json"
-    write_comparison(path, comparison)
+    write_json(path, comparison)
     path.write_text(path.read_text().replace('"schema_version": 1', '"schema_version": 9'))
     with pytest.raises(InputError, match="schema_version: found 9"):
         read_comparison(path)
@@ -62,7 +63,7 @@ def test_another_schema_version_is_refused(comparison: Comparison, tmp_path: Pat
 
 def test_a_truncated_file_is_refused(comparison: Comparison, tmp_path: Path) -> None:
     path = tmp_path / "compare.json"
-    write_comparison(path, comparison)
+    write_json(path, comparison)
     path.write_text(path.read_text()[:200])
     with pytest.raises(InputError, match="truncated"):
         read_comparison(path)

@@ -11,7 +11,7 @@ from rich.console import Console
 from experiments.tables.comparison_table import summary_table
 from experiments.validation.compare import compare
 from experiments.validation.compared_runs import Runs
-from experiments.validation.machine_drift import exchange_drift
+from experiments.validation.comparison import ExchangeDrift
 from rmixer.run_record.run_summary import RunSummary
 
 
@@ -26,17 +26,17 @@ MEASURED = run("measured", 70.0, 50.0, 90.0)
 
 def test_the_exchange_is_compared_where_both_sides_know_it() -> None:
     """(70 + 50) / (38 + 42) of two jobs; then 20 more of a job of the second pair."""
-    drift = exchange_drift((PREDICTED, MEASURED), (None, MEASURED), (PREDICTED, None))
+    drift = ExchangeDrift.of((PREDICTED, MEASURED), (None, MEASURED), (PREDICTED, None))
     assert drift is not None
     assert (drift.jobs, drift.profiled_us, drift.measured_us, drift.ratio) == (2, 40, 60, 1.5)
-    drift = exchange_drift((PREDICTED, MEASURED), (run("p", 40.0), run("m", 20.0)))
+    drift = ExchangeDrift.of((PREDICTED, MEASURED), (run("p", 40.0), run("m", 20.0)))
     assert drift is not None
     assert (drift.jobs, drift.ratio) == (3, pytest.approx(140 / 120))
 
 
 def test_where_no_job_has_several_threads_nothing_is_said() -> None:
-    assert exchange_drift((run("predicted", None), run("measured", None))) is None
-    assert exchange_drift((run("predicted", 40.0), run("measured", None))) is None
+    assert ExchangeDrift.of((run("predicted", None), run("measured", None))) is None
+    assert ExchangeDrift.of((run("predicted", 40.0), run("measured", None))) is None
     assert compare(Runs(run("predicted", None), run("measured", None))).exchange_drift is None
 
 

@@ -139,7 +139,7 @@ def test_cores_that_were_far_apart_all_the_while_are_told() -> None:
     measured.fastest_exchange_us = 40.0
     (step,) = assemble(make_job(), make_machine(), [measured], 0.05).steps
     assert (how(step).rounds, step.exchange_us, step.apart_us) == (2, 72.0, 0.0)
-    assert "took 1.8 times as long to exchange data" in _far_apart(measured, step)
+    assert "exchanged data 1.8 times as slowly" in _far_apart(measured, step)
 
 
 def test_others_that_had_the_cores_are_told() -> None:
@@ -149,12 +149,14 @@ def test_others_that_had_the_cores_are_told() -> None:
     shared = told(blocks(1.9 * MS, [0.05] * 2), "waited", 0.48, 0.46)
     (step,) = made(shared).steps
     assert (how(step).waited, how(step).rounds, how(step).dropped_rounds) == (0.48, 2, 0)
-    said = "with 1 thread(s) it waited 48% of the time for its cores, which others had"
+    said = "with 1 thread(s) it waited 48% of the time for its cores, used by others"
     assert disturbed(step) == _others_had_its_cores(found(shared), step) == said
     (step,) = made(alone, shared).steps
     assert (how(step).waited, how(step).rounds, how(step).dropped_rounds) == (0.01, 2, 3)
     said = _others_had_its_cores(found(alone, shared), step)
-    assert said.startswith("with 1 thread(s) other programs used the cores of one of its two workers")
+    assert said.startswith(
+        "with 1 thread(s) other programs used the cores of one of its two workers"
+    )
     (step,) = made(alone).steps
     assert _others_had_its_cores(found(alone), step) == disturbed(step) == ""
     measured = found(alone)
@@ -187,7 +189,7 @@ def test_such_a_profile_is_named_when_it_is_used() -> None:
     lines: list[str] = []
     report_disturbed([good, *bad], lines.append)
     (line,) = lines
-    assert line.startswith(f"{good.key}: profiled while the machine was not the same throughout")
+    assert line.startswith(f"{good.key}: the machine was disturbed while it was profiled")
     assert "add up to 65% of the step" in line
     report_disturbed([replace(bad[0], origin="modelled"), good], lines.append)
     assert len(lines) == 1

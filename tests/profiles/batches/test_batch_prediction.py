@@ -110,7 +110,7 @@ def test_a_size_that_waited_for_its_cores_makes_what_is_predicted_from_it_doubtf
     inputs = inputs_of(make_workload(job), "made-up", store, said.append)
     assert inputs.profiles[job.identity.key].steps[0].measurement is None
     (line,) = (line for line in said if "it waited 30% of the time for its cores" in line)
-    assert line.startswith(f"{waited.key}: profiled while the machine was not the same throughout")
+    assert line.startswith(f"{waited.key}: the machine was disturbed while it was profiled")
 
 
 def test_all_other_sizes_are_taken() -> None:
@@ -261,7 +261,7 @@ def test_a_prediction_says_which_profiles_it_rests_on(tmp_path: Path) -> None:
     assert inputs.profiles[key].steps[0].mean_us == pytest.approx(FIXED_US + EACH_US * 256)
     for batch, times in ((2048, "4"), (32, "4")):
         inputs_of(make_workload(make_job(batch=batch)), "made-up", store, said.append)
-        far = f"predicted from batches 128 and 512, which it is {times} times beyond"
+        far = f"predicted from batches 128 and 512 ({times} times beyond them)"
         assert any(line.endswith(far) for line in said)
         said.clear()
 

@@ -250,5 +250,5 @@ def test_sizes_in_turn_are_what_they_are_and_one_that_fails_costs_no_other(
         words for words in told if words.endswith("with 1 thread(s) this takes about 70 s more")
     ]
     assert len(slow) == 2
-    (lost,) = (words for words in told if "its loss came to" in words)
-    assert lost.startswith(f"criteo_dlrm, batch {8 * BATCH}: its loss came to ")
+    (lost,) = (words for words in told if "its loss became" in words)
+    assert lost.startswith(f"criteo_dlrm, batch {8 * BATCH}: its loss became ")

@@ -71,7 +71,7 @@ def reads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Counter[Path]:
 @pytest.mark.parametrize(
     "command",
     [
-        "run known.yaml",
+        "run known.yaml --search 0",
         "run predicted.yaml --plan",
         "simulate predicted.yaml --policy dyType",
         "sweep predicted.yaml --policies sequential,dyType",

@@ -100,9 +100,9 @@ def test_steps_that_nobody_knows_are_learned_by_the_first_run(
         capsys, "execute", workload, "--policy", "sequential", "--out", out, "--share-machine"
     )
     assert executed.code == 0, executed.err
-    assert "begins anew after an interruption, for it names no `resume`: ends.py-0" in executed.err
+    assert "starts again from step 0 after an interruption (no `resume`): ends.py-0" in executed.err
     assert "the end is unknown: ends.py-0" in executed.err
-    assert "ends.py-0: it made 30 steps, which is known from now on" in executed.err
+    assert "ends.py-0: it made 30 steps; later runs know this number" in executed.err
     compared = json.loads((out / "compare.json").read_text())
     (line,) = compared["jobs"]
     assert line["step_ms"]["error"] is not None
@@ -136,7 +136,7 @@ def test_its_own_options_say_how_many_steps_it_makes(
 ) -> None:
     plan = call(capsys, "run", "--plan", WORKLOAD, "--set", "steps_scale=0.01")
     assert plan.code == 0, plan.err
-    assert "steps_scale leaves train.py-0, train.py-1 as it is" in plan.err
+    assert "steps_scale does not change train.py-0, train.py-1" in plan.err
     assert "3 jobs, 200004 training steps" in plan.out
 
 

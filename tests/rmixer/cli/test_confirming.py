@@ -14,6 +14,7 @@ from experiments.run_files.run_folder import PREDICTED, RunFolder
 from profiles.stored.store import Store
 from rmixer.cli import confirming
 from rmixer.cli.confirming import confirm
+from rmixer.cli.presenting import doubt_lines
 from rmixer.errors import RunFailed
 from rmixer.model_profile.model_profile import StepMeasurement
 from rmixer.testing.made_up import make_machine, make_operator, make_profile, make_step
@@ -76,3 +77,11 @@ def test_who_is_asked(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFix
         confirm(["it waited"], yes=False)
     assert len(asked) == 1
     assert capsys.readouterr().err.count("  it waited\n") == 3
+
+
+def test_advice_is_for_the_machine_of_the_profiles() -> None:
+    assert "profile run --again" in doubt_lines(["step"])[-1]
+    assert doubt_lines(["step"], "h100-16c")[-1] == (
+        "  these are stored profiles of h100-16c: only there can they be measured again"
+    )
+    assert doubt_lines(list("abcdefg"))[-2] == "  and 2 more"

@@ -75,7 +75,7 @@ def test_the_end_of_what_a_failed_job_printed_is_shown(
     )
     (tmp_path / "logs").mkdir()
     for name in ("a", "b"):
-        lines = "".join(f"{name}{number}\n" for number in range(80))
+        lines = "".join(f"{name}{number}\n" for number in range(79)) + "\x1b[31m" + "x" * 9000
         (tmp_path / "logs" / f"{name}.log").write_text(lines)
 
     class Folder:
@@ -87,4 +87,6 @@ def test_the_end_of_what_a_failed_job_printed_is_shown(
     _show_last_words(Folder())  # type: ignore[arg-type]
     shown = capsys.readouterr().err.splitlines()
     assert shown[0].startswith("the end of what a printed (")
-    assert shown[-50:] == [f"a{number}" for number in range(30, 80)]
+    assert shown[-50:-1] == [f"a{number}" for number in range(30, 79)]
+    assert shown[-1].startswith(r"\x1b[31mxxx")
+    assert len(shown[-1]) < 600

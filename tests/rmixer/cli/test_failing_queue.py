@@ -123,6 +123,10 @@ def test_the_others_are_trained(
     assert comparison["jobs"][0]["completion"]["measured_s"] is None
     assert comparison["jobs"][2]["completion"]["error"] is not None
     assert call(capsys, "validate", out).code == 0
+    (listed,) = json.loads(call(capsys, "runs", out, "--json").out)
+    assert listed["state"] == "failed"
+    again = json.loads(call(capsys, "runs", out, "--json").out)
+    assert again == [listed]  # looking at it changes nothing
 
     # Where they fail again, the run is the same, and what was done is not done again.
     profiled(monkeypatch, RunFailed("not today"), RunFailed(KILLED))

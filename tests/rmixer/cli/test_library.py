@@ -9,8 +9,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy
 import pandas
 import pytest
+import torch
 from calling import call
 
 import rmixer
@@ -122,6 +124,10 @@ def test_what_happens_goes_to_the_logger(
         ({"workload": {"jobs": [{"model": "criteo_dlrm"}]}}, "workload: jobs.0.steps"),
         ({"machine": "epyc"}, "--machine: found 'epyc'"),
         ({"policy": "ltp"}, "did you mean 'lpt'"),
+        ({"policy": None}, "--policy: found 'None'; allowed: one of"),
+        ({"layout": 2}, "layout: found 2; allowed: a dict"),
+        ({"settings": "steps_scale=0.1"}, "settings: found 'steps_scale=0.1'; allowed: a dict"),
+        ({"workload": {"jobs": [{"model": numpy.ones(1)}]}}, "jobs.0.model: found [1.0]"),
         ({"layout": {"slot": 2}}, "layout: found 'slot'; allowed: did you mean 'slots'"),
         ({"layout": {"slots": [1, 2]}}, "--slots: found '1,2'; allowed: a whole number"),
         ({"layout": {"cpu_slots": -1}}, "--cpu-slots: found '-1'"),
@@ -138,6 +144,14 @@ def test_a_mistake_is_an_input_error(
         rmixer.simulate(**given)
     assert message in str(error.value)
     assert not list(tmp_path.iterdir())
+
+
+def test_numbers_of_numpy_and_torch_are_numbers() -> None:
+    job = {"model": "criteo_dlrm", "steps": numpy.int64(300), "lr": numpy.float64(0.1)}
+    queue = {"jobs": [{**job, "count": torch.tensor(2)}]}
+    found = rmixer.simulate(queue, "lpt", **ON, layout={"slots": numpy.int64(2)})
+    assert [job.steps for job in found.jobs] == [300, 300]
+    assert sorted(job.slot for job in found.jobs) == [0, 1]
 
 
 @pytest.mark.parametrize(
@@ -194,7 +208,7 @@ def test_profile_and_run(
     assert [job.state for job in run.jobs] == ["done", "done"]
     assert run.makespan_s > 0
     assert run.comparison.makespan.measured_s == run.makespan_s
-    assert run.folder.path == Path("runs/workload")
+    assert Path(run.folder) == run.folder.path == Path("runs/workload")
     assert RunFolder.open(Path("runs/workload")).is_done("sweep")
     again = rmixer.run(QUEUE, settings=small, search=0)
     assert again.summary == run.summary

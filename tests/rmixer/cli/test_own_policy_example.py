@@ -80,15 +80,15 @@ def test_the_page_shows_the_example_as_it_is() -> None:
 @pytest.mark.parametrize(
     ("table", "kind"),
     [
-        ("of the view", ClusterView),
-        ("of a job (`JobView`)", JobView),
-        ("of a device (`DeviceView`)", DeviceView),
-        ("of a dispatch", Dispatch),
+        ("in the view", ClusterView),
+        ("in a job (`JobView`)", JobView),
+        ("in a device (`DeviceView`)", DeviceView),
+        ("in a dispatch", Dispatch),
         ("in the class", Policy),
     ],
 )
 def test_the_page_names_nothing_that_is_not_there(table: str, kind: type) -> None:
-    rows = PAGE.partition(f"| {table} | |\n")[2].partition("\n\n")[0].splitlines()[1:]
+    rows = PAGE.partition(f"| {table} | meaning |\n")[2].partition("\n\n")[0].splitlines()[1:]
     assert rows
     known = {*dir(kind), *kind.__annotations__}
     for row in rows:

@@ -112,7 +112,11 @@ def test_a_workload_has_optimizers_and_precisions(
     assert mixed_precision["precision"] == "bf16"
     assert mixed_precision["context_bytes"] == own["bf16"]
     shown = call(capsys, "profile", "memory", "--workload", str(mixed))
-    for part in ("ncf (sgd)", "criteo_dlrm (bf16)", "100 MiB (fp32), 200 MiB (bf16) of its own"):
+    for part in (
+        "ncf (sgd)",
+        "criteo_dlrm (bf16)",
+        "100 MiB (fp32), 200 MiB (bf16) for an idle worker",
+    ):
         assert part in shown.out
 
 

@@ -100,7 +100,7 @@ def test_of_another_machine_a_profile_by_older_code_is_shown_and_said(
     store.save(older)
     ended = call(capsys, "profile", "show", "criteo_dlrm", "--machine", "made-up", "--batch", 64)
     assert (ended.code, "criteo_dlrm, batch 64" in ended.out) == (0, True)
-    assert f"{older.key}: profiled with other code" in ended.err
+    assert f"{older.key}: profiled with an older version" in ended.err
 
 
 def test_a_model_s_only_profile_is_shown_and_what_sets_it_apart_is_said(
@@ -179,7 +179,7 @@ def test_what_other_software_measured_is_shown_and_said(
     ended = call(capsys, *run)
     assert (ended.code, ended.err.splitlines()) == (
         0,
-        [words, "all of them are profiled already (--again measures them anew)"],
+        [words, "all of them are profiled already (--again: measure them again)"],
     )
 
 
@@ -190,7 +190,7 @@ def test_types_say_what_other_code_measured(
     older = replace(made, identity=replace(made.identity, source="0" * 16))
     store.save(older)
     told = call(capsys, "profile", "types", "--machine", "made-up").err
-    assert f"{older.key}: profiled with other code" in told
+    assert f"{older.key}: profiled with an older version" in told
 
 
 def test_a_profile_among_another_machines_is_refused(

@@ -76,7 +76,7 @@ def test_the_page_of_a_run_that_goes_on() -> None:
 def test_the_page_of_a_run_that_was_killed() -> None:
     view = run_view(made_up().records, 7.0, "stopped").at(0.0, 1000.0)
     lines = text_of(run_page(view, "runs/it"))
-    assert "stopped: its process has ended without a word" in lines[0]
+    assert "stopped: its process was killed" in lines[0]
     assert lines[1].startswith("1 of 4 done, 1 running when it stopped")
     assert "queued: c" in lines
     assert "waiting to be tried again: b" in lines

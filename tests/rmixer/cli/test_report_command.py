@@ -26,6 +26,13 @@ def test_a_page_is_written_where_it_is_wanted(
     assert not (RESULT / "report.html").exists()
 
 
+def test_a_device_is_written_to_and_stays_one(capsys: pytest.CaptureFixture[str]) -> None:
+    full = Path("/dev/full")
+    ended = call(capsys, "report", RESULT, "--out", full)
+    assert (ended.code, ended.out, ended.err) == (1, "", f"failed: disk full: {full}\n")
+    assert full.is_char_device()
+
+
 def test_wrong_input(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert "no such folder" in refused(capsys, "report", tmp_path / "nowhere")
     assert "a folder without config.yaml" in refused(capsys, "report", tmp_path)

@@ -86,7 +86,7 @@ def test_a_swept_schedule_says_batches_and_is_refused_without_them(
     said = refused(capsys, "execute", swept / "schedule.json")
     assert "batch of criteo_dlrm-0: found 64; allowed: a profiled size of its model: 16" in said
     again = call(capsys, "sweep", queue, *asked, "--json")
-    assert "no job has a second batch that is profiled: all keep their own" in again.err
+    assert "no job has a second profiled batch, so no batch is changed" in again.err
 
 
 @pytest.mark.thorough

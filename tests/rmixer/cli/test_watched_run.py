@@ -164,7 +164,7 @@ def test_a_run_is_looked_at_and_steered(
     )
     said = call(capsys, "add", run, run.parent / "more.yaml")
     assert said.out == "added loud, bad, counted\n"
-    assert "begins anew after an interruption, for it names no `resume`: counted" in said.err
+    assert "starts again from step 0 after an interruption (no `resume`): counted" in said.err
     assert "the end is unknown: counted; planned with 1000 steps" in said.err
     assert call(capsys, "cancel", run, "endless-0").code == 0
 

@@ -92,6 +92,35 @@ def test_a_data_set_of_several_files(tmp_path: Path) -> None:
         prepare("amazon_electronics", str(tmp_path / "amazon.zip"))
 
 
+def test_each_file_in_an_archive_of_its_own(tmp_path: Path) -> None:
+    reviews, meta = "reviews_Electronics_5.json", "meta_Electronics.json"
+    (tmp_path / "1.zip").write_bytes(zip_of([reviews, "readme"]))
+    (tmp_path / "other.zip").write_bytes(zip_of(["other.csv"]))
+    (tmp_path / f"{meta}.bz2").write_bytes(bz2.compress(LINE))
+    with pytest.raises(InputError) as error:
+        prepare("amazon_electronics", str(tmp_path))
+    assert f"1.zip there is a zip archive ({reviews}, readme): " in str(error.value)
+    assert f"unpack {reviews} (`unzip 1.zip {reviews}`); {meta}.bz2 there is" in str(error.value)
+    assert "other.zip" not in str(error.value)
+    (tmp_path / meta).write_bytes(LINE)
+    (tmp_path / f"{meta}.bz2").unlink()
+    with pytest.raises(InputError, match=r"1\.zip there is"):
+        prepare("amazon_electronics", str(tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (zip_of([]), "a zip archive without files"),
+        (tar_of([], "w"), "a file of zeros, as an empty"),
+    ],
+)
+def test_an_empty_archive(tmp_path: Path, content: bytes, words: str) -> None:
+    (tmp_path / "train.txt").write_bytes(content)
+    with pytest.raises(InputError, match=f"train.txt: found {words}"):
+        prepare("criteo_kaggle", str(tmp_path))
+
+
 @pytest.mark.parametrize(
     ("content", "kind"),
     [

@@ -102,6 +102,15 @@ print(os.sched_getaffinity(0), [os.environ[name] for name in names])
         assert process.last_words().endswith(f"{{{core}}} ['1', '']")
 
 
+def test_its_last_words_are_short_and_obeyed_by_no_terminal(
+    start: Callable[[str], CommandProcess],
+) -> None:
+    with start(r"print('\x1b[31m' + 'x' * 9000)") as process:
+        until_ended(process)
+        assert process.last_words().split("\n")[1].startswith(r"\x1b[31mxxx")
+        assert len(process.last_words().split("\n")[1]) < 600
+
+
 @pytest.mark.parametrize(
     ("ours", "gpu", "theirs"), [(None, 0, "0"), (None, 1, "1"), ("3,5", 1, "5"), ("3", 1, "")]
 )

@@ -103,6 +103,17 @@ def test_they_are_as_many_as_in_hindsight(
     assert max(abs(one - other) for one, other in zip(told, all_at_once, strict=True)) < 0.05
 
 
+def test_the_last_step_counts_once_the_program_has_ended(tmp_path: Path) -> None:
+    path = tmp_path / "steps"
+    events = [*two_in_turn(2), (7, BY_OPTIMIZER, 1, 1)]
+    path.write_bytes(b"".join(RECORD.pack(*event, at) for at, event in enumerate(events)))
+    counted = LiveSteps(path)
+    assert counted.new_ends() == [1, 3]
+    assert counted.new_ends(ended=True) == [4]
+    assert counted.new_ends(ended=True) == []
+    assert counted.told == 3
+
+
 def test_what_was_read_is_given_back_to_the_disk(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

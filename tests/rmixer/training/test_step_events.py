@@ -37,6 +37,15 @@ def test_a_step_is_a_round_of_optimizers(names: str, ends_s: list[float]) -> Non
 
 
 @pytest.mark.parametrize(
+    ("names", "ends_s"), [("ABABA", [1, 3, 4]), ("ABAABA", [1, 2, 4, 5]), ("AB", [1]), ("", [])]
+)
+def test_a_step_in_which_some_optimizers_skip_may_be_the_last(
+    names: str, ends_s: list[float]
+) -> None:
+    assert step_ends(optimizers(names), ended=True) == ends_s
+
+
+@pytest.mark.parametrize(
     ("names", "parameters", "ends_s"),
     [
         ("AABBCC", "111111", [0, 1, 2, 3, 4, 5]),  # made anew after every second step

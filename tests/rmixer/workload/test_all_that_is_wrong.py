@@ -96,3 +96,13 @@ def test_keys_for_anchors_say_nothing(tmp_path: Path) -> None:
     with_anchor = read_workload(path)
     path.write_text("jobs: [{steps: 7, model: criteo_dlrm}]\n")
     assert with_anchor == read_workload(path)
+
+
+def test_a_job_without_keys_hides_no_other_error(tmp_path: Path) -> None:
+    text = "jobs:\n  - 7\n  - {model: amazon_din, steps: 0}\n  - null\n"
+    lines = errors_of(tmp_path / "q.yaml", text).splitlines()
+    assert [line.partition("line ")[2] for line in lines] == [
+        "2: jobs.0: found 7; allowed: a mapping of keys to values",
+        "3: jobs.1.steps: found 0; allowed: a whole number > 0",
+        "4: jobs.2: found null; allowed: a mapping of keys to values",
+    ]
