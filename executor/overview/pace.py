@@ -7,7 +7,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from executor.records.job_record import JobRecord
-from executor.records.known_job import KnownJob
 from executor.records.run_records import RunRecords
 
 LEAST_STEPS = 5
@@ -63,13 +62,8 @@ class Pace:
         expected = plan.jobs.get(job) if plan is not None else None
         if expected is not None and expected.step_s is not None:
             return expected.step_s
-        return alone_step_s(known, kind, threads)
-
-
-def alone_step_s(known: KnownJob, kind: str, threads: int) -> float | None:
-    """Seconds of a step of the job alone; None if its profile has no such figure."""
-    cost = known.costs.get(kind)
-    return cost.step_s.get(threads) if cost is not None else None
+        cost = known.costs.get(kind)
+        return cost.step_s.get(threads) if cost is not None else None
 
 
 def recent_steps_per_s(record: JobRecord) -> float | None:

@@ -186,10 +186,6 @@ class Program:
             os.close(self.waitable)
             self.waitable = None
 
-    def remove_events(self) -> None:
-        """Removes the file of its steps, which have all been reported."""
-        self.steps_file.unlink(missing_ok=True)
-
 
 def _remark(order: TrainingOrder, steps: int) -> str | None:
     job = order.job

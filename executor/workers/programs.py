@@ -150,4 +150,4 @@ class Programs(Placed):
 
     def _forget(self, place: Place) -> None:
         self._memory.forget(place)
-        self._running.pop(place).remove_events()
+        self._running.pop(place).steps_file.unlink(missing_ok=True)  # all are reported

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from rmixer.errors import InputError, RunFailed
 
 if TYPE_CHECKING:
-    from executor.journal.journal import Answer, RequestKind
+    from executor.journal.journal import RequestKind
     from experiments.run_files.run_folder import RunFolder
 
 PATIENCE_S = 30.0
@@ -42,9 +42,11 @@ def ask(place: Path, kind: RequestKind, content: object, run: Path) -> str:
     """Sends a request to the execution in ``place`` and returns the answer. An interrupted
     execution keeps it until it is resumed. Raises :class:`InputError` if it refuses, or has ended.
     """
+    from executor.journal.journal import Answer
     from executor.journal.opening import existing_journal
     from executor.overview.journal_view import records_in, state_of
 
+    ended = Answer("the run had ended before it could", refused=True)
     state = state_of(records_in(place))
     if state == "done":
         raise InputError(run, "", "a run that has ended", "one that goes on, or was interrupted")
@@ -63,18 +65,12 @@ def ask(place: Path, kind: RequestKind, content: object, run: Path) -> str:
             if now_s > there_s + THERE_EVERY_S:
                 there_s = now_s
                 if state_of(records_in(place)) == "done":
-                    journal.write([], answers={number: _ended()})  # unless it has an answer
+                    journal.write([], answers={number: ended})  # unless it has an answer
     if answer is None:
         raise RunFailed(f"the run did not answer within {PATIENCE_S:.0f} s; it will when it can")
     if answer.refused:
         raise _Refused(answer.text)
     return answer.text
-
-
-def _ended() -> Answer:
-    from executor.journal.journal import Answer
-
-    return Answer("the run had ended before it could", refused=True)
 
 
 class _Refused(InputError):  # noqa: N818 - what a run answers

@@ -136,12 +136,8 @@ def present_figures(folder: RunFolder, *, again: bool = False) -> None:
     for failure in failures:
         report(f"figure not drawn: {failure}")
     console().print(f"run folder: {folder.path}", soft_wrap=True)
-    _list("figures", [path.name for path in drawn])
-
-
-def _list(title: str, names: Sequence[str]) -> None:
-    if names:
-        console().print(f"{title}: {', '.join(names)}", soft_wrap=True)
+    if drawn:
+        console().print(f"figures: {', '.join(path.name for path in drawn)}", soft_wrap=True)
 
 
 def check_max_error(comparison: Comparison, max_error: float | None) -> None:

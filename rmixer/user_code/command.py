@@ -14,7 +14,7 @@ from rmixer.errors import InputError
 from rmixer.files.typed_files import content_hash
 from rmixer.user_code.installed import console_script, installed_module, is_file
 from rmixer.user_code.interpreter import Interpreter, find_interpreter
-from rmixer.user_code.sources import follow, module_file, parsed
+from rmixer.user_code.sources import follow, is_module, module_file, parsed
 
 _PYTHON = re.compile(r"python(3(\.\d+)?)?")
 _FORM = (
@@ -144,8 +144,7 @@ def _of_environment(interpreter: Interpreter, module: bool, name: str, folder: P
     if not module:
         path = Path(name)
         return path if path == console_script(interpreter.path, path.name) else None
-    valid = all(part.isidentifier() for part in name.split("."))
-    if not valid or module_file(name, folder) is not None:
+    if not is_module(name) or module_file(name, folder) is not None:
         return None
     return installed_module(interpreter.path, name)
 
@@ -205,8 +204,7 @@ def _find(module: bool, name: str, folder: Path, where: object, key: str) -> tup
     there."""
     path: Path | None
     if module:
-        valid = all(part.isidentifier() for part in name.split("."))
-        path = module_file(name, folder) if valid else None
+        path = module_file(name, folder) if is_module(name) else None
         root, known_as = folder, name
         if path is not None and path.name == "__init__.py":
             known_as = f"{name}.{_MAIN}"

@@ -19,7 +19,7 @@ import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from rmixer.user_code.sources import called_for, listed, parsed
+from rmixer.user_code.sources import called_for, is_module, listed, parsed
 
 _EMPTY = "empty"
 _CYCLE = "cycle"
@@ -50,7 +50,7 @@ class SourceDigests:
     def _of(self, name: str) -> str:
         """The digest of module ``name``, ``empty`` if it is not followed or has no code."""
         if name not in self._known:
-            path = self._file_of(name) if _is_module(name) else None
+            path = self._file_of(name) if is_module(name) else None
             self._known[name] = _CYCLE if path else _EMPTY
             if path is not None:
                 self._known[name] = self._of_file(name, path)
@@ -88,10 +88,6 @@ class SourceDigests:
                 if submodule != _EMPTY:
                     yield f"module {submodule} {bound}"
                 yield f"from {self._of(base)} {alias.name} {bound}"
-
-
-def _is_module(name: str) -> bool:
-    return all(part.isidentifier() for part in name.split("."))
 
 
 def _hash(parts: Sequence[str]) -> str:

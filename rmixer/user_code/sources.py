@@ -42,7 +42,7 @@ def follow(modules: Sequence[str], file_of: Callable[[str], Path | None]) -> tup
     while waiting:
         name = waiting.pop()
         if name not in found:
-            path = found[name] = file_of(name) if _is_module(name) else None
+            path = found[name] = file_of(name) if is_module(name) else None
             if path is not None:
                 waiting += _imports(name, path)
             if package := name.rpartition(".")[0]:  # Python runs its __init__.py first
@@ -67,7 +67,8 @@ def parsed(path: Path) -> ast.Module:
         raise SyntaxError(str(error), (str(path), 1, None, None)) from None
 
 
-def _is_module(name: str) -> bool:
+def is_module(name: str) -> bool:
+    """True if ``name`` may be that of a module."""
     return all(part.isidentifier() for part in name.split("."))
 
 

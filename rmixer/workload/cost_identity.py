@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -11,7 +12,6 @@ from rmixer.data.registry import SYNTHETIC, dataset_entry
 from rmixer.files.strict import Strict
 from rmixer.files.typed_files import content_hash, plain
 from rmixer.models.registry import MODELS
-from rmixer.user_code.command import Command
 from rmixer.user_code.own_module import label_of
 from rmixer.user_code.source_digest import SourceDigests
 from rmixer.user_code.sources import ROOT, our_files
@@ -78,7 +78,9 @@ def cost_identity(job: Job) -> CostIdentity:
     if job.durations:
         return _unknown_identity(job, "durations", job.durations)
     if job.command is not None:
-        return _program_identity(job.model, job.command)
+        command, gpus = job.command, job.command.gpus
+        versions = {"python": command.python_version, "torch": command.torch_version}
+        return _unknown_identity(job, command.line, command.source, {**versions, "gpus": gpus})
     if job.profile:
         return _unknown_identity(job, "imported", job.source)
     data = SYNTHETIC if job.data == SYNTHETIC else f"files:{content_hash(job.data, 8)}"
@@ -103,30 +105,14 @@ def cost_identity(job: Job) -> CostIdentity:
     )
 
 
-def _program_identity(name: str, command: Command) -> CostIdentity:
-    return CostIdentity(
-        model=name,
-        architecture=command.line,
-        config={
-            "python": command.python_version,
-            "torch": command.torch_version,
-            "gpus": command.gpus,
-        },
-        batch=0,
-        optimizer="",
-        precision="",
-        rows_cap=None,
-        data="",
-        source=command.source,
-    )
-
-
-def _unknown_identity(job: Job, architecture: str, source: str) -> CostIdentity:
+def _unknown_identity(
+    job: Job, architecture: str, source: str, config: Mapping[str, Any] | None = None
+) -> CostIdentity:
     return CostIdentity(
         model=job.model,
         architecture=architecture,
-        config={},
-        batch=job.batch,
+        config=dict(config or {}),
+        batch=0 if job.command else job.batch,
         optimizer="",
         precision="",
         rows_cap=None,

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from functools import cached_property
+from itertools import dropwhile
 from pathlib import Path
 from typing import Any, Literal
 
@@ -20,26 +21,9 @@ OPTIMIZERS = ("adagrad", "adam", "adamw", "rowwise_adagrad", "sgd")
 PRECISIONS = ("fp32", "bf16")
 ON_NAN = ("stop", "go_on")
 RETRIES = 2
-_LATER_KEYS = {
-    "on_nan": "stop",
-    "durations": "",
-    "retries": RETRIES,
-    "resume": None,
-    "steps_from": "said",
-    "weight_decay": None,
-    "betas": None,
-    "momentum": None,
-    "lr_schedule": None,
-    "evaluate": None,
-    "stop": None,
-    "save_every_s": None,
-    "held_out": None,
-    "deadline_s": None,
-    "weight": 1.0,
-    "priority": 0,
-}
-"""Keys that are newer than some schedules. At their defaults they are not part of a workload's
-hash, so those schedules stay valid."""
+_FIRST_LATER_KEY = "on_nan"
+"""From this one on, a job's keys are newer than some schedules. At their defaults they are not part
+of a workload's hash, so those schedules stay valid."""
 SUPPOSED_STEPS = 1000
 """The steps supposed for a program if their number is unknown."""
 OWN_BATCH, OWN_OPTIMIZER, OWN_LR = 256, "adam", 0.001
@@ -179,12 +163,13 @@ class Workload:
         """A hash of name, seed and jobs. It does not depend on the file's place, nor on steps that
         were learned."""
         content = plain(self)
+        later = list(dropwhile(lambda key: key.name != _FIRST_LATER_KEY, fields(Job)))
         for job in content["jobs"]:
             if job["steps_from"] != "said":
                 job["steps"], job["steps_from"] = "unknown", "said"
-            for name, default in _LATER_KEYS.items():
-                if job[name] == default:
-                    del job[name]
+            for key in later:
+                if job[key.name] == key.default:
+                    del job[key.name]
         return content_hash(content)
 
 

@@ -43,13 +43,9 @@ def read_workload(path: Path, durations: DurationTable | None = None) -> Workloa
     Raises :class:`InputError` for all errors in these files, and for rows of ``durations`` without
     a job."""
     try:
-        return _read_workload(path, durations)
+        return workload_of(load_yaml(path, "workload file"), path, durations)
     except InputError as error:
         raise with_lines(error, path) from None
-
-
-def _read_workload(path: Path, durations: DurationTable | None) -> Workload:
-    return workload_of(load_yaml(path, "workload file"), path, durations)
 
 
 def workload_of(data: object, path: Path, durations: DurationTable | None = None) -> Workload:
