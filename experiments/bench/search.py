@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 import click
 
-from experiments.bench.findings import Columns, fingerprint, rows_as_text
+from experiments.bench.findings import Columns, fingerprint, rows_as_text, tell
 from experiments.bench.search_large import LargeCase, large_case
 from experiments.bench.search_small import SmallCase, small_cases
 from experiments.run_files.sweep_file import SweepRow
@@ -27,7 +27,6 @@ from experiments.stages.search_wish import SearchWish, Setting
 from experiments.stages.searching import search
 from experiments.stages.sweep import sweep
 from profiles.stored.store import Store
-from rmixer.files.typed_files import write_json, write_text
 from rmixer.policies import make_policy
 from rmixer.policies.baselines.planned import Planned
 from rmixer.scheduling.problem import Problem
@@ -89,17 +88,8 @@ def main(
     models = {job.model: job for each in problems.values() for job in each.workload.jobs}
     every = [models[name] for name in sorted(models)]
     large = [large_case(every, MACHINE, jobs, large_seconds)] if jobs else []
-    text = present(queues, small, large)
-    click.echo(text)
-    if out:
-        found = {
-            "fingerprint": fingerprint(),
-            "queues": [asdict(each) for each in queues],
-            "small": [asdict(each) for each in small],
-            "large": [asdict(each) for each in large],
-        }
-        write_json(out / "search.json", found)
-        write_text(out / "search.txt", text + "\n")
+    found = {"fingerprint": fingerprint(), "queues": queues, "small": small, "large": large}
+    tell(present(queues, small, large), out and out / "search.json", found)
 
 
 def _problem(name: str) -> Problem:

@@ -15,7 +15,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 import click
@@ -58,8 +58,7 @@ def main(rounds: int, out: Path | None) -> None:
     columns = {"command": "{0.command}", "CPU s": "{0.median_s:.2f}", "floor": "{0.floor:.1%}"}
     missed = ", ".join(each.command for each in timed if each.median_s > GOAL_S)
     text = f"{rows_as_text(timed, columns)}\nabove the goal of {GOAL_S} s: {missed or 'none'}"
-    found = {"fingerprint": fingerprint(), "commands": [asdict(each) for each in timed]}
-    tell(text, out, found)
+    tell(text, out, {"fingerprint": fingerprint(), "commands": timed})
 
 
 def _commands() -> tuple[str, ...]:

@@ -91,7 +91,7 @@ def time_steps(
     )
 
 
-def _block(run: Callable[[], None], block_s: float) -> list[float]:
+def _block(run: Callable[[], object], block_s: float) -> list[float]:
     """The durations of repeated runs, about ``block_s`` in all."""
     seconds: list[float] = []
     while len(seconds) < LEAST_STEPS or sum(seconds) < block_s:
@@ -123,17 +123,10 @@ def _least_bytes(step: TrainingStep) -> int:
 
 def _matmul_gflops() -> float:
     left, product = torch.ones(2, MATRIX, MATRIX)
-
-    def multiply() -> None:
-        torch.mm(left, left, out=product)
-
-    return 2 * MATRIX**3 / statistics.median(_block(multiply, 0.1)) / 1e9
+    seconds = _block(lambda: torch.mm(left, left, out=product), 0.1)
+    return 2 * MATRIX**3 / statistics.median(seconds) / 1e9
 
 
 def _copy_gbps() -> float:
     source, target = torch.ones(2, COPIED_BYTES // 8)
-
-    def copy() -> None:
-        target.copy_(source)
-
-    return COPIED_BYTES / statistics.median(_block(copy, 0.1)) / 1e9
+    return COPIED_BYTES / statistics.median(_block(lambda: target.copy_(source), 0.1)) / 1e9

@@ -11,7 +11,13 @@ from dataclasses import dataclass
 from matplotlib.axes import Axes
 from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator
+from matplotlib.ticker import (
+    FuncFormatter,
+    LogLocator,
+    MaxNLocator,
+    NullFormatter,
+    StrMethodFormatter,
+)
 
 from experiments.figures.style import fills, keep_grid, look, new_figure
 from experiments.tables.trained_table import METRICS
@@ -165,8 +171,8 @@ def draw_curves(panel: CurvePanel, drawn_as: Mapping[str, Stroke]) -> Figure:
             low, high = axes.get_ylim()
             subs = (1.0, 2.0, 5.0) if high < 200 * low else (1.0,)
             axes.yaxis.set_major_locator(LogLocator(10, subs=subs, numticks=6))
-            axes.yaxis.set_major_formatter(FuncFormatter(_short))
-            axes.yaxis.set_minor_formatter(FuncFormatter(lambda _value, _place: ""))
+            axes.yaxis.set_major_formatter(StrMethodFormatter("{x:.3g}"))
+            axes.yaxis.set_minor_formatter(NullFormatter())
         keep_grid(axes, "y")
     return figure
 
@@ -188,7 +194,3 @@ def _thousands(value: float, _place: int | None = None) -> str:
     if abs(value) >= 1e6:
         return f"{value / 1e6:g}M"
     return f"{value / 1e3:g}k" if abs(value) >= 1e4 else f"{value:g}"
-
-
-def _short(value: float, _place: int | None = None) -> str:
-    return f"{value:.3g}"

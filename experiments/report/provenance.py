@@ -32,7 +32,7 @@ def facts(content: RunContent) -> dict[str, str]:
         ("processor", f"{machine.processor}, {cores}, {machine.sockets} socket(s)"),
         ("GPUs", gpus),
         ("profiles", summary.origin if summary else ""),
-        ("level of the simulator", _level(content)),
+        ("level of the simulator", content.predicted[1].level if content.predicted else ""),
     ]
     if content.fingerprint is not None:
         taken = content.fingerprint
@@ -53,10 +53,6 @@ def facts(content: RunContent) -> dict[str, str]:
 
 def _room(memory_bytes: int) -> str:
     return "memory without limit" if memory_bytes >= NO_LIMIT_BYTES else size(memory_bytes)
-
-
-def _level(content: RunContent) -> str:
-    return (content.predicted[1].level or "") if content.predicted else ""
 
 
 def _settings(settings: Mapping[str, Any]) -> Iterable[tuple[str, str]]:

@@ -49,15 +49,14 @@ def cpu_quota(groups: Path = GROUPS) -> float | None:
 
 def usable_memory_bytes(groups: Path = GROUPS) -> int:
     """Physical memory, or the smallest limit of this process's control groups."""
-    return min([psutil.virtual_memory().total, *(limit for limit, _ in _memory(groups))])
+    limits = (group.limit_bytes for group in _memory_groups(groups))
+    return min([psutil.virtual_memory().total, *limits])
 
 
 def used_memory_bytes(groups: Path = GROUPS) -> int:
     """The part of :func:`usable_memory_bytes` that is not free now: for physical memory all that
     the system does not call available, for a control group all that it cannot drop."""
-    free = [psutil.virtual_memory().available]
-    free += [max(0, limit - used) for limit, used in _memory(groups)]
-    return max(0, usable_memory_bytes(groups) - min(free))
+    return max(0, usable_memory_bytes(groups) - FreeMemory(groups).bytes())
 
 
 def free_memory_bytes(groups: Path = GROUPS) -> int:
@@ -70,7 +69,7 @@ class FreeMemory:
     limit that a control group gets later is not seen."""
 
     def __init__(self, groups: Path = GROUPS) -> None:
-        self._limited = [group for group in _memory_groups(groups) if group.limit_bytes]
+        self._limited = _memory_groups(groups)
 
     def bytes(self) -> int:
         """Bytes that can be taken now."""
@@ -111,21 +110,16 @@ class _MemoryGroup:
 
 
 def _memory_groups(groups: Path) -> list[_MemoryGroup]:
-    """This process's control groups, of either version."""
-    return [
+    """This process's control groups, of either version, that have a limit."""
+    found = (
         _MemoryGroup(folder, limit, use, dropped)
         for controller, limit, use, dropped in (
             ("", "memory.max", "memory.current", "inactive_file"),
             ("memory", "memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file"),
         )
         for folder in own_groups(groups, controller)
-    ]
-
-
-def _memory(groups: Path) -> list[tuple[int, int]]:
-    """Limit and use in bytes of each of this process's control groups that has a limit."""
-    found = [(group.limit_bytes, group) for group in _memory_groups(groups)]
-    return [(limit_bytes, group.used_bytes) for limit_bytes, group in found if limit_bytes]
+    )
+    return [group for group in found if group.limit_bytes]
 
 
 def usable_gpus() -> int:

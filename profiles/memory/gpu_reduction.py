@@ -77,18 +77,14 @@ def staging_bytes(
     blocks = max(blocks, _divided(values_each, _MOST_VALUES))
     if blocks == 1:
         return ()
-    staged = (
-        (kept_bytes or values.element_size())
-        * results
-        * blocks
-        * (1 if along_rows else width * vector)
-    )
-    return staged, _COUNTER_BYTES * groups
+    parts = results * blocks * (1 if along_rows else width * vector)
+    return (kept_bytes or values.element_size()) * parts, _COUNTER_BYTES * groups
 
 
 def _block(wide: int, high: int, threads: int) -> tuple[int, int]:
     """Width and height of a block of at most ``threads``, powers of two."""
-    widest, highest = (min(_power_of_two(size), threads) for size in (wide, high))
+    # The largest powers of two that are not above the sizes.
+    widest, highest = (min(1 << (max(size, 1).bit_length() - 1), threads) for size in (wide, high))
     height = min(highest, threads // min(widest, _WARP))
     return min(widest, threads // height), height
 
@@ -140,11 +136,6 @@ def _goes_after(values: Tensor, reduced: Collection[int], first: int, second: in
     if stride != other:
         return stride > other
     return True if values.shape[first] > values.shape[second] else None
-
-
-def _power_of_two(count: int) -> int:
-    """The largest power of two that is not above ``count``, at least 1."""
-    return 1 << (max(count, 1).bit_length() - 1)
 
 
 def _divided(count: int, by: int) -> int:

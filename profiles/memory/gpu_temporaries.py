@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 import torch
@@ -28,28 +29,21 @@ def gpu_temporary_bytes(
 def _sum(arguments: tuple[Any, ...], multiprocessors: int | None) -> tuple[int, ...]:
     """Of numbers at least as wide as a float, integers as int64. A sum of another type than its
     input is not considered."""
-    values, dims = arguments[0], _dims(arguments, 1)
-    widened = as_sums(arguments)
-    if widened:
-        values = torch.empty_like(values, dtype=torch.int64)
-    kept_bytes = max(values.element_size(), _FLOAT_BYTES)
-    return (*widened, *staging_bytes(values, dims, multiprocessors, kept_bytes))
+    if widened := as_sums(arguments):
+        arguments = (torch.empty_like(arguments[0], dtype=torch.int64), *arguments[1:])
+    return (*widened, *_reduced(arguments, multiprocessors, 1, _FLOAT_BYTES))
 
 
-def _extreme(arguments: tuple[Any, ...], multiprocessors: int | None) -> tuple[int, ...]:
-    """Of a maximum or minimum, which keeps its type."""
-    return staging_bytes(arguments[0], _dims(arguments, 1), multiprocessors)
-
-
-def _norm(arguments: tuple[Any, ...], multiprocessors: int | None) -> tuple[int, ...]:
-    kept_bytes = max(arguments[0].element_size(), _FLOAT_BYTES)
-    return staging_bytes(arguments[0], _dims(arguments, 2), multiprocessors, kept_bytes)
-
-
-def _dims(arguments: tuple[Any, ...], at: int) -> Collection[int]:
-    """The dimensions in the argument ``at`` that place; empty for all of them."""
+def _reduced(
+    arguments: tuple[Any, ...], multiprocessors: int | None, at: int, least_bytes: int = 0
+) -> tuple[int, ...]:
+    """Of a reduction over the dimensions in the argument ``at`` that place, all if it is empty. It
+    keeps its type if that has ``least_bytes``."""
+    values = arguments[0]
     given = arguments[at] if len(arguments) > at else ()
-    return given if isinstance(given, list | tuple) else ()
+    kept_bytes = max(values.element_size(), least_bytes)
+    dims = given if isinstance(given, list | tuple) else ()
+    return staging_bytes(values, dims, multiprocessors, kept_bytes)
 
 
 def _sorted(arguments: tuple[Any, ...], _: int | None) -> tuple[int, ...]:
@@ -65,9 +59,9 @@ def _sorted(arguments: tuple[Any, ...], _: int | None) -> tuple[int, ...]:
 _FORMULAS: Mapping[Any, Callable[[tuple[Any, ...], int | None], tuple[int, ...]]] = {
     torch.ops.aten.sum: _sum,
     torch.ops.aten.mean: _sum,
-    torch.ops.aten.amax: _extreme,
-    torch.ops.aten.amin: _extreme,
-    torch.ops.aten.linalg_vector_norm: _norm,
+    torch.ops.aten.amax: partial(_reduced, at=1),
+    torch.ops.aten.amin: partial(_reduced, at=1),
+    torch.ops.aten.linalg_vector_norm: partial(_reduced, at=2, least_bytes=_FLOAT_BYTES),
     torch.ops.aten.logsumexp: lambda arguments, _: shifted(arguments),
     torch.ops.aten.cumsum: lambda arguments, _: as_sums(arguments),
     torch.ops.aten.sort: _sorted,
