@@ -21,8 +21,7 @@ from experiments.bench.findings import (
     rows_as_text,
     tell,
 )
-from profiles.batches.batch_prediction import same_but_batch
-from profiles.batches.left_out import LeftOut, each_left_out, left_out
+from profiles.batches.batch_prediction import LeftOut, each_left_out, left_out, same_but_batch
 from rmixer.display.quantities import percent
 from rmixer.hardware.machine import Machine
 from rmixer.model_profile.model_profile import ModelProfile

@@ -1,4 +1,4 @@
-"""Prints the findings of benches and writes them to files."""
+"""Chooses the models of benches, prints their findings, and writes them to files."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+import torch
 from rich.console import Console, RenderableType
 
 from profiles.machines import limits
@@ -18,6 +19,8 @@ from rmixer.files.typed_files import write_json, write_text
 from rmixer.hardware.fingerprint import take_fingerprint
 from rmixer.hardware.machine import Machine
 from rmixer.model_profile.model_profile import ModelProfile
+from rmixer.models.entry import ModelEntry
+from rmixer.models.registry import MODELS, model_entry
 
 Columns = Mapping[str, str | Callable[[Any], str]]
 """The value of each column by name: a function of the row, or a format (``{0[mean_ms]:.2f}``)."""
@@ -91,3 +94,24 @@ def known_profiles(name: str | None, needed: str) -> tuple[Machine, list[ModelPr
     if not profiles:
         raise click.UsageError(f"machine {machine.name}: no profiles; allowed: {needed}")
     return machine, profiles
+
+
+STATES = {"sgd": 1, "rowwise_adagrad": 1, "adagrad": 2, "adam": 3, "adamw": 3}
+"""Values that an optimizer holds of each weight, the weight among them."""
+
+
+def chosen_entries(models: str | None) -> list[ModelEntry]:
+    """The named models (``criteo_dlrm,rm1``), or all."""
+    return [model_entry(name) for name in (models.split(",") if models else MODELS)]
+
+
+def fitting_cap(entry: ModelEntry, most_bytes: float) -> int | None:
+    """The largest power of ten (or none) that bounds the tables so that two steps of ``entry``
+    hold at most ``most_bytes`` of weights and states."""
+    caps: tuple[int | None, ...] = (None, 10**8, 10**7, 10**6, 10**5, 10**4)
+    for cap in caps:
+        with torch.device("meta"):
+            parameters = sum(entry.build(cap).parameter_counts())
+        if 2 * 4 * parameters * STATES[entry.optimizer] <= most_bytes:
+            return cap
+    return caps[-1]

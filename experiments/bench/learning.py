@@ -17,14 +17,15 @@ import torch
 
 from experiments.bench.findings import (
     Columns,
+    chosen_entries,
     fingerprint,
+    fitting_cap,
     memory_option,
     models_option,
     out_option,
     rows_as_text,
     tell,
 )
-from experiments.bench.fitting import chosen_entries, fitting_cap
 from experiments.bench.tasks import LEARN
 from profiles.machines import limits
 from rmixer.data.batches import Batches

@@ -21,13 +21,14 @@ import click
 from experiments.bench.findings import (
     as_text,
     batches_option,
+    chosen_entries,
     fingerprint,
+    fitting_cap,
     memory_option,
     models_option,
     out_option,
     tell,
 )
-from experiments.bench.fitting import chosen_entries, fitting_cap
 from experiments.figures import save_all
 from experiments.figures.memory import draw_memory
 from experiments.tables.memory_table import MemoryRow, memory_table

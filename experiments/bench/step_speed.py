@@ -20,14 +20,15 @@ from experiments.bench.findings import (
     RMIXER,
     Columns,
     batches_option,
+    chosen_entries,
     fingerprint,
+    fitting_cap,
     memory_option,
     models_option,
     out_option,
     rows_as_text,
     tell,
 )
-from experiments.bench.fitting import chosen_entries, fitting_cap
 from experiments.bench.straightforward import NetworkKind
 from experiments.bench.tasks import TIME_STEPS
 from experiments.bench.timed_steps import TimedSteps

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from experiments.bench.fitting import STATES
+from experiments.bench.findings import STATES
 from experiments.bench.straightforward import NetworkKind, StraightforwardStep
 from rmixer.training.step import TrainingStep
 from rmixer.training.worker import Channel

@@ -17,7 +17,7 @@ from experiments.figures.style import look, name_rows, new_figure, text_width_in
 from experiments.operators.operator_class import CLASSES, GAPS, operator_class
 from rmixer.display.quantities import milliseconds
 from rmixer.model_profile.model_profile import Kind, ModelProfile
-from rmixer.operators.lanes import COMMUNICATION, PHASES, UNKNOWN_PHASE
+from rmixer.operators.operator_cost import COMMUNICATION, PHASES, UNKNOWN_PHASE
 
 _WIDTH_IN, _LABEL_PT = 11.0, 7.0
 MOST_IDLE = 0.99
@@ -62,7 +62,7 @@ def operators_data(profiles: Iterable[ModelProfile]) -> list[Breakdown]:
     links."""
     breakdowns = []
     for profile in profiles:
-        steps_us = {(step.device, step.threads): step.mean_us for step in profile.steps}
+        steps_us = {step.place: step.mean_us for step in profile.steps}
         for lane, threads in dict.fromkeys((c.lane, c.threads) for c in profile.operators):
             time_us: dict[str, float] = defaultdict(float)
             phase_us: dict[str, float] = defaultdict(float)

@@ -6,7 +6,7 @@ import re
 from typing import Protocol
 
 from profiles.traces.trace_events import is_communication
-from rmixer.operators.lanes import COMMUNICATION
+from rmixer.operators.operator_cost import COMMUNICATION
 
 GAPS = "between operators"
 CLASSES = (
@@ -38,7 +38,7 @@ class Classified(Protocol):
 
     @property
     def phase(self) -> str | None:
-        """One of ``rmixer.operators.lanes.PHASES``, or another one of an imported step."""
+        """One of ``rmixer.operators.operator_cost.PHASES``, or another one of an imported step."""
 
     @property
     def operator(self) -> str:

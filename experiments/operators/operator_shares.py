@@ -7,8 +7,7 @@ from dataclasses import dataclass
 
 from experiments.operators.operator_class import GAPS
 from rmixer.model_profile.model_profile import ModelProfile
-from rmixer.operators.lanes import UNKNOWN_PHASE
-from rmixer.operators.operator_cost import OperatorCost
+from rmixer.operators.operator_cost import UNKNOWN_PHASE, OperatorCost
 
 
 @dataclass(frozen=True)

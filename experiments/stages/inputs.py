@@ -7,9 +7,8 @@ from dataclasses import replace
 
 from experiments.stages.supposed import supposed
 from profiles.assembling.disturbance import report_disturbed
-from profiles.batches.batch_prediction import predict_batch
+from profiles.batches.batch_prediction import each_left_out, predict_batch
 from profiles.batches.known_sizes import TooFewSizesError
-from profiles.batches.left_out import each_left_out
 from profiles.machines import limits
 from profiles.machines.gpu_meter import GpuMeter
 from profiles.stored.provenance import report_provenance

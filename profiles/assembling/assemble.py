@@ -18,7 +18,7 @@ from profiles.assembling.operator_times import (
 from profiles.assembling.settled_types import settled
 from profiles.machines.gpu_meter import driver_version
 from profiles.measurements.neighbours import Neighbours
-from profiles.measurements.phases import PhaseTimes
+from profiles.measurements.phases import PhaseTimes, warm_up_steps
 from profiles.measurements.quiet_rounds import (
     Pass,
     apart_s,
@@ -31,7 +31,6 @@ from profiles.measurements.quiet_rounds import (
     typical_profiled,
     unlikeness,
 )
-from profiles.measurements.warm_up import warm_up_steps
 from rmixer.hardware.fingerprint import take_fingerprint
 from rmixer.hardware.machine import Machine
 from rmixer.model_profile.model_profile import (
@@ -75,7 +74,11 @@ def assemble(
 ) -> ModelProfile:
     """The profile of ``job`` from the measurements at each thread count, those on the CPU first.
     ``earlier`` are :func:`event_costs` of jobs before it on this machine, by device."""
-    warmup_steps = _warmup_steps(counts)
+    warmup_steps = max(
+        warm_up_steps(found.phases.first_steps_s, mean_s(found.passes[0]))
+        for found in counts
+        if found.phases is not None
+    )
     steps, operators = _of_steps(counts, warmup_steps, earlier or {})
     asked = demands(machine, steps, operators)
     flops, moved = asked.flops, asked.moved_bytes
@@ -157,15 +160,6 @@ def _memory_cost(found: Found) -> MemoryCost:
         context_bytes=found.idle_bytes,
         peak_bytes=found.phases.peak_bytes + beyond_bytes,
         **sizes,
-    )
-
-
-def _warmup_steps(counts: Sequence[Found]) -> int:
-    """The longest warm-up at any thread count."""
-    return max(
-        warm_up_steps(found.phases.first_steps_s, mean_s(found.passes[0]))
-        for found in counts
-        if found.phases is not None
     )
 
 

@@ -18,8 +18,7 @@ from profiles.machines.gpu_rates import KERNEL_GAP_US
 from profiles.traces.device_steps import TIMES
 from profiles.traces.profiler_events import INPUT_MARK, Called, check_same_operators
 from profiles.work.operator_formulas import NOTHING, OperatorWork
-from rmixer.operators.lanes import PHASES
-from rmixer.operators.operator_cost import OperatorCost
+from rmixer.operators.operator_cost import PHASES, OperatorCost
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,5 @@
-"""Predicts a step at a batch size that was not profiled from other sizes.
+"""Predicts a step at a batch size that was not profiled from other sizes, and profiled sizes from
+each other, which shows the error to expect.
 
 Times follow :class:`~profiles.batches.known_sizes.BatchCurve` through all profiled sizes; FLOPs,
 bytes and memory are linear between two of them, and beyond them along the line through the two
@@ -13,10 +14,10 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from statistics import fmean
-from typing import Any
+from typing import Any, NamedTuple
 
 from profiles.assembling.job_type import demands
 from profiles.batches.known_sizes import KnownSizes, TooFewSizesError, known_sizes
@@ -110,7 +111,7 @@ def _on(known: KnownSizes, low: object, high: object, name: str) -> float:
 
 
 def _steps(known: KnownSizes, sums: Sequence[Sums]) -> Iterable[StepCost]:
-    by_place = [{(cost.device, cost.threads): cost for cost in p.steps} for p in known.profiles]
+    by_place = [{cost.place: cost for cost in p.steps} for p in known.profiles]
     for place, low in by_place[known.first].items():
         if any(place not in costs for costs in by_place):
             continue
@@ -197,3 +198,39 @@ def _factors(known: KnownSizes, sums: Sequence[Mapping[str, float]]) -> Iterable
             yield name, known.amount(low, high) / near
         else:
             yield name, known.time([each[name] for each in sums]) / near
+
+
+class LeftOut(NamedTuple):
+    """A step of ``profile`` as ``measured``, and as predicted from profiles of the sizes
+    ``known``."""
+
+    profile: ModelProfile
+    known: tuple[int, ...]
+    predicted: StepCost
+    measured: StepCost
+
+    @property
+    def error(self) -> float:
+        """(predicted - measured) / measured."""
+        return self.predicted.mean_us / self.measured.mean_us - 1.0
+
+
+def left_out(
+    profile: ModelProfile, others: Sequence[ModelProfile], machine: Machine
+) -> Iterator[LeftOut]:
+    """Yields each step of ``profile`` as ``others`` of the same model predict it; nothing if they
+    are too few."""
+    try:
+        predicted = predict_batch(others, profile.identity, machine)
+    except TooFewSizesError:
+        return
+    measured = {cost.place: cost for cost in profile.steps}
+    for cost in predicted.steps:
+        if cost.place in measured:
+            yield LeftOut(profile, predicted.predicted_from, cost, measured[cost.place])
+
+
+def each_left_out(profiles: Sequence[ModelProfile], machine: Machine) -> Iterator[LeftOut]:
+    """Each of ``profiles`` as the others predict it."""
+    for profile in profiles:
+        yield from left_out(profile, [o for o in profiles if o is not profile], machine)

@@ -113,4 +113,4 @@ def known_sizes(others: dict[int, ModelProfile], at: int) -> KnownSizes:
 
 
 def _places(profile: ModelProfile) -> set[tuple[str, int]]:
-    return {(cost.device, cost.threads) for cost in profile.steps}
+    return {cost.place for cost in profile.steps}

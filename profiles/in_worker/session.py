@@ -18,7 +18,7 @@ from torch.profiler import ProfilerActivity, profile, record_function
 
 from profiles.in_worker.step_clock import Clock, EventCost, clock_of
 from profiles.machines.core_exchange import CoreExchange
-from profiles.measurements.warm_up import LEAST_FIRST_STEPS
+from profiles.measurements.phases import LEAST_FIRST_STEPS
 from profiles.traces.counted_work import count_work
 from profiles.traces.profiler_events import (
     INPUT_MARK,

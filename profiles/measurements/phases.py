@@ -1,4 +1,4 @@
-"""Runs a job of a few steps exactly like the executor, to measure its phases."""
+"""Runs a job of a few steps exactly like the executor, to measure its phases and its warm-up."""
 
 from __future__ import annotations
 
@@ -6,10 +6,12 @@ import dataclasses
 import math
 import statistics
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise, zip_longest
 from pathlib import Path
+
+import numpy as np
 
 from profiles.machines.kept_waiting import MOST_WAITED, Waiting
 from rmixer.training.job_files import JobFiles
@@ -122,3 +124,27 @@ def _one_run(
 
 def _between(moments: list[float]) -> list[float]:
     return [later - earlier for earlier, later in pairwise(moments)]
+
+
+LEAST_FIRST_STEPS = 2
+"""A worker that profiles runs at least this many steps before one is counted."""
+WINDOW = 3
+TOLERANCE = 0.15
+
+
+def warm_up_steps(durations_s: Sequence[float], settled_s: float) -> int:
+    """The number of first steps that are slower than the job's settled step.
+
+    Warm-up ends with the last slow step of the last window of three whose median is over 15% above
+    ``settled_s``: one slow step later is noise. The very first step is judged alone, because it
+    includes all that is created once.
+    """
+    times = np.asarray(durations_s, dtype=np.float64)
+    limit = (1.0 + TOLERANCE) * settled_s
+    windows = range(times.size - WINDOW + 1)
+    slow = [at for at in windows if float(np.median(times[at : at + WINDOW])) > limit]
+    # Of the last slow window the last slow step: the others in it are as fast as the rest.
+    ends = [at + int(np.flatnonzero(times[at : at + WINDOW] > limit)[-1]) + 1 for at in slow]
+    if times.size and times[0] > limit:
+        ends.append(1)
+    return max(ends, default=0)

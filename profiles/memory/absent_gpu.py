@@ -70,24 +70,21 @@ class _Attention:
         """The result of the fused operator; None if a GPU would not use it."""
         tensors = (self.query, self.key, self.value)
         special = self.attn_mask is not None or self.dropout_p or self.is_causal or self.enable_gqa
-        if special or not _fit(tensors):
+        fit = all(
+            tensor.is_meta
+            and tensor.dim() == 4
+            and tensor.shape[:2] == self.query.shape[:2]
+            and tensor.dtype == torch.float32
+            and tensor.numel() > 0
+            and tensor.stride(3) == 1
+            and tensor.shape[3] % _ALIGNED == 0
+            for tensor in tensors
+        )
+        if special or not fit:
             return None
         trained = torch.is_grad_enabled() and any(tensor.requires_grad for tensor in tensors)
         attended: Tensor = _FUSED(*tensors, None, trained, scale=self.scale)[0]
         return attended
-
-
-def _fit(tensors: tuple[Tensor, ...]) -> bool:
-    return all(
-        tensor.is_meta
-        and tensor.dim() == 4
-        and tensor.shape[:2] == tensors[0].shape[:2]
-        and tensor.dtype == torch.float32
-        and tensor.numel() > 0
-        and tensor.stride(3) == 1
-        and tensor.shape[3] % _ALIGNED == 0
-        for tensor in tensors
-    )
 
 
 def backward_bytes(query: Tensor, value: Tensor) -> tuple[int, int]:

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 
 from profiles.stored.store import Store
 from rmixer.errors import InputError
-from rmixer.hardware.machine import Machine
 
 
 @dataclass(frozen=True)
@@ -37,16 +36,12 @@ def known_gpu(store: Store, machine: str | None) -> KnownGpu:
         names = ", ".join(sorted(known.name for known in machines if known.gpus))
         raise InputError("--machine", "", repr(machine), f"a machine with a GPU: {names}")
     gpu = found.gpus[0]
-    context_bytes = _context_bytes(store, found)
-    return KnownGpu(gpu.name, context_bytes, gpu.multiprocessors, gpu.memory_bytes)
-
-
-def _context_bytes(store: Store, machine: Machine) -> int | None:
     measured = [
         memory.context_bytes
-        for profile in store.profiles(machine.name)
+        for profile in store.profiles(found.name)
         if profile.origin == "measured"
         for memory in profile.memory
         if memory.device == "gpu" and memory.context_bytes is not None
     ]
-    return int(statistics.median(measured)) if measured else None
+    context_bytes = int(statistics.median(measured)) if measured else None
+    return KnownGpu(gpu.name, context_bytes, gpu.multiprocessors, gpu.memory_bytes)

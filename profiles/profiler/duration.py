@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from profiles.measurements.neighbours import LONGEST_SLOWDOWN, WORKS, bubble_levels
-from profiles.measurements.phases import FIRST_STEPS
+from profiles.measurements.phases import FIRST_STEPS, LEAST_FIRST_STEPS
 from profiles.measurements.rounds import PATIENCE, Plan
-from profiles.measurements.warm_up import LEAST_FIRST_STEPS
 from profiles.profiler.crew import PASSES
 from rmixer.training.trained_job import WARMUP_STEPS
 from rmixer.workload.real_training import EVALUATION_BATCHES
@@ -44,8 +43,5 @@ def slow_step_seconds(step_s: float, spare: int, plan: Plan) -> float | None:
 
 
 def _count_seconds(spare: int, plan: Plan) -> float:
-    return START_AND_PHASES_S + PASSES * plan.seconds * PATIENCE + _sweep_seconds(spare, plan)
-
-
-def _sweep_seconds(spare: int, plan: Plan) -> float:
-    return plan.sweep_seconds / 2 if plan.neighbours and bubble_levels(spare) else 0.0
+    sweep_s = plan.sweep_seconds / 2 if plan.neighbours and bubble_levels(spare) else 0.0
+    return START_AND_PHASES_S + PASSES * plan.seconds * PATIENCE + sweep_s

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from profiles.assembling.job_type import core_balance, job_type, memory_sensitivity
 from profiles.machines.gpu_meter import driver_version
+from profiles.measurements.phases import warm_up_steps
 from profiles.measurements.quiet_rounds import half_width
-from profiles.measurements.warm_up import warm_up_steps
 from profiles.programs.command_run import CommandRun
 from rmixer.errors import RunFailed
 from rmixer.hardware.fingerprint import take_fingerprint

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from operator import attrgetter
 
 from profiles.stored.provenance import HARDWARE, SOFTWARE, differences
 from rmixer.hardware.machine import Machine
@@ -24,8 +25,8 @@ def with_other_places(new: ModelProfile, old: ModelProfile | None) -> ModelProfi
     """
     if old is None or differences(old.fingerprint, new.fingerprint, (*HARDWARE, *SOFTWARE)):
         return new
-    measured = {_place(step) for step in new.steps}
-    kept = {_place(step) for step in old.steps} - measured
+    measured = {step.place for step in new.steps}
+    kept = {step.place for step in old.steps} - measured
     if not kept:
         return new
     warmup_steps = max(new.warmup_steps, old.warmup_steps)
@@ -33,7 +34,7 @@ def with_other_places(new: ModelProfile, old: ModelProfile | None) -> ModelProfi
     steps += [
         _warmed_up(step, warmup_steps - old.warmup_steps)
         for step in old.steps
-        if _place(step) in kept
+        if step.place in kept
     ]
     operators = [*new.operators, *(cost for cost in old.operators if _place_of(cost) in kept)]
     fewest = {kind: _with_fewest(kind, new, old) for kind, _ in measured | kept}
@@ -42,7 +43,7 @@ def with_other_places(new: ModelProfile, old: ModelProfile | None) -> ModelProfi
     return replace(
         new,
         fingerprint=replace(new.fingerprint, shared_with=tuple(others)),
-        steps=tuple(sorted(steps, key=_place)),
+        steps=tuple(sorted(steps, key=attrgetter("place"))),
         operators=tuple(sorted(operators, key=_place_of)),
         memory=tuple(_larger_memory(kind, new, old) for kind in sorted(fewest)),
         warmup_steps=warmup_steps,
@@ -53,10 +54,6 @@ def with_other_places(new: ModelProfile, old: ModelProfile | None) -> ModelProfi
         utilisation={kind: fewest[kind].utilisation[kind] for kind in sorted(fewest)},
         job_type={kind: fewest[kind].job_type[kind] for kind in sorted(fewest)},
     )
-
-
-def _place(step: StepCost) -> Place:
-    return step.device, step.threads
 
 
 def _place_of(cost: OperatorCost) -> Place:
@@ -98,7 +95,7 @@ def lacking_counts(
     if profile is None:
         return tuple(threads)
     known = {
-        (step.device, step.threads)
+        step.place
         for step in profile.steps
         if step.compute_slowdown or not neighbours or step.threads >= len(machine.cores)
     }

@@ -22,7 +22,7 @@ from profiles.traces.trace_events import (
     TraceEvent,
     is_communication,
 )
-from rmixer.operators.lanes import PHASES
+from rmixer.operators.operator_cost import PHASES
 
 _NAMESPACE = re.compile(r"[A-Za-z_]\w*::")
 _AUTOGRAD = ("autograd::", "torch::autograd::")

@@ -12,7 +12,7 @@ from profiles.traces.event_tree import cut_to_us
 from profiles.traces.host_calls import LOADER, HostCall, is_node, thread_calls
 from profiles.traces.trace_events import DEVICE_WORK, OPERATOR, TraceEvent, is_profiler_step
 from profiles.traces.training_threads import backward_threads, main_thread, of_others
-from rmixer.operators.lanes import COMMUNICATION
+from rmixer.operators.operator_cost import COMMUNICATION
 
 _DRAWS = frozenset(("aten::random_", "aten::randperm", "aten::multinomial"))
 _BEGINS = _DRAWS | {"aten::empty"}

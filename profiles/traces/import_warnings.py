@@ -15,8 +15,7 @@ _WHAT_TO_DO = "say its length by `--step-ms`, or import a trace with a synchroni
 def warnings_of(profile: ImportedProfile) -> list[str]:
     """Warnings about parts left out of ``profile`` beyond the usual share, about missing facts, and
     about a sum that misses the length of its step, unless the user has said that."""
-    found = (*_left_out(profile), *_mended(profile))
-    found += () if profile.step_us is not None else tuple(_length(profile))
+    found = (*_left_out(profile), *(_length(profile) if profile.step_us is None else ()))
     return [f"{profile.name}: {text}" for text in found]
 
 
@@ -36,9 +35,6 @@ def _left_out(profile: ImportedProfile) -> Iterator[str]:
     backward = [row for row in rows if row.phase == "backward"]
     if backward and all(row.forward_index < 0 for row in backward):
         yield "no operator has a Sequence number that ties a backward one to its forward one"
-
-
-def _mended(profile: ImportedProfile) -> Iterator[str]:
     if profile.other_devices:
         named = ", ".join(f"{name} ({count})" for name, count in profile.other_devices.items())
         host = ", so the profile is of the host alone" if profile.device == "cpu" else ""

@@ -11,8 +11,7 @@ from rmixer.hardware.fingerprint import NOT_KNOWN
 from rmixer.hardware.machine import Machine
 from rmixer.imported.imported_profile import ImportedProfile
 from rmixer.model_profile.model_profile import JobType, MemoryCost, ModelProfile, StepCost
-from rmixer.operators.lanes import UNKNOWN_PHASE
-from rmixer.operators.operator_cost import OperatorCost
+from rmixer.operators.operator_cost import UNKNOWN_PHASE, OperatorCost
 from rmixer.workload.cost_identity import CostIdentity
 
 _OPTIONS = {

@@ -99,6 +99,11 @@ class StepCost(Strict):
         return cls(device, threads, mean_us, **{**fields, "measurement": None, **known})
 
     @property
+    def place(self) -> tuple[Kind, int]:
+        """The kind of device and the number of host threads."""
+        return self.device, self.threads
+
+    @property
     def closure(self) -> Mapping[str, float]:
         """The measurement's closure; empty if there is none."""
         return self.measurement.closure if self.measurement else {}

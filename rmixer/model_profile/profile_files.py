@@ -51,17 +51,13 @@ def check_summary(profile: ModelProfile, path: Path) -> None:
                 raise InputError(path, f"{key}.{memory.device}", "nothing", allowed)
     for place, step in enumerate(profile.steps):
         _check_step(step, f"steps.{place}", path)
-        if any(_place(each) == _place(step) for each in profile.steps[:place]):
+        if any(each.place == step.place for each in profile.steps[:place]):
             found = f"{step.device} with {step.threads} threads a second time"
             raise InputError(path, f"steps.{place}", found, "each device and thread count once")
     for place, memory in enumerate(profile.memory):
         if memory.peak_bytes * _ROUNDING < (context_bytes := memory.context_bytes or 0):
             allowed = f"at least context_bytes, {context_bytes}"
             raise InputError(path, f"memory.{place}.peak_bytes", memory.peak_bytes, allowed)
-
-
-def _place(step: StepCost) -> tuple[str, int]:
-    return step.device, step.threads
 
 
 def _check_step(step: StepCost, where: str, path: Path) -> None:

@@ -1,4 +1,5 @@
-"""The cost of one operator of a training step: a row of a profile's table."""
+"""The cost of one operator of a training step (a row of a profile's table), its phase and its
+lane."""
 
 from __future__ import annotations
 
@@ -6,6 +7,14 @@ from dataclasses import dataclass
 
 HOST_COLUMNS = ("t1_us", "t2_us", "t3_us", "t4_us", "t5_us", "wait_us")
 """The columns of the host's time in a profile with a GPU's operators."""
+PHASES = ("input", "copy", "forward", "backward", "optimizer")
+"""The phases of a training step, in order."""
+COMMUNICATION = "communication"
+"""The phase of an imported step in which processes exchange data."""
+UNKNOWN_PHASE = "unknown"
+"""The name of an unknown phase."""
+LANES = ("cpu", "gpu", "link")
+"""The host's cores, a GPU, and the link that moves data between them."""
 
 
 @dataclass(frozen=True)

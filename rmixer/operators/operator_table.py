@@ -12,8 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from rmixer.files.csv_rows import CsvRow, read_rows
-from rmixer.operators.lanes import COMMUNICATION, LANES, PHASES
-from rmixer.operators.operator_cost import HOST_COLUMNS, OperatorCost
+from rmixer.operators.operator_cost import COMMUNICATION, HOST_COLUMNS, LANES, PHASES, OperatorCost
 
 QUANTILES = ("p10_us", "p50_us", "p90_us")
 MOST_A_SECOND = 1e18

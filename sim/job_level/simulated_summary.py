@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from rmixer.hardware.machine import Machine
 from rmixer.model_profile.model_profile import ModelProfile
 from rmixer.run_record.flow_times import flow_times
 from rmixer.run_record.run_summary import DeviceSummary, JobSummary, Origin, RunSummary
@@ -37,7 +36,9 @@ def summarise(
         _job(job, booked[job.id], profile_of[job.id], recorder, begin_s) for job in workload.jobs
     )
     makespan_s = max(job.end_s for job in jobs)
-    origin = _origin(machine, profile_of)
+    origins = {machine.origin, *(profile.origin for profile in profile_of.values())}
+    known: tuple[Origin, ...] = ("table", "modelled", "measured")
+    origin = next(origin for origin in known if origin in origins)
     busy_s: dict[str, float | None] = {**_gpu_busy_s(jobs, profile_of)}
     busy_s["cpu:0"] = None if origin == "table" else recorder.busy_core_s / len(machine.cores)
     used = {entry.device for entry in layout.devices}
@@ -154,9 +155,3 @@ def _peak_bytes(jobs: Sequence[JobSummary]) -> int:
         now += change
         peak = max(peak, now)
     return peak
-
-
-def _origin(machine: Machine, profile_of: Mapping[str, ModelProfile]) -> Origin:
-    origins = {machine.origin, *(profile.origin for profile in profile_of.values())}
-    known: tuple[Origin, ...] = ("table", "modelled", "measured")
-    return next(origin for origin in known if origin in origins)

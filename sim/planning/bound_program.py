@@ -78,7 +78,9 @@ def priced(node: Node, machine: Machine, chains: int = MOST_CHAINS) -> Priced:
     """
     classes, slots = node.classes, node.slots
     modes = [(j, mode) for j, each in enumerate(classes) for mode in each.modes]
-    levels = _levels(_most_busy(classes, len(machine.cores)))
+    # All jobs together keep no more cores busy.
+    threads = sum(len(each.ids) * max(mode.threads for mode in each.modes) for each in classes)
+    levels = _levels(min(len(machine.cores), threads))
     depth, gpus = len(levels), len(machine.gpus) * (1 + GPU_SLACK)
     longest = sorted(range(len(classes)), key=lambda j: -min(m.solo_s for m in classes[j].modes))
     first, width = 1 + depth, 2 + depth
@@ -151,12 +153,6 @@ def priced(node: Node, machine: Machine, chains: int = MOST_CHAINS) -> Priced:
         _split(modes, jobs_in, prices.length),
         worth_s,
     )
-
-
-def _most_busy(classes: Sequence[JobClass], cores: int) -> int:
-    """The largest number of cores that all jobs together keep busy."""
-    threads = (len(each.ids) * max(mode.threads for mode in each.modes) for each in classes)
-    return min(cores, sum(threads))
 
 
 def _levels(cores: int) -> list[float]:

@@ -149,6 +149,6 @@ def _between_workers(problem: Problem, dispatches: Sequence[ScheduledJob]) -> fl
         log1p(step.measurement.repeatability)
         for profile in problem.profiles.values()
         for step in profile.steps
-        if step.measurement is not None and (step.device, step.threads) in used
+        if step.measurement is not None and step.place in used
     ]
     return sqrt(sum(each**2 for each in apart) / len(apart) / 2) if apart else 0.0

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from rmixer.hardware.machine import Machine
 from rmixer.scheduling.layout import Layout
@@ -16,10 +15,10 @@ from rmixer.scheduling.step_times import Member
 from sim.demand.contention import PRESSURE_MAX, HostDemand
 from sim.demand.resident import ON_ONE_CORE, Residents, solo_unit_s
 from sim.job_level.phases import phases_of
+from sim.operator_level.instruction_tables import Floats
 
 FINENESS = 256
 """Levels of busy cores in a core."""
-Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,7 +83,7 @@ def job_classes(problem: Problem, layout: Layout | None) -> list[JobClass]:
 
 
 def _modes(each: ProfiledJob, room: dict[str, int]) -> list[tuple[str, int]]:
-    known = {(step.device, step.threads) for step in each.profile.steps}
+    known = {step.place for step in each.profile.steps}
     memory = {memory.device for memory in each.profile.memory}
     return sorted((k, t) for k, t in known if k in memory and t <= room.get(k, 0))
 

@@ -11,8 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from experiments.stages.inputs import inputs_of
-from profiles.batches.batch_prediction import predict_batch
-from profiles.batches.left_out import each_left_out
+from profiles.batches.batch_prediction import each_left_out, predict_batch
 from profiles.stored.store import Store
 from rmixer.errors import InputError
 from rmixer.model_profile.model_profile import ModelProfile, StepMeasurement

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from profiles.measurements.warm_up import warm_up_steps
+from profiles.measurements.phases import warm_up_steps
 
 
 @pytest.mark.parametrize(
