@@ -55,7 +55,7 @@ def _is_doubtful(
     busy, step = profile.utilisation.get(kind), _step(profile, kind)
     if busy is None or step is None:
         return False
-    error = busy * _half_width(step)
+    error = busy * step.half_width
     found: set[str] = set()
     if busy - error < LOW_UTILISATION:
         found.add("low")
@@ -99,7 +99,7 @@ def _error(
     next_to = [max((size for size in known if size < batch), default=None)]
     next_to.append(min((size for size in known if size > batch), default=None))
     apart = [abs(known[size] - sensitivity) for size in next_to if size is not None]
-    return max(apart, default=sensitivity * math.hypot(*[_half_width(step)] * 2))
+    return max(apart, default=sensitivity * math.hypot(*[step.half_width] * 2))
 
 
 def _sensitivity(profile: ModelProfile) -> float | None:
@@ -111,7 +111,3 @@ def _step(profile: ModelProfile, kind: Kind) -> StepCost | None:
     """The step with the fewest threads on ``kind``, which decides the type there."""
     steps = (step for step in profile.steps if step.device == kind)
     return min(steps, key=lambda step: step.threads, default=None)
-
-
-def _half_width(step: StepCost) -> float:
-    return step.measurement.half_width if step.measurement else 0.0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from rmixer.model_profile.model_profile import ModelProfile, StepCost
+from rmixer.model_profile.model_profile import ModelProfile
 
 MOST_WAITED = 0.10
 """A step is doubtful if its worker waited for its cores for more of its time than this."""
@@ -20,10 +20,10 @@ def doubts_about(profiles: Iterable[ModelProfile]) -> tuple[str, ...]:
         if worst.waited > MOST_WAITED:
             words = f"its worker waited {worst.waited:.0%} of the time for its cores"
         else:
-            worst = max(profile.steps, key=_half_width)
-            if _half_width(worst) <= WIDEST:
+            worst = max(profile.steps, key=lambda step: step.half_width)
+            if worst.half_width <= WIDEST:
                 continue
-            words = f"its mean step is known to ±{_half_width(worst):.0%} only"
+            words = f"its mean step is known to ±{worst.half_width:.0%} only"
         found.append(f"{profile.key} with {worst.threads} thread(s): {words}")
     return tuple(found)
 
@@ -34,7 +34,3 @@ def doubt_about_interval(value_s: float, interval_s: tuple[float, float] | None)
         return ()
     half = (interval_s[1] - interval_s[0]) / 2 / value_s
     return (f"the makespan is known to ±{half:.0%} only",) if half > WIDEST else ()
-
-
-def _half_width(step: StepCost) -> float:
-    return step.measurement.half_width if step.measurement else 0.0

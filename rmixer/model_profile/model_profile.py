@@ -114,6 +114,11 @@ class StepCost(Strict):
         return self.measurement.waited if self.measurement else 0.0
 
     @property
+    def half_width(self) -> float:
+        """The measurement's, 0 if there is none."""
+        return self.measurement.half_width if self.measurement else 0.0
+
+    @property
     def expected_us(self) -> float:
         """The mean step with stalls and slow exchanges included."""
         return self.mean_us + self.stall_us + self.apart_us

@@ -19,13 +19,6 @@ MOST_A_SECOND = 1e18
 """FLOPs or bytes a second that no processor reaches with one operator."""
 
 
-def check_times(row: CsvRow) -> None:
-    """Raises :class:`InputError` if the quantiles of ``row``'s time are out of order."""
-    for lower, higher in itertools.pairwise(QUANTILES):
-        if row.number(lower) > row.number(higher):
-            raise row.wrong(higher, " <= ".join(QUANTILES))
-
-
 def check_work(row: CsvRow) -> None:
     """Raises :class:`InputError` if ``row`` has more FLOPs or bytes than could be done in its time,
     or in a nanosecond, the shortest time in a file."""
@@ -111,5 +104,7 @@ def _operator(row: CsvRow, imported: bool) -> OperatorCost:
             values[name] = row.whole(name, _WHOLE[name])
         else:
             values[name] = row.number(name, 0) if name.endswith("_us") else row.cells[name]
-    check_times(row)
+    for lower, higher in itertools.pairwise(QUANTILES):
+        if values[lower] > values[higher]:
+            raise row.wrong(higher, " <= ".join(QUANTILES))
     return OperatorCost(**values)

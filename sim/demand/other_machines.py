@@ -3,7 +3,9 @@ cores."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from dataclasses import replace
+from typing import Any
 
 from profiles.assembling.job_type import LOW_UTILISATION, gpu_balance, job_type
 from profiles.assembling.operator_times import total_work
@@ -12,6 +14,9 @@ from rmixer.hardware.what_if import continued
 from rmixer.model_profile.model_profile import JobType, ModelProfile, StepCost
 from rmixer.operators.operator_cost import OperatorCost
 from sim.demand.segments import step_segments, two_clocks_s, walked_alone_s
+
+_QUANTILES = ("p10_us", "p50_us", "p90_us", "mean_us")
+_OF_STEP = (*_QUANTILES, "stall_us", "apart_us", "evaluate_s")
 
 
 def with_gpu_speed(profile: ModelProfile, gpu: Gpu, speed: float) -> ModelProfile:
@@ -62,31 +67,23 @@ def _ratio(profile: ModelProfile, step: StepCost, speed: float) -> float:
 
 def _faster(profile: ModelProfile, speed: float) -> tuple[OperatorCost, ...]:
     return tuple(
-        row
-        if row.lane == "cpu"
-        else replace(
-            row,
-            p10_us=row.p10_us / speed,
-            p50_us=row.p50_us / speed,
-            p90_us=row.p90_us / speed,
-            mean_us=row.mean_us / speed,
-        )
+        row if row.lane == "cpu" else replace(row, **_times(row, _QUANTILES, lambda us: us / speed))
         for row in profile.operators
     )
+
+
+def _times(
+    row: OperatorCost | StepCost, names: Iterable[str], scaled: Callable[[float], float]
+) -> dict[str, Any]:
+    return {name: scaled(getattr(row, name)) for name in names}
 
 
 def _scaled(step: StepCost, ratio: float, speed: float, warmup_steps: int) -> StepCost:
     in_steps_s = min(step.warmup_s, warmup_steps * step.mean_us * 1e-6)
     return replace(
         step,
-        mean_us=step.mean_us * ratio,
-        p10_us=step.p10_us * ratio,
-        p50_us=step.p50_us * ratio,
-        p90_us=step.p90_us * ratio,
-        stall_us=step.stall_us * ratio,
-        apart_us=step.apart_us * ratio,
+        **_times(step, _OF_STEP, lambda time: time * ratio),
         warmup_s=step.warmup_s - in_steps_s + in_steps_s * ratio,
-        evaluate_s=step.evaluate_s * ratio,
         measurement=None,
         gpu_us=None if step.gpu_us is None else step.gpu_us / speed,
     )

@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from typing import Any
 
 from rmixer.errors import InputError
 from rmixer.model_profile.model_profile import ModelProfile, StepCost
@@ -40,14 +41,9 @@ class Segment:
 
     def scaled(self, factor: float) -> Segment:
         """The same with all times multiplied by ``factor``."""
-        return replace(
-            self,
-            host_s=self.host_s * factor,
-            device_s=self.device_s * factor,
-            lead_s=self.lead_s * factor,
-            launch_s=self.launch_s * factor,
-            tail_s=self.tail_s * factor,
-        )
+        names = ("host_s", "device_s", "lead_s", "launch_s", "tail_s")
+        times: dict[str, Any] = {name: getattr(self, name) * factor for name in names}
+        return replace(self, **times)
 
 
 @dataclass(frozen=True)
