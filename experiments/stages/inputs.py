@@ -13,7 +13,7 @@ from profiles.machines import limits
 from profiles.machines.gpu_meter import GpuMeter
 from profiles.stored.provenance import report_provenance
 from profiles.stored.store import Store
-from profiles.traces.import_warnings import warnings_of
+from profiles.traces.left_out import warnings_of
 from rmixer.errors import InputError
 from rmixer.hardware.machine import Machine, gpu_number
 from rmixer.hardware.what_if import WhatIf

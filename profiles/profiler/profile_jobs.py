@@ -18,7 +18,7 @@ from profiles.machines.limits import free_memory_bytes
 from profiles.measurements.rounds import Plan, measure_in_turn
 from profiles.memory.memory_prediction import predict_memory
 from profiles.profiler.crew import PASSES, Crew
-from profiles.profiler.feasible import IDLE_BYTES
+from profiles.profiler.door import IDLE_BYTES
 from profiles.profiler.job_in_profiling import Subject
 from rmixer.errors import InputError, RunFailed
 from rmixer.hardware.machine import Machine

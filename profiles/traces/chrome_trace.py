@@ -24,7 +24,6 @@ from profiles.traces.damaged_json import (
     read_listed,
     with_whole_escapes,
 )
-from profiles.traces.event_arguments import recorded_arguments
 from profiles.traces.event_tree import MODULE
 from profiles.traces.trace_events import (
     CATEGORIES,
@@ -34,6 +33,7 @@ from profiles.traces.trace_events import (
     Arguments,
     TraceEvent,
     is_of_other_devices,
+    recorded_arguments,
     today,
 )
 from rmixer.errors import InputError

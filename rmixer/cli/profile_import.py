@@ -61,8 +61,8 @@ def import_trace_command(
     model is not needed. A trace lacks some values, like the batch; give them by the options."""
     from dataclasses import replace
 
-    from profiles.traces.import_warnings import warnings_of
     from profiles.traces.imported import Wanted, import_trace, trace_name
+    from profiles.traces.left_out import warnings_of
     from rmixer.cli.console import report
     from rmixer.imported.imported_profile import imported_names, save_imported
 

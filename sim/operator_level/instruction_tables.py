@@ -25,10 +25,10 @@ class Programs:
 
     All tables have a row a walker and are flat: entry ``i`` of row ``w`` is at ``w * width + i``.
     Instruction ``i`` takes ``work`` of weight ``weight``, after ``before`` seconds of the step's
-    host work. Then ``launches`` pieces of device work are queued. If it ``stops``, the host waits
-    for them all, as after the last instruction of a step; the place after that is ``at_end``. Piece
-    ``j`` of a step is ``amount`` seconds at ``w * depth + j``, and ``on[l]`` is 1 if it is on lane
-    ``l``. Steps are ``even`` if all of their work has weight 1.
+    host work. ``then`` codes its end: 4 x the pieces of device work that are queued, + 1 if the
+    host stops until they are all done, as after the last instruction of a step, + 2 at the place
+    after that. Piece ``j`` of a step is ``amount`` seconds at ``w * depth + j`` on its ``lane``, a
+    place in :data:`LANES`. Steps are ``even`` if all of their work has weight 1.
     """
 
     def __init__(self, residents: Sequence[Resident]) -> None:
@@ -41,14 +41,12 @@ class Programs:
         self.before = _table([[0.0, *np.cumsum(row)] for row in work], self.width, 0.0)
         self.weight = _table([[each[1] for each in step] for step in steps], self.width, 0.0)
         self.even = all(each[1] == 1.0 for step in steps for each in step)
-        self.launches = _table([[len(each[2]) for each in step] for step in steps], self.width, 0)
-        waits = [[each[3] for each in step[:-1]] for step in steps]
-        self.stops = _table([[*row, True] for row in waits], self.width, False)
-        at_end = [[False] * len(step) + [True] for step in steps]
-        self.at_end = _table(at_end, self.width, False)
+        stops = [[*(each[3] for each in step[:-1]), True] for step in steps]
+        launches = [[len(each[2]) for each in step] for step in steps]
+        ends = [np.add(4 * np.array(n), stop) for n, stop in zip(launches, stops, strict=True)]
+        self.then = _table([[*row, 2] for row in ends], self.width, 0)
         lane = _table([[lane for lane, _ in row] for row in pieces], self.depth, -1)
-        # Without copies in it one lane is enough.
-        self.on = [(lane == i).astype(float) for i in range(max(1, int(lane.max()) + 1))]
+        self.lane = np.where(lane == 0, 0, 1)
         self.amount = _table([[work_s for _, work_s in row] for row in pieces], self.depth, 0.0)
 
 

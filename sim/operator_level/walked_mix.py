@@ -49,10 +49,8 @@ class Gpus(NamedTuple):
 
 
 class Steps(NamedTuple):
-    """The tables of :class:`sim.operator_level.instruction_tables.Programs`. ``then`` codes the end
-    of an instruction: 4 x launches, + 1 if the host stops, + 2 at the place after the last.
-    ``lane`` is that of each piece. ``host_s`` is the host work of a whole step, ``slowest`` the
-    index of the walker with the longest step."""
+    """The tables of :class:`sim.operator_level.instruction_tables.Programs`. ``host_s`` is the host
+    work of a whole step, ``slowest`` the index of the walker with the longest step."""
 
     work: Floats
     before: Floats

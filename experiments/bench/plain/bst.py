@@ -40,8 +40,7 @@ class PlainBST(PlainNetwork):
         padding = torch.arange(places + 1) >= batch["history_length"].unsqueeze(1)
         padding[:, -1] = False
         found = self.layer(torch.cat([history, target], dim=1), src_key_padding_mask=padding)
-        logits: Tensor = self.top(torch.cat([rows["user"], found[:, -1]], dim=-1))
-        return logits.squeeze(1)
+        return torch.squeeze(self.top(torch.cat([rows["user"], found[:, -1]], dim=-1)), 1)
 
     def renamed(self, ours: Mapping[str, Tensor]) -> dict[str, Tensor]:
         found = with_names(

@@ -30,8 +30,7 @@ class PlainDCN(PlainNetwork):
         x = x0
         for weight, bias in zip(self.cross_weights, self.cross_biases, strict=True):
             x = x0 * (x @ weight).unsqueeze(1) + bias + x
-        logits: Tensor = self.head(torch.cat([x, self.deep(x0)], dim=-1))
-        return logits.squeeze(1)
+        return torch.squeeze(self.head(torch.cat([x, self.deep(x0)], dim=-1)), 1)
 
 
 class Expert(nn.Module):
@@ -88,8 +87,7 @@ class PlainDCNv2(PlainNetwork):
             x = cross(x0, x, torch.softmax(self.gates(x), dim=1))
         for linear in self.deep:
             x = self.dropout(torch.relu(linear(x)))
-        logits: Tensor = self.head(x)
-        return logits.squeeze(1)
+        return torch.squeeze(self.head(x), 1)
 
     def loss(self, batch: Mapping[str, Tensor], rows: Mapping[str, Tensor]) -> Tensor:
         l2: float = self.config["l2"]

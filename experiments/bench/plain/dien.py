@@ -117,8 +117,9 @@ class PlainDeepRecSysDIEN(PlainNetwork):
         asked = self.bilinear(advertisement).unsqueeze(-1)
         weights = torch.softmax(torch.bmm(interests, asked).squeeze(-1), dim=1)
         last = self.evolution(interests.transpose(0, 1), weights.t())
-        logits: Tensor = self.top(torch.cat([profile, last, advertisement, context], dim=-1))
-        return logits.squeeze(1)
+        return torch.squeeze(
+            self.top(torch.cat([profile, last, advertisement, context], dim=-1)), 1
+        )
 
     def renamed(self, ours: Mapping[str, Tensor]) -> dict[str, Tensor]:
         found = dict(ours)

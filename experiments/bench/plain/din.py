@@ -56,8 +56,7 @@ class PlainDIN(PlainNetwork):
         target = torch.cat([parts[1], parts[3]], dim=-1)
         weights = self.attention(history, target, batch["history_length"])
         interest = self.projection(torch.bmm(weights.unsqueeze(1), history).squeeze(1))
-        logits: Tensor = self.top(torch.cat([interest, target], dim=-1)) + rows["item_bias"]
-        return logits.squeeze(1)
+        return torch.squeeze(self.top(torch.cat([interest, target], dim=-1)) + rows["item_bias"], 1)
 
     def renamed(self, ours: Mapping[str, Tensor]) -> dict[str, Tensor]:
         return LocalActivation.renamed(ours, "attention")

@@ -35,5 +35,4 @@ class PlainDLRM(PlainNetwork):
             met = dots[:, self.left, self.right]
         else:
             met = embedded.flatten(1)
-        logits: Tensor = self.top(torch.cat([dense, met], dim=-1))
-        return logits.squeeze(1)
+        return torch.squeeze(self.top(torch.cat([dense, met], dim=-1)), 1)

@@ -47,8 +47,7 @@ class PlainDPIN(PlainNetwork):
 
         shown = vectors[torch.arange(samples), batch["position"]]
         shown_row = self.position_combination(batch["position"])
-        logits: Tensor = self.combination(torch.cat([item, shown, shown_row], dim=-1))
-        return logits.squeeze(1)
+        return torch.squeeze(self.combination(torch.cat([item, shown, shown_row], dim=-1)), 1)
 
     def _interests(self, history: Tensor, context: Tensor, length: Tensor) -> Tensor:
         """Clicks [B, K, T, d] summed by attention to ``context`` [B, c]: [B, K, d]."""

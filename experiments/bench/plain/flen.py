@@ -53,8 +53,7 @@ class PlainFLEN(PlainNetwork):
         vectors = rows["shared"].view(samples, sum(self.config["groups"]), -1)
         shallow = torch.cat([linear, self.interaction(vectors)], dim=-1)
         both = [self.interaction_layer(shallow), self.deep(vectors.flatten(1))]
-        logits: Tensor = self.head(torch.cat(both, dim=-1))
-        return logits.squeeze(1)
+        return torch.squeeze(self.head(torch.cat(both, dim=-1)), 1)
 
 
 def _normalised(inputs: int, widths: Sequence[int], dropped: float) -> nn.Sequential:

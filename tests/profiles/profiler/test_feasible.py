@@ -9,8 +9,7 @@ import pytest
 from made_up_programs import make_command_job
 
 from profiles.memory.memory_prediction import predict_memory
-from profiles.profiler import feasible
-from profiles.profiler.feasible import IDLE_BYTES, MOST_BESIDE_BYTES, check_feasible, needed_bytes
+from profiles.profiler.door import IDLE_BYTES, MOST_BESIDE_BYTES, check_feasible, needed_bytes
 from rmixer.errors import InputError
 from rmixer.models.registry import MODELS
 from rmixer.models.size import model_size
@@ -23,7 +22,7 @@ THREADS, WORKERS = (1, 2), 4
 
 def said(jobs: list[Job], free_bytes: int) -> list[str]:
     lines: list[str] = []
-    with mock.patch.object(feasible, "free_memory_bytes", return_value=free_bytes):
+    with mock.patch.object(door, "free_memory_bytes", return_value=free_bytes):
         check_feasible([(job, THREADS) for job in jobs], lines.append)
     return lines
 
@@ -56,7 +55,7 @@ def test_a_large_batch_is_predicted_and_refused_from_the_first_byte_too_many() -
 
 
 def test_where_there_is_plenty_own_batches_are_not_predicted() -> None:
-    with mock.patch.object(feasible, "needed_bytes", side_effect=AssertionError):
+    with mock.patch.object(door, "needed_bytes", side_effect=AssertionError):
         assert said([SMALL, job_of("criteo_dcn2")], 64 << 30) == []
 
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 from itertools import chain
 
 from profiles.memory.memory_prediction import predict_memory
-from profiles.profiler.feasible import IDLE_BYTES
+from profiles.profiler.door import IDLE_BYTES
 from profiles.profiler.profile_jobs import MOST_TOGETHER, SHARE, sizes_together
 from rmixer.workload.workload import Job, job_of
 

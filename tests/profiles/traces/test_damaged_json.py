@@ -10,8 +10,8 @@ import pytest
 from gpu_trace import Event, event, two_steps, write_trace
 
 from profiles.traces.chrome_trace import ChromeTrace, read_chrome_trace
-from profiles.traces.import_warnings import warnings_of
 from profiles.traces.imported import Wanted, import_trace
+from profiles.traces.left_out import warnings_of
 from rmixer.errors import InputError
 
 PLACE = b'"ph": "X", "pid": 1, "tid": 1, "ts": 7, "dur": 1'

@@ -9,8 +9,8 @@ import pytest
 from gpu_trace import SECOND, event, write_trace
 from plain_steps import in_steps, training
 
-from profiles.traces.import_warnings import warnings_of
 from profiles.traces.imported import import_trace
+from profiles.traces.left_out import warnings_of
 from rmixer.imported.imported_profile import ImportedProfile
 
 SHAPELESS = (

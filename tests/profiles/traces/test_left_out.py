@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from gpu_trace import event, write_trace
 
-from profiles.traces.import_warnings import warnings_of
 from profiles.traces.imported import Wanted, import_trace
+from profiles.traces.left_out import warnings_of
 from rmixer.errors import InputError
 from rmixer.imported.imported_profile import ImportedProfile
 

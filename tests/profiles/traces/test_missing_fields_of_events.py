@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from gpu_trace import Event, two_steps, write_trace
 
-from profiles.traces.import_warnings import warnings_of
 from profiles.traces.imported import Wanted, import_trace
+from profiles.traces.left_out import warnings_of
 from profiles.traces.trace_events import DEVICE_WORK
 from rmixer.errors import InputError
 from rmixer.imported.imported_profile import ImportedProfile

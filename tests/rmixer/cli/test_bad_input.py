@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from calling import call, refused
 
-from profiles.profiler import feasible
+from profiles.profiler import door
 from profiles.stored.store import Store
 from rmixer.errors import InputError
 from rmixer.scheduling.schedule import read_schedule
@@ -156,7 +156,7 @@ def test_a_model_that_the_free_memory_does_not_hold(
     known: bool,
 ) -> None:
     """Whether this machine is known or not: before anything is measured or written."""
-    monkeypatch.setattr(feasible, "free_memory_bytes", lambda: 8 << 30)
+    monkeypatch.setattr(door, "free_memory_bytes", lambda: 8 << 30)
     monkeypatch.setattr(Store, "known_machine", lambda _: make_machine() if known else None)
     path, out = tmp_path / "queue.yaml", tmp_path / "out"
     path.write_text("jobs:\n  - {model: mlperf_dlrm_dcnv2, steps: 10}\n")
