@@ -15,21 +15,18 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 from matplotlib.ticker import PercentFormatter
 
-from experiments.figures.operators import COLOURS, Breakdown, lane_label, operators_data
+from experiments.figures.operators import COLOURS, Breakdown, draw_stack, lane_label, operators_data
 from experiments.figures.style import (
     FAINT,
     keep_grid,
     look,
     new_figure,
-    text_width_in,
-    write_on,
 )
 from experiments.operators.operator_class import CLASSES
 from rmixer.display.quantities import milliseconds
 from rmixer.model_profile.model_profile import ModelProfile
 
 _BAR_IN, _LABEL_PT, _PANEL_HEIGHT_IN, _PANELS_A_ROW = 0.62, 7.0, 2.9, 3
-_BAR_WIDTH = 0.82
 
 
 @dataclass(frozen=True)
@@ -88,22 +85,7 @@ def draw_batch_breakdown(panels: Sequence[LanePanel], title: str) -> Figure:
 
 def _draw_panel(axes: Axes, panel: LanePanel) -> None:
     for place, bar in enumerate(panel.bars):
-        bottom = 0.0
-        for name in CLASSES:
-            share = bar.by_class.get(name, 0.0)
-            axes.bar(
-                place,
-                share,
-                bottom=bottom,
-                width=_BAR_WIDTH,
-                color=COLOURS[name],
-                edgecolor="white",
-                linewidth=0.6,
-            )
-            label = f"{share:.0%}"
-            if share * _PANEL_HEIGHT_IN > 0.17 and text_width_in(label, _LABEL_PT) < 0.9 * _BAR_IN:
-                write_on(axes, place, bottom + share / 2, label, COLOURS[name], _LABEL_PT)
-            bottom += share
+        draw_stack(axes, place, bar.by_class, CLASSES, _PANEL_HEIGHT_IN, upright=True)
         axes.text(
             place,
             1.015,

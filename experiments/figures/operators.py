@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import seaborn as sns
@@ -117,6 +117,31 @@ def draw_operators(
     return figure
 
 
+def draw_stack(
+    axes: Axes,
+    place: int,
+    stack: Mapping[str, float],
+    names: Iterable[str],
+    length_in: float,
+    upright: bool = False,
+) -> None:
+    """Draws a bar of shares that is about ``length_in`` long; each share is written where it
+    fits."""
+    start = 0.0
+    for name in names:
+        share, colour = stack.get(name, 0.0), COLOURS[name]
+        label, room_in = f"{share:.0%}", share * length_in
+        if upright:
+            axes.bar(place, share, 0.82, start, color=colour, edgecolor="white", linewidth=0.6)
+            fits, at = room_in > 0.17, (place, start + share / 2)
+        else:
+            axes.barh(place, share, 0.72, start, color=colour, edgecolor="white", linewidth=0.6)
+            fits, at = text_width_in(label, _LABEL_PT) + 0.08 < room_in, (start + share / 2, place)
+        if fits:
+            write_on(axes, *at, label, colour, _LABEL_PT)
+        start += share
+
+
 def _draw_stacks(
     figure: Figure,
     axes: Axes,
@@ -126,22 +151,7 @@ def _draw_stacks(
 ) -> None:
     present = [name for name in names if any(name in stack for stack in stacks)]
     for place, stack in enumerate(stacks):
-        start = 0.0
-        for name in present:
-            share = stack.get(name, 0.0)
-            axes.barh(
-                place,
-                share,
-                left=start,
-                height=0.72,
-                color=COLOURS[name],
-                edgecolor="white",
-                linewidth=0.6,
-            )
-            label = f"{share:.0%}"
-            if text_width_in(label, _LABEL_PT) + 0.08 < share * 0.36 * _WIDTH_IN:
-                write_on(axes, start + share / 2, place, label, COLOURS[name], _LABEL_PT)
-            start += share
+        draw_stack(axes, place, stack, present, 0.36 * _WIDTH_IN)
     axes.set_title(title)
     axes.set_xlim(0, 1)
     axes.set_xlabel("share of the step")

@@ -1,4 +1,4 @@
-"""Draws the figures of a run folder for which it has data."""
+"""Draws the figures of a run folder for which it has data, and those of a profile."""
 
 from __future__ import annotations
 
@@ -9,13 +9,16 @@ from matplotlib.figure import Figure
 
 from experiments.explaining.resource_use import read_use
 from experiments.figures import save_all
+from experiments.figures.batch_breakdown import batch_breakdown_data, draw_batch_breakdown
 from experiments.figures.completions import completions_data, draw_completions
 from experiments.figures.gantt import draw_gantt, gantt_data
 from experiments.figures.job_error import draw_job_errors, job_error_data
 from experiments.figures.operators import draw_operators, operators_data
 from experiments.figures.pareto import draw_pareto, pareto_data
 from experiments.figures.policies import Configuration, draw_policies, policies_data
+from experiments.figures.roofline import draw_rooflines
 from experiments.figures.use_over_time import draw_use, use_data
+from experiments.operators.roofline import rooflines
 from experiments.run_files.run_folder import (
     MEASURED,
     PREDICTED,
@@ -27,6 +30,9 @@ from experiments.run_files.run_folder import (
 from experiments.run_files.sweep_file import SweepRow, read_finalists, read_rows
 from experiments.validation.comparison import read_comparison
 from profiles.stored.store import Store
+from rmixer.errors import RunFailed
+from rmixer.hardware.machine import Machine
+from rmixer.model_profile.model_profile import ModelProfile
 from rmixer.run_record.run_summary import RunSummary
 from rmixer.scheduling.layout import Cut
 from rmixer.scheduling.schedule import read_schedule
@@ -113,3 +119,25 @@ def measured_makespans(folder: RunFolder) -> dict[Configuration, tuple[float, ..
             key = (schedule.policy, Cut.of(schedule.settings.layout))
             found[key] = (*found.get(key, ()), run[1].makespan_s)
     return found
+
+
+def draw_profile(
+    profile: ModelProfile, others: Iterable[ModelProfile], machine: Machine, folder: Path
+) -> list[Path]:
+    """Draws ``breakdown.png`` (of ``profile`` and ``others``, which differ from it only in their
+    batch) and ``roofline.png`` into ``folder``; raises :class:`RunFailed` on an error."""
+    label = f"{profile.identity.label} on {profile.machine}"
+    panels = batch_breakdown_data([profile, *others])
+    lanes = rooflines(profile, machine)
+    failures = save_all(
+        {
+            "breakdown": lambda: draw_batch_breakdown(panels, f"Where a step of {label} goes"),
+            "roofline": lambda: draw_rooflines(
+                lanes, f"Operators of {label}, batch {profile.identity.batch}"
+            ),
+        },
+        folder,
+    )
+    if failures:
+        raise RunFailed("; ".join(failures))
+    return [folder / "breakdown.png", folder / "roofline.png"]

@@ -155,7 +155,7 @@ def show(
     report_provenance([profile], known, machine is None, report)
     report_disturbed([profile], report)
     if figures:
-        from experiments.figures.profile_figures import draw_profile
+        from experiments.figures.run_figures import draw_profile
 
         check_writable("--figures", figures)
         others = store.other_batches(known.name, profile.identity)

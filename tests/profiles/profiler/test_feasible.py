@@ -9,6 +9,7 @@ import pytest
 from made_up_programs import make_command_job
 
 from profiles.memory.memory_prediction import predict_memory
+from profiles.profiler import door
 from profiles.profiler.door import IDLE_BYTES, MOST_BESIDE_BYTES, check_feasible, needed_bytes
 from rmixer.errors import InputError
 from rmixer.models.registry import MODELS
