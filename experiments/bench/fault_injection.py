@@ -15,7 +15,7 @@ from random import Random
 
 import psutil
 
-from experiments.bench.fault_queue import ends, execute_queue, transitions_in
+from experiments.bench.fault_queue import ends, supervisor_of, transitions_in
 from rmixer.errors import RunFailed
 from rmixer.workload.workload import Job
 
@@ -145,6 +145,7 @@ def _execute(folder: Path, jobs: list[Job]) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):  # whoever started this may ignore the latter
         signal.signal(number, raise_interrupt)
     with contextlib.suppress(KeyboardInterrupt):
-        execute_queue(
+        supervisor = supervisor_of(
             folder, jobs, hang_after_s=HANG_AFTER_S, checkpoint_every_s=CHECKPOINT_EVERY_S
         )
+        supervisor.execute()

@@ -13,7 +13,7 @@ import torch
 
 from executor.journal.journal import NAME, Journal
 from executor.journal.transitions import Transition
-from executor.supervision.execution import ExecutedRun, Execution
+from executor.supervision.execution import Execution
 from executor.supervision.supervisor import Supervisor
 from executor.workers.mixed_workers import MixedWorkers
 from profiles.machines import limits
@@ -45,11 +45,6 @@ def small_jobs(count: int, seed: int) -> list[Job]:
         )
         for number, model in enumerate(draw.choice(MODELS) for _ in range(count))
     ]
-
-
-def execute_queue(folder: Path, jobs: Sequence[Job], **settings: Any) -> ExecutedRun:
-    """Executes ``jobs`` in ``folder``, or continues there; see :func:`supervisor_of`."""
-    return supervisor_of(folder, jobs, **settings).execute()
 
 
 def supervisor_of(

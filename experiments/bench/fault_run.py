@@ -15,7 +15,7 @@ from pathlib import Path
 import click
 
 from experiments.bench.fault_injection import KINDS, Faults
-from experiments.bench.fault_queue import differing_weights, ends, execute_queue, small_jobs
+from experiments.bench.fault_queue import differing_weights, ends, small_jobs, supervisor_of
 from experiments.bench.findings import out_option, tell
 
 
@@ -38,7 +38,7 @@ def trial(folder: Path, faults: int, jobs: int, seed: int) -> dict[str, object]:
     each kind, and the jobs that were lost, ended twice, or ended with other weights."""
     queue = small_jobs(jobs, seed)
     calm, hit = folder / "calm", folder / "hit"
-    execute_queue(calm, queue)
+    supervisor_of(calm, queue).execute()
     injected = Faults(hit, queue, seed).inject(faults)
     ended = ends(hit)
     return {

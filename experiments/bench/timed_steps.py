@@ -59,7 +59,8 @@ def time_steps(
     for _ in range(3):
         ours.run()
         theirs.run()
-    flops, least = _flops(ours), _least_bytes(ours)
+    with FlopCounterMode(display=False) as counter:
+        ours.run()
     found: dict[str, list[float]] = {name: [] for name in ("a", "b", "theirs", "load")}
     gflops, gbps = [], []
     steps = 0
@@ -82,8 +83,8 @@ def time_steps(
             load_ms=statistics.median(found["load"]) * 1e3,
             speedup=statistics.median(ratios),
             floor=statistics.median(apart),
-            flops=flops,
-            least_bytes=least,
+            flops=int(counter.get_total_flops()),
+            least_bytes=_least_bytes(ours),
             gflops=statistics.median(gflops),
             gbps=statistics.median(gbps),
             steps=steps,
@@ -99,12 +100,6 @@ def _block(run: Callable[[], object], block_s: float) -> list[float]:
         run()
         seconds.append(time.perf_counter() - start_s)
     return seconds
-
-
-def _flops(step: TrainingStep) -> int:
-    with FlopCounterMode(display=False) as counter:
-        step.run()
-    return int(counter.get_total_flops())
 
 
 def _least_bytes(step: TrainingStep) -> int:

@@ -131,14 +131,15 @@ def draw_stack(
     for name in names:
         share, colour = stack.get(name, 0.0), COLOURS[name]
         label, room_in = f"{share:.0%}", share * length_in
+        middle = start + share / 2
         if upright:
             axes.bar(place, share, 0.82, start, color=colour, edgecolor="white", linewidth=0.6)
-            fits, at = room_in > 0.17, (place, start + share / 2)
+            x, y, fits = float(place), middle, room_in > 0.17
         else:
             axes.barh(place, share, 0.72, start, color=colour, edgecolor="white", linewidth=0.6)
-            fits, at = text_width_in(label, _LABEL_PT) + 0.08 < room_in, (start + share / 2, place)
+            x, y, fits = middle, float(place), text_width_in(label, _LABEL_PT) + 0.08 < room_in
         if fits:
-            write_on(axes, *at, label, colour, _LABEL_PT)
+            write_on(axes, x, y, label, colour, _LABEL_PT)
         start += share
 
 

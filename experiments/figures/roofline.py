@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
@@ -106,10 +107,10 @@ def _draw_dots(
     seen = [dot for dot in dots if dot.found.share >= _SEEN_SHARE] or dots
     x_range = _range([dot.x for dot in seen] + [x for x, _ in limits])
     y_range = _range([dot.y for dot in seen] + [y for _, y in limits])
-    places = [(_within(dot.x, x_range), _within(dot.y, y_range)) for dot in dots]
+    xs, ys = np.clip([dot.x for dot in dots], *x_range), np.clip([dot.y for dot in dots], *y_range)
     axes.scatter(
-        [x for x, _ in places],
-        [y for _, y in places],
+        xs,
+        ys,
         s=[_diameter_pt(dot.found.share) ** 2 for dot in dots],
         c=[COLOURS[dot.found.kind] for dot in dots],
         alpha=0.75,
@@ -121,20 +122,14 @@ def _draw_dots(
     axes.set_xlim(x_range)
     axes.set_ylim(y_range)
     return [
-        Mark(str(number), *place, _diameter_pt(dot.found.share), COLOURS[dot.found.kind])
-        for number, (place, dot) in enumerate(
-            zip(places[:_NAMED], dots[:_NAMED], strict=True), start=1
-        )
+        Mark(str(at + 1), xs[at], ys[at], _diameter_pt(dot.found.share), COLOURS[dot.found.kind])
+        for at, dot in enumerate(dots[:_NAMED])
     ]
 
 
 def _range(values: Sequence[float]) -> tuple[float, float]:
     """From half a decade below the smallest value to half a decade above the largest."""
     return (min(values) / 3, max(values) * 3) if values else (0.1, 10.0)
-
-
-def _within(value: float, bounds: tuple[float, float]) -> float:
-    return min(max(value, bounds[0]), bounds[1])
 
 
 def _roof(axes: Axes, lane: LaneRoofline) -> list[tuple[float, float]]:

@@ -116,12 +116,8 @@ def _measure(parts: Sequence[Sequence[Subject]], crew: Crew, report: Callable[[s
             report(f"{everyone[0].job.model}, batch {batches}, {threads} thread(s){where}")
         for number in range(PASSES):
             for part in left if number % 2 == 0 else reversed(left):
-                _one_pass(part, (device, threads), number)
-
-
-def _one_pass(subjects: Sequence[Subject], place: tuple[str, int], number: int) -> None:
-    begun = [(subject, subject.ready(place, number)) for subject in subjects]
-    ready = [(subject, rounds) for subject, rounds in begun if rounds]
-    measure_in_turn([rounds for _, rounds in ready])
-    for subject, rounds in ready:
-        subject.done(place, number, rounds)
+                begun = [(subject, subject.ready((device, threads), number)) for subject in part]
+                ready = [(subject, rounds) for subject, rounds in begun if rounds]
+                measure_in_turn([rounds for _, rounds in ready])
+                for subject, rounds in ready:
+                    subject.done((device, threads), number, rounds)

@@ -14,7 +14,6 @@ from typing import Any
 import numpy as np
 
 from profiles.traces.event_tree import Node
-from profiles.traces.host_calls import HostCall
 from profiles.traces.host_trace import read_host_trace
 from profiles.traces.lane_rows import LaneRow, Lanes, lane_of
 from profiles.traces.profiler_events import INPUT_MARK, check_same_operators
@@ -100,7 +99,12 @@ class _HostEvents:
         before = max(0, begin - self._place(self._end_ns))
         self._end_ns = max(self._end_ns, call.end_ns)
         for number, row in enumerate(rows):
-            launched = self._place(_last_launch_ns(call, row.lane))
+            of_lane = [
+                launch.call.start_ns
+                for launch in call.launches
+                if launch.work and lane_of(launch.work[0]) == row.lane
+            ]
+            launched = self._place(max(of_lane, default=call.start_ns))
             between = launched - self._launched.get(row.lane, launched)
             self._launched[row.lane] = launched
             yield (inside, before, between) if number == 0 else (0, 0, between)
@@ -108,15 +112,3 @@ class _HostEvents:
     def _place(self, at_ns: int) -> int:
         """The number of events that began before."""
         return bisect_left(self._starts, at_ns)
-
-
-def _last_launch_ns(call: HostCall, lane: str) -> int:
-    """The time of the host's call of the driver for the last work of ``call`` on ``lane``."""
-    return max(
-        (
-            launch.call.start_ns
-            for launch in call.launches
-            if launch.work and lane_of(launch.work[0]) == lane
-        ),
-        default=call.start_ns,
-    )

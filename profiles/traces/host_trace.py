@@ -16,9 +16,9 @@ from rmixer.operators.operator_cost import COMMUNICATION
 
 _DRAWS = frozenset(("aten::random_", "aten::randperm", "aten::multinomial"))
 _BEGINS = _DRAWS | {"aten::empty"}
-_GOES_ON = frozenset(
+_GOES_ON = _BEGINS | {
     f"aten::{name}" for name in ("item", "_local_scalar_dense", "resolve_conj", "resolve_neg")
-)
+}
 
 
 @dataclass(frozen=True)
@@ -77,17 +77,13 @@ def _find_iterators(calls: Sequence[HostCall], events: Iterable[TraceEvent]) -> 
         if not event.name.startswith(LOADER):
             continue
         end = first = bisect_left(starts, event.start_ns)
-        while first and _may_be_of_one(calls[first - 1]):
+        while first and (before := calls[first - 1]).phase is None and before.name in _GOES_ON:
             first -= 1
         while first < end and calls[first].name not in _BEGINS:
             first += 1
         if any(call.name in _DRAWS for call in calls[first:end]):
             for call in calls[first:end]:
                 call.phase = "input"
-
-
-def _may_be_of_one(call: HostCall) -> bool:
-    return call.phase is None and call.name in _BEGINS | _GOES_ON
 
 
 def _claim(

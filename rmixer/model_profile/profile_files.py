@@ -84,7 +84,8 @@ def check_operators(
             listed = ", ".join(map(str, sorted(counts)))
             raise row.wrong("threads", f"a thread count of the summary's steps: {listed}")
         steps = (step for step in profile.steps if step.threads == each.threads)
-        whole_us = max(_lane_us(step, each.lane) for step in steps)
+        # The operators and gaps of a lane, from the step's closure.
+        whole_us = max(s.mean_us * (1.0 + max(0.0, s.closure.get(each.lane, 0.0))) for s in steps)
         for name in ("mean_us", "gap_before_us"):
             if getattr(each, name) > whole_us * _ROUNDING:
                 raise row.wrong(name, f"at most the step's {whole_us:.3f}")
@@ -100,11 +101,6 @@ def check_operators(
         if totals and (found := getattr(profile, name)) not in totals:
             listed = " or ".join(map(str, sorted(totals)))
             raise InputError(path, name, found, f"{listed}, the sum over the table of operators")
-
-
-def _lane_us(step: StepCost, lane: str) -> float:
-    """The operators and gaps of a lane, from the step's closure."""
-    return step.mean_us * (1.0 + max(0.0, step.closure.get(lane, 0.0)))
 
 
 FORMER: Final = (2, 3)

@@ -69,20 +69,8 @@ def measure(mix: WalkedMix) -> Marks:
 
     walkers = len(mix.walkers)
     patterns = np.full((1 << walkers if mix.by_pattern else 0, walkers + len(mix.steady)), np.nan)
-    seen = walk(
-        tuple(_steps(mix)),
-        tuple(mix.host),
-        tuple(mix.gpus),
-        np.array(mix.loads),
-        mix.delays_s,
-        patterns,
-    )
-    return Marks(*seen)
-
-
-def _steps(mix: WalkedMix) -> Steps:
     tables = mix.programs
-    return Steps(
+    steps = Steps(
         tables.work,
         tables.before,
         tables.weight,
@@ -95,6 +83,15 @@ def _steps(mix: WalkedMix) -> Steps:
         mix.slowest,
         mix.measured_steps,
     )
+    seen = walk(
+        tuple(steps),
+        tuple(mix.host),
+        tuple(mix.gpus),
+        np.array(mix.loads),
+        mix.delays_s,
+        patterns,
+    )
+    return Marks(*seen)
 
 
 def _steady_made(resident: Resident, now: Floats, host: Floats, device: Floats) -> Floats:
