@@ -79,7 +79,10 @@ def main(out: Path) -> None:
     for setting in SETTINGS:
         for workload in WORKLOADS:
             path = out / "rows" / f"{workload}-{setting.machine}-{setting.gpus}.json"
-            rows += _known(path) or _simulated(setting, workload, path)
+            if path.exists():
+                rows += parse(load_json(path, "rows"), tuple[PolicyRow, ...], path)
+            else:
+                rows += _simulated(setting, workload, path)
     text = as_text(comparison_tables(rows), 140)
     write_text(out / "policies.txt", text + "\n")
     panels = comparison_data(rows)
@@ -90,12 +93,6 @@ def main(out: Path) -> None:
     for failure in save_all(figures, out):
         click.echo(f"figure not drawn: {failure}", err=True)
     click.echo(text)
-
-
-def _known(path: Path) -> list[PolicyRow]:
-    if not path.exists():
-        return []
-    return list(parse(load_json(path, "rows"), tuple[PolicyRow, ...], path))
 
 
 def _simulated(setting: Setting, workload: str, path: Path) -> list[PolicyRow]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
@@ -78,19 +79,14 @@ def draw_use(data: UseOverTime, title: str = "Use over time") -> Figure:
             _draw_panel(axes, panel, data.edges_s, colours)
             axes.set_xlim(0, float(data.edges_s[-1]) if len(data.edges_s) else 1.0)
         figure.axes[-1].set_xlabel("seconds from the first dispatch")
-        figure.legend(handles=_legend(devices, colours), loc="upper right", ncols=6)
+        # The devices, if there are several of a kind.
+        gpus = [name for name in devices if "gpu" in name]
+        handles: list[Artist] = [
+            Patch(facecolor=colours[name], alpha=0.75, label=name) for name in gpus if len(gpus) > 1
+        ]
+        handles.append(Line2D([], [], color=BAD, linestyle=(0, (4, 2)), label="what there is"))
+        figure.legend(handles=handles, loc="upper right", ncols=6)
     return figure
-
-
-def _legend(
-    devices: list[str], colours: dict[str, tuple[float, float, float]]
-) -> list[Patch | Line2D]:
-    """The devices, if there are several of a kind, and the line of the amount available."""
-    limit = Line2D([], [], color=BAD, linestyle=(0, (4, 2)), label="what there is")
-    gpus = [name for name in devices if "gpu" in name]
-    if len(gpus) < 2:
-        return [limit]
-    return [*(Patch(facecolor=colours[name], alpha=0.75, label=name) for name in gpus), limit]
 
 
 def _draw_panel(

@@ -19,8 +19,7 @@ from experiments.report.page_table import (
 from experiments.report.run_content import RunContent
 from experiments.tables.comparison_table import judgements
 from experiments.validation.comparison import Ablation, Comparison, NoiseFloor
-from experiments.validation.verdict import Judgement
-from rmixer.display.quantities import ABSENT, percent, seconds, seconds_range
+from rmixer.display.quantities import percent, seconds, seconds_range
 
 ABLATION_WORDS = {
     "no_contention": "Without contention between jobs",
@@ -208,7 +207,11 @@ def verdict_table(comparison: Comparison) -> PageTable:
         (
             words(name),
             share(judgement.value),
-            words(_span(judgement)),
+            words(
+                None
+                if judgement.low is None
+                else f"{percent(judgement.low)} to {percent(judgement.high)}"
+            ),
             share(judgement.floor),
             number(judgement.goal, "{:.0%}".format),
             words(judgement.verdict, MOODS.get(judgement.verdict, "")),
@@ -217,12 +220,6 @@ def verdict_table(comparison: Comparison) -> PageTable:
         for name, judgement in judgements(comparison)
     ]
     return table("Verdicts", columns, rows)
-
-
-def _span(judgement: Judgement) -> str:
-    if judgement.low is None:
-        return ABSENT
-    return f"{percent(judgement.low)} to {percent(judgement.high)}"
 
 
 def unknown_words(content: RunContent) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from itertools import groupby
 
 from experiments.report.page_table import (
@@ -40,7 +39,9 @@ def jobs_table(content: RunContent) -> PageTable:
     trained = ranked_jobs(content)
     if not trained:
         return _planned_table(content)
-    names = _metric_names([row.summary for row in trained])
+    named = dict.fromkeys(name for row in trained for name in row.summary.quality)
+    # Those that rank jobs come first.
+    names = [*(name for name in METRICS if name in named), *(n for n in named if n not in METRICS)]
     columns = [
         Column("job"),
         Column("model"),
@@ -213,12 +214,6 @@ def _planned_table(content: RunContent) -> PageTable:
             )
         )
     return table("Jobs", columns, rows)
-
-
-def _metric_names(jobs: Sequence[JobSummary]) -> list[str]:
-    """The metrics of the jobs; those that rank jobs come first."""
-    found = dict.fromkeys(name for job in jobs for name in job.quality)
-    return [name for name in METRICS if name in found] + [n for n in found if n not in METRICS]
 
 
 def _four(value: float) -> str:

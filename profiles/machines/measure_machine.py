@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import statistics
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -89,14 +89,14 @@ def measure_machine(
         sockets=limits.sockets(),
         cache_bytes=limits.cache_bytes(),
         memory_bytes=memory,
-        core_capacity=_every_count(capacity, len(cores)),
-        bandwidth_gbps=_every_count(copied, len(cores)),
-        matmul_gflops=_every_count({int(k): v for k, v in products.items()}, len(cores)),
+        core_capacity=every_count(capacity),
+        bandwidth_gbps=every_count(copied),
+        matmul_gflops=every_count({int(k): v for k, v in products.items()}),
         worker_startup_s=round(statistics.median(starts), 3),
         probe_s=round(statistics.median(probes), 6),
         gpus=gpus,
         fingerprint=fingerprint,
-        exchange_us=_every_count({k: min(e[k] for e in exchanges) for k in counts}, len(cores)),
+        exchange_us=every_count({k: min(e[k] for e in exchanges) for k in counts}),
     )
 
 
@@ -105,9 +105,10 @@ def core_counts(cores: int) -> list[int]:
     return sorted({1 << i for i in range(cores.bit_length()) if 1 << i <= cores} | {cores})
 
 
-def _every_count(measured: dict[int, float], cores: int) -> tuple[float, ...]:
+def every_count(measured: Mapping[int, float]) -> tuple[float, ...]:
+    """The value at each count of cores up to the largest, interpolated between those measured."""
     counts = sorted(measured)
-    values = np.interp(range(1, cores + 1), counts, [measured[k] for k in counts])
+    values = np.interp(range(1, counts[-1] + 1), counts, [measured[k] for k in counts])
     return tuple(round(float(value), 4) for value in values)
 
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from profiles.machines.bubble import Bubbles, Work
+from profiles.machines.measure_machine import every_count
 from profiles.measurements.quiet_rounds import half_width
 from rmixer.errors import RunFailed
 from rmixer.model_profile.step_statistics import step_statistics
@@ -56,11 +57,7 @@ class Neighbours:
             for (kind, cores), ratios in self.ratios.items()
             if kind == work
         }
-        if not medians:
-            return ()
-        counts = sorted(medians)
-        values = np.interp(range(1, counts[-1] + 1), counts, [medians[k] for k in counts])
-        return tuple(round(float(value), 4) for value in values)
+        return every_count(medians) if medians else ()
 
 
 @dataclass(frozen=True)

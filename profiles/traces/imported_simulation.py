@@ -11,7 +11,7 @@ from rmixer.hardware.fingerprint import NOT_KNOWN
 from rmixer.hardware.machine import Machine
 from rmixer.imported.imported_profile import ImportedProfile
 from rmixer.model_profile.model_profile import JobType, MemoryCost, ModelProfile, StepCost
-from rmixer.operators.operator_cost import UNKNOWN_PHASE, OperatorCost
+from rmixer.operators.operator_cost import UNKNOWN_PHASE
 from rmixer.workload.cost_identity import CostIdentity
 
 _OPTIONS = {
@@ -69,7 +69,15 @@ def simulated_profile(
         fingerprint=replace(
             NOT_KNOWN, hardware=imported.hardware or "", driver=imported.driver or ""
         ),
-        operators=tuple(_operator(row, total is not None) for row in imported.operators),
+        operators=tuple(
+            replace(
+                row,
+                phase=row.phase or UNKNOWN_PHASE,
+                read_bytes=None if total is None else row.read_bytes,
+                gap_before_us=row.t1_us if row.lane == "cpu" else row.gap_before_us,
+            )
+            for row in imported.operators
+        ),
     )
 
 
@@ -88,12 +96,3 @@ def _busy(imported: ImportedProfile, step_us: float) -> float:
     busy_us = sum(row.mean_us for row in imported.operators if row.lane == imported.device)
     whole_us = step_us if imported.device == "gpu" else imported.profiled_mean_us
     return min(1.0, busy_us / whole_us)
-
-
-def _operator(row: OperatorCost, with_bytes: bool) -> OperatorCost:
-    return replace(
-        row,
-        phase=row.phase or UNKNOWN_PHASE,
-        read_bytes=row.read_bytes if with_bytes else None,
-        gap_before_us=row.t1_us if row.lane == "cpu" else row.gap_before_us,
-    )

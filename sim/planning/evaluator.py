@@ -74,12 +74,16 @@ class Evaluator:
         # As the books have it, but all contexts are booked: a job of a model takes one over.
         self._context_bytes = 0 if memory == "none" else context_bytes(problem.jobs)
         self._jobs = self._job_tables(BOOKED[memory])
+        least = GPU_WORKER_BYTES if memory == "margin" else 0
         has_bytes = {device.name: device.memory_bytes for device in problem.machine.devices}
         self._memory = (
             np.array([self._contexts(entry) * float(entry.slots) for entry in layout.devices]),
             np.array([float(has_bytes[name]) for name in self._devices]),
             np.array(
-                [_least_booked(entry, memory) + self._contexts(entry) for entry in layout.devices]
+                [
+                    self._contexts(e) + float(least * (e.kind == "gpu") * e.slots)
+                    for e in layout.devices
+                ]
             ),
             self._first_slot.astype(np.int64),
             np.array([int(entry.kind == "cpu") for entry in layout.devices]),
@@ -237,11 +241,6 @@ def hashed(key: int, of_class: int) -> int:
     """The hash ``key`` of the classes so far with one more, in 64 bits as in numba."""
     value = (key * HASH_FACTOR + of_class + 1) & ((1 << 64) - 1)
     return value - (1 << 64) if value >> 63 else value
-
-
-def _least_booked(entry: DeviceSlots, memory: MemoryCheck) -> float:
-    booked = entry.kind == "gpu" and memory == "margin"
-    return float(GPU_WORKER_BYTES * entry.slots) if booked else 0.0
 
 
 def _new_table() -> Any:
