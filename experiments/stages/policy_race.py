@@ -25,7 +25,7 @@ from rmixer.hardware.core_lock import CoreLock
 from rmixer.policies import every_policy, make_policy
 from rmixer.scheduling.layout import Cut
 from rmixer.scheduling.problem import Problem
-from rmixer.scheduling.schedule import Schedule, write_schedule
+from rmixer.scheduling.schedule import Schedule
 from rmixer.scheduling.step_times import StepTimes
 
 BASELINES = (BASELINE, "all_at_once", "lpt")
@@ -90,7 +90,7 @@ def race(
     for place, each in enumerate(entered):
         path = folder.path / "schedules" / f"{place}.json"
         path.parent.mkdir(parents=True, exist_ok=True)
-        write_schedule(path, each.schedule)
+        write_json(path, each.schedule)
     for repeat in range(1, repeats + 1):
         order = list(range(len(entered)))
         Random(f"{problem.workload.seed}:{repeat}").shuffle(order)

@@ -118,4 +118,3 @@ class StepTimes(Protocol):
     def unit_s(self, mix: Mix) -> tuple[float, ...]:
         """For each member in order, with these neighbours: seconds of a training step (phase
         ``train``), or seconds of the whole phase (every other phase)."""
-        ...
