@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Literal
 
 from executor.journal.journal import StepsMade
@@ -12,12 +12,16 @@ from executor.records.known_job import KnownJob, known_jobs
 from executor.records.memory_ledger import Ledger
 from executor.records.run_plan import RunPlan
 from executor.records.supervising_process import SupervisingProcess
+from rmixer.errors import InputError, choice
 from rmixer.files.typed_files import parse
 from rmixer.scheduling.booking import Booking
+from rmixer.workload.workload import Job
 
 JobState = Literal["queued", "running", "waiting", "done", "failed", "interrupted", "cancelled"]
 """``waiting``: the job failed and is tried again after a pause. ``interrupted``: it goes on when
 the run does."""
+
+ENDED = ("done", "failed", "cancelled")
 
 
 def in_order(
@@ -103,6 +107,23 @@ class RunRecords:
     def again_s(self, job: str) -> float | None:
         """The time at which ``job`` is tried again, if it is ``waiting``; else None."""
         return self._again_s.get(job)
+
+    def check_cancel(self, job: str) -> None:
+        """Raises :class:`InputError` for a job that the run does not have, or that has ended."""
+        if job not in self.jobs:
+            raise InputError("JOB", "", repr(job), f"a job of the run: {choice(job, self.jobs)}")
+        if job in self.cancelled or self.state(job) in ENDED:
+            ended = f"has ended ({self.state(job)})"
+            how = "is cancelled already" if job in self.cancelled else ended
+            raise InputError("JOB", "", f"{job}, which {how}", "a job that runs or waits")
+
+    def check_added(self, jobs: Iterable[Job]) -> None:
+        """Raises :class:`InputError` for a job whose id the run already has."""
+        for job in jobs:
+            if job.id in self.jobs:
+                found = f"{job.id!r}, a job of the run"
+                allowed = "ids that it does not have: give the jobs an `id` in the workload file"
+                raise InputError("WORKLOAD", "id", found, allowed)
 
     def add_steps(self, made: StepsMade) -> None:
         """Further steps have ended."""
