@@ -75,7 +75,7 @@ class RunRecords:
     @property
     def running(self) -> list[JobRecord]:
         """The attempts that run now."""
-        return [record for record in self._last() if not record.has_ended]
+        return [each[-1] for each in self._attempts.values() if not each[-1].has_ended]
 
     def last(self, job: str) -> JobRecord | None:
         """The last attempt at ``job``; None if it was never started."""
@@ -141,7 +141,7 @@ class RunRecords:
                 self.parts, self.closed, self.warm = self.parts + 1, None, False
                 self._failures.clear()
                 self.process = parse(dict(detail["process"]), SupervisingProcess, "the journal")
-                self.plan = RunPlan.read(detail["plan"])
+                self.plan = parse(dict(detail["plan"]), RunPlan, "the journal")
             case "warmed":
                 self.warm = True
             case "closed":
@@ -201,9 +201,6 @@ class RunRecords:
                 self._states[transition.job] = "waiting"
             self._peaks[transition.job] = {**self.peaks(transition.job), **detail["peaks"]}
         self.ledger.release(record.booking.devices[0], transition.job, record.peak_bytes)
-
-    def _last(self) -> list[JobRecord]:
-        return [attempts[-1] for attempts in self._attempts.values()]
 
 
 def _note(record: JobRecord, kind: str, at_s: float, detail: Mapping[str, Any]) -> None:

@@ -3,7 +3,7 @@ simulated and the real clock share them."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from types import MappingProxyType
 
@@ -185,30 +185,29 @@ class Cluster:
 
     def _book(self, dispatch: Dispatch, policy: Policy, view: ClusterView) -> Booking:
         place = placed(dispatch, policy, view, self._slots)
-        job, devices, slots = place.job, place.devices, place.slots
-        cores = self.layout.cores(self.machine, devices[0].name, slots[0])[: place.threads]
+        job, device = place.job, place.device
+        cores = self.layout.cores(self.machine, device.name, place.slot)[: place.threads]
         booking = Booking(
             order=self._order,
             job=job.id,
             devices=dispatch.devices,
-            slot=slots[0],
+            slot=place.slot,
             cores=cores,
             placement=dispatch.placement,
             tag=dispatch.tag,
             attempt=job.attempts + 1,
-            booked_bytes=booked_bytes(job.costs[devices[0].kind]),
+            booked_bytes=booked_bytes(job.costs[device.kind]),
             sharing=place.sharing,
             round=dispatch.round,
             barrier=dispatch.barrier,
         )
-        self.rebook(booking, view.now_s, slots)
+        self.rebook(booking, view.now_s)
         return booking
 
-    def rebook(self, booking: Booking, now_s: float, slots: Sequence[int] | None = None) -> None:
-        """Books ``booking`` at ``now_s``, also one of an earlier part of the run. ``slots`` are
-        those on its devices (None: the same on each)."""
+    def rebook(self, booking: Booking, now_s: float) -> None:
+        """Books ``booking`` at ``now_s``, also one of an earlier part of the run."""
         job = self._jobs[booking.job]
-        self._devices.occupy(job, booking, now_s, slots)
+        self._devices.occupy(job, booking, now_s)
         del self._queued[job.id]
         self._queue.remove(job)
         self._jobs[job.id] = job._replace(state="running", attempts=booking.attempt)
