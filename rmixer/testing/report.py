@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from rmixer.display.quantities import size
+
 
 @dataclass(frozen=True)
 class ModelReport:
@@ -25,30 +27,23 @@ class ModelReport:
     @property
     def estimated_bytes(self) -> int:
         """Parameters, gradients, optimizer state and activations together."""
-        return sum(size for use, size in self.memory.items() if use != "peak_bytes")
+        return sum(held for use, held in self.memory.items() if use != "peak_bytes")
 
     def _trained(self) -> str:
         frozen = self.parameters - self.trained_parameters
         return f"{self.trained_parameters:,} of them trained" if frozen else "all of them trained"
 
     def __str__(self) -> str:
-        sizes = {use.removesuffix("_bytes"): _size(size) for use, size in self.memory.items()}
+        sizes = {use.removesuffix("_bytes"): size(held) for use, held in self.memory.items()}
         peak = sizes.pop("peak")
-        parts = ", ".join(f"{use} {size}" for use, size in sizes.items())
+        parts = ", ".join(f"{use} {held}" for use, held in sizes.items())
         quality = ", ".join(f"{name} {value:.4f}" for name, value in self.quality.items())
         lines = [
             f"{self.model} at batch {self.batch} can be profiled and trained",
             f"  losses: {', '.join(f'{loss:.4f}' for loss in self.losses)}; the same again "
             "with the same seed",
             f"  parameters: {self.parameters:,}, {self._trained()}",
-            f"  memory: {_size(self.estimated_bytes)} estimated ({parts}); {peak} measured",
+            f"  memory: {size(self.estimated_bytes)} estimated ({parts}); {peak} measured",
             f"  held out: {quality or 'nothing to evaluate on'}",
         ]
         return "\n".join([*lines, *(f"  note: {warning}" for warning in self.warnings)])
-
-
-def _size(count: int) -> str:
-    for unit, bound in (("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10)):
-        if count >= bound:
-            return f"{count / bound:.1f} {unit}"
-    return f"{count} bytes"
