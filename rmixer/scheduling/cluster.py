@@ -3,7 +3,7 @@ simulated and the real clock share them."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from types import MappingProxyType
 
@@ -18,7 +18,6 @@ from rmixer.scheduling.layout import Layout
 from rmixer.scheduling.ordered_queue import OrderedQueue
 from rmixer.scheduling.placing import kept_for_slots, placed
 from rmixer.scheduling.policy import Policy
-from rmixer.scheduling.priorities import down_to, waiting_priorities
 from rmixer.scheduling.readings import Readings
 from rmixer.scheduling.step_times import StepTimes
 from rmixer.scheduling.view import ClusterView, Dispatch, JobView, State
@@ -213,3 +212,15 @@ class Cluster:
         self._jobs[job.id] = job._replace(state="running", attempts=booking.attempt)
         self._order = booking.order + 1
         self._bookings[job.id] = booking
+
+
+def waiting_priorities(view: ClusterView) -> Sequence[int]:
+    """The priorities of the jobs that wait, the highest first."""
+    return sorted({job.priority for job in view.queued.values()}, reverse=True)
+
+
+def down_to(view: ClusterView, least: int) -> ClusterView:
+    """``view`` without the jobs that wait and have a priority below ``least``."""
+    queued = {name: job for name, job in view.queued.items() if job.priority >= least}
+    jobs = {name: job for name, job in view.jobs.items() if job.state != "queued" or name in queued}
+    return replace(view, jobs=jobs, queued=queued, kept=None)
