@@ -45,8 +45,8 @@ class Runner:
 
     @property
     def prediction(self) -> dict[str, object]:
-        """What is recorded before the first execution. If it is another one, executions of an
-        earlier call are not taken for those of this schedule."""
+        """The record that is kept before the first execution. If it differs from that of an earlier
+        call, executions of that call are not reused."""
         return {
             "schedule": self.name,
             "predicted_s": round(self.predicted_s, 9),
