@@ -87,7 +87,7 @@ def test_an_interval_wider_than_the_goal_is_never_a_pass() -> None:
 
 
 def test_an_undecided_regret_says_how_many_repeats_would_decide() -> None:
-    """2.5% in the mean of six even repeats, at most 3.5% by the interval. The distance to 3% is half
+    """2.5% in the mean of six even repeats, at most 3.5% by the interval. To 3% it is half
     of that. Student's 2.571 / sqrt(6) is twice 2.120 / sqrt(17): eleven more, so 22 repeats."""
     even = (1.01, 1.02, 1.03, 1.02, 1.04, 1.03)
     chosen = contender("a", 1.0, *(s for each in even for s in (1.1, each)))
