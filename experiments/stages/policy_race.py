@@ -20,7 +20,7 @@ from experiments.stages.sweep import sweep
 from experiments.stages.voice import Voice
 from experiments.validation.choice import Choice, Contender, judge_choice
 from rmixer.errors import RunFailed
-from rmixer.files.typed_files import write_json
+from rmixer.files.typed_files import content_hash, write_json
 from rmixer.hardware.core_lock import CoreLock
 from rmixer.policies import every_policy, make_policy
 from rmixer.scheduling.layout import Cut
@@ -42,6 +42,16 @@ class Runner:
     name: str
     schedule: Schedule
     predicted_s: float
+
+    @property
+    def prediction(self) -> dict[str, object]:
+        """The record that is kept before the first execution. If it differs from that of an earlier
+        call, executions of that call are not reused."""
+        return {
+            "schedule": self.name,
+            "predicted_s": round(self.predicted_s, 9),
+            "hash": content_hash(self.schedule),
+        }
 
 
 @dataclass(frozen=True)

@@ -82,6 +82,8 @@ def command(
 
     path = out or Path("runs") / f"{jobs.name}-sweep"
     RunFolder.check_target(path)
+    wish = Asked(search_s, evaluations, objective, search_batch)
+    wish.check(jobs, timed=table is not None)
     if table is None:
         store = Store(bar=bar)
         problem = inputs_of(jobs, machine, store, report, asked.what_if, batches=search_batch)
@@ -89,7 +91,7 @@ def command(
         problem = inputs_of_table(jobs, table, machine, wanted, report, asked.what_if)
     if left_out:
         report(left_out)
-    trials = Trials(tuple(names), wanted, Asked(search_s, evaluations, objective, search_batch))
+    trials = Trials(tuple(names), wanted, wish)
     found = swept(problem, trials, voice(), {**asked.recorded, **said_by(table)})
     folder = found.write(path, report)
     if as_json:
