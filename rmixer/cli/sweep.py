@@ -97,9 +97,7 @@ def command(
     if as_json:
         print_json(found.rows)
         return
-    mark = " (doubtful)" if found.doubtful else ""
-    title = f"Predicted schedules on {problem.machine.in_words}, best first{mark}"
-    present_ranking(found.found, title)
+    present_ranking(found.found, found.doubtful, f" on {problem.machine.in_words}")
     present_saving(found.found, found.doubtful, machine)
     for line in missed(found.summary, problem.workload, predicted=True):
         console().print(line)
