@@ -10,7 +10,7 @@ from dataclasses import replace
 from executor.overview.pace import Pace
 from executor.records.job_record import JobRecord
 from executor.records.run_plan import RunPlan
-from executor.records.run_records import RunRecords
+from executor.records.run_records import ENDED, RunRecords
 from rmixer.errors import RunFailed
 from rmixer.policies.baselines.planned import Planned
 from rmixer.scheduling.booking import Booking
@@ -18,8 +18,6 @@ from rmixer.scheduling.cluster import Cluster
 from rmixer.scheduling.policy import Policy
 from rmixer.scheduling.schedule import Schedule
 from rmixer.scheduling.view import ClusterView, Dispatch
-
-_ENDED = ("done", "failed", "cancelled")
 
 
 def ends_s(records: RunRecords, now_s: float) -> dict[str, float]:
@@ -51,7 +49,7 @@ class _Outlook:
 
     def _left_of(self, schedule: Schedule) -> Schedule:
         """The schedule without the jobs that have ended, so that it need not look at them again."""
-        ended = {job for job in self._records.jobs if self._records.state(job) in _ENDED}
+        ended = {job for job in self._records.jobs if self._records.state(job) in ENDED}
         left = tuple(each for each in schedule.dispatches if each.job not in ended)
         return replace(schedule, dispatches=left)
 
@@ -61,14 +59,14 @@ class _Outlook:
             state = records.state(job)
             running = records.last(job) if state == "running" else None
             waits_s = max(known.job.arrival_s, records.again_s(job) or 0.0)
-            if running is None and state not in _ENDED and waits_s > self._now_s:
+            if running is None and state not in ENDED and waits_s > self._now_s:
                 heapq.heappush(self._events, (waits_s, place, job))
                 continue
             cluster.submit(known.job, known.key, known.costs)
             if running is not None:
                 cluster.rebook(running.booking, running.start_s)
                 self._runs_until(job, running.booking, self._left_s(running))
-            elif state in _ENDED:
+            elif state in ENDED:
                 cluster.withdraw(job)
 
     def _go_on(self) -> None:

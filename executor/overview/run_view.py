@@ -26,7 +26,7 @@ class Failure:
     reason: str
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class JobView:
     """One job. ``device`` and ``slot`` are its last place (``device`` is empty before its first
     start). ``phase`` is that of a job that runs; ``made`` of its ``steps`` are done. ``loss`` is
@@ -38,16 +38,16 @@ class JobView:
     id: str
     model: str
     state: JobState
-    device: str
-    slot: int
-    phase: str
-    made: int
+    device: str = ""
+    slot: int = 0
+    phase: str = ""
+    made: int = 0
     steps: int | None
-    steps_per_s: float | None
-    loss: float | None
+    steps_per_s: float | None = None
+    loss: float | None = None
     checkpoint_steps: int
-    checkpoint_age_s: float | None
-    promised_bytes: int | None
+    checkpoint_age_s: float | None = None
+    promised_bytes: int | None = None
     attempt: int
     failures: tuple[Failure, ...]
     ends_in_s: float | None
@@ -135,16 +135,8 @@ def _job_view(job: str, records: RunRecords, at_s: float, end_s: float | None) -
         id=job,
         model=known.job.model,
         state=state,
-        device="",
-        slot=0,
-        phase="",
-        made=0,
         steps=None if known.job.steps_from == "supposed" else known.job.steps,
-        steps_per_s=None,
-        loss=None,
         checkpoint_steps=max((each.checkpointed_steps for each in attempts), default=0),
-        checkpoint_age_s=None,
-        promised_bytes=None,
         attempt=len(attempts),
         failures=failures_of(attempts),
         ends_in_s=None if end_s is None else max(0.0, end_s - at_s),

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 from rmixer.files.typed_files import parse, plain
@@ -19,7 +19,7 @@ class KnownJob:
 
     job: Job
     key: str
-    costs: Mapping[str, DeviceCost]
+    costs: dict[str, DeviceCost]
     late: bool = False
 
 
@@ -33,17 +33,5 @@ def written(jobs: Iterable[ProfiledJob], *, late: bool) -> dict[str, Any]:
 
 def known_jobs(detail: Mapping[str, Any]) -> list[KnownJob]:
     """The jobs in ``detail`` of a transition that adds jobs."""
-    read = parse({"jobs": list(detail["jobs"])}, _Added, "the journal")
-    return [KnownJob(each.job, each.key, each.costs, detail["late"]) for each in read.jobs]
-
-
-@dataclass(frozen=True)
-class _OneJob:
-    job: Job
-    key: str
-    costs: dict[str, DeviceCost]
-
-
-@dataclass(frozen=True)
-class _Added:
-    jobs: Sequence[_OneJob]
+    read = parse(detail["jobs"], list[KnownJob], "the journal")
+    return [replace(each, late=detail["late"]) for each in read]

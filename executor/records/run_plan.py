@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
-from rmixer.files.typed_files import parse, plain
 from rmixer.hardware.machine import Device
 from rmixer.run_record.run_summary import RunSummary
 from rmixer.scheduling.layout import Layout
@@ -39,17 +36,6 @@ class RunPlan:
     used_bytes: dict[str, int] = field(default_factory=dict)
     makespan_s: float | None = None
     jobs: dict[str, Expected] = field(default_factory=dict)
-
-    @classmethod
-    def read(cls, detail: Mapping[str, Any]) -> RunPlan:
-        """Reads the plan from the journal."""
-        return parse(dict(detail), cls, "the journal")
-
-    @property
-    def written(self) -> dict[str, Any]:
-        """Converts the plan for the journal."""
-        found: dict[str, Any] = plain(self)
-        return found
 
 
 def expected_of(summary: RunSummary) -> dict[str, Expected]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Literal
 
 from executor.journal.journal import StepsMade
@@ -12,12 +12,16 @@ from executor.records.known_job import KnownJob, known_jobs
 from executor.records.memory_ledger import Ledger
 from executor.records.run_plan import RunPlan
 from executor.records.supervising_process import SupervisingProcess
+from rmixer.errors import InputError, choice
 from rmixer.files.typed_files import parse
 from rmixer.scheduling.booking import Booking
+from rmixer.workload.workload import Job
 
 JobState = Literal["queued", "running", "waiting", "done", "failed", "interrupted", "cancelled"]
 """``waiting``: the job failed and is tried again after a pause. ``interrupted``: it goes on when
 the run does."""
+
+ENDED = ("done", "failed", "cancelled")
 
 
 def in_order(
@@ -71,7 +75,7 @@ class RunRecords:
     @property
     def running(self) -> list[JobRecord]:
         """The attempts that run now."""
-        return [record for record in self._last() if not record.has_ended]
+        return [each[-1] for each in self._attempts.values() if not each[-1].has_ended]
 
     def last(self, job: str) -> JobRecord | None:
         """The last attempt at ``job``; None if it was never started."""
@@ -104,6 +108,23 @@ class RunRecords:
         """The time at which ``job`` is tried again, if it is ``waiting``; else None."""
         return self._again_s.get(job)
 
+    def check_cancel(self, job: str) -> None:
+        """Raises :class:`InputError` for a job that the run does not have, or that has ended."""
+        if job not in self.jobs:
+            raise InputError("JOB", "", repr(job), f"a job of the run: {choice(job, self.jobs)}")
+        if job in self.cancelled or self.state(job) in ENDED:
+            ended = f"has ended ({self.state(job)})"
+            how = "is cancelled already" if job in self.cancelled else ended
+            raise InputError("JOB", "", f"{job}, which {how}", "a job that runs or waits")
+
+    def check_added(self, jobs: Iterable[Job]) -> None:
+        """Raises :class:`InputError` for a job whose id the run already has."""
+        for job in jobs:
+            if job.id in self.jobs:
+                found = f"{job.id!r}, a job of the run"
+                allowed = "ids that it does not have: give the jobs an `id` in the workload file"
+                raise InputError("WORKLOAD", "id", found, allowed)
+
     def add_steps(self, made: StepsMade) -> None:
         """Further steps have ended."""
         for record in self._attempts.get(made.job, ()):
@@ -120,7 +141,7 @@ class RunRecords:
                 self.parts, self.closed, self.warm = self.parts + 1, None, False
                 self._failures.clear()
                 self.process = parse(dict(detail["process"]), SupervisingProcess, "the journal")
-                self.plan = RunPlan.read(detail["plan"])
+                self.plan = parse(dict(detail["plan"]), RunPlan, "the journal")
             case "warmed":
                 self.warm = True
             case "closed":
@@ -180,9 +201,6 @@ class RunRecords:
                 self._states[transition.job] = "waiting"
             self._peaks[transition.job] = {**self.peaks(transition.job), **detail["peaks"]}
         self.ledger.release(record.booking.devices[0], transition.job, record.peak_bytes)
-
-    def _last(self) -> list[JobRecord]:
-        return [attempts[-1] for attempts in self._attempts.values()]
 
 
 def _note(record: JobRecord, kind: str, at_s: float, detail: Mapping[str, Any]) -> None:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from executor.journal.journal import Answer, Journal, JournalBlocked, Request
 from executor.journal.transitions import Transition
 from executor.records.known_job import written
-from executor.records.requested import check_added, check_cancel
 from executor.supervision.books import Books
 from executor.supervision.execution import Execution
 from executor.supervision.observer import Observer
@@ -15,11 +14,6 @@ from executor.supervision.running_jobs import RunningJobs
 from rmixer.errors import InputError
 from rmixer.files.typed_files import parse
 from rmixer.workload.workload import Job
-
-
-@dataclass(frozen=True)
-class _Jobs:
-    jobs: tuple[Job, ...]
 
 
 class Requests:
@@ -56,7 +50,7 @@ class Requests:
 
     def _cancel(self, request: Request, now_s: float) -> None:
         job, records = str(request.content), self._books.records
-        check_cancel(records, job)
+        records.check_cancel(job)
         running = records.state(job) == "running"
         happened = [self._books.transition("cancelled", now_s, job)]
         if job not in records.submitted:
@@ -72,8 +66,8 @@ class Requests:
             self._observer.ended(job, "cancelled", None)
 
     def _add(self, request: Request, now_s: float) -> None:
-        jobs = parse(request.content, _Jobs, "the request").jobs
-        check_added(self._books.records, jobs)
+        jobs = parse(request.content["jobs"], list[Job], "the request")
+        self._books.records.check_added(jobs)
         if self._execution.admit is None:
             raise InputError("WORKLOAD", "", "jobs for a run that takes none", "another run")
         # A job arrives so long after it was added as its workload says of the start of a run.

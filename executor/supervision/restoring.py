@@ -27,7 +27,7 @@ def restored(execution: Execution, books: Books, observer: Observer) -> float:
         for job in (record.job.id for record in records.running)
     ]
     process = plain(SupervisingProcess.this())
-    opened = transition("opened", at_s, process=process, plan=execution.plan.written)
+    opened = transition("opened", at_s, process=process, plan=plain(execution.plan))
     books.all_happened([*cut, opened, jobs])
     back = [
         transition("requeued", at_s, job)

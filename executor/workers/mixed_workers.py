@@ -8,17 +8,16 @@ from pathlib import Path
 from executor.workers.memory_guard import MemoryGuard
 from executor.workers.programs import Programs
 from executor.workers.warm_processes import WarmProcesses
-from executor.workers.workers import Event, Place, TrainingOrder
+from executor.workers.workers import Event, Place, TrainingOrder, Workers
 from rmixer.errors import RunFailed
 from rmixer.hardware.machine import Machine
 from rmixer.scheduling.layout import Layout
 
 
-class MixedWorkers:
-    """See :class:`executor.workers.workers.Workers`. Command jobs run as programs, all others in
-    the warm workers ``processes``, each at its booked place. If ``with_models`` is false, warm
-    workers are opened only when a model job comes after all. The output of the warm workers goes to
-    ``folder``."""
+class MixedWorkers(Workers):
+    """Command jobs run as programs, all others in the warm workers ``processes``, each at its
+    booked place. If ``with_models`` is false, warm workers are opened only when a model job comes
+    after all. The output of the warm workers goes to ``folder``."""
 
     def __init__(
         self,
@@ -40,12 +39,10 @@ class MixedWorkers:
         return self._models.startup_s
 
     def open(self) -> None:
-        """See :class:`~executor.workers.workers.Workers`."""
         if self._with_models:
             self._models.open()
 
     def start(self, order: TrainingOrder) -> None:
-        """See :class:`~executor.workers.workers.Workers`."""
         self._is_program[order.place] = is_program = order.job.command is not None
         if not (is_program or self._with_models):
             self._models.open_meanwhile()
@@ -53,48 +50,38 @@ class MixedWorkers:
         self._at(order.place).start(order)
 
     def wait(self, timeout_s: float | None) -> None:
-        """See :class:`~executor.workers.workers.Workers`."""
         if not (self._models.has_events or self._programs.has_events):
             models, programs = self._models.waitables(), self._programs.waitables()
             waitables: list[Connection | int] = [*models, *programs]
             wait(waitables, self._programs.patience_s(timeout_s))
 
     def events(self) -> list[Event]:
-        """See :class:`~executor.workers.workers.Workers`."""
         return [*self._models.events(), *self._programs.events()]
 
     def replace_ended(self) -> None:
-        """See :class:`~executor.workers.workers.Workers`."""
         self._models.replace_ended()
 
     def ask_to_stop(self, place: Place) -> None:
-        """See :class:`~executor.workers.workers.Workers`."""
         if place in self._is_program:
             self._at(place).ask_to_stop(place)
 
     def cpu_s(self, place: Place) -> float:
-        """See :class:`~executor.workers.workers.Workers`."""
         return self._at(place).cpu_s(place) if place in self._is_program else 0.0
 
     def processes(self, device: str) -> list[list[int]]:
-        """See :class:`~executor.workers.workers.Workers`."""
         return [*self._models.processes(device), *self._programs.processes(device)]
 
     def memory_bytes(self, device: str) -> int:
-        """See :class:`~executor.workers.workers.Workers`."""
         return self._models.memory_bytes(device) + self._programs.memory_bytes(device)
 
     def end(self, place: Place, why: RunFailed) -> None:
-        """See :class:`~executor.workers.workers.Workers`."""
         if place in self._is_program:
             self._at(place).end(place, why)
 
     def cpu_seconds(self) -> float:
-        """See :class:`~executor.workers.workers.Workers`."""
         return self._models.cpu_seconds() + self._programs.cpu_seconds()
 
     def close(self, grace_s: float) -> None:
-        """See :class:`~executor.workers.workers.Workers`."""
         self._programs.close(grace_s)
         self._models.close(grace_s)
 

@@ -145,54 +145,41 @@ class Workers(Protocol):
     @property
     def startup_s(self) -> float:
         """Seconds that :meth:`open` took."""
-        ...
 
     def open(self) -> None:
         """Gets all workers ready. Raises :class:`RunFailed` if one does not start."""
-        ...
 
     def start(self, order: TrainingOrder) -> None:
         """Starts a job at a free place. An error comes as an event."""
-        ...
 
     def wait(self, timeout_s: float | None) -> None:
         """Blocks until an event is there or ``timeout_s`` has passed."""
-        ...
 
     def events(self) -> list[Event]:
         """The events since the last call, in order at each place."""
-        ...
 
     def replace_ended(self) -> None:
         """Put a fresh worker in place of each idle one that has died."""
-        ...
 
     def ask_to_stop(self, place: Place) -> None:
         """Ask the job at ``place`` to end after its present step."""
-        ...
 
     def cpu_s(self, place: Place) -> float:
         """The processor time that the processes at ``place`` have used so far, in seconds."""
-        ...
 
     def end(self, place: Place, why: RunFailed) -> None:
         """Ends the job at ``place`` at once, with all its processes. It comes as a
         :class:`JobFailed` with ``why``."""
-        ...
 
     def processes(self, device: str) -> list[list[int]]:
         """The process ids of each worker at ``device``, idle ones too, with the processes that it
         started."""
-        ...
 
     def memory_bytes(self, device: str) -> int:
         """Bytes of this machine's memory that the workers at ``device`` hold now, idle ones too."""
-        ...
 
     def cpu_seconds(self) -> float:
         """Processor seconds of all workers so far, with those that have ended."""
-        ...
 
     def close(self, grace_s: float) -> None:
         """Asks all jobs to stop, and ends every worker within about ``grace_s``."""
-        ...

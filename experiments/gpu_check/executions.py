@@ -28,7 +28,7 @@ from rmixer.errors import RunFailed
 from rmixer.files.typed_files import write_json
 from rmixer.hardware.core_lock import CoreLock
 from rmixer.policies import make_policy
-from rmixer.run_record.run_summary import RunSummary, write_summary
+from rmixer.run_record.run_summary import RunSummary
 from rmixer.scheduling.layout import Cut
 from sim.job_level.simulate import SimulatedRun
 
@@ -68,7 +68,7 @@ class Executions:
                 self._requests[name] = found = self._predicted(cut)
                 folder = self._folder(name) / PREDICTED
                 found[1].timeline.write_csv(folder / "events.csv")
-                write_summary(folder / "summary.json", found[1].summary)
+                write_json(folder / "summary.json", found[1].summary)
         if not self._requests:
             raise NotVerified(f"{len(self._setting.machine.cores)} cores suffice for none of them")
         ends = (

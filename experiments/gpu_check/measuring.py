@@ -14,7 +14,8 @@ from profiles.measurements.rounds import Plan
 from profiles.profiler.profile_jobs import profile_jobs
 from rmixer.display.quantities import size
 from rmixer.errors import RunFailed
-from rmixer.hardware.machine import Machine, write_machine
+from rmixer.files.typed_files import write_yaml
+from rmixer.hardware.machine import Machine
 from rmixer.model_profile.model_profile import ModelProfile
 from rmixer.model_profile.profile_files import write_profile
 from rmixer.workload.workload import Job
@@ -38,7 +39,7 @@ def measure(setting: Setting) -> str:
     and describes it and its driver."""
     setting.known = machine = setting.plan.machine()
     for folder in (setting.out, setting.out / "profiles" / machine.name):
-        write_machine(folder / "machine.yaml", machine)
+        write_yaml(folder / "machine.yaml", machine)
     if not machine.gpus:
         raise NotVerified(f"{machine.name} has no GPU")
     gpu, meter = machine.gpus[0], GpuMeter.open(0)

@@ -21,7 +21,7 @@ from rmixer.files.typed_files import (
 from rmixer.files.writable import check_out
 from rmixer.hardware.fingerprint import take_fingerprint
 from rmixer.hardware.machine import Machine, check_schema, machine_of
-from rmixer.run_record.run_summary import RunSummary, read_summary, write_summary
+from rmixer.run_record.run_summary import RunSummary, read_summary
 from rmixer.run_record.timeline import Timeline
 from rmixer.scheduling.schedule import read_schedule
 from rmixer.workload.rebatching import with_batch
@@ -171,7 +171,7 @@ class RunFolder:
         disk when this returns."""
         folder = self.path / part
         timeline.write_csv(folder / "events.csv")
-        write_summary(folder / "summary.json", summary)
+        write_json(folder / "summary.json", summary)
         for name in ("events.csv", "summary.json"):
             sync_file(folder / name)
 

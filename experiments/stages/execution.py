@@ -29,6 +29,7 @@ from rmixer.data.making import Bar, Making, no_bar
 from rmixer.data.prepare import open_dataset, prepare
 from rmixer.display.few_names import few
 from rmixer.errors import InputError
+from rmixer.files.typed_files import write_json
 from rmixer.hardware.core_lock import CoreLock
 from rmixer.model_profile.model_profile import ModelProfile
 from rmixer.policies import Policy, make_policy
@@ -37,7 +38,7 @@ from rmixer.run_record.run_summary import RunSummary
 from rmixer.scheduling.admission import check_memory
 from rmixer.scheduling.layout import Layout
 from rmixer.scheduling.problem import Problem, ProfiledJob
-from rmixer.scheduling.schedule import Schedule, schedule_of, write_schedule
+from rmixer.scheduling.schedule import Schedule, schedule_of
 from rmixer.scheduling.step_times import StepTimes
 from rmixer.workload.learned_steps import learn_steps
 from rmixer.workload.workload import SUPPOSED_STEPS, Job, Workload
@@ -164,7 +165,7 @@ def execute(
     for job, ends_s in executed.step_ends_s.items():  # in seconds of the run
         np.save(place / "steps" / f"{job}.npy", np.asarray(ends_s))
     schedule = schedule_of(executed.workload, machine, policy, layout, executed.bookings)
-    write_schedule(place / "executed_schedule.json", schedule)
+    write_json(place / "executed_schedule.json", schedule)
     folder.write(part, executed.timeline, summary)
     _learn_steps(executed.workload, executed.summary)
     if executed.failure is not None:
@@ -227,7 +228,7 @@ def begin(
     lock.take()
     folder = RunFolder.create(path, request.inputs, report, earlier="aside")
     if isinstance(request.by, Schedule):
-        write_schedule(folder.path / SCHEDULE, request.by)
+        write_json(folder.path / SCHEDULE, request.by)
     write_prediction(folder, PREDICTED, predicted, request.problem.profiles, lock.shared_with)
     return folder
 

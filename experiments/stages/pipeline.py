@@ -44,12 +44,12 @@ from profiles.profiler.door import check_importable, check_profiling
 from profiles.stored.store import Store
 from rmixer.errors import RunFailed
 from rmixer.files.home import check_home
-from rmixer.files.typed_files import content_hash, parse
+from rmixer.files.typed_files import content_hash, parse, write_json
 from rmixer.hardware.allowance import ALL, Allowance
 from rmixer.hardware.core_lock import CoreLock
 from rmixer.hardware.machine import Machine
 from rmixer.scheduling.problem import Problem
-from rmixer.scheduling.schedule import Schedule, read_schedule, write_schedule
+from rmixer.scheduling.schedule import Schedule, read_schedule
 from rmixer.workload.workload import Workload
 
 BY_DEFAULT = Asked(seconds=15.0)
@@ -188,13 +188,13 @@ def write_sweep(
     """Writes the ranked rows, the best schedule, its prediction and trace, and the prediction of
     one job at a time. ``shared_with`` names other runs on the same cores."""
     write_sweep_files(folder.path, found.rows, found.finalists)
-    write_schedule(folder.path / SCHEDULE, found.schedule)
+    write_json(folder.path / SCHEDULE, found.schedule)
     best, run = found.problem, found.predicted
     write_prediction(folder, PREDICTED, run, best.profiles, shared_with)
     use = resource_use(best, found.schedule.settings.layout, run.timeline, run.summary)
     write_use(folder.path / PREDICTED, use)
     write_prediction(folder, SEQUENTIAL_PREDICTED, found.sequential, problem.profiles, shared_with)
-    write_schedule(folder.path / SEQUENTIAL_SCHEDULE, found.sequential_schedule)
+    write_json(folder.path / SEQUENTIAL_SCHEDULE, found.sequential_schedule)
     write_ablations(folder, best, found.schedule)
     write_trace(folder.path / "trace.json", {"predicted": run.timeline})
 

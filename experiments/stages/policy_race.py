@@ -20,12 +20,12 @@ from experiments.stages.sweep import sweep
 from experiments.stages.voice import Voice
 from experiments.validation.choice import Choice, Contender, judge_choice
 from rmixer.errors import RunFailed
-from rmixer.files.typed_files import write_json
+from rmixer.files.typed_files import content_hash, write_json
 from rmixer.hardware.core_lock import CoreLock
 from rmixer.policies import every_policy, make_policy
 from rmixer.scheduling.layout import Cut
 from rmixer.scheduling.problem import Problem
-from rmixer.scheduling.schedule import Schedule, write_schedule
+from rmixer.scheduling.schedule import Schedule
 from rmixer.scheduling.step_times import StepTimes
 
 BASELINES = (BASELINE, "all_at_once", "lpt")
@@ -42,6 +42,16 @@ class Runner:
     name: str
     schedule: Schedule
     predicted_s: float
+
+    @property
+    def prediction(self) -> dict[str, object]:
+        """The record that is kept before the first execution. If it differs from that of an earlier
+        call, executions of that call are not reused."""
+        return {
+            "schedule": self.name,
+            "predicted_s": round(self.predicted_s, 9),
+            "hash": content_hash(self.schedule),
+        }
 
 
 @dataclass(frozen=True)
@@ -90,7 +100,7 @@ def race(
     for place, each in enumerate(entered):
         path = folder.path / "schedules" / f"{place}.json"
         path.parent.mkdir(parents=True, exist_ok=True)
-        write_schedule(path, each.schedule)
+        write_json(path, each.schedule)
     for repeat in range(1, repeats + 1):
         order = list(range(len(entered)))
         Random(f"{problem.workload.seed}:{repeat}").shuffle(order)

@@ -86,8 +86,10 @@ def search(problem: Problem, step_times: StepTimes, setting: Setting, wish: Sear
                 break
             if wish.evaluations is not None and judged >= wish.evaluations:
                 break
-            until_s = inf if wish.evaluations is not None else begin_s + budget_s
-            _stage(tracks, (stage, until_s), f"{problem.workload.seed}/{number}", processes)
+            limits = (stage, begin_s + budget_s)
+            if wish.evaluations is not None:
+                limits = (min(stage, ceil((wish.evaluations - judged) / len(tracks))), inf)
+            _stage(tracks, limits, f"{problem.workload.seed}/{number}", processes)
             tracks.sort(key=lambda each: (each.walk.best[0].score, each.number))
             tracks = tracks[: max(LEAST_WALKS, ceil(len(tracks) * KEPT))]
             joining = _joining(problem, rough, setting, tracks[0], every)

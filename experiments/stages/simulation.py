@@ -20,11 +20,12 @@ from experiments.stages.prediction import (
     write_prediction,
 )
 from rmixer.files.folder_lock import hold_folder
+from rmixer.files.typed_files import write_json
 from rmixer.run_record.run_summary import JobSummary, RunSummary
 from rmixer.run_record.timeline import Timeline
 from rmixer.scheduling.policy import Policy
 from rmixer.scheduling.problem import Problem
-from rmixer.scheduling.schedule import Schedule, write_schedule
+from rmixer.scheduling.schedule import Schedule
 from rmixer.scheduling.step_times import StepTimes
 from rmixer.scheduling.wanted_slots import Wanted
 from sim.job_level.simulate import Level, SimulatedRun
@@ -97,7 +98,7 @@ class Simulation(Predicted):
 
     def write_into(self, folder: RunFolder) -> None:
         """Writes its files into ``folder``."""
-        write_schedule(folder.path / SCHEDULE, self.schedule)
+        write_json(folder.path / SCHEDULE, self.schedule)
         write_prediction(folder, MEASURED, self.run, self.problem.profiles)
         write_trace(folder.path / "trace.json", {"predicted": self.timeline})
 

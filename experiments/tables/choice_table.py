@@ -33,10 +33,12 @@ def choice_lines(choice: Choice) -> list[str]:
     if choice.regret is not None and choice.regret_interval is not None:
         low, high = map(signed_percent, choice.regret_interval)
         regret = f"{signed_percent(choice.regret)} (95%: {low} to {high})"
+    count = choice.more_repeats
+    more = "" if count is None else f"; about {count} more repeats would decide"
     order = ABSENT if choice.concordance is None else percent(choice.concordance)
     return [
         f"regret       {regret} against {choice.best}, the best of the odd repeats; "
-        f"goal {percent(MOST_REGRET)}: {choice.regret_verdict}",
+        f"goal {percent(MOST_REGRET)}: {choice.regret_verdict}{more}",
         f"concordance  {order} of {choice.decided} pairs that the repeats decide, of "
         f"{choice.pairs}; goal {percent(LEAST_CONCORDANCE)}: {choice.concordance_verdict}",
     ]

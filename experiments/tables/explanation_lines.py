@@ -124,6 +124,10 @@ def _outlook(outlook: Outlook) -> Iterator[str]:
     yield from _variants(outlook.variants, outlook.makespan_s)
 
 
+def _changed(change: float | None) -> str:
+    return "no change" if change is not None and abs(change) < 5e-4 else signed_percent(change)
+
+
 def _variants(variants: Iterable[Variant], before_s: float) -> Iterator[str]:
     given = list(variants)
     width = max((len(each.what) for each in given if each.makespan_s is not None), default=0)
@@ -133,5 +137,5 @@ def _variants(variants: Iterable[Variant], before_s: float) -> Iterator[str]:
             continue
         yield (
             f"  {each.what:<{width}}  {seconds(before_s)} → {seconds(each.makespan_s)} "
-            f"({signed_percent(each.change)})"
+            f"({_changed(each.change)})"
         )

@@ -16,7 +16,8 @@ import click
 
 from profiles.stored.store import RECORDED, Store
 from rmixer.errors import InputError
-from rmixer.hardware.machine import Machine, write_machine
+from rmixer.files.typed_files import write_yaml
+from rmixer.hardware.machine import Machine
 from rmixer.model_profile.model_profile import ModelProfile
 from rmixer.model_profile.profile_files import write_profile
 from rmixer.workload.cost_identity import is_present
@@ -41,7 +42,7 @@ def record(machine: Machine, profiles: list[ModelProfile], name: str, out: Path)
     if not kept:
         allowed = "profiles of the library's models: `rmixer profile run MODELS`"
         raise InputError(f"machine {machine.name}", "profiles", "none to keep", allowed)
-    write_machine(out / name / "machine.yaml", replace(machine, name=name))
+    write_yaml(out / name / "machine.yaml", replace(machine, name=name))
     for profile in kept:
         folder = out / name / profile.key
         write_profile(folder, replace(profile, machine=name))

@@ -22,7 +22,7 @@ from itertools import combinations
 import numpy as np
 from scipy.special import stdtrit
 
-from experiments.validation.verdict import CONFIDENCE, Word, bootstrap_interval
+from experiments.validation.verdict import CONFIDENCE, Word, bootstrap_interval, more_needed
 from rmixer.files.strict import Strict
 
 MOST_REGRET = 0.03
@@ -48,6 +48,8 @@ class Choice(Strict):
     ``concordance`` is over ``decided`` of all ``pairs``, None if none is. ``regret`` and its 95%
     interval are fractions, None below four repeats; ``best`` is the schedule that won the odd
     repeats. ``floor`` is half the width of the interval: the machine cannot show less.
+    If it exceeds half the goal, the verdict is neither pass nor fail. ``more_repeats`` would decide
+    a regret that is undecided; None if it is not, or if that is unknown.
     """
 
     contenders: tuple[Contender, ...]
@@ -60,6 +62,7 @@ class Choice(Strict):
     floor: float | None
     regret_verdict: Word
     concordance_verdict: Word
+    more_repeats: int | None = None
 
 
 def judge_choice(contenders: Sequence[Contender]) -> Choice:
@@ -76,17 +79,23 @@ def judge_choice(contenders: Sequence[Contender]) -> Choice:
     ]
     interval = bootstrap_interval(regrets)
     floor = None if interval is None else (interval[1] - interval[0]) / 2
+    regret = float(np.mean(regrets)) if interval is not None else None
+    word = _of_regret(interval, floor)
+    more = None
+    if word == "undecided" and regret is not None and interval is not None:
+        more = more_needed(regret, interval, MOST_REGRET, len(regrets))
     return Choice(
         contenders=tuple(contenders),
         concordance=concordance,
         decided=len(known),
         pairs=len(pairs),
         best=best.name,
-        regret=float(np.mean(regrets)) if interval is not None else None,
+        regret=regret,
         regret_interval=interval,
         floor=floor,
-        regret_verdict=_of_regret(interval, floor),
+        regret_verdict=word,
         concordance_verdict=_of_concordance(concordance, len(known)),
+        more_repeats=None if more is None else 2 * more,
     )
 
 
@@ -105,11 +114,11 @@ def _agreement(one: Contender, other: Contender) -> float | None:
 def _of_regret(interval: tuple[float, float] | None, floor: float | None) -> Word:
     if interval is None or floor is None:
         return "undecided"
+    if floor > MOST_REGRET / 2:
+        return "not measurable here"
     if interval[1] <= MOST_REGRET:
         return "pass"
-    if interval[0] > MOST_REGRET:
-        return "fail"
-    return "not measurable here" if floor > MOST_REGRET / 2 else "undecided"
+    return "fail" if interval[0] > MOST_REGRET else "undecided"
 
 
 def _of_concordance(concordance: float | None, decided: int) -> Word:

@@ -168,18 +168,21 @@ def _judge(
     span = f"the 95% interval {low:.1%} to {high:.1%}"
     if high <= goal:
         return answer("pass", f"{span} lies within the goal of {goal:.0%}")
-    needed = _needed(abs((high if value <= goal else low) - value), abs(goal - value), count)
+    needed = more_needed(value, (low, high), goal, count)
     more = f"more than {MOST_NEEDED} more" if needed is None else f"about {needed} more"
     why = f"{span} contains the goal of {goal:.0%}; {more} {unit} would decide"
     return answer("undecided", why, needed, unit)
 
 
-def _needed(half: float, margin: float, count: int) -> int | None:
-    """The number of further observations that shrink the half-width of an interval to ``margin``.
+def more_needed(value: float, interval: tuple[float, float], goal: float, count: int) -> int | None:
+    """The number of further observations after which the ``interval`` of the mean ``value`` of
+    ``count`` observations no longer contains ``goal``.
 
     The width goes as Student's quantile over the square root of the number of observations; None if
     more than ``MOST_NEEDED`` are needed.
     """
+    half = abs(interval[value <= goal] - value)
+    margin = abs(goal - value)
     counts = np.arange(count + 1, count + MOST_NEEDED + 1)
 
     def width(n: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:

@@ -19,9 +19,9 @@ from profiles.traces.imported_simulation import simulated_profile
 from rmixer.data.making import Bar, no_bar
 from rmixer.errors import InputError, choice
 from rmixer.files.home import check_home, home
-from rmixer.files.typed_files import content_hash
+from rmixer.files.typed_files import content_hash, write_yaml
 from rmixer.hardware.core_lock import CoreLock
-from rmixer.hardware.machine import Machine, read_machine, write_machine
+from rmixer.hardware.machine import Machine, read_machine
 from rmixer.imported.imported_profile import find_imported
 from rmixer.model_profile.model_profile import ModelProfile
 from rmixer.model_profile.profile_files import read_profile, read_summary, write_profile
@@ -70,7 +70,7 @@ class Store:
     def save_machine(self, machine: Machine) -> Path:
         """Saves ``machine`` among the user's own."""
         path = self.own / machine.name / "machine.yaml"
-        write_machine(path, machine)
+        write_yaml(path, machine)
         return path
 
     def known_machine(self) -> Machine | None:

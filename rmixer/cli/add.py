@@ -26,7 +26,6 @@ def command(run: Path, workload: Path, settings: tuple[str, ...]) -> None:
     jobs = trained_workload(workload, parse_shrinking(settings), report).jobs
 
     from executor.overview.journal_view import records_in, state_of
-    from executor.records.requested import check_added
     from experiments.stages.adding import profiled_jobs
     from experiments.stages.execution import open_questions, prepare_data
     from profiles.profiler.door import check_importable
@@ -39,7 +38,7 @@ def command(run: Path, workload: Path, settings: tuple[str, ...]) -> None:
     records = records_in(place)
     if records.plan is None or state_of(records) == "done":
         raise InputError(run, "", "a run that has ended", "one that goes on, or was interrupted")
-    check_added(records, jobs)
+    records.check_added(jobs)
     plan = records.plan
     profiled_jobs(jobs, folder.machine, plan.layout, plan.used_bytes, report)
     check_importable(jobs)

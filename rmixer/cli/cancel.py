@@ -14,10 +14,9 @@ def command(run: Path, job: str) -> None:
     """Cancel JOB of the run in the folder RUN. If it waits, it never starts. If it runs, it stops
     at its next step. Other jobs go on."""
     from executor.overview.journal_view import records_in
-    from executor.records.requested import check_cancel
     from rmixer.cli.asking import ask, executing_folder, present_execution
     from rmixer.cli.console import console
 
     place = present_execution(executing_folder(run))
-    check_cancel(records_in(place), job)
+    records_in(place).check_cancel(job)
     console().print(ask(place, "cancel", job, run), markup=False, soft_wrap=True)

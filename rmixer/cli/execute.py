@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 import click
 
 from experiments.stages.asked_workload import check_trained, trained_workload
-from rmixer.cli.allowances import allowance_options
 from rmixer.cli.bundled import WorkloadPath
 from rmixer.cli.confirming import confirm, yes_option
 from rmixer.cli.console import report
@@ -22,7 +21,7 @@ from rmixer.cli.ending import (
 )
 from rmixer.cli.locks import locked, sharing_option
 from rmixer.cli.settings import parse_shrinking, shrinking_option
-from rmixer.cli.slots import slot_options
+from rmixer.cli.slots import allowance_options, slot_options
 from rmixer.cli.tensorboard import check_tensorboard, tensorboard_option
 from rmixer.errors import InputError
 from rmixer.hardware.allowance import ALL, Allowance

@@ -15,9 +15,9 @@ from rmixer.cli.locks import core_lock
 from rmixer.display.tables import WholeTable
 from rmixer.errors import InputError
 from rmixer.files.home import check_home
-from rmixer.files.typed_files import Name, parse
+from rmixer.files.typed_files import Name, parse, write_yaml
 from rmixer.files.writable import check_writable
-from rmixer.hardware.machine import Machine, write_machine
+from rmixer.hardware.machine import Machine
 
 if TYPE_CHECKING:
     from profiles.stored.store import Store
@@ -51,7 +51,7 @@ def command(name: str | None, out: Path | None, again: bool, as_json: bool) -> N
         machine = store.this_machine(report)
         kept = store.machines()[machine.name] / "machine.yaml"
     if out is not None:
-        write_machine(out, machine)
+        write_yaml(out, machine)
     if as_json:
         print_json(machine)
         return

@@ -41,14 +41,15 @@ def present_plan(plan: Plan, workload: Workload) -> None:
     if plan.sweep is None:
         out.print("predicted finish: known once these are profiled (`rmixer profile run`)")
         return
-    mark = " (doubtful)" if plan.doubtful else ""
-    present_ranking(plan.sweep, f"Predicted schedules, best first{mark}")
+    present_ranking(plan.sweep, plan.doubtful)
     present_saving(plan.sweep, plan.doubtful)
 
 
-def present_ranking(sweep: Sweep, title: str = "Predicted schedules, best first") -> None:
-    """Prints the table of a sweep, the bound of all schedules, and the result of a search."""
-    out = console()
+def present_ranking(sweep: Sweep, doubtful: Sequence[str], where: str = "") -> None:
+    """Prints the table of a sweep, whose title says ``where`` and if it is ``doubtful``, the bound
+    of all schedules, and the result of a search."""
+    out, mark = console(), " (doubtful)" if doubtful else ""
+    title = f"Predicted schedules{where}, best first{mark}"
     out.print(sweep_table(sweep.rows, title, objective=sweep.objective))
     bound, best_s = sweep.bound, sweep.best_s
     what = "" if sweep.objective == "makespan" else f"{in_words(sweep.objective)} "
@@ -107,15 +108,11 @@ def doubt_lines(doubtful: Sequence[str], machine: str | None = None, most: int =
 
 def saving_words(best_s: float, alone_s: float, doubtful: Sequence[str] = ()) -> str:
     """``200.9 s saved, 2.78× as fast``: a schedule of ``best_s`` compared with ``alone_s``."""
-    return _saved(best_s, alone_s) + (" (doubtful)" if doubtful else "")
-
-
-def _saved(best_s: float, alone_s: float) -> str:
-    saved_s = alone_s - best_s
+    saved_s, mark = alone_s - best_s, " (doubtful)" if doubtful else ""
     if abs(saved_s) < 0.005:
-        return "nothing saved"
+        return f"nothing saved{mark}"
     words = f"{seconds(saved_s)} saved" if saved_s > 0 else f"{seconds(-saved_s)} longer"
-    return f"{words}, {alone_s / best_s:.2f}× as fast"
+    return f"{words}, {alone_s / best_s:.2f}× as fast{mark}"
 
 
 def present_comparison(folder: RunFolder) -> Comparison:

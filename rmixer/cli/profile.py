@@ -1,9 +1,10 @@
-"""``rmixer profile`` and its ``run`` and ``show``."""
+"""``rmixer profile`` and its ``run``, ``show`` and ``types``."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -13,9 +14,13 @@ from rmixer.cli.locks import core_lock, sharing_option
 from rmixer.cli.numbers import LARGEST_BATCH, FiniteRange
 from rmixer.cli.profile_import import import_trace_command, show_imported
 from rmixer.cli.profile_memory import memory
-from rmixer.cli.profile_types import types
 from rmixer.cli.settings import parse_shrinking, shrinking_option
 from rmixer.errors import InputError
+
+if TYPE_CHECKING:
+    from profiles.stored.store import Store
+    from rmixer.hardware.machine import Machine
+    from rmixer.model_profile.model_profile import ModelProfile
 
 
 @click.group()
@@ -25,7 +30,6 @@ def command() -> None:
 
 command.add_command(import_trace_command)
 command.add_command(memory)
-command.add_command(types)
 
 
 @command.command()
@@ -125,7 +129,6 @@ def show(
     from profiles.stored.provenance import report_provenance
     from profiles.stored.store import Store
     from rmixer.cli.console import console, print_json, report
-    from rmixer.cli.profile_choice import profile_of_model
     from rmixer.files.writable import check_writable
 
     if show_imported(
@@ -133,10 +136,7 @@ def show(
     ):
         return
     store = Store()
-    known = store.machine(machine) if machine else store.known_machine()
-    if known is None:
-        allowed = "`rmixer profile run MODEL` first, or --machine NAME"
-        raise InputError("rmixer profile show", "", "nothing profiled on this machine", allowed)
+    known = _known_machine(store, machine, "show")
     programs = store.programs(known.name, model)
     if len(programs) > 1:
         each = "; ".join(f"{found.key} ({found.identity.architecture})" for found in programs)
@@ -149,7 +149,7 @@ def show(
     profile = (
         programs[0]
         if programs
-        else profile_of_model(store, known.name, model, batch, other_code=bool(machine))
+        else _profile_of_model(store, known.name, model, batch, other_code=bool(machine))
     )
     profile = store.settled(profile, known)
     report_provenance([profile], known, machine is None, report)
@@ -165,3 +165,80 @@ def show(
         print_json(profile)
     else:
         console().print(profile_table(profile, top))
+
+
+@command.command()
+@click.option("--machine", help="Name or folder of a measured machine. Default: this one.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def types(machine: str | None, as_json: bool) -> None:
+    """Job type and utilisation of every profile, compared with RMixer's assumptions."""
+    from experiments.tables.job_types import type_rows, types_table
+    from profiles.assembling.disturbance import report_disturbed
+    from profiles.stored.provenance import report_provenance
+    from profiles.stored.store import Store
+    from rmixer.cli.console import console, print_json, report
+    from rmixer.display.few_names import few
+    from rmixer.models.registry import MODELS
+    from rmixer.workload.cost_identity import is_present
+
+    store = Store()
+    known = _known_machine(store, machine, "types")
+    profiles = store.profiles(known.name, report)
+    if not profiles:
+        allowed = "profiles (`rmixer profile run MODEL`)"
+        raise InputError("rmixer profile types", "", f"nothing profiled on {known.name}", allowed)
+    report_provenance(profiles, known, machine is None, report)
+    report_disturbed(profiles, report)
+    older = [p.key for p in profiles if p.identity.model in MODELS and not is_present(p.identity)]
+    if older:
+        report(f"{few(older, 1)}: profiled with an older version of the training step")
+    rows = type_rows(store.settled(profile, known) for profile in profiles)
+    if as_json:
+        print_json(rows)
+    else:
+        console().print(types_table(rows, known))
+
+
+def _known_machine(store: Store, machine: str | None, command: str) -> Machine:
+    """The machine of that name or folder, None for this one. Raises :class:`InputError`."""
+    known = store.machine(machine) if machine else store.known_machine()
+    if known is None:
+        where, found = f"rmixer profile {command}", "nothing profiled on this machine"
+        raise InputError(where, "", found, "`rmixer profile run MODEL` first, or --machine NAME")
+    return known
+
+
+def _profile_of_model(
+    store: Store, machine: str, model: str, batch: int | None, other_code: bool
+) -> ModelProfile:
+    """Finds a profile on ``machine``: the one with the name ``model``; else the one of this model
+    with its defaults, or with ``batch``, with ``other_code`` also of older code; else the only one
+    of this model. The last two are reported. Raises :class:`InputError`."""
+    from rmixer.cli.console import report
+    from rmixer.workload.workload import job_of
+
+    named = None if "/" in model else store.find(machine, model)
+    if named and batch in (None, named.identity.batch):
+        return named
+    job = job_of(model)
+    identity = replace(job, batch=batch or job.batch).identity
+    if known := store.find(machine, identity.key):
+        return known
+    if other_code:  # of this machine it can be taken anew
+        sources = store.other_sources(machine, identity)
+        older = (store.find(machine, replace(identity, source=s).key) for s in sources)
+        if found := next((each for each in older if each), None):
+            report(f"{found.key}: profiled with an older version of the training step")
+            return found
+    of_model = [p for p in store.profiles(machine) if p.identity.model == model]
+    alike = [p for p in of_model if p.identity.batch == identity.batch or batch is None]
+    if len(alike) == 1:
+        (only,) = alike
+        apart = store.stale(machine, replace(identity, batch=only.identity.batch))
+        at = f" at batch {batch}" if batch else ""
+        which = apart or "was taken at another batch"
+        report(f"{only.key}: the only profile of {model}{at}; it {which}")
+        return only
+    have = ", ".join(found.key for found in of_model) or "none"
+    allowed = f"one of those of {model} on {machine}: {have} (`rmixer profile run {model}`)"
+    raise InputError("rmixer profile show", "", f"no profile {identity.key}", allowed)

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 import click
 
 from experiments.stages.asked_workload import trained_workload
-from rmixer.cli.allowances import allowance_options
 from rmixer.cli.bundled import WorkloadPath
 from rmixer.cli.confirming import yes_option
 from rmixer.cli.console import report
@@ -23,6 +22,7 @@ from rmixer.cli.locks import locked, sharing_option
 from rmixer.cli.numbers import FiniteRange
 from rmixer.cli.searching import search_options
 from rmixer.cli.settings import parse_shrinking, shrinking_option
+from rmixer.cli.slots import allowance_options
 from rmixer.cli.tensorboard import check_tensorboard, tensorboard_option
 from rmixer.hardware.allowance import Allowance
 

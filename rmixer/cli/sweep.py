@@ -82,6 +82,8 @@ def command(
 
     path = out or Path("runs") / f"{jobs.name}-sweep"
     RunFolder.check_target(path)
+    wish = Asked(search_s, evaluations, objective, search_batch)
+    wish.check(jobs, timed=table is not None)
     if table is None:
         store = Store(bar=bar)
         problem = inputs_of(jobs, machine, store, report, asked.what_if, batches=search_batch)
@@ -89,15 +91,13 @@ def command(
         problem = inputs_of_table(jobs, table, machine, wanted, report, asked.what_if)
     if left_out:
         report(left_out)
-    trials = Trials(tuple(names), wanted, Asked(search_s, evaluations, objective, search_batch))
+    trials = Trials(tuple(names), wanted, wish)
     found = swept(problem, trials, voice(), {**asked.recorded, **said_by(table)})
     folder = found.write(path, report)
     if as_json:
         print_json(found.rows)
         return
-    mark = " (doubtful)" if found.doubtful else ""
-    title = f"Predicted schedules on {problem.machine.in_words}, best first{mark}"
-    present_ranking(found.found, title)
+    present_ranking(found.found, found.doubtful, f" on {problem.machine.in_words}")
     present_saving(found.found, found.doubtful, machine)
     for line in missed(found.summary, problem.workload, predicted=True):
         console().print(line)

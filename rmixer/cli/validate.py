@@ -84,6 +84,8 @@ def _validate(run: Path, max_error: float | None, as_json: bool) -> None:
     from rmixer.cli.console import console, print_json
     from rmixer.cli.presenting import check_max_error
 
+    if run.is_file():
+        raise InputError(run, "", "a file", "the folder of a run; for a workload also --policies N")
     folder = RunFolder.open(run)
     comparison = validate_run(folder)
     if as_json:
@@ -118,7 +120,8 @@ def _race(
     check_importable(workload.jobs)
     problem = inputs_of(workload, None, Store(), report)
     entered = runners(problem, count, voice())
-    inputs = RunInputs("validate", workload, problem.machine, {"policies": count})
+    said = {"policies": count, "predictions": [each.prediction for each in entered]}
+    inputs = RunInputs("validate", workload, problem.machine, said)
     outlive_terminal()
     with locked(place, share_machine) as lock:
         prepare_data(workload, bar)

@@ -13,8 +13,7 @@ def check_writable(where: str, folder: Path) -> None:
     ``where`` (an option, a variable) names it in the message."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=folder):
-            pass
+        tempfile.TemporaryFile(dir=folder).close()
     except OSError as error:
         raise InputError(where, "", f"{folder}: {error.strerror}", "a folder to write to") from None
 
@@ -24,8 +23,7 @@ def check_out(path: Path, folder: Path) -> None:
     above it that exists. ``path`` is what ``--out`` says. Nothing is left behind."""
     nearest = next(each for each in (folder, *folder.absolute().parents) if each.exists())
     try:
-        with tempfile.TemporaryFile(dir=nearest):
-            pass
+        tempfile.TemporaryFile(dir=nearest).close()
     except OSError as error:
         found = f"{nearest}, which cannot be written ({error.strerror})"
         raise InputError(path, "--out", found, "a folder to write to") from None

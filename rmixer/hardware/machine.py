@@ -10,7 +10,7 @@ from pydantic import AfterValidator, Field
 
 from rmixer.errors import InputError
 from rmixer.files.strict import Strict
-from rmixer.files.typed_files import check_name, load_yaml, parse, shown, write_yaml
+from rmixer.files.typed_files import check_name, load_yaml, parse, shown
 from rmixer.files.yaml_lines import with_lines
 from rmixer.hardware.fingerprint import Fingerprint
 
@@ -148,11 +148,6 @@ def _read_machine(path: Path) -> Machine:
             allowed = f"{most} alone (`rmixer machine --again` measures it)"
             raise InputError(path, f"core_capacity.{k - 1}", shown(capacity), allowed)
     return machine
-
-
-def write_machine(path: Path, machine: Machine) -> None:
-    """Writes ``machine`` as YAML."""
-    write_yaml(path, machine)
 
 
 def check_schema(data: object, path: Path, version: int, again: str = "record it again") -> None:

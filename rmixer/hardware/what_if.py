@@ -14,6 +14,7 @@ GIB = 1 << 30
 MOST_GPUS, MOST_CORES, MOST_GIB, MOST_SPEED = 256, 4096, float(1 << 20), 1000.0
 _RATES = ("core_capacity", "bandwidth_gbps", "matmul_gflops")
 """Figures by core count that are 0 for no core."""
+_GPU_RATES = ("bandwidth_gbps", "link_gbps", "matmul_gflops")
 
 
 @dataclass(frozen=True)
@@ -30,7 +31,7 @@ class WhatIf:
     @property
     def settings(self) -> dict[str, float]:
         """The supposed changes, by the keys of ``--set``."""
-        given = {key: getattr(self, name) for key, (name, _) in _KEYS.items()}
+        given = {key: getattr(self, name) for key, (name, _) in KEYS.items()}
         return {key: value for key, value in given.items() if value is not None}
 
     def machine_of(self, machine: Machine) -> Machine:
@@ -94,28 +95,18 @@ class WhatIf:
                 raise InputError("--set", key, value, f"none: {machine.name} is left without a GPU")
 
     def _gpu(self, gpu: Gpu) -> Gpu:
-        speed = self.gpu_speed or 1.0
-        rates = ("bandwidth_gbps", "link_gbps", "matmul_gflops")
-        known = {name: getattr(gpu, name) for name in rates}
+        rates = {name: getattr(gpu, name) for name in _GPU_RATES}
         faster: dict[str, Any] = {
-            name: None if rate is None else rate * speed for name, rate in known.items()
+            name: rate and rate * (self.gpu_speed or 1.0) for name, rate in rates.items()
         }
         memory_bytes = _bytes(self.gpu_memory_gib, gpu.memory_bytes)
         return replace(gpu, memory_bytes=memory_bytes, **faster)
 
 
 def what_if_of(values: Mapping[str, str]) -> WhatIf:
-    """Builds it from the given values of :func:`keys`; raises :class:`InputError`."""
-    given: dict[str, Any] = {}
-    for key, text in values.items():
-        name, read = _KEYS[key]
-        given[name] = read(key, text)
-    return WhatIf(**given)
-
-
-def keys() -> tuple[str, ...]:
-    """The figures of a machine that can be changed."""
-    return tuple(_KEYS)
+    """Builds it from given values of :data:`KEYS`; raises :class:`InputError`."""
+    read: dict[str, Any] = {KEYS[key][0]: KEYS[key][1](key, text) for key, text in values.items()}
+    return WhatIf(**read)
 
 
 def continued(curve: Sequence[float], count: int, at_none: float) -> tuple[float, ...]:
@@ -165,7 +156,10 @@ def _whole(least: int, most: int) -> Callable[[str, str], int]:
     return read
 
 
-def _number(most: float, least: float = 0.0) -> Callable[[str, str], float]:
+def number(most: float, least: float = 0.0) -> Callable[[str, str], float]:
+    """A reader of a value of ``--set``, by its key: a number above 0, from ``least`` to ``most``.
+    It raises :class:`InputError`."""
+
     def read(key: str, text: str) -> float:
         try:
             number = float(text)
@@ -179,10 +173,11 @@ def _number(most: float, least: float = 0.0) -> Callable[[str, str], float]:
     return read
 
 
-_KEYS: dict[str, tuple[str, Callable[[str, str], float]]] = {
+KEYS: dict[str, tuple[str, Callable[[str, str], float]]] = {
     "machine.gpus": ("gpus", _whole(0, MOST_GPUS)),
     "machine.cores": ("cores", _whole(1, MOST_CORES)),
-    "machine.gpu.memory_gib": ("gpu_memory_gib", _number(MOST_GIB)),
-    "machine.memory_gib": ("memory_gib", _number(MOST_GIB)),
-    "machine.gpu.speed": ("gpu_speed", _number(MOST_SPEED, 1 / MOST_SPEED)),
+    "machine.gpu.memory_gib": ("gpu_memory_gib", number(MOST_GIB)),
+    "machine.memory_gib": ("memory_gib", number(MOST_GIB)),
+    "machine.gpu.speed": ("gpu_speed", number(MOST_SPEED, 1 / MOST_SPEED)),
 }
+"""The figures of a machine that can be changed: each its field here, and how it is read."""

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Final, Literal
 
 from rmixer.files.strict import Strict
-from rmixer.files.typed_files import load_json, parse, write_json
+from rmixer.files.typed_files import load_json, parse
 from rmixer.hardware.machine import check_schema
 
 SCHEMA_VERSION: Final = 1
@@ -166,11 +166,6 @@ def never_started(
         state=state,
         error=error,
     )
-
-
-def write_summary(path: Path, summary: RunSummary) -> None:
-    """Writes ``summary.json``."""
-    write_json(path, summary)
 
 
 def read_summary(path: Path) -> RunSummary:

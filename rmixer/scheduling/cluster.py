@@ -18,7 +18,6 @@ from rmixer.scheduling.layout import Layout
 from rmixer.scheduling.ordered_queue import OrderedQueue
 from rmixer.scheduling.placing import kept_for_slots, placed
 from rmixer.scheduling.policy import Policy
-from rmixer.scheduling.priorities import down_to, waiting_priorities
 from rmixer.scheduling.readings import Readings
 from rmixer.scheduling.step_times import StepTimes
 from rmixer.scheduling.view import ClusterView, Dispatch, JobView, State
@@ -185,32 +184,43 @@ class Cluster:
 
     def _book(self, dispatch: Dispatch, policy: Policy, view: ClusterView) -> Booking:
         place = placed(dispatch, policy, view, self._slots)
-        job, devices, slots = place.job, place.devices, place.slots
-        cores = self.layout.cores(self.machine, devices[0].name, slots[0])[: place.threads]
+        job, device = place.job, place.device
+        cores = self.layout.cores(self.machine, device.name, place.slot)[: place.threads]
         booking = Booking(
             order=self._order,
             job=job.id,
             devices=dispatch.devices,
-            slot=slots[0],
+            slot=place.slot,
             cores=cores,
             placement=dispatch.placement,
             tag=dispatch.tag,
             attempt=job.attempts + 1,
-            booked_bytes=booked_bytes(job.costs[devices[0].kind]),
+            booked_bytes=booked_bytes(job.costs[device.kind]),
             sharing=place.sharing,
             round=dispatch.round,
             barrier=dispatch.barrier,
         )
-        self.rebook(booking, view.now_s, slots)
+        self.rebook(booking, view.now_s)
         return booking
 
-    def rebook(self, booking: Booking, now_s: float, slots: Sequence[int] | None = None) -> None:
-        """Books ``booking`` at ``now_s``, also one of an earlier part of the run. ``slots`` are
-        those on its devices (None: the same on each)."""
+    def rebook(self, booking: Booking, now_s: float) -> None:
+        """Books ``booking`` at ``now_s``, also one of an earlier part of the run."""
         job = self._jobs[booking.job]
-        self._devices.occupy(job, booking, now_s, slots)
+        self._devices.occupy(job, booking, now_s)
         del self._queued[job.id]
         self._queue.remove(job)
         self._jobs[job.id] = job._replace(state="running", attempts=booking.attempt)
         self._order = booking.order + 1
         self._bookings[job.id] = booking
+
+
+def waiting_priorities(view: ClusterView) -> Sequence[int]:
+    """The priorities of the jobs that wait, the highest first."""
+    return sorted({job.priority for job in view.queued.values()}, reverse=True)
+
+
+def down_to(view: ClusterView, least: int) -> ClusterView:
+    """``view`` without the jobs that wait and have a priority below ``least``."""
+    queued = {name: job for name, job in view.queued.items() if job.priority >= least}
+    jobs = {name: job for name, job in view.jobs.items() if job.state != "queued" or name in queued}
+    return replace(view, jobs=jobs, queued=queued, kept=None)

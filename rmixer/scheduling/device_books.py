@@ -79,61 +79,54 @@ class DeviceBooks:
                     held_bytes=device.held_bytes + more,
                 )
 
-    def occupy(
-        self, job: JobView, booking: Booking, now_s: float, slots: Sequence[int] | None = None
-    ) -> None:
-        """Places ``job`` as ``booking`` says, in ``slots`` of its devices (None: the same on
-        each)."""
-        for name, slot in zip(
-            booking.devices, slots or [booking.slot] * len(booking.devices), strict=True
-        ):
-            device = self._devices[name]
-            resident = Resident(
-                job=job.id,
-                slot=slot,
-                tag=booking.tag,
-                started_s=now_s,
-                cores=booking.cores,
-                placement=booking.placement,
-                sharing=booking.sharing,
-            )
-            cost = job.costs[device.kind]
-            residents = (*device.residents, resident)
-            self._devices[name] = device._replace(
-                booked_bytes=device.booked_bytes + booked_bytes(cost) - device.taken_over(cost),
-                held_bytes=(
-                    held_bytes := device.held_bytes + cost.peak_bytes - device.taken_over(cost)
-                ),
-                measured_bytes=self._in_use(device, held_bytes),
-                booked_utilisation=self._utilisation(device.kind, residents),
-                residents=residents,
-                last_order=booking.order,
-                last_round=booking.round,
-                last_started_s=now_s,
-            )
-            if device.free_slots == 1:
-                self._free[device.kind].remove(name)
+    def occupy(self, job: JobView, booking: Booking, now_s: float) -> None:
+        """Places ``job`` as ``booking`` says."""
+        (name,) = booking.devices
+        device = self._devices[name]
+        resident = Resident(
+            job=job.id,
+            slot=booking.slot,
+            tag=booking.tag,
+            started_s=now_s,
+            cores=booking.cores,
+            placement=booking.placement,
+            sharing=booking.sharing,
+        )
+        cost = job.costs[device.kind]
+        residents = (*device.residents, resident)
+        held_bytes = device.held_bytes + cost.peak_bytes - device.taken_over(cost)
+        self._devices[name] = device._replace(
+            booked_bytes=device.booked_bytes + booked_bytes(cost) - device.taken_over(cost),
+            held_bytes=held_bytes,
+            measured_bytes=self._in_use(device, held_bytes),
+            booked_utilisation=self._utilisation(device.kind, residents),
+            residents=residents,
+            last_order=booking.order,
+            last_round=booking.round,
+            last_started_s=now_s,
+        )
+        if device.free_slots == 1:
+            self._free[device.kind].remove(name)
 
     def leave(self, job: JobView, booking: Booking) -> None:
         """Removes ``job`` from the place of ``booking``."""
-        for name in booking.devices:
-            device = self._devices[name]
-            cost = job.costs[device.kind]
-            residents = tuple(r for r in device.residents if r.job != job.id)
-            booked = device.booked_bytes - booked_bytes(cost) + device.taken_over(cost)
-            if device.kind == "gpu":
-                booked = max(booked, GPU_WORKER_BYTES * device.slots)
-            self._devices[name] = device._replace(
-                residents=residents,
-                booked_bytes=booked,
-                held_bytes=(
-                    held_bytes := device.held_bytes - cost.peak_bytes + device.taken_over(cost)
-                ),
-                measured_bytes=self._in_use(device, held_bytes),
-                booked_utilisation=self._utilisation(device.kind, residents),
-            )
-            if device.free_slots == 0:
-                self._free[device.kind].add(name)
+        (name,) = booking.devices
+        device = self._devices[name]
+        cost = job.costs[device.kind]
+        residents = tuple(r for r in device.residents if r.job != job.id)
+        booked = device.booked_bytes - booked_bytes(cost) + device.taken_over(cost)
+        if device.kind == "gpu":
+            booked = max(booked, GPU_WORKER_BYTES * device.slots)
+        held_bytes = device.held_bytes - cost.peak_bytes + device.taken_over(cost)
+        self._devices[name] = device._replace(
+            residents=residents,
+            booked_bytes=booked,
+            held_bytes=held_bytes,
+            measured_bytes=self._in_use(device, held_bytes),
+            booked_utilisation=self._utilisation(device.kind, residents),
+        )
+        if device.free_slots == 0:
+            self._free[device.kind].add(name)
 
     def measure(self) -> None:
         """Reads the memory in use, if it can be read."""

@@ -15,11 +15,11 @@ from rmixer.scheduling.view import ClusterView, DeviceView, Dispatch, JobView
 
 @dataclass(frozen=True)
 class Placed:
-    """``job`` in one of the ``slots`` of each of ``devices``, with ``threads`` host threads."""
+    """``job`` in ``slot`` of ``device``, with ``threads`` host threads."""
 
     job: JobView
-    devices: tuple[DeviceView, ...]
-    slots: tuple[int, ...]
+    device: DeviceView
+    slot: int
     threads: int
     sharing: Sharing
 
@@ -35,18 +35,17 @@ def placed(
     if job is None:
         state = _state(dispatch.job, view)
         raise PolicyWrong(f"{who} started {dispatch.job!r}, which is not in the queue: {state}")
-    devices = tuple(view.devices[name] for name in dispatch.devices if name in view.devices)
-    if not devices or len(devices) < len(dispatch.devices):
+    if not dispatch.devices or not view.devices.keys() >= set(dispatch.devices):
         known = f"no such device among {', '.join(view.devices)}"
         raise PolicyWrong(f"{who} sent {job.id!r} to {dispatch.devices}: {known}")
-    if len(devices) > 1:
-        raise PolicyWrong(f"{who} sent {job.id!r} to {len(devices)} devices: a job runs on one")
-    for device in devices:
-        if not device.fits(job, policy.memory):
-            why = _why_not(device, job)
-            raise PolicyWrong(f"{who} sent {job.id!r} to {device.name}: it does not fit, {why}")
-    slots = tuple(_free_slot(device, job, who, dispatch.slot) for device in devices)
-    entry = layout[devices[0].name]
+    if (count := len(dispatch.devices)) > 1:
+        raise PolicyWrong(f"{who} sent {job.id!r} to {count} devices: a job runs on one")
+    device = view.devices[dispatch.devices[0]]
+    if not device.fits(job, policy.memory):
+        why = _why_not(device, job)
+        raise PolicyWrong(f"{who} sent {job.id!r} to {device.name}: it does not fit, {why}")
+    slot = _free_slot(device, job, who, dispatch.slot)
+    entry = layout[device.name]
     threads = entry.threads if dispatch.threads is None else dispatch.threads
     if not 1 <= threads <= entry.threads:
         allowed = f"a slot of {entry.device} has {entry.threads}"
@@ -55,7 +54,7 @@ def placed(
     if sharing not in SHARING:
         known = ", ".join(SHARING)
         raise PolicyWrong(f"{who} let {job.id!r} share as {sharing!r}: known: {known}")
-    return Placed(job, devices, slots, threads, cast(Sharing, sharing))
+    return Placed(job, device, slot, threads, cast(Sharing, sharing))
 
 
 def kept_for_slots(devices: Iterable[DeviceView], waiting: Iterable[JobView]) -> str:

@@ -13,12 +13,9 @@ class Readings(Protocol):
 
     def steps_made(self, job: str) -> float:
         """The steps of a running job that are done; the present one counts by its share."""
-        ...
 
     def measured_bytes(self, device: str) -> int | None:
         """The bytes in use of the memory of ``device``; None if it is not measured."""
-        ...
 
     def others_bytes(self, device: str) -> int | None:
         """The bytes of it that others than this run's jobs hold now; None if not measured."""
-        ...

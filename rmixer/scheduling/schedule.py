@@ -11,7 +11,7 @@ from pydantic import Field
 
 from rmixer.errors import InputError, choice
 from rmixer.files.strict import Strict
-from rmixer.files.typed_files import load_json, parse, write_json
+from rmixer.files.typed_files import load_json, parse
 from rmixer.hardware.machine import Machine, check_schema
 from rmixer.scheduling.booking import Booking
 from rmixer.scheduling.layout import Layout, Sharing
@@ -163,8 +163,3 @@ def read_schedule(path: Path) -> Schedule:
     data: Any = load_json(path, "schedule")
     check_schema(data, path, SCHEMA_VERSION)
     return parse(data, Schedule, path)
-
-
-def write_schedule(path: Path, schedule: Schedule) -> None:
-    """Writes ``schedule.json``."""
-    write_json(path, schedule)

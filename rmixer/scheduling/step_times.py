@@ -87,9 +87,12 @@ class Mix:
 
     def _renamed(self, group: list[int]) -> list[tuple[int, Member]]:
         """The members of one group, sorted, with their cores counted from 0."""
-        ordered = sorted(
-            group, key=lambda i: (_without_cores(self.members[i]), sorted(self.members[i].cores))
-        )
+
+        def sorting(index: int) -> tuple[object, ...]:
+            *same, cores, placement, sharing = self.members[index].key
+            return (*same, len(cores), placement, sharing, sorted(cores))
+
+        ordered = sorted(group, key=sorting)
         names: dict[int, int] = {}
         renamed = []
         for index in ordered:
@@ -101,21 +104,9 @@ class Mix:
         return renamed
 
 
-def _without_cores(member: Member) -> tuple[str, str, str, int, str, str]:
-    return (
-        member.identity,
-        member.phase,
-        member.device,
-        member.threads,
-        member.placement,
-        member.sharing,
-    )
-
-
 class StepTimes(Protocol):
     """The times of a mix. Implementations are deterministic and remember results."""
 
     def unit_s(self, mix: Mix) -> tuple[float, ...]:
         """For each member in order, with these neighbours: seconds of a training step (phase
         ``train``), or seconds of the whole phase (every other phase)."""
-        ...

@@ -21,8 +21,7 @@ from rmixer.testing.failures import (
     WrongReturn,
 )
 from rmixer.testing.policy_checking import check_policy
-from rmixer.testing.policy_report import PolicyReport
-from rmixer.testing.report import ModelReport
+from rmixer.testing.report import ModelReport, PolicyReport
 from rmixer.testing.trial_job import TrialJob
 
 __all__ = [

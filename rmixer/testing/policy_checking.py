@@ -20,10 +20,10 @@ from rmixer.testing.failures import (
     WrongAnswer,
     WrongLayout,
 )
-from rmixer.testing.policy_report import PolicyReport
 from rmixer.testing.policy_run import TrialRun
 from rmixer.testing.policy_trials import TrialPlace, draw_place, draw_trial
 from rmixer.testing.policy_watch import Watched
+from rmixer.testing.report import PolicyReport
 from rmixer.training.user_code import users_frames
 
 SLOW_S = 0.1

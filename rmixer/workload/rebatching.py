@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from math import ceil
 
@@ -25,11 +26,19 @@ def with_batch(job: Job, batch: int) -> Job:
     def about(count: int) -> int:
         return max(1, round(count * job.batch / batch))
 
+    sized = in_steps(job, ceil(job.steps * job.batch / batch), about)
+    if (evaluate := sized.evaluate) is not None:
+        batches = max(1, evaluate.batches * job.batch // batch)
+        sized = replace(sized, evaluate=replace(evaluate, batches=batches))
+    return replace(sized, batch=batch)
+
+
+def in_steps(job: Job, steps: int, scaled: Callable[[int], int]) -> Job:
+    """Returns ``job`` in other ``steps``; ``scaled`` gives the new number of those between its
+    evaluations and of those in which its learning rate rises."""
     evaluate, schedule = job.evaluate, job.lr_schedule
-    if evaluate is not None:
-        every, batches = evaluate.every_steps, max(1, evaluate.batches * job.batch // batch)
-        evaluate = replace(evaluate, every_steps=every and about(every), batches=batches)
+    if evaluate is not None and evaluate.every_steps is not None:
+        evaluate = replace(evaluate, every_steps=scaled(evaluate.every_steps))
     if schedule is not None and schedule.warmup_steps:
-        schedule = replace(schedule, warmup_steps=about(schedule.warmup_steps))
-    steps = ceil(job.steps * job.batch / batch)
-    return replace(job, batch=batch, steps=steps, evaluate=evaluate, lr_schedule=schedule)
+        schedule = replace(schedule, warmup_steps=scaled(schedule.warmup_steps))
+    return replace(job, steps=steps, evaluate=evaluate, lr_schedule=schedule)

@@ -36,13 +36,13 @@ class Settings:
 
 def settings_of(values: Mapping[str, str]) -> Settings:
     """Reads values by key; raises :class:`InputError`."""
-    of_workload, of_machine = shrinking.keys(), what_if.keys()
+    known = (*shrinking.KEYS, *what_if.KEYS)
     for key in values:
-        if key not in (*of_workload, *of_machine):
-            raise InputError("--set", "", repr(key), choice(key, (*of_workload, *of_machine)))
+        if key not in known:
+            raise InputError("--set", "", repr(key), choice(key, known))
     return Settings(
-        shrinking_of({key: value for key, value in values.items() if key in of_workload}),
-        what_if_of({key: value for key, value in values.items() if key in of_machine}),
+        shrinking_of({key: value for key, value in values.items() if key in shrinking.KEYS}),
+        what_if_of({key: value for key, value in values.items() if key in what_if.KEYS}),
     )
 
 

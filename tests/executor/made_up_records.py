@@ -63,7 +63,7 @@ class MadeUp:
         self.records = RunRecords()
         self._order = 0
         process = plain(SupervisingProcess.this())
-        self.happens("opened", 0.0, process=process, plan=execution.plan.written)
+        self.happens("opened", 0.0, process=process, plan=plain(execution.plan))
         self.happens("added", 0.0, **written(problem.jobs, late=False))
         self.happens("warmed", 0.0)
 

@@ -156,7 +156,7 @@ def test_what_is_asked_of_a_run_that_stands_still_is_done_when_it_goes_on(tmp_pa
     with Journal(tmp_path / NAME) as journal:
         journal.write(
             [
-                Transition("opened", 0.0, detail={"process": gone, "plan": execution.plan.written}),
+                Transition("opened", 0.0, detail={"process": gone, "plan": plain(execution.plan)}),
                 Transition("added", 0.0, detail=written(problem.jobs, late=False)),
                 *(Transition("submitted", 0.0, job.id) for job in jobs),
                 Transition("dispatched", 0.0, "endless", 1, {"booking": plain(booking)}),

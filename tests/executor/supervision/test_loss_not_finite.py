@@ -10,7 +10,8 @@ from executed_workloads import execute, this_machine, tiny
 from executor.supervision.execution import ExecutedRun
 from executor.supervision.observer import Observer
 from rmixer.data.prepare import prepare
-from rmixer.run_record.run_summary import JobSummary, read_summary, write_summary
+from rmixer.files.typed_files import write_json
+from rmixer.run_record.run_summary import JobSummary, read_summary
 from rmixer.scheduling.layout import even_layout
 from rmixer.workload.workload_file import read_workload
 
@@ -143,6 +144,6 @@ def test_the_others_are_trained_and_nobody_is_said_to_have_raised(
 
 
 def test_figures_that_are_not_finite_are_null_in_the_file(run: ExecutedRun, tmp_path: Path) -> None:
-    write_summary(tmp_path / "summary.json", run.summary)
+    write_json(tmp_path / "summary.json", run.summary)
     assert "NaN" not in (tmp_path / "summary.json").read_text()
     assert read_summary(tmp_path / "summary.json") == run.summary

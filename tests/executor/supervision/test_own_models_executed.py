@@ -11,7 +11,8 @@ from executed_workloads import execute, this_machine, tiny
 from executor.supervision.execution import ExecutedRun
 from executor.supervision.observer import Observer
 from rmixer.data.prepare import prepare
-from rmixer.run_record.run_summary import read_summary, write_summary
+from rmixer.files.typed_files import write_json
+from rmixer.run_record.run_summary import read_summary
 from rmixer.scheduling.layout import even_layout
 from rmixer.workload.workload_file import read_workload
 
@@ -153,7 +154,7 @@ def test_what_a_user_raises_is_made_printable_and_short(run: ExecutedRun, folder
     assert error is not None
     assert error.startswith("ValueError: bad \\udc80 text \\x1b[2J" + "y" * 50)
     assert len(error) < 600
-    write_summary(folder / "summary.json", run.summary)
+    write_json(folder / "summary.json", run.summary)
     assert read_summary(folder / "summary.json") == run.summary
     assert "\\udc80" in (folder / "failures" / "ugly.txt").read_text()
 

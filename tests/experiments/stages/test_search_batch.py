@@ -18,9 +18,10 @@ from experiments.stages.sweep import Sweep, SweepWish, sweep
 from experiments.tables.sweep_table import sweep_table
 from profiles.stored.store import Store
 from rmixer.errors import InputError
+from rmixer.files.typed_files import write_json
 from rmixer.model_profile.model_profile import ModelProfile
 from rmixer.scheduling.problem import Problem, ProfiledJob, problem_of
-from rmixer.scheduling.schedule import Schedule, write_schedule
+from rmixer.scheduling.schedule import Schedule
 from rmixer.testing.made_up import (
     by_key,
     make_job,
@@ -105,7 +106,7 @@ def test_its_schedule_replays_at_its_batches(tmp_path: Path) -> None:
     assert request.by.workload_hash == found.problem.workload.hash
     folder = RunFolder.create(tmp_path, RunInputs("run", given.workload, MACHINE, {}), print)
     assert folder.workload == given.workload
-    write_schedule(folder.path / SCHEDULE, found.schedule)
+    write_json(folder.path / SCHEDULE, found.schedule)
     assert folder.workload == found.problem.workload
     assert folder.asked == given.workload
     with pytest.raises(InputError, match=r"batch of job-0: found 128; allowed: .*: 64$"):

@@ -60,7 +60,7 @@ def test_any_number_of_processes_finds_the_same(timed: bool) -> None:
     assert found[0].rows == found[1].rows
     assert found[0].schedule == found[1].schedule
     assert found[0].searched is not None
-    assert found[0].searched.evaluations >= 3000
+    assert 3000 <= found[0].searched.evaluations < 3300
 
 
 def test_it_is_no_worse_than_any_policy_and_no_better_than_the_bound() -> None:

@@ -18,7 +18,6 @@ from rmixer.policies import make_policy
 from rmixer.policies.rmixer.queue_policies import DySequ
 from rmixer.scheduling.layout import Cut, DeviceSlots, Layout
 from rmixer.scheduling.problem import Problem, problem_of
-from rmixer.scheduling.schedule import write_schedule
 from rmixer.scheduling.step_times import Mix
 from rmixer.scheduling.wanted_slots import Wanted
 from rmixer.testing.made_up import (
@@ -132,7 +131,7 @@ def test_any_number_of_processes_finds_the_same(timed: bool, tmp_path: Path) -> 
         assert len(found.rows) > 3
         folder = tmp_path / str(processes)
         write_json(folder / "sweep.json", found.rows)
-        write_schedule(folder / "schedule.json", found.schedule)
+        write_json(folder / "schedule.json", found.schedule)
         (folder / "events.csv").write_text(found.predicted.timeline.to_csv())
         written.append({path.name: path.read_bytes() for path in folder.iterdir()})
     assert written[0] == written[1]

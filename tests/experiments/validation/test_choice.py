@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from experiments.tables.choice_table import choice_lines
 from experiments.validation.choice import Contender, judge_choice
 
 
@@ -70,6 +71,31 @@ def test_a_machine_that_is_too_noisy() -> None:
     assert abs(found.regret) < 0.05
     assert found.regret_verdict == "not measurable here"
     assert found.concordance_verdict == "undecided"
+
+
+def test_an_interval_wider_than_the_goal_is_never_a_pass() -> None:
+    """On even repeats 4% better and 4% worse in turn: an interval of about -4% to +4%."""
+    even = (0.96, 1.0, 1.04, 1.0, 0.97, 1.0, 1.03, 1.0)
+    chosen = contender("a", 1.0, *(s for at in range(8) for s in (1.1, even[at])))
+    best = contender("b", 2.0, *(1.0 for _ in range(16)))
+    found = judge_choice([chosen, best])
+    assert found.regret_interval is not None
+    assert found.regret_interval[1] < 0.03
+    assert found.floor is not None
+    assert found.floor > 0.015
+    assert (found.regret_verdict, found.more_repeats) == ("not measurable here", None)
+
+
+def test_an_undecided_regret_says_how_many_repeats_would_decide() -> None:
+    """2.5% in the mean of six even repeats, at most 3.5% by the interval. To 3% it is half
+    of that. Student's 2.571 / sqrt(6) is twice 2.120 / sqrt(17): eleven more, so 22 repeats."""
+    even = (1.01, 1.02, 1.03, 1.02, 1.04, 1.03)
+    chosen = contender("a", 1.0, *(s for each in even for s in (1.1, each)))
+    found = judge_choice([chosen, contender("b", 2.0, *(1.0 for _ in range(12)))])
+    assert found.regret == pytest.approx(0.025)
+    assert found.regret_verdict == "undecided"
+    assert found.more_repeats == 22
+    assert "about 22 more repeats would decide" in choice_lines(found)[0]
 
 
 def test_two_repeats_say_little() -> None:

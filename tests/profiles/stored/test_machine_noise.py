@@ -12,7 +12,8 @@ from profiles.machines import limits
 from profiles.stored.machine_noise import FILE, KEPT, Executions
 from profiles.stored.store import Store
 from rmixer.errors import InputError
-from rmixer.hardware.machine import Machine, write_machine
+from rmixer.files.typed_files import write_yaml
+from rmixer.hardware.machine import Machine
 from rmixer.testing.made_up import make_machine
 
 
@@ -69,7 +70,7 @@ def test_it_is_of_this_machine_alone(store: Store, here: Machine, tmp_path: Path
     assert store.noise(replace(here, name=f"{here.name}+cores=4")) == 0.0
     hardware = replace(here.fingerprint, hardware="with another processor")
     assert store.noise(replace(here, fingerprint=hardware)) == 0.0
-    write_machine(tmp_path / "theirs" / "machine.yaml", here)
+    write_yaml(tmp_path / "theirs" / "machine.yaml", here)
     theirs = store.machine(str(tmp_path / "theirs"))
     assert store.noise(theirs) == 0.0
 

@@ -13,7 +13,8 @@ from profiles.machines import limits
 from profiles.stored import store as store_module
 from profiles.stored.store import RECORDED, Store
 from rmixer.errors import InputError
-from rmixer.hardware.machine import Machine, write_machine
+from rmixer.files.typed_files import write_yaml
+from rmixer.hardware.machine import Machine
 from rmixer.model_profile.model_profile import ModelProfile
 from rmixer.model_profile.profile_files import read_profile, write_profile
 from rmixer.testing.made_up import make_job, make_machine, make_operator, make_profile, make_step
@@ -32,7 +33,7 @@ def store(tmp_path: Path) -> Store:
 
 def record(store: Store, machine: Machine, *profiles: ModelProfile) -> None:
     """What the repository holds of a machine."""
-    write_machine(store.recorded / machine.name / "machine.yaml", machine)
+    write_yaml(store.recorded / machine.name / "machine.yaml", machine)
     for found in profiles:
         write_profile(store.recorded / machine.name / found.key, found)
 
@@ -246,7 +247,7 @@ def test_with_other_gpus_it_is_another_machine(
 
 def test_a_machine_in_the_folder_of_another_is_refused(store: Store) -> None:
     place = store.save_machine(make_machine())
-    write_machine(place, dataclasses.replace(make_machine(), name="other"))
+    write_yaml(place, dataclasses.replace(make_machine(), name="other"))
     message = f"{place}: name: found 'other'; allowed: 'made-up', its folder's name"
     for look in (store.known_machine, lambda: store.machine("made-up")):
         with pytest.raises(InputError) as error:

@@ -14,9 +14,10 @@ from profiles.stored import store as profile_store
 from profiles.stored.store import Store
 from rmixer.errors import InputError
 from rmixer.files.home import home
+from rmixer.files.typed_files import write_json
 from rmixer.policies import make_policy
 from rmixer.scheduling.layout import even_layout
-from rmixer.scheduling.schedule import schedule_of, write_schedule
+from rmixer.scheduling.schedule import schedule_of
 from rmixer.testing.made_up import make_machine, make_operator, make_profile, make_step
 from rmixer.workload.workload_file import read_workload
 
@@ -54,7 +55,7 @@ def arguments(command: str, workload: Path) -> tuple[Any, ...]:
         jobs, machine = read_workload(workload), make_machine()
         policy, layout = make_policy("sequential"), even_layout(machine, 1, 1)
         schedule = schedule_of(jobs, machine, policy, layout, ())
-        write_schedule(Path("schedule.json"), schedule)
+        write_json(Path("schedule.json"), schedule)
         return ("execute", "schedule.json", "--workload", workload)
     if command == "simulate":
         return ("simulate", workload, "--policy", "dySequ")

@@ -13,11 +13,11 @@ from specimens import MACHINE
 
 from rmixer.errors import InputError
 from rmixer.files.typed_files import write_yaml
-from rmixer.hardware.machine import Device, read_machine, write_machine
+from rmixer.hardware.machine import Device, read_machine
 
 
 def test_a_machine_is_read_as_it_was_written(tmp_path: Path) -> None:
-    write_machine(tmp_path / "machine.yaml", MACHINE)
+    write_yaml(tmp_path / "machine.yaml", MACHINE)
     assert read_machine(tmp_path / "machine.yaml") == MACHINE
 
 
@@ -48,7 +48,7 @@ def test_a_measured_speed_up_in_company_is_noise() -> None:
 def written(tmp_path: Path, **changes: Any) -> Path:
     """The machine file with some keys changed, or left out where the value is ``...``."""
     path = tmp_path / "machine.yaml"
-    write_machine(path, MACHINE)
+    write_yaml(path, MACHINE)
     data = {**yaml.safe_load(path.read_text()), **changes}
     write_yaml(path, {key: value for key, value in data.items() if value is not ...})
     return path

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from specimens import MACHINE
 
 from rmixer.errors import InputError
-from rmixer.files.typed_files import parse, plain
-from rmixer.hardware.machine import Machine, read_machine, write_machine
+from rmixer.files.typed_files import parse, plain, write_yaml
+from rmixer.hardware.machine import Machine, read_machine
 from rmixer.hardware.what_if import GIB, WhatIf, continued, what_if_of
 
 RECORDED = Path(__file__).resolve().parents[3] / "profiles" / "recorded"
@@ -105,7 +105,7 @@ def test_its_name_says_what_is_supposed() -> None:
 
 
 def test_no_machine_that_exists_has_such_a_name(tmp_path: Path) -> None:
-    write_machine(tmp_path / "machine.yaml", WhatIf(gpus=4).machine_of(MACHINE))
+    write_yaml(tmp_path / "machine.yaml", WhatIf(gpus=4).machine_of(MACHINE))
     with pytest.raises(InputError, match="allowed: the name of a machine that exists"):
         read_machine(tmp_path / "machine.yaml")
 

@@ -10,12 +10,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from rmixer.files.typed_files import write_json
 from rmixer.run_record.flow_times import FlowTimes, flow_times, flow_words, percentile_95
 from rmixer.run_record.run_summary import (
     RunSummary,
     never_started,
     read_summary,
-    write_summary,
 )
 
 JOB = replace(never_started("a", "criteo_dlrm", "queued"), state="done", attempt=1)
@@ -65,7 +65,7 @@ def test_the_percentile_is_linear_between_ranks(values: list[float]) -> None:
 
 def test_they_are_written_and_said(tmp_path: Path) -> None:
     summary = replace(SUMMARY, jobs=JOBS, **vars(flow_times(JOBS)))
-    write_summary(tmp_path / "summary.json", summary)
+    write_json(tmp_path / "summary.json", summary)
     data = json.loads((tmp_path / "summary.json").read_text())
     assert data["waiting_p95_s"] == pytest.approx(5.6)
     assert data["jobs"][0]["arrival_s"] == -1.0
@@ -77,7 +77,7 @@ def test_they_are_written_and_said(tmp_path: Path) -> None:
 
 def test_a_summary_of_an_earlier_release_has_none(tmp_path: Path) -> None:
     path = tmp_path / "summary.json"
-    write_summary(path, SUMMARY)
+    write_json(path, SUMMARY)
     data = json.loads(path.read_text())
     for name in vars(FlowTimes()):
         del data[name]

@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 
 from rmixer.errors import InputError
+from rmixer.files.typed_files import write_json
 from rmixer.run_record.run_summary import (
     DeviceSummary,
     JobSummary,
     RunSummary,
     read_summary,
-    write_summary,
 )
 
 JOB = JobSummary(
@@ -49,13 +49,13 @@ SUMMARY = RunSummary(
 
 
 def test_a_summary_is_read_as_it_was_written(tmp_path: Path) -> None:
-    write_summary(tmp_path / "summary.json", SUMMARY)
+    write_json(tmp_path / "summary.json", SUMMARY)
     assert read_summary(tmp_path / "summary.json") == SUMMARY
     assert SUMMARY.job("a") is JOB
 
 
 def test_the_keys_that_others_rely_on(tmp_path: Path) -> None:
-    write_summary(tmp_path / "summary.json", SUMMARY)
+    write_json(tmp_path / "summary.json", SUMMARY)
     data = json.loads((tmp_path / "summary.json").read_text())
     assert {"makespan_s", "samples_per_s", "jobs", "devices"} <= set(data)
     keys = "id model device start_s end_s steps step_ms_p50 peak_bytes state"
@@ -73,7 +73,7 @@ def test_the_keys_that_others_rely_on(tmp_path: Path) -> None:
 )
 def test_a_summary_that_is_wrong(tmp_path: Path, old: str, new: str, message: str) -> None:
     path = tmp_path / "summary.json"
-    write_summary(path, SUMMARY)
+    write_json(path, SUMMARY)
     path.write_text(path.read_text().replace(old, new))
     with pytest.raises(InputError) as error:
         read_summary(path)
@@ -82,7 +82,7 @@ def test_a_summary_that_is_wrong(tmp_path: Path, old: str, new: str, message: st
 
 def test_a_summary_without_intervals_is_of_an_earlier_release(tmp_path: Path) -> None:
     path = tmp_path / "summary.json"
-    write_summary(path, SUMMARY)
+    write_json(path, SUMMARY)
     data = json.loads(path.read_text())
     for name in ("makespan_interval_s", "machine_noise"):
         del data[name]
@@ -91,5 +91,5 @@ def test_a_summary_without_intervals_is_of_an_earlier_release(tmp_path: Path) ->
     path.write_text(json.dumps(data))
     assert read_summary(path) == SUMMARY
     told = replace(SUMMARY, makespan_interval_s=(1.5, 2.5), machine_noise=0.01)
-    write_summary(path, told)
+    write_json(path, told)
     assert read_summary(path) == told

@@ -11,10 +11,11 @@ import pytest
 from specimens import MACHINE
 
 from rmixer.errors import InputError
+from rmixer.files.typed_files import write_json
 from rmixer.policies import make_policy
 from rmixer.scheduling.booking import Booking
 from rmixer.scheduling.layout import DeviceSlots, Layout
-from rmixer.scheduling.schedule import ScheduledJob, read_schedule, schedule_of, write_schedule
+from rmixer.scheduling.schedule import ScheduledJob, read_schedule, schedule_of
 from rmixer.workload.workload import Job, Workload
 
 JOBS = tuple(Job(name, "amazon_din", 10, 32, "sgd", 0.85, 0) for name in ("a", "b", "c"))
@@ -39,13 +40,13 @@ def test_a_schedule_is_what_was_booked_in_order() -> None:
 
 
 def test_a_schedule_is_read_as_it_was_written(tmp_path: Path) -> None:
-    write_schedule(tmp_path / "schedule.json", SCHEDULE)
+    write_json(tmp_path / "schedule.json", SCHEDULE)
     assert read_schedule(tmp_path / "schedule.json") == SCHEDULE
     SCHEDULE.check(WORKLOAD, MACHINE, "schedule.json")
 
 
 def test_the_keys_of_the_file(tmp_path: Path) -> None:
-    write_schedule(tmp_path / "schedule.json", SCHEDULE)
+    write_json(tmp_path / "schedule.json", SCHEDULE)
     data = json.loads((tmp_path / "schedule.json").read_text())
     keys = "schema_version workload_hash machine policy settings dispatches"
     assert set(data) == set(keys.split())
@@ -117,7 +118,7 @@ def test_a_schedule_for_a_machine_without_its_gpu() -> None:
 )
 def test_a_file_that_is_no_schedule(tmp_path: Path, change: dict[str, Any], message: str) -> None:
     path = tmp_path / "schedule.json"
-    write_schedule(path, SCHEDULE)
+    write_json(path, SCHEDULE)
     path.write_text(json.dumps({**json.loads(path.read_text()), **change}))
     with pytest.raises(InputError) as error:
         read_schedule(path)

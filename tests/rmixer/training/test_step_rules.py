@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from rmixer.models.registry import MODELS, model_entry
-from rmixer.testing.recording import MASKED, read_backs, recorded
+from rmixer.testing.step_shapes import MASKED, read_backs, recorded
 from rmixer.training.step import TrainingStep
 from rmixer.workload.workload import OPTIMIZERS, Job
 
