@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 from profiles.machines.kept_waiting import MOST_WAITED
+from rmixer.display.few_names import few
 from rmixer.model_profile.model_profile import ModelProfile, StepCost
 
 WORST_CLOSURE, WORST_REPEATABILITY = 0.06, 0.15
@@ -41,9 +42,8 @@ def report_disturbed(profiles: Iterable[ModelProfile], report: Callable[[str], N
         if (words := _first_words(profile))
     }
     if found:
-        key, words = next(iter(found.items()))
-        what = key if len(found) == 1 else f"{key} and {len(found) - 1} more"
-        report(f"{what}: the machine was disturbed while it was profiled ({words})")
+        words = next(iter(found.values()))
+        report(f"{few(list(found), 1)}: the machine was disturbed while it was profiled ({words})")
 
 
 def _first_words(profile: ModelProfile) -> str:

@@ -14,6 +14,7 @@ from profiles.machines.limits import free_memory_bytes, usable_gpus
 from profiles.memory.data_size import most_batch
 from profiles.profiler.crew import PASSES
 from profiles.profiler.tasks import IMPORT_BUILD
+from rmixer.display.few_names import few
 from rmixer.errors import InputError, RunFailed, refuse
 from rmixer.models.size import check_batch, model_size
 from rmixer.scheduling.view import MEMORY_MARGIN
@@ -25,7 +26,6 @@ from rmixer.workload.workload import Job
 
 IMPORT_WITHIN_S = 60.0
 """A module that takes longer to import is let through: it may read data."""
-MOST_NAMED = 5
 IDLE_BYTES = 300 << 20
 """The most memory of a worker without a job."""
 MOST_BESIDE_BYTES = 3 << 30
@@ -84,14 +84,10 @@ def _together(faults: Iterable[Fault]) -> list[InputError]:
     alike: dict[tuple[str, str, str], list[str]] = {}
     for job, key, found, allowed in faults:
         alike.setdefault((key, str(found), allowed), []).append(job.id)
-    return [InputError(_named(ids), *what) for what, ids in alike.items()]
-
-
-def _named(ids: Sequence[str]) -> str:
-    if len(ids) == 1:
-        return f"job {ids[0]}"
-    more = len(ids) - MOST_NAMED
-    return f"jobs {', '.join(ids[:MOST_NAMED])}" + (f" and {more} more" if more > 0 else "")
+    return [
+        InputError(f"job {ids[0]}" if len(ids) == 1 else f"jobs {few(ids)}", *what)
+        for what, ids in alike.items()
+    ]
 
 
 def _incapable(jobs: Iterable[Job]) -> Iterator[Fault]:

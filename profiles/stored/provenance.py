@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import fields
 
 from profiles.machines.gpu_meter import driver_version
+from rmixer.display.few_names import few
 from rmixer.hardware.fingerprint import Fingerprint, take_fingerprint
 from rmixer.hardware.machine import Machine
 from rmixer.model_profile.model_profile import ModelProfile
@@ -61,8 +62,7 @@ def report_provenance(
             by_difference[found].append(profile.key)
     for found, keys in by_difference.items():
         if found:
-            what = keys[0] if len(keys) == 1 else f"{keys[0]} and {len(keys) - 1} more"
-            report(f"{what}: profiled with {', '.join(found)}")
+            report(f"{few(keys, 1)}: profiled with {', '.join(found)}")
 
 
 def _report_shared(

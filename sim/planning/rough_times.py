@@ -71,9 +71,12 @@ def _tables(made: Sequence[tuple[Resident, float]]) -> Any:
         for each in residents
     ]
     first_last: list[tuple[int, int]] = []
+    figures: list[tuple[float, ...]] = []
     segments: list[tuple[float, ...]] = []
-    for each in residents:
-        first = len(segments)
+    for each, alone_s in made:
+        steady, first = each.steady, len(segments)
+        gpu = (each.gpu_load, each.step.gpu_s) if each.gpu_load else (0.0, 0.0)
+        figures.append((float(len(steady.cores)), steady.load, steady.pressure, *gpu, alone_s))
         if each.gpu_load:
             segments += [
                 (s.host_s, s.device_s, s.lead_s, s.launch_s, s.tail_s, float(s.waits))
@@ -81,19 +84,12 @@ def _tables(made: Sequence[tuple[Resident, float]]) -> Any:
             ]
         first_last.append((first, len(segments)))
     return (
-        np.array([_figures(*each) for each in made]).reshape(-1, 6),
+        np.array(figures).reshape(-1, 6),
         np.array(gpu_of, dtype=np.int64),
         _curves([each.steady for each in residents]),
         np.array(first_last, dtype=np.int64).reshape(-1, 2),
         np.array(segments).reshape(-1, 6),
     )
-
-
-def _figures(resident: Resident, alone_s: float) -> tuple[float, ...]:
-    steady = resident.steady
-    threads = float(len(steady.cores))
-    gpu = (resident.gpu_load, resident.step.gpu_s) if resident.gpu_load else (0.0, 0.0)
-    return threads, steady.load, steady.pressure, *gpu, alone_s
 
 
 def _curves(demands: Sequence[HostDemand]) -> tuple[Floats, NDArray[np.int64]]:
