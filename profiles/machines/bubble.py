@@ -32,9 +32,8 @@ ANSWER_WITHIN_S = 60.0
 
 
 def bubble(channel: Channel) -> None:
-    """The worker's task: answers ``run`` (``work``, ``seconds``, and ``duty``, the share of the
-    time in which to work, alternating with sleep) with the rate of units a second, and ``count``
-    (``units`` of compute) with the seconds they took, until ``end``."""
+    """The worker's task: answers ``run`` (``work``, ``seconds``) with the rate of units a second,
+    and ``count`` (``units`` of compute) with the seconds they took, until ``end``."""
     left = np.ones((MATRIX, MATRIX), np.float32)
     out = np.empty_like(left)
     source = np.ones(STREAM_BYTES // 8)
@@ -113,17 +112,13 @@ class Bubbles:
         return turned
 
     def start(self, work: Work, seconds: float, count: int | None = None) -> None:
-        """Starts the first ``count`` bubbles, for a share ``duty`` of the time; :meth:`rates`
-        collects their results."""
+        """Starts the first ``count`` bubbles; :meth:`rates` collects their results."""
         for worker in self._workers[:count]:
             worker.send("run", work=work, seconds=seconds)
 
     def rates(self, count: int | None = None) -> list[float]:
         """Units a second of each bubble that :meth:`start` started."""
-        return [self._rate(worker) for worker in self._workers[:count]]
-
-    def _rate(self, worker: _Bubble) -> float:
-        return float(worker.answer("ran")["rate"])
+        return [float(worker.answer("ran")["rate"]) for worker in self._workers[:count]]
 
     def run(self, work: Work, seconds: float, count: int | None = None) -> list[float]:
         """Starts and collects."""
@@ -135,8 +130,8 @@ class Bubbles:
         pair = (self._workers[0], self._workers[other])
         for worker, work in zip(pair, (first, second), strict=True):
             worker.send("run", work=work, seconds=seconds)
-        rate, _ = (self._rate(worker) for worker in pair)
-        return rate
+        first_rate, _ = (float(worker.answer("ran")["rate"]) for worker in pair)
+        return first_rate
 
     def probe(self) -> float:
         """Seconds that a fixed computation takes on all cores at once, the mean over cores."""

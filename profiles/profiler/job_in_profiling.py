@@ -185,12 +185,7 @@ class Subject:
             yield f"{words}: end other programs on this machine, and {_AGAIN}"
             return  # the rest comes from that
         if step.exchange_us > PROBE_FACTOR * found.fastest_exchange_us:
-            ratio = step.exchange_us / found.fastest_exchange_us
-            yield (
-                f"with {step.threads} threads the cores of this machine exchanged data {ratio:.1f} "
-                "times as slowly as they can (a virtual machine moves its cores), which makes "
-                f"steps longer; {_AGAIN}"
-            )
+            yield _far_apart(found, step)
         if words := disturbed(step):
             yield f"{words}: the machine was disturbed; {_AGAIN}"
         if words := _too_noisy(found, step, self._plan):
@@ -206,6 +201,16 @@ def _others_had_its_cores(found: Found, step: StepCost) -> str:
         return ""
     where = f"with {step.threads} thread(s)"
     return f"{where} other programs used the cores of one of its two workers; it is left out"
+
+
+def _far_apart(found: Found, step: StepCost) -> str:
+    """A warning that the cores exchanged data more slowly than they can."""
+    ratio = step.exchange_us / found.fastest_exchange_us
+    return (
+        f"with {step.threads} threads the cores of this machine exchanged data {ratio:.1f} times "
+        "as slowly as they can (a virtual machine moves its cores), which makes steps longer; "
+        f"{_AGAIN}"
+    )
 
 
 def _without_memory(job: Job, failure: RunFailed) -> RunFailed:

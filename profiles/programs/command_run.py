@@ -35,7 +35,7 @@ SILENT_S, TELLING_PASSES = 30.0, 20
 @dataclass(frozen=True)
 class Block:
     """A stretch of the clock, from ``begin_s`` to ``end_s``. ``core_s`` and ``gpu_s`` are the
-    program's use in it (``gpu_s`` None: unknown); ``beside`` is the kind, number and duty of the
+    program's use in it (``gpu_s`` None: unknown); ``beside`` is the kind and number of the
     bubbles (None: alone)."""
 
     round: int

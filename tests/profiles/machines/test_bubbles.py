@@ -13,7 +13,7 @@ import pytest
 
 from profiles.machines import bubble, limits
 from profiles.machines.bubble import Bubbles, probe_machine
-from profiles.machines.measure_machine import _every_count
+from profiles.machines.measure_machine import every_count
 from profiles.measurements.neighbours import SweepBlocks, beside
 from rmixer.errors import RunFailed
 
@@ -105,4 +105,4 @@ def test_the_probe_is_a_time() -> None:
 
 
 def test_core_counts_that_were_not_measured_are_interpolated() -> None:
-    assert _every_count({1: 1.0, 2: 1.8, 4: 3.0}, 4) == (1.0, 1.8, 2.4, 3.0)
+    assert every_count({1: 1.0, 2: 1.8, 4: 3.0}) == (1.0, 1.8, 2.4, 3.0)
