@@ -38,8 +38,6 @@ from rmixer.workload.workload_file import read_workload
 
 WORKLOADS = ("balance_24", "bandwidth_24", "computing_24", "memory_24")
 FOLDER = Path(__file__).resolve().parents[1]
-
-
 WHOLE = Shrinking()
 
 

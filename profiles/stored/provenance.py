@@ -16,8 +16,6 @@ from rmixer.workload.cost_identity import CostIdentity
 HARDWARE = ("hardware", "driver")
 SOFTWARE = ("python", "torch", "rmixer", "training")
 """The fields that are compared. The commit is not: changes of a step's cost are in its identity."""
-
-
 _OTHER = {"source": "other code", "data": "other data"}
 _SETTING = {"config": "configuration", "rows_cap": "cap of rows"}
 """Names of fields of a cost identity in messages."""

@@ -15,8 +15,6 @@ from rmixer.errors import InputError
 
 _NAMES_SHOWN = 6
 LEAST_REPEATS = 2
-
-
 Span = tuple[int, int]
 
 
