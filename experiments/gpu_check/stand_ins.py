@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from executor.workers.stand_in_gpus import StandInGpus
+from executor.workers.warm_processes import WarmProcesses
+from executor.workers.workers import Place
 from experiments.gpu_check.setting import Plan, queue
 from profiles.machines import limits
 from profiles.stored.store import Store
@@ -20,6 +21,14 @@ RECORDED = "h100-16c"
 """The machine whose recorded profiles stand in for measured ones."""
 MODELS = ("criteo_deepfm", "criteo_dcn")
 WHY_NOT = "dry run: stand-in devices"
+
+
+class StandInGpus(WarmProcesses):
+    """The same workers with the same environments, but none trains on a GPU."""
+
+    def is_on_gpu(self, place: Place) -> bool:
+        """Always False."""
+        return False
 
 
 def dry_plan() -> Plan:

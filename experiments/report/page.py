@@ -28,8 +28,7 @@ from experiments.report.ran import (
 from experiments.report.run_content import RunContent, read_content
 from experiments.report.trained import best_table, jobs_table
 from experiments.run_files.run_folder import RunFolder
-from rmixer.display.few_names import few
-from rmixer.display.printable import printable
+from rmixer.display.printable import few, printable
 from rmixer.display.quantities import seconds, signed_percent
 from rmixer.files.typed_files import write_text
 

@@ -19,8 +19,7 @@ from experiments.report.page_table import (
 )
 from experiments.report.run_content import RunContent
 from experiments.report.trained import LONGEST_REASON
-from rmixer.display.few_names import few
-from rmixer.display.printable import printable
+from rmixer.display.printable import few, printable
 from rmixer.display.quantities import seconds_range
 from rmixer.imported.durations import NO_LIMIT_BYTES
 from rmixer.run_record.run_summary import DeviceSummary, JobSummary, RunSummary

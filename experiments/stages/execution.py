@@ -27,7 +27,7 @@ from experiments.stages.prediction import (
 from profiles.machines.bubble import probe_machine
 from rmixer.data.making import Bar, Making, no_bar
 from rmixer.data.prepare import open_dataset, prepare
-from rmixer.display.few_names import few
+from rmixer.display.printable import few
 from rmixer.errors import InputError
 from rmixer.files.typed_files import write_json
 from rmixer.hardware.core_lock import CoreLock

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 from profiles.machines.kept_waiting import MOST_WAITED
-from rmixer.display.few_names import few
+from rmixer.display.printable import few
 from rmixer.model_profile.model_profile import ModelProfile, StepCost
 
 WORST_CLOSURE, WORST_REPEATABILITY = 0.06, 0.15

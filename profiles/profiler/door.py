@@ -14,7 +14,7 @@ from profiles.machines.limits import free_memory_bytes, usable_gpus
 from profiles.memory.data_size import most_batch
 from profiles.profiler.crew import PASSES
 from profiles.profiler.tasks import IMPORT_BUILD
-from rmixer.display.few_names import few
+from rmixer.display.printable import few
 from rmixer.errors import InputError, RunFailed, refuse
 from rmixer.models.size import check_batch, model_size
 from rmixer.scheduling.view import MEMORY_MARGIN

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import fields
 
 from profiles.machines.gpu_meter import driver_version
-from rmixer.display.few_names import few
+from rmixer.display.printable import few
 from rmixer.hardware.fingerprint import Fingerprint, take_fingerprint
 from rmixer.hardware.machine import Machine
 from rmixer.model_profile.model_profile import ModelProfile

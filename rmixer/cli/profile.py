@@ -177,7 +177,7 @@ def types(machine: str | None, as_json: bool) -> None:
     from profiles.stored.provenance import report_provenance
     from profiles.stored.store import Store
     from rmixer.cli.console import console, print_json, report
-    from rmixer.display.few_names import few
+    from rmixer.display.printable import few
     from rmixer.models.registry import MODELS
     from rmixer.workload.cost_identity import is_present
 

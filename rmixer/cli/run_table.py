@@ -9,7 +9,7 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from executor.overview.run_view import JobView, RunView
-from rmixer.display.few_names import few
+from rmixer.display.printable import few
 from rmixer.display.quantities import ABSENT, figures, seconds, size
 from rmixer.display.tables import NumberTable
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from rmixer.display.few_names import few
+from rmixer.display.printable import few
 from rmixer.testing.failures import NotTrained, WrongLoss, WrongReturn
 from rmixer.testing.step_memory import forward_counted
 from rmixer.training.own_step import OwnStep

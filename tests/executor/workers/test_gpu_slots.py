@@ -12,9 +12,9 @@ from executed_workloads import MIB, tiny
 from gpu_machines import CONTEXT, PEAK, execute_on, layout_of, problem_on, with_gpus
 from program_jobs import program
 
-from executor.workers.stand_in_gpus import StandInGpus
 from executor.workers.warm_processes import WarmProcesses
 from executor.workers.workers import JobFailed, Place, TrainingOrder
+from experiments.gpu_check.stand_ins import StandInGpus
 from rmixer.data.prepare import prepare
 from rmixer.policies import make_policy
 from rmixer.run_record.run_summary import RunSummary

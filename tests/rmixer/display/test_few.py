@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from rmixer.display.few_names import few
+from rmixer.display.printable import few
 
 
 @pytest.mark.parametrize(
