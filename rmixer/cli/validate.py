@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from experiments.stages.asked_workload import trained_workload
-from rmixer.cli.console import report
+from rmixer.cli.console import console, print_json, report
 from rmixer.cli.ending import outlive_terminal
 from rmixer.cli.locks import locked, sharing_option
 from rmixer.cli.numbers import FiniteRange
@@ -61,12 +61,24 @@ def command(
         for option, value in said.items():
             if value is not None:
                 raise InputError(option, "", str(value), "none without --policies N")
-        _validate(what, max_error, as_json)
+        from experiments.run_files.run_folder import RunFolder
+        from experiments.stages.comparing import validate_run
+        from experiments.tables.comparison_table import print_comparison
+        from rmixer.cli.presenting import check_max_error
+
+        if what.is_file():
+            allowed = "the folder of a run; for a workload also --policies N"
+            raise InputError(what, "", "a file", allowed)
+        comparison = validate_run(RunFolder.open(what))
+        if as_json:
+            print_json(comparison)
+        else:
+            print_comparison(console(), comparison)
+        check_max_error(comparison, max_error)
         return
     if max_error is not None:
         raise InputError("--max-error", "", str(max_error), "none with --policies")
     from experiments.tables.choice_table import choice_lines, choice_table
-    from rmixer.cli.console import console, print_json
 
     choice = _race(what, settings, (policies, repeats or 10), out, share_machine)
     if as_json:
@@ -75,24 +87,6 @@ def command(
     console().print(choice_table(choice))
     for line in choice_lines(choice):
         console().print(line, soft_wrap=True)
-
-
-def _validate(run: Path, max_error: float | None, as_json: bool) -> None:
-    from experiments.run_files.run_folder import RunFolder
-    from experiments.stages.comparing import validate_run
-    from experiments.tables.comparison_table import print_comparison
-    from rmixer.cli.console import console, print_json
-    from rmixer.cli.presenting import check_max_error
-
-    if run.is_file():
-        raise InputError(run, "", "a file", "the folder of a run; for a workload also --policies N")
-    folder = RunFolder.open(run)
-    comparison = validate_run(folder)
-    if as_json:
-        print_json(comparison)
-    else:
-        print_comparison(console(), comparison)
-    check_max_error(comparison, max_error)
 
 
 def _race(
