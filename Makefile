@@ -63,9 +63,9 @@ $(VENV)/installed: $(VENV)/torch-installed setup.cfg
 	$(PIP) install -q -c constraints.txt -e "."
 	touch $@
 
-$(VENV)/installed-for-tests: $(VENV)/installed
+$(VENV)/installed-for-tests: $(VENV)/torch-installed setup.cfg
 	$(PIP) install -q -c constraints.txt -e ".[test]"
-	touch $@
+	touch $(VENV)/installed $@
 
 clean:
 	rm -rf $(VENV) *.egg-info

@@ -147,6 +147,7 @@ def test_ctrl_c_twice_at_the_terminal(command: Command) -> None:
     check_record(command.folder, command.end(workers))
 
 
+@pytest.mark.thorough
 def test_one_termination_after_the_terminal_was_closed(command: Command) -> None:
     """SIGHUP ends nothing, SIGTERM lets every job write a checkpoint after its last step."""
     command.wait_until_both_train()

@@ -142,6 +142,7 @@ def test_of_a_searched_schedule_each_variant_is_searched_again(tmp_path: Path) -
     assert found.variants[0].why == "the search may use as many slots as there are cores"
 
 
+@pytest.mark.thorough
 def test_a_search_on_slots_that_were_given_is_repeated_on_one_more(tmp_path: Path) -> None:
     write_yaml(tmp_path / "config.yaml", {"settings": {"slots": {"--cpu-slots": "2"}}})
     machine = make_machine(cores=8)
